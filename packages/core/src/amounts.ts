@@ -1,0 +1,68 @@
+import { formatDecimal, parseDecimal } from './decimal.ts'
+import { FareboxError } from './errors.ts'
+
+declare const unit: unique symbol
+
+/** An amount of prepaid credits, in micro-credits: 1 credit = 1_000_000n. */
+export type Credits = bigint & { readonly [unit]: 'micro-credits' }
+
+/** What a provider charges us, in nano-USD: 1 USD = 1_000_000_000n. */
+export type NanoUsd = bigint & { readonly [unit]: 'nano-usd' }
+
+/** Micro-credits in one credit. */
+export const CREDIT = 1_000_000n
+
+const CREDIT_DECIMALS = 6
+const USD_DECIMALS = 9
+
+/** The largest amount that a ledger column (a signed 64-bit integer) holds, in micro-credits. */
+export const CREDITS_MAX = microCredits(2n ** 63n - 1n)
+
+/** Marks a `bigint` that already counts micro-credits. */
+export function microCredits(value: bigint): Credits {
+  return value as Credits
+}
+
+/**
+ * Credits from a whole number (`credits(50)`) or a decimal string with at most six decimals (`credits('0.25')`).
+ *
+ * @throws {InvalidAmountError} not a whole number, not a decimal, or finer than a micro-credit
+ */
+export function credits(value: number | bigint | string): Credits {
+  if (typeof value === 'bigint') return microCredits(value * CREDIT)
+  if (typeof value === 'number') {
+    if (!Number.isSafeInteger(value)) {
+      throw new InvalidAmountError(`credits must be a whole number or a decimal string, received ${value}`)
+    }
+    return microCredits(BigInt(value) * CREDIT)
+  }
+  return microCredits(parseScaled(value, CREDIT_DECIMALS, 'credits'))
+}
+
+/** The shortest exact decimal of an amount: `'103'`, `'0.9'`, `'-2.5'`. */
+export function formatCredits(amount: Credits): string {
+  return formatDecimal(amount, CREDIT_DECIMALS)
+}
+
+/** Marks a `bigint` that already counts nano-USD. */
+export function nanoUsd(value: bigint): NanoUsd {
+  return value as NanoUsd
+}
+
+/** The shortest exact decimal of a cost in US dollars: `'0.00045'`. */
+export function formatUsd(amount: NanoUsd): string {
+  return formatDecimal(amount, USD_DECIMALS)
+}
+
+/** The amount is not a number that the ledger can hold exactly. */
+export class InvalidAmountError extends FareboxError {
+  override readonly code = 'INVALID_AMOUNT'
+}
+
+function parseScaled(text: string, decimals: number, what: string): bigint {
+  const value = parseDecimal(text, decimals)
+  if (value === undefined) {
+    throw new InvalidAmountError(`${what} must be a decimal with at most ${decimals} decimals, received ${JSON.stringify(text)}`)
+  }
+  return value
+}

@@ -1,0 +1,25 @@
+/** Plain decimals only: no exponent, no hex, no blanks, no `NaN`. Sixty digits bound the work an attacker can ask for. */
+const DECIMAL = /^(-?)(\d{1,40})(?:\.(\d{1,20}))?$/
+
+/**
+ * Reads a decimal as an integer count of `10^-decimals`: `parseDecimal('1.5', 6)` is `1_500_000n`.
+ *
+ * @returns `undefined` when the text is not a plain decimal, or says more than `decimals` can hold
+ */
+export function parseDecimal(text: string, decimals: number): bigint | undefined {
+  const match = DECIMAL.exec(text)
+  if (!match) return undefined
+  const [, sign, whole = '', fraction = ''] = match
+  const significant = fraction.replace(/0+$/, '')
+  if (significant.length > decimals) return undefined
+  const value = BigInt(whole + significant.padEnd(decimals, '0'))
+  return sign ? -value : value
+}
+
+/** Writes an integer count of `10^-decimals` as the shortest exact decimal: `formatDecimal(1_500_000n, 6)` is `'1.5'`. */
+export function formatDecimal(value: bigint, decimals: number): string {
+  const digits = (value < 0n ? -value : value).toString().padStart(decimals + 1, '0')
+  const whole = digits.slice(0, -decimals)
+  const fraction = digits.slice(-decimals).replace(/0+$/, '')
+  return `${value < 0n ? '-' : ''}${whole}${fraction ? `.${fraction}` : ''}`
+}

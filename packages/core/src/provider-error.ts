@@ -1,0 +1,81 @@
+import { FareboxError } from './errors.ts'
+import type { Usage } from './usage.ts'
+
+/**
+ * What went wrong at a provider, in classes that routing acts on.
+ *
+ * | kind | same provider again | next candidate |
+ * |---|---|---|
+ * | `rate_limited` | after `retryAfterMs` | yes |
+ * | `overloaded`, `unavailable`, `network` | yes | yes |
+ * | `timeout` | no | yes |
+ * | `incomplete` (the answer stopped half-way) | no | before content only |
+ * | `authentication`, `quota_exhausted`, `model_not_found` | no | yes |
+ * | `context_too_long` | no | one with a larger window |
+ * | `content_policy` | no | only if allowed |
+ * | `invalid_request` | no | no: it would fail everywhere |
+ * | `unsupported` (the adapter cannot do this) | no | yes |
+ * | `malformed` (the answer was not understood) | no | yes |
+ * | `outcome_unknown` (a phone may be ringing) | never | never |
+ * | `aborted` (the caller left) | no | no |
+ */
+export type ProviderErrorKind =
+  | 'rate_limited'
+  | 'overloaded'
+  | 'unavailable'
+  | 'network'
+  | 'timeout'
+  | 'incomplete'
+  | 'authentication'
+  | 'quota_exhausted'
+  | 'model_not_found'
+  | 'context_too_long'
+  | 'content_policy'
+  | 'invalid_request'
+  | 'unsupported'
+  | 'malformed'
+  | 'outcome_unknown'
+  | 'aborted'
+
+export interface ProviderErrorFacts {
+  provider: string
+  kind: ProviderErrorKind
+  /** HTTP status of the provider's answer, if there was one. */
+  status?: number
+  /** How long the provider asked to wait. */
+  retryAfterMs?: number
+  /** The provider's own error code. */
+  providerCode?: string
+  requestId?: string
+  /** What had been consumed when it failed; `undefined` when nothing is known. */
+  usage?: Usage
+  cause?: unknown
+}
+
+const RETRYABLE: ReadonlySet<ProviderErrorKind> = new Set(['rate_limited', 'overloaded', 'unavailable', 'network'])
+
+/** A call to a provider failed. The message never holds a key or a prompt, but may hold the provider's words: not safe to show. */
+export class ProviderError extends FareboxError {
+  override readonly code = 'PROVIDER_ERROR'
+  override readonly isRetryable: boolean
+  override readonly isSafe = false
+  readonly provider: string
+  readonly kind: ProviderErrorKind
+  readonly status: number | undefined
+  readonly retryAfterMs: number | undefined
+  readonly providerCode: string | undefined
+  readonly requestId: string | undefined
+  readonly usage: Usage | undefined
+
+  constructor(message: string, facts: ProviderErrorFacts) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
+    this.provider = facts.provider
+    this.kind = facts.kind
+    this.isRetryable = RETRYABLE.has(facts.kind)
+    this.status = facts.status
+    this.retryAfterMs = facts.retryAfterMs
+    this.providerCode = facts.providerCode
+    this.requestId = facts.requestId
+    this.usage = facts.usage
+  }
+}
