@@ -1,1 +1,3 @@
-export {}
+export { type OpenaiOptions, openai } from './openai.ts'
+export type { OpenaiClient, OpenaiRequestOptions } from './openai-client.ts'
+export { type OpenaiModels, openaiOffers } from './openai-offers.ts'

@@ -1,0 +1,71 @@
+import type { ChatMessage, ChatRequest, ContentPart } from '@farebox/core'
+import type OpenAI from 'openai'
+
+type MessageParam = OpenAI.Chat.Completions.ChatCompletionMessageParam
+type PartParam = OpenAI.Chat.Completions.ChatCompletionContentPart
+type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming
+type StreamBody = OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming
+
+/** The body of a plain chat. Our own fields win over `providerOptions`, so that a passed-through option cannot undo metering. */
+export function chatBody(request: ChatRequest): Body {
+  return { ...request.providerOptions, ...fields(request), stream: false }
+}
+
+/** The body of a streamed chat, which always asks for usage: without it a stream says nothing of what it cost. */
+export function streamChatBody(request: ChatRequest): StreamBody {
+  const options = request.providerOptions?.stream_options
+  return {
+    ...request.providerOptions,
+    ...fields(request),
+    stream: true,
+    stream_options: { ...(typeof options === 'object' ? options : {}), include_usage: true },
+  }
+}
+
+function fields(request: ChatRequest) {
+  return {
+    model: request.model,
+    messages: request.messages.map(message),
+    ...(request.outputTokensMax === undefined ? {} : { max_completion_tokens: request.outputTokensMax }),
+    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    ...(request.stop === undefined ? {} : { stop: [...request.stop] }),
+    ...(request.tools === undefined
+      ? {}
+      : { tools: request.tools.map((tool) => ({ type: 'function' as const, function: { ...tool } })) }),
+    ...(request.toolChoice === undefined ? {} : { tool_choice: toolChoice(request.toolChoice) }),
+  }
+}
+
+function message(given: ChatMessage): MessageParam {
+  switch (given.role) {
+    case 'user':
+      return { role: 'user', content: typeof given.content === 'string' ? given.content : given.content.map(part) }
+    case 'assistant':
+      return {
+        role: 'assistant',
+        content: given.content,
+        ...(given.toolCalls === undefined || given.toolCalls.length === 0
+          ? {}
+          : {
+              tool_calls: given.toolCalls.map(({ id, name, arguments: text }) => ({
+                id,
+                type: 'function' as const,
+                function: { name, arguments: text },
+              })),
+            }),
+      }
+    case 'tool':
+      return { role: 'tool', content: given.content, tool_call_id: given.toolCallId }
+    default:
+      return { role: given.role, content: given.content }
+  }
+}
+
+function part(given: ContentPart): PartParam {
+  if (given.type === 'text') return { type: 'text', text: given.text }
+  return { type: 'image_url', image_url: { url: given.url, ...(given.detail === undefined ? {} : { detail: given.detail }) } }
+}
+
+function toolChoice(choice: NonNullable<ChatRequest['toolChoice']>) {
+  return typeof choice === 'string' ? choice : { type: 'function' as const, function: { name: choice.name } }
+}

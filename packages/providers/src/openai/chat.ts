@@ -1,0 +1,63 @@
+import type { CallContext, ChatRequest, ChatResult, FinishReason, ToolCall } from '@farebox/core'
+import { asRecord, asText, malformed } from './answer.ts'
+import { chatBody } from './chat-body.ts'
+import type { OpenaiConnection } from './openai-client.ts'
+import { openaiError } from './openai-error.ts'
+import { chatUsage } from './openai-usage.ts'
+import { openOpenaiCall, send } from './send.ts'
+
+/** One chat completion, whole. */
+export async function chat(connection: OpenaiConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
+  const call = openOpenaiCall(connection, context)
+  try {
+    const { data, requestId } = await send(connection, call, (client, options) =>
+      client.chat.completions.create(chatBody(request), options),
+    )
+    return readChat(connection, request, data, requestId)
+  } catch (thrown) {
+    throw openaiError(connection, thrown, context)
+  } finally {
+    call.end()
+  }
+}
+
+/** Why an answer ended, in our words. */
+export function finishReason(reason: string): FinishReason {
+  switch (reason) {
+    case 'stop':
+    case 'length':
+    case 'tool_calls':
+    case 'content_filter':
+      return reason
+    case 'function_call':
+      return 'tool_calls'
+    default:
+      return 'other'
+  }
+}
+
+function readChat(connection: OpenaiConnection, request: ChatRequest, data: unknown, requestId: string | undefined): ChatResult {
+  const answer = asRecord(data)
+  const choices = Array.isArray(answer?.choices) ? answer.choices : []
+  const choice = asRecord(choices[0])
+  const message = asRecord(choice?.message)
+  if (!message) throw malformed(connection.name, 'a message', requestId)
+  const toolCalls = Array.isArray(message.tool_calls) ? message.tool_calls.flatMap(toolCall) : []
+  const usage = chatUsage(answer?.usage)
+  return {
+    // A refusal is what the model had to say.
+    text: asText(message.content) ?? asText(message.refusal) ?? '',
+    ...(toolCalls.length === 0 ? {} : { toolCalls }),
+    finishReason: finishReason(asText(choice?.finish_reason) ?? ''),
+    model: asText(answer?.model) ?? request.model,
+    ...(usage === undefined ? {} : { usage }),
+    ...(requestId === undefined ? {} : { requestId }),
+  }
+}
+
+function toolCall(given: unknown): ToolCall[] {
+  const call = asRecord(given)
+  const named = asRecord(call?.function)
+  const name = asText(named?.name)
+  return name === undefined ? [] : [{ id: asText(call?.id) ?? '', name, arguments: asText(named?.arguments) ?? '' }]
+}

@@ -1,0 +1,69 @@
+import { type Clock, ProviderError } from '@farebox/core'
+
+/** What an SDK method takes beside its body. */
+export interface OpenaiRequestOptions {
+  signal?: AbortSignal
+  maxRetries?: number
+  headers?: Record<string, string | null>
+}
+
+/**
+ * The slice of the SDK's client that is used: `new OpenAI()` of `openai` 6.30 or later and 7 fits, and so does a wrapper that
+ * traces its calls.
+ */
+export interface OpenaiClient {
+  chat: { completions: { create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown> } }
+  audio: {
+    transcriptions: { create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown> }
+    speech: { create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown> }
+  }
+}
+
+/** What every method of the adapter needs to reach the provider. */
+export interface OpenaiConnection {
+  /** The adapter's name, for errors. */
+  name: string
+  /** Tells the time that an HTTP date in `retry-after` is compared with. */
+  now: Clock
+  /** Sent with each request, above what the environment could have put into the client. */
+  headers: Record<string, string | null>
+  /** @throws {ProviderError} `authentication` when disabled, `unsupported` when the SDK is not installed */
+  client(): Promise<OpenaiClient>
+}
+
+/** What a client of our own is made from. */
+export interface OpenaiClientOptions {
+  apiKey: string
+  baseURL: string
+  organization: string | null
+  project: string | null
+  fetch?: typeof globalThis.fetch
+}
+
+/**
+ * Loads the SDK and makes a client that nothing in the environment can redirect: each value that the SDK would otherwise look up
+ * there is given, `null` included. Its retries are off, because retrying is the router's, and so is its log, because it prints.
+ *
+ * @throws {ProviderError} `unsupported`: the package is not installed
+ */
+export async function loadOpenaiClient(name: string, options: OpenaiClientOptions): Promise<OpenaiClient> {
+  const sdk = await import('openai').catch((cause: unknown) => {
+    throw new ProviderError(`${name} needs the package "openai" (^6.30 or ^7): install it, or pass a client of your own`, {
+      provider: name,
+      kind: 'unsupported',
+      cause,
+    })
+  })
+  return new sdk.OpenAI({ ...options, adminAPIKey: null, webhookSecret: null, maxRetries: 0, logLevel: 'off' })
+}
+
+/** Headers that undo `OPENAI_CUSTOM_HEADERS`, the one setting that the SDK takes from the environment whatever it is given. */
+export function pinnedHeaders(
+  options: Pick<OpenaiClientOptions, 'apiKey' | 'organization' | 'project'>,
+): Record<string, string | null> {
+  return {
+    Authorization: `Bearer ${options.apiKey}`,
+    'OpenAI-Organization': options.organization,
+    'OpenAI-Project': options.project,
+  }
+}

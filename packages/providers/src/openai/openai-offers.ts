@@ -1,0 +1,67 @@
+import type { Offer } from '@farebox/core'
+
+/** The models that stand behind the names of OpenAI's speech services. */
+export interface OpenaiModels {
+  /** What `openai-whisper` asks for. @defaultValue `gpt-transcribe` */
+  transcribe?: string
+  /** What `openai-tts` asks for. @defaultValue `tts-1` */
+  speak?: string
+}
+
+/**
+ * What OpenAI sells, as of November 2026. Names of providers are roles; models are data, because OpenAI retires them:
+ * `whisper-1` and `gpt-4o-transcribe` end on 2027-02-26, so `openai-whisper` is `gpt-transcribe`, which is billed by the duration
+ * of the audio. `tts-1` and `gpt-4o-mini-tts` both end on 2027-01-06 without a successor on this API; `tts-1` is billed by the
+ * character, so its cost is known before the call and after a cut. The chat models gpt-4o and gpt-4o-mini end on 2027-01-14.
+ *
+ * @source https://developers.openai.com/api/docs/deprecations
+ */
+export function openaiOffers(models: OpenaiModels = {}): readonly Offer[] {
+  return [
+    chatOffer('gpt', 'gpt-4o-mini', {
+      quality: 0.72,
+      latencyMs: 450,
+      images: true,
+      contextTokens: 128_000,
+      outputTokensMax: 16_384,
+    }),
+    chatOffer('gpt', 'gpt-4o', { quality: 0.86, latencyMs: 600, images: true, contextTokens: 128_000, outputTokensMax: 16_384 }),
+    chatOffer('gpt', 'gpt-4', { quality: 0.9, latencyMs: 1_100, images: false, contextTokens: 8_192, outputTokensMax: 8_192 }),
+    chatOffer('vision', 'gpt-4o-mini', {
+      quality: 0.7,
+      latencyMs: 900,
+      images: true,
+      contextTokens: 128_000,
+      outputTokensMax: 16_384,
+    }),
+    chatOffer('vision', 'gpt-4o', {
+      quality: 0.88,
+      latencyMs: 1_200,
+      images: true,
+      contextTokens: 128_000,
+      outputTokensMax: 16_384,
+    }),
+    {
+      service: 'voice_stt',
+      provider: 'openai-whisper',
+      model: models.transcribe ?? 'gpt-transcribe',
+      capabilities: {},
+      quality: 0.92,
+      latencyMs: 1_500,
+    },
+    {
+      service: 'voice_tts',
+      provider: 'openai-tts',
+      model: models.speak ?? 'tts-1',
+      capabilities: { streaming: true, charactersMax: 4_096 },
+      quality: 0.78,
+      latencyMs: 500,
+    },
+  ]
+}
+
+type ChatFacts = Pick<Offer, 'quality' | 'latencyMs'> & { images: boolean; contextTokens: number; outputTokensMax: number }
+
+function chatOffer(service: 'gpt' | 'vision', model: string, { quality, latencyMs, ...limits }: ChatFacts): Offer {
+  return { service, provider: model, model, quality, latencyMs, capabilities: { streaming: true, tools: true, ...limits } }
+}

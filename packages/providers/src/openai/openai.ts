@@ -1,0 +1,88 @@
+import { type Availability, type Clock, type Offer, type ProviderAdapter, ProviderError, systemClock } from '@farebox/core'
+import { chat } from './chat.ts'
+import { loadOpenaiClient, type OpenaiClient, type OpenaiConnection, pinnedHeaders } from './openai-client.ts'
+import { type OpenaiModels, openaiOffers } from './openai-offers.ts'
+import { speak, streamSpeech } from './speak.ts'
+import { streamChat } from './stream-chat.ts'
+import { transcribe } from './transcribe.ts'
+
+export interface OpenaiOptions {
+  /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
+  apiKey?: string
+  /** Where the API is; any server that speaks it will do. @defaultValue `https://api.openai.com/v1` */
+  baseURL?: string
+  /** @defaultValue the key's own */
+  organization?: string
+  /** @defaultValue the key's own */
+  project?: string
+  /** Your own client of the SDK instead of one made here; `apiKey`, `baseURL`, `organization`, `project` and `fetch` are then its own. */
+  client?: OpenaiClient
+  /** What is sold. @defaultValue {@link openaiOffers} of `models` */
+  offers?: readonly Offer[]
+  /** The models behind `openai-whisper` and `openai-tts`, for when OpenAI retires those of today. */
+  models?: OpenaiModels
+  /** The voice that speaks when a request names none. @defaultValue `alloy` */
+  voice?: string
+  /** The name of the adapter; give each its own when two stand side by side. @defaultValue `openai` */
+  name?: string
+  /** @defaultValue the global `fetch` */
+  fetch?: typeof globalThis.fetch
+  /** Tells the time. @defaultValue the host's clock */
+  now?: Clock
+}
+
+/**
+ * OpenAI, or any server that speaks its API: chat, vision, speech to text and text to speech.
+ *
+ * Nothing is loaded or sent before the first call: then the package `openai` (^6.30 or ^7) is imported, unless you pass a client
+ * of your own. Neither retries nor the environment change what is sent.
+ */
+export function openai(options: OpenaiOptions): ProviderAdapter {
+  const name = options.name ?? 'openai'
+  const defaults = { voice: options.voice ?? 'alloy' }
+  const availability = availabilityOf(options)
+  const connection = connect(name, options, availability)
+  return {
+    name,
+    isSimulated: false,
+    availability,
+    offers: options.offers ?? openaiOffers(options.models),
+    chat: (request, context) => chat(connection, request, context),
+    streamChat: (request, context) => streamChat(connection, request, context),
+    transcribe: (request, context) => transcribe(connection, request, context),
+    speak: (request, context) => speak(connection, request, context, defaults),
+    streamSpeech: (request, context) => streamSpeech(connection, request, context, defaults),
+  }
+}
+
+function availabilityOf({ apiKey, client }: OpenaiOptions): Availability {
+  if (client !== undefined || (apiKey !== undefined && apiKey.trim() !== '')) return { status: 'ready' }
+  return { status: 'disabled', reason: 'no API key: set OPENAI_API_KEY where the server is started, or pass openai({ apiKey })' }
+}
+
+function connect(name: string, options: OpenaiOptions, availability: Availability): OpenaiConnection {
+  const settings = {
+    apiKey: options.apiKey?.trim() ?? '',
+    baseURL: options.baseURL ?? 'https://api.openai.com/v1',
+    organization: options.organization ?? null,
+    project: options.project ?? null,
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+  }
+  let loading: Promise<OpenaiClient> | undefined
+  return {
+    name,
+    now: options.now ?? systemClock,
+    headers: options.client ? {} : pinnedHeaders(settings),
+    client: async () => {
+      if (options.client) return options.client
+      if (availability.status === 'disabled') {
+        throw new ProviderError(`${name} is disabled: ${availability.reason}`, { provider: name, kind: 'authentication' })
+      }
+      loading ??= loadOpenaiClient(name, settings).catch((error: unknown) => {
+        loading = undefined
+        throw error
+      })
+      return loading
+    },
+  }
+}

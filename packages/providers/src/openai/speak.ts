@@ -1,0 +1,141 @@
+import { type CallContext, ProviderError, type SpeakRequest, type SpeakResult, type SpeechEvent, type Usage } from '@farebox/core'
+import type OpenAI from 'openai'
+import type { Call } from '../adapter/call.ts'
+import { serverSentEvents } from '../adapter/server-sent-events.ts'
+import { speechUsage } from '../adapter/speech-usage.ts'
+import { asRecord, asText, malformed } from './answer.ts'
+import type { OpenaiConnection } from './openai-client.ts'
+import { openaiError } from './openai-error.ts'
+import { speechTokens } from './openai-usage.ts'
+import { openOpenaiCall, send } from './send.ts'
+
+/** What a speech is asked for with, beside its request. */
+export interface SpeechDefaults {
+  voice: string
+}
+
+/** Speaks a text, whole. */
+export async function speak(
+  connection: OpenaiConnection,
+  request: SpeakRequest,
+  context: CallContext,
+  defaults: SpeechDefaults,
+): Promise<SpeakResult> {
+  const chunks: Uint8Array[] = []
+  for await (const event of streamSpeech(connection, request, context, defaults)) {
+    if (event.type === 'audio') {
+      chunks.push(event.audio)
+      continue
+    }
+    const { type: _, ...facts } = event
+    return { audio: joined(chunks), format: request.format, ...facts }
+  }
+  throw malformed(connection.name, 'an end', undefined)
+}
+
+/**
+ * Speaks a text, as it is spoken. Plain bytes say nothing of what they cost, so every model that can is asked for events, whose
+ * last one reports usage; a server that answers with bytes all the same is understood.
+ */
+export async function* streamSpeech(
+  connection: OpenaiConnection,
+  request: SpeakRequest,
+  context: CallContext,
+  defaults: SpeechDefaults,
+): AsyncGenerator<SpeechEvent, void, undefined> {
+  const call = openOpenaiCall(connection, context)
+  let isAnswering = false
+  let usage: Usage | undefined
+  let requestId: string | undefined
+  try {
+    const answer = await send(connection, call, (client, options) =>
+      client.audio.speech.create(speechBody(request, defaults), options),
+    )
+    const response = answer.data
+    if (!isResponse(response) || !response.body) throw malformed(connection.name, 'a body', answer.requestId)
+    requestId = answer.requestId
+    // From here on the provider is speaking: at most the whole text is paid for.
+    usage = speechUsage(request.text, 'ceiling')
+    const bytes = read(response.body, call)
+    if (response.headers.get('content-type')?.includes('text/event-stream')) {
+      let done: unknown
+      for await (const data of serverSentEvents(bytes)) {
+        const event = parse(data)
+        if (event?.error !== undefined) throw event.error
+        if (event?.type === 'speech.audio.done') done = event.usage ?? {}
+        const audio = event?.type === 'speech.audio.delta' ? asText(event.audio) : undefined
+        if (!audio) continue
+        isAnswering = true
+        yield { type: 'audio', audio: new Uint8Array(Buffer.from(audio, 'base64')) }
+      }
+      if (done === undefined) throw incomplete(connection.name, usage, requestId)
+      const tokens = speechTokens(done)
+      usage = speechUsage(request.text, tokens.length > 0 ? 'exact' : 'derived', tokens, done)
+    } else {
+      for await (const audio of bytes) {
+        isAnswering = true
+        yield { type: 'audio', audio }
+      }
+      if (!isAnswering) throw incomplete(connection.name, usage, requestId)
+      usage = speechUsage(request.text, 'derived')
+    }
+  } catch (thrown) {
+    throw openaiError(connection, thrown, { signal: context.signal, isAnswering, usage })
+  } finally {
+    call.end()
+  }
+  yield { type: 'finish', model: request.model, usage, ...(requestId === undefined ? {} : { requestId }) }
+}
+
+function speechBody(request: SpeakRequest, defaults: SpeechDefaults): OpenAI.Audio.SpeechCreateParams {
+  return {
+    ...request.providerOptions,
+    model: request.model,
+    input: request.text,
+    voice: request.voice ?? defaults.voice,
+    response_format: request.format,
+    // These models refuse events. They are billed by the character, so nothing is missed.
+    stream_format: request.model.startsWith('tts-1') ? 'audio' : 'sse',
+  }
+}
+
+async function* read(body: ReadableStream<Uint8Array>, call: Call): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = body.getReader()
+  try {
+    for (;;) {
+      const step = await call.race(reader.read())
+      if (step.done) return
+      if (step.value.length > 0) yield step.value
+    }
+  } finally {
+    // The SDK hands the body over and forgets it, so a speech that is given up is given up here.
+    reader.cancel().catch(() => {})
+  }
+}
+
+function parse(data: string): Record<string, unknown> | undefined {
+  return data.startsWith('[DONE]') ? undefined : asRecord(JSON.parse(data))
+}
+
+function incomplete(provider: string, usage: Usage, requestId: string | undefined): ProviderError {
+  return new ProviderError(`${provider} ended its stream without finishing the speech`, {
+    provider,
+    kind: 'incomplete',
+    usage,
+    requestId,
+  })
+}
+
+function isResponse(value: unknown): value is Pick<Response, 'headers' | 'body'> {
+  return typeof value === 'object' && value !== null && 'body' in value && 'headers' in value
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.length
+  }
+  return whole
+}
