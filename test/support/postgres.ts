@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { inject } from 'vitest'
 
-export { type PostgresServer, startPostgres } from './postgres-server.ts'
+export { startPostgres } from './postgres-server.ts'
 
 /** How long connections that a test has closed may take to leave the server's list. */
 const connectionsLeaveWithinMs = 2_000
