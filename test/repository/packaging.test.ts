@@ -1,0 +1,200 @@
+import { execFile } from 'node:child_process'
+import { globSync, statSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildPackages } from '../../packages/build.ts'
+import { entryPoints, type Manifest, repositoryFolder, type WorkspacePackage, workspacePackages } from './workspace.ts'
+
+// What users get: the packed tarballs, looked at from outside the workspace.
+
+const packages = workspacePackages('packages')
+let scratch: string
+let tarballs: Map<string, string>
+
+beforeAll(async () => {
+  if (isBuildStale()) await buildPackages()
+  scratch = await mkdtemp(join(tmpdir(), 'farebox-packaging-'))
+  tarballs = new Map(await Promise.all(packages.map(async (each) => [each.manifest.name, await pack(each)] as const)))
+}, 120_000)
+
+afterAll(() => rm(scratch, { recursive: true, force: true }))
+
+describe.each(packages.map(({ manifest }) => [manifest.name, manifest] as const))('%s, packed', (name, packed) => {
+  it('breaks no rule of publishing', async () => {
+    const data = await readFile(tarballOf(name))
+    const { messages, pkg } = await publint({ pack: { tarball: Uint8Array.from(data).buffer }, strict: true })
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+  })
+
+  it('has types that resolve, for every entry, the way its JavaScript does', async () => {
+    const analysis = await checkPackage(createPackageFromTarballData(await readFile(tarballOf(name))))
+    expect(analysis.types).not.toBe(false)
+    const problems = analysis.types === false ? [] : analysis.problems
+    // ES modules only: CommonJS on Node 22 may require() them, and the resolution of Node 10 knows no exports map.
+    const supported = problems.filter(
+      (problem) =>
+        !('resolutionKind' in problem && (problem.resolutionKind === 'node10' || problem.resolutionKind === 'node16-cjs')),
+    )
+    expect(supported).toEqual([])
+  })
+
+  it('depends on its sister packages by version, not by folder', async () => {
+    const { stdout } = await run('tar', ['-xzOf', tarballOf(name), 'package/package.json'], scratch)
+    const { dependencies = {} } = JSON.parse(stdout) as Manifest
+    expect(Object.values(dependencies).filter((range) => /^(?:workspace|link|file):/.test(range))).toEqual([])
+    expect(Object.keys(dependencies)).toEqual(Object.keys(packed.dependencies ?? {}))
+  })
+
+  it('brings its sources and no tests', async () => {
+    const { stdout } = await run('tar', ['-tzf', tarballOf(name)], scratch)
+    const files = stdout.split('\n')
+    expect(files.filter((file) => file.includes('.test.'))).toEqual([])
+    expect(files.some((file) => file.startsWith('package/src/'))).toBe(true)
+  })
+})
+
+describe('a project that installs the tarballs', () => {
+  let project: string
+
+  beforeAll(async () => {
+    project = join(scratch, 'project')
+    await mkdir(project)
+    const files = Object.fromEntries([...tarballs].map(([name, tarball]) => [name, `file:${tarball}`]))
+    await writeFile(
+      join(project, 'package.json'),
+      // The overrides keep npm from asking the registry for sister packages that are not published yet.
+      JSON.stringify({
+        private: true,
+        type: 'module',
+        dependencies: { ...files, ...peersToInstall() },
+        overrides: toReferences(files),
+      }),
+    )
+    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock'], project)
+  }, 180_000)
+
+  it('can import every entry', async () => {
+    const specifiers = runtimeEntries()
+    await writeFile(
+      join(project, 'imports.js'),
+      `for (const specifier of ${JSON.stringify(specifiers)}) {
+        await import(specifier).catch((error) => { throw new Error(specifier + ': ' + error.message, { cause: error }) })
+      }
+      console.log('imported')`,
+    )
+    expect((await run(process.execPath, ['imports.js'], project)).stdout).toBe('imported\n')
+  })
+
+  it.each(['nodenext', 'bundler'])('gets types for every entry with module resolution "%s"', async (moduleResolution) => {
+    await linkFromWorkspace(['vitest', '@types/node'])
+    const entries = packages.flatMap(entryPoints).map(({ specifier }) => specifier)
+    await writeFile(
+      join(project, 'program.ts'),
+      `${entries.map((specifier, index) => `import * as entry${index} from '${specifier}'`).join('\n')}
+      ${entries.map((_, index) => `// @ts-expect-error -- a module without types would let any name pass\nentry${index}.noSuchName`).join('\n')}
+      import { type Credits, credits } from '@farebox/core'
+      export const amount: Credits = credits('1.5')
+      // @ts-expect-error -- a bare bigint says no unit
+      export const bare: Credits = 15n`,
+    )
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      target: 'es2023',
+      module: moduleResolution === 'bundler' ? 'esnext' : moduleResolution,
+      moduleResolution,
+      lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable'],
+      types: ['node'],
+    }
+    await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
+
+    // Library checking stays on, for it is our declarations that are on trial; those of others are not.
+    const compiler = join(repositoryFolder, 'node_modules/typescript/bin/tsc')
+    const output = await run(process.execPath, [compiler, '-p', project, '--pretty', 'false'], project).then(
+      ({ stdout }) => stdout,
+      (error: { stdout?: string }) => error.stdout ?? String(error),
+    )
+    expect(output.split('\n').filter((line) => /^(?:program\.ts|node_modules\/(?:@farebox|farebox)\/|error)/.test(line))).toEqual(
+      [],
+    )
+  })
+
+  async function linkFromWorkspace(names: string[]): Promise<void> {
+    for (const name of names) {
+      const target = join(project, 'node_modules', name)
+      await mkdir(dirname(target), { recursive: true })
+      await rm(target, { recursive: true, force: true })
+      await symlink(join(repositoryFolder, 'node_modules', name), target)
+    }
+  }
+})
+
+/** Entries for test suites import Vitest, which exists only inside a test run; their types are checked with the rest. */
+function runtimeEntries(): string[] {
+  return packages
+    .flatMap(entryPoints)
+    .map(({ specifier }) => specifier)
+    .filter((specifier) => !specifier.endsWith('/conformance'))
+}
+
+/** Optional peers at the version the workspace develops against. Vitest is only linked, for its types. */
+function peersToInstall(): Record<string, string> {
+  return Object.fromEntries(
+    packages.flatMap(({ folder, manifest }) =>
+      Object.keys(manifest.peerDependencies ?? {})
+        .filter((peer) => peer !== 'vitest')
+        .map((peer) => [peer, installedVersion(folder, peer)]),
+    ),
+  )
+}
+
+function installedVersion(folder: string, name: string): string {
+  const require = createRequire(join(repositoryFolder, folder, 'package.json'))
+  for (const modules of require.resolve.paths(name) ?? []) {
+    const manifest = join(modules, name, 'package.json')
+    if (statSync(manifest, { throwIfNoEntry: false })) return (require(manifest) as Manifest).version
+  }
+  throw new Error(`${name}, a peer of ${folder}, is not installed`)
+}
+
+/** npm's way of saying "the same as in our dependencies". */
+function toReferences(dependencies: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.keys(dependencies).map((name) => [name, `$${name}`]))
+}
+
+async function pack({ folder, manifest }: WorkspacePackage): Promise<string> {
+  const tarball = join(scratch, `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`)
+  const { scripts } = JSON.parse(await readFile(join(repositoryFolder, 'package.json'), 'utf8')) as {
+    scripts: { bootstrap: string }
+  }
+  const pnpm = /pnpm@\S+/.exec(scripts.bootstrap)?.[0] ?? 'pnpm'
+  await run('npx', ['--yes', pnpm, 'pack', '--out', tarball], join(repositoryFolder, folder))
+  return tarball
+}
+
+function tarballOf(name: string): string {
+  return tarballs.get(name) ?? ''
+}
+
+/** `pnpm check` has just built; a run of this file alone may find an old build or none. */
+function isBuildStale(): boolean {
+  return packages.some(({ folder }) => newest(`${folder}/src`, '.ts') > newest(`${folder}/dist`, '.js'))
+}
+
+function newest(folder: string, extension: string): number {
+  const files = globSync(`${folder}/**/*${extension}`, { cwd: repositoryFolder })
+  return Math.max(0, ...files.map((file) => statSync(join(repositoryFolder, file)).mtimeMs))
+}
+
+async function run(program: string, parameters: string[], cwd: string): Promise<{ stdout: string; stderr: string }> {
+  // The Node that runs the tests also runs npm and the project.
+  const path = [dirname(process.execPath), process.env.PATH].join(delimiter)
+  return await promisify(execFile)(program, parameters, { cwd, env: { ...process.env, PATH: path } })
+}
