@@ -1,1 +1,9 @@
-export {}
+export * from './business-adapter.ts'
+export * from './catalog.ts'
+export * from './health.ts'
+export { type PlanInput, type PricePredictor, plan } from './plan.ts'
+export * from './presets.ts'
+export * from './route.ts'
+export * from './service-configuration.ts'
+export * from './service-configuration-wire.ts'
+export * from './strategy.ts'

@@ -1,0 +1,114 @@
+import type { HealthCondition } from './health.ts'
+import type { Candidate } from './route.ts'
+import type { RoutingStrategy } from './strategy.ts'
+
+type Compare = (left: Candidate, right: Candidate) => number
+
+/** A candidate whose score is still to be found. */
+export type Draft = { -readonly [Field in keyof Candidate]: Candidate[Field] }
+
+/** What matters in a score; the three sum to 1. */
+export interface ScoreWeights {
+  cost: number
+  latency: number
+  quality: number
+}
+
+/**
+ * Gives every draft its score. Cost and latency are measured against the best of the field: half of the score's share for
+ * a candidate twice as dear or twice as slow, so one extreme candidate does not blur the others.
+ */
+export function scoreCandidates(drafts: readonly Draft[], weights: ScoreWeights): void {
+  let chargeMin = Number.POSITIVE_INFINITY
+  let latencyMin = Number.POSITIVE_INFINITY
+  for (const draft of drafts) {
+    chargeMin = Math.min(chargeMin, Number(draft.chargeExpected))
+    latencyMin = Math.min(latencyMin, draft.latencyMs)
+  }
+  for (const draft of drafts) {
+    draft.score =
+      weights.cost * share(chargeMin, Number(draft.chargeExpected)) +
+      weights.latency * share(latencyMin, draft.latencyMs) +
+      weights.quality * draft.offer.quality
+  }
+}
+
+/** The order of `strategy` among candidates that are equally well, ties included, so that it is total. */
+export function compareBy(strategy: Exclude<RoutingStrategy, 'weighted'>): Compare {
+  return comparators[strategy]
+}
+
+/**
+ * An order by lot: each candidate comes first with a chance in proportion to its weight, then the rest among themselves
+ * (Efraimidis and Spirakis, 2006). Those without a weight come last, in configured order. Without `random` the heaviest is first.
+ */
+export function compareByLot(
+  drafts: readonly Candidate[],
+  weights: Readonly<Record<string, number>>,
+  random?: () => number,
+): Compare {
+  const lots = new Map<Candidate, number>()
+  for (const draft of drafts) {
+    const weight = Object.hasOwn(weights, draft.offer.provider) ? (weights[draft.offer.provider] ?? 0) : 0
+    lots.set(draft, weight > 0 ? (random ? Math.log(random()) / weight : weight) : Number.NEGATIVE_INFINITY)
+  }
+  return (left, right) => compareNumbers(lots.get(right) ?? 0, lots.get(left) ?? 0) || byConfiguration(left, right)
+}
+
+/**
+ * Puts a real candidate before a simulated one of the same provider, which is faster and no dearer but makes answers up.
+ * The places that a provider has in the order stay its own; only who takes which of them changes.
+ */
+export function putRealFirst(candidates: Candidate[]): void {
+  for (let real = 1; real < candidates.length; real += 1) {
+    const candidate = candidates[real]
+    if (!candidate || candidate.adapter.isSimulated) continue
+    const simulated = candidates.findIndex(
+      ({ adapter, offer }) => adapter.isSimulated && offer.provider === candidate.offer.provider,
+    )
+    const other = simulated < real ? candidates[simulated] : undefined
+    if (!other || illnessOf(candidate) > illnessOf(other)) continue
+    candidates[simulated] = candidate
+    candidates[real] = other
+  }
+}
+
+/** How far back a condition moves a candidate. A probe takes its usual place: one request has to find out. */
+export function illnessOf(candidate: Candidate): number {
+  return illness[candidate.condition]
+}
+
+const illness: Record<HealthCondition, number> = { ok: 0, probe: 0, rate_limited: 1, sick: 2, refusing: 3 }
+
+function byConfiguration(left: Candidate, right: Candidate): number {
+  return compareRanks(left, right) || byCatalog(left, right)
+}
+
+function byCatalog(left: Candidate, right: Candidate): number {
+  return Number(left.adapter.isSimulated) - Number(right.adapter.isSimulated) || left.entry.position - right.entry.position
+}
+
+function compareRanks(left: Candidate, right: Candidate): number {
+  return compareNumbers(left.rank ?? Number.POSITIVE_INFINITY, right.rank ?? Number.POSITIVE_INFINITY)
+}
+
+const comparators: Record<Exclude<RoutingStrategy, 'weighted'>, Compare> = {
+  configured: (left, right) =>
+    compareRanks(left, right) || (left.rank === undefined ? right.score - left.score : 0) || byCatalog(left, right),
+  lowest_cost: (left, right) =>
+    compareNumbers(left.chargeExpected, right.chargeExpected) ||
+    compareNumbers(left.chargeCeiling, right.chargeCeiling) ||
+    byConfiguration(left, right),
+  lowest_latency: (left, right) => left.latencyMs - right.latencyMs || byConfiguration(left, right),
+  highest_quality: (left, right) => right.offer.quality - left.offer.quality || byConfiguration(left, right),
+  balanced: (left, right) => right.score - left.score || byConfiguration(left, right),
+}
+
+/** Subtraction would make NaN of two infinities, and a bigint of two bigints. */
+function compareNumbers<T extends number | bigint>(left: T, right: T): number {
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+function share(best: number, own: number): number {
+  return own > 0 ? best / own : 1
+}

@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest'
+import { createHealth } from './health.ts'
+
+const KEY = 'openai gpt-4o'
+
+function healthAt(start = 1_000_000) {
+  let now = start
+  const health = createHealth({ clock: () => now })
+  return {
+    health,
+    pass: (milliseconds: number) => {
+      now += milliseconds
+    },
+    fail: (kind: 'unavailable' | 'rate_limited' | 'invalid_request' | 'authentication', retryAfterMs?: number) =>
+      health.record(KEY, { outcome: 'failed', kind, retryAfterMs }),
+    succeed: (latencyMs = 100) => health.record(KEY, { outcome: 'succeeded', latencyMs, isStream: false }),
+    condition: () => health.read(KEY)?.condition ?? 'ok',
+  }
+}
+
+describe('the breaker', () => {
+  test('stays closed below the smallest sample', () => {
+    const { fail, condition } = healthAt()
+    for (let i = 0; i < 3; i += 1) fail('unavailable')
+    expect(condition()).toBe('ok')
+    fail('unavailable')
+    expect(condition()).toBe('sick')
+  })
+
+  test('stays closed while most requests succeed', () => {
+    const { fail, succeed, condition } = healthAt()
+    for (let i = 0; i < 20; i += 1) i % 3 === 0 ? fail('unavailable') : succeed()
+    expect(condition()).toBe('ok')
+  })
+
+  test('forgets failures with time', () => {
+    const { fail, pass, condition } = healthAt()
+    for (let i = 0; i < 3; i += 1) fail('unavailable')
+    pass(300_000)
+    fail('unavailable')
+    expect(condition()).toBe('ok')
+  })
+
+  test('lets one live request through when it was open long enough', () => {
+    const { health, fail, pass, condition } = healthAt()
+    for (let i = 0; i < 4; i += 1) fail('unavailable')
+    expect(health.begin(KEY)).toBe(false)
+    pass(5_000)
+    expect(condition()).toBe('probe')
+    expect([health.begin(KEY), health.begin(KEY)]).toEqual([true, false])
+    expect(condition()).toBe('sick')
+  })
+
+  test('closes when the probe succeeds, and starts counting anew', () => {
+    const { health, fail, succeed, pass, condition } = healthAt()
+    for (let i = 0; i < 4; i += 1) fail('unavailable')
+    pass(5_000)
+    health.begin(KEY)
+    succeed()
+    expect(condition()).toBe('ok')
+    fail('unavailable')
+    expect(condition()).toBe('ok')
+  })
+
+  test('opens for twice as long when the probe fails', () => {
+    const { health, fail, pass, condition } = healthAt()
+    for (let i = 0; i < 4; i += 1) fail('unavailable')
+    pass(5_000)
+    health.begin(KEY)
+    fail('unavailable')
+    pass(5_000)
+    expect(condition()).toBe('sick')
+    pass(5_000)
+    expect(condition()).toBe('probe')
+  })
+
+  test('offers the probe again when the caller of a probe left', () => {
+    const { health, fail, pass, condition } = healthAt()
+    for (let i = 0; i < 4; i += 1) fail('unavailable')
+    pass(5_000)
+    health.begin(KEY)
+    health.record(KEY, { outcome: 'failed', kind: 'aborted' })
+    expect(condition()).toBe('probe')
+  })
+})
+
+test('a 429 pauses for as long as the provider asked, and is not illness', () => {
+  const { fail, pass, condition } = healthAt()
+  for (let i = 0; i < 10; i += 1) fail('rate_limited', 7_000)
+  expect(condition()).toBe('rate_limited')
+  pass(6_999)
+  expect(condition()).toBe('rate_limited')
+  pass(1)
+  expect(condition()).toBe('ok')
+})
+
+test('a later 429 does not shorten an earlier pause, and no pause is longer than the limit', () => {
+  const { fail, pass, condition } = healthAt()
+  fail('rate_limited', 1e12)
+  fail('rate_limited')
+  pass(299_999)
+  expect(condition()).toBe('rate_limited')
+  pass(1)
+  expect(condition()).toBe('ok')
+})
+
+test('a refused key pauses the provider at once', () => {
+  const { fail, condition } = healthAt()
+  fail('authentication')
+  expect(condition()).toBe('refusing')
+})
+
+test('what the caller did wrong says nothing about the provider', () => {
+  const { fail, condition } = healthAt()
+  for (let i = 0; i < 100; i += 1) fail('invalid_request')
+  expect(condition()).toBe('ok')
+})
+
+test('latency is smoothed, and streams are not compared with whole answers', () => {
+  const { health, succeed } = healthAt()
+  succeed(100)
+  succeed(200)
+  health.record(KEY, { outcome: 'succeeded', latencyMs: 10, isStream: true })
+  expect(health.read(KEY)).toEqual({ condition: 'ok', answerMs: 120, firstEventMs: 10 })
+})

@@ -1,0 +1,103 @@
+import type { Credits, Service } from '@farebox/core'
+import type { RoutingStrategy } from './strategy.ts'
+
+/** How hard a request is to answer well. */
+export const complexities = ['low', 'medium', 'high'] as const
+export type Complexity = (typeof complexities)[number]
+
+/**
+ * Which providers a team wants for its services, and what they may cost. The wire form is snake_case, see
+ * {@link serviceConfigurationSchema}; the meaning of each field is documented here, once.
+ */
+export interface ServiceConfiguration {
+  /** Chat model tried first, and for vision too unless `visionModel` says otherwise. */
+  readonly primaryAiModel: string
+  /** Chat model tried next. `null`: none by name. */
+  readonly fallbackAiModel: string | null
+  /** Whether `voice_stt`, `voice_tts` and `realtime` may be used. */
+  readonly voiceEnabled: boolean
+  /** Speaks. `null`: any that is on offer. */
+  readonly ttsProvider: string | null
+  /** Transcribes. `null`: any that is on offer. */
+  readonly sttProvider: string | null
+  /** Whether `phone` may be used. */
+  readonly phoneEnabled: boolean
+  /** Makes phone calls. `null`: any that is on offer. */
+  readonly phoneProvider: string | null
+  /** Whether images may be sent to a model, by the service `vision` or within a chat. */
+  readonly visionEnabled: boolean
+  /** Whether requests of low complexity go to the cheapest capable provider, and ties of quality are settled by price. */
+  readonly costOptimization: boolean
+  /** The most that one request may cost, also at its ceiling. `null`: no limit. Zero: only what is free. */
+  readonly maxCreditsPerRequest: Credits | null
+  /** Model that looks at images. `null`: the chat models. */
+  readonly visionModel: string | null
+  /** How the candidates of a request are ordered. */
+  readonly strategy: RoutingStrategy
+  /** Complexity of requests that do not state theirs. */
+  readonly complexity: Complexity
+  /**
+   * Accuracy and speed before cost: low complexity does not cheapen the choice, and where the configured provider is over
+   * the limit or the balance the request is refused rather than given to a cheaper one.
+   */
+  readonly accuracyFirst: boolean
+  /** Providers tried after those named above, by service, in order. */
+  readonly fallbackProviders: Readonly<Partial<Record<Service, readonly string[]>>>
+  /** Whether offers that are named nowhere above may serve as a last resort. */
+  readonly lastResort: boolean
+  /** Share of traffic by provider, for strategy `weighted`; a provider without a weight is tried last. */
+  readonly weights: Readonly<Record<string, number>>
+}
+
+/** Whether the configuration lets `service` be used. Services without a switch always may. */
+export function isServiceEnabled(configuration: ServiceConfiguration, service: Service): boolean {
+  const field = switchOf(service)
+  return field === undefined || configuration[field]
+}
+
+/** The field that switches `service` on and off; `undefined` when it has none. */
+export function switchOf(service: Service): 'voiceEnabled' | 'phoneEnabled' | 'visionEnabled' | undefined {
+  switch (service) {
+    case 'voice_stt':
+    case 'voice_tts':
+    case 'realtime':
+      return 'voiceEnabled'
+    case 'phone':
+      return 'phoneEnabled'
+    case 'vision':
+      return 'visionEnabled'
+    default:
+      return undefined
+  }
+}
+
+/** The providers that the configuration names for `service`, first choice first, each once. */
+export function namedProviders(configuration: ServiceConfiguration, service: Service): readonly string[] {
+  const names: string[] = []
+  const add = (name: string | null | undefined) => {
+    if (name && !names.includes(name)) names.push(name)
+  }
+  switch (service) {
+    case 'vision':
+      add(configuration.visionModel)
+      add(configuration.primaryAiModel)
+      add(configuration.fallbackAiModel)
+      break
+    case 'gpt':
+      add(configuration.primaryAiModel)
+      add(configuration.fallbackAiModel)
+      break
+    case 'voice_tts':
+      add(configuration.ttsProvider)
+      break
+    case 'voice_stt':
+      add(configuration.sttProvider)
+      break
+    case 'phone':
+      add(configuration.phoneProvider)
+      break
+  }
+  // A service may be called `constructor`, which every object has.
+  if (Object.hasOwn(configuration.fallbackProviders, service)) configuration.fallbackProviders[service]?.forEach(add)
+  return names
+}
