@@ -1,1 +1,3 @@
-export {}
+export { type SimulatedOptions, simulated } from './simulated.ts'
+export type { SimulatedCall, SimulatedFailure, SimulatedFailures } from './simulated-failure.ts'
+export { type OfferPair, simulatedOffers } from './simulated-offers.ts'

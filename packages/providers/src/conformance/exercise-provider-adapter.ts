@@ -1,0 +1,232 @@
+import { getEventListeners } from 'node:events'
+import { inspect } from 'node:util'
+import {
+  type ChatEvent,
+  type ChatResult,
+  formatQuantity,
+  isFareboxError,
+  isServiceName,
+  type ProviderError,
+  type SpeakResult,
+  type SpeechEvent,
+  type TranscribeResult,
+  type Usage,
+} from '@farebox/core'
+import { afterEach, beforeEach, describe, expect, it, type TestFunction } from 'vitest'
+import { type ConformanceOptions, type Method, methods, type ProviderUnderTest } from './provider-under-test.ts'
+import { context, PROMPT, sampleCall, sampleStream, streamMethods } from './sample-calls.ts'
+
+/**
+ * Holds an adapter to the contract of `ProviderAdapter`: what it may say about usage, how its streams end, how its errors are
+ * classified, and that a signal ends every call. Run it inside a vitest file, once for each way to open the adapter.
+ */
+export function exerciseProviderAdapter(name: string, open: () => Promise<ProviderUnderTest>, options: ConformanceOptions): void {
+  const has = (method: Method) => options.methods.includes(method)
+  const streams = streamMethods.filter(has) as ('streamChat' | 'streamSpeech')[]
+  const secrets = [PROMPT, ...(options.secrets ?? [])]
+
+  describe(`${name} as a provider adapter`, () => {
+    let opened: ProviderUnderTest
+    beforeEach(async () => {
+      opened = await open()
+    })
+    afterEach(() => opened.close())
+
+    claim('has the methods that its test declares, and no others', () => {
+      expect(methods.filter((method) => opened.adapter[method] !== undefined)).toEqual(methods.filter(has))
+    })
+
+    claim('lists what it sells, each pair of service and provider once', () => {
+      const { offers } = opened.adapter
+      expect(offers.length).toBeGreaterThan(0)
+      expect(new Set(offers.map(({ service, provider }) => `${service} ${provider}`)).size).toBe(offers.length)
+      for (const offer of offers) {
+        expect(isServiceName(offer.service), offer.service).toBe(true)
+        expect(offer.provider).not.toBe('')
+        expect(offer.model).not.toBe('')
+        expect(offer.quality).toBeGreaterThanOrEqual(0)
+        expect(offer.quality).toBeLessThanOrEqual(1)
+        expect(offer.latencyMs).toBeGreaterThanOrEqual(0)
+      }
+    })
+
+    if (has('chat')) {
+      claim('a chat answers with text and with usage in meters that count nothing twice', async () => {
+        const result = (await sampleCall(opened.adapter, 'chat')) as ChatResult
+        expect(result.text).not.toBe('')
+        expect(result.finishReason).toBe('stop')
+        expect(result.model).not.toBe('')
+        expectUsage(result.usage, 'exact')
+        expect(result.usage?.raw).toBeDefined()
+      })
+    }
+
+    if (has('chat') && has('streamChat')) {
+      claim('a streamed chat and a plain one agree on text, reason, model and usage', async () => {
+        const plain = (await sampleCall(opened.adapter, 'chat')) as ChatResult
+        const events = (await sampleCall(opened.adapter, 'streamChat')) as ChatEvent[]
+        const finish = events.at(-1)
+        if (finish?.type !== 'finish') throw new Error(`the last event is ${finish?.type}`)
+        expect(events.map((event) => (event.type === 'text' ? event.text : '')).join('')).toBe(plain.text)
+        expect(finish.finishReason).toBe(plain.finishReason)
+        expect(finish.model).toBe(plain.model)
+        expect(finish.usage?.quantities).toEqual(plain.usage?.quantities)
+        expect(finish.usage?.certainty).toBe(plain.usage?.certainty)
+      })
+
+      claim('usage of a chat that was not reported stays undefined, plain and streamed', async () => {
+        opened.arrange('chat', { type: 'unreported_usage' })
+        expect((await sampleCall(opened.adapter, 'chat')) as ChatResult).not.toHaveProperty('usage.quantities')
+        opened.arrange('streamChat', { type: 'unreported_usage' })
+        const events = (await sampleCall(opened.adapter, 'streamChat')) as ChatEvent[]
+        expect(events.at(-1)).toMatchObject({ type: 'finish' })
+        expect(events.at(-1)).not.toHaveProperty('usage.quantities')
+      })
+    }
+
+    if (has('transcribe')) {
+      claim('a transcription reports its text and the seconds that it is priced by', async () => {
+        const result = (await sampleCall(opened.adapter, 'transcribe')) as TranscribeResult
+        expect(result.text).not.toBe('')
+        expectUsage(result.usage, 'exact')
+        expect(result.usage?.quantities).toContainEqual(expect.objectContaining({ meter: 'duration', unit: 'seconds' }))
+        expect(result.durationSeconds).toBeGreaterThan(0)
+      })
+
+      claim('usage of a transcription that was not reported is never called exact', async () => {
+        opened.arrange('transcribe', { type: 'unreported_usage' })
+        const result = (await sampleCall(opened.adapter, 'transcribe')) as TranscribeResult
+        expect(result.usage?.certainty).not.toBe('exact')
+      })
+    }
+
+    if (has('speak')) {
+      claim('a speech has sound, and counts the characters that it is priced by', async () => {
+        const result = (await sampleCall(opened.adapter, 'speak')) as SpeakResult
+        expect(result.audio.length).toBeGreaterThan(0)
+        expectUsage(result.usage)
+        const characters = result.usage?.quantities.find(({ meter }) => meter === 'characters')
+        expect(characters && formatQuantity(characters.quantity)).toBe(String(PROMPT.length))
+      })
+    }
+
+    if (has('speak') && has('streamSpeech')) {
+      claim('a streamed speech and a plain one agree on sound and usage', async () => {
+        const plain = (await sampleCall(opened.adapter, 'speak')) as SpeakResult
+        const events = (await sampleCall(opened.adapter, 'streamSpeech')) as SpeechEvent[]
+        const finish = events.at(-1)
+        if (finish?.type !== 'finish') throw new Error(`the last event is ${finish?.type}`)
+        expect(Buffer.concat(events.map((event) => (event.type === 'audio' ? event.audio : new Uint8Array())))).toEqual(
+          Buffer.from(plain.audio),
+        )
+        expect(finish.usage?.quantities).toEqual(plain.usage?.quantities)
+        expect(finish.usage?.certainty).toBe(plain.usage?.certainty)
+      })
+    }
+
+    for (const method of streams) {
+      claim(`${method}: a stream without its closing mark is incomplete, never a success`, async () => {
+        opened.arrange(method, { type: 'truncated_answer' })
+        const error = await failureOf(sampleCall(opened.adapter, method))
+        expect(error.kind).toBe('incomplete')
+        expect(error.usage?.certainty).not.toBe('exact')
+      })
+
+      claim(`${method}: a stream that stalls half-way ends when the signal fires`, async () => {
+        const arranged = opened.arrange(method, { type: 'stalled_answer' })
+        const controller = new AbortController()
+        const events = sampleStream(opened.adapter, method, context(controller.signal))[Symbol.asyncIterator]()
+        expect((await events.next()).done).toBe(false)
+        const rest = failureOf(drain(events))
+        await arranged.struck
+        controller.abort()
+        // Awaited before the provider is let go: only the signal can have ended it.
+        expect((await rest).kind).toBe('aborted')
+        arranged.release()
+      })
+    }
+
+    for (const method of options.methods) {
+      claim(`${method}: an abort ends a call that gets no answer`, async () => {
+        const arranged = opened.arrange(method, { type: 'no_answer' })
+        const controller = new AbortController()
+        const failure = failureOf(sampleCall(opened.adapter, method, context(controller.signal)))
+        await arranged.struck
+        controller.abort()
+        const error = await failure
+        arranged.release()
+        expect(error.kind).toBe('aborted')
+        expect(error.isRetryable).toBe(false)
+      })
+
+      claim(`${method}: a deadline ends a call whose answer stalls, and is told apart from an abort`, async () => {
+        const arranged = opened.arrange(method, { type: 'stalled_answer' })
+        const controller = new AbortController()
+        const failure = failureOf(sampleCall(opened.adapter, method, context(controller.signal)))
+        await arranged.struck
+        controller.abort(new DOMException('the deadline passed', 'TimeoutError'))
+        const error = await failure
+        arranged.release()
+        expect(error.kind).toBe('timeout')
+      })
+
+      claim(`${method}: a call whose signal has already fired is not made`, async () => {
+        const error = await failureOf(sampleCall(opened.adapter, method, context(AbortSignal.abort())))
+        expect(error.kind).toBe('aborted')
+      })
+
+      claim(`${method}: leaves nothing behind on the caller's signal`, async () => {
+        const controller = new AbortController()
+        await sampleCall(opened.adapter, method, context(controller.signal))
+        expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+      })
+
+      for (const kind of options.failureKinds) {
+        claim(`${method}: a failure of kind ${kind} is classified, and tells no secrets`, async () => {
+          opened.arrange(method, { type: 'failure', kind })
+          const error = await failureOf(sampleCall(opened.adapter, method))
+          expect(error.kind).toBe(kind)
+          expect(error.provider).toBe(opened.adapter.name)
+          const told = inspect(error, { depth: 12, showHidden: true })
+          for (const secret of secrets) expect(told).not.toContain(secret)
+        })
+      }
+    }
+
+    function claim(claimed: string, run: TestFunction): void {
+      const reason = options.skip?.[claimed]
+      if (reason === undefined) it(claimed, run)
+      else it.skip(`${claimed} (skipped: ${reason})`, run)
+    }
+  })
+}
+
+/** The ProviderError that `work` fails with. Anything else that happens is a failure of the test. */
+async function failureOf(work: Promise<unknown>): Promise<ProviderError> {
+  const thrown = await work.then(
+    (value) => expect.unreachable(`the call succeeded with ${inspect(value)}`),
+    (error: unknown) => error,
+  )
+  if (!isProviderError(thrown)) throw new Error(`not a ProviderError: ${inspect(thrown)}`, { cause: thrown })
+  return thrown
+}
+
+/** By its mark, as an adapter may come with a copy of core of its own. */
+function isProviderError(thrown: unknown): thrown is ProviderError {
+  return isFareboxError(thrown) && thrown.code === 'PROVIDER_ERROR'
+}
+
+function expectUsage(usage: Usage | undefined, certainty?: Usage['certainty']): void {
+  if (!usage) throw new Error('the usage was not reported')
+  const meters = usage.quantities.map(({ meter }) => meter)
+  expect(new Set(meters).size).toBe(meters.length)
+  expect(usage.quantities.reduce((sum, { quantity }) => sum + quantity, 0n)).toBeGreaterThan(0n)
+  for (const { quantity } of usage.quantities) expect(quantity).toBeGreaterThanOrEqual(0n)
+  if (certainty) expect(usage.certainty).toBe(certainty)
+}
+
+async function drain(events: AsyncIterator<unknown>): Promise<void> {
+  while (!(await events.next()).done) {
+    // Only the end matters.
+  }
+}

@@ -1,0 +1,47 @@
+import type { ProviderAdapter, ProviderErrorKind } from '@farebox/core'
+
+/** Methods of an adapter that the suite exercises. A plain method has its stream tested with it. */
+export const methods = ['chat', 'streamChat', 'transcribe', 'speak', 'streamSpeech', 'call'] as const
+export type Method = (typeof methods)[number]
+
+/**
+ * What the provider is made to do with the next call of a method.
+ *
+ * - `unreported_usage`: answers well, without saying what it cost
+ * - `no_answer`: takes the request and never answers
+ * - `stalled_answer`: begins to answer, then says nothing more; a stream hands out one part first
+ * - `truncated_answer`: ends its stream after a part or more, as if all were well, but without its closing mark
+ * - `failure`: fails in a way that the adapter must classify as `kind`
+ */
+export type Situation =
+  | { type: 'unreported_usage' }
+  | { type: 'no_answer' }
+  | { type: 'stalled_answer' }
+  | { type: 'truncated_answer' }
+  | { type: 'failure'; kind: ProviderErrorKind }
+
+/** A situation that was arranged. */
+export interface Arranged {
+  /** Resolves when the situation has come about at the provider. */
+  struck: Promise<void>
+  /** Lets a call that hangs end, at the provider's side. */
+  release(): void
+}
+
+/** An adapter, and power over the provider that it talks to. */
+export interface ProviderUnderTest {
+  adapter: ProviderAdapter
+  arrange(method: Method, situation: Situation): Arranged
+  close(): Promise<void>
+}
+
+export interface ConformanceOptions {
+  /** The methods that the adapter has, and no others. */
+  methods: readonly Method[]
+  /** The kinds of failure that the provider can be made to show. */
+  failureKinds: readonly ProviderErrorKind[]
+  /** Texts that no error may hold: the key, for one. The suite adds its own prompts. */
+  secrets?: readonly string[]
+  /** Tests that do not apply, by name, each with the reason. */
+  skip?: Readonly<Record<string, string>>
+}

@@ -1,0 +1,42 @@
+import type { Offer, OfferCapabilities } from '@farebox/core'
+
+/** What the simulated adapter sells: every provider that the default price book knows, as of November 2026. */
+export const simulatedOffers: readonly Offer[] = [
+  chatOffer('gpt', 'gpt-4o-mini', 0.72, 450, { images: true, contextTokens: 128_000, outputTokensMax: 16_384 }),
+  chatOffer('gpt', 'gpt-4o', 0.86, 600, { images: true, contextTokens: 128_000, outputTokensMax: 16_384 }),
+  chatOffer('gpt', 'gpt-4', 0.9, 1_100, { contextTokens: 8_192, outputTokensMax: 8_192 }),
+  chatOffer('gpt', 'claude-3-haiku', 0.7, 500, { images: true, contextTokens: 200_000, outputTokensMax: 4_096 }),
+  chatOffer('vision', 'gpt-4o-mini', 0.7, 900, { images: true, contextTokens: 128_000, outputTokensMax: 16_384 }),
+  chatOffer('vision', 'gpt-4o', 0.88, 1_200, { images: true, contextTokens: 128_000, outputTokensMax: 16_384 }),
+  { service: 'voice_stt', provider: 'deepgram', model: 'nova-3', capabilities: {}, quality: 0.88, latencyMs: 400 },
+  {
+    service: 'voice_stt',
+    provider: 'openai-whisper',
+    model: 'gpt-transcribe',
+    capabilities: {},
+    quality: 0.92,
+    latencyMs: 1_500,
+  },
+  speechOffer('openai-tts', 'tts-1', 0.78, 500, 4_096),
+  speechOffer('elevenlabs', 'eleven_flash_v2_5', 0.94, 300, 40_000),
+  speechOffer('cartesia', 'sonic-3', 0.86, 150, 20_000),
+  { service: 'phone', provider: 'twilio', model: 'outbound', capabilities: {}, quality: 0.9, latencyMs: 3_000 },
+]
+
+/** A pair of service and provider, as two adapters may both sell it. */
+export type OfferPair = Pick<Offer, 'service' | 'provider'>
+
+/** `offers` without those that `others` sell too. */
+export function withoutPairs(offers: readonly Offer[], others: readonly OfferPair[]): readonly Offer[] {
+  return offers.filter(
+    (offer) => !others.some(({ service, provider }) => service === offer.service && provider === offer.provider),
+  )
+}
+
+function chatOffer(service: string, model: string, quality: number, latencyMs: number, capabilities: OfferCapabilities): Offer {
+  return { service, provider: model, model, quality, latencyMs, capabilities: { streaming: true, tools: true, ...capabilities } }
+}
+
+function speechOffer(provider: string, model: string, quality: number, latencyMs: number, charactersMax: number): Offer {
+  return { service: 'voice_tts', provider, model, quality, latencyMs, capabilities: { streaming: true, charactersMax } }
+}

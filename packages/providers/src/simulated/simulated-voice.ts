@@ -1,0 +1,71 @@
+import { type Audio, type AudioFormat, quantity, type Usage } from '@farebox/core'
+import { readWav, writePcm, writeWav } from '../adapter/wav.ts'
+import { fingerprint } from './fingerprint.ts'
+
+const SENTENCES = [
+  'Hello, I would like to know how many credits I have left.',
+  'Could you please tell me what the weather will be like tomorrow?',
+  'How much does a call of five minutes cost?',
+  'Please send the report to my colleagues before noon.',
+  'I need help with my last order, it has not arrived yet.',
+  'What is the fastest way to the central station from here?',
+]
+const WORDS_PER_SECOND = 2.5
+/** Bytes per second of sound whose format is not read: 128 kbit/s, as most MP3 files have. */
+const COMPRESSED_BYTES_PER_SECOND = 16_000
+
+/** Telephone quality: enough for a tone, and a page of text stays under 4 MB. */
+const SAMPLE_RATE = 8_000
+const SECONDS_PER_CHARACTER = 0.06
+
+/** The length of recorded sound, in seconds. `undefined`: it is no sound at all. */
+export function simulatedDuration({ data, mediaType }: Audio): number | undefined {
+  const wav = readWav(data)
+  if (wav) return wav.durationSeconds
+  return data.length === 0 || /wav/.test(mediaType) ? undefined : data.length / COMPRESSED_BYTES_PER_SECOND
+}
+
+/** Words that could have been said in this sound, as many as fit its length. The same bytes say the same. */
+export function simulatedTranscript(data: Uint8Array, durationSeconds: number, seed: number): string {
+  const first = fingerprint(seed, data)
+  const wordsMax = Math.max(1, Math.round(durationSeconds * WORDS_PER_SECOND))
+  const chosen: string[] = []
+  for (let words = 0, index = first; words < wordsMax && chosen.length < 200; index += 1) {
+    const sentence = SENTENCES[index % SENTENCES.length] ?? ''
+    chosen.push(sentence)
+    words += sentence.split(' ').length
+  }
+  return chosen.join(' ')
+}
+
+/** How long a call lasts in which `text` is said: time to pick up and to hang up, and the text itself. */
+export function simulatedCallSeconds(text: string): number {
+  return Math.round(8 + text.length * SECONDS_PER_CHARACTER)
+}
+
+/** Usage counted in seconds. */
+export function durationUsage(seconds: number): Usage {
+  return {
+    quantities: [{ meter: 'duration', quantity: quantity(seconds), unit: 'seconds' }],
+    certainty: 'exact',
+    raw: { seconds },
+  }
+}
+
+/** Sound whose length depends on the text, one soft tone per word. PCM when PCM was asked for, else WAV, which any player plays. */
+export function simulatedSound(text: string, asked: AudioFormat, seed: number): { audio: Uint8Array; format: AudioFormat } {
+  const samplesPerCharacter = SAMPLE_RATE * SECONDS_PER_CHARACTER
+  const characters = [...text]
+  const samples = new Float32Array(Math.ceil(characters.length * samplesPerCharacter))
+  let start = 0
+  for (const word of text.split(/(?<=\s)/)) {
+    const length = Math.floor([...word].length * samplesPerCharacter)
+    const hertz = 180 + (fingerprint(seed, word.trim()) % 24) * 10
+    for (let index = 0; index < length; index += 1) {
+      // A half sine over the word lets each tone fade in and out instead of clicking.
+      samples[start + index] = 0.3 * Math.sin((Math.PI * index) / length) * Math.sin((2 * Math.PI * hertz * index) / SAMPLE_RATE)
+    }
+    start += length
+  }
+  return asked === 'pcm' ? { audio: writePcm(samples), format: 'pcm' } : { audio: writeWav(samples, SAMPLE_RATE), format: 'wav' }
+}
