@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import pg from 'pg'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createTestDatabase, startPostgres } from './postgres.ts'
 
 async function connect(url: string): Promise<pg.Client> {
@@ -70,5 +73,19 @@ describe('startPostgres', () => {
     expect((await client.query('SHOW max_connections')).rows).toEqual([{ max_connections: '10' }])
     await client.end()
     await server.stop()
+  })
+
+  it('ends with the process that started it, even when that is killed', async () => {
+    const module = JSON.stringify(join(import.meta.dirname, 'postgres-server.ts'))
+    const program = `import { startPostgres } from ${module}; console.log((await startPostgres()).url); setInterval(() => {}, 1000)`
+    const owner = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [output] = (await once(owner.stdout, 'data')) as [Buffer]
+    const url = output.toString().trim()
+    const client = await connect(url)
+    const { rows } = await client.query('SHOW data_directory')
+
+    owner.kill('SIGKILL')
+    await vi.waitFor(() => expect(existsSync(rows[0].data_directory)).toBe(false), { timeout: 10_000, interval: 100 })
+    await expect(connect(url)).rejects.toThrow()
   })
 })

@@ -2,23 +2,32 @@ import type { Reporter, SerializedError, TestModule } from 'vitest/node'
 
 /** Ends the output with `N passed, N failed`, so that a person or a script need read only the last line. */
 export default class SummaryReporter implements Reporter {
-  #lastLine: string | undefined
+  #count: Count | undefined
 
   constructor() {
     // Vitest itself still prints after `onTestRunEnd`, for example when something keeps it from closing.
-    process.once('exit', () => {
-      if (this.#lastLine !== undefined) process.stdout.write(`${this.#lastLine}\n`)
+    process.once('exit', (exitCode) => {
+      const count = this.#count ?? { passed: 0, failed: 0, skipped: 0 }
+      // A run that fails before, between or after its tests (no test found, a failed setup) has failed all the same.
+      if (exitCode !== 0 && count.failed === 0) count.failed = 1
+      if (this.#count !== undefined || exitCode !== 0) process.stdout.write(`${lastLine(count)}\n`)
     })
   }
 
   onTestRunEnd(testModules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
-    this.#lastLine = summarise(testModules, unhandledErrors)
+    this.#count = countResults(testModules, unhandledErrors)
   }
 }
 
+interface Count {
+  passed: number
+  failed: number
+  skipped: number
+}
+
 /** A file that cannot be collected, a failed hook and an unhandled error have no failed test, and count as one each. */
-function summarise(testModules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): string {
-  const count = { passed: 0, failed: unhandledErrors.length, skipped: 0 }
+function countResults(testModules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): Count {
+  const count: Count = { passed: 0, failed: unhandledErrors.length, skipped: 0 }
   for (const testModule of testModules) {
     for (const test of testModule.children.allTests()) {
       const { state } = test.result()
@@ -27,6 +36,9 @@ function summarise(testModules: readonly TestModule[], unhandledErrors: readonly
     count.failed += testModule.errors().length
     for (const suite of testModule.children.allSuites()) count.failed += suite.errors().length
   }
-  const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : ''
-  return `${count.passed} passed, ${count.failed} failed${skipped}`
+  return count
+}
+
+function lastLine({ passed, failed, skipped }: Count): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 }
