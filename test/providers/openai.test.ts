@@ -144,6 +144,19 @@ describe('a request to OpenAI', () => {
     expect(server.requests).toHaveLength(0)
   })
 
+  it('ends with the signal though the SDK hangs and pays no heed to it', async () => {
+    const hanging = { create: () => new Promise<never>(() => {}) }
+    const stuck = { create: async () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) }) }
+    for (const completions of [hanging, stuck]) {
+      const adapter = openai({ client: { chat: { completions }, audio: { transcriptions: hanging, speech: hanging } } })
+      const controller = new AbortController()
+      const failure = failureOf(drain(adapter.streamChat?.(hello, { ...context, signal: controller.signal })))
+      await new Promise(setImmediate)
+      controller.abort()
+      expect((await failure).kind).toBe('aborted')
+    }
+  })
+
   it('works through a client whose methods return plain promises', async () => {
     const { server } = await open()
     const inner = new OpenAI({ apiKey: server.apiKey, baseURL: server.url })

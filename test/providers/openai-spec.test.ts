@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs'
+import { openai } from '@farebox/providers/openai'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type OpenaiLoopback, startOpenaiLoopback } from '../loopback/openai.ts'
+import { type OpenapiValidator, openapiValidator } from '../support/openapi-validator.ts'
+import { hasSpec, readSpec, specTestName } from '../support/specs.ts'
+
+const SPEC = 'openai.openapi.yaml.gz'
+const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
+const context = { signal: new AbortController().signal, attemptId: 'a1' }
+const toolCalls = [{ id: 'call_1', name: 'look', arguments: '{}' }]
+const hello = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello there' }] }
+
+describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification", SPEC), () => {
+  let invalid: OpenapiValidator
+  let server: OpenaiLoopback
+  let answersWithTools = false
+  beforeAll(async () => {
+    invalid = openapiValidator(readSpec(SPEC))
+    server = await startOpenaiLoopback({ chat: () => (answersWithTools ? { toolCalls } : {}) })
+  })
+  afterAll(() => server.close())
+
+  const post = (path: string, body: object | FormData) =>
+    fetch(server.url + path, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${server.apiKey}`,
+        ...(body instanceof FormData ? {} : { 'content-type': 'application/json' }),
+      },
+      body: body instanceof FormData ? body : JSON.stringify(body),
+    })
+  const events = async (response: Response): Promise<unknown[]> =>
+    (await response.text())
+      .split('\n\n')
+      .filter((block) => block.startsWith('data: {'))
+      .map((block) => JSON.parse(block.slice(6)))
+  const lastRequest = () => server.requests.at(-1)
+
+  it('is broken by a chat answer that lacks a part, so the checks below mean something', () => {
+    expect(invalid('CreateChatCompletionResponse', { id: 'x', object: 'chat.completion' })).not.toEqual([])
+  })
+
+  it.each([false, true])('is kept by the chats that the loopback answers with (tool calls: %s)', async (withTools) => {
+    answersWithTools = withTools
+    expect(invalid('CreateChatCompletionResponse', await (await post('/chat/completions', hello)).json())).toEqual([])
+    const chunks = await events(
+      await post('/chat/completions', { ...hello, stream: true, stream_options: { include_usage: true } }),
+    )
+    expect(chunks.length).toBeGreaterThan(3)
+    for (const chunk of chunks) expect(invalid('CreateChatCompletionStreamResponse', chunk)).toEqual([])
+    answersWithTools = false
+  })
+
+  it('is kept by the transcriptions, speeches, models and errors that the loopback answers with', async () => {
+    const form = (format: string) => {
+      const fields = new FormData()
+      fields.set('model', 'gpt-transcribe')
+      fields.set('response_format', format)
+      fields.set('file', new File([question], 'question.wav', { type: 'audio/wav' }))
+      return fields
+    }
+    expect(invalid('CreateTranscriptionResponseJson', await (await post('/audio/transcriptions', form('json'))).json())).toEqual(
+      [],
+    )
+    const verbose = await (await post('/audio/transcriptions', form('verbose_json'))).json()
+    expect(invalid('CreateTranscriptionResponseVerboseJson', verbose)).toEqual([])
+    const speech = { model: 'gpt-4o-mini-tts', input: 'Hello', voice: 'alloy', stream_format: 'sse' }
+    for (const event of await events(await post('/audio/speech', speech))) {
+      expect(invalid('CreateSpeechResponseStreamEvent', event)).toEqual([])
+    }
+    expect(invalid('ErrorResponse', await (await post('/chat/completions', {})).json())).toEqual([])
+    const models = await fetch(`${server.url}/models`, { headers: { authorization: `Bearer ${server.apiKey}` } })
+    expect(invalid('ListModelsResponse', await models.json())).toEqual([])
+  })
+
+  it('is kept by what the adapter sends', async () => {
+    const adapter = openai({ apiKey: server.apiKey, baseURL: server.url })
+    const request = {
+      model: 'gpt-4o',
+      messages: [
+        { role: 'developer', content: 'Be brief.' },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'What is it?' },
+            { type: 'image', url: 'data:image/png;base64,AA==', detail: 'low' },
+          ],
+        },
+        { role: 'assistant', content: null, toolCalls },
+        { role: 'tool', content: 'a heron', toolCallId: 'call_1' },
+      ],
+      outputTokensMax: 50,
+      temperature: 0.5,
+      stop: ['.'],
+      tools: [{ name: 'look', description: 'Looks.', parameters: { type: 'object', properties: {} } }],
+      toolChoice: { name: 'look' },
+    } as const
+    await adapter.chat?.(request, context)
+    expect(invalid('CreateChatCompletionRequest', lastRequest()?.body)).toEqual([])
+    for await (const _ of adapter.streamChat?.({ ...request, toolChoice: 'auto' }, context) ?? []) {
+      // The request is what is looked at.
+    }
+    expect(invalid('CreateChatCompletionRequest', lastRequest()?.body)).toEqual([])
+    for (const model of ['tts-1', 'gpt-4o-mini-tts']) {
+      await adapter.speak?.({ model, text: 'Hello', format: 'opus' }, context)
+      expect(invalid('CreateSpeechRequest', lastRequest()?.body)).toEqual([])
+    }
+    await adapter.transcribe?.(
+      { model: 'gpt-transcribe', audio: { data: question, mediaType: 'audio/wav' }, language: 'en' },
+      context,
+    )
+    const form = lastRequest()
+    expect(
+      invalid('CreateTranscriptionRequest', { ...form?.body, stream: form?.body.stream === 'true', file: form?.file?.name }),
+    ).toEqual([])
+  })
+})
