@@ -47,12 +47,14 @@ export function compareByLot(
   weights: Readonly<Record<string, number>>,
   random?: () => number,
 ): Compare {
-  const lots = new Map<Candidate, number>()
+  /** By place in the catalog. */
+  const lots: number[] = []
   for (const draft of drafts) {
     const weight = Object.hasOwn(weights, draft.offer.provider) ? (weights[draft.offer.provider] ?? 0) : 0
-    lots.set(draft, weight > 0 ? (random ? Math.log(random()) / weight : weight) : Number.NEGATIVE_INFINITY)
+    lots[draft.entry.position] = weight > 0 ? (random ? Math.log(random()) / weight : weight) : Number.NEGATIVE_INFINITY
   }
-  return (left, right) => compareNumbers(lots.get(right) ?? 0, lots.get(left) ?? 0) || byConfiguration(left, right)
+  return (left, right) =>
+    compareNumbers(lots[right.entry.position] ?? 0, lots[left.entry.position] ?? 0) || byConfiguration(left, right)
 }
 
 /**
@@ -60,6 +62,7 @@ export function compareByLot(
  * The places that a provider has in the order stay its own; only who takes which of them changes.
  */
 export function putRealFirst(candidates: Candidate[]): void {
+  if (!candidates.some(({ adapter }) => adapter.isSimulated)) return
   for (let real = 1; real < candidates.length; real += 1) {
     const candidate = candidates[real]
     if (!candidate || candidate.adapter.isSimulated) continue

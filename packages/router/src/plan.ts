@@ -82,6 +82,7 @@ export function plan(input: PlanInput): Route | RouteRefusal {
 
   const candidates: Candidate[] = []
   let hold = microCredits(0n)
+  let isAnyIll = false
   for (const draft of drafts) {
     const rejection = overMoney(draft, input)
     if (rejection) {
@@ -89,10 +90,11 @@ export function plan(input: PlanInput): Route | RouteRefusal {
       continue
     }
     if (draft.chargeCeiling > hold) hold = draft.chargeCeiling
+    if (illnessOf(draft) > 0) isAnyIll = true
     candidates.push(draft)
   }
   if (candidates.length === 0) return refuse(request, rejected, configuration, input.affordable)
-  candidates.sort((left, right) => illnessOf(left) - illnessOf(right) || compare(left, right))
+  candidates.sort(isAnyIll ? (left, right) => illnessOf(left) - illnessOf(right) || compare(left, right) : compare)
   putRealFirst(candidates)
   return {
     status: 'planned',
