@@ -121,6 +121,13 @@ describe('a request to OpenAI', () => {
     })
   })
 
+  it('is named by its attempt in the provider’s logs, where a header can carry the name', async () => {
+    const { adapter, server } = await open()
+    await adapter.chat?.(hello, { ...context, attemptId: 'wf_1.attempt-2' })
+    await adapter.chat?.(hello, { ...context, attemptId: 'näh\n' })
+    expect(server.requests.map(({ headers }) => headers['x-client-request-id'])).toEqual(['wf_1.attempt-2', undefined])
+  })
+
   it('asks a stream for its usage, whatever was passed through', async () => {
     const { adapter, server } = await open()
     await drain(adapter.streamChat?.({ ...hello, providerOptions: { stream_options: { include_usage: false } } }, context))

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 
 /** Where the providers' published specifications lie, when they are at hand: they are not ours to ship. */
-export const specsFolder = process.env.FAREBOX_SPECS ?? join(import.meta.dirname, '../../..', 'shared', 'specs')
+const specsFolder = process.env.FAREBOX_SPECS ?? join(import.meta.dirname, '../../..', 'shared', 'specs')
 
 /** Whether a specification is at hand. */
 export function hasSpec(file: string): boolean {

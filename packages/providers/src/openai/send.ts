@@ -12,11 +12,11 @@ export interface SdkAnswer {
 /** Makes one request of the SDK within `call`: never retried, and ended by the call's signal. */
 export async function send(
   connection: OpenaiConnection,
-  call: Call,
+  call: OpenaiCall,
   request: (client: OpenaiClient, options: OpenaiRequestOptions) => PromiseLike<unknown>,
 ): Promise<SdkAnswer> {
   const client = await call.race(connection.client())
-  const pending = request(client, { signal: call.signal, maxRetries: 0, headers: connection.headers })
+  const pending = request(client, { signal: call.signal, maxRetries: 0, headers: { ...connection.headers, ...call.headers } })
   // A client that the host has wrapped may return a plain promise.
   if (!('withResponse' in pending) || typeof pending.withResponse !== 'function') {
     const data = await call.race(pending)
@@ -26,7 +26,17 @@ export async function send(
   return { data: asRecord(answer)?.data, requestId: asText(asRecord(answer)?.request_id) }
 }
 
-/** Opens a call for one method of the adapter. */
-export function openOpenaiCall(connection: OpenaiConnection, context: CallContext): Call {
-  return openCall(connection.name, context.signal)
+/** A call, and the headers that are its own. */
+export interface OpenaiCall extends Call {
+  headers: Record<string, string>
+}
+
+/**
+ * Opens a call for one method of the adapter, named in the provider's logs by its attempt.
+ *
+ * @source https://developers.openai.com/api/reference/overview ("Debugging requests": at most 512 ASCII characters, else a 400)
+ */
+export function openOpenaiCall(connection: OpenaiConnection, { signal, attemptId }: CallContext): OpenaiCall {
+  const headers: Record<string, string> = /^[\x21-\x7e]{1,512}$/.test(attemptId) ? { 'X-Client-Request-Id': attemptId } : {}
+  return { ...openCall(connection.name, signal), headers }
 }

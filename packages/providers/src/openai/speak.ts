@@ -66,7 +66,7 @@ export async function* streamSpeech(
         const audio = event?.type === 'speech.audio.delta' ? asText(event.audio) : undefined
         if (!audio) continue
         isAnswering = true
-        yield { type: 'audio', audio: new Uint8Array(Buffer.from(audio, 'base64')) }
+        yield { type: 'audio', audio: fromBase64(audio) }
       }
       if (done === undefined) throw incomplete(connection.name, usage, requestId)
       const tokens = speechTokens(done)
@@ -128,6 +128,11 @@ function incomplete(provider: string, usage: Usage, requestId: string | undefine
 
 function isResponse(value: unknown): value is Pick<Response, 'headers' | 'body'> {
   return typeof value === 'object' && value !== null && 'body' in value && 'headers' in value
+}
+
+/** `Buffer` would do, but is not everywhere that this can run. */
+function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
