@@ -1,1 +1,8 @@
-export {}
+export type { LedgerDriver, Query } from './driver.ts'
+export * from './errors.ts'
+export { type CallOptions, Ledger, type LedgerOptions } from './ledger.ts'
+export type { AppliedMigration, MigrationReport } from './migrations.ts'
+export type * from './operations.ts'
+export * from './reader.ts'
+export type * from './rows.ts'
+export type { Mismatch, VerifyReport } from './verify.ts'

@@ -1,1 +1,1 @@
-export {}
+export { type PostgresClient, type PostgresOptions, type PostgresPool, postgres } from './driver.ts'

@@ -1,1 +1,1 @@
-export {}
+export { type SqliteDatabase, type SqliteOptions, sqlite } from './driver.ts'

@@ -1,0 +1,242 @@
+-- Amounts are micro-credits (1 credit = 1000000), costs nano-USD, quantities millionths of their unit, times epoch milliseconds.
+
+-- One row per account: its balance, and the head of its journal.
+CREATE TABLE {schema}.farebox_accounts (
+  account_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  credit_limit BIGINT NOT NULL,
+  debt_limit BIGINT NOT NULL,
+  posted BIGINT NOT NULL,
+  held BIGINT NOT NULL CHECK (held >= 0),
+  debt BIGINT NOT NULL CHECK (debt >= 0),
+  credit_held BIGINT NOT NULL CHECK (credit_held >= 0),
+  next_due_at BIGINT,
+  has_budgets BOOLEAN NOT NULL,
+  sequence BIGINT NOT NULL,
+  chain_hash TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  PRIMARY KEY (account_id)
+);
+
+-- Spendable value, and what is left of it.
+CREATE TABLE {schema}.farebox_grants (
+  account_id TEXT NOT NULL,
+  grant_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  priority BIGINT NOT NULL,
+  amount BIGINT NOT NULL CHECK (amount > 0),
+  remaining BIGINT NOT NULL CHECK (remaining >= 0),
+  pinned BIGINT NOT NULL CHECK (pinned BETWEEN 0 AND remaining),
+  effective_at BIGINT NOT NULL,
+  expires_at BIGINT,
+  services TEXT,
+  state TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (account_id, grant_id)
+);
+
+-- Value set aside before work starts.
+CREATE TABLE {schema}.farebox_holds (
+  account_id TEXT NOT NULL,
+  hold_id TEXT NOT NULL,
+  workflow_id TEXT,
+  service TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  api_key_id TEXT,
+  user_id TEXT,
+  amount BIGINT NOT NULL,
+  remaining BIGINT NOT NULL CHECK (remaining >= 0),
+  rated BIGINT NOT NULL,
+  charged BIGINT NOT NULL,
+  shortfall BIGINT NOT NULL,
+  state TEXT NOT NULL,
+  overage TEXT NOT NULL,
+  lots TEXT NOT NULL,
+  budgets TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  grace_ms BIGINT NOT NULL,
+  ended_at BIGINT,
+  PRIMARY KEY (account_id, hold_id)
+);
+
+-- Calls that share a budget and a receipt; lines holds the receipt as JSON.
+CREATE TABLE {schema}.farebox_workflows (
+  account_id TEXT NOT NULL,
+  workflow_id TEXT NOT NULL,
+  root_id TEXT NOT NULL,
+  parent_id TEXT,
+  name TEXT NOT NULL,
+  business_adapter TEXT,
+  user_id TEXT,
+  api_key_id TEXT,
+  state TEXT NOT NULL,
+  max_credits BIGINT,
+  spent BIGINT NOT NULL,
+  held BIGINT NOT NULL,
+  lines TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  closed_at BIGINT,
+  PRIMARY KEY (account_id, workflow_id)
+);
+
+-- What each attempt consumed and what it cost. Never updated.
+CREATE TABLE {schema}.farebox_usage_records (
+  account_id TEXT NOT NULL,
+  usage_id TEXT NOT NULL,
+  sequence BIGINT NOT NULL,
+  workflow_id TEXT,
+  hold_id TEXT,
+  service TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT,
+  quantity BIGINT NOT NULL,
+  unit TEXT NOT NULL,
+  rated BIGINT NOT NULL,
+  charged BIGINT NOT NULL,
+  shortfall BIGINT NOT NULL,
+  cost BIGINT,
+  certainty TEXT NOT NULL,
+  price_version TEXT,
+  lots TEXT NOT NULL,
+  api_key_id TEXT,
+  user_id TEXT,
+  details TEXT,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (account_id, usage_id)
+);
+
+-- Append-only and hash-chained by account; postings of one entry add up to zero.
+CREATE TABLE {schema}.farebox_journal (
+  account_id TEXT NOT NULL,
+  sequence BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  verb TEXT NOT NULL,
+  idempotency_key TEXT,
+  content TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  postings TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  PRIMARY KEY (account_id, sequence)
+);
+
+-- Only the SHA-256 of a key is kept.
+CREATE TABLE {schema}.farebox_api_keys (
+  account_id TEXT NOT NULL,
+  api_key_id TEXT NOT NULL,
+  prefix TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  name TEXT NOT NULL,
+  user_id TEXT,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT,
+  revoked_at BIGINT,
+  PRIMARY KEY (account_id, api_key_id)
+);
+
+-- What a key may use. No row for a key: everything.
+CREATE TABLE {schema}.api_key_services (
+  account_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  api_key_id TEXT NOT NULL,
+  service_type TEXT NOT NULL,
+  provider TEXT,
+  enabled BOOLEAN NOT NULL,
+  cost_limit_per_request BIGINT,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (account_id, id)
+);
+
+-- Leads from the start of a key to its account. The one table that no account owns.
+CREATE TABLE {schema}.farebox_api_key_prefixes (
+  prefix TEXT NOT NULL,
+  account_id TEXT NOT NULL,
+  api_key_id TEXT NOT NULL,
+  PRIMARY KEY (prefix)
+);
+
+-- Limits over time, with what their current window has used.
+CREATE TABLE {schema}.farebox_budgets (
+  account_id TEXT NOT NULL,
+  budget_id TEXT NOT NULL,
+  user_id TEXT,
+  api_key_id TEXT,
+  service TEXT,
+  period TEXT NOT NULL,
+  credit_limit BIGINT NOT NULL,
+  mode TEXT NOT NULL,
+  window_start BIGINT NOT NULL,
+  used BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (account_id, budget_id)
+);
+
+-- Sums of usage records by hour: what breakdowns read.
+CREATE TABLE {schema}.farebox_usage_rollups (
+  account_id TEXT NOT NULL,
+  hour BIGINT NOT NULL,
+  service TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  workflow_name TEXT NOT NULL,
+  api_key_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  records BIGINT NOT NULL,
+  quantity BIGINT NOT NULL,
+  charged BIGINT NOT NULL,
+  shortfall BIGINT NOT NULL,
+  cost BIGINT NOT NULL,
+  PRIMARY KEY (account_id, hour, service, provider, unit, workflow_name, api_key_id, user_id)
+);
+
+-- Counts of workflows by hour.
+CREATE TABLE {schema}.farebox_workflow_rollups (
+  account_id TEXT NOT NULL,
+  hour BIGINT NOT NULL,
+  workflow_name TEXT NOT NULL,
+  api_key_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  opened BIGINT NOT NULL,
+  closed BIGINT NOT NULL,
+  duration_ms BIGINT NOT NULL,
+  charged BIGINT NOT NULL,
+  PRIMARY KEY (account_id, hour, workflow_name, api_key_id, user_id)
+);
+
+CREATE INDEX farebox_accounts_due ON {schema}.farebox_accounts (next_due_at) WHERE next_due_at IS NOT NULL;
+CREATE INDEX farebox_grants_open ON {schema}.farebox_grants (account_id) WHERE state IN ('pending', 'active') OR pinned > 0;
+CREATE INDEX farebox_holds_open ON {schema}.farebox_holds (account_id, workflow_id) WHERE state = 'open';
+CREATE INDEX farebox_workflows_created ON {schema}.farebox_workflows (account_id, created_at);
+CREATE INDEX farebox_usage_records_created ON {schema}.farebox_usage_records (account_id, created_at);
+CREATE INDEX farebox_usage_records_workflow ON {schema}.farebox_usage_records (account_id, workflow_id);
+CREATE UNIQUE INDEX farebox_journal_idempotency ON {schema}.farebox_journal (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX farebox_api_key_services_key ON {schema}.api_key_services (account_id, api_key_id);
+
+-- What operators ask for by hand. Balances are in credits.
+CREATE VIEW {schema}.users AS
+SELECT account_id AS id, name, trim_scale(posted::numeric / 1000000) AS credit_balance
+FROM {schema}.farebox_accounts;
+
+CREATE VIEW {schema}.multi_service_usage_records AS
+SELECT
+  workflow_id AS id,
+  account_id,
+  name AS workflow_name,
+  business_adapter,
+  user_id,
+  trim_scale(spent::numeric / 1000000) AS total_credits_used,
+  (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+      'service_type', line ->> 'service_type',
+      'provider', line ->> 'provider',
+      'units_consumed', trim_scale((line ->> 'units')::numeric / 1000000),
+      'unit_type', line ->> 'unit_type',
+      'credits_used', trim_scale((line ->> 'charged')::numeric / 1000000)
+    ) ORDER BY position), '[]'::jsonb)
+    FROM jsonb_array_elements(lines::jsonb) WITH ORDINALITY AS elements (line, position)
+  ) AS services_used,
+  state,
+  to_timestamp(created_at / 1000.0) AS created_at,
+  to_timestamp(closed_at / 1000.0) AS closed_at
+FROM {schema}.farebox_workflows;

@@ -1,0 +1,242 @@
+-- Amounts are micro-credits (1 credit = 1000000), costs nano-USD, quantities millionths of their unit, times epoch milliseconds.
+
+-- One row per account: its balance, and the head of its journal.
+CREATE TABLE farebox_accounts (
+  account_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  credit_limit INTEGER NOT NULL,
+  debt_limit INTEGER NOT NULL,
+  posted INTEGER NOT NULL,
+  held INTEGER NOT NULL CHECK (held >= 0),
+  debt INTEGER NOT NULL CHECK (debt >= 0),
+  credit_held INTEGER NOT NULL CHECK (credit_held >= 0),
+  next_due_at INTEGER,
+  has_budgets INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  chain_hash TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (account_id)
+) STRICT, WITHOUT ROWID;
+
+-- Spendable value, and what is left of it.
+CREATE TABLE farebox_grants (
+  account_id TEXT NOT NULL,
+  grant_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  remaining INTEGER NOT NULL CHECK (remaining >= 0),
+  pinned INTEGER NOT NULL CHECK (pinned BETWEEN 0 AND remaining),
+  effective_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  services TEXT,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (account_id, grant_id)
+) STRICT, WITHOUT ROWID;
+
+-- Value set aside before work starts.
+CREATE TABLE farebox_holds (
+  account_id TEXT NOT NULL,
+  hold_id TEXT NOT NULL,
+  workflow_id TEXT,
+  service TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  api_key_id TEXT,
+  user_id TEXT,
+  amount INTEGER NOT NULL,
+  remaining INTEGER NOT NULL CHECK (remaining >= 0),
+  rated INTEGER NOT NULL,
+  charged INTEGER NOT NULL,
+  shortfall INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  overage TEXT NOT NULL,
+  lots TEXT NOT NULL,
+  budgets TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  grace_ms INTEGER NOT NULL,
+  ended_at INTEGER,
+  PRIMARY KEY (account_id, hold_id)
+) STRICT, WITHOUT ROWID;
+
+-- Calls that share a budget and a receipt; lines holds the receipt as JSON.
+CREATE TABLE farebox_workflows (
+  account_id TEXT NOT NULL,
+  workflow_id TEXT NOT NULL,
+  root_id TEXT NOT NULL,
+  parent_id TEXT,
+  name TEXT NOT NULL,
+  business_adapter TEXT,
+  user_id TEXT,
+  api_key_id TEXT,
+  state TEXT NOT NULL,
+  max_credits INTEGER,
+  spent INTEGER NOT NULL,
+  held INTEGER NOT NULL,
+  lines TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  closed_at INTEGER,
+  PRIMARY KEY (account_id, workflow_id)
+) STRICT, WITHOUT ROWID;
+
+-- What each attempt consumed and what it cost. Never updated.
+CREATE TABLE farebox_usage_records (
+  account_id TEXT NOT NULL,
+  usage_id TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  workflow_id TEXT,
+  hold_id TEXT,
+  service TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT,
+  quantity INTEGER NOT NULL,
+  unit TEXT NOT NULL,
+  rated INTEGER NOT NULL,
+  charged INTEGER NOT NULL,
+  shortfall INTEGER NOT NULL,
+  cost INTEGER,
+  certainty TEXT NOT NULL,
+  price_version TEXT,
+  lots TEXT NOT NULL,
+  api_key_id TEXT,
+  user_id TEXT,
+  details TEXT,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (account_id, usage_id)
+) STRICT;
+
+-- Append-only and hash-chained by account; postings of one entry add up to zero.
+CREATE TABLE farebox_journal (
+  account_id TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  verb TEXT NOT NULL,
+  idempotency_key TEXT,
+  content TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  postings TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  PRIMARY KEY (account_id, sequence)
+) STRICT, WITHOUT ROWID;
+
+-- Only the SHA-256 of a key is kept.
+CREATE TABLE farebox_api_keys (
+  account_id TEXT NOT NULL,
+  api_key_id TEXT NOT NULL,
+  prefix TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  name TEXT NOT NULL,
+  user_id TEXT,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  revoked_at INTEGER,
+  PRIMARY KEY (account_id, api_key_id)
+) STRICT, WITHOUT ROWID;
+
+-- What a key may use. No row for a key: everything.
+CREATE TABLE api_key_services (
+  account_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  api_key_id TEXT NOT NULL,
+  service_type TEXT NOT NULL,
+  provider TEXT,
+  enabled INTEGER NOT NULL,
+  cost_limit_per_request INTEGER,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (account_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- Leads from the start of a key to its account. The one table that no account owns.
+CREATE TABLE farebox_api_key_prefixes (
+  prefix TEXT NOT NULL,
+  account_id TEXT NOT NULL,
+  api_key_id TEXT NOT NULL,
+  PRIMARY KEY (prefix)
+) STRICT, WITHOUT ROWID;
+
+-- Limits over time, with what their current window has used.
+CREATE TABLE farebox_budgets (
+  account_id TEXT NOT NULL,
+  budget_id TEXT NOT NULL,
+  user_id TEXT,
+  api_key_id TEXT,
+  service TEXT,
+  period TEXT NOT NULL,
+  credit_limit INTEGER NOT NULL,
+  mode TEXT NOT NULL,
+  window_start INTEGER NOT NULL,
+  used INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (account_id, budget_id)
+) STRICT, WITHOUT ROWID;
+
+-- Sums of usage records by hour: what breakdowns read.
+CREATE TABLE farebox_usage_rollups (
+  account_id TEXT NOT NULL,
+  hour INTEGER NOT NULL,
+  service TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  workflow_name TEXT NOT NULL,
+  api_key_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  records INTEGER NOT NULL,
+  quantity INTEGER NOT NULL,
+  charged INTEGER NOT NULL,
+  shortfall INTEGER NOT NULL,
+  cost INTEGER NOT NULL,
+  PRIMARY KEY (account_id, hour, service, provider, unit, workflow_name, api_key_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+-- Counts of workflows by hour.
+CREATE TABLE farebox_workflow_rollups (
+  account_id TEXT NOT NULL,
+  hour INTEGER NOT NULL,
+  workflow_name TEXT NOT NULL,
+  api_key_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  opened INTEGER NOT NULL,
+  closed INTEGER NOT NULL,
+  duration_ms INTEGER NOT NULL,
+  charged INTEGER NOT NULL,
+  PRIMARY KEY (account_id, hour, workflow_name, api_key_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX farebox_accounts_due ON farebox_accounts (next_due_at) WHERE next_due_at IS NOT NULL;
+CREATE INDEX farebox_grants_open ON farebox_grants (account_id) WHERE state IN ('pending', 'active') OR pinned > 0;
+CREATE INDEX farebox_holds_open ON farebox_holds (account_id, workflow_id) WHERE state = 'open';
+CREATE INDEX farebox_workflows_created ON farebox_workflows (account_id, created_at);
+CREATE INDEX farebox_usage_records_created ON farebox_usage_records (account_id, created_at);
+CREATE INDEX farebox_usage_records_workflow ON farebox_usage_records (account_id, workflow_id);
+CREATE UNIQUE INDEX farebox_journal_idempotency ON farebox_journal (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX farebox_api_key_services_key ON api_key_services (account_id, api_key_id);
+
+-- What operators ask for by hand. Balances are in credits.
+CREATE VIEW users AS
+SELECT account_id AS id, name, CASE WHEN posted % 1000000 = 0 THEN posted / 1000000 ELSE posted / 1000000.0 END AS credit_balance
+FROM farebox_accounts;
+
+CREATE VIEW multi_service_usage_records AS
+SELECT
+  workflow_id AS id,
+  account_id,
+  name AS workflow_name,
+  business_adapter,
+  user_id,
+  CASE WHEN spent % 1000000 = 0 THEN spent / 1000000 ELSE spent / 1000000.0 END AS total_credits_used,
+  (
+    SELECT json_group_array(json_object(
+      'service_type', value ->> 'service_type',
+      'provider', value ->> 'provider',
+      'units_consumed', CASE WHEN CAST(value ->> 'units' AS INTEGER) % 1000000 = 0 THEN CAST(value ->> 'units' AS INTEGER) / 1000000 ELSE CAST(value ->> 'units' AS INTEGER) / 1000000.0 END,
+      'unit_type', value ->> 'unit_type',
+      'credits_used', CASE WHEN CAST(value ->> 'charged' AS INTEGER) % 1000000 = 0 THEN CAST(value ->> 'charged' AS INTEGER) / 1000000 ELSE CAST(value ->> 'charged' AS INTEGER) / 1000000.0 END
+    ))
+    FROM json_each(lines)
+  ) AS services_used,
+  state,
+  strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
+  strftime('%Y-%m-%dT%H:%M:%fZ', closed_at / 1000.0, 'unixepoch') AS closed_at
+FROM farebox_workflows;

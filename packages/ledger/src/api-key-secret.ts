@@ -1,0 +1,36 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const SECRET_BYTES = 32
+/** 62^43 is the first power of 62 above 2^256. */
+const SECRET_LENGTH = 43
+const PREFIX_LENGTH = 8
+const MARK = 'fbx_'
+
+/** A new key: `fbx_` and 256 random bits, in letters and digits that survive shells, URLs and double-clicks. */
+export function newApiKeySecret(): string {
+  let bits = BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`)
+  let text = ''
+  for (let index = 0; index < SECRET_LENGTH; index++) {
+    text = ALPHABET[Number(bits % 62n)] + text
+    bits /= 62n
+  }
+  return MARK + text
+}
+
+/** The part of a key by which it is looked up and listed: the first eight characters after `fbx_`. */
+export function apiKeyPrefix(secret: string): string {
+  return (secret.startsWith(MARK) ? secret.slice(MARK.length) : secret).slice(0, PREFIX_LENGTH)
+}
+
+/** SHA-256 of a key, in hex: all that is kept of it. The key is random, so a slow hash would add nothing. */
+export function apiKeyHash(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex')
+}
+
+/** Compares two hashes in a time that does not depend on where they differ. */
+export function isSameHash(a: string, b: string): boolean {
+  const left = Buffer.from(a)
+  const right = Buffer.from(b)
+  return left.length === right.length && timingSafeEqual(left, right)
+}

@@ -1,0 +1,41 @@
+import type { MigrationReport } from './migrations.ts'
+import type { Operation, Outcome } from './operations.ts'
+import type { ColumnType } from './tables.ts'
+
+/**
+ * Our code for one database. It loads the rows that a batch touches, lets the state machine decide, and writes what changed,
+ * all in one transaction. It knows no rule about money.
+ *
+ * `Transaction` is the host's own open transaction: a `PoolClient` on Postgres, the database handle on SQLite.
+ */
+export interface LedgerDriver<Transaction = unknown> {
+  /** Names the database in messages: `sqlite`, `postgres`. */
+  readonly name: string
+  /** Brings the schema up to date. Safe to call from many processes at once. */
+  migrate(): Promise<MigrationReport>
+  /**
+   * Applies operations in order, in one transaction, and answers when they are durable: all of them, or none.
+   *
+   * @param transaction  joins the host's transaction instead: durable when the host commits, undone when it rolls back
+   * @throws {LedgerUnavailableError} the database could not be reached, or the transaction could not be completed
+   */
+  commit(operations: readonly Operation[], transaction?: Transaction): Promise<Outcome[]>
+  /** Reads rows. */
+  select(query: Query): Promise<Record<string, unknown>[]>
+  /** The store's clock, epoch milliseconds. */
+  now(): Promise<number>
+  /** Closes what the driver opened, and nothing that it was given. */
+  close(): Promise<void>
+}
+
+/**
+ * A read-only query in the SQL that both databases share: `?` for values, `{holds}` for a table of ours, and the types of the
+ * columns it answers, by property.
+ */
+export interface Query {
+  text: string
+  values: readonly (string | number | bigint | null | readonly string[])[]
+  columns: Readonly<Record<string, QueryColumn>>
+}
+
+export type QueryColumn = ColumnType | { type: ColumnType; decode?: (json: unknown) => unknown }

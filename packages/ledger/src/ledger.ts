@@ -1,0 +1,340 @@
+import { type Credits, credits } from '@farebox/core'
+import { v5 as uuidv5, v7 as uuidv7 } from 'uuid'
+import { apiKeyHash, apiKeyPrefix, newApiKeySecret } from './api-key-secret.ts'
+import {
+  checkAmount,
+  checkAmountOrZero,
+  checkInteger,
+  checkKeyServices,
+  checkOneOf,
+  checkOptionalText,
+  checkService,
+  checkSpan,
+  checkText,
+  checkTime,
+  checkUsage,
+} from './check-input.ts'
+import { CommitQueue, type CommitQueueOptions } from './commit-queue.ts'
+import type { LedgerDriver } from './driver.ts'
+import { errorOf, InvalidInputError } from './errors.ts'
+import type { MigrationReport } from './migrations.ts'
+import type {
+  ChargeInput,
+  ChargeOutcome,
+  CloseWorkflowInput,
+  CloseWorkflowOutcome,
+  CreateApiKeyInput,
+  CreateApiKeyOutcome,
+  ExtendHoldInput,
+  ExtendHoldOutcome,
+  GrantInput,
+  GrantOutcome,
+  OpenAccountInput,
+  OpenAccountOutcome,
+  OpenWorkflowInput,
+  OpenWorkflowOutcome,
+  Operation,
+  Operations,
+  Outcome,
+  Outcomes,
+  PlaceHoldInput,
+  PlaceHoldOutcome,
+  ReleaseHoldInput,
+  ReleaseHoldOutcome,
+  RevokeApiKeyInput,
+  RevokeApiKeyOutcome,
+  SetBudgetInput,
+  SetBudgetOutcome,
+  SetKeyServicesInput,
+  SetKeyServicesOutcome,
+  SettleHoldInput,
+  SettleHoldOutcome,
+  Verb,
+} from './operations.ts'
+import { LedgerReader } from './reader.ts'
+import { budgetPeriods, grantSources, overagePolicies } from './rows.ts'
+
+export interface LedgerOptions extends CommitQueueOptions {
+  /** Balance that an account needs to make an API key. @defaultValue 5_000 credits */
+  minimumCreditsForApiKey?: Credits
+}
+
+/** What every verb takes beside its input. */
+export interface CallOptions<Transaction> {
+  /** The host's own open transaction, so that its rows and this change commit together or not at all. */
+  transaction?: Transaction
+}
+
+/** Five minutes: longer than most calls, short enough that a crash does not tie credits up for long. */
+const HOLD_TTL_MS = 300_000
+const HOLD_GRACE_MS = 60_000
+const GRANT_PRIORITY = 100
+/** Turns an idempotency key into ids: any fixed UUID would do. */
+const ID_NAMESPACE = '8f8c9d0e-3c7b-5a52-9b0f-6d1c7a1e4b2a'
+
+/**
+ * Prepaid credits: who has them, what sets them aside and what spends them. Every verb is one atomic step that is durable when
+ * its promise resolves, and safe to send again under the same idempotency key.
+ *
+ * @example
+ * const ledger = new Ledger(sqlite({ filename: 'credits.db' }))
+ * await ledger.migrate()
+ * const { accountId } = await ledger.openAccount({ name: 'Ada' })
+ * await ledger.grant({ accountId, amount: credits(1000) })
+ */
+export class Ledger<Transaction = unknown> extends LedgerReader {
+  readonly #driver: LedgerDriver<Transaction>
+  readonly #queue: CommitQueue
+  readonly #minimumCreditsForApiKey: Credits
+
+  constructor(driver: LedgerDriver<Transaction>, options: LedgerOptions = {}) {
+    super(driver)
+    this.#driver = driver
+    this.#queue = new CommitQueue(driver as LedgerDriver, options)
+    this.#minimumCreditsForApiKey = options.minimumCreditsForApiKey ?? credits(5_000)
+  }
+
+  /** Brings the database's tables up to date. Safe to call at every start, from every process. */
+  migrate(): Promise<MigrationReport> {
+    return this.#driver.migrate()
+  }
+
+  /** Waits for the changes under way, and closes what the ledger opened. */
+  async close(): Promise<void> {
+    await this.#queue.close()
+    await this.#driver.close()
+  }
+
+  /** Opens an account with an empty balance. */
+  async openAccount(input: OpenAccountInput, call?: CallOptions<Transaction>): Promise<OpenAccountOutcome> {
+    const accountId = input.accountId ?? newId('openAccount', '', input.idempotencyKey)
+    const fields = {
+      name: checkText('name', input.name),
+      creditLimit: checkAmountOrZero('creditLimit', input.creditLimit ?? 0n),
+      debtLimit: checkAmountOrZero('debtLimit', input.debtLimit ?? 0n),
+    }
+    return this.#change('openAccount', { ...input, accountId }, `openAccount:${accountId}`, fields, call)
+  }
+
+  /** Adds spendable value. It first repays what was charged beyond all earlier grants. */
+  async grant(input: GrantInput, call?: CallOptions<Transaction>): Promise<GrantOutcome> {
+    const grantId = checkText('grantId', input.grantId ?? newId('grant', input.accountId, input.idempotencyKey))
+    const effectiveAt = input.effectiveAt === undefined ? undefined : checkTime('effectiveAt', input.effectiveAt)
+    const expiresAt = input.expiresAt === undefined ? undefined : checkTime('expiresAt', input.expiresAt)
+    if (effectiveAt !== undefined && expiresAt !== undefined && expiresAt <= effectiveAt) {
+      throw new InvalidInputError('expiresAt', 'must be later than effectiveAt')
+    }
+    const fields = {
+      grantId,
+      amount: checkAmount('amount', input.amount),
+      source: checkOneOf('source', input.source ?? 'purchase', grantSources),
+      priority: checkInteger('priority', input.priority ?? GRANT_PRIORITY),
+      effectiveAt,
+      expiresAt,
+      services: input.services?.map((service, index) => checkService(`services[${index}]`, service)),
+    }
+    if (fields.services?.length === 0)
+      throw new InvalidInputError('services', 'must name a service, or be left out for every service')
+    return this.#change('grant', input, `grant:${grantId}`, fields, call)
+  }
+
+  /**
+   * Sets value aside before work starts, or says why not. The hold goes back by itself when it is neither settled nor extended
+   * for `ttlMs` and `graceMs`.
+   */
+  async placeHold(input: PlaceHoldInput, call?: CallOptions<Transaction>): Promise<PlaceHoldOutcome> {
+    const holdId = checkText('holdId', input.holdId ?? newId('placeHold', input.accountId, input.idempotencyKey))
+    const fields = {
+      holdId,
+      amount: checkAmount('amount', input.amount),
+      service: checkService('service', input.service),
+      provider: checkText('provider', input.provider),
+      workflowId: checkOptionalText('workflowId', input.workflowId),
+      apiKeyId: checkOptionalText('apiKeyId', input.apiKeyId),
+      userId: checkOptionalText('userId', input.userId),
+      ttlMs: checkSpan('ttlMs', input.ttlMs ?? HOLD_TTL_MS, 1),
+      graceMs: checkSpan('graceMs', input.graceMs ?? HOLD_GRACE_MS, 0),
+      overage: checkOneOf('overage', input.overage ?? 'cap', overagePolicies),
+      unitPrice: input.unitPrice === undefined ? undefined : checkAmountOrZero('unitPrice', input.unitPrice),
+    }
+    return this.#change('placeHold', input, `placeHold:${holdId}`, fields, call)
+  }
+
+  /** Gives an open hold more time, or another amount, more or less. Without a key of its own it happens each time it is called. */
+  async extendHold(input: ExtendHoldInput, call?: CallOptions<Transaction>): Promise<ExtendHoldOutcome> {
+    const fields = {
+      holdId: checkText('holdId', input.holdId),
+      ttlMs: input.ttlMs === undefined ? undefined : checkSpan('ttlMs', input.ttlMs, 1),
+      amount: input.amount === undefined ? undefined : checkAmountOrZero('amount', input.amount),
+    }
+    return this.#change('extendHold', input, `extendHold:${uuidv7()}`, fields, call)
+  }
+
+  /**
+   * Charges what the work cost. Above what was held, the hold's overage policy decides: `cap` takes what is available and
+   * records the shortfall, `debt` goes on to the account's debt limit, `reject` changes nothing. A hold that has ended is
+   * charged afresh under the same policy. charged + shortfall is always the rated price, rounded.
+   */
+  async settleHold(input: SettleHoldInput, call?: CallOptions<Transaction>): Promise<SettleHoldOutcome> {
+    const final = input.final ?? true
+    if (!final && input.usageId === undefined)
+      throw new InvalidInputError('usageId', 'must name the part of a hold that is settled in parts')
+    const holdId = checkText('holdId', input.holdId)
+    const usageId = checkText('usageId', input.usageId ?? holdId)
+    const fields = {
+      holdId,
+      usageId,
+      final,
+      provider: checkOptionalText('provider', input.provider),
+      usage: checkUsage(input.usage),
+    }
+    return this.#change('settleHold', input, `usage:${usageId}`, fields, call)
+  }
+
+  /** Gives a whole hold back. */
+  async releaseHold(input: ReleaseHoldInput, call?: CallOptions<Transaction>): Promise<ReleaseHoldOutcome> {
+    const holdId = checkText('holdId', input.holdId)
+    return this.#change('releaseHold', input, `releaseHold:${holdId}`, { holdId }, call)
+  }
+
+  /** Charges work that no hold was placed for; refused when the balance does not cover it, unless `overage` says otherwise. */
+  async charge(input: ChargeInput, call?: CallOptions<Transaction>): Promise<ChargeOutcome> {
+    const usageId = checkText('usageId', input.usageId ?? newId('charge', input.accountId, input.idempotencyKey))
+    const fields = {
+      usageId,
+      service: checkService('service', input.service),
+      provider: checkText('provider', input.provider),
+      overage: checkOneOf('overage', input.overage ?? 'reject', overagePolicies),
+      workflowId: checkOptionalText('workflowId', input.workflowId),
+      apiKeyId: checkOptionalText('apiKeyId', input.apiKeyId),
+      userId: checkOptionalText('userId', input.userId),
+      usage: checkUsage(input.usage),
+    }
+    return this.#change('charge', input, `usage:${usageId}`, fields, call)
+  }
+
+  /** Opens an envelope for calls that share a budget, a receipt and an id. */
+  async openWorkflow(input: OpenWorkflowInput, call?: CallOptions<Transaction>): Promise<OpenWorkflowOutcome> {
+    const workflowId = checkText('workflowId', input.workflowId ?? newId('openWorkflow', input.accountId, input.idempotencyKey))
+    const fields = {
+      workflowId,
+      name: checkText('name', input.name),
+      businessAdapter: checkOptionalText('businessAdapter', input.businessAdapter),
+      userId: checkOptionalText('userId', input.userId),
+      apiKeyId: checkOptionalText('apiKeyId', input.apiKeyId),
+      maxCredits: input.maxCredits === undefined ? undefined : checkAmountOrZero('maxCredits', input.maxCredits),
+      parentId: checkOptionalText('parentId', input.parentId),
+    }
+    return this.#change('openWorkflow', input, `openWorkflow:${workflowId}`, fields, call)
+  }
+
+  /** Ends a workflow; holds still open under it go back. Closing again returns the first outcome. */
+  async closeWorkflow(input: CloseWorkflowInput, call?: CallOptions<Transaction>): Promise<CloseWorkflowOutcome> {
+    const workflowId = checkText('workflowId', input.workflowId)
+    return this.#change('closeWorkflow', input, `closeWorkflow:${workflowId}`, { workflowId }, call)
+  }
+
+  /**
+   * Makes an API key and returns its secret, this once.
+   *
+   * @param input.secret  a key of the caller's own instead of a random one, for demonstrations and tests; at least 8 characters
+   */
+  async createApiKey(
+    input: CreateApiKeyInput & { secret?: string },
+    call?: CallOptions<Transaction>,
+  ): Promise<CreateApiKeyOutcome> {
+    const secret = input.secret === undefined ? newApiKeySecret() : checkText('secret', input.secret)
+    if (secret.length < 8 || /\s/.test(secret))
+      throw new InvalidInputError('secret', 'must have at least 8 characters, none of them blank')
+    const apiKeyId = checkText('apiKeyId', input.apiKeyId ?? newId('createApiKey', input.accountId, input.idempotencyKey))
+    const fields = {
+      apiKeyId,
+      name: checkText('name', input.name ?? 'default'),
+      userId: checkOptionalText('userId', input.userId),
+      prefix: apiKeyPrefix(secret),
+      hash: apiKeyHash(secret),
+      services: checkKeyServices(input.services ?? [], apiKeyId),
+      expiresAt: input.expiresAt === undefined ? undefined : checkTime('expiresAt', input.expiresAt),
+      minimumBalance: checkAmountOrZero('minimumBalance', input.minimumBalance ?? this.#minimumCreditsForApiKey),
+    }
+    const outcome = await this.#change('createApiKey', input, `createApiKey:${apiKeyId}`, fields, call)
+    return outcome.status === 'created' && !outcome.replayed ? { ...outcome, secret } : outcome
+  }
+
+  /** Ends a key for good, at once in this process. */
+  async revokeApiKey(input: RevokeApiKeyInput, call?: CallOptions<Transaction>): Promise<RevokeApiKeyOutcome> {
+    const apiKeyId = checkText('apiKeyId', input.apiKeyId)
+    const outcome = await this.#change('revokeApiKey', input, `revokeApiKey:${apiKeyId}`, { apiKeyId }, call)
+    this.forgetApiKey(apiKeyId)
+    return outcome
+  }
+
+  /** Replaces what a key may use. */
+  async setKeyServices(input: SetKeyServicesInput, call?: CallOptions<Transaction>): Promise<SetKeyServicesOutcome> {
+    const apiKeyId = checkText('apiKeyId', input.apiKeyId)
+    const fields = { apiKeyId, services: checkKeyServices(input.services, apiKeyId) }
+    const outcome = await this.#change('setKeyServices', input, `setKeyServices:${uuidv7()}`, fields, call)
+    this.forgetApiKey(apiKeyId)
+    return outcome
+  }
+
+  /** Limits what an account, a user or a key may spend, in all or on one service, over a period. */
+  async setBudget(input: SetBudgetInput, call?: CallOptions<Transaction>): Promise<SetBudgetOutcome> {
+    const { userId, apiKeyId, service, period } = input
+    const scope = [userId && `user:${userId}`, apiKeyId && `key:${apiKeyId}`, service && `service:${service}`].filter(Boolean)
+    const budgetId = checkText('budgetId', input.budgetId ?? [scope.join(',') || 'account', period].join('/'))
+    const fields = {
+      budgetId,
+      userId: checkOptionalText('userId', userId),
+      apiKeyId: checkOptionalText('apiKeyId', apiKeyId),
+      service: service === undefined ? undefined : checkService('service', service),
+      period: checkOneOf('period', period, budgetPeriods),
+      limit: checkAmountOrZero('limit', input.limit),
+      mode: checkOneOf('mode', input.mode ?? 'block', ['block', 'warn']),
+    }
+    return this.#change('setBudget', input, `setBudget:${uuidv7()}`, fields, call)
+  }
+
+  /**
+   * Lets what is due happen on accounts that nobody uses: grants begin and expire, abandoned holds go back. Accounts in use need
+   * no sweep, since every verb does the same for its own account first.
+   *
+   * @param limit  accounts looked at in one call
+   * @returns      how many accounts had something due; call again while it equals `limit`
+   */
+  async sweep({ limit = 500 }: { limit?: number } = {}): Promise<number> {
+    const due = await this.accountsDue(limit)
+    await Promise.all(due.map((accountId) => this.#queue.submit({ verb: 'advance', accountId, idempotencyKey: null, input: {} })))
+    return due.length
+  }
+
+  /** Lets what is due on one account happen, so that its balance can be read. */
+  protected override async advance(accountId: string): Promise<void> {
+    await this.#queue.submit({ verb: 'advance', accountId, idempotencyKey: null, input: {} })
+  }
+
+  async #change<Name extends Verb>(
+    verb: Name,
+    { accountId, idempotencyKey }: { accountId: string; idempotencyKey?: string },
+    defaultKey: string,
+    input: Operations[Name],
+    call: CallOptions<Transaction> | undefined,
+  ): Promise<Outcomes[Name]> {
+    const operation = {
+      verb,
+      accountId: checkText('accountId', accountId),
+      idempotencyKey: checkOptionalText('idempotencyKey', idempotencyKey) ?? defaultKey,
+      input,
+    } as Operation
+    const outcome: Outcome | undefined = call?.transaction
+      ? (await this.#driver.commit([operation], call.transaction))[0]
+      : await this.#queue.submit(operation)
+    if (outcome?.status === 'failed') throw errorOf(outcome)
+    return outcome as Outcomes[Name]
+  }
+}
+
+/** A new id; the same one again for the same idempotency key, so that a repeated call asks for the same thing. */
+function newId(verb: Verb, accountId: string, idempotencyKey: string | undefined): string {
+  return idempotencyKey === undefined ? uuidv7() : uuidv5(`${verb}\0${accountId}\0${idempotencyKey}`, ID_NAMESPACE)
+}

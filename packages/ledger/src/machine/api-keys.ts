@@ -1,0 +1,78 @@
+import { microCredits } from '@farebox/core'
+import type { KeyServiceInput, Operations } from '../operations.ts'
+import type { ApiKeyServiceRow } from '../rows.ts'
+import { type Decision, refuse, type Step } from './step.ts'
+
+/** Makes a key that spends from the account. */
+export function createApiKey({ state, account, now }: Step, input: Operations['createApiKey']): Decision<'createApiKey'> {
+  const { apiKeyId, prefix } = input
+  if (state.apiKey(account.accountId, apiKeyId)) {
+    return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'API key', id: apiKeyId })
+  }
+  if (state.keyPrefix(prefix)) return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'API key prefix', id: prefix })
+  const available = microCredits(account.posted - account.held)
+  if (available < input.minimumBalance) {
+    return refuse({ status: 'refused', reason: 'insufficient_balance', available, requested: input.minimumBalance })
+  }
+  state.insert('api_keys', {
+    accountId: account.accountId,
+    apiKeyId,
+    prefix,
+    hash: input.hash,
+    name: input.name,
+    userId: input.userId ?? null,
+    createdAt: now,
+    expiresAt: input.expiresAt ?? null,
+    revokedAt: null,
+  })
+  state.insert('api_key_prefixes', { prefix, accountId: account.accountId, apiKeyId })
+  for (const service of input.services) addService({ state, account, now }, apiKeyId, service)
+  return { done: { status: 'created', apiKeyId, prefix, replayed: false }, postings: [] }
+}
+
+/** Ends a key for good. */
+export function revokeApiKey({ state, account, now }: Step, input: Operations['revokeApiKey']): Decision<'revokeApiKey'> {
+  const key = state.apiKey(account.accountId, input.apiKeyId)
+  if (!key) return refuse({ status: 'failed', code: 'API_KEY_NOT_FOUND', id: input.apiKeyId })
+  key.revokedAt ??= now
+  state.touch('api_keys', key)
+  return { done: { status: 'revoked', apiKeyId: key.apiKeyId, replayed: false }, postings: [] }
+}
+
+/** Replaces what a key may use. Rows of before that are not named again stay, disabled, so that the table tells its history. */
+export function setKeyServices(step: Step, input: Operations['setKeyServices']): Decision<'setKeyServices'> {
+  const { state, account } = step
+  const key = state.apiKey(account.accountId, input.apiKeyId)
+  if (!key) return refuse({ status: 'failed', code: 'API_KEY_NOT_FOUND', id: input.apiKeyId })
+  const before = state.keyServices(account.accountId, input.apiKeyId)
+  for (const row of before) {
+    row.enabled = false
+    state.touch('api_key_services', row)
+  }
+  for (const service of input.services) {
+    const known = before.find((row) => row.serviceType === service.service && row.provider === (service.provider ?? null))
+    if (known) setService(known, service)
+    else addService(step, input.apiKeyId, service)
+  }
+  return { done: { status: 'set', apiKeyId: input.apiKeyId, replayed: false }, postings: [] }
+}
+
+function addService({ state, account, now }: Step, apiKeyId: string, service: KeyServiceInput & { id: string }): void {
+  const row: ApiKeyServiceRow = {
+    accountId: account.accountId,
+    id: service.id,
+    apiKeyId,
+    serviceType: service.service,
+    provider: service.provider ?? null,
+    enabled: true,
+    costLimitPerRequest: null,
+    createdAt: now,
+  }
+  setService(row, service)
+  state.insert('api_key_services', row)
+}
+
+function setService(row: ApiKeyServiceRow, service: KeyServiceInput): void {
+  row.enabled = service.enabled ?? true
+  row.costLimitPerRequest = service.costLimitPerRequest ?? null
+}

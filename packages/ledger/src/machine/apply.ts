@@ -1,0 +1,123 @@
+import { microCredits } from '@farebox/core'
+import type { Failure, Operation, Outcome, Verb } from '../operations.ts'
+import type { AccountRow } from '../rows.ts'
+import { advance } from './advance.ts'
+import { createApiKey, revokeApiKey, setKeyServices } from './api-keys.ts'
+import { charge, settleHold } from './charges.ts'
+import { contentOf, differences } from './content.ts'
+import { grant } from './grants.ts'
+import { extendHold, placeHold, releaseHold } from './holds.ts'
+import { appendEntry, GENESIS_HASH } from './journal.ts'
+import { decodeOutcome, encodeOutcome } from './outcome-json.ts'
+import { setBudget } from './set-budget.ts'
+import type { LedgerState } from './state.ts'
+import type { Decision, Step } from './step.ts'
+import { closeWorkflow, openWorkflow } from './workflows.ts'
+
+/**
+ * Applies operations to the loaded rows, in order, each as one atomic step. All rules about money live below this function:
+ * it does no I/O, reads no clock and rolls no dice, so that both databases agree and every case can be simulated.
+ *
+ * @param now  the store's clock, epoch milliseconds; an account that has seen a later time keeps to that
+ * @returns    one outcome per operation; what changed is in `state.changes()`
+ */
+export function apply(state: LedgerState, operations: readonly Operation[], now: number): Outcome[] {
+  return operations.map((operation) => applyOne(state, operation, now))
+}
+
+function applyOne(state: LedgerState, operation: Operation, now: number): Outcome {
+  const known = state.account(operation.accountId)
+  const content = contentOf(operation.verb, operation.input)
+  const earlier = operation.idempotencyKey === null ? undefined : state.entry(operation.accountId, operation.idempotencyKey)
+  if (earlier) return replay(operation, earlier.content, content, earlier.outcome)
+  if (operation.verb === 'openAccount') return openAccount(state, operation, content, now)
+  if (!known) return { status: 'failed', code: 'ACCOUNT_NOT_FOUND', id: operation.accountId }
+
+  const at = Math.max(now, known.updatedAt)
+  advance(state, known, at)
+  if (operation.verb === 'advance') return { status: 'advanced', replayed: false }
+  const decision = decide({ state, account: known, now: at }, operation)
+  if ('refused' in decision) return decision.refused
+  const { verb, idempotencyKey } = operation
+  appendEntry(
+    state,
+    known,
+    { verb, idempotencyKey, content, outcome: encodeOutcome(decision.done), postings: decision.postings },
+    at,
+  )
+  return decision.done
+}
+
+function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' | 'advance' }>): Decision<Verb> {
+  switch (operation.verb) {
+    case 'grant':
+      return grant(step, operation.input)
+    case 'placeHold':
+      return placeHold(step, operation.input)
+    case 'extendHold':
+      return extendHold(step, operation.input)
+    case 'settleHold':
+      return settleHold(step, operation.input)
+    case 'releaseHold':
+      return releaseHold(step, operation.input)
+    case 'charge':
+      return charge(step, operation.input)
+    case 'openWorkflow':
+      return openWorkflow(step, operation.input)
+    case 'closeWorkflow':
+      return closeWorkflow(step, operation.input)
+    case 'createApiKey':
+      return createApiKey(step, operation.input)
+    case 'revokeApiKey':
+      return revokeApiKey(step, operation.input)
+    case 'setKeyServices':
+      return setKeyServices(step, operation.input)
+    case 'setBudget':
+      return setBudget(step, operation.input)
+  }
+}
+
+function replay(
+  operation: Operation,
+  before: Record<string, string>,
+  content: Record<string, string>,
+  outcome: unknown,
+): Outcome {
+  const differs = differences(before, content)
+  if (differs.length > 0) {
+    return { status: 'failed', code: 'IDEMPOTENCY_CONFLICT', idempotencyKey: operation.idempotencyKey ?? '', differs }
+  }
+  return decodeOutcome(outcome) as Outcome
+}
+
+function openAccount(
+  state: LedgerState,
+  operation: Extract<Operation, { verb: 'openAccount' }>,
+  content: Record<string, string>,
+  now: number,
+): Outcome {
+  const { accountId, idempotencyKey, input, verb } = operation
+  if (state.account(accountId))
+    return { status: 'failed', code: 'ALREADY_EXISTS', what: 'account', id: accountId } satisfies Failure
+  const zero = microCredits(0n)
+  const account: AccountRow = {
+    accountId,
+    name: input.name,
+    creditLimit: input.creditLimit,
+    debtLimit: input.debtLimit,
+    posted: zero,
+    held: zero,
+    debt: zero,
+    creditHeld: zero,
+    nextDueAt: null,
+    hasBudgets: false,
+    sequence: 0,
+    chainHash: GENESIS_HASH,
+    createdAt: now,
+    updatedAt: now,
+  }
+  state.insert('accounts', account)
+  const outcome = { status: 'opened' as const, accountId, replayed: false }
+  appendEntry(state, account, { verb, idempotencyKey, content, outcome: encodeOutcome(outcome), postings: [] }, now)
+  return outcome
+}

@@ -1,0 +1,38 @@
+import { LedgerInternalError } from '../errors.ts'
+import type { Operation, Outcome } from '../operations.ts'
+import { apply } from './apply.ts'
+import { missingRows } from './needs.ts'
+import { type Changes, LedgerState, type LoadRequest } from './state.ts'
+
+/** What a driver answers to a list of load requests: the rows of each, and the store's time. */
+export interface LoadReply {
+  now: number
+  rows: readonly (readonly object[])[]
+}
+
+export interface BatchResult {
+  outcomes: Outcome[]
+  changes: Changes
+}
+
+/**
+ * One batch as a conversation with a driver: it yields what it needs loaded, is sent the rows, and returns what to write. The
+ * driver runs it inside one transaction; the first request is for the accounts, which the driver locks in the order given.
+ */
+export function* runBatch(operations: readonly Operation[]): Generator<LoadRequest[], BatchResult, LoadReply> {
+  const state = new LedgerState()
+  const accountIds = [...new Set(operations.map(({ accountId }) => accountId))].sort()
+  let requests: LoadRequest[] = [{ kind: 'account', keys: accountIds.map((id) => [id]) }]
+  let now = 0
+  while (requests.length > 0) {
+    const reply: LoadReply = yield requests
+    requests.forEach((request, index) => state.put(request, reply.rows[index] ?? []))
+    now = Math.max(now, reply.now)
+    requests = missingRows(state, operations, now)
+  }
+  try {
+    return { outcomes: apply(state, operations, now), changes: state.changes() }
+  } catch (error) {
+    throw new LedgerInternalError('the ledger could not apply a change, and changed nothing', error)
+  }
+}

@@ -1,0 +1,262 @@
+import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
+import type { ChargedOutcome, Operations, RatedUsage } from '../operations.ts'
+import type { HoldRow, Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
+import { endHold } from './advance.ts'
+import { affordable, type Limits, refusalOf } from './affordable.ts'
+import { adjustBudgets, budgetsOf, countInBudgets } from './budgets.ts'
+import { envelopesOf, moveEnvelopes } from './envelopes.ts'
+import { consumeFree, consumePinned } from './lots.ts'
+import { type Decision, refuse, type Step } from './step.ts'
+import { hourOf } from './windows.ts'
+
+/** Charges what was consumed against a hold; what is left of it goes back by itself when the settlement is final. */
+export function settleHold(step: Step, input: Operations['settleHold']): Decision<'settleHold'> {
+  const { state, account, now } = step
+  const hold = state.hold(account.accountId, input.holdId)
+  if (!hold) return refuse({ status: 'failed', code: 'HOLD_NOT_FOUND', id: input.holdId })
+  if (hold.state === 'settled') {
+    return refuse({ status: 'refused', reason: 'hold_not_open', holdId: hold.holdId, state: hold.state })
+  }
+  if (state.usage(account.accountId, input.usageId)) {
+    return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'usage record', id: input.usageId })
+  }
+
+  const late = hold.state !== 'open'
+  const workflow = hold.workflowId === null ? undefined : state.workflow(account.accountId, hold.workflowId)
+  const spender = { service: hold.service, userId: hold.userId, apiKeyId: hold.apiKeyId }
+  const limits: Limits = { spender, budgets: budgetsOf(state, account, spender, now), envelopes: envelopesOf(state, workflow) }
+  const provider = input.provider ?? hold.provider
+  const due = dueOn(workflow ? (findLine(workflow, hold.service, provider, input.usage) ?? NOTHING_YET) : hold, input.usage)
+  const fromHold = least(due, hold.remaining)
+  const excess = microCredits(due - fromHold)
+  const takable = takableOf(hold.overage, step, limits)
+  if (excess > takable && hold.overage === 'reject') {
+    const refusal = refusalOf(step, limits, excess)
+    if (refusal) return refuse(refusal)
+  }
+
+  const drawn = consumePinned(state, account, hold.lots, fromHold)
+  hold.remaining = microCredits(hold.remaining - fromHold)
+  const fromFree = least(excess, takable)
+  drawn.push(...consumeFree(state, account, hold.service, fromFree))
+  const charged = microCredits(fromHold + fromFree)
+  const shortfall = microCredits(excess - fromFree)
+
+  moveEnvelopes(state, limits.envelopes, { held: -fromHold, spent: charged })
+  if (late) countInBudgets(state, limits.budgets, fromFree)
+  else adjustBudgets(state, account.accountId, hold.budgets, fromFree)
+  addToLine(hold, input.usage, charged, shortfall)
+  if (workflow) addToLine(lineOf(workflow, hold.service, provider, input.usage), input.usage, charged, shortfall)
+  state.touch('holds', hold)
+
+  recordUsage(step, input.usageId, input.usage, {
+    workflow,
+    hold,
+    service: hold.service,
+    provider,
+    apiKeyId: hold.apiKeyId,
+    userId: hold.userId,
+    charged,
+    shortfall,
+    lots: drawn,
+  })
+  const postings: Posting[] = [
+    ...spentPostings(hold.service, fromHold, fromFree, shortfall),
+    ...(input.final && !late ? endHold(state, account, hold, 'settled', now) : []),
+  ]
+  const left = microCredits(affordable(step, limits) + hold.remaining)
+  return { done: chargedOutcome(step, input.usageId, charged, shortfall, left, late), postings }
+}
+
+/** Charges work that no hold was placed for. */
+export function charge(step: Step, input: Operations['charge']): Decision<'charge'> {
+  const { state, account, now } = step
+  const { service, provider, usage } = input
+  if (state.usage(account.accountId, input.usageId)) {
+    return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'usage record', id: input.usageId })
+  }
+  const workflow = input.workflowId === undefined ? undefined : state.workflow(account.accountId, input.workflowId)
+  if (input.workflowId !== undefined) {
+    if (!workflow) return refuse({ status: 'failed', code: 'WORKFLOW_NOT_FOUND', id: input.workflowId })
+    if (workflow.state === 'closed') {
+      return refuse({ status: 'refused', reason: 'workflow_closed', workflowId: workflow.workflowId })
+    }
+  }
+  const spender = { service, userId: input.userId, apiKeyId: input.apiKeyId }
+  const limits: Limits = { spender, budgets: budgetsOf(state, account, spender, now), envelopes: envelopesOf(state, workflow) }
+  const due = dueOn((workflow && findLine(workflow, service, provider, usage)) ?? NOTHING_YET, usage)
+  const takable = takableOf(input.overage, step, limits)
+  if (due > takable && input.overage === 'reject') {
+    const refusal = refusalOf(step, limits, due)
+    if (refusal) return refuse(refusal)
+  }
+
+  const charged = least(due, takable)
+  const shortfall = microCredits(due - charged)
+  const drawn = consumeFree(state, account, service, charged)
+  moveEnvelopes(state, limits.envelopes, { spent: charged })
+  countInBudgets(state, limits.budgets, charged)
+  if (workflow) addToLine(lineOf(workflow, service, provider, usage), usage, charged, shortfall)
+  recordUsage(step, input.usageId, usage, {
+    workflow,
+    service,
+    provider,
+    apiKeyId: input.apiKeyId ?? null,
+    userId: input.userId ?? null,
+    charged,
+    shortfall,
+    lots: drawn,
+  })
+  return {
+    done: chargedOutcome(step, input.usageId, charged, shortfall, affordable(step, limits), false),
+    postings: spentPostings(service, microCredits(0n), charged, shortfall),
+  }
+}
+
+/** What a line, or a hold outside any workflow, has been rated and billed so far. */
+type Billed = Pick<WorkflowLine, 'rated' | 'charged' | 'shortfall'>
+const NOTHING_YET: Billed = { rated: microCredits(0n), charged: microCredits(0n), shortfall: microCredits(0n) }
+
+/**
+ * What is due for `usage`: the line's whole price, rounded up once, less what it was billed before. So a leg that is settled in
+ * many slices costs what one settlement of the whole would, and the order of slices does not matter.
+ */
+function dueOn(line: Billed, usage: RatedUsage): Credits {
+  const whole = roundUp(line.rated + usage.rated, usage.roundingStep)
+  const due = whole - line.charged - line.shortfall
+  return microCredits(due > 0n ? due : 0n)
+}
+
+function roundUp(amount: bigint, step: bigint): bigint {
+  return step <= 1n ? amount : ((amount + step - 1n) / step) * step
+}
+
+/** How much may be taken beyond what was held. Only the `debt` policy may go past the credit line, up to the account's debt limit. */
+function takableOf(policy: HoldRow['overage'], step: Step, limits: Limits): Credits {
+  if (policy !== 'debt') return affordable(step, limits)
+  const { creditLimit, debtLimit, debt, creditHeld } = step.account
+  const used = debt + creditHeld
+  const beyond = used <= creditLimit ? debtLimit : creditLimit + debtLimit - used
+  return affordable(step, limits, beyond > 0n ? beyond : 0n)
+}
+
+function findLine(workflow: WorkflowRow, service: string, provider: string, usage: RatedUsage): WorkflowLine | undefined {
+  return workflow.lines.find((line) => line.service === service && line.provider === provider && line.unit === usage.unit)
+}
+
+function lineOf(workflow: WorkflowRow, service: string, provider: string, usage: RatedUsage): WorkflowLine {
+  const known = findLine(workflow, service, provider, usage)
+  if (known) return known
+  const line = { service, provider, unit: usage.unit, quantity: microUnits(0n), ...NOTHING_YET }
+  workflow.lines.push(line)
+  return line
+}
+
+function addToLine(
+  line: Billed & Partial<Pick<WorkflowLine, 'quantity'>>,
+  usage: RatedUsage,
+  charged: Credits,
+  shortfall: Credits,
+): void {
+  line.rated = microCredits(line.rated + usage.rated)
+  line.charged = microCredits(line.charged + charged)
+  line.shortfall = microCredits(line.shortfall + shortfall)
+  if (line.quantity !== undefined) line.quantity = microUnits(line.quantity + usage.quantity)
+}
+
+interface UsageFacts {
+  workflow: WorkflowRow | undefined
+  hold?: HoldRow
+  service: string
+  provider: string
+  apiKeyId: string | null
+  userId: string | null
+  charged: Credits
+  shortfall: Credits
+  lots: Lot[]
+}
+
+function recordUsage({ state, account, now }: Step, usageId: string, usage: RatedUsage, facts: UsageFacts): void {
+  const { workflow, hold, service, provider, apiKeyId, userId, charged, shortfall, lots } = facts
+  if (workflow) state.touch('workflows', workflow)
+  const row: UsageRow = {
+    accountId: account.accountId,
+    usageId,
+    sequence: account.sequence + 1,
+    workflowId: workflow?.workflowId ?? null,
+    holdId: hold?.holdId ?? null,
+    service,
+    provider,
+    model: usage.model ?? null,
+    quantity: usage.quantity,
+    unit: usage.unit,
+    rated: usage.rated,
+    charged,
+    shortfall,
+    cost: usage.cost ?? null,
+    certainty: usage.certainty,
+    priceVersion: usage.priceVersion ?? null,
+    lots,
+    apiKeyId,
+    userId,
+    details: usage.details ?? null,
+    createdAt: now,
+  }
+  state.insert('usage_records', row)
+  const workflowName = workflow?.name ?? ''
+  const dimensions = {
+    accountId: account.accountId,
+    hour: hourOf(now),
+    workflowName,
+    apiKeyId: apiKeyId ?? '',
+    userId: userId ?? '',
+  }
+  state.add('usage_rollups', {
+    ...dimensions,
+    service,
+    provider,
+    unit: usage.unit,
+    records: 1n,
+    quantity: usage.quantity,
+    charged,
+    shortfall,
+    cost: usage.cost ?? nanoUsd(0n),
+  })
+  if (workflow) state.add('workflow_rollups', { ...dimensions, opened: 0n, closed: 0n, durationMs: 0n, charged })
+}
+
+/** Spent comes out of what was held first; what could not be taken is written down beside it, so that rated = charged + shortfall. */
+function spentPostings(service: string, fromHold: Credits, fromFree: Credits, shortfall: Credits): Posting[] {
+  return [
+    ['held', -fromHold],
+    ['available', -fromFree],
+    [`spent:${service}`, fromHold + fromFree],
+    [`shortfall:${service}`, shortfall],
+    ['uncollected', -shortfall],
+  ]
+}
+
+function chargedOutcome(
+  { account }: Step,
+  usageId: string,
+  charged: Credits,
+  shortfall: Credits,
+  left: Credits,
+  late: boolean,
+): ChargedOutcome {
+  return {
+    status: 'charged',
+    usageId,
+    charged,
+    shortfall,
+    balance: account.posted,
+    available: microCredits(account.posted - account.held),
+    affordable: left,
+    late,
+    replayed: false,
+  }
+}
+
+function least(a: bigint, b: bigint): Credits {
+  return microCredits(a < b ? a : b)
+}

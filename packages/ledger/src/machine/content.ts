@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto'
+
+/** Longer values are kept as their digest: enough to see that they differ. */
+const LENGTH_MAX = 80
+
+/** What is made up for each call, and so says nothing about what the caller asked for. */
+const MADE_UP: ReadonlySet<string> = new Set(['prefix', 'hash'])
+
+/** What a change asked for, field by field, so that a later one under the same key can be compared with it. */
+export function contentOf(verb: string, input: object): Record<string, string> {
+  const content: Record<string, string> = { verb }
+  collect(content, '', input)
+  return content
+}
+
+/** The fields in which two contents differ, in the order of their names. */
+export function differences(a: Record<string, string>, b: Record<string, string>): string[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((field) => a[field] !== b[field]).sort()
+}
+
+function collect(content: Record<string, string>, path: string, value: object): void {
+  for (const [name, field] of Object.entries(value)) {
+    if (field === undefined || MADE_UP.has(name)) continue
+    const at = path ? `${path}.${name}` : name
+    // The usage is spread out so that a conflict names `usage.quantity` and not all of it; its details are opaque.
+    if (name === 'usage') collect(content, at, field as object)
+    else content[at] = short(JSON.stringify(field, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner)))
+  }
+}
+
+function short(text: string): string {
+  return text.length <= LENGTH_MAX ? text : `sha256:${createHash('sha256').update(text).digest('hex')}`
+}

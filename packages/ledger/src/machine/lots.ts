@@ -1,0 +1,150 @@
+import { type Credits, microCredits, type Service } from '@farebox/core'
+import type { AccountRow, GrantRow, Lot } from '../rows.ts'
+import type { LedgerState } from './state.ts'
+
+/** The id that stands for the account's credit line in a list of lots. */
+const CREDIT_LINE = ''
+
+/** What an account could spend on a service now: unpinned lots that may pay for it, and what is left of its credit line. */
+export function freeBalance(state: LedgerState, account: AccountRow, service: Service): Credits {
+  let free = 0n
+  for (const grant of state.grants(account.accountId)) if (maySpend(grant, service)) free += grant.remaining - grant.pinned
+  return microCredits(free + freeCreditLine(account))
+}
+
+/** Sets `amount` aside in the order of burn-down. The caller has checked that {@link freeBalance} covers it. */
+export function pinLots(state: LedgerState, account: AccountRow, service: Service, amount: Credits): Lot[] {
+  const lots: Lot[] = []
+  let left: bigint = amount
+  for (const grant of state.grants(account.accountId)) {
+    if (left === 0n) break
+    if (!maySpend(grant, service)) continue
+    const take = least(left, grant.remaining - grant.pinned)
+    if (take === 0n) continue
+    grant.pinned = microCredits(grant.pinned + take)
+    state.touch('grants', grant)
+    lots.push({ grantId: grant.grantId, amount: microCredits(take) })
+    left -= take
+  }
+  if (left > 0n) {
+    account.creditHeld = microCredits(account.creditHeld + left)
+    lots.push({ grantId: CREDIT_LINE, amount: microCredits(left) })
+  }
+  account.held = microCredits(account.held + amount)
+  return lots
+}
+
+/** Draws `amount` from the front of pinned lots. Returns what was drawn; `lots` keeps the rest. */
+export function consumePinned(state: LedgerState, account: AccountRow, lots: Lot[], amount: Credits): Lot[] {
+  const drawn: Lot[] = []
+  let left: bigint = amount
+  while (left > 0n) {
+    const lot = lots[0]
+    if (!lot) throw new Error(`a hold of account ${account.accountId} has fewer lots than its amount`)
+    const take = microCredits(least(left, lot.amount))
+    drawn.push({ grantId: lot.grantId, amount: take })
+    lot.amount = microCredits(lot.amount - take)
+    if (lot.amount === 0n) lots.shift()
+    left -= take
+    if (lot.grantId === CREDIT_LINE) {
+      account.creditHeld = microCredits(account.creditHeld - take)
+      account.debt = microCredits(account.debt + take)
+    } else {
+      const grant = grantOf(state, account, lot.grantId)
+      grant.pinned = microCredits(grant.pinned - take)
+      spend(state, grant, take)
+    }
+  }
+  account.held = microCredits(account.held - amount)
+  account.posted = microCredits(account.posted - amount)
+  return drawn
+}
+
+/** Draws `amount` from unpinned lots, then from the credit line, then as debt beyond it: the caller has decided that it may. */
+export function consumeFree(state: LedgerState, account: AccountRow, service: Service, amount: Credits): Lot[] {
+  const drawn: Lot[] = []
+  let left: bigint = amount
+  for (const grant of [...state.grants(account.accountId)]) {
+    if (left === 0n) break
+    if (!maySpend(grant, service)) continue
+    const take = microCredits(least(left, grant.remaining - grant.pinned))
+    if (take === 0n) continue
+    drawn.push({ grantId: grant.grantId, amount: take })
+    spend(state, grant, take)
+    left -= take
+  }
+  if (left > 0n) {
+    account.debt = microCredits(account.debt + left)
+    drawn.push({ grantId: CREDIT_LINE, amount: microCredits(left) })
+  }
+  account.posted = microCredits(account.posted - amount)
+  return drawn
+}
+
+/**
+ * Gives `amount` of pinned lots back, in reverse. What goes back to a grant that has expired meanwhile expires with it.
+ *
+ * @returns the part that expired
+ */
+export function unpinLots(state: LedgerState, account: AccountRow, lots: Lot[], amount: Credits): Credits {
+  let left: bigint = amount
+  let expired = 0n
+  while (left > 0n) {
+    const lot = lots.at(-1)
+    if (!lot) throw new Error(`a hold of account ${account.accountId} has fewer lots than its amount`)
+    const give = microCredits(least(left, lot.amount))
+    lot.amount = microCredits(lot.amount - give)
+    if (lot.amount === 0n) lots.pop()
+    left -= give
+    if (lot.grantId === CREDIT_LINE) {
+      account.creditHeld = microCredits(account.creditHeld - give)
+      continue
+    }
+    const grant = grantOf(state, account, lot.grantId)
+    grant.pinned = microCredits(grant.pinned - give)
+    state.touch('grants', grant)
+    if (grant.state === 'active') continue
+    grant.remaining = microCredits(grant.remaining - give)
+    expired += give
+  }
+  account.held = microCredits(account.held - amount)
+  account.posted = microCredits(account.posted - expired)
+  return microCredits(expired)
+}
+
+/** Lets a grant that has just begun pay what was charged beyond all grants. Returns what it paid. */
+export function repayDebt(state: LedgerState, account: AccountRow, grant: GrantRow): Credits {
+  state.touch('grants', grant)
+  if (grant.services !== null || account.debt === 0n) return microCredits(0n)
+  const repaid = microCredits(least(account.debt, grant.remaining))
+  account.debt = microCredits(account.debt - repaid)
+  spend(state, grant, repaid)
+  return repaid
+}
+
+function maySpend(grant: GrantRow, service: Service): boolean {
+  return grant.state === 'active' && (grant.services === null || grant.services.includes(service))
+}
+
+function freeCreditLine(account: AccountRow): bigint {
+  const free = account.creditLimit - account.debt - account.creditHeld
+  return free > 0n ? free : 0n
+}
+
+function spend(state: LedgerState, grant: GrantRow, amount: Credits): void {
+  grant.remaining = microCredits(grant.remaining - amount)
+  state.touch('grants', grant)
+  if (grant.remaining > 0n || grant.state !== 'active') return
+  grant.state = 'spent'
+  state.dropGrant(grant)
+}
+
+function grantOf(state: LedgerState, account: AccountRow, grantId: string): GrantRow {
+  const grant = state.grant(account.accountId, grantId)
+  if (!grant) throw new Error(`account ${account.accountId} has no grant ${grantId}, which one of its holds draws on`)
+  return grant
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}

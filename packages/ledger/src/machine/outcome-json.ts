@@ -1,0 +1,32 @@
+import { microCredits } from '@farebox/core'
+
+/** The fields of outcomes that hold amounts, which JSON carries as strings. */
+const AMOUNTS: ReadonlySet<string> = new Set([
+  'amount',
+  'repaid',
+  'available',
+  'affordable',
+  'affordableUnits',
+  'charged',
+  'shortfall',
+  'balance',
+  'spent',
+])
+
+/** An outcome as the journal keeps it. */
+export function encodeOutcome(outcome: object): Record<string, unknown> {
+  const json: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(outcome)) {
+    if (name !== 'replayed') json[name] = typeof value === 'bigint' ? value.toString() : value
+  }
+  return json
+}
+
+/** The outcome of a change that was made before. */
+export function decodeOutcome(json: unknown): { status: string; replayed: boolean } {
+  const outcome: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(json as Record<string, unknown>)) {
+    outcome[name] = AMOUNTS.has(name) ? microCredits(BigInt(value as string)) : value
+  }
+  return { ...(outcome as { status: string }), replayed: true }
+}

@@ -1,0 +1,32 @@
+import { microCredits } from '@farebox/core'
+import type { Operations } from '../operations.ts'
+import type { Decision, Step } from './step.ts'
+import { windowStart } from './windows.ts'
+
+/** Sets or changes a limit. What the current window has used stays counted unless the period changes. */
+export function setBudget({ state, account, now }: Step, input: Operations['setBudget']): Decision<'setBudget'> {
+  const { budgetId, limit, mode, period } = input
+  const start = windowStart(period, now)
+  const known = state.budgets(account.accountId).find((budget) => budget.budgetId === budgetId)
+  if (known) {
+    if (known.period !== period) Object.assign(known, { period, windowStart: start, used: microCredits(0n) })
+    Object.assign(known, { limit, mode })
+    state.touch('budgets', known)
+  } else {
+    state.insert('budgets', {
+      accountId: account.accountId,
+      budgetId,
+      userId: input.userId ?? null,
+      apiKeyId: input.apiKeyId ?? null,
+      service: input.service ?? null,
+      period,
+      limit,
+      mode,
+      windowStart: start,
+      used: microCredits(0n),
+      createdAt: now,
+    })
+  }
+  account.hasBudgets = true
+  return { done: { status: 'set', budgetId, replayed: false }, postings: [] }
+}

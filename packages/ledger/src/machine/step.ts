@@ -1,0 +1,23 @@
+import type { Failure, Outcomes, Refusal, Verb } from '../operations.ts'
+import type { AccountRow, Posting } from '../rows.ts'
+import type { LedgerState } from './state.ts'
+
+/** What a verb is given: the rows, the account, and the time of this change on the account's clock. */
+export interface Step {
+  state: LedgerState
+  account: AccountRow
+  now: number
+}
+
+/**
+ * What a verb decided. `done` changed rows, and is journaled with its postings, whose amounts add up to zero. Anything else
+ * changed nothing.
+ */
+export type Decision<Name extends Verb> =
+  | { done: Extract<Outcomes[Name], { replayed: boolean }>; postings: readonly Posting[] }
+  | { refused: Extract<Outcomes[Name], Refusal> | Failure }
+
+/** Says no without having changed anything. */
+export function refuse<Why>(refused: Why): { refused: Why } {
+  return { refused }
+}

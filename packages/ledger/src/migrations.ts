@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+import { SchemaVersionError } from './errors.ts'
+import { migrations } from './migrations.generated.ts'
+
+/** One numbered step of the schema. */
+export interface Migration {
+  number: number
+  name: string
+  sql: string
+}
+
+/** A step that a database says it has taken. */
+export interface AppliedMigration {
+  number: number
+  name: string
+  checksum: string
+}
+
+/** What {@link LedgerDriver.migrate} did. */
+export interface MigrationReport {
+  /** Names of the steps taken now; empty when the schema was current. */
+  applied: string[]
+  /** The number of the newest step. */
+  version: number
+}
+
+export type Dialect = 'sqlite' | 'postgres'
+
+/** A step as it is recorded: the checksum tells whether the file changed after it was taken. */
+export function checksum(migration: Migration): string {
+  return createHash('sha256').update(migration.sql).digest('hex')
+}
+
+/**
+ * The steps still to be taken.
+ *
+ * @throws {SchemaVersionError} the database is newer than this code, or a step it has taken was changed since
+ */
+export function pendingMigrations(dialect: Dialect, applied: readonly AppliedMigration[]): readonly Migration[] {
+  const known = migrations[dialect] ?? []
+  const newest = known.at(-1)?.number ?? 0
+  for (const step of applied) {
+    const ours = known.find(({ number }) => number === step.number)
+    if (!ours) {
+      throw new SchemaVersionError(
+        `the database has schema version ${step.number} (${step.name}), this version of Farebox knows ${newest}: upgrade @farebox/ledger`,
+      )
+    }
+    if (checksum(ours) !== step.checksum) {
+      throw new SchemaVersionError(
+        `migration ${step.number} (${step.name}) differs from the one that this database has taken: its tables may not match`,
+      )
+    }
+  }
+  return known.filter(({ number }) => !applied.some((step) => step.number === number))
+}

@@ -1,0 +1,350 @@
+import type { Certainty, Credits, NanoUsd, Quantity, Service, Unit } from '@farebox/core'
+import type { BudgetPeriod, GrantSource, OveragePolicy } from './rows.ts'
+
+/** Fields that every change takes. */
+export interface Mutation {
+  accountId: string
+  /**
+   * Names this change, so that it happens once however often it is sent. The same key and content again returns the first
+   * outcome, marked `replayed`; the same key with other content throws {@link IdempotencyConflictError}.
+   *
+   * @defaultValue derived from the id that the change creates or ends
+   */
+  idempotencyKey?: string
+}
+
+export interface OpenAccountInput extends Omit<Mutation, 'accountId'> {
+  /** @defaultValue a new UUIDv7 */
+  accountId?: string
+  name: string
+  /** How far below zero the balance may go. @defaultValue 0: strictly prepaid */
+  creditLimit?: Credits
+  /** How much further the overage policy `debt` may go. @defaultValue 0 */
+  debtLimit?: Credits
+}
+
+export interface GrantInput extends Mutation {
+  /** @defaultValue a new UUIDv7 */
+  grantId?: string
+  amount: Credits
+  /** @defaultValue `purchase` */
+  source?: GrantSource
+  /** Lower numbers are spent first. @defaultValue 100 */
+  priority?: number
+  /** Epoch milliseconds from which it can be spent. @defaultValue now */
+  effectiveAt?: number
+  /** Epoch milliseconds at which what is left of it expires. @defaultValue never */
+  expiresAt?: number
+  /** The services it may pay for. @defaultValue every service */
+  services?: readonly Service[]
+}
+
+export interface PlaceHoldInput extends Mutation {
+  /** @defaultValue a new UUIDv7 */
+  holdId?: string
+  amount: Credits
+  service: Service
+  provider: string
+  workflowId?: string
+  apiKeyId?: string
+  userId?: string
+  /** How long the hold lives without being extended. @defaultValue 300_000 (five minutes) */
+  ttlMs?: number
+  /** How much longer a late settle still finds it. @defaultValue 60_000 (one minute) */
+  graceMs?: number
+  /** What happens when the work costs more than was held. @defaultValue `cap` */
+  overage?: OveragePolicy
+  /** The price of one unit; with it the answer says how many more units can be afforded. */
+  unitPrice?: Credits
+}
+
+export interface ExtendHoldInput extends Mutation {
+  holdId: string
+  /** The new life of the hold, from now. */
+  ttlMs?: number
+  /** The new amount left to draw on, more or less than now. */
+  amount?: Credits
+}
+
+/** What was consumed and what it is worth, as rated by a price book. */
+export interface UsageInput {
+  quantity: Quantity
+  unit: Unit
+  /** The exact price in micro-credits, before rounding. */
+  rated: Credits
+  /**
+   * The step to which the price is rounded up, on the sum of everything that the same provider did for the same service in the
+   * same workflow, so that many small calls are not each rounded. @defaultValue 1 credit
+   */
+  roundingStep?: Credits
+  model?: string
+  cost?: NanoUsd
+  /** @defaultValue `exact` */
+  certainty?: Certainty
+  priceVersion?: string
+  /** Raw usage, rated lines and attempts; kept as JSON beside the record. */
+  details?: unknown
+}
+
+export interface SettleHoldInput extends Mutation {
+  holdId: string
+  /** Names the usage record. @defaultValue the hold's id; a hold settled in parts must name each part */
+  usageId?: string
+  usage: UsageInput
+  /** The provider that did the work, when it is not the one that the hold was placed for. */
+  provider?: string
+  /** Whether the hold ends and what is left of it goes back. @defaultValue true */
+  final?: boolean
+}
+
+export interface ReleaseHoldInput extends Mutation {
+  holdId: string
+}
+
+export interface ChargeInput extends Mutation {
+  /** @defaultValue a new UUIDv7 */
+  usageId?: string
+  service: Service
+  provider: string
+  usage: UsageInput
+  workflowId?: string
+  apiKeyId?: string
+  userId?: string
+  /** What happens when the balance does not cover it. @defaultValue `reject`: nothing is charged, and the outcome is `refused` */
+  overage?: OveragePolicy
+}
+
+export interface OpenWorkflowInput extends Mutation {
+  /** @defaultValue a new UUIDv7 */
+  workflowId?: string
+  name: string
+  businessAdapter?: string
+  userId?: string
+  apiKeyId?: string
+  /** The most that it may cost, children included. @defaultValue no ceiling */
+  maxCredits?: Credits
+  /** An open workflow whose ceiling this one shares. */
+  parentId?: string
+}
+
+export interface CloseWorkflowInput extends Mutation {
+  workflowId: string
+}
+
+export interface CreateApiKeyInput extends Mutation {
+  /** @defaultValue a new UUIDv7 */
+  apiKeyId?: string
+  name?: string
+  userId?: string
+  /** The services that it may use. @defaultValue every service */
+  services?: readonly KeyServiceInput[]
+  expiresAt?: number
+  /** The balance that the account needs. @defaultValue the ledger's `minimumCreditsForApiKey` */
+  minimumBalance?: Credits
+}
+
+export interface KeyServiceInput {
+  service: Service
+  /** @defaultValue every provider of the service */
+  provider?: string
+  /** @defaultValue true */
+  enabled?: boolean
+  /** @defaultValue no limit */
+  costLimitPerRequest?: Credits
+}
+
+export interface RevokeApiKeyInput extends Mutation {
+  apiKeyId: string
+}
+
+export interface SetKeyServicesInput extends Mutation {
+  apiKeyId: string
+  /** Replaces what the key may use; rows it had that are not named are disabled. */
+  services: readonly KeyServiceInput[]
+}
+
+export interface SetBudgetInput extends Mutation {
+  /** @defaultValue derived from scope and period, so that setting it again changes it */
+  budgetId?: string
+  userId?: string
+  apiKeyId?: string
+  service?: Service
+  period: BudgetPeriod
+  limit: Credits
+  /** @defaultValue `block` */
+  mode?: 'block' | 'warn'
+}
+
+/** Why new work was refused. Nothing was changed. Where several apply, the first in this order is named. */
+export type Refusal =
+  | { status: 'refused'; reason: 'workflow_closed'; workflowId: string }
+  | { status: 'refused'; reason: 'hold_not_open'; holdId: string; state: string }
+  | {
+      status: 'refused'
+      reason: 'budget_exceeded'
+      budgetId: string
+      limit: Credits
+      available: Credits
+      requested: Credits
+      /** When the budget starts again; absent for `total`. */
+      resetsAt?: number
+    }
+  | { status: 'refused'; reason: 'workflow_ceiling'; workflowId: string; available: Credits; requested: Credits }
+  | { status: 'refused'; reason: 'insufficient_balance'; available: Credits; requested: Credits }
+
+export interface OpenAccountOutcome {
+  status: 'opened'
+  accountId: string
+  replayed: boolean
+}
+
+export interface GrantOutcome {
+  status: 'granted'
+  grantId: string
+  amount: Credits
+  /** The part that repaid debt. */
+  repaid: Credits
+  available: Credits
+  replayed: boolean
+}
+
+export interface HeldOutcome {
+  status: 'held'
+  holdId: string
+  amount: Credits
+  expiresAt: number
+  /** What may still be spent beside this hold: the least of balance, workflow ceiling and budgets. */
+  affordable: Credits
+  /** The same in units, when the hold named a `unitPrice`. */
+  affordableUnits?: bigint
+  replayed: boolean
+}
+export type PlaceHoldOutcome = HeldOutcome | Refusal
+export type ExtendHoldOutcome = HeldOutcome | Refusal
+
+export interface ChargedOutcome {
+  status: 'charged'
+  usageId: string
+  /** Taken from the account. */
+  charged: Credits
+  /** Rated but not taken: the account could not pay it. charged + shortfall = what was rated, rounded. */
+  shortfall: Credits
+  /** The balance afterwards: what grants still hold, less debt. */
+  balance: Credits
+  available: Credits
+  /** What may still be spent: the least of balance, workflow ceiling and budgets, with what is left of the hold. */
+  affordable: Credits
+  /** Whether the hold had ended before, so that this was charged afresh. */
+  late: boolean
+  replayed: boolean
+}
+export type SettleHoldOutcome = ChargedOutcome | Refusal
+export type ChargeOutcome = ChargedOutcome | Refusal
+
+export type ReleaseHoldOutcome = { status: 'released'; holdId: string; amount: Credits; replayed: boolean } | Refusal
+
+export type OpenWorkflowOutcome = { status: 'opened'; workflowId: string; replayed: boolean } | Refusal
+
+export interface CloseWorkflowOutcome {
+  status: 'closed'
+  workflowId: string
+  spent: Credits
+  durationMs: number
+  replayed: boolean
+}
+
+export type CreateApiKeyOutcome =
+  | {
+      status: 'created'
+      apiKeyId: string
+      prefix: string
+      /** The key itself, shown this once. Absent on a replay: only its hash was kept. */
+      secret?: string
+      replayed: boolean
+    }
+  | { status: 'refused'; reason: 'insufficient_balance'; available: Credits; requested: Credits }
+
+export interface RevokeApiKeyOutcome {
+  status: 'revoked'
+  apiKeyId: string
+  replayed: boolean
+}
+
+export interface SetKeyServicesOutcome {
+  status: 'set'
+  apiKeyId: string
+  replayed: boolean
+}
+
+export interface SetBudgetOutcome {
+  status: 'set'
+  budgetId: string
+  replayed: boolean
+}
+
+/** The verbs of the ledger with their inputs as the state machine takes them, every default filled in. */
+export interface Operations {
+  openAccount: { name: string; creditLimit: Credits; debtLimit: Credits }
+  grant: Required<Omit<GrantInput, keyof Mutation | 'effectiveAt' | 'expiresAt' | 'services'>> &
+    Pick<GrantInput, 'effectiveAt' | 'expiresAt' | 'services'>
+  placeHold: Required<Pick<PlaceHoldInput, 'holdId' | 'amount' | 'service' | 'provider' | 'ttlMs' | 'graceMs' | 'overage'>> &
+    Pick<PlaceHoldInput, 'workflowId' | 'apiKeyId' | 'userId' | 'unitPrice'>
+  extendHold: Omit<ExtendHoldInput, keyof Mutation>
+  settleHold: Required<Omit<SettleHoldInput, keyof Mutation | 'provider' | 'usage'>> & { provider?: string; usage: RatedUsage }
+  releaseHold: Omit<ReleaseHoldInput, keyof Mutation>
+  charge: Required<Pick<ChargeInput, 'usageId' | 'service' | 'provider' | 'overage'>> &
+    Pick<ChargeInput, 'workflowId' | 'apiKeyId' | 'userId'> & { usage: RatedUsage }
+  openWorkflow: Omit<OpenWorkflowInput, keyof Mutation> & { workflowId: string }
+  closeWorkflow: Omit<CloseWorkflowInput, keyof Mutation>
+  createApiKey: {
+    apiKeyId: string
+    name: string
+    userId?: string
+    prefix: string
+    hash: string
+    services: readonly (KeyServiceInput & { id: string })[]
+    expiresAt?: number
+    minimumBalance: Credits
+  }
+  revokeApiKey: Omit<RevokeApiKeyInput, keyof Mutation>
+  setKeyServices: { apiKeyId: string; services: readonly (KeyServiceInput & { id: string })[] }
+  setBudget: Omit<SetBudgetInput, keyof Mutation> & { budgetId: string; mode: 'block' | 'warn' }
+  /** Lets what is due on one account happen: grants begin and expire, abandoned holds go back. */
+  advance: Record<never, never>
+}
+export type Verb = keyof Operations
+
+/** {@link UsageInput} with its defaults. */
+export type RatedUsage = UsageInput & Required<Pick<UsageInput, 'roundingStep' | 'certainty'>>
+
+/** One change, as it travels from the queue through a driver to the state machine. */
+export type Operation = {
+  [Name in Verb]: { verb: Name; accountId: string; idempotencyKey: string | null; input: Operations[Name] }
+}[Verb]
+
+export interface Outcomes {
+  openAccount: OpenAccountOutcome
+  grant: GrantOutcome
+  placeHold: PlaceHoldOutcome
+  extendHold: ExtendHoldOutcome
+  settleHold: SettleHoldOutcome
+  releaseHold: ReleaseHoldOutcome
+  charge: ChargeOutcome
+  openWorkflow: OpenWorkflowOutcome
+  closeWorkflow: CloseWorkflowOutcome
+  createApiKey: CreateApiKeyOutcome
+  revokeApiKey: RevokeApiKeyOutcome
+  setKeyServices: SetKeyServicesOutcome
+  setBudget: SetBudgetOutcome
+  advance: { status: 'advanced'; replayed: boolean }
+}
+
+/** What a wrong call gets: thrown by the ledger as the error of that code. Nothing was changed. */
+export type Failure =
+  | { status: 'failed'; code: 'ACCOUNT_NOT_FOUND' | 'HOLD_NOT_FOUND' | 'WORKFLOW_NOT_FOUND' | 'API_KEY_NOT_FOUND'; id: string }
+  | { status: 'failed'; code: 'IDEMPOTENCY_CONFLICT'; idempotencyKey: string; differs: readonly string[] }
+  | { status: 'failed'; code: 'ALREADY_EXISTS'; what: string; id: string }
+  | { status: 'failed'; code: 'AMOUNT_OUT_OF_RANGE'; field: string }
+  | { status: 'failed'; code: 'INVALID_INPUT'; field: string; problem: string }
+
+export type Outcome = Outcomes[Verb] | Failure

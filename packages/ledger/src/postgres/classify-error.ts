@@ -1,0 +1,32 @@
+import { isFareboxError } from '@farebox/core'
+import { LedgerUnavailableError } from '../errors.ts'
+
+/** Serialization failure, deadlock, and a unique key that another transaction took first: the same batch can be run again. */
+const CONFLICTS: ReadonlySet<string> = new Set(['40001', '40P01', '23505'])
+
+/** Whether the transaction lost against another one and can simply be run again. */
+export function isConflict(error: unknown): boolean {
+  return CONFLICTS.has(codeOf(error))
+}
+
+/** What a failure of Postgres or of the way to it means to a caller. Our own errors pass as they are. */
+export function unavailable(error: unknown): unknown {
+  if (isFareboxError(error)) return error
+  const code = codeOf(error)
+  if (code === '3D000' || code === '28P01' || code === '28000') {
+    return new LedgerUnavailableError(`Postgres refused the connection: ${messageOf(error)}`, error)
+  }
+  if (code === '42P01') return new LedgerUnavailableError('the ledger has no tables yet: call migrate() first', error)
+  return new LedgerUnavailableError(`Postgres failed: ${messageOf(error)}`, error)
+}
+
+function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : ''
+}
+
+function messageOf(error: unknown): string {
+  // A refused connection to a name with several addresses arrives as an AggregateError without a message of its own.
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
+  return error instanceof Error ? error.message || codeOf(error) : String(error)
+}

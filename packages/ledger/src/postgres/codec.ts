@@ -1,0 +1,41 @@
+import type { QueryColumn } from '../driver.ts'
+import { decodeJson, encodeJson } from '../sql.ts'
+import type { Column, Table } from '../tables.ts'
+
+/** The type of the array that carries one column of many rows. */
+export function arrayType(column: Column): string {
+  return { text: 'text[]', json: 'text[]', bigint: 'bigint[]', integer: 'bigint[]', boolean: 'boolean[]' }[column.type]
+}
+
+/** Rows as Postgres takes them: one array per column. */
+export function encodeColumns(table: Table, rows: readonly object[]): unknown[][] {
+  return table.columns.map((column) => rows.map((row) => encodeValue(column, (row as Record<string, unknown>)[column.property])))
+}
+
+/** A row as Postgres gives it: 64-bit integers are strings. */
+export function decodeRow(table: Table, values: readonly unknown[]): object {
+  const row: Record<string, unknown> = {}
+  table.columns.forEach((column, index) => {
+    row[column.property] = decodeValue(column, values[index])
+  })
+  return row
+}
+
+export function decodeValue(column: QueryColumn, value: unknown): unknown {
+  if (value === null || value === undefined) return null
+  switch (typeof column === 'string' ? column : column.type) {
+    case 'integer':
+      return Number(value)
+    case 'bigint':
+      return BigInt(value as string)
+    case 'json':
+      return decodeJson(typeof column === 'string' ? {} : column, value as string)
+    default:
+      return value
+  }
+}
+
+function encodeValue(column: Column, value: unknown): unknown {
+  if (column.type === 'json') return encodeJson(column, value)
+  return typeof value === 'bigint' ? value.toString() : (value ?? null)
+}

@@ -1,0 +1,246 @@
+import { type Clock, InvalidOptionError } from '@farebox/core'
+import type { LedgerDriver, Query } from '../driver.ts'
+import { LedgerClosedError } from '../errors.ts'
+import { type LoadReply, runBatch } from '../machine/batch.ts'
+import type { Changes, LoadRequest } from '../machine/state.ts'
+import type { MigrationReport } from '../migrations.ts'
+import type { Operation, Outcome } from '../operations.ts'
+import type { TableName } from '../rows.ts'
+import { loadStatement, nameTables, type SqlDialect, sqlName, writeStatement } from '../sql.ts'
+import { type LoadKind, loads, tables } from '../tables.ts'
+import { isConflict, unavailable } from './classify-error.ts'
+import { arrayType, decodeRow, decodeValue, encodeColumns } from './codec.ts'
+import { migratePostgres } from './migrate.ts'
+
+/** The slice of a `pg` client that the ledger uses. */
+export interface PostgresClient {
+  query(statement: { text: string; values?: unknown[]; rowMode?: 'array' }): Promise<{ rows: unknown[][] }>
+}
+
+/** The slice of a `pg` pool that the ledger uses. */
+export interface PostgresPool {
+  connect(): Promise<PostgresClient & { release(error?: Error | boolean): void }>
+  end(): Promise<void>
+}
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host/database`. Give this or `pool`. */
+  connectionString?: string
+  /** The host's own pool, which stays the host's to end. */
+  pool?: PostgresPool
+  /** Where the tables live; made if absent. @defaultValue `public` */
+  schema?: string
+  /** Connections that the ledger opens at most, when it makes its own pool. @defaultValue 4 */
+  poolSize?: number
+  /** @defaultValue the server's clock, so that all app servers agree */
+  clock?: Clock
+}
+
+/** How often a transaction that lost against another one is tried again. */
+const ATTEMPTS_MAX = 5
+
+const NOW = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint'
+
+/**
+ * A ledger in a Postgres database, by `pg`. Connects at the first call, not now. Needs no session state, so it works behind a
+ * pooler in transaction mode.
+ *
+ * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, or `schema` is not a plain name
+ */
+export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient> {
+  if ((options.connectionString === undefined) === (options.pool === undefined)) {
+    throw new InvalidOptionError('postgres() takes either connectionString or pool')
+  }
+  const schema = options.schema ?? 'public'
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
+    throw new InvalidOptionError(`schema must be a plain lower-case name, received ${JSON.stringify(schema)}`)
+  }
+  return new PostgresDriver(options, schema)
+}
+
+class PostgresDriver implements LedgerDriver<PostgresClient> {
+  readonly name = 'postgres'
+  readonly #options: PostgresOptions
+  readonly #schema: string
+  readonly #dialect: SqlDialect
+  readonly #texts = new Map<string, string>()
+  #pool: Promise<PostgresPool> | undefined
+  #closed = false
+
+  constructor(options: PostgresOptions, schema: string) {
+    this.#options = options
+    this.#schema = schema
+    this.#dialect = {
+      tableName: (name) => `${schema}.${sqlName(name)}`,
+      matches: (column, index) => `${column} = ANY($${index}::text[])`,
+      source: (columns) =>
+        `SELECT * FROM unnest(${columns.map((column, index) => `$${index + 1}::${arrayType(column)}`).join(', ')})`,
+    }
+  }
+
+  async migrate(): Promise<MigrationReport> {
+    return this.#transaction((client) => migratePostgres(client, this.#schema))
+  }
+
+  async commit(operations: readonly Operation[], transaction?: PostgresClient): Promise<Outcome[]> {
+    if (transaction) return (await this.#runBatch(transaction, operations, [])) as Outcome[]
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#withClient(async (client) => {
+          await client.query({ text: 'BEGIN' })
+          try {
+            return await this.#runBatch(client, operations, ['COMMIT'])
+          } catch (error) {
+            // The server may be gone, or have rolled back already; what matters is the first error.
+            await client.query({ text: 'ROLLBACK' }).catch(() => undefined)
+            throw error
+          }
+        })
+      } catch (error) {
+        if (!isConflict(error) || attempt === ATTEMPTS_MAX) throw unavailable(error)
+      }
+    }
+  }
+
+  async select(query: Query): Promise<Record<string, unknown>[]> {
+    let index = 0
+    const text = nameTables(query.text, this.#dialect.tableName).replace(/\?/g, () => `$${++index}`)
+    const columns = Object.entries(query.columns)
+    const values = query.values.map((value) => (typeof value === 'bigint' ? value.toString() : value))
+    const { rows } = await this.#withClient((client) => client.query({ text, values, rowMode: 'array' })).catch(
+      (error: unknown) => {
+        throw unavailable(error)
+      },
+    )
+    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
+  }
+
+  async now(): Promise<number> {
+    if (this.#options.clock) return this.#options.clock()
+    const { rows } = await this.#withClient((client) => client.query({ text: NOW, rowMode: 'array' })).catch((error: unknown) => {
+      throw unavailable(error)
+    })
+    return Number(rows[0]?.[0])
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const pool = await this.#pool?.catch(() => undefined)
+    this.#pool = undefined
+    if (pool && !this.#options.pool) await pool.end()
+  }
+
+  /** Runs the batch, and `last` after its writes. Loads of one step, and all writes, share a round trip where the client pipelines. */
+  async #runBatch(client: PostgresClient, operations: readonly Operation[], last: readonly string[]): Promise<Outcome[]> {
+    const batch = runBatch(operations)
+    let step = batch.next()
+    while (!step.done) step = batch.next(await this.#load(client, step.value))
+    const { outcomes, changes } = step.value
+    await all(client, [...this.#writes(changes), ...last.map((text) => ({ text }))])
+    return outcomes
+  }
+
+  async #load(client: PostgresClient, requests: readonly LoadRequest[]): Promise<LoadReply> {
+    const statements = requests.map(({ kind, keys }) => ({
+      text: this.#loadText(kind),
+      values: loads[kind].by.map((_, column) => keys.map((key) => key[column])),
+      rowMode: 'array' as const,
+    }))
+    const { clock } = this.#options
+    const replies = await all(client, clock ? statements : [...statements, { text: NOW, rowMode: 'array' as const }])
+    const now = clock ? clock() : Number(replies.at(-1)?.[0]?.[0])
+    return {
+      now,
+      rows: requests.map(({ kind }, index) => (replies[index] ?? []).map((row) => decodeRow(tables[loads[kind].table], row))),
+    }
+  }
+
+  #writes(changes: Changes): { text: string; values: unknown[] }[] {
+    const changed = (Object.keys(tables) as TableName[]).filter((name) => changes[name].length > 0)
+    return changed.map((name) => ({
+      text: this.#text(`write ${name}`, () => writeStatement(tables[name], this.#dialect)),
+      values: encodeColumns(tables[name], changes[name]),
+    }))
+  }
+
+  #loadText(kind: LoadKind): string {
+    return this.#text(`load ${kind}`, () => {
+      const text = loadStatement(kind, this.#dialect)
+      // Locking the accounts first, in one order, keeps two batches from waiting for each other.
+      return kind === 'account' ? `${text} ORDER BY account_id FOR UPDATE` : text
+    })
+  }
+
+  #text(key: string, make: () => string): string {
+    const text = this.#texts.get(key) ?? make()
+    this.#texts.set(key, text)
+    return text
+  }
+
+  async #transaction<Result>(work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
+    return this.#withClient(async (client) => {
+      await client.query({ text: 'BEGIN' })
+      try {
+        const result = await work(client)
+        await client.query({ text: 'COMMIT' })
+        return result
+      } catch (error) {
+        await client.query({ text: 'ROLLBACK' }).catch(() => undefined)
+        throw error
+      }
+    }).catch((error: unknown) => {
+      throw unavailable(error)
+    })
+  }
+
+  async #withClient<Result>(work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
+    const pool = await this.#open()
+    const client = await pool.connect()
+    try {
+      const result = await work(client)
+      client.release()
+      return result
+    } catch (error) {
+      // A connection that broke must not go back to the pool; one whose transaction was refused may.
+      client.release(!isConflict(error))
+      throw error
+    }
+  }
+
+  #open(): Promise<PostgresPool> {
+    if (this.#closed) return Promise.reject(new LedgerClosedError('the ledger is closed'))
+    this.#pool ??= this.#options.pool ? Promise.resolve(this.#options.pool) : this.#makePool()
+    return this.#pool
+  }
+
+  async #makePool(): Promise<PostgresPool> {
+    const { default: pg } = await import('pg')
+    const pool = new pg.Pool({
+      connectionString: this.#options.connectionString,
+      max: this.#options.poolSize ?? 4,
+      connectionTimeoutMillis: 10_000,
+      // Statements of one step then travel together: each round trip lengthens the time that accounts are locked.
+      pipeline: true,
+    } as ConstructorParameters<typeof pg.Pool>[0])
+    // An idle connection that the server ends is replaced at the next use; without a listener it would end the process.
+    pool.on('error', () => undefined)
+    return pool
+  }
+}
+
+/** Sends statements in order, together where the client can, and returns their rows. The first error wins. */
+async function all(
+  client: PostgresClient & { pipeline?: boolean },
+  statements: readonly { text: string; values?: unknown[]; rowMode?: 'array' }[],
+): Promise<unknown[][][]> {
+  const replies: unknown[][][] = []
+  if (!client.pipeline) {
+    for (const statement of statements) replies.push((await client.query(statement)).rows)
+    return replies
+  }
+  for (const settled of await Promise.allSettled(statements.map((statement) => client.query(statement)))) {
+    if (settled.status === 'rejected') throw settled.reason
+    replies.push(settled.value.rows)
+  }
+  return replies
+}

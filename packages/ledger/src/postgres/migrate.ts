@@ -1,0 +1,40 @@
+import { SchemaVersionError } from '../errors.ts'
+import { type AppliedMigration, checksum, type MigrationReport, pendingMigrations } from '../migrations.ts'
+import type { PostgresClient } from './driver.ts'
+
+/** Names our lock among the advisory locks of the database: "farebox" in ASCII. */
+const LOCK = '28820821684514680'
+
+/** Brings one schema up to date, inside the caller's transaction. Twenty processes at once take each step once. */
+export async function migratePostgres(client: PostgresClient, schema: string): Promise<MigrationReport> {
+  await client.query({ text: `SELECT pg_advisory_xact_lock(${LOCK})` })
+  await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${schema}` })
+  await client.query({
+    text: `CREATE TABLE IF NOT EXISTS ${schema}.farebox_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at TIMESTAMPTZ NOT NULL DEFAULT now())`,
+  })
+  const { rows } = await client.query({
+    text: `SELECT number, name, checksum FROM ${schema}.farebox_migrations ORDER BY number`,
+    rowMode: 'array',
+  })
+  const applied = rows.map(([number, name, sum]) => ({ number, name, checksum: sum })) as AppliedMigration[]
+  const pending = pendingMigrations('postgres', applied)
+  for (const migration of pending) {
+    await client.query({
+      text: `INSERT INTO ${schema}.farebox_migrations (number, name, checksum) VALUES ($1, $2, $3)`,
+      values: [migration.number, migration.name, checksum(migration)],
+    })
+    await client.query({ text: migration.sql.replaceAll('{schema}', schema) }).catch((error: unknown) => {
+      throw explain(error, schema)
+    })
+  }
+  return { applied: pending.map(({ name }) => name), version: pending.at(-1)?.number ?? applied.at(-1)?.number ?? 0 }
+}
+
+/** A table or view of one of our names that is not ours is the one failure that a user can mend. */
+function explain(error: unknown, schema: string): unknown {
+  const { code, message } = error as { code?: string; message?: string }
+  if (code !== '42P07') return error
+  return new SchemaVersionError(
+    `${message} in schema ${schema}, and it is not Farebox's: give the ledger a schema of its own, postgres({ schema: 'farebox' })`,
+  )
+}

@@ -1,0 +1,48 @@
+import { type Credits, microCredits, microUnits, type Service, type Unit } from '@farebox/core'
+import type { Lot, Posting, WorkflowLine } from './rows.ts'
+
+/** Amounts inside JSON columns are strings, because JSON numbers lose integers beyond 2^53. */
+
+export function encodeLots(lots: readonly Lot[]): unknown {
+  return lots.map(({ grantId, amount }) => [grantId, amount.toString()])
+}
+
+export function decodeLots(json: unknown): Lot[] {
+  return (json as [string, string][]).map(([grantId, amount]) => ({ grantId, amount: amountOf(amount) }))
+}
+
+export function encodePostings(postings: readonly Posting[]): unknown {
+  return postings.map(([bucket, amount]) => [bucket, amount.toString()])
+}
+
+export function decodePostings(json: unknown): Posting[] {
+  return (json as [string, string][]).map(([bucket, amount]) => [bucket, BigInt(amount)] as const)
+}
+
+export function encodeLines(lines: readonly WorkflowLine[]): unknown {
+  return lines.map((line) => ({
+    service_type: line.service,
+    provider: line.provider,
+    unit_type: line.unit,
+    units: line.quantity.toString(),
+    rated: line.rated.toString(),
+    charged: line.charged.toString(),
+    shortfall: line.shortfall.toString(),
+  }))
+}
+
+export function decodeLines(json: unknown): WorkflowLine[] {
+  return (json as Record<string, string>[]).map((line) => ({
+    service: line.service_type as Service,
+    provider: line.provider ?? '',
+    unit: line.unit_type as Unit,
+    quantity: microUnits(BigInt(line.units ?? 0)),
+    rated: amountOf(line.rated),
+    charged: amountOf(line.charged),
+    shortfall: amountOf(line.shortfall),
+  }))
+}
+
+function amountOf(text: string | undefined): Credits {
+  return microCredits(BigInt(text ?? 0))
+}

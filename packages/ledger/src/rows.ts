@@ -1,0 +1,274 @@
+import type { Certainty, Credits, NanoUsd, Quantity, Service, Unit } from '@farebox/core'
+
+/** Where a grant came from. `purchase` was paid for; the others were not. */
+export const grantSources = ['purchase', 'promo', 'plan', 'refund', 'adjustment'] as const
+export type GrantSource = (typeof grantSources)[number]
+
+/** What happens when work cost more than was held: see {@link SettleHoldInput}. */
+export const overagePolicies = ['cap', 'debt', 'reject'] as const
+export type OveragePolicy = (typeof overagePolicies)[number]
+
+/** How often a budget starts again at zero, in UTC. `total` never does. */
+export const budgetPeriods = ['minute', 'hour', 'day', 'week', 'month', 'total'] as const
+export type BudgetPeriod = (typeof budgetPeriods)[number]
+
+/** A part of a grant, set aside by a hold or drawn by a charge. An empty `grantId` is the account's credit line. */
+export interface Lot {
+  grantId: string
+  amount: Credits
+}
+
+export interface AccountRow {
+  accountId: string
+  name: string
+  /** How far below zero the balance may go: 0 is strictly prepaid. */
+  creditLimit: Credits
+  /** How much further the overage policy `debt` may go. */
+  debtLimit: Credits
+  /** What active grants still hold, less debt. */
+  posted: Credits
+  /** What open holds have set aside. */
+  held: Credits
+  /** What was charged beyond all grants; the next grant repays it first. */
+  debt: Credits
+  /** The part of the credit line that open holds have set aside. */
+  creditHeld: Credits
+  /** When something of this account next begins, expires or heals by itself. */
+  nextDueAt: number | null
+  hasBudgets: boolean
+  /** Journal entries so far. */
+  sequence: number
+  /** Hash of the newest journal entry. */
+  chainHash: string
+  createdAt: number
+  /** The latest time at which the account changed: its clock never runs backwards. */
+  updatedAt: number
+}
+
+export type GrantState = 'pending' | 'active' | 'spent' | 'expired' | 'revoked'
+
+export interface GrantRow {
+  accountId: string
+  grantId: string
+  source: GrantSource
+  /** Lower numbers are spent first. */
+  priority: number
+  amount: Credits
+  remaining: Credits
+  /** The part of `remaining` that open holds will draw on. */
+  pinned: Credits
+  effectiveAt: number
+  expiresAt: number | null
+  /** The services it may pay for; null is every service. */
+  services: readonly Service[] | null
+  state: GrantState
+  createdAt: number
+}
+
+export type HoldState = 'open' | 'settled' | 'released' | 'expired'
+
+export interface HoldRow {
+  accountId: string
+  holdId: string
+  workflowId: string | null
+  service: Service
+  provider: string
+  apiKeyId: string | null
+  userId: string | null
+  amount: Credits
+  remaining: Credits
+  /** What its settlements were rated at before rounding, when it belongs to no workflow. */
+  rated: Credits
+  charged: Credits
+  shortfall: Credits
+  state: HoldState
+  overage: OveragePolicy
+  lots: Lot[]
+  /** The budgets it counts in, each with the window in which it was taken. */
+  budgets: BudgetUse[]
+  createdAt: number
+  expiresAt: number
+  graceMs: number
+  endedAt: number | null
+}
+
+export interface BudgetUse {
+  budgetId: string
+  windowStart: number
+}
+
+/** One line of a receipt: everything that one provider did for one service, in one unit. */
+export interface WorkflowLine {
+  service: Service
+  provider: string
+  unit: Unit
+  quantity: Quantity
+  /** The exact price before rounding. */
+  rated: Credits
+  charged: Credits
+  shortfall: Credits
+}
+
+export type WorkflowState = 'open' | 'closed'
+
+export interface WorkflowRow {
+  accountId: string
+  workflowId: string
+  /** The workflow at the top, whose ceiling is shared; its own id when it has no parent. */
+  rootId: string
+  parentId: string | null
+  name: string
+  businessAdapter: string | null
+  userId: string | null
+  apiKeyId: string | null
+  state: WorkflowState
+  /** The most that it may cost together with its children; null is no ceiling. */
+  maxCredits: Credits | null
+  /** Charged to it and, at the root, to its children. */
+  spent: Credits
+  /** Held for it and, at the root, for its children. */
+  held: Credits
+  lines: WorkflowLine[]
+  createdAt: number
+  closedAt: number | null
+}
+
+/** What one attempt consumed, and what it cost. Never changed; a correction is another record. */
+export interface UsageRow {
+  accountId: string
+  usageId: string
+  sequence: number
+  workflowId: string | null
+  holdId: string | null
+  service: Service
+  provider: string
+  model: string | null
+  quantity: Quantity
+  unit: Unit
+  rated: Credits
+  charged: Credits
+  shortfall: Credits
+  /** What the provider charges us; null when it is not known. */
+  cost: NanoUsd | null
+  certainty: Certainty
+  priceVersion: string | null
+  lots: Lot[]
+  apiKeyId: string | null
+  userId: string | null
+  /** Raw usage, rated lines and the route's attempts, as the caller gave them. */
+  details: unknown
+  createdAt: number
+}
+
+/** A signed movement into one bucket of an account's book, in micro-credits. */
+export type Posting = readonly [bucket: string, amount: bigint]
+
+export interface EntryRow {
+  accountId: string
+  sequence: number
+  at: number
+  verb: string
+  /** Null for what the ledger does by itself, such as expiry. */
+  idempotencyKey: string | null
+  /** The caller's input, field by field, so that a conflict can name what differs. */
+  content: Record<string, string>
+  outcome: unknown
+  postings: readonly Posting[]
+  hash: string
+}
+
+export interface ApiKeyRow {
+  accountId: string
+  apiKeyId: string
+  prefix: string
+  /** SHA-256 of the whole key, in hex. */
+  hash: string
+  name: string
+  userId: string | null
+  createdAt: number
+  expiresAt: number | null
+  revokedAt: number | null
+}
+
+export interface ApiKeyServiceRow {
+  accountId: string
+  id: string
+  apiKeyId: string
+  serviceType: Service
+  /** Null is every provider of the service. */
+  provider: string | null
+  enabled: boolean
+  costLimitPerRequest: Credits | null
+  createdAt: number
+}
+
+/** Leads from the start of a key to its account. */
+export interface KeyPrefixRow {
+  prefix: string
+  accountId: string
+  apiKeyId: string
+}
+
+export interface BudgetRow {
+  accountId: string
+  budgetId: string
+  /** Null limits the account as a whole. */
+  userId: string | null
+  apiKeyId: string | null
+  service: Service | null
+  period: BudgetPeriod
+  limit: Credits
+  /** `warn` only reports. */
+  mode: 'block' | 'warn'
+  windowStart: number
+  /** Held and charged in this window. */
+  used: Credits
+  createdAt: number
+}
+
+/** Sums of usage records by hour and by everything that a breakdown asks for. */
+export interface UsageRollupRow {
+  accountId: string
+  hour: number
+  service: Service
+  provider: string
+  unit: Unit
+  workflowName: string
+  apiKeyId: string
+  userId: string
+  records: bigint
+  quantity: bigint
+  charged: bigint
+  shortfall: bigint
+  cost: bigint
+}
+
+/** Counts of workflows by the hour in which they opened or closed. */
+export interface WorkflowRollupRow {
+  accountId: string
+  hour: number
+  workflowName: string
+  apiKeyId: string
+  userId: string
+  opened: bigint
+  closed: bigint
+  durationMs: bigint
+  charged: bigint
+}
+
+/** Every table of the ledger by its row. */
+export interface Rows {
+  accounts: AccountRow
+  grants: GrantRow
+  holds: HoldRow
+  workflows: WorkflowRow
+  usage_records: UsageRow
+  journal: EntryRow
+  api_keys: ApiKeyRow
+  api_key_services: ApiKeyServiceRow
+  api_key_prefixes: KeyPrefixRow
+  budgets: BudgetRow
+  usage_rollups: UsageRollupRow
+  workflow_rollups: WorkflowRollupRow
+}
+export type TableName = keyof Rows

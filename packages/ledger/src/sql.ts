@@ -1,0 +1,58 @@
+import type { TableName } from './rows.ts'
+import { type Column, type Load, type LoadKind, loads, type Table, tables } from './tables.ts'
+
+/** How the two databases write the same statement. */
+export interface SqlDialect {
+  /** The full name of one of our tables. */
+  tableName(name: TableName): string
+  /** The condition that a column is one of the values of parameter `index` (1-based). */
+  matches(column: string, index: number): string
+  /** The rows to insert, as the source of an `INSERT`. */
+  source(columns: readonly Column[]): string
+}
+
+/** The name of a table in SQL. `api_key_services` is read by operators under its own name. */
+export function sqlName(name: TableName): string {
+  return name === 'api_key_services' ? name : `farebox_${name}`
+}
+
+/** Replaces `{holds}` by the full name of that table. */
+export function nameTables(text: string, tableName: (name: TableName) => string): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: TableName) => tableName(name))
+}
+
+/** Reads the rows of one load request. */
+export function loadStatement(kind: LoadKind, dialect: SqlDialect): string {
+  const { table, by, where }: Load = loads[kind]
+  const conditions = by.map((column, index) => dialect.matches(column, index + 1))
+  if (where !== undefined) conditions.push(where)
+  return `SELECT ${columnNames(tables[table])} FROM ${dialect.tableName(table)} WHERE ${conditions.join(' AND ')}`
+}
+
+/** Writes changed rows of one table. */
+export function writeStatement(table: Table, dialect: SqlDialect): string {
+  const target = dialect.tableName(table.name)
+  const insert = `INSERT INTO ${target} AS stored (${columnNames(table)}) ${dialect.source(table.columns)}`
+  if (table.mode === 'insert') return insert
+  const updates = table.columns
+    .filter(({ name }) => !table.primaryKey.includes(name))
+    .map(({ name }) => `${name} = ${table.mode === 'add' ? `stored.${name} + ` : ''}excluded.${name}`)
+  return `${insert} ON CONFLICT (${table.primaryKey.join(', ')}) DO UPDATE SET ${updates.join(', ')}`
+}
+
+export function columnNames(table: Table): string {
+  return table.columns.map(({ name }) => name).join(', ')
+}
+
+/** The JSON text of a value in a `json` column; null stays null. */
+export function encodeJson(column: Column, value: unknown): string | null {
+  if (value === null || value === undefined) return null
+  return JSON.stringify(column.encode ? column.encode(value as never) : value)
+}
+
+/** The value of a `json` column. */
+export function decodeJson(column: Pick<Column, 'decode'>, text: string | null): unknown {
+  if (text === null) return null
+  const json: unknown = JSON.parse(text)
+  return column.decode ? column.decode(json) : json
+}

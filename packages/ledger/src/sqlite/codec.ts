@@ -1,0 +1,40 @@
+import type { QueryColumn } from '../driver.ts'
+import { decodeJson, encodeJson } from '../sql.ts'
+import type { Column, Table } from '../tables.ts'
+
+/** A row as SQLite takes it, in the order of the table's columns. */
+export function encodeRow(table: Table, row: object): unknown[] {
+  const values = row as Record<string, unknown>
+  return table.columns.map((column) => encodeValue(column, values[column.property]))
+}
+
+/** A row as SQLite gives it: integers are `bigint`. */
+export function decodeRow(table: Table, values: readonly unknown[]): object {
+  const row: Record<string, unknown> = {}
+  table.columns.forEach((column, index) => {
+    row[column.property] = decodeValue(column, values[index])
+  })
+  return row
+}
+
+export function decodeValue(column: QueryColumn, value: unknown): unknown {
+  if (value === null || value === undefined) return null
+  switch (typeof column === 'string' ? column : column.type) {
+    case 'integer':
+      return Number(value)
+    case 'bigint':
+      return BigInt(value as bigint)
+    case 'boolean':
+      return Number(value) !== 0
+    case 'json':
+      return decodeJson(typeof column === 'string' ? {} : column, value as string)
+    default:
+      return value
+  }
+}
+
+function encodeValue(column: Column, value: unknown): unknown {
+  if (column.type === 'json') return encodeJson(column, value)
+  if (column.type === 'boolean') return value ? 1n : 0n
+  return value ?? null
+}

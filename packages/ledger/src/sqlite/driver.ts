@@ -1,0 +1,236 @@
+import { type Clock, InvalidOptionError, systemClock } from '@farebox/core'
+import type BetterSqlite from 'better-sqlite3'
+import type { LedgerDriver, Query } from '../driver.ts'
+import { LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
+import { type BatchResult, type LoadReply, runBatch } from '../machine/batch.ts'
+import type { Changes, LoadRequest } from '../machine/state.ts'
+import type { MigrationReport } from '../migrations.ts'
+import type { Operation, Outcome } from '../operations.ts'
+import type { TableName } from '../rows.ts'
+import { loadStatement, nameTables, type SqlDialect, sqlName, writeStatement } from '../sql.ts'
+import { type LoadKind, loads, tables } from '../tables.ts'
+import { decodeRow, decodeValue, encodeRow } from './codec.ts'
+import { migrateSqlite } from './migrate.ts'
+
+/** The slice of a better-sqlite3 database that the ledger uses. */
+export type SqliteDatabase = Pick<BetterSqlite.Database, 'prepare' | 'exec' | 'pragma' | 'close' | 'inTransaction' | 'open'>
+
+export interface SqliteOptions {
+  /** Path of the database file, or `:memory:`. Give this or `database`. */
+  filename?: string
+  /** The host's own open database, which stays the host's to close. */
+  database?: SqliteDatabase
+  /**
+   * `full` survives a power cut; `normal` may lose the newest commits then, but never tears.
+   *
+   * @defaultValue `full`
+   */
+  synchronous?: 'full' | 'normal'
+  /** How long to keep asking for the file while another process writes. @defaultValue 5_000 */
+  busyTimeoutMs?: number
+  /** @defaultValue the system's */
+  clock?: Clock
+}
+
+const dialect: SqlDialect = {
+  tableName: sqlName,
+  matches: (column) => `${column} = ?`,
+  source: (columns) => `VALUES (${columns.map(() => '?').join(', ')})`,
+}
+
+/**
+ * A ledger in one SQLite file, by better-sqlite3. Opens the file at the first call, not now.
+ *
+ * @throws {InvalidOptionError} neither or both of `filename` and `database` are given
+ */
+export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
+  if ((options.filename === undefined) === (options.database === undefined)) {
+    throw new InvalidOptionError('sqlite() takes either filename or database')
+  }
+  return new SqliteDriver(options)
+}
+
+class SqliteDriver implements LedgerDriver<SqliteDatabase> {
+  readonly name = 'sqlite'
+  readonly #options: SqliteOptions
+  readonly #clock: Clock
+  readonly #busyTimeoutMs: number
+  #database: Promise<SqliteDatabase> | undefined
+  #statements: { on: SqliteDatabase; all: Map<string, BetterSqlite.Statement> } | undefined
+  #closed = false
+
+  constructor(options: SqliteOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#busyTimeoutMs = options.busyTimeoutMs ?? 5_000
+  }
+
+  async migrate(): Promise<MigrationReport> {
+    const database = await this.#open()
+    return this.#whenFree(() => migrateSqlite(database, this.#clock()))
+  }
+
+  async commit(operations: readonly Operation[], transaction?: SqliteDatabase): Promise<Outcome[]> {
+    if (transaction) return this.#runBatch(transaction, operations)
+    const database = await this.#open()
+    return this.#whenFree(() => {
+      database.exec('BEGIN IMMEDIATE')
+      try {
+        const outcomes = this.#runBatch(database, operations)
+        database.exec('COMMIT')
+        return outcomes
+      } catch (error) {
+        if (database.inTransaction) database.exec('ROLLBACK')
+        throw error
+      }
+    })
+  }
+
+  async select(query: Query): Promise<Record<string, unknown>[]> {
+    const database = await this.#open()
+    const values: unknown[] = []
+    let text = nameTables(query.text, sqlName)
+    let index = 0
+    text = text.replace(/= ANY\(\?\)|\?/g, (found) => {
+      const value = query.values[index++]
+      if (found === '?') {
+        values.push(value)
+        return '?'
+      }
+      values.push(...(value as readonly string[]))
+      return `IN (${(value as readonly string[]).map(() => '?').join(', ')})`
+    })
+    const columns = Object.entries(query.columns)
+    return this.#whenFree(() => {
+      const rows = this.#prepare(database, text).all(...values) as unknown[][]
+      return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
+    })
+  }
+
+  async now(): Promise<number> {
+    return this.#clock()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const database = await this.#database?.catch(() => undefined)
+    this.#statements = undefined
+    if (database && this.#options.database === undefined && database.open) database.close()
+  }
+
+  #runBatch(database: SqliteDatabase, operations: readonly Operation[]): Outcome[] {
+    const batch = runBatch(operations)
+    let step = batch.next()
+    while (!step.done) step = batch.next(this.#load(database, step.value))
+    const { outcomes, changes }: BatchResult = step.value
+    this.#write(database, changes)
+    return outcomes
+  }
+
+  #load(database: SqliteDatabase, requests: readonly LoadRequest[]): LoadReply {
+    const rows = requests.map(({ kind, keys }) => {
+      const table = tables[loads[kind].table]
+      const statement = this.#prepare(database, loadTexts.get(kind) ?? '')
+      return keys.flatMap((key) => (statement.all(...key) as unknown[][]).map((row) => decodeRow(table, row)))
+    })
+    return { now: this.#clock(), rows }
+  }
+
+  #write(database: SqliteDatabase, changes: Changes): void {
+    for (const name of Object.keys(tables) as TableName[]) {
+      if (changes[name].length === 0) continue
+      const statement = this.#prepare(database, writeTexts.get(name) ?? '')
+      for (const row of changes[name]) statement.run(...encodeRow(tables[name], row))
+    }
+  }
+
+  /** Statements are prepared once per database; the host's own handle in a transaction may be another one. */
+  #prepare(database: SqliteDatabase, text: string): BetterSqlite.Statement {
+    if (this.#statements?.on !== database) this.#statements = { on: database, all: new Map() }
+    const known = this.#statements.all.get(text)
+    if (known) return known
+    const statement = database.prepare(text).safeIntegers(true)
+    if (statement.reader) statement.raw(true)
+    this.#statements.all.set(text, statement)
+    return statement
+  }
+
+  /**
+   * Runs `work`, and again while another process holds the file. SQLite's own waiting would block the event loop, and starve
+   * one of two processes for most of a second; asking again between turns does neither.
+   */
+  async #whenFree<Result>(work: () => Result): Promise<Result> {
+    const deadline = Date.now() + this.#busyTimeoutMs
+    for (let wait = 1; ; wait = Math.min(wait * 2, 16)) {
+      if (this.#closed) throw new LedgerClosedError('the ledger is closed')
+      try {
+        return work()
+      } catch (error) {
+        if (!isBusy(error))
+          throw isSqliteFailure(error) ? new LedgerUnavailableError(`SQLite failed: ${messageOf(error)}`, error) : error
+        if (Date.now() > deadline) {
+          throw new LedgerUnavailableError(`another process kept the database file for ${this.#busyTimeoutMs} ms`, error)
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait))
+    }
+  }
+
+  #open(): Promise<SqliteDatabase> {
+    if (this.#closed) return Promise.reject(new LedgerClosedError('the ledger is closed'))
+    this.#database ??= this.#openNow().catch((error: unknown) => {
+      this.#database = undefined
+      throw error
+    })
+    return this.#database
+  }
+
+  async #openNow(): Promise<SqliteDatabase> {
+    if (this.#options.database) return this.#options.database
+    const Database = await loadBetterSqlite()
+    let database: BetterSqlite.Database
+    try {
+      database = new Database(this.#options.filename ?? '', { timeout: 0 })
+    } catch (error) {
+      throw new LedgerUnavailableError(`cannot open the SQLite file ${this.#options.filename}: ${messageOf(error)}`, error)
+    }
+    await this.#whenFree(() => {
+      database.pragma('journal_mode = WAL')
+      database.pragma(`synchronous = ${this.#options.synchronous ?? 'full'}`)
+    })
+    return database
+  }
+}
+
+async function loadBetterSqlite(): Promise<typeof BetterSqlite> {
+  // better-sqlite3 13 crashes the process on older versions, without a message.
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  if (major < 22 || (major === 22 && minor < 14)) {
+    throw new InvalidOptionError(`@farebox/ledger/sqlite needs Node 22.14 or later, this is ${process.versions.node}`)
+  }
+  try {
+    return (await import('better-sqlite3')).default
+  } catch (error) {
+    throw new LedgerUnavailableError('better-sqlite3 cannot be loaded: install it beside @farebox/ledger', error)
+  }
+}
+
+const loadTexts = new Map((Object.keys(loads) as LoadKind[]).map((kind) => [kind, loadStatement(kind, dialect)]))
+const writeTexts = new Map((Object.keys(tables) as TableName[]).map((name) => [name, writeStatement(tables[name], dialect)]))
+
+function isBusy(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_BUSY') || codeOf(error).startsWith('SQLITE_LOCKED')
+}
+
+function isSqliteFailure(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_')
+}
+
+function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : ''
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

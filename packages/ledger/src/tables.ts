@@ -1,0 +1,268 @@
+import { decodeLines, decodeLots, decodePostings, encodeLines, encodeLots, encodePostings } from './row-json.ts'
+import type { Rows, TableName } from './rows.ts'
+
+/** How a column is stored. Both databases keep amounts and times in signed 64-bit integers and JSON as text. */
+export type ColumnType = 'text' | 'bigint' | 'integer' | 'boolean' | 'json'
+
+/** One column: its SQL name is the property's name in snake case. */
+export interface Column {
+  name: string
+  property: string
+  type: ColumnType
+  /** For `json` columns whose values hold amounts. */
+  decode?: (json: unknown) => unknown
+  encode?: (value: never) => unknown
+}
+
+/**
+ * How changed rows are written. `upsert` replaces the row, `insert` adds a row that never changes, `add` adds the row's
+ * counters to those already there, so that a rollup need not be read first.
+ */
+export type WriteMode = 'upsert' | 'insert' | 'add'
+
+export interface Table<Name extends TableName = TableName> {
+  name: Name
+  mode: WriteMode
+  primaryKey: readonly string[]
+  columns: readonly Column[]
+}
+
+type ColumnTypes<Row> = { [Property in keyof Row]-?: ColumnType | Pick<Column, 'type' | 'decode' | 'encode'> }
+
+function table<Name extends TableName>(
+  name: Name,
+  mode: WriteMode,
+  primaryKey: readonly (keyof Rows[Name] & string)[],
+  columns: ColumnTypes<Rows[Name]>,
+): Table<Name> {
+  return {
+    name,
+    mode,
+    primaryKey: primaryKey.map(snakeCase),
+    columns: Object.entries<ColumnType | Pick<Column, 'type' | 'decode' | 'encode'>>(columns).map(([property, type]) => ({
+      name: columnName(property),
+      property,
+      ...(typeof type === 'string' ? { type } : type),
+    })),
+  }
+}
+
+const lots = { type: 'json', decode: decodeLots, encode: encodeLots } as const
+const lines = { type: 'json', decode: decodeLines, encode: encodeLines } as const
+const postings = { type: 'json', decode: decodePostings, encode: encodePostings } as const
+
+/** The tables in the order in which they are written. A driver needs no other knowledge of what the ledger stores. */
+export const tables: { readonly [Name in TableName]: Table<Name> } = {
+  accounts: table('accounts', 'upsert', ['accountId'], {
+    accountId: 'text',
+    name: 'text',
+    creditLimit: 'bigint',
+    debtLimit: 'bigint',
+    posted: 'bigint',
+    held: 'bigint',
+    debt: 'bigint',
+    creditHeld: 'bigint',
+    nextDueAt: 'integer',
+    hasBudgets: 'boolean',
+    sequence: 'integer',
+    chainHash: 'text',
+    createdAt: 'integer',
+    updatedAt: 'integer',
+  }),
+  grants: table('grants', 'upsert', ['accountId', 'grantId'], {
+    accountId: 'text',
+    grantId: 'text',
+    source: 'text',
+    priority: 'integer',
+    amount: 'bigint',
+    remaining: 'bigint',
+    pinned: 'bigint',
+    effectiveAt: 'integer',
+    expiresAt: 'integer',
+    services: 'json',
+    state: 'text',
+    createdAt: 'integer',
+  }),
+  holds: table('holds', 'upsert', ['accountId', 'holdId'], {
+    accountId: 'text',
+    holdId: 'text',
+    workflowId: 'text',
+    service: 'text',
+    provider: 'text',
+    apiKeyId: 'text',
+    userId: 'text',
+    amount: 'bigint',
+    remaining: 'bigint',
+    rated: 'bigint',
+    charged: 'bigint',
+    shortfall: 'bigint',
+    state: 'text',
+    overage: 'text',
+    lots,
+    budgets: 'json',
+    createdAt: 'integer',
+    expiresAt: 'integer',
+    graceMs: 'integer',
+    endedAt: 'integer',
+  }),
+  workflows: table('workflows', 'upsert', ['accountId', 'workflowId'], {
+    accountId: 'text',
+    workflowId: 'text',
+    rootId: 'text',
+    parentId: 'text',
+    name: 'text',
+    businessAdapter: 'text',
+    userId: 'text',
+    apiKeyId: 'text',
+    state: 'text',
+    maxCredits: 'bigint',
+    spent: 'bigint',
+    held: 'bigint',
+    lines,
+    createdAt: 'integer',
+    closedAt: 'integer',
+  }),
+  usage_records: table('usage_records', 'insert', ['accountId', 'usageId'], {
+    accountId: 'text',
+    usageId: 'text',
+    sequence: 'integer',
+    workflowId: 'text',
+    holdId: 'text',
+    service: 'text',
+    provider: 'text',
+    model: 'text',
+    quantity: 'bigint',
+    unit: 'text',
+    rated: 'bigint',
+    charged: 'bigint',
+    shortfall: 'bigint',
+    cost: 'bigint',
+    certainty: 'text',
+    priceVersion: 'text',
+    lots,
+    apiKeyId: 'text',
+    userId: 'text',
+    details: 'json',
+    createdAt: 'integer',
+  }),
+  journal: table('journal', 'insert', ['accountId', 'sequence'], {
+    accountId: 'text',
+    sequence: 'integer',
+    at: 'integer',
+    verb: 'text',
+    idempotencyKey: 'text',
+    content: 'json',
+    outcome: 'json',
+    postings,
+    hash: 'text',
+  }),
+  api_keys: table('api_keys', 'upsert', ['accountId', 'apiKeyId'], {
+    accountId: 'text',
+    apiKeyId: 'text',
+    prefix: 'text',
+    hash: 'text',
+    name: 'text',
+    userId: 'text',
+    createdAt: 'integer',
+    expiresAt: 'integer',
+    revokedAt: 'integer',
+  }),
+  api_key_services: table('api_key_services', 'upsert', ['accountId', 'id'], {
+    accountId: 'text',
+    id: 'text',
+    apiKeyId: 'text',
+    serviceType: 'text',
+    provider: 'text',
+    enabled: 'boolean',
+    costLimitPerRequest: 'bigint',
+    createdAt: 'integer',
+  }),
+  api_key_prefixes: table('api_key_prefixes', 'insert', ['prefix'], {
+    prefix: 'text',
+    accountId: 'text',
+    apiKeyId: 'text',
+  }),
+  budgets: table('budgets', 'upsert', ['accountId', 'budgetId'], {
+    accountId: 'text',
+    budgetId: 'text',
+    userId: 'text',
+    apiKeyId: 'text',
+    service: 'text',
+    period: 'text',
+    limit: 'bigint',
+    mode: 'text',
+    windowStart: 'integer',
+    used: 'bigint',
+    createdAt: 'integer',
+  }),
+  usage_rollups: table(
+    'usage_rollups',
+    'add',
+    ['accountId', 'hour', 'service', 'provider', 'unit', 'workflowName', 'apiKeyId', 'userId'],
+    {
+      accountId: 'text',
+      hour: 'integer',
+      service: 'text',
+      provider: 'text',
+      unit: 'text',
+      workflowName: 'text',
+      apiKeyId: 'text',
+      userId: 'text',
+      records: 'bigint',
+      quantity: 'bigint',
+      charged: 'bigint',
+      shortfall: 'bigint',
+      cost: 'bigint',
+    },
+  ),
+  workflow_rollups: table('workflow_rollups', 'add', ['accountId', 'hour', 'workflowName', 'apiKeyId', 'userId'], {
+    accountId: 'text',
+    hour: 'integer',
+    workflowName: 'text',
+    apiKeyId: 'text',
+    userId: 'text',
+    opened: 'bigint',
+    closed: 'bigint',
+    durationMs: 'bigint',
+    charged: 'bigint',
+  }),
+}
+
+/**
+ * The ways in which the state machine asks for rows: by these columns, and of these rows only. A driver turns each into one
+ * statement and needs an index for it.
+ */
+export const loads = {
+  account: { table: 'accounts', by: ['account_id'] },
+  grants: { table: 'grants', by: ['account_id'], where: `(state IN ('pending', 'active') OR pinned > 0)` },
+  grant: { table: 'grants', by: ['account_id', 'grant_id'] },
+  hold: { table: 'holds', by: ['account_id', 'hold_id'] },
+  /** Read only when the account says that something of it is due. */
+  openHolds: { table: 'holds', by: ['account_id'], where: `state = 'open'` },
+  workflow: { table: 'workflows', by: ['account_id', 'workflow_id'] },
+  workflowHolds: { table: 'holds', by: ['account_id', 'workflow_id'], where: `state = 'open'` },
+  entry: { table: 'journal', by: ['account_id', 'idempotency_key'] },
+  usage: { table: 'usage_records', by: ['account_id', 'usage_id'] },
+  apiKey: { table: 'api_keys', by: ['account_id', 'api_key_id'] },
+  keyServices: { table: 'api_key_services', by: ['account_id', 'api_key_id'] },
+  keyPrefix: { table: 'api_key_prefixes', by: ['prefix'] },
+  budgets: { table: 'budgets', by: ['account_id'] },
+} as const satisfies Record<string, Load>
+
+/** One way to ask for rows. */
+export interface Load {
+  table: TableName
+  by: readonly string[]
+  where?: string
+}
+
+export type LoadKind = keyof typeof loads
+
+/** The SQL name of a property. `limit` is a reserved word. */
+function columnName(property: string): string {
+  return property === 'limit' ? 'credit_limit' : snakeCase(property)
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
