@@ -1,9 +1,15 @@
-import { type Certainty, quantity, type Usage, type UsageQuantity } from '@farebox/core'
+import { type Certainty, quantity, type Usage } from '@farebox/core'
 
-/** What a speech cost in the unit that customers are priced by: the code points of its text. */
-export function speechUsage(text: string, certainty: Certainty, reported: readonly UsageQuantity[] = [], raw?: unknown): Usage {
-  const characters: UsageQuantity = { meter: 'characters', quantity: quantity(countCharacters(text)), unit: 'characters' }
-  return { quantities: [characters, ...reported], certainty, ...(raw === undefined ? {} : { raw }) }
+/**
+ * What a speech cost in the unit that it is priced by: the code points of its text. Tokens that a provider reports besides measure
+ * the same speech a second time, so they are kept in `raw` alone.
+ */
+export function speechUsage(text: string, certainty: Certainty, raw?: unknown): Usage {
+  return {
+    quantities: [{ meter: 'characters', quantity: quantity(countCharacters(text)), unit: 'characters' }],
+    certainty,
+    ...(raw === undefined ? {} : { raw }),
+  }
 }
 
 /** Code points, not UTF-16 units: an emoji is one character on every provider's bill. */

@@ -1,14 +1,14 @@
 import { formatQuantity, type Usage } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
 import { writeWav } from '../adapter/wav.ts'
-import { chatUsage, speechTokens, transcriptionUsage } from './openai-usage.ts'
+import { chatUsage, transcriptionUsage } from './openai-usage.ts'
 
 const meters = (usage: Usage | undefined) =>
   Object.fromEntries((usage?.quantities ?? []).map(({ meter, quantity }) => [meter, formatQuantity(quantity)]))
 const twoSeconds = writeWav(new Float32Array(16_000), 8_000)
 
 describe('chatUsage', () => {
-  it('takes cached, audio and image tokens out of the prompt, and reasoning and audio out of the completion', () => {
+  it('takes cached and audio tokens out of the prompt, and reasoning and audio out of the completion', () => {
     const block = {
       prompt_tokens: 1_000,
       completion_tokens: 500,
@@ -18,10 +18,9 @@ describe('chatUsage', () => {
     }
     const usage = chatUsage(block)
     expect(meters(usage)).toEqual({
-      input: '265',
+      input: '350',
       cached_input: '600',
       audio_input: '50',
-      image_input: '85',
       output: '150',
       reasoning: '320',
       audio_output: '30',
@@ -83,15 +82,5 @@ describe('transcriptionUsage', () => {
 
   it('says nothing when neither the provider nor the audio does', () => {
     expect(transcriptionUsage({}, new Uint8Array(9))).toEqual({})
-  })
-})
-
-describe('speechTokens', () => {
-  it('are text in and sound out', () => {
-    expect(meters({ quantities: speechTokens({ input_tokens: 14, output_tokens: 101 }), certainty: 'exact' })).toEqual({
-      input: '14',
-      audio_output: '101',
-    })
-    expect(speechTokens(undefined)).toEqual([])
   })
 })

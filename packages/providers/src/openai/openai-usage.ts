@@ -3,8 +3,9 @@ import { readWav } from '../adapter/wav.ts'
 import { asCount, asRecord } from './answer.ts'
 
 /**
- * The disjoint meters of a chat's usage. OpenAI counts cached, audio and image tokens inside `prompt_tokens`, and reasoning and
- * audio tokens inside `completion_tokens`; what overlaps (cached audio) is counted once, so the meters always add up to the two.
+ * The disjoint meters of a chat's usage. OpenAI counts cached and audio tokens inside `prompt_tokens`, and reasoning and audio
+ * tokens inside `completion_tokens`; what overlaps (cached audio) is counted once, so the meters always add up to the two. Image
+ * tokens stay within `input`, because a chat is billed for them as for any other input.
  *
  * @param block  `usage` of an answer, as it came
  * @returns      `undefined` when the block is absent or does not count both sides: not reported is not zero
@@ -22,7 +23,6 @@ export function chatUsage(block: unknown): Usage | undefined {
         ['cached_input', promptDetails?.cached_tokens],
         ['cache_write', promptDetails?.cache_write_tokens],
         ['audio_input', promptDetails?.audio_tokens],
-        ['image_input', promptDetails?.image_tokens],
       ]),
       ...split(completion, 'output', [
         ['reasoning', completionDetails?.reasoning_tokens],
@@ -69,13 +69,6 @@ export function transcriptionUsage(
       raw,
     },
   }
-}
-
-/** Tokens that a speech reported: text in, sound out. Empty when it reported none. */
-export function speechTokens(block: unknown): readonly UsageQuantity[] {
-  const input = asCount(asRecord(block)?.input_tokens)
-  const output = asCount(asRecord(block)?.output_tokens)
-  return input === undefined || output === undefined ? [] : [tokens('input', input), tokens('audio_output', output)]
 }
 
 function split(total: number, remainder: Meter, parts: readonly [Meter, unknown][]): UsageQuantity[] {

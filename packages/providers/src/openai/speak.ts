@@ -6,7 +6,6 @@ import { speechUsage } from '../adapter/speech-usage.ts'
 import { asRecord, asText, malformed } from './answer.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
-import { speechTokens } from './openai-usage.ts'
 import { openOpenaiCall, send } from './send.ts'
 
 /** What a speech is asked for with, beside its request. */
@@ -58,19 +57,18 @@ export async function* streamSpeech(
     usage = speechUsage(request.text, 'ceiling')
     const bytes = read(response.body, call)
     if (response.headers.get('content-type')?.includes('text/event-stream')) {
-      let done: unknown
+      let done: { usage: unknown } | undefined
       for await (const data of serverSentEvents(bytes)) {
         const event = parse(data)
         if (event?.error !== undefined) throw event.error
-        if (event?.type === 'speech.audio.done') done = event.usage ?? {}
+        if (event?.type === 'speech.audio.done') done = { usage: event.usage ?? undefined }
         const audio = event?.type === 'speech.audio.delta' ? asText(event.audio) : undefined
         if (!audio) continue
         isAnswering = true
         yield { type: 'audio', audio: fromBase64(audio) }
       }
       if (done === undefined) throw incomplete(connection.name, usage, requestId)
-      const tokens = speechTokens(done)
-      usage = speechUsage(request.text, tokens.length > 0 ? 'exact' : 'derived', tokens, done)
+      usage = speechUsage(request.text, 'derived', done.usage)
     } else {
       for await (const audio of bytes) {
         isAnswering = true

@@ -18,7 +18,7 @@ export const simulatedOffers: readonly Offer[] = [
     latencyMs: 1_500,
   },
   speechOffer('openai-tts', 'tts-1', 0.78, 500, 4_096),
-  speechOffer('elevenlabs', 'eleven_flash_v2_5', 0.94, 300, 40_000),
+  speechOffer('elevenlabs', 'eleven_multilingual_v2', 0.94, 450, 10_000),
   speechOffer('cartesia', 'sonic-3', 0.86, 150, 20_000),
   { service: 'phone', provider: 'twilio', model: 'outbound', capabilities: {}, quality: 0.9, latencyMs: 3_000 },
 ]

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import type { Offer, ProviderAdapter, Usage } from '@farebox/core'
+import { defaultCostBook, defaultPriceBook, rate } from '@farebox/pricing'
+import { openai } from '@farebox/providers/openai'
+import { simulated } from '@farebox/providers/simulated'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type OpenaiLoopback, startOpenaiLoopback } from '../loopback/openai.ts'
+
+const audio = {
+  data: new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))),
+  mediaType: 'audio/wav',
+}
+const context = { signal: new AbortController().signal, attemptId: 'a1' }
+const at = Date.parse('2026-11-21T00:00:00Z')
+
+let server: OpenaiLoopback
+beforeAll(async () => {
+  const tokens = { promptTokens: 3_000, cachedTokens: 1_000, completionTokens: 700, reasoningTokens: 200 }
+  server = await startOpenaiLoopback({ chat: () => tokens })
+})
+afterAll(() => server.close())
+
+describe.each([
+  ['openai', () => openai({ apiKey: server.apiKey, baseURL: server.url })],
+  ['simulated', () => simulated()],
+] as const)('usage that %s reports', (_, open) => {
+  it('has a price for the customer and a cost for us, for every default offer, and neither is zero', async () => {
+    const adapter = open()
+    for (const offer of adapter.offers) {
+      const usage = await use(adapter, offer)
+      for (const book of [defaultPriceBook, defaultCostBook]) {
+        const { total } = rate(book, { ...offer, at }, usage?.quantities ?? [])
+        expect(total.numerator, `${offer.service} ${offer.provider} in ${book.name}`).toBeGreaterThan(0n)
+      }
+    }
+  })
+})
+
+async function use(adapter: ProviderAdapter, { service, model }: Offer): Promise<Usage | undefined> {
+  switch (service) {
+    case 'voice_stt':
+      return (await adapter.transcribe?.({ model, audio }, context))?.usage
+    case 'voice_tts':
+      return (await adapter.speak?.({ model, text: 'Hello there', format: 'mp3' }, context))?.usage
+    case 'phone':
+      return (
+        await adapter.call?.(
+          { to: '+15551234567', instructions: { type: 'say', text: 'Hello' }, durationSecondsMax: 60 },
+          context,
+        )
+      )?.usage
+    default: {
+      const image = { type: 'image', url: 'data:image/png;base64,AA==' } as const
+      const content = service === 'vision' ? [{ type: 'text', text: 'What is it?' } as const, image] : 'Hello'
+      return (await adapter.chat?.({ model, messages: [{ role: 'user', content }] }, context))?.usage
+    }
+  }
+}
