@@ -1,0 +1,118 @@
+import { credits } from '@farebox/core'
+import { describe, expect, it } from 'vitest'
+import { expectInvalid, type Suite, usage, work } from './suite.ts'
+
+export function exerciseAccounts(suite: Suite): void {
+  describe('accounts', () => {
+    it('a new account has nothing and owes nothing', async () => {
+      const accountId = await suite.account(0, { name: 'Grace' })
+      expect(await suite.ledger.balance(accountId)).toEqual({
+        accountId,
+        name: 'Grace',
+        balance: 0n,
+        held: 0n,
+        available: 0n,
+        creditLimit: 0n,
+        debt: 0n,
+      })
+    })
+
+    it('an account is opened once, however often it is asked for', async () => {
+      const accountId = await suite.account(0)
+      expect(await suite.ledger.openAccount({ accountId, name: 'Ada' })).toEqual({ status: 'opened', accountId, replayed: true })
+      await expect(suite.ledger.openAccount({ accountId, name: 'Eve' })).rejects.toMatchObject({
+        code: 'IDEMPOTENCY_CONFLICT',
+        differs: ['name'],
+      })
+      await expect(suite.ledger.openAccount({ accountId, name: 'Ada', idempotencyKey: 'again' })).rejects.toMatchObject({
+        code: 'ALREADY_EXISTS',
+        id: accountId,
+      })
+    })
+
+    it('an account may be named by an idempotency key alone', async () => {
+      const idempotencyKey = `sign-up ${Math.random()}`
+      const first = await suite.ledger.openAccount({ name: 'Ada', idempotencyKey })
+      expect(await suite.ledger.openAccount({ name: 'Ada', idempotencyKey })).toEqual({ ...first, replayed: true })
+    })
+
+    it('every verb refuses an account that does not exist', async () => {
+      const accountId = 'nobody'
+      const calls = [
+        suite.ledger.balance(accountId),
+        suite.ledger.grant({ accountId, amount: credits(1) }),
+        suite.ledger.placeHold({ accountId, amount: credits(1), ...work }),
+        suite.ledger.extendHold({ accountId, holdId: 'h', ttlMs: 1 }),
+        suite.ledger.settleHold({ accountId, holdId: 'h', usage: usage(1) }),
+        suite.ledger.releaseHold({ accountId, holdId: 'h' }),
+        suite.ledger.charge({ accountId, ...work, usage: usage(1) }),
+        suite.ledger.openWorkflow({ accountId, name: 'w' }),
+        suite.ledger.closeWorkflow({ accountId, workflowId: 'w' }),
+        suite.ledger.createApiKey({ accountId }),
+        suite.ledger.revokeApiKey({ accountId, apiKeyId: 'k' }),
+        suite.ledger.setKeyServices({ accountId, apiKeyId: 'k', services: [] }),
+        suite.ledger.setBudget({ accountId, period: 'day', limit: credits(1) }),
+      ]
+      for (const call of await Promise.allSettled(calls)) {
+        expect(call).toMatchObject({ status: 'rejected', reason: { code: 'ACCOUNT_NOT_FOUND', id: accountId } })
+      }
+    })
+
+    it('a hold, workflow or key of another account is not found', async () => {
+      const owner = await suite.account(10_000)
+      const stranger = await suite.account(10_000)
+      const holdId = await suite.hold(owner, 10)
+      const { workflowId } = (await suite.ledger.openWorkflow({ accountId: owner, name: 'w' })) as { workflowId: string }
+      const { apiKeyId } = (await suite.ledger.createApiKey({ accountId: owner })) as { apiKeyId: string }
+      const accountId = stranger
+      for (const [code, call] of [
+        ['HOLD_NOT_FOUND', suite.ledger.settleHold({ accountId, holdId, usage: usage(1) })],
+        ['HOLD_NOT_FOUND', suite.ledger.extendHold({ accountId, holdId, ttlMs: 1 })],
+        ['HOLD_NOT_FOUND', suite.ledger.releaseHold({ accountId, holdId })],
+        ['HOLD_NOT_FOUND', suite.ledger.hold(accountId, holdId)],
+        ['WORKFLOW_NOT_FOUND', suite.ledger.workflow(accountId, workflowId)],
+        ['WORKFLOW_NOT_FOUND', suite.ledger.closeWorkflow({ accountId, workflowId })],
+        ['WORKFLOW_NOT_FOUND', suite.ledger.openWorkflow({ accountId, name: 'child', parentId: workflowId })],
+        ['WORKFLOW_NOT_FOUND', suite.ledger.placeHold({ accountId, amount: credits(1), ...work, workflowId })],
+        ['WORKFLOW_NOT_FOUND', suite.ledger.charge({ accountId, ...work, usage: usage(1), workflowId })],
+        ['API_KEY_NOT_FOUND', suite.ledger.revokeApiKey({ accountId, apiKeyId })],
+        ['API_KEY_NOT_FOUND', suite.ledger.setKeyServices({ accountId, apiKeyId, services: [] })],
+      ] as const) {
+        await expect(call).rejects.toMatchObject({ code })
+      }
+      expect(await suite.money(owner)).toEqual({ balance: 10_000, held: 10, available: 9_990 })
+    })
+
+    it('accounts are listed by id, a page at a time', async () => {
+      const ids = [await suite.account(1), await suite.account(2)].sort()
+      const listed: string[] = []
+      for (let after = ''; ; ) {
+        const page = await suite.ledger.accounts({ after, limit: 7 })
+        listed.push(...page.map(({ accountId }) => accountId))
+        if (page.length < 7) break
+        after = page.at(-1)?.accountId ?? ''
+      }
+      expect(listed).toEqual([...new Set(listed)])
+      expect(listed.filter((id) => ids.includes(id))).toEqual(ids)
+    })
+
+    it('names and ids that no database could keep are refused', async () => {
+      for (const name of ['', 'x'.repeat(201), 'a\0b', 'a\nb', '\ud800', 7, null]) {
+        await expectInvalid('name', () => suite.ledger.openAccount({ name: name as string }))
+      }
+      for (const accountId of ['', 'a\0b', 'x'.repeat(201), 5, null]) {
+        await expectInvalid('accountId', () => suite.ledger.grant({ accountId: accountId as string, amount: credits(1) }))
+        await expectInvalid('accountId', () => suite.ledger.balance(accountId as string))
+      }
+    })
+
+    it('names and ids in any script, with quotes and percent signs, come back as they were', async () => {
+      const name = `Zoë "Ω" 'x' \\ % _ ; -- {holds} 🎟️`
+      const accountId = `${name} ${Math.random()}`
+      await suite.account(5, { name, accountId })
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ accountId, name })
+      const holdId = await suite.hold(accountId, 1, { provider: name, userId: name })
+      expect(await suite.ledger.hold(accountId, holdId)).toMatchObject({ provider: name, userId: name })
+    })
+  })
+}

@@ -1,0 +1,57 @@
+import { credits } from '@farebox/core'
+import { describe, expect, it } from 'vitest'
+import { type Suite, usage, work } from './suite.ts'
+
+export function exerciseConcurrency(suite: Suite): void {
+  describe('concurrency', () => {
+    it('of 500 holds at once on an account that affords 100, exactly 100 are held', async () => {
+      const accountId = await suite.account(100)
+      const ledgers = Array.from({ length: 4 }, () => suite.another())
+      const outcomes = await Promise.all(
+        Array.from({ length: 500 }, (_, index) => ledgers[index % 4]?.placeHold({ accountId, ...work, amount: credits(1) })),
+      )
+      expect(outcomes.filter((outcome) => outcome?.status === 'held')).toHaveLength(100)
+      expect(outcomes.filter((outcome) => outcome?.status === 'refused')).toHaveLength(400)
+      expect(await suite.money(accountId)).toEqual({ balance: 100, held: 100, available: 0 })
+    })
+
+    it('many callers on many accounts leave every book balanced', async () => {
+      const accounts = await Promise.all(Array.from({ length: 8 }, () => suite.account(50, { debtLimit: credits(5) })))
+      const ledgers = [suite.ledger, suite.another()]
+      await Promise.all(
+        Array.from({ length: 200 }, async (_, index) => {
+          const accountId = accounts[index % accounts.length] as string
+          const ledger = ledgers[index % 2] as typeof suite.ledger
+          const holdId = `h${index}`
+          const outcome = await ledger.placeHold({ accountId, holdId, ...work, amount: credits(3), overage: 'debt' })
+          if (outcome.status === 'refused') return
+          if (index % 5 === 0) await ledger.releaseHold({ accountId, holdId })
+          else await ledger.settleHold({ accountId, holdId, usage: usage(`${index % 7}.3`) })
+        }),
+      )
+      for (const accountId of accounts) {
+        const { balance, held } = await suite.ledger.balance(accountId)
+        expect(held).toBe(0n)
+        expect(balance).toBeGreaterThanOrEqual(credits(-5))
+      }
+    })
+
+    it('an account that twenty callers open at once is opened once', async () => {
+      const accountId = `sign-up ${Math.random()}`
+      const outcomes = await Promise.all(Array.from({ length: 20 }, () => suite.another().openAccount({ accountId, name: 'Ada' })))
+      expect(outcomes.filter(({ replayed }) => !replayed)).toHaveLength(1)
+    })
+
+    it('a caller that cannot be served does not take its neighbours with it', async () => {
+      const accountId = await suite.account(100)
+      const outcomes = await Promise.allSettled([
+        suite.hold(accountId, 10),
+        suite.ledger.placeHold({ accountId: 'nobody', ...work, amount: credits(1) }),
+        suite.ledger.placeHold({ accountId, ...work, amount: credits(1_000) }),
+        suite.hold(accountId, 20),
+      ])
+      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+      expect(await suite.money(accountId)).toEqual({ balance: 100, held: 30, available: 70 })
+    })
+  })
+}

@@ -1,0 +1,43 @@
+import { describe } from 'vitest'
+import { exerciseAccounts } from './accounts.ts'
+import { exerciseApiKeys } from './api-keys.ts'
+import { exerciseBudgets } from './budgets.ts'
+import { exerciseConcurrency } from './concurrency.ts'
+import { exerciseGrants } from './grants.ts'
+import { exerciseHolds } from './holds.ts'
+import { exerciseHostTransactions } from './host-transactions.ts'
+import { exerciseIdempotency } from './idempotency.ts'
+import { exerciseJournal } from './journal.ts'
+import type { OpenLedger } from './ledger-under-test.ts'
+import { exerciseMigrations } from './migrations.ts'
+import { exerciseOperators } from './operators.ts'
+import { exerciseSettlements } from './settlements.ts'
+import { Suite } from './suite.ts'
+import { exerciseWorkflows } from './workflows.ts'
+
+/**
+ * Holds a driver to the contract of `LedgerDriver`: everything that the ledger promises, on that database. Run it inside a
+ * vitest file. After each test the books of every account that it opened are verified.
+ *
+ * @param open  opens the driver on an empty database that nobody else uses; called a few times
+ */
+export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
+  describe(`${name} as a ledger driver`, () => {
+    describe('in use', () => {
+      const suite = new Suite(open)
+      exerciseAccounts(suite)
+      exerciseGrants(suite)
+      exerciseHolds(suite)
+      exerciseSettlements(suite)
+      exerciseWorkflows(suite)
+      exerciseIdempotency(suite)
+      exerciseApiKeys(suite)
+      exerciseBudgets(suite)
+      exerciseJournal(suite)
+      exerciseConcurrency(suite)
+      exerciseHostTransactions(suite)
+      exerciseOperators(suite)
+    })
+    exerciseMigrations(open)
+  })
+}

@@ -1,0 +1,133 @@
+import { credits, microUnits } from '@farebox/core'
+import { describe, expect, it } from 'vitest'
+import { NOON, type Suite, usage, work } from './suite.ts'
+
+export function exerciseIdempotency(suite: Suite): void {
+  /** Every verb that changes something, ready to be sent again and again. */
+  async function everyVerb(accountId: string): Promise<Record<string, () => Promise<{ status: string; replayed?: boolean }>>> {
+    const { ledger } = suite
+    const key = (name: string) => ({ accountId, idempotencyKey: `${name} of the test` })
+    await ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w' })
+    await ledger.createApiKey({ accountId, apiKeyId: 'k' })
+    for (const holdId of ['settled', 'released', 'extended']) await suite.hold(accountId, 10, { holdId, workflowId: 'w' })
+    return {
+      grant: () => ledger.grant({ ...key('grant'), amount: credits(5) }),
+      placeHold: () => ledger.placeHold({ ...key('placeHold'), ...work, amount: credits(5), unitPrice: credits(1) }),
+      extendHold: () => ledger.extendHold({ ...key('extendHold'), holdId: 'extended', amount: credits(20), ttlMs: 1_000 }),
+      settleHold: () => ledger.settleHold({ ...key('settleHold'), holdId: 'settled', usage: usage(3) }),
+      releaseHold: () => ledger.releaseHold({ ...key('releaseHold'), holdId: 'released' }),
+      charge: () => ledger.charge({ ...key('charge'), ...work, usage: usage(3) }),
+      openWorkflow: () => ledger.openWorkflow({ ...key('openWorkflow'), name: 'other', maxCredits: credits(5) }),
+      createApiKey: () => ledger.createApiKey({ ...key('createApiKey'), services: [{ service: 'gpt' }] }),
+      setKeyServices: () => ledger.setKeyServices({ ...key('setKeyServices'), apiKeyId: 'k', services: [{ service: 'phone' }] }),
+      setBudget: () => ledger.setBudget({ ...key('setBudget'), period: 'day', limit: credits(1_000) }),
+      revokeApiKey: () => ledger.revokeApiKey({ ...key('revokeApiKey'), apiKeyId: 'k' }),
+      closeWorkflow: () => ledger.closeWorkflow({ ...key('closeWorkflow'), workflowId: 'w' }),
+    }
+  }
+
+  describe('idempotency', () => {
+    it('every verb that is sent again answers as it did the first time, and changes nothing', async () => {
+      const accountId = await suite.account(10_000)
+      for (const [verb, call] of Object.entries(await everyVerb(accountId))) {
+        const first = await call()
+        expect(first, verb).toMatchObject({ replayed: false })
+        const before = await suite.ledger.statement(accountId)
+        suite.now += 1
+        const { secret: _, ...kept } = first as { secret?: string }
+        expect(await call(), verb).toEqual({ ...kept, replayed: true })
+        expect(await suite.ledger.statement(accountId), verb).toEqual(before)
+      }
+    })
+
+    it('every verb that is sent ten times at once happens once', async () => {
+      const accountId = await suite.account(10_000)
+      for (const [verb, call] of Object.entries(await everyVerb(accountId))) {
+        const before = (await suite.ledger.statement(accountId)).items.length
+        const outcomes = await Promise.all(Array.from({ length: 10 }, call))
+        expect(outcomes.filter(({ replayed }) => replayed === false), verb).toHaveLength(1)
+        expect((await suite.ledger.statement(accountId)).items.length, verb).toBe(before + 1)
+      }
+    })
+
+    it('a replay is answered from the first time even when the hold is long gone', async () => {
+      const accountId = await suite.account(100)
+      const place = () => suite.ledger.placeHold({ accountId, holdId: 'h', ...work, amount: credits(10) })
+      const first = await place()
+      await suite.ledger.settleHold({ accountId, holdId: 'h', usage: usage(10) })
+      suite.now = NOON + 1e9
+      expect(await place()).toEqual({ ...first, replayed: true })
+      expect(await suite.money(accountId)).toEqual({ balance: 90, held: 0, available: 90 })
+    })
+
+    it('the same key with other content is a conflict that names every field that differs', async () => {
+      const accountId = await suite.account(100)
+      const key = { accountId, idempotencyKey: 'k' }
+      await suite.ledger.placeHold({ ...key, ...work, amount: credits(10), userId: 'u' })
+      await expect(
+        suite.ledger.placeHold({ ...key, service: 'gpt', provider: 'other', amount: credits(11), workflowId: 'w' }),
+      ).rejects.toMatchObject({
+        code: 'IDEMPOTENCY_CONFLICT',
+        idempotencyKey: 'k',
+        differs: ['amount', 'provider', 'userId', 'workflowId'],
+      })
+      await expect(suite.ledger.grant({ ...key, amount: credits(10) })).rejects.toMatchObject({
+        code: 'IDEMPOTENCY_CONFLICT',
+        differs: expect.arrayContaining(['verb']),
+      })
+      expect(await suite.money(accountId)).toEqual({ balance: 100, held: 10, available: 90 })
+    })
+
+    it('a conflict in the usage names the field inside it, however long its details are', async () => {
+      const accountId = await suite.account(100)
+      const long = 'x'.repeat(1_000)
+      const charge = (more: object) =>
+        suite.ledger.charge({ accountId, usageId: 'u', ...work, usage: { ...usage(1), details: { long }, ...more } })
+      await charge({})
+      expect(await charge({})).toMatchObject({ replayed: true })
+      await expect(charge({ details: { long: `${long}!` } })).rejects.toMatchObject({ differs: ['usage.details'] })
+      await expect(charge({ quantity: microUnits(5n), cost: 7n, model: 'm' })).rejects.toMatchObject({
+        differs: ['usage.cost', 'usage.model', 'usage.quantity'],
+      })
+      expect((await suite.money(accountId)).balance).toBe(99)
+    })
+
+    it('a conflict inside one batch is found as well, and its neighbours go on', async () => {
+      const accountId = await suite.account(100)
+      const hold = (amount: number) =>
+        suite.ledger.placeHold({ accountId, idempotencyKey: 'same', ...work, amount: credits(amount) })
+      const [first, second, third, fourth] = await Promise.allSettled([hold(10), hold(11), hold(10), suite.hold(accountId, 20)])
+      expect(first).toMatchObject({ value: { status: 'held', replayed: false } })
+      expect(second).toMatchObject({ reason: { code: 'IDEMPOTENCY_CONFLICT', differs: ['amount'] } })
+      expect(third).toMatchObject({ value: { status: 'held', replayed: true } })
+      expect(fourth.status).toBe('fulfilled')
+      expect(await suite.money(accountId)).toEqual({ balance: 100, held: 30, available: 70 })
+    })
+
+    it('the same key in two accounts means two things', async () => {
+      const [one, two] = [await suite.account(100), await suite.account(100)]
+      for (const accountId of [one, two]) {
+        expect(await suite.ledger.charge({ accountId, idempotencyKey: 'k', ...work, usage: usage(1) })).toMatchObject({ replayed: false })
+      }
+    })
+
+    it('an id that exists under another key is refused, not replayed', async () => {
+      const accountId = await suite.account(100)
+      const { ledger } = suite
+      await suite.hold(accountId, 1, { holdId: 'x' })
+      await ledger.openWorkflow({ accountId, workflowId: 'x', name: 'x' })
+      await ledger.createApiKey({ accountId, apiKeyId: 'x', minimumBalance: credits(0) })
+      await ledger.charge({ accountId, usageId: 'x', ...work, usage: usage(1) })
+      const key = { accountId, idempotencyKey: 'new' }
+      for (const call of [
+        ledger.grant({ ...key, grantId: 'first', amount: credits(1) }),
+        ledger.placeHold({ ...key, holdId: 'x', ...work, amount: credits(1) }),
+        ledger.openWorkflow({ ...key, workflowId: 'x', name: 'x' }),
+        ledger.createApiKey({ ...key, apiKeyId: 'x', minimumBalance: credits(0) }),
+        ledger.charge({ ...key, usageId: 'x', ...work, usage: usage(1) }),
+      ]) {
+        await expect(call).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
+      }
+    })
+  })
+}

@@ -1,0 +1,195 @@
+import { credits, microUnits } from '@farebox/core'
+import { describe, expect, it } from 'vitest'
+import type { Mismatch } from '../verify.ts'
+import { charged, HOUR, NOON, type Suite, usage, whole, work } from './suite.ts'
+
+export function exerciseJournal(suite: Suite): void {
+  /** An account in which everything has happened that the ledger keeps sums of. */
+  async function busyAccount(): Promise<string> {
+    const accountId = await suite.account(100, { creditLimit: credits(20) })
+    await suite.ledger.grant({ accountId, grantId: 'promo', source: 'promo', amount: credits(10), expiresAt: NOON + HOUR })
+    await suite.ledger.grant({ accountId, grantId: 'later', amount: credits(10), effectiveAt: NOON + HOUR })
+    await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'call' })
+    await suite.ledger.openWorkflow({ accountId, workflowId: 'c', name: 'leg', parentId: 'w' })
+    const holdId = await suite.hold(accountId, 20, { workflowId: 'w' })
+    await suite.ledger.settleHold({ accountId, holdId, usage: usage('7.5') })
+    await suite.ledger.charge({ accountId, workflowId: 'c', service: 'phone', provider: 'twilio', usage: usage(40, { unit: 'minutes' }) })
+    await suite.hold(accountId, 30, { holdId: 'open', workflowId: 'c' })
+    await suite.ledger.charge({ accountId, ...work, usage: usage(60), overage: 'cap' })
+    return accountId
+  }
+
+  describe('journal and verify', () => {
+    it('the statement tells every change, newest first, a page at a time', async () => {
+      const accountId = await busyAccount()
+      const all = (await suite.ledger.statement(accountId)).items
+      expect(all.map(({ sequence }) => sequence)).toEqual(all.map((_, index) => all.length - index))
+      expect(all.map(({ verb }) => verb).reverse()).toEqual([
+        'openAccount',
+        'grant',
+        'grant',
+        'grant',
+        'openWorkflow',
+        'openWorkflow',
+        'placeHold',
+        'settleHold',
+        'charge',
+        'placeHold',
+        'charge',
+      ])
+      const paged = []
+      for (let before: number | undefined; ; ) {
+        const page = await suite.ledger.statement(accountId, { before, limit: 4 })
+        paged.push(...page.items)
+        if (page.next === undefined) break
+        before = page.next
+      }
+      expect(paged).toEqual(all)
+    })
+
+    it('every entry adds up to zero within the book of its account', async () => {
+      const accountId = await busyAccount()
+      suite.now = NOON + 2 * HOUR
+      await suite.ledger.balance(accountId)
+      for (const { sequence, postings } of (await suite.ledger.statement(accountId)).items) {
+        expect(postings.reduce((total, [, amount]) => total + amount, 0n), `entry ${sequence}`).toBe(0n)
+      }
+    })
+
+    it('a settlement tells what was held, what was spent on which service, and what went back', async () => {
+      const accountId = await suite.account(10)
+      const holdId = await suite.hold(accountId, 6)
+      await suite.ledger.settleHold({ accountId, holdId, usage: usage(4) })
+      const postings = (await suite.ledger.statement(accountId, { limit: 1 })).items[0]?.postings
+      const sums: Record<string, bigint> = {}
+      for (const [bucket, amount] of postings ?? []) sums[bucket] = (sums[bucket] ?? 0n) + amount
+      expect(sums).toEqual({ held: credits(-6), 'spent:gpt': credits(4), available: credits(2) })
+    })
+
+    it('a shortfall is written down beside what was spent', async () => {
+      const accountId = await suite.account(3)
+      await suite.ledger.charge({ accountId, ...work, usage: usage(10), overage: 'cap' })
+      expect((await suite.ledger.statement(accountId)).items[0]?.postings).toEqual([
+        ['available', -credits(3)],
+        ['spent:gpt', credits(3)],
+        ['shortfall:gpt', credits(7)],
+        ['uncollected', -credits(7)],
+      ])
+    })
+
+    it('verify finds nothing in an account to which everything has happened', async () => {
+      const accountId = await busyAccount()
+      expect(await suite.ledger.verify(accountId)).toEqual({ accountId, entries: 11, usageRecords: 3, mismatches: [] })
+      suite.now = NOON + 2 * HOUR
+      await suite.ledger.closeWorkflow({ accountId, workflowId: 'w' })
+      expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
+    })
+
+    it('verify finds nothing while others are writing', async () => {
+      const accountId = await busyAccount()
+      let writing = true
+      const writer = (async () => {
+        while (writing) {
+          await suite.ledger.grant({ accountId, amount: credits(1) })
+          charged(await suite.another().charge({ accountId, ...work, usage: usage(1) }))
+        }
+      })()
+      for (let round = 0; round < 20; round++) expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
+      writing = false
+      await writer
+    })
+
+    it('an account that does not exist is a mismatch', async () => {
+      expect((await suite.ledger.verify('nobody')).mismatches).toMatchObject([{ kind: 'account_missing', at: 'nobody' }])
+    })
+
+    // Each tampers with one row, in SQL that both databases read. {id} is the account.
+    it.each<[string, Mismatch['kind'], string]>([
+      ['a raised balance', 'balance', `UPDATE farebox_accounts SET posted = posted + 1 WHERE account_id = '{id}'`],
+      ['a raised hold total', 'held', `UPDATE farebox_accounts SET held = held + 1 WHERE account_id = '{id}'`],
+      ['a forgiven credit line', 'pins', `UPDATE farebox_accounts SET credit_held = credit_held + 1 WHERE account_id = '{id}'`],
+      ['a forged debt', 'grants', `UPDATE farebox_accounts SET debt = debt + 1 WHERE account_id = '{id}'`],
+      ['a changed posting', 'hash_broken', `UPDATE farebox_journal SET postings = '[["granted","-9"],["available","9"]]' WHERE account_id = '{id}' AND sequence = 2`],
+      ['an unbalanced entry', 'entry_unbalanced', `UPDATE farebox_journal SET postings = '[["available","9"]]' WHERE account_id = '{id}' AND sequence = 2`],
+      ['a changed outcome', 'hash_broken', `UPDATE farebox_journal SET outcome = '{}' WHERE account_id = '{id}' AND sequence = 3`],
+      ['a changed time', 'hash_broken', `UPDATE farebox_journal SET at = at + 1 WHERE account_id = '{id}' AND sequence = 3`],
+      ['an edited hash', 'hash_broken', `UPDATE farebox_journal SET hash = 'x' WHERE account_id = '{id}' AND sequence = 4`],
+      ['an edited last hash', 'head_broken', `UPDATE farebox_journal SET hash = 'x' WHERE account_id = '{id}' AND sequence = 11`],
+      ['a deleted entry', 'sequence_gap', `DELETE FROM farebox_journal WHERE account_id = '{id}' AND sequence = 5`],
+      ['a deleted last entry', 'head_broken', `DELETE FROM farebox_journal WHERE account_id = '{id}' AND sequence = 11`],
+      ['a grant with more left', 'grants', `UPDATE farebox_grants SET remaining = remaining + 1 WHERE account_id = '{id}' AND grant_id = 'first'`],
+      ['a pending grant with more in it', 'grants', `UPDATE farebox_grants SET remaining = remaining + 1 WHERE account_id = '{id}' AND grant_id = 'later'`],
+      ['a deleted grant', 'grants', `DELETE FROM farebox_grants WHERE account_id = '{id}' AND grant_id = 'later'`],
+      ['a loosened pin', 'pins', `UPDATE farebox_grants SET pinned = pinned - 1 WHERE account_id = '{id}' AND grant_id = 'first'`],
+      ['a smaller hold', 'held', `UPDATE farebox_holds SET remaining = remaining - 1 WHERE account_id = '{id}' AND hold_id = 'open'`],
+      ['a hold with other lots', 'pins', `UPDATE farebox_holds SET lots = '[]' WHERE account_id = '{id}' AND hold_id = 'open'`],
+      ['a deleted hold', 'held', `DELETE FROM farebox_holds WHERE account_id = '{id}' AND hold_id = 'open'`],
+      ['a lowered charge', 'usage', `UPDATE farebox_usage_records SET charged = charged - 1 WHERE account_id = '{id}' AND service = 'phone'`],
+      ['a lowered shortfall', 'usage', `UPDATE farebox_usage_records SET shortfall = shortfall - 1 WHERE account_id = '{id}' AND shortfall > 0`],
+      ['a usage record moved to another service', 'usage', `UPDATE farebox_usage_records SET service = 'vision' WHERE account_id = '{id}' AND service = 'phone'`],
+      ['a deleted usage record', 'usage', `DELETE FROM farebox_usage_records WHERE account_id = '{id}' AND service = 'phone'`],
+      ['usage records deleted with their rollup', 'usage', `DELETE FROM farebox_usage_records WHERE account_id = '{id}'`],
+      ['a rollup with a lower charge', 'rollup', `UPDATE farebox_usage_rollups SET charged = charged - 1 WHERE account_id = '{id}' AND service = 'phone'`],
+      ['a rollup with other records', 'rollup', `UPDATE farebox_usage_rollups SET records = records + 1 WHERE account_id = '{id}' AND service = 'phone'`],
+      ['a rollup with another quantity', 'rollup', `UPDATE farebox_usage_rollups SET quantity = quantity + 1 WHERE account_id = '{id}' AND service = 'phone'`],
+      ['a rollup moved to another service', 'rollup', `UPDATE farebox_usage_rollups SET service = 'vision' WHERE account_id = '{id}' AND service = 'phone'`],
+      ['a rollup of workflows with a lower charge', 'rollup', `UPDATE farebox_workflow_rollups SET charged = charged - 1 WHERE account_id = '{id}' AND charged > 0`],
+      ['a rollup with another count of workflows', 'rollup', `UPDATE farebox_workflow_rollups SET opened = opened + 1 WHERE account_id = '{id}'`],
+      ['a workflow line', 'workflow', `UPDATE farebox_workflows SET lines = '[]' WHERE account_id = '{id}' AND workflow_id = 'w'`],
+      ['what a workflow has spent', 'workflow', `UPDATE farebox_workflows SET spent = spent - 1 WHERE account_id = '{id}' AND workflow_id = 'w'`],
+      ['what a workflow holds', 'workflow', `UPDATE farebox_workflows SET held = held - 1 WHERE account_id = '{id}' AND workflow_id = 'c'`],
+    ])('verify finds %s', async (_, kind, statement) => {
+      const accountId = await busyAccount()
+      suite.expectBroken(accountId)
+      await suite.sql(statement.replaceAll('{id}', accountId))
+      const { mismatches } = await suite.ledger.verify(accountId)
+      expect(mismatches.map((mismatch) => mismatch.kind)).toContain(kind)
+      for (const mismatch of mismatches) expect(mismatch.expected).not.toBe(mismatch.found)
+    })
+
+    it('verify finds two entries that were swapped', async () => {
+      const accountId = await busyAccount()
+      suite.expectBroken(accountId)
+      const swap = (from: number, to: number) =>
+        suite.sql(`UPDATE farebox_journal SET sequence = ${to} WHERE account_id = '${accountId}' AND sequence = ${from}`)
+      await swap(3, 1_000)
+      await swap(4, 3)
+      await swap(1_000, 4)
+      const { mismatches } = await suite.ledger.verify(accountId)
+      expect(mismatches.map(({ kind }) => kind)).toContain('hash_broken')
+    })
+
+    it('breakdowns add up what was spent by service and provider, and count workflows', async () => {
+      const accountId = await suite.account(1_000)
+      const charge = (service: string, provider: string, amount: number, more: object = {}) =>
+        suite.ledger.charge({ accountId, service, provider, usage: usage(amount, { quantity: microUnits(2_000_000n) }), ...more })
+      for (const workflowId of ['1', '2', '3']) await suite.ledger.openWorkflow({ accountId, workflowId, name: workflowId === '3' ? 'b' : 'a' })
+      await charge('phone', 'twilio', 100, { workflowId: '1', apiKeyId: 'k', userId: 'ada' })
+      await charge('gpt', 'gpt-4o-mini', 3, { workflowId: '1', apiKeyId: 'k', userId: 'ada' })
+      await charge('gpt', 'gpt-4o-mini', 4, { workflowId: '3', apiKeyId: 'j', userId: 'bob' })
+      suite.now = NOON + 10 * HOUR
+      await suite.ledger.closeWorkflow({ accountId, workflowId: '1' })
+      await charge('gpt', 'gpt-4o-mini', 5)
+      const both = await suite.ledger.breakdowns({ accountId })
+      expect(both.services.map(({ service, provider, records, charged: spent }) => [service, provider, records, whole(spent)])).toEqual([
+        ['phone', 'twilio', 1, 100],
+        ['gpt', 'gpt-4o-mini', 3, 12],
+      ])
+      expect(both.services[1]).toMatchObject({ unit: 'tokens', quantity: 6_000_000n, shortfall: 0n })
+      expect(both.workflows).toEqual([
+        { name: 'a', count: 2, closed: 1, charged: credits(103), averageDurationMs: 10 * HOUR },
+        { name: 'b', count: 1, closed: 0, charged: credits(4), averageDurationMs: 0 },
+      ])
+      const spent = async (filter: object) => {
+        const { services } = await suite.ledger.breakdowns({ accountId, ...filter })
+        return Object.fromEntries(services.map((row) => [row.service, whole(row.charged)]))
+      }
+      expect(await spent({ apiKeyId: 'k' })).toEqual({ phone: 100, gpt: 3 })
+      expect(await spent({ userId: 'bob' })).toEqual({ gpt: 4 })
+      expect(await spent({ workflowName: 'b' })).toEqual({ gpt: 4 })
+      expect(await spent({ from: NOON + 10 * HOUR })).toEqual({ gpt: 5 })
+      expect(await spent({ to: NOON + HOUR })).toEqual({ phone: 100, gpt: 7 })
+      expect(await spent({ from: NOON + HOUR, to: NOON + 5 * HOUR })).toEqual({})
+    })
+  })
+}

@@ -1,0 +1,95 @@
+import { credits } from '@farebox/core'
+import { afterEach, describe, expect, it } from 'vitest'
+import { LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
+import { Ledger } from '../ledger.ts'
+import type { LedgerUnderTest, OpenLedger } from './ledger-under-test.ts'
+import { usage, work } from './suite.ts'
+
+/** Needs databases that nothing has touched yet. */
+export function exerciseMigrations(open: OpenLedger): void {
+  describe('migrations, and the life of a driver', () => {
+    const opened: LedgerUnderTest[] = []
+    const fresh = async (): Promise<LedgerUnderTest> => {
+      const underTest = await open({})
+      opened.push(underTest)
+      return underTest
+    }
+    afterEach(async () => {
+      for (const underTest of opened.splice(0)) await underTest.cleanup()
+    })
+
+    it('an empty database gets every table, and a current one is left alone', async () => {
+      const { driver } = await fresh()
+      const first = await driver.migrate()
+      expect(first.applied.length).toBeGreaterThan(0)
+      expect(await driver.migrate()).toEqual({ applied: [], version: first.version })
+    })
+
+    it('of twenty that migrate at once, one does', async () => {
+      const { driver } = await fresh()
+      const reports = await Promise.all(Array.from({ length: 20 }, () => driver.migrate()))
+      expect(reports.filter(({ applied }) => applied.length > 0)).toHaveLength(1)
+      expect(new Set(reports.map(({ version }) => version)).size).toBe(1)
+    })
+
+    it('a database that is newer than this code is refused, and says what to upgrade', async () => {
+      const { driver, sql } = await fresh()
+      const { version } = await driver.migrate()
+      await sql(`UPDATE farebox_migrations SET number = ${version + 1} WHERE number = ${version}`)
+      await expect(driver.migrate()).rejects.toMatchObject({ code: 'SCHEMA_VERSION', message: expect.stringContaining('upgrade') })
+    })
+
+    it('a migration that was changed since it was taken is refused', async () => {
+      const { driver, sql } = await fresh()
+      await driver.migrate()
+      await sql(`UPDATE farebox_migrations SET checksum = 'x'`)
+      await expect(driver.migrate()).rejects.toMatchObject({ code: 'SCHEMA_VERSION' })
+    })
+
+    it("a database that has somebody else's users table is refused, and stays as it was", async () => {
+      const { driver, sql } = await fresh()
+      await sql('CREATE TABLE users (id TEXT)')
+      await expect(driver.migrate()).rejects.toMatchObject({ code: 'SCHEMA_VERSION', message: expect.stringContaining('users') })
+      await sql('DROP TABLE users')
+      expect((await driver.migrate()).applied.length).toBeGreaterThan(0)
+    })
+
+    it('without its tables a ledger is unavailable, not broken', async () => {
+      const { driver } = await fresh()
+      const ledger = new Ledger(driver)
+      await expect(ledger.openAccount({ name: 'Ada' })).rejects.toThrow(LedgerUnavailableError)
+      await expect(ledger.balance('a')).rejects.toThrow(LedgerUnavailableError)
+      await ledger.migrate()
+      await ledger.openAccount({ accountId: 'a', name: 'Ada' })
+      expect((await ledger.balance('a')).balance).toBe(0n)
+    })
+
+    it("without a clock of the host's it keeps the store's own time", async () => {
+      const { driver } = await fresh()
+      const ledger = new Ledger(driver)
+      await ledger.migrate()
+      const before = await driver.now()
+      const { accountId } = await ledger.openAccount({ name: 'Ada' })
+      await ledger.grant({ accountId, amount: credits(5) })
+      await ledger.charge({ accountId, ...work, usage: usage(1) })
+      const after = await driver.now()
+      expect(before).toBeGreaterThan(Date.UTC(2020, 0, 1))
+      for (const { at } of (await ledger.statement(accountId)).items) {
+        expect(at).toBeGreaterThanOrEqual(before)
+        expect(at).toBeLessThanOrEqual(after)
+      }
+    })
+
+    it('closing waits for the changes under way, and then takes no more', async () => {
+      const { driver } = await fresh()
+      const ledger = new Ledger(driver)
+      await ledger.migrate()
+      const changes = Array.from({ length: 20 }, (_, index) => ledger.openAccount({ accountId: `a${index}`, name: 'Ada' }))
+      await ledger.close()
+      for (const change of await Promise.allSettled(changes)) expect(change.status).toBe('fulfilled')
+      await expect(ledger.openAccount({ name: 'Eve' })).rejects.toThrow(LedgerClosedError)
+      await expect(ledger.balance('a1')).rejects.toThrow(LedgerClosedError)
+      await ledger.close()
+    })
+  })
+}

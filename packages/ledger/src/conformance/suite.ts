@@ -1,0 +1,128 @@
+import { type Credits, credits, microUnits } from '@farebox/core'
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import { InvalidInputError } from '../errors.ts'
+import { type CallOptions, Ledger } from '../ledger.ts'
+import type { ChargedOutcome, HeldOutcome, OpenAccountInput, PlaceHoldInput, UsageInput } from '../operations.ts'
+import type { HostTransaction, LedgerUnderTest, OpenLedger } from './ledger-under-test.ts'
+
+/** 2026-07-15 12:00:30 UTC, a Wednesday: far from the edge of every window but the minute's. */
+export const NOON = Date.UTC(2026, 6, 15, 12, 0, 30)
+
+export const MINUTE = 60_000
+export const HOUR = 60 * MINUTE
+export const DAY = 24 * HOUR
+
+/** What the tests of one driver share: a ledger on one database, a clock that they set, and accounts of their own. */
+export class Suite {
+  readonly open: OpenLedger
+  /** The store's clock. */
+  now = NOON
+  #underTest: LedgerUnderTest | undefined
+  #ledger: Ledger | undefined
+  #mine: string[] = []
+
+  constructor(open: OpenLedger) {
+    this.open = open
+    beforeAll(async () => {
+      this.#underTest = await open({ clock: () => this.now })
+      this.#ledger = new Ledger(this.#underTest.driver)
+      await this.#ledger.migrate()
+    })
+    beforeEach(() => {
+      this.now = NOON
+      this.#mine = []
+    })
+    // Whatever a test did, the books of its accounts must add up.
+    afterEach(async () => {
+      for (const accountId of this.#mine) expect((await this.ledger.verify(accountId)).mismatches, accountId).toEqual([])
+    })
+    afterAll(async () => {
+      await this.#underTest?.cleanup()
+    })
+  }
+
+  get ledger(): Ledger {
+    if (!this.#ledger) throw new Error('the ledger is opened by beforeAll')
+    return this.#ledger
+  }
+
+  get underTest(): LedgerUnderTest {
+    if (!this.#underTest) throw new Error('the driver is opened by beforeAll')
+    return this.#underTest
+  }
+
+  sql(text: string): Promise<Record<string, unknown>[]> {
+    return this.underTest.sql(text)
+  }
+
+  begin(): Promise<HostTransaction> {
+    return this.underTest.begin()
+  }
+
+  /** A second ledger on the same database, as another part of the host would have it. */
+  another(): Ledger {
+    return new Ledger(this.underTest.driver)
+  }
+
+  /** Opens an account with a grant of `balance` credits. Its books are verified after the test. */
+  async account(balance: number | Credits, options: Partial<OpenAccountInput> = {}): Promise<string> {
+    const { accountId } = await this.ledger.openAccount({ name: 'Ada', ...options })
+    this.#mine.push(accountId)
+    const amount = typeof balance === 'number' ? credits(balance) : balance
+    if (amount > 0n) await this.ledger.grant({ accountId, grantId: 'first', amount })
+    return accountId
+  }
+
+  /** Leaves the books of an account alone after the test, because the test breaks them on purpose. */
+  expectBroken(accountId: string): void {
+    this.#mine = this.#mine.filter((mine) => mine !== accountId)
+  }
+
+  /** Places a hold that must succeed. */
+  async hold(accountId: string, amount: number, options: Partial<PlaceHoldInput> = {}, call?: CallOptions<unknown>): Promise<string> {
+    const outcome = await this.ledger.placeHold({ ...work, accountId, amount: credits(amount), ...options }, call)
+    return held(outcome).holdId
+  }
+
+  /** Balance, held and available, in whole credits. */
+  async money(accountId: string): Promise<{ balance: number; held: number; available: number }> {
+    const { balance, held: heldAmount, available } = await this.ledger.balance(accountId)
+    return { balance: whole(balance), held: whole(heldAmount), available: whole(available) }
+  }
+}
+
+/** The service and provider of most calls. */
+export const work = { service: 'gpt', provider: 'gpt-4o-mini' } as const
+
+/** Usage that is rated at `rated` credits: a number of whole credits, or a decimal string. */
+export function usage(rated: number | string, more: Partial<UsageInput> = {}): UsageInput {
+  return { quantity: microUnits(1_000_000n), unit: 'tokens', rated: credits(rated), ...more }
+}
+
+/** The outcome of a hold that must have been placed. */
+export function held(outcome: { status: string }): HeldOutcome {
+  expect(outcome).toMatchObject({ status: 'held' })
+  return outcome as HeldOutcome
+}
+
+/** The outcome of a settlement or charge that must have been made. */
+export function charged(outcome: { status: string }): ChargedOutcome {
+  expect(outcome).toMatchObject({ status: 'charged' })
+  return outcome as ChargedOutcome
+}
+
+/** An amount in credits, which must be whole. */
+export function whole(amount: Credits): number {
+  expect(amount % 1_000_000n).toBe(0n)
+  return Number(amount / 1_000_000n)
+}
+
+/** Expects `call` to be turned down for that field. */
+export async function expectInvalid(field: string, call: () => Promise<unknown>): Promise<void> {
+  const error = await call().then(
+    (outcome) => expect.unreachable(`${field} was accepted: ${String(outcome)}`),
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(InvalidInputError)
+  expect((error as InvalidInputError).field).toBe(field)
+}

@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LedgerUnderTest, OpenLedger } from '@farebox/ledger/conformance'
+import { sqlite } from '@farebox/ledger/sqlite'
+import Database from 'better-sqlite3'
+
+/** A SQLite ledger in a file of its own, with a host and an operator on connections of their own. */
+export const openSqlite: OpenLedger = async ({ clock }): Promise<LedgerUnderTest> => {
+  const folder = mkdtempSync(join(tmpdir(), 'farebox-ledger-'))
+  const filename = join(folder, 'credits.db')
+  const driver = sqlite({ filename, clock })
+  const connect = () => new Database(filename, { timeout: 5_000 })
+  return {
+    driver,
+    async sql(text) {
+      const database = connect()
+      try {
+        const statement = database.prepare<[], Record<string, unknown>>(text)
+        if (statement.reader) return statement.all()
+        statement.run()
+        return []
+      } finally {
+        database.close()
+      }
+    },
+    async begin() {
+      const database = connect()
+      const end = (how: string) => {
+        database.exec(how)
+        database.close()
+      }
+      database.exec('BEGIN IMMEDIATE')
+      return {
+        handle: database,
+        sql: async (text) => void database.exec(text),
+        commit: async () => end('COMMIT'),
+        rollback: async () => end('ROLLBACK'),
+      }
+    },
+    async cleanup() {
+      await driver.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

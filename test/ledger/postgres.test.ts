@@ -1,0 +1,4 @@
+import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
+import { openPostgres } from './open-postgres.ts'
+
+exerciseLedgerDriver('postgres', openPostgres)
