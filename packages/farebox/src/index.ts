@@ -1,1 +1,22 @@
-export {}
+export { credits, formatCredits, formatUsd, quantity } from '@farebox/core'
+export { defaultCostBook, defaultPriceBook, PriceBook, type PriceBookDocument } from '@farebox/pricing'
+export {
+  type BusinessAdapter,
+  businessAdapters,
+  defineBusinessAdapter,
+  parseServiceConfiguration,
+  presets,
+  type ServiceConfiguration,
+} from '@farebox/router'
+export type { Agent, CreateAgentInput } from './agents.ts'
+export * from './errors.ts'
+export type { EstimateInput, EstimateReport } from './estimate-workflow.ts'
+export { createFarebox, type Farebox, type FareboxOptions } from './farebox.ts'
+export { isApiPath } from './http/api-path.ts'
+export { type Problem, problemOf, problemResponse, statusOfCode } from './http/problem.ts'
+export type { RoutesOptions } from './http/routes.ts'
+export type { Receipt, ServiceUsed } from './receipt.ts'
+export type { Recommendation } from './recommendations.ts'
+export type { KeyUsageReport, ServiceBreakdownJson, UsageFilter, UsageReport } from './usage-report.ts'
+export type { Workflow, WorkflowOptions } from './workflow.ts'
+export type * from './workflow-calls.ts'

@@ -7,6 +7,7 @@ const AMOUNT_MAX = 1_000_000_000n * 1_000_000n
 const COST_MAX = 1_000_000_000n * 1_000_000_000n
 const TEXT_MAX = 200
 const DETAILS_MAX = 64 * 1024
+const BODY_MAX = 2 * 1024 * 1024
 /** Year 2255: the largest time that both databases, `Date` and JSON agree on without thought. */
 const TIME_MAX = 9_000_000_000_000
 
@@ -100,6 +101,16 @@ export function checkUsage(usage: UsageInput): RatedUsage {
     model: checkOptionalText('usage.model', usage.model),
     priceVersion: checkOptionalText('usage.priceVersion', usage.priceVersion),
   }
+}
+
+/** A JSON object of at most two megabytes. */
+export function checkBody(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidInputError('body', `must be an object, received ${show(value)}`)
+  }
+  if (JSON.stringify(value).length > BODY_MAX)
+    throw new InvalidInputError('body', `must not be longer than ${BODY_MAX} characters as JSON`)
+  return value as Record<string, unknown>
 }
 
 export function checkKeyServices(services: readonly KeyServiceInput[], apiKeyId: string): (KeyServiceInput & { id: string })[] {

@@ -59,7 +59,7 @@ export class CommitQueue {
   async #commit(batch: readonly Waiting[]): Promise<void> {
     try {
       const outcomes = await this.#driver.commit(batch.map(({ operation }) => operation))
-      batch.forEach(({ resolve }, index) => resolve(outcomes[index] as Outcome))
+      for (const [index, { resolve }] of batch.entries()) resolve(outcomes[index] as Outcome)
     } catch (error) {
       // One change that cannot be applied must not take its neighbours with it.
       if (error instanceof LedgerInternalError && batch.length > 1) for (const one of batch) await this.#commit([one])

@@ -4,6 +4,7 @@ import { apiKeyHash, apiKeyPrefix, newApiKeySecret } from './api-key-secret.ts'
 import {
   checkAmount,
   checkAmountOrZero,
+  checkBody,
   checkInteger,
   checkKeyServices,
   checkOneOf,
@@ -43,6 +44,8 @@ import type {
   ReleaseHoldOutcome,
   RevokeApiKeyInput,
   RevokeApiKeyOutcome,
+  SaveDocumentInput,
+  SaveDocumentOutcome,
   SetBudgetInput,
   SetBudgetOutcome,
   SetKeyServicesInput,
@@ -293,6 +296,16 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       mode: checkOneOf('mode', input.mode ?? 'block', ['block', 'warn']),
     }
     return this.#change('setBudget', input, `setBudget:${uuidv7()}`, fields, call)
+  }
+
+  /** Keeps something of the host's in its account, for example an agent. */
+  async saveDocument(input: SaveDocumentInput, call?: CallOptions<Transaction>): Promise<SaveDocumentOutcome> {
+    const fields = {
+      kind: checkService('kind', input.kind),
+      documentId: checkText('documentId', input.documentId ?? newId('saveDocument', input.accountId, input.idempotencyKey)),
+      body: checkBody(input.body),
+    }
+    return this.#change('saveDocument', input, `${fields.kind}:${fields.documentId}`, fields, call)
   }
 
   /**

@@ -177,6 +177,16 @@ CREATE TABLE farebox_budgets (
   PRIMARY KEY (account_id, budget_id)
 ) STRICT, WITHOUT ROWID;
 
+-- What the host keeps beside the money, such as agents.
+CREATE TABLE farebox_documents (
+  account_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  document_id TEXT NOT NULL,
+  body TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (account_id, kind, document_id)
+) STRICT, WITHOUT ROWID;
+
 -- Sums of usage records by hour: what breakdowns read.
 CREATE TABLE farebox_usage_rollups (
   account_id TEXT NOT NULL,
@@ -420,6 +430,16 @@ CREATE TABLE {schema}.farebox_budgets (
   used BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   PRIMARY KEY (account_id, budget_id)
+);
+
+-- What the host keeps beside the money, such as agents.
+CREATE TABLE {schema}.farebox_documents (
+  account_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  document_id TEXT NOT NULL,
+  body TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (account_id, kind, document_id)
 );
 
 -- Sums of usage records by hour: what breakdowns read.

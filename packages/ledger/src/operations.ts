@@ -175,6 +175,15 @@ export interface SetBudgetInput extends Mutation {
   mode?: 'block' | 'warn'
 }
 
+export interface SaveDocumentInput extends Mutation {
+  /** What it is, for example `agent`. */
+  kind: string
+  /** @defaultValue a new UUIDv7 */
+  documentId?: string
+  /** Anything that JSON can carry, at most 2 MB. */
+  body: Record<string, unknown>
+}
+
 /** Why new work was refused. Nothing was changed. Where several apply, the first in this order is named. */
 export type Refusal =
   | { status: 'refused'; reason: 'workflow_closed'; workflowId: string }
@@ -282,6 +291,12 @@ export interface SetBudgetOutcome {
   replayed: boolean
 }
 
+export interface SaveDocumentOutcome {
+  status: 'saved'
+  documentId: string
+  replayed: boolean
+}
+
 /** The verbs of the ledger with their inputs as the state machine takes them, every default filled in. */
 export interface Operations {
   openAccount: { name: string; creditLimit: Credits; debtLimit: Credits }
@@ -309,6 +324,7 @@ export interface Operations {
   revokeApiKey: Omit<RevokeApiKeyInput, keyof Mutation>
   setKeyServices: { apiKeyId: string; services: readonly (KeyServiceInput & { id: string })[] }
   setBudget: Omit<SetBudgetInput, keyof Mutation> & { budgetId: string; mode: 'block' | 'warn' }
+  saveDocument: { kind: string; documentId: string; body: Record<string, unknown> }
   /** Lets what is due on one account happen: grants begin and expire, abandoned holds go back. */
   advance: Record<never, never>
 }
@@ -336,6 +352,7 @@ export interface Outcomes {
   revokeApiKey: RevokeApiKeyOutcome
   setKeyServices: SetKeyServicesOutcome
   setBudget: SetBudgetOutcome
+  saveDocument: SaveDocumentOutcome
   advance: { status: 'advanced'; replayed: boolean }
 }
 

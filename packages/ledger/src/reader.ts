@@ -115,6 +115,12 @@ export interface ApiKeySummary extends AuthenticatedKey {
   revokedAt: number | null
 }
 
+/** What the host kept in its account. */
+export interface SavedDocument {
+  body: Record<string, unknown>
+  createdAt: number
+}
+
 /** A page of something, newest first. */
 export interface Page<Item> {
   items: Item[]
@@ -132,6 +138,11 @@ export abstract class LedgerReader {
   }
 
   protected abstract advance(accountId: string): Promise<void>
+
+  /** Asks the database for its time. @throws {LedgerUnavailableError} it does not answer */
+  async ping(): Promise<void> {
+    await this.#reads.now()
+  }
 
   /** @throws {NotFoundError} no such account */
   async balance(accountId: string): Promise<Balance> {
@@ -187,6 +198,16 @@ export abstract class LedgerReader {
   /** What one workflow's attempts consumed, oldest first. */
   usageOf(accountId: string, workflowId: string): Promise<UsageRow[]> {
     return this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ? ORDER BY sequence', [accountId, workflowId])
+  }
+
+  /** What {@link Ledger.saveDocument} kept; `undefined` when there is no such document. */
+  async document(accountId: string, kind: string, documentId: string): Promise<SavedDocument | undefined> {
+    const [row] = await this.#rows('documents', 'WHERE account_id = ? AND kind = ? AND document_id = ?', [
+      checkText('accountId', accountId),
+      kind,
+      documentId,
+    ])
+    return row && { body: row.body as Record<string, unknown>, createdAt: row.createdAt }
   }
 
   budgets(accountId: string): Promise<BudgetRow[]> {

@@ -1,5 +1,5 @@
 import { type Credits, microCredits, microUnits, type Service, type Unit } from '@farebox/core'
-import type { Lot, Posting, WorkflowLine } from './rows.ts'
+import type { BudgetUse, Lot, Posting, WorkflowLine } from './rows.ts'
 
 /** Amounts inside JSON columns are strings, because JSON numbers lose integers beyond 2^53. */
 
@@ -9,6 +9,18 @@ export function encodeLots(lots: readonly Lot[]): unknown {
 
 export function decodeLots(json: unknown): Lot[] {
   return (json as [string, string][]).map(([grantId, amount]) => ({ grantId, amount: amountOf(amount) }))
+}
+
+export function encodeBudgetUses(uses: readonly BudgetUse[]): unknown {
+  return uses.map(({ budgetId, windowStart, amount }) => [budgetId, windowStart, amount.toString()])
+}
+
+export function decodeBudgetUses(json: unknown): BudgetUse[] {
+  return (json as [string, number, string][]).map(([budgetId, windowStart, amount]) => ({
+    budgetId,
+    windowStart,
+    amount: amountOf(amount),
+  }))
 }
 
 export function encodePostings(postings: readonly Posting[]): unknown {

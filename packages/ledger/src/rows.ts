@@ -95,6 +95,8 @@ export interface HoldRow {
 export interface BudgetUse {
   budgetId: string
   windowStart: number
+  /** What of it is still counted there. */
+  amount: Credits
 }
 
 /** One line of a receipt: everything that one provider did for one service, in one unit. */
@@ -226,6 +228,15 @@ export interface BudgetRow {
   createdAt: number
 }
 
+/** Something that the host keeps in its account beside the money, such as an agent. Never changed. */
+export interface DocumentRow {
+  accountId: string
+  kind: string
+  documentId: string
+  body: unknown
+  createdAt: number
+}
+
 /** Sums of usage records by hour and by everything that a breakdown asks for. */
 export interface UsageRollupRow {
   accountId: string
@@ -268,6 +279,7 @@ export interface Rows {
   api_key_services: ApiKeyServiceRow
   api_key_prefixes: KeyPrefixRow
   budgets: BudgetRow
+  documents: DocumentRow
   usage_rollups: UsageRollupRow
   workflow_rollups: WorkflowRollupRow
 }

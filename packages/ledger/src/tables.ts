@@ -1,4 +1,13 @@
-import { decodeLines, decodeLots, decodePostings, encodeLines, encodeLots, encodePostings } from './row-json.ts'
+import {
+  decodeBudgetUses,
+  decodeLines,
+  decodeLots,
+  decodePostings,
+  encodeBudgetUses,
+  encodeLines,
+  encodeLots,
+  encodePostings,
+} from './row-json.ts'
 import type { Rows, TableName } from './rows.ts'
 
 /** How a column is stored. Both databases keep amounts and times in signed 64-bit integers and JSON as text. */
@@ -48,6 +57,7 @@ function table<Name extends TableName>(
 }
 
 const lots = { type: 'json', decode: decodeLots, encode: encodeLots } as const
+const budgetUses = { type: 'json', decode: decodeBudgetUses, encode: encodeBudgetUses } as const
 const lines = { type: 'json', decode: decodeLines, encode: encodeLines } as const
 const postings = { type: 'json', decode: decodePostings, encode: encodePostings } as const
 
@@ -99,7 +109,7 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     state: 'text',
     overage: 'text',
     lots,
-    budgets: 'json',
+    budgets: budgetUses,
     createdAt: 'integer',
     expiresAt: 'integer',
     graceMs: 'integer',
@@ -195,6 +205,13 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     used: 'bigint',
     createdAt: 'integer',
   }),
+  documents: table('documents', 'insert', ['accountId', 'kind', 'documentId'], {
+    accountId: 'text',
+    kind: 'text',
+    documentId: 'text',
+    body: 'json',
+    createdAt: 'integer',
+  }),
   usage_rollups: table(
     'usage_rollups',
     'add',
@@ -247,6 +264,7 @@ export const loads = {
   keyServices: { table: 'api_key_services', by: ['account_id', 'api_key_id'] },
   keyPrefix: { table: 'api_key_prefixes', by: ['prefix'] },
   budgets: { table: 'budgets', by: ['account_id'] },
+  document: { table: 'documents', by: ['account_id', 'kind', 'document_id'] },
 } as const satisfies Record<string, Load>
 
 /** One way to ask for rows. */

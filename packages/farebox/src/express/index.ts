@@ -1,1 +1,56 @@
-export {}
+import { isFareboxError } from '@farebox/core'
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express'
+import type { Farebox } from '../farebox.ts'
+import { problemOf } from '../http/problem.ts'
+import type { RoutesOptions } from '../http/routes.ts'
+import { type MountOptions, mountWorkflow } from '../mount-workflow.ts'
+import { nodeRoutes } from '../node-routes.ts'
+import type { Workflow } from '../workflow.ts'
+
+export type { MountOptions } from '../mount-workflow.ts'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The workflow of this request, where {@link farebox} is mounted. */
+      farebox: Workflow
+    }
+  }
+}
+
+/**
+ * Gives every request a workflow, `req.farebox`, that is paid by the API key it carries and closed with its response. A request
+ * without a good key is answered with 401.
+ */
+export function farebox(box: Farebox, options: MountOptions): RequestHandler {
+  return async (request, response, next) => {
+    try {
+      request.farebox = await mountWorkflow(box, options, request.headers.authorization, response)
+    } catch (error) {
+      return sendProblem(response, error)
+    }
+    next()
+  }
+}
+
+/** The HTTP API. Other paths go on to the next handler. Body parsers may come before it or after. */
+export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): RequestHandler {
+  const routes = nodeRoutes(box, options)
+  return async (request, response, next) => {
+    if (!(await routes(request, response, request.body))) next()
+  }
+}
+
+/** Answers errors of Farebox as problem documents, and leaves the others alone. Mount it after the routes that use `req.farebox`. */
+export function fareboxErrors(): ErrorRequestHandler {
+  return (error, _request, response, next) => {
+    if (!isFareboxError(error) || response.headersSent) return next(error)
+    sendProblem(response, error)
+  }
+}
+
+function sendProblem(response: Response, error: unknown): void {
+  const problem = problemOf(error)
+  if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer')
+  response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem))
+}

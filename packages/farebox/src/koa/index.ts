@@ -1,1 +1,46 @@
-export {}
+import { isFareboxError } from '@farebox/core'
+import type { Middleware } from 'koa'
+import type { Farebox } from '../farebox.ts'
+import { problemOf } from '../http/problem.ts'
+import type { RoutesOptions } from '../http/routes.ts'
+import { type MountOptions, mountWorkflow } from '../mount-workflow.ts'
+import { nodeRoutes } from '../node-routes.ts'
+import type { Workflow } from '../workflow.ts'
+
+export type { MountOptions } from '../mount-workflow.ts'
+
+/** What {@link farebox} adds to `ctx.state`. */
+export interface FareboxState {
+  /** The workflow of this request. */
+  farebox: Workflow
+}
+
+/**
+ * Gives every request a workflow, `ctx.state.farebox`, that is paid by the API key it carries and closed with its response. A
+ * request without a good key is answered with 401; errors of Farebox that later middleware throws become problem documents.
+ */
+export function farebox(box: Farebox, options: MountOptions): Middleware<FareboxState> {
+  return async (context, next) => {
+    try {
+      context.state.farebox = await mountWorkflow(box, options, context.get('authorization'), context.res)
+      await next()
+    } catch (error) {
+      if (!isFareboxError(error) || context.headerSent) throw error
+      const problem = problemOf(error)
+      context.status = problem.status
+      if (problem.status === 401) context.set('www-authenticate', 'Bearer')
+      context.type = 'application/problem+json'
+      context.body = JSON.stringify(problem)
+    }
+  }
+}
+
+/** The HTTP API. Other paths go on to the next middleware. Body parsers may come before it or after. */
+export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): Middleware {
+  const routes = nodeRoutes(box, options)
+  return async (context, next) => {
+    const { body } = context.request as { body?: unknown }
+    if (await routes(context.req, context.res, body)) context.respond = false
+    else await next()
+  }
+}

@@ -7,7 +7,8 @@ import { DAY, expectInvalid, type Suite } from './suite.ts'
 export function exerciseApiKeys(suite: Suite): void {
   async function create(accountId: string, more: Partial<CreateApiKeyInput> & { secret?: string } = {}) {
     const outcome = await suite.ledger.createApiKey({ accountId, ...more })
-    if (outcome.status !== 'created' || outcome.secret === undefined) throw new Error(`the key was not created: ${outcome.status}`)
+    if (outcome.status !== 'created' || outcome.secret === undefined)
+      throw new Error(`the key was not created: ${outcome.status}`)
     return { ...outcome, secret: outcome.secret }
   }
   async function authenticated(secret: string): Promise<AuthenticatedKey> {
@@ -58,7 +59,16 @@ export function exerciseApiKeys(suite: Suite): void {
       const accountId = await suite.account(5_000)
       const { secret } = await create(accountId)
       const last = secret.at(-1) === 'A' ? 'B' : 'A'
-      for (const wrong of [secret.slice(0, -1) + last, secret.slice(0, -1), `${secret}A`, secret.slice(4), secret.slice(0, 12), '', 'fbx_', 'x'.repeat(10_000)]) {
+      for (const wrong of [
+        secret.slice(0, -1) + last,
+        secret.slice(0, -1),
+        `${secret}A`,
+        secret.slice(4),
+        secret.slice(0, 12),
+        '',
+        'fbx_',
+        'x'.repeat(10_000),
+      ]) {
         expect(await suite.ledger.authenticate(wrong), wrong).toBeUndefined()
       }
       expect(await suite.ledger.authenticate(secret)).toMatchObject({ accountId })
@@ -105,7 +115,9 @@ export function exerciseApiKeys(suite: Suite): void {
       const mine = Math.random().toString(36).slice(2, 10).padEnd(8, '0') + secret
       await create(accountId, { secret: mine, apiKeyId: 'demo' })
       expect(await authenticated(mine)).toMatchObject({ apiKeyId: 'demo', prefix: mine.slice(0, 8) })
-      await expect(suite.ledger.createApiKey({ accountId, secret: `${mine.slice(0, 8)} other`.replace(' ', '') })).rejects.toMatchObject({
+      await expect(
+        suite.ledger.createApiKey({ accountId, secret: `${mine.slice(0, 8)} other`.replace(' ', '') }),
+      ).rejects.toMatchObject({
         code: 'ALREADY_EXISTS',
       })
       for (const short of ['', 'seven77', 'has a blank in it']) {
@@ -147,7 +159,9 @@ export function exerciseApiKeys(suite: Suite): void {
         services: [{ service: 'phone', costLimitPerRequest: credits(7) }, { service: 'vision' }],
       })
       const key = await authenticated(secret)
-      expect(key.services.map(({ service, enabled, costLimitPerRequest }) => ({ service, enabled, costLimitPerRequest }))).toEqual([
+      expect(
+        key.services.map(({ service, enabled, costLimitPerRequest }) => ({ service, enabled, costLimitPerRequest })),
+      ).toEqual([
         { service: 'gpt', enabled: false, costLimitPerRequest: null },
         { service: 'phone', enabled: true, costLimitPerRequest: credits(7) },
         { service: 'vision', enabled: true, costLimitPerRequest: null },

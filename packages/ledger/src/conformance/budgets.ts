@@ -49,7 +49,9 @@ export function exerciseBudgets(suite: Suite): void {
       const accountId = await suite.account(1_000)
       const budgetId = await budget(accountId, 'day', 10)
       const first = await suite.hold(accountId, 8)
-      expect(await suite.ledger.placeHold({ accountId, ...work, amount: credits(3) })).toMatchObject({ reason: 'budget_exceeded' })
+      expect(await suite.ledger.placeHold({ accountId, ...work, amount: credits(3) })).toMatchObject({
+        reason: 'budget_exceeded',
+      })
       await suite.ledger.settleHold({ accountId, holdId: first, usage: usage(1) })
       expect(await used(accountId)).toEqual({ [budgetId]: credits(1) })
       const second = await suite.hold(accountId, 9)
@@ -90,7 +92,9 @@ export function exerciseBudgets(suite: Suite): void {
       const budgetId = await budget(accountId, 'minute', 10)
       const holdId = await suite.hold(accountId, 8)
       suite.now += MINUTE
-      expect(await suite.ledger.extendHold({ accountId, holdId, amount: credits(19) })).toMatchObject({ reason: 'budget_exceeded' })
+      expect(await suite.ledger.extendHold({ accountId, holdId, amount: credits(19) })).toMatchObject({
+        reason: 'budget_exceeded',
+      })
       await suite.ledger.extendHold({ accountId, holdId, amount: credits(14) })
       expect(await used(accountId)).toEqual({ [budgetId]: credits(6) })
       await suite.ledger.settleHold({ accountId, holdId, usage: usage(10) })
@@ -112,7 +116,10 @@ export function exerciseBudgets(suite: Suite): void {
       const budgetId = await budget(accountId, 'day', 10)
       const holdId = await suite.hold(accountId, 8)
       await suite.ledger.releaseHold({ accountId, holdId })
-      expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(15) })).toMatchObject({ charged: credits(10), late: true })
+      expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(15) })).toMatchObject({
+        charged: credits(10),
+        late: true,
+      })
       expect(await used(accountId)).toEqual({ [budgetId]: credits(10) })
     })
 

@@ -38,7 +38,9 @@ export function exerciseConcurrency(suite: Suite): void {
 
     it('an account that twenty callers open at once is opened once', async () => {
       const accountId = `sign-up ${Math.random()}`
-      const outcomes = await Promise.all(Array.from({ length: 20 }, () => suite.another().openAccount({ accountId, name: 'Ada' })))
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, () => suite.another().openAccount({ accountId, name: 'Ada' })),
+      )
       expect(outcomes.filter(({ replayed }) => !replayed)).toHaveLength(1)
     })
 

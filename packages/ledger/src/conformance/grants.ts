@@ -72,9 +72,10 @@ export function exerciseGrants(suite: Suite): void {
         available: 0n,
         requested: credits(1),
       })
-      expect(
-        await suite.ledger.placeHold({ accountId, service: 'gpt', provider: 'gpt-4o', amount: credits(1) }),
-      ).toMatchObject({ status: 'refused', reason: 'insufficient_balance' })
+      expect(await suite.ledger.placeHold({ accountId, service: 'gpt', provider: 'gpt-4o', amount: credits(1) })).toMatchObject({
+        status: 'refused',
+        reason: 'insufficient_balance',
+      })
       charged(await suite.ledger.charge({ accountId, service: 'phone', provider: 'twilio', usage: usage(20) }))
       expect(await left(accountId)).toEqual({ talk: 30 })
     })
@@ -99,7 +100,10 @@ export function exerciseGrants(suite: Suite): void {
       suite.now = NOON + DAY - 1
       expect((await suite.money(accountId)).balance).toBe(6)
       suite.now = NOON + DAY
-      expect(await suite.ledger.charge({ accountId, ...work, usage: usage(1) })).toMatchObject({ status: 'refused', available: 0n })
+      expect(await suite.ledger.charge({ accountId, ...work, usage: usage(1) })).toMatchObject({
+        status: 'refused',
+        available: 0n,
+      })
       expect(await suite.money(accountId)).toEqual({ balance: 0, held: 0, available: 0 })
       expect((await suite.ledger.statement(accountId)).items[0]).toMatchObject({
         verb: 'expireGrant',
@@ -153,7 +157,20 @@ export function exerciseGrants(suite: Suite): void {
     it('amounts that are not amounts are refused by name, and change nothing', async () => {
       const accountId = await suite.account(5)
       const enormous = 2n ** 63n
-      for (const amount of [0n, -1n, -credits(5), enormous, 1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '5', null, undefined, {}]) {
+      for (const amount of [
+        0n,
+        -1n,
+        -credits(5),
+        enormous,
+        1,
+        1.5,
+        Number.NaN,
+        Number.POSITIVE_INFINITY,
+        '5',
+        null,
+        undefined,
+        {},
+      ]) {
         await expectInvalid('amount', () => suite.ledger.grant({ accountId, amount: amount as never }))
       }
       for (const field of ['effectiveAt', 'expiresAt'] as const) {

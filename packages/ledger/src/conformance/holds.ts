@@ -157,10 +157,16 @@ export function exerciseHolds(suite: Suite): void {
       })
       const holdId = await suite.hold(accountId, 15)
       expect(await suite.money(accountId)).toEqual({ balance: 10, held: 15, available: -5 })
-      expect(await suite.ledger.charge({ accountId, ...work, usage: usage(1) })).toMatchObject({ status: 'refused', available: 0n })
+      expect(await suite.ledger.charge({ accountId, ...work, usage: usage(1) })).toMatchObject({
+        status: 'refused',
+        available: 0n,
+      })
       charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(13) }))
       expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(-3), held: 0n, debt: credits(3) })
-      expect(await suite.ledger.grant({ accountId, amount: credits(10) })).toMatchObject({ repaid: credits(3), available: credits(7) })
+      expect(await suite.ledger.grant({ accountId, amount: credits(10) })).toMatchObject({
+        repaid: credits(3),
+        available: credits(7),
+      })
       expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(7), debt: 0n })
     })
 
@@ -180,10 +186,13 @@ export function exerciseHolds(suite: Suite): void {
     it('fields of a hold that are out of range are refused by name, and change nothing', async () => {
       const accountId = await suite.account(100)
       const hold = (field: object) => () => suite.ledger.placeHold({ accountId, amount: credits(1), ...work, ...field })
-      for (const amount of [0n, -1n, 2n ** 63n, 2n ** 200n, 1, Number.NaN, '1', null, undefined]) await expectInvalid('amount', hold({ amount }))
-      for (const ttlMs of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1e12, '5']) await expectInvalid('ttlMs', hold({ ttlMs }))
+      for (const amount of [0n, -1n, 2n ** 63n, 2n ** 200n, 1, Number.NaN, '1', null, undefined])
+        await expectInvalid('amount', hold({ amount }))
+      for (const ttlMs of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1e12, '5'])
+        await expectInvalid('ttlMs', hold({ ttlMs }))
       for (const graceMs of [-1, 1.5, Number.NaN, 1e12]) await expectInvalid('graceMs', hold({ graceMs }))
-      for (const service of ['', 'GPT', 'a b', 'é', 'x'.repeat(64), 5, undefined]) await expectInvalid('service', hold({ service }))
+      for (const service of ['', 'GPT', 'a b', 'é', 'x'.repeat(64), 5, undefined])
+        await expectInvalid('service', hold({ service }))
       for (const provider of ['', 5, undefined, 'a\u0000']) await expectInvalid('provider', hold({ provider }))
       for (const field of ['holdId', 'workflowId', 'apiKeyId', 'userId', 'idempotencyKey']) {
         for (const value of ['', 5, 'x'.repeat(201), 'a\u0007']) await expectInvalid(field, hold({ [field]: value }))
@@ -195,7 +204,8 @@ export function exerciseHolds(suite: Suite): void {
       for (const amount of [-1n, 2n ** 63n, 1, '1', null]) {
         await expectInvalid('amount', () => suite.ledger.extendHold({ accountId, holdId, amount: amount as never }))
       }
-      for (const ttlMs of [0, -1, Number.NaN]) await expectInvalid('ttlMs', () => suite.ledger.extendHold({ accountId, holdId, ttlMs }))
+      for (const ttlMs of [0, -1, Number.NaN])
+        await expectInvalid('ttlMs', () => suite.ledger.extendHold({ accountId, holdId, ttlMs }))
       expect((await suite.ledger.statement(accountId)).items).toHaveLength(3)
     })
 

@@ -46,7 +46,9 @@ export function exerciseHostTransactions(suite: Suite): void {
       const host = await suite.begin()
       const call = { transaction: host.handle }
       expect(await suite.ledger.charge({ accountId, ...work, usage: usage(11) }, call)).toMatchObject({ status: 'refused' })
-      await expect(suite.ledger.releaseHold({ accountId, holdId: 'none' }, call)).rejects.toMatchObject({ code: 'HOLD_NOT_FOUND' })
+      await expect(suite.ledger.releaseHold({ accountId, holdId: 'none' }, call)).rejects.toMatchObject({
+        code: 'HOLD_NOT_FOUND',
+      })
       charged(await suite.ledger.charge({ accountId, ...work, usage: usage(10) }, call))
       await host.commit()
       expect((await suite.money(accountId)).balance).toBe(0)

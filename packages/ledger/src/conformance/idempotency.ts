@@ -45,7 +45,10 @@ export function exerciseIdempotency(suite: Suite): void {
       for (const [verb, call] of Object.entries(await everyVerb(accountId))) {
         const before = (await suite.ledger.statement(accountId)).items.length
         const outcomes = await Promise.all(Array.from({ length: 10 }, call))
-        expect(outcomes.filter(({ replayed }) => replayed === false), verb).toHaveLength(1)
+        expect(
+          outcomes.filter(({ replayed }) => replayed === false),
+          verb,
+        ).toHaveLength(1)
         expect((await suite.ledger.statement(accountId)).items.length, verb).toBe(before + 1)
       }
     })
@@ -107,7 +110,9 @@ export function exerciseIdempotency(suite: Suite): void {
     it('the same key in two accounts means two things', async () => {
       const [one, two] = [await suite.account(100), await suite.account(100)]
       for (const accountId of [one, two]) {
-        expect(await suite.ledger.charge({ accountId, idempotencyKey: 'k', ...work, usage: usage(1) })).toMatchObject({ replayed: false })
+        expect(await suite.ledger.charge({ accountId, idempotencyKey: 'k', ...work, usage: usage(1) })).toMatchObject({
+          replayed: false,
+        })
       }
     })
 

@@ -13,7 +13,13 @@ export function exerciseJournal(suite: Suite): void {
     await suite.ledger.openWorkflow({ accountId, workflowId: 'c', name: 'leg', parentId: 'w' })
     const holdId = await suite.hold(accountId, 20, { workflowId: 'w' })
     await suite.ledger.settleHold({ accountId, holdId, usage: usage('7.5') })
-    await suite.ledger.charge({ accountId, workflowId: 'c', service: 'phone', provider: 'twilio', usage: usage(40, { unit: 'minutes' }) })
+    await suite.ledger.charge({
+      accountId,
+      workflowId: 'c',
+      service: 'phone',
+      provider: 'twilio',
+      usage: usage(40, { unit: 'minutes' }),
+    })
     await suite.hold(accountId, 30, { holdId: 'open', workflowId: 'c' })
     await suite.ledger.charge({ accountId, ...work, usage: usage(60), overage: 'cap' })
     return accountId
@@ -52,7 +58,10 @@ export function exerciseJournal(suite: Suite): void {
       suite.now = NOON + 2 * HOUR
       await suite.ledger.balance(accountId)
       for (const { sequence, postings } of (await suite.ledger.statement(accountId)).items) {
-        expect(postings.reduce((total, [, amount]) => total + amount, 0n), `entry ${sequence}`).toBe(0n)
+        expect(
+          postings.reduce((total, [, amount]) => total + amount, 0n),
+          `entry ${sequence}`,
+        ).toBe(0n)
       }
     })
 
@@ -109,35 +118,111 @@ export function exerciseJournal(suite: Suite): void {
       ['a raised hold total', 'held', `UPDATE farebox_accounts SET held = held + 1 WHERE account_id = '{id}'`],
       ['a forgiven credit line', 'pins', `UPDATE farebox_accounts SET credit_held = credit_held + 1 WHERE account_id = '{id}'`],
       ['a forged debt', 'grants', `UPDATE farebox_accounts SET debt = debt + 1 WHERE account_id = '{id}'`],
-      ['a changed posting', 'hash_broken', `UPDATE farebox_journal SET postings = '[["granted","-9"],["available","9"]]' WHERE account_id = '{id}' AND sequence = 2`],
-      ['an unbalanced entry', 'entry_unbalanced', `UPDATE farebox_journal SET postings = '[["available","9"]]' WHERE account_id = '{id}' AND sequence = 2`],
-      ['a changed outcome', 'hash_broken', `UPDATE farebox_journal SET outcome = '{}' WHERE account_id = '{id}' AND sequence = 3`],
+      [
+        'a changed posting',
+        'hash_broken',
+        `UPDATE farebox_journal SET postings = '[["granted","-9"],["available","9"]]' WHERE account_id = '{id}' AND sequence = 2`,
+      ],
+      [
+        'an unbalanced entry',
+        'entry_unbalanced',
+        `UPDATE farebox_journal SET postings = '[["available","9"]]' WHERE account_id = '{id}' AND sequence = 2`,
+      ],
+      [
+        'a changed outcome',
+        'hash_broken',
+        `UPDATE farebox_journal SET outcome = '{}' WHERE account_id = '{id}' AND sequence = 3`,
+      ],
       ['a changed time', 'hash_broken', `UPDATE farebox_journal SET at = at + 1 WHERE account_id = '{id}' AND sequence = 3`],
       ['an edited hash', 'hash_broken', `UPDATE farebox_journal SET hash = 'x' WHERE account_id = '{id}' AND sequence = 4`],
       ['an edited last hash', 'head_broken', `UPDATE farebox_journal SET hash = 'x' WHERE account_id = '{id}' AND sequence = 11`],
       ['a deleted entry', 'sequence_gap', `DELETE FROM farebox_journal WHERE account_id = '{id}' AND sequence = 5`],
       ['a deleted last entry', 'head_broken', `DELETE FROM farebox_journal WHERE account_id = '{id}' AND sequence = 11`],
-      ['a grant with more left', 'grants', `UPDATE farebox_grants SET remaining = remaining + 1 WHERE account_id = '{id}' AND grant_id = 'first'`],
-      ['a pending grant with more in it', 'grants', `UPDATE farebox_grants SET remaining = remaining + 1 WHERE account_id = '{id}' AND grant_id = 'later'`],
+      [
+        'a grant with more left',
+        'grants',
+        `UPDATE farebox_grants SET remaining = remaining + 1 WHERE account_id = '{id}' AND grant_id = 'first'`,
+      ],
+      [
+        'a pending grant with more in it',
+        'grants',
+        `UPDATE farebox_grants SET remaining = remaining + 1 WHERE account_id = '{id}' AND grant_id = 'later'`,
+      ],
       ['a deleted grant', 'grants', `DELETE FROM farebox_grants WHERE account_id = '{id}' AND grant_id = 'later'`],
-      ['a loosened pin', 'pins', `UPDATE farebox_grants SET pinned = pinned - 1 WHERE account_id = '{id}' AND grant_id = 'first'`],
-      ['a smaller hold', 'held', `UPDATE farebox_holds SET remaining = remaining - 1 WHERE account_id = '{id}' AND hold_id = 'open'`],
+      [
+        'a loosened pin',
+        'pins',
+        `UPDATE farebox_grants SET pinned = pinned - 1 WHERE account_id = '{id}' AND grant_id = 'first'`,
+      ],
+      [
+        'a smaller hold',
+        'held',
+        `UPDATE farebox_holds SET remaining = remaining - 1 WHERE account_id = '{id}' AND hold_id = 'open'`,
+      ],
       ['a hold with other lots', 'pins', `UPDATE farebox_holds SET lots = '[]' WHERE account_id = '{id}' AND hold_id = 'open'`],
       ['a deleted hold', 'held', `DELETE FROM farebox_holds WHERE account_id = '{id}' AND hold_id = 'open'`],
-      ['a lowered charge', 'usage', `UPDATE farebox_usage_records SET charged = charged - 1 WHERE account_id = '{id}' AND service = 'phone'`],
-      ['a lowered shortfall', 'usage', `UPDATE farebox_usage_records SET shortfall = shortfall - 1 WHERE account_id = '{id}' AND shortfall > 0`],
-      ['a usage record moved to another service', 'usage', `UPDATE farebox_usage_records SET service = 'vision' WHERE account_id = '{id}' AND service = 'phone'`],
+      [
+        'a lowered charge',
+        'usage',
+        `UPDATE farebox_usage_records SET charged = charged - 1 WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
+      [
+        'a lowered shortfall',
+        'usage',
+        `UPDATE farebox_usage_records SET shortfall = shortfall - 1 WHERE account_id = '{id}' AND shortfall > 0`,
+      ],
+      [
+        'a usage record moved to another service',
+        'usage',
+        `UPDATE farebox_usage_records SET service = 'vision' WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
       ['a deleted usage record', 'usage', `DELETE FROM farebox_usage_records WHERE account_id = '{id}' AND service = 'phone'`],
       ['usage records deleted with their rollup', 'usage', `DELETE FROM farebox_usage_records WHERE account_id = '{id}'`],
-      ['a rollup with a lower charge', 'rollup', `UPDATE farebox_usage_rollups SET charged = charged - 1 WHERE account_id = '{id}' AND service = 'phone'`],
-      ['a rollup with other records', 'rollup', `UPDATE farebox_usage_rollups SET records = records + 1 WHERE account_id = '{id}' AND service = 'phone'`],
-      ['a rollup with another quantity', 'rollup', `UPDATE farebox_usage_rollups SET quantity = quantity + 1 WHERE account_id = '{id}' AND service = 'phone'`],
-      ['a rollup moved to another service', 'rollup', `UPDATE farebox_usage_rollups SET service = 'vision' WHERE account_id = '{id}' AND service = 'phone'`],
-      ['a rollup of workflows with a lower charge', 'rollup', `UPDATE farebox_workflow_rollups SET charged = charged - 1 WHERE account_id = '{id}' AND charged > 0`],
-      ['a rollup with another count of workflows', 'rollup', `UPDATE farebox_workflow_rollups SET opened = opened + 1 WHERE account_id = '{id}'`],
-      ['a workflow line', 'workflow', `UPDATE farebox_workflows SET lines = '[]' WHERE account_id = '{id}' AND workflow_id = 'w'`],
-      ['what a workflow has spent', 'workflow', `UPDATE farebox_workflows SET spent = spent - 1 WHERE account_id = '{id}' AND workflow_id = 'w'`],
-      ['what a workflow holds', 'workflow', `UPDATE farebox_workflows SET held = held - 1 WHERE account_id = '{id}' AND workflow_id = 'c'`],
+      [
+        'a rollup with a lower charge',
+        'rollup',
+        `UPDATE farebox_usage_rollups SET charged = charged - 1 WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
+      [
+        'a rollup with other records',
+        'rollup',
+        `UPDATE farebox_usage_rollups SET records = records + 1 WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
+      [
+        'a rollup with another quantity',
+        'rollup',
+        `UPDATE farebox_usage_rollups SET quantity = quantity + 1 WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
+      [
+        'a rollup moved to another service',
+        'rollup',
+        `UPDATE farebox_usage_rollups SET service = 'vision' WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
+      [
+        'a rollup of workflows with a lower charge',
+        'rollup',
+        `UPDATE farebox_workflow_rollups SET charged = charged - 1 WHERE account_id = '{id}' AND charged > 0`,
+      ],
+      [
+        'a rollup with another count of workflows',
+        'rollup',
+        `UPDATE farebox_workflow_rollups SET opened = opened + 1 WHERE account_id = '{id}'`,
+      ],
+      [
+        'a workflow line',
+        'workflow',
+        `UPDATE farebox_workflows SET lines = '[]' WHERE account_id = '{id}' AND workflow_id = 'w'`,
+      ],
+      [
+        'what a workflow has spent',
+        'workflow',
+        `UPDATE farebox_workflows SET spent = spent - 1 WHERE account_id = '{id}' AND workflow_id = 'w'`,
+      ],
+      [
+        'what a workflow holds',
+        'workflow',
+        `UPDATE farebox_workflows SET held = held - 1 WHERE account_id = '{id}' AND workflow_id = 'c'`,
+      ],
     ])('verify finds %s', async (_, kind, statement) => {
       const accountId = await busyAccount()
       suite.expectBroken(accountId)
@@ -163,7 +248,8 @@ export function exerciseJournal(suite: Suite): void {
       const accountId = await suite.account(1_000)
       const charge = (service: string, provider: string, amount: number, more: object = {}) =>
         suite.ledger.charge({ accountId, service, provider, usage: usage(amount, { quantity: microUnits(2_000_000n) }), ...more })
-      for (const workflowId of ['1', '2', '3']) await suite.ledger.openWorkflow({ accountId, workflowId, name: workflowId === '3' ? 'b' : 'a' })
+      for (const workflowId of ['1', '2', '3'])
+        await suite.ledger.openWorkflow({ accountId, workflowId, name: workflowId === '3' ? 'b' : 'a' })
       await charge('phone', 'twilio', 100, { workflowId: '1', apiKeyId: 'k', userId: 'ada' })
       await charge('gpt', 'gpt-4o-mini', 3, { workflowId: '1', apiKeyId: 'k', userId: 'ada' })
       await charge('gpt', 'gpt-4o-mini', 4, { workflowId: '3', apiKeyId: 'j', userId: 'bob' })
@@ -171,7 +257,9 @@ export function exerciseJournal(suite: Suite): void {
       await suite.ledger.closeWorkflow({ accountId, workflowId: '1' })
       await charge('gpt', 'gpt-4o-mini', 5)
       const both = await suite.ledger.breakdowns({ accountId })
-      expect(both.services.map(({ service, provider, records, charged: spent }) => [service, provider, records, whole(spent)])).toEqual([
+      expect(
+        both.services.map(({ service, provider, records, charged: spent }) => [service, provider, records, whole(spent)]),
+      ).toEqual([
         ['phone', 'twilio', 1, 100],
         ['gpt', 'gpt-4o-mini', 3, 12],
       ])

@@ -36,7 +36,10 @@ export function exerciseMigrations(open: OpenLedger): void {
       const { driver, sql } = await fresh()
       const { version } = await driver.migrate()
       await sql(`UPDATE farebox_migrations SET number = ${version + 1} WHERE number = ${version}`)
-      await expect(driver.migrate()).rejects.toMatchObject({ code: 'SCHEMA_VERSION', message: expect.stringContaining('upgrade') })
+      await expect(driver.migrate()).rejects.toMatchObject({
+        code: 'SCHEMA_VERSION',
+        message: expect.stringContaining('upgrade'),
+      })
     })
 
     it('a migration that was changed since it was taken is refused', async () => {

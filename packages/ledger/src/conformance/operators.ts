@@ -13,7 +13,12 @@ export function exerciseOperators(suite: Suite): void {
         await suite.ledger.openWorkflow({ accountId, workflowId, name: `${workflowId} call` })
       }
       const phone = { service: 'phone', provider: 'twilio' }
-      await suite.ledger.charge({ accountId, workflowId: 'new', ...phone, usage: usage(100, { unit: 'minutes', quantity: microUnits(5_000_000n) }) })
+      await suite.ledger.charge({
+        accountId,
+        workflowId: 'new',
+        ...phone,
+        usage: usage(100, { unit: 'minutes', quantity: microUnits(5_000_000n) }),
+      })
       const fine = usage('2.5', { quantity: microUnits(2_500_000_000n), roundingStep: 100_000n as never })
       await suite.ledger.charge({ accountId, workflowId: 'new', ...work, usage: fine })
       const rows = await suite.sql(

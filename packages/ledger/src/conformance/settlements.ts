@@ -136,8 +136,14 @@ export function exerciseSettlements(suite: Suite): void {
       await suite.ledger.charge({ accountId, ...work, usage: usage(35), overage: 'debt' })
       expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(-25), debt: credits(25) })
       expect(await suite.ledger.placeHold({ accountId, ...work, amount: microCredits(1n) })).toMatchObject({ status: 'refused' })
-      expect(await suite.ledger.grant({ accountId, amount: credits(20) })).toMatchObject({ repaid: credits(20), available: credits(-5) })
-      expect(await suite.ledger.grant({ accountId, amount: credits(20) })).toMatchObject({ repaid: credits(5), available: credits(15) })
+      expect(await suite.ledger.grant({ accountId, amount: credits(20) })).toMatchObject({
+        repaid: credits(20),
+        available: credits(-5),
+      })
+      expect(await suite.ledger.grant({ accountId, amount: credits(20) })).toMatchObject({
+        repaid: credits(5),
+        available: credits(15),
+      })
       expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(15), debt: 0n })
     })
 
@@ -170,25 +176,31 @@ export function exerciseSettlements(suite: Suite): void {
       expect((await suite.ledger.balance(accountId)).balance).toBe(-credits(40))
     })
 
-    it.each(['expired', 'released'] as const)('a settlement of a hold that was %s is charged afresh, and says that it was late', async (ending) => {
-      const accountId = await suite.account(100)
-      const holdId = await suite.hold(accountId, 40, { ttlMs: 1_000, graceMs: 0 })
-      if (ending === 'released') await suite.ledger.releaseHold({ accountId, holdId })
-      else suite.now += 1_000
-      const other = await suite.hold(accountId, 95)
-      const late = await suite.ledger.settleHold({ accountId, holdId, usage: usage(12) })
-      expect(late).toMatchObject({ status: 'charged', charged: credits(5), shortfall: credits(7), late: true })
-      expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(12) })).toEqual({ ...late, replayed: true })
-      expect(await suite.money(accountId)).toEqual({ balance: 95, held: 95, available: 0 })
-      charged(await suite.ledger.settleHold({ accountId, holdId: other, usage: usage(95) }))
-      expect(await suite.money(accountId)).toEqual({ balance: 0, held: 0, available: 0 })
-    })
+    it.each(['expired', 'released'] as const)(
+      'a settlement of a hold that was %s is charged afresh, and says that it was late',
+      async (ending) => {
+        const accountId = await suite.account(100)
+        const holdId = await suite.hold(accountId, 40, { ttlMs: 1_000, graceMs: 0 })
+        if (ending === 'released') await suite.ledger.releaseHold({ accountId, holdId })
+        else suite.now += 1_000
+        const other = await suite.hold(accountId, 95)
+        const late = await suite.ledger.settleHold({ accountId, holdId, usage: usage(12) })
+        expect(late).toMatchObject({ status: 'charged', charged: credits(5), shortfall: credits(7), late: true })
+        expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(12) })).toEqual({ ...late, replayed: true })
+        expect(await suite.money(accountId)).toEqual({ balance: 95, held: 95, available: 0 })
+        charged(await suite.ledger.settleHold({ accountId, holdId: other, usage: usage(95) }))
+        expect(await suite.money(accountId)).toEqual({ balance: 0, held: 0, available: 0 })
+      },
+    )
 
     it('a settlement in the grace period still finds its hold', async () => {
       const accountId = await suite.account(40)
       const holdId = await suite.hold(accountId, 40, { ttlMs: 1_000, graceMs: 1_000 })
       suite.now += 1_999
-      expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(12) })).toMatchObject({ charged: credits(12), late: false })
+      expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(12) })).toMatchObject({
+        charged: credits(12),
+        late: false,
+      })
     })
 
     it('a late settlement under reject is refused when the balance is gone, and changes nothing', async () => {
@@ -222,7 +234,11 @@ export function exerciseSettlements(suite: Suite): void {
             if (amount > balance) continue
             const rated = `${balance + 1}.5`
             const outcome = amount
-              ? await suite.ledger.settleHold({ accountId, holdId: await suite.hold(accountId, amount, { overage }), usage: usage(rated) })
+              ? await suite.ledger.settleHold({
+                  accountId,
+                  holdId: await suite.hold(accountId, amount, { overage }),
+                  usage: usage(rated),
+                })
               : await suite.ledger.charge({ accountId, ...work, usage: usage(rated), overage })
             if (overage === 'reject') expect(outcome.status).toBe('refused')
             else expect(charged(outcome).charged + charged(outcome).shortfall).toBe(credits(balance + 2))
@@ -252,7 +268,9 @@ export function exerciseSettlements(suite: Suite): void {
       await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w' })
       const holdId = await suite.hold(accountId, 10, { workflowId: 'w', provider: 'gpt-4o' })
       await suite.ledger.settleHold({ accountId, holdId, provider: 'gpt-4o-mini', usage: usage(3) })
-      expect((await suite.ledger.workflow(accountId, 'w')).lines).toMatchObject([{ provider: 'gpt-4o-mini', charged: credits(3) }])
+      expect((await suite.ledger.workflow(accountId, 'w')).lines).toMatchObject([
+        { provider: 'gpt-4o-mini', charged: credits(3) },
+      ])
     })
 
     it('fields of a usage that are out of range are refused by name, and change nothing', async () => {

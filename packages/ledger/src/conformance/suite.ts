@@ -79,7 +79,12 @@ export class Suite {
   }
 
   /** Places a hold that must succeed. */
-  async hold(accountId: string, amount: number, options: Partial<PlaceHoldInput> = {}, call?: CallOptions<unknown>): Promise<string> {
+  async hold(
+    accountId: string,
+    amount: number,
+    options: Partial<PlaceHoldInput> = {},
+    call?: CallOptions<unknown>,
+  ): Promise<string> {
     const outcome = await this.ledger.placeHold({ ...work, accountId, amount: credits(amount), ...options }, call)
     return held(outcome).holdId
   }

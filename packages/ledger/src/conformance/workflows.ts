@@ -12,7 +12,13 @@ export function exerciseWorkflows(suite: Suite): void {
       const accountId = await suite.account(200)
       await open(accountId, 'w', { businessAdapter: 'languagelearning', userId: 'ada' })
       const leg = (service: string, provider: string, unit: 'minutes' | 'tokens', units: bigint, rated: number) =>
-        suite.ledger.charge({ accountId, workflowId: 'w', service, provider, usage: usage(rated, { unit, quantity: microUnits(units) }) })
+        suite.ledger.charge({
+          accountId,
+          workflowId: 'w',
+          service,
+          provider,
+          usage: usage(rated, { unit, quantity: microUnits(units) }),
+        })
       await leg('phone', 'twilio', 'minutes', 2_000_000n, 40)
       await leg('gpt', 'gpt-4o-mini', 'tokens', 3_000_000_000n, 3)
       await leg('phone', 'twilio', 'minutes', 3_000_000n, 60)
@@ -35,7 +41,14 @@ export function exerciseWorkflows(suite: Suite): void {
         closedAt: NOON + MINUTE,
         lines: [
           { service: 'phone', provider: 'twilio', unit: 'minutes', quantity: 5_000_000n, charged: credits(100), shortfall: 0n },
-          { service: 'gpt', provider: 'gpt-4o-mini', unit: 'tokens', quantity: 3_000_000_000n, charged: credits(3), shortfall: 0n },
+          {
+            service: 'gpt',
+            provider: 'gpt-4o-mini',
+            unit: 'tokens',
+            quantity: 3_000_000_000n,
+            charged: credits(3),
+            shortfall: 0n,
+          },
         ],
       })
     })
@@ -176,7 +189,10 @@ export function exerciseWorkflows(suite: Suite): void {
       await open(accountId, 'w')
       const holdId = await suite.hold(accountId, 30, { workflowId: 'w' })
       await suite.ledger.closeWorkflow({ accountId, workflowId: 'w' })
-      expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(7) })).toMatchObject({ charged: credits(7), late: true })
+      expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(7) })).toMatchObject({
+        charged: credits(7),
+        late: true,
+      })
       expect((await suite.ledger.workflow(accountId, 'w')).spent).toBe(credits(7))
     })
 

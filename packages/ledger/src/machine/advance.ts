@@ -1,6 +1,6 @@
 import { microCredits } from '@farebox/core'
 import type { AccountRow, GrantRow, HoldRow } from '../rows.ts'
-import { adjustBudgets } from './budgets.ts'
+import { uncountInBudgets } from './budgets.ts'
 import { envelopesOf, moveEnvelopes } from './envelopes.ts'
 import { appendEntry } from './journal.ts'
 import { repayDebt, unpinLots } from './lots.ts'
@@ -38,7 +38,7 @@ export function endHold(
 ): (readonly [string, bigint])[] {
   const rest = hold.remaining
   const expired = unpinLots(state, account, hold.lots, rest)
-  adjustBudgets(state, account.accountId, hold.budgets, -rest)
+  uncountInBudgets(state, account.accountId, hold.budgets, rest)
   const workflow = hold.workflowId === null ? undefined : state.workflow(account.accountId, hold.workflowId)
   moveEnvelopes(state, envelopesOf(state, workflow), { held: -rest })
   hold.remaining = microCredits(0n)

@@ -13,11 +13,11 @@ export interface Limits {
   envelopes: readonly WorkflowRow[]
 }
 
-/** What may still be spent: the least of balance (and `beyond` it), workflow ceilings and budgets. */
+/** What may still be spent: the least of balance (and debt `beyond` the credit line), workflow ceilings and budgets. */
 export function affordable(step: Step, limits: Limits, beyond = 0n): Credits {
-  let least = freeBalance(step.state, step.account, limits.spender.service) + beyond
+  let least: bigint = freeBalance(step.state, step.account, limits.spender.service, beyond)
   const ceiling = ceilingLeft(limits.envelopes)
-  if (ceiling !== undefined && ceiling < least) least = ceiling
+  if (ceiling && ceiling.left < least) least = ceiling.left
   const budget = tightestBudget(limits.budgets)
   if (budget && budget.left < least) least = budget.left
   return microCredits(least > 0n ? least : 0n)
@@ -39,9 +39,8 @@ export function refusalOf(step: Step, limits: Limits, requested: Credits): Refus
     }
   }
   const ceiling = ceilingLeft(limits.envelopes)
-  if (ceiling !== undefined && ceiling < requested) {
-    const workflowId = limits.envelopes.at(-1)?.workflowId ?? ''
-    return { status: 'refused', reason: 'workflow_ceiling', workflowId, available: ceiling, requested }
+  if (ceiling && ceiling.left < requested) {
+    return { status: 'refused', reason: 'workflow_ceiling', workflowId: ceiling.workflowId, available: ceiling.left, requested }
   }
   const available = freeBalance(step.state, step.account, limits.spender.service)
   if (available < requested) return { status: 'refused', reason: 'insufficient_balance', available, requested }

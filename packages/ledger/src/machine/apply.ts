@@ -5,6 +5,7 @@ import { advance } from './advance.ts'
 import { createApiKey, revokeApiKey, setKeyServices } from './api-keys.ts'
 import { charge, settleHold } from './charges.ts'
 import { contentOf, differences } from './content.ts'
+import { saveDocument } from './documents.ts'
 import { grant } from './grants.ts'
 import { extendHold, placeHold, releaseHold } from './holds.ts'
 import { appendEntry, GENESIS_HASH } from './journal.ts'
@@ -74,6 +75,8 @@ function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' 
       return setKeyServices(step, operation.input)
     case 'setBudget':
       return setBudget(step, operation.input)
+    case 'saveDocument':
+      return saveDocument(step, operation.input)
   }
 }
 

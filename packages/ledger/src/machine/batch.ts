@@ -26,7 +26,7 @@ export function* runBatch(operations: readonly Operation[]): Generator<LoadReque
   let now = 0
   while (requests.length > 0) {
     const reply: LoadReply = yield requests
-    requests.forEach((request, index) => state.put(request, reply.rows[index] ?? []))
+    for (const [index, request] of requests.entries()) state.put(request, reply.rows[index] ?? [])
     now = Math.max(now, reply.now)
     requests = missingRows(state, operations, now)
   }

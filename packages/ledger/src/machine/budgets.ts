@@ -31,36 +31,51 @@ export function budgetsOf(state: LedgerState, account: AccountRow, spender: Spen
   return applicable
 }
 
-/** The blocking budget with the least left; `undefined` when none limits. */
+/** The blocking budget with the least left, of equals the one that starts again last; `undefined` when none limits. */
 export function tightestBudget(budgets: readonly BudgetRow[]): TightestBudget | undefined {
   let tightest: TightestBudget | undefined
   for (const budget of budgets) {
     if (budget.mode !== 'block') continue
     const left = microCredits(budget.limit > budget.used ? budget.limit - budget.used : 0n)
-    if (!tightest || left < tightest.left) {
-      tightest = { budget, left, resetsAt: windowEnd(budget.period, budget.windowStart) }
-    }
+    const next = { budget, left, resetsAt: windowEnd(budget.period, budget.windowStart) }
+    if (!tightest || isTighter(next, tightest)) tightest = next
   }
   return tightest
 }
 
+function isTighter(a: TightestBudget, b: TightestBudget): boolean {
+  if (a.left !== b.left) return a.left < b.left
+  const [aEnd, bEnd] = [a.resetsAt ?? Number.POSITIVE_INFINITY, b.resetsAt ?? Number.POSITIVE_INFINITY]
+  return aEnd === bEnd ? a.budget.budgetId < b.budget.budgetId : aEnd > bEnd
+}
+
 /** Counts `amount` in the current window of each budget. Returns where it was counted. */
 export function countInBudgets(state: LedgerState, budgets: readonly BudgetRow[], amount: Credits): BudgetUse[] {
+  if (amount === 0n) return []
   for (const budget of budgets) {
     budget.used = microCredits(budget.used + amount)
     state.touch('budgets', budget)
   }
-  return budgets.map(({ budgetId, windowStart: start }) => ({ budgetId, windowStart: start }))
+  return budgets.map(({ budgetId, windowStart: start }) => ({ budgetId, windowStart: start, amount }))
 }
 
-/** Corrects what a hold was counted at, in the windows in which it was taken; windows that are over stay as they were. */
-export function adjustBudgets(state: LedgerState, accountId: string, uses: readonly BudgetUse[], change: bigint): void {
-  if (change === 0n || uses.length === 0) return
+/**
+ * Takes back what a hold was counted at and did not need: the newest counting first, each in the window in which it was made.
+ * Windows that are over stay as they were.
+ */
+export function uncountInBudgets(state: LedgerState, accountId: string, uses: BudgetUse[], amount: Credits): void {
   for (const budget of state.budgets(accountId)) {
-    const use = uses.find(({ budgetId }) => budgetId === budget.budgetId)
-    if (!use || use.windowStart !== budget.windowStart) continue
-    budget.used = microCredits(budget.used + change)
-    state.touch('budgets', budget)
+    let left: bigint = amount
+    for (const use of uses.toReversed()) {
+      if (left === 0n) break
+      if (use.budgetId !== budget.budgetId) continue
+      const take = left < use.amount ? left : use.amount
+      use.amount = microCredits(use.amount - take)
+      left -= take
+      if (use.windowStart !== budget.windowStart) continue
+      budget.used = microCredits(budget.used - take)
+      state.touch('budgets', budget)
+    }
   }
 }
 

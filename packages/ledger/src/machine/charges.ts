@@ -3,7 +3,7 @@ import type { ChargedOutcome, Operations, RatedUsage } from '../operations.ts'
 import type { HoldRow, Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { endHold } from './advance.ts'
 import { affordable, type Limits, refusalOf } from './affordable.ts'
-import { adjustBudgets, budgetsOf, countInBudgets } from './budgets.ts'
+import { budgetsOf, countInBudgets } from './budgets.ts'
 import { envelopesOf, moveEnvelopes } from './envelopes.ts'
 import { consumeFree, consumePinned } from './lots.ts'
 import { type Decision, refuse, type Step } from './step.ts'
@@ -43,8 +43,8 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
   const shortfall = microCredits(excess - fromFree)
 
   moveEnvelopes(state, limits.envelopes, { held: -fromHold, spent: charged })
-  if (late) countInBudgets(state, limits.budgets, fromFree)
-  else adjustBudgets(state, account.accountId, hold.budgets, fromFree)
+  // What the hold covered was counted when it was placed; what it did not is spent now.
+  countInBudgets(state, limits.budgets, fromFree)
   addToLine(hold, input.usage, charged, shortfall)
   if (workflow) addToLine(lineOf(workflow, hold.service, provider, input.usage), input.usage, charged, shortfall)
   state.touch('holds', hold)
@@ -133,11 +133,7 @@ function roundUp(amount: bigint, step: bigint): bigint {
 
 /** How much may be taken beyond what was held. Only the `debt` policy may go past the credit line, up to the account's debt limit. */
 function takableOf(policy: HoldRow['overage'], step: Step, limits: Limits): Credits {
-  if (policy !== 'debt') return affordable(step, limits)
-  const { creditLimit, debtLimit, debt, creditHeld } = step.account
-  const used = debt + creditHeld
-  const beyond = used <= creditLimit ? debtLimit : creditLimit + debtLimit - used
-  return affordable(step, limits, beyond > 0n ? beyond : 0n)
+  return affordable(step, limits, policy === 'debt' ? step.account.debtLimit : 0n)
 }
 
 function findLine(workflow: WorkflowRow, service: string, provider: string, usage: RatedUsage): WorkflowLine | undefined {

@@ -22,8 +22,8 @@ function collect(content: Record<string, string>, path: string, value: object): 
   for (const [name, field] of Object.entries(value)) {
     if (field === undefined || MADE_UP.has(name)) continue
     const at = path ? `${path}.${name}` : name
-    // The usage is spread out so that a conflict names `usage.quantity` and not all of it; its details are opaque.
-    if (name === 'usage') collect(content, at, field as object)
+    // Spread out, so that a conflict names `usage.quantity` and not all of the usage.
+    if (name === 'usage' || name === 'body') collect(content, at, field as object)
     else content[at] = short(JSON.stringify(field, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner)))
   }
 }

@@ -2,23 +2,24 @@ import { type Credits, microCredits } from '@farebox/core'
 import type { WorkflowRow } from '../rows.ts'
 import type { LedgerState } from './state.ts'
 
-/** A workflow and the one at its top, which shares its ceiling with all below it; one element when they are the same. */
+/** A workflow and those above it up to the top: each shares its ceiling with all below it. */
 export function envelopesOf(state: LedgerState, workflow: WorkflowRow | undefined): WorkflowRow[] {
-  if (!workflow) return []
-  if (workflow.rootId === workflow.workflowId) return [workflow]
-  const root = state.workflow(workflow.accountId, workflow.rootId)
-  return root ? [workflow, root] : [workflow]
+  const envelopes: WorkflowRow[] = []
+  for (let next = workflow; next; next = next.parentId === null ? undefined : state.workflow(next.accountId, next.parentId)) {
+    envelopes.push(next)
+  }
+  return envelopes
 }
 
-/** What may still be spent under the ceilings; `undefined` when there is none. */
-export function ceilingLeft(envelopes: readonly WorkflowRow[]): Credits | undefined {
-  let least: bigint | undefined
-  for (const { maxCredits, spent, held } of envelopes) {
+/** The ceiling with the least left under it; `undefined` when there is none. Of equals, the lowest. */
+export function ceilingLeft(envelopes: readonly WorkflowRow[]): { workflowId: string; left: Credits } | undefined {
+  let tightest: { workflowId: string; left: Credits } | undefined
+  for (const { workflowId, maxCredits, spent, held } of envelopes) {
     if (maxCredits === null) continue
-    const left = maxCredits - spent - held
-    if (least === undefined || left < least) least = left
+    const left = microCredits(maxCredits > spent + held ? maxCredits - spent - held : 0n)
+    if (!tightest || left < tightest.left) tightest = { workflowId, left }
   }
-  return least === undefined ? undefined : microCredits(least > 0n ? least : 0n)
+  return tightest
 }
 
 /** Moves the envelopes' sums. */

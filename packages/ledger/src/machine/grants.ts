@@ -11,7 +11,9 @@ export function grant({ state, account, now }: Step, input: Operations['grant'])
   if (state.grant(account.accountId, grantId)) {
     return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'grant', id: grantId })
   }
-  if (account.posted + amount > CREDITS_MAX) return refuse({ status: 'failed', code: 'AMOUNT_OUT_OF_RANGE', field: 'amount' })
+  // What is pending will be posted one day, when nobody can be told that it does not fit.
+  const pending = state.grants(account.accountId).reduce((sum, row) => (row.state === 'pending' ? sum + row.remaining : sum), 0n)
+  if (account.posted + pending + amount > CREDITS_MAX) return refuse({ status: 'failed', code: 'AMOUNT_OUT_OF_RANGE', field: 'amount' })
 
   if (input.expiresAt !== undefined && input.expiresAt <= now) {
     return refuse({
@@ -37,12 +39,13 @@ export function grant({ state, account, now }: Step, input: Operations['grant'])
     state: effectiveAt > now ? 'pending' : 'active',
     createdAt: now,
   }
+  const begins = row.state === 'active'
   state.insert('grants', row)
   if (row.state === 'pending') remindAt(account, effectiveAt)
   if (row.expiresAt !== null) remindAt(account, row.expiresAt)
 
   let repaid = microCredits(0n)
-  if (row.state === 'active') {
+  if (begins) {
     account.posted = microCredits(account.posted + amount)
     repaid = repayDebt(state, account, row)
   }
@@ -50,7 +53,8 @@ export function grant({ state, account, now }: Step, input: Operations['grant'])
     done: { status: 'granted', grantId, amount, repaid, available: microCredits(account.posted - account.held), replayed: false },
     postings: [
       ['granted', -amount],
-      [row.state === 'active' ? 'available' : 'pending', amount],
+      // Not by the grant's state: one that debt used up at once is spent by now.
+      [begins ? 'available' : 'pending', amount],
     ],
   }
 }

@@ -3,7 +3,7 @@ import type { HeldOutcome, Operations } from '../operations.ts'
 import type { HoldRow } from '../rows.ts'
 import { advance, dueAt, endHold, remindAt } from './advance.ts'
 import { affordable, type Limits, refusalOf } from './affordable.ts'
-import { adjustBudgets, budgetsOf, countInBudgets } from './budgets.ts'
+import { budgetsOf, countInBudgets, uncountInBudgets } from './budgets.ts'
 import { envelopesOf, moveEnvelopes } from './envelopes.ts'
 import { pinLots, unpinLots } from './lots.ts'
 import { type Decision, refuse, type Step } from './step.ts'
@@ -76,7 +76,8 @@ export function extendHold(step: Step, input: Operations['extendHold']): Decisio
   }
 
   const expired = change > 0n ? pinMore(step, hold, change) : unpinLots(state, account, hold.lots, microCredits(-change))
-  adjustBudgets(state, account.accountId, hold.budgets, change)
+  if (change > 0n) hold.budgets.push(...countInBudgets(state, limits.budgets, change))
+  else uncountInBudgets(state, account.accountId, hold.budgets, microCredits(-change))
   moveEnvelopes(state, limits.envelopes, { held: change })
   hold.remaining = microCredits(hold.remaining + change)
   hold.amount = microCredits(hold.amount + change)

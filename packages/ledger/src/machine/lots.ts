@@ -5,11 +5,18 @@ import type { LedgerState } from './state.ts'
 /** The id that stands for the account's credit line in a list of lots. */
 const CREDIT_LINE = ''
 
-/** What an account could spend on a service now: unpinned lots that may pay for it, and what is left of its credit line. */
-export function freeBalance(state: LedgerState, account: AccountRow, service: Service): Credits {
+/**
+ * What an account could spend on a service now: unpinned lots that may pay for it, and what is left of its credit line and of
+ * the debt that it may take `beyond` it. Never more than takes the whole account to the end of that line, so that debt counts
+ * against lots which holds gave back after it was taken.
+ */
+export function freeBalance(state: LedgerState, account: AccountRow, service: Service, beyond = 0n): Credits {
   let free = 0n
   for (const grant of state.grants(account.accountId)) if (maySpend(grant, service)) free += grant.remaining - grant.pinned
-  return microCredits(free + freeCreditLine(account))
+  const limit = account.creditLimit + beyond
+  const line = limit - account.debt - account.creditHeld
+  const most = account.posted - account.held + limit
+  return microCredits(least(free + (line > 0n ? line : 0n), most > 0n ? most : 0n))
 }
 
 /** Sets `amount` aside in the order of burn-down. The caller has checked that {@link freeBalance} covers it. */
@@ -124,11 +131,6 @@ export function repayDebt(state: LedgerState, account: AccountRow, grant: GrantR
 
 function maySpend(grant: GrantRow, service: Service): boolean {
   return grant.state === 'active' && (grant.services === null || grant.services.includes(service))
-}
-
-function freeCreditLine(account: AccountRow): bigint {
-  const free = account.creditLimit - account.debt - account.creditHeld
-  return free > 0n ? free : 0n
 }
 
 function spend(state: LedgerState, grant: GrantRow, amount: Credits): void {

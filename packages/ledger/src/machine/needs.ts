@@ -14,10 +14,13 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     getOrInsert(wanted, kind, () => new Map<string, readonly string[]>()).set(key.join('\0'), key)
   }
   const wantWorkflow = (accountId: string, workflowId: string | null | undefined): void => {
-    if (workflowId === null || workflowId === undefined) return
-    want('workflow', accountId, workflowId)
-    const rootId = state.workflow(accountId, workflowId)?.rootId
-    if (rootId !== undefined && rootId !== workflowId) want('workflow', accountId, rootId)
+    // Each leads to the one above it, and the first names the top, so that two levels take one more load.
+    for (let next = workflowId; next !== null && next !== undefined; ) {
+      want('workflow', accountId, next)
+      const row = state.workflow(accountId, next)
+      if (row) want('workflow', accountId, row.rootId)
+      next = row?.parentId
+    }
   }
 
   for (const operation of operations) {
@@ -72,6 +75,9 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         break
       case 'setBudget':
         want('budgets', accountId)
+        break
+      case 'saveDocument':
+        want('document', accountId, input.kind, input.documentId)
         break
       case 'grant':
         want('grant', accountId, input.grantId)

@@ -3,22 +3,22 @@ import type { Operations } from '../operations.ts'
 import type { Decision, Step } from './step.ts'
 import { windowStart } from './windows.ts'
 
-/** Sets or changes a limit. What the current window has used stays counted unless the period changes. */
+/** Sets or changes a limit. What the current window has used stays counted unless the period, or whom it limits, changes. */
 export function setBudget({ state, account, now }: Step, input: Operations['setBudget']): Decision<'setBudget'> {
   const { budgetId, limit, mode, period } = input
   const start = windowStart(period, now)
   const known = state.budgets(account.accountId).find((budget) => budget.budgetId === budgetId)
+  const scope = { userId: input.userId ?? null, apiKeyId: input.apiKeyId ?? null, service: input.service ?? null }
   if (known) {
-    if (known.period !== period) Object.assign(known, { period, windowStart: start, used: microCredits(0n) })
-    Object.assign(known, { limit, mode })
+    const isSame = known.userId === scope.userId && known.apiKeyId === scope.apiKeyId && known.service === scope.service
+    if (known.period !== period || !isSame) Object.assign(known, { windowStart: start, used: microCredits(0n) })
+    Object.assign(known, { ...scope, period, limit, mode })
     state.touch('budgets', known)
   } else {
     state.insert('budgets', {
       accountId: account.accountId,
       budgetId,
-      userId: input.userId ?? null,
-      apiKeyId: input.apiKeyId ?? null,
-      service: input.service ?? null,
+      ...scope,
       period,
       limit,
       mode,

@@ -3,6 +3,7 @@ import type {
   ApiKeyRow,
   ApiKeyServiceRow,
   BudgetRow,
+  DocumentRow,
   EntryRow,
   GrantRow,
   HoldRow,
@@ -110,6 +111,10 @@ export class LedgerState {
 
   keyPrefix(prefix: string): KeyPrefixRow | undefined {
     return this.#get('api_key_prefixes', prefix)
+  }
+
+  document(accountId: string, kind: string, documentId: string): DocumentRow | undefined {
+    return this.#get('documents', accountId, kind, documentId)
   }
 
   budgets(accountId: string): BudgetRow[] {

@@ -1,0 +1,70 @@
+import type { Ledger } from '@farebox/ledger'
+import {
+  type BusinessAdapter,
+  formatServiceConfiguration,
+  parseServiceConfiguration,
+  presets,
+  type ServiceConfiguration,
+} from '@farebox/router'
+import { AgentNotFoundError } from './errors.ts'
+
+/** A configuration under a name of its own, kept in an account. */
+export interface Agent {
+  agentId: string
+  businessAdapter: string | null
+  configuration: ServiceConfiguration
+}
+
+export interface CreateAgentInput {
+  accountId: string
+  /** The use case it starts from. @defaultValue none: `presets.balanced()` */
+  businessAdapter?: string
+  /** Fields of the service configuration that differ, in their wire form. */
+  serviceConfiguration?: unknown
+  idempotencyKey?: string
+}
+
+const KIND = 'agent'
+
+/** The agents of all accounts. */
+export class Agents {
+  readonly #ledger: Ledger
+  readonly #businessAdapter: (name: string) => BusinessAdapter
+
+  constructor(ledger: Ledger, businessAdapter: (name: string) => BusinessAdapter) {
+    this.#ledger = ledger
+    this.#businessAdapter = businessAdapter
+  }
+
+  /**
+   * Resolves a configuration and keeps it.
+   *
+   * @throws {UnknownBusinessAdapterError} nobody is called that
+   * @throws {InvalidConfigurationError} a field of the configuration is unknown or out of range
+   */
+  async create(input: CreateAgentInput): Promise<Agent> {
+    const base =
+      input.businessAdapter === undefined ? presets.balanced() : this.#businessAdapter(input.businessAdapter).configuration
+    const configuration = parseServiceConfiguration(input.serviceConfiguration ?? {}, base)
+    const businessAdapter = input.businessAdapter ?? null
+    const { documentId } = await this.#ledger.saveDocument({
+      accountId: input.accountId,
+      kind: KIND,
+      idempotencyKey: input.idempotencyKey,
+      body: { business_logic_adapter: businessAdapter, service_configuration: formatServiceConfiguration(configuration) },
+    })
+    return { agentId: documentId, businessAdapter, configuration }
+  }
+
+  /** @throws {AgentNotFoundError} the account has no such agent */
+  async find(accountId: string, agentId: string): Promise<Agent> {
+    const document = await this.#ledger.document(accountId, KIND, agentId)
+    if (!document) throw new AgentNotFoundError(`no agent ${JSON.stringify(agentId)}`)
+    const { body } = document
+    return {
+      agentId,
+      businessAdapter: (body.business_logic_adapter as string | null) ?? null,
+      configuration: parseServiceConfiguration(body.service_configuration),
+    }
+  }
+}

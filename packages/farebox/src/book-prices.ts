@@ -1,0 +1,64 @@
+import {
+  type Clock,
+  type Credits,
+  isFareboxError,
+  type NanoUsd,
+  type Offer,
+  type Quantity,
+  type Unit,
+  type UsageQuantity,
+} from '@farebox/core'
+import { creditsOf, nanoUsdOf, type PriceBook, type Rating, rate, roundUp, totalQuantity } from '@farebox/pricing'
+import type { PricePredictor } from '@farebox/router'
+
+/** A usage as the ledger takes it: one quantity, its exact price, and what it cost us where that is known. */
+export interface PricedUsage {
+  quantity: Quantity
+  unit: Unit
+  rated: Credits
+  cost?: NanoUsd
+  priceVersion: string
+  rating: Rating
+}
+
+/** The two price books of a Farebox: what its customers pay in credits, and what its providers charge in dollars. */
+export class BookPrices implements PricePredictor {
+  readonly book: PriceBook
+  readonly #costs: PriceBook
+  readonly #clock: Clock
+
+  constructor(book: PriceBook, costs: PriceBook, clock: Clock) {
+    this.book = book
+    this.#costs = costs
+    this.#clock = clock
+  }
+
+  /** @throws {PriceNotFoundError} the offer has no price in credits */
+  predict(offer: Offer, quantities: readonly UsageQuantity[]): { charge: Credits; cost?: NanoUsd } {
+    const at = this.#clock()
+    const { service, provider, model } = offer
+    const charge = roundUp(creditsOf(rate(this.book, { service, provider, model, at }, quantities)))
+    return { charge, cost: this.#costOf({ service, provider, model, at }, quantities) }
+  }
+
+  /** @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits */
+  price(source: { service: string; provider: string; model?: string }, quantities: readonly UsageQuantity[]): PricedUsage {
+    const query = { ...source, at: this.#clock() }
+    const rating = rate(this.book, query, quantities)
+    const total = totalQuantity(quantities) ?? { quantity: 0n as Quantity, unit: 'requests' as const }
+    return { ...total, rated: creditsOf(rating), cost: this.#costOf(query, quantities), priceVersion: rating.version, rating }
+  }
+
+  /** `undefined` when the list prices do not say: unknown is not free. */
+  #costOf(
+    query: { service: string; provider: string; model?: string; at: number },
+    quantities: readonly UsageQuantity[],
+  ): NanoUsd | undefined {
+    try {
+      return nanoUsdOf(rate(this.#costs, query, quantities))
+    } catch (error) {
+      if (isFareboxError(error) && error.code === 'PRICE_NOT_FOUND') return undefined
+      throw error
+    }
+  }
+}

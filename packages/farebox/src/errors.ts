@@ -1,0 +1,156 @@
+import { type Credits, FareboxError, formatCredits } from '@farebox/core'
+import type { Refusal } from '@farebox/ledger'
+import type { RouteRefusal } from '@farebox/router'
+
+/** The account cannot pay for the request, not even at the cheapest provider that may serve it. Nothing was changed. */
+export class InsufficientCreditsError extends FareboxError {
+  override readonly code = 'INSUFFICIENT_CREDITS'
+  readonly needed: Credits
+  readonly available: Credits
+
+  constructor(needed: Credits, available: Credits, what = 'this request') {
+    super(`${what} needs ${formatCredits(needed)} credits, ${formatCredits(available)} are available`)
+    this.needed = needed
+    this.available = available
+  }
+}
+
+/** A budget leaves too little for the request. Nothing was changed. */
+export class BudgetExceededError extends FareboxError {
+  override readonly code = 'BUDGET_EXCEEDED'
+  readonly budgetId: string
+  readonly needed: Credits
+  readonly available: Credits
+  /** Epoch milliseconds at which the budget starts again. */
+  readonly resetsAt: number | undefined
+
+  constructor(facts: { budgetId: string; needed: Credits; available: Credits; resetsAt?: number }) {
+    super(
+      `budget ${facts.budgetId} leaves ${formatCredits(facts.available)} credits, ${formatCredits(facts.needed)} are needed` +
+        (facts.resetsAt === undefined ? '' : `; it resets at ${new Date(facts.resetsAt).toISOString()}`),
+    )
+    this.budgetId = facts.budgetId
+    this.needed = facts.needed
+    this.available = facts.available
+    this.resetsAt = facts.resetsAt
+  }
+}
+
+/** The workflow's ceiling leaves too little for the request. Nothing was changed. */
+export class WorkflowCeilingError extends FareboxError {
+  override readonly code = 'WORKFLOW_CEILING'
+  readonly needed: Credits
+  readonly available: Credits
+
+  constructor(needed: Credits, available: Credits) {
+    super(`the workflow may still spend ${formatCredits(available)} credits, ${formatCredits(needed)} are needed`)
+    this.needed = needed
+    this.available = available
+  }
+}
+
+/** Every provider that may serve the request costs more than `max_credits_per_request` allows. */
+export class RequestLimitError extends FareboxError {
+  override readonly code = 'REQUEST_LIMIT'
+  readonly needed: Credits
+  readonly limit: Credits
+
+  constructor(message: string, needed: Credits, limit: Credits) {
+    super(message)
+    this.needed = needed
+    this.limit = limit
+  }
+}
+
+/** The configuration switches the service off, or the API key may not use it. */
+export class ServiceNotAllowedError extends FareboxError {
+  override readonly code = 'SERVICE_NOT_ALLOWED'
+  readonly service: string
+
+  constructor(service: string, message: string) {
+    super(message)
+    this.service = service
+  }
+}
+
+/** No provider can serve the request: none is configured, none has a key, or none can do what is asked. */
+export class NoProviderError extends FareboxError {
+  override readonly code = 'NO_PROVIDER'
+}
+
+/** The workflow was closed, and takes no more work. */
+export class WorkflowClosedError extends FareboxError {
+  override readonly code = 'WORKFLOW_CLOSED'
+}
+
+/** Every provider that was tried failed. What they said is in `cause`, and not for end users. */
+export class ProvidersFailedError extends FareboxError {
+  override readonly code: 'PROVIDERS_FAILED' | 'PROVIDER_TIMEOUT' | 'REQUEST_REJECTED'
+  override readonly isRetryable: boolean
+  /** The providers tried, with how each failed. */
+  readonly attempts: readonly { provider: string; kind: string }[]
+
+  constructor(code: ProvidersFailedError['code'], attempts: ProvidersFailedError['attempts'], cause: unknown) {
+    const tried = attempts.map(({ provider, kind }) => `${provider} ${kind}`).join(', ')
+    super(code === 'REQUEST_REJECTED' ? `the provider rejected the request (${tried})` : `no provider answered (${tried})`, {
+      cause,
+    })
+    this.code = code
+    this.isRetryable = code !== 'REQUEST_REJECTED'
+    this.attempts = attempts
+  }
+}
+
+/** The caller went away before an answer began. Nothing was charged. */
+export class CallerLeftError extends FareboxError {
+  override readonly code = 'CALLER_LEFT'
+}
+
+/** There is no key, or it is not good. */
+export class UnauthorizedError extends FareboxError {
+  override readonly code = 'UNAUTHORIZED'
+}
+
+/** The audio is empty, or is none. */
+export class InvalidAudioError extends FareboxError {
+  override readonly code = 'INVALID_AUDIO'
+}
+
+/** There is no agent of that id in the account. */
+export class AgentNotFoundError extends FareboxError {
+  override readonly code = 'AGENT_NOT_FOUND'
+}
+
+/** The error that a refusal of the ledger stands for. `needed`: the least that would have sufficed. */
+export function errorOfRefusal(refusal: Refusal, needed?: Credits): FareboxError {
+  switch (refusal.reason) {
+    case 'insufficient_balance':
+      return new InsufficientCreditsError(needed ?? refusal.requested, refusal.available)
+    case 'budget_exceeded':
+      return new BudgetExceededError({ ...refusal, needed: needed ?? refusal.requested })
+    case 'workflow_ceiling':
+      return new WorkflowCeilingError(needed ?? refusal.requested, refusal.available)
+    case 'workflow_closed':
+      return new WorkflowClosedError(`workflow ${refusal.workflowId} is closed`)
+    case 'hold_not_open':
+      return new WorkflowClosedError(`hold ${refusal.holdId} is ${refusal.state}`)
+  }
+}
+
+/** The error that a refusal of the router stands for. */
+export function errorOfRoute(refusal: RouteRefusal): FareboxError {
+  const { needed, available, limit } = refusal
+  switch (refusal.reason) {
+    case 'service_disabled':
+      return new ServiceNotAllowedError(refusal.service, refusal.message)
+    case 'insufficient_credits':
+      if (needed !== undefined && available !== undefined) return new InsufficientCreditsError(needed, available)
+      break
+    case 'over_request_limit':
+      if (needed !== undefined && limit !== undefined) return new RequestLimitError(refusal.message, needed, limit)
+      break
+    default:
+      break
+  }
+  return new NoProviderError(refusal.message)
+}

@@ -1,0 +1,164 @@
+import { type Clock, type Credits, credits, InvalidOptionError, type ProviderAdapter, systemClock } from '@farebox/core'
+import { type AuthenticatedKey, Ledger, type LedgerDriver, type MigrationReport } from '@farebox/ledger'
+import { defaultCostBook, defaultPriceBook, type PriceBook } from '@farebox/pricing'
+import {
+  type BusinessAdapter,
+  type Catalog,
+  createCatalog,
+  createHealth,
+  type Deadlines,
+  type Health,
+  parseServiceConfiguration,
+  presets,
+  resolveBusinessAdapter,
+  type ServiceConfiguration,
+} from '@farebox/router'
+import { Agents } from './agents.ts'
+import { BookPrices } from './book-prices.ts'
+import { UnauthorizedError } from './errors.ts'
+import { type EstimateInput, type EstimateReport, estimateWorkflow } from './estimate-workflow.ts'
+import { createRoutes, type RoutesOptions } from './http/routes.ts'
+import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
+import { Workflow, type WorkflowOptions, type WorkflowParts } from './workflow.ts'
+
+export interface FareboxOptions {
+  /** Where credits are kept: `sqlite({ filename })` or `postgres({ connectionString })`. */
+  store: LedgerDriver
+  /** Who may be called. One that lacks its key is disabled, and traffic goes to the others. */
+  providers: readonly ProviderAdapter[]
+  /** How services are chosen, unless an agent or a workflow has its own. @defaultValue `presets.balanced()` */
+  configuration?: ServiceConfiguration
+  /** What customers pay, in credits. @defaultValue {@link defaultPriceBook} */
+  prices?: PriceBook
+  /** What providers charge, in US dollars. @defaultValue {@link defaultCostBook} */
+  costs?: PriceBook
+  /** A team's own use cases, beside `emergencyservices` and `languagelearning`. */
+  businessAdapters?: readonly BusinessAdapter[]
+  /** How long calls may take. */
+  deadlines?: Deadlines
+  /** Balance that an account needs to make an API key. @defaultValue 5_000 credits */
+  minimumCreditsForApiKey?: Credits
+  /** @defaultValue the host's */
+  clock?: Clock
+}
+
+/**
+ * Routes every call to the provider that suits it, and charges it to a prepaid balance.
+ *
+ * @throws {InvalidOptionError} `store` or `providers` is missing, or two adapters have the same name
+ */
+export function createFarebox(options: FareboxOptions): Farebox {
+  if (!options.store)
+    throw new InvalidOptionError('store is missing: give sqlite({ filename }) or postgres({ connectionString })')
+  if (!Array.isArray(options.providers)) throw new InvalidOptionError('providers must be a list of adapters')
+  return new Farebox(options)
+}
+
+/** Joins router, prices and ledger. Made by {@link createFarebox}. */
+export class Farebox {
+  /** The ledger itself, for everything about accounts, grants and keys. */
+  readonly ledger: Ledger
+  readonly catalog: Catalog
+  readonly providers: readonly ProviderAdapter[]
+  readonly configuration: ServiceConfiguration
+  readonly prices: BookPrices
+  readonly health: Health
+  readonly agents: Agents
+  readonly #parts: WorkflowParts
+  readonly #businessAdapters: readonly BusinessAdapter[]
+  readonly #running = new Set<Promise<unknown>>()
+
+  constructor(options: FareboxOptions) {
+    const clock = options.clock ?? systemClock
+    this.providers = options.providers
+    this.catalog = createCatalog(options.providers)
+    this.configuration = options.configuration ?? presets.balanced()
+    this.prices = new BookPrices(options.prices ?? defaultPriceBook, options.costs ?? defaultCostBook, clock)
+    this.health = createHealth({ clock })
+    this.ledger = new Ledger(options.store, { minimumCreditsForApiKey: options.minimumCreditsForApiKey ?? credits(5_000) })
+    this.#businessAdapters = options.businessAdapters ?? []
+    this.#parts = {
+      ledger: this.ledger,
+      catalog: this.catalog,
+      prices: this.prices,
+      health: this.health,
+      configuration: this.configuration,
+      deadlines: options.deadlines ?? {},
+      clock,
+      background: (work) => this.background(work),
+    }
+    this.agents = new Agents(this.ledger, (name) => this.businessAdapter(name))
+  }
+
+  /** Brings the store's tables up to date. */
+  migrate(): Promise<MigrationReport> {
+    return this.ledger.migrate()
+  }
+
+  /** Waits for the charges under way, and closes the store. */
+  async close(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running)
+    await this.ledger.close()
+  }
+
+  /** Lets work go on that nobody awaits, such as the settlement of a stream. {@link close} waits for it. */
+  background(work: Promise<unknown>, onError: (error: unknown) => void = () => undefined): void {
+    const running = work.then(() => undefined, onError).finally(() => this.#running.delete(running))
+    this.#running.add(running)
+  }
+
+  /** A workflow of an account. It is written down with its first use. */
+  workflow(options: WorkflowOptions): Workflow {
+    return new Workflow(this.#parts, options)
+  }
+
+  /**
+   * The workflow of a caller who presents an API key.
+   *
+   * @param secret  the key: `fbx_…`
+   * @throws {UnauthorizedError} the key does not exist, was revoked or has expired
+   */
+  async workflowOf(secret: string | undefined, options: Omit<WorkflowOptions, 'accountId' | 'apiKey'>): Promise<Workflow> {
+    const apiKey = await this.authenticate(secret)
+    return this.workflow({ ...options, apiKey, accountId: apiKey.accountId })
+  }
+
+  /** @throws {UnauthorizedError} there is no key, or it is not good */
+  async authenticate(secret: string | undefined): Promise<AuthenticatedKey> {
+    if (!secret) throw new UnauthorizedError('an API key is needed: send Authorization: Bearer fbx_…')
+    const key = await this.ledger.authenticate(secret)
+    if (!key) throw new UnauthorizedError('the API key does not exist, was revoked or has expired')
+    return key
+  }
+
+  /** The business adapter of a name, the team's own first. */
+  businessAdapter(name: string): BusinessAdapter {
+    return resolveBusinessAdapter(name, this.#businessAdapters)
+  }
+
+  /** What planned work will cost, by service and in total, before any call. */
+  estimate(input: EstimateInput): EstimateReport {
+    const configuration = parseServiceConfiguration(input.service_configuration ?? {}, this.configuration)
+    return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock())
+  }
+
+  /** Where an account's credits went. */
+  usage(filter: UsageFilter): Promise<UsageReport> {
+    return usageReport(this.ledger, filter)
+  }
+
+  /** Where the credits of one key went. */
+  keyUsage(accountId: string, prefix: string): Promise<KeyUsageReport | undefined> {
+    return keyUsage(this.ledger, accountId, prefix)
+  }
+
+  /** The time by which prices are looked up and durations measured. */
+  now(): number {
+    return this.#parts.clock()
+  }
+
+  /** The HTTP API as a web-standard handler: mount it with `farebox/express`, `farebox/koa`, Hono, or any server that speaks `Request`. */
+  routes(options: RoutesOptions = {}): (request: Request) => Promise<Response> {
+    return createRoutes(this, options)
+  }
+}

@@ -1,0 +1,141 @@
+import { type Credits, formatCredits, microCredits } from '@farebox/core'
+import type { EntryRow, GrantRow } from '@farebox/ledger'
+import { NotFoundError } from '@farebox/ledger'
+import { balanceJson } from '../receipt.ts'
+import { recommendations } from '../recommendations.ts'
+import { accountRoute, publicRoute, type Route } from './route.ts'
+import { estimateBody, statementQuery, usageQuery } from './schemas.ts'
+
+export const accountRoutes: readonly Route[] = [
+  accountRoute({
+    method: 'post',
+    path: '/api/v1/estimate',
+    summary: 'What planned work will cost, by service, before any call',
+    body: estimateBody,
+    handle: ({ box, body }) => box.estimate(body),
+  }),
+
+  accountRoute({
+    method: 'get',
+    path: '/api/v1/usage',
+    summary: 'Where credits went, by workflow and by service',
+    query: usageQuery,
+    handle: ({ box, key, query }) =>
+      box.usage({
+        accountId: key.accountId,
+        from: query.from,
+        to: query.to,
+        workflowName: query.workflow_name,
+        userId: query.user_id,
+      }),
+  }),
+
+  accountRoute({
+    method: 'get',
+    path: '/api/v1/usage/recommendations',
+    summary: 'Where credits could be saved',
+    query: usageQuery,
+    handle: ({ box, key, query }) => recommendations(box, { accountId: key.accountId, from: query.from, to: query.to }),
+  }),
+
+  accountRoute({
+    method: 'get',
+    path: '/api/v1/usage/keys/:prefix',
+    summary: 'Where the credits of one key went',
+    async handle({ box, key, parameters }) {
+      const prefix = parameters.prefix ?? ''
+      const report = await box.keyUsage(key.accountId, prefix)
+      if (!report) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
+      return report
+    },
+  }),
+
+  accountRoute({
+    method: 'get',
+    path: '/api/v1/credits',
+    summary: 'Balance and grants',
+    async handle({ box, key }) {
+      const { balance, held, available } = await box.ledger.balance(key.accountId)
+      const grants = await box.ledger.grants(key.accountId)
+      return {
+        credit_balance: balanceJson(balance),
+        held: balanceJson(held),
+        available: balanceJson(available),
+        grants: grants.map(grantJson),
+      }
+    },
+  }),
+
+  accountRoute({
+    method: 'get',
+    path: '/api/v1/credits/statement',
+    summary: 'The journal of the account, newest first, with the balance after each entry',
+    query: statementQuery,
+    async handle({ box, key, query }) {
+      const [before, balanceAtCursor] = query.cursor?.split('.') ?? []
+      const balance = balanceAtCursor ? BigInt(balanceAtCursor) : (await box.ledger.balance(key.accountId)).balance
+      const page = await box.ledger.statement(key.accountId, { before: before ? Number(before) : undefined, limit: query.limit })
+      let running: bigint = balance
+      const entries = page.items.map((entry) => {
+        const json = entryJson(entry, microCredits(running))
+        running -= changeOf(entry)
+        return json
+      })
+      return { entries, ...(page.next !== undefined && { next: `${page.next}.${running}` }) }
+    },
+  }),
+
+  publicRoute({
+    method: 'get',
+    path: '/api/v1/prices',
+    summary: 'What everything costs',
+    handle({ box }) {
+      const { version, entries } = box.prices.book.entries(box.now())
+      return {
+        price_version: version,
+        prices: entries.flatMap(({ service, provider, model, rates }) =>
+          rates.map((rate) => ({
+            service_type: service,
+            provider,
+            ...(model && { model }),
+            ...(rate.meter && { meter: rate.meter }),
+            credits: rate.amount,
+            per: rate.per,
+            unit_type: rate.unit,
+          })),
+        ),
+      }
+    },
+  }),
+]
+
+function grantJson(grant: GrantRow) {
+  return {
+    grant_id: grant.grantId,
+    source: grant.source,
+    priority: grant.priority,
+    credits: balanceJson(grant.amount),
+    remaining: balanceJson(grant.remaining),
+    state: grant.state,
+    effective_at: new Date(grant.effectiveAt).toISOString(),
+    expires_at: grant.expiresAt === null ? null : new Date(grant.expiresAt).toISOString(),
+    services: grant.services,
+  }
+}
+
+function entryJson(entry: EntryRow, balance: Credits) {
+  return {
+    sequence: entry.sequence,
+    at: new Date(entry.at).toISOString(),
+    type: entry.verb,
+    change: formatCredits(microCredits(changeOf(entry))),
+    balance: formatCredits(balance),
+    postings: Object.fromEntries(entry.postings.map(([bucket, amount]) => [bucket, formatCredits(microCredits(amount))])),
+    hash: entry.hash,
+  }
+}
+
+/** How an entry moved the balance, which is what is available and what is held. */
+function changeOf({ postings }: EntryRow): bigint {
+  return postings.reduce((sum, [bucket, amount]) => (bucket === 'available' || bucket === 'held' ? sum + amount : sum), 0n)
+}

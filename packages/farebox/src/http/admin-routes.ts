@@ -1,0 +1,142 @@
+import { NotFoundError } from '@farebox/ledger'
+import { InsufficientCreditsError } from '../errors.ts'
+import { balanceJson } from '../receipt.ts'
+import { adminRoute, JsonAnswer, type Route } from './route.ts'
+import { budgetBody, createAccountBody, createKeyBody, grantBody, keyServicesBody } from './schemas.ts'
+
+export const adminRoutes: readonly Route[] = [
+  adminRoute({
+    method: 'post',
+    path: '/api/v1/admin/accounts',
+    summary: 'Open an account, with credits or without',
+    body: createAccountBody,
+    status: 201,
+    async handle({ box, body, idempotencyKey }) {
+      const { accountId } = await box.ledger.openAccount({ name: body.name, idempotencyKey })
+      if (body.credits !== undefined && body.credits > 0n) {
+        // Under the account's own id, a repeated request grants nothing a second time.
+        await box.ledger.grant({ accountId, amount: body.credits, idempotencyKey: `opening:${accountId}` })
+      }
+      return new JsonAnswer(201, { account_id: accountId })
+    },
+    wireNames: { amount: 'credits' },
+  }),
+
+  adminRoute({
+    method: 'post',
+    path: '/api/v1/admin/grants',
+    summary: 'Add credits to an account',
+    body: grantBody,
+    status: 201,
+    wireNames: { amount: 'credits' },
+    async handle({ box, body, idempotencyKey }) {
+      const { grantId } = await box.ledger.grant({
+        accountId: body.account_id,
+        amount: body.credits,
+        source: body.source,
+        priority: body.priority,
+        effectiveAt: body.effective_at,
+        expiresAt: body.expires_at,
+        services: body.services,
+        idempotencyKey,
+      })
+      const { balance } = await box.ledger.balance(body.account_id)
+      return new JsonAnswer(201, { grant_id: grantId, credit_balance: balanceJson(balance) })
+    },
+  }),
+
+  adminRoute({
+    method: 'post',
+    path: '/api/v1/admin/keys',
+    summary: 'Make an API key; the key itself is shown this once',
+    body: createKeyBody,
+    status: 201,
+    async handle({ box, body, idempotencyKey }) {
+      const outcome = await box.ledger.createApiKey({
+        accountId: body.account_id,
+        name: body.name,
+        userId: body.user_id,
+        services: body.services?.map(keyService),
+        expiresAt: body.expires_at,
+        idempotencyKey,
+      })
+      if (outcome.status === 'refused') throw new InsufficientCreditsError(outcome.requested, outcome.available, 'an API key')
+      return new JsonAnswer(201, { ...(outcome.secret !== undefined && { key: outcome.secret }), prefix: outcome.prefix })
+    },
+  }),
+
+  adminRoute({
+    method: 'post',
+    path: '/api/v1/admin/keys/:prefix/services',
+    summary: 'Replace what a key may use',
+    body: keyServicesBody,
+    async handle({ box, body, parameters, idempotencyKey }) {
+      const prefix = parameters.prefix ?? ''
+      const key = await keyOf(box, prefix)
+      await box.ledger.setKeyServices({ ...key, services: body.services.map(keyService), idempotencyKey })
+      const services = (await box.ledger.apiKey(prefix))?.services ?? []
+      return {
+        prefix,
+        services: services.map((row) => ({
+          id: row.id,
+          service_type: row.service,
+          provider: row.provider,
+          enabled: row.enabled,
+          cost_limit_per_request: row.costLimitPerRequest === null ? null : balanceJson(row.costLimitPerRequest),
+        })),
+      }
+    },
+  }),
+
+  adminRoute({
+    method: 'post',
+    path: '/api/v1/admin/keys/:prefix/revoke',
+    summary: 'End a key for good',
+    async handle({ box, parameters }) {
+      const prefix = parameters.prefix ?? ''
+      await box.ledger.revokeApiKey(await keyOf(box, prefix))
+      return { prefix, revoked: true }
+    },
+  }),
+
+  adminRoute({
+    method: 'post',
+    path: '/api/v1/admin/budgets',
+    summary: 'Limit what an account, a user or a key may spend over a period',
+    body: budgetBody,
+    status: 201,
+    wireNames: { limit: 'credits', service: 'service_type' },
+    async handle({ box, body, idempotencyKey }) {
+      const key = body.key_prefix === undefined ? undefined : await keyOf(box, body.key_prefix)
+      const { budgetId } = await box.ledger.setBudget({
+        accountId: body.account_id,
+        userId: body.user_id,
+        apiKeyId: key?.apiKeyId,
+        service: body.service_type,
+        period: body.period,
+        limit: body.credits,
+        mode: body.mode,
+        idempotencyKey,
+      })
+      return new JsonAnswer(201, { budget_id: budgetId })
+    },
+  }),
+]
+
+async function keyOf(
+  box: Parameters<(typeof adminRoutes)[number]['handle']>[0]['box'],
+  prefix: string,
+): Promise<{ accountId: string; apiKeyId: string }> {
+  const key = await box.ledger.apiKey(prefix)
+  if (!key) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
+  return { accountId: key.accountId, apiKeyId: key.apiKeyId }
+}
+
+function keyService(row: { service_type: string; provider?: string; enabled?: boolean; cost_limit_per_request?: bigint }) {
+  return {
+    service: row.service_type,
+    provider: row.provider,
+    enabled: row.enabled,
+    costLimitPerRequest: row.cost_limit_per_request as never,
+  }
+}

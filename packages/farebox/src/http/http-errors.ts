@@ -1,0 +1,33 @@
+import { FareboxError } from '@farebox/core'
+
+/** The body is not what its content type says. */
+export class MalformedBodyError extends FareboxError {
+  override readonly code = 'MALFORMED_BODY'
+}
+
+/** A field of the body is missing or wrong. */
+export class InvalidBodyError extends FareboxError {
+  override readonly code = 'INVALID_BODY'
+  readonly fields: readonly { field: string; problem: string }[]
+
+  constructor(fields: InvalidBodyError['fields']) {
+    super(fields.map(({ field, problem }) => `${field}: ${problem}`).join('; '))
+    this.fields = fields
+  }
+}
+
+/** The body is longer than is taken. */
+export class BodyTooLargeError extends FareboxError {
+  override readonly code = 'BODY_TOO_LARGE'
+}
+
+/** There is nothing at this path. */
+export class RouteNotFoundError extends FareboxError {
+  override readonly code = 'ROUTE_NOT_FOUND'
+}
+
+/** An earlier request under the same idempotency key has not ended yet. */
+export class IdempotencyInProgressError extends FareboxError {
+  override readonly code = 'IDEMPOTENCY_IN_PROGRESS'
+  override readonly isRetryable = true
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import type { Route } from './route.ts'
+
+/** The OpenAPI 3.1 document of the routes, from the same schemas that check their requests. */
+export function openapiDocument(routes: readonly Route[]): Record<string, unknown> {
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const route of routes) {
+    const path = route.path.replace(/:(\w+)/g, '{$1}')
+    paths[path] = { ...paths[path], [route.method]: operation(route) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Farebox',
+      version: '1',
+      description: 'Routed calls, metered in prepaid credits. Errors are RFC 9457 problems with a stable `code`.',
+    },
+    paths,
+    components: {
+      securitySchemes: {
+        api_key: { type: 'http', scheme: 'bearer', description: 'An API key of an account: fbx_…' },
+        admin_token: { type: 'http', scheme: 'bearer' },
+      },
+      schemas: {
+        Problem: {
+          type: 'object',
+          required: ['type', 'title', 'status', 'code', 'detail'],
+          properties: {
+            type: { type: 'string' },
+            title: { type: 'string' },
+            status: { type: 'integer' },
+            code: { type: 'string' },
+            detail: { type: 'string' },
+            errors: {
+              type: 'array',
+              items: { type: 'object', properties: { field: { type: 'string' }, problem: { type: 'string' } } },
+            },
+          },
+        },
+      },
+    },
+  }
+}
+
+function operation({ path, method, summary, access, body, query, status = 200 }: Route): Record<string, unknown> {
+  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }))
+  const queried = query
+    ? (z.toJSONSchema(query, { io: 'input', unrepresentable: 'any' }) as { properties?: Record<string, unknown> })
+    : {}
+  const inQuery = Object.entries(queried.properties ?? {}).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: false,
+    schema,
+  }))
+  const inHeader =
+    method === 'post'
+      ? [{ name: 'Idempotency-Key', in: 'header', required: false, schema: { type: 'string', maxLength: 200 } }]
+      : []
+  return {
+    summary,
+    parameters: [...inPath, ...inQuery, ...inHeader],
+    ...(access !== 'public' && { security: [{ [access === 'admin' ? 'admin_token' : 'api_key']: [] }] }),
+    ...(body && {
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' }) } },
+      },
+    }),
+    responses: {
+      [status]: { description: 'Success', content: { 'application/json': {} } },
+      default: {
+        description: 'A problem',
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    },
+  }
+}

@@ -1,0 +1,125 @@
+import { type FareboxError, formatCredits, isFareboxError } from '@farebox/core'
+import { IdempotencyConflictError, InvalidInputError } from '@farebox/ledger'
+import { InvalidConfigurationError } from '@farebox/router'
+import { BudgetExceededError, InsufficientCreditsError, RequestLimitError, WorkflowCeilingError } from '../errors.ts'
+import { InvalidBodyError } from './http-errors.ts'
+
+/** The HTTP status of every code: the one table, used by every shell. What is not here is a defect of ours: 500. */
+export const statusOfCode: Readonly<Record<string, number>> = {
+  MALFORMED_BODY: 400,
+  UNAUTHORIZED: 401,
+  INSUFFICIENT_CREDITS: 402,
+  BUDGET_EXCEEDED: 402,
+  WORKFLOW_CEILING: 402,
+  REQUEST_LIMIT: 402,
+  SERVICE_NOT_ALLOWED: 403,
+  FORBIDDEN: 403,
+  ROUTE_NOT_FOUND: 404,
+  AGENT_NOT_FOUND: 404,
+  ACCOUNT_NOT_FOUND: 404,
+  HOLD_NOT_FOUND: 404,
+  WORKFLOW_NOT_FOUND: 404,
+  API_KEY_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  IDEMPOTENCY_CONFLICT: 409,
+  IDEMPOTENCY_IN_PROGRESS: 409,
+  ALREADY_EXISTS: 409,
+  WORKFLOW_CLOSED: 409,
+  BODY_TOO_LARGE: 413,
+  INVALID_BODY: 422,
+  INVALID_INPUT: 422,
+  INVALID_AMOUNT: 422,
+  INVALID_QUANTITY: 422,
+  AMOUNT_OUT_OF_RANGE: 422,
+  INVALID_AUDIO: 422,
+  INVALID_CONFIGURATION: 422,
+  UNKNOWN_BUSINESS_ADAPTER: 422,
+  PRICE_NOT_FOUND: 422,
+  REQUEST_REJECTED: 422,
+  CALLER_LEFT: 499,
+  PROVIDERS_FAILED: 502,
+  STREAM_CUT: 502,
+  NO_PROVIDER: 503,
+  LEDGER_UNAVAILABLE: 503,
+  LEDGER_OVERLOADED: 503,
+  LEDGER_CLOSED: 503,
+  PROVIDER_TIMEOUT: 504,
+}
+
+/** An RFC 9457 problem. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  code: string
+  detail: string
+  [fact: string]: unknown
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Malformed request',
+  401: 'No or bad API key',
+  402: 'Not enough credits',
+  403: 'Not allowed',
+  404: 'Not found',
+  405: 'Method not allowed',
+  409: 'Conflict',
+  413: 'Too large',
+  422: 'Invalid request',
+  499: 'Caller left',
+  502: 'Provider failed',
+  503: 'Unavailable',
+  504: 'Provider timed out',
+}
+
+/** What an error says on the wire. Of errors that are not ours, and of unsafe ones, only that something went wrong. */
+export function problemOf(error: unknown): Problem {
+  if (!isFareboxError(error)) return problem(500, 'INTERNAL', 'something went wrong on our side')
+  const status = statusOfCode[error.code] ?? 500
+  return { ...problem(status, error.code, error.isSafe ? error.message : 'something went wrong on our side'), ...factsOf(error) }
+}
+
+/** The answer that an error becomes. */
+export function problemResponse(error: unknown): Response {
+  const body = problemOf(error)
+  const headers = new Headers({ 'content-type': 'application/problem+json' })
+  if (body.status === 401) headers.set('www-authenticate', 'Bearer')
+  if (typeof body.retry_after === 'number') headers.set('retry-after', String(body.retry_after))
+  return new Response(JSON.stringify(body), { status: body.status, headers })
+}
+
+function problem(status: number, code: string, detail: string): Problem {
+  return {
+    type: `urn:farebox:problem:${code.toLowerCase().replaceAll('_', '-')}`,
+    title: TITLES[status] ?? 'Internal error',
+    status,
+    code,
+    detail,
+  }
+}
+
+/** Amounts are decimal strings here, since what is available may be fractional. */
+function factsOf(error: FareboxError): Record<string, unknown> {
+  if (error instanceof InsufficientCreditsError || error instanceof WorkflowCeilingError) {
+    return { needed: formatCredits(error.needed), available: formatCredits(error.available) }
+  }
+  if (error instanceof BudgetExceededError) {
+    return {
+      needed: formatCredits(error.needed),
+      available: formatCredits(error.available),
+      budget_id: error.budgetId,
+      ...(error.resetsAt !== undefined && { resets_at: new Date(error.resetsAt).toISOString() }),
+    }
+  }
+  if (error instanceof RequestLimitError) return { needed: formatCredits(error.needed), limit: formatCredits(error.limit) }
+  if (error instanceof InvalidBodyError) return { errors: error.fields }
+  if (error instanceof InvalidConfigurationError) {
+    return { errors: error.fields.map(({ field, allowed }) => ({ field: `service_configuration.${field}`, problem: allowed })) }
+  }
+  if (error instanceof InvalidInputError) return { errors: [{ field: error.field, problem: error.message }] }
+  if (error instanceof IdempotencyConflictError) return { differs: error.differs }
+  if (error.code === 'INVALID_AUDIO') return { errors: [{ field: 'audio', problem: error.message }] }
+  if (error.code === 'UNKNOWN_BUSINESS_ADAPTER') return { errors: [{ field: 'business_logic_adapter', problem: error.message }] }
+  if (error.code === 'PRICE_NOT_FOUND') return { errors: [{ field: 'provider', problem: error.message }] }
+  return error.isRetryable ? { retry_after: 1 } : {}
+}

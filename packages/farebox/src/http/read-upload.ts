@@ -1,0 +1,26 @@
+import { InvalidBodyError, MalformedBodyError } from './http-errors.ts'
+
+/** A file from a form, or a whole body, with the form's other fields. */
+export interface Upload {
+  data: Uint8Array
+  fields: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * Reads the file of a multipart field, or the body itself where it is no form.
+ *
+ * @throws {InvalidBodyError} the form has no such file
+ * @throws {MalformedBodyError} the form cannot be read
+ */
+export async function readUpload(request: Request, field: string): Promise<Upload> {
+  const type = request.headers.get('content-type') ?? ''
+  if (!type.startsWith('multipart/form-data')) return { data: new Uint8Array(await request.arrayBuffer()), fields: {} }
+  const form = await request.formData().catch((error: unknown) => {
+    throw new MalformedBodyError('the multipart body cannot be read', { cause: error })
+  })
+  const file = form.get(field)
+  if (!(file instanceof Blob)) throw new InvalidBodyError([{ field, problem: 'must be a file of the form' }])
+  const fields: Record<string, string> = {}
+  for (const [name, value] of form) if (typeof value === 'string') fields[name] = value
+  return { data: new Uint8Array(await file.arrayBuffer()), fields }
+}

@@ -1,0 +1,83 @@
+import type { AuthenticatedKey } from '@farebox/ledger'
+import type { z } from 'zod'
+import type { Farebox } from '../farebox.ts'
+
+/** What a handler is given: everything of the request that it declared, parsed. */
+export interface RouteCall<Body, Query> {
+  box: Farebox
+  request: Request
+  /** Of `:name` in the path. */
+  parameters: Readonly<Record<string, string>>
+  body: Body
+  query: Query
+  idempotencyKey: string | undefined
+}
+
+/** What a handler of an account is given. */
+export interface AccountCall<Body, Query> extends RouteCall<Body, Query> {
+  key: AuthenticatedKey
+}
+
+/** A JSON answer with a status of its own, or with headers. */
+export class JsonAnswer {
+  readonly status: number
+  readonly body: unknown
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) {
+    this.status = status
+    this.body = body
+    this.headers = headers
+  }
+}
+
+/**
+ * One route of the API. The table of them serves the requests and writes the OpenAPI document. A handler answers the JSON body
+ * of a 200, or a {@link JsonAnswer}, or a whole `Response`.
+ */
+export type Route = {
+  method: 'get' | 'post'
+  /** With parameters as `:name`. */
+  path: string
+  summary: string
+  /** `none` of them is a body of another kind, which the handler reads from the request. */
+  body?: z.ZodType
+  query?: z.ZodType
+  status?: number
+  /** Names of the ledger's fields on the wire, where an idempotency conflict names them. */
+  wireNames?: Readonly<Record<string, string>>
+} & (
+  | { access: 'public' | 'admin'; handle(call: RouteCall<never, never>): unknown }
+  | { access: 'account'; handle(call: AccountCall<never, never>): unknown }
+)
+
+interface RouteShape<Body extends z.ZodType, Query extends z.ZodType> {
+  method: 'get' | 'post'
+  path: string
+  summary: string
+  body?: Body
+  query?: Query
+  status?: number
+  wireNames?: Readonly<Record<string, string>>
+}
+
+/** A route that needs an account's API key. */
+export function accountRoute<Body extends z.ZodType, Query extends z.ZodType>(
+  route: RouteShape<Body, Query> & { handle(call: AccountCall<z.output<Body>, z.output<Query>>): unknown },
+): Route {
+  return { ...route, access: 'account' } as Route
+}
+
+/** A route that needs the admin token. */
+export function adminRoute<Body extends z.ZodType, Query extends z.ZodType>(
+  route: RouteShape<Body, Query> & { handle(call: RouteCall<z.output<Body>, z.output<Query>>): unknown },
+): Route {
+  return { ...route, access: 'admin' } as Route
+}
+
+/** A route that anybody may ask. */
+export function publicRoute<Body extends z.ZodType, Query extends z.ZodType>(
+  route: RouteShape<Body, Query> & { handle(call: RouteCall<z.output<Body>, z.output<Query>>): unknown },
+): Route {
+  return { ...route, access: 'public' } as Route
+}

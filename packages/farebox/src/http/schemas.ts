@@ -1,0 +1,138 @@
+import { type Credits, credits, units } from '@farebox/core'
+import { budgetPeriods, grantSources } from '@farebox/ledger'
+import { z } from 'zod'
+
+const text = z.string().min(1).max(200)
+const instant = z.iso
+  .datetime({ offset: true })
+  .transform((value) => Date.parse(value))
+  .describe('RFC 3339 time')
+
+/** Credits: a whole number, or a decimal string with at most six decimals. */
+const amount = z
+  .union([
+    z.number().int().min(0).max(1_000_000_000),
+    z.string().regex(/^\d{1,10}(\.\d{1,6})?$/, 'must be a decimal with at most six decimals'),
+  ])
+  .transform((value): Credits => credits(value))
+const positiveAmount = amount.refine((value) => value > 0n, 'must be above 0')
+const count = z.number().min(0).max(1_000_000_000)
+
+const message = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string().min(1).max(400_000) })
+
+export const createAgentBody = z.strictObject({
+  business_logic_adapter: text.optional(),
+  custom_settings: z.strictObject({ service_configuration: z.record(z.string(), z.unknown()).optional() }).optional(),
+})
+
+export const chatBody = z
+  .strictObject({
+    message: z.string().min(1).max(400_000).optional(),
+    messages: z.array(message).min(1).max(1_000).optional(),
+    workflow_name: text.optional(),
+    complexity: z.enum(['low', 'medium', 'high']).optional(),
+    accuracy: z.enum(['standard', 'high']).optional(),
+    max_output_tokens: z.number().int().min(1).max(100_000).optional(),
+  })
+  .refine((body) => (body.message === undefined) !== (body.messages === undefined), {
+    path: ['message'],
+    error: 'give either message or messages',
+  })
+
+export const callBody = z
+  .strictObject({
+    to: z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be an E.164 number such as +15551234567'),
+    from: z
+      .string()
+      .regex(/^\+[1-9]\d{6,14}$/, 'must be an E.164 number such as +15551234567')
+      .optional(),
+    message: z.string().min(1).max(4_000).optional(),
+    url: z.url({ protocol: /^https$/ }).optional(),
+    max_minutes: z.number().min(1).max(240).default(10),
+    workflow_name: text.optional(),
+  })
+  .refine((body) => (body.message === undefined) !== (body.url === undefined), {
+    path: ['message'],
+    error: 'give either message or url',
+  })
+
+export const openWorkflowBody = z.strictObject({
+  workflow_name: text,
+  business_adapter: text.optional(),
+  user_id: text.optional(),
+  max_credits: amount.optional(),
+})
+
+export const usageBody = z.strictObject({
+  service_type: z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'must be a lower-case service name such as gpt'),
+  provider: text,
+  units_consumed: z.union([count, z.string().regex(/^\d{1,12}(\.\d{1,6})?$/, 'must be a decimal with at most six decimals')]),
+  unit_type: z.enum(units),
+})
+
+export const emptyBody = z.strictObject({})
+
+export const estimateBody = z.strictObject({
+  ai_tokens: count.optional(),
+  voice_minutes: count.optional(),
+  tts_characters: count.optional(),
+  phone_minutes: count.optional(),
+  service_configuration: z.record(z.string(), z.unknown()).optional(),
+})
+
+export const usageQuery = z.strictObject({
+  from: instant.optional(),
+  to: instant.optional(),
+  workflow_name: text.optional(),
+  user_id: text.optional(),
+})
+
+export const statementQuery = z.strictObject({
+  cursor: z
+    .string()
+    .regex(/^\d+\.-?\d+$/, 'must be the next of an earlier page')
+    .optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+})
+
+export const createAccountBody = z.strictObject({ name: text, credits: amount.optional() })
+
+export const grantBody = z.strictObject({
+  account_id: text,
+  credits: positiveAmount,
+  source: z.enum(grantSources).default('purchase'),
+  priority: z.number().int().optional(),
+  effective_at: instant.optional(),
+  expires_at: instant.optional(),
+  services: z.array(text).min(1).optional(),
+})
+
+const keyService = z.union([
+  text.transform((service_type) => ({ service_type })),
+  z.strictObject({
+    service_type: text,
+    provider: text.optional(),
+    enabled: z.boolean().optional(),
+    cost_limit_per_request: amount.optional(),
+  }),
+])
+
+export const createKeyBody = z.strictObject({
+  account_id: text,
+  name: text.optional(),
+  user_id: text.optional(),
+  services: z.array(keyService).optional(),
+  expires_at: instant.optional(),
+})
+
+export const keyServicesBody = z.strictObject({ services: z.array(keyService) })
+
+export const budgetBody = z.strictObject({
+  account_id: text,
+  period: z.enum(budgetPeriods),
+  credits: amount,
+  service_type: text.optional(),
+  user_id: text.optional(),
+  key_prefix: text.optional(),
+  mode: z.enum(['block', 'warn']).default('block'),
+})

@@ -1,0 +1,77 @@
+import { errorOfRefusal } from '../errors.ts'
+import { balanceJson, chargedJson } from '../receipt.ts'
+import type { Workflow } from '../workflow.ts'
+import { type AccountCall, accountRoute, JsonAnswer, type Route } from './route.ts'
+import { emptyBody, openWorkflowBody, usageBody } from './schemas.ts'
+
+export const workflowRoutes: readonly Route[] = [
+  accountRoute({
+    method: 'post',
+    path: '/api/v1/workflows',
+    summary: 'Open a workflow for work that is done elsewhere',
+    body: openWorkflowBody,
+    status: 201,
+    wireNames: { name: 'workflow_name' },
+    async handle({ box, key, body, idempotencyKey }) {
+      if (body.business_adapter !== undefined) box.businessAdapter(body.business_adapter)
+      const outcome = await box.ledger.openWorkflow({
+        accountId: key.accountId,
+        name: body.workflow_name,
+        businessAdapter: body.business_adapter,
+        userId: body.user_id ?? key.userId ?? undefined,
+        apiKeyId: key.apiKeyId,
+        maxCredits: body.max_credits,
+        idempotencyKey,
+      })
+      if (outcome.status === 'refused') throw errorOfRefusal(outcome)
+      return new JsonAnswer(201, { workflow_id: outcome.workflowId })
+    },
+  }),
+
+  accountRoute({
+    method: 'get',
+    path: '/api/v1/workflows/:id',
+    summary: 'What a workflow has cost so far',
+    async handle(call) {
+      return workflowOf(call).receipt()
+    },
+  }),
+
+  accountRoute({
+    method: 'post',
+    path: '/api/v1/workflows/:id/usage',
+    summary: 'Charge what a service consumed',
+    body: usageBody,
+    wireNames: {
+      service: 'service_type',
+      'usage.quantity': 'units_consumed',
+      'usage.unit': 'unit_type',
+      // What follows from the price book, and not from what the caller sent.
+      'usage.rated': '',
+      'usage.cost': '',
+      'usage.priceVersion': '',
+      usageId: '',
+    },
+    async handle(call) {
+      const { service_type, provider, units_consumed, unit_type } = call.body
+      const { creditsUsed, balance } = await workflowOf(call).record(service_type, provider, units_consumed, unit_type, {
+        idempotencyKey: call.idempotencyKey,
+      })
+      return { credits_used: chargedJson(creditsUsed), credit_balance: balanceJson(balance) }
+    },
+  }),
+
+  accountRoute({
+    method: 'post',
+    path: '/api/v1/workflows/:id/close',
+    summary: 'Close a workflow and get its receipt',
+    body: emptyBody,
+    async handle(call) {
+      return workflowOf(call).close()
+    },
+  }),
+]
+
+function workflowOf({ box, key, parameters }: AccountCall<unknown, unknown>): Workflow {
+  return box.workflow({ accountId: key.accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
+}

@@ -1,0 +1,38 @@
+import type { ServerResponse } from 'node:http'
+import type { Credits } from '@farebox/core'
+import type { ServiceConfiguration } from '@farebox/router'
+import type { Farebox } from './farebox.ts'
+import type { Workflow } from './workflow.ts'
+
+/** What a mounted workflow is like. */
+export interface MountOptions {
+  /** The name that breakdowns count it under. */
+  workflow: string
+  /** @defaultValue the Farebox's */
+  configuration?: ServiceConfiguration
+  /** The most that one request may cost. @defaultValue no ceiling */
+  maxCredits?: Credits
+  /** Told of failures after the response was sent: then nobody else can be. @defaultValue nobody */
+  onError?: (error: unknown) => void
+}
+
+/**
+ * The workflow of one request: paid by the key that it carries, stopped when its client leaves, closed with its response.
+ *
+ * @throws {UnauthorizedError} there is no key, or it is not good
+ */
+export async function mountWorkflow(
+  box: Farebox,
+  { workflow: name, configuration, maxCredits, onError }: MountOptions,
+  authorization: string | undefined,
+  response: ServerResponse,
+): Promise<Workflow> {
+  const caller = new AbortController()
+  const secret = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
+  const workflow = await box.workflowOf(secret, { name, configuration, maxCredits, signal: caller.signal })
+  response.once('close', () => {
+    if (!response.writableFinished) caller.abort()
+    if (workflow.isOpened) box.background(workflow.close(), onError)
+  })
+  return workflow
+}

@@ -1,0 +1,74 @@
+import { breakdownName, type Credits, microCredits } from '@farebox/core'
+import type { BreakdownFilter, Ledger } from '@farebox/ledger'
+import { chargedJson, unitsJson } from './receipt.ts'
+
+export type UsageFilter = BreakdownFilter
+
+/** Where credits went, in its wire form: whole credits, seconds. */
+export interface UsageReport {
+  total_credits: number
+  workflow_breakdown: Record<string, { count: number; total_credits: number; avg_duration: number }>
+  service_breakdown: ServiceBreakdownJson[]
+}
+
+export interface ServiceBreakdownJson {
+  /** Service and provider in one: `phone_twilio`. */
+  name: string
+  service_type: string
+  provider: string
+  units_consumed: number
+  unit_type: string
+  usage_count: number
+  total_credits: number
+}
+
+/** What one API key was used for, in its wire form. */
+export interface KeyUsageReport {
+  /** The prefix: the key itself is nowhere kept. */
+  api_key: string
+  total_credits: number
+  workflows_used: Record<string, { count: number; total_credits: number }>
+  /** The dearest first. */
+  top_consuming_services: ServiceBreakdownJson[]
+}
+
+export async function usageReport(ledger: Ledger, filter: UsageFilter): Promise<UsageReport> {
+  const { services, workflows } = await ledger.breakdowns(filter)
+  const total = services.reduce((sum, { charged }) => sum + charged, 0n)
+  return {
+    total_credits: chargedJson(microCredits(total)),
+    workflow_breakdown: Object.fromEntries(
+      workflows.map(({ name, count, charged, averageDurationMs }) => [
+        name,
+        { count, total_credits: chargedJson(charged as Credits), avg_duration: Math.round(averageDurationMs) / 1000 },
+      ]),
+    ),
+    service_breakdown: services.map(({ service, provider, unit, records, quantity, charged }) => ({
+      name: breakdownName(service, provider),
+      service_type: service,
+      provider,
+      units_consumed: unitsJson(quantity),
+      unit_type: unit,
+      usage_count: records,
+      total_credits: chargedJson(charged),
+    })),
+  }
+}
+
+/** `undefined` when the account has no key of that prefix. */
+export async function keyUsage(ledger: Ledger, accountId: string, prefix: string): Promise<KeyUsageReport | undefined> {
+  const key = await ledger.apiKey(prefix)
+  if (!key || key.accountId !== accountId) return undefined
+  const { total_credits, workflow_breakdown, service_breakdown } = await usageReport(ledger, {
+    accountId,
+    apiKeyId: key.apiKeyId,
+  })
+  return {
+    api_key: prefix,
+    total_credits,
+    workflows_used: Object.fromEntries(
+      Object.entries(workflow_breakdown).map(([name, { count, total_credits: used }]) => [name, { count, total_credits: used }]),
+    ),
+    top_consuming_services: service_breakdown,
+  }
+}

@@ -1,0 +1,97 @@
+import type { AudioFormat, ChatEvent, ChatMessage, ChatResult, Credits, PhoneRequest, PhoneResult, Tool } from '@farebox/core'
+
+/** How one call may be served. */
+export interface CallOptions {
+  /** The only provider that may serve it, by its wire name: `gpt-4o`, `deepgram`. @defaultValue as configured */
+  provider?: string
+  /** `low` takes a cheaper provider where cost is optimized. @defaultValue as configured */
+  complexity?: 'low' | 'medium' | 'high'
+  /** `high` takes the best provider. @defaultValue `standard` */
+  accuracy?: 'standard' | 'high'
+  /** Fires when the caller leaves: the provider is stopped, and what was produced is charged. */
+  signal?: AbortSignal
+}
+
+export interface ChatInput extends CallOptions {
+  messages: readonly ChatMessage[]
+  /** Tokens that the answer may have at most; what is held depends on it. @defaultValue 1_024 */
+  outputTokensMax?: number
+  temperature?: number
+  stop?: readonly string[]
+  tools?: readonly Tool[]
+  toolChoice?: 'auto' | 'none' | 'required' | { name: string }
+  /** Parameters of the provider's own API, passed through untouched. */
+  providerOptions?: Record<string, unknown>
+}
+
+export interface SeeInput extends Omit<ChatInput, 'messages'> {
+  /** What is asked about the images. */
+  prompt: string
+  /** `https:` or `data:` URLs. */
+  images: readonly string[]
+}
+
+export interface TranscribeInput extends CallOptions {
+  /** The recording, in any common container. */
+  audio: Uint8Array
+  /** ISO 639-1 code of the language. @defaultValue found out */
+  language?: string
+}
+
+export interface SpeakInput extends CallOptions {
+  text: string
+  voice?: string
+  /** @defaultValue `mp3` */
+  format?: AudioFormat
+}
+
+export interface PhoneInput extends Omit<PhoneRequest, 'durationSecondsMax'>, CallOptions {
+  /** The call is ended at this length, or earlier where the account affords less. @defaultValue 600 */
+  durationSecondsMax?: number
+}
+
+export interface RecordOptions {
+  model?: string
+  idempotencyKey?: string
+}
+
+/** What every call answers beside its result. */
+export interface Metered {
+  /** Who served it, by its wire name. */
+  provider: string
+  creditsUsed: Credits
+  /** Whether the answer was made up by a simulated provider. */
+  isSimulated: boolean
+}
+
+export type ChatAnswer = Metered & ChatResult
+
+/** An answer as it is produced. */
+export interface ChatStream {
+  provider: string
+  isSimulated: boolean
+  /** Read once. Stopping to read stops the provider, and what was produced is charged. */
+  events: AsyncIterableIterator<ChatEvent, undefined, undefined>
+  /** What the stream cost, when it has ended, however it ended. */
+  settled: Promise<{ creditsUsed: Credits; isComplete: boolean }>
+}
+
+export interface Transcript extends Metered {
+  text: string
+  language?: string
+  durationSeconds?: number
+}
+
+export interface Speech extends Metered {
+  audio: Uint8Array
+  format: AudioFormat
+}
+
+export type PhoneAnswer = Metered & PhoneResult
+
+/** What a recorded usage cost. */
+export interface Recorded {
+  creditsUsed: Credits
+  /** The account's balance afterwards. */
+  balance: Credits
+}

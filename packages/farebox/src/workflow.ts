@@ -1,0 +1,402 @@
+import {
+  type CallContext,
+  type ChatEvent,
+  type Credits,
+  type PhoneRequest,
+  type ProviderAdapter,
+  ProviderError,
+  type Quantity,
+  quantity,
+  type Service,
+  type SpeakRequest,
+  type TranscribeRequest,
+  type Unit,
+  type Usage,
+  type UsageQuantity,
+} from '@farebox/core'
+import { type AuthenticatedKey, keyPermission, type Refusal, type WorkflowSummary } from '@farebox/ledger'
+import {
+  attempt,
+  attemptStream,
+  type Candidate,
+  type Deadlines,
+  type RouteRequest,
+  type ServiceConfiguration,
+} from '@farebox/router'
+import { v7 as uuidv7 } from 'uuid'
+import { chatRequest, chatRoute, floorUsage, questionAbout } from './chat-route.ts'
+import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
+import { failureOf, type HeldRoute, holdRoute, type MeterParts, type Payer, release, settle } from './metered-call.ts'
+import { readAudio } from './read-audio.ts'
+import { type Receipt, receiptOf } from './receipt.ts'
+import type {
+  CallOptions,
+  ChatAnswer,
+  ChatInput,
+  ChatStream,
+  Metered,
+  PhoneAnswer,
+  PhoneInput,
+  Recorded,
+  RecordOptions,
+  SeeInput,
+  SpeakInput,
+  Speech,
+  TranscribeInput,
+  Transcript,
+} from './workflow-calls.ts'
+
+export interface WorkflowOptions {
+  accountId: string
+  /** What breakdowns count it under: `voice_chat`. */
+  name: string
+  /** @defaultValue a new UUIDv7 */
+  workflowId?: string
+  /** @defaultValue the Farebox's */
+  configuration?: ServiceConfiguration
+  /** The key that pays, whose permissions then hold. */
+  apiKey?: AuthenticatedKey
+  userId?: string
+  businessAdapter?: string
+  /** The most that it may cost. @defaultValue no ceiling */
+  maxCredits?: Credits
+  /** Fires when the caller leaves: whatever runs is stopped. */
+  signal?: AbortSignal
+  idempotencyKey?: string
+  /** Whether it is in the ledger already, and only taken up again. @defaultValue false */
+  isOpened?: boolean
+}
+
+/** What a workflow is given by its Farebox. */
+export interface WorkflowParts extends MeterParts {
+  configuration: ServiceConfiguration
+  deadlines: Deadlines
+  clock(): number
+  /** Lets work go on that nobody awaits. */
+  background(work: Promise<unknown>): void
+}
+
+/** How long a hold outlives the deadline of what it pays for. */
+const HOLD_MARGIN_MS = 60_000
+const CALL_SECONDS_MAX = 600
+/** A phone call that can be paid for less long than this is not begun. */
+const CALL_SECONDS_MIN = 10
+/** Time to ring, and to hang up. */
+const CALL_MARGIN_MS = 120_000
+
+/**
+ * Calls that share one budget, one receipt and one balance. Each call chooses a provider, sets the price aside, makes its
+ * attempts and charges what was used; none is made that the account cannot pay.
+ */
+export class Workflow {
+  readonly id: string
+  readonly name: string
+  readonly accountId: string
+  readonly #parts: WorkflowParts
+  readonly #options: WorkflowOptions
+  readonly #payer: Payer
+  #opened: Promise<void> | undefined
+
+  /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
+  constructor(parts: WorkflowParts, options: WorkflowOptions) {
+    this.id = options.workflowId ?? uuidv7()
+    this.name = options.name
+    this.accountId = options.accountId
+    this.#parts = parts
+    this.#options = options
+    if (options.isOpened) this.#opened = Promise.resolve()
+    this.#payer = {
+      accountId: options.accountId,
+      workflowId: this.id,
+      configuration: options.configuration ?? parts.configuration,
+      apiKey: options.apiKey,
+      userId: options.userId ?? options.apiKey?.userId ?? undefined,
+    }
+  }
+
+  /** Whether it is in the ledger: it opens with its first use. */
+  get isOpened(): boolean {
+    return this.#opened !== undefined
+  }
+
+  /** The API key that pays, when the caller presented one. */
+  get apiKey(): AuthenticatedKey | undefined {
+    return this.#options.apiKey
+  }
+
+  get configuration(): ServiceConfiguration {
+    return this.#payer.configuration
+  }
+
+  /** Opens it in the ledger now, instead of with its first use. */
+  open(): Promise<void> {
+    this.#opened ??= this.#open()
+    return this.#opened
+  }
+
+  /** Asks a chat model. */
+  chat(input: ChatInput): Promise<ChatAnswer> {
+    return this.#chat('gpt', 'chat', input)
+  }
+
+  /** Asks a model about images. */
+  see({ prompt, images, ...input }: SeeInput): Promise<ChatAnswer> {
+    return this.#chat('vision', 'see', { ...input, messages: questionAbout(prompt, images) })
+  }
+
+  /** Asks a chat model and passes its answer on as it comes. Resolves with the first content; until then nothing was sent. */
+  async streamChat(input: ChatInput): Promise<ChatStream> {
+    const request = chatRequest(input)
+    const route = { ...chatRoute('gpt', 'chat', input), ...choices(input) }
+    route.needs = { ...route.needs, streaming: true }
+    const held = await this.#hold(route)
+    const outcome = await attemptStream<ChatEvent, Refusal>({
+      ...this.#attemptOptions(held, input),
+      open: (candidate, context) =>
+        required(candidate, 'streamChat').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
+    }).catch((error: unknown) => this.#giveUp(held, error))
+    if (outcome.status !== 'succeeded') {
+      await release(this.#parts, this.#payer, held)
+      throw failureOf(outcome)
+    }
+    const { value, candidate, attempts } = outcome
+    const settled = value.ended.then(async (ending) => {
+      const fallback = floorUsage(input, ending.produced)
+      const usage = ending.usage ?? fallback
+      const charged = await settle(this.#parts, this.#payer, held, { candidate, usage, fallback, attempts })
+      return { creditsUsed: charged.charged, isComplete: ending.status === 'finished' }
+    })
+    // Whoever awaits it is told; closing the Farebox waits for it in any case.
+    this.#parts.background(settled)
+    return { provider: candidate.offer.provider, isSimulated: candidate.adapter.isSimulated, events: value.events, settled }
+  }
+
+  /**
+   * Turns speech into text.
+   *
+   * @throws {InvalidAudioError} the audio is empty, or is none
+   */
+  async transcribe({ audio, language, ...options }: TranscribeInput): Promise<Transcript> {
+    const { durationSeconds, ...sound } = await readAudio(audio)
+    const usage: UsageQuantity[] = [{ meter: 'duration', quantity: quantity(durationSeconds), unit: 'seconds' }]
+    const request: Omit<TranscribeRequest, 'model'> = { audio: sound, language }
+    const { result, ...metered } = await this.#call(
+      { service: 'voice_stt', operation: 'transcribe', expected: usage, ceiling: longer(usage), ...choices(options) },
+      options,
+      (candidate, context) =>
+        required(candidate, 'transcribe').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
+      usage,
+    )
+    return {
+      text: result.text,
+      language: result.language,
+      durationSeconds: result.durationSeconds ?? durationSeconds,
+      ...metered,
+    }
+  }
+
+  /** Turns text into speech. */
+  async speak({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<Speech> {
+    const characters = [...text].length
+    const usage: UsageQuantity[] = [{ meter: 'characters', quantity: quantity(characters), unit: 'characters' }]
+    const request: Omit<SpeakRequest, 'model'> = { text, voice, format }
+    const { result, ...metered } = await this.#call(
+      { service: 'voice_tts', operation: 'speak', expected: usage, ceiling: usage, needs: { characters }, ...choices(options) },
+      options,
+      (candidate, context) =>
+        required(candidate, 'speak').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
+      usage,
+    )
+    return { audio: result.audio, format: result.format, ...metered }
+  }
+
+  /**
+   * Makes a phone call, and resolves when it has ended. It is never dialled twice. Where the account cannot pay for the whole of
+   * `durationSecondsMax`, the provider is told to end it earlier.
+   */
+  async call({ durationSecondsMax = CALL_SECONDS_MAX, ...input }: PhoneInput): Promise<PhoneAnswer> {
+    const { to, from, instructions } = input
+    try {
+      return await this.#callFor(durationSecondsMax, { to, from, instructions }, input)
+    } catch (error) {
+      if (!(error instanceof InsufficientCreditsError)) throw error
+      const seconds = Number((error.available * BigInt(durationSecondsMax)) / error.needed)
+      if (seconds < CALL_SECONDS_MIN) throw error
+      return this.#callFor(seconds, { to, from, instructions }, input)
+    }
+  }
+
+  /**
+   * Charges work that was done elsewhere.
+   *
+   * @param units  how much, as a number, a decimal string or a {@link Quantity}
+   * @throws {PriceNotFoundError} the provider, or its unit, has no price
+   * @throws {InsufficientCreditsError} the balance does not cover it: nothing was charged
+   */
+  async record(
+    service: Service,
+    provider: string,
+    units: number | string | Quantity,
+    unit: Unit,
+    { model, idempotencyKey }: RecordOptions = {},
+  ): Promise<Recorded> {
+    const { apiKey, userId } = this.#payer
+    if (apiKey && !keyPermission(apiKey, service, provider)) {
+      throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
+    }
+    const amount = typeof units === 'bigint' ? units : quantity(units)
+    const { rating: _, ...priced } = this.#parts.prices.price({ service, provider, model }, [
+      { meter: 'usage', quantity: amount, unit },
+    ])
+    await this.open()
+    const outcome = await this.#parts.ledger.charge({
+      accountId: this.accountId,
+      workflowId: this.id,
+      service,
+      provider,
+      apiKeyId: apiKey?.apiKeyId,
+      userId,
+      idempotencyKey,
+      usage: { ...priced, model },
+    })
+    if (outcome.status === 'refused') throw errorOfRefusal(outcome)
+    return { creditsUsed: outcome.charged, balance: outcome.balance }
+  }
+
+  /** What it has cost so far, in its wire form. */
+  async receipt(): Promise<Receipt> {
+    return receiptOf(await this.#summary(), this.#parts.clock())
+  }
+
+  /** Ends it. Holds that are still open go back. Closing again returns the same receipt. */
+  async close(): Promise<Receipt> {
+    await this.open()
+    await this.#parts.ledger.closeWorkflow({ accountId: this.accountId, workflowId: this.id })
+    return this.receipt()
+  }
+
+  async #summary(): Promise<WorkflowSummary> {
+    await this.open()
+    return this.#parts.ledger.workflow(this.accountId, this.id)
+  }
+
+  async #open(): Promise<void> {
+    const { businessAdapter, maxCredits, idempotencyKey } = this.#options
+    const outcome = await this.#parts.ledger.openWorkflow({
+      accountId: this.accountId,
+      workflowId: this.id,
+      name: this.name,
+      businessAdapter,
+      maxCredits,
+      idempotencyKey,
+      userId: this.#payer.userId,
+      apiKeyId: this.#payer.apiKey?.apiKeyId,
+    })
+    if (outcome.status === 'refused') throw errorOfRefusal(outcome)
+  }
+
+  async #chat(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {
+    const request = chatRequest(input)
+    const route = chatRoute(service, operation, input)
+    const { result, ...metered } = await this.#call(
+      { ...route, ...choices(input) },
+      input,
+      (candidate, context) =>
+        required(candidate, 'chat').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
+      (answer) => floorUsage(input, [{ type: 'text', text: answer.text }]).quantities,
+    )
+    return { ...result, ...metered }
+  }
+
+  async #callFor(
+    durationSecondsMax: number,
+    request: Omit<PhoneRequest, 'durationSecondsMax'>,
+    options: CallOptions,
+  ): Promise<PhoneAnswer> {
+    const usage: UsageQuantity[] = [{ meter: 'duration', quantity: quantity(durationSecondsMax), unit: 'seconds' }]
+    const { result, ...metered } = await this.#call(
+      { service: 'phone', operation: 'call', expected: usage, ceiling: usage, ...choices(options) },
+      options,
+      (candidate, context) => required(candidate, 'call').call(candidate.adapter, { ...request, durationSecondsMax }, context),
+      (answer) => [{ meter: 'duration', quantity: quantity(answer.durationSeconds), unit: 'seconds' }],
+      { totalMs: durationSecondsMax * 1000 + CALL_MARGIN_MS },
+    )
+    return { ...result, ...metered }
+  }
+
+  /** Routes, holds, attempts and settles one call that answers as a whole. `unreported`: what is charged where the provider does not say. */
+  async #call<Result extends { usage?: Usage }>(
+    request: RouteRequest,
+    options: CallOptions,
+    call: (candidate: Candidate, context: CallContext) => Promise<Result>,
+    unreported: readonly UsageQuantity[] | ((result: Result) => readonly UsageQuantity[]),
+    deadlines: Deadlines = this.#parts.deadlines,
+  ): Promise<Metered & { result: Result }> {
+    const held = await this.#hold(request, deadlines)
+    const outcome = await attempt({ ...this.#attemptOptions(held, options), deadlines, call }).catch((error: unknown) =>
+      this.#giveUp(held, error),
+    )
+    if (outcome.status !== 'succeeded') {
+      await release(this.#parts, this.#payer, held)
+      throw failureOf(outcome)
+    }
+    const { value: result, candidate, attempts } = outcome
+    const quantities = typeof unreported === 'function' ? unreported(result) : unreported
+    const fallback: Usage = { quantities, certainty: 'derived' }
+    const charged = await settle(this.#parts, this.#payer, held, {
+      candidate,
+      usage: result.usage ?? fallback,
+      fallback,
+      attempts,
+    })
+    return {
+      result,
+      provider: candidate.offer.provider,
+      creditsUsed: charged.charged,
+      isSimulated: candidate.adapter.isSimulated,
+    }
+  }
+
+  #hold(request: RouteRequest, deadlines: Deadlines = this.#parts.deadlines): Promise<HeldRoute> {
+    const ttlMs = (deadlines.totalMs ?? 60_000) + HOLD_MARGIN_MS
+    return holdRoute(this.#parts, this.#payer, request, { ttlMs, open: () => this.open() })
+  }
+
+  #attemptOptions(held: HeldRoute, { signal }: CallOptions) {
+    const signals = [signal, this.#options.signal].filter((one) => one !== undefined)
+    return {
+      route: held.route,
+      id: held.holdId,
+      health: this.#parts.health,
+      deadlines: this.#parts.deadlines,
+      beforeAttempt: held.beforeAttempt,
+      clock: () => this.#parts.clock(),
+      ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
+    }
+  }
+
+  async #giveUp(held: HeldRoute, error: unknown): Promise<never> {
+    await release(this.#parts, this.#payer, held)
+    throw error
+  }
+}
+
+/** The choices of a caller that routing knows about. */
+function choices({ provider, complexity, accuracy }: CallOptions): Pick<RouteRequest, 'provider' | 'complexity' | 'accuracy'> {
+  return { provider, complexity, accuracy }
+}
+
+/** Providers measure sound a little differently than its header does. */
+function longer(quantities: readonly UsageQuantity[]): UsageQuantity[] {
+  return quantities.map((usage) => ({ ...usage, quantity: (usage.quantity + usage.quantity / 50n + 1_000_000n) as Quantity }))
+}
+
+/** The adapter's method. An offer without it is a defect of the adapter, and the next candidate is tried. */
+function required<Name extends 'chat' | 'streamChat' | 'transcribe' | 'speak' | 'call'>(
+  { adapter, offer }: Candidate,
+  name: Name,
+): NonNullable<ProviderAdapter[Name]> {
+  const method = adapter[name]
+  if (method) return method as NonNullable<ProviderAdapter[Name]>
+  throw new ProviderError(`${adapter.name} cannot ${name}`, { provider: offer.provider, kind: 'unsupported' })
+}
