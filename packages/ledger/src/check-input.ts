@@ -88,9 +88,7 @@ export function checkUsage(usage: UsageInput): RatedUsage {
   if (cost !== undefined && (typeof cost !== 'bigint' || cost < 0n || cost > COST_MAX)) {
     throw new InvalidInputError('usage.cost', `must be a bigint of nano-USD, 0 or more; received ${show(cost)}`)
   }
-  if (details !== undefined && (JSON.stringify(details) ?? '').length > DETAILS_MAX) {
-    throw new InvalidInputError('usage.details', `must not be longer than ${DETAILS_MAX} characters as JSON`)
-  }
+  if (details !== undefined) checkJson('usage.details', details, DETAILS_MAX)
   return {
     ...usage,
     quantity: usage.quantity as Quantity,
@@ -108,24 +106,68 @@ export function checkBody(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidInputError('body', `must be an object, received ${show(value)}`)
   }
-  if (JSON.stringify(value).length > BODY_MAX)
-    throw new InvalidInputError('body', `must not be longer than ${BODY_MAX} characters as JSON`)
+  checkJson('body', value, BODY_MAX)
   return value as Record<string, unknown>
 }
 
+/** The services that something is limited to: at least one. */
+export function checkServices(field: string, value: unknown): string[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new InvalidInputError(field, `must name a service, or be left out for every service; received ${show(value)}`)
+  }
+  return value.map((service, index) => checkService(`${field}[${index}]`, service))
+}
+
 export function checkKeyServices(services: readonly KeyServiceInput[], apiKeyId: string): (KeyServiceInput & { id: string })[] {
-  return services.map((service, index) => ({
-    id: `${apiKeyId}:${service.service}:${service.provider ?? '*'}`,
-    service: checkService(`services[${index}].service`, service.service),
-    provider: checkOptionalText(`services[${index}].provider`, service.provider),
-    enabled: service.enabled ?? true,
+  if (!Array.isArray(services)) throw new InvalidInputError('services', `must be a list, received ${show(services)}`)
+  const checked = services.map((service, index) => checkKeyService(`services[${index}]`, service, apiKeyId))
+  for (const [index, { id }] of checked.entries()) {
+    if (checked.findIndex((other) => other.id === id) === index) continue
+    throw new InvalidInputError(`services[${index}]`, 'names the same service and provider as an earlier one')
+  }
+  return checked
+}
+
+function checkKeyService(field: string, input: KeyServiceInput, apiKeyId: string): KeyServiceInput & { id: string } {
+  if (typeof input !== 'object' || input === null)
+    throw new InvalidInputError(field, `must be an object, received ${show(input)}`)
+  const service = checkService(`${field}.service`, input.service)
+  const provider = checkOptionalText(`${field}.provider`, input.provider)
+  const enabled = input.enabled ?? true
+  if (typeof enabled !== 'boolean')
+    throw new InvalidInputError(`${field}.enabled`, `must be true or false, received ${show(enabled)}`)
+  return {
+    id: [apiKeyId, service, provider ?? ''].map(escapeSeparators).join(':'),
+    service,
+    provider,
+    enabled,
     costLimitPerRequest:
-      service.costLimitPerRequest === undefined
+      input.costLimitPerRequest === undefined
         ? undefined
-        : checkAmountOrZero(`services[${index}].costLimitPerRequest`, service.costLimitPerRequest),
-  }))
+        : checkAmountOrZero(`${field}.costLimitPerRequest`, input.costLimitPerRequest),
+  }
+}
+
+/** A part of an id that is made of several, such that no two lists of parts make the same one. */
+export function escapeSeparators(part: string): string {
+  return part.replace(/[%:,/]/g, encodeURIComponent)
+}
+
+/** What JSON can carry, at most `charactersMax` long. */
+function checkJson(field: string, value: unknown, charactersMax: number): void {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (error) {
+    throw new InvalidInputError(field, `must be JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (text === undefined) throw new InvalidInputError(field, `must be JSON, received a ${typeof value}`)
+  if (text.length > charactersMax)
+    throw new InvalidInputError(field, `must not be longer than ${charactersMax} characters as JSON`)
 }
 
 function show(value: unknown): string {
-  return typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? String(value)).slice(0, 60)
+  if (typeof value === 'bigint') return `${value}n`.slice(0, 60)
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
+  return (JSON.stringify(value) ?? String(value)).slice(0, 60)
 }

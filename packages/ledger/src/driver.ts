@@ -22,6 +22,8 @@ export interface LedgerDriver<Transaction = unknown> {
   commit(operations: readonly Operation[], transaction?: Transaction): Promise<Outcome[]>
   /** Reads rows. */
   select(query: Query): Promise<Record<string, unknown>[]>
+  /** Answers several queries as of one moment. */
+  selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]>
   /** The store's clock, epoch milliseconds. */
   now(): Promise<number>
   /** Closes what the driver opened, and nothing that it was given. */

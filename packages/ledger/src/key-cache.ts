@@ -8,18 +8,26 @@ const KEYS_MAX = 10_000
 /** Keys that were found good a moment ago, by their hash, so that the hot path asks no database. */
 export class KeyCache {
   readonly #keys = new LRUCache<string, { key: AuthenticatedKey; until: number }>({ max: KEYS_MAX })
+  #forgotten = 0
 
   get(hash: string, now: number): AuthenticatedKey | undefined {
     const entry = this.#keys.get(hash)
     return entry && entry.until > now ? entry.key : undefined
   }
 
-  set(hash: string, key: AuthenticatedKey, now: number): void {
-    this.#keys.set(hash, { key, until: now + TTL_MS })
+  /** Counts what was forgotten: a key that was read before something was forgotten may be the one. */
+  get forgotten(): number {
+    return this.#forgotten
+  }
+
+  /** Remembers a key, unless something was forgotten since `forgotten` was read, before the key was. */
+  set(hash: string, key: AuthenticatedKey, now: number, forgotten: number): void {
+    if (forgotten === this.#forgotten) this.#keys.set(hash, { key, until: now + TTL_MS })
   }
 
   /** Drops a key at once, because it was revoked or its services changed. */
   forget(apiKeyId: string): void {
+    this.#forgotten++
     for (const [hash, { key }] of this.#keys.entries()) if (key.apiKeyId === apiKeyId) this.#keys.delete(hash)
   }
 }

@@ -10,10 +10,12 @@ import {
   checkOneOf,
   checkOptionalText,
   checkService,
+  checkServices,
   checkSpan,
   checkText,
   checkTime,
   checkUsage,
+  escapeSeparators,
 } from './check-input.ts'
 import { CommitQueue, type CommitQueueOptions } from './commit-queue.ts'
 import type { LedgerDriver } from './driver.ts'
@@ -134,10 +136,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       priority: checkInteger('priority', input.priority ?? GRANT_PRIORITY),
       effectiveAt,
       expiresAt,
-      services: input.services?.map((service, index) => checkService(`services[${index}]`, service)),
+      services: input.services === undefined ? undefined : checkServices('services', input.services),
     }
-    if (fields.services?.length === 0)
-      throw new InvalidInputError('services', 'must name a service, or be left out for every service')
     return this.#change('grant', input, `grant:${grantId}`, fields, call)
   }
 
@@ -284,14 +284,15 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /** Limits what an account, a user or a key may spend, in all or on one service, over a period. */
   async setBudget(input: SetBudgetInput, call?: CallOptions<Transaction>): Promise<SetBudgetOutcome> {
     const { userId, apiKeyId, service, period } = input
-    const scope = [userId && `user:${userId}`, apiKeyId && `key:${apiKeyId}`, service && `service:${service}`].filter(Boolean)
-    const budgetId = checkText('budgetId', input.budgetId ?? [scope.join(',') || 'account', period].join('/'))
-    const fields = {
-      budgetId,
+    const scope = {
       userId: checkOptionalText('userId', userId),
       apiKeyId: checkOptionalText('apiKeyId', apiKeyId),
       service: service === undefined ? undefined : checkService('service', service),
       period: checkOneOf('period', period, budgetPeriods),
+    }
+    const fields = {
+      budgetId: input.budgetId === undefined ? defaultBudgetId(scope) : checkText('budgetId', input.budgetId),
+      ...scope,
       limit: checkAmountOrZero('limit', input.limit),
       mode: checkOneOf('mode', input.mode ?? 'block', ['block', 'warn']),
     }
@@ -350,4 +351,17 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 /** A new id; the same one again for the same idempotency key, so that a repeated call asks for the same thing. */
 function newId(verb: Verb, accountId: string, idempotencyKey: string | undefined): string {
   return idempotencyKey === undefined ? uuidv7() : uuidv5(`${verb}\0${accountId}\0${idempotencyKey}`, ID_NAMESPACE)
+}
+
+/** One budget for each scope and period: `account/day`, `key:k,service:gpt/month`. */
+function defaultBudgetId({
+  userId,
+  apiKeyId,
+  service,
+  period,
+}: Pick<SetBudgetInput, 'userId' | 'apiKeyId' | 'service' | 'period'>): string {
+  const scope = Object.entries({ user: userId, key: apiKeyId, service })
+    .filter((entry): entry is [string, string] => entry[1] !== undefined)
+    .map(([name, value]) => `${name}:${escapeSeparators(value)}`)
+  return `${scope.join(',') || 'account'}/${period}`
 }

@@ -17,7 +17,7 @@ import type {
   WorkflowState,
 } from './rows.ts'
 import { type RowsOf, rowsQuery } from './rows-query.ts'
-import { type VerifyReport, verifyAccount } from './verify.ts'
+import { type AccountRows, type VerifyReport, verifiedTables, verifyAccount } from './verify.ts'
 
 /** What an account has. */
 export interface Balance {
@@ -190,7 +190,10 @@ export abstract class LedgerReader {
 
   /** @throws {NotFoundError} no such hold in this account */
   async hold(accountId: string, holdId: string): Promise<HoldRow> {
-    const [row] = await this.#rows('holds', 'WHERE account_id = ? AND hold_id = ?', [accountId, holdId])
+    const [row] = await this.#rows('holds', 'WHERE account_id = ? AND hold_id = ?', [
+      checkText('accountId', accountId),
+      checkText('holdId', holdId),
+    ])
     if (!row) throw new NotFoundError('HOLD_NOT_FOUND', holdId)
     return row
   }
@@ -271,7 +274,13 @@ export abstract class LedgerReader {
 
   /** Replays an account's journal and recomputes every sum that is kept of it. */
   async verify(accountId: string): Promise<VerifyReport> {
-    return verifyAccount(accountId, (table) => this.#rows(table, 'WHERE account_id = ?', [accountId]))
+    const read = await this.#reads.selectAll(
+      verifiedTables.map((table) => rowsQuery(table, 'WHERE account_id = ?', [checkText('accountId', accountId)])),
+    )
+    return verifyAccount(
+      accountId,
+      Object.fromEntries(verifiedTables.map((table, index) => [table, read[index]])) as unknown as AccountRows,
+    )
   }
 
   protected forgetApiKey(apiKeyId: string): void {
@@ -288,10 +297,11 @@ export abstract class LedgerReader {
   }
 
   async #readKey(prefix: string, hash: string, now: number): Promise<AuthenticatedKey | undefined> {
+    const { forgotten } = this.#keys
     const row = await this.#keyByPrefix(prefix)
     if (!row || !isSameHash(row.hash, hash) || row.revokedAt !== null) return undefined
     const key = await this.#summary(row)
-    this.#keys.set(hash, key, now)
+    this.#keys.set(hash, key, now, forgotten)
     return key
   }
 

@@ -1,6 +1,5 @@
 import { entryHash, GENESIS_HASH } from './machine/journal.ts'
-import type { TableName } from './rows.ts'
-import type { RowsOf } from './rows-query.ts'
+import type { Rows, WorkflowRow } from './rows.ts'
 
 /** Something that does not add up. */
 export interface Mismatch {
@@ -30,80 +29,199 @@ export interface VerifyReport {
   mismatches: Mismatch[]
 }
 
-/** Reads all rows that one account has in a table. */
-export type ReadAll = <Name extends TableName>(table: Name) => Promise<RowsOf<Name>>
+/** The tables that {@link verifyAccount} reads. */
+export const verifiedTables = [
+  'accounts',
+  'journal',
+  'usage_records',
+  'grants',
+  'holds',
+  'workflows',
+  'usage_rollups',
+  'workflow_rollups',
+] as const
+
+/** All rows that one account has in them, as of one moment. */
+export type AccountRows = { readonly [Name in (typeof verifiedTables)[number]]: readonly Rows[Name][] }
 
 /** Replays one account: its hash chain, the balance of each entry, and every sum that is kept beside the journal. */
-export async function verifyAccount(accountId: string, read: ReadAll): Promise<VerifyReport> {
+export function verifyAccount(accountId: string, rows: AccountRows): VerifyReport {
   const mismatches: Mismatch[] = []
-  const expect = (kind: Mismatch['kind'], at: string, expected: unknown, found: unknown): void => {
+  const expect: Expect = (kind, at, expected, found) => {
     if (expected !== found) mismatches.push({ kind, at, expected: String(expected), found: String(found) })
   }
+  const [account] = rows.accounts
+  if (account) {
+    const buckets = verifyJournal(rows, expect)
+    verifyBalance(rows, buckets, expect)
+    verifyPins(rows, expect)
+    verifyUsage(rows, buckets, expect)
+    verifyWorkflows(rows, expect)
+    verifyRollups(rows, expect)
+  } else expect('account_missing', accountId, 'an account', 'none')
+  return { accountId, entries: rows.journal.length, usageRecords: rows.usage_records.length, mismatches }
+}
 
-  const [account] = await read('accounts')
-  const journal = (await read('journal')).sort((a, b) => a.sequence - b.sequence)
-  const usage = await read('usage_records')
-  if (!account) {
-    mismatches.push({ kind: 'account_missing', at: accountId, expected: 'an account', found: 'none' })
-    return { accountId, entries: journal.length, usageRecords: usage.length, mismatches }
-  }
+type Expect = (kind: Mismatch['kind'], at: string, expected: unknown, found: unknown) => void
 
+/** The chain of hashes and the balance of each entry. Returns what the journal says is in each bucket. */
+function verifyJournal({ accounts: [account], journal }: AccountRows, expect: Expect): Map<string, bigint> {
   const buckets = new Map<string, bigint>()
   let previous = GENESIS_HASH
-  journal.forEach((entry, index) => {
+  for (const [index, entry] of journal.toSorted((a, b) => a.sequence - b.sequence).entries()) {
     expect('sequence_gap', String(index + 1), index + 1, entry.sequence)
     expect('hash_broken', String(entry.sequence), entryHash(previous, entry), entry.hash)
     previous = entry.hash
-    expect('entry_unbalanced', String(entry.sequence), 0n, sum(entry.postings.map(([, amount]) => amount)))
-    for (const [bucket, amount] of entry.postings) buckets.set(bucket, (buckets.get(bucket) ?? 0n) + amount)
-  })
-  expect('head_broken', accountId, previous, account.chainHash)
-  expect('head_broken', accountId, journal.length, account.sequence)
+    expect(
+      'entry_unbalanced',
+      String(entry.sequence),
+      0n,
+      sum(entry.postings, ([, amount]) => amount),
+    )
+    for (const [bucket, amount] of entry.postings) add(buckets, bucket, amount)
+  }
+  expect('head_broken', 'newest hash', previous, account?.chainHash)
+  expect('head_broken', 'entries', journal.length, account?.sequence)
+  return buckets
+}
 
-  const grants = await read('grants')
-  const holds = await read('holds')
-  const open = holds.filter(({ state }) => state === 'open')
+function verifyBalance({ accounts: [account], grants, holds }: AccountRows, buckets: Map<string, bigint>, expect: Expect): void {
+  if (!account) return
   const bucket = (name: string): bigint => buckets.get(name) ?? 0n
-  expect('balance', accountId, bucket('available') + bucket('held'), account.posted)
-  expect('held', accountId, bucket('held'), account.held)
-  expect('held', 'open holds', sum(open.map(({ remaining }) => remaining)), account.held)
-  const spendable = grants.filter(({ state }) => state !== 'pending')
-  expect('grants', accountId, sum(spendable.map(({ remaining }) => remaining)) - account.debt, account.posted)
+  const pending = grants.filter(({ state }) => state === 'pending')
+  const begun = grants.filter(({ state }) => state !== 'pending')
+  const open = holds.filter(({ state }) => state === 'open')
+  expect('balance', 'journal', bucket('available') + bucket('held'), account.posted)
+  expect('held', 'journal', bucket('held'), account.held)
+  expect(
+    'held',
+    'open holds',
+    sum(open, ({ remaining }) => remaining),
+    account.held,
+  )
+  expect('grants', 'begun', sum(begun, ({ remaining }) => remaining) - account.debt, account.posted)
   expect(
     'grants',
     'pending',
     bucket('pending'),
-    sum(grants.filter(({ state }) => state === 'pending').map((grant) => grant.remaining)),
+    sum(pending, ({ remaining }) => remaining),
   )
-
-  const pins = new Map<string, bigint>()
-  for (const { lots } of open) for (const { grantId, amount } of lots) pins.set(grantId, (pins.get(grantId) ?? 0n) + amount)
-  for (const grant of grants) expect('pins', grant.grantId, pins.get(grant.grantId) ?? 0n, grant.pinned)
-  expect('pins', 'credit line', pins.get('') ?? 0n, account.creditHeld)
-
-  for (const service of new Set(usage.map((record) => record.service))) {
-    const records = usage.filter((record) => record.service === service)
-    expect('usage', service, bucket(`spent:${service}`), sum(records.map(({ charged }) => charged)))
-    expect('usage', service, bucket(`shortfall:${service}`), sum(records.map(({ shortfall }) => shortfall)))
-  }
-  for (const record of usage) expect('usage', record.usageId, record.charged, sum(record.lots.map(({ amount }) => amount)))
-
-  for (const workflow of await read('workflows')) {
-    const records = usage.filter(({ workflowId }) => workflowId === workflow.workflowId)
-    expect(
-      'workflow',
-      workflow.workflowId,
-      sum(records.map(({ charged }) => charged)),
-      sum(workflow.lines.map(({ charged }) => charged)),
-    )
-  }
-  const rollups = await read('usage_rollups')
-  expect('rollup', 'records', BigInt(usage.length), sum(rollups.map(({ records }) => records)))
-  expect('rollup', 'charged', sum(usage.map(({ charged }) => charged)), sum(rollups.map(({ charged }) => charged)))
-  expect('rollup', 'quantity', sum(usage.map(({ quantity }) => quantity)), sum(rollups.map(({ quantity }) => quantity)))
-  return { accountId, entries: journal.length, usageRecords: usage.length, mismatches }
+  expect(
+    'grants',
+    'granted',
+    -bucket('granted'),
+    sum(grants, ({ amount }) => amount),
+  )
 }
 
-function sum(amounts: readonly bigint[]): bigint {
-  return amounts.reduce((total, amount) => total + amount, 0n)
+/** What open holds will draw on, against what grants and the credit line have set aside for them. */
+function verifyPins({ accounts: [account], grants, holds }: AccountRows, expect: Expect): void {
+  const pins = new Map<string, bigint>()
+  for (const hold of holds) {
+    expect(
+      'pins',
+      hold.holdId,
+      hold.remaining,
+      sum(hold.lots, ({ amount }) => amount),
+    )
+    for (const { grantId, amount } of hold.lots) add(pins, grantId, amount)
+  }
+  for (const grant of grants) expect('pins', grant.grantId, pins.get(grant.grantId) ?? 0n, grant.pinned)
+  expect('pins', 'credit line', pins.get('') ?? 0n, account?.creditHeld)
+}
+
+/** Usage records against the journal, and holds against the usage that was settled on them. */
+function verifyUsage({ usage_records: usage, holds }: AccountRows, buckets: Map<string, bigint>, expect: Expect): void {
+  const recorded = new Map<string, bigint>()
+  const byHold = new Map<string, bigint>()
+  for (const record of usage) {
+    const { usageId, service, charged, shortfall, lots, holdId } = record
+    expect(
+      'usage',
+      usageId,
+      charged,
+      sum(lots, ({ amount }) => amount),
+    )
+    add(recorded, `spent:${service}`, charged)
+    add(recorded, `shortfall:${service}`, shortfall)
+    if (holdId !== null) add(byHold, holdId, charged + shortfall)
+  }
+  const journaled = [...buckets.keys()].filter((name) => name.startsWith('spent:') || name.startsWith('shortfall:'))
+  for (const name of new Set([...journaled, ...recorded.keys()])) {
+    expect('usage', name, buckets.get(name) ?? 0n, recorded.get(name) ?? 0n)
+  }
+  for (const { holdId, charged, shortfall } of holds) expect('usage', holdId, byHold.get(holdId) ?? 0n, charged + shortfall)
+}
+
+/** Receipts against usage records, and envelopes against what is spent and held in them and below them. */
+function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows, expect: Expect): void {
+  const byId = new Map(workflows.map((workflow) => [workflow.workflowId, workflow]))
+  const lines = new Map<string, bigint>()
+  const spent = new Map<string, bigint>()
+  const held = new Map<string, bigint>()
+  const upwards = (sums: Map<string, bigint>, workflowId: string | null, amount: bigint): void => {
+    let next: WorkflowRow | undefined = byId.get(workflowId ?? '')
+    for (; next; next = byId.get(next.parentId ?? '')) add(sums, next.workflowId, amount)
+  }
+  for (const { workflowId, service, provider, unit, charged, shortfall, rated, quantity } of usage) {
+    if (workflowId === null) continue
+    upwards(spent, workflowId, charged)
+    const line = [workflowId, service, provider, unit].join('\0')
+    for (const [name, amount] of Object.entries({ charged, shortfall, rated, quantity })) add(lines, `${line}\0${name}`, amount)
+  }
+  for (const { workflowId, state, remaining } of holds) if (state === 'open') upwards(held, workflowId, remaining)
+
+  for (const workflow of workflows) {
+    const { workflowId } = workflow
+    expect('workflow', workflowId, spent.get(workflowId) ?? 0n, workflow.spent)
+    expect('workflow', workflowId, held.get(workflowId) ?? 0n, workflow.held)
+    for (const { service, provider, unit, charged, shortfall, rated, quantity } of workflow.lines) {
+      const line = [workflowId, service, provider, unit].join('\0')
+      for (const [name, amount] of Object.entries({ charged, shortfall, rated, quantity })) {
+        expect('workflow', `${workflowId} ${service} ${provider} ${name}`, lines.get(`${line}\0${name}`) ?? 0n, amount)
+        lines.delete(`${line}\0${name}`)
+      }
+    }
+  }
+  for (const [line, amount] of lines) expect('workflow', line.replaceAll('\0', ' '), amount, 0n)
+}
+
+/** The sums that breakdowns read. */
+function verifyRollups(rows: AccountRows, expect: Expect): void {
+  const { usage_records: usage, usage_rollups: rollups, workflows, workflow_rollups: counts } = rows
+  const difference = new Map<string, [bigint, bigint]>()
+  const count = (which: 0 | 1, name: string, amount: bigint): void => {
+    const pair = difference.get(name) ?? [0n, 0n]
+    pair[which] += amount
+    difference.set(name, pair)
+  }
+  const sums = ['records', 'quantity', 'charged', 'shortfall', 'cost'] as const
+  for (const record of usage) {
+    const counted = { ...record, records: 1n, cost: record.cost ?? 0n }
+    for (const name of sums) count(0, `${record.service} ${record.provider} ${record.unit} ${name}`, counted[name])
+    if (record.workflowId !== null) count(0, 'workflows charged', record.charged)
+  }
+  for (const rollup of rollups) {
+    for (const name of sums) count(1, `${rollup.service} ${rollup.provider} ${rollup.unit} ${name}`, rollup[name])
+  }
+  for (const { name, closedAt, createdAt } of workflows) {
+    count(0, `workflow ${name} opened`, 1n)
+    count(0, `workflow ${name} closed`, closedAt === null ? 0n : 1n)
+    count(0, `workflow ${name} durationMs`, closedAt === null ? 0n : BigInt(closedAt - createdAt))
+  }
+  for (const { workflowName, opened, closed, durationMs, charged } of counts) {
+    count(1, `workflow ${workflowName} opened`, opened)
+    count(1, `workflow ${workflowName} closed`, closed)
+    count(1, `workflow ${workflowName} durationMs`, durationMs)
+    count(1, 'workflows charged', charged)
+  }
+  for (const [name, [expected, found]] of difference) expect('rollup', name, expected, found)
+}
+
+function add(sums: Map<string, bigint>, name: string, amount: bigint): void {
+  sums.set(name, (sums.get(name) ?? 0n) + amount)
+}
+
+function sum<Item>(items: readonly Item[], amountOf: (item: Item) => bigint): bigint {
+  return items.reduce((total, item) => total + amountOf(item), 0n)
 }

@@ -66,19 +66,19 @@ export function exerciseAccounts(suite: Suite): void {
       const { apiKeyId } = (await suite.ledger.createApiKey({ accountId: owner })) as { apiKeyId: string }
       const accountId = stranger
       for (const [code, call] of [
-        ['HOLD_NOT_FOUND', suite.ledger.settleHold({ accountId, holdId, usage: usage(1) })],
-        ['HOLD_NOT_FOUND', suite.ledger.extendHold({ accountId, holdId, ttlMs: 1 })],
-        ['HOLD_NOT_FOUND', suite.ledger.releaseHold({ accountId, holdId })],
-        ['HOLD_NOT_FOUND', suite.ledger.hold(accountId, holdId)],
-        ['WORKFLOW_NOT_FOUND', suite.ledger.workflow(accountId, workflowId)],
-        ['WORKFLOW_NOT_FOUND', suite.ledger.closeWorkflow({ accountId, workflowId })],
-        ['WORKFLOW_NOT_FOUND', suite.ledger.openWorkflow({ accountId, name: 'child', parentId: workflowId })],
-        ['WORKFLOW_NOT_FOUND', suite.ledger.placeHold({ accountId, amount: credits(1), ...work, workflowId })],
-        ['WORKFLOW_NOT_FOUND', suite.ledger.charge({ accountId, ...work, usage: usage(1), workflowId })],
-        ['API_KEY_NOT_FOUND', suite.ledger.revokeApiKey({ accountId, apiKeyId })],
-        ['API_KEY_NOT_FOUND', suite.ledger.setKeyServices({ accountId, apiKeyId, services: [] })],
+        ['HOLD_NOT_FOUND', () => suite.ledger.settleHold({ accountId, holdId, usage: usage(1) })],
+        ['HOLD_NOT_FOUND', () => suite.ledger.extendHold({ accountId, holdId, ttlMs: 1 })],
+        ['HOLD_NOT_FOUND', () => suite.ledger.releaseHold({ accountId, holdId })],
+        ['HOLD_NOT_FOUND', () => suite.ledger.hold(accountId, holdId)],
+        ['WORKFLOW_NOT_FOUND', () => suite.ledger.workflow(accountId, workflowId)],
+        ['WORKFLOW_NOT_FOUND', () => suite.ledger.closeWorkflow({ accountId, workflowId })],
+        ['WORKFLOW_NOT_FOUND', () => suite.ledger.openWorkflow({ accountId, name: 'child', parentId: workflowId })],
+        ['WORKFLOW_NOT_FOUND', () => suite.ledger.placeHold({ accountId, amount: credits(1), ...work, workflowId })],
+        ['WORKFLOW_NOT_FOUND', () => suite.ledger.charge({ accountId, ...work, usage: usage(1), workflowId })],
+        ['API_KEY_NOT_FOUND', () => suite.ledger.revokeApiKey({ accountId, apiKeyId })],
+        ['API_KEY_NOT_FOUND', () => suite.ledger.setKeyServices({ accountId, apiKeyId, services: [] })],
       ] as const) {
-        await expect(call).rejects.toMatchObject({ code })
+        await expect(call()).rejects.toMatchObject({ code })
       }
       expect(await suite.money(owner)).toEqual({ balance: 10_000, held: 10, available: 9_990 })
     })

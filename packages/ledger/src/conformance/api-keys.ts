@@ -23,7 +23,7 @@ export function exerciseApiKeys(suite: Suite): void {
       const { secret, apiKeyId, prefix } = await create(accountId, { apiKeyId: 'k', name: 'server', userId: 'ada' })
       expect(secret).toMatch(/^fbx_[0-9A-Za-z]{43}$/)
       expect(prefix).toBe(secret.slice(4, 12))
-      expect(await suite.ledger.authenticate(secret)).toEqual({
+      expect(await suite.ledger.authenticate(secret)).toMatchObject({
         accountId,
         apiKeyId,
         prefix,
@@ -198,10 +198,10 @@ export function exerciseApiKeys(suite: Suite): void {
     it('an unknown key is not found', async () => {
       const accountId = await suite.account(5_000)
       for (const call of [
-        suite.ledger.revokeApiKey({ accountId, apiKeyId: 'none' }),
-        suite.ledger.setKeyServices({ accountId, apiKeyId: 'none', services: [] }),
+        () => suite.ledger.revokeApiKey({ accountId, apiKeyId: 'none' }),
+        () => suite.ledger.setKeyServices({ accountId, apiKeyId: 'none', services: [] }),
       ]) {
-        await expect(call).rejects.toMatchObject({ code: 'API_KEY_NOT_FOUND', id: 'none' })
+        await expect(call()).rejects.toMatchObject({ code: 'API_KEY_NOT_FOUND', id: 'none' })
       }
       expect(await suite.ledger.apiKey('nokey000')).toBeUndefined()
     })

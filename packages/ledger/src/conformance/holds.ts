@@ -212,12 +212,12 @@ export function exerciseHolds(suite: Suite): void {
     it('a hold that does not exist is not found', async () => {
       const accountId = await suite.account(1)
       for (const call of [
-        suite.ledger.settleHold({ accountId, holdId: 'none', usage: usage(1) }),
-        suite.ledger.releaseHold({ accountId, holdId: 'none' }),
-        suite.ledger.extendHold({ accountId, holdId: 'none', ttlMs: 1 }),
-        suite.ledger.hold(accountId, 'none'),
+        () => suite.ledger.settleHold({ accountId, holdId: 'none', usage: usage(1) }),
+        () => suite.ledger.releaseHold({ accountId, holdId: 'none' }),
+        () => suite.ledger.extendHold({ accountId, holdId: 'none', ttlMs: 1 }),
+        () => suite.ledger.hold(accountId, 'none'),
       ]) {
-        await expect(call).rejects.toMatchObject({ code: 'HOLD_NOT_FOUND', id: 'none' })
+        await expect(call()).rejects.toMatchObject({ code: 'HOLD_NOT_FOUND', id: 'none' })
       }
     })
   })

@@ -125,13 +125,13 @@ export function exerciseIdempotency(suite: Suite): void {
       await ledger.charge({ accountId, usageId: 'x', ...work, usage: usage(1) })
       const key = { accountId, idempotencyKey: 'new' }
       for (const call of [
-        ledger.grant({ ...key, grantId: 'first', amount: credits(1) }),
-        ledger.placeHold({ ...key, holdId: 'x', ...work, amount: credits(1) }),
-        ledger.openWorkflow({ ...key, workflowId: 'x', name: 'x' }),
-        ledger.createApiKey({ ...key, apiKeyId: 'x', minimumBalance: credits(0) }),
-        ledger.charge({ ...key, usageId: 'x', ...work, usage: usage(1) }),
+        () => ledger.grant({ ...key, grantId: 'first', amount: credits(1) }),
+        () => ledger.placeHold({ ...key, holdId: 'x', ...work, amount: credits(1) }),
+        () => ledger.openWorkflow({ ...key, workflowId: 'x', name: 'x' }),
+        () => ledger.createApiKey({ ...key, apiKeyId: 'x', minimumBalance: credits(0) }),
+        () => ledger.charge({ ...key, usageId: 'x', ...work, usage: usage(1) }),
       ]) {
-        await expect(call).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
+        await expect(call()).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
       }
     })
   })

@@ -282,9 +282,9 @@ export function exerciseSettlements(suite: Suite): void {
         quantity: [-1n, 2n ** 63n, 1, Number.NaN, '1', null, undefined],
         unit: ['hours', '', null, undefined],
         rated: [-1n, 2n ** 63n, 1, Number.NaN, '1', null, undefined],
-        roundingStep: [0n, -1n, 1, null],
+        roundingStep: [0n, -1n, 1],
         cost: [-1n, 2n ** 63n, 1, null],
-        certainty: ['sure', null],
+        certainty: ['sure'],
         model: ['', 5, 'a\u0000'],
         priceVersion: ['', 5],
         details: [cyclic, { count: 5n }, 5n, 'x'.repeat(70_000), () => 1, Symbol('x')],
@@ -335,7 +335,7 @@ export function exerciseSettlements(suite: Suite): void {
       })
     })
 
-    it('quantities beyond 2^63 in sum are refused by name, and take nobody else with them', async () => {
+    it('quantities that are beyond 2^63 in sum are refused, and take nobody else with them', async () => {
       const accountId = await suite.account(100)
       const innocent = await suite.account(100)
       const enormous = usage(0, { quantity: microUnits(1_000_000_000_000_000_000n) })

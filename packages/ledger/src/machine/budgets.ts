@@ -73,7 +73,8 @@ export function uncountInBudgets(state: LedgerState, accountId: string, uses: Bu
       use.amount = microCredits(use.amount - take)
       left -= take
       if (use.windowStart !== budget.windowStart) continue
-      budget.used = microCredits(budget.used - take)
+      // A budget that was given to somebody else meanwhile began again at nothing.
+      budget.used = microCredits(budget.used > take ? budget.used - take : 0n)
       state.touch('budgets', budget)
     }
   }

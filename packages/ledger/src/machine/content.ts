@@ -20,11 +20,11 @@ export function differences(a: Record<string, string>, b: Record<string, string>
 
 function collect(content: Record<string, string>, path: string, value: object): void {
   for (const [name, field] of Object.entries(value)) {
-    if (field === undefined || MADE_UP.has(name)) continue
+    if (field === undefined || (!path && MADE_UP.has(name))) continue
     const at = path ? `${path}.${name}` : name
     // Spread out, so that a conflict names `usage.quantity` and not all of the usage.
-    if (name === 'usage' || name === 'body') collect(content, at, field as object)
-    else content[at] = short(JSON.stringify(field, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner)))
+    if (!path && (name === 'usage' || name === 'body')) collect(content, at, field as object)
+    else content[at] = short(JSON.stringify(field, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner)) ?? '')
   }
 }
 

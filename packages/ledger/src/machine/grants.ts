@@ -13,7 +13,8 @@ export function grant({ state, account, now }: Step, input: Operations['grant'])
   }
   // What is pending will be posted one day, when nobody can be told that it does not fit.
   const pending = state.grants(account.accountId).reduce((sum, row) => (row.state === 'pending' ? sum + row.remaining : sum), 0n)
-  if (account.posted + pending + amount > CREDITS_MAX) return refuse({ status: 'failed', code: 'AMOUNT_OUT_OF_RANGE', field: 'amount' })
+  if (account.posted + pending + amount > CREDITS_MAX)
+    return refuse({ status: 'failed', code: 'AMOUNT_OUT_OF_RANGE', field: 'amount' })
 
   if (input.expiresAt !== undefined && input.expiresAt <= now) {
     return refuse({

@@ -1,5 +1,5 @@
 import { isFareboxError } from '@farebox/core'
-import { LedgerUnavailableError } from '../errors.ts'
+import { LedgerInternalError, LedgerUnavailableError } from '../errors.ts'
 
 /** Serialization failure, deadlock, and a unique key that another transaction took first: the same batch can be run again. */
 const CONFLICTS: ReadonlySet<string> = new Set(['40001', '40P01', '23505'])
@@ -13,6 +13,10 @@ export function isConflict(error: unknown): boolean {
 export function unavailable(error: unknown): unknown {
   if (isFareboxError(error)) return error
   const code = codeOf(error)
+  // A value that does not fit its column, or a sum that does not: the change is at fault, not the database.
+  if (code.startsWith('22') || code === '23514' || code === '23502') {
+    return new LedgerInternalError('a change does not fit the tables of the ledger, and was not made', error)
+  }
   if (code === '3D000' || code === '28P01' || code === '28000') {
     return new LedgerUnavailableError(`Postgres refused the connection: ${messageOf(error)}`, error)
   }

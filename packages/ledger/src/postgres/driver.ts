@@ -83,7 +83,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 
   async commit(operations: readonly Operation[], transaction?: PostgresClient): Promise<Outcome[]> {
-    if (transaction) return (await this.#runBatch(transaction, operations, [])) as Outcome[]
+    if (transaction) return this.#join(transaction, operations)
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#withClient(async (client) => {
@@ -103,15 +103,25 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 
   async select(query: Query): Promise<Record<string, unknown>[]> {
+    return this.#withClient((client) => this.#read(client, query)).catch((error: unknown) => {
+      throw unavailable(error)
+    })
+  }
+
+  async selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]> {
+    return this.#transaction(async (client) => {
+      const answers: Record<string, unknown>[][] = []
+      for (const query of queries) answers.push(await this.#read(client, query))
+      return answers
+    }, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  }
+
+  async #read(client: PostgresClient, query: Query): Promise<Record<string, unknown>[]> {
     let index = 0
     const text = nameTables(query.text, this.#dialect.tableName).replace(/\?/g, () => `$${++index}`)
     const columns = Object.entries(query.columns)
     const values = query.values.map((value) => (typeof value === 'bigint' ? value.toString() : value))
-    const { rows } = await this.#withClient((client) => client.query({ text, values, rowMode: 'array' })).catch(
-      (error: unknown) => {
-        throw unavailable(error)
-      },
-    )
+    const { rows } = await client.query({ text, values, rowMode: 'array' })
     return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
   }
 
@@ -128,6 +138,13 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     const pool = await this.#pool?.catch(() => undefined)
     this.#pool = undefined
     if (pool && !this.#options.pool) await pool.end()
+  }
+
+  /** Applies operations in a transaction that the host has begun. What it lost against, the host must try again. */
+  async #join(client: PostgresClient, operations: readonly Operation[]): Promise<Outcome[]> {
+    return this.#runBatch(client, operations, []).catch((error: unknown) => {
+      throw unavailable(error)
+    })
   }
 
   /** Runs the batch, and `last` after its writes. Loads of one step, and all writes, share a round trip where the client pipelines. */
@@ -177,9 +194,9 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     return text
   }
 
-  async #transaction<Result>(work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
+  async #transaction<Result>(work: (client: PostgresClient) => Promise<Result>, begin = 'BEGIN'): Promise<Result> {
     return this.#withClient(async (client) => {
-      await client.query({ text: 'BEGIN' })
+      await client.query({ text: begin })
       try {
         const result = await work(client)
         await client.query({ text: 'COMMIT' })

@@ -1,7 +1,7 @@
 import { type Clock, InvalidOptionError, systemClock } from '@farebox/core'
 import type BetterSqlite from 'better-sqlite3'
 import type { LedgerDriver, Query } from '../driver.ts'
-import { LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
+import { InvalidInputError, LedgerClosedError, LedgerInternalError, LedgerUnavailableError } from '../errors.ts'
 import { type BatchResult, type LoadReply, runBatch } from '../machine/batch.ts'
 import type { Changes, LoadRequest } from '../machine/state.ts'
 import type { MigrationReport } from '../migrations.ts'
@@ -71,10 +71,10 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   }
 
   async commit(operations: readonly Operation[], transaction?: SqliteDatabase): Promise<Outcome[]> {
-    if (transaction) return this.#runBatch(transaction, operations)
+    if (transaction) return this.#join(transaction, operations)
     const database = await this.#open()
     return this.#whenFree(() => {
-      database.exec('BEGIN IMMEDIATE')
+      begin(database)
       try {
         const outcomes = this.#runBatch(database, operations)
         database.exec('COMMIT')
@@ -88,6 +88,24 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
 
   async select(query: Query): Promise<Record<string, unknown>[]> {
     const database = await this.#open()
+    return this.#whenFree(() => this.#read(database, query))
+  }
+
+  async selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]> {
+    const database = await this.#open()
+    return this.#whenFree(() => {
+      // Within a transaction of the host's on the same handle, that is the moment.
+      if (database.inTransaction) return queries.map((query) => this.#read(database, query))
+      database.exec('BEGIN')
+      try {
+        return queries.map((query) => this.#read(database, query))
+      } finally {
+        database.exec('ROLLBACK')
+      }
+    })
+  }
+
+  #read(database: SqliteDatabase, query: Query): Record<string, unknown>[] {
     const values: unknown[] = []
     let text = nameTables(query.text, sqlName)
     let index = 0
@@ -101,10 +119,8 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
       return `IN (${(value as readonly string[]).map(() => '?').join(', ')})`
     })
     const columns = Object.entries(query.columns)
-    return this.#whenFree(() => {
-      const rows = this.#prepare(database, text).all(...values) as unknown[][]
-      return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
-    })
+    const rows = this.#prepare(database, text).all(...values) as unknown[][]
+    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
   }
 
   async now(): Promise<number> {
@@ -116,6 +132,16 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     const database = await this.#database?.catch(() => undefined)
     this.#statements = undefined
     if (database && this.#options.database === undefined && database.open) database.close()
+  }
+
+  /** Applies operations in a transaction that the host has begun on its handle. */
+  #join(database: SqliteDatabase, operations: readonly Operation[]): Outcome[] {
+    if (!database.inTransaction) throw new InvalidInputError('transaction', 'must be a database on which the host has begun one')
+    try {
+      return this.#runBatch(database, operations)
+    } catch (error) {
+      throw explained(error)
+    }
   }
 
   #runBatch(database: SqliteDatabase, operations: readonly Operation[]): Outcome[] {
@@ -166,8 +192,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
       try {
         return work()
       } catch (error) {
-        if (!isBusy(error))
-          throw isSqliteFailure(error) ? new LedgerUnavailableError(`SQLite failed: ${messageOf(error)}`, error) : error
+        if (!isBusy(error)) throw explained(error)
         if (Date.now() > deadline) {
           throw new LedgerUnavailableError(`another process kept the database file for ${this.#busyTimeoutMs} ms`, error)
         }
@@ -194,10 +219,15 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     } catch (error) {
       throw new LedgerUnavailableError(`cannot open the SQLite file ${this.#options.filename}: ${messageOf(error)}`, error)
     }
-    await this.#whenFree(() => {
-      database.pragma('journal_mode = WAL')
-      database.pragma(`synchronous = ${this.#options.synchronous ?? 'full'}`)
-    })
+    try {
+      await this.#whenFree(() => {
+        database.pragma('journal_mode = WAL')
+        database.pragma(`synchronous = ${this.#options.synchronous ?? 'full'}`)
+      })
+    } catch (error) {
+      database.close()
+      throw error
+    }
     return database
   }
 }
@@ -217,6 +247,25 @@ async function loadBetterSqlite(): Promise<typeof BetterSqlite> {
 
 const loadTexts = new Map((Object.keys(loads) as LoadKind[]).map((kind) => [kind, loadStatement(kind, dialect)]))
 const writeTexts = new Map((Object.keys(tables) as TableName[]).map((name) => [name, writeStatement(tables[name], dialect)]))
+
+/** Begins a transaction, or says that the host has one under way on the same handle, which must end first. */
+function begin(database: SqliteDatabase): void {
+  if (database.inTransaction) throw new HandleBusyError("the host's transaction on this database has not ended")
+  database.exec('BEGIN IMMEDIATE')
+}
+
+class HandleBusyError extends Error {
+  readonly code = 'SQLITE_BUSY'
+}
+
+/** What a failure of SQLite means to a caller. Our own errors pass as they are. */
+function explained(error: unknown): unknown {
+  // A value that does not fit its column, or a sum that does not: the change is at fault, not the database.
+  if (codeOf(error).startsWith('SQLITE_CONSTRAINT') || codeOf(error) === 'SQLITE_TOOBIG' || error instanceof RangeError) {
+    return new LedgerInternalError('a change does not fit the tables of the ledger, and was not made', error)
+  }
+  return isSqliteFailure(error) ? new LedgerUnavailableError(`SQLite failed: ${messageOf(error)}`, error) : error
+}
 
 function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_BUSY') || codeOf(error).startsWith('SQLITE_LOCKED')

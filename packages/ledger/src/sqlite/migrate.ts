@@ -1,4 +1,5 @@
-import { type AppliedMigration, checksum, type MigrationReport, pendingMigrations } from '../migrations.ts'
+import { SchemaVersionError } from '../errors.ts'
+import { type AppliedMigration, checksum, type Migration, type MigrationReport, pendingMigrations } from '../migrations.ts'
 import type { SqliteDatabase } from './driver.ts'
 
 /** Brings a SQLite file up to date in one transaction. Twenty processes at once take each step once. */
@@ -15,12 +16,23 @@ export function migrateSqlite(database: SqliteDatabase, now: number): MigrationR
     const record = database.prepare('INSERT INTO farebox_migrations (number, name, checksum, at) VALUES (?, ?, ?, ?)')
     for (const migration of pending) {
       record.run(migration.number, migration.name, checksum(migration), now)
-      database.exec(migration.sql)
+      takeStep(database, migration)
     }
     database.exec('COMMIT')
     return { applied: pending.map(({ name }) => name), version: pending.at(-1)?.number ?? applied.at(-1)?.number ?? 0 }
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK')
     throw error
+  }
+}
+
+function takeStep(database: SqliteDatabase, { sql }: Migration): void {
+  try {
+    database.exec(sql)
+  } catch (error) {
+    // A table or view of one of our names that is not ours is the one failure that a user can mend.
+    const message = error instanceof Error ? error.message : ''
+    if (!message.includes('already exists')) throw error
+    throw new SchemaVersionError(`${message}, and it is not Farebox's: give the ledger a database file of its own`)
   }
 }
