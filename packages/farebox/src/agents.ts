@@ -22,6 +22,8 @@ export interface CreateAgentInput {
   /** Fields of the service configuration that differ, in their wire form. */
   serviceConfiguration?: unknown
   idempotencyKey?: string
+  /** @defaultValue a new UUIDv7 */
+  agentId?: string
 }
 
 const KIND = 'agent'
@@ -50,6 +52,7 @@ export class Agents {
     const { documentId } = await this.#ledger.saveDocument({
       accountId: input.accountId,
       kind: KIND,
+      documentId: input.agentId,
       idempotencyKey: input.idempotencyKey,
       body: { business_logic_adapter: businessAdapter, service_configuration: formatServiceConfiguration(configuration) },
     })

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto'
+import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { SetupError } from './environment.ts'
+
+/** @throws {SetupError} it cannot be made or written to */
+export async function openDataFolder(path: string): Promise<string> {
+  const folder = resolve(path)
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await access(folder, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new SetupError(
+      `cannot write to the data folder ${folder} (${(error as NodeJS.ErrnoException).code}): set FAREBOX_DATA_DIR`,
+    )
+  }
+  return folder
+}
+
+/** The admin token of this folder, made at the first start. Only the folder's owner can read it. */
+export async function adminTokenIn(folder: string): Promise<{ token: string; isNew: boolean; file: string }> {
+  const file = join(folder, 'admin-token')
+  const token = `fba_${randomBytes(24).toString('base64url')}`
+  try {
+    await writeFile(file, `${token}\n`, { flag: 'wx', mode: 0o600 })
+    return { token, isNew: true, file }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw new SetupError(`cannot write ${file}: ${(error as Error).message}`)
+    return { token: (await readFile(file, 'utf8')).trim(), isNew: false, file }
+  }
+}

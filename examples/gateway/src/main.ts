@@ -1,0 +1,118 @@
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { postgres } from '@farebox/ledger/postgres'
+import { sqlite } from '@farebox/ledger/sqlite'
+import { createAdaptorServer } from '@hono/node-server'
+import { createFarebox, credits, type Farebox, presets } from 'farebox'
+import { adminTokenIn, openDataFolder } from './data-folder.ts'
+import { makeDemo } from './demo.ts'
+import { type Environment, isSet, readEnvironment, SetupError } from './environment.ts'
+import { chooseProviders, type Providers } from './providers.ts'
+
+/** Requests that are still running this long after a signal are cut. */
+const DRAIN_MS = 30_000
+const SWEEP_MS = 30_000
+
+try {
+  await main()
+} catch (error) {
+  console.error(
+    `farebox: ${error instanceof SetupError ? error.message : error instanceof Error ? error.message : String(error)}`,
+  )
+  process.exit(1)
+}
+
+async function main(): Promise<void> {
+  const environment = readEnvironment(process.env)
+  const host = environment.HOST ?? '127.0.0.1'
+  const needsFolder = !environment.DATABASE_URL || !environment.FAREBOX_ADMIN_TOKEN
+  const folder = needsFolder ? await openDataFolder(environment.FAREBOX_DATA_DIR ?? './data') : ''
+  const providers = chooseProviders(environment)
+  const box = openFarebox(environment, providers, folder)
+  await box.migrate().catch((error: unknown) => {
+    const where = environment.DATABASE_URL ? 'DATABASE_URL' : 'the data folder'
+    throw new SetupError(`cannot open the store, see ${where}: ${(error as Error).message}`)
+  })
+
+  const admin = environment.FAREBOX_ADMIN_TOKEN ? undefined : await adminTokenIn(folder)
+  const fetch = box.routes({
+    adminToken: environment.FAREBOX_ADMIN_TOKEN ?? admin?.token,
+    onError: (error) => console.error(new Date().toISOString(), error),
+  })
+  const server = createAdaptorServer({ fetch })
+  const url = await listen(server, host, environment.PORT)
+
+  const isDemo = environment.NODE_ENV !== 'production' || environment.FAREBOX_DEMO_KEY !== undefined
+  const demo = isDemo ? await makeDemo(box, environment.FAREBOX_DEMO_KEY, url) : []
+  print([
+    `Farebox is listening on ${url}`,
+    `store: ${environment.DATABASE_URL ? 'Postgres' : join(folder, 'farebox.db')}`,
+    'providers:',
+    ...providers.notes.map((note) => `  ${note}`),
+    ...(admin ? [`admin token: ${admin.isNew ? `${admin.token}, kept in` : 'in'} ${admin.file}`] : []),
+    ...demo,
+  ])
+
+  const sweeping = setInterval(() => void box.ledger.sweep().catch((error: unknown) => console.error('sweep:', error)), SWEEP_MS)
+  const signal = await stopSignal()
+  print([`${signal}: finishing the requests under way`])
+  clearInterval(sweeping)
+  await drain(server)
+  await box.close()
+  print(['closed'])
+  process.exit(0)
+}
+
+function openFarebox(environment: Environment, { adapters }: Providers, folder: string): Farebox {
+  const { DEFAULT_AI_MODEL, DEFAULT_TTS_PROVIDER, DEFAULT_STT_PROVIDER, COST_OPTIMIZATION_ENABLED, MINIMUM_CREDITS_FOR_API_KEY } =
+    environment
+  return createFarebox({
+    store: environment.DATABASE_URL
+      ? postgres({ connectionString: environment.DATABASE_URL })
+      : sqlite({ filename: join(folder, 'farebox.db') }),
+    providers: adapters,
+    configuration: presets.balanced({
+      primaryAiModel: DEFAULT_AI_MODEL,
+      ttsProvider: DEFAULT_TTS_PROVIDER,
+      sttProvider: DEFAULT_STT_PROVIDER,
+      costOptimization: COST_OPTIMIZATION_ENABLED === undefined ? undefined : isSet(COST_OPTIMIZATION_ENABLED),
+    }),
+    minimumCreditsForApiKey: credits(MINIMUM_CREDITS_FOR_API_KEY ?? '5000'),
+  })
+}
+
+type Server = ReturnType<typeof createAdaptorServer>
+
+async function listen(server: Server, host: string, port: number): Promise<string> {
+  try {
+    server.listen(port, host)
+    await once(server, 'listening')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') throw new SetupError(`port ${port} on ${host} is in use: stop the other program, or set PORT`)
+    throw new SetupError(`cannot listen on ${host}:${port}: ${message}`)
+  }
+  const address = server.address()
+  return `http://${host.includes(':') ? `[${host}]` : host}:${typeof address === 'object' ? address?.port : port}`
+}
+
+/** The first signal. A terminal sends it to the whole group and npm sends it on, so it comes twice: the second changes nothing. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(signal))
+  })
+}
+
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve))
+  if ('closeIdleConnections' in server) server.closeIdleConnections()
+  const patience = setTimeout(() => {
+    if ('closeAllConnections' in server) server.closeAllConnections()
+  }, DRAIN_MS)
+  await closed
+  clearTimeout(patience)
+}
+
+function print(lines: readonly string[]): void {
+  console.log(lines.join('\n'))
+}

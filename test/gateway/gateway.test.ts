@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process'
+import { stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startOpenaiLoopback } from '../loopback/openai.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { failingGateway, startGateway, temporaryFolder } from './gateway-process.ts'
+
+const run = promisify(execFile)
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let database: TestDatabase
+
+beforeAll(async () => {
+  folder = await temporaryFolder()
+  database = await createTestDatabase()
+})
+afterAll(async () => {
+  await folder.drop()
+  await database.drop()
+})
+
+/** A data folder that no other test uses. */
+function dataFolder(name: string): Record<string, string> {
+  return { FAREBOX_DATA_DIR: join(folder.path, name) }
+}
+
+async function credits(url: string, key: string): Promise<unknown> {
+  const reply = await fetch(`${url}/api/v1/credits`, { headers: { authorization: `Bearer ${key}` } })
+  return ((await reply.json()) as { credit_balance: number }).credit_balance
+}
+
+describe.each([
+  ['SQLite', () => dataFolder('first')],
+  ['Postgres', () => ({ ...dataFolder('first-postgres'), DATABASE_URL: database.url })],
+])('on %s', (store, settings) => {
+  test('the first start prints a key, an admin token and commands that work when pasted; the second keeps them to itself', async () => {
+    const first = await startGateway(settings())
+    const printed = first.output()
+    expect(printed).toContain(`store: ${store === 'Postgres' ? 'Postgres' : folder.path}`)
+    expect(printed).toMatch(/simulated +gpt, vision, voice_stt, voice_tts, phone/)
+    const key = /demo key: (fbx_\S+)/.exec(printed)?.[1] ?? ''
+    const admin = /admin token: (fba_[^,\s]+)/.exec(printed)?.[1] ?? ''
+    expect(await credits(first.url, key)).toBe(100_000)
+
+    const commands = printed.split('\n').filter((line) => line.startsWith('  curl'))
+    const { stdout } = await run('sh', ['-c', commands[0] ?? ''])
+    expect(JSON.parse(stdout)).toMatchObject({ simulated: true, receipt: { total_credits_used: 1 } })
+    await run('sh', ['-c', (commands[1] ?? '').replace('-o answer.json', `-o ${folder.path}/answer.json`)])
+    const { stdout: answer } = await run('cat', [`${folder.path}/answer.json`], { maxBuffer: 10_000_000 })
+    const { receipt } = JSON.parse(answer) as { receipt: { total_credits_used: number } }
+    expect(await credits(first.url, key)).toBe(100_000 - 1 - receipt.total_credits_used)
+
+    const opened = await fetch(`${first.url}/api/v1/admin/accounts`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${admin}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'Ada', credits: 10 }),
+    })
+    expect(opened.status).toBe(201)
+    expect(await first.stop('SIGTERM')).toBe(0)
+    expect(first.output()).toContain('closed')
+
+    const second = await startGateway(settings())
+    expect(second.output()).not.toContain(key)
+    expect(second.output()).not.toContain(admin)
+    expect(await credits(second.url, key)).toBe(100_000 - 1 - receipt.total_credits_used)
+    expect(await second.stop('SIGINT')).toBe(0)
+  })
+})
+
+test('a key of the demo account can be chosen, also later', async () => {
+  const settings = { ...dataFolder('chosen'), FAREBOX_DEMO_KEY: 'fbx_chosen_by_the_operator' }
+  const first = await startGateway(settings)
+  expect(await credits(first.url, 'fbx_chosen_by_the_operator')).toBe(100_000)
+  await first.stop()
+  const second = await startGateway({ ...settings, FAREBOX_DEMO_KEY: 'fbx_another_one' })
+  expect(await credits(second.url, 'fbx_another_one')).toBe(100_000)
+  await second.stop()
+})
+
+test('a signal lets the request under way end, and a second signal does not cut it', async () => {
+  const loopback = await startOpenaiLoopback()
+  const gateway = await startGateway({
+    ...dataFolder('drain'),
+    FAREBOX_DEMO_KEY: 'fbx_demo_key',
+    OPENAI_API_KEY: loopback.apiKey,
+    OPENAI_BASE_URL: loopback.url,
+  })
+  expect(gateway.output()).toMatch(/real +openai: gpt, vision, voice_stt, voice_tts/)
+  expect(gateway.output()).toMatch(/simulated +phone/)
+  const fault = loopback.fail({ type: 'silence' })
+  const answer = fetch(`${gateway.url}/api/v1/agent/demo/chat`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer fbx_demo_key', 'content-type': 'application/json' },
+    body: JSON.stringify({ message: 'Are you there?' }),
+  })
+  await fault.struck
+  gateway.kill('SIGTERM')
+  gateway.kill('SIGTERM')
+  await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow()
+  // The provider hangs up at last; the gateway tries the next one, and answers.
+  fault.release()
+  expect((await answer).status).toBe(200)
+  expect(await gateway.exited).toBe(0)
+  await loopback.close()
+})
+
+describe('what cannot work is said in one line, and the exit code is 1', () => {
+  test('a port in use', async () => {
+    const first = await startGateway(dataFolder('port'))
+    const { code, output } = await failingGateway({ ...dataFolder('port-2'), PORT: new URL(first.url).port })
+    expect(code).toBe(1)
+    expect(output).toMatch(/^farebox: port \d+ on 127\.0\.0\.1 is in use: .*PORT\n$/)
+    await first.stop()
+  })
+
+  test('a data folder that cannot be written', async () => {
+    // Not by its permissions: they do not stop root.
+    const file = join(folder.path, 'a-file')
+    await writeFile(file, '')
+    const { code, output } = await failingGateway({ FAREBOX_DATA_DIR: join(file, 'data') })
+    expect(code).toBe(1)
+    expect(output).toMatch(/^farebox: cannot write to the data folder .*FAREBOX_DATA_DIR\n$/)
+  })
+
+  test.each([
+    ['mysql://localhost/x', /^farebox: DATABASE_URL must begin with postgres:\/\/\n$/],
+    ['postgres://127.0.0.1:1/x', /^farebox: cannot open the store, see DATABASE_URL: .*ECONNREFUSED.*\n$/],
+  ])('DATABASE_URL %s', async (url, line) => {
+    const { code, output } = await failingGateway({ ...dataFolder('url'), DATABASE_URL: url })
+    expect(code).toBe(1)
+    expect(output).toMatch(line)
+  })
+
+  test('settings that are no port and no flag', async () => {
+    const { code, output } = await failingGateway({ ...dataFolder('flags'), PORT: '99999', COST_OPTIMIZATION_ENABLED: 'perhaps' })
+    expect(code).toBe(1)
+    expect(output).toMatch(/^farebox: PORT .*; COST_OPTIMIZATION_ENABLED must be true or false\n$/)
+  })
+
+  test('production without a provider, unless simulation is asked for', async () => {
+    const { code, output } = await failingGateway({ ...dataFolder('production'), NODE_ENV: 'production' })
+    expect(code).toBe(1)
+    expect(output).toMatch(/^farebox: no provider has a key, and simulated providers are not used in production: .*\n$/)
+    const asked = await startGateway({ ...dataFolder('production'), NODE_ENV: 'production', FAREBOX_SIMULATED: 'true' })
+    expect(asked.output()).not.toContain('demo key')
+    await asked.stop()
+  })
+})
+
+test('only the owner of the data folder can read the admin token', async () => {
+  const settings = dataFolder('secret')
+  const gateway = await startGateway(settings)
+  await gateway.stop()
+  const { mode } = await stat(join(settings.FAREBOX_DATA_DIR ?? '', 'admin-token'))
+  expect(mode & 0o077).toBe(0)
+})
