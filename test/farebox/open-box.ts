@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Credits, credits } from '@farebox/core'
+import { type CreateApiKeyInput, Ledger, type LedgerDriver } from '@farebox/ledger'
+import { postgres } from '@farebox/ledger/postgres'
+import { sqlite } from '@farebox/ledger/sqlite'
+import { simulated } from '@farebox/providers/simulated'
+import { createFarebox, type Farebox, type FareboxOptions } from 'farebox'
+import { expect, onTestFinished } from 'vitest'
+import { createTestDatabase } from '../support/postgres.ts'
+
+/** A database of one test's own. */
+interface TestStore {
+  /** A new driver over it. */
+  driver(): LedgerDriver
+  drop(): Promise<void>
+}
+
+const stores = {
+  async SQLite(): Promise<TestStore> {
+    const folder = mkdtempSync(join(tmpdir(), 'farebox-box-'))
+    return {
+      driver: () => sqlite({ filename: join(folder, 'credits.db') }),
+      drop: async () => rmSync(folder, { recursive: true, force: true }),
+    }
+  },
+  async Postgres(): Promise<TestStore> {
+    const database = await createTestDatabase()
+    return { driver: () => postgres({ connectionString: database.url }), drop: database.drop }
+  },
+}
+
+export type StoreName = keyof typeof stores
+export const storeNames = Object.keys(stores) as StoreName[]
+
+/**
+ * A Farebox over a database of its own, with simulated providers unless the test brings others. When the test has ended it is
+ * closed, and its books are read again by somebody else: see {@link checkBooks}.
+ */
+export async function openBox({
+  on = 'SQLite',
+  ...options
+}: Partial<FareboxOptions> & { on?: StoreName } = {}): Promise<Farebox> {
+  const store = await stores[on]()
+  const box = createFarebox({ store: store.driver(), providers: [simulated()], ...options })
+  onTestFinished(async () => {
+    try {
+      await box.close()
+      await checkBooks(store.driver())
+    } finally {
+      await store.drop()
+    }
+  })
+  await box.migrate()
+  return box
+}
+
+/** Whatever a test did: the journals replay without a mismatch, no hold is left, and nobody could ever spend below zero. */
+async function checkBooks(driver: LedgerDriver): Promise<void> {
+  const ledger = new Ledger(driver)
+  try {
+    for (const { accountId, held } of await ledger.accounts({ limit: 1_000 })) {
+      const { mismatches } = await ledger.verify(accountId)
+      expect(mismatches, `verify(${accountId})`).toEqual([])
+      expect(held, `held by ${accountId}`).toBe(0n)
+      const { items } = await ledger.statement(accountId, { limit: 1_000_000 })
+      let available = 0n
+      for (const { postings } of items.reverse()) {
+        for (const [bucket, amount] of postings) if (bucket === 'available') available += amount
+        expect(available >= 0n, `${accountId} could spend ${available}`).toBe(true)
+      }
+    }
+  } finally {
+    await ledger.close()
+  }
+}
+
+export interface TestAccount {
+  accountId: string
+  apiKeyId: string
+  /** The secret that its requests carry. */
+  key: string
+  prefix: string
+}
+
+/** An account with a balance and a key, however small the balance. */
+export async function openAccount(
+  box: Farebox,
+  { balance = credits(10_000), ...key }: { balance?: Credits } & Omit<CreateApiKeyInput, 'accountId'> = {},
+): Promise<TestAccount> {
+  const { accountId } = await box.ledger.openAccount({ name: 'Ada' })
+  if (balance > 0n) await box.ledger.grant({ accountId, amount: balance })
+  return { accountId, ...(await openKey(box, accountId, key)) }
+}
+
+/** Another key of an account. */
+export async function openKey(
+  box: Farebox,
+  accountId: string,
+  key: Omit<CreateApiKeyInput, 'accountId'> = {},
+): Promise<Omit<TestAccount, 'accountId'>> {
+  const made = await box.ledger.createApiKey({ ...key, accountId, minimumBalance: credits(0) })
+  if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+  return { apiKeyId: made.apiKeyId, prefix: made.prefix, key: made.secret }
+}
