@@ -1,0 +1,70 @@
+import { type ConnectionOptions, type RequestOptions, segment, Transport } from './transport.ts'
+import type {
+  BudgetRequest,
+  CreateAccountRequest,
+  CreatedAccount,
+  CreatedBudget,
+  CreatedKey,
+  CreateKeyRequest,
+  Granted,
+  GrantRequest,
+  KeyServiceRequest,
+  KeyServices,
+  RevokedKey,
+} from './wire.ts'
+
+export interface AdminClientOptions extends ConnectionOptions {
+  /** The server's admin token. It opens every account, so it belongs on servers only. */
+  adminToken: string
+}
+
+/**
+ * A client of the admin routes: accounts, grants, keys and budgets.
+ *
+ * @example
+ * const admin = createAdminClient({ baseUrl: 'https://example.com', adminToken })
+ * const { account_id } = await admin.createAccount({ name: 'Ada', credits: 10_000 })
+ * const { key } = await admin.createKey({ account_id })
+ */
+export function createAdminClient(options: AdminClientOptions): AdminClient {
+  return new AdminClient(options)
+}
+
+/** Every route of the API that the admin token opens. Made by {@link createAdminClient}. */
+export class AdminClient {
+  readonly #transport: Transport
+
+  constructor({ adminToken, ...connection }: AdminClientOptions) {
+    this.#transport = new Transport(connection, adminToken)
+  }
+
+  /** Opens an account, with credits or without. */
+  createAccount(body: CreateAccountRequest, options?: RequestOptions): Promise<CreatedAccount> {
+    return this.#transport.send({ method: 'POST', path: '/admin/accounts', body }, options)
+  }
+
+  /** Adds credits to an account. */
+  grant(body: GrantRequest, options?: RequestOptions): Promise<Granted> {
+    return this.#transport.send({ method: 'POST', path: '/admin/grants', body }, options)
+  }
+
+  /** Makes an API key, which is shown this once. */
+  createKey(body: CreateKeyRequest, options?: RequestOptions): Promise<CreatedKey> {
+    return this.#transport.send({ method: 'POST', path: '/admin/keys', body }, options)
+  }
+
+  /** Replaces what a key may use. */
+  setKeyServices(prefix: string, services: KeyServiceRequest[], options?: RequestOptions): Promise<KeyServices> {
+    return this.#transport.send({ method: 'POST', path: `/admin/keys/${segment(prefix)}/services`, body: { services } }, options)
+  }
+
+  /** Ends a key for good. */
+  revokeKey(prefix: string, options?: RequestOptions): Promise<RevokedKey> {
+    return this.#transport.send({ method: 'POST', path: `/admin/keys/${segment(prefix)}/revoke` }, options)
+  }
+
+  /** Limits what an account, a user or a key may spend over a period. Setting it again changes it. */
+  setBudget(body: BudgetRequest, options?: RequestOptions): Promise<CreatedBudget> {
+    return this.#transport.send({ method: 'POST', path: '/admin/budgets', body }, options)
+  }
+}

@@ -1,0 +1,58 @@
+import type { ServiceConfiguration } from './wire.ts'
+
+type Preset = (overrides?: Partial<ServiceConfiguration>) => ServiceConfiguration
+
+const balanced: Preset = (overrides) => ({
+  primary_ai_model: 'gpt-4o-mini',
+  fallback_ai_model: 'claude-3-haiku',
+  voice_enabled: true,
+  tts_provider: 'openai-tts',
+  stt_provider: 'deepgram',
+  phone_enabled: true,
+  phone_provider: 'twilio',
+  vision_enabled: true,
+  cost_optimization: true,
+  max_credits_per_request: null,
+  vision_model: 'gpt-4o',
+  strategy: 'configured',
+  complexity: 'medium',
+  accuracy_first: false,
+  fallback_providers: {},
+  last_resort: true,
+  weights: {},
+  ...overrides,
+})
+
+/** Service configurations for common wishes, as the API takes them, each with `overrides` on top. */
+export const ServicePresets = {
+  /** The cheapest providers, at most 50 credits a request. */
+  costOptimized: (overrides) => balanced({ vision_model: null, max_credits_per_request: 50, ...overrides }),
+
+  /** The best providers, whatever they cost. */
+  premiumQuality: (overrides) =>
+    balanced({
+      primary_ai_model: 'gpt-4',
+      fallback_ai_model: 'gpt-4o',
+      tts_provider: 'elevenlabs',
+      stt_provider: 'openai-whisper',
+      cost_optimization: false,
+      complexity: 'high',
+      ...overrides,
+    }),
+
+  /** Accuracy and speed first, no limits. */
+  emergencyServices: (overrides) =>
+    balanced({
+      primary_ai_model: 'gpt-4o',
+      fallback_ai_model: 'gpt-4',
+      tts_provider: 'openai-tts',
+      stt_provider: 'openai-whisper',
+      cost_optimization: false,
+      accuracy_first: true,
+      complexity: 'high',
+      ...overrides,
+    }),
+
+  /** Cheap where it is good enough, without a limit. */
+  balanced,
+} as const satisfies Record<string, Preset>

@@ -1,0 +1,440 @@
+// What crosses the wire, as the API has it: snake_case, whole credits unless a field says otherwise, times in RFC 3339.
+
+/** A service by its wire name, or a team's own. */
+export type ServiceType = 'phone' | 'gpt' | 'voice_stt' | 'voice_tts' | 'vision' | 'realtime' | 'embedding' | (string & {})
+
+/** What quantities are counted in. */
+export type UnitType = 'tokens' | 'minutes' | 'seconds' | 'characters' | 'images' | 'requests' | 'bytes'
+
+/** Credits as a request may state them: a whole number, or a decimal string with at most six decimals. */
+export type CreditAmount = number | string
+
+/** Which providers are wanted, and what they may cost. */
+export interface ServiceConfiguration {
+  /** Chat model tried first. */
+  primary_ai_model: string
+  /** Chat model tried next. `null`: none by name. */
+  fallback_ai_model: string | null
+  voice_enabled: boolean
+  /** Speaks. `null`: any that is on offer. */
+  tts_provider: string | null
+  /** Transcribes. `null`: any that is on offer. */
+  stt_provider: string | null
+  phone_enabled: boolean
+  /** Makes phone calls. `null`: any that is on offer. */
+  phone_provider: string | null
+  vision_enabled: boolean
+  /** Whether requests of low complexity go to the cheapest capable provider. */
+  cost_optimization: boolean
+  /** The most credits that one request may cost. `null`: no limit. */
+  max_credits_per_request: CreditAmount | null
+  /** Model that looks at images. `null`: the chat models. */
+  vision_model: string | null
+  /** How the candidates of a request are ordered. */
+  strategy: 'configured' | 'lowest_cost' | 'lowest_latency' | 'highest_quality' | 'weighted' | 'balanced'
+  /** Complexity of requests that do not state theirs. */
+  complexity: 'low' | 'medium' | 'high'
+  /** Accuracy and speed before cost. */
+  accuracy_first: boolean
+  /** Providers tried after those named above, by service, in order. */
+  fallback_providers: Record<string, string[]>
+  /** Whether offers that are named nowhere above may serve as a last resort. */
+  last_resort: boolean
+  /** Share of traffic by provider, for strategy `weighted`. */
+  weights: Record<string, number>
+}
+
+/** One line of a receipt. */
+export interface ServiceUsed {
+  service_type: ServiceType
+  provider: string
+  units_consumed: number
+  unit_type: UnitType
+  credits_used: number
+}
+
+/** What a workflow cost. */
+export interface Receipt {
+  workflow_id: string
+  workflow_name: string
+  services_used: ServiceUsed[]
+  total_credits_used: number
+  /** Credits that were due and could not be taken; absent when there were none. */
+  shortfall?: number
+  /** Seconds from opening to closing, or until now. */
+  duration: number
+}
+
+export interface CreateAgentRequest {
+  /** The use case it starts from: `emergencyservices`, `languagelearning`, or a team's own. */
+  business_logic_adapter?: string
+  custom_settings?: {
+    /** Fields that differ. */
+    service_configuration?: Partial<ServiceConfiguration>
+  }
+}
+
+/** An agent, with its configuration as resolved. */
+export interface Agent {
+  agent_id: string
+  business_logic_adapter: string | null
+  service_configuration: ServiceConfiguration
+}
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant'
+  content: string
+}
+
+/** What an agent is asked: one message, or a conversation. */
+export type ChatRequest = ({ message: string; messages?: undefined } | { messages: ChatMessage[]; message?: undefined }) & {
+  /** What breakdowns count it under. @defaultValue `chat` */
+  workflow_name?: string
+  complexity?: 'low' | 'medium' | 'high'
+  accuracy?: 'standard' | 'high'
+  /** @defaultValue 1024 */
+  max_output_tokens?: number
+}
+
+/** What every answer of an agent carries. */
+export interface AgentAnswer {
+  receipt: Receipt
+  /** Present when a simulated provider made it up. */
+  simulated?: true
+}
+
+export interface ChatAnswer extends AgentAnswer {
+  text: string
+  /** Who answered, by its wire name. */
+  provider: string
+}
+
+export interface VoiceRequest {
+  /** The recording, in any common container. */
+  audio: Blob | BufferSource
+  /** ISO 639-1 code of the language that is spoken. @defaultValue found out */
+  language?: string
+  /** The voice that answers. @defaultValue the provider's */
+  voice?: string
+  /** What breakdowns count it under. @defaultValue `voice_chat` */
+  workflow_name?: string
+}
+
+export interface VoiceAnswer extends AgentAnswer {
+  /** What was said to the agent. */
+  transcript: string
+  /** What it answered. */
+  text: string
+  /** The answer as sound, in Base64. */
+  audio: string
+  audio_format: string
+}
+
+/** A telephone call that says something, or follows the instructions at a URL. */
+export type CallRequest = ({ message: string; url?: undefined } | { url: string; message?: undefined }) & {
+  /** E.164: `+15551234567`. */
+  to: string
+  from?: string
+  /** @defaultValue 10 */
+  max_minutes?: number
+  /** What breakdowns count it under. @defaultValue `phone_call` */
+  workflow_name?: string
+}
+
+export interface CallAnswer extends AgentAnswer {
+  call_id: string
+  status: string
+  duration_seconds: number
+}
+
+export interface OpenWorkflowRequest {
+  /** What breakdowns count it under. */
+  workflow_name: string
+  business_adapter?: string
+  user_id?: string
+  /** The most that it may cost. @defaultValue no ceiling */
+  max_credits?: CreditAmount
+}
+
+export interface OpenedWorkflow {
+  workflow_id: string
+}
+
+/** Work that was done elsewhere. */
+export interface UsageRequest {
+  service_type: ServiceType
+  provider: string
+  /** A number, or a decimal string with at most six decimals. */
+  units_consumed: number | string
+  unit_type: UnitType
+}
+
+export interface UsageCharged {
+  credits_used: number
+  credit_balance: number
+}
+
+/** What is planned. Absent is none. */
+export interface EstimateRequest {
+  ai_tokens?: number
+  /** Minutes of speech to be transcribed. */
+  voice_minutes?: number
+  /** Characters to be spoken. */
+  tts_characters?: number
+  phone_minutes?: number
+  /** Fields that differ from the server's own configuration. */
+  service_configuration?: Partial<ServiceConfiguration>
+}
+
+export interface Estimate {
+  services: { service_type: ServiceType; provider: string; units: number; unit_type: UnitType; credits: number }[]
+  total_credits: number
+  price_version: string
+}
+
+/** A span of time: RFC 3339, `to` exclusive. */
+export interface TimeRange {
+  from?: string
+  to?: string
+}
+
+export interface UsageQuery extends TimeRange {
+  workflow_name?: string
+  user_id?: string
+}
+
+/** Where credits went. */
+export interface UsageReport {
+  total_credits: number
+  /** By the names of workflows. `avg_duration` is in seconds. */
+  workflow_breakdown: Record<string, { count: number; total_credits: number; avg_duration: number }>
+  service_breakdown: ServiceBreakdown[]
+}
+
+export interface ServiceBreakdown {
+  /** Service and provider in one: `phone_twilio`. */
+  name: string
+  service_type: ServiceType
+  provider: string
+  units_consumed: number
+  unit_type: UnitType
+  usage_count: number
+  total_credits: number
+}
+
+/** What one API key was used for. */
+export interface KeyUsageReport {
+  /** The prefix of the key. */
+  api_key: string
+  total_credits: number
+  workflows_used: Record<string, { count: number; total_credits: number }>
+  /** The dearest first. */
+  top_consuming_services: ServiceBreakdown[]
+}
+
+/** A change that would have saved credits. */
+export interface Recommendation {
+  service_type: ServiceType
+  from_provider: string
+  to_provider: string
+  units_consumed: number
+  unit_type: UnitType
+  credits_used: number
+  credits_saved: number
+  message: string
+  assumption: string
+}
+
+export interface Recommendations {
+  recommendations: Recommendation[]
+}
+
+/** Where granted credits came from. */
+export type GrantSource = 'purchase' | 'promo' | 'plan' | 'refund' | 'adjustment'
+
+export interface Grant {
+  grant_id: string
+  source: GrantSource
+  /** Lower numbers are spent first. */
+  priority: number
+  credits: number
+  remaining: number
+  state: string
+  effective_at: string
+  /** `null`: never. */
+  expires_at: string | null
+  /** The services it may pay for. `null`: every service. */
+  services: string[] | null
+}
+
+/** A balance, with the grants that make it up in the order in which they are spent. */
+export interface Credits {
+  credit_balance: number
+  held: number
+  /** Balance less held: what new work may use. */
+  available: number
+  grants: Grant[]
+}
+
+/** A movement of credits. Its amounts are exact decimal strings. */
+export interface StatementEntry {
+  sequence: number
+  at: string
+  type: string
+  /** How it moved the balance. */
+  change: string
+  /** The balance after it. */
+  balance: string
+  /** Every bucket that it touched. They sum to zero. */
+  postings: Record<string, string>
+  hash: string
+}
+
+/** A page of the statement, newest first. */
+export interface StatementPage {
+  entries: StatementEntry[]
+  /** The cursor of the next page; absent at the end. */
+  next?: string
+}
+
+export interface PriceList {
+  price_version: string
+  prices: Price[]
+}
+
+export interface Price {
+  service_type: ServiceType
+  provider: string
+  model?: string
+  meter?: string
+  /** Credits per `per` units, a decimal string. */
+  credits: string
+  per: number | string
+  unit_type: UnitType
+}
+
+export interface CreateAccountRequest {
+  name: string
+  /** What it begins with. @defaultValue none */
+  credits?: CreditAmount
+}
+
+export interface CreatedAccount {
+  account_id: string
+}
+
+export interface GrantRequest {
+  account_id: string
+  credits: CreditAmount
+  /** @defaultValue `purchase` */
+  source?: GrantSource
+  /** Lower numbers are spent first. @defaultValue 100 */
+  priority?: number
+  /** @defaultValue now */
+  effective_at?: string
+  /** @defaultValue never */
+  expires_at?: string
+  /** The services it may pay for. @defaultValue every service */
+  services?: ServiceType[]
+}
+
+export interface Granted {
+  grant_id: string
+  credit_balance: number
+}
+
+/** A service that a key may use: by name, or with conditions. */
+export type KeyServiceRequest =
+  | ServiceType
+  | {
+      service_type: ServiceType
+      /** @defaultValue every provider */
+      provider?: string
+      /** @defaultValue true */
+      enabled?: boolean
+      /** @defaultValue no limit */
+      cost_limit_per_request?: CreditAmount
+    }
+
+export interface CreateKeyRequest {
+  account_id: string
+  name?: string
+  user_id?: string
+  /** @defaultValue every service */
+  services?: KeyServiceRequest[]
+  /** @defaultValue never */
+  expires_at?: string
+}
+
+export interface CreatedKey {
+  /**
+   * The key itself, which is shown once. Absent when this answer was sent again because the first one was lost: the key was made,
+   * nobody knows it, and it is best revoked.
+   */
+  key?: string
+  /** What names the key from now on. */
+  prefix: string
+}
+
+export interface KeyServices {
+  prefix: string
+  services: KeyService[]
+}
+
+export interface KeyService {
+  id: string
+  service_type: ServiceType
+  /** `null`: every provider. */
+  provider: string | null
+  enabled: boolean
+  /** `null`: no limit. */
+  cost_limit_per_request: number | null
+}
+
+export interface RevokedKey {
+  prefix: string
+  revoked: true
+}
+
+/** What may be spent over a period: by the account, or by one user or key of it, in all or on one service. */
+export interface BudgetRequest {
+  account_id: string
+  period: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'total'
+  credits: CreditAmount
+  service_type?: ServiceType
+  user_id?: string
+  key_prefix?: string
+  /** `warn` only reports. @defaultValue `block` */
+  mode?: 'block' | 'warn'
+}
+
+export interface CreatedBudget {
+  budget_id: string
+}
+
+/** An RFC 9457 problem: what every error of the API says. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  /** Stable: `INSUFFICIENT_CREDITS`. */
+  code: string
+  detail: string
+  /** Fields that were wrong, for 422. */
+  errors?: { field: string; problem: string }[]
+  /** Credits that were needed, for 402; a decimal string. */
+  needed?: string
+  /** Credits that there were, for 402; a decimal string. */
+  available?: string
+  /** The limit of one request, for 402; a decimal string. */
+  limit?: string
+  /** The budget that was too small, for 402. */
+  budget_id?: string
+  /** When that budget starts again. */
+  resets_at?: string
+  /** Fields in which this request differs from the first one under its idempotency key, for 409. */
+  differs?: string[]
+  /** Seconds after which it may be tried again. */
+  retry_after?: number
+  [fact: string]: unknown
+}
