@@ -1,4 +1,154 @@
+import { credits } from '@farebox/core'
+import { Ledger } from '@farebox/ledger'
 import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
+import { postgres } from '@farebox/ledger/postgres'
+import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { chargeUntilKilled, placeHoldsAtOnce } from './app-servers.ts'
 import { openPostgres } from './open-postgres.ts'
 
 exerciseLedgerDriver('postgres', openPostgres)
+
+const usage = { quantity: 1_000_000n as never, unit: 'tokens', rated: credits(7) } as const
+const work = { service: 'gpt', provider: 'gpt-4o-mini', usage } as const
+
+describe('a ledger in Postgres', () => {
+  let database: TestDatabase
+  let pool: pg.Pool
+  let ledger: Ledger<unknown>
+  let accountId: string
+  beforeEach(async () => {
+    database = await createTestDatabase()
+    pool = new pg.Pool({ connectionString: database.url, max: 4 })
+    ledger = new Ledger<unknown>(postgres({ connectionString: database.url }))
+    await ledger.migrate()
+    accountId = (await ledger.openAccount({ name: 'Ada' })).accountId
+    await ledger.grant({ accountId, amount: credits(100) })
+  })
+  afterEach(async () => {
+    await ledger.close()
+    await pool.end()
+    await database.drop()
+  })
+
+  test('500 holds from four processes on an account that affords 100: exactly 100 are held', async () => {
+    expect(await placeHoldsAtOnce(4, 125, ['postgres', database.url], accountId)).toBe(100)
+    expect(await ledger.balance(accountId)).toMatchObject({ held: credits(100), available: 0n })
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
+  test('nothing that was acknowledged is lost when every process is killed at work', async () => {
+    await ledger.grant({ accountId, amount: credits(1_000_000) })
+    const acknowledged = await chargeUntilKilled(3, 100, ['postgres', database.url], accountId)
+    const kept = new Set(
+      (await ledger.statement(accountId, { limit: 100_000 })).items.map(({ idempotencyKey }) => idempotencyKey),
+    )
+    expect(acknowledged.filter((usageId) => !kept.has(`usage:${usageId}`))).toEqual([])
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
+  test('twenty ledgers that migrate at once, each on a connection of its own, take each step once', async () => {
+    const ledgers = Array.from(
+      { length: 20 },
+      () => new Ledger(postgres({ connectionString: database.url, schema: 'twenty', poolSize: 1 })),
+    )
+    const reports = await Promise.all(ledgers.map((each) => each.migrate()))
+    expect(reports.filter(({ applied }) => applied.length > 0)).toHaveLength(1)
+    await Promise.all(ledgers.map((each) => each.close()))
+  })
+
+  test('a schema of its own keeps the ledger beside tables of the same name', async () => {
+    const { rows } = await pool.query('SELECT count(*)::int AS count FROM users')
+    expect(rows).toEqual([{ count: 1 }])
+    const other = new Ledger(postgres({ pool, schema: 'credits' }))
+    await other.migrate()
+    await other.openAccount({ accountId, name: 'another Ada' })
+    expect((await other.balance(accountId)).balance).toBe(0n)
+    expect((await ledger.balance(accountId)).balance).toBe(credits(100))
+    await other.close()
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    for (const schema of ['Credits', 'a-b', '', 'x; DROP TABLE users', '1a']) {
+      expect(() => postgres({ connectionString: database.url, schema })).toThrow('schema must be a plain')
+    }
+  })
+
+  test("a host's users table is named, with the way out", async () => {
+    await pool.query('CREATE SCHEMA host; CREATE TABLE host.users (id TEXT)')
+    const other = new Ledger(postgres({ pool, schema: 'host' }))
+    await expect(other.migrate()).rejects.toMatchObject({
+      code: 'SCHEMA_VERSION',
+      message: expect.stringMatching(/"users".*schema: 'farebox'/),
+    })
+    expect((await pool.query("SELECT tablename FROM pg_tables WHERE schemaname = 'host'")).rows).toEqual([{ tablename: 'users' }])
+  })
+
+  test('a server that is not there, a database that is not, or a wrong password is unavailable, and may be there later', async () => {
+    const password = new URL(database.url)
+    password.username = 'nobody_of_that_name'
+    const nowhere = new URL(database.url)
+    nowhere.pathname = '/no_such_database'
+    for (const url of [
+      'postgres://postgres@127.0.0.1:1/postgres',
+      'postgres://postgres@localhost:1/x',
+      nowhere.href,
+      password.href,
+    ]) {
+      const away = new Ledger(postgres({ connectionString: url }))
+      for (const call of [
+        () => away.migrate(),
+        () => away.balance('a'),
+        () => away.openAccount({ name: 'Ada' }),
+        () => away.verify('a'),
+      ]) {
+        await expect(call()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+      }
+      await away.close()
+    }
+  })
+
+  test('a connection that the server cuts is replaced, and the next call succeeds', async () => {
+    for (let round = 0; round < 3; round++) {
+      await pool.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+      )
+      await ledger.charge({ accountId, usageId: `u${round}`, ...work }).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+      })
+      expect(await ledger.charge({ accountId, usageId: `u${round}`, ...work })).toMatchObject({ status: 'charged' })
+    }
+    expect((await ledger.balance(accountId)).balance).toBe(credits(79))
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
+  test("a transaction of the host's that Postgres aborted fails as unavailable, and a new one succeeds", async () => {
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query('SELECT 1 / 0').catch(() => undefined)
+    await expect(ledger.charge({ accountId, ...work }, { transaction: client })).rejects.toMatchObject({
+      code: 'LEDGER_UNAVAILABLE',
+    })
+    await client.query('ROLLBACK')
+    await client.query('BEGIN')
+    expect(await ledger.charge({ accountId, ...work }, { transaction: client })).toMatchObject({ status: 'charged' })
+    await client.query('COMMIT')
+    client.release()
+    expect((await ledger.balance(accountId)).balance).toBe(credits(93))
+  })
+
+  test('batches over the same accounts in opposite orders do not lock each other out', async () => {
+    const accounts = await Promise.all(Array.from({ length: 6 }, () => ledger.openAccount({ name: 'x' })))
+    await Promise.all(accounts.map((account) => ledger.grant({ accountId: account.accountId, amount: credits(1_000) })))
+    const other = new Ledger(postgres({ pool }))
+    const order = accounts.map((account) => account.accountId)
+    const charges = Array.from({ length: 10 }, () =>
+      Promise.all([
+        ...order.map((id) => ledger.charge({ accountId: id, ...work })),
+        ...order.toReversed().map((id) => other.charge({ accountId: id, ...work })),
+      ]),
+    )
+    for (const outcomes of await Promise.all(charges)) for (const { status } of outcomes) expect(status).toBe('charged')
+    for (const id of order) expect((await ledger.balance(id)).balance).toBe(credits(1_000 - 20 * 7))
+    await other.close()
+  })
+})

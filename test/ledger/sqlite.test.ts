@@ -1,4 +1,146 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { credits } from '@farebox/core'
+import { Ledger, LedgerUnavailableError } from '@farebox/ledger'
 import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
+import { sqlite } from '@farebox/ledger/sqlite'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { chargeUntilKilled, placeHoldsAtOnce } from './app-servers.ts'
 import { openSqlite } from './open-sqlite.ts'
 
 exerciseLedgerDriver('sqlite', openSqlite)
+
+const usage = { quantity: 1_000_000n as never, unit: 'tokens', rated: credits(7) } as const
+const work = { service: 'gpt', provider: 'gpt-4o-mini', usage } as const
+
+describe('a ledger in a SQLite file', () => {
+  let folder: string
+  let filename: string
+  let ledger: Ledger<unknown>
+  let accountId: string
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'farebox-ledger-'))
+    filename = join(folder, 'credits.db')
+    ledger = new Ledger<unknown>(sqlite({ filename }))
+    await ledger.migrate()
+    accountId = (await ledger.openAccount({ name: 'Ada' })).accountId
+    await ledger.grant({ accountId, amount: credits(100) })
+  })
+  afterEach(async () => {
+    await ledger.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('500 holds from four processes on an account that affords 100: exactly 100 are held', async () => {
+    expect(await placeHoldsAtOnce(4, 125, ['sqlite', filename], accountId)).toBe(100)
+    expect(await ledger.balance(accountId)).toMatchObject({ held: credits(100), available: 0n })
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
+  test('nothing that was acknowledged is lost when every process is killed at work', async () => {
+    await ledger.grant({ accountId, amount: credits(1_000_000) })
+    const acknowledged = await chargeUntilKilled(3, 100, ['sqlite', filename], accountId)
+    const kept = new Set(
+      (await ledger.statement(accountId, { limit: 100_000 })).items.map(({ idempotencyKey }) => idempotencyKey),
+    )
+    expect(acknowledged.filter((usageId) => !kept.has(`usage:${usageId}`))).toEqual([])
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
+  test("the host's own handle stays the host's: its transactions are joined, waited for, and it is not closed", async () => {
+    const database = new Database(filename)
+    const mine = new Ledger(sqlite({ database }))
+    database.exec('BEGIN')
+    const joined = await mine.charge({ accountId, ...work }, { transaction: database })
+    expect(joined).toMatchObject({ balance: credits(93) })
+    const waiting = mine.charge({ accountId, ...work })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    database.exec('ROLLBACK')
+    expect(await waiting).toMatchObject({ status: 'charged', balance: credits(93) })
+    await mine.close()
+    expect(database.open).toBe(true)
+    database.close()
+  })
+
+  test('a handle on which no transaction was begun is refused, since its statements would commit one by one', async () => {
+    const database = new Database(filename)
+    await expect(ledger.charge({ accountId, ...work }, { transaction: database })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      field: 'transaction',
+    })
+    database.close()
+    expect((await ledger.balance(accountId)).balance).toBe(credits(100))
+  })
+
+  test('a process that keeps the file makes the others wait, and then say that they may try again', async () => {
+    const impatient = new Ledger(sqlite({ filename, busyTimeoutMs: 50 }))
+    const other = new Database(filename)
+    other.exec('BEGIN IMMEDIATE')
+    await expect(impatient.charge({ accountId, ...work })).rejects.toMatchObject({
+      code: 'LEDGER_UNAVAILABLE',
+      isRetryable: true,
+    })
+    expect((await impatient.balance(accountId)).balance).toBe(credits(100))
+    other.exec('ROLLBACK')
+    other.close()
+    expect(await impatient.charge({ accountId, ...work })).toMatchObject({ status: 'charged' })
+    await impatient.close()
+  })
+
+  test('a file that cannot be written or made says so, and can be tried again', async () => {
+    const nowhere = new Ledger(sqlite({ filename: join(folder, 'none', 'credits.db') }))
+    await expect(nowhere.migrate()).rejects.toThrow(LedgerUnavailableError)
+    mkdirSync(join(folder, 'none'))
+    expect((await nowhere.migrate()).applied).toHaveLength(1)
+    await nowhere.close()
+
+    const directory = new Ledger(sqlite({ filename: folder }))
+    await expect(directory.migrate()).rejects.toThrow(LedgerUnavailableError)
+    await directory.close()
+  })
+
+  test('a file without permission to write is unavailable, not broken', async () => {
+    await ledger.close()
+    chmodSync(folder, 0o555)
+    chmodSync(filename, 0o444)
+    // The superuser may write anywhere, so for a moment we are nobody.
+    const isSuperuser = process.geteuid?.() === 0
+    if (isSuperuser) process.seteuid?.(65_534)
+    const readOnly = new Ledger(sqlite({ filename }))
+    try {
+      await expect(readOnly.charge({ accountId, ...work })).rejects.toThrow(LedgerUnavailableError)
+      await readOnly.close()
+    } finally {
+      if (isSuperuser) process.seteuid?.(0)
+      chmodSync(folder, 0o755)
+    }
+  })
+
+  test('a file that is no database is unavailable, and is left as it was', async () => {
+    const path = join(folder, 'notes.txt')
+    writeFileSync(path, 'not a database, but long enough to be looked at by SQLite'.repeat(100))
+    const before = readFileSync(path, 'utf8')
+    const wrong = new Ledger(sqlite({ filename: path }))
+    await expect(wrong.migrate()).rejects.toThrow(LedgerUnavailableError)
+    await wrong.close()
+    expect(readFileSync(path, 'utf8')).toBe(before)
+  })
+
+  test('a ledger in memory works as well', async () => {
+    const memory = new Ledger(sqlite({ filename: ':memory:' }))
+    await memory.migrate()
+    await memory.openAccount({ accountId: 'a', name: 'Ada' })
+    await memory.grant({ accountId: 'a', amount: credits(10) })
+    expect(await memory.charge({ accountId: 'a', ...work })).toMatchObject({ balance: credits(3) })
+    await memory.close()
+  })
+
+  test('a driver is given a file or a handle, and not both', () => {
+    expect(() => sqlite({})).toThrow('either filename or database')
+    const database = new Database(':memory:')
+    expect(() => sqlite({ filename, database })).toThrow('either filename or database')
+    database.close()
+  })
+})

@@ -3,6 +3,7 @@ import { exerciseAccounts } from './accounts.ts'
 import { exerciseApiKeys } from './api-keys.ts'
 import { exerciseBudgets } from './budgets.ts'
 import { exerciseConcurrency } from './concurrency.ts'
+import { exerciseDocuments } from './documents.ts'
 import { exerciseGrants } from './grants.ts'
 import { exerciseHolds } from './holds.ts'
 import { exerciseHostTransactions } from './host-transactions.ts'
@@ -33,6 +34,7 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseIdempotency(suite)
       exerciseApiKeys(suite)
       exerciseBudgets(suite)
+      exerciseDocuments(suite)
       exerciseJournal(suite)
       exerciseConcurrency(suite)
       exerciseHostTransactions(suite)

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest'
+import { expectInvalid, type Suite } from './suite.ts'
+
+export function exerciseDocuments(suite: Suite): void {
+  describe('documents', () => {
+    it('a document comes back as it was saved, in its own account and kind alone', async () => {
+      const [accountId, stranger] = [await suite.account(0), await suite.account(0)]
+      const body = { name: 'Zoë\u0000"', nested: { usage: null, list: [1, 2.5, true, null] }, hash: 'x', body: 'y', verb: 'z' }
+      expect(await suite.ledger.saveDocument({ accountId, kind: 'agent', documentId: 'd', body })).toEqual({
+        status: 'saved',
+        documentId: 'd',
+        replayed: false,
+      })
+      expect(await suite.ledger.document(accountId, 'agent', 'd')).toMatchObject({ body })
+      expect(await suite.ledger.document(accountId, 'other', 'd')).toBeUndefined()
+      expect(await suite.ledger.document(stranger, 'agent', 'd')).toBeUndefined()
+    })
+
+    it('a document is never changed: the same again is a replay, another is a conflict that names what differs', async () => {
+      const accountId = await suite.account(0)
+      const save = (body: Record<string, unknown>) =>
+        suite.ledger.saveDocument({ accountId, kind: 'agent', documentId: 'd', body })
+      await save({ model: 'a', hash: '1', usage: null, extra: { usage: 5 } })
+      expect(await save({ model: 'a', hash: '1', usage: null, extra: { usage: 5 } })).toMatchObject({ replayed: true })
+      await expect(save({ model: 'b', hash: '2', usage: null })).rejects.toMatchObject({
+        code: 'IDEMPOTENCY_CONFLICT',
+        differs: ['body.extra', 'body.hash', 'body.model'],
+      })
+      await expect(
+        suite.ledger.saveDocument({ accountId, kind: 'agent', documentId: 'd', body: {}, idempotencyKey: 'other' }),
+      ).rejects.toMatchObject({ code: 'ALREADY_EXISTS', id: 'd' })
+    })
+
+    it('what JSON cannot carry is refused by name', async () => {
+      const accountId = await suite.account(0)
+      const cyclic: Record<string, unknown> = {}
+      cyclic.self = cyclic
+      for (const body of [null, undefined, 'text', 5, [], cyclic, { count: 5n }, { long: 'x'.repeat(2_100_000) }]) {
+        await expectInvalid('body', () => suite.ledger.saveDocument({ accountId, kind: 'agent', body: body as never }))
+      }
+      await expectInvalid('kind', () => suite.ledger.saveDocument({ accountId, kind: 'A b', body: {} }))
+    })
+  })
+}

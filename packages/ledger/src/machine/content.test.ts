@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { contentOf, differences } from './content.ts'
+
+test('content names every field that was given, amounts as decimals, and leaves out what was not', () => {
+  expect(contentOf('charge', { amount: 5n, name: 'x', userId: undefined, usage: { rated: 7n, details: { a: 1n } } })).toEqual({
+    verb: 'charge',
+    amount: '"5"',
+    name: '"x"',
+    'usage.rated': '"7"',
+    'usage.details': '{"a":"1"}',
+  })
+})
+
+test('what is made up for each call is left out, but only where it is made up', () => {
+  const content = contentOf('createApiKey', { prefix: 'x', hash: 'y', body: { hash: 'kept', usage: null, body: 'kept' } })
+  expect(content).toEqual({ verb: 'createApiKey', 'body.hash': '"kept"', 'body.usage': 'null', 'body.body': '"kept"' })
+})
+
+test('long values are kept as a digest that still tells them apart', () => {
+  const one = contentOf('v', { text: 'x'.repeat(1_000) })
+  const other = contentOf('v', { text: `${'x'.repeat(999)}y` })
+  expect(one.text).toMatch(/^sha256:[0-9a-f]{64}$/)
+  expect(differences(one, other)).toEqual(['text'])
+})
+
+test('a field that is missing on either side is a difference, and differences are in order', () => {
+  expect(differences({ b: '1', c: '1', same: '1' }, { a: '1', c: '2', same: '1' })).toEqual(['a', 'b', 'c'])
+  expect(differences({ a: '1' }, { a: '1' })).toEqual([])
+})
+
+test('a number and the text of it are not the same', () => {
+  expect(differences(contentOf('v', { a: 1 }), contentOf('v', { a: '1' }))).toEqual(['a'])
+})
