@@ -71,8 +71,10 @@ const koaHost: Host = {
     const app = new Koa<FareboxState>()
     app.silent = true
     app.use(parseKoaJson)
-    app.use(async (context, next) => (context.path.startsWith('/ai/') ? mountKoa(box, mount)(context, next) : next()))
+    const mounted = mountKoa(box, mount)
+    app.use(async (context, next) => (context.path.startsWith('/ai/') ? mounted(context, next) : next()))
     app.use(async (context) => {
+      if (context.path !== '/ai/ask') return
       const { body } = context.request as { body?: Record<string, unknown> }
       const answer = await handler(context.state.farebox, body ?? {})
       context.body = isText(answer) ? Readable.from(answer) : answer

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Credits } from '@farebox/core'
 import type { ServiceConfiguration } from '@farebox/router'
+import { CallerLeftError } from './errors.ts'
 import type { Farebox } from './farebox.ts'
 import type { Workflow } from './workflow.ts'
 
@@ -20,6 +21,7 @@ export interface MountOptions {
  * The workflow of one request: paid by the key that it carries, stopped when its client leaves, closed with its response.
  *
  * @throws {UnauthorizedError} there is no key, or it is not good
+ * @throws {CallerLeftError} its client is gone already
  */
 export async function mountWorkflow(
   box: Farebox,
@@ -28,11 +30,14 @@ export async function mountWorkflow(
   response: ServerResponse,
 ): Promise<Workflow> {
   const caller = new AbortController()
-  const secret = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
-  const workflow = await box.workflowOf(secret, { name, configuration, maxCredits, signal: caller.signal })
+  let workflow: Workflow | undefined
+  // Before the key is looked up, because a client may leave meanwhile.
   response.once('close', () => {
     if (!response.writableFinished) caller.abort()
-    if (workflow.isOpened) box.background(workflow.close(), onError)
+    if (workflow?.isOpened) box.background(workflow.close(), onError)
   })
+  const secret = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
+  workflow = await box.workflowOf(secret, { name, configuration, maxCredits, signal: caller.signal })
+  if (caller.signal.aborted) throw new CallerLeftError('the caller left before the work began')
   return workflow
 }

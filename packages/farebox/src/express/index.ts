@@ -1,7 +1,7 @@
 import { isFareboxError } from '@farebox/core'
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express'
 import type { Farebox } from '../farebox.ts'
-import { problemOf } from '../http/problem.ts'
+import { problemHeaders, problemOf } from '../http/problem.ts'
 import type { RoutesOptions } from '../http/routes.ts'
 import { type MountOptions, mountWorkflow } from '../mount-workflow.ts'
 import { nodeRoutes } from '../node-routes.ts'
@@ -51,6 +51,6 @@ export function fareboxErrors(): ErrorRequestHandler {
 
 function sendProblem(response: Response, error: unknown): void {
   const problem = problemOf(error)
-  if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer')
-  response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem))
+  // Not `send`, which would add a charset that JSON does not have.
+  response.writeHead(problem.status, problemHeaders(problem)).end(JSON.stringify(problem))
 }

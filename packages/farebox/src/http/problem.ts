@@ -74,21 +74,30 @@ const TITLES: Readonly<Record<number, string>> = {
 
 /** What an error says on the wire. Of errors that are not ours, and of unsafe ones, only that something went wrong. */
 export function problemOf(error: unknown): Problem {
-  if (!isFareboxError(error)) return problem(500, 'INTERNAL', 'something went wrong on our side')
+  if (!isFareboxError(error)) return newProblem(500, 'INTERNAL', 'something went wrong on our side')
   const status = statusOfCode[error.code] ?? 500
-  return { ...problem(status, error.code, error.isSafe ? error.message : 'something went wrong on our side'), ...factsOf(error) }
+  return {
+    ...newProblem(status, error.code, error.isSafe ? error.message : 'something went wrong on our side'),
+    ...factsOf(error),
+  }
+}
+
+/** What is said of a problem in the headers of its answer, by whichever shell it is sent. */
+export function problemHeaders({ status, retry_after }: Problem): Record<string, string> {
+  return {
+    'content-type': 'application/problem+json',
+    ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+    ...(typeof retry_after === 'number' && { 'retry-after': String(retry_after) }),
+  }
 }
 
 /** The answer that an error becomes. */
 export function problemResponse(error: unknown): Response {
-  const body = problemOf(error)
-  const headers = new Headers({ 'content-type': 'application/problem+json' })
-  if (body.status === 401) headers.set('www-authenticate', 'Bearer')
-  if (typeof body.retry_after === 'number') headers.set('retry-after', String(body.retry_after))
-  return new Response(JSON.stringify(body), { status: body.status, headers })
+  const problem = problemOf(error)
+  return new Response(JSON.stringify(problem), { status: problem.status, headers: problemHeaders(problem) })
 }
 
-function problem(status: number, code: string, detail: string): Problem {
+function newProblem(status: number, code: string, detail: string): Problem {
   return {
     type: `urn:farebox:problem:${code.toLowerCase().replaceAll('_', '-')}`,
     title: TITLES[status] ?? 'Internal error',

@@ -1,7 +1,7 @@
 import { isFareboxError } from '@farebox/core'
 import type { Middleware } from 'koa'
 import type { Farebox } from '../farebox.ts'
-import { problemOf } from '../http/problem.ts'
+import { problemHeaders, problemOf } from '../http/problem.ts'
 import type { RoutesOptions } from '../http/routes.ts'
 import { type MountOptions, mountWorkflow } from '../mount-workflow.ts'
 import { nodeRoutes } from '../node-routes.ts'
@@ -28,8 +28,7 @@ export function farebox(box: Farebox, options: MountOptions): Middleware<Farebox
       if (!isFareboxError(error) || context.headerSent) throw error
       const problem = problemOf(error)
       context.status = problem.status
-      if (problem.status === 401) context.set('www-authenticate', 'Bearer')
-      context.type = 'application/problem+json'
+      context.set(problemHeaders(problem))
       context.body = JSON.stringify(problem)
     }
   }
