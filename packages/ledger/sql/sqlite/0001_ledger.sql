@@ -218,8 +218,7 @@ CREATE INDEX farebox_accounts_due ON farebox_accounts (next_due_at) WHERE next_d
 CREATE INDEX farebox_grants_open ON farebox_grants (account_id) WHERE state IN ('pending', 'active') OR pinned > 0;
 CREATE INDEX farebox_holds_open ON farebox_holds (account_id, workflow_id) WHERE state = 'open';
 CREATE INDEX farebox_workflows_created ON farebox_workflows (account_id, created_at);
-CREATE INDEX farebox_usage_records_created ON farebox_usage_records (account_id, created_at);
-CREATE INDEX farebox_usage_records_workflow ON farebox_usage_records (account_id, workflow_id);
+CREATE INDEX farebox_usage_records_workflow ON farebox_usage_records (account_id, workflow_id) WHERE workflow_id IS NOT NULL;
 CREATE UNIQUE INDEX farebox_journal_idempotency ON farebox_journal (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX farebox_api_key_services_key ON api_key_services (account_id, api_key_id);
 
