@@ -57,7 +57,7 @@ const CALL_MINUTES = 10
  * Each POST carries an idempotency key, so that sending it again after a dropped connection charges once.
  *
  * @example
- * const client = createClient({ baseUrl: 'https://example.com', apiKey: 'fbx_…' })
+ * const client = createClient({ baseUrl: 'https://example.com', apiKey: 'fbx_your_key' })
  * const agent = await client.agents.create({ business_logic_adapter: 'languagelearning' })
  * const { text, receipt } = await client.agents.chat(agent.agent_id, { message: 'Hola' })
  */
@@ -158,7 +158,7 @@ class AgentsClient {
   /** Asks an agent by voice, and is answered by voice. */
   voice(agentId: string, { audio, ...fields }: VoiceRequest, options?: RequestOptions): Promise<VoiceAnswer> {
     const body = new FormData()
-    body.set('audio', audio instanceof Blob ? audio : new Blob([audio]), 'audio')
+    body.set('audio', audio instanceof Blob ? audio : new Blob([audio as BlobPart]), 'audio')
     for (const [name, value] of Object.entries(fields)) if (value !== undefined) body.set(name, value)
     return this.#transport.send({ method: 'POST', path: `/agent/${segment(agentId)}/voice`, body }, options)
   }

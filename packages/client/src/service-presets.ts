@@ -1,6 +1,7 @@
 import type { ServiceConfiguration } from './wire.ts'
 
 type Preset = (overrides?: Partial<ServiceConfiguration>) => ServiceConfiguration
+type PresetName = 'costOptimized' | 'premiumQuality' | 'emergencyServices' | 'balanced'
 
 const balanced: Preset = (overrides) => ({
   primary_ai_model: 'gpt-4o-mini',
@@ -24,7 +25,7 @@ const balanced: Preset = (overrides) => ({
 })
 
 /** Service configurations for common wishes, as the API takes them, each with `overrides` on top. */
-export const ServicePresets = {
+export const ServicePresets: Readonly<Record<PresetName, Preset>> = {
   /** The cheapest providers, at most 50 credits a request. */
   costOptimized: (overrides) => balanced({ vision_model: null, max_credits_per_request: 50, ...overrides }),
 
@@ -55,4 +56,4 @@ export const ServicePresets = {
 
   /** Cheap where it is good enough, without a limit. */
   balanced,
-} as const satisfies Record<string, Preset>
+}

@@ -111,7 +111,7 @@ export interface ChatAnswer extends AgentAnswer {
 
 export interface VoiceRequest {
   /** The recording, in any common container. */
-  audio: Blob | BufferSource
+  audio: Blob | Uint8Array | ArrayBuffer
   /** ISO 639-1 code of the language that is spoken. @defaultValue found out */
   language?: string
   /** The voice that answers. @defaultValue the provider's */

@@ -1,0 +1,183 @@
+import { createAdminClient, createClient, FareboxApiError, FareboxConnectionError } from '@farebox/client'
+import { simulated } from '@farebox/providers/simulated'
+import { describe, expect, it } from 'vitest'
+import { openAccount, openBox } from '../farebox/open-box.ts'
+import { adminToken, cutLines, serve, serveApi } from './serve-api.ts'
+
+const minute = { service_type: 'phone', provider: 'twilio', units_consumed: 1, unit_type: 'minutes' } as const
+
+describe('a connection that is cut after the server has answered', () => {
+  it('charges usage once', async () => {
+    const box = await openBox()
+    const { key } = await openAccount(box)
+    const url = await serveApi(box)
+    const direct = createClient({ baseUrl: url, apiKey: key })
+    const { workflow_id } = await direct.workflows.open({ workflow_name: 'call' })
+
+    const line = await cutLines(url, ['answer', 'answer'])
+    const client = createClient({ baseUrl: line.url, apiKey: key })
+    expect(await client.workflows.usage(workflow_id, minute)).toEqual({ credits_used: 20, credit_balance: 9_980 })
+    expect(line.connections).toBe(3)
+    expect((await direct.workflows.close(workflow_id)).total_credits_used).toBe(20)
+    expect((await direct.credits()).credit_balance).toBe(9_980)
+  })
+
+  it('lets an agent answer once, and brings that answer', async () => {
+    let calls = 0
+    const counting = simulated({
+      failures: () => {
+        calls++
+        return undefined
+      },
+    })
+    const box = await openBox({ providers: [counting] })
+    const { key } = await openAccount(box)
+    const url = await serveApi(box)
+    const agent = await createClient({ baseUrl: url, apiKey: key }).agents.create()
+
+    const client = createClient({ baseUrl: (await cutLines(url, ['answer'])).url, apiKey: key })
+    const { text, receipt } = await client.agents.chat(agent.agent_id, { message: 'Hello' })
+    expect(text).toContain('Hello')
+    expect(calls).toBe(1)
+    expect((await client.credits()).credit_balance).toBe(10_000 - receipt.total_credits_used)
+    expect((await client.usage()).workflow_breakdown).toMatchObject({ chat: { count: 1 } })
+  })
+
+  it('opens one account and grants once', async () => {
+    const box = await openBox()
+    const line = await cutLines(await serveApi(box), ['answer', 'answer'])
+    const admin = createAdminClient({ baseUrl: line.url, adminToken })
+    const { account_id } = await admin.createAccount({ name: 'Ada', credits: 100 })
+    expect(await box.ledger.accounts()).toMatchObject([{ accountId: account_id, balance: 100_000_000n }])
+    const again = createAdminClient({ baseUrl: (await cutLines(line.url, ['answer'])).url, adminToken })
+    expect(await again.grant({ account_id, credits: 5 })).toMatchObject({ credit_balance: 105 })
+  })
+
+  it('makes one key, whose secret is lost with the answer', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const line = await cutLines(await serveApi(box), ['answer'])
+    const created = await createAdminClient({ baseUrl: line.url, adminToken }).createKey({ account_id: accountId })
+    expect(created).toEqual({ prefix: expect.any(String) })
+    expect(await box.ledger.apiKeys(accountId)).toHaveLength(2)
+  })
+})
+
+describe('a connection that is cut while the server works', () => {
+  it('charges what was asked once', async () => {
+    const box = await openBox({ providers: [simulated({ latencyMs: 300 })] })
+    const { key, accountId } = await openAccount(box)
+    const url = await serveApi(box)
+    const agent = await createClient({ baseUrl: url, apiKey: key }).agents.create()
+
+    const client = createClient({ baseUrl: (await cutLines(url, [100])).url, apiKey: key, retries: 4 })
+    const { receipt } = await client.agents.chat(agent.agent_id, { message: 'Hello' })
+    expect(receipt.total_credits_used).toBe(1)
+    expect((await box.ledger.balance(accountId)).balance).toBe(9_999_000_000n)
+  })
+})
+
+describe('a server that is not well', () => {
+  it('is asked again under the same idempotency key, after as long as it asks for', async () => {
+    const seen: { key: unknown; at: number }[] = []
+    const url = await serve((request, response) => {
+      seen.push({ key: request.headers['idempotency-key'], at: performance.now() })
+      if (seen.length > 1) return response.end('{"workflow_id":"w"}')
+      response.writeHead(503, { 'retry-after': '1' }).end('the proxy is restarting')
+    })
+    const client = createClient({ baseUrl: url, apiKey: 'k' })
+    expect(await client.workflows.open({ workflow_name: 'w' })).toEqual({ workflow_id: 'w' })
+    expect(seen).toHaveLength(2)
+    expect(seen[1]?.key).toBe(seen[0]?.key)
+    expect(seen[1]?.key).toMatch(/^[0-9a-f]{32}$/)
+    expect((seen[1]?.at ?? 0) - (seen[0]?.at ?? 0)).toBeGreaterThanOrEqual(1_000)
+  })
+
+  it.each([
+    [429, 3],
+    [502, 3],
+    [504, 3],
+    [402, 1],
+    [500, 1],
+  ])('is asked after a %d at most %d times', async (status, times) => {
+    let requests = 0
+    const url = await serve((_, response) => {
+      requests++
+      response.writeHead(status).end('<html>')
+    })
+    const error = await createClient({ baseUrl: url, apiKey: 'k' })
+      .credits()
+      .catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(FareboxApiError)
+    expect(error).toMatchObject({ status, code: `HTTP_${status}` })
+    expect(requests).toBe(times)
+  })
+
+  it('is asked once where no retries are wanted', async () => {
+    const line = await cutLines(await serve((_, response) => response.end('{}')), ['answer'])
+    const error = await createClient({ baseUrl: line.url, apiKey: 'k', retries: 0 })
+      .credits()
+      .catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(FareboxConnectionError)
+    expect(error).toMatchObject({ code: 'CONNECTION_FAILED', cause: expect.anything() })
+  })
+
+  it('may not answer something else than JSON', async () => {
+    const url = await serve((_, response) => response.end('<html>Please log in</html>'))
+    await expect(createClient({ baseUrl: url, apiKey: 'k' }).credits()).rejects.toMatchObject({ status: 200, code: 'HTTP_200' })
+  })
+
+  it('is given up after the time that one attempt may take', async () => {
+    let requests = 0
+    const url = await serve(() => requests++)
+    const client = createClient({ baseUrl: url, apiKey: 'k', timeoutMs: 50, retries: 1 })
+    await expect(client.workflows.open({ workflow_name: 'w' })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      idempotencyKey: expect.any(String),
+    })
+    expect(requests).toBe(2)
+  })
+
+  it('lets a telephone ring once', async () => {
+    let requests = 0
+    const url = await serve((_, response) => {
+      requests++
+      response.writeHead(503).end()
+    })
+    const client = createClient({ baseUrl: url, apiKey: 'k' })
+    await expect(client.agents.call('a', { to: '+15551234567', message: 'Hello' })).rejects.toMatchObject({ status: 503 })
+    expect(requests).toBe(1)
+  })
+})
+
+describe('a caller who leaves', () => {
+  it('is answered at once with the reason of the signal', async () => {
+    const url = await serve(() => undefined)
+    const leaving = new AbortController()
+    const asked = createClient({ baseUrl: url, apiKey: 'k' }).credits({ signal: leaving.signal })
+    setTimeout(() => leaving.abort(new Error('the tab was closed')), 20)
+    await expect(asked).rejects.toThrow('the tab was closed')
+  })
+
+  it('does not wait for the next attempt', async () => {
+    let requests = 0
+    const url = await serve((_, response) => {
+      requests++
+      response.writeHead(503, { 'retry-after': '30' }).end()
+    })
+    const leaving = new AbortController()
+    const asked = createClient({ baseUrl: url, apiKey: 'k' }).credits({ signal: leaving.signal })
+    setTimeout(() => leaving.abort(), 100)
+    await expect(asked).rejects.toMatchObject({ name: 'AbortError' })
+    expect(requests).toBe(1)
+  })
+
+  it('sends nothing when it has left before', async () => {
+    let requests = 0
+    const url = await serve(() => requests++)
+    await expect(createClient({ baseUrl: url, apiKey: 'k' }).credits({ signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    })
+    expect(requests).toBe(0)
+  })
+})

@@ -1,0 +1,267 @@
+import { readFileSync } from 'node:fs'
+import { createAdminClient, createClient, type FareboxApiError, type FareboxClient, ServicePresets } from '@farebox/client'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { openBox } from '../farebox/open-box.ts'
+import { adminToken, serveApi } from './serve-api.ts'
+
+let baseUrl: string
+let accountId: string
+let prefix: string
+let client: FareboxClient
+
+beforeEach(async () => {
+  baseUrl = await serveApi(await openBox())
+  const admin = createAdminClient({ baseUrl, adminToken })
+  accountId = (await admin.createAccount({ name: 'Ada', credits: 10_000 })).account_id
+  const created = await admin.createKey({ account_id: accountId })
+  prefix = created.prefix
+  client = createClient({ baseUrl, apiKey: created.key ?? '' })
+})
+
+describe('the client of an account', () => {
+  it('makes an agent and asks it in writing', async () => {
+    const agent = await client.agents.create({
+      business_logic_adapter: 'languagelearning',
+      custom_settings: { service_configuration: { max_credits_per_request: 60 } },
+    })
+    expect(agent).toMatchObject({
+      business_logic_adapter: 'languagelearning',
+      service_configuration: { primary_ai_model: 'gpt-4o-mini', phone_enabled: false, max_credits_per_request: 60 },
+    })
+    const answer = await client.agents.chat(agent.agent_id, { message: 'Hola', workflow_name: 'lesson' })
+    expect(answer).toMatchObject({
+      provider: 'gpt-4o-mini',
+      simulated: true,
+      receipt: { workflow_name: 'lesson', total_credits_used: 1, services_used: [{ service_type: 'gpt', unit_type: 'tokens' }] },
+    })
+    expect(answer.text).toContain('Hola')
+  })
+
+  it('asks an agent by voice and hears an answer', async () => {
+    const agent = await client.agents.create()
+    const audio = readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))
+    const answer = await client.agents.voice(agent.agent_id, { audio, workflow_name: 'talk' })
+    expect(answer.transcript).not.toBe('')
+    expect(Buffer.from(answer.audio, 'base64').subarray(0, 4).toString()).toBe('RIFF')
+    expect(answer.audio_format).toBe('wav')
+    expect(answer.receipt.services_used.map((used) => used.service_type)).toEqual(['voice_stt', 'gpt', 'voice_tts'])
+    expect(answer.receipt.workflow_name).toBe('talk')
+  })
+
+  it('lets an agent call a telephone', async () => {
+    const agent = await client.agents.create()
+    const answer = await client.agents.call(agent.agent_id, { to: '+15551234567', message: 'Your order has arrived.' })
+    expect(answer).toMatchObject({
+      status: 'completed',
+      receipt: { services_used: [{ service_type: 'phone', provider: 'twilio' }] },
+    })
+    expect(answer.duration_seconds).toBeGreaterThan(0)
+  })
+
+  it('tracks work that was done elsewhere', async () => {
+    const { workflow_id } = await client.workflows.open({ workflow_name: 'emergency', max_credits: 200 })
+    expect(
+      await client.workflows.usage(workflow_id, {
+        service_type: 'phone',
+        provider: 'twilio',
+        units_consumed: 5,
+        unit_type: 'minutes',
+      }),
+    ).toEqual({ credits_used: 100, credit_balance: 9_900 })
+    await client.workflows.usage(workflow_id, {
+      service_type: 'gpt',
+      provider: 'gpt-4o-mini',
+      units_consumed: 3_000,
+      unit_type: 'tokens',
+    })
+    const soFar = await client.workflows.get(workflow_id)
+    const receipt = await client.workflows.close(workflow_id)
+    expect(receipt).toEqual({
+      workflow_id,
+      workflow_name: 'emergency',
+      services_used: [
+        { service_type: 'phone', provider: 'twilio', units_consumed: 5, unit_type: 'minutes', credits_used: 100 },
+        { service_type: 'gpt', provider: 'gpt-4o-mini', units_consumed: 3_000, unit_type: 'tokens', credits_used: 3 },
+      ],
+      total_credits_used: 103,
+      duration: expect.any(Number),
+    })
+    expect(soFar).toEqual({ ...receipt, duration: expect.any(Number) })
+    expect(await client.workflows.close(workflow_id)).toEqual(receipt)
+  })
+
+  it('estimates what work will cost, before any call', async () => {
+    const estimate = await client.estimateWorkflowCost({ aiTokens: 3_000, phoneMinutes: 5 }, ServicePresets.balanced())
+    expect(estimate).toEqual({
+      services: [
+        { service_type: 'gpt', provider: 'gpt-4o-mini', units: 3_000, unit_type: 'tokens', credits: 3 },
+        { service_type: 'phone', provider: 'twilio', units: 5, unit_type: 'minutes', credits: 100 },
+      ],
+      total_credits: 103,
+      price_version: expect.any(String),
+    })
+    expect(
+      await client.estimateWorkflowCost(
+        { voiceMinutes: 2, aiTokens: 1_500, ttsCharacters: 450 },
+        { ...ServicePresets.premiumQuality(), primary_ai_model: 'gpt-4o' },
+      ),
+    ).toMatchObject({ total_credits: 33 })
+  })
+
+  it('says where credits went', async () => {
+    const agent = await client.agents.create({ custom_settings: { service_configuration: ServicePresets.premiumQuality() } })
+    await client.agents.chat(agent.agent_id, { message: 'Hello', workflow_name: 'greeting' })
+    const { receipt } = await client.agents.chat(agent.agent_id, { message: 'Bye', workflow_name: 'parting' })
+    const usage = await client.usage()
+    expect(usage.workflow_breakdown).toMatchObject({ greeting: { count: 1 }, parting: { count: 1 } })
+    expect(usage.service_breakdown).toMatchObject([{ name: 'gpt_gpt-4', service_type: 'gpt', provider: 'gpt-4', usage_count: 2 }])
+    expect(await client.usage({ workflow_name: 'parting' })).toMatchObject({ total_credits: receipt.total_credits_used })
+    expect(await client.usage({ from: '2020-01-01T00:00:00Z', to: '2020-02-01T00:00:00Z' })).toMatchObject({ total_credits: 0 })
+    expect(await client.keyUsage(prefix)).toMatchObject({
+      api_key: prefix,
+      workflows_used: { greeting: { count: 1 }, parting: { count: 1 } },
+      top_consuming_services: [{ name: 'gpt_gpt-4' }],
+    })
+    const { recommendations } = await client.recommendations()
+    expect(recommendations).toMatchObject([{ service_type: 'gpt', from_provider: 'gpt-4', credits_saved: expect.any(Number) }])
+  })
+
+  it('answers balance and grants', async () => {
+    expect(await client.credits()).toMatchObject({
+      credit_balance: 10_000,
+      held: 0,
+      available: 10_000,
+      grants: [{ source: 'purchase', credits: 10_000, remaining: 10_000, expires_at: null, services: null }],
+    })
+  })
+
+  it('reads the whole statement, over as many pages as it has', async () => {
+    const { workflow_id } = await client.workflows.open({ workflow_name: 'many' })
+    for (let unit = 0; unit < 5; unit++) {
+      await client.workflows.usage(workflow_id, {
+        service_type: 'phone',
+        provider: 'twilio',
+        units_consumed: 1,
+        unit_type: 'minutes',
+      })
+    }
+    const entries = await Array.fromAsync(client.statementEntries({ limit: 2 }))
+    expect(entries).toEqual((await client.statement({ limit: 1_000 })).entries)
+    expect(entries.map(({ sequence }) => sequence)).toEqual(entries.map((_, index) => entries.length - index))
+    expect(entries[0]).toMatchObject({ type: 'charge', change: '-20', balance: '9900' })
+    expect(entries.at(-1)).toMatchObject({ type: 'openAccount', change: '0', balance: '0' })
+  })
+
+  it('reads no further page of a statement than its reader wants', async () => {
+    let requests = 0
+    const counting = createClient({
+      baseUrl,
+      apiKey: '',
+      fetch: async () => {
+        requests++
+        return Response.json({ entries: [{ sequence: 1 }, { sequence: 2 }], next: '1.0' })
+      },
+    })
+    for await (const entry of counting.statementEntries()) if (entry.sequence === 2) break
+    expect(requests).toBe(1)
+  })
+
+  it('lists what everything costs', async () => {
+    const { prices, price_version } = await client.prices()
+    expect(price_version).not.toBe('')
+    expect(prices).toContainEqual({
+      service_type: 'phone',
+      provider: 'twilio',
+      credits: '20',
+      per: expect.anything(),
+      unit_type: 'minutes',
+    })
+  })
+
+  it('throws what the API answers, with its facts', async () => {
+    const admin = createAdminClient({ baseUrl, adminToken })
+    const { account_id } = await admin.createAccount({ name: 'Grace', credits: 5_000 })
+    const { key = '' } = await admin.createKey({ account_id })
+    const grace = createClient({ baseUrl: `${baseUrl}/`, apiKey: key })
+    const { workflow_id } = await grace.workflows.open({ workflow_name: 'long' })
+    const usage = { service_type: 'phone', provider: 'twilio', units_consumed: 251, unit_type: 'minutes' } as const
+    expect(await failureOf(grace.workflows.usage(workflow_id, usage))).toMatchObject({
+      name: 'FareboxApiError',
+      message: 'this request needs 5020 credits, 5000 are available',
+      status: 402,
+      code: 'INSUFFICIENT_CREDITS',
+      problem: { needed: '5020', available: '5000' },
+      idempotencyKey: expect.stringMatching(/^[0-9a-f]{32}$/),
+    })
+    expect(await failureOf(grace.workflows.usage(workflow_id, { ...usage, provider: 'nobody' }))).toMatchObject({
+      status: 422,
+      problem: { errors: [{ field: 'provider', problem: expect.any(String) }] },
+    })
+    expect(await failureOf(createClient({ baseUrl, apiKey: 'fbx_wrong' }).credits())).toMatchObject({
+      status: 401,
+      code: 'UNAUTHORIZED',
+      idempotencyKey: undefined,
+    })
+    expect(await failureOf(grace.workflows.get('unknown'))).toMatchObject({ status: 404, code: 'WORKFLOW_NOT_FOUND' })
+  })
+
+  it('takes an idempotency key of the caller', async () => {
+    const { workflow_id } = await client.workflows.open({ workflow_name: 'once' })
+    const usage = { service_type: 'phone', provider: 'twilio', units_consumed: 1, unit_type: 'minutes' } as const
+    const options = { idempotencyKey: 'minute-1' }
+    await client.workflows.usage(workflow_id, usage, options)
+    await client.workflows.usage(workflow_id, usage, options)
+    expect((await client.credits()).credit_balance).toBe(9_980)
+    const conflict = client.workflows.usage(workflow_id, { ...usage, units_consumed: 2 }, options)
+    expect(await failureOf(conflict)).toMatchObject({
+      status: 409,
+      code: 'IDEMPOTENCY_CONFLICT',
+      idempotencyKey: 'minute-1',
+      problem: { differs: ['units_consumed'] },
+    })
+  })
+
+  it('lets no id lead to another path', () => {
+    expect(() => client.workflows.get('..')).toThrow(TypeError)
+    expect(() => client.workflows.get('')).toThrow(TypeError)
+  })
+})
+
+describe('the client of an admin', () => {
+  it('grants credits, limits what keys may do, and ends them', async () => {
+    const admin = createAdminClient({ baseUrl, adminToken })
+    const granted = await admin.grant({ account_id: accountId, credits: 50, source: 'promo', expires_at: '2100-01-01T00:00:00Z' })
+    expect(granted).toEqual({ grant_id: expect.any(String), credit_balance: 10_050 })
+    expect(await admin.setKeyServices(prefix, ['gpt', { service_type: 'phone', cost_limit_per_request: 100 }])).toMatchObject({
+      prefix,
+      services: [
+        { service_type: 'gpt', provider: null, enabled: true, cost_limit_per_request: null },
+        { service_type: 'phone', provider: null, enabled: true, cost_limit_per_request: 100 },
+      ],
+    })
+    expect(await admin.setBudget({ account_id: accountId, period: 'day', credits: 30, key_prefix: prefix })).toEqual({
+      budget_id: expect.any(String),
+    })
+    const { workflow_id } = await client.workflows.open({ workflow_name: 'limited' })
+    const usage = { service_type: 'phone', provider: 'twilio', units_consumed: 2, unit_type: 'minutes' } as const
+    expect(await failureOf(client.workflows.usage(workflow_id, usage))).toMatchObject({
+      status: 402,
+      code: 'BUDGET_EXCEEDED',
+      problem: { resets_at: expect.any(String) },
+    })
+    expect(await admin.revokeKey(prefix)).toEqual({ prefix, revoked: true })
+    expect(await failureOf(client.credits())).toMatchObject({ status: 401 })
+  })
+
+  it('is turned away with a wrong token', async () => {
+    const stranger = createAdminClient({ baseUrl, adminToken: 'wrong' })
+    expect(await failureOf(stranger.createAccount({ name: 'Eve' }))).toMatchObject({ status: 401 })
+  })
+})
+
+async function failureOf(work: Promise<unknown>): Promise<FareboxApiError> {
+  return work.then(
+    () => expect.unreachable('this should have failed'),
+    (error: unknown) => error as FareboxApiError,
+  )
+}
