@@ -97,6 +97,11 @@ export class SchemaVersionError extends FareboxError {
   override readonly code = 'SCHEMA_VERSION'
 }
 
+/** The error of a database that was never migrated. */
+export function noTables(cause: unknown): SchemaVersionError {
+  return new SchemaVersionError('the ledger has no tables in this database yet: call migrate() first', { cause })
+}
+
 /** The error that a failure of the state machine stands for. */
 export function errorOf(failure: Failure): FareboxError {
   switch (failure.code) {

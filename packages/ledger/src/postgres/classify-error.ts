@@ -1,5 +1,5 @@
 import { isFareboxError } from '@farebox/core'
-import { LedgerInternalError, LedgerUnavailableError } from '../errors.ts'
+import { LedgerInternalError, LedgerUnavailableError, noTables } from '../errors.ts'
 
 /** Serialization failure, deadlock, and a unique key that another transaction took first: the same batch can be run again. */
 const CONFLICTS: ReadonlySet<string> = new Set(['40001', '40P01', '23505'])
@@ -20,7 +20,7 @@ export function unavailable(error: unknown): unknown {
   if (code === '3D000' || code === '28P01' || code === '28000') {
     return new LedgerUnavailableError(`Postgres refused the connection: ${messageOf(error)}`, error)
   }
-  if (code === '42P01') return new LedgerUnavailableError('the ledger has no tables yet: call migrate() first', error)
+  if (code === '42P01') return noTables(error)
   return new LedgerUnavailableError(`Postgres failed: ${messageOf(error)}`, error)
 }
 

@@ -1,7 +1,7 @@
 import { type Clock, InvalidOptionError, systemClock } from '@farebox/core'
 import type BetterSqlite from 'better-sqlite3'
 import type { LedgerDriver, Query } from '../driver.ts'
-import { InvalidInputError, LedgerClosedError, LedgerInternalError, LedgerUnavailableError } from '../errors.ts'
+import { InvalidInputError, LedgerClosedError, LedgerInternalError, LedgerUnavailableError, noTables } from '../errors.ts'
 import { type BatchResult, type LoadReply, runBatch } from '../machine/batch.ts'
 import type { Changes, LoadRequest } from '../machine/state.ts'
 import type { MigrationReport } from '../migrations.ts'
@@ -271,6 +271,7 @@ function explained(error: unknown): unknown {
   if (codeOf(error).startsWith('SQLITE_CONSTRAINT') || codeOf(error) === 'SQLITE_TOOBIG' || error instanceof RangeError) {
     return new LedgerInternalError('a change does not fit the tables of the ledger, and was not made', error)
   }
+  if (codeOf(error) === 'SQLITE_ERROR' && messageOf(error).startsWith('no such table')) return noTables(error)
   return isSqliteFailure(error) ? new LedgerUnavailableError(`SQLite failed: ${messageOf(error)}`, error) : error
 }
 

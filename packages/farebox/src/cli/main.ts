@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+import { createProgram, runProgram, type Terminal } from './program.ts'
+
+const terminal: Terminal = {
+  table: (rows) => console.table(rows),
+  line: (text) => console.log(text),
+  error: (text) => console.error(text),
+  exitCode: (code) => {
+    process.exitCode = code
+  },
+}
+
+await runProgram(createProgram(terminal), process.argv.slice(2), terminal)

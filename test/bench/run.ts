@@ -1,0 +1,22 @@
+import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Runs every benchmark, or those whose names are given: `npm run bench -- sqlite-holds`. Each prints ratios to a baseline of its own run. */
+const wanted = process.argv.slice(2)
+const benches = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith('.bench.ts'))
+  .map((file) => file.replace('.bench.ts', ''))
+const unknown = wanted.filter((name) => !benches.includes(name))
+if (unknown.length > 0) {
+  console.error(`no benchmark is called ${unknown.join(', ')}; there are ${benches.join(', ')}`)
+  process.exit(1)
+}
+
+for (const name of wanted.length > 0 ? wanted : benches) {
+  console.log(`\n▸ ${name} (Node ${process.versions.node})`)
+  const { status } = spawnSync(process.execPath, ['--conditions=farebox-source', join(import.meta.dirname, `${name}.bench.ts`)], {
+    stdio: 'inherit',
+  })
+  if (status !== 0) process.exit(status ?? 1)
+}

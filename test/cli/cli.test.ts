@@ -1,0 +1,111 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createProgram, runProgram } from '../../packages/farebox/src/cli/program.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+
+let folder: string
+let database: TestDatabase
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'farebox-cli-'))
+  database = await createTestDatabase()
+})
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true })
+  await database.drop()
+})
+
+interface Ran {
+  code: number
+  lines: string[]
+  errors: string[]
+  tables: object[][]
+}
+
+/** Runs a command as a shell would, and keeps what it says. */
+async function farebox(...parameters: string[]): Promise<Ran> {
+  const ran: Ran = { code: 0, lines: [], errors: [], tables: [] }
+  const terminal = {
+    table: (rows: readonly object[]) => void ran.tables.push([...rows]),
+    line: (text: string) => void ran.lines.push(text),
+    error: (text: string) => void ran.errors.push(text),
+    exitCode: (code: number) => {
+      ran.code = code
+    },
+  }
+  await runProgram(createProgram(terminal), parameters, terminal)
+  return ran
+}
+
+async function json(...parameters: string[]): Promise<Record<string, unknown>[]> {
+  const { code, lines, errors } = await farebox(...parameters, '--json')
+  expect(errors).toEqual([])
+  expect(code).toBe(0)
+  return JSON.parse(lines.join('\n'))
+}
+
+describe.each([
+  ['SQLite', () => join(folder, 'credits.db')],
+  ['Postgres', () => database.url],
+])('on %s', (_, store) => {
+  test('an account can be opened, filled, keyed and verified from a shell', async () => {
+    const at = ['--store', store()]
+    expect(await json('migrate', ...at)).toEqual([{ schema_version: 1, applied: 'ledger' }])
+    expect(await json('migrate', ...at)).toEqual([{ schema_version: 1, applied: 'nothing: it was current' }])
+    expect(await json('open-account', 'Ada', '--id', 'ada', ...at)).toEqual([{ account: 'ada' }])
+    const granted = await json('grant', 'ada', '6000.5', '--key', 'order-1', ...at)
+    expect(granted).toMatchObject([{ available: '6000.5', replayed: false }])
+    expect(await json('grant', 'ada', '6000.5', '--key', 'order-1', ...at)).toMatchObject([{ replayed: true }])
+    const [key] = await json('create-key', 'ada', '--service', 'gpt', 'voice_stt', ...at)
+    expect(await json('keys', 'ada', ...at)).toMatchObject([{ prefix: key?.prefix, services: 'gpt, voice_stt', revoked: '' }])
+    expect(await json('revoke-key', String(key?.prefix), ...at)).toEqual([{ prefix: key?.prefix, revoked: true }])
+    expect(await json('accounts', ...at)).toEqual([
+      { account: 'ada', name: 'Ada', balance: '6000.5', held: '0', available: '6000.5' },
+    ])
+    const { lines, code } = await farebox('verify', ...at)
+    expect([lines, code]).toEqual([['1 accounts verified, 0 mismatches'], 0])
+  })
+})
+
+test('verify leaves exit code 2 when a balance was changed behind the ledger', async () => {
+  const file = join(folder, 'tampered.db')
+  const at = ['--store', file]
+  await farebox('migrate', ...at)
+  await farebox('open-account', 'Ada', '--id', 'ada', ...at)
+  const raw = new Database(file)
+  raw.exec("UPDATE farebox_accounts SET posted = 1 WHERE account_id = 'ada'")
+  raw.close()
+  const { code, tables } = await farebox('verify', 'ada', ...at)
+  expect(code).toBe(2)
+  expect(tables[0]).toContainEqual(expect.objectContaining({ account: 'ada', kind: 'balance', expected: '0', found: '1' }))
+})
+
+test.each([
+  [['grant', 'nobody', '5'], /no account "nobody"/],
+  [['grant', 'nobody', 'many'], /credits must be a decimal/],
+  [['create-key', 'poor'], /an API key needs a balance of 5000 credits, 0 are available/],
+  [['revoke-key', 'abcdefgh'], /there is no API key abcdefgh/],
+])('%j says what is wrong in one line, and leaves exit code 1', async (parameters, problem) => {
+  const at = ['--store', join(folder, 'errors.db')]
+  await farebox('migrate', ...at)
+  await farebox('open-account', 'Poor', '--id', 'poor', ...at)
+  const { code, errors } = await farebox(...parameters, ...at)
+  expect(code).toBe(1)
+  expect(errors).toHaveLength(1)
+  expect(errors[0]).toMatch(problem)
+})
+
+test('a store that is neither a file nor Postgres is refused without repeating its secrets', async () => {
+  const { code, errors } = await farebox('migrate', '--store', 'mysql://root:secret@localhost/x')
+  expect(code).toBe(1)
+  expect(errors.join()).toMatch(/--store must be a postgres:\/\/ URL/)
+  expect(errors.join()).not.toContain('secret')
+})
+
+test('a store without tables says to migrate', async () => {
+  const { code, errors } = await farebox('accounts', '--store', join(folder, 'empty.db'))
+  expect(code).toBe(1)
+  expect(errors.join()).toMatch(/migrate/)
+})
