@@ -289,8 +289,12 @@ describe('a body', () => {
       { account_id: 'x', credits: 1, effective_at: '2030-01-01T00:00:00Z', expires_at: '2029-01-01T00:00:00Z' },
       ['expires_at'],
     ],
-    ['/api/v1/admin/keys', { account_id: 'x', services: [{ service_type: 'gpt', cost_limit_per_request: -1 }] }, ['services.0']],
-    ['/api/v1/admin/keys', { account_id: 'x', services: ['GPT'] }, ['services.0.service_type']],
+    [
+      '/api/v1/admin/keys',
+      { account_id: 'x', services: [{ service_type: 'gpt', cost_limit_per_request: -1 }] },
+      ['services.0.cost_limit_per_request'],
+    ],
+    ['/api/v1/admin/keys', { account_id: 'x', services: ['GPT'] }, ['services.0']],
     ['/api/v1/admin/budgets', { account_id: 'x', period: 'eon', credits: 1 }, ['period']],
     ['/api/v1/admin/budgets', { account_id: 'x', period: 'day', credits: -1 }, ['credits']],
   ]

@@ -103,6 +103,12 @@ export async function holdRoute(
   throw errorOfRefusal(refusal as Refusal)
 }
 
+/** The refusal of a request that costs more than its key allows. */
+export function overKeyLimit(apiKey: AuthenticatedKey, service: string, charge: Credits, limit: Credits): RequestLimitError {
+  const cost = `${service} may cost ${formatCredits(charge)} credits`
+  return new RequestLimitError(`${cost}, API key ${apiKey.prefix} allows ${formatCredits(limit)} a request`, charge, limit)
+}
+
 /** Charges an answer against its hold, and gives the rest back. */
 export function settle(
   parts: MeterParts,
@@ -209,12 +215,7 @@ function allowedRequest({ catalog, prices }: MeterParts, { apiKey }: Payer, requ
     }
   }
   if (!isAllowed && tooDear) {
-    const { charge, limit } = tooDear
-    throw new RequestLimitError(
-      `${request.service} may cost ${formatCredits(charge)} credits, API key ${apiKey.prefix} allows ${formatCredits(limit)} a request`,
-      charge,
-      limit,
-    )
+    throw overKeyLimit(apiKey, request.service, tooDear.charge, tooDear.limit)
   }
   if (!isAllowed && !keyPermission(apiKey, request.service)) {
     throw new ServiceNotAllowedError(request.service, `API key ${apiKey.prefix} may not use service ${request.service}`)

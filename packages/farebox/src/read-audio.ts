@@ -33,7 +33,9 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   if (!format.container || format.hasAudio === false) {
     throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)')
   }
-  const durationSeconds = format.duration ?? data.byteLength / BYTES_PER_SECOND_MIN
+  // A WAV file counts its samples: one that tells no length has none.
+  const longest = format.container === 'WAVE' ? 0 : data.byteLength / BYTES_PER_SECOND_MIN
+  const durationSeconds = format.duration ?? longest
   if (!(durationSeconds > 0)) throw new InvalidAudioError('the audio has no sound in it')
   return { data, mediaType: MEDIA_TYPES[format.container] ?? 'audio/mp4', durationSeconds }
 }

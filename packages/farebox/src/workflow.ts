@@ -15,6 +15,7 @@ import {
   type UsageQuantity,
 } from '@farebox/core'
 import { type AuthenticatedKey, keyPermission, type Refusal, type WorkflowSummary } from '@farebox/ledger'
+import { roundUp } from '@farebox/pricing'
 import {
   attempt,
   attemptStream,
@@ -26,7 +27,16 @@ import {
 import { v7 as uuidv7 } from 'uuid'
 import { chatRequest, chatRoute, floorUsage, questionAbout } from './chat-route.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
-import { failureOf, type HeldRoute, holdRoute, type MeterParts, type Payer, release, settle } from './metered-call.ts'
+import {
+  failureOf,
+  type HeldRoute,
+  holdRoute,
+  type MeterParts,
+  overKeyLimit,
+  type Payer,
+  release,
+  settle,
+} from './metered-call.ts'
 import { readAudio } from './read-audio.ts'
 import { type Receipt, receiptOf } from './receipt.ts'
 import type {
@@ -232,6 +242,8 @@ export class Workflow {
    * @param units  how much, as a number, a decimal string or a {@link Quantity}
    * @throws {PriceNotFoundError} the provider, or its unit, has no price
    * @throws {InsufficientCreditsError} the balance does not cover it: nothing was charged
+   * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
+   * @throws {RequestLimitError} it costs more than the key allows a request
    */
   async record(
     service: Service,
@@ -241,13 +253,17 @@ export class Workflow {
     { model, idempotencyKey }: RecordOptions = {},
   ): Promise<Recorded> {
     const { apiKey, userId } = this.#payer
-    if (apiKey && !keyPermission(apiKey, service, provider)) {
+    const permission = apiKey && keyPermission(apiKey, service, provider)
+    if (apiKey && !permission) {
       throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
     }
     const amount = typeof units === 'bigint' ? units : quantity(units)
     const { rating: _, ...priced } = this.#parts.prices.price({ service, provider, model }, [
       { meter: 'usage', quantity: amount, unit },
     ])
+    const limit = permission?.costLimitPerRequest ?? null
+    const charge = roundUp(priced.rated)
+    if (apiKey && limit !== null && charge > limit) throw overKeyLimit(apiKey, service, charge, limit)
     await this.open()
     const outcome = await this.#parts.ledger.charge({
       accountId: this.accountId,

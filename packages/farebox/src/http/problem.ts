@@ -1,5 +1,6 @@
 import { type FareboxError, formatCredits, isFareboxError } from '@farebox/core'
 import { IdempotencyConflictError, InvalidInputError } from '@farebox/ledger'
+import { PriceNotFoundError } from '@farebox/pricing'
 import { InvalidConfigurationError } from '@farebox/router'
 import { BudgetExceededError, InsufficientCreditsError, RequestLimitError, WorkflowCeilingError } from '../errors.ts'
 import { InvalidBodyError } from './http-errors.ts'
@@ -56,6 +57,9 @@ export interface Problem {
   [fact: string]: unknown
 }
 
+/** What a route calls a field that has another name elsewhere. */
+type WireNames = Readonly<Record<string, string>>
+
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Malformed request',
   401: 'No or bad API key',
@@ -73,7 +77,7 @@ const TITLES: Readonly<Record<number, string>> = {
 }
 
 /** What an error says on the wire. Of errors that are not ours, and of unsafe ones, only that something went wrong. */
-export function problemOf(error: unknown): Problem {
+export function problemOf(error: unknown, wireNames: WireNames = {}): Problem {
   if (!isFareboxError(error)) return newProblem(500, 'INTERNAL', 'something went wrong on our side')
   const status = statusOfCode[error.code] ?? 500
   return {
@@ -92,8 +96,8 @@ export function problemHeaders({ status, retry_after }: Problem): Record<string,
 }
 
 /** The answer that an error becomes. */
-export function problemResponse(error: unknown): Response {
-  const problem = problemOf(error)
+export function problemResponse(error: unknown, wireNames?: WireNames): Response {
+  const problem = problemOf(error, wireNames)
   return new Response(JSON.stringify(problem), { status: problem.status, headers: problemHeaders(problem) })
 }
 
@@ -108,7 +112,7 @@ function newProblem(status: number, code: string, detail: string): Problem {
 }
 
 /** Amounts are decimal strings here, since what is available may be fractional. */
-function factsOf(error: FareboxError): Record<string, unknown> {
+function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unknown> {
   if (error instanceof InsufficientCreditsError || error instanceof WorkflowCeilingError) {
     return { needed: formatCredits(error.needed), available: formatCredits(error.available) }
   }
@@ -128,7 +132,12 @@ function factsOf(error: FareboxError): Record<string, unknown> {
   if (error instanceof InvalidInputError) return { errors: [{ field: error.field, problem: error.message }] }
   if (error instanceof IdempotencyConflictError) return { differs: error.differs }
   if (error.code === 'INVALID_AUDIO') return { errors: [{ field: 'audio', problem: error.message }] }
-  if (error.code === 'UNKNOWN_BUSINESS_ADAPTER') return { errors: [{ field: 'business_logic_adapter', problem: error.message }] }
-  if (error.code === 'PRICE_NOT_FOUND') return { errors: [{ field: 'provider', problem: error.message }] }
+  if (error.code === 'UNKNOWN_BUSINESS_ADAPTER') {
+    const field = wireNames.business_logic_adapter ?? 'business_logic_adapter'
+    return { errors: [{ field, problem: error.message }] }
+  }
+  if (error instanceof PriceNotFoundError) {
+    return { errors: [{ field: error.unit === undefined ? 'provider' : 'unit_type', problem: error.message }] }
+  }
   return error.isRetryable ? { retry_after: 1 } : {}
 }

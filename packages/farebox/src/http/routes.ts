@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { type FareboxError, isFareboxError } from '@farebox/core'
-import { IdempotencyConflictError } from '@farebox/ledger'
+import { IdempotencyConflictError, InvalidInputError } from '@farebox/ledger'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { z } from 'zod'
@@ -50,7 +50,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
       const started = performance.now()
       const response = await answer(box, route, context, adminDigest).catch((error: unknown) => {
         const named = inWireNames(error, route)
-        const failure = problemResponse(named)
+        const failure = problemResponse(named, route.wireNames)
         if (failure.status >= 500) options.onError?.(error, context.req.raw)
         return failure
       })
@@ -128,22 +128,31 @@ async function readJson(request: Request): Promise<unknown> {
 function parse(schema: z.ZodType, value: unknown): unknown {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  throw new InvalidBodyError(
-    parsed.error.issues.flatMap((issue) => {
-      const field = issue.path.join('.')
-      if (issue.code === 'unrecognized_keys') {
-        return issue.keys.map((name) => ({ field: [...issue.path, name].join('.'), problem: 'is not a field of this request' }))
-      }
-      return [{ field: field || 'body', problem: issue.message }]
-    }),
-  )
+  const fields = parsed.error.issues.flatMap((issue) => {
+    const field = issue.path.join('.')
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((name) => ({ field: [...issue.path, name].join('.'), problem: 'is not a field of this request' }))
+    }
+    return [{ field: field || 'body', problem: issue.message }]
+  })
+  // One problem per field is enough to mend it.
+  throw new InvalidBodyError(fields.filter(({ field }, index) => fields.findIndex((other) => other.field === field) === index))
 }
 
-/** A conflict names the fields that the caller sent. */
+/** A conflict, and a field that the ledger did not take, are named as the caller sent them. */
 function inWireNames(error: unknown, { wireNames = {} }: Route): unknown {
-  if (!isConflict(error)) return error
-  const names = error.differs.map((field) => wireNames[field] ?? wireName(field)).filter((name) => name !== '')
-  return new IdempotencyConflictError(error.idempotencyKey, [...new Set(names.length > 0 ? names : ['request'])])
+  if (isConflict(error)) {
+    const names = error.differs.map((field) => wireNames[field] ?? wireName(field)).filter((name) => name !== '')
+    return new IdempotencyConflictError(error.idempotencyKey, [...new Set(names.length > 0 ? names : ['request'])])
+  }
+  if (error instanceof InvalidInputError) {
+    // Too large a price is that of too large a quantity.
+    const field = error.field === 'usage.rated' ? 'usage.quantity' : error.field
+    return new InvalidBodyError([
+      { field: wireNames[field] || wireName(field), problem: error.message.slice(error.field.length + 1) },
+    ])
+  }
+  return error
 }
 
 function isConflict(error: unknown): error is FareboxError & IdempotencyConflictError {

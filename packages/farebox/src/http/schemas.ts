@@ -2,19 +2,27 @@ import { type Credits, credits, units } from '@farebox/core'
 import { budgetPeriods, grantSources } from '@farebox/ledger'
 import { z } from 'zod'
 
-const text = z.string().min(1).max(200)
+const text = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), 'must not hold control characters')
+const service = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'must be a lower-case service name such as gpt')
 const instant = z.iso
   .datetime({ offset: true })
   .transform((value) => Date.parse(value))
   .describe('RFC 3339 time')
 
+const CREDITS_MAX = 1_000_000_000
+
 /** Credits: a whole number, or a decimal string with at most six decimals. */
 const amount = z
   .union([
-    z.number().int().min(0).max(1_000_000_000),
+    z.number().int().min(0).max(CREDITS_MAX),
     z.string().regex(/^\d{1,10}(\.\d{1,6})?$/, 'must be a decimal with at most six decimals'),
   ])
   .transform((value): Credits => credits(value))
+  .refine((value) => value <= credits(CREDITS_MAX), `must be at most ${CREDITS_MAX}`)
 const positiveAmount = amount.refine((value) => value > 0n, 'must be above 0')
 const count = z.number().min(0).max(1_000_000_000)
 
@@ -64,7 +72,7 @@ export const openWorkflowBody = z.strictObject({
 })
 
 export const usageBody = z.strictObject({
-  service_type: z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'must be a lower-case service name such as gpt'),
+  service_type: service,
   provider: text,
   units_consumed: z.union([count, z.string().regex(/^\d{1,12}(\.\d{1,6})?$/, 'must be a decimal with at most six decimals')]),
   unit_type: z.enum(units),
@@ -104,13 +112,13 @@ export const grantBody = z.strictObject({
   priority: z.number().int().optional(),
   effective_at: instant.optional(),
   expires_at: instant.optional(),
-  services: z.array(text).min(1).optional(),
+  services: z.array(service).min(1).optional(),
 })
 
 const keyService = z.union([
-  text.transform((service_type) => ({ service_type })),
+  service.transform((service_type) => ({ service_type })),
   z.strictObject({
-    service_type: text,
+    service_type: service,
     provider: text.optional(),
     enabled: z.boolean().optional(),
     cost_limit_per_request: amount.optional(),
@@ -131,7 +139,7 @@ export const budgetBody = z.strictObject({
   account_id: text,
   period: z.enum(budgetPeriods),
   credits: amount,
-  service_type: text.optional(),
+  service_type: service.optional(),
   user_id: text.optional(),
   key_prefix: text.optional(),
   mode: z.enum(['block', 'warn']).default('block'),

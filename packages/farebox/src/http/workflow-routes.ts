@@ -11,7 +11,7 @@ export const workflowRoutes: readonly Route[] = [
     summary: 'Open a workflow for work that is done elsewhere',
     body: openWorkflowBody,
     status: 201,
-    wireNames: { name: 'workflow_name' },
+    wireNames: { name: 'workflow_name', business_logic_adapter: 'business_adapter' },
     async handle({ box, key, body, idempotencyKey }) {
       if (body.business_adapter !== undefined) box.businessAdapter(body.business_adapter)
       const outcome = await box.ledger.openWorkflow({
