@@ -82,7 +82,7 @@ export function problemOf(error: unknown, wireNames: WireNames = {}): Problem {
   const status = statusOfCode[error.code] ?? 500
   return {
     ...newProblem(status, error.code, error.isSafe ? error.message : 'something went wrong on our side'),
-    ...factsOf(error),
+    ...factsOf(error, wireNames),
   }
 }
 
