@@ -144,9 +144,12 @@ describe('a server that is not well', () => {
       requests++
       response.writeHead(503).end()
     })
-    const client = createClient({ baseUrl: url, apiKey: 'k' })
-    await expect(client.agents.call('a', { to: '+15551234567', message: 'Hello' })).rejects.toMatchObject({ status: 503 })
+    const client = createClient({ baseUrl: url, apiKey: 'k', retries: 5 })
+    const call = { to: '+15551234567', message: 'Hello' }
+    await expect(client.agents.call('a', call, { retries: undefined })).rejects.toMatchObject({ status: 503 })
     expect(requests).toBe(1)
+    await expect(client.agents.call('a', call, { retries: 1 })).rejects.toMatchObject({ status: 503 })
+    expect(requests).toBe(3)
   })
 })
 

@@ -165,13 +165,16 @@ class AgentsClient {
 
   /**
    * Lets an agent call a telephone; answers when the call has ended. A telephone should ring once, so this is not sent again
-   * by itself, unless `retries` asks for it.
+   * by itself, unless `retries` asks for it here.
+   *
+   * Node's own `fetch` gives up on an answer after five minutes, whatever `timeoutMs` says. Where calls may be longer, give the
+   * client a `fetch` that waits, such as undici's with an agent of `headersTimeout: 0`.
    */
-  call(agentId: string, body: CallRequest, options?: RequestOptions): Promise<CallAnswer> {
+  call(agentId: string, body: CallRequest, options: RequestOptions = {}): Promise<CallAnswer> {
     const timeoutMs = (body.max_minutes ?? CALL_MINUTES) * 60_000 + CALL_MARGIN_MS
     return this.#transport.send(
       { method: 'POST', path: `/agent/${segment(agentId)}/call`, body },
-      { retries: 0, timeoutMs, ...options },
+      { ...options, retries: options.retries ?? 0, timeoutMs: options.timeoutMs ?? timeoutMs },
     )
   }
 }
