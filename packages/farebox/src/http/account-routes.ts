@@ -1,5 +1,5 @@
 import { type Credits, formatCredits, microCredits } from '@farebox/core'
-import type { EntryRow, GrantRow } from '@farebox/ledger'
+import type { GrantRow, JournalEntry } from '@farebox/ledger'
 import { NotFoundError } from '@farebox/ledger'
 import { balanceJson } from '../receipt.ts'
 import { recommendations } from '../recommendations.ts'
@@ -123,7 +123,7 @@ function grantJson(grant: GrantRow) {
   }
 }
 
-function entryJson(entry: EntryRow, balance: Credits) {
+function entryJson(entry: JournalEntry, balance: Credits) {
   return {
     sequence: entry.sequence,
     at: new Date(entry.at).toISOString(),
@@ -136,6 +136,6 @@ function entryJson(entry: EntryRow, balance: Credits) {
 }
 
 /** How an entry moved the balance, which is what is available and what is held. */
-function changeOf({ postings }: EntryRow): bigint {
+function changeOf({ postings }: JournalEntry): bigint {
   return postings.reduce((sum, [bucket, amount]) => (bucket === 'available' || bucket === 'held' ? sum + amount : sum), 0n)
 }

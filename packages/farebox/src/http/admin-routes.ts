@@ -1,8 +1,9 @@
+import { formatCredits, microCredits } from '@farebox/core'
 import { NotFoundError } from '@farebox/ledger'
 import { InsufficientCreditsError } from '../errors.ts'
 import { balanceJson } from '../receipt.ts'
 import { adminRoute, JsonAnswer, type Route } from './route.ts'
-import { budgetBody, createAccountBody, createKeyBody, grantBody, keyServicesBody } from './schemas.ts'
+import { budgetBody, createAccountBody, createKeyBody, emptyBody, grantBody, keyServicesBody } from './schemas.ts'
 
 export const adminRoutes: readonly Route[] = [
   adminRoute({
@@ -12,14 +13,14 @@ export const adminRoutes: readonly Route[] = [
     body: createAccountBody,
     status: 201,
     async handle({ box, body, idempotencyKey }) {
+      const amount = body.credits ?? microCredits(0n)
       const { accountId } = await box.ledger.openAccount({ name: body.name, idempotencyKey })
-      if (body.credits !== undefined && body.credits > 0n) {
-        // Under the account's own id, a repeated request grants nothing a second time.
-        await box.ledger.grant({ accountId, amount: body.credits, idempotencyKey: `opening:${accountId}` })
-      }
+      // Kept, so that the same request again grants nothing a second time and one for other credits is a conflict, none included.
+      const asked = { credits: formatCredits(amount) }
+      await box.ledger.saveDocument({ accountId, kind: 'opening', documentId: 'opening', body: asked })
+      if (amount > 0n) await box.ledger.grant({ accountId, amount, idempotencyKey: `opening:${accountId}` })
       return new JsonAnswer(201, { account_id: accountId })
     },
-    wireNames: { amount: 'credits' },
   }),
 
   adminRoute({
@@ -70,6 +71,7 @@ export const adminRoutes: readonly Route[] = [
     path: '/api/v1/admin/keys/:prefix/services',
     summary: 'Replace what a key may use',
     body: keyServicesBody,
+    wireNames: { apiKeyId: 'prefix' },
     async handle({ box, body, parameters, idempotencyKey }) {
       const prefix = parameters.prefix ?? ''
       const key = await keyOf(box, prefix)
@@ -92,9 +94,11 @@ export const adminRoutes: readonly Route[] = [
     method: 'post',
     path: '/api/v1/admin/keys/:prefix/revoke',
     summary: 'End a key for good',
-    async handle({ box, parameters }) {
+    body: emptyBody,
+    wireNames: { apiKeyId: 'prefix' },
+    async handle({ box, parameters, idempotencyKey }) {
       const prefix = parameters.prefix ?? ''
-      await box.ledger.revokeApiKey(await keyOf(box, prefix))
+      await box.ledger.revokeApiKey({ ...(await keyOf(box, prefix)), idempotencyKey })
       return { prefix, revoked: true }
     },
   }),

@@ -49,7 +49,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     app.on(route.method.toUpperCase(), route.path, async (context) => {
       const started = performance.now()
       const response = await answer(box, route, context, adminDigest).catch((error: unknown) => {
-        const named = inWireNames(error, route)
+        const named = inWireNames(error, route, context.req.header('idempotency-key'))
         const failure = problemResponse(named, route.wireNames)
         if (failure.status >= 500) options.onError?.(error, context.req.raw)
         return failure
@@ -140,10 +140,16 @@ function parse(schema: z.ZodType, value: unknown): unknown {
 }
 
 /** A conflict, and a field that the ledger did not take, are named as the caller sent them. */
-function inWireNames(error: unknown, { wireNames = {} }: Route): unknown {
+function inWireNames(error: unknown, { wireNames = {} }: Route, idempotencyKey: string | undefined): unknown {
   if (isConflict(error)) {
-    const names = error.differs.map((field) => wireNames[field] ?? wireName(field)).filter((name) => name !== '')
-    return new IdempotencyConflictError(error.idempotencyKey, [...new Set(names.length > 0 ? names : ['request'])])
+    // Under the same key at another route everything differs, and only that matters.
+    const isOtherRoute = error.differs.includes('verb')
+    const names = isOtherRoute
+      ? ['path']
+      : error.differs.map((field) => wireNames[field] ?? wireName(field)).filter((name) => name !== '')
+    return new IdempotencyConflictError(idempotencyKey ?? error.idempotencyKey, [
+      ...new Set(names.length > 0 ? names : ['request']),
+    ])
   }
   if (error instanceof InvalidInputError) {
     // Too large a price is that of too large a quantity.

@@ -1,5 +1,4 @@
 import { isFareboxError } from '@farebox/core'
-import { IdempotencyConflictError } from '@farebox/ledger'
 import type { Farebox } from '../farebox.ts'
 import { IdempotencyInProgressError } from './http-errors.ts'
 import { JsonAnswer } from './route.ts'
@@ -24,9 +23,7 @@ export async function runOnce(box: Farebox, run: Run, work: () => Promise<Record
   if (idempotencyKey === undefined) return work()
   for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
     const documentId = `${idempotencyKey}#${attempt}`
-    const begun = await box.ledger.saveDocument({ accountId, kind: 'run', documentId, body: fields }).catch((error: unknown) => {
-      throw error instanceof IdempotencyConflictError ? new IdempotencyConflictError(idempotencyKey, error.differs) : error
-    })
+    const begun = await box.ledger.saveDocument({ accountId, kind: 'run', documentId, body: fields })
     if (begun.replayed) {
       const end = await box.ledger.document(accountId, 'run_end', documentId)
       if (end?.body.answer) return new JsonAnswer(200, end.body.answer, { 'idempotency-replayed': 'true' })

@@ -67,7 +67,9 @@ export const workflowRoutes: readonly Route[] = [
     summary: 'Close a workflow and get its receipt',
     body: emptyBody,
     async handle(call) {
-      return workflowOf(call).close()
+      const { box, key, parameters, idempotencyKey } = call
+      await box.ledger.closeWorkflow({ accountId: key.accountId, workflowId: parameters.id ?? '', idempotencyKey })
+      return workflowOf(call).receipt()
     },
   }),
 ]

@@ -1,0 +1,280 @@
+import { readFileSync } from 'node:fs'
+import { credits } from '@farebox/core'
+import { simulated } from '@farebox/providers/simulated'
+import { describe, expect, it } from 'vitest'
+import { type ApiAnswer, serveApi } from './api-client.ts'
+import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
+
+const ADMIN = 'admin-token'
+const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
+const usage = { service_type: 'gpt', provider: 'gpt-4o', units_consumed: 1_000, unit_type: 'tokens' }
+const underOneKey = { 'idempotency-key': 'order-66' }
+
+async function open(options: Parameters<typeof openBox>[0] = {}) {
+  const box = await openBox(options)
+  const account = await openAccount(box)
+  const api = await serveApi(box, account.key, { adminToken: ADMIN })
+  const made = async (path: string, field: string, body: unknown) =>
+    `${path}/${(await api.post(path.replace(/agent$/, 'agent/create'), body)).body[field]}`
+  const names: Record<string, string> = {
+    account: account.accountId,
+    prefix: account.prefix,
+    spare: (await openKey(box, account.accountId)).prefix,
+    agent: await made('/api/v1/agent', 'agent_id', {}),
+    otherAgent: await made('/api/v1/agent', 'agent_id', {}),
+    workflow: await made('/api/v1/workflows', 'workflow_id', { workflow_name: 'work' }),
+    otherWorkflow: await made('/api/v1/workflows', 'workflow_id', { workflow_name: 'work' }),
+  }
+  const named = <Value>(value: Value): Value =>
+    value instanceof Uint8Array
+      ? value
+      : JSON.parse(JSON.stringify(value).replace(/\{(\w+)\}/g, (whole, name: string) => names[name] ?? whole))
+  return {
+    box,
+    account,
+    spent: async () => credits(10_000) - (await box.ledger.balance(account.accountId)).balance,
+    /** Posts under one idempotency key, to a path and with a body that may name what was made above. */
+    post: (path: string, body: unknown): Promise<ApiAnswer> =>
+      (path.includes('/admin/') ? api.as(ADMIN) : api).post(
+        named(path),
+        named(body),
+        body instanceof Uint8Array ? { ...underOneKey, 'content-type': 'audio/wav' } : underOneKey,
+      ),
+  }
+}
+
+interface Post {
+  path: string
+  body: unknown
+  /** The same request in all but one thing, by the name of that. */
+  others: readonly (readonly [differs: string, body: unknown, path?: string])[]
+  /** What it costs. */
+  cost?: number
+}
+
+const posts: readonly Post[] = [
+  {
+    path: '/api/v1/admin/accounts',
+    body: { name: 'Grace', credits: 10 },
+    others: [
+      ['name', { name: 'Ada', credits: 10 }],
+      ['credits', { name: 'Grace', credits: 11 }],
+      ['credits', { name: 'Grace' }],
+      ['credits', { name: 'Grace', credits: 0 }],
+    ],
+  },
+  { path: '/api/v1/admin/accounts', body: { name: 'Grace' }, others: [['credits', { name: 'Grace', credits: 10 }]] },
+  {
+    path: '/api/v1/admin/grants',
+    body: { account_id: '{account}', credits: 5 },
+    others: [
+      ['credits', { account_id: '{account}', credits: 6 }],
+      ['source', { account_id: '{account}', credits: 5, source: 'promo' }],
+      ['expires_at', { account_id: '{account}', credits: 5, expires_at: '2099-01-01T00:00:00Z' }],
+    ],
+    cost: -5,
+  },
+  {
+    path: '/api/v1/admin/keys/{prefix}/services',
+    body: { services: ['gpt'] },
+    others: [['services', { services: ['gpt', 'phone'] }]],
+  },
+  {
+    path: '/api/v1/admin/budgets',
+    body: { account_id: '{account}', period: 'day', credits: 5 },
+    others: [
+      ['credits', { account_id: '{account}', period: 'day', credits: 6 }],
+      ['mode', { account_id: '{account}', period: 'day', credits: 5, mode: 'warn' }],
+    ],
+  },
+  {
+    path: '/api/v1/agent/create',
+    body: { business_logic_adapter: 'languagelearning' },
+    others: [
+      [
+        'service_configuration',
+        { business_logic_adapter: 'languagelearning', custom_settings: { service_configuration: { voice_enabled: false } } },
+      ],
+    ],
+  },
+  {
+    path: '{agent}/chat',
+    body: { message: 'hello' },
+    others: [
+      ['message', { message: 'good bye' }],
+      ['complexity', { message: 'hello', complexity: 'low' }],
+      ['agent_id', { message: 'hello' }, '{otherAgent}/chat'],
+    ],
+    cost: 1,
+  },
+  {
+    path: '{agent}/voice',
+    body: question,
+    others: [
+      ['audio', question.slice(0, 64_044)],
+      ['agent_id', question, '{otherAgent}/voice'],
+    ],
+    cost: 3,
+  },
+  {
+    path: '{agent}/call',
+    body: { to: '+15551234567', message: 'hello' },
+    others: [
+      ['to', { to: '+15557654321', message: 'hello' }],
+      ['max_minutes', { to: '+15551234567', message: 'hello', max_minutes: 2 }],
+    ],
+    cost: 20,
+  },
+  {
+    path: '/api/v1/workflows',
+    body: { workflow_name: 'work' },
+    others: [
+      ['workflow_name', { workflow_name: 'play' }],
+      ['max_credits', { workflow_name: 'work', max_credits: 5 }],
+      ['user_id', { workflow_name: 'work', user_id: 'grace' }],
+    ],
+  },
+  {
+    path: '{workflow}/usage',
+    body: usage,
+    others: [
+      ['units_consumed', { ...usage, units_consumed: 999 }],
+      ['provider', { ...usage, provider: 'gpt-4' }],
+      ['workflow_id', usage, '{otherWorkflow}/usage'],
+    ],
+    cost: 8,
+  },
+  {
+    path: '/api/v1/admin/keys/{spare}/revoke',
+    body: {},
+    others: [['prefix', {}, '/api/v1/admin/keys/{prefix}/revoke']],
+  },
+  { path: '{workflow}/close', body: {}, others: [['workflow_id', {}, '{otherWorkflow}/close']] },
+]
+
+describe('a request sent again under its idempotency key', () => {
+  it.each(posts)('at $path gets the first answer, and happens once', async ({ path, body, cost = 0 }) => {
+    const { box, post, spent } = await open({ providers: [simulated({ callSeconds: 60 })] })
+    const first = await post(path, body)
+    expect([200, 201]).toContain(first.status)
+    const accounts = await box.ledger.accounts()
+    const again = [await post(path, body), await post(path, body)]
+    for (const { status, body } of again) expect({ status, body }).toEqual({ status: first.status, body: first.body })
+    expect(await spent()).toBe(credits(cost))
+    expect(await box.ledger.accounts()).toEqual(accounts)
+  })
+
+  const changes = posts.flatMap(({ path, body, others }) =>
+    others.map(([differs, other, otherPath = path]) => ({ path, body, otherPath, other, differs })),
+  )
+  it.each(changes)(
+    'at $path with another $differs is a conflict that names it',
+    async ({ path, body, otherPath, other, differs }) => {
+      const { post, spent } = await open({ providers: [simulated({ callSeconds: 60 })] })
+      const first = await post(path, body)
+      const before = await spent()
+      const conflict = await post(otherPath, other)
+      expect(conflict).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_CONFLICT', differs: [differs] } })
+      expect(conflict.body.detail).toContain(underOneKey['idempotency-key'])
+      expect(await spent()).toBe(before)
+      expect((await post(path, body)).body).toEqual(first.body)
+    },
+  )
+
+  it('shows the secret of an API key only once', async () => {
+    const { box, account, post } = await open()
+    const body = { account_id: account.accountId, name: 'server' }
+    const first = await post('/api/v1/admin/keys', body)
+    const again = await post('/api/v1/admin/keys', body)
+    expect(first.body).toEqual({ key: expect.stringMatching(/^fbx_/), prefix: expect.any(String) })
+    expect(again).toMatchObject({ status: 201 })
+    expect(again.body).toEqual({ prefix: first.body.prefix })
+    expect(await box.ledger.apiKeys(account.accountId)).toHaveLength(3)
+    const other = await post('/api/v1/admin/keys', { ...body, name: 'client' })
+    expect(other).toMatchObject({ status: 409, body: { differs: ['name'] } })
+  })
+
+  it('that failed for want of credit is tried again', async () => {
+    const { box, account, post } = await open()
+    const all = { service_type: 'phone', provider: 'twilio', units_consumed: 500, unit_type: 'minutes' }
+    await box.workflow({ accountId: account.accountId, name: 'spend' }).record('phone', 'twilio', 499.95, 'minutes')
+    const call = { to: '+15551234567', message: 'hello' }
+    expect([(await post('{agent}/call', call)).status, (await post('{workflow}/usage', all)).status]).toEqual([402, 402])
+    await box.ledger.grant({ accountId: account.accountId, amount: credits(20_000) })
+    expect([(await post('{agent}/call', call)).status, (await post('{workflow}/usage', all)).status]).toEqual([200, 200])
+  })
+
+  it('under another key closes and revokes what is closed and revoked, as if for the first time', async () => {
+    const box = await openBox()
+    const { key, prefix } = await openAccount(box)
+    const api = await serveApi(box, key, { adminToken: ADMIN })
+    const { workflow_id } = (await api.post('/api/v1/workflows', { workflow_name: 'work' })).body
+    for (const [path, client] of [
+      [`/api/v1/workflows/${workflow_id}/close`, api],
+      [`/api/v1/admin/keys/${prefix}/revoke`, api.as(ADMIN)],
+    ] as const) {
+      const first = await client.post(path)
+      expect(first.status).toBe(200)
+      for (const again of ['a', 'b']) {
+        expect((await client.post(path, {}, { 'idempotency-key': `${path} ${again}` })).body).toEqual(first.body)
+      }
+    }
+  })
+
+  it('at another route is a conflict that names the path', async () => {
+    const { post } = await open()
+    await post('/api/v1/workflows', { workflow_name: 'work' })
+    const conflict = await post('{workflow}/usage', usage)
+    expect(conflict).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_CONFLICT', differs: ['path'] } })
+  })
+
+  it('that two accounts happen to name alike is two requests', async () => {
+    const box = await openBox()
+    const api = await serveApi(box)
+    const ids = []
+    for (const { key } of [await openAccount(box), await openAccount(box)]) {
+      ids.push((await api.as(key).post('/api/v1/workflows', { workflow_name: 'work' }, underOneKey)).body.workflow_id)
+    }
+    expect(new Set(ids).size).toBe(2)
+  })
+
+  it.each(['', 'x'.repeat(181)])('must name itself well, not by %j', async (key) => {
+    const box = await openBox()
+    const api = await serveApi(box, (await openAccount(box)).key)
+    const answer = await api.post('/api/v1/workflows', { workflow_name: 'work' }, { 'idempotency-key': key })
+    expect(answer).toMatchObject({ status: 422, body: { errors: [{ field: 'Idempotency-Key' }] } })
+  })
+})
+
+describe.each(storeNames)('twenty requests at once under one idempotency key, on %s', (on) => {
+  it('charge recorded usage once', async () => {
+    const { post, spent } = await open({ on })
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post('{workflow}/usage', usage)))
+    for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: { credits_used: 8, credit_balance: 9_992 } })
+    expect(await spent()).toBe(credits(8))
+  })
+
+  it('run an agent once: the others are told so, or to come back', async () => {
+    const { box, account, post, spent } = await open({ on, providers: [simulated({ latencyMs: 5 })] })
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post('{agent}/chat', { message: 'hello' })))
+    const done = answers.filter(({ status }) => status === 200)
+    expect(done.length).toBeGreaterThan(0)
+    for (const { body } of done) expect(body).toEqual(done[0]?.body)
+    for (const answer of answers.filter(({ status }) => status !== 200)) {
+      expect(answer).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
+      expect(answer.headers.get('retry-after')).toBe('1')
+    }
+    expect(await spent()).toBe(credits(1))
+    expect((await box.usage({ accountId: account.accountId })).workflow_breakdown.chat?.count).toBe(1)
+    expect((await post('{agent}/chat', { message: 'hello' })).body).toEqual(done[0]?.body)
+  })
+
+  it('open one account', async () => {
+    const { box, post } = await open({ on })
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => post('/api/v1/admin/accounts', { name: 'Grace', credits: 7 })),
+    )
+    expect(new Set(answers.map(({ body }) => String(body.account_id))).size).toBe(1)
+    expect((await box.ledger.balance(String(answers[0]?.body.account_id))).balance).toBe(credits(7))
+  })
+})
