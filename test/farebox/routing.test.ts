@@ -157,7 +157,7 @@ describe('a request', () => {
   })
 
   it('that every provider fails is no charge, no hold and a 502', async () => {
-    const { box, account, workflow, usage, balance } = await open(presets.balanced(), () => ({ kind: 'malformed' }))
+    const { box, account, workflow, usage, balance } = await open(presets.balanced(), () => ({ kind: 'quota_exhausted' }))
     await expect(workflow.chat(ask)).rejects.toMatchObject({ code: 'PROVIDERS_FAILED' })
     expect(await usage()).toEqual([])
     expect(await balance()).toMatchObject({ balance: credits(10_000), held: 0n })
