@@ -138,7 +138,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       expiresAt,
       services: input.services === undefined ? undefined : checkServices('services', input.services),
     }
-    return this.#change('grant', input, `grant:${grantId}`, fields, call)
+    return this.#change('grant', input, input.grantId === undefined ? null : `grant:${grantId}`, fields, call)
   }
 
   /**
@@ -160,7 +160,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       overage: checkOneOf('overage', input.overage ?? 'cap', overagePolicies),
       unitPrice: input.unitPrice === undefined ? undefined : checkAmountOrZero('unitPrice', input.unitPrice),
     }
-    return this.#change('placeHold', input, `placeHold:${holdId}`, fields, call)
+    return this.#change('placeHold', input, input.holdId === undefined ? null : `placeHold:${holdId}`, fields, call)
   }
 
   /** Gives an open hold more time, or another amount, more or less. Without a key of its own it happens each time it is called. */
@@ -170,7 +170,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       ttlMs: input.ttlMs === undefined ? undefined : checkSpan('ttlMs', input.ttlMs, 1),
       amount: input.amount === undefined ? undefined : checkAmountOrZero('amount', input.amount),
     }
-    return this.#change('extendHold', input, `extendHold:${uuidv7()}`, fields, call)
+    return this.#change('extendHold', input, null, fields, call)
   }
 
   /**
@@ -184,6 +184,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       throw new InvalidInputError('usageId', 'must name the part of a hold that is settled in parts')
     const holdId = checkText('holdId', input.holdId)
     const usageId = checkText('usageId', input.usageId ?? holdId)
+    if (!final && usageId === holdId)
+      throw new InvalidInputError('usageId', "must not be the hold's own id, which names its last settlement")
     const fields = {
       holdId,
       usageId,
@@ -213,7 +215,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       userId: checkOptionalText('userId', input.userId),
       usage: checkUsage(input.usage),
     }
-    return this.#change('charge', input, `usage:${usageId}`, fields, call)
+    return this.#change('charge', input, input.usageId === undefined ? null : `usage:${usageId}`, fields, call)
   }
 
   /** Opens an envelope for calls that share a budget, a receipt and an id. */
@@ -228,7 +230,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       maxCredits: input.maxCredits === undefined ? undefined : checkAmountOrZero('maxCredits', input.maxCredits),
       parentId: checkOptionalText('parentId', input.parentId),
     }
-    return this.#change('openWorkflow', input, `openWorkflow:${workflowId}`, fields, call)
+    return this.#change('openWorkflow', input, input.workflowId === undefined ? null : `openWorkflow:${workflowId}`, fields, call)
   }
 
   /** Ends a workflow; holds still open under it go back. Closing again returns the first outcome. */
@@ -260,7 +262,13 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       expiresAt: input.expiresAt === undefined ? undefined : checkTime('expiresAt', input.expiresAt),
       minimumBalance: checkAmountOrZero('minimumBalance', input.minimumBalance ?? this.#minimumCreditsForApiKey),
     }
-    const outcome = await this.#change('createApiKey', input, `createApiKey:${apiKeyId}`, fields, call)
+    const outcome = await this.#change(
+      'createApiKey',
+      input,
+      input.apiKeyId === undefined ? null : `createApiKey:${apiKeyId}`,
+      fields,
+      call,
+    )
     return outcome.status === 'created' && !outcome.replayed ? { ...outcome, secret } : outcome
   }
 
@@ -276,7 +284,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   async setKeyServices(input: SetKeyServicesInput, call?: CallOptions<Transaction>): Promise<SetKeyServicesOutcome> {
     const apiKeyId = checkText('apiKeyId', input.apiKeyId)
     const fields = { apiKeyId, services: checkKeyServices(input.services, apiKeyId) }
-    const outcome = await this.#change('setKeyServices', input, `setKeyServices:${uuidv7()}`, fields, call)
+    const outcome = await this.#change('setKeyServices', input, null, fields, call)
     this.forgetApiKey(apiKeyId)
     return outcome
   }
@@ -296,7 +304,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       limit: checkAmountOrZero('limit', input.limit),
       mode: checkOneOf('mode', input.mode ?? 'block', ['block', 'warn']),
     }
-    return this.#change('setBudget', input, `setBudget:${uuidv7()}`, fields, call)
+    return this.#change('setBudget', input, null, fields, call)
   }
 
   /** Keeps something of the host's in its account, for example an agent. */
@@ -306,7 +314,13 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       documentId: checkText('documentId', input.documentId ?? newId('saveDocument', input.accountId, input.idempotencyKey)),
       body: checkBody(input.body),
     }
-    return this.#change('saveDocument', input, `${fields.kind}:${fields.documentId}`, fields, call)
+    return this.#change(
+      'saveDocument',
+      input,
+      input.documentId === undefined ? null : `${fields.kind}:${fields.documentId}`,
+      fields,
+      call,
+    )
   }
 
   /**
@@ -327,10 +341,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     await this.#queue.submit({ verb: 'advance', accountId, idempotencyKey: null, input: {} })
   }
 
+  /** @param defaultKey  null where the caller gave neither key nor id, and so could not repeat the change */
   async #change<Name extends Verb>(
     verb: Name,
     { accountId, idempotencyKey }: { accountId: string; idempotencyKey?: string },
-    defaultKey: string,
+    defaultKey: string | null,
     input: Operations[Name],
     call: CallOptions<Transaction> | undefined,
   ): Promise<Outcomes[Name]> {

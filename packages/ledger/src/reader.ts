@@ -5,12 +5,13 @@ import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
 import { KeyCache } from './key-cache.ts'
 import { burnOrder } from './machine/burn-order.ts'
+import { decodeEntry } from './machine/journal.ts'
 import type {
   ApiKeyRow,
   BudgetRow,
-  EntryRow,
   GrantRow,
   HoldRow,
+  JournalEntry,
   TableName,
   UsageRow,
   WorkflowLine,
@@ -169,13 +170,16 @@ export abstract class LedgerReader {
   }
 
   /** The account's journal, newest first. */
-  async statement(accountId: string, { before, limit = 100 }: { before?: number; limit?: number } = {}): Promise<Page<EntryRow>> {
+  async statement(
+    accountId: string,
+    { before, limit = 100 }: { before?: number; limit?: number } = {},
+  ): Promise<Page<JournalEntry>> {
     const items = await this.#rows('journal', 'WHERE account_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?', [
       checkText('accountId', accountId),
       before ?? Number.MAX_SAFE_INTEGER,
       limit,
     ])
-    return { items, ...(items.length === limit && { next: items.at(-1)?.sequence }) }
+    return { items: items.map(decodeEntry), ...(items.length === limit && { next: items.at(-1)?.sequence }) }
   }
 
   /** @throws {NotFoundError} no such workflow in this account */

@@ -165,18 +165,28 @@ export interface UsageRow {
 /** A signed movement into one bucket of an account's book, in micro-credits. */
 export type Posting = readonly [bucket: string, amount: bigint]
 
-export interface EntryRow {
+/** One change as the journal keeps it. */
+export interface JournalEntry {
   accountId: string
   sequence: number
   at: number
   verb: string
-  /** Null for what the ledger does by itself, such as expiry. */
+  /** Null for what the ledger does by itself, such as expiry, and for changes that no caller could repeat. */
   idempotencyKey: string | null
   /** The caller's input, field by field, so that a conflict can name what differs. */
   content: Record<string, string>
+  /** What the caller was answered; amounts are strings. */
   outcome: unknown
   postings: readonly Posting[]
+  /** SHA-256 over the previous entry's hash and every field, in hex. */
   hash: string
+}
+
+/** An entry as it is stored: what the hash covers is kept as the very text that was hashed. */
+export type EntryRow = Omit<JournalEntry, 'content' | 'outcome' | 'postings'> & {
+  content: string
+  outcome: string
+  postings: string
 }
 
 export interface ApiKeyRow {

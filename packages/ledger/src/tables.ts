@@ -1,13 +1,4 @@
-import {
-  decodeBudgetUses,
-  decodeLines,
-  decodeLots,
-  decodePostings,
-  encodeBudgetUses,
-  encodeLines,
-  encodeLots,
-  encodePostings,
-} from './row-json.ts'
+import { decodeBudgetUses, decodeLines, decodeLots, encodeBudgetUses, encodeLines, encodeLots } from './row-json.ts'
 import type { Rows, TableName } from './rows.ts'
 
 /** How a column is stored. Both databases keep amounts and times in signed 64-bit integers and JSON as text. */
@@ -59,7 +50,6 @@ function table<Name extends TableName>(
 const lots = { type: 'json', decode: decodeLots, encode: encodeLots } as const
 const budgetUses = { type: 'json', decode: decodeBudgetUses, encode: encodeBudgetUses } as const
 const lines = { type: 'json', decode: decodeLines, encode: encodeLines } as const
-const postings = { type: 'json', decode: decodePostings, encode: encodePostings } as const
 
 /** The tables in the order in which they are written. A driver needs no other knowledge of what the ledger stores. */
 export const tables: { readonly [Name in TableName]: Table<Name> } = {
@@ -161,9 +151,9 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     at: 'integer',
     verb: 'text',
     idempotencyKey: 'text',
-    content: 'json',
-    outcome: 'json',
-    postings,
+    content: 'text',
+    outcome: 'text',
+    postings: 'text',
     hash: 'text',
   }),
   api_keys: table('api_keys', 'upsert', ['accountId', 'apiKeyId'], {

@@ -1,4 +1,4 @@
-import { entryHash, GENESIS_HASH } from './machine/journal.ts'
+import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
 import type { Rows, WorkflowRow } from './rows.ts'
 
 /** Something that does not add up. */
@@ -72,13 +72,14 @@ function verifyJournal({ accounts: [account], journal }: AccountRows, expect: Ex
     expect('sequence_gap', String(index + 1), index + 1, entry.sequence)
     expect('hash_broken', String(entry.sequence), entryHash(previous, entry), entry.hash)
     previous = entry.hash
+    const { postings } = decodeEntry(entry)
     expect(
       'entry_unbalanced',
       String(entry.sequence),
       0n,
-      sum(entry.postings, ([, amount]) => amount),
+      sum(postings, ([, amount]) => amount),
     )
-    for (const [bucket, amount] of entry.postings) add(buckets, bucket, amount)
+    for (const [bucket, amount] of postings) add(buckets, bucket, amount)
   }
   expect('head_broken', 'newest hash', previous, account?.chainHash)
   expect('head_broken', 'entries', journal.length, account?.sequence)

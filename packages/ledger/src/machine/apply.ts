@@ -1,6 +1,6 @@
 import { microCredits } from '@farebox/core'
 import type { Failure, Operation, Outcome, Verb } from '../operations.ts'
-import type { AccountRow } from '../rows.ts'
+import type { AccountRow, JournalEntry } from '../rows.ts'
 import { advance } from './advance.ts'
 import { createApiKey, revokeApiKey, setKeyServices } from './api-keys.ts'
 import { charge, settleHold } from './charges.ts'
@@ -8,7 +8,7 @@ import { contentOf, differences } from './content.ts'
 import { saveDocument } from './documents.ts'
 import { grant } from './grants.ts'
 import { extendHold, placeHold, releaseHold } from './holds.ts'
-import { appendEntry, GENESIS_HASH } from './journal.ts'
+import { appendEntry, decodeEntry, GENESIS_HASH } from './journal.ts'
 import { decodeOutcome, encodeOutcome } from './outcome-json.ts'
 import { setBudget } from './set-budget.ts'
 import type { LedgerState } from './state.ts'
@@ -30,7 +30,7 @@ function applyOne(state: LedgerState, operation: Operation, now: number): Outcom
   const known = state.account(operation.accountId)
   const content = contentOf(operation.verb, operation.input)
   const earlier = operation.idempotencyKey === null ? undefined : state.entry(operation.accountId, operation.idempotencyKey)
-  if (earlier) return replay(operation, earlier.content, content, earlier.outcome)
+  if (earlier) return replay(operation, decodeEntry(earlier), content)
   if (operation.verb === 'openAccount') return openAccount(state, operation, content, now)
   if (!known) return { status: 'failed', code: 'ACCOUNT_NOT_FOUND', id: operation.accountId }
 
@@ -80,17 +80,12 @@ function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' 
   }
 }
 
-function replay(
-  operation: Operation,
-  before: Record<string, string>,
-  content: Record<string, string>,
-  outcome: unknown,
-): Outcome {
-  const differs = differences(before, content)
+function replay(operation: Operation, earlier: JournalEntry, content: Record<string, string>): Outcome {
+  const differs = differences(earlier.content, content)
   if (differs.length > 0) {
     return { status: 'failed', code: 'IDEMPOTENCY_CONFLICT', idempotencyKey: operation.idempotencyKey ?? '', differs }
   }
-  return decodeOutcome(outcome) as Outcome
+  return decodeOutcome(earlier.outcome) as Outcome
 }
 
 function openAccount(

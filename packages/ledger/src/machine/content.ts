@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** Longer values are kept as their digest: enough to see that they differ. */
 const LENGTH_MAX = 80
@@ -24,10 +24,17 @@ function collect(content: Record<string, string>, path: string, value: object): 
     const at = path ? `${path}.${name}` : name
     // Spread out, so that a conflict names `usage.quantity` and not all of the usage.
     if (!path && (name === 'usage' || name === 'body')) collect(content, at, field as object)
-    else content[at] = short(JSON.stringify(field, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner)) ?? '')
+    else content[at] = short(path === 'body' ? (JSON.stringify(field) ?? '') : textOf(field))
   }
 }
 
+/** Each field of ours has one type, so its text is enough; of a body the JSON is kept, where 5 and "5" differ. */
+function textOf(field: unknown): string {
+  if (typeof field === 'string') return field
+  if (typeof field !== 'object' || field === null) return String(field)
+  return JSON.stringify(field, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner))
+}
+
 function short(text: string): string {
-  return text.length <= LENGTH_MAX ? text : `sha256:${createHash('sha256').update(text).digest('hex')}`
+  return text.length <= LENGTH_MAX ? text : `sha256:${hash('sha256', text)}`
 }

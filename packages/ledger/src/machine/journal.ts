@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
-import { encodePostings } from '../row-json.ts'
-import type { AccountRow, EntryRow, Posting } from '../rows.ts'
+import { hash } from 'node:crypto'
+import { decodePostings, encodePostings } from '../row-json.ts'
+import type { AccountRow, EntryRow, JournalEntry, Posting } from '../rows.ts'
 import type { LedgerState } from './state.ts'
 
 /** What is written down about one change. */
@@ -17,31 +17,42 @@ export interface EntryInput {
 export const GENESIS_HASH = ''
 
 /** Appends an entry to an account's journal and moves the account's clock. */
-export function appendEntry(state: LedgerState, account: AccountRow, input: EntryInput, now: number): EntryRow {
-  const postings = input.postings.filter(([, amount]) => amount !== 0n)
-  const entry = { accountId: account.accountId, sequence: account.sequence + 1, at: now, ...input, postings }
-  const hash = entryHash(account.chainHash, entry)
+export function appendEntry(state: LedgerState, account: AccountRow, input: EntryInput, now: number): void {
+  const entry = {
+    accountId: account.accountId,
+    sequence: account.sequence + 1,
+    at: now,
+    verb: input.verb,
+    idempotencyKey: input.idempotencyKey,
+    content: JSON.stringify(input.content),
+    outcome: JSON.stringify(input.outcome),
+    postings: JSON.stringify(encodePostings(input.postings.filter(([, amount]) => amount !== 0n))),
+  }
   account.sequence = entry.sequence
-  account.chainHash = hash
+  account.chainHash = entryHash(account.chainHash, entry)
   account.updatedAt = now
   state.touch('accounts', account)
-  const row: EntryRow = { ...entry, hash }
-  state.insert('journal', row)
-  return row
+  state.insert('journal', { ...entry, hash: account.chainHash })
 }
 
-/** Chains an entry to the one before it: SHA-256 over the previous hash and every field. */
+/**
+ * Chains an entry to the one before it. No field can hold a line break: ids and keys are checked for control characters, and JSON
+ * escapes them. So no two entries have the same lines.
+ */
 export function entryHash(previousHash: string, entry: Omit<EntryRow, 'hash'>): string {
-  const fields = [
-    previousHash,
-    entry.accountId,
-    entry.sequence,
-    entry.at,
-    entry.verb,
-    entry.idempotencyKey,
-    entry.content,
-    entry.outcome,
-    encodePostings(entry.postings),
-  ]
-  return createHash('sha256').update(JSON.stringify(fields)).digest('hex')
+  const { accountId, sequence, at, verb, idempotencyKey, content, outcome, postings } = entry
+  return hash(
+    'sha256',
+    [previousHash, accountId, sequence, at, verb, idempotencyKey ?? '', content, outcome, postings].join('\n'),
+  )
+}
+
+/** An entry as it is read. */
+export function decodeEntry(row: EntryRow): JournalEntry {
+  return {
+    ...row,
+    content: JSON.parse(row.content),
+    outcome: JSON.parse(row.outcome),
+    postings: decodePostings(JSON.parse(row.postings)),
+  }
 }

@@ -6,6 +6,7 @@ import { budgetPeriods, overagePolicies, type Rows, type TableName } from '../ro
 import { type LoadKind, loads, tables } from '../tables.ts'
 import { type AccountRows, verifiedTables, verifyAccount } from '../verify.ts'
 import { runBatch } from './batch.ts'
+import { decodeEntry } from './journal.ts'
 
 const accountId = 'a'
 const START = Date.UTC(2026, 6, 15, 12, 0, 30)
@@ -238,7 +239,7 @@ function expectSound(rows: MemoryRows): void {
   const grants = rows.all('grants')
   const holds = rows.all('holds')
   const total = (amounts: bigint[]) => amounts.reduce((sum, amount) => sum + amount, 0n)
-  for (const { sequence, postings } of rows.all('journal')) {
+  for (const { sequence, postings } of rows.all('journal').map(decodeEntry)) {
     expect(total(postings.map(([, amount]) => amount)), `entry ${sequence}`).toBe(0n)
   }
   const begun = grants.filter(({ state }) => state !== 'pending')

@@ -25,8 +25,10 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
 
   for (const operation of operations) {
     const { accountId, idempotencyKey, verb, input } = operation
-    if (idempotencyKey !== null) want('entry', accountId, idempotencyKey)
+    // An id that was made for this call names nothing yet, so there is nothing to look for.
+    const isRepeatable = idempotencyKey !== null
     const account = state.account(accountId)
+    if (isRepeatable && !isFirstSettlement(state, operation)) want('entry', accountId, idempotencyKey)
     if (!account) continue
     want('grants', accountId)
     if (account.hasBudgets) want('budgets', accountId)
@@ -37,12 +39,12 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     }
     switch (verb) {
       case 'placeHold':
-        want('hold', accountId, input.holdId)
+        if (isRepeatable) want('hold', accountId, input.holdId)
         wantWorkflow(accountId, input.workflowId)
         break
       case 'settleHold':
-        want('usage', accountId, input.usageId)
         want('hold', accountId, input.holdId)
+        if (!isFirstSettlement(state, operation)) want('usage', accountId, input.usageId)
         wantWorkflow(accountId, state.hold(accountId, input.holdId)?.workflowId)
         break
       case 'extendHold':
@@ -51,11 +53,11 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         wantWorkflow(accountId, state.hold(accountId, input.holdId)?.workflowId)
         break
       case 'charge':
-        want('usage', accountId, input.usageId)
+        if (isRepeatable) want('usage', accountId, input.usageId)
         wantWorkflow(accountId, input.workflowId)
         break
       case 'openWorkflow':
-        want('workflow', accountId, input.workflowId)
+        if (isRepeatable) want('workflow', accountId, input.workflowId)
         wantWorkflow(accountId, input.parentId)
         break
       case 'closeWorkflow':
@@ -77,14 +79,25 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         want('budgets', accountId)
         break
       case 'saveDocument':
-        want('document', accountId, input.kind, input.documentId)
+        if (isRepeatable) want('document', accountId, input.kind, input.documentId)
         break
       case 'grant':
-        want('grant', accountId, input.grantId)
+        if (isRepeatable) want('grant', accountId, input.grantId)
         break
       default:
         break
     }
   }
   return [...wanted].map(([kind, keys]) => ({ kind, keys: [...keys.values()] }))
+}
+
+/**
+ * Whether a settlement of the whole hold, under the hold's own id, is the first: then neither its usage record nor its key can be
+ * there. Until the hold is loaded it may be, so that an open one needs nothing else.
+ */
+function isFirstSettlement(state: LedgerState, { verb, accountId, idempotencyKey, input }: Operation): boolean {
+  if (verb !== 'settleHold' || input.usageId !== input.holdId || idempotencyKey !== `usage:${input.usageId}`) return false
+  const hold = state.hold(accountId, input.holdId)
+  if (!hold) return !state.has('hold', [accountId, input.holdId])
+  return hold.state === 'open' && hold.rated === 0n && hold.amount === hold.remaining
 }
