@@ -83,22 +83,30 @@ export class WorkflowClosedError extends FareboxError {
   override readonly code = 'WORKFLOW_CLOSED'
 }
 
-/** Every provider that was tried failed. What they said is in `cause`, and not for end users. */
+/**
+ * Every provider that was tried failed. What they said is in `cause`, and not for end users. `OUTCOME_UNKNOWN`: a telephone may
+ * have rung, so the same must not be asked again.
+ */
 export class ProvidersFailedError extends FareboxError {
-  override readonly code: 'PROVIDERS_FAILED' | 'PROVIDER_TIMEOUT' | 'REQUEST_REJECTED'
+  override readonly code: 'PROVIDERS_FAILED' | 'PROVIDER_TIMEOUT' | 'REQUEST_REJECTED' | 'OUTCOME_UNKNOWN'
   override readonly isRetryable: boolean
   /** The providers tried, with how each failed. */
   readonly attempts: readonly { provider: string; kind: string }[]
 
   constructor(code: ProvidersFailedError['code'], attempts: ProvidersFailedError['attempts'], cause: unknown) {
     const tried = attempts.map(({ provider, kind }) => `${provider} ${kind}`).join(', ')
-    super(code === 'REQUEST_REJECTED' ? `the provider rejected the request (${tried})` : `no provider answered (${tried})`, {
-      cause,
-    })
+    super(`${FAILED[code]} (${tried})`, { cause })
     this.code = code
-    this.isRetryable = code !== 'REQUEST_REJECTED'
+    this.isRetryable = code === 'PROVIDERS_FAILED' || code === 'PROVIDER_TIMEOUT'
     this.attempts = attempts
   }
+}
+
+const FAILED: Readonly<Record<ProvidersFailedError['code'], string>> = {
+  PROVIDERS_FAILED: 'no provider answered',
+  PROVIDER_TIMEOUT: 'no provider answered in time',
+  REQUEST_REJECTED: 'the provider rejected the request',
+  OUTCOME_UNKNOWN: 'the call may have been made: do not repeat it before you know',
 }
 
 /** The caller went away before an answer began. Nothing was charged. */

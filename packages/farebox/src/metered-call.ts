@@ -7,6 +7,7 @@ import {
   isFareboxError,
   microCredits,
   type Offer,
+  type ProviderErrorKind,
   type Usage,
 } from '@farebox/core'
 import { type AuthenticatedKey, type ChargedOutcome, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
@@ -17,6 +18,7 @@ import {
   type Candidate,
   type Catalog,
   type Health,
+  type Operation,
   plan,
   type Route,
   type RouteRequest,
@@ -56,6 +58,17 @@ export interface HeldRoute {
   /** For the router: fits the hold to a dearer candidate before it is called. */
   beforeAttempt(candidate: Candidate): Promise<BeforeAttemptRefusal<Refusal> | undefined>
 }
+
+/** Failures of which a provider says that no telephone rang. */
+const NOT_DIALLED: ReadonlySet<ProviderErrorKind> = new Set([
+  'rate_limited',
+  'authentication',
+  'quota_exhausted',
+  'model_not_found',
+  'unsupported',
+  'invalid_request',
+  'content_policy',
+])
 
 /** The route changes at most this often because the ledger affords less than was thought. */
 const REPLANS_MAX = 3
@@ -150,13 +163,17 @@ export async function release(parts: MeterParts, payer: Payer, held: HeldRoute):
 }
 
 /** The error of a route that brought no answer. */
-export function failureOf(outcome: Exclude<AttemptOutcome<unknown, Refusal>, { status: 'succeeded' }>): FareboxError {
+export function failureOf(
+  outcome: Exclude<AttemptOutcome<unknown, Refusal>, { status: 'succeeded' }>,
+  operation: Operation,
+): FareboxError {
   const attempts = outcome.attempts.map(({ candidate, errorKind }) => ({
     provider: candidate.offer.provider,
     kind: errorKind ?? 'failed',
   }))
   switch (outcome.status) {
     case 'left':
+      if (operation === 'call' && attempts.length > 0) return new ProvidersFailedError('OUTCOME_UNKNOWN', attempts, undefined)
       return new CallerLeftError('the caller left before an answer began')
     case 'refused':
       return outcome.error
@@ -164,6 +181,8 @@ export function failureOf(outcome: Exclude<AttemptOutcome<unknown, Refusal>, { s
         : errorOfRefusal(outcome.refusal)
     case 'failed': {
       const { kind } = outcome.error
+      if (operation === 'call' && !NOT_DIALLED.has(kind))
+        return new ProvidersFailedError('OUTCOME_UNKNOWN', attempts, outcome.error)
       if (kind === 'invalid_request' || kind === 'content_policy' || kind === 'context_too_long') {
         return new ProvidersFailedError('REQUEST_REJECTED', attempts, outcome.error)
       }

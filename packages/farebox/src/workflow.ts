@@ -167,7 +167,7 @@ export class Workflow {
     }).catch((error: unknown) => this.#giveUp(held, error))
     if (outcome.status !== 'succeeded') {
       await release(this.#parts, this.#payer, held)
-      throw failureOf(outcome)
+      throw failureOf(outcome, 'chat')
     }
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
@@ -354,7 +354,7 @@ export class Workflow {
     )
     if (outcome.status !== 'succeeded') {
       await release(this.#parts, this.#payer, held)
-      throw failureOf(outcome)
+      throw failureOf(outcome, request.operation)
     }
     const { value: result, candidate, attempts } = outcome
     const quantities = typeof unreported === 'function' ? unreported(result) : unreported

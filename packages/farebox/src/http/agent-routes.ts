@@ -41,7 +41,7 @@ export const agentRoutes: readonly Route[] = [
     body: chatBody,
     async handle(call) {
       const { body } = call
-      return runAgent(call, { ...body }, body.workflow_name ?? 'chat', async (workflow) => {
+      return runAgent(call, { fields: { ...body }, name: body.workflow_name ?? 'chat' }, async (workflow) => {
         const messages = (body.messages ?? [{ role: 'user', content: body.message ?? '' }]) as ChatMessage[]
         const { complexity, accuracy, max_output_tokens: outputTokensMax } = body
         const answer = await workflow.chat({ messages, complexity, accuracy, outputTokensMax })
@@ -59,7 +59,7 @@ export const agentRoutes: readonly Route[] = [
       if (upload.data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
       const { language, voice, workflow_name } = upload.fields
       const fields = { audio: createHash('sha256').update(upload.data).digest('hex'), language, voice }
-      return runAgent(call, fields, workflow_name ?? 'voice_chat', async (workflow) => {
+      return runAgent(call, { fields, name: workflow_name ?? 'voice_chat' }, async (workflow) => {
         const transcript = await workflow.transcribe({ audio: upload.data, language })
         const answer = await workflow.chat({
           messages: [
@@ -86,7 +86,8 @@ export const agentRoutes: readonly Route[] = [
     body: callBody,
     async handle(call) {
       const { to, from, message, url, max_minutes, workflow_name } = call.body
-      return runAgent(call, { ...call.body }, workflow_name ?? 'phone_call', async (workflow) => {
+      const run = { fields: { ...call.body }, name: workflow_name ?? 'phone_call', isRepeatable: false }
+      return runAgent(call, run, async (workflow) => {
         const answer = await workflow.call({
           to,
           from,
@@ -107,12 +108,12 @@ export const agentRoutes: readonly Route[] = [
 /** Runs one workflow as an agent, and adds its receipt to the answer. */
 async function runAgent(
   { box, key, parameters, request, idempotencyKey }: AccountCall<unknown, unknown>,
-  fields: Record<string, unknown>,
-  name: string,
+  { fields, name, isRepeatable }: { fields: Record<string, unknown>; name: string; isRepeatable?: boolean },
   work: (workflow: Workflow) => Promise<Record<string, unknown>>,
 ): Promise<unknown> {
   const agent: Agent = await box.agents.find(key.accountId, parameters.id ?? '')
-  return runOnce(box, { accountId: key.accountId, idempotencyKey, fields: { agent_id: agent.agentId, ...fields } }, async () => {
+  const run = { accountId: key.accountId, idempotencyKey, fields: { agent_id: agent.agentId, ...fields }, isRepeatable }
+  return runOnce(box, run, async () => {
     const workflow = box.workflow({
       accountId: key.accountId,
       name,

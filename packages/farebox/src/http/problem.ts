@@ -39,6 +39,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   REQUEST_REJECTED: 422,
   CALLER_LEFT: 499,
   PROVIDERS_FAILED: 502,
+  OUTCOME_UNKNOWN: 502,
   STREAM_CUT: 502,
   NO_PROVIDER: 503,
   LEDGER_UNAVAILABLE: 503,

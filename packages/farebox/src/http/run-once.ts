@@ -1,4 +1,5 @@
 import { isFareboxError } from '@farebox/core'
+import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { IdempotencyInProgressError } from './http-errors.ts'
 import { JsonAnswer } from './route.ts'
@@ -12,6 +13,8 @@ interface Run {
   idempotencyKey: string | undefined
   /** What was asked for, field by field. */
   fields: Record<string, unknown>
+  /** Whether it may be begun again when nobody knows how it ended. A telephone must not ring twice. @defaultValue true */
+  isRepeatable?: boolean
 }
 
 /**
@@ -19,7 +22,7 @@ interface Run {
  * conflict that names them. A run that failed in a way that may pass is begun again, since it charged nothing.
  */
 export async function runOnce(box: Farebox, run: Run, work: () => Promise<Record<string, unknown>>): Promise<unknown> {
-  const { accountId, idempotencyKey, fields } = run
+  const { accountId, idempotencyKey, fields, isRepeatable = true } = run
   if (idempotencyKey === undefined) return work()
   for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
     const documentId = `${idempotencyKey}#${attempt}`
@@ -27,8 +30,13 @@ export async function runOnce(box: Farebox, run: Run, work: () => Promise<Record
     if (begun.replayed) {
       const end = await box.ledger.document(accountId, 'run_end', documentId)
       if (end?.body.answer) return new JsonAnswer(200, end.body.answer, { 'idempotency-replayed': 'true' })
+      if (end?.body.failed === 'OUTCOME_UNKNOWN') throw outcomeUnknown()
+      if (end) continue
       const start = await box.ledger.document(accountId, 'run', documentId)
-      if (end || (start && box.now() - start.createdAt > RUN_MS_MAX)) continue
+      if (start && box.now() - start.createdAt > RUN_MS_MAX) {
+        if (isRepeatable) continue
+        throw outcomeUnknown()
+      }
       throw new IdempotencyInProgressError('an earlier request under this idempotency key has not ended yet')
     }
     try {
@@ -36,10 +44,35 @@ export async function runOnce(box: Farebox, run: Run, work: () => Promise<Record
       await box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body: { answer } })
       return answer
     } catch (error) {
-      const code = isFareboxError(error) ? error.code : 'INTERNAL'
+      const code = isRepeatable || isBeforeWork(error) ? codeOf(error) : 'OUTCOME_UNKNOWN'
       await box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body: { failed: code } }).catch(() => undefined)
       throw error
     }
   }
   throw new IdempotencyInProgressError('too many requests under this idempotency key have failed: use another one')
+}
+
+/** Errors that say that nothing had been done. */
+const BEFORE_WORK: ReadonlySet<string> = new Set([
+  'INSUFFICIENT_CREDITS',
+  'BUDGET_EXCEEDED',
+  'WORKFLOW_CEILING',
+  'REQUEST_LIMIT',
+  'SERVICE_NOT_ALLOWED',
+  'NO_PROVIDER',
+  'PROVIDERS_FAILED',
+  'REQUEST_REJECTED',
+  'CALLER_LEFT',
+])
+
+function isBeforeWork(error: unknown): boolean {
+  return BEFORE_WORK.has(codeOf(error))
+}
+
+function codeOf(error: unknown): string {
+  return isFareboxError(error) ? error.code : 'INTERNAL'
+}
+
+function outcomeUnknown(): ProvidersFailedError {
+  return new ProvidersFailedError('OUTCOME_UNKNOWN', [], undefined)
 }

@@ -1,0 +1,57 @@
+import { type PhoneResult, ProviderError, type ProviderErrorKind } from '@farebox/core'
+import { simulated, simulatedOffers } from '@farebox/providers/simulated'
+import { describe, expect, it } from 'vitest'
+import { serveApi } from './api-client.ts'
+import { openAccount, openBox } from './open-box.ts'
+
+const call = { to: '+15551234567', message: 'Your taxi is here.' }
+const underOneKey = { 'idempotency-key': 'ring-once' }
+
+/** A telephone network that counts how often it was asked to dial. */
+async function open(answer: () => Promise<PhoneResult>) {
+  const dialled: string[] = []
+  const phone = {
+    ...simulated({ services: ['phone'], name: 'phone' }),
+    call: async (request: { to: string }) => {
+      dialled.push(request.to)
+      return answer()
+    },
+  }
+  const box = await openBox({ providers: [phone, simulated({ offers: simulatedOffers, except: phone.offers })] })
+  const account = await openAccount(box)
+  const api = await serveApi(box, account.key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  return { box, account, dialled, ring: () => api.post(`/api/v1/agent/${agent_id}/call`, call, underOneKey) }
+}
+
+function failure(kind: ProviderErrorKind): () => Promise<PhoneResult> {
+  return () => Promise.reject(new ProviderError('the line is odd', { provider: 'twilio', kind }))
+}
+
+describe('a phone call under one idempotency key', () => {
+  it.each<ProviderErrorKind>(['outcome_unknown', 'unavailable', 'network', 'timeout', 'malformed'])(
+    'is not dialled again after %s, since the telephone may have rung',
+    async (kind) => {
+      const { box, account, dialled, ring } = await open(failure(kind))
+      const first = await ring()
+      expect(first).toMatchObject({ status: 502, body: { code: 'OUTCOME_UNKNOWN' } })
+      expect(first.body).not.toHaveProperty('retry_after')
+      expect(await ring()).toMatchObject({ status: 502, body: { code: 'OUTCOME_UNKNOWN' } })
+      expect(dialled).toEqual([call.to])
+      expect(await box.ledger.balance(account.accountId)).toMatchObject({ balance: 10_000_000_000n, held: 0n })
+    },
+  )
+
+  it('is dialled again when the provider says that it did not dial', async () => {
+    let isBusy = true
+    const { dialled, ring } = await open(async () => {
+      if (isBusy) return failure('quota_exhausted')()
+      return { callId: 'CA1', status: 'completed', durationSeconds: 60 }
+    })
+    expect(await ring()).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
+    isBusy = false
+    expect(await ring()).toMatchObject({ status: 200, body: { call_id: 'CA1', receipt: { total_credits_used: 20 } } })
+    expect(await ring()).toMatchObject({ status: 200, body: { call_id: 'CA1' } })
+    expect(dialled).toHaveLength(2)
+  })
+})
