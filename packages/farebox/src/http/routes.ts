@@ -30,7 +30,7 @@ const BODY_BYTES_MAX = 25 * 1024 * 1024
 const IDEMPOTENCY_KEY_MAX = 180
 
 /** Every route of the API. */
-export const routes: readonly Route[] = [...agentRoutes, ...workflowRoutes, ...accountRoutes, ...adminRoutes, ...operationRoutes]
+const routes: readonly Route[] = [...agentRoutes, ...workflowRoutes, ...accountRoutes, ...adminRoutes, ...operationRoutes]
 
 /** The API of a Farebox as one handler. */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
