@@ -32,6 +32,8 @@ async function open(options: Parameters<typeof openBox>[0] = {}) {
   return {
     box,
     account,
+    api,
+    names,
     spent: async () => credits(10_000) - (await box.ledger.balance(account.accountId)).balance,
     /** Posts under one idempotency key, to a path and with a body that may name what was made above. */
     post: (path: string, body: unknown): Promise<ApiAnswer> =>
@@ -219,6 +221,14 @@ describe('a request sent again under its idempotency key', () => {
         expect((await client.post(path, {}, { 'idempotency-key': `${path} ${again}` })).body).toEqual(first.body)
       }
     }
+  })
+
+  it('is answered as before though its workflow was closed meanwhile', async () => {
+    const { api, names, post, spent } = await open()
+    const first = await post('{workflow}/usage', usage)
+    await api.post(`${names.workflow}/close`)
+    expect((await post('{workflow}/usage', usage)).body).toEqual(first.body)
+    expect(await spent()).toBe(credits(8))
   })
 
   it('at another route is a conflict that names the path', async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { credits, formatQuantity } from '@farebox/core'
+import { simulated } from '@farebox/providers/simulated'
 import { presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { readWav } from '../../packages/providers/src/adapter/wav.ts'
@@ -122,5 +123,23 @@ describe('an agent that may not speak', () => {
     const refused = await sendForm(api, `${await createAgent(api, { voice_enabled: false })}/voice`)
     expect(refused).toMatchObject({ status: 403, body: { code: 'SERVICE_NOT_ALLOWED' } })
     expect((await box.ledger.balance(account.accountId)).balance).toBe(credits(10_000))
+  })
+})
+
+describe('a voice run whose last provider fails', () => {
+  it('charges what was heard and answered, and not what was not spoken', async () => {
+    const failures = ({ offer }: { offer: { service: string } }) =>
+      offer.service === 'voice_tts' ? ({ kind: 'malformed' } as const) : undefined
+    const box = await openBox({ providers: [simulated({ failures })] })
+    const account = await openAccount(box)
+    const api = await serveApi(box, account.key)
+    const failed = await sendForm(api, `${await createAgent(api)}/voice`)
+    expect(failed).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
+    const { service_breakdown, workflow_breakdown } = await box.usage({ accountId: account.accountId })
+    expect(service_breakdown.map(({ name, total_credits }) => `${name} ${total_credits}`).sort()).toEqual([
+      'gpt_gpt-4o-mini 1',
+      'voice_stt_deepgram 1',
+    ])
+    expect(workflow_breakdown.voice_chat).toMatchObject({ count: 1, total_credits: 2 })
   })
 })
