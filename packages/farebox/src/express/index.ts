@@ -1,5 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isFareboxError } from '@farebox/core'
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express'
 import type { Farebox } from '../farebox.ts'
 import { problemHeaders, problemOf } from '../http/problem.ts'
 import type { RoutesOptions } from '../http/routes.ts'
@@ -8,6 +8,16 @@ import { nodeRoutes } from '../node-routes.ts'
 import type { Workflow } from '../workflow.ts'
 
 export type { MountOptions } from '../mount-workflow.ts'
+
+/** The slice of Express that we use: its requests and responses are Node's own, with a parsed body. */
+type ExpressRequest = IncomingMessage & { body?: unknown; farebox?: Workflow }
+type Next = (error?: unknown) => void
+
+/** A handler for `app.use`. */
+export type ExpressHandler = (request: ExpressRequest, response: ServerResponse, next: Next) => Promise<void>
+
+/** An error handler for `app.use`: Express knows it by its four parameters. */
+export type ExpressErrorHandler = (error: unknown, request: IncomingMessage, response: ServerResponse, next: Next) => void
 
 declare global {
   namespace Express {
@@ -22,7 +32,7 @@ declare global {
  * Gives every request a workflow, `req.farebox`, that is paid by the API key it carries and closed with its response. A request
  * without a good key is answered with 401.
  */
-export function farebox(box: Farebox, options: MountOptions): RequestHandler {
+export function farebox(box: Farebox, options: MountOptions): ExpressHandler {
   return async (request, response, next) => {
     try {
       request.farebox = await mountWorkflow(box, options, request.headers.authorization, response)
@@ -34,7 +44,7 @@ export function farebox(box: Farebox, options: MountOptions): RequestHandler {
 }
 
 /** The HTTP API. Other paths go on to the next handler. Body parsers may come before it or after. */
-export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): RequestHandler {
+export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): ExpressHandler {
   const routes = nodeRoutes(box, options)
   return async (request, response, next) => {
     if (!(await routes(request, response, request.body))) next()
@@ -42,14 +52,14 @@ export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): Reques
 }
 
 /** Answers errors of Farebox as problem documents, and leaves the others alone. Mount it after the routes that use `req.farebox`. */
-export function fareboxErrors(): ErrorRequestHandler {
+export function fareboxErrors(): ExpressErrorHandler {
   return (error, _request, response, next) => {
     if (!isFareboxError(error) || response.headersSent) return next(error)
     sendProblem(response, error)
   }
 }
 
-function sendProblem(response: Response, error: unknown): void {
+function sendProblem(response: ServerResponse, error: unknown): void {
   const problem = problemOf(error)
   // Not `send`, which would add a charset that JSON does not have.
   response.writeHead(problem.status, problemHeaders(problem)).end(JSON.stringify(problem))

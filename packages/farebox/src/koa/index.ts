@@ -1,5 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isFareboxError } from '@farebox/core'
-import type { Middleware } from 'koa'
 import type { Farebox } from '../farebox.ts'
 import { problemHeaders, problemOf } from '../http/problem.ts'
 import type { RoutesOptions } from '../http/routes.ts'
@@ -8,6 +8,23 @@ import { nodeRoutes } from '../node-routes.ts'
 import type { Workflow } from '../workflow.ts'
 
 export type { MountOptions } from '../mount-workflow.ts'
+
+/** The slice of a Koa context that we use. */
+export interface KoaContext {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly request: object
+  readonly headerSent: boolean
+  state: Partial<FareboxState>
+  status: number
+  body: unknown
+  respond?: boolean
+  get(field: string): string
+  set(fields: Record<string, string>): void
+}
+
+/** Middleware for `app.use`. */
+export type KoaMiddleware = (context: KoaContext, next: () => Promise<unknown>) => Promise<void>
 
 /** What {@link farebox} adds to `ctx.state`. */
 export interface FareboxState {
@@ -19,7 +36,7 @@ export interface FareboxState {
  * Gives every request a workflow, `ctx.state.farebox`, that is paid by the API key it carries and closed with its response. A
  * request without a good key is answered with 401; errors of Farebox that later middleware throws become problem documents.
  */
-export function farebox(box: Farebox, options: MountOptions): Middleware<FareboxState> {
+export function farebox(box: Farebox, options: MountOptions): KoaMiddleware {
   return async (context, next) => {
     try {
       context.state.farebox = await mountWorkflow(box, options, context.get('authorization'), context.res)
@@ -35,7 +52,7 @@ export function farebox(box: Farebox, options: MountOptions): Middleware<Farebox
 }
 
 /** The HTTP API. Other paths go on to the next middleware. Body parsers may come before it or after. */
-export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): Middleware {
+export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): KoaMiddleware {
   const routes = nodeRoutes(box, options)
   return async (context, next) => {
     const { body } = context.request as { body?: unknown }

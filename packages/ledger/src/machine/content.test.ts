@@ -28,6 +28,6 @@ test('a field that is missing on either side is a difference, and differences ar
   expect(differences({ a: '1' }, { a: '1' })).toEqual([])
 })
 
-test('a number and the text of it are not the same in a body, whose fields are the host\'s own', () => {
+test("a number and the text of it are not the same in a body, whose fields are the host's own", () => {
   expect(differences(contentOf('v', { body: { a: 1 } }), contentOf('v', { body: { a: '1' } }))).toEqual(['body.a'])
 })

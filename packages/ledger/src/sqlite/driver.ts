@@ -1,5 +1,4 @@
 import { type Clock, InvalidOptionError, systemClock } from '@farebox/core'
-import type BetterSqlite from 'better-sqlite3'
 import type { LedgerDriver, Query } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError, LedgerInternalError, LedgerUnavailableError, noTables } from '../errors.ts'
 import { type BatchResult, type LoadReply, runBatch } from '../machine/batch.ts'
@@ -13,7 +12,23 @@ import { decodeRow, decodeValue, encodeRow } from './codec.ts'
 import { migrateSqlite } from './migrate.ts'
 
 /** The slice of a better-sqlite3 database that the ledger uses. */
-export type SqliteDatabase = Pick<BetterSqlite.Database, 'prepare' | 'exec' | 'pragma' | 'close' | 'inTransaction' | 'open'>
+export interface SqliteDatabase {
+  readonly open: boolean
+  readonly inTransaction: boolean
+  prepare(text: string): SqliteStatement
+  exec(text: string): unknown
+  pragma(text: string): unknown
+  close(): unknown
+}
+
+/** The slice of a better-sqlite3 statement that the ledger uses. */
+export interface SqliteStatement {
+  readonly reader: boolean
+  safeIntegers(isOn: boolean): this
+  raw(isOn: boolean): this
+  all(...values: unknown[]): unknown[]
+  run(...values: unknown[]): unknown
+}
 
 export interface SqliteOptions {
   /** Path of the database file, or `:memory:`. Give this or `database`. */
@@ -62,7 +77,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   readonly #clock: Clock
   readonly #busyTimeoutMs: number
   #database: Promise<SqliteDatabase> | undefined
-  #statements: { on: SqliteDatabase; all: Map<string, BetterSqlite.Statement> } | undefined
+  #statements: { on: SqliteDatabase; all: Map<string, SqliteStatement> } | undefined
   #closed = false
 
   constructor(options: SqliteOptions) {
@@ -177,7 +192,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   }
 
   /** Statements are prepared once per database; the host's own handle in a transaction may be another one. */
-  #prepare(database: SqliteDatabase, text: string): BetterSqlite.Statement {
+  #prepare(database: SqliteDatabase, text: string): SqliteStatement {
     if (this.#statements?.on !== database) this.#statements = { on: database, all: new Map() }
     const known = this.#statements.all.get(text)
     if (known) return known
@@ -219,7 +234,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   async #openNow(): Promise<SqliteDatabase> {
     if (this.#options.database) return this.#options.database
     const Database = await loadBetterSqlite()
-    let database: BetterSqlite.Database
+    let database: SqliteDatabase
     try {
       database = new Database(this.#options.filename ?? '', { timeout: 0 })
     } catch (error) {
@@ -239,7 +254,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   }
 }
 
-async function loadBetterSqlite(): Promise<typeof BetterSqlite> {
+async function loadBetterSqlite(): Promise<new (filename: string, options: { timeout: number }) => SqliteDatabase> {
   // better-sqlite3 13 crashes the process on older versions, without a message.
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major < 22 || (major === 22 && minor < 14)) {

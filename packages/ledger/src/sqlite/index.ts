@@ -1,1 +1,1 @@
-export { type SqliteDatabase, type SqliteOptions, sqlite } from './driver.ts'
+export { type SqliteDatabase, type SqliteOptions, type SqliteStatement, sqlite } from './driver.ts'
