@@ -1,6 +1,6 @@
 import { credits } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
-import { presets, type Receipt } from 'farebox'
+import { presets, type Receipt, type Workflow } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { apiClient } from './api-client.ts'
 import { type Handler, hosts } from './hosts.ts'
@@ -101,7 +101,11 @@ describe.each(hosts)('a workflow mounted in $name', ({ serveHandler }) => {
     const configuration = presets.balanced({ primaryAiModel: 'gpt-4o' })
     const box = await openBox({ providers: sdks.slice(0, 1).map(({ adapter }) => adapter(server)), configuration })
     const account = await openAccount(box)
-    const { url } = await serveHandler(box, mount, stream)
+    const workflows: Workflow[] = []
+    const { url } = await serveHandler(box, mount, (workflow, body) => {
+      workflows.push(workflow)
+      return stream(workflow, body)
+    })
     const client = new AbortController()
     const response = await fetch(`${url}/ai/ask`, {
       method: 'POST',
@@ -113,8 +117,8 @@ describe.each(hosts)('a workflow mounted in $name', ({ serveHandler }) => {
     client.abort()
     expect(await server.requests[0]?.abandoned).toBe(true)
     await expect.poll(() => balanceOf(box, account.accountId), { interval: 5 }).toBe(credits(9_999))
-    const { services } = await box.ledger.breakdowns({ accountId: account.accountId })
-    expect(services).toMatchObject([{ provider: 'gpt-4o', records: 1, charged: credits(1) }])
+    const records = await box.ledger.usageOf(account.accountId, workflows[0]?.id ?? '')
+    expect(records).toMatchObject([{ provider: 'gpt-4o', certainty: 'floor', details: { attempts: [{ outcome: 'left' }] } }])
   })
 })
 
