@@ -62,6 +62,11 @@ export class RequestLimitError extends FareboxError {
   }
 }
 
+/** The account is frozen. Nothing was changed. */
+export class AccountFrozenError extends FareboxError {
+  override readonly code = 'ACCOUNT_FROZEN'
+}
+
 /** The configuration switches the service off, or the API key may not use it. */
 export class ServiceNotAllowedError extends FareboxError {
   override readonly code = 'SERVICE_NOT_ALLOWED'
@@ -134,6 +139,8 @@ export function errorOfRefusal(refusal: Refusal, needed?: Credits): FareboxError
   switch (refusal.reason) {
     case 'insufficient_balance':
       return new InsufficientCreditsError(needed ?? refusal.requested, refusal.available)
+    case 'account_frozen':
+      return new AccountFrozenError('the account is frozen: no new work is taken until it is looked into')
     case 'budget_exceeded':
       return new BudgetExceededError({ ...refusal, needed: needed ?? refusal.requested })
     case 'workflow_ceiling':

@@ -1,4 +1,4 @@
-import { type Credits, isServiceName, QUANTITY_MAX, type Quantity, units } from '@farebox/core'
+import { type Credits, isServiceName, type NanoUsd, QUANTITY_MAX, type Quantity, units } from '@farebox/core'
 import { InvalidInputError } from './errors.ts'
 import type { KeyServiceInput, RatedUsage, UsageInput } from './operations.ts'
 
@@ -75,6 +75,14 @@ export function checkInteger(field: string, value: unknown): number {
   return value as number
 }
 
+/** What a provider charges us. */
+export function checkCost(field: string, value: unknown): NanoUsd {
+  if (typeof value !== 'bigint' || value < 0n || value > COST_MAX) {
+    throw new InvalidInputError(field, `must be a bigint of nano-USD, 0 or more; received ${show(value)}`)
+  }
+  return value as NanoUsd
+}
+
 export function checkUsage(usage: UsageInput): RatedUsage {
   if (typeof usage !== 'object' || usage === null)
     throw new InvalidInputError('usage', `must be an object, received ${show(usage)}`)
@@ -85,9 +93,7 @@ export function checkUsage(usage: UsageInput): RatedUsage {
       `must be a bigint of millionths of a unit, 0 or more; received ${show(usage.quantity)}`,
     )
   }
-  if (cost !== undefined && (typeof cost !== 'bigint' || cost < 0n || cost > COST_MAX)) {
-    throw new InvalidInputError('usage.cost', `must be a bigint of nano-USD, 0 or more; received ${show(cost)}`)
-  }
+  if (cost !== undefined) checkCost('usage.cost', cost)
   if (details !== undefined) checkJson('usage.details', details, DETAILS_MAX)
   return {
     ...usage,

@@ -5,6 +5,7 @@ import {
   checkAmount,
   checkAmountOrZero,
   checkBody,
+  checkCost,
   checkInteger,
   checkKeyServices,
   checkOneOf,
@@ -22,6 +23,8 @@ import type { LedgerDriver } from './driver.ts'
 import { errorOf, InvalidInputError } from './errors.ts'
 import type { MigrationReport } from './migrations.ts'
 import type {
+  AdjustInput,
+  AdjustOutcome,
   ChargeInput,
   ChargeOutcome,
   CloseWorkflowInput,
@@ -30,6 +33,8 @@ import type {
   CreateApiKeyOutcome,
   ExtendHoldInput,
   ExtendHoldOutcome,
+  FreezeAccountInput,
+  FreezeAccountOutcome,
   GrantInput,
   GrantOutcome,
   OpenAccountInput,
@@ -42,10 +47,14 @@ import type {
   Outcomes,
   PlaceHoldInput,
   PlaceHoldOutcome,
+  RefundInput,
+  RefundOutcome,
   ReleaseHoldInput,
   ReleaseHoldOutcome,
   RevokeApiKeyInput,
   RevokeApiKeyOutcome,
+  RevokeGrantInput,
+  RevokeGrantOutcome,
   SaveDocumentInput,
   SaveDocumentOutcome,
   SetBudgetInput,
@@ -218,6 +227,43 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('charge', input, input.usageId === undefined ? null : `usage:${usageId}`, fields, call)
   }
 
+  /**
+   * Gives a charge back, or a part of it: to the grants that paid for it, the last drawn first. What came from one that has expired
+   * since becomes a new grant, so that a refund is never lost.
+   */
+  async refund(input: RefundInput, call?: CallOptions<Transaction>): Promise<RefundOutcome> {
+    const fields = {
+      ...correctionFields('refund', input),
+      amount: input.amount === undefined ? undefined : checkAmount('amount', input.amount),
+    }
+    return this.#change('refund', input, correctionKey(input), fields, call)
+  }
+
+  /** Sets right what a usage record turned out to have cost, for the customer, for us, or both: a late price, for example. */
+  async adjust(input: AdjustInput, call?: CallOptions<Transaction>): Promise<AdjustOutcome> {
+    if (input.charge === undefined && input.cost === undefined) throw new InvalidInputError('charge', 'or cost must be given')
+    const fields = {
+      ...correctionFields('adjust', input),
+      charge: input.charge === undefined ? undefined : checkAmountOrZero('charge', input.charge),
+      cost: input.cost === undefined ? undefined : checkCost('cost', input.cost),
+      overage: checkOneOf('overage', input.overage ?? 'cap', overagePolicies),
+    }
+    return this.#change('adjust', input, correctionKey(input), fields, call)
+  }
+
+  /** Takes back what is left of a grant, for example when its payment was reversed. */
+  async revokeGrant(input: RevokeGrantInput, call?: CallOptions<Transaction>): Promise<RevokeGrantOutcome> {
+    const grantId = checkText('grantId', input.grantId)
+    return this.#change('revokeGrant', input, `revokeGrant:${grantId}`, { grantId }, call)
+  }
+
+  /** Refuses new work on an account until it is unfrozen; what is under way may settle against its holds. */
+  async freezeAccount(input: FreezeAccountInput, call?: CallOptions<Transaction>): Promise<FreezeAccountOutcome> {
+    if (typeof input.isFrozen !== 'boolean') throw new InvalidInputError('isFrozen', 'must be true or false')
+    const fields = { isFrozen: input.isFrozen, reason: checkOptionalText('reason', input.reason) }
+    return this.#change('freezeAccount', input, null, fields, call)
+  }
+
   /** Opens an envelope for calls that share a budget, a receipt and an id. */
   async openWorkflow(input: OpenWorkflowInput, call?: CallOptions<Transaction>): Promise<OpenWorkflowOutcome> {
     const workflowId = checkText('workflowId', input.workflowId ?? newId('openWorkflow', input.accountId, input.idempotencyKey))
@@ -379,4 +425,17 @@ function defaultBudgetId({
     .filter((entry): entry is [string, string] => entry[1] !== undefined)
     .map(([name, value]) => `${name}:${escapeSeparators(value)}`)
   return `${scope.join(',') || 'account'}/${period}`
+}
+
+function correctionFields(verb: 'refund' | 'adjust', input: RefundInput | AdjustInput) {
+  const correctionId = input.correctionId ?? newId(verb, input.accountId, input.idempotencyKey)
+  return {
+    usageId: checkText('usageId', input.usageId),
+    correctionId: checkText('correctionId', correctionId),
+    reason: checkOptionalText('reason', input.reason),
+  }
+}
+
+function correctionKey({ correctionId }: RefundInput | AdjustInput): string | null {
+  return correctionId === undefined ? null : `usage:${correctionId}`
 }

@@ -114,6 +114,43 @@ export interface ChargeInput extends Mutation {
   overage?: OveragePolicy
 }
 
+export interface RefundInput extends Mutation {
+  /** The usage record whose charge is given back. */
+  usageId: string
+  /** How much of it. @defaultValue all that is left of the charge */
+  amount?: Credits
+  /** Names the correcting record. @defaultValue a new UUIDv7 */
+  correctionId?: string
+  /** Why, for the record. */
+  reason?: string
+}
+
+export interface AdjustInput extends Mutation {
+  /** The usage record that turned out to be wrong. */
+  usageId: string
+  /** What should have been charged for it, in all. @defaultValue as it was */
+  charge?: Credits
+  /** What the provider charges us for it, in all. @defaultValue as it was */
+  cost?: NanoUsd
+  /** What happens when more is due than the balance covers. @defaultValue `cap` */
+  overage?: OveragePolicy
+  /** Names the correcting record. @defaultValue a new UUIDv7 */
+  correctionId?: string
+  /** Why, for the record. */
+  reason?: string
+}
+
+export interface RevokeGrantInput extends Mutation {
+  grantId: string
+}
+
+export interface FreezeAccountInput extends Mutation {
+  /** Whether new work is refused from now on. What is under way may settle. */
+  isFrozen: boolean
+  /** Why, for the journal. */
+  reason?: string
+}
+
 export interface OpenWorkflowInput extends Mutation {
   /** @defaultValue a new UUIDv7 */
   workflowId?: string
@@ -186,6 +223,7 @@ export interface SaveDocumentInput extends Mutation {
 
 /** Why new work was refused. Nothing was changed. Where several apply, the first in this order is named. */
 export type Refusal =
+  | { status: 'refused'; reason: 'account_frozen' }
   | { status: 'refused'; reason: 'workflow_closed'; workflowId: string }
   | { status: 'refused'; reason: 'hold_not_open'; holdId: string; state: string }
   | {
@@ -251,6 +289,39 @@ export type SettleHoldOutcome = ChargedOutcome | Refusal
 export type ChargeOutcome = ChargedOutcome | Refusal
 
 export type ReleaseHoldOutcome = { status: 'released'; holdId: string; amount: Credits; replayed: boolean } | Refusal
+
+export type RefundOutcome =
+  | CorrectedOutcome
+  | { status: 'refused'; reason: 'refund_exceeds_charge'; usageId: string; refundable: Credits; requested: Credits }
+
+/** A usage record was corrected by another. */
+export interface CorrectedOutcome {
+  status: 'corrected'
+  /** The correcting record. */
+  correctionId: string
+  usageId: string
+  /** Given back; negative where more was charged. */
+  refunded: Credits
+  /** Due and not taken. */
+  shortfall: Credits
+  balance: Credits
+  replayed: boolean
+}
+export type AdjustOutcome = CorrectedOutcome | Refusal
+
+export interface RevokeGrantOutcome {
+  status: 'revoked'
+  grantId: string
+  /** Taken back. What open holds have set aside stays theirs until they end. */
+  amount: Credits
+  replayed: boolean
+}
+
+export interface FreezeAccountOutcome {
+  status: 'set'
+  isFrozen: boolean
+  replayed: boolean
+}
 
 export type OpenWorkflowOutcome = { status: 'opened'; workflowId: string; replayed: boolean } | Refusal
 
@@ -324,6 +395,10 @@ export interface Operations {
   revokeApiKey: Omit<RevokeApiKeyInput, keyof Mutation>
   setKeyServices: { apiKeyId: string; services: readonly (KeyServiceInput & { id: string })[] }
   setBudget: Omit<SetBudgetInput, keyof Mutation> & { budgetId: string; mode: 'block' | 'warn' }
+  refund: Omit<RefundInput, keyof Mutation> & { correctionId: string }
+  adjust: Omit<AdjustInput, keyof Mutation> & { correctionId: string; overage: OveragePolicy }
+  revokeGrant: Omit<RevokeGrantInput, keyof Mutation>
+  freezeAccount: Omit<FreezeAccountInput, keyof Mutation>
   saveDocument: { kind: string; documentId: string; body: Record<string, unknown> }
   /** Lets what is due on one account happen: grants begin and expire, abandoned holds go back. */
   advance: Record<never, never>
@@ -352,13 +427,27 @@ export interface Outcomes {
   revokeApiKey: RevokeApiKeyOutcome
   setKeyServices: SetKeyServicesOutcome
   setBudget: SetBudgetOutcome
+  refund: RefundOutcome
+  adjust: AdjustOutcome
+  revokeGrant: RevokeGrantOutcome
+  freezeAccount: FreezeAccountOutcome
   saveDocument: SaveDocumentOutcome
   advance: { status: 'advanced'; replayed: boolean }
 }
 
 /** What a wrong call gets: thrown by the ledger as the error of that code. Nothing was changed. */
 export type Failure =
-  | { status: 'failed'; code: 'ACCOUNT_NOT_FOUND' | 'HOLD_NOT_FOUND' | 'WORKFLOW_NOT_FOUND' | 'API_KEY_NOT_FOUND'; id: string }
+  | {
+      status: 'failed'
+      code:
+        | 'ACCOUNT_NOT_FOUND'
+        | 'HOLD_NOT_FOUND'
+        | 'WORKFLOW_NOT_FOUND'
+        | 'API_KEY_NOT_FOUND'
+        | 'USAGE_NOT_FOUND'
+        | 'GRANT_NOT_FOUND'
+      id: string
+    }
   | { status: 'failed'; code: 'IDEMPOTENCY_CONFLICT'; idempotencyKey: string; differs: readonly string[] }
   | { status: 'failed'; code: 'ALREADY_EXISTS'; what: string; id: string }
   | { status: 'failed'; code: 'AMOUNT_OUT_OF_RANGE'; field: string }

@@ -36,6 +36,8 @@ export interface AccountRow {
   /** When something of this account next begins, expires or heals by itself. */
   nextDueAt: number | null
   hasBudgets: boolean
+  /** Whether new work is refused, until somebody has looked into it. */
+  isFrozen: boolean
   /** Journal entries so far. */
   sequence: number
   /** Hash of the newest journal entry. */
@@ -159,6 +161,8 @@ export interface UsageRow {
   userId: string | null
   /** Raw usage, rated lines and the route's attempts, as the caller gave them. */
   details: unknown
+  /** The record that this one corrects; its own amounts are then differences, and may be negative. */
+  corrects: string | null
   createdAt: number
 }
 

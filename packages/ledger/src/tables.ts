@@ -64,6 +64,7 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     creditHeld: 'bigint',
     nextDueAt: 'integer',
     hasBudgets: 'boolean',
+    isFrozen: 'boolean',
     sequence: 'integer',
     chainHash: 'text',
     createdAt: 'integer',
@@ -143,6 +144,7 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     apiKeyId: 'text',
     userId: 'text',
     details: 'json',
+    corrects: 'text',
     createdAt: 'integer',
   }),
   journal: table('journal', 'insert', ['accountId', 'sequence'], {
@@ -250,6 +252,7 @@ export const loads = {
   workflowHolds: { table: 'holds', by: ['account_id', 'workflow_id'], where: `state = 'open'` },
   entry: { table: 'journal', by: ['account_id', 'idempotency_key'] },
   usage: { table: 'usage_records', by: ['account_id', 'usage_id'] },
+  corrections: { table: 'usage_records', by: ['account_id', 'corrects'] },
   apiKey: { table: 'api_keys', by: ['account_id', 'api_key_id'] },
   keyServices: { table: 'api_key_services', by: ['account_id', 'api_key_id'] },
   keyPrefix: { table: 'api_key_prefixes', by: ['prefix'] },

@@ -198,7 +198,7 @@ function verifyRollups(rows: AccountRows, expect: Expect): void {
   }
   const sums = ['records', 'quantity', 'charged', 'shortfall', 'cost'] as const
   for (const record of usage) {
-    const counted = { ...record, records: 1n, cost: record.cost ?? 0n }
+    const counted = { ...record, records: record.corrects === null ? 1n : 0n, cost: record.cost ?? 0n }
     for (const name of sums) count(0, `${record.service} ${record.provider} ${record.unit} ${name}`, counted[name])
     if (record.workflowId !== null) count(0, 'workflows charged', record.charged)
   }

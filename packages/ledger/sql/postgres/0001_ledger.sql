@@ -12,6 +12,7 @@ CREATE TABLE {schema}.farebox_accounts (
   credit_held BIGINT NOT NULL CHECK (credit_held >= 0),
   next_due_at BIGINT,
   has_budgets BOOLEAN NOT NULL,
+  is_frozen BOOLEAN NOT NULL,
   sequence BIGINT NOT NULL,
   chain_hash TEXT NOT NULL,
   created_at BIGINT NOT NULL,
@@ -103,6 +104,7 @@ CREATE TABLE {schema}.farebox_usage_records (
   api_key_id TEXT,
   user_id TEXT,
   details TEXT,
+  corrects TEXT,
   created_at BIGINT NOT NULL,
   PRIMARY KEY (account_id, usage_id)
 );
@@ -219,6 +221,7 @@ CREATE INDEX farebox_grants_open ON {schema}.farebox_grants (account_id) WHERE s
 CREATE INDEX farebox_holds_open ON {schema}.farebox_holds (account_id, workflow_id) WHERE state = 'open';
 CREATE INDEX farebox_workflows_created ON {schema}.farebox_workflows (account_id, created_at);
 CREATE INDEX farebox_usage_records_workflow ON {schema}.farebox_usage_records (account_id, workflow_id) WHERE workflow_id IS NOT NULL;
+CREATE INDEX farebox_usage_records_corrects ON {schema}.farebox_usage_records (account_id, corrects) WHERE corrects IS NOT NULL;
 CREATE UNIQUE INDEX farebox_journal_idempotency ON {schema}.farebox_journal (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX farebox_api_key_services_key ON {schema}.api_key_services (account_id, api_key_id);
 

@@ -3,6 +3,7 @@ import { exerciseAccounts } from './accounts.ts'
 import { exerciseApiKeys } from './api-keys.ts'
 import { exerciseBudgets } from './budgets.ts'
 import { exerciseConcurrency } from './concurrency.ts'
+import { exerciseCorrections } from './corrections.ts'
 import { exerciseDocuments } from './documents.ts'
 import { exerciseGrants } from './grants.ts'
 import { exerciseHolds } from './holds.ts'
@@ -35,6 +36,7 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseApiKeys(suite)
       exerciseBudgets(suite)
       exerciseDocuments(suite)
+      exerciseCorrections(suite)
       exerciseJournal(suite)
       exerciseConcurrency(suite)
       exerciseHostTransactions(suite)

@@ -331,6 +331,7 @@ export function exerciseSettlements(suite: Suite): void {
         lots: [{ grantId: 'first', amount: credits(2) }],
         apiKeyId: 'k',
         userId: 'z',
+        corrects: null,
         createdAt: suite.now,
       })
     })

@@ -15,6 +15,7 @@ export interface Limits {
 
 /** What may still be spent: the least of balance (and debt `beyond` the credit line), workflow ceilings and budgets. */
 export function affordable(step: Step, limits: Limits, beyond = 0n): Credits {
+  if (step.account.isFrozen) return microCredits(0n)
   let least: bigint = freeBalance(step.state, step.account, limits.spender.service, beyond)
   const ceiling = ceilingLeft(limits.envelopes)
   if (ceiling && ceiling.left < least) least = ceiling.left
@@ -25,6 +26,7 @@ export function affordable(step: Step, limits: Limits, beyond = 0n): Credits {
 
 /** Why `requested` cannot be spent, naming the tightest limit; `undefined` when it can. */
 export function refusalOf(step: Step, limits: Limits, requested: Credits): Refusal | undefined {
+  if (step.account.isFrozen) return { status: 'refused', reason: 'account_frozen' }
   const budget = tightestBudget(limits.budgets)
   if (budget && budget.left < requested) {
     const { budgetId, limit } = budget.budget

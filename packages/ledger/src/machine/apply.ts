@@ -5,8 +5,10 @@ import { advance } from './advance.ts'
 import { createApiKey, revokeApiKey, setKeyServices } from './api-keys.ts'
 import { charge, settleHold } from './charges.ts'
 import { contentOf, differences } from './content.ts'
+import { adjust, refund } from './corrections.ts'
 import { saveDocument } from './documents.ts'
-import { grant } from './grants.ts'
+import { freezeAccount } from './freeze-account.ts'
+import { grant, revokeGrant } from './grants.ts'
 import { extendHold, placeHold, releaseHold } from './holds.ts'
 import { appendEntry, decodeEntry, GENESIS_HASH } from './journal.ts'
 import { decodeOutcome, encodeOutcome } from './outcome-json.ts'
@@ -75,6 +77,14 @@ function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' 
       return setKeyServices(step, operation.input)
     case 'setBudget':
       return setBudget(step, operation.input)
+    case 'refund':
+      return refund(step, operation.input)
+    case 'adjust':
+      return adjust(step, operation.input)
+    case 'revokeGrant':
+      return revokeGrant(step, operation.input)
+    case 'freezeAccount':
+      return freezeAccount(step, operation.input)
     case 'saveDocument':
       return saveDocument(step, operation.input)
   }
@@ -109,6 +119,7 @@ function openAccount(
     creditHeld: zero,
     nextDueAt: null,
     hasBudgets: false,
+    isFrozen: false,
     sequence: 0,
     chainHash: GENESIS_HASH,
     createdAt: now,

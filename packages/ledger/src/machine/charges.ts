@@ -132,7 +132,7 @@ function roundUp(amount: bigint, step: bigint): bigint {
 }
 
 /** How much may be taken beyond what was held. Only the `debt` policy may go past the credit line, up to the account's debt limit. */
-function takableOf(policy: HoldRow['overage'], step: Step, limits: Limits): Credits {
+export function takableOf(policy: HoldRow['overage'], step: Step, limits: Limits): Credits {
   return affordable(step, limits, policy === 'debt' ? step.account.debtLimit : 0n)
 }
 
@@ -140,7 +140,7 @@ function findLine(workflow: WorkflowRow, service: string, provider: string, usag
   return workflow.lines.find((line) => line.service === service && line.provider === provider && line.unit === usage.unit)
 }
 
-function lineOf(workflow: WorkflowRow, service: string, provider: string, usage: RatedUsage): WorkflowLine {
+export function lineOf(workflow: WorkflowRow, service: string, provider: string, usage: RatedUsage): WorkflowLine {
   const known = findLine(workflow, service, provider, usage)
   if (known) return known
   const line = { service, provider, unit: usage.unit, quantity: microUnits(0n), ...NOTHING_YET }
@@ -148,7 +148,7 @@ function lineOf(workflow: WorkflowRow, service: string, provider: string, usage:
   return line
 }
 
-function addToLine(
+export function addToLine(
   line: Billed & Partial<Pick<WorkflowLine, 'quantity'>>,
   usage: RatedUsage,
   charged: Credits,
@@ -170,9 +170,10 @@ interface UsageFacts {
   charged: Credits
   shortfall: Credits
   lots: Lot[]
+  corrects?: string
 }
 
-function recordUsage({ state, account, now }: Step, usageId: string, usage: RatedUsage, facts: UsageFacts): void {
+export function recordUsage({ state, account, now }: Step, usageId: string, usage: RatedUsage, facts: UsageFacts): void {
   const { workflow, hold, service, provider, apiKeyId, userId, charged, shortfall, lots } = facts
   if (workflow) state.touch('workflows', workflow)
   const row: UsageRow = {
@@ -196,6 +197,7 @@ function recordUsage({ state, account, now }: Step, usageId: string, usage: Rate
     apiKeyId,
     userId,
     details: usage.details ?? null,
+    corrects: facts.corrects ?? null,
     createdAt: now,
   }
   state.insert('usage_records', row)
@@ -212,7 +214,7 @@ function recordUsage({ state, account, now }: Step, usageId: string, usage: Rate
     service,
     provider,
     unit: usage.unit,
-    records: 1n,
+    records: facts.corrects === undefined ? 1n : 0n,
     quantity: usage.quantity,
     charged,
     shortfall,
@@ -222,7 +224,7 @@ function recordUsage({ state, account, now }: Step, usageId: string, usage: Rate
 }
 
 /** Spent comes out of what was held first; what could not be taken is written down beside it, so that rated = charged + shortfall. */
-function spentPostings(service: string, fromHold: Credits, fromFree: Credits, shortfall: Credits): Posting[] {
+export function spentPostings(service: string, fromHold: Credits, fromFree: Credits, shortfall: Credits): Posting[] {
   return [
     ['held', -fromHold],
     ['available', -fromFree],

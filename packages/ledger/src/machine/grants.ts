@@ -59,3 +59,26 @@ export function grant({ state, account, now }: Step, input: Operations['grant'])
     ],
   }
 }
+
+/** Takes back what is left of a grant. What open holds have set aside stays theirs until they end, and expires then. */
+export function revokeGrant({ state, account }: Step, { grantId }: Operations['revokeGrant']): Decision<'revokeGrant'> {
+  const row = state.grant(account.accountId, grantId)
+  if (!row) return refuse({ status: 'failed', code: 'GRANT_NOT_FOUND', id: grantId })
+  const isPending = row.state === 'pending'
+  const isOpen = isPending || row.state === 'active'
+  const amount = microCredits(isOpen ? row.remaining - row.pinned : 0n)
+  if (isOpen) {
+    row.remaining = row.pinned
+    row.state = 'revoked'
+    state.touch('grants', row)
+    if (row.pinned === 0n) state.dropGrant(row)
+    if (!isPending) account.posted = microCredits(account.posted - amount)
+  }
+  return {
+    done: { status: 'revoked', grantId, amount, replayed: false },
+    postings: [
+      [isPending ? 'pending' : 'available', -amount],
+      ['revoked', amount],
+    ],
+  }
+}

@@ -78,6 +78,22 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
       case 'setBudget':
         want('budgets', accountId)
         break
+      case 'refund':
+      case 'adjust': {
+        if (isRepeatable) want('usage', accountId, input.correctionId)
+        want('usage', accountId, input.usageId)
+        want('corrections', accountId, input.usageId)
+        const record = state.usage(accountId, input.usageId)
+        wantWorkflow(accountId, record?.workflowId)
+        for (const { grantId } of record?.lots ?? []) if (grantId !== '') want('grant', accountId, grantId)
+        for (const correction of state.corrections(accountId, input.usageId)) {
+          for (const { grantId } of correction.lots) if (grantId !== '') want('grant', accountId, grantId)
+        }
+        break
+      }
+      case 'revokeGrant':
+        want('grant', accountId, input.grantId)
+        break
       case 'saveDocument':
         if (isRepeatable) want('document', accountId, input.kind, input.documentId)
         break

@@ -4,6 +4,7 @@ import { microCredits } from '@farebox/core'
 const AMOUNTS: ReadonlySet<string> = new Set([
   'amount',
   'repaid',
+  'refunded',
   'available',
   'affordable',
   'affordableUnits',

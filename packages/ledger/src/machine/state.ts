@@ -98,6 +98,21 @@ export class LedgerState {
     return this.#get('usage_records', accountId, usageId)
   }
 
+  /** The records that were loaded as corrections of one. */
+  corrections(accountId: string, usageId: string): UsageRow[] {
+    return [...this.#table('usage_records').values()].filter((row): row is UsageRow => {
+      const record = row as UsageRow
+      return record.accountId === accountId && record.corrects === usageId
+    })
+  }
+
+  /** Puts a grant that was spent back on the list of those that are spent from. */
+  reviveGrant(grant: GrantRow): void {
+    const open = this.grants(grant.accountId)
+    if (!open.includes(grant)) open.push(grant)
+    this.#grants.set(grant.accountId, open.sort(burnOrder))
+  }
+
   apiKey(accountId: string, apiKeyId: string): ApiKeyRow | undefined {
     return this.#get('api_keys', accountId, apiKeyId)
   }

@@ -1,4 +1,4 @@
-import type { Failure, Outcomes, Refusal, Verb } from '../operations.ts'
+import type { Failure, Outcomes, Verb } from '../operations.ts'
 import type { AccountRow, Posting } from '../rows.ts'
 import type { LedgerState } from './state.ts'
 
@@ -15,7 +15,7 @@ export interface Step {
  */
 export type Decision<Name extends Verb> =
   | { done: Extract<Outcomes[Name], { replayed: boolean }>; postings: readonly Posting[] }
-  | { refused: Extract<Outcomes[Name], Refusal> | Failure }
+  | { refused: Extract<Outcomes[Name], { status: 'refused' }> | Failure }
 
 /** Says no without having changed anything. */
 export function refuse<Why>(refused: Why): { refused: Why } {

@@ -1,0 +1,175 @@
+import { credits, microCredits, nanoUsd } from '@farebox/core'
+import { describe, expect, it } from 'vitest'
+import { NotFoundError } from '../errors.ts'
+import { DAY, expectInvalid, held, NOON, type Suite, usage, work } from './suite.ts'
+
+export function exerciseCorrections(suite: Suite): void {
+  async function charge(accountId: string, usageId: string, rated: number | string, more: object = {}): Promise<void> {
+    const outcome = await suite.ledger.charge({ accountId, usageId, ...work, usage: usage(rated), ...more })
+    expect(outcome.status).toBe('charged')
+  }
+
+  async function remaining(accountId: string): Promise<Record<string, bigint>> {
+    const grants = await suite.ledger.grants(accountId)
+    return Object.fromEntries(grants.map(({ grantId, remaining: left }) => [grantId, left / 1_000_000n]))
+  }
+
+  describe('refunds', () => {
+    it('a refund gives a charge back to the lots that paid for it, the last drawn first', async () => {
+      const accountId = await suite.account(0)
+      await suite.ledger.grant({ accountId, grantId: 'promo', source: 'promo', amount: credits(3) })
+      await suite.ledger.grant({ accountId, grantId: 'bought', amount: credits(10) })
+      await charge(accountId, 'u', 5)
+      expect(await remaining(accountId)).toEqual({ bought: 8n })
+      const part = await suite.ledger.refund({ accountId, usageId: 'u', amount: credits(3) })
+      expect(part).toMatchObject({ status: 'corrected', refunded: credits(3), balance: credits(11) })
+      expect(await remaining(accountId)).toEqual({ promo: 1n, bought: 10n })
+      await suite.ledger.refund({ accountId, usageId: 'u' })
+      expect(await remaining(accountId)).toEqual({ promo: 3n, bought: 10n })
+      expect(await suite.money(accountId)).toEqual({ balance: 13, held: 0, available: 13 })
+    })
+
+    it('no more is given back than was charged, however it is split', async () => {
+      const accountId = await suite.account(100)
+      await charge(accountId, 'u', 5)
+      await suite.ledger.refund({ accountId, usageId: 'u', amount: credits(4) })
+      const refusal = { status: 'refused', reason: 'refund_exceeds_charge', refundable: credits(1), requested: credits(2) }
+      expect(await suite.ledger.refund({ accountId, usageId: 'u', amount: credits(2) })).toMatchObject(refusal)
+      await suite.ledger.refund({ accountId, usageId: 'u' })
+      expect(await suite.ledger.refund({ accountId, usageId: 'u' })).toMatchObject({ status: 'refused', refundable: 0n })
+      expect(await suite.money(accountId)).toEqual({ balance: 100, held: 0, available: 100 })
+    })
+
+    it('a refund that is sent again gives nothing back again', async () => {
+      const accountId = await suite.account(100)
+      await charge(accountId, 'u', 5)
+      const ask = { accountId, usageId: 'u', amount: credits(2), idempotencyKey: 'ticket-7' }
+      const first = await suite.ledger.refund(ask)
+      expect(await suite.ledger.refund(ask)).toEqual({ ...first, replayed: true })
+      await expect(suite.ledger.refund({ ...ask, amount: credits(3) })).rejects.toMatchObject({ differs: ['amount'] })
+      expect(await suite.money(accountId)).toMatchObject({ balance: 97 })
+    })
+
+    it('what came from a grant that has expired since becomes a grant of its own', async () => {
+      const accountId = await suite.account(0)
+      await suite.ledger.grant({ accountId, grantId: 'short', amount: credits(10), expiresAt: NOON + DAY, services: ['gpt'] })
+      await charge(accountId, 'u', 4)
+      suite.now = NOON + 2 * DAY
+      await suite.ledger.refund({ accountId, usageId: 'u' })
+      const [grant] = await suite.ledger.grants(accountId)
+      expect(grant).toMatchObject({ source: 'refund', remaining: credits(4), expiresAt: null, services: ['gpt'] })
+      expect(await suite.money(accountId)).toEqual({ balance: 4, held: 0, available: 4 })
+    })
+
+    it('a refund of what was charged to debt pays the debt', async () => {
+      const accountId = await suite.account(3, { creditLimit: credits(10) })
+      await charge(accountId, 'u', 8)
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ debt: credits(5), balance: credits(-5) })
+      await suite.ledger.refund({ accountId, usageId: 'u', amount: credits(6) })
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ debt: 0n, balance: credits(1) })
+    })
+
+    it('a refunded line is taken off its receipt and its breakdowns, and is not billed again', async () => {
+      const accountId = await suite.account(100)
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w' })
+      await charge(accountId, 'u', '2.4', { workflowId: 'w' })
+      await suite.ledger.refund({ accountId, usageId: 'u' })
+      const workflow = await suite.ledger.workflow(accountId, 'w')
+      expect(workflow).toMatchObject({ spent: 0n, lines: [{ charged: 0n, rated: 0n }] })
+      await charge(accountId, 'next', '0.5', { workflowId: 'w' })
+      expect((await suite.ledger.workflow(accountId, 'w')).spent).toBe(credits(1))
+      const { services } = await suite.ledger.breakdowns({ accountId })
+      expect(services).toMatchObject([{ records: 2, charged: credits(1) }])
+    })
+
+    it('a ceiling has room again for what was given back', async () => {
+      const accountId = await suite.account(100)
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w', maxCredits: credits(5) })
+      await charge(accountId, 'u', 5, { workflowId: 'w' })
+      await suite.ledger.refund({ accountId, usageId: 'u', amount: credits(2) })
+      held(await suite.ledger.placeHold({ accountId, ...work, amount: credits(2), workflowId: 'w' }))
+    })
+
+    it('what does not exist cannot be refunded, nor a correction itself', async () => {
+      const accountId = await suite.account(100)
+      await charge(accountId, 'u', 5)
+      await expect(suite.ledger.refund({ accountId, usageId: 'nothing' })).rejects.toThrow(NotFoundError)
+      await suite.ledger.refund({ accountId, usageId: 'u', correctionId: 'c', amount: credits(1) })
+      await expectInvalid('usageId', () => suite.ledger.refund({ accountId, usageId: 'c' }))
+      await expectInvalid('amount', () => suite.ledger.refund({ accountId, usageId: 'u', amount: microCredits(-1n) }))
+      expect(await suite.money(accountId)).toMatchObject({ balance: 96 })
+    })
+  })
+
+  describe('adjustments', () => {
+    it('a late price is charged or given back, and linked to what it corrects', async () => {
+      const accountId = await suite.account(100)
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w' })
+      await charge(accountId, 'call', 20, { workflowId: 'w' })
+      const more = await suite.ledger.adjust({ accountId, usageId: 'call', charge: credits(25), cost: nanoUsd(28_000_000n) })
+      expect(more).toMatchObject({ status: 'corrected', refunded: credits(-5), balance: credits(75) })
+      const less = await suite.ledger.adjust({ accountId, usageId: 'call', charge: credits(10) })
+      expect(less).toMatchObject({ refunded: credits(15), balance: credits(90) })
+      const records = await suite.ledger.usageOf(accountId, 'w')
+      expect(records.map(({ corrects, charged, cost }) => [corrects, charged / 1_000_000n, cost])).toEqual([
+        [null, 20n, null],
+        ['call', 5n, 28_000_000n],
+        ['call', -15n, null],
+      ])
+      expect((await suite.ledger.workflow(accountId, 'w')).spent).toBe(credits(10))
+    })
+
+    it('what the balance does not cover is a shortfall, refused where that was asked for, and forgotten first', async () => {
+      const accountId = await suite.account(22)
+      await charge(accountId, 'call', 20)
+      const ask = { accountId, usageId: 'call', charge: credits(30) }
+      const refusal = { status: 'refused', reason: 'insufficient_balance', available: credits(2), requested: credits(10) }
+      expect(await suite.ledger.adjust({ ...ask, overage: 'reject' })).toMatchObject(refusal)
+      expect(await suite.ledger.adjust(ask)).toMatchObject({ refunded: credits(-2), shortfall: credits(8), balance: 0n })
+      const back = await suite.ledger.adjust({ accountId, usageId: 'call', charge: credits(21) })
+      expect(back).toMatchObject({ refunded: credits(1), shortfall: credits(-8), balance: credits(1) })
+    })
+
+    it('an adjustment says what it adjusts', async () => {
+      const accountId = await suite.account(10)
+      await charge(accountId, 'u', 1)
+      await expectInvalid('charge', () => suite.ledger.adjust({ accountId, usageId: 'u' }))
+      await expectInvalid('cost', () => suite.ledger.adjust({ accountId, usageId: 'u', cost: nanoUsd(-1n) }))
+    })
+  })
+
+  describe('revoked grants', () => {
+    it('what is left of a grant is taken back, and what holds have set aside when they end', async () => {
+      const accountId = await suite.account(10)
+      const holdId = await suite.hold(accountId, 4)
+      expect(await suite.ledger.revokeGrant({ accountId, grantId: 'first' })).toMatchObject({ amount: credits(6) })
+      expect(await suite.money(accountId)).toEqual({ balance: 4, held: 4, available: 0 })
+      await suite.ledger.settleHold({ accountId, holdId, usage: usage(3) })
+      expect(await suite.money(accountId)).toEqual({ balance: 0, held: 0, available: 0 })
+    })
+
+    it('a grant that has not begun can be revoked, one that does not exist cannot, and once is enough', async () => {
+      const accountId = await suite.account(0)
+      await suite.ledger.grant({ accountId, grantId: 'g', amount: credits(5), effectiveAt: NOON + DAY })
+      expect(await suite.ledger.revokeGrant({ accountId, grantId: 'g' })).toMatchObject({ amount: credits(5) })
+      expect(await suite.ledger.revokeGrant({ accountId, grantId: 'g' })).toMatchObject({ replayed: true })
+      suite.now = NOON + 2 * DAY
+      expect(await suite.money(accountId)).toMatchObject({ balance: 0 })
+      await expect(suite.ledger.revokeGrant({ accountId, grantId: 'none' })).rejects.toThrow(NotFoundError)
+    })
+  })
+
+  describe('frozen accounts', () => {
+    it('a frozen account takes no new work, lets what is under way settle, and works again when it is unfrozen', async () => {
+      const accountId = await suite.account(100)
+      const holdId = await suite.hold(accountId, 10)
+      await suite.ledger.freezeAccount({ accountId, isFrozen: true, reason: 'chargeback' })
+      const frozen = { status: 'refused', reason: 'account_frozen' }
+      expect(await suite.ledger.placeHold({ accountId, ...work, amount: credits(1) })).toEqual(frozen)
+      expect(await suite.ledger.charge({ accountId, ...work, usage: usage(1) })).toEqual(frozen)
+      expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(10) })).toMatchObject({ charged: credits(10) })
+      await suite.ledger.freezeAccount({ accountId, isFrozen: false })
+      held(await suite.ledger.placeHold({ accountId, ...work, amount: credits(1) }))
+    })
+  })
+}

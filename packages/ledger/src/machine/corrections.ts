@@ -1,0 +1,177 @@
+import { type Credits, microCredits, microUnits, type NanoUsd, nanoUsd } from '@farebox/core'
+import type { CorrectedOutcome, Operations } from '../operations.ts'
+import type { Lot, Posting, UsageRow, WorkflowRow } from '../rows.ts'
+import { type Limits, refusalOf } from './affordable.ts'
+import { budgetsOf, countInBudgets } from './budgets.ts'
+import { addToLine, lineOf, recordUsage, spentPostings, takableOf } from './charges.ts'
+import { envelopesOf, moveEnvelopes } from './envelopes.ts'
+import { consumeFree } from './lots.ts'
+import { returnLots } from './return-lots.ts'
+import { type Decision, refuse, type Step } from './step.ts'
+
+/** A usage record with everything that corrected it so far. */
+interface Corrected {
+  record: UsageRow
+  workflow: WorkflowRow | undefined
+  rated: Credits
+  charged: Credits
+  shortfall: Credits
+  cost: NanoUsd | null
+  /** What was drawn and not given back, in the order in which it was drawn. */
+  lots: Lot[]
+}
+
+/** Gives a charge back, or a part of it: to the lots that paid for it, in reverse. */
+export function refund(step: Step, input: Operations['refund']): Decision<'refund'> {
+  const known = correctedRecord(step, input.usageId, input.correctionId)
+  if ('refused' in known) return known
+  const requested = input.amount ?? known.charged
+  if (requested > known.charged || known.charged <= 0n) {
+    const refundable = microCredits(known.charged > 0n ? known.charged : 0n)
+    return refuse({ status: 'refused', reason: 'refund_exceeds_charge', usageId: input.usageId, refundable, requested })
+  }
+  // What is given back is not to be billed again with the next usage of its line.
+  const rated = requested === known.charged ? known.rated : least(requested, known.rated)
+  return correct(step, known, input, { rated: microCredits(-rated), due: microCredits(-requested), keepsShortfall: true })
+}
+
+/** Sets right what a record turned out to have cost, for the customer, for us, or both. */
+export function adjust(step: Step, input: Operations['adjust']): Decision<'adjust'> {
+  const known = correctedRecord(step, input.usageId, input.correctionId)
+  if ('refused' in known) return known
+  const due = microCredits((input.charge ?? known.charged + known.shortfall) - known.charged - known.shortfall)
+  if (due > 0n && input.overage === 'reject') {
+    const refusal = refusalOf(step, limitsOf(step, known), due)
+    if (refusal) return refuse(refusal)
+  }
+  const rated = microCredits(input.charge === undefined ? 0n : input.charge - known.rated)
+  return correct(step, known, input, { rated, due, cost: input.cost, overage: input.overage })
+}
+
+interface Correction {
+  /** How the exact price changes. */
+  rated: Credits
+  /** How what is due changes. */
+  due: Credits
+  cost?: NanoUsd
+  overage?: 'cap' | 'debt' | 'reject'
+  /** A refund gives back what was taken; an adjustment first forgets what could not be. */
+  keepsShortfall?: boolean
+}
+
+function correct(
+  step: Step,
+  known: Corrected,
+  { correctionId, usageId, reason }: { correctionId: string; usageId: string; reason?: string },
+  { rated, due, cost, overage = 'cap', keepsShortfall = false }: Correction,
+): { done: CorrectedOutcome; postings: readonly Posting[] } {
+  const { state, account } = step
+  const { record, workflow } = known
+  const limits = limitsOf(step, known)
+  let charged = due
+  let shortfall = microCredits(0n)
+  let lots: Lot[] = []
+  let postings: readonly Posting[]
+  if (due > 0n) {
+    const takable = takableOf(overage, step, limits)
+    charged = microCredits(due < takable ? due : takable)
+    shortfall = microCredits(due - charged)
+    lots = consumeFree(state, account, record.service, charged)
+    countInBudgets(state, limits.budgets, charged)
+    postings = spentPostings(record.service, microCredits(0n), charged, shortfall)
+  } else {
+    const forgotten = keepsShortfall ? 0n : least(known.shortfall, -due)
+    shortfall = microCredits(-forgotten)
+    charged = microCredits(due + forgotten)
+    const given = returnLots(step, known.lots, microCredits(-charged), correctionId)
+    lots = given.lots
+    postings = [...spentPostings(record.service, microCredits(0n), charged, shortfall), ...given.postings]
+  }
+
+  moveEnvelopes(state, limits.envelopes, { spent: charged })
+  const usage = {
+    quantity: microUnits(0n),
+    unit: record.unit,
+    rated,
+    roundingStep: microCredits(1n),
+    model: record.model ?? undefined,
+    cost: cost === undefined ? undefined : nanoUsd(cost - (known.cost ?? 0n)),
+    certainty: 'exact' as const,
+    details: reason === undefined ? undefined : { reason },
+  }
+  if (workflow) addToLine(lineOf(workflow, record.service, record.provider, usage), usage, charged, shortfall)
+  recordUsage(step, correctionId, usage, {
+    workflow,
+    service: record.service,
+    provider: record.provider,
+    apiKeyId: record.apiKeyId,
+    userId: record.userId,
+    charged,
+    shortfall,
+    lots,
+    corrects: usageId,
+  })
+  return {
+    done: {
+      status: 'corrected',
+      correctionId,
+      usageId,
+      refunded: microCredits(-charged),
+      shortfall,
+      balance: account.posted,
+      replayed: false,
+    },
+    postings,
+  }
+}
+
+function correctedRecord({ state, account }: Step, usageId: string, correctionId: string) {
+  const record = state.usage(account.accountId, usageId)
+  if (!record) return refuse({ status: 'failed' as const, code: 'USAGE_NOT_FOUND' as const, id: usageId })
+  if (record.corrects !== null) {
+    const problem = `names a correction of ${record.corrects}: correct that one`
+    return refuse({ status: 'failed' as const, code: 'INVALID_INPUT' as const, field: 'usageId', problem })
+  }
+  if (state.usage(account.accountId, correctionId)) {
+    return refuse({ status: 'failed' as const, code: 'ALREADY_EXISTS' as const, what: 'usage record', id: correctionId })
+  }
+  const workflow = record.workflowId === null ? undefined : state.workflow(account.accountId, record.workflowId)
+  const corrected: Corrected = { ...record, record, workflow, lots: record.lots.map((lot) => ({ ...lot })) }
+  for (const correction of state.corrections(account.accountId, usageId).sort((a, b) => a.sequence - b.sequence)) {
+    corrected.rated = microCredits(corrected.rated + correction.rated)
+    corrected.charged = microCredits(corrected.charged + correction.charged)
+    corrected.shortfall = microCredits(corrected.shortfall + correction.shortfall)
+    if (correction.cost !== null) corrected.cost = nanoUsd((corrected.cost ?? 0n) + correction.cost)
+    for (const lot of correction.lots) applyLot(corrected.lots, lot)
+  }
+  return corrected
+}
+
+/** Adds what a correction drew, and takes off what it gave back: from the end, as it was given. */
+function applyLot(lots: Lot[], { grantId, amount }: Lot): void {
+  if (amount > 0n) {
+    lots.push({ grantId, amount })
+    return
+  }
+  let left = -amount
+  for (const lot of lots.toReversed()) {
+    if (lot.grantId !== grantId) continue
+    const take = least(left, lot.amount)
+    lot.amount = microCredits(lot.amount - take)
+    left -= take
+  }
+}
+
+function limitsOf(step: Step, { record, workflow }: Corrected): Limits {
+  const { service, userId, apiKeyId } = record
+  const spender = { service, userId, apiKeyId }
+  return {
+    spender,
+    budgets: budgetsOf(step.state, step.account, spender, step.now),
+    envelopes: envelopesOf(step.state, workflow),
+  }
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}

@@ -1,0 +1,8 @@
+import type { Operations } from '../operations.ts'
+import type { Decision, Step } from './step.ts'
+
+/** Refuses new work on an account, or lets it be done again. What is under way may settle. */
+export function freezeAccount({ account }: Step, { isFrozen }: Operations['freezeAccount']): Decision<'freezeAccount'> {
+  account.isFrozen = isFrozen
+  return { done: { status: 'set', isFrozen, replayed: false }, postings: [] }
+}
