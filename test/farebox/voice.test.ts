@@ -126,20 +126,41 @@ describe('an agent that may not speak', () => {
   })
 })
 
-describe('a voice run whose last provider fails', () => {
-  it('charges what was heard and answered, and not what was not spoken', async () => {
+describe('a voice run that fails half-way', () => {
+  async function fail(kind: 'malformed' | 'content_policy') {
+    let isBroken = true
     const failures = ({ offer }: { offer: { service: string } }) =>
-      offer.service === 'voice_tts' ? ({ kind: 'malformed' } as const) : undefined
+      isBroken && offer.service === 'voice_tts' ? { kind } : undefined
     const box = await openBox({ providers: [simulated({ failures })] })
     const account = await openAccount(box)
     const api = await serveApi(box, account.key)
-    const failed = await sendForm(api, `${await createAgent(api)}/voice`)
-    expect(failed).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
-    const { service_breakdown, workflow_breakdown } = await box.usage({ accountId: account.accountId })
-    expect(service_breakdown.map(({ name, total_credits }) => `${name} ${total_credits}`).sort()).toEqual([
-      'gpt_gpt-4o-mini 1',
-      'voice_stt_deepgram 1',
-    ])
-    expect(workflow_breakdown.voice_chat).toMatchObject({ count: 1, total_credits: 2 })
+    const agent = await createAgent(api)
+    const mend = () => {
+      isBroken = false
+    }
+    const ask = () => api.post(`${agent}/voice`, question, { 'content-type': 'audio/wav', 'idempotency-key': 'ask-once' })
+    const spent = async () => credits(10_000) - (await box.ledger.balance(account.accountId)).balance
+    return { box, account, ask, mend, spent }
+  }
+
+  it('gives back what was charged when a provider is the reason, and may be begun again under its key', async () => {
+    const { box, account, ask, mend, spent } = await fail('malformed')
+    expect(await ask()).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
+    expect(await spent()).toBe(0n)
+    const { workflow_breakdown } = await box.usage({ accountId: account.accountId })
+    expect(workflow_breakdown.voice_chat).toMatchObject({ count: 1, total_credits: 0 })
+    mend()
+    const { body } = await ask()
+    expect(await spent()).toBe(credits(Number(body.receipt?.total_credits_used)))
+  })
+
+  it('keeps what was charged when the caller is the reason, and answers its key with the same problem', async () => {
+    const { ask, mend, spent } = await fail('content_policy')
+    const first = await ask()
+    expect(first).toMatchObject({ status: 422, body: { code: 'REQUEST_REJECTED' } })
+    expect(await spent()).toBe(credits(2))
+    mend()
+    expect(await ask()).toMatchObject({ status: 422, body: first.body })
+    expect(await spent()).toBe(credits(2))
   })
 })

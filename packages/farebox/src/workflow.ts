@@ -291,6 +291,16 @@ export class Workflow {
     return this.receipt()
   }
 
+  /** Gives back everything that was charged to it, because its work came to nothing. */
+  async refund(reason: string): Promise<void> {
+    await this.open()
+    for (const { usageId, charged, corrects } of await this.#parts.ledger.usageOf(this.accountId, this.id)) {
+      if (corrects !== null || charged === 0n) continue
+      const correctionId = `refund:${usageId}`.slice(0, 200)
+      await this.#parts.ledger.refund({ accountId: this.accountId, usageId, correctionId, reason })
+    }
+  }
+
   async #summary(): Promise<WorkflowSummary> {
     await this.open()
     return this.#parts.ledger.workflow(this.accountId, this.id)

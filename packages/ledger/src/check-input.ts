@@ -7,7 +7,7 @@ const AMOUNT_MAX = 1_000_000_000n * 1_000_000n
 const COST_MAX = 1_000_000_000n * 1_000_000_000n
 const TEXT_MAX = 200
 const DETAILS_MAX = 64 * 1024
-const BODY_MAX = 2 * 1024 * 1024
+const BODY_MAX = 8 * 1024 * 1024
 /** Year 2255: the largest time that both databases, `Date` and JSON agree on without thought. */
 const TIME_MAX = 9_000_000_000_000
 
@@ -107,7 +107,7 @@ export function checkUsage(usage: UsageInput): RatedUsage {
   }
 }
 
-/** A JSON object of at most two megabytes. */
+/** A JSON object of at most eight megabytes. */
 export function checkBody(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidInputError('body', `must be an object, received ${show(value)}`)

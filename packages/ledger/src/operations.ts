@@ -217,7 +217,7 @@ export interface SaveDocumentInput extends Mutation {
   kind: string
   /** @defaultValue a new UUIDv7 */
   documentId?: string
-  /** Anything that JSON can carry, at most 2 MB. */
+  /** Anything that JSON can carry, at most 8 MB. */
   body: Record<string, unknown>
 }
 

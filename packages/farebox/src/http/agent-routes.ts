@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import type { ChatMessage } from '@farebox/core'
+import { type ChatMessage, isFareboxError } from '@farebox/core'
 import { formatServiceConfiguration } from '@farebox/router'
 import type { Agent } from '../agents.ts'
 import { InvalidAudioError } from '../errors.ts'
 import type { Workflow } from '../workflow.ts'
 import { readUpload } from './read-upload.ts'
 import { type AccountCall, accountRoute, JsonAnswer, type Route } from './route.ts'
-import { runOnce } from './run-once.ts'
+import { ChargedRunError, runOnce } from './run-once.ts'
 import { callBody, chatBody, createAgentBody } from './schemas.ts'
 
 /** How an agent answers what it hears: briefly, since it is spoken. */
@@ -126,11 +126,36 @@ async function runAgent(
       const answer = await work(workflow)
       return { ...answer, receipt: await workflow.close() }
     } catch (error) {
-      if (workflow.isOpened) await workflow.close().catch(() => undefined)
-      throw error
+      throw await giveUp(workflow, error)
     }
   })
 }
+
+/**
+ * Ends a workflow whose work came to nothing. What it charged is given back, unless the caller was the reason: who sends what no
+ * provider takes, leaves, or runs out of credits half-way has had what came before.
+ */
+async function giveUp(workflow: Workflow, error: unknown): Promise<unknown> {
+  if (!workflow.isOpened) return error
+  const isCallers = isFareboxError(error) && CALLERS_REASONS.has(error.code)
+  try {
+    if (!isCallers) await workflow.refund('the run failed')
+    const { total_credits_used } = await workflow.close()
+    return total_credits_used > 0 ? new ChargedRunError(error) : error
+  } catch {
+    // The store is away: what was charged stays charged, and the run must not be begun again under its key.
+    return new ChargedRunError(error)
+  }
+}
+
+const CALLERS_REASONS: ReadonlySet<string> = new Set([
+  'REQUEST_REJECTED',
+  'CALLER_LEFT',
+  'INSUFFICIENT_CREDITS',
+  'BUDGET_EXCEEDED',
+  'REQUEST_LIMIT',
+  'SERVICE_NOT_ALLOWED',
+])
 
 /** Nobody should take a made-up answer for a real one. */
 function simulatedMark(isSimulated: boolean): { simulated?: true } {

@@ -26,6 +26,11 @@ export class RouteNotFoundError extends FareboxError {
   override readonly code = 'ROUTE_NOT_FOUND'
 }
 
+/** The request was served before, and its answer is no longer there. */
+export class AnswerNotKeptError extends FareboxError {
+  override readonly code = 'ANSWER_NOT_KEPT'
+}
+
 /** An earlier request under the same idempotency key has not ended yet. */
 export class IdempotencyInProgressError extends FareboxError {
   override readonly code = 'IDEMPOTENCY_IN_PROGRESS'
