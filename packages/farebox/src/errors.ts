@@ -1,4 +1,4 @@
-import { type Credits, FareboxError, formatCredits } from '@farebox/core'
+import { type Credits, FareboxError, formatCredits, isFareboxError, type ProviderError } from '@farebox/core'
 import type { Refusal } from '@farebox/ledger'
 import type { RouteRefusal } from '@farebox/router'
 
@@ -93,22 +93,26 @@ export class WorkflowClosedError extends FareboxError {
  * have rung, so the same must not be asked again.
  */
 export class ProvidersFailedError extends FareboxError {
-  override readonly code: 'PROVIDERS_FAILED' | 'PROVIDER_TIMEOUT' | 'REQUEST_REJECTED' | 'OUTCOME_UNKNOWN'
+  override readonly code: 'PROVIDERS_FAILED' | 'PROVIDER_TIMEOUT' | 'PROVIDERS_BUSY' | 'REQUEST_REJECTED' | 'OUTCOME_UNKNOWN'
   override readonly isRetryable: boolean
   /** The providers tried, with how each failed. */
   readonly attempts: readonly { provider: string; kind: string }[]
+  /** How long the provider asked to wait. */
+  readonly retryAfterMs: number | undefined
 
   constructor(code: ProvidersFailedError['code'], attempts: ProvidersFailedError['attempts'], cause: unknown) {
     const tried = attempts.map(({ provider, kind }) => `${provider} ${kind}`).join(', ')
     super(`${FAILED[code]} (${tried})`, { cause })
     this.code = code
-    this.isRetryable = code === 'PROVIDERS_FAILED' || code === 'PROVIDER_TIMEOUT'
+    this.isRetryable = code !== 'REQUEST_REJECTED' && code !== 'OUTCOME_UNKNOWN'
+    this.retryAfterMs = isProviderError(cause) ? cause.retryAfterMs : undefined
     this.attempts = attempts
   }
 }
 
 const FAILED: Readonly<Record<ProvidersFailedError['code'], string>> = {
   PROVIDERS_FAILED: 'no provider answered',
+  PROVIDERS_BUSY: 'every provider is at its limit of requests',
   PROVIDER_TIMEOUT: 'no provider answered in time',
   REQUEST_REJECTED: 'the provider rejected the request',
   OUTCOME_UNKNOWN: 'the call may have been made: do not repeat it before you know',
@@ -168,4 +172,8 @@ export function errorOfRoute(refusal: RouteRefusal): FareboxError {
       break
   }
   return new NoProviderError(refusal.message)
+}
+
+function isProviderError(error: unknown): error is ProviderError {
+  return isFareboxError(error) && error.code === 'PROVIDER_ERROR'
 }

@@ -186,6 +186,9 @@ export function failureOf(
       if (kind === 'invalid_request' || kind === 'content_policy' || kind === 'context_too_long') {
         return new ProvidersFailedError('REQUEST_REJECTED', attempts, outcome.error)
       }
+      if (attempts.every((attempt) => attempt.kind === 'rate_limited')) {
+        return new ProvidersFailedError('PROVIDERS_BUSY', attempts, outcome.error)
+      }
       const isTimeout = outcome.cause === 'deadline' || kind === 'timeout'
       return new ProvidersFailedError(isTimeout ? 'PROVIDER_TIMEOUT' : 'PROVIDERS_FAILED', attempts, outcome.error)
     }

@@ -2,7 +2,13 @@ import { type FareboxError, formatCredits, isFareboxError } from '@farebox/core'
 import { IdempotencyConflictError, InvalidInputError } from '@farebox/ledger'
 import { PriceNotFoundError } from '@farebox/pricing'
 import { InvalidConfigurationError } from '@farebox/router'
-import { BudgetExceededError, InsufficientCreditsError, RequestLimitError, WorkflowCeilingError } from '../errors.ts'
+import {
+  BudgetExceededError,
+  InsufficientCreditsError,
+  ProvidersFailedError,
+  RequestLimitError,
+  WorkflowCeilingError,
+} from '../errors.ts'
 import { InvalidBodyError } from './http-errors.ts'
 
 /** The HTTP status of every code: the one table, used by every shell. What is not here is a defect of ours: 500. */
@@ -41,6 +47,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   UNKNOWN_BUSINESS_ADAPTER: 422,
   PRICE_NOT_FOUND: 422,
   REQUEST_REJECTED: 422,
+  PROVIDERS_BUSY: 429,
   CALLER_LEFT: 499,
   PROVIDERS_FAILED: 502,
   OUTCOME_UNKNOWN: 502,
@@ -75,6 +82,7 @@ const TITLES: Readonly<Record<number, string>> = {
   409: 'Conflict',
   413: 'Too large',
   422: 'Invalid request',
+  429: 'Too many requests',
   499: 'Caller left',
   502: 'Provider failed',
   503: 'Unavailable',
@@ -144,5 +152,6 @@ function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unkn
   if (error instanceof PriceNotFoundError) {
     return { errors: [{ field: error.unit === undefined ? 'provider' : 'unit_type', problem: error.message }] }
   }
-  return error.isRetryable ? { retry_after: 1 } : {}
+  const waitMs = error instanceof ProvidersFailedError ? error.retryAfterMs : undefined
+  return error.isRetryable ? { retry_after: Math.max(1, Math.ceil((waitMs ?? 0) / 1000)) } : {}
 }

@@ -90,6 +90,7 @@ const BEFORE_WORK: ReadonlySet<string> = new Set([
   'SERVICE_NOT_ALLOWED',
   'NO_PROVIDER',
   'PROVIDERS_FAILED',
+  'PROVIDERS_BUSY',
   'REQUEST_REJECTED',
   'CALLER_LEFT',
 ])
