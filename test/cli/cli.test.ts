@@ -52,8 +52,8 @@ describe.each([
 ])('on %s', (_, store) => {
   test('an account can be opened, filled, keyed and verified from a shell', async () => {
     const at = ['--store', store()]
-    expect(await json('migrate', ...at)).toEqual([{ schema_version: 1, applied: 'ledger' }])
-    expect(await json('migrate', ...at)).toEqual([{ schema_version: 1, applied: 'nothing: it was current' }])
+    expect(await json('migrate', ...at)).toEqual([{ schema_version: 2, applied: 'ledger, views' }])
+    expect(await json('migrate', ...at)).toEqual([{ schema_version: 2, applied: 'nothing: it was current' }])
     expect(await json('open-account', 'Ada', '--id', 'ada', ...at)).toEqual([{ account: 'ada' }])
     const granted = await json('grant', 'ada', '6000.5', '--key', 'order-1', ...at)
     expect(granted).toMatchObject([{ available: '6000.5', replayed: false }])

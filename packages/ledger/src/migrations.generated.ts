@@ -229,8 +229,8 @@ CREATE INDEX farebox_usage_records_workflow ON farebox_usage_records (account_id
 CREATE INDEX farebox_usage_records_corrects ON farebox_usage_records (account_id, corrects) WHERE corrects IS NOT NULL;
 CREATE UNIQUE INDEX farebox_journal_idempotency ON farebox_journal (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX farebox_api_key_services_key ON api_key_services (account_id, api_key_id);
-
--- What operators ask for by hand. Balances are in credits.
+` },
+    { number: 2, name: 'views', sql: `-- What operators ask for by hand. Balances are in credits.
 CREATE VIEW users AS
 SELECT account_id AS id, name, CASE WHEN posted % 1000000 = 0 THEN posted / 1000000 ELSE posted / 1000000.0 END AS credit_balance
 FROM farebox_accounts;
@@ -486,8 +486,8 @@ CREATE INDEX farebox_usage_records_workflow ON {schema}.farebox_usage_records (a
 CREATE INDEX farebox_usage_records_corrects ON {schema}.farebox_usage_records (account_id, corrects) WHERE corrects IS NOT NULL;
 CREATE UNIQUE INDEX farebox_journal_idempotency ON {schema}.farebox_journal (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX farebox_api_key_services_key ON {schema}.api_key_services (account_id, api_key_id);
-
--- What operators ask for by hand. Balances are in credits.
+` },
+    { number: 2, name: 'views', sql: `-- What operators ask for by hand. Balances are in credits.
 CREATE VIEW {schema}.users AS
 SELECT account_id AS id, name, trim_scale(posted::numeric / 1000000) AS credit_balance
 FROM {schema}.farebox_accounts;

@@ -26,6 +26,9 @@ export interface MigrationReport {
 
 export type Dialect = 'sqlite' | 'postgres'
 
+/** The step that makes the views for SQL by hand, whose names a host's own tables may have already. */
+const VIEWS = 'views'
+
 /** A step as it is recorded: the checksum tells whether the file changed after it was taken. */
 export function checksum(migration: Migration): string {
   return createHash('sha256').update(migration.sql).digest('hex')
@@ -34,9 +37,15 @@ export function checksum(migration: Migration): string {
 /**
  * The steps still to be taken.
  *
+ * @param options.views  whether the views for SQL by hand are wanted
+ *
  * @throws {SchemaVersionError} the database is newer than this code, or a step it has taken was changed since
  */
-export function pendingMigrations(dialect: Dialect, applied: readonly AppliedMigration[]): readonly Migration[] {
+export function pendingMigrations(
+  dialect: Dialect,
+  applied: readonly AppliedMigration[],
+  { views }: { views: boolean },
+): readonly Migration[] {
   const known = migrations[dialect] ?? []
   const newest = known.at(-1)?.number ?? 0
   for (const step of applied) {
@@ -52,5 +61,5 @@ export function pendingMigrations(dialect: Dialect, applied: readonly AppliedMig
       )
     }
   }
-  return known.filter(({ number }) => !applied.some((step) => step.number === number))
+  return known.filter(({ number, name }) => (views || name !== VIEWS) && !applied.some((step) => step.number === number))
 }

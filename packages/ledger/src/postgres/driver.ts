@@ -30,6 +30,8 @@ export interface PostgresOptions {
   pool?: PostgresPool
   /** Where the tables live; made if absent. @defaultValue `public` */
   schema?: string
+  /** Whether `migrate` makes the views `users` and `multi_service_usage_records`, whose names a host's own tables may have. @defaultValue true */
+  views?: boolean
   /** Connections that the ledger opens at most, when it makes its own pool. @defaultValue 4 */
   poolSize?: number
   /** @defaultValue the server's clock, so that all app servers agree */
@@ -79,7 +81,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 
   async migrate(): Promise<MigrationReport> {
-    return this.#transaction((client) => migratePostgres(client, this.#schema))
+    return this.#transaction((client) => migratePostgres(client, this.#schema, { views: this.#options.views ?? true }))
   }
 
   async commit(operations: readonly Operation[], transaction?: PostgresClient): Promise<Outcome[]> {

@@ -6,7 +6,11 @@ import type { PostgresClient } from './driver.ts'
 const LOCK = '28820821684514680'
 
 /** Brings one schema up to date, inside the caller's transaction. Twenty processes at once take each step once. */
-export async function migratePostgres(client: PostgresClient, schema: string): Promise<MigrationReport> {
+export async function migratePostgres(
+  client: PostgresClient,
+  schema: string,
+  options: { views: boolean },
+): Promise<MigrationReport> {
   await client.query({ text: `SELECT pg_advisory_xact_lock(${LOCK})` })
   await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${schema}` })
   await client.query({
@@ -17,7 +21,7 @@ export async function migratePostgres(client: PostgresClient, schema: string): P
     rowMode: 'array',
   })
   const applied = rows.map(([number, name, sum]) => ({ number, name, checksum: sum })) as AppliedMigration[]
-  const pending = pendingMigrations('postgres', applied)
+  const pending = pendingMigrations('postgres', applied, options)
   for (const migration of pending) {
     await client.query({
       text: `INSERT INTO ${schema}.farebox_migrations (number, name, checksum) VALUES ($1, $2, $3)`,
@@ -35,6 +39,6 @@ function explain(error: unknown, schema: string): unknown {
   const { code, message } = error as { code?: string; message?: string }
   if (code !== '42P07') return error
   return new SchemaVersionError(
-    `${message} in schema ${schema}, and it is not Farebox's: give the ledger a schema of its own, postgres({ schema: 'farebox' })`,
+    `${message} in schema ${schema}, and it is not Farebox's: give the ledger a schema of its own, postgres({ schema: 'farebox' }), or leave its views out with views: false`,
   )
 }

@@ -43,6 +43,8 @@ export interface SqliteOptions {
   synchronous?: 'full' | 'normal'
   /** How long to keep asking for the file while another process writes. @defaultValue 5_000 */
   busyTimeoutMs?: number
+  /** Whether `migrate` makes the views `users` and `multi_service_usage_records`, whose names a host's own tables may have. @defaultValue true */
+  views?: boolean
   /** @defaultValue the system's */
   clock?: Clock
 }
@@ -88,7 +90,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
 
   async migrate(): Promise<MigrationReport> {
     const database = await this.#open()
-    return this.#whenFree(() => migrateSqlite(database, this.#clock()))
+    return this.#whenFree(() => migrateSqlite(database, this.#clock(), { views: this.#options.views ?? true }))
   }
 
   async commit(operations: readonly Operation[], transaction?: SqliteDatabase): Promise<Outcome[]> {

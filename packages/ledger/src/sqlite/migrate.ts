@@ -3,7 +3,7 @@ import { type AppliedMigration, checksum, type Migration, type MigrationReport, 
 import type { SqliteDatabase } from './driver.ts'
 
 /** Brings a SQLite file up to date in one transaction. Twenty processes at once take each step once. */
-export function migrateSqlite(database: SqliteDatabase, now: number): MigrationReport {
+export function migrateSqlite(database: SqliteDatabase, now: number, options: { views: boolean }): MigrationReport {
   database.exec('BEGIN IMMEDIATE')
   try {
     database.exec(
@@ -12,7 +12,7 @@ export function migrateSqlite(database: SqliteDatabase, now: number): MigrationR
     const applied = database
       .prepare('SELECT number, name, checksum FROM farebox_migrations ORDER BY number')
       .all() as AppliedMigration[]
-    const pending = pendingMigrations('sqlite', applied)
+    const pending = pendingMigrations('sqlite', applied, options)
     const record = database.prepare('INSERT INTO farebox_migrations (number, name, checksum, at) VALUES (?, ?, ?, ?)')
     for (const migration of pending) {
       record.run(migration.number, migration.name, checksum(migration), now)
@@ -33,6 +33,8 @@ function takeStep(database: SqliteDatabase, { sql }: Migration): void {
     // A table or view of one of our names that is not ours is the one failure that a user can mend.
     const message = error instanceof Error ? error.message : ''
     if (!message.includes('already exists')) throw error
-    throw new SchemaVersionError(`${message}, and it is not Farebox's: give the ledger a database file of its own`)
+    throw new SchemaVersionError(
+      `${message}, and it is not Farebox's: give the ledger a file of its own, or leave its views out with sqlite({ views: false })`,
+    )
   }
 }
