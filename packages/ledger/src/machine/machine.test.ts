@@ -173,7 +173,7 @@ const steps: fc.Arbitrary<Step['make']>[] = [
       (index: number) =>
         operation('charge', `c${index}`, {
           ...rest,
-          usageId: `c${index}`,
+          usageId: `u${index % 8}`,
           provider: 'x',
           usage: ratedUsage(rated),
           workflowId: workflow === undefined ? undefined : `w${workflow}`,
@@ -210,6 +210,33 @@ const steps: fc.Arbitrary<Step['make']>[] = [
             mode: index % 4 ? 'block' : 'warn',
           }),
     ),
+  // Charges have few ids, so that many corrections find one.
+  fc.record({ target: small, amount: maybe(small) }).map(
+    ({ target, amount }) =>
+      (index: number) =>
+        operation('refund', `f${index}`, {
+          usageId: `u${target % 8}`,
+          correctionId: `f${index}`,
+          amount: amount === undefined ? undefined : credits(amount),
+        }),
+  ),
+  fc.record({ target: small, charge: fc.integer({ min: 0, max: 90 }), overage: policy }).map(
+    ({ target, charge, overage }) =>
+      (index: number) =>
+        operation('adjust', `j${index}`, {
+          usageId: `u${target % 8}`,
+          correctionId: `j${index}`,
+          charge: credits(charge),
+          overage,
+        }),
+  ),
+  small.map((back) => (index: number) => {
+    const grantId = back % 5 ? `g${index - (back % 12)}` : 'first'
+    return operation('revokeGrant', `k${index}`, { grantId })
+  }),
+  fc
+    .constantFrom(false, false, false, true)
+    .map((isFrozen) => (index: number) => operation('freezeAccount', `z${index}`, { isFrozen })),
   fc.constant(() => operation('advance', null, {})),
 ]
 
@@ -217,6 +244,39 @@ const history: fc.Arbitrary<Step[]> = fc.array(
   fc.record({ wait: fc.constantFrom(0, 0, 0, 1, 5, 700, 30_000, -400), make: fc.oneof(...steps) }),
   { minLength: 5, maxLength: 40 },
 )
+
+/** A step of a history of charges of few ids, and of corrections of them. */
+const correction: fc.Arbitrary<Step> = fc
+  .record({
+    wait: fc.constantFrom(0, 0, 5, 700, 30_000),
+    what: fc.constantFrom('grant', 'charge', 'charge', 'refund', 'refund', 'adjust', 'revokeGrant'),
+    target: fc.integer({ min: 0, max: 3 }),
+    amount: small,
+    overage: policy,
+    isWhole: fc.boolean(),
+  })
+  .map(({ wait, what, target, amount, overage, isWhole }) => ({
+    wait,
+    make(index: number) {
+      const usageId = `u${target}`
+      const key = `${what}${index}`
+      switch (what) {
+        case 'grant': {
+          const expiresAt = isWhole ? undefined : START + amount * 2_000
+          const more = { source: 'promo', priority: target, expiresAt } as const
+          return operation('grant', key, { grantId: `g${target}`, amount: credits(amount), ...more })
+        }
+        case 'charge':
+          return operation('charge', key, { usageId, service: 'gpt', provider: 'x', overage, usage: ratedUsage(amount) })
+        case 'refund':
+          return operation('refund', key, { usageId, correctionId: key, amount: isWhole ? undefined : credits(amount) })
+        case 'adjust':
+          return operation('adjust', key, { usageId, correctionId: key, charge: credits(amount), overage })
+        default:
+          return operation('revokeGrant', key, { grantId: isWhole ? 'first' : `g${target}` })
+      }
+    },
+  }))
 
 /** Grants come first in most histories, so that there is something to spend. */
 function open(creditLimit: number, debtLimit: number, balance: number): MemoryRows {
@@ -260,6 +320,31 @@ function expectSound(rows: MemoryRows): void {
 }
 
 describe('whatever is done to an account, in whatever order', () => {
+  test('corrections give back no more than was taken, and leave balanced books', () => {
+    fc.assert(
+      fc.property(
+        limits,
+        fc.array(correction, { minLength: 8, maxLength: 40 }),
+        ({ creditLimit, debtLimit, balance }, chosen) => {
+          const rows = open(creditLimit, debtLimit, balance)
+          for (const [index, { wait, make }] of chosen.entries()) {
+            rows.now += wait
+            rows.commit([make(index)])
+            expectSound(rows)
+            expect(rows.verify()).toEqual([])
+            const records = rows.all('usage_records')
+            for (const { usageId } of records.filter(({ corrects }) => corrects === null)) {
+              const all = records.filter((record) => record.usageId === usageId || record.corrects === usageId)
+              expect(all.reduce((sum, { charged }) => sum + charged, 0n)).toBeGreaterThanOrEqual(0n)
+              expect(all.reduce((sum, { shortfall }) => sum + shortfall, 0n)).toBeGreaterThanOrEqual(0n)
+            }
+          }
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
   test('its books balance after every step, and it never owes more than its limits', () => {
     fc.assert(
       fc.property(limits, history, ({ creditLimit, debtLimit, balance }, chosen) => {
