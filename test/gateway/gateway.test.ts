@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startOpenaiLoopback } from '../loopback/openai.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { failingGateway, startGateway, temporaryFolder } from './gateway-process.ts'
@@ -97,6 +97,7 @@ test('a signal lets the request under way end, and a second signal does not cut 
   await fault.struck
   gateway.kill('SIGTERM')
   gateway.kill('SIGTERM')
+  await vi.waitFor(() => expect(gateway.output()).toContain('SIGTERM: finishing'), { timeout: 10_000 })
   await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow()
   // The provider hangs up at last; the gateway tries the next one, and answers.
   fault.release()
@@ -114,11 +115,14 @@ describe('what cannot work is said in one line, and the exit code is 1', () => {
     await first.stop()
   })
 
-  test('a data folder that cannot be written', async () => {
-    // Not by its permissions: they do not stop root.
-    const file = join(folder.path, 'a-file')
-    await writeFile(file, '')
-    const { code, output } = await failingGateway({ FAREBOX_DATA_DIR: join(file, 'data') })
+  // By what they are and not by their permissions, which do not stop root.
+  test.each([
+    ['a file', () => join(folder.path, 'a-file')],
+    ['below a file', () => join(folder.path, 'a-file', 'deep', 'data')],
+    ['where nothing can be made', () => '/proc/farebox/data'],
+  ])('a data folder that is %s', async (_, path) => {
+    await writeFile(join(folder.path, 'a-file'), '')
+    const { code, output } = await failingGateway({ FAREBOX_DATA_DIR: path() })
     expect(code).toBe(1)
     expect(output).toMatch(/^farebox: cannot write to the data folder .*FAREBOX_DATA_DIR\n$/)
   })

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { access, constants, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { SetupError } from './environment.ts'
 
 /** @throws {SetupError} it cannot be made or written to */
 export async function openDataFolder(path: string): Promise<string> {
   const folder = resolve(path)
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder)
     await access(folder, constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new SetupError(
@@ -15,6 +15,26 @@ export async function openDataFolder(path: string): Promise<string> {
     )
   }
   return folder
+}
+
+/**
+ * Makes a folder and those above it. Not with Node's `recursive`, which tries for ever in a place like /proc, where a folder whose
+ * parent exists cannot be made for want of its parent.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  const parent = dirname(folder)
+  if (parent !== folder && !(await isThere(parent))) await makeFolder(parent)
+  if (!(await isThere(folder))) await mkdir(folder, { mode: 0o700 })
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false
+      throw error
+    },
+  )
 }
 
 /** The admin token of this folder, made at the first start. Only the folder's owner can read it. */
