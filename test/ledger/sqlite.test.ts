@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credits } from '@farebox/core'
@@ -126,6 +126,22 @@ describe('a ledger in a SQLite file', () => {
     await expect(wrong.migrate()).rejects.toThrow(LedgerUnavailableError)
     await wrong.close()
     expect(readFileSync(path, 'utf8')).toBe(before)
+  })
+
+  test('the write-ahead log is copied into the file while the ledger writes, and starts again', async () => {
+    await ledger.grant({ accountId, amount: credits(1_000_000) })
+    const size = (suffix = '') => statSync(`${filename}${suffix}`).size
+    const empty = size()
+    const hold = () => ledger.placeHold({ accountId, amount: credits(1), service: 'gpt', provider: 'gpt-4o-mini' })
+    for (let round = 0; round < 16; round++) await Promise.all(Array.from({ length: 1_000 }, hold))
+    await expect.poll(() => size()).toBeGreaterThan(empty + 1_000_000)
+    await hold()
+    const log = size('-wal')
+    for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 1_000 }, hold))
+    expect(size('-wal')).toBeLessThan(log + 1_000_000)
+    await ledger.close()
+    ledger = new Ledger(sqlite({ filename }))
+    expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], entries: 19_004 })
   })
 
   test('a ledger in memory works as well', async () => {

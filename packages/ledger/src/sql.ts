@@ -29,15 +29,22 @@ export function loadStatement(kind: LoadKind, dialect: SqlDialect): string {
   return `SELECT ${columnNames(tables[table])} FROM ${dialect.tableName(table)} WHERE ${conditions.join(' AND ')}`
 }
 
-/** Writes changed rows of one table. */
-export function writeStatement(table: Table, dialect: SqlDialect): string {
+/** Writes changed rows of one table. Columns that are not `given` become null. */
+export function writeStatement(table: Table, dialect: SqlDialect, given: readonly Column[] = table.columns): string {
   const target = dialect.tableName(table.name)
-  const insert = `INSERT INTO ${target} AS stored (${columnNames(table)}) ${dialect.source(table.columns)}`
+  const insert = `INSERT INTO ${target} AS stored (${given.map(({ name }) => name).join(', ')}) ${dialect.source(given)}`
   if (table.mode === 'insert') return insert
   const updates = table.columns
     .filter(({ name }) => !table.primaryKey.includes(name))
     .map(({ name }) => `${name} = ${table.mode === 'add' ? `stored.${name} + ` : ''}excluded.${name}`)
   return `${insert} ON CONFLICT (${table.primaryKey.join(', ')}) DO UPDATE SET ${updates.join(', ')}`
+}
+
+/** Writes some columns of one row that is there: first their values, then those of its primary key. */
+export function updateStatement(table: Table, dialect: SqlDialect, changed: readonly Column[]): string {
+  const updates = changed.map(({ name }) => `${name} = ?`).join(', ')
+  const key = table.primaryKey.map((name, index) => dialect.matches(name, changed.length + index + 1)).join(' AND ')
+  return `UPDATE ${dialect.tableName(table.name)} SET ${updates} WHERE ${key}`
 }
 
 export function columnNames(table: Table): string {

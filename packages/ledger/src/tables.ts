@@ -23,6 +23,7 @@ export type WriteMode = 'upsert' | 'insert' | 'add'
 export interface Table<Name extends TableName = TableName> {
   name: Name
   mode: WriteMode
+  /** The names of the first columns. */
   primaryKey: readonly string[]
   columns: readonly Column[]
 }
@@ -243,7 +244,8 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
  */
 export const loads = {
   account: { table: 'accounts', by: ['account_id'] },
-  grants: { table: 'grants', by: ['account_id'], where: `(state IN ('pending', 'active') OR pinned > 0)` },
+  /** Those that are open, or that a hold still draws on: what has ended otherwise has nothing left. */
+  grants: { table: 'grants', by: ['account_id'], where: 'remaining > 0' },
   grant: { table: 'grants', by: ['account_id', 'grant_id'] },
   hold: { table: 'holds', by: ['account_id', 'hold_id'] },
   /** Read only when the account says that something of it is due. */

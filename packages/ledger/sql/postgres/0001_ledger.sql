@@ -217,7 +217,7 @@ CREATE TABLE {schema}.farebox_workflow_rollups (
 );
 
 CREATE INDEX farebox_accounts_due ON {schema}.farebox_accounts (next_due_at) WHERE next_due_at IS NOT NULL;
-CREATE INDEX farebox_grants_open ON {schema}.farebox_grants (account_id) WHERE state IN ('pending', 'active') OR pinned > 0;
+CREATE INDEX farebox_grants_open ON {schema}.farebox_grants (account_id) WHERE remaining > 0;
 CREATE INDEX farebox_holds_open ON {schema}.farebox_holds (account_id, workflow_id) WHERE state = 'open';
 CREATE INDEX farebox_workflows_created ON {schema}.farebox_workflows (account_id, created_at);
 CREATE INDEX farebox_usage_records_workflow ON {schema}.farebox_usage_records (account_id, workflow_id) WHERE workflow_id IS NOT NULL;

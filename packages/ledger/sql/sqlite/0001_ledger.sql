@@ -37,7 +37,7 @@ CREATE TABLE farebox_grants (
   PRIMARY KEY (account_id, grant_id)
 ) STRICT, WITHOUT ROWID;
 
--- Value set aside before work starts.
+-- Value set aside before work starts. With a rowid, so that new rows of all accounts share pages instead of each dirtying its own.
 CREATE TABLE farebox_holds (
   account_id TEXT NOT NULL,
   hold_id TEXT NOT NULL,
@@ -60,7 +60,7 @@ CREATE TABLE farebox_holds (
   grace_ms INTEGER NOT NULL,
   ended_at INTEGER,
   PRIMARY KEY (account_id, hold_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Calls that share a budget and a receipt; lines holds the receipt as JSON.
 CREATE TABLE farebox_workflows (
@@ -121,7 +121,7 @@ CREATE TABLE farebox_journal (
   postings TEXT NOT NULL,
   hash TEXT NOT NULL,
   PRIMARY KEY (account_id, sequence)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Only the SHA-256 of a key is kept.
 CREATE TABLE farebox_api_keys (
@@ -217,7 +217,7 @@ CREATE TABLE farebox_workflow_rollups (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX farebox_accounts_due ON farebox_accounts (next_due_at) WHERE next_due_at IS NOT NULL;
-CREATE INDEX farebox_grants_open ON farebox_grants (account_id) WHERE state IN ('pending', 'active') OR pinned > 0;
+CREATE INDEX farebox_grants_open ON farebox_grants (account_id) WHERE remaining > 0;
 CREATE INDEX farebox_holds_open ON farebox_holds (account_id, workflow_id) WHERE state = 'open';
 CREATE INDEX farebox_workflows_created ON farebox_workflows (account_id, created_at);
 CREATE INDEX farebox_usage_records_workflow ON farebox_usage_records (account_id, workflow_id) WHERE workflow_id IS NOT NULL;

@@ -2,12 +2,13 @@ import { type Clock, InvalidOptionError, systemClock } from '@farebox/core'
 import type { LedgerDriver, Query } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError, LedgerInternalError, LedgerUnavailableError, noTables } from '../errors.ts'
 import { type BatchResult, type LoadReply, runBatch } from '../machine/batch.ts'
-import type { Changes, LoadRequest } from '../machine/state.ts'
+import { type Changes, getOrInsert, type LoadRequest } from '../machine/state.ts'
 import type { MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import type { TableName } from '../rows.ts'
-import { loadStatement, nameTables, type SqlDialect, sqlName, writeStatement } from '../sql.ts'
-import { type LoadKind, loads, tables } from '../tables.ts'
+import { loadStatement, nameTables, type SqlDialect, sqlName, updateStatement, writeStatement } from '../sql.ts'
+import { type LoadKind, loads, type Table, tables } from '../tables.ts'
+import { Checkpointer } from './checkpointer.ts'
 import { decodeRow, decodeValue, encodeRow } from './codec.ts'
 import { migrateSqlite } from './migrate.ts'
 
@@ -50,10 +51,12 @@ export interface SqliteOptions {
 }
 
 /**
- * Pages in the write-ahead log before SQLite copies them into the file: 32 MB. A batch of 64 charges touches some 600 pages, most
- * of them again with the next one, so SQLite's own 1,000 would copy the same pages at every other commit.
+ * Pages in the write-ahead log before SQLite copies them into the file within a COMMIT: where no {@link Checkpointer} runs, and
+ * where it does, in case it falls behind. A batch of 64 charges touches some 600 pages, most of them again with the next one, so
+ * SQLite's own 1,000 would copy the same pages at every other commit.
  */
 const CHECKPOINT_PAGES = 8_000
+const CHECKPOINT_PAGES_BEHIND = 32_000
 
 const dialect: SqlDialect = {
   tableName: sqlName,
@@ -80,6 +83,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   readonly #busyTimeoutMs: number
   #database: Promise<SqliteDatabase> | undefined
   #statements: { on: SqliteDatabase; all: Map<string, SqliteStatement> } | undefined
+  #checkpointer: Checkpointer | undefined
   #closed = false
 
   constructor(options: SqliteOptions) {
@@ -96,11 +100,13 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   async commit(operations: readonly Operation[], transaction?: SqliteDatabase): Promise<Outcome[]> {
     if (transaction) return this.#join(transaction, operations)
     const database = await this.#open()
+    await this.#checkpointer?.beforeWrite()
     return this.#whenFree(() => {
       begin(database)
       try {
-        const outcomes = this.#runBatch(database, operations)
-        database.exec('COMMIT')
+        const { outcomes, rows } = this.#runBatch(database, operations)
+        this.#prepare(database, 'COMMIT').run()
+        this.#checkpointer?.wrote(rows)
         return outcomes
       } catch (error) {
         if (database.inTransaction) database.exec('ROLLBACK')
@@ -154,6 +160,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     this.#closed = true
     const database = await this.#database?.catch(() => undefined)
     this.#statements = undefined
+    await this.#checkpointer?.close()
     if (database && this.#options.database === undefined && database.open) database.close()
   }
 
@@ -161,36 +168,78 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   #join(database: SqliteDatabase, operations: readonly Operation[]): Outcome[] {
     if (!database.inTransaction) throw new InvalidInputError('transaction', 'must be a database on which the host has begun one')
     try {
-      return this.#runBatch(database, operations)
+      return this.#runBatch(database, operations).outcomes
     } catch (error) {
       throw explained(error)
     }
   }
 
-  #runBatch(database: SqliteDatabase, operations: readonly Operation[]): Outcome[] {
+  #runBatch(database: SqliteDatabase, operations: readonly Operation[]): { outcomes: Outcome[]; rows: number } {
     const batch = runBatch(operations)
+    const stored: StoredRows = new Map()
     let step = batch.next()
-    while (!step.done) step = batch.next(this.#load(database, step.value))
+    while (!step.done) step = batch.next(this.#load(database, step.value, stored))
     const { outcomes, changes }: BatchResult = step.value
-    this.#write(database, changes)
-    return outcomes
+    return { outcomes, rows: this.#write(database, changes, stored) }
   }
 
-  #load(database: SqliteDatabase, requests: readonly LoadRequest[]): LoadReply {
+  #load(database: SqliteDatabase, requests: readonly LoadRequest[], stored: StoredRows): LoadReply {
     const rows = requests.map(({ kind, keys }) => {
       const table = tables[loads[kind].table]
       const statement = this.#prepare(database, loadTexts.get(kind) ?? '')
-      return keys.flatMap((key) => (statement.all(...key) as unknown[][]).map((row) => decodeRow(table, row)))
+      const found: object[] = []
+      for (const key of keys) {
+        for (const values of statement.all(...key) as unknown[][]) {
+          const row = decodeRow(table, values)
+          if (table.mode === 'upsert') stored.set(row, values)
+          found.push(row)
+        }
+      }
+      return found
     })
     return { now: this.#clock(), rows }
   }
 
-  #write(database: SqliteDatabase, changes: Changes): void {
-    for (const name of Object.keys(tables) as TableName[]) {
-      if (changes[name].length === 0) continue
-      const statement = this.#prepare(database, writeTexts.get(name) ?? '')
-      for (const row of changes[name]) statement.run(...encodeRow(tables[name], row))
+  /** Writes what changed. Returns the number of rows. */
+  #write(database: SqliteDatabase, changes: Changes, stored: StoredRows): number {
+    let count = 0
+    for (const name of tableNames) {
+      const table = tables[name]
+      count += changes[name].length
+      for (const row of changes[name]) {
+        const values = encodeRow(table, row)
+        const before = stored.get(row)
+        if (before) this.#update(database, table, before, values)
+        else this.#insert(database, table, values)
+      }
     }
+    return count
+  }
+
+  /** Leaves out what is null: to bind a null costs as much as to bind a text. */
+  #insert(database: SqliteDatabase, table: Table, values: readonly unknown[]): void {
+    const given: unknown[] = []
+    let columns = 0
+    for (let index = 0; index < values.length; index++) {
+      if (values[index] === null) continue
+      columns |= 1 << index
+      given.push(values[index])
+    }
+    this.#prepare(database, textFor('insert', table, columns)).run(given)
+  }
+
+  /** Writes the columns that changed: SQLite looks at no index, and touches no page of one, whose columns are not named. */
+  #update(database: SqliteDatabase, table: Table, before: readonly unknown[], values: readonly unknown[]): void {
+    const changed: unknown[] = []
+    let columns = 0
+    for (let index = 0; index < values.length; index++) {
+      if (isSame(before[index], values[index])) continue
+      columns |= 1 << index
+      changed.push(values[index])
+    }
+    if (columns === 0) return
+    for (let index = 0; index < table.primaryKey.length; index++) changed.push(values[index])
+    this.#prepare(database, textFor('update', table, columns)).run(changed)
   }
 
   /** Statements are prepared once per database; the host's own handle in a transaction may be another one. */
@@ -246,8 +295,13 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
       await this.#whenFree(() => {
         database.pragma('journal_mode = WAL')
         database.pragma(`synchronous = ${this.#options.synchronous ?? 'full'}`)
-        database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+        database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES_BEHIND}`)
       })
+      if (!isInMemory(this.#options.filename ?? '')) {
+        this.#checkpointer = new Checkpointer(this.#options.filename ?? '', () => {
+          if (database.open) database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+        })
+      }
     } catch (error) {
       database.close()
       throw error
@@ -270,7 +324,33 @@ async function loadBetterSqlite(): Promise<new (filename: string, options: { tim
 }
 
 const loadTexts = new Map((Object.keys(loads) as LoadKind[]).map((kind) => [kind, loadStatement(kind, dialect)]))
-const writeTexts = new Map((Object.keys(tables) as TableName[]).map((name) => [name, writeStatement(tables[name], dialect)]))
+const tableNames = Object.keys(tables) as TableName[]
+
+/** The values of the rows that a batch has loaded, as they were stored, to write only what changed. */
+type StoredRows = Map<object, readonly unknown[]>
+
+const texts = { insert: new Map<Table, Map<number, string>>(), update: new Map<Table, Map<number, string>>() }
+
+/**
+ * A statement that names some of a table's columns, one bit for each: no table has more than 30. They are few: as many as there are
+ * ways in which rows change.
+ */
+function textFor(kind: 'insert' | 'update', table: Table, columns: number): string {
+  const known = getOrInsert(texts[kind], table, () => new Map<number, string>())
+  return getOrInsert(known, columns, () => {
+    const named = table.columns.filter((_, index) => columns & (1 << index))
+    return kind === 'insert' ? writeStatement(table, dialect, named) : updateStatement(table, dialect, named)
+  })
+}
+
+/** Whether a value that was read is the one to write: integers are read as `bigint`, and may be written as numbers. */
+function isSame(before: unknown, after: unknown): boolean {
+  return before === after || (typeof after === 'number' && typeof before === 'bigint' && Number(before) === after)
+}
+
+function isInMemory(filename: string): boolean {
+  return filename === '' || filename.startsWith(':memory:')
+}
 
 /** Begins a transaction, or says that the host has one under way on the same handle, which must end first. */
 function begin(database: SqliteDatabase): void {
