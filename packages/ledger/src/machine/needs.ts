@@ -29,11 +29,11 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     const isRepeatable = idempotencyKey !== null
     const account = state.account(accountId)
     if (isRepeatable && !isFirstSettlement(state, operation)) want('entry', accountId, idempotencyKey)
-    if (!account) continue
+    if (verb === 'openAccount' || (!account && state.has('account', [accountId]))) continue
     want('grants', accountId)
-    if (account.hasBudgets) want('budgets', accountId)
-    const at = Math.max(now, account.updatedAt)
-    if (account.nextDueAt !== null && account.nextDueAt <= at) {
+    if (account?.hasBudgets) want('budgets', accountId)
+    const at = Math.max(now, account?.updatedAt ?? 0)
+    if (account && account.nextDueAt !== null && account.nextDueAt <= at) {
       want('openHolds', accountId)
       for (const hold of state.openHolds(accountId)) if (dueAt(hold) <= at) wantWorkflow(accountId, hold.workflowId)
     }

@@ -17,9 +17,16 @@ export interface PostgresClient {
   query(statement: { text: string; values?: unknown[]; rowMode?: 'array' }): Promise<{ rows: unknown[][] }>
 }
 
+/** A client that a pool lends, and that says so when its connection breaks. */
+export interface PooledPostgresClient extends PostgresClient {
+  release(error?: Error | boolean): void
+  on?(event: 'error', listener: () => void): unknown
+  off?(event: 'error', listener: () => void): unknown
+}
+
 /** The slice of a `pg` pool that the ledger uses. */
 export interface PostgresPool {
-  connect(): Promise<PostgresClient & { release(error?: Error | boolean): void }>
+  connect(): Promise<PooledPostgresClient>
   end(): Promise<void>
 }
 
@@ -89,9 +96,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#withClient(async (client) => {
-          await client.query({ text: 'BEGIN' })
           try {
-            return await this.#runBatch(client, operations, ['COMMIT'])
+            return await this.#runBatch(client, operations, { first: [{ text: 'BEGIN' }], last: [{ text: 'COMMIT' }] })
           } catch (error) {
             // The server may be gone, or have rolled back already; what matters is the first error.
             await client.query({ text: 'ROLLBACK' }).catch(() => undefined)
@@ -144,33 +150,56 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   /** Applies operations in a transaction that the host has begun. What it lost against, the host must try again. */
   async #join(client: PostgresClient, operations: readonly Operation[]): Promise<Outcome[]> {
-    return this.#runBatch(client, operations, []).catch((error: unknown) => {
+    return this.#runBatch(client, operations, { first: [], last: [] }).catch((error: unknown) => {
       throw unavailable(error)
     })
   }
 
-  /** Runs the batch, and `last` after its writes. Loads of one step, and all writes, share a round trip where the client pipelines. */
-  async #runBatch(client: PostgresClient, operations: readonly Operation[], last: readonly string[]): Promise<Outcome[]> {
+  /**
+   * Runs the batch between `first` and `last`. Where the client pipelines, each list of loads is one round trip, the first together
+   * with `first`, and so are all writes with `last`: a batch is two in most cases, and its accounts are locked for one of them.
+   */
+  async #runBatch(
+    client: PostgresClient,
+    operations: readonly Operation[],
+    { first, last }: { first: readonly Statement[]; last: readonly Statement[] },
+  ): Promise<Outcome[]> {
     const batch = runBatch(operations)
     let step = batch.next()
-    while (!step.done) step = batch.next(await this.#load(client, step.value))
+    let before = first
+    let now: number | undefined
+    while (!step.done) {
+      const reply: LoadReply = await this.#load(client, step.value, before, now)
+      before = []
+      now = reply.now
+      step = batch.next(reply)
+    }
     const { outcomes, changes } = step.value
-    await all(client, [...this.#writes(changes), ...last.map((text) => ({ text }))])
+    await all(client, [...this.#writes(changes), ...last])
     return outcomes
   }
 
-  async #load(client: PostgresClient, requests: readonly LoadRequest[]): Promise<LoadReply> {
-    const statements = requests.map(({ kind, keys }) => ({
+  /** @param known  the time of the batch, once the accounts are locked */
+  async #load(
+    client: PostgresClient,
+    requests: readonly LoadRequest[],
+    before: readonly Statement[],
+    known: number | undefined,
+  ): Promise<LoadReply> {
+    const statements: Statement[] = requests.map(({ kind, keys }) => ({
       text: this.#loadText(kind),
       values: loads[kind].by.map((_, column) => keys.map((key) => key[column])),
       rowMode: 'array' as const,
     }))
     const { clock } = this.#options
-    const replies = await all(client, clock ? statements : [...statements, { text: NOW, rowMode: 'array' as const }])
-    const now = clock ? clock() : Number(replies.at(-1)?.[0]?.[0])
+    const asksTime = !clock && known === undefined
+    const replies = await all(client, [...before, ...statements, ...(asksTime ? [{ text: NOW, rowMode: 'array' as const }] : [])])
+    const now = clock ? clock() : (known ?? Number(replies.at(-1)?.[0]?.[0]))
     return {
       now,
-      rows: requests.map(({ kind }, index) => (replies[index] ?? []).map((row) => decodeRow(tables[loads[kind].table], row))),
+      rows: requests.map(({ kind }, index) =>
+        (replies[before.length + index] ?? []).map((row) => decodeRow(tables[loads[kind].table], row)),
+      ),
     }
   }
 
@@ -215,6 +244,9 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   async #withClient<Result>(work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
     const pool = await this.#open()
     const client = await pool.connect()
+    // A connection that breaks tells its statements, which is enough, and then itself: without a listener that ends the process.
+    const ignore = () => undefined
+    client.on?.('error', ignore)
     try {
       const result = await work(client)
       client.release()
@@ -223,6 +255,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
       // A connection that broke must not go back to the pool; one whose transaction was refused may.
       client.release(!isConflict(error))
       throw error
+    } finally {
+      client.off?.('error', ignore)
     }
   }
 
@@ -247,11 +281,14 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 }
 
+interface Statement {
+  text: string
+  values?: unknown[]
+  rowMode?: 'array'
+}
+
 /** Sends statements in order, together where the client can, and returns their rows. The first error wins. */
-async function all(
-  client: PostgresClient & { pipeline?: boolean },
-  statements: readonly { text: string; values?: unknown[]; rowMode?: 'array' }[],
-): Promise<unknown[][][]> {
+async function all(client: PostgresClient & { pipeline?: boolean }, statements: readonly Statement[]): Promise<unknown[][][]> {
   const replies: unknown[][][] = []
   if (!client.pipeline) {
     for (const statement of statements) replies.push((await client.query(statement)).rows)
