@@ -26,6 +26,8 @@ export interface OfferCapabilities {
   contextTokens?: number
   /** Tokens that an answer may have at most. */
   outputTokensMax?: number
+  /** Tokens that one image is counted as at most. */
+  imageTokensMax?: number
   /** Characters that one speech request may have at most. */
   charactersMax?: number
 }

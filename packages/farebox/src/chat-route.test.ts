@@ -1,11 +1,11 @@
-import { formatQuantity, type Usage } from '@farebox/core'
+import { formatQuantity, quantity, type Usage } from '@farebox/core'
 import { expect, it } from 'vitest'
 import { chatRequest, chatRoute, floorUsage, questionAbout } from './chat-route.ts'
 
 const ask = (content: string) => ({ messages: [{ role: 'user' as const, content }] })
 
 function tokens({ quantities }: Pick<Usage, 'quantities'>): Record<string, number> {
-  return Object.fromEntries(quantities.map(({ meter, quantity }) => [meter, Number(formatQuantity(quantity))]))
+  return Object.fromEntries(quantities.map((usage) => [usage.meter, Number(formatQuantity(usage.quantity))]))
 }
 
 it('an answer is always limited, because what is held must cover it', () => {
@@ -22,7 +22,10 @@ it('what is held covers any question: twice the tokens of English, every tool an
   const tools = [{ name: 'look_up', parameters: { type: 'object', description: 'y'.repeat(1_000) } }]
   expect(ceiling(chatRoute('gpt', 'chat', { ...ask('x'), tools })).input).toBeGreaterThan(500)
   const seen = chatRoute('vision', 'see', { messages: questionAbout('What is this?', ['data:a', 'data:b']) })
-  expect(ceiling(seen).input).toBeGreaterThan(2_000)
+  expect(seen.ceiling).toContainEqual({ meter: 'image_input', quantity: quantity(2), unit: 'images' })
+  expect(seen.needs?.contextTokens).toBeGreaterThan(2_000)
+  // A tokenizer may make a token of each byte, of scripts that it has hardly seen.
+  expect(ceiling(chatRoute('gpt', 'chat', ask('ꙮ'.repeat(100)))).input).toBeGreaterThanOrEqual(300)
   expect(seen.needs).toMatchObject({ images: true })
 })
 

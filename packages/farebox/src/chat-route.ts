@@ -4,8 +4,12 @@ import type { RouteRequest } from '@farebox/router'
 import type { ChatInput } from './workflow-calls.ts'
 
 const OUTPUT_TOKENS_MAX = 1_024
-/** Characters of English per token: good enough for what is said to be at least. */
-const CHARACTERS_PER_TOKEN = 4
+/** Bytes of text per token: good enough for what is said to be at least. */
+const BYTES_PER_TOKEN = 4
+/** An image at low detail, the least that one is counted as. */
+const IMAGE_TOKENS_MIN = 85
+/** An image in the context of a model whose offer does not say. */
+const IMAGE_TOKENS_MAX = 1_445
 
 /** A chat as adapters take it. The answer is always limited, because what is held must cover it. */
 export function chatRequest(input: ChatInput): Omit<ChatRequest, 'model'> {
@@ -25,7 +29,10 @@ export function chatRequest(input: ChatInput): Omit<ChatRequest, 'model'> {
 export function chatRoute(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): RouteRequest {
   const size = sizeOf(input)
   const quantities = chatQuantities(size)
-  const contextTokens = quantities.ceiling.reduce((sum, { quantity: tokens }) => sum + Number(tokens / 1_000_000n), 0)
+  const contextTokens = quantities.ceiling.reduce(
+    (sum, { quantity: count, unit }) => sum + Number(count / 1_000_000n) * (unit === 'images' ? IMAGE_TOKENS_MAX : 1),
+    0,
+  )
   return {
     service,
     operation,
@@ -46,15 +53,19 @@ export function questionAbout(prompt: string, images: readonly string[]): ChatMe
 
 /** What a chat used at least, where the provider did not say: the question, and what was produced of the answer. */
 export function floorUsage(input: ChatInput, produced: readonly ChatEvent[]): Usage {
-  const { characters } = sizeOf(input)
+  const { asciiCharacters, otherBytes, images } = sizeOf(input)
   const answered = produced.reduce((sum, event) => {
-    if (event.type === 'text') return sum + event.text.length
-    return event.type === 'tool_call' ? sum + event.arguments.length : sum
+    if (event.type === 'text') return sum + Buffer.byteLength(event.text)
+    return event.type === 'tool_call' ? sum + Buffer.byteLength(event.arguments) : sum
   }, 0)
-  const tokens = (count: number) => quantity(Math.ceil(count / CHARACTERS_PER_TOKEN))
+  const tokens = (bytes: number) => quantity(Math.ceil(bytes / BYTES_PER_TOKEN))
   return {
     quantities: [
-      { meter: 'input', quantity: tokens(characters), unit: 'tokens' },
+      {
+        meter: 'input',
+        quantity: tokens(asciiCharacters + otherBytes + images * IMAGE_TOKENS_MIN * BYTES_PER_TOKEN),
+        unit: 'tokens',
+      },
       { meter: 'output', quantity: tokens(answered), unit: 'tokens' },
     ],
     certainty: 'floor',
@@ -62,15 +73,21 @@ export function floorUsage(input: ChatInput, produced: readonly ChatEvent[]): Us
 }
 
 function sizeOf({ messages, tools, outputTokensMax = OUTPUT_TOKENS_MAX }: ChatInput): ChatSize & { images: number } {
-  let characters = tools?.length ? JSON.stringify(tools).length : 0
-  let images = 0
+  const size = { asciiCharacters: 0, otherBytes: 0, images: 0 }
+  const add = (text: string) => {
+    const bytes = Buffer.byteLength(text)
+    const other = bytes === text.length ? 0 : Buffer.byteLength(text.replace(/[\0-\x7f]+/g, ''))
+    size.otherBytes += other
+    size.asciiCharacters += bytes - other
+  }
+  if (tools?.length) add(JSON.stringify(tools))
   for (const { content } of messages) {
-    if (typeof content === 'string') characters += content.length
+    if (typeof content === 'string') add(content)
     else
       for (const part of content ?? []) {
-        if (part.type === 'text') characters += part.text.length
-        else images += 1
+        if (part.type === 'text') add(part.text)
+        else size.images += 1
       }
   }
-  return { characters, images, messages: messages.length, outputTokensMax }
+  return { ...size, messages: messages.length, outputTokensMax }
 }

@@ -38,6 +38,8 @@ export interface FareboxOptions {
   deadlines?: Deadlines
   /** Balance that an account needs to make an API key. @defaultValue 5_000 credits */
   minimumCreditsForApiKey?: Credits
+  /** Told of failures that nobody awaits, such as a stream whose charge could not be written. @defaultValue nobody */
+  onError?: (error: unknown) => void
   /** @defaultValue the host's */
   clock?: Clock
 }
@@ -67,6 +69,7 @@ export class Farebox {
   readonly #parts: WorkflowParts
   readonly #businessAdapters: readonly BusinessAdapter[]
   readonly #running = new Set<Promise<unknown>>()
+  readonly #onError: (error: unknown) => void
 
   constructor(options: FareboxOptions) {
     const clock = options.clock ?? systemClock
@@ -77,6 +80,7 @@ export class Farebox {
     this.health = createHealth({ clock })
     this.ledger = new Ledger(options.store, { minimumCreditsForApiKey: options.minimumCreditsForApiKey ?? credits(5_000) })
     this.#businessAdapters = options.businessAdapters ?? []
+    this.#onError = options.onError ?? (() => undefined)
     this.#parts = {
       ledger: this.ledger,
       catalog: this.catalog,
@@ -102,7 +106,7 @@ export class Farebox {
   }
 
   /** Lets work go on that nobody awaits, such as the settlement of a stream. {@link close} waits for it. */
-  background(work: Promise<unknown>, onError: (error: unknown) => void = () => undefined): void {
+  background(work: Promise<unknown>, onError: (error: unknown) => void = this.#onError): void {
     const running = work.then(() => undefined, onError).finally(() => this.#running.delete(running))
     this.#running.add(running)
   }

@@ -72,6 +72,7 @@ const NOT_DIALLED: ReadonlySet<ProviderErrorKind> = new Set([
 
 /** The route changes at most this often because the ledger affords less than was thought. */
 const REPLANS_MAX = 3
+const RAW_LENGTH_MAX = 16_384
 const SETTLE_WAITS_MS = [50, 200, 800]
 
 /**
@@ -90,7 +91,7 @@ export async function holdRoute(
   let affordable: Credits = CREDITS_MAX
   let refusal: Refusal | undefined
   for (let round = 0; round < REPLANS_MAX; round++) {
-    const route = plan({ ...parts, configuration: payer.configuration, request: allowed, affordable })
+    const route = plan({ ...parts, configuration: payer.configuration, request: allowed, affordable, random: Math.random })
     if (route.status === 'refused') {
       if (refusal && route.reason === 'insufficient_credits') throw errorOfRefusal(refusal, route.needed)
       throw errorOfRoute(route)
@@ -143,7 +144,7 @@ export function settle(
         certainty: usage.certainty,
         details: {
           usage: usage.quantities.map(({ meter, quantity, unit }) => ({ meter, quantity: formatQuantity(quantity), unit })),
-          raw: usage.raw,
+          raw: shortEnough(usage.raw),
           attempts: attempts.map(describeAttempt),
           route: held.route.candidates.map(({ offer, why }) => ({ provider: offer.provider, why })),
           simulated: candidate.adapter.isSimulated || undefined,
@@ -263,6 +264,15 @@ function priceUsage(prices: BookPrices, candidate: Candidate, usage: Usage, fall
   } catch (error) {
     if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
     return { priced: prices.price({ service, provider, model }, fallback.quantities), usage: { ...fallback, raw: usage.raw } }
+  }
+}
+
+/** A provider's usage block is a few hundred characters; one that is huge must not keep the charge from being made. */
+function shortEnough(raw: unknown): unknown {
+  try {
+    return (JSON.stringify(raw) ?? '').length <= RAW_LENGTH_MAX ? raw : undefined
+  } catch {
+    return undefined
   }
 }
 

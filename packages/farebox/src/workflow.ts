@@ -106,6 +106,8 @@ export class Workflow {
   readonly #options: WorkflowOptions
   readonly #payer: Payer
   #opened: Promise<void> | undefined
+  /** What is under way: closing waits for it, so that its charges are on the receipt. */
+  readonly #running = new Set<Promise<unknown>>()
 
   /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
   constructor(parts: WorkflowParts, options: WorkflowOptions) {
@@ -140,7 +142,11 @@ export class Workflow {
 
   /** Opens it in the ledger now, instead of with its first use. */
   open(): Promise<void> {
-    this.#opened ??= this.#open()
+    this.#opened ??= this.#open().catch((error: unknown) => {
+      // It may be possible a moment later.
+      this.#opened = undefined
+      throw error
+    })
     return this.#opened
   }
 
@@ -173,7 +179,8 @@ export class Workflow {
     const settled = value.ended.then(async (ending) => {
       const fallback = floorUsage(input, ending.produced)
       const usage = ending.usage ?? fallback
-      const charged = await settle(this.#parts, this.#payer, held, { candidate, usage, fallback, attempts })
+      // Closing waits from here on, not before: whoever is to read the stream may be the one who closes.
+      const charged = await this.#track(settle(this.#parts, this.#payer, held, { candidate, usage, fallback, attempts }))
       return { creditsUsed: charged.charged, isComplete: ending.status === 'finished' }
     })
     // Whoever awaits it is told; closing the Farebox waits for it in any case.
@@ -287,6 +294,7 @@ export class Workflow {
   /** Ends it. Holds that are still open go back. Closing again returns the same receipt. */
   async close(): Promise<Receipt> {
     await this.open()
+    while (this.#running.size > 0) await Promise.allSettled(this.#running)
     await this.#parts.ledger.closeWorkflow({ accountId: this.accountId, workflowId: this.id })
     return this.receipt()
   }
@@ -334,6 +342,7 @@ export class Workflow {
     return { ...result, ...metered }
   }
 
+  /** Whoever leaves does not end a call that rings: it goes on to its end or its limit, and is charged. */
   async #callFor(
     durationSecondsMax: number,
     request: Omit<PhoneRequest, 'durationSecondsMax'>,
@@ -342,7 +351,7 @@ export class Workflow {
     const usage: UsageQuantity[] = [{ meter: 'duration', quantity: quantity(durationSecondsMax), unit: 'seconds' }]
     const { result, ...metered } = await this.#call(
       { service: 'phone', operation: 'call', expected: usage, ceiling: usage, ...choices(options) },
-      options,
+      {},
       (candidate, context) => required(candidate, 'call').call(candidate.adapter, { ...request, durationSecondsMax }, context),
       (answer) => [{ meter: 'duration', quantity: quantity(answer.durationSeconds), unit: 'seconds' }],
       { totalMs: durationSecondsMax * 1000 + CALL_MARGIN_MS },
@@ -350,13 +359,13 @@ export class Workflow {
     return { ...result, ...metered }
   }
 
+  #call<Result extends { usage?: Usage }>(...parameters: CallParameters<Result>): Promise<Metered & { result: Result }> {
+    return this.#track(this.#callNow(...parameters))
+  }
+
   /** Routes, holds, attempts and settles one call that answers as a whole. `unreported`: what is charged where the provider does not say. */
-  async #call<Result extends { usage?: Usage }>(
-    request: RouteRequest,
-    options: CallOptions,
-    call: (candidate: Candidate, context: CallContext) => Promise<Result>,
-    unreported: readonly UsageQuantity[] | ((result: Result) => readonly UsageQuantity[]),
-    deadlines: Deadlines = this.#parts.deadlines,
+  async #callNow<Result extends { usage?: Usage }>(
+    ...[request, options, call, unreported, deadlines = this.#parts.deadlines]: CallParameters<Result>
   ): Promise<Metered & { result: Result }> {
     const held = await this.#hold(request, deadlines)
     const outcome = await attempt({ ...this.#attemptOptions(held, options), deadlines, call }).catch((error: unknown) =>
@@ -367,8 +376,7 @@ export class Workflow {
       throw failureOf(outcome, request.operation)
     }
     const { value: result, candidate, attempts } = outcome
-    const quantities = typeof unreported === 'function' ? unreported(result) : unreported
-    const fallback: Usage = { quantities, certainty: 'derived' }
+    const fallback = fallbackUsage(request, () => (typeof unreported === 'function' ? unreported(result) : unreported))
     const charged = await settle(this.#parts, this.#payer, held, {
       candidate,
       usage: result.usage ?? fallback,
@@ -383,13 +391,21 @@ export class Workflow {
     }
   }
 
+  #track<Result>(work: Promise<Result>): Promise<Result> {
+    const settled = () => void this.#running.delete(work)
+    this.#running.add(work)
+    work.then(settled, settled)
+    return work
+  }
+
   #hold(request: RouteRequest, deadlines: Deadlines = this.#parts.deadlines): Promise<HeldRoute> {
     const ttlMs = (deadlines.totalMs ?? 60_000) + HOLD_MARGIN_MS
     return holdRoute(this.#parts, this.#payer, request, { ttlMs, open: () => this.open() })
   }
 
   #attemptOptions(held: HeldRoute, { signal }: CallOptions) {
-    const signals = [signal, this.#options.signal].filter((one) => one !== undefined)
+    const isCall = held.route.operation === 'call'
+    const signals = isCall ? [] : [signal, this.#options.signal].filter((one) => one !== undefined)
     return {
       route: held.route,
       id: held.holdId,
@@ -404,6 +420,24 @@ export class Workflow {
   async #giveUp(held: HeldRoute, error: unknown): Promise<never> {
     await release(this.#parts, this.#payer, held)
     throw error
+  }
+}
+
+/** What one call that answers as a whole is made of. `unreported`: what is charged where the provider does not say. */
+type CallParameters<Result> = [
+  request: RouteRequest,
+  options: CallOptions,
+  call: (candidate: Candidate, context: CallContext) => Promise<Result>,
+  unreported: readonly UsageQuantity[] | ((result: Result) => readonly UsageQuantity[]),
+  deadlines?: Deadlines,
+]
+
+/** What is charged where the provider does not say; where even that cannot be told, the most that was expected. */
+function fallbackUsage(request: RouteRequest, unreported: () => readonly UsageQuantity[]): Usage {
+  try {
+    return { quantities: unreported(), certainty: 'derived' }
+  } catch {
+    return { quantities: request.ceiling, certainty: 'ceiling' }
   }
 }
 

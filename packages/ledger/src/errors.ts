@@ -71,6 +71,8 @@ export class AmountOutOfRangeError extends FareboxError {
 export class LedgerUnavailableError extends FareboxError {
   override readonly code = 'LEDGER_UNAVAILABLE'
   override readonly isRetryable = true
+  /** The message may hold the database's words. */
+  override readonly isSafe = false
 
   constructor(message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })

@@ -298,6 +298,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     if (secret.length < 8 || /\s/.test(secret))
       throw new InvalidInputError('secret', 'must have at least 8 characters, none of them blank')
     const apiKeyId = checkText('apiKeyId', input.apiKeyId ?? newId('createApiKey', input.accountId, input.idempotencyKey))
+    if (input.services?.length === 0)
+      throw new InvalidInputError('services', 'must name a service, or be left out for every service')
     const fields = {
       apiKeyId,
       name: checkText('name', input.name ?? 'default'),
@@ -326,7 +328,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return outcome
   }
 
-  /** Replaces what a key may use. */
+  /** Replaces what a key may use; an empty list leaves it nothing. */
   async setKeyServices(input: SetKeyServicesInput, call?: CallOptions<Transaction>): Promise<SetKeyServicesOutcome> {
     const apiKeyId = checkText('apiKeyId', input.apiKeyId)
     const fields = { apiKeyId, services: checkKeyServices(input.services, apiKeyId) }

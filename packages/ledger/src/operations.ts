@@ -47,6 +47,7 @@ export interface PlaceHoldInput extends Mutation {
   provider: string
   workflowId?: string
   apiKeyId?: string
+  /** @defaultValue the workflow's */
   userId?: string
   /** How long the hold lives without being extended. @defaultValue 300_000 (five minutes) */
   ttlMs?: number

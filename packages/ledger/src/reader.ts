@@ -256,7 +256,8 @@ export abstract class LedgerReader {
    * remembered for a few seconds; a revocation in this process takes effect at once.
    */
   async authenticate(secret: string): Promise<AuthenticatedKey | undefined> {
-    if (secret.length > 512) return undefined
+    // No key is empty, very long or has control characters, which Postgres would refuse to look for.
+    if (secret.length === 0 || secret.length > 512 || /\p{Cc}/u.test(secret)) return undefined
     const hash = apiKeyHash(secret)
     // Key expiry needs no better clock than the host's, and a round trip per request would be a high price for it.
     const now = Date.now()
@@ -266,7 +267,7 @@ export abstract class LedgerReader {
 
   /** The key of a prefix, good or not; `undefined` when there is none. */
   async apiKey(prefix: string): Promise<ApiKeySummary | undefined> {
-    const key = await this.#keyByPrefix(prefix)
+    const key = await this.#keyByPrefix(checkText('prefix', prefix))
     return key && this.#summary(key)
   }
 

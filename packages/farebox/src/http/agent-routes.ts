@@ -113,8 +113,9 @@ async function runAgent(
 ): Promise<unknown> {
   const agent: Agent = await box.agents.find(key.accountId, parameters.id ?? '')
   const run = { accountId: key.accountId, idempotencyKey, fields: { agent_id: agent.agentId, ...fields }, isRepeatable }
-  return runOnce(box, run, async () => {
+  return runOnce(box, run, async (workflowId) => {
     const workflow = box.workflow({
+      workflowId,
       accountId: key.accountId,
       name,
       configuration: agent.configuration,

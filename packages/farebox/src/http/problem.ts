@@ -21,7 +21,6 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   REQUEST_LIMIT: 402,
   SERVICE_NOT_ALLOWED: 403,
   ACCOUNT_FROZEN: 403,
-  FORBIDDEN: 403,
   ROUTE_NOT_FOUND: 404,
   AGENT_NOT_FOUND: 404,
   ACCOUNT_NOT_FOUND: 404,
@@ -30,7 +29,6 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   API_KEY_NOT_FOUND: 404,
   USAGE_NOT_FOUND: 404,
   GRANT_NOT_FOUND: 404,
-  METHOD_NOT_ALLOWED: 405,
   IDEMPOTENCY_CONFLICT: 409,
   IDEMPOTENCY_IN_PROGRESS: 409,
   ANSWER_NOT_KEPT: 409,
@@ -72,13 +70,17 @@ export interface Problem {
 /** What a route calls a field that has another name elsewhere. */
 type WireNames = Readonly<Record<string, string>>
 
+/** What is said of errors whose own words are not for everybody. */
+const SAFE_WORDS: Readonly<Record<string, string>> = {
+  LEDGER_UNAVAILABLE: 'the ledger cannot be reached: nothing is lost, try again under the same idempotency key',
+}
+
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Malformed request',
   401: 'No or bad API key',
   402: 'Not enough credits',
   403: 'Not allowed',
   404: 'Not found',
-  405: 'Method not allowed',
   409: 'Conflict',
   413: 'Too large',
   422: 'Invalid request',
@@ -94,7 +96,11 @@ export function problemOf(error: unknown, wireNames: WireNames = {}): Problem {
   if (!isFareboxError(error)) return newProblem(500, 'INTERNAL', 'something went wrong on our side')
   const status = statusOfCode[error.code] ?? 500
   return {
-    ...newProblem(status, error.code, error.isSafe ? error.message : 'something went wrong on our side'),
+    ...newProblem(
+      status,
+      error.code,
+      error.isSafe ? error.message : (SAFE_WORDS[error.code] ?? 'something went wrong on our side'),
+    ),
     ...factsOf(error, wireNames),
   }
 }

@@ -1,4 +1,6 @@
+import { hash } from 'node:crypto'
 import { isFareboxError } from '@farebox/core'
+import { v5 as uuidv5, v7 as uuidv7 } from 'uuid'
 import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts'
@@ -8,6 +10,8 @@ import { JsonAnswer } from './route.ts'
 /** A run that has not ended after this long died with its process, and may be begun again. */
 const RUN_MS_MAX = 10 * 60_000
 const TRIES_MAX = 100
+/** Turns runs into ids of their workflows: any fixed UUID would do. */
+const RUN_NAMESPACE = '5b0f8a4e-0d0b-4c3b-9a53-2f3c5a7f1e21'
 
 interface Run {
   accountId: string
@@ -22,16 +26,24 @@ interface Run {
  * Runs `work` once for an idempotency key: a later request with the same fields gets the first answer, one with other fields a
  * conflict that names them. A run that failed and charged nothing is begun again; one that charged is not, and answers as it did.
  */
-export async function runOnce(box: Farebox, run: Run, work: () => Promise<Record<string, unknown>>): Promise<unknown> {
+export async function runOnce(
+  box: Farebox,
+  run: Run,
+  work: (workflowId: string) => Promise<Record<string, unknown>>,
+): Promise<unknown> {
   const { accountId, idempotencyKey, fields, isRepeatable = true } = run
   if (idempotencyKey === undefined) {
-    return work().catch((error: unknown) => {
+    return work(uuidv7()).catch((error: unknown) => {
       throw error instanceof ChargedRunError ? error.cause : error
     })
   }
+  // What was asked is compared, not kept: prompts have no place in a ledger.
+  const digests = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, digestOf(value)]))
   for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
     const documentId = `${idempotencyKey}#${attempt}`
-    const begun = await box.ledger.saveDocument({ accountId, kind: 'run', documentId, body: fields })
+    // Known before the run, so that one that died can be asked what it charged.
+    const workflowId = uuidv5(`${accountId}\0${documentId}`, RUN_NAMESPACE)
+    const begun = await box.ledger.saveDocument({ accountId, kind: 'run', documentId, body: digests })
     if (begun.replayed) {
       const end = await box.ledger.document(accountId, 'run_end', documentId)
       if (end?.body.answer) return new JsonAnswer(200, end.body.answer, { 'idempotency-replayed': 'true' })
@@ -40,15 +52,16 @@ export async function runOnce(box: Farebox, run: Run, work: () => Promise<Record
       if (end) continue
       const start = await box.ledger.document(accountId, 'run', documentId)
       if (start && box.now() - start.createdAt > RUN_MS_MAX) {
-        if (isRepeatable) continue
-        throw outcomeUnknown()
+        if (!isRepeatable) throw outcomeUnknown()
+        if (await hasCharged(box, accountId, workflowId)) throw answerNotKept()
+        continue
       }
       throw new IdempotencyInProgressError('an earlier request under this idempotency key has not ended yet')
     }
     const end = (body: Record<string, unknown>) => box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body })
     let answer: Record<string, unknown>
     try {
-      answer = await work()
+      answer = await work(workflowId)
     } catch (thrown) {
       const error = thrown instanceof ChargedRunError ? thrown.cause : thrown
       const failed = isRepeatable || isBeforeWork(error) ? codeOf(error) : 'OUTCOME_UNKNOWN'
@@ -58,9 +71,7 @@ export async function runOnce(box: Farebox, run: Run, work: () => Promise<Record
     }
     // The work is done and paid for: whoever asked gets the answer, also when it is too long to be kept for a second time.
     await end({ answer })
-      .catch(() =>
-        end({ problem: problemOf(new AnswerNotKeptError('the first request succeeded, but its answer was not kept')) }),
-      )
+      .catch(() => end({ problem: problemOf(answerNotKept()) }))
       .catch(() => undefined)
     return answer
   }
@@ -101,6 +112,23 @@ function isBeforeWork(error: unknown): boolean {
 
 function codeOf(error: unknown): string {
   return isFareboxError(error) ? error.code : 'INTERNAL'
+}
+
+function digestOf(value: unknown): string | undefined {
+  return value === undefined ? undefined : hash('sha256', JSON.stringify(value))
+}
+
+async function hasCharged(box: Farebox, accountId: string, workflowId: string): Promise<boolean> {
+  try {
+    return (await box.ledger.workflow(accountId, workflowId)).spent > 0n
+  } catch (error) {
+    if (isFareboxError(error) && error.code === 'WORKFLOW_NOT_FOUND') return false
+    throw error
+  }
+}
+
+function answerNotKept(): AnswerNotKeptError {
+  return new AnswerNotKeptError('the first request under this idempotency key was charged, but its answer was not kept')
 }
 
 function outcomeUnknown(): ProvidersFailedError {

@@ -98,7 +98,7 @@ export const usageQuery = z.strictObject({
 export const statementQuery = z.strictObject({
   cursor: z
     .string()
-    .regex(/^\d+\.-?\d+$/, 'must be the next of an earlier page')
+    .regex(/^\d{1,15}\.-?\d{1,20}$/, 'must be the next of an earlier page')
     .optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 })
@@ -129,11 +129,13 @@ export const createKeyBody = z.strictObject({
   account_id: text,
   name: text.optional(),
   user_id: text.optional(),
-  services: z.array(keyService).optional(),
+  services: z.array(keyService).min(1).optional(),
   expires_at: instant.optional(),
 })
 
-export const keyServicesBody = z.strictObject({ services: z.array(keyService) })
+export const keyServicesBody = z.strictObject({
+  services: z.array(keyService),
+})
 
 export const budgetBody = z.strictObject({
   account_id: text,

@@ -149,6 +149,15 @@ export function exerciseApiKeys(suite: Suite): void {
       expect(keyPermission(key, 'anything', 'anyone')).toEqual({ costLimitPerRequest: null })
     })
 
+    it('an empty list leaves a key nothing, also one that could use everything', async () => {
+      const accountId = await suite.account(10_000)
+      const made = await suite.ledger.createApiKey({ accountId, apiKeyId: 'k' })
+      await suite.ledger.setKeyServices({ accountId, apiKeyId: 'k', services: [] })
+      const key = await suite.ledger.authenticate((made as { secret: string }).secret)
+      expect(key && keyPermission(key, 'gpt', 'gpt-4o')).toBeUndefined()
+      await expectInvalid('services', () => suite.ledger.createApiKey({ accountId, services: [] }))
+    })
+
     it('what a key may use can be replaced, at once; rows of before stay, disabled', async () => {
       const accountId = await suite.account(5_000)
       const { secret, apiKeyId } = await create(accountId, { services: [{ service: 'gpt' }, { service: 'phone' }] })

@@ -45,6 +45,18 @@ export function exerciseBudgets(suite: Suite): void {
       expect((await spend(accountId, 10)).status).toBe(period === 'total' ? 'refused' : 'charged')
     })
 
+    it('work in the workflow of a user counts in the budgets of that user', async () => {
+      const accountId = await suite.account(100)
+      await suite.ledger.setBudget({ accountId, userId: 'u', period: 'total', limit: credits(5) })
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w', userId: 'u' })
+      const mine = { accountId, ...work, workflowId: 'w' }
+      charged(await suite.ledger.charge({ ...mine, usage: usage(4) }))
+      const refusal = { status: 'refused', reason: 'budget_exceeded', available: credits(1) }
+      expect(await suite.ledger.charge({ ...mine, usage: usage(2) })).toMatchObject(refusal)
+      expect(await suite.ledger.placeHold({ ...mine, amount: credits(2) })).toMatchObject(refusal)
+      expect((await suite.ledger.breakdowns({ accountId, userId: 'u' })).services).toMatchObject([{ charged: credits(4) }])
+    })
+
     it('a hold counts in full until it ends, and what it gives back counts no more', async () => {
       const accountId = await suite.account(1_000)
       const budgetId = await budget(accountId, 'day', 10)

@@ -90,6 +90,28 @@ export function exerciseCorrections(suite: Suite): void {
       held(await suite.ledger.placeHold({ accountId, ...work, amount: credits(2), workflowId: 'w' }))
     })
 
+    it('what could not be taken stays due on its line when the rest is given back', async () => {
+      const accountId = await suite.account(6)
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w' })
+      await charge(accountId, 'u', 10, { workflowId: 'w', overage: 'cap' })
+      await suite.ledger.refund({ accountId, usageId: 'u' })
+      await charge(accountId, 'next', 5, { workflowId: 'w' })
+      expect((await suite.ledger.workflow(accountId, 'w')).lines).toMatchObject([{ charged: credits(5), shortfall: credits(4) }])
+    })
+
+    it('a refund gives a budget room again in the window of its charge, and not in a later one', async () => {
+      const accountId = await suite.account(100)
+      await suite.ledger.setBudget({ accountId, period: 'total', limit: credits(10) })
+      await suite.ledger.setBudget({ accountId, period: 'day', limit: credits(10) })
+      await charge(accountId, 'u', 10)
+      await suite.ledger.refund({ accountId, usageId: 'u', amount: credits(4) })
+      await charge(accountId, 'again', 4)
+      suite.now = NOON + DAY
+      await suite.ledger.refund({ accountId, usageId: 'again' })
+      const used = Object.fromEntries((await suite.ledger.budgets(accountId)).map(({ period, used }) => [period, used]))
+      expect(used).toEqual({ total: credits(6), day: 0n })
+    })
+
     it('what does not exist cannot be refunded, nor a correction itself', async () => {
       const accountId = await suite.account(100)
       await charge(accountId, 'u', 5)

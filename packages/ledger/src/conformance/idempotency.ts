@@ -27,6 +27,18 @@ export function exerciseIdempotency(suite: Suite): void {
   }
 
   describe('idempotency', () => {
+    it('the same usage under a newer price book is the same change', async () => {
+      const accountId = await suite.account(100)
+      const at = (rated: number, priceVersion: string) => ({
+        ...work,
+        accountId,
+        idempotencyKey: 'k',
+        usage: usage(rated, { priceVersion }),
+      })
+      const first = await suite.ledger.charge(at(3, 'book@1'))
+      expect(await suite.ledger.charge(at(4, 'book@2'))).toEqual({ ...first, replayed: true })
+    })
+
     it('every verb that is sent again answers as it did the first time, and changes nothing', async () => {
       const accountId = await suite.account(10_000)
       for (const [verb, call] of Object.entries(await everyVerb(accountId))) {

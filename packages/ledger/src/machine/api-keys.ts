@@ -54,6 +54,10 @@ export function setKeyServices(step: Step, input: Operations['setKeyServices']):
     if (known) setService(known, service)
     else addService(step, input.apiKeyId, service)
   }
+  // A key without rows may use everything, so one that may use nothing needs a row: of no service, and disabled.
+  if (before.length === 0 && input.services.length === 0) {
+    addService(step, input.apiKeyId, { id: `${input.apiKeyId}::`, service: '*', enabled: false })
+  }
   return { done: { status: 'set', apiKeyId: input.apiKeyId, replayed: false }, postings: [] }
 }
 

@@ -80,6 +80,15 @@ export function uncountInBudgets(state: LedgerState, accountId: string, uses: Bu
   }
 }
 
+/** Takes a refund off the budgets whose current window holds the charge of `chargedAt`; windows that are over stay as they were. */
+export function giveBackToBudgets(state: LedgerState, budgets: readonly BudgetRow[], chargedAt: number, amount: Credits): void {
+  for (const budget of budgets) {
+    if (chargedAt < budget.windowStart || chargedAt < budget.createdAt) continue
+    budget.used = microCredits(budget.used > amount ? budget.used - amount : 0n)
+    state.touch('budgets', budget)
+  }
+}
+
 function appliesTo(budget: BudgetRow, spender: Spender): boolean {
   return (
     (budget.userId === null || budget.userId === (spender.userId ?? null)) &&

@@ -82,7 +82,8 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
       return refuse({ status: 'refused', reason: 'workflow_closed', workflowId: workflow.workflowId })
     }
   }
-  const spender = { service, userId: input.userId, apiKeyId: input.apiKeyId }
+  const userId = input.userId ?? workflow?.userId ?? null
+  const spender = { service, userId, apiKeyId: input.apiKeyId }
   const limits: Limits = { spender, budgets: budgetsOf(state, account, spender, now), envelopes: envelopesOf(state, workflow) }
   const due = dueOn((workflow && findLine(workflow, service, provider, usage)) ?? NOTHING_YET, usage)
   const takable = takableOf(input.overage, step, limits)
@@ -102,7 +103,7 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
     service,
     provider,
     apiKeyId: input.apiKeyId ?? null,
-    userId: input.userId ?? null,
+    userId,
     charged,
     shortfall,
     lots: drawn,

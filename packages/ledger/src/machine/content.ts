@@ -6,6 +6,9 @@ const LENGTH_MAX = 80
 /** What is made up for each call, and so says nothing about what the caller asked for. */
 const MADE_UP: ReadonlySet<string> = new Set(['prefix', 'hash'])
 
+/** What follows from a usage and a price book: the same usage under tomorrow's book is still the same change. */
+const BY_BOOK: ReadonlySet<string> = new Set(['rated', 'cost', 'priceVersion'])
+
 /** What a change asked for, field by field, so that a later one under the same key can be compared with it. */
 export function contentOf(verb: string, input: object): Record<string, string> {
   const content: Record<string, string> = { verb }
@@ -19,8 +22,9 @@ export function differences(a: Record<string, string>, b: Record<string, string>
 }
 
 function collect(content: Record<string, string>, path: string, value: object): void {
+  const isRatedByBook = path === 'usage' && 'priceVersion' in value && value.priceVersion !== undefined
   for (const [name, field] of Object.entries(value)) {
-    if (field === undefined || (!path && MADE_UP.has(name))) continue
+    if (field === undefined || (!path && MADE_UP.has(name)) || (isRatedByBook && BY_BOOK.has(name))) continue
     const at = path ? `${path}.${name}` : name
     // Spread out, so that a conflict names `usage.quantity` and not all of the usage.
     if (!path && (name === 'usage' || name === 'body')) collect(content, at, field as object)

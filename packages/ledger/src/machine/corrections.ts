@@ -2,7 +2,7 @@ import { type Credits, microCredits, microUnits, type NanoUsd, nanoUsd } from '@
 import type { CorrectedOutcome, Operations } from '../operations.ts'
 import type { Lot, Posting, UsageRow, WorkflowRow } from '../rows.ts'
 import { type Limits, refusalOf } from './affordable.ts'
-import { budgetsOf, countInBudgets } from './budgets.ts'
+import { budgetsOf, countInBudgets, giveBackToBudgets } from './budgets.ts'
 import { addToLine, lineOf, recordUsage, spentPostings, takableOf } from './charges.ts'
 import { envelopesOf, moveEnvelopes } from './envelopes.ts'
 import { consumeFree } from './lots.ts'
@@ -30,8 +30,9 @@ export function refund(step: Step, input: Operations['refund']): Decision<'refun
     const refundable = microCredits(known.charged > 0n ? known.charged : 0n)
     return refuse({ status: 'refused', reason: 'refund_exceeds_charge', usageId: input.usageId, refundable, requested })
   }
-  // What is given back is not to be billed again with the next usage of its line.
-  const rated = requested === known.charged ? known.rated : least(requested, known.rated)
+  // What is given back is not to be billed again with the next usage of its line; what could not be taken stays rated.
+  const taken = known.rated - known.shortfall
+  const rated = requested === known.charged ? taken : least(requested, taken)
   return correct(step, known, input, { rated: microCredits(-rated), due: microCredits(-requested), keepsShortfall: true })
 }
 
@@ -85,6 +86,7 @@ function correct(
     charged = microCredits(due + forgotten)
     const given = returnLots(step, known.lots, microCredits(-charged), correctionId)
     lots = given.lots
+    giveBackToBudgets(state, limits.budgets, record.createdAt, microCredits(-charged))
     postings = [...spentPostings(record.service, microCredits(0n), charged, shortfall), ...given.postings]
   }
 

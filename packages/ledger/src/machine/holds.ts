@@ -1,7 +1,7 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { HeldOutcome, Operations } from '../operations.ts'
 import type { HoldRow } from '../rows.ts'
-import { advance, dueAt, endHold, remindAt } from './advance.ts'
+import { dueAt, endHold, remindAt } from './advance.ts'
 import { affordable, type Limits, refusalOf } from './affordable.ts'
 import { budgetsOf, countInBudgets, uncountInBudgets } from './budgets.ts'
 import { envelopesOf, moveEnvelopes } from './envelopes.ts'
@@ -22,7 +22,8 @@ export function placeHold(step: Step, input: Operations['placeHold']): Decision<
       return refuse({ status: 'refused', reason: 'workflow_closed', workflowId: workflow.workflowId })
     }
   }
-  const spender = { service, userId: input.userId, apiKeyId: input.apiKeyId }
+  const userId = input.userId ?? workflow?.userId ?? null
+  const spender = { service, userId, apiKeyId: input.apiKeyId }
   const limits: Limits = { spender, budgets: budgetsOf(state, account, spender, now), envelopes: envelopesOf(state, workflow) }
   const refusal = refusalOf(step, limits, amount)
   if (refusal) return refuse(refusal)
@@ -34,7 +35,7 @@ export function placeHold(step: Step, input: Operations['placeHold']): Decision<
     service,
     provider: input.provider,
     apiKeyId: input.apiKeyId ?? null,
-    userId: input.userId ?? null,
+    userId,
     amount,
     remaining: amount,
     rated: microCredits(0n),
@@ -105,10 +106,9 @@ export function releaseHold(step: Step, input: Operations['releaseHold']): Decis
 
 /** The hold, if it is open at this moment. */
 function openHold(step: Step, holdId: string) {
-  const { state, account, now } = step
+  const { state, account } = step
   const hold = state.hold(account.accountId, holdId)
   if (!hold) return refuse({ status: 'failed' as const, code: 'HOLD_NOT_FOUND' as const, id: holdId })
-  advance(state, account, now)
   if (hold.state === 'open') return hold
   return refuse({ status: 'refused' as const, reason: 'hold_not_open' as const, holdId, state: hold.state })
 }

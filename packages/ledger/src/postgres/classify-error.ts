@@ -13,6 +13,8 @@ export function isConflict(error: unknown): boolean {
 export function unavailable(error: unknown): unknown {
   if (isFareboxError(error)) return error
   const code = codeOf(error)
+  // Tried again and again, so it is no race: somebody used the id for something else. Alone in its batch, it takes nobody with it.
+  if (code === '23505') return new LedgerInternalError('an id of this change is taken already, and it was not made', error)
   // A value that does not fit its column, or a sum that does not: the change is at fault, not the database.
   if (code.startsWith('22') || code === '23514' || code === '23502') {
     return new LedgerInternalError('a change does not fit the tables of the ledger, and was not made', error)

@@ -27,7 +27,10 @@ export function readWav(data: Uint8Array): WavFacts | undefined {
         sampleRate: view.getUint32(body + 4, true),
         bitsPerSample: view.getUint16(body + 14, true),
       }
-      bytesPerSecond = view.getUint32(body + 8, true)
+      // Of plain samples the rate follows from the rest; what the header says of it may be a lie.
+      const { channels, sampleRate, bitsPerSample } = format
+      const isPlain = view.getUint16(body, true) === PCM
+      bytesPerSecond = isPlain ? (sampleRate * channels * bitsPerSample) / 8 : view.getUint32(body + 8, true)
     } else if (name === 'data' && format && bytesPerSecond > 0) {
       return { ...format, durationSeconds: Math.min(size, data.length - body) / bytesPerSecond }
     }

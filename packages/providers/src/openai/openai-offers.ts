@@ -19,6 +19,7 @@ export interface OpenaiModels {
 export function openaiOffers(models: OpenaiModels = {}): readonly Offer[] {
   return [
     chatOffer('gpt', 'gpt-4o-mini', {
+      imageTokensMax: MINI_IMAGE_TOKENS,
       quality: 0.72,
       latencyMs: 450,
       images: true,
@@ -28,6 +29,7 @@ export function openaiOffers(models: OpenaiModels = {}): readonly Offer[] {
     chatOffer('gpt', 'gpt-4o', { quality: 0.86, latencyMs: 600, images: true, contextTokens: 128_000, outputTokensMax: 16_384 }),
     chatOffer('gpt', 'gpt-4', { quality: 0.9, latencyMs: 1_100, images: false, contextTokens: 8_192, outputTokensMax: 8_192 }),
     chatOffer('vision', 'gpt-4o-mini', {
+      imageTokensMax: MINI_IMAGE_TOKENS,
       quality: 0.7,
       latencyMs: 900,
       images: true,
@@ -60,7 +62,15 @@ export function openaiOffers(models: OpenaiModels = {}): readonly Offer[] {
   ]
 }
 
-type ChatFacts = Pick<Offer, 'quality' | 'latencyMs'> & { images: boolean; contextTokens: number; outputTokensMax: number }
+/** gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of at most eight tiles, by OpenAI's guide to vision. */
+const MINI_IMAGE_TOKENS = 48_169
+
+type ChatFacts = Pick<Offer, 'quality' | 'latencyMs'> & {
+  images: boolean
+  imageTokensMax?: number
+  contextTokens: number
+  outputTokensMax: number
+}
 
 function chatOffer(service: 'gpt' | 'vision', model: string, { quality, latencyMs, ...limits }: ChatFacts): Offer {
   return { service, provider: model, model, quality, latencyMs, capabilities: { streaming: true, tools: true, ...limits } }

@@ -1,12 +1,25 @@
 import type { Offer, OfferCapabilities } from '@farebox/core'
 
+/** gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of at most eight tiles, by OpenAI's guide to vision. */
+const MINI_IMAGE_TOKENS = 48_169
+
 /** What the simulated adapter sells: every provider that the default price book knows, as of November 2026. */
 export const simulatedOffers: readonly Offer[] = [
-  chatOffer('gpt', 'gpt-4o-mini', 0.72, 450, { images: true, contextTokens: 128_000, outputTokensMax: 16_384 }),
+  chatOffer('gpt', 'gpt-4o-mini', 0.72, 450, {
+    images: true,
+    imageTokensMax: MINI_IMAGE_TOKENS,
+    contextTokens: 128_000,
+    outputTokensMax: 16_384,
+  }),
   chatOffer('gpt', 'gpt-4o', 0.86, 600, { images: true, contextTokens: 128_000, outputTokensMax: 16_384 }),
   chatOffer('gpt', 'gpt-4', 0.9, 1_100, { contextTokens: 8_192, outputTokensMax: 8_192 }),
   chatOffer('gpt', 'claude-3-haiku', 0.7, 500, { images: true, contextTokens: 200_000, outputTokensMax: 4_096 }),
-  chatOffer('vision', 'gpt-4o-mini', 0.7, 900, { images: true, contextTokens: 128_000, outputTokensMax: 16_384 }),
+  chatOffer('vision', 'gpt-4o-mini', 0.7, 900, {
+    images: true,
+    imageTokensMax: MINI_IMAGE_TOKENS,
+    contextTokens: 128_000,
+    outputTokensMax: 16_384,
+  }),
   chatOffer('vision', 'gpt-4o', 0.88, 1_200, { images: true, contextTokens: 128_000, outputTokensMax: 16_384 }),
   { service: 'voice_stt', provider: 'deepgram', model: 'nova-3', capabilities: {}, quality: 0.88, latencyMs: 400 },
   {

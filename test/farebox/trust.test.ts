@@ -1,0 +1,114 @@
+import { credits, type PhoneRequest, type PhoneResult } from '@farebox/core'
+import { simulated, simulatedOffers } from '@farebox/providers/simulated'
+import { presets } from 'farebox'
+import { expect, it } from 'vitest'
+import { serveApi } from './api-client.ts'
+import { openAccount, openBox } from './open-box.ts'
+
+/** A FLAC file whose header says `seconds`, and whose body is as long as it likes. */
+function flac(seconds: number, bytes: number): Uint8Array {
+  const rate = 16_000
+  const data = new Uint8Array(42 + bytes)
+  const view = new DataView(data.buffer)
+  data.set(new TextEncoder().encode('fLaC'))
+  view.setUint32(4, 0x80_00_00_22)
+  view.setUint16(8, 4_096)
+  view.setUint16(10, 4_096)
+  // Sample rate (20 bits), channels − 1 (3), bits per sample − 1 (5), samples (36).
+  view.setBigUint64(18, (BigInt(rate) << 44n) | (0n << 41n) | (15n << 36n) | BigInt(Math.round(seconds * rate)))
+  return data
+}
+
+it('a recording that says that it is too short for its size is not believed, nor charged', async () => {
+  const box = await openBox()
+  const account = await openAccount(box)
+  const workflow = box.workflow({ accountId: account.accountId, name: 'listen' })
+  await expect(workflow.transcribe({ audio: flac(1, 20_000_000) })).rejects.toMatchObject({ code: 'INVALID_AUDIO' })
+  await workflow.transcribe({ audio: flac(60, 100_000) })
+  expect((await workflow.close()).services_used).toMatchObject([{ service_type: 'voice_stt', credits_used: 1 }])
+})
+
+it('a phone call goes on when its caller leaves, and is charged to its end', async () => {
+  const rings = Promise.withResolvers<void>()
+  const hangUp = Promise.withResolvers<void>()
+  const phone = {
+    ...simulated({ services: ['phone'], name: 'phone' }),
+    async call(_: PhoneRequest): Promise<PhoneResult> {
+      rings.resolve()
+      await hangUp.promise
+      return { callId: 'CA1', status: 'completed', durationSeconds: 540 }
+    },
+  }
+  const box = await openBox({ providers: [phone, simulated({ offers: simulatedOffers, except: phone.offers })] })
+  const account = await openAccount(box)
+  const api = await serveApi(box, account.key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  const caller = new AbortController()
+  const asked = fetch(`${api.url}/api/v1/agent/${agent_id}/call`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${account.key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ to: '+15551234567', message: 'Hello' }),
+    signal: caller.signal,
+  })
+  await rings.promise
+  caller.abort()
+  await expect(asked).rejects.toThrow()
+  hangUp.resolve()
+  await expect.poll(async () => (await box.ledger.balance(account.accountId)).balance).toBe(credits(10_000 - 180))
+})
+
+it('what a model may make of many images is held before it sees them', async () => {
+  const configuration = presets.costOptimized({ visionModel: 'gpt-4o-mini', maxCreditsPerRequest: null })
+  const box = await openBox({ configuration })
+  const account = await openAccount(box, { balance: credits(50) })
+  const images = Array.from({ length: 10 }, (_, index) => `https://example.com/${index}.png`)
+  const workflow = box.workflow({ accountId: account.accountId, name: 'look' })
+  await expect(workflow.see({ prompt: 'What are these?', images })).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
+})
+
+it('a workflow that could not be opened can be a moment later', async () => {
+  const box = await openBox()
+  const account = await openAccount(box)
+  const workflow = box.workflow({ accountId: 'nobody', name: 'chat' })
+  await expect(workflow.open()).rejects.toMatchObject({ code: 'ACCOUNT_NOT_FOUND' })
+  expect(workflow.isOpened).toBe(false)
+  await box.ledger.openAccount({ accountId: 'nobody', name: 'Somebody now' })
+  await workflow.open()
+  await workflow.close()
+  expect(account.accountId).not.toBe('nobody')
+})
+
+it('a strange prefix or cursor is the caller’s mistake', async () => {
+  const box = await openBox()
+  const account = await openAccount(box)
+  const api = await serveApi(box, account.key)
+  expect((await api.get('/api/v1/usage/keys/%00')).status).toBe(422)
+  expect((await api.get('/api/v1/credits/statement?cursor=99999999999999999999.1')).status).toBe(422)
+})
+
+it('a run that died after it had charged is not charged again under its key', async () => {
+  let now = Date.now()
+  const box = await openBox({ clock: () => now })
+  const account = await openAccount(box)
+  const api = await serveApi(box, account.key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  const { saveDocument } = box.ledger
+  box.ledger.saveDocument = (input, call) =>
+    input.kind === 'run_end' ? Promise.reject(new Error('the process died')) : saveDocument.call(box.ledger, input, call)
+  const ask = () => api.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello' }, { 'idempotency-key': 'k' })
+  expect((await ask()).status).toBe(200)
+  expect(await ask()).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
+  now += 11 * 60_000
+  expect(await ask()).toMatchObject({ status: 409, body: { code: 'ANSWER_NOT_KEPT' } })
+  expect((await box.ledger.balance(account.accountId)).balance).toBe(credits(10_000 - 1))
+})
+
+it('the words of a request are nowhere in the ledger', async () => {
+  const box = await openBox()
+  const account = await openAccount(box)
+  const api = await serveApi(box, account.key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  await api.post(`/api/v1/agent/${agent_id}/chat`, { message: 'xyzzy plugh' }, { 'idempotency-key': 'k' })
+  const run = await box.ledger.document(account.accountId, 'run', 'k#1')
+  expect(JSON.stringify(run)).not.toContain('xyzzy')
+})
