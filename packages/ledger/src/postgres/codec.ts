@@ -7,9 +7,23 @@ export function arrayType(column: Column): string {
   return { text: 'text[]', json: 'text[]', bigint: 'bigint[]', integer: 'bigint[]', boolean: 'boolean[]' }[column.type]
 }
 
-/** Rows as Postgres takes them: one array per column. */
-export function encodeColumns(table: Table, rows: readonly object[]): unknown[][] {
-  return table.columns.map((column) => rows.map((row) => encodeValue(column, (row as Record<string, unknown>)[column.property])))
+/**
+ * Rows as Postgres takes them: one array per column, as text. `pg` would write the same text, and spend more on escaping it than the
+ * state machine spends on deciding it.
+ */
+export function encodeColumns(table: Table, rows: readonly object[]): string[] {
+  return table.columns.map((column) => {
+    const isText = column.type === 'text' || column.type === 'json'
+    let text = '{'
+    for (const row of rows) {
+      const value = (row as Record<string, unknown>)[column.property]
+      const element = column.type === 'json' ? encodeJson(column, value) : value
+      if (text.length > 1) text += ','
+      if (element === null || element === undefined) text += 'NULL'
+      else text += isText ? quoted(element as string) : String(element)
+    }
+    return `${text}}`
+  })
 }
 
 /** A row as Postgres gives it: 64-bit integers are strings. */
@@ -35,7 +49,6 @@ export function decodeValue(column: QueryColumn, value: unknown): unknown {
   }
 }
 
-function encodeValue(column: Column, value: unknown): unknown {
-  if (column.type === 'json') return encodeJson(column, value)
-  return typeof value === 'bigint' ? value.toString() : (value ?? null)
+function quoted(text: string): string {
+  return `"${/["\\]/.test(text) ? text.replace(/["\\]/g, '\\$&') : text}"`
 }
