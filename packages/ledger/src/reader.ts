@@ -163,9 +163,7 @@ export abstract class LedgerReader {
 
   /** Grants that are spendable now or later, or hold something back, in the order in which they are spent. */
   async grants(accountId: string): Promise<GrantRow[]> {
-    const rows = await this.#rows('grants', `WHERE account_id = ? AND (state IN ('pending', 'active') OR pinned > 0)`, [
-      checkText('accountId', accountId),
-    ])
+    const rows = await this.#rows('grants', `WHERE account_id = ? AND remaining > 0`, [checkText('accountId', accountId)])
     return rows.sort(burnOrder)
   }
 
