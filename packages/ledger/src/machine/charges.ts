@@ -2,9 +2,9 @@ import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
 import type { ChargedOutcome, Operations, RatedUsage } from '../operations.ts'
 import type { HoldRow, Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { endHold } from './advance.ts'
-import { affordable, type Limits, refusalOf } from './affordable.ts'
-import { budgetsOf, countInBudgets } from './budgets.ts'
-import { envelopesOf, moveEnvelopes } from './envelopes.ts'
+import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
+import { countInBudgets } from './budgets.ts'
+import { moveEnvelopes } from './envelopes.ts'
 import { consumeFree, consumePinned } from './lots.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 import { hourOf } from './windows.ts'
@@ -23,8 +23,7 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
 
   const late = hold.state !== 'open'
   const workflow = hold.workflowId === null ? undefined : state.workflow(account.accountId, hold.workflowId)
-  const spender = { service: hold.service, userId: hold.userId, apiKeyId: hold.apiKeyId }
-  const limits: Limits = { spender, budgets: budgetsOf(state, account, spender, now), envelopes: envelopesOf(state, workflow) }
+  const limits = limitsOf(step, { service: hold.service, userId: hold.userId, apiKeyId: hold.apiKeyId }, workflow)
   const provider = input.provider ?? hold.provider
   const due = dueOn(workflow ? (findLine(workflow, hold.service, provider, input.usage) ?? NOTHING_YET) : hold, input.usage)
   const fromHold = least(due, hold.remaining)
@@ -70,21 +69,14 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
 
 /** Charges work that no hold was placed for. */
 export function charge(step: Step, input: Operations['charge']): Decision<'charge'> {
-  const { state, account, now } = step
+  const { state, account } = step
   const { service, provider, usage } = input
   if (state.usage(account.accountId, input.usageId)) {
     return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'usage record', id: input.usageId })
   }
-  const workflow = input.workflowId === undefined ? undefined : state.workflow(account.accountId, input.workflowId)
-  if (input.workflowId !== undefined) {
-    if (!workflow) return refuse({ status: 'failed', code: 'WORKFLOW_NOT_FOUND', id: input.workflowId })
-    if (workflow.state === 'closed') {
-      return refuse({ status: 'refused', reason: 'workflow_closed', workflowId: workflow.workflowId })
-    }
-  }
-  const userId = input.userId ?? workflow?.userId ?? null
-  const spender = { service, userId, apiKeyId: input.apiKeyId }
-  const limits: Limits = { spender, budgets: budgetsOf(state, account, spender, now), envelopes: envelopesOf(state, workflow) }
+  const found = newWork(step, input)
+  if ('refused' in found) return found
+  const { workflow, limits } = found
   const due = dueOn((workflow && findLine(workflow, service, provider, usage)) ?? NOTHING_YET, usage)
   const takable = takableOf(input.overage, step, limits)
   if (due > takable && input.overage === 'reject') {
@@ -103,7 +95,7 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
     service,
     provider,
     apiKeyId: input.apiKeyId ?? null,
-    userId,
+    userId: limits.spender.userId ?? null,
     charged,
     shortfall,
     lots: drawn,

@@ -1,10 +1,10 @@
 import { type Credits, microCredits, microUnits, type NanoUsd, nanoUsd } from '@farebox/core'
 import type { CorrectedOutcome, Operations } from '../operations.ts'
 import type { Lot, Posting, UsageRow, WorkflowRow } from '../rows.ts'
-import { type Limits, refusalOf } from './affordable.ts'
-import { budgetsOf, countInBudgets, giveBackToBudgets } from './budgets.ts'
+import { limitsOf, refusalOf } from './affordable.ts'
+import { countInBudgets, giveBackToBudgets } from './budgets.ts'
 import { addToLine, lineOf, recordUsage, spentPostings, takableOf } from './charges.ts'
-import { envelopesOf, moveEnvelopes } from './envelopes.ts'
+import { moveEnvelopes } from './envelopes.ts'
 import { consumeFree } from './lots.ts'
 import { returnLots } from './return-lots.ts'
 import { type Decision, refuse, type Step } from './step.ts'
@@ -42,7 +42,7 @@ export function adjust(step: Step, input: Operations['adjust']): Decision<'adjus
   if ('refused' in known) return known
   const due = microCredits((input.charge ?? known.charged + known.shortfall) - known.charged - known.shortfall)
   if (due > 0n && input.overage === 'reject') {
-    const refusal = refusalOf(step, limitsOf(step, known), due)
+    const refusal = refusalOf(step, limitsOf(step, known.record, known.workflow), due)
     if (refusal) return refuse(refusal)
   }
   const rated = microCredits(input.charge === undefined ? 0n : input.charge - known.rated)
@@ -68,7 +68,7 @@ function correct(
 ): { done: CorrectedOutcome; postings: readonly Posting[] } {
   const { state, account } = step
   const { record, workflow } = known
-  const limits = limitsOf(step, known)
+  const limits = limitsOf(step, known.record, known.workflow)
   let charged = due
   let shortfall = microCredits(0n)
   let lots: Lot[] = []
@@ -161,16 +161,6 @@ function applyLot(lots: Lot[], { grantId, amount }: Lot): void {
     const take = least(left, lot.amount)
     lot.amount = microCredits(lot.amount - take)
     left -= take
-  }
-}
-
-function limitsOf(step: Step, { record, workflow }: Corrected): Limits {
-  const { service, userId, apiKeyId } = record
-  const spender = { service, userId, apiKeyId }
-  return {
-    spender,
-    budgets: budgetsOf(step.state, step.account, spender, step.now),
-    envelopes: envelopesOf(step.state, workflow),
   }
 }
 

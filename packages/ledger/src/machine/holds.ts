@@ -2,9 +2,9 @@ import { type Credits, microCredits } from '@farebox/core'
 import type { HeldOutcome, Operations } from '../operations.ts'
 import type { HoldRow } from '../rows.ts'
 import { dueAt, endHold, remindAt } from './advance.ts'
-import { affordable, type Limits, refusalOf } from './affordable.ts'
-import { budgetsOf, countInBudgets, uncountInBudgets } from './budgets.ts'
-import { envelopesOf, moveEnvelopes } from './envelopes.ts'
+import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
+import { countInBudgets, uncountInBudgets } from './budgets.ts'
+import { moveEnvelopes } from './envelopes.ts'
 import { pinLots, unpinLots } from './lots.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
@@ -15,16 +15,9 @@ export function placeHold(step: Step, input: Operations['placeHold']): Decision<
   if (state.hold(account.accountId, holdId)) {
     return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'hold', id: holdId })
   }
-  const workflow = input.workflowId === undefined ? undefined : state.workflow(account.accountId, input.workflowId)
-  if (input.workflowId !== undefined) {
-    if (!workflow) return refuse({ status: 'failed', code: 'WORKFLOW_NOT_FOUND', id: input.workflowId })
-    if (workflow.state === 'closed') {
-      return refuse({ status: 'refused', reason: 'workflow_closed', workflowId: workflow.workflowId })
-    }
-  }
-  const userId = input.userId ?? workflow?.userId ?? null
-  const spender = { service, userId, apiKeyId: input.apiKeyId }
-  const limits: Limits = { spender, budgets: budgetsOf(state, account, spender, now), envelopes: envelopesOf(state, workflow) }
+  const found = newWork(step, input)
+  if ('refused' in found) return found
+  const { limits } = found
   const refusal = refusalOf(step, limits, amount)
   if (refusal) return refuse(refusal)
 
@@ -35,7 +28,7 @@ export function placeHold(step: Step, input: Operations['placeHold']): Decision<
     service,
     provider: input.provider,
     apiKeyId: input.apiKeyId ?? null,
-    userId,
+    userId: limits.spender.userId ?? null,
     amount,
     remaining: amount,
     rated: microCredits(0n),
@@ -68,8 +61,7 @@ export function extendHold(step: Step, input: Operations['extendHold']): Decisio
   const hold = openHold(step, input.holdId)
   if ('refused' in hold) return hold
   const workflow = hold.workflowId === null ? undefined : state.workflow(account.accountId, hold.workflowId)
-  const spender = { service: hold.service, userId: hold.userId, apiKeyId: hold.apiKeyId }
-  const limits: Limits = { spender, budgets: budgetsOf(state, account, spender, now), envelopes: envelopesOf(state, workflow) }
+  const limits = limitsOf(step, { service: hold.service, userId: hold.userId, apiKeyId: hold.apiKeyId }, workflow)
   const change = microCredits((input.amount ?? hold.remaining) - hold.remaining)
   if (change > 0n) {
     const refusal = refusalOf(step, limits, change)
