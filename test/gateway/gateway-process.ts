@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
 
 const main = join(import.meta.dirname, '../../examples/gateway/src/main.ts')
 
@@ -40,6 +41,8 @@ export async function temporaryFolder(): Promise<{ path: string; drop(): Promise
 function runGateway(settings: Record<string, string>) {
   // Nothing of the environment that the tests run in may decide what the gateway does.
   const child = spawn(process.execPath, ['--conditions=farebox-source', main], { env: { PATH: process.env.PATH, ...settings } })
+  // A test that fails half-way leaves nobody behind.
+  onTestFinished(() => void child.kill('SIGKILL'))
   let printed = ''
   const { promise: listening, resolve, reject } = Promise.withResolvers<string>()
   const collect = (chunk: Buffer) => {
