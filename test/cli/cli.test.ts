@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -84,7 +85,11 @@ test('verify leaves exit code 2 when a balance was changed behind the ledger', a
 
 test.each([
   [['grant', 'nobody', '5'], /no account "nobody"/],
-  [['grant', 'nobody', 'many'], /credits must be a decimal/],
+  [['grant', 'poor', 'many'], /credits must be above 0, a plain decimal .* received many/],
+  [['grant', 'poor', '-5'], /credits must be above 0, .* received -5/],
+  [['grant', 'poor', '0.0000001'], /credits must be above 0, .* at most six decimals .* received 0\.0000001/],
+  [['usage', 'nobody'], /no account "nobody"/],
+  [['keys', 'nobody'], /no account "nobody"/],
   [['create-key', 'poor'], /an API key needs a balance of 5000 credits, 0 are available/],
   [['revoke-key', 'abcdefgh'], /there is no API key abcdefgh/],
 ])('%j says what is wrong in one line, and leaves exit code 1', async (parameters, problem) => {
@@ -104,8 +109,30 @@ test('a store that is neither a file nor Postgres is refused without repeating i
   expect(errors.join()).not.toContain('secret')
 })
 
+test('a file that is not there is not made: only migrate makes one', async () => {
+  const typo = join(folder, 'typo.db')
+  for (const command of [['accounts'], ['verify'], ['open-account', 'Ada'], ['keys', 'ada']]) {
+    const { code, errors } = await farebox(...command, '--store', typo)
+    expect([code, errors]).toEqual([1, [`farebox: there is no file ${typo}; to make one: farebox migrate --store ${typo}`]])
+  }
+  expect(existsSync(typo)).toBe(false)
+})
+
+test.each([
+  [() => join(folder, 'no', 'such', 'credits.db'), /there is no folder .*such$/],
+  [() => folder, /--store names a folder, not a file/],
+])('a place where no file can be is said in one line, and trying again is not recommended', async (path, problem) => {
+  for (const command of ['migrate', 'accounts']) {
+    const { code, errors } = await farebox(command, '--store', path())
+    expect(code).toBe(1)
+    expect(errors).toEqual([expect.stringMatching(problem)])
+  }
+})
+
 test('a store without tables says to migrate', async () => {
-  const { code, errors } = await farebox('accounts', '--store', join(folder, 'empty.db'))
+  const file = join(folder, 'empty.db')
+  new Database(file).close()
+  const { code, errors } = await farebox('accounts', '--store', file)
   expect(code).toBe(1)
   expect(errors.join()).toMatch(/migrate/)
 })

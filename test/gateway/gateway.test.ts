@@ -34,7 +34,7 @@ describe.each([
   ['SQLite', () => dataFolder('first')],
   ['Postgres', () => ({ ...dataFolder('first-postgres'), DATABASE_URL: database.url })],
 ])('on %s', (store, settings) => {
-  test('the first start prints a key, an admin token and commands that work when pasted; the second keeps them to itself', async () => {
+  test('the first start prints a key, an admin token and commands that work when pasted; the second tells how to make another', async () => {
     const first = await startGateway(settings())
     const printed = first.output()
     expect(printed).toContain(`store: ${store === 'Postgres' ? 'Postgres' : folder.path}`)
@@ -64,6 +64,12 @@ describe.each([
     expect(second.output()).not.toContain(key)
     expect(second.output()).not.toContain(admin)
     expect(await credits(second.url, key)).toBe(100_000 - 1 - receipt.total_credits_used)
+    const another = second
+      .output()
+      .split('\n')
+      .find((line) => line.startsWith('  curl'))
+    const { stdout: made } = await run('sh', ['-c', another ?? ''])
+    expect(await credits(second.url, (JSON.parse(made) as { key: string }).key)).toBe(100_000 - 1 - receipt.total_credits_used)
     expect(await second.stop('SIGINT')).toBe(0)
   })
 })

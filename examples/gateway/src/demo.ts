@@ -5,8 +5,12 @@ const ACCOUNT = 'demo'
 const AGENT = 'demo'
 const CREDITS = credits(100_000)
 
-/** A demo account with credits, a key and an agent, made at the first start. Returns what to tell whoever starts the gateway. */
-export async function makeDemo(box: Farebox, givenKey: string | undefined, url: string): Promise<string[]> {
+/**
+ * A demo account with credits, a key and an agent, made at the first start. Returns what to tell whoever starts the gateway.
+ *
+ * @param adminToken  the admin token as a shell finds it
+ */
+export async function makeDemo(box: Farebox, givenKey: string | undefined, url: string, adminToken: string): Promise<string[]> {
   const { ledger } = box
   await ledger.openAccount({ accountId: ACCOUNT, name: 'Demo' })
   await ledger.grant({ accountId: ACCOUNT, grantId: 'demo', amount: CREDITS, source: 'promo' })
@@ -14,7 +18,12 @@ export async function makeDemo(box: Farebox, givenKey: string | undefined, url: 
   if (!(await ledger.document(ACCOUNT, 'agent', AGENT))) await box.agents.create({ accountId: ACCOUNT, agentId: AGENT })
 
   const key = await demoKey(box, givenKey)
-  if (key === undefined) return [`demo account: ${balance} credits; its key was printed at the first start`]
+  if (key === undefined) {
+    return [
+      `demo account: ${balance} credits; its key was printed at the first start, and only its hash was kept. For another:`,
+      `  curl -s ${url}/api/v1/admin/keys -H "Authorization: Bearer ${adminToken}" -d '{"account_id":"${ACCOUNT}"}'`,
+    ]
+  }
   const question = join(import.meta.dirname, '../question.wav')
   return [
     `demo account: ${balance} credits`,

@@ -43,7 +43,8 @@ async function main(): Promise<void> {
   const url = await listen(server, host, environment.PORT)
 
   const isDemo = environment.NODE_ENV !== 'production' || environment.FAREBOX_DEMO_KEY !== undefined
-  const demo = isDemo ? await makeDemo(box, environment.FAREBOX_DEMO_KEY, url) : []
+  const adminToken = admin ? `$(cat '${admin.file}')` : '$FAREBOX_ADMIN_TOKEN'
+  const demo = isDemo ? await makeDemo(box, environment.FAREBOX_DEMO_KEY, url, adminToken) : []
   print([
     `Farebox is listening on ${url}`,
     `store: ${environment.DATABASE_URL ? 'Postgres' : join(folder, 'farebox.db')}`,

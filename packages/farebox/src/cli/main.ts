@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { createProgram, runProgram, type Terminal } from './program.ts'
+import { createProgram, runProgram } from './program.ts'
+import type { Terminal } from './terminal.ts'
 
 const terminal: Terminal = {
   table: (rows) => console.table(rows),

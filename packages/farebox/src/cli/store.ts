@@ -1,22 +1,42 @@
+import { statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { InvalidOptionError } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 
 /**
  * Opens the ledger that `--store` names: a Postgres URL, or the path of a SQLite file.
  *
- * @throws {InvalidOptionError} it is a URL of another kind
+ * @param isNew  whether a SQLite file may be made
+ * @throws {InvalidOptionError} it is a URL of another kind, or there is no such file
  */
-export async function openStore(store: string, schema: string | undefined): Promise<Ledger> {
+export async function openStore(
+  { store, schema }: { store: string; schema?: string },
+  { isNew = false }: { isNew?: boolean } = {},
+): Promise<Ledger> {
   // Each driver is loaded only when it is used, since a user installs only one of the two databases' packages.
-  if (/^postgres(ql)?:\/\//.test(store)) {
+  if (isPostgres(store)) {
     const { postgres } = await import('@farebox/ledger/postgres')
     return new Ledger(postgres({ connectionString: store, schema }))
   }
-  if (/^[a-z]+:\/\//.test(store)) {
-    throw new InvalidOptionError(
-      `--store must be a postgres:// URL or the path of a SQLite file, received ${store.split('://')[0]}://…`,
-    )
-  }
+  checkFile(store, isNew)
   const { sqlite } = await import('@farebox/ledger/sqlite')
   return new Ledger(sqlite({ filename: store }))
+}
+
+function isPostgres(store: string): boolean {
+  if (/^postgres(ql)?:\/\//.test(store)) return true
+  if (!/^[a-z]+:\/\//.test(store)) return false
+  throw new InvalidOptionError(
+    `--store must be a postgres:// URL or the path of a SQLite file, received ${store.split('://')[0]}://…`,
+  )
+}
+
+/** SQLite would make an empty database of every misspelt name. */
+function checkFile(filename: string, isNew: boolean): void {
+  const path = resolve(filename)
+  const file = statSync(path, { throwIfNoEntry: false })
+  if (file?.isDirectory()) throw new InvalidOptionError(`--store names a folder, not a file: ${path}`)
+  if (file) return
+  if (!statSync(dirname(path), { throwIfNoEntry: false })) throw new InvalidOptionError(`there is no folder ${dirname(path)}`)
+  if (!isNew) throw new InvalidOptionError(`there is no file ${path}; to make one: farebox migrate --store ${filename}`)
 }

@@ -1,0 +1,48 @@
+import type { Ledger } from '@farebox/ledger'
+import type { Command } from 'commander'
+import { openStore } from './store.ts'
+import type { Terminal } from './terminal.ts'
+
+/** The options of every command that works on a store. */
+export interface Shared {
+  store: string
+  schema?: string
+  json?: boolean
+}
+
+/** What the commands have in common: how they are declared, how they reach the ledger and how they print. */
+export class Shell {
+  readonly terminal: Terminal
+  readonly #program: Command
+
+  constructor(program: Command, terminal: Terminal) {
+    this.#program = program
+    this.terminal = terminal
+  }
+
+  /** Declares a command that works on a store. */
+  command(name: string, description: string): Command {
+    return this.#program
+      .command(name)
+      .description(description)
+      .requiredOption('--store <where>', 'a postgres:// URL, or the path of a SQLite file')
+      .option('--schema <name>', 'Postgres schema that holds the tables')
+      .option('--json', 'print JSON')
+  }
+
+  print(shared: Pick<Shared, 'json'>, rows: readonly object[]): void {
+    if (shared.json) this.terminal.line(JSON.stringify(rows, null, 2))
+    else if (rows.length > 0) this.terminal.table(rows)
+    else this.terminal.line('nothing found')
+  }
+
+  /** @param options.isNew  whether a SQLite file may be made; otherwise one that is not there is an error, for most likely it is misspelt */
+  async withLedger(shared: Shared, work: (ledger: Ledger) => Promise<void>, options: { isNew?: boolean } = {}): Promise<void> {
+    const ledger = await openStore(shared, options)
+    try {
+      await work(ledger)
+    } finally {
+      await ledger.close()
+    }
+  }
+}

@@ -1,0 +1,8 @@
+/** Where a command writes to, and what it leaves as the exit code. */
+export interface Terminal {
+  /** Prints rows for people. */
+  table(rows: readonly object[]): void
+  line(text: string): void
+  error(text: string): void
+  exitCode(code: number): void
+}
