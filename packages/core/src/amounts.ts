@@ -54,6 +54,12 @@ export function formatUsd(amount: NanoUsd): string {
   return formatDecimal(amount, USD_DECIMALS)
 }
 
+/** A cost from a decimal of US dollars, below zero too: `'-0.02800'`. `undefined`: it is none, or finer than 1e-9 USD. */
+export function parseUsd(text: string): NanoUsd | undefined {
+  const value = parseDecimal(text, USD_DECIMALS)
+  return value === undefined ? undefined : nanoUsd(value)
+}
+
 /** The amount is not a number that the ledger can hold exactly. */
 export class InvalidAmountError extends FareboxError {
   override readonly code = 'INVALID_AMOUNT'

@@ -1,5 +1,6 @@
 export * from './amounts.ts'
 export * from './clock.ts'
+export * from './disjoint-tokens.ts'
 export * from './errors.ts'
 export * from './provider.ts'
 export * from './provider-error.ts'

@@ -4,20 +4,24 @@ import type { Quantity, Unit } from './quantity.ts'
  * What a quantity counts. Meters of one usage are disjoint: cached input is not also counted as input, reasoning not also
  * as output, so every meter can be priced by itself and their sum is what was consumed.
  */
-export type Meter =
+export type Meter = TokenMeter | 'characters' | 'duration' | 'images' | 'requests' | (string & {})
+
+/**
+ * The buckets of tokens. `cache_write` is a write of unstated lifetime; `cache_write_5m` and `cache_write_1h` live five minutes
+ * and one hour. `cached_audio_input` and `cached_image_input` were read from a cache; `cached_input` is text that was.
+ */
+export type TokenMeter = InputTokenMeter | OutputTokenMeter
+export type InputTokenMeter =
   | 'input'
   | 'cached_input'
+  | 'cached_audio_input'
+  | 'cached_image_input'
   | 'cache_write'
-  | 'output'
-  | 'reasoning'
+  | 'cache_write_5m'
+  | 'cache_write_1h'
   | 'audio_input'
-  | 'audio_output'
   | 'image_input'
-  | 'characters'
-  | 'duration'
-  | 'images'
-  | 'requests'
-  | (string & {})
+export type OutputTokenMeter = 'output' | 'reasoning' | 'audio_output' | 'image_output'
 
 /** One metered quantity. */
 export interface UsageQuantity {

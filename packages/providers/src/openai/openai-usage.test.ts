@@ -29,14 +29,16 @@ describe('chatUsage', () => {
     expect(usage?.raw).toBe(block)
   })
 
-  it('never counts more than the whole, even where parts overlap or lie', () => {
-    const usage = chatUsage({
+  it('takes the totals alone, as derived, from a server whose parts exceed them', () => {
+    const block = {
       prompt_tokens: 100,
       completion_tokens: 10,
       prompt_tokens_details: { cached_tokens: 90, audio_tokens: 40 },
       completion_tokens_details: { reasoning_tokens: 11 },
-    })
-    expect(meters(usage)).toEqual({ input: '0', cached_input: '90', audio_input: '10', output: '0', reasoning: '10' })
+    }
+    const usage = chatUsage(block)
+    expect(meters(usage)).toEqual({ input: '100', output: '10' })
+    expect(usage).toMatchObject({ certainty: 'derived', raw: block })
   })
 
   it('reports none as zero', () => {

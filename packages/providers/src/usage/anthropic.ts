@@ -1,0 +1,58 @@
+import { disjointTokens, quantity, type TokenSource, type Usage, type UsageQuantity } from '@farebox/core'
+import { block, reportedNumber } from './reported.ts'
+
+/** Anthropic counts what it read from and wrote to its cache apart from `input_tokens`, and thinking within `output_tokens`. */
+const messages: TokenSource = { name: 'Anthropic messages', inputIncludes: [], outputIncludes: ['reasoning'] }
+
+/**
+ * The `usage` of a message. Writes to the cache are told apart by their lifetime where Anthropic does, because one hour costs more
+ * than five minutes. Searches of its server tools are billed by the request.
+ *
+ * @returns `undefined` when the block is absent, or lacks one of its two sides
+ * @throws {InvalidUsageError} the counts contradict each other, or are no counts
+ */
+export function anthropicUsage(usage: unknown): Usage | undefined {
+  const given = block(usage)
+  const read = (field: string, of = given) => reportedNumber(messages.name, of, field)
+  const input = read('input_tokens')
+  const output = read('output_tokens')
+  if (input === undefined || output === undefined) return undefined
+  const lifetimes = block(given?.cache_creation)
+  const fiveMinutes = lifetimes && read('ephemeral_5m_input_tokens', lifetimes)
+  const oneHour = lifetimes && read('ephemeral_1h_input_tokens', lifetimes)
+  const isSplit = fiveMinutes !== undefined || oneHour !== undefined
+  const thinking = block(given?.output_tokens_details)
+  const searches = read('web_search_requests', block(given?.server_tool_use) ?? {})
+  return {
+    quantities: [
+      ...disjointTokens(
+        {
+          input,
+          output,
+          cached_input: read('cache_read_input_tokens'),
+          cache_write: isSplit ? undefined : read('cache_creation_input_tokens'),
+          cache_write_5m: fiveMinutes,
+          cache_write_1h: oneHour,
+          reasoning: thinking && read('thinking_tokens', thinking),
+        },
+        messages,
+      ),
+      ...(searches ? [webSearches(searches)] : []),
+    ],
+    certainty: 'exact',
+    raw: usage,
+  }
+}
+
+/**
+ * The usage of a stream: what `message_start` said of the input, under the counts of the last `message_delta`, which are of the
+ * whole answer so far. Give the result to {@link anthropicUsage}.
+ */
+export function mergeAnthropicUsage(start: unknown, delta: unknown): Record<string, unknown> {
+  const reported = Object.entries(block(delta) ?? {}).filter(([, value]) => value !== undefined && value !== null)
+  return { ...block(start), ...Object.fromEntries(reported) }
+}
+
+function webSearches(count: number): UsageQuantity {
+  return { meter: 'web_searches', quantity: quantity(count), unit: 'requests' }
+}

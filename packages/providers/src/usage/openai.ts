@@ -1,0 +1,144 @@
+import { disjointTokens, quantity, type TokenSource, type Usage } from '@farebox/core'
+import { block, reportedNumber } from './reported.ts'
+
+const chat: TokenSource = {
+  name: 'OpenAI chat completions',
+  inputIncludes: ['cached_input', 'cache_write', 'audio_input'],
+  outputIncludes: ['reasoning', 'audio_output'],
+}
+const responses: TokenSource = {
+  name: 'OpenAI responses',
+  inputIncludes: ['cached_input', 'cache_write'],
+  outputIncludes: ['reasoning'],
+}
+const realtime: TokenSource = {
+  name: 'OpenAI realtime',
+  inputIncludes: ['cached_input', 'cached_audio_input', 'cached_image_input', 'audio_input', 'image_input'],
+  outputIncludes: ['audio_output'],
+}
+const transcription: TokenSource = { name: 'OpenAI transcriptions', inputIncludes: ['audio_input'], outputIncludes: [] }
+const speech: TokenSource = { name: 'OpenAI speech', inputIncludes: [], outputIncludes: [] }
+const embeddings: TokenSource = { name: 'OpenAI embeddings', inputIncludes: [], outputIncludes: [] }
+
+/**
+ * The `usage` of a chat completion, or of the last chunk of its stream. Image tokens stay within `input`: a chat is billed for
+ * them as for any other input. Rejected predictions stay within `output`, for the same reason.
+ *
+ * @returns `undefined` when the block is absent, or lacks one of its two sides: what is not reported is not zero
+ * @throws {InvalidUsageError} the counts contradict each other, or are no counts
+ */
+export function openaiChatUsage(usage: unknown): Usage | undefined {
+  const read = reader(chat, usage)
+  const input = read('prompt_tokens')
+  const output = read('completion_tokens')
+  if (input === undefined || output === undefined) return undefined
+  const prompt = reader(chat, block(usage)?.prompt_tokens_details)
+  const completion = reader(chat, block(usage)?.completion_tokens_details)
+  return exact(usage, chat, {
+    input,
+    output,
+    cached_input: prompt('cached_tokens'),
+    cache_write: prompt('cache_write_tokens'),
+    audio_input: prompt('audio_tokens'),
+    reasoning: completion('reasoning_tokens'),
+    audio_output: completion('audio_tokens'),
+  })
+}
+
+/** The `usage` of a response, which a stream carries in its `response.completed`. As {@link openaiChatUsage}. */
+export function openaiResponseUsage(usage: unknown): Usage | undefined {
+  const read = reader(responses, usage)
+  const input = read('input_tokens')
+  const output = read('output_tokens')
+  if (input === undefined || output === undefined) return undefined
+  const details = reader(responses, block(usage)?.input_tokens_details)
+  return exact(usage, responses, {
+    input,
+    output,
+    cached_input: details('cached_tokens'),
+    cache_write: details('cache_write_tokens'),
+    reasoning: reader(responses, block(usage)?.output_tokens_details)('reasoning_tokens'),
+  })
+}
+
+/**
+ * The `usage` of a `response.done` of a realtime session. Audio and images have prices of their own there, cached or not. Where
+ * the kinds of what was cached are not told, all of it is cached text.
+ */
+export function openaiRealtimeUsage(usage: unknown): Usage | undefined {
+  const read = reader(realtime, usage)
+  const input = read('input_tokens')
+  const output = read('output_tokens')
+  if (input === undefined || output === undefined) return undefined
+  const given = block(usage)?.input_token_details
+  const details = reader(realtime, given)
+  const cachedDetails = reader(realtime, block(given)?.cached_tokens_details)
+  const cached = details('cached_tokens')
+  const cachedAudio = cachedDetails('audio_tokens')
+  const cachedImages = cachedDetails('image_tokens')
+  return exact(usage, realtime, {
+    input,
+    output,
+    cached_input: less(less(cached, cachedAudio), cachedImages),
+    cached_audio_input: cachedAudio,
+    cached_image_input: cachedImages,
+    audio_input: less(details('audio_tokens'), cachedAudio),
+    image_input: less(details('image_tokens'), cachedImages),
+    audio_output: reader(realtime, block(usage)?.output_token_details)('audio_tokens'),
+  })
+}
+
+/**
+ * The usage of a transcription. Models are billed by the duration of the audio (`gpt-transcribe`, `whisper-1`) or by tokens
+ * (`gpt-4o-transcribe`); `verbose_json` tells the duration besides.
+ *
+ * @param answer  the whole answer, not its `usage` alone
+ */
+export function openaiTranscriptionUsage(answer: unknown): Usage | undefined {
+  const given = block(answer)?.usage
+  const read = reader(transcription, given)
+  const seconds = read('seconds')
+  if (seconds !== undefined) return duration(seconds, given)
+  const input = read('input_tokens')
+  const output = read('output_tokens')
+  if (input === undefined || output === undefined) {
+    const told = reader(transcription, answer)('duration')
+    return told === undefined ? undefined : duration(told, given)
+  }
+  const audio = reader(transcription, block(given)?.input_token_details)('audio_tokens')
+  return exact(given, transcription, { input, output, audio_input: audio })
+}
+
+/** The `usage` of a `speech.audio.done`: text in, audio out. A speech that comes as plain bytes reports nothing. */
+export function openaiSpeechUsage(usage: unknown): Usage | undefined {
+  const read = reader(speech, usage)
+  const input = read('input_tokens')
+  const output = read('output_tokens')
+  if (input === undefined || output === undefined) return undefined
+  return exact(usage, speech, { input, audio_output: output })
+}
+
+/** The `usage` of embeddings: there is no output. */
+export function openaiEmbeddingUsage(usage: unknown): Usage | undefined {
+  const input = reader(embeddings, usage)('prompt_tokens')
+  return input === undefined ? undefined : exact(usage, embeddings, { input })
+}
+
+function reader({ name }: TokenSource, of: unknown): (field: string) => number | undefined {
+  const fields = block(of)
+  return (field) => reportedNumber(name, fields, field)
+}
+
+function exact(raw: unknown, source: TokenSource, counts: Parameters<typeof disjointTokens>[0]): Usage {
+  return { quantities: disjointTokens(counts, source), certainty: 'exact', raw }
+}
+
+function duration(seconds: number, raw: unknown): Usage {
+  const quantities = [{ meter: 'duration', quantity: quantity(seconds), unit: 'seconds' as const }]
+  return { quantities, certainty: 'exact', ...(raw === undefined || raw === null ? {} : { raw }) }
+}
+
+/** What is left of a count without a part of it; less than none is for the check of counts to refuse. */
+function less(count: number | undefined, part: number | undefined): number | undefined {
+  return count === undefined ? undefined : count - (part ?? 0)
+}
