@@ -3,7 +3,7 @@ import { Ledger } from '@farebox/ledger'
 import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
 import { postgres } from '@farebox/ledger/postgres'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { chargeUntilKilled, placeHoldsAtOnce } from './app-servers.ts'
 import { openPostgres } from './open-postgres.ts'
@@ -104,6 +104,25 @@ describe('a ledger in Postgres', () => {
         await expect(call()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
       }
       await away.close()
+    }
+  })
+
+  test("a key expires by the server's clock, whatever the host's says", async () => {
+    const { rows } = await pool.query('SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now')
+    const now = Number(rows[0].now)
+    const create = async (expiresAt: number) => {
+      const outcome = await ledger.createApiKey({ accountId, expiresAt, minimumBalance: credits(0) })
+      return (outcome as { secret: string }).secret
+    }
+    const [ended, good] = [await create(now), await create(now + 3_600_000)]
+    for (const wrong of [now - 86_400_000, now + 86_400_000]) {
+      const clock = vi.spyOn(Date, 'now').mockReturnValue(wrong)
+      try {
+        expect(await ledger.authenticate(ended)).toBeUndefined()
+        expect(await ledger.authenticate(good)).toMatchObject({ accountId })
+      } finally {
+        clock.mockRestore()
+      }
     }
   })
 

@@ -1,3 +1,4 @@
+import type { Clock } from '@farebox/core'
 import type { MigrationReport } from './migrations.ts'
 import type { Operation, Outcome } from './operations.ts'
 import type { ColumnType } from './tables.ts'
@@ -11,6 +12,8 @@ import type { ColumnType } from './tables.ts'
 export interface LedgerDriver<Transaction = unknown> {
   /** Names the database in messages: `sqlite`, `postgres`. */
   readonly name: string
+  /** The store's clock, where asking it costs no round trip; absent where only the server knows the time. */
+  readonly clock?: Clock
   /** Brings the schema up to date. Safe to call from many processes at once. */
   migrate(): Promise<MigrationReport>
   /**

@@ -1,5 +1,6 @@
 export type { LedgerDriver, Query } from './driver.ts'
 export * from './errors.ts'
+export { keyPermission } from './key-ring.ts'
 export { type CallOptions, Ledger, type LedgerOptions } from './ledger.ts'
 export type { AppliedMigration, MigrationReport } from './migrations.ts'
 export type * from './operations.ts'

@@ -21,6 +21,7 @@ import {
 import { CommitQueue, type CommitQueueOptions } from './commit-queue.ts'
 import type { LedgerDriver } from './driver.ts'
 import { errorOf, InvalidInputError } from './errors.ts'
+import type { KeyUse } from './key-uses.ts'
 import type { MigrationReport } from './migrations.ts'
 import type {
   AdjustInput,
@@ -55,6 +56,8 @@ import type {
   RevokeApiKeyOutcome,
   RevokeGrantInput,
   RevokeGrantOutcome,
+  RotateApiKeyInput,
+  RotateApiKeyOutcome,
   SaveDocumentInput,
   SaveDocumentOutcome,
   SetBudgetInput,
@@ -69,7 +72,7 @@ import { LedgerReader } from './reader.ts'
 import { budgetPeriods, grantSources, overagePolicies } from './rows.ts'
 
 export interface LedgerOptions extends CommitQueueOptions {
-  /** Balance that an account needs to make an API key. @defaultValue 5_000 credits */
+  /** What an account must have available to make an API key, its credit line not counted. @defaultValue 5_000 credits */
   minimumCreditsForApiKey?: Credits
 }
 
@@ -83,6 +86,8 @@ export interface CallOptions<Transaction> {
 const HOLD_TTL_MS = 300_000
 const HOLD_GRACE_MS = 60_000
 const GRANT_PRIORITY = 100
+/** Long enough to bring a new secret to every server that has the old one. */
+const ROTATION_GRACE_MS = 86_400_000
 /** Turns an idempotency key into ids: any fixed UUID would do. */
 const ID_NAMESPACE = '8f8c9d0e-3c7b-5a52-9b0f-6d1c7a1e4b2a'
 
@@ -113,8 +118,9 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#driver.migrate()
   }
 
-  /** Waits for the changes under way, and closes what the ledger opened. */
+  /** Writes when keys were last used, waits for the changes under way, and closes what the ledger opened. */
   async close(): Promise<void> {
+    await this.closeKeys()
     await this.#queue.close()
     await this.#driver.close()
   }
@@ -294,9 +300,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     input: CreateApiKeyInput & { secret?: string },
     call?: CallOptions<Transaction>,
   ): Promise<CreateApiKeyOutcome> {
-    const secret = input.secret === undefined ? newApiKeySecret() : checkText('secret', input.secret)
-    if (secret.length < 8 || /\s/.test(secret))
-      throw new InvalidInputError('secret', 'must have at least 8 characters, none of them blank')
+    const secret = checkSecret(input.secret)
     const apiKeyId = checkText('apiKeyId', input.apiKeyId ?? newId('createApiKey', input.accountId, input.idempotencyKey))
     if (input.services?.length === 0)
       throw new InvalidInputError('services', 'must name a service, or be left out for every service')
@@ -320,7 +324,35 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return outcome.status === 'created' && !outcome.replayed ? { ...outcome, secret } : outcome
   }
 
-  /** Ends a key for good, at once in this process. */
+  /**
+   * Gives a key another secret and returns it, this once. The key keeps its id, name, services, limits, budgets and expiry; the
+   * secret of before stays good for `graceMs`, so that its users can be told, and the one before that ends now. Without an
+   * idempotency key it happens each time it is called; under one it happens once, and a replay cannot show the secret again.
+   *
+   * @param input.secret  a secret of the caller's own instead of a random one; at least 8 characters
+   * @throws {NotFoundError} no such key in this account
+   * @throws {InvalidInputError} the key was revoked or has expired
+   */
+  async rotateApiKey(
+    input: RotateApiKeyInput & { secret?: string },
+    call?: CallOptions<Transaction>,
+  ): Promise<RotateApiKeyOutcome> {
+    const secret = checkSecret(input.secret)
+    const fields = {
+      apiKeyId: checkText('apiKeyId', input.apiKeyId),
+      prefix: apiKeyPrefix(secret),
+      hash: apiKeyHash(secret),
+      graceMs: checkSpan('graceMs', input.graceMs ?? ROTATION_GRACE_MS, 0),
+    }
+    const outcome = await this.#change('rotateApiKey', input, null, fields, call)
+    this.forgetApiKey(fields.apiKeyId)
+    return outcome.replayed ? outcome : { ...outcome, secret }
+  }
+
+  /**
+   * Ends a key for good: at once in this process, within ten seconds in others, which may remember it for so long. Within a
+   * transaction of the host's, ten seconds after its commit.
+   */
   async revokeApiKey(input: RevokeApiKeyInput, call?: CallOptions<Transaction>): Promise<RevokeApiKeyOutcome> {
     const apiKeyId = checkText('apiKeyId', input.apiKeyId)
     const outcome = await this.#change('revokeApiKey', input, `revokeApiKey:${apiKeyId}`, { apiKeyId }, call)
@@ -389,6 +421,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     await this.#queue.submit({ verb: 'advance', accountId, idempotencyKey: null, input: {} })
   }
 
+  /** Keeps when a key was used, with other changes in one transaction. */
+  protected override noteKeyUse({ accountId, ...input }: KeyUse): Promise<unknown> {
+    return this.#queue.submit({ verb: 'noteKeyUse', accountId, idempotencyKey: null, input })
+  }
+
   /** @param defaultKey  null where the caller gave neither key nor id, and so could not repeat the change */
   async #change<Name extends Verb>(
     verb: Name,
@@ -409,6 +446,14 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     if (outcome?.status === 'failed') throw errorOf(outcome)
     return outcome as Outcomes[Name]
   }
+}
+
+/** A key's secret: the caller's own, or a random one. */
+function checkSecret(given: string | undefined): string {
+  const secret = given === undefined ? newApiKeySecret() : checkText('secret', given)
+  if (secret.length < 8 || /\s/.test(secret))
+    throw new InvalidInputError('secret', 'must have at least 8 characters, none of them blank')
+  return secret
 }
 
 /** A new id; the same one again for the same idempotency key, so that a repeated call asks for the same thing. */

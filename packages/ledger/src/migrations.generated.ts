@@ -128,7 +128,7 @@ CREATE TABLE farebox_journal (
   PRIMARY KEY (account_id, sequence)
 ) STRICT;
 
--- Only the SHA-256 of a key is kept.
+-- Only the SHA-256 of a key is kept. After a rotation the key before is good until previous_until.
 CREATE TABLE farebox_api_keys (
   account_id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
@@ -139,11 +139,15 @@ CREATE TABLE farebox_api_keys (
   created_at INTEGER NOT NULL,
   expires_at INTEGER,
   revoked_at INTEGER,
+  previous_prefix TEXT,
+  previous_hash TEXT,
+  previous_until INTEGER,
+  last_used_at INTEGER,
   PRIMARY KEY (account_id, api_key_id)
 ) STRICT, WITHOUT ROWID;
 
 -- What a key may use. No row for a key: everything.
-CREATE TABLE api_key_services (
+CREATE TABLE farebox_api_key_services (
   account_id TEXT NOT NULL,
   id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
@@ -228,9 +232,9 @@ CREATE INDEX farebox_workflows_created ON farebox_workflows (account_id, created
 CREATE INDEX farebox_usage_records_workflow ON farebox_usage_records (account_id, workflow_id) WHERE workflow_id IS NOT NULL;
 CREATE INDEX farebox_usage_records_corrects ON farebox_usage_records (account_id, corrects) WHERE corrects IS NOT NULL;
 CREATE UNIQUE INDEX farebox_journal_idempotency ON farebox_journal (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX farebox_api_key_services_key ON api_key_services (account_id, api_key_id);
+CREATE INDEX farebox_api_key_services_key ON farebox_api_key_services (account_id, api_key_id);
 ` },
-    { number: 2, name: 'views', sql: `-- What operators ask for by hand. Balances are in credits.
+    { number: 2, name: 'views', sql: `-- What operators ask for by hand. Amounts are in credits, times in UTC.
 CREATE VIEW users AS
 SELECT account_id AS id, name, CASE WHEN posted % 1000000 = 0 THEN posted / 1000000 ELSE posted / 1000000.0 END AS credit_balance
 FROM farebox_accounts;
@@ -257,6 +261,18 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
   strftime('%Y-%m-%dT%H:%M:%fZ', closed_at / 1000.0, 'unixepoch') AS closed_at
 FROM farebox_workflows;
+
+CREATE VIEW api_key_services AS
+SELECT
+  id,
+  account_id,
+  api_key_id,
+  service_type,
+  provider,
+  enabled,
+  CASE WHEN cost_limit_per_request % 1000000 = 0 THEN cost_limit_per_request / 1000000 ELSE cost_limit_per_request / 1000000.0 END AS cost_limit_per_request,
+  strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at
+FROM farebox_api_key_services;
 ` },
   ],
   postgres: [
@@ -385,7 +401,7 @@ CREATE TABLE {schema}.farebox_journal (
   PRIMARY KEY (account_id, sequence)
 );
 
--- Only the SHA-256 of a key is kept.
+-- Only the SHA-256 of a key is kept. After a rotation the key before is good until previous_until.
 CREATE TABLE {schema}.farebox_api_keys (
   account_id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
@@ -396,11 +412,15 @@ CREATE TABLE {schema}.farebox_api_keys (
   created_at BIGINT NOT NULL,
   expires_at BIGINT,
   revoked_at BIGINT,
+  previous_prefix TEXT,
+  previous_hash TEXT,
+  previous_until BIGINT,
+  last_used_at BIGINT,
   PRIMARY KEY (account_id, api_key_id)
 );
 
 -- What a key may use. No row for a key: everything.
-CREATE TABLE {schema}.api_key_services (
+CREATE TABLE {schema}.farebox_api_key_services (
   account_id TEXT NOT NULL,
   id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
@@ -485,9 +505,9 @@ CREATE INDEX farebox_workflows_created ON {schema}.farebox_workflows (account_id
 CREATE INDEX farebox_usage_records_workflow ON {schema}.farebox_usage_records (account_id, workflow_id) WHERE workflow_id IS NOT NULL;
 CREATE INDEX farebox_usage_records_corrects ON {schema}.farebox_usage_records (account_id, corrects) WHERE corrects IS NOT NULL;
 CREATE UNIQUE INDEX farebox_journal_idempotency ON {schema}.farebox_journal (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX farebox_api_key_services_key ON {schema}.api_key_services (account_id, api_key_id);
+CREATE INDEX farebox_api_key_services_key ON {schema}.farebox_api_key_services (account_id, api_key_id);
 ` },
-    { number: 2, name: 'views', sql: `-- What operators ask for by hand. Balances are in credits.
+    { number: 2, name: 'views', sql: `-- What operators ask for by hand. Amounts are in credits, times in UTC.
 CREATE VIEW {schema}.users AS
 SELECT account_id AS id, name, trim_scale(posted::numeric / 1000000) AS credit_balance
 FROM {schema}.farebox_accounts;
@@ -514,6 +534,18 @@ SELECT
   to_timestamp(created_at / 1000.0) AS created_at,
   to_timestamp(closed_at / 1000.0) AS closed_at
 FROM {schema}.farebox_workflows;
+
+CREATE VIEW {schema}.api_key_services AS
+SELECT
+  id,
+  account_id,
+  api_key_id,
+  service_type,
+  provider,
+  enabled,
+  trim_scale(cost_limit_per_request::numeric / 1000000) AS cost_limit_per_request,
+  to_timestamp(created_at / 1000.0) AS created_at
+FROM {schema}.farebox_api_key_services;
 ` },
   ],
 }

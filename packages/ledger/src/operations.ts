@@ -177,7 +177,11 @@ export interface CreateApiKeyInput extends Mutation {
   /** The services that it may use. @defaultValue every service */
   services?: readonly KeyServiceInput[]
   expiresAt?: number
-  /** The balance that the account needs. @defaultValue the ledger's `minimumCreditsForApiKey` */
+  /**
+   * What the account must have available, its credit line not counted: a key is for who has paid.
+   *
+   * @defaultValue the ledger's `minimumCreditsForApiKey`
+   */
   minimumBalance?: Credits
 }
 
@@ -189,6 +193,12 @@ export interface KeyServiceInput {
   enabled?: boolean
   /** @defaultValue no limit */
   costLimitPerRequest?: Credits
+}
+
+export interface RotateApiKeyInput extends Mutation {
+  apiKeyId: string
+  /** How long the secret of before stays good. 0 ends it at once, which is right when it has leaked. @defaultValue 86_400_000 (24 hours) */
+  graceMs?: number
 }
 
 export interface RevokeApiKeyInput extends Mutation {
@@ -345,6 +355,18 @@ export type CreateApiKeyOutcome =
     }
   | { status: 'refused'; reason: 'insufficient_balance'; available: Credits; requested: Credits }
 
+export interface RotateApiKeyOutcome {
+  status: 'rotated'
+  apiKeyId: string
+  prefix: string
+  /** The new key itself, shown this once. Absent on a replay: only its hash was kept. */
+  secret?: string
+  previousPrefix: string
+  /** Until when the secret of before is good, epoch milliseconds. */
+  previousUntil: number
+  replayed: boolean
+}
+
 export interface RevokeApiKeyOutcome {
   status: 'revoked'
   apiKeyId: string
@@ -393,6 +415,7 @@ export interface Operations {
     expiresAt?: number
     minimumBalance: Credits
   }
+  rotateApiKey: { apiKeyId: string; prefix: string; hash: string; graceMs: number }
   revokeApiKey: Omit<RevokeApiKeyInput, keyof Mutation>
   setKeyServices: { apiKeyId: string; services: readonly (KeyServiceInput & { id: string })[] }
   setBudget: Omit<SetBudgetInput, keyof Mutation> & { budgetId: string; mode: 'block' | 'warn' }
@@ -403,6 +426,8 @@ export interface Operations {
   saveDocument: { kind: string; documentId: string; body: Record<string, unknown> }
   /** Lets what is due on one account happen: grants begin and expire, abandoned holds go back. */
   advance: Record<never, never>
+  /** Keeps when a key was last used. It moves nothing, so the journal does not tell of it. */
+  noteKeyUse: { apiKeyId: string; at: number }
 }
 export type Verb = keyof Operations
 
@@ -425,6 +450,7 @@ export interface Outcomes {
   openWorkflow: OpenWorkflowOutcome
   closeWorkflow: CloseWorkflowOutcome
   createApiKey: CreateApiKeyOutcome
+  rotateApiKey: RotateApiKeyOutcome
   revokeApiKey: RevokeApiKeyOutcome
   setKeyServices: SetKeyServicesOutcome
   setBudget: SetBudgetOutcome
@@ -434,6 +460,7 @@ export interface Outcomes {
   freezeAccount: FreezeAccountOutcome
   saveDocument: SaveDocumentOutcome
   advance: { status: 'advanced'; replayed: boolean }
+  noteKeyUse: { status: 'noted'; replayed: boolean }
 }
 
 /** What a wrong call gets: thrown by the ledger as the error of that code. Nothing was changed. */

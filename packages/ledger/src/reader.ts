@@ -1,22 +1,12 @@
 import { type Credits, microCredits, type Quantity, type Service, type Unit } from '@farebox/core'
-import { apiKeyHash, apiKeyPrefix, isSameHash } from './api-key-secret.ts'
 import { checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
-import { KeyCache } from './key-cache.ts'
+import { KeyRing } from './key-ring.ts'
+import type { KeyUse } from './key-uses.ts'
 import { burnOrder } from './machine/burn-order.ts'
 import { decodeEntry } from './machine/journal.ts'
-import type {
-  ApiKeyRow,
-  BudgetRow,
-  GrantRow,
-  HoldRow,
-  JournalEntry,
-  TableName,
-  UsageRow,
-  WorkflowLine,
-  WorkflowState,
-} from './rows.ts'
+import type { BudgetRow, GrantRow, HoldRow, JournalEntry, TableName, UsageRow, WorkflowLine, WorkflowState } from './rows.ts'
 import { type RowsOf, rowsQuery } from './rows-query.ts'
 import { type AccountRows, type VerifyReport, verifiedTables, verifyAccount } from './verify.ts'
 
@@ -114,6 +104,15 @@ export interface KeyService {
 export interface ApiKeySummary extends AuthenticatedKey {
   createdAt: number
   revokedAt: number | null
+  /** Of the secret that the last rotation replaced. */
+  previousPrefix: string | null
+  /** When that secret ends, or has ended, epoch milliseconds. */
+  previousUntil: number | null
+  /**
+   * When it was last used, epoch milliseconds on the store's clock; null is never. Written at most once a minute, so the true time
+   * may be up to a minute later; exact once the ledger that saw it was closed.
+   */
+  lastUsedAt: number | null
 }
 
 /** What the host kept in its account. */
@@ -132,13 +131,16 @@ export interface Page<Item> {
 /** The queries of the ledger. They change nothing, except that what is due on an account happens before its balance is read. */
 export abstract class LedgerReader {
   readonly #reads: LedgerDriver
-  readonly #keys = new KeyCache()
+  readonly #keys: KeyRing
 
   constructor(driver: LedgerDriver<never>) {
     this.#reads = driver as LedgerDriver
+    this.#keys = new KeyRing(this.#reads, (use) => this.noteKeyUse(use))
   }
 
   protected abstract advance(accountId: string): Promise<void>
+
+  protected abstract noteKeyUse(use: KeyUse): Promise<unknown>
 
   /** Asks the database for its time. @throws {LedgerUnavailableError} it does not answer */
   async ping(): Promise<void> {
@@ -250,29 +252,22 @@ export abstract class LedgerReader {
   }
 
   /**
-   * Whose key this is, and what it may do; `undefined` for a key that does not exist, was revoked or has expired. Good keys are
-   * remembered for a few seconds; a revocation in this process takes effect at once.
+   * Whose key this is, and what it may do; `undefined` for a key that does not exist, was revoked or has expired. A good key is
+   * remembered for ten seconds: a revocation, a rotation or other services take effect at once in this process, and in others
+   * within that time. When it expires is a matter of the store's clock.
    */
-  async authenticate(secret: string): Promise<AuthenticatedKey | undefined> {
-    // No key is empty, very long or has control characters, which Postgres would refuse to look for.
-    if (secret.length === 0 || secret.length > 512 || /\p{Cc}/u.test(secret)) return undefined
-    const hash = apiKeyHash(secret)
-    // Key expiry needs no better clock than the host's, and a round trip per request would be a high price for it.
-    const now = Date.now()
-    const key = this.#keys.get(hash, now) ?? (await this.#readKey(apiKeyPrefix(secret), hash, now))
-    return key && (key.expiresAt === null || key.expiresAt > now) ? key : undefined
+  authenticate(secret: string): Promise<AuthenticatedKey | undefined> {
+    return this.#keys.authenticate(secret)
   }
 
-  /** The key of a prefix, good or not; `undefined` when there is none. */
-  async apiKey(prefix: string): Promise<ApiKeySummary | undefined> {
-    const key = await this.#keyByPrefix(checkText('prefix', prefix))
-    return key && this.#summary(key)
+  /** The key of a prefix, good or not; `undefined` when there is none. A prefix from before a rotation leads to its key too. */
+  apiKey(prefix: string): Promise<ApiKeySummary | undefined> {
+    return this.#keys.byPrefix(checkText('prefix', prefix))
   }
 
   /** An account's keys, newest first. */
-  async apiKeys(accountId: string): Promise<ApiKeySummary[]> {
-    const keys = await this.#rows('api_keys', 'WHERE account_id = ? ORDER BY created_at DESC, api_key_id', [accountId])
-    return Promise.all(keys.map((key) => this.#summary(key)))
+  apiKeys(accountId: string): Promise<ApiKeySummary[]> {
+    return this.#keys.ofAccount(checkText('accountId', accountId))
   }
 
   /** Replays an account's journal and recomputes every sum that is kept of it. */
@@ -284,6 +279,10 @@ export abstract class LedgerReader {
       accountId,
       Object.fromEntries(verifiedTables.map((table, index) => [table, read[index]])) as unknown as AccountRows,
     )
+  }
+
+  protected closeKeys(): Promise<void> {
+    return this.#keys.close()
   }
 
   protected forgetApiKey(apiKeyId: string): void {
@@ -299,40 +298,6 @@ export abstract class LedgerReader {
     return rows.map((row) => row.accountId as string)
   }
 
-  async #readKey(prefix: string, hash: string, now: number): Promise<AuthenticatedKey | undefined> {
-    const { forgotten } = this.#keys
-    const row = await this.#keyByPrefix(prefix)
-    if (!row || !isSameHash(row.hash, hash) || row.revokedAt !== null) return undefined
-    const key = await this.#summary(row)
-    this.#keys.set(hash, key, now, forgotten)
-    return key
-  }
-
-  async #keyByPrefix(prefix: string): Promise<ApiKeyRow | undefined> {
-    const [found] = await this.#rows('api_key_prefixes', 'WHERE prefix = ?', [prefix])
-    if (!found) return undefined
-    return (await this.#rows('api_keys', 'WHERE account_id = ? AND api_key_id = ?', [found.accountId, found.apiKeyId]))[0]
-  }
-
-  async #summary({ hash: _, ...key }: ApiKeyRow): Promise<ApiKeySummary> {
-    return { ...key, services: await this.#keyServices(key.accountId, key.apiKeyId) }
-  }
-
-  async #keyServices(accountId: string, apiKeyId: string): Promise<KeyService[]> {
-    const rows = await this.#rows('api_key_services', 'WHERE account_id = ? AND api_key_id = ? ORDER BY service_type, provider', [
-      accountId,
-      apiKeyId,
-    ])
-    return rows.map(({ id, serviceType, provider, enabled, costLimitPerRequest, createdAt }) => ({
-      id,
-      service: serviceType,
-      provider,
-      enabled,
-      costLimitPerRequest,
-      createdAt,
-    }))
-  }
-
   async #account(accountId: string): Promise<RowsOf<'accounts'>[number]> {
     const [account] = await this.#rows('accounts', 'WHERE account_id = ?', [checkText('accountId', accountId)])
     if (!account) throw new NotFoundError('ACCOUNT_NOT_FOUND', accountId)
@@ -342,20 +307,6 @@ export abstract class LedgerReader {
   #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {
     return this.#reads.select(rowsQuery(name, rest, values)) as unknown as Promise<RowsOf<Name>>
   }
-}
-
-/**
- * What a key may do with a service: `undefined` when it may not. A row for the provider counts before one for the whole service.
- */
-export function keyPermission(
-  key: Pick<AuthenticatedKey, 'services'>,
-  service: Service,
-  provider?: string,
-): { costLimitPerRequest: Credits | null } | undefined {
-  if (key.services.length === 0) return { costLimitPerRequest: null }
-  const rows = key.services.filter((row) => row.service === service)
-  const row = rows.find((candidate) => candidate.provider === provider) ?? rows.find((candidate) => candidate.provider === null)
-  return row?.enabled ? { costLimitPerRequest: row.costLimitPerRequest } : undefined
 }
 
 function balanceOf(account: RowsOf<'accounts'>[number]): Balance {

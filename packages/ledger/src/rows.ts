@@ -204,6 +204,13 @@ export interface ApiKeyRow {
   createdAt: number
   expiresAt: number | null
   revokedAt: number | null
+  /** Of the secret before the last rotation. */
+  previousPrefix: string | null
+  previousHash: string | null
+  /** When the secret before ends. */
+  previousUntil: number | null
+  /** A time at which it was used, at most a minute before the latest; null: never. */
+  lastUsedAt: number | null
 }
 
 export interface ApiKeyServiceRow {

@@ -11,9 +11,9 @@ export interface SqlDialect {
   source(columns: readonly Column[]): string
 }
 
-/** The name of a table in SQL. `api_key_services` is read by operators under its own name. */
+/** The name of a table in SQL. */
 export function sqlName(name: TableName): string {
-  return name === 'api_key_services' ? name : `farebox_${name}`
+  return `farebox_${name}`
 }
 
 /** Replaces `{holds}` by the full name of that table. */

@@ -169,6 +169,10 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     createdAt: 'integer',
     expiresAt: 'integer',
     revokedAt: 'integer',
+    previousPrefix: 'text',
+    previousHash: 'text',
+    previousUntil: 'integer',
+    lastUsedAt: 'integer',
   }),
   api_key_services: table('api_key_services', 'upsert', ['accountId', 'id'], {
     accountId: 'text',

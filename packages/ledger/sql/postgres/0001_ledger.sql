@@ -123,7 +123,7 @@ CREATE TABLE {schema}.farebox_journal (
   PRIMARY KEY (account_id, sequence)
 );
 
--- Only the SHA-256 of a key is kept.
+-- Only the SHA-256 of a key is kept. After a rotation the key before is good until previous_until.
 CREATE TABLE {schema}.farebox_api_keys (
   account_id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
@@ -134,11 +134,15 @@ CREATE TABLE {schema}.farebox_api_keys (
   created_at BIGINT NOT NULL,
   expires_at BIGINT,
   revoked_at BIGINT,
+  previous_prefix TEXT,
+  previous_hash TEXT,
+  previous_until BIGINT,
+  last_used_at BIGINT,
   PRIMARY KEY (account_id, api_key_id)
 );
 
 -- What a key may use. No row for a key: everything.
-CREATE TABLE {schema}.api_key_services (
+CREATE TABLE {schema}.farebox_api_key_services (
   account_id TEXT NOT NULL,
   id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
@@ -223,4 +227,4 @@ CREATE INDEX farebox_workflows_created ON {schema}.farebox_workflows (account_id
 CREATE INDEX farebox_usage_records_workflow ON {schema}.farebox_usage_records (account_id, workflow_id) WHERE workflow_id IS NOT NULL;
 CREATE INDEX farebox_usage_records_corrects ON {schema}.farebox_usage_records (account_id, corrects) WHERE corrects IS NOT NULL;
 CREATE UNIQUE INDEX farebox_journal_idempotency ON {schema}.farebox_journal (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX farebox_api_key_services_key ON {schema}.api_key_services (account_id, api_key_id);
+CREATE INDEX farebox_api_key_services_key ON {schema}.farebox_api_key_services (account_id, api_key_id);

@@ -1,4 +1,4 @@
--- What operators ask for by hand. Balances are in credits.
+-- What operators ask for by hand. Amounts are in credits, times in UTC.
 CREATE VIEW {schema}.users AS
 SELECT account_id AS id, name, trim_scale(posted::numeric / 1000000) AS credit_balance
 FROM {schema}.farebox_accounts;
@@ -25,3 +25,15 @@ SELECT
   to_timestamp(created_at / 1000.0) AS created_at,
   to_timestamp(closed_at / 1000.0) AS closed_at
 FROM {schema}.farebox_workflows;
+
+CREATE VIEW {schema}.api_key_services AS
+SELECT
+  id,
+  account_id,
+  api_key_id,
+  service_type,
+  provider,
+  enabled,
+  trim_scale(cost_limit_per_request::numeric / 1000000) AS cost_limit_per_request,
+  to_timestamp(created_at / 1000.0) AS created_at
+FROM {schema}.farebox_api_key_services;

@@ -123,7 +123,7 @@ CREATE TABLE farebox_journal (
   PRIMARY KEY (account_id, sequence)
 ) STRICT;
 
--- Only the SHA-256 of a key is kept.
+-- Only the SHA-256 of a key is kept. After a rotation the key before is good until previous_until.
 CREATE TABLE farebox_api_keys (
   account_id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
@@ -134,11 +134,15 @@ CREATE TABLE farebox_api_keys (
   created_at INTEGER NOT NULL,
   expires_at INTEGER,
   revoked_at INTEGER,
+  previous_prefix TEXT,
+  previous_hash TEXT,
+  previous_until INTEGER,
+  last_used_at INTEGER,
   PRIMARY KEY (account_id, api_key_id)
 ) STRICT, WITHOUT ROWID;
 
 -- What a key may use. No row for a key: everything.
-CREATE TABLE api_key_services (
+CREATE TABLE farebox_api_key_services (
   account_id TEXT NOT NULL,
   id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
@@ -223,4 +227,4 @@ CREATE INDEX farebox_workflows_created ON farebox_workflows (account_id, created
 CREATE INDEX farebox_usage_records_workflow ON farebox_usage_records (account_id, workflow_id) WHERE workflow_id IS NOT NULL;
 CREATE INDEX farebox_usage_records_corrects ON farebox_usage_records (account_id, corrects) WHERE corrects IS NOT NULL;
 CREATE UNIQUE INDEX farebox_journal_idempotency ON farebox_journal (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX farebox_api_key_services_key ON api_key_services (account_id, api_key_id);
+CREATE INDEX farebox_api_key_services_key ON farebox_api_key_services (account_id, api_key_id);

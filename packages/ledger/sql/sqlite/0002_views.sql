@@ -1,4 +1,4 @@
--- What operators ask for by hand. Balances are in credits.
+-- What operators ask for by hand. Amounts are in credits, times in UTC.
 CREATE VIEW users AS
 SELECT account_id AS id, name, CASE WHEN posted % 1000000 = 0 THEN posted / 1000000 ELSE posted / 1000000.0 END AS credit_balance
 FROM farebox_accounts;
@@ -25,3 +25,15 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
   strftime('%Y-%m-%dT%H:%M:%fZ', closed_at / 1000.0, 'unixepoch') AS closed_at
 FROM farebox_workflows;
+
+CREATE VIEW api_key_services AS
+SELECT
+  id,
+  account_id,
+  api_key_id,
+  service_type,
+  provider,
+  enabled,
+  CASE WHEN cost_limit_per_request % 1000000 = 0 THEN cost_limit_per_request / 1000000 ELSE cost_limit_per_request / 1000000.0 END AS cost_limit_per_request,
+  strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at
+FROM farebox_api_key_services;

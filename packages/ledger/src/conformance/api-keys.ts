@@ -1,7 +1,9 @@
 import { credits } from '@farebox/core'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { keyPermission } from '../key-ring.ts'
+import { Ledger } from '../ledger.ts'
 import type { CreateApiKeyInput } from '../operations.ts'
-import { type AuthenticatedKey, keyPermission } from '../reader.ts'
+import type { AuthenticatedKey } from '../reader.ts'
 import { DAY, expectInvalid, type Suite } from './suite.ts'
 
 export function exerciseApiKeys(suite: Suite): void {
@@ -101,12 +103,51 @@ export function exerciseApiKeys(suite: Suite): void {
       }
     })
 
-    it('a key is refused once it has expired', async () => {
+    it("a key is refused once it has expired on the store's clock, also one that was good a moment ago", async () => {
       const accountId = await suite.account(5_000)
-      const past = await create(accountId, { expiresAt: Date.now() - 1 })
-      const future = await create(accountId, { expiresAt: Date.now() + DAY })
-      expect(await suite.ledger.authenticate(past.secret)).toBeUndefined()
-      expect(await suite.ledger.authenticate(future.secret)).toBeDefined()
+      const { secret } = await create(accountId, { expiresAt: suite.now + DAY })
+      expect(await suite.ledger.authenticate(secret)).toMatchObject({ expiresAt: suite.now + DAY })
+      suite.now += DAY - 1
+      expect(await suite.ledger.authenticate(secret)).toBeDefined()
+      suite.now += 1
+      expect(await suite.ledger.authenticate(secret)).toBeUndefined()
+      expect(await suite.another().authenticate(secret)).toBeUndefined()
+    })
+
+    it('a key that is presented again and again is looked up once in ten seconds, which is how long another process may lag', async () => {
+      const accountId = await suite.account(5_000)
+      const { secret, apiKeyId } = await create(accountId)
+      let reads = 0
+      const counting = new Proxy(suite.underTest.driver, {
+        get(driver, name) {
+          if (name === 'select') reads++
+          const value: unknown = Reflect.get(driver, name)
+          return typeof value === 'function' ? value.bind(driver) : value
+        },
+      })
+      const elsewhere = new Ledger(counting)
+      await elsewhere.authenticate(secret)
+      const once = reads
+      for (let call = 0; call < 50; call++) expect(await elsewhere.authenticate(secret)).toBeDefined()
+      expect(reads).toBe(once)
+      await suite.ledger.revokeApiKey({ accountId, apiKeyId })
+      expect(await suite.ledger.authenticate(secret)).toBeUndefined()
+      const started = performance.now()
+      const clock = vi.spyOn(performance, 'now')
+      try {
+        clock.mockReturnValue(started + 9_000)
+        expect(await elsewhere.authenticate(secret)).toBeDefined()
+        clock.mockReturnValue(started + 11_000)
+        expect(await elsewhere.authenticate(secret)).toBeUndefined()
+      } finally {
+        clock.mockRestore()
+      }
+    })
+
+    it('a credit line does not make up for the balance that a key needs', async () => {
+      const accountId = await suite.account(4_999, { creditLimit: credits(10_000) })
+      expect(await suite.ledger.createApiKey({ accountId })).toMatchObject({ status: 'refused', available: credits(4_999) })
+      expect(await suite.ledger.createApiKey({ accountId, minimumBalance: credits(0) })).toMatchObject({ status: 'created' })
     })
 
     it('a key of the host’s own works like any other, and its start leads to one key only', async () => {

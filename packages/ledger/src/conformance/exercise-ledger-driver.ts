@@ -1,5 +1,7 @@
 import { describe } from 'vitest'
 import { exerciseAccounts } from './accounts.ts'
+import { exerciseApiKeyRotation } from './api-key-rotation.ts'
+import { exerciseApiKeyUse } from './api-key-use.ts'
 import { exerciseApiKeys } from './api-keys.ts'
 import { exerciseBudgets } from './budgets.ts'
 import { exerciseConcurrency } from './concurrency.ts'
@@ -34,6 +36,8 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseWorkflows(suite)
       exerciseIdempotency(suite)
       exerciseApiKeys(suite)
+      exerciseApiKeyRotation(suite)
+      exerciseApiKeyUse(suite)
       exerciseBudgets(suite)
       exerciseDocuments(suite)
       exerciseCorrections(suite)

@@ -46,20 +46,32 @@ export function exerciseOperators(suite: Suite): void {
       expect(balances.has(poor)).toBe(false)
     })
 
-    it('which services a key may use, under the names of the columns that were promised', async () => {
+    it('which services a key may use, at which limit in credits and since when', async () => {
       const accountId = await suite.account(10_000)
       await suite.ledger.createApiKey({
         accountId,
         apiKeyId: accountId,
-        services: [{ service: 'gpt', provider: 'gpt-4o', enabled: false, costLimitPerRequest: credits(5) }],
+        services: [
+          { service: 'gpt', provider: 'gpt-4o', enabled: false, costLimitPerRequest: credits(5) },
+          { service: 'phone', costLimitPerRequest: credits('0.25') },
+          { service: 'vision' },
+        ],
       })
       const rows = await suite.sql(
-        `SELECT id, api_key_id, service_type, provider, enabled, cost_limit_per_request, created_at FROM api_key_services WHERE api_key_id = '${accountId}'`,
+        `SELECT id, api_key_id, service_type, provider, enabled, cost_limit_per_request, created_at FROM api_key_services WHERE api_key_id = '${accountId}' ORDER BY service_type`,
       )
-      expect(rows).toHaveLength(1)
-      expect(rows[0]).toMatchObject({ api_key_id: accountId, service_type: 'gpt', provider: 'gpt-4o' })
-      expect(Boolean(rows[0]?.enabled)).toBe(false)
-      expect(Number(rows[0]?.cost_limit_per_request)).toBe(5_000_000)
+      const read = rows.map(({ enabled, cost_limit_per_request: limit, created_at, ...row }) => ({
+        ...row,
+        enabled: Boolean(enabled),
+        limit: limit === null ? null : Number(limit),
+        createdAt: new Date(created_at as string).getTime(),
+      }))
+      const each = { api_key_id: accountId, createdAt: suite.now }
+      expect(read).toEqual([
+        { ...each, id: `${accountId}:gpt:gpt-4o`, service_type: 'gpt', provider: 'gpt-4o', enabled: false, limit: 5 },
+        { ...each, id: `${accountId}:phone:`, service_type: 'phone', provider: null, enabled: true, limit: 0.25 },
+        { ...each, id: `${accountId}:vision:`, service_type: 'vision', provider: null, enabled: true, limit: null },
+      ])
     })
   })
 }

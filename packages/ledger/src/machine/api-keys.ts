@@ -1,9 +1,10 @@
 import { microCredits } from '@farebox/core'
-import type { KeyServiceInput, Operations } from '../operations.ts'
+import type { Failure, KeyServiceInput, Operations, Outcomes } from '../operations.ts'
 import type { ApiKeyServiceRow } from '../rows.ts'
+import type { LedgerState } from './state.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
-/** Makes a key that spends from the account. */
+/** Makes a key that spends from the account. What it needs must be there: a credit line is no sign that anybody has paid. */
 export function createApiKey({ state, account, now }: Step, input: Operations['createApiKey']): Decision<'createApiKey'> {
   const { apiKeyId, prefix } = input
   if (state.apiKey(account.accountId, apiKeyId)) {
@@ -24,13 +25,53 @@ export function createApiKey({ state, account, now }: Step, input: Operations['c
     createdAt: now,
     expiresAt: input.expiresAt ?? null,
     revokedAt: null,
+    previousPrefix: null,
+    previousHash: null,
+    previousUntil: null,
+    lastUsedAt: null,
   })
   state.insert('api_key_prefixes', { prefix, accountId: account.accountId, apiKeyId })
   for (const service of input.services) addService({ state, account, now }, apiKeyId, service)
   return { done: { status: 'created', apiKeyId, prefix, replayed: false }, postings: [] }
 }
 
-/** Ends a key for good. */
+/**
+ * Gives a key another secret. It stays the same key, so its permissions, its budgets and what it has used stay with it. There are
+ * two secrets at most: the one before the last ends now, whatever it was promised.
+ */
+export function rotateApiKey({ state, account, now }: Step, input: Operations['rotateApiKey']): Decision<'rotateApiKey'> {
+  const { apiKeyId, prefix, hash, graceMs } = input
+  const key = state.apiKey(account.accountId, apiKeyId)
+  if (!key) return refuse({ status: 'failed', code: 'API_KEY_NOT_FOUND', id: apiKeyId })
+  if (key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= now)) {
+    const problem = `names a key that ${key.revokedAt === null ? 'has expired' : 'was revoked'}: create another one`
+    return refuse({ status: 'failed', code: 'INVALID_INPUT', field: 'apiKeyId', problem })
+  }
+  if (state.keyPrefix(prefix)) return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'API key prefix', id: prefix })
+  const previousPrefix = key.prefix
+  const previousUntil = Math.min(now + graceMs, key.expiresAt ?? Number.POSITIVE_INFINITY)
+  Object.assign(key, { prefix, hash, previousPrefix, previousHash: key.hash, previousUntil })
+  state.touch('api_keys', key)
+  state.insert('api_key_prefixes', { prefix, accountId: account.accountId, apiKeyId })
+  return { done: { status: 'rotated', apiKeyId, prefix, previousPrefix, previousUntil, replayed: false }, postings: [] }
+}
+
+/** Keeps the latest time at which a key was used, as several processes tell it. */
+export function noteKeyUse(
+  state: LedgerState,
+  accountId: string,
+  { apiKeyId, at }: Operations['noteKeyUse'],
+): Outcomes['noteKeyUse'] | Failure {
+  const key = state.apiKey(accountId, apiKeyId)
+  if (!key) return { status: 'failed', code: 'API_KEY_NOT_FOUND', id: apiKeyId }
+  if (key.lastUsedAt === null || key.lastUsedAt < at) {
+    key.lastUsedAt = at
+    state.touch('api_keys', key)
+  }
+  return { status: 'noted', replayed: false }
+}
+
+/** Ends a key for good, whichever secret it is presented under. */
 export function revokeApiKey({ state, account, now }: Step, input: Operations['revokeApiKey']): Decision<'revokeApiKey'> {
   const key = state.apiKey(account.accountId, input.apiKeyId)
   if (!key) return refuse({ status: 'failed', code: 'API_KEY_NOT_FOUND', id: input.apiKeyId })

@@ -2,7 +2,7 @@ import { microCredits } from '@farebox/core'
 import type { Failure, Operation, Outcome, Verb } from '../operations.ts'
 import type { AccountRow, JournalEntry } from '../rows.ts'
 import { advance } from './advance.ts'
-import { createApiKey, revokeApiKey, setKeyServices } from './api-keys.ts'
+import { createApiKey, noteKeyUse, revokeApiKey, rotateApiKey, setKeyServices } from './api-keys.ts'
 import { charge, settleHold } from './charges.ts'
 import { contentOf, differences } from './content.ts'
 import { adjust, refund } from './corrections.ts'
@@ -35,6 +35,7 @@ function applyOne(state: LedgerState, operation: Operation, now: number): Outcom
   if (earlier) return replay(operation, decodeEntry(earlier), content)
   if (operation.verb === 'openAccount') return openAccount(state, operation, content, now)
   if (!known) return { status: 'failed', code: 'ACCOUNT_NOT_FOUND', id: operation.accountId }
+  if (operation.verb === 'noteKeyUse') return noteKeyUse(state, operation.accountId, operation.input)
 
   const at = Math.max(now, known.updatedAt)
   advance(state, known, at)
@@ -51,7 +52,7 @@ function applyOne(state: LedgerState, operation: Operation, now: number): Outcom
   return decision.done
 }
 
-function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' | 'advance' }>): Decision<Verb> {
+function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' | 'advance' | 'noteKeyUse' }>): Decision<Verb> {
   switch (operation.verb) {
     case 'grant':
       return grant(step, operation.input)
@@ -71,6 +72,8 @@ function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' 
       return closeWorkflow(step, operation.input)
     case 'createApiKey':
       return createApiKey(step, operation.input)
+    case 'rotateApiKey':
+      return rotateApiKey(step, operation.input)
     case 'revokeApiKey':
       return revokeApiKey(step, operation.input)
     case 'setKeyServices':

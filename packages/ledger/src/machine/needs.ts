@@ -30,6 +30,10 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     const account = state.account(accountId)
     if (isRepeatable && !isFirstSettlement(state, operation)) want('entry', accountId, idempotencyKey)
     if (verb === 'openAccount' || (!account && state.has('account', [accountId]))) continue
+    if (verb === 'noteKeyUse') {
+      want('apiKey', accountId, input.apiKeyId)
+      continue
+    }
     want('grants', accountId)
     if (account?.hasBudgets) want('budgets', accountId)
     const at = Math.max(now, account?.updatedAt ?? 0)
@@ -65,6 +69,10 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         want('workflowHolds', accountId, input.workflowId)
         break
       case 'createApiKey':
+        want('apiKey', accountId, input.apiKeyId)
+        want('keyPrefix', input.prefix)
+        break
+      case 'rotateApiKey':
         want('apiKey', accountId, input.apiKeyId)
         want('keyPrefix', input.prefix)
         break

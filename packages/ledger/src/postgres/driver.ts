@@ -37,7 +37,7 @@ export interface PostgresOptions {
   pool?: PostgresPool
   /** Where the tables live; made if absent. @defaultValue `public` */
   schema?: string
-  /** Whether `migrate` makes the views `users` and `multi_service_usage_records`, whose names a host's own tables may have. @defaultValue true */
+  /** Whether `migrate` makes the views `users`, `multi_service_usage_records` and `api_key_services`, whose names a host's own tables may have. @defaultValue true */
   views?: boolean
   /** Connections that the ledger opens at most, when it makes its own pool. @defaultValue 4 */
   poolSize?: number
@@ -69,6 +69,7 @@ export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient>
 
 class PostgresDriver implements LedgerDriver<PostgresClient> {
   readonly name = 'postgres'
+  readonly clock: Clock | undefined
   readonly #options: PostgresOptions
   readonly #schema: string
   readonly #dialect: SqlDialect
@@ -78,6 +79,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   constructor(options: PostgresOptions, schema: string) {
     this.#options = options
+    this.clock = options.clock
     this.#schema = schema
     this.#dialect = {
       tableName: (name) => `${schema}.${sqlName(name)}`,

@@ -44,7 +44,7 @@ export interface SqliteOptions {
   synchronous?: 'full' | 'normal'
   /** How long to keep asking for the file while another process writes. @defaultValue 5_000 */
   busyTimeoutMs?: number
-  /** Whether `migrate` makes the views `users` and `multi_service_usage_records`, whose names a host's own tables may have. @defaultValue true */
+  /** Whether `migrate` makes the views `users`, `multi_service_usage_records` and `api_key_services`, whose names a host's own tables may have. @defaultValue true */
   views?: boolean
   /** @defaultValue the system's */
   clock?: Clock
@@ -79,7 +79,7 @@ export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
 class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   readonly name = 'sqlite'
   readonly #options: SqliteOptions
-  readonly #clock: Clock
+  readonly clock: Clock
   readonly #busyTimeoutMs: number
   #database: Promise<SqliteDatabase> | undefined
   #statements: { on: SqliteDatabase; all: Map<string, SqliteStatement> } | undefined
@@ -88,13 +88,13 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
 
   constructor(options: SqliteOptions) {
     this.#options = options
-    this.#clock = options.clock ?? systemClock
+    this.clock = options.clock ?? systemClock
     this.#busyTimeoutMs = options.busyTimeoutMs ?? 5_000
   }
 
   async migrate(): Promise<MigrationReport> {
     const database = await this.#open()
-    return this.#whenFree(() => migrateSqlite(database, this.#clock(), { views: this.#options.views ?? true }))
+    return this.#whenFree(() => migrateSqlite(database, this.clock(), { views: this.#options.views ?? true }))
   }
 
   async commit(operations: readonly Operation[], transaction?: SqliteDatabase): Promise<Outcome[]> {
@@ -153,7 +153,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   }
 
   async now(): Promise<number> {
-    return this.#clock()
+    return this.clock()
   }
 
   async close(): Promise<void> {
@@ -197,7 +197,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
       }
       return found
     })
-    return { now: this.#clock(), rows }
+    return { now: this.clock(), rows }
   }
 
   /** Writes what changed. Returns the number of rows. */

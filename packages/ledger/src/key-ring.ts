@@ -1,0 +1,133 @@
+import type { Service } from '@farebox/core'
+import { apiKeyHash, apiKeyPrefix, isSameHash } from './api-key-secret.ts'
+import type { LedgerDriver, Query } from './driver.ts'
+import { KeyCache } from './key-cache.ts'
+import { type KeyUse, KeyUses } from './key-uses.ts'
+import type { ApiKeySummary, AuthenticatedKey, KeyService } from './reader.ts'
+import type { ApiKeyRow, ApiKeyServiceRow, TableName } from './rows.ts'
+import { type RowsOf, rowsQuery } from './rows-query.ts'
+import { StoreClock } from './store-clock.ts'
+
+/** A key that was presented under one of its secrets. */
+export interface PresentedKey {
+  key: AuthenticatedKey
+  /** When this secret ends, epoch milliseconds on the store's clock; null: never. */
+  until: number | null
+}
+
+/** The API keys of a ledger: who presents one, and what they are. */
+export class KeyRing {
+  readonly #reads: LedgerDriver
+  readonly #clock: StoreClock
+  readonly #known = new KeyCache()
+  readonly #uses: KeyUses
+
+  /** @param write  keeps when a key was used */
+  constructor(reads: LedgerDriver, write: (use: KeyUse) => Promise<unknown>) {
+    this.#reads = reads
+    this.#clock = new StoreClock(reads)
+    this.#uses = new KeyUses(write)
+  }
+
+  /** Whose key a secret is; `undefined` when it is nobody's, was revoked or has ended. */
+  async authenticate(secret: string): Promise<AuthenticatedKey | undefined> {
+    // No key is empty, very long or has control characters, which Postgres would refuse to look for.
+    if (secret.length === 0 || secret.length > 512 || /\p{Cc}/u.test(secret)) return undefined
+    const hash = apiKeyHash(secret)
+    const presented = this.#known.get(hash) ?? (await this.#read(apiKeyPrefix(secret), hash))
+    if (!presented) return undefined
+    const now = this.#clock.reckon()
+    if (presented.until !== null && presented.until <= now) return undefined
+    const { accountId, apiKeyId } = presented.key
+    this.#uses.note({ accountId, apiKeyId, at: now })
+    return presented.key
+  }
+
+  /** The key that a prefix leads to, which may be the prefix of a secret that it had before. */
+  async byPrefix(prefix: string): Promise<ApiKeySummary | undefined> {
+    const row = await this.#rowByPrefix(prefix)
+    return row && summaryOf(row, await this.#servicesOf(row))
+  }
+
+  /** An account's keys, newest first. */
+  async ofAccount(accountId: string): Promise<ApiKeySummary[]> {
+    const [keys, services] = await Promise.all([
+      this.#rows('api_keys', 'WHERE account_id = ? ORDER BY created_at DESC, api_key_id', [accountId]),
+      this.#rows('api_key_services', 'WHERE account_id = ? ORDER BY service_type, provider', [accountId]),
+    ])
+    return keys.map((row) =>
+      summaryOf(
+        row,
+        services.filter(({ apiKeyId }) => apiKeyId === row.apiKeyId),
+      ),
+    )
+  }
+
+  /** Asks the database about this key again, because it was changed. */
+  forget(apiKeyId: string): void {
+    this.#known.forget(apiKeyId)
+  }
+
+  /** Writes when keys were last used, as far as that was not yet written. */
+  close(): Promise<void> {
+    return this.#uses.flush()
+  }
+
+  async #read(prefix: string, hash: string): Promise<PresentedKey | undefined> {
+    const { forgotten } = this.#known
+    const row = await this.#rowByPrefix(prefix)
+    if (!row || row.revokedAt !== null) return undefined
+    const isCurrent = isSameHash(row.hash, hash)
+    if (!isCurrent && !(row.previousHash !== null && isSameHash(row.previousHash, hash))) return undefined
+    const [services] = await Promise.all([this.#servicesOf(row), this.#clock.read()])
+    const presented = { key: keyOf(row, services), until: isCurrent ? row.expiresAt : row.previousUntil }
+    this.#known.set(hash, presented, forgotten)
+    this.#uses.learn(row)
+    return presented
+  }
+
+  async #rowByPrefix(prefix: string): Promise<ApiKeyRow | undefined> {
+    const [found] = await this.#rows('api_key_prefixes', 'WHERE prefix = ?', [prefix])
+    if (!found) return undefined
+    return (await this.#rows('api_keys', 'WHERE account_id = ? AND api_key_id = ?', [found.accountId, found.apiKeyId]))[0]
+  }
+
+  #servicesOf({ accountId, apiKeyId }: ApiKeyRow): Promise<ApiKeyServiceRow[]> {
+    return this.#rows('api_key_services', 'WHERE account_id = ? AND api_key_id = ? ORDER BY service_type, provider', [
+      accountId,
+      apiKeyId,
+    ])
+  }
+
+  #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {
+    return this.#reads.select(rowsQuery(name, rest, values)) as unknown as Promise<RowsOf<Name>>
+  }
+}
+
+/**
+ * What a key may do with a service: `undefined` when it may not. A row for the provider counts before one for the whole service.
+ */
+export function keyPermission(
+  key: Pick<AuthenticatedKey, 'services'>,
+  service: Service,
+  provider?: string,
+): Pick<KeyService, 'costLimitPerRequest'> | undefined {
+  if (key.services.length === 0) return { costLimitPerRequest: null }
+  const rows = key.services.filter((row) => row.service === service)
+  const row = rows.find((candidate) => candidate.provider === provider) ?? rows.find((candidate) => candidate.provider === null)
+  return row?.enabled ? { costLimitPerRequest: row.costLimitPerRequest } : undefined
+}
+
+function keyOf(row: ApiKeyRow, services: readonly ApiKeyServiceRow[]): AuthenticatedKey {
+  const { accountId, apiKeyId, prefix, name, userId, expiresAt } = row
+  return { accountId, apiKeyId, prefix, name, userId, expiresAt, services: services.map(serviceOf) }
+}
+
+function summaryOf(row: ApiKeyRow, services: readonly ApiKeyServiceRow[]): ApiKeySummary {
+  const { createdAt, revokedAt, previousPrefix, previousUntil, lastUsedAt } = row
+  return { ...keyOf(row, services), createdAt, revokedAt, previousPrefix, previousUntil, lastUsedAt }
+}
+
+function serviceOf({ id, serviceType, provider, enabled, costLimitPerRequest, createdAt }: ApiKeyServiceRow): KeyService {
+  return { id, service: serviceType, provider, enabled, costLimitPerRequest, createdAt }
+}
