@@ -60,13 +60,25 @@ describe.each([
     expect(granted).toMatchObject([{ available: '6000.5', replayed: false }])
     expect(await json('grant', 'ada', '6000.5', '--key', 'order-1', ...at)).toMatchObject([{ replayed: true }])
     const [key] = await json('create-key', 'ada', '--service', 'gpt', 'voice_stt', ...at)
-    expect(await json('keys', 'ada', ...at)).toMatchObject([{ prefix: key?.prefix, services: 'gpt, voice_stt', revoked: '' }])
+    const listed = { services: 'gpt, voice_stt', revoked: '', last_used: 'never' }
+    expect(await json('keys', 'ada', ...at)).toMatchObject([{ ...listed, prefix: key?.prefix }])
+    const [rotated] = await json('rotate-key', String(key?.prefix), '--grace-hours', '1', ...at)
+    expect(rotated).toEqual({
+      key: expect.stringMatching(/^fbx_/),
+      prefix: expect.any(String),
+      previous: key?.prefix,
+      previous_until: expect.stringMatching(/Z$/),
+    })
+    expect(await json('keys', 'ada', ...at)).toMatchObject([{ ...listed, prefix: rotated?.prefix }])
     expect(await json('revoke-key', String(key?.prefix), ...at)).toEqual([{ prefix: key?.prefix, revoked: true }])
+    await json('open-account', 'Poor', '--id', 'poor', ...at)
+    expect(await json('create-key', 'poor', '--minimum-balance', '0', ...at)).toMatchObject([{ prefix: expect.any(String) }])
     expect(await json('accounts', ...at)).toEqual([
       { account: 'ada', name: 'Ada', balance: '6000.5', held: '0', available: '6000.5' },
+      { account: 'poor', name: 'Poor', balance: '0', held: '0', available: '0' },
     ])
     const { lines, code } = await farebox('verify', ...at)
-    expect([lines, code]).toEqual([['1 accounts verified, 0 mismatches'], 0])
+    expect([lines, code]).toEqual([['2 accounts verified, 0 mismatches'], 0])
   })
 })
 
@@ -91,7 +103,9 @@ test.each([
   [['usage', 'nobody'], /no account "nobody"/],
   [['keys', 'nobody'], /no account "nobody"/],
   [['create-key', 'poor'], /an API key needs a balance of 5000 credits, 0 are available/],
-  [['revoke-key', 'abcdefgh'], /there is no API key abcdefgh/],
+  [['revoke-key', 'abcdefgh'], /no API key "abcdefgh"/],
+  [['rotate-key', 'abcdefgh'], /no API key "abcdefgh"/],
+  [['rotate-key', 'abcdefgh', '--grace-hours', 'never'], /--grace-hours must be a whole number/],
 ])('%j says what is wrong in one line, and leaves exit code 1', async (parameters, problem) => {
   const at = ['--store', join(folder, 'errors.db')]
   await farebox('migrate', ...at)

@@ -26,6 +26,8 @@ const adminMethods: Record<string, (admin: AdminClient) => Promise<unknown>> = {
   'POST /api/v1/admin/accounts': (admin) => admin.createAccount({ name: 'Ada' }),
   'POST /api/v1/admin/grants': (admin) => admin.grant({ account_id: 'a', credits: 1 }),
   'POST /api/v1/admin/keys': (admin) => admin.createKey({ account_id: 'a' }),
+  'GET /api/v1/admin/accounts/{account_id}/keys': (admin) => admin.accountKeys('an id'),
+  'POST /api/v1/admin/keys/{prefix}/rotate': (admin) => admin.rotateKey('fbx_1234'),
   'POST /api/v1/admin/keys/{prefix}/services': (admin) => admin.setKeyServices('fbx_1234', ['gpt']),
   'POST /api/v1/admin/keys/{prefix}/revoke': (admin) => admin.revokeKey('fbx_1234'),
   'POST /api/v1/admin/budgets': (admin) => admin.setBudget({ account_id: 'a', period: 'day', credits: 1 }),

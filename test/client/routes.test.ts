@@ -253,6 +253,42 @@ describe('the client of an admin', () => {
     expect(await failureOf(client.credits())).toMatchObject({ status: 401 })
   })
 
+  it('rotates a key, and lists keys with their last use', async () => {
+    const admin = createAdminClient({ baseUrl, adminToken })
+    const { account_id } = await admin.createAccount({ name: 'Grace', credits: 5_000 })
+    const made = await admin.createKey({ account_id, name: 'server', services: ['gpt'] })
+    const creditsOf = (apiKey = '') => createClient({ baseUrl, apiKey }).credits()
+    const rotated = await admin.rotateKey(made.prefix)
+    expect(rotated).toEqual({
+      key: expect.stringMatching(/^fbx_/),
+      prefix: rotated.key?.slice(4, 12),
+      previous_prefix: made.prefix,
+      previous_expires_at: expect.stringMatching(/Z$/),
+    })
+    for (const key of [made.key, rotated.key]) expect(await creditsOf(key)).toMatchObject({ credit_balance: 5_000 })
+    const again = await admin.rotateKey(made.prefix, { grace_seconds: 0 })
+    expect(await failureOf(creditsOf(rotated.key))).toMatchObject({ status: 401 })
+    expect(await creditsOf(again.key)).toMatchObject({ credit_balance: 5_000 })
+    const { keys } = await admin.accountKeys(account_id)
+    expect(keys).toMatchObject([
+      {
+        prefix: again.prefix,
+        name: 'server',
+        services: [{ service_type: 'gpt', enabled: true }],
+        expires_at: null,
+        revoked_at: null,
+        last_used_at: expect.stringMatching(/Z$/),
+        previous_prefix: rotated.prefix,
+      },
+    ])
+    await admin.revokeKey(again.prefix)
+    expect(await failureOf(admin.rotateKey(again.prefix))).toMatchObject({
+      status: 422,
+      problem: { errors: [{ field: 'prefix', problem: 'names a key that was revoked: create another one' }] },
+    })
+    expect(await failureOf(admin.accountKeys('nobody'))).toMatchObject({ status: 404, code: 'ACCOUNT_NOT_FOUND' })
+  })
+
   it('is turned away with a wrong token', async () => {
     const stranger = createAdminClient({ baseUrl, adminToken: 'wrong' })
     expect(await failureOf(stranger.createAccount({ name: 'Eve' }))).toMatchObject({ status: 401 })

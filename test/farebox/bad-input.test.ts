@@ -388,6 +388,7 @@ describe('what does not exist', () => {
       await admin.post('/api/v1/admin/budgets', { account_id, period: 'day', credits: 1 }),
       await admin.post('/api/v1/admin/keys/fbx_0000/services', { services: ['gpt'] }),
       await admin.post('/api/v1/admin/keys/fbx_0000/revoke'),
+      await admin.post('/api/v1/admin/keys/fbx_0000/rotate'),
       await api.get('/api/v1/'),
       await api.post('/api/v1/credits'),
     ]
@@ -401,6 +402,7 @@ describe('what does not exist', () => {
       '404 ACCOUNT_NOT_FOUND',
       '404 ACCOUNT_NOT_FOUND',
       '404 ACCOUNT_NOT_FOUND',
+      '404 API_KEY_NOT_FOUND',
       '404 API_KEY_NOT_FOUND',
       '404 API_KEY_NOT_FOUND',
       '404 ROUTE_NOT_FOUND',

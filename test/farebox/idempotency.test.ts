@@ -196,6 +196,19 @@ describe('a request sent again under its idempotency key', () => {
     expect(other).toMatchObject({ status: 409, body: { differs: ['name'] } })
   })
 
+  it('rotates an API key once, and shows its secret only once', async () => {
+    const { box, account, post } = await open()
+    const path = `/api/v1/admin/keys/${account.prefix}/rotate`
+    const first = await post(path, { grace_seconds: 60 })
+    const again = await post(path, { grace_seconds: 60 })
+    const { key, ...kept } = first.body
+    expect(key).toMatch(/^fbx_/)
+    expect(again).toMatchObject({ status: 200, body: kept })
+    expect(again.body).not.toHaveProperty('key')
+    expect(await box.ledger.apiKey(account.prefix)).toMatchObject({ prefix: kept.prefix, previousPrefix: account.prefix })
+    expect(await post(path, { grace_seconds: 0 })).toMatchObject({ status: 409, body: { differs: ['grace_seconds'] } })
+  })
+
   it('that failed for want of credit is tried again', async () => {
     const { box, account, post } = await open()
     const all = { service_type: 'phone', provider: 'twilio', units_consumed: 500, unit_type: 'minutes' }

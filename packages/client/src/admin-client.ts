@@ -1,5 +1,6 @@
 import { type ConnectionOptions, type RequestOptions, segment, Transport } from './transport.ts'
 import type {
+  AccountKeys,
   BudgetRequest,
   CreateAccountRequest,
   CreatedAccount,
@@ -11,6 +12,8 @@ import type {
   KeyServiceRequest,
   KeyServices,
   RevokedKey,
+  RotatedKey,
+  RotateKeyRequest,
 } from './wire.ts'
 
 export interface AdminClientOptions extends ConnectionOptions {
@@ -51,6 +54,16 @@ export class AdminClient {
   /** Makes an API key, which is shown this once. */
   createKey(body: CreateKeyRequest, options?: RequestOptions): Promise<CreatedKey> {
     return this.#transport.send({ method: 'POST', path: '/admin/keys', body }, options)
+  }
+
+  /** An account's keys, newest first, with when each was last used. */
+  accountKeys(accountId: string, options?: RequestOptions): Promise<AccountKeys> {
+    return this.#transport.send({ method: 'GET', path: `/admin/accounts/${segment(accountId)}/keys` }, options)
+  }
+
+  /** Gives a key another secret, which is shown this once. The key keeps its services, limits, budgets and usage. */
+  rotateKey(prefix: string, body: RotateKeyRequest = {}, options?: RequestOptions): Promise<RotatedKey> {
+    return this.#transport.send({ method: 'POST', path: `/admin/keys/${segment(prefix)}/rotate`, body }, options)
   }
 
   /** Replaces what a key may use. */

@@ -376,6 +376,42 @@ export interface CreatedKey {
   prefix: string
 }
 
+export interface RotateKeyRequest {
+  /** How long the secret of before stays good; 0 after it has leaked. @defaultValue 86_400 (24 hours) */
+  grace_seconds?: number
+}
+
+export interface RotatedKey {
+  /** The key itself, which is shown once. Absent when this answer was sent again because the first one was lost: rotate once more. */
+  key?: string
+  /** What names the key from now on. Its earlier prefixes lead to it too. */
+  prefix: string
+  previous_prefix: string
+  /** When the secret of before ends. */
+  previous_expires_at: string
+}
+
+export interface AccountKeys {
+  keys: KeySummary[]
+}
+
+export interface KeySummary {
+  prefix: string
+  name: string
+  user_id: string | null
+  /** Empty: every service. */
+  services: KeyService[]
+  created_at: string
+  /** `null`: never. */
+  expires_at: string | null
+  revoked_at: string | null
+  /** At most a minute before the latest use; `null`: never used. */
+  last_used_at: string | null
+  /** Of the secret that the last rotation replaced. */
+  previous_prefix: string | null
+  previous_expires_at: string | null
+}
+
 export interface KeyServices {
   prefix: string
   services: KeyService[]

@@ -25,7 +25,7 @@ export class NotFoundError extends FareboxError {
   readonly id: string
 
   constructor(code: NotFoundError['code'], id: string) {
-    super(`no ${code.replace('_NOT_FOUND', '').replace('_', ' ').toLowerCase()} ${JSON.stringify(id)}`)
+    super(`no ${code.replace('_NOT_FOUND', '').replace('_', ' ').toLowerCase().replace('api', 'API')} ${JSON.stringify(id)}`)
     this.code = code
     this.id = id
   }

@@ -1,7 +1,10 @@
-import { formatCredits } from '@farebox/core'
+import { type Credits, formatCredits, InvalidOptionError } from '@farebox/core'
+import { type ApiKeySummary, type Ledger, NotFoundError } from '@farebox/ledger'
+import { Option } from 'commander'
+import { parseCreditsOrZero } from './parse-credits.ts'
 import type { Shared, Shell } from './shell.ts'
 
-/** `keys`, `create-key` and `revoke-key`. */
+/** `keys`, `create-key`, `rotate-key` and `revoke-key`. */
 export function addKeyCommands(shell: Shell): void {
   shell
     .command('keys', "list an account's API keys")
@@ -12,7 +15,7 @@ export function addKeyCommands(shell: Shell): void {
         const keys = await ledger.apiKeys(accountId)
         shell.print(
           shared,
-          keys.map(({ prefix, name, services, createdAt, expiresAt, revokedAt }) => ({
+          keys.map(({ prefix, name, services, createdAt, expiresAt, revokedAt, lastUsedAt }) => ({
             prefix,
             name,
             services:
@@ -23,6 +26,7 @@ export function addKeyCommands(shell: Shell): void {
             created: day(createdAt),
             expires: day(expiresAt),
             revoked: day(revokedAt),
+            last_used: lastUsedAt === null ? 'never' : instant(lastUsedAt),
           })),
         )
       }),
@@ -33,10 +37,17 @@ export function addKeyCommands(shell: Shell): void {
     .argument('<account>', 'its id')
     .option('--name <name>', 'what it is for', 'default')
     .option('--service <service...>', 'the services that it may use')
-    .action((accountId: string, shared: Shared & { name: string; service?: string[] }) =>
+    .addOption(
+      new Option(
+        '--minimum-balance <credits>',
+        'what the account must have, its credit line not counted; 5000 unless told',
+      ).argParser(parseCreditsOrZero),
+    )
+    .action((accountId: string, shared: Shared & { name: string; service?: string[]; minimumBalance?: Credits }) =>
       shell.withLedger(shared, async (ledger) => {
         const services = shared.service?.map((service) => ({ service }))
-        const outcome = await ledger.createApiKey({ accountId, name: shared.name, services })
+        const { name, minimumBalance } = shared
+        const outcome = await ledger.createApiKey({ accountId, name, services, minimumBalance })
         if (outcome.status === 'created') return shell.print(shared, [{ key: outcome.secret, prefix: outcome.prefix }])
         const { requested, available } = outcome
         throw new Error(
@@ -46,16 +57,55 @@ export function addKeyCommands(shell: Shell): void {
     )
 
   shell
+    .command('rotate-key', 'give an API key another secret, shown this once; it keeps its services, limits and budgets')
+    .argument('<prefix>', 'the first eight characters after fbx_')
+    .addOption(
+      new Option('--grace-hours <hours>', 'how long the secret of before stays good; 0 when it has leaked')
+        .argParser(parseHours)
+        .default(24),
+    )
+    .action((prefix: string, shared: Shared & { graceHours: number }) =>
+      shell.withLedger(shared, async (ledger) => {
+        const { accountId, apiKeyId } = await keyOf(ledger, prefix)
+        const graceMs = shared.graceHours * 3_600_000
+        const rotated = await ledger.rotateApiKey({ accountId, apiKeyId, graceMs })
+        shell.print(shared, [
+          {
+            key: rotated.secret,
+            prefix: rotated.prefix,
+            previous: rotated.previousPrefix,
+            previous_until: instant(rotated.previousUntil),
+          },
+        ])
+      }),
+    )
+
+  shell
     .command('revoke-key', 'end an API key for good')
     .argument('<prefix>', 'the first eight characters after fbx_')
     .action((prefix: string, shared: Shared) =>
       shell.withLedger(shared, async (ledger) => {
-        const key = await ledger.apiKey(prefix)
-        if (!key) throw new Error(`there is no API key ${prefix}`)
-        await ledger.revokeApiKey(key)
+        const { accountId, apiKeyId } = await keyOf(ledger, prefix)
+        await ledger.revokeApiKey({ accountId, apiKeyId })
         shell.print(shared, [{ prefix, revoked: true }])
       }),
     )
+}
+
+async function keyOf(ledger: Ledger, prefix: string): Promise<ApiKeySummary> {
+  const key = await ledger.apiKey(prefix)
+  if (!key) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
+  return key
+}
+
+function parseHours(text: string): number {
+  if (!/^\d{1,4}$/.test(text))
+    throw new InvalidOptionError(`--grace-hours must be a whole number from 0 to 8784, received ${text}`)
+  return Number(text)
+}
+
+function instant(at: number): string {
+  return new Date(at).toISOString()
 }
 
 function day(at: number | null): string {

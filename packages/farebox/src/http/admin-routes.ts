@@ -1,9 +1,9 @@
 import { formatCredits, microCredits } from '@farebox/core'
-import { NotFoundError } from '@farebox/ledger'
+import { type ApiKeySummary, type KeyService, NotFoundError } from '@farebox/ledger'
 import { InsufficientCreditsError } from '../errors.ts'
 import { balanceJson } from '../receipt.ts'
 import { adminRoute, JsonAnswer, type Route } from './route.ts'
-import { budgetBody, createAccountBody, createKeyBody, emptyBody, grantBody, keyServicesBody } from './schemas.ts'
+import { budgetBody, createAccountBody, createKeyBody, emptyBody, grantBody, keyServicesBody, rotateKeyBody } from './schemas.ts'
 
 export const adminRoutes: readonly Route[] = [
   adminRoute({
@@ -67,6 +67,19 @@ export const adminRoutes: readonly Route[] = [
   }),
 
   adminRoute({
+    method: 'get',
+    path: '/api/v1/admin/accounts/:account_id/keys',
+    summary: "An account's API keys, newest first, with when each was last used",
+    async handle({ box, parameters }) {
+      const accountId = parameters.account_id ?? ''
+      const keys = await box.ledger.apiKeys(accountId)
+      // An account that is not there has no keys either, and should not look like one that is.
+      if (keys.length === 0) await box.ledger.balance(accountId)
+      return { keys: keys.map(keyJson) }
+    },
+  }),
+
+  adminRoute({
     method: 'post',
     path: '/api/v1/admin/keys/:prefix/services',
     summary: 'Replace what a key may use',
@@ -77,15 +90,25 @@ export const adminRoutes: readonly Route[] = [
       const key = await keyOf(box, prefix)
       await box.ledger.setKeyServices({ ...key, services: body.services.map(keyService), idempotencyKey })
       const services = (await box.ledger.apiKey(prefix))?.services ?? []
+      return { prefix, services: services.map(keyServiceJson) }
+    },
+  }),
+
+  adminRoute({
+    method: 'post',
+    path: '/api/v1/admin/keys/:prefix/rotate',
+    summary: 'Give a key another secret, shown this once; the one of before stays good for 24 hours, or as long as asked',
+    body: rotateKeyBody,
+    wireNames: { apiKeyId: 'prefix', graceMs: 'grace_seconds' },
+    async handle({ box, body, parameters, idempotencyKey }) {
+      const key = await keyOf(box, parameters.prefix ?? '')
+      const graceMs = body.grace_seconds === undefined ? undefined : body.grace_seconds * 1_000
+      const rotated = await box.ledger.rotateApiKey({ ...key, graceMs, idempotencyKey })
       return {
-        prefix,
-        services: services.map((row) => ({
-          id: row.id,
-          service_type: row.service,
-          provider: row.provider,
-          enabled: row.enabled,
-          cost_limit_per_request: row.costLimitPerRequest === null ? null : balanceJson(row.costLimitPerRequest),
-        })),
+        ...(rotated.secret !== undefined && { key: rotated.secret }),
+        prefix: rotated.prefix,
+        previous_prefix: rotated.previousPrefix,
+        previous_expires_at: new Date(rotated.previousUntil).toISOString(),
       }
     },
   }),
@@ -134,6 +157,35 @@ async function keyOf(
   const key = await box.ledger.apiKey(prefix)
   if (!key) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
   return { accountId: key.accountId, apiKeyId: key.apiKeyId }
+}
+
+function keyJson(key: ApiKeySummary) {
+  return {
+    prefix: key.prefix,
+    name: key.name,
+    user_id: key.userId,
+    services: key.services.map(keyServiceJson),
+    created_at: instantJson(key.createdAt),
+    expires_at: instantJson(key.expiresAt),
+    revoked_at: instantJson(key.revokedAt),
+    last_used_at: instantJson(key.lastUsedAt),
+    previous_prefix: key.previousPrefix,
+    previous_expires_at: instantJson(key.previousUntil),
+  }
+}
+
+function keyServiceJson(row: KeyService) {
+  return {
+    id: row.id,
+    service_type: row.service,
+    provider: row.provider,
+    enabled: row.enabled,
+    cost_limit_per_request: row.costLimitPerRequest === null ? null : balanceJson(row.costLimitPerRequest),
+  }
+}
+
+function instantJson(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString()
 }
 
 function keyService(row: { service_type: string; provider?: string; enabled?: boolean; cost_limit_per_request?: bigint }) {

@@ -133,6 +133,10 @@ export const createKeyBody = z.strictObject({
   expires_at: instant.optional(),
 })
 
+export const rotateKeyBody = z.strictObject({
+  grace_seconds: z.number().int().min(0).max(31_536_000).optional().describe('How long the secret of before stays good'),
+})
+
 export const keyServicesBody = z.strictObject({
   services: z.array(keyService),
 })
