@@ -1,6 +1,10 @@
 import { PriceBook } from './price-book.ts'
 
-const genaiPrices = { source: 'npm @pydantic/genai-prices 0.1.8 (2026-09-23)', checked: '2026-11-20' }
+const genaiPrices = {
+  source: 'npm @pydantic/genai-prices 0.1.8 (2026-09-23)',
+  checked: '2026-11-20',
+  confidence: 'single_source' as const,
+}
 
 /** What providers charge us, in US dollars at list price. Every row says where it was read; a team's contract prices belong in a book of its own. */
 export const defaultCostBook: PriceBook = new PriceBook({
@@ -21,7 +25,7 @@ export const defaultCostBook: PriceBook = new PriceBook({
           rates: [{ unit: 'minutes', amount: '0.0077' }],
           source: 'open-gauntlet-leaderboard data/asr.json, citing deepgram.com/pricing: nova-3 pre-recorded, pay as you go',
           checked: '2026-08-01',
-          confidence: 'single source',
+          confidence: 'single_source',
         },
         {
           service: 'voice_stt',
@@ -29,7 +33,7 @@ export const defaultCostBook: PriceBook = new PriceBook({
           rates: [{ unit: 'minutes', amount: '0.0045' }],
           source: 'open-gauntlet-leaderboard data/asr.json; npm @pydantic/genai-prices 0.1.8: gpt-transcribe',
           checked: '2026-09-23',
-          confidence: '2 sources agree',
+          confidence: 'sources_agree',
         },
         {
           service: 'voice_stt',
@@ -38,7 +42,7 @@ export const defaultCostBook: PriceBook = new PriceBook({
           rates: [{ unit: 'minutes', amount: '0.006' }],
           source: 'open-gauntlet-leaderboard data/asr.json; npm @pydantic/genai-prices 0.1.8; LiteLLM model prices',
           checked: '2026-09-23',
-          confidence: '3 sources agree',
+          confidence: 'sources_agree',
         },
         {
           service: 'voice_tts',
@@ -47,7 +51,7 @@ export const defaultCostBook: PriceBook = new PriceBook({
           rates: [{ unit: 'characters', amount: '15', per: '1000000' }],
           source: 'LiteLLM model prices 2026-07-24; open-gauntlet-leaderboard data/tts.json',
           checked: '2026-08-08',
-          confidence: 'checked against a bill',
+          confidence: 'checked_against_bill',
         },
         {
           service: 'voice_tts',
@@ -55,7 +59,7 @@ export const defaultCostBook: PriceBook = new PriceBook({
           rates: [{ unit: 'characters', amount: '0.10', per: '1000' }],
           source: 'developer.puter.com 2026-06; open-gauntlet-leaderboard data/tts.json: Multilingual v2 and v3',
           checked: '2026-09-11',
-          confidence: '4 sources agree',
+          confidence: 'sources_agree',
         },
         {
           service: 'voice_tts',
@@ -63,16 +67,17 @@ export const defaultCostBook: PriceBook = new PriceBook({
           rates: [{ unit: 'characters', amount: '0.00005' }],
           source: 'docs.cartesia.ai/pricing: 1 credit per character; Pro plan, 5 USD for 100,000 credits',
           checked: '2026-07-02',
-          confidence: 'plan price from a secondary source; credits per character vary slightly',
+          confidence: 'weak',
+          note: 'plan price from a secondary source; credits per character vary slightly',
         },
         {
           service: 'phone',
           provider: 'twilio',
-          rates: [{ unit: 'minutes', amount: '0.0140' }],
-          increment: { unit: 'seconds', first: '60', next: '60' },
+          rates: [{ unit: 'minutes', amount: '0.0140', increment: { first: '1', next: '1' } }],
           source: 'public code, "Services and Costs": US outbound',
           checked: '2026-11-20',
-          confidence: 'weak: undated',
+          confidence: 'weak',
+          note: 'the source is undated',
         },
       ],
     },

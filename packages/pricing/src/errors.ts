@@ -1,4 +1,5 @@
 import { FareboxError, type Unit } from '@farebox/core'
+import { type PriceBookProblem, problemText } from './document/problem.ts'
 
 /** What was looked for in a price book. */
 export interface PriceQuery {
@@ -31,7 +32,15 @@ export class PriceNotFoundError extends FareboxError {
   }
 }
 
-/** The document is not a price book: the message names the row and the field. */
+/** The document is not a price book: the message names every row and field that is wrong, and what would be right. */
 export class InvalidPriceBookError extends FareboxError {
   override readonly code = 'INVALID_PRICE_BOOK'
+  readonly book: string
+  readonly problems: readonly PriceBookProblem[]
+
+  constructor(book: string, problems: readonly PriceBookProblem[]) {
+    super(`price book ${book || 'without a name'}: ${problems.map(problemText).join('; ')}`)
+    this.book = book
+    this.problems = problems
+  }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import type { PriceBookDocument } from './document/price-book-document.ts'
 import { PriceBook } from './price-book.ts'
-import type { PriceBookDocument } from './price-book-document.ts'
 
 function book(change: (document: PriceBookDocument) => void): () => PriceBook {
   const document: PriceBookDocument = {
@@ -31,7 +31,7 @@ test.each<[string, (document: PriceBookDocument) => void]>([
   ['amount', (document) => Object.assign(document.versions[0]?.entries[0]?.rates[0] ?? {}, { amount: '-1' })],
   ['unit', (document) => Object.assign(document.versions[0]?.entries[0]?.rates[0] ?? {}, { unit: 'token' })],
   ['priced twice', (document) => document.versions[0]?.entries.push(entry('3'))],
-  ['does not begin after', (document) => document.versions.reverse()],
+  ['must be after version b', (document) => document.versions.reverse()],
   ['margin', (document) => Object.assign(document, { margin: 1 })],
 ])('a document with a bad %s is refused, and the message says where', (problem, change) => {
   expect(book(change)).toThrow(problem)

@@ -1,6 +1,6 @@
-import { z } from 'zod'
-import { InvalidPriceBookError, PriceNotFoundError, type PriceQuery } from './errors.ts'
-import { type PriceBookData, type PriceBookDocument, type PriceEntry, priceBookSchema } from './price-book-document.ts'
+import type { PriceBookData, PriceBookDocument, PriceEntry, PriceVersion } from './document/price-book-document.ts'
+import { readPriceBook } from './document/read-price-book.ts'
+import { PriceNotFoundError, type PriceQuery } from './errors.ts'
 
 /** A price as it was at a time. */
 export interface Price {
@@ -20,22 +20,18 @@ interface Version {
 export class PriceBook {
   readonly name: string
   readonly currency: PriceBookData['currency']
+  /** What it was made from, with defaults filled in. Frozen. */
+  readonly document: PriceBookData
   /** Newest first. */
   readonly #versions: readonly Version[]
 
-  /** @throws {InvalidPriceBookError} the document breaks the schema, names a version or an entry twice, or dates run backwards */
+  /** @throws {InvalidPriceBookError} with everything that is wrong: rows, fields, dates that overlap or leave a gap, names priced twice */
   constructor(document: PriceBookDocument) {
-    const parsed = priceBookSchema.safeParse(document)
-    if (!parsed.success) throw new InvalidPriceBookError(`price book: ${z.prettifyError(parsed.error)}`)
-    this.name = parsed.data.name
-    this.currency = parsed.data.currency
-    this.#versions = parsed.data.versions.map((version) => indexed(parsed.data.name, version)).reverse()
-    for (const [index, version] of this.#versions.entries()) {
-      const older = this.#versions[index + 1]
-      if (older && older.from >= version.from) {
-        throw new InvalidPriceBookError(`price book ${this.name}: version ${version.name} does not begin after ${older.name}`)
-      }
-    }
+    const data = readPriceBook(document)
+    this.name = data.name
+    this.currency = data.currency
+    this.document = data
+    this.#versions = data.versions.map(indexed).reverse()
   }
 
   /**
@@ -62,16 +58,11 @@ export class PriceBook {
   }
 }
 
-function indexed(book: string, { version, effective_from, entries }: PriceBookData['versions'][number]): Version {
+function indexed({ version, effective_from, entries }: PriceVersion): Version {
   const byProvider = new Map<string, PriceEntry[]>()
   for (const entry of entries) {
     const key = `${entry.service}\0${entry.provider}`
-    const same = byProvider.get(key) ?? []
-    if (same.some(({ model }) => model === entry.model)) {
-      const row = [entry.service, entry.provider, entry.model].filter(Boolean).join(' ')
-      throw new InvalidPriceBookError(`price book ${book}, version ${version}: ${row} is priced twice`)
-    }
-    byProvider.set(key, [...same, entry])
+    byProvider.set(key, [...(byProvider.get(key) ?? []), entry])
   }
   return { name: version, from: Date.parse(effective_from), entries, byProvider }
 }

@@ -9,10 +9,12 @@ import {
   type Unit,
   type UsageQuantity,
 } from '@farebox/core'
+import type { PriceEntry } from './document/price-book-document.ts'
+import type { Increment, Rate } from './document/rules.ts'
 import { PriceNotFoundError, type PriceQuery } from './errors.ts'
 import type { PriceBook } from './price-book.ts'
-import type { Increment, PriceEntry, Rate } from './price-book-document.ts'
 import { add, ceiling, compare, decimal, divide, multiply, type Rational, rational, ZERO } from './rational.ts'
+import { unitsIn } from './units.ts'
 
 /** One quantity with what it costs. */
 export interface RatedLine extends UsageQuantity {
@@ -80,21 +82,15 @@ function rateLine(book: PriceBook, query: PriceQuery, entry: PriceEntry, usage: 
     throw new PriceNotFoundError(book.name, query, { unit: usage.unit, problem, nearest })
   }
   const used = multiply(rational(usage.quantity, UNIT), unitsIn(chosen.unit, usage.unit) ?? ZERO)
-  const billed = entry.increment ? incremented(used, chosen.unit, entry.increment) : used
+  const billed = chosen.increment ? incremented(used, chosen.unit, chosen.increment) : used
+  if (chosen.amount === undefined)
+    throw new PriceNotFoundError(book.name, query, { problem: 'has tiers, which are not rated yet,' })
   const amount = multiply(billed, divide(decimal(chosen.amount), decimal(chosen.per)))
   return { ...usage, billed, rate: chosen, amount }
 }
 
-/** How many of `to` one of `from` is; `undefined` where they measure different things. */
-function unitsIn(to: Unit, from: Unit): Rational | undefined {
-  if (to === from) return rational(1n)
-  if (to === 'minutes' && from === 'seconds') return rational(1n, 60n)
-  if (to === 'seconds' && from === 'minutes') return rational(60n)
-  return undefined
-}
-
 /** Rounds time up to what is billed: at least the first increment, then whole next ones. No time is no bill. */
-function incremented(used: Rational, unit: Unit, { unit: stepUnit, first, next }: Increment): Rational {
+function incremented(used: Rational, unit: Unit, { unit: stepUnit = unit, first, next }: Increment): Rational {
   const toUnit = unitsIn(unit, stepUnit)
   if (!toUnit || used.numerator === 0n) return used
   const least = multiply(decimal(first), toUnit)
