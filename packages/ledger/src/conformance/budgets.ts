@@ -205,6 +205,28 @@ export function exerciseBudgets(suite: Suite): void {
       charged(await spend(accountId, 1, { userId: 'ada' }))
     })
 
+    it('a hold that a budget counted for somebody else takes nothing off what it counts now', async () => {
+      const accountId = await suite.account(100)
+      const scope = { budgetId: 'b', period: 'day', limit: credits(50) } as const
+      await suite.ledger.setBudget({ accountId, ...scope, userId: 'ada' })
+      const holdId = await suite.hold(accountId, 10, { userId: 'ada' })
+      await suite.ledger.setBudget({ accountId, ...scope, userId: 'bob' })
+      charged(await spend(accountId, 20, { userId: 'bob' }))
+      await suite.ledger.releaseHold({ accountId, holdId })
+      expect(await used(accountId)).toEqual({ b: credits(20) })
+    })
+
+    it('a refund takes nothing off a window that began after its hold was taken', async () => {
+      const accountId = await suite.account(100)
+      await budget(accountId, 'day', 50)
+      const holdId = await suite.hold(accountId, 10, { ttlMs: 2 * DAY })
+      suite.now = NOON + DAY
+      charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(10) }))
+      charged(await spend(accountId, 20))
+      await suite.ledger.refund({ accountId, usageId: holdId })
+      expect(await used(accountId)).toEqual({ 'account/day': credits(20) })
+    })
+
     it('names that hold separators do not make two budgets one', async () => {
       const accountId = await suite.account(1_000)
       const one = await budget(accountId, 'day', 1, { userId: 'a,key:b' })

@@ -73,17 +73,16 @@ export function uncountInBudgets(state: LedgerState, accountId: string, uses: Bu
       use.amount = microCredits(use.amount - take)
       left -= take
       if (use.windowStart !== budget.windowStart) continue
-      // A budget that was given to somebody else meanwhile began again at nothing.
-      budget.used = microCredits(budget.used > take ? budget.used - take : 0n)
+      budget.used = microCredits(budget.used - take)
       state.touch('budgets', budget)
     }
   }
 }
 
-/** Takes a refund off the budgets whose current window holds the charge of `chargedAt`; windows that are over stay as they were. */
-export function giveBackToBudgets(state: LedgerState, budgets: readonly BudgetRow[], chargedAt: number, amount: Credits): void {
+/** Takes a refund off the budgets in whose current window the work of `takenAt` counts; windows that are over stay as they were. */
+export function giveBackToBudgets(state: LedgerState, budgets: readonly BudgetRow[], takenAt: number, amount: Credits): void {
   for (const budget of budgets) {
-    if (chargedAt < budget.windowStart || chargedAt < budget.createdAt) continue
+    if (takenAt < budget.windowStart || takenAt < budget.createdAt) continue
     budget.used = microCredits(budget.used > amount ? budget.used - amount : 0n)
     state.touch('budgets', budget)
   }

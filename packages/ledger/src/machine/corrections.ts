@@ -86,7 +86,9 @@ function correct(
     charged = microCredits(due + forgotten)
     const given = returnLots(step, known.lots, microCredits(-charged), correctionId)
     lots = given.lots
-    giveBackToBudgets(state, limits.budgets, record.createdAt, microCredits(-charged))
+    // What a hold covered was counted when it was taken, which may be a window ago.
+    const hold = record.holdId === null ? undefined : state.hold(account.accountId, record.holdId)
+    giveBackToBudgets(state, limits.budgets, (hold ?? record).createdAt, microCredits(-charged))
     postings = [...spentPostings(record.service, microCredits(0n), charged, shortfall), ...given.postings]
   }
 

@@ -85,6 +85,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         break
       case 'setBudget':
         want('budgets', accountId)
+        want('openHolds', accountId)
         break
       case 'refund':
       case 'adjust': {
@@ -93,6 +94,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         want('corrections', accountId, input.usageId)
         const record = state.usage(accountId, input.usageId)
         wantWorkflow(accountId, record?.workflowId)
+        if (record && record.holdId !== null) want('hold', accountId, record.holdId)
         for (const { grantId } of record?.lots ?? []) if (grantId !== '') want('grant', accountId, grantId)
         for (const correction of state.corrections(accountId, input.usageId)) {
           for (const { grantId } of correction.lots) if (grantId !== '') want('grant', accountId, grantId)

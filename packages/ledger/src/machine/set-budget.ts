@@ -1,5 +1,7 @@
 import { microCredits } from '@farebox/core'
 import type { Operations } from '../operations.ts'
+import type { BudgetRow } from '../rows.ts'
+import type { LedgerState } from './state.ts'
 import type { Decision, Step } from './step.ts'
 import { windowStart } from './windows.ts'
 
@@ -11,7 +13,7 @@ export function setBudget({ state, account, now }: Step, input: Operations['setB
   const scope = { userId: input.userId ?? null, apiKeyId: input.apiKeyId ?? null, service: input.service ?? null }
   if (known) {
     const isSame = known.userId === scope.userId && known.apiKeyId === scope.apiKeyId && known.service === scope.service
-    if (known.period !== period || !isSame) Object.assign(known, { windowStart: start, used: microCredits(0n) })
+    if (known.period !== period || !isSame) beginAgain(state, known, start, now)
     Object.assign(known, { ...scope, period, limit, mode })
     state.touch('budgets', known)
   } else {
@@ -29,4 +31,14 @@ export function setBudget({ state, account, now }: Step, input: Operations['setB
   }
   account.hasBudgets = true
   return { done: { status: 'set', budgetId, replayed: false }, postings: [] }
+}
+
+/** What open holds counted for somebody else, or in another window, is not theirs to take back from it. */
+function beginAgain(state: LedgerState, budget: BudgetRow, start: number, now: number): void {
+  Object.assign(budget, { windowStart: start, used: microCredits(0n), createdAt: now })
+  for (const hold of state.openHolds(budget.accountId)) {
+    if (!hold.budgets.some(({ budgetId }) => budgetId === budget.budgetId)) continue
+    hold.budgets = hold.budgets.filter(({ budgetId }) => budgetId !== budget.budgetId)
+    state.touch('holds', hold)
+  }
 }

@@ -1,0 +1,48 @@
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import type { Operation, Outcome } from '../../packages/ledger/src/operations.ts'
+import { Choices } from './choices.ts'
+import { randomAccount, randomOperation, randomWait } from './random-operation.ts'
+import { ReferenceLedger } from './reference-ledger.ts'
+
+/** 2026-07-15 12:00:30 UTC, a Wednesday. */
+const START = Date.UTC(2026, 6, 15, 12, 0, 30)
+const ACCOUNTS = 2
+
+/** Histories: each step is the seed of what is asked then. */
+export const histories = fc.array(fc.noBias(fc.nat()), { minLength: 3, maxLength: 120, size: 'max' })
+
+/**
+ * Lets the reference and a real ledger live through the same history, and expects the same answers at every step.
+ *
+ * @param name    a name that no other history on the same storage has
+ * @param commit  asks the real ledger, at a time of the store's clock
+ */
+export async function expectSameHistory(
+  name: string,
+  seeds: readonly number[],
+  commit: (operations: readonly Operation[], now: number) => Outcome[] | Promise<Outcome[]>,
+): Promise<ReferenceLedger> {
+  const reference = new ReferenceLedger()
+  const earlier: Operation[] = []
+  let now = START
+  let batch: { operation: Operation; expected: Outcome }[] = []
+  for (const [index, seed] of seeds.entries()) {
+    const choices = Choices.fromSeed(seed)
+    // Most steps are a batch of their own; what shares one shares its time.
+    if (batch.length === 0) now += randomWait(choices)
+    const operation =
+      index < ACCOUNTS ? randomAccount(choices, `${name}-${index}`) : randomOperation(choices, reference, index, now, earlier)
+    earlier.push(operation)
+    batch.push({ operation, expected: reference.do(operation, now) })
+    if (choices.happens(20) && index < seeds.length - 1) continue
+    const operations = batch.map((each) => each.operation)
+    expect(await commit(operations, now), told(operations)).toEqual(batch.map(({ expected }) => expected))
+    batch = []
+  }
+  return reference
+}
+
+function told(operations: readonly Operation[]): string {
+  return JSON.stringify(operations, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))
+}

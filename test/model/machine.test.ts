@@ -1,0 +1,23 @@
+import fc from 'fast-check'
+import { test } from 'vitest'
+import { runBatch } from '../../packages/ledger/src/machine/batch.ts'
+import { MemoryStorage } from '../simulator/memory-storage.ts'
+import { expectSameHistory, histories } from './history.ts'
+import { expectSameAccounts } from './same-accounts.ts'
+
+test('the state machine does what the reference does, step for step', async () => {
+  await fc.assert(
+    fc.asyncProperty(histories, async (seeds) => {
+      const storage = new MemoryStorage()
+      const reference = await expectSameHistory('world', seeds, (operations, now) => {
+        const batch = runBatch(operations)
+        let step = batch.next()
+        while (!step.done) step = batch.next({ now, rows: step.value.map((request) => storage.load(request)) })
+        storage.write(step.value.changes)
+        return step.value.outcomes
+      })
+      expectSameAccounts(reference, (table) => storage.all(table))
+    }),
+    { numRuns: 150 },
+  )
+})

@@ -1,0 +1,282 @@
+import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
+import type { Operation, Operations, RatedUsage, Verb } from '../../packages/ledger/src/operations.ts'
+import { budgetPeriods, grantSources, overagePolicies } from '../../packages/ledger/src/rows.ts'
+import type { Choices } from './choices.ts'
+import type { ReferenceAccount } from './reference-account.ts'
+import type { ReferenceLedger } from './reference-ledger.ts'
+
+/** How often each verb is called, of a hundred or so. */
+const weights: Record<Exclude<Verb, 'openAccount'>, number> = {
+  grant: 9,
+  placeHold: 22,
+  settleHold: 22,
+  charge: 10,
+  extendHold: 5,
+  releaseHold: 4,
+  refund: 6,
+  adjust: 4,
+  openWorkflow: 5,
+  closeWorkflow: 3,
+  setBudget: 3,
+  revokeGrant: 2,
+  freezeAccount: 1,
+  createApiKey: 1,
+  revokeApiKey: 1,
+  setKeyServices: 1,
+  saveDocument: 1,
+  advance: 1,
+}
+const verbs = Object.entries(weights).flatMap(([verb, weight]) => Array<string>(weight).fill(verb)) as (keyof typeof weights)[]
+
+/** What makes nothing that has an id. */
+const isNameless: ReadonlySet<string> = new Set<Verb>(['advance', 'extendHold', 'setBudget', 'freezeAccount', 'setKeyServices'])
+
+const SERVICES = ['gpt', 'phone'] as const
+const USERS = ['ada', 'bob'] as const
+const KEYS = ['k0', 'k1'] as const
+const UNITS = ['tokens', 'minutes'] as const
+/** Milliseconds; some beyond the windows of budgets. */
+const SPANS = [1, 1_000, 61_000, 3_600_000, 3_600_000, 90_000_000, 180_000_000] as const
+/** How long the world waits before the next step: mostly not at all, sometimes for a day, sometimes its clock is set back. */
+const WAITS = [0, 0, 0, 0, 0, 0, 0, 0, 1, 5, 5, 5, 700, 700, 700, 30_000, 61_000, 900_000, 90_000_000, -400, -70_000] as const
+
+export function randomWait(choices: Choices): number {
+  return choices.oneOf(WAITS)
+}
+
+/** An account that may owe something, or not. */
+export function randomAccount(choices: Choices, accountId: string): Operation {
+  const creditLimit = credits(choices.oneOf([0, 0, 0, 15]))
+  const debtLimit = credits(choices.oneOf([0, 0, 20]))
+  return { verb: 'openAccount', accountId, idempotencyKey: `open:${accountId}`, input: { name: 'Ada', creditLimit, debtLimit } }
+}
+
+/**
+ * The next thing that somebody asks of a ledger. Mostly about things that exist there, so that much of it succeeds; sometimes what
+ * was asked before, or something else under the same key.
+ *
+ * @param index  how many came before: it names what is new
+ */
+export function randomOperation(
+  choices: Choices,
+  ledger: ReferenceLedger,
+  index: number,
+  now: number,
+  earlier: readonly Operation[],
+): Operation {
+  if (earlier.length > 0 && choices.happens(6)) {
+    const again = choices.oneOf(earlier)
+    if (again.idempotencyKey !== null || isNameless.has(again.verb)) return again
+  }
+  const [accountId, account] = choices.oneOf([...ledger.accounts])
+  const verb = possible(choices.oneOf(verbs), account)
+  const draw = new Draw(choices, accountId, account, index, now)
+  const input = inputs[verb](draw)
+  // As the ledger does it, some keys come from what is named, and two calls for the same thing meet.
+  const natural = verb === 'settleHold' ? `usage:${(input as Operations['settleHold']).usageId}` : `${verb}${index}`
+  const stolen = earlier.length > 0 && choices.happens(2) ? (choices.oneOf(earlier).idempotencyKey ?? natural) : natural
+  // Without a key goes only what no caller could repeat: what names nothing, or a new id.
+  const isKeyless =
+    verb === 'advance' || ((draw.namesNew || isNameless.has(verb)) && choices.happens(verb === 'extendHold' ? 50 : 3))
+  return { verb, accountId, idempotencyKey: isKeyless ? null : stolen, input } as Operation
+}
+
+/** Most verbs are about something: where there is none yet, it is made first. */
+function possible(verb: keyof typeof weights, { grants, holds, workflows, usages }: ReferenceAccount): keyof typeof weights {
+  if (grants.length === 0 && verb !== 'charge') return 'grant'
+  if (holds.length === 0 && ['settleHold', 'extendHold', 'releaseHold'].includes(verb)) return 'placeHold'
+  if (usages.length === 0 && ['refund', 'adjust'].includes(verb)) return 'charge'
+  return workflows.length === 0 && verb === 'closeWorkflow' ? 'openWorkflow' : verb
+}
+
+/** What the inputs of one operation are drawn from. */
+class Draw {
+  readonly choices: Choices
+  readonly accountId: string
+  readonly account: ReferenceAccount
+  readonly index: number
+  readonly now: number
+
+  constructor(choices: Choices, accountId: string, account: ReferenceAccount, index: number, now: number) {
+    this.choices = choices
+    this.accountId = accountId
+    this.account = account
+    this.index = index
+    this.now = now
+  }
+
+  /** Whether the id of what it makes is new. */
+  namesNew = false
+
+  /** Mostly a new id; sometimes one that is taken. */
+  fresh(letter: string, known: readonly string[]): string {
+    if (known.length > 0 && this.choices.happens(4)) return this.choices.oneOf(known)
+    this.namesNew = true
+    return `${letter}${this.index}`
+  }
+
+  /** Mostly one of the newest ids; sometimes one that was never heard of. */
+  known(ids: readonly string[]): string {
+    if (ids.length === 0 || this.choices.happens(3)) return 'nobody'
+    return this.choices.happens(15) ? this.choices.oneOf(ids) : this.choices.oneOf(ids.slice(-6))
+  }
+
+  get holds(): string[] {
+    const open = this.account.holds.filter(({ state }) => state === 'open')
+    return (open.length > 0 && !this.choices.happens(20) ? open : this.account.holds).map(({ holdId }) => holdId)
+  }
+
+  get workflow(): string | undefined {
+    const ids = this.account.workflows.map(({ workflowId }) => workflowId)
+    return ids.length > 0 ? this.choices.maybe(45, () => this.known(ids)) : undefined
+  }
+
+  get usageIds(): string[] {
+    return this.account.usages.map(({ usageId }) => usageId)
+  }
+
+  get span(): number {
+    return this.choices.oneOf(SPANS)
+  }
+
+  amount(least: number, most: number): Credits {
+    return credits(this.choices.between(least, most))
+  }
+
+  get spender() {
+    const { choices } = this
+    return { apiKeyId: choices.maybe(30, () => choices.oneOf(KEYS)), userId: choices.maybe(30, () => choices.oneOf(USERS)) }
+  }
+
+  get usage(): RatedUsage {
+    const { choices } = this
+    return {
+      quantity: microUnits(BigInt(choices.below(1_000))),
+      unit: choices.oneOf(UNITS),
+      rated: this.amount(0, 60),
+      roundingStep: credits(choices.oneOf([1, 10, 10])),
+      certainty: 'exact',
+      cost: choices.maybe(30, () => nanoUsd(BigInt(choices.below(500)))),
+      priceVersion: choices.maybe(20, () => choices.oneOf(['v1', 'v2'])),
+      details: choices.maybe(10, () => ({ tokens: choices.below(9) })),
+    }
+  }
+}
+
+const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name] } = {
+  grant(draw) {
+    const { choices, now, span } = draw
+    const effectiveAt = choices.maybe(25, () => now + span - 10)
+    return {
+      grantId: draw.fresh(
+        'g',
+        draw.account.grants.map(({ grantId }) => grantId),
+      ),
+      amount: choices.happens(1) ? microCredits(2n ** 63n - 30_000n) : draw.amount(1, 900),
+      source: choices.oneOf(grantSources),
+      priority: choices.between(1, 3),
+      effectiveAt,
+      expiresAt: choices.maybe(35, () => Math.max(effectiveAt ?? 0, now) + draw.span - 5),
+      services: choices.maybe(25, () => [choices.oneOf(SERVICES)]),
+    }
+  },
+  placeHold(draw) {
+    const { choices } = draw
+    return {
+      holdId: draw.fresh('h', draw.holds),
+      amount: draw.amount(1, 60),
+      service: choices.oneOf(SERVICES),
+      provider: choices.oneOf(['x', 'y']),
+      ttlMs: draw.span,
+      graceMs: choices.below(3) * 7,
+      overage: choices.oneOf(overagePolicies),
+      workflowId: draw.workflow,
+      ...draw.spender,
+      unitPrice: choices.maybe(20, () => draw.amount(0, 7)),
+    }
+  },
+  settleHold(draw) {
+    const { choices, index } = draw
+    const final = !choices.happens(40)
+    const holdId = draw.known(draw.holds)
+    // The last settlement goes by the hold's own id, as the ledger names it unless it is told otherwise.
+    const usageId = final && choices.happens(60) ? holdId : choices.happens(3) ? draw.known(draw.usageIds) : `s${index}`
+    return { holdId, usageId, usage: draw.usage, provider: choices.maybe(15, () => 'z'), final }
+  },
+  charge(draw) {
+    const { choices } = draw
+    return {
+      usageId: draw.fresh('u', draw.usageIds),
+      service: choices.oneOf(SERVICES),
+      provider: choices.oneOf(['x', 'y']),
+      overage: choices.oneOf(overagePolicies),
+      workflowId: draw.workflow,
+      ...draw.spender,
+      usage: draw.usage,
+    }
+  },
+  extendHold: (draw) => ({
+    holdId: draw.known(draw.holds),
+    amount: draw.choices.maybe(60, () => draw.amount(0, 70)),
+    ttlMs: draw.choices.maybe(60, () => draw.span),
+  }),
+  releaseHold: (draw) => ({ holdId: draw.known(draw.holds) }),
+  refund: (draw) => ({
+    usageId: draw.known(draw.usageIds),
+    correctionId: draw.fresh('f', draw.usageIds),
+    amount: draw.choices.maybe(60, () => draw.amount(1, 30)),
+    reason: draw.choices.maybe(10, () => 'unhappy'),
+  }),
+  adjust: (draw) => ({
+    usageId: draw.known(draw.usageIds),
+    correctionId: draw.fresh('j', draw.usageIds),
+    charge: draw.choices.maybe(85, () => draw.amount(0, 70)),
+    cost: draw.choices.maybe(30, () => nanoUsd(BigInt(draw.choices.below(500)))),
+    overage: draw.choices.oneOf(overagePolicies),
+  }),
+  openWorkflow(draw) {
+    const ids = draw.account.workflows.map(({ workflowId }) => workflowId)
+    return {
+      workflowId: draw.fresh('w', ids),
+      name: draw.choices.oneOf(['call', 'chat']),
+      userId: draw.choices.maybe(30, () => draw.choices.oneOf(USERS)),
+      maxCredits: draw.choices.maybe(50, () => draw.amount(0, 150)),
+      parentId: ids.length > 0 ? draw.choices.maybe(40, () => draw.known(ids)) : undefined,
+    }
+  },
+  closeWorkflow: (draw) => ({ workflowId: draw.known(draw.account.workflows.map(({ workflowId }) => workflowId)) }),
+  setBudget(draw) {
+    const { choices } = draw
+    return {
+      budgetId: `b${choices.below(4)}`,
+      period: choices.oneOf(budgetPeriods),
+      limit: draw.amount(0, 300),
+      mode: choices.happens(20) ? 'warn' : 'block',
+      ...draw.spender,
+      service: choices.maybe(30, () => choices.oneOf(SERVICES)),
+    }
+  },
+  revokeGrant: (draw) => ({ grantId: draw.known(draw.account.grants.map(({ grantId }) => grantId)) }),
+  // Thawed more often than frozen, for a frozen account does little.
+  freezeAccount: (draw) => ({ isFrozen: draw.choices.happens(30) }),
+  createApiKey: (draw) => ({
+    apiKeyId: draw.choices.oneOf(KEYS),
+    name: 'default',
+    // Few, so that accounts want the same; of their own world, which may share a storage with others.
+    prefix: `fbx_${draw.accountId.replace(/-.*/, '')}_${draw.choices.below(9)}`,
+    hash: `${draw.index}`,
+    services: [],
+    minimumBalance: draw.amount(0, 200),
+  }),
+  revokeApiKey: (draw) => ({ apiKeyId: draw.choices.oneOf(KEYS) }),
+  setKeyServices: (draw) => {
+    const apiKeyId = draw.choices.oneOf(KEYS)
+    return { apiKeyId, services: [{ id: `${apiKeyId}:gpt:`, service: 'gpt', enabled: draw.choices.happens(50) }] }
+  },
+  saveDocument: (draw) => ({ kind: 'agent', documentId: `d${draw.choices.below(20)}`, body: { n: draw.choices.below(3) } }),
+  advance: () => ({}),
+}
+
+function credits(value: number): Credits {
+  return microCredits(BigInt(value))
+}
