@@ -11,8 +11,8 @@ import type { ReferenceLedger } from './reference-ledger.ts'
 import { comparedTables, expectSameAccounts } from './same-accounts.ts'
 
 const drivers: [string, OpenLedger, { numRuns: number }][] = [
-  ['SQLite', openSqlite, { numRuns: 40 }],
-  ['Postgres', openPostgres, { numRuns: 25 }],
+  ['SQLite', openSqlite, { numRuns: 25 }],
+  ['Postgres', openPostgres, { numRuns: 15 }],
 ]
 
 describe.each(drivers)('a ledger on %s', (_, open, parameters) => {

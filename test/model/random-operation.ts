@@ -6,7 +6,7 @@ import type { ReferenceAccount } from './reference-account.ts'
 import type { ReferenceLedger } from './reference-ledger.ts'
 
 /** How often each verb is called, of a hundred or so. */
-const weights: Record<Exclude<Verb, 'openAccount'>, number> = {
+const weights = {
   grant: 9,
   placeHold: 22,
   settleHold: 22,
@@ -21,15 +21,19 @@ const weights: Record<Exclude<Verb, 'openAccount'>, number> = {
   revokeGrant: 2,
   freezeAccount: 1,
   createApiKey: 1,
+  rotateApiKey: 1,
   revokeApiKey: 1,
   setKeyServices: 1,
+  noteKeyUse: 1,
   saveDocument: 1,
   advance: 1,
-}
+} satisfies Partial<Record<Verb, number>>
 const verbs = Object.entries(weights).flatMap(([verb, weight]) => Array<string>(weight).fill(verb)) as (keyof typeof weights)[]
 
+/** What the journal does not tell. */
+const isSilent: ReadonlySet<string> = new Set<Verb>(['advance', 'noteKeyUse'])
 /** What makes nothing that has an id. */
-const isNameless: ReadonlySet<string> = new Set<Verb>(['advance', 'extendHold', 'setBudget', 'freezeAccount', 'setKeyServices'])
+const isNameless: ReadonlySet<string> = new Set([...isSilent, 'extendHold', 'setBudget', 'freezeAccount', 'setKeyServices'])
 
 const SERVICES = ['gpt', 'phone'] as const
 const USERS = ['ada', 'bob'] as const
@@ -77,7 +81,7 @@ export function randomOperation(
   const stolen = earlier.length > 0 && choices.happens(2) ? (choices.oneOf(earlier).idempotencyKey ?? natural) : natural
   // Without a key goes only what no caller could repeat: what names nothing, or a new id.
   const isKeyless =
-    verb === 'advance' || ((draw.namesNew || isNameless.has(verb)) && choices.happens(verb === 'extendHold' ? 50 : 3))
+    isSilent.has(verb) || ((draw.namesNew || isNameless.has(verb)) && choices.happens(verb === 'extendHold' ? 50 : 3))
   return { verb, accountId, idempotencyKey: isKeyless ? null : stolen, input } as Operation
 }
 
@@ -133,6 +137,11 @@ class Draw {
 
   get usageIds(): string[] {
     return this.account.usages.map(({ usageId }) => usageId)
+  }
+
+  /** One of few, so that accounts want the same; but of their own world, which may share a storage with others. */
+  get prefix(): string {
+    return `fbx_${this.accountId.replace(/-.*/, '')}_${this.choices.below(20)}`
   }
 
   get span(): number {
@@ -262,12 +271,19 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
   createApiKey: (draw) => ({
     apiKeyId: draw.choices.oneOf(KEYS),
     name: 'default',
-    // Few, so that accounts want the same; of their own world, which may share a storage with others.
-    prefix: `fbx_${draw.accountId.replace(/-.*/, '')}_${draw.choices.below(9)}`,
+    prefix: draw.prefix,
     hash: `${draw.index}`,
     services: [],
     minimumBalance: draw.amount(0, 200),
+    expiresAt: draw.choices.maybe(30, () => draw.now + draw.span),
   }),
+  rotateApiKey: (draw) => ({
+    apiKeyId: draw.choices.oneOf(KEYS),
+    prefix: draw.prefix,
+    hash: `${draw.index}`,
+    graceMs: draw.choices.oneOf([0, 1_000]),
+  }),
+  noteKeyUse: (draw) => ({ apiKeyId: draw.choices.oneOf(KEYS), at: draw.now }),
   revokeApiKey: (draw) => ({ apiKeyId: draw.choices.oneOf(KEYS) }),
   setKeyServices: (draw) => {
     const apiKeyId = draw.choices.oneOf(KEYS)

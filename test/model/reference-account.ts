@@ -1,6 +1,7 @@
 import { CREDITS_MAX, type Credits, microCredits, microUnits } from '@farebox/core'
 import type { Failure, Operation, Operations, Outcome, RatedUsage, Refusal } from '../../packages/ledger/src/operations.ts'
 import { ReferenceBudgets, type Spender } from './reference-budgets.ts'
+import { ReferenceKeys } from './reference-keys.ts'
 import type { Answer } from './reference-ledger.ts'
 import {
   byBurnOrder,
@@ -27,7 +28,7 @@ export class ReferenceAccount {
   debt = 0n
   readonly #creditLimit: bigint
   readonly #debtLimit: bigint
-  readonly #keys = new Set<string>()
+  readonly #keys = new ReferenceKeys()
   readonly #documents = new Set<string>()
   #isFrozen = false
   #now: number
@@ -54,6 +55,8 @@ export class ReferenceAccount {
   }
 
   do(operation: Exclude<Operation, { verb: 'openAccount' }>, now: number, prefixes: Set<string>): Outcome {
+    // That a key was used is nothing that happens to the account: its holds and grants wait for that.
+    if (operation.verb === 'noteKeyUse') return this.#keys.do(operation, now, prefixes, this.available)
     this.#now = Math.max(this.#changedAt, now)
     this.#letDueHappen()
     const outcome = this.#decide(operation, prefixes)
@@ -61,7 +64,8 @@ export class ReferenceAccount {
     return outcome
   }
 
-  #decide({ verb, input }: Exclude<Operation, { verb: 'openAccount' }>, prefixes: Set<string>): Outcome {
+  #decide(operation: Exclude<Operation, { verb: 'openAccount' }>, prefixes: Set<string>): Outcome {
+    const { verb, input } = operation
     switch (verb) {
       case 'advance':
         return { status: 'advanced', replayed: false }
@@ -93,29 +97,19 @@ export class ReferenceAccount {
       case 'freezeAccount':
         this.#isFrozen = input.isFrozen
         return { status: 'set', isFrozen: input.isFrozen, replayed: false }
-      case 'createApiKey': {
-        const { apiKeyId, prefix, minimumBalance } = input
-        if (this.#keys.has(apiKeyId)) return exists('API key', apiKeyId)
-        if (prefixes.has(prefix)) return exists('API key prefix', prefix)
-        if (this.available < minimumBalance) return this.#tooLittle(this.available, minimumBalance)
-        this.#keys.add(apiKeyId)
-        prefixes.add(prefix)
-        return { status: 'created', apiKeyId, prefix, replayed: false }
-      }
+      case 'createApiKey':
+      case 'rotateApiKey':
       case 'revokeApiKey':
-        return this.#keys.has(input.apiKeyId)
-          ? { status: 'revoked', apiKeyId: input.apiKeyId, replayed: false }
-          : missing('API_KEY_NOT_FOUND', input.apiKeyId)
       case 'setKeyServices':
-        return this.#keys.has(input.apiKeyId)
-          ? { status: 'set', apiKeyId: input.apiKeyId, replayed: false }
-          : missing('API_KEY_NOT_FOUND', input.apiKeyId)
+        return this.#keys.do(operation, this.#now, prefixes, this.available)
       case 'saveDocument': {
         const name = `${input.kind} ${input.documentId}`
         if (this.#documents.has(name)) return exists(input.kind, input.documentId)
         this.#documents.add(name)
         return { status: 'saved', documentId: input.documentId, replayed: false }
       }
+      default:
+        throw new Error(`the reference does not know how to ${verb}`)
     }
   }
 

@@ -22,7 +22,7 @@ export class ReferenceLedger {
     const acting = account ?? new ReferenceAccount(input as OpenAccount, now)
     this.accounts.set(accountId, acting)
     const outcome = verb === 'openAccount' ? opened(accountId) : acting.do(operation, now, this.#prefixes)
-    const happened = 'replayed' in outcome && verb !== 'advance'
+    const happened = 'replayed' in outcome
     if (happened && idempotencyKey !== null) acting.answers.set(idempotencyKey, { operation, outcome })
     return outcome
   }

@@ -1,0 +1,64 @@
+import type { Failure, Operation, Outcome } from '../../packages/ledger/src/operations.ts'
+
+/** Verbs about API keys. */
+export type KeyOperation = Extract<
+  Operation,
+  { verb: 'createApiKey' | 'rotateApiKey' | 'revokeApiKey' | 'setKeyServices' | 'noteKeyUse' }
+>
+
+interface Key {
+  prefix: string
+  expiresAt: number | undefined
+  isRevoked: boolean
+}
+
+/** The API keys of an account. */
+export class ReferenceKeys {
+  readonly #keys = new Map<string, Key>()
+
+  /**
+   * @param prefixes   of the keys of all accounts: no two keys share one
+   * @param available  what the account has beside its holds
+   */
+  do({ verb, input }: KeyOperation, now: number, prefixes: Set<string>, available: bigint): Outcome {
+    const { apiKeyId } = input
+    const key = this.#keys.get(apiKeyId)
+    if (verb === 'createApiKey') {
+      const { prefix, expiresAt, minimumBalance: requested } = input
+      if (key) return exists('API key', apiKeyId)
+      if (prefixes.has(prefix)) return exists('API key prefix', prefix)
+      if (available < requested) return { status: 'refused', reason: 'insufficient_balance', available, requested } as Outcome
+      this.#keys.set(apiKeyId, { prefix, expiresAt, isRevoked: false })
+      prefixes.add(prefix)
+      return { status: 'created', apiKeyId, prefix, replayed: false }
+    }
+    if (!key) return { status: 'failed', code: 'API_KEY_NOT_FOUND', id: apiKeyId }
+    switch (verb) {
+      case 'rotateApiKey': {
+        const hasExpired = key.expiresAt !== undefined && key.expiresAt <= now
+        if (key.isRevoked || hasExpired) return gone(key.isRevoked ? 'was revoked' : 'has expired')
+        if (prefixes.has(input.prefix)) return exists('API key prefix', input.prefix)
+        prefixes.add(input.prefix)
+        const previousPrefix = key.prefix
+        key.prefix = input.prefix
+        const previousUntil = Math.min(now + input.graceMs, key.expiresAt ?? Number.POSITIVE_INFINITY)
+        return { status: 'rotated', apiKeyId, prefix: key.prefix, previousPrefix, previousUntil, replayed: false }
+      }
+      case 'revokeApiKey':
+        key.isRevoked = true
+        return { status: 'revoked', apiKeyId, replayed: false }
+      case 'setKeyServices':
+        return { status: 'set', apiKeyId, replayed: false }
+      case 'noteKeyUse':
+        return { status: 'noted', replayed: false }
+    }
+  }
+}
+
+function exists(what: string, id: string): Failure {
+  return { status: 'failed', code: 'ALREADY_EXISTS', what, id }
+}
+
+function gone(how: string): Failure {
+  return { status: 'failed', code: 'INVALID_INPUT', field: 'apiKeyId', problem: `names a key that ${how}: create another one` }
+}
