@@ -11,9 +11,11 @@ import { describe, expect, test } from 'vitest'
 import { createTestDatabase } from '../support/postgres.ts'
 
 interface HostDatabase {
-  driver: LedgerDriver
+  /** A driver on the host's own handle or pool. */
+  driver(options: { views: boolean }): LedgerDriver
   /** How many users of its own the host has. */
   users(): Promise<unknown>
+  dropUsers(): Promise<unknown>
   drop(): Promise<void>
 }
 
@@ -22,7 +24,8 @@ async function sqliteHost(): Promise<HostDatabase> {
   const database = new Database(join(folder, 'app.db'))
   database.exec("CREATE TABLE users (id TEXT); INSERT INTO users VALUES ('ada')")
   return {
-    driver: sqlite({ database, views: false }),
+    driver: (options) => sqlite({ database, ...options }),
+    dropUsers: async () => database.exec('DROP TABLE users'),
     users: async () => database.prepare('SELECT id FROM users').all(),
     async drop() {
       database.close()
@@ -36,7 +39,8 @@ async function postgresHost(): Promise<HostDatabase> {
   const pool = new pg.Pool({ connectionString: url, max: 2 })
   await pool.query("CREATE TABLE users (id TEXT); INSERT INTO users VALUES ('ada')")
   return {
-    driver: postgres({ pool, views: false }),
+    driver: (options) => postgres({ pool, ...options }),
+    dropUsers: () => pool.query('DROP TABLE users'),
     users: async () => (await pool.query('SELECT id FROM users')).rows,
     async drop() {
       await pool.end()
@@ -49,10 +53,10 @@ describe.each([
   ['SQLite', sqliteHost],
   ['Postgres', postgresHost],
 ])('in a host database on %s that has a users table of its own', (_, open) => {
-  test('a ledger without views migrates, works, and leaves the host its table', async () => {
+  test('a ledger without views migrates, works, and leaves the host its table; the views can come later', async () => {
     const host = await open()
     try {
-      const ledger = new Ledger(host.driver)
+      const ledger = new Ledger(host.driver({ views: false }))
       expect((await ledger.migrate()).applied).toEqual(['ledger'])
       expect((await ledger.migrate()).applied).toEqual([])
       const { accountId } = await ledger.openAccount({ name: 'Ada' })
@@ -60,6 +64,13 @@ describe.each([
       expect((await ledger.balance(accountId)).balance).toBe(credits(5))
       expect(await host.users()).toEqual([{ id: 'ada' }])
       await ledger.close()
+
+      const withViews = new Ledger(host.driver({ views: true }))
+      await expect(withViews.migrate()).rejects.toMatchObject({ code: 'SCHEMA_VERSION' })
+      await host.dropUsers()
+      expect(await withViews.migrate()).toEqual({ applied: ['views'], version: 2 })
+      expect(await host.users()).toEqual([{ id: accountId }])
+      await withViews.close()
     } finally {
       await host.drop()
     }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credits } from '@farebox/core'
@@ -87,6 +87,28 @@ describe('a ledger in a SQLite file', () => {
     other.close()
     expect(await impatient.charge({ accountId, ...work })).toMatchObject({ status: 'charged' })
     await impatient.close()
+  })
+
+  test('twenty ledgers that migrate one file at once, each on a connection of its own, take each step once', async () => {
+    const file = join(folder, 'twenty.db')
+    const ledgers = Array.from({ length: 20 }, () => new Ledger(sqlite({ filename: file })))
+    const reports = await Promise.all(ledgers.map((each) => each.migrate()))
+    expect(reports.filter(({ applied }) => applied.length > 0)).toHaveLength(1)
+    await Promise.all(ledgers.map((each) => each.close()))
+  })
+
+  test('a plan makes no file, and leaves one that is there as it was', async () => {
+    const host = join(folder, 'host.db')
+    const absent = new Ledger(sqlite({ filename: host }))
+    expect((await absent.planMigration()).version).toBe(0)
+    expect(existsSync(host)).toBe(false)
+    const database = new Database(host)
+    database.exec('CREATE TABLE mine (id TEXT)')
+    database.close()
+    const before = readFileSync(host)
+    expect((await absent.planMigration()).pending.map(({ name }) => name)).toEqual(['ledger', 'views'])
+    expect(readFileSync(host).equals(before)).toBe(true)
+    await absent.close()
   })
 
   test('a file that cannot be written or made says so, and can be tried again', async () => {

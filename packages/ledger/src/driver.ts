@@ -1,5 +1,5 @@
 import type { Clock } from '@farebox/core'
-import type { MigrationReport } from './migrations.ts'
+import type { MigrationPlan, MigrationReport } from './migrations.ts'
 import type { Operation, Outcome } from './operations.ts'
 import type { ColumnType } from './tables.ts'
 
@@ -16,6 +16,8 @@ export interface LedgerDriver<Transaction = unknown> {
   readonly clock?: Clock
   /** Brings the schema up to date. Safe to call from many processes at once. */
   migrate(): Promise<MigrationReport>
+  /** Says what {@link migrate} would do, and changes nothing. */
+  planMigration(): Promise<MigrationPlan>
   /**
    * Applies operations in order, in one transaction, and answers when they are durable: all of them, or none.
    *

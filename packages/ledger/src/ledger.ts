@@ -22,7 +22,7 @@ import { CommitQueue, type CommitQueueOptions } from './commit-queue.ts'
 import type { LedgerDriver } from './driver.ts'
 import { errorOf, InvalidInputError } from './errors.ts'
 import type { KeyUse } from './key-uses.ts'
-import type { MigrationReport } from './migrations.ts'
+import type { MigrationPlan, MigrationReport } from './migrations.ts'
 import type {
   AdjustInput,
   AdjustOutcome,
@@ -116,6 +116,15 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /** Brings the database's tables up to date. Safe to call at every start, from every process. */
   migrate(): Promise<MigrationReport> {
     return this.#driver.migrate()
+  }
+
+  /**
+   * Says what {@link migrate} would do, and changes nothing: a SQLite file that is not there is not made either.
+   *
+   * @throws {SchemaVersionError} the database is newer than this code, or a step it has taken was changed since
+   */
+  planMigration(): Promise<MigrationPlan> {
+    return this.#driver.planMigration()
   }
 
   /** Writes when keys were last used, waits for the changes under way, and closes what the ledger opened. */

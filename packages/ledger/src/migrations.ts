@@ -24,6 +24,20 @@ export interface MigrationReport {
   version: number
 }
 
+/** A step that {@link LedgerDriver.migrate} would take. */
+export interface PlannedMigration extends Migration {
+  /** SHA-256 of `sql` as it is kept in the source, in hex: what the database will remember of the step. */
+  checksum: string
+}
+
+/** What {@link LedgerDriver.migrate} would do. */
+export interface MigrationPlan {
+  /** The number of the newest step that the database has taken; 0 when it has none of the ledger's tables. */
+  version: number
+  /** The steps still to be taken, in order; empty when the schema is current. */
+  pending: PlannedMigration[]
+}
+
 export type Dialect = 'sqlite' | 'postgres'
 
 /** The step that makes the views for SQL by hand, whose names a host's own tables may have already. */
@@ -32,6 +46,20 @@ const VIEWS = 'views'
 /** A step as it is recorded: the checksum tells whether the file changed after it was taken. */
 export function checksum(migration: Migration): string {
   return createHash('sha256').update(migration.sql).digest('hex')
+}
+
+/** What would be done to a database that has taken these steps. @throws {SchemaVersionError} as {@link pendingMigrations} does */
+export function migrationPlan(
+  dialect: Dialect,
+  applied: readonly AppliedMigration[],
+  options: { views: boolean },
+  finish: (sql: string) => string = (sql) => sql,
+): MigrationPlan {
+  const pending = pendingMigrations(dialect, applied, options)
+  return {
+    version: applied.at(-1)?.number ?? 0,
+    pending: pending.map((migration) => ({ ...migration, sql: finish(migration.sql), checksum: checksum(migration) })),
+  }
 }
 
 /**
@@ -57,7 +85,7 @@ export function pendingMigrations(
     }
     if (checksum(ours) !== step.checksum) {
       throw new SchemaVersionError(
-        `migration ${step.number} (${step.name}) differs from the one that this database has taken: its tables may not match`,
+        `migration ${step.number} (${step.name}) differs from the one that this database has taken, so its tables may not match: use the release of @farebox/ledger that took it`,
       )
     }
   }

@@ -7,7 +7,7 @@ import { Shell } from './shell.ts'
 import { addStoreCommands } from './store-commands.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The `farebox` command. Exit codes: 0 done, 1 could not be done, 2 `verify` found something. */
+/** The `farebox` command. Exit codes: 0 done, 1 could not be done, 2 something was found: by `verify` or `migrate --plan`. */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('farebox')
     .description('Look after the credits of a Farebox.')

@@ -1,6 +1,6 @@
 import type { Ledger } from '@farebox/ledger'
 import type { Command } from 'commander'
-import { openStore } from './store.ts'
+import { openStore, type StoreOptions } from './store.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The options of every command that works on a store. */
@@ -36,8 +36,8 @@ export class Shell {
     else this.terminal.line('nothing found')
   }
 
-  /** @param options.isNew  whether a SQLite file may be made; otherwise one that is not there is an error, for most likely it is misspelt */
-  async withLedger(shared: Shared, work: (ledger: Ledger) => Promise<void>, options: { isNew?: boolean } = {}): Promise<void> {
+  /** Opens the store, works on it, and closes it again. */
+  async withLedger(shared: Shared, work: (ledger: Ledger) => Promise<void>, options: StoreOptions = {}): Promise<void> {
     const ledger = await openStore(shared, options)
     try {
       await work(ledger)

@@ -1,21 +1,34 @@
-import type { Ledger } from '@farebox/ledger'
+import type { Ledger, MigrationPlan } from '@farebox/ledger'
+import { Option } from 'commander'
 import { allAccounts, PAGE } from './all-accounts.ts'
 import type { Shared, Shell } from './shell.ts'
+
+interface MigrateOptions extends Shared {
+  plan?: boolean
+  sql?: boolean
+  views: boolean
+}
 
 /** `migrate` and `verify`. */
 export function addStoreCommands(shell: Shell): void {
   const { terminal } = shell
 
-  shell.command('migrate', 'bring the tables up to date').action((shared: Shared) =>
-    shell.withLedger(
-      shared,
-      async (ledger) => {
-        const { applied, version } = await ledger.migrate()
-        shell.print(shared, [{ schema_version: version, applied: applied.join(', ') || 'nothing: it was current' }])
-      },
-      { isNew: true },
-    ),
-  )
+  shell
+    .command('migrate', 'bring the tables up to date')
+    .option('--plan', 'only say what would be done; exit code 2 when there is something')
+    .addOption(new Option('--sql', 'with the statements of each step; implies --plan').implies({ plan: true }))
+    .option('--no-views', 'without the views for SQL by hand, whose names your own tables may have')
+    .action((shared: MigrateOptions) =>
+      shell.withLedger(
+        shared,
+        async (ledger) => {
+          if (shared.plan) return printPlan(shell, shared, await ledger.planMigration())
+          const { applied, version } = await ledger.migrate()
+          shell.print(shared, [{ schema_version: version, applied: applied.join(', ') || 'nothing: it was current' }])
+        },
+        { isNew: true, views: shared.views },
+      ),
+    )
 
   shell
     .command('verify', 'replay the journals and recompute every sum')
@@ -37,6 +50,26 @@ export function addStoreCommands(shell: Shell): void {
         }
       }),
     )
+}
+
+function printPlan({ terminal }: Shell, { json, sql }: MigrateOptions, { version, pending }: MigrationPlan): void {
+  if (pending.length > 0) terminal.exitCode(2)
+  const steps = pending.map(({ number, name, checksum, sql: text }) => ({
+    number,
+    name,
+    checksum,
+    ...(json && sql && { sql: text }),
+  }))
+  const what = steps.length === 0 ? 'nothing is pending' : `${steps.length} ${steps.length === 1 ? 'step' : 'steps'} pending`
+  if (json) terminal.line(JSON.stringify({ schema_version: version, pending: steps }, null, 2))
+  else if (sql) {
+    // Nothing but SQL, so that it can be read by what reads SQL.
+    terminal.line(`-- schema version ${version}, ${what}`)
+    for (const step of pending) terminal.line(`\n-- step ${step.number}: ${step.name}\n${step.sql.trimEnd()}`)
+  } else {
+    if (steps.length > 0) terminal.table(steps)
+    terminal.line(`schema version ${version}, ${what}`)
+  }
 }
 
 async function mismatchesOf(ledger: Ledger, accountId: string): Promise<object[]> {

@@ -3,24 +3,30 @@ import { dirname, resolve } from 'node:path'
 import { InvalidOptionError } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 
+export interface StoreOptions {
+  /** Whether a SQLite file may be made. One that is not there is an error otherwise, for most likely it is misspelt. */
+  isNew?: boolean
+  /** Whether migrating makes the views for SQL by hand. @defaultValue true */
+  views?: boolean
+}
+
 /**
  * Opens the ledger that `--store` names: a Postgres URL, or the path of a SQLite file.
  *
- * @param isNew  whether a SQLite file may be made
  * @throws {InvalidOptionError} it is a URL of another kind, or there is no such file
  */
 export async function openStore(
   { store, schema }: { store: string; schema?: string },
-  { isNew = false }: { isNew?: boolean } = {},
+  { isNew = false, views }: StoreOptions = {},
 ): Promise<Ledger> {
   // Each driver is loaded only when it is used, since a user installs only one of the two databases' packages.
   if (isPostgres(store)) {
     const { postgres } = await import('@farebox/ledger/postgres')
-    return new Ledger(postgres({ connectionString: store, schema }))
+    return new Ledger(postgres({ connectionString: store, schema, views }))
   }
   checkFile(store, isNew)
   const { sqlite } = await import('@farebox/ledger/sqlite')
-  return new Ledger(sqlite({ filename: store }))
+  return new Ledger(sqlite({ filename: store, views }))
 }
 
 function isPostgres(store: string): boolean {

@@ -25,6 +25,24 @@ export function exerciseMigrations(open: OpenLedger): void {
       expect(await driver.migrate()).toEqual({ applied: [], version: first.version })
     })
 
+    it('a plan says what would be done, and does nothing', async () => {
+      const { driver, sql } = await fresh()
+      const plan = await driver.planMigration()
+      expect(plan.version).toBe(0)
+      expect(plan.pending.length).toBeGreaterThan(0)
+      for (const { checksum, sql: text } of plan.pending) {
+        expect(checksum).toMatch(/^[0-9a-f]{64}$/)
+        expect(text).toMatch(/CREATE (TABLE|VIEW) /)
+        expect(text).not.toMatch(/[{}]/)
+      }
+      await expect(sql('SELECT * FROM farebox_migrations')).rejects.toThrow()
+      expect(await driver.planMigration()).toEqual(plan)
+      expect((await driver.migrate()).applied).toEqual(plan.pending.map(({ name }) => name))
+      const taken = await sql('SELECT number, name, checksum FROM farebox_migrations ORDER BY number')
+      expect(taken).toEqual(plan.pending.map(({ number, name, checksum }) => ({ number, name, checksum })))
+      expect(await driver.planMigration()).toEqual({ version: plan.pending.at(-1)?.number, pending: [] })
+    })
+
     it('of twenty that migrate at once, one does', async () => {
       const { driver } = await fresh()
       const reports = await Promise.all(Array.from({ length: 20 }, () => driver.migrate()))
@@ -36,17 +54,18 @@ export function exerciseMigrations(open: OpenLedger): void {
       const { driver, sql } = await fresh()
       const { version } = await driver.migrate()
       await sql(`UPDATE farebox_migrations SET number = ${version + 1} WHERE number = ${version}`)
-      await expect(driver.migrate()).rejects.toMatchObject({
-        code: 'SCHEMA_VERSION',
-        message: expect.stringContaining('upgrade'),
-      })
+      for (const look of [() => driver.migrate(), () => driver.planMigration()]) {
+        await expect(look()).rejects.toMatchObject({ code: 'SCHEMA_VERSION', message: expect.stringContaining('upgrade') })
+      }
     })
 
     it('a migration that was changed since it was taken is refused', async () => {
       const { driver, sql } = await fresh()
       await driver.migrate()
       await sql(`UPDATE farebox_migrations SET checksum = 'x'`)
-      await expect(driver.migrate()).rejects.toMatchObject({ code: 'SCHEMA_VERSION' })
+      const differs = { code: 'SCHEMA_VERSION', message: expect.stringMatching(/^migration 1 \(ledger\) differs/) }
+      await expect(driver.migrate()).rejects.toMatchObject(differs)
+      await expect(driver.planMigration()).rejects.toMatchObject(differs)
     })
 
     it("a database that has somebody else's users table is refused, and stays as it was", async () => {

@@ -3,14 +3,14 @@ import type { LedgerDriver, Query } from '../driver.ts'
 import { LedgerClosedError } from '../errors.ts'
 import { type LoadReply, runBatch } from '../machine/batch.ts'
 import type { Changes, LoadRequest } from '../machine/state.ts'
-import type { MigrationReport } from '../migrations.ts'
+import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import type { TableName } from '../rows.ts'
 import { loadStatement, nameTables, type SqlDialect, sqlName, writeStatement } from '../sql.ts'
 import { type LoadKind, loads, tables } from '../tables.ts'
 import { isConflict, unavailable } from './classify-error.ts'
 import { arrayType, decodeRow, decodeValue, encodeColumns } from './codec.ts'
-import { migratePostgres } from './migrate.ts'
+import { migratePostgres, planPostgres } from './migrate.ts'
 
 /** The slice of a `pg` client that the ledger uses. */
 export interface PostgresClient {
@@ -91,6 +91,11 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   async migrate(): Promise<MigrationReport> {
     return this.#transaction((client) => migratePostgres(client, this.#schema, { views: this.#options.views ?? true }))
+  }
+
+  async planMigration(): Promise<MigrationPlan> {
+    const options = { views: this.#options.views ?? true }
+    return this.#transaction((client) => planPostgres(client, this.#schema, options), 'BEGIN READ ONLY')
   }
 
   async commit(operations: readonly Operation[], transaction?: PostgresClient): Promise<Outcome[]> {

@@ -1,5 +1,12 @@
 import { SchemaVersionError } from '../errors.ts'
-import { type AppliedMigration, checksum, type MigrationReport, pendingMigrations } from '../migrations.ts'
+import {
+  type AppliedMigration,
+  checksum,
+  type MigrationPlan,
+  type MigrationReport,
+  migrationPlan,
+  pendingMigrations,
+} from '../migrations.ts'
 import type { PostgresClient } from './driver.ts'
 
 /** Names our lock among the advisory locks of the database: "farebox" in ASCII. */
@@ -16,22 +23,41 @@ export async function migratePostgres(
   await client.query({
     text: `CREATE TABLE IF NOT EXISTS ${schema}.farebox_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at TIMESTAMPTZ NOT NULL DEFAULT now())`,
   })
-  const { rows } = await client.query({
-    text: `SELECT number, name, checksum FROM ${schema}.farebox_migrations ORDER BY number`,
-    rowMode: 'array',
-  })
-  const applied = rows.map(([number, name, sum]) => ({ number, name, checksum: sum })) as AppliedMigration[]
+  const applied = await appliedTo(client, schema)
   const pending = pendingMigrations('postgres', applied, options)
   for (const migration of pending) {
     await client.query({
       text: `INSERT INTO ${schema}.farebox_migrations (number, name, checksum) VALUES ($1, $2, $3)`,
       values: [migration.number, migration.name, checksum(migration)],
     })
-    await client.query({ text: migration.sql.replaceAll('{schema}', schema) }).catch((error: unknown) => {
+    await client.query({ text: inSchema(migration.sql, schema) }).catch((error: unknown) => {
       throw explain(error, schema)
     })
   }
   return { applied: pending.map(({ name }) => name), version: pending.at(-1)?.number ?? applied.at(-1)?.number ?? 0 }
+}
+
+/** What {@link migratePostgres} would do. Reads, and changes nothing. */
+export async function planPostgres(client: PostgresClient, schema: string, options: { views: boolean }): Promise<MigrationPlan> {
+  const { rows } = await client.query({
+    text: 'SELECT to_regclass($1) IS NOT NULL',
+    values: [`${schema}.farebox_migrations`],
+    rowMode: 'array',
+  })
+  const applied = rows[0]?.[0] === true ? await appliedTo(client, schema) : []
+  return migrationPlan('postgres', applied, options, (sql) => inSchema(sql, schema))
+}
+
+async function appliedTo(client: PostgresClient, schema: string): Promise<AppliedMigration[]> {
+  const { rows } = await client.query({
+    text: `SELECT number, name, checksum FROM ${schema}.farebox_migrations ORDER BY number`,
+    rowMode: 'array',
+  })
+  return rows.map(([number, name, sum]) => ({ number, name, checksum: sum })) as AppliedMigration[]
+}
+
+function inSchema(sql: string, schema: string): string {
+  return sql.replaceAll('{schema}', schema)
 }
 
 /** A table or view of one of our names that is not ours is the one failure that a user can mend. */

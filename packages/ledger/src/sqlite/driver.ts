@@ -1,16 +1,17 @@
+import { existsSync } from 'node:fs'
 import { type Clock, InvalidOptionError, systemClock } from '@farebox/core'
 import type { LedgerDriver, Query } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError, LedgerInternalError, LedgerUnavailableError, noTables } from '../errors.ts'
 import { type BatchResult, type LoadReply, runBatch } from '../machine/batch.ts'
 import { type Changes, getOrInsert, type LoadRequest } from '../machine/state.ts'
-import type { MigrationReport } from '../migrations.ts'
+import { type MigrationPlan, type MigrationReport, migrationPlan } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import type { TableName } from '../rows.ts'
 import { loadStatement, nameTables, type SqlDialect, sqlName, updateStatement, writeStatement } from '../sql.ts'
 import { type LoadKind, loads, type Table, tables } from '../tables.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { decodeRow, decodeValue, encodeRow } from './codec.ts'
-import { migrateSqlite } from './migrate.ts'
+import { migrateSqlite, planSqlite } from './migrate.ts'
 
 /** The slice of a better-sqlite3 database that the ledger uses. */
 export interface SqliteDatabase {
@@ -95,6 +96,24 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   async migrate(): Promise<MigrationReport> {
     const database = await this.#open()
     return this.#whenFree(() => migrateSqlite(database, this.clock(), { views: this.#options.views ?? true }))
+  }
+
+  async planMigration(): Promise<MigrationPlan> {
+    const options = { views: this.#options.views ?? true }
+    const { filename = '', database } = this.#options
+    if (database ?? isInMemory(filename)) {
+      const known = await this.#open()
+      return this.#whenFree(() => planSqlite(known, options))
+    }
+    if (!existsSync(filename)) return migrationPlan('sqlite', [], options)
+    // Not by the ledger's own connection, which would turn the file's journal into a write-ahead log.
+    const Database = await loadBetterSqlite()
+    const visitor = open(Database, filename)
+    try {
+      return await this.#whenFree(() => planSqlite(visitor, options))
+    } finally {
+      visitor.close()
+    }
   }
 
   async commit(operations: readonly Operation[], transaction?: SqliteDatabase): Promise<Outcome[]> {
@@ -284,13 +303,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
 
   async #openNow(): Promise<SqliteDatabase> {
     if (this.#options.database) return this.#options.database
-    const Database = await loadBetterSqlite()
-    let database: SqliteDatabase
-    try {
-      database = new Database(this.#options.filename ?? '', { timeout: 0 })
-    } catch (error) {
-      throw new LedgerUnavailableError(`cannot open the SQLite file ${this.#options.filename}: ${messageOf(error)}`, error)
-    }
+    const database = open(await loadBetterSqlite(), this.#options.filename ?? '')
     try {
       await this.#whenFree(() => {
         database.pragma('journal_mode = WAL')
@@ -310,7 +323,17 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   }
 }
 
-async function loadBetterSqlite(): Promise<new (filename: string, options: { timeout: number }) => SqliteDatabase> {
+type BetterSqlite = new (filename: string, options: { timeout: number }) => SqliteDatabase
+
+function open(Database: BetterSqlite, filename: string): SqliteDatabase {
+  try {
+    return new Database(filename, { timeout: 0 })
+  } catch (error) {
+    throw new LedgerUnavailableError(`cannot open the SQLite file ${filename}: ${messageOf(error)}`, error)
+  }
+}
+
+async function loadBetterSqlite(): Promise<BetterSqlite> {
   // better-sqlite3 13 crashes the process on older versions, without a message.
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major < 22 || (major === 22 && minor < 14)) {

@@ -1,5 +1,13 @@
 import { SchemaVersionError } from '../errors.ts'
-import { type AppliedMigration, checksum, type Migration, type MigrationReport, pendingMigrations } from '../migrations.ts'
+import {
+  type AppliedMigration,
+  checksum,
+  type Migration,
+  type MigrationPlan,
+  type MigrationReport,
+  migrationPlan,
+  pendingMigrations,
+} from '../migrations.ts'
 import type { SqliteDatabase } from './driver.ts'
 
 /** Brings a SQLite file up to date in one transaction. Twenty processes at once take each step once. */
@@ -9,9 +17,7 @@ export function migrateSqlite(database: SqliteDatabase, now: number, options: { 
     database.exec(
       'CREATE TABLE IF NOT EXISTS farebox_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at INTEGER NOT NULL) STRICT',
     )
-    const applied = database
-      .prepare('SELECT number, name, checksum FROM farebox_migrations ORDER BY number')
-      .all() as AppliedMigration[]
+    const applied = appliedTo(database)
     const pending = pendingMigrations('sqlite', applied, options)
     const record = database.prepare('INSERT INTO farebox_migrations (number, name, checksum, at) VALUES (?, ?, ?, ?)')
     for (const migration of pending) {
@@ -24,6 +30,17 @@ export function migrateSqlite(database: SqliteDatabase, now: number, options: { 
     if (database.inTransaction) database.exec('ROLLBACK')
     throw error
   }
+}
+
+/** What {@link migrateSqlite} would do. Reads, and changes nothing. */
+export function planSqlite(database: SqliteDatabase, options: { views: boolean }): MigrationPlan {
+  const [known] = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'farebox_migrations'").all()
+  const applied = known === undefined ? [] : appliedTo(database)
+  return migrationPlan('sqlite', applied, options)
+}
+
+function appliedTo(database: SqliteDatabase): AppliedMigration[] {
+  return database.prepare('SELECT number, name, checksum FROM farebox_migrations ORDER BY number').all() as AppliedMigration[]
 }
 
 function takeStep(database: SqliteDatabase, { sql }: Migration): void {
