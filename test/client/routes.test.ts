@@ -94,10 +94,28 @@ describe('the client of an account', () => {
     const estimate = await client.estimateWorkflowCost({ aiTokens: 3_000, phoneMinutes: 5 }, ServicePresets.balanced())
     expect(estimate).toEqual({
       services: [
-        { service_type: 'gpt', provider: 'gpt-4o-mini', units: 3_000, unit_type: 'tokens', credits: 3 },
-        { service_type: 'phone', provider: 'twilio', units: 5, unit_type: 'minutes', credits: 100 },
+        {
+          service_type: 'gpt',
+          provider: 'gpt-4o-mini',
+          units: 3_000,
+          unit_type: 'tokens',
+          credits: 3,
+          credits_low: 3,
+          credits_high: 3,
+        },
+        {
+          service_type: 'phone',
+          provider: 'twilio',
+          units: 5,
+          unit_type: 'minutes',
+          credits: 100,
+          credits_low: 100,
+          credits_high: 100,
+        },
       ],
       total_credits: 103,
+      total_credits_low: 103,
+      total_credits_high: 103,
       price_version: expect.any(String),
     })
     expect(
@@ -106,6 +124,16 @@ describe('the client of an account', () => {
         { ...ServicePresets.premiumQuality(), primary_ai_model: 'gpt-4o' },
       ),
     ).toMatchObject({ total_credits: 33 })
+    const dearer = { ...ServicePresets.balanced(), fallback_ai_model: 'gpt-4o' }
+    expect(await client.estimateWorkflowCost({ aiTokens: 3_000, voiceMinutes: 2 }, dearer)).toMatchObject({
+      services: [
+        { provider: 'gpt-4o-mini', credits: 3, credits_low: 3, credits_high: 24 },
+        { provider: 'deepgram', credits: 16, credits_low: 16, credits_high: 17 },
+      ],
+      total_credits: 19,
+      total_credits_low: 19,
+      total_credits_high: 41,
+    })
   })
 
   it('says where credits went', async () => {

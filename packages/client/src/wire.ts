@@ -186,10 +186,27 @@ export interface EstimateRequest {
   service_configuration?: Partial<ServiceConfiguration>
 }
 
+/** What planned work will cost, in whole credits: as expected, at least and at most. */
 export interface Estimate {
-  services: { service_type: ServiceType; provider: string; units: number; unit_type: UnitType; credits: number }[]
+  services: EstimatedService[]
   total_credits: number
+  total_credits_low: number
+  total_credits_high: number
   price_version: string
+}
+
+export interface EstimatedService {
+  service_type: ServiceType
+  /** Who is asked first. */
+  provider: string
+  units: number
+  unit_type: UnitType
+  /** As expected: with the provider that is asked first. */
+  credits: number
+  /** At least: with the cheapest provider that the configuration names. */
+  credits_low: number
+  /** At most: with the dearest that it names. */
+  credits_high: number
 }
 
 /** A span of time: RFC 3339, `to` exclusive. */

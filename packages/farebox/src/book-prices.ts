@@ -2,7 +2,6 @@ import {
   type Clock,
   type Credits,
   isFareboxError,
-  microUnits,
   type NanoUsd,
   type Offer,
   type Quantity,
@@ -22,9 +21,6 @@ export interface PricedUsage {
   rating: Rating
 }
 
-/** An image at high detail, as most models of OpenAI count it: 85, and 170 for each of at most eight tiles. */
-const IMAGE_TOKENS_MAX = 1_445
-
 /** The two price books of a Farebox: what its customers pay in credits, and what its providers charge in dollars. */
 export class BookPrices implements PricePredictor {
   readonly book: PriceBook
@@ -38,10 +34,9 @@ export class BookPrices implements PricePredictor {
   }
 
   /** @throws {PriceNotFoundError} the offer has no price in credits */
-  predict(offer: Offer, planned: readonly UsageQuantity[]): { charge: Credits; cost?: NanoUsd } {
+  predict(offer: Offer, quantities: readonly UsageQuantity[]): { charge: Credits; cost?: NanoUsd } {
     const at = this.#clock()
     const { service, provider, model } = offer
-    const quantities = inTokens(offer, planned)
     const charge = roundUp(creditsOf(rate(this.book, { service, provider, model, at }, quantities)))
     return { charge, cost: this.#costOf({ service, provider, model, at }, quantities) }
   }
@@ -66,13 +61,4 @@ export class BookPrices implements PricePredictor {
       throw error
     }
   }
-}
-
-/** Images of a chat in the tokens that the offer's model counts them as, at most. */
-function inTokens({ capabilities }: Offer, quantities: readonly UsageQuantity[]): readonly UsageQuantity[] {
-  if (!quantities.some(({ unit }) => unit === 'images')) return quantities
-  const tokens = BigInt(capabilities.imageTokensMax ?? IMAGE_TOKENS_MAX)
-  return quantities.map((usage) =>
-    usage.unit === 'images' ? { meter: 'input', quantity: microUnits(usage.quantity * tokens), unit: 'tokens' as const } : usage,
-  )
 }

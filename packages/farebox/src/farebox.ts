@@ -18,6 +18,7 @@ import { BookPrices } from './book-prices.ts'
 import { UnauthorizedError } from './errors.ts'
 import { type EstimateInput, type EstimateReport, estimateWorkflow } from './estimate-workflow.ts'
 import { createRoutes, type RoutesOptions } from './http/routes.ts'
+import type { LoadTokenizers } from './measure-chat.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
 import { Workflow, type WorkflowOptions, type WorkflowParts } from './workflow.ts'
 
@@ -36,6 +37,11 @@ export interface FareboxOptions {
   businessAdapters?: readonly BusinessAdapter[]
   /** How long calls may take. */
   deadlines?: Deadlines
+  /**
+   * Finds the tokenizers by which questions are counted before they are asked. Without one, a token is held for each byte.
+   * @defaultValue those of the package `gpt-tokenizer`, where that is installed; they are loaded with the first chat
+   */
+  loadTokenizers?: LoadTokenizers
   /** Balance that an account needs to make an API key. @defaultValue 5_000 credits */
   minimumCreditsForApiKey?: Credits
   /** Told of failures that nobody awaits, such as a stream whose charge could not be written. @defaultValue nobody */
@@ -88,6 +94,7 @@ export class Farebox {
       health: this.health,
       configuration: this.configuration,
       deadlines: options.deadlines ?? {},
+      loadTokenizers: options.loadTokenizers,
       clock,
       background: (work) => this.background(work),
     }

@@ -249,7 +249,7 @@ function allowedRequest({ catalog, prices }: MeterParts, { apiKey }: Payer, requ
 /** What an offer may cost at most; `undefined` when it has no price, which is for the plan to reject. */
 function chargeOf(prices: BookPrices, offer: Offer, request: RouteRequest): Credits | undefined {
   try {
-    return prices.predict(offer, request.ceiling).charge
+    return prices.predict(offer, (request.usageOf?.(offer) ?? request).ceiling).charge
   } catch (error) {
     if (isFareboxError(error) && error.code === 'PRICE_NOT_FOUND') return undefined
     throw error

@@ -48,6 +48,17 @@ export interface SpeakInput extends CallOptions {
 export interface PhoneInput extends Omit<PhoneRequest, 'durationSecondsMax'>, CallOptions {
   /** The call is ended at this length, or earlier where the account affords less. @defaultValue 600 */
   durationSecondsMax?: number
+  /** How long it will probably take: what providers are compared and estimates made by. @defaultValue as long as it may */
+  durationSecondsExpected?: number
+}
+
+/** Calls that may be made. */
+export interface PlannedCalls {
+  chat?: ChatInput
+  see?: SeeInput
+  transcribe?: TranscribeInput
+  speak?: SpeakInput
+  call?: Omit<PhoneInput, 'to' | 'instructions'>
 }
 
 export interface RecordOptions {

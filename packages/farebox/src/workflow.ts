@@ -25,8 +25,11 @@ import {
   type ServiceConfiguration,
 } from '@farebox/router'
 import { v7 as uuidv7 } from 'uuid'
+import { CALL_SECONDS_MAX, callRoute, choices, speakRoute, transcribeRoute } from './call-routes.ts'
 import { chatRequest, chatRoute, floorUsage, questionAbout } from './chat-route.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
+import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
+import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
 import {
   failureOf,
   type HeldRoute,
@@ -47,6 +50,7 @@ import type {
   Metered,
   PhoneAnswer,
   PhoneInput,
+  PlannedCalls,
   Recorded,
   RecordOptions,
   SeeInput,
@@ -81,6 +85,7 @@ export interface WorkflowOptions {
 export interface WorkflowParts extends MeterParts {
   configuration: ServiceConfiguration
   deadlines: Deadlines
+  loadTokenizers?: LoadTokenizers
   clock(): number
   /** Lets work go on that nobody awaits. */
   background(work: Promise<unknown>): void
@@ -88,7 +93,6 @@ export interface WorkflowParts extends MeterParts {
 
 /** How long a hold outlives the deadline of what it pays for. */
 const HOLD_MARGIN_MS = 60_000
-const CALL_SECONDS_MAX = 600
 /** A phone call that can be paid for less long than this is not begun. */
 const CALL_SECONDS_MIN = 10
 /** Time to ring, and to hang up. */
@@ -163,7 +167,8 @@ export class Workflow {
   /** Asks a chat model and passes its answer on as it comes. Resolves with the first content; until then nothing was sent. */
   async streamChat(input: ChatInput): Promise<ChatStream> {
     const request = chatRequest(input)
-    const route = { ...chatRoute('gpt', 'chat', input), ...choices(input) }
+    const measure = await this.#measure('gpt', input)
+    const route: RouteRequest = { ...chatRoute('gpt', 'chat', input, measure), ...choices(input) }
     route.needs = { ...route.needs, streaming: true }
     const held = await this.#hold(route)
     const outcome = await attemptStream<ChatEvent, Refusal>({
@@ -177,7 +182,7 @@ export class Workflow {
     }
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
-      const fallback = floorUsage(input, ending.produced)
+      const fallback = floorUsage(measure, candidate.offer, ending.produced)
       const usage = ending.usage ?? fallback
       // Closing waits from here on, not before: whoever is to read the stream may be the one who closes.
       const charged = await this.#track(settle(this.#parts, this.#payer, held, { candidate, usage, fallback, attempts }))
@@ -195,14 +200,14 @@ export class Workflow {
    */
   async transcribe({ audio, language, ...options }: TranscribeInput): Promise<Transcript> {
     const { durationSeconds, ...sound } = await readAudio(audio)
-    const usage: UsageQuantity[] = [{ meter: 'duration', quantity: quantity(durationSeconds), unit: 'seconds' }]
+    const route = transcribeRoute(durationSeconds, options)
     const request: Omit<TranscribeRequest, 'model'> = { audio: sound, language }
     const { result, ...metered } = await this.#call(
-      { service: 'voice_stt', operation: 'transcribe', expected: usage, ceiling: longer(usage), ...choices(options) },
+      route,
       options,
       (candidate, context) =>
         required(candidate, 'transcribe').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
-      usage,
+      route.expected,
     )
     return {
       text: result.text,
@@ -214,15 +219,14 @@ export class Workflow {
 
   /** Turns text into speech. */
   async speak({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<Speech> {
-    const characters = [...text].length
-    const usage: UsageQuantity[] = [{ meter: 'characters', quantity: quantity(characters), unit: 'characters' }]
+    const route = speakRoute(text, options)
     const request: Omit<SpeakRequest, 'model'> = { text, voice, format }
     const { result, ...metered } = await this.#call(
-      { service: 'voice_tts', operation: 'speak', expected: usage, ceiling: usage, needs: { characters }, ...choices(options) },
+      route,
       options,
       (candidate, context) =>
         required(candidate, 'speak').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
-      usage,
+      route.expected,
     )
     return { audio: result.audio, format: result.format, ...metered }
   }
@@ -241,6 +245,17 @@ export class Workflow {
       if (seconds < CALL_SECONDS_MIN) throw error
       return this.#callFor(seconds, { to, from, instructions }, input)
     }
+  }
+
+  /**
+   * What calls would cost, by service and in total, without making them: by the same plan and the same counts as the calls
+   * themselves. `high` is the most that they may cost, whoever answers: what is held for the dearest of those who may.
+   *
+   * @throws {NoProviderError} nobody can serve one of them
+   * @throws {InvalidAudioError} the audio is empty, or is none
+   */
+  estimate(calls: PlannedCalls): Promise<CallsEstimate> {
+    return estimateCalls(this.#parts, this.#payer.configuration, calls)
   }
 
   /**
@@ -329,28 +344,36 @@ export class Workflow {
     if (outcome.status === 'refused') throw errorOfRefusal(outcome)
   }
 
-  async #chat(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {
+  #chat(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {
+    // Closing waits from here on, also while the question is being counted.
+    return this.#track(this.#chatNow(service, operation, input))
+  }
+
+  async #chatNow(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {
     const request = chatRequest(input)
-    const route = chatRoute(service, operation, input)
+    const measure = await this.#measure(service, input)
     const { result, ...metered } = await this.#call(
-      { ...route, ...choices(input) },
+      { ...chatRoute(service, operation, input, measure), ...choices(input) },
       input,
       (candidate, context) =>
         required(candidate, 'chat').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
-      (answer) => floorUsage(input, [{ type: 'text', text: answer.text }]).quantities,
+      (answer, { offer }) => floorUsage(measure, offer, [{ type: 'text', text: answer.text }]).quantities,
     )
     return { ...result, ...metered }
+  }
+
+  #measure(service: 'gpt' | 'vision', input: ChatInput) {
+    return measureChat(input, offersFor(this.#parts.catalog, service, input.provider), this.#parts.loadTokenizers)
   }
 
   /** Whoever leaves does not end a call that rings: it goes on to its end or its limit, and is charged. */
   async #callFor(
     durationSecondsMax: number,
     request: Omit<PhoneRequest, 'durationSecondsMax'>,
-    options: CallOptions,
+    options: PhoneInput,
   ): Promise<PhoneAnswer> {
-    const usage: UsageQuantity[] = [{ meter: 'duration', quantity: quantity(durationSecondsMax), unit: 'seconds' }]
     const { result, ...metered } = await this.#call(
-      { service: 'phone', operation: 'call', expected: usage, ceiling: usage, ...choices(options) },
+      callRoute(durationSecondsMax, options),
       {},
       (candidate, context) => required(candidate, 'call').call(candidate.adapter, { ...request, durationSecondsMax }, context),
       (answer) => [{ meter: 'duration', quantity: quantity(answer.durationSeconds), unit: 'seconds' }],
@@ -376,7 +399,7 @@ export class Workflow {
       throw failureOf(outcome, request.operation)
     }
     const { value: result, candidate, attempts } = outcome
-    const fallback = fallbackUsage(request, () => (typeof unreported === 'function' ? unreported(result) : unreported))
+    const fallback = fallbackUsage(request, () => (typeof unreported === 'function' ? unreported(result, candidate) : unreported))
     const charged = await settle(this.#parts, this.#payer, held, {
       candidate,
       usage: result.usage ?? fallback,
@@ -428,7 +451,7 @@ type CallParameters<Result> = [
   request: RouteRequest,
   options: CallOptions,
   call: (candidate: Candidate, context: CallContext) => Promise<Result>,
-  unreported: readonly UsageQuantity[] | ((result: Result) => readonly UsageQuantity[]),
+  unreported: readonly UsageQuantity[] | ((result: Result, candidate: Candidate) => readonly UsageQuantity[]),
   deadlines?: Deadlines,
 ]
 
@@ -439,16 +462,6 @@ function fallbackUsage(request: RouteRequest, unreported: () => readonly UsageQu
   } catch {
     return { quantities: request.ceiling, certainty: 'ceiling' }
   }
-}
-
-/** The choices of a caller that routing knows about. */
-function choices({ provider, complexity, accuracy }: CallOptions): Pick<RouteRequest, 'provider' | 'complexity' | 'accuracy'> {
-  return { provider, complexity, accuracy }
-}
-
-/** Providers measure sound a little differently than its header does. */
-function longer(quantities: readonly UsageQuantity[]): UsageQuantity[] {
-  return quantities.map((usage) => ({ ...usage, quantity: (usage.quantity + usage.quantity / 50n + 1_000_000n) as Quantity }))
 }
 
 /** The adapter's method. An offer without it is a defect of the adapter, and the next candidate is tried. */

@@ -1,3 +1,4 @@
+export { type ChatMeasure, chatUsageRange, type UsageRange } from './chat-tokens.ts'
 export { defaultCostBook } from './default-cost-book.ts'
 export { defaultPriceBook } from './default-price-book.ts'
 export {
@@ -23,7 +24,10 @@ export type {
   Tiers,
 } from './document/rules.ts'
 export { InvalidPriceBookError, PriceNotFoundError, type PriceQuery } from './errors.ts'
-export { type ChatSize, chatQuantities, type Estimate, type EstimatedService, estimate, type PlannedUsage } from './estimate.ts'
+export { type Estimate, type EstimatedService, estimate, type PlannedUsage } from './estimate.ts'
+export { type ImageFacts, imageTokens } from './image-tokens.ts'
+export { type CountTokens, measureText, type TextMeasure, type TokenRange, textTokens } from './measure-text.ts'
 export { type Price, PriceBook } from './price-book.ts'
 export { creditsOf, nanoUsdOf, type RatedLine, type Rating, rate, roundUp, totalQuantity } from './rate.ts'
 export type { Rational } from './rational.ts'
+export { encodingOf, type TokenEncoding, tokenEncodings } from './token-encoding.ts'

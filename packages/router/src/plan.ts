@@ -141,8 +141,9 @@ function consider(entry: CatalogEntry, names: readonly string[], input: PlanInpu
   let expected: ReturnType<PricePredictor['predict']>
   let ceiling: Credits
   try {
-    expected = prices.predict(offer, request.expected)
-    ceiling = request.ceiling === request.expected ? expected.charge : prices.predict(offer, request.ceiling).charge
+    const usage = request.usageOf?.(offer) ?? request
+    expected = prices.predict(offer, usage.expected)
+    ceiling = usage.ceiling === usage.expected ? expected.charge : prices.predict(offer, usage.ceiling).charge
   } catch (error) {
     if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
     return new Rejection(offer, 'price_not_found', error.message)

@@ -23,6 +23,8 @@ export interface RouteRequest {
   expected: readonly UsageQuantity[]
   /** The most that it can use, which a hold must cover; its charge is what limits and balances are compared with. */
   ceiling: readonly UsageQuantity[]
+  /** The same two of one offer, where they depend on its model. */
+  usageOf?: (offer: Offer) => Pick<RouteRequest, 'expected' | 'ceiling'>
   needs?: RouteNeeds
   /** The only provider that may serve it, when the caller insists. */
   provider?: string

@@ -1,0 +1,54 @@
+import { type Quantity, quantity, type UsageQuantity } from '@farebox/core'
+import type { RouteRequest } from '@farebox/router'
+import type { CallOptions, PhoneInput } from './workflow-calls.ts'
+
+/** A phone call is ended at this length where its caller does not say. */
+export const CALL_SECONDS_MAX = 600
+
+/** A transcription as routing takes it. */
+export function transcribeRoute(durationSeconds: number, options: CallOptions): RouteRequest {
+  const expected = seconds(durationSeconds)
+  return { service: 'voice_stt', operation: 'transcribe', expected, ceiling: longer(expected), ...choices(options) }
+}
+
+/** A speech as routing takes it. Its price is known before it is spoken. */
+export function speakRoute(text: string, options: CallOptions): RouteRequest {
+  const characters = [...text].length
+  const usage: UsageQuantity[] = [{ meter: 'characters', quantity: quantity(characters), unit: 'characters' }]
+  return {
+    service: 'voice_tts',
+    operation: 'speak',
+    expected: usage,
+    ceiling: usage,
+    needs: { characters },
+    ...choices(options),
+  }
+}
+
+/** A phone call as routing takes it: held for as long as it may take. */
+export function callRoute(
+  durationSecondsMax: number,
+  options: CallOptions & Pick<PhoneInput, 'durationSecondsExpected'>,
+): RouteRequest {
+  const ceiling = seconds(durationSecondsMax)
+  const expected = seconds(Math.min(options.durationSecondsExpected ?? durationSecondsMax, durationSecondsMax))
+  return { service: 'phone', operation: 'call', expected, ceiling, ...choices(options) }
+}
+
+/** The choices of a caller that routing knows about. */
+export function choices({
+  provider,
+  complexity,
+  accuracy,
+}: CallOptions): Pick<RouteRequest, 'provider' | 'complexity' | 'accuracy'> {
+  return { provider, complexity, accuracy }
+}
+
+/** Providers measure sound a little differently than its header does. */
+export function longer(quantities: readonly UsageQuantity[]): UsageQuantity[] {
+  return quantities.map((usage) => ({ ...usage, quantity: (usage.quantity + usage.quantity / 50n + 1_000_000n) as Quantity }))
+}
+
+function seconds(duration: number): UsageQuantity[] {
+  return [{ meter: 'duration', quantity: quantity(duration), unit: 'seconds' }]
+}

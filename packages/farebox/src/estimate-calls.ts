@@ -1,0 +1,77 @@
+import { CREDITS_MAX, type Credits, microCredits, type Offer, type UsageQuantity } from '@farebox/core'
+import { plan, type Route, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
+import { CALL_SECONDS_MAX, callRoute, choices, speakRoute, transcribeRoute } from './call-routes.ts'
+import { chatRoute, questionAbout } from './chat-route.ts'
+import { errorOfRoute } from './errors.ts'
+import { measureChat, offersFor } from './measure-chat.ts'
+import type { MeterParts } from './metered-call.ts'
+import { readAudio } from './read-audio.ts'
+import type { WorkflowParts } from './workflow.ts'
+import type { ChatInput, PlannedCalls } from './workflow-calls.ts'
+
+/** A price at least, as expected, and at most: by the cheapest, the first and the dearest provider that may serve. */
+export interface CreditsRange {
+  low: Credits
+  expected: Credits
+  high: Credits
+}
+
+/** What one call would cost. */
+export interface CallEstimate extends CreditsRange {
+  service: string
+  /** Who would be asked first. */
+  provider: string
+  /** What that provider is expected to count. */
+  quantities: readonly UsageQuantity[]
+}
+
+/** What calls would cost, and in total. */
+export interface CallsEstimate extends CreditsRange {
+  services: CallEstimate[]
+}
+
+type LowOf = (offer: Offer) => readonly UsageQuantity[]
+
+/** What calls would cost, by the plan that they would be made by, whatever the balance is. */
+export async function estimateCalls(
+  parts: WorkflowParts,
+  configuration: ServiceConfiguration,
+  { chat, see, transcribe, speak, call }: PlannedCalls,
+): Promise<CallsEstimate> {
+  const services: CallEstimate[] = []
+  const add = (request: RouteRequest, low?: LowOf) => services.push(estimateCall(parts, configuration, request, low))
+  const addChat = async (service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput) => {
+    const offers = offersFor(parts.catalog, service, input.provider)
+    const route = chatRoute(service, operation, input, await measureChat(input, offers, parts.loadTokenizers))
+    add({ ...route, ...choices(input) }, (offer) => route.usageOf(offer).low)
+  }
+  if (chat) await addChat('gpt', 'chat', chat)
+  if (see) await addChat('vision', 'see', { ...see, messages: questionAbout(see.prompt, see.images) })
+  if (transcribe) add(transcribeRoute((await readAudio(transcribe.audio)).durationSeconds, transcribe))
+  if (speak) add(speakRoute(speak.text, speak))
+  if (call) add(callRoute(call.durationSecondsMax ?? CALL_SECONDS_MAX, call))
+  const sum = (level: keyof CreditsRange) => microCredits(services.reduce((total, one) => total + one[level], 0n))
+  return { services, low: sum('low'), expected: sum('expected'), high: sum('high') }
+}
+
+function estimateCall(parts: MeterParts, configuration: ServiceConfiguration, request: RouteRequest, low?: LowOf): CallEstimate {
+  const route = plan({ ...parts, configuration, request, affordable: CREDITS_MAX, random: () => 0 })
+  if (route.status === 'refused') throw errorOfRoute(route)
+  const first = route.candidates[0]
+  if (!first) throw new Error('a route without candidates')
+  return {
+    service: request.service,
+    provider: first.offer.provider,
+    quantities: (request.usageOf?.(first.offer) ?? request).expected,
+    low: leastOf(parts, route, low),
+    expected: first.chargeExpected,
+    high: route.hold,
+  }
+}
+
+/** The cheapest candidate, at the least that it may use. */
+function leastOf({ prices }: MeterParts, { candidates }: Route, low: LowOf | undefined): Credits {
+  const charges = candidates.map(({ offer, chargeExpected }) => (low ? prices.predict(offer, low(offer)).charge : chargeExpected))
+  charges.sort((a, b) => (a < b ? -1 : 1))
+  return charges[0] ?? microCredits(0n)
+}

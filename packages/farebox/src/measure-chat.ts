@@ -1,0 +1,62 @@
+import type { ChatMessage, Offer } from '@farebox/core'
+import { type ChatMeasure, encodingOf, type ImageFacts, measureText, type TokenEncoding } from '@farebox/pricing'
+import { loadTokenizers, type Tokenizers } from '@farebox/pricing/tokenizer'
+import type { Catalog } from '@farebox/router'
+import { OUTPUT_TOKENS_MAX } from './chat-route.ts'
+import { readImage } from './read-image.ts'
+import type { ChatInput } from './workflow-calls.ts'
+
+/** Finds tokenizers. Those that are not found are done without: then more is held for a text. */
+export type LoadTokenizers = (encodings: Iterable<TokenEncoding>) => Promise<Tokenizers>
+
+/**
+ * Counts what a chat sends, by the vocabularies of the models that may answer it.
+ *
+ * @param offers  who may answer
+ */
+export async function measureChat(
+  input: ChatInput,
+  offers: readonly Offer[],
+  load: LoadTokenizers = loadTokenizers,
+): Promise<ChatMeasure> {
+  const { messages, tools = [], providerOptions, outputTokensMax = OUTPUT_TOKENS_MAX } = input
+  // Other vendors' vocabularies are not public, and this one is the nearest.
+  const counters = await load(new Set(offers.map(({ model }) => encodingOf(model) ?? 'o200k_base')))
+  const measure = (text: string) => measureText(text, counters)
+  return {
+    text: await measure(messages.map(textOf).join('\n')),
+    messages: messages.length,
+    images: await Promise.all(messages.flatMap(imagesOf)),
+    tools: { text: await measure(tools.length > 0 ? JSON.stringify(tools) : ''), count: tools.length },
+    other: await measure(providerOptions ? JSON.stringify(providerOptions) : ''),
+    outputTokensMax,
+    answers: answersOf(providerOptions),
+  }
+}
+
+/** Who may answer a chat: all that offer the service, or the one that the caller insists on. */
+export function offersFor(catalog: Catalog, service: string, provider: string | undefined): Offer[] {
+  const offers = catalog.forService(service).map(({ offer }) => offer)
+  return provider === undefined ? offers : offers.filter((offer) => offer.provider === provider)
+}
+
+function textOf(message: ChatMessage): string {
+  const said = typeof message.content === 'string' ? [message.content] : (message.content ?? []).map(partText)
+  const called = message.role === 'assistant' ? (message.toolCalls ?? []) : []
+  return [...said, ...called.map((call) => `${call.name} ${call.arguments}`)].join('\n')
+}
+
+function partText(part: { type: 'text'; text: string } | { type: 'image' }): string {
+  return part.type === 'text' ? part.text : ''
+}
+
+function imagesOf({ content }: ChatMessage): Promise<ImageFacts>[] {
+  if (typeof content === 'string' || content === null) return []
+  return content.flatMap((part) => (part.type === 'image' ? [readImage(part.url, part.detail)] : []))
+}
+
+/** A provider may be asked for several answers to one question, and bills each. */
+function answersOf(options: ChatInput['providerOptions']): number {
+  const asked = options?.n
+  return typeof asked === 'number' && Number.isSafeInteger(asked) && asked > 1 ? asked : 1
+}

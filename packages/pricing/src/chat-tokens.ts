@@ -1,0 +1,63 @@
+import { quantity, type UsageQuantity } from '@farebox/core'
+import { type ImageFacts, imageTokens } from './image-tokens.ts'
+import { type TextMeasure, type TokenRange, textTokens } from './measure-text.ts'
+
+/** What is known of a chat before it runs. */
+export interface ChatMeasure {
+  /** All that is said: messages, and the calls of tools in them. */
+  text: TextMeasure
+  messages: number
+  images: readonly ImageFacts[]
+  /** The definitions of tools, as JSON, and how many there are. */
+  tools: { text: TextMeasure; count: number }
+  /** What else is sent that may count as input, such as the schema of an answer. */
+  other: TextMeasure
+  /** Tokens that one answer may have at most. */
+  outputTokensMax: number
+  /** Answers that are asked for; all of them are paid for. @defaultValue 1 */
+  answers?: number
+}
+
+/** What OpenAI puts around each message and before the answer; other vendors and names in messages take more. */
+const MESSAGE: TokenRange = { low: 3, expected: 4, high: 8 }
+const ANSWER: TokenRange = { low: 3, expected: 3, high: 16 }
+/** Providers write tools down in their own way: shorter than JSON as a rule, with a frame around each. */
+const TOOL: TokenRange = { low: 3, expected: 8, high: 24 }
+const TOOL_TEXT: TokenRange = { low: 0.5, expected: 0.8, high: 1.25 }
+/** Answers are short where they may be long. */
+const OUTPUT: Pick<TokenRange, 'low' | 'expected'> = { low: 50, expected: 300 }
+
+/** A usage at least, as expected, and at most. */
+export interface UsageRange {
+  low: UsageQuantity[]
+  expected: UsageQuantity[]
+  /** What a hold must cover. */
+  high: UsageQuantity[]
+}
+
+/**
+ * What a chat will consume of one model.
+ *
+ * @param model  as the provider names it; `undefined` is any model
+ * @param imageTokensMax  the most that an image is counted as, for models whose rule is not known
+ */
+export function chatUsageRange(chat: ChatMeasure, model?: string, imageTokensMax?: number): UsageRange {
+  const text = textTokens(chat.text, model)
+  const tools = textTokens(chat.tools.text, model)
+  const other = textTokens(chat.other, model)
+  const images = chat.images.map((image) => imageTokens(model, image, imageTokensMax))
+  const answers = chat.answers ?? 1
+  const at = (level: keyof TokenRange): UsageQuantity[] => {
+    const tool = chat.tools.count * TOOL[level] + tools[level] * TOOL_TEXT[level]
+    const seen = images.reduce((sum, image) => sum + image[level], 0)
+    const input =
+      text[level] + chat.messages * MESSAGE[level] + ANSWER[level] + tool + (level === 'low' ? 0 : other[level]) + seen
+    const output = level === 'high' ? chat.outputTokensMax : Math.min(chat.outputTokensMax, OUTPUT[level])
+    return [tokens('input', input), tokens('output', output * answers)]
+  }
+  return { low: at('low'), expected: at('expected'), high: at('high') }
+}
+
+function tokens(meter: string, count: number): UsageQuantity {
+  return { meter, quantity: quantity(Math.ceil(count)), unit: 'tokens' }
+}

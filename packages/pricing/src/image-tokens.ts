@@ -1,0 +1,89 @@
+import type { TokenRange } from './measure-text.ts'
+
+/** What is known of an image before it is sent. */
+export interface ImageFacts {
+  /** Pixels; absent where the image lies elsewhere, or its header tells nothing. */
+  width?: number
+  height?: number
+  /** @defaultValue `auto`, which providers take as `high` */
+  detail?: 'auto' | 'low' | 'high'
+}
+
+interface Tiles {
+  base: number
+  tile: number
+}
+
+/**
+ * Models that count squares of 512 pixels, after the image was made to fit 2,048 pixels and its shorter side 768. At low detail it
+ * is the base alone. gpt-4o-mini's counts are so much higher that an image costs the same as with gpt-4o.
+ *
+ * @source https://platform.openai.com/docs/guides/images-vision, and the bills in
+ *   https://community.openai.com/t/1262691: 2,845 and 8,512 tokens for a small image and twelve tokens of text with gpt-4o-mini
+ */
+const TILES: readonly [RegExp, Tiles][] = [
+  [/^gpt-4o-mini/, { base: 2_833, tile: 5_667 }],
+  [/^(gpt-4o|chatgpt-4o|gpt-4\.5|gpt-4-turbo|gpt-4-vision|gpt-4\.1(?!-mini|-nano))/, { base: 85, tile: 170 }],
+  [/^(o1|o3)(?!-mini)/, { base: 75, tile: 150 }],
+  [/^gpt-5(-chat.*|-20.*|-codex)?$/, { base: 70, tile: 140 }],
+  [/^computer-use/, { base: 65, tile: 129 }],
+]
+
+/** Models that count patches of 32 pixels, at most 1,536 of them, each as so many tokens. */
+const PATCHES: readonly [RegExp, number][] = [
+  [/^(gpt-4\.1-mini|gpt-5-mini)/, 1.62],
+  [/^(gpt-4\.1-nano|gpt-5-nano)/, 2.46],
+  [/^o4-mini/, 1.72],
+]
+const PATCHES_MAX = 1_536
+
+/** Anthropic: a token for each 750 pixels, at most 1,600, and 4,784 with its newest models, which see more. */
+const ANTHROPIC = { pixels: 750, expectedMax: 1_600, high: 4_784 }
+/** What an image may be with a model of which nothing is known: twice what is known of any but gpt-4o-mini. */
+const UNKNOWN: TokenRange = { low: 85, expected: 1_105, high: 9_568 }
+
+/**
+ * How many tokens of a model an image is. Where its size is unknown, `high` is the most that an image of any size can be.
+ *
+ * @param limit  the most that the model's offer says an image can be, for models that are not known here
+ */
+export function imageTokens(model: string | undefined, image: ImageFacts, limit?: number): TokenRange {
+  const name = (model ?? '').toLowerCase().replace(/^.*\//, '').replace(/^ft:/, '')
+  const tiles = TILES.find(([beginning]) => beginning.test(name))?.[1]
+  if (tiles) return tileTokens(tiles, image)
+  const perPatch = PATCHES.find(([beginning]) => beginning.test(name))?.[1]
+  if (perPatch !== undefined) return patchTokens(perPatch, image)
+  if (/claude/.test(name)) return anthropicTokens(image, limit)
+  return limit === undefined ? UNKNOWN : { low: Math.min(UNKNOWN.low, limit), expected: limit, high: limit }
+}
+
+function tileTokens({ base, tile }: Tiles, { width, height, detail }: ImageFacts): TokenRange {
+  if (detail === 'low') return same(base)
+  if (width === undefined || height === undefined) {
+    // At most 2 by 4 squares; a picture of usual proportions is 2 by 2.
+    return { low: base + tile, expected: base + 4 * tile, high: base + 8 * tile }
+  }
+  const fit = Math.min(1, 2_048 / Math.max(width, height))
+  const shrink = Math.min(1, 768 / (Math.min(width, height) * fit))
+  const along = (side: number) => Math.ceil((side * fit * shrink) / 512)
+  return same(base + tile * along(width) * along(height))
+}
+
+function patchTokens(perPatch: number, { width, height }: ImageFacts): TokenRange {
+  const high = Math.ceil(PATCHES_MAX * perPatch)
+  if (width === undefined || height === undefined) return { low: Math.ceil(perPatch), expected: high, high }
+  const patches = Math.ceil(width / 32) * Math.ceil(height / 32)
+  // An image of too many patches is made smaller, which by bills ends at the most that it may be.
+  return same(Math.min(high, Math.ceil(patches * perPatch)))
+}
+
+function anthropicTokens({ width, height }: ImageFacts, limit = ANTHROPIC.high): TokenRange {
+  const { pixels, expectedMax } = ANTHROPIC
+  if (width === undefined || height === undefined) return { low: 1, expected: Math.min(expectedMax, limit), high: limit }
+  const tokens = Math.ceil((width * height) / pixels)
+  return { low: Math.min(tokens, expectedMax), expected: Math.min(tokens, expectedMax), high: Math.min(tokens, limit) }
+}
+
+function same(tokens: number): TokenRange {
+  return { low: tokens, expected: tokens, high: tokens }
+}

@@ -1,0 +1,95 @@
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { measureText, textTokens } from './measure-text.ts'
+import { encodingOf } from './token-encoding.ts'
+import { countInPieces, loadTokenizers, type Tokenizers } from './tokenizer/index.ts'
+
+let tokenizers: Tokenizers
+beforeAll(async () => {
+  tokenizers = await loadTokenizers()
+})
+
+describe('encodingOf', () => {
+  it.each([
+    ['gpt-4o-mini', 'o200k_base'],
+    ['openai/gpt-4o-2024-08-06', 'o200k_base'],
+    ['ft:gpt-4o-mini:acme', 'o200k_base'],
+    ['gpt-4.1-nano', 'o200k_base'],
+    ['gpt-5-mini', 'o200k_base'],
+    ['o3', 'o200k_base'],
+    ['gpt-4', 'cl100k_base'],
+    ['gpt-4-0613', 'cl100k_base'],
+    ['gpt-4-turbo', 'cl100k_base'],
+    ['gpt-3.5-turbo', 'cl100k_base'],
+    ['text-embedding-3-small', 'cl100k_base'],
+    ['claude-3-haiku', undefined],
+    ['gpt-9', undefined],
+    ['o3000', undefined],
+  ])('%s: %s', (model, encoding) => {
+    expect(encodingOf(model)).toBe(encoding)
+  })
+})
+
+describe('a text in tokens', () => {
+  it('is at most what is said, for every text and every public vocabulary', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 400 }),
+      fc.string({ unit: 'grapheme', maxLength: 400 }),
+      fc.string({ unit: fc.constantFrom('1', ' ', 'q', 'ꙮ', '\n', '<|endoftext|>'), maxLength: 200 }),
+    )
+    const { encode } = await import('gpt-tokenizer/encoding/cl100k_base')
+    await fc.assert(
+      fc.asyncProperty(text, async (said) => {
+        const whole = encode(said, { disallowedSpecial: new Set() }).length
+        const counted = textTokens(await measureText(said, tokenizers), 'gpt-4')
+        const guessed = textTokens(await measureText(said), 'gpt-4')
+        expect(counted.high).toBeGreaterThanOrEqual(whole)
+        expect(guessed.high).toBeGreaterThanOrEqual(whole)
+        for (const { low, expected, high } of [counted, guessed])
+          expect([low, expected, high]).toEqual([low, expected, high].sort((a, b) => a - b))
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('is counted as a whole would be, though it is counted in pieces', async () => {
+    const { countTokens } = await import('gpt-tokenizer/encoding/o200k_base')
+    const english = 'It was the best of times, it was the worst of times; and nobody had the right change. '.repeat(120)
+    expect(await tokenizers.o200k_base?.(english)).toBe(countTokens(english))
+  })
+
+  it('is counted in pieces that a tokenizer can take, and never cuts a character in two', () => {
+    const pieces: string[] = []
+    const count = countInPieces({
+      countTokens(piece) {
+        pieces.push(piece)
+        return 1
+      },
+    })
+    const long = `a${'👩‍👩‍👧‍👦'.repeat(2_000)}`
+    expect(count(long)).toBe(pieces.length)
+    expect(pieces.join('')).toBe(long)
+    expect(pieces.every((piece) => piece.length <= 256 && piece.isWellFormed())).toBe(true)
+  })
+
+  it('lets others have their turn while a long one is counted', async () => {
+    let turns = 0
+    const timer = setInterval(() => turns++, 0)
+    const count = countInPieces({
+      countTokens: () => {
+        for (const until = performance.now() + 0.01; performance.now() < until; ) {}
+        return 1
+      },
+    })
+    await count('word '.repeat(100_000))
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(0)
+  })
+
+  it('is nothing when it is empty', async () => {
+    for (const model of ['gpt-4o', 'claude-3-haiku', undefined]) {
+      expect(textTokens(await measureText('', tokenizers), model)).toEqual({ low: 0, expected: 0, high: 0 })
+      expect(textTokens(await measureText(''), model)).toEqual({ low: 0, expected: 0, high: 0 })
+    }
+  })
+})

@@ -1,0 +1,66 @@
+import type { TokenEncoding } from './token-encoding.ts'
+import { encodingOf } from './token-encoding.ts'
+
+/** At least, as expected, and at most: whole tokens. */
+export interface TokenRange {
+  low: number
+  expected: number
+  high: number
+}
+
+/** What is known of a text: its size, and its tokens by the vocabularies that it was counted with. */
+export interface TextMeasure {
+  asciiCharacters: number
+  /** UTF-8 bytes of all other characters. */
+  otherBytes: number
+  tokens: Readonly<Partial<Record<TokenEncoding, number>>>
+}
+
+/** Counts tokens by one vocabulary, such as those of `@farebox/pricing/tokenizer`. */
+export type CountTokens = (text: string) => number | Promise<number>
+
+/** Characters of English, and bytes of other scripts, in one token on average. */
+const ASCII_PER_TOKEN = 4
+const OTHER_BYTES_PER_TOKEN = 3
+/** Texts are counted without the frame that the provider puts around them, and in pieces. */
+const COUNT_TOLERANCE = 0.02
+/** Vocabularies that are not public, beside the one of 200,000 words: at least, on average, and at most. */
+const OTHER_VENDORS = { low: 0.9, expected: 1.15, high: 2 }
+
+/** Measures a text, with the counters that there are. */
+export async function measureText(
+  text: string,
+  counters: Readonly<Partial<Record<TokenEncoding, CountTokens>>> = {},
+): Promise<TextMeasure> {
+  const otherBytes = utf8Bytes(text.replace(/[\0-\x7f]+/g, ''))
+  const counted = Object.entries(counters).map(async ([encoding, count]) => [encoding, await count(text)] as const)
+  return {
+    asciiCharacters: utf8Bytes(text) - otherBytes,
+    otherBytes,
+    tokens: Object.fromEntries(await Promise.all(counted)),
+  }
+}
+
+/**
+ * How many tokens of a model a text is. By the model's own vocabulary where that is public and was counted; else guessed from
+ * another, or from its size. No vocabulary makes more than one token of a byte, so `high` holds for every text.
+ *
+ * @param model  `undefined`: any model
+ */
+export function textTokens({ asciiCharacters, otherBytes, tokens }: TextMeasure, model: string | undefined): TokenRange {
+  const encoding = model === undefined ? undefined : encodingOf(model)
+  const bytes = asciiCharacters + otherBytes
+  const own = encoding && tokens[encoding]
+  if (own !== undefined) {
+    return { low: own, expected: own, high: Math.min(bytes, Math.ceil(own * (1 + COUNT_TOLERANCE))) }
+  }
+  const similar = tokens.o200k_base ?? tokens.cl100k_base
+  const guess = similar ?? asciiCharacters / ASCII_PER_TOKEN + otherBytes / OTHER_BYTES_PER_TOKEN
+  const factors = similar === undefined ? { low: 0.5, expected: 1, high: Number.POSITIVE_INFINITY } : OTHER_VENDORS
+  const atMost = (factor: number) => Math.min(bytes, Math.ceil(guess * factor))
+  return { low: atMost(factors.low), expected: atMost(factors.expected), high: guess === 0 ? 0 : atMost(factors.high) }
+}
+
+function utf8Bytes(text: string): number {
+  return new TextEncoder().encode(text).length
+}

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import { credits, formatCredits } from '@farebox/core'
+import { simulated } from '@farebox/providers/simulated'
+import { presets } from 'farebox'
+import { describe, expect, it } from 'vitest'
+import { openAccount, openBox } from './open-box.ts'
+
+const audio = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
+const ask = { messages: [{ role: 'user' as const, content: 'When do you open? '.repeat(400) }], outputTokensMax: 4_000 }
+
+describe('an estimate of calls', () => {
+  it('says by service and in total what they cost at least, as expected and at most, and holds nothing', async () => {
+    const box = await openBox({ configuration: presets.balanced() })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'plan' })
+    const call = { durationSecondsMax: 600, durationSecondsExpected: 120 }
+    const estimate = await workflow.estimate({ chat: ask, transcribe: { audio }, speak: { text: 'Hello' }, call })
+    expect(estimate.services.map(({ service, provider }) => `${service} ${provider}`)).toEqual([
+      'gpt gpt-4o-mini',
+      'voice_stt deepgram',
+      'voice_tts openai-tts',
+      'phone twilio',
+    ])
+    for (const level of ['low', 'expected', 'high'] as const) {
+      expect(estimate[level]).toBe(estimate.services.reduce((sum, one) => sum + one[level], 0n))
+    }
+    for (const { low, expected, high } of estimate.services) expect([low <= expected, expected <= high]).toEqual([true, true])
+    const [chat, , , phone] = estimate.services
+    // 2,001 tokens of question and 50 or 300 of answer at a credit a thousand; at most 4,000 of answer by the last resort, gpt-4.
+    expect([chat?.low, chat?.expected]).toEqual([credits(2), credits(3)])
+    expect(Number(formatCredits(chat?.high ?? credits(0)))).toBeGreaterThanOrEqual((2_001 + 4_000) * 0.025)
+    expect([phone?.expected, phone?.high]).toEqual([credits(40), credits(200)])
+    expect(await box.ledger.balance(accountId)).toMatchObject({ held: 0n, balance: credits(10_000) })
+  })
+
+  it.each([
+    ['chat', { chat: ask }],
+    ['transcribe', { transcribe: { audio } }],
+    ['speak', { speak: { text: 'Good morning. '.repeat(200) } }],
+  ] as const)('is what the call would hold: %s', async (verb, calls) => {
+    // One provider, so that there is nothing cheaper to fall back to.
+    const configuration = presets.balanced({ fallbackAiModel: undefined, primaryAiModel: 'gpt-4o' })
+    const box = await openBox({ configuration, providers: [simulated()] })
+    const estimate = await box.workflow({ accountId: 'nobody', name: 'plan' }).estimate(calls)
+    const provider = estimate.services[0]?.provider
+    const input = { ...Object.values(calls)[0], provider }
+    const only = await box.workflow({ accountId: 'nobody', name: 'plan' }).estimate({ [verb]: input })
+    const run = async (balance: bigint) => {
+      const { accountId } = await openAccount(box, { balance: credits(formatCredits(balance as typeof only.high)) })
+      const workflow = box.workflow({ accountId, name: 'work' })
+      return (workflow[verb] as (given: unknown) => Promise<unknown>).call(workflow, input)
+    }
+    await expect(run(only.high)).resolves.toMatchObject({ provider })
+    await expect(run(only.high - 1_000_000n)).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS', needed: only.high })
+  })
+})
