@@ -1,3 +1,4 @@
 import fc from 'fast-check'
 
-fc.configureGlobal({ seed: 20_260_715 })
+// Nobody reads the shortest story of a mutant that was found.
+fc.configureGlobal({ seed: 20_260_715, endOnFailure: true })

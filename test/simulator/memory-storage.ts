@@ -3,7 +3,7 @@ import type { Rows, TableName } from '../../packages/ledger/src/rows.ts'
 import { type Load, type LoadKind, loads, type Table, tables } from '../../packages/ledger/src/tables.ts'
 
 /** What a unique key says about a row that two transactions both inserted: the second must be tried again. */
-class ConflictError extends Error {}
+export class ConflictError extends Error {}
 
 type Row = Record<string, unknown>
 
@@ -24,8 +24,12 @@ export class MemoryStorage {
 
   /** The rows of a request, as copies. */
   load({ kind, keys }: LoadRequest): object[] {
-    const index = this.#indexes.get(kind)
-    return keys.flatMap((key) => [...(index?.get(key.join('\0')) ?? [])].filter((row) => isWanted(kind, row)).map(copyOf))
+    return keys.flatMap((key) => this.#wanted(kind, key).map(copyOf))
+  }
+
+  /** The rows themselves, to look at. */
+  peek<Kind extends LoadKind>(kind: Kind, ...key: string[]): Rows[(typeof loads)[Kind]['table']][] {
+    return this.#wanted(kind, key) as unknown as Rows[(typeof loads)[Kind]['table']][]
   }
 
   /**
@@ -57,6 +61,10 @@ export class MemoryStorage {
   /** All rows of a table that one account has, or one of them. */
   of<Name extends TableName>(name: Name, accountId: string): Rows[Name][] {
     return this.all(name).filter((row) => row.accountId === accountId)
+  }
+
+  #wanted(kind: LoadKind, key: readonly string[]): Row[] {
+    return [...(this.#indexes.get(kind)?.get(key.join('\0')) ?? [])].filter((row) => isWanted(kind, row))
   }
 
   #put(table: Table, row: Row): void {
