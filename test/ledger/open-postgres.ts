@@ -1,13 +1,24 @@
 import type { LedgerUnderTest, OpenLedger } from '@farebox/ledger/conformance'
-import { postgres } from '@farebox/ledger/postgres'
+import { type PostgresOptions, postgres } from '@farebox/ledger/postgres'
 import pg from 'pg'
 import { createTestDatabase } from '../support/postgres.ts'
 
 /** A Postgres ledger in a database of its own, with a host and an operator on connections of their own. */
-export const openPostgres: OpenLedger = async ({ clock }): Promise<LedgerUnderTest> => {
+export const openPostgres: OpenLedger = (options) => openPostgresBy(options)
+
+/** The same by way of something that stands before the server, such as a pooler, or with other options. */
+export async function openPostgresBy(
+  { clock }: Parameters<OpenLedger>[0],
+  {
+    start,
+    ...options
+  }: { start?: (url: string) => Promise<{ url: string; stop(): Promise<void> }> } & Omit<PostgresOptions, 'pool'> = {},
+): Promise<LedgerUnderTest> {
   const database = await createTestDatabase()
-  const driver = postgres({ connectionString: database.url, clock })
-  const pool = new pg.Pool({ connectionString: database.url, max: 2 })
+  const between = await start?.(database.url)
+  const connectionString = between?.url ?? database.url
+  const driver = postgres({ connectionString, clock, ...options })
+  const pool = new pg.Pool({ connectionString, max: 2 })
   return {
     driver,
     sql: async (text) => (await pool.query<Record<string, unknown>>(text)).rows,
@@ -28,6 +39,7 @@ export const openPostgres: OpenLedger = async ({ clock }): Promise<LedgerUnderTe
     async cleanup() {
       await driver.close()
       await pool.end()
+      await between?.stop()
       await database.drop()
     },
   }

@@ -1,7 +1,7 @@
 import { credits } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
-import { postgres } from '@farebox/ledger/postgres'
+import { type PostgresPool, postgres } from '@farebox/ledger/postgres'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -169,5 +169,59 @@ describe('a ledger in Postgres', () => {
     for (const outcomes of await Promise.all(charges)) for (const { status } of outcomes) expect(status).toBe('charged')
     for (const id of order) expect((await ledger.balance(id)).balance).toBe(credits(1_000 - 20 * 7))
     await other.close()
+  })
+
+  test('on a connection of its own it keeps its statements prepared, and does without once they are gone', async () => {
+    const one = new pg.Pool({ connectionString: database.url, max: 1 })
+    const prepared = async () =>
+      (await one.query("SELECT count(*)::int AS count FROM pg_prepared_statements WHERE name LIKE 'farebox%'")).rows[0].count
+    const mine = new Ledger(postgres({ pool: one }))
+    await mine.charge({ accountId, ...work })
+    expect(await prepared()).toBeGreaterThan(3)
+    await one.query('DISCARD ALL')
+    expect(await mine.charge({ accountId, ...work })).toMatchObject({ status: 'charged' })
+    expect(await prepared()).toBe(0)
+    const told = new Ledger(postgres({ pool: one, preparedStatements: false }))
+    expect(await told.charge({ accountId, ...work })).toMatchObject({ status: 'charged' })
+    expect(await prepared()).toBe(0)
+    expect((await ledger.balance(accountId)).balance).toBe(credits(79))
+    await one.end()
+  })
+
+  test("a host's pool may pipeline, parse integers its own way, or be wrapped", async () => {
+    const types = { getTypeParser: (oid: number) => (oid === 20 ? Number : (text: string) => text) }
+    const pipelining = new pg.Pool({ connectionString: database.url, max: 1, pipeline: true } as pg.PoolConfig)
+    const parsing = new pg.Pool({ connectionString: database.url, max: 1, types })
+    const wrapped: PostgresPool = {
+      async connect() {
+        const client = await pool.connect()
+        return {
+          query: async (statement) => ({ rows: (await client.query(statement)).rows as unknown[][] }),
+          release: (error) => client.release(error),
+        }
+      },
+      end: async () => undefined,
+    }
+    for (const host of [pipelining, parsing, wrapped]) {
+      const its = new Ledger(postgres({ pool: host as PostgresPool }))
+      const hold = await its.placeHold({ accountId, amount: credits(7), ...work })
+      if (hold.status !== 'held') expect.unreachable(hold.status)
+      expect(await its.settleHold({ accountId, holdId: hold.holdId, usage })).toMatchObject({ status: 'charged' })
+      expect((await its.verify(accountId)).mismatches).toEqual([])
+    }
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(79), held: 0n })
+    await Promise.all([pipelining.end(), parsing.end()])
+  })
+
+  test('a statement that fails takes the rest of its batch along, and the connection goes on', async () => {
+    const one = new pg.Pool({ connectionString: database.url, max: 1 })
+    const mine = new Ledger(postgres({ pool: one }))
+    await pool.query("ALTER TABLE farebox_journal ADD CONSTRAINT refuses CHECK (verb <> 'charge')")
+    await expect(mine.charge({ accountId, ...work })).rejects.toMatchObject({ code: 'LEDGER_INTERNAL' })
+    await pool.query('ALTER TABLE farebox_journal DROP CONSTRAINT refuses')
+    expect(await mine.charge({ accountId, ...work })).toMatchObject({ status: 'charged' })
+    expect((await mine.balance(accountId)).balance).toBe(credits(93))
+    expect((await mine.verify(accountId)).mismatches).toEqual([])
+    await one.end()
   })
 })

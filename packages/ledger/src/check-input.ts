@@ -1,4 +1,4 @@
-import { type Credits, isServiceName, type NanoUsd, QUANTITY_MAX, type Quantity, units } from '@farebox/core'
+import { type Credits, InvalidOptionError, isServiceName, type NanoUsd, QUANTITY_MAX, type Quantity, units } from '@farebox/core'
 import { InvalidInputError } from './errors.ts'
 import type { KeyServiceInput, RatedUsage, UsageInput } from './operations.ts'
 
@@ -176,4 +176,10 @@ function show(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`.slice(0, 60)
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
   return (JSON.stringify(value) ?? String(value)).slice(0, 60)
+}
+
+/** An option that counts something, of which there must be at least one. */
+export function checkCount(name: string, value: number): number {
+  if (Number.isInteger(value) && value > 0) return value
+  throw new InvalidOptionError(`${name} must be a whole number above zero, received ${value}`)
 }

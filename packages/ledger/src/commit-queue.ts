@@ -1,66 +1,160 @@
+import { checkCount } from './check-input.ts'
 import type { LedgerDriver } from './driver.ts'
 import { LedgerClosedError, LedgerInternalError, LedgerOverloadedError } from './errors.ts'
 import type { Operation, Outcome } from './operations.ts'
+import { type CommitReport, type QueueStats, QueueWatch } from './queue-watch.ts'
 
 export interface CommitQueueOptions {
   /** Changes in one transaction at most. @defaultValue 1_000 */
   batchMax?: number
   /** Changes waiting at most; more are refused with {@link LedgerOverloadedError}. @defaultValue 20_000 */
   waitingMax?: number
+  /**
+   * Told of every transaction when it is over: how many changes shared it, how long they had waited, how long it took. It is
+   * called before their callers go on, so it should only count. What it throws is ignored.
+   *
+   * @defaultValue nobody
+   */
+  onCommit?: (report: CommitReport) => void
 }
 
 interface Waiting {
   operation: Operation
+  since: number
   resolve(outcome: Outcome): void
   reject(error: unknown): void
 }
 
+/** Where two transactions could run at once, fewer changes than this share one: each transaction costs as much as some twenty changes. */
+const WORTH_SHARING = 64
+
 /**
  * Group commit: changes that arrive while a transaction is under way share the next one, so a busy ledger pays for one disk
  * flush per batch. A lone caller waits for nobody. Each is answered when its own batch is durable.
+ *
+ * An account is in one batch at a time, so its changes are made in the order in which they came, and batches that run side by side
+ * never wait for each other's rows. The size of a batch adapts by itself: it is what came during the last one.
  */
 export class CommitQueue {
   readonly #driver: LedgerDriver
   readonly #batchMax: number
   readonly #waitingMax: number
-  #waiting: Waiting[] = []
-  #running: Promise<void> | undefined
-  #closed = false
+  readonly #batchesMax: number
+  readonly #accountsMax: number
+  readonly #watch: QueueWatch
+  /** What waits, by account. */
+  readonly #waiting = new Map<string, Waiting[]>()
+  /** Accounts with changes waiting and none under way, the one that has waited longest first. */
+  readonly #ready = new Set<string>()
+  readonly #underWay = new Set<string>()
+  #readyCount = 0
+  #waitingCount = 0
+  #batches = 0
+  #isTurnTaken = false
+  #closed: { resolve(): void } | undefined
 
   constructor(driver: LedgerDriver, options: CommitQueueOptions = {}) {
     this.#driver = driver
-    this.#batchMax = options.batchMax ?? 1_000
-    this.#waitingMax = options.waitingMax ?? 20_000
+    this.#batchMax = checkCount('batchMax', options.batchMax ?? 1_000)
+    this.#waitingMax = checkCount('waitingMax', options.waitingMax ?? 20_000)
+    this.#batchesMax = driver.batches?.atOnce ?? 1
+    this.#accountsMax = driver.batches?.accountsMax ?? Number.POSITIVE_INFINITY
+    this.#watch = new QueueWatch(options.onCommit)
   }
 
   submit(operation: Operation): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new LedgerClosedError('the ledger is closed'))
-    if (this.#waiting.length >= this.#waitingMax) {
-      return Promise.reject(new LedgerOverloadedError(`${this.#waiting.length} changes are waiting for the database`))
+    if (this.#waitingCount >= this.#waitingMax) {
+      const retryAfterMs = this.#watch.timeFor(this.#waitingCount)
+      return Promise.reject(new LedgerOverloadedError(`${this.#waitingCount} changes are waiting for the database`, retryAfterMs))
     }
-    const answer = new Promise<Outcome>((resolve, reject) => this.#waiting.push({ operation, resolve, reject }))
-    this.#running ??= this.#run()
-    return answer
+    return new Promise<Outcome>((resolve, reject) => {
+      const { accountId } = operation
+      const one = { operation, since: performance.now(), resolve, reject }
+      const waiting = this.#waiting.get(accountId)
+      if (waiting) waiting.push(one)
+      else this.#waiting.set(accountId, [one])
+      this.#waitingCount++
+      if (!this.#underWay.has(accountId)) {
+        this.#ready.add(accountId)
+        this.#readyCount++
+      }
+      this.#takeTurn()
+    })
+  }
+
+  stats(): QueueStats {
+    return this.#watch.stats(this.#waitingCount, this.#batches)
   }
 
   /** Takes no more changes, and waits for those that were taken. */
   async close(): Promise<void> {
-    this.#closed = true
-    await this.#running
+    if (this.#closed || this.#batches + this.#waitingCount === 0) this.#closed ??= { resolve: () => undefined }
+    else await new Promise<void>((resolve) => (this.#closed = { resolve }))
   }
 
-  async #run(): Promise<void> {
-    // One turn of the event loop lets the callers of this turn into the first batch, and costs a lone caller microseconds.
-    await new Promise((resolve) => setImmediate(resolve))
-    while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, this.#batchMax))
-    this.#running = undefined
+  /**
+   * Starts batches one turn of the event loop later. That costs a lone caller microseconds, lets all callers of this turn into the
+   * first batch, and those that the last batch has just answered into the next one, beside those that came meanwhile.
+   */
+  #takeTurn(): void {
+    if (this.#isTurnTaken || this.#batches >= this.#batchesMax || this.#ready.size === 0) return
+    this.#isTurnTaken = true
+    setImmediate(() => {
+      this.#isTurnTaken = false
+      const share = Math.ceil(this.#readyCount / (this.#batchesMax - this.#batches))
+      const size = Math.min(Math.max(share, WORTH_SHARING), this.#batchMax)
+      while (this.#batches < this.#batchesMax && this.#ready.size > 0) void this.#run(this.#nextBatch(size))
+    })
+  }
+
+  #nextBatch(size: number): Waiting[] {
+    const batch: Waiting[] = []
+    let accounts = 0
+    for (const accountId of this.#ready) {
+      if (batch.length === size || accounts === this.#accountsMax) break
+      const waiting = this.#waiting.get(accountId) ?? []
+      const taken = waiting.splice(0, size - batch.length)
+      batch.push(...taken)
+      if (waiting.length === 0) this.#waiting.delete(accountId)
+      this.#ready.delete(accountId)
+      this.#underWay.add(accountId)
+      this.#readyCount -= taken.length + waiting.length
+      accounts++
+    }
+    this.#waitingCount -= batch.length
+    return batch
+  }
+
+  async #run(batch: readonly Waiting[]): Promise<void> {
+    this.#batches++
+    await this.#commit(batch)
+    this.#batches--
+    for (const { operation } of batch) {
+      if (!this.#underWay.delete(operation.accountId)) continue
+      const waiting = this.#waiting.get(operation.accountId)
+      if (!waiting) continue
+      this.#ready.add(operation.accountId)
+      this.#readyCount += waiting.length
+    }
+    this.#takeTurn()
+    if (this.#batches + this.#waitingCount === 0) this.#closed?.resolve()
   }
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
+    const started = performance.now()
+    const report = (error?: unknown) =>
+      this.#watch.record(
+        batch.map(({ since }) => started - since),
+        performance.now() - started,
+        error,
+      )
     try {
       const outcomes = await this.#driver.commit(batch.map(({ operation }) => operation))
+      report()
       for (const [index, { resolve }] of batch.entries()) resolve(outcomes[index] as Outcome)
     } catch (error) {
+      report(error)
       // One change that cannot be applied must not take its neighbours with it.
       if (error instanceof LedgerInternalError && batch.length > 1) for (const one of batch) await this.#commit([one])
       else for (const { reject } of batch) reject(error)

@@ -14,6 +14,8 @@ export interface LedgerDriver<Transaction = unknown> {
   readonly name: string
   /** The store's clock, where asking it costs no round trip; absent where only the server knows the time. */
   readonly clock?: Clock
+  /** How the ledger may cut its batches for this database. @defaultValue one after another, each over any number of accounts */
+  readonly batches?: BatchLimits
   /** Brings the schema up to date. Safe to call from many processes at once. */
   migrate(): Promise<MigrationReport>
   /** Says what {@link migrate} would do, and changes nothing. */
@@ -33,6 +35,13 @@ export interface LedgerDriver<Transaction = unknown> {
   now(): Promise<number>
   /** Closes what the driver opened, and nothing that it was given. */
   close(): Promise<void>
+}
+
+export interface BatchLimits {
+  /** Batches that may be under way at once. Their accounts are never the same. */
+  atOnce: number
+  /** Accounts in one batch at most. @defaultValue any number */
+  accountsMax?: number
 }
 
 /**

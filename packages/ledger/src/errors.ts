@@ -83,6 +83,13 @@ export class LedgerUnavailableError extends FareboxError {
 export class LedgerOverloadedError extends FareboxError {
   override readonly code = 'LEDGER_OVERLOADED'
   override readonly isRetryable = true
+  /** How long those that wait will probably take, in milliseconds. */
+  readonly retryAfterMs: number
+
+  constructor(message: string, retryAfterMs: number) {
+    super(message)
+    this.retryAfterMs = retryAfterMs
+  }
 }
 
 /** The ledger was closed, and takes no more calls. */

@@ -68,6 +68,7 @@ import type {
   SettleHoldOutcome,
   Verb,
 } from './operations.ts'
+import type { QueueStats } from './queue-watch.ts'
 import { LedgerReader } from './reader.ts'
 import { budgetPeriods, grantSources, overagePolicies } from './rows.ts'
 
@@ -116,6 +117,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /** Brings the database's tables up to date. Safe to call at every start, from every process. */
   migrate(): Promise<MigrationReport> {
     return this.#driver.migrate()
+  }
+
+  /** What waits for the database at this moment, and how long changes have waited so far: for a metrics page. */
+  queueStats(): QueueStats {
+    return this.#queue.stats()
   }
 
   /**

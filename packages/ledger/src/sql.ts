@@ -29,10 +29,15 @@ export function loadStatement(kind: LoadKind, dialect: SqlDialect): string {
   return `SELECT ${columnNames(tables[table])} FROM ${dialect.tableName(table)} WHERE ${conditions.join(' AND ')}`
 }
 
+/** Adds rows to one table. Columns that are not `given` become null. */
+export function insertStatement(table: Table, dialect: SqlDialect, given: readonly Column[] = table.columns): string {
+  const target = dialect.tableName(table.name)
+  return `INSERT INTO ${target} AS stored (${given.map(({ name }) => name).join(', ')}) ${dialect.source(given)}`
+}
+
 /** Writes changed rows of one table. Columns that are not `given` become null. */
 export function writeStatement(table: Table, dialect: SqlDialect, given: readonly Column[] = table.columns): string {
-  const target = dialect.tableName(table.name)
-  const insert = `INSERT INTO ${target} AS stored (${given.map(({ name }) => name).join(', ')}) ${dialect.source(given)}`
+  const insert = insertStatement(table, dialect, given)
   if (table.mode === 'insert') return insert
   const updates = table.columns
     .filter(({ name }) => !table.primaryKey.includes(name))

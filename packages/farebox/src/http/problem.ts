@@ -1,5 +1,5 @@
 import { type FareboxError, formatCredits, isFareboxError } from '@farebox/core'
-import { IdempotencyConflictError, InvalidInputError } from '@farebox/ledger'
+import { IdempotencyConflictError, InvalidInputError, LedgerOverloadedError } from '@farebox/ledger'
 import { PriceNotFoundError } from '@farebox/pricing'
 import { InvalidConfigurationError } from '@farebox/router'
 import {
@@ -158,6 +158,6 @@ function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unkn
   if (error instanceof PriceNotFoundError) {
     return { errors: [{ field: error.unit === undefined ? 'provider' : 'unit_type', problem: error.message }] }
   }
-  const waitMs = error instanceof ProvidersFailedError ? error.retryAfterMs : undefined
+  const waitMs = error instanceof ProvidersFailedError || error instanceof LedgerOverloadedError ? error.retryAfterMs : undefined
   return error.isRetryable ? { retry_after: Math.max(1, Math.ceil((waitMs ?? 0) / 1000)) } : {}
 }

@@ -9,6 +9,12 @@ export function isConflict(error: unknown): boolean {
   return CONFLICTS.has(codeOf(error))
 }
 
+/** A prepared statement is not there, or is there already: both come from behind a pooler, before anything was done. */
+export function forgotPrepared(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === '26000' || code === '42P05'
+}
+
 /** What a failure of Postgres or of the way to it means to a caller. Our own errors pass as they are. */
 export function unavailable(error: unknown): unknown {
   if (isFareboxError(error)) return error

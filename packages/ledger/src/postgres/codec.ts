@@ -26,6 +26,11 @@ export function encodeColumns(table: Table, rows: readonly object[]): string[] {
   })
 }
 
+/** Texts as Postgres takes them in one array. */
+export function encodeTexts(texts: readonly (string | undefined)[]): string {
+  return `{${texts.map((text) => (text === undefined ? 'NULL' : quoted(text))).join(',')}}`
+}
+
 /** A row as Postgres gives it: 64-bit integers are strings. */
 export function decodeRow(table: Table, values: readonly unknown[]): object {
   const row: Record<string, unknown> = {}
@@ -42,6 +47,8 @@ export function decodeValue(column: QueryColumn, value: unknown): unknown {
       return Number(value)
     case 'bigint':
       return BigInt(value as string)
+    case 'boolean':
+      return value === true || value === 't'
     case 'json':
       return decodeJson(typeof column === 'string' ? {} : column, value as string)
     default:

@@ -1,34 +1,16 @@
 import { type Clock, InvalidOptionError } from '@farebox/core'
-import type { LedgerDriver, Query } from '../driver.ts'
+import { checkCount } from '../check-input.ts'
+import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
 import { LedgerClosedError } from '../errors.ts'
-import { type LoadReply, runBatch } from '../machine/batch.ts'
-import type { Changes, LoadRequest } from '../machine/state.ts'
+import { runBatch } from '../machine/batch.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
-import type { TableName } from '../rows.ts'
-import { loadStatement, nameTables, type SqlDialect, sqlName, writeStatement } from '../sql.ts'
-import { type LoadKind, loads, tables } from '../tables.ts'
-import { isConflict, unavailable } from './classify-error.ts'
-import { arrayType, decodeRow, decodeValue, encodeColumns } from './codec.ts'
+import { loads, tables } from '../tables.ts'
+import { forgotPrepared, isConflict, unavailable } from './classify-error.ts'
+import { hasOwnProcess, type PostgresClient, type PostgresPool, type Statement, sendAll } from './client.ts'
+import { decodeRow, decodeValue } from './codec.ts'
 import { migratePostgres, planPostgres } from './migrate.ts'
-
-/** The slice of a `pg` client that the ledger uses. */
-export interface PostgresClient {
-  query(statement: { text: string; values?: unknown[]; rowMode?: 'array' }): Promise<{ rows: unknown[][] }>
-}
-
-/** A client that a pool lends, and that says so when its connection breaks. */
-export interface PooledPostgresClient extends PostgresClient {
-  release(error?: Error | boolean): void
-  on?(event: 'error', listener: () => void): unknown
-  off?(event: 'error', listener: () => void): unknown
-}
-
-/** The slice of a `pg` pool that the ledger uses. */
-export interface PostgresPool {
-  connect(): Promise<PooledPostgresClient>
-  end(): Promise<void>
-}
+import { Statements } from './statements.ts'
 
 export interface PostgresOptions {
   /** `postgres://user:password@host/database`. Give this or `pool`. */
@@ -41,6 +23,20 @@ export interface PostgresOptions {
   views?: boolean
   /** Connections that the ledger opens at most, when it makes its own pool. @defaultValue 4 */
   poolSize?: number
+  /**
+   * Transactions of one ledger that may run side by side, over different accounts: more where the way to the server is long.
+   *
+   * @defaultValue 2
+   */
+  batchesAtOnce?: number
+  /**
+   * Whether the server may keep the ledger's statements prepared, by names of ours, on each connection. Behind a pooler in transaction
+   * mode that works only where the pooler takes part: PgBouncer from 1.21 on with `max_prepared_statements`. Where a name turns out
+   * not to be there, the ledger does without from then on.
+   *
+   * @defaultValue on connections that turn out to have a server process of their own, which behind a pooler they have not
+   */
+  preparedStatements?: boolean
   /** @defaultValue the server's clock, so that all app servers agree */
   clock?: Clock
 }
@@ -48,13 +44,16 @@ export interface PostgresOptions {
 /** How often a transaction that lost against another one is tried again. */
 const ATTEMPTS_MAX = 5
 
-const NOW = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint'
+const BEGIN: Statement = { text: 'BEGIN' }
+const COMMIT: Statement = { text: 'COMMIT' }
+const NOW: Statement = { text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint', rowMode: 'array' }
 
 /**
  * A ledger in a Postgres database, by `pg`. Connects at the first call, not now. Needs no session state, so it works behind a
  * pooler in transaction mode.
  *
- * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, or `schema` is not a plain name
+ * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, `schema` is not a plain name, or a number
+ *                              is not a whole one above zero
  */
 export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient> {
   if ((options.connectionString === undefined) === (options.pool === undefined)) {
@@ -70,23 +69,22 @@ export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient>
 class PostgresDriver implements LedgerDriver<PostgresClient> {
   readonly name = 'postgres'
   readonly clock: Clock | undefined
+  readonly batches: BatchLimits
   readonly #options: PostgresOptions
   readonly #schema: string
-  readonly #dialect: SqlDialect
-  readonly #texts = new Map<string, string>()
+  readonly #statements: Statements
+  #mayPrepare: boolean
   #pool: Promise<PostgresPool> | undefined
   #closed = false
 
   constructor(options: PostgresOptions, schema: string) {
+    checkCount('poolSize', options.poolSize ?? 4)
     this.#options = options
     this.clock = options.clock
     this.#schema = schema
-    this.#dialect = {
-      tableName: (name) => `${schema}.${sqlName(name)}`,
-      matches: (column, index) => `${column} = ANY($${index}::text[])`,
-      source: (columns) =>
-        `SELECT * FROM unnest(${columns.map((column, index) => `$${index + 1}::${arrayType(column)}`).join(', ')})`,
-    }
+    this.#statements = new Statements(schema)
+    this.#mayPrepare = options.preparedStatements ?? true
+    this.batches = { atOnce: checkCount('batchesAtOnce', options.batchesAtOnce ?? 2) }
   }
 
   async migrate(): Promise<MigrationReport> {
@@ -103,8 +101,9 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#withClient(async (client) => {
+          const prepares = await this.#prepares(client)
           try {
-            return await this.#runBatch(client, operations, { first: [{ text: 'BEGIN' }], last: [{ text: 'COMMIT' }] })
+            return await this.#runBatch(client, operations, { first: [BEGIN], last: [COMMIT], prepares })
           } catch (error) {
             // The server may be gone, or have rolled back already; what matters is the first error.
             await client.query({ text: 'ROLLBACK' }).catch(() => undefined)
@@ -112,9 +111,16 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
           }
         })
       } catch (error) {
-        if (!isConflict(error) || attempt === ATTEMPTS_MAX) throw unavailable(error)
+        // Behind a pooler that we did not notice, or after a DISCARD ALL of the host's: then we do without from now on.
+        if (forgotPrepared(error) && this.#mayPrepare) this.#mayPrepare = false
+        else if (!isConflict(error) || attempt === ATTEMPTS_MAX) throw unavailable(error)
       }
     }
+  }
+
+  async #prepares(client: PostgresClient): Promise<boolean> {
+    if (!this.#mayPrepare) return false
+    return this.#options.preparedStatements ?? hasOwnProcess(client)
   }
 
   async select(query: Query): Promise<Record<string, unknown>[]> {
@@ -132,17 +138,14 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 
   async #read(client: PostgresClient, query: Query): Promise<Record<string, unknown>[]> {
-    let index = 0
-    const text = nameTables(query.text, this.#dialect.tableName).replace(/\?/g, () => `$${++index}`)
     const columns = Object.entries(query.columns)
-    const values = query.values.map((value) => (typeof value === 'bigint' ? value.toString() : value))
-    const { rows } = await client.query({ text, values, rowMode: 'array' })
+    const { rows } = await client.query(this.#statements.read(query))
     return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
   }
 
   async now(): Promise<number> {
     if (this.#options.clock) return this.#options.clock()
-    const { rows } = await this.#withClient((client) => client.query({ text: NOW, rowMode: 'array' })).catch((error: unknown) => {
+    const { rows } = await this.#withClient((client) => client.query(NOW)).catch((error: unknown) => {
       throw unavailable(error)
     })
     return Number(rows[0]?.[0])
@@ -157,79 +160,42 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   /** Applies operations in a transaction that the host has begun. What it lost against, the host must try again. */
   async #join(client: PostgresClient, operations: readonly Operation[]): Promise<Outcome[]> {
-    return this.#runBatch(client, operations, { first: [], last: [] }).catch((error: unknown) => {
+    return this.#runBatch(client, operations, { first: [], last: [], prepares: false }).catch((error: unknown) => {
       throw unavailable(error)
     })
   }
 
   /**
-   * Runs the batch between `first` and `last`. Where the client pipelines, each list of loads is one round trip, the first together
-   * with `first`, and so are all writes with `last`: a batch is two in most cases, and its accounts are locked for one of them.
+   * Runs the batch between `first` and `last`. Each list of loads is one round trip, the first together with `first`, and so are all
+   * writes with `last`: a batch is two in most cases, and its accounts are locked for one of them.
    */
   async #runBatch(
     client: PostgresClient,
     operations: readonly Operation[],
-    { first, last }: { first: readonly Statement[]; last: readonly Statement[] },
+    { first, last, prepares }: { first: readonly Statement[]; last: readonly Statement[]; prepares: boolean },
   ): Promise<Outcome[]> {
+    const send = (statements: readonly Statement[]) => sendAll(client, statements, prepares)
+    const stored = new Set<object>()
     const batch = runBatch(operations)
     let step = batch.next()
     let before = first
     let now: number | undefined
     while (!step.done) {
-      const reply: LoadReply = await this.#load(client, step.value, before, now)
+      const requests = step.value
+      const asked = this.#options.clock || now !== undefined ? [] : [NOW]
+      const replies = await send([...before, ...requests.map((request) => this.#statements.load(request)), ...asked])
+      now ??= this.#options.clock ? this.#options.clock() : Number(replies.at(-1)?.[0]?.[0])
+      const rows = requests.map(({ kind }, index) => {
+        const table = tables[loads[kind].table]
+        return (replies[before.length + index] ?? []).map((values) => decodeRow(table, values))
+      })
+      for (const each of rows) for (const row of each) stored.add(row)
       before = []
-      now = reply.now
-      step = batch.next(reply)
+      step = batch.next({ now, rows })
     }
     const { outcomes, changes } = step.value
-    await all(client, [...this.#writes(changes), ...last])
+    await send([...this.#statements.writes(changes, stored), ...last])
     return outcomes
-  }
-
-  /** @param known  the time of the batch, once the accounts are locked */
-  async #load(
-    client: PostgresClient,
-    requests: readonly LoadRequest[],
-    before: readonly Statement[],
-    known: number | undefined,
-  ): Promise<LoadReply> {
-    const statements: Statement[] = requests.map(({ kind, keys }) => ({
-      text: this.#loadText(kind),
-      values: loads[kind].by.map((_, column) => keys.map((key) => key[column])),
-      rowMode: 'array' as const,
-    }))
-    const { clock } = this.#options
-    const asksTime = !clock && known === undefined
-    const replies = await all(client, [...before, ...statements, ...(asksTime ? [{ text: NOW, rowMode: 'array' as const }] : [])])
-    const now = clock ? clock() : (known ?? Number(replies.at(-1)?.[0]?.[0]))
-    return {
-      now,
-      rows: requests.map(({ kind }, index) =>
-        (replies[before.length + index] ?? []).map((row) => decodeRow(tables[loads[kind].table], row)),
-      ),
-    }
-  }
-
-  #writes(changes: Changes): { text: string; values: unknown[] }[] {
-    const changed = (Object.keys(tables) as TableName[]).filter((name) => changes[name].length > 0)
-    return changed.map((name) => ({
-      text: this.#text(`write ${name}`, () => writeStatement(tables[name], this.#dialect)),
-      values: encodeColumns(tables[name], changes[name]),
-    }))
-  }
-
-  #loadText(kind: LoadKind): string {
-    return this.#text(`load ${kind}`, () => {
-      const text = loadStatement(kind, this.#dialect)
-      // Locking the accounts first, in one order, keeps two batches from waiting for each other.
-      return kind === 'account' ? `${text} ORDER BY account_id FOR UPDATE` : text
-    })
-  }
-
-  #text(key: string, make: () => string): string {
-    const text = this.#texts.get(key) ?? make()
-    this.#texts.set(key, text)
-    return text
   }
 
   async #transaction<Result>(work: (client: PostgresClient) => Promise<Result>, begin = 'BEGIN'): Promise<Result> {
@@ -279,31 +245,9 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
       connectionString: this.#options.connectionString,
       max: this.#options.poolSize ?? 4,
       connectionTimeoutMillis: 10_000,
-      // Statements of one step then travel together: each round trip lengthens the time that accounts are locked.
-      pipeline: true,
-    } as ConstructorParameters<typeof pg.Pool>[0])
+    })
     // An idle connection that the server ends is replaced at the next use; without a listener it would end the process.
     pool.on('error', () => undefined)
     return pool
   }
-}
-
-interface Statement {
-  text: string
-  values?: unknown[]
-  rowMode?: 'array'
-}
-
-/** Sends statements in order, together where the client can, and returns their rows. The first error wins. */
-async function all(client: PostgresClient & { pipeline?: boolean }, statements: readonly Statement[]): Promise<unknown[][][]> {
-  const replies: unknown[][][] = []
-  if (!client.pipeline) {
-    for (const statement of statements) replies.push((await client.query(statement)).rows)
-    return replies
-  }
-  for (const settled of await Promise.allSettled(statements.map((statement) => client.query(statement)))) {
-    if (settled.status === 'rejected') throw settled.reason
-    replies.push(settled.value.rows)
-  }
-  return replies
 }

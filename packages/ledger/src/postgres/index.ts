@@ -1,1 +1,2 @@
-export { type PostgresClient, type PostgresOptions, type PostgresPool, postgres } from './driver.ts'
+export type { PostgresClient, PostgresPool } from './client.ts'
+export { type PostgresOptions, postgres } from './driver.ts'

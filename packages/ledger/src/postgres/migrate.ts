@@ -7,7 +7,7 @@ import {
   migrationPlan,
   pendingMigrations,
 } from '../migrations.ts'
-import type { PostgresClient } from './driver.ts'
+import type { PostgresClient } from './client.ts'
 
 /** Names our lock among the advisory locks of the database: "farebox" in ASCII. */
 const LOCK = '28820821684514680'

@@ -1,0 +1,80 @@
+import type { Query } from '../driver.ts'
+import type { Changes, LoadRequest } from '../machine/state.ts'
+import type { TableName } from '../rows.ts'
+import { insertStatement, loadStatement, nameTables, type SqlDialect, sqlName, writeStatement } from '../sql.ts'
+import { type LoadKind, loads, type Table, tables } from '../tables.ts'
+import type { Statement } from './client.ts'
+import { arrayType, encodeColumns, encodeTexts } from './codec.ts'
+
+const tableNames = Object.keys(tables) as TableName[]
+
+/** What the driver says to Postgres about the tables of one schema. Every statement is about many rows at once. */
+export class Statements {
+  readonly #dialect: SqlDialect
+  readonly #texts = new Map<string, string>()
+
+  constructor(schema: string) {
+    this.#dialect = {
+      tableName: (name) => `${schema}.${sqlName(name)}`,
+      matches: (column, index) => `${column} = ANY($${index}::text[])`,
+      // Side by side in the select list, where Postgres takes them row by row; in FROM it would first copy each column.
+      source: (columns) => `SELECT ${columns.map((column, index) => `unnest($${index + 1}::${arrayType(column)})`).join(', ')}`,
+    }
+  }
+
+  load({ kind, keys }: LoadRequest): Statement {
+    return {
+      text: this.#text(`load ${kind}`, () => this.#loadText(kind)),
+      values: loads[kind].by.map((_, column) => encodeTexts(keys.map((key) => key[column]))),
+      rowMode: 'array',
+    }
+  }
+
+  /** @param stored  the rows that were read in this transaction; the others are new */
+  *writes(changes: Changes, stored: ReadonlySet<object>): Generator<Statement> {
+    for (const name of tableNames) {
+      const table = tables[name]
+      const rows: readonly object[] = changes[name]
+      if (table.mode !== 'upsert') {
+        yield* this.#write(table, rows, `write ${name}`, writeStatement)
+        continue
+      }
+      yield* this.#write(
+        table,
+        rows.filter((row) => !stored.has(row)),
+        `insert ${name}`,
+        insertStatement,
+      )
+      yield* this.#write(
+        table,
+        rows.filter((row) => stored.has(row)),
+        `write ${name}`,
+        writeStatement,
+      )
+    }
+  }
+
+  read(query: Query): { text: string; values: unknown[]; rowMode: 'array' } {
+    let index = 0
+    const text = nameTables(query.text, this.#dialect.tableName).replace(/\?/g, () => `$${++index}`)
+    const values = query.values.map((value) => (typeof value === 'bigint' ? value.toString() : value))
+    return { text, values, rowMode: 'array' }
+  }
+
+  *#write(table: Table, rows: readonly object[], key: string, makeText: (table: Table, dialect: SqlDialect) => string) {
+    if (rows.length === 0) return
+    yield { text: this.#text(key, () => makeText(table, this.#dialect)), values: encodeColumns(table, rows) }
+  }
+
+  #loadText(kind: LoadKind): string {
+    const text = loadStatement(kind, this.#dialect)
+    // Locking the accounts first, in one order, keeps two batches from waiting for each other.
+    return kind === 'account' ? `${text} ORDER BY account_id FOR UPDATE` : text
+  }
+
+  #text(key: string, make: () => string): string {
+    const text = this.#texts.get(key) ?? make()
+    this.#texts.set(key, text)
+    return text
+  }
+}
