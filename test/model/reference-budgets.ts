@@ -70,9 +70,8 @@ export class ReferenceBudgets {
   giveBack(spender: Spender, takenAt: number, now: number, amount: bigint): void {
     for (const budget of this.#of(spender, now)) {
       const { window, since, counts } = budget
-      if (takenAt < window || takenAt < since) continue
-      const used = usedOf(budget)
-      counts.push({ window, amount: -least(used, amount), holdId: undefined })
+      if (takenAt < window || takenAt <= since) continue
+      counts.push({ window, amount: -amount, holdId: undefined })
     }
   }
 

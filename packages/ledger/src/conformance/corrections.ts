@@ -103,6 +103,7 @@ export function exerciseCorrections(suite: Suite): void {
       const accountId = await suite.account(100)
       await suite.ledger.setBudget({ accountId, period: 'total', limit: credits(10) })
       await suite.ledger.setBudget({ accountId, period: 'day', limit: credits(10) })
+      suite.now = NOON + 1
       await charge(accountId, 'u', 10)
       await suite.ledger.refund({ accountId, usageId: 'u', amount: credits(4) })
       await charge(accountId, 'again', 4)
@@ -110,6 +111,17 @@ export function exerciseCorrections(suite: Suite): void {
       await suite.ledger.refund({ accountId, usageId: 'again' })
       const used = Object.fromEntries((await suite.ledger.budgets(accountId)).map(({ period, used }) => [period, used]))
       expect(used).toEqual({ total: credits(6), day: 0n })
+    })
+
+    it('a refund takes nothing off a budget that came after its charge, be it in the same millisecond', async () => {
+      const accountId = await suite.account(100)
+      await charge(accountId, 'before', 10)
+      await suite.ledger.setBudget({ accountId, period: 'day', limit: credits(50) })
+      const holdId = await suite.hold(accountId, 20)
+      await suite.ledger.refund({ accountId, usageId: 'before' })
+      expect(await suite.ledger.budgets(accountId)).toMatchObject([{ used: credits(20) }])
+      await suite.ledger.releaseHold({ accountId, holdId })
+      expect(await suite.ledger.budgets(accountId)).toMatchObject([{ used: 0n }])
     })
 
     it('what does not exist cannot be refunded, nor a correction itself', async () => {

@@ -79,11 +79,14 @@ export function uncountInBudgets(state: LedgerState, accountId: string, uses: Bu
   }
 }
 
-/** Takes a refund off the budgets in whose current window the work of `takenAt` counts; windows that are over stay as they were. */
+/**
+ * Takes a refund off the budgets in whose current window the work of `takenAt` counts; windows that are over stay as they were. Work
+ * of the very millisecond of a budget may be older than it, so it stays counted if it is.
+ */
 export function giveBackToBudgets(state: LedgerState, budgets: readonly BudgetRow[], takenAt: number, amount: Credits): void {
   for (const budget of budgets) {
-    if (takenAt < budget.windowStart || takenAt < budget.createdAt) continue
-    budget.used = microCredits(budget.used > amount ? budget.used - amount : 0n)
+    if (takenAt < budget.windowStart || takenAt <= budget.createdAt) continue
+    budget.used = microCredits(budget.used - amount)
     state.touch('budgets', budget)
   }
 }
