@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createProgram, runProgram } from '../../packages/farebox/src/cli/program.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { farebox } from './run-farebox.ts'
 
 let folder: string
 let database: TestDatabase
@@ -17,28 +17,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
   await database.drop()
 })
-
-interface Ran {
-  code: number
-  lines: string[]
-  errors: string[]
-  tables: object[][]
-}
-
-/** Runs a command as a shell would, and keeps what it says. */
-async function farebox(...parameters: string[]): Promise<Ran> {
-  const ran: Ran = { code: 0, lines: [], errors: [], tables: [] }
-  const terminal = {
-    table: (rows: readonly object[]) => void ran.tables.push([...rows]),
-    line: (text: string) => void ran.lines.push(text),
-    error: (text: string) => void ran.errors.push(text),
-    exitCode: (code: number) => {
-      ran.code = code
-    },
-  }
-  await runProgram(createProgram(terminal), parameters, terminal)
-  return ran
-}
 
 async function json(...parameters: string[]): Promise<Record<string, unknown>[]> {
   const { code, lines, errors } = await farebox(...parameters, '--json')

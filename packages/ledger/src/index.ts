@@ -1,5 +1,8 @@
 export type { BatchLimits, LedgerDriver, Query } from './driver.ts'
 export * from './errors.ts'
+export type { BalanceRow, BalanceSource, UnreadableRow } from './import/balance-row.ts'
+export { type ImportOptions, importBalances } from './import/import-balances.ts'
+export type { ImportProblem, ImportReport } from './import/import-report.ts'
 export { keyPermission } from './key-ring.ts'
 export { type CallOptions, Ledger, type LedgerOptions } from './ledger.ts'
 export type { AppliedMigration, Migration, MigrationPlan, MigrationReport, PlannedMigration } from './migrations.ts'

@@ -2,12 +2,13 @@ import { isFareboxError } from '@farebox/core'
 import { defaultPriceBook } from '@farebox/pricing'
 import { Command } from 'commander'
 import { addAccountCommands } from './account-commands.ts'
+import { addImportCommand } from './import-command.ts'
 import { addKeyCommands } from './key-commands.ts'
 import { Shell } from './shell.ts'
 import { addStoreCommands } from './store-commands.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The `farebox` command. Exit codes: 0 done, 1 could not be done, 2 something was found: by `verify` or `migrate --plan`. */
+/** The `farebox` command. Exit codes: 0 done, 1 could not be done, 2 something was found: by `verify`, `migrate --plan` or `import`. */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('farebox')
     .description('Look after the credits of a Farebox.')
@@ -17,6 +18,7 @@ export function createProgram(terminal: Terminal): Command {
   addStoreCommands(shell)
   addAccountCommands(shell)
   addKeyCommands(shell)
+  addImportCommand(shell)
 
   program
     .command('prices')

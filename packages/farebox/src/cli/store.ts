@@ -20,7 +20,7 @@ export async function openStore(
   { isNew = false, views }: StoreOptions = {},
 ): Promise<Ledger> {
   // Each driver is loaded only when it is used, since a user installs only one of the two databases' packages.
-  if (isPostgres(store)) {
+  if (isPostgres(store, '--store')) {
     const { postgres } = await import('@farebox/ledger/postgres')
     return new Ledger(postgres({ connectionString: store, schema, views }))
   }
@@ -29,11 +29,16 @@ export async function openStore(
   return new Ledger(sqlite({ filename: store, views }))
 }
 
-function isPostgres(store: string): boolean {
-  if (/^postgres(ql)?:\/\//.test(store)) return true
-  if (!/^[a-z]+:\/\//.test(store)) return false
+/**
+ * Whether an option names a Postgres database; otherwise it is the path of a SQLite file.
+ *
+ * @throws {InvalidOptionError} it is a URL of another kind, whose secrets are not repeated
+ */
+export function isPostgres(where: string, option: string): boolean {
+  if (/^postgres(ql)?:\/\//.test(where)) return true
+  if (!/^[a-z]+:\/\//.test(where)) return false
   throw new InvalidOptionError(
-    `--store must be a postgres:// URL or the path of a SQLite file, received ${store.split('://')[0]}://…`,
+    `${option} must be a postgres:// URL or the path of a SQLite file, received ${where.split('://')[0]}://…`,
   )
 }
 

@@ -11,6 +11,7 @@ import { exerciseGrants } from './grants.ts'
 import { exerciseHolds } from './holds.ts'
 import { exerciseHostTransactions } from './host-transactions.ts'
 import { exerciseIdempotency } from './idempotency.ts'
+import { exerciseImports } from './imports.ts'
 import { exerciseJournal } from './journal.ts'
 import type { OpenLedger } from './ledger-under-test.ts'
 import { exerciseMigrations } from './migrations.ts'
@@ -42,6 +43,7 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseDocuments(suite)
       exerciseCorrections(suite)
       exerciseJournal(suite)
+      exerciseImports(suite)
       exerciseConcurrency(suite)
       exerciseHostTransactions(suite)
       exerciseOperators(suite)

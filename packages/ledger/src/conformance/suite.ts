@@ -73,6 +73,11 @@ export class Suite {
     return accountId
   }
 
+  /** Verifies the books of an account after the test, which opened it in a way of its own. */
+  verifyAfterwards(accountId: string): void {
+    if (!this.#mine.includes(accountId)) this.#mine.push(accountId)
+  }
+
   /** Leaves the books of an account alone after the test, because the test breaks them on purpose. */
   expectBroken(accountId: string): void {
     this.#mine = this.#mine.filter((mine) => mine !== accountId)

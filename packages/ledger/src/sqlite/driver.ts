@@ -11,6 +11,7 @@ import { loadStatement, nameTables, type SqlDialect, sqlName, updateStatement, w
 import { type LoadKind, loads, type Table, tables } from '../tables.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { decodeRow, decodeValue, encodeRow } from './codec.ts'
+import { type BetterSqlite, loadBetterSqlite } from './load-better-sqlite.ts'
 import { migrateSqlite, planSqlite } from './migrate.ts'
 
 /** The slice of a better-sqlite3 database that the ledger uses. */
@@ -323,26 +324,11 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   }
 }
 
-type BetterSqlite = new (filename: string, options: { timeout: number }) => SqliteDatabase
-
 function open(Database: BetterSqlite, filename: string): SqliteDatabase {
   try {
     return new Database(filename, { timeout: 0 })
   } catch (error) {
     throw new LedgerUnavailableError(`cannot open the SQLite file ${filename}: ${messageOf(error)}`, error)
-  }
-}
-
-async function loadBetterSqlite(): Promise<BetterSqlite> {
-  // better-sqlite3 13 crashes the process on older versions, without a message.
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  if (major < 22 || (major === 22 && minor < 14)) {
-    throw new InvalidOptionError(`@farebox/ledger/sqlite needs Node 22.14 or later, this is ${process.versions.node}`)
-  }
-  try {
-    return (await import('better-sqlite3')).default
-  } catch (error) {
-    throw new LedgerUnavailableError('better-sqlite3 cannot be loaded: install it beside @farebox/ledger', error)
   }
 }
 

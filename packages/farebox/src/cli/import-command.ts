@@ -1,0 +1,117 @@
+import { formatCredits, InvalidOptionError } from '@farebox/core'
+import { type BalanceSource, type GrantSource, grantSources, type ImportReport, importBalances } from '@farebox/ledger'
+import { Option } from 'commander'
+import { readCsvBalances } from './read-csv.ts'
+import type { Shared, Shell } from './shell.ts'
+import { isPostgres } from './store.ts'
+
+interface ImportCommandOptions extends Shared {
+  from?: string
+  table?: string
+  idColumn: string
+  balanceColumn: string
+  nameColumn?: string
+  delimiter: string
+  importId: string
+  source: GrantSource
+  dryRun?: boolean
+  strict?: boolean
+}
+
+/** How often a long import says how far it is. */
+const PROGRESS_ROWS = 5_000
+
+/** `import`. */
+export function addImportCommand(shell: Shell): void {
+  const { terminal } = shell
+
+  shell
+    .command('import', 'open accounts for the users of another system, with their balances; run it again after a stop')
+    .argument('[file]', 'a CSV file whose first line names the columns')
+    .option('--from <where>', 'instead of a file: a postgres:// URL, or the path of a SQLite file, to read --table of')
+    .option('--table <name>', 'the table or view with the users: users, or on Postgres app.users')
+    .option('--id-column <name>', "the users' ids, which become the accounts'", 'id')
+    .option('--balance-column <name>', 'their credits: plain decimals, no floating point', 'credit_balance')
+    .option('--name-column <name>', 'their names; of a CSV file name, where it has one')
+    .option('--delimiter <character>', 'what separates the fields of a CSV file', ',')
+    .option('--import-id <name>', 'names the import: under one name each user is imported once', 'opening')
+    .addOption(new Option('--source <source>', 'what the credits count as').choices(grantSources).default('purchase'))
+    .option('--dry-run', 'read and compare, and write nothing')
+    .option('--strict', 'write nothing unless every row can be imported')
+    .action((file: string | undefined, options: ImportCommandOptions) =>
+      shell.withLedger(options, async (ledger) => {
+        const rows = await sourceOf(file, options)
+        const report = await importBalances(ledger, rows, {
+          importId: options.importId,
+          source: options.source,
+          isDryRun: options.dryRun,
+          isStrict: options.strict,
+          onProgress: ({ rows: count, status }) => {
+            if (count % PROGRESS_ROWS === 0) terminal.error(`${count} rows ${status === 'planned' ? 'compared' : 'imported'}`)
+          },
+        })
+        if (report.status === 'refused') terminal.exitCode(1)
+        else if (report.failed + report.different > 0) terminal.exitCode(2)
+        if (options.json) return terminal.line(JSON.stringify(reportJson(report), null, 2))
+        if (report.problems.length > 0) terminal.table(report.problems.map(problemJson))
+        for (const line of reportLines(report)) terminal.line(line)
+      }),
+    )
+}
+
+/** Each reader is loaded only when it is used, since a user installs only one of the two databases' packages. */
+async function sourceOf(file: string | undefined, options: ImportCommandOptions): Promise<BalanceSource> {
+  const { from, table, idColumn, balanceColumn, nameColumn, delimiter } = options
+  if ((file === undefined) === (from === undefined)) throw new InvalidOptionError('give either a CSV file or --from')
+  if (file !== undefined) {
+    if (delimiter.length !== 1)
+      throw new InvalidOptionError(`--delimiter must be one character, received ${JSON.stringify(delimiter)}`)
+    return readCsvBalances({ path: file, idColumn, balanceColumn, nameColumn, delimiter })
+  }
+  if (table === undefined) throw new InvalidOptionError('--table is missing: name the table or view that has the users')
+  const columns = { table, idColumn, balanceColumn, nameColumn }
+  if (isPostgres(from ?? '', '--from')) {
+    const { readPostgresBalances } = await import('@farebox/ledger/postgres')
+    return readPostgresBalances({ connectionString: from ?? '', ...columns })
+  }
+  const { readSqliteBalances } = await import('@farebox/ledger/sqlite')
+  return readSqliteBalances({ filename: from ?? '', ...columns })
+}
+
+function reportLines(report: ImportReport): string[] {
+  const before = { imported: [], planned: ['dry run: nothing was written'], refused: ['refused: nothing was written'] }[
+    report.status
+  ]
+  const toBe = report.status === 'imported' ? '' : 'to be '
+  const more = report.failed + report.different - report.problems.length
+  return [
+    ...(more > 0 ? [`… and ${more} more that failed or differ`] : []),
+    ...before,
+    `${report.rows} rows read`,
+    `${report.accountsCreated} accounts ${toBe}created`,
+    `${report.granted} ${toBe}granted, ${formatCredits(report.creditsGranted)} credits in all`,
+    `${report.withoutCredits} without credits`,
+    `${report.importedBefore} imported before`,
+    `${report.different} different from what was imported before, and left as they are`,
+    `${report.failed} failed`,
+  ]
+}
+
+function reportJson(report: ImportReport) {
+  return {
+    status: report.status,
+    rows: report.rows,
+    accounts_created: report.accountsCreated,
+    granted: report.granted,
+    credits_granted: formatCredits(report.creditsGranted),
+    without_credits: report.withoutCredits,
+    imported_before: report.importedBefore,
+    different: report.different,
+    failed: report.failed,
+    problems: report.problems.map(problemJson),
+  }
+}
+
+function problemJson({ kind, line, accountId, reason }: ImportReport['problems'][number]) {
+  return { line, account: accountId, kind, reason }
+}

@@ -1,0 +1,97 @@
+import { createReadStream } from 'node:fs'
+import { InvalidOptionError } from '@farebox/core'
+import type { BalanceRow, UnreadableRow } from '@farebox/ledger'
+import { CsvError, parse } from 'csv-parse'
+
+export interface CsvOptions {
+  path: string
+  idColumn: string
+  balanceColumn: string
+  /** Absent: a column `name`, where there is one. */
+  nameColumn?: string
+  /** One character. */
+  delimiter: string
+}
+
+/** A record that is longer lacks a closing quote, and would otherwise take the rest of the file with it. */
+const RECORD_BYTES_MAX = 64 * 1024
+
+/**
+ * The users of a CSV file (RFC 4180, UTF-8 with or without a mark, the first record names the columns) with their balances as text.
+ * Reads as it is iterated, from the beginning each time.
+ */
+export function readCsvBalances(options: CsvOptions): AsyncIterable<BalanceRow | UnreadableRow> {
+  return { [Symbol.asyncIterator]: () => read(options) }
+}
+
+async function* read(options: CsvOptions): AsyncGenerator<BalanceRow | UnreadableRow> {
+  const parser = parse({
+    bom: true,
+    delimiter: options.delimiter,
+    info: true,
+    max_record_size: RECORD_BYTES_MAX,
+    // The lengths are compared below: a record of another length is one bad row, and not the end of the file.
+    relax_column_count: true,
+    skip_empty_lines: true,
+    trim: true,
+  })
+  const file = createReadStream(options.path)
+  file.on('error', (error) => parser.destroy(error))
+  file.pipe(parser)
+  try {
+    let columns: Columns | undefined
+    for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
+      if (columns) yield rowOf(record, columns, info.lines)
+      else columns = columnsOf(record, options)
+    }
+    if (!columns) throw new InvalidOptionError(`${options.path} is empty: its first line must name the columns`)
+  } catch (error) {
+    throw explained(error, options.path)
+  } finally {
+    file.destroy()
+    parser.destroy()
+  }
+}
+
+interface Columns {
+  count: number
+  id: number
+  balance: number
+  name: number
+}
+
+function columnsOf(header: readonly string[], options: CsvOptions): Columns {
+  const find = (name: string, flag: string): number => {
+    const at = header.indexOf(name)
+    if (at >= 0 && header.indexOf(name, at + 1) < 0) return at
+    const problem = at < 0 ? 'there is no column' : 'there are two columns'
+    throw new InvalidOptionError(
+      `${problem} ${JSON.stringify(name)} in ${options.path}, which has ${header.join(', ').slice(0, 500)}: name it with ${flag}`,
+    )
+  }
+  return {
+    count: header.length,
+    id: find(options.idColumn, '--id-column'),
+    balance: find(options.balanceColumn, '--balance-column'),
+    name: options.nameColumn === undefined ? header.indexOf('name') : find(options.nameColumn, '--name-column'),
+  }
+}
+
+function rowOf(record: readonly string[], columns: Columns, line: number): BalanceRow | UnreadableRow {
+  if (record.length !== columns.count) {
+    // An amount with a comma that is not quoted looks just like this: no field of the record can be trusted.
+    return { line, problem: `the row has ${record.length} fields, the first line names ${columns.count}` }
+  }
+  const name = record[columns.name]
+  return { line, accountId: record[columns.id] ?? '', credits: record[columns.balance] ?? '', ...(name && { name }) }
+}
+
+function explained(error: unknown, path: string): unknown {
+  if (error instanceof CsvError) {
+    return new InvalidOptionError(`${path} is no CSV from line ${error.lines} on: ${error.message}`, { cause: error })
+  }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ENOENT') return new InvalidOptionError(`there is no file ${path}`)
+  if (code === 'EISDIR' || code === 'EACCES') return new InvalidOptionError(`${path} cannot be read (${code})`)
+  return error
+}

@@ -1,0 +1,59 @@
+import { type Credits, microCredits } from '@farebox/core'
+
+/** What an import did, or would do. Every row is in one of `granted`, `withoutCredits`, `importedBefore`, `different` and `failed`. */
+export interface ImportReport {
+  /** `planned`: a dry run. `refused`: `isStrict`, and a row failed or differed, so nothing was written. */
+  status: 'imported' | 'planned' | 'refused'
+  rows: number
+  /** Accounts that were not there. */
+  accountsCreated: number
+  /** Rows whose credits were granted now. */
+  granted: number
+  creditsGranted: Credits
+  /** Rows of 0 credits: the account is there, with nothing to grant. */
+  withoutCredits: number
+  /** Rows that an earlier run had imported just so. */
+  importedBefore: number
+  /** Rows that an earlier run had imported with another balance, and that were left as they are. */
+  different: number
+  /** Rows that could not be imported. */
+  failed: number
+  /** The first thousand that failed or differed, in the order of the source. */
+  problems: ImportProblem[]
+}
+
+export interface ImportProblem {
+  kind: 'failed' | 'different'
+  /** Where the row stands in its source. */
+  line: number
+  /** Absent when the row has no readable id. */
+  accountId?: string
+  reason: string
+}
+
+/** What became of one row. */
+export type RowResult =
+  | { status: 'granted'; isNewAccount: boolean; amount: Credits }
+  | { status: 'withoutCredits' | 'importedBefore'; isNewAccount: boolean }
+  | ({ status: ImportProblem['kind'] } & Omit<ImportProblem, 'kind'>)
+
+/** More are counted and not kept, so that a source of nothing but bad rows does not fill the memory. */
+const PROBLEMS_MAX = 1_000
+
+export function emptyReport(status: ImportReport['status']): ImportReport {
+  const none = { rows: 0, accountsCreated: 0, granted: 0, withoutCredits: 0, importedBefore: 0, different: 0, failed: 0 }
+  return { status, ...none, creditsGranted: microCredits(0n), problems: [] }
+}
+
+/** Adds one row to the report. */
+export function countRow(report: ImportReport, result: RowResult): void {
+  report.rows++
+  report[result.status]++
+  if ('reason' in result) {
+    const { status: kind, ...problem } = result
+    if (report.problems.length < PROBLEMS_MAX) report.problems.push({ kind, ...problem })
+    return
+  }
+  if (result.isNewAccount) report.accountsCreated++
+  if (result.status === 'granted') report.creditsGranted = microCredits(report.creditsGranted + result.amount)
+}
