@@ -28,7 +28,12 @@ export interface UsageQuantity {
   meter: Meter
   quantity: Quantity
   unit: Unit
+  /** For characters: the same text as prices may count it. Where it is absent, only prices that do not say how they count apply. */
+  counts?: Readonly<Partial<Record<CharacterCounting, Quantity>>>
 }
+
+/** Ways to count the characters of a text: `é` is 1, 1 and 2, and `😀` is 1, 2 and 4. */
+export type CharacterCounting = 'code_points' | 'utf16_units' | 'utf8_bytes'
 
 /**
  * How sure a usage is. `exact`: the provider reported it. `derived`: computed from facts we hold (characters that we sent, the

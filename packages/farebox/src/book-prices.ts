@@ -8,7 +8,17 @@ import {
   type Unit,
   type UsageQuantity,
 } from '@farebox/core'
-import { creditsOf, nanoUsdOf, type PriceBook, type Rating, rate, roundUp, totalQuantity } from '@farebox/pricing'
+import {
+  chargeOf,
+  creditsOf,
+  nanoUsdOf,
+  type PriceBook,
+  type PriceQuery,
+  type Rating,
+  rate,
+  rateEntry,
+  totalQuantity,
+} from '@farebox/pricing'
 import type { PricePredictor } from '@farebox/router'
 
 /** A usage as the ledger takes it: one quantity, its exact price, and what it cost us where that is known. */
@@ -37,7 +47,7 @@ export class BookPrices implements PricePredictor {
   predict(offer: Offer, quantities: readonly UsageQuantity[]): { charge: Credits; cost?: NanoUsd } {
     const at = this.#clock()
     const { service, provider, model } = offer
-    const charge = roundUp(creditsOf(rate(this.book, { service, provider, model, at }, quantities)))
+    const charge = chargeOf(rate(this.book, { service, provider, model, at }, quantities))
     return { charge, cost: this.#costOf({ service, provider, model, at }, quantities) }
   }
 
@@ -50,12 +60,11 @@ export class BookPrices implements PricePredictor {
   }
 
   /** `undefined` when the list prices do not say: unknown is not free. */
-  #costOf(
-    query: { service: string; provider: string; model?: string; at: number },
-    quantities: readonly UsageQuantity[],
-  ): NanoUsd | undefined {
+  #costOf(query: PriceQuery, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
+    const price = this.#costs.lookUp(query)
+    if (!price) return undefined
     try {
-      return nanoUsdOf(rate(this.#costs, query, quantities))
+      return nanoUsdOf(rateEntry(price, query, quantities))
     } catch (error) {
       if (isFareboxError(error) && error.code === 'PRICE_NOT_FOUND') return undefined
       throw error

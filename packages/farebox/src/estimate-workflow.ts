@@ -1,5 +1,5 @@
 import { type Credits, isFareboxError, microCredits, quantity, type UsageQuantity } from '@farebox/core'
-import { creditsOf, type PriceBook, rate, roundUp } from '@farebox/pricing'
+import { chargeOf, type PriceBook, rate } from '@farebox/pricing'
 import { namedProviders, type ServiceConfiguration } from '@farebox/router'
 import { longer } from './call-routes.ts'
 import { NoProviderError } from './errors.ts'
@@ -139,5 +139,5 @@ function price(book: PriceBook, query: Query, usage: Variant): Credits | undefin
 }
 
 function charge(book: PriceBook, query: Query, usage: Variant): Credits {
-  return roundUp(creditsOf(rate(book, query, usage)))
+  return chargeOf(rate(book, query, usage))
 }

@@ -1,13 +1,21 @@
-import { FareboxError, type Unit } from '@farebox/core'
+import { FareboxError, type Unit, type UsageQuantity } from '@farebox/core'
+import type { Currency } from './document/price-book-document.ts'
 import { type PriceBookProblem, problemText } from './document/problem.ts'
+import type { PhoneNumbers } from './index/number-matcher.ts'
 
-/** What was looked for in a price book. */
-export interface PriceQuery {
+/** What is looked for in a price book, and what is known of the call. */
+export interface PriceQuery extends PhoneNumbers {
   service: string
   provider: string
   model?: string
-  /** When the work was done, epoch milliseconds, UTC. */
+  /** The moment that prices the whole call, epoch milliseconds, UTC. The same for all slices of one call. */
   at: number
+  /** What multipliers go by: `{ region: 'eu', service_tier: 'batch' }`. */
+  attributes?: Readonly<Record<string, string>>
+  /** What was billed in the current period before this call, for rules by period: see {@link billedQuantities}. @defaultValue nothing */
+  usedBefore?: readonly UsageQuantity[]
+  /** Where the caller can only use one. @defaultValue the book's */
+  currency?: Currency
 }
 
 /** The book has no price for this. Nothing is ever priced at zero for want of one. */
@@ -29,6 +37,22 @@ export class PriceNotFoundError extends FareboxError {
     this.query = query
     this.unit = facts.unit
     this.nearest = facts.nearest ?? []
+  }
+}
+
+/** A call that is planned would cost more than its price book lets one cost. Nothing was done or charged. */
+export class MaximumChargeError extends FareboxError {
+  override readonly code = 'MAXIMUM_CHARGE'
+  readonly query: PriceQuery
+  /** Decimals of the book's currency. */
+  readonly amount: string
+  readonly maximum: string
+
+  constructor(query: PriceQuery, { amount, maximum, currency }: { amount: string; maximum: string; currency: Currency }) {
+    super(`${query.service} of ${query.provider} would cost ${amount} ${currency}; its price book refuses more than ${maximum}`)
+    this.query = query
+    this.amount = amount
+    this.maximum = maximum
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Credits, microCredits, type UsageQuantity } from '@farebox/core'
 import type { PriceBook } from './price-book.ts'
-import { creditsOf, rate, roundUp } from './rate.ts'
+import { rate } from './rate.ts'
+import { chargeOf, refuseAboveMaximum } from './rating.ts'
 
 /** Work that is planned: what one service of one provider will consume. */
 export interface PlannedUsage {
@@ -24,12 +25,14 @@ export interface Estimate {
  * What planned work will cost, by service and in total, rounded as a receipt is.
  *
  * @throws {PriceNotFoundError} one of the providers or units has no price at `at`
+ * @throws {MaximumChargeError} one of them would cost more than its book lets a call cost
  */
 export function estimate(book: PriceBook, planned: readonly PlannedUsage[], at: number): Estimate {
-  const services = planned.map((usage) => ({
-    ...usage,
-    credits: roundUp(creditsOf(rate(book, { service: usage.service, provider: usage.provider, at }, usage.quantities))),
-  }))
+  const services = planned.map((usage) => {
+    const rating = rate(book, { service: usage.service, provider: usage.provider, at }, usage.quantities)
+    refuseAboveMaximum(rating)
+    return { ...usage, credits: chargeOf(rating) }
+  })
   const total = services.reduce((sum, { credits }) => sum + credits, 0n)
   return { services, total: microCredits(total), version: book.entries(at).version }
 }

@@ -11,7 +11,6 @@ export {
 } from './document/price-book-document.ts'
 export type { PriceBookProblem } from './document/problem.ts'
 export type {
-  CharacterCounting,
   Included,
   Increment,
   MaximumCharge,
@@ -23,11 +22,17 @@ export type {
   RoundingMode,
   Tiers,
 } from './document/rules.ts'
-export { InvalidPriceBookError, PriceNotFoundError, type PriceQuery } from './errors.ts'
+export { InvalidPriceBookError, MaximumChargeError, PriceNotFoundError, type PriceQuery } from './errors.ts'
 export { type Estimate, type EstimatedService, estimate, type PlannedUsage } from './estimate.ts'
+export { type ExplainedRule, type ExplainedStep, type Explanation, explain, explanationText } from './explain.ts'
 export { type ImageFacts, imageTokens } from './image-tokens.ts'
 export { type CountTokens, measureText, type TextMeasure, type TokenRange, textTokens } from './measure-text.ts'
-export { type Price, PriceBook } from './price-book.ts'
-export { creditsOf, nanoUsdOf, type RatedLine, type Rating, rate, roundUp, totalQuantity } from './rate.ts'
+export { PriceBook, type VersionSpan } from './price-book.ts'
+export { rate, rateEntry, roundUp, totalQuantity } from './rate.ts'
+export type { RatedCall } from './rate-call.ts'
+export type { RatedLine } from './rate-lines.ts'
+export { chargeOf, creditsOf, nanoUsdOf, type Rating, refuseAboveMaximum } from './rating.ts'
 export type { Rational } from './rational.ts'
+export { billedQuantities, type RateableUsage, rateDifference, rerate } from './rerate.ts'
+export { countCharacters } from './rules/characters.ts'
 export { encodingOf, type TokenEncoding, tokenEncodings } from './token-encoding.ts'

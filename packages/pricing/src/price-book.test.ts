@@ -1,38 +1,303 @@
-import { expect, test } from 'vitest'
+import { isFareboxError } from '@farebox/core'
+import { describe, expect, test } from 'vitest'
+import { defaultCostBook } from './default-cost-book.ts'
 import type { PriceBookDocument } from './document/price-book-document.ts'
+import { InvalidPriceBookError, type PriceQuery } from './errors.ts'
 import { PriceBook } from './price-book.ts'
+import { rate } from './rate.ts'
+import { creditsOf, nanoUsdOf, refuseAboveMaximum } from './rating.ts'
+import { bookOf, type EntryDocument, query as phoneQuery, type RateDocument, seconds } from './testing/book-of.ts'
 
-function book(change: (document: PriceBookDocument) => void): () => PriceBook {
-  const document: PriceBookDocument = {
+const at = Date.parse('2026-11-21T00:00:00Z')
+
+function documentOf(entries: EntryDocument[] = [entry('1')]): PriceBookDocument {
+  return {
     name: 'test',
     currency: 'credits',
     versions: [
-      { version: 'a', effective_from: '2026-01-01T00:00:00Z', entries: [entry('1')] },
+      { version: 'a', effective_from: '2026-01-01T00:00:00Z', effective_until: '2026-06-01T00:00:00Z', entries },
       { version: 'b', effective_from: '2026-06-01T00:00:00Z', entries: [entry('2')] },
     ],
   }
-  change(document)
-  return () => new PriceBook(document)
 }
 
-function entry(amount: string): PriceBookDocument['versions'][number]['entries'][number] {
-  return { service: 'gpt', provider: 'm', rates: [{ unit: 'tokens', amount }] }
+function entry(amount: string, names: Partial<EntryDocument> = {}): EntryDocument {
+  return { service: 'gpt', provider: 'm', rates: [{ unit: 'tokens', amount }], ...names }
 }
 
-test('a lookup finds the version in force at its time', () => {
-  const prices = book(() => undefined)()
-  const amountAt = (at: string) => prices.find({ service: 'gpt', provider: 'm', at: Date.parse(at) }).entry.rates[0]?.amount
-  expect(amountAt('2026-05-31T23:59:59Z')).toBe('1')
-  expect(amountAt('2026-06-01T00:00:00Z')).toBe('2')
+function problemsOf(document: unknown): string[] {
+  try {
+    new PriceBook(document as PriceBookDocument)
+  } catch (error) {
+    if (error instanceof InvalidPriceBookError) return error.message.replace('price book test: ', '').split('; ')
+    throw error
+  }
+  return []
+}
+
+describe('dates', () => {
+  test('a lookup finds the version in force at its time', () => {
+    const prices = new PriceBook(documentOf())
+    const amountAt = (moment: string) =>
+      prices.find({ service: 'gpt', provider: 'm', at: Date.parse(moment) }).entry.rates[0]?.amount
+    expect(amountAt('2026-05-31T23:59:59Z')).toBe('1')
+    expect(amountAt('2026-06-01T00:00:00Z')).toBe('2')
+    expect(prices.versions()).toEqual([
+      { version: 'test@a', from: Date.parse('2026-01-01T00:00:00Z'), until: Date.parse('2026-06-01T00:00:00Z') },
+      { version: 'test@b', from: Date.parse('2026-06-01T00:00:00Z'), until: undefined },
+    ])
+  })
+
+  test.each<[string, (versions: PriceBookDocument['versions']) => unknown]>([
+    [
+      'version a, effective_until: leaves a gap before version b: must be 2026-06-01T00:00:00Z, received 2026-05-01T00:00:00Z',
+      (versions) => Object.assign(versions[0] ?? {}, { effective_until: '2026-05-01T00:00:00Z' }),
+    ],
+    [
+      'version a, effective_until: overlaps version b: must be 2026-06-01T00:00:00Z, received 2026-07-01T00:00:00Z',
+      (versions) => Object.assign(versions[0] ?? {}, { effective_until: '2026-07-01T00:00:00Z' }),
+    ],
+    [
+      'version b, effective_until: the last version has no end: remove it, or add the version that follows',
+      (versions) => Object.assign(versions[1] ?? {}, { effective_until: '2027-07-01T00:00:00Z' }),
+    ],
+    ['version a, version: there are two of this name', (versions) => Object.assign(versions[1] ?? {}, { version: 'a' })],
+    [
+      'version b, effective_from: must be a moment with its offset, such as "2026-11-01T00:00:00Z", received "2026-06-01"',
+      (versions) => Object.assign(versions[1] ?? {}, { effective_from: '2026-06-01' }),
+    ],
+  ])('%s', (problem, change) => {
+    const document = documentOf()
+    change(document.versions)
+    expect(problemsOf(document)).toContain(problem)
+  })
+
+  test('versions are in the order of their dates', () => {
+    const document = documentOf()
+    document.versions.reverse()
+    expect(problemsOf(document)[0]).toMatch(/^version a, effective_from: must be after version b, which begins at 2026-06-01/)
+  })
 })
 
-test.each<[string, (document: PriceBookDocument) => void]>([
-  ['amount', (document) => Object.assign(document.versions[0]?.entries[0]?.rates[0] ?? {}, { amount: '1e3' })],
-  ['amount', (document) => Object.assign(document.versions[0]?.entries[0]?.rates[0] ?? {}, { amount: '-1' })],
-  ['unit', (document) => Object.assign(document.versions[0]?.entries[0]?.rates[0] ?? {}, { unit: 'token' })],
-  ['priced twice', (document) => document.versions[0]?.entries.push(entry('3'))],
-  ['must be after version b', (document) => document.versions.reverse()],
-  ['margin', (document) => Object.assign(document, { margin: 1 })],
-])('a document with a bad %s is refused, and the message says where', (problem, change) => {
-  expect(book(change)).toThrow(problem)
+describe('what is wrong is named with its row, its field and what would be right', () => {
+  test.each<[string, EntryDocument]>([
+    ['version a, gpt m, rate 0, amount: must be a plain decimal in quotes, such as "0.15", received "1e3"', entry('1e3')],
+    ['version a, gpt m, rate 0, amount: is missing: write "0" for what is free, or give tiers', withRate({ amount: undefined })],
+    ['version a, gpt m: there is no field margin: remove it, or correct its name', { ...entry('1'), margin: 1 } as never],
+    [
+      'version a, gpt m x, rate 0, per: must be a plain decimal above 0 in quotes, such as "60", received "0"',
+      withRate({ per: '0' }, 'x'),
+    ],
+    [
+      'version a, gpt m, rate 0, increment.unit: seconds cannot be counted in tokens',
+      withRate({ increment: { unit: 'seconds', first: '1', next: '1' } }),
+    ],
+    ['version a, gpt m, rate 0, counting: only characters are counted, the unit is tokens', withRate({ counting: 'utf8_bytes' })],
+    [
+      'version a, gpt m, rate 0, per: amount is the price of one package: remove per, and set package.size',
+      withRate({ per: '2', package: { size: '2' } }),
+    ],
+    [
+      'version a, gpt m, rate 0, tiers.steps.2.above: must be above 5, where the tier before begins, received 5',
+      tiered({ steps: [{ amount: '1' }, { above: '5', amount: '2' }, { above: '5', amount: '3' }] }),
+    ],
+    [
+      'version a, gpt m, rate 0, tiers.steps.0.above: the first tier begins at 0: remove it',
+      tiered({
+        steps: [
+          { above: '0', amount: '1' },
+          { above: '5', amount: '2' },
+        ],
+      }),
+    ],
+    [
+      'version a, gpt m, rate 0, tiers.measured: is missing: name the meters whose sum chooses the tier',
+      tiered({ mode: 'whole_request' }),
+    ],
+    [
+      'version a, gpt m, rate 0, tiers.basis: whole_request looks at one request: use volume for a period',
+      tiered({ mode: 'whole_request', measured: ['input'], basis: 'period' }),
+    ],
+    [
+      "version a, gpt m, rate 0, tiers.measured: is for whole_request only: volume measures the rate's own quantity",
+      tiered({ measured: ['input'] }),
+    ],
+    [
+      'version a, gpt m, windows.0.zone: must be UTC or an IANA zone such as Europe/Berlin, received "Berlin"',
+      entry('1', { windows: [{ name: 'w', zone: 'Berlin', factor: '1' }] }),
+    ],
+    ['version a, gpt m, windows.0.factor: give a factor or rates, and not both', entry('1', { windows: [{ name: 'w' }] })],
+    [
+      'version a, gpt m, windows.0.until: must differ from `from`, which is 08:00 too',
+      entry('1', { windows: [{ name: 'w', from: '08:00', until: '08:00', factor: '1' }] }),
+    ],
+    [
+      'version a, gpt m, multipliers.0.meters: no rate is for meter output: add one, or remove it',
+      entry('1', { multipliers: [{ attribute: 'batch', factors: { yes: '0.5' }, meters: ['output'] }] }),
+    ],
+    [
+      'version a, gpt m, maximum_charge.amount: must not be below minimum_charge, which is 5, received 4',
+      entry('1', { minimum_charge: '5', maximum_charge: { amount: '4', action: 'cap' } }),
+    ],
+    [
+      'version a, gpt m, maximum_charge.amount: must be a whole number of the rounding step, 1, received 4.5',
+      entry('1', { maximum_charge: { amount: '4.5', action: 'cap' } }),
+    ],
+    [
+      'version a, gpt m, rounding.step: must be a whole number of 0.000001 credits, received 0.0000001',
+      entry('1', { rounding: { step: '0.0000001', point: 'line' } }),
+    ],
+    ['version a, gpt m, aliases: a * stands at the end of the beginning of a name, received "*"', entry('1', { aliases: ['*'] })],
+    [
+      'version a, gpt m, to.0: must be the beginning of a number in E.164, such as "+44", received "44"',
+      entry('1', { to: ['44'] }),
+    ],
+  ])('%s', (problem, row) => {
+    expect(problemsOf(documentOf([row]))).toEqual([problem])
+  })
+
+  test('a name may be priced once: as a model, an alias, or a number', () => {
+    const twice = (...rows: EntryDocument[]) => problemsOf(documentOf(rows))
+    expect(twice(entry('1'), entry('2'))).toEqual(['version a, gpt m, provider: m is priced twice, also by gpt m: keep one'])
+    expect(twice(entry('1', { model: 'x' }), entry('2', { model: 'y', aliases: ['x'] }))).toEqual([
+      'version a, gpt m y, aliases: x is priced twice, also by gpt m x: keep one',
+    ])
+    expect(twice(entry('1', { to: ['+44', '+1'] }), entry('2', { to: ['+1'] }))).toEqual([
+      'version a, gpt m, provider: m to +1 is priced twice, also by gpt m: keep one',
+    ])
+    expect(twice(entry('1', { to: ['+44'] }), entry('2', { to: ['+1'] }), entry('3'))).toEqual([])
+    const minutes = [{ unit: 'minutes', amount: '1' } as const, { unit: 'seconds', amount: '1' } as const]
+    expect(twice(entry('1', { rates: minutes }))).toEqual([
+      'version a, gpt m, rate 1, meter: seconds is priced by rate 0 already',
+    ])
+  })
+
+  test('everything at once, as data', () => {
+    const document = documentOf([entry('-1'), entry('1', { provider: 'n', rates: [{ unit: 'token' as 'tokens', amount: '1' }] })])
+    expect(() => new PriceBook(document)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_PRICE_BOOK',
+        problems: [
+          expect.objectContaining({ version: 'a', service: 'gpt', provider: 'm', rate: 0, field: 'amount' }),
+          expect.objectContaining({ version: 'a', service: 'gpt', provider: 'n', rate: 0, field: 'unit' }),
+        ],
+      }),
+    )
+  })
 })
+
+test('a book is frozen to its leaves, and shares nothing with its document', () => {
+  const document = documentOf()
+  const book = new PriceBook(document)
+  const amount = () => book.find({ service: 'gpt', provider: 'm', at }).entry.rates[0]?.amount
+  Object.assign(document.versions[1]?.entries[0]?.rates[0] ?? {}, { amount: '0' })
+  expect(amount()).toBe('2')
+  const found = book.find({ service: 'gpt', provider: 'm', at }).entry
+  expect(() => Object.assign(found.rates[0] ?? {}, { amount: '0' })).toThrow(TypeError)
+  expect(() => Object.assign(book.document.versions, [])).not.toThrow()
+  expect(() => (book.document.versions as unknown[]).push({})).toThrow(TypeError)
+})
+
+describe('names', () => {
+  const row = (amount: string, names: Partial<EntryDocument>) => entry(amount, { provider: 'anthropic', ...names })
+  const book = bookFrom([
+    row('1', { model: 'haiku', aliases: ['haiku-20240307', 'haiku-*'] }),
+    row('2', { model: 'haiku-4', aliases: ['haiku-4-*'] }),
+    entry('3', { provider: 'gpt-4o', aliases: ['gpt-4o-2024-08-06', 'chatgpt-*'] }),
+    row('4', { model: 'opus' }),
+  ])
+  const amountOf = (facts: Partial<PriceQuery>) =>
+    book.find({ service: 'gpt', provider: 'anthropic', at, ...facts }).entry.rates[0]?.amount
+
+  test.each([
+    ['haiku', '1'],
+    ['haiku-20240307', '1'],
+    ['haiku-latest', '1'],
+    ['haiku-4', '2'],
+    ['haiku-4-20260101', '2'],
+  ])('model %s costs %s', (model, amount) => {
+    expect(amountOf({ model })).toBe(amount)
+  })
+
+  test('a provider has aliases too', () => {
+    expect(amountOf({ provider: 'gpt-4o-2024-08-06' })).toBe('3')
+    expect(amountOf({ provider: 'chatgpt-4o-latest' })).toBe('3')
+    expect(amountOf({ provider: 'gpt-4o', model: 'anything' })).toBe('3')
+  })
+
+  test.each<[string, Partial<PriceQuery>, string[]]>([
+    ['has no price of model hiaku', { model: 'hiaku' }, ['haiku', 'haiku-*', 'haiku-4']],
+    ['has no price without a model', {}, []],
+    ['has no price for gpt gpt-4', { provider: 'gpt-4' }, ['gpt-4o']],
+    ['has no service gtp', { service: 'gtp' }, ['gpt']],
+    ['has no price in eur', { currency: 'eur' as never, model: 'haiku' }, ['credits']],
+    ['has no version in force', { at: 0 }, ['test@1 from 2020-01-01T00:00:00.000Z']],
+  ])('%s: the error names the nearest', (problem, facts, nearest) => {
+    try {
+      amountOf(facts)
+      expect.unreachable()
+    } catch (error) {
+      if (!isFareboxError(error)) throw error
+      expect(error).toMatchObject({ code: 'PRICE_NOT_FOUND', book: 'test' })
+      expect(error.message).toContain(problem)
+      expect((error as unknown as { nearest: string[] }).nearest.slice(0, Math.max(nearest.length, 0))).toEqual(nearest)
+    }
+  })
+})
+
+describe('numbers', () => {
+  const call = (amount: string, names: Partial<EntryDocument> = {}) =>
+    entry(amount, { service: 'phone', provider: 'twilio', ...names })
+  const book = bookFrom([
+    call('1', { to: ['+44'] }),
+    call('2', { to: ['+447'] }),
+    call('3', { to: ['+447'], from: ['+44', '+353'] }),
+    call('4', { to: ['+4479'], from: ['+1'] }),
+  ])
+  const amountOf = (to?: string, from?: string) =>
+    book.find({ service: 'phone', provider: 'twilio', at, to, from }).entry.rates[0]?.amount
+
+  test('the longest beginning of the number called wins, then of the number called from', () => {
+    expect(amountOf('+442071234567')).toBe('1')
+    expect(amountOf('+447700900000')).toBe('2')
+    expect(amountOf('+447700900000', '+353861234567')).toBe('3')
+    expect(amountOf('+447911123456', '+12025550123')).toBe('4')
+    expect(amountOf('+447911123456', '+442071234567')).toBe('3')
+  })
+
+  test('a number that nobody priced, or none, is an error', () => {
+    expect(() => amountOf('+33123456789')).toThrow('has no price to +33123456789')
+    expect(() => amountOf()).toThrow('needs the number that was called (`to`)')
+  })
+})
+
+test('a rating is not taken for another currency', () => {
+  const rating = rate(defaultCostBook, { service: 'gpt', provider: 'gpt-4o', at }, [])
+  expect(() => creditsOf(rating)).toThrow('has prices in usd, not in credits')
+  expect(() => nanoUsdOf(rate(bookOf({}), phoneQuery, []))).toThrow('has prices in credits, not in usd')
+})
+
+test('work that is planned dearer than a book refuses is not begun; work that was done costs the maximum', () => {
+  const book = bookOf({ maximum_charge: { amount: '5', action: 'refuse' } })
+  const rating = rate(book, phoneQuery, [seconds(600)])
+  expect(creditsOf(rating)).toBe(5_000_000n)
+  expect(() => refuseAboveMaximum(rating)).toThrow('phone of p would cost 10 credits; its price book refuses more than 5')
+  expect(() => refuseAboveMaximum(rate(book, phoneQuery, [seconds(300)]))).not.toThrow()
+})
+
+function bookFrom(entries: EntryDocument[]): PriceBook {
+  return new PriceBook({
+    name: 'test',
+    currency: 'credits',
+    versions: [{ version: '1', effective_from: '2020-01-01T00:00:00Z', entries }],
+  })
+}
+
+function withRate(rule: Partial<RateDocument>, model?: string): EntryDocument {
+  return entry('1', { ...(model && { model }), rates: [{ unit: 'tokens', amount: '1', ...rule }] })
+}
+
+function tiered(tiers: Partial<NonNullable<RateDocument['tiers']>>): EntryDocument {
+  const steps = [{ amount: '1' }, { above: '5', amount: '2' }]
+  return entry('1', { rates: [{ unit: 'tokens', tiers: { mode: 'volume', comparison: 'gt', steps, ...tiers } }] })
+}

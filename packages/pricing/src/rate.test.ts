@@ -5,7 +5,9 @@ import { defaultCostBook } from './default-cost-book.ts'
 import { defaultPriceBook } from './default-price-book.ts'
 import { PriceNotFoundError } from './errors.ts'
 import { estimate } from './estimate.ts'
-import { creditsOf, nanoUsdOf, rate, roundUp, totalQuantity } from './rate.ts'
+import { rate, roundUp, totalQuantity } from './rate.ts'
+import { creditsOf, nanoUsdOf } from './rating.ts'
+import { rationalText } from './rational.ts'
 
 const at = Date.parse('2026-11-21T00:00:00Z')
 
@@ -73,7 +75,7 @@ describe('the contract totals', () => {
 test('seconds are priced by a rate per minute without rounding', () => {
   const usage = [{ meter: 'duration', quantity: quantity('3.2'), unit: 'seconds' as const }]
   const rating = rate(defaultPriceBook, { service: 'voice_stt', provider: 'deepgram', at }, usage)
-  expect(rating.total).toEqual({ numerator: 32n, denominator: 75n })
+  expect(rationalText(rating.total)).toBe('32/75')
   expect(formatCredits(creditsOf(rating))).toBe('0.426667')
 })
 
@@ -91,9 +93,9 @@ test('cached input costs us less than input', () => {
 })
 
 test.each([
-  [{ service: 'gpt', provider: 'gpt-9' }, [tokens(1)], ['gpt-4o-mini', 'gpt-4o', 'gpt-4', 'claude-3-haiku']],
+  [{ service: 'gpt', provider: 'gpt-9' }, [tokens(1)], ['gpt-4', 'gpt-4o', 'gpt-4o-mini', 'claude-3-haiku']],
   [{ service: 'voice_tts', provider: 'openai-tts' }, [tokens(1)], ['characters']],
-  [{ service: 'holograms', provider: 'gpt-4o' }, [tokens(1)], []],
+  [{ service: 'holograms', provider: 'gpt-4o' }, [tokens(1)], ['voice_tts', 'gpt', 'voice_stt', 'phone', 'vision']],
 ])('an unknown price is an error that names the nearest, never zero: %j', (query, usage, nearest) => {
   const found = () => rate(defaultPriceBook, { ...query, at }, usage)
   expect(found).toThrow(PriceNotFoundError)

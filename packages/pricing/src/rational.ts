@@ -15,10 +15,15 @@ export function add(a: Rational, b: Rational): Rational {
   return reduce(rational(a.numerator * b.denominator + b.numerator * a.denominator, a.denominator * b.denominator))
 }
 
+export function subtract(a: Rational, b: Rational): Rational {
+  return add(a, rational(-b.numerator, b.denominator))
+}
+
 export function multiply(a: Rational, b: Rational): Rational {
   return rational(a.numerator * b.numerator, a.denominator * b.denominator)
 }
 
+/** `b` must be above zero. */
 export function divide(a: Rational, b: Rational): Rational {
   return rational(a.numerator * b.denominator, a.denominator * b.numerator)
 }
@@ -29,9 +34,23 @@ export function compare(a: Rational, b: Rational): number {
   return difference < 0n ? -1 : difference > 0n ? 1 : 0
 }
 
-/** The least whole number that is not below a fraction of zero or more. */
+export function least(a: Rational, b: Rational): Rational {
+  return compare(a, b) <= 0 ? a : b
+}
+
+export function greatest(a: Rational, b: Rational): Rational {
+  return compare(a, b) >= 0 ? a : b
+}
+
+/** The greatest whole number that is not above. */
+export function floor({ numerator, denominator }: Rational): bigint {
+  const quotient = numerator / denominator
+  return numerator < 0n && quotient * denominator !== numerator ? quotient - 1n : quotient
+}
+
+/** The least whole number that is not below. */
 export function ceiling({ numerator, denominator }: Rational): bigint {
-  return (numerator + denominator - 1n) / denominator
+  return -floor({ numerator: -numerator, denominator })
 }
 
 /** A plain decimal as a fraction; the text was checked by the price book's schema. */
@@ -40,8 +59,39 @@ export function decimal(text: string): Rational {
   return rational(BigInt(whole + fraction), 10n ** BigInt(fraction.length))
 }
 
-function reduce(value: Rational): Rational {
-  let [a, b] = [value.numerator, value.denominator]
-  while (b !== 0n) [a, b] = [b, a % b]
-  return a === 0n || a === 1n ? value : rational(value.numerator / a, value.denominator / a)
+/** In lowest terms. */
+export function reduce(value: Rational): Rational {
+  const divisor = greatestCommonDivisor(value.numerator, value.denominator)
+  return divisor === 1n ? value : rational(value.numerator / divisor, value.denominator / divisor)
+}
+
+export function leastCommonMultiple(a: bigint, b: bigint): bigint {
+  return (a / greatestCommonDivisor(a, b)) * b
+}
+
+/** `0.4`, or `1/3` where no decimal is exact. */
+export function rationalText(value: Rational): string {
+  const { numerator, denominator } = reduce(value)
+  const decimals = decimalsOf(denominator)
+  if (decimals === undefined) return `${numerator}/${denominator}`
+  const digits = String(((numerator < 0n ? -numerator : numerator) * 10n ** BigInt(decimals)) / denominator).padStart(
+    decimals + 1,
+    '0',
+  )
+  const sign = numerator < 0n ? '-' : ''
+  return decimals === 0 ? `${sign}${digits}` : `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`
+}
+
+/** How many decimals write `1 / denominator` exactly; `undefined` where none do. */
+function decimalsOf(denominator: bigint): number | undefined {
+  let [rest, twos, fives] = [denominator, 0, 0]
+  for (; rest % 2n === 0n; rest /= 2n) twos += 1
+  for (; rest % 5n === 0n; rest /= 5n) fives += 1
+  return rest === 1n ? Math.max(twos, fives) : undefined
+}
+
+function greatestCommonDivisor(a: bigint, b: bigint): bigint {
+  let [greater, lesser] = [a < 0n ? -a : a, b]
+  while (lesser !== 0n) [greater, lesser] = [lesser, greater % lesser]
+  return greater
 }

@@ -12,6 +12,7 @@ export function checkEntry(entry: PriceEntry, complain: (field: string, message:
   if (least && most && compare(decimal(least), decimal(most.amount)) > 0) {
     complain('maximum_charge.amount', `must not be below minimum_charge, which is ${least}, received ${most.amount}`)
   }
+  checkFactors(entry, complain)
   for (const alias of entry.aliases ?? []) {
     if (alias === '*' || alias.slice(0, -1).includes('*')) {
       complain('aliases', `a * stands at the end of the beginning of a name, received ${JSON.stringify(alias)}`)
@@ -19,6 +20,22 @@ export function checkEntry(entry: PriceEntry, complain: (field: string, message:
   }
   for (const [index, window] of (entry.windows ?? []).entries()) {
     checkWindow(window, (field, message) => complain(`windows.${index}.${field}`, message))
+  }
+}
+
+function checkFactors({ rates, windows = [], multipliers = [] }: PriceEntry, complain: Complain): void {
+  const every = [...rates, ...windows.flatMap((window) => window.rates ?? [])]
+  for (const [index, { meters = [] }] of multipliers.entries()) {
+    const unknown = meters.find((meter) => !every.some((rate) => rate.meter === meter))
+    if (unknown) complain(`multipliers.${index}.meters`, `no rate is for meter ${unknown}: add one, or remove it`)
+  }
+  const isRepriced = every.some(({ tiers }) => tiers?.mode === 'volume' && tiers.basis === 'period')
+  if (isRepriced && windows.length + multipliers.length > 0) {
+    const field = windows.length > 0 ? 'windows' : 'multipliers'
+    complain(
+      field,
+      'cannot go with volume tiers by period, which price earlier calls again without knowing their factors: use graduated',
+    )
   }
 }
 

@@ -25,7 +25,7 @@ function checkTiers({ tiers }: Rate, complain: Complain): void {
     if (!tiers.measured) complain('tiers.measured', 'is missing: name the meters whose sum chooses the tier')
     if (tiers.basis === 'period') complain('tiers.basis', 'whole_request looks at one request: use volume for a period')
   } else if (tiers.measured) {
-    complain('tiers.measured', `is for whole_request only; ${tiers.mode} measures the rate's own quantity`)
+    complain('tiers.measured', `is for whole_request only: ${tiers.mode} measures the rate's own quantity`)
   }
   for (const [index, { above }] of tiers.steps.entries()) {
     const field = `tiers.steps.${index}.above`

@@ -41,7 +41,7 @@ export function problemOfIssue(document: unknown, issue: z.core.$ZodIssue): Pric
 }
 
 function messageOf(issue: z.core.$ZodIssue, received: unknown): string {
-  if (issue.code === 'unrecognized_keys') return `there is no field ${issue.keys.join(', ')}; remove it, or correct its name`
+  if (issue.code === 'unrecognized_keys') return `there is no field ${issue.keys.join(', ')}: remove it, or correct its name`
   if (received === undefined) return issue.code === 'invalid_type' ? 'is missing' : issue.message
   const shown = typeof received === 'object' ? '' : `, received ${JSON.stringify(received)}`
   return `${issue.message}${shown}`

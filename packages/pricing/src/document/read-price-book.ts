@@ -1,5 +1,7 @@
+import { DEFAULT_ROUNDING } from '../default-rounding.ts'
 import { InvalidPriceBookError } from '../errors.ts'
 import { checkEntry } from './check-entry.ts'
+import { checkMaximum, checkRounding } from './check-rounding.ts'
 import {
   type PriceBookData,
   type PriceBookDocument,
@@ -23,7 +25,10 @@ export function readPriceBook(document: PriceBookDocument): PriceBookData {
       parsed.error.issues.map((issue) => problemOfIssue(document, issue)),
     )
   }
-  const problems = [...checkVersions(parsed.data.versions), ...parsed.data.versions.flatMap(checkEntries)]
+  const { versions, currency, rounding } = parsed.data
+  const problems: PriceBookProblem[] = []
+  checkRounding(currency, rounding, (field, message) => problems.push({ field, message }))
+  problems.push(...checkVersions(versions), ...versions.flatMap((version) => checkEntries(version, parsed.data)))
   if (problems.length > 0) throw new InvalidPriceBookError(parsed.data.name, problems)
   return freeze(parsed.data)
 }
@@ -51,7 +56,10 @@ function checkVersions(versions: readonly PriceVersion[]): PriceBookProblem[] {
   return problems
 }
 
-function checkEntries({ version, entries }: PriceVersion): PriceBookProblem[] {
+function checkEntries(
+  { version, entries }: PriceVersion,
+  book: Pick<PriceBookData, 'currency' | 'rounding'>,
+): PriceBookProblem[] {
   const problems: PriceBookProblem[] = []
   const owners = new Map<string, PriceEntry>()
   for (const entry of entries) {
@@ -59,6 +67,8 @@ function checkEntries({ version, entries }: PriceVersion): PriceBookProblem[] {
     const complain = (field: string, message: string, rate?: number) =>
       problems.push({ version, service, provider, model, rate, field, message })
     checkEntry(entry, complain)
+    checkRounding(book.currency, entry.rounding, complain)
+    checkMaximum(entry, entry.rounding ?? book.rounding ?? DEFAULT_ROUNDING[book.currency], complain)
     for (const { field, name, key } of namesOf(entry)) {
       const owner = owners.get(key)
       if (owner) complain(field, `${name} is priced twice${owner === entry ? '' : `, also by ${rowText(owner)}`}: keep one`)

@@ -1,4 +1,4 @@
-import { units } from '@farebox/core'
+import { type CharacterCounting, units } from '@farebox/core'
 import { z } from 'zod'
 import { amount, day, name, positive, timeOfDay } from './fields.ts'
 
@@ -59,7 +59,7 @@ const tiersSchema = z
   .describe('Prices that depend on how much is used')
 
 /** How the characters of a text are counted: `é` is one or two code points, `😀` one code point, two UTF-16 units and four bytes. */
-const characterCountings = ['code_points', 'utf16_units', 'utf8_bytes'] as const
+const characterCountings = ['code_points', 'utf16_units', 'utf8_bytes'] as const satisfies CharacterCounting[]
 
 export const rateSchema = z
   .strictObject({
@@ -101,7 +101,7 @@ export const multiplierSchema = z
   })
   .describe('A call that does not state the attribute is priced without it. Several multipliers multiply')
 
-const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+export const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 
 export const windowSchema = z
   .strictObject({
@@ -133,7 +133,6 @@ export const roundingSchema = z.strictObject({
     ),
 })
 
-export type CharacterCounting = (typeof characterCountings)[number]
 export type Rate = z.output<typeof rateSchema>
 export type Increment = z.output<typeof incrementSchema>
 export type Included = z.output<typeof includedSchema>

@@ -1,0 +1,78 @@
+import type { Currency, PriceEntry } from './document/price-book-document.ts'
+import type { PriceWindow, Rounding } from './document/rules.ts'
+import { decimal, type Rational } from './rational.ts'
+import { RateSet } from './rules/rate-set.ts'
+import { type CompiledRounding, compileRounding } from './rules/rounding.ts'
+import { holdsMoment } from './rules/window.ts'
+
+/** What an entry says, with its decimals read once. */
+export interface CompiledEntry {
+  rates: RateSet
+  windows: readonly { window: PriceWindow; rates: RateSet; factor?: Rational }[]
+  connectFee?: Rational
+  minimumCharge?: Rational
+  maximumCharge?: Rational
+  /** What is rounded here; the rounding of a total is for whoever sums. */
+  rounding: CompiledRounding
+  /** Whether a call costs the sum of price × quantity, and nothing else. */
+  isPlain: boolean
+}
+
+/** An entry as it is in one version of one book. */
+export class PricedEntry {
+  readonly entry: PriceEntry
+  readonly book: string
+  /** `name@version`, as usage records keep it. */
+  readonly version: string
+  readonly currency: Currency
+  /** The entry's own, or else the book's. */
+  readonly rounding: Rounding
+  #compiled: CompiledEntry | undefined
+
+  constructor(entry: PriceEntry, of: { book: string; version: string; currency: Currency; rounding: Rounding }) {
+    this.entry = entry
+    this.book = of.book
+    this.version = of.version
+    this.currency = of.currency
+    this.rounding = entry.rounding ?? of.rounding
+  }
+
+  /** Compiled when it is first used: a book has thousands of entries, and a host uses a few. */
+  get compiled(): CompiledEntry {
+    this.#compiled ??= compileEntry(this.entry, this.rounding)
+    return this.#compiled
+  }
+
+  /** Whether what a call costs depends on what was used in the period before it. */
+  get isByPeriod(): boolean {
+    const { rates, windows } = this.compiled
+    return [rates, ...windows.map((window) => window.rates)].some((set) => set.rates.some((rate) => rate.isByPeriod))
+  }
+
+  /** The rates that hold at a moment, and the window that says so. */
+  ratesAt(at: number): { rates: RateSet; window?: PriceWindow; factor?: Rational } {
+    const { rates, windows } = this.compiled
+    return windows.find(({ window }) => holdsMoment(window, at)) ?? { rates }
+  }
+}
+
+function compileEntry(entry: PriceEntry, rounding: Rounding): CompiledEntry {
+  const { connect_fee: fee, minimum_charge: minimum, maximum_charge: maximum, multipliers, windows = [] } = entry
+  const rates = new RateSet(entry.rates)
+  return {
+    rates,
+    windows: windows.map((window) => ({
+      window,
+      rates: window.rates ? new RateSet(window.rates) : rates,
+      ...(window.factor !== undefined && { factor: decimal(window.factor) }),
+    })),
+    ...(fee !== undefined && { connectFee: decimal(fee) }),
+    ...(minimum !== undefined && { minimumCharge: decimal(minimum) }),
+    ...(maximum !== undefined && { maximumCharge: decimal(maximum.amount) }),
+    rounding: compileRounding(rounding),
+    isPlain:
+      rates.rates.every(({ isPlain }) => isPlain) &&
+      [fee, minimum, maximum, multipliers, entry.windows].every((rule) => rule === undefined) &&
+      rounding.point === 'total',
+  }
+}

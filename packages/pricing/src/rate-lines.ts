@@ -1,0 +1,137 @@
+import type { UsageQuantity } from '@farebox/core'
+import type { Rate } from './document/rules.ts'
+import { PriceNotFoundError, type PriceQuery } from './errors.ts'
+import type { PricedEntry } from './priced-entry.ts'
+import { add, multiply, type Rational, rational, reduce, subtract, ZERO } from './rational.ts'
+import type { CompiledRate } from './rules/compiled-rate.ts'
+import { freeOf } from './rules/included.ts'
+import { incremented } from './rules/increment.ts'
+import { atLeast } from './rules/minimum-quantity.ts'
+import type { Factor } from './rules/multipliers.ts'
+import { packagesFor } from './rules/package.ts'
+import type { RateSet, UnitPrice } from './rules/rate-set.ts'
+import { amountOf, type Portion, portionsOf } from './rules/tiers.ts'
+import { unitsIn } from './units.ts'
+
+/** What one rate charges for a call. Quantities are exact, in the rate's unit; amounts in the book's currency. */
+export interface RatedLine {
+  rate: Rate
+  /** What of the usage it prices, as it was given. */
+  usage: readonly UsageQuantity[]
+  used: Rational
+  /** After the minimum quantity. */
+  atLeast: Rational
+  /** After the increment: what counts as used in the period. */
+  billed: Rational
+  /** What of it is included. */
+  free: Rational
+  /** Packages that must be bought, where it is sold so. */
+  packages?: Rational
+  /** What is paid for, by tier. Where there are no tiers, all of it is in tier 0. */
+  portions: readonly Portion[]
+  factors: readonly Factor[]
+  /** Exact; not rounded, wherever rounding is done. */
+  amount: Rational
+}
+
+/** Prices quantities by the rates of one set, each rate once for everything that it prices. */
+export function rateLines(
+  priced: PricedEntry,
+  query: PriceQuery,
+  rates: RateSet,
+  factors: readonly Factor[],
+  quantities: readonly UsageQuantity[],
+): RatedLine[] {
+  const used = sumByRate(priced, query, rates, quantities, true)
+  const before = query.usedBefore && sumByRate(priced, query, rates, query.usedBefore, false)
+  return [...used].map(([rate, { usage, sum }]) =>
+    rateLine(rate, usage, sum, before?.get(rate)?.sum ?? ZERO, factorsFor(rate, factors), quantities),
+  )
+}
+
+function rateLine(
+  rate: CompiledRate,
+  usage: readonly UsageQuantity[],
+  used: Rational,
+  before: Rational,
+  factors: readonly Factor[],
+  whole: readonly UsageQuantity[],
+): RatedLine {
+  const { minimumQuantity, increment, included, package: sold, tiers, price = ZERO } = rate
+  const raised = minimumQuantity ? atLeast(used, minimumQuantity) : used
+  const billed = increment ? incremented(raised, increment) : raised
+  const free = included ? freeOf(billed, included.quantity, included.isByPeriod ? before : ZERO) : ZERO
+  const paid = subtract(billed, free)
+  // What was free in the period did not use up a package or a tier.
+  const paidBefore = included?.isByPeriod ? subtract(before, freeOf(before, included.quantity, ZERO)) : before
+  const packages = sold && packagesFor(paid, sold.size, sold.isByPeriod ? paidBefore : ZERO)
+  const portions = tiers
+    ? portionsOf(tiers, paid, tiers.isByPeriod ? paidBefore : ZERO, measuredOf(rate, tiers.measured, whole))
+    : [{ tier: 0, quantity: packages ?? paid, price }]
+  const amount = factors.reduce((product, { factor }) => multiply(product, factor), amountOf(portions))
+  return {
+    rate: rate.rate,
+    usage,
+    used: reduce(used),
+    atLeast: raised,
+    billed,
+    free,
+    ...(packages && { packages }),
+    portions,
+    factors,
+    amount: reduce(amount),
+  }
+}
+
+/** A quantity of zero needs no price: at any it costs nothing. */
+function sumByRate(
+  priced: PricedEntry,
+  query: PriceQuery,
+  rates: RateSet,
+  quantities: readonly UsageQuantity[],
+  mustBePriced: boolean,
+): Map<CompiledRate, { usage: UsageQuantity[]; sum: Rational }> {
+  const sums = new Map<CompiledRate, { usage: UsageQuantity[]; sum: Rational }>()
+  for (const usage of quantities) {
+    const found = rates.find(usage.meter, usage.unit)
+    if (!found) {
+      if (mustBePriced && usage.quantity !== 0n) throw notPriced(priced, query, rates, usage)
+      continue
+    }
+    const known = sums.get(found.rate) ?? { usage: [], sum: ZERO }
+    const amount = multiply(rational(countedAs(priced, query, found, usage)), found.conversion)
+    sums.set(found.rate, { usage: [...known.usage, usage], sum: add(known.sum, amount) })
+  }
+  return sums
+}
+
+/** The quantity as the rate counts: characters in the way that it names. */
+function countedAs(priced: PricedEntry, query: PriceQuery, { rate: { rate } }: UnitPrice, usage: UsageQuantity): bigint {
+  if (rate.counting === undefined || usage.unit !== 'characters') return usage.quantity
+  const counted = usage.counts?.[rate.counting]
+  if (counted !== undefined) return counted
+  if (usage.counts === undefined && rate.counting === 'code_points') return usage.quantity
+  throw new PriceNotFoundError(priced.book, query, {
+    unit: usage.unit,
+    problem: `counts characters as ${rate.counting}, which the usage does not say (counts.${rate.counting})`,
+  })
+}
+
+export function notPriced(priced: PricedEntry, query: PriceQuery, rates: RateSet, usage: UsageQuantity): PriceNotFoundError {
+  const nearest = rates.rates.map(({ rate: { meter, unit } }) => (meter ? `${unit} of ${meter}` : unit))
+  const problem = `has no rate for ${usage.unit} of ${usage.meter}`
+  return new PriceNotFoundError(priced.book, query, { unit: usage.unit, problem, nearest })
+}
+
+function factorsFor({ rate }: CompiledRate, factors: readonly Factor[]): readonly Factor[] {
+  return factors.filter(({ meters }) => meters === undefined || (rate.meter !== undefined && meters.includes(rate.meter)))
+}
+
+/** What the whole request used of some meters. */
+function measuredOf({ rate }: CompiledRate, meters: ReadonlySet<string>, quantities: readonly UsageQuantity[]): Rational {
+  if (meters.size === 0) return ZERO
+  return quantities.reduce((sum, usage) => {
+    const factor = meters.has(usage.meter) ? unitsIn(rate.unit, usage.unit) : undefined
+    return factor ? add(sum, multiply(rational(usage.quantity, 1_000_000n), factor)) : sum
+  }, ZERO)
+}

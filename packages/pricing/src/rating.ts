@@ -1,0 +1,116 @@
+import { type Credits, microCredits, type NanoUsd, nanoUsd, type UsageQuantity } from '@farebox/core'
+import type { Currency } from './document/price-book-document.ts'
+import type { Rounding } from './document/rules.ts'
+import { MaximumChargeError, PriceNotFoundError, type PriceQuery } from './errors.ts'
+import type { PricedEntry } from './priced-entry.ts'
+import { type RatedCall, rateCall } from './rate-call.ts'
+import type { RatedLine } from './rate-lines.ts'
+import { ceiling, decimal, multiply, type Rational, rational, rationalText } from './rational.ts'
+import { rounded } from './rules/rounding.ts'
+
+const MICRO_CREDITS = rational(1_000_000n)
+const NANO_USD = rational(1_000_000_000n)
+
+/** What a usage costs under one version of one book, exactly. It keeps what it was made from, so that it can be explained and made again. */
+export class Rating {
+  readonly price: PricedEntry
+  readonly query: PriceQuery
+  readonly quantities: readonly UsageQuantity[]
+  /** Exact, in the book's currency, and not always in lowest terms. Rounded only where the book rounds lines or calls. */
+  readonly total: Rational
+  #call: RatedCall | undefined
+
+  /** Made by {@link rate}. */
+  constructor(price: PricedEntry, query: PriceQuery, quantities: readonly UsageQuantity[], total: Rational, call?: RatedCall) {
+    this.price = price
+    this.query = query
+    this.quantities = quantities
+    this.total = total
+    this.#call = call
+  }
+
+  get book(): string {
+    return this.price.book
+  }
+
+  /** `name@version`. */
+  get version(): string {
+    return this.price.version
+  }
+
+  get currency(): Currency {
+    return this.price.currency
+  }
+
+  /** How whoever sums must round: where the point is `total`, `total` is exact. */
+  get rounding(): Rounding {
+    return this.price.rounding
+  }
+
+  get lines(): readonly RatedLine[] {
+    return this.call.lines
+  }
+
+  /** Every step. Plain prices take them only when asked. */
+  get call(): RatedCall {
+    this.#call ??= rateCall(this.price, this.query, this.quantities)
+    return this.#call
+  }
+}
+
+/**
+ * The exact price in micro-credits, up to the next one.
+ *
+ * @throws {PriceNotFoundError} the rating is in another currency
+ */
+export function creditsOf(rating: Rating): Credits {
+  expectCurrency(rating, 'credits')
+  return microCredits(ceiling(multiply(rating.total, MICRO_CREDITS)))
+}
+
+/**
+ * What one call costs by itself, rounded as its book says: what an estimate shows, and a receipt with this one call on it.
+ *
+ * @throws {PriceNotFoundError} the rating is in another currency
+ */
+export function chargeOf(rating: Rating): Credits {
+  expectCurrency(rating, 'credits')
+  const { rounding, total } = rating
+  const whole = rounding.point === 'total' ? rounded(total, { rule: rounding, step: decimal(rounding.step) }) : total
+  return microCredits(ceiling(multiply(whole, MICRO_CREDITS)))
+}
+
+/**
+ * The exact cost in nano-USD, up to the next one.
+ *
+ * @throws {PriceNotFoundError} the rating is in another currency
+ */
+export function nanoUsdOf(rating: Rating): NanoUsd {
+  expectCurrency(rating, 'usd')
+  return nanoUsd(ceiling(multiply(rating.total, NANO_USD)))
+}
+
+/**
+ * For work that is planned: what may not be begun, because its book refuses so dear a call. Work that was done costs the maximum.
+ *
+ * @throws {MaximumChargeError} the book has `maximum_charge` with action `refuse`, and the usage costs more
+ */
+export function refuseAboveMaximum(rating: Rating): void {
+  const { maximum_charge: maximum } = rating.price.entry
+  if (maximum?.action !== 'refuse') return
+  const { beforeMaximum } = rating.call
+  if (!beforeMaximum) return
+  throw new MaximumChargeError(rating.query, {
+    amount: rationalText(beforeMaximum),
+    maximum: maximum.amount,
+    currency: rating.currency,
+  })
+}
+
+function expectCurrency(rating: Rating, currency: Currency): void {
+  if (rating.currency === currency) return
+  throw new PriceNotFoundError(rating.book, rating.query, {
+    problem: `has prices in ${rating.currency}, not in ${currency},`,
+    nearest: [rating.currency],
+  })
+}

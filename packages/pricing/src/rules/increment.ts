@@ -1,0 +1,8 @@
+import { add, ceiling, compare, divide, multiply, type Rational, rational, subtract } from '../rational.ts'
+
+/** Raises to what is billed: at least the first increment, then whole next ones. Nothing used is nothing billed. */
+export function incremented(used: Rational, { first, next }: { first: Rational; next: Rational }): Rational {
+  if (used.numerator === 0n) return used
+  if (compare(used, first) <= 0) return first
+  return add(first, multiply(next, rational(ceiling(divide(subtract(used, first), next)))))
+}

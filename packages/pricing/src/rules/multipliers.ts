@@ -1,0 +1,34 @@
+import type { Multiplier } from '../document/rules.ts'
+import { decimal, type Rational } from '../rational.ts'
+
+/** A factor that applies to a call, and why. */
+export interface Factor {
+  /** `window off-peak`, or `region eu`. */
+  name: string
+  factor: Rational
+  /** Absent: every rate. */
+  meters?: readonly string[]
+}
+
+/** A stated attribute has a value for which there is no factor. */
+export interface UnknownValue {
+  attribute: string
+  value: string
+  known: readonly string[]
+}
+
+/** The factors that the stated attributes of a call bring with them. */
+export function factorsOf(
+  multipliers: readonly Multiplier[],
+  attributes: Readonly<Record<string, string>> = {},
+): { factors: Factor[]; unknown?: UnknownValue } {
+  const factors: Factor[] = []
+  for (const { attribute, factors: known, meters } of multipliers) {
+    const value = Object.hasOwn(attributes, attribute) ? attributes[attribute] : undefined
+    if (value === undefined) continue
+    const factor = Object.hasOwn(known, value) ? known[value] : undefined
+    if (factor === undefined) return { factors, unknown: { attribute, value, known: Object.keys(known) } }
+    factors.push({ name: `${attribute} ${value}`, factor: decimal(factor), meters })
+  }
+  return { factors }
+}

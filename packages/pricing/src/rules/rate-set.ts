@@ -1,0 +1,54 @@
+import { type Unit, units } from '@farebox/core'
+import type { Rate } from '../document/rules.ts'
+import { leastCommonMultiple, multiply, type Rational, rational, reduce } from '../rational.ts'
+import { unitsIn } from '../units.ts'
+import { type CompiledRate, compileRate } from './compiled-rate.ts'
+
+/** A quantity comes in millionths of its unit. */
+const MICRO = rational(1n, 1_000_000n)
+
+/** A rate as it prices quantities of one unit. */
+export interface UnitPrice {
+  rate: CompiledRate
+  /** The rate's units in one millionth of this unit. */
+  conversion: Rational
+  /** For plain rates: the price of a millionth of this unit, in parts of the set's `denominator`. */
+  multiplier: bigint | undefined
+}
+
+/** Rates that hold at one time, found by meter and unit. */
+export class RateSet {
+  readonly rates: readonly CompiledRate[]
+  /** What one is divided by to get the price of a plain rate. */
+  readonly denominator: bigint
+  readonly #byUnit = new Map<Unit, { meters: Map<string, UnitPrice>; others: UnitPrice | undefined }>()
+
+  constructor(rates: readonly Rate[]) {
+    this.rates = rates.map(compileRate)
+    const priced = this.rates.flatMap((rate) =>
+      units.flatMap((unit) => {
+        const factor = unitsIn(rate.rate.unit, unit)
+        if (!factor) return []
+        const conversion = multiply(factor, MICRO)
+        return [
+          { rate, unit, conversion, price: rate.isPlain && rate.price ? reduce(multiply(rate.price, conversion)) : undefined },
+        ]
+      }),
+    )
+    this.denominator = priced.reduce((common, { price }) => leastCommonMultiple(common, price?.denominator ?? 1n), 1n)
+    for (const { rate, unit, conversion, price } of priced) {
+      const known = this.#byUnit.get(unit) ?? { meters: new Map<string, UnitPrice>(), others: undefined }
+      this.#byUnit.set(unit, known)
+      const multiplier = price && price.numerator * (this.denominator / price.denominator)
+      const unitPrice = { rate, conversion, multiplier }
+      if (rate.rate.meter === undefined) known.others = unitPrice
+      else known.meters.set(rate.rate.meter, unitPrice)
+    }
+  }
+
+  /** The rate of a meter, or else the one for every meter of the unit. */
+  find(meter: string, unit: Unit): UnitPrice | undefined {
+    const found = this.#byUnit.get(unit)
+    return found && (found.meters.get(meter) ?? found.others)
+  }
+}
