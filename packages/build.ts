@@ -49,14 +49,15 @@ async function bundlePackage(folder: string): Promise<void> {
   })
 }
 
-/** One entry per export subpath and program, e.g. `{ 'sqlite/index': '…/src/sqlite/index.ts' }`. */
+/** One entry per export subpath, program and thread, e.g. `{ 'sqlite/index': '…/src/sqlite/index.ts' }`. A thread is started by its path. */
 function entriesOf(manifest: Manifest, folder: string): Record<string, string> {
   const sources = Object.values(manifest.exports).flatMap((target) =>
     typeof target === 'string' ? [] : [target['farebox-source']],
   )
   const programs = Object.values(manifest.bin ?? {}).map((program) => program.replace('dist/', 'src/').replace(/\.js$/, '.ts'))
+  const threads = globSync('src/**/*.thread.ts', { cwd: folder })
   return Object.fromEntries(
-    [...new Set([...sources, ...programs].map((source) => join(folder, source)))].map((source) => [
+    [...new Set([...sources, ...programs, ...threads].map((source) => join(folder, source)))].map((source) => [
       relative(join(folder, 'src'), source).replace(/\.ts$/, ''),
       source,
     ]),

@@ -1,3 +1,5 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+
 /** Operations per second of `work`, kept up by `callers` that each await one after another. */
 export async function throughput(callers: number, operations: number, work: (index: number) => Promise<void>): Promise<number> {
   let next = 0
@@ -10,21 +12,16 @@ export async function throughput(callers: number, operations: number, work: (ind
   return (operations / (performance.now() - started)) * 1_000
 }
 
-/** The longest time that the event loop was not free while `work` ran, in milliseconds. */
+/**
+ * The longest time that the event loop was not free while `work` ran, in milliseconds. Asked by a timer of one millisecond: to ask in
+ * every turn would keep a core busy that the work may need.
+ */
 export async function longestStall(work: () => Promise<unknown>): Promise<number> {
-  let longest = 0
-  let last = performance.now()
-  let isRunning = true
-  const watch = () => {
-    const now = performance.now()
-    longest = Math.max(longest, now - last)
-    last = now
-    if (isRunning) setImmediate(watch)
-  }
-  setImmediate(watch)
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
   await work()
-  isRunning = false
-  return longest
+  delay.disable()
+  return delay.max / 1e6
 }
 
 export function median(values: readonly number[]): number {

@@ -2,14 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LedgerUnderTest, OpenLedger } from '@farebox/ledger/conformance'
-import { sqlite } from '@farebox/ledger/sqlite'
+import { type SqliteWriter, sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 
 /** A SQLite ledger in a file of its own, with a host and an operator on connections of their own. */
-export const openSqlite: OpenLedger = async ({ clock }): Promise<LedgerUnderTest> => {
+export const openSqlite: OpenLedger = (options) => openSqliteWith('adaptive', options)
+
+/** The same, with its changes written on a thread of their own from the first. */
+export const openSqliteThread: OpenLedger = (options) => openSqliteWith('thread', options)
+
+async function openSqliteWith(writer: SqliteWriter, { clock }: Parameters<OpenLedger>[0]): Promise<LedgerUnderTest> {
   const folder = mkdtempSync(join(tmpdir(), 'farebox-ledger-'))
   const filename = join(folder, 'credits.db')
-  const driver = sqlite({ filename, clock })
+  const driver = sqlite({ filename, clock, writer })
   const connect = () => new Database(filename, { timeout: 5_000 })
   return {
     driver,

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import { build as bundle } from 'tsup'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildPackages } from '../../packages/build.ts'
 import { entryPoints, type Manifest, repositoryFolder, type WorkspacePackage, workspacePackages } from './workspace.ts'
@@ -90,6 +91,37 @@ describe('a project that installs the tarballs', () => {
       console.log('imported')`,
     )
     expect((await run(process.execPath, ['imports.js'], project)).stdout).toBe('imported\n')
+  })
+
+  const writes = (writer: string) => `
+    import { Ledger } from '@farebox/ledger'
+    import { sqlite } from '@farebox/ledger/sqlite'
+    const ledger = new Ledger(sqlite({ filename: '${writer}.db', writer: '${writer}' }))
+    await ledger.migrate()
+    const open = (_, index) => ledger.openAccount({ name: 'Ada' + index })
+    for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 20 }, open))
+    console.log((await ledger.accounts()).length)
+    await ledger.close()`
+
+  it('finds the program of the thread that writes to SQLite', async () => {
+    await writeFile(join(project, 'thread.js'), writes('thread'))
+    expect((await run(process.execPath, ['thread.js'], project)).stdout).toBe('100\n')
+  })
+
+  it('writes without that thread in a program that was bundled into one file', async () => {
+    await writeFile(join(project, 'bundled.js'), writes('adaptive'))
+    const outDir = join(project, 'bundled')
+    await bundle({
+      config: false,
+      entry: [join(project, 'bundled.js')],
+      outDir,
+      format: 'esm',
+      platform: 'node',
+      noExternal: [/farebox/, 'uuid', 'lru-cache'],
+      external: ['better-sqlite3'],
+      silent: true,
+    })
+    expect((await run(process.execPath, ['bundled.js'], outDir)).stdout).toBe('100\n')
   })
 
   it.each(['nodenext', 'bundler'])('gets types for every entry with module resolution "%s"', async (moduleResolution) => {

@@ -95,9 +95,10 @@ export class Checkpointer {
       eval: true,
       workerData: { filename: this.#filename, module: createRequire(import.meta.url).resolve('better-sqlite3') },
     })
-    worker.unref()
     worker.on('message', (pages: number) => this.#answered?.(pages))
     worker.on('error', () => this.#fail())
+    // Only now: a listener of messages keeps the process alive again.
+    worker.unref()
     return worker
   }
 

@@ -1,2 +1,3 @@
-export { type SqliteDatabase, type SqliteOptions, type SqliteStatement, sqlite } from './driver.ts'
+export { type SqliteOptions, type SqliteWriter, sqlite } from './driver.ts'
+export type { SqliteDatabase, SqliteStatement } from './handle.ts'
 export { readSqliteBalances, type SqliteBalancesOptions } from './read-balances.ts'

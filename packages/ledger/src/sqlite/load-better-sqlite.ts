@@ -1,6 +1,6 @@
 import { InvalidOptionError } from '@farebox/core'
 import { LedgerUnavailableError } from '../errors.ts'
-import type { SqliteDatabase, SqliteStatement } from './driver.ts'
+import type { SqliteDatabase, SqliteStatement } from './handle.ts'
 
 /** The slice of better-sqlite3 that opens a file. */
 export type BetterSqlite = new (

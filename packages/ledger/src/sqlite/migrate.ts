@@ -8,7 +8,7 @@ import {
   migrationPlan,
   pendingMigrations,
 } from '../migrations.ts'
-import type { SqliteDatabase } from './driver.ts'
+import type { SqliteDatabase } from './handle.ts'
 
 /** Brings a SQLite file up to date in one transaction. Twenty processes at once take each step once. */
 export function migrateSqlite(database: SqliteDatabase, now: number, options: { views: boolean }): MigrationReport {

@@ -1,0 +1,31 @@
+import { LedgerInternalError, LedgerUnavailableError, noTables } from '../errors.ts'
+
+/** The host has a transaction under way on the handle that it shares with the ledger. It passes like another process's. */
+export class HandleBusyError extends Error {
+  readonly code = 'SQLITE_BUSY'
+}
+
+/** What a failure of SQLite means to a caller. Our own errors pass as they are. */
+export function explained(error: unknown): unknown {
+  const code = codeOf(error)
+  // A value that does not fit its column, or a sum that does not: the change is at fault, not the database.
+  if (code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_TOOBIG' || error instanceof RangeError) {
+    return new LedgerInternalError('a change does not fit the tables of the ledger, and was not made', error)
+  }
+  if (code === 'SQLITE_ERROR' && messageOf(error).startsWith('no such table')) return noTables(error)
+  return code.startsWith('SQLITE_') ? new LedgerUnavailableError(`SQLite failed: ${messageOf(error)}`, error) : error
+}
+
+/** Whether somebody else has the file at this moment. */
+export function isBusy(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_BUSY') || codeOf(error).startsWith('SQLITE_LOCKED')
+}
+
+export function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : ''
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

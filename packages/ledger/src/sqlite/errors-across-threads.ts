@@ -1,0 +1,35 @@
+import { LedgerClosedError, LedgerInternalError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
+import { codeOf, messageOf } from './classify-error.ts'
+
+/** An error as it crosses from one thread to another, which loses the class and the fields of every error. */
+export interface SentError {
+  code: string
+  message: string
+  cause?: { name: string; code: string; message: string }
+}
+
+export function packError(error: unknown): SentError {
+  const cause = error instanceof Error ? error.cause : undefined
+  return {
+    code: codeOf(error),
+    message: messageOf(error),
+    ...(cause !== undefined && {
+      cause: { name: cause instanceof Error ? cause.name : '', code: codeOf(cause), message: messageOf(cause) },
+    }),
+  }
+}
+
+/** The same error again. What a connection throws is one of ours; anything else is a defect. */
+export function unpackError({ code, message, cause }: SentError): Error {
+  const original = cause && Object.assign(new Error(cause.message), { name: cause.name, code: cause.code })
+  switch (code) {
+    case 'LEDGER_UNAVAILABLE':
+      return new LedgerUnavailableError(message, original)
+    case 'SCHEMA_VERSION':
+      return new SchemaVersionError(message, { cause: original })
+    case 'LEDGER_CLOSED':
+      return new LedgerClosedError(message)
+    default:
+      return new LedgerInternalError(message, original)
+  }
+}

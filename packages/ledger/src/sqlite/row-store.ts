@@ -1,0 +1,121 @@
+import type { Clock } from '@farebox/core'
+import type { Query } from '../driver.ts'
+import { type BatchResult, type LoadReply, runBatch } from '../machine/batch.ts'
+import type { Changes, LoadRequest } from '../machine/state.ts'
+import type { Operation, Outcome } from '../operations.ts'
+import type { TableName } from '../rows.ts'
+import { loadStatement, nameTables, sqlName } from '../sql.ts'
+import { type LoadKind, loads, tables } from '../tables.ts'
+import { decodeRow, decodeValue, encodeRow } from './codec.ts'
+import type { SqliteDatabase, SqliteStatement } from './handle.ts'
+import { dialect, InsertsByShape, updateOf } from './writes.ts'
+
+/** What a batch did within the transaction under way. */
+export interface Applied {
+  outcomes: Outcome[]
+  /** How many rows it wrote. */
+  rows: number
+}
+
+/** Reads and writes the ledger's rows on a handle, in whatever transaction is under way there. It does not wait. */
+export class RowStore {
+  readonly #clock: Clock
+  #statements: { on: SqliteDatabase; all: Map<string, SqliteStatement> } | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  apply(database: SqliteDatabase, operations: readonly Operation[]): Applied {
+    const batch = runBatch(operations)
+    const stored: StoredRows = new Map()
+    let step = batch.next()
+    while (!step.done) step = batch.next(this.#load(database, step.value, stored))
+    const { outcomes, changes }: BatchResult = step.value
+    return { outcomes, rows: this.#write(database, changes, stored) }
+  }
+
+  select(database: SqliteDatabase, query: Query): Record<string, unknown>[] {
+    const values: unknown[] = []
+    let text = nameTables(query.text, sqlName)
+    let index = 0
+    text = text.replace(/= ANY\(\?\)|\?/g, (found) => {
+      const value = query.values[index++]
+      if (found === '?') {
+        values.push(value)
+        return '?'
+      }
+      values.push(...(value as readonly string[]))
+      return `IN (${(value as readonly string[]).map(() => '?').join(', ')})`
+    })
+    const columns = Object.entries(query.columns)
+    const rows = this.#prepare(database, text).all(...values) as unknown[][]
+    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
+  }
+
+  /** Runs a statement without values, such as `COMMIT`. */
+  run(database: SqliteDatabase, text: string): void {
+    this.#prepare(database, text).run()
+  }
+
+  /** Drops the prepared statements. */
+  forget(): void {
+    this.#statements = undefined
+  }
+
+  #load(database: SqliteDatabase, requests: readonly LoadRequest[], stored: StoredRows): LoadReply {
+    const rows = requests.map(({ kind, keys }) => {
+      const table = tables[loads[kind].table]
+      const statement = this.#prepare(database, loadTexts.get(kind) ?? '')
+      const found: object[] = []
+      for (const key of keys) {
+        for (const values of statement.all(...key) as unknown[][]) {
+          const row = decodeRow(table, values)
+          if (table.mode === 'upsert') stored.set(row, values)
+          found.push(row)
+        }
+      }
+      return found
+    })
+    return { now: this.#clock(), rows }
+  }
+
+  /** Writes what changed. Returns the number of rows. */
+  #write(database: SqliteDatabase, changes: Changes, stored: StoredRows): number {
+    let count = 0
+    for (const name of tableNames) {
+      const table = tables[name]
+      const inserts = new InsertsByShape(table)
+      count += changes[name].length
+      for (const row of changes[name]) {
+        const values = encodeRow(table, row)
+        const before = stored.get(row)
+        if (!before) {
+          inserts.add(values)
+          continue
+        }
+        const update = updateOf(table, before, values)
+        if (update) this.#prepare(database, update.text).run(update.values)
+      }
+      for (const { text, values } of inserts.statements()) this.#prepare(database, text).run(values)
+    }
+    return count
+  }
+
+  /** Statements are prepared once per database; the host's own handle in a transaction may be another one. */
+  #prepare(database: SqliteDatabase, text: string): SqliteStatement {
+    if (this.#statements?.on !== database) this.#statements = { on: database, all: new Map() }
+    const known = this.#statements.all.get(text)
+    if (known) return known
+    const statement = database.prepare(text).safeIntegers(true)
+    if (statement.reader) statement.raw(true)
+    this.#statements.all.set(text, statement)
+    return statement
+  }
+}
+
+/** The values of the rows that a batch has loaded, as they were stored, to write only what changed. */
+type StoredRows = Map<object, readonly unknown[]>
+
+const loadTexts = new Map((Object.keys(loads) as LoadKind[]).map((kind) => [kind, loadStatement(kind, dialect)]))
+const tableNames = Object.keys(tables) as TableName[]

@@ -1,0 +1,106 @@
+import { Worker } from 'node:worker_threads'
+import type { Clock } from '@farebox/core'
+import { LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
+import type { Operation } from '../operations.ts'
+import { type SentError, unpackError } from './errors-across-threads.ts'
+import type { Applied } from './row-store.ts'
+
+/** What the thread is started with. */
+export interface WriterOptions {
+  filename: string
+  synchronous: 'full' | 'normal'
+  busyTimeoutMs: number
+}
+
+export type ToWriter = { close?: false; id: number; operations: readonly Operation[]; now: number | undefined } | { close: true }
+export type FromWriter = { ready: true } | ({ ready?: false; id: number } & (Applied | { error: SentError }))
+
+interface Pending {
+  resolve(applied: Applied): void
+  reject(error: unknown): void
+}
+
+/**
+ * Writes on a thread of its own, so that neither SQLite's work nor the disk's holds up the event loop. Whole batches go there and their
+ * outcomes come back: the file is never locked while anybody waits for the event loop. It is one more connection to the
+ * file, as another process's would be, so that nothing else needs to know of it.
+ */
+export class WriterThread {
+  readonly #worker: Worker
+  readonly #clock: Clock | undefined
+  readonly #pending = new Map<number, Pending>()
+  readonly #ready: Promise<void>
+  #ids = 0
+  #state: 'starting' | 'ready' | 'ended' = 'starting'
+
+  /**
+   * @param clock  a clock that is not the system's, which the thread cannot call: it is read when a batch is sent
+   */
+  constructor(options: WriterOptions, clock: Clock | undefined) {
+    this.#clock = clock
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    this.#worker = new Worker(new URL(`./writer.thread.${extension}`, import.meta.url), { workerData: options })
+    this.#ready = new Promise((resolve, reject) => {
+      this.#worker.on('message', (message: FromWriter) => {
+        if (!message.ready) return this.#answer(message)
+        this.#state = 'ready'
+        resolve()
+      })
+      this.#worker.on('error', (error) => {
+        reject(error)
+        this.#end(error)
+      })
+      this.#worker.on('exit', () => {
+        reject(new LedgerClosedError('the ledger is closed'))
+        this.#end(undefined)
+      })
+    })
+    this.#ready.catch(() => undefined)
+    // Only now: a listener of messages keeps the process alive again.
+    this.#worker.unref()
+  }
+
+  /** Whether it has opened the file, and whether it is gone. */
+  get state(): 'starting' | 'ready' | 'ended' {
+    return this.#state
+  }
+
+  commit(operations: readonly Operation[]): Promise<Applied> {
+    if (this.#state === 'ended') return Promise.reject(new LedgerUnavailableError('the thread that writes has ended'))
+    return new Promise((resolve, reject) => {
+      if (this.#pending.size === 0) this.#worker.ref()
+      const id = this.#ids++
+      this.#pending.set(id, { resolve, reject })
+      this.#post({ id, operations, now: this.#clock?.() })
+    })
+  }
+
+  /** Lets it finish what it was given. */
+  async close(): Promise<void> {
+    await this.#ready.catch(() => undefined)
+    if (this.#state === 'ended') return
+    this.#worker.ref()
+    const exited = new Promise((resolve) => this.#worker.once('exit', resolve))
+    this.#post({ close: true })
+    await exited
+  }
+
+  #post(message: ToWriter): void {
+    this.#worker.postMessage(message)
+  }
+
+  #answer(message: Exclude<FromWriter, { ready: true }>): void {
+    const pending = this.#pending.get(message.id)
+    this.#pending.delete(message.id)
+    if (this.#pending.size === 0) this.#worker.unref()
+    if ('error' in message) pending?.reject(unpackError(message.error))
+    else pending?.resolve(message)
+  }
+
+  /** What was under way may or may not have happened. */
+  #end(cause: unknown): void {
+    this.#state = 'ended'
+    for (const { reject } of this.#pending.values()) reject(new LedgerUnavailableError('the thread that writes has ended', cause))
+    this.#pending.clear()
+  }
+}

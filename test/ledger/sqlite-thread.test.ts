@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { credits } from '@farebox/core'
+import { Ledger, LedgerClosedError, LedgerUnavailableError } from '@farebox/ledger'
+import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
+import { sqlite } from '@farebox/ledger/sqlite'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openSqliteThread } from './open-sqlite.ts'
+
+exerciseLedgerDriver('sqlite on a thread of its own', openSqliteThread)
+
+const BUSY_APP = fileURLToPath(new URL('./busy-app.ts', import.meta.url))
+const hold = { amount: credits(1), service: 'gpt', provider: 'gpt-4o-mini' } as const
+
+describe('a ledger that writes on a thread', () => {
+  let folder: string
+  let filename: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'farebox-thread-'))
+    filename = join(folder, 'credits.db')
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  test.each(['adaptive', 'thread'] as const)('lets a program end by itself that forgets to close it (%s)', async (writer) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, BUSY_APP, filename, writer])
+    expect(stdout.trim()).toBe('200 held')
+    const ledger = new Ledger(sqlite({ filename }))
+    expect(await ledger.balance('ada')).toMatchObject({ held: credits(200) })
+    expect((await ledger.verify('ada')).mismatches).toEqual([])
+    await ledger.close()
+  })
+
+  test('says what keeps it from the file with the same errors as without, and can be tried again', async () => {
+    const ledger = new Ledger(sqlite({ filename: join(folder, 'none', 'credits.db'), writer: 'thread' }))
+    const open = () => ledger.openAccount({ accountId: 'ada', name: 'Ada' })
+    await expect(open()).rejects.toThrow(LedgerUnavailableError)
+    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+    await ledger.close()
+
+    const unmigrated = new Ledger(sqlite({ filename, writer: 'thread' }))
+    await expect(unmigrated.openAccount({ accountId: 'ada', name: 'Ada' })).rejects.toMatchObject({ code: 'SCHEMA_VERSION' })
+    await unmigrated.migrate()
+    expect(await unmigrated.openAccount({ accountId: 'ada', name: 'Ada' })).toMatchObject({ status: 'opened' })
+    await unmigrated.close()
+  })
+
+  test('a file that another keeps is waited for, and then said to be kept', async () => {
+    const ledger = new Ledger(sqlite({ filename, writer: 'thread', busyTimeoutMs: 50 }))
+    await ledger.migrate()
+    await ledger.openAccount({ accountId: 'ada', name: 'Ada' })
+    const other = new Database(filename)
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.grant({ accountId: 'ada', amount: credits(5) })).rejects.toThrow('another process kept the database file')
+    other.exec('ROLLBACK')
+    other.close()
+    expect(await ledger.grant({ accountId: 'ada', amount: credits(5) })).toMatchObject({ status: 'granted' })
+    await ledger.close()
+    await expect(ledger.grant({ accountId: 'ada', amount: credits(5) })).rejects.toThrow(LedgerClosedError)
+  })
+
+  test('one connection after another writes, and each sees what the other wrote', async () => {
+    const ledger = new Ledger(sqlite({ filename }))
+    await ledger.migrate()
+    await ledger.openAccount({ accountId: 'ada', name: 'Ada' })
+    await ledger.grant({ accountId: 'ada', amount: credits(10_000) })
+    // Many at once are for the thread, which is started meanwhile; one alone is written on the event loop.
+    for (let round = 1; round <= 40; round++) {
+      await Promise.all(Array.from({ length: 20 }, () => ledger.placeHold({ accountId: 'ada', ...hold })))
+      await ledger.placeHold({ accountId: 'ada', ...hold })
+      expect(await ledger.balance('ada')).toMatchObject({ held: credits(round * 21) })
+    }
+    expect(await ledger.verify('ada')).toMatchObject({ mismatches: [], entries: 2 + 40 * 21 })
+    await ledger.close()
+  })
+})
