@@ -7,7 +7,7 @@ import { createTestDatabase } from '../support/postgres.ts'
 
 // Each example runs as its README says. `UPDATE_OUTPUT=1` writes what it printed into its output.txt instead of comparing.
 
-describe.each(['express-app', 'koa-app', 'standalone-ledger'])('examples/%s', (name) => {
+describe.each(['express-app', 'koa-app', 'standalone-ledger', 'host-transaction'])('examples/%s', (name) => {
   it('prints what its output.txt says', async () => {
     const output = await start(name)
     if (process.env.UPDATE_OUTPUT) writeFileSync(fileOf(name, 'output.txt'), output)
@@ -32,12 +32,12 @@ describe.each(['express-app', 'koa-app', 'standalone-ledger'])('examples/%s', (n
   })
 })
 
-describe('examples/standalone-ledger', () => {
+describe.each(['standalone-ledger', 'host-transaction'])('examples/%s', (name) => {
   it('prints the same on Postgres, and again on the same database', async () => {
     const database = await createTestDatabase()
     onTestFinished(() => database.drop())
     for (let run = 0; run < 2; run++) {
-      expect(await start('standalone-ledger', { DATABASE_URL: database.url })).toBe(textOf('standalone-ledger', 'output.txt'))
+      expect(await start(name, { DATABASE_URL: database.url })).toBe(textOf(name, 'output.txt'))
     }
   })
 })
