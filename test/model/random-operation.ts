@@ -259,6 +259,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     return {
       budgetId: `b${choices.below(4)}`,
       period: choices.oneOf(budgetPeriods),
+      timeZone: 'UTC',
       limit: draw.amount(0, 300),
       mode: choices.happens(20) ? 'warn' : 'block',
       ...draw.spender,

@@ -288,7 +288,8 @@ export class ReferenceAccount {
   #newWork({ service, workflowId, apiKeyId, userId }: Work): Work | Failure | Refusal {
     const [workflow] = this.#envelopes(workflowId)
     if (workflowId !== undefined && !workflow) return missing('WORKFLOW_NOT_FOUND', workflowId)
-    if (workflow?.isClosed) return { status: 'refused', reason: 'workflow_closed', workflowId: workflow.workflowId }
+    const closed = this.#envelopes(workflowId).find(({ isClosed }) => isClosed)
+    if (closed) return { status: 'refused', reason: 'workflow_closed', workflowId: closed.workflowId }
     return { service, workflowId, apiKeyId, userId: userId ?? workflow?.userId }
   }
 
@@ -590,7 +591,8 @@ export class ReferenceAccount {
     if (this.workflows.some((each) => each.workflowId === workflowId)) return exists('workflow', workflowId)
     const parent = this.workflows.find((each) => each.workflowId === parentId)
     if (parentId !== undefined && !parent) return missing('WORKFLOW_NOT_FOUND', parentId)
-    if (parent?.isClosed) return { status: 'refused', reason: 'workflow_closed', workflowId: parent.workflowId }
+    const closed = this.#envelopes(parentId).find(({ isClosed }) => isClosed)
+    if (closed) return { status: 'refused', reason: 'workflow_closed', workflowId: closed.workflowId }
     this.workflows.push({ workflowId, parentId, maxCredits, userId, openedAt: this.#now, closedAt: this.#now, isClosed: false })
     return { status: 'opened', workflowId, replayed: false }
   }

@@ -28,6 +28,7 @@ it('a receipt shows a shortfall only where there is one, and no negative duratio
     state: 'open' as const,
     maxCredits: null,
     spent: credits(5),
+    reserve: null,
     held: credits(0),
     lines: [],
     createdAt: 2_000,

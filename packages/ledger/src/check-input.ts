@@ -1,6 +1,6 @@
 import { type Credits, InvalidOptionError, isServiceName, type NanoUsd, QUANTITY_MAX, type Quantity, units } from '@farebox/core'
 import { InvalidInputError } from './errors.ts'
-import type { KeyServiceInput, RatedUsage, UsageInput } from './operations.ts'
+import type { KeyServiceInput, Operations, RatedUsage, RolloverInput, UsageInput } from './operations.ts'
 
 /** The largest amount that one change may name: a billion credits. A larger one is a mistake, and sums of many must fit a column. */
 const AMOUNT_MAX = 1_000_000_000n * 1_000_000n
@@ -19,6 +19,14 @@ export function checkText(field: string, value: unknown): string {
   // Control characters and broken surrogate pairs are refused by Postgres or lost on the way.
   if (/\p{Cc}/u.test(value) || !value.isWellFormed()) throw new InvalidInputError(field, 'must not hold control characters')
   return value
+}
+
+/** An id that the caller chose for something new: not of a form that the ledger makes itself. */
+export function checkNewId(field: string, value: unknown): string {
+  const id = checkText(field, value)
+  const own = /^(reserve|rollover|refund):/.exec(id)
+  if (own) throw new InvalidInputError(field, `must not begin with ${own[0]}, which the ledger's own ids do`)
+  return id
 }
 
 export function checkOptionalText(field: string, value: unknown): string | undefined {
@@ -55,6 +63,16 @@ export function checkTime(field: string, value: unknown): number {
   return value as number
 }
 
+/** A time zone that this machine knows, under the name by which it knows it. */
+export function checkTimeZone(field: string, value: unknown): string {
+  try {
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: checkText(field, value) }).resolvedOptions()
+    return timeZone
+  } catch {
+    throw new InvalidInputError(field, `must be an IANA time zone such as Europe/Berlin, received ${show(value)}`)
+  }
+}
+
 /** A span of time in whole milliseconds, at most a year. */
 export function checkSpan(field: string, value: unknown, min: number): number {
   if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > 366 * 86_400_000) {
@@ -73,6 +91,21 @@ export function checkOneOf<Value extends string>(field: string, value: unknown, 
 export function checkInteger(field: string, value: unknown): number {
   if (!Number.isSafeInteger(value)) throw new InvalidInputError(field, `must be a whole number, received ${show(value)}`)
   return value as number
+}
+
+/** How a grant is carried over, as the state machine takes it. */
+export function checkRollover(input: RolloverInput, expiresAt: number | undefined): NonNullable<Operations['grant']['rollover']> {
+  if (typeof input !== 'object' || input === null)
+    throw new InvalidInputError('rollover', `must be an object, received ${show(input)}`)
+  if (expiresAt === undefined)
+    throw new InvalidInputError('rollover', 'needs expiresAt: a grant that never expires is not carried over')
+  const times = checkInteger('rollover.times', input.times ?? 1)
+  if (times < 1 || times > 12) throw new InvalidInputError('rollover.times', `must be 1 to 12, received ${times}`)
+  return {
+    max: input.max === undefined ? null : checkAmount('rollover.max', input.max),
+    ttlMs: input.ttlMs === undefined ? undefined : checkSpan('rollover.ttlMs', input.ttlMs, 1),
+    times,
+  }
 }
 
 /** What a provider charges us. */

@@ -8,13 +8,16 @@ import {
   checkCost,
   checkInteger,
   checkKeyServices,
+  checkNewId,
   checkOneOf,
   checkOptionalText,
+  checkRollover,
   checkService,
   checkServices,
   checkSpan,
   checkText,
   checkTime,
+  checkTimeZone,
   checkUsage,
   escapeSeparators,
 } from './check-input.ts'
@@ -26,6 +29,8 @@ import type { MigrationPlan, MigrationReport } from './migrations.ts'
 import type {
   AdjustInput,
   AdjustOutcome,
+  ChargebackInput,
+  ChargebackOutcome,
   ChargeInput,
   ChargeOutcome,
   CloseWorkflowInput,
@@ -86,6 +91,8 @@ export interface CallOptions<Transaction> {
 /** Five minutes: longer than most calls, short enough that a crash does not tie credits up for long. */
 const HOLD_TTL_MS = 300_000
 const HOLD_GRACE_MS = 60_000
+/** Long enough for a telephone call's pauses: its holds renew it. */
+const RESERVE_TTL_MS = 3_600_000
 const GRANT_PRIORITY = 100
 /** Long enough to bring a new secret to every server that has the old one. */
 const ROTATION_GRACE_MS = 86_400_000
@@ -153,7 +160,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Adds spendable value. It first repays what was charged beyond all earlier grants. */
   async grant(input: GrantInput, call?: CallOptions<Transaction>): Promise<GrantOutcome> {
-    const grantId = checkText('grantId', input.grantId ?? newId('grant', input.accountId, input.idempotencyKey))
+    const grantId = checkNewId('grantId', input.grantId ?? newId('grant', input.accountId, input.idempotencyKey))
     const effectiveAt = input.effectiveAt === undefined ? undefined : checkTime('effectiveAt', input.effectiveAt)
     const expiresAt = input.expiresAt === undefined ? undefined : checkTime('expiresAt', input.expiresAt)
     if (effectiveAt !== undefined && expiresAt !== undefined && expiresAt <= effectiveAt) {
@@ -167,6 +174,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       effectiveAt,
       expiresAt,
       services: input.services === undefined ? undefined : checkServices('services', input.services),
+      rollover: input.rollover === undefined ? undefined : checkRollover(input.rollover, expiresAt),
     }
     return this.#change('grant', input, input.grantId === undefined ? null : `grant:${grantId}`, fields, call)
   }
@@ -176,7 +184,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * for `ttlMs` and `graceMs`.
    */
   async placeHold(input: PlaceHoldInput, call?: CallOptions<Transaction>): Promise<PlaceHoldOutcome> {
-    const holdId = checkText('holdId', input.holdId ?? newId('placeHold', input.accountId, input.idempotencyKey))
+    const holdId = checkNewId('holdId', input.holdId ?? newId('placeHold', input.accountId, input.idempotencyKey))
     const fields = {
       holdId,
       amount: checkAmount('amount', input.amount),
@@ -278,6 +286,15 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('revokeGrant', input, `revokeGrant:${grantId}`, { grantId }, call)
   }
 
+  /**
+   * Takes a whole grant back, because its payment was reversed: what was spent of it is owed, and the next grants repay it first.
+   * Freeze the account as well to stop what a credit line would still allow.
+   */
+  async chargeback(input: ChargebackInput, call?: CallOptions<Transaction>): Promise<ChargebackOutcome> {
+    const fields = { grantId: checkText('grantId', input.grantId), reason: checkOptionalText('reason', input.reason) }
+    return this.#change('chargeback', input, `chargeback:${fields.grantId}`, fields, call)
+  }
+
   /** Refuses new work on an account until it is unfrozen; what is under way may settle against its holds. */
   async freezeAccount(input: FreezeAccountInput, call?: CallOptions<Transaction>): Promise<FreezeAccountOutcome> {
     if (typeof input.isFrozen !== 'boolean') throw new InvalidInputError('isFrozen', 'must be true or false')
@@ -285,7 +302,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('freezeAccount', input, null, fields, call)
   }
 
-  /** Opens an envelope for calls that share a budget, a receipt and an id. */
+  /** Opens an envelope for calls that share a budget, a receipt and an id; refused when its reserve cannot be set aside. */
   async openWorkflow(input: OpenWorkflowInput, call?: CallOptions<Transaction>): Promise<OpenWorkflowOutcome> {
     const workflowId = checkText('workflowId', input.workflowId ?? newId('openWorkflow', input.accountId, input.idempotencyKey))
     const fields = {
@@ -295,6 +312,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       userId: checkOptionalText('userId', input.userId),
       apiKeyId: checkOptionalText('apiKeyId', input.apiKeyId),
       maxCredits: input.maxCredits === undefined ? undefined : checkAmountOrZero('maxCredits', input.maxCredits),
+      reserve: checkReserve(input),
       parentId: checkOptionalText('parentId', input.parentId),
     }
     return this.#change('openWorkflow', input, input.workflowId === undefined ? null : `openWorkflow:${workflowId}`, fields, call)
@@ -396,6 +414,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     const fields = {
       budgetId: input.budgetId === undefined ? defaultBudgetId(scope) : checkText('budgetId', input.budgetId),
       ...scope,
+      timeZone: checkTimeZone('timeZone', input.timeZone ?? 'UTC'),
       limit: checkAmountOrZero('limit', input.limit),
       mode: checkOneOf('mode', input.mode ?? 'block', ['block', 'warn']),
     }
@@ -487,6 +506,13 @@ function defaultBudgetId({
     .filter((entry): entry is [string, string] => entry[1] !== undefined)
     .map(([name, value]) => `${name}:${escapeSeparators(value)}`)
   return `${scope.join(',') || 'account'}/${period}`
+}
+
+function checkReserve({ reserve, reserveTtlMs, maxCredits }: OpenWorkflowInput) {
+  const ttlMs = checkSpan('reserveTtlMs', reserveTtlMs ?? RESERVE_TTL_MS, 1)
+  if (reserve === undefined) return undefined
+  if (maxCredits !== undefined && reserve > maxCredits) throw new InvalidInputError('reserve', 'must not be above maxCredits')
+  return { amount: checkAmount('reserve', reserve), ttlMs }
 }
 
 function correctionFields(verb: 'refund' | 'adjust', input: RefundInput | AdjustInput) {

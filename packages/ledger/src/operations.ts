@@ -1,5 +1,5 @@
 import type { Certainty, Credits, NanoUsd, Quantity, Service, Unit } from '@farebox/core'
-import type { BudgetPeriod, GrantSource, OveragePolicy } from './rows.ts'
+import type { BudgetPeriod, GrantSource, OveragePolicy, Rollover } from './rows.ts'
 
 /** Fields that every change takes. */
 export interface Mutation {
@@ -37,6 +37,17 @@ export interface GrantInput extends Mutation {
   expiresAt?: number
   /** The services it may pay for. @defaultValue every service */
   services?: readonly Service[]
+  /** What is left when it expires becomes a new grant, with the id `rollover:` and its own. @defaultValue nothing is carried over */
+  rollover?: RolloverInput
+}
+
+export interface RolloverInput {
+  /** The most that is carried over. @defaultValue everything that open holds have not set aside */
+  max?: Credits
+  /** How long the new grant lives. @defaultValue as long as the first one */
+  ttlMs?: number
+  /** How often it may be carried over, at most 12. @defaultValue 1 */
+  times?: number
 }
 
 export interface PlaceHoldInput extends Mutation {
@@ -145,6 +156,13 @@ export interface RevokeGrantInput extends Mutation {
   grantId: string
 }
 
+export interface ChargebackInput extends Mutation {
+  /** The grant whose payment was reversed. */
+  grantId: string
+  /** Why, for the journal. */
+  reason?: string
+}
+
 export interface FreezeAccountInput extends Mutation {
   /** Whether new work is refused from now on. What is under way may settle. */
   isFrozen: boolean
@@ -161,6 +179,14 @@ export interface OpenWorkflowInput extends Mutation {
   apiKeyId?: string
   /** The most that it may cost, children included. @defaultValue no ceiling */
   maxCredits?: Credits
+  /**
+   * Set aside now, for its holds and charges and those of its children to draw on first: so a call that has begun can go on, whatever
+   * else the account spends. What they give back returns to it, and closing the workflow frees the rest. Only grants that may
+   * pay for every service are reserved. @defaultValue nothing
+   */
+  reserve?: Credits
+  /** How long the reserve lives; each hold under the workflow keeps it for at least as long as itself. @defaultValue 3_600_000 (an hour) */
+  reserveTtlMs?: number
   /** An open workflow whose ceiling this one shares. */
   parentId?: string
 }
@@ -217,7 +243,10 @@ export interface SetBudgetInput extends Mutation {
   userId?: string
   apiKeyId?: string
   service?: Service
+  /** Weeks begin on Monday. */
   period: BudgetPeriod
+  /** IANA name, such as `Europe/Berlin`, of the zone at whose midnight days, weeks and months begin. @defaultValue `UTC` */
+  timeZone?: string
   limit: Credits
   /** @defaultValue `block` */
   mode?: 'block' | 'warn'
@@ -328,13 +357,36 @@ export interface RevokeGrantOutcome {
   replayed: boolean
 }
 
+export interface ChargebackOutcome {
+  status: 'charged_back'
+  grantId: string
+  /** Unspent, and taken back. */
+  recovered: Credits
+  /** The part of that which open holds had set aside: what they still spend of it is owed when they are settled. */
+  held: Credits
+  /** Spent, and owed now: the account's next grants repay it before anything can be spent. */
+  owed: Credits
+  balance: Credits
+  replayed: boolean
+}
+
 export interface FreezeAccountOutcome {
   status: 'set'
   isFrozen: boolean
   replayed: boolean
 }
 
-export type OpenWorkflowOutcome = { status: 'opened'; workflowId: string; replayed: boolean } | Refusal
+export type OpenWorkflowOutcome =
+  | {
+      status: 'opened'
+      workflowId: string
+      /** What was set aside, if a reserve was asked for. */
+      reserved?: Credits
+      /** The hold that keeps it: it can be extended or released like any other, and is never settled itself. */
+      reserveHoldId?: string
+      replayed: boolean
+    }
+  | Refusal
 
 export interface CloseWorkflowOutcome {
   status: 'closed'
@@ -394,8 +446,10 @@ export interface SaveDocumentOutcome {
 /** The verbs of the ledger with their inputs as the state machine takes them, every default filled in. */
 export interface Operations {
   openAccount: { name: string; creditLimit: Credits; debtLimit: Credits }
-  grant: Required<Omit<GrantInput, keyof Mutation | 'effectiveAt' | 'expiresAt' | 'services'>> &
-    Pick<GrantInput, 'effectiveAt' | 'expiresAt' | 'services'>
+  grant: Required<Omit<GrantInput, keyof Mutation | 'effectiveAt' | 'expiresAt' | 'services' | 'rollover'>> &
+    Pick<GrantInput, 'effectiveAt' | 'expiresAt' | 'services'> & {
+      rollover?: Omit<Rollover, 'ttlMs'> & Partial<Pick<Rollover, 'ttlMs'>>
+    }
   placeHold: Required<Pick<PlaceHoldInput, 'holdId' | 'amount' | 'service' | 'provider' | 'ttlMs' | 'graceMs' | 'overage'>> &
     Pick<PlaceHoldInput, 'workflowId' | 'apiKeyId' | 'userId' | 'unitPrice'>
   extendHold: Omit<ExtendHoldInput, keyof Mutation>
@@ -403,7 +457,10 @@ export interface Operations {
   releaseHold: Omit<ReleaseHoldInput, keyof Mutation>
   charge: Required<Pick<ChargeInput, 'usageId' | 'service' | 'provider' | 'overage'>> &
     Pick<ChargeInput, 'workflowId' | 'apiKeyId' | 'userId'> & { usage: RatedUsage }
-  openWorkflow: Omit<OpenWorkflowInput, keyof Mutation> & { workflowId: string }
+  openWorkflow: Omit<OpenWorkflowInput, keyof Mutation | 'reserve' | 'reserveTtlMs'> & {
+    workflowId: string
+    reserve?: { amount: Credits; ttlMs: number }
+  }
   closeWorkflow: Omit<CloseWorkflowInput, keyof Mutation>
   createApiKey: {
     apiKeyId: string
@@ -418,10 +475,11 @@ export interface Operations {
   rotateApiKey: { apiKeyId: string; prefix: string; hash: string; graceMs: number }
   revokeApiKey: Omit<RevokeApiKeyInput, keyof Mutation>
   setKeyServices: { apiKeyId: string; services: readonly (KeyServiceInput & { id: string })[] }
-  setBudget: Omit<SetBudgetInput, keyof Mutation> & { budgetId: string; mode: 'block' | 'warn' }
+  setBudget: Omit<SetBudgetInput, keyof Mutation> & { budgetId: string; timeZone: string; mode: 'block' | 'warn' }
   refund: Omit<RefundInput, keyof Mutation> & { correctionId: string }
   adjust: Omit<AdjustInput, keyof Mutation> & { correctionId: string; overage: OveragePolicy }
   revokeGrant: Omit<RevokeGrantInput, keyof Mutation>
+  chargeback: Omit<ChargebackInput, keyof Mutation>
   freezeAccount: Omit<FreezeAccountInput, keyof Mutation>
   saveDocument: { kind: string; documentId: string; body: Record<string, unknown> }
   /** Lets what is due on one account happen: grants begin and expire, abandoned holds go back. */
@@ -457,6 +515,7 @@ export interface Outcomes {
   refund: RefundOutcome
   adjust: AdjustOutcome
   revokeGrant: RevokeGrantOutcome
+  chargeback: ChargebackOutcome
   freezeAccount: FreezeAccountOutcome
   saveDocument: SaveDocumentOutcome
   advance: { status: 'advanced'; replayed: boolean }

@@ -37,6 +37,8 @@ export interface WorkflowSummary {
   /** Charged to it, and to its children. */
   spent: Credits
   held: Credits
+  /** What was set aside when it opened. */
+  reserve: Credits | null
   lines: readonly WorkflowLine[]
   createdAt: number
   closedAt: number | null

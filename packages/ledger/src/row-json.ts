@@ -1,14 +1,27 @@
 import { type Credits, microCredits, microUnits, type Service, type Unit } from '@farebox/core'
-import type { BudgetUse, Lot, Posting, WorkflowLine } from './rows.ts'
+import type { BudgetUse, Lot, Posting, Rollover, WorkflowLine } from './rows.ts'
 
 /** Amounts inside JSON columns are strings, because JSON numbers lose integers beyond 2^53. */
 
 export function encodeLots(lots: readonly Lot[]): unknown {
-  return lots.map(({ grantId, amount }) => [grantId, amount.toString()])
+  return lots.map(({ grantId, amount, reserves = [] }) => [grantId, amount.toString(), ...reserves])
 }
 
 export function decodeLots(json: unknown): Lot[] {
-  return (json as [string, string][]).map(([grantId, amount]) => ({ grantId, amount: amountOf(amount) }))
+  return (json as [string, string, ...string[]][]).map(([grantId, amount, ...reserves]) => ({
+    grantId,
+    amount: amountOf(amount),
+    ...(reserves.length > 0 && { reserves }),
+  }))
+}
+
+export function encodeRollover({ max, ttlMs, times }: Rollover): unknown {
+  return { max: max === null ? null : max.toString(), ttl_ms: ttlMs, times }
+}
+
+export function decodeRollover(json: unknown): Rollover {
+  const { max, ttl_ms: ttlMs, times } = json as { max: string | null; ttl_ms: number; times: number }
+  return { max: max === null ? null : amountOf(max), ttlMs, times }
 }
 
 export function encodeBudgetUses(uses: readonly BudgetUse[]): unknown {

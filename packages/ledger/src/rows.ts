@@ -8,7 +8,7 @@ export type GrantSource = (typeof grantSources)[number]
 export const overagePolicies = ['cap', 'debt', 'reject'] as const
 export type OveragePolicy = (typeof overagePolicies)[number]
 
-/** How often a budget starts again at zero, in UTC. `total` never does. */
+/** How often a budget starts again at zero. `total` never does. */
 export const budgetPeriods = ['minute', 'hour', 'day', 'week', 'month', 'total'] as const
 export type BudgetPeriod = (typeof budgetPeriods)[number]
 
@@ -16,6 +16,8 @@ export type BudgetPeriod = (typeof budgetPeriods)[number]
 export interface Lot {
   grantId: string
   amount: Credits
+  /** The workflows whose reserves it was drawn from, the nearest first: it goes back there. */
+  reserves?: readonly string[]
 }
 
 export interface AccountRow {
@@ -47,7 +49,17 @@ export interface AccountRow {
   updatedAt: number
 }
 
-export type GrantState = 'pending' | 'active' | 'spent' | 'expired' | 'revoked'
+export type GrantState = 'pending' | 'active' | 'spent' | 'expired' | 'revoked' | 'charged_back'
+
+/** What becomes of a grant that expires unspent: a grant of its own, that lives on. */
+export interface Rollover {
+  /** The most that is carried over; null is all. */
+  max: Credits | null
+  /** How long the next grant lives, from when this one expires. */
+  ttlMs: number
+  /** How often it may still be carried over. */
+  times: number
+}
 
 export interface GrantRow {
   accountId: string
@@ -59,10 +71,14 @@ export interface GrantRow {
   remaining: Credits
   /** The part of `remaining` that open holds will draw on. */
   pinned: Credits
+  /** What expired, was carried over or taken back; the rest of what is missing was spent. */
+  gone: Credits
   effectiveAt: number
   expiresAt: number | null
   /** The services it may pay for; null is every service. */
   services: readonly Service[] | null
+  /** Whether and how what is left at its expiry is carried over. */
+  rollover: Rollover | null
   state: GrantState
   createdAt: number
 }
@@ -132,6 +148,8 @@ export interface WorkflowRow {
   spent: Credits
   /** Held for it and, at the root, for its children. */
   held: Credits
+  /** What was set aside when it opened, for its legs to draw on; null is nothing. */
+  reserve: Credits | null
   lines: WorkflowLine[]
   createdAt: number
   closedAt: number | null
@@ -240,10 +258,14 @@ export interface BudgetRow {
   apiKeyId: string | null
   service: Service | null
   period: BudgetPeriod
+  /** IANA name of the zone in which its days, weeks and months begin. */
+  timeZone: string
   limit: Credits
   /** `warn` only reports. */
   mode: 'block' | 'warn'
   windowStart: number
+  /** When it starts again; null for `total`. */
+  windowEnd: number | null
   /** Held and charged in this window. */
   used: Credits
   createdAt: number

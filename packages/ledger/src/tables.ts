@@ -1,4 +1,13 @@
-import { decodeBudgetUses, decodeLines, decodeLots, encodeBudgetUses, encodeLines, encodeLots } from './row-json.ts'
+import {
+  decodeBudgetUses,
+  decodeLines,
+  decodeLots,
+  decodeRollover,
+  encodeBudgetUses,
+  encodeLines,
+  encodeLots,
+  encodeRollover,
+} from './row-json.ts'
 import type { Rows, TableName } from './rows.ts'
 
 /** How a column is stored. Both databases keep amounts and times in signed 64-bit integers and JSON as text. */
@@ -50,6 +59,7 @@ function table<Name extends TableName>(
 
 const lots = { type: 'json', decode: decodeLots, encode: encodeLots } as const
 const budgetUses = { type: 'json', decode: decodeBudgetUses, encode: encodeBudgetUses } as const
+const rollover = { type: 'json', decode: decodeRollover, encode: encodeRollover } as const
 const lines = { type: 'json', decode: decodeLines, encode: encodeLines } as const
 
 /** The tables in the order in which they are written. A driver needs no other knowledge of what the ledger stores. */
@@ -79,9 +89,11 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     amount: 'bigint',
     remaining: 'bigint',
     pinned: 'bigint',
+    gone: 'bigint',
     effectiveAt: 'integer',
     expiresAt: 'integer',
     services: 'json',
+    rollover,
     state: 'text',
     createdAt: 'integer',
   }),
@@ -120,6 +132,7 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     maxCredits: 'bigint',
     spent: 'bigint',
     held: 'bigint',
+    reserve: 'bigint',
     lines,
     createdAt: 'integer',
     closedAt: 'integer',
@@ -196,9 +209,11 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     apiKeyId: 'text',
     service: 'text',
     period: 'text',
+    timeZone: 'text',
     limit: 'bigint',
     mode: 'text',
     windowStart: 'integer',
+    windowEnd: 'integer',
     used: 'bigint',
     createdAt: 'integer',
   }),

@@ -227,6 +227,27 @@ export function exerciseBudgets(suite: Suite): void {
       expect(await used(accountId)).toEqual({ 'account/day': credits(20) })
     })
 
+    it('days, weeks and months begin at midnight of the zone that was named', async () => {
+      const accountId = await suite.account(1_000)
+      // NOON is 20:00 of the 15th in Manila, and 05:00 of it in Los Angeles.
+      await budget(accountId, 'day', 10, { timeZone: 'Asia/Manila' })
+      charged(await spend(accountId, 10))
+      expect(await spend(accountId, 1)).toMatchObject({ resetsAt: Date.UTC(2026, 6, 15, 16) })
+      suite.now = Date.UTC(2026, 6, 15, 16)
+      charged(await spend(accountId, 4))
+      await budget(accountId, 'day', 10, { timeZone: 'America/Los_Angeles' })
+      expect(await used(accountId)).toEqual({ 'account/day': 0n })
+      charged(await spend(accountId, 10))
+      expect(await spend(accountId, 1)).toMatchObject({ resetsAt: Date.UTC(2026, 6, 16, 7) })
+      await budget(accountId, 'week', 15, { timeZone: 'America/Los_Angeles' })
+      await budget(accountId, 'month', 15, { timeZone: 'America/Los_Angeles' })
+      expect(await suite.ledger.budgets(accountId)).toMatchObject([
+        { budgetId: 'account/day', timeZone: 'America/Los_Angeles' },
+        { windowStart: Date.UTC(2026, 6, 1, 7), windowEnd: Date.UTC(2026, 7, 1, 7) },
+        { windowStart: Date.UTC(2026, 6, 13, 7), windowEnd: Date.UTC(2026, 6, 20, 7) },
+      ])
+    })
+
     it('names that hold separators do not make two budgets one', async () => {
       const accountId = await suite.account(1_000)
       const one = await budget(accountId, 'day', 1, { userId: 'a,key:b' })
@@ -247,6 +268,7 @@ export function exerciseBudgets(suite: Suite): void {
       for (const limit of [-1n, 2n ** 63n, 5, null]) await expectInvalid('limit', set({ limit }))
       await expectInvalid('period', set({ period: 'year' }))
       await expectInvalid('mode', set({ mode: 'maybe' }))
+      for (const timeZone of ['Mars/Olympus', '', 5]) await expectInvalid('timeZone', set({ timeZone }))
       await expectInvalid('service', set({ service: 'GPT' }))
       expect(await suite.ledger.budgets(accountId)).toEqual([])
     })

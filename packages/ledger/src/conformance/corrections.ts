@@ -1,7 +1,7 @@
 import { credits, microCredits, nanoUsd } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
 import { NotFoundError } from '../errors.ts'
-import { DAY, expectInvalid, held, NOON, type Suite, usage, work } from './suite.ts'
+import { charged, DAY, expectInvalid, held, NOON, type Suite, usage, work } from './suite.ts'
 
 export function exerciseCorrections(suite: Suite): void {
   async function charge(accountId: string, usageId: string, rated: number | string, more: object = {}): Promise<void> {
@@ -190,6 +190,81 @@ export function exerciseCorrections(suite: Suite): void {
       suite.now = NOON + 2 * DAY
       expect(await suite.money(accountId)).toMatchObject({ balance: 0 })
       await expect(suite.ledger.revokeGrant({ accountId, grantId: 'none' })).rejects.toThrow(NotFoundError)
+    })
+  })
+
+  describe('chargebacks', () => {
+    it('a payment that was reversed takes back what is left, and what was spent is owed', async () => {
+      const accountId = await suite.account(100)
+      charged(await suite.ledger.charge({ accountId, ...work, usage: usage(70) }))
+      const reversed = { accountId, grantId: 'first', reason: 'card dispute' }
+      expect(await suite.ledger.chargeback(reversed)).toEqual({
+        status: 'charged_back',
+        grantId: 'first',
+        recovered: credits(30),
+        held: 0n,
+        owed: credits(70),
+        balance: credits(-70),
+        replayed: false,
+      })
+      expect(await suite.ledger.chargeback(reversed)).toMatchObject({ replayed: true })
+      expect(await suite.ledger.chargeback({ ...reversed, idempotencyKey: 'again' })).toMatchObject({ recovered: 0n, owed: 0n })
+      expect(await suite.ledger.placeHold({ accountId, ...work, amount: credits(1) })).toMatchObject({ status: 'refused' })
+      expect(await suite.ledger.grant({ accountId, amount: credits(100) })).toMatchObject({
+        repaid: credits(70),
+        available: credits(30),
+      })
+    })
+
+    it('other grants stay, and pay before anything else is spent', async () => {
+      const accountId = await suite.account(100)
+      await suite.ledger.grant({ accountId, grantId: 'second', amount: credits(50), priority: 200 })
+      charged(await suite.ledger.charge({ accountId, ...work, usage: usage(40) }))
+      await suite.ledger.chargeback({ accountId, grantId: 'first' })
+      expect(await suite.money(accountId)).toMatchObject({ balance: 10, available: 10 })
+      expect(await suite.ledger.placeHold({ accountId, ...work, amount: credits(11) })).toMatchObject({ available: credits(10) })
+      charged(await suite.ledger.charge({ accountId, ...work, usage: usage(10) }))
+      expect(await suite.ledger.charge({ accountId, ...work, usage: usage(1) })).toMatchObject({ status: 'refused' })
+    })
+
+    it('holds that drew on it may settle, and are owed then; what they give back is not', async () => {
+      const accountId = await suite.account(100)
+      const holdId = await suite.hold(accountId, 60)
+      expect(await suite.ledger.chargeback({ accountId, grantId: 'first' })).toMatchObject({
+        recovered: credits(100),
+        held: credits(60),
+        owed: 0n,
+      })
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: 0n, held: credits(60), available: credits(-60) })
+      charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(25) }))
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(-25), held: 0n, debt: credits(25) })
+    })
+
+    it('a refund of what was spent of it comes off what is owed', async () => {
+      const accountId = await suite.account(100)
+      const { usageId } = charged(await suite.ledger.charge({ accountId, ...work, usage: usage(70) }))
+      await suite.ledger.chargeback({ accountId, grantId: 'first' })
+      await suite.ledger.refund({ accountId, usageId, amount: credits(20) })
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(-50), debt: credits(50) })
+    })
+
+    it('what was carried over from it, what expired of it and what had not begun are told apart', async () => {
+      const accountId = await suite.account(0)
+      const expiring = { amount: credits(100), expiresAt: NOON + DAY }
+      await suite.ledger.grant({ accountId, grantId: 'g', ...expiring, rollover: { max: credits(30) } })
+      await suite.ledger.grant({ accountId, grantId: 'later', amount: credits(9), effectiveAt: NOON + 9 * DAY })
+      charged(await suite.ledger.charge({ accountId, ...work, usage: usage(10) }))
+      suite.now = NOON + DAY
+      charged(await suite.ledger.charge({ accountId, ...work, usage: usage(5) }))
+      expect(await suite.ledger.chargeback({ accountId, grantId: 'g' })).toMatchObject({
+        recovered: credits(25),
+        owed: credits(15),
+      })
+      expect(await suite.ledger.chargeback({ accountId, grantId: 'later' })).toMatchObject({ recovered: credits(9), owed: 0n })
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(-15) })
+      suite.now = NOON + 9 * DAY
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(-15) })
+      await expect(suite.ledger.chargeback({ accountId, grantId: 'none' })).rejects.toThrow(NotFoundError)
     })
   })
 

@@ -16,6 +16,7 @@ import { exerciseJournal } from './journal.ts'
 import type { OpenLedger } from './ledger-under-test.ts'
 import { exerciseMigrations } from './migrations.ts'
 import { exerciseOperators } from './operators.ts'
+import { exerciseReserves } from './reserves.ts'
 import { exerciseSettlements } from './settlements.ts'
 import { Suite } from './suite.ts'
 import { exerciseWorkflows } from './workflows.ts'
@@ -35,6 +36,7 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseHolds(suite)
       exerciseSettlements(suite)
       exerciseWorkflows(suite)
+      exerciseReserves(suite)
       exerciseIdempotency(suite)
       exerciseApiKeys(suite)
       exerciseApiKeyRotation(suite)

@@ -186,6 +186,65 @@ export function exerciseGrants(suite: Suite): void {
       expect((await suite.ledger.statement(accountId)).items).toHaveLength(2)
     })
 
+    it('what is left at expiry is carried over, up to its limit, as often as was agreed', async () => {
+      const accountId = await suite.account(0)
+      const month = { amount: credits(100), source: 'plan', expiresAt: NOON + DAY } as const
+      await suite.ledger.grant({ accountId, grantId: 'july', ...month, rollover: { max: credits(30), times: 2 } })
+      charged(await suite.ledger.charge({ accountId, ...work, usage: usage(20) }))
+      suite.now = NOON + DAY
+      expect(await suite.money(accountId)).toMatchObject({ balance: 30 })
+      expect(await suite.ledger.grants(accountId)).toMatchObject([
+        { grantId: 'rollover:july', source: 'plan', amount: credits(30), effectiveAt: NOON + DAY, expiresAt: NOON + 2 * DAY },
+      ])
+      charged(await suite.ledger.charge({ accountId, ...work, usage: usage(5) }))
+      suite.now = NOON + 2 * DAY
+      expect(await suite.money(accountId)).toMatchObject({ balance: 25 })
+      suite.now = NOON + 3 * DAY
+      expect(await suite.money(accountId)).toMatchObject({ balance: 0 })
+      const { items } = await suite.ledger.statement(accountId)
+      expect(items.filter(({ verb }) => verb === 'expireGrant').map(({ outcome }) => outcome)).toEqual([
+        { grantId: 'rollover:rollover:july', amount: '25000000' },
+        { grantId: 'rollover:july', amount: '25000000', carried: '25000000', to: 'rollover:rollover:july' },
+        { grantId: 'july', amount: '80000000', carried: '30000000', to: 'rollover:july' },
+      ])
+    })
+
+    it('an account that nobody looked at for long has what was carried over since', async () => {
+      const accountId = await suite.account(0)
+      const grant = { accountId, grantId: 'g', amount: credits(40), expiresAt: NOON + DAY }
+      await suite.ledger.grant({ ...grant, rollover: { ttlMs: 2 * DAY, times: 3 } })
+      suite.now = NOON + 6 * DAY
+      expect(await suite.ledger.grants(accountId)).toMatchObject([{ grantId: 'g' }])
+      expect(await suite.money(accountId)).toMatchObject({ balance: 40 })
+      expect(await suite.ledger.grants(accountId)).toMatchObject([
+        { grantId: 'rollover:rollover:rollover:g', effectiveAt: NOON + 5 * DAY, expiresAt: NOON + 7 * DAY, rollover: null },
+      ])
+      suite.now = NOON + 7 * DAY
+      expect(await suite.money(accountId)).toMatchObject({ balance: 0 })
+    })
+
+    it('what open holds have set aside is not carried over, and is theirs until they end', async () => {
+      const accountId = await suite.account(0)
+      const grant = { accountId, grantId: 'g', amount: credits(40), expiresAt: NOON + MINUTE }
+      await suite.ledger.grant({ ...grant, rollover: {} })
+      const holdId = await suite.hold(accountId, 40)
+      suite.now = NOON + 2 * MINUTE
+      expect(await suite.money(accountId)).toEqual({ balance: 40, held: 40, available: 0 })
+      charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(15) }))
+      expect(await suite.money(accountId)).toEqual({ balance: 0, held: 0, available: 0 })
+    })
+
+    it('terms of carrying over that make no sense are refused by name', async () => {
+      const accountId = await suite.account(0)
+      const grant = (more: object) => () => suite.ledger.grant({ accountId, amount: credits(1), expiresAt: NOON + DAY, ...more })
+      await expectInvalid('rollover', grant({ rollover: {}, expiresAt: undefined }))
+      await expectInvalid('rollover', grant({ rollover: 5 }))
+      await expectInvalid('rollover.max', grant({ rollover: { max: 0n } }))
+      await expectInvalid('rollover.ttlMs', grant({ rollover: { ttlMs: 0 } }))
+      for (const times of [0, 13, 1.5]) await expectInvalid('rollover.times', grant({ rollover: { times } }))
+      await expectInvalid('grantId', grant({ grantId: 'rollover:mine' }))
+    })
+
     it('amounts beyond 2^53 are kept to the last micro-credit', async () => {
       const accountId = await suite.account(0)
       for (let index = 0; index < 12; index++) await suite.ledger.grant({ accountId, amount: microCredits(999_999_999_999_997n) })

@@ -1,18 +1,19 @@
-import { microCredits } from '@farebox/core'
-import type { AccountRow, GrantRow, HoldRow } from '../rows.ts'
-import { uncountInBudgets } from './budgets.ts'
-import { envelopesOf, moveEnvelopes } from './envelopes.ts'
+import { type Credits, microCredits } from '@farebox/core'
+import type { AccountRow, GrantRow, HoldRow, Posting } from '../rows.ts'
 import { appendEntry } from './journal.ts'
-import { repayDebt, unpinLots } from './lots.ts'
+import { least } from './least.ts'
+import { repayDebt } from './lots.ts'
+import { giveBack } from './set-aside.ts'
 import type { LedgerState } from './state.ts'
 
 /** Lets everything happen that is due on an account by `now`: holds that nobody settled go back, grants expire, grants begin. */
 export function advance(state: LedgerState, account: AccountRow, now: number): void {
   if (account.nextDueAt === null || account.nextDueAt > now) return
   for (const hold of state.openHolds(account.accountId)) if (dueAt(hold) <= now) expireHold(state, account, hold, now)
-  for (const grant of [...state.grants(account.accountId)]) {
-    if (grant.state === 'pending' && grant.effectiveAt <= now) beginGrant(state, account, grant, now)
-    if (grant.state === 'active' && grant.expiresAt !== null && grant.expiresAt <= now) expireGrant(state, account, grant, now)
+  // One by one, since what is carried over from one may be due itself.
+  for (let grant = dueGrant(state, account, now); grant; grant = dueGrant(state, account, now)) {
+    if (grant.state === 'pending') beginGrant(state, account, grant, now)
+    else expireGrant(state, account, grant, now)
   }
   account.nextDueAt = nextDue(state, account)
   state.touch('accounts', account)
@@ -35,21 +36,21 @@ export function endHold(
   hold: HoldRow,
   endState: 'settled' | 'released' | 'expired',
   now: number,
-): (readonly [string, bigint])[] {
-  const rest = hold.remaining
-  const expired = unpinLots(state, account, hold.lots, rest)
-  uncountInBudgets(state, account.accountId, hold.budgets, rest)
-  const workflow = hold.workflowId === null ? undefined : state.workflow(account.accountId, hold.workflowId)
-  moveEnvelopes(state, envelopesOf(state, workflow), { held: -rest })
-  hold.remaining = microCredits(0n)
+): Posting[] {
+  const postings = giveBack(state, account, hold, hold.remaining)
   hold.state = endState
   hold.endedAt = now
-  state.touch('holds', hold)
-  return [
-    ['held', -rest],
-    ['available', rest - expired],
-    ['expired', expired],
-  ]
+  return postings
+}
+
+function dueGrant(state: LedgerState, { accountId }: AccountRow, now: number): GrantRow | undefined {
+  return state
+    .grants(accountId)
+    .find(
+      (grant) =>
+        (grant.state === 'pending' && grant.effectiveAt <= now) ||
+        (grant.state === 'active' && grant.expiresAt !== null && grant.expiresAt <= now),
+    )
 }
 
 function expireHold(state: LedgerState, account: AccountRow, hold: HoldRow, now: number): void {
@@ -81,14 +82,17 @@ function beginGrant(state: LedgerState, account: AccountRow, grant: GrantRow, no
   )
 }
 
-/** What holds have pinned stays theirs until they end; the rest is gone. */
+/** What holds have pinned stays theirs until they end; of the rest, what may be carried over becomes a new grant. */
 function expireGrant(state: LedgerState, account: AccountRow, grant: GrantRow, now: number): void {
   const gone = grant.remaining - grant.pinned
+  const carried = least(gone, grant.rollover ? (grant.rollover.max ?? gone) : 0n)
   grant.remaining = grant.pinned
+  grant.gone = microCredits(grant.gone + gone)
   grant.state = 'expired'
-  account.posted = microCredits(account.posted - gone)
+  account.posted = microCredits(account.posted - gone + carried)
   state.touch('grants', grant)
   if (grant.pinned === 0n) state.dropGrant(grant)
+  const next = carried > 0n ? carryOver(state, grant, carried, now) : undefined
   appendEntry(
     state,
     account,
@@ -96,14 +100,45 @@ function expireGrant(state: LedgerState, account: AccountRow, grant: GrantRow, n
       verb: 'expireGrant',
       idempotencyKey: null,
       content: {},
-      outcome: { grantId: grant.grantId, amount: gone.toString() },
+      outcome: {
+        grantId: grant.grantId,
+        amount: gone.toString(),
+        ...(next && { carried: carried.toString(), to: next.grantId }),
+      },
       postings: [
-        ['available', -gone],
-        ['expired', gone],
+        ['available', carried - gone],
+        ['expired', gone - carried],
+        ['carried_over', carried],
+        ['granted', -carried],
       ],
     },
     now,
   )
+}
+
+/** The id of the grant that what was left of another was carried over to. */
+export function rolloverIdOf(grantId: string): string {
+  return `rollover:${grantId}`
+}
+
+function carryOver(state: LedgerState, from: GrantRow, amount: Credits, now: number): GrantRow | undefined {
+  const { rollover, expiresAt } = from
+  if (rollover === null || expiresAt === null) return undefined
+  const next: GrantRow = {
+    ...from,
+    grantId: rolloverIdOf(from.grantId),
+    amount,
+    remaining: amount,
+    pinned: microCredits(0n),
+    gone: microCredits(0n),
+    effectiveAt: expiresAt,
+    expiresAt: expiresAt + rollover.ttlMs,
+    rollover: rollover.times > 1 ? { ...rollover, times: rollover.times - 1 } : null,
+    state: 'active',
+    createdAt: now,
+  }
+  state.insert('grants', next)
+  return next
 }
 
 function nextDue(state: LedgerState, account: AccountRow): number | null {

@@ -1,9 +1,10 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { Refusal } from '../operations.ts'
-import type { BudgetRow, WorkflowRow } from '../rows.ts'
-import { budgetsOf, type Spender, tightestBudget } from './budgets.ts'
-import { ceilingLeft, envelopesOf } from './envelopes.ts'
+import type { BudgetRow, HoldRow, WorkflowRow } from '../rows.ts'
+import { budgetsOf, type Spender, type TightestBudget, tightestBudget, usedOf } from './budgets.ts'
+import { ceilingLeft, closedEnvelope, envelopesOf } from './envelopes.ts'
 import { freeBalance } from './lots.ts'
+import { reservesOf, spendable } from './reserves.ts'
 import { refuse, type Step } from './step.ts'
 
 /** Everything that limits a spender, looked up once. */
@@ -11,11 +12,14 @@ export interface Limits {
   spender: Spender
   budgets: readonly BudgetRow[]
   envelopes: readonly WorkflowRow[]
+  /** What was set aside for such work before; drawn on first. */
+  reserves: readonly HoldRow[]
 }
 
 /** What limits a spender, in a workflow or outside any. */
 export function limitsOf({ state, account, now }: Step, spender: Spender, workflow: WorkflowRow | undefined): Limits {
-  return { spender, budgets: budgetsOf(state, account, spender, now), envelopes: envelopesOf(state, workflow) }
+  const envelopes = envelopesOf(state, workflow)
+  return { spender, budgets: budgetsOf(state, account, spender, now), envelopes, reserves: reservesOf(state, envelopes) }
 }
 
 /** The workflow that new work belongs to, if any, and what limits the work; or why there is none. Its user is the workflow's unless named. */
@@ -23,10 +27,11 @@ export function newWork(step: Step, input: Spender & { workflowId?: string }) {
   const { accountId } = step.account
   const { workflowId, service, apiKeyId } = input
   const workflow = workflowId === undefined ? undefined : step.state.workflow(accountId, workflowId)
-  if (workflowId !== undefined) {
-    if (!workflow) return refuse({ status: 'failed' as const, code: 'WORKFLOW_NOT_FOUND' as const, id: workflowId })
-    if (workflow.state === 'closed') return refuse({ status: 'refused' as const, reason: 'workflow_closed' as const, workflowId })
+  if (workflowId !== undefined && !workflow) {
+    return refuse({ status: 'failed' as const, code: 'WORKFLOW_NOT_FOUND' as const, id: workflowId })
   }
+  const closed = closedEnvelope(step.state, workflow)
+  if (closed) return refuse(closed)
   const spender = { service, apiKeyId, userId: input.userId ?? workflow?.userId ?? null }
   return { workflow, limits: limitsOf(step, spender, workflow) }
 }
@@ -34,10 +39,10 @@ export function newWork(step: Step, input: Spender & { workflowId?: string }) {
 /** What may still be spent: the least of balance (and debt `beyond` the credit line), workflow ceilings and budgets. */
 export function affordable(step: Step, limits: Limits, beyond = 0n): Credits {
   if (step.account.isFrozen) return microCredits(0n)
-  let least: bigint = freeBalance(step.state, step.account, limits.spender.service, beyond)
-  const ceiling = ceilingLeft(limits.envelopes)
+  let least: bigint = balanceLeft(step, limits, beyond)
+  const ceiling = tightestCeiling(limits)
   if (ceiling && ceiling.left < least) least = ceiling.left
-  const budget = tightestBudget(limits.budgets)
+  const budget = tightest(limits)
   if (budget && budget.left < least) least = budget.left
   return microCredits(least > 0n ? least : 0n)
 }
@@ -45,7 +50,7 @@ export function affordable(step: Step, limits: Limits, beyond = 0n): Credits {
 /** Why `requested` cannot be spent, naming the tightest limit; `undefined` when it can. */
 export function refusalOf(step: Step, limits: Limits, requested: Credits): Refusal | undefined {
   if (step.account.isFrozen) return { status: 'refused', reason: 'account_frozen' }
-  const budget = tightestBudget(limits.budgets)
+  const budget = tightest(limits)
   if (budget && budget.left < requested) {
     const { budgetId, limit } = budget.budget
     return {
@@ -58,11 +63,33 @@ export function refusalOf(step: Step, limits: Limits, requested: Credits): Refus
       ...(budget.resetsAt !== undefined && { resetsAt: budget.resetsAt }),
     }
   }
-  const ceiling = ceilingLeft(limits.envelopes)
+  const ceiling = tightestCeiling(limits)
   if (ceiling && ceiling.left < requested) {
     return { status: 'refused', reason: 'workflow_ceiling', workflowId: ceiling.workflowId, available: ceiling.left, requested }
   }
-  const available = freeBalance(step.state, step.account, limits.spender.service)
+  const available = balanceLeft(step, limits)
   if (available < requested) return { status: 'refused', reason: 'insufficient_balance', available, requested }
   return undefined
+}
+
+/** A reserve is held already, so all of it is beside the free balance. */
+function balanceLeft({ state, account }: Step, { spender, reserves }: Limits, beyond = 0n): Credits {
+  return spendable(freeBalance(state, account, spender.service, beyond), reserves, ({ remaining }) => remaining)
+}
+
+/** A reserve counts in the budgets that there were when it was made. */
+function tightest({ budgets, reserves }: Limits): TightestBudget | undefined {
+  return tightestBudget(budgets, (left, { budgetId }) =>
+    spendable(left, reserves, (reserve) => usedOf(reserve.budgets, budgetId)),
+  )
+}
+
+/** A reserve counts under the ceilings of its own workflow and of those above. */
+function tightestCeiling({ envelopes, reserves }: Limits) {
+  return ceilingLeft(envelopes, (left, depth) =>
+    spendable(left, reserves, ({ workflowId, remaining }) => {
+      const at = envelopes.findIndex((workflow) => workflow.workflowId === workflowId)
+      return at <= depth ? remaining : 0n
+    }),
+  )
 }

@@ -3,6 +3,7 @@ import type { Failure, Operation, Outcome, Verb } from '../operations.ts'
 import type { AccountRow, JournalEntry } from '../rows.ts'
 import { advance } from './advance.ts'
 import { createApiKey, noteKeyUse, revokeApiKey, rotateApiKey, setKeyServices } from './api-keys.ts'
+import { chargeback } from './chargeback.ts'
 import { charge, settleHold } from './charges.ts'
 import { contentOf, differences } from './content.ts'
 import { adjust, refund } from './corrections.ts'
@@ -86,6 +87,8 @@ function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' 
       return adjust(step, operation.input)
     case 'revokeGrant':
       return revokeGrant(step, operation.input)
+    case 'chargeback':
+      return chargeback(step, operation.input)
     case 'freezeAccount':
       return freezeAccount(step, operation.input)
     case 'saveDocument':

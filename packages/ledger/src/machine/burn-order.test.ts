@@ -6,8 +6,17 @@ import { burnOrder } from './burn-order.ts'
 
 function grant(grantId: string, more: Partial<GrantRow> = {}): GrantRow {
   const amount = microCredits(1n)
-  const base = { accountId: 'a', source: 'purchase', priority: 100, amount, remaining: amount, pinned: microCredits(0n) } as const
-  return { ...base, grantId, effectiveAt: 0, expiresAt: null, services: null, state: 'active', createdAt: 0, ...more }
+  const base = {
+    accountId: 'a',
+    source: 'purchase',
+    priority: 100,
+    amount,
+    remaining: amount,
+    pinned: microCredits(0n),
+    gone: microCredits(0n),
+  } as const
+  const open = { effectiveAt: 0, expiresAt: null, services: null, rollover: null, state: 'active', createdAt: 0 } as const
+  return { ...base, ...open, grantId, ...more }
 }
 
 test('priority comes before expiry, expiry before what was free, that before age, and age before id', () => {

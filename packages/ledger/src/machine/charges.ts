@@ -3,9 +3,11 @@ import type { ChargedOutcome, Operations, RatedUsage } from '../operations.ts'
 import type { HoldRow, Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { endHold } from './advance.ts'
 import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
-import { countInBudgets } from './budgets.ts'
 import { moveEnvelopes } from './envelopes.ts'
-import { consumeFree, consumePinned } from './lots.ts'
+import { least } from './least.ts'
+import { consumePinned } from './lots.ts'
+import { isReserve } from './reserves.ts'
+import { takeFree } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 import { hourOf } from './windows.ts'
 
@@ -17,13 +19,17 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
   if (hold.state === 'settled') {
     return refuse({ status: 'refused', reason: 'hold_not_open', holdId: hold.holdId, state: hold.state })
   }
+  if (isReserve(hold)) {
+    const problem = `names the reserve of workflow ${hold.workflowId}: place a hold under that workflow, and settle it`
+    return refuse({ status: 'failed', code: 'INVALID_INPUT', field: 'holdId', problem })
+  }
   if (state.usage(account.accountId, input.usageId)) {
     return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'usage record', id: input.usageId })
   }
 
   const late = hold.state !== 'open'
   const workflow = hold.workflowId === null ? undefined : state.workflow(account.accountId, hold.workflowId)
-  const limits = limitsOf(step, { service: hold.service, userId: hold.userId, apiKeyId: hold.apiKeyId }, workflow)
+  const limits = limitsOf(step, hold, workflow)
   const provider = input.provider ?? hold.provider
   const due = dueOn(workflow ? (findLine(workflow, hold.service, provider, input.usage) ?? NOTHING_YET) : hold, input.usage)
   const fromHold = least(due, hold.remaining)
@@ -36,14 +42,14 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
 
   const drawn = consumePinned(state, account, hold.lots, fromHold)
   hold.remaining = microCredits(hold.remaining - fromHold)
-  const fromFree = least(excess, takable)
-  drawn.push(...consumeFree(state, account, hold.service, fromFree))
-  const charged = microCredits(fromHold + fromFree)
-  const shortfall = microCredits(excess - fromFree)
+  const beyond = least(excess, takable)
+  // What the hold covered was counted in budgets when it was placed; what it did not is counted now.
+  const { lots, fromReserve, fromFree } = takeFree(step, limits, beyond)
+  drawn.push(...lots)
+  const charged = microCredits(fromHold + beyond)
+  const shortfall = microCredits(excess - beyond)
 
   moveEnvelopes(state, limits.envelopes, { held: -fromHold, spent: charged })
-  // What the hold covered was counted when it was placed; what it did not is spent now.
-  countInBudgets(state, limits.budgets, fromFree)
   addToLine(hold, input.usage, charged, shortfall)
   if (workflow) addToLine(lineOf(workflow, hold.service, provider, input.usage), input.usage, charged, shortfall)
   state.touch('holds', hold)
@@ -60,7 +66,7 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
     lots: drawn,
   })
   const postings: Posting[] = [
-    ...spentPostings(hold.service, fromHold, fromFree, shortfall),
+    ...spentPostings(hold.service, microCredits(fromHold + fromReserve), fromFree, shortfall),
     ...(input.final && !late ? endHold(state, account, hold, 'settled', now) : []),
   ]
   const left = microCredits(affordable(step, limits) + hold.remaining)
@@ -86,9 +92,8 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
 
   const charged = least(due, takable)
   const shortfall = microCredits(due - charged)
-  const drawn = consumeFree(state, account, service, charged)
+  const { lots, fromReserve, fromFree } = takeFree(step, limits, charged)
   moveEnvelopes(state, limits.envelopes, { spent: charged })
-  countInBudgets(state, limits.budgets, charged)
   if (workflow) addToLine(lineOf(workflow, service, provider, usage), usage, charged, shortfall)
   recordUsage(step, input.usageId, usage, {
     workflow,
@@ -98,11 +103,11 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
     userId: limits.spender.userId ?? null,
     charged,
     shortfall,
-    lots: drawn,
+    lots,
   })
   return {
     done: chargedOutcome(step, input.usageId, charged, shortfall, affordable(step, limits), false),
-    postings: spentPostings(service, microCredits(0n), charged, shortfall),
+    postings: spentPostings(service, fromReserve, fromFree, shortfall),
   }
 }
 
@@ -246,8 +251,4 @@ function chargedOutcome(
     late,
     replayed: false,
   }
-}
-
-function least(a: bigint, b: bigint): Credits {
-  return microCredits(a < b ? a : b)
 }

@@ -2,11 +2,12 @@ import { type Credits, microCredits, microUnits, type NanoUsd, nanoUsd } from '@
 import type { CorrectedOutcome, Operations } from '../operations.ts'
 import type { Lot, Posting, UsageRow, WorkflowRow } from '../rows.ts'
 import { limitsOf, refusalOf } from './affordable.ts'
-import { countInBudgets, giveBackToBudgets } from './budgets.ts'
+import { giveBackToBudgets } from './budgets.ts'
 import { addToLine, lineOf, recordUsage, spentPostings, takableOf } from './charges.ts'
 import { moveEnvelopes } from './envelopes.ts'
-import { consumeFree } from './lots.ts'
+import { least } from './least.ts'
 import { returnLots } from './return-lots.ts'
+import { takeFree } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
 /** A usage record with everything that corrected it so far. */
@@ -77,9 +78,9 @@ function correct(
     const takable = takableOf(overage, step, limits)
     charged = microCredits(due < takable ? due : takable)
     shortfall = microCredits(due - charged)
-    lots = consumeFree(state, account, record.service, charged)
-    countInBudgets(state, limits.budgets, charged)
-    postings = spentPostings(record.service, microCredits(0n), charged, shortfall)
+    const taken = takeFree(step, limits, charged)
+    lots = taken.lots
+    postings = spentPostings(record.service, taken.fromReserve, taken.fromFree, shortfall)
   } else {
     const forgotten = keepsShortfall ? 0n : least(known.shortfall, -due)
     shortfall = microCredits(-forgotten)
@@ -164,8 +165,4 @@ function applyLot(lots: Lot[], { grantId, amount }: Lot): void {
     lot.amount = microCredits(lot.amount - take)
     left -= take
   }
-}
-
-function least(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
 }

@@ -11,12 +11,25 @@ export function envelopesOf(state: LedgerState, workflow: WorkflowRow | undefine
   return envelopes
 }
 
-/** The ceiling with the least left under it; `undefined` when there is none. Of equals, the lowest. */
-export function ceilingLeft(envelopes: readonly WorkflowRow[]): { workflowId: string; left: Credits } | undefined {
+/** The refusal of new work below a workflow that was closed; `undefined` where all are open. */
+export function closedEnvelope(state: LedgerState, workflow: WorkflowRow | undefined) {
+  const closed = envelopesOf(state, workflow).find((envelope) => envelope.state === 'closed')
+  return closed && { status: 'refused' as const, reason: 'workflow_closed' as const, workflowId: closed.workflowId }
+}
+
+/**
+ * The ceiling with the least left under it; `undefined` when there is none. Of equals, the lowest.
+ *
+ * @param spendable  what can be spent where so much is left under a ceiling, which reserves below it may raise
+ */
+export function ceilingLeft(
+  envelopes: readonly WorkflowRow[],
+  spendable: (left: bigint, depth: number) => Credits,
+): { workflowId: string; left: Credits } | undefined {
   let tightest: { workflowId: string; left: Credits } | undefined
-  for (const { workflowId, maxCredits, spent, held } of envelopes) {
+  for (const [depth, { workflowId, maxCredits, spent, held }] of envelopes.entries()) {
     if (maxCredits === null) continue
-    const left = microCredits(maxCredits > spent + held ? maxCredits - spent - held : 0n)
+    const left = spendable(maxCredits > spent + held ? maxCredits - spent - held : 0n, depth)
     if (!tightest || left < tightest.left) tightest = { workflowId, left }
   }
   return tightest

@@ -34,9 +34,13 @@ export function grant({ state, account, now }: Step, input: Operations['grant'])
     amount,
     remaining: amount,
     pinned: microCredits(0n),
+    gone: microCredits(0n),
     effectiveAt,
     expiresAt: input.expiresAt ?? null,
     services: input.services ?? null,
+    rollover: input.rollover
+      ? { ...input.rollover, ttlMs: input.rollover.ttlMs ?? (input.expiresAt ?? now) - effectiveAt }
+      : null,
     state: effectiveAt > now ? 'pending' : 'active',
     createdAt: now,
   }
@@ -69,6 +73,7 @@ export function revokeGrant({ state, account }: Step, { grantId }: Operations['r
   const amount = microCredits(isOpen ? row.remaining - row.pinned : 0n)
   if (isOpen) {
     row.remaining = row.pinned
+    row.gone = microCredits(row.gone + amount)
     row.state = 'revoked'
     state.touch('grants', row)
     if (row.pinned === 0n) state.dropGrant(row)

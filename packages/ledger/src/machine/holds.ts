@@ -1,11 +1,10 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { HeldOutcome, Operations } from '../operations.ts'
-import type { HoldRow } from '../rows.ts'
+import type { AccountRow, HoldRow } from '../rows.ts'
 import { dueAt, endHold, remindAt } from './advance.ts'
 import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
-import { countInBudgets, uncountInBudgets } from './budgets.ts'
-import { moveEnvelopes } from './envelopes.ts'
-import { pinLots, unpinLots } from './lots.ts'
+import { isReserve, renewReserves } from './reserves.ts'
+import { giveBack, setAside } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
 /** Sets value aside before work starts. */
@@ -21,37 +20,56 @@ export function placeHold(step: Step, input: Operations['placeHold']): Decision<
   const refusal = refusalOf(step, limits, amount)
   if (refusal) return refuse(refusal)
 
-  const hold: HoldRow = {
-    accountId: account.accountId,
+  const hold = newHold(account, now, {
     holdId,
-    workflowId: input.workflowId ?? null,
+    workflowId: input.workflowId,
     service,
     provider: input.provider,
-    apiKeyId: input.apiKeyId ?? null,
-    userId: limits.spender.userId ?? null,
+    apiKeyId: input.apiKeyId,
+    userId: limits.spender.userId,
     amount,
-    remaining: amount,
+    overage: input.overage,
+    ttlMs: input.ttlMs,
+    graceMs: input.graceMs,
+  })
+  const postings = setAside(step, limits, hold, amount)
+  state.insert('holds', hold)
+  remindAt(account, dueAt(hold))
+  return { done: heldOutcome(step, hold, limits, input.unitPrice), postings }
+}
+
+/** A hold with nothing set aside for it yet. */
+export function newHold(
+  { accountId }: AccountRow,
+  now: number,
+  input: Pick<HoldRow, 'holdId' | 'service' | 'provider' | 'amount' | 'overage' | 'graceMs'> & {
+    workflowId: string | null | undefined
+    apiKeyId: string | null | undefined
+    userId: string | null | undefined
+    ttlMs: number
+  },
+): HoldRow {
+  return {
+    accountId,
+    holdId: input.holdId,
+    workflowId: input.workflowId ?? null,
+    service: input.service,
+    provider: input.provider,
+    apiKeyId: input.apiKeyId ?? null,
+    userId: input.userId ?? null,
+    amount: input.amount,
+    remaining: microCredits(0n),
     rated: microCredits(0n),
     charged: microCredits(0n),
     shortfall: microCredits(0n),
     state: 'open',
     overage: input.overage,
-    lots: pinLots(state, account, service, amount),
-    budgets: countInBudgets(state, limits.budgets, amount),
+    lots: [],
+    budgets: [],
     createdAt: now,
     expiresAt: now + input.ttlMs,
     graceMs: input.graceMs,
     endedAt: null,
-  }
-  state.insert('holds', hold)
-  moveEnvelopes(state, limits.envelopes, { held: amount })
-  remindAt(account, dueAt(hold))
-  return {
-    done: heldOutcome(step, hold, limits, input.unitPrice),
-    postings: [
-      ['available', -amount],
-      ['held', amount],
-    ],
   }
 }
 
@@ -61,30 +79,22 @@ export function extendHold(step: Step, input: Operations['extendHold']): Decisio
   const hold = openHold(step, input.holdId)
   if ('refused' in hold) return hold
   const workflow = hold.workflowId === null ? undefined : state.workflow(account.accountId, hold.workflowId)
-  const limits = limitsOf(step, { service: hold.service, userId: hold.userId, apiKeyId: hold.apiKeyId }, workflow)
+  const known = limitsOf(step, hold, workflow)
+  // A reserve does not draw on itself.
+  const limits = isReserve(hold) ? { ...known, reserves: known.reserves.filter((reserve) => reserve !== hold) } : known
   const change = microCredits((input.amount ?? hold.remaining) - hold.remaining)
   if (change > 0n) {
     const refusal = refusalOf(step, limits, change)
     if (refusal) return refuse(refusal)
   }
 
-  const expired = change > 0n ? pinMore(step, hold, change) : unpinLots(state, account, hold.lots, microCredits(-change))
-  if (change > 0n) hold.budgets.push(...countInBudgets(state, limits.budgets, change))
-  else uncountInBudgets(state, account.accountId, hold.budgets, microCredits(-change))
-  moveEnvelopes(state, limits.envelopes, { held: change })
-  hold.remaining = microCredits(hold.remaining + change)
-  hold.amount = microCredits(hold.amount + change)
   if (input.ttlMs !== undefined) hold.expiresAt = now + input.ttlMs
+  const postings = change > 0n ? setAside(step, limits, hold, change) : giveBack(state, account, hold, microCredits(-change))
+  hold.amount = microCredits(hold.amount + change)
+  renewReserves(state, limits.reserves, hold.expiresAt)
   state.touch('holds', hold)
   remindAt(account, dueAt(hold))
-  return {
-    done: heldOutcome(step, hold, limits),
-    postings: [
-      ['available', -change - expired],
-      ['held', change],
-      ['expired', expired],
-    ],
-  }
+  return { done: heldOutcome(step, hold, limits), postings }
 }
 
 /** Gives a whole hold back. */
@@ -103,11 +113,6 @@ function openHold(step: Step, holdId: string) {
   if (!hold) return refuse({ status: 'failed' as const, code: 'HOLD_NOT_FOUND' as const, id: holdId })
   if (hold.state === 'open') return hold
   return refuse({ status: 'refused' as const, reason: 'hold_not_open' as const, holdId, state: hold.state })
-}
-
-function pinMore({ state, account }: Step, hold: HoldRow, amount: Credits): Credits {
-  hold.lots.push(...pinLots(state, account, hold.service, amount))
-  return microCredits(0n)
 }
 
 function heldOutcome(step: Step, hold: HoldRow, limits: Limits, unitPrice?: Credits): HeldOutcome {

@@ -1,5 +1,6 @@
 import { type Credits, microCredits, type Service } from '@farebox/core'
 import type { AccountRow, GrantRow, Lot } from '../rows.ts'
+import { least } from './least.ts'
 import type { LedgerState } from './state.ts'
 
 /** The id that stands for the account's credit line in a list of lots. */
@@ -16,7 +17,7 @@ export function freeBalance(state: LedgerState, account: AccountRow, service: Se
   const limit = account.creditLimit + beyond
   const line = limit - account.debt - account.creditHeld
   const most = account.posted - account.held + limit
-  return microCredits(least(free + (line > 0n ? line : 0n), most > 0n ? most : 0n))
+  return least(free + (line > 0n ? line : 0n), most > 0n ? most : 0n)
 }
 
 /** Sets `amount` aside in the order of burn-down. The caller has checked that {@link freeBalance} covers it. */
@@ -43,21 +44,13 @@ export function pinLots(state: LedgerState, account: AccountRow, service: Servic
 
 /** Draws `amount` from the front of pinned lots. Returns what was drawn; `lots` keeps the rest. */
 export function consumePinned(state: LedgerState, account: AccountRow, lots: Lot[], amount: Credits): Lot[] {
-  const drawn: Lot[] = []
-  let left: bigint = amount
-  while (left > 0n) {
-    const lot = lots[0]
-    if (!lot) throw new Error(`a hold of account ${account.accountId} has fewer lots than its amount`)
-    const take = microCredits(least(left, lot.amount))
-    drawn.push({ grantId: lot.grantId, amount: take })
-    lot.amount = microCredits(lot.amount - take)
-    if (lot.amount === 0n) lots.shift()
-    left -= take
-    if (lot.grantId === CREDIT_LINE) {
+  const drawn = moveLots(lots, amount).map(({ grantId, amount: take }) => ({ grantId, amount: take }))
+  for (const { grantId, amount: take } of drawn) {
+    if (grantId === CREDIT_LINE) {
       account.creditHeld = microCredits(account.creditHeld - take)
       account.debt = microCredits(account.debt + take)
     } else {
-      const grant = grantOf(state, account, lot.grantId)
+      const grant = grantOf(state, account, grantId)
       grant.pinned = microCredits(grant.pinned - take)
       spend(state, grant, take)
     }
@@ -74,7 +67,7 @@ export function consumeFree(state: LedgerState, account: AccountRow, service: Se
   for (const grant of [...state.grants(account.accountId)]) {
     if (left === 0n) break
     if (!maySpend(grant, service)) continue
-    const take = microCredits(least(left, grant.remaining - grant.pinned))
+    const take = least(left, grant.remaining - grant.pinned)
     if (take === 0n) continue
     drawn.push({ grantId: grant.grantId, amount: take })
     spend(state, grant, take)
@@ -89,41 +82,47 @@ export function consumeFree(state: LedgerState, account: AccountRow, service: Se
 }
 
 /**
- * Gives `amount` of pinned lots back, in reverse. What goes back to a grant that has expired meanwhile expires with it.
+ * Gives pinned value back to its grant. What goes back to one that has ended meanwhile is gone with it.
  *
- * @returns the part that expired
+ * @returns the part that is gone
  */
-export function unpinLots(state: LedgerState, account: AccountRow, lots: Lot[], amount: Credits): Credits {
-  let left: bigint = amount
-  let expired = 0n
-  while (left > 0n) {
-    const lot = lots.at(-1)
-    if (!lot) throw new Error(`a hold of account ${account.accountId} has fewer lots than its amount`)
-    const give = microCredits(least(left, lot.amount))
-    lot.amount = microCredits(lot.amount - give)
-    if (lot.amount === 0n) lots.pop()
-    left -= give
-    if (lot.grantId === CREDIT_LINE) {
-      account.creditHeld = microCredits(account.creditHeld - give)
-      continue
-    }
-    const grant = grantOf(state, account, lot.grantId)
-    grant.pinned = microCredits(grant.pinned - give)
-    state.touch('grants', grant)
-    if (grant.state === 'active') continue
-    grant.remaining = microCredits(grant.remaining - give)
-    expired += give
-  }
+export function unpinLot(state: LedgerState, account: AccountRow, grantId: string, amount: Credits): Credits {
   account.held = microCredits(account.held - amount)
-  account.posted = microCredits(account.posted - expired)
-  return microCredits(expired)
+  if (grantId === CREDIT_LINE) {
+    account.creditHeld = microCredits(account.creditHeld - amount)
+    return microCredits(0n)
+  }
+  const grant = grantOf(state, account, grantId)
+  grant.pinned = microCredits(grant.pinned - amount)
+  state.touch('grants', grant)
+  if (grant.state === 'active') return microCredits(0n)
+  grant.remaining = microCredits(grant.remaining - amount)
+  grant.gone = microCredits(grant.gone + amount)
+  account.posted = microCredits(account.posted - amount)
+  return amount
+}
+
+/** Takes `amount` from the front of a list of lots. Returns what was taken; `lots` keeps the rest. */
+export function moveLots(lots: Lot[], amount: Credits): Lot[] {
+  const moved: Lot[] = []
+  let left: bigint = amount
+  while (left > 0n) {
+    const lot = lots[0]
+    if (!lot) throw new Error(`a hold has fewer lots than its amount, by ${left}`)
+    const take = least(left, lot.amount)
+    moved.push({ ...lot, amount: take })
+    lot.amount = microCredits(lot.amount - take)
+    if (lot.amount === 0n) lots.shift()
+    left -= take
+  }
+  return moved
 }
 
 /** Lets a grant that has just begun pay what was charged beyond all grants. Returns what it paid. */
 export function repayDebt(state: LedgerState, account: AccountRow, grant: GrantRow): Credits {
   state.touch('grants', grant)
   if (grant.services !== null || account.debt === 0n) return microCredits(0n)
-  const repaid = microCredits(least(account.debt, grant.remaining))
+  const repaid = least(account.debt, grant.remaining)
   account.debt = microCredits(account.debt - repaid)
   spend(state, grant, repaid)
   return repaid
@@ -145,8 +144,4 @@ function grantOf(state: LedgerState, account: AccountRow, grantId: string): Gran
   const grant = state.grant(account.accountId, grantId)
   if (!grant) throw new Error(`account ${account.accountId} has no grant ${grantId}, which one of its holds draws on`)
   return grant
-}
-
-function least(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
 }

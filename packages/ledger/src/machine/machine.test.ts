@@ -126,8 +126,9 @@ const steps: fc.Arbitrary<Step['make']>[] = [
       begins: maybe(span),
       ends: maybe(span),
       services: maybe(service),
+      carried: maybe(small),
     })
-    .map(({ amount, priority, begins, ends, services }) => (index: number) => {
+    .map(({ amount, priority, begins, ends, services, carried }) => (index: number) => {
       const effectiveAt = begins === undefined ? undefined : START + begins
       return operation('grant', `g${index}`, {
         grantId: `g${index}`,
@@ -137,6 +138,8 @@ const steps: fc.Arbitrary<Step['make']>[] = [
         effectiveAt,
         expiresAt: ends === undefined ? undefined : (effectiveAt ?? START) + ends * 3,
         services: services && [services],
+        rollover:
+          ends === undefined || carried === undefined ? undefined : { max: credits(carried), ttlMs: carried * 900, times: 2 },
       })
     }),
   fc.record({ hold: id, amount: small, service, overage: policy, ttlMs: span, workflow: maybe(id), user: maybe(id) }).map(
@@ -157,7 +160,7 @@ const steps: fc.Arbitrary<Step['make']>[] = [
     ({ hold, amount, ttlMs }) =>
       (index: number) =>
         operation('extendHold', `e${index}`, {
-          holdId: `h${hold}`,
+          holdId: index % 5 ? `h${hold}` : `reserve:w${hold}`,
           amount: amount === undefined ? undefined : credits(amount),
           ttlMs,
         }),
@@ -180,14 +183,15 @@ const steps: fc.Arbitrary<Step['make']>[] = [
           userId: user === undefined ? undefined : `u${user % 2}`,
         }),
   ),
-  fc.record({ workflow: id, parent: maybe(id), max: maybe(small) }).map(
-    ({ workflow, parent, max }) =>
+  fc.record({ workflow: id, parent: maybe(id), max: maybe(small), reserve: maybe(small), ttlMs: span }).map(
+    ({ workflow, parent, max, reserve, ttlMs }) =>
       (index: number) =>
         operation('openWorkflow', `o${index}`, {
           workflowId: `w${workflow}`,
           name: `n${workflow % 2}`,
           parentId: parent === undefined ? undefined : `w${parent}`,
           maxCredits: max === undefined ? undefined : credits(max),
+          reserve: reserve === undefined ? undefined : { amount: credits(Math.min(reserve, max ?? reserve)), ttlMs: ttlMs * 50 },
         }),
   ),
   id.map((workflow) => (index: number) => operation('closeWorkflow', `x${index}`, { workflowId: `w${workflow}` })),
@@ -207,6 +211,7 @@ const steps: fc.Arbitrary<Step['make']>[] = [
             limit: credits(limit),
             userId: user === undefined ? undefined : `u${user % 2}`,
             service: only,
+            timeZone: index % 3 ? 'UTC' : 'Asia/Kathmandu',
             mode: index % 4 ? 'block' : 'warn',
           }),
     ),
@@ -232,7 +237,7 @@ const steps: fc.Arbitrary<Step['make']>[] = [
   ),
   small.map((back) => (index: number) => {
     const grantId = back % 5 ? `g${index - (back % 12)}` : 'first'
-    return operation('revokeGrant', `k${index}`, { grantId })
+    return operation(back % 3 ? 'revokeGrant' : 'chargeback', `k${index}`, { grantId })
   }),
   fc
     .constantFrom(false, false, false, true)
@@ -299,14 +304,21 @@ function expectSound(rows: MemoryRows): void {
   const grants = rows.all('grants')
   const holds = rows.all('holds')
   const total = (amounts: bigint[]) => amounts.reduce((sum, amount) => sum + amount, 0n)
-  for (const { sequence, postings } of rows.all('journal').map(decodeEntry)) {
+  const entries = rows.all('journal').map(decodeEntry)
+  for (const { sequence, postings } of entries) {
     expect(total(postings.map(([, amount]) => amount)), `entry ${sequence}`).toBe(0n)
   }
   const begun = grants.filter(({ state }) => state !== 'pending')
   expect(account.posted).toBe(total(begun.map(({ remaining }) => remaining)) - account.debt)
   expect(account.held).toBe(total(holds.filter(({ state }) => state === 'open').map(({ remaining }) => remaining)))
-  expect(account.posted - account.held + account.creditLimit + account.debtLimit).toBeGreaterThanOrEqual(0n)
-  expect(account.debt).toBeLessThanOrEqual(account.creditLimit + account.debtLimit)
+  // Only a payment that was reversed takes an account further.
+  const reversed = entries
+    .filter(({ verb }) => verb === 'chargeback')
+    .map(({ outcome }) => outcome as { owed: string; held: string })
+  const owed = total(reversed.map((outcome) => BigInt(outcome.owed) + BigInt(outcome.held)))
+  const allowed = account.creditLimit + account.debtLimit + owed
+  expect(account.posted - account.held + allowed).toBeGreaterThanOrEqual(0n)
+  expect(account.debt).toBeLessThanOrEqual(allowed)
   for (const { pinned, remaining, amount } of grants) {
     expect(pinned >= 0n && pinned <= remaining && remaining <= amount).toBe(true)
   }

@@ -1,6 +1,8 @@
 import type { Operation } from '../operations.ts'
 import type { LoadKind } from '../tables.ts'
-import { dueAt } from './advance.ts'
+import { dueAt, rolloverIdOf } from './advance.ts'
+import { isCarriedOver } from './chargeback.ts'
+import { reserveIdOf } from './reserves.ts'
 import { getOrInsert, type LedgerState, type LoadRequest } from './state.ts'
 
 /**
@@ -19,6 +21,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
       want('workflow', accountId, next)
       const row = state.workflow(accountId, next)
       if (row) want('workflow', accountId, row.rootId)
+      if (row && row.reserve !== null) want('hold', accountId, reserveIdOf(next))
       next = row?.parentId
     }
   }
@@ -103,6 +106,14 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
       }
       case 'revokeGrant':
         want('grant', accountId, input.grantId)
+        break
+      case 'chargeback':
+        want('openHolds', accountId)
+        for (let next: string | undefined = input.grantId; next !== undefined; ) {
+          want('grant', accountId, next)
+          const row = state.grant(accountId, next)
+          next = row && isCarriedOver(row) ? rolloverIdOf(next) : undefined
+        }
         break
       case 'saveDocument':
         if (isRepeatable) want('document', accountId, input.kind, input.documentId)

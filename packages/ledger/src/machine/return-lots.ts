@@ -43,7 +43,8 @@ export function returnLots(
 /** Gives back to where it came from. Returns how much of it that could take. */
 function giveTo({ state, account, now }: Step, grantId: string, amount: bigint): bigint {
   const grant = state.grant(account.accountId, grantId)
-  if (!grant) {
+  // What a chargeback turned into debt comes off it again.
+  if (!grant || grant.state === 'charged_back') {
     const repaid = amount < account.debt ? amount : account.debt
     account.debt = microCredits(account.debt - repaid)
     return repaid
@@ -68,9 +69,11 @@ function regrant({ state, account, now }: Step, original: GrantRow | undefined, 
     amount,
     remaining: amount,
     pinned: microCredits(0n),
+    gone: microCredits(0n),
     effectiveAt: now,
     expiresAt: null,
     services: original?.services ?? null,
+    rollover: null,
     state: 'active',
     createdAt: now,
   })

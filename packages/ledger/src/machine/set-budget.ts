@@ -1,41 +1,50 @@
 import { microCredits } from '@farebox/core'
 import type { Operations } from '../operations.ts'
 import type { BudgetRow } from '../rows.ts'
+import { startWindow } from './budgets.ts'
 import type { LedgerState } from './state.ts'
 import type { Decision, Step } from './step.ts'
-import { windowStart } from './windows.ts'
 
-/** Sets or changes a limit. What the current window has used stays counted unless the period, or whom it limits, changes. */
+/** Sets or changes a limit. What the current window has used stays counted unless the window, or whom it limits, changes. */
 export function setBudget({ state, account, now }: Step, input: Operations['setBudget']): Decision<'setBudget'> {
-  const { budgetId, limit, mode, period } = input
-  const start = windowStart(period, now)
+  const { budgetId, limit, mode, period, timeZone } = input
   const known = state.budgets(account.accountId).find((budget) => budget.budgetId === budgetId)
-  const scope = { userId: input.userId ?? null, apiKeyId: input.apiKeyId ?? null, service: input.service ?? null }
+  const scope = {
+    userId: input.userId ?? null,
+    apiKeyId: input.apiKeyId ?? null,
+    service: input.service ?? null,
+    period,
+    timeZone,
+  }
   if (known) {
-    const isSame = known.userId === scope.userId && known.apiKeyId === scope.apiKeyId && known.service === scope.service
-    if (known.period !== period || !isSame) beginAgain(state, known, start, now)
-    Object.assign(known, { ...scope, period, limit, mode })
+    const isSame = Object.entries(scope).every(([name, value]) => known[name as keyof typeof scope] === value)
+    Object.assign(known, { ...scope, limit, mode })
+    if (!isSame) beginAgain(state, known, now)
     state.touch('budgets', known)
   } else {
-    state.insert('budgets', {
+    const used = microCredits(0n)
+    const budget: BudgetRow = {
       accountId: account.accountId,
       budgetId,
       ...scope,
-      period,
       limit,
       mode,
-      windowStart: start,
-      used: microCredits(0n),
+      windowStart: now,
+      windowEnd: null,
+      used,
       createdAt: now,
-    })
+    }
+    startWindow(budget, now)
+    state.insert('budgets', budget)
   }
   account.hasBudgets = true
   return { done: { status: 'set', budgetId, replayed: false }, postings: [] }
 }
 
 /** What open holds counted for somebody else, or in another window, is not theirs to take back from it. */
-function beginAgain(state: LedgerState, budget: BudgetRow, start: number, now: number): void {
-  Object.assign(budget, { windowStart: start, used: microCredits(0n), createdAt: now })
+function beginAgain(state: LedgerState, budget: BudgetRow, now: number): void {
+  startWindow(budget, now)
+  budget.createdAt = now
   for (const hold of state.openHolds(budget.accountId)) {
     if (!hold.budgets.some(({ budgetId }) => budgetId === budget.budgetId)) continue
     hold.budgets = hold.budgets.filter(({ budgetId }) => budgetId !== budget.budgetId)

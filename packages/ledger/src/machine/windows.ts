@@ -1,49 +1,34 @@
+import { TZDate } from '@date-fns/tz'
 import type { BudgetPeriod } from '../rows.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-const DAY = 24 * HOUR
-/** 1970-01-05 was the first Monday of the epoch. */
-const FIRST_MONDAY = 4 * DAY
 
-/** When the window of a period that contains `now` began, in epoch milliseconds UTC. Weeks begin on Monday. */
-export function windowStart(period: BudgetPeriod, now: number): number {
-  switch (period) {
-    case 'minute':
-      return now - (now % MINUTE)
-    case 'hour':
-      return now - (now % HOUR)
-    case 'day':
-      return now - (now % DAY)
-    case 'week':
-      return now - ((((now - FIRST_MONDAY) % (7 * DAY)) + 7 * DAY) % (7 * DAY))
-    case 'month': {
-      const date = new Date(now)
-      return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1)
-    }
-    case 'total':
-      return 0
-  }
+/** A span of time in epoch milliseconds: from its start up to, and without, its end. */
+export interface Window {
+  start: number
+  /** Null for `total`, which never starts again. */
+  end: number | null
 }
 
-/** When the next window begins; `undefined` for `total`, which never starts again. */
-export function windowEnd(period: BudgetPeriod, start: number): number | undefined {
-  switch (period) {
-    case 'minute':
-      return start + MINUTE
-    case 'hour':
-      return start + HOUR
-    case 'day':
-      return start + DAY
-    case 'week':
-      return start + 7 * DAY
-    case 'month': {
-      const date = new Date(start)
-      return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)
-    }
-    case 'total':
-      return undefined
+/**
+ * The window of a period that contains `now`. Days, weeks and months begin at midnight in the time zone, weeks on Monday, so a day
+ * may have 23 or 25 hours; minutes and hours are those of UTC everywhere.
+ */
+export function windowOf(period: BudgetPeriod, timeZone: string, now: number): Window {
+  if (period === 'total') return { start: 0, end: null }
+  if (period === 'minute' || period === 'hour') {
+    const length = period === 'minute' ? MINUTE : HOUR
+    const start = now - (now % length)
+    return { start, end: start + length }
   }
+  const today = new TZDate(now, timeZone)
+  const [year, month, day] = [today.getFullYear(), today.getMonth(), today.getDate()]
+  const midnight = (months: number, days: number): number => new TZDate(year, month + months, days, timeZone).getTime()
+  if (period === 'month') return { start: midnight(0, 1), end: midnight(1, 1) }
+  if (period === 'day') return { start: midnight(0, day), end: midnight(0, day + 1) }
+  const monday = day - ((today.getDay() + 6) % 7)
+  return { start: midnight(0, monday), end: midnight(0, monday + 7) }
 }
 
 /** The hour that `at` lies in: the grain of rollups. */

@@ -1,0 +1,115 @@
+import { type Credits, microCredits } from '@farebox/core'
+import type { AccountRow, BudgetUse, HoldRow, Lot, WorkflowRow } from '../rows.ts'
+import { appliesTo, moveUses } from './budgets.ts'
+import { envelopesOf, moveEnvelopes } from './envelopes.ts'
+import { least } from './least.ts'
+import { moveLots } from './lots.ts'
+import type { LedgerState } from './state.ts'
+
+/** The service of a reserve: every one. A lot that is limited to some services cannot be reserved for all. */
+export const ANY_SERVICE = '*'
+
+/** The id of the hold that keeps a workflow's reserve. */
+export function reserveIdOf(workflowId: string): string {
+  return `reserve:${workflowId}`
+}
+
+/** Whether a hold is the reserve of its workflow, which is drawn on and never settled itself. */
+export function isReserve(hold: HoldRow): boolean {
+  return hold.service === ANY_SERVICE
+}
+
+/** The open reserves that work under these envelopes draws on, the nearest first. */
+export function reservesOf(state: LedgerState, envelopes: readonly WorkflowRow[]): HoldRow[] {
+  const reserves: HoldRow[] = []
+  for (const { accountId, workflowId, reserve } of envelopes) {
+    const hold = reserve === null ? undefined : state.hold(accountId, reserveIdOf(workflowId))
+    if (hold?.state === 'open') reserves.push(hold)
+  }
+  return reserves
+}
+
+/** What was taken from reserves: its lots, and the budgets in which it was counted when it was reserved. */
+export interface Drawn {
+  amount: Credits
+  lots: Lot[]
+  uses: BudgetUse[]
+}
+
+/** Takes up to `amount` from reserves, the nearest first. It stays held: whoever draws decides for what. */
+export function drawReserves(state: LedgerState, reserves: readonly HoldRow[], amount: Credits): Drawn {
+  const drawn = { amount: 0n, lots: [] as Lot[], uses: [] as BudgetUse[] }
+  for (const reserve of reserves) {
+    const rest = amount - drawn.amount
+    const take = least(rest, reserve.remaining)
+    if (take === 0n) continue
+    const from = reserve.workflowId ?? ''
+    for (const lot of moveLots(reserve.lots, take)) drawn.lots.push({ ...lot, reserves: [from, ...(lot.reserves ?? [])] })
+    drawn.uses.push(...moveUses(reserve.budgets, take))
+    drawn.amount += take
+    moveReserve(state, reserve, microCredits(-take))
+  }
+  return { ...drawn, amount: microCredits(drawn.amount) }
+}
+
+/**
+ * Gives what a hold drew from a reserve and did not need back to it, or to the next one that is still open.
+ *
+ * @param uses  where the hold is counted: what the reserve's own budgets count moves back with the amount
+ * @returns     what is counted by the reserve now; `undefined` when there is no such reserve
+ */
+export function returnToReserve(
+  state: LedgerState,
+  account: AccountRow,
+  lot: Lot,
+  amount: Credits,
+  uses: BudgetUse[],
+): BudgetUse[] | undefined {
+  const [from, ...further] = lot.reserves ?? []
+  if (from === undefined) return undefined
+  const workflow = state.workflow(account.accountId, from)
+  const [reserve] = workflow ? reservesOf(state, [workflow]) : []
+  if (!reserve) return returnToReserve(state, account, { ...lot, reserves: further }, amount, uses)
+  reserve.lots.unshift({ grantId: lot.grantId, amount, ...(further.length > 0 && { reserves: further }) })
+  const counting = state.budgets(account.accountId).filter((budget) => appliesTo(budget, reserve))
+  const ids = new Set(counting.map(({ budgetId }) => budgetId))
+  const counted = uses.filter(({ budgetId }) => ids.has(budgetId))
+  const moved = moveUses(counted, amount)
+  reserve.budgets.push(...moved.map((use) => ({ ...use })))
+  moveReserve(state, reserve, amount)
+  return moved
+}
+
+/** Keeps reserves alive for as long as the work that draws on them. */
+export function renewReserves(state: LedgerState, reserves: readonly HoldRow[], until: number): void {
+  for (const reserve of reserves) {
+    if (reserve.expiresAt >= until) continue
+    reserve.expiresAt = until
+    state.touch('holds', reserve)
+  }
+}
+
+/**
+ * How much can be spent where `left` is left under a limit in which a part of each reserve is counted already.
+ *
+ * @param countedOf  that part of a reserve; drawing it adds nothing to what the limit counts
+ */
+export function spendable(left: bigint, reserves: readonly HoldRow[], countedOf: (reserve: HoldRow) => bigint): Credits {
+  let most = 0n
+  for (const reserve of reserves) {
+    const counted = countedOf(reserve)
+    const fresh = reserve.remaining - counted
+    most += counted
+    if (left < fresh) return microCredits(most + left)
+    most += fresh
+    left -= fresh
+  }
+  return microCredits(most + left)
+}
+
+function moveReserve(state: LedgerState, reserve: HoldRow, change: Credits): void {
+  reserve.remaining = microCredits(reserve.remaining + change)
+  state.touch('holds', reserve)
+  const workflow = state.workflow(reserve.accountId, reserve.workflowId ?? '')
+  moveEnvelopes(state, envelopesOf(state, workflow), { held: change })
+}

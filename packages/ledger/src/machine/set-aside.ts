@@ -1,0 +1,70 @@
+import { type Credits, microCredits } from '@farebox/core'
+import type { AccountRow, BudgetUse, HoldRow, Lot, Posting } from '../rows.ts'
+import type { Limits } from './affordable.ts'
+import { countInBudgets, uncountInBudgets } from './budgets.ts'
+import { envelopesOf, moveEnvelopes } from './envelopes.ts'
+import { least } from './least.ts'
+import { consumeFree, consumePinned, pinLots, unpinLot } from './lots.ts'
+import { drawReserves, renewReserves, returnToReserve } from './reserves.ts'
+import type { LedgerState } from './state.ts'
+import type { Step } from './step.ts'
+
+/** Sets `amount` more aside for a hold: from the reserves of its workflow first. The caller has checked that it can be afforded. */
+export function setAside({ state, account }: Step, limits: Limits, hold: HoldRow, amount: Credits): Posting[] {
+  const drawn = drawReserves(state, limits.reserves, amount)
+  const fresh = microCredits(amount - drawn.amount)
+  hold.lots.push(...drawn.lots, ...pinLots(state, account, hold.service, fresh))
+  hold.budgets.push(...countInBudgets(state, limits.budgets, amount, drawn.uses))
+  hold.remaining = microCredits(hold.remaining + amount)
+  moveEnvelopes(state, limits.envelopes, { held: amount })
+  renewReserves(state, limits.reserves, hold.expiresAt)
+  return [
+    ['available', -fresh],
+    ['held', fresh],
+  ]
+}
+
+/** Gives `amount` of a hold back, the last set aside first: to the reserve that it was drawn from, if that is open still. */
+export function giveBack(state: LedgerState, account: AccountRow, hold: HoldRow, amount: Credits): Posting[] {
+  let left: bigint = amount
+  let reserved = 0n
+  let expired = 0n
+  const moved: BudgetUse[] = []
+  while (left > 0n) {
+    const lot = hold.lots.at(-1)
+    if (!lot) throw new Error(`hold ${hold.holdId} of account ${account.accountId} has fewer lots than its amount`)
+    const give = least(left, lot.amount)
+    lot.amount = microCredits(lot.amount - give)
+    if (lot.amount === 0n) hold.lots.pop()
+    left -= give
+    const uses = returnToReserve(state, account, lot, give, hold.budgets)
+    if (uses) {
+      reserved += give
+      moved.push(...uses)
+    } else expired += unpinLot(state, account, lot.grantId, give)
+  }
+  uncountInBudgets(state, account.accountId, hold.budgets, amount, moved)
+  hold.remaining = microCredits(hold.remaining - amount)
+  const workflow = hold.workflowId === null ? undefined : state.workflow(account.accountId, hold.workflowId)
+  moveEnvelopes(state, envelopesOf(state, workflow), { held: -amount })
+  state.touch('holds', hold)
+  return [
+    ['held', reserved - amount],
+    ['available', amount - reserved - expired],
+    ['expired', expired],
+  ]
+}
+
+/** Takes `amount` that was not held for this work: from the reserves of its workflow first. */
+export function takeFree(
+  { state, account }: Step,
+  limits: Limits,
+  amount: Credits,
+): { lots: Lot[]; fromReserve: Credits; fromFree: Credits } {
+  const drawn = drawReserves(state, limits.reserves, amount)
+  const fromFree = microCredits(amount - drawn.amount)
+  countInBudgets(state, limits.budgets, amount, drawn.uses)
+  const lots = consumePinned(state, account, drawn.lots, drawn.amount)
+  lots.push(...consumeFree(state, account, limits.spender.service, fromFree))
+  return { lots, fromReserve: drawn.amount, fromFree }
+}
