@@ -166,6 +166,18 @@ describe('a ledger in a SQLite file', () => {
     expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], entries: 19_004 })
   })
 
+  test('ledgers that share a driver all go on while the log is copied', async () => {
+    const driver = sqlite({ filename })
+    const sharing = Array.from({ length: 8 }, () => new Ledger(driver))
+    await ledger.grant({ accountId, amount: credits(1_000_000) })
+    const hold = (one: Ledger) => one.placeHold({ accountId, amount: credits(1), service: 'gpt', provider: 'gpt-4o-mini' })
+    for (let round = 0; round < 60; round++) {
+      const outcomes = await Promise.all(sharing.flatMap((one) => Array.from({ length: 25 }, () => hold(one))))
+      expect(outcomes.every(({ status }) => status === 'held')).toBe(true)
+    }
+    await driver.close()
+  })
+
   test('a ledger in memory works as well', async () => {
     const memory = new Ledger(sqlite({ filename: ':memory:' }))
     await memory.migrate()

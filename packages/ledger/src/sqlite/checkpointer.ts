@@ -27,6 +27,7 @@ export class Checkpointer {
   #passes = 0
   #pagesBefore = 0
   #answered: ((pages: number) => void) | undefined
+  #lastPass: Promise<void> | undefined
 
   /** @param onFailure  called once when there can be no such thread: SQLite must then copy by itself */
   constructor(filename: string, onFailure: () => void) {
@@ -48,10 +49,9 @@ export class Checkpointer {
   /** To be awaited before each transaction: gives the last pass the moment without a writer that it needs. */
   async beforeWrite(): Promise<void> {
     if (this.#state !== 'nearly done') return
-    this.#worker?.ref()
-    await this.#pass()
-    this.#worker?.unref()
-    this.#become('idle')
+    // Several ledgers may share a driver, and so wait for the same pass.
+    this.#lastPass ??= this.#finish()
+    await this.#lastPass
   }
 
   async close(): Promise<void> {
@@ -71,6 +71,14 @@ export class Checkpointer {
       if (pages - this.#pagesBefore < PAGES_LAST || ++this.#passes === PASSES_MAX) this.#become('nearly done')
       this.#pagesBefore = pages
     }
+  }
+
+  async #finish(): Promise<void> {
+    this.#worker?.ref()
+    await this.#pass()
+    this.#worker?.unref()
+    this.#become('idle')
+    this.#lastPass = undefined
   }
 
   #become(state: 'idle' | 'nearly done'): void {
