@@ -1,6 +1,6 @@
 import { DEFAULT_ROUNDING } from './default-rounding.ts'
 import type { Currency, PriceBookData, PriceBookDocument, PriceEntry } from './document/price-book-document.ts'
-import { readPriceBook } from './document/read-price-book.ts'
+import { frozen, readPriceBook } from './document/read-price-book.ts'
 import type { Rounding } from './document/rules.ts'
 import { PriceNotFoundError, type PriceQuery } from './errors.ts'
 import { PriceIndex } from './index/price-index.ts'
@@ -24,27 +24,54 @@ export interface VersionSpan {
   until?: number
 }
 
+/** A book that is read when it is first asked: a large one, which was checked when it was made. */
+export interface CheckedPriceBook {
+  name: string
+  currency: Currency
+  /** A document of that name and currency, in which every default is filled in. */
+  read(): PriceBookData
+}
+
 /** Immutable, dated prices. Every lookup says as of when. */
 export class PriceBook {
   readonly name: string
   readonly currency: Currency
-  /** Where an entry has no rounding of its own. */
-  readonly rounding: Rounding
-  /** What it was made from, with defaults filled in. Frozen. */
-  readonly document: PriceBookData
+  readonly #read: () => PriceBookData
+  #document: PriceBookData | undefined
   /** Newest first. */
-  readonly #versions: readonly Version[]
+  #indexed: readonly Version[] | undefined
 
   /** @throws {InvalidPriceBookError} with everything that is wrong: rows, fields, dates that overlap or leave a gap, names priced twice */
-  constructor(document: PriceBookDocument) {
-    const data = readPriceBook(document)
+  constructor(document: PriceBookDocument | CheckedPriceBook) {
+    const checked = 'read' in document ? document : undefined
+    const data = checked ?? readPriceBook(document as PriceBookDocument)
     this.name = data.name
     this.currency = data.currency
-    this.rounding = Object.freeze(data.rounding ?? DEFAULT_ROUNDING[data.currency])
-    this.document = data
-    this.#versions = data.versions
+    this.#read = checked ? () => checked.read() : () => data as PriceBookData
+    if (!checked) this.#indexed = this.#index()
+  }
+
+  /** What it was made from, with defaults filled in. Frozen. */
+  get document(): PriceBookData {
+    this.#document ??= frozen(this.#read())
+    return this.#document
+  }
+
+  /** Where an entry has no rounding of its own. */
+  get rounding(): Rounding {
+    return Object.freeze(this.document.rounding ?? DEFAULT_ROUNDING[this.currency])
+  }
+
+  get #versions(): readonly Version[] {
+    this.#indexed ??= this.#index()
+    return this.#indexed
+  }
+
+  #index(): readonly Version[] {
+    const { name, currency, rounding } = this
+    return this.document.versions
       .map(({ version, effective_from, entries }) => {
-        const of = { book: this.name, version: `${this.name}@${version}`, currency: this.currency, rounding: this.rounding }
+        const of = { book: name, version: `${name}@${version}`, currency, rounding }
         const priced = entries.map((entry) => new PricedEntry(entry, of))
         return { name: of.version, from: Date.parse(effective_from), entries, priced, index: new PriceIndex(priced) }
       })

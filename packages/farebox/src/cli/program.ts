@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { addAccountCommands } from './account-commands.ts'
 import { addImportCommand } from './import-command.ts'
 import { addKeyCommands } from './key-commands.ts'
+import { addPriceCommands } from './price-commands.ts'
 import { Shell } from './shell.ts'
 import { addStoreCommands } from './store-commands.ts'
 import type { Terminal } from './terminal.ts'
@@ -14,15 +15,18 @@ export function createProgram(terminal: Terminal): Command {
     .description('Look after the credits of a Farebox.')
     .configureOutput({ writeOut: (text) => terminal.line(text.trimEnd()), writeErr: (text) => terminal.error(text.trimEnd()) })
     .exitOverride()
+    // An option belongs to the command that it stands behind: `prices import … --json` is not `prices --json`.
+    .enablePositionalOptions()
   const shell = new Shell(program, terminal)
   addStoreCommands(shell)
   addAccountCommands(shell)
   addKeyCommands(shell)
   addImportCommand(shell)
 
-  program
+  const prices = program
     .command('prices')
     .description('the default price book, in credits')
+    .enablePositionalOptions()
     .option('--json', 'print JSON')
     .action((shared: { json?: boolean }) => {
       const { entries } = defaultPriceBook.entries(Date.now())
@@ -33,6 +37,7 @@ export function createProgram(terminal: Terminal): Command {
         ),
       )
     })
+  addPriceCommands(prices, terminal)
 
   return program
 }

@@ -30,7 +30,7 @@ export function readPriceBook(document: PriceBookDocument): PriceBookData {
   checkRounding(currency, rounding, (field, message) => problems.push({ field, message }))
   problems.push(...checkVersions(versions), ...versions.flatMap((version) => checkEntries(version, parsed.data)))
   if (problems.length > 0) throw new InvalidPriceBookError(parsed.data.name, problems)
-  return freeze(parsed.data)
+  return frozen(parsed.data)
 }
 
 /** Every moment from the first version on is in exactly one version. */
@@ -98,9 +98,10 @@ function rowText({ service, provider, model }: PriceEntry): string {
   return [service, provider, model].filter((part) => part !== undefined).join(' ')
 }
 
-function freeze<Value>(value: Value): Value {
-  if (typeof value === 'object' && value !== null) {
-    for (const inner of Object.values(value)) freeze(inner)
+/** A value that is frozen to its leaves. */
+export function frozen<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    for (const inner of Object.values(value)) frozen(inner)
     Object.freeze(value)
   }
   return value

@@ -1,0 +1,152 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { InvalidOptionError } from '@farebox/core'
+import { defaultCostBook, PriceBook, type PriceBookDocument, retirements } from '@farebox/pricing'
+import { importedBook, type NotTaken, updateBook } from '@farebox/pricing/import'
+import { Argument, type Command, Option } from 'commander'
+import { INSTALLED, type PriceFormat, priceFormats, readPrices } from './price-sources.ts'
+import type { Terminal } from './terminal.ts'
+
+interface ImportOptions {
+  out: string
+  name: string
+  effective: string
+  vendor?: string[]
+  force?: boolean
+  json?: boolean
+}
+
+interface UpdateCommandOptions {
+  from: string
+  format: PriceFormat
+  effective: string
+  vendor?: string[]
+  add?: boolean
+  write?: boolean
+  json?: boolean
+}
+
+/** Adds `prices import`, `prices update` and `prices retiring`. */
+export function addPriceCommands(prices: Command, terminal: Terminal, now: () => number = Date.now): void {
+  const today = () => new Date(now()).toISOString().slice(0, 10)
+
+  prices
+    .command('import')
+    .description('make a cost book of prices that others keep')
+    .addArgument(new Argument('<format>', 'what the file holds').choices(priceFormats))
+    .argument('<file>', `a path, an https: address, or "${INSTALLED}" for the package @pydantic/genai-prices`)
+    .requiredOption('--out <book>', 'where the book is written')
+    .option('--name <name>', 'what it is called', 'imported')
+    .option('--effective <moment>', 'when its prices begin', '2025-01-01T00:00:00Z')
+    .option('--vendor <vendor...>', 'only these vendors')
+    .option('--force', 'write over a file that is there')
+    .option('--json', 'print JSON')
+    .action(async (format: PriceFormat, file: string, options: ImportOptions) => {
+      const checked = today()
+      const imported = await readPrices(format, file, { checked, vendors: options.vendor })
+      const { entries, notTaken } = imported
+      tellNotTaken(notTaken, options.json)
+      if (entries.length === 0) throw new InvalidOptionError(`${file} holds no price that could be taken`)
+      const document = importedBook(imported, { name: options.name, version: checked, effectiveFrom: options.effective })
+      // It is read before it is written: a book that is refused helps nobody.
+      new PriceBook(document)
+      await writeBook(options.out, document, options.force ? 'w' : 'wx')
+      if (options.json) terminal.line(JSON.stringify({ book: options.out, rows: entries.length, not_taken: notTaken }, null, 2))
+      else terminal.line(`${entries.length} rows written to ${options.out}, ${notTaken.length} not taken`)
+    })
+
+  prices
+    .command('update')
+    .description('show what newer prices would change in a book of yours, and with --write add them as a new version')
+    .argument('<book>', 'the path of the book')
+    .requiredOption('--from <where>', `a path, an https: address, or "${INSTALLED}" for the package @pydantic/genai-prices`)
+    .addOption(new Option('--format <format>', 'what it holds').choices(priceFormats).default('genai'))
+    .option('--effective <moment>', 'when the new version begins (default: now)')
+    .option('--vendor <vendor...>', 'only these vendors')
+    .option('--add', 'add rows that the book does not have, too')
+    .option('--write', 'write the new version; without it nothing is written')
+    .option('--json', 'print JSON')
+    .action(async (file: string, options: UpdateCommandOptions) => {
+      const before = await readBook(file)
+      const { entries, notTaken } = await readPrices(options.format, options.from, { checked: today(), vendors: options.vendor })
+      tellNotTaken(notTaken, options.json)
+      const effectiveFrom = options.effective ?? new Date(now()).toISOString()
+      const version = newVersion(before, today())
+      const { document, changes, notInBook } = updateBook(before, entries, { version, effectiveFrom, addRows: options.add })
+      const after = new PriceBook(document)
+      if (options.json) terminal.line(JSON.stringify({ changes, not_in_book: notInBook, not_taken: notTaken }, null, 2))
+      else if (changes.length > 0) terminal.table(changes)
+      if (!options.json && notInBook > 0) terminal.line(`${notInBook} rows are not in the book: --add adds them`)
+      tellRetirements(after, options.json)
+      if (changes.length === 0) return terminal.error(`${file} is up to date`)
+      if (!options.write) return terminal.error(`nothing was written: --write adds version ${version} to ${file}`)
+      await writeBook(file, document, 'w')
+      terminal.error(`version ${version} was added to ${file}, from ${effectiveFrom}`)
+    })
+
+  prices
+    .command('retiring')
+    .description('models that their providers take out of service')
+    .argument('[book]', 'the path of a book (default: the list prices)')
+    .option('--days <days>', 'how far to look ahead', '90')
+    .option('--json', 'print JSON')
+    .action(async (file: string | undefined, { days, json }: { days: string; json?: boolean }) => {
+      const within = Number(days)
+      if (!Number.isSafeInteger(within) || within < 0)
+        throw new InvalidOptionError(`--days must be a whole number, received ${days}`)
+      const book = file === undefined ? defaultCostBook : new PriceBook(await readBook(file))
+      const rows = retirements(book, now(), within).map(({ entry, daysLeft }) => ({
+        service: entry.service,
+        provider: entry.provider,
+        model: entry.model ?? '',
+        retires: entry.retires,
+        days_left: daysLeft,
+      }))
+      if (json) terminal.line(JSON.stringify(rows, null, 2))
+      else if (rows.length > 0) terminal.table(rows)
+      else terminal.line(`none within ${within} days`)
+    })
+
+  function tellNotTaken(notTaken: readonly NotTaken[], json: boolean | undefined): void {
+    if (json) return
+    for (const { row, field, reason } of notTaken) terminal.error(`not taken: ${row}${field ? `, ${field}` : ''}: ${reason}`)
+  }
+
+  function tellRetirements(book: PriceBook, json: boolean | undefined): void {
+    if (json) return
+    for (const { entry, daysLeft } of retirements(book, now())) {
+      const name = [entry.service, entry.provider, entry.model].filter(Boolean).join(' ')
+      terminal.error(
+        daysLeft < 0 ? `${name} retired on ${entry.retires}` : `${name} retires on ${entry.retires}, in ${daysLeft} days`,
+      )
+    }
+  }
+}
+
+async function readBook(file: string): Promise<PriceBookDocument> {
+  const text = await readFile(file, 'utf8')
+  try {
+    const document: PriceBookDocument = JSON.parse(text)
+    new PriceBook(document)
+    return document
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new InvalidOptionError(`${file} is not JSON`, { cause: error })
+    throw error
+  }
+}
+
+/** Beside the file and then in its place, so that nobody reads half a book. */
+async function writeBook(file: string, document: PriceBookDocument, flag: 'w' | 'wx'): Promise<void> {
+  const text = `${JSON.stringify(document, null, 2)}\n`
+  if (flag === 'wx') return writeFile(file, text, { flag })
+  await writeFile(`${file}.new`, text)
+  await rename(`${file}.new`, file)
+}
+
+/** Today's date, and a number behind it where there was a version today. */
+function newVersion({ versions }: PriceBookDocument, day: string): string {
+  const taken = new Set(versions.map(({ version }) => version))
+  for (let count = 1; ; count++) {
+    const name = count === 1 ? day : `${day}.${count}`
+    if (!taken.has(name)) return name
+  }
+}

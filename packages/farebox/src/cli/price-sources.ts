@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises'
+import { InvalidOptionError } from '@farebox/core'
+import {
+  type GenaiProvider,
+  type ImportedPrices,
+  importGenaiPrices,
+  importLitellm,
+  importTwilioVoice,
+} from '@farebox/pricing/import'
+
+/** Formats that prices are read from. */
+export const priceFormats = ['genai', 'litellm', 'twilio'] as const
+export type PriceFormat = (typeof priceFormats)[number]
+
+/** Instead of a file: the package `@pydantic/genai-prices` that is installed beside. */
+export const INSTALLED = 'installed'
+
+const BYTES_MAX = 64 * 1024 * 1024
+const FETCH_MS = 60_000
+
+/**
+ * Reads prices from a file, from an address that the caller named, or from the package that is installed.
+ *
+ * @param from     a path, an `https:` address, or {@link INSTALLED}
+ * @param checked  the day on which they are read
+ * @throws {InvalidOptionError} there is nothing to be read, or it is in another format
+ */
+export async function readPrices(
+  format: PriceFormat,
+  from: string,
+  { checked, vendors }: { checked: string; vendors?: readonly string[] },
+): Promise<ImportedPrices> {
+  if (from === INSTALLED) {
+    if (format !== 'genai') throw new InvalidOptionError(`${format} has no package that could be installed: name a file`)
+    const { providers, version } = await installedPrices()
+    return importGenaiPrices(providers, { source: `npm @pydantic/genai-prices ${version}`, checked, vendors })
+  }
+  const text = await readText(from)
+  const source = { source: from, checked }
+  switch (format) {
+    case 'twilio':
+      return importTwilioVoice(text, source)
+    case 'litellm':
+      return importLitellm(parseJson(from, text), { ...source, vendors })
+    case 'genai': {
+      const data = parseJson(from, text)
+      if (!isProviders(data))
+        throw new InvalidOptionError(`${from} is not the data of genai-prices, which is a list of providers`)
+      return importGenaiPrices(data, { ...source, vendors })
+    }
+  }
+}
+
+async function installedPrices(): Promise<{ providers: readonly GenaiProvider[]; version: string }> {
+  const name = '@pydantic/genai-prices'
+  try {
+    const { waitForUpdate } = await import('@pydantic/genai-prices')
+    const providers: unknown = await waitForUpdate()
+    if (!isProviders(providers)) throw new InvalidOptionError(`the installed ${name} holds no providers`)
+    return { providers, version: await versionBeside(import.meta.resolve(name)) }
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new InvalidOptionError(`${name} is not installed: npm install ${name}, or name a file`, { cause: error })
+  }
+}
+
+async function versionBeside(entry: string): Promise<string> {
+  const manifest: unknown = JSON.parse(await readFile(new URL('../package.json', entry), 'utf8'))
+  return String((manifest as { version?: unknown }).version)
+}
+
+/** Nothing is fetched but what was named as an address. */
+async function readText(from: string): Promise<string> {
+  const url = /^[a-z][a-z0-9+.-]+:\/\//i.test(from) ? new URL(from) : undefined
+  if (!url) return readFile(from, 'utf8')
+  const isLocal = url.hostname === '127.0.0.1' || url.hostname === 'localhost'
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal)) {
+    throw new InvalidOptionError(`prices are fetched over https: only, received ${url.protocol}//…`)
+  }
+  const reply = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS) })
+  if (!reply.ok) throw new InvalidOptionError(`${url.origin}${url.pathname} answered ${reply.status}`)
+  const text = await reply.text()
+  if (text.length > BYTES_MAX) throw new InvalidOptionError(`${url.origin}${url.pathname} is larger than a list of prices`)
+  return text
+}
+
+function parseJson(from: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new InvalidOptionError(`${from} is not JSON`, { cause: error })
+  }
+}
+
+function isProviders(data: unknown): data is GenaiProvider[] {
+  return Array.isArray(data) && data.every((provider) => typeof provider?.id === 'string' && Array.isArray(provider.models))
+}

@@ -1,0 +1,5 @@
+export { type GenaiImport, type GenaiModel, type GenaiProvider, importGenaiPrices } from './genai-prices.ts'
+export { type EntryDocument, type ImportedPrices, type ImportSource, importedBook, type NotTaken } from './imported-prices.ts'
+export { importLitellm, type LitellmImport } from './litellm.ts'
+export { importTwilioVoice, type TwilioImport } from './twilio-voice.ts'
+export { type BookUpdate, type PriceChange, type UpdateOptions, updateBook } from './update-book.ts'

@@ -1,0 +1,116 @@
+import { quantity, type UsageQuantity } from '@farebox/core'
+import { describe, expect, it } from 'vitest'
+import { PriceBook } from '../price-book.ts'
+import { rate } from '../rate.ts'
+import { nanoUsdOf } from '../rating.ts'
+import { importedBook } from './imported-prices.ts'
+import { importLitellm } from './litellm.ts'
+
+const options = { source: 'model_prices_and_context_window.json', checked: '2026-11-20' }
+const at = Date.parse('2026-11-21T00:00:00Z')
+
+/** In the fields of LiteLLM's file. */
+const file = {
+  sample_spec: { litellm_provider: 'one of …', mode: 'one of: chat, embedding', input_cost_per_token: 0 },
+  'gpt-4o-mini': {
+    litellm_provider: 'openai',
+    mode: 'chat',
+    max_input_tokens: 128_000,
+    input_cost_per_token: 1.5e-7,
+    cache_read_input_token_cost: 7.5e-8,
+    output_cost_per_token: 6e-7,
+    input_cost_per_token_batches: 7.5e-8,
+    search_context_cost_per_query: { search_context_size_low: 0.025 },
+    supports_vision: true,
+    deprecation_date: '2027-01-14',
+  },
+  'claude-sonnet-4-5': {
+    litellm_provider: 'anthropic',
+    mode: 'chat',
+    input_cost_per_token: 3e-6,
+    input_cost_per_token_above_200k_tokens: 6e-6,
+    output_cost_per_token: 1.5e-5,
+    output_cost_per_token_above_200k_tokens: 2.25e-5,
+    cache_creation_input_token_cost: 3.75e-6,
+    cache_creation_input_token_cost_above_1hr: 6e-6,
+    cache_read_input_token_cost: 3e-7,
+  },
+  'openai/whisper-1': {
+    litellm_provider: 'openai',
+    mode: 'audio_transcription',
+    input_cost_per_second: 0.0001,
+    output_cost_per_second: 0.0001,
+  },
+  'tts-1': { litellm_provider: 'openai', mode: 'audio_speech', input_cost_per_character: 1.5e-5 },
+  'ollama/llama3': { litellm_provider: 'ollama', mode: 'chat', input_cost_per_token: 0, output_cost_per_token: 0 },
+  'dall-e-3': { litellm_provider: 'openai', mode: 'image_generation', input_cost_per_pixel: 1.9e-8 },
+  broken: { litellm_provider: 'openai', mode: 'chat', input_cost_per_token: '1e-6', output_cost_per_token: -1 },
+  text: 'no model',
+}
+
+describe("LiteLLM's prices", () => {
+  const imported = importLitellm(file, options)
+  const book = new PriceBook(importedBook(imported, { name: 'litellm', version: '1', effectiveFrom: '2026-01-01T00:00:00Z' }))
+  const cost = (
+    service: string,
+    provider: string,
+    usage: Partial<Record<string, number>>,
+    unit: UsageQuantity['unit'] = 'tokens',
+  ) =>
+    nanoUsdOf(
+      rate(
+        book,
+        { service, provider, at },
+        Object.entries(usage).map(([meter, count = 0]) => ({ meter, quantity: quantity(count), unit })),
+      ),
+    )
+
+  it('become rates by the million, exact to the digit that was written', () => {
+    expect(cost('gpt', 'gpt-4o-mini', { input: 1_000_000 })).toBe(150_000_000n)
+    expect(cost('vision', 'gpt-4o-mini', { cached_input: 1_000_000, reasoning: 1_000_000 })).toBe(675_000_000n)
+    expect(cost('voice_stt', 'whisper-1', { duration: 60 }, 'seconds')).toBe(6_000_000n)
+    expect(cost('voice_tts', 'tts-1', { characters: 1_000 }, 'characters')).toBe(15_000_000n)
+  })
+
+  it('become tiers where the length of the prompt matters, and that of the whole prompt', () => {
+    expect(cost('gpt', 'claude-sonnet-4-5', { input: 200_000, output: 1_000 })).toBe(615_000_000n)
+    expect(cost('gpt', 'claude-sonnet-4-5', { input: 100_000, cached_input: 100_001, output: 1_000 })).toBe(
+      600_000_000n + 30_000_300n + 22_500_000n,
+    )
+    expect(cost('gpt', 'claude-sonnet-4-5', { cache_write_5m: 1_000_000, cache_write_1h: 1_000 })).toBe(3_756_000_000n)
+  })
+
+  it('carry the day on which a model ends', () => {
+    expect(book.entries(at).entries.find(({ provider }) => provider === 'gpt-4o-mini')?.retires).toBe('2027-01-14')
+  })
+
+  it('are told of where they could not be taken, and unknown never becomes zero', () => {
+    expect(imported.notTaken).toEqual([
+      { row: 'gpt-4o-mini', field: 'input_cost_per_token_batches', reason: 'a book has no unit for it' },
+      { row: 'gpt-4o-mini', field: 'search_context_cost_per_query', reason: 'a book has no unit for it' },
+      { row: 'openai/whisper-1', field: 'output_cost_per_second', reason: 'a book has no unit for it' },
+      {
+        row: 'ollama/llama3',
+        field: 'input_cost_per_token',
+        reason: 'it is zero, which the file writes for unknown as well as for free',
+      },
+      {
+        row: 'ollama/llama3',
+        field: 'output_cost_per_token',
+        reason: 'it is zero, which the file writes for unknown as well as for free',
+      },
+      { row: 'ollama/llama3', reason: 'it has no price that a book can hold' },
+      { row: 'dall-e-3', reason: 'its mode is image_generation, which is no service of ours' },
+      { row: 'broken', field: 'input_cost_per_token', reason: '"1e-6" is no price' },
+      { row: 'broken', field: 'output_cost_per_token', reason: '-1 is no price' },
+      { row: 'broken', reason: 'it has no price that a book can hold' },
+      { row: 'text', reason: 'it is no model' },
+    ])
+    for (const { rates } of imported.entries) for (const { amount } of rates) expect(amount).not.toBe('0')
+  })
+
+  it('can be taken of some vendors alone', () => {
+    const { entries } = importLitellm(file, { ...options, vendors: ['anthropic'] })
+    expect(entries.map(({ provider }) => provider)).toEqual(['claude-sonnet-4-5'])
+  })
+})

@@ -1,0 +1,148 @@
+import { decimalOfNumber } from './decimal-of-number.ts'
+import type { EntryDocument, ImportedPrices, ImportSource, NotTaken, RateDocument } from './imported-prices.ts'
+import { type TokenPrice, tokenRates } from './token-rates.ts'
+
+export interface LitellmImport extends ImportSource {
+  /** Vendors (`litellm_provider`) whose models are taken. @defaultValue all of them */
+  vendors?: readonly string[]
+}
+
+/** Prices of one token, by their names there. */
+const TOKEN_METERS: Readonly<Record<string, string>> = {
+  input_cost_per_token: 'input',
+  cache_read_input_token_cost: 'cached_input',
+  cache_creation_input_token_cost: 'cache_write',
+  cache_creation_input_token_cost_above_1hr: 'cache_write_1h',
+  output_cost_per_token: 'output',
+  output_cost_per_reasoning_token: 'reasoning',
+  input_cost_per_audio_token: 'audio_input',
+  cache_read_input_audio_token_cost: 'cached_audio_input',
+  output_cost_per_audio_token: 'audio_output',
+  input_cost_per_image_token: 'image_input',
+  output_cost_per_image_token: 'image_output',
+}
+/** Prices of other things, each for one. */
+const OTHER_METERS: Readonly<Record<string, Pick<RateDocument, 'unit' | 'meter'>>> = {
+  input_cost_per_second: { unit: 'seconds', meter: 'duration' },
+  input_cost_per_character: { unit: 'characters', meter: 'characters' },
+  output_cost_per_image: { unit: 'images', meter: 'images' },
+  input_cost_per_query: { unit: 'requests', meter: 'requests' },
+  input_cost_per_request: { unit: 'requests', meter: 'requests' },
+}
+/** The service of each mode. Modes that are none of ours are told of. */
+const SERVICES: Readonly<Record<string, readonly string[]>> = {
+  chat: ['gpt'],
+  completion: ['gpt'],
+  responses: ['gpt'],
+  embedding: ['embedding'],
+  audio_transcription: ['voice_stt'],
+  audio_speech: ['voice_tts'],
+  realtime: ['realtime'],
+}
+const ABOVE = /^(.+)_above_(\d+)k_tokens$/
+const DAY = /^\d{4}-\d\d-\d\d$/
+
+/**
+ * Takes LiteLLM's `model_prices_and_context_window.json` into entries of a cost book. The name of a model there, often with its vendor
+ * in front, is its provider here; the name without the vendor is an alias where only one model has it.
+ */
+export function importLitellm(data: unknown, options: LitellmImport): ImportedPrices {
+  const notTaken: NotTaken[] = []
+  const entries: EntryDocument[] = []
+  const rows = typeof data === 'object' && data !== null && !Array.isArray(data) ? Object.entries(data) : []
+  const taken = new Set(rows.map(([name]) => name))
+  for (const [row, value] of rows) {
+    // A description of the fields, not a model.
+    if (row === 'sample_spec') continue
+    const refuse = (reason: string, field?: string) => notTaken.push({ row, ...(field && { field }), reason })
+    if (typeof value !== 'object' || value === null) {
+      refuse('it is no model')
+      continue
+    }
+    const model = value as Record<string, unknown>
+    const vendor = typeof model.litellm_provider === 'string' ? model.litellm_provider : undefined
+    if (options.vendors && !options.vendors.includes(vendor ?? '')) continue
+    const services = SERVICES[String(model.mode)]
+    if (!services) {
+      refuse(`its mode is ${String(model.mode)}, which is no service of ours`)
+      continue
+    }
+    const rates = ratesOf(model, refuse)
+    if (rates.length === 0) {
+      refuse('it has no price that a book can hold')
+      continue
+    }
+    const short = row.slice(row.lastIndexOf('/') + 1)
+    const isFree = short !== row && short !== '' && !taken.has(short)
+    if (isFree) taken.add(short)
+    const seen = model.supports_vision === true && services.includes('gpt') ? ['vision'] : []
+    for (const service of [...services, ...seen]) {
+      entries.push({
+        service,
+        provider: row,
+        ...(isFree && { aliases: [short] }),
+        rates,
+        ...(vendor && { vendor }),
+        ...(typeof model.deprecation_date === 'string' &&
+          DAY.test(model.deprecation_date) && { retires: model.deprecation_date }),
+        source: [options.source, model.source].filter((part) => typeof part === 'string').join(', '),
+        checked: options.checked,
+        confidence: 'single_source',
+      })
+    }
+  }
+  return { entries, notTaken }
+}
+
+type Refuse = (reason: string, field?: string) => void
+
+function ratesOf(model: Record<string, unknown>, refuse: Refuse): RateDocument[] {
+  const tokens: Record<string, TokenPrice> = {}
+  const others: RateDocument[] = []
+  for (const [field, meter] of Object.entries(TOKEN_METERS)) {
+    const amount = amountOf(model, field, 6, refuse)
+    if (amount !== undefined) tokens[meter] = tiersOf(model, field, amount, refuse)
+  }
+  for (const [field, meter] of Object.entries(OTHER_METERS)) {
+    const amount = amountOf(model, field, 0, refuse)
+    if (amount !== undefined) others.push({ ...meter, amount })
+  }
+  for (const field of Object.keys(model))
+    if (isOtherPrice(field, model[field], tokens)) refuse('a book has no unit for it', field)
+  return [...tokenRates(tokens), ...oncePerMeter(others)]
+}
+
+/** The file writes zero for what it does not know, for what is free, and for the side that a model does not have: it is no price. */
+function amountOf(model: Record<string, unknown>, field: string, shift: number, refuse: Refuse): string | undefined {
+  const value = model[field]
+  if (value === undefined || value === null) return undefined
+  const amount = decimalOfNumber(value, shift)
+  if (amount === undefined) refuse(`${JSON.stringify(value)} is no price`, field)
+  if (amount !== '0') return amount
+  refuse('it is zero, which the file writes for unknown as well as for free', field)
+  return undefined
+}
+
+function tiersOf(model: Record<string, unknown>, field: string, base: string, refuse: Refuse): TokenPrice {
+  const further = Object.keys(model)
+    .flatMap((name) => {
+      const [, of, thousands] = ABOVE.exec(name) ?? []
+      const amount = of === field ? amountOf(model, name, 6, refuse) : undefined
+      return amount === undefined ? [] : [{ above: `${thousands}000`, amount }]
+    })
+    .sort((a, b) => Number(a.above) - Number(b.above))
+  return further.length > 0 ? [{ amount: base }, ...further] : base
+}
+
+/** Prices that were not read: of other tiers of service, of batches, of tools, of pixels. */
+function isOtherPrice(field: string, value: unknown, tokens: Readonly<Record<string, unknown>>): boolean {
+  if (!/cost/.test(field) || field in TOKEN_METERS || field in OTHER_METERS || value === 0 || value === null) return false
+  const of = ABOVE.exec(field)?.[1]
+  const meter = of === undefined ? undefined : TOKEN_METERS[of]
+  return meter === undefined || !(meter in tokens)
+}
+
+/** There are two ways to say the price of a request. */
+function oncePerMeter(rates: readonly RateDocument[]): RateDocument[] {
+  return rates.filter(({ meter }, index) => rates.findIndex((other) => other.meter === meter) === index)
+}

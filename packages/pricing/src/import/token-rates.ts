@@ -1,0 +1,58 @@
+import type { RateDocument } from './imported-prices.ts'
+
+const MILLION = '1000000'
+/** All that is sent. A tier of context is chosen by their sum. */
+const INPUT_METERS = [
+  'input',
+  'cached_input',
+  'cached_audio_input',
+  'cached_image_input',
+  'cache_write',
+  'cache_write_5m',
+  'cache_write_1h',
+  'audio_input',
+  'image_input',
+]
+
+/** The price of a million tokens: flat, or in tiers of which the whole request's input chooses one. */
+export type TokenPrice = string | readonly { above?: string; amount: string }[]
+
+/** Prices of a million tokens by meter. */
+export type TokenPrices = Readonly<Partial<Record<string, TokenPrice>>>
+
+/**
+ * Meters that cost what another does where they have no price of their own: providers say so of what is read from a cache without a
+ * discount, of what is written to one, of images in a chat and of reasoning. Audio is not among them: it is never billed as text.
+ */
+const AS_ANOTHER: readonly [string, string][] = [
+  ['cached_input', 'input'],
+  ['cache_write', 'input'],
+  ['cache_write_5m', 'cache_write'],
+  ['cache_write_1h', 'cache_write_5m'],
+  ['image_input', 'input'],
+  ['cached_image_input', 'cached_input'],
+  ['reasoning', 'output'],
+]
+
+/**
+ * The rates of a model that is billed by tokens.
+ *
+ * @param comparison  whether a tier begins above its bound (`gt`) or at it (`gte`)
+ */
+export function tokenRates(prices: TokenPrices, comparison: 'gt' | 'gte' = 'gt'): RateDocument[] {
+  const all = new Map(Object.entries(prices))
+  for (const [meter, other] of AS_ANOTHER) if (!all.has(meter) && all.has(other)) all.set(meter, all.get(other))
+  return [...all].flatMap(([meter, price]) => (price === undefined ? [] : [tokenRate(meter, price, comparison)]))
+}
+
+function tokenRate(meter: string, price: TokenPrice, comparison: 'gt' | 'gte'): RateDocument {
+  if (typeof price === 'string') return { unit: 'tokens', meter, amount: price, per: MILLION }
+  const tiers = {
+    mode: 'whole_request' as const,
+    basis: 'request' as const,
+    comparison,
+    measured: [...INPUT_METERS],
+    steps: price.map((step) => ({ ...step })),
+  }
+  return { unit: 'tokens', meter, per: MILLION, tiers }
+}

@@ -1,0 +1,123 @@
+import { CsvError, parse } from 'csv-parse/sync'
+import type { EntryDocument, ImportedPrices, ImportSource, NotTaken } from './imported-prices.ts'
+
+/** The columns of Twilio's `OutboundVoicePricing.csv`, without regard to case. */
+const COLUMNS = {
+  country: 'country',
+  description: 'description',
+  price: 'price / min',
+  from: 'origination prefixes',
+  to: 'destination prefixes',
+} as const
+type Column = keyof typeof COLUMNS
+
+export interface TwilioImport extends ImportSource {
+  /** Seconds that are billed at least, and then in steps, where a contract says other than whole minutes. @defaultValue 60 and 60 */
+  increment?: { first: string; next: string }
+}
+
+/** Words for "any number" in the column of caller ids; `ROW` is the rest of the world. */
+const ANYWHERE = new Set(['', 'ALL', 'ROW'])
+
+/**
+ * Takes Twilio's list of prices for calls into a phone deck: an entry for each row, found by the longest beginning of the number
+ * called and of the number called from. Calls are billed by started minutes, as Twilio does unless a contract says otherwise.
+ *
+ * A row without prefixes, or without a price, is told of; two rows with the same prefixes are one where they agree on the price, and
+ * where they do not, the first is taken and the other is told of.
+ */
+export function importTwilioVoice(csv: string, options: TwilioImport): ImportedPrices {
+  const notTaken: NotTaken[] = []
+  const entries: EntryDocument[] = []
+  const rows = readCsv(csv)
+  if (typeof rows === 'string') return { entries, notTaken: [{ row: 'the file', reason: rows }] }
+  const [header = [], ...lines] = rows
+  const column = columnsOf(header)
+  if (!column) {
+    const missing = Object.values(COLUMNS).filter((name) => !header.some((cell) => cell.toLowerCase() === name))
+    return { entries, notTaken: [{ row: 'line 1', reason: `the header lacks ${missing.join(', ')}` }] }
+  }
+  const owners = new Map<string, { line: number; amount: string }>()
+  for (const [index, cells] of lines.entries()) {
+    const line = index + 2
+    const row = `line ${line}`
+    const refuse = (reason: string, field?: string) => notTaken.push({ row, ...(field && { field }), reason })
+    const amount = priceOf(cells[column.price] ?? '')
+    const to = prefixesOf(cells[column.to] ?? '')
+    const origins = (cells[column.from] ?? '').toUpperCase()
+    const from = ANYWHERE.has(origins) ? [''] : prefixesOf(origins)
+    if (amount === undefined) {
+      refuse(`${JSON.stringify(cells[column.price] ?? '')} is no price`, COLUMNS.price)
+    } else if (!to || to.length === 0) {
+      refuse(`${JSON.stringify(shortened(cells[column.to]))} are no beginnings of numbers`, COLUMNS.to)
+    } else if (!from || from.length === 0) {
+      refuse(`${JSON.stringify(shortened(origins))} are no beginnings of numbers`, COLUMNS.from)
+    } else {
+      const free = to.filter((called) =>
+        from.every((calling) => {
+          const owner = owners.get(`${called} ${calling}`)
+          if (owner && owner.amount !== amount) refuse(`+${called} has the price of line ${owner.line} already`, COLUMNS.to)
+          return owner === undefined
+        }),
+      )
+      for (const called of free) for (const calling of from) owners.set(`${called} ${calling}`, { line, amount })
+      if (free.length > 0) entries.push(entryOf(cells, column, { to: free, from, amount }, options))
+    }
+  }
+  return { entries, notTaken }
+}
+
+/** Rows of cells, or what is wrong with the text. */
+function readCsv(csv: string): string[][] | string {
+  try {
+    return parse(csv, { bom: true, skip_empty_lines: true, relax_column_count: true, trim: true })
+  } catch (error) {
+    if (error instanceof CsvError) return error.message
+    throw error
+  }
+}
+
+function entryOf(
+  cells: readonly string[],
+  column: Readonly<Record<Column, number>>,
+  { to, from, amount }: { to: string[]; from: string[]; amount: string },
+  { source, checked, increment = { first: '60', next: '60' } }: TwilioImport,
+): EntryDocument {
+  return {
+    service: 'phone',
+    provider: 'twilio',
+    to: to.map((prefix) => `+${prefix}`),
+    ...(from[0] !== '' && { from: from.map((prefix) => `+${prefix}`) }),
+    rates: [{ unit: 'minutes', amount, increment: { unit: 'seconds', ...increment } }],
+    source,
+    checked,
+    confidence: 'official',
+    note: cells[column.description] || cells[column.country] || 'without a description',
+  }
+}
+
+function columnsOf(header: readonly string[]): Record<Column, number> | undefined {
+  const found = Object.entries(COLUMNS).map(
+    ([key, name]) => [key, header.findIndex((cell) => cell.toLowerCase() === name)] as const,
+  )
+  return found.every(([, index]) => index >= 0) ? (Object.fromEntries(found) as Record<Column, number>) : undefined
+}
+
+/** A price as it is written, which may have a dollar in front. Blanks and dashes are unknown; zero is zero only when written. */
+function priceOf(text: string): string | undefined {
+  const [, whole, fraction = ''] = /^\$?\s*(\d{1,12})(?:\.(\d{1,12}))?$/.exec(text) ?? []
+  if (whole === undefined) return undefined
+  const significant = fraction.replace(/0+$/, '')
+  return `${whole.replace(/^0+(?=\d)/, '')}${significant && `.${significant}`}`
+}
+
+function prefixesOf(text: string): string[] | undefined {
+  const prefixes = text.split(/[\s,;|]+/).filter((part) => part !== '')
+  return prefixes.every((prefix) => /^\+?\d{1,15}$/.test(prefix))
+    ? [...new Set(prefixes.map((prefix) => prefix.replace('+', '')))]
+    : undefined
+}
+
+function shortened(text = ''): string {
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text
+}

@@ -1,0 +1,157 @@
+import type { PriceBookDocument } from '../document/price-book-document.ts'
+import type { EntryDocument, RateDocument } from './imported-prices.ts'
+
+/** One price that an update would change. */
+export interface PriceChange {
+  change: 'added' | 'changed'
+  service: string
+  provider: string
+  model?: string
+  /** Numbers called and called from, of a phone deck. */
+  numbers?: string
+  /** The meter that is priced, with its unit; or the field, where it is no rate. */
+  what: string
+  /** Absent where there was none. */
+  before?: string
+  /** Absent where there is none any more. */
+  after?: string
+}
+
+export interface BookUpdate {
+  /** The book with one more version; the same document where nothing changes. */
+  document: PriceBookDocument
+  changes: PriceChange[]
+  /** Rows that the source has and the book does not, when these are not added. */
+  notInBook: number
+}
+
+export interface UpdateOptions {
+  /** The name of the new version. */
+  version: string
+  /** When it begins, after the last one: a moment with its offset. */
+  effectiveFrom: string
+  /** Whether rows that the book does not have are added. @defaultValue false */
+  addRows?: boolean
+}
+
+/** What a row takes over from its source. Its other rules, such as a connect fee, are a team's own and stay. */
+const TAKEN_OVER = ['rates', 'windows', 'aliases', 'vendor', 'retires', 'source', 'checked', 'confidence'] as const
+/** What makes a new version: that a price was read again does not. */
+const PRICED = ['rates', 'windows', 'aliases', 'retires'] as const
+
+/**
+ * Brings a book up to date with prices that were imported. Versions are immutable, so changes make a new one, and rows that the source
+ * does not have stay as they are.
+ */
+export function updateBook(
+  document: PriceBookDocument,
+  imported: readonly EntryDocument[],
+  { version, effectiveFrom, addRows = false }: UpdateOptions,
+): BookUpdate {
+  const last = document.versions.at(-1)
+  const sources = new Map(imported.map((entry) => [keyOf(entry), entry]))
+  const changes: PriceChange[] = []
+  const entries = (last?.entries ?? []).map((entry) => {
+    const source = sources.get(keyOf(entry))
+    sources.delete(keyOf(entry))
+    const found = source ? changesOf(entry, source) : []
+    changes.push(...found)
+    return source && found.length > 0 ? takenOver(entry, source) : entry
+  })
+  const unknown = [...sources.values()]
+  if (addRows) {
+    entries.push(...unknown)
+    changes.push(
+      ...unknown.flatMap((entry) =>
+        entry.rates.map((rate): PriceChange => ({ ...rowOf(entry), change: 'added', ...rateText(rate, 'after') })),
+      ),
+    )
+  }
+  const notInBook = addRows ? 0 : unknown.length
+  if (changes.length === 0) return { document, changes, notInBook }
+  // The end of the last version follows from the beginning of the next.
+  const versions = document.versions.map((one) => (one === last ? { ...one, effective_until: undefined } : one))
+  return {
+    document: { ...document, versions: [...versions, { version, effective_from: effectiveFrom, entries }] },
+    changes,
+    notInBook,
+  }
+}
+
+function changesOf(before: EntryDocument, after: EntryDocument): PriceChange[] {
+  const row = rowOf(before)
+  const rates = ratesChanged(before.rates, after.rates).map((rate): PriceChange => ({ change: 'changed', ...row, ...rate }))
+  const fields = PRICED.filter((field) => field !== 'rates' && text(before[field]) !== text(after[field])).map(
+    (field): PriceChange => ({ change: 'changed', ...row, what: field, before: text(before[field]), after: text(after[field]) }),
+  )
+  return [...rates, ...fields]
+}
+
+function ratesChanged(before: readonly RateDocument[], after: readonly RateDocument[]) {
+  const named = new Map(after.map((rate) => [nameOf(rate), rate]))
+  const changed = before.flatMap((rate) => {
+    const other = named.get(nameOf(rate))
+    named.delete(nameOf(rate))
+    if (other && isSameRate(rate, other)) return []
+    return [{ ...rateText(rate, 'before'), ...(other && { after: rateText(other, 'after').after }) }]
+  })
+  return [...changed, ...[...named.values()].map((rate) => rateText(rate, 'after'))]
+}
+
+/** A price is the same however it is written: `0.15` of a million is `0.00000015` of one, and `2.50` is `2.5`. */
+function isSameRate(a: RateDocument, b: RateDocument): boolean {
+  const { amount: amountA, per: perA = '1', ...rulesA } = a
+  const { amount: amountB, per: perB = '1', ...rulesB } = b
+  if (text(rulesA) !== text(rulesB) || (amountA === undefined) !== (amountB === undefined)) return false
+  return amountA === undefined || amountB === undefined || product(amountA, perB) === product(amountB, perA)
+}
+
+/** The product of two decimals, in units of 1e-36. */
+function product(a: string, b: string): bigint {
+  const scaled = (decimal: string) => {
+    const [whole = '', fraction = ''] = decimal.split('.')
+    return BigInt(whole + fraction.padEnd(18, '0'))
+  }
+  return scaled(a) * scaled(b)
+}
+
+function takenOver(entry: EntryDocument, source: EntryDocument): EntryDocument {
+  const kept = Object.entries(entry).filter(([field]) => !(TAKEN_OVER as readonly string[]).includes(field))
+  const taken = TAKEN_OVER.flatMap((field) => (source[field] === undefined ? [] : [[field, source[field]] as const]))
+  return { ...Object.fromEntries(kept), ...Object.fromEntries(taken) } as EntryDocument
+}
+
+function rateText(rate: RateDocument, side: 'before' | 'after'): { what: string; before?: string; after?: string } {
+  const { unit, meter, amount, per, ...rules } = rate
+  const further = Object.keys(rules).length > 0 ? ` ${text(rules)}` : ''
+  const price = `${amount === undefined ? 'tiers' : amount}${per && per !== '1' ? ` per ${per}` : ''}${further}`
+  return { what: nameOf({ unit, meter }), [side]: price }
+}
+
+function nameOf({ unit, meter }: Pick<RateDocument, 'unit' | 'meter'>): string {
+  return meter ? `${unit} of ${meter}` : unit
+}
+
+function keyOf({ service, provider, model = '', to = [], from = [] }: EntryDocument): string {
+  return JSON.stringify([service, provider, model, [...to].sort(), [...from].sort()])
+}
+
+function rowOf({ service, provider, model, to, from }: EntryDocument) {
+  const numbers = [to && `to ${short(to)}`, from && `from ${short(from)}`].filter(Boolean).join(' ')
+  return { service, provider, ...(model && { model }), ...(numbers && { numbers }) }
+}
+
+function short(prefixes: readonly string[]): string {
+  const [first = '', ...others] = prefixes
+  return others.length > 0 ? `${first} and ${others.length} more` : first
+}
+
+/** A value in one way of writing, whatever the order of its fields. */
+function text(value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+}

@@ -1,0 +1,35 @@
+import type { PriceBookDocument } from '../document/price-book-document.ts'
+import type { EntryDocument } from '../import/imported-prices.ts'
+import { entriesOfModel, type ModelPrices } from '../import/model-prices.ts'
+import { readListPrices } from './list-prices.generated.ts'
+
+/** What the default cost book is made of. */
+export interface ListPrices {
+  /** Where the prices of `models` were read; each names its vendor's own page besides. */
+  source: string
+  checked: string
+  models: ModelPrices[]
+  /** Prices of everything else, each with its own source. */
+  entries: EntryDocument[]
+}
+
+/**
+ * What providers charge at list price, as a document: for a book of your own that differs in a few rows. Every row says where and when
+ * it was read, and how sure it is.
+ */
+export function listPrices(): PriceBookDocument {
+  const { source, checked, models, entries } = readListPrices()
+  const chat = models.flatMap((model) =>
+    entriesOfModel(model).map((entry) => ({
+      ...entry,
+      source: [source, model.source].filter(Boolean).join(', '),
+      checked,
+      confidence: 'single_source' as const,
+    })),
+  )
+  return {
+    name: 'list-prices',
+    currency: 'usd',
+    versions: [{ version: '2026-11', effective_from: '2025-01-01T00:00:00Z', entries: [...chat, ...entries] }],
+  }
+}
