@@ -23,7 +23,9 @@ export function differences(a: Record<string, string>, b: Record<string, string>
 
 function collect(content: Record<string, string>, path: string, value: object): void {
   const isRatedByBook = path === 'usage' && 'priceVersion' in value && value.priceVersion !== undefined
-  for (const [name, field] of Object.entries(value)) {
+  const fields = value as Record<string, unknown>
+  for (const name of Object.keys(fields)) {
+    const field = fields[name]
     if (field === undefined || (!path && MADE_UP.has(name)) || (isRatedByBook && BY_BOOK.has(name))) continue
     const at = path ? `${path}.${name}` : name
     // Spread out, so that a conflict names `usage.quantity` and not all of the usage.

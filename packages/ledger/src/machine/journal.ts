@@ -18,7 +18,7 @@ export const GENESIS_HASH = ''
 
 /** Appends an entry to an account's journal and moves the account's clock. */
 export function appendEntry(state: LedgerState, account: AccountRow, input: EntryInput, now: number): void {
-  const entry = {
+  const entry: EntryRow = {
     accountId: account.accountId,
     sequence: account.sequence + 1,
     at: now,
@@ -27,12 +27,14 @@ export function appendEntry(state: LedgerState, account: AccountRow, input: Entr
     content: JSON.stringify(input.content),
     outcome: JSON.stringify(input.outcome),
     postings: JSON.stringify(encodePostings(input.postings.filter(([, amount]) => amount !== 0n))),
+    hash: '',
   }
+  entry.hash = entryHash(account.chainHash, entry)
   account.sequence = entry.sequence
-  account.chainHash = entryHash(account.chainHash, entry)
+  account.chainHash = entry.hash
   account.updatedAt = now
   state.touch('accounts', account)
-  state.insert('journal', { ...entry, hash: account.chainHash })
+  state.insert('journal', entry)
 }
 
 /**
@@ -43,7 +45,7 @@ export function entryHash(previousHash: string, entry: Omit<EntryRow, 'hash'>): 
   const { accountId, sequence, at, verb, idempotencyKey, content, outcome, postings } = entry
   return hash(
     'sha256',
-    [previousHash, accountId, sequence, at, verb, idempotencyKey ?? '', content, outcome, postings].join('\n'),
+    `${previousHash}\n${accountId}\n${sequence}\n${at}\n${verb}\n${idempotencyKey ?? ''}\n${content}\n${outcome}\n${postings}`,
   )
 }
 

@@ -3,7 +3,7 @@ import type { LoadKind } from '../tables.ts'
 import { dueAt, rolloverIdOf } from './advance.ts'
 import { isCarriedOver } from './chargeback.ts'
 import { reserveIdOf } from './reserves.ts'
-import { getOrInsert, type LedgerState, type LoadRequest } from './state.ts'
+import { getOrInsert, joinKey, type LedgerState, type LoadRequest } from './state.ts'
 
 /**
  * What must be loaded before the operations can be applied, beside their accounts. Asked again after each load, since a hold
@@ -13,7 +13,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
   const wanted = new Map<LoadKind, Map<string, readonly string[]>>()
   const want = (kind: LoadKind, ...key: string[]): void => {
     if (state.has(kind, key)) return
-    getOrInsert(wanted, kind, () => new Map<string, readonly string[]>()).set(key.join('\0'), key)
+    getOrInsert(wanted, kind, () => new Map<string, readonly string[]>()).set(joinKey(key), key)
   }
   const wantWorkflow = (accountId: string, workflowId: string | null | undefined): void => {
     // Each leads to the one above it, and the first names the top, so that two levels take one more load.

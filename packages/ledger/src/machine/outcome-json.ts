@@ -21,7 +21,9 @@ const AMOUNTS: ReadonlySet<string> = new Set([
 /** An outcome as the journal keeps it. */
 export function encodeOutcome(outcome: object): Record<string, unknown> {
   const json: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(outcome)) {
+  const fields = outcome as Record<string, unknown>
+  for (const name of Object.keys(fields)) {
+    const value = fields[name]
     if (name !== 'replayed') json[name] = typeof value === 'bigint' ? value.toString() : value
   }
   return json

@@ -40,12 +40,12 @@ export class LedgerState {
 
   /** Whether these rows, or their absence, are known. */
   has(kind: LoadKind, key: readonly string[]): boolean {
-    return this.#loaded.has(`${kind}\0${key.join('\0')}`)
+    return this.#loaded.has(`${kind}\0${joinKey(key)}`)
   }
 
   /** Takes what was loaded. A row that an earlier load brought stays the same object. */
   put(request: LoadRequest, rows: readonly object[]): void {
-    for (const key of request.keys) this.#loaded.add(`${request.kind}\0${key.join('\0')}`)
+    for (const key of request.keys) this.#loaded.add(`${request.kind}\0${joinKey(key)}`)
     const { table } = loads[request.kind]
     const known = this.#table(table)
     for (const row of rows) {
@@ -177,9 +177,8 @@ export class LedgerState {
       this.touch(table, row)
       return
     }
-    for (const [property, value] of Object.entries(row)) {
-      if (typeof value === 'bigint') sums[property] = (sums[property] as bigint) + value
-    }
+    const added = row as unknown as Record<string, bigint>
+    for (const property of counters[table]) sums[property] = (sums[property] as bigint) + (added[property] ?? 0n)
   }
 
   changes(): Changes {
@@ -200,7 +199,7 @@ export class LedgerState {
   }
 
   #get<Name extends TableName>(table: Name, ...key: string[]): Rows[Name] | undefined {
-    return this.#table(table).get(key.join('\0')) as Rows[Name] | undefined
+    return this.#table(table).get(joinKey(key)) as Rows[Name] | undefined
   }
 
   #table(name: TableName): Map<string, object> {
@@ -217,9 +216,26 @@ export function getOrInsert<Key, Value>(map: Map<Key, Value>, key: Key, make: ()
   return made
 }
 
+/** One text for a key of several columns. Most have one or two, which need no loop. */
+export function joinKey(key: readonly string[]): string {
+  if (key.length === 1) return key[0] ?? ''
+  return key.length === 2 ? `${key[0]}\0${key[1]}` : key.join('\0')
+}
+
 function rowKey(table: TableName, row: object): string {
   const values = row as Record<string, unknown>
-  return keyProperties[table].map((property) => String(values[property])).join('\0')
+  const [first = '', second, ...others] = keyProperties[table]
+  if (second === undefined) return String(values[first])
+  let key = `${values[first]}\0${values[second]}`
+  for (const property of others) key += `\0${values[property]}`
+  return key
+}
+
+/** What a rollup counts. */
+const counters = { usage_rollups: countersOf('usage_rollups'), workflow_rollups: countersOf('workflow_rollups') }
+
+function countersOf(table: TableName): string[] {
+  return tables[table].columns.filter(({ type }) => type === 'bigint').map(({ property }) => property)
 }
 
 const keyProperties = Object.fromEntries(

@@ -5,15 +5,21 @@ import type { Column, Table } from '../tables.ts'
 /** A row as SQLite takes it, in the order of the table's columns. */
 export function encodeRow(table: Table, row: object): unknown[] {
   const values = row as Record<string, unknown>
-  return table.columns.map((column) => encodeValue(column, values[column.property]))
+  const encoded = new Array<unknown>(table.columns.length)
+  for (let index = 0; index < encoded.length; index++) {
+    const column = table.columns[index] as Column
+    encoded[index] = encodeValue(column, values[column.property])
+  }
+  return encoded
 }
 
 /** A row as SQLite gives it: integers are `bigint`. */
 export function decodeRow(table: Table, values: readonly unknown[]): object {
   const row: Record<string, unknown> = {}
-  table.columns.forEach((column, index) => {
+  for (let index = 0; index < table.columns.length; index++) {
+    const column = table.columns[index] as Column
     row[column.property] = decodeValue(column, values[index])
-  })
+  }
   return row
 }
 
