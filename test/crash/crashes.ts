@@ -4,7 +4,7 @@ import type { PostgresServer } from '../support/postgres-server.ts'
 
 /** A time within the load of a round: soon after its start, or when much of it is done. */
 function aWhile(): Promise<void> {
-  return sleep(30 + Math.random() * 370)
+  return sleep(50 + Math.random() * 750)
 }
 
 /** Kills each app process at a time of its own. */

@@ -110,7 +110,9 @@ export class Invariants {
 
   /** A rollup is the sum of the records under it; keyed coarsely, since records do not tell the name of their workflow. */
   #rollup(changed: UsageRollupRow): void {
-    const rows = this.#storage.all('usage_rollups').filter((row) => rollupKey(row) === rollupKey(changed))
+    const rows = this.#storage
+      .all('usage_rollups')
+      .filter((row) => row.period === changed.period && rollupKey(row) === rollupKey(changed))
     const sums = this.#sums(changed)
     for (const name of counters) {
       const found = sum(rows.map((row) => row[name]))

@@ -6,6 +6,7 @@ import { KeyRing } from './key-ring.ts'
 import type { KeyUse } from './key-uses.ts'
 import { burnOrder } from './machine/burn-order.ts'
 import { decodeEntry } from './machine/journal.ts'
+import { rollupQuery } from './rollup-query.ts'
 import type { BudgetRow, GrantRow, HoldRow, JournalEntry, TableName, UsageRow, WorkflowLine, WorkflowState } from './rows.ts'
 import { type RowsOf, rowsQuery } from './rows-query.ts'
 import { type AccountRows, type VerifyReport, verifiedTables, verifyAccount } from './verify.ts'
@@ -223,12 +224,13 @@ export abstract class LedgerReader {
     return this.#rows('budgets', 'WHERE account_id = ? ORDER BY budget_id', [checkText('accountId', accountId)])
   }
 
-  /** Where credits went, by service and by workflow. Reads sums kept by hour, so it costs the same however long the history. */
+  /**
+   * Where credits went, by service and by workflow. Reads sums that are kept by day and by hour, so it costs the same however much was
+   * used in that time.
+   */
   async breakdowns(filter: BreakdownFilter): Promise<Breakdowns> {
-    const usage = rollupConditions(filter)
     const services = await this.#reads.select({
-      text: `SELECT service, provider, unit, SUM(records), SUM(quantity), SUM(charged), SUM(shortfall) FROM {usage_rollups} WHERE ${usage.text} GROUP BY service, provider, unit ORDER BY SUM(charged) DESC, service, provider, unit`,
-      values: usage.values,
+      ...rollupQuery('usage_rollups', ['service', 'provider', 'unit'], ['records', 'quantity', 'charged', 'shortfall'], filter),
       columns: {
         service: 'text',
         provider: 'text',
@@ -240,8 +242,7 @@ export abstract class LedgerReader {
       },
     })
     const workflows = await this.#reads.select({
-      text: `SELECT workflow_name, SUM(opened), SUM(closed), SUM(charged), SUM(duration_ms) FROM {workflow_rollups} WHERE ${usage.text} GROUP BY workflow_name ORDER BY SUM(charged) DESC, workflow_name`,
-      values: usage.values,
+      ...rollupQuery('workflow_rollups', ['workflow_name'], ['opened', 'closed', 'charged', 'duration_ms'], filter),
       columns: { name: 'text', count: 'integer', closed: 'integer', charged: 'bigint', durationMs: 'integer' },
     })
     return {
@@ -314,23 +315,4 @@ export abstract class LedgerReader {
 function balanceOf(account: RowsOf<'accounts'>[number]): Balance {
   const { accountId, name, posted, held, creditLimit, debt } = account
   return { accountId, name, balance: posted, held, available: microCredits(posted - held), creditLimit, debt }
-}
-
-function rollupConditions({ accountId, from, to, apiKeyId, userId, workflowName }: BreakdownFilter): {
-  text: string
-  values: Query['values']
-} {
-  const conditions = ['account_id = ?', 'hour >= ?', 'hour < ?']
-  const values: (string | number)[] = [checkText('accountId', accountId), hourFloor(from ?? 0), to ?? Number.MAX_SAFE_INTEGER]
-  const equals = { api_key_id: apiKeyId, user_id: userId, workflow_name: workflowName }
-  for (const [column, value] of Object.entries(equals)) {
-    if (value === undefined) continue
-    conditions.push(`${column} = ?`)
-    values.push(value)
-  }
-  return { text: conditions.join(' AND '), values }
-}
-
-function hourFloor(at: number): number {
-  return at - (at % 3_600_000)
 }

@@ -280,10 +280,15 @@ export interface DocumentRow {
   createdAt: number
 }
 
-/** Sums of usage records by hour and by everything that a breakdown asks for. */
+/** Over how long a rollup adds up. Days make a long breakdown cheap, hours take its ends to the hour. */
+export const rollupPeriods = ['hour', 'day'] as const
+export type RollupPeriod = (typeof rollupPeriods)[number]
+
+/** Sums of usage records over an hour or a day, by everything that a breakdown asks for. */
 export interface UsageRollupRow {
   accountId: string
-  hour: number
+  period: RollupPeriod
+  startsAt: number
   service: Service
   provider: string
   unit: Unit
@@ -297,10 +302,11 @@ export interface UsageRollupRow {
   cost: bigint
 }
 
-/** Counts of workflows by the hour in which they opened or closed. */
+/** Counts of workflows by the hour, and the day, in which they opened or closed. */
 export interface WorkflowRollupRow {
   accountId: string
-  hour: number
+  period: RollupPeriod
+  startsAt: number
   workflowName: string
   apiKeyId: string
   userId: string

@@ -227,10 +227,11 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
   usage_rollups: table(
     'usage_rollups',
     'add',
-    ['accountId', 'hour', 'service', 'provider', 'unit', 'workflowName', 'apiKeyId', 'userId'],
+    ['accountId', 'period', 'startsAt', 'service', 'provider', 'unit', 'workflowName', 'apiKeyId', 'userId'],
     {
       accountId: 'text',
-      hour: 'integer',
+      period: 'text',
+      startsAt: 'integer',
       service: 'text',
       provider: 'text',
       unit: 'text',
@@ -244,9 +245,10 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
       cost: 'bigint',
     },
   ),
-  workflow_rollups: table('workflow_rollups', 'add', ['accountId', 'hour', 'workflowName', 'apiKeyId', 'userId'], {
+  workflow_rollups: table('workflow_rollups', 'add', ['accountId', 'period', 'startsAt', 'workflowName', 'apiKeyId', 'userId'], {
     accountId: 'text',
-    hour: 'integer',
+    period: 'text',
+    startsAt: 'integer',
     workflowName: 'text',
     apiKeyId: 'text',
     userId: 'text',

@@ -1,5 +1,5 @@
 import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
-import type { Rows, WorkflowRow } from './rows.ts'
+import { type RollupPeriod, type Rows, rollupPeriods, type WorkflowRow } from './rows.ts'
 
 /** Something that does not add up. */
 export interface Mismatch {
@@ -187,9 +187,21 @@ function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows
   for (const [line, amount] of lines) expect('workflow', line.replaceAll('\0', ' '), amount, 0n)
 }
 
-/** The sums that breakdowns read. */
+/** The sums that breakdowns read, those of hours and those of days. */
 function verifyRollups(rows: AccountRows, expect: Expect): void {
-  const { usage_records: usage, usage_rollups: rollups, workflows, workflow_rollups: counts } = rows
+  for (const period of rollupPeriods) {
+    const within = <Row extends { period: RollupPeriod }>(rollups: readonly Row[]) =>
+      rollups.filter((row) => row.period === period)
+    const rollups = { usage: within(rows.usage_rollups), workflows: within(rows.workflow_rollups) }
+    verifyRollupsOf(rows, rollups, (kind, at, expected, found) => expect(kind, `${period} ${at}`, expected, found))
+  }
+}
+
+function verifyRollupsOf(
+  { usage_records: usage, workflows }: AccountRows,
+  rollups: { usage: readonly Rows['usage_rollups'][]; workflows: readonly Rows['workflow_rollups'][] },
+  expect: Expect,
+): void {
   const difference = new Map<string, [bigint, bigint]>()
   const count = (which: 0 | 1, name: string, amount: bigint): void => {
     const pair = difference.get(name) ?? [0n, 0n]
@@ -202,7 +214,7 @@ function verifyRollups(rows: AccountRows, expect: Expect): void {
     for (const name of sums) count(0, `${record.service} ${record.provider} ${record.unit} ${name}`, counted[name])
     if (record.workflowId !== null) count(0, 'workflows charged', record.charged)
   }
-  for (const rollup of rollups) {
+  for (const rollup of rollups.usage) {
     for (const name of sums) count(1, `${rollup.service} ${rollup.provider} ${rollup.unit} ${name}`, rollup[name])
   }
   for (const { name, closedAt, createdAt } of workflows) {
@@ -210,7 +222,7 @@ function verifyRollups(rows: AccountRows, expect: Expect): void {
     count(0, `workflow ${name} closed`, closedAt === null ? 0n : 1n)
     count(0, `workflow ${name} durationMs`, closedAt === null ? 0n : BigInt(closedAt - createdAt))
   }
-  for (const { workflowName, opened, closed, durationMs, charged } of counts) {
+  for (const { workflowName, opened, closed, durationMs, charged } of rollups.workflows) {
     count(1, `workflow ${workflowName} opened`, opened)
     count(1, `workflow ${workflowName} closed`, closed)
     count(1, `workflow ${workflowName} durationMs`, durationMs)

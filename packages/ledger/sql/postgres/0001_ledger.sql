@@ -193,10 +193,11 @@ CREATE TABLE {schema}.farebox_documents (
   PRIMARY KEY (account_id, kind, document_id)
 );
 
--- Sums of usage records by hour: what breakdowns read.
+-- Sums of usage records by hour and by day: what breakdowns read.
 CREATE TABLE {schema}.farebox_usage_rollups (
   account_id TEXT NOT NULL,
-  hour BIGINT NOT NULL,
+  period TEXT NOT NULL,
+  starts_at BIGINT NOT NULL,
   service TEXT NOT NULL,
   provider TEXT NOT NULL,
   unit TEXT NOT NULL,
@@ -208,13 +209,14 @@ CREATE TABLE {schema}.farebox_usage_rollups (
   charged BIGINT NOT NULL,
   shortfall BIGINT NOT NULL,
   cost BIGINT NOT NULL,
-  PRIMARY KEY (account_id, hour, service, provider, unit, workflow_name, api_key_id, user_id)
+  PRIMARY KEY (account_id, period, starts_at, service, provider, unit, workflow_name, api_key_id, user_id)
 );
 
--- Counts of workflows by hour.
+-- Counts of workflows by hour and by day.
 CREATE TABLE {schema}.farebox_workflow_rollups (
   account_id TEXT NOT NULL,
-  hour BIGINT NOT NULL,
+  period TEXT NOT NULL,
+  starts_at BIGINT NOT NULL,
   workflow_name TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
   user_id TEXT NOT NULL,
@@ -222,7 +224,7 @@ CREATE TABLE {schema}.farebox_workflow_rollups (
   closed BIGINT NOT NULL,
   duration_ms BIGINT NOT NULL,
   charged BIGINT NOT NULL,
-  PRIMARY KEY (account_id, hour, workflow_name, api_key_id, user_id)
+  PRIMARY KEY (account_id, period, starts_at, workflow_name, api_key_id, user_id)
 );
 
 CREATE INDEX farebox_accounts_due ON {schema}.farebox_accounts (next_due_at) WHERE next_due_at IS NOT NULL;

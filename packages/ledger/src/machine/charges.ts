@@ -1,5 +1,6 @@
 import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
 import type { ChargedOutcome, Operations, RatedUsage } from '../operations.ts'
+import { rollupsOf } from '../rollups.ts'
 import type { HoldRow, Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { endHold } from './advance.ts'
 import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
@@ -9,7 +10,6 @@ import { consumePinned } from './lots.ts'
 import { isReserve } from './reserves.ts'
 import { takeFree } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
-import { hourOf } from './windows.ts'
 
 /** Charges what was consumed against a hold; what is left of it goes back by itself when the settlement is final. */
 export function settleHold(step: Step, input: Operations['settleHold']): Decision<'settleHold'> {
@@ -202,23 +202,26 @@ export function recordUsage({ state, account, now }: Step, usageId: string, usag
   const workflowName = workflow?.name ?? ''
   const dimensions = {
     accountId: account.accountId,
-    hour: hourOf(now),
     workflowName,
     apiKeyId: apiKeyId ?? '',
     userId: userId ?? '',
   }
-  state.add('usage_rollups', {
-    ...dimensions,
-    service,
-    provider,
-    unit: usage.unit,
-    records: facts.corrects === undefined ? 1n : 0n,
-    quantity: usage.quantity,
-    charged,
-    shortfall,
-    cost: usage.cost ?? nanoUsd(0n),
-  })
-  if (workflow) state.add('workflow_rollups', { ...dimensions, opened: 0n, closed: 0n, durationMs: 0n, charged })
+  for (const rollup of rollupsOf(now)) {
+    state.add('usage_rollups', {
+      ...dimensions,
+      ...rollup,
+      service,
+      provider,
+      unit: usage.unit,
+      records: facts.corrects === undefined ? 1n : 0n,
+      quantity: usage.quantity,
+      charged,
+      shortfall,
+      cost: usage.cost ?? nanoUsd(0n),
+    })
+    if (!workflow) continue
+    state.add('workflow_rollups', { ...dimensions, ...rollup, opened: 0n, closed: 0n, durationMs: 0n, charged })
+  }
 }
 
 /** Spent comes out of what was held first; what could not be taken is written down beside it, so that rated = charged + shortfall. */

@@ -30,8 +30,3 @@ export function windowOf(period: BudgetPeriod, timeZone: string, now: number): W
   const monday = day - ((today.getDay() + 6) % 7)
   return { start: midnight(0, monday), end: midnight(0, monday + 7) }
 }
-
-/** The hour that `at` lies in: the grain of rollups. */
-export function hourOf(at: number): number {
-  return at - (at % HOUR)
-}

@@ -1,5 +1,6 @@
 import { microCredits } from '@farebox/core'
 import type { Operations } from '../operations.ts'
+import { rollupsOf } from '../rollups.ts'
 import type { Posting, WorkflowRow } from '../rows.ts'
 import { dueAt, endHold, remindAt } from './advance.ts'
 import { limitsOf, refusalOf } from './affordable.ts'
@@ -8,7 +9,6 @@ import { newHold } from './holds.ts'
 import { ANY_SERVICE, isReserve, reserveIdOf } from './reserves.ts'
 import { setAside } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
-import { hourOf } from './windows.ts'
 
 /** Opens an envelope for calls that share a budget, a receipt and an id, and sets its reserve aside. */
 export function openWorkflow(step: Step, input: Operations['openWorkflow']): Decision<'openWorkflow'> {
@@ -100,13 +100,15 @@ function count(
   workflow: WorkflowRow,
   counts: { opened: bigint; closed: bigint; durationMs: bigint },
 ): void {
-  state.add('workflow_rollups', {
-    accountId: account.accountId,
-    hour: hourOf(now),
-    workflowName: workflow.name,
-    apiKeyId: workflow.apiKeyId ?? '',
-    userId: workflow.userId ?? '',
-    ...counts,
-    charged: 0n,
-  })
+  for (const rollup of rollupsOf(now)) {
+    state.add('workflow_rollups', {
+      accountId: account.accountId,
+      ...rollup,
+      workflowName: workflow.name,
+      apiKeyId: workflow.apiKeyId ?? '',
+      userId: workflow.userId ?? '',
+      ...counts,
+      charged: 0n,
+    })
+  }
 }
