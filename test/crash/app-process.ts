@@ -82,5 +82,7 @@ process.on('message', async (message) => {
   diary.close()
   process.disconnect?.()
 })
+// The test is gone, and nobody will ever say stop.
+process.on('disconnect', () => process.exit())
 await ledger.ping()
 process.send('ready')
