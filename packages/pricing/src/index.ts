@@ -27,6 +27,16 @@ export { type Estimate, type EstimatedService, estimate, type PlannedUsage } fro
 export { type ExplainedRule, type ExplainedStep, type Explanation, explain, explanationText } from './explain.ts'
 export { type ImageFacts, imageTokens } from './image-tokens.ts'
 export { listPrices } from './list-prices/list-prices.ts'
+export {
+  checkMargins,
+  type MarginOptions,
+  type MarginReport,
+  type MarginRow,
+  type MarginStatus,
+} from './margins/check-margins.ts'
+export { checkWorkflowMargin, type WorkflowCall, type WorkflowMargin } from './margins/check-workflow-margin.ts'
+export { applyMarkup } from './markup/apply-markup.ts'
+export { type MarkupDocument, markupSchema } from './markup/markup-document.ts'
 export { type CountTokens, measureText, type TextMeasure, type TokenRange, textTokens } from './measure-text.ts'
 export { PriceBook, type VersionSpan } from './price-book.ts'
 export { rate, rateEntry, roundUp, totalQuantity } from './rate.ts'

@@ -119,7 +119,7 @@ export const windowSchema = z
   })
   .describe('Other prices at certain times. The first window that holds the moment of the call applies to the whole call')
 
-const roundingModes = ['up', 'down', 'half_up', 'half_even'] as const
+export const roundingModes = ['up', 'down', 'half_up', 'half_even'] as const
 const roundingPoints = ['line', 'resource', 'total'] as const
 
 export const roundingSchema = z.strictObject({

@@ -1,0 +1,189 @@
+import { formatQuantity, type Quantity, quantity, type Unit, type UsageQuantity } from '@farebox/core'
+import type { Confidence, PriceEntry } from '../document/price-book-document.ts'
+import type { Rate } from '../document/rules.ts'
+import { PriceNotFoundError, type PriceQuery } from '../errors.ts'
+import type { PriceBook } from '../price-book.ts'
+import type { PricedEntry } from '../priced-entry.ts'
+import { rateEntry } from '../rate.ts'
+import { compare, decimal, divide, multiply, type Rational, rational } from '../rational.ts'
+import { unitsIn } from '../units.ts'
+import { expectBooks } from './expect-books.ts'
+import { marginPercent, usdText } from './margin-text.ts'
+
+export interface MarginOptions {
+  /** What a customer pays for one credit, in US dollars: `0.001`. */
+  creditValueUsd: string
+  /** As of when, epoch milliseconds, UTC. */
+  at: number
+}
+
+/**
+ * What a comparison of a price with a cost found.
+ *
+ * | status | meaning |
+ * |---|---|
+ * | `covered` | the price covers the cost, at every size that was tried |
+ * | `below_cost` | an ordinary call is sold below its cost |
+ * | `below_cost_for_some` | an ordinary call is not, but one of another size is, for example a call of one second that costs a whole minute |
+ * | `no_cost` | the cost book does not have the provider |
+ * | `not_comparable` | both have it, in units of which neither can be turned into the other, such as characters and tokens |
+ */
+export type MarginStatus = 'covered' | 'below_cost' | 'below_cost_for_some' | 'no_cost' | 'not_comparable'
+
+/** How a price compares with a cost. Amounts are decimals of US dollars, to nine places. */
+export interface MarginRow {
+  status: MarginStatus
+  service: string
+  provider: string
+  /** The model of the price or, where that has none, of the cost. */
+  model?: string
+  meter?: string
+  unit: Unit
+  /** The size of the call that is shown: an ordinary one, or the one that is sold below cost. */
+  quantity?: string
+  soldUsd?: string
+  costUsd?: string
+  /** What of the price is left after the cost, in percent; below zero where it is sold below cost. */
+  marginPercent?: string
+  /** For `below_cost`: the least price in credits that would cover the cost, for the rate's own `per` units. */
+  breakEven?: { credits: string; per: string; unit: Unit }
+  /** For `not_comparable`: what the cost is counted in. */
+  costUnits?: readonly Unit[]
+  /** Whether the cost is not well known: it names no source, a single one, a weak one, or several that disagree. */
+  isWeak: boolean
+  confidence?: Confidence
+  source?: string
+  /** The day on which the provider takes it out of service. */
+  retires?: string
+}
+
+export interface MarginReport {
+  /** `name@version`. */
+  prices: string
+  costs: string
+  creditValueUsd: string
+  rows: MarginRow[]
+}
+
+const WEAK: ReadonlySet<Confidence> = new Set(['single_source', 'sources_disagree', 'weak'])
+
+/** An ordinary call first, then others that rules treat otherwise: very short, just past a step, long. */
+const SIZES: Record<Unit, readonly [ordinary: string, ...others: string[]]> = {
+  tokens: ['1000', '1', '250000'],
+  seconds: ['300', '1', '61', '3600'],
+  minutes: ['5', '0.016667', '1.016667', '60'],
+  characters: ['1000', '1', '100000'],
+  images: ['1', '100'],
+  requests: ['1', '100'],
+  bytes: ['1000000', '1'],
+}
+
+/**
+ * Compares what customers pay with what providers charge, for every rate of the credit book and every model of the cost book that it may
+ * be used for. Each meter is compared by itself; what a receipt rounds up is not counted as income.
+ *
+ * @throws {InvalidOptionError} a book is in the wrong currency, or `creditValueUsd` is not a decimal above 0
+ */
+export function checkMargins(prices: PriceBook, costs: PriceBook, { creditValueUsd, at }: MarginOptions): MarginReport {
+  const creditValue = expectBooks(prices, costs, creditValueUsd)
+  const rows = prices.pricedEntries(at).flatMap((price) => {
+    const { service, provider, model } = price.entry
+    const known = costsOf(costs, price.entry, at)
+    if (known.length > 0) return known.flatMap((cost) => compareEntries(price, cost, creditValue, at))
+    return price.entry.rates.map(({ unit, meter }): MarginRow => {
+      return { status: 'no_cost', service, provider, ...named({ model, meter }), unit, isWeak: true }
+    })
+  })
+  return { prices: prices.entries(at).version, costs: costs.entries(at).version, creditValueUsd, rows }
+}
+
+/** The cost of a model, or of everything that a price for all models may be used for. */
+function costsOf(costs: PriceBook, { service, provider, model, to, from }: PriceEntry, at: number): readonly PricedEntry[] {
+  if (model !== undefined) {
+    const found = costs.lookUp({ service, provider, model, at, to: to?.[0], from: from?.[0] })
+    return found ? [found] : []
+  }
+  return costs.pricedEntries(at).filter(({ entry }) => entry.service === service && entry.provider === provider)
+}
+
+function compareEntries(price: PricedEntry, cost: PricedEntry, creditValue: Rational, at: number): MarginRow[] {
+  const { service, provider } = price.entry
+  const { confidence, source, retires } = cost.entry
+  const model = price.entry.model ?? cost.entry.model
+  return price.entry.rates.flatMap((rate) => {
+    const meters = metersOf(rate, price.entry, cost.entry)
+    return meters.map((meter): MarginRow => {
+      const row = {
+        service,
+        provider,
+        ...named({ model, meter }),
+        unit: rate.unit,
+        isWeak: source === undefined || confidence === undefined || WEAK.has(confidence),
+        ...named({ confidence, source, retires }),
+      }
+      const tried = SIZES[rate.unit].flatMap((size) => {
+        const usage = [{ meter: meter ?? 'usage', quantity: quantity(size), unit: rate.unit }]
+        const found = tryBoth(price, cost, { service, provider, at, to: cost.entry.to?.[0], from: cost.entry.from?.[0] }, usage)
+        return found ? [{ size, sold: multiply(found.credits, creditValue), paid: found.usd }] : []
+      })
+      const [ordinary] = tried
+      if (!ordinary)
+        return { status: 'not_comparable', ...row, costUnits: [...new Set(cost.entry.rates.map(({ unit }) => unit))] }
+      const isBelow = compare(ordinary.sold, ordinary.paid) < 0
+      const other = isBelow ? undefined : tried.find(({ sold, paid }) => compare(sold, paid) < 0)
+      const shown = other ?? ordinary
+      return {
+        status: isBelow ? 'below_cost' : other ? 'below_cost_for_some' : 'covered',
+        ...row,
+        quantity: formatQuantity(quantity(shown.size)),
+        soldUsd: usdText(shown.sold),
+        costUsd: usdText(shown.paid),
+        ...named({ marginPercent: marginPercent(shown.sold, shown.paid) }),
+        ...(isBelow && { breakEven: breakEven(rate, ordinary.paid, quantity(ordinary.size), creditValue) }),
+      }
+    })
+  })
+}
+
+/** What both books make of a usage; `undefined` where one of them cannot price it. */
+function tryBoth(
+  price: PricedEntry,
+  cost: PricedEntry,
+  query: PriceQuery,
+  usage: readonly UsageQuantity[],
+): { credits: Rational; usd: Rational } | undefined {
+  const counted = usage.map((one) =>
+    // A text whose characters all count as one, so that ways of counting agree.
+    one.unit === 'characters'
+      ? { ...one, counts: { code_points: one.quantity, utf16_units: one.quantity, utf8_bytes: one.quantity } }
+      : one,
+  )
+  try {
+    return { credits: rateEntry(price, query, counted).total, usd: rateEntry(cost, query, counted).total }
+  } catch (error) {
+    if (error instanceof PriceNotFoundError) return undefined
+    throw error
+  }
+}
+
+/** The meters under which a rate must be compared: its own, or all that the cost tells apart. */
+function metersOf(rate: Rate, price: PriceEntry, cost: PriceEntry): readonly (string | undefined)[] {
+  if (rate.meter !== undefined) return [rate.meter]
+  const elsewhere = new Set(price.rates.map(({ meter }) => meter))
+  const named = cost.rates
+    .filter(({ unit, meter }) => meter !== undefined && unitsIn(rate.unit, unit) && !elsewhere.has(meter))
+    .map(({ meter }) => meter)
+  const others = cost.rates.some(({ unit, meter }) => meter === undefined && unitsIn(rate.unit, unit))
+  return named.length > 0 ? [...named, ...(others ? [undefined] : [])] : [undefined]
+}
+
+function breakEven(rate: Rate, paid: Rational, used: Quantity, creditValue: Rational): NonNullable<MarginRow['breakEven']> {
+  const per = rate.package?.size ?? rate.per
+  const each = divide(paid, rational(used, 1_000_000n))
+  const credits = divide(multiply(each, decimal(per)), creditValue)
+  return { credits: usdText(credits), per, unit: rate.unit }
+}
+
+function named<Facts extends object>(facts: Facts): Partial<{ [Name in keyof Facts]: NonNullable<Facts[Name]> }> {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as never
+}

@@ -1,0 +1,16 @@
+import { compare, divide, multiply, type Rational, rational, rationalText, subtract, ZERO } from '../rational.ts'
+import { compileRounding, rounded } from '../rules/rounding.ts'
+
+const NANO = compileRounding({ mode: 'half_up', step: '0.000000001', point: 'line' })
+const TENTH = compileRounding({ mode: 'half_up', step: '0.1', point: 'line' })
+
+/** A decimal with at most nine places. */
+export function usdText(amount: Rational): string {
+  return rationalText(rounded(amount, NANO))
+}
+
+/** What of a price is left after a cost, in percent with one place; `undefined` where nothing is charged. */
+export function marginPercent(sold: Rational, cost: Rational): string | undefined {
+  if (compare(sold, ZERO) <= 0) return undefined
+  return rationalText(rounded(multiply(divide(subtract(sold, cost), sold), rational(100n)), TENTH))
+}

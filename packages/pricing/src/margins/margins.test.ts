@@ -1,0 +1,148 @@
+import { quantity } from '@farebox/core'
+import { describe, expect, test } from 'vitest'
+import { defaultPriceBook } from '../default-price-book.ts'
+import { at, bookOf, type EntryDocument, tokens } from '../testing/book-of.ts'
+import { checkMargins, type MarginRow } from './check-margins.ts'
+import { checkWorkflowMargin } from './check-workflow-margin.ts'
+
+const options = { creditValueUsd: '0.001', at }
+const sourced = { source: 'a page', confidence: 'official' as const }
+
+function check(price: Partial<EntryDocument>, cost: Partial<EntryDocument>): MarginRow[] {
+  return checkMargins(bookOf(price), bookOf({ ...sourced, ...cost }, { currency: 'usd', name: 'costs' }), options).rows
+}
+
+describe('a rate', () => {
+  test('is compared in dollars for an ordinary call, minutes with seconds too', () => {
+    const rows = check({ rates: [{ unit: 'minutes', amount: '20' }] }, { rates: [{ unit: 'seconds', amount: '0.0002' }] })
+    expect(rows).toEqual([
+      {
+        status: 'covered',
+        service: 'phone',
+        provider: 'p',
+        unit: 'minutes',
+        quantity: '5',
+        soldUsd: '0.1',
+        costUsd: '0.06',
+        marginPercent: '40',
+        isWeak: false,
+        confidence: 'official',
+        source: 'a page',
+      },
+    ])
+  })
+
+  test('sold below cost is said what it would have to cost', () => {
+    const rows = check(
+      { rates: [{ unit: 'tokens', amount: '8', per: '1000' }] },
+      { rates: [{ unit: 'tokens', amount: '10', per: '1000000' }] },
+    )
+    expect(rows[0]).toMatchObject({ status: 'below_cost', soldUsd: '0.008', costUsd: '0.01', marginPercent: '-25' })
+    expect(rows[0]?.breakEven).toEqual({ credits: '10', per: '1000', unit: 'tokens' })
+  })
+
+  test('is compared for each meter that the cost tells apart', () => {
+    const cost = (meter: string, amount: string) => ({ unit: 'tokens' as const, meter, amount, per: '1000' })
+    const rows = check(
+      { rates: [{ unit: 'tokens', amount: '2', per: '1000' }] },
+      { rates: [cost('input', '0.001'), cost('output', '0.004')] },
+    )
+    expect(rows.map(({ meter, status }) => `${meter} ${status}`)).toEqual(['input covered', 'output below_cost'])
+  })
+
+  test('that only loses on calls of some size says which', () => {
+    const increment = { unit: 'seconds' as const, first: '60', next: '60' }
+    const rows = check(
+      { rates: [{ unit: 'minutes', amount: '20' }] },
+      { rates: [{ unit: 'minutes', amount: '0.014', increment }] },
+    )
+    expect(rows[0]).toMatchObject({ status: 'below_cost_for_some', quantity: '0.016667', costUsd: '0.014' })
+  })
+
+  test('whose cost is in another unit is not compared, and one without a cost is not free of it', () => {
+    const characters = { rates: [{ unit: 'characters' as const, amount: '1' }] }
+    expect(check(characters, { rates: [{ unit: 'tokens', amount: '1' }] })[0]).toMatchObject({
+      status: 'not_comparable',
+      costUnits: ['tokens'],
+    })
+    expect(check(characters, { provider: 'another' })[0]).toMatchObject({ status: 'no_cost' })
+  })
+
+  test.each([
+    [{ confidence: 'official' as const }, false],
+    [{ confidence: 'sources_agree' as const }, false],
+    [{ confidence: 'single_source' as const }, true],
+    [{ confidence: 'weak' as const }, true],
+    [{ confidence: undefined }, true],
+    [{ source: undefined }, true],
+  ])('with a cost of %j is weak: %s', (facts, isWeak) => {
+    expect(check({}, facts)[0]).toMatchObject({ isWeak })
+  })
+
+  test('without a model is compared with every model of its provider', () => {
+    const entries = ['large', 'small'].map((model, index) => ({
+      service: 'phone',
+      provider: 'p',
+      model,
+      rates: [{ unit: 'minutes' as const, amount: index === 0 ? '1' : '0.0001' }],
+    }))
+    const versions = [{ version: '1', effective_from: '2020-01-01T00:00:00Z', entries }]
+    const rows = checkMargins(bookOf({}), bookOf({}, { currency: 'usd', versions }), options).rows
+    expect(rows.map(({ model, status }) => `${model} ${status}`)).toEqual(['large below_cost', 'small covered'])
+  })
+})
+
+test('the default book sells speech far below what it costs', () => {
+  const cost = bookOf(
+    {
+      service: 'voice_tts',
+      provider: 'openai-tts',
+      model: 'tts-1',
+      rates: [{ unit: 'characters', amount: '15', per: '1000000' }],
+      ...sourced,
+    },
+    { currency: 'usd' },
+  )
+  const speech = checkMargins(defaultPriceBook, cost, options).rows.find(({ provider }) => provider === 'openai-tts')
+  expect(speech).toMatchObject({ status: 'below_cost', soldUsd: '0.001', costUsd: '0.015', marginPercent: '-1400' })
+  expect(speech?.breakEven).toEqual({ credits: '0.015', per: '1', unit: 'characters' })
+})
+
+describe('a workflow', () => {
+  const costs = bookOf({ ...sourced, rates: [{ unit: 'minutes', amount: '0.014' }] }, { currency: 'usd', name: 'costs' })
+  const prices = bookOf({ rates: [{ unit: 'minutes', amount: '20' }] })
+  const call = (count: number) => ({
+    service: 'phone',
+    provider: 'p',
+    quantities: [{ meter: 'duration', quantity: quantity(count), unit: 'minutes' as const }],
+  })
+
+  test('brings in its credits, and costs what its calls cost', () => {
+    expect(checkWorkflowMargin(prices, costs, [call(5), call(1)], options)).toEqual({
+      credits: '120',
+      soldUsd: '0.12',
+      costUsd: '0.084',
+      marginPercent: '30',
+      isBelowCost: false,
+      calls: [
+        { service: 'phone', provider: 'p', credits: '100', soldUsd: '0.1', costUsd: '0.07' },
+        { service: 'phone', provider: 'p', credits: '20', soldUsd: '0.02', costUsd: '0.014' },
+      ],
+      withoutCost: [],
+    })
+  })
+
+  test('has no margin while a cost is unknown', () => {
+    const chat = { service: 'gpt', provider: 'gpt-4o-mini', quantities: [tokens(3_000)] }
+    const margin = checkWorkflowMargin(defaultPriceBook, costs, [chat], options)
+    expect(margin).toMatchObject({ credits: '3', costUsd: '0', withoutCost: ['gpt gpt-4o-mini'] })
+    expect(margin.marginPercent).toBeUndefined()
+  })
+})
+
+test('books in the wrong place, and values that are none, are refused', () => {
+  expect(() => checkMargins(bookOf({}), bookOf({}), options)).toThrow('costs must be a book in usd, test is in credits')
+  expect(() => checkMargins(bookOf({}), bookOf({}, { currency: 'usd' }), { ...options, creditValueUsd: '0' })).toThrow(
+    'received "0"',
+  )
+})
