@@ -1,15 +1,15 @@
 import { isFareboxError } from '@farebox/core'
-import { defaultPriceBook } from '@farebox/pricing'
 import { Command } from 'commander'
 import { addAccountCommands } from './account-commands.ts'
 import { addImportCommand } from './import-command.ts'
 import { addKeyCommands } from './key-commands.ts'
 import { addPriceCommands } from './price-commands.ts'
+import { addPriceListCommands } from './price-list-commands.ts'
 import { Shell } from './shell.ts'
 import { addStoreCommands } from './store-commands.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The `farebox` command. Exit codes: 0 done, 1 could not be done, 2 something was found: by `verify`, `migrate --plan` or `import`. */
+/** The `farebox` command. Exit codes: 0 done, 1 could not be done, 2 something was found: by `verify`, `migrate --plan`, `import` or `prices check`. */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('farebox')
     .description('Look after the credits of a Farebox.')
@@ -22,22 +22,7 @@ export function createProgram(terminal: Terminal): Command {
   addAccountCommands(shell)
   addKeyCommands(shell)
   addImportCommand(shell)
-
-  const prices = program
-    .command('prices')
-    .description('the default price book, in credits')
-    .enablePositionalOptions()
-    .option('--json', 'print JSON')
-    .action((shared: { json?: boolean }) => {
-      const { entries } = defaultPriceBook.entries(Date.now())
-      shell.print(
-        shared,
-        entries.flatMap(({ service, provider, rates }) =>
-          rates.map(({ amount, per, unit }) => ({ service, provider, credits: amount, per: `${per} ${unit}` })),
-        ),
-      )
-    })
-  addPriceCommands(prices, terminal)
+  addPriceCommands(addPriceListCommands(shell, program), terminal)
 
   return program
 }

@@ -7,7 +7,7 @@ import type { PricedEntry } from '../priced-entry.ts'
 import { rateEntry } from '../rate.ts'
 import { compare, decimal, divide, multiply, type Rational, rational } from '../rational.ts'
 import { unitsIn } from '../units.ts'
-import { expectBooks } from './expect-books.ts'
+import { expectBooks, expectVersion } from './expect-books.ts'
 import { marginPercent, usdText } from './margin-text.ts'
 
 export interface MarginOptions {
@@ -82,10 +82,11 @@ const SIZES: Record<Unit, readonly [ordinary: string, ...others: string[]]> = {
  * Compares what customers pay with what providers charge, for every rate of the credit book and every model of the cost book that it may
  * be used for. Each meter is compared by itself; what a receipt rounds up is not counted as income.
  *
- * @throws {InvalidOptionError} a book is in the wrong currency, or `creditValueUsd` is not a decimal above 0
+ * @throws {InvalidOptionError} a book is in the wrong currency or not in force at `at`, or `creditValueUsd` is not a decimal above 0
  */
 export function checkMargins(prices: PriceBook, costs: PriceBook, { creditValueUsd, at }: MarginOptions): MarginReport {
   const creditValue = expectBooks(prices, costs, creditValueUsd)
+  for (const book of [prices, costs]) expectVersion(book, at)
   const rows = prices.pricedEntries(at).flatMap((price) => {
     const { service, provider, model } = price.entry
     const known = costsOf(costs, price.entry, at)

@@ -15,3 +15,11 @@ export function expectBooks(prices: PriceBook, costs: PriceBook, creditValueUsd:
     `creditValueUsd must be a decimal above 0 such as '0.001', received ${JSON.stringify(creditValueUsd)}`,
   )
 }
+
+/** @throws {InvalidOptionError} no version of the book is in force: comparing nothing would look as if nothing were wrong */
+export function expectVersion(book: PriceBook, at: number): void {
+  const [first] = book.versions()
+  if (first && first.from <= at) return
+  const begins = first ? `; ${first.version} begins at ${new Date(first.from).toISOString()}` : ''
+  throw new InvalidOptionError(`price book ${book.name} has no version in force at ${new Date(at).toISOString()}${begins}`)
+}

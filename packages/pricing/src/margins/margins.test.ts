@@ -140,6 +140,12 @@ describe('a workflow', () => {
   })
 })
 
+test('nothing is compared at a time that no version covers', () => {
+  expect(() => checkMargins(bookOf({}), bookOf({}, { currency: 'usd' }), { ...options, at: 0 })).toThrow(
+    'test has no version in force',
+  )
+})
+
 test('books in the wrong place, and values that are none, are refused', () => {
   expect(() => checkMargins(bookOf({}), bookOf({}), options)).toThrow('costs must be a book in usd, test is in credits')
   expect(() => checkMargins(bookOf({}), bookOf({}, { currency: 'usd' }), { ...options, creditValueUsd: '0' })).toThrow(

@@ -1,0 +1,155 @@
+import { readFile } from 'node:fs/promises'
+import { InvalidOptionError } from '@farebox/core'
+import {
+  checkMargins,
+  defaultCostBook,
+  defaultPriceBook,
+  type MarginRow,
+  PriceBook,
+  type PriceEntry,
+  type Rate,
+} from '@farebox/pricing'
+import type { Command } from 'commander'
+import type { Shell } from './shell.ts'
+
+interface PriceOptions {
+  book?: string
+  at?: string
+  json?: boolean
+}
+
+interface CheckOptions extends PriceOptions {
+  costs?: string
+  creditValueUsd: string
+  all?: boolean
+  strict?: boolean
+}
+
+/** What fails a check, and what fails a strict one. */
+const LOSSES: ReadonlySet<MarginRow['status']> = new Set(['below_cost'])
+const DOUBTS: ReadonlySet<MarginRow['status']> = new Set(['below_cost', 'below_cost_for_some', 'no_cost', 'not_comparable'])
+
+/** `prices`, under which other commands about price books hang, and `prices check`. */
+export function addPriceListCommands(shell: Shell, program: Command): Command {
+  const prices = program
+    .command('prices')
+    .description('what everything costs: the default price book, or one of your own')
+    .enablePositionalOptions()
+    .option('--book <file>', 'a price book, as JSON')
+    .option('--at <when>', 'as of when: a day, or a moment with its offset; now unless told')
+    .option('--json', 'print JSON')
+    .action(async (options: PriceOptions) => {
+      const book = await readBook(options.book, defaultPriceBook)
+      shell.print(options, book.entries(parseMoment(options.at)).entries.flatMap(priceRows))
+    })
+
+  prices
+    .command('check')
+    .description('compare prices with what providers charge; exit code 2 when an ordinary call is sold below its cost')
+    .option('--book <file>', 'a price book in credits, as JSON; the default one unless told')
+    .option('--costs <file>', 'a cost book in US dollars, as JSON; list prices unless told')
+    .option('--credit-value-usd <dollars>', 'what a customer pays for one credit', '0.001')
+    .option('--at <when>', 'as of when: a day, or a moment with its offset; now unless told')
+    .option('--json', 'print JSON')
+    .option('--all', 'show what is in order, too')
+    .option('--strict', 'exit code 2 also for what loses on some calls, has no cost, cannot be compared, or has a weak source')
+    .action(async (options: CheckOptions) => {
+      const book = await readBook(options.book, defaultPriceBook)
+      const costs = await readBook(options.costs, defaultCostBook)
+      const report = checkMargins(book, costs, { creditValueUsd: options.creditValueUsd, at: parseMoment(options.at) })
+      const shown = options.all ? report.rows : report.rows.filter((row) => row.isWeak || DOUBTS.has(row.status))
+      if (options.json) shell.terminal.line(JSON.stringify({ ...report, rows: shown }, null, 2))
+      else shell.print({}, shown.map(checkRow))
+      const isFailure = (row: MarginRow) => (options.strict ? row.isWeak || DOUBTS.has(row.status) : LOSSES.has(row.status))
+      const failures = report.rows.filter(isFailure).length
+      if (!options.json) {
+        shell.terminal.line(
+          `${failures} of ${report.rows.length} rates fail: ${report.prices} against ${report.costs}, a credit at $${options.creditValueUsd}`,
+        )
+      }
+      if (failures > 0) shell.terminal.exitCode(2)
+    })
+
+  return prices
+}
+
+/** @throws {InvalidOptionError} the file cannot be read, or holds no JSON */
+async function readBook(file: string | undefined, standard: PriceBook): Promise<PriceBook> {
+  if (file === undefined) return standard
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new InvalidOptionError(`price book ${file} cannot be read`, { cause: error })
+  })
+  return new PriceBook(parseJson(file, text))
+}
+
+function parseJson(file: string, text: string) {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new InvalidOptionError(`price book ${file} is not JSON: ${error instanceof Error ? error.message : ''}`, {
+      cause: error,
+    })
+  }
+}
+
+function parseMoment(text: string | undefined): number {
+  if (text === undefined) return Date.now()
+  // Without an offset a moment would depend on where the command runs.
+  const moment = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN
+  if (Number.isNaN(moment)) {
+    throw new InvalidOptionError(
+      `--at must be a day such as 2026-11-21, or 2026-11-21T18:00:00Z, received ${JSON.stringify(text)}`,
+    )
+  }
+  return moment
+}
+
+function priceRows(entry: PriceEntry): object[] {
+  const { service, provider, model = '' } = entry
+  return entry.rates.map((rate) => ({
+    service,
+    provider,
+    model,
+    meter: rate.meter ?? '',
+    price: rate.amount ?? rate.tiers?.steps.map(({ above, amount }) => (above ? `above ${above}: ${amount}` : amount)).join(', '),
+    per: rate.package ? `package of ${rate.package.size} ${rate.unit}` : `${rate.per} ${rate.unit}`,
+    rules: rulesText(entry, rate),
+  }))
+}
+
+function rulesText(entry: PriceEntry, rate: Rate): string {
+  const { minimum_quantity: least, increment, included, tiers } = rate
+  const { connect_fee: fee, minimum_charge: minimum, maximum_charge: maximum, multipliers = [], windows = [] } = entry
+  return [
+    least && `at least ${least.quantity} ${least.unit ?? rate.unit}`,
+    increment && `${increment.first}/${increment.next} ${increment.unit ?? rate.unit}`,
+    included && `${included.quantity} ${included.unit ?? rate.unit} included by ${included.basis}`,
+    tiers && `${tiers.mode} by ${tiers.basis}`,
+    fee && `connect fee ${fee}`,
+    minimum && `a call at least ${minimum}`,
+    maximum && `a call at most ${maximum.amount} (${maximum.action})`,
+    ...multipliers.map(({ attribute }) => `by ${attribute}`),
+    ...windows.map(({ name }) => `other in ${name}`),
+  ]
+    .filter(Boolean)
+    .join('; ')
+}
+
+function checkRow(row: MarginRow): object {
+  const { status, service, provider, model = '', meter = '', quantity = '', unit, soldUsd, costUsd, marginPercent } = row
+  return {
+    status,
+    service,
+    provider,
+    model,
+    meter,
+    call: `${quantity} ${unit}`.trim(),
+    sold_usd: soldUsd ?? '',
+    cost_usd: costUsd ?? row.costUnits?.join(', ') ?? '',
+    margin: marginPercent === undefined ? '' : `${marginPercent}%`,
+    covers_at: row.breakEven ? `${row.breakEven.credits} per ${row.breakEven.per}` : '',
+    source: row.isWeak ? (row.confidence ?? 'none') : '',
+  }
+}
