@@ -102,6 +102,8 @@ test('many changes are shared out over the transactions that may run, and few ar
   expect(batches.map(({ length }) => length)).toEqual([150, 150])
   await submit(30)
   expect(batches.slice(2).map(({ length }) => length)).toEqual([30])
+  await Promise.all(Array.from({ length: 300 }, () => queue.submit(operation('a'))))
+  expect(batches.slice(3).map(({ length }) => length)).toEqual([300])
 })
 
 test('one busy account does not keep the others waiting for all of its changes', async () => {

@@ -102,19 +102,19 @@ export class CommitQueue {
     this.#isTurnTaken = true
     setImmediate(() => {
       this.#isTurnTaken = false
-      const share = Math.ceil(this.#readyCount / (this.#batchesMax - this.#batches))
-      const size = Math.min(Math.max(share, WORTH_SHARING), this.#batchMax)
-      while (this.#batches < this.#batchesMax && this.#ready.size > 0) void this.#run(this.#nextBatch(size))
+      const share = Math.max(Math.ceil(this.#readyCount / (this.#batchesMax - this.#batches)), WORTH_SHARING)
+      while (this.#batches < this.#batchesMax && this.#ready.size > 0) void this.#run(this.#nextBatch(share))
     })
   }
 
-  #nextBatch(size: number): Waiting[] {
+  /** @param share  changes after which no other account is taken in: what one account waits for is not shared out */
+  #nextBatch(share: number): Waiting[] {
     const batch: Waiting[] = []
     let accounts = 0
     for (const accountId of this.#ready) {
-      if (batch.length === size || accounts === this.#accountsMax) break
+      if (batch.length >= Math.min(share, this.#batchMax) || accounts === this.#accountsMax) break
       const waiting = this.#waiting.get(accountId) ?? []
-      const taken = waiting.splice(0, size - batch.length)
+      const taken = waiting.splice(0, this.#batchMax - batch.length)
       batch.push(...taken)
       if (waiting.length === 0) this.#waiting.delete(accountId)
       this.#ready.delete(accountId)

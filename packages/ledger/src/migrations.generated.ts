@@ -303,7 +303,7 @@ CREATE TABLE {schema}.farebox_accounts (
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   PRIMARY KEY (account_id)
-);
+) WITH (fillfactor = 60);
 
 -- Spendable value, and what is left of it.
 CREATE TABLE {schema}.farebox_grants (
@@ -322,7 +322,7 @@ CREATE TABLE {schema}.farebox_grants (
   state TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   PRIMARY KEY (account_id, grant_id)
-);
+) WITH (fillfactor = 60);
 
 -- Value set aside before work starts.
 CREATE TABLE {schema}.farebox_holds (
