@@ -167,6 +167,10 @@ export interface UsageRequest {
   /** A number, or a decimal string with at most six decimals. */
   units_consumed: number | string
   unit_type: UnitType
+  /** For phone calls: the number called, in E.164, where the price depends on it. */
+  to?: string
+  /** The number called from. */
+  from?: string
 }
 
 export interface UsageCharged {

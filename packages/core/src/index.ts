@@ -1,4 +1,5 @@
 export * from './amounts.ts'
+export * from './characters.ts'
 export * from './clock.ts'
 export * from './disjoint-tokens.ts'
 export * from './errors.ts'

@@ -19,7 +19,7 @@ import {
   rateEntry,
   totalQuantity,
 } from '@farebox/pricing'
-import type { PricePredictor } from '@farebox/router'
+import type { PhoneNumbers, PricePredictor } from '@farebox/router'
 
 /** A usage as the ledger takes it: one quantity, its exact price, and what it cost us where that is known. */
 export interface PricedUsage {
@@ -30,6 +30,9 @@ export interface PricedUsage {
   priceVersion: string
   rating: Rating
 }
+
+/** Who did something, and for a phone call between which numbers. */
+type PricedSource = PhoneNumbers & { service: string; provider: string; model?: string }
 
 /** The two price books of a Farebox: what its customers pay in credits, and what its providers charge in dollars. */
 export class BookPrices implements PricePredictor {
@@ -44,15 +47,15 @@ export class BookPrices implements PricePredictor {
   }
 
   /** @throws {PriceNotFoundError} the offer has no price in credits */
-  predict(offer: Offer, quantities: readonly UsageQuantity[]): { charge: Credits; cost?: NanoUsd } {
+  predict(offer: Offer, quantities: readonly UsageQuantity[], numbers: PhoneNumbers = {}): { charge: Credits; cost?: NanoUsd } {
     const at = this.#clock()
     const { service, provider, model } = offer
-    const charge = chargeOf(rate(this.book, { service, provider, model, at }, quantities))
-    return { charge, cost: this.#costOf({ service, provider, model, at }, quantities) }
+    const query = { service, provider, model, at, ...numbers }
+    return { charge: chargeOf(rate(this.book, query, quantities)), cost: this.#costOf(query, quantities) }
   }
 
   /** @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits */
-  price(source: { service: string; provider: string; model?: string }, quantities: readonly UsageQuantity[]): PricedUsage {
+  price(source: PricedSource, quantities: readonly UsageQuantity[]): PricedUsage {
     const query = { ...source, at: this.#clock() }
     const rating = rate(this.book, query, quantities)
     const total = totalQuantity(quantities) ?? { quantity: 0n as Quantity, unit: 'requests' as const }

@@ -1,4 +1,4 @@
-import { type Quantity, quantity, type UsageQuantity } from '@farebox/core'
+import { characterUsage, countCharacters, type Quantity, quantity, type UsageQuantity } from '@farebox/core'
 import type { RouteRequest } from '@farebox/router'
 import type { CallOptions, PhoneInput } from './workflow-calls.ts'
 
@@ -13,8 +13,8 @@ export function transcribeRoute(durationSeconds: number, options: CallOptions): 
 
 /** A speech as routing takes it. Its price is known before it is spoken. */
 export function speakRoute(text: string, options: CallOptions): RouteRequest {
-  const characters = [...text].length
-  const usage: UsageQuantity[] = [{ meter: 'characters', quantity: quantity(characters), unit: 'characters' }]
+  const usage = [characterUsage(text)]
+  const characters = countCharacters(text, 'code_points')
   return {
     service: 'voice_tts',
     operation: 'speak',
@@ -25,14 +25,14 @@ export function speakRoute(text: string, options: CallOptions): RouteRequest {
   }
 }
 
-/** A phone call as routing takes it: held for as long as it may take. */
+/** A phone call as routing takes it: held for as long as it may take, at the price of its numbers. */
 export function callRoute(
   durationSecondsMax: number,
-  options: CallOptions & Pick<PhoneInput, 'durationSecondsExpected'>,
+  { to, from, ...options }: CallOptions & Partial<Pick<PhoneInput, 'to' | 'from' | 'durationSecondsExpected'>>,
 ): RouteRequest {
   const ceiling = seconds(durationSecondsMax)
   const expected = seconds(Math.min(options.durationSecondsExpected ?? durationSecondsMax, durationSecondsMax))
-  return { service: 'phone', operation: 'call', expected, ceiling, ...choices(options) }
+  return { service: 'phone', operation: 'call', expected, ceiling, numbers: { to, from }, ...choices(options) }
 }
 
 /** The choices of a caller that routing knows about. */

@@ -1,5 +1,5 @@
 import { CREDITS_MAX, type Credits, microCredits, type Offer, type UsageQuantity } from '@farebox/core'
-import { plan, type Route, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
+import { type PhoneNumbers, plan, type Route, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
 import { CALL_SECONDS_MAX, callRoute, choices, speakRoute, transcribeRoute } from './call-routes.ts'
 import { chatRoute, questionAbout } from './chat-route.ts'
 import { errorOfRoute } from './errors.ts'
@@ -63,15 +63,22 @@ function estimateCall(parts: MeterParts, configuration: ServiceConfiguration, re
     service: request.service,
     provider: first.offer.provider,
     quantities: (request.usageOf?.(first.offer) ?? request).expected,
-    low: leastOf(parts, route, low),
+    low: leastOf(parts, route, request.numbers, low),
     expected: first.chargeExpected,
     high: route.hold,
   }
 }
 
 /** The cheapest candidate, at the least that it may use. */
-function leastOf({ prices }: MeterParts, { candidates }: Route, low: LowOf | undefined): Credits {
-  const charges = candidates.map(({ offer, chargeExpected }) => (low ? prices.predict(offer, low(offer)).charge : chargeExpected))
+function leastOf(
+  { prices }: MeterParts,
+  { candidates }: Route,
+  numbers: PhoneNumbers | undefined,
+  low: LowOf | undefined,
+): Credits {
+  const charges = candidates.map(({ offer, chargeExpected }) =>
+    low ? prices.predict(offer, low(offer), numbers).charge : chargeExpected,
+  )
   charges.sort((a, b) => (a < b ? -1 : 1))
   return charges[0] ?? microCredits(0n)
 }

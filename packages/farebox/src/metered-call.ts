@@ -19,6 +19,7 @@ import {
   type Catalog,
   type Health,
   type Operation,
+  type PhoneNumbers,
   plan,
   type Route,
   type RouteRequest,
@@ -55,6 +56,7 @@ export interface Payer {
 export interface HeldRoute {
   route: Route
   holdId: string
+  numbers: PhoneNumbers | undefined
   /** For the router: fits the hold to a dearer candidate before it is called. */
   beforeAttempt(candidate: Candidate): Promise<BeforeAttemptRefusal<Refusal> | undefined>
 }
@@ -109,7 +111,7 @@ export async function holdRoute(
       amount: atLeastOne(first.chargeCeiling),
       ttlMs,
     })
-    if (outcome.status === 'held') return heldRoute(parts, payer, route, first, outcome.holdId)
+    if (outcome.status === 'held') return heldRoute(parts, payer, { route, first, numbers: request.numbers }, outcome.holdId)
     if (!('available' in outcome) || outcome.available >= affordable) throw errorOfRefusal(outcome)
     refusal = outcome
     affordable = outcome.available
@@ -131,7 +133,7 @@ export function settle(
   facts: { candidate: Candidate; usage: Usage; fallback: Usage; attempts: readonly AttemptRecord[] },
 ): Promise<ChargedOutcome> {
   const { candidate, attempts } = facts
-  const { priced, usage } = priceUsage(parts.prices, candidate, facts.usage, facts.fallback)
+  const { priced, usage } = priceUsage(parts.prices, candidate, held.numbers, facts.usage, facts.fallback)
   const { rating, ...money } = priced
   return persist(async () => {
     const outcome = await parts.ledger.settleHold({
@@ -196,11 +198,17 @@ export function failureOf(
   }
 }
 
-function heldRoute(parts: MeterParts, payer: Payer, route: Route, first: Candidate, holdId: string): HeldRoute {
+function heldRoute(
+  parts: MeterParts,
+  payer: Payer,
+  { route, first, numbers }: { route: Route; first: Candidate; numbers: PhoneNumbers | undefined },
+  holdId: string,
+): HeldRoute {
   let held = atLeastOne(first.chargeCeiling)
   return {
     route,
     holdId,
+    numbers,
     async beforeAttempt(candidate) {
       if (candidate.chargeCeiling <= held) return undefined
       const outcome = await parts.ledger.extendHold({ accountId: payer.accountId, holdId, amount: candidate.chargeCeiling })
@@ -249,7 +257,7 @@ function allowedRequest({ catalog, prices }: MeterParts, { apiKey }: Payer, requ
 /** What an offer may cost at most; `undefined` when it has no price, which is for the plan to reject. */
 function chargeOf(prices: BookPrices, offer: Offer, request: RouteRequest): Credits | undefined {
   try {
-    return prices.predict(offer, (request.usageOf?.(offer) ?? request).ceiling).charge
+    return prices.predict(offer, (request.usageOf?.(offer) ?? request).ceiling, request.numbers).charge
   } catch (error) {
     if (isFareboxError(error) && error.code === 'PRICE_NOT_FOUND') return undefined
     throw error
@@ -257,13 +265,14 @@ function chargeOf(prices: BookPrices, offer: Offer, request: RouteRequest): Cred
 }
 
 /** A unit that the provider reports and nobody priced must not lose the charge: what was expected is charged then, as derived. */
-function priceUsage(prices: BookPrices, candidate: Candidate, usage: Usage, fallback: Usage) {
+function priceUsage(prices: BookPrices, candidate: Candidate, numbers: PhoneNumbers | undefined, usage: Usage, fallback: Usage) {
   const { service, provider, model } = candidate.offer
+  const source = { service, provider, model, ...numbers }
   try {
-    return { priced: prices.price({ service, provider, model }, usage.quantities), usage }
+    return { priced: prices.price(source, usage.quantities), usage }
   } catch (error) {
     if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
-    return { priced: prices.price({ service, provider, model }, fallback.quantities), usage: { ...fallback, raw: usage.raw } }
+    return { priced: prices.price(source, fallback.quantities), usage: { ...fallback, raw: usage.raw } }
   }
 }
 

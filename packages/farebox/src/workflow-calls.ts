@@ -58,11 +58,15 @@ export interface PlannedCalls {
   see?: SeeInput
   transcribe?: TranscribeInput
   speak?: SpeakInput
-  call?: Omit<PhoneInput, 'to' | 'instructions'>
+  call?: Omit<PhoneInput, 'to' | 'instructions'> & Partial<Pick<PhoneInput, 'to'>>
 }
 
 export interface RecordOptions {
   model?: string
+  /** The number called, in E.164, where the price of a call depends on it. */
+  to?: string
+  /** The number called from. */
+  from?: string
   idempotencyKey?: string
 }
 

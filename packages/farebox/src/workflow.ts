@@ -272,7 +272,7 @@ export class Workflow {
     provider: string,
     units: number | string | Quantity,
     unit: Unit,
-    { model, idempotencyKey }: RecordOptions = {},
+    { model, to, from, idempotencyKey }: RecordOptions = {},
   ): Promise<Recorded> {
     const { apiKey, userId } = this.#payer
     const permission = apiKey && keyPermission(apiKey, service, provider)
@@ -280,7 +280,7 @@ export class Workflow {
       throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
     }
     const amount = typeof units === 'bigint' ? units : quantity(units)
-    const { rating: _, ...priced } = this.#parts.prices.price({ service, provider, model }, [
+    const { rating: _, ...priced } = this.#parts.prices.price({ service, provider, model, to, from }, [
       { meter: 'usage', quantity: amount, unit },
     ])
     const limit = permission?.costLimitPerRequest ?? null

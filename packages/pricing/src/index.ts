@@ -46,5 +46,4 @@ export { chargeOf, creditsOf, nanoUsdOf, type Rating, refuseAboveMaximum } from 
 export type { Rational } from './rational.ts'
 export { billedQuantities, type RateableUsage, rateDifference, rerate } from './rerate.ts'
 export { type Retirement, retirements } from './retirements.ts'
-export { countCharacters } from './rules/characters.ts'
 export { encodingOf, type TokenEncoding, tokenEncodings } from './token-encoding.ts'

@@ -19,7 +19,15 @@ import {
 import type { Catalog, CatalogEntry } from './catalog.ts'
 import type { HealthCondition, HealthView } from './health.ts'
 import { refuse, refuseDisabled } from './refusal.ts'
-import { type Candidate, Rejection, type Route, type RouteNeeds, type RouteRefusal, type RouteRequest } from './route.ts'
+import {
+  type Candidate,
+  type PhoneNumbers,
+  Rejection,
+  type Route,
+  type RouteNeeds,
+  type RouteRefusal,
+  type RouteRequest,
+} from './route.ts'
 import { isServiceEnabled, namedProviders, type ServiceConfiguration, switchOf } from './service-configuration.ts'
 import type { RoutingStrategy } from './strategy.ts'
 
@@ -28,9 +36,11 @@ export interface PricePredictor {
   /**
    * What `quantities` of `offer` would be charged, and what they would cost us where that is known. Pure.
    *
+   * @param numbers  of a phone call
+   *
    * @throws {FareboxError} with code `PRICE_NOT_FOUND`, when the offer has no price
    */
-  predict(offer: Offer, quantities: readonly UsageQuantity[]): { charge: Credits; cost?: NanoUsd }
+  predict(offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers): { charge: Credits; cost?: NanoUsd }
 }
 
 export interface PlanInput {
@@ -142,8 +152,8 @@ function consider(entry: CatalogEntry, names: readonly string[], input: PlanInpu
   let ceiling: Credits
   try {
     const usage = request.usageOf?.(offer) ?? request
-    expected = prices.predict(offer, usage.expected)
-    ceiling = usage.ceiling === usage.expected ? expected.charge : prices.predict(offer, usage.ceiling).charge
+    expected = prices.predict(offer, usage.expected, request.numbers)
+    ceiling = usage.ceiling === usage.expected ? expected.charge : prices.predict(offer, usage.ceiling, request.numbers).charge
   } catch (error) {
     if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
     return new Rejection(offer, 'price_not_found', error.message)

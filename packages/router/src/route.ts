@@ -25,6 +25,8 @@ export interface RouteRequest {
   ceiling: readonly UsageQuantity[]
   /** The same two of one offer, where they depend on its model. */
   usageOf?: (offer: Offer) => Pick<RouteRequest, 'expected' | 'ceiling'>
+  /** The numbers of a phone call, which its price may depend on. */
+  numbers?: PhoneNumbers
   needs?: RouteNeeds
   /** The only provider that may serve it, when the caller insists. */
   provider?: string
@@ -34,6 +36,12 @@ export interface RouteRequest {
   accuracy?: 'standard' | 'high'
   /** Providers that may not serve it. */
   excludes?: readonly string[]
+}
+
+/** Telephone numbers in E.164. */
+export interface PhoneNumbers {
+  to?: string
+  from?: string
 }
 
 /** What a candidate must be able to do. An offer that states no limit of tokens or characters has none. */

@@ -26,6 +26,8 @@ const amount = z
 const positiveAmount = amount.refine((value) => value > 0n, 'must be above 0')
 const count = z.number().min(0).max(1_000_000_000)
 
+const phoneNumber = z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be an E.164 number such as +15551234567')
+
 const message = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string().min(1).max(400_000) })
 
 export const createAgentBody = z.strictObject({
@@ -49,11 +51,8 @@ export const chatBody = z
 
 export const callBody = z
   .strictObject({
-    to: z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be an E.164 number such as +15551234567'),
-    from: z
-      .string()
-      .regex(/^\+[1-9]\d{6,14}$/, 'must be an E.164 number such as +15551234567')
-      .optional(),
+    to: phoneNumber,
+    from: phoneNumber.optional(),
     message: z.string().min(1).max(4_000).optional(),
     url: z.url({ protocol: /^https$/ }).optional(),
     max_minutes: z.number().min(1).max(240).default(10),
@@ -76,6 +75,8 @@ export const usageBody = z.strictObject({
   provider: text,
   units_consumed: z.union([count, z.string().regex(/^\d{1,12}(\.\d{1,6})?$/, 'must be a decimal with at most six decimals')]),
   unit_type: z.enum(units),
+  to: phoneNumber.optional().describe('For phone calls: the number called, where the price depends on it'),
+  from: phoneNumber.optional().describe('The number called from'),
 })
 
 export const emptyBody = z.strictObject({})

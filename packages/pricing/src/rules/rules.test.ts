@@ -1,10 +1,9 @@
-import { quantity, type UsageQuantity } from '@farebox/core'
+import { countCharacters, quantity, type UsageQuantity } from '@farebox/core'
 import { describe, expect, test } from 'vitest'
 import { rate } from '../rate.ts'
 import { type Rational, rationalText } from '../rational.ts'
 import { billedQuantities } from '../rerate.ts'
 import { at, bookOf, costOf, type EntryDocument, query, type RateDocument, seconds, tokens } from '../testing/book-of.ts'
-import { countCharacters } from './characters.ts'
 
 const perMinute: RateDocument = { unit: 'minutes', amount: '6' }
 const perToken: RateDocument = { unit: 'tokens', amount: '1' }

@@ -1,6 +1,14 @@
-import { type CallContext, type Offer, type ProviderAdapter, ProviderError, type Service, type Usage } from '@farebox/core'
+import {
+  type CallContext,
+  countCharacters,
+  type Offer,
+  type ProviderAdapter,
+  ProviderError,
+  type Service,
+  type Usage,
+} from '@farebox/core'
 import { type Call, openCall } from '../adapter/call.ts'
-import { countCharacters, speechUsage } from '../adapter/speech-usage.ts'
+import { speechUsage } from '../adapter/speech-usage.ts'
 import { fingerprint } from './fingerprint.ts'
 import { countInputTokens, countTokens, simulatedChat, tokenUsage } from './simulated-chat.ts'
 import { type Fate, fateOf, type SimulatedFailures } from './simulated-failure.ts'
@@ -185,7 +193,8 @@ async function strike(call: Call, fate: Fate, partsBefore: number, usage?: () =>
 function checkText(name: string, offers: readonly Offer[], model: string, text: string): void {
   const charactersMax = offers.find((offer) => offer.model === model)?.capabilities.charactersMax ?? Number.POSITIVE_INFINITY
   if (text === '') throw invalid(name, 'there is no text to speak')
-  if (countCharacters(text) > charactersMax) throw invalid(name, `the text has more than ${charactersMax} characters`)
+  if (countCharacters(text, 'code_points') > charactersMax)
+    throw invalid(name, `the text has more than ${charactersMax} characters`)
 }
 
 function invalid(provider: string, reason: string): ProviderError {
