@@ -260,6 +260,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
       budgetId: `b${choices.below(4)}`,
       period: choices.oneOf(budgetPeriods),
       timeZone: 'UTC',
+      alertsAtPercent: [],
       limit: draw.amount(0, 300),
       mode: choices.happens(20) ? 'warn' : 'block',
       ...draw.spender,

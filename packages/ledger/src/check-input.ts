@@ -63,6 +63,16 @@ export function checkTime(field: string, value: unknown): number {
   return value as number
 }
 
+/** Shares in whole percent. */
+export function checkPercents(field: string, value: unknown): number[] {
+  if (!Array.isArray(value)) throw new InvalidInputError(field, `must be a list of whole percents, received ${show(value)}`)
+  for (const [index, percent] of value.entries()) {
+    if (Number.isInteger(percent) && percent >= 1 && percent <= 100) continue
+    throw new InvalidInputError(`${field}[${index}]`, `must be a whole percent from 1 to 100, received ${show(percent)}`)
+  }
+  return value as number[]
+}
+
 /** A time zone that this machine knows, under the name by which it knows it. */
 export function checkTimeZone(field: string, value: unknown): string {
   try {

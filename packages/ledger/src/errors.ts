@@ -22,6 +22,7 @@ export class NotFoundError extends FareboxError {
     | 'API_KEY_NOT_FOUND'
     | 'USAGE_NOT_FOUND'
     | 'GRANT_NOT_FOUND'
+    | 'EVENT_NOT_FOUND'
   readonly id: string
 
   constructor(code: NotFoundError['code'], id: string) {

@@ -11,6 +11,7 @@ import {
   checkNewId,
   checkOneOf,
   checkOptionalText,
+  checkPercents,
   checkRollover,
   checkService,
   checkServices,
@@ -29,6 +30,8 @@ import type { MigrationPlan, MigrationReport } from './migrations.ts'
 import type {
   AdjustInput,
   AdjustOutcome,
+  CancelTopUpInput,
+  CancelTopUpOutcome,
   ChargebackInput,
   ChargebackOutcome,
   ChargeInput,
@@ -65,6 +68,8 @@ import type {
   RotateApiKeyOutcome,
   SaveDocumentInput,
   SaveDocumentOutcome,
+  SetAlertsInput,
+  SetAlertsOutcome,
   SetBudgetInput,
   SetBudgetOutcome,
   SetKeyServicesInput,
@@ -78,6 +83,8 @@ import { LedgerReader } from './reader.ts'
 import { budgetPeriods, grantSources, overagePolicies } from './rows.ts'
 
 export interface LedgerOptions extends CommitQueueOptions {
+  /** Whether each workflow that closes is told as an event: one row more for each. @defaultValue false */
+  closedWorkflowEvents?: boolean
   /** What an account must have available to make an API key, its credit line not counted. @defaultValue 5_000 credits */
   minimumCreditsForApiKey?: Credits
 }
@@ -94,6 +101,7 @@ const HOLD_GRACE_MS = 60_000
 /** Long enough for a telephone call's pauses: its holds renew it. */
 const RESERVE_TTL_MS = 3_600_000
 const GRANT_PRIORITY = 100
+const ALERTS_AT_PERCENT = [80, 100]
 /** Long enough to bring a new secret to every server that has the old one. */
 const ROTATION_GRACE_MS = 86_400_000
 /** Turns an idempotency key into ids: any fixed UUID would do. */
@@ -113,11 +121,13 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   readonly #driver: LedgerDriver<Transaction>
   readonly #queue: CommitQueue
   readonly #minimumCreditsForApiKey: Credits
+  readonly #announces: boolean
 
   constructor(driver: LedgerDriver<Transaction>, options: LedgerOptions = {}) {
     super(driver)
     this.#driver = driver
     this.#queue = new CommitQueue(driver as LedgerDriver, options)
+    this.#announces = options.closedWorkflowEvents ?? false
     this.#minimumCreditsForApiKey = options.minimumCreditsForApiKey ?? credits(5_000)
   }
 
@@ -174,6 +184,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       effectiveAt,
       expiresAt,
       services: input.services === undefined ? undefined : checkServices('services', input.services),
+      topUpId: checkOptionalText('topUpId', input.topUpId),
       rollover: input.rollover === undefined ? undefined : checkRollover(input.rollover, expiresAt),
     }
     return this.#change('grant', input, input.grantId === undefined ? null : `grant:${grantId}`, fields, call)
@@ -321,7 +332,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /** Ends a workflow; holds still open under it go back. Closing again returns the first outcome. */
   async closeWorkflow(input: CloseWorkflowInput, call?: CallOptions<Transaction>): Promise<CloseWorkflowOutcome> {
     const workflowId = checkText('workflowId', input.workflowId)
-    return this.#change('closeWorkflow', input, `closeWorkflow:${workflowId}`, { workflowId }, call)
+    return this.#change('closeWorkflow', input, `closeWorkflow:${workflowId}`, { workflowId, announce: this.#announces }, call)
   }
 
   /**
@@ -417,8 +428,40 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       timeZone: checkTimeZone('timeZone', input.timeZone ?? 'UTC'),
       limit: checkAmountOrZero('limit', input.limit),
       mode: checkOneOf('mode', input.mode ?? 'block', ['block', 'warn']),
+      alertsAtPercent: checkPercents('alertsAtPercent', input.alertsAtPercent ?? ALERTS_AT_PERCENT),
     }
     return this.#change('setBudget', input, null, fields, call)
+  }
+
+  /** Draws the lines below which an account's owner is told, once for each time that the balance falls below. Replaces those of before. */
+  async setAlerts(input: SetAlertsInput, call?: CallOptions<Transaction>): Promise<SetAlertsOutcome> {
+    const { balanceLow, topUp } = input
+    const fields = {
+      balanceLow: balanceLow === undefined ? undefined : checkAmount('balanceLow', balanceLow),
+      topUp: topUp && { at: checkAmount('topUp.at', topUp.at), amount: checkAmount('topUp.amount', topUp.amount) },
+    }
+    return this.#change('setAlerts', input, null, fields, call)
+  }
+
+  /** Gives up a purchase that was asked for, so that the next fall of the balance asks again. */
+  async cancelTopUp(input: CancelTopUpInput, call?: CallOptions<Transaction>): Promise<CancelTopUpOutcome> {
+    const fields = { topUpId: checkText('topUpId', input.topUpId), reason: checkOptionalText('reason', input.reason) }
+    return this.#change('cancelTopUp', input, `cancelTopUp:${fields.topUpId}`, fields, call)
+  }
+
+  /** Makes an event due again that was given up. @throws {NotFoundError} no such event in this account */
+  async retryEvent({ accountId, eventId }: { accountId: string; eventId: string }): Promise<{ isDelivered: boolean }> {
+    return this.#change('retryEvent', { accountId }, null, { eventId: checkText('eventId', eventId) }, undefined)
+  }
+
+  /** @internal Takes an event to deliver it. */
+  async claimEvent({ accountId, ...input }: { accountId: string; eventId: string; until: number }) {
+    return this.#change('claimEvent', { accountId }, null, input, undefined)
+  }
+
+  /** @internal Says how a delivery went. */
+  async endDelivery({ accountId, ...input }: { accountId: string; eventId: string; error?: string; dueAt?: number }) {
+    return this.#change('endDelivery', { accountId }, null, input, undefined)
   }
 
   /** Keeps something of the host's in its account, for example an agent. */

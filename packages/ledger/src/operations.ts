@@ -39,6 +39,8 @@ export interface GrantInput extends Mutation {
   services?: readonly Service[]
   /** What is left when it expires becomes a new grant, with the id `rollover:` and its own. @defaultValue nothing is carried over */
   rollover?: RolloverInput
+  /** The id of the `top_up_needed` event that this purchase answers; until then no other top-up is asked for. */
+  topUpId?: string
 }
 
 export interface RolloverInput {
@@ -250,6 +252,22 @@ export interface SetBudgetInput extends Mutation {
   limit: Credits
   /** @defaultValue `block` */
   mode?: 'block' | 'warn'
+  /** Shares of the limit in whole percent at which `limit_crossed` is told, once in each window. @defaultValue [80, 100] */
+  alertsAtPercent?: readonly number[]
+}
+
+export interface SetAlertsInput extends Mutation {
+  /** Tells `balance_low` when the balance falls below it. @defaultValue never */
+  balanceLow?: Credits
+  /** Tells `top_up_needed`, for so much, when the balance falls below a line. @defaultValue never */
+  topUp?: { at: Credits; amount: Credits }
+}
+
+export interface CancelTopUpInput extends Mutation {
+  /** The id of the `top_up_needed` event whose purchase will not come. */
+  topUpId: string
+  /** Why, for the journal. */
+  reason?: string
 }
 
 export interface SaveDocumentInput extends Mutation {
@@ -437,6 +455,17 @@ export interface SetBudgetOutcome {
   replayed: boolean
 }
 
+export interface SetAlertsOutcome {
+  status: 'set'
+  replayed: boolean
+}
+
+export interface CancelTopUpOutcome {
+  status: 'cancelled'
+  topUpId: string
+  replayed: boolean
+}
+
 export interface SaveDocumentOutcome {
   status: 'saved'
   documentId: string
@@ -446,8 +475,8 @@ export interface SaveDocumentOutcome {
 /** The verbs of the ledger with their inputs as the state machine takes them, every default filled in. */
 export interface Operations {
   openAccount: { name: string; creditLimit: Credits; debtLimit: Credits }
-  grant: Required<Omit<GrantInput, keyof Mutation | 'effectiveAt' | 'expiresAt' | 'services' | 'rollover'>> &
-    Pick<GrantInput, 'effectiveAt' | 'expiresAt' | 'services'> & {
+  grant: Required<Omit<GrantInput, keyof Mutation | 'effectiveAt' | 'expiresAt' | 'services' | 'rollover' | 'topUpId'>> &
+    Pick<GrantInput, 'effectiveAt' | 'expiresAt' | 'services' | 'topUpId'> & {
       rollover?: Omit<Rollover, 'ttlMs'> & Partial<Pick<Rollover, 'ttlMs'>>
     }
   placeHold: Required<Pick<PlaceHoldInput, 'holdId' | 'amount' | 'service' | 'provider' | 'ttlMs' | 'graceMs' | 'overage'>> &
@@ -461,7 +490,7 @@ export interface Operations {
     workflowId: string
     reserve?: { amount: Credits; ttlMs: number }
   }
-  closeWorkflow: Omit<CloseWorkflowInput, keyof Mutation>
+  closeWorkflow: Omit<CloseWorkflowInput, keyof Mutation> & { announce?: boolean }
   createApiKey: {
     apiKeyId: string
     name: string
@@ -475,12 +504,25 @@ export interface Operations {
   rotateApiKey: { apiKeyId: string; prefix: string; hash: string; graceMs: number }
   revokeApiKey: Omit<RevokeApiKeyInput, keyof Mutation>
   setKeyServices: { apiKeyId: string; services: readonly (KeyServiceInput & { id: string })[] }
-  setBudget: Omit<SetBudgetInput, keyof Mutation> & { budgetId: string; timeZone: string; mode: 'block' | 'warn' }
+  setBudget: Omit<SetBudgetInput, keyof Mutation> & {
+    budgetId: string
+    timeZone: string
+    mode: 'block' | 'warn'
+    alertsAtPercent: readonly number[]
+  }
   refund: Omit<RefundInput, keyof Mutation> & { correctionId: string }
   adjust: Omit<AdjustInput, keyof Mutation> & { correctionId: string; overage: OveragePolicy }
   revokeGrant: Omit<RevokeGrantInput, keyof Mutation>
   chargeback: Omit<ChargebackInput, keyof Mutation>
   freezeAccount: Omit<FreezeAccountInput, keyof Mutation>
+  setAlerts: Omit<SetAlertsInput, keyof Mutation>
+  cancelTopUp: Omit<CancelTopUpInput, keyof Mutation>
+  /** Takes a due event for the process that will deliver it, until then. */
+  claimEvent: { eventId: string; until: number }
+  /** How that went: no `error` is delivered; with one, when to try again, if ever. */
+  endDelivery: { eventId: string; error?: string; dueAt?: number }
+  /** Makes an event due now. */
+  retryEvent: { eventId: string }
   saveDocument: { kind: string; documentId: string; body: Record<string, unknown> }
   /** Lets what is due on one account happen: grants begin and expire, abandoned holds go back. */
   advance: Record<never, never>
@@ -517,6 +559,11 @@ export interface Outcomes {
   revokeGrant: RevokeGrantOutcome
   chargeback: ChargebackOutcome
   freezeAccount: FreezeAccountOutcome
+  setAlerts: SetAlertsOutcome
+  cancelTopUp: CancelTopUpOutcome
+  claimEvent: { status: 'claimed'; isClaimed: boolean; attempts: number; replayed: boolean }
+  endDelivery: { status: 'noted'; replayed: boolean }
+  retryEvent: { status: 'due'; isDelivered: boolean; replayed: boolean }
   saveDocument: SaveDocumentOutcome
   advance: { status: 'advanced'; replayed: boolean }
   noteKeyUse: { status: 'noted'; replayed: boolean }
@@ -533,6 +580,7 @@ export type Failure =
         | 'API_KEY_NOT_FOUND'
         | 'USAGE_NOT_FOUND'
         | 'GRANT_NOT_FOUND'
+        | 'EVENT_NOT_FOUND'
       id: string
     }
   | { status: 'failed'; code: 'IDEMPOTENCY_CONFLICT'; idempotencyKey: string; differs: readonly string[] }

@@ -2,12 +2,23 @@ import { type Credits, microCredits, type Quantity, type Service, type Unit } fr
 import { checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
+import { decodeEventData, type EventData } from './event-data.ts'
 import { KeyRing } from './key-ring.ts'
 import type { KeyUse } from './key-uses.ts'
 import { burnOrder } from './machine/burn-order.ts'
 import { decodeEntry } from './machine/journal.ts'
 import { rollupQuery } from './rollup-query.ts'
-import type { BudgetRow, GrantRow, HoldRow, JournalEntry, TableName, UsageRow, WorkflowLine, WorkflowState } from './rows.ts'
+import type {
+  BudgetRow,
+  EventType,
+  GrantRow,
+  HoldRow,
+  JournalEntry,
+  TableName,
+  UsageRow,
+  WorkflowLine,
+  WorkflowState,
+} from './rows.ts'
 import { type RowsOf, rowsQuery } from './rows-query.ts'
 import { type AccountRows, type VerifyReport, verifiedTables, verifyAccount } from './verify.ts'
 
@@ -123,6 +134,23 @@ export interface SavedDocument {
   body: Record<string, unknown>
   createdAt: number
 }
+
+/** Something that the ledger tells by itself, in the transaction that caused it. */
+export type LedgerEvent = {
+  [Type in EventType]: {
+    id: string
+    type: Type
+    accountId: string
+    data: EventData[Type]
+    createdAt: number
+    /** When it is tried next; null when it was delivered or given up. */
+    dueAt: number | null
+    attempts: number
+    deliveredAt: number | null
+    /** Why the last attempt failed. */
+    error: string | null
+  }
+}[EventType]
 
 /** A page of something, newest first. */
 export interface Page<Item> {
@@ -292,6 +320,26 @@ export abstract class LedgerReader {
     this.#keys.forget(apiKeyId)
   }
 
+  /** What the ledger told, or tried to: of one account, newest first, or of all that was given up and waits for somebody to look. */
+  async events(
+    filter: { accountId: string } | { isGivenUp: true },
+    { limit = 100 }: { limit?: number } = {},
+  ): Promise<LedgerEvent[]> {
+    const [condition, values] =
+      'accountId' in filter
+        ? (['account_id = ?', [checkText('accountId', filter.accountId)]] as const)
+        : (['due_at IS NULL AND delivered_at IS NULL', []] as const)
+    const rest = `WHERE ${condition} ORDER BY created_at DESC, account_id, event_id LIMIT ?`
+    return (await this.#rows('events', rest, [...values, limit])).map(eventOf)
+  }
+
+  /** @internal Events that are to be delivered by now, the oldest first. */
+  async eventsDue(limit: number): Promise<{ now: number; events: LedgerEvent[] }> {
+    const now = await this.#reads.now()
+    const rows = await this.#rows('events', 'WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?', [now, limit])
+    return { now, events: rows.map(eventOf) }
+  }
+
   protected async accountsDue(limit: number): Promise<string[]> {
     const rows = await this.#reads.select({
       text: 'SELECT account_id FROM {accounts} WHERE next_due_at IS NOT NULL AND next_due_at <= ? ORDER BY next_due_at LIMIT ?',
@@ -310,6 +358,10 @@ export abstract class LedgerReader {
   #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {
     return this.#reads.select(rowsQuery(name, rest, values)) as unknown as Promise<RowsOf<Name>>
   }
+}
+
+function eventOf({ data, eventId, type, ...row }: RowsOf<'events'>[number]): LedgerEvent {
+  return { ...row, id: eventId, type, data: decodeEventData(data) } as LedgerEvent
 }
 
 function balanceOf(account: RowsOf<'accounts'>[number]): Balance {

@@ -1,5 +1,5 @@
 import { type Credits, microCredits, microUnits, type Service, type Unit } from '@farebox/core'
-import type { BudgetUse, Lot, Posting, Rollover, WorkflowLine } from './rows.ts'
+import type { Alerts, BudgetUse, Lot, Posting, Rollover, WorkflowLine } from './rows.ts'
 
 /** Amounts inside JSON columns are strings, because JSON numbers lose integers beyond 2^53. */
 
@@ -13,6 +13,27 @@ export function decodeLots(json: unknown): Lot[] {
     amount: amountOf(amount),
     ...(reserves.length > 0 && { reserves }),
   }))
+}
+
+export function encodeAlerts({ balanceLow, topUp, pendingTopUpId }: Alerts): unknown {
+  return {
+    balance_low: balanceLow?.toString() ?? null,
+    top_up: topUp && { at: topUp.at.toString(), amount: topUp.amount.toString() },
+    pending_top_up_id: pendingTopUpId,
+  }
+}
+
+export function decodeAlerts(json: unknown): Alerts {
+  const { balance_low, top_up, pending_top_up_id } = json as {
+    balance_low: string | null
+    top_up: { at: string; amount: string } | null
+    pending_top_up_id: string | null
+  }
+  return {
+    balanceLow: balance_low === null ? null : amountOf(balance_low),
+    topUp: top_up && { at: amountOf(top_up.at), amount: amountOf(top_up.amount) },
+    pendingTopUpId: pending_top_up_id,
+  }
 }
 
 export function encodeRollover({ max, ttlMs, times }: Rollover): unknown {

@@ -20,6 +20,20 @@ export interface Lot {
   reserves?: readonly string[]
 }
 
+/** What the ledger tells about by itself: see {@link LedgerEvent}. */
+export const eventTypes = ['balance_low', 'limit_crossed', 'hold_expired', 'workflow_closed', 'top_up_needed'] as const
+export type EventType = (typeof eventTypes)[number]
+
+/** At which balances an account's owner wants to know. */
+export interface Alerts {
+  /** Null is never. */
+  balanceLow: Credits | null
+  /** When more is to be bought, and how much; null is never. */
+  topUp: { at: Credits; amount: Credits } | null
+  /** The event whose purchase is awaited: until then no other one is asked for. */
+  pendingTopUpId: string | null
+}
+
 export interface AccountRow {
   accountId: string
   name: string
@@ -40,6 +54,7 @@ export interface AccountRow {
   hasBudgets: boolean
   /** Whether new work is refused, until somebody has looked into it. */
   isFrozen: boolean
+  alerts: Alerts | null
   /** Journal entries so far. */
   sequence: number
   /** Hash of the newest journal entry. */
@@ -266,6 +281,10 @@ export interface BudgetRow {
   windowStart: number
   /** When it starts again; null for `total`. */
   windowEnd: number | null
+  /** The shares of the limit, in percent, at which its owner is told, once in each window. */
+  alertsAtPercent: readonly number[]
+  /** The highest of them that this window has reached. */
+  alertedPercent: number
   /** Held and charged in this window. */
   used: Credits
   createdAt: number
@@ -316,6 +335,22 @@ export interface WorkflowRollupRow {
   charged: bigint
 }
 
+/** Something that somebody is to be told, kept until that was done. */
+export interface EventRow {
+  accountId: string
+  eventId: string
+  type: EventType
+  /** As JSON; amounts are strings of micro-credits. */
+  data: Record<string, unknown>
+  createdAt: number
+  /** When it is to be delivered, or tried again; null when it was delivered or given up. */
+  dueAt: number | null
+  attempts: number
+  deliveredAt: number | null
+  /** Why the last attempt failed. */
+  error: string | null
+}
+
 /** Every table of the ledger by its row. */
 export interface Rows {
   accounts: AccountRow
@@ -329,6 +364,7 @@ export interface Rows {
   api_key_prefixes: KeyPrefixRow
   budgets: BudgetRow
   documents: DocumentRow
+  events: EventRow
   usage_rollups: UsageRollupRow
   workflow_rollups: WorkflowRollupRow
 }

@@ -1,8 +1,10 @@
 import {
+  decodeAlerts,
   decodeBudgetUses,
   decodeLines,
   decodeLots,
   decodeRollover,
+  encodeAlerts,
   encodeBudgetUses,
   encodeLines,
   encodeLots,
@@ -60,6 +62,7 @@ function table<Name extends TableName>(
 const lots = { type: 'json', decode: decodeLots, encode: encodeLots } as const
 const budgetUses = { type: 'json', decode: decodeBudgetUses, encode: encodeBudgetUses } as const
 const rollover = { type: 'json', decode: decodeRollover, encode: encodeRollover } as const
+const alerts = { type: 'json', decode: decodeAlerts, encode: encodeAlerts } as const
 const lines = { type: 'json', decode: decodeLines, encode: encodeLines } as const
 
 /** The tables in the order in which they are written. A driver needs no other knowledge of what the ledger stores. */
@@ -76,6 +79,7 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     nextDueAt: 'integer',
     hasBudgets: 'boolean',
     isFrozen: 'boolean',
+    alerts,
     sequence: 'integer',
     chainHash: 'text',
     createdAt: 'integer',
@@ -214,6 +218,8 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     mode: 'text',
     windowStart: 'integer',
     windowEnd: 'integer',
+    alertsAtPercent: 'json',
+    alertedPercent: 'integer',
     used: 'bigint',
     createdAt: 'integer',
   }),
@@ -223,6 +229,17 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     documentId: 'text',
     body: 'json',
     createdAt: 'integer',
+  }),
+  events: table('events', 'upsert', ['accountId', 'eventId'], {
+    accountId: 'text',
+    eventId: 'text',
+    type: 'text',
+    data: 'json',
+    createdAt: 'integer',
+    dueAt: 'integer',
+    attempts: 'integer',
+    deliveredAt: 'integer',
+    error: 'text',
   }),
   usage_rollups: table(
     'usage_rollups',
@@ -280,6 +297,7 @@ export const loads = {
   keyServices: { table: 'api_key_services', by: ['account_id', 'api_key_id'] },
   keyPrefix: { table: 'api_key_prefixes', by: ['prefix'] },
   budgets: { table: 'budgets', by: ['account_id'] },
+  event: { table: 'events', by: ['account_id', 'event_id'] },
   document: { table: 'documents', by: ['account_id', 'kind', 'document_id'] },
 } as const satisfies Record<string, Load>
 

@@ -13,6 +13,7 @@ CREATE TABLE {schema}.farebox_accounts (
   next_due_at BIGINT,
   has_budgets BOOLEAN NOT NULL,
   is_frozen BOOLEAN NOT NULL,
+  alerts TEXT,
   sequence BIGINT NOT NULL,
   chain_hash TEXT NOT NULL,
   created_at BIGINT NOT NULL,
@@ -178,6 +179,8 @@ CREATE TABLE {schema}.farebox_budgets (
   mode TEXT NOT NULL,
   window_start BIGINT NOT NULL,
   window_end BIGINT,
+  alerts_at_percent TEXT NOT NULL,
+  alerted_percent BIGINT NOT NULL,
   used BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   PRIMARY KEY (account_id, budget_id)
@@ -191,6 +194,20 @@ CREATE TABLE {schema}.farebox_documents (
   body TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   PRIMARY KEY (account_id, kind, document_id)
+);
+
+-- What somebody is to be told, and whether that was done. Due and not delivered: waiting. Neither: given up.
+CREATE TABLE {schema}.farebox_events (
+  account_id TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  type TEXT NOT NULL,
+  data TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  due_at BIGINT,
+  attempts BIGINT NOT NULL,
+  delivered_at BIGINT,
+  error TEXT,
+  PRIMARY KEY (account_id, event_id)
 );
 
 -- Sums of usage records by hour and by day: what breakdowns read.
@@ -228,6 +245,7 @@ CREATE TABLE {schema}.farebox_workflow_rollups (
 );
 
 CREATE INDEX farebox_accounts_due ON {schema}.farebox_accounts (next_due_at) WHERE next_due_at IS NOT NULL;
+CREATE INDEX farebox_events_due ON {schema}.farebox_events (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX farebox_grants_open ON {schema}.farebox_grants (account_id) WHERE remaining > 0;
 CREATE INDEX farebox_holds_open ON {schema}.farebox_holds (account_id, workflow_id) WHERE state = 'open';
 CREATE INDEX farebox_workflows_created ON {schema}.farebox_workflows (account_id, created_at);

@@ -13,6 +13,7 @@ CREATE TABLE farebox_accounts (
   next_due_at INTEGER,
   has_budgets INTEGER NOT NULL,
   is_frozen INTEGER NOT NULL,
+  alerts TEXT,
   sequence INTEGER NOT NULL,
   chain_hash TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -178,6 +179,8 @@ CREATE TABLE farebox_budgets (
   mode TEXT NOT NULL,
   window_start INTEGER NOT NULL,
   window_end INTEGER,
+  alerts_at_percent TEXT NOT NULL,
+  alerted_percent INTEGER NOT NULL,
   used INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   PRIMARY KEY (account_id, budget_id)
@@ -191,6 +194,20 @@ CREATE TABLE farebox_documents (
   body TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   PRIMARY KEY (account_id, kind, document_id)
+) STRICT, WITHOUT ROWID;
+
+-- What somebody is to be told, and whether that was done. Due and not delivered: waiting. Neither: given up.
+CREATE TABLE farebox_events (
+  account_id TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  type TEXT NOT NULL,
+  data TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  due_at INTEGER,
+  attempts INTEGER NOT NULL,
+  delivered_at INTEGER,
+  error TEXT,
+  PRIMARY KEY (account_id, event_id)
 ) STRICT, WITHOUT ROWID;
 
 -- Sums of usage records by hour and by day: what breakdowns read.
@@ -228,6 +245,7 @@ CREATE TABLE farebox_workflow_rollups (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX farebox_accounts_due ON farebox_accounts (next_due_at) WHERE next_due_at IS NOT NULL;
+CREATE INDEX farebox_events_due ON farebox_events (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX farebox_grants_open ON farebox_grants (account_id) WHERE remaining > 0;
 CREATE INDEX farebox_holds_open ON farebox_holds (account_id, workflow_id) WHERE state = 'open';
 CREATE INDEX farebox_workflows_created ON farebox_workflows (account_id, created_at);

@@ -7,6 +7,7 @@ import { exerciseBudgets } from './budgets.ts'
 import { exerciseConcurrency } from './concurrency.ts'
 import { exerciseCorrections } from './corrections.ts'
 import { exerciseDocuments } from './documents.ts'
+import { exerciseEvents } from './events.ts'
 import { exerciseGrants } from './grants.ts'
 import { exerciseHolds } from './holds.ts'
 import { exerciseHostTransactions } from './host-transactions.ts'
@@ -42,6 +43,7 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseApiKeyRotation(suite)
       exerciseApiKeyUse(suite)
       exerciseBudgets(suite)
+      exerciseEvents(suite)
       exerciseDocuments(suite)
       exerciseCorrections(suite)
       exerciseJournal(suite)

@@ -1,5 +1,6 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { AccountRow, GrantRow, HoldRow, Posting } from '../rows.ts'
+import { emit } from './events.ts'
 import { appendEntry } from './journal.ts'
 import { least } from './least.ts'
 import { repayDebt } from './lots.ts'
@@ -58,6 +59,8 @@ function expireHold(state: LedgerState, account: AccountRow, hold: HoldRow, now:
   const postings = endHold(state, account, hold, 'expired', now)
   const outcome = { holdId: hold.holdId, amount: amount.toString() }
   appendEntry(state, account, { verb: 'expireHold', idempotencyKey: null, content: {}, outcome, postings }, now)
+  const { holdId, workflowId, service, provider } = hold
+  emit(state, account, { type: 'hold_expired', data: { holdId, workflowId, service, provider, amount } }, holdId, now)
 }
 
 function beginGrant(state: LedgerState, account: AccountRow, grant: GrantRow, now: number): void {

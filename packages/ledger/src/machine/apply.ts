@@ -2,12 +2,15 @@ import { microCredits } from '@farebox/core'
 import type { Failure, Operation, Outcome, Verb } from '../operations.ts'
 import type { AccountRow, JournalEntry } from '../rows.ts'
 import { advance } from './advance.ts'
+import { cancelTopUp, setAlerts } from './alerts.ts'
 import { createApiKey, noteKeyUse, revokeApiKey, rotateApiKey, setKeyServices } from './api-keys.ts'
 import { chargeback } from './chargeback.ts'
 import { charge, settleHold } from './charges.ts'
 import { contentOf, differences } from './content.ts'
 import { adjust, refund } from './corrections.ts'
+import { claimEvent, endDelivery, retryEvent } from './deliveries.ts'
 import { saveDocument } from './documents.ts'
+import { emit, noticeCrossings } from './events.ts'
 import { freezeAccount } from './freeze-account.ts'
 import { grant, revokeGrant } from './grants.ts'
 import { extendHold, placeHold, releaseHold } from './holds.ts'
@@ -36,11 +39,33 @@ function applyOne(state: LedgerState, operation: Operation, now: number): Outcom
   if (earlier) return replay(operation, decodeEntry(earlier), content)
   if (operation.verb === 'openAccount') return openAccount(state, operation, content, now)
   if (!known) return { status: 'failed', code: 'ACCOUNT_NOT_FOUND', id: operation.accountId }
-  if (operation.verb === 'noteKeyUse') return noteKeyUse(state, operation.accountId, operation.input)
+  switch (operation.verb) {
+    case 'noteKeyUse':
+      return noteKeyUse(state, operation.accountId, operation.input)
+    case 'claimEvent':
+      return claimEvent(state, operation.accountId, operation.input, now)
+    case 'endDelivery':
+      return endDelivery(state, operation.accountId, operation.input, now)
+    case 'retryEvent':
+      return retryEvent(state, operation.accountId, operation.input, now)
+    default:
+      return change(state, known, operation, content, Math.max(now, known.updatedAt))
+  }
+}
 
-  const at = Math.max(now, known.updatedAt)
+/** One step of an account: what is due happens, then the verb, and then what they crossed is told. */
+function change(
+  state: LedgerState,
+  known: AccountRow,
+  operation: Exclude<Operation, { verb: 'openAccount' | Unjournaled }>,
+  content: Record<string, string>,
+  at: number,
+): Outcome {
+  let before = known.posted
   advance(state, known, at)
+  noticeCrossings(state, known, before, at)
   if (operation.verb === 'advance') return { status: 'advanced', replayed: false }
+  before = known.posted
   const decision = decide({ state, account: known, now: at }, operation)
   if ('refused' in decision) return decision.refused
   const { verb, idempotencyKey } = operation
@@ -50,10 +75,15 @@ function applyOne(state: LedgerState, operation: Operation, now: number): Outcom
     { verb, idempotencyKey, content, outcome: encodeOutcome(decision.done), postings: decision.postings },
     at,
   )
+  if (decision.event) emit(state, known, decision.event, '', at)
+  noticeCrossings(state, known, before, at)
   return decision.done
 }
 
-function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' | 'advance' | 'noteKeyUse' }>): Decision<Verb> {
+/** Verbs that are about no money, and leave no entry. */
+type Unjournaled = 'noteKeyUse' | 'claimEvent' | 'endDelivery' | 'retryEvent'
+
+function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' | 'advance' | Unjournaled }>): Decision<Verb> {
   switch (operation.verb) {
     case 'grant':
       return grant(step, operation.input)
@@ -79,6 +109,10 @@ function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' 
       return revokeApiKey(step, operation.input)
     case 'setKeyServices':
       return setKeyServices(step, operation.input)
+    case 'setAlerts':
+      return setAlerts(step, operation.input)
+    case 'cancelTopUp':
+      return cancelTopUp(step, operation.input)
     case 'setBudget':
       return setBudget(step, operation.input)
     case 'refund':
@@ -126,6 +160,7 @@ function openAccount(
     nextDueAt: null,
     hasBudgets: false,
     isFrozen: false,
+    alerts: null,
     sequence: 0,
     chainHash: GENESIS_HASH,
     createdAt: now,

@@ -36,6 +36,7 @@ export function startWindow(budget: BudgetRow, now: number): void {
   budget.windowStart = start
   budget.windowEnd = end
   budget.used = microCredits(0n)
+  budget.alertedPercent = 0
 }
 
 /**

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 const LENGTH_MAX = 80
 
 /** What is made up for each call, and so says nothing about what the caller asked for. */
-const MADE_UP: ReadonlySet<string> = new Set(['prefix', 'hash'])
+const MADE_UP: ReadonlySet<string> = new Set(['prefix', 'hash', 'announce'])
 
 /** What follows from a usage and a price book: the same usage under tomorrow's book is still the same change. */
 const BY_BOOK: ReadonlySet<string> = new Set(['rated', 'cost', 'priceVersion'])

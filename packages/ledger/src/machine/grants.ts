@@ -2,11 +2,13 @@ import { CREDITS_MAX, microCredits } from '@farebox/core'
 import type { Operations } from '../operations.ts'
 import type { GrantRow } from '../rows.ts'
 import { remindAt } from './advance.ts'
+import { completeTopUp, isPending, notPending } from './alerts.ts'
 import { repayDebt } from './lots.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
 /** Adds spendable value. What begins later waits as `pending`, outside the balance. */
-export function grant({ state, account, now }: Step, input: Operations['grant']): Decision<'grant'> {
+export function grant(step: Step, input: Operations['grant']): Decision<'grant'> {
+  const { state, account, now } = step
   const { grantId, amount } = input
   if (state.grant(account.accountId, grantId)) {
     return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'grant', id: grantId })
@@ -24,6 +26,8 @@ export function grant({ state, account, now }: Step, input: Operations['grant'])
       problem: `is not in the future: ${input.expiresAt}`,
     })
   }
+
+  if (input.topUpId !== undefined && !isPending(account, input.topUpId)) return refuse(notPending(input.topUpId))
 
   const effectiveAt = input.effectiveAt ?? now
   const row: GrantRow = {
@@ -54,6 +58,7 @@ export function grant({ state, account, now }: Step, input: Operations['grant'])
     account.posted = microCredits(account.posted + amount)
     repaid = repayDebt(state, account, row)
   }
+  if (input.topUpId !== undefined) completeTopUp(step, input.topUpId)
   return {
     done: { status: 'granted', grantId, amount, repaid, available: microCredits(account.posted - account.held), replayed: false },
     postings: [

@@ -212,6 +212,7 @@ const steps: fc.Arbitrary<Step['make']>[] = [
             userId: user === undefined ? undefined : `u${user % 2}`,
             service: only,
             timeZone: index % 3 ? 'UTC' : 'Asia/Kathmandu',
+            alertsAtPercent: [50, 100],
             mode: index % 4 ? 'block' : 'warn',
           }),
     ),

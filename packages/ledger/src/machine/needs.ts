@@ -33,6 +33,10 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     const account = state.account(accountId)
     if (isRepeatable && !isFirstSettlement(state, operation)) want('entry', accountId, idempotencyKey)
     if (verb === 'openAccount' || (!account && state.has('account', [accountId]))) continue
+    if (verb === 'claimEvent' || verb === 'endDelivery' || verb === 'retryEvent') {
+      want('event', accountId, input.eventId)
+      continue
+    }
     if (verb === 'noteKeyUse') {
       want('apiKey', accountId, input.apiKeyId)
       continue

@@ -7,7 +7,7 @@ import type { Decision, Step } from './step.ts'
 
 /** Sets or changes a limit. What the current window has used stays counted unless the window, or whom it limits, changes. */
 export function setBudget({ state, account, now }: Step, input: Operations['setBudget']): Decision<'setBudget'> {
-  const { budgetId, limit, mode, period, timeZone } = input
+  const { budgetId, limit, mode, period, timeZone, alertsAtPercent } = input
   const known = state.budgets(account.accountId).find((budget) => budget.budgetId === budgetId)
   const scope = {
     userId: input.userId ?? null,
@@ -18,7 +18,8 @@ export function setBudget({ state, account, now }: Step, input: Operations['setB
   }
   if (known) {
     const isSame = Object.entries(scope).every(([name, value]) => known[name as keyof typeof scope] === value)
-    Object.assign(known, { ...scope, limit, mode })
+    if (known.limit !== limit) known.alertedPercent = 0
+    Object.assign(known, { ...scope, limit, mode, alertsAtPercent })
     if (!isSame) beginAgain(state, known, now)
     state.touch('budgets', known)
   } else {
@@ -31,6 +32,8 @@ export function setBudget({ state, account, now }: Step, input: Operations['setB
       mode,
       windowStart: now,
       windowEnd: null,
+      alertsAtPercent,
+      alertedPercent: 0,
       used,
       createdAt: now,
     }

@@ -5,6 +5,7 @@ import type {
   BudgetRow,
   DocumentRow,
   EntryRow,
+  EventRow,
   GrantRow,
   HoldRow,
   KeyPrefixRow,
@@ -126,6 +127,10 @@ export class LedgerState {
 
   keyPrefix(prefix: string): KeyPrefixRow | undefined {
     return this.#get('api_key_prefixes', prefix)
+  }
+
+  event(accountId: string, eventId: string): EventRow | undefined {
+    return this.#get('events', accountId, eventId)
   }
 
   document(accountId: string, kind: string, documentId: string): DocumentRow | undefined {

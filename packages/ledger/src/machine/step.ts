@@ -1,5 +1,6 @@
 import type { Failure, Outcomes, Verb } from '../operations.ts'
 import type { AccountRow, Posting } from '../rows.ts'
+import type { NewEvent } from './events.ts'
 import type { LedgerState } from './state.ts'
 
 /** What a verb is given: the rows, the account, and the time of this change on the account's clock. */
@@ -10,11 +11,11 @@ export interface Step {
 }
 
 /**
- * What a verb decided. `done` changed rows, and is journaled with its postings, whose amounts add up to zero. Anything else
- * changed nothing.
+ * What a verb decided. `done` changed rows, and is journaled with its postings, whose amounts add up to zero; `event` is to be
+ * told. Anything else changed nothing.
  */
 export type Decision<Name extends Verb> =
-  | { done: Extract<Outcomes[Name], { replayed: boolean }>; postings: readonly Posting[] }
+  | { done: Extract<Outcomes[Name], { replayed: boolean }>; postings: readonly Posting[]; event?: NewEvent }
   | { refused: Extract<Outcomes[Name], { status: 'refused' }> | Failure }
 
 /** Says no without having changed anything. */

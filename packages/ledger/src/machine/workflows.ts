@@ -77,7 +77,8 @@ export function closeWorkflow(step: Step, input: Operations['closeWorkflow']): D
   const workflow = state.workflow(account.accountId, input.workflowId)
   if (!workflow) return refuse({ status: 'failed', code: 'WORKFLOW_NOT_FOUND', id: input.workflowId })
   const postings: Posting[] = []
-  if (workflow.state === 'open') {
+  const isFirst = workflow.state === 'open'
+  if (isFirst) {
     // The reserve last: what the others drew from it goes back to it first.
     const open = state.openHolds(account.accountId, workflow.workflowId)
     for (const hold of open.toSorted((a, b) => Number(isReserve(a)) - Number(isReserve(b)))) {
@@ -88,10 +89,12 @@ export function closeWorkflow(step: Step, input: Operations['closeWorkflow']): D
     state.touch('workflows', workflow)
     count(step, workflow, { opened: 0n, closed: 1n, durationMs: BigInt(now - workflow.createdAt) })
   }
+  const { workflowId, name, spent } = workflow
   const durationMs = (workflow.closedAt ?? now) - workflow.createdAt
   return {
-    done: { status: 'closed', workflowId: workflow.workflowId, spent: workflow.spent, durationMs, replayed: false },
+    done: { status: 'closed', workflowId, spent, durationMs, replayed: false },
     postings,
+    ...(isFirst && input.announce && { event: { type: 'workflow_closed', data: { workflowId, name, spent, durationMs } } }),
   }
 }
 

@@ -1,0 +1,63 @@
+import { InvalidInputError } from './errors.ts'
+import type { Ledger } from './ledger.ts'
+import type { HeldOutcome, Refusal } from './operations.ts'
+
+export interface KeepAliveOptions {
+  accountId: string
+  holdId: string
+  /** How long the hold lives from each extension on, in milliseconds. @defaultValue 300_000 (five minutes) */
+  ttlMs?: number
+  /** How often it is extended. @defaultValue a third of `ttlMs`, so that two failures in a row lose nothing */
+  everyMs?: number
+  /** Hears each extension, with what is still affordable: the moment to warn that credits run low. */
+  onExtended?(outcome: HeldOutcome): void
+  /** Hears that the hold has ended, so that the work should too. It is not extended any more. */
+  onLost?(refusal: Refusal): void
+  /** Hears of an extension that failed, such as by a database that is away; it goes on. */
+  onError?(error: unknown): void
+}
+
+/**
+ * Extends a hold while its work goes on, until it is stopped: for work whose length nobody knows, such as a telephone call. Should the
+ * process die the hold goes back by itself within `ttlMs` and its grace. Does not keep the process alive.
+ *
+ * @example
+ * const heartbeat = keepAlive(ledger, { accountId, holdId, onLost: () => call.hangUp() })
+ * await call.ended
+ * await heartbeat.stop()
+ * await ledger.settleHold({ accountId, holdId, usage })
+ */
+export function keepAlive(ledger: Pick<Ledger, 'extendHold'>, options: KeepAliveOptions): { stop(): Promise<void> } {
+  const { accountId, holdId, ttlMs = 300_000 } = options
+  const everyMs = options.everyMs ?? Math.ceil(ttlMs / 3)
+  if (!Number.isSafeInteger(everyMs) || everyMs < 1 || everyMs >= ttlMs) {
+    throw new InvalidInputError('everyMs', `must be whole milliseconds below ttlMs (${ttlMs}), received ${everyMs}`)
+  }
+  let running: Promise<void> | undefined
+  const timer = setInterval(() => {
+    // One at a time: a slow database must not pile extensions up.
+    running ??= beat().finally(() => {
+      running = undefined
+    })
+  }, everyMs)
+  timer.unref()
+
+  async function beat(): Promise<void> {
+    try {
+      const outcome = await ledger.extendHold({ accountId, holdId, ttlMs })
+      if (outcome.status === 'held') return options.onExtended?.(outcome)
+      if (outcome.reason !== 'hold_not_open') return
+      clearInterval(timer)
+      options.onLost?.(outcome)
+    } catch (error) {
+      options.onError?.(error)
+    }
+  }
+
+  return {
+    async stop() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}

@@ -1,0 +1,163 @@
+import { FareboxError, InvalidOptionError } from '@farebox/core'
+import type { Ledger } from '../ledger.ts'
+import type { LedgerEvent } from '../reader.ts'
+
+export interface OutboxOptions {
+  /**
+   * Tells an event to whoever is to know. It counts as told when this returns; when it throws it is tried again later, unless the
+   * error is a {@link DeliveryRefusedError}. It may be called again for an event that was told, and by several processes: what it does
+   * should be safe to repeat under `event.id`.
+   */
+  deliver(event: LedgerEvent, signal: AbortSignal): Promise<void> | void
+  /** How often to look for events, in milliseconds. @defaultValue 1_000 */
+  pollMs?: number
+  /** Deliveries under way at once. @defaultValue 8 */
+  concurrency?: number
+  /** How long one delivery may take; then another process may try. @defaultValue 30_000 */
+  timeoutMs?: number
+  /** How often an event is tried before it is given up. @defaultValue 16: about a day */
+  attemptsMax?: number
+  /** Milliseconds from a failed attempt, the first being 1, to the next. @defaultValue from 2 seconds doubling to 4 hours, ±25 % */
+  retryDelayMs?(attempt: number): number
+  /** Hears of every failed attempt, and of a database that cannot be read, which has no event. */
+  onError?(error: unknown, event?: LedgerEvent): void
+}
+
+/** What one look at the outbox did. */
+export interface OutboxReport {
+  delivered: number
+  /** To be tried again. */
+  failed: number
+  /** Not to be tried again: see `ledger.events({ isGivenUp: true })`. */
+  givenUp: number
+}
+
+/** The receiver will never take this event: it is given up at once. */
+export class DeliveryRefusedError extends FareboxError {
+  override readonly code = 'DELIVERY_REFUSED'
+}
+
+const DELAY_MIN_MS = 2_000
+const DELAY_MAX_MS = 4 * 3_600_000
+
+/**
+ * Tells what the ledger has to tell, at least once each, with retries. Any number of processes may each run one on the same
+ * database: each event is delivered by one of them at a time.
+ *
+ * @example
+ * const outbox = new Outbox(ledger, { deliver: webhook({ url, secret }) })
+ * outbox.start()
+ * // … and before the process ends:
+ * await outbox.stop()
+ */
+export class Outbox {
+  readonly #ledger: Ledger<never>
+  readonly #options: Required<OutboxOptions>
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<unknown> = Promise.resolve()
+  #stopping = new AbortController()
+
+  constructor(ledger: Ledger<never>, options: OutboxOptions) {
+    this.#ledger = ledger
+    this.#options = resolve(options)
+  }
+
+  /** Looks for events from now on. Does not keep the process alive. */
+  start(): void {
+    if (this.#timer) return
+    this.#stopping = new AbortController()
+    this.#schedule(0)
+  }
+
+  /** Stops looking, and waits for the deliveries under way, whose signal is aborted. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#stopping.abort(new Error('the outbox is stopping'))
+    await this.#running
+  }
+
+  /** Delivers what is due now, and says how it went. */
+  async deliverDue(): Promise<OutboxReport> {
+    const report: OutboxReport = { delivered: 0, failed: 0, givenUp: 0 }
+    for (;;) {
+      const { now, events } = await this.#ledger.eventsDue(this.#options.concurrency)
+      const ends = await Promise.all(events.map((event) => this.#deliver(event, now)))
+      for (const end of ends) if (end) report[end] += 1
+      if (events.length < this.#options.concurrency || this.#stopping.signal.aborted) return report
+    }
+  }
+
+  #schedule(delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#running = this.deliverDue()
+        .catch((error: unknown) => this.#options.onError(error))
+        .finally(() => {
+          if (!this.#stopping.signal.aborted) this.#schedule(this.#options.pollMs)
+        })
+    }, delayMs)
+    this.#timer.unref()
+  }
+
+  /** @returns undefined when another process took the event */
+  async #deliver(event: LedgerEvent, now: number): Promise<keyof OutboxReport | undefined> {
+    const { accountId, id: eventId } = event
+    const { timeoutMs, attemptsMax } = this.#options
+    const claim = await this.#ledger.claimEvent({ accountId, eventId, until: now + timeoutMs * 2 })
+    if (!claim.isClaimed) return undefined
+    const attempted = { ...event, attempts: claim.attempts }
+    const error = await this.#attempt(attempted, timeoutMs)
+    if (error === undefined) {
+      await this.#ledger.endDelivery({ accountId, eventId })
+      return 'delivered'
+    }
+    this.#options.onError(error, attempted)
+    const isGivenUp = error instanceof DeliveryRefusedError || claim.attempts >= attemptsMax
+    const dueAt = isGivenUp ? undefined : now + Math.max(1, Math.round(this.#options.retryDelayMs(claim.attempts)))
+    await this.#ledger.endDelivery({ accountId, eventId, error: wordsOf(error), dueAt })
+    return isGivenUp ? 'givenUp' : 'failed'
+  }
+
+  async #attempt(event: LedgerEvent, timeoutMs: number): Promise<unknown> {
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(timeoutMs)])
+    const ended = Promise.withResolvers<never>()
+    const abort = () => ended.reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      // A handler that does not heed its signal must not hold the others up.
+      await Promise.race([this.#options.deliver(event, signal), ended.promise])
+      return undefined
+    } catch (error) {
+      return error ?? new Error('the delivery failed without a reason')
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+}
+
+function resolve(options: OutboxOptions): Required<OutboxOptions> {
+  const resolved = {
+    deliver: options.deliver,
+    pollMs: options.pollMs ?? 1_000,
+    concurrency: options.concurrency ?? 8,
+    timeoutMs: options.timeoutMs ?? 30_000,
+    attemptsMax: options.attemptsMax ?? 16,
+    retryDelayMs: options.retryDelayMs ?? doubling,
+    onError: options.onError ?? (() => undefined),
+  }
+  for (const name of ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax'] as const) {
+    if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1) {
+      throw new InvalidOptionError(`${name} must be a whole number of 1 or more, received ${resolved[name]}`)
+    }
+  }
+  return resolved
+}
+
+function doubling(attempt: number): number {
+  return Math.min(DELAY_MIN_MS * 2 ** (attempt - 1), DELAY_MAX_MS) * (0.75 + Math.random() / 2)
+}
+
+function wordsOf(error: unknown): string {
+  const words = error instanceof Error ? error.message : String(error)
+  return words.replace(/\p{Cc}/gu, ' ').slice(0, 500) || 'no reason given'
+}

@@ -1,0 +1,76 @@
+import { type Credits, formatCredits, InvalidOptionError } from '@farebox/core'
+import { Webhook } from 'standardwebhooks'
+import type { LedgerEvent } from '../reader.ts'
+import { DeliveryRefusedError } from './outbox.ts'
+
+export interface WebhookOptions {
+  /** Where events are posted: `https`, or `http` to this machine. */
+  url: string
+  /** What signs them, known to the receiver: `whsec_` and at least 24 bytes in base64. */
+  secret: string
+  /** @defaultValue the global `fetch` */
+  fetch?: typeof globalThis.fetch
+}
+
+/**
+ * Delivers events by HTTP, signed as the Standard Webhooks specification says (https://www.standardwebhooks.com), so that a receiver
+ * checks them with a library of its own language. The body is `{id, type, account_id, created_at, data}` in snake case; amounts are
+ * decimal strings of credits, times ISO 8601.
+ *
+ * Any status of 200 to 299 is a receipt; 410 says that nobody will ever take it, so that it is given up; others are tried again.
+ * Redirects are not followed.
+ *
+ * @throws {InvalidOptionError} the address or the secret cannot be used
+ */
+export function webhook({ url, secret, fetch }: WebhookOptions): (event: LedgerEvent, signal: AbortSignal) => Promise<void> {
+  const address = checkUrl(url)
+  const signer = checkSecret(secret)
+  return async (event, signal) => {
+    const body = JSON.stringify(bodyOf(event))
+    const sentAt = new Date()
+    const response = await (fetch ?? globalThis.fetch)(address, {
+      method: 'POST',
+      redirect: 'manual',
+      signal,
+      headers: {
+        'content-type': 'application/json',
+        'webhook-id': event.id,
+        'webhook-timestamp': Math.floor(sentAt.getTime() / 1_000).toString(),
+        'webhook-signature': signer.sign(event.id, sentAt, body),
+      },
+      body,
+    })
+    await response.body?.cancel()
+    if (response.ok) return
+    if (response.status === 410) throw new DeliveryRefusedError(`${address.origin} answered 410: it takes no more events`)
+    throw new Error(`${address.origin} answered ${response.status}`)
+  }
+}
+
+function checkUrl(url: string): URL {
+  const address = URL.canParse(url) ? new URL(url) : undefined
+  const isLocal = address?.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(address.hostname)
+  if (address && (address.protocol === 'https:' || isLocal)) return address
+  throw new InvalidOptionError('url of a webhook must begin with https://, or with http:// on this machine')
+}
+
+function checkSecret(secret: string): Webhook {
+  const bytes = Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
+  if (!secret.startsWith('whsec_') || bytes.length < 24) {
+    throw new InvalidOptionError('secret of a webhook must be whsec_ and at least 24 bytes in base64')
+  }
+  return new Webhook(secret)
+}
+
+function bodyOf({ id, type, accountId, createdAt, data }: LedgerEvent): object {
+  return { id, type, account_id: accountId, created_at: new Date(createdAt).toISOString(), data: onTheWire(data) }
+}
+
+function onTheWire(data: object): object {
+  const fields = Object.entries(data).map(([name, value]) => {
+    const key = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    if (typeof value === 'bigint') return [key, formatCredits(value as Credits)]
+    return [key, name.endsWith('At') && typeof value === 'number' ? new Date(value).toISOString() : value]
+  })
+  return Object.fromEntries(fields)
+}

@@ -1,0 +1,192 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { credits, InvalidOptionError } from '@farebox/core'
+import { DeliveryRefusedError, keepAlive, Ledger, type LedgerEvent, Outbox, webhook } from '@farebox/ledger'
+import { sqlite } from '@farebox/ledger/sqlite'
+import { Webhook } from 'standardwebhooks'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+const secret = `whsec_${Buffer.from('a secret of twenty-four bytes').toString('base64')}`
+const START = Date.UTC(2026, 6, 15, 12)
+
+let ledger: Ledger
+let accountId: string
+let now = START
+let server: Server
+let url: string
+let answer: (request: IncomingMessage) => number
+let received: { headers: Record<string, string>; body: string }[]
+
+beforeEach(async () => {
+  now = START
+  received = []
+  answer = () => 204
+  server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    received.push({ headers: request.headers as Record<string, string>, body })
+    const status = answer(request)
+    if (status > 0) response.writeHead(status, { location: '/elsewhere' }).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/events`
+  ledger = new Ledger(sqlite({ filename: ':memory:', clock: () => now }))
+  await ledger.migrate()
+  accountId = (await ledger.openAccount({ name: 'Ada' })).accountId
+  await ledger.grant({ accountId, amount: credits(100) })
+  await ledger.setAlerts({ accountId, balanceLow: credits('50.5') })
+})
+
+afterEach(async () => {
+  await ledger.close()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+async function fall(): Promise<void> {
+  const usage = { quantity: 1_000_000n, unit: 'tokens', rated: credits(60) } as never
+  await ledger.charge({ accountId, service: 'gpt', provider: 'x', usage })
+}
+
+test('an event arrives signed, so that its receiver can tell it from a forgery', async () => {
+  await fall()
+  const outbox = new Outbox(ledger, { deliver: webhook({ url, secret }) })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+  const [{ headers, body } = { headers: {}, body: '' }] = received
+  const event = new Webhook(secret).verify(body, headers)
+  expect(event).toEqual({
+    id: headers['webhook-id'],
+    type: 'balance_low',
+    account_id: accountId,
+    created_at: '2026-07-15T12:00:00.000Z',
+    data: { balance: '40', threshold: '50.5' },
+  })
+  expect(() => new Webhook(secret).verify(body.replace('40', '41'), headers)).toThrow()
+})
+
+test.each([
+  [500, 'failed'],
+  [404, 'failed'],
+  [302, 'failed'],
+  [410, 'givenUp'],
+] as const)('an answer of %i leaves it %s, and says why', async (status, end) => {
+  await fall()
+  answer = () => status
+  const outbox = new Outbox(ledger, { deliver: webhook({ url, secret }) })
+  expect(await outbox.deliverDue()).toMatchObject({ delivered: 0, [end]: 1 })
+  expect(received).toHaveLength(1)
+  const [event] = await ledger.events({ accountId })
+  expect(event?.error).toContain(`answered ${status}`)
+  expect(event?.dueAt === null).toBe(end === 'givenUp')
+})
+
+test('a receiver that never answers is left when its time is up, and tried again', async () => {
+  await fall()
+  answer = () => 0
+  const errors: unknown[] = []
+  const outbox = new Outbox(ledger, {
+    deliver: webhook({ url, secret }),
+    timeoutMs: 50,
+    retryDelayMs: () => 1_000,
+    onError: (error) => errors.push(error),
+  })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+  expect(errors).toMatchObject([{ name: 'TimeoutError' }])
+  answer = () => 200
+  now += 1_000
+  expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+  expect(received[0]?.headers['webhook-id']).toBe(received[1]?.headers['webhook-id'])
+})
+
+test('an outbox that was started delivers by itself, goes on after an error, and stops', async () => {
+  const seen: LedgerEvent[] = []
+  let refuses = true
+  const outbox = new Outbox(ledger, {
+    pollMs: 5,
+    retryDelayMs: () => 1,
+    deliver(event) {
+      if (refuses) throw new Error('not yet')
+      seen.push(event)
+    },
+  })
+  outbox.start()
+  outbox.start()
+  await fall()
+  await expect.poll(async () => (await ledger.events({ accountId }))[0]?.attempts).toBeGreaterThan(0)
+  refuses = false
+  now += 60_000
+  await expect.poll(() => seen.length).toBe(1)
+  await outbox.stop()
+  await ledger.setAlerts({ accountId, balanceLow: credits(90) })
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  expect(seen).toHaveLength(1)
+})
+
+test('a handler may refuse an event for good', async () => {
+  await fall()
+  const outbox = new Outbox(ledger, {
+    deliver() {
+      throw new DeliveryRefusedError('unknown account')
+    },
+  })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 1 })
+  expect(await ledger.events({ isGivenUp: true })).toMatchObject([{ error: 'unknown account' }])
+})
+
+test('addresses, secrets and numbers that cannot be used are refused by name', () => {
+  for (const bad of ['ftp://example.com', 'http://example.com', 'example.com', '']) {
+    expect(() => webhook({ url: bad, secret }), bad).toThrow(InvalidOptionError)
+  }
+  for (const bad of ['', 'whsec_', 'whsec_c2hvcnQ=', secret.slice(6)]) {
+    expect(() => webhook({ url, secret: bad }), bad).toThrow(InvalidOptionError)
+  }
+  for (const field of ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax']) {
+    expect(() => new Outbox(ledger, { deliver: () => undefined, [field]: 0 }), field).toThrow(field)
+  }
+})
+
+test('a heartbeat keeps a hold alive, says what is affordable, and hears when the hold has ended', async () => {
+  const { holdId } = (await ledger.placeHold({
+    accountId,
+    service: 'phone',
+    provider: 'x',
+    amount: credits(10),
+    ttlMs: 1_000,
+  })) as {
+    holdId: string
+  }
+  const affordable: bigint[] = []
+  const lost: unknown[] = []
+  const heartbeat = keepAlive(ledger, {
+    accountId,
+    holdId,
+    ttlMs: 60_000,
+    everyMs: 5,
+    onExtended: (outcome) => affordable.push(outcome.affordable),
+    onLost: (refusal) => lost.push(refusal),
+  })
+  await expect.poll(() => affordable.length).toBeGreaterThan(1)
+  expect(affordable[0]).toBe(credits(90))
+  expect(await ledger.hold(accountId, holdId)).toMatchObject({ expiresAt: START + 60_000 })
+  await ledger.releaseHold({ accountId, holdId })
+  await expect.poll(() => lost).toMatchObject([{ reason: 'hold_not_open', state: 'released' }])
+  await heartbeat.stop()
+  expect(() => keepAlive(ledger, { accountId, holdId, ttlMs: 10, everyMs: 10 })).toThrow('everyMs')
+})
+
+test('a heartbeat goes on when an extension fails', async () => {
+  const errors: unknown[] = []
+  let calls = 0
+  const failing = {
+    extendHold() {
+      calls += 1
+      return Promise.reject(new Error('away'))
+    },
+  }
+  const heartbeat = keepAlive(failing, { accountId, holdId: 'h', ttlMs: 100, everyMs: 2, onError: (error) => errors.push(error) })
+  await expect.poll(() => errors.length).toBeGreaterThan(2)
+  await heartbeat.stop()
+  const before = calls
+  await new Promise((resolve) => setTimeout(resolve, 15))
+  expect(calls).toBe(before)
+})
