@@ -135,6 +135,16 @@ test.each([
   }
 })
 
+test('a store whose tables have names of their own is looked after by its prefix', async () => {
+  const at = ['--store', join(folder, 'prefixed.db'), '--prefix', 'team_']
+  await farebox('migrate', ...at)
+  await farebox('open-account', 'Ada', '--id', 'ada', ...at)
+  expect(await json('accounts', ...at)).toMatchObject([{ account: 'ada' }])
+  const { code, errors } = await farebox('accounts', '--store', join(folder, 'prefixed.db'))
+  expect(code).toBe(1)
+  expect(errors.join()).toMatch(/migrate/)
+})
+
 test('a store without tables says to migrate', async () => {
   const file = join(folder, 'empty.db')
   new Database(file).close()

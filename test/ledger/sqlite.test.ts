@@ -97,6 +97,33 @@ describe('a ledger in a SQLite file', () => {
     await Promise.all(ledgers.map((each) => each.close()))
   })
 
+  test.each(['event loop', 'thread'] as const)(
+    'two ledgers share a file under names of their own, written on the %s',
+    async (writer) => {
+      const other = new Ledger<unknown>(sqlite({ filename, prefix: 'team_2_', views: false, writer }))
+      const { pending } = await other.planMigration()
+      expect(pending.map(({ sql }) => sql).join()).not.toContain('farebox_')
+      expect((await other.migrate()).applied).toEqual(['ledger'])
+      expect((await other.planMigration()).pending).toEqual([])
+      await other.openAccount({ accountId, name: 'another Ada' })
+      await other.grant({ accountId, amount: credits(8) })
+      expect(await other.charge({ accountId, ...work })).toMatchObject({ balance: credits(1) })
+      expect((await other.verify(accountId)).mismatches).toEqual([])
+      expect((await ledger.balance(accountId)).balance).toBe(credits(100))
+      await other.close()
+      const database = new Database(filename)
+      const names = database.prepare<[], string>("SELECT name FROM sqlite_schema WHERE name LIKE 'team_2_%'").pluck().all()
+      expect(names).toEqual(expect.arrayContaining(['team_2_accounts', 'team_2_journal', 'team_2_migrations']))
+      database.close()
+    },
+  )
+
+  test('a prefix that is no start of a name is refused', () => {
+    for (const prefix of ['', 'Team_', 'team', '2_', 'sqlite_', 'a b_', "x'_", 'x'.repeat(40)]) {
+      expect(() => sqlite({ filename, prefix }), prefix).toThrow('prefix must be')
+    }
+  })
+
   test('a plan makes no file, and leaves one that is there as it was', async () => {
     const host = join(folder, 'host.db')
     const absent = new Ledger(sqlite({ filename: host }))

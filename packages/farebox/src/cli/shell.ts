@@ -7,6 +7,7 @@ import type { Terminal } from './terminal.ts'
 export interface Shared {
   store: string
   schema?: string
+  prefix?: string
   json?: boolean
 }
 
@@ -27,6 +28,7 @@ export class Shell {
       .description(description)
       .requiredOption('--store <where>', 'a postgres:// URL, or the path of a SQLite file')
       .option('--schema <name>', 'Postgres schema that holds the tables')
+      .option('--prefix <name>', "what the tables' names begin with in SQLite: farebox_ unless told")
       .option('--json', 'print JSON')
   }
 

@@ -16,7 +16,7 @@ export interface StoreOptions {
  * @throws {InvalidOptionError} it is a URL of another kind, or there is no such file
  */
 export async function openStore(
-  { store, schema }: { store: string; schema?: string },
+  { store, schema, prefix }: { store: string; schema?: string; prefix?: string },
   { isNew = false, views }: StoreOptions = {},
 ): Promise<Ledger> {
   // Each driver is loaded only when it is used, since a user installs only one of the two databases' packages.
@@ -26,7 +26,7 @@ export async function openStore(
   }
   checkFile(store, isNew)
   const { sqlite } = await import('@farebox/ledger/sqlite')
-  return new Ledger(sqlite({ filename: store, views }))
+  return new Ledger(sqlite({ filename: store, prefix, views }))
 }
 
 /**

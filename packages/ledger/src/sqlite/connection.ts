@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Clock } from '@farebox/core'
 import type { Query } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
-import { type MigrationPlan, type MigrationReport, migrationPlan } from '../migrations.ts'
+import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { explained, HandleBusyError, isBusy } from './classify-error.ts'
 import type { SqliteDatabase } from './handle.ts'
@@ -15,6 +15,8 @@ export interface ConnectionOptions {
   database?: SqliteDatabase
   synchronous: 'full' | 'normal'
   busyTimeoutMs: number
+  /** What the names of the tables begin with. */
+  prefix: string
   clock: Clock
 }
 
@@ -39,26 +41,27 @@ export class SqliteConnection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    this.#rows = new RowStore(options.clock)
+    this.#rows = new RowStore(options.clock, options.prefix)
   }
 
   async migrate(options: { views: boolean }): Promise<MigrationReport> {
     const database = await this.open()
-    return this.#whenFree(() => migrateSqlite(database, this.#options.clock(), options))
+    return this.#whenFree(() => migrateSqlite(database, this.#options.clock(), { ...options, prefix: this.#options.prefix }))
   }
 
   /** Says what {@link migrate} would do, and changes nothing. */
   async planMigration(options: { views: boolean }): Promise<MigrationPlan> {
-    const { filename = '', database } = this.#options
+    const { filename = '', database, prefix } = this.#options
+    const plan = (handle?: SqliteDatabase) => planSqlite(handle, { ...options, prefix })
     if (database ?? isInMemory(filename)) {
       const known = await this.open()
-      return this.#whenFree(() => planSqlite(known, options))
+      return this.#whenFree(() => plan(known))
     }
-    if (!existsSync(filename)) return migrationPlan('sqlite', [], options)
+    if (!existsSync(filename)) return plan()
     // Not by the ledger's own connection, which would turn the file's journal into a write-ahead log.
     const visitor = await openFile(filename)
     try {
-      return await this.#whenFree(() => planSqlite(visitor, options))
+      return await this.#whenFree(() => plan(visitor))
     } finally {
       visitor.close()
     }

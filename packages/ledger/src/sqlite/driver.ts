@@ -7,6 +7,7 @@ import { SqliteConnection } from './connection.ts'
 import type { SqliteDatabase } from './handle.ts'
 import { isInMemory } from './open-file.ts'
 import type { Applied } from './row-store.ts'
+import { checkPrefix, PREFIX } from './table-prefix.ts'
 import { WriterThread } from './writer-thread.ts'
 
 /** Where a ledger's changes are written: see {@link SqliteOptions.writer}. */
@@ -34,6 +35,11 @@ export interface SqliteOptions {
    * @defaultValue `adaptive`
    */
   writer?: SqliteWriter
+  /**
+   * What the names of the tables begin with, so that two ledgers can share a file: lower case, with an underscore at the end. The views
+   * for SQL by hand keep their names, so only one of the two can have them. @defaultValue `farebox_`
+   */
+  prefix?: string
   /** Whether `migrate` makes the views `users`, `multi_service_usage_records` and `api_key_services`, whose names a host's own tables may have. @defaultValue true */
   views?: boolean
   /** @defaultValue the system's */
@@ -51,7 +57,7 @@ const NEWEST_SHARE = 0.2
 /**
  * A ledger in one SQLite file, by better-sqlite3. Opens the file at the first call, not now.
  *
- * @throws {InvalidOptionError} neither or both of `filename` and `database` are given
+ * @throws {InvalidOptionError} neither or both of `filename` and `database` are given, or `prefix` is not the start of a plain name
  */
 export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
   if ((options.filename === undefined) === (options.database === undefined)) {
@@ -75,11 +81,12 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     this.#options = options
     this.clock = options.clock ?? systemClock
     const { filename, database, synchronous = 'full', busyTimeoutMs = 5_000, writer = 'adaptive' } = options
-    this.#connection = new SqliteConnection({ filename, database, synchronous, busyTimeoutMs, clock: this.clock })
+    const prefix = checkPrefix(options.prefix ?? PREFIX)
+    this.#connection = new SqliteConnection({ filename, database, synchronous, busyTimeoutMs, prefix, clock: this.clock })
     if (filename === undefined || isInMemory(filename)) return
     this.#checkpointer = new Checkpointer(filename, () => this.#connection.copyLogItself())
     if (writer !== 'event loop')
-      this.#startThread = () => new WriterThread({ filename, synchronous, busyTimeoutMs }, options.clock)
+      this.#startThread = () => new WriterThread({ filename, synchronous, busyTimeoutMs, prefix }, options.clock)
   }
 
   async migrate(): Promise<MigrationReport> {

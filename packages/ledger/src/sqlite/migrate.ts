@@ -9,20 +9,29 @@ import {
   pendingMigrations,
 } from '../migrations.ts'
 import type { SqliteDatabase } from './handle.ts'
+import { withPrefix } from './table-prefix.ts'
+
+interface Options {
+  /** Whether the views for SQL by hand are wanted. */
+  views: boolean
+  /** What the names of the tables begin with. */
+  prefix: string
+}
 
 /** Brings a SQLite file up to date in one transaction. Twenty processes at once take each step once. */
-export function migrateSqlite(database: SqliteDatabase, now: number, options: { views: boolean }): MigrationReport {
+export function migrateSqlite(database: SqliteDatabase, now: number, options: Options): MigrationReport {
+  const { prefix } = options
   database.exec('BEGIN IMMEDIATE')
   try {
     database.exec(
-      'CREATE TABLE IF NOT EXISTS farebox_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at INTEGER NOT NULL) STRICT',
+      `CREATE TABLE IF NOT EXISTS ${prefix}migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at INTEGER NOT NULL) STRICT`,
     )
-    const applied = appliedTo(database)
+    const applied = appliedTo(database, prefix)
     const pending = pendingMigrations('sqlite', applied, options)
-    const record = database.prepare('INSERT INTO farebox_migrations (number, name, checksum, at) VALUES (?, ?, ?, ?)')
+    const record = database.prepare(`INSERT INTO ${prefix}migrations (number, name, checksum, at) VALUES (?, ?, ?, ?)`)
     for (const migration of pending) {
       record.run(migration.number, migration.name, checksum(migration), now)
-      takeStep(database, migration)
+      takeStep(database, migration, prefix)
     }
     database.exec('COMMIT')
     return { applied: pending.map(({ name }) => name), version: pending.at(-1)?.number ?? applied.at(-1)?.number ?? 0 }
@@ -32,26 +41,28 @@ export function migrateSqlite(database: SqliteDatabase, now: number, options: { 
   }
 }
 
-/** What {@link migrateSqlite} would do. Reads, and changes nothing. */
-export function planSqlite(database: SqliteDatabase, options: { views: boolean }): MigrationPlan {
-  const [known] = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'farebox_migrations'").all()
-  const applied = known === undefined ? [] : appliedTo(database)
-  return migrationPlan('sqlite', applied, options)
+/** What {@link migrateSqlite} would do to a file; to one that is not there without it. Reads, and changes nothing. */
+export function planSqlite(database: SqliteDatabase | undefined, options: Options): MigrationPlan {
+  const { prefix } = options
+  const [known] =
+    database?.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").all(`${prefix}migrations`) ?? []
+  const applied = database === undefined || known === undefined ? [] : appliedTo(database, prefix)
+  return migrationPlan('sqlite', applied, options, (sql) => withPrefix(sql, prefix))
 }
 
-function appliedTo(database: SqliteDatabase): AppliedMigration[] {
-  return database.prepare('SELECT number, name, checksum FROM farebox_migrations ORDER BY number').all() as AppliedMigration[]
+function appliedTo(database: SqliteDatabase, prefix: string): AppliedMigration[] {
+  return database.prepare(`SELECT number, name, checksum FROM ${prefix}migrations ORDER BY number`).all() as AppliedMigration[]
 }
 
-function takeStep(database: SqliteDatabase, { sql }: Migration): void {
+function takeStep(database: SqliteDatabase, { sql }: Migration, prefix: string): void {
   try {
-    database.exec(sql)
+    database.exec(withPrefix(sql, prefix))
   } catch (error) {
     // A table or view of one of our names that is not ours is the one failure that a user can mend.
     const message = error instanceof Error ? error.message : ''
     if (!message.includes('already exists')) throw error
     throw new SchemaVersionError(
-      `${message}, and it is not Farebox's: give the ledger a file of its own, or leave its views out with sqlite({ views: false })`,
+      `${message}, and it is not Farebox's: give the ledger a file or, with sqlite({ prefix: 'credits_' }), names of its own, or leave its views out with sqlite({ views: false })`,
     )
   }
 }

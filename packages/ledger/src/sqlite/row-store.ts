@@ -8,6 +8,7 @@ import { loadStatement, nameTables, sqlName } from '../sql.ts'
 import { type LoadKind, loads, tables } from '../tables.ts'
 import { decodeRow, decodeValue, encodeRow } from './codec.ts'
 import type { SqliteDatabase, SqliteStatement } from './handle.ts'
+import { withPrefix } from './table-prefix.ts'
 import { dialect, InsertsByShape, updateOf } from './writes.ts'
 
 /** What a batch did within the transaction under way. */
@@ -20,10 +21,12 @@ export interface Applied {
 /** Reads and writes the ledger's rows on a handle, in whatever transaction is under way there. It does not wait. */
 export class RowStore {
   readonly #clock: Clock
+  readonly #prefix: string
   #statements: { on: SqliteDatabase; all: Map<string, SqliteStatement> } | undefined
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, prefix: string) {
     this.#clock = clock
+    this.#prefix = prefix
   }
 
   apply(database: SqliteDatabase, operations: readonly Operation[]): Applied {
@@ -107,7 +110,7 @@ export class RowStore {
     if (this.#statements?.on !== database) this.#statements = { on: database, all: new Map() }
     const known = this.#statements.all.get(text)
     if (known) return known
-    const statement = database.prepare(text).safeIntegers(true)
+    const statement = database.prepare(withPrefix(text, this.#prefix)).safeIntegers(true)
     if (statement.reader) statement.raw(true)
     this.#statements.all.set(text, statement)
     return statement

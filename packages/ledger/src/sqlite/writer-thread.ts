@@ -10,6 +10,7 @@ export interface WriterOptions {
   filename: string
   synchronous: 'full' | 'normal'
   busyTimeoutMs: number
+  prefix: string
 }
 
 export type ToWriter = { close?: false; id: number; operations: readonly Operation[]; now: number | undefined } | { close: true }
