@@ -1,5 +1,6 @@
 import type { Currency, PriceEntry } from './document/price-book-document.ts'
 import type { PriceWindow, Rounding } from './document/rules.ts'
+import type { PriceQuery } from './errors.ts'
 import { decimal, type Rational } from './rational.ts'
 import { RateSet } from './rules/rate-set.ts'
 import { type CompiledRounding, compileRounding } from './rules/rounding.ts'
@@ -14,7 +15,7 @@ export interface CompiledEntry {
   maximumCharge?: Rational
   /** What is rounded here; the rounding of a total is for whoever sums. */
   rounding: CompiledRounding
-  /** Whether a call costs the sum of price × quantity, and nothing else. */
+  /** Whether nothing is added to the sum of a call's lines, and nothing of it rounded. */
   isPlain: boolean
 }
 
@@ -49,6 +50,15 @@ export class PricedEntry {
     return [rates, ...windows.map((window) => window.rates)].some((set) => set.rates.some((rate) => rate.isByPeriod))
   }
 
+  /** The rates under which a call costs the sum of price × quantity, and nothing else; `undefined` where it takes more to say. */
+  plainRates({ at, attributes }: PriceQuery): RateSet | undefined {
+    const { isPlain, rates, windows } = this.compiled
+    if (!isPlain || (attributes !== undefined && this.entry.multipliers !== undefined)) return undefined
+    if (windows.length === 0) return rates.isPlain ? rates : undefined
+    const found = this.ratesAt(at)
+    return found.factor === undefined && found.rates.isPlain ? found.rates : undefined
+  }
+
   /** The rates that hold at a moment, and the window that says so. */
   ratesAt(at: number): { rates: RateSet; window?: PriceWindow; factor?: Rational } {
     const { rates, windows } = this.compiled
@@ -57,7 +67,7 @@ export class PricedEntry {
 }
 
 function compileEntry(entry: PriceEntry, rounding: Rounding): CompiledEntry {
-  const { connect_fee: fee, minimum_charge: minimum, maximum_charge: maximum, multipliers, windows = [] } = entry
+  const { connect_fee: fee, minimum_charge: minimum, maximum_charge: maximum, windows = [] } = entry
   const rates = new RateSet(entry.rates)
   return {
     rates,
@@ -70,9 +80,6 @@ function compileEntry(entry: PriceEntry, rounding: Rounding): CompiledEntry {
     ...(minimum !== undefined && { minimumCharge: decimal(minimum) }),
     ...(maximum !== undefined && { maximumCharge: decimal(maximum.amount) }),
     rounding: compileRounding(rounding),
-    isPlain:
-      rates.rates.every(({ isPlain }) => isPlain) &&
-      [fee, minimum, maximum, multipliers, entry.windows].every((rule) => rule === undefined) &&
-      rounding.point === 'total',
+    isPlain: [fee, minimum, maximum].every((rule) => rule === undefined) && rounding.point === 'total',
   }
 }

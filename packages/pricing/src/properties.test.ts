@@ -213,13 +213,30 @@ test('a period costs what its total costs, wherever calls divide it: for include
 })
 
 test('the fast way of plain prices agrees with the way that takes every step', () => {
-  const plain = fc.record({ amount: price, per }).map((rule): RateDocument => ({ unit: 'tokens' as const, ...rule }))
+  const plain = fc.oneof(
+    fc.record({ amount: price, per }).map((rule): RateDocument => ({ unit: 'tokens', ...rule })),
+    fc
+      .tuple(per, tiers(fc.constant('whole_request')))
+      .map(([parts, tiered]): RateDocument => ({ unit: 'tokens', per: parts, tiers: tiered })),
+  )
+  // Around the limits of tiers, which are whole thousands.
+  const near = fc
+    .tuple(fc.integer({ min: 1, max: 3_000_000 }), fc.integer({ min: -1, max: 1 }))
+    .map(([whole, beyond]) => BigInt(whole) * 1_000_000n + BigInt(beyond))
   fc.assert(
-    fc.property(fc.tuple(plain, plain, plain), usage, ([input, output, others], quantities) => {
+    fc.property(fc.tuple(plain, plain, plain), usage, near, ([input, output, others], quantities, limit) => {
+      const measured = others.tiers?.steps[1]?.above
+      const exact = measured === undefined ? limit : BigInt(measured) * 1_000_000n + (limit % 3n) - 1n
+      const all = [
+        ...quantities.filter(({ meter }) => meter === 'output'),
+        { meter: 'input', unit: 'tokens' as const, quantity: microUnits(exact) },
+      ]
       const book = bookOf({ rates: [{ ...input, meter: 'input' }, { ...output, meter: 'output' }, others] })
       const entry = book.find(query)
-      expect(entry.compiled.isPlain).toBe(true)
-      same(rate(book, query, quantities).total, rateCall(entry, { ...query, at }, quantities).total)
+      expect(entry.plainRates(query)).toBeDefined()
+      for (const asked of [quantities, all]) {
+        same(rate(book, query, asked).total, rateCall(entry, { ...query, at }, asked).total)
+      }
     }),
   )
 })

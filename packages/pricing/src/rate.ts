@@ -6,6 +6,7 @@ import { rateCall } from './rate-call.ts'
 import { notPriced } from './rate-lines.ts'
 import { Rating } from './rating.ts'
 import { rational } from './rational.ts'
+import type { RateSet, UnitPrice } from './rules/rate-set.ts'
 
 /**
  * Prices the usage of one call with the book in force at `query.at`. A call that is settled in slices is rated as a whole each time: its
@@ -19,21 +20,37 @@ export function rate(book: PriceBook, query: PriceQuery, quantities: readonly Us
 
 /** {@link rate} where the price was looked up before. */
 export function rateEntry(price: PricedEntry, query: PriceQuery, quantities: readonly UsageQuantity[]): Rating {
-  if (price.compiled.isPlain) return ratePlain(price, query, quantities)
+  const plain = price.plainRates(query)
+  if (plain) return ratePlain(price, query, plain, quantities)
   const call = rateCall(price, query, quantities)
   return new Rating(price, query, quantities, call.total, call)
 }
 
 /** Most prices are price × quantity. Their steps are only worked out when somebody asks for them. */
-function ratePlain(price: PricedEntry, query: PriceQuery, quantities: readonly UsageQuantity[]): Rating {
-  const { rates } = price.compiled
+function ratePlain(price: PricedEntry, query: PriceQuery, rates: RateSet, quantities: readonly UsageQuantity[]): Rating {
   let sum = 0n
   for (const usage of quantities) {
-    const multiplier = rates.find(usage.meter, usage.unit)?.multiplier
+    const found = rates.find(usage.meter, usage.unit)
+    const multiplier = found && multiplierOf(found, quantities)
     if (multiplier !== undefined) sum += usage.quantity * multiplier
     else if (usage.quantity !== 0n) throw notPriced(price, query, rates, usage)
   }
   return new Rating(price, query, quantities, rational(sum, rates.denominator))
+}
+
+/** The price of the tier that the whole request reaches. */
+function multiplierOf(
+  { multipliers, rate: { tiers, rate } }: UnitPrice,
+  quantities: readonly UsageQuantity[],
+): bigint | undefined {
+  if (!tiers?.reachedAt) return multipliers?.[0]
+  let measured = 0n
+  for (const usage of quantities) {
+    if (usage.unit === rate.unit && tiers.measured.has(usage.meter)) measured += usage.quantity
+  }
+  let tier = tiers.reachedAt.length - 1
+  while (tier > 0 && measured < (tiers.reachedAt[tier] ?? 0n)) tier -= 1
+  return multipliers?.[tier]
 }
 
 /** Rounds an amount up to a step, by default to a whole credit. */

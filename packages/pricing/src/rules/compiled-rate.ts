@@ -1,7 +1,11 @@
+import type { Unit } from '@farebox/core'
 import type { Rate } from '../document/rules.ts'
 import { decimal, divide, multiply, type Rational } from '../rational.ts'
 import { unitsIn } from '../units.ts'
 import { type CompiledTiers, compileTiers } from './tiers.ts'
+
+/** Units that may stand for one another, so that what is measured must be converted first. */
+const unitsOfTime: ReadonlySet<Unit> = new Set(['seconds', 'minutes'])
 
 /** A rate with its decimals read once. Quantities are in the rate's unit, prices for one of it. */
 export interface CompiledRate {
@@ -13,8 +17,8 @@ export interface CompiledRate {
   included?: { quantity: Rational; isByPeriod: boolean }
   package?: { size: Rational; isByPeriod: boolean }
   tiers?: CompiledTiers
-  /** Whether an amount is price × quantity, and nothing else. */
-  isPlain: boolean
+  /** Where an amount is a price × quantity, and nothing else: that price, or the price of each tier of the whole request. */
+  plainPrices?: readonly Rational[]
   /** Whether it asks what was used in the period before the call. */
   isByPeriod: boolean
 }
@@ -26,10 +30,14 @@ export function compileRate(rate: Rate): CompiledRate {
     if (!factor) throw new TypeError(`${unit} cannot be counted in ${rate.unit}`)
     return multiply(decimal(text), factor)
   }
-  const rules = [minimum, increment, included, sold, tiers]
+  const compiledTiers = tiers && compileTiers(tiers, rate.per)
+  const price = rate.amount === undefined ? undefined : divide(decimal(rate.amount), decimal(rate.per))
+  const isPlain = [minimum, increment, included, sold, counting].every((rule) => rule === undefined)
+  const tierPrices = compiledTiers?.reachedAt && compiledTiers.steps.map((step) => step.price)
+  const plainPrices = price ? [price] : unitsOfTime.has(rate.unit) ? undefined : tierPrices
   return {
     rate,
-    ...(rate.amount !== undefined && { price: divide(decimal(rate.amount), decimal(rate.per)) }),
+    ...(price && { price }),
     ...(minimum && { minimumQuantity: inRate(minimum.quantity, minimum.unit) }),
     ...(increment && {
       increment: { first: inRate(increment.first, increment.unit), next: inRate(increment.next, increment.unit) },
@@ -38,8 +46,8 @@ export function compileRate(rate: Rate): CompiledRate {
       included: { quantity: inRate(included.quantity, included.unit), isByPeriod: included.basis === 'period' },
     }),
     ...(sold && { package: { size: decimal(sold.size), isByPeriod: sold.basis === 'period' } }),
-    ...(tiers && { tiers: compileTiers(tiers, rate.per) }),
-    isPlain: counting === undefined && rules.every((rule) => rule === undefined),
+    ...(compiledTiers && { tiers: compiledTiers }),
+    ...(isPlain && plainPrices && { plainPrices }),
     isByPeriod: [included, sold, tiers].some((rule) => rule?.basis === 'period'),
   }
 }

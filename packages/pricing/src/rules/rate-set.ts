@@ -12,35 +12,38 @@ export interface UnitPrice {
   rate: CompiledRate
   /** The rate's units in one millionth of this unit. */
   conversion: Rational
-  /** For plain rates: the price of a millionth of this unit, in parts of the set's `denominator`. */
-  multiplier: bigint | undefined
+  /** Where an amount is a price × quantity: the price of a millionth of this unit, by tier, in parts of the set's `denominator`. */
+  multipliers: readonly bigint[] | undefined
 }
 
 /** Rates that hold at one time, found by meter and unit. */
 export class RateSet {
   readonly rates: readonly CompiledRate[]
+  /** Whether every amount is a price × quantity, where the price may depend on what the request uses. */
+  readonly isPlain: boolean
   /** What one is divided by to get the price of a plain rate. */
   readonly denominator: bigint
   readonly #byUnit = new Map<Unit, { meters: Map<string, UnitPrice>; others: UnitPrice | undefined }>()
 
   constructor(rates: readonly Rate[]) {
     this.rates = rates.map(compileRate)
+    this.isPlain = this.rates.every(({ plainPrices }) => plainPrices !== undefined)
     const priced = this.rates.flatMap((rate) =>
       units.flatMap((unit) => {
         const factor = unitsIn(rate.rate.unit, unit)
         if (!factor) return []
         const conversion = multiply(factor, MICRO)
-        return [
-          { rate, unit, conversion, price: rate.isPlain && rate.price ? reduce(multiply(rate.price, conversion)) : undefined },
-        ]
+        return [{ rate, unit, conversion, prices: rate.plainPrices?.map((price) => reduce(multiply(price, conversion))) }]
       }),
     )
-    this.denominator = priced.reduce((common, { price }) => leastCommonMultiple(common, price?.denominator ?? 1n), 1n)
-    for (const { rate, unit, conversion, price } of priced) {
+    this.denominator = priced
+      .flatMap(({ prices = [] }) => prices)
+      .reduce((common, { denominator }) => leastCommonMultiple(common, denominator), 1n)
+    for (const { rate, unit, conversion, prices } of priced) {
       const known = this.#byUnit.get(unit) ?? { meters: new Map<string, UnitPrice>(), others: undefined }
       this.#byUnit.set(unit, known)
-      const multiplier = price && price.numerator * (this.denominator / price.denominator)
-      const unitPrice = { rate, conversion, multiplier }
+      const multipliers = prices?.map(({ numerator, denominator }) => numerator * (this.denominator / denominator))
+      const unitPrice = { rate, conversion, multipliers }
       if (rate.rate.meter === undefined) known.others = unitPrice
       else known.meters.set(rate.rate.meter, unitPrice)
     }

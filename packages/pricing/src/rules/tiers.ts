@@ -1,5 +1,19 @@
 import type { Tiers } from '../document/rules.ts'
-import { add, compare, decimal, divide, greatest, least, multiply, type Rational, subtract, ZERO } from '../rational.ts'
+import {
+  add,
+  ceiling,
+  compare,
+  decimal,
+  divide,
+  floor,
+  greatest,
+  least,
+  multiply,
+  type Rational,
+  rational,
+  subtract,
+  ZERO,
+} from '../rational.ts'
 
 /** Tiers with their decimals read once. */
 export interface CompiledTiers {
@@ -8,6 +22,8 @@ export interface CompiledTiers {
   /** Whether a quantity that is exactly where a tier begins is in it. */
   includesBeginning: boolean
   measured: ReadonlySet<string>
+  /** For `whole_request`: the least millionths of the measured unit that reach each tier. */
+  reachedAt?: readonly bigint[]
   /** In ascending order; the first begins at 0. */
   steps: readonly { above: Rational; price: Rational }[]
 }
@@ -22,11 +38,19 @@ export interface Portion {
 }
 
 export function compileTiers({ mode, basis, comparison, measured = [], steps }: Tiers, per: string): CompiledTiers {
+  const micro = (above: string) => multiply(decimal(above), rational(1_000_000n))
+  const includesBeginning = comparison === 'gte'
   return {
     mode,
     isByPeriod: basis === 'period',
-    includesBeginning: comparison === 'gte',
+    includesBeginning,
     measured: new Set(measured),
+    ...(mode === 'whole_request' && {
+      reachedAt: steps.map(({ above }) => {
+        if (above === undefined) return 0n
+        return includesBeginning ? ceiling(micro(above)) : floor(micro(above)) + 1n
+      }),
+    }),
     steps: steps.map(({ above = '0', amount }) => ({ above: decimal(above), price: divide(decimal(amount), decimal(per)) })),
   }
 }
