@@ -106,6 +106,21 @@ test('many changes are shared out over the transactions that may run, and few ar
   expect(batches.slice(3).map(({ length }) => length)).toEqual([300])
 })
 
+test('where the database keeps the order of batches, what one account waits for is shared out as well', async () => {
+  const { driver, batches, pause, resume } = pausedDriver(undefined, { atOnce: 2, isOrdered: true })
+  const queue = new CommitQueue(driver, { batchMax: 100 })
+  pause()
+  const answers = Array.from({ length: 260 }, () => queue.submit(operation('a')))
+  answers.push(queue.submit(operation('b')))
+  await turns()
+  expect(batches).toEqual([Array.from({ length: 100 }, () => 'a'), ['b', ...Array.from({ length: 99 }, () => 'a')]])
+  expect(queue.stats()).toMatchObject({ waiting: 61, underWay: 2 })
+  resume()
+  await Promise.all(answers)
+  expect(batches.slice(2).flat()).toHaveLength(61)
+  expect(queue.stats()).toMatchObject({ waiting: 0, operations: 261 })
+})
+
 test('one busy account does not keep the others waiting for all of its changes', async () => {
   const { driver, batches } = pausedDriver()
   const queue = new CommitQueue(driver, { batchMax: 3 })

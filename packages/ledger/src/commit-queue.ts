@@ -32,8 +32,8 @@ const WORTH_SHARING = 64
  * Group commit: changes that arrive while a transaction is under way share the next one, so a busy ledger pays for one disk
  * flush per batch. A lone caller waits for nobody. Each is answered when its own batch is durable.
  *
- * An account is in one batch at a time, so its changes are made in the order in which they came, and batches that run side by side
- * never wait for each other's rows. The size of a batch adapts by itself: it is what came during the last one.
+ * An account's changes are made in the order in which they came: it is in one batch at a time, so that batches which run side by side
+ * never wait for each other's rows, or in several where the driver keeps their order. The size of a batch adapts by itself: it is what came during the last one.
  */
 export class CommitQueue {
   readonly #driver: LedgerDriver
@@ -41,6 +41,7 @@ export class CommitQueue {
   readonly #waitingMax: number
   readonly #batchesMax: number
   readonly #accountsMax: number
+  readonly #isOrdered: boolean
   readonly #watch: QueueWatch
   /** What waits, by account. */
   readonly #waiting = new Map<string, Waiting[]>()
@@ -59,6 +60,7 @@ export class CommitQueue {
     this.#waitingMax = checkCount('waitingMax', options.waitingMax ?? 20_000)
     this.#batchesMax = driver.batches?.atOnce ?? 1
     this.#accountsMax = driver.batches?.accountsMax ?? Number.POSITIVE_INFINITY
+    this.#isOrdered = driver.batches?.isOrdered ?? false
     this.#watch = new QueueWatch(options.onCommit)
   }
 
@@ -107,20 +109,26 @@ export class CommitQueue {
     })
   }
 
-  /** @param share  changes after which no other account is taken in: what one account waits for is not shared out */
+  /** @param share  changes after which no other account is taken in: what one account waits for is shared out only in order */
   #nextBatch(share: number): Waiting[] {
     const batch: Waiting[] = []
+    const enough = Math.min(share, this.#batchMax)
     let accounts = 0
     for (const accountId of this.#ready) {
-      if (batch.length >= Math.min(share, this.#batchMax) || accounts === this.#accountsMax) break
+      if (batch.length >= enough || accounts === this.#accountsMax) break
       const waiting = this.#waiting.get(accountId) ?? []
-      const taken = waiting.splice(0, this.#batchMax - batch.length)
+      const taken = waiting.splice(0, (this.#isOrdered ? enough : this.#batchMax) - batch.length)
       batch.push(...taken)
       if (waiting.length === 0) this.#waiting.delete(accountId)
       this.#ready.delete(accountId)
-      this.#underWay.add(accountId)
-      this.#readyCount -= taken.length + waiting.length
+      this.#readyCount -= taken.length
       accounts++
+      if (this.#isOrdered) {
+        if (waiting.length > 0) this.#ready.add(accountId)
+        continue
+      }
+      this.#underWay.add(accountId)
+      this.#readyCount -= waiting.length
     }
     this.#waitingCount -= batch.length
     return batch

@@ -38,8 +38,10 @@ export interface LedgerDriver<Transaction = unknown> {
 }
 
 export interface BatchLimits {
-  /** Batches that may be under way at once. Their accounts are never the same. */
+  /** Batches that may be under way at once. Their accounts are never the same, unless `isOrdered`. */
   atOnce: number
+  /** Whether the driver applies batches in the order in which it was given them: an account may then be in several. @defaultValue false */
+  isOrdered?: boolean
   /** Accounts in one batch at most. @defaultValue any number */
   accountsMax?: number
 }

@@ -46,9 +46,14 @@ export class Checkpointer {
     void this.#copy()
   }
 
-  /** To be awaited before each transaction: gives the last pass the moment without a writer that it needs. */
+  /** Whether the last pass waits for a moment in which nothing is written: {@link beforeWrite} gives it that. */
+  get isNearlyDone(): boolean {
+    return this.#state === 'nearly done'
+  }
+
+  /** To be awaited before each transaction, with none under way. */
   async beforeWrite(): Promise<void> {
-    if (this.#state !== 'nearly done') return
+    if (!this.isNearlyDone) return
     // Several ledgers may share a driver, and so wait for the same pass.
     this.#lastPass ??= this.#finish()
     await this.#lastPass

@@ -9,6 +9,7 @@ import type { SqliteDatabase } from './handle.ts'
 import { migrateSqlite, planSqlite } from './migrate.ts'
 import { isInMemory, openFile } from './open-file.ts'
 import { type Applied, RowStore } from './row-store.ts'
+import { Turns } from './turns.ts'
 
 export interface ConnectionOptions {
   filename?: string
@@ -37,6 +38,7 @@ export class SqliteConnection {
   readonly #rows: RowStore
   #database: Promise<SqliteDatabase> | undefined
   #handle: SqliteDatabase | undefined
+  readonly #turns = new Turns()
   #closed = false
 
   constructor(options: ConnectionOptions) {
@@ -70,12 +72,15 @@ export class SqliteConnection {
   /** Applies operations in a transaction of their own. */
   async commit(operations: readonly Operation[]): Promise<Applied> {
     const database = this.#handle ?? (await this.open())
+    if (this.#turns.isOthers()) await pause(1)
     return this.#whenFree(() => {
       if (database.inTransaction) throw new HandleBusyError("the host's transaction on this database has not ended")
       this.#rows.run(database, 'BEGIN IMMEDIATE')
       try {
+        const version = this.#rows.dataVersion(database)
         const applied = this.#rows.apply(database, operations)
         this.#rows.run(database, 'COMMIT')
+        this.#turns.wrote(version)
         return applied
       } catch (error) {
         if (database.inTransaction) this.#rows.run(database, 'ROLLBACK')
@@ -158,12 +163,12 @@ export class SqliteConnection {
   }
 
   /**
-   * Runs `work`, and again while another process holds the file. SQLite's own waiting would block the thread, and starve
-   * one of two processes for most of a second; asking again between turns does neither.
+   * Runs `work`, and again while another process holds the file. SQLite's own waiting would block the thread, and sleeps so long that
+   * one of two processes waits for most of a second; to ask again every millisecond, between turns, does neither.
    */
   async #whenFree<Result>(work: () => Result): Promise<Result> {
     const deadline = Date.now() + this.#options.busyTimeoutMs
-    for (let wait = 1; ; wait = Math.min(wait * 2, 16)) {
+    for (let tries = 0; ; tries++) {
       if (this.#closed) throw new LedgerClosedError('the ledger is closed')
       try {
         return work()
@@ -173,7 +178,12 @@ export class SqliteConnection {
           throw new LedgerUnavailableError(`another process kept the database file for ${this.#options.busyTimeoutMs} ms`, error)
         }
       }
-      await new Promise((resolve) => setTimeout(resolve, wait))
+      // Many processes that have waited for long must not spend their time asking.
+      await pause(Math.min(1 + Math.floor(tries / 64), 8))
     }
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }

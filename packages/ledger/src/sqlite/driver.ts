@@ -1,5 +1,5 @@
 import { type Clock, InvalidOptionError, systemClock } from '@farebox/core'
-import type { LedgerDriver, Query } from '../driver.ts'
+import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { Checkpointer } from './checkpointer.ts'
@@ -51,6 +51,8 @@ const WORTH_A_THREAD = 8
 /** A lone change that takes longer than this on the event loop goes to the thread: the way there costs a tenth of a millisecond. */
 const QUICK_MS = 1
 const SLOW_MS_MAX = 4
+/** While the thread writes one batch, the next is made ready: more would only make them smaller. */
+const BATCHES_AT_ONCE = 2
 /** How much the newest lone change counts in what is expected of the next. */
 const NEWEST_SHARE = 0.2
 
@@ -69,6 +71,7 @@ export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
 class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   readonly name = 'sqlite'
   readonly clock: Clock
+  readonly batches: BatchLimits | undefined
   readonly #options: SqliteOptions
   readonly #connection: SqliteConnection
   readonly #checkpointer: Checkpointer | undefined
@@ -76,6 +79,10 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   #startThread: (() => WriterThread) | undefined
   #thread: WriterThread | undefined
   #loneMs = 0
+  readonly #underWay = new Set<Promise<Applied>>()
+  /** What is written on the event loop, one after another. */
+  #here: Promise<unknown> = Promise.resolve()
+  #hereCount = 0
 
   constructor(options: SqliteOptions) {
     this.#options = options
@@ -85,8 +92,9 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     this.#connection = new SqliteConnection({ filename, database, synchronous, busyTimeoutMs, prefix, clock: this.clock })
     if (filename === undefined || isInMemory(filename)) return
     this.#checkpointer = new Checkpointer(filename, () => this.#connection.copyLogItself())
-    if (writer !== 'event loop')
-      this.#startThread = () => new WriterThread({ filename, synchronous, busyTimeoutMs, prefix }, options.clock)
+    if (writer === 'event loop') return
+    this.#startThread = () => new WriterThread({ filename, synchronous, busyTimeoutMs, prefix }, options.clock)
+    this.batches = { atOnce: BATCHES_AT_ONCE, isOrdered: true }
   }
 
   async migrate(): Promise<MigrationReport> {
@@ -99,10 +107,16 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
 
   async commit(operations: readonly Operation[], transaction?: SqliteDatabase): Promise<Outcome[]> {
     if (transaction) return this.#connection.join(transaction, operations)
-    await this.#checkpointer?.beforeWrite()
-    const { outcomes, rows } = await this.#write(operations)
-    this.#checkpointer?.wrote(rows)
-    return outcomes
+    if (this.#checkpointer?.isNearlyDone) await this.#finishCopy()
+    const write = this.#write(operations)
+    this.#underWay.add(write)
+    try {
+      const { outcomes, rows } = await write
+      this.#checkpointer?.wrote(rows)
+      return outcomes
+    } finally {
+      this.#underWay.delete(write)
+    }
   }
 
   async select(query: Query): Promise<Record<string, unknown>[]> {
@@ -124,9 +138,22 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     await this.#connection.close()
   }
 
-  async #write(operations: readonly Operation[]): Promise<Applied> {
+  /** Lets what is under way be written, so that the rest of the log can be copied while nothing is. */
+  async #finishCopy(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+    await this.#checkpointer?.beforeWrite()
+  }
+
+  #write(operations: readonly Operation[]): Promise<Applied> {
     const thread = this.#threadFor(operations.length)
     if (thread) return thread.commit(operations)
+    this.#hereCount++
+    const written = this.#here.then(() => this.#writeHere(operations)).finally(() => this.#hereCount--)
+    this.#here = written.catch(() => undefined)
+    return written
+  }
+
+  async #writeHere(operations: readonly Operation[]): Promise<Applied> {
     const started = performance.now()
     const applied = await this.#connection.commit(operations)
     if (operations.length === 1) {
@@ -144,6 +171,9 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
       if (!this.#thread || this.#thread.state === 'ended') this.#thread = this.#startThread()
       return this.#thread
     }
+    // In the order in which they came: not past what is being written already.
+    if (this.#hereCount > 0) return undefined
+    if (this.#thread?.isBusy) return this.#thread
     const isSlow = this.#loneMs >= QUICK_MS
     if (count === 1 && !isSlow) return undefined
     if (!this.#thread && (count >= WORTH_A_THREAD || isSlow)) {

@@ -61,6 +61,12 @@ export class RowStore {
     this.#prepare(database, text).run()
   }
 
+  /** A number that changes when another connection has written to the file. */
+  dataVersion(database: SqliteDatabase): bigint {
+    const [row] = this.#prepare(database, 'PRAGMA data_version').all() as [[bigint]]
+    return row[0]
+  }
+
   /** Drops the prepared statements. */
   forget(): void {
     this.#statements = undefined

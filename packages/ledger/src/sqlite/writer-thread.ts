@@ -66,6 +66,11 @@ export class WriterThread {
     return this.#state
   }
 
+  /** Whether it has batches to write. */
+  get isBusy(): boolean {
+    return this.#pending.size > 0
+  }
+
   commit(operations: readonly Operation[]): Promise<Applied> {
     if (this.#state === 'ended') return Promise.reject(new LedgerUnavailableError('the thread that writes has ended'))
     return new Promise((resolve, reject) => {
