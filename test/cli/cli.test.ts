@@ -108,6 +108,31 @@ test.each([
   expect(errors[0]).toMatch(problem)
 })
 
+test('tables says where each table belongs, and how a Citus cluster is told', async () => {
+  const at = ['--store', database.url, '--schema', 'spread']
+  const early = await farebox('tables', ...at)
+  expect([early.code, early.errors]).toEqual([1, ['farebox: the tables are not all there yet: run farebox migrate first']])
+  await farebox('migrate', '--no-views', ...at)
+  const rows = await json('tables', ...at)
+  expect(rows).toContainEqual({
+    table: 'spread.farebox_holds',
+    placement: 'distributed by account_id',
+    primary_key: 'account_id, hold_id',
+  })
+  expect(rows.filter(({ placement }) => placement !== 'distributed by account_id')).toEqual([
+    { table: 'spread.farebox_api_key_prefixes', placement: 'reference', primary_key: 'prefix' },
+  ])
+  const { lines } = await farebox('tables', '--citus', ...at)
+  expect(lines).toHaveLength(rows.length)
+  expect(lines[0]).toBe("SELECT create_distributed_table('spread.farebox_accounts', 'account_id');")
+  const file = join(folder, 'one-file.db')
+  await farebox('migrate', '--store', file)
+  expect(await farebox('tables', '--citus', '--store', file)).toMatchObject({
+    code: 1,
+    errors: ['farebox: --citus needs a postgres:// URL as --store'],
+  })
+})
+
 test('a store that is neither a file nor Postgres is refused without repeating its secrets', async () => {
   const { code, errors } = await farebox('migrate', '--store', 'mysql://root:secret@localhost/x')
   expect(code).toBe(1)

@@ -1,7 +1,9 @@
-import type { Ledger, MigrationPlan } from '@farebox/ledger'
+import { InvalidOptionError } from '@farebox/core'
+import { citusStatements, type Ledger, type MigrationPlan, tablePlacements } from '@farebox/ledger'
 import { Option } from 'commander'
 import { allAccounts, PAGE } from './all-accounts.ts'
 import type { Shared, Shell } from './shell.ts'
+import { isPostgres } from './store.ts'
 
 interface MigrateOptions extends Shared {
   plan?: boolean
@@ -9,7 +11,7 @@ interface MigrateOptions extends Shared {
   views: boolean
 }
 
-/** `migrate` and `verify`. */
+/** `migrate`, `tables` and `verify`. */
 export function addStoreCommands(shell: Shell): void {
   const { terminal } = shell
 
@@ -28,6 +30,30 @@ export function addStoreCommands(shell: Shell): void {
         },
         { isNew: true, views: shared.views },
       ),
+    )
+
+  shell
+    .command('tables', 'list the tables, and where each belongs in a database that is spread over several servers')
+    .option('--citus', 'print the statements that spread them over a Citus cluster')
+    .action((shared: Shared & { citus?: boolean }) =>
+      shell.withLedger(shared, async (ledger) => {
+        const { pending } = await ledger.planMigration()
+        const unmade = pending.filter(({ name }) => name !== 'views')
+        if (unmade.length > 0) throw new Error('the tables are not all there yet: run farebox migrate first')
+        if (shared.citus) {
+          if (!isPostgres(shared.store, '--store')) throw new InvalidOptionError('--citus needs a postgres:// URL as --store')
+          const statements = citusStatements(shared.schema)
+          if (shared.json) terminal.line(JSON.stringify(statements, null, 2))
+          else for (const statement of statements) terminal.line(statement)
+          return
+        }
+        const rows = tablePlacements().map(({ name, placement, primaryKey }) => ({
+          table: shared.schema === undefined ? name : `${shared.schema}.${name}`,
+          placement,
+          primary_key: primaryKey.join(', '),
+        }))
+        shell.print(shared, rows)
+      }),
     )
 
   shell

@@ -111,7 +111,8 @@ async function importRow(ledger: Ledger<never>, row: CheckedRow, importId: strin
   const isGranted = amount > 0n && !(await grantOnce(ledger, accountId, importId, { ...kept, amount })).replayed
   if (!decided) return different(row, kept, decision)
   if (isGranted) return { status: 'granted', isNewAccount, amount }
-  return { status: kept.isNew ? 'withoutCredits' : 'importedBefore', isNewAccount }
+  // Decided by this run, and granted by another one in between: then that one counts it.
+  return { status: kept.isNew && amount === 0n ? 'withoutCredits' : 'importedBefore', isNewAccount }
 }
 
 /** What {@link importRow} would do. */

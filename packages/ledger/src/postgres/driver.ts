@@ -26,9 +26,16 @@ export interface PostgresOptions {
   /**
    * Transactions of one ledger that may run side by side, over different accounts: more where the way to the server is long.
    *
-   * @defaultValue 2
+   * @defaultValue 2; as many as `poolSize` when `distributed`
    */
   batchesAtOnce?: number
+  /**
+   * Whether the tables are distributed over several servers by `account_id`, as Citus does it. Each transaction is then about one
+   * account, so that one server can do all of it, and each statement names it.
+   *
+   * @defaultValue false
+   */
+  distributed?: boolean
   /**
    * Whether the server may keep the ledger's statements prepared, by names of ours, on each connection. Behind a pooler in transaction
    * mode that works only where the pooler takes part: PgBouncer from 1.21 on with `max_prepared_statements`. Where a name turns out
@@ -40,6 +47,9 @@ export interface PostgresOptions {
   /** @defaultValue the server's clock, so that all app servers agree */
   clock?: Clock
 }
+
+/** Connections, where neither the host's pool nor its options say how many. */
+const POOL_SIZE = 4
 
 /** How often a transaction that lost against another one is tried again. */
 const ATTEMPTS_MAX = 5
@@ -78,13 +88,14 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   #closed = false
 
   constructor(options: PostgresOptions, schema: string) {
-    checkCount('poolSize', options.poolSize ?? 4)
+    const poolSize = checkCount('poolSize', options.poolSize ?? POOL_SIZE)
     this.#options = options
     this.clock = options.clock
     this.#schema = schema
-    this.#statements = new Statements(schema)
+    this.#statements = new Statements(schema, options.distributed ?? false)
     this.#mayPrepare = options.preparedStatements ?? true
-    this.batches = { atOnce: checkCount('batchesAtOnce', options.batchesAtOnce ?? 2) }
+    const atOnce = checkCount('batchesAtOnce', options.batchesAtOnce ?? (options.distributed ? poolSize : 2))
+    this.batches = options.distributed ? { atOnce, accountsMax: 1 } : { atOnce }
   }
 
   async migrate(): Promise<MigrationReport> {
@@ -181,13 +192,14 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     let before = first
     let now: number | undefined
     while (!step.done) {
-      const requests = step.value
-      const asked = this.#options.clock || now !== undefined ? [] : [NOW]
-      const replies = await send([...before, ...requests.map((request) => this.#statements.load(request)), ...asked])
+      const asked = step.value.map((request) => this.#statements.load(request))
+      const asksTime = this.#options.clock === undefined && now === undefined
+      const replies = [...(await send([...before, ...asked.flat(), ...(asksTime ? [NOW] : [])]))].slice(before.length)
       now ??= this.#options.clock ? this.#options.clock() : Number(replies.at(-1)?.[0]?.[0])
-      const rows = requests.map(({ kind }, index) => {
+      const rows = step.value.map(({ kind }, index) => {
         const table = tables[loads[kind].table]
-        return (replies[before.length + index] ?? []).map((values) => decodeRow(table, values))
+        const found = replies.splice(0, asked[index]?.length).flat()
+        return found.map((values) => decodeRow(table, values))
       })
       for (const each of rows) for (const row of each) stored.add(row)
       before = []
@@ -243,7 +255,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     const { default: pg } = await import('pg')
     const pool = new pg.Pool({
       connectionString: this.#options.connectionString,
-      max: this.#options.poolSize ?? 4,
+      max: this.#options.poolSize ?? POOL_SIZE,
       connectionTimeoutMillis: 10_000,
     })
     // An idle connection that the server ends is replaced at the next use; without a listener it would end the process.

@@ -30,7 +30,7 @@ export function exchange(client: PostgresClient, statements: readonly Statement[
 class Exchange {
   /** What `pg` sets to be told that the query is over, when it has a time limit of its own. */
   callback: (() => void) | undefined
-  readonly #statements: readonly Statement[]
+  readonly statements: readonly Statement[]
   readonly #prepared: Set<string> | undefined
   readonly #resolve: (replies: string[][][]) => void
   readonly #reject: (error: unknown) => void
@@ -43,7 +43,7 @@ class Exchange {
     resolve: (replies: string[][][]) => void,
     reject: (error: unknown) => void,
   ) {
-    this.#statements = statements
+    this.statements = statements
     this.#prepared = prepared
     this.#resolve = resolve
     this.#reject = reject
@@ -51,7 +51,7 @@ class Exchange {
 
   submit(connection: ExchangeConnection): void {
     connection.stream.cork()
-    for (const { text, values = [] } of this.#statements) {
+    for (const { text, values = [] } of this.statements) {
       const name = this.#prepared ? nameOf(text) : ''
       if (!this.#prepared?.has(name)) {
         // After a failure it is not known whether the server has kept it; to close one that is not there is no error.
@@ -70,7 +70,7 @@ class Exchange {
   }
 
   handleCommandComplete(): void {
-    const statement = this.#statements[this.#replies.length]
+    const statement = this.statements[this.#replies.length]
     if (this.#prepared && statement) this.#prepared.add(nameOf(statement.text))
     this.#replies.push(this.#rows)
     this.#rows = []

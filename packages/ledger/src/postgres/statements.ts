@@ -2,32 +2,45 @@ import type { Query } from '../driver.ts'
 import type { Changes, LoadRequest } from '../machine/state.ts'
 import type { TableName } from '../rows.ts'
 import { insertStatement, loadStatement, nameTables, type SqlDialect, sqlName, writeStatement } from '../sql.ts'
-import { type LoadKind, loads, type Table, tables } from '../tables.ts'
+import { type Load, type LoadKind, loads, type Table, tables } from '../tables.ts'
 import type { Statement } from './client.ts'
 import { arrayType, encodeColumns, encodeTexts } from './codec.ts'
 
 const tableNames = Object.keys(tables) as TableName[]
 
-/** What the driver says to Postgres about the tables of one schema. Every statement is about many rows at once. */
+/**
+ * What the driver says to Postgres about the tables of one schema. Every statement is about many rows at once; where the tables are
+ * distributed, about rows of one account, which it names by `account_id = $1` so that one node can answer it.
+ */
 export class Statements {
   readonly #dialect: SqlDialect
+  readonly #isDistributed: boolean
   readonly #texts = new Map<string, string>()
 
-  constructor(schema: string) {
+  constructor(schema: string, isDistributed: boolean) {
+    this.#isDistributed = isDistributed
     this.#dialect = {
       tableName: (name) => `${schema}.${sqlName(name)}`,
-      matches: (column, index) => `${column} = ANY($${index}::text[])`,
+      matches: (column, index) =>
+        isDistributed && column === 'account_id' ? `${column} = $${index}` : `${column} = ANY($${index}::text[])`,
       // Side by side in the select list, where Postgres takes them row by row; in FROM it would first copy each column.
       source: (columns) => `SELECT ${columns.map((column, index) => `unnest($${index + 1}::${arrayType(column)})`).join(', ')}`,
     }
   }
 
-  load({ kind, keys }: LoadRequest): Statement {
-    return {
-      text: this.#text(`load ${kind}`, () => this.#loadText(kind)),
-      values: loads[kind].by.map((_, column) => encodeTexts(keys.map((key) => key[column]))),
-      rowMode: 'array',
+  /** Statements whose rows together are those that are asked for: one, or where the tables are distributed one for each account. */
+  load({ kind, keys }: LoadRequest): Statement[] {
+    const { by }: Load = loads[kind]
+    const text = this.#text(`load ${kind}`, () => this.#loadText(kind))
+    const column = (of: LoadRequest['keys'], index: number) => encodeTexts(of.map((key) => key[index]))
+    if (!this.#isDistributed || by[0] !== 'account_id') {
+      return [{ text, values: by.map((_, index) => column(keys, index)), rowMode: 'array' }]
     }
+    return [...Map.groupBy(keys, ([accountId = '']) => accountId)].map(([accountId, of]) => ({
+      text,
+      values: [accountId, ...by.slice(1).map((_, index) => column(of, index + 1))],
+      rowMode: 'array',
+    }))
   }
 
   /** @param stored  the rows that were read in this transaction; the others are new */
