@@ -15,12 +15,14 @@ interface Sent {
 }
 
 /**
- * Reads of more than one account: the list of accounts, what is due on any of them, and the look-up of a key. Citus asks every node,
- * or the nearest, and they lock nothing.
+ * Reads of more than one account: the list of accounts, what is due on any of them, events that are due or were given up, and the
+ * look-up of a key. Citus asks every node, or the nearest, and they lock nothing.
  */
 const ABOUT_MANY_ACCOUNTS = [
   /FROM public\.farebox_accounts WHERE account_id > \$1 ORDER BY account_id LIMIT \$2$/,
   /FROM public\.farebox_accounts WHERE next_due_at IS NOT NULL AND next_due_at <= \$1 ORDER BY next_due_at LIMIT \$2$/,
+  /FROM public\.farebox_events WHERE due_at IS NOT NULL AND due_at <= \$1 ORDER BY due_at LIMIT \$2$/,
+  /FROM public\.farebox_events WHERE due_at IS NULL AND delivered_at IS NULL ORDER BY created_at DESC, account_id, event_id LIMIT \$1$/,
   /FROM public\.farebox_api_key_prefixes WHERE prefix = (\$1|ANY\(\$1::text\[\]\))$/,
 ]
 
