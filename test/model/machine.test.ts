@@ -18,6 +18,6 @@ test('the state machine does what the reference does, step for step', async () =
       })
       expectSameAccounts(reference, (table) => storage.all(table))
     }),
-    { numRuns: 150 },
+    { numRuns: 120 },
   )
 })

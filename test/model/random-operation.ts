@@ -19,6 +19,7 @@ const weights = {
   closeWorkflow: 3,
   setBudget: 3,
   revokeGrant: 2,
+  chargeback: 1,
   freezeAccount: 1,
   createApiKey: 1,
   rotateApiKey: 1,
@@ -38,6 +39,7 @@ const isNameless: ReadonlySet<string> = new Set([...isSilent, 'extendHold', 'set
 const SERVICES = ['gpt', 'phone'] as const
 const USERS = ['ada', 'bob'] as const
 const KEYS = ['k0', 'k1'] as const
+const ZONES = ['UTC', 'UTC', 'Europe/Berlin', 'Asia/Kathmandu', 'America/St_Johns'] as const
 const UNITS = ['tokens', 'minutes'] as const
 /** Milliseconds; some beyond the windows of budgets. */
 const SPANS = [1, 1_000, 61_000, 3_600_000, 3_600_000, 90_000_000, 180_000_000] as const
@@ -176,6 +178,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
   grant(draw) {
     const { choices, now, span } = draw
     const effectiveAt = choices.maybe(25, () => now + span - 10)
+    const expiresAt = choices.maybe(45, () => Math.max((effectiveAt ?? 0) + 1, now + draw.span - 5))
     return {
       grantId: draw.fresh(
         'g',
@@ -185,8 +188,16 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
       source: choices.oneOf(grantSources),
       priority: choices.between(1, 3),
       effectiveAt,
-      expiresAt: choices.maybe(35, () => Math.max(effectiveAt ?? 0, now) + draw.span - 5),
+      expiresAt,
       services: choices.maybe(25, () => [choices.oneOf(SERVICES)]),
+      rollover:
+        expiresAt === undefined
+          ? undefined
+          : choices.maybe(50, () => ({
+              max: choices.happens(50) ? draw.amount(1, 300) : null,
+              times: choices.between(1, 3),
+              ttlMs: choices.happens(50) ? draw.span : undefined,
+            })),
     }
   },
   placeHold(draw) {
@@ -245,11 +256,15 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
   }),
   openWorkflow(draw) {
     const ids = draw.account.workflows.map(({ workflowId }) => workflowId)
+    const maxCredits = draw.choices.maybe(50, () => draw.amount(0, 150))
+    const most = Math.min(60, Number(maxCredits ?? 60))
     return {
       workflowId: draw.fresh('w', ids),
       name: draw.choices.oneOf(['call', 'chat']),
-      userId: draw.choices.maybe(30, () => draw.choices.oneOf(USERS)),
-      maxCredits: draw.choices.maybe(50, () => draw.amount(0, 150)),
+      ...draw.spender,
+      maxCredits,
+      // The ledger takes no reserve above the ceiling.
+      reserve: most > 0 ? draw.choices.maybe(40, () => ({ amount: draw.amount(1, most), ttlMs: draw.span })) : undefined,
       parentId: ids.length > 0 ? draw.choices.maybe(40, () => draw.known(ids)) : undefined,
     }
   },
@@ -259,8 +274,8 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     return {
       budgetId: `b${choices.below(4)}`,
       period: choices.oneOf(budgetPeriods),
-      timeZone: 'UTC',
-      alertsAtPercent: [],
+      timeZone: choices.oneOf(ZONES),
+      alertsAtPercent: choices.oneOf([[], [50], [80, 100]]),
       limit: draw.amount(0, 300),
       mode: choices.happens(20) ? 'warn' : 'block',
       ...draw.spender,
@@ -268,6 +283,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     }
   },
   revokeGrant: (draw) => ({ grantId: draw.known(draw.account.grants.map(({ grantId }) => grantId)) }),
+  chargeback: (draw) => ({ grantId: draw.known(draw.account.grants.map(({ grantId }) => grantId)) }),
   // Thawed more often than frozen, for a frozen account does little.
   freezeAccount: (draw) => ({ isFrozen: draw.choices.happens(30) }),
   createApiKey: (draw) => ({

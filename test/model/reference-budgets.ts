@@ -23,6 +23,8 @@ interface Count {
   window: number
   amount: bigint
   holdId: string | undefined
+  /** Whether it was counted for another hold until just now. */
+  isMoved: boolean
 }
 
 export interface Limit {
@@ -39,9 +41,11 @@ export class ReferenceBudgets {
   /** A budget that changes whom it limits, or its period, begins again at nothing. */
   set(input: Operations['setBudget'], now: number): void {
     const known = this.#budgets.get(input.budgetId)
-    const isSame = (['userId', 'apiKeyId', 'service', 'period'] as const).every((field) => known?.input[field] === input[field])
+    const isSame = (['userId', 'apiKeyId', 'service', 'period', 'timeZone'] as const).every(
+      (field) => known?.input[field] === input[field],
+    )
     if (known && isSame) known.input = input
-    else this.#budgets.set(input.budgetId, { input, since: now, window: windowOf(input.period, now)[0], counts: [] })
+    else this.#budgets.set(input.budgetId, { input, since: now, window: windowOf(input, now)[0], counts: [] })
   }
 
   /** What is used of each in its window. */
@@ -49,21 +53,49 @@ export class ReferenceBudgets {
     return [...this.#budgets].map(([budgetId, budget]) => ({ budgetId, windowStart: budget.window, used: usedOf(budget) }))
   }
 
-  /** Counts work of `amount` in the windows of `now`. */
-  count(spender: Spender, now: number, amount: bigint, holdId?: string): void {
-    for (const { window, counts } of this.#of(spender, now)) counts.push({ window, amount, holdId })
+  /** Counts work of `amount` in the windows of `now`, unless so much of it is counted for the same hold already. */
+  count(spender: Spender, now: number, amount: bigint, holdId: string): void {
+    for (const { window, counts } of this.#of(spender, now)) {
+      const moved = counts.filter((count) => count.isMoved && count.holdId === holdId)
+      const fresh = amount - sum(moved.map((count) => count.amount))
+      if (fresh > 0n) counts.push({ window, amount: fresh, holdId, isMoved: false })
+    }
+    for (const { counts } of this.#budgets.values()) for (const count of counts) count.isMoved = false
   }
 
-  /** Takes off what a hold does not need, what was counted last first. */
-  uncount(holdId: string, amount: bigint): void {
+  /** Lets what is counted for a hold stand for good. */
+  forget(holdId: string): void {
     for (const { counts } of this.#budgets.values()) {
-      let open = amount
-      for (const count of counts.filter((each) => each.holdId === holdId).reverse()) {
-        const take = least(open, count.amount)
-        count.amount -= take
-        open -= take
-      }
+      for (const count of counts) if (count.holdId === holdId) count.holdId = undefined
     }
+  }
+
+  /** How much is counted for a hold, in whatever window. */
+  countedFor(holdId: string, budgetId: string): bigint {
+    const counts = this.#budgets.get(budgetId)?.counts ?? []
+    return sum(counts.filter((count) => count.holdId === holdId).map(({ amount }) => amount))
+  }
+
+  /**
+   * Counts up to `amount` for another hold than before, where and when it was counted: what was counted last first.
+   *
+   * @param onlyOf  moves only between budgets that count for this spender too
+   * @returns       how much moved in each budget
+   */
+  move(from: string, to: string | undefined, amount: bigint, onlyOf?: Spender): Map<string, bigint> {
+    const moved = new Map<string, bigint>()
+    for (const { input, counts } of this.#budgets.values()) {
+      if (onlyOf && !isFor(input, onlyOf)) continue
+      const taken = takeNewest(counts, from, amount)
+      counts.push(...taken.map((count) => ({ ...count, holdId: to, isMoved: onlyOf === undefined })))
+      moved.set(input.budgetId, sum(taken.map((count) => count.amount)))
+    }
+    return moved
+  }
+
+  /** Takes off what a hold does not need, what was counted last first, less what moved to a reserve. */
+  uncount(holdId: string, amount: bigint, moved: ReadonlyMap<string, bigint>): void {
+    for (const { input, counts } of this.#budgets.values()) takeNewest(counts, holdId, amount - (moved.get(input.budgetId) ?? 0n))
   }
 
   /** A refund makes room in the window in which the work was taken, while that lasts. */
@@ -71,7 +103,7 @@ export class ReferenceBudgets {
     for (const budget of this.#of(spender, now)) {
       const { window, since, counts } = budget
       if (takenAt < window || takenAt <= since) continue
-      counts.push({ window, amount: -amount, holdId: undefined })
+      counts.push({ window, amount: -amount, holdId: undefined, isMoved: false })
     }
   }
 
@@ -79,31 +111,37 @@ export class ReferenceBudgets {
     return this.#of(spender, now)
       .filter(({ input }) => input.mode === 'block')
       .map((budget) => {
-        const { budgetId, limit, period } = budget.input
-        return { budgetId, limit, left: positive(limit - usedOf(budget)), resetsAt: windowOf(period, budget.window)[1] }
+        const { budgetId, limit } = budget.input
+        return { budgetId, limit, left: positive(limit - usedOf(budget)), resetsAt: windowOf(budget.input, budget.window)[1] }
       })
   }
 
-  /** The one with the least left; of equals the one that starts again last. */
-  tightest(spender: Spender, now: number): Limit | undefined {
-    return this.limits(spender, now).sort((a, b) => {
-      if (a.left !== b.left) return a.left < b.left ? -1 : 1
-      if (a.resetsAt !== b.resetsAt)
-        return (a.resetsAt ?? Number.POSITIVE_INFINITY) > (b.resetsAt ?? Number.POSITIVE_INFINITY) ? -1 : 1
-      return a.budgetId < b.budgetId ? -1 : 1
-    })[0]
-  }
-
   #of(spender: Spender, now: number): Budget[] {
-    const fields = ['userId', 'apiKeyId', 'service'] as const
-    return [...this.#budgets.values()]
-      .filter(({ input }) => fields.every((field) => input[field] === undefined || input[field] === spender[field]))
-      .map((budget) => roll(budget, now))
+    return [...this.#budgets.values()].filter(({ input }) => isFor(input, spender)).map((budget) => roll(budget, now))
   }
 }
 
+function isFor(input: Operations['setBudget'], spender: Spender): boolean {
+  const fields = ['userId', 'apiKeyId', 'service'] as const
+  return fields.every((field) => input[field] === undefined || input[field] === spender[field])
+}
+
+/** Takes up to `amount` off what is counted for a hold, and returns it, the oldest first. */
+function takeNewest(counts: Count[], holdId: string, amount: bigint): Count[] {
+  const taken: Count[] = []
+  let open = amount
+  for (const count of counts.filter((each) => each.holdId === holdId).reverse()) {
+    const take = least(open, count.amount)
+    if (take === 0n) continue
+    count.amount -= take
+    open -= take
+    taken.unshift({ ...count, amount: take })
+  }
+  return taken
+}
+
 function roll(budget: Budget, now: number): Budget {
-  budget.window = Math.max(budget.window, windowOf(budget.input.period, now)[0])
+  budget.window = Math.max(budget.window, windowOf(budget.input, now)[0])
   return budget
 }
 
@@ -111,24 +149,33 @@ function usedOf({ window, counts }: Budget): bigint {
   return sum(counts.filter((count) => count.window === window).map(({ amount }) => amount))
 }
 
-/** When the window of `now` began and when it ends, by the calendar in UTC. */
-function windowOf(period: Operations['setBudget']['period'], now: number): [number, number | undefined] {
+/** When the window of `now` began and when it ends, by the calendar of the budget's time zone. */
+function windowOf({ period, timeZone }: Operations['setBudget'], now: number): [number, number | undefined] {
   if (period === 'total') return [0, undefined]
-  const date = new Date(now)
-  const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()]
-  const [hour, minute] = [date.getUTCHours(), date.getUTCMinutes()]
-  switch (period) {
-    case 'minute':
-      return [Date.UTC(year, month, day, hour, minute), Date.UTC(year, month, day, hour, minute + 1)]
-    case 'hour':
-      return [Date.UTC(year, month, day, hour), Date.UTC(year, month, day, hour + 1)]
-    case 'day':
-      return [Date.UTC(year, month, day), Date.UTC(year, month, day + 1)]
-    case 'week': {
-      const monday = day - ((date.getUTCDay() + 6) % 7)
-      return [Date.UTC(year, month, monday), Date.UTC(year, month, monday + 7)]
-    }
-    case 'month':
-      return [Date.UTC(year, month), Date.UTC(year, month + 1)]
-  }
+  const length = { minute: 60_000, hour: 3_600_000 }
+  if (period === 'minute' || period === 'hour')
+    return [now - (now % length[period]), now - (now % length[period]) + length[period]]
+  const local = new Date(now + offsetOf(timeZone, now))
+  const [year, month, day] = [local.getUTCFullYear(), local.getUTCMonth(), local.getUTCDate()]
+  const monday = day - ((local.getUTCDay() + 6) % 7)
+  const [from, to] = {
+    day: [Date.UTC(year, month, day), Date.UTC(year, month, day + 1)] as const,
+    week: [Date.UTC(year, month, monday), Date.UTC(year, month, monday + 7)] as const,
+    month: [Date.UTC(year, month), Date.UTC(year, month + 1)] as const,
+  }[period]
+  // The clocks of a zone may have changed since midnight.
+  const instantOf = (midnight: number) => midnight - offsetOf(timeZone, midnight - offsetOf(timeZone, midnight))
+  return [instantOf(from), instantOf(to)]
+}
+
+const offsets = new Map<string, Intl.DateTimeFormat>()
+
+/** How far the clocks of a zone are ahead of UTC, in milliseconds. */
+function offsetOf(timeZone: string, at: number): number {
+  if (timeZone === 'UTC') return 0
+  const format = offsets.get(timeZone) ?? new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' })
+  offsets.set(timeZone, format)
+  const name = format.formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value ?? ''
+  const [, sign, hours, minutes] = /GMT([+-])(\d+):(\d+)/.exec(name) ?? []
+  return (sign === '-' ? -1 : 1) * (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000
 }

@@ -19,6 +19,7 @@ export class Invariants {
   readonly #storage: MemoryStorage
   readonly #reference: ReferenceLedger
   readonly #heads = new Map<string, Head>()
+  readonly #chargedBack = new Set<string>()
   readonly #rollups = new Map<string, Record<(typeof counters)[number], bigint>>()
 
   constructor(storage: MemoryStorage, reference: ReferenceLedger) {
@@ -57,6 +58,7 @@ export class Invariants {
     const { accountId, sequence } = entry
     const head = this.#heads.get(accountId) ?? { sequence: 0, hash: GENESIS_HASH, updatedAt: 0, buckets: new Map() }
     must(sequence === head.sequence + 1, `entry ${sequence} of ${accountId} follows ${head.sequence}`)
+    if (entry.verb === 'chargeback') this.#chargedBack.add(accountId)
     must(entry.hash === entryHash(head.hash, entry), `entry ${sequence} of ${accountId} is not chained to the one before`)
     must(entry.at >= head.updatedAt, `entry ${sequence} of ${accountId} is older than the one before`)
     const { postings } = decodeEntry(entry)
@@ -71,8 +73,12 @@ export class Invariants {
     const bucket = (name: string) => head?.buckets.get(name) ?? 0n
     must(bucket('available') + bucket('held') === posted, `the journal of ${accountId} has another balance`)
     must(bucket('held') === held, `the journal of ${accountId} has other holds`)
-    must(posted - held + creditLimit + debtLimit >= 0n, `${accountId} has spent more than it may`)
-    must(held >= 0n && debt >= 0n && debt <= creditLimit + debtLimit, `${accountId} owes more than it may`)
+    must(held >= 0n && debt >= 0n, `${accountId} holds or owes less than nothing`)
+    // What a reversed payment leaves behind may be any debt.
+    if (!this.#chargedBack.has(accountId)) {
+      must(posted - held + creditLimit + debtLimit >= 0n, `${accountId} has spent more than it may`)
+      must(debt <= creditLimit + debtLimit, `${accountId} owes more than it may`)
+    }
 
     const grants = this.#storage.peek('grants', accountId)
     const begun = grants.filter(({ state }) => state !== 'pending')

@@ -14,7 +14,7 @@ type Row = Record<string, unknown>
 export class MemoryStorage {
   readonly #rows = new Map<TableName, Map<string, Row>>()
   readonly #indexes = new Map<LoadKind, Map<string, Set<Row>>>()
-  /** How often each account was written: what an optimistic transaction compares. */
+  /** How often something of each account was written: what an optimistic transaction compares. */
   readonly #versions = new Map<string, number>()
 
   constructor() {
@@ -47,7 +47,8 @@ export class MemoryStorage {
       if (entry.idempotencyKey !== null && isKnown) throw new ConflictError('journal has this key')
     }
     for (const [name, rows] of changed(changes)) for (const row of rows) this.#put(tables[name], copyOf(row))
-    for (const { accountId } of changes.accounts) this.#versions.set(accountId, this.version(accountId) + 1)
+    const owners = new Set(changed(changes).flatMap(([, rows]) => rows.map(({ accountId }) => accountId as string)))
+    for (const accountId of owners) this.#versions.set(accountId, this.version(accountId) + 1)
   }
 
   version(accountId: string): number {

@@ -1,0 +1,249 @@
+import { type Credits, microCredits } from '@farebox/core'
+import type { Failure, Operations, Outcome, RatedUsage, Refusal } from '../../packages/ledger/src/operations.ts'
+import { ReferenceLimits } from './reference-limits.ts'
+import {
+  ANY_SERVICE,
+  byAge,
+  exists,
+  type Hold,
+  invalid,
+  least,
+  missing,
+  type Part,
+  positive,
+  reserveIdOf,
+  sum,
+  takeFirst,
+  takeLast,
+  type Usage,
+  type Work,
+} from './reference-things.ts'
+
+/** Holds, and what is charged against them or without any. */
+export abstract class ReferenceWork extends ReferenceLimits {
+  /** Holds that nobody settled go back. */
+  protected letHoldsHappen(): void {
+    for (const hold of this.holds.toSorted(byAge)) {
+      if (hold.state === 'open' && hold.expiresAt + hold.graceMs <= this.now) this.endHold(hold, 'expired')
+    }
+  }
+
+  /** New work as it counts, or why it may not begin. */
+  #newWork({ service, workflowId, apiKeyId, userId }: Work): Work | Failure | Refusal {
+    const [workflow] = this.envelopes(workflowId)
+    if (workflowId !== undefined && !workflow) return missing('WORKFLOW_NOT_FOUND', workflowId)
+    return this.closedOver(workflowId) ?? { service, workflowId, apiKeyId, userId: userId ?? workflow?.userId }
+  }
+
+  protected placeHold(input: Operations['placeHold']): Outcome {
+    const { holdId, amount, provider, overage, ttlMs, graceMs } = input
+    if (this.holds.some((hold) => hold.holdId === holdId)) return exists('hold', holdId)
+    const work = this.#newWork(input)
+    if ('status' in work) return work
+    const refusal = this.refusal(work, amount)
+    if (refusal) return refusal
+    const hold = this.newHold({ ...work, holdId, provider, overage, graceMs }, ttlMs)
+    this.setAside(hold, amount)
+    return this.#heldOutcome(hold, input.unitPrice)
+  }
+
+  protected newHold(facts: Omit<Hold, 'left' | 'pins' | 'state' | 'takenAt' | 'expiresAt'>, ttlMs: number): Hold {
+    const hold: Hold = { ...facts, left: 0n, pins: [], state: 'open', takenAt: this.now, expiresAt: this.now + ttlMs }
+    this.holds.push(hold)
+    return hold
+  }
+
+  /**
+   * Sets more aside for a hold, from reserves first; these live as long as what draws on them.
+   *
+   * @param work  the hold, or the work that it is made for
+   */
+  protected setAside(hold: Hold, amount: bigint, work: Work = hold): void {
+    const drawn = this.#drawReserves(work, amount, hold.holdId)
+    hold.pins.push(...drawn)
+    const fresh = amount - sum(drawn.map((part) => part.amount))
+    hold.pins.push(...this.partsFor(hold.service, fresh))
+    hold.left += amount
+    this.budgets.count(hold, this.now, amount, hold.holdId)
+    for (const reserve of this.reservesFor(work)) reserve.expiresAt = Math.max(reserve.expiresAt, hold.expiresAt)
+  }
+
+  /** Takes up to `amount` from reserves. What of it is counted in budgets is counted for the taker from now on. */
+  #drawReserves(work: Work, amount: bigint, taker: string | undefined): Part[] {
+    const drawn: Part[] = []
+    for (const reserve of this.reservesFor(work)) {
+      const take = least(amount - sum(drawn.map((part) => part.amount)), reserve.left)
+      const from = reserve.workflowId ?? ''
+      drawn.push(...takeFirst(reserve.pins, take).map((part) => ({ ...part, reserves: [from, ...(part.reserves ?? [])] })))
+      reserve.left -= take
+      this.budgets.move(reserve.holdId, taker, take)
+    }
+    return drawn
+  }
+
+  /** Takes what nothing was held for: from reserves first. */
+  protected take(work: Work, amount: bigint): Part[] {
+    const drawn = this.#drawReserves(work, amount, NOBODY)
+    this.spend(drawn)
+    const fresh = this.partsFor(work.service, amount - sum(drawn.map((part) => part.amount)))
+    this.spend(fresh)
+    this.budgets.count(work, this.now, amount, NOBODY)
+    this.budgets.forget(NOBODY)
+    return [...drawn, ...fresh]
+  }
+
+  #heldOutcome(hold: Hold, unitPrice?: Credits): Outcome {
+    const affordable = this.affordable(hold)
+    return {
+      status: 'held',
+      holdId: hold.holdId,
+      amount: microCredits(hold.left),
+      expiresAt: hold.expiresAt,
+      affordable,
+      ...(unitPrice && { affordableUnits: affordable / unitPrice }),
+      replayed: false,
+    }
+  }
+
+  #openHold(holdId: string): Hold | Failure | Refusal {
+    const hold = this.holds.find((each) => each.holdId === holdId)
+    if (!hold) return missing('HOLD_NOT_FOUND', holdId)
+    return hold.state === 'open' ? hold : { status: 'refused', reason: 'hold_not_open', holdId, state: hold.state }
+  }
+
+  protected extendHold({ holdId, amount, ttlMs }: Operations['extendHold']): Outcome {
+    const hold = this.#openHold(holdId)
+    if ('status' in hold) return hold
+    const more = microCredits((amount ?? hold.left) - hold.left)
+    const refusal = more > 0n ? this.refusal(hold, more) : undefined
+    if (refusal) return refusal
+    if (ttlMs !== undefined) hold.expiresAt = this.now + ttlMs
+    if (more > 0n) this.setAside(hold, more)
+    else this.#giveBack(hold, -more)
+    for (const reserve of this.reservesFor(hold)) reserve.expiresAt = Math.max(reserve.expiresAt, hold.expiresAt)
+    return this.#heldOutcome(hold)
+  }
+
+  protected releaseHold({ holdId }: Operations['releaseHold']): Outcome {
+    const hold = this.#openHold(holdId)
+    if ('status' in hold) return hold
+    const amount = microCredits(hold.left)
+    this.endHold(hold, 'released')
+    return { status: 'released', holdId, amount, replayed: false }
+  }
+
+  protected endHold(hold: Hold, state: Hold['state']): void {
+    this.changedAt = this.now
+    this.#giveBack(hold, hold.left)
+    hold.state = state
+  }
+
+  /** Takes `amount` off a hold, the last set aside first, and gives it to the reserve that it came from, if that is open. */
+  #giveBack(hold: Hold, amount: bigint): void {
+    hold.left -= amount
+    const moved = new Map<string, bigint>()
+    for (const part of takeLast(hold.pins, amount)) {
+      const froms = part.reserves ?? []
+      const at = froms.findIndex((workflowId) => this.#reserveOf(workflowId))
+      const reserve = this.#reserveOf(froms[at] ?? '')
+      if (!reserve) {
+        this.unpin(part)
+        continue
+      }
+      const further = froms.slice(at + 1)
+      reserve.pins.unshift({ grantId: part.grantId, amount: part.amount, ...(further.length > 0 && { reserves: further }) })
+      reserve.left += part.amount
+      for (const [budgetId, count] of this.budgets.move(hold.holdId, reserve.holdId, part.amount, reserve)) {
+        moved.set(budgetId, (moved.get(budgetId) ?? 0n) + count)
+      }
+    }
+    this.budgets.uncount(hold.holdId, amount, moved)
+  }
+
+  #reserveOf(workflowId: string): Hold | undefined {
+    return this.holds.find(({ holdId, state }) => holdId === reserveIdOf(workflowId) && state === 'open')
+  }
+
+  /** What is due for more usage of a line: the whole of it rounded up once, less what it was billed before. */
+  #due(line: readonly Usage[], { rated, roundingStep }: RatedUsage): Credits {
+    const whole = sum(line.map((usage) => usage.rated)) + rated
+    const rounded = whole % roundingStep === 0n ? whole : (whole / roundingStep + 1n) * roundingStep
+    return positive(rounded - sum(line.map(({ charged, shortfall }) => charged + shortfall)))
+  }
+
+  #lineOf({ workflowId, service, provider }: Work, unit: string): Usage[] {
+    const isOfLine = (usage: Usage) => usage.service === service && usage.provider === provider && usage.unit === unit
+    return workflowId === undefined ? [] : this.usages.filter((usage) => usage.workflowId === workflowId && isOfLine(usage))
+  }
+
+  protected settleHold({ holdId, usageId, usage, provider, final }: Operations['settleHold']): Outcome {
+    const hold = this.holds.find((each) => each.holdId === holdId)
+    if (!hold) return missing('HOLD_NOT_FOUND', holdId)
+    if (hold.state === 'settled') return { status: 'refused', reason: 'hold_not_open', holdId, state: 'settled' }
+    if (hold.service === ANY_SERVICE) {
+      const problem = `names the reserve of workflow ${hold.workflowId}: place a hold under that workflow, and settle it`
+      return invalid('holdId', problem)
+    }
+    if (this.usages.some((each) => each.usageId === usageId)) return exists('usage record', usageId)
+    const work = { ...hold, provider: provider ?? hold.provider }
+    const isLate = hold.state !== 'open'
+    const isAlone = work.workflowId === undefined
+    const line = isAlone ? this.usages.filter((each) => each.holdId === holdId) : this.#lineOf(work, usage.unit)
+
+    const due = this.#due(line, usage)
+    const covered = least(due, hold.left)
+    const excess = microCredits(due - covered)
+    const refusal = excess > 0n && hold.overage === 'reject' ? this.refusal(work, excess) : undefined
+    if (refusal) return refusal
+    const more = least(excess, this.affordable(work, hold.overage === 'debt'))
+
+    const drawn = takeFirst(hold.pins, covered).map(({ grantId, amount }) => ({ grantId, amount }))
+    hold.left -= covered
+    this.spend(drawn)
+    const beyond = this.take(work, more)
+    const record = this.#record(work, usageId, usage, covered + more, excess - more, [...drawn, ...beyond], hold)
+    if (final && !isLate) this.endHold(hold, 'settled')
+    return this.#chargedOutcome(record, microCredits(this.affordable(hold) + hold.left), isLate)
+  }
+
+  protected charge(input: Operations['charge']): Outcome {
+    const { usageId, usage, overage, provider } = input
+    if (this.usages.some((each) => each.usageId === usageId)) return exists('usage record', usageId)
+    const found = this.#newWork(input)
+    if ('status' in found) return found
+    const work = { ...found, provider }
+    const due = this.#due(this.#lineOf(work, usage.unit), usage)
+    const refusal = due > 0n && overage === 'reject' ? this.refusal(work, due) : undefined
+    if (refusal) return refusal
+    const charged = least(due, this.affordable(work, overage === 'debt'))
+    const record = this.#record(work, usageId, usage, charged, due - charged, this.take(work, charged))
+    return this.#chargedOutcome(record, this.affordable(work), false)
+  }
+
+  #record(
+    work: Work & { provider: string },
+    usageId: string,
+    usage: RatedUsage,
+    charged: bigint,
+    shortfall: bigint,
+    parts: Part[],
+    hold?: Hold,
+  ): Usage {
+    const { service, provider, workflowId, apiKeyId, userId } = work
+    const { rated, unit, quantity, cost } = usage
+    const takenAt = hold?.takenAt ?? this.now
+    const facts = { service, provider, workflowId, apiKeyId, userId, unit, quantity, rated, cost, takenAt, holdId: hold?.holdId }
+    const record: Usage = { ...facts, usageId, charged, shortfall, parts }
+    this.usages.push(record)
+    return record
+  }
+
+  #chargedOutcome({ usageId, charged, shortfall }: Usage, affordable: Credits, late: boolean): Outcome {
+    const amounts = { charged: microCredits(charged), shortfall: microCredits(shortfall) }
+    const { balance, available } = this
+    return { status: 'charged', usageId, ...amounts, balance, available, affordable, late, replayed: false }
+  }
+}
+
+/** What takes from budgets for good, and has no hold. */
+const NOBODY = 'nobody in particular'
