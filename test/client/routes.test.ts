@@ -136,6 +136,18 @@ describe('the client of an account', () => {
     })
   })
 
+  it('has the server count what is to be said', async () => {
+    const messages = [{ role: 'user' as const, content: 'When do you open? '.repeat(400) }]
+    const estimate = await client.estimate({ messages, max_output_tokens: 4_000, tts_text: 'Grüße 😀' })
+    expect(estimate.services).toMatchObject([
+      // 2,001 tokens and the frame of a message, and 50, 300 or 4,000 of answer.
+      { service_type: 'gpt', provider: 'gpt-4o-mini', units: 2_308, unit_type: 'tokens', credits: 3, credits_low: 2 },
+      { service_type: 'voice_tts', provider: 'openai-tts', units: 7, unit_type: 'characters', credits: 1 },
+    ])
+    expect(estimate.services[0]?.credits_high).toBeGreaterThanOrEqual(7)
+    await expect(client.estimate({ messages, ai_tokens: 5 })).rejects.toMatchObject({ status: 422 })
+  })
+
   it('says where credits went', async () => {
     const agent = await client.agents.create({ custom_settings: { service_configuration: ServicePresets.premiumQuality() } })
     await client.agents.chat(agent.agent_id, { message: 'Hello', workflow_name: 'greeting' })

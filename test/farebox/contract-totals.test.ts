@@ -241,9 +241,12 @@ describe('an estimate', () => {
 })
 
 /** A store that must not be asked. */
-const unreachable = new Proxy({ name: 'unreachable' } as unknown as Parameters<typeof createFarebox>[0]['store'], {
-  get(target, name) {
-    if (name in target) return Reflect.get(target, name)
-    throw new Error(`the store was asked for ${String(name)}`)
+const unreachable = new Proxy(
+  { name: 'unreachable', batches: undefined } as unknown as Parameters<typeof createFarebox>[0]['store'],
+  {
+    get(target, name) {
+      if (name in target) return Reflect.get(target, name)
+      throw new Error(`the store was asked for ${String(name)}`)
+    },
   },
-})
+)

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { credits, formatCredits } from '@farebox/core'
+import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
 import { presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
@@ -53,4 +54,20 @@ describe('an estimate of calls', () => {
     await expect(run(only.high)).resolves.toMatchObject({ provider })
     await expect(run(only.high - 1_000_000n)).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS', needed: only.high })
   })
+})
+
+it('a Farebox says which of its real offers end soon', async () => {
+  const clock = () => Date.parse('2026-11-21T12:00:00Z')
+  const box = await openBox({ providers: [openai({ apiKey: 'sk-test' }), simulated({ services: ['voice_tts'] })], clock })
+  const ends = box.retiring(90).map(({ offer, retires, daysLeft }) => `${offer.service} ${offer.model} ${retires} ${daysLeft}`)
+  expect(ends).toEqual([
+    'voice_tts tts-1 2027-01-06 46',
+    'gpt gpt-4o-mini 2027-01-14 54',
+    'gpt gpt-4o 2027-01-14 54',
+    'vision gpt-4o-mini 2027-01-14 54',
+    'vision gpt-4o 2027-01-14 54',
+  ])
+  expect(box.retiring(45)).toEqual([])
+  const without = await openBox({ providers: [openai({ apiKey: '' }), simulated()], clock })
+  expect(without.retiring()).toEqual([])
 })

@@ -50,6 +50,9 @@ async function main(): Promise<void> {
     `store: ${environment.DATABASE_URL ? 'Postgres' : join(folder, 'farebox.db')}`,
     'providers:',
     ...providers.notes.map((note) => `  ${note}`),
+    ...box
+      .retiring()
+      .map(({ offer, retires, daysLeft }) => `  ${offer.model} of ${offer.provider} ends on ${retires}, in ${daysLeft} days`),
     ...(admin ? [`admin token: ${admin.isNew ? `${admin.token}, kept in` : 'in'} ${admin.file}`] : []),
     ...demo,
   ])

@@ -186,6 +186,12 @@ export interface EstimateRequest {
   /** Characters to be spoken. */
   tts_characters?: number
   phone_minutes?: number
+  /** A conversation whose tokens the server counts, instead of `ai_tokens`. */
+  messages?: ChatMessage[]
+  /** Tokens that its answer may have at most. @defaultValue 1024 */
+  max_output_tokens?: number
+  /** A text whose characters the server counts, instead of `tts_characters`. */
+  tts_text?: string
   /** Fields that differ from the server's own configuration. */
   service_configuration?: Partial<ServiceConfiguration>
 }

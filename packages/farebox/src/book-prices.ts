@@ -62,6 +62,11 @@ export class BookPrices implements PricePredictor {
     return { ...total, rated: creditsOf(rating), cost: this.#costOf(query, quantities), priceVersion: rating.version, rating }
   }
 
+  /** The day on which a provider takes an offer's model out of service, by the cost book. */
+  retirementOf({ service, provider, model }: Offer): string | undefined {
+    return this.#costs.lookUp({ service, provider, model, at: this.#clock() })?.entry.retires
+  }
+
   /** `undefined` when the list prices do not say: unknown is not free. */
   #costOf(query: PriceQuery, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
     const price = this.#costs.lookUp(query)

@@ -1,9 +1,9 @@
-import { type Credits, isFareboxError, microCredits, quantity, type UsageQuantity } from '@farebox/core'
-import { chargeOf, type PriceBook, rate } from '@farebox/pricing'
+import { type ChatMessage, type Credits, isFareboxError, microCredits, quantity, type UsageQuantity } from '@farebox/core'
+import { chargeOf, type PriceBook, rate, totalQuantity, type UsageRange } from '@farebox/pricing'
 import { namedProviders, type ServiceConfiguration } from '@farebox/router'
 import { longer } from './call-routes.ts'
 import { NoProviderError } from './errors.ts'
-import { chargedJson } from './receipt.ts'
+import { chargedJson, unitsJson } from './receipt.ts'
 
 /** What is planned, in its wire form. Absent is none. */
 export interface EstimateInput {
@@ -13,6 +13,12 @@ export interface EstimateInput {
   /** Characters to be spoken. */
   tts_characters?: number
   phone_minutes?: number
+  /** A conversation to be answered, whose tokens are counted instead of `ai_tokens`. */
+  messages?: readonly ChatMessage[]
+  /** Tokens that its answer may have at most. @defaultValue 1_024 */
+  max_output_tokens?: number
+  /** A text to be spoken, whose characters are counted instead of `tts_characters`. */
+  tts_text?: string
   /** Fields that differ from the Farebox's own configuration. */
   service_configuration?: unknown
 }
@@ -41,6 +47,12 @@ export interface EstimatedServiceJson {
   credits_high: number
 }
 
+/** Texts that were counted: a conversation in the tokens of a provider's model, a speech in characters. */
+export interface CountedTexts {
+  chat?: (provider: string) => UsageRange
+  speech?: UsageQuantity
+}
+
 /** One way in which planned work may be counted. */
 type Variant = readonly UsageQuantity[]
 interface Variants {
@@ -56,14 +68,20 @@ export function estimateWorkflow(
   configuration: ServiceConfiguration,
   input: EstimateInput,
   at: number,
+  texts: CountedTexts = {},
 ): EstimateReport {
-  const services = plannedServices(input).map(({ service, units, unit, variants }) => {
+  const services = plannedServices(input, texts).map(({ service, unit, variantsOf }) => {
     const [provider, ...behind] = namedProviders(configuration, service)
     if (!provider) throw new NoProviderError(`the configuration names no provider for ${service}`)
-    const expected = firstPrice(book, { service, provider, at }, variants.expected)
-    const possible = [provider, ...behind].flatMap((named) =>
-      [...variants.expected, ...variants.others].flatMap((usage) => price(book, { service, provider: named, at }, usage) ?? []),
-    )
+    const first = variantsOf(provider)
+    const expected = firstPrice(book, { service, provider, at }, first.expected)
+    const units = unitsJson(totalQuantity(first.expected[0])?.quantity ?? quantity(0))
+    const possible = [provider, ...behind].flatMap((named) => {
+      const variants = variantsOf(named)
+      return [...variants.expected, ...variants.others].flatMap(
+        (usage) => price(book, { service, provider: named, at }, usage) ?? [],
+      )
+    })
     const ordered = [...possible, expected].sort((a, b) => Number(a - b))
     return { service, provider, units, unit, expected, low: ordered[0] ?? expected, high: ordered.at(-1) ?? expected }
   })
@@ -86,36 +104,43 @@ export function estimateWorkflow(
   }
 }
 
-function plannedServices({ ai_tokens, voice_minutes, tts_characters, phone_minutes }: EstimateInput) {
-  const one = (meter: string, units: number, unit: UsageQuantity['unit']): UsageQuantity => ({
-    meter,
-    quantity: quantity(units),
-    unit,
-  })
-  const planned: { service: string; units: number; unit: UsageQuantity['unit']; variants: Variants }[] = []
-  const add = (
-    service: string,
-    units: number | undefined,
-    unit: UsageQuantity['unit'],
-    variants: (units: number) => Variants,
-  ) => {
-    if (units) planned.push({ service, units, unit, variants: variants(units) })
-  }
-  add('gpt', ai_tokens, 'tokens', (units) => ({
+interface PlannedService {
+  service: string
+  unit: UsageQuantity['unit']
+  /** How a provider may count it. */
+  variantsOf: (provider: string) => Variants
+}
+
+function plannedServices(input: EstimateInput, { chat, speech }: CountedTexts): PlannedService[] {
+  const { ai_tokens, voice_minutes, tts_characters, phone_minutes } = input
+  const planned: PlannedService[] = []
+  const add = (service: string, unit: UsageQuantity['unit'], variantsOf: PlannedService['variantsOf']) =>
+    planned.push({ service, unit, variantsOf })
+  if (chat) {
+    add('gpt', 'tokens', (provider) => {
+      const { low, expected, high } = chat(provider)
+      return { expected: [expected], others: [low, high] }
+    })
+  } else if (ai_tokens) {
     // Three of four tokens of a conversation are sent, where a book prices the two sides apart.
-    expected: [[one('usage', units, 'tokens')], [one('input', units * 0.75, 'tokens'), one('output', units * 0.25, 'tokens')]],
-    others: [[one('input', units, 'tokens')], [one('output', units, 'tokens')]],
-  }))
-  add('voice_stt', voice_minutes, 'minutes', (units) => ({
-    expected: [[one('duration', units, 'minutes')]],
-    others: [longer([one('duration', units * 60, 'seconds')])],
-  }))
-  add('voice_tts', tts_characters, 'characters', (units) => ({
-    expected: [[one('characters', units, 'characters')]],
-    others: [],
-  }))
-  add('phone', phone_minutes, 'minutes', (units) => ({ expected: [[one('duration', units, 'minutes')]], others: [] }))
+    const mixed = [one('input', ai_tokens * 0.75, 'tokens'), one('output', ai_tokens * 0.25, 'tokens')]
+    const others = [[one('input', ai_tokens, 'tokens')], [one('output', ai_tokens, 'tokens')]]
+    add('gpt', 'tokens', () => ({ expected: [[one('usage', ai_tokens, 'tokens')], mixed], others }))
+  }
+  if (voice_minutes) {
+    const others = [longer([one('duration', voice_minutes * 60, 'seconds')])]
+    add('voice_stt', 'minutes', () => ({ expected: [[one('duration', voice_minutes, 'minutes')]], others }))
+  }
+  const spoken = speech ?? (tts_characters ? one('characters', tts_characters, 'characters') : undefined)
+  if (spoken) add('voice_tts', 'characters', () => ({ expected: [[spoken]], others: [] }))
+  if (phone_minutes) {
+    add('phone', 'minutes', () => ({ expected: [[one('duration', phone_minutes, 'minutes')]], others: [] }))
+  }
   return planned
+}
+
+function one(meter: string, units: number, unit: UsageQuantity['unit']): UsageQuantity {
+  return { meter, quantity: quantity(units), unit }
 }
 
 type Query = Parameters<typeof rate>[1]

@@ -1,6 +1,14 @@
-import { type Clock, type Credits, credits, InvalidOptionError, type ProviderAdapter, systemClock } from '@farebox/core'
+import {
+  type Clock,
+  type Credits,
+  characterUsage,
+  credits,
+  InvalidOptionError,
+  type ProviderAdapter,
+  systemClock,
+} from '@farebox/core'
 import { type AuthenticatedKey, Ledger, type LedgerDriver, type MigrationReport } from '@farebox/ledger'
-import { defaultCostBook, defaultPriceBook, type PriceBook } from '@farebox/pricing'
+import { chatUsageRange, defaultCostBook, defaultPriceBook, type PriceBook } from '@farebox/pricing'
 import {
   type BusinessAdapter,
   type Catalog,
@@ -16,9 +24,10 @@ import {
 import { Agents } from './agents.ts'
 import { BookPrices } from './book-prices.ts'
 import { UnauthorizedError } from './errors.ts'
-import { type EstimateInput, type EstimateReport, estimateWorkflow } from './estimate-workflow.ts'
+import { type CountedTexts, type EstimateInput, type EstimateReport, estimateWorkflow } from './estimate-workflow.ts'
 import { createRoutes, type RoutesOptions } from './http/routes.ts'
-import type { LoadTokenizers } from './measure-chat.ts'
+import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
+import { type RetiringOffer, retiringOffers } from './retiring-offers.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
 import { Workflow, type WorkflowOptions, type WorkflowParts } from './workflow.ts'
 
@@ -151,6 +160,25 @@ export class Farebox {
   estimate(input: EstimateInput): EstimateReport {
     const configuration = parseServiceConfiguration(input.service_configuration ?? {}, this.configuration)
     return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock())
+  }
+
+  /** The same, with texts counted first: `messages` by the tokens of each model that may answer, `tts_text` by its characters. */
+  async estimateTexts(input: EstimateInput): Promise<EstimateReport> {
+    const configuration = parseServiceConfiguration(input.service_configuration ?? {}, this.configuration)
+    const { messages, max_output_tokens: outputTokensMax, tts_text: text } = input
+    const texts: CountedTexts = text ? { speech: characterUsage(text) } : {}
+    if (messages) {
+      const offers = offersFor(this.catalog, 'gpt', undefined)
+      const measure = await measureChat({ messages, outputTokensMax }, offers, this.#parts.loadTokenizers)
+      // Names of providers are models where nobody offers them.
+      texts.chat = (provider) => chatUsageRange(measure, offers.find((offer) => offer.provider === provider)?.model ?? provider)
+    }
+    return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock(), texts)
+  }
+
+  /** What is on offer, by real providers, and will be taken out of service within so many days: time to name another model. */
+  retiring(withinDays = 90): RetiringOffer[] {
+    return retiringOffers(this.catalog, this.prices, this.#parts.clock(), withinDays)
   }
 
   /** Where an account's credits went. */

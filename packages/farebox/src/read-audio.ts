@@ -1,5 +1,5 @@
 import type { Audio } from '@farebox/core'
-import { type IFormat, parseBuffer } from 'music-metadata'
+import type { IFormat } from 'music-metadata'
 import { InvalidAudioError } from './errors.ts'
 
 /** Recorded sound that was looked into: what it is, and how long it takes. */
@@ -31,6 +31,8 @@ const TAG_BYTES = 512 * 1024
  */
 export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   if (data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
+  // Loaded with the first recording: whoever only chats needs none of it.
+  const { parseBuffer } = await import('music-metadata')
   const { format } = await parseBuffer(data, undefined, { duration: true, skipCovers: true }).catch((error: unknown) => {
     throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)', { cause: error })
   })

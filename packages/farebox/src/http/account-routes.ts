@@ -12,7 +12,7 @@ export const accountRoutes: readonly Route[] = [
     path: '/api/v1/estimate',
     summary: 'What planned work will cost, by service, before any call',
     body: estimateBody,
-    handle: ({ box, body }) => box.estimate(body),
+    handle: ({ box, body }) => box.estimateTexts(body),
   }),
 
   accountRoute({

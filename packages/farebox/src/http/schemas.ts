@@ -81,13 +81,35 @@ export const usageBody = z.strictObject({
 
 export const emptyBody = z.strictObject({})
 
-export const estimateBody = z.strictObject({
-  ai_tokens: count.optional(),
-  voice_minutes: count.optional(),
-  tts_characters: count.optional(),
-  phone_minutes: count.optional(),
-  service_configuration: z.record(z.string(), z.unknown()).optional(),
-})
+export const estimateBody = z
+  .strictObject({
+    ai_tokens: count.optional(),
+    voice_minutes: count.optional(),
+    tts_characters: count.optional(),
+    phone_minutes: count.optional(),
+    messages: z
+      .array(message)
+      .min(1)
+      .max(1_000)
+      .optional()
+      .describe('A conversation whose tokens are counted, instead of ai_tokens'),
+    max_output_tokens: z.number().int().min(1).max(100_000).optional(),
+    tts_text: z
+      .string()
+      .min(1)
+      .max(400_000)
+      .optional()
+      .describe('A text whose characters are counted, instead of tts_characters'),
+    service_configuration: z.record(z.string(), z.unknown()).optional(),
+  })
+  .refine((body) => body.ai_tokens === undefined || body.messages === undefined, {
+    path: ['messages'],
+    error: 'give either messages or ai_tokens',
+  })
+  .refine((body) => body.tts_characters === undefined || body.tts_text === undefined, {
+    path: ['tts_text'],
+    error: 'give either tts_text or tts_characters',
+  })
 
 export const usageQuery = z.strictObject({
   from: instant.optional(),

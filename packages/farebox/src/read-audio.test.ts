@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest'
+import { readAudio } from './read-audio.ts'
+
+const text = (value: string) => Buffer.from(value, 'latin1')
+const zeros = (length: number) => Buffer.alloc(length)
+const uint = (value: number, bytes: number) => {
+  const buffer = Buffer.alloc(bytes)
+  buffer.writeUIntBE(value, 0, bytes)
+  return buffer
+}
+
+/** 8 kHz, 16 bits, one channel. */
+function wav(seconds: number): Buffer {
+  const data = zeros(seconds * 16_000)
+  const header = Buffer.alloc(44)
+  header.write('RIFF', 0)
+  header.writeUInt32LE(36 + data.length, 4)
+  header.write('WAVEfmt ', 8)
+  header.writeUInt32LE(16, 16)
+  header.writeUInt16LE(1, 20)
+  header.writeUInt16LE(1, 22)
+  header.writeUInt32LE(8_000, 24)
+  header.writeUInt32LE(16_000, 28)
+  header.writeUInt16LE(2, 32)
+  header.writeUInt16LE(16, 34)
+  header.write('data', 36)
+  header.writeUInt32LE(data.length, 40)
+  return Buffer.concat([header, data])
+}
+
+/** Frames of 128 kbit/s at 44.1 kHz, each of 1,152 samples in 417 bytes. */
+function mp3(frames: number): Buffer {
+  const frame = Buffer.concat([Buffer.from([0xff, 0xfb, 0x90, 0x64]), zeros(413)])
+  return Buffer.concat(Array.from({ length: frames }, () => frame))
+}
+
+/** The description of a stream at 16 kHz, and as many bytes of sound as it may well have. */
+function flac(seconds: number): Buffer {
+  const rate = (16_000n << 44n) | (0n << 41n) | (15n << 36n) | BigInt(seconds * 16_000)
+  const packed = Buffer.alloc(8)
+  packed.writeBigUInt64BE(rate)
+  const streamInfo = Buffer.concat([uint(4_096, 2), uint(4_096, 2), zeros(6), packed, zeros(16)])
+  return Buffer.concat([text('fLaC'), Buffer.from([0x80]), uint(streamInfo.length, 3), streamInfo, zeros(seconds * 8_000)])
+}
+
+/** Opus counts 48,000 samples a second, whatever it was made of; the last page says how many there are. */
+function oggOpus(seconds: number): Buffer {
+  const head = Buffer.concat([text('OpusHead'), Buffer.from([1, 1, 0, 0, 0x80, 0x3e, 0, 0, 0, 0, 0])])
+  const tags = Buffer.concat([text('OpusTags'), zeros(8)])
+  const page = (flags: number, sequence: number, samples: number, packet: Buffer) => {
+    const granule = Buffer.alloc(8)
+    granule.writeBigUInt64LE(BigInt(samples))
+    const number = Buffer.alloc(4)
+    number.writeUInt32LE(sequence)
+    const lacing = [...Array.from({ length: Math.floor(packet.length / 255) }, () => 255), packet.length % 255]
+    return Buffer.concat([
+      text('OggS'),
+      Buffer.from([0, flags]),
+      granule,
+      zeros(4),
+      number,
+      zeros(4),
+      Buffer.from([lacing.length, ...lacing]),
+      packet,
+    ])
+  }
+  return Buffer.concat([page(2, 0, 0, head), page(0, 1, 0, tags), page(4, 2, seconds * 48_000, zeros(2_000))])
+}
+
+/** Sound of AAC in a file of MPEG-4. */
+function m4a(seconds: number): Buffer {
+  const box = (name: string, ...parts: Buffer[]) => {
+    const body = Buffer.concat(parts)
+    return Buffer.concat([uint(body.length + 8, 4), text(name), body])
+  }
+  const timed = (rate: number) => Buffer.concat([zeros(12), uint(rate, 4), uint(seconds * rate, 4)])
+  const movieHeader = box('mvhd', timed(1_000), zeros(80))
+  const sample = box('mp4a', zeros(6), uint(1, 2), zeros(8), uint(1, 2), uint(16, 2), zeros(4), uint(16_000, 2), zeros(2))
+  const table = box(
+    'stbl',
+    box('stsd', zeros(4), uint(1, 4), sample),
+    box('stts', zeros(4), uint(0, 4)),
+    box('stsc', zeros(4), uint(0, 4)),
+    box('stsz', zeros(4), uint(0, 4), uint(0, 4)),
+    box('stco', zeros(4), uint(0, 4)),
+  )
+  const handler = box('hdlr', zeros(8), text('soun'), zeros(13))
+  const media = box('mdia', box('mdhd', timed(16_000), zeros(4)), handler, box('minf', table))
+  const track = box('trak', box('tkhd', zeros(12), uint(1, 4), zeros(68)), media)
+  return Buffer.concat([
+    box('ftyp', text('M4A '), zeros(4), text('M4A ')),
+    box('moov', movieHeader, track),
+    box('mdat', zeros(seconds * 4_000)),
+  ])
+}
+
+/** What browsers record in; some of them do not say how long it takes. */
+function webm(seconds: number | undefined): Buffer {
+  const element = (id: number[], ...parts: Buffer[]) => {
+    const body = Buffer.concat(parts)
+    return Buffer.concat([Buffer.from(id), Buffer.from([0x08]), uint(body.length, 4), body])
+  }
+  const double = Buffer.alloc(8)
+  double.writeDoubleBE((seconds ?? 0) * 1_000)
+  const length = seconds === undefined ? [] : [element([0x44, 0x89], double)]
+  const information = element([0x15, 0x49, 0xa9, 0x66], element([0x2a, 0xd7, 0xb1], uint(1_000_000, 4)), ...length)
+  const rate = Buffer.alloc(8)
+  rate.writeDoubleBE(48_000)
+  const sound = element([0xe1], element([0xb5], rate), element([0x9f], uint(1, 1)))
+  const entry = element([0xae], element([0xd7], uint(1, 1)), element([0x83], uint(2, 1)), element([0x86], text('A_OPUS')), sound)
+  const header = element([0x1a, 0x45, 0xdf, 0xa3], element([0x42, 0x82], text('webm')))
+  const sounds = element([0x1f, 0x43, 0xb6, 0x75], element([0xa3], zeros(6_000)))
+  return Buffer.concat([header, element([0x18, 0x53, 0x80, 0x67], information, element([0x16, 0x54, 0xae, 0x6b], entry), sounds)])
+}
+
+describe('the length of a recording, by its own header', () => {
+  it.each([
+    ['wav', wav(3), 'audio/wav', 3],
+    ['mp3', mp3(100), 'audio/mpeg', (100 * 1_152) / 44_100],
+    ['flac', flac(4), 'audio/flac', 4],
+    ['ogg with opus', oggOpus(5), 'audio/ogg', 5],
+    ['m4a', m4a(6), 'audio/mp4', 6],
+    ['webm', webm(7), 'audio/webm', 7],
+  ])('%s', async (_, data, mediaType, seconds) => {
+    const audio = await readAudio(new Uint8Array(data))
+    expect(audio.mediaType).toBe(mediaType)
+    expect(Math.abs(audio.durationSeconds - seconds)).toBeLessThan(0.05)
+  })
+
+  it('is the longest that it can be where the header does not say', async () => {
+    const data = webm(undefined)
+    const { durationSeconds } = await readAudio(new Uint8Array(data))
+    expect(durationSeconds).toBe(data.length / 750)
+  })
+
+  it.each([
+    ['nothing', zeros(0), /is empty/],
+    ['a text', text('this is no recording, whatever its sender says of it'), /not audio of a known kind/],
+    ['a header alone', wav(0), /has no sound in it/],
+    ['a header that lies', Buffer.concat([flac(1), zeros(20_000_000)]), /too short a time for its size/],
+  ])('is refused for %s', async (_, data, problem) => {
+    const reading = readAudio(new Uint8Array(data))
+    await expect(reading).rejects.toThrow(problem)
+    await expect(reading).rejects.toMatchObject({ code: 'INVALID_AUDIO' })
+  })
+})
