@@ -32,6 +32,7 @@ export class WriterThread {
   readonly #pending = new Map<number, Pending>()
   readonly #ready: Promise<void>
   #ids = 0
+  #isClosing = false
   #state: 'starting' | 'ready' | 'ended' = 'starting'
 
   /**
@@ -83,9 +84,11 @@ export class WriterThread {
 
   /** Lets it finish what it was given. */
   async close(): Promise<void> {
+    // First of all: where nothing else keeps the process alive, it would end while the thread starts, and not wait for this promise.
+    this.#isClosing = true
+    this.#worker.ref()
     await this.#ready.catch(() => undefined)
     if (this.#state === 'ended') return
-    this.#worker.ref()
     const exited = new Promise((resolve) => this.#worker.once('exit', resolve))
     this.#post({ close: true })
     await exited
@@ -98,7 +101,7 @@ export class WriterThread {
   #answer(message: Exclude<FromWriter, { ready: true }>): void {
     const pending = this.#pending.get(message.id)
     this.#pending.delete(message.id)
-    if (this.#pending.size === 0) this.#worker.unref()
+    if (this.#pending.size === 0 && !this.#isClosing) this.#worker.unref()
     if ('error' in message) pending?.reject(unpackError(message.error))
     else pending?.resolve(message)
   }
