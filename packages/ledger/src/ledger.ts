@@ -1,5 +1,4 @@
 import { type Credits, credits } from '@farebox/core'
-import { v5 as uuidv5, v7 as uuidv7 } from 'uuid'
 import { apiKeyHash, apiKeyPrefix, newApiKeySecret } from './api-key-secret.ts'
 import {
   checkAmount,
@@ -27,6 +26,7 @@ import type { LedgerDriver } from './driver.ts'
 import { errorOf, InvalidInputError } from './errors.ts'
 import type { KeyUse } from './key-uses.ts'
 import type { MigrationPlan, MigrationReport } from './migrations.ts'
+import { newId } from './new-id.ts'
 import type {
   AdjustInput,
   AdjustOutcome,
@@ -104,8 +104,6 @@ const GRANT_PRIORITY = 100
 const ALERTS_AT_PERCENT = [80, 100]
 /** Long enough to bring a new secret to every server that has the old one. */
 const ROTATION_GRACE_MS = 86_400_000
-/** Turns an idempotency key into ids: any fixed UUID would do. */
-const ID_NAMESPACE = '8f8c9d0e-3c7b-5a52-9b0f-6d1c7a1e4b2a'
 
 /**
  * Prepaid credits: who has them, what sets them aside and what spends them. Every verb is one atomic step that is durable when
@@ -531,11 +529,6 @@ function checkSecret(given: string | undefined): string {
   if (secret.length < 8 || /\s/.test(secret))
     throw new InvalidInputError('secret', 'must have at least 8 characters, none of them blank')
   return secret
-}
-
-/** A new id; the same one again for the same idempotency key, so that a repeated call asks for the same thing. */
-function newId(verb: Verb, accountId: string, idempotencyKey: string | undefined): string {
-  return idempotencyKey === undefined ? uuidv7() : uuidv5(`${verb}\0${accountId}\0${idempotencyKey}`, ID_NAMESPACE)
 }
 
 /** One budget for each scope and period: `account/day`, `key:k,service:gpt/month`. */
