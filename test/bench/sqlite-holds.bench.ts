@@ -1,118 +1,137 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { credits, quantity } from '@farebox/core'
+import { setTimeout } from 'node:timers/promises'
 import { Ledger } from '@farebox/ledger'
-import { sqlite } from '@farebox/ledger/sqlite'
-import Database from 'better-sqlite3'
-import { longestStall, perSecond, ratio, throughput } from './measure.ts'
+import { type SqliteWriter, sqlite } from '@farebox/ledger/sqlite'
+import { longestStall, median, perSecond, ratio } from './measure.ts'
+import { oneAtATime } from './raw-sqlite.ts'
+import { COLD, HOT, type Load, type Measured, measure, mismatches, openAccounts, Waits } from './sqlite-work.ts'
 
 /**
- * Durable holds per second of the ledger on SQLite (synchronous=FULL), against raw better-sqlite3 transactions one at a time:
- * a conditional UPDATE of the balance and an INSERT of the hold, which is what a ledger without group commit would do at least.
+ * Changes per second of the ledger on SQLite (synchronous=FULL), against raw better-sqlite3 transactions one at a time, of which
+ * each measurement has its own. A life of a hold (placed, settled with usage record and rollup) counts as one.
  */
-const ROUNDS = 4
-const BASELINE_OPERATIONS = 3_000
-const ACCOUNTS = 10_000
+const ROUNDS = 3
+const BASELINE_OPERATIONS = 1_000
 const folder = mkdtempSync(join(tmpdir(), 'farebox-bench-'))
+const filename = join(folder, 'ledger.db')
 
-interface Variant {
-  name: string
-  callers: number
-  operations: number
-  accounts: 'one hot account' | '10,000 accounts'
-  /** A whole life of a hold, with its usage record and rollup, instead of placing it only. */
-  isLifecycle: boolean
-}
-
-const variants: Variant[] = [
-  { name: 'hold', callers: 1, operations: 2_000, accounts: 'one hot account', isLifecycle: false },
-  { name: 'hold', callers: 64, operations: 20_000, accounts: 'one hot account', isLifecycle: false },
-  { name: 'hold', callers: 256, operations: 40_000, accounts: 'one hot account', isLifecycle: false },
-  { name: 'hold', callers: 64, operations: 10_000, accounts: '10,000 accounts', isLifecycle: false },
-  { name: 'hold', callers: 256, operations: 20_000, accounts: '10,000 accounts', isLifecycle: false },
-  { name: 'hold → settle', callers: 256, operations: 12_000, accounts: 'one hot account', isLifecycle: true },
+const hold = { isLifecycle: false }
+const life = { isLifecycle: true }
+const loads: (Load & { writer: SqliteWriter })[] = [
+  { ...hold, callers: 1, operations: 800, accounts: HOT, writer: 'adaptive' },
+  { ...hold, callers: 64, operations: 8_000, accounts: HOT, writer: 'adaptive' },
+  { ...hold, callers: 256, operations: 16_000, accounts: HOT, writer: 'adaptive' },
+  { ...hold, callers: 1, operations: 800, accounts: COLD, writer: 'adaptive' },
+  { ...hold, callers: 64, operations: 4_000, accounts: COLD, writer: 'adaptive' },
+  { ...hold, callers: 256, operations: 8_000, accounts: COLD, writer: 'adaptive' },
+  { ...life, callers: 256, operations: 5_000, accounts: HOT, writer: 'adaptive' },
+  { ...life, callers: 256, operations: 3_000, accounts: COLD, writer: 'adaptive' },
+  { ...hold, callers: 1, operations: 800, accounts: HOT, writer: 'event loop' },
+  { ...hold, callers: 64, operations: 8_000, accounts: HOT, writer: 'event loop' },
+  { ...hold, callers: 256, operations: 16_000, accounts: HOT, writer: 'event loop' },
+  { ...hold, callers: 1, operations: 800, accounts: HOT, writer: 'thread' },
+  { ...hold, callers: 64, operations: 8_000, accounts: HOT, writer: 'thread' },
+  { ...hold, callers: 256, operations: 16_000, accounts: HOT, writer: 'thread' },
 ]
 
 try {
-  const results = variants.map((variant) => ({ variant, rates: [] as number[], ratios: [] as number[] }))
-  let stall = 0
-  const ledger = new Ledger(sqlite({ filename: join(folder, 'ledger.db') }))
-  await ledger.migrate()
-  const accountIds = await openAccounts(ledger)
+  const waits = new Waits()
+  const open = (writer: SqliteWriter) => new Ledger(sqlite({ filename, writer }), { onCommit: waits.onCommit })
+  const ledgers = { adaptive: open('adaptive'), 'event loop': open('event loop'), thread: open('thread') }
+  await ledgers.adaptive.migrate()
+  await openAccounts(ledgers.adaptive)
+  const held = new Map<string, bigint>()
+  const results = loads.map((load) => ({ load, measured: [] as Measured[], ratios: [] as number[] }))
+  const idle: number[] = []
+  for (const { load } of results) await measure(ledgers[load.writer], waits, { ...load, operations: load.operations / 10 }, held)
   for (let round = 0; round < ROUNDS; round++) {
-    const order = round % 2 === 0 ? results : [...results].reverse()
-    for (const result of order) {
-      const baseline = oneAtATime(join(folder, `raw-${round}.db`))
-      let rate = 0
-      const measured = await longestStall(async () => {
-        rate = await ledgerRate(ledger, accountIds, result.variant)
-      })
-      if (result.variant.callers === 64) stall = Math.max(stall, measured)
-      result.rates.push(rate)
-      result.ratios.push(rate / baseline)
+    idle.push(await longestStall(() => setTimeout(500)))
+    for (const { load, measured, ratios } of round % 2 === 0 ? results : [...results].reverse()) {
+      const baseline = oneAtATime(join(folder, 'raw.db'), BASELINE_OPERATIONS)
+      const result = await measure(ledgers[load.writer], waits, load, held)
+      measured.push(result)
+      ratios.push(result.rate / baseline)
     }
   }
-  const checked = await Promise.all(accountIds.slice(0, 20).map((accountId) => ledger.verify(accountId)))
-  await ledger.close()
-  console.table(
-    results.map(({ variant, rates, ratios }) => ({
-      what: variant.name,
-      callers: variant.callers,
-      on: variant.accounts,
-      rate: perSecond(rates),
-      'to raw, one at a time': ratio(ratios),
-    })),
-  )
-  console.log(`longest stall of the event loop at 64 callers: ${stall.toFixed(1)} ms`)
-  const mismatches = checked.flatMap((report) => report.mismatches)
-  console.log(`mismatches: ${mismatches.length} in ${checked.reduce((sum, { entries }) => sum + entries, 0)} journal entries`)
-  if (mismatches.length > 0) process.exitCode = 1
+  console.table(results.map(({ load, measured, ratios }) => row(load, measured, ratios)))
+  console.log(`stall of an idle event loop in the same rounds: ${idle.map((ms) => ms.toFixed(1)).join(', ')} ms`)
+  await twoProcesses(held)
+  const checked = await mismatches(ledgers.adaptive, held)
+  for (const ledger of Object.values(ledgers)) await ledger.close()
+  await logPerChange()
+  console.log(`mismatches: ${checked.found.length} in all balances and ${checked.entries} journal entries`)
+  if (checked.found.length > 0) {
+    console.log(checked.found.slice(0, 5).join('\n'))
+    process.exitCode = 1
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 
-async function openAccounts(ledger: Ledger): Promise<string[]> {
-  const ids = Array.from({ length: ACCOUNTS }, (_, index) => `account-${index}`)
-  await Promise.all(
-    ids.map(async (accountId) => {
-      await ledger.openAccount({ accountId, name: accountId })
-      await ledger.grant({ accountId, amount: credits(100_000_000) })
-    }),
-  )
-  return ids
+function row({ callers, accounts, isLifecycle, writer }: (typeof loads)[number], measured: Measured[], ratios: number[]) {
+  return {
+    what: isLifecycle ? 'hold → settle' : 'hold',
+    callers,
+    on: accounts,
+    writer,
+    rate: perSecond(measured.map(({ rate }) => rate)),
+    'to raw, one at a time': ratio(ratios),
+    'longest stall (ms)': measured.map(({ stallMs }) => stallMs.toFixed(1)).join(' '),
+    'queue wait (ms)': `${median(measured.map((one) => one.waitMsMean)).toFixed(2)}, at most ${Math.max(...measured.map((one) => one.waitMsMax)).toFixed(1)}`,
+  }
 }
 
-function ledgerRate(ledger: Ledger, accountIds: readonly string[], variant: Variant): Promise<number> {
-  return throughput(variant.callers, variant.operations, async (index) => {
-    const accountId = accountIds[variant.accounts === 'one hot account' ? 0 : (index * 7919) % ACCOUNTS] ?? ''
-    const hold = await ledger.placeHold({ accountId, amount: credits(1), service: 'gpt', provider: 'gpt-4o-mini' })
-    if (hold.status !== 'held') throw new Error(hold.reason)
-    if (!variant.isLifecycle) return
-    const usage = { quantity: quantity(500), unit: 'tokens' as const, rated: credits('0.5') }
-    const settled = await ledger.settleHold({ accountId, holdId: hold.holdId, usage })
-    if (settled.status !== 'charged') throw new Error(settled.reason)
-  })
+/** Two processes with 64 callers each on one file and one account, against one of them alone. */
+async function twoProcesses(held: Map<string, bigint>): Promise<void> {
+  const load: Load = { ...hold, callers: 64, operations: 8_000, accounts: HOT }
+  const both = [startProcess(), startProcess()]
+  await Promise.all(both.map((each) => ask(each, { ...load, operations: 800 }, held)))
+  const [alone] = await Promise.all(both.slice(0, 1).map((each) => ask(each, load, held)))
+  const together = await Promise.all(both.map((each) => ask(each, load, held)))
+  for (const each of both) each.disconnect()
+  const rate = together.reduce((sum, measured) => sum + measured.rate, 0)
+  console.table(
+    [alone, ...together].map((measured, index) => ({
+      process: index === 0 ? 'alone' : `${index} of two`,
+      rate: perSecond([measured?.rate ?? 0]),
+      'longest stall (ms)': measured?.stallMs.toFixed(1),
+      'queue wait (ms)': `${measured?.waitMsMean.toFixed(2)}, at most ${measured?.waitMsMax.toFixed(1)}`,
+    })),
+  )
+  console.log(`two processes ÷ one: ${(rate / (alone?.rate ?? Number.NaN)).toFixed(2)} ×`)
 }
 
-function oneAtATime(filename: string): number {
-  const database = new Database(filename)
-  database.pragma('journal_mode = WAL')
-  database.pragma('synchronous = FULL')
-  database.exec(
-    'CREATE TABLE IF NOT EXISTS a (id TEXT PRIMARY KEY, balance INTEGER, held INTEGER); CREATE TABLE IF NOT EXISTS h (id TEXT PRIMARY KEY, account TEXT, amount INTEGER)',
-  )
-  database.prepare('INSERT OR IGNORE INTO a VALUES (?, ?, 0)').run('hot', 1_000_000_000)
-  const update = database.prepare('UPDATE a SET held = held + 1 WHERE id = ? AND balance - held >= 1')
-  const insert = database.prepare('INSERT INTO h VALUES (?, ?, 1)')
-  const place = database.transaction((id: string) => {
-    if (update.run('hot').changes !== 1) throw new Error('refused')
-    insert.run(id, 'hot')
-  })
-  const first = database.prepare('SELECT count(*) AS n FROM h').get() as { n: number }
-  const started = performance.now()
-  for (let index = 0; index < BASELINE_OPERATIONS; index++) place.immediate(`h${first.n + index}`)
-  const rate = (BASELINE_OPERATIONS / (performance.now() - started)) * 1_000
-  database.close()
-  return rate
+function startProcess(): ChildProcess {
+  return fork(join(import.meta.dirname, 'sqlite-holds-process.ts'), [filename])
+}
+
+async function ask(child: ChildProcess, load: Load, held: Map<string, bigint>): Promise<Measured> {
+  child.send(load)
+  const [report] = (await once(child, 'message')) as [{ measured: Measured; held: [string, string][] }]
+  for (const [accountId, amount] of report.held) held.set(accountId, (held.get(accountId) ?? 0n) + BigInt(amount))
+  return report.measured
+}
+
+/** What one change adds to the write-ahead log, which begins anew when a file is opened. */
+async function logPerChange(): Promise<void> {
+  const sizes: Record<string, string> = {}
+  for (const [name, load] of Object.entries({
+    'hold, hot': { ...hold, accounts: HOT },
+    'hold, 10,000 accounts': { ...hold, accounts: COLD },
+    'hold → settle, hot': { ...life, accounts: HOT },
+    'hold → settle, 10,000 accounts': { ...life, accounts: COLD },
+  } as const)) {
+    const waits = new Waits()
+    const ledger = new Ledger(sqlite({ filename }), { onCommit: waits.onCommit })
+    const operations = 1_024
+    await measure(ledger, waits, { ...load, callers: 256, operations }, new Map())
+    sizes[name] = `${(statSync(`${filename}-wal`).size / operations / 1_024).toFixed(1)} KiB`
+    await ledger.close()
+  }
+  console.log('written to the log per change at 256 callers:')
+  console.table(sizes)
 }

@@ -26,11 +26,17 @@ describe('a ledger that writes on a thread', () => {
   })
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-  test.each(['adaptive', 'thread'] as const)('lets a program end by itself that forgets to close it (%s)', async (writer) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, BUSY_APP, filename, writer])
-    expect(stdout.trim()).toBe('200 held')
+  test.each([
+    ['that forgets to close it, on the event loop and then on the thread', 'adaptive', 10, 'forget'],
+    ['that forgets to close it', 'thread', 10, 'forget'],
+    ['that closes it while the thread starts', 'adaptive', 1, 'close'],
+    ['that closes it', 'thread', 1, 'close'],
+  ])('lets a program end by itself %s (%s)', async (_, writer, rounds, end) => {
+    const program = [...process.execArgv, BUSY_APP, filename, writer, String(rounds), end]
+    const { stdout } = await promisify(execFile)(process.execPath, program)
+    expect(stdout.trim()).toBe(`${rounds * 20} held`)
     const ledger = new Ledger(sqlite({ filename }))
-    expect(await ledger.balance('ada')).toMatchObject({ held: credits(200) })
+    expect(await ledger.balance('ada')).toMatchObject({ held: credits(rounds * 20) })
     expect((await ledger.verify('ada')).mismatches).toEqual([])
     await ledger.close()
   })
