@@ -93,5 +93,9 @@ function parseJson(from: string, text: string): unknown {
 }
 
 function isProviders(data: unknown): data is GenaiProvider[] {
-  return Array.isArray(data) && data.every((provider) => typeof provider?.id === 'string' && Array.isArray(provider.models))
+  return Array.isArray(data) && data.every((one) => isNamed(one) && Array.isArray(one.models) && one.models.every(isNamed))
+}
+
+function isNamed(value: unknown): value is { id: string; models?: unknown } {
+  return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string'
 }

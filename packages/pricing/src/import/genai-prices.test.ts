@@ -100,6 +100,18 @@ it('a price that is no number is told of, and what is unknown never becomes zero
       { row: 'v/m', reason: 'it has no price that a book can hold' },
     ],
   })
+  const tiers = (given: unknown) => importGenaiPrices(model({ input_mtok: { base: 1, tiers: given } }), source).entries
+  expect(tiers([{ start: 5, price: 2 }])[0]?.rates[0]?.tiers?.steps).toEqual([{ amount: '1' }, { above: '5', amount: '2' }])
+  for (const broken of [undefined, null, 7, [null], [{ start: 5 }], [{ start: '5', price: 2 }]]) expect(tiers(broken)).toEqual([])
+  for (const broken of [undefined, null, 'free', [], [null], [{ prices: null }], { input_mtok: null }]) {
+    expect(importGenaiPrices(model(broken), source).entries).toEqual([])
+  }
+  const dated = [{ prices: { input_mtok: 1 } }, { constraint: { moon: 'full' }, prices: { input_mtok: 2 } }]
+  expect(importGenaiPrices(model(dated), source).notTaken).toContainEqual({
+    row: 'v/m',
+    field: 'prices',
+    reason: 'a price under the condition {"moon":"full"}',
+  })
   expect(importGenaiPrices(model({ input_mtok: 0, output_mtok: 1 }), source).entries[0]?.rates).toContainEqual({
     unit: 'tokens',
     meter: 'input',

@@ -33,6 +33,9 @@ const file = {
     output_cost_per_token_above_200k_tokens: 2.25e-5,
     cache_creation_input_token_cost: 3.75e-6,
     cache_creation_input_token_cost_above_1hr: 6e-6,
+    cache_creation_input_token_cost_above_200k_tokens: 7.5e-6,
+    cache_creation_input_token_cost_above_1hr_above_200k_tokens: 1.2e-5,
+    cache_read_input_token_cost_above_200k_tokens: 6e-7,
     cache_read_input_token_cost: 3e-7,
   },
   'openai/whisper-1': {
@@ -75,9 +78,10 @@ describe("LiteLLM's prices", () => {
   it('become tiers where the length of the prompt matters, and that of the whole prompt', () => {
     expect(cost('gpt', 'claude-sonnet-4-5', { input: 200_000, output: 1_000 })).toBe(615_000_000n)
     expect(cost('gpt', 'claude-sonnet-4-5', { input: 100_000, cached_input: 100_001, output: 1_000 })).toBe(
-      600_000_000n + 30_000_300n + 22_500_000n,
+      600_000_000n + 60_000_600n + 22_500_000n,
     )
-    expect(cost('gpt', 'claude-sonnet-4-5', { cache_write_5m: 1_000_000, cache_write_1h: 1_000 })).toBe(3_756_000_000n)
+    expect(cost('gpt', 'claude-sonnet-4-5', { cache_write_5m: 100_000, cache_write_1h: 1_000 })).toBe(381_000_000n)
+    expect(cost('gpt', 'claude-sonnet-4-5', { cache_write_5m: 200_000, cache_write_1h: 1_000 })).toBe(1_512_000_000n)
   })
 
   it('carry the day on which a model ends', () => {
@@ -86,7 +90,7 @@ describe("LiteLLM's prices", () => {
 
   it('are told of where they could not be taken, and unknown never becomes zero', () => {
     expect(imported.notTaken).toEqual([
-      { row: 'gpt-4o-mini', field: 'input_cost_per_token_batches', reason: 'a book has no unit for it' },
+      { row: 'gpt-4o-mini', field: 'input_cost_per_token_batches', reason: 'it is of another service tier' },
       { row: 'gpt-4o-mini', field: 'search_context_cost_per_query', reason: 'a book has no unit for it' },
       { row: 'openai/whisper-1', field: 'output_cost_per_second', reason: 'a book has no unit for it' },
       {

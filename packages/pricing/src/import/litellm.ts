@@ -40,6 +40,8 @@ const SERVICES: Readonly<Record<string, readonly string[]>> = {
   realtime: ['realtime'],
 }
 const ABOVE = /^(.+)_above_(\d+)k_tokens$/
+/** Prices for calls that may wait, or that go first. */
+const SERVICE_TIER = /_(batches|flex|priority)$/
 const DAY = /^\d{4}-\d\d-\d\d$/
 
 /**
@@ -107,8 +109,10 @@ function ratesOf(model: Record<string, unknown>, refuse: Refuse): RateDocument[]
     const amount = amountOf(model, field, 0, refuse)
     if (amount !== undefined) others.push({ ...meter, amount })
   }
-  for (const field of Object.keys(model))
-    if (isOtherPrice(field, model[field], tokens)) refuse('a book has no unit for it', field)
+  for (const field of Object.keys(model)) {
+    if (!isOtherPrice(field, model[field], tokens)) continue
+    refuse(SERVICE_TIER.test(field) ? 'it is of another service tier' : 'a book has no unit for it', field)
+  }
   return [...tokenRates(tokens), ...oncePerMeter(others)]
 }
 
