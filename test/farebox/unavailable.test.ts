@@ -1,6 +1,11 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { postgres } from '@farebox/ledger/postgres'
+import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
+import Database from 'better-sqlite3'
 import { createFarebox } from 'farebox'
 import { expect, it, onTestFinished } from 'vitest'
 import { serveApi } from './api-client.ts'
@@ -32,6 +37,38 @@ it('without its database nothing is served that costs, and operators are told', 
   expect((await api.get('/healthz')).status).toBe(200)
   expect((await api.get('/api/v1/prices')).status).toBe(200)
   expect(calls).toBe(0)
+})
+
+it('an answer whose charge cannot be written is given all the same, and charged once the database is back', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'farebox-spool-'))
+  const filename = join(folder, 'credits.db')
+  const directory = join(folder, 'spool')
+  let another: Database.Database | undefined
+  const box = createFarebox({
+    store: sqlite({ filename, busyTimeoutMs: 30 }),
+    // The provider is asked between the hold and the charge.
+    providers: [simulated({ failures: () => void another?.exec('BEGIN IMMEDIATE') })],
+    spool: { directory, retryMs: 20 },
+  })
+  onTestFinished(async () => {
+    another?.close()
+    await box.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await box.migrate()
+  const { accountId } = await openAccount(box)
+  const { balance } = await box.ledger.balance(accountId)
+  const workflow = box.workflow({ accountId, name: 'away' })
+  await workflow.open()
+  another = new Database(filename)
+  const answer = await workflow.chat({ messages: [{ role: 'user', content: 'hello' }] })
+  expect(answer.text).not.toBe('')
+  expect(readdirSync(directory)).toHaveLength(1)
+  expect((await box.ledger.balance(accountId)).balance).toBe(balance)
+  another.exec('COMMIT')
+  await expect.poll(() => readdirSync(directory)).toEqual([])
+  expect((await box.ledger.balance(accountId)).balance).toBe(balance - answer.creditsUsed)
+  expect(await workflow.close()).toMatchObject({ total_credits_used: Number(answer.creditsUsed / 1_000_000n) })
 })
 
 it('a Farebox that was closed refuses new work', async () => {

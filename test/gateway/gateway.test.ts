@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startOpenaiLoopback } from '../loopback/openai.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -164,4 +168,43 @@ test('only the owner of the data folder can read the admin token', async () => {
   await gateway.stop()
   const { mode } = await stat(join(settings.FAREBOX_DATA_DIR ?? '', 'admin-token'))
   expect(mode & 0o077).toBe(0)
+})
+
+test('events are posted to the webhook, signed, and half of its settings are refused', async () => {
+  const received: { id: string; event: { type: string; data: object } }[] = []
+  const secret = `whsec_${randomBytes(24).toString('base64')}`
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    const event = new Webhook(secret).verify(
+      body,
+      request.headers as Record<string, string>,
+    ) as (typeof received)[number]['event']
+    received.push({ id: String(request.headers['webhook-id']), event })
+    response.writeHead(204).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const settings = {
+    ...dataFolder('webhook'),
+    FAREBOX_WEBHOOK_URL: url,
+    FAREBOX_WEBHOOK_SECRET: secret,
+    FAREBOX_DEMO_KEY: 'demo-key-1',
+  }
+  const gateway = await startGateway(settings)
+  const post = async (path: string, body: object) => {
+    const headers = { authorization: 'Bearer demo-key-1', 'content-type': 'application/json' }
+    return (await fetch(`${gateway.url}/api/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) })).json()
+  }
+  const { workflow_id: id } = (await post('/workflows', { workflow_name: 'call' })) as { workflow_id: string }
+  await post(`/workflows/${id}/usage`, { service_type: 'phone', provider: 'twilio', units_consumed: 5, unit_type: 'minutes' })
+  await post(`/workflows/${id}/close`, {})
+  await expect
+    .poll(() => received, { timeout: 5_000 })
+    .toMatchObject([{ event: { type: 'workflow_closed', data: { workflow_id: id, name: 'call', spent: '100' } } }])
+  expect(await gateway.stop('SIGTERM')).toBe(0)
+  server.close()
+
+  const { code, output } = await failingGateway({ ...dataFolder('half'), FAREBOX_WEBHOOK_URL: url })
+  expect([code, output]).toEqual([1, 'farebox: FAREBOX_WEBHOOK_URL and FAREBOX_WEBHOOK_SECRET go together\n'])
 })

@@ -21,6 +21,8 @@ const schema = z.object({
     (key) => key === undefined || /^\S{8,200}$/.test(key),
     'must have at least 8 characters, none of them blank',
   ),
+  FAREBOX_WEBHOOK_URL: text,
+  FAREBOX_WEBHOOK_SECRET: text,
   FAREBOX_SIMULATED: flag,
   OPENAI_API_KEY: text,
   OPENAI_BASE_URL: text.refine((url) => url === undefined || URL.canParse(url), 'must be a URL'),

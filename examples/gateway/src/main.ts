@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { Outbox, webhook } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { createAdaptorServer } from '@hono/node-server'
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
   const folder = needsFolder ? await openDataFolder(environment.FAREBOX_DATA_DIR ?? './data') : ''
   const providers = chooseProviders(environment)
   const box = openFarebox(environment, providers, folder)
+  const outbox = openOutbox(environment, box)
   await box.migrate().catch((error: unknown) => {
     const where = environment.DATABASE_URL ? 'DATABASE_URL' : 'the data folder'
     throw new SetupError(`cannot open the store, see ${where}: ${(error as Error).message}`)
@@ -57,11 +59,13 @@ async function main(): Promise<void> {
     ...demo,
   ])
 
+  outbox?.start()
   const sweeping = setInterval(() => void box.ledger.sweep().catch((error: unknown) => console.error('sweep:', error)), SWEEP_MS)
   const signal = await stopSignal()
   print([`${signal}: finishing the requests under way`])
   clearInterval(sweeping)
   await drain(server)
+  await outbox?.stop()
   await box.close()
   print(['closed'])
   process.exit(0)
@@ -82,6 +86,20 @@ function openFarebox(environment: Environment, { adapters }: Providers, folder: 
       costOptimization: COST_OPTIMIZATION_ENABLED === undefined ? undefined : isSet(COST_OPTIMIZATION_ENABLED),
     }),
     minimumCreditsForApiKey: credits(MINIMUM_CREDITS_FOR_API_KEY ?? '5000'),
+    spool:
+      folder === '' ? undefined : { directory: join(folder, 'spool'), onRefused: (_, reason) => console.error('spool:', reason) },
+    closedWorkflowEvents: environment.FAREBOX_WEBHOOK_URL !== undefined,
+  })
+}
+
+/** Tells the ledger's events to whoever is to know, if an address was given. */
+function openOutbox({ FAREBOX_WEBHOOK_URL: url, FAREBOX_WEBHOOK_SECRET: secret }: Environment, box: Farebox): Outbox | undefined {
+  if (url === undefined && secret === undefined) return undefined
+  if (url === undefined || secret === undefined)
+    throw new SetupError('FAREBOX_WEBHOOK_URL and FAREBOX_WEBHOOK_SECRET go together')
+  return new Outbox(box.ledger, {
+    deliver: webhook({ url, secret }),
+    onError: (error) => console.error('webhook:', error instanceof Error ? error.message : error),
   })
 }
 

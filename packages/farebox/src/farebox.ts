@@ -7,7 +7,7 @@ import {
   type ProviderAdapter,
   systemClock,
 } from '@farebox/core'
-import { type AuthenticatedKey, Ledger, type LedgerDriver, type MigrationReport } from '@farebox/ledger'
+import { type AuthenticatedKey, Ledger, type LedgerDriver, type MigrationReport, type UsageSpoolOptions } from '@farebox/ledger'
 import { chatUsageRange, defaultCostBook, defaultPriceBook, type PriceBook } from '@farebox/pricing'
 import {
   type BusinessAdapter,
@@ -53,6 +53,10 @@ export interface FareboxOptions {
   loadTokenizers?: LoadTokenizers
   /** Balance that an account needs to make an API key. @defaultValue 5_000 credits */
   minimumCreditsForApiKey?: Credits
+  /** Where usage goes while the database is away, to be charged when it is back. @defaultValue none: it is tried again for a second, then lost */
+  spool?: UsageSpoolOptions
+  /** Whether each workflow that closes is told as an event of the ledger. @defaultValue false */
+  closedWorkflowEvents?: boolean
   /** Told of failures that nobody awaits, such as a stream whose charge could not be written. @defaultValue nobody */
   onError?: (error: unknown) => void
   /** @defaultValue the host's */
@@ -93,7 +97,11 @@ export class Farebox {
     this.configuration = options.configuration ?? presets.balanced()
     this.prices = new BookPrices(options.prices ?? defaultPriceBook, options.costs ?? defaultCostBook, clock)
     this.health = createHealth({ clock })
-    this.ledger = new Ledger(options.store, { minimumCreditsForApiKey: options.minimumCreditsForApiKey ?? credits(5_000) })
+    this.ledger = new Ledger(options.store, {
+      minimumCreditsForApiKey: options.minimumCreditsForApiKey ?? credits(5_000),
+      spool: options.spool,
+      closedWorkflowEvents: options.closedWorkflowEvents,
+    })
     this.#businessAdapters = options.businessAdapters ?? []
     this.#onError = options.onError ?? (() => undefined)
     this.#parts = {

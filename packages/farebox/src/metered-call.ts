@@ -10,7 +10,15 @@ import {
   type ProviderErrorKind,
   type Usage,
 } from '@farebox/core'
-import { type AuthenticatedKey, type ChargedOutcome, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
+import {
+  type AuthenticatedKey,
+  type ChargedOutcome,
+  keyPermission,
+  type Ledger,
+  type Refusal,
+  UsageSpooledError,
+} from '@farebox/ledger'
+import { roundUp } from '@farebox/pricing'
 import {
   type AttemptOutcome,
   type AttemptRecord,
@@ -125,13 +133,16 @@ export function overKeyLimit(apiKey: AuthenticatedKey, service: string, charge: 
   return new RequestLimitError(`${cost}, API key ${apiKey.prefix} allows ${formatCredits(limit)} a request`, charge, limit)
 }
 
-/** Charges an answer against its hold, and gives the rest back. */
-export function settle(
+/**
+ * Charges an answer against its hold, and gives the rest back. Where the database is away and the charge was spooled, it is told as it
+ * will be: its own price, rounded.
+ */
+export async function settle(
   parts: MeterParts,
   payer: Payer,
   held: HeldRoute,
   facts: { candidate: Candidate; usage: Usage; fallback: Usage; attempts: readonly AttemptRecord[] },
-): Promise<ChargedOutcome> {
+): Promise<Pick<ChargedOutcome, 'charged'>> {
   const { candidate, attempts } = facts
   const { priced, usage } = priceUsage(parts.prices, candidate, held.numbers, facts.usage, facts.fallback)
   const { rating, ...money } = priced
@@ -155,6 +166,9 @@ export function settle(
     })
     if (outcome.status === 'refused') throw errorOfRefusal(outcome)
     return outcome
+  }).catch((error: unknown) => {
+    if (error instanceof UsageSpooledError) return { charged: roundUp(money.rated) }
+    throw error
   })
 }
 

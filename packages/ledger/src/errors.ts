@@ -80,6 +80,21 @@ export class LedgerUnavailableError extends FareboxError {
   }
 }
 
+/**
+ * The database is away, and the usage is safe on this machine's disk: it is charged once, when the database is back. Thrown only by a
+ * ledger that was given a spool. Do not send the usage again under another key.
+ */
+export class UsageSpooledError extends FareboxError {
+  override readonly code = 'USAGE_SPOOLED'
+  /** The record that the usage will have. */
+  readonly usageId: string
+
+  constructor(usageId: string, cause: unknown) {
+    super(`the database is away: usage ${JSON.stringify(usageId)} was spooled, and is charged when it is back`, { cause })
+    this.usageId = usageId
+  }
+}
+
 /** More changes are waiting than the queue takes. Nothing was changed. */
 export class LedgerOverloadedError extends FareboxError {
   override readonly code = 'LEDGER_OVERLOADED'

@@ -23,7 +23,7 @@ import {
 } from './check-input.ts'
 import { CommitQueue, type CommitQueueOptions } from './commit-queue.ts'
 import type { LedgerDriver } from './driver.ts'
-import { errorOf, InvalidInputError } from './errors.ts'
+import { errorOf, InvalidInputError, LedgerUnavailableError, UsageSpooledError } from './errors.ts'
 import type { KeyUse } from './key-uses.ts'
 import type { MigrationPlan, MigrationReport } from './migrations.ts'
 import { newId } from './new-id.ts'
@@ -81,8 +81,15 @@ import type {
 import type { QueueStats } from './queue-watch.ts'
 import { LedgerReader } from './reader.ts'
 import { budgetPeriods, grantSources, overagePolicies } from './rows.ts'
+import type { UsageOperation } from './spool/operation-json.ts'
+import { type SpoolReport, UsageSpool, type UsageSpoolOptions } from './spool/usage-spool.ts'
 
 export interface LedgerOptions extends CommitQueueOptions {
+  /**
+   * Where usage goes that cannot be written because the database is away: `settleHold` and `charge` then throw {@link UsageSpooledError},
+   * and it is charged, once, when the database is back. New holds are refused all the same. @defaultValue none: the failure is thrown
+   */
+  spool?: UsageSpoolOptions
   /** Whether each workflow that closes is told as an event: one row more for each. @defaultValue false */
   closedWorkflowEvents?: boolean
   /** What an account must have available to make an API key, its credit line not counted. @defaultValue 5_000 credits */
@@ -120,18 +127,27 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   readonly #queue: CommitQueue
   readonly #minimumCreditsForApiKey: Credits
   readonly #announces: boolean
+  readonly #spool: UsageSpool | undefined
 
   constructor(driver: LedgerDriver<Transaction>, options: LedgerOptions = {}) {
     super(driver)
     this.#driver = driver
     this.#queue = new CommitQueue(driver as LedgerDriver, options)
+    this.#spool = options.spool && new UsageSpool(options.spool, (operation) => this.#queue.submit(operation))
     this.#announces = options.closedWorkflowEvents ?? false
     this.#minimumCreditsForApiKey = options.minimumCreditsForApiKey ?? credits(5_000)
   }
 
   /** Brings the database's tables up to date. Safe to call at every start, from every process. */
-  migrate(): Promise<MigrationReport> {
-    return this.#driver.migrate()
+  async migrate(): Promise<MigrationReport> {
+    const report = await this.#driver.migrate()
+    this.#spool?.sendSoon()
+    return report
+  }
+
+  /** Sends usage that was spooled while the database was away. It happens by itself too: after `migrate`, and while there is any. */
+  async sendSpooled(): Promise<SpoolReport> {
+    return this.#spool?.send() ?? { sent: 0, refused: 0, waiting: 0 }
   }
 
   /** What waits for the database at this moment, and how long changes have waited so far: for a metrics page. */
@@ -151,6 +167,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /** Writes when keys were last used, waits for the changes under way, and closes what the ledger opened. */
   async close(): Promise<void> {
     await this.closeKeys()
+    await this.#spool?.close()
     await this.#queue.close()
     await this.#driver.close()
   }
@@ -240,7 +257,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       provider: checkOptionalText('provider', input.provider),
       usage: checkUsage(input.usage),
     }
-    return this.#change('settleHold', input, `usage:${usageId}`, fields, call)
+    return this.#usage('settleHold', input, `usage:${usageId}`, fields, call)
   }
 
   /** Gives a whole hold back. */
@@ -262,7 +279,9 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       userId: checkOptionalText('userId', input.userId),
       usage: checkUsage(input.usage),
     }
-    return this.#change('charge', input, input.usageId === undefined ? null : `usage:${usageId}`, fields, call)
+    // What may be sent twice needs a key.
+    const key = input.usageId === undefined && !this.#spool ? null : `usage:${usageId}`
+    return this.#usage('charge', input, key, fields, call)
   }
 
   /**
@@ -499,6 +518,25 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /** Keeps when a key was used, with other changes in one transaction. */
   protected override noteKeyUse({ accountId, ...input }: KeyUse): Promise<unknown> {
     return this.#queue.submit({ verb: 'noteKeyUse', accountId, idempotencyKey: null, input })
+  }
+
+  /** A change that must not be lost: where the database is away it is spooled, if there is a spool. */
+  async #usage<Name extends 'settleHold' | 'charge'>(
+    verb: Name,
+    input: { accountId: string; idempotencyKey?: string },
+    defaultKey: string | null,
+    fields: Operations[Name],
+    call: CallOptions<Transaction> | undefined,
+  ): Promise<Outcomes[Name]> {
+    try {
+      return await this.#change(verb, input, defaultKey, fields, call)
+    } catch (error) {
+      // Within a transaction of the host's, whether it happens is the host's to decide.
+      if (!this.#spool || call?.transaction || !(error instanceof LedgerUnavailableError)) throw error
+      const { accountId, idempotencyKey = defaultKey } = input
+      await this.#spool.keep({ verb, accountId, idempotencyKey, input: fields } as UsageOperation, error)
+      throw new UsageSpooledError(fields.usageId, error)
+    }
   }
 
   /** @param defaultKey  null where the caller gave neither key nor id, and so could not repeat the change */

@@ -1,0 +1,33 @@
+import type { Operation } from '../operations.ts'
+
+/** A change that tells what was consumed: the work is done, so that it must be charged sooner or later. */
+export type UsageOperation = Extract<Operation, { verb: 'settleHold' | 'charge' }>
+
+/**
+ * A change as the text of a file. JSON has no integers beyond 2^53, so that amounts are written as `{"bigint": "…"}`; the host's own
+ * `details`, which may look like anything, are kept as text beside.
+ */
+export function encodeOperation(operation: UsageOperation): string {
+  const { details, ...usage } = operation.input.usage
+  const plain = { ...operation, input: { ...operation.input, usage } }
+  const file = { version: 1, operation: plain, details: details === undefined ? undefined : JSON.stringify(details) }
+  return `${JSON.stringify(file, (_, value) => (typeof value === 'bigint' ? { bigint: value.toString() } : value), 2)}\n`
+}
+
+/** The change that a file holds; `undefined` when it is none that this version can send. */
+export function decodeOperation(text: string): UsageOperation | undefined {
+  try {
+    const { version, operation, details } = JSON.parse(text, revive)
+    if (version !== 1 || typeof operation.idempotencyKey !== 'string') return undefined
+    if (operation.verb !== 'settleHold' && operation.verb !== 'charge') return undefined
+    if (details !== undefined) operation.input.usage.details = JSON.parse(details)
+    return operation
+  } catch {
+    return undefined
+  }
+}
+
+function revive(_: string, value: unknown): unknown {
+  const isAmount = typeof value === 'object' && value !== null && 'bigint' in value && typeof value.bigint === 'string'
+  return isAmount ? BigInt(value.bigint as string) : value
+}

@@ -1,0 +1,141 @@
+import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError } from '../errors.ts'
+import type { Operation, Outcome, Refusal } from '../operations.ts'
+import type { UsageOperation } from './operation-json.ts'
+import { Spool, type SpooledOperation, type SpoolOptions } from './spool.ts'
+
+export interface UsageSpoolOptions extends SpoolOptions {
+  /** How often to try again while usage waits, in milliseconds. @defaultValue 5_000 */
+  retryMs?: number
+  /** Hears of usage that the ledger would not take, which is kept in the folder `refused` with the reason. */
+  onRefused?(operation: UsageOperation, reason: string): void
+}
+
+/** What sending the spool to the ledger did. */
+export interface SpoolReport {
+  /** The ledger has it now, once. */
+  sent: number
+  /** The ledger would not take it. */
+  refused: number
+  /** Still here, because the database cannot be reached. */
+  waiting: number
+}
+
+/** Sent together: they share a transaction. */
+const SENT_AT_ONCE = 100
+
+/** Keeps usage while the database is away, and sends it when it is back. */
+export class UsageSpool {
+  readonly #spool: Spool
+  readonly #submit: (operation: Operation) => Promise<Outcome>
+  readonly #options: UsageSpoolOptions
+  #timer: NodeJS.Timeout | undefined
+  #sending: Promise<SpoolReport> | undefined
+  #closed = false
+
+  constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
+    this.#spool = new Spool(options)
+    this.#options = options
+    this.#submit = submit
+  }
+
+  /**
+   * Keeps usage that the database could not take.
+   *
+   * @param failure  what the database said, thrown as it is when the spool is full, and as the cause when the disk fails as well
+   */
+  async keep(operation: UsageOperation, failure: LedgerUnavailableError): Promise<void> {
+    const isKept = await this.#spool.add(operation).catch((error: unknown) => {
+      throw new LedgerUnavailableError(`${failure.message}; and the spool could not keep the usage`, error)
+    })
+    if (!isKept) throw failure
+    this.#sendLater()
+  }
+
+  /** Sends what waits, oldest first. Calls that meet share the work. */
+  send(): Promise<SpoolReport> {
+    this.#sending ??= this.#sendNow().finally(() => {
+      this.#sending = undefined
+    })
+    return this.#sending
+  }
+
+  /** Sends in the background, and again until nothing waits. */
+  sendSoon(): void {
+    this.send()
+      .catch(() => ({ waiting: 1 }))
+      .then(({ waiting }) => {
+        if (waiting > 0) this.#sendLater()
+      })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#sending?.catch(() => undefined)
+  }
+
+  #sendLater(): void {
+    if (this.#timer || this.#closed) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.sendSoon()
+    }, this.#options.retryMs ?? 5_000)
+    this.#timer.unref()
+  }
+
+  async #sendNow(): Promise<SpoolReport> {
+    const report: SpoolReport = { sent: 0, refused: 0, waiting: 0 }
+    let together: SpooledOperation[] = []
+    for await (const entry of this.#spool.entries()) {
+      together.push(entry)
+      if (together.length < SENT_AT_ONCE) continue
+      if (!(await this.#sendAll(together, report))) break
+      together = []
+    }
+    await this.#sendAll(together, report)
+    report.waiting = await this.#spool.size()
+    return report
+  }
+
+  /** @returns false when the database is still away */
+  async #sendAll(entries: readonly SpooledOperation[], report: SpoolReport): Promise<boolean> {
+    const ends = await Promise.all(entries.map((entry) => this.#sendOne(entry)))
+    report.sent += ends.filter((end) => end === 'sent').length
+    report.refused += ends.filter((end) => end === 'refused').length
+    return !ends.includes('waits')
+  }
+
+  async #sendOne({ name, operation }: SpooledOperation): Promise<'sent' | 'refused' | 'waits'> {
+    let reason: string | undefined
+    try {
+      reason = refusalIn(await this.#submit(operation))
+      // The work was done and cannot be refused any more: what the balance lacks is written down as a shortfall.
+      if (reason !== undefined && operation.verb === 'charge' && operation.input.overage === 'reject') {
+        reason = refusalIn(await this.#submit({ ...operation, input: { ...operation.input, overage: 'cap' } }))
+      }
+    } catch (error) {
+      if (isAway(error)) return 'waits'
+      reason = error instanceof Error ? error.message : String(error)
+    }
+    if (reason === undefined) {
+      await this.#spool.remove(name)
+      return 'sent'
+    }
+    await this.#spool.refuse(name, reason)
+    this.#options.onRefused?.(operation, reason)
+    return 'refused'
+  }
+}
+
+/** Why the ledger did not take it; `undefined` when it has it, now or since before. */
+function refusalIn(outcome: Outcome): string | undefined {
+  if (outcome.status === 'refused') return `refused: ${(outcome as Refusal).reason}`
+  if (outcome.status !== 'failed') return undefined
+  // Another process has sent it already, and the ledger took it only as what it could.
+  if (outcome.code === 'IDEMPOTENCY_CONFLICT' && outcome.differs.join() === 'overage') return undefined
+  return JSON.stringify(outcome)
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError || error instanceof LedgerClosedError
+}

@@ -1,0 +1,194 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { credits, microUnits } from '@farebox/core'
+import { Ledger, LedgerUnavailableError, type UsageInput, UsageSpooledError } from '@farebox/ledger'
+import { postgres } from '@farebox/ledger/postgres'
+import { sqlite } from '@farebox/ledger/sqlite'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createTestDatabase } from '../support/postgres.ts'
+
+const accountId = 'ada'
+const work = { accountId, service: 'gpt', provider: 'gpt-4o-mini' } as const
+const usage = (rated: number, more: Partial<UsageInput> = {}): UsageInput => ({
+  quantity: microUnits(9_007_199_254_740_993n),
+  unit: 'tokens',
+  rated: credits(rated),
+  ...more,
+})
+
+let folder: string
+let directory: string
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'farebox-spool-'))
+  directory = join(folder, 'spool', 'of-this-server')
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const files = () => (existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith('.json')) : [])
+
+describe('a spool beside a SQLite file that another process keeps', () => {
+  let ledger: Ledger
+  let other: Database.Database
+  let refused: string[]
+
+  const open = (more: object = {}) =>
+    new Ledger(sqlite({ filename: join(folder, 'credits.db'), busyTimeoutMs: 30 }), {
+      spool: { directory, retryMs: 20, onRefused: (_, reason) => refused.push(reason), ...more },
+    })
+
+  beforeEach(async () => {
+    refused = []
+    ledger = open()
+    await ledger.migrate()
+    await ledger.openAccount({ accountId, name: 'Ada' })
+    await ledger.grant({ accountId, amount: credits(100) })
+    other = new Database(join(folder, 'credits.db'))
+  })
+  afterEach(async () => {
+    other.close()
+    await ledger.close()
+  })
+
+  test('usage is kept on disk, and charged once when the database is back', async () => {
+    const { holdId } = (await ledger.placeHold({ ...work, amount: credits(30) })) as { holdId: string }
+    other.exec('BEGIN IMMEDIATE')
+    const details = { looks: { bigint: 'like ours' }, amount: { bigint: '5' } }
+    const settled = ledger.settleHold({ accountId, holdId, usage: usage(12, { details }) })
+    await expect(settled).rejects.toThrow(UsageSpooledError)
+    await expect(ledger.charge({ ...work, usage: usage(5) })).rejects.toMatchObject({ code: 'USAGE_SPOOLED' })
+    await expect(ledger.placeHold({ ...work, amount: credits(1) })).rejects.toThrow(LedgerUnavailableError)
+    expect(files()).toHaveLength(2)
+    expect(readFileSync(join(directory, files()[0] ?? ''), 'utf8')).toContain('"9007199254740993"')
+    other.exec('COMMIT')
+    await expect.poll(() => files()).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(83), held: 0n })
+    expect(await ledger.settleHold({ accountId, holdId, usage: usage(12, { details }) })).toMatchObject({ replayed: true })
+    expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 2 })
+  })
+
+  test('what waits is sent by whoever starts next, in any number, and happens once', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    other.exec('BEGIN IMMEDIATE')
+    for (const usageId of ['a', 'b', 'c']) {
+      await expect(ledger.charge({ ...work, usageId, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    }
+    await ledger.close()
+    other.exec('COMMIT')
+    const successors = [open(), open(), open()]
+    const reports = await Promise.all(successors.map((one) => one.sendSpooled()))
+    expect(reports.every(({ waiting, refused: no }) => waiting === 0 && no === 0)).toBe(true)
+    expect(await successors[0]?.balance(accountId)).toMatchObject({ balance: credits(70) })
+    for (const one of successors) await one.close()
+    expect(refused).toEqual([])
+  })
+
+  test('migrating at the next start sends it too', async () => {
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    await ledger.close()
+    other.exec('COMMIT')
+    ledger = open()
+    await ledger.migrate()
+    await expect.poll(() => files()).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+  })
+
+  test('work that was done is charged as far as the balance goes, and the rest is written down', async () => {
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.charge({ ...work, usageId: 'u', usage: usage(150) })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    await expect.poll(() => files()).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: 0n })
+    expect((await ledger.breakdowns({ accountId })).services).toMatchObject([{ charged: credits(100), shortfall: credits(50) }])
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 0 })
+  })
+
+  test('what the ledger will not take is kept beside, with the reason, and holds nothing else up', async () => {
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.settleHold({ accountId, holdId: 'none', usage: usage(1) })).rejects.toThrow(UsageSpooledError)
+    writeFileSync(join(directory, '0-half-written.json'), '{"version": 1, "operation": {"verb": "gra')
+    writeFileSync(join(directory, '0-a-grant.json'), '{"version": 1, "operation": {"verb": "grant", "idempotencyKey": "k"}}')
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    await expect.poll(() => files()).toEqual([])
+    expect(refused).toEqual([expect.stringContaining('HOLD_NOT_FOUND')])
+    const kept = readdirSync(join(directory, 'refused'))
+    expect(kept.filter((name) => name.endsWith('.json'))).toHaveLength(3)
+    expect(kept.filter((name) => name.endsWith('.reason.txt'))).toHaveLength(3)
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+  })
+
+  test('a spool that is full or cannot be written fails as the database did', async () => {
+    await ledger.close()
+    ledger = open({ entriesMax: 1, retryMs: 60_000 })
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.charge({ ...work, usage: usage(1) })).rejects.toThrow(UsageSpooledError)
+    await expect(ledger.charge({ ...work, usage: usage(1) })).rejects.toThrow(LedgerUnavailableError)
+    await ledger.close()
+    const file = join(folder, 'a-file')
+    writeFileSync(file, '')
+    ledger = open({ directory: join(file, 'below') })
+    await expect(ledger.charge({ ...work, usage: usage(1) })).rejects.toThrow(/spool could not keep/)
+    other.exec('COMMIT')
+    expect(() => open({ directory: '' })).toThrow('directory')
+    expect(() => open({ entriesMax: 0 })).toThrow('entriesMax')
+  })
+})
+
+describe('a spool beside Postgres', () => {
+  let proxy: Server
+  let mode: 'open' | 'cut' | 'deaf'
+  const sockets = new Set<Socket>()
+
+  /** Stands between ledger and server: `cut` ends connections, `deaf` lets the server work and keeps its answers. */
+  async function between(url: URL): Promise<string> {
+    mode = 'open'
+    proxy = createServer((client) => {
+      if (mode === 'cut') return void client.destroy()
+      const server = connect(Number(url.port), url.hostname)
+      for (const socket of [client, server]) {
+        sockets.add(socket)
+        socket.on('error', () => undefined)
+        socket.on('close', () => [client, server].map((one) => one.destroy()))
+      }
+      client.on('data', (data) => server.write(data))
+      server.on('data', (data) => (mode === 'deaf' ? setTimeout(() => client.destroy(), 50) : client.write(data)))
+    })
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+    const through = new URL(url)
+    through.hostname = '127.0.0.1'
+    through.port = String((proxy.address() as AddressInfo).port)
+    return through.href
+  }
+
+  test('a server that is gone, or takes a change and never says so, costs nothing and charges once', async () => {
+    const database = await createTestDatabase()
+    const connectionString = await between(new URL(database.url))
+    const ledger = new Ledger(postgres({ connectionString }), { spool: { directory, retryMs: 50 } })
+    await ledger.migrate()
+    await ledger.openAccount({ accountId, name: 'Ada' })
+    await ledger.grant({ accountId, amount: credits(100) })
+
+    mode = 'deaf'
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    mode = 'cut'
+    for (const socket of sockets) socket.destroy()
+    await expect(ledger.charge({ ...work, usage: usage(20) })).rejects.toThrow(UsageSpooledError)
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    expect(files()).toHaveLength(2)
+
+    mode = 'open'
+    await expect.poll(() => files(), { timeout: 5_000 }).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(70) })
+    expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 2 })
+    await ledger.close()
+    for (const socket of sockets) socket.destroy()
+    await new Promise((resolve) => proxy.close(resolve))
+    await database.drop()
+  })
+})
