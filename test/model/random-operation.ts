@@ -80,7 +80,8 @@ export function randomOperation(
   const input = inputs[verb](draw)
   // As the ledger does it, some keys come from what is named, and two calls for the same thing meet.
   const natural = verb === 'settleHold' ? `usage:${(input as Operations['settleHold']).usageId}` : `${verb}${index}`
-  const stolen = earlier.length > 0 && choices.happens(2) ? (choices.oneOf(earlier).idempotencyKey ?? natural) : natural
+  const keyed = earlier.filter((each) => each.idempotencyKey !== null && each.verb !== 'settleHold')
+  const stolen = keyed.length > 0 && choices.happens(2) ? choices.oneOf(keyed).idempotencyKey : natural
   // Without a key goes only what no caller could repeat: what names nothing, or a new id.
   const isKeyless =
     isSilent.has(verb) || ((draw.namesNew || isNameless.has(verb)) && choices.happens(verb === 'extendHold' ? 50 : 3))

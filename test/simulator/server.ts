@@ -86,7 +86,8 @@ export class Server {
       transaction.commit(result.changes)
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error
-      this.#batch = this.#newBatch(questions)
+      // As the ledger does with what the database refuses: it may be that an id was used for something else.
+      this.#batch = this.#newBatch(questions, true)
       return []
     }
     committed({ questions, result, now })
@@ -101,8 +102,8 @@ export class Server {
     this.queue = []
   }
 
-  #newBatch(questions: readonly Question[]): Batch {
-    const operations = questions.map(({ operation }) => operation)
+  #newBatch(questions: readonly Question[], isDoubtful = false): Batch {
+    const operations = questions.map(({ operation }) => ({ ...operation, isDoubtful }))
     const accountIds = [...new Set(operations.map(({ accountId }) => accountId))].sort()
     const conversation = this.#runBatch(operations)
     const first = conversation.next()

@@ -163,9 +163,15 @@ export class CommitQueue {
       for (const [index, { resolve }] of batch.entries()) resolve(outcomes[index] as Outcome)
     } catch (error) {
       report(error)
-      // One change that cannot be applied must not take its neighbours with it.
-      if (error instanceof LedgerInternalError && batch.length > 1) for (const one of batch) await this.#commit([one])
-      else for (const { reject } of batch) reject(error)
+      const [only] = batch
+      if (!(error instanceof LedgerInternalError) || (batch.length === 1 && only?.operation.isDoubtful)) {
+        for (const { reject } of batch) reject(error)
+        return
+      }
+      // One change that cannot be applied must not take its neighbours with it; alone, it is doubted for a last time.
+      for (const one of batch) {
+        await this.#commit([batch.length > 1 ? one : { ...one, operation: { ...one.operation, isDoubtful: true } }])
+      }
     }
   }
 }

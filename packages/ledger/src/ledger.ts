@@ -554,7 +554,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       input,
     } as Operation
     const outcome: Outcome | undefined = call?.transaction
-      ? (await this.#driver.commit([operation], call.transaction))[0]
+      ? // What the database refuses may end the host's whole transaction.
+        (await this.#driver.commit([{ ...operation, isDoubtful: true }], call.transaction))[0]
       : await this.#queue.submit(operation)
     if (outcome?.status === 'failed') throw errorOf(outcome)
     return outcome as Outcomes[Name]

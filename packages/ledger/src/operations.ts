@@ -536,7 +536,14 @@ export type RatedUsage = UsageInput & Required<Pick<UsageInput, 'roundingStep' |
 
 /** One change, as it travels from the queue through a driver to the state machine. */
 export type Operation = {
-  [Name in Verb]: { verb: Name; accountId: string; idempotencyKey: string | null; input: Operations[Name] }
+  [Name in Verb]: {
+    verb: Name
+    accountId: string
+    idempotencyKey: string | null
+    input: Operations[Name]
+    /** Looks for what most likely is not there, such as a usage record with the id of a hold that is open. */
+    isDoubtful?: boolean
+  }
 }[Verb]
 
 export interface Outcomes {

@@ -1,6 +1,7 @@
 import { credits, microUnits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
-import { NOON, type Suite, usage, work } from './suite.ts'
+import { IdempotencyConflictError } from '../errors.ts'
+import { charged, NOON, type Suite, usage, work } from './suite.ts'
 
 export function exerciseIdempotency(suite: Suite): void {
   /** Every verb that changes something, ready to be sent again and again. */
@@ -145,6 +146,20 @@ export function exerciseIdempotency(suite: Suite): void {
       ]) {
         await expect(call()).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
       }
+    })
+
+    it('an id that a charge has taken already is told as such when a hold of that id is settled', async () => {
+      const accountId = await suite.account(100)
+      await suite.ledger.charge({ accountId, usageId: 'x', ...work, usage: usage(1) })
+      await suite.hold(accountId, 5, { holdId: 'x' })
+      await expect(suite.ledger.settleHold({ accountId, holdId: 'x', usage: usage(2) })).rejects.toThrow(IdempotencyConflictError)
+      charged(await suite.ledger.settleHold({ accountId, holdId: 'x', usageId: 'y', usage: usage(2) }))
+      await suite.hold(accountId, 5, { holdId: 'z', idempotencyKey: 'usage:z' })
+      const transaction = await suite.begin()
+      const settled = suite.ledger.settleHold({ accountId, holdId: 'z', usage: usage(2) }, { transaction: transaction.handle })
+      await expect(settled).rejects.toThrow(IdempotencyConflictError)
+      await transaction.rollback()
+      expect(await suite.money(accountId)).toMatchObject({ balance: 97, held: 5 })
     })
   })
 }

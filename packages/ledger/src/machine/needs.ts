@@ -134,10 +134,12 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
 
 /**
  * Whether a settlement of the whole hold, under the hold's own id, is the first: then neither its usage record nor its key can be
- * there. Until the hold is loaded it may be, so that an open one needs nothing else.
+ * there, unless somebody used the id for something else: then the database refuses the batch, and it is run again with the doubt. Until the hold is loaded it may be, so that an open one needs nothing else.
  */
-function isFirstSettlement(state: LedgerState, { verb, accountId, idempotencyKey, input }: Operation): boolean {
-  if (verb !== 'settleHold' || input.usageId !== input.holdId || idempotencyKey !== `usage:${input.usageId}`) return false
+function isFirstSettlement(state: LedgerState, operation: Operation): boolean {
+  const { verb, accountId, idempotencyKey, input, isDoubtful } = operation
+  if (isDoubtful || verb !== 'settleHold' || input.usageId !== input.holdId || idempotencyKey !== `usage:${input.usageId}`)
+    return false
   const hold = state.hold(accountId, input.holdId)
   if (!hold) return !state.has('hold', [accountId, input.holdId])
   return hold.state === 'open' && hold.rated === 0n && hold.amount === hold.remaining
