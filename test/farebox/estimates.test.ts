@@ -8,6 +8,8 @@ import { openAccount, openBox } from './open-box.ts'
 
 const audio = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
 const ask = { messages: [{ role: 'user' as const, content: 'When do you open? '.repeat(400) }], outputTokensMax: 4_000 }
+/** Much is asked, and hardly anything may be answered: what is asked must be held for by itself. */
+const longer = { messages: [{ role: 'user' as const, content: 'aaaa    '.repeat(5_000) }], outputTokensMax: 1 }
 
 describe('an estimate of calls', () => {
   it('says by service and in total what they cost at least, as expected and at most, and holds nothing', async () => {
@@ -36,6 +38,7 @@ describe('an estimate of calls', () => {
 
   it.each([
     ['chat', { chat: ask }],
+    ['chat', { chat: longer }],
     ['transcribe', { transcribe: { audio } }],
     ['speak', { speak: { text: 'Good morning. '.repeat(200) } }],
   ] as const)('is what the call would hold: %s', async (verb, calls) => {
@@ -49,7 +52,9 @@ describe('an estimate of calls', () => {
     const run = async (balance: bigint) => {
       const { accountId } = await openAccount(box, { balance: credits(formatCredits(balance as typeof only.high)) })
       const workflow = box.workflow({ accountId, name: 'work' })
-      return (workflow[verb] as (given: unknown) => Promise<unknown>).call(workflow, input)
+      const answer = await (workflow[verb] as (given: unknown) => Promise<unknown>).call(workflow, input)
+      expect(await workflow.receipt()).not.toHaveProperty('shortfall')
+      return answer
     }
     await expect(run(only.high)).resolves.toMatchObject({ provider })
     await expect(run(only.high - 1_000_000n)).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS', needed: only.high })

@@ -86,6 +86,13 @@ describe('a text in tokens', () => {
     expect(turns).toBeGreaterThan(0)
   })
 
+  it('is at most never less than by four characters to a token, as some servers count', async () => {
+    for (const said of ['a'.repeat(4_000), ' '.repeat(4_000), 'It was the best of times. '.repeat(100)]) {
+      const { high } = textTokens(await measureText(said, tokenizers), 'gpt-4o')
+      expect(high).toBeGreaterThanOrEqual(said.length / 4)
+    }
+  })
+
   it('is nothing when it is empty', async () => {
     for (const model of ['gpt-4o', 'claude-3-haiku', undefined]) {
       expect(textTokens(await measureText('', tokenizers), model)).toEqual({ low: 0, expected: 0, high: 0 })

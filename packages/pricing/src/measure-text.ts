@@ -43,22 +43,25 @@ export async function measureText(
 
 /**
  * How many tokens of a model a text is. By the model's own vocabulary where that is public and was counted; else guessed from
- * another, or from its size. No vocabulary makes more than one token of a byte, so `high` holds for every text.
+ * another, or from its size. No vocabulary makes more than one token of a byte, so `high` holds for every text. It is never less than
+ * by size either: a server that speaks a provider's API may have another model behind a known name, or count by size itself.
  *
  * @param model  `undefined`: any model
  */
 export function textTokens({ asciiCharacters, otherBytes, tokens }: TextMeasure, model: string | undefined): TokenRange {
   const encoding = model === undefined ? undefined : encodingOf(model)
-  const bytes = asciiCharacters + otherBytes
   const own = encoding && tokens[encoding]
-  if (own !== undefined) {
-    return { low: own, expected: own, high: Math.min(bytes, Math.ceil(own * (1 + COUNT_TOLERANCE))) }
-  }
   const similar = tokens.o200k_base ?? tokens.cl100k_base
-  const guess = similar ?? asciiCharacters / ASCII_PER_TOKEN + otherBytes / OTHER_BYTES_PER_TOKEN
-  const factors = similar === undefined ? { low: 0.5, expected: 1, high: Number.POSITIVE_INFINITY } : OTHER_VENDORS
-  const atMost = (factor: number) => Math.min(bytes, Math.ceil(guess * factor))
-  return { low: atMost(factors.low), expected: atMost(factors.expected), high: guess === 0 ? 0 : atMost(factors.high) }
+  const bytes = asciiCharacters + otherBytes
+  const bySize = asciiCharacters / ASCII_PER_TOKEN + otherBytes / OTHER_BYTES_PER_TOKEN
+  const range = (low: number, expected: number, high: number): TokenRange => {
+    const atMost = Math.min(bytes, Math.ceil(Math.max(high, bySize)))
+    return { low: Math.min(Math.ceil(low), atMost), expected: Math.min(Math.ceil(expected), atMost), high: atMost }
+  }
+  if (own !== undefined) return range(own, own, own * (1 + COUNT_TOLERANCE))
+  if (similar === undefined) return range(bySize / 2, bySize, bytes)
+  const { low, expected, high } = OTHER_VENDORS
+  return range(similar * low, similar * expected, similar * high)
 }
 
 function utf8Bytes(text: string): number {
