@@ -181,6 +181,18 @@ describe.each(routeHosts)('the API in $name', ({ serveRoutes }) => {
     )
   })
 
+  it('says how long changes wait for the database', async () => {
+    const { box, api } = await open()
+    await openAccount(box)
+    const metrics = String((await api.get('/metrics')).body)
+    const value = (name: string) => Number(new RegExp(`^farebox_ledger_${name} (.+)$`, 'm').exec(metrics)?.[1])
+    expect(value('changes_total')).toBeGreaterThan(1)
+    expect(value('transactions_total')).toBeGreaterThan(0)
+    expect(value('transaction_seconds_total')).toBeGreaterThan(0)
+    expect(value('wait_seconds_total')).toBeGreaterThan(0)
+    expect([value('waiting'), value('failed_transactions_total')]).toEqual([0, 0])
+  })
+
   it('answers what is wrong with problem documents, and leaves other paths to the host', async () => {
     const { box, api } = await open()
     const own = api.as((await openAccount(box)).key)

@@ -1,3 +1,5 @@
+import type { QueueStats } from '@farebox/ledger'
+
 /** Counts answers, for Prometheus. */
 export class RequestMetrics {
   readonly #counts = new Map<string, number>()
@@ -11,7 +13,10 @@ export class RequestMetrics {
   }
 
   /** In the Prometheus text format. */
-  text(providers: readonly { name: string; availability: { status: string }; isSimulated: boolean }[]): string {
+  text(
+    providers: readonly { name: string; availability: { status: string }; isSimulated: boolean }[],
+    queue: QueueStats,
+  ): string {
     return [
       '# HELP farebox_http_requests_total Answers by route and status.',
       '# TYPE farebox_http_requests_total counter',
@@ -25,7 +30,26 @@ export class RequestMetrics {
         ({ name, availability, isSimulated }) =>
           `farebox_provider_ready{provider="${name}",simulated="${isSimulated}"} ${availability.status === 'ready' ? 1 : 0}`,
       ),
+      ...queueLines(queue),
       '',
     ].join('\n')
   }
+}
+
+/** How long changes wait for the ledger's database: waited seconds ÷ changes is the mean wait, changes ÷ transactions the mean batch. */
+function queueLines(queue: QueueStats): string[] {
+  const metric = (name: string, type: 'counter' | 'gauge', help: string, value: number | string) => [
+    `# HELP farebox_ledger_${name} ${help}`,
+    `# TYPE farebox_ledger_${name} ${type}`,
+    `farebox_ledger_${name} ${value}`,
+  ]
+  const seconds = (milliseconds: number) => (milliseconds / 1000).toFixed(6)
+  return [
+    ...metric('waiting', 'gauge', 'Changes that wait for a transaction.', queue.waiting),
+    ...metric('changes_total', 'counter', 'Changes that were in a transaction.', queue.operations),
+    ...metric('transactions_total', 'counter', 'Transactions that are over.', queue.batches),
+    ...metric('failed_transactions_total', 'counter', 'Transactions that failed.', queue.failedBatches),
+    ...metric('wait_seconds_total', 'counter', 'Time that changes waited for their transaction.', seconds(queue.waitMsSum)),
+    ...metric('transaction_seconds_total', 'counter', 'Time that transactions took.', seconds(queue.durationMsSum)),
+  ]
 }

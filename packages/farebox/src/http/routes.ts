@@ -62,7 +62,10 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
   app.get('/openapi.json', () => new Response(document, { headers: { 'content-type': 'application/json' } }))
   app.get(
     '/metrics',
-    () => new Response(metrics.text(box.providers), { headers: { 'content-type': 'text/plain; version=0.0.4' } }),
+    () =>
+      new Response(metrics.text(box.providers, box.ledger.queueStats()), {
+        headers: { 'content-type': 'text/plain; version=0.0.4' },
+      }),
   )
   app.notFound((context) =>
     problemResponse(new RouteNotFoundError(`there is nothing at ${context.req.method} ${context.req.path}`)),
