@@ -234,7 +234,7 @@ describe('a body', () => {
     ['/api/v1/workflows', { workflow_name: 'x', max_credits: 1e300 }, ['max_credits']],
     ['/api/v1/workflows', { workflow_name: 'x', max_credits: 'NaN' }, ['max_credits']],
     ['/api/v1/workflows', { workflow_name: 'x', max_credits: '9999999999' }, ['max_credits']],
-    ['/api/v1/workflows', { workflow_name: 'x', business_adapter: 'nobody' }, ['business_adapter']],
+    ['/api/v1/workflows', { workflow_name: 'x', business_adapter: '' }, ['business_adapter']],
     ['{workflow}/usage', {}, ['service_type', 'provider', 'units_consumed', 'unit_type']],
     ['{workflow}/usage', { ...usage, service_type: 'GPT!' }, ['service_type']],
     ['{workflow}/usage', { ...usage, provider: 'gpt-9' }, ['provider']],

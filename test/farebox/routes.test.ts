@@ -109,6 +109,22 @@ describe.each(routeHosts)('the API in $name', ({ serveRoutes }) => {
     expect((await own.get('/api/v1/credits')).body.credit_balance).toBe(10_000 - spent)
   })
 
+  it('sets credits aside for work that happens elsewhere, and gives back what it did not need', async () => {
+    const { box, api } = await open()
+    const account = await openAccount(box)
+    const own = api.as(account.key)
+    const asked = { workflow_name: 'call', business_adapter: 'a label of their own', reserve_credits: 9_000 }
+    const { body } = await own.post('/api/v1/workflows', asked)
+    expect((await own.get('/api/v1/credits')).body).toMatchObject({ credit_balance: 10_000, held: 9_000, available: 1_000 })
+    expect(await own.post('/api/v1/workflows', asked)).toMatchObject({ status: 402, body: { available: '1000', needed: '9000' } })
+    const usage = { service_type: 'phone', provider: 'twilio', units_consumed: 100, unit_type: 'minutes' }
+    await own.post(`/api/v1/workflows/${body.workflow_id}/usage`, usage)
+    expect((await own.get('/api/v1/credits')).body).toMatchObject({ credit_balance: 8_000, held: 7_000, available: 1_000 })
+    await own.post(`/api/v1/workflows/${body.workflow_id}/close`, {})
+    expect((await own.get('/api/v1/credits')).body).toMatchObject({ held: 0, available: 8_000 })
+    expect(await own.post('/api/v1/workflows', { ...asked, max_credits: 5 })).toMatchObject({ status: 422 })
+  })
+
   it('tracks work that happens elsewhere, and shows where it went', async () => {
     const { box, api } = await open({ configuration: presets.premiumQuality() })
     const account = await openAccount(box)

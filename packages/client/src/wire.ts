@@ -154,6 +154,8 @@ export interface OpenWorkflowRequest {
   user_id?: string
   /** The most that it may cost. @defaultValue no ceiling */
   max_credits?: CreditAmount
+  /** Set aside now for its work, whatever else the account spends. @defaultValue nothing */
+  reserve_credits?: CreditAmount
 }
 
 export interface OpenedWorkflow {

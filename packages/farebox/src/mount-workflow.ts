@@ -13,6 +13,8 @@ export interface MountOptions {
   configuration?: ServiceConfiguration
   /** The most that one request may cost. @defaultValue no ceiling */
   maxCredits?: Credits
+  /** Set aside before a request's first call. @defaultValue nothing: each call sets its own aside */
+  reserve?: Credits
   /** Told of failures after the response was sent: then nobody else can be. @defaultValue nobody */
   onError?: (error: unknown) => void
 }
@@ -25,7 +27,7 @@ export interface MountOptions {
  */
 export async function mountWorkflow(
   box: Farebox,
-  { workflow: name, configuration, maxCredits, onError }: MountOptions,
+  { workflow: name, configuration, maxCredits, reserve, onError }: MountOptions,
   authorization: string | undefined,
   response: ServerResponse,
 ): Promise<Workflow> {
@@ -37,7 +39,7 @@ export async function mountWorkflow(
     if (workflow?.isOpened) box.background(workflow.close(), onError)
   })
   const secret = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
-  workflow = await box.workflowOf(secret, { name, configuration, maxCredits, signal: caller.signal })
+  workflow = await box.workflowOf(secret, { name, configuration, maxCredits, reserve, signal: caller.signal })
   if (caller.signal.aborted) throw new CallerLeftError('the caller left before the work began')
   return workflow
 }

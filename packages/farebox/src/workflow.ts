@@ -74,6 +74,8 @@ export interface WorkflowOptions {
   businessAdapter?: string
   /** The most that it may cost. @defaultValue no ceiling */
   maxCredits?: Credits
+  /** Set aside when it opens, for its calls to draw on first, whatever else the account spends; what is left goes back when it closes. */
+  reserve?: Credits
   /** Fires when the caller leaves: whatever runs is stopped. */
   signal?: AbortSignal
   idempotencyKey?: string
@@ -330,13 +332,14 @@ export class Workflow {
   }
 
   async #open(): Promise<void> {
-    const { businessAdapter, maxCredits, idempotencyKey } = this.#options
+    const { businessAdapter, maxCredits, reserve, idempotencyKey } = this.#options
     const outcome = await this.#parts.ledger.openWorkflow({
       accountId: this.accountId,
       workflowId: this.id,
       name: this.name,
       businessAdapter,
       maxCredits,
+      reserve,
       idempotencyKey,
       userId: this.#payer.userId,
       apiKeyId: this.#payer.apiKey?.apiKeyId,

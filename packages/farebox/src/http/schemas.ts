@@ -68,6 +68,7 @@ export const openWorkflowBody = z.strictObject({
   business_adapter: text.optional(),
   user_id: text.optional(),
   max_credits: amount.optional(),
+  reserve_credits: amount.optional(),
 })
 
 export const usageBody = z.strictObject({

@@ -11,9 +11,8 @@ export const workflowRoutes: readonly Route[] = [
     summary: 'Open a workflow for work that is done elsewhere',
     body: openWorkflowBody,
     status: 201,
-    wireNames: { name: 'workflow_name', business_logic_adapter: 'business_adapter' },
+    wireNames: { name: 'workflow_name', reserve: 'reserve_credits' },
     async handle({ box, key, body, idempotencyKey }) {
-      if (body.business_adapter !== undefined) box.businessAdapter(body.business_adapter)
       const outcome = await box.ledger.openWorkflow({
         accountId: key.accountId,
         name: body.workflow_name,
@@ -21,6 +20,7 @@ export const workflowRoutes: readonly Route[] = [
         userId: body.user_id ?? key.userId ?? undefined,
         apiKeyId: key.apiKeyId,
         maxCredits: body.max_credits,
+        reserve: body.reserve_credits,
         idempotencyKey,
       })
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
