@@ -45,19 +45,17 @@ try {
   await ledgers.adaptive.migrate()
   await openAccounts(ledgers.adaptive)
   const held = new Map<string, bigint>()
-  const results = loads.map((load) => ({ load, measured: [] as Measured[], ratios: [] as number[] }))
+  const results = loads.map((load) => ({ load, measured: [] as Measured[], baselines: [] as number[] }))
   const idle: number[] = []
   for (const { load } of results) await measure(ledgers[load.writer], waits, { ...load, operations: load.operations / 10 }, held)
   for (let round = 0; round < ROUNDS; round++) {
     idle.push(await longestStall(() => setTimeout(500)))
-    for (const { load, measured, ratios } of round % 2 === 0 ? results : [...results].reverse()) {
-      const baseline = oneAtATime(join(folder, 'raw.db'), BASELINE_OPERATIONS)
-      const result = await measure(ledgers[load.writer], waits, load, held)
-      measured.push(result)
-      ratios.push(result.rate / baseline)
+    for (const { load, measured, baselines } of round % 2 === 0 ? results : [...results].reverse()) {
+      baselines.push(oneAtATime(join(folder, 'raw.db'), BASELINE_OPERATIONS))
+      measured.push(await measure(ledgers[load.writer], waits, load, held))
     }
   }
-  console.table(results.map(({ load, measured, ratios }) => row(load, measured, ratios)))
+  console.table(results.map(({ load, measured, baselines }) => row(load, measured, baselines)))
   console.log(`stall of an idle event loop in the same rounds: ${idle.map((ms) => ms.toFixed(1)).join(', ')} ms`)
   await twoProcesses(held)
   const checked = await mismatches(ledgers.adaptive, held)
@@ -72,14 +70,16 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
-function row({ callers, accounts, isLifecycle, writer }: (typeof loads)[number], measured: Measured[], ratios: number[]) {
+function row({ callers, accounts, isLifecycle, writer }: (typeof loads)[number], measured: Measured[], baselines: number[]) {
+  const ratios = measured.map(({ rate }, round) => rate / (baselines[round] ?? Number.NaN))
   return {
     what: isLifecycle ? 'hold → settle' : 'hold',
     callers,
     on: accounts,
     writer,
     rate: perSecond(measured.map(({ rate }) => rate)),
-    'to raw, one at a time': ratio(ratios),
+    'raw, one at a time': perSecond(baselines),
+    'to raw': ratio(ratios),
     'longest stall (ms)': measured.map(({ stallMs }) => stallMs.toFixed(1)).join(' '),
     'queue wait (ms)': `${median(measured.map((one) => one.waitMsMean)).toFixed(2)}, at most ${Math.max(...measured.map((one) => one.waitMsMax)).toFixed(1)}`,
   }

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { credits } from '@farebox/core'
 import { Ledger, LedgerUnavailableError } from '@farebox/ledger'
 import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
@@ -123,24 +121,6 @@ describe('a ledger in a SQLite file', () => {
   test('a prefix that is no start of a name is refused', () => {
     for (const prefix of ['', 'Team_', 'team', '2_', 'sqlite_', 'a b_', "x'_", 'x'.repeat(40)]) {
       expect(() => sqlite({ filename, prefix }), prefix).toThrow('prefix must be')
-    }
-  })
-
-  test('a program whose last await is close() ends well, also while the thread that writes is starting', async () => {
-    const program = `
-      const { Ledger } = await import('@farebox/ledger')
-      const { sqlite } = await import('@farebox/ledger/sqlite')
-      const ledger = new Ledger(sqlite({ filename: ${JSON.stringify(filename)} }))
-      await Promise.all(Array.from({ length: 20 }, () => ledger.openAccount({ name: 'Ada' })))
-      await ledger.close()
-      console.log('closed')`
-    const file = join(import.meta.dirname, `closing-${process.pid}.ts`)
-    writeFileSync(file, program)
-    try {
-      const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, file])
-      expect(stdout).toBe('closed\n')
-    } finally {
-      rmSync(file)
     }
   })
 
