@@ -16,6 +16,7 @@ const HOLD_MS = { ttlMs: 400, graceMs: 100 }
 const ledger = openLedger([kind, location] as Location)
 const diary = new Diary(diaryFile)
 let isToStop = false
+let isAtWork = false
 
 /** Asks until there is an answer: the database may be gone for a while. */
 async function ask(asked: Asked): Promise<Told> {
@@ -24,6 +25,8 @@ async function ask(asked: Asked): Promise<Told> {
     try {
       const told = await make(ledger, asked)
       diary.tell(number, told)
+      if (!isAtWork) process.send?.('at work')
+      isAtWork = true
       return told
     } catch (error) {
       if (!(error instanceof LedgerUnavailableError)) {

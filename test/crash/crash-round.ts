@@ -54,6 +54,8 @@ export async function crashRound(
   const exits = processes.map((process) => once(process, 'exit') as Promise<[number | null, NodeJS.Signals | null]>)
   await Promise.all(processes.map((process) => once(process, 'message')))
   for (const process of processes) process.send('go')
+  // Under load: each has been given an answer, and waits for more.
+  await Promise.all(processes.map((process) => once(process, 'message')))
   await crash(processes)
   for (const process of processes) if (process.connected) process.send('stop', () => undefined)
   const ends = await Promise.all(exits)

@@ -2,9 +2,9 @@ import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PostgresServer } from '../support/postgres-server.ts'
 
-/** A time within the load of a round: soon after its start, or when much of it is done. */
+/** Any time within the load of a round. */
 function aWhile(): Promise<void> {
-  return sleep(50 + Math.random() * 750)
+  return sleep(Math.random() * 400)
 }
 
 /** Kills each app process at a time of its own. */

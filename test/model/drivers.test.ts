@@ -11,8 +11,8 @@ import type { ReferenceLedger } from './reference-ledger.ts'
 import { comparedTables, expectSameAccounts } from './same-accounts.ts'
 
 const drivers: [string, OpenLedger, { numRuns: number }][] = [
-  ['SQLite', openSqlite, { numRuns: 25 }],
-  ['Postgres', openPostgres, { numRuns: 15 }],
+  ['SQLite', openSqlite, { numRuns: 15 }],
+  ['Postgres', openPostgres, { numRuns: 8 }],
 ]
 
 describe.each(drivers)('a ledger on %s', (_, open, parameters) => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { runBatch } from '../../packages/ledger/src/machine/batch.ts'
+import { type AccountRows, verifiedTables, verifyAccount } from '../../packages/ledger/src/verify.ts'
 import { MemoryStorage } from '../simulator/memory-storage.ts'
 import { expectSameHistory, histories } from './history.ts'
 import { expectSameAccounts } from './same-accounts.ts'
@@ -17,6 +18,14 @@ test('the state machine does what the reference does, step for step', async () =
         return step.value.outcomes
       })
       expectSameAccounts(reference, (table) => storage.all(table))
+      for (const accountId of reference.accounts.keys()) {
+        const rows = Object.fromEntries(verifiedTables.map((name) => [name, storage.of(name, accountId)]))
+        expect(verifyAccount(accountId, rows as unknown as AccountRows).mismatches).toEqual([])
+        const verbs = new Map(storage.of('journal', accountId).map(({ sequence, verb }) => [sequence, verb]))
+        for (const { sequence } of storage.of('usage_records', accountId)) {
+          expect(['settleHold', 'charge', 'refund', 'adjust']).toContain(verbs.get(sequence))
+        }
+      }
     }),
     { numRuns: 120 },
   )

@@ -79,12 +79,13 @@ export class ReferenceAccount extends ReferenceCorrections {
     const above = { service: ANY_SERVICE, userId, apiKeyId, workflowId: parentId }
     const refusal = reserve && this.refusal(above, reserve.amount)
     if (refusal) return refusal
-    this.workflows.push({ workflowId, parentId, maxCredits, userId, openedAt: this.now, closedAt: this.now, isClosed: false })
+    const facts = { workflowId, name: input.name, parentId, maxCredits, userId, apiKeyId }
+    this.workflows.push({ ...facts, openedAt: this.now, closedAt: this.now, isClosed: false })
     if (!reserve) return { status: 'opened', workflowId, replayed: false }
 
     const holdId = reserveIdOf(workflowId)
-    const facts = { ...above, workflowId, holdId, provider: ANY_SERVICE, overage: 'cap', graceMs: 0 } as const
-    this.setAside(this.newHold(facts, reserve.ttlMs), reserve.amount, above)
+    const reserved = { ...above, workflowId, holdId, provider: ANY_SERVICE, overage: 'cap', graceMs: 0 } as const
+    this.setAside(this.newHold(reserved, reserve.ttlMs), reserve.amount, above)
     return { status: 'opened', workflowId, reserved: reserve.amount, reserveHoldId: holdId, replayed: false }
   }
 

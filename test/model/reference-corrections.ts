@@ -22,6 +22,7 @@ export abstract class ReferenceCorrections extends ReferenceWork {
     return {
       ...record,
       rated: microCredits(sum(all.map(({ rated }) => rated))),
+      cost: all.every(({ cost }) => cost === undefined) ? undefined : sum(all.map(({ cost }) => cost ?? 0n)),
       charged: sum(all.map(({ charged }) => charged)),
       shortfall: sum(all.map(({ shortfall }) => shortfall)),
       parts: parts.filter(({ amount }) => amount > 0n),
@@ -38,12 +39,15 @@ export abstract class ReferenceCorrections extends ReferenceWork {
     // What could not be taken stays rated, and no more than what is given back stops being so.
     const rated = requested === now.charged || now.rated - requested < now.shortfall ? now.shortfall : now.rated - requested
     const parts = this.#payBack(now, requested, correctionId)
-    return this.#corrected(now, correctionId, { rated: rated - now.rated, charged: -requested, shortfall: 0n }, parts)
+    const change = { rated: rated - now.rated, charged: -requested, shortfall: 0n }
+    return this.#corrected({ ...now, cost: undefined }, correctionId, change, parts)
   }
 
-  protected adjust({ usageId, correctionId, charge, overage }: Operations['adjust']): Outcome {
-    const now = this.#correctable(usageId, correctionId)
-    if ('status' in now) return now
+  protected adjust({ usageId, correctionId, charge, cost, overage }: Operations['adjust']): Outcome {
+    const found = this.#correctable(usageId, correctionId)
+    if ('status' in found) return found
+    // What it costs us changes as told, be it nothing.
+    const now = { ...found, cost: cost === undefined ? undefined : cost - (found.cost ?? 0n) }
     const rated = charge === undefined ? 0n : charge - now.rated
     const due = microCredits((charge ?? now.charged + now.shortfall) - now.charged - now.shortfall)
     if (due <= 0n) {
@@ -65,7 +69,8 @@ export abstract class ReferenceCorrections extends ReferenceWork {
     change: { rated: bigint; charged: bigint; shortfall: bigint },
     parts: Part[],
   ): Outcome {
-    const difference = { ...change, rated: microCredits(change.rated), quantity: microUnits(0n), cost: undefined }
+    const amounts = { ...change, rated: microCredits(change.rated), quantity: microUnits(0n) }
+    const difference = { ...amounts, recordedAt: this.now }
     this.usages.push({ ...record, ...difference, usageId: correctionId, corrects: record.usageId, holdId: undefined, parts })
     return {
       status: 'corrected',

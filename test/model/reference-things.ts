@@ -62,6 +62,7 @@ export interface Usage extends Work {
   holdId: string | undefined
   /** When it, or the hold before it, was taken. */
   takenAt: number
+  recordedAt: number
   rated: Credits
   charged: bigint
   shortfall: bigint
@@ -73,7 +74,9 @@ export interface Usage extends Work {
 
 export interface Workflow {
   workflowId: string
+  name: string
   parentId: string | undefined
+  apiKeyId: string | undefined
   maxCredits: Credits | undefined
   userId: string | undefined
   openedAt: number

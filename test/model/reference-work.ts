@@ -232,8 +232,20 @@ export abstract class ReferenceWork extends ReferenceLimits {
     const { service, provider, workflowId, apiKeyId, userId } = work
     const { rated, unit, quantity, cost } = usage
     const takenAt = hold?.takenAt ?? this.now
-    const facts = { service, provider, workflowId, apiKeyId, userId, unit, quantity, rated, cost, takenAt, holdId: hold?.holdId }
-    const record: Usage = { ...facts, usageId, charged, shortfall, parts }
+    const whose = { service, provider, workflowId, apiKeyId, userId, holdId: hold?.holdId }
+    const record: Usage = {
+      ...whose,
+      unit,
+      quantity,
+      rated,
+      cost,
+      takenAt,
+      recordedAt: this.now,
+      usageId,
+      charged,
+      shortfall,
+      parts,
+    }
     this.usages.push(record)
     return record
   }

@@ -2,9 +2,19 @@ import { expect } from 'vitest'
 import type { Rows } from '../../packages/ledger/src/rows.ts'
 import type { ReferenceLedger } from './reference-ledger.ts'
 import { sum } from './reference-things.ts'
+import { expectSameRollups } from './same-rollups.ts'
 
 /** The tables whose rows are compared with the reference. */
-export const comparedTables = ['accounts', 'grants', 'holds', 'workflows', 'usage_records', 'budgets'] as const
+export const comparedTables = [
+  'accounts',
+  'grants',
+  'holds',
+  'workflows',
+  'usage_records',
+  'budgets',
+  'usage_rollups',
+  'workflow_rollups',
+] as const
 type ComparedTable = (typeof comparedTables)[number]
 
 /** Expects the rows of a ledger to say what the reference says of every account. */
@@ -34,8 +44,13 @@ export function expectSameAccounts(
         }
       }
     }
-    for (const name of ['rated', 'charged', 'shortfall'] as const) {
+    expectSameRollups(account, mine('usage_rollups'), mine('workflow_rollups'))
+    for (const name of ['rated', 'charged', 'shortfall', 'quantity', 'unit', 'service', 'provider'] as const) {
       expect(byId(mine('usage_records'), 'usageId', name)).toEqual(byId(account.usages, 'usageId', name))
+    }
+    for (const name of ['workflowId', 'holdId', 'apiKeyId', 'userId', 'corrects', 'cost'] as const) {
+      const expected = account.usages.map((usage) => ({ usageId: usage.usageId, [name]: usage[name] ?? null }))
+      expect(byId(mine('usage_records'), 'usageId', name)).toEqual(byId(expected as never, 'usageId', name))
     }
   }
 }
