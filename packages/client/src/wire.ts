@@ -173,6 +173,8 @@ export interface UsageRequest {
   to?: string
   /** The number called from. */
   from?: string
+  /** Names a call that is recorded in slices, which cost what the whole call would. */
+  call?: string
 }
 
 export interface UsageCharged {

@@ -1,7 +1,9 @@
 import {
   type Clock,
   type Credits,
+  credits,
   isFareboxError,
+  microCredits,
   type NanoUsd,
   type Offer,
   type Quantity,
@@ -17,22 +19,38 @@ import {
   type Rating,
   rate,
   rateEntry,
+  refuseAboveMaximum,
   totalQuantity,
 } from '@farebox/pricing'
 import type { PhoneNumbers, PricePredictor } from '@farebox/router'
+import { checkSettleable } from './check-settleable.ts'
 
 /** A usage as the ledger takes it: one quantity, its exact price, and what it cost us where that is known. */
 export interface PricedUsage {
   quantity: Quantity
   unit: Unit
+  /** Exact to the micro-credit, and up to the next one. */
   rated: Credits
+  /** What the sum of a receipt's line is rounded up to. */
+  roundingStep: Credits
   cost?: NanoUsd
   priceVersion: string
+}
+
+/** {@link PricedUsage} with how it came about. */
+export interface Pricing {
+  priced: PricedUsage
   rating: Rating
 }
 
 /** Who did something, and for a phone call between which numbers. */
-type PricedSource = PhoneNumbers & { service: string; provider: string; model?: string }
+type PricedSource = PhoneNumbers & {
+  service: string
+  provider: string
+  model?: string
+  /** The moment that prices the whole call. @defaultValue now */
+  at?: number
+}
 
 /** The two price books of a Farebox: what its customers pay in credits, and what its providers charge in dollars. */
 export class BookPrices implements PricePredictor {
@@ -40,26 +58,40 @@ export class BookPrices implements PricePredictor {
   readonly #costs: PriceBook
   readonly #clock: Clock
 
+  /** @throws {InvalidOptionError} a book is in the wrong currency, or has a rule that cannot be settled call by call */
   constructor(book: PriceBook, costs: PriceBook, clock: Clock) {
+    checkSettleable(book, costs)
     this.book = book
     this.#costs = costs
     this.#clock = clock
   }
 
-  /** @throws {PriceNotFoundError} the offer has no price in credits */
+  /** The moment that prices a call which begins now. */
+  now(): number {
+    return this.#clock()
+  }
+
+  /**
+   * @throws {PriceNotFoundError} the offer has no price in credits
+   * @throws {MaximumChargeError} its price book refuses so dear a call
+   */
   predict(offer: Offer, quantities: readonly UsageQuantity[], numbers: PhoneNumbers = {}): { charge: Credits; cost?: NanoUsd } {
     const at = this.#clock()
     const { service, provider, model } = offer
     const query = { service, provider, model, at, ...numbers }
-    return { charge: chargeOf(rate(this.book, query, quantities)), cost: this.#costOf(query, quantities) }
+    const rating = rate(this.book, query, quantities)
+    refuseAboveMaximum(rating)
+    return { charge: chargeOf(rating), cost: this.#costOf(query, quantities) }
   }
 
   /** @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits */
-  price(source: PricedSource, quantities: readonly UsageQuantity[]): PricedUsage {
-    const query = { ...source, at: this.#clock() }
+  price(source: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
+    const query = { ...source, at: source.at ?? this.#clock() }
     const rating = rate(this.book, query, quantities)
     const total = totalQuantity(quantities) ?? { quantity: 0n as Quantity, unit: 'requests' as const }
-    return { ...total, rated: creditsOf(rating), cost: this.#costOf(query, quantities), priceVersion: rating.version, rating }
+    const { version: priceVersion } = rating
+    const cost = this.#costOf(query, quantities)
+    return { priced: { ...total, rated: creditsOf(rating), roundingStep: roundingStepOf(rating), cost, priceVersion }, rating }
   }
 
   /** The day on which a provider takes an offer's model out of service, by the cost book. */
@@ -78,4 +110,9 @@ export class BookPrices implements PricePredictor {
       throw error
     }
   }
+}
+
+/** Where the book rounds each line or each call, that was done, and the sum is left as it is. */
+function roundingStepOf({ rounding }: Rating): Credits {
+  return rounding.point === 'total' ? credits(rounding.step) : microCredits(1n)
 }

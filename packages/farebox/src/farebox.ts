@@ -28,6 +28,7 @@ import { type CountedTexts, type EstimateInput, type EstimateReport, estimateWor
 import { createRoutes, type RoutesOptions } from './http/routes.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
 import { type RetiringOffer, retiringOffers } from './retiring-offers.ts'
+import { Turns } from './turns.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
 import { Workflow, type WorkflowOptions, type WorkflowParts } from './workflow.ts'
 
@@ -114,6 +115,7 @@ export class Farebox {
       loadTokenizers: options.loadTokenizers,
       clock,
       background: (work) => this.background(work),
+      turns: new Turns(),
     }
     this.agents = new Agents(this.ledger, (name) => this.businessAdapter(name))
   }

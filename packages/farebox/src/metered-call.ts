@@ -18,7 +18,7 @@ import {
   type Refusal,
   UsageSpooledError,
 } from '@farebox/ledger'
-import { roundUp } from '@farebox/pricing'
+import { chargeOf, explain } from '@farebox/pricing'
 import {
   type AttemptOutcome,
   type AttemptRecord,
@@ -65,6 +65,8 @@ export interface HeldRoute {
   route: Route
   holdId: string
   numbers: PhoneNumbers | undefined
+  /** The moment that prices the call, from its hold to its charge. */
+  at: number
   /** For the router: fits the hold to a dearer candidate before it is called. */
   beforeAttempt(candidate: Candidate): Promise<BeforeAttemptRefusal<Refusal> | undefined>
 }
@@ -98,6 +100,7 @@ export async function holdRoute(
   { ttlMs, open }: { ttlMs: number; open: () => Promise<void> },
 ): Promise<HeldRoute> {
   const allowed = allowedRequest(parts, payer, request)
+  const at = parts.prices.now()
   let affordable: Credits = CREDITS_MAX
   let refusal: Refusal | undefined
   for (let round = 0; round < REPLANS_MAX; round++) {
@@ -119,7 +122,9 @@ export async function holdRoute(
       amount: atLeastOne(first.chargeCeiling),
       ttlMs,
     })
-    if (outcome.status === 'held') return heldRoute(parts, payer, { route, first, numbers: request.numbers }, outcome.holdId)
+    if (outcome.status === 'held') {
+      return heldRoute(parts, payer, { route, first, numbers: request.numbers, at }, outcome.holdId)
+    }
     if (!('available' in outcome) || outcome.available >= affordable) throw errorOfRefusal(outcome)
     refusal = outcome
     affordable = outcome.available
@@ -144,19 +149,21 @@ export async function settle(
   facts: { candidate: Candidate; usage: Usage; fallback: Usage; attempts: readonly AttemptRecord[] },
 ): Promise<Pick<ChargedOutcome, 'charged'>> {
   const { candidate, attempts } = facts
-  const { priced, usage } = priceUsage(parts.prices, candidate, held.numbers, facts.usage, facts.fallback)
-  const { rating, ...money } = priced
+  const { priced, rating, usage } = priceUsage(parts.prices, candidate, held, facts.usage, facts.fallback)
   return persist(async () => {
     const outcome = await parts.ledger.settleHold({
       accountId: payer.accountId,
       holdId: held.holdId,
       provider: candidate.offer.provider,
       usage: {
-        ...money,
+        ...priced,
         model: candidate.offer.model,
         certainty: usage.certainty,
         details: {
           usage: usage.quantities.map(({ meter, quantity, unit }) => ({ meter, quantity: formatQuantity(quantity), unit })),
+          at: held.at,
+          // What cannot be worked out again from usage and version alone, such as the tiers and windows that were met.
+          explanation: rating.isPlain ? undefined : explain(rating),
           raw: shortEnough(usage.raw),
           attempts: attempts.map(describeAttempt),
           route: held.route.candidates.map(({ offer, why }) => ({ provider: offer.provider, why })),
@@ -167,7 +174,7 @@ export async function settle(
     if (outcome.status === 'refused') throw errorOfRefusal(outcome)
     return outcome
   }).catch((error: unknown) => {
-    if (error instanceof UsageSpooledError) return { charged: roundUp(money.rated) }
+    if (error instanceof UsageSpooledError) return { charged: chargeOf(rating) }
     throw error
   })
 }
@@ -215,7 +222,7 @@ export function failureOf(
 function heldRoute(
   parts: MeterParts,
   payer: Payer,
-  { route, first, numbers }: { route: Route; first: Candidate; numbers: PhoneNumbers | undefined },
+  { route, first, numbers, at }: Pick<HeldRoute, 'route' | 'numbers' | 'at'> & { first: Candidate },
   holdId: string,
 ): HeldRoute {
   let held = atLeastOne(first.chargeCeiling)
@@ -223,6 +230,7 @@ function heldRoute(
     route,
     holdId,
     numbers,
+    at,
     async beforeAttempt(candidate) {
       if (candidate.chargeCeiling <= held) return undefined
       const outcome = await parts.ledger.extendHold({ accountId: payer.accountId, holdId, amount: candidate.chargeCeiling })
@@ -251,7 +259,7 @@ function allowedRequest({ catalog, prices }: MeterParts, { apiKey }: Payer, requ
       continue
     }
     const limit = permission.costLimitPerRequest
-    const charge = limit === null ? undefined : chargeOf(prices, offer, request)
+    const charge = limit === null ? undefined : chargeCeilingOf(prices, offer, request)
     if (limit === null || charge === undefined || charge <= limit) {
       isAllowed = true
     } else {
@@ -268,25 +276,28 @@ function allowedRequest({ catalog, prices }: MeterParts, { apiKey }: Payer, requ
   return { ...request, excludes: [...excludes] }
 }
 
+/** Why an offer cannot be planned with, whatever the caller may spend. */
+const UNPRICEABLE: ReadonlySet<string> = new Set(['PRICE_NOT_FOUND', 'MAXIMUM_CHARGE'])
+
 /** What an offer may cost at most; `undefined` when it has no price, which is for the plan to reject. */
-function chargeOf(prices: BookPrices, offer: Offer, request: RouteRequest): Credits | undefined {
+function chargeCeilingOf(prices: BookPrices, offer: Offer, request: RouteRequest): Credits | undefined {
   try {
     return prices.predict(offer, (request.usageOf?.(offer) ?? request).ceiling, request.numbers).charge
   } catch (error) {
-    if (isFareboxError(error) && error.code === 'PRICE_NOT_FOUND') return undefined
+    if (isFareboxError(error) && UNPRICEABLE.has(error.code)) return undefined
     throw error
   }
 }
 
 /** A unit that the provider reports and nobody priced must not lose the charge: what was expected is charged then, as derived. */
-function priceUsage(prices: BookPrices, candidate: Candidate, numbers: PhoneNumbers | undefined, usage: Usage, fallback: Usage) {
+function priceUsage(prices: BookPrices, candidate: Candidate, { numbers, at }: HeldRoute, usage: Usage, fallback: Usage) {
   const { service, provider, model } = candidate.offer
-  const source = { service, provider, model, ...numbers }
+  const source = { service, provider, model, at, ...numbers }
   try {
-    return { priced: prices.price(source, usage.quantities), usage }
+    return { ...prices.price(source, usage.quantities), usage }
   } catch (error) {
     if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
-    return { priced: prices.price(source, fallback.quantities), usage: { ...fallback, raw: usage.raw } }
+    return { ...prices.price(source, fallback.quantities), usage: { ...fallback, raw: usage.raw } }
   }
 }
 

@@ -23,12 +23,12 @@ export async function recommendations(box: Farebox, filter: BreakdownFilter): Pr
   const { services } = await box.ledger.breakdowns(filter)
   const found = services.flatMap(({ service, provider, unit, quantity, charged }): Recommendation[] => {
     const quantities = [{ meter: 'usage', quantity, unit }]
-    const now = priceOf(() => box.prices.price({ service, provider }, quantities).rated)
+    const now = priceOf(() => box.prices.price({ service, provider }, quantities).priced.rated)
     const others = box.catalog
       .forService(service)
       .filter(({ offer, adapter }) => offer.provider !== provider && adapter.availability.status === 'ready')
     const prices = others.flatMap(({ offer }) => {
-      const rated = priceOf(() => box.prices.price(offer, quantities).rated)
+      const rated = priceOf(() => box.prices.price(offer, quantities).priced.rated)
       return rated === undefined ? [] : [{ provider: offer.provider, rated }]
     })
     const cheapest = prices.sort((a, b) => (a.rated < b.rated ? -1 : 1))[0]

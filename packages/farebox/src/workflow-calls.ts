@@ -67,6 +67,11 @@ export interface RecordOptions {
   to?: string
   /** The number called from. */
   from?: string
+  /**
+   * Names a call that is recorded in slices, such as a phone call while it lasts: its slices cost what the whole call would, with one
+   * connect fee and one minimum. Slices of one call are recorded one after another. @defaultValue what is recorded is a call by itself
+   */
+  call?: string
   idempotencyKey?: string
 }
 

@@ -15,7 +15,7 @@ import {
   type UsageQuantity,
 } from '@farebox/core'
 import { type AuthenticatedKey, keyPermission, type Refusal, type WorkflowSummary } from '@farebox/ledger'
-import { roundUp } from '@farebox/pricing'
+import { chargeOf } from '@farebox/pricing'
 import {
   attempt,
   attemptStream,
@@ -25,10 +25,12 @@ import {
   type ServiceConfiguration,
 } from '@farebox/router'
 import { v7 as uuidv7 } from 'uuid'
+import type { Pricing } from './book-prices.ts'
 import { CALL_SECONDS_MAX, callRoute, choices, speakRoute, transcribeRoute } from './call-routes.ts'
 import { chatRequest, chatRoute, floorUsage, questionAbout } from './chat-route.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
+import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
 import {
   failureOf,
@@ -40,8 +42,10 @@ import {
   release,
   settle,
 } from './metered-call.ts'
+import { priceSlice } from './price-slice.ts'
 import { readAudio } from './read-audio.ts'
 import { type Receipt, receiptOf } from './receipt.ts'
+import type { Turns } from './turns.ts'
 import type {
   CallOptions,
   ChatAnswer,
@@ -91,6 +95,8 @@ export interface WorkflowParts extends MeterParts {
   clock(): number
   /** Lets work go on that nobody awaits. */
   background(work: Promise<unknown>): void
+  /** For what must not run at once. */
+  turns: Turns
 }
 
 /** How long a hold outlives the deadline of what it pays for. */
@@ -274,7 +280,7 @@ export class Workflow {
     provider: string,
     units: number | string | Quantity,
     unit: Unit,
-    { model, to, from, idempotencyKey }: RecordOptions = {},
+    { model, to, from, call, idempotencyKey }: RecordOptions = {},
   ): Promise<Recorded> {
     const { apiKey, userId } = this.#payer
     const permission = apiKey && keyPermission(apiKey, service, provider)
@@ -282,25 +288,32 @@ export class Workflow {
       throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
     }
     const amount = typeof units === 'bigint' ? units : quantity(units)
-    const { rating: _, ...priced } = this.#parts.prices.price({ service, provider, model, to, from }, [
-      { meter: 'usage', quantity: amount, unit },
-    ])
+    const { accountId, id: workflowId } = this
+    const { ledger, prices } = this.#parts
+    const source = { service, provider, model, to, from }
+    const used = { meter: 'usage', quantity: amount, unit }
     const limit = permission?.costLimitPerRequest ?? null
-    const charge = roundUp(priced.rated)
-    if (apiKey && limit !== null && charge > limit) throw overKeyLimit(apiKey, service, charge, limit)
+    const charge = async ({ priced, rating, details }: Pricing & { details?: unknown }): Promise<Recorded> => {
+      const whole = chargeOf(rating)
+      if (apiKey && limit !== null && whole > limit) throw overKeyLimit(apiKey, service, whole, limit)
+      await this.open()
+      const apiKeyId = apiKey?.apiKeyId
+      const usage = { ...priced, model, details }
+      const outcome = await ledger.charge({ accountId, workflowId, service, provider, apiKeyId, userId, idempotencyKey, usage })
+      if (outcome.status === 'refused') throw errorOfRefusal(outcome)
+      return { creditsUsed: outcome.charged, balance: outcome.balance }
+    }
+    if (call === undefined) return charge(prices.price(source, [used]))
+    // A slice is priced by those before it, so they are charged one after another.
+    return this.#parts.turns.take(`${workflowId} ${service} ${provider} ${call}`, async () =>
+      charge(await priceSlice(this.#parts, { accountId, workflowId, call, ...source }, used)),
+    )
+  }
+
+  /** Why each of its charges is what it is: quantity, increment, tier, rate, rounding and version of the price book. */
+  async explain(): Promise<ExplainedCharge[]> {
     await this.open()
-    const outcome = await this.#parts.ledger.charge({
-      accountId: this.accountId,
-      workflowId: this.id,
-      service,
-      provider,
-      apiKeyId: apiKey?.apiKeyId,
-      userId,
-      idempotencyKey,
-      usage: { ...priced, model },
-    })
-    if (outcome.status === 'refused') throw errorOfRefusal(outcome)
-    return { creditsUsed: outcome.charged, balance: outcome.balance }
+    return explainCharges(await this.#parts.ledger.usageOf(this.accountId, this.id), this.#parts.prices.book)
   }
 
   /** What it has cost so far, in its wire form. */

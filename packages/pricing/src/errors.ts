@@ -44,7 +44,7 @@ export class PriceNotFoundError extends FareboxError {
 export class MaximumChargeError extends FareboxError {
   override readonly code = 'MAXIMUM_CHARGE'
   readonly query: PriceQuery
-  /** Decimals of the book's currency. */
+  /** Decimals of the book's currency, with at most six places. */
   readonly amount: string
   readonly maximum: string
 

@@ -6,10 +6,11 @@ import type { PricedEntry } from './priced-entry.ts'
 import { type RatedCall, rateCall } from './rate-call.ts'
 import type { RatedLine } from './rate-lines.ts'
 import { ceiling, decimal, multiply, type Rational, rational, rationalText } from './rational.ts'
-import { rounded } from './rules/rounding.ts'
+import { compileRounding, rounded } from './rules/rounding.ts'
 
 const MICRO_CREDITS = rational(1_000_000n)
 const NANO_USD = rational(1_000_000_000n)
+const MICRO_UP = compileRounding({ mode: 'up', step: '0.000001', point: 'line' })
 
 /** What a usage costs under one version of one book, exactly. It keeps what it was made from, so that it can be explained and made again. */
 export class Rating {
@@ -45,6 +46,11 @@ export class Rating {
   /** How whoever sums must round: where the point is `total`, `total` is exact. */
   get rounding(): Rounding {
     return this.price.rounding
+  }
+
+  /** Whether it is price × quantity and nothing else, so that usage and version say everything. */
+  get isPlain(): boolean {
+    return this.price.plainRates(this.query) !== undefined
   }
 
   get lines(): readonly RatedLine[] {
@@ -101,7 +107,7 @@ export function refuseAboveMaximum(rating: Rating): void {
   const { beforeMaximum } = rating.call
   if (!beforeMaximum) return
   throw new MaximumChargeError(rating.query, {
-    amount: rationalText(beforeMaximum),
+    amount: rationalText(rounded(beforeMaximum, MICRO_UP)),
     maximum: maximum.amount,
     currency: rating.currency,
   })

@@ -1,5 +1,6 @@
 import {
   type Credits,
+  credits,
   isFareboxError,
   microCredits,
   type NanoUsd,
@@ -7,6 +8,7 @@ import {
   type ProviderAdapter,
   type UsageQuantity,
 } from '@farebox/core'
+import { MaximumChargeError } from '@farebox/pricing'
 import {
   compareBy,
   compareByLot,
@@ -39,6 +41,7 @@ export interface PricePredictor {
    * @param numbers  of a phone call
    *
    * @throws {FareboxError} with code `PRICE_NOT_FOUND`, when the offer has no price
+   * @throws {MaximumChargeError} when its price book refuses so dear a call
    */
   predict(offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers): { charge: Credits; cost?: NanoUsd }
 }
@@ -64,7 +67,7 @@ export interface PlanInput {
  * affordable, at its ceiling, is left out, so a cheaper candidate takes its place; with `accuracyFirst` the first choice, if
  * it is configured by name, is never replaced this way.
  *
- * @throws whatever `prices` throws beside `PRICE_NOT_FOUND`
+ * @throws whatever `prices` throws beside `PRICE_NOT_FOUND` and `MAXIMUM_CHARGE`
  */
 export function plan(input: PlanInput): Route | RouteRefusal {
   const { request, configuration, catalog } = input
@@ -155,6 +158,10 @@ function consider(entry: CatalogEntry, names: readonly string[], input: PlanInpu
     expected = prices.predict(offer, usage.expected, request.numbers)
     ceiling = usage.ceiling === usage.expected ? expected.charge : prices.predict(offer, usage.ceiling, request.numbers).charge
   } catch (error) {
+    if (error instanceof MaximumChargeError) {
+      const refused = 'its price book refuses more than'
+      return new Rejection(offer, 'over_request_limit', refused, credits(error.amount), credits(error.maximum))
+    }
     if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
     return new Rejection(offer, 'price_not_found', error.message)
   }

@@ -43,7 +43,7 @@ export function refuse(
       return {
         ...answer(request, rejected, nearest.reason, `${service(request)} ${nearest.detail}`),
         needed,
-        limit: configuration.maxCreditsPerRequest ?? undefined,
+        limit: nearest.allowed ?? configuration.maxCreditsPerRequest ?? undefined,
       }
     case 'price_not_found':
     case 'capability':

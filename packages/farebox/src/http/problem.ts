@@ -19,6 +19,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   BUDGET_EXCEEDED: 402,
   WORKFLOW_CEILING: 402,
   REQUEST_LIMIT: 402,
+  MAXIMUM_CHARGE: 402,
   SERVICE_NOT_ALLOWED: 403,
   ACCOUNT_FROZEN: 403,
   ROUTE_NOT_FOUND: 404,

@@ -78,6 +78,7 @@ export const usageBody = z.strictObject({
   unit_type: z.enum(units),
   to: phoneNumber.optional().describe('For phone calls: the number called, where the price depends on it'),
   from: phoneNumber.optional().describe('The number called from'),
+  call: text.optional().describe('Names a call that is recorded in slices, which cost what the whole call would'),
 })
 
 export const emptyBody = z.strictObject({})

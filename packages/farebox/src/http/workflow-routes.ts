@@ -53,11 +53,12 @@ export const workflowRoutes: readonly Route[] = [
       usageId: '',
     },
     async handle(call) {
-      const { service_type, provider, units_consumed, unit_type, to, from } = call.body
+      const { service_type, provider, units_consumed, unit_type, to, from, call: slicedCall } = call.body
       const { creditsUsed, balance } = await workflowOf(call).record(service_type, provider, units_consumed, unit_type, {
         idempotencyKey: call.idempotencyKey,
         to,
         from,
+        call: slicedCall,
       })
       return { credits_used: chargedJson(creditsUsed), credit_balance: balanceJson(balance) }
     },

@@ -7,7 +7,7 @@ const LENGTH_MAX = 80
 const MADE_UP: ReadonlySet<string> = new Set(['prefix', 'hash', 'announce'])
 
 /** What follows from a usage and a price book: the same usage under tomorrow's book is still the same change. */
-const BY_BOOK: ReadonlySet<string> = new Set(['rated', 'cost', 'priceVersion'])
+const BY_BOOK: ReadonlySet<string> = new Set(['rated', 'roundingStep', 'cost', 'priceVersion'])
 
 /** What a change asked for, field by field, so that a later one under the same key can be compared with it. */
 export function contentOf(verb: string, input: object): Record<string, string> {

@@ -1,0 +1,41 @@
+import { InvalidOptionError } from '@farebox/core'
+import type { PriceBook, PriceEntry, Rate } from '@farebox/pricing'
+
+/**
+ * A Farebox settles calls one by one, in any number of processes, and a ledger rounds sums up. What a price book says beyond that would
+ * be charged wrongly without anybody noticing, so it is refused where the book is given. A cost by period is taken for the first of it,
+ * which is its dearest.
+ *
+ * @throws {InvalidOptionError} a book is in the wrong currency, rounds totals other than up, or prices credits by period
+ */
+export function checkSettleable(prices: PriceBook, costs: PriceBook): void {
+  if (prices.currency !== 'credits') throw new InvalidOptionError(`prices must be a book in credits, ${prices.name} is in usd`)
+  if (costs.currency !== 'usd') throw new InvalidOptionError(`costs must be a book in usd, ${costs.name} is in credits`)
+  const { point, mode } = prices.rounding
+  if (point === 'total' && mode !== 'up') throw cannotRound(prices.name, mode)
+  for (const { version, entries } of prices.document.versions) {
+    for (const entry of entries) checkEntry(`${prices.name}@${version}`, entry)
+  }
+}
+
+function checkEntry(version: string, entry: PriceEntry): void {
+  const { service, provider, model, rounding, rates, windows = [] } = entry
+  const row = [version, service, provider, model].filter(Boolean).join(' ')
+  if (rounding?.point === 'total' && rounding.mode !== 'up') throw cannotRound(row, rounding.mode)
+  const every = [...rates, ...windows.flatMap((window) => window.rates ?? [])]
+  if (every.some(isByPeriod)) {
+    throw new InvalidOptionError(
+      `${row} has a rule by period: a Farebox does not know what was used in one; use basis request, or rate with @farebox/pricing and usedBefore`,
+    )
+  }
+}
+
+function isByPeriod({ included, package: sold, tiers }: Rate): boolean {
+  return [included, sold, tiers].some((rule) => rule?.basis === 'period')
+}
+
+function cannotRound(where: string, mode: string): InvalidOptionError {
+  return new InvalidOptionError(
+    `${where} rounds totals ${mode}: sums of calls are rounded up; use mode up, or point resource or line`,
+  )
+}

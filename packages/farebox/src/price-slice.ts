@@ -1,0 +1,78 @@
+import { microCredits, nanoUsd, type UsageQuantity } from '@farebox/core'
+import type { Ledger } from '@farebox/ledger'
+import type { BookPrices, Pricing } from './book-prices.ts'
+
+/** Which call a slice belongs to. */
+export interface SlicedCall {
+  accountId: string
+  workflowId: string
+  service: string
+  provider: string
+  model?: string
+  to?: string
+  from?: string
+  /** The caller's name for it, unique within the workflow. */
+  call: string
+}
+
+/** What is kept of a slice, so that the next one can be priced. */
+interface SliceDetails {
+  call: string
+  meter: string
+  /** When the call began, epoch milliseconds. */
+  at: number
+}
+
+/**
+ * Prices the next slice of a call: all of the call so far, less what its earlier slices were rated at. So slices cost what the whole
+ * call would, to the last micro-credit: its connect fee and its minimum once, its increments and tiers over all of it.
+ */
+export async function priceSlice(
+  { ledger, prices }: { ledger: Ledger; prices: BookPrices },
+  { accountId, workflowId, call, ...source }: SlicedCall,
+  added: UsageQuantity,
+): Promise<Pricing & { details: SliceDetails }> {
+  const earlier = (await ledger.usageOf(accountId, workflowId)).flatMap((record) => {
+    const details = detailsOf(record.details)
+    const isOurs = record.service === source.service && record.provider === source.provider && record.corrects === null
+    return isOurs && details?.call === call ? [{ record, details }] : []
+  })
+  const at = earlier[0]?.details.at ?? prices.now()
+  const before = earlier.map(({ record: { quantity: used, unit }, details: { meter } }) => ({ meter, quantity: used, unit }))
+  const { priced: whole, rating } = prices.price({ ...source, at }, [...before, added])
+  const rated = difference(
+    whole.rated,
+    earlier.map(({ record }) => record.rated),
+  )
+  const cost =
+    whole.cost === undefined
+      ? undefined
+      : difference(
+          whole.cost,
+          earlier.map(({ record }) => record.cost ?? 0n),
+        )
+  return {
+    priced: {
+      ...whole,
+      quantity: added.quantity,
+      unit: added.unit,
+      rated: microCredits(rated),
+      cost: cost === undefined ? undefined : nanoUsd(cost),
+    },
+    rating,
+    details: { call, meter: added.meter, at },
+  }
+}
+
+/** Not below zero: where more costs less, what was charged stays. */
+function difference(whole: bigint, parts: readonly bigint[]): bigint {
+  const rest = parts.reduce((sum, part) => sum - part, whole)
+  return rest > 0n ? rest : 0n
+}
+
+function detailsOf(details: unknown): SliceDetails | undefined {
+  if (typeof details !== 'object' || details === null || !('call' in details)) return undefined
+  const { call, meter, at } = details as Partial<Record<keyof SliceDetails, unknown>>
+  if (typeof call !== 'string' || typeof meter !== 'string' || typeof at !== 'number') return undefined
+  return { call, meter, at }
+}

@@ -1,0 +1,166 @@
+import { credits, formatCredits, quantity } from '@farebox/core'
+import { type PriceBookDocument, rate, rerate } from '@farebox/pricing'
+import { createFarebox, defaultPriceBook, PriceBook } from 'farebox'
+import { describe, expect, it } from 'vitest'
+import { serveApi } from './api-client.ts'
+import { openAccount, openBox, storeNames } from './open-box.ts'
+
+type Entry = PriceBookDocument['versions'][number]['entries'][number]
+
+/** The default book with other prices of the phone, and of chats where they are given. */
+function bookWith(phone: Partial<Entry>, chat: Partial<Entry> = {}): PriceBook {
+  const [version] = defaultPriceBook.document.versions
+  const entries = (version?.entries ?? []).map((entry) => {
+    if (entry.service === 'phone') return { ...entry, ...phone }
+    return entry.provider === 'gpt-4o-mini' ? { ...entry, ...chat } : entry
+  })
+  return new PriceBook({
+    name: 'rules',
+    currency: 'credits',
+    versions: [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }],
+  })
+}
+
+const whole = { unit: 'minutes' as const, amount: '20', increment: { first: '1', next: '1' } }
+const metered = bookWith({ rates: [whole], connect_fee: '5', minimum_charge: '30' })
+
+describe.each(storeNames)('a call that is recorded in slices, on %s', (on) => {
+  it('costs its fee and its minimum once, and its increments over all of it', async () => {
+    const box = await openBox({ on, prices: metered })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'call' })
+    const paid = []
+    for (let slice = 0; slice < 10; slice += 1) {
+      paid.push((await workflow.record('phone', 'twilio', 7, 'seconds', { call: 'a' })).creditsUsed)
+    }
+    expect(paid.map(formatCredits)).toEqual(['30', '0', '0', '0', '0', '0', '0', '0', '15', '0'])
+    await workflow.record('phone', 'twilio', 10, 'seconds', { call: 'b' })
+    expect((await workflow.close()).total_credits_used).toBe(45 + 30)
+  })
+
+  it('costs the same over HTTP, at once and replayed', async () => {
+    const box = await openBox({ on, prices: metered })
+    const api = await serveApi(box, (await openAccount(box)).key)
+    const { workflow_id } = (await api.post('/api/v1/workflows', { workflow_name: 'call' })).body
+    const slice = { service_type: 'phone', provider: 'twilio', units_consumed: 7, unit_type: 'seconds', call: 'a' }
+    const record = (key: string) => api.post(`/api/v1/workflows/${workflow_id}/usage`, slice, { 'idempotency-key': key })
+    const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => record(`slice-${index}`)))
+    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200))
+    for (let index = 0; index < 10; index += 1) expect((await record(`slice-${index}`)).body).toEqual(answers[index]?.body)
+    const receipt = (await api.post(`/api/v1/workflows/${workflow_id}/close`)).body
+    expect(receipt.services_used).toEqual([
+      { service_type: 'phone', provider: 'twilio', units_consumed: 70, unit_type: 'seconds', credits_used: 45 },
+    ])
+  })
+})
+
+it('slices of a call add up to the last micro-credit, where no part of it is a decimal', async () => {
+  const box = await openBox()
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'call' })
+  // A second of deepgram costs 2/15 of a credit.
+  for (let second = 0; second < 15; second += 1) await workflow.record('voice_stt', 'deepgram', 1, 'seconds', { call: 'a' })
+  expect((await workflow.close()).total_credits_used).toBe(2)
+})
+
+it('what is recorded without the name of a call is a call by itself', async () => {
+  const box = await openBox({ prices: metered })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'calls' })
+  for (let call = 0; call < 3; call += 1) await workflow.record('phone', 'twilio', 61, 'seconds')
+  expect((await workflow.close()).total_credits_used).toBe(3 * 45)
+})
+
+describe('what a provider serves', () => {
+  it('is charged by the rules of its book: the fee of a phone call once', async () => {
+    const box = await openBox({ prices: metered })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'call' })
+    const call = await workflow.call({
+      to: '+15551234567',
+      instructions: { type: 'say', text: 'Hello' },
+      durationSecondsMax: 120,
+    })
+    const minutes = Math.ceil(call.durationSeconds / 60)
+    expect(call.creditsUsed).toBe(credits(Math.max(30, minutes * 20 + 5)))
+    const [charge] = await workflow.explain()
+    expect(charge).toMatchObject({ service: 'phone', priceVersion: 'rules@1', charged: call.creditsUsed })
+    expect(charge?.explanation?.steps.map(({ rule }) => rule)).toContain('connect_fee')
+  })
+
+  it('is not begun where the book refuses so dear a call', async () => {
+    const box = await openBox({ prices: bookWith({}, { maximum_charge: { amount: '1', action: 'refuse' } }) })
+    const account = await openAccount(box)
+    const ask = (outputTokensMax: number) =>
+      box
+        .workflow({ accountId: account.accountId, name: 'chat' })
+        .chat({ messages: [{ role: 'user', content: 'Hello' }], provider: 'gpt-4o-mini', outputTokensMax })
+    await expect(ask(4_000)).rejects.toMatchObject({ code: 'REQUEST_LIMIT', limit: credits(1) })
+    expect((await ask(100)).creditsUsed).toBe(credits(1))
+  })
+})
+
+describe('rounding', () => {
+  it.each([
+    ['0.1', 'total', 61, '20.4'], // 61/60 × 20, up to a tenth
+    ['5', 'total', 61, '25'],
+    ['0.5', 'resource', 61, '20.5'],
+  ] as const)('to %s credits by %s', async (step, point, used, cost) => {
+    const box = await openBox({ prices: bookWith({ rounding: { step, point } }) })
+    const { accountId } = await openAccount(box)
+    const { creditsUsed } = await box.workflow({ accountId, name: 'call' }).record('phone', 'twilio', used, 'seconds')
+    expect(formatCredits(creditsUsed)).toBe(cost)
+  })
+
+  it('of each call comes before the sum of a line, and of totals after it', async () => {
+    const totals = []
+    for (const point of ['resource', 'total'] as const) {
+      const box = await openBox({ prices: bookWith({ rounding: { step: '1', point } }) })
+      const { accountId } = await openAccount(box)
+      const workflow = box.workflow({ accountId, name: 'calls' })
+      for (let call = 0; call < 4; call += 1) await workflow.record('phone', 'twilio', '0.01', 'minutes')
+      totals.push((await workflow.close()).total_credits_used)
+    }
+    expect(totals).toEqual([4, 1])
+  })
+})
+
+describe('an explanation of a workflow', () => {
+  it('says why, by the version that was in force, and can be rated again by another', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'mixed' })
+    await workflow.record('voice_stt', 'deepgram', '3.2', 'seconds')
+    await workflow.chat({ messages: [{ role: 'user', content: 'Hello' }], provider: 'gpt-4o-mini' })
+    const charges = await workflow.explain()
+    expect(charges.map(({ explanation }) => explanation?.version)).toEqual(['default@1', 'default@1'])
+    expect(charges[0]?.explanation).toMatchObject({ service: 'voice_stt', total: '32/75', charged: '1' })
+    expect(charges[1]?.explanation?.lines[0]?.steps[0]?.text).toMatch(/tokens of input \+ .* tokens of output/)
+    const usage = [{ meter: 'usage', quantity: quantity('3.2'), unit: 'seconds' as const }]
+    const rating = rate(defaultPriceBook, { service: 'voice_stt', provider: 'deepgram', at: Date.now() }, usage)
+    expect(() => rerate(rating, metered)).not.toThrow()
+  })
+
+  it('explains slices by the call as far as each of them', async () => {
+    const box = await openBox({ prices: metered })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'call' })
+    for (const used of [50, 20]) await workflow.record('phone', 'twilio', used, 'seconds', { call: 'a' })
+    const charges = await workflow.explain()
+    expect(charges.map(({ call, rated, explanation }) => [call, formatCredits(rated), explanation?.charged])).toEqual([
+      ['a', '30', '30'],
+      ['a', '15', '45'],
+    ])
+  })
+})
+
+it.each<[string, Partial<Entry>]>([
+  [
+    'rules@1 phone twilio has a rule by period',
+    { rates: [{ unit: 'minutes', amount: '20', included: { quantity: '100', basis: 'period' } }] },
+  ],
+  ['rules@1 phone twilio rounds totals down', { rounding: { mode: 'down', step: '1', point: 'total' } }],
+])('a book that cannot be settled call by call is refused: %s', async (problem, phone) => {
+  const store = { name: 'unused' } as unknown as Parameters<typeof createFarebox>[0]['store']
+  expect(() => createFarebox({ store, providers: [], prices: bookWith(phone) })).toThrow(problem)
+})
