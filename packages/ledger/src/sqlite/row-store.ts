@@ -116,12 +116,16 @@ export class RowStore {
     if (this.#statements?.on !== database) this.#statements = { on: database, all: new Map() }
     const known = this.#statements.all.get(text)
     if (known) return known
+    if (this.#statements.all.size >= STATEMENTS_MAX) this.#statements.all.clear()
     const statement = database.prepare(withPrefix(text, this.#prefix)).safeIntegers(true)
     if (statement.reader) statement.raw(true)
     this.#statements.all.set(text, statement)
     return statement
   }
 }
+
+/** Prepared statements are some kilobytes each. A host's calls lead to a few dozen; odd mixtures of absent fields could lead to thousands. */
+const STATEMENTS_MAX = 500
 
 /** The values of the rows that a batch has loaded, as they were stored, to write only what changed. */
 type StoredRows = Map<object, readonly unknown[]>

@@ -11,7 +11,7 @@ export interface Write {
 /** Rows that one statement inserts. To run a statement costs about as much as to bind eight values. */
 const ROWS_AT_ONCE = 16
 /** Two sets of columns must fit one exact number. */
-const COLUMNS_MAX = 26
+export const COLUMNS_MAX = 26
 
 /**
  * Collects the new rows of one table by shape: which of their columns are null, and which zero or an empty list. Those are
