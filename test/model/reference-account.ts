@@ -79,7 +79,7 @@ export class ReferenceAccount extends ReferenceCorrections {
     const above = { service: ANY_SERVICE, userId, apiKeyId, workflowId: parentId }
     const refusal = reserve && this.refusal(above, reserve.amount)
     if (refusal) return refusal
-    const facts = { workflowId, name: input.name, parentId, maxCredits, userId, apiKeyId }
+    const facts = { workflowId, name: input.name, parentId, maxCredits, userId, apiKeyId, hasReserve: reserve !== undefined }
     this.workflows.push({ ...facts, openedAt: this.now, closedAt: this.now, isClosed: false })
     if (!reserve) return { status: 'opened', workflowId, replayed: false }
 

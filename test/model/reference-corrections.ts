@@ -115,7 +115,10 @@ export abstract class ReferenceCorrections extends ReferenceWork {
         isChargedBack: false,
       })
     }
-    this.budgets.giveBack(record, record.takenAt, this.now, amount)
+    // What came from a reserve was counted when that was made.
+    const reserved = this.envelopes(record.workflowId).filter(({ hasReserve }) => hasReserve)
+    const countedSince = Math.min(record.takenAt, ...reserved.map(({ openedAt }) => openedAt))
+    this.budgets.giveBack(record, countedSince, this.now, amount)
     return parts.map(({ grantId, amount: part }) => ({ grantId, amount: -part }))
   }
 }

@@ -79,6 +79,7 @@ export interface Workflow {
   apiKeyId: string | undefined
   maxCredits: Credits | undefined
   userId: string | undefined
+  hasReserve: boolean
   openedAt: number
   closedAt: number
   isClosed: boolean

@@ -113,6 +113,18 @@ export function exerciseCorrections(suite: Suite): void {
       expect(used).toEqual({ total: credits(6), day: 0n })
     })
 
+    it('a refund takes nothing off a window that began after the reserve of its workflow was made', async () => {
+      const accountId = await suite.account(200)
+      await suite.ledger.setBudget({ accountId, period: 'day', limit: credits(100) })
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'call', reserve: credits(30), reserveTtlMs: 2 * DAY })
+      suite.now = NOON + DAY
+      await suite.ledger.charge({ accountId, usageId: 'u', workflowId: 'w', ...work, usage: usage(40) })
+      const used = async () => (await suite.ledger.budgets(accountId))[0]?.used
+      expect(await used()).toBe(credits(10))
+      await suite.ledger.refund({ accountId, usageId: 'u' })
+      expect(await used()).toBe(credits(10))
+    })
+
     it('a refund takes nothing off a budget that came after its charge, be it in the same millisecond', async () => {
       const accountId = await suite.account(100)
       await charge(accountId, 'before', 10)

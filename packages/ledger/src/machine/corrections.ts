@@ -8,6 +8,7 @@ import { moveEnvelopes } from './envelopes.ts'
 import { least } from './least.ts'
 import { returnLots } from './return-lots.ts'
 import { takeFree } from './set-aside.ts'
+import type { LedgerState } from './state.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
 /** A usage record with everything that corrected it so far. */
@@ -87,9 +88,7 @@ function correct(
     charged = microCredits(due + forgotten)
     const given = returnLots(step, known.lots, microCredits(-charged), correctionId)
     lots = given.lots
-    // What a hold covered was counted when it was taken, which may be a window ago.
-    const hold = record.holdId === null ? undefined : state.hold(account.accountId, record.holdId)
-    giveBackToBudgets(state, limits.budgets, (hold ?? record).createdAt, microCredits(-charged))
+    giveBackToBudgets(state, limits.budgets, countedSince(state, record, limits.envelopes), microCredits(-charged))
     postings = [...spentPostings(record.service, microCredits(0n), charged, shortfall), ...given.postings]
   }
 
@@ -150,6 +149,13 @@ function correctedRecord({ state, account }: Step, usageId: string, correctionId
     for (const lot of correction.lots) applyLot(corrected.lots, lot)
   }
   return corrected
+}
+
+/** What a hold covered was counted in budgets when it was taken, and what a reserve covered when that was made: it may be a window ago. */
+function countedSince(state: LedgerState, record: UsageRow, envelopes: readonly WorkflowRow[]): number {
+  const hold = record.holdId === null ? undefined : state.hold(record.accountId, record.holdId)
+  const reserves = envelopes.filter(({ reserve }) => reserve !== null)
+  return Math.min((hold ?? record).createdAt, ...reserves.map(({ createdAt }) => createdAt))
 }
 
 /** Adds what a correction drew, and takes off what it gave back: from the end, as it was given. */
