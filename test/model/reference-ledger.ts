@@ -47,6 +47,9 @@ function again({ operation: before, outcome }: Answer, operation: Operation): Ou
   return { status: 'failed', code: 'IDEMPOTENCY_CONFLICT', idempotencyKey: operation.idempotencyKey ?? '', differs }
 }
 
+/** Follows from the price book, and is not what was asked for. */
+const BY_BOOK: ReadonlySet<string> = new Set(['rated', 'roundingStep', 'cost', 'priceVersion'])
+
 /** What was asked for, by the names that a conflict tells: fields of the usage and of a document by themselves. */
 function fieldsOf({ verb, input }: Operation): Map<string, string> {
   const fields = new Map([['verb', verb as string]])
@@ -56,8 +59,7 @@ function fieldsOf({ verb, input }: Operation): Map<string, string> {
     if (name === 'prefix' || name === 'hash') continue
     const isGroup = name === 'usage' || name === 'body'
     for (const [inner, field] of isGroup ? Object.entries(value) : [['', value] as const]) {
-      // What follows from a price book is not what was asked for.
-      if (field === undefined || (priced && isGroup && ['rated', 'cost', 'priceVersion'].includes(inner))) continue
+      if (field === undefined || (priced && isGroup && BY_BOOK.has(inner))) continue
       fields.set(
         isGroup ? `${name}.${inner}` : name,
         JSON.stringify(field, (_, each) => (typeof each === 'bigint' ? `${each}` : each)),
