@@ -154,6 +154,21 @@ describe('an explanation of a workflow', () => {
   })
 })
 
+it('the list of prices shows the rules', async () => {
+  const box = await openBox({ prices: metered })
+  const { prices } = (await (await serveApi(box)).get('/api/v1/prices')).body as unknown as { prices: Record<string, unknown>[] }
+  const increment = { first: '1', next: '1' }
+  expect(prices.find(({ service_type }) => service_type === 'phone')).toEqual({
+    service_type: 'phone',
+    provider: 'twilio',
+    credits: '20',
+    per: '1',
+    unit_type: 'minutes',
+    rules: { increment, connect_fee: '5', minimum_charge: '30' },
+  })
+  expect(prices.find(({ service_type }) => service_type === 'voice_stt')).not.toHaveProperty('rules')
+})
+
 it.each<[string, Partial<Entry>]>([
   [
     'rules@1 phone twilio has a rule by period',

@@ -338,10 +338,12 @@ export interface Price {
   provider: string
   model?: string
   meter?: string
-  /** Credits per `per` units, a decimal string. */
+  /** Credits per `per` units, a decimal string; of the first tier, where there are `rules.tiers`. */
   credits: string
   per: number | string
   unit_type: UnitType
+  /** Increments, tiers, fees, windows and whatever else applies, as the price book writes them; absent where there are none. */
+  rules?: Record<string, unknown>
 }
 
 export interface CreateAccountRequest {

@@ -1,6 +1,7 @@
 import { type Credits, formatCredits, microCredits } from '@farebox/core'
 import type { GrantRow, JournalEntry } from '@farebox/ledger'
 import { NotFoundError } from '@farebox/ledger'
+import type { PriceEntry } from '@farebox/pricing'
 import { balanceJson } from '../receipt.ts'
 import { recommendations } from '../recommendations.ts'
 import { accountRoute, publicRoute, type Route } from './route.ts'
@@ -93,21 +94,30 @@ export const accountRoutes: readonly Route[] = [
       const { version, entries } = box.prices.book.entries(box.now())
       return {
         price_version: version,
-        prices: entries.flatMap(({ service, provider, model, rates }) =>
-          rates.map((rate) => ({
-            service_type: service,
-            provider,
-            ...(model && { model }),
-            ...(rate.meter && { meter: rate.meter }),
-            credits: rate.amount,
-            per: rate.per,
-            unit_type: rate.unit,
-          })),
-        ),
+        prices: entries.flatMap(pricesJson),
       }
     },
   }),
 ]
+
+/** What an entry charges: a price for each rate, and the rules of the price book as they are written there. */
+function pricesJson(entry: PriceEntry) {
+  const { service, provider, model, connect_fee, minimum_charge, maximum_charge, multipliers, windows, rounding } = entry
+  const ofCall = { connect_fee, minimum_charge, maximum_charge, multipliers, windows, rounding }
+  return entry.rates.map(({ meter, amount, per, unit, ...ofRate }) => {
+    const rules = Object.entries({ ...ofRate, ...ofCall }).filter(([, rule]) => rule !== undefined)
+    return {
+      service_type: service,
+      provider,
+      ...(model && { model }),
+      ...(meter && { meter }),
+      credits: amount ?? ofRate.tiers?.steps[0]?.amount ?? '',
+      per: ofRate.package?.size ?? per,
+      unit_type: unit,
+      ...(rules.length > 0 && { rules: Object.fromEntries(rules) }),
+    }
+  })
+}
 
 function grantJson(grant: GrantRow) {
   return {
