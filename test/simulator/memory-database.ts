@@ -50,22 +50,28 @@ export class Transaction {
     return true
   }
 
+  /** @throws {ConflictError} what was loaded before is not what is there now */
   load(requests: readonly LoadRequest[]): object[][] {
+    this.#expectUnchanged()
     return requests.map((request) => this.#database.storage.load(request))
   }
 
   /** @throws {ConflictError} another transaction came first; nothing was written */
   commit(changes: Changes): void {
-    const { isolation, storage } = this.#database
     try {
-      if (isolation === 'optimistic') {
-        for (const [accountId, version] of this.#versions) {
-          if (storage.version(accountId) !== version) throw new ConflictError(`${accountId} was written meanwhile`)
-        }
-      }
-      storage.write(changes)
+      this.#expectUnchanged()
+      this.#database.storage.write(changes)
     } finally {
       this.rollback()
+    }
+  }
+
+  /** An optimistic transaction that sees the rows of two moments would decide on what never was. */
+  #expectUnchanged(): void {
+    const { isolation, storage } = this.#database
+    if (isolation !== 'optimistic') return
+    for (const [accountId, version] of this.#versions) {
+      if (storage.version(accountId) !== version) throw new ConflictError(`${accountId} was written meanwhile`)
     }
   }
 

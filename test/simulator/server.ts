@@ -59,11 +59,25 @@ export class Server {
       batch.isLocked = batch.transaction.lock()
       return batch.isLocked
     }
-    const step = batch.conversation.next({ now, rows: batch.transaction.load(batch.requests) })
+    const rows = this.#load(batch)
+    if (!rows) return true
+    const step = batch.conversation.next({ now, rows })
     batch.now = Math.max(batch.now, now)
     if (step.done) batch.result = step.value
     else batch.requests = step.value
     return true
+  }
+
+  /** The rows that a batch asks for; none when another transaction came first, and the batch begins again. */
+  #load(batch: Batch): object[][] | undefined {
+    try {
+      return batch.transaction.load(batch.requests)
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error
+      batch.transaction.rollback()
+      this.#batch = this.#newBatch(batch.questions)
+      return undefined
+    }
   }
 
   /**
