@@ -122,6 +122,56 @@ test('an outbox that was started delivers by itself, goes on after an error, and
   expect(seen).toHaveLength(1)
 })
 
+test('an outbox that stops while it takes an event waits for no handler that does not heed it', async () => {
+  await fall()
+  const claimEvent = ledger.claimEvent.bind(ledger)
+  const claimed = Promise.withResolvers<void>()
+  ledger.claimEvent = async (input) => {
+    const claim = await claimEvent(input)
+    void outbox.stop()
+    claimed.resolve()
+    return claim
+  }
+  let told = 0
+  const outbox = new Outbox(ledger, {
+    retryDelayMs: () => 1,
+    deliver() {
+      told += 1
+      return new Promise<never>(() => undefined)
+    },
+  })
+  outbox.start()
+  await claimed.promise
+  await outbox.stop()
+  expect(told).toBe(0)
+  expect(await ledger.events({ accountId })).toMatchObject([{ deliveredAt: null, dueAt: START + 1 }])
+})
+
+test('an outbox that is started again while it stops looks once at a time', async () => {
+  let looking = 0
+  let most = 0
+  let looks = 0
+  const eventsDue = ledger.eventsDue.bind(ledger)
+  ledger.eventsDue = async (limit) => {
+    looks += 1
+    most = Math.max(most, ++looking)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    looking -= 1
+    return eventsDue(limit)
+  }
+  const outbox = new Outbox(ledger, { deliver: () => undefined, pollMs: 1 })
+  outbox.start()
+  await expect.poll(() => looking).toBe(1)
+  const stopped = outbox.stop()
+  outbox.start()
+  await stopped
+  const before = looks
+  most = 0
+  await expect.poll(() => looks).toBeGreaterThan(before + 6)
+  expect(most).toBe(1)
+  await outbox.stop()
+})
+
 test('a handler may refuse an event for good', async () => {
   await fall()
   const outbox = new Outbox(ledger, {
@@ -189,4 +239,39 @@ test('a heartbeat goes on when an extension fails', async () => {
   const before = calls
   await new Promise((resolve) => setTimeout(resolve, 15))
   expect(calls).toBe(before)
+})
+
+test('a listener of a heartbeat that throws ends neither the heartbeat nor the process', async () => {
+  let calls = 0
+  const heartbeat = keepAlive(
+    { extendHold: () => Promise.reject(new Error('away')) },
+    {
+      accountId,
+      holdId: 'h',
+      ttlMs: 100,
+      everyMs: 2,
+      onError() {
+        calls += 1
+        throw new Error('the listener failed')
+      },
+    },
+  )
+  await expect.poll(() => calls).toBeGreaterThan(2)
+  await expect(heartbeat.stop()).resolves.toBeUndefined()
+})
+
+test('a heartbeat of a hold that lives for months does not become a race', async () => {
+  let calls = 0
+  const counting = {
+    extendHold() {
+      calls += 1
+      return Promise.reject(new Error('never called'))
+    },
+  }
+  const months = { accountId, holdId: 'h', ttlMs: 100 * 86_400_000 }
+  const heartbeat = keepAlive(counting, months)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  await heartbeat.stop()
+  expect(calls).toBe(0)
+  expect(() => keepAlive(counting, { ...months, everyMs: 30 * 86_400_000 })).toThrow('everyMs')
 })

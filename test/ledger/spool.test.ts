@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -121,6 +121,45 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(kept.filter((name) => name.endsWith('.json'))).toHaveLength(3)
     expect(kept.filter((name) => name.endsWith('.reason.txt'))).toHaveLength(3)
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+  })
+
+  test('what a crash left of a reason is not in the way of the next one', async () => {
+    await ledger.sendSpooled()
+    mkdirSync(join(directory, 'refused'), { recursive: true })
+    writeFileSync(join(directory, '0-bad.json'), 'nothing of ours')
+    writeFileSync(join(directory, 'refused', '0-bad.json.reason.txt.part'), '')
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 0 })
+    expect(readdirSync(join(directory, 'refused'))).toContain('0-bad.json.reason.txt')
+  })
+
+  test('the last settlement of a hold waits for the parts before it, so that each is charged', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    const { holdId } = (await ledger.placeHold({ ...work, amount: credits(30) })) as { holdId: string }
+    const part = (usageId: string, rated: number, final: boolean) =>
+      ledger.settleHold({ accountId, holdId, usageId, final, usage: usage(rated) })
+    other.exec('BEGIN IMMEDIATE')
+    await expect(part('one', 10, false)).rejects.toThrow(UsageSpooledError)
+    await expect(part('two', 4, false)).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    expect(await part('last', 5, true)).toMatchObject({ status: 'charged', charged: credits(5), late: false })
+    expect(files()).toEqual([])
+    expect(refused).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(81), held: 0n })
+  })
+
+  test('a database that is still away is asked once for what waits', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    other.exec('BEGIN IMMEDIATE')
+    await Promise.allSettled(
+      Array.from({ length: 100 }, (_, index) => ledger.charge({ ...work, usageId: `u${index}`, usage: usage(1) })),
+    )
+    const before = ledger.queueStats().operations
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 100 })
+    expect(ledger.queueStats().operations - before).toBe(100)
+    other.exec('COMMIT')
+    expect(await ledger.sendSpooled()).toEqual({ sent: 100, refused: 0, waiting: 0 })
   })
 
   test('a spool that is full or cannot be written fails as the database did', async () => {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { credits } from '@farebox/core'
-import { Ledger, LedgerClosedError, LedgerUnavailableError } from '@farebox/ledger'
+import { credits, microUnits } from '@farebox/core'
+import { Ledger, LedgerClosedError, LedgerUnavailableError, type UsageInput } from '@farebox/ledger'
 import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
 import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
@@ -67,6 +67,25 @@ describe('a ledger that writes on a thread', () => {
     expect(await ledger.grant({ accountId: 'ada', amount: credits(5) })).toMatchObject({ status: 'granted' })
     await ledger.close()
     await expect(ledger.grant({ accountId: 'ada', amount: credits(5) })).rejects.toThrow(LedgerClosedError)
+  })
+
+  test('what JSON cannot carry stays behind, and takes neither its change nor a neighbour’s with it', async () => {
+    const ledger = new Ledger(sqlite({ filename, writer: 'thread' }))
+    await ledger.migrate()
+    await ledger.openAccount({ accountId: 'ada', name: 'Ada' })
+    await ledger.grant({ accountId: 'ada', amount: credits(10) })
+    const work = { accountId: 'ada', service: 'gpt', provider: 'gpt-4o-mini' }
+    const usage = { quantity: microUnits(1n), unit: 'tokens', rated: credits(1) } as const
+    const odd = { ...usage, ask: () => 1, details: { at: new Date(0), retry: () => 1, url: new URL('http://localhost/') } }
+    const charge = (usageId: string, what: UsageInput) => ledger.charge({ ...work, usageId, usage: what })
+    const outcomes = await Promise.all([charge('plain', usage), charge('odd', odd)])
+    expect(outcomes).toMatchObject([{ status: 'charged' }, { status: 'charged' }])
+    expect(
+      await charge('odd', { ...usage, details: { at: '1970-01-01T00:00:00.000Z', url: 'http://localhost/' } }),
+    ).toMatchObject({
+      replayed: true,
+    })
+    await ledger.close()
   })
 
   test('one connection after another writes, and each sees what the other wrote', async () => {

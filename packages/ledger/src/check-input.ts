@@ -129,7 +129,7 @@ export function checkCost(field: string, value: unknown): NanoUsd {
 export function checkUsage(usage: UsageInput): RatedUsage {
   if (typeof usage !== 'object' || usage === null)
     throw new InvalidInputError('usage', `must be an object, received ${show(usage)}`)
-  const { cost, details } = usage
+  const { cost } = usage
   if (typeof usage.quantity !== 'bigint' || usage.quantity < 0n || usage.quantity > QUANTITY_MAX) {
     throw new InvalidInputError(
       'usage.quantity',
@@ -137,14 +137,15 @@ export function checkUsage(usage: UsageInput): RatedUsage {
     )
   }
   if (cost !== undefined) checkCost('usage.cost', cost)
-  if (details !== undefined) checkJson('usage.details', details, DETAILS_MAX)
+  // Field by field: what a caller's object has beside them is no part of the change.
   return {
-    ...usage,
     quantity: usage.quantity as Quantity,
     unit: checkOneOf('usage.unit', usage.unit, units),
     rated: checkAmountOrZero('usage.rated', usage.rated),
     roundingStep: checkAmount('usage.roundingStep', usage.roundingStep ?? 1_000_000n),
     certainty: checkOneOf('usage.certainty', usage.certainty ?? 'exact', ['exact', 'derived', 'floor', 'ceiling']),
+    cost,
+    details: usage.details === undefined ? undefined : checkJson('usage.details', usage.details, DETAILS_MAX),
     model: checkOptionalText('usage.model', usage.model),
     priceVersion: checkOptionalText('usage.priceVersion', usage.priceVersion),
   }
@@ -155,8 +156,7 @@ export function checkBody(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidInputError('body', `must be an object, received ${show(value)}`)
   }
-  checkJson('body', value, BODY_MAX)
-  return value as Record<string, unknown>
+  return checkJson('body', value, BODY_MAX) as Record<string, unknown>
 }
 
 /** The services that something is limited to: at least one. */
@@ -202,8 +202,11 @@ export function escapeSeparators(part: string): string {
   return part.replace(/[%:,/]/g, encodeURIComponent)
 }
 
-/** What JSON can carry, at most `charactersMax` long. */
-function checkJson(field: string, value: unknown, charactersMax: number): void {
+/**
+ * What JSON can carry, at most `charactersMax` long. Returns it as JSON carries it: a copy that the caller cannot change while it waits,
+ * and without what cannot go to another thread, such as functions.
+ */
+function checkJson(field: string, value: unknown, charactersMax: number): unknown {
   let text: string | undefined
   try {
     text = JSON.stringify(value)
@@ -213,6 +216,7 @@ function checkJson(field: string, value: unknown, charactersMax: number): void {
   if (text === undefined) throw new InvalidInputError(field, `must be JSON, received a ${typeof value}`)
   if (text.length > charactersMax)
     throw new InvalidInputError(field, `must not be longer than ${charactersMax} characters as JSON`)
+  return JSON.parse(text)
 }
 
 function show(value: unknown): string {

@@ -227,3 +227,17 @@ test('closing waits for what was taken, and takes no more', async () => {
   await closed
   expect(await answer).toMatchObject({ status: 'advanced' })
 })
+
+test('closing twice waits for what was taken, both times', async () => {
+  const { driver, pause, resume } = pausedDriver()
+  const queue = new CommitQueue(driver)
+  pause()
+  const answer = queue.submit(operation('a'))
+  let closed = 0
+  const closes = [queue.close(), queue.close()].map((close) => close.then(() => (closed += 1)))
+  await turns()
+  expect(closed).toBe(0)
+  resume()
+  await Promise.all([answer, ...closes])
+  expect(closed).toBe(2)
+})

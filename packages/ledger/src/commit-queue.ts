@@ -52,7 +52,7 @@ export class CommitQueue {
   #waitingCount = 0
   #batches = 0
   #isTurnTaken = false
-  #closed: { resolve(): void } | undefined
+  #closed: PromiseWithResolvers<void> | undefined
 
   constructor(driver: LedgerDriver, options: CommitQueueOptions = {}) {
     this.#driver = driver
@@ -91,8 +91,9 @@ export class CommitQueue {
 
   /** Takes no more changes, and waits for those that were taken. */
   async close(): Promise<void> {
-    if (this.#closed || this.#batches + this.#waitingCount === 0) this.#closed ??= { resolve: () => undefined }
-    else await new Promise<void>((resolve) => (this.#closed = { resolve }))
+    this.#closed ??= Promise.withResolvers()
+    if (this.#batches + this.#waitingCount === 0) this.#closed.resolve()
+    await this.#closed.promise
   }
 
   /**

@@ -17,6 +17,9 @@ export interface KeepAliveOptions {
   onError?(error: unknown): void
 }
 
+/** The longest that a timer of Node's can wait. Beyond it, it would not wait at all. */
+const EVERY_MS_MAX = 2 ** 31 - 1
+
 /**
  * Extends a hold while its work goes on, until it is stopped: for work whose length nobody knows, such as a telephone call. Should the
  * process die the hold goes back by itself within `ttlMs` and its grace. Does not keep the process alive.
@@ -29,16 +32,22 @@ export interface KeepAliveOptions {
  */
 export function keepAlive(ledger: Pick<Ledger, 'extendHold'>, options: KeepAliveOptions): { stop(): Promise<void> } {
   const { accountId, holdId, ttlMs = 300_000 } = options
-  const everyMs = options.everyMs ?? Math.ceil(ttlMs / 3)
-  if (!Number.isSafeInteger(everyMs) || everyMs < 1 || everyMs >= ttlMs) {
-    throw new InvalidInputError('everyMs', `must be whole milliseconds below ttlMs (${ttlMs}), received ${everyMs}`)
+  const everyMs = options.everyMs ?? Math.min(Math.ceil(ttlMs / 3), EVERY_MS_MAX)
+  if (!Number.isSafeInteger(everyMs) || everyMs < 1 || everyMs >= ttlMs || everyMs > EVERY_MS_MAX) {
+    throw new InvalidInputError(
+      'everyMs',
+      `must be whole milliseconds below ttlMs (${ttlMs}) and a timer's most, received ${everyMs}`,
+    )
   }
   let running: Promise<void> | undefined
   const timer = setInterval(() => {
     // One at a time: a slow database must not pile extensions up.
-    running ??= beat().finally(() => {
-      running = undefined
-    })
+    running ??= beat()
+      // What a listener throws must not end the process.
+      .catch(() => undefined)
+      .finally(() => {
+        running = undefined
+      })
   }, everyMs)
   timer.unref()
 

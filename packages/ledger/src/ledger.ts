@@ -529,6 +529,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     call: CallOptions<Transaction> | undefined,
   ): Promise<Outcomes[Name]> {
     try {
+      if (verb === 'settleHold' && !call?.transaction)
+        await this.#afterItsParts(input.accountId, fields as Operations['settleHold'])
       return await this.#change(verb, input, defaultKey, fields, call)
     } catch (error) {
       // Within a transaction of the host's, whether it happens is the host's to decide.
@@ -536,6 +538,13 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       const { accountId, idempotencyKey = defaultKey } = input
       await this.#spool.keep({ verb, accountId, idempotencyKey, input: fields } as UsageOperation, error)
       throw new UsageSpooledError(fields.usageId, error)
+    }
+  }
+
+  /** @throws {LedgerUnavailableError} an earlier part of the same hold is still in the spool, so that this one has to go there too */
+  async #afterItsParts(accountId: string, { holdId }: Operations['settleHold']): Promise<void> {
+    if (await this.#spool?.isWaiting(accountId, holdId)) {
+      throw new LedgerUnavailableError(`an earlier part of hold ${JSON.stringify(holdId)} waits in the spool`)
     }
   }
 

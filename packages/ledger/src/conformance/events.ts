@@ -134,6 +134,18 @@ export function exerciseEvents(suite: Suite): void {
       }
     })
 
+    it('a limit that is lowered tells nothing of a window that is over', async () => {
+      const accountId = await suite.account(1_000)
+      const budget = { accountId, budgetId: 'b', period: 'day' } as const
+      await suite.ledger.setBudget({ ...budget, limit: credits(100) })
+      charged(await spend(accountId, 60))
+      suite.now = NOON + DAY
+      await suite.ledger.setBudget({ ...budget, limit: credits(50) })
+      expect(await told(accountId)).toEqual([])
+      charged(await spend(accountId, 45))
+      expect(await told(accountId)).toMatchObject([{ type: 'limit_crossed', percent: 80, used: credits(45) }])
+    })
+
     it('a hold that nobody ended is told, with what it held', async () => {
       const accountId = await suite.account(100)
       const holdId = await suite.hold(accountId, 30, { ttlMs: 1_000, graceMs: 0 })

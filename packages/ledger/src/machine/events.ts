@@ -70,7 +70,8 @@ export function setAlerts(state: LedgerState, account: AccountRow, alerts: Alert
 function noticeBudgets(state: LedgerState, account: AccountRow, now: number): void {
   for (const budget of state.budgets(account.accountId)) {
     const { budgetId, used, limit, mode, period, windowStart, windowEnd, alertedPercent } = budget
-    if (used === 0n) continue
+    // What was used in a window that is over crosses nothing, should the limit change now.
+    if (used === 0n || (windowEnd !== null && now >= windowEnd)) continue
     const reached = budget.alertsAtPercent.filter((percent) => used * 100n >= BigInt(percent) * limit)
     const percent = Math.max(0, ...reached)
     if (percent <= alertedPercent) continue

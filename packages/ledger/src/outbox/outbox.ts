@@ -89,20 +89,23 @@ export class Outbox {
   }
 
   #schedule(delayMs: number): void {
+    // Its own: should it be started again while the last look is under way, that one must not go on as well.
+    const { signal } = this.#stopping
     this.#timer = setTimeout(() => {
       this.#running = this.deliverDue()
         .catch((error: unknown) => this.#options.onError(error))
         .finally(() => {
-          if (!this.#stopping.signal.aborted) this.#schedule(this.#options.pollMs)
+          if (!signal.aborted) this.#schedule(this.#options.pollMs)
         })
     }, delayMs)
     this.#timer.unref()
   }
 
-  /** @returns undefined when another process took the event */
+  /** @returns undefined when another process took the event, or the outbox is stopping */
   async #deliver(event: LedgerEvent, now: number): Promise<keyof OutboxReport | undefined> {
     const { accountId, id: eventId } = event
     const { timeoutMs, attemptsMax } = this.#options
+    if (this.#stopping.signal.aborted) return undefined
     const claim = await this.#ledger.claimEvent({ accountId, eventId, until: now + timeoutMs * 2 })
     if (!claim.isClaimed) return undefined
     const attempted = { ...event, attempts: claim.attempts }
@@ -124,6 +127,7 @@ export class Outbox {
     const abort = () => ended.reject(signal.reason)
     signal.addEventListener('abort', abort, { once: true })
     try {
+      signal.throwIfAborted()
       // A handler that does not heed its signal must not hold the others up.
       await Promise.race([this.#options.deliver(event, signal), ended.promise])
       return undefined

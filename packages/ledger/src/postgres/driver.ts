@@ -110,6 +110,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   async commit(operations: readonly Operation[], transaction?: PostgresClient): Promise<Outcome[]> {
     if (transaction) return this.#join(transaction, operations)
     for (let attempt = 1; ; attempt++) {
+      const mayPrepare = this.#mayPrepare
       try {
         return await this.#withClient(async (client) => {
           const prepares = await this.#prepares(client)
@@ -123,7 +124,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
         })
       } catch (error) {
         // Behind a pooler that we did not notice, or after a DISCARD ALL of the host's: then we do without from now on.
-        if (forgotPrepared(error) && this.#mayPrepare) this.#mayPrepare = false
+        // Several batches may find that out at once.
+        if (forgotPrepared(error) && mayPrepare) this.#mayPrepare = false
         else if (!isConflict(error) || attempt === ATTEMPTS_MAX) throw unavailable(error)
       }
     }

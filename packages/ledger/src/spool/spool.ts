@@ -101,7 +101,8 @@ export class Spool {
 
   /** Under another name first, so that a file is never seen half-written, and its folder after it, so that its name is kept as well. */
   async #write(folder: string, name: string, text: string): Promise<void> {
-    const unfinished = join(folder, `${name}.part`)
+    // What a crash left unfinished, or another process is writing, must not be in the way.
+    const unfinished = join(folder, `${name}.${randomUUID()}.part`)
     const file = await open(unfinished, 'wx', 0o600)
     try {
       await file.writeFile(text)

@@ -31,6 +31,9 @@ export class UsageSpool {
   #timer: NodeJS.Timeout | undefined
   #sending: Promise<SpoolReport> | undefined
   #closed = false
+  /** The holds that a kept settlement may be about, until nothing waits, and how often something was kept. */
+  readonly #holds = new Set<string>()
+  #kept = 0
 
   constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
     this.#spool = new Spool(options)
@@ -44,11 +47,23 @@ export class UsageSpool {
    * @param failure  what the database said, thrown as it is when the spool is full, and as the cause when the disk fails as well
    */
   async keep(operation: UsageOperation, failure: LedgerUnavailableError): Promise<void> {
+    this.#kept++
+    if (operation.verb === 'settleHold') this.#holds.add(holdKey(operation.accountId, operation.input.holdId))
     const isKept = await this.#spool.add(operation).catch((error: unknown) => {
       throw new LedgerUnavailableError(`${failure.message}; and the spool could not keep the usage`, error)
     })
     if (!isKept) throw failure
     this.#sendLater()
+  }
+
+  /**
+   * Whether a part of a hold that was kept still waits, after another try. What comes after it must wait too: a last settlement would
+   * end the hold, and the ledger would not take the part any more.
+   */
+  async isWaiting(accountId: string, holdId: string): Promise<boolean> {
+    const key = holdKey(accountId, holdId)
+    if (this.#holds.has(key)) await this.send().catch(() => undefined)
+    return this.#holds.has(key)
   }
 
   /** Sends what waits, oldest first. Calls that meet share the work. */
@@ -85,15 +100,18 @@ export class UsageSpool {
 
   async #sendNow(): Promise<SpoolReport> {
     const report: SpoolReport = { sent: 0, refused: 0, waiting: 0 }
+    const kept = this.#kept
     let together: SpooledOperation[] = []
     for await (const entry of this.#spool.entries()) {
       together.push(entry)
       if (together.length < SENT_AT_ONCE) continue
-      if (!(await this.#sendAll(together, report))) break
+      const isSent = await this.#sendAll(together, report)
       together = []
+      if (!isSent) break
     }
     await this.#sendAll(together, report)
     report.waiting = await this.#spool.size()
+    if (report.waiting === 0 && this.#kept === kept) this.#holds.clear()
     return report
   }
 
@@ -125,6 +143,10 @@ export class UsageSpool {
     this.#options.onRefused?.(operation, reason)
     return 'refused'
   }
+}
+
+function holdKey(accountId: string, holdId: string): string {
+  return `${accountId}\0${holdId}`
 }
 
 /** Why the ledger did not take it; `undefined` when it has it, now or since before. */

@@ -170,14 +170,14 @@ export class SqliteConnection {
    * one of two processes waits for most of a second; to ask again every millisecond, between turns, does neither.
    */
   async #whenFree<Result>(work: () => Result): Promise<Result> {
-    const deadline = Date.now() + this.#options.busyTimeoutMs
+    const deadline = performance.now() + this.#options.busyTimeoutMs
     for (let tries = 0; ; tries++) {
       if (this.#closed) throw new LedgerClosedError('the ledger is closed')
       try {
         return work()
       } catch (error) {
         if (!isBusy(error)) throw explained(error)
-        if (Date.now() > deadline) {
+        if (performance.now() > deadline) {
           throw new LedgerUnavailableError(`another process kept the database file for ${this.#options.busyTimeoutMs} ms`, error)
         }
       }

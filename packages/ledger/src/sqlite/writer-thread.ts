@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '@farebox/core'
-import { LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
+import { LedgerClosedError, LedgerInternalError, LedgerUnavailableError } from '../errors.ts'
 import type { Operation } from '../operations.ts'
 import { type SentError, unpackError } from './errors-across-threads.ts'
 import type { Applied } from './row-store.ts'
@@ -75,10 +75,16 @@ export class WriterThread {
   commit(operations: readonly Operation[]): Promise<Applied> {
     if (this.#state === 'ended') return Promise.reject(new LedgerUnavailableError('the thread that writes has ended'))
     return new Promise((resolve, reject) => {
-      if (this.#pending.size === 0) this.#worker.ref()
       const id = this.#ids++
+      try {
+        this.#post({ id, operations, now: this.#clock?.() })
+      } catch (error) {
+        // Nothing was sent, so nothing must be waited for.
+        reject(new LedgerInternalError('a change cannot be sent to the thread that writes', error))
+        return
+      }
+      if (this.#pending.size === 0) this.#worker.ref()
       this.#pending.set(id, { resolve, reject })
-      this.#post({ id, operations, now: this.#clock?.() })
     })
   }
 
