@@ -105,6 +105,8 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     await expect.poll(() => files()).toEqual([])
     expect(await ledger.balance(accountId)).toMatchObject({ balance: 0n })
     expect((await ledger.breakdowns({ accountId })).services).toMatchObject([{ charged: credits(100), shortfall: credits(50) }])
+    // The first may share the end of what was sent in the background.
+    await ledger.sendSpooled()
     expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 0 })
   })
 
