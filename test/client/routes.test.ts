@@ -84,6 +84,7 @@ describe('the client of an account', () => {
         { service_type: 'gpt', provider: 'gpt-4o-mini', units_consumed: 3_000, unit_type: 'tokens', credits_used: 3 },
       ],
       total_credits_used: 103,
+      price_versions: ['default@1'],
       duration: expect.any(Number),
     })
     expect(soFar).toEqual({ ...receipt, duration: expect.any(Number) })

@@ -92,6 +92,7 @@ describe.each(storeNames)('the contract totals on %s', (on) => {
           credits_used,
         })),
         total_credits_used: total,
+        price_versions: ['default@1'],
         duration: expect.any(Number),
       })
       expect((await api.post(`${path}/close`)).body).toStrictEqual(closed.body)

@@ -69,6 +69,7 @@ describe.each(storeNames)('a question asked by voice, on %s', (on) => {
           },
         ],
         total_credits_used: 3,
+        price_versions: ['default@1'],
         duration: expect.any(Number),
       },
     })

@@ -59,6 +59,8 @@ export interface Receipt {
   workflow_name: string
   services_used: ServiceUsed[]
   total_credits_used: number
+  /** The price books and versions that it was rated by. */
+  price_versions?: string[]
   /** Credits that were due and could not be taken; absent when there were none. */
   shortfall?: number
   /** Seconds from opening to closing, or until now. */

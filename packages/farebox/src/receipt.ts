@@ -16,6 +16,8 @@ export interface Receipt {
   workflow_name: string
   services_used: ServiceUsed[]
   total_credits_used: number
+  /** The price books and versions that it was rated by, such as `default@1`; absent where nothing was. */
+  price_versions?: string[]
   /** Credits that were due and could not be taken; absent when there were none. */
   shortfall?: number
   /** Seconds from opening to closing, or until now. */
@@ -24,6 +26,7 @@ export interface Receipt {
 
 /** @param now  when the workflow is still open */
 export function receiptOf(workflow: WorkflowSummary, now: number): Receipt {
+  const versions = new Set(workflow.lines.flatMap(({ priceVersion }) => priceVersion ?? []))
   const shortfall = workflow.lines.reduce((sum, line) => sum + line.shortfall, 0n)
   return {
     workflow_id: workflow.workflowId,
@@ -36,6 +39,7 @@ export function receiptOf(workflow: WorkflowSummary, now: number): Receipt {
       credits_used: chargedJson(line.charged),
     })),
     total_credits_used: chargedJson(workflow.spent),
+    ...(versions.size > 0 && { price_versions: [...versions].sort() }),
     ...(shortfall > 0n && { shortfall: chargedJson(shortfall as Credits) }),
     duration: Math.max(0, (workflow.closedAt ?? now) - workflow.createdAt) / 1000,
   }

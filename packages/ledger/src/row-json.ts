@@ -74,6 +74,7 @@ export function encodeLines(lines: readonly WorkflowLine[]): unknown {
     rated: line.rated.toString(),
     charged: line.charged.toString(),
     shortfall: line.shortfall.toString(),
+    ...(line.priceVersion !== null && { price_version: line.priceVersion }),
   }))
 }
 
@@ -86,6 +87,7 @@ export function decodeLines(json: unknown): WorkflowLine[] {
     rated: amountOf(line.rated),
     charged: amountOf(line.charged),
     shortfall: amountOf(line.shortfall),
+    priceVersion: line.price_version ?? null,
   }))
 }
 

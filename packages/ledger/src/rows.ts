@@ -142,6 +142,8 @@ export interface WorkflowLine {
   rated: Credits
   charged: Credits
   shortfall: Credits
+  /** The price book and version that its newest usage was rated by; null where nobody said. */
+  priceVersion: string | null
 }
 
 export type WorkflowState = 'open' | 'closed'

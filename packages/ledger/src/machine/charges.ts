@@ -141,13 +141,13 @@ function findLine(workflow: WorkflowRow, service: string, provider: string, usag
 export function lineOf(workflow: WorkflowRow, service: string, provider: string, usage: RatedUsage): WorkflowLine {
   const known = findLine(workflow, service, provider, usage)
   if (known) return known
-  const line = { service, provider, unit: usage.unit, quantity: microUnits(0n), ...NOTHING_YET }
+  const line = { service, provider, unit: usage.unit, quantity: microUnits(0n), priceVersion: null, ...NOTHING_YET }
   workflow.lines.push(line)
   return line
 }
 
 export function addToLine(
-  line: Billed & Partial<Pick<WorkflowLine, 'quantity'>>,
+  line: Billed & Partial<Pick<WorkflowLine, 'quantity' | 'priceVersion'>>,
   usage: RatedUsage,
   charged: Credits,
   shortfall: Credits,
@@ -156,6 +156,7 @@ export function addToLine(
   line.charged = microCredits(line.charged + charged)
   line.shortfall = microCredits(line.shortfall + shortfall)
   if (line.quantity !== undefined) line.quantity = microUnits(line.quantity + usage.quantity)
+  if (line.priceVersion !== undefined) line.priceVersion = usage.priceVersion ?? line.priceVersion
 }
 
 interface UsageFacts {
