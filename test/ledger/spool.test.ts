@@ -110,6 +110,31 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 0 })
   })
 
+  test('work of a workflow that was closed meanwhile is charged to its account', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    const { workflowId } = (await ledger.openWorkflow({ accountId, name: 'call' })) as { workflowId: string }
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.charge({ ...work, workflowId, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    const another = new Ledger(sqlite({ filename: join(folder, 'credits.db') }))
+    await another.closeWorkflow({ accountId, workflowId })
+    await another.close()
+    expect(await ledger.sendSpooled()).toEqual({ sent: 1, refused: 0, waiting: 0 })
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+  })
+
+  test('usage that a full queue turns away is kept as well', async () => {
+    await ledger.close()
+    ledger = new Ledger(sqlite({ filename: join(folder, 'credits.db') }), { waitingMax: 2, spool: { directory, retryMs: 20 } })
+    const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => ledger.charge({ ...work, usage: usage(1) })))
+    const kept = outcomes.filter((one) => one.status === 'rejected' && one.reason instanceof UsageSpooledError)
+    expect(kept.length).toBeGreaterThan(0)
+    expect(outcomes.filter(({ status }) => status === 'fulfilled').length + kept.length).toBe(10)
+    await expect.poll(() => files()).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+  })
+
   test('what the ledger will not take is kept beside, with the reason, and holds nothing else up', async () => {
     other.exec('BEGIN IMMEDIATE')
     await expect(ledger.settleHold({ accountId, holdId: 'none', usage: usage(1) })).rejects.toThrow(UsageSpooledError)

@@ -23,7 +23,7 @@ import {
 } from './check-input.ts'
 import { CommitQueue, type CommitQueueOptions } from './commit-queue.ts'
 import type { LedgerDriver } from './driver.ts'
-import { errorOf, InvalidInputError, LedgerUnavailableError, UsageSpooledError } from './errors.ts'
+import { errorOf, InvalidInputError, LedgerOverloadedError, LedgerUnavailableError, UsageSpooledError } from './errors.ts'
 import type { KeyUse } from './key-uses.ts'
 import type { MigrationPlan, MigrationReport } from './migrations.ts'
 import { newId } from './new-id.ts'
@@ -86,7 +86,7 @@ import { type SpoolReport, UsageSpool, type UsageSpoolOptions } from './spool/us
 
 export interface LedgerOptions extends CommitQueueOptions {
   /**
-   * Where usage goes that cannot be written because the database is away: `settleHold` and `charge` then throw {@link UsageSpooledError},
+   * Where usage goes that cannot be written because the database is away or far behind: `settleHold` and `charge` then throw {@link UsageSpooledError},
    * and it is charged, once, when the database is back. New holds are refused all the same. @defaultValue none: the failure is thrown
    */
   spool?: UsageSpoolOptions
@@ -534,7 +534,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       return await this.#change(verb, input, defaultKey, fields, call)
     } catch (error) {
       // Within a transaction of the host's, whether it happens is the host's to decide.
-      if (!this.#spool || call?.transaction || !(error instanceof LedgerUnavailableError)) throw error
+      const isAway = error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError
+      if (!this.#spool || call?.transaction || !isAway) throw error
       const { accountId, idempotencyKey = defaultKey } = input
       await this.#spool.keep({ verb, accountId, idempotencyKey, input: fields } as UsageOperation, error)
       throw new UsageSpooledError(fields.usageId, error)

@@ -20,6 +20,9 @@ export interface SpoolReport {
   waiting: number
 }
 
+const CLOSED = 'refused: workflow_closed'
+/** The fields of a charge that give way where the ledger would refuse it otherwise. */
+const YIELDING: ReadonlySet<string> = new Set(['overage', 'workflowId'])
 /** Sent together: they share a transaction. */
 const SENT_AT_ONCE = 100
 
@@ -46,7 +49,7 @@ export class UsageSpool {
    *
    * @param failure  what the database said, thrown as it is when the spool is full, and as the cause when the disk fails as well
    */
-  async keep(operation: UsageOperation, failure: LedgerUnavailableError): Promise<void> {
+  async keep(operation: UsageOperation, failure: LedgerUnavailableError | LedgerOverloadedError): Promise<void> {
     this.#kept++
     if (operation.verb === 'settleHold') this.#holds.add(holdKey(operation.accountId, operation.input.holdId))
     const isKept = await this.#spool.add(operation).catch((error: unknown) => {
@@ -128,8 +131,12 @@ export class UsageSpool {
     try {
       reason = refusalIn(await this.#submit(operation))
       // The work was done and cannot be refused any more: what the balance lacks is written down as a shortfall.
-      if (reason !== undefined && operation.verb === 'charge' && operation.input.overage === 'reject') {
-        reason = refusalIn(await this.#submit({ ...operation, input: { ...operation.input, overage: 'cap' } }))
+      if (reason !== undefined && operation.verb === 'charge') {
+        const known: UsageOperation = { ...operation, input: { ...operation.input, overage: 'cap' } }
+        reason = refusalIn(await this.#submit(known))
+        // Its workflow may have been closed meanwhile: the account owes it all the same.
+        if (reason === CLOSED)
+          reason = refusalIn(await this.#submit({ ...known, input: { ...known.input, workflowId: undefined } }))
       }
     } catch (error) {
       if (isAway(error)) return 'waits'
@@ -154,7 +161,7 @@ function refusalIn(outcome: Outcome): string | undefined {
   if (outcome.status === 'refused') return `refused: ${(outcome as Refusal).reason}`
   if (outcome.status !== 'failed') return undefined
   // Another process has sent it already, and the ledger took it only as what it could.
-  if (outcome.code === 'IDEMPOTENCY_CONFLICT' && outcome.differs.join() === 'overage') return undefined
+  if (outcome.code === 'IDEMPOTENCY_CONFLICT' && outcome.differs.every((field) => YIELDING.has(field))) return undefined
   return JSON.stringify(outcome)
 }
 

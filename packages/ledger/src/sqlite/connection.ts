@@ -35,6 +35,11 @@ const CACHE_KIB = 32_768
 const CHECKPOINT_PAGES = 8_000
 const CHECKPOINT_PAGES_BEHIND = 32_000
 
+/** What one transaction did, and how long it held the file. */
+export interface Written extends Applied {
+  tookMs: number
+}
+
 /** One connection to a SQLite file, or the host's own. Waits without blocking while another process writes. */
 export class SqliteConnection {
   readonly #options: ConnectionOptions
@@ -73,10 +78,11 @@ export class SqliteConnection {
   }
 
   /** Applies operations in a transaction of their own. */
-  async commit(operations: readonly Operation[]): Promise<Applied> {
+  async commit(operations: readonly Operation[]): Promise<Written> {
     const database = this.#handle ?? (await this.open())
     if (this.#turns.isOthers()) await pause(1)
     return this.#whenFree(() => {
+      const started = performance.now()
       if (database.inTransaction) throw new HandleBusyError("the host's transaction on this database has not ended")
       this.#rows.run(database, 'BEGIN IMMEDIATE')
       try {
@@ -84,12 +90,17 @@ export class SqliteConnection {
         const applied = this.#rows.apply(database, operations)
         this.#rows.run(database, 'COMMIT')
         this.#turns.wrote(version)
-        return applied
+        return { ...applied, tookMs: performance.now() - started }
       } catch (error) {
         if (database.inTransaction) this.#rows.run(database, 'ROLLBACK')
         throw error
       }
     })
+  }
+
+  /** Says that the driver's other connection has written meanwhile, which is no other process that waits for its turn. */
+  ignoreOwnWrites(): void {
+    this.#turns.forget()
   }
 
   /** Applies operations in a transaction that the host has begun on its handle. */

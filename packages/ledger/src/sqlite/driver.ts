@@ -3,10 +3,9 @@ import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { Checkpointer } from './checkpointer.ts'
-import { SqliteConnection } from './connection.ts'
+import { SqliteConnection, type Written } from './connection.ts'
 import type { SqliteDatabase } from './handle.ts'
 import { isInMemory } from './open-file.ts'
-import type { Applied } from './row-store.ts'
 import { checkPrefix, PREFIX } from './table-prefix.ts'
 import { WriterThread } from './writer-thread.ts'
 
@@ -28,8 +27,8 @@ export interface SqliteOptions {
   busyTimeoutMs?: number
   /**
    * Where changes are written. `thread`: on a thread of its own, which never holds up the event loop. `event loop`: where it is called,
-   * which saves a lone change the way to the thread and back. `adaptive`: a lone change on the event loop while the disk is
-   * quick, and what many callers want at once on a thread, which is started when they first do. Everything is on the event loop with
+   * which saves a change the way to the thread and back. `adaptive`: on the event loop what is expected to take it less than three
+   * milliseconds (a lone change: one), the rest on a thread, which is started when it is first wanted. Everything is on the event loop with
    * `database`, with `:memory:`, and where no thread can be started, as in a program that was bundled into one file.
    *
    * @defaultValue `adaptive`
@@ -46,14 +45,18 @@ export interface SqliteOptions {
   clock?: Clock
 }
 
-/** Changes at once from which on a thread is worth its start. */
-const WORTH_A_THREAD = 8
-/** A lone change that takes longer than this on the event loop goes to the thread: the way there costs a tenth of a millisecond. */
-const QUICK_MS = 1
-const SLOW_MS_MAX = 4
+/** A batch that is expected to hold up the event loop for longer than this goes to the thread. */
+const HELD_UP_MS_MAX = 3
+/** A lone change sooner: the way there costs it a tenth of a millisecond. */
+const HELD_UP_MS_MAX_ALONE = 1
+/** What a change is taken to cost before any was measured: among others, and alone. */
+const CHANGE_MS = 0.03
+const CHANGE_MS_ALONE = 0.3
+/** One slow write, such as the first, is not yet a slow disk. */
+const CHANGE_MS_MAX = 4
 /** While the thread writes one batch, the next is made ready: more would only make them smaller. */
 const BATCHES_AT_ONCE = 2
-/** How much the newest lone change counts in what is expected of the next. */
+/** How much the newest batch counts in what is expected of the next. */
 const NEWEST_SHARE = 0.2
 
 /**
@@ -78,8 +81,10 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   /** Absent where there can be no thread, and when the driver is closed. */
   #startThread: (() => WriterThread) | undefined
   #thread: WriterThread | undefined
-  #loneMs = 0
-  readonly #underWay = new Set<Promise<Applied>>()
+  #changeMs = CHANGE_MS
+  #aloneMs = CHANGE_MS_ALONE
+  #wroteLast: 'here' | 'thread' | undefined
+  readonly #underWay = new Set<Promise<Written>>()
   /** What is written on the event loop, one after another. */
   #here: Promise<unknown> = Promise.resolve()
   #hereCount = 0
@@ -111,7 +116,8 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     const write = this.#write(operations)
     this.#underWay.add(write)
     try {
-      const { outcomes, rows } = await write
+      const { outcomes, rows, tookMs } = await write
+      this.#learn(operations.length, tookMs)
       this.#checkpointer?.wrote(rows)
       return outcomes
     } finally {
@@ -144,24 +150,30 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     await this.#checkpointer?.beforeWrite()
   }
 
-  #write(operations: readonly Operation[]): Promise<Applied> {
+  #write(operations: readonly Operation[]): Promise<Written> {
     const thread = this.#threadFor(operations.length)
-    if (thread) return thread.commit(operations)
+    if (thread) {
+      const isSwitch = this.#wroteLast === 'here'
+      this.#wroteLast = 'thread'
+      return thread.commit(operations, isSwitch)
+    }
     this.#hereCount++
     const written = this.#here.then(() => this.#writeHere(operations)).finally(() => this.#hereCount--)
     this.#here = written.catch(() => undefined)
     return written
   }
 
-  async #writeHere(operations: readonly Operation[]): Promise<Applied> {
-    const started = performance.now()
-    const applied = await this.#connection.commit(operations)
-    if (operations.length === 1) {
-      // One slow write, such as the first, is not yet a slow disk.
-      const taken = Math.min(performance.now() - started, SLOW_MS_MAX)
-      this.#loneMs += (taken - this.#loneMs) * NEWEST_SHARE
-    }
-    return applied
+  #writeHere(operations: readonly Operation[]): Promise<Written> {
+    if (this.#wroteLast === 'thread') this.#connection.ignoreOwnWrites()
+    this.#wroteLast = 'here'
+    return this.#connection.commit(operations)
+  }
+
+  /** What the next batch is expected to take, learnt from all of them: here and on the thread the same file is written. */
+  #learn(count: number, tookMs: number): void {
+    const each = Math.min(tookMs / count, CHANGE_MS_MAX)
+    if (count === 1) this.#aloneMs += (each - this.#aloneMs) * NEWEST_SHARE
+    else this.#changeMs += (each - this.#changeMs) * NEWEST_SHARE
   }
 
   /** The thread that so many changes are for; `undefined` to write them here. */
@@ -174,9 +186,9 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     // In the order in which they came: not past what is being written already.
     if (this.#hereCount > 0) return undefined
     if (this.#thread?.isBusy) return this.#thread
-    const isSlow = this.#loneMs >= QUICK_MS
-    if (count === 1 && !isSlow) return undefined
-    if (!this.#thread && (count >= WORTH_A_THREAD || isSlow)) {
+    const isShort = count === 1 ? this.#aloneMs < HELD_UP_MS_MAX_ALONE : count * this.#changeMs < HELD_UP_MS_MAX
+    if (isShort) return undefined
+    if (!this.#thread) {
       try {
         this.#thread = this.#startThread()
       } catch {
@@ -184,9 +196,6 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
         this.#startThread = undefined
       }
     }
-    if (this.#thread?.state !== 'ready') return undefined
-    // So that the disk is looked at again after some hundred lone changes.
-    if (count === 1) this.#loneMs *= 0.99
-    return this.#thread
+    return this.#thread?.state === 'ready' ? this.#thread : undefined
   }
 }

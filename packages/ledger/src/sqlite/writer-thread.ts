@@ -2,8 +2,8 @@ import { Worker } from 'node:worker_threads'
 import type { Clock } from '@farebox/core'
 import { LedgerClosedError, LedgerInternalError, LedgerUnavailableError } from '../errors.ts'
 import type { Operation } from '../operations.ts'
+import type { Written } from './connection.ts'
 import { type SentError, unpackError } from './errors-across-threads.ts'
-import type { Applied } from './row-store.ts'
 
 /** What the thread is started with. */
 export interface WriterOptions {
@@ -13,11 +13,13 @@ export interface WriterOptions {
   prefix: string
 }
 
-export type ToWriter = { close?: false; id: number; operations: readonly Operation[]; now: number | undefined } | { close: true }
-export type FromWriter = { ready: true } | ({ ready?: false; id: number } & (Applied | { error: SentError }))
+export type ToWriter =
+  | { close?: false; id: number; operations: readonly Operation[]; now: number | undefined; isSwitch: boolean }
+  | { close: true }
+export type FromWriter = { ready: true } | ({ ready?: false; id: number } & (Written | { error: SentError }))
 
 interface Pending {
-  resolve(applied: Applied): void
+  resolve(written: Written): void
   reject(error: unknown): void
 }
 
@@ -72,12 +74,13 @@ export class WriterThread {
     return this.#pending.size > 0
   }
 
-  commit(operations: readonly Operation[]): Promise<Applied> {
+  /** @param isSwitch  whether the event loop's connection has written since the last one */
+  commit(operations: readonly Operation[], isSwitch: boolean): Promise<Written> {
     if (this.#state === 'ended') return Promise.reject(new LedgerUnavailableError('the thread that writes has ended'))
     return new Promise((resolve, reject) => {
       const id = this.#ids++
       try {
-        this.#post({ id, operations, now: this.#clock?.() })
+        this.#post({ id, operations, now: this.#clock?.(), isSwitch })
       } catch (error) {
         // Nothing was sent, so nothing must be waited for.
         reject(new LedgerInternalError('a change cannot be sent to the thread that writes', error))

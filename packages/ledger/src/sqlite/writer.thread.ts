@@ -21,6 +21,7 @@ async function obey(message: ToWriter): Promise<void> {
     return
   }
   now = message.now
+  if (message.isSwitch) connection.ignoreOwnWrites()
   try {
     send({ id: message.id, ...(await connection.commit(message.operations)) })
   } catch (error) {
