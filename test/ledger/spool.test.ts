@@ -124,6 +124,18 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
   })
 
+  test('another charge under a key that is taken is kept for somebody to look at, also where only its workflow differs', async () => {
+    for (const workflowId of ['w', 'v']) await ledger.openWorkflow({ accountId, workflowId, name: 'call' })
+    const charge = { ...work, idempotencyKey: 'k', usageId: 'u', usage: usage(10) }
+    await ledger.charge({ ...charge, workflowId: 'w' })
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.charge({ ...charge, workflowId: 'v' })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    await expect.poll(() => files()).toEqual([])
+    await expect.poll(() => refused).toEqual([expect.stringContaining('IDEMPOTENCY_CONFLICT')])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+  })
+
   test('usage that a full queue turns away is kept as well', async () => {
     await ledger.close()
     ledger = new Ledger(sqlite({ filename: join(folder, 'credits.db') }), { waitingMax: 2, spool: { directory, retryMs: 20 } })

@@ -75,8 +75,16 @@ export class BookPrices implements PricePredictor {
    * @throws {PriceNotFoundError} the offer has no price in credits
    * @throws {MaximumChargeError} its price book refuses so dear a call
    */
-  predict(offer: Offer, quantities: readonly UsageQuantity[], numbers: PhoneNumbers = {}): { charge: Credits; cost?: NanoUsd } {
-    const at = this.#clock()
+  predict(offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers): { charge: Credits; cost?: NanoUsd } {
+    return this.asOf(this.#clock()).predict(offer, quantities, numbers)
+  }
+
+  /** The predictor of one moment, so that a call is held for by the prices that charge it. */
+  asOf(at: number): PricePredictor {
+    return { predict: (offer, quantities, numbers) => this.#predict(at, offer, quantities, numbers) }
+  }
+
+  #predict(at: number, offer: Offer, quantities: readonly UsageQuantity[], numbers: PhoneNumbers = {}) {
     const { service, provider, model } = offer
     const query = { service, provider, model, at, ...numbers }
     const rating = rate(this.book, query, quantities)

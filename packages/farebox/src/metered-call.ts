@@ -28,6 +28,7 @@ import {
   type Health,
   type Operation,
   type PhoneNumbers,
+  type PricePredictor,
   plan,
   type Route,
   type RouteRequest,
@@ -99,12 +100,20 @@ export async function holdRoute(
   request: RouteRequest,
   { ttlMs, open }: { ttlMs: number; open: () => Promise<void> },
 ): Promise<HeldRoute> {
-  const allowed = allowedRequest(parts, payer, request)
   const at = parts.prices.now()
+  const prices = parts.prices.asOf(at)
+  const allowed = allowedRequest({ catalog: parts.catalog, prices }, payer, request)
   let affordable: Credits = CREDITS_MAX
   let refusal: Refusal | undefined
   for (let round = 0; round < REPLANS_MAX; round++) {
-    const route = plan({ ...parts, configuration: payer.configuration, request: allowed, affordable, random: Math.random })
+    const route = plan({
+      ...parts,
+      prices,
+      configuration: payer.configuration,
+      request: allowed,
+      affordable,
+      random: Math.random,
+    })
     if (route.status === 'refused') {
       if (refusal && route.reason === 'insufficient_credits') throw errorOfRefusal(refusal, route.needed)
       throw errorOfRoute(route)
@@ -247,7 +256,11 @@ function heldRoute(
  * @throws {ServiceNotAllowedError} the key may not use the service at all
  * @throws {RequestLimitError} every provider that it may use costs more than its limit per request
  */
-function allowedRequest({ catalog, prices }: MeterParts, { apiKey }: Payer, request: RouteRequest): RouteRequest {
+function allowedRequest(
+  { catalog, prices }: { catalog: Catalog; prices: PricePredictor },
+  { apiKey }: Payer,
+  request: RouteRequest,
+): RouteRequest {
   if (!apiKey || apiKey.services.length === 0) return request
   const excludes = new Set(request.excludes)
   let tooDear: { charge: Credits; limit: Credits } | undefined
@@ -280,7 +293,7 @@ function allowedRequest({ catalog, prices }: MeterParts, { apiKey }: Payer, requ
 const UNPRICEABLE: ReadonlySet<string> = new Set(['PRICE_NOT_FOUND', 'MAXIMUM_CHARGE'])
 
 /** What an offer may cost at most; `undefined` when it has no price, which is for the plan to reject. */
-function chargeCeilingOf(prices: BookPrices, offer: Offer, request: RouteRequest): Credits | undefined {
+function chargeCeilingOf(prices: PricePredictor, offer: Offer, request: RouteRequest): Credits | undefined {
   try {
     return prices.predict(offer, (request.usageOf?.(offer) ?? request).ceiling, request.numbers).charge
   } catch (error) {

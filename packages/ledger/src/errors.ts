@@ -15,14 +15,7 @@ export class InvalidInputError extends FareboxError {
 
 /** The account, hold, workflow or key that a call names does not exist in that account. */
 export class NotFoundError extends FareboxError {
-  override readonly code:
-    | 'ACCOUNT_NOT_FOUND'
-    | 'HOLD_NOT_FOUND'
-    | 'WORKFLOW_NOT_FOUND'
-    | 'API_KEY_NOT_FOUND'
-    | 'USAGE_NOT_FOUND'
-    | 'GRANT_NOT_FOUND'
-    | 'EVENT_NOT_FOUND'
+  override readonly code: Extract<Failure, { code: `${string}_NOT_FOUND` }>['code']
   readonly id: string
 
   constructor(code: NotFoundError['code'], id: string) {

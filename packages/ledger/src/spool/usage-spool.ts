@@ -20,9 +20,6 @@ export interface SpoolReport {
   waiting: number
 }
 
-const CLOSED = 'refused: workflow_closed'
-/** The fields of a charge that give way where the ledger would refuse it otherwise. */
-const YIELDING: ReadonlySet<string> = new Set(['overage', 'workflowId'])
 /** Sent together: they share a transaction. */
 const SENT_AT_ONCE = 100
 
@@ -129,14 +126,10 @@ export class UsageSpool {
   async #sendOne({ name, operation }: SpooledOperation): Promise<'sent' | 'refused' | 'waits'> {
     let reason: string | undefined
     try {
-      reason = refusalIn(await this.#submit(operation))
-      // The work was done and cannot be refused any more: what the balance lacks is written down as a shortfall.
-      if (reason !== undefined && operation.verb === 'charge') {
-        const known: UsageOperation = { ...operation, input: { ...operation.input, overage: 'cap' } }
-        reason = refusalIn(await this.#submit(known))
-        // Its workflow may have been closed meanwhile: the account owes it all the same.
-        if (reason === CLOSED)
-          reason = refusalIn(await this.#submit({ ...known, input: { ...known.input, workflowId: undefined } }))
+      for (const form of formsOf(operation)) {
+        const why = refusalIn(await this.#submit(form))
+        reason = why && (reason ?? why)
+        if (reason === undefined) break
       }
     } catch (error) {
       if (isAway(error)) return 'waits'
@@ -156,13 +149,21 @@ function holdKey(accountId: string, holdId: string): string {
   return `${accountId}\0${holdId}`
 }
 
+/**
+ * The forms in which the ledger may take a change, the caller's own first. Work that was done cannot be refused any more: what the balance
+ * lacks is written down as a shortfall, and where the workflow was closed meanwhile the account owes it all the same. What another
+ * process has sent in a later form is a conflict in the earlier ones, and a replay in that.
+ */
+function formsOf(operation: UsageOperation): UsageOperation[] {
+  if (operation.verb !== 'charge') return [operation]
+  const capped: UsageOperation = { ...operation, input: { ...operation.input, overage: 'cap' } }
+  return [operation, capped, { ...capped, input: { ...capped.input, workflowId: undefined } }]
+}
+
 /** Why the ledger did not take it; `undefined` when it has it, now or since before. */
 function refusalIn(outcome: Outcome): string | undefined {
   if (outcome.status === 'refused') return `refused: ${(outcome as Refusal).reason}`
-  if (outcome.status !== 'failed') return undefined
-  // Another process has sent it already, and the ledger took it only as what it could.
-  if (outcome.code === 'IDEMPOTENCY_CONFLICT' && outcome.differs.every((field) => YIELDING.has(field))) return undefined
-  return JSON.stringify(outcome)
+  return outcome.status === 'failed' ? JSON.stringify(outcome) : undefined
 }
 
 function isAway(error: unknown): boolean {

@@ -53,7 +53,7 @@ const HELD_UP_MS_MAX_ALONE = 1
 const CHANGE_MS = 0.03
 const CHANGE_MS_ALONE = 0.3
 /** One slow write, such as the first, is not yet a slow disk. */
-const CHANGE_MS_MAX = 4
+const CHANGE_MS_MAX = 3
 /** While the thread writes one batch, the next is made ready: more would only make them smaller. */
 const BATCHES_AT_ONCE = 2
 /** How much the newest batch counts in what is expected of the next. */
