@@ -4,7 +4,7 @@ import { simulated } from '@farebox/providers/simulated'
 import { presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { readWav } from '../../packages/providers/src/adapter/wav.ts'
-import type { InvoiceLine } from '../loopback/openai.ts'
+import type { InvoiceLine } from '../loopback/invoice.ts'
 import { type ApiAnswer, type ApiClient, serveApi } from './api-client.ts'
 import { openAccount, openBox, storeNames } from './open-box.ts'
 import { openLoopback, sdks } from './parties.ts'
@@ -110,10 +110,11 @@ describe.each(sdks)('a question asked by voice of $sdk', ({ adapter }) => {
 })
 
 /** A line of the provider's invoice, in the words of a usage record. */
-function invoiced({ promptTokens = 0, completionTokens = 0, seconds, characters }: InvoiceLine): string {
+function invoiced({ quantities }: InvoiceLine): string {
+  const { prompt_tokens = 0, completion_tokens = 0, seconds, characters } = quantities
   if (seconds !== undefined) return `${seconds} seconds`
   if (characters !== undefined) return `${characters} characters`
-  return `${promptTokens + completionTokens} tokens`
+  return `${prompt_tokens + completion_tokens} tokens`
 }
 
 describe('an agent that may not speak', () => {

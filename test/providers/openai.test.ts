@@ -169,7 +169,7 @@ describe('a request to OpenAI', () => {
     const inner = new OpenAI({ apiKey: server.apiKey, baseURL: server.url })
     const create = async (body: object, options?: object) => inner.chat.completions.create(body as never, options)
     const adapter = openai({ client: { chat: { completions: { create } }, audio: inner.audio } })
-    expect(await adapter.chat?.(hello, context)).toMatchObject({ text: 'You said: Hello there', requestId: 'req_loopback' })
+    expect(await adapter.chat?.(hello, context)).toMatchObject({ text: 'You said: Hello there', requestId: 'req_loopback_1' })
     expect((await drain(adapter.streamChat?.(hello, context))).at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop' })
   })
 })
@@ -181,9 +181,16 @@ describe('an answer of OpenAI', () => {
     })
     const answer = await adapter.chat?.(hello, context)
     expect(meters(answer?.usage)).toEqual({ input: '500', cached_input: '1500', output: '400', reasoning: '100' })
-    expect(answer).toMatchObject({ requestId: 'req_loopback', model: 'gpt-4o-mini', finishReason: 'stop' })
+    expect(answer).toMatchObject({ requestId: 'req_loopback_1', model: 'gpt-4o-mini', finishReason: 'stop' })
     expect(server.invoice).toEqual([
-      { path: '/chat/completions', model: 'gpt-4o-mini', promptTokens: 2_000, completionTokens: 500 },
+      {
+        path: '/chat/completions',
+        model: 'gpt-4o-mini',
+        requestId: 'req_loopback_1',
+        input: 'Hello there',
+        quantities: { prompt_tokens: 2_000, completion_tokens: 500 },
+        outcome: 'served',
+      },
     ])
   })
 
@@ -245,7 +252,7 @@ describe('an answer of OpenAI', () => {
     expect(meters(result?.usage)).toEqual({ characters: '5' })
     expect(result?.usage?.certainty).toBe('derived')
     expect(server.requests[0]?.body).toMatchObject({ voice: 'alloy', response_format: 'wav', stream_format: 'audio' })
-    expect(server.invoice).toEqual([{ path: '/audio/speech', model: 'tts-1', characters: 5 }])
+    expect(server.invoice).toMatchObject([{ path: '/audio/speech', model: 'tts-1', quantities: { characters: 5 } }])
   })
 
   it('speaks in events where the model can, and keeps the tokens that it reports', async () => {
@@ -276,7 +283,7 @@ describe('a stream of OpenAI', () => {
       type: 'finish',
       finishReason: 'stop',
       model: 'gpt-4o-mini',
-      requestId: 'req_loopback',
+      requestId: 'req_loopback_1',
     })
   })
 

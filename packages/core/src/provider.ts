@@ -1,3 +1,4 @@
+import type { NanoUsd } from './amounts.ts'
 import type { Service } from './services.ts'
 import type { Usage } from './usage.ts'
 
@@ -30,6 +31,12 @@ export interface OfferCapabilities {
   imageTokensMax?: number
   /** Characters that one speech request may have at most. */
   charactersMax?: number
+  /** Languages that it understands and speaks, as ISO 639-1 codes. Absent: those of its kind, which is not a limit. */
+  languages?: readonly string[]
+  /** Where its data is processed: `eu`, `us`. Absent: not stated, so it serves no request that names a region. */
+  regions?: readonly string[]
+  /** What else its operator promises, in words of the team's own: `zero_retention`, `hipaa`. */
+  serviceLevels?: readonly string[]
 }
 
 /** Why an adapter takes no calls. */
@@ -60,7 +67,40 @@ export interface ProviderAdapter {
   transcribe?(request: TranscribeRequest, context: CallContext): Promise<TranscribeResult>
   speak?(request: SpeakRequest, context: CallContext): Promise<SpeakResult>
   streamSpeech?(request: SpeakRequest, context: CallContext): AsyncIterable<SpeechEvent>
+  embed?(request: EmbedRequest, context: CallContext): Promise<EmbedResult>
+  /** Transcribes sound while it is heard. Its first event is `open`; the sound is not read before that. */
+  streamTranscription?(request: LiveTranscribeRequest, context: CallContext): AsyncIterable<TranscriptEvent>
+  /** Holds a conversation in speech. Its first event is `open`; the input is not read before that. */
+  converse?(request: RealtimeRequest, context: CallContext): AsyncIterable<RealtimeEvent>
+  /** Places a call and waits for its end. Aborting does not hang up a call that may ring: it ends by itself at its limit. */
   call?(request: PhoneRequest, context: CallContext): Promise<PhoneResult>
+  /** Hangs up a call. Resolves also when it had ended before. */
+  endCall?(callId: string, context: CallContext): Promise<void>
+  /** What the provider's own records say of its work in a range of time, oldest first: what ours are compared with. */
+  records?(range: RecordsRange, context: CallContext): AsyncIterable<ProviderRecord>
+}
+
+/** A range of time in epoch milliseconds, UTC, its end excluded; of phone calls, optionally those to one number. */
+export interface RecordsRange {
+  from: number
+  until: number
+  to?: string
+}
+
+/** What a provider's own records say of one request. */
+export interface ProviderRecord {
+  /** The provider's id of the request, as results carry it: `requestId`, or the `callId` of a phone call. */
+  requestId: string
+  service: Service
+  /** When it began, epoch milliseconds, UTC. */
+  at: number
+  /** `pending`: it has not ended, or its price is not known yet. */
+  status: 'pending' | 'final'
+  /** The number called, of a phone call. */
+  to?: string
+  usage?: Usage
+  /** What the provider billed for it; `undefined` when it does not say, or not yet. */
+  cost?: NanoUsd
 }
 
 /** One message of a conversation. */
@@ -170,6 +210,91 @@ export type SpeechEvent =
   | { type: 'audio'; audio: Uint8Array }
   | { type: 'finish'; model: string; usage?: Usage; requestId?: string }
 
+/** Texts to be turned into vectors. */
+export interface EmbedRequest {
+  model: string
+  inputs: readonly string[]
+  /** Length of the vectors. @defaultValue the model's own */
+  dimensions?: number
+  providerOptions?: Record<string, unknown>
+}
+
+export interface EmbedResult {
+  /** One vector for each input, in their order. */
+  embeddings: readonly (readonly number[])[]
+  model: string
+  usage?: Usage
+  requestId?: string
+}
+
+/** How sound is coded that comes and goes piece by piece: 16-bit little-endian samples, or 8-bit µ-law as telephones use it. One channel. */
+export interface SoundFormat {
+  encoding: 'pcm_s16le' | 'mulaw'
+  /** Samples per second. */
+  sampleRate: number
+}
+
+/** Seconds of sound that so many bytes hold. */
+export function soundSeconds(bytes: number, { encoding, sampleRate }: SoundFormat): number {
+  return bytes / (sampleRate * (encoding === 'mulaw' ? 1 : 2))
+}
+
+export interface LiveTranscribeRequest {
+  model: string
+  /** The sound as it is heard, in pieces of any length. Its end ends the transcription: what was heard is still transcribed. */
+  audio: AsyncIterable<Uint8Array>
+  format: SoundFormat
+  /** ISO 639-1 code of the spoken language. @defaultValue found out, or the model's own */
+  language?: string
+  providerOptions?: Record<string, unknown>
+}
+
+/**
+ * An event of a live transcription. `open` comes first, when the provider is ready to hear. A transcript that is not final may be
+ * replaced by the next. A stream that ends without `finish` is incomplete, and the adapter throws.
+ */
+export type TranscriptEvent =
+  | { type: 'open'; requestId?: string }
+  | { type: 'transcript'; text: string; isFinal: boolean; startSeconds?: number; endSeconds?: number }
+  | { type: 'finish'; model: string; durationSeconds?: number; usage?: Usage; requestId?: string }
+
+export interface RealtimeRequest {
+  model: string
+  /** What the conversation is fed with. Its end ends the conversation, after the answer that is being given. */
+  input: AsyncIterable<RealtimeInput>
+  /** What the model is to be and do. */
+  instructions?: string
+  voice?: string
+  inputFormat: SoundFormat
+  outputFormat: SoundFormat
+  tools?: readonly Tool[]
+  /** Tokens that one answer may have at most. */
+  outputTokensMax?: number
+  providerOptions?: Record<string, unknown>
+}
+
+/** What a conversation is fed with. `respond` asks for an answer now, where the model would wait for a pause. `cancel` silences it. */
+export type RealtimeInput =
+  | { type: 'audio'; audio: Uint8Array }
+  | { type: 'text'; text: string }
+  | { type: 'tool_result'; toolCallId: string; content: string }
+  | { type: 'respond' }
+  | { type: 'cancel' }
+
+/**
+ * An event of a conversation. `open` comes first. `heard` is what the user said; `text` is what the answer says, in writing. `turn`
+ * ends an answer and tells what it used: each is charged when it comes. A conversation that ends without `finish` is incomplete, and
+ * the adapter throws; `usage` of `finish` is what no turn has told.
+ */
+export type RealtimeEvent =
+  | { type: 'open'; requestId?: string }
+  | { type: 'heard'; text: string }
+  | { type: 'audio'; audio: Uint8Array }
+  | { type: 'text'; text: string }
+  | { type: 'tool_call'; id: string; name: string; arguments: string }
+  | { type: 'turn'; turnId: string; isComplete: boolean; usage?: Usage }
+  | { type: 'finish'; model: string; usage?: Usage; requestId?: string }
+
 export interface PhoneRequest {
   /** E.164 number to call: `+15551234567`. */
   to: string
@@ -187,4 +312,6 @@ export interface PhoneResult {
   /** Seconds that the call was connected. */
   durationSeconds: number
   usage?: Usage
+  /** What the provider billed for it. `undefined`: not told yet; {@link ProviderAdapter.records} tells it later. */
+  cost?: NanoUsd
 }

@@ -1,17 +1,20 @@
 import { type CallContext, type Clock, type ProviderError, systemClock } from '@farebox/core'
 import type { AttemptRecord } from './attempt-record.ts'
 import type { Health } from './health.ts'
-import type { Candidate, Route } from './route.ts'
+import { type Candidate, isLive, type Route } from './route.ts'
 
-/** How long things may take, in milliseconds. A phone call may by default take as long as a telephone network lets it. */
+/**
+ * How long things may take, in milliseconds. A phone call, a live transcription and a conversation may by default take as long as a
+ * telephone network lets a call; in the two that are streams, silence is no sign of illness.
+ */
 export interface Deadlines {
-  /** The whole route: every attempt, wait and fallback, and a stream to its end. @defaultValue 60_000, for a phone call 4 hours and a minute */
+  /** The whole route: every attempt, wait and fallback, and a stream to its end. @defaultValue 60_000, for what is live 4 hours and a minute */
   totalMs?: number
-  /** One attempt that answers as a whole. @defaultValue 30_000, for a phone call the total */
+  /** One attempt that answers as a whole. @defaultValue 30_000, for what is live the total */
   attemptMs?: number
   /** From the start of an attempt to the first content of its stream. @defaultValue 15_000 */
   firstEventMs?: number
-  /** Between two events of a stream. @defaultValue 15_000 */
+  /** Between two events of a stream. @defaultValue 15_000, for what is live the total */
   betweenEventsMs?: number
 }
 
@@ -76,16 +79,16 @@ export interface ResolvedAttemptOptions<Refusal> {
 /** Fills in the defaults. */
 export function resolveAttemptOptions<Refusal>(options: AttemptOptions<Refusal>): ResolvedAttemptOptions<Refusal> {
   const { deadlines = {}, retries = {} } = options
-  const isCall = options.route.operation === 'call'
-  const totalMs = deadlines.totalMs ?? (isCall ? CALL_MS_MAX : 60_000)
+  const isLong = isLive(options.route.operation)
+  const totalMs = deadlines.totalMs ?? (isLong ? CALL_MS_MAX : 60_000)
   return {
     route: options.route,
     id: options.id,
     deadlines: {
       totalMs,
-      attemptMs: deadlines.attemptMs ?? (isCall ? totalMs : 30_000),
+      attemptMs: deadlines.attemptMs ?? (isLong ? totalMs : 30_000),
       firstEventMs: deadlines.firstEventMs ?? 15_000,
-      betweenEventsMs: deadlines.betweenEventsMs ?? 15_000,
+      betweenEventsMs: deadlines.betweenEventsMs ?? (isLong ? totalMs : 15_000),
     },
     retries: {
       triesMax: retries.triesMax ?? 2,

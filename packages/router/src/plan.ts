@@ -195,7 +195,7 @@ function lackingCapability({ offer, adapter }: CatalogEntry, request: RouteReque
   return undefined
 }
 
-function canDo(adapter: ProviderAdapter & { embed?: unknown }, request: RouteRequest, streaming: boolean): boolean {
+function canDo(adapter: ProviderAdapter, request: RouteRequest, streaming: boolean): boolean {
   switch (request.operation) {
     case 'chat':
     case 'see':
@@ -204,6 +204,10 @@ function canDo(adapter: ProviderAdapter & { embed?: unknown }, request: RouteReq
       return (streaming ? adapter.streamSpeech : adapter.speak) !== undefined
     case 'transcribe':
       return adapter.transcribe !== undefined
+    case 'listen':
+      return adapter.streamTranscription !== undefined
+    case 'converse':
+      return adapter.converse !== undefined
     case 'call':
       return adapter.call !== undefined
     case 'embed':

@@ -12,8 +12,13 @@ import type { HealthCondition } from './health.ts'
 import type { Complexity } from './service-configuration.ts'
 import type { RoutingStrategy } from './strategy.ts'
 
-/** What an adapter is asked to do. */
-export type Operation = 'chat' | 'transcribe' | 'speak' | 'call' | 'see' | 'embed'
+/** What an adapter is asked to do. `listen` is a live transcription, `converse` a conversation in speech. */
+export type Operation = 'chat' | 'see' | 'transcribe' | 'listen' | 'speak' | 'converse' | 'embed' | 'call'
+
+/** Whether an operation goes on for as long as people talk, so that its deadlines are those of a telephone call. */
+export function isLive(operation: Operation): boolean {
+  return operation === 'call' || operation === 'listen' || operation === 'converse'
+}
 
 /** What is to be routed. */
 export interface RouteRequest {

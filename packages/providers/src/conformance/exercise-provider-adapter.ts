@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import {
   type ChatEvent,
   type ChatResult,
+  type EmbedResult,
   formatQuantity,
   isFareboxError,
   isServiceName,
@@ -13,8 +14,8 @@ import {
   type Usage,
 } from '@farebox/core'
 import { afterEach, beforeEach, describe, expect, it, type TestFunction } from 'vitest'
-import { type ConformanceOptions, type Method, methods, type ProviderUnderTest } from './provider-under-test.ts'
-import { context, PROMPT, sampleCall, sampleStream, streamMethods } from './sample-calls.ts'
+import { type ConformanceOptions, type Method, methods, type ProviderUnderTest, streamMethods } from './provider-under-test.ts'
+import { context, PROMPT, type SampleEvent, SOUND_SECONDS, sampleCall, sampleStream } from './sample-calls.ts'
 
 /**
  * Holds an adapter to the contract of `ProviderAdapter`: what it may say about usage, how its streams end, how its errors are
@@ -22,7 +23,7 @@ import { context, PROMPT, sampleCall, sampleStream, streamMethods } from './samp
  */
 export function exerciseProviderAdapter(name: string, open: () => Promise<ProviderUnderTest>, options: ConformanceOptions): void {
   const has = (method: Method) => options.methods.includes(method)
-  const streams = streamMethods.filter(has) as ('streamChat' | 'streamSpeech')[]
+  const streams = streamMethods.filter(has)
   const secrets = [PROMPT, ...(options.secrets ?? [])]
 
   describe(`${name} as a provider adapter`, () => {
@@ -121,6 +122,59 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
         )
         expect(finish.usage?.quantities).toEqual(plain.usage?.quantities)
         expect(finish.usage?.certainty).toBe(plain.usage?.certainty)
+      })
+    }
+
+    if (has('embed')) {
+      claim('an embedding has a vector for each text, and reports the tokens that it is priced by', async () => {
+        const result = (await sampleCall(opened.adapter, 'embed')) as EmbedResult
+        expect(result.embeddings).toHaveLength(2)
+        for (const vector of result.embeddings) expect(vector.every(Number.isFinite) && vector.length > 0).toBe(true)
+        expectUsage(result.usage, 'exact')
+        opened.arrange('embed', { type: 'unreported_usage' })
+        expect(await sampleCall(opened.adapter, 'embed')).not.toHaveProperty('usage.quantities')
+      })
+    }
+
+    for (const method of streams.filter((stream) => stream === 'streamTranscription' || stream === 'converse')) {
+      claim(`${method}: says that it is open before it reads what it is fed with`, async () => {
+        let read = 0
+        const events = sampleStream(opened.adapter, method, context(), () => (read += 1))[Symbol.asyncIterator]()
+        expect((await events.next()).value).toMatchObject({ type: 'open' })
+        expect(read).toBe(0)
+        await drain(events)
+        expect(read).toBeGreaterThan(0)
+      })
+    }
+
+    if (has('streamTranscription')) {
+      claim('a live transcription tells what it heard, and the seconds that it is priced by', async () => {
+        const events = (await sampleCall(opened.adapter, 'streamTranscription')) as SampleEvent[]
+        expect(events).toContainEqual(expect.objectContaining({ type: 'transcript', isFinal: true }))
+        const { usage } = finishOf(events)
+        expectUsage(usage)
+        const duration = usage?.quantities.find(({ meter }) => meter === 'duration')
+        expect(duration && Number(formatQuantity(duration.quantity))).toBeCloseTo(SOUND_SECONDS, 1)
+      })
+
+      claim('usage of a live transcription that was not reported is never called exact', async () => {
+        opened.arrange('streamTranscription', { type: 'unreported_usage' })
+        const events = (await sampleCall(opened.adapter, 'streamTranscription')) as SampleEvent[]
+        expect(finishOf(events).usage?.certainty).not.toBe('exact')
+      })
+    }
+
+    if (has('converse')) {
+      claim('a conversation answers in sound, and tells with each turn what it used', async () => {
+        const events = (await sampleCall(opened.adapter, 'converse')) as SampleEvent[]
+        expect(events.some(({ type }) => type === 'audio')).toBe(true)
+        const turns = events.filter(({ type }) => type === 'turn')
+        expect(turns).toHaveLength(1)
+        expectUsage(turns[0]?.usage, 'exact')
+        finishOf(events)
+        opened.arrange('converse', { type: 'unreported_usage' })
+        const silent = (await sampleCall(opened.adapter, 'converse')) as SampleEvent[]
+        expect(silent.find(({ type }) => type === 'turn')).not.toHaveProperty('usage.quantities')
       })
     }
 
@@ -223,6 +277,13 @@ function expectUsage(usage: Usage | undefined, certainty?: Usage['certainty']): 
   expect(usage.quantities.reduce((sum, { quantity }) => sum + quantity, 0n)).toBeGreaterThan(0n)
   for (const { quantity } of usage.quantities) expect(quantity).toBeGreaterThanOrEqual(0n)
   if (certainty) expect(usage.certainty).toBe(certainty)
+}
+
+/** The last event of a stream that ended as it should. */
+function finishOf(events: readonly SampleEvent[]): SampleEvent {
+  const last = events.at(-1)
+  if (last?.type !== 'finish') throw new Error(`the last event is ${last?.type}`)
+  return last
 }
 
 async function drain(events: AsyncIterator<unknown>): Promise<void> {

@@ -1,8 +1,27 @@
 import type { ProviderAdapter, ProviderErrorKind } from '@farebox/core'
 
 /** Methods of an adapter that the suite exercises. A plain method has its stream tested with it. */
-export const methods = ['chat', 'streamChat', 'transcribe', 'speak', 'streamSpeech', 'call'] as const
+export const methods = [
+  'chat',
+  'streamChat',
+  'transcribe',
+  'streamTranscription',
+  'speak',
+  'streamSpeech',
+  'converse',
+  'embed',
+  'call',
+] as const
 export type Method = (typeof methods)[number]
+
+/** The methods that stream. */
+export const streamMethods = ['streamChat', 'streamTranscription', 'streamSpeech', 'converse'] as const
+export type StreamMethod = (typeof streamMethods)[number]
+
+/** Whether a method answers in events. */
+export function isStreamMethod(method: Method): method is StreamMethod {
+  return (streamMethods as readonly Method[]).includes(method)
+}
 
 /**
  * What the provider is made to do with the next call of a method.

@@ -1,6 +1,6 @@
-import type { CallContext, ChatEvent, Offer, PhoneRequest, ProviderAdapter, Service, SpeechEvent } from '@farebox/core'
+import type { CallContext, Offer, PhoneRequest, ProviderAdapter, RealtimeInput, Service, SoundFormat, Usage } from '@farebox/core'
 import { writeWav } from '../adapter/wav.ts'
-import type { Method } from './provider-under-test.ts'
+import { isStreamMethod, type Method, type StreamMethod } from './provider-under-test.ts'
 
 /** Words of the sample requests, which no error may repeat. */
 export const PROMPT = 'the heron sleeps on one leg'
@@ -9,13 +9,21 @@ const SERVICE_BY_METHOD: Readonly<Record<Method, Service>> = {
   chat: 'gpt',
   streamChat: 'gpt',
   transcribe: 'voice_stt',
+  streamTranscription: 'voice_stt',
   speak: 'voice_tts',
   streamSpeech: 'voice_tts',
+  converse: 'realtime',
+  embed: 'embedding',
   call: 'phone',
 }
 
-/** The methods that stream. */
-export const streamMethods: readonly Method[] = ['streamChat', 'streamSpeech']
+/** How the samples of live sound are coded: what telephones send. */
+const SOUND: SoundFormat = { encoding: 'mulaw', sampleRate: 8_000 }
+const SOUND_PIECES = 10
+const PIECE_BYTES = 800
+
+/** Seconds of sound that a sample of a live method holds. */
+export const SOUND_SECONDS = (SOUND_PIECES * PIECE_BYTES) / SOUND.sampleRate
 
 /** A context that is never aborted, unless a signal is given. */
 export function context(signal: AbortSignal = new AbortController().signal): CallContext {
@@ -24,7 +32,7 @@ export function context(signal: AbortSignal = new AbortController().signal): Cal
 
 /** Makes a sample call of `method` and waits for all of it. Streams come as the list of their events. */
 export async function sampleCall(adapter: ProviderAdapter, method: Method, given: CallContext = context()): Promise<unknown> {
-  if (method === 'streamChat' || method === 'streamSpeech') {
+  if (isStreamMethod(method)) {
     const events: unknown[] = []
     for await (const event of sampleStream(adapter, method, given)) events.push(event)
     return events
@@ -37,21 +45,51 @@ export async function sampleCall(adapter: ProviderAdapter, method: Method, given
       return required(adapter.transcribe)({ model, audio: { data: sampleSound(), mediaType: 'audio/wav' } }, given)
     case 'speak':
       return required(adapter.speak)({ model, text: PROMPT, format: 'mp3' }, given)
+    case 'embed':
+      return required(adapter.embed)({ model, inputs: [PROMPT, 'and hunts at dusk'] }, given)
     case 'call':
       return required(adapter.call)(phoneRequest(), given)
   }
 }
 
-/** Opens a sample stream of `method`. */
+/** An event of any stream. */
+export interface SampleEvent {
+  type: string
+  usage?: Usage
+}
+
+/** Opens a sample stream of `method`. `onRead` hears of each piece that a live method reads of its input. */
 export function sampleStream(
   adapter: ProviderAdapter,
-  method: 'streamChat' | 'streamSpeech',
+  method: StreamMethod,
   given: CallContext = context(),
-): AsyncIterable<ChatEvent | SpeechEvent> {
+  onRead: () => void = () => {},
+): AsyncIterable<SampleEvent> {
   const { model } = offerOf(adapter, method)
-  return method === 'streamChat'
-    ? required(adapter.streamChat)({ model, messages: messages() }, given)
-    : required(adapter.streamSpeech)({ model, text: PROMPT, format: 'mp3' }, given)
+  switch (method) {
+    case 'streamChat':
+      return required(adapter.streamChat)({ model, messages: messages() }, given)
+    case 'streamSpeech':
+      return required(adapter.streamSpeech)({ model, text: PROMPT, format: 'mp3' }, given)
+    case 'streamTranscription':
+      return required(adapter.streamTranscription)({ model, audio: soundPieces(onRead), format: SOUND }, given)
+    case 'converse':
+      return required(adapter.converse)({ model, input: turns(onRead), inputFormat: SOUND, outputFormat: SOUND }, given)
+  }
+}
+
+/** Sound as a telephone sends it: µ-law silence in pieces. */
+async function* soundPieces(onRead: () => void): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let piece = 0; piece < SOUND_PIECES; piece += 1) {
+    onRead()
+    yield new Uint8Array(PIECE_BYTES).fill(0xff)
+  }
+}
+
+async function* turns(onRead: () => void): AsyncGenerator<RealtimeInput, void, undefined> {
+  onRead()
+  yield { type: 'text', text: PROMPT }
+  yield { type: 'respond' }
 }
 
 function messages() {

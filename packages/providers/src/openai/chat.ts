@@ -1,5 +1,5 @@
 import type { CallContext, ChatRequest, ChatResult, FinishReason, ToolCall } from '@farebox/core'
-import { asRecord, asText, malformed } from './answer.ts'
+import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import { chatBody } from './chat-body.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'

@@ -1,4 +1,4 @@
-import { type Clock, ProviderError } from '@farebox/core'
+import type { SdkConnection } from '../adapter/sdk-connection.ts'
 
 /** What an SDK method takes beside its body. */
 export interface OpenaiRequestOptions {
@@ -20,15 +20,9 @@ export interface OpenaiClient {
 }
 
 /** What every method of the adapter needs to reach the provider. */
-export interface OpenaiConnection {
-  /** The adapter's name, for errors. */
-  name: string
-  /** Tells the time that an HTTP date in `retry-after` is compared with. */
-  now: Clock
+export interface OpenaiConnection extends SdkConnection<OpenaiClient> {
   /** Sent with each request, above what the environment could have put into the client. */
   headers: Record<string, string | null>
-  /** @throws {ProviderError} `authentication` when disabled, `unsupported` when the SDK is not installed */
-  client(): Promise<OpenaiClient>
 }
 
 /** What a client of our own is made from. */
@@ -43,17 +37,9 @@ export interface OpenaiClientOptions {
 /**
  * Loads the SDK and makes a client that nothing in the environment can redirect: each value that the SDK would otherwise look up
  * there is given, `null` included. Its retries are off, because retrying is the router's, and so is its log, because it prints.
- *
- * @throws {ProviderError} `unsupported`: the package is not installed
  */
-export async function loadOpenaiClient(name: string, options: OpenaiClientOptions): Promise<OpenaiClient> {
-  const sdk = await import('openai').catch((cause: unknown) => {
-    throw new ProviderError(`${name} needs the package "openai" (^6.30 or ^7): install it, or pass a client of your own`, {
-      provider: name,
-      kind: 'unsupported',
-      cause,
-    })
-  })
+export async function loadOpenaiClient(options: OpenaiClientOptions): Promise<OpenaiClient> {
+  const sdk = await import('openai')
   return new sdk.OpenAI({ ...options, adminAPIKey: null, webhookSecret: null, maxRetries: 0, logLevel: 'off' })
 }
 

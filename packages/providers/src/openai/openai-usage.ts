@@ -1,7 +1,8 @@
-import { isFareboxError, quantity, type Usage } from '@farebox/core'
+import { quantity, type Usage } from '@farebox/core'
+import { asRecord } from '../adapter/answer.ts'
+import { readable } from '../adapter/readable-usage.ts'
 import { readWav } from '../adapter/wav.ts'
 import { openaiChatUsage, openaiTranscriptionUsage } from '../usage/openai.ts'
-import { asRecord } from './answer.ts'
 
 /**
  * What a chat used. A server whose counts contradict each other must cost neither its caller the answer nor us the charge: then the
@@ -35,13 +36,4 @@ export function transcriptionUsage(
   if (durationSeconds === undefined) return usage ? { usage } : {}
   const quantities = [{ meter: 'duration', quantity: quantity(durationSeconds), unit: 'seconds' as const }]
   return { usage: { quantities, certainty: 'derived', raw: answer.usage ?? undefined } }
-}
-
-function readable(read: () => Usage | undefined): Usage | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (isFareboxError(error) && (error.code === 'INVALID_USAGE' || error.code === 'INVALID_QUANTITY')) return undefined
-    throw error
-  }
 }

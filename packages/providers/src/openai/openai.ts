@@ -1,4 +1,5 @@
-import { type Availability, type Clock, type Offer, type ProviderAdapter, ProviderError, systemClock } from '@farebox/core'
+import type { Availability, Clock, Offer, ProviderAdapter } from '@farebox/core'
+import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { chat } from './chat.ts'
 import { loadOpenaiClient, type OpenaiClient, type OpenaiConnection, pinnedHeaders } from './openai-client.ts'
 import { type OpenaiModels, openaiOffers } from './openai-offers.ts'
@@ -40,7 +41,11 @@ export interface OpenaiOptions {
 export function openai(options: OpenaiOptions): ProviderAdapter {
   const name = options.name ?? 'openai'
   const defaults = { voice: options.voice ?? 'alloy' }
-  const availability = availabilityOf(options)
+  const availability = availabilityOf({
+    client: options.client,
+    secrets: [options.apiKey],
+    reason: 'no API key: set OPENAI_API_KEY where the server is started, or pass openai({ apiKey })',
+  })
   const connection = connect(name, options, availability)
   return {
     name,
@@ -55,11 +60,6 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
   }
 }
 
-function availabilityOf({ apiKey, client }: OpenaiOptions): Availability {
-  if (client !== undefined || (apiKey !== undefined && apiKey.trim() !== '')) return { status: 'ready' }
-  return { status: 'disabled', reason: 'no API key: set OPENAI_API_KEY where the server is started, or pass openai({ apiKey })' }
-}
-
 function connect(name: string, options: OpenaiOptions, availability: Availability): OpenaiConnection {
   const settings = {
     apiKey: options.apiKey?.trim() ?? '',
@@ -68,21 +68,10 @@ function connect(name: string, options: OpenaiOptions, availability: Availabilit
     project: options.project ?? null,
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   }
-  let loading: Promise<OpenaiClient> | undefined
+  const { client, now } = options
+  const needs = '"openai" (^6.30 or ^7)'
   return {
-    name,
-    now: options.now ?? systemClock,
-    headers: options.client ? {} : pinnedHeaders(settings),
-    client: async () => {
-      if (options.client) return options.client
-      if (availability.status === 'disabled') {
-        throw new ProviderError(`${name} is disabled: ${availability.reason}`, { provider: name, kind: 'authentication' })
-      }
-      loading ??= loadOpenaiClient(name, settings).catch((error: unknown) => {
-        loading = undefined
-        throw error
-      })
-      return loading
-    },
+    ...connectSdk<OpenaiClient>({ name, availability, needs, client, now, load: () => loadOpenaiClient(settings) }),
+    headers: client ? {} : pinnedHeaders(settings),
   }
 }

@@ -1,6 +1,6 @@
 import type { CallContext } from '@farebox/core'
+import { asRecord, asText } from '../adapter/answer.ts'
 import { type Call, openCall } from '../adapter/call.ts'
-import { asRecord, asText } from './answer.ts'
 import type { OpenaiClient, OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
 
 /** An answer of the SDK, and the id under which the provider logged it. */

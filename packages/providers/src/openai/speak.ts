@@ -1,9 +1,10 @@
 import { type CallContext, ProviderError, type SpeakRequest, type SpeakResult, type SpeechEvent, type Usage } from '@farebox/core'
 import type OpenAI from 'openai'
-import type { Call } from '../adapter/call.ts'
+import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { bytesOfBase64, joinBytes } from '../adapter/bytes.ts'
+import { readBody } from '../adapter/read-body.ts'
 import { serverSentEvents } from '../adapter/server-sent-events.ts'
 import { speechUsage } from '../adapter/speech-usage.ts'
-import { asRecord, asText, malformed } from './answer.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { openOpenaiCall, send } from './send.ts'
@@ -27,7 +28,7 @@ export async function speak(
       continue
     }
     const { type: _, ...facts } = event
-    return { audio: joined(chunks), format: request.format, ...facts }
+    return { audio: joinBytes(chunks), format: request.format, ...facts }
   }
   throw malformed(connection.name, 'an end', undefined)
 }
@@ -55,7 +56,7 @@ export async function* streamSpeech(
     requestId = answer.requestId
     // From here on the provider is speaking: at most the whole text is paid for.
     usage = speechUsage(request.text, 'ceiling')
-    const bytes = read(response.body, call)
+    const bytes = readBody(response.body, call)
     if (response.headers.get('content-type')?.includes('text/event-stream')) {
       let done: { usage: unknown } | undefined
       for await (const data of serverSentEvents(bytes)) {
@@ -65,7 +66,7 @@ export async function* streamSpeech(
         const audio = event?.type === 'speech.audio.delta' ? asText(event.audio) : undefined
         if (!audio) continue
         isAnswering = true
-        yield { type: 'audio', audio: fromBase64(audio) }
+        yield { type: 'audio', audio: bytesOfBase64(audio) }
       }
       if (done === undefined) throw incomplete(connection.name, usage, requestId)
       usage = speechUsage(request.text, 'derived', done.usage)
@@ -97,20 +98,6 @@ function speechBody(request: SpeakRequest, defaults: SpeechDefaults): OpenAI.Aud
   }
 }
 
-async function* read(body: ReadableStream<Uint8Array>, call: Call): AsyncGenerator<Uint8Array, void, undefined> {
-  const reader = body.getReader()
-  try {
-    for (;;) {
-      const step = await call.race(reader.read())
-      if (step.done) return
-      if (step.value.length > 0) yield step.value
-    }
-  } finally {
-    // The SDK hands the body over and forgets it, so a speech that is given up is given up here.
-    reader.cancel().catch(() => {})
-  }
-}
-
 function parse(data: string): Record<string, unknown> | undefined {
   return data.startsWith('[DONE]') ? undefined : asRecord(JSON.parse(data))
 }
@@ -126,19 +113,4 @@ function incomplete(provider: string, usage: Usage, requestId: string | undefine
 
 function isResponse(value: unknown): value is Pick<Response, 'headers' | 'body'> {
   return typeof value === 'object' && value !== null && 'body' in value && 'headers' in value
-}
-
-/** `Buffer` would do, but is not everywhere that this can run. */
-function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
-  let offset = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, offset)
-    offset += chunk.length
-  }
-  return whole
 }

@@ -1,5 +1,5 @@
 import { type CallContext, type ChatEvent, type ChatRequest, ProviderError, type Usage } from '@farebox/core'
-import { asCount, asRecord, asText, malformed } from './answer.ts'
+import { asCount, asRecord, asText, malformed } from '../adapter/answer.ts'
 import { finishReason } from './chat.ts'
 import { streamChatBody } from './chat-body.ts'
 import type { OpenaiConnection } from './openai-client.ts'

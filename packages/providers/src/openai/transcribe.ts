@@ -1,6 +1,6 @@
 import type { Audio, CallContext, TranscribeRequest, TranscribeResult } from '@farebox/core'
 import type OpenAI from 'openai'
-import { asRecord, asText, malformed } from './answer.ts'
+import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { transcriptionUsage } from './openai-usage.ts'

@@ -22,8 +22,10 @@ export type Fault =
   | { type: 'reset'; after: number }
   /** After this many events or chunks nothing more comes. */
   | { type: 'stall'; after: number }
-  /** After this many events an error comes inside the stream. */
+  /** After this many events an error comes inside the stream, as the provider words it. */
   | { type: 'event_error'; after: number; error: Record<string, unknown> }
+  /** After this many messages the websocket is closed with this code, such as 1011. */
+  | { type: 'close'; after: number; code: number; reason?: string }
 
 /** A fault that was ordered. */
 export interface OrderedFault {
@@ -73,8 +75,17 @@ export async function answerWithFault(response: ServerResponse, pending: Pending
   }
 }
 
-/** Ends an answer within its events or chunks. `false`: this fault has no part in streams. */
-export async function breakStream(response: ServerResponse, pending: PendingFault): Promise<boolean> {
+/** After how many parts of a stream a fault strikes; infinite for one that has no part in streams. */
+export function partsBefore(pending: PendingFault | undefined): number {
+  return pending && 'after' in pending.fault ? pending.fault.after : Number.POSITIVE_INFINITY
+}
+
+/** Ends an answer within its events or chunks. `errorEvent` words an error inside the stream. `false`: this fault has no part in streams. */
+export async function breakStream(
+  response: ServerResponse,
+  pending: PendingFault,
+  errorEvent: (error: Record<string, unknown>) => string,
+): Promise<boolean> {
   const { fault } = pending
   pending.strike()
   switch (fault.type) {
@@ -90,7 +101,7 @@ export async function breakStream(response: ServerResponse, pending: PendingFaul
       response.destroy()
       return true
     case 'event_error':
-      response.end(`data: ${JSON.stringify({ error: fault.error })}\n\n`)
+      response.end(errorEvent(fault.error))
       return true
     default:
       return false

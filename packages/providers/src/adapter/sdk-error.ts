@@ -1,0 +1,173 @@
+import { type Clock, ProviderError, type ProviderErrorKind, type Usage } from '@farebox/core'
+import { signalError } from './call.ts'
+import { retryAfterMs } from './retry-after.ts'
+
+/** Where a call was when it failed. */
+export interface FailurePlace {
+  /** The caller's signal: once it has aborted, that is why the call failed, whatever the SDK says. */
+  signal: AbortSignal
+  /** Whether a part of the answer had already been handed out. */
+  isAnswering?: boolean
+  /** What is known to have been consumed. */
+  usage?: Usage
+}
+
+/** How one provider's SDK tells of failures. */
+export interface SdkErrors {
+  /** The adapter's name. */
+  name: string
+  /** Tells the time that an HTTP date in `retry-after` is compared with. */
+  now: Clock
+  /** What the provider's own codes and types mean. A code decides before the status does; a type only for 429, 5xx and inside streams. */
+  kindByCode: ReadonlyMap<string, ProviderErrorKind>
+  /** Statuses that mean something else here than elsewhere. */
+  kindByStatus?: ReadonlyMap<number, ProviderErrorKind>
+  /**
+   * Reads what this SDK's errors carry in a way of their own. What it leaves out is looked for where SDKs usually keep it: `status` or
+   * `statusCode`, `code`, `type`, `param`, `headers`, `requestID`.
+   */
+  read?(
+    error: Record<string, unknown>,
+  ): Partial<Record<'status' | 'code' | 'type' | 'param' | 'requestId', unknown>> &
+    Partial<Pick<ThrownFacts, 'headers' | 'isTimeout' | 'isConnection'>>
+}
+
+/**
+ * Classifies what an SDK threw by what it carries (`status`, `code`, `type`), never by its class: two copies of the SDK may be
+ * loaded, and some SDKs name all their errors `Error`.
+ *
+ * Where several reasons apply, the first wins: the caller's signal, the provider's code, the status, the broken connection. Once
+ * a part of an answer was handed out, every other failure is `incomplete`, because trying again would say that part twice.
+ *
+ * The message and the cause leave out the provider's words, which may quote the prompt or the key; its code and parameter name
+ * the fault without them.
+ */
+export function sdkError(errors: SdkErrors, thrown: unknown, place: FailurePlace): ProviderError {
+  const { name, now } = errors
+  const { usage } = place
+  if (place.signal.aborted) return signalError(name, place.signal, { usage })
+  if (thrown instanceof ProviderError) return thrown
+  const facts = readThrown(thrown, errors.read)
+  const kind = place.isAnswering ? 'incomplete' : classify(facts, errors)
+  return new ProviderError(describe(name, kind, facts), {
+    provider: name,
+    kind,
+    status: facts.status,
+    retryAfterMs: facts.headers && retryAfterMs(facts.headers, now),
+    providerCode: facts.code ?? facts.type,
+    requestId: facts.requestId,
+    usage,
+    // An answer's error quotes the answer; a broken connection's names hosts and system calls only.
+    cause: facts.status === undefined && facts.systemCode !== undefined ? thrown : undefined,
+  })
+}
+
+const KIND_BY_STATUS: ReadonlyMap<number, ProviderErrorKind> = new Map([
+  [401, 'authentication'],
+  [402, 'quota_exhausted'],
+  [403, 'authentication'],
+  [404, 'model_not_found'],
+  [408, 'timeout'],
+  [409, 'unavailable'],
+  [410, 'model_not_found'],
+  [413, 'context_too_long'],
+  [425, 'unavailable'],
+  [429, 'rate_limited'],
+  [529, 'overloaded'],
+])
+
+/** A connection that was open for too long without a word, by undici's names. One that could not be opened is `network`. */
+const SILENCE = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
+
+/** What an SDK's error carries. */
+export interface ThrownFacts {
+  status: number | undefined
+  code: string | undefined
+  type: string | undefined
+  param: string | undefined
+  headers: Pick<Headers, 'get'> | undefined
+  requestId: string | undefined
+  /** The operating system's or undici's code, from wherever in the chain of causes it is. */
+  systemCode: string | undefined
+  isTimeout: boolean
+  isConnection: boolean
+}
+
+function classify(facts: ThrownFacts, { kindByCode, kindByStatus }: SdkErrors): ProviderErrorKind {
+  const coded = kindByCode.get(facts.code ?? '')
+  if (coded) return coded
+  if (facts.status !== undefined) {
+    // The type is coarser than the status: `invalid_request_error` is also the type of a 401 and a 404.
+    const typed = facts.status === 429 || facts.status >= 500 ? kindByCode.get(facts.type ?? '') : undefined
+    return typed ?? kindByStatus?.get(facts.status) ?? KIND_BY_STATUS.get(facts.status) ?? byStatusClass(facts.status)
+  }
+  if (facts.isTimeout || SILENCE.has(facts.systemCode ?? '')) return 'timeout'
+  if (facts.systemCode !== undefined || facts.isConnection) return 'network'
+  if (facts.type !== undefined || facts.code !== undefined) return kindByCode.get(facts.type ?? '') ?? 'unavailable'
+  return 'malformed'
+}
+
+function byStatusClass(status: number): ProviderErrorKind {
+  if (status >= 500) return 'unavailable'
+  return status >= 400 ? 'invalid_request' : 'malformed'
+}
+
+function readThrown(thrown: unknown, read: SdkErrors['read']): ThrownFacts {
+  const error = asRecord(thrown)
+  const own = read?.(error) ?? {}
+  const chain = causes(thrown)
+  const classNames = chain.map((link) => link.constructor?.name ?? '')
+  return {
+    status: [own.status, error.status, error.statusCode].find((status) => typeof status === 'number'),
+    code: safeName(own.code ?? error.code),
+    type: safeName(own.type ?? error.type),
+    param: safeName(own.param ?? error.param),
+    headers: own.headers ?? (isHeaders(error.headers) ? error.headers : undefined),
+    requestId: safeName(own.requestId ?? error.requestID),
+    systemCode: chain.map((link) => asRecord(link).code).find(isSystemCode),
+    isTimeout: own.isTimeout ?? classNames.includes('APIConnectionTimeoutError'),
+    isConnection:
+      own.isConnection ??
+      (classNames.some((name) => name === 'APIConnectionError' || name === 'APIUserAbortError') ||
+        chain.some(
+          (link) =>
+            link instanceof TypeError && /^(fetch failed|terminated|network error)$/i.test(asRecord(link).message as string),
+        )),
+  }
+}
+
+function describe(name: string, kind: ProviderErrorKind, facts: ThrownFacts): string {
+  const code = facts.code ?? facts.type
+  const detail = [code, facts.param && `at ${facts.param}`].filter(Boolean).join(' ')
+  const suffix = detail && `: ${detail}`
+  if (kind === 'incomplete') return `${name} stopped in the middle of an answer${suffix}`
+  if (facts.status !== undefined) return `${name} answered ${facts.status}${suffix}`
+  if (kind === 'timeout') return `${name} did not answer in time`
+  if (kind === 'network') return `the connection to ${name} failed${facts.systemCode ? ` (${facts.systemCode})` : ''}`
+  if (kind === 'malformed') return `${name} answered with something that was not understood`
+  return `${name} reported an error${suffix}`
+}
+
+function causes(thrown: unknown): object[] {
+  const chain: object[] = []
+  for (let link = thrown; typeof link === 'object' && link !== null && chain.length < 5; link = asRecord(link).cause)
+    chain.push(link)
+  return chain
+}
+
+function isSystemCode(code: unknown): code is string {
+  return typeof code === 'string' && /^(E[A-Z0-9_]{2,}|UND_ERR_[A-Z_]+|CERT_[A-Z_]+|[A-Z_]*CERT[A-Z_]*)$/.test(code)
+}
+
+/** A word that can name a fault. Anything longer or freer could be a quotation of the request. */
+function safeName(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[A-Za-z0-9_.[\]-]{1,64}$/.test(value) && !/^(sk|fbx)[-_]/.test(value) ? value : undefined
+}
+
+function isHeaders(value: unknown): value is Pick<Headers, 'get'> {
+  return typeof asRecord(value).get === 'function'
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
