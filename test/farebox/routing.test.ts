@@ -159,7 +159,8 @@ describe('a request', () => {
   it('that every provider fails is no charge, no hold and a 502', async () => {
     const { box, account, workflow, usage, balance } = await open(presets.balanced(), () => ({ kind: 'quota_exhausted' }))
     await expect(workflow.chat(ask)).rejects.toMatchObject({ code: 'PROVIDERS_FAILED' })
-    expect(await usage()).toEqual([])
+    // All that was tried is written down, for the receipt.
+    expect(await usage()).toMatchObject([{ quantity: 0n, charged: 0n, cost: null, details: { attempts: [{}, {}, {}, {}] } }])
     expect(await balance()).toMatchObject({ balance: credits(10_000), held: 0n })
     const api = await serveApi(box, account.key)
     const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
@@ -177,7 +178,7 @@ describe('a request', () => {
     async (kind) => {
       const { workflow, usage } = await open(presets.balanced({ lastResort: false, fallbackAiModel: null }), () => ({ kind }))
       await expect(workflow.chat(ask)).rejects.toMatchObject({ code: 'REQUEST_REJECTED', isRetryable: false })
-      expect(await usage()).toEqual([])
+      expect(await usage()).toMatchObject([{ charged: 0n, details: { attempts: [{ error: kind }] } }])
     },
   )
 
@@ -200,7 +201,11 @@ describe('a request', () => {
       { deadlines: { attemptMs: 20 } },
     )
     expect((await workflow.chat(ask)).provider).toBe('gpt-4o')
-    expect((await usage())[0]?.details).toMatchObject({
+    const [lost, answer] = await usage()
+    // Who hangs may have done the work: it costs us what it can have used at most, and the customer nothing.
+    expect(lost).toMatchObject({ provider: 'gpt-4', quantity: 0n, charged: 0n, certainty: 'ceiling' })
+    expect(lost?.cost).toBeGreaterThan(0n)
+    expect(answer?.details).toMatchObject({
       attempts: [{ provider: 'gpt-4', error: 'timeout' }, { outcome: 'succeeded' }],
     })
   })

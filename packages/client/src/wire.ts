@@ -61,9 +61,33 @@ export interface Receipt {
   total_credits_used: number
   /** The price books and versions that it was rated by. */
   price_versions?: string[]
+  /** What was tried for it, in order: who was asked, why, and how it ended. Absent where nothing was routed. */
+  attempts?: AttemptUsed[]
   /** Credits that were due and could not be taken; absent when there were none. */
   shortfall?: number
   /** Seconds from opening to closing, or until now. */
+  duration: number
+}
+
+/** One attempt of a call. */
+export interface AttemptUsed {
+  attempt_id: string
+  service_type: ServiceType
+  provider: string
+  model: string
+  adapter: string
+  /** `succeeded`, `failed`, `cut`, `left` or `lost`. */
+  outcome: string
+  /** Why it was tried. */
+  reason: string
+  /** The kind of its failure: `timeout`, `rate_limited`, … */
+  error?: string
+  /** How sure its usage is. */
+  certainty?: string
+  credits_used: number
+  /** ISO 8601, UTC. */
+  started_at: string
+  /** Seconds. */
   duration: number
 }
 

@@ -1,5 +1,8 @@
-import { characterUsage, countCharacters, type Quantity, quantity, type UsageQuantity } from '@farebox/core'
+import { characterUsage, countCharacters, type Offer, type Quantity, quantity, type UsageQuantity } from '@farebox/core'
+import { encodingOf, measureText, textTokens } from '@farebox/pricing'
+import { loadTokenizers } from '@farebox/pricing/tokenizer'
 import type { RouteRequest } from '@farebox/router'
+import type { LoadTokenizers } from './measure-chat.ts'
 import type { CallOptions, PhoneInput } from './workflow-calls.ts'
 
 /** A phone call is ended at this length where its caller does not say. */
@@ -23,6 +26,23 @@ export function speakRoute(text: string, options: CallOptions): RouteRequest {
     needs: { characters },
     ...choices(options),
   }
+}
+
+/** Texts to be turned into vectors, as routing takes them: counted by the vocabularies of the models that may do it. */
+export async function embedRoute(
+  inputs: readonly string[],
+  offers: readonly Offer[],
+  { loadTokenizers: load = loadTokenizers }: { loadTokenizers?: LoadTokenizers },
+  options: CallOptions,
+): Promise<RouteRequest> {
+  const counters = await load(new Set(offers.map(({ model }) => encodingOf(model) ?? 'cl100k_base')))
+  const measures = await Promise.all(inputs.map((input) => measureText(input, counters)))
+  const usageOf = (offer?: Offer) => {
+    const at = (level: 'expected' | 'high') => measures.reduce((sum, text) => sum + textTokens(text, offer?.model)[level], 0)
+    const tokens = (count: number): UsageQuantity[] => [{ meter: 'input', quantity: quantity(Math.ceil(count)), unit: 'tokens' }]
+    return { expected: tokens(at('expected')), ceiling: tokens(at('high')) }
+  }
+  return { service: 'embedding', operation: 'embed', ...usageOf(), usageOf, ...choices(options) }
 }
 
 /** A phone call as routing takes it: held for as long as it may take, at the price of its numbers. */

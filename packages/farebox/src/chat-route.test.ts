@@ -87,10 +87,10 @@ describe('what is held covers the question', () => {
 
 it('what was used at least counts the question, the words and the tool calls that came', async () => {
   const measure = await measureChat(ask('The shop opens at nine.'), [offer('gpt-4o')])
-  const usage = floorUsage(measure, offer('gpt-4o'), [
+  const usage = await floorUsage(measure, offer('gpt-4o'), [
     { type: 'text', text: 'y'.repeat(9) },
     { type: 'tool_call', index: 0, arguments: '{"a":1}' },
     { type: 'finish', finishReason: 'stop', model: 'm' },
   ])
-  expect([tokens(usage), usage.certainty]).toEqual([{ input: 6 + 6, output: 4 }, 'floor'])
+  expect([tokens(usage), usage.certainty]).toEqual([{ input: 6 + 6, output: 8 }, 'floor'])
 })

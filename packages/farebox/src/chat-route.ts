@@ -9,14 +9,14 @@ import {
   type Usage,
   type UsageQuantity,
 } from '@farebox/core'
-import { type ChatMeasure, chatUsageRange, type UsageRange } from '@farebox/pricing'
+import { type ChatMeasure, chatUsageRange, encodingOf, measureText, textTokens, type UsageRange } from '@farebox/pricing'
+import { loadTokenizers } from '@farebox/pricing/tokenizer'
 import type { RouteRequest } from '@farebox/router'
+import type { LoadTokenizers } from './measure-chat.ts'
 import type { ChatInput } from './workflow-calls.ts'
 
 /** Tokens that an answer may have where its caller does not say. */
 export const OUTPUT_TOKENS_MAX = 1_024
-/** Bytes of text per token: good enough for what is said to be at least. */
-const BYTES_PER_TOKEN = 4
 
 /** A chat as adapters take it. The answer is always limited, because what is held must cover it. */
 export function chatRequest(input: ChatInput): Omit<ChatRequest, 'model'> {
@@ -73,15 +73,24 @@ export function questionAbout(prompt: string, images: readonly string[]): ChatMe
   return [{ role: 'user', content: [{ type: 'text', text: prompt }, ...pictures] }]
 }
 
-/** What a chat used at least, where the provider did not say: the question, and what was produced of the answer. */
-export function floorUsage(measure: ChatMeasure, { model }: Pick<Offer, 'model'>, produced: readonly ChatEvent[]): Usage {
-  const answered = produced.reduce((sum, event) => {
-    if (event.type === 'text') return sum + Buffer.byteLength(event.text)
-    return event.type === 'tool_call' ? sum + Buffer.byteLength(event.arguments) : sum
-  }, 0)
+/**
+ * What a chat used at least, where the provider did not say: the question, and what was produced of the answer, counted by the model's
+ * vocabulary where that is at hand.
+ */
+export async function floorUsage(
+  measure: ChatMeasure,
+  { model }: Pick<Offer, 'model'>,
+  produced: readonly ChatEvent[],
+  load: LoadTokenizers = loadTokenizers,
+): Promise<Usage> {
+  const answered = produced.map((event) => {
+    if (event.type === 'text') return event.text
+    return event.type === 'tool_call' ? event.arguments : ''
+  })
+  const counters = await load([encodingOf(model) ?? 'o200k_base'])
+  const { low } = textTokens(await measureText(answered.join(''), counters), model)
   const asked = chatUsageRange(measure, model).low.filter(({ meter }) => meter === 'input')
-  const output = quantity(Math.ceil(answered / BYTES_PER_TOKEN))
-  return { quantities: [...asked, { meter: 'output', quantity: output, unit: 'tokens' }], certainty: 'floor' }
+  return { quantities: [...asked, { meter: 'output', quantity: quantity(low), unit: 'tokens' }], certainty: 'floor' }
 }
 
 /** A model is not passed over because of the little that its question may be longer than expected. */

@@ -25,8 +25,11 @@ import { Agents } from './agents.ts'
 import { BookPrices } from './book-prices.ts'
 import { UnauthorizedError } from './errors.ts'
 import { type CountedTexts, type EstimateInput, type EstimateReport, estimateWorkflow } from './estimate-workflow.ts'
+import type { FailedAttempts } from './hold-route.ts'
 import { createRoutes, type RoutesOptions } from './http/routes.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
+import type { ReconcileReport } from './reconcile/difference.ts'
+import { type ReconcileOptions, reconcile } from './reconcile/reconcile.ts'
 import { type RetiringOffer, retiringOffers } from './retiring-offers.ts'
 import { Turns } from './turns.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
@@ -58,6 +61,8 @@ export interface FareboxOptions {
   spool?: UsageSpoolOptions
   /** Whether each workflow that closes is told as an event of the ledger. @defaultValue false */
   closedWorkflowEvents?: boolean
+  /** Who pays for attempts that failed and that their provider bills all the same. @defaultValue `ours`: customers pay for answers alone */
+  failedAttempts?: FailedAttempts
   /** Told of failures that nobody awaits, such as a stream whose charge could not be written. @defaultValue nobody */
   onError?: (error: unknown) => void
   /** @defaultValue the host's */
@@ -115,6 +120,8 @@ export class Farebox {
       loadTokenizers: options.loadTokenizers,
       clock,
       background: (work) => this.background(work),
+      failedAttempts: options.failedAttempts ?? 'ours',
+      onError: this.#onError,
       turns: new Turns(),
     }
     this.agents = new Agents(this.ledger, (name) => this.businessAdapter(name))
@@ -189,6 +196,15 @@ export class Farebox {
   /** What is on offer, by real providers, and will be taken out of service within so many days: time to name another model. */
   retiring(withinDays = 90): RetiringOffer[] {
     return retiringOffers(this.catalog, this.prices, this.#parts.clock(), withinDays)
+  }
+
+  /**
+   * Compares our records with those that the providers keep, where an adapter can tell them, and sets right what was only estimated: prices
+   * that came late, and phone calls whose outcome was unknown. Run it every minute or so where phone calls are made.
+   */
+  reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
+    const { ledger, prices, providers } = this
+    return reconcile({ ledger, prices, providers, clock: this.#parts.clock }, options)
   }
 
   /** Where an account's credits went. */

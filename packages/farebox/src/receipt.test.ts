@@ -34,7 +34,7 @@ it('a receipt shows a shortfall only where there is one, and no negative duratio
     createdAt: 2_000,
     closedAt: null,
   }
-  expect(receiptOf(workflow, 1_000)).toEqual({
+  expect(receiptOf(workflow, [], 1_000)).toEqual({
     workflow_id: 'w',
     workflow_name: 'work',
     services_used: [],

@@ -1,4 +1,15 @@
-import type { AudioFormat, ChatEvent, ChatMessage, ChatResult, Credits, PhoneRequest, PhoneResult, Tool } from '@farebox/core'
+import type {
+  AudioFormat,
+  ChatEvent,
+  ChatMessage,
+  ChatResult,
+  Credits,
+  EmbedResult,
+  PhoneRequest,
+  PhoneResult,
+  SpeechEvent,
+  Tool,
+} from '@farebox/core'
 
 /** How one call may be served. */
 export interface CallOptions {
@@ -45,6 +56,12 @@ export interface SpeakInput extends CallOptions {
   format?: AudioFormat
 }
 
+export interface EmbedInput extends CallOptions {
+  inputs: readonly string[]
+  /** Length of the vectors. @defaultValue the model's own */
+  dimensions?: number
+}
+
 export interface PhoneInput extends Omit<PhoneRequest, 'durationSecondsMax'>, CallOptions {
   /** The call is ended at this length, or earlier where the account affords less. @defaultValue 600 */
   durationSecondsMax?: number
@@ -87,14 +104,22 @@ export interface Metered {
 export type ChatAnswer = Metered & ChatResult
 
 /** An answer as it is produced. */
-export interface ChatStream {
+export interface MeteredStream<Event> {
   provider: string
   isSimulated: boolean
   /** Read once. Stopping to read stops the provider, and what was produced is charged. */
-  events: AsyncIterableIterator<ChatEvent, undefined, undefined>
+  events: AsyncIterableIterator<Event, undefined, undefined>
   /** What the stream cost, when it has ended, however it ended. */
   settled: Promise<{ creditsUsed: Credits; isComplete: boolean }>
 }
+
+export type ChatStream = MeteredStream<ChatEvent>
+
+export interface SpeechStream extends MeteredStream<SpeechEvent> {
+  format: AudioFormat
+}
+
+export type Embeddings = Metered & Pick<EmbedResult, 'embeddings' | 'model'>
 
 export interface Transcript extends Metered {
   text: string

@@ -1,57 +1,28 @@
-import {
-  type CallContext,
-  type ChatEvent,
-  type Credits,
-  type PhoneRequest,
-  type ProviderAdapter,
-  ProviderError,
-  type Quantity,
-  quantity,
-  type Service,
-  type SpeakRequest,
-  type TranscribeRequest,
-  type Unit,
-  type Usage,
-  type UsageQuantity,
-} from '@farebox/core'
-import { type AuthenticatedKey, keyPermission, type Refusal, type WorkflowSummary } from '@farebox/ledger'
+import { type ChatEvent, type Credits, type Quantity, quantity, type Service, type SpeechEvent, type Unit } from '@farebox/core'
+import { type AuthenticatedKey, keyPermission, type UsageRow, type WorkflowSummary } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
-import {
-  attempt,
-  attemptStream,
-  type Candidate,
-  type Deadlines,
-  type RouteRequest,
-  type ServiceConfiguration,
-} from '@farebox/router'
+import type { RouteRequest, ServiceConfiguration } from '@farebox/router'
 import { v7 as uuidv7 } from 'uuid'
 import type { Pricing } from './book-prices.ts'
-import { CALL_SECONDS_MAX, callRoute, choices, speakRoute, transcribeRoute } from './call-routes.ts'
+import { CALL_SECONDS_MAX, choices, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
+import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
 import { chatRequest, chatRoute, floorUsage, questionAbout } from './chat-route.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
+import { overKeyLimit, type Payer } from './hold-route.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
-import {
-  failureOf,
-  type HeldRoute,
-  holdRoute,
-  type MeterParts,
-  overKeyLimit,
-  type Payer,
-  release,
-  settle,
-} from './metered-call.ts'
+import { placePhoneCall } from './phone-call.ts'
 import { priceSlice } from './price-slice.ts'
 import { readAudio } from './read-audio.ts'
 import { type Receipt, receiptOf } from './receipt.ts'
 import type { Turns } from './turns.ts'
 import type {
-  CallOptions,
   ChatAnswer,
   ChatInput,
   ChatStream,
-  Metered,
+  Embeddings,
+  EmbedInput,
   PhoneAnswer,
   PhoneInput,
   PlannedCalls,
@@ -60,6 +31,7 @@ import type {
   SeeInput,
   SpeakInput,
   Speech,
+  SpeechStream,
   TranscribeInput,
   Transcript,
 } from './workflow-calls.ts'
@@ -88,23 +60,15 @@ export interface WorkflowOptions {
 }
 
 /** What a workflow is given by its Farebox. */
-export interface WorkflowParts extends MeterParts {
+export interface WorkflowParts extends RunnerParts {
   configuration: ServiceConfiguration
-  deadlines: Deadlines
   loadTokenizers?: LoadTokenizers
-  clock(): number
-  /** Lets work go on that nobody awaits. */
-  background(work: Promise<unknown>): void
   /** For what must not run at once. */
   turns: Turns
 }
 
-/** How long a hold outlives the deadline of what it pays for. */
-const HOLD_MARGIN_MS = 60_000
 /** A phone call that can be paid for less long than this is not begun. */
 const CALL_SECONDS_MIN = 10
-/** Time to ring, and to hang up. */
-const CALL_MARGIN_MS = 120_000
 
 /**
  * Calls that share one budget, one receipt and one balance. Each call chooses a provider, sets the price aside, makes its
@@ -118,8 +82,7 @@ export class Workflow {
   readonly #options: WorkflowOptions
   readonly #payer: Payer
   #opened: Promise<void> | undefined
-  /** What is under way: closing waits for it, so that its charges are on the receipt. */
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #runner: CallRunner
 
   /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
   constructor(parts: WorkflowParts, options: WorkflowOptions) {
@@ -136,6 +99,7 @@ export class Workflow {
       apiKey: options.apiKey,
       userId: options.userId ?? options.apiKey?.userId ?? undefined,
     }
+    this.#runner = new CallRunner(parts, { payer: this.#payer, signal: options.signal, open: () => this.open() })
   }
 
   /** Whether it is in the ledger: it opens with its first use. */
@@ -178,45 +142,36 @@ export class Workflow {
     const measure = await this.#measure('gpt', input)
     const route: RouteRequest = { ...chatRoute('gpt', 'chat', input, measure), ...choices(input) }
     route.needs = { ...route.needs, streaming: true }
-    const held = await this.#hold(route)
-    const outcome = await attemptStream<ChatEvent, Refusal>({
-      ...this.#attemptOptions(held, input),
-      open: (candidate, context) =>
-        required(candidate, 'streamChat').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
-    }).catch((error: unknown) => this.#giveUp(held, error))
-    if (outcome.status !== 'succeeded') {
-      await release(this.#parts, this.#payer, held)
-      throw failureOf(outcome, 'chat')
-    }
-    const { value, candidate, attempts } = outcome
-    const settled = value.ended.then(async (ending) => {
-      const fallback = floorUsage(measure, candidate.offer, ending.produced)
-      const usage = ending.usage ?? fallback
-      // Closing waits from here on, not before: whoever is to read the stream may be the one who closes.
-      const charged = await this.#track(settle(this.#parts, this.#payer, held, { candidate, usage, fallback, attempts }))
-      return { creditsUsed: charged.charged, isComplete: ending.status === 'finished' }
-    })
-    // Whoever awaits it is told; closing the Farebox waits for it in any case.
-    this.#parts.background(settled)
-    return { provider: candidate.offer.provider, isSimulated: candidate.adapter.isSimulated, events: value.events, settled }
+    return asStream(
+      await this.#runner.stream<ChatEvent>({
+        request: route,
+        options: input,
+        open: (candidate, context) =>
+          required(candidate, 'streamChat').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
+        unreported: ({ offer }, produced) => floorUsage(measure, offer, produced, this.#parts.loadTokenizers),
+      }),
+    )
   }
 
   /**
-   * Turns speech into text.
+   * Turns recorded speech into text.
    *
    * @throws {InvalidAudioError} the audio is empty, or is none
    */
   async transcribe({ audio, language, ...options }: TranscribeInput): Promise<Transcript> {
     const { durationSeconds, ...sound } = await readAudio(audio)
-    const route = transcribeRoute(durationSeconds, options)
-    const request: Omit<TranscribeRequest, 'model'> = { audio: sound, language }
-    const { result, ...metered } = await this.#call(
-      route,
+    const request = transcribeRoute(durationSeconds, options)
+    const { result, ...metered } = await this.#runner.whole({
+      request,
       options,
-      (candidate, context) =>
-        required(candidate, 'transcribe').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
-      route.expected,
-    )
+      call: (candidate, context) =>
+        required(candidate, 'transcribe').call(
+          candidate.adapter,
+          { audio: sound, language, model: candidate.offer.model },
+          context,
+        ),
+      unreported: request.expected,
+    })
     return {
       text: result.text,
       language: result.language,
@@ -227,16 +182,47 @@ export class Workflow {
 
   /** Turns text into speech. */
   async speak({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<Speech> {
-    const route = speakRoute(text, options)
-    const request: Omit<SpeakRequest, 'model'> = { text, voice, format }
-    const { result, ...metered } = await this.#call(
-      route,
+    const request = speakRoute(text, options)
+    const { result, ...metered } = await this.#runner.whole({
+      request,
       options,
-      (candidate, context) =>
-        required(candidate, 'speak').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
-      route.expected,
-    )
+      call: (candidate, context) =>
+        required(candidate, 'speak').call(candidate.adapter, { text, voice, format, model: candidate.offer.model }, context),
+      unreported: request.expected,
+    })
     return { audio: result.audio, format: result.format, ...metered }
+  }
+
+  /** Turns text into speech and passes it on as it is spoken. Resolves with the first sound; until then nothing was sent. */
+  async streamSpeech({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<SpeechStream> {
+    const request = speakRoute(text, options)
+    request.needs = { ...request.needs, streaming: true }
+    const stream = await this.#runner.stream<SpeechEvent>({
+      request,
+      options,
+      open: (candidate, context) =>
+        required(candidate, 'streamSpeech').call(
+          candidate.adapter,
+          { text, voice, format, model: candidate.offer.model },
+          context,
+        ),
+      // A provider that has begun to speak bills the whole text.
+      unreported: () => ({ quantities: request.expected, certainty: 'ceiling' }),
+    })
+    return { ...asStream(stream), format }
+  }
+
+  /** Turns texts into vectors. */
+  async embed({ inputs, dimensions, ...options }: EmbedInput): Promise<Embeddings> {
+    const request = await embedRoute(inputs, offersFor(this.#parts.catalog, 'embedding', options.provider), this.#parts, options)
+    const { result, ...metered } = await this.#runner.whole({
+      request,
+      options,
+      call: (candidate, context) =>
+        required(candidate, 'embed').call(candidate.adapter, { inputs, dimensions, model: candidate.offer.model }, context),
+      unreported: (_, { offer }) => (request.usageOf?.(offer) ?? request).expected,
+    })
+    return { embeddings: result.embeddings, model: result.model, ...metered }
   }
 
   /**
@@ -244,14 +230,13 @@ export class Workflow {
    * `durationSecondsMax`, the provider is told to end it earlier.
    */
   async call({ durationSecondsMax = CALL_SECONDS_MAX, ...input }: PhoneInput): Promise<PhoneAnswer> {
-    const { to, from, instructions } = input
     try {
-      return await this.#callFor(durationSecondsMax, { to, from, instructions }, input)
+      return await this.#callFor({ ...input, durationSecondsMax })
     } catch (error) {
       if (!(error instanceof InsufficientCreditsError)) throw error
       const seconds = Number((error.available * BigInt(durationSecondsMax)) / error.needed)
       if (seconds < CALL_SECONDS_MIN) throw error
-      return this.#callFor(seconds, { to, from, instructions }, input)
+      return this.#callFor({ ...input, durationSecondsMax: seconds })
     }
   }
 
@@ -312,31 +297,35 @@ export class Workflow {
 
   /** Why each of its charges is what it is: quantity, increment, tier, rate, rounding and version of the price book. */
   async explain(): Promise<ExplainedCharge[]> {
-    await this.open()
-    return explainCharges(await this.#parts.ledger.usageOf(this.accountId, this.id), this.#parts.prices.book)
+    return explainCharges(await this.#records(), this.#parts.prices.book)
   }
 
   /** What it has cost so far, in its wire form. */
   async receipt(): Promise<Receipt> {
-    return receiptOf(await this.#summary(), this.#parts.clock())
+    const [summary, records] = await Promise.all([this.#summary(), this.#records()])
+    return receiptOf(summary, records, this.#parts.clock())
   }
 
   /** Ends it. Holds that are still open go back. Closing again returns the same receipt. */
   async close(): Promise<Receipt> {
     await this.open()
-    while (this.#running.size > 0) await Promise.allSettled(this.#running)
+    await this.#runner.idle()
     await this.#parts.ledger.closeWorkflow({ accountId: this.accountId, workflowId: this.id })
     return this.receipt()
   }
 
   /** Gives back everything that was charged to it, because its work came to nothing. */
   async refund(reason: string): Promise<void> {
-    await this.open()
-    for (const { usageId, charged, corrects } of await this.#parts.ledger.usageOf(this.accountId, this.id)) {
+    for (const { usageId, charged, corrects } of await this.#records()) {
       if (corrects !== null || charged === 0n) continue
       const correctionId = `refund:${usageId}`.slice(0, 200)
       await this.#parts.ledger.refund({ accountId: this.accountId, usageId, correctionId, reason })
     }
+  }
+
+  async #records(): Promise<UsageRow[]> {
+    await this.open()
+    return this.#parts.ledger.usageOf(this.accountId, this.id)
   }
 
   async #summary(): Promise<WorkflowSummary> {
@@ -362,19 +351,20 @@ export class Workflow {
 
   #chat(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {
     // Closing waits from here on, also while the question is being counted.
-    return this.#track(this.#chatNow(service, operation, input))
+    return this.#runner.track(this.#chatNow(service, operation, input))
   }
 
   async #chatNow(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {
     const request = chatRequest(input)
     const measure = await this.#measure(service, input)
-    const { result, ...metered } = await this.#call(
-      { ...chatRoute(service, operation, input, measure), ...choices(input) },
-      input,
-      (candidate, context) =>
+    const { result, ...metered } = await this.#runner.whole({
+      request: { ...chatRoute(service, operation, input, measure), ...choices(input) },
+      options: input,
+      call: (candidate, context) =>
         required(candidate, 'chat').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
-      (answer, { offer }) => floorUsage(measure, offer, [{ type: 'text', text: answer.text }]).quantities,
-    )
+      unreported: async (answer, { offer }) =>
+        (await floorUsage(measure, offer, [{ type: 'text', text: answer.text }], this.#parts.loadTokenizers)).quantities,
+    })
     return { ...result, ...metered }
   }
 
@@ -382,110 +372,12 @@ export class Workflow {
     return measureChat(input, offersFor(this.#parts.catalog, service, input.provider), this.#parts.loadTokenizers)
   }
 
-  /** Whoever leaves does not end a call that rings: it goes on to its end or its limit, and is charged. */
-  async #callFor(
-    durationSecondsMax: number,
-    request: Omit<PhoneRequest, 'durationSecondsMax'>,
-    options: PhoneInput,
-  ): Promise<PhoneAnswer> {
-    const { result, ...metered } = await this.#call(
-      callRoute(durationSecondsMax, options),
-      {},
-      (candidate, context) => required(candidate, 'call').call(candidate.adapter, { ...request, durationSecondsMax }, context),
-      (answer) => [{ meter: 'duration', quantity: quantity(answer.durationSeconds), unit: 'seconds' }],
-      { totalMs: durationSecondsMax * 1000 + CALL_MARGIN_MS },
-    )
+  async #callFor(input: PhoneInput & { durationSecondsMax: number }): Promise<PhoneAnswer> {
+    const { result, ...metered } = await this.#runner.track(placePhoneCall(this.#parts, this.#runner, this.#payer, input))
     return { ...result, ...metered }
   }
-
-  #call<Result extends { usage?: Usage }>(...parameters: CallParameters<Result>): Promise<Metered & { result: Result }> {
-    return this.#track(this.#callNow(...parameters))
-  }
-
-  /** Routes, holds, attempts and settles one call that answers as a whole. `unreported`: what is charged where the provider does not say. */
-  async #callNow<Result extends { usage?: Usage }>(
-    ...[request, options, call, unreported, deadlines = this.#parts.deadlines]: CallParameters<Result>
-  ): Promise<Metered & { result: Result }> {
-    const held = await this.#hold(request, deadlines)
-    const outcome = await attempt({ ...this.#attemptOptions(held, options), deadlines, call }).catch((error: unknown) =>
-      this.#giveUp(held, error),
-    )
-    if (outcome.status !== 'succeeded') {
-      await release(this.#parts, this.#payer, held)
-      throw failureOf(outcome, request.operation)
-    }
-    const { value: result, candidate, attempts } = outcome
-    const fallback = fallbackUsage(request, () => (typeof unreported === 'function' ? unreported(result, candidate) : unreported))
-    const charged = await settle(this.#parts, this.#payer, held, {
-      candidate,
-      usage: result.usage ?? fallback,
-      fallback,
-      attempts,
-    })
-    return {
-      result,
-      provider: candidate.offer.provider,
-      creditsUsed: charged.charged,
-      isSimulated: candidate.adapter.isSimulated,
-    }
-  }
-
-  #track<Result>(work: Promise<Result>): Promise<Result> {
-    const settled = () => void this.#running.delete(work)
-    this.#running.add(work)
-    work.then(settled, settled)
-    return work
-  }
-
-  #hold(request: RouteRequest, deadlines: Deadlines = this.#parts.deadlines): Promise<HeldRoute> {
-    const ttlMs = (deadlines.totalMs ?? 60_000) + HOLD_MARGIN_MS
-    return holdRoute(this.#parts, this.#payer, request, { ttlMs, open: () => this.open() })
-  }
-
-  #attemptOptions(held: HeldRoute, { signal }: CallOptions) {
-    const isCall = held.route.operation === 'call'
-    const signals = isCall ? [] : [signal, this.#options.signal].filter((one) => one !== undefined)
-    return {
-      route: held.route,
-      id: held.holdId,
-      health: this.#parts.health,
-      deadlines: this.#parts.deadlines,
-      beforeAttempt: held.beforeAttempt,
-      clock: () => this.#parts.clock(),
-      ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
-    }
-  }
-
-  async #giveUp(held: HeldRoute, error: unknown): Promise<never> {
-    await release(this.#parts, this.#payer, held)
-    throw error
-  }
 }
 
-/** What one call that answers as a whole is made of. `unreported`: what is charged where the provider does not say. */
-type CallParameters<Result> = [
-  request: RouteRequest,
-  options: CallOptions,
-  call: (candidate: Candidate, context: CallContext) => Promise<Result>,
-  unreported: readonly UsageQuantity[] | ((result: Result, candidate: Candidate) => readonly UsageQuantity[]),
-  deadlines?: Deadlines,
-]
-
-/** What is charged where the provider does not say; where even that cannot be told, the most that was expected. */
-function fallbackUsage(request: RouteRequest, unreported: () => readonly UsageQuantity[]): Usage {
-  try {
-    return { quantities: unreported(), certainty: 'derived' }
-  } catch {
-    return { quantities: request.ceiling, certainty: 'ceiling' }
-  }
-}
-
-/** The adapter's method. An offer without it is a defect of the adapter, and the next candidate is tried. */
-function required<Name extends 'chat' | 'streamChat' | 'transcribe' | 'speak' | 'call'>(
-  { adapter, offer }: Candidate,
-  name: Name,
-): NonNullable<ProviderAdapter[Name]> {
-  const method = adapter[name]
-  if (method) return method as NonNullable<ProviderAdapter[Name]>
-  throw new ProviderError(`${adapter.name} cannot ${name}`, { provider: offer.provider, kind: 'unsupported' })
+function asStream<Event>({ candidate, events, settled }: RunningStream<Event>) {
+  return { provider: candidate.offer.provider, isSimulated: candidate.adapter.isSimulated, events, settled }
 }

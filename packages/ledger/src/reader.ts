@@ -10,6 +10,7 @@ import { decodeEntry } from './machine/journal.ts'
 import { rollupQuery } from './rollup-query.ts'
 import type {
   BudgetRow,
+  DocumentRow,
   EventType,
   GrantRow,
   HoldRow,
@@ -159,6 +160,15 @@ export interface Page<Item> {
   next?: number
 }
 
+/** Epoch milliseconds on the store's clock, the end excluded. */
+export interface TimeRange {
+  from: number
+  until: number
+}
+
+const IN_RANGE = 'created_at >= ? AND created_at < ?'
+const PAGE = 500
+
 /** The queries of the ledger. They change nothing, except that what is due on an account happens before its balance is read. */
 export abstract class LedgerReader {
   readonly #reads: LedgerDriver
@@ -238,6 +248,30 @@ export abstract class LedgerReader {
     return this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ? ORDER BY sequence', [accountId, workflowId])
   }
 
+  /**
+   * What was consumed in a range of time, of all accounts, by account and usage id. It looks at every record that there is, so it is for work
+   * that is done now and then, such as comparing them with a provider's invoice.
+   *
+   * @param service  only of this one
+   */
+  async *usageBetween({ from, until, service }: TimeRange & { service: Service }): AsyncGenerator<UsageRow, void, undefined> {
+    yield* this.#pages(
+      'usage_records',
+      ['account_id', 'usage_id'],
+      `service = ? AND ${IN_RANGE}`,
+      [service, from, until],
+      (row) => [row.accountId, row.usageId],
+    )
+  }
+
+  /** What {@link Ledger.saveDocument} kept in a range of time, of one kind and all accounts. */
+  async *documentsBetween({ from, until, kind }: TimeRange & { kind: string }): AsyncGenerator<DocumentRow, void, undefined> {
+    yield* this.#pages('documents', ['account_id', 'document_id'], `kind = ? AND ${IN_RANGE}`, [kind, from, until], (row) => [
+      row.accountId,
+      row.documentId,
+    ])
+  }
+
   /** What {@link Ledger.saveDocument} kept; `undefined` when there is no such document. */
   async document(accountId: string, kind: string, documentId: string): Promise<SavedDocument | undefined> {
     const [row] = await this.#rows('documents', 'WHERE account_id = ? AND kind = ? AND document_id = ?', [
@@ -274,7 +308,8 @@ export abstract class LedgerReader {
       columns: { name: 'text', count: 'integer', closed: 'integer', charged: 'bigint', durationMs: 'integer' },
     })
     return {
-      services: services as unknown as ServiceBreakdown[],
+      // Attempts that failed are records too, of nothing.
+      services: (services as unknown as ServiceBreakdown[]).filter(isUsed),
       workflows: workflows.map(({ durationMs, ...row }) => ({
         ...(row as unknown as Omit<WorkflowBreakdown, 'averageDurationMs'>),
         averageDurationMs: row.closed ? Number(durationMs) / Number(row.closed) : 0,
@@ -349,6 +384,26 @@ export abstract class LedgerReader {
     return rows.map((row) => row.accountId as string)
   }
 
+  /** The rows that meet a condition, in the order of their keys, a page at a time. */
+  async *#pages<Name extends TableName>(
+    table: Name,
+    keys: readonly string[],
+    condition: string,
+    values: Query['values'],
+    keyOf: (row: RowsOf<Name>[number]) => string[],
+  ): AsyncGenerator<RowsOf<Name>[number], void, undefined> {
+    const order = keys.join(', ')
+    let after = keys.map(() => '')
+    for (;;) {
+      const rest = `WHERE ${condition} AND (${order}) > (${keys.map(() => '?').join(', ')}) ORDER BY ${order} LIMIT ?`
+      const rows = await this.#rows(table, rest, [...values, ...after, PAGE])
+      yield* rows
+      const last = rows.at(-1)
+      if (rows.length < PAGE || last === undefined) return
+      after = keyOf(last)
+    }
+  }
+
   async #account(accountId: string): Promise<RowsOf<'accounts'>[number]> {
     const [account] = await this.#rows('accounts', 'WHERE account_id = ?', [checkText('accountId', accountId)])
     if (!account) throw new NotFoundError('ACCOUNT_NOT_FOUND', accountId)
@@ -358,6 +413,10 @@ export abstract class LedgerReader {
   #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {
     return this.#reads.select(rowsQuery(name, rest, values)) as unknown as Promise<RowsOf<Name>>
   }
+}
+
+function isUsed({ quantity, charged, shortfall }: ServiceBreakdown): boolean {
+  return quantity > 0n || charged !== 0n || shortfall > 0n
 }
 
 function eventOf({ data, eventId, type, ...row }: RowsOf<'events'>[number]): LedgerEvent {

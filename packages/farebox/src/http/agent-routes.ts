@@ -3,6 +3,7 @@ import { type ChatMessage, isFareboxError } from '@farebox/core'
 import { formatServiceConfiguration } from '@farebox/router'
 import type { Agent } from '../agents.ts'
 import { InvalidAudioError } from '../errors.ts'
+import { withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import { readUpload } from './read-upload.ts'
 import { type AccountCall, accountRoute, JsonAnswer, type Route } from './route.ts'
@@ -125,7 +126,7 @@ async function runAgent(
     })
     try {
       const answer = await work(workflow)
-      return { ...answer, receipt: await workflow.close() }
+      return { ...answer, receipt: withoutCosts(await workflow.close()) }
     } catch (error) {
       throw await giveUp(workflow, error)
     }

@@ -1,5 +1,5 @@
 import { errorOfRefusal } from '../errors.ts'
-import { balanceJson, chargedJson } from '../receipt.ts'
+import { balanceJson, chargedJson, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import { type AccountCall, accountRoute, JsonAnswer, type Route } from './route.ts'
 import { emptyBody, openWorkflowBody, usageBody } from './schemas.ts'
@@ -33,7 +33,7 @@ export const workflowRoutes: readonly Route[] = [
     path: '/api/v1/workflows/:id',
     summary: 'What a workflow has cost so far',
     async handle(call) {
-      return workflowOf(call).receipt()
+      return withoutCosts(await workflowOf(call).receipt())
     },
   }),
 
@@ -72,7 +72,7 @@ export const workflowRoutes: readonly Route[] = [
     async handle(call) {
       const { box, key, parameters, idempotencyKey } = call
       await box.ledger.closeWorkflow({ accountId: key.accountId, workflowId: parameters.id ?? '', idempotencyKey })
-      return workflowOf(call).receipt()
+      return withoutCosts(await workflowOf(call).receipt())
     },
   }),
 ]

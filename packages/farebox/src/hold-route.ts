@@ -1,0 +1,197 @@
+import { CREDITS_MAX, type Credits, formatCredits, isFareboxError, microCredits, type Offer } from '@farebox/core'
+import { type AuthenticatedKey, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
+import {
+  type BeforeAttemptRefusal,
+  type Candidate,
+  type Catalog,
+  type Health,
+  type PhoneNumbers,
+  type PricePredictor,
+  plan,
+  type Route,
+  type RouteRequest,
+  type ServiceConfiguration,
+} from '@farebox/router'
+import type { BookPrices } from './book-prices.ts'
+import { errorOfRefusal, errorOfRoute, RequestLimitError, ServiceNotAllowedError } from './errors.ts'
+
+/** What metering needs of a Farebox. */
+export interface MeterParts {
+  ledger: Ledger
+  catalog: Catalog
+  prices: BookPrices
+  health: Health
+  /** Who pays for attempts that failed at a provider which bills them all the same. */
+  failedAttempts: FailedAttempts
+  /** Told of failures that nobody awaits. */
+  onError(error: unknown): void
+}
+
+/**
+ * Who pays for what failed attempts used: `ours` writes it down as our cost, and the customer pays for answers alone; `charged` charges the
+ * customer what providers are known to have counted.
+ */
+export type FailedAttempts = 'ours' | 'charged'
+
+/** Who pays, under which rules. */
+export interface Payer {
+  accountId: string
+  workflowId: string
+  configuration: ServiceConfiguration
+  apiKey?: AuthenticatedKey
+  userId?: string
+}
+
+/** A route whose money is set aside. */
+export interface HeldRoute {
+  route: Route
+  holdId: string
+  numbers: PhoneNumbers | undefined
+  /** The moment that prices the call, from its hold to its charge. */
+  at: number
+  /** What the call will use of one offer, and at most. */
+  usageOf(offer: Offer): Pick<RouteRequest, 'expected' | 'ceiling'>
+  /** For the router: fits the hold to a dearer candidate before it is called. */
+  beforeAttempt(candidate: Candidate): Promise<BeforeAttemptRefusal<Refusal> | undefined>
+}
+
+/** The route changes at most this often because the ledger affords less than was thought. */
+const REPLANS_MAX = 3
+
+/**
+ * Chooses a route and sets its price aside as one decision. It plans as if everything could be paid, so that the usual case asks
+ * the ledger once; a refusal says what is affordable, and the next plan finds what costs less, or says that nothing does.
+ *
+ * @param open  opens the workflow; not called for what no provider may serve anyway
+ */
+export async function holdRoute(
+  parts: MeterParts,
+  payer: Payer,
+  request: RouteRequest,
+  { ttlMs, open }: { ttlMs: number; open: () => Promise<void> },
+): Promise<HeldRoute> {
+  const at = parts.prices.now()
+  const prices = parts.prices.asOf(at)
+  const allowed = allowedRequest({ catalog: parts.catalog, prices }, payer, request)
+  let affordable: Credits = CREDITS_MAX
+  let refusal: Refusal | undefined
+  for (let round = 0; round < REPLANS_MAX; round++) {
+    const route = plan({
+      ...parts,
+      prices,
+      configuration: payer.configuration,
+      request: allowed,
+      affordable,
+      random: Math.random,
+    })
+    if (route.status === 'refused') {
+      if (refusal && route.reason === 'insufficient_credits') throw errorOfRefusal(refusal, route.needed)
+      throw errorOfRoute(route)
+    }
+    const [first] = route.candidates
+    if (!first) throw new Error('a route without candidates')
+    await open()
+    const outcome = await parts.ledger.placeHold({
+      accountId: payer.accountId,
+      workflowId: payer.workflowId,
+      apiKeyId: payer.apiKey?.apiKeyId,
+      userId: payer.userId,
+      service: request.service,
+      provider: first.offer.provider,
+      amount: atLeastOne(first.chargeCeiling),
+      ttlMs,
+    })
+    if (outcome.status === 'held') {
+      return heldRoute(parts, payer, { route, first, request, at }, outcome.holdId)
+    }
+    if (!('available' in outcome) || outcome.available >= affordable) throw errorOfRefusal(outcome)
+    refusal = outcome
+    affordable = outcome.available
+  }
+  throw errorOfRefusal(refusal as Refusal)
+}
+
+/** The refusal of a request that costs more than its key allows. */
+export function overKeyLimit(apiKey: AuthenticatedKey, service: string, charge: Credits, limit: Credits): RequestLimitError {
+  const cost = `${service} may cost ${formatCredits(charge)} credits`
+  return new RequestLimitError(`${cost}, API key ${apiKey.prefix} allows ${formatCredits(limit)} a request`, charge, limit)
+}
+
+function heldRoute(
+  parts: MeterParts,
+  payer: Payer,
+  { route, first, request, at }: Pick<HeldRoute, 'route' | 'at'> & { first: Candidate; request: RouteRequest },
+  holdId: string,
+): HeldRoute {
+  let held = atLeastOne(first.chargeCeiling)
+  return {
+    route,
+    holdId,
+    numbers: request.numbers,
+    at,
+    usageOf: (offer) => request.usageOf?.(offer) ?? request,
+    async beforeAttempt(candidate) {
+      if (candidate.chargeCeiling <= held) return undefined
+      const outcome = await parts.ledger.extendHold({ accountId: payer.accountId, holdId, amount: candidate.chargeCeiling })
+      if (outcome.status === 'refused') return { refused: outcome }
+      held = candidate.chargeCeiling
+      return undefined
+    },
+  }
+}
+
+/**
+ * Leaves out the providers that a key may not use, or not for this price.
+ *
+ * @throws {ServiceNotAllowedError} the key may not use the service at all
+ * @throws {RequestLimitError} every provider that it may use costs more than its limit per request
+ */
+function allowedRequest(
+  { catalog, prices }: { catalog: Catalog; prices: PricePredictor },
+  { apiKey }: Payer,
+  request: RouteRequest,
+): RouteRequest {
+  if (!apiKey || apiKey.services.length === 0) return request
+  const excludes = new Set(request.excludes)
+  let tooDear: { charge: Credits; limit: Credits } | undefined
+  let isAllowed = false
+  for (const { offer } of catalog.forService(request.service)) {
+    const permission = keyPermission(apiKey, request.service, offer.provider)
+    if (!permission) {
+      excludes.add(offer.provider)
+      continue
+    }
+    const limit = permission.costLimitPerRequest
+    const charge = limit === null ? undefined : chargeCeilingOf(prices, offer, request)
+    if (limit === null || charge === undefined || charge <= limit) {
+      isAllowed = true
+    } else {
+      excludes.add(offer.provider)
+      if (!tooDear || charge < tooDear.charge) tooDear = { charge, limit }
+    }
+  }
+  if (!isAllowed && tooDear) {
+    throw overKeyLimit(apiKey, request.service, tooDear.charge, tooDear.limit)
+  }
+  if (!isAllowed && !keyPermission(apiKey, request.service)) {
+    throw new ServiceNotAllowedError(request.service, `API key ${apiKey.prefix} may not use service ${request.service}`)
+  }
+  return { ...request, excludes: [...excludes] }
+}
+
+/** Why an offer cannot be planned with, whatever the caller may spend. */
+const UNPRICEABLE: ReadonlySet<string> = new Set(['PRICE_NOT_FOUND', 'MAXIMUM_CHARGE'])
+
+/** What an offer may cost at most; `undefined` when it has no price, which is for the plan to reject. */
+function chargeCeilingOf(prices: PricePredictor, offer: Offer, request: RouteRequest): Credits | undefined {
+  try {
+    return prices.predict(offer, (request.usageOf?.(offer) ?? request).ceiling, request.numbers).charge
+  } catch (error) {
+    if (isFareboxError(error) && UNPRICEABLE.has(error.code)) return undefined
+    throw error
+  }
+}
+
+function atLeastOne(amount: Credits): Credits {
+  return amount > 0n ? amount : microCredits(1n)
+}

@@ -1,0 +1,91 @@
+import { isFareboxError, type PhoneRequest, type PhoneResult, quantity } from '@farebox/core'
+import type { Ledger, Refusal } from '@farebox/ledger'
+import { type AttemptOutcome, attempt } from '@farebox/router'
+import { callRoute } from './call-routes.ts'
+import { type CallRunner, type RunnerParts, required } from './call-runner.ts'
+import { ProvidersFailedError } from './errors.ts'
+import { failureOf } from './failure-of.ts'
+import type { HeldRoute, Payer } from './hold-route.ts'
+import { settleCall } from './settle-call.ts'
+import type { Metered, PhoneInput } from './workflow-calls.ts'
+
+/** Kind of the documents that tell of calls before they are dialled. The document's id is that of the call's hold. */
+export const PHONE_CALL = 'phone_call'
+/** Kind of the documents that tell that nobody knows any more how a call went, so that it is for `reconcile` to find out. */
+export const PHONE_CALL_UNKNOWN = 'phone_call_unknown'
+
+/** Time to ring, and to hang up. */
+const CALL_MARGIN_MS = 120_000
+
+/** What is kept of a call before it is dialled, so that it can be charged though the process that dialled it has died. */
+export interface PhoneCallNote {
+  workflow_id: string
+  to: string
+  from: string | null
+  /** The moment that prices it, epoch milliseconds. */
+  at: number
+  /** When whoever dialled it has given it up, epoch milliseconds. */
+  until: number
+}
+
+/**
+ * Makes one telephone call, and waits for its end. It is written down before it is dialled, and where its outcome is unknown its hold is
+ * kept: {@link Farebox.reconcile} asks the provider what became of it, and charges it then.
+ */
+export async function placePhoneCall(
+  parts: RunnerParts,
+  runner: CallRunner,
+  payer: Payer,
+  input: PhoneInput & { durationSecondsMax: number },
+): Promise<Metered & { result: PhoneResult }> {
+  const { to, from, instructions, durationSecondsMax } = input
+  const totalMs = durationSecondsMax * 1000 + CALL_MARGIN_MS
+  const held = await runner.hold(callRoute(durationSecondsMax, input), { totalMs })
+  const note: PhoneCallNote = { workflow_id: payer.workflowId, to, from: from ?? null, at: held.at, until: held.at + totalMs }
+  const outcome = await parts.ledger
+    .saveDocument({ accountId: payer.accountId, kind: PHONE_CALL, documentId: held.holdId, body: { ...note } })
+    .then(() => dial({ to, from, instructions, durationSecondsMax }))
+    .catch((error: unknown) => runner.giveUp(held, error))
+  if (outcome.status !== 'succeeded') {
+    const failure = failureOf(outcome, 'call')
+    if (isUnknown(failure)) await noteUnknown(parts.ledger, payer, held, outcome)
+    else await settleCall(parts, payer, held, outcome)
+    throw failure
+  }
+  const { value: result, candidate, attemptId, attempts } = outcome
+  const fallback = {
+    quantities: [{ meter: 'duration', quantity: quantity(result.durationSeconds), unit: 'seconds' as const }],
+    certainty: 'derived' as const,
+  }
+  const answer = { candidate, attemptId, usage: result.usage ?? fallback, fallback, requestId: result.callId, cost: result.cost }
+  const { charged } = await settleCall(parts, payer, held, { answer, attempts })
+  const { provider } = candidate.offer
+  return { result, provider, creditsUsed: charged, isSimulated: candidate.adapter.isSimulated }
+
+  function dial(request: PhoneRequest): Promise<AttemptOutcome<PhoneResult, Refusal>> {
+    return attempt<PhoneResult, Refusal>({
+      ...runner.attemptOptions(held, {}),
+      deadlines: { totalMs },
+      call: (candidate, context) => required(candidate, 'call').call(candidate.adapter, request, context),
+    })
+  }
+}
+
+function isUnknown(failure: unknown): boolean {
+  return failure instanceof ProvidersFailedError && failure.code === 'OUTCOME_UNKNOWN'
+}
+
+/** Its hold stays, so that what the call may still cost is not spent on something else. */
+async function noteUnknown(
+  ledger: Ledger,
+  { accountId }: Payer,
+  { holdId }: HeldRoute,
+  { attempts }: AttemptOutcome<PhoneResult, Refusal>,
+): Promise<void> {
+  const callId = attempts.at(-1)?.error?.requestId ?? null
+  const body = { call_id: callId }
+  await ledger.saveDocument({ accountId, kind: PHONE_CALL_UNKNOWN, documentId: holdId, body }).catch((error: unknown) => {
+    // Reconciliation finds it without, only later.
+    if (!isFareboxError(error)) throw error
+  })
+}

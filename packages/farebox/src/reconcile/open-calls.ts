@@ -1,0 +1,142 @@
+import { isFareboxError, microCredits, type ProviderAdapter, type ProviderRecord, type Quantity, type Usage } from '@farebox/core'
+import type { DocumentRow, Ledger } from '@farebox/ledger'
+import { chargeOf } from '@farebox/pricing'
+import { PHONE_CALL, PHONE_CALL_UNKNOWN, type PhoneCallNote } from '../phone-call.ts'
+import { quantitiesJson } from '../settle-call.ts'
+import type { Difference } from './difference.ts'
+import type { OurRecords } from './our-records.ts'
+import type { Run } from './reconcile.ts'
+
+/** A provider lists a call within seconds of its beginning; whoever dialled it may have asked a little later, or by another clock. */
+const CLOCKS_MS = 60_000
+/** After this time a call that the provider does not list was not placed. */
+const PLACED_MS = 5 * 60_000
+
+/** A telephone call that was written down before it was dialled, and has no usage record yet. */
+export interface OpenCall {
+  accountId: string
+  holdId: string
+  note: PhoneCallNote
+  /** Whether whoever dialled it has said that it does not know how it went. */
+  isGivenUp: boolean
+  found: { adapter: ProviderAdapter; record: ProviderRecord } | undefined
+  couldBe(record: ProviderRecord): boolean
+  /** Takes the record where it is this call's, and nearer in time than the one that it had. */
+  offer(adapter: ProviderAdapter, record: ProviderRecord): void
+}
+
+/** The calls of a range of time that are open. */
+export async function openCalls(ledger: Ledger, ours: OurRecords, range: { from: number; until: number }): Promise<OpenCall[]> {
+  const unknown = new Map<string, string | null>()
+  for await (const { accountId, documentId, body } of ledger.documentsBetween({ ...range, kind: PHONE_CALL_UNKNOWN })) {
+    unknown.set(`${accountId}\0${documentId}`, (body as { call_id: string | null }).call_id)
+  }
+  const open: OpenCall[] = []
+  for await (const document of ledger.documentsBetween({ ...range, kind: PHONE_CALL })) {
+    if (ours.has(document.accountId, document.documentId)) continue
+    open.push(openCall(document, unknown.get(`${document.accountId}\0${document.documentId}`)))
+  }
+  return open.sort((left, right) => left.note.at - right.note.at)
+}
+
+function openCall({ accountId, documentId, body }: DocumentRow, callId: string | null | undefined): OpenCall {
+  const note = body as PhoneCallNote
+  const call: OpenCall = {
+    accountId,
+    holdId: documentId,
+    note,
+    isGivenUp: callId !== undefined,
+    found: undefined,
+    couldBe({ requestId, to, at }) {
+      if (typeof callId === 'string') return requestId === callId
+      return to === note.to && at >= note.at - CLOCKS_MS && at <= note.until
+    },
+    offer(adapter, record) {
+      if (!call.couldBe(record)) return
+      const distance = (one: ProviderRecord) => Math.abs(one.at - note.at)
+      if (!call.found || distance(record) < distance(call.found.record)) call.found = { adapter, record }
+    },
+  }
+  return call
+}
+
+/** Charges the calls that did take place, and closes those that did not. A record of a provider is one call's only. */
+export async function resolveCalls(run: Run, canAsk: boolean): Promise<Difference[]> {
+  const differences: Difference[] = []
+  const claimed = new Set<string>()
+  for (const call of run.open) {
+    const isOver = call.isGivenUp || run.now > call.note.until + CLOCKS_MS
+    if (!isOver) continue
+    const name = call.found && `${call.found.adapter.name}\0${call.found.record.requestId}`
+    const isTaken = name !== undefined && claimed.has(name)
+    if (name !== undefined) claimed.add(name)
+    differences.push(...(await resolveCall(run, call, canAsk && !isTaken)))
+  }
+  return differences
+}
+
+async function resolveCall(run: Run, call: OpenCall, isSure: boolean): Promise<Difference[]> {
+  const { accountId, holdId, note, found } = call
+  const of = { accountId, holdId, to: note.to }
+  const isApplied = !run.options.isDryRun
+  const ageMs = run.now - note.at
+  try {
+    if (found && isSure) {
+      const { adapter, record } = found
+      // It rings, or is being talked on.
+      if (record.usage === undefined) return []
+      const charged = await chargeCall(run, call, adapter, record, record.usage)
+      return [{ type: 'call_found', ...of, adapter: adapter.name, requestId: record.requestId, charged, isApplied }]
+    }
+    if (!isSure) return ageMs > PLACED_MS ? [{ type: 'call_unknown', ...of, ageMs }] : []
+    if (ageMs <= PLACED_MS) return []
+    if (isApplied) await settle(run, call, nothing())
+    return [{ type: 'call_not_placed', ...of, isApplied }]
+  } catch (error) {
+    if (!isFareboxError(error)) throw error
+    return [{ type: 'failed', accountId, usageId: holdId, error }]
+  }
+}
+
+/** Settles against the hold where that is still open, and as a late charge where it has gone back. */
+async function chargeCall(run: Run, call: OpenCall, adapter: ProviderAdapter, record: ProviderRecord, usage: Usage) {
+  const { note } = call
+  const offer = adapter.offers.find(({ service }) => service === 'phone')
+  const provider = offer?.provider ?? adapter.name
+  const numbers = { to: note.to, ...(note.from !== null && { from: note.from }) }
+  const source = { service: 'phone', provider, model: offer?.model, at: note.at, ...numbers }
+  const { priced, rating } = run.prices.price(source, usage.quantities)
+  if (run.options.isDryRun) return chargeOf(rating)
+  const details = {
+    usage: quantitiesJson(usage),
+    at: note.at,
+    numbers,
+    adapter: adapter.name,
+    requestId: record.requestId,
+    isBilled: record.cost !== undefined || undefined,
+    isReconciled: true,
+    raw: usage.raw,
+  }
+  const cost = record.cost ?? priced.cost
+  return settle(run, call, { ...priced, cost, model: offer?.model, certainty: usage.certainty, details }, provider)
+}
+
+async function settle(
+  { ledger }: Run,
+  { accountId, holdId }: OpenCall,
+  usage: Parameters<Ledger['settleHold']>[0]['usage'],
+  provider?: string,
+) {
+  const outcome = await ledger.settleHold({ accountId, holdId, provider, usage })
+  return outcome.status === 'charged' ? outcome.charged : microCredits(0n)
+}
+
+function nothing(): Parameters<Ledger['settleHold']>[0]['usage'] {
+  return {
+    quantity: 0n as Quantity,
+    unit: 'seconds',
+    rated: microCredits(0n),
+    roundingStep: microCredits(1n),
+    details: { isReconciled: true },
+  }
+}

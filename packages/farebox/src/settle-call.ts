@@ -1,0 +1,255 @@
+import {
+  formatQuantity,
+  isFareboxError,
+  microCredits,
+  type NanoUsd,
+  type ProviderErrorKind,
+  type Quantity,
+  type Usage,
+} from '@farebox/core'
+import { type ChargedOutcome, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
+import { chargeOf, explain } from '@farebox/pricing'
+import type { AttemptRecord, Candidate } from '@farebox/router'
+import type { AttemptDetails } from './attempt-details.ts'
+import { errorOfRefusal } from './errors.ts'
+import type { HeldRoute, MeterParts, Payer } from './hold-route.ts'
+
+const RAW_LENGTH_MAX = 16_384
+const SETTLE_WAITS_MS = [50, 200, 800]
+
+/**
+ * Failures after which a provider may bill although it said nothing: it had the request, and may have done the work. All others say that it
+ * did none.
+ */
+const MAY_BE_BILLED: ReadonlySet<ProviderErrorKind> = new Set([
+  'timeout',
+  'incomplete',
+  'malformed',
+  'aborted',
+  'outcome_unknown',
+])
+
+/** The answer that a call is charged by. */
+export interface Answer {
+  candidate: Candidate
+  attemptId: string
+  usage: Usage
+  /** What is charged where a unit of `usage` has no price. */
+  fallback: Usage
+  /** The provider's id of the request. */
+  requestId?: string
+  /** What the provider has billed for it, where it says so at once. @defaultValue by the cost book */
+  cost?: NanoUsd
+}
+
+/** How a call went, from its hold to its end. */
+export interface CallEnding {
+  answer?: Answer
+  attempts: readonly AttemptRecord[]
+}
+
+/**
+ * Accounts a call that has ended: its answer is charged against the hold, and what is left goes back. Each failed attempt that its
+ * provider may bill is written down with what it cost us, and charged to nobody, unless the policy says otherwise.
+ *
+ * Where the database is away and the charge was spooled, it is told as it will be: its own price, rounded.
+ */
+export async function settleCall(
+  parts: MeterParts,
+  payer: Payer,
+  held: HeldRoute,
+  ending: CallEnding,
+): Promise<Pick<ChargedOutcome, 'charged'>> {
+  const { answer, attempts } = ending
+  const lost = attempts.filter(({ attemptId }) => attemptId !== answer?.attemptId)
+  for (const attempt of lost) await settleLost(parts, payer, held, attempt)
+  return answer ? settleAnswer(parts, payer, held, answer, attempts) : endHold(parts, payer, held, attempts)
+}
+
+/** Charges an answer, with the story of how it came about. */
+async function settleAnswer(
+  parts: MeterParts,
+  payer: Payer,
+  held: HeldRoute,
+  answer: Answer,
+  attempts: readonly AttemptRecord[],
+): Promise<Pick<ChargedOutcome, 'charged'>> {
+  const { candidate, requestId, cost } = answer
+  const { priced, rating, usage } = priceUsage(parts, held, candidate, answer.usage, answer.fallback)
+  const input: SettleHoldInput = {
+    accountId: payer.accountId,
+    holdId: held.holdId,
+    provider: candidate.offer.provider,
+    usage: {
+      ...priced,
+      ...(cost !== undefined && { cost }),
+      model: candidate.offer.model,
+      certainty: usage.certainty,
+      details: {
+        usage: quantitiesJson(usage),
+        at: held.at,
+        isBilled: cost !== undefined || undefined,
+        // What cannot be worked out again from usage and version alone, such as the tiers and windows that were met.
+        explanation: rating.isPlain ? undefined : explain(rating),
+        raw: shortEnough(usage.raw),
+        adapter: candidate.adapter.name,
+        requestId,
+        numbers: held.numbers,
+        attempt: answer.attemptId,
+        attempts: attempts.map((attempt) => describeAttempt(attempt)),
+        route: held.route.candidates.map(({ offer, why }) => ({ provider: offer.provider, why })),
+        simulated: candidate.adapter.isSimulated || undefined,
+      },
+    },
+  }
+  return settleInput(parts, input).catch((error: unknown) => {
+    if (error instanceof UsageSpooledError) return { charged: chargeOf(rating) }
+    throw error
+  })
+}
+
+/**
+ * Writes a failed attempt down that may cost us something. By default the customer consumed nothing of it, so its quantity is zero and
+ * what the provider counted is in its details.
+ */
+async function settleLost(parts: MeterParts, payer: Payer, held: HeldRoute, attempt: AttemptRecord): Promise<void> {
+  const usage = lostUsage(held, attempt)
+  if (!usage) return
+  const { candidate, attemptId } = attempt
+  const { priced } = priceUsage(parts, held, candidate, usage, usage)
+  const isCharged = parts.failedAttempts === 'charged' && usage.certainty !== 'ceiling'
+  const ours = { quantity: 0n as Quantity, rated: microCredits(0n), roundingStep: microCredits(1n) }
+  await settleInput(parts, {
+    accountId: payer.accountId,
+    holdId: held.holdId,
+    usageId: attemptId,
+    final: false,
+    provider: candidate.offer.provider,
+    usage: {
+      ...priced,
+      ...(!isCharged && ours),
+      model: candidate.offer.model,
+      certainty: usage.certainty,
+      details: {
+        usage: quantitiesJson(usage),
+        at: held.at,
+        raw: shortEnough(usage.raw),
+        adapter: candidate.adapter.name,
+        requestId: attempt.error?.requestId,
+        attempt: attemptId,
+        attempts: [describeAttempt(attempt)],
+      },
+    },
+  }).catch((error: unknown) => {
+    // It costs its customer nothing, so it must not cost the answer either.
+    if (!(error instanceof UsageSpooledError)) parts.onError(error)
+  })
+}
+
+/** Ends the hold of a call that brought no answer. What was tried is written down, for the receipt; nothing is charged. */
+async function endHold(
+  parts: MeterParts,
+  payer: Payer,
+  held: HeldRoute,
+  attempts: readonly AttemptRecord[],
+): Promise<Pick<ChargedOutcome, 'charged'>> {
+  const charged = microCredits(0n)
+  const last = attempts.at(-1)
+  if (!last) {
+    await release(parts, payer, held)
+    return { charged }
+  }
+  await settleInput(parts, {
+    accountId: payer.accountId,
+    holdId: held.holdId,
+    provider: last.candidate.offer.provider,
+    usage: {
+      quantity: 0n as Quantity,
+      unit: 'requests',
+      rated: charged,
+      roundingStep: microCredits(1n),
+      model: last.candidate.offer.model,
+      details: { at: held.at, attempts: attempts.map((attempt) => describeAttempt(attempt)) },
+    },
+  }).catch((error: unknown) => {
+    // The hold goes back by itself when its time is up.
+    if (!isFareboxError(error)) throw error
+  })
+  return { charged }
+}
+
+/** Gives a whole hold back. If even that fails, the hold goes back by itself when its time is up. */
+export async function release(parts: MeterParts, payer: Payer, held: HeldRoute): Promise<void> {
+  await parts.ledger.releaseHold({ accountId: payer.accountId, holdId: held.holdId }).catch((error: unknown) => {
+    if (!isFareboxError(error)) throw error
+  })
+}
+
+/** What a failed attempt used: as reported, else the most that it can have used where its provider may bill it. */
+function lostUsage(held: HeldRoute, { usage, errorKind, outcome, candidate }: AttemptRecord): Usage | undefined {
+  if (usage) return usage
+  const isUnknown = outcome === 'left' || outcome === 'cut' || (errorKind !== undefined && MAY_BE_BILLED.has(errorKind))
+  return isUnknown ? { quantities: held.usageOf(candidate.offer).ceiling, certainty: 'ceiling' } : undefined
+}
+
+/** A unit that the provider reports and nobody priced must not lose the charge: what was expected is charged then, as derived. */
+function priceUsage({ prices }: MeterParts, { numbers, at }: HeldRoute, candidate: Candidate, usage: Usage, fallback: Usage) {
+  const { service, provider, model } = candidate.offer
+  const source = { service, provider, model, at, ...numbers }
+  try {
+    return { ...prices.price(source, usage.quantities), usage }
+  } catch (error) {
+    if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
+    return { ...prices.price(source, fallback.quantities), usage: { ...fallback, raw: usage.raw } }
+  }
+}
+
+async function settleInput({ ledger }: MeterParts, input: SettleHoldInput): Promise<ChargedOutcome> {
+  return persist(async () => {
+    const outcome = await ledger.settleHold(input)
+    if (outcome.status === 'refused') throw errorOfRefusal(outcome)
+    return outcome
+  })
+}
+
+/** The work is done and its price is known: a database that is away for a moment must not lose it. */
+async function persist<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (const wait of SETTLE_WAITS_MS) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isFareboxError(error) || !error.isRetryable) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait))
+  }
+  return work()
+}
+
+/** A provider's usage block is a few hundred characters; one that is huge must not keep the charge from being made. */
+function shortEnough(raw: unknown): unknown {
+  try {
+    return (JSON.stringify(raw) ?? '').length <= RAW_LENGTH_MAX ? raw : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The quantities of a usage, as details keep them. */
+export function quantitiesJson({ quantities }: Usage) {
+  return quantities.map(({ meter, quantity, unit }) => ({ meter, quantity: formatQuantity(quantity), unit }))
+}
+
+function describeAttempt({ attemptId, candidate, startedAt, endedAt, outcome, errorKind, error }: AttemptRecord): AttemptDetails {
+  return {
+    id: attemptId,
+    provider: candidate.offer.provider,
+    model: candidate.offer.model,
+    adapter: candidate.adapter.name,
+    why: candidate.why,
+    startedAt,
+    endedAt,
+    outcome,
+    error: errorKind,
+    code: error?.providerCode,
+  }
+}

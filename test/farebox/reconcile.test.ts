@@ -1,0 +1,180 @@
+import {
+  nanoUsd,
+  type PhoneRequest,
+  type PhoneResult,
+  ProviderError,
+  type ProviderRecord,
+  quantity,
+  type Usage,
+} from '@farebox/core'
+import { simulated } from '@farebox/providers/simulated'
+import { credits, type Farebox } from 'farebox'
+import { describe, expect, it } from 'vitest'
+import { openAccount, openBox, storeNames } from './open-box.ts'
+
+const MINUTE = 60_000
+const to = '+15551234567'
+const call = { to, instructions: { type: 'say', text: 'Your taxi is here.' } as const, durationSecondsMax: 300 }
+
+/** A telephone network with books of its own: what it did to a call is one thing, and what it answered is another. */
+class Network {
+  readonly books: ProviderRecord[] = []
+  time = Date.now()
+
+  /** Lets a call of so many seconds take place, whose price is told later. */
+  connect(request: PhoneRequest, seconds: number): PhoneResult & { usage: Usage } {
+    const callId = `CA${this.books.length + 1}`
+    const usage = seconds > 0 ? durationOf(seconds) : undefined
+    this.books.push({ requestId: callId, service: 'phone', at: this.time, status: 'pending', to: request.to, usage })
+    return { callId, status: 'completed', durationSeconds: seconds, usage: usage ?? durationOf(0) }
+  }
+
+  /** Tells the price of a call, and how long it was. */
+  bill(index: number, cost: bigint, seconds?: number): void {
+    const record = this.books[index]
+    if (!record) throw new Error(`there is no call ${index}`)
+    Object.assign(record, { status: 'final', cost: nanoUsd(cost), ...(seconds !== undefined && { usage: durationOf(seconds) }) })
+  }
+}
+
+function durationOf(seconds: number): Usage {
+  return { quantities: [{ meter: 'duration', quantity: quantity(seconds), unit: 'seconds' }], certainty: 'exact' }
+}
+
+async function open(on: (typeof storeNames)[number], answer: (network: Network, request: PhoneRequest) => PhoneResult) {
+  const network = new Network()
+  const adapter = {
+    ...simulated({ services: ['phone'], name: 'telephone' }),
+    call: async (request: PhoneRequest) => answer(network, request),
+    async *records({ from, until }: { from: number; until: number }) {
+      yield* network.books.filter(({ at }) => at >= from && at < until)
+    },
+  }
+  const box = await openBox({ on, providers: [adapter], clock: () => network.time })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'taxi' })
+  const later = (milliseconds: number) => {
+    network.time += milliseconds
+  }
+  return { network, box, accountId, workflow, later, balance: () => balanceOf(box, accountId) }
+}
+
+async function balanceOf(box: Farebox, accountId: string): Promise<bigint> {
+  return (await box.ledger.balance(accountId)).balance
+}
+
+function unknown(): never {
+  throw new ProviderError('the line is odd', { provider: 'twilio', kind: 'outcome_unknown' })
+}
+
+describe.each(storeNames)('reconciliation on %s', (on) => {
+  it('sets our cost right when a price comes late, once, and leaves the charge alone', async () => {
+    const { network, box, accountId, workflow, later, balance } = await open(on, (net, request) => net.connect(request, 60))
+    await workflow.call(call)
+    const before = await balance()
+    expect((await box.reconcile()).differences).toEqual([])
+
+    later(MINUTE)
+    network.bill(0, 28_000_000n)
+    const [estimate] = await box.ledger.usageOf(accountId, workflow.id)
+    expect((await box.reconcile({ isDryRun: true })).differences).toMatchObject([{ type: 'late_price', isApplied: false }])
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'late_price', requestId: 'CA1', estimated: estimate?.cost, billed: 28_000_000n, isApplied: true },
+    ])
+    expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [] })
+    expect(await balance()).toBe(before)
+    const records = await box.ledger.usageOf(accountId, workflow.id)
+    expect(records.reduce((sum, { cost }) => sum + (cost ?? 0n), 0n)).toBe(28_000_000n)
+    expect((await workflow.close()).attempts).toMatchObject([{ cost_usd: '0.028', credits_used: 20 }])
+  })
+
+  it('tells of a price that has not come for a day', async () => {
+    const { box, workflow, later } = await open(on, (net, request) => net.connect(request, 60))
+    await workflow.call(call)
+    later(25 * 60 * MINUTE)
+    const { differences } = await box.reconcile()
+    expect(differences).toMatchObject([{ type: 'price_overdue', requestId: 'CA1' }])
+    await workflow.close()
+  })
+
+  it('charges a call that took place though its outcome was unknown, once, also when its workflow is closed', async () => {
+    const { network, box, accountId, workflow, later, balance } = await open(on, (net, request) => {
+      net.connect(request, 0)
+      return unknown()
+    })
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    // What it may still cost stays set aside.
+    expect((await box.ledger.balance(accountId)).held).toBe(credits(100))
+    expect((await box.reconcile()).differences).toEqual([])
+    await workflow.close()
+
+    later(MINUTE)
+    network.bill(0, 42_000_000n, 90)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'call_found', requestId: 'CA1', to, charged: credits(30), isApplied: true },
+    ])
+    expect((await box.reconcile()).differences).toEqual([])
+    expect(await balance()).toBe(credits(10_000 - 30))
+    expect(await box.ledger.usageOf(accountId, workflow.id)).toMatchObject([{ cost: 42_000_000n, certainty: 'exact' }])
+  })
+
+  it('charges nothing for a call that never took place, and gives its hold back', async () => {
+    const { box, accountId, workflow, later, balance } = await open(on, unknown)
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(MINUTE)
+    expect((await box.reconcile()).differences).toEqual([])
+    later(5 * MINUTE)
+    expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_not_placed', to, isApplied: true }])
+    expect((await box.reconcile()).differences).toEqual([])
+    expect([await balance(), (await box.ledger.balance(accountId)).held]).toEqual([credits(10_000), 0n])
+  })
+
+  it('finds each of two calls to one number, and gives neither the record of the other', async () => {
+    const { network, box, workflow, later, balance } = await open(on, (net, request) => {
+      net.connect(request, 0)
+      return unknown()
+    })
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(2_000)
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(MINUTE)
+    network.bill(0, 14_000_000n, 60)
+    network.bill(1, 28_000_000n, 120)
+    const { differences } = await box.reconcile()
+    expect(differences).toMatchObject([
+      { type: 'call_found', requestId: 'CA1' },
+      { type: 'call_found', requestId: 'CA2' },
+    ])
+    expect(await balance()).toBe(credits(10_000 - 20 - 40))
+    await workflow.close()
+  })
+
+  it('tells of what only one side knows, and changes nothing for it', async () => {
+    const { network, box, workflow, later, balance } = await open(on, (net, request) => net.connect(request, 60))
+    await workflow.call(call)
+    const before = await balance()
+    network.books[0] = { requestId: 'CA9', service: 'phone', at: network.time, status: 'final', to: '+15550000000' }
+    later(20 * MINUTE)
+    const { differences } = await box.reconcile()
+    expect(differences.map(({ type }) => type).sort()).toEqual(['not_at_provider', 'not_recorded'])
+    expect(await balance()).toBe(before)
+    await workflow.close()
+  })
+
+  it('charges by what the provider counted where we had only estimated', async () => {
+    const { network, box, accountId, workflow, later } = await open(on, (net, request) => {
+      const { usage: _, ...result } = net.connect(request, 50)
+      return { ...result, durationSeconds: 50 }
+    })
+    await workflow.call(call)
+    later(MINUTE)
+    network.bill(0, 15_000_000n, 30)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'usage_differs', ours: '50 seconds of duration', theirs: '30 seconds of duration', isApplied: true },
+      { type: 'late_price' },
+    ])
+    expect((await box.reconcile()).differences).toEqual([])
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(10))
+    await workflow.close()
+  })
+})
