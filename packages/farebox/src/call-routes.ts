@@ -28,6 +28,17 @@ export function speakRoute(text: string, options: CallOptions): RouteRequest {
   }
 }
 
+/** The first part of a live transcription as routing takes it. */
+export function listenRoute(durationSeconds: number, _language: string | undefined, options: CallOptions): RouteRequest {
+  const expected = seconds(durationSeconds)
+  return { service: 'voice_stt', operation: 'listen', expected, ceiling: expected, ...choices(options) }
+}
+
+/** The first turn of a conversation as routing takes it. */
+export function converseRoute(turn: { expected: UsageQuantity[]; ceiling: UsageQuantity[] }, options: CallOptions): RouteRequest {
+  return { service: 'realtime', operation: 'converse', ...turn, ...choices(options) }
+}
+
 /** Texts to be turned into vectors, as routing takes them: counted by the vocabularies of the models that may do it. */
 export async function embedRoute(
   inputs: readonly string[],
@@ -69,6 +80,7 @@ export function longer(quantities: readonly UsageQuantity[]): UsageQuantity[] {
   return quantities.map((usage) => ({ ...usage, quantity: (usage.quantity + usage.quantity / 50n + 1_000_000n) as Quantity }))
 }
 
-function seconds(duration: number): UsageQuantity[] {
+/** A duration as usage. */
+export function seconds(duration: number): UsageQuantity[] {
   return [{ meter: 'duration', quantity: quantity(duration), unit: 'seconds' }]
 }

@@ -1,5 +1,5 @@
 import { CREDITS_MAX, type Credits, formatCredits, isFareboxError, microCredits, type Offer } from '@farebox/core'
-import { type AuthenticatedKey, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
+import { type AuthenticatedKey, type HeldOutcome, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
 import {
   type BeforeAttemptRefusal,
   type Candidate,
@@ -46,6 +46,10 @@ export interface Payer {
 export interface HeldRoute {
   route: Route
   holdId: string
+  /** What is set aside to begin with. */
+  amount: Credits
+  /** What may still be spent beside it. */
+  affordable: Credits
   numbers: PhoneNumbers | undefined
   /** The moment that prices the call, from its hold to its charge. */
   at: number
@@ -102,7 +106,7 @@ export async function holdRoute(
       ttlMs,
     })
     if (outcome.status === 'held') {
-      return heldRoute(parts, payer, { route, first, request, at }, outcome.holdId)
+      return heldRoute(parts, payer, { route, request, at }, outcome)
     }
     if (!('available' in outcome) || outcome.available >= affordable) throw errorOfRefusal(outcome)
     refusal = outcome
@@ -120,13 +124,15 @@ export function overKeyLimit(apiKey: AuthenticatedKey, service: string, charge: 
 function heldRoute(
   parts: MeterParts,
   payer: Payer,
-  { route, first, request, at }: Pick<HeldRoute, 'route' | 'at'> & { first: Candidate; request: RouteRequest },
-  holdId: string,
+  { route, request, at }: Pick<HeldRoute, 'route' | 'at'> & { request: RouteRequest },
+  { holdId, amount, affordable }: HeldOutcome,
 ): HeldRoute {
-  let held = atLeastOne(first.chargeCeiling)
+  let held = amount
   return {
     route,
     holdId,
+    amount,
+    affordable,
     numbers: request.numbers,
     at,
     usageOf: (offer) => request.usageOf?.(offer) ?? request,

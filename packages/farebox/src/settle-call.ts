@@ -74,7 +74,7 @@ async function settleAnswer(
   answer: Answer,
   attempts: readonly AttemptRecord[],
 ): Promise<Pick<ChargedOutcome, 'charged'>> {
-  const { candidate, requestId, cost } = answer
+  const { candidate, cost } = answer
   const { priced, rating, usage } = priceUsage(parts, held, candidate, answer.usage, answer.fallback)
   const input: SettleHoldInput = {
     accountId: payer.accountId,
@@ -86,19 +86,10 @@ async function settleAnswer(
       model: candidate.offer.model,
       certainty: usage.certainty,
       details: {
-        usage: quantitiesJson(usage),
-        at: held.at,
+        ...answerDetails(held, { ...answer, usage }, attempts),
         isBilled: cost !== undefined || undefined,
         // What cannot be worked out again from usage and version alone, such as the tiers and windows that were met.
         explanation: rating.isPlain ? undefined : explain(rating),
-        raw: shortEnough(usage.raw),
-        adapter: candidate.adapter.name,
-        requestId,
-        numbers: held.numbers,
-        attempt: answer.attemptId,
-        attempts: attempts.map((attempt) => describeAttempt(attempt)),
-        route: held.route.candidates.map(({ offer, why }) => ({ provider: offer.provider, why })),
-        simulated: candidate.adapter.isSimulated || undefined,
       },
     },
   }
@@ -108,11 +99,31 @@ async function settleAnswer(
   })
 }
 
+/** What a usage record keeps of an answer, and of how it came about. */
+export function answerDetails(
+  held: HeldRoute,
+  { candidate, attemptId, usage, requestId }: Pick<Answer, 'candidate' | 'usage' | 'requestId'> & { attemptId?: string },
+  attempts: readonly AttemptRecord[],
+) {
+  return {
+    usage: quantitiesJson(usage),
+    at: held.at,
+    raw: shortEnough(usage.raw),
+    adapter: candidate.adapter.name,
+    requestId,
+    numbers: held.numbers,
+    attempt: attemptId,
+    attempts: attempts.map((attempt) => describeAttempt(attempt)),
+    route: held.route.candidates.map(({ offer, why }) => ({ provider: offer.provider, why })),
+    simulated: candidate.adapter.isSimulated || undefined,
+  }
+}
+
 /**
  * Writes a failed attempt down that may cost us something. By default the customer consumed nothing of it, so its quantity is zero and
  * what the provider counted is in its details.
  */
-async function settleLost(parts: MeterParts, payer: Payer, held: HeldRoute, attempt: AttemptRecord): Promise<void> {
+export async function settleLost(parts: MeterParts, payer: Payer, held: HeldRoute, attempt: AttemptRecord): Promise<void> {
   const usage = lostUsage(held, attempt)
   if (!usage) return
   const { candidate, attemptId } = attempt
@@ -204,7 +215,8 @@ function priceUsage({ prices }: MeterParts, { numbers, at }: HeldRoute, candidat
   }
 }
 
-async function settleInput({ ledger }: MeterParts, input: SettleHoldInput): Promise<ChargedOutcome> {
+/** Settles a hold, again where the database is away for a moment: the work is done, and its price is known. */
+export async function settleInput({ ledger }: MeterParts, input: SettleHoldInput): Promise<ChargedOutcome> {
   return persist(async () => {
     const outcome = await ledger.settleHold(input)
     if (outcome.status === 'refused') throw errorOfRefusal(outcome)
@@ -212,7 +224,6 @@ async function settleInput({ ledger }: MeterParts, input: SettleHoldInput): Prom
   })
 }
 
-/** The work is done and its price is known: a database that is away for a moment must not lose it. */
 async function persist<Result>(work: () => Promise<Result>): Promise<Result> {
   for (const wait of SETTLE_WAITS_MS) {
     try {

@@ -7,6 +7,8 @@ import type {
   EmbedResult,
   PhoneRequest,
   PhoneResult,
+  RealtimeInput,
+  SoundFormat,
   SpeechEvent,
   Tool,
 } from '@farebox/core'
@@ -47,6 +49,34 @@ export interface TranscribeInput extends CallOptions {
   audio: Uint8Array
   /** ISO 639-1 code of the language. @defaultValue found out */
   language?: string
+}
+
+export interface ListenInput extends CallOptions {
+  /** The sound as it is heard, in pieces of any length. Its end ends the transcription. */
+  audio: AsyncIterable<Uint8Array>
+  format: SoundFormat
+  /** ISO 639-1 code of the language. @defaultValue found out */
+  language?: string
+  /** Credits run low when they pay for less than this many seconds more. @defaultValue 30 */
+  lowSeconds?: number
+  /** Hears once that credits run low, and for about how many seconds more they last: the moment to say so. */
+  onLow?: (facts: { secondsLeft: number }) => void
+}
+
+export interface ConverseInput extends CallOptions {
+  /** What the conversation is fed with. Its end ends the conversation. */
+  input: AsyncIterable<RealtimeInput>
+  instructions?: string
+  voice?: string
+  inputFormat: SoundFormat
+  outputFormat: SoundFormat
+  tools?: readonly Tool[]
+  /** Tokens that one answer may have at most; what is held for each depends on it. @defaultValue 2_048 */
+  outputTokensMax?: number
+  /** Credits run low when they pay for fewer answers than this beside the next. @defaultValue 2 */
+  lowAnswers?: number
+  /** Hears once that credits run low, and for how many answers more they last at least: the moment to say so. */
+  onLow?: (facts: { answersLeft: number }) => void
 }
 
 export interface SpeakInput extends CallOptions {
@@ -117,6 +147,15 @@ export type ChatStream = MeteredStream<ChatEvent>
 
 export interface SpeechStream extends MeteredStream<SpeechEvent> {
   format: AudioFormat
+}
+
+/** Why live work ended: its input did, the credits did, its caller left, or its provider failed. */
+export type LiveEnd = 'input' | 'credits' | 'caller' | 'provider'
+
+/** Live work as it goes on. It is charged in parts while it does. */
+export interface LiveStream<Event> extends Omit<MeteredStream<Event>, 'settled'> {
+  /** What it cost, when it has ended, however it ended. */
+  settled: Promise<{ creditsUsed: Credits; endedBy: LiveEnd }>
 }
 
 export type Embeddings = Metered & Pick<EmbedResult, 'embeddings' | 'model'>

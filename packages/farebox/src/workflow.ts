@@ -1,4 +1,14 @@
-import { type ChatEvent, type Credits, type Quantity, quantity, type Service, type SpeechEvent, type Unit } from '@farebox/core'
+import {
+  type ChatEvent,
+  type Credits,
+  type Quantity,
+  quantity,
+  type RealtimeEvent,
+  type Service,
+  type SpeechEvent,
+  type TranscriptEvent,
+  type Unit,
+} from '@farebox/core'
 import { type AuthenticatedKey, keyPermission, type UsageRow, type WorkflowSummary } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import type { RouteRequest, ServiceConfiguration } from '@farebox/router'
@@ -11,6 +21,9 @@ import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
 import { overKeyLimit, type Payer } from './hold-route.ts'
+import { converse } from './live/converse.ts'
+import { listen } from './live/listen.ts'
+import type { LiveParts } from './live/open-live.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
 import { placePhoneCall } from './phone-call.ts'
 import { priceSlice } from './price-slice.ts'
@@ -21,8 +34,11 @@ import type {
   ChatAnswer,
   ChatInput,
   ChatStream,
+  ConverseInput,
   Embeddings,
   EmbedInput,
+  ListenInput,
+  LiveStream,
   PhoneAnswer,
   PhoneInput,
   PlannedCalls,
@@ -180,6 +196,14 @@ export class Workflow {
     }
   }
 
+  /**
+   * Transcribes speech while it is heard. Resolves when a provider is ready to hear. It is charged in parts while it goes on, and ends
+   * within a second of the last credit.
+   */
+  listen(input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
+    return listen(this.#live(), input)
+  }
+
   /** Turns text into speech. */
   async speak({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<Speech> {
     const request = speakRoute(text, options)
@@ -210,6 +234,14 @@ export class Workflow {
       unreported: () => ({ quantities: request.expected, certainty: 'ceiling' }),
     })
     return { ...asStream(stream), format }
+  }
+
+  /**
+   * Holds a conversation in speech. Resolves when a model is ready to hear. Each answer is charged when it ends; the conversation ends
+   * when the next one cannot be paid.
+   */
+  converse(input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
+    return converse(this.#live(), input)
   }
 
   /** Turns texts into vectors. */
@@ -366,6 +398,10 @@ export class Workflow {
         (await floorUsage(measure, offer, [{ type: 'text', text: answer.text }], this.#parts.loadTokenizers)).quantities,
     })
     return { ...result, ...metered }
+  }
+
+  #live(): LiveParts {
+    return { parts: this.#parts, payer: this.#payer, runner: this.#runner }
   }
 
   #measure(service: 'gpt' | 'vision', input: ChatInput) {

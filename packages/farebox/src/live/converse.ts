@@ -1,0 +1,181 @@
+import {
+  type CallContext,
+  quantity,
+  type RealtimeEvent,
+  type RealtimeInput,
+  soundSeconds,
+  type Usage,
+  type UsageQuantity,
+} from '@farebox/core'
+import type { Candidate } from '@farebox/router'
+import { converseRoute } from '../call-routes.ts'
+import { required } from '../call-runner.ts'
+import type { ConverseInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
+import type { LiveMeter } from './live-meter.ts'
+import { type LiveParts, type LiveSession, openLive } from './open-live.ts'
+
+/** Tokens that an answer may have where its caller does not say: about a minute and a half of speech. */
+const OUTPUT_TOKENS_MAX = 2_048
+/** What models count a second of sound as, heard and spoken. Source: OpenAI's guide to the cost of its Realtime API. */
+const HEARD_TOKENS_PER_SECOND = 10
+const SPOKEN_TOKENS_PER_SECOND = 20
+const BYTES_PER_TOKEN = 4
+/** The frame around instructions and turns, tools included. */
+const FRAME_TOKENS = 500
+/** Sound that the hold for the next answer has room for, before it must be made larger. */
+const HEARD_SECONDS = 30
+const LOW_ANSWERS = 2
+
+/**
+ * Holds a conversation in speech, for as long as it can be paid. Each answer is charged when it ends, and the next one is set aside before
+ * it can begin: its model decides by itself when to speak.
+ */
+export function converse(live: LiveParts, input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
+  const session = new ConverseSession(input)
+  const ceiling = session.nextTurn()
+  const expected = [tokens('audio_input', FRAME_TOKENS), tokens('audio_output', 300)]
+  return openLive(live, [converseRoute({ expected, ceiling }, input)], input, session)
+}
+
+class ConverseSession implements LiveSession<RealtimeEvent> {
+  readonly #input: ConverseInput
+  readonly #outputTokensMax: number
+  #meter: LiveMeter | undefined
+  /** What the next answer reads: all that was said so far. */
+  #context: number
+  /** What was heard since the last answer ended, in tokens. */
+  #heard = 0
+  #covered: number
+  /** What was spoken since the last answer ended, in tokens. */
+  #spoken = 0
+  #isWarned = false
+  #endedBy: LiveEnd = 'input'
+  readonly #spent = Promise.withResolvers<undefined>()
+
+  constructor(input: ConverseInput) {
+    const { instructions = '', tools = [] } = input
+    this.#input = input
+    this.#outputTokensMax = input.outputTokensMax ?? OUTPUT_TOKENS_MAX
+    this.#context = FRAME_TOKENS + tokensOf(instructions) + (tools.length > 0 ? tokensOf(JSON.stringify(tools)) : 0)
+    this.#covered = HEARD_SECONDS * HEARD_TOKENS_PER_SECOND
+  }
+
+  get endedBy(): LiveEnd {
+    return this.#endedBy
+  }
+
+  begin(meter: LiveMeter): void {
+    this.#meter = meter
+  }
+
+  open(candidate: Candidate, context: CallContext): AsyncIterable<RealtimeEvent> {
+    const { instructions, voice, inputFormat, outputFormat, tools } = this.#input
+    const request = {
+      model: candidate.offer.model,
+      input: this.#paid(),
+      instructions,
+      voice,
+      inputFormat,
+      outputFormat,
+      tools,
+      outputTokensMax: this.#outputTokensMax,
+    }
+    return required(candidate, 'converse').call(candidate.adapter, request, context)
+  }
+
+  /** What the next answer will use at most. */
+  nextTurn(): UsageQuantity[] {
+    return [
+      tokens('audio_input', this.#context + Math.max(this.#heard, this.#covered)),
+      tokens('audio_output', this.#outputTokensMax),
+    ]
+  }
+
+  async see(event: RealtimeEvent): Promise<void> {
+    if (event.type === 'audio') {
+      this.#spoken += soundSeconds(event.audio.length, this.#input.outputFormat) * SPOKEN_TOKENS_PER_SECOND
+    } else if (event.type === 'turn') {
+      const usage = event.usage ?? this.#floor()
+      await this.#meter?.charge({ usage, requestId: event.turnId })
+      this.#context = Math.max(this.#context + this.#heard + this.#spoken, sum(usage))
+      this.#heard = 0
+      this.#spoken = 0
+      await this.#cover(HEARD_SECONDS * HEARD_TOKENS_PER_SECOND)
+    }
+  }
+
+  rest(usage: Usage | undefined): Usage {
+    if (usage) return usage
+    return this.#spoken > 0 ? this.#floor() : { quantities: [], certainty: 'exact' }
+  }
+
+  /** The input, for as long as the answer to it is paid. */
+  async *#paid(): AsyncGenerator<RealtimeInput, void, undefined> {
+    const inputs = this.#input.input[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const step = await Promise.race([inputs.next(), this.#spent.promise])
+        if (step === undefined || step.done) return
+        this.#heard += this.#tokensOf(step.value)
+        if (this.#heard > this.#covered && !(await this.#cover(this.#heard * 2))) return
+        yield step.value
+      }
+    } finally {
+      // It may wait for somebody to speak, who is not waited for.
+      inputs.return?.().catch(() => {})
+    }
+  }
+
+  /** Sets the next answer aside, with room for so many tokens that are still to be heard. */
+  async #cover(heard: number): Promise<boolean> {
+    this.#covered = heard
+    const turn = this.nextTurn()
+    const outcome = await this.#meter?.cover(turn)
+    if (outcome?.status === 'held') {
+      this.#warn(outcome.affordable, this.#meter?.priceOf(turn) ?? 0n)
+      return true
+    }
+    this.#endedBy = 'credits'
+    this.#spent.resolve(undefined)
+    return false
+  }
+
+  #warn(affordable: bigint, price: bigint): void {
+    const { lowAnswers = LOW_ANSWERS, onLow } = this.#input
+    const answersLeft = price > 0n ? Number(affordable / price) : Number.POSITIVE_INFINITY
+    if (this.#isWarned || answersLeft >= lowAnswers) return
+    this.#isWarned = true
+    onLow?.({ answersLeft })
+  }
+
+  /** What an answer used at least whose model did not say. */
+  #floor(): Usage {
+    const quantities = [tokens('audio_input', this.#heard), tokens('audio_output', Math.floor(this.#spoken))]
+    return { quantities, certainty: 'floor' }
+  }
+
+  #tokensOf(input: RealtimeInput): number {
+    switch (input.type) {
+      case 'audio':
+        return soundSeconds(input.audio.length, this.#input.inputFormat) * HEARD_TOKENS_PER_SECOND
+      case 'text':
+        return tokensOf(input.text)
+      case 'tool_result':
+        return tokensOf(input.content)
+      default:
+        return 0
+    }
+  }
+}
+
+function tokensOf(text: string): number {
+  return Math.ceil(new TextEncoder().encode(text).length / BYTES_PER_TOKEN)
+}
+
+function tokens(meter: string, count: number): UsageQuantity {
+  return { meter, quantity: quantity(Math.ceil(count)), unit: 'tokens' }
+}
+
+function sum({ quantities }: Usage): number {
+  return Number(quantities.reduce((total, one) => total + one.quantity, 0n) / 1_000_000n)
+}

@@ -1,0 +1,156 @@
+import { type Credits, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
+import { type ChargedOutcome, type HeldOutcome, keepAlive, type Refusal, UsageSpooledError } from '@farebox/ledger'
+import { chargeOf, explain } from '@farebox/pricing'
+import type { AttemptRecord, Candidate } from '@farebox/router'
+import type { HeldRoute, MeterParts, Payer } from '../hold-route.ts'
+import { answerDetails, settleInput } from '../settle-call.ts'
+
+/** What is kept of a part of live work, beside its price. */
+export interface LivePart {
+  usage: Usage
+  requestId?: string
+}
+
+const HOLD_TTL_MS = 300_000
+
+/**
+ * Meters one piece of work that goes on for as long as people talk. It is charged part by part, so that a crash loses little, and the parts
+ * cost what the whole would; its hold is made to cover what comes next before that comes, and kept alive meanwhile.
+ */
+export class LiveMeter {
+  readonly #parts: MeterParts
+  readonly #payer: Payer
+  readonly #held: HeldRoute
+  readonly #candidate: Candidate
+  readonly #attemptId: string
+  readonly #heartbeat: { stop(): Promise<void> }
+  #total: UsageQuantity[] = []
+  /** Used, and not charged yet because that could not be written. */
+  #unsettled: UsageQuantity[] = []
+  #rated = 0n
+  #cost = 0n
+  #charged = 0n
+  #count = 0
+  /** Parts are charged, and holds extended, one after another. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(parts: MeterParts, payer: Payer, held: HeldRoute, served: { candidate: Candidate; attemptId: string }) {
+    this.#parts = parts
+    this.#payer = payer
+    this.#held = held
+    this.#candidate = served.candidate
+    this.#attemptId = served.attemptId
+    const { accountId } = payer
+    this.#heartbeat = keepAlive(parts.ledger, {
+      accountId,
+      holdId: held.holdId,
+      ttlMs: HOLD_TTL_MS,
+      onError: (error) => parts.onError(error),
+    })
+  }
+
+  /** Taken from the account so far. */
+  get charged(): Credits {
+    return microCredits(this.#charged)
+  }
+
+  /** What `more` would cost beyond what has been charged. */
+  priceOf(more: readonly UsageQuantity[]): Credits {
+    const price = this.#price(sumOf(sumOf(this.#total, this.#unsettled), more)).charge - this.#charged
+    return microCredits(price > 0n ? price : 0n)
+  }
+
+  /** Makes the hold cover `more`, beyond what has been charged. */
+  cover(more: readonly UsageQuantity[]): Promise<HeldOutcome | Refusal> {
+    return this.#next(async () => {
+      const price = this.priceOf(more)
+      const amount = microCredits(price > 0n ? price : 1n)
+      return this.#parts.ledger.extendHold({ accountId: this.#payer.accountId, holdId: this.#held.holdId, amount })
+    })
+  }
+
+  /** Charges a part of the work. Failures are told to the host: the next part is charged by the whole so far. */
+  charge(part: LivePart): Promise<void> {
+    return this.#next(async () => {
+      this.#count += 1
+      const usageId = `${this.#held.holdId}.part${this.#count}`
+      await this.#settle(part, { usageId, final: false }).catch((error: unknown) => this.#parts.onError(error))
+    })
+  }
+
+  /** Charges the last part, and gives back what is left of the hold. Answers what the whole has cost. */
+  async finish(part: LivePart, attempts: readonly AttemptRecord[]): Promise<Credits> {
+    await this.#heartbeat.stop()
+    return this.#next(async () => {
+      await this.#settle(part, { final: true }, attempts)
+      return this.charged
+    })
+  }
+
+  async #settle(
+    { usage, requestId }: LivePart,
+    { usageId, final }: { usageId?: string; final: boolean },
+    attempts: readonly AttemptRecord[] = [],
+  ): Promise<void> {
+    const { accountId } = this.#payer
+    this.#unsettled = sumOf(this.#unsettled, usage.quantities)
+    const quantities = this.#unsettled
+    const total = sumOf(this.#total, quantities)
+    const { priced, rating, charge } = this.#price(total)
+    const rest = (whole: bigint, before: bigint) => (whole > before ? whole - before : 0n)
+    const input = {
+      accountId,
+      holdId: this.#held.holdId,
+      usageId,
+      final,
+      provider: this.#candidate.offer.provider,
+      usage: {
+        ...priced,
+        quantity: quantities.reduce((sum, { quantity }) => sum + quantity, 0n) as Quantity,
+        rated: microCredits(rest(priced.rated, this.#rated)),
+        cost: priced.cost === undefined ? undefined : (rest(priced.cost, this.#cost) as typeof priced.cost),
+        model: this.#candidate.offer.model,
+        certainty: usage.certainty,
+        details: {
+          ...answerDetails(
+            this.#held,
+            { candidate: this.#candidate, attemptId: this.#attemptId, usage: { ...usage, quantities }, requestId },
+            attempts,
+          ),
+          explanation: rating.isPlain ? undefined : explain(rating),
+        },
+      },
+    }
+    const outcome = await settleInput(this.#parts, input).catch((error: unknown): Pick<ChargedOutcome, 'charged'> => {
+      if (!(error instanceof UsageSpooledError)) throw error
+      return { charged: microCredits(rest(charge, this.#charged)) }
+    })
+    this.#total = total
+    this.#unsettled = []
+    this.#rated = priced.rated
+    this.#cost = priced.cost ?? this.#cost
+    this.#charged += outcome.charged
+  }
+
+  #price(quantities: readonly UsageQuantity[]) {
+    const { service, provider, model } = this.#candidate.offer
+    const pricing = this.#parts.prices.price({ service, provider, model, at: this.#held.at }, quantities)
+    return { ...pricing, charge: chargeOf(pricing.rating) }
+  }
+
+  #next<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(work, work)
+    this.#turn = result.catch(() => {})
+    return result
+  }
+}
+
+function sumOf(left: readonly UsageQuantity[], right: readonly UsageQuantity[]): UsageQuantity[] {
+  const sums = new Map<string, UsageQuantity>()
+  for (const usage of [...left, ...right]) {
+    const key = `${usage.meter} ${usage.unit}`
+    const before = sums.get(key)?.quantity ?? 0n
+    sums.set(key, { ...usage, quantity: (before + usage.quantity) as Quantity })
+  }
+  return [...sums.values()]
+}

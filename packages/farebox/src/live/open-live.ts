@@ -1,0 +1,104 @@
+import type { CallContext, Usage } from '@farebox/core'
+import type { Refusal } from '@farebox/ledger'
+import { attemptStream, type Candidate, type RouteRequest, type StreamEvent } from '@farebox/router'
+import type { CallRunner, RunnerParts } from '../call-runner.ts'
+import { InsufficientCreditsError } from '../errors.ts'
+import { failureOf } from '../failure-of.ts'
+import type { HeldRoute, Payer } from '../hold-route.ts'
+import { settleCall, settleLost } from '../settle-call.ts'
+import type { CallOptions, LiveEnd, LiveStream } from '../workflow-calls.ts'
+import { LiveMeter } from './live-meter.ts'
+
+/** What live work of a workflow is given. */
+export interface LiveParts {
+  parts: RunnerParts
+  payer: Payer
+  runner: CallRunner
+}
+
+/** The side of live work that knows what it is about. */
+export interface LiveSession<Event> {
+  /** Called when a provider is ready, before anything is read: from here on it feeds, covers and charges by this meter. */
+  begin(meter: LiveMeter, held: HeldRoute): void
+  open(candidate: Candidate, context: CallContext): AsyncIterable<Event>
+  /** Sees each event before the caller does. */
+  see?(event: Event): Promise<void> | void
+  /** What is still to be charged when it has ended, by what the provider reported last. */
+  rest(usage: Usage | undefined): Usage
+  /** Why its input ended. */
+  readonly endedBy: LiveEnd
+}
+
+/**
+ * Plans live work, pays for its first part, and finds a provider for it. Where the first part cannot be paid, a smaller one is tried.
+ *
+ * @param requests  the first part, and smaller ones
+ */
+export async function openLive<Event extends StreamEvent & { requestId?: string }>(
+  { parts, payer, runner }: LiveParts,
+  [request, ...smaller]: readonly [RouteRequest, ...RouteRequest[]],
+  options: CallOptions,
+  session: LiveSession<Event>,
+): Promise<LiveStream<Event>> {
+  const held = await holdOneOf(runner, request, smaller)
+  const outcome = await attemptStream<Event, Refusal>({
+    ...runner.attemptOptions(held, options),
+    deadlines: {},
+    open: (candidate, context) => session.open(candidate, context),
+  }).catch((error: unknown) => runner.giveUp(held, error))
+  if (outcome.status !== 'succeeded') {
+    await settleCall(parts, payer, held, outcome)
+    throw failureOf(outcome, request.operation)
+  }
+  const { value, candidate, attempts, attemptId } = outcome
+  const meter = new LiveMeter(parts, payer, held, { candidate, attemptId })
+  session.begin(meter, held)
+  const settled = value.ended.then(async (ending) => {
+    const finish = async () => {
+      for (const attempt of attempts) if (attempt.attemptId !== attemptId) await settleLost(parts, payer, held, attempt)
+      const requestId = ending.status === 'finished' ? ending.finish.requestId : undefined
+      return meter.finish({ usage: session.rest(ending.usage), requestId }, attempts)
+    }
+    const creditsUsed = await runner.track(finish())
+    return { creditsUsed, endedBy: endOf(ending.status, session) }
+  })
+  parts.background(settled)
+  const { provider } = candidate.offer
+  return { provider, isSimulated: candidate.adapter.isSimulated, events: seen(value.events, session), settled }
+}
+
+async function holdOneOf(runner: CallRunner, request: RouteRequest, smaller: readonly RouteRequest[]): Promise<HeldRoute> {
+  try {
+    return await runner.hold(request, {})
+  } catch (error) {
+    const [next, ...rest] = smaller
+    if (!next || !(error instanceof InsufficientCreditsError)) throw error
+    return holdOneOf(runner, next, rest)
+  }
+}
+
+function endOf(status: 'finished' | 'cut' | 'left', session: { endedBy: LiveEnd }): LiveEnd {
+  if (status === 'finished') return session.endedBy
+  return status === 'left' ? 'caller' : 'provider'
+}
+
+/** The events, each seen by the session first. */
+function seen<Event>(
+  events: AsyncIterableIterator<Event, undefined, undefined>,
+  session: LiveSession<Event>,
+): AsyncIterableIterator<Event, undefined, undefined> {
+  if (!session.see) return events
+  const wrapped: AsyncIterableIterator<Event, undefined, undefined> = {
+    async next() {
+      const step = await events.next()
+      if (!step.done) await session.see?.(step.value)
+      return step
+    },
+    async return() {
+      await events.return?.()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]: () => wrapped,
+  }
+  return wrapped
+}
