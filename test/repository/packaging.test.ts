@@ -176,10 +176,14 @@ function runtimeEntries(): string[] {
     .filter((specifier) => !specifier.endsWith('/conformance'))
 }
 
-/** Optional peers at the version the workspace develops against. Vitest is only linked, for its types. */
+/**
+ * Optional peers at the version the workspace develops against. Vitest is only linked, for its types; the providers' SDKs are left out, because
+ * whoever imports an adapter need not have installed its SDK.
+ */
 function peersToInstall(): Record<string, string> {
+  const needing = packages.filter(({ manifest }) => manifest.name !== '@farebox/providers')
   return Object.fromEntries(
-    packages.flatMap(({ folder, manifest }) =>
+    needing.flatMap(({ folder, manifest }) =>
       Object.keys(manifest.peerDependencies ?? {})
         .filter((peer) => peer !== 'vitest')
         .map((peer) => [peer, installedVersion(folder, peer)]),
