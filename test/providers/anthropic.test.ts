@@ -202,7 +202,7 @@ describe('a request to Anthropic', () => {
     ])
   })
 
-  it('limits the answer to what its model can write, and to that where nothing is said', async () => {
+  it('limits the answer to what its model can write, and to what needs no stream where nothing is said', async () => {
     const { adapter, server } = await open()
     for (const [model, outputTokensMax] of [
       ['claude-haiku-4-5', undefined],
@@ -213,7 +213,7 @@ describe('a request to Anthropic', () => {
     ] as const) {
       await adapter.chat?.({ ...hello, model, outputTokensMax }, context)
     }
-    expect(server.requests.map(({ body }) => body.max_tokens)).toEqual([64_000, 64_000, 128_000, 100_000, 4_096])
+    expect(server.requests.map(({ body }) => body.max_tokens)).toEqual([21_333, 64_000, 21_333, 100_000, 4_096])
   })
 
   it('asks a model that refuses a temperature without one, so that a fallback to it works', async () => {
@@ -369,6 +369,23 @@ describe('an answer of Anthropic', () => {
         usage: expect.objectContaining({ quantities: plain?.usage?.quantities }),
       }),
     ])
+  })
+
+  it('that may be long comes as a stream, and is the same', async () => {
+    const toolCalls = ['toolu_1', 'toolu_2'].map((id) => ({ id, name: 'look', input: { at: id } }))
+    const { adapter, server } = await open({ answer: () => ({ text: 'I look twice.', toolCalls, ...used }) })
+    const [short, long] = await Promise.all(
+      [1_000, 100_000].map((outputTokensMax) => adapter.chat?.({ ...hello, outputTokensMax }, context)),
+    )
+    expect(server.requests.map(({ body }) => body.stream).sort()).toEqual([false, true])
+    expect({ ...long, requestId: '', usage: long?.usage?.quantities }).toEqual({
+      ...short,
+      requestId: '',
+      usage: short?.usage?.quantities,
+    })
+    server.fail({ type: 'cut', after: 4 })
+    const error = await failureOf(adapter.chat?.({ ...hello, outputTokensMax: 100_000 }, context))
+    expect(error).toMatchObject({ kind: 'incomplete', usage: { certainty: 'floor' } })
   })
 
   it.each([

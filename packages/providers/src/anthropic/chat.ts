@@ -1,15 +1,20 @@
-import type { CallContext, ChatRequest, ChatResult, FinishReason, ToolCall } from '@farebox/core'
+import type { CallContext, ChatRequest, ChatResult, ToolCall } from '@farebox/core'
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
+import { gatherChat } from '../adapter/gather-chat.ts'
 import type { SdkAnswer } from '../adapter/sdk-answer.ts'
 import type { AnthropicConnection } from './anthropic-client.ts'
 import { anthropicError } from './anthropic-error.ts'
 import { messageUsage } from './anthropic-usage.ts'
-import { messageBody } from './message-body.ts'
+import { finishReason } from './finish-reason.ts'
+import { messageBody, PLAIN_TOKENS_MAX } from './message-body.ts'
 import { send } from './send.ts'
+import { streamChat } from './stream-chat.ts'
 
-/** One message, whole. */
+/** One message, whole. One that may be long comes as a stream, because SDKs refuse to wait for it otherwise. */
 export async function chat(connection: AnthropicConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
+  if ((request.outputTokensMax ?? 0) > PLAIN_TOKENS_MAX)
+    return gatherChat(connection.name, streamChat(connection, request, context))
   const call = openCall(connection.name, context.signal)
   try {
     return readMessage(connection, request, await send(connection, call, messageBody(connection, request)))
@@ -17,24 +22,6 @@ export async function chat(connection: AnthropicConnection, request: ChatRequest
     throw anthropicError(connection, thrown, context)
   } finally {
     call.end()
-  }
-}
-
-/** Why an answer ended, in our words. `pause_turn` is a tool of Anthropic's own that wants to go on. */
-export function finishReason(reason: string | undefined): FinishReason {
-  switch (reason) {
-    case 'end_turn':
-    case 'stop_sequence':
-      return 'stop'
-    case 'max_tokens':
-    case 'model_context_window_exceeded':
-      return 'length'
-    case 'tool_use':
-      return 'tool_calls'
-    case 'refusal':
-      return 'content_filter'
-    default:
-      return 'other'
   }
 }
 

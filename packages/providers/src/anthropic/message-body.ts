@@ -9,6 +9,12 @@ type Body = Anthropic.MessageCreateParamsNonStreaming & { temperature?: number }
 type StreamBody = Anthropic.MessageCreateParamsStreaming & { temperature?: number }
 type Limits = Pick<AnthropicConnection, 'name' | 'outputTokensMax'>
 
+/**
+ * Tokens that an answer may have where its caller does not say, and the most that every SDK asks for without a stream: ten minutes at
+ * 128,000 tokens an hour. Above it some refuse to send the request, whatever timeout it is given.
+ */
+export const PLAIN_TOKENS_MAX = 21_333
+
 /** The body of a plain message. Our own fields win over `providerOptions`, so that a passed-through option cannot undo metering. */
 export function messageBody(limits: Limits, request: ChatRequest): Body {
   return { ...request.providerOptions, ...fields(limits, request), stream: false }
@@ -26,7 +32,7 @@ function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
   return {
     model,
     // Anthropic requires a limit, and refuses one above the model's own.
-    max_tokens: Math.min(request.outputTokensMax ?? most, most),
+    max_tokens: Math.min(request.outputTokensMax ?? PLAIN_TOKENS_MAX, most),
     ...conversation(name, request.messages),
     ...(temperature === undefined || !takesTemperature(model) ? {} : { temperature: Math.min(temperature, 1) }),
     ...(stop === undefined ? {} : { stop_sequences: [...stop] }),

@@ -6,7 +6,7 @@ import { mergeAnthropicUsage } from '../usage/anthropic.ts'
 import type { AnthropicConnection } from './anthropic-client.ts'
 import { anthropicError } from './anthropic-error.ts'
 import { cutUsage, messageUsage } from './anthropic-usage.ts'
-import { finishReason } from './chat.ts'
+import { finishReason } from './finish-reason.ts'
 import { streamMessageBody } from './message-body.ts'
 import { send } from './send.ts'
 
