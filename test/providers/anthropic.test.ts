@@ -1,11 +1,12 @@
 import { inspect } from 'node:util'
 import Anthropic from '@anthropic-ai/sdk'
-import { type ChatEvent, type ChatMessage, type ChatRequest, formatQuantity, ProviderError, type Usage } from '@farebox/core'
+import type { ChatMessage, ChatRequest } from '@farebox/core'
 import { type AnthropicOptions, anthropic, anthropicOffers } from '@farebox/providers/anthropic'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type AnthropicLoopback, type AnthropicLoopbackOptions, startAnthropicLoopback } from '../loopback/anthropic.ts'
 import { errorBody } from '../loopback/anthropic-answers.ts'
 import type { Fault } from '../loopback/faults.ts'
+import { drain, failureOf, meters } from './outcomes.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const MODEL = 'claude-sonnet-5-5'
@@ -291,6 +292,19 @@ describe('a request to Anthropic', () => {
     }
   })
 
+  it('goes through the fetch that was given, and its errors carry the name that was given', async () => {
+    const urls: string[] = []
+    const counted: typeof fetch = (url, init) => {
+      urls.push(String(url))
+      return fetch(url, init)
+    }
+    const { adapter, server } = await open({}, { fetch: counted, name: 'claude of the team' })
+    await adapter.chat?.(hello, context)
+    expect(urls).toEqual([`${server.url}/v1/messages`])
+    server.fail({ type: 'status', status: 529 })
+    expect(await failureOf(adapter.chat?.(hello, context))).toMatchObject({ provider: 'claude of the team', kind: 'overloaded' })
+  })
+
   it('works through a client whose methods return plain promises', async () => {
     const { server } = await open()
     const inner = new Anthropic({ apiKey: server.apiKey, baseURL: server.url })
@@ -519,22 +533,3 @@ describe('a failure of Anthropic', () => {
     expect(inspect(error, { depth: 12, showHidden: true })).not.toContain('sk-ant-secret')
   })
 })
-
-async function drain(events: AsyncIterable<ChatEvent> | undefined): Promise<ChatEvent[]> {
-  const all: ChatEvent[] = []
-  for await (const event of events ?? []) all.push(event)
-  return all
-}
-
-async function failureOf(work: Promise<unknown> | undefined): Promise<ProviderError> {
-  const thrown = await work?.then(
-    (value) => expect.unreachable(`succeeded with ${inspect(value)}`),
-    (error: unknown) => error,
-  )
-  expect(thrown).toBeInstanceOf(ProviderError)
-  return thrown as ProviderError
-}
-
-function meters(usage: Usage | undefined): Record<string, string> {
-  return Object.fromEntries((usage?.quantities ?? []).map(({ meter, quantity }) => [meter, formatQuantity(quantity)]))
-}
