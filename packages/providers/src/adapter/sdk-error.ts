@@ -124,7 +124,7 @@ function readThrown(thrown: unknown, read: SdkErrors['read']): ThrownFacts {
     param: safeName(own.param ?? error.param),
     headers: own.headers ?? (isHeaders(error.headers) ? error.headers : undefined),
     requestId: safeName(own.requestId ?? error.requestID),
-    systemCode: chain.map((link) => asRecord(link).code).find(isSystemCode),
+    systemCode: systemCodeOf(thrown),
     isTimeout: own.isTimeout ?? classNames.includes('APIConnectionTimeoutError'),
     isConnection:
       own.isConnection ??
@@ -146,6 +146,13 @@ function describe(name: string, kind: ProviderErrorKind, facts: ThrownFacts): st
   if (kind === 'network') return `the connection to ${name} failed${facts.systemCode ? ` (${facts.systemCode})` : ''}`
   if (kind === 'malformed') return `${name} answered with something that was not understood`
   return `${name} reported an error${suffix}`
+}
+
+/** The operating system's or undici's code of a broken connection (`ECONNREFUSED`), from wherever in the chain of causes it is. */
+export function systemCodeOf(thrown: unknown): string | undefined {
+  return causes(thrown)
+    .map((link) => asRecord(link).code)
+    .find(isSystemCode)
 }
 
 function causes(thrown: unknown): object[] {

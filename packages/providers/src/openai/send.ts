@@ -1,13 +1,7 @@
 import type { CallContext } from '@farebox/core'
-import { asRecord, asText } from '../adapter/answer.ts'
 import { type Call, openCall } from '../adapter/call.ts'
+import { type SdkAnswer, sdkAnswer } from '../adapter/sdk-answer.ts'
 import type { OpenaiClient, OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
-
-/** An answer of the SDK, and the id under which the provider logged it. */
-export interface SdkAnswer {
-  data: unknown
-  requestId: string | undefined
-}
 
 /** Makes one request of the SDK within `call`: never retried, and ended by the call's signal. */
 export async function send(
@@ -16,14 +10,10 @@ export async function send(
   request: (client: OpenaiClient, options: OpenaiRequestOptions) => PromiseLike<unknown>,
 ): Promise<SdkAnswer> {
   const client = await call.race(connection.client())
-  const pending = request(client, { signal: call.signal, maxRetries: 0, headers: { ...connection.headers, ...call.headers } })
-  // A client that the host has wrapped may return a plain promise.
-  if (!('withResponse' in pending) || typeof pending.withResponse !== 'function') {
-    const data = await call.race(pending)
-    return { data, requestId: asText(asRecord(data)?._request_id) }
-  }
-  const answer: unknown = await call.race(pending.withResponse() as PromiseLike<unknown>)
-  return { data: asRecord(answer)?.data, requestId: asText(asRecord(answer)?.request_id) }
+  return sdkAnswer(
+    call,
+    request(client, { signal: call.signal, maxRetries: 0, headers: { ...connection.headers, ...call.headers } }),
+  )
 }
 
 /** A call, and the headers that are its own. */

@@ -1,5 +1,6 @@
 import { type CallContext, type ChatEvent, type ChatRequest, ProviderError, type Usage } from '@farebox/core'
-import { asCount, asRecord, asText, malformed } from '../adapter/answer.ts'
+import { asCount, asRecord, asText } from '../adapter/answer.ts'
+import { sdkEvents } from '../adapter/sdk-answer.ts'
 import { finishReason } from './chat.ts'
 import { streamChatBody } from './chat-body.ts'
 import type { OpenaiConnection } from './openai-client.ts'
@@ -25,16 +26,12 @@ export async function* streamChat(
     isAnswering: false,
   }
   try {
-    const { data, requestId } = await send(connection, call, (client, options) =>
+    const given = await send(connection, call, (client, options) =>
       client.chat.completions.create(streamChatBody(request), options),
     )
-    if (!isAsyncIterable(data)) throw malformed(connection.name, 'a stream', requestId)
-    answer.requestId = requestId
-    const chunks = data[Symbol.asyncIterator]()
-    for (;;) {
-      const step = await call.race(chunks.next())
-      if (step.done) break
-      for (const event of readChunk(step.value, answer)) {
+    answer.requestId = given.requestId
+    for await (const chunk of sdkEvents(connection.name, call, given)) {
+      for (const event of readChunk(chunk, answer)) {
         answer.isAnswering = true
         yield event
       }
@@ -122,8 +119,4 @@ function incomplete(provider: string, answer: Answer): ProviderError {
 /** Usage of a part of the answer is the least that was consumed. */
 function knownUsage(answer: Answer): Usage | undefined {
   return answer.usage && (answer.isUsageFinal ? answer.usage : { ...answer.usage, certainty: 'floor' })
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }

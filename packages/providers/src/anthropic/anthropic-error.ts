@@ -1,0 +1,53 @@
+import type { ProviderError, ProviderErrorKind } from '@farebox/core'
+import { asRecord } from '../adapter/answer.ts'
+import { type FailurePlace, sdkError } from '../adapter/sdk-error.ts'
+import type { AnthropicConnection } from './anthropic-client.ts'
+
+/** Classifies what the SDK threw, by what Anthropic's types and few codes mean. See {@link sdkError}. */
+export function anthropicError({ name, now }: AnthropicConnection, thrown: unknown, place: FailurePlace): ProviderError {
+  return sdkError({ name, now, kindByCode: KIND_BY_CODE, read }, thrown, place)
+}
+
+const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
+  ['rate_limit_error', 'rate_limited'],
+  ['overloaded_error', 'overloaded'],
+  ['api_error', 'unavailable'],
+  ['timeout_error', 'timeout'],
+  ['authentication_error', 'authentication'],
+  ['permission_error', 'authentication'],
+  ['billing_error', 'quota_exhausted'],
+  ['not_found_error', 'model_not_found'],
+  ['request_too_large', 'context_too_long'],
+  ['invalid_request_error', 'invalid_request'],
+  ['contract_spend_limit_reached', 'quota_exhausted'],
+  ['enforced_spend_limit_reached', 'quota_exhausted'],
+  ['linked_organization_spend_limit_reached', 'quota_exhausted'],
+  ['linked_organization_billing_unavailable', 'quota_exhausted'],
+  ['organization_on_hold', 'quota_exhausted'],
+  ['prompt_too_long', 'context_too_long'],
+  ['credit_balance_too_low', 'quota_exhausted'],
+  ['content_filtered', 'content_policy'],
+])
+
+/**
+ * What Anthropic says in words alone, under the type `invalid_request_error`, and the name that we give it. The words themselves are
+ * not passed on.
+ */
+const CODE_BY_WORDS: readonly [RegExp, string][] = [
+  [/prompt is too long|exceeds? (?:the )?context (?:limit|window)/i, 'prompt_too_long'],
+  [/credit balance is too low/i, 'credit_balance_too_low'],
+  [/blocked by (?:our )?content filter/i, 'content_filtered'],
+]
+
+/** SDKs before 1 leave the type in the body, which holds `{ type: 'error', error: { type, message } }`. */
+function read(error: Record<string, unknown>) {
+  const body = asRecord(error.error)
+  const told = asRecord(body?.error) ?? body
+  const code = error.errorCode ?? asRecord(told?.details)?.error_code
+  return { code: code ?? codeByWords(told?.message), type: error.type ?? told?.type }
+}
+
+function codeByWords(message: unknown): string | undefined {
+  if (typeof message !== 'string') return undefined
+  return CODE_BY_WORDS.find(([words]) => words.test(message))?.[1]
+}

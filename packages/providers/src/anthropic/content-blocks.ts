@@ -1,0 +1,82 @@
+import type Anthropic from '@anthropic-ai/sdk'
+import { type ChatMessage, type ContentPart, ProviderError, type ToolCall } from '@farebox/core'
+import { asRecord } from '../adapter/answer.ts'
+
+type Turn = Anthropic.UserMessageParam | Anthropic.AssistantMessageParam
+type Block = Anthropic.ContentBlockParam
+
+/** A conversation as Anthropic takes it: what the system says apart from the turns of user and assistant. */
+export interface Conversation {
+  system?: string
+  messages: Turn[]
+}
+
+/**
+ * Words a conversation for Anthropic. The results of tools that were called together belong in one turn of the user, together with
+ * what the user says next, so turns of one side that follow each other become one.
+ *
+ * @throws {ProviderError} `unsupported`: an image is neither an `https:` URL nor base64 of a kind that Anthropic reads
+ */
+export function conversation(provider: string, messages: readonly ChatMessage[]): Conversation {
+  const system = messages.flatMap((message) =>
+    (message.role === 'system' || message.role === 'developer') && message.content !== '' ? [message.content] : [],
+  )
+  const turns: { role: Turn['role']; content: Block[] }[] = []
+  for (const message of messages) {
+    const content = blocks(provider, message)
+    // A message that says nothing would be refused.
+    if (content.length === 0) continue
+    const role = message.role === 'assistant' ? 'assistant' : 'user'
+    const last = turns.at(-1)
+    if (last?.role === role) last.content.push(...content)
+    else turns.push({ role, content })
+  }
+  return { ...(system.length === 0 ? {} : { system: system.join('\n\n') }), messages: turns }
+}
+
+function blocks(provider: string, message: ChatMessage): Block[] {
+  switch (message.role) {
+    case 'user':
+      return typeof message.content === 'string'
+        ? text(message.content)
+        : message.content.flatMap((part) => userPart(provider, part))
+    case 'assistant':
+      return [...text(message.content ?? ''), ...(message.toolCalls ?? []).map(toolUse)]
+    case 'tool':
+      return [{ type: 'tool_result', tool_use_id: message.toolCallId, content: message.content }]
+    default:
+      return []
+  }
+}
+
+function text(given: string): Block[] {
+  return given === '' ? [] : [{ type: 'text', text: given }]
+}
+
+function userPart(provider: string, part: ContentPart): Block[] {
+  return part.type === 'text' ? text(part.text) : [{ type: 'image', source: imageSource(provider, part.url) }]
+}
+
+function imageSource(provider: string, url: string): Anthropic.Base64ImageSource | Anthropic.URLImageSource {
+  if (/^https?:/i.test(url)) return { type: 'url', url }
+  const [, mediaType, data] = /^data:(image\/(?:jpeg|png|gif|webp))(?:;[^;,]*)*;base64,(.*)$/is.exec(url) ?? []
+  if (mediaType === undefined || data === undefined) {
+    const message = `${provider} reads images of https: URLs, and of data: URLs with JPEG, PNG, GIF or WebP in base64`
+    throw new ProviderError(message, { provider, kind: 'unsupported' })
+  }
+  return { type: 'base64', media_type: mediaType.toLowerCase() as Anthropic.Base64ImageSource['media_type'], data }
+}
+
+function toolUse({ id, name, arguments: given }: ToolCall): Anthropic.ToolUseBlockParam {
+  return { type: 'tool_use', id, name, input: toolInput(given) }
+}
+
+/** Anthropic takes nothing but an object. What a model wrote that is none is kept as it was written. */
+function toolInput(given: string): Record<string, unknown> {
+  if (given.trim() === '') return {}
+  try {
+    return asRecord(JSON.parse(given)) ?? { arguments: given }
+  } catch {
+    return { arguments: given }
+  }
+}

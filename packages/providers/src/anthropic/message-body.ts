@@ -1,0 +1,52 @@
+import type Anthropic from '@anthropic-ai/sdk'
+import type { ChatRequest, Tool } from '@farebox/core'
+import type { AnthropicConnection } from './anthropic-client.ts'
+import { takesTemperature, thinksUnlessTold } from './claude-models.ts'
+import { conversation } from './content-blocks.ts'
+
+/** Models up to version 4.6 take a temperature, which the SDK's types no longer have. */
+type Body = Anthropic.MessageCreateParamsNonStreaming & { temperature?: number }
+type StreamBody = Anthropic.MessageCreateParamsStreaming & { temperature?: number }
+type Limits = Pick<AnthropicConnection, 'name' | 'outputTokensMax'>
+
+/**
+ * Tokens that an answer may have where its caller does not say, and the most that every SDK asks for without a stream: ten minutes at
+ * 128,000 tokens an hour. Above it some refuse to send the request, whatever timeout it is given.
+ */
+export const PLAIN_TOKENS_MAX = 21_333
+
+/** The body of a plain message. Our own fields win over `providerOptions`, so that a passed-through option cannot undo metering. */
+export function messageBody(limits: Limits, request: ChatRequest): Body {
+  return { ...request.providerOptions, ...fields(limits, request), stream: false }
+}
+
+/** The body of a streamed message, which reports its usage without being asked. */
+export function streamMessageBody(limits: Limits, request: ChatRequest): StreamBody {
+  return { ...request.providerOptions, ...fields(limits, request), stream: true }
+}
+
+function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
+  const { model, temperature, stop, tools, toolChoice, providerOptions = {} } = request
+  const most = outputTokensMax(model)
+  const isThinkingLeftOpen = providerOptions.thinking === undefined && providerOptions.output_config === undefined
+  return {
+    model,
+    // Anthropic requires a limit, and refuses one above the model's own.
+    max_tokens: Math.min(request.outputTokensMax ?? PLAIN_TOKENS_MAX, most),
+    ...conversation(name, request.messages),
+    ...(temperature === undefined || !takesTemperature(model) ? {} : { temperature: Math.min(temperature, 1) }),
+    ...(stop === undefined ? {} : { stop_sequences: [...stop] }),
+    ...(tools === undefined ? {} : { tools: tools.map(tool) }),
+    ...(toolChoice === undefined ? {} : { tool_choice: choice(toolChoice) }),
+    ...(isThinkingLeftOpen && thinksUnlessTold(model) ? { thinking: { type: 'disabled' as const } } : {}),
+  }
+}
+
+function tool({ name, description, parameters }: Tool): Anthropic.Tool {
+  return { name, ...(description === undefined ? {} : { description }), input_schema: { ...parameters, type: 'object' } }
+}
+
+function choice(given: NonNullable<ChatRequest['toolChoice']>): Anthropic.ToolChoice {
+  if (typeof given !== 'string') return { type: 'tool', name: given.name }
+  return { type: given === 'required' ? 'any' : given }
+}

@@ -1,0 +1,9 @@
+import type { Call } from '../adapter/call.ts'
+import { type SdkAnswer, sdkAnswer } from '../adapter/sdk-answer.ts'
+import { type AnthropicConnection, SDK_TIMEOUT_MS } from './anthropic-client.ts'
+
+/** Makes one request of the SDK within `call`: never retried, and ended by the call's signal alone. */
+export async function send(connection: AnthropicConnection, call: Call, body: object): Promise<SdkAnswer> {
+  const client = await call.race(connection.client())
+  return sdkAnswer(call, client.messages.create(body, { signal: call.signal, maxRetries: 0, timeout: SDK_TIMEOUT_MS }))
+}

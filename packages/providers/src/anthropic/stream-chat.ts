@@ -1,0 +1,160 @@
+import { type CallContext, type ChatEvent, type ChatRequest, ProviderError, type Usage } from '@farebox/core'
+import { asCount, asRecord, asText } from '../adapter/answer.ts'
+import { openCall } from '../adapter/call.ts'
+import { sdkEvents } from '../adapter/sdk-answer.ts'
+import { mergeAnthropicUsage } from '../usage/anthropic.ts'
+import type { AnthropicConnection } from './anthropic-client.ts'
+import { anthropicError } from './anthropic-error.ts'
+import { cutUsage, messageUsage } from './anthropic-usage.ts'
+import { finishReason } from './finish-reason.ts'
+import { streamMessageBody } from './message-body.ts'
+import { send } from './send.ts'
+
+/**
+ * One message, as it is written. The SDK ends a stream silently when the connection closes early and when it is aborted, so an answer
+ * counts as whole only after its `message_stop`.
+ */
+export async function* streamChat(
+  connection: AnthropicConnection,
+  request: ChatRequest,
+  context: CallContext,
+): AsyncGenerator<ChatEvent, void, undefined> {
+  const call = openCall(connection.name, context.signal)
+  const answer = new Answer(request.model)
+  try {
+    const given = await send(connection, call, streamMessageBody(connection, request))
+    answer.requestId = given.requestId
+    for await (const event of sdkEvents(connection.name, call, given)) {
+      for (const part of answer.read(asRecord(event) ?? {})) {
+        answer.isAnswering = true
+        yield part
+      }
+    }
+    if (context.signal.aborted) throw context.signal.reason
+    if (!answer.isStopped) throw incomplete(connection.name, answer)
+  } catch (thrown) {
+    // All that the answer holds had arrived.
+    if (!answer.isStopped) {
+      const { isAnswering, usage } = answer
+      throw anthropicError(connection, thrown, { signal: context.signal, isAnswering, usage })
+    }
+  } finally {
+    call.end()
+  }
+  yield answer.finish()
+}
+
+/** What is known of an answer so far. */
+class Answer {
+  requestId: string | undefined
+  /** Whether a part of it was handed out. */
+  isAnswering = false
+  /** Whether its closing mark was seen. */
+  isStopped = false
+  #model: string
+  #stopReason: string | undefined
+  /** What was reported of its usage; `undefined` until anything was. */
+  #reported: Record<string, unknown> | undefined
+  #bytesWritten = 0
+  /** The calls of tools, by the index of their block. */
+  readonly #tools = new Map<number, { index: number; isEmpty: boolean }>()
+
+  constructor(model: string) {
+    this.#model = model
+  }
+
+  /** What an event adds to the answer. */
+  read(event: Record<string, unknown>): ChatEvent[] {
+    const block = asCount(event.index) ?? 0
+    switch (event.type) {
+      case 'message_start': {
+        const message = asRecord(event.message)
+        this.#model = asText(message?.model) || this.#model
+        this.#report(message?.usage)
+        return []
+      }
+      case 'content_block_start':
+        return this.#begin(block, asRecord(event.content_block) ?? {})
+      case 'content_block_delta':
+        return this.#add(block, asRecord(event.delta) ?? {})
+      case 'content_block_stop': {
+        const tool = this.#tools.get(block)
+        return tool?.isEmpty ? [{ type: 'tool_call', index: tool.index, arguments: '{}' }] : []
+      }
+      case 'message_delta':
+        this.#stopReason = asText(asRecord(event.delta)?.stop_reason) ?? this.#stopReason
+        this.#report(event.usage)
+        return []
+      case 'message_stop':
+        this.isStopped = true
+        return []
+      default:
+        return []
+    }
+  }
+
+  /** What it used at least, while it is not whole. */
+  get usage(): Usage | undefined {
+    return this.#reported && cutUsage(this.#reported, this.#bytesWritten)
+  }
+
+  finish(): ChatEvent {
+    const usage = messageUsage(this.#reported)
+    return {
+      type: 'finish',
+      finishReason: finishReason(this.#stopReason),
+      model: this.#model,
+      ...(usage === undefined ? {} : { usage }),
+      ...(this.requestId === undefined ? {} : { requestId: this.requestId }),
+    }
+  }
+
+  #report(usage: unknown): void {
+    if (asRecord(usage)) this.#reported = mergeAnthropicUsage(this.#reported, usage)
+  }
+
+  #begin(block: number, content: Record<string, unknown>): ChatEvent[] {
+    if (content.type === 'text') return this.#say(content.text)
+    if (content.type !== 'tool_use') return []
+    const index = this.#tools.size
+    // The input comes in pieces after an empty object; a server that does not stream it may say it at once.
+    const whole = Object.keys(asRecord(content.input) ?? {}).length > 0 ? JSON.stringify(content.input) : ''
+    this.#tools.set(block, { index, isEmpty: whole === '' })
+    this.#bytesWritten += byteLength(whole)
+    return [
+      {
+        type: 'tool_call',
+        index,
+        ...(asText(content.id) ? { id: asText(content.id) } : {}),
+        ...(asText(content.name) ? { name: asText(content.name) } : {}),
+        arguments: whole,
+      },
+    ]
+  }
+
+  #add(block: number, delta: Record<string, unknown>): ChatEvent[] {
+    if (delta.type === 'text_delta') return this.#say(delta.text)
+    const tool = this.#tools.get(block)
+    const text = asText(delta.partial_json)
+    if (delta.type !== 'input_json_delta' || !tool || !text) return []
+    tool.isEmpty = false
+    this.#bytesWritten += byteLength(text)
+    return [{ type: 'tool_call', index: tool.index, arguments: text }]
+  }
+
+  #say(given: unknown): ChatEvent[] {
+    const text = asText(given)
+    if (!text) return []
+    this.#bytesWritten += byteLength(text)
+    return [{ type: 'text', text }]
+  }
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length
+}
+
+function incomplete(provider: string, { usage, requestId }: Answer): ProviderError {
+  const message = `${provider} ended its stream without finishing the answer`
+  return new ProviderError(message, { provider, kind: 'incomplete', usage, requestId })
+}

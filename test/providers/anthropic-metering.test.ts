@@ -1,0 +1,92 @@
+import { credits, formatCredits, type Usage } from '@farebox/core'
+import { defaultCostBook, rate } from '@farebox/pricing'
+import { anthropic } from '@farebox/providers/anthropic'
+import { openai } from '@farebox/providers/openai'
+import { defaultPriceBook, presets } from 'farebox'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openAccount, openBox } from '../farebox/open-box.ts'
+import { openLoopback } from '../farebox/parties.ts'
+import { type AnthropicLoopbackOptions, startAnthropicLoopback } from '../loopback/anthropic.ts'
+
+const at = Date.parse('2026-11-21T00:00:00Z')
+const context = { signal: new AbortController().signal, attemptId: 'a1' }
+const used = { inputTokens: 2_000, cachedTokens: 600, outputTokens: 400 }
+
+async function open(options: AnthropicLoopbackOptions = {}) {
+  const server = await startAnthropicLoopback(options)
+  onTestFinished(() => server.close())
+  return { server, provider: anthropic({ apiKey: server.apiKey, baseURL: server.url }) }
+}
+
+describe('a chat with claude-3-haiku in a workflow', () => {
+  it('costs the customer what the default book says, to the token that Anthropic counted', async () => {
+    const { provider, server } = await open({ answer: () => used })
+    const box = await openBox({ providers: [provider], configuration: presets.balanced() })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'support' })
+    const answer = await workflow.chat({ messages: [{ role: 'user', content: 'Hello there' }] })
+    expect(answer).toMatchObject({ provider: 'claude-3-haiku', text: 'You said: Hello there', model: 'claude-haiku-5-5' })
+    // 2,000 of input, 600 from the cache and 400 of output are 3,000 tokens at 1 credit a thousand.
+    expect(formatCredits(answer.creditsUsed)).toBe('3')
+    expect(server.invoice).toMatchObject([{ model: 'claude-haiku-5-5', quantities: { input_tokens: 2_000, output_tokens: 400 } }])
+  })
+
+  it('answers where gpt-4o-mini does not, whatever temperature was asked for', async () => {
+    const { provider, server } = await open()
+    const ill = await openLoopback()
+    ill.fail({ type: 'status', status: 503 }, { times: 10 })
+    const providers = [openai({ apiKey: ill.apiKey, baseURL: ill.url }), provider]
+    const box = await openBox({ providers, configuration: presets.balanced() })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'support' })
+    const answer = await workflow.chat({ messages: [{ role: 'user', content: 'Hello' }], temperature: 1.2, outputTokensMax: 50 })
+    expect(answer).toMatchObject({ provider: 'claude-3-haiku', text: 'You said: Hello' })
+    expect(server.requests[0]?.body).toMatchObject({ max_tokens: 50, thinking: { type: 'disabled' } })
+  })
+
+  it('that is cut after its first words is charged by the input that was counted and the output that arrived', async () => {
+    const { provider, server } = await open({ answer: () => ({ inputTokens: 5_000, text: `${'x'.repeat(7_999)} and more` }) })
+    const box = await openBox({ providers: [provider], configuration: presets.balanced() })
+    const { accountId } = await openAccount(box, { balance: credits(1_000) })
+    const workflow = box.workflow({ accountId, name: 'support' })
+    server.fail({ type: 'reset', after: 3 })
+    const stream = await workflow.streamChat({ messages: [{ role: 'user', content: 'Hello' }], outputTokensMax: 8_000 })
+    await expect(async () => {
+      for await (const _ of stream.events) {
+        // It breaks after its first word.
+      }
+    }).rejects.toThrow()
+    const receipt = await workflow.close()
+    expect(receipt.total_credits_used).toBe(7)
+  })
+})
+
+describe('what Anthropic sells', () => {
+  it('has under claude-3-haiku a price for the customer and a cost for us, and neither is zero', async () => {
+    const { provider } = await open({ answer: () => used })
+    const offer = provider.offers.find(({ service, provider: role }) => service === 'gpt' && role === 'claude-3-haiku')
+    if (!offer) throw new Error('there is no such offer')
+    const result = await provider.chat?.({ model: offer.model, messages: [{ role: 'user', content: 'Hello' }] }, context)
+    for (const book of [defaultPriceBook, defaultCostBook]) {
+      expect(rate(book, { ...offer, at }, result?.usage?.quantities ?? []).total.numerator).toBeGreaterThan(0n)
+    }
+  })
+
+  it('under other names is priced by a team’s own book, and by the default one never as zero', async () => {
+    const { provider } = await open({ answer: () => used })
+    const usage: Usage | undefined = (
+      await provider.chat?.({ model: 'claude-opus-5-5', messages: [{ role: 'user', content: 'Hello' }] }, context)
+    )?.usage
+    for (const offer of provider.offers.filter((each) => each.service === 'vision' || each.provider !== 'claude-3-haiku')) {
+      expect(() => rate(defaultPriceBook, { ...offer, at }, usage?.quantities ?? [])).toThrow(
+        expect.objectContaining({ code: 'PRICE_NOT_FOUND' }),
+      )
+    }
+    for (const model of ['claude-sonnet-5-5', 'claude-opus-5-5', 'claude-fable-5-1', 'claude-haiku-4-5']) {
+      for (const service of ['gpt', 'vision']) {
+        const { total } = rate(defaultCostBook, { service, provider: model, model, at }, usage?.quantities ?? [])
+        expect(total.numerator, model).toBeGreaterThan(0n)
+      }
+    }
+  })
+})
