@@ -1,0 +1,85 @@
+import { type CallContext, quantity, type TranscribeRequest, type TranscribeResult, type Usage } from '@farebox/core'
+import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { openCall } from '../adapter/call.ts'
+import { readable } from '../adapter/readable-usage.ts'
+import { readWav } from '../adapter/wav.ts'
+import { deepgramUsage } from '../usage/deepgram.ts'
+import type { DeepgramConnection } from './deepgram-client.ts'
+import { deepgramError } from './deepgram-error.ts'
+import { meteredOptions, send } from './send.ts'
+
+/** Transcribes recorded sound. */
+export async function transcribe(
+  connection: DeepgramConnection,
+  request: TranscribeRequest,
+  context: CallContext,
+): Promise<TranscribeResult> {
+  const call = openCall(connection.name, context.signal)
+  try {
+    const { data, requestId } = await send(connection, call, (client, options) =>
+      // All options go into the query by this way, those too that the SDK does not know yet.
+      client.listen.v1.media.transcribeFile(request.audio.data, {}, { ...options, queryParams: transcribeQuery(request) }),
+    )
+    return readTranscription(connection, request, data, requestId)
+  } catch (thrown) {
+    throw deepgramError(connection, thrown, context)
+  } finally {
+    call.end()
+  }
+}
+
+function transcribeQuery({ language, model, providerOptions }: TranscribeRequest): Record<string, unknown> {
+  const options = meteredOptions(providerOptions)
+  // Deepgram takes speech for English unless it is told otherwise, or to find out.
+  const detection = options.language === undefined ? { detect_language: true } : {}
+  const spoken = language === undefined ? {} : { language, detect_language: undefined }
+  return { smart_format: true, ...detection, ...options, ...spoken, model }
+}
+
+function readTranscription(
+  connection: DeepgramConnection,
+  request: TranscribeRequest,
+  data: unknown,
+  requestId: string | undefined,
+): TranscribeResult {
+  const answer = asRecord(data)
+  const channels = asRecord(answer?.results)?.channels
+  if (!answer || !Array.isArray(channels)) throw malformed(connection.name, 'a transcript', requestId)
+  const language = asText(asRecord(channels[0])?.detected_language) ?? request.language
+  const { usage, durationSeconds } = transcriptionUsage(answer, request.audio.data)
+  return {
+    text: channels.map(transcriptOf).filter(Boolean).join('\n'),
+    model: request.model,
+    ...(durationSeconds === undefined ? {} : { durationSeconds }),
+    ...(language === undefined ? {} : { language }),
+    ...(usage === undefined ? {} : { usage }),
+    ...(requestId === undefined ? {} : { requestId }),
+  }
+}
+
+/** The likeliest transcript of a channel, of a recording and of a live message alike. */
+export function transcriptOf(channel: unknown): string {
+  const alternatives = asRecord(channel)?.alternatives
+  return asText(asRecord(Array.isArray(alternatives) ? alternatives[0] : undefined)?.transcript) ?? ''
+}
+
+/**
+ * What a transcription cost: the seconds that it is priced by. Tokens of summaries and the like, which Deepgram bills besides, have no
+ * price of a transcription's unit: they stay in `raw`, and the seconds are then a `floor`. Where nothing is reported, the duration is
+ * read from the audio.
+ */
+function transcriptionUsage(answer: Record<string, unknown>, audio: Uint8Array): { usage?: Usage; durationSeconds?: number } {
+  const usage = readable(() => deepgramUsage(answer))
+  if (usage) {
+    const quantities = usage.quantities.filter(({ meter }) => meter === 'duration')
+    const hasTokens = quantities.length < usage.quantities.length
+    return {
+      usage: { ...usage, quantities, ...(hasTokens ? { certainty: 'floor' } : {}) },
+      durationSeconds: Number(asRecord(answer.metadata)?.duration),
+    }
+  }
+  const durationSeconds = readWav(audio)?.durationSeconds
+  if (durationSeconds === undefined) return {}
+  const quantities = [{ meter: 'duration', quantity: quantity(durationSeconds), unit: 'seconds' as const }]
+  return { usage: { quantities, certainty: 'derived' }, durationSeconds }
+}
