@@ -1,9 +1,9 @@
 import {
   type CallContext,
   type NanoUsd,
+  nanoUsd,
   ProviderError,
   type ProviderRecord,
-  parseUsd,
   type RecordsRange,
   type Service,
 } from '@farebox/core'
@@ -134,12 +134,17 @@ const SERVICE_BY_ENDPOINT: ReadonlyMap<string, Service> = new Map([
 
 /**
  * An amount of US dollars as Deepgram tells it, a number or a text, to the nearest nano-USD. Digits only: no arithmetic is done on the
- * float, whose shortest decimal is what Deepgram wrote.
+ * float, whose decimal is what Deepgram wrote.
  */
 function usdOf(value: unknown): NanoUsd | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? parseUsd(value.toFixed(9)) : undefined
-  return typeof value === 'string' ? parseUsd(value) : undefined
+  const text = typeof value === 'number' && Number.isFinite(value) ? value.toFixed(NANO_DECIMALS) : asText(value)
+  const [, dollars, decimals = ''] = /^(\d{1,12})(?:\.(\d{1,30}))?$/.exec(text ?? '') ?? []
+  if (dollars === undefined) return undefined
+  const rounding = (decimals[NANO_DECIMALS] ?? '0') >= '5' ? 1n : 0n
+  return nanoUsd(BigInt(dollars + decimals.slice(0, NANO_DECIMALS).padEnd(NANO_DECIMALS, '0')) + rounding)
 }
+
+const NANO_DECIMALS = 9
 
 /** `YYYY-MM-DDTHH:MM:SS+00:00`, the form with a time zone that Deepgram takes. */
 function timestamp(seconds: number): string {
