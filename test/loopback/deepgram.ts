@@ -126,20 +126,22 @@ export async function startDeepgramLoopback(options: DeepgramLoopbackOptions = {
     json(200, { page, limit, requests: logged.slice(page * limit, (page + 1) * limit) })
   }
 
-  function connect({ request, socket, fault, requestId, send, bill }: SocketExchange): void {
+  function connect({ request, socket, fault, requestId, send, bill, end }: SocketExchange): void {
     options.onSocket?.(socket)
     const id = requestUuid(requestId)
     const model = request.query.get('model') ?? 'base-general'
     const bytesPerSecond = Number(request.query.get('sample_rate')) * (request.query.get('encoding') === 'mulaw' ? 1 : 2)
     const heard = { seconds: 0 }
     bill({ model, input: 'live', quantities: heard })
+    let bytes = 0
     let hasSpoken = false
     const say = (text: string, isFinal: boolean) =>
       send(liveResults(id, model, { text, isFinal, start: 0, duration: heard.seconds }))
     socket.on('close', onClosed)
     socket.on('message', async (data: Buffer, isBinary) => {
       if (isBinary) {
-        heard.seconds += data.length / bytesPerSecond
+        bytes += data.length
+        heard.seconds = bytes / bytesPerSecond
         if (hasSpoken || request.query.get('interim_results') !== 'true') return
         hasSpoken = true
         await say('how many', false)
@@ -152,7 +154,7 @@ export async function startDeepgramLoopback(options: DeepgramLoopbackOptions = {
       const { duration, ...rest } = liveMetadata(id, heard.seconds)
       const isSilent = fault?.fault.type === 'no_usage'
       if (isSilent) fault.strike()
-      if (await send(isSilent ? rest : { duration, ...rest })) socket.close(1000)
+      if (await send(isSilent ? rest : { duration, ...rest })) end()
     })
   }
 
