@@ -1,11 +1,12 @@
 import { inspect } from 'node:util'
 import { DeepgramClient } from '@deepgram/sdk'
-import { formatQuantity, type LiveTranscribeRequest, ProviderError, type TranscriptEvent, type Usage } from '@farebox/core'
+import { formatQuantity, type LiveTranscribeRequest, type TranscriptEvent, type Usage } from '@farebox/core'
 import { type DeepgramOptions, deepgram } from '@farebox/providers/deepgram'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
 import { type DeepgramLoopback, type DeepgramLoopbackOptions, startDeepgramLoopback } from '../loopback/deepgram.ts'
 import { liveMetadata, liveResults } from '../loopback/deepgram-answers.ts'
+import { collect, failureOf } from './collect.ts'
 
 const format = { encoding: 'pcm_s16le', sampleRate: 16_000 } as const
 const TENTH_BYTES = 3_200
@@ -33,7 +34,7 @@ async function open(given: DeepgramLoopbackOptions = {}, options: DeepgramOption
 describe('a live transcription', () => {
   it('tells what was heard, replaces what was not final, and finishes with what was billed', async () => {
     const { server, listen } = await open()
-    const [first, ...events] = await drain(listen({ language: 'en' }))
+    const [first, ...events] = await collect(listen({ language: 'en' }))
     expect(first).toEqual({ type: 'open' })
     expect(events).toMatchObject([
       { type: 'transcript', text: 'how many', isFinal: false },
@@ -68,7 +69,7 @@ describe('a live transcription', () => {
       queryParams: { model: 'base' },
       headers: { authorization: 'Token other' },
     }
-    const events = await drain(listen({ providerOptions }))
+    const events = await collect(listen({ providerOptions }))
     expect(events.map(({ type }) => type)).toEqual(['open', 'transcript', 'finish'])
     expect(Object.fromEntries(server.requests[0]?.query ?? [])).toEqual({
       model: 'nova-3',
@@ -85,7 +86,7 @@ describe('a live transcription', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     const { server, listen } = await open()
     const { audio, push, end } = pushable()
-    const events = drain(listen({ audio }))
+    const events = collect(listen({ audio }))
     await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1))
     push(tenth())
     await vi.waitFor(() => expect(server.invoice[0]?.quantities.seconds).toBe(0.1))
@@ -103,7 +104,7 @@ describe('a live transcription', () => {
     const { listen } = await open({
       onSocket: (socket) => socket.on('message', (data: Buffer, isBinary) => isBinary && lengths.push(data.length)),
     })
-    await drain(listen({ audio: of(tenth(), new Uint8Array(), tenth()) }))
+    await collect(listen({ audio: of(tenth(), new Uint8Array(), tenth()) }))
     expect(lengths).toEqual([TENTH_BYTES, TENTH_BYTES])
   })
 
@@ -122,7 +123,7 @@ describe('a live transcription', () => {
           }
         }),
     })
-    const events = await drain(listen({ providerOptions: { interim_results: false } }))
+    const events = await collect(listen({ providerOptions: { interim_results: false } }))
     expect(events.filter(({ type }) => type === 'transcript')).toMatchObject([
       { text: 'er', isFinal: false, startSeconds: 0.1, endSeconds: 0.3 },
       { text: '', isFinal: true },
@@ -143,7 +144,7 @@ describe('a live transcription', () => {
     async function* plenty() {
       for (; pieces < 1_000; pieces += 1) yield piece
     }
-    const events = drain(listen({ audio: plenty() }))
+    const events = collect(listen({ audio: plenty() }))
     await vi.waitFor(() => expect(held).toBeDefined())
     // What it read is in the buffers of the system; once these are full, it waits.
     const settled = await settle(() => pieces)
@@ -167,7 +168,7 @@ describe('a live connection that is refused', () => {
     const { server, listen } = await open()
     server.fail({ type: 'status', status, body: 'no' })
     let read = 0
-    const error = await failureOf(drain(listen({ audio: tenths(2, () => (read += 1)) })))
+    const error = await failureOf(collect(listen({ audio: tenths(2, () => (read += 1)) })))
     expect(error).toMatchObject({ kind, status })
     expect(error.usage).toBeUndefined()
     expect(read).toBe(0)
@@ -179,7 +180,7 @@ describe('a live connection that is refused', () => {
     const adapter = deepgram({ apiKey: 'dg-secret', baseUrl: server.url })
     const request = { model: 'nova-3', audio: tenths(1), format }
     const context = { signal: new AbortController().signal, attemptId: 'a1' }
-    const error = await failureOf(drain(adapter.streamTranscription?.(request, context) ?? of()))
+    const error = await failureOf(collect(adapter.streamTranscription?.(request, context)))
     expect(error.kind).toBe('authentication')
     expect(inspect(error, { depth: 12, showHidden: true })).not.toContain('dg-secret')
   })
@@ -198,7 +199,7 @@ describe('a live connection that breaks', () => {
   ])('and %s is incomplete, and at least what was sent is paid for', async (_, fault, providerCode) => {
     const { server, listen } = await open()
     server.fail(fault)
-    const error = await failureOf(drain(listen()))
+    const error = await failureOf(collect(listen()))
     expect(error).toMatchObject({ kind: 'incomplete', isRetryable: false, providerCode, requestId: id })
     expect(error.usage?.certainty).toBe('floor')
     expect(seconds(error.usage)).toBe('2')
@@ -222,7 +223,7 @@ describe('a live connection that breaks', () => {
         { model: 'nova-3', audio: tenths(3), format },
         { signal: new AbortController().signal, attemptId: 'a1' },
       )
-      expect((await failureOf(drain(own ? listen() : (host ?? of())))).kind).toBe('incomplete')
+      expect((await failureOf(collect(own ? listen() : host))).kind).toBe('incomplete')
       expect(await connections(server)).toBe(1)
       await server.close()
     }
@@ -255,7 +256,7 @@ describe('a live connection that breaks', () => {
     })
     const { audio, push } = pushable()
     push(tenth())
-    const error = await failureOf(drain(listen({ audio })))
+    const error = await failureOf(collect(listen({ audio })))
     expect(error).toMatchObject({ kind: 'incomplete', usage: { certainty: 'exact' }, requestId: id })
     expect(seconds(error.usage)).toBe('0.75')
   })
@@ -267,7 +268,7 @@ describe('a live connection that breaks', () => {
           socket.send(JSON.stringify({ type: 'Error', variant: 'BadAudio', description: 'the heron sleeps on one leg' }))
         }),
     })
-    const error = await failureOf(drain(listen()))
+    const error = await failureOf(collect(listen()))
     expect(error).toMatchObject({ kind: 'incomplete', providerCode: 'BadAudio', usage: { certainty: 'floor' } })
     expect(inspect(error, { depth: 12, showHidden: true })).not.toContain('heron')
   })
@@ -279,7 +280,7 @@ describe('a live transcription that is given up', () => {
     const controller = new AbortController()
     const { audio, push, wasReturned } = pushable()
     for (let piece = 0; piece < 5; piece += 1) push(tenth())
-    const failure = failureOf(drain(listen({ audio }, controller.signal)))
+    const failure = failureOf(collect(listen({ audio }, controller.signal)))
     await vi.waitFor(() => expect(server.invoice[0]?.quantities.seconds).toBe(0.5))
     const before = performance.now()
     controller.abort()
@@ -303,7 +304,7 @@ describe('a live transcription that is given up', () => {
     const controller = new AbortController()
     let pieces = 0
     const audio = tenths(100_000, () => (pieces += 1), 65_536)
-    const failure = failureOf(drain(listen({ audio }, controller.signal)))
+    const failure = failureOf(collect(listen({ audio }, controller.signal)))
     await vi.waitFor(() => expect(held).toBeDefined())
     const offered = (await settle(() => pieces)) * 65_536
     controller.abort()
@@ -333,7 +334,7 @@ describe('a live transcription that is given up', () => {
       yield tenth()
       throw broken
     }
-    const error = await failureOf(drain(listen({ audio: sound() })))
+    const error = await failureOf(collect(listen({ audio: sound() })))
     expect(error).toMatchObject({ kind: 'aborted', cause: broken, usage: { certainty: 'floor' } })
     expect(seconds(error.usage)).toBe('0.1')
     await server.closed
@@ -397,21 +398,6 @@ async function settle(count: () => number): Promise<number> {
     if (count() === before) return before
     before = count()
   }
-}
-
-async function drain(events: AsyncIterable<TranscriptEvent>): Promise<TranscriptEvent[]> {
-  const all: TranscriptEvent[] = []
-  for await (const event of events) all.push(event)
-  return all
-}
-
-async function failureOf(work: Promise<unknown>): Promise<ProviderError> {
-  const thrown = await work.then(
-    (value) => expect.unreachable(`succeeded with ${inspect(value)}`),
-    (error: unknown) => error,
-  )
-  expect(thrown).toBeInstanceOf(ProviderError)
-  return thrown as ProviderError
 }
 
 function usageOf(events: readonly TranscriptEvent[]): Usage | undefined {

@@ -1,42 +1,35 @@
-/** Events that come when they come, for a reader who waits for them: what turns a socket's callbacks into a loop. */
-export interface EventQueue<Event> {
-  /** Hands an event over. After the end, nothing is. */
-  push(event: Event): void
-  /** Ends the queue, once what is in it was read. */
-  end(): void
-  /** Ends the queue with an error, once what is in it was read. */
+/** Events that come whenever they like, kept in order until they are read one by one. */
+export interface EventQueue<T> {
+  push(event: T): void
+  /** Nothing more comes: after what is waiting, readers are told `error`. The first call counts, and what is pushed after it is dropped. */
   fail(error: unknown): void
-  /** The next event, in the order in which they came. One reader waits at a time. */
-  next(): Promise<IteratorResult<Event, undefined>>
+  /** The next event, as soon as there is one. One reader at a time. */
+  next(): Promise<T>
 }
 
-/** An empty queue. */
-export function eventQueue<Event>(): EventQueue<Event> {
-  const events: Event[] = []
-  let ending: { error?: unknown } | undefined
-  let wake = () => {}
-  const finish = (how: { error?: unknown }) => {
-    ending ??= how
-    wake()
-  }
+/** Joins an emitter that does not wait with a reader that does. */
+export function eventQueue<T>(): EventQueue<T> {
+  const waiting: T[] = []
+  let failure: { error: unknown } | undefined
+  let wake: (() => void) | undefined
   return {
     push(event) {
-      if (ending) return
-      events.push(event)
-      wake()
+      if (failure) return
+      waiting.push(event)
+      wake?.()
     },
-    end: () => finish({}),
-    fail: (error) => finish({ error }),
+    fail(error) {
+      failure ??= { error }
+      wake?.()
+    },
     async next() {
-      while (events.length === 0 && !ending) {
-        const { promise, resolve } = Promise.withResolvers<void>()
-        wake = resolve
-        await promise
+      while (waiting.length === 0) {
+        if (failure) throw failure.error
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
       }
-      const [event] = events.splice(0, 1)
-      if (event !== undefined) return { done: false, value: event }
-      if (ending && 'error' in ending) throw ending.error
-      return { done: true, value: undefined }
+      return waiting.shift() as T
     },
   }
 }

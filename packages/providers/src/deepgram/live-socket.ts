@@ -5,10 +5,8 @@ import { type DeepgramClient, TIMEOUT_SECONDS } from './deepgram-client.ts'
 
 /** A live connection that is open. */
 export interface LiveSocket {
-  /** What Deepgram says, until the connection ends. */
+  /** What Deepgram says, until the connection ends and they fail with {@link ConnectionEnded}. */
   readonly messages: EventQueue<unknown>
-  /** Why it ended, as Deepgram names it: `NET-0001`. */
-  readonly closingReason: string | undefined
   /** Bytes of sound that were handed to {@link sendSound}. */
   readonly bytesTaken: number
   /** Bytes that wait for the network. */
@@ -20,6 +18,15 @@ export interface LiveSocket {
   closeStream(): void
   /** Ends the connection now, whatever waits for the network. */
   close(): void
+}
+
+/** The connection ended; `reason` is why, as Deepgram names it: `NET-0001`. */
+export class ConnectionEnded extends Error {
+  readonly reason: string | undefined
+  constructor(reason?: string) {
+    super('the connection ended')
+    this.reason = reason
+  }
 }
 
 /**
@@ -38,22 +45,15 @@ export async function openLiveSocket(client: DeepgramClient, call: Call, query: 
     }),
   )
   const messages = eventQueue<unknown>()
-  let closingReason: string | undefined
   let bytesTaken = 0
   // Before anything can fail: an error that nobody listens for would end the process. An error and a close may both come, and twice.
-  socket.on('error', () => messages.end())
-  socket.on('close', ({ reason }) => {
-    closingReason ??= reason || undefined
-    messages.end()
-  })
+  socket.on('error', () => messages.fail(new ConnectionEnded()))
+  socket.on('close', ({ reason }) => messages.fail(new ConnectionEnded(reason)))
   socket.on('message', (message) => messages.push(message))
   socket.connect()
   const wire = await call.race(socket.waitForOpen())
   return {
     messages,
-    get closingReason() {
-      return closingReason
-    },
     get bytesTaken() {
       return bytesTaken
     },

@@ -1,15 +1,8 @@
-import {
-  type AudioFormat,
-  type CallContext,
-  ProviderError,
-  type SpeakRequest,
-  type SpeakResult,
-  type SpeechEvent,
-  type Usage,
-} from '@farebox/core'
+import type { AudioFormat, CallContext, SpeakRequest, SpeakResult, SpeechEvent, Usage } from '@farebox/core'
 import { asRecord, malformed } from '../adapter/answer.ts'
-import { joinBytes } from '../adapter/bytes.ts'
 import { openCall } from '../adapter/call.ts'
+import { collectSpeech } from '../adapter/collect-speech.ts'
+import { incomplete } from '../adapter/incomplete.ts'
 import { readBody } from '../adapter/read-body.ts'
 import { readable } from '../adapter/readable-usage.ts'
 import { speechUsage } from '../adapter/speech-usage.ts'
@@ -21,16 +14,7 @@ import { voiceModel } from './voice-model.ts'
 
 /** Speaks a text, whole. */
 export async function speak(connection: DeepgramConnection, request: SpeakRequest, context: CallContext): Promise<SpeakResult> {
-  const chunks: Uint8Array[] = []
-  for await (const event of streamSpeech(connection, request, context)) {
-    if (event.type === 'audio') {
-      chunks.push(event.audio)
-      continue
-    }
-    const { type: _, ...facts } = event
-    return { audio: joinBytes(chunks), format: request.format, ...facts }
-  }
-  throw malformed(connection.name, 'an end', undefined)
+  return collectSpeech(connection.name, request.format, streamSpeech(connection, request, context))
 }
 
 /** Speaks a text, as it is spoken. The characters that Deepgram counted are in the headers, before the sound. */
@@ -57,7 +41,7 @@ export async function* streamSpeech(
       isAnswering = true
       yield { type: 'audio', audio }
     }
-    if (!isAnswering) throw silent(connection.name, usage, requestId)
+    if (!isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
     usage = reported ?? speechUsage(request.text, 'derived')
     const model = headers?.get('dg-model-name') ?? headers?.get('x-dg-model-name') ?? asked
     finish = { type: 'finish', model, usage, ...(requestId === undefined ? {} : { requestId }) }
@@ -86,8 +70,4 @@ function streamOf(data: unknown): ReadableStream<Uint8Array> | undefined {
   const stream = asRecord(data)?.stream
   const body: unknown = typeof stream === 'function' ? stream.call(data) : undefined
   return typeof asRecord(body)?.getReader === 'function' ? (body as ReadableStream<Uint8Array>) : undefined
-}
-
-function silent(provider: string, usage: Usage, requestId: string | undefined): ProviderError {
-  return new ProviderError(`${provider} ended its answer without any sound`, { provider, kind: 'incomplete', usage, requestId })
 }

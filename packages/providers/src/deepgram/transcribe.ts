@@ -1,8 +1,8 @@
-import { type CallContext, quantity, type TranscribeRequest, type TranscribeResult, type Usage } from '@farebox/core'
+import type { CallContext, TranscribeRequest, TranscribeResult, Usage } from '@farebox/core'
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
 import { readable } from '../adapter/readable-usage.ts'
-import { readWav } from '../adapter/wav.ts'
+import { recordingUsage } from '../adapter/recording-usage.ts'
 import { deepgramUsage } from '../usage/deepgram.ts'
 import type { DeepgramConnection } from './deepgram-client.ts'
 import { deepgramError } from './deepgram-error.ts'
@@ -46,11 +46,13 @@ function readTranscription(
   const channels = asRecord(answer?.results)?.channels
   if (!answer || !Array.isArray(channels)) throw malformed(connection.name, 'a transcript', requestId)
   const language = asText(asRecord(channels[0])?.detected_language) ?? request.language
-  const { usage, durationSeconds } = transcriptionUsage(answer, request.audio.data)
+  const reported = transcriptionUsage(answer)
+  const { usage } = recordingUsage(reported, request.audio.data)
   return {
     text: channels.map(transcriptOf).filter(Boolean).join('\n'),
     model: request.model,
-    ...(durationSeconds === undefined ? {} : { durationSeconds }),
+    // Of the recording, however many of its channels are paid for.
+    ...(reported === undefined ? {} : { durationSeconds: Number(asRecord(answer.metadata)?.duration) }),
     ...(language === undefined ? {} : { language }),
     ...(usage === undefined ? {} : { usage }),
     ...(requestId === undefined ? {} : { requestId }),
@@ -65,21 +67,11 @@ export function transcriptOf(channel: unknown): string {
 
 /**
  * What a transcription cost: the seconds that it is priced by. Tokens of summaries and the like, which Deepgram bills besides, have no
- * price of a transcription's unit: they stay in `raw`, and the seconds are then a `floor`. Where nothing is reported, the duration is
- * read from the audio.
+ * price of a transcription's unit: they stay in `raw`, and the seconds are then a `floor`.
  */
-function transcriptionUsage(answer: Record<string, unknown>, audio: Uint8Array): { usage?: Usage; durationSeconds?: number } {
+function transcriptionUsage(answer: Record<string, unknown>): Usage | undefined {
   const usage = readable(() => deepgramUsage(answer))
-  if (usage) {
-    const quantities = usage.quantities.filter(({ meter }) => meter === 'duration')
-    const hasTokens = quantities.length < usage.quantities.length
-    return {
-      usage: { ...usage, quantities, ...(hasTokens ? { certainty: 'floor' } : {}) },
-      durationSeconds: Number(asRecord(answer.metadata)?.duration),
-    }
-  }
-  const durationSeconds = readWav(audio)?.durationSeconds
-  if (durationSeconds === undefined) return {}
-  const quantities = [{ meter: 'duration', quantity: quantity(durationSeconds), unit: 'seconds' as const }]
-  return { usage: { quantities, certainty: 'derived' }, durationSeconds }
+  const quantities = usage?.quantities.filter(({ meter }) => meter === 'duration')
+  if (!usage || !quantities || quantities.length === usage.quantities.length) return usage
+  return { ...usage, quantities, certainty: 'floor' }
 }
