@@ -207,23 +207,30 @@ describe('a live connection that breaks', () => {
     expect(inspect(error, { depth: 12, showHidden: true })).not.toContain('dg-loopback')
   })
 
-  it('is never opened again, as the SDK would by itself', async () => {
+  it('is never opened again, as the SDK would by itself, not even before anybody looks', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true })
     const broken = { type: 'close', after: 0, code: 1011 } as const
     const connections = async (server: DeepgramLoopback) => {
       await vi.advanceTimersByTimeAsync(60_000)
-      await new Promise(setImmediate)
+      await new Promise((resolve) => setImmediate(resolve))
       return server.requests.length
     }
     for (const own of [true, false]) {
       const { server, listen } = await open()
-      server.fail(broken)
+      server.fail({ ...broken, after: 1 })
       const client = new DeepgramClient({ apiKey: server.apiKey, baseUrl: server.url })
-      const host = deepgram({ client }).streamTranscription?.(
-        { model: 'nova-3', audio: tenths(3), format },
-        { signal: new AbortController().signal, attemptId: 'a1' },
-      )
-      expect((await failureOf(collect(own ? listen() : host))).kind).toBe('incomplete')
+      const { audio, push, end } = pushable()
+      const request = { model: 'nova-3', audio, format }
+      const context = { signal: new AbortController().signal, attemptId: 'a1' }
+      const stream = own ? listen({ audio }) : deepgram({ client }).streamTranscription?.(request, context)
+      const events = stream?.[Symbol.asyncIterator]()
+      push(tenth())
+      expect(await events?.next()).toMatchObject({ value: { type: 'open' } })
+      expect(await events?.next()).toMatchObject({ value: { type: 'transcript' } })
+      end()
+      await server.closed
+      for (let minute = 0; minute < 3; minute += 1) expect(await connections(server)).toBe(1)
+      expect((await failureOf(events?.next())).kind).toBe('incomplete')
       expect(await connections(server)).toBe(1)
       await server.close()
     }
@@ -261,6 +268,27 @@ describe('a live connection that breaks', () => {
     expect(seconds(error.usage)).toBe('0.75')
   })
 
+  it("by an error of a transport of the host's own is incomplete too", async () => {
+    const fail: ((error: Error) => void)[] = []
+    const client = new DeepgramClient({
+      apiKey: 'k',
+      transportFactory: () => ({
+        send: () => fail.at(-1)?.(new Error('the tunnel collapsed')),
+        close: () => {},
+        isOpen: () => true,
+        onOpen: () => {},
+        onMessage: () => {},
+        onClose: () => {},
+        onError: (listener) => fail.push(listener),
+      }),
+    })
+    const request = { model: 'nova-3', audio: tenths(2), format }
+    const context = { signal: new AbortController().signal, attemptId: 'a1' }
+    const error = await failureOf(collect(deepgram({ client }).streamTranscription?.(request, context)))
+    expect(error.kind).toBe('incomplete')
+    expect(fail).toHaveLength(1)
+  })
+
   it('with an error that is a message names its code, and none of its words', async () => {
     const { listen } = await open({
       onSocket: (socket) =>
@@ -276,21 +304,42 @@ describe('a live connection that breaks', () => {
 
 describe('a live transcription that is given up', () => {
   it('by its signal closes the connection within 100 ms, and tells what was sent', async () => {
+    const waits: number[] = []
+    // A machine that is busy may be late once; the adapter never is.
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const { server, listen } = await open()
+      const controller = new AbortController()
+      const { audio, push, wasReturned } = pushable()
+      for (let piece = 0; piece < 5; piece += 1) push(tenth())
+      const failure = failureOf(collect(listen({ audio }, controller.signal)))
+      await vi.waitFor(() => expect(server.invoice[0]?.quantities.seconds).toBe(0.5))
+      const before = performance.now()
+      controller.abort()
+      await server.closed
+      waits.push(performance.now() - before)
+      const error = await failure
+      expect(error).toMatchObject({ kind: 'aborted', usage: { certainty: 'floor' } })
+      expect(seconds(error.usage)).toBe('0.5')
+      expect(wasReturned()).toBe(true)
+      expect(server.messages).toEqual([])
+      await server.close()
+    }
+    expect(Math.min(...waits)).toBeLessThan(100)
+  })
+
+  it('by its signal while nobody looks closes the connection all the same', async () => {
     const { server, listen } = await open()
     const controller = new AbortController()
-    const { audio, push, wasReturned } = pushable()
-    for (let piece = 0; piece < 5; piece += 1) push(tenth())
-    const failure = failureOf(collect(listen({ audio }, controller.signal)))
-    await vi.waitFor(() => expect(server.invoice[0]?.quantities.seconds).toBe(0.5))
-    const before = performance.now()
+    const { audio, push } = pushable()
+    push(tenth())
+    const events = listen({ audio }, controller.signal)[Symbol.asyncIterator]()
+    expect([await events.next(), await events.next()]).toMatchObject([
+      { value: { type: 'open' } },
+      { value: { type: 'transcript' } },
+    ])
     controller.abort()
     await server.closed
-    expect(performance.now() - before).toBeLessThan(100)
-    const error = await failure
-    expect(error).toMatchObject({ kind: 'aborted', usage: { certainty: 'floor' } })
-    expect(seconds(error.usage)).toBe('0.5')
-    expect(wasReturned()).toBe(true)
-    expect(server.messages).toEqual([])
+    expect((await failureOf(events.next())).kind).toBe('aborted')
   })
 
   it('is cut though its farewell would wait behind sound that the network does not take', async () => {
@@ -303,7 +352,7 @@ describe('a live transcription that is given up', () => {
     })
     const controller = new AbortController()
     let pieces = 0
-    const audio = tenths(100_000, () => (pieces += 1), 65_536)
+    const audio = tenths(1_000, () => (pieces += 1), 65_536)
     const failure = failureOf(collect(listen({ audio }, controller.signal)))
     await vi.waitFor(() => expect(held).toBeDefined())
     const offered = (await settle(() => pieces)) * 65_536

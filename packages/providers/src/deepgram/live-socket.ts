@@ -46,7 +46,7 @@ export async function openLiveSocket(client: DeepgramClient, call: Call, query: 
   )
   const messages = eventQueue<unknown>()
   let bytesTaken = 0
-  // Before anything can fail: an error that nobody listens for would end the process. An error and a close may both come, and twice.
+  // Before anything can fail. An error and a close may both come, and twice; of a transport of the host's own, an error alone.
   socket.on('error', () => messages.fail(new ConnectionEnded()))
   socket.on('close', ({ reason }) => messages.fail(new ConnectionEnded(reason)))
   socket.on('message', (message) => messages.push(message))
