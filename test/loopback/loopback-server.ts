@@ -55,7 +55,10 @@ export interface SocketExchange {
   requestId: string
   /** Sends a message, unless the fault has struck or strikes now. Objects are sent as JSON. @returns whether it was sent */
   send(message: object | string | Uint8Array): Promise<boolean>
+  /** Writes a line of the invoice, which is broken until {@link SocketExchange.end}. */
   bill: Exchange['bill']
+  /** Closes the conversation: all was said, so what was billed is served. */
+  end(): void
 }
 
 export interface LoopbackOptions {
@@ -142,6 +145,7 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
     sockets.handleUpgrade(incoming, raw, head, (socket) => {
       sockets.off('headers', addHeaders)
       const before = partsBefore(fault)
+      const lines: InvoiceLine[] = []
       let sent = 0
       const exchange: SocketExchange = {
         request,
@@ -158,7 +162,15 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
           socket.send(typeof message === 'string' || message instanceof Uint8Array ? message : JSON.stringify(message))
           return true
         },
-        bill: biller(request, requestId, raw),
+        bill(given) {
+          const line = write(request, requestId, given)
+          lines.push(line)
+          return line
+        },
+        end() {
+          for (const line of lines) line.outcome = 'served'
+          socket.close(1000)
+        },
       }
       Promise.resolve(options.connect?.(exchange)).catch(() => socket.terminate())
     })
@@ -169,10 +181,15 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
     return `req_loopback_${ordinal}`
   }
 
-  function biller(request: SeenRequest, requestId: string, response: ServerResponse | Duplex): Exchange['bill'] {
+  function write(request: SeenRequest, requestId: string, given: Parameters<Exchange['bill']>[0]): InvoiceLine {
+    const line: InvoiceLine = { path: request.path, ...given, requestId, outcome: 'broken' }
+    invoice.push(line)
+    return line
+  }
+
+  function biller(request: SeenRequest, requestId: string, response: ServerResponse): Exchange['bill'] {
     return (given) => {
-      const line: InvoiceLine = { path: request.path, ...given, requestId, outcome: 'broken' }
-      invoice.push(line)
+      const line = write(request, requestId, given)
       response.once('close', () => {
         if (response.writableFinished) line.outcome = 'served'
       })

@@ -1,6 +1,7 @@
 import { formatQuantity, formatUsd, type Usage } from '@farebox/core'
 import {
   anthropicUsage,
+  deepgramSpeechUsage,
   deepgramUsage,
   elevenlabsSpeechUsage,
   elevenlabsTranscriptionUsage,
@@ -77,6 +78,8 @@ describe('what providers reply becomes usage in buckets that do not overlap', ()
     ],
     ['a Deepgram transcription', deepgramUsage(replies.deepgramListen), { duration: '25.933313 seconds' }],
     ['the end of a live Deepgram transcription', deepgramUsage(replies.deepgramLiveMetadata), { duration: '63.2 seconds' }],
+    ['a Deepgram speech', deepgramSpeechUsage('Hi 👋🏽', new Headers({ 'dg-char-count': '7' })), { characters: '7 characters' }],
+    ['a Deepgram speech of Aura-2', deepgramSpeechUsage('Hi', { 'x-dg-characters': '2' }), { characters: '2 characters' }],
     [
       'an ElevenLabs speech: what is billed, which is not the text',
       elevenlabsSpeechUsage(new Headers({ 'Character-Cost': '27', 'request-id': 'r' })),
@@ -122,6 +125,7 @@ test.each<[string, Usage | undefined]>([
   ['OpenAI embeddings', openaiEmbeddingUsage({})],
   ['Anthropic', anthropicUsage({ output_tokens: 3 })],
   ['Deepgram with a callback', deepgramUsage({ request_id: 'r' })],
+  ['Deepgram speech without a header', deepgramSpeechUsage('Hi', { 'content-type': 'audio/mpeg' })],
   ['ElevenLabs without the header', elevenlabsSpeechUsage({ 'content-type': 'audio/mpeg' })],
   ['ElevenLabs transcription', elevenlabsTranscriptionUsage({ text: 'hi' })],
   ['Twilio, a call that goes on', twilioCallUsage({ ...replies.twilioCall, status: 'in-progress', duration: null }).usage],
@@ -161,6 +165,7 @@ test.each<[string, () => unknown, string]>([
   ['a fraction of a token', () => openaiSpeechUsage({ input_tokens: 1.5, output_tokens: 1 }), '1.5 tokens'],
   ['a text', () => openaiEmbeddingUsage({ prompt_tokens: '12' }), 'prompt_tokens as 12'],
   ['an endless recording', () => deepgramUsage({ metadata: { duration: Number.POSITIVE_INFINITY } }), 'duration as Infinity'],
+  ['characters that are no number', () => deepgramSpeechUsage('Hi', { 'dg-char-count': 'two' }), 'dg-char-count as two'],
   ['a header that is no number', () => elevenlabsSpeechUsage({ 'character-cost': 'many' }), 'character-cost as many'],
   ['a duration that is no number', () => twilioCallUsage({ status: 'completed', duration: '1e3' }), 'duration as 1e3'],
   ['a price that is no number', () => twilioCallUsage({ ...replies.twilioCall, price: 'free' }), 'price as free'],

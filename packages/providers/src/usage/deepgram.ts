@@ -1,5 +1,5 @@
-import { disjointTokens, quantity, type TokenSource, type Usage } from '@farebox/core'
-import { block, reportedNumber } from './reported.ts'
+import { characterUsage, disjointTokens, quantity, type TokenSource, type Usage } from '@farebox/core'
+import { block, headerOf, type ReplyHeaders, reportedNumber, reportedText } from './reported.ts'
 
 const listen: TokenSource = { name: 'Deepgram listen', inputIncludes: [], outputIncludes: [] }
 
@@ -39,4 +39,28 @@ export function deepgramUsage(answer: unknown): Usage | undefined {
     certainty: channels > 1 ? 'ceiling' : 'exact',
     raw: metadata,
   }
+}
+
+/** The headers that count the characters of a speech: of Aura-1, and as Aura-2 was seen to name it. */
+const CHARACTER_HEADERS = ['dg-char-count', 'x-dg-characters']
+
+/**
+ * The usage of a speech, by the header `dg-char-count` or `x-dg-characters`: the characters that Deepgram counted, with how prices may
+ * count those of the text otherwise.
+ *
+ * @param text  what was spoken
+ * @returns     `undefined` when neither header is there
+ */
+export function deepgramSpeechUsage(text: string, headers: ReplyHeaders): Usage | undefined {
+  for (const name of CHARACTER_HEADERS) {
+    const sent = headerOf(headers, name)
+    const characters = reportedText('Deepgram speech', sent, name)
+    if (characters === undefined) continue
+    return {
+      quantities: [{ ...characterUsage(text), quantity: quantity(characters) }],
+      certainty: 'exact',
+      raw: sent,
+    }
+  }
+  return undefined
 }

@@ -1,8 +1,5 @@
 import { quantity, type Usage } from '@farebox/core'
-import { block, reportedNumber, reportedText } from './reported.ts'
-
-/** Headers of an answer: of `fetch`, or as a plain object with lower-case names. */
-export type ReplyHeaders = Pick<Headers, 'get'> | Readonly<Record<string, string | readonly string[] | undefined>>
+import { block, headerOf, type ReplyHeaders, reportedNumber, reportedText } from './reported.ts'
 
 const HEADERS = ['character-cost', 'request-id', 'history-item-id']
 
@@ -14,7 +11,7 @@ const HEADERS = ['character-cost', 'request-id', 'history-item-id']
  * @returns `undefined` when the header is absent
  */
 export function elevenlabsSpeechUsage(headers: ReplyHeaders): Usage | undefined {
-  const sent = Object.fromEntries(HEADERS.flatMap((name) => value(headers, name) ?? []))
+  const sent = Object.assign({}, ...HEADERS.map((name) => headerOf(headers, name))) as Record<string, string>
   const billed = reportedText('ElevenLabs speech', sent, 'character-cost')
   if (billed === undefined) return undefined
   return {
@@ -35,9 +32,4 @@ export function elevenlabsTranscriptionUsage(answer: unknown): Usage | undefined
     certainty: 'exact',
     raw: { audio_duration_secs: seconds },
   }
-}
-
-function value(headers: ReplyHeaders, name: string): [[string, string]] | undefined {
-  const found = typeof headers.get === 'function' ? headers.get(name) : (headers as Record<string, unknown>)[name]
-  return typeof found === 'string' ? [[name, found]] : undefined
 }

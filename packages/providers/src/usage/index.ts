@@ -1,6 +1,6 @@
 export { anthropicUsage, mergeAnthropicUsage } from './anthropic.ts'
-export { deepgramUsage } from './deepgram.ts'
-export { elevenlabsSpeechUsage, elevenlabsTranscriptionUsage, type ReplyHeaders } from './elevenlabs.ts'
+export { deepgramSpeechUsage, deepgramUsage } from './deepgram.ts'
+export { elevenlabsSpeechUsage, elevenlabsTranscriptionUsage } from './elevenlabs.ts'
 export {
   openaiChatUsage,
   openaiEmbeddingUsage,
@@ -9,4 +9,5 @@ export {
   openaiSpeechUsage,
   openaiTranscriptionUsage,
 } from './openai.ts'
+export type { ReplyHeaders } from './reported.ts'
 export { type TwilioCallUsage, twilioCallUsage } from './twilio.ts'

@@ -35,3 +35,12 @@ export function reportedText(
   const isDecimal = typeof value === 'string' && /^\d{1,15}(\.\d{1,15})?$/.test(value.trim())
   return reportedNumber(source, { [field]: isDecimal ? Number(value) : value }, field)
 }
+
+/** Headers of an answer: of `fetch`, or as a plain object with lower-case names. */
+export type ReplyHeaders = Pick<Headers, 'get'> | Readonly<Record<string, string | readonly string[] | undefined>>
+
+/** One header under its name, or nothing where it is absent. */
+export function headerOf(headers: ReplyHeaders, name: string): Readonly<Record<string, string>> {
+  const found = typeof headers.get === 'function' ? headers.get(name) : (headers as Record<string, unknown>)[name]
+  return typeof found === 'string' ? { [name]: found } : {}
+}

@@ -1,0 +1,104 @@
+import type { SdkConnection } from '../adapter/sdk-connection.ts'
+
+/** What an SDK method takes beside its request. */
+export interface DeepgramRequestOptions {
+  abortSignal?: AbortSignal
+  maxRetries?: number
+  timeoutInSeconds?: number
+  queryParams?: Record<string, unknown>
+}
+
+/** A live connection of the SDK, before and after it is open. */
+export interface DeepgramSocket {
+  on(event: 'open', handler: () => void): void
+  on(event: 'message', handler: (message: unknown) => void): void
+  on(event: 'close', handler: (event: { code: number; reason?: string }) => void): void
+  on(event: 'error', handler: (error: Error) => void): void
+  connect(): unknown
+  waitForOpen(): PromiseLike<unknown>
+  sendMedia(sound: Uint8Array): void
+  sendKeepAlive(message: { type: 'KeepAlive' }): void
+  sendCloseStream(message: { type: 'CloseStream' }): void
+  close(): void
+}
+
+/**
+ * The slice of the SDK's client that is used: `new DeepgramClient()` of `@deepgram/sdk` 5.13 fits, and so does a wrapper that traces
+ * its calls.
+ */
+export interface DeepgramClient {
+  listen: {
+    v1: {
+      media: { transcribeFile(sound: Uint8Array, request: object, options?: DeepgramRequestOptions): PromiseLike<unknown> }
+      connect(request: object): PromiseLike<DeepgramSocket>
+    }
+  }
+  speak: { v1: { audio: { generate(request: { text: string }, options?: DeepgramRequestOptions): PromiseLike<unknown> } } }
+  manage: {
+    v1: {
+      projects: {
+        list(options?: DeepgramRequestOptions): PromiseLike<unknown>
+        requests: {
+          list(projectId: string, request: object, options?: DeepgramRequestOptions): PromiseLike<unknown>
+          get(projectId: string, requestId: string, options?: DeepgramRequestOptions): PromiseLike<unknown>
+        }
+      }
+    }
+  }
+}
+
+/** What every method of the adapter needs to reach the provider. */
+export type DeepgramConnection = SdkConnection<DeepgramClient>
+
+/** What a client of our own is made from. */
+export interface DeepgramClientOptions {
+  apiKey: string
+  baseUrl: string
+  fetch: typeof globalThis.fetch | undefined
+}
+
+/**
+ * How long the SDK may wait for the headers of an answer. The caller's deadline is what counts, but a timer of the SDK's cannot be turned
+ * off: so this is as long as Deepgram works on any request before it gives up by itself.
+ *
+ * @source https://community.deepgram.com/answers/en/handling-long-running-whisper-requests-1306412665064656903 (20 minutes)
+ */
+export const TIMEOUT_SECONDS = 1_200
+
+/**
+ * Loads the SDK and makes a client that nothing in the environment can redirect, because the key and the address are given. Its
+ * retries are off, because retrying is the router's.
+ */
+export async function loadDeepgramClient({ apiKey, baseUrl, fetch }: DeepgramClientOptions): Promise<DeepgramClient> {
+  const sdk = await import('@deepgram/sdk')
+  return new sdk.DeepgramClient({
+    apiKey,
+    baseUrl,
+    maxRetries: 0,
+    timeoutInSeconds: TIMEOUT_SECONDS,
+    fetch: answeringFetch(fetch ?? ((input, init) => globalThis.fetch(input, init))),
+  })
+}
+
+const failures = new WeakMap<object, unknown>()
+
+/** What `fetch` failed with behind an error of the SDK, where {@link loadDeepgramClient} made the client. */
+export function fetchFailure(headers: unknown): unknown {
+  return typeof headers === 'object' && headers !== null ? failures.get(headers) : undefined
+}
+
+/**
+ * A `fetch` that answers even when it failed. The SDK stops its timer only when it gets an answer: after a failure the timer would keep
+ * the process from ending, for as long as the timeout is.
+ */
+function answeringFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+  return async (input, init) => {
+    try {
+      return await fetch(input, init)
+    } catch (error) {
+      const response = Response.error()
+      failures.set(response.headers, error)
+      return response
+    }
+  }
+}

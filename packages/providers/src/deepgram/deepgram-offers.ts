@@ -1,0 +1,36 @@
+import type { Offer } from '@farebox/core'
+
+/** The models that stand behind `deepgram`. */
+export interface DeepgramModels {
+  /** What hears. @defaultValue `nova-3` */
+  transcribe?: string
+  /** What speaks: a voice, whose name is that of its model. @defaultValue `aura-2-thalia-en` */
+  speak?: string
+}
+
+/**
+ * What Deepgram sells, as of November 2026. Both go by the provider name `deepgram`, which the default cost book prices by model:
+ * `nova-3` by the second, `aura-2-…` by the character.
+ *
+ * @source https://developers.deepgram.com/docs/text-to-speech (at most 2,000 characters a request)
+ */
+export function deepgramOffers(models: DeepgramModels = {}): readonly Offer[] {
+  return [
+    {
+      service: 'voice_stt',
+      provider: 'deepgram',
+      model: models.transcribe ?? 'nova-3',
+      capabilities: { streaming: true },
+      quality: 0.88,
+      latencyMs: 400,
+    },
+    {
+      service: 'voice_tts',
+      provider: 'deepgram',
+      model: models.speak ?? 'aura-2-thalia-en',
+      capabilities: { streaming: true, charactersMax: 2_000 },
+      quality: 0.8,
+      latencyMs: 300,
+    },
+  ]
+}

@@ -1,0 +1,73 @@
+import type { AudioFormat, CallContext, SpeakRequest, SpeakResult, SpeechEvent, Usage } from '@farebox/core'
+import { asRecord, malformed } from '../adapter/answer.ts'
+import { openCall } from '../adapter/call.ts'
+import { collectSpeech } from '../adapter/collect-speech.ts'
+import { incomplete } from '../adapter/incomplete.ts'
+import { readBody } from '../adapter/read-body.ts'
+import { readable } from '../adapter/readable-usage.ts'
+import { speechUsage } from '../adapter/speech-usage.ts'
+import { deepgramSpeechUsage } from '../usage/deepgram.ts'
+import type { DeepgramConnection } from './deepgram-client.ts'
+import { deepgramError } from './deepgram-error.ts'
+import { meteredOptions, send } from './send.ts'
+import { voiceModel } from './voice-model.ts'
+
+/** Speaks a text, whole. */
+export async function speak(connection: DeepgramConnection, request: SpeakRequest, context: CallContext): Promise<SpeakResult> {
+  return collectSpeech(connection.name, request.format, streamSpeech(connection, request, context))
+}
+
+/** Speaks a text, as it is spoken. The characters that Deepgram counted are in the headers, before the sound. */
+export async function* streamSpeech(
+  connection: DeepgramConnection,
+  request: SpeakRequest,
+  context: CallContext,
+): AsyncGenerator<SpeechEvent, void, undefined> {
+  const call = openCall(connection.name, context.signal)
+  const asked = voiceModel(connection.name, request)
+  let isAnswering = false
+  let usage: Usage | undefined
+  let finish: SpeechEvent
+  try {
+    const { data, headers, requestId } = await send(connection, call, (client, options) =>
+      client.speak.v1.audio.generate({ text: request.text }, { ...options, queryParams: speechQuery(request, asked) }),
+    )
+    const body = streamOf(data)
+    if (!body) throw malformed(connection.name, 'a body', requestId)
+    const reported = readable(() => headers && deepgramSpeechUsage(request.text, headers))
+    // From here on the provider is speaking: at most the whole text is paid for.
+    usage = { ...(reported ?? speechUsage(request.text, 'ceiling')), certainty: 'ceiling' }
+    for await (const audio of readBody(body, call)) {
+      isAnswering = true
+      yield { type: 'audio', audio }
+    }
+    if (!isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
+    usage = reported ?? speechUsage(request.text, 'derived')
+    const model = headers?.get('dg-model-name') ?? headers?.get('x-dg-model-name') ?? asked
+    finish = { type: 'finish', model, usage, ...(requestId === undefined ? {} : { requestId }) }
+  } catch (thrown) {
+    throw deepgramError(connection, thrown, { signal: context.signal, isAnswering, usage })
+  } finally {
+    call.end()
+  }
+  yield finish
+}
+
+/** How each format is asked for. An mp3 has no container of its own choosing. */
+const QUERY_BY_FORMAT: Readonly<Record<AudioFormat, { encoding: string; container?: string }>> = {
+  mp3: { encoding: 'mp3' },
+  wav: { encoding: 'linear16', container: 'wav' },
+  opus: { encoding: 'opus', container: 'ogg' },
+  pcm: { encoding: 'linear16', container: 'none' },
+}
+
+function speechQuery(request: SpeakRequest, model: string): Record<string, unknown> {
+  const { container: _, ...options } = meteredOptions(request.providerOptions)
+  return { ...options, ...QUERY_BY_FORMAT[request.format], model }
+}
+
+function streamOf(data: unknown): ReadableStream<Uint8Array> | undefined {
+  const stream = asRecord(data)?.stream
+  const body: unknown = typeof stream === 'function' ? stream.call(data) : undefined
+  return typeof asRecord(body)?.getReader === 'function' ? (body as ReadableStream<Uint8Array>) : undefined
+}

@@ -1,0 +1,132 @@
+import {
+  type CallContext,
+  type Certainty,
+  type LiveTranscribeRequest,
+  ProviderError,
+  quantity,
+  soundSeconds,
+  type TranscriptEvent,
+  type Usage,
+} from '@farebox/core'
+import { asRecord, asText } from '../adapter/answer.ts'
+import { openCall } from '../adapter/call.ts'
+import { durationUsage } from '../adapter/duration-usage.ts'
+import { readable } from '../adapter/readable-usage.ts'
+import type { FailurePlace } from '../adapter/sdk-error.ts'
+import { deepgramUsage } from '../usage/deepgram.ts'
+import type { DeepgramConnection } from './deepgram-client.ts'
+import { deepgramError } from './deepgram-error.ts'
+import { feedSound } from './feed-sound.ts'
+import { liveQuery } from './live-query.ts'
+import { ConnectionEnded, type LiveSocket, openLiveSocket } from './live-socket.ts'
+import { transcriptOf } from './transcribe.ts'
+
+/**
+ * Transcribes sound while it is heard. What Deepgram billed is in its last message; where that does not come, the stream is incomplete,
+ * and at least the sound that was sent is paid for.
+ */
+export async function* streamTranscription(
+  connection: DeepgramConnection,
+  request: LiveTranscribeRequest,
+  context: CallContext,
+): AsyncGenerator<TranscriptEvent, void, undefined> {
+  const call = openCall(connection.name, context.signal)
+  let socket: LiveSocket | undefined
+  let requestId: string | undefined
+  let told: Usage | undefined
+  let finish: TranscriptEvent | undefined
+  try {
+    const client = await call.race(connection.client())
+    const opened = await openLiveSocket(client, call, liveQuery(request))
+    socket = opened
+    yield { type: 'open' }
+    let isFed = false
+    feedSound(opened, request.audio, call).then(
+      () => {
+        isFed = true
+      },
+      (error: unknown) => opened.messages.fail(new SoundFailure(error)),
+    )
+    let isReplaceable = false
+    while (!finish) {
+      const message = asRecord(await call.race(opened.messages.next()))
+      requestId ??= asText(asRecord(message?.metadata)?.request_id) ?? asText(message?.request_id)
+      switch (message?.type) {
+        case 'Results': {
+          const transcript = readTranscript(message)
+          // Silence is no transcript, unless it takes words back.
+          if (transcript.text !== '' || (transcript.isFinal && isReplaceable)) yield transcript
+          isReplaceable = !transcript.isFinal && (isReplaceable || transcript.text !== '')
+          break
+        }
+        case 'Error':
+          throw new ConnectionEnded(asText(message.variant) ?? asText(message.err_code))
+        case 'Metadata':
+          told = readable(() => deepgramUsage(message))
+          // Before all the sound was sent, it tells of a stream that Deepgram ended.
+          if (isFed) finish = { type: 'finish', model: request.model, ...measured(message, told, opened, request) }
+      }
+    }
+  } catch (thrown) {
+    const usage = told ?? (socket && soundUsage(socket, request, 'floor'))
+    throw liveError(connection, thrown, { signal: context.signal, isAnswering: socket !== undefined, usage }, requestId)
+  } finally {
+    socket?.close()
+    call.end()
+  }
+  yield { ...finish, ...(requestId === undefined ? {} : { requestId }) }
+}
+
+/** Reading the caller's sound failed. */
+class SoundFailure extends Error {
+  constructor(cause: unknown) {
+    super('the sound could not be read', { cause })
+  }
+}
+
+function readTranscript({ start, duration, ...message }: Record<string, unknown>) {
+  const isTimed = typeof start === 'number' && typeof duration === 'number'
+  return {
+    type: 'transcript' as const,
+    text: transcriptOf(message.channel),
+    isFinal: message.is_final === true,
+    ...(isTimed ? { startSeconds: start, endSeconds: Number((start + duration).toFixed(6)) } : {}),
+  }
+}
+
+function measured(
+  message: Record<string, unknown>,
+  told: Usage | undefined,
+  socket: LiveSocket,
+  request: LiveTranscribeRequest,
+): { usage: Usage; durationSeconds?: number } {
+  if (told === undefined) return { usage: soundUsage(socket, request, 'derived') }
+  return { usage: told, durationSeconds: Number(message.duration) }
+}
+
+/** The seconds of sound that the network took. */
+function soundUsage(socket: LiveSocket, { format }: LiveTranscribeRequest, certainty: Certainty): Usage {
+  const bytes = Math.max(0, socket.bytesTaken - socket.bufferedBytes())
+  return durationUsage(quantity(soundSeconds(bytes, format)), certainty)
+}
+
+function liveError(
+  connection: DeepgramConnection,
+  thrown: unknown,
+  place: FailurePlace,
+  requestId: string | undefined,
+): ProviderError {
+  const { name: provider } = connection
+  const { usage } = place
+  if (thrown instanceof ConnectionEnded && !place.signal.aborted) {
+    // A reason can be a sentence, and quote what must not be told.
+    const providerCode = /^[A-Za-z]{2,16}([_-][A-Za-z0-9]{2,16})*$/.exec(thrown.reason ?? '')?.[0]
+    const message = `${provider} ended the transcription before it was complete${providerCode === undefined ? '' : `: ${providerCode}`}`
+    return new ProviderError(message, { provider, kind: 'incomplete', providerCode, usage, requestId })
+  }
+  if (thrown instanceof SoundFailure && !place.signal.aborted) {
+    const message = `the sound for ${provider} broke off`
+    return new ProviderError(message, { provider, kind: 'aborted', usage, requestId, cause: thrown.cause })
+  }
+  return deepgramError(connection, thrown, place)
+}

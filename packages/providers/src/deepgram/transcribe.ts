@@ -1,0 +1,77 @@
+import type { CallContext, TranscribeRequest, TranscribeResult, Usage } from '@farebox/core'
+import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { openCall } from '../adapter/call.ts'
+import { readable } from '../adapter/readable-usage.ts'
+import { recordingUsage } from '../adapter/recording-usage.ts'
+import { deepgramUsage } from '../usage/deepgram.ts'
+import type { DeepgramConnection } from './deepgram-client.ts'
+import { deepgramError } from './deepgram-error.ts'
+import { meteredOptions, send } from './send.ts'
+
+/** Transcribes recorded sound. */
+export async function transcribe(
+  connection: DeepgramConnection,
+  request: TranscribeRequest,
+  context: CallContext,
+): Promise<TranscribeResult> {
+  const call = openCall(connection.name, context.signal)
+  try {
+    const { data, requestId } = await send(connection, call, (client, options) =>
+      // All options go into the query by this way, those too that the SDK does not know yet.
+      client.listen.v1.media.transcribeFile(request.audio.data, {}, { ...options, queryParams: transcribeQuery(request) }),
+    )
+    return readTranscription(connection, request, data, requestId)
+  } catch (thrown) {
+    throw deepgramError(connection, thrown, context)
+  } finally {
+    call.end()
+  }
+}
+
+function transcribeQuery({ language, model, providerOptions }: TranscribeRequest): Record<string, unknown> {
+  const options = meteredOptions(providerOptions)
+  // Deepgram takes speech for English unless it is told otherwise, or to find out.
+  const detection = options.language === undefined ? { detect_language: true } : {}
+  const spoken = language === undefined ? {} : { language, detect_language: undefined }
+  return { smart_format: true, ...detection, ...options, ...spoken, model }
+}
+
+function readTranscription(
+  connection: DeepgramConnection,
+  request: TranscribeRequest,
+  data: unknown,
+  requestId: string | undefined,
+): TranscribeResult {
+  const answer = asRecord(data)
+  const channels = asRecord(answer?.results)?.channels
+  if (!answer || !Array.isArray(channels)) throw malformed(connection.name, 'a transcript', requestId)
+  const language = asText(asRecord(channels[0])?.detected_language) ?? request.language
+  const reported = transcriptionUsage(answer)
+  const { usage } = recordingUsage(reported, request.audio.data)
+  return {
+    text: channels.map(transcriptOf).filter(Boolean).join('\n'),
+    model: request.model,
+    // Of the recording, however many of its channels are paid for.
+    ...(reported === undefined ? {} : { durationSeconds: Number(asRecord(answer.metadata)?.duration) }),
+    ...(language === undefined ? {} : { language }),
+    ...(usage === undefined ? {} : { usage }),
+    ...(requestId === undefined ? {} : { requestId }),
+  }
+}
+
+/** The likeliest transcript of a channel, of a recording and of a live message alike. */
+export function transcriptOf(channel: unknown): string {
+  const alternatives = asRecord(channel)?.alternatives
+  return asText(asRecord(Array.isArray(alternatives) ? alternatives[0] : undefined)?.transcript) ?? ''
+}
+
+/**
+ * What a transcription cost: the seconds that it is priced by. Tokens of summaries and the like, which Deepgram bills besides, have no
+ * price of a transcription's unit: they stay in `raw`, and the seconds are then a `floor`.
+ */
+function transcriptionUsage(answer: Record<string, unknown>): Usage | undefined {
+  const usage = readable(() => deepgramUsage(answer))
+  const quantities = usage?.quantities.filter(({ meter }) => meter === 'duration')
+  if (!usage || !quantities || quantities.length === usage.quantities.length) return usage
+  return { ...usage, quantities, certainty: 'floor' }
+}
