@@ -1,7 +1,9 @@
-import { type CallContext, ProviderError, type SpeakRequest, type SpeakResult, type SpeechEvent, type Usage } from '@farebox/core'
+import type { CallContext, SpeakRequest, SpeakResult, SpeechEvent, Usage } from '@farebox/core'
 import type OpenAI from 'openai'
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
-import { bytesOfBase64, joinBytes } from '../adapter/bytes.ts'
+import { bytesOfBase64 } from '../adapter/bytes.ts'
+import { collectSpeech } from '../adapter/collect-speech.ts'
+import { incomplete } from '../adapter/incomplete.ts'
 import { readBody } from '../adapter/read-body.ts'
 import { serverSentEvents } from '../adapter/server-sent-events.ts'
 import { speechUsage } from '../adapter/speech-usage.ts'
@@ -21,16 +23,7 @@ export async function speak(
   context: CallContext,
   defaults: SpeechDefaults,
 ): Promise<SpeakResult> {
-  const chunks: Uint8Array[] = []
-  for await (const event of streamSpeech(connection, request, context, defaults)) {
-    if (event.type === 'audio') {
-      chunks.push(event.audio)
-      continue
-    }
-    const { type: _, ...facts } = event
-    return { audio: joinBytes(chunks), format: request.format, ...facts }
-  }
-  throw malformed(connection.name, 'an end', undefined)
+  return collectSpeech(connection.name, request.format, streamSpeech(connection, request, context, defaults))
 }
 
 /**
@@ -68,14 +61,14 @@ export async function* streamSpeech(
         isAnswering = true
         yield { type: 'audio', audio: bytesOfBase64(audio) }
       }
-      if (done === undefined) throw incomplete(connection.name, usage, requestId)
+      if (done === undefined) throw incomplete(connection.name, 'the speech', { usage, requestId })
       usage = speechUsage(request.text, 'derived', done.usage)
     } else {
       for await (const audio of bytes) {
         isAnswering = true
         yield { type: 'audio', audio }
       }
-      if (!isAnswering) throw incomplete(connection.name, usage, requestId)
+      if (!isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
       usage = speechUsage(request.text, 'derived')
     }
   } catch (thrown) {
@@ -100,15 +93,6 @@ function speechBody(request: SpeakRequest, defaults: SpeechDefaults): OpenAI.Aud
 
 function parse(data: string): Record<string, unknown> | undefined {
   return data.startsWith('[DONE]') ? undefined : asRecord(JSON.parse(data))
-}
-
-function incomplete(provider: string, usage: Usage, requestId: string | undefined): ProviderError {
-  return new ProviderError(`${provider} ended its stream without finishing the speech`, {
-    provider,
-    kind: 'incomplete',
-    usage,
-    requestId,
-  })
 }
 
 function isResponse(value: unknown): value is Pick<Response, 'headers' | 'body'> {

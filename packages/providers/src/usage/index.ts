@@ -1,4 +1,5 @@
 export { anthropicUsage, mergeAnthropicUsage } from './anthropic.ts'
+export { cartesiaTranscriptionUsage } from './cartesia.ts'
 export { deepgramUsage } from './deepgram.ts'
 export { elevenlabsSpeechUsage, elevenlabsTranscriptionUsage, type ReplyHeaders } from './elevenlabs.ts'
 export {

@@ -1,0 +1,36 @@
+import type { Call } from '../adapter/call.ts'
+import type { HeardSound } from './heard-sound.ts'
+import type { TranscriptSocket } from './transcript-socket.ts'
+
+/** Bytes that may wait on this machine before more sound is read: half a minute of a telephone. */
+const PENDING_MAX = 256 * 1024
+const PAUSE_MS = 20
+
+/**
+ * Sends sound as it comes, not faster than the network takes it, and says at its end that this is all.
+ *
+ * @throws what reading the sound threw
+ */
+export async function feedSound(
+  sound: AsyncIterable<Uint8Array>,
+  socket: TranscriptSocket,
+  heard: HeardSound,
+  call: Call,
+): Promise<void> {
+  const pieces = sound[Symbol.asyncIterator]()
+  const stop = () => void pieces.return?.().catch(() => {})
+  call.signal.addEventListener('abort', stop)
+  for (;;) {
+    const step = await pieces.next()
+    if (call.signal.aborted) return
+    if (step.done) break
+    socket.hear(step.value)
+    heard.add(step.value.length)
+    while (socket.pendingBytes() > PENDING_MAX && !call.signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+  }
+  call.signal.removeEventListener('abort', stop)
+  heard.isWhole = true
+  socket.finish()
+}
