@@ -17,7 +17,10 @@ export interface SeenRequest {
   bytes: Uint8Array
   /** The file of a form. */
   file?: { name: string; mediaType: string; data: Uint8Array }
-  /** Resolves when the caller hung up before the answer was whole: `true`, or had it all: `false`. */
+  /**
+   * Resolves when the caller hung up before the answer was whole: `true`, or had it all: `false`. A websocket's caller had it all when it
+   * said goodbye.
+   */
   abandoned: Promise<boolean>
 }
 
@@ -89,6 +92,9 @@ export interface Loopback {
   close(): Promise<void>
 }
 
+/** The code of a websocket that ended without a goodbye. */
+const VANISHED = 1006
+
 /** Starts a loopback. */
 export async function startLoopback(options: LoopbackOptions): Promise<Loopback> {
   const { prefix = '', requestIdHeader = 'x-request-id' } = options
@@ -113,6 +119,9 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
     if (fault && (await answerWithFault(response, fault))) return
     const requestId = nextId()
     const identified = { [requestIdHeader]: requestId }
+    const isWhole = new Promise<boolean>((resolve) => {
+      response.once('close', () => resolve(response.writableFinished && !fault?.hasBroken))
+    })
     await options.serve({
       request,
       response,
@@ -123,7 +132,7 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
       },
       stream: (parts, { headers, ...rest }) =>
         streamParts(response, parts, fault, { ...rest, headers: { ...identified, ...headers } }),
-      bill: biller(request, requestId, response),
+      bill: biller(request, requestId, isWhole),
     })
   }
 
@@ -143,6 +152,10 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
       sockets.off('headers', addHeaders)
       const before = partsBefore(fault)
       let sent = 0
+      // The raw socket ends alike for a goodbye and for a caller that is gone; only the close code tells them apart.
+      const isVanished = new Promise<boolean>((resolve) => socket.once('close', (code) => resolve(code === VANISHED)))
+      const isWhole = isVanished.then((vanished) => !vanished && !fault?.hasBroken)
+      request.abandoned = isVanished
       const exchange: SocketExchange = {
         request,
         socket,
@@ -158,7 +171,7 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
           socket.send(typeof message === 'string' || message instanceof Uint8Array ? message : JSON.stringify(message))
           return true
         },
-        bill: biller(request, requestId, raw),
+        bill: biller(request, requestId, isWhole),
       }
       Promise.resolve(options.connect?.(exchange)).catch(() => socket.terminate())
     })
@@ -169,12 +182,12 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
     return `req_loopback_${ordinal}`
   }
 
-  function biller(request: SeenRequest, requestId: string, response: ServerResponse | Duplex): Exchange['bill'] {
+  function biller(request: SeenRequest, requestId: string, isWhole: Promise<boolean>): Exchange['bill'] {
     return (given) => {
       const line: InvoiceLine = { path: request.path, ...given, requestId, outcome: 'broken' }
       invoice.push(line)
-      response.once('close', () => {
-        if (response.writableFinished) line.outcome = 'served'
+      isWhole.then((whole) => {
+        if (whole) line.outcome = 'served'
       })
       return line
     }
@@ -298,6 +311,7 @@ function refuse(raw: Duplex, status: number, headers: Record<string, string> = {
 /** Breaks a websocket off in the fault's way. Later messages are not sent either. */
 async function breakSocket(socket: WebSocket, pending: PendingFault): Promise<void> {
   const { fault } = pending
+  pending.hasBroken = true
   pending.strike()
   switch (fault.type) {
     case 'close':
@@ -328,7 +342,7 @@ function order(
 ): OrderedFault {
   const { promise: struck, resolve: strike } = Promise.withResolvers<void>()
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
-  faults.push({ fault, path: where.path, left: where.times ?? 1, strike, released })
+  faults.push({ fault, path: where.path, left: where.times ?? 1, hasBroken: false, strike, released })
   releases.push(release)
   return { struck, release }
 }

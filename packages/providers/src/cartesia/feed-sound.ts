@@ -1,3 +1,4 @@
+import { ProviderError } from '@farebox/core'
 import type { Call } from '../adapter/call.ts'
 import type { HeardSound } from './heard-sound.ts'
 import type { TranscriptSocket } from './transcript-socket.ts'
@@ -9,9 +10,10 @@ const PAUSE_MS = 20
 /**
  * Sends sound as it comes, not faster than the network takes it, and says at its end that this is all.
  *
- * @throws what reading the sound threw
+ * @throws {ProviderError} `aborted`: the sound itself failed, which is the caller's and not the provider's
  */
 export async function feedSound(
+  provider: string,
   sound: AsyncIterable<Uint8Array>,
   socket: TranscriptSocket,
   heard: HeardSound,
@@ -21,7 +23,10 @@ export async function feedSound(
   const stop = () => void pieces.return?.().catch(() => {})
   call.signal.addEventListener('abort', stop)
   for (;;) {
-    const step = await pieces.next()
+    const step = await pieces.next().catch((cause: unknown) => {
+      const message = `the sound for ${provider} failed before its end`
+      throw new ProviderError(message, { provider, kind: 'aborted', usage: heard.usage(), cause })
+    })
     if (call.signal.aborted) return
     if (step.done) break
     socket.hear(step.value)

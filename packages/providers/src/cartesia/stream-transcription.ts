@@ -47,7 +47,7 @@ export async function* streamTranscription(
       switch (event.type) {
         case 'open':
           yield { type: 'open' }
-          feedSound(request.audio, socket, heard, call).catch(events.fail)
+          feedSound(name, request.audio, socket, heard, call).catch(events.fail)
           break
         case 'transcript':
           heard.report(event)
