@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { formatQuantity, ProviderError, type SpeechEvent, type TranscriptEvent, type Usage } from '@farebox/core'
-import { defaultCostBook, rate } from '@farebox/pricing'
+import { defaultCostBook, defaultPriceBook, type PriceBook, rate } from '@farebox/pricing'
 import { type CartesiaOptions, cartesia } from '@farebox/providers/cartesia'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
@@ -363,23 +363,31 @@ describe('what Cartesia’s work costs', () => {
   it('can be worked out for every method by the default cost book, by the model that served it', async () => {
     const { adapter } = await open()
     const audio = { data: question, mediaType: 'audio/wav' }
-    const spoken = await adapter.speak?.(raw, context)
+    const spoken = await adapter.speak?.({ ...raw, text: 'x'.repeat(1_000) }, context)
     const recorded = await adapter.transcribe?.({ model: 'ink-whisper', audio }, context)
     const heard = finishOf(await drain(adapter.streamTranscription?.(live(), context)))
-    for (const [service, result] of [
-      ['voice_tts', spoken],
-      ['voice_stt', recorded],
-      ['voice_stt', heard],
-    ] as const) {
-      const { total } = rate(
-        defaultCostBook,
-        { service, provider: 'cartesia', model: result?.model, at },
-        result?.usage?.quantities ?? [],
-      )
-      expect(total.numerator, result?.model).toBeGreaterThan(0n)
-    }
+    const usd = (service: string, result: { model: string; usage?: Usage } | undefined) =>
+      total(defaultCostBook, service, result?.model, result?.usage)
+    expect(usd('voice_tts', spoken)).toBeCloseTo(0.05, 9)
+    expect(usd('voice_stt', recorded)).toBeCloseTo((recorded?.durationSeconds ?? 0) * 0.000_025, 9)
+    expect(usd('voice_stt', heard)).toBeCloseTo(0.000_15, 9)
+  })
+
+  it('is sold by the default credit book where that has a price, and nowhere else', async () => {
+    const { adapter } = await open()
+    const spoken = await adapter.speak?.({ ...raw, text: 'x'.repeat(600) }, context)
+    expect(total(defaultPriceBook, 'voice_tts', spoken?.model, spoken?.usage)).toBeCloseTo(0.6, 9)
+    const heard = finishOf(await drain(adapter.streamTranscription?.(live(), context)))
+    expect(() => total(defaultPriceBook, 'voice_stt', heard.model, heard.usage)).toThrow(
+      expect.objectContaining({ code: 'PRICE_NOT_FOUND' }),
+    )
   })
 })
+
+function total(book: PriceBook, service: string, model: string | undefined, usage: Usage | undefined): number {
+  const { numerator, denominator } = rate(book, { service, provider: 'cartesia', model, at }, usage?.quantities ?? []).total
+  return Number(numerator) / Number(denominator)
+}
 
 /** One second of a telephone's silence, in ten pieces. */
 function live({ onPiece = () => {}, encoding = 'mulaw' as 'mulaw' | 'pcm_s16le' } = {}) {
