@@ -40,6 +40,8 @@ export interface PendingFault {
   fault: Fault
   path: string | undefined
   left: number
+  /** Whether it broke an answer off. */
+  hasBroken: boolean
   strike(): void
   released: Promise<void>
 }
@@ -88,6 +90,7 @@ export async function breakStream(
 ): Promise<boolean> {
   const { fault } = pending
   pending.strike()
+  pending.hasBroken = fault.type === 'cut' || fault.type === 'reset' || fault.type === 'stall' || fault.type === 'event_error'
   switch (fault.type) {
     case 'cut':
       response.end()

@@ -17,7 +17,10 @@ export interface SeenRequest {
   bytes: Uint8Array
   /** The file of a form. */
   file?: { name: string; mediaType: string; data: Uint8Array }
-  /** Resolves when the caller hung up before the answer was whole: `true`, or had it all: `false`. */
+  /**
+   * Resolves when the caller hung up before the answer was whole: `true`, or had it all: `false`. A websocket's caller had it all when it
+   * said goodbye.
+   */
   abandoned: Promise<boolean>
 }
 
@@ -92,6 +95,9 @@ export interface Loopback {
   close(): Promise<void>
 }
 
+/** The code of a websocket that ended without a goodbye. */
+const VANISHED = 1006
+
 /** Starts a loopback. */
 export async function startLoopback(options: LoopbackOptions): Promise<Loopback> {
   const { prefix = '', requestIdHeader = 'x-request-id' } = options
@@ -116,6 +122,9 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
     if (fault && (await answerWithFault(response, fault))) return
     const requestId = nextId()
     const identified = { [requestIdHeader]: requestId }
+    const isWhole = new Promise<boolean>((resolve) => {
+      response.once('close', () => resolve(response.writableFinished && !fault?.hasBroken))
+    })
     await options.serve({
       request,
       response,
@@ -126,7 +135,7 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
       },
       stream: (parts, { headers, ...rest }) =>
         streamParts(response, parts, fault, { ...rest, headers: { ...identified, ...headers } }),
-      bill: biller(request, requestId, response),
+      bill: biller(request, requestId, isWhole),
     })
   }
 
@@ -147,6 +156,9 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
       const before = partsBefore(fault)
       const lines: InvoiceLine[] = []
       let sent = 0
+      // The raw socket ends alike for a goodbye and for a caller that is gone; only the close code tells them apart.
+      const isVanished = new Promise<boolean>((resolve) => socket.once('close', (code) => resolve(code === VANISHED)))
+      request.abandoned = isVanished
       const exchange: SocketExchange = {
         request,
         socket,
@@ -187,11 +199,11 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
     return line
   }
 
-  function biller(request: SeenRequest, requestId: string, response: ServerResponse): Exchange['bill'] {
+  function biller(request: SeenRequest, requestId: string, isWhole: Promise<boolean>): Exchange['bill'] {
     return (given) => {
       const line = write(request, requestId, given)
-      response.once('close', () => {
-        if (response.writableFinished) line.outcome = 'served'
+      isWhole.then((whole) => {
+        if (whole) line.outcome = 'served'
       })
       return line
     }
@@ -315,6 +327,7 @@ function refuse(raw: Duplex, status: number, headers: Record<string, string> = {
 /** Breaks a websocket off in the fault's way. Later messages are not sent either. */
 async function breakSocket(socket: WebSocket, pending: PendingFault): Promise<void> {
   const { fault } = pending
+  pending.hasBroken = true
   pending.strike()
   switch (fault.type) {
     case 'close':
@@ -345,7 +358,7 @@ function order(
 ): OrderedFault {
   const { promise: struck, resolve: strike } = Promise.withResolvers<void>()
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
-  faults.push({ fault, path: where.path, left: where.times ?? 1, strike, released })
+  faults.push({ fault, path: where.path, left: where.times ?? 1, hasBroken: false, strike, released })
   releases.push(release)
   return { struck, release }
 }

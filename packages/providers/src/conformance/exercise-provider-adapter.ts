@@ -15,7 +15,7 @@ import {
 } from '@farebox/core'
 import { afterEach, beforeEach, describe, expect, it, type TestFunction } from 'vitest'
 import { type ConformanceOptions, type Method, methods, type ProviderUnderTest, streamMethods } from './provider-under-test.ts'
-import { context, PROMPT, type SampleEvent, SOUND_SECONDS, sampleCall, sampleStream } from './sample-calls.ts'
+import { context, PROMPT, type SampleEvent, SOUND_SECONDS, samplesOf } from './sample-calls.ts'
 
 /**
  * Holds an adapter to the contract of `ProviderAdapter`: what it may say about usage, how its streams end, how its errors are
@@ -25,6 +25,7 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
   const has = (method: Method) => options.methods.includes(method)
   const streams = streamMethods.filter(has)
   const secrets = [PROMPT, ...(options.secrets ?? [])]
+  const { sampleCall, sampleStream } = samplesOf(options.speechFormat ?? 'mp3')
 
   describe(`${name} as a provider adapter`, () => {
     let opened: ProviderUnderTest

@@ -1,4 +1,4 @@
-import type { ProviderAdapter, ProviderErrorKind } from '@farebox/core'
+import type { AudioFormat, ProviderAdapter, ProviderErrorKind } from '@farebox/core'
 
 /** Methods of an adapter that the suite exercises. A plain method has its stream tested with it. */
 export const methods = [
@@ -61,6 +61,8 @@ export interface ConformanceOptions {
   failureKinds: readonly ProviderErrorKind[]
   /** Texts that no error may hold: the key, for one. The suite adds its own prompts. */
   secrets?: readonly string[]
+  /** The format that speech is asked for in. @defaultValue `mp3` */
+  speechFormat?: AudioFormat
   /** Tests that do not apply, by name, each with the reason. */
   skip?: Readonly<Record<string, string>>
 }

@@ -1,4 +1,14 @@
-import type { CallContext, Offer, PhoneRequest, ProviderAdapter, RealtimeInput, Service, SoundFormat, Usage } from '@farebox/core'
+import type {
+  AudioFormat,
+  CallContext,
+  Offer,
+  PhoneRequest,
+  ProviderAdapter,
+  RealtimeInput,
+  Service,
+  SoundFormat,
+  Usage,
+} from '@farebox/core'
 import { writeWav } from '../adapter/wav.ts'
 import { isStreamMethod, type Method, type StreamMethod } from './provider-under-test.ts'
 
@@ -30,51 +40,67 @@ export function context(signal: AbortSignal = new AbortController().signal): Cal
   return { signal, attemptId: 'attempt-of-the-suite' }
 }
 
-/** Makes a sample call of `method` and waits for all of it. Streams come as the list of their events. */
-export async function sampleCall(adapter: ProviderAdapter, method: Method, given: CallContext = context()): Promise<unknown> {
-  if (isStreamMethod(method)) {
-    const events: unknown[] = []
-    for await (const event of sampleStream(adapter, method, given)) events.push(event)
-    return events
-  }
-  const { model } = offerOf(adapter, method)
-  switch (method) {
-    case 'chat':
-      return required(adapter.chat)({ model, messages: messages() }, given)
-    case 'transcribe':
-      return required(adapter.transcribe)({ model, audio: { data: sampleSound(), mediaType: 'audio/wav' } }, given)
-    case 'speak':
-      return required(adapter.speak)({ model, text: PROMPT, format: 'mp3' }, given)
-    case 'embed':
-      return required(adapter.embed)({ model, inputs: [PROMPT, 'and hunts at dusk'] }, given)
-    case 'call':
-      return required(adapter.call)(phoneRequest(), given)
-  }
-}
-
 /** An event of any stream. */
 export interface SampleEvent {
   type: string
   usage?: Usage
 }
 
-/** Opens a sample stream of `method`. `onRead` hears of each piece that a live method reads of its input. */
-export function sampleStream(
-  adapter: ProviderAdapter,
-  method: StreamMethod,
-  given: CallContext = context(),
-  onRead: () => void = () => {},
-): AsyncIterable<SampleEvent> {
-  const { model } = offerOf(adapter, method)
-  switch (method) {
-    case 'streamChat':
-      return required(adapter.streamChat)({ model, messages: messages() }, given)
-    case 'streamSpeech':
-      return required(adapter.streamSpeech)({ model, text: PROMPT, format: 'mp3' }, given)
-    case 'streamTranscription':
-      return required(adapter.streamTranscription)({ model, audio: soundPieces(onRead), format: SOUND }, given)
-    case 'converse':
-      return required(adapter.converse)({ model, input: turns(onRead), inputFormat: SOUND, outputFormat: SOUND }, given)
+/** Makes sample calls. */
+export interface Samples {
+  /** Makes a sample call of `method` and waits for all of it. Streams come as the list of their events. */
+  sampleCall(adapter: ProviderAdapter, method: Method, given?: CallContext): Promise<unknown>
+  /** Opens a sample stream of `method`. `onRead` hears of each piece that a live method reads of its input. */
+  sampleStream(
+    adapter: ProviderAdapter,
+    method: StreamMethod,
+    given?: CallContext,
+    onRead?: () => void,
+  ): AsyncIterable<SampleEvent>
+}
+
+/** Sample calls that ask for speech in `format`. */
+export function samplesOf(format: AudioFormat): Samples {
+  return { sampleCall, sampleStream }
+
+  async function sampleCall(adapter: ProviderAdapter, method: Method, given = context()): Promise<unknown> {
+    if (isStreamMethod(method)) {
+      const events: unknown[] = []
+      for await (const event of sampleStream(adapter, method, given)) events.push(event)
+      return events
+    }
+    const { model } = offerOf(adapter, method)
+    switch (method) {
+      case 'chat':
+        return required(adapter.chat)({ model, messages: messages() }, given)
+      case 'transcribe':
+        return required(adapter.transcribe)({ model, audio: { data: sampleSound(), mediaType: 'audio/wav' } }, given)
+      case 'speak':
+        return required(adapter.speak)({ model, text: PROMPT, format }, given)
+      case 'embed':
+        return required(adapter.embed)({ model, inputs: [PROMPT, 'and hunts at dusk'] }, given)
+      case 'call':
+        return required(adapter.call)(phoneRequest(), given)
+    }
+  }
+
+  function sampleStream(
+    adapter: ProviderAdapter,
+    method: StreamMethod,
+    given = context(),
+    onRead = () => {},
+  ): AsyncIterable<SampleEvent> {
+    const { model } = offerOf(adapter, method)
+    switch (method) {
+      case 'streamChat':
+        return required(adapter.streamChat)({ model, messages: messages() }, given)
+      case 'streamSpeech':
+        return required(adapter.streamSpeech)({ model, text: PROMPT, format }, given)
+      case 'streamTranscription':
+        return required(adapter.streamTranscription)({ model, audio: soundPieces(onRead), format: SOUND }, given)
+      case 'converse':
+        return required(adapter.converse)({ model, input: turns(onRead), inputFormat: SOUND, outputFormat: SOUND }, given)
+    }
   }
 }
 

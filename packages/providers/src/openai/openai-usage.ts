@@ -1,7 +1,7 @@
-import { quantity, type Usage } from '@farebox/core'
+import type { Usage } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
 import { readable } from '../adapter/readable-usage.ts'
-import { readWav } from '../adapter/wav.ts'
+import { recordingUsage } from '../adapter/recording-usage.ts'
 import { openaiChatUsage, openaiTranscriptionUsage } from '../usage/openai.ts'
 
 /**
@@ -29,11 +29,9 @@ export function transcriptionUsage(
   answer: Record<string, unknown>,
   audio: Uint8Array,
 ): { usage?: Usage; durationSeconds?: number } {
-  const usage = readable(() => openaiTranscriptionUsage(answer))
-  const [reported] = usage?.quantities ?? []
-  if (usage && reported?.unit === 'seconds') return { usage, durationSeconds: Number(reported.quantity) / 1e6 }
-  const durationSeconds = readWav(audio)?.durationSeconds
-  if (durationSeconds === undefined) return usage ? { usage } : {}
-  const quantities = [{ meter: 'duration', quantity: quantity(durationSeconds), unit: 'seconds' as const }]
-  return { usage: { quantities, certainty: 'derived', raw: answer.usage ?? undefined } }
+  return recordingUsage(
+    readable(() => openaiTranscriptionUsage(answer)),
+    audio,
+    answer.usage ?? undefined,
+  )
 }

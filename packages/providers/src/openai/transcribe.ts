@@ -1,6 +1,7 @@
-import type { Audio, CallContext, TranscribeRequest, TranscribeResult } from '@farebox/core'
+import type { CallContext, TranscribeRequest, TranscribeResult } from '@farebox/core'
 import type OpenAI from 'openai'
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { audioFile } from '../adapter/audio-file.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { transcriptionUsage } from './openai-usage.ts'
@@ -51,24 +52,4 @@ function transcribeBody(request: TranscribeRequest): OpenAI.Audio.TranscriptionC
     stream: false,
     ...(request.language === undefined ? {} : { language: request.language }),
   }
-}
-
-/** OpenAI tells formats apart by the file's extension. */
-const EXTENSION_BY_MEDIA_TYPE: ReadonlyMap<string, string> = new Map([
-  ['audio/wave', 'wav'],
-  ['audio/x-wav', 'wav'],
-  ['audio/vnd.wave', 'wav'],
-  ['audio/mpeg', 'mp3'],
-  ['audio/mp4', 'm4a'],
-  ['audio/x-m4a', 'm4a'],
-  ['audio/x-flac', 'flac'],
-  ['video/mp4', 'mp4'],
-  ['video/webm', 'webm'],
-])
-
-function audioFile({ data, mediaType }: Audio): File {
-  const type = mediaType.split(';')[0]?.trim().toLowerCase() ?? ''
-  const extension = EXTENSION_BY_MEDIA_TYPE.get(type) ?? /^audio\/([a-z0-9]{2,4})$/.exec(type)?.[1] ?? 'wav'
-  // A copy: the bytes may be a view on shared memory, which a File does not take.
-  return new File([new Uint8Array(data)], `audio.${extension}`, { type })
 }

@@ -1,4 +1,5 @@
 export { anthropicUsage, mergeAnthropicUsage } from './anthropic.ts'
+export { cartesiaTranscriptionUsage } from './cartesia.ts'
 export { deepgramSpeechUsage, deepgramUsage } from './deepgram.ts'
 export { elevenlabsSpeechUsage, elevenlabsTranscriptionUsage } from './elevenlabs.ts'
 export {

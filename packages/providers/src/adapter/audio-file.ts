@@ -1,0 +1,22 @@
+import type { Audio } from '@farebox/core'
+
+/** Providers tell formats apart by the file's extension. */
+const EXTENSION_BY_MEDIA_TYPE: ReadonlyMap<string, string> = new Map([
+  ['audio/wave', 'wav'],
+  ['audio/x-wav', 'wav'],
+  ['audio/vnd.wave', 'wav'],
+  ['audio/mpeg', 'mp3'],
+  ['audio/mp4', 'm4a'],
+  ['audio/x-m4a', 'm4a'],
+  ['audio/x-flac', 'flac'],
+  ['video/mp4', 'mp4'],
+  ['video/webm', 'webm'],
+])
+
+/** Recorded sound as the file that a form carries, named so that its format can be told. */
+export function audioFile({ data, mediaType }: Audio): File {
+  const type = mediaType.split(';')[0]?.trim().toLowerCase() ?? ''
+  const extension = EXTENSION_BY_MEDIA_TYPE.get(type) ?? /^audio\/([a-z0-9]{2,4})$/.exec(type)?.[1] ?? 'wav'
+  // A copy: the bytes may be a view on shared memory, which a File does not take.
+  return new File([new Uint8Array(data)], `audio.${extension}`, { type })
+}

@@ -1,0 +1,28 @@
+import { ProviderError } from '@farebox/core'
+
+/** The SDK's classes that open websockets. */
+export interface SocketClasses {
+  SpeechSocket: typeof import('@cartesia/cartesia-js/resources/tts/ws').TTSWS
+  TranscriptSocket: typeof import('@cartesia/cartesia-js/resources/stt/manual-finalize/ws').ManualFinalizeWS
+}
+
+/**
+ * Loads the SDK's websockets, also for a client that the host made. They come from its CommonJS build: in a module its look for the
+ * package `ws` always fails, and then it opens the platform's websocket, which takes no options and puts the key into the URL.
+ *
+ * @throws {ProviderError} `unsupported`: the SDK, or `ws` beside it, is not installed
+ */
+export async function loadSocketClasses(provider: string): Promise<SocketClasses> {
+  const { createRequire } = await import('node:module')
+  const require = createRequire(import.meta.url)
+  try {
+    createRequire(require.resolve('@cartesia/cartesia-js'))('ws')
+  } catch (cause) {
+    const message = `${provider} needs the packages "@cartesia/cartesia-js" (^4.2) and "ws" (^8.18) for websockets: install them`
+    throw new ProviderError(message, { provider, kind: 'unsupported', cause })
+  }
+  return {
+    SpeechSocket: require('@cartesia/cartesia-js/resources/tts/ws').TTSWS,
+    TranscriptSocket: require('@cartesia/cartesia-js/resources/stt/manual-finalize/ws').ManualFinalizeWS,
+  }
+}

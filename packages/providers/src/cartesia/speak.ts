@@ -1,0 +1,75 @@
+import type { CallContext, SpeakRequest, SpeakResult, SpeechEvent } from '@farebox/core'
+import { openCall } from '../adapter/call.ts'
+import { collectSpeech } from '../adapter/collect-speech.ts'
+import { incomplete } from '../adapter/incomplete.ts'
+import { speechUsage } from '../adapter/speech-usage.ts'
+import type { CartesiaConnection } from './cartesia-client.ts'
+import { cartesiaError } from './cartesia-error.ts'
+import { type SpeechDefaults, speechBody } from './speech-body.ts'
+import { speechBytes } from './speech-bytes.ts'
+import { speechEvents } from './speech-events.ts'
+import { speechSocket } from './speech-socket.ts'
+import type { Speech, SpeechSource } from './speech-source.ts'
+
+/** Speaks a text, whole. */
+export async function speak(
+  connection: CartesiaConnection,
+  request: SpeakRequest,
+  context: CallContext,
+  defaults: SpeechDefaults,
+): Promise<SpeakResult> {
+  return collectSpeech(connection.name, request.format, hear(speechBytes, connection, request, context, defaults))
+}
+
+/**
+ * Speaks a text, as it is spoken. Cartesia's events and websockets carry raw sound alone, so only `pcm` comes by them; other formats
+ * come as a body of bytes, whose end is its closing mark.
+ */
+export function streamSpeech(
+  connection: CartesiaConnection,
+  request: SpeakRequest,
+  context: CallContext,
+  defaults: SpeechDefaults,
+): AsyncGenerator<SpeechEvent, void, undefined> {
+  const raw = defaults.transport === 'websocket' ? speechSocket : speechEvents
+  return hear(request.format === 'pcm' ? raw : speechBytes, connection, request, context, defaults)
+}
+
+/** Cartesia reports no cost of a speech, so it is the characters of its text; of one that was cut, at most these. */
+async function* hear(
+  source: SpeechSource,
+  connection: CartesiaConnection,
+  request: SpeakRequest,
+  context: CallContext,
+  defaults: SpeechDefaults,
+): AsyncGenerator<SpeechEvent, void, undefined> {
+  const body = speechBody(connection.name, request, defaults)
+  const call = openCall(connection.name, context.signal)
+  const speech: Speech = {
+    body,
+    attemptId: context.attemptId,
+    ceiling: speechUsage(request.text, 'ceiling'),
+    hasBegun: false,
+    isAnswering: false,
+    requestId: undefined,
+  }
+  const consumed = () => (speech.hasBegun ? speech.ceiling : undefined)
+  try {
+    for await (const audio of source(connection, call, speech)) {
+      speech.isAnswering = true
+      yield { type: 'audio', audio }
+    }
+    if (!speech.isAnswering) throw incomplete(connection.name, 'the speech', { usage: consumed(), requestId: speech.requestId })
+  } catch (thrown) {
+    throw cartesiaError(connection, thrown, {
+      signal: context.signal,
+      isAnswering: speech.isAnswering,
+      usage: consumed(),
+    })
+  } finally {
+    call.end()
+  }
+  const { requestId } = speech
+  const usage = speechUsage(request.text, 'derived')
+  yield { type: 'finish', model: request.model, usage, ...(requestId === undefined ? {} : { requestId }) }
+}

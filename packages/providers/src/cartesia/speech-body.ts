@@ -1,0 +1,39 @@
+import { type AudioFormat, ProviderError, type SpeakRequest } from '@farebox/core'
+import { asRecord } from '../adapter/answer.ts'
+
+/** What a speech is asked for with, beside its request. */
+export interface SpeechDefaults {
+  voice: string
+  /** How raw sound is streamed. */
+  transport: 'sse' | 'websocket'
+}
+
+/**
+ * The body of a speech. Of `providerOptions.output_format` the rates and the encoding are taken, so that a telephone can be given
+ * `pcm_mulaw` at 8,000; the container is the request's.
+ *
+ * @throws {ProviderError} `unsupported`: Cartesia does not make this format
+ */
+export function speechBody(provider: string, request: SpeakRequest, { voice }: Pick<SpeechDefaults, 'voice'>): object {
+  const format = OUTPUT_FORMATS.get(request.format)
+  if (!format) throw new ProviderError(`${provider} does not speak in ${request.format}`, { provider, kind: 'unsupported' })
+  return {
+    ...request.providerOptions,
+    model_id: request.model,
+    transcript: request.text,
+    voice: request.voice ?? voice,
+    output_format: { ...format, ...asRecord(request.providerOptions?.output_format), container: format.container },
+  }
+}
+
+/** 24,000 samples per second, as other providers speak. */
+const OUTPUT_FORMATS: ReadonlyMap<AudioFormat, Record<string, unknown>> = new Map([
+  ['mp3', { container: 'mp3', sample_rate: 44_100, bit_rate: 128_000 }],
+  ['wav', { container: 'wav', encoding: 'pcm_s16le', sample_rate: 24_000 }],
+  ['pcm', { container: 'raw', encoding: 'pcm_s16le', sample_rate: 24_000 }],
+])
+
+/** Names a speech in the provider's logs by its attempt. @returns `undefined` for what a context cannot be called */
+export function contextId(attemptId: string): string | undefined {
+  return /^[\w.:-]{1,128}$/.test(attemptId) ? attemptId : undefined
+}

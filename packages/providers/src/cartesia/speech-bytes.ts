@@ -1,0 +1,14 @@
+import { malformed } from '../adapter/answer.ts'
+import { readBody } from '../adapter/read-body.ts'
+import { send } from './send.ts'
+import type { SpeechSource } from './speech-source.ts'
+
+/** Sound as a body of bytes, in any format. No timeout of the SDK covers it: the call does. */
+export const speechBytes: SpeechSource = async function* speechBytes(connection, call, speech) {
+  const { data, requestId } = await send(connection, call, (client, options) => client.tts.generate(speech.body, options))
+  const body = typeof data === 'object' && data !== null && 'body' in data ? data.body : undefined
+  if (!(body instanceof ReadableStream)) throw malformed(connection.name, 'a body', requestId)
+  speech.hasBegun = true
+  speech.requestId = requestId
+  yield* readBody(body, call)
+}

@@ -1,0 +1,115 @@
+import type { Cartesia } from '@cartesia/cartesia-js'
+import type { ManualFinalizeWSParameters } from '@cartesia/cartesia-js/resources/stt/manual-finalize/ws'
+import { type CallContext, type LiveTranscribeRequest, ProviderError, type TranscriptEvent } from '@farebox/core'
+import { asRecord, asText } from '../adapter/answer.ts'
+import { openCall } from '../adapter/call.ts'
+import { incomplete } from '../adapter/incomplete.ts'
+import { closedSocketError } from '../adapter/socket-end.ts'
+import type { CartesiaConnection } from './cartesia-client.ts'
+import { cartesiaError } from './cartesia-error.ts'
+import { ENGLISH_ONLY, type ResolvedCartesiaModels } from './cartesia-offers.ts'
+import { feedSound } from './feed-sound.ts'
+import { HeardSound } from './heard-sound.ts'
+import { loadSocketClasses } from './socket-classes.ts'
+import { type TranscriptSocket, transcriptSocket } from './transcript-socket.ts'
+
+/**
+ * Transcribes live sound. What was said before a pause is told with `ink-whisper`; `ink-2` tells it when the sound ends, so a host that
+ * hears where its speakers stop ends the sound there.
+ *
+ * A request for the model of recordings is served by the model of live sound, since one offer stands for both.
+ */
+export async function* streamTranscription(
+  connection: CartesiaConnection,
+  request: LiveTranscribeRequest,
+  context: CallContext,
+  models: ResolvedCartesiaModels,
+): AsyncGenerator<TranscriptEvent, void, undefined> {
+  const { name } = connection
+  const model = request.model === models.transcribe ? models.listen : request.model
+  if (request.language !== undefined && request.language !== 'en' && ENGLISH_ONLY.has(model)) {
+    throw new ProviderError(`${name} hears no other language than English live`, { provider: name, kind: 'unsupported' })
+  }
+  const call = openCall(name, context.signal)
+  const heard = new HeardSound(request.format)
+  let socket: TranscriptSocket | undefined
+  let isAnswering = false
+  let requestId: string | undefined
+  try {
+    const client = await call.race(connection.client())
+    const { TranscriptSocket } = await call.race(loadSocketClasses(name))
+    const emitter = new TranscriptSocket(client as unknown as Cartesia, parameters(request, model), { ...connection.websocket })
+    socket = transcriptSocket(emitter)
+    const { events } = socket
+    for (let isDone = false; !isDone; ) {
+      const event = await call.race(events.next())
+      requestId = asText(event.request_id) ?? requestId
+      switch (event.type) {
+        case 'open':
+          yield { type: 'open' }
+          feedSound(name, request.audio, socket, heard, call).catch(events.fail)
+          break
+        case 'transcript':
+          heard.report(event)
+          isAnswering = true
+          yield transcript(event)
+          break
+        case 'error':
+          throw event
+        case 'closed': {
+          const facts = { what: 'the transcript', code: Number(event.code), isAnswering, usage: heard.usage(), requestId }
+          throw closedSocketError(name, facts)
+        }
+        case 'done':
+          // It answers our goodbye. Without that, not all of the sound was heard.
+          if (!heard.isWhole) throw incomplete(name, 'the transcript', { usage: heard.usage(), requestId })
+          isDone = true
+      }
+    }
+    socket.close()
+    socket = undefined
+  } catch (thrown) {
+    throw cartesiaError(connection, thrown, { signal: context.signal, isAnswering, usage: heard.usage() })
+  } finally {
+    call.end()
+    socket?.cut()
+  }
+  const durationSeconds = heard.reportedSeconds
+  const usage = heard.usage()
+  yield {
+    type: 'finish',
+    model,
+    ...(durationSeconds === undefined ? {} : { durationSeconds }),
+    ...(usage === undefined ? {} : { usage }),
+    ...(requestId === undefined ? {} : { requestId }),
+  }
+}
+
+function parameters({ format, language, providerOptions }: LiveTranscribeRequest, model: string): ManualFinalizeWSParameters {
+  return {
+    ...providerOptions,
+    model,
+    encoding: format.encoding === 'mulaw' ? ('pcm_mulaw' as const) : format.encoding,
+    sample_rate: format.sampleRate,
+    // The SDK's type knows the language of its newest model alone.
+    ...(language === undefined ? {} : { language: language as 'en' }),
+  }
+}
+
+function transcript(event: Readonly<Record<string, unknown>>): TranscriptEvent {
+  const words = Array.isArray(event.words) ? event.words.map(asRecord) : []
+  const startSeconds = asTimes(words[0]?.start)[0]
+  const endSeconds = asTimes(words.at(-1)?.end).at(-1)
+  return {
+    type: 'transcript',
+    text: asText(event.text) ?? '',
+    isFinal: event.is_final === true,
+    ...(startSeconds === undefined ? {} : { startSeconds }),
+    ...(endSeconds === undefined ? {} : { endSeconds }),
+  }
+}
+
+/** Times of words, which the SDK's types call lists and other servers send one by one. */
+function asTimes(value: unknown): number[] {
+  return [value].flat().filter((time) => typeof time === 'number')
+}

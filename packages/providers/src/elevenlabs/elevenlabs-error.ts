@@ -1,0 +1,48 @@
+import type { ProviderError, ProviderErrorKind } from '@farebox/core'
+import { asRecord } from '../adapter/answer.ts'
+import { type FailurePlace, sdkError } from '../adapter/sdk-error.ts'
+import type { ElevenlabsConnection } from './elevenlabs-client.ts'
+
+/**
+ * Classifies what the SDK threw, by ElevenLabs' codes before its statuses: it answers 401 also where the quota is used up.
+ * See {@link sdkError}.
+ *
+ * @source https://elevenlabs.io/docs/eleven-api/resources/errors and https://help.elevenlabs.io/hc/en-us/articles/19572237925521
+ */
+export function elevenlabsError({ name, now }: ElevenlabsConnection, thrown: unknown, place: FailurePlace): ProviderError {
+  return sdkError({ name, now, kindByCode: KIND_BY_CODE, read }, thrown, place)
+}
+
+const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
+  ['quota_exceeded', 'quota_exhausted'],
+  ['insufficient_credits', 'quota_exhausted'],
+  ['too_many_concurrent_requests', 'rate_limited'],
+  ['concurrent_limit_exceeded', 'rate_limited'],
+  ['rate_limit_exceeded', 'rate_limited'],
+  ['system_busy', 'overloaded'],
+  ['invalid_api_key', 'authentication'],
+  // The voice is asked for beside the model, and another provider has others.
+  ['voice_not_found', 'model_not_found'],
+  ['model_not_found', 'model_not_found'],
+  ['max_character_limit_exceeded', 'context_too_long'],
+  ['text_too_long', 'context_too_long'],
+])
+
+/** `detail` is an object with a code, or, for a request that breaks the schema, a list of the places that do. */
+function read(error: Record<string, unknown>) {
+  const answer = asRecord(error.body)?.detail
+  const detail = asRecord(answer) ?? {}
+  const [broken] = Array.isArray(answer) ? answer.map(asRecord) : []
+  const place = Array.isArray(broken?.loc) ? broken.loc.at(-1) : undefined
+  const headers = asRecord(error.rawResponse)?.headers
+  // `status` is the older name of the code, and some errors come with both, only one of which says which it is.
+  const codes = [detail.code, detail.status]
+  return {
+    code: codes.find((code) => typeof code === 'string' && KIND_BY_CODE.has(code)) ?? codes.find(Boolean),
+    type: detail.type ?? broken?.type,
+    param: detail.param ?? place,
+    requestId: detail.request_id ?? (headers instanceof Headers ? headers.get('request-id') : undefined),
+    ...(headers instanceof Headers ? { headers } : {}),
+    ...(error.name === 'ElevenLabsTimeoutError' ? { isTimeout: true } : {}),
+  }
+}

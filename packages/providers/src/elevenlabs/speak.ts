@@ -1,0 +1,96 @@
+import type { AudioFormat, CallContext, SpeakRequest, SpeakResult, SpeechEvent, Usage } from '@farebox/core'
+import { malformed } from '../adapter/answer.ts'
+import { openCall } from '../adapter/call.ts'
+import { collectSpeech } from '../adapter/collect-speech.ts'
+import { incomplete } from '../adapter/incomplete.ts'
+import { readBody } from '../adapter/read-body.ts'
+import { readable } from '../adapter/readable-usage.ts'
+import { speechUsage } from '../adapter/speech-usage.ts'
+import { elevenlabsSpeechUsage } from '../usage/elevenlabs.ts'
+import type { ElevenlabsConnection } from './elevenlabs-client.ts'
+import { elevenlabsError } from './elevenlabs-error.ts'
+import { send } from './send.ts'
+
+/** What a speech is asked for with, beside its request. */
+export interface SpeechDefaults {
+  voice: string
+}
+
+/** Speaks a text, whole. */
+export async function speak(
+  connection: ElevenlabsConnection,
+  request: SpeakRequest,
+  context: CallContext,
+  defaults: SpeechDefaults,
+): Promise<SpeakResult> {
+  return collectSpeech(connection.name, request.format, hear('convert', connection, request, context, defaults))
+}
+
+/** Speaks a text, as it is spoken: as bytes, whose end is their closing mark. */
+export function streamSpeech(
+  connection: ElevenlabsConnection,
+  request: SpeakRequest,
+  context: CallContext,
+  defaults: SpeechDefaults,
+): AsyncGenerator<SpeechEvent, void, undefined> {
+  return hear('stream', connection, request, context, defaults)
+}
+
+/**
+ * A customer pays for the characters of the text, so these are the usage. What ElevenLabs bills for them (the header `character-cost`)
+ * measures the same speech a second time, and is kept in `raw`: as a second quantity in characters it would be paid for too.
+ */
+async function* hear(
+  method: 'convert' | 'stream',
+  connection: ElevenlabsConnection,
+  request: SpeakRequest,
+  context: CallContext,
+  defaults: SpeechDefaults,
+): AsyncGenerator<SpeechEvent, void, undefined> {
+  const call = openCall(connection.name, context.signal)
+  let isAnswering = false
+  let raw: unknown
+  let usage: Usage | undefined
+  let requestId: string | undefined
+  try {
+    const { data, headers } = await send(connection, call, (client, options) =>
+      client.textToSpeech[method](request.voice ?? defaults.voice, speechBody(request), options),
+    )
+    requestId = headers.get('request-id') ?? undefined
+    if (!(data instanceof ReadableStream)) throw malformed(connection.name, 'a body', requestId)
+    // From here on the provider is speaking: at most the whole text is paid for.
+    raw = readable(() => elevenlabsSpeechUsage(headers))?.raw
+    usage = speechUsage(request.text, 'ceiling', raw)
+    for await (const audio of readBody(data, call)) {
+      isAnswering = true
+      yield { type: 'audio', audio }
+    }
+    if (!isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
+  } catch (thrown) {
+    throw elevenlabsError(connection, thrown, { signal: context.signal, isAnswering, usage })
+  } finally {
+    call.end()
+  }
+  usage = speechUsage(request.text, 'derived', raw)
+  yield { type: 'finish', model: request.model, usage, ...(requestId === undefined ? {} : { requestId }) }
+}
+
+/** The request in the SDK's words. Of `providerOptions.outputFormat` the rates are taken, where it is of the request's format. */
+function speechBody(request: SpeakRequest): object {
+  const [defaultFormat, isOfFormat] = OUTPUT_FORMATS[request.format]
+  const wanted = request.providerOptions?.outputFormat
+  return {
+    ...request.providerOptions,
+    text: request.text,
+    modelId: request.model,
+    outputFormat: typeof wanted === 'string' && isOfFormat.test(wanted) ? wanted : defaultFormat,
+  }
+}
+
+/** What each format is asked for as, and what else is of that format: telephones take raw sound as µ-law. None needs a plan of its own. */
+const OUTPUT_FORMATS: Readonly<Record<AudioFormat, readonly [string, RegExp]>> = {
+  mp3: ['mp3_44100_128', /^mp3_/],
+  wav: ['wav_24000', /^wav_/],
+  opus: ['opus_48000_64', /^opus_/],
+  pcm: ['pcm_24000', /^(pcm|ulaw|alaw)_/],
+}

@@ -1,0 +1,58 @@
+import type { CallContext, TranscribeRequest, TranscribeResult } from '@farebox/core'
+import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { audioFile } from '../adapter/audio-file.ts'
+import { openCall } from '../adapter/call.ts'
+import { readable } from '../adapter/readable-usage.ts'
+import { recordingUsage } from '../adapter/recording-usage.ts'
+import { elevenlabsTranscriptionUsage } from '../usage/elevenlabs.ts'
+import type { ElevenlabsConnection } from './elevenlabs-client.ts'
+import { elevenlabsError } from './elevenlabs-error.ts'
+import { send } from './send.ts'
+
+/** Transcribes recorded sound. */
+export async function transcribe(
+  connection: ElevenlabsConnection,
+  request: TranscribeRequest,
+  context: CallContext,
+): Promise<TranscribeResult> {
+  const call = openCall(connection.name, context.signal)
+  try {
+    const { data, headers } = await send(connection, call, (client, options) =>
+      client.speechToText.convert(transcribeBody(request), options),
+    )
+    const answer = asRecord(data)
+    const text = asText(answer?.text)
+    const requestId = headers.get('request-id') ?? asText(answer?.transcriptionId)
+    if (!answer || text === undefined) throw malformed(connection.name, 'a transcript', requestId)
+    const language = asText(answer.languageCode)
+    return {
+      text,
+      model: request.model,
+      ...recordingUsage(
+        readable(() => elevenlabsTranscriptionUsage(answer)),
+        request.audio.data,
+      ),
+      ...(language === undefined ? {} : { language }),
+      ...(requestId === undefined ? {} : { requestId }),
+    }
+  } catch (thrown) {
+    throw elevenlabsError(connection, thrown, context)
+  } finally {
+    call.end()
+  }
+}
+
+/**
+ * The request in the SDK's words. A webhook would answer without the transcript, and channels one by one are billed once each and
+ * answered without a text of the whole; neither fits what is asked for here.
+ */
+function transcribeBody(request: TranscribeRequest): object {
+  return {
+    ...request.providerOptions,
+    webhook: undefined,
+    useMultiChannel: undefined,
+    modelId: request.model,
+    file: audioFile(request.audio),
+    ...(request.language === undefined ? {} : { languageCode: request.language }),
+  }
+}
