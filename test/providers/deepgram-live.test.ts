@@ -366,6 +366,24 @@ describe('a live transcription that is given up', () => {
     expect(Number(seconds(error.usage)) * 32_000).toBeLessThan(offered)
   })
 
+  it('is cut where nobody answers its goodbye, for which the process would wait', async () => {
+    let held: WebSocket | undefined
+    const { listen } = await open({ onSocket: (socket) => (held = socket) })
+    const controller = new AbortController()
+    const { audio, push } = pushable()
+    push(tenth())
+    const before = connections()
+    const events = listen({ audio }, controller.signal)[Symbol.asyncIterator]()
+    expect([await events.next(), await events.next()]).toHaveLength(2)
+    expect(connections()).toBe(before + 2)
+    held?.pause()
+    controller.abort()
+    expect((await failureOf(events.next())).kind).toBe('aborted')
+    // The loopback's end of the connection is held open; the adapter's is not.
+    await vi.waitFor(() => expect(connections()).toBe(before + 1), 5_000)
+    held?.resume()
+  })
+
   it('by whoever reads it closes the connection and stops reading the sound', async () => {
     const { server, listen } = await open()
     const { audio, push, wasReturned } = pushable()
@@ -438,6 +456,11 @@ function pushable() {
     wake()
   }
   return { audio, push, end, wasReturned: () => isReturned }
+}
+
+/** Ends of connections that this process holds. */
+function connections(): number {
+  return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
 }
 
 /** A count, once it has not grown for a while. */

@@ -57,7 +57,7 @@ export async function openLiveSocket(client: DeepgramClient, call: Call, query: 
     get bytesTaken() {
       return bytesTaken
     },
-    bufferedBytes: () => Number(asRecord(wire)?.bufferedAmount ?? 0),
+    bufferedBytes: () => bufferedBytes(wire),
     sendSound(piece) {
       socket.sendMedia(piece)
       bytesTaken += piece.length
@@ -65,16 +65,29 @@ export async function openLiveSocket(client: DeepgramClient, call: Call, query: 
     keepAlive: () => socket.sendKeepAlive({ type: 'KeepAlive' }),
     closeStream: () => socket.sendCloseStream({ type: 'CloseStream' }),
     close() {
-      const isStuck = Number(asRecord(wire)?.bufferedAmount ?? 0) > 0
+      const isStuck = bufferedBytes(wire) > 0
       socket.close()
-      // Its farewell would wait behind the sound in the buffer, and with it the end of the bill.
-      if (isStuck) terminate(wire)
+      hangUp(wire, isStuck)
     },
   }
 }
 
-/** Cuts a connection of the package `ws`, which the SDK keeps to itself. Any other is left to end as it can. */
-function terminate(wire: unknown): void {
-  const inner = asRecord(asRecord(wire)?._ws)
-  if (typeof inner?.terminate === 'function') inner.terminate()
+function bufferedBytes(wire: unknown): number {
+  return Number(asRecord(wire)?.bufferedAmount ?? 0)
+}
+
+const CLOSED = 3
+const GOODBYE_MS = 1_000
+
+/**
+ * Sees to it that a connection of the package `ws`, which the SDK keeps to itself, ends. One that is stuck is cut at once: its goodbye
+ * would wait behind the sound in the buffer, and with it the end of the bill. So is one whose goodbye nobody answers, for which `ws` would
+ * wait half a minute, and keep the process up. Any other kind of connection is left to end as it can.
+ */
+function hangUp(wire: unknown, isStuck: boolean): void {
+  const inner = asRecord(wire)?._ws as Partial<Pick<WebSocket, 'addEventListener' | 'readyState'>> & { terminate?(): void }
+  if (typeof inner?.terminate !== 'function' || inner.readyState === CLOSED) return
+  const cut = () => inner.terminate?.()
+  const timer = setTimeout(cut, isStuck ? 0 : GOODBYE_MS)
+  inner.addEventListener?.('close', () => clearTimeout(timer))
 }
