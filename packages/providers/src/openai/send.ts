@@ -1,6 +1,7 @@
 import type { CallContext } from '@farebox/core'
 import { asRecord, asText } from '../adapter/answer.ts'
 import { type Call, openCall } from '../adapter/call.ts'
+import { answerAndFacts } from '../adapter/sdk-answer.ts'
 import type { OpenaiClient, OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
 
 /** An answer of the SDK, and the id under which the provider logged it. */
@@ -17,13 +18,8 @@ export async function send(
 ): Promise<SdkAnswer> {
   const client = await call.race(connection.client())
   const pending = request(client, { signal: call.signal, maxRetries: 0, headers: { ...connection.headers, ...call.headers } })
-  // A client that the host has wrapped may return a plain promise.
-  if (!('withResponse' in pending) || typeof pending.withResponse !== 'function') {
-    const data = await call.race(pending)
-    return { data, requestId: asText(asRecord(data)?._request_id) }
-  }
-  const answer: unknown = await call.race(pending.withResponse() as PromiseLike<unknown>)
-  return { data: asRecord(answer)?.data, requestId: asText(asRecord(answer)?.request_id) }
+  const { data, facts } = await answerAndFacts(call, pending, 'withResponse')
+  return { data, requestId: asText(facts.request_id) ?? asText(asRecord(data)?._request_id) }
 }
 
 /** A call, and the headers that are its own. */
