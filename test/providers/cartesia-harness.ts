@@ -10,6 +10,7 @@ import {
   startCartesiaLoopback,
 } from '../loopback/cartesia.ts'
 import type { Fault } from '../loopback/faults.ts'
+import { arrangeFault } from './arrange.ts'
 
 /** The key of the loopback, which no error may tell. */
 export const SECRET = 'sk_car_0123456789abcdefTHISISTHESECRET'
@@ -54,21 +55,12 @@ function arrange(
   transport: CartesiaOptions['transport'],
 ): Arranged {
   const isSocket = method === 'streamTranscription' || (method === 'streamSpeech' && transport === 'websocket')
-  switch (situation.type) {
-    case 'unreported_usage':
-      return loopback.fail({ type: 'no_usage' })
-    case 'no_answer':
-      return loopback.fail({ type: 'silence' })
-    case 'stalled_answer':
-      return loopback.fail(method === 'transcribe' ? { type: 'headers_then_hang' } : { type: 'stall', after: 1 })
-    case 'truncated_answer':
-      // Bytes that end early are told from an end only by a connection that breaks; events and messages by their closing mark.
-      return loopback.fail(
-        transport === undefined && method === 'streamSpeech' ? { type: 'reset', after: 2 } : { type: 'cut', after: 1 },
-      )
-    case 'failure':
-      return loopback.fail(failure(situation.kind, isSocket))
-  }
+  return arrangeFault(loopback, situation, {
+    stalled: method === 'transcribe' ? { type: 'headers_then_hang' } : { type: 'stall', after: 1 },
+    // Bytes that end early are told from an end only by a connection that breaks; events and messages by their closing mark.
+    truncated: transport === undefined && method === 'streamSpeech' ? { type: 'reset', after: 2 } : { type: 'cut', after: 1 },
+    failure: (kind) => failure(kind, isSocket),
+  })
 }
 
 function failure(kind: ProviderErrorKind, isSocket: boolean): Fault {

@@ -8,6 +8,7 @@ import {
   startElevenlabsLoopback,
 } from '../loopback/elevenlabs.ts'
 import type { Fault } from '../loopback/faults.ts'
+import { arrangeFault } from './arrange.ts'
 
 /** The key of the loopback, which no error may tell. */
 export const SECRET = 'sk_0123456789abcdefTHISISTHESECRET'
@@ -42,19 +43,12 @@ export async function openElevenlabs(
 }
 
 function arrange(loopback: ElevenlabsLoopback, method: Method, situation: Situation): Arranged {
-  switch (situation.type) {
-    case 'unreported_usage':
-      return loopback.fail({ type: 'no_usage' })
-    case 'no_answer':
-      return loopback.fail({ type: 'silence' })
-    case 'stalled_answer':
-      return loopback.fail(method === 'transcribe' ? { type: 'headers_then_hang' } : { type: 'stall', after: 1 })
-    case 'truncated_answer':
-      // Bytes that end early are told from an end only by a connection that breaks.
-      return loopback.fail({ type: 'reset', after: 2 })
-    case 'failure':
-      return loopback.fail(faultByKind[situation.kind as keyof typeof faultByKind])
-  }
+  return arrangeFault(loopback, situation, {
+    stalled: method === 'transcribe' ? { type: 'headers_then_hang' } : { type: 'stall', after: 1 },
+    // Bytes that end early are told from an end only by a connection that breaks.
+    truncated: { type: 'reset', after: 2 },
+    failure: (kind) => faultByKind[kind as keyof typeof faultByKind],
+  })
 }
 
 function status(code: number, word: string): Fault {

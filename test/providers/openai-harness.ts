@@ -3,6 +3,7 @@ import type { Arranged, Method, ProviderUnderTest, Situation } from '@farebox/pr
 import { type OpenaiOptions, openai } from '@farebox/providers/openai'
 import { type Fault, type OpenaiLoopback, type OpenaiLoopbackOptions, startOpenaiLoopback } from '../loopback/openai.ts'
 import { errorBody } from '../loopback/openai-answers.ts'
+import { arrangeFault } from './arrange.ts'
 
 /** The key of the loopback, which no error may tell. */
 export const SECRET = 'sk-proj-0123456789abcdefTHISISTHESECRET'
@@ -38,24 +39,13 @@ export async function openOpenai(
 }
 
 function arrange(loopback: OpenaiLoopback, method: Method, situation: Situation): Arranged {
-  switch (situation.type) {
-    case 'unreported_usage':
-      return loopback.fail({ type: 'no_usage' })
-    case 'no_answer':
-      return loopback.fail({ type: 'silence' })
-    case 'stalled_answer':
-      // The first chunk of a streamed chat names the role and says nothing, so the second is the first that is heard.
-      return loopback.fail(
-        method === 'chat' || method === 'transcribe' ? { type: 'headers_then_hang' } : { type: 'stall', after: 2 },
-      )
-    case 'truncated_answer':
-      // Bytes that end early are told from an end only by a connection that breaks.
-      return loopback.fail(method === 'streamSpeech' ? { type: 'reset', after: 2 } : { type: 'cut', after: 3 })
-    case 'failure':
-      return loopback.fail(
-        situation.kind in faultByKind ? faultByKind[situation.kind as keyof typeof faultByKind] : { type: 'html' },
-      )
-  }
+  return arrangeFault(loopback, situation, {
+    // The first chunk of a streamed chat names the role and says nothing, so the second is the first that is heard.
+    stalled: method === 'chat' || method === 'transcribe' ? { type: 'headers_then_hang' } : { type: 'stall', after: 2 },
+    // Bytes that end early are told from an end only by a connection that breaks.
+    truncated: method === 'streamSpeech' ? { type: 'reset', after: 2 } : { type: 'cut', after: 3 },
+    failure: (kind) => (kind in faultByKind ? faultByKind[kind as keyof typeof faultByKind] : { type: 'html' }),
+  })
 }
 
 function status(code: number, type: string, errorCode: string | null): Fault {

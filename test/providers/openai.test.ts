@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
-import { type ChatEvent, type ChatRequest, formatQuantity, ProviderError, type SpeechEvent, type Usage } from '@farebox/core'
+import type { ChatRequest } from '@farebox/core'
 import { type OpenaiOptions, openai } from '@farebox/providers/openai'
 import OpenAI from 'openai'
 import OpenAI6 from 'openai6'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Fault, type OpenaiLoopback, type OpenaiLoopbackOptions, startOpenaiLoopback } from '../loopback/openai.ts'
 import { errorBody } from '../loopback/openai-answers.ts'
+import { drain, failureOf, meters } from './outcomes.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const hello: ChatRequest = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello there' }] }
@@ -411,22 +412,3 @@ describe('a failure of OpenAI', () => {
     expect(inspect(error, { depth: 12, showHidden: true })).not.toContain('sk-proj-secret')
   })
 })
-
-async function drain<T extends ChatEvent | SpeechEvent>(events: AsyncIterable<T> | undefined): Promise<T[]> {
-  const all: T[] = []
-  for await (const event of events ?? []) all.push(event)
-  return all
-}
-
-async function failureOf(work: Promise<unknown> | undefined): Promise<ProviderError> {
-  const thrown = await work?.then(
-    (value) => expect.unreachable(`succeeded with ${inspect(value)}`),
-    (error: unknown) => error,
-  )
-  expect(thrown).toBeInstanceOf(ProviderError)
-  return thrown as ProviderError
-}
-
-function meters(usage: Usage | undefined): Record<string, string> {
-  return Object.fromEntries((usage?.quantities ?? []).map(({ meter, quantity }) => [meter, formatQuantity(quantity)]))
-}

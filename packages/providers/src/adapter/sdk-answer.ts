@@ -7,18 +7,42 @@ export interface SdkAnswer {
   requestId: string | undefined
 }
 
-/**
- * Waits within `call` for what a method of a generated SDK returned: a promise that knows its response. A client that the host has
- * wrapped may return a plain promise, and then the id is where the SDK leaves it in the answer.
- */
-export async function sdkAnswer(call: Call, pending: PromiseLike<unknown>): Promise<SdkAnswer> {
-  if (!('withResponse' in pending) || typeof pending.withResponse !== 'function') {
-    const data = await call.race(pending)
-    return { data, requestId: asText(asRecord(data)?._request_id) }
-  }
-  const answer: unknown = await call.race(pending.withResponse() as PromiseLike<unknown>)
-  return { data: asRecord(answer)?.data, requestId: asText(asRecord(answer)?.request_id) }
+/** An answer of an SDK, and what its promise tells besides. */
+export interface AnswerAndFacts {
+  data: unknown
+  /** The HTTP response, the request's id. Nothing where the host has wrapped its client. */
+  facts: Readonly<Record<string, unknown>>
 }
+
+/** Waits within `call` for what a method of OpenAI's generated SDKs, and of those alike, returned. */
+export async function sdkAnswer(call: Call, pending: PromiseLike<unknown>): Promise<SdkAnswer> {
+  const { data, facts } = await answerAndFacts(call, pending, 'withResponse')
+  // Where the promise is a plain one, the id is where the SDK leaves it in the answer.
+  return { data, requestId: asText(facts.request_id) ?? asText(asRecord(data)?._request_id) }
+}
+
+/**
+ * Waits, within `call`, for an answer of an SDK and for what its promise tells besides when asked by `method`. A client that the host has
+ * wrapped may return a plain promise, which tells nothing.
+ */
+export async function answerAndFacts(
+  call: Call,
+  pending: PromiseLike<unknown>,
+  method: 'withResponse' | 'withRawResponse',
+): Promise<AnswerAndFacts> {
+  const ask = (pending as unknown as Record<string, unknown>)[method]
+  if (typeof ask !== 'function') return { data: await call.race(pending), facts: {} }
+  const facts = asRecord(await call.race(ask.call(pending) as PromiseLike<unknown>)) ?? {}
+  return { data: facts.data, facts }
+}
+
+/** The headers among what an SDK tells of a response; none where it tells of none. */
+export function headersOf(response: unknown): Pick<Headers, 'get'> {
+  const headers = asRecord(response)?.headers
+  return headers instanceof Headers ? headers : NO_HEADERS
+}
+
+const NO_HEADERS: Pick<Headers, 'get'> = { get: () => null }
 
 /**
  * The events of a streamed answer, each awaited within `call`.

@@ -1,5 +1,5 @@
-import { asRecord, asText } from '../adapter/answer.ts'
 import type { Call } from '../adapter/call.ts'
+import { answerAndFacts, headersOf } from '../adapter/sdk-answer.ts'
 import type { CartesiaClient, CartesiaConnection, CartesiaRequestOptions } from './cartesia-client.ts'
 
 /** An answer of the SDK, and the id under which the provider logged it, where it says so. */
@@ -16,11 +16,6 @@ export async function send(
 ): Promise<SdkAnswer> {
   const client = await call.race(connection.client())
   const pending = request(client, { signal: call.signal, maxRetries: 0, headers: connection.headers })
-  // A client that the host has wrapped may return a plain promise.
-  if (!('withResponse' in pending) || typeof pending.withResponse !== 'function') {
-    return { data: await call.race(pending), requestId: undefined }
-  }
-  const answer = asRecord(await call.race(pending.withResponse() as PromiseLike<unknown>))
-  const headers = asRecord(answer?.response)?.headers
-  return { data: answer?.data, requestId: headers instanceof Headers ? asText(headers.get('x-request-id')) : undefined }
+  const { data, facts } = await answerAndFacts(call, pending, 'withResponse')
+  return { data, requestId: headersOf(facts.response).get('x-request-id') ?? undefined }
 }
