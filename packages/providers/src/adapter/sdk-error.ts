@@ -148,7 +148,8 @@ function describe(name: string, kind: ProviderErrorKind, facts: ThrownFacts): st
   return `${name} reported an error${suffix}`
 }
 
-function causes(thrown: unknown): object[] {
+/** What was thrown, what caused that, and so on: the outermost first. */
+export function causes(thrown: unknown): object[] {
   const chain: object[] = []
   for (let link = thrown; typeof link === 'object' && link !== null && chain.length < 5; link = asRecord(link).cause)
     chain.push(link)
