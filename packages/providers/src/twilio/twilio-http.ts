@@ -59,12 +59,17 @@ export function twilioHttp({ baseUrl, timeoutMs, fetch }: TwilioHttpOptions): Tw
         exchange?.signal.throwIfAborted()
         const url = addressOf(uri, baseUrl)
         for (const [name, value] of fields(params)) url.searchParams.append(name, value)
+        const { bodyHeaders, ...body } = data === undefined ? {} : sentOnce(new URLSearchParams(fields(data)).toString())
         const limit = AbortSignal.timeout(timeoutMs)
         if (exchange) exchange.wasSent = true
         const response = await fetch(url, {
           method: method.toUpperCase(),
-          headers: { ...headers, authorization: `Basic ${base64OfBytes(new TextEncoder().encode(`${username}:${password}`))}` },
-          body: data === undefined ? undefined : new URLSearchParams(fields(data)).toString(),
+          headers: {
+            ...headers,
+            ...bodyHeaders,
+            authorization: `Basic ${base64OfBytes(new TextEncoder().encode(`${username}:${password}`))}`,
+          },
+          ...body,
           redirect: 'manual',
           signal: exchange ? AbortSignal.any([exchange.signal, limit]) : limit,
         })
@@ -96,6 +101,21 @@ function addressOf(uri: string, baseUrl: string | undefined): URL {
   const asked = new URL(uri)
   const base = baseUrl ?? (asked.hostname.startsWith('pricing.') ? PRICING : API)
   return new URL(base.replace(/\/+$/, '') + asked.pathname + asked.search)
+}
+
+/**
+ * A body that can be read only once, so that `fetch` cannot send it a second time. It may do that by its specification with a body that it was given
+ * whole, when a server answers 421, and Node does.
+ */
+function sentOnce(text: string): { bodyHeaders: Record<string, string>; body: ReadableStream<Uint8Array>; duplex: 'half' } {
+  const bytes = new TextEncoder().encode(text)
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(bytes)
+      controller.close()
+    },
+  })
+  return { bodyHeaders: { 'content-length': String(bytes.length) }, body, duplex: 'half' }
 }
 
 /** The fields of a form. A list is a field for each of its items. */
