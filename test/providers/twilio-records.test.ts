@@ -128,6 +128,15 @@ describe('estimatePrice of Twilio', () => {
     expect(Object.fromEntries(loopback.requests[0]?.query ?? [])).toEqual({ OriginationNumber: '+15557654321' })
   })
 
+  it('is the dearest where there are several, as numbers or as text: the specification says one, and shows the other', async () => {
+    const { adapter, loopback } = await open()
+    const outbound_call_prices = [{ current_price: '0.013' }, { current_price: 0.0205 }, { current_price: null }]
+    loopback.fail({ type: 'status', status: 200, body: { price_unit: 'USD', outbound_call_prices } })
+    expect(await adapter.estimatePrice({ to: '+15551234567' }, callContext())).toBe(20_500_000n)
+    loopback.fail({ type: 'status', status: 200, body: { price_unit: 'USD', outbound_call_prices: [] } })
+    expect(await adapter.estimatePrice({ to: '+15551234567' }, callContext())).toBeUndefined()
+  })
+
   it('is unknown in another currency', async () => {
     const { adapter } = await open({ priceUnit: 'EUR' })
     expect(await adapter.estimatePrice({ to: '+15551234567' }, callContext())).toBeUndefined()
