@@ -107,15 +107,20 @@ describe('status callbacks', () => {
   })
 
   it('of one call end no other', async () => {
-    const { adapter, loopback } = await open()
-    const results = ['a', 'b'].map((attemptId) => adapter.call(phoneRequest(), callContext(undefined, attemptId)))
+    const { adapter, loopback } = await open({ script: (to) => ({ seconds: to === '+15550000001' ? 100 : 200 }) })
+    const ended: number[] = []
+    const results = ['+15550000001', '+15550000002'].map(async (to) => {
+      const result = await adapter.call(phoneRequest({ to }), callContext(undefined, `attempt to ${to}`))
+      ended.push(result.durationSeconds)
+      return result
+    })
     await expect.poll(() => loopback.calls.length).toBe(2)
-    const [first, second] = loopback.calls
+    const second = loopback.calls.find(({ to }) => to === '+15550000002')
     for (let step = 0; step < 3; step += 1) await loopback.step(second?.sid ?? '')
-    expect(await results.find((_, index) => loopback.calls[index] === second)).toMatchObject({ status: 'completed' })
-    expect(first?.status).toBe('queued')
+    expect(await results[1]).toMatchObject({ callId: second?.sid, durationSeconds: 200 })
+    expect(ended).toEqual([200])
     await loopback.finish()
-    expect(new Set((await Promise.all(results)).map(({ callId }) => callId))).toEqual(new Set([first?.sid, second?.sid]))
+    expect(await results[0]).toMatchObject({ durationSeconds: 100 })
   })
 })
 

@@ -37,6 +37,7 @@ async function place(connection: TwilioConnection, parameters: object, { context
   const exchange: TwilioExchange = { signal: call.signal, wasSent: false }
   try {
     const client = await call.race(connection.client())
+    context.signal.throwIfAborted()
     // From here on a client of the host's may have sent it; our own tells.
     exchange.wasSent = connection.isHostClient
     const answer = await call.race(connection.http.run(exchange, () => client.calls.create(parameters)))

@@ -24,18 +24,18 @@ export interface EndedCall {
   cost?: NanoUsd
 }
 
-const END_BY_STATUS: Readonly<Record<string, PhoneResult['status']>> = {
-  completed: 'completed',
-  busy: 'busy',
-  'no-answer': 'no_answer',
-  failed: 'failed',
-  canceled: 'canceled',
-}
+const END_BY_STATUS: ReadonlyMap<unknown, PhoneResult['status']> = new Map([
+  ['completed', 'completed'],
+  ['busy', 'busy'],
+  ['no-answer', 'no_answer'],
+  ['failed', 'failed'],
+  ['canceled', 'canceled'],
+])
 
 /** How a call ended; `undefined` while it goes on. A count or a price that makes no sense is read as not told. */
 export function readEnd(call: unknown): EndedCall | undefined {
   const given = asRecord(call)
-  const status = END_BY_STATUS[String(given?.status ?? given?.CallStatus)]
+  const status = END_BY_STATUS.get(given?.status ?? given?.CallStatus)
   if (status === undefined) return undefined
   // Apart, so that a price that makes no sense does not cost us the duration.
   const usage = readable(() => twilioCallUsage({ ...given, price: null }).usage)

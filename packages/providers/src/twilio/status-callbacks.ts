@@ -51,7 +51,7 @@ export function statusCallbacks(provider: string): StatusCallbacks {
     receive(url, form) {
       const callId = form.CallSid
       const status = form.CallStatus as TwilioCallStatus
-      if (typeof callId !== 'string' || !(status in RANK)) {
+      if (typeof callId !== 'string' || !Object.hasOwn(RANK, status)) {
         throw new ProviderError(`${provider} sent a callback that is not about the status of a call`, {
           provider,
           kind: 'malformed',
