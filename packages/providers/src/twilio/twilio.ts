@@ -103,7 +103,7 @@ export function twilio(options: TwilioOptions): TwilioAdapter {
     async statusCallback(request) {
       const form = validated(await loadValidate(), authToken, request)
       const update = callbacks.receive(request.url, form)
-      if (!update.isReplay) connection.watches.tell(update)
+      connection.watches.tell(update)
       return update
     },
     async verifyUpgrade(url, signature) {
