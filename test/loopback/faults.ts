@@ -39,6 +39,9 @@ export interface OrderedFault {
 export interface PendingFault {
   fault: Fault
   path: string | undefined
+  method: string | undefined
+  /** Whether the provider does what it was asked, and only its answer is lost. */
+  isDone: boolean
   left: number
   /** Whether it broke an answer off. */
   hasBroken: boolean

@@ -12,6 +12,8 @@ export interface InvoiceLine {
   input: string
   /** What would be billed, by meter, in tokens, characters or seconds. */
   quantities: Readonly<Record<string, number>>
+  /** What it bills in US dollars, as a decimal; absent where a price book has to say. */
+  cost?: string
   /** `served`: the whole answer was sent. `broken`: a fault or the caller ended it on the way. */
   outcome: 'served' | 'broken'
 }

@@ -39,8 +39,8 @@ export interface Exchange {
    * @returns whether all of them were sent, and nobody hung up
    */
   stream(parts: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>, options: StreamOptions): Promise<boolean>
-  /** Writes a line of the invoice, to be called broken if the answer turns out so. */
-  bill(line: Omit<InvoiceLine, 'requestId' | 'outcome' | 'path'> & Partial<Pick<InvoiceLine, 'path'>>): InvoiceLine
+  /** Writes a line of the invoice, to be called broken if the answer turns out so. The work may end after the answer. */
+  bill(line: Omit<InvoiceLine, 'requestId' | 'outcome' | 'path'> & Partial<Pick<InvoiceLine, 'path' | 'requestId'>>): InvoiceLine
 }
 
 export interface StreamOptions {
@@ -71,12 +71,23 @@ export interface LoopbackOptions {
   requestIdHeader?: string
   /** Answers a request. What it throws destroys the connection. */
   serve(exchange: Exchange): Promise<void> | void
+  /** Does what a request asks without answering, for a fault that loses the answer alone. @defaultValue no such fault can be ordered */
+  work?(exchange: Exchange): Promise<void> | void
   /** Whether a websocket may be opened: a status refuses it. @defaultValue every one may */
   admit?(request: SeenRequest): number | undefined
   /** Headers of the answer to an upgrade. */
   upgradeHeaders?(requestId: string): string[]
   /** Holds a conversation over a websocket. @defaultValue there are none */
   connect?(exchange: SocketExchange): Promise<void> | void
+}
+
+/** Which requests a fault strikes: the next, or the next `times`, of a path and a method or of any. */
+export interface FaultPlace {
+  path?: string
+  method?: string
+  times?: number
+  /** Whether the provider does what it is asked all the same, so that only its answer is lost. @defaultValue `false` */
+  isDone?: boolean
 }
 
 /**
@@ -90,8 +101,8 @@ export interface Loopback {
   /** What it would bill, a line per request that it began to serve. */
   readonly invoice: readonly InvoiceLine[]
   readonly requests: readonly SeenRequest[]
-  /** Orders a fault for the next request, or the next `times`, of `path` or of any. */
-  fail(fault: Fault, where?: { path?: string; times?: number }): OrderedFault
+  /** Orders a fault. */
+  fail(fault: Fault, where?: FaultPlace): OrderedFault
   close(): Promise<void>
 }
 
@@ -118,14 +129,13 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
   async function answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await readRequest(incoming, response, prefix)
     requests.push(request)
-    const fault = takeFault(faults, request.path)
-    if (fault && (await answerWithFault(response, fault))) return
+    const fault = takeFault(faults, request)
     const requestId = nextId()
     const identified = { [requestIdHeader]: requestId }
     const isWhole = new Promise<boolean>((resolve) => {
       response.once('close', () => resolve(response.writableFinished && !fault?.hasBroken))
     })
-    await options.serve({
+    const exchange: Exchange = {
       request,
       response,
       fault,
@@ -136,14 +146,20 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
       stream: (parts, { headers, ...rest }) =>
         streamParts(response, parts, fault, { ...rest, headers: { ...identified, ...headers } }),
       bill: biller(request, requestId, isWhole),
-    })
+    }
+    if (fault?.isDone) {
+      if (!options.work) throw new Error('this loopback does no work without answering')
+      await options.work(exchange)
+    }
+    if (fault && (await answerWithFault(response, fault))) return
+    await options.serve(exchange)
   }
 
   async function upgrade(incoming: IncomingMessage, raw: Duplex, head: Buffer): Promise<void> {
     raw.on('error', () => raw.destroy())
     const request = await readRequest(incoming, raw, prefix)
     requests.push(request)
-    const fault = takeFault(faults, request.path)
+    const fault = takeFault(faults, request)
     if (fault && (await refuseWithFault(raw, fault))) return
     const refused = options.connect ? options.admit?.(request) : 404
     if (refused !== undefined) return refuse(raw, refused)
@@ -194,7 +210,7 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
   }
 
   function write(request: SeenRequest, requestId: string, given: Parameters<Exchange['bill']>[0]): InvoiceLine {
-    const line: InvoiceLine = { path: request.path, ...given, requestId, outcome: 'broken' }
+    const line: InvoiceLine = { path: request.path, requestId, ...given, outcome: 'broken' }
     invoice.push(line)
     return line
   }
@@ -354,17 +370,19 @@ function order(
   faults: PendingFault[],
   releases: (() => void)[],
   fault: Fault,
-  where: { path?: string; times?: number },
+  { path, method, times = 1, isDone = false }: FaultPlace,
 ): OrderedFault {
   const { promise: struck, resolve: strike } = Promise.withResolvers<void>()
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
-  faults.push({ fault, path: where.path, left: where.times ?? 1, hasBroken: false, strike, released })
+  faults.push({ fault, path, method, isDone, left: times, hasBroken: false, strike, released })
   releases.push(release)
   return { struck, release }
 }
 
-function takeFault(faults: PendingFault[], path: string): PendingFault | undefined {
-  const index = faults.findIndex((candidate) => candidate.path === undefined || candidate.path === path)
+function takeFault(faults: PendingFault[], request: SeenRequest): PendingFault | undefined {
+  const index = faults.findIndex(
+    ({ path = request.path, method = request.method }) => path === request.path && method === request.method,
+  )
   const fault = faults[index]
   if (!fault) return undefined
   fault.left -= 1

@@ -3,8 +3,10 @@ import type { Offer, ProviderAdapter, Usage } from '@farebox/core'
 import { defaultCostBook, defaultPriceBook, rate } from '@farebox/pricing'
 import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
+import { twilio } from '@farebox/providers/twilio'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type OpenaiLoopback, startOpenaiLoopback } from '../loopback/openai.ts'
+import { startTwilioLoopback, type TwilioLoopback } from '../loopback/twilio.ts'
 
 const audio = {
   data: new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))),
@@ -14,14 +16,23 @@ const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const at = Date.parse('2026-11-21T00:00:00Z')
 
 let server: OpenaiLoopback
+let telephones: TwilioLoopback
 beforeAll(async () => {
   const tokens = { promptTokens: 3_000, cachedTokens: 1_000, completionTokens: 700, reasoningTokens: 200 }
   server = await startOpenaiLoopback({ chat: () => tokens })
+  telephones = await startTwilioLoopback()
 })
-afterAll(() => server.close())
+afterAll(() => Promise.all([server.close(), telephones.close()]))
 
 describe.each([
   ['openai', () => openai({ apiKey: server.apiKey, baseURL: server.url })],
+  [
+    'twilio',
+    () => {
+      const { accountSid, authToken, url: baseUrl } = telephones
+      return twilio({ accountSid, authToken, baseUrl, from: '+15557654321', pollMs: 5 })
+    },
+  ],
   ['simulated', () => simulated()],
 ] as const)('usage that %s reports', (_, open) => {
   it('has a price for the customer and a cost for us, for every default offer, and neither is zero', async () => {

@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse } from 'yaml'
 
-/** Says what is wrong with `value` against a named schema of a specification; empty when nothing is. */
+/** Says what is wrong with `value` against a schema of a specification, by its name or as a pointer (`#/paths/…`); empty when nothing is. */
 export type OpenapiValidator = (schema: string, value: unknown) => string[]
 
 /** Makes a validator out of an OpenAPI document, in YAML or JSON. */
@@ -11,7 +11,7 @@ export function openapiValidator(text: string): OpenapiValidator {
   const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true })
   ajv.addSchema({ $id: 'spec', components, paths })
   return (schema, value) => {
-    const validate = ajv.getSchema(`spec#/components/schemas/${schema}`)
+    const validate = ajv.getSchema(schema.startsWith('#') ? `spec${schema}` : `spec#/components/schemas/${schema}`)
     if (!validate) throw new Error(`the specification has no schema ${schema}`)
     if (validate(value)) return []
     return (validate.errors ?? []).map(({ instancePath, message }) => `${schema}${instancePath}: ${message}`)

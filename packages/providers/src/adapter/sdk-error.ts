@@ -155,7 +155,8 @@ export function systemCodeOf(thrown: unknown): string | undefined {
     .find(isSystemCode)
 }
 
-function causes(thrown: unknown): object[] {
+/** What was thrown, what caused that, and so on: the outermost first. */
+export function causes(thrown: unknown): object[] {
   const chain: object[] = []
   for (let link = thrown; typeof link === 'object' && link !== null && chain.length < 5; link = asRecord(link).cause)
     chain.push(link)

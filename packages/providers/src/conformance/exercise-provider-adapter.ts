@@ -7,7 +7,9 @@ import {
   formatQuantity,
   isFareboxError,
   isServiceName,
+  type PhoneResult,
   type ProviderError,
+  quantity,
   type SpeakResult,
   type SpeechEvent,
   type TranscribeResult,
@@ -15,7 +17,7 @@ import {
 } from '@farebox/core'
 import { afterEach, beforeEach, describe, expect, it, type TestFunction } from 'vitest'
 import { type ConformanceOptions, type Method, methods, type ProviderUnderTest, streamMethods } from './provider-under-test.ts'
-import { context, PROMPT, type SampleEvent, SOUND_SECONDS, samplesOf } from './sample-calls.ts'
+import { CALL_SECONDS_MAX, context, PROMPT, type SampleEvent, SOUND_SECONDS, samplesOf } from './sample-calls.ts'
 
 /**
  * Holds an adapter to the contract of `ProviderAdapter`: what it may say about usage, how its streams end, how its errors are
@@ -137,6 +139,18 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
       })
     }
 
+    if (has('call')) {
+      claim('a call tells how it ended and the seconds that it is priced by, which are within its limit', async () => {
+        const result = (await sampleCall(opened.adapter, 'call')) as PhoneResult
+        expect(result).toMatchObject({ callId: expect.stringMatching(/./), status: 'completed' })
+        expect(result.durationSeconds).toBeGreaterThan(0)
+        expect(result.durationSeconds).toBeLessThanOrEqual(CALL_SECONDS_MAX)
+        expectUsage(result.usage, 'exact')
+        const seconds = quantity(result.durationSeconds)
+        expect(result.usage?.quantities).toEqual([{ meter: 'duration', quantity: seconds, unit: 'seconds' }])
+      })
+    }
+
     for (const method of streams.filter((stream) => stream === 'streamTranscription' || stream === 'converse')) {
       claim(`${method}: says that it is open before it reads what it is fed with`, async () => {
         let read = 0
@@ -202,6 +216,8 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
     }
 
     for (const method of options.methods) {
+      const isIrrevocable = options.irrevocable?.includes(method) ?? false
+
       claim(`${method}: an abort ends a call that gets no answer`, async () => {
         const arranged = opened.arrange(method, { type: 'no_answer' })
         const controller = new AbortController()
@@ -210,7 +226,7 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
         controller.abort()
         const error = await failure
         arranged.release()
-        expect(error.kind).toBe('aborted')
+        expect(error.kind).toBe(isIrrevocable ? 'outcome_unknown' : 'aborted')
         expect(error.isRetryable).toBe(false)
       })
 
@@ -222,7 +238,7 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
         controller.abort(new DOMException('the deadline passed', 'TimeoutError'))
         const error = await failure
         arranged.release()
-        expect(error.kind).toBe('timeout')
+        expect(error.kind).toBe(isIrrevocable ? 'outcome_unknown' : 'timeout')
       })
 
       claim(`${method}: a call whose signal has already fired is not made`, async () => {

@@ -59,6 +59,11 @@ export interface ConformanceOptions {
   methods: readonly Method[]
   /** The kinds of failure that the provider can be made to show. */
   failureKinds: readonly ProviderErrorKind[]
+  /**
+   * Methods whose work goes on at the provider when their caller stops waiting, as a phone rings on. Once such a request was sent, an abort, a
+   * deadline and whatever is no plain refusal are `outcome_unknown`. @defaultValue none
+   */
+  irrevocable?: readonly Method[]
   /** Texts that no error may hold: the key, for one. The suite adds its own prompts. */
   secrets?: readonly string[]
   /** The format that speech is asked for in. @defaultValue `mp3` */

@@ -35,6 +35,9 @@ const PIECE_BYTES = 800
 /** Seconds of sound that a sample of a live method holds. */
 export const SOUND_SECONDS = (SOUND_PIECES * PIECE_BYTES) / SOUND.sampleRate
 
+/** Seconds that the sample phone call may last. */
+export const CALL_SECONDS_MAX = 60
+
 /** A context that is never aborted, unless a signal is given. */
 export function context(signal: AbortSignal = new AbortController().signal): CallContext {
   return { signal, attemptId: 'attempt-of-the-suite' }
@@ -123,7 +126,12 @@ function messages() {
 }
 
 function phoneRequest(): PhoneRequest {
-  return { to: '+15551234567', from: '+15557654321', instructions: { type: 'say', text: PROMPT }, durationSecondsMax: 60 }
+  return {
+    to: '+15551234567',
+    from: '+15557654321',
+    instructions: { type: 'say', text: PROMPT },
+    durationSecondsMax: CALL_SECONDS_MAX,
+  }
 }
 
 function offerOf(adapter: ProviderAdapter, method: Method): Offer {

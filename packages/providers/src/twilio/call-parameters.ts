@@ -1,0 +1,67 @@
+import type { PhoneRequest } from '@farebox/core'
+import type { TwilioSettings } from './twilio-client.ts'
+import { invalidRequest } from './twilio-error.ts'
+import { sayTwiml } from './twiml.ts'
+
+/** The name in a status callback's query that carries the id of our attempt. */
+export const ATTEMPT_PARAMETER = 'attempt_id'
+
+/** Characters that instructions may have when they are sent with the call. @source the specification of Twilio's API, `Twiml` */
+const TWIML_MAX = 4_000
+/** Seconds that a phone may ring at most, by the same. */
+const RING_SECONDS_MAX = 600
+
+/**
+ * A call in the SDK's words. `timeLimit` is always among them: at that length Twilio ends the call, which is the hard limit of what it costs.
+ *
+ * @throws {ProviderError} `invalid_request`: it would be refused, or would have no limit
+ */
+export function callParameters(
+  name: string,
+  settings: TwilioSettings,
+  request: PhoneRequest,
+  attemptId: string,
+): Record<string, unknown> {
+  const { to, from = settings.from, durationSecondsMax } = request
+  if (!isPhoneNumber(to)) throw invalidRequest(name, 'the number to call is not in E.164 form, such as +15551234567')
+  if (from === undefined) throw invalidRequest(name, 'there is no number to call from: give the request or the adapter one')
+  const timeLimit = Math.floor(durationSecondsMax)
+  if (!Number.isSafeInteger(timeLimit) || timeLimit < 1) {
+    throw invalidRequest(name, `durationSecondsMax must be 1 or more, received ${durationSecondsMax}`)
+  }
+  return {
+    to,
+    from,
+    timeLimit,
+    timeout: Math.min(settings.ringSeconds, RING_SECONDS_MAX),
+    ...instructions(name, request.instructions),
+    ...(settings.machineDetection === undefined ? {} : { machineDetection: settings.machineDetection }),
+    ...(settings.statusCallbackUrl === undefined
+      ? {}
+      : {
+          statusCallback: callbackUrl(settings.statusCallbackUrl, attemptId),
+          statusCallbackMethod: 'POST',
+          statusCallbackEvent: ['initiated', 'ringing', 'answered', 'completed'],
+        }),
+  }
+}
+
+function instructions(name: string, given: PhoneRequest['instructions']): { url: string } | { twiml: string } {
+  if (given.type === 'url') return { url: given.url }
+  const twiml = given.type === 'say' ? sayTwiml(given.text) : given.twiml
+  if (twiml.length <= TWIML_MAX) return { twiml }
+  throw invalidRequest(
+    name,
+    `the instructions have ${twiml.length} characters, and ${TWIML_MAX} may be sent: serve them from a URL`,
+  )
+}
+
+function callbackUrl(url: string, attemptId: string): string {
+  const parsed = new URL(url)
+  parsed.searchParams.set(ATTEMPT_PARAMETER, attemptId)
+  return parsed.href
+}
+
+function isPhoneNumber(text: string): boolean {
+  return /^\+[1-9]\d{3,14}$/.test(text)
+}

@@ -1,0 +1,64 @@
+import type { CallContext, PhoneRequest, PhoneResult } from '@farebox/core'
+import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { type Call, openCall } from '../adapter/call.ts'
+import { awaitEnd } from './await-end.ts'
+import { callParameters } from './call-parameters.ts'
+import type { CallWatch } from './call-watches.ts'
+import type { TwilioConnection } from './twilio-client.ts'
+import { outcomeUnknown, placingError } from './twilio-error.ts'
+import type { TwilioExchange } from './twilio-http.ts'
+
+/**
+ * Places one call, once, and waits for its end. What happens after the request was sent and is no plain refusal is `outcome_unknown`, with the
+ * call's id as `requestId` where that is known: also an abort and a deadline, because they stop our waiting and not the phone.
+ */
+export async function placeCall(connection: TwilioConnection, request: PhoneRequest, context: CallContext): Promise<PhoneResult> {
+  const parameters = callParameters(connection.name, connection.settings, request, context.attemptId)
+  const call = openCall(connection.name, context.signal)
+  const watch = connection.watches.open(context.attemptId)
+  try {
+    const callId = await place(connection, parameters, { context, call, watch })
+    return await awaitEnd(connection, { callId, durationSecondsMax: request.durationSecondsMax, call, watch, context })
+  } finally {
+    watch.close()
+    call.end()
+  }
+}
+
+interface Placing {
+  context: CallContext
+  call: Call
+  watch: CallWatch
+}
+
+/** Sends the request. @returns the call's id */
+async function place(connection: TwilioConnection, parameters: object, { context, call, watch }: Placing): Promise<string> {
+  const { name } = connection
+  const exchange: TwilioExchange = { signal: call.signal, wasSent: false }
+  try {
+    const client = await call.race(connection.client())
+    context.signal.throwIfAborted()
+    // From here on a client of the host's may have sent it; our own tells.
+    exchange.wasSent = connection.isHostClient
+    const answer = await call.race(connection.http.run(exchange, () => client.calls.create(parameters)))
+    const callId = asText(asRecord(answer)?.sid)
+    if (callId === undefined) throw malformed(name, "the call's id", undefined)
+    watch.identify(callId)
+    return callId
+  } catch (thrown) {
+    const error = placingError(connection, thrown, { signal: context.signal, exchange })
+    if (error.kind !== 'outcome_unknown') throw error
+    const callId = await hearOf(connection, { context, call, watch })
+    if (callId === undefined || context.signal.aborted) throw outcomeUnknown(name, error, callId)
+    watch.identify(callId)
+    return callId
+  }
+}
+
+/** The id of a call that we got no answer about, as a status callback tells it: one that came before, or comes in a while. */
+async function hearOf({ settings }: TwilioConnection, { context, call, watch }: Placing): Promise<string | undefined> {
+  if (watch.callId === undefined && settings.statusCallbackUrl !== undefined && !context.signal.aborted) {
+    await call.race(watch.pause(settings.pollMs * 2)).catch(() => {})
+  }
+  return watch.callId
+}

@@ -1,0 +1,127 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { base64OfBytes } from '../adapter/bytes.ts'
+import { causes } from '../adapter/sdk-error.ts'
+
+/** One request of the SDK, as its caller follows it. */
+export interface TwilioExchange {
+  /** Ends the request. */
+  signal: AbortSignal
+  /** Whether the provider may have received it. A connection that could not be opened is told apart by {@link neverConnected}. */
+  wasSent: boolean
+  /** Headers of the answer, which the SDK's errors leave out. */
+  headers?: Headers
+}
+
+/** What the SDK hands to its `httpClient`: the part of it that is used. */
+export interface TwilioHttpRequest {
+  method: string
+  uri: string
+  username?: string
+  password?: string
+  headers?: Record<string, string>
+  params?: object
+  data?: object
+}
+
+/** What the SDK wants back. The body is JSON text, which it parses. */
+export interface TwilioHttpAnswer {
+  statusCode: number
+  body: string
+  headers: Record<string, string>
+}
+
+/** The SDK's way to the provider. */
+export interface TwilioHttp {
+  /** Given to the SDK as its `httpClient`. */
+  readonly client: { request(request: TwilioHttpRequest): Promise<TwilioHttpAnswer> }
+  /** Makes the requests of `work` obey and report to `exchange`: the SDK's methods take no options of a single call. */
+  run<T>(exchange: TwilioExchange, work: () => T): T
+}
+
+export interface TwilioHttpOptions {
+  /** Where every request goes, whatever the SDK, its answers or the environment say. @defaultValue Twilio's own addresses */
+  baseUrl?: string
+  /** How long one request may take. */
+  timeoutMs: number
+  fetch: typeof globalThis.fetch
+}
+
+/**
+ * Sends the SDK's requests by `fetch`, each once: nothing is retried, and no redirect is followed, because a phone that may be
+ * ringing must not be called again, and because the key would go along.
+ */
+export function twilioHttp({ baseUrl, timeoutMs, fetch }: TwilioHttpOptions): TwilioHttp {
+  const exchanges = new AsyncLocalStorage<TwilioExchange>()
+  return {
+    client: {
+      async request({ method, uri, username, password, headers, params, data }) {
+        const exchange = exchanges.getStore()
+        exchange?.signal.throwIfAborted()
+        const url = addressOf(uri, baseUrl)
+        for (const [name, value] of fields(params)) url.searchParams.append(name, value)
+        const { bodyHeaders, ...body } = data === undefined ? {} : sentOnce(new URLSearchParams(fields(data)).toString())
+        const limit = AbortSignal.timeout(timeoutMs)
+        if (exchange) exchange.wasSent = true
+        const response = await fetch(url, {
+          method: method.toUpperCase(),
+          headers: {
+            ...headers,
+            ...bodyHeaders,
+            authorization: `Basic ${base64OfBytes(new TextEncoder().encode(`${username}:${password}`))}`,
+          },
+          ...body,
+          redirect: 'manual',
+          signal: exchange ? AbortSignal.any([exchange.signal, limit]) : limit,
+        })
+        if (exchange) exchange.headers = response.headers
+        return { statusCode: response.status, body: await response.text(), headers: Object.fromEntries(response.headers) }
+      },
+    },
+    run: (exchange, work) => exchanges.run(exchange, work),
+  }
+}
+
+/**
+ * Whether `thrown` proves that no connection was opened, so that the provider cannot have received anything: the name was not found,
+ * nobody listened, or the certificate was refused. A connection that broke proves nothing.
+ */
+export function neverConnected(thrown: unknown): boolean {
+  return causes(thrown).some((link) => {
+    const { code, syscall, errors } = link as { code?: unknown; syscall?: unknown; errors?: unknown }
+    if (syscall === 'connect' || syscall === 'getaddrinfo') return true
+    if (Array.isArray(errors) && errors.length > 0) return errors.every(neverConnected)
+    return code === 'ECONNREFUSED' || code === 'UND_ERR_CONNECT_TIMEOUT' || /CERT/.test(String(code ?? ''))
+  })
+}
+
+const API = 'https://api.twilio.com'
+const PRICING = 'https://pricing.twilio.com'
+
+function addressOf(uri: string, baseUrl: string | undefined): URL {
+  const asked = new URL(uri)
+  const base = baseUrl ?? (asked.hostname.startsWith('pricing.') ? PRICING : API)
+  return new URL(base.replace(/\/+$/, '') + asked.pathname + asked.search)
+}
+
+/**
+ * A body that can be read only once, so that `fetch` cannot send it a second time. It may do that by its specification with a body that it was given
+ * whole, when a server answers 421, and Node does.
+ */
+function sentOnce(text: string): { bodyHeaders: Record<string, string>; body: ReadableStream<Uint8Array>; duplex: 'half' } {
+  const bytes = new TextEncoder().encode(text)
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(bytes)
+      controller.close()
+    },
+  })
+  return { bodyHeaders: { 'content-length': String(bytes.length) }, body, duplex: 'half' }
+}
+
+/** The fields of a form. A list is a field for each of its items. */
+function fields(form: object | undefined): [string, string][] {
+  return Object.entries(form ?? {}).flatMap(([name, value]): [string, string][] => {
+    if (value === undefined || value === null) return []
+    return Array.isArray(value) ? value.map((item) => [name, String(item)]) : [[name, String(value)]]
+  })
+}
