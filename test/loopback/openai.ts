@@ -13,6 +13,8 @@ import {
   type TranscriptionAnswer,
   transcription,
 } from './openai-answers.ts'
+import { answerEmbeddings } from './openai-embeddings.ts'
+import { answerResponse, type ResponseAnswer } from './openai-responses.ts'
 
 export type { Fault }
 
@@ -21,6 +23,8 @@ export interface OpenaiLoopbackOptions {
   apiKey?: string
   /** What a chat is answered with. @defaultValue a sentence about the last message */
   chat?: (asked: ChatAsked) => ChatAnswer
+  /** What a response is answered with. @defaultValue what a chat is */
+  respond?: (asked: ChatAsked) => ResponseAnswer
   /** What a transcription is answered with. @defaultValue a fixed question, and the length of the audio */
   transcribe?: (audio: Uint8Array) => TranscriptionAnswer
   /** The bytes of a speech, in chunks as they are streamed. @defaultValue three chunks that depend on the text */
@@ -46,6 +50,10 @@ export async function startOpenaiLoopback(options: OpenaiLoopbackOptions = {}): 
         return json(200, modelList())
       case 'POST /chat/completions':
         return answerChat(exchange)
+      case 'POST /responses':
+        return answerResponse(exchange, (asked) => options.respond?.(asked) ?? options.chat?.(asked) ?? {})
+      case 'POST /embeddings':
+        return answerEmbeddings(exchange)
       case 'POST /audio/transcriptions':
         return answerTranscription(exchange)
       case 'POST /audio/speech':

@@ -2,7 +2,7 @@ import { exerciseProviderAdapter, type Method } from '@farebox/providers/conform
 import OpenAI6 from 'openai6'
 import { failureKinds, openOpenai, SECRET } from './openai-harness.ts'
 
-const methods: Method[] = ['chat', 'streamChat', 'transcribe', 'speak', 'streamSpeech']
+const methods: Method[] = ['chat', 'streamChat', 'transcribe', 'speak', 'streamSpeech', 'embed']
 const options = { methods, failureKinds, secrets: [SECRET] }
 
 exerciseProviderAdapter('openai, SDK 7 that it loads by itself', () => openOpenai(), options)
@@ -16,5 +16,18 @@ exerciseProviderAdapter(
 exerciseProviderAdapter(
   'openai, speech that comes as events',
   () => openOpenai(({ apiKey, url }) => ({ apiKey, baseURL: url, models: { speak: 'gpt-4o-mini-tts' } })),
+  options,
+)
+
+exerciseProviderAdapter(
+  'openai over the Responses API, SDK 7',
+  () => openOpenai(({ apiKey, url }) => ({ apiKey, baseURL: url, api: 'responses' })),
+  options,
+)
+
+exerciseProviderAdapter(
+  'openai over the Responses API, SDK 6',
+  () =>
+    openOpenai(({ apiKey, url }) => ({ client: new OpenAI6({ apiKey, baseURL: url, logLevel: 'off' }), api: () => 'responses' })),
   options,
 )

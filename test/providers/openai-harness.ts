@@ -37,6 +37,11 @@ export async function openOpenai(
   }
 }
 
+const PLAIN: ReadonlySet<Method> = new Set(['chat', 'transcribe', 'embed'])
+
+/** Events of a stream by which something was heard: those before name the role, and in responses what is being filled. */
+const FIRST_WORD_AFTER = 5
+
 function arrange(loopback: OpenaiLoopback, method: Method, situation: Situation): Arranged {
   switch (situation.type) {
     case 'unreported_usage':
@@ -44,13 +49,10 @@ function arrange(loopback: OpenaiLoopback, method: Method, situation: Situation)
     case 'no_answer':
       return loopback.fail({ type: 'silence' })
     case 'stalled_answer':
-      // The first chunk of a streamed chat names the role and says nothing, so the second is the first that is heard.
-      return loopback.fail(
-        method === 'chat' || method === 'transcribe' ? { type: 'headers_then_hang' } : { type: 'stall', after: 2 },
-      )
+      return loopback.fail(PLAIN.has(method) ? { type: 'headers_then_hang' } : { type: 'stall', after: FIRST_WORD_AFTER })
     case 'truncated_answer':
       // Bytes that end early are told from an end only by a connection that breaks.
-      return loopback.fail(method === 'streamSpeech' ? { type: 'reset', after: 2 } : { type: 'cut', after: 3 })
+      return loopback.fail(method === 'streamSpeech' ? { type: 'reset', after: 2 } : { type: 'cut', after: FIRST_WORD_AFTER + 1 })
     case 'failure':
       return loopback.fail(
         situation.kind in faultByKind ? faultByKind[situation.kind as keyof typeof faultByKind] : { type: 'html' },

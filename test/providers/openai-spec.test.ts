@@ -4,11 +4,34 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type OpenaiLoopback, startOpenaiLoopback } from '../loopback/openai.ts'
 import { type OpenapiValidator, openapiValidator } from '../support/openapi-validator.ts'
 import { hasSpec, readSpec, specTestName } from '../support/specs.ts'
+import { collect } from './collect.ts'
 
 const SPEC = 'openai.openapi.yaml.gz'
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const toolCalls = [{ id: 'call_1', name: 'look', arguments: '{}' }]
+/** A chat with all that there is in one. */
+const request = {
+  model: 'gpt-4o',
+  messages: [
+    { role: 'developer', content: 'Be brief.' },
+    {
+      role: 'user',
+      content: [
+        { type: 'text', text: 'What is it?' },
+        { type: 'image', url: 'data:image/png;base64,AA==', detail: 'low' },
+      ],
+    },
+    { role: 'assistant', content: null, toolCalls },
+    { role: 'tool', content: 'a heron', toolCallId: 'call_1' },
+  ],
+  outputTokensMax: 50,
+  temperature: 0.5,
+  stop: ['.'],
+  tools: [{ name: 'look', description: 'Looks.', parameters: { type: 'object', properties: {} } }],
+  toolChoice: { name: 'look' },
+} as const
+const SCHEMA_BY_TYPE = { function_call: 'FunctionToolCall', function_call_output: 'FunctionCallOutputItemParam' } as const
 const hello = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello there' }] }
 
 describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification", SPEC), () => {
@@ -33,8 +56,8 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
   const events = async (response: Response): Promise<unknown[]> =>
     (await response.text())
       .split('\n\n')
-      .filter((block) => block.startsWith('data: {'))
-      .map((block) => JSON.parse(block.slice(6)))
+      .flatMap((block) => /^data: (\{.*)$/m.exec(block)?.[1] ?? [])
+      .map((data) => JSON.parse(data))
   const lastRequest = () => server.requests.at(-1)
 
   it('is broken by a chat answer that lacks a part, so the checks below mean something', () => {
@@ -74,33 +97,45 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
     expect(invalid('ListModelsResponse', await models.json())).toEqual([])
   })
 
+  it.each([false, true])('is kept by the responses that the loopback answers with (tool calls: %s)', async (withTools) => {
+    answersWithTools = withTools
+    const asked = { model: 'gpt-4o-mini', input: 'Hello there' }
+    expect(invalid('Response', await (await post('/responses', asked)).json())).toEqual([])
+    const told = await events(await post('/responses', { ...asked, stream: true }))
+    expect(told.length).toBeGreaterThan(5)
+    for (const event of told) expect(invalid('ResponseStreamEvent', event)).toEqual([])
+    answersWithTools = false
+  })
+
+  it('is kept by the embeddings that the loopback answers with', async () => {
+    const asked = { model: 'text-embedding-3-small', input: ['Hello', 'there'] }
+    expect(invalid('CreateEmbeddingResponse', await (await post('/embeddings', asked)).json())).toEqual([])
+  })
+
+  it('is kept by the responses and embeddings that the adapter asks for', async () => {
+    const adapter = openai({ apiKey: server.apiKey, baseURL: server.url, api: 'responses' })
+    const { stop: _, ...asked } = request
+    const check = () => {
+      expect(lastRequest()?.path).toBe('/responses')
+      const { input, ...rest } = lastRequest()?.body ?? {}
+      // Item by item: a message in parts keeps two of the schemas of which the whole asks for one.
+      expect(invalid('CreateResponse', { ...rest, input: 'Hello' })).toEqual([])
+      for (const item of input as { type?: keyof typeof SCHEMA_BY_TYPE }[])
+        expect(invalid(item.type === undefined ? 'EasyInputMessage' : SCHEMA_BY_TYPE[item.type], item)).toEqual([])
+    }
+    await adapter.chat?.(asked, context)
+    check()
+    await collect(adapter.streamChat?.({ ...asked, toolChoice: 'auto' }, context))
+    check()
+    await adapter.embed?.({ model: 'text-embedding-3-small', inputs: ['Hello', 'there'], dimensions: 8 }, context)
+    expect(invalid('CreateEmbeddingRequest', lastRequest()?.body)).toEqual([])
+  })
+
   it('is kept by what the adapter sends', async () => {
     const adapter = openai({ apiKey: server.apiKey, baseURL: server.url })
-    const request = {
-      model: 'gpt-4o',
-      messages: [
-        { role: 'developer', content: 'Be brief.' },
-        {
-          role: 'user',
-          content: [
-            { type: 'text', text: 'What is it?' },
-            { type: 'image', url: 'data:image/png;base64,AA==', detail: 'low' },
-          ],
-        },
-        { role: 'assistant', content: null, toolCalls },
-        { role: 'tool', content: 'a heron', toolCallId: 'call_1' },
-      ],
-      outputTokensMax: 50,
-      temperature: 0.5,
-      stop: ['.'],
-      tools: [{ name: 'look', description: 'Looks.', parameters: { type: 'object', properties: {} } }],
-      toolChoice: { name: 'look' },
-    } as const
     await adapter.chat?.(request, context)
     expect(invalid('CreateChatCompletionRequest', lastRequest()?.body)).toEqual([])
-    for await (const _ of adapter.streamChat?.({ ...request, toolChoice: 'auto' }, context) ?? []) {
-      // The request is what is looked at.
-    }
+    await collect(adapter.streamChat?.({ ...request, toolChoice: 'auto' }, context))
     expect(invalid('CreateChatCompletionRequest', lastRequest()?.body)).toEqual([])
     for (const model of ['tts-1', 'gpt-4o-mini-tts']) {
       await adapter.speak?.({ model, text: 'Hello', format: 'opus' }, context)

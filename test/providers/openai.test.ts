@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
-import { type ChatEvent, type ChatRequest, formatQuantity, ProviderError, type SpeechEvent, type Usage } from '@farebox/core'
+import type { ChatRequest } from '@farebox/core'
 import { type OpenaiOptions, openai } from '@farebox/providers/openai'
 import OpenAI from 'openai'
 import OpenAI6 from 'openai6'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Fault, type OpenaiLoopback, type OpenaiLoopbackOptions, startOpenaiLoopback } from '../loopback/openai.ts'
 import { errorBody } from '../loopback/openai-answers.ts'
+import { collect, failureOf, meters } from './collect.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const hello: ChatRequest = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello there' }] }
@@ -37,6 +38,10 @@ describe('openai without a key', () => {
         'vision gpt-4o gpt-4o',
         'voice_stt openai-whisper gpt-transcribe',
         'voice_tts openai-tts tts-1',
+        'realtime gpt-realtime gpt-realtime',
+        'realtime gpt-realtime-2.1 gpt-realtime-2.1',
+        'embedding text-embedding-3-small text-embedding-3-small',
+        'embedding text-embedding-3-large text-embedding-3-large',
       ])
       await expect(adapter.chat?.(hello, context)).rejects.toMatchObject({ kind: 'authentication' })
     }
@@ -130,7 +135,7 @@ describe('a request to OpenAI', () => {
 
   it('asks a stream for its usage, whatever was passed through', async () => {
     const { adapter, server } = await open()
-    await drain(adapter.streamChat?.({ ...hello, providerOptions: { stream_options: { include_usage: false } } }, context))
+    await collect(adapter.streamChat?.({ ...hello, providerOptions: { stream_options: { include_usage: false } } }, context))
     expect(server.requests[0]?.body).toMatchObject({ stream: true, stream_options: { include_usage: true } })
   })
 
@@ -157,7 +162,7 @@ describe('a request to OpenAI', () => {
     for (const completions of [hanging, stuck]) {
       const adapter = openai({ client: { chat: { completions }, audio: { transcriptions: hanging, speech: hanging } } })
       const controller = new AbortController()
-      const failure = failureOf(drain(adapter.streamChat?.(hello, { ...context, signal: controller.signal })))
+      const failure = failureOf(collect(adapter.streamChat?.(hello, { ...context, signal: controller.signal })))
       await new Promise(setImmediate)
       controller.abort()
       expect((await failure).kind).toBe('aborted')
@@ -170,7 +175,7 @@ describe('a request to OpenAI', () => {
     const create = async (body: object, options?: object) => inner.chat.completions.create(body as never, options)
     const adapter = openai({ client: { chat: { completions: { create } }, audio: inner.audio } })
     expect(await adapter.chat?.(hello, context)).toMatchObject({ text: 'You said: Hello there', requestId: 'req_loopback_1' })
-    expect((await drain(adapter.streamChat?.(hello, context))).at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop' })
+    expect((await collect(adapter.streamChat?.(hello, context))).at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop' })
   })
 })
 
@@ -202,7 +207,7 @@ describe('an answer of OpenAI', () => {
       finishReason: 'tool_calls',
       toolCalls: [{ id: 'c1', name: 'look', arguments: '{"at":"heron"}' }],
     })
-    const events = await drain(adapter.streamChat?.(hello, context))
+    const events = await collect(adapter.streamChat?.(hello, context))
     expect(events).toEqual([
       { type: 'tool_call', index: 0, id: 'c1', name: 'look', arguments: '' },
       { type: 'tool_call', index: 0, arguments: '{"at":"heron"}' },
@@ -271,7 +276,7 @@ describe('a stream of OpenAI', () => {
     // The role, two words, the finish reason and the usage are five chunks; the end mark is the sixth.
     for (const type of ['cut', 'reset'] as const) {
       server.fail({ type, after: 5 })
-      const events = await drain(adapter.streamChat?.(hello, context))
+      const events = await collect(adapter.streamChat?.(hello, context))
       expect(events.at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop', usage: { certainty: 'exact' } })
     }
   })
@@ -279,7 +284,7 @@ describe('a stream of OpenAI', () => {
   it('ends without usage when it is cut between its finish reason and its usage', async () => {
     const { adapter, server } = await open({ chat: () => ({ text: 'one two' }) })
     server.fail({ type: 'cut', after: 4 })
-    expect((await drain(adapter.streamChat?.(hello, context))).at(-1)).toEqual({
+    expect((await collect(adapter.streamChat?.(hello, context))).at(-1)).toEqual({
       type: 'finish',
       finishReason: 'stop',
       model: 'gpt-4o-mini',
@@ -290,7 +295,7 @@ describe('a stream of OpenAI', () => {
   it('is incomplete when the socket breaks half-way', async () => {
     const { adapter, server } = await open()
     server.fail({ type: 'reset', after: 3 })
-    const error = await failureOf(drain(adapter.streamChat?.(hello, context)))
+    const error = await failureOf(collect(adapter.streamChat?.(hello, context)))
     expect(error).toMatchObject({ kind: 'incomplete', isRetryable: false, usage: undefined })
   })
 
@@ -298,12 +303,12 @@ describe('a stream of OpenAI', () => {
     const { adapter, server } = await open()
     const error = { message: 'Hello there', type: 'server_error', code: 'slow_down' }
     server.fail({ type: 'event_error', after: 1, error })
-    expect(await failureOf(drain(adapter.streamChat?.(hello, context)))).toMatchObject({
+    expect(await failureOf(collect(adapter.streamChat?.(hello, context)))).toMatchObject({
       kind: 'overloaded',
       providerCode: 'slow_down',
     })
     server.fail({ type: 'event_error', after: 3, error })
-    expect(await failureOf(drain(adapter.streamChat?.(hello, context)))).toMatchObject({
+    expect(await failureOf(collect(adapter.streamChat?.(hello, context)))).toMatchObject({
       kind: 'incomplete',
       providerCode: 'slow_down',
     })
@@ -332,7 +337,7 @@ describe('a stream of OpenAI', () => {
     const { adapter, server } = await open()
     server.fail({ type: 'cut', after: 3 })
     const error = await failureOf(
-      drain(adapter.streamSpeech?.({ model: 'gpt-4o-mini-tts', text: 'Hello', format: 'mp3' }, context)),
+      collect(adapter.streamSpeech?.({ model: 'gpt-4o-mini-tts', text: 'Hello', format: 'mp3' }, context)),
     )
     expect(error.kind).toBe('incomplete')
     expect(error.usage?.certainty).toBe('ceiling')
@@ -411,22 +416,3 @@ describe('a failure of OpenAI', () => {
     expect(inspect(error, { depth: 12, showHidden: true })).not.toContain('sk-proj-secret')
   })
 })
-
-async function drain<T extends ChatEvent | SpeechEvent>(events: AsyncIterable<T> | undefined): Promise<T[]> {
-  const all: T[] = []
-  for await (const event of events ?? []) all.push(event)
-  return all
-}
-
-async function failureOf(work: Promise<unknown> | undefined): Promise<ProviderError> {
-  const thrown = await work?.then(
-    (value) => expect.unreachable(`succeeded with ${inspect(value)}`),
-    (error: unknown) => error,
-  )
-  expect(thrown).toBeInstanceOf(ProviderError)
-  return thrown as ProviderError
-}
-
-function meters(usage: Usage | undefined): Record<string, string> {
-  return Object.fromEntries((usage?.quantities ?? []).map(({ meter, quantity }) => [meter, formatQuantity(quantity)]))
-}

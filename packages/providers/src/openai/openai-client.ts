@@ -1,3 +1,4 @@
+import { ProviderError } from '@farebox/core'
 import type { SdkConnection } from '../adapter/sdk-connection.ts'
 
 /** What an SDK method takes beside its body. */
@@ -12,11 +13,34 @@ export interface OpenaiRequestOptions {
  * traces its calls.
  */
 export interface OpenaiClient {
-  chat: { completions: { create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown> } }
-  audio: {
-    transcriptions: { create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown> }
-    speech: { create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown> }
-  }
+  chat: { completions: OpenaiResource }
+  audio: { transcriptions: OpenaiResource; speech: OpenaiResource }
+  /** For embeddings. */
+  embeddings?: OpenaiResource
+  /** For chats over the Responses API. */
+  responses?: OpenaiResource
+  /** For conversations: the SDK opens their websocket with what it finds here. */
+  apiKey?: unknown
+  baseURL?: string
+}
+
+/** A part of the SDK's client that makes requests. */
+export interface OpenaiResource {
+  create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown>
+}
+
+/**
+ * A part of the client that a method needs.
+ *
+ * @throws {ProviderError} `unsupported`: the host's own client comes without it
+ */
+export function resource(
+  { name }: Pick<OpenaiConnection, 'name'>,
+  part: OpenaiResource | undefined,
+  partName: string,
+): OpenaiResource {
+  if (part) return part
+  throw new ProviderError(`the client that ${name} was given has no ${partName}`, { provider: name, kind: 'unsupported' })
 }
 
 /** What every method of the adapter needs to reach the provider. */

@@ -1,0 +1,25 @@
+import { inspect } from 'node:util'
+import { formatQuantity, ProviderError, type Usage } from '@farebox/core'
+import { expect } from 'vitest'
+
+/** The events of a stream that ended as it should. */
+export async function collect<T>(events: AsyncIterable<T> | undefined): Promise<T[]> {
+  const all: T[] = []
+  for await (const event of events ?? []) all.push(event)
+  return all
+}
+
+/** What `work` failed with; anything else than a {@link ProviderError} fails the test. */
+export async function failureOf(work: Promise<unknown> | undefined): Promise<ProviderError> {
+  const thrown = await work?.then(
+    (value) => expect.unreachable(`succeeded with ${inspect(value)}`),
+    (error: unknown) => error,
+  )
+  expect(thrown).toBeInstanceOf(ProviderError)
+  return thrown as ProviderError
+}
+
+/** Quantities by meter, as decimals: `{ input: '500' }`. */
+export function meters(usage: Usage | undefined): Record<string, string> {
+  return Object.fromEntries((usage?.quantities ?? []).map(({ meter, quantity }) => [meter, formatQuantity(quantity)]))
+}
