@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import type { ProviderErrorKind } from '@farebox/core'
 import type { Arranged, Method, ProviderUnderTest, Situation } from '@farebox/providers/conformance'
 import { type OpenaiOptions, openai } from '@farebox/providers/openai'
@@ -23,9 +24,14 @@ export const faultByKind = {
 
 export const failureKinds = Object.keys(faultByKind) as (keyof typeof faultByKind)[]
 
+/** The options of an adapter that reaches a loopback, over websockets too, which the SDK would encrypt. */
+export function at({ apiKey, url, port }: OpenaiLoopback): OpenaiOptions {
+  return { apiKey, baseURL: url, websocket: { createConnection: () => connect(port, '127.0.0.1') } }
+}
+
 /** Starts a loopback, and an adapter in front of it. */
 export async function openOpenai(
-  configure: (loopback: OpenaiLoopback) => OpenaiOptions = ({ apiKey, url }) => ({ apiKey, baseURL: url }),
+  configure: (loopback: OpenaiLoopback) => OpenaiOptions = at,
   options: OpenaiLoopbackOptions = {},
 ): Promise<ProviderUnderTest & { loopback: OpenaiLoopback }> {
   const loopback = await startOpenaiLoopback({ apiKey: SECRET, ...options })

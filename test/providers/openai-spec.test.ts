@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { openai } from '@farebox/providers/openai'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { WebSocket } from 'ws'
 import { type OpenaiLoopback, startOpenaiLoopback } from '../loopback/openai.ts'
 import { type OpenapiValidator, openapiValidator } from '../support/openapi-validator.ts'
 import { hasSpec, readSpec, specTestName } from '../support/specs.ts'
 import { collect } from './collect.ts'
+import { at } from './openai-harness.ts'
 
 const SPEC = 'openai.openapi.yaml.gz'
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
@@ -40,7 +42,8 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
   let answersWithTools = false
   beforeAll(async () => {
     invalid = openapiValidator(readSpec(SPEC))
-    server = await startOpenaiLoopback({ chat: () => (answersWithTools ? { toolCalls } : {}) })
+    const answer = () => (answersWithTools ? { toolCalls } : {})
+    server = await startOpenaiLoopback({ chat: answer, converse: answer })
   })
   afterAll(() => server.close())
 
@@ -131,6 +134,42 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
     expect(invalid('CreateEmbeddingRequest', lastRequest()?.body)).toEqual([])
   })
 
+  it('is kept by both sides of a conversation', async () => {
+    const said: unknown[] = []
+    const client = new WebSocket(`${server.url.replace('http', 'ws')}/realtime?model=gpt-realtime`, {
+      headers: { authorization: `Bearer ${server.apiKey}` },
+    })
+    client.on('message', (data) => said.push(JSON.parse(String(data))))
+    answersWithTools = true
+    const adapter = openai(at(server))
+    const input = (async function* () {
+      yield { type: 'text', text: 'Hello' } as const
+      yield { type: 'respond' } as const
+      yield { type: 'tool_result', toolCallId: 'c1', content: 'a heron' } as const
+      yield { type: 'audio', audio: new Uint8Array(800).fill(0x55) } as const
+      yield { type: 'audio', audio: new Uint8Array(4_000).fill(0xff) } as const
+      yield { type: 'cancel' } as const
+      yield { type: 'audio', audio: new Uint8Array(80).fill(0x55) } as const
+    })()
+    const sound = { encoding: 'mulaw', sampleRate: 8_000 } as const
+    const { tools } = request
+    const asked = { model: 'gpt-realtime', input, instructions: 'Be brief.', voice: 'marin', outputTokensMax: 50, tools }
+    const providerOptions = { audio: { input: { transcription: { model: 'gpt-transcribe' } } } }
+    await collect(adapter.converse?.({ ...asked, inputFormat: sound, outputFormat: sound, providerOptions }, context))
+    answersWithTools = false
+    const sent = [...server.heard]
+    for (const event of sent) expect(invalid('RealtimeClientEvent', event)).toEqual([])
+    // The same once more for what is answered.
+    for (const event of sent) client.send(JSON.stringify(event))
+    await vi.waitFor(() => expect(typesOf(said)).toContain('response.done'))
+    client.send(JSON.stringify({ type: 'response.cancel' }))
+    await vi.waitFor(() => expect(typesOf(said)).toContain('error'))
+    client.terminate()
+    expect(new Set(typesOf(sent)).size).toBeGreaterThan(4)
+    expect(new Set(typesOf(said)).size).toBeGreaterThan(10)
+    for (const event of said) expect(invalid('RealtimeServerEvent', event)).toEqual([])
+  })
+
   it('is kept by what the adapter sends', async () => {
     const adapter = openai({ apiKey: server.apiKey, baseURL: server.url })
     await adapter.chat?.(request, context)
@@ -151,3 +190,7 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
     ).toEqual([])
   })
 })
+
+function typesOf(events: readonly unknown[]): string[] {
+  return events.map((event) => String((event as { type?: unknown }).type))
+}

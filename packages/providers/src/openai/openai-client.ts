@@ -47,6 +47,22 @@ export function resource(
 export interface OpenaiConnection extends SdkConnection<OpenaiClient> {
   /** Sent with each request, above what the environment could have put into the client. */
   headers: Record<string, string | null>
+  /** How websockets are opened. */
+  realtime: {
+    /** Options for `ws`. */
+    websocket?: OpenaiWebsocketOptions
+    /** Where the session is and the key to it. Absent: what the host's own client says. */
+    target?: Pick<OpenaiClient, 'apiKey' | 'baseURL'>
+  }
+}
+
+/**
+ * Options handed to the package `ws` as they are, for conversations alone: the SDK opens them at `wss:` whatever the address says. `ca`
+ * trusts a certificate of your own, `agent` goes through a proxy, `createConnection: () => net.connect(port, host)` skips the encryption.
+ */
+export interface OpenaiWebsocketOptions {
+  headers?: Record<string, string>
+  [option: string]: unknown
 }
 
 /** What a client of our own is made from. */

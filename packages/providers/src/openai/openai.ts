@@ -1,8 +1,15 @@
 import type { Availability, Clock, Offer, ProviderAdapter } from '@farebox/core'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { chat } from './chat.ts'
+import { converse } from './converse.ts'
 import { embed } from './embed.ts'
-import { loadOpenaiClient, type OpenaiClient, type OpenaiConnection, pinnedHeaders } from './openai-client.ts'
+import {
+  loadOpenaiClient,
+  type OpenaiClient,
+  type OpenaiConnection,
+  type OpenaiWebsocketOptions,
+  pinnedHeaders,
+} from './openai-client.ts'
 import { type OpenaiModels, openaiOffers } from './openai-offers.ts'
 import { respond } from './responses.ts'
 import { speak, streamSpeech } from './speak.ts'
@@ -33,6 +40,8 @@ export interface OpenaiOptions {
   name?: string
   /** @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
+  /** How the websockets of conversations are opened. @defaultValue as the package `ws` does */
+  websocket?: OpenaiWebsocketOptions
   /** Tells the time. @defaultValue the host's clock */
   now?: Clock
 }
@@ -41,10 +50,10 @@ export interface OpenaiOptions {
 export type OpenaiApi = 'chat' | 'responses'
 
 /**
- * OpenAI, or any server that speaks its API: chat, vision, speech to text and text to speech.
+ * OpenAI, or any server that speaks its API: chat, vision, speech to text, text to speech, conversations in speech and embeddings.
  *
  * Nothing is loaded or sent before the first call: then the package `openai` (^6.30 or ^7) is imported, unless you pass a client
- * of your own. Neither retries nor the environment change what is sent.
+ * of your own; conversations need `ws` besides. Neither retries nor the environment change what is sent.
  */
 export function openai(options: OpenaiOptions): ProviderAdapter {
   const name = options.name ?? 'openai'
@@ -65,6 +74,7 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
     chat: (request, context) => (apiOf(request.model) === 'responses' ? respond : chat)(connection, request, context),
     streamChat: (request, context) =>
       (apiOf(request.model) === 'responses' ? streamResponse : streamChat)(connection, request, context),
+    converse: (request, context) => converse(connection, request, context),
     embed: (request, context) => embed(connection, request, context),
     transcribe: (request, context) => transcribe(connection, request, context),
     speak: (request, context) => speak(connection, request, context, defaults),
@@ -85,5 +95,6 @@ function connect(name: string, options: OpenaiOptions, availability: Availabilit
   return {
     ...connectSdk<OpenaiClient>({ name, availability, needs, client, now, load: () => loadOpenaiClient(settings) }),
     headers: client ? {} : pinnedHeaders(settings),
+    realtime: { ...(options.websocket && { websocket: options.websocket }), ...(client ? {} : { target: settings }) },
   }
 }
