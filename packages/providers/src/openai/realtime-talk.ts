@@ -9,6 +9,7 @@ import {
 } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
 import { readable } from '../adapter/readable-usage.ts'
+import { sumQuantities } from '../adapter/sum-quantities.ts'
 import { openaiTranscriptionUsage } from '../usage/openai.ts'
 import type { RealtimeServerEvent, RealtimeSocket } from './realtime-socket.ts'
 
@@ -166,15 +167,12 @@ export class RealtimeTalk {
  */
 const OUTPUT_TOKENS_PER_SECOND = 20
 
-/** Sums of transcriptions by meter. They have a price of their own, so they are not mixed with what the model itself has used. */
+/** What transcriptions used. They have a price of their own, so they are not mixed with what the model itself has used. */
 function transcriptionQuantities(usages: readonly Usage[]): UsageQuantity[] {
-  const sums = new Map<string, UsageQuantity>()
-  for (const given of usages.flatMap(({ quantities }) => quantities)) {
-    const meter = given.unit === 'seconds' ? 'transcription' : `transcription_${given.meter}`
-    const sum = sums.get(meter)
-    sums.set(meter, { meter, unit: given.unit, quantity: (given.quantity + (sum?.quantity ?? 0n)) as UsageQuantity['quantity'] })
-  }
-  return [...sums.values()]
+  const all = usages.flatMap(({ quantities }) => quantities)
+  return sumQuantities(
+    all.map((given) => ({ ...given, meter: given.unit === 'seconds' ? 'transcription' : `transcription_${given.meter}` })),
+  )
 }
 
 function base64(bytes: Uint8Array): string {

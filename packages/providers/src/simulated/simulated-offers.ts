@@ -3,7 +3,7 @@ import type { Offer, OfferCapabilities } from '@farebox/core'
 /** gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of at most eight tiles, by OpenAI's guide to vision. */
 const MINI_IMAGE_TOKENS = 48_169
 
-/** What the simulated adapter sells: every provider that the default price book knows, as of November 2026. */
+/** What the simulated adapter sells: every provider that the default price book knows, and of conversations and embeddings OpenAI's, as of November 2026. */
 export const simulatedOffers: readonly Offer[] = [
   chatOffer('gpt', 'gpt-4o-mini', 0.72, 450, {
     images: true,
@@ -33,6 +33,10 @@ export const simulatedOffers: readonly Offer[] = [
   speechOffer('openai-tts', 'tts-1', 0.78, 500, 4_096),
   speechOffer('elevenlabs', 'eleven_multilingual_v2', 0.94, 450, 10_000),
   speechOffer('cartesia', 'sonic-3', 0.86, 150, 20_000),
+  realtimeOffer('gpt-realtime', 0.85, 500, { contextTokens: 32_000, outputTokensMax: 4_096 }),
+  realtimeOffer('gpt-realtime-2.1', 0.92, 600, { contextTokens: 128_000, outputTokensMax: 32_000 }),
+  embeddingOffer('text-embedding-3-small', 0.7, 200),
+  embeddingOffer('text-embedding-3-large', 0.8, 300),
   { service: 'phone', provider: 'twilio', model: 'outbound', capabilities: {}, quality: 0.9, latencyMs: 3_000 },
 ]
 
@@ -52,4 +56,19 @@ function chatOffer(service: string, model: string, quality: number, latencyMs: n
 
 function speechOffer(provider: string, model: string, quality: number, latencyMs: number, charactersMax: number): Offer {
   return { service: 'voice_tts', provider, model, quality, latencyMs, capabilities: { streaming: true, charactersMax } }
+}
+
+function realtimeOffer(model: string, quality: number, latencyMs: number, limits: OfferCapabilities): Offer {
+  return {
+    service: 'realtime',
+    provider: model,
+    model,
+    quality,
+    latencyMs,
+    capabilities: { streaming: true, tools: true, ...limits },
+  }
+}
+
+function embeddingOffer(model: string, quality: number, latencyMs: number): Offer {
+  return { service: 'embedding', provider: model, model, quality, latencyMs, capabilities: { contextTokens: 300_000 } }
 }
