@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { undiciFetch } from '@farebox/providers/undici-fetch'
 import OpenAI from 'openai'
 import { Agent, type Dispatcher } from 'undici'
 import { median, ratio, throughput } from './measure.ts'
@@ -20,6 +21,7 @@ const [port] = (await once(server, 'message')) as [number]
 const origin = `http://127.0.0.1:${port}`
 const baseURL = `${origin}/v1`
 const agent = new Agent({ connections: CALLERS })
+const pooled = undiciFetch({ connections: CALLERS })
 
 type Chat = () => Promise<string | null | undefined>
 const variants: Record<string, Chat> = {
@@ -28,6 +30,7 @@ const variants: Record<string, Chat> = {
     const { statusCode, headers, body } = await send(input, init)
     return new Response(Readable.toWeb(body) as ReadableStream<Uint8Array>, { status: statusCode, headers: plain(headers) })
   }),
+  'undiciFetch of @farebox/providers': throughSdk(pooled),
   'undici request, its body read by undici': throughSdk(async (input, init) => {
     const { statusCode, headers, body } = await send(input, init)
     const response = new Response(null, { status: statusCode, headers: plain(headers) })
@@ -94,6 +97,6 @@ try {
     )
   }
 } finally {
-  await agent.close()
+  await Promise.all([agent.close(), pooled.close()])
   server.disconnect()
 }
