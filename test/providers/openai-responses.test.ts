@@ -5,6 +5,7 @@ import OpenAI from 'openai'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type OpenaiLoopback, type OpenaiLoopbackOptions, startOpenaiLoopback } from '../loopback/openai.ts'
 import { collect, failureOf, meters } from './collect.ts'
+import { fullChat } from './full-chat.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const hello: ChatRequest = { model: 'gpt-5', messages: [{ role: 'user', content: 'Hello there' }] }
@@ -29,30 +30,7 @@ describe('a chat over the Responses API', () => {
 
   it('carries images, tools, limits and the history of tool calls in its own words', async () => {
     const { adapter, server } = await open()
-    const parameters = { type: 'object', properties: {} }
-    await adapter.chat?.(
-      {
-        model: 'gpt-5',
-        messages: [
-          { role: 'developer', content: 'Be brief.' },
-          {
-            role: 'user',
-            content: [
-              { type: 'text', text: 'What is it?' },
-              { type: 'image', url: 'data:image/png;base64,AA==', detail: 'low' },
-            ],
-          },
-          { role: 'assistant', content: 'Let me look.', toolCalls: [{ id: 'c1', name: 'look', arguments: '{}' }] },
-          { role: 'tool', content: 'a heron', toolCallId: 'c1' },
-        ],
-        outputTokensMax: 50,
-        temperature: 0,
-        tools: [{ name: 'look', parameters }],
-        toolChoice: { name: 'look' },
-        providerOptions: { reasoning: { effort: 'low' } },
-      },
-      context,
-    )
+    await adapter.chat?.({ ...fullChat, model: 'gpt-5', providerOptions: { reasoning: { effort: 'low' } } }, context)
     expect(server.requests[0]?.body).toEqual({
       model: 'gpt-5',
       background: false,
@@ -61,7 +39,7 @@ describe('a chat over the Responses API', () => {
       max_output_tokens: 50,
       temperature: 0,
       reasoning: { effort: 'low' },
-      tools: [{ type: 'function', strict: false, name: 'look', parameters }],
+      tools: [{ type: 'function', strict: false, ...fullChat.tools[0] }],
       tool_choice: { type: 'function', name: 'look' },
       input: [
         { role: 'developer', content: 'Be brief.' },

@@ -6,33 +6,13 @@ import { type OpenaiLoopback, startOpenaiLoopback } from '../loopback/openai.ts'
 import { type OpenapiValidator, openapiValidator } from '../support/openapi-validator.ts'
 import { hasSpec, readSpec, specTestName } from '../support/specs.ts'
 import { collect } from './collect.ts'
+import { fullChat } from './full-chat.ts'
 import { at } from './openai-harness.ts'
 
 const SPEC = 'openai.openapi.yaml.gz'
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const toolCalls = [{ id: 'call_1', name: 'look', arguments: '{}' }]
-/** A chat with all that there is in one. */
-const request = {
-  model: 'gpt-4o',
-  messages: [
-    { role: 'developer', content: 'Be brief.' },
-    {
-      role: 'user',
-      content: [
-        { type: 'text', text: 'What is it?' },
-        { type: 'image', url: 'data:image/png;base64,AA==', detail: 'low' },
-      ],
-    },
-    { role: 'assistant', content: null, toolCalls },
-    { role: 'tool', content: 'a heron', toolCallId: 'call_1' },
-  ],
-  outputTokensMax: 50,
-  temperature: 0.5,
-  stop: ['.'],
-  tools: [{ name: 'look', description: 'Looks.', parameters: { type: 'object', properties: {} } }],
-  toolChoice: { name: 'look' },
-} as const
 const SCHEMA_BY_TYPE = { function_call: 'FunctionToolCall', function_call_output: 'FunctionCallOutputItemParam' } as const
 const hello = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello there' }] }
 
@@ -117,7 +97,6 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
 
   it('is kept by the responses and embeddings that the adapter asks for', async () => {
     const adapter = openai({ apiKey: server.apiKey, baseURL: server.url, api: 'responses' })
-    const { stop: _, ...asked } = request
     const check = () => {
       expect(lastRequest()?.path).toBe('/responses')
       const { input, ...rest } = lastRequest()?.body ?? {}
@@ -126,9 +105,9 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
       for (const item of input as { type?: keyof typeof SCHEMA_BY_TYPE }[])
         expect(invalid(item.type === undefined ? 'EasyInputMessage' : SCHEMA_BY_TYPE[item.type], item)).toEqual([])
     }
-    await adapter.chat?.(asked, context)
+    await adapter.chat?.(fullChat, context)
     check()
-    await collect(adapter.streamChat?.({ ...asked, toolChoice: 'auto' }, context))
+    await collect(adapter.streamChat?.({ ...fullChat, toolChoice: 'auto' }, context))
     check()
     await adapter.embed?.({ model: 'text-embedding-3-small', inputs: ['Hello', 'there'], dimensions: 8 }, context)
     expect(invalid('CreateEmbeddingRequest', lastRequest()?.body)).toEqual([])
@@ -152,7 +131,7 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
       yield { type: 'audio', audio: new Uint8Array(80).fill(0x55) } as const
     })()
     const sound = { encoding: 'mulaw', sampleRate: 8_000 } as const
-    const { tools } = request
+    const { tools } = fullChat
     const asked = { model: 'gpt-realtime', input, instructions: 'Be brief.', voice: 'marin', outputTokensMax: 50, tools }
     const providerOptions = { audio: { input: { transcription: { model: 'gpt-transcribe' } } } }
     await collect(adapter.converse?.({ ...asked, inputFormat: sound, outputFormat: sound, providerOptions }, context))
@@ -172,9 +151,9 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
 
   it('is kept by what the adapter sends', async () => {
     const adapter = openai({ apiKey: server.apiKey, baseURL: server.url })
-    await adapter.chat?.(request, context)
+    await adapter.chat?.({ ...fullChat, stop: ['.'] }, context)
     expect(invalid('CreateChatCompletionRequest', lastRequest()?.body)).toEqual([])
-    await collect(adapter.streamChat?.({ ...request, toolChoice: 'auto' }, context))
+    await collect(adapter.streamChat?.({ ...fullChat, toolChoice: 'auto' }, context))
     expect(invalid('CreateChatCompletionRequest', lastRequest()?.body)).toEqual([])
     for (const model of ['tts-1', 'gpt-4o-mini-tts']) {
       await adapter.speak?.({ model, text: 'Hello', format: 'opus' }, context)

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Fault, type OpenaiLoopback, type OpenaiLoopbackOptions, startOpenaiLoopback } from '../loopback/openai.ts'
 import { errorBody } from '../loopback/openai-answers.ts'
 import { collect, failureOf, meters } from './collect.ts'
+import { fullChat } from './full-chat.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const hello: ChatRequest = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello there' }] }
@@ -73,31 +74,7 @@ describe('a request to OpenAI', () => {
 
   it('carries images, tools, limits and the history of tool calls in OpenAI’s words', async () => {
     const { adapter, server } = await open()
-    const parameters = { type: 'object', properties: {} }
-    await adapter.chat?.(
-      {
-        model: 'gpt-4o',
-        messages: [
-          { role: 'developer', content: 'Be brief.' },
-          {
-            role: 'user',
-            content: [
-              { type: 'text', text: 'What is it?' },
-              { type: 'image', url: 'data:image/png;base64,AA==', detail: 'low' },
-            ],
-          },
-          { role: 'assistant', content: null, toolCalls: [{ id: 'c1', name: 'look', arguments: '{}' }] },
-          { role: 'tool', content: 'a heron', toolCallId: 'c1' },
-        ],
-        outputTokensMax: 50,
-        temperature: 0,
-        stop: ['.'],
-        tools: [{ name: 'look', parameters }],
-        toolChoice: { name: 'look' },
-        providerOptions: { seed: 7, stream: true },
-      },
-      context,
-    )
+    await adapter.chat?.({ ...fullChat, stop: ['.'], providerOptions: { seed: 7, stream: true } }, context)
     expect(server.requests[0]?.body).toEqual({
       model: 'gpt-4o',
       seed: 7,
@@ -105,7 +82,7 @@ describe('a request to OpenAI', () => {
       max_completion_tokens: 50,
       temperature: 0,
       stop: ['.'],
-      tools: [{ type: 'function', function: { name: 'look', parameters } }],
+      tools: [{ type: 'function', function: fullChat.tools[0] }],
       tool_choice: { type: 'function', function: { name: 'look' } },
       messages: [
         { role: 'developer', content: 'Be brief.' },
@@ -118,7 +95,7 @@ describe('a request to OpenAI', () => {
         },
         {
           role: 'assistant',
-          content: null,
+          content: 'Let me look.',
           tool_calls: [{ id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } }],
         },
         { role: 'tool', content: 'a heron', tool_call_id: 'c1' },

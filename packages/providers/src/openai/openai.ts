@@ -34,7 +34,7 @@ export interface OpenaiOptions {
   models?: OpenaiModels
   /** Which of OpenAI's two APIs chats go over: for all models, or model by model. @defaultValue `chat` */
   api?: OpenaiApi | ((model: string) => OpenaiApi)
-  /** The voice that speaks when a request names none. @defaultValue `alloy` */
+  /** The voice of speech when a request names none; conversations then have the model's own. @defaultValue `alloy` */
   voice?: string
   /** The name of the adapter; give each its own when two stand side by side. @defaultValue `openai` */
   name?: string

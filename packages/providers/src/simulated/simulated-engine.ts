@@ -119,8 +119,8 @@ export function createEngine(options: EngineOptions) {
       answer = work(begun)
       for await (const part of answer.parts) {
         if (count > 0) await begun.pause(count)
-        yield begun.fate.reportsUsage ? part : withoutUsage(part)
         count += 1
+        yield begun.fate.reportsUsage ? part : withoutUsage(part)
         await strike(begun, count, soFar)
       }
       // A failure that was to come after more parts than there are still comes before the end.

@@ -1,4 +1,5 @@
 import type { Offer, OfferCapabilities } from '@farebox/core'
+import { openaiOffers } from '../openai/openai-offers.ts'
 
 /** gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of at most eight tiles, by OpenAI's guide to vision. */
 const MINI_IMAGE_TOKENS = 48_169
@@ -33,10 +34,7 @@ export const simulatedOffers: readonly Offer[] = [
   speechOffer('openai-tts', 'tts-1', 0.78, 500, 4_096),
   speechOffer('elevenlabs', 'eleven_multilingual_v2', 0.94, 450, 10_000),
   speechOffer('cartesia', 'sonic-3', 0.86, 150, 20_000),
-  realtimeOffer('gpt-realtime', 0.85, 500, { contextTokens: 32_000, outputTokensMax: 4_096 }),
-  realtimeOffer('gpt-realtime-2.1', 0.92, 600, { contextTokens: 128_000, outputTokensMax: 32_000 }),
-  embeddingOffer('text-embedding-3-small', 0.7, 200),
-  embeddingOffer('text-embedding-3-large', 0.8, 300),
+  ...openaiOffers().filter(({ service }) => service === 'realtime' || service === 'embedding'),
   { service: 'phone', provider: 'twilio', model: 'outbound', capabilities: {}, quality: 0.9, latencyMs: 3_000 },
 ]
 
@@ -56,19 +54,4 @@ function chatOffer(service: string, model: string, quality: number, latencyMs: n
 
 function speechOffer(provider: string, model: string, quality: number, latencyMs: number, charactersMax: number): Offer {
   return { service: 'voice_tts', provider, model, quality, latencyMs, capabilities: { streaming: true, charactersMax } }
-}
-
-function realtimeOffer(model: string, quality: number, latencyMs: number, limits: OfferCapabilities): Offer {
-  return {
-    service: 'realtime',
-    provider: model,
-    model,
-    quality,
-    latencyMs,
-    capabilities: { streaming: true, tools: true, ...limits },
-  }
-}
-
-function embeddingOffer(model: string, quality: number, latencyMs: number): Offer {
-  return { service: 'embedding', provider: model, model, quality, latencyMs, capabilities: { contextTokens: 300_000 } }
 }

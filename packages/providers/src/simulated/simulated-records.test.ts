@@ -49,7 +49,11 @@ describe('the records of a simulated provider', () => {
     }
     await expect(drain()).rejects.toMatchObject({ kind: 'incomplete' })
     await expect(adapter.chat?.({ ...hello, model: 'gpt-4o' }, context('a2'))).rejects.toMatchObject({ kind: 'unavailable' })
-    expect(await records()).toMatchObject([{ service: 'gpt', usage: { certainty: 'floor' } }])
+    for await (const _ of adapter.streamChat?.(hello, context('a3')) ?? []) break
+    const [broken, left] = await records()
+    expect(broken).toMatchObject({ service: 'gpt', usage: { certainty: 'floor', raw: { output_tokens: 4 } } })
+    expect(left).toMatchObject({ service: 'gpt', usage: { certainty: 'floor' } })
+    expect(await records()).toHaveLength(2)
   })
 
   it('know what a call costs only when its price was settled', async () => {
