@@ -71,6 +71,7 @@ it('a Farebox says which of its real offers end soon', async () => {
     'gpt gpt-4o 2027-01-14 54',
     'vision gpt-4o-mini 2027-01-14 54',
     'vision gpt-4o 2027-01-14 54',
+    'realtime gpt-realtime 2027-01-20 60',
   ])
   expect(box.retiring(45)).toEqual([])
   const without = await openBox({ providers: [openai({ apiKey: '' }), simulated()], clock })

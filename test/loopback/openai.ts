@@ -13,6 +13,9 @@ import {
   type TranscriptionAnswer,
   transcription,
 } from './openai-answers.ts'
+import { answerEmbeddings } from './openai-embeddings.ts'
+import { holdSession, type RealtimeAnswer, type RealtimeClientEvent } from './openai-realtime.ts'
+import { answerResponse, type ResponseAnswer } from './openai-responses.ts'
 
 export type { Fault }
 
@@ -21,6 +24,10 @@ export interface OpenaiLoopbackOptions {
   apiKey?: string
   /** What a chat is answered with. @defaultValue a sentence about the last message */
   chat?: (asked: ChatAsked) => ChatAnswer
+  /** What a response is answered with. @defaultValue what a chat is */
+  respond?: (asked: ChatAsked) => ResponseAnswer
+  /** What a turn of a conversation is answered with, told what was said in it. @defaultValue a sentence about it */
+  converse?: (said: string) => RealtimeAnswer
   /** What a transcription is answered with. @defaultValue a fixed question, and the length of the audio */
   transcribe?: (audio: Uint8Array) => TranscriptionAnswer
   /** The bytes of a speech, in chunks as they are streamed. @defaultValue three chunks that depend on the text */
@@ -28,7 +35,11 @@ export interface OpenaiLoopbackOptions {
 }
 
 /** OpenAI's protocol, on this machine. `url` ends in `/v1`, as a client's base URL does. */
-export type OpenaiLoopback = Loopback & { readonly apiKey: string }
+export type OpenaiLoopback = Loopback & {
+  readonly apiKey: string
+  /** What was said to it over websockets. */
+  readonly heard: readonly RealtimeClientEvent[]
+}
 
 /** Starts a loopback on a free port of 127.0.0.1. */
 export async function startOpenaiLoopback(options: OpenaiLoopbackOptions = {}): Promise<OpenaiLoopback> {
@@ -46,6 +57,10 @@ export async function startOpenaiLoopback(options: OpenaiLoopbackOptions = {}): 
         return json(200, modelList())
       case 'POST /chat/completions':
         return answerChat(exchange)
+      case 'POST /responses':
+        return answerResponse(exchange, (asked) => options.respond?.(asked) ?? options.chat?.(asked) ?? {})
+      case 'POST /embeddings':
+        return answerEmbeddings(exchange)
       case 'POST /audio/transcriptions':
         return answerTranscription(exchange)
       case 'POST /audio/speech':
@@ -124,7 +139,14 @@ export async function startOpenaiLoopback(options: OpenaiLoopbackOptions = {}): 
     await stream(events, { mediaType: 'text/event-stream' })
   }
 
-  return { ...(await startLoopback({ prefix: '/v1', serve })), apiKey }
+  const heard: RealtimeClientEvent[] = []
+  const loopback = await startLoopback({
+    prefix: '/v1',
+    serve,
+    admit: ({ path, headers }) => (path !== '/realtime' ? 404 : headers.authorization === `Bearer ${apiKey}` ? undefined : 401),
+    connect: (exchange) => holdSession(exchange, (said) => options.converse?.(said) ?? {}, heard),
+  })
+  return { ...loopback, apiKey, heard }
 }
 
 function modelList() {

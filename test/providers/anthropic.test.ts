@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type AnthropicLoopback, type AnthropicLoopbackOptions, startAnthropicLoopback } from '../loopback/anthropic.ts'
 import { errorBody } from '../loopback/anthropic-answers.ts'
 import type { Fault } from '../loopback/faults.ts'
-import { drain, failureOf, meters } from './outcomes.ts'
+import { collect, failureOf, meters } from './outcomes.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const MODEL = 'claude-sonnet-5-5'
@@ -258,7 +258,7 @@ describe('a request to Anthropic', () => {
         const error = await failureOf(
           method === 'chat'
             ? adapter.chat?.({ model: MODEL, messages }, context)
-            : drain(adapter.streamChat?.({ model: MODEL, messages }, context)),
+            : collect(adapter.streamChat?.({ model: MODEL, messages }, context)),
         )
         expect(error.kind).toBe('unsupported')
       }
@@ -285,7 +285,7 @@ describe('a request to Anthropic', () => {
     for (const messages of [hanging, stuck]) {
       const controller = new AbortController()
       const adapter = anthropic({ client: { messages } })
-      const failure = failureOf(drain(adapter.streamChat?.(hello, { ...context, signal: controller.signal })))
+      const failure = failureOf(collect(adapter.streamChat?.(hello, { ...context, signal: controller.signal })))
       await new Promise(setImmediate)
       controller.abort()
       expect((await failure).kind).toBe('aborted')
@@ -311,7 +311,7 @@ describe('a request to Anthropic', () => {
     const create = async (body: object, options?: object) => inner.messages.create(body as never, options)
     const adapter = anthropic({ client: { messages: { create } } })
     expect(await adapter.chat?.(hello, context)).toMatchObject({ text: 'You said: Hello there', requestId: 'req_loopback_1' })
-    expect((await drain(adapter.streamChat?.(hello, context))).at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop' })
+    expect((await collect(adapter.streamChat?.(hello, context))).at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop' })
   })
 })
 
@@ -341,7 +341,7 @@ describe('an answer of Anthropic', () => {
       finishReason: 'stop',
       usage: { certainty: 'exact' },
     })
-    const finish = (await drain(adapter.streamChat?.(hello, context))).at(-1)
+    const finish = (await collect(adapter.streamChat?.(hello, context))).at(-1)
     expect(finish).toMatchObject({ type: 'finish', requestId: 'req_loopback_2', usage: { certainty: 'exact' } })
     expect(meters(finish?.type === 'finish' ? finish.usage : undefined)).toEqual(meters(plain?.usage))
     expect(server.invoice).toMatchObject(
@@ -371,7 +371,7 @@ describe('an answer of Anthropic', () => {
         { id: 'toolu_2', name: 'rest', arguments: '{}' },
       ],
     })
-    expect(await drain(adapter.streamChat?.(hello, context))).toEqual([
+    expect(await collect(adapter.streamChat?.(hello, context))).toEqual([
       { type: 'text', text: 'I ' },
       { type: 'text', text: 'look.' },
       { type: 'tool_call', index: 0, id: 'toolu_1', name: 'look', arguments: '' },
@@ -414,7 +414,7 @@ describe('an answer of Anthropic', () => {
   ] as const)('that ended by %s ended by %s, plain and streamed', async (stopReason, finishReason) => {
     const { adapter } = await open({ answer: () => ({ stopReason }) })
     expect(await adapter.chat?.(hello, context)).toMatchObject({ finishReason })
-    expect((await drain(adapter.streamChat?.(hello, context))).at(-1)).toMatchObject({ finishReason })
+    expect((await collect(adapter.streamChat?.(hello, context))).at(-1)).toMatchObject({ finishReason })
   })
 
   it('whose counts contradict each other is charged by its two sides, and is not lost', async () => {
@@ -431,7 +431,7 @@ describe('a stream of Anthropic', () => {
     // Start, block, two words, end of block and the delta with the usage are six events; message_stop is the seventh.
     for (const type of ['cut', 'reset'] as const) {
       server.fail({ type, after: 6 })
-      const error = await failureOf(drain(adapter.streamChat?.(hello, context)))
+      const error = await failureOf(collect(adapter.streamChat?.(hello, context)))
       expect(error).toMatchObject({ kind: 'incomplete', isRetryable: false, usage: { certainty: 'floor' } })
       expect(meters(error.usage)).toEqual({ input: '40', output: '12' })
     }
@@ -440,14 +440,14 @@ describe('a stream of Anthropic', () => {
   it('is whole when its message_stop came, though the connection then breaks', async () => {
     const { adapter, server } = await open({ answer: () => ({ text: 'one two' }) })
     server.fail({ type: 'reset', after: 7 })
-    const events = await drain(adapter.streamChat?.(hello, context))
+    const events = await collect(adapter.streamChat?.(hello, context))
     expect(events.at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop', usage: { certainty: 'exact' } })
   })
 
   it('that is cut tells its input as it was counted, and of its output at least what arrived', async () => {
     const { adapter, server } = await open({ answer: () => ({ text: `${'x'.repeat(399)} and more`, inputTokens: 40 }) })
     server.fail({ type: 'reset', after: 3 })
-    const error = await failureOf(drain(adapter.streamChat?.(hello, context)))
+    const error = await failureOf(collect(adapter.streamChat?.(hello, context)))
     expect(meters(error.usage)).toMatchObject({ input: '40', output: '100' })
     expect(error.usage).toMatchObject({ certainty: 'floor', raw: { output_tokens: 1 } })
   })
@@ -460,7 +460,7 @@ describe('a stream of Anthropic', () => {
       [4, 'incomplete'],
     ] as const) {
       server.fail({ type: 'event_error', after, error })
-      const failure = await failureOf(drain(adapter.streamChat?.(hello, context)))
+      const failure = await failureOf(collect(adapter.streamChat?.(hello, context)))
       expect(failure).toMatchObject({ kind, providerCode: 'overloaded_error' })
       expect(inspect(failure, { depth: 12, showHidden: true })).not.toContain('Hello there')
     }

@@ -13,7 +13,7 @@ import {
 } from '../loopback/cartesia.ts'
 import type { Fault } from '../loopback/faults.ts'
 import { optionsFor } from './cartesia-harness.ts'
-import { drain, failureOf, meters, quickestMs } from './outcomes.ts'
+import { collect, failureOf, meters, quickestMs } from './outcomes.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
@@ -64,15 +64,15 @@ describe('a request to Cartesia', () => {
     vi.stubEnv('CARTESIA_CUSTOM_HEADERS', 'Authorization: Bearer hijack')
     const { adapter, server } = await open({ transport: 'websocket' })
     await adapter.speak?.(raw, context)
-    await drain(adapter.streamSpeech?.(raw, context))
-    await drain(adapter.streamTranscription?.(live(), context))
+    await collect(adapter.streamSpeech?.(raw, context))
+    await collect(adapter.streamTranscription?.(live(), context))
     expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(Array(3).fill('Bearer sk_car_loopback'))
   })
 
   it('keeps the key out of every URL', async () => {
     const { adapter, server } = await open({ transport: 'websocket' })
-    await drain(adapter.streamSpeech?.(raw, context))
-    await drain(adapter.streamTranscription?.(live(), context))
+    await collect(adapter.streamSpeech?.(raw, context))
+    await collect(adapter.streamTranscription?.(live(), context))
     for (const { query } of server.requests) expect([...query.values()].join()).not.toContain(server.apiKey)
   })
 
@@ -80,7 +80,7 @@ describe('a request to Cartesia', () => {
     const { adapter, server } = await open({ voice: 'v1' })
     await adapter.speak?.({ ...raw, format: 'mp3' }, context)
     await adapter.speak?.({ ...raw, format: 'wav', voice: 'v2' }, context)
-    await drain(adapter.streamSpeech?.({ ...raw, providerOptions: { language: 'fr', model_id: 'x' } }, context))
+    await collect(adapter.streamSpeech?.({ ...raw, providerOptions: { language: 'fr', model_id: 'x' } }, context))
     expect(server.requests.map(({ body }) => body)).toEqual([
       expect.objectContaining({ voice: 'v1', output_format: { container: 'mp3', sample_rate: 44_100, bit_rate: 128_000 } }),
       expect.objectContaining({ voice: 'v2', output_format: { container: 'wav', encoding: 'pcm_s16le', sample_rate: 24_000 } }),
@@ -98,7 +98,7 @@ describe('a request to Cartesia', () => {
   it('can ask for the µ-law of a telephone, but not for another container than the request’s', async () => {
     const { adapter, server } = await open()
     const output_format = { container: 'mp3', encoding: 'pcm_mulaw', sample_rate: 8_000 }
-    await drain(adapter.streamSpeech?.({ ...raw, providerOptions: { output_format } }, context))
+    await collect(adapter.streamSpeech?.({ ...raw, providerOptions: { output_format } }, context))
     expect(server.requests[0]?.body.output_format).toEqual({ ...output_format, container: 'raw' })
   })
 
@@ -112,7 +112,7 @@ describe('a request to Cartesia', () => {
 describe.each(transports)('speech streamed by %s', (transport) => {
   it('counts the characters of the text, as the invoice does', async () => {
     const { adapter, server } = await open({ transport })
-    const events = await drain(adapter.streamSpeech?.(raw, context))
+    const events = await collect(adapter.streamSpeech?.(raw, context))
     expect(events.at(-1)).toMatchObject({ type: 'finish', model: 'sonic-3', usage: { certainty: 'derived' } })
     expect(meters(finishOf(events).usage)).toEqual({ characters: '5' })
     await vi.waitFor(() =>
@@ -126,10 +126,10 @@ describe.each(transports)('speech streamed by %s', (transport) => {
     const { adapter, server } = await open({ transport })
     const error = cartesiaErrorEvent(429, 'concurrency_limited', 'Héllo')
     server.fail({ type: 'event_error', after: 1, error })
-    const late = await failureOf(drain(adapter.streamSpeech?.(raw, context)))
+    const late = await failureOf(collect(adapter.streamSpeech?.(raw, context)))
     expect(late).toMatchObject({ kind: 'incomplete', providerCode: 'concurrency_limited', usage: { certainty: 'ceiling' } })
     server.fail({ type: 'event_error', after: 0, error })
-    const early = await failureOf(drain(adapter.streamSpeech?.(raw, context)))
+    const early = await failureOf(collect(adapter.streamSpeech?.(raw, context)))
     expect(early).toMatchObject({ kind: 'rate_limited', status: 429, requestId: error.request_id, isRetryable: true })
     // Cartesia bills no errors.
     expect(early.usage).toBeUndefined()
@@ -139,12 +139,12 @@ describe.each(transports)('speech streamed by %s', (transport) => {
   it('ends when the socket drops, whenever that is', async () => {
     const { adapter, server } = await open({ transport })
     server.fail({ type: 'reset', after: 1 })
-    expect(await failureOf(drain(adapter.streamSpeech?.(raw, context)))).toMatchObject({
+    expect(await failureOf(collect(adapter.streamSpeech?.(raw, context)))).toMatchObject({
       kind: 'incomplete',
       usage: { certainty: 'ceiling' },
     })
     server.fail({ type: 'reset', after: 0 })
-    expect(await failureOf(drain(adapter.streamSpeech?.(raw, context)))).toMatchObject({ kind: 'network', isRetryable: true })
+    expect(await failureOf(collect(adapter.streamSpeech?.(raw, context)))).toMatchObject({ kind: 'network', isRetryable: true })
   })
 
   it('stops the provider within 100 ms of an abort, and when the reader leaves', async () => {
@@ -182,7 +182,7 @@ describe('a websocket to Cartesia', () => {
     const { adapter, server } = await open({ transport: 'websocket' })
     for (const make of [() => adapter.streamSpeech?.(raw, context), () => adapter.streamTranscription?.(live(), context)]) {
       server.fail(fault)
-      expect(await failureOf(drain<unknown>(make()))).toMatchObject({ provider: 'cartesia', usage: undefined, ...facts })
+      expect(await failureOf(collect<unknown>(make()))).toMatchObject({ provider: 'cartesia', usage: undefined, ...facts })
     }
   })
 
@@ -190,7 +190,7 @@ describe('a websocket to Cartesia', () => {
     const { adapter, server } = await open({ transport: 'websocket' })
     await server.close()
     for (const make of [() => adapter.streamSpeech?.(raw, context), () => adapter.streamTranscription?.(live(), context)]) {
-      const error = await failureOf(drain<unknown>(make()))
+      const error = await failureOf(collect<unknown>(make()))
       expect(error.kind).toBe('network')
       expect(error.message).toContain('ECONNREFUSED')
     }
@@ -199,12 +199,12 @@ describe('a websocket to Cartesia', () => {
   it('that is closed half-way says with which code', async () => {
     const { adapter, server } = await open({ transport: 'websocket' })
     server.fail({ type: 'close', after: 1, code: 1011 })
-    const late = await failureOf(drain(adapter.streamSpeech?.(raw, context)))
+    const late = await failureOf(collect(adapter.streamSpeech?.(raw, context)))
     expect(late).toMatchObject({ kind: 'incomplete', message: expect.stringContaining('1011') })
     server.fail({ type: 'close', after: 0, code: 1011 })
-    expect(await failureOf(drain(adapter.streamSpeech?.(raw, context)))).toMatchObject({ kind: 'unavailable' })
+    expect(await failureOf(collect(adapter.streamSpeech?.(raw, context)))).toMatchObject({ kind: 'unavailable' })
     server.fail({ type: 'close', after: 0, code: 1000 })
-    expect(await failureOf(drain(adapter.streamSpeech?.(raw, context)))).toMatchObject({ kind: 'incomplete' })
+    expect(await failureOf(collect(adapter.streamSpeech?.(raw, context)))).toMatchObject({ kind: 'incomplete' })
   })
 })
 
@@ -241,7 +241,7 @@ describe('a transcription by Cartesia', () => {
   it('of live sound hears 16-bit samples, with any model that a host names', async () => {
     const { adapter, server } = await open()
     const request = { ...live({ encoding: 'pcm_s16le' }), model: 'ink-9', language: 'fr' }
-    const events = await drain(adapter.streamTranscription?.(request, context))
+    const events = await collect(adapter.streamTranscription?.(request, context))
     expect(Object.fromEntries(server.requests[0]?.query ?? [])).toMatchObject({
       model: 'ink-9',
       encoding: 'pcm_s16le',
@@ -254,14 +254,14 @@ describe('a transcription by Cartesia', () => {
     const { adapter, server } = await open()
     let fed = 0
     const request = { ...live({ onPiece: () => (fed += 1) }), language: 'fr' }
-    expect(await failureOf(drain(adapter.streamTranscription?.(request, context)))).toMatchObject({ kind: 'unsupported' })
+    expect(await failureOf(collect(adapter.streamTranscription?.(request, context)))).toMatchObject({ kind: 'unsupported' })
     expect([fed, server.requests]).toEqual([0, []])
   })
 
   it('of live sound whose durations do not cover what was sent is at least what was sent', async () => {
     const { adapter, server } = await open()
     server.fail({ type: 'no_usage' })
-    const { usage } = finishOf(await drain(adapter.streamTranscription?.(live(), context)))
+    const { usage } = finishOf(await collect(adapter.streamTranscription?.(live(), context)))
     expect(usage).toMatchObject({ certainty: 'floor' })
     expect(meters(usage)).toEqual({ duration: '1' })
   })
@@ -270,7 +270,7 @@ describe('a transcription by Cartesia', () => {
     const { adapter, server } = await open()
     for (const type of ['cut', 'reset'] as const) {
       server.fail({ type, after: 1 })
-      const error = await failureOf(drain(adapter.streamTranscription?.(live(), context)))
+      const error = await failureOf(collect(adapter.streamTranscription?.(live(), context)))
       expect(error).toMatchObject({ kind: 'incomplete', usage: { certainty: 'floor' } })
       expect(meters(error.usage)).toEqual({ duration: '1' })
     }
@@ -313,7 +313,7 @@ describe('a transcription by Cartesia', () => {
       yield new Uint8Array(800)
       throw new Error('the microphone is gone')
     }
-    const error = await failureOf(drain(adapter.streamTranscription?.({ ...live(), audio: broken() }, context)))
+    const error = await failureOf(collect(adapter.streamTranscription?.({ ...live(), audio: broken() }, context)))
     expect(error).toMatchObject({ kind: 'aborted', isRetryable: false, usage: { certainty: 'floor' } })
     expect(await server.requests[0]?.abandoned).toBe(true)
   })
@@ -338,7 +338,7 @@ describe('a failure of Cartesia', () => {
     const audio = { data: question, mediaType: 'audio/wav' }
     for (const make of [
       () => adapter.speak?.(raw, context),
-      () => drain(adapter.streamSpeech?.(raw, context)),
+      () => collect(adapter.streamSpeech?.(raw, context)),
       () => adapter.transcribe?.({ model: 'ink-whisper', audio }, context),
     ]) {
       server.fail(fault)
@@ -350,7 +350,7 @@ describe('a failure of Cartesia', () => {
   it('is a model that was not found where the voice is missing, since another provider has others', async () => {
     for (const transport of transports) {
       const { adapter, server } = await open({ transport, voice: MISSING_VOICE })
-      const error = await failureOf(drain(adapter.streamSpeech?.(raw, context)))
+      const error = await failureOf(collect(adapter.streamSpeech?.(raw, context)))
       expect(error).toMatchObject({ kind: 'model_not_found', providerCode: 'voice_not_found' })
       expect(inspect(error, { depth: 9 })).not.toContain('Héllo')
       await server.close()
@@ -371,7 +371,7 @@ describe('what Cartesia’s work costs', () => {
     const audio = { data: question, mediaType: 'audio/wav' }
     const spoken = await adapter.speak?.({ ...raw, text: 'x'.repeat(1_000) }, context)
     const recorded = await adapter.transcribe?.({ model: 'ink-whisper', audio }, context)
-    const heard = finishOf(await drain(adapter.streamTranscription?.(live(), context)))
+    const heard = finishOf(await collect(adapter.streamTranscription?.(live(), context)))
     const usd = (service: string, result: { model: string; usage?: Usage } | undefined) =>
       total(defaultCostBook, service, result?.model, result?.usage)
     expect(usd('voice_tts', spoken)).toBeCloseTo(0.05, 9)
@@ -383,7 +383,7 @@ describe('what Cartesia’s work costs', () => {
     const { adapter } = await open()
     const spoken = await adapter.speak?.({ ...raw, text: 'x'.repeat(600) }, context)
     expect(total(defaultPriceBook, 'voice_tts', spoken?.model, spoken?.usage)).toBeCloseTo(0.6, 9)
-    const heard = finishOf(await drain(adapter.streamTranscription?.(live(), context)))
+    const heard = finishOf(await collect(adapter.streamTranscription?.(live(), context)))
     expect(() => total(defaultPriceBook, 'voice_stt', heard.model, heard.usage)).toThrow(
       expect.objectContaining({ code: 'PRICE_NOT_FOUND' }),
     )

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
 import { type DeepgramLoopback, type DeepgramLoopbackOptions, startDeepgramLoopback } from '../loopback/deepgram.ts'
 import { liveMetadata, liveResults } from '../loopback/deepgram-answers.ts'
-import { collect, failureOf } from './collect.ts'
+import { collect, failureOf } from './outcomes.ts'
 
 const format = { encoding: 'pcm_s16le', sampleRate: 16_000 } as const
 const TENTH_BYTES = 3_200

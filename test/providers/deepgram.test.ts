@@ -7,7 +7,7 @@ import { type DeepgramOptions, deepgram, deepgramOffers } from '@farebox/provide
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type DeepgramLoopback, type DeepgramLoopbackOptions, startDeepgramLoopback } from '../loopback/deepgram.ts'
 import { legacyError, modernError } from '../loopback/deepgram-answers.ts'
-import { failureOf, meters } from './collect.ts'
+import { failureOf, meters } from './outcomes.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))

@@ -1,20 +1,34 @@
 import { exerciseProviderAdapter, type Method } from '@farebox/providers/conformance'
 import OpenAI6 from 'openai6'
-import { failureKinds, openOpenai, SECRET } from './openai-harness.ts'
+import type { OpenaiLoopback } from '../loopback/openai.ts'
+import { at, failureKinds, openOpenai, SECRET } from './openai-harness.ts'
 
-const methods: Method[] = ['chat', 'streamChat', 'transcribe', 'speak', 'streamSpeech']
+const client6 = ({ apiKey, url }: OpenaiLoopback) => new OpenAI6({ apiKey, baseURL: url, logLevel: 'off' })
+const methods: Method[] = ['chat', 'streamChat', 'transcribe', 'speak', 'streamSpeech', 'converse', 'embed']
 const options = { methods, failureKinds, secrets: [SECRET] }
 
 exerciseProviderAdapter('openai, SDK 7 that it loads by itself', () => openOpenai(), options)
 
 exerciseProviderAdapter(
   "openai, SDK 6 that is the host's own",
-  () => openOpenai(({ apiKey, url }) => ({ client: new OpenAI6({ apiKey, baseURL: url, logLevel: 'off' }) })),
+  () => openOpenai((loopback) => ({ ...at(loopback), client: client6(loopback) })),
   options,
 )
 
 exerciseProviderAdapter(
   'openai, speech that comes as events',
-  () => openOpenai(({ apiKey, url }) => ({ apiKey, baseURL: url, models: { speak: 'gpt-4o-mini-tts' } })),
+  () => openOpenai((loopback) => ({ ...at(loopback), models: { speak: 'gpt-4o-mini-tts' } })),
+  options,
+)
+
+exerciseProviderAdapter(
+  'openai over the Responses API, SDK 7',
+  () => openOpenai((loopback) => ({ ...at(loopback), api: 'responses' })),
+  options,
+)
+
+exerciseProviderAdapter(
+  'openai over the Responses API, SDK 6',
+  () => openOpenai((loopback) => ({ ...at(loopback), client: client6(loopback), api: () => 'responses' })),
   options,
 )

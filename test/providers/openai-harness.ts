@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import type { ProviderErrorKind } from '@farebox/core'
 import type { Arranged, Method, ProviderUnderTest, Situation } from '@farebox/providers/conformance'
 import { type OpenaiOptions, openai } from '@farebox/providers/openai'
@@ -24,9 +25,14 @@ export const faultByKind = {
 
 export const failureKinds = Object.keys(faultByKind) as (keyof typeof faultByKind)[]
 
+/** The options of an adapter that reaches a loopback, over websockets too, which the SDK would encrypt. */
+export function at({ apiKey, url, port }: OpenaiLoopback): OpenaiOptions {
+  return { apiKey, baseURL: url, websocket: { createConnection: () => connect(port, '127.0.0.1') } }
+}
+
 /** Starts a loopback, and an adapter in front of it. */
 export async function openOpenai(
-  configure: (loopback: OpenaiLoopback) => OpenaiOptions = ({ apiKey, url }) => ({ apiKey, baseURL: url }),
+  configure: (loopback: OpenaiLoopback) => OpenaiOptions = at,
   options: OpenaiLoopbackOptions = {},
 ): Promise<ProviderUnderTest & { loopback: OpenaiLoopback }> {
   const loopback = await startOpenaiLoopback({ apiKey: SECRET, ...options })
@@ -38,12 +44,16 @@ export async function openOpenai(
   }
 }
 
+const PLAIN: ReadonlySet<Method> = new Set(['chat', 'transcribe', 'embed'])
+
+/** Events of a stream by which something was heard: those before name the role, and in responses what is being filled. */
+const FIRST_WORD_AFTER = 5
+
 function arrange(loopback: OpenaiLoopback, method: Method, situation: Situation): Arranged {
   return arrangeFault(loopback, situation, {
-    // The first chunk of a streamed chat names the role and says nothing, so the second is the first that is heard.
-    stalled: method === 'chat' || method === 'transcribe' ? { type: 'headers_then_hang' } : { type: 'stall', after: 2 },
+    stalled: PLAIN.has(method) ? { type: 'headers_then_hang' } : { type: 'stall', after: FIRST_WORD_AFTER },
     // Bytes that end early are told from an end only by a connection that breaks.
-    truncated: method === 'streamSpeech' ? { type: 'reset', after: 2 } : { type: 'cut', after: 3 },
+    truncated: method === 'streamSpeech' ? { type: 'reset', after: 2 } : { type: 'cut', after: FIRST_WORD_AFTER + 1 },
     failure: (kind) => (kind in faultByKind ? faultByKind[kind as keyof typeof faultByKind] : { type: 'html' }),
   })
 }

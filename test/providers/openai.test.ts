@@ -7,7 +7,8 @@ import OpenAI6 from 'openai6'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Fault, type OpenaiLoopback, type OpenaiLoopbackOptions, startOpenaiLoopback } from '../loopback/openai.ts'
 import { errorBody } from '../loopback/openai-answers.ts'
-import { drain, failureOf, meters } from './outcomes.ts'
+import { fullChat } from './full-chat.ts'
+import { collect, failureOf, meters } from './outcomes.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const hello: ChatRequest = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello there' }] }
@@ -38,6 +39,10 @@ describe('openai without a key', () => {
         'vision gpt-4o gpt-4o',
         'voice_stt openai-whisper gpt-transcribe',
         'voice_tts openai-tts tts-1',
+        'realtime gpt-realtime gpt-realtime',
+        'realtime gpt-realtime-2.1 gpt-realtime-2.1',
+        'embedding text-embedding-3-small text-embedding-3-small',
+        'embedding text-embedding-3-large text-embedding-3-large',
       ])
       await expect(adapter.chat?.(hello, context)).rejects.toMatchObject({ kind: 'authentication' })
     }
@@ -69,31 +74,7 @@ describe('a request to OpenAI', () => {
 
   it('carries images, tools, limits and the history of tool calls in OpenAI’s words', async () => {
     const { adapter, server } = await open()
-    const parameters = { type: 'object', properties: {} }
-    await adapter.chat?.(
-      {
-        model: 'gpt-4o',
-        messages: [
-          { role: 'developer', content: 'Be brief.' },
-          {
-            role: 'user',
-            content: [
-              { type: 'text', text: 'What is it?' },
-              { type: 'image', url: 'data:image/png;base64,AA==', detail: 'low' },
-            ],
-          },
-          { role: 'assistant', content: null, toolCalls: [{ id: 'c1', name: 'look', arguments: '{}' }] },
-          { role: 'tool', content: 'a heron', toolCallId: 'c1' },
-        ],
-        outputTokensMax: 50,
-        temperature: 0,
-        stop: ['.'],
-        tools: [{ name: 'look', parameters }],
-        toolChoice: { name: 'look' },
-        providerOptions: { seed: 7, stream: true },
-      },
-      context,
-    )
+    await adapter.chat?.({ ...fullChat, stop: ['.'], providerOptions: { seed: 7, stream: true } }, context)
     expect(server.requests[0]?.body).toEqual({
       model: 'gpt-4o',
       seed: 7,
@@ -101,7 +82,7 @@ describe('a request to OpenAI', () => {
       max_completion_tokens: 50,
       temperature: 0,
       stop: ['.'],
-      tools: [{ type: 'function', function: { name: 'look', parameters } }],
+      tools: [{ type: 'function', function: fullChat.tools[0] }],
       tool_choice: { type: 'function', function: { name: 'look' } },
       messages: [
         { role: 'developer', content: 'Be brief.' },
@@ -114,7 +95,7 @@ describe('a request to OpenAI', () => {
         },
         {
           role: 'assistant',
-          content: null,
+          content: 'Let me look.',
           tool_calls: [{ id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } }],
         },
         { role: 'tool', content: 'a heron', tool_call_id: 'c1' },
@@ -131,7 +112,7 @@ describe('a request to OpenAI', () => {
 
   it('asks a stream for its usage, whatever was passed through', async () => {
     const { adapter, server } = await open()
-    await drain(adapter.streamChat?.({ ...hello, providerOptions: { stream_options: { include_usage: false } } }, context))
+    await collect(adapter.streamChat?.({ ...hello, providerOptions: { stream_options: { include_usage: false } } }, context))
     expect(server.requests[0]?.body).toMatchObject({ stream: true, stream_options: { include_usage: true } })
   })
 
@@ -158,7 +139,7 @@ describe('a request to OpenAI', () => {
     for (const completions of [hanging, stuck]) {
       const adapter = openai({ client: { chat: { completions }, audio: { transcriptions: hanging, speech: hanging } } })
       const controller = new AbortController()
-      const failure = failureOf(drain(adapter.streamChat?.(hello, { ...context, signal: controller.signal })))
+      const failure = failureOf(collect(adapter.streamChat?.(hello, { ...context, signal: controller.signal })))
       await new Promise(setImmediate)
       controller.abort()
       expect((await failure).kind).toBe('aborted')
@@ -171,7 +152,7 @@ describe('a request to OpenAI', () => {
     const create = async (body: object, options?: object) => inner.chat.completions.create(body as never, options)
     const adapter = openai({ client: { chat: { completions: { create } }, audio: inner.audio } })
     expect(await adapter.chat?.(hello, context)).toMatchObject({ text: 'You said: Hello there', requestId: 'req_loopback_1' })
-    expect((await drain(adapter.streamChat?.(hello, context))).at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop' })
+    expect((await collect(adapter.streamChat?.(hello, context))).at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop' })
   })
 })
 
@@ -203,7 +184,7 @@ describe('an answer of OpenAI', () => {
       finishReason: 'tool_calls',
       toolCalls: [{ id: 'c1', name: 'look', arguments: '{"at":"heron"}' }],
     })
-    const events = await drain(adapter.streamChat?.(hello, context))
+    const events = await collect(adapter.streamChat?.(hello, context))
     expect(events).toEqual([
       { type: 'tool_call', index: 0, id: 'c1', name: 'look', arguments: '' },
       { type: 'tool_call', index: 0, arguments: '{"at":"heron"}' },
@@ -272,7 +253,7 @@ describe('a stream of OpenAI', () => {
     // The role, two words, the finish reason and the usage are five chunks; the end mark is the sixth.
     for (const type of ['cut', 'reset'] as const) {
       server.fail({ type, after: 5 })
-      const events = await drain(adapter.streamChat?.(hello, context))
+      const events = await collect(adapter.streamChat?.(hello, context))
       expect(events.at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop', usage: { certainty: 'exact' } })
     }
   })
@@ -280,7 +261,7 @@ describe('a stream of OpenAI', () => {
   it('ends without usage when it is cut between its finish reason and its usage', async () => {
     const { adapter, server } = await open({ chat: () => ({ text: 'one two' }) })
     server.fail({ type: 'cut', after: 4 })
-    expect((await drain(adapter.streamChat?.(hello, context))).at(-1)).toEqual({
+    expect((await collect(adapter.streamChat?.(hello, context))).at(-1)).toEqual({
       type: 'finish',
       finishReason: 'stop',
       model: 'gpt-4o-mini',
@@ -291,7 +272,7 @@ describe('a stream of OpenAI', () => {
   it('is incomplete when the socket breaks half-way', async () => {
     const { adapter, server } = await open()
     server.fail({ type: 'reset', after: 3 })
-    const error = await failureOf(drain(adapter.streamChat?.(hello, context)))
+    const error = await failureOf(collect(adapter.streamChat?.(hello, context)))
     expect(error).toMatchObject({ kind: 'incomplete', isRetryable: false, usage: undefined })
   })
 
@@ -299,12 +280,12 @@ describe('a stream of OpenAI', () => {
     const { adapter, server } = await open()
     const error = { message: 'Hello there', type: 'server_error', code: 'slow_down' }
     server.fail({ type: 'event_error', after: 1, error })
-    expect(await failureOf(drain(adapter.streamChat?.(hello, context)))).toMatchObject({
+    expect(await failureOf(collect(adapter.streamChat?.(hello, context)))).toMatchObject({
       kind: 'overloaded',
       providerCode: 'slow_down',
     })
     server.fail({ type: 'event_error', after: 3, error })
-    expect(await failureOf(drain(adapter.streamChat?.(hello, context)))).toMatchObject({
+    expect(await failureOf(collect(adapter.streamChat?.(hello, context)))).toMatchObject({
       kind: 'incomplete',
       providerCode: 'slow_down',
     })
@@ -333,7 +314,7 @@ describe('a stream of OpenAI', () => {
     const { adapter, server } = await open()
     server.fail({ type: 'cut', after: 3 })
     const error = await failureOf(
-      drain(adapter.streamSpeech?.({ model: 'gpt-4o-mini-tts', text: 'Hello', format: 'mp3' }, context)),
+      collect(adapter.streamSpeech?.({ model: 'gpt-4o-mini-tts', text: 'Hello', format: 'mp3' }, context)),
     )
     expect(error.kind).toBe('incomplete')
     expect(error.usage?.certainty).toBe('ceiling')

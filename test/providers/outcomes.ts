@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { formatQuantity, ProviderError, type Usage } from '@farebox/core'
 import { expect } from 'vitest'
 
-/** All events of a stream. */
+/** The events of a stream that ended as it should. */
 export async function drain<T>(events: AsyncIterable<T> | undefined): Promise<T[]> {
   const all: T[] = []
   for await (const event of events ?? []) all.push(event)

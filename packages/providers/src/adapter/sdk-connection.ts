@@ -34,14 +34,28 @@ export function connectSdk<Client>(options: SdkConnectionOptions<Client>): SdkCo
       if (availability.status === 'disabled') {
         throw new ProviderError(`${name} is disabled: ${availability.reason}`, { provider: name, kind: 'authentication' })
       }
-      loading ??= options.load().catch((error: unknown) => {
+      loading ??= importSdk(name, needs, options.load).catch((error: unknown) => {
         loading = undefined
-        if (!isMissingModule(error)) throw error
-        const message = `${name} needs the package ${needs}: install it, or pass a client of your own`
-        throw new ProviderError(message, { provider: name, kind: 'unsupported', cause: error })
+        throw error
       })
       return loading
     },
+  }
+}
+
+/**
+ * Loads what an SDK is needed for.
+ *
+ * @param needs  packages and the ranges that fit, for whoever has not installed them: `"openai" (^6.30 or ^7)`
+ * @throws {ProviderError} `unsupported`: it is not installed
+ */
+export async function importSdk<Loaded>(name: string, needs: string, load: () => Promise<Loaded>): Promise<Loaded> {
+  try {
+    return await load()
+  } catch (error) {
+    if (!isMissingModule(error)) throw error
+    const message = `${name} needs the package ${needs}: install it, or pass a client of your own`
+    throw new ProviderError(message, { provider: name, kind: 'unsupported', cause: error })
   }
 }
 

@@ -1,3 +1,4 @@
+import { ProviderError } from '@farebox/core'
 import type { SdkConnection } from '../adapter/sdk-connection.ts'
 
 /** What an SDK method takes beside its body. */
@@ -12,17 +13,56 @@ export interface OpenaiRequestOptions {
  * traces its calls.
  */
 export interface OpenaiClient {
-  chat: { completions: { create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown> } }
-  audio: {
-    transcriptions: { create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown> }
-    speech: { create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown> }
-  }
+  chat: { completions: OpenaiResource }
+  audio: { transcriptions: OpenaiResource; speech: OpenaiResource }
+  /** For embeddings. */
+  embeddings?: OpenaiResource
+  /** For chats over the Responses API. */
+  responses?: OpenaiResource
+  /** For conversations: the SDK opens their websocket with what it finds here. */
+  apiKey?: unknown
+  baseURL?: string
+}
+
+/** A part of the SDK's client that makes requests. */
+export interface OpenaiResource {
+  create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown>
+}
+
+/**
+ * A part of the client that a method needs.
+ *
+ * @throws {ProviderError} `unsupported`: the host's own client comes without it
+ */
+export function resource(
+  { name }: Pick<OpenaiConnection, 'name'>,
+  part: OpenaiResource | undefined,
+  partName: string,
+): OpenaiResource {
+  if (part) return part
+  throw new ProviderError(`the client that ${name} was given has no ${partName}`, { provider: name, kind: 'unsupported' })
 }
 
 /** What every method of the adapter needs to reach the provider. */
 export interface OpenaiConnection extends SdkConnection<OpenaiClient> {
   /** Sent with each request, above what the environment could have put into the client. */
   headers: Record<string, string | null>
+  /** How websockets are opened. */
+  realtime: {
+    /** Options for `ws`. */
+    websocket?: OpenaiWebsocketOptions
+    /** Where the session is and the key to it. Absent: what the host's own client says. */
+    target?: Pick<OpenaiClient, 'apiKey' | 'baseURL'>
+  }
+}
+
+/**
+ * Options handed to the package `ws` as they are, for conversations alone: the SDK opens them at `wss:` whatever the address says. `ca`
+ * trusts a certificate of your own, `agent` goes through a proxy, `createConnection: () => net.connect(port, host)` skips the encryption.
+ */
+export interface OpenaiWebsocketOptions {
+  headers?: Record<string, string>
+  [option: string]: unknown
 }
 
 /** What a client of our own is made from. */

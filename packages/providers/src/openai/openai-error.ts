@@ -7,7 +7,23 @@ export function openaiError({ name, now }: OpenaiConnection, thrown: unknown, pl
   return sdkError({ name, now, kindByCode: KIND_BY_CODE }, thrown, place)
 }
 
-const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
+const IMAGE_CODES = [
+  'empty_image_file',
+  'failed_to_download_image',
+  'image_file_not_found',
+  'image_file_too_large',
+  'image_parse_error',
+  'image_too_large',
+  'image_too_small',
+  'invalid_base64_image',
+  'invalid_image',
+  'invalid_image_format',
+  'invalid_image_mode',
+  'invalid_image_url',
+  'unsupported_image_media_type',
+]
+
+const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map<string, ProviderErrorKind>([
   ['insufficient_quota', 'quota_exhausted'],
   ['billing_hard_limit_reached', 'quota_exhausted'],
   ['billing_not_active', 'quota_exhausted'],
@@ -28,4 +44,10 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['overloaded_error', 'overloaded'],
   ['server_error', 'unavailable'],
   ['invalid_request_error', 'invalid_request'],
+  // Codes of responses, which come without a status. A prompt is called invalid when it was flagged.
+  ['invalid_prompt', 'content_policy'],
+  ['image_content_policy_violation', 'content_policy'],
+  ['bio_policy', 'content_policy'],
+  ['misalignment_policy_violation', 'content_policy'],
+  ...IMAGE_CODES.map((code) => [code, 'invalid_request'] as const),
 ])

@@ -12,9 +12,10 @@ export interface OpenaiModels {
  * What OpenAI sells, as of November 2026. Names of providers are roles; models are data, because OpenAI retires them:
  * `whisper-1` and `gpt-4o-transcribe` end on 2027-02-26, so `openai-whisper` is `gpt-transcribe`, which is billed by the duration
  * of the audio. `tts-1` and `gpt-4o-mini-tts` both end on 2027-01-06 without a successor on this API; `tts-1` is billed by the
- * character, so its cost is known before the call and after a cut. The chat models gpt-4o and gpt-4o-mini end on 2027-01-14.
+ * character, so its cost is known before the call and after a cut. The chat models gpt-4o and gpt-4o-mini end on 2027-01-14, and
+ * gpt-realtime on 2027-01-20, for which gpt-realtime-2.1 is to be taken.
  *
- * @source https://developers.openai.com/api/docs/deprecations
+ * @source https://developers.openai.com/api/docs/deprecations, and the page of each model for its limits
  */
 export function openaiOffers(models: OpenaiModels = {}): readonly Offer[] {
   return [
@@ -59,11 +60,22 @@ export function openaiOffers(models: OpenaiModels = {}): readonly Offer[] {
       quality: 0.78,
       latencyMs: 500,
     },
+    realtimeOffer('gpt-realtime', { quality: 0.85, latencyMs: 500, contextTokens: 32_000, outputTokensMax: 4_096 }),
+    realtimeOffer('gpt-realtime-2.1', { quality: 0.92, latencyMs: 600, contextTokens: 128_000, outputTokensMax: 32_000 }),
+    embeddingOffer('text-embedding-3-small', { quality: 0.7, latencyMs: 200 }),
+    embeddingOffer('text-embedding-3-large', { quality: 0.8, latencyMs: 300 }),
   ]
 }
 
 /** gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of at most eight tiles, by OpenAI's guide to vision. */
 const MINI_IMAGE_TOKENS = 48_169
+
+/**
+ * Tokens that all texts of one request may have together. Each text may have 8,192, and there may be 2,048 of them.
+ *
+ * @source the SDK's documentation of `embeddings.create`, `input`
+ */
+const EMBEDDING_TOKENS = 300_000
 
 type ChatFacts = Pick<Offer, 'quality' | 'latencyMs'> & {
   images: boolean
@@ -74,4 +86,22 @@ type ChatFacts = Pick<Offer, 'quality' | 'latencyMs'> & {
 
 function chatOffer(service: 'gpt' | 'vision', model: string, { quality, latencyMs, ...limits }: ChatFacts): Offer {
   return { service, provider: model, model, quality, latencyMs, capabilities: { streaming: true, tools: true, ...limits } }
+}
+
+function realtimeOffer(
+  model: string,
+  { quality, latencyMs, ...limits }: Pick<Offer, 'quality' | 'latencyMs'> & { contextTokens: number; outputTokensMax: number },
+): Offer {
+  return {
+    service: 'realtime',
+    provider: model,
+    model,
+    quality,
+    latencyMs,
+    capabilities: { streaming: true, tools: true, ...limits },
+  }
+}
+
+function embeddingOffer(model: string, { quality, latencyMs }: Pick<Offer, 'quality' | 'latencyMs'>): Offer {
+  return { service: 'embedding', provider: model, model, quality, latencyMs, capabilities: { contextTokens: EMBEDDING_TOKENS } }
 }

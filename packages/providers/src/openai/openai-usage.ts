@@ -2,7 +2,7 @@ import type { Usage } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
 import { readable } from '../adapter/readable-usage.ts'
 import { recordingUsage } from '../adapter/recording-usage.ts'
-import { openaiChatUsage, openaiTranscriptionUsage } from '../usage/openai.ts'
+import { openaiChatUsage, openaiRealtimeUsage, openaiResponseUsage, openaiTranscriptionUsage } from '../usage/openai.ts'
 
 /**
  * What a chat used. A server whose counts contradict each other must cost neither its caller the answer nor us the charge: then the
@@ -12,11 +12,30 @@ import { openaiChatUsage, openaiTranscriptionUsage } from '../usage/openai.ts'
  * @returns      `undefined` when not even the totals can be read
  */
 export function chatUsage(block: unknown): Usage | undefined {
-  const usage = readable(() => openaiChatUsage(block))
-  if (usage) return usage
   const { prompt_tokens, completion_tokens } = asRecord(block) ?? {}
-  const totals = readable(() => openaiChatUsage({ prompt_tokens, completion_tokens }))
-  return totals && { ...totals, certainty: 'derived', raw: block }
+  return orTotals(openaiChatUsage, block, { prompt_tokens, completion_tokens })
+}
+
+/** What a response used; as {@link chatUsage}. */
+export function responseUsage(block: unknown): Usage | undefined {
+  return orTotals(openaiResponseUsage, block, totals(block))
+}
+
+/** What a turn of a conversation used; as {@link chatUsage}. */
+export function turnUsage(block: unknown): Usage | undefined {
+  return orTotals(openaiRealtimeUsage, block, totals(block))
+}
+
+function totals(block: unknown) {
+  const { input_tokens, output_tokens } = asRecord(block) ?? {}
+  return { input_tokens, output_tokens }
+}
+
+function orTotals(read: (block: unknown) => Usage | undefined, block: unknown, alone: object): Usage | undefined {
+  const usage = readable(() => read(block))
+  if (usage) return usage
+  const sums = readable(() => read(alone))
+  return sums && { ...sums, certainty: 'derived', raw: block }
 }
 
 /**

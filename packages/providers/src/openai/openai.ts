@@ -1,10 +1,20 @@
 import type { Availability, Clock, Offer, ProviderAdapter } from '@farebox/core'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { chat } from './chat.ts'
-import { loadOpenaiClient, type OpenaiClient, type OpenaiConnection, pinnedHeaders } from './openai-client.ts'
+import { converse } from './converse.ts'
+import { embed } from './embed.ts'
+import {
+  loadOpenaiClient,
+  type OpenaiClient,
+  type OpenaiConnection,
+  type OpenaiWebsocketOptions,
+  pinnedHeaders,
+} from './openai-client.ts'
 import { type OpenaiModels, openaiOffers } from './openai-offers.ts'
+import { respond } from './responses.ts'
 import { speak, streamSpeech } from './speak.ts'
 import { streamChat } from './stream-chat.ts'
+import { streamResponse } from './stream-responses.ts'
 import { transcribe } from './transcribe.ts'
 
 export interface OpenaiOptions {
@@ -22,21 +32,28 @@ export interface OpenaiOptions {
   offers?: readonly Offer[]
   /** The models behind `openai-whisper` and `openai-tts`, for when OpenAI retires those of today. */
   models?: OpenaiModels
-  /** The voice that speaks when a request names none. @defaultValue `alloy` */
+  /** Which of OpenAI's two APIs chats go over: for all models, or model by model. @defaultValue `chat` */
+  api?: OpenaiApi | ((model: string) => OpenaiApi)
+  /** The voice of speech when a request names none; conversations then have the model's own. @defaultValue `alloy` */
   voice?: string
   /** The name of the adapter; give each its own when two stand side by side. @defaultValue `openai` */
   name?: string
   /** @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
+  /** How the websockets of conversations are opened. @defaultValue as the package `ws` does */
+  websocket?: OpenaiWebsocketOptions
   /** Tells the time. @defaultValue the host's clock */
   now?: Clock
 }
 
+/** `chat`: Chat Completions, which most servers of this protocol speak. `responses`: the newer Responses API, without stop sequences. */
+export type OpenaiApi = 'chat' | 'responses'
+
 /**
- * OpenAI, or any server that speaks its API: chat, vision, speech to text and text to speech.
+ * OpenAI, or any server that speaks its API: chat, vision, speech to text, text to speech, conversations in speech and embeddings.
  *
  * Nothing is loaded or sent before the first call: then the package `openai` (^6.30 or ^7) is imported, unless you pass a client
- * of your own. Neither retries nor the environment change what is sent.
+ * of your own; conversations need `ws` besides. Neither retries nor the environment change what is sent.
  */
 export function openai(options: OpenaiOptions): ProviderAdapter {
   const name = options.name ?? 'openai'
@@ -46,14 +63,19 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
     secrets: [options.apiKey],
     reason: 'no API key: set OPENAI_API_KEY where the server is started, or pass openai({ apiKey })',
   })
+  const { api = 'chat' } = options
+  const apiOf = (model: string) => (typeof api === 'function' ? api(model) : api)
   const connection = connect(name, options, availability)
   return {
     name,
     isSimulated: false,
     availability,
     offers: options.offers ?? openaiOffers(options.models),
-    chat: (request, context) => chat(connection, request, context),
-    streamChat: (request, context) => streamChat(connection, request, context),
+    chat: (request, context) => (apiOf(request.model) === 'responses' ? respond : chat)(connection, request, context),
+    streamChat: (request, context) =>
+      (apiOf(request.model) === 'responses' ? streamResponse : streamChat)(connection, request, context),
+    converse: (request, context) => converse(connection, request, context),
+    embed: (request, context) => embed(connection, request, context),
     transcribe: (request, context) => transcribe(connection, request, context),
     speak: (request, context) => speak(connection, request, context, defaults),
     streamSpeech: (request, context) => streamSpeech(connection, request, context, defaults),
@@ -73,5 +95,6 @@ function connect(name: string, options: OpenaiOptions, availability: Availabilit
   return {
     ...connectSdk<OpenaiClient>({ name, availability, needs, client, now, load: () => loadOpenaiClient(settings) }),
     headers: client ? {} : pinnedHeaders(settings),
+    realtime: { ...(options.websocket && { websocket: options.websocket }), ...(client ? {} : { target: settings }) },
   }
 }

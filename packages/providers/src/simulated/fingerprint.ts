@@ -9,3 +9,15 @@ export function fingerprint(seed: number, content: string | Uint8Array): number 
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
   return hash >>> 0
 }
+
+/**
+ * 32 bits that look unlike those of any neighbour, for numbers that are to look random.
+ *
+ * @source the finalizer of MurmurHash3, https://github.com/aappleby/smhasher
+ */
+export function mixed(value: number): number {
+  let bits = value
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
+  return (bits ^ (bits >>> 16)) >>> 0
+}

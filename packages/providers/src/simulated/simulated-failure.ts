@@ -31,7 +31,7 @@ export interface Fate {
   /** Whether usage is reported. */
   reportsUsage: boolean
   /** What happens after this many parts were handed out, or instead of a plain answer. */
-  afterParts(parts: number, usage?: () => Usage): 'continue' | 'stall' | ProviderError
+  afterParts(parts: number, usage?: () => Usage | undefined): 'continue' | 'stall' | ProviderError
 }
 
 /** Reads what the failures say about a call. */

@@ -1,9 +1,10 @@
 import type { Offer, OfferCapabilities } from '@farebox/core'
+import { openaiOffers } from '../openai/openai-offers.ts'
 
 /** gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of at most eight tiles, by OpenAI's guide to vision. */
 const MINI_IMAGE_TOKENS = 48_169
 
-/** What the simulated adapter sells: every provider that the default price book knows, as of November 2026. */
+/** What the simulated adapter sells: every provider that the default price book knows, and of conversations and embeddings OpenAI's, as of November 2026. */
 export const simulatedOffers: readonly Offer[] = [
   chatOffer('gpt', 'gpt-4o-mini', 0.72, 450, {
     images: true,
@@ -33,6 +34,7 @@ export const simulatedOffers: readonly Offer[] = [
   speechOffer('openai-tts', 'tts-1', 0.78, 500, 4_096),
   speechOffer('elevenlabs', 'eleven_multilingual_v2', 0.94, 450, 10_000),
   speechOffer('cartesia', 'sonic-3', 0.86, 150, 20_000),
+  ...openaiOffers().filter(({ service }) => service === 'realtime' || service === 'embedding'),
   { service: 'phone', provider: 'twilio', model: 'outbound', capabilities: {}, quality: 0.9, latencyMs: 3_000 },
 ]
 

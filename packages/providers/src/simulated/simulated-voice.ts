@@ -1,8 +1,10 @@
-import { type Audio, type AudioFormat, quantity, type Usage } from '@farebox/core'
+import { type Audio, type AudioFormat, quantity, type SoundFormat, type Usage } from '@farebox/core'
+import { encodeMulaw } from '../adapter/mulaw.ts'
 import { readWav, writePcm, writeWav } from '../adapter/wav.ts'
 import { fingerprint } from './fingerprint.ts'
 
-const SENTENCES = [
+/** What people say, in this simulation. */
+export const SENTENCES = [
   'Hello, I would like to know how many credits I have left.',
   'Could you please tell me what the weather will be like tomorrow?',
   'How much does a call of five minutes cost?',
@@ -10,7 +12,8 @@ const SENTENCES = [
   'I need help with my last order, it has not arrived yet.',
   'What is the fastest way to the central station from here?',
 ]
-const WORDS_PER_SECOND = 2.5
+/** How fast they say it. */
+export const WORDS_PER_SECOND = 2.5
 /** Bytes per second of sound whose format is not read: 128 kbit/s, as most MP3 files have. */
 const COMPRESSED_BYTES_PER_SECOND = 16_000
 
@@ -52,9 +55,21 @@ export function durationUsage(seconds: number): Usage {
   }
 }
 
-/** Sound whose length depends on the text, one soft tone per word. PCM when PCM was asked for, else WAV, which any player plays. */
+/** Sound whose length depends on the text. PCM when PCM was asked for, else WAV, which any player plays. */
 export function simulatedSound(text: string, asked: AudioFormat, seed: number): { audio: Uint8Array; format: AudioFormat } {
-  const samplesPerCharacter = SAMPLE_RATE * SECONDS_PER_CHARACTER
+  const samples = tones(text, SAMPLE_RATE, seed)
+  return asked === 'pcm' ? { audio: writePcm(samples), format: 'pcm' } : { audio: writeWav(samples, SAMPLE_RATE), format: 'wav' }
+}
+
+/** Sound of a text as it is sent piece by piece. */
+export function simulatedSoundPiece(text: string, { encoding, sampleRate }: SoundFormat, seed: number): Uint8Array {
+  const samples = tones(text, sampleRate, seed)
+  return encoding === 'mulaw' ? encodeMulaw(samples) : writePcm(samples)
+}
+
+/** One soft tone per word, as long as the word. */
+function tones(text: string, sampleRate: number, seed: number): Float32Array {
+  const samplesPerCharacter = sampleRate * SECONDS_PER_CHARACTER
   const characters = [...text]
   const samples = new Float32Array(Math.ceil(characters.length * samplesPerCharacter))
   let start = 0
@@ -63,9 +78,9 @@ export function simulatedSound(text: string, asked: AudioFormat, seed: number): 
     const hertz = 180 + (fingerprint(seed, word.trim()) % 24) * 10
     for (let index = 0; index < length; index += 1) {
       // A half sine over the word lets each tone fade in and out instead of clicking.
-      samples[start + index] = 0.3 * Math.sin((Math.PI * index) / length) * Math.sin((2 * Math.PI * hertz * index) / SAMPLE_RATE)
+      samples[start + index] = 0.3 * Math.sin((Math.PI * index) / length) * Math.sin((2 * Math.PI * hertz * index) / sampleRate)
     }
     start += length
   }
-  return asked === 'pcm' ? { audio: writePcm(samples), format: 'pcm' } : { audio: writeWav(samples, SAMPLE_RATE), format: 'wav' }
+  return samples
 }

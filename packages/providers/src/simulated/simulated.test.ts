@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type CallContext, formatQuantity, type ProviderErrorKind, type SpeechEvent, type Usage } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
 import { readWav } from '../adapter/wav.ts'
-import { exerciseProviderAdapter } from '../conformance/index.ts'
+import { exerciseProviderAdapter, type Method } from '../conformance/index.ts'
 import { simulated } from './simulated.ts'
 import type { SimulatedFailure } from './simulated-failure.ts'
 import { simulatedOffers } from './simulated-offers.ts'
@@ -10,6 +10,8 @@ import { simulatedOffers } from './simulated-offers.ts'
 const question = new Uint8Array(readFileSync(new URL('../../../../examples/gateway/question.wav', import.meta.url)))
 const context: CallContext = { signal: new AbortController().signal, attemptId: 'a1' }
 const ask = (content: string) => ({ model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content }] })
+
+const streams: ReadonlySet<Method> = new Set(['streamChat', 'streamTranscription', 'streamSpeech', 'converse'])
 
 exerciseProviderAdapter(
   'simulated',
@@ -26,7 +28,7 @@ exerciseProviderAdapter(
       adapter,
       arrange: (method, situation) => {
         const { promise: struck, resolve: strike } = Promise.withResolvers<void>()
-        const isStream = method === 'streamChat' || method === 'streamSpeech'
+        const isStream = streams.has(method)
         queue.push({ failure: failureFor(situation, isStream), strike })
         return { struck, release: () => {} }
       },
@@ -34,7 +36,7 @@ exerciseProviderAdapter(
     }
   },
   {
-    methods: ['chat', 'streamChat', 'transcribe', 'speak', 'streamSpeech', 'call'],
+    methods: ['chat', 'streamChat', 'transcribe', 'streamTranscription', 'speak', 'streamSpeech', 'converse', 'embed', 'call'],
     failureKinds: [
       'rate_limited',
       'overloaded',
@@ -193,7 +195,7 @@ describe('simulated', () => {
   })
 
   it('sells only what real adapters do not, when it is told what these sell', () => {
-    const real = simulatedOffers.filter(({ provider }) => provider.startsWith('gpt') || provider.startsWith('openai'))
+    const real = simulatedOffers.filter(({ provider }) => /^(gpt|openai|text-embedding)/.test(provider))
     const pairs = simulated({ except: real }).offers.map(({ service, provider }) => `${service}_${provider}`)
     expect(pairs).toEqual([
       'gpt_claude-3-haiku',

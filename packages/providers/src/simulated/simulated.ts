@@ -1,18 +1,27 @@
 import {
-  type CallContext,
+  type Clock,
   countCharacters,
   type Offer,
+  type PhoneResult,
   type ProviderAdapter,
   ProviderError,
+  type RealtimeEvent,
   type Service,
-  type Usage,
+  soundSeconds,
+  systemClock,
 } from '@farebox/core'
-import { type Call, openCall } from '../adapter/call.ts'
+import { openCall } from '../adapter/call.ts'
 import { speechUsage } from '../adapter/speech-usage.ts'
 import { fingerprint } from './fingerprint.ts'
 import { countInputTokens, countTokens, simulatedChat, tokenUsage } from './simulated-chat.ts'
-import { type Fate, fateOf, type SimulatedFailures } from './simulated-failure.ts'
+import { conversationUsage, simulatedConversation, type Talked } from './simulated-conversation.ts'
+import { simulatedEmbedding } from './simulated-embedding.ts'
+import { createEngine } from './simulated-engine.ts'
+import type { SimulatedFailures } from './simulated-failure.ts'
+import { checkLatency, type SimulatedLatency } from './simulated-latency.ts'
+import { simulatedListening } from './simulated-listening.ts'
 import { type OfferPair, simulatedOffers, withoutPairs } from './simulated-offers.ts'
+import { SimulatedRecords, simulatedCallCost } from './simulated-records.ts'
 import { durationUsage, simulatedCallSeconds, simulatedDuration, simulatedSound, simulatedTranscript } from './simulated-voice.ts'
 
 export interface SimulatedOptions {
@@ -24,14 +33,22 @@ export interface SimulatedOptions {
   services?: readonly Service[]
   /** Not what these offers sell: give it the offers of your real adapters, and only the gaps between them are simulated. */
   except?: readonly OfferPair[]
-  /** How long each call takes before its first byte. @defaultValue 0 */
-  latencyMs?: number
+  /** How long each call takes before its first part, in milliseconds. @defaultValue 0 */
+  latencyMs?: SimulatedLatency
+  /** How long passes between two parts of a stream, in milliseconds. @defaultValue 0 */
+  betweenPartsMs?: SimulatedLatency
   /** How calls fail. @defaultValue none does */
   failures?: SimulatedFailures
   /** How long a phone call lasts, in seconds. @defaultValue as long as it takes to say what is said */
   callSeconds?: number
+  /** How long after a phone call its price is known, in milliseconds; at 0 its result tells it. @defaultValue a minute */
+  priceDelayMs?: number
+  /** How many requests are remembered for `records`. @defaultValue 10,000 */
+  recordsMax?: number
   /** Waits; for tests that own the clock. @defaultValue a timer */
   sleep?: (milliseconds: number) => Promise<void>
+  /** Tells the time that records carry. @defaultValue the host's clock */
+  now?: Clock
   /** @defaultValue `simulated` */
   name?: string
 }
@@ -39,103 +56,47 @@ export interface SimulatedOptions {
 /**
  * A provider of everything that answers without a network, a key or a bill: what to develop and test against.
  *
- * Answers follow from the request and the seed alone, usage is exact, sound can be played, signals are obeyed, and failures come
- * when they are asked for.
+ * Answers follow from the request and the seed alone, usage is exact, sound can be played, signals are obeyed, failures come when they
+ * are asked for, and what was served is remembered as a provider's own records would.
  */
 export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
-  const { name = 'simulated', seed = 1, latencyMs = 0, failures = {}, sleep = wait } = options
+  const { name = 'simulated', seed = 1, failures = {}, sleep = wait, now = systemClock, priceDelayMs = 60_000 } = options
   const offers = withoutPairs(options.offers ?? simulatedOffers, options.except ?? []).filter(
     ({ service }) => options.services?.includes(service) ?? true,
   )
-  const callsByPair = new Map<Offer, number>()
-
-  /** Begins a call: finds its offer and its fate, and lets the time to the first byte pass. */
-  async function begin(services: readonly Service[], model: string | undefined, context: CallContext, call: Call): Promise<Fate> {
-    const offer = offers.find(
-      (candidate) => services.includes(candidate.service) && (model === undefined || candidate.model === model),
-    )
-    if (!offer)
-      throw new ProviderError(`${name} sells no ${services.join(' or ')} ${model ?? ''}`, {
-        provider: name,
-        kind: 'model_not_found',
-      })
-    const callsBefore = callsByPair.get(offer) ?? 0
-    callsByPair.set(offer, callsBefore + 1)
-    const fate = fateOf(failures, { offer, attemptId: context.attemptId, callsBefore }, name)
-    await call.race(latencyMs > 0 ? sleep(latencyMs) : Promise.resolve())
-    return fate
-  }
-
-  /** Runs `work` as one call without parts. */
-  async function plain<T extends { usage?: Usage }>(
-    services: readonly Service[],
-    model: string | undefined,
-    context: CallContext,
-    work: () => T,
-  ): Promise<T> {
-    const call = openCall(name, context.signal)
-    try {
-      const fate = await begin(services, model, context, call)
-      // A plain answer comes whole or not at all, so any number of parts is one too many.
-      await strike(call, fate, Number.POSITIVE_INFINITY)
-      const { usage, ...rest } = work()
-      return (fate.reportsUsage ? { ...rest, usage } : rest) as T
-    } finally {
-      call.end()
-    }
-  }
-
-  /** Hands out the parts of one call, and its last event when all went well. */
-  async function* parts<Part, Finish extends { usage?: Usage }>(
-    services: readonly Service[],
-    model: string,
-    context: CallContext,
-    work: () => { parts: readonly Part[]; finish: Finish; usageOf: (parts: readonly Part[]) => Usage },
-  ) {
-    const call = openCall(name, context.signal)
-    try {
-      const fate = await begin(services, model, context, call)
-      await strike(call, fate, 0)
-      const answer = work()
-      for (const [index, part] of answer.parts.entries()) {
-        yield part
-        await strike(call, fate, index + 1, () => answer.usageOf(answer.parts.slice(0, index + 1)))
-      }
-      // A failure that was to come after more parts than there are still comes before the end.
-      await strike(call, fate, Number.POSITIVE_INFINITY, () => answer.usageOf(answer.parts))
-      const { usage, ...rest } = answer.finish
-      yield (fate.reportsUsage ? { ...rest, usage } : rest) as Finish
-    } finally {
-      call.end()
-    }
-  }
+  const latencyMs = checkLatency('latencyMs', options.latencyMs ?? 0)
+  const betweenPartsMs = checkLatency('betweenPartsMs', options.betweenPartsMs ?? 0)
+  const records = new SimulatedRecords(options.recordsMax ?? 10_000)
+  const { plain, parted } = createEngine({ name, seed, offers, failures, latencyMs, betweenPartsMs, sleep, now, records })
 
   return {
     name,
     isSimulated: true,
     availability: { status: 'ready' },
     offers,
-    chat: (request, context) => plain(CHATS, request.model, context, () => simulatedChat(request, seed)),
+    chat: (request, context) =>
+      plain({ services: CHATS, model: request.model }, context, ({ requestId }) => ({
+        ...simulatedChat(request, seed),
+        requestId,
+      })),
     streamChat: (request, context) =>
-      parts(CHATS, request.model, context, () => {
+      parted({ services: CHATS, model: request.model }, context, ({ requestId }) => {
         const { text, toolCalls = [], finishReason, model, usage } = simulatedChat(request, seed)
+        const parts = [
+          ...(text.match(/\S+\s*/g) ?? []).map((word) => ({ type: 'text' as const, text: word })),
+          ...toolCalls.map((toolCall, index) => ({ type: 'tool_call' as const, index, ...toolCall })),
+        ]
         return {
-          parts: [
-            ...(text.match(/\S+\s*/g) ?? []).map((word) => ({ type: 'text' as const, text: word })),
-            ...toolCalls.map((toolCall, index) => ({ type: 'tool_call' as const, index, ...toolCall })),
-          ],
-          finish: { type: 'finish' as const, finishReason, model, usage },
-          usageOf: (given) => ({
-            ...tokenUsage(
-              countInputTokens(request),
-              countTokens(given.map((part) => ('text' in part ? part.text : part.arguments)).join('')),
-            ),
-            certainty: 'floor',
-          }),
+          parts,
+          finish: () => ({ type: 'finish' as const, finishReason, model, usage, requestId }),
+          usageAfter: (count) => {
+            const said = parts.slice(0, count).map((part) => ('text' in part ? part.text : part.arguments))
+            return { ...tokenUsage(countInputTokens(request), countTokens(said.join(''))), certainty: 'floor' }
+          },
         }
       }),
     transcribe: (request, context) =>
-      plain(['voice_stt'], request.model, context, () => {
+      plain({ services: ['voice_stt'], model: request.model }, context, ({ requestId }) => {
         const durationSeconds = simulatedDuration(request.audio)
         if (durationSeconds === undefined) throw invalid(name, 'the audio cannot be read')
         return {
@@ -144,50 +105,104 @@ export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
           language: request.language ?? 'en',
           model: request.model,
           usage: durationUsage(durationSeconds),
+          requestId,
+        }
+      }),
+    streamTranscription: (request, context) =>
+      parted({ services: ['voice_stt'], model: request.model }, context, ({ call, requestId }) => {
+        const hearing = { bytes: 0 }
+        const durationSeconds = () => soundSeconds(hearing.bytes, request.format)
+        return {
+          parts: opened(requestId, () => simulatedListening(request, seed, call, hearing)),
+          usageAfter: () => ({ ...durationUsage(durationSeconds()), certainty: 'floor' }),
+          finish: () => ({
+            type: 'finish' as const,
+            model: request.model,
+            durationSeconds: durationSeconds(),
+            usage: durationUsage(durationSeconds()),
+            requestId,
+          }),
         }
       }),
     speak: (request, context) =>
-      plain(['voice_tts'], request.model, context, () => {
+      plain({ services: ['voice_tts'], model: request.model }, context, ({ requestId }) => {
         checkText(name, offers, request.model, request.text)
         return {
           ...simulatedSound(request.text, request.format, seed),
           model: request.model,
           usage: speechUsage(request.text, 'exact'),
+          requestId,
         }
       }),
     streamSpeech: (request, context) =>
-      parts(['voice_tts'], request.model, context, () => {
+      parted({ services: ['voice_tts'], model: request.model }, context, ({ requestId }) => {
         checkText(name, offers, request.model, request.text)
         const { audio } = simulatedSound(request.text, request.format, seed)
         return {
           parts: slices(audio).map((slice) => ({ type: 'audio' as const, audio: slice })),
-          finish: { type: 'finish' as const, model: request.model, usage: speechUsage(request.text, 'exact') },
-          usageOf: () => speechUsage(request.text, 'ceiling'),
+          finish: () => ({ type: 'finish' as const, model: request.model, usage: speechUsage(request.text, 'exact'), requestId }),
+          usageAfter: () => speechUsage(request.text, 'ceiling'),
         }
+      }),
+    converse: (request, context) =>
+      parted({ services: ['realtime'], model: request.model }, context, ({ call, requestId }) => {
+        const talked: Talked = { told: [], untold: undefined }
+        return {
+          parts: opened(requestId, () => simulatedConversation(request, seed, call, talked)),
+          usageAfter: () => talked.untold,
+          used: () => conversationUsage(talked),
+          finish: (): Extract<RealtimeEvent, { type: 'finish' }> => ({ type: 'finish', model: request.model, requestId }),
+        }
+      }),
+    embed: (request, context) =>
+      plain({ services: ['embedding'], model: request.model }, context, ({ requestId }) => {
+        if (request.inputs.length === 0 || request.inputs.includes('')) throw invalid(name, 'there is a text missing')
+        return { ...simulatedEmbedding(request, seed), requestId }
       }),
     call: (request, context) =>
-      plain(['phone'], undefined, context, () => {
-        const said = request.instructions.type === 'say' ? request.instructions.text : 'x'.repeat(400)
-        const wanted = options.callSeconds ?? simulatedCallSeconds(said)
-        const durationSeconds = Math.min(wanted, request.durationSecondsMax)
-        return {
-          callId: `CA${fingerprint(seed, `${request.to} ${context.attemptId}`).toString(16).padStart(32, '0')}`,
-          status: 'completed' as const,
-          durationSeconds,
-          usage: durationUsage(durationSeconds),
-        }
-      }),
+      plain(
+        { services: ['phone'] },
+        context,
+        (): PhoneResult => {
+          const said = request.instructions.type === 'say' ? request.instructions.text : 'x'.repeat(400)
+          const wanted = options.callSeconds ?? simulatedCallSeconds(said)
+          const durationSeconds = Math.min(wanted, request.durationSecondsMax)
+          return {
+            callId: `CA${fingerprint(seed, `${request.to} ${context.attemptId}`).toString(16).padStart(32, '0')}`,
+            status: 'completed',
+            durationSeconds,
+            usage: durationUsage(durationSeconds),
+            ...(priceDelayMs === 0 ? { cost: simulatedCallCost(durationSeconds) } : {}),
+          }
+        },
+        ({ callId: requestId, durationSeconds, usage }) => {
+          const cost = simulatedCallCost(durationSeconds)
+          return { requestId, to: request.to, usage, cost, pricedAt: now() + priceDelayMs }
+        },
+      ),
+    endCall: async (_callId, { signal }) => {
+      // Calls are over before their result is known, so there is none to hang up.
+      const call = openCall(name, signal)
+      await call.race(Promise.resolve()).finally(call.end)
+    },
+    records: async function* (range, { signal }) {
+      const call = openCall(name, signal)
+      try {
+        for (const record of records.within(range, now())) yield await call.race(Promise.resolve(record))
+      } finally {
+        call.end()
+      }
+    },
   }
 }
 
 const CHATS: readonly Service[] = ['gpt', 'vision']
 const SLICES = 4
 
-/** Lets a failure happen that is due after this many parts, and the caller's abort. */
-async function strike(call: Call, fate: Fate, partsBefore: number, usage?: () => Usage): Promise<void> {
-  const outcome = fate.afterParts(partsBefore, usage)
-  await call.race(outcome === 'stall' ? new Promise<never>(() => {}) : Promise.resolve())
-  if (outcome !== 'continue' && outcome !== 'stall') throw outcome
+/** The parts of a live method, after the one that says that it is open. */
+async function* opened<Part>(requestId: string, parts: () => AsyncIterable<Part>) {
+  yield { type: 'open' as const, requestId }
+  yield* parts()
 }
 
 function checkText(name: string, offers: readonly Offer[], model: string, text: string): void {

@@ -1,0 +1,11 @@
+import { microUnits, type UsageQuantity } from '@farebox/core'
+
+/** Quantities of several usages as those of one: what counts the same thing in the same unit is added up. */
+export function sumQuantities(quantities: readonly UsageQuantity[]): UsageQuantity[] {
+  const sums = new Map<string, UsageQuantity>()
+  for (const { meter, unit, quantity } of quantities) {
+    const key = `${meter} ${unit}`
+    sums.set(key, { meter, unit, quantity: microUnits(quantity + (sums.get(key)?.quantity ?? 0n)) })
+  }
+  return [...sums.values()]
+}

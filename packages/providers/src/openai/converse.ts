@@ -1,0 +1,154 @@
+import { type CallContext, ProviderError, type RealtimeEvent, type RealtimeInput, type RealtimeRequest } from '@farebox/core'
+import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { bytesOfBase64 } from '../adapter/bytes.ts'
+import type { OpenaiConnection } from './openai-client.ts'
+import { openaiError } from './openai-error.ts'
+import { turnUsage } from './openai-usage.ts'
+import { sessionUpdate } from './realtime-session.ts'
+import { openRealtimeSocket, type RealtimeServerEvent, type RealtimeSocket } from './realtime-socket.ts'
+import { RealtimeTalk } from './realtime-talk.ts'
+import { type OpenaiCall, openOpenaiCall } from './send.ts'
+
+/** What a conversation tells itself when its input has ended. */
+const INPUT_ENDED = 'input.ended'
+
+/**
+ * A conversation over the Realtime API. It ends when its input has ended and the answer under way is given; a connection that drops
+ * before is incomplete, and a response that fails ends it, because nobody would hear of it otherwise.
+ */
+export async function* converse(
+  connection: OpenaiConnection,
+  request: RealtimeRequest,
+  context: CallContext,
+): AsyncGenerator<RealtimeEvent, void, undefined> {
+  const call = openOpenaiCall(connection, context)
+  let socket: RealtimeSocket | undefined
+  let talk: RealtimeTalk | undefined
+  let input: AsyncIterator<RealtimeInput> | undefined
+  let isDropped = false
+  let model = request.model
+  let requestId: string | undefined
+  try {
+    const session = sessionUpdate(connection.name, request)
+    socket = await openRealtimeSocket(connection, call, request.model)
+    const begun = await openSession(connection, call, socket, session)
+    model = asText(begun.model) ?? model
+    requestId = asText(begun.id)
+    talk = new RealtimeTalk(socket, request.outputFormat)
+    talk.hear({ type: 'session.updated', session: begun })
+    yield { type: 'open', ...(requestId === undefined ? {} : { requestId }) }
+
+    input = request.input[Symbol.asyncIterator]()
+    feed(connection.name, input, talk, socket, call).catch(socket.events.close)
+    while (!talk.isOver) {
+      const event = await call.race(
+        socket.events.take().catch((reason: unknown) => {
+          isDropped = true
+          throw reason
+        }),
+      )
+      if (event.type === INPUT_ENDED) talk.end()
+      if (event.type === 'error' && !talk.forgives(asRecord(event.error)?.code)) throw event.error
+      talk.hear(event)
+      for (const told of readEvent(event)) {
+        talk.tell(told)
+        yield told
+      }
+      if (event.type === 'response.done') checkAnswer(asRecord(event.response))
+    }
+  } catch (thrown) {
+    const isAnswering = talk !== undefined && (isDropped || talk.isAnswering)
+    throw openaiError(connection, thrown, { signal: context.signal, isAnswering, usage: talk?.untold })
+  } finally {
+    // Not waited for: an input that waits for its next piece would keep the conversation from ending.
+    input?.return?.().catch(() => {})
+    socket?.end()
+    call.end()
+  }
+  const usage = talk.untold
+  yield { type: 'finish', model, ...(usage === undefined ? {} : { usage }), ...(requestId === undefined ? {} : { requestId }) }
+}
+
+/** Sets the session up, and waits until the server has. @returns the session as the server describes it */
+async function openSession(
+  connection: OpenaiConnection,
+  call: OpenaiCall,
+  { events, send }: RealtimeSocket,
+  update: ReturnType<typeof sessionUpdate>,
+): Promise<Record<string, unknown>> {
+  for (;;) {
+    const event = await call.race(events.take())
+    if (event.type === 'error') throw event.error
+    if (event.type === 'session.created') send(update)
+    if (event.type !== 'session.updated') continue
+    const session = asRecord(event.session)
+    if (!session) throw malformed(connection.name, 'a session', undefined)
+    return session
+  }
+}
+
+/** Passes the input on, piece by piece, no faster than it can be sent, until the call ends. */
+async function feed(
+  provider: string,
+  input: AsyncIterator<RealtimeInput>,
+  talk: RealtimeTalk,
+  socket: RealtimeSocket,
+  call: OpenaiCall,
+): Promise<void> {
+  while (!call.signal.aborted) {
+    await call.race(socket.drained())
+    const step = await call.race(
+      input.next().catch((cause: unknown) => {
+        throw new ProviderError(`the input of a conversation with ${provider} failed`, { provider, kind: 'aborted', cause })
+      }),
+    )
+    if (step.done) return socket.events.put({ type: INPUT_ENDED })
+    talk.feed(step.value)
+  }
+}
+
+/** What an event of the server means to the caller. The older names are those of servers that have not followed. */
+function readEvent(event: RealtimeServerEvent): RealtimeEvent[] {
+  switch (event.type) {
+    case 'conversation.item.input_audio_transcription.completed': {
+      const text = asText(event.transcript)
+      return text ? [{ type: 'heard', text }] : []
+    }
+    case 'response.output_audio.delta':
+    case 'response.audio.delta': {
+      const audio = asText(event.delta)
+      return audio ? [{ type: 'audio', audio: bytesOfBase64(audio) }] : []
+    }
+    case 'response.output_audio_transcript.delta':
+    case 'response.audio_transcript.delta':
+    case 'response.output_text.delta':
+    case 'response.text.delta': {
+      const text = asText(event.delta)
+      return text ? [{ type: 'text', text }] : []
+    }
+    case 'response.output_item.done': {
+      const item = asRecord(event.item)
+      // One that was cut off has half its arguments.
+      if (item?.type !== 'function_call' || item.status === 'incomplete') return []
+      const [id, name] = [asText(item.call_id), asText(item.name)]
+      return id && name ? [{ type: 'tool_call', id, name, arguments: asText(item.arguments) ?? '' }] : []
+    }
+    case 'response.done':
+      return readTurn(asRecord(event.response) ?? {})
+    default:
+      return []
+  }
+}
+
+/** What an answer used, whether it was given whole, cancelled or cut off. One that failed at once has used nothing to tell of. */
+function readTurn(response: Record<string, unknown>): RealtimeEvent[] {
+  const usage = turnUsage(response.usage)
+  if (response.status === 'failed' && usage === undefined) return []
+  const isComplete = response.status === 'completed'
+  return [{ type: 'turn', turnId: asText(response.id) ?? '', isComplete, ...(usage === undefined ? {} : { usage }) }]
+}
+
+/** Throws what an answer failed with. */
+function checkAnswer(response: Record<string, unknown> | undefined): void {
+  if (response?.status === 'failed') throw asRecord(response.status_details)?.error
+}

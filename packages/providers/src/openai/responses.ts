@@ -1,0 +1,66 @@
+import type { CallContext, ChatRequest, ChatResult, FinishReason, ToolCall } from '@farebox/core'
+import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { type OpenaiConnection, resource } from './openai-client.ts'
+import { openaiError } from './openai-error.ts'
+import { responseUsage } from './openai-usage.ts'
+import { responsesBody } from './responses-body.ts'
+import { openOpenaiCall, send } from './send.ts'
+
+/** One answer of the Responses API, whole. */
+export async function respond(connection: OpenaiConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
+  const call = openOpenaiCall(connection, context)
+  let usage: ChatResult['usage']
+  try {
+    const body = responsesBody(connection.name, request)
+    const { data, requestId } = await send(connection, call, (client, options) =>
+      resource(connection, client.responses, 'responses').create(body, options),
+    )
+    const response = asRecord(data)
+    usage = responseUsage(response?.usage)
+    if (response?.status === 'failed') throw response.error
+    const reason = response && endOf(response)
+    if (reason === undefined) throw malformed(connection.name, 'an end', requestId)
+    const { text, toolCalls } = readOutput(response?.output)
+    return {
+      text,
+      ...(toolCalls.length === 0 ? {} : { toolCalls }),
+      finishReason: reason,
+      model: asText(response?.model) ?? request.model,
+      ...(usage === undefined ? {} : { usage }),
+      ...(requestId === undefined ? {} : { requestId }),
+    }
+  } catch (thrown) {
+    throw openaiError(connection, thrown, { signal: context.signal, usage })
+  } finally {
+    call.end()
+  }
+}
+
+/** Why a response ended, in our words. `undefined`: it has not ended, or not as an answer. */
+export function endOf(response: Record<string, unknown>): FinishReason | undefined {
+  if (response.status === 'completed') return readOutput(response.output).toolCalls.length > 0 ? 'tool_calls' : 'stop'
+  if (response.status !== 'incomplete') return undefined
+  switch (asRecord(response.incomplete_details)?.reason) {
+    case 'max_output_tokens':
+      return 'length'
+    case 'content_filter':
+      return 'content_filter'
+    default:
+      return 'other'
+  }
+}
+
+function readOutput(output: unknown): { text: string; toolCalls: ToolCall[] } {
+  const items = Array.isArray(output) ? output.map(asRecord) : []
+  const parts = items.flatMap((item) =>
+    item?.type === 'message' && Array.isArray(item.content) ? item.content.map(asRecord) : [],
+  )
+  return {
+    // A refusal is what the model had to say.
+    text: parts.map((part) => asText(part?.text) ?? asText(part?.refusal) ?? '').join(''),
+    toolCalls: items.flatMap((item) => {
+      const name = item?.type === 'function_call' ? asText(item.name) : undefined
+      return name === undefined ? [] : [{ id: asText(item?.call_id) ?? '', name, arguments: asText(item?.arguments) ?? '' }]
+    }),
+  }
+}

@@ -1,0 +1,60 @@
+import type { CallContext, ChatEvent, ChatRequest } from '@farebox/core'
+import { asCount, asRecord, asText } from '../adapter/answer.ts'
+import { type OpenaiConnection, resource } from './openai-client.ts'
+import { responseUsage } from './openai-usage.ts'
+import { endOf } from './responses.ts'
+import { streamResponsesBody } from './responses-body.ts'
+import { type StreamedAnswer, streamAnswer } from './stream-answer.ts'
+
+/** One answer of the Responses API, as it is written. It ends with an event of its own, and there is no other mark. */
+export async function* streamResponse(
+  connection: OpenaiConnection,
+  request: ChatRequest,
+  context: CallContext,
+): AsyncGenerator<ChatEvent, void, undefined> {
+  const body = streamResponsesBody(connection.name, request)
+  // Tool calls are counted by themselves; the provider's own index counts all that it puts out.
+  const toolCalls: (number | undefined)[] = []
+  yield* streamAnswer(connection, request.model, context, {
+    create: (client, options) => resource(connection, client.responses, 'responses').create(body, options),
+    read: (event, answer) => readEvent(asRecord(event) ?? {}, answer, toolCalls),
+  })
+}
+
+function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolCalls: (number | undefined)[]): ChatEvent[] {
+  switch (event.type) {
+    case 'response.output_text.delta':
+    case 'response.refusal.delta': {
+      const text = asText(event.delta)
+      return text ? [{ type: 'text', text }] : []
+    }
+    case 'response.output_item.added': {
+      const item = asRecord(event.item)
+      if (item?.type !== 'function_call') return []
+      const index = toolCalls.push(asCount(event.output_index)) - 1
+      const [id, name] = [asText(item.call_id), asText(item.name)]
+      return [
+        { type: 'tool_call', index, ...(id ? { id } : {}), ...(name ? { name } : {}), arguments: asText(item.arguments) ?? '' },
+      ]
+    }
+    case 'response.function_call_arguments.delta': {
+      const index = toolCalls.indexOf(asCount(event.output_index))
+      return index < 0 ? [] : [{ type: 'tool_call', index, arguments: asText(event.delta) ?? '' }]
+    }
+    case 'response.completed':
+    case 'response.incomplete':
+    case 'response.failed': {
+      const response = asRecord(event.response) ?? {}
+      answer.model = asText(response.model) || answer.model
+      answer.usage = responseUsage(response.usage)
+      if (event.type === 'response.failed') throw response.error
+      answer.finishReason = endOf(response) ?? 'other'
+      answer.isWhole = true
+      return []
+    }
+    case 'error':
+      throw event
+    default:
+      return []
+  }
+}

@@ -1,0 +1,1 @@
+export { type UndiciFetch, type UndiciFetchOptions, undiciFetch } from './undici-fetch.ts'

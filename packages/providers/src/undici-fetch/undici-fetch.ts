@@ -1,0 +1,72 @@
+import { Readable } from 'node:stream'
+import type { ReadableStream as WebStream } from 'node:stream/web'
+import { Agent, type Dispatcher } from 'undici'
+import { PooledResponse } from './pooled-response.ts'
+
+export interface UndiciFetchOptions {
+  /** Connections to one host at most; requests beyond wait for one to be free. @defaultValue 128 */
+  connections?: number
+  /** How long a connection is kept that nobody uses, in milliseconds. @defaultValue 60,000 */
+  keepAliveMs?: number
+  /** Your own dispatcher, a proxy agent for one, instead of a pool made here. You close it. */
+  dispatcher?: Dispatcher
+}
+
+/** A `fetch` over connections of its own. */
+export type UndiciFetch = typeof globalThis.fetch & {
+  /** Waits for the requests under way, and closes the connections. */
+  close(): Promise<void>
+}
+
+/**
+ * A `fetch` for the SDKs of providers, over a pool of connections, for `openai({ fetch })` and its like. A plain chat through OpenAI's SDK
+ * costs about half the CPU that it costs with Node's global `fetch` (`npm run bench -- fetch`).
+ *
+ * It does what SDKs need and leaves out what browsers do: redirects are not followed, as a key must not travel with one; bodies
+ * are asked for uncompressed; there are no cookies, caches or origins.
+ */
+export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
+  const { connections = 128, keepAliveMs = 60_000 } = options
+  const pool = options.dispatcher ?? new Agent({ connections, keepAliveTimeout: keepAliveMs })
+
+  async function fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+    const request = input instanceof Request ? new Request(input, init) : undefined
+    const { signal } = request ?? init
+    try {
+      const { pathname, search, origin } = new URL(request?.url ?? String(input))
+      const headers = new Headers(request?.headers ?? init.headers)
+      headers.set('accept-encoding', 'identity')
+      const body = await encode(request ? request.body : init.body, headers)
+      const answer = await pool.request({
+        origin,
+        path: pathname + search,
+        method: (request?.method ?? init.method ?? 'GET').toUpperCase() as Dispatcher.HttpMethod,
+        headers: [...headers].flat(),
+        body,
+        signal,
+      })
+      return new PooledResponse(answer)
+    } catch (cause) {
+      if (signal?.aborted) throw signal.reason
+      // As the global one says it, which is what SDKs and their users know.
+      throw new TypeError('fetch failed', { cause })
+    }
+  }
+
+  return Object.assign(fetch, { close: async () => (options.dispatcher ? undefined : pool.close()) })
+}
+
+/** A body as undici takes it. Forms are written out by the platform, and said to be what they are. */
+async function encode(body: RequestInit['body'], headers: Headers): Promise<string | Uint8Array | Readable | null> {
+  if (body === undefined || body === null) return null
+  if (typeof body === 'string') {
+    if (!headers.has('content-type')) headers.set('content-type', 'text/plain;charset=UTF-8')
+    return body
+  }
+  if (body instanceof Uint8Array) return body
+  if (body instanceof ReadableStream) return Readable.fromWeb(body as WebStream)
+  const written = new Response(body)
+  const type = written.headers.get('content-type')
+  if (type !== null && !headers.has('content-type')) headers.set('content-type', type)
+  return new Uint8Array(await written.arrayBuffer())
+}

@@ -1,0 +1,171 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type AddressInfo, createServer as createNetServer } from 'node:net'
+import { exerciseProviderAdapter } from '@farebox/providers/conformance'
+import { undiciFetch } from '@farebox/providers/undici-fetch'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { at, failureKinds, openOpenai, SECRET } from './openai-harness.ts'
+
+const pooled = undiciFetch({ connections: 8 })
+const closers: (() => void)[] = []
+afterEach(() => {
+  for (const close of closers.splice(0)) close()
+})
+afterAll(() => pooled.close())
+
+exerciseProviderAdapter('openai through a pooled fetch', () => openOpenai((loopback) => ({ ...at(loopback), fetch: pooled })), {
+  methods: ['chat', 'streamChat', 'transcribe', 'speak', 'streamSpeech', 'converse', 'embed'],
+  failureKinds,
+  secrets: [SECRET],
+})
+
+async function serve(answer: (request: IncomingMessage, response: ServerResponse, body: Buffer) => void): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    answer(request, response, Buffer.concat(chunks))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closers.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+describe('a pooled fetch', () => {
+  it('sends what the global one sends, whatever the body is', async () => {
+    const seen: { method: string; path: string; type: string; body: string }[] = []
+    const url = await serve((request, response, body) => {
+      const type = String(request.headers['content-type']).replace(/boundary=.*/, 'boundary')
+      seen.push({
+        method: request.method ?? '',
+        path: request.url ?? '',
+        type,
+        body: body.toString('latin1').replace(/-+formdata-\S+/g, '-'),
+      })
+      response.end('{}')
+    })
+    const form = () => {
+      const fields = new FormData()
+      fields.set('model', 'gpt-transcribe')
+      fields.set('file', new File([Uint8Array.of(1, 2, 0xff)], 'a.wav', { type: 'audio/wav' }))
+      return fields
+    }
+    const stream = () => new Blob(['streamed']).stream()
+    const bodies: (() => RequestInit['body'])[] = [
+      () => '{"a":1}',
+      () => Uint8Array.of(1, 2, 3),
+      () => Uint8Array.of(1, 2, 3).buffer,
+      () => new URLSearchParams({ to: '+1 555' }),
+      () => new Blob(['a blob'], { type: 'text/csv' }),
+      form,
+      stream,
+      () => undefined,
+    ]
+    for (const body of bodies) {
+      for (const fetch of [globalThis.fetch, pooled]) {
+        await (await fetch(`${url}/v1/x?y=1`, { method: 'post', body: body(), duplex: 'half' } as RequestInit)).text()
+      }
+      expect(seen.at(-1)).toEqual(seen.at(-2))
+    }
+    await (await pooled(new Request(`${url}/from`, { method: 'PUT', body: 'a request' }), { headers: { 'x-a': 'b' } })).text()
+    expect(seen.at(-1)).toMatchObject({ method: 'PUT', path: '/from', body: 'a request' })
+  })
+
+  it('asks for a body that is not compressed, and carries headers both ways', async () => {
+    const url = await serve((request, response) => {
+      response.setHeader('set-cookie', ['a=1', 'b=2'])
+      response.writeHead(418, { 'x-seen': `${request.headers['accept-encoding']} ${request.headers.authorization}` }).end('short')
+    })
+    const response = await pooled(url, { headers: { authorization: 'Bearer k', 'accept-encoding': 'gzip' } })
+    expect(response).toBeInstanceOf(Response)
+    expect(response).toMatchObject({ status: 418, ok: false, bodyUsed: false })
+    expect(response.headers.get('x-seen')).toBe('identity Bearer k')
+    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
+    expect(await response.text()).toBe('short')
+    expect(response.bodyUsed).toBe(true)
+    await expect(response.text()).rejects.toThrow()
+  })
+
+  it('gives a body in each of the ways that a Response does', async () => {
+    const url = await serve((_request, response) =>
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{"a":1}'),
+    )
+    const get = () => pooled(url)
+    expect(await (await get()).json()).toEqual({ a: 1 })
+    expect(Buffer.from(await (await get()).arrayBuffer()).toString()).toBe('{"a":1}')
+    expect(Buffer.from(await (await get()).bytes()).toString()).toBe('{"a":1}')
+    expect((await (await get()).blob()).type).toBe('application/json')
+    const response = await get()
+    const copy = response.clone()
+    expect(await copy.json()).toEqual(await response.json())
+    const streamed = await get()
+    expect(streamed.body).toBe(streamed.body)
+    expect(await streamed.text()).toBe('{"a":1}')
+  })
+
+  it('has no body where there is none, and does not follow a redirect', async () => {
+    const url = await serve((request, response) =>
+      response.writeHead(request.url === '/none' ? 204 : 307, { location: 'http://127.0.0.1:1/' }).end(),
+    )
+    const none = await pooled(`${url}/none`)
+    expect([none.status, none.body, await none.text()]).toEqual([204, null, ''])
+    const moved = await pooled(url)
+    expect([moved.status, await moved.text()]).toEqual([307, ''])
+  })
+
+  it('streams a body as it comes, and stops the server when the reader leaves or the signal fires', async () => {
+    let closed = 0
+    const url = await serve((_request, response) => {
+      response.on('close', () => (closed += 1))
+      response.writeHead(200).write('first')
+    })
+    const left = (await pooled(url)).body?.getReader()
+    expect(Buffer.from((await left?.read())?.value ?? []).toString()).toBe('first')
+    await left?.cancel()
+    const controller = new AbortController()
+    const reader = (await pooled(url, { signal: controller.signal })).body?.getReader()
+    await reader?.read()
+    const rest = reader?.read()
+    controller.abort(new Error('enough'))
+    await expect(rest).rejects.toThrow()
+    await expect.poll(() => closed).toBe(2)
+  })
+
+  it('rejects with the reason of a signal that fires before an answer, or has fired', async () => {
+    const url = await serve(() => {})
+    const reason = new Error('enough')
+    await expect(pooled(url, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    const controller = new AbortController()
+    const answer = pooled(url, { signal: controller.signal })
+    setTimeout(() => controller.abort(reason), 10)
+    await expect(answer).rejects.toBe(reason)
+  })
+
+  it('fails as the global one fails, with the reason beneath', async () => {
+    const server = createNetServer((socket) => socket.destroy())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    await expect(pooled(`http://127.0.0.1:${port}`)).rejects.toMatchObject({ name: 'TypeError', message: 'fetch failed' })
+    await new Promise((resolve) => server.close(resolve))
+    await expect(pooled(`http://127.0.0.1:${port}`)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
+    await expect(pooled('nowhere')).rejects.toThrow(TypeError)
+  })
+
+  it('opens as many connections as it may, and no more', async () => {
+    let open = 0
+    let most = 0
+    const url = await serve((request, response) => {
+      most = Math.max(most, ++open)
+      setTimeout(() => {
+        open -= 1
+        response.end(request.url)
+      }, 5)
+    })
+    const narrow = undiciFetch({ connections: 3 })
+    await Promise.all(Array.from({ length: 12 }, async (_, index) => (await narrow(`${url}/${index}`)).text()))
+    expect(most).toBe(3)
+    await narrow.close()
+    await expect(narrow(url)).rejects.toThrow()
+  })
+})
