@@ -11,11 +11,23 @@ export type { AttemptEnding, AttemptOutcome, AttemptRecord } from './attempt-rec
 export { attemptStream, type StreamAttemptOptions } from './attempt-stream.ts'
 export * from './business-adapter.ts'
 export * from './catalog.ts'
+export * from './chat-features.ts'
+export { complexityClassifier } from './classify-complexity.ts'
+export type { ComplexityClassifier, ComplexityDecision, ComplexityVerdict, Contribution } from './complexity.ts'
+export * from './conditions.ts'
+export type { Prediction, PricePredictor } from './consider.ts'
+export { explainRoute } from './explain-route.ts'
 export * from './health.ts'
-export { type PlanInput, type PricePredictor, plan } from './plan.ts'
+export { type PlanInput, plan } from './plan.ts'
 export * from './presets.ts'
 export * from './route.ts'
+export * from './route-request.ts'
 export * from './service-configuration.ts'
+export {
+  type ServiceConfigurationInput,
+  type ServiceConfigurationOutput,
+  serviceConfigurationSchema,
+} from './service-configuration-schema.ts'
 export * from './service-configuration-wire.ts'
 export * from './strategy.ts'
 export * from './stream-ending.ts'

@@ -19,6 +19,12 @@ const balanced: ServiceConfiguration = {
   fallbackProviders: {},
   lastResort: true,
   weights: {},
+  dataRegion: null,
+  serviceLevels: [],
+  qualityMin: 0,
+  latencyMsMax: null,
+  exploration: 0.01,
+  conditions: [],
 }
 
 const costOptimized: Partial<ServiceConfiguration> = { visionModel: null, maxCreditsPerRequest: credits(50) }
@@ -40,6 +46,7 @@ const emergencyServices: Partial<ServiceConfiguration> = {
   costOptimization: false,
   accuracyFirst: true,
   complexity: 'high',
+  exploration: 0,
 }
 
 type Preset = (overrides?: Partial<ServiceConfiguration>) => ServiceConfiguration

@@ -1,0 +1,4 @@
+/** placeholder */
+export interface ChatFeatures {
+  tokens: number
+}
