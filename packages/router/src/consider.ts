@@ -47,21 +47,21 @@ export function consider(entry: CatalogEntry, rank: number, consideration: Consi
   const { request, demands } = consideration
   const { offer, adapter } = entry
   if (request.provider !== undefined) {
-    if (offer.provider !== request.provider) return new Rejection(offer, 'not_requested', 'the caller asked for another provider')
+    if (offer.provider !== request.provider) return new Rejection(entry, 'not_requested', 'the caller asked for another provider')
   } else if (rank < 0 && !consideration.lastResort) {
-    return new Rejection(offer, 'not_configured', 'the configuration does not name it')
+    return new Rejection(entry, 'not_configured', 'the configuration does not name it')
   }
-  if (request.excludes?.includes(offer.provider)) return new Rejection(offer, 'excluded', 'the caller excluded it')
+  if (request.excludes?.includes(offer.provider)) return new Rejection(entry, 'excluded', 'the caller excluded it')
   if (adapter.availability.status === 'disabled') {
-    return new Rejection(offer, 'provider_disabled', adapter.availability.reason)
+    return new Rejection(entry, 'provider_disabled', adapter.availability.reason)
   }
   const lacking = lackingCapability(entry, request, demands)
-  if (lacking) return new Rejection(offer, 'capability', lacking)
+  if (lacking) return new Rejection(entry, 'capability', lacking)
   const reading = consideration.health?.read(entry.healthKey)
   const condition = reading?.condition ?? 'ok'
   const latencyMs = (demands.needs.streaming ? reading?.firstEventMs : reading?.answerMs) ?? offer.latencyMs
   const slow = tooSlow(latencyMs, demands)
-  if (slow) return new Rejection(offer, 'capability', slow)
+  if (slow) return new Rejection(entry, 'capability', slow)
 
   const priced = price(entry, consideration)
   if (priced instanceof Rejection) return priced
@@ -98,10 +98,10 @@ function price(entry: CatalogEntry, { request, prices, session }: Consideration)
   } catch (error) {
     if (error instanceof MaximumChargeError) {
       const refused = 'its price book refuses more than'
-      return new Rejection(offer, 'over_request_limit', refused, credits(error.amount), credits(error.maximum))
+      return new Rejection(entry, 'over_request_limit', refused, credits(error.amount), credits(error.maximum))
     }
     if (!isPriceMissing(error)) throw error
-    return new Rejection(offer, 'price_not_found', error.message)
+    return new Rejection(entry, 'price_not_found', error.message)
   }
 }
 

@@ -45,9 +45,9 @@ export function lackingCapability({ offer, adapter }: CatalogEntry, request: Rou
     return `it does not know the language ${language}`
   }
   for (const region of regions) {
-    if (!capabilities.regions?.includes(region)) {
-      return `its data is processed ${capabilities.regions ? `in ${capabilities.regions.join(', ')}` : 'nobody says where'}, not in ${region}`
-    }
+    if (!capabilities.regions) return `it does not say where its data is processed, and that must be ${region}`
+    if (!capabilities.regions.includes(region))
+      return `its data is processed in ${capabilities.regions.join(', ')}, not in ${region}`
   }
   for (const level of serviceLevels) {
     if (!capabilities.serviceLevels?.includes(level)) return `its operator does not promise ${level}`

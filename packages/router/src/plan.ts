@@ -127,8 +127,8 @@ function overMoney(draft: Draft, configuration: ServiceConfiguration, affordable
   const limit = configuration.maxCreditsPerRequest
   const needed = draft.chargeCeiling
   if (limit !== null && needed > limit)
-    return new Rejection(draft.offer, 'over_request_limit', 'a request may cost', needed, limit)
-  if (needed > affordable) return new Rejection(draft.offer, 'insufficient_credits', 'there are', needed, affordable)
+    return new Rejection(draft.entry, 'over_request_limit', 'a request may cost', needed, limit)
+  if (needed > affordable) return new Rejection(draft.entry, 'insufficient_credits', 'there are', needed, affordable)
   return undefined
 }
 

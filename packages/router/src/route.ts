@@ -59,7 +59,7 @@ export type RejectionReason =
 
 /** An offer that was considered and left out. */
 export class Rejection {
-  readonly offer: Offer
+  readonly entry: CatalogEntry
   readonly reason: RejectionReason
   /** Charge at the ceiling, where money was the reason. */
   readonly charge: Credits | undefined
@@ -67,12 +67,16 @@ export class Rejection {
   readonly allowed: Credits | undefined
   readonly #words: string
 
-  constructor(offer: Offer, reason: RejectionReason, words: string, charge?: Credits, allowed?: Credits) {
-    this.offer = offer
+  constructor(entry: CatalogEntry, reason: RejectionReason, words: string, charge?: Credits, allowed?: Credits) {
+    this.entry = entry
     this.reason = reason
     this.#words = words
     this.charge = charge
     this.allowed = allowed
+  }
+
+  get offer(): Offer {
+    return this.entry.offer
   }
 
   /** The reason in words. Written when it is read, because planning happens on every request and reading does not. */
