@@ -36,10 +36,12 @@ export function compareByLot(
  * The places that a provider has in the order stay its own; only who takes which of them changes.
  */
 export function putRealFirst(candidates: Candidate[]): void {
-  if (!candidates.some(({ adapter }) => adapter.isSimulated)) return
+  const madeUp = new Set<string>()
+  for (const { adapter, offer } of candidates) if (adapter.isSimulated) madeUp.add(offer.provider)
+  if (madeUp.size === 0) return
   for (let real = 1; real < candidates.length; real += 1) {
     const candidate = candidates[real]
-    if (!candidate || candidate.adapter.isSimulated) continue
+    if (!candidate || candidate.adapter.isSimulated || !madeUp.has(candidate.offer.provider)) continue
     const simulated = candidates.findIndex(
       ({ adapter, offer }) => adapter.isSimulated && offer.provider === candidate.offer.provider,
     )
@@ -86,15 +88,19 @@ const comparators: Record<Exclude<RoutingStrategy, 'weighted'>, Compare> = {
   configured: (left, right) =>
     compareRanks(left, right) || (left.rank === undefined ? right.score - left.score : 0) || byCatalog(left, right),
   lowest_cost: (left, right) =>
-    compareNumbers(left.chargeExpected, right.chargeExpected) ||
-    compareNumbers(left.chargeCeiling, right.chargeCeiling) ||
+    compareAmounts(left.chargeExpected, right.chargeExpected) ||
+    compareAmounts(left.chargeCeiling, right.chargeCeiling) ||
     byConfiguration(left, right),
   lowest_latency: (left, right) => left.latencyMs - right.latencyMs || byConfiguration(left, right),
   highest_quality: (left, right) => right.offer.quality - left.offer.quality || byConfiguration(left, right),
   balanced: (left, right) => right.score - left.score || byConfiguration(left, right),
 }
 
-/** Subtraction would make NaN of two infinities, and a bigint of two bigints. */
-function compareNumbers<T extends number | bigint>(left: T, right: T): number {
+/** Subtraction would make NaN of two infinities. */
+function compareNumbers(left: number, right: number): number {
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+function compareAmounts(left: bigint, right: bigint): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
