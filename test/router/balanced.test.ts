@@ -1,8 +1,8 @@
-import { credits } from '@farebox/core'
-import { createCatalog, explainRoute, holdFor, presets } from '@farebox/router'
+import { credits, quantity } from '@farebox/core'
+import { createCatalog, explainRoute, holdFor, plan, presets } from '@farebox/router'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { adapter, catalog, dice, firsts, health, offer, order, planned, request } from './plan-parts.ts'
+import { adapter, catalog, dice, firsts, health, inputOf, offer, order, planned, request } from './plan-parts.ts'
 
 const configuration = presets.balanced({ strategy: 'balanced', exploration: 0 })
 const twins = createCatalog([
@@ -70,6 +70,13 @@ describe('near-best candidates', () => {
     expect(planned({ configuration, catalog: twins }).draws).toEqual([])
   })
 
+  it('are in the order of their scores where accuracy comes first', () => {
+    const emergency = presets.emergencyServices({ strategy: 'balanced' })
+    const route = planned({ configuration: emergency, catalog: twins, random: () => 0.999 })
+    expect(order(route)[0]).toBe('gpt-4')
+    expect(route.draws).toEqual([])
+  })
+
   it('are not those that are ill, nor a simulated one beside a real one', () => {
     const sick = health({ 'claude-3-haiku': { condition: 'rate_limited' } })
     expect(firsts(200, { configuration, catalog: twins, health: sick, random: dice(7) })).toEqual({ 'gpt-4o-mini': 200 })
@@ -79,6 +86,46 @@ describe('near-best candidates', () => {
     ])
     expect(firsts(200, { configuration, catalog: mixed, random: dice(7) })).toEqual({ 'gpt-4o-mini': 200 })
   })
+})
+
+it('whatever chance, session and health do, the hold covers whoever serves and can be paid, and nobody is lost', () => {
+  const share = fc.double({ min: 0, max: 1, noNaN: true })
+  const reading = fc.record({
+    condition: fc.constantFrom('ok', 'probe', 'rate_limited', 'sick', 'refusing'),
+    samples: fc.nat(20),
+    errorRate: share,
+  } as const)
+  const providers = ['gpt-4o-mini', 'claude-3-haiku', 'gpt-4o', 'gpt-4', 'sonnet']
+  const cached = fc.record({ provider: fc.constantFrom(...providers), tokens: fc.nat(2_000) })
+  const readings = fc.tuple(...providers.map(() => reading))
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 1e6 }),
+      fc.nat(60),
+      cached,
+      readings,
+      (seed, affordable, { provider, tokens }, given) => {
+        const input = inputOf({
+          configuration: { ...configuration, exploration: 0.5 },
+          random: dice(seed),
+          affordable: credits(affordable),
+          request: request({ session: { provider, cachedInput: quantity(tokens), expiresAt: 1 } }),
+          health: health(Object.fromEntries(providers.map((name, place) => [name, given[place] ?? {}]))),
+        })
+        const outcome = plan(input)
+        if (outcome.status === 'refused') return
+        const { candidates, hold } = outcome
+        expect(hold <= credits(affordable)).toBe(true)
+        for (const candidate of candidates) {
+          expect(holdFor(outcome, candidate) <= hold).toBe(true)
+          expect(candidate.chargeExpected <= candidate.chargeCeiling && candidate.chargeCeiling <= credits(affordable)).toBe(true)
+        }
+        expect([...order(outcome), ...outcome.rejected.map(({ offer }) => offer.provider)].sort()).toEqual([...providers].sort())
+        const healths = candidates.map(({ condition }) => ({ ok: 0, probe: 0, rate_limited: 1, sick: 2, refusing: 3 })[condition])
+        expect(healths).toEqual([...healths].sort())
+      },
+    ),
+  )
 })
 
 describe('exploration', () => {

@@ -37,6 +37,11 @@ describe('conditions', () => {
     expect(applyConditions(always).met).toEqual([0])
   })
 
+  it('change no field by leaving it undefined', () => {
+    const odd = presets.balanced({ conditions: [{ when: {}, use: { primaryAiModel: undefined, phoneEnabled: false } }] })
+    expect(applyConditions(odd).configuration).toMatchObject({ primaryAiModel: 'gpt-4o-mini', phoneEnabled: false })
+  })
+
   it('are not met by what every object has', () => {
     const odd = presets.balanced({ conditions: [{ when: { constructor: 'x' }, use: { phoneEnabled: false } }] })
     expect(applyConditions(odd, {}).met).toEqual([])

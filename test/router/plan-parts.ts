@@ -68,7 +68,7 @@ export const catalog = createCatalog([
   adapter('anthropic', [offer('claude-3-haiku', 0.55, 250), offer('sonnet', 0.9, 600)]),
 ])
 
-export function tokens(count: number): UsageQuantity[] {
+function tokens(count: number): UsageQuantity[] {
   return [{ meter: 'input', quantity: quantity(count), unit: 'tokens' }]
 }
 

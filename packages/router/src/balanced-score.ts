@@ -10,7 +10,7 @@ export interface ScoreWeights {
 }
 
 /** Candidates whose scores are within this of the best are as good as the best. */
-export const NEAR_BEST = 0.05
+const NEAR_BEST = 0.05
 /** What being turned away for want of capacity costs in time, beside no money: a short wait, and the next candidate. */
 const RATE_LIMITED_MS = 500
 /** A share of failures above this says no more: nine tries for one answer are enough to know. */
@@ -55,7 +55,7 @@ export function scoreCandidates(drafts: readonly Draft[], weights: ScoreWeights)
 
 /**
  * Puts first one of the candidates that are as good as the best, by lot: the nearer to the best the likelier, and at the edge of
- * {@link NEAR_BEST} no longer. So the load spreads where it makes no difference. `candidates` are in order of their scores.
+ * `NEAR_BEST` no longer. So the load spreads where it makes no difference. `candidates` are in order of their scores.
  */
 export function pickNearBest(candidates: Candidate[], draw: () => number): void {
   const [best] = candidates

@@ -1,3 +1,4 @@
+import { given } from './given.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
 /** Metadata of a request, as the host knows it: `{ tier: 'free' }`. */
@@ -29,7 +30,7 @@ export function applyConditions(configuration: ServiceConfiguration, metadata: R
   for (const [place, { when, use }] of configuration.conditions.entries()) {
     if (!isMet(when, metadata)) continue
     met.push(place)
-    applied = { ...applied, ...use }
+    applied = { ...applied, ...given(use) }
   }
   return { configuration: applied, met }
 }

@@ -3,6 +3,7 @@ import { complexityClassifier } from './classify-complexity.ts'
 import { resolveComplexity } from './complexity.ts'
 import { applyConditions } from './conditions.ts'
 import { configurationDigest, differingFields } from './configuration-digest.ts'
+import { given } from './given.ts'
 import type { HealthCondition } from './health.ts'
 import type { PlanInput } from './plan.ts'
 import { recordedCandidate, recordedComplexity, recordedRejection } from './recorded-parts.ts'
@@ -141,7 +142,7 @@ export function decisionRecord(
     (isPlanned ? decision.complexity : undefined) ??
     resolveComplexity(input.request, configuration, input.classifier ?? complexityClassifier)
   const { rejected } = decision
-  return withoutAbsent({
+  return given({
     version: 1,
     service: decision.service,
     operation: decision.operation,
@@ -153,7 +154,7 @@ export function decisionRecord(
     at,
     priceVersion,
     request: recordedRequest(input.request, input.configuration),
-    configuration: withoutAbsent({
+    configuration: given({
       digest: configurationDigest(input.configuration),
       differs: differingFields(configuration),
       conditions: met.length > 0 ? met : undefined,
@@ -180,8 +181,4 @@ function planned(route: Route, { request }: PlanInput) {
 
 function omitted({ length }: readonly unknown[]): number | undefined {
   return length > RECORDED_MAX ? length - RECORDED_MAX : undefined
-}
-
-function withoutAbsent<T extends object>(record: T): T {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as T
 }

@@ -1,4 +1,5 @@
 import { credits } from '@farebox/core'
+import { given } from './given.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
 const balanced: ServiceConfiguration = {
@@ -53,11 +54,6 @@ type Preset = (overrides?: Partial<ServiceConfiguration>) => ServiceConfiguratio
 
 function preset(own: Partial<ServiceConfiguration>): Preset {
   return (overrides = {}) => Object.freeze({ ...balanced, ...own, ...given(overrides) })
-}
-
-/** A field that is present but `undefined` is not an override. */
-function given(overrides: Partial<ServiceConfiguration>): Partial<ServiceConfiguration> {
-  return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
 }
 
 /**
