@@ -1,7 +1,7 @@
 import { credits, quantity } from '@farebox/core'
 import { createCatalog, explainRoute, presets, type RouteSession } from '@farebox/router'
 import { describe, expect, it } from 'vitest'
-import { adapter, health, offer, order, planned, request } from './plan-parts.ts'
+import { adapter, health, offer, order, planned, type prices, request } from './plan-parts.ts'
 
 const session: RouteSession = { provider: 'sonnet', cachedInput: quantity(900), expiresAt: 2_000 }
 const catalog = createCatalog([
@@ -66,6 +66,14 @@ describe('a session', () => {
     const route = of({ catalog: wider, ...overrides })
     expect(order(route)[0]).toBe('gpt-4o')
     expect(route.session).toBeUndefined()
+  })
+
+  it('changes nothing where what is cached is dearer', () => {
+    const dear: typeof prices = {
+      predict: (_, quantities) => ({ charge: credits(quantities.some(({ meter }) => meter === 'cached_input') ? 9 : 8) }),
+    }
+    expect(of({ prices: dear }).session).toBeUndefined()
+    expect(of({ prices: dear }).candidates.map(({ chargeExpected }) => chargeExpected)).toEqual([credits(8), credits(8)])
   })
 
   it('without a clock is taken to last', () => {
