@@ -21,6 +21,12 @@ const balanced: Preset = (overrides) => ({
   fallback_providers: {},
   last_resort: true,
   weights: {},
+  data_region: null,
+  service_levels: [],
+  quality_min: 0,
+  latency_ms_max: null,
+  exploration: 0.01,
+  conditions: [],
   ...overrides,
 })
 
@@ -51,6 +57,7 @@ export const ServicePresets: Readonly<Record<PresetName, Preset>> = {
       cost_optimization: false,
       accuracy_first: true,
       complexity: 'high',
+      exploration: 0,
       ...overrides,
     }),
 

@@ -32,8 +32,8 @@ export interface ServiceConfiguration {
   vision_model: string | null
   /** How the candidates of a request are ordered. */
   strategy: 'configured' | 'lowest_cost' | 'lowest_latency' | 'highest_quality' | 'weighted' | 'balanced'
-  /** Complexity of requests that do not state theirs. */
-  complexity: 'low' | 'medium' | 'high'
+  /** Complexity of requests that do not state theirs. `auto`: worked out from each. */
+  complexity: 'low' | 'medium' | 'high' | 'auto'
   /** Accuracy and speed before cost. */
   accuracy_first: boolean
   /** Providers tried after those named above, by service, in order. */
@@ -42,6 +42,26 @@ export interface ServiceConfiguration {
   last_resort: boolean
   /** Share of traffic by provider, for strategy `weighted`. */
   weights: Record<string, number>
+  /** Where data may be processed: `eu`. `null`: anywhere. */
+  data_region: string | null
+  /** What the operator of every provider must promise: `zero_retention`. */
+  service_levels: string[]
+  /** The least quality that a provider may have, from 0 to 1. */
+  quality_min: number
+  /** The longest predicted time to the first token of a stream, or to a whole answer. `null`: any. */
+  latency_ms_max: number | null
+  /** Share of requests, from 0 to 1, that strategy `balanced` gives to a provider of which less is known. */
+  exploration: number
+  /** What differs for requests of certain metadata. All that apply do, in order, a later one over an earlier. */
+  conditions: ConfigurationCondition[]
+}
+
+/** What differs for requests of certain metadata: for `tier` `free`, a cheaper model. */
+export interface ConfigurationCondition {
+  /** By key, the value or values that apply. Every key must be met. */
+  when: Record<string, string | string[]>
+  /** The fields that differ. */
+  use: Partial<Omit<ServiceConfiguration, 'conditions'>>
 }
 
 /** One line of a receipt. */

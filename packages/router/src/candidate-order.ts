@@ -7,32 +7,6 @@ type Compare = (left: Candidate, right: Candidate) => number
 /** A candidate whose score is still to be found. */
 export type Draft = { -readonly [Field in keyof Candidate]: Candidate[Field] }
 
-/** What matters in a score; the three sum to 1. */
-export interface ScoreWeights {
-  cost: number
-  latency: number
-  quality: number
-}
-
-/**
- * Gives every draft its score. Cost and latency are measured against the best of the field: half of the score's share for
- * a candidate twice as dear or twice as slow, so one extreme candidate does not blur the others.
- */
-export function scoreCandidates(drafts: readonly Draft[], weights: ScoreWeights): void {
-  let chargeMin = Number.POSITIVE_INFINITY
-  let latencyMin = Number.POSITIVE_INFINITY
-  for (const draft of drafts) {
-    chargeMin = Math.min(chargeMin, Number(draft.chargeExpected))
-    latencyMin = Math.min(latencyMin, draft.latencyMs)
-  }
-  for (const draft of drafts) {
-    draft.score =
-      weights.cost * share(chargeMin, Number(draft.chargeExpected)) +
-      weights.latency * share(latencyMin, draft.latencyMs) +
-      weights.quality * draft.offer.quality
-  }
-}
-
 /** The order of `strategy` among candidates that are equally well, ties included, so that it is total. */
 export function compareBy(strategy: Exclude<RoutingStrategy, 'weighted'>): Compare {
   return comparators[strategy]
@@ -62,10 +36,12 @@ export function compareByLot(
  * The places that a provider has in the order stay its own; only who takes which of them changes.
  */
 export function putRealFirst(candidates: Candidate[]): void {
-  if (!candidates.some(({ adapter }) => adapter.isSimulated)) return
+  const madeUp = new Set<string>()
+  for (const { adapter, offer } of candidates) if (adapter.isSimulated) madeUp.add(offer.provider)
+  if (madeUp.size === 0) return
   for (let real = 1; real < candidates.length; real += 1) {
     const candidate = candidates[real]
-    if (!candidate || candidate.adapter.isSimulated) continue
+    if (!candidate || candidate.adapter.isSimulated || !madeUp.has(candidate.offer.provider)) continue
     const simulated = candidates.findIndex(
       ({ adapter, offer }) => adapter.isSimulated && offer.provider === candidate.offer.provider,
     )
@@ -79,6 +55,19 @@ export function putRealFirst(candidates: Candidate[]): void {
 /** How far back a condition moves a candidate. A probe takes its usual place: one request has to find out. */
 export function illnessOf(candidate: Candidate): number {
   return illness[candidate.condition]
+}
+
+/** Whether `candidate` is no more ill than `other`, and made up only if that one is. */
+export function isAsWellAs(candidate: Candidate, other: Candidate): boolean {
+  return illnessOf(candidate) <= illnessOf(other) && (!candidate.adapter.isSimulated || other.adapter.isSimulated)
+}
+
+/** Moves a candidate to the front; the others keep their order. */
+export function moveFirst(candidates: Candidate[], candidate: Candidate): void {
+  const place = candidates.indexOf(candidate)
+  if (place <= 0) return
+  candidates.splice(place, 1)
+  candidates.unshift(candidate)
 }
 
 const illness: Record<HealthCondition, number> = { ok: 0, probe: 0, rate_limited: 1, sick: 2, refusing: 3 }
@@ -99,19 +88,19 @@ const comparators: Record<Exclude<RoutingStrategy, 'weighted'>, Compare> = {
   configured: (left, right) =>
     compareRanks(left, right) || (left.rank === undefined ? right.score - left.score : 0) || byCatalog(left, right),
   lowest_cost: (left, right) =>
-    compareNumbers(left.chargeExpected, right.chargeExpected) ||
-    compareNumbers(left.chargeCeiling, right.chargeCeiling) ||
+    compareAmounts(left.chargeExpected, right.chargeExpected) ||
+    compareAmounts(left.chargeCeiling, right.chargeCeiling) ||
     byConfiguration(left, right),
   lowest_latency: (left, right) => left.latencyMs - right.latencyMs || byConfiguration(left, right),
   highest_quality: (left, right) => right.offer.quality - left.offer.quality || byConfiguration(left, right),
   balanced: (left, right) => right.score - left.score || byConfiguration(left, right),
 }
 
-/** Subtraction would make NaN of two infinities, and a bigint of two bigints. */
-function compareNumbers<T extends number | bigint>(left: T, right: T): number {
+/** Subtraction would make NaN of two infinities. */
+function compareNumbers(left: number, right: number): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
 
-function share(best: number, own: number): number {
-  return own > 0 ? best / own : 1
+function compareAmounts(left: bigint, right: bigint): number {
+  return left < right ? -1 : left > right ? 1 : 0
 }

@@ -31,7 +31,7 @@ export function createCatalog(adapters: readonly ProviderAdapter[]): Catalog {
     if (names.has(adapter.name)) throw new InvalidOptionError(`two adapters are called ${JSON.stringify(adapter.name)}`)
     names.add(adapter.name)
     for (const offer of adapter.offers) {
-      const healthKey = JSON.stringify([adapter.name, offer.service, offer.provider, offer.model])
+      const healthKey = healthKeyOf(adapter, offer)
       if (keys.has(healthKey)) throw new InvalidOptionError(`an adapter lists the same offer twice: ${healthKey}`)
       keys.add(healthKey)
       const entry = Object.freeze({ offer, adapter, healthKey, position: keys.size })
@@ -42,6 +42,11 @@ export function createCatalog(adapters: readonly ProviderAdapter[]): Catalog {
   }
   const services = Object.freeze([...byService.keys()])
   return { services, forService: (service) => byService.get(service) ?? NONE }
+}
+
+/** What names a pair of adapter and offer in {@link CatalogEntry.healthKey}. */
+export function healthKeyOf({ name }: ProviderAdapter, { service, provider, model }: Offer): string {
+  return JSON.stringify([name, service, provider, model])
 }
 
 const NONE: readonly CatalogEntry[] = Object.freeze([])

@@ -13,6 +13,12 @@ export interface HealthReading {
   answerMs: number | undefined
   /** Smoothed time to the first event of a stream; `undefined` until measured. */
   firstEventMs: number | undefined
+  /** Share of attempts that failed by the provider's fault, from 0 to 1. Absent: not known, and taken for 0. */
+  errorRate?: number
+  /** Share of attempts that were turned away for want of capacity (429), from 0 to 1. Absent: not known, and taken for 0. */
+  rateLimitedRate?: number
+  /** How many attempts the reading rests on, after ageing. Absent: not known, and taken for 0. */
+  samples?: number
 }
 
 /** What planning needs to know. */

@@ -11,10 +11,13 @@ import {
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createCatalog } from './catalog.ts'
+import type { PricePredictor } from './consider.ts'
+import { explainRoute } from './explain-route.ts'
 import { createHealth } from './health.ts'
-import { type PlanInput, type PricePredictor, plan } from './plan.ts'
+import { type PlanInput, plan } from './plan.ts'
 import { presets } from './presets.ts'
-import { explainRoute, type Route, type RouteRefusal, type RouteRequest } from './route.ts'
+import type { Route, RouteRefusal } from './route.ts'
+import type { RouteRequest } from './route-request.ts'
 
 const perThousandTokens: Record<string, number> = { 'gpt-4o-mini': 1, 'claude-3-haiku': 1, 'gpt-4o': 8, 'gpt-4': 25 }
 

@@ -1,50 +1,20 @@
-import {
-  type Credits,
-  credits,
-  isFareboxError,
-  microCredits,
-  type NanoUsd,
-  type Offer,
-  type ProviderAdapter,
-  type UsageQuantity,
-} from '@farebox/core'
-import { MaximumChargeError } from '@farebox/pricing'
-import {
-  compareBy,
-  compareByLot,
-  type Draft,
-  illnessOf,
-  putRealFirst,
-  type ScoreWeights,
-  scoreCandidates,
-} from './candidate-order.ts'
-import type { Catalog, CatalogEntry } from './catalog.ts'
-import type { HealthCondition, HealthView } from './health.ts'
+import { type Credits, microCredits } from '@farebox/core'
+import { pickNearBest, scoreCandidates, scoreWeights } from './balanced-score.ts'
+import { compareBy, compareByLot, type Draft, illnessOf, putRealFirst } from './candidate-order.ts'
+import type { Catalog } from './catalog.ts'
+import { complexityClassifier } from './classify-complexity.ts'
+import { type ComplexityClassifier, type ComplexityDecision, resolveComplexity } from './complexity.ts'
+import { applyConditions } from './conditions.ts'
+import { consider, type PricePredictor } from './consider.ts'
+import { demandsOf } from './eligibility.ts'
+import { explore } from './exploration.ts'
+import type { HealthView } from './health.ts'
 import { refuse, refuseDisabled } from './refusal.ts'
-import {
-  type Candidate,
-  type PhoneNumbers,
-  Rejection,
-  type Route,
-  type RouteNeeds,
-  type RouteRefusal,
-  type RouteRequest,
-} from './route.ts'
+import { holdFor, Rejection, type Route, type RouteRefusal } from './route.ts'
+import type { RouteRequest } from './route-request.ts'
 import { isServiceEnabled, namedProviders, type ServiceConfiguration, switchOf } from './service-configuration.ts'
+import { keepSession } from './session.ts'
 import type { RoutingStrategy } from './strategy.ts'
-
-/** What planning asks of price books. */
-export interface PricePredictor {
-  /**
-   * What `quantities` of `offer` would be charged, and what they would cost us where that is known. Pure.
-   *
-   * @param numbers  of a phone call
-   *
-   * @throws {FareboxError} with code `PRICE_NOT_FOUND`, when the offer has no price
-   * @throws {MaximumChargeError} when its price book refuses so dear a call
-   */
-  predict(offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers): { charge: Credits; cost?: NanoUsd }
-}
 
 export interface PlanInput {
   request: RouteRequest
@@ -54,61 +24,56 @@ export interface PlanInput {
   health?: HealthView
   /** What may still be spent: the least of balance, budgets and the workflow's ceiling. */
   affordable: Credits
-  /** From 0 up to 1, for strategy `weighted`. Without it the heaviest provider is first. */
+  /** From 0 up to 1, for chance: strategy `weighted`, near-best picks and exploration. Without it the heaviest or best is first. */
   random?: () => number
+  /** Epoch milliseconds, UTC, for the end of a session. Without it, a session is taken to last. */
+  now?: number
+  /** Judges requests of complexity `auto`. @defaultValue {@link complexityClassifier} */
+  classifier?: ComplexityClassifier
 }
 
 /**
  * Chooses who may serve a request, and in which order. Makes no calls; the same inputs give the same route.
  *
- * The strategy is `highest_quality` for a request of high accuracy; else `lowest_cost` for one of low complexity under cost
- * optimization, unless accuracy comes first; else the configured one. Candidates that are ill or out of capacity go behind
- * those that are well, and stay in the route, so the last one is never lost. Whatever is above the request limit or what is
- * affordable, at its ceiling, is left out, so a cheaper candidate takes its place; with `accuracyFirst` the first choice, if
- * it is configured by name, is never replaced this way.
+ * The configuration's conditions apply first. The strategy is `highest_quality` for a request of high accuracy; else `lowest_cost` for
+ * one of low complexity under cost optimization, unless accuracy comes first; else the configured one. Candidates that are ill or out
+ * of capacity go behind those that are well, and stay in the route, so the last one is never lost. Whatever is above the request limit
+ * or what is affordable, at its ceiling, is left out, so a cheaper candidate takes its place; with `accuracyFirst` the first choice, if
+ * it is configured by name, is never replaced this way. At last a session, a near-best pick or exploration may change who is first.
  *
  * @throws whatever `prices` throws beside `PRICE_NOT_FOUND` and `MAXIMUM_CHARGE`
  */
 export function plan(input: PlanInput): Route | RouteRefusal {
-  const { request, configuration, catalog } = input
+  const { request, catalog, affordable } = input
+  const { configuration, met } = applyConditions(input.configuration, request.metadata)
   const field = request.needs?.images || request.operation === 'see' ? 'visionEnabled' : switchOf(request.service)
   if ((field && !configuration[field]) || !isServiceEnabled(configuration, request.service)) return refuseDisabled(request)
 
   const names = namedProviders(configuration, request.service)
-  const rejected: Rejection[] = []
-  const drafts: Draft[] = []
-  for (const entry of catalog.forService(request.service)) {
-    const considered = consider(entry, names, input)
-    if (considered instanceof Rejection) rejected.push(considered)
-    else drafts.push(considered)
-  }
-
-  const strategy = strategyFor(request, configuration)
+  const { drafts, rejected } = considerAll(input, configuration, names)
+  const complexity = resolveComplexity(request, configuration, input.classifier ?? complexityClassifier)
+  const strategy = strategyFor(request, configuration, complexity)
   scoreCandidates(drafts, scoreWeights(configuration))
-  const compare = strategy === 'weighted' ? compareByLot(drafts, configuration.weights, input.random) : compareBy(strategy)
-  const keepsFirst = configuration.accuracyFirst && request.provider === undefined
-  if (keepsFirst) {
+  const draws: number[] = []
+  const draw = drawer(input.random, draws)
+  const compare = strategy === 'weighted' ? compareByLot(drafts, configuration.weights, draw) : compareBy(strategy)
+  if (configuration.accuracyFirst && request.provider === undefined) {
     const first = drafts.reduce<Draft | undefined>((best, draft) => (best && compare(best, draft) <= 0 ? best : draft), undefined)
-    const rejection = first?.rank === undefined ? undefined : overMoney(first, input)
-    if (rejection) return refuse(request, [rejection, ...rejected], configuration, input.affordable)
+    const rejection = first?.rank === undefined ? undefined : overMoney(first, configuration, affordable)
+    if (rejection) return refuse(request, [rejection, ...rejected], configuration, affordable)
   }
 
-  const candidates: Candidate[] = []
-  let hold = microCredits(0n)
-  let isAnyIll = false
-  for (const draft of drafts) {
-    const rejection = overMoney(draft, input)
-    if (rejection) {
-      rejected.push(rejection)
-      continue
-    }
-    if (draft.chargeCeiling > hold) hold = draft.chargeCeiling
-    if (illnessOf(draft) > 0) isAnyIll = true
-    candidates.push(draft)
-  }
-  if (candidates.length === 0) return refuse(request, rejected, configuration, input.affordable)
+  const candidates = withinMoney(drafts, rejected, configuration, affordable)
+  if (candidates.length === 0) return refuse(request, rejected, configuration, affordable)
+  const isAnyIll = candidates.some((candidate) => illnessOf(candidate) > 0)
   candidates.sort(isAnyIll ? (left, right) => illnessOf(left) - illnessOf(right) || compare(left, right) : compare)
   putRealFirst(candidates)
+
+  const session = request.session && !configuration.accuracyFirst ? keepSession(candidates, strategy) : undefined
+  const isFree = strategy === 'balanced' && !configuration.accuracyFirst && session?.candidate !== candidates[0]
+  if (isFree && draw) pickNearBest(candidates, draw)
+  const mayExplore = isFree && draw && configuration.exploration > 0 && complexity.complexity !== 'high'
+  const exploration = mayExplore ? explore(candidates, configuration.exploration, draw) : undefined
   return {
     status: 'planned',
     service: request.service,
@@ -117,129 +82,81 @@ export function plan(input: PlanInput): Route | RouteRefusal {
     rejected,
     strategy,
     notOffered: names.filter((name) => !catalog.forService(request.service).some((entry) => entry.offer.provider === name)),
-    hold,
+    hold: dearestHold(candidates, exploration),
+    complexity,
+    conditions: met,
+    exploration,
+    session,
+    draws,
   }
 }
 
-function strategyFor(request: RouteRequest, configuration: ServiceConfiguration): RoutingStrategy {
-  if (request.accuracy === 'high') return 'highest_quality'
-  const isSimple = (request.complexity ?? configuration.complexity) === 'low'
-  if (isSimple && configuration.costOptimization && !configuration.accuracyFirst) return 'lowest_cost'
+function considerAll(input: PlanInput, configuration: ServiceConfiguration, names: readonly string[]) {
+  const { request, now } = input
+  const isSessionOver = request.session !== undefined && now !== undefined && now >= request.session.expiresAt
+  const consideration = {
+    request,
+    demands: demandsOf(request, configuration),
+    lastResort: configuration.lastResort,
+    session: isSessionOver ? undefined : request.session,
+    prices: input.prices,
+    health: input.health,
+  }
+  const rejected: Rejection[] = []
+  const drafts: Draft[] = []
+  for (const entry of input.catalog.forService(request.service)) {
+    const considered = consider(entry, names.indexOf(entry.offer.provider), consideration)
+    if (considered instanceof Rejection) rejected.push(considered)
+    else drafts.push(considered)
+  }
+  return { drafts, rejected }
+}
+
+function strategyFor(
+  { accuracy }: RouteRequest,
+  configuration: ServiceConfiguration,
+  { complexity }: ComplexityDecision,
+): RoutingStrategy {
+  if (accuracy === 'high') return 'highest_quality'
+  if (complexity === 'low' && configuration.costOptimization && !configuration.accuracyFirst) return 'lowest_cost'
   return configuration.strategy
 }
 
-function scoreWeights(configuration: ServiceConfiguration): ScoreWeights {
-  if (configuration.accuracyFirst) return { cost: 0, latency: 0.2, quality: 0.8 }
-  if (configuration.costOptimization) return { cost: 0.6, latency: 0.2, quality: 0.2 }
-  return { cost: 0.2, latency: 0.3, quality: 0.5 }
-}
-
-/** One offer on its own merits: everything but money and order. */
-function consider(entry: CatalogEntry, names: readonly string[], input: PlanInput): Draft | Rejection {
-  const { request, configuration, prices } = input
-  const { offer, adapter } = entry
-  const rank = names.indexOf(offer.provider)
-  if (request.provider !== undefined) {
-    if (offer.provider !== request.provider) return new Rejection(offer, 'not_requested', 'the caller asked for another provider')
-  } else if (rank < 0 && !configuration.lastResort) {
-    return new Rejection(offer, 'not_configured', 'the configuration does not name it')
-  }
-  if (request.excludes?.includes(offer.provider)) return new Rejection(offer, 'excluded', 'the caller excluded it')
-  if (adapter.availability.status === 'disabled') {
-    return new Rejection(offer, 'provider_disabled', adapter.availability.reason)
-  }
-  const lacking = lackingCapability(entry, request)
-  if (lacking) return new Rejection(offer, 'capability', lacking)
-
-  let expected: ReturnType<PricePredictor['predict']>
-  let ceiling: Credits
-  try {
-    const usage = request.usageOf?.(offer) ?? request
-    expected = prices.predict(offer, usage.expected, request.numbers)
-    ceiling = usage.ceiling === usage.expected ? expected.charge : prices.predict(offer, usage.ceiling, request.numbers).charge
-  } catch (error) {
-    if (error instanceof MaximumChargeError) {
-      const refused = 'its price book refuses more than'
-      return new Rejection(offer, 'over_request_limit', refused, credits(error.amount), credits(error.maximum))
-    }
-    if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
-    return new Rejection(offer, 'price_not_found', error.message)
-  }
-  const reading = input.health?.read(entry.healthKey)
-  const condition = reading?.condition ?? 'ok'
-  const measuredMs = request.needs?.streaming ? reading?.firstEventMs : reading?.answerMs
-  return {
-    offer,
-    adapter,
-    entry,
-    chargeExpected: expected.charge,
-    chargeCeiling: ceiling > expected.charge ? ceiling : expected.charge,
-    cost: expected.cost,
-    latencyMs: measuredMs ?? offer.latencyMs,
-    score: 0,
-    rank: rank < 0 ? undefined : rank,
-    condition,
-    why: whys[request.provider !== undefined ? 0 : rank < 0 ? 3 : rank === 0 ? 1 : 2][condition],
-  }
-}
-
-function lackingCapability({ offer, adapter }: CatalogEntry, request: RouteRequest): string | undefined {
-  const { capabilities } = offer
-  const needs: RouteNeeds = request.needs ?? NO_NEEDS
-  if (!canDo(adapter, request, needs.streaming === true)) return `its adapter cannot ${request.operation} this way`
-  if (needs.streaming && !capabilities.streaming) return 'it does not stream'
-  if (needs.tools && !capabilities.tools) return 'it does not call tools'
-  if ((needs.images || request.operation === 'see') && !capabilities.images) return 'it does not see images'
-  if ((needs.contextTokens ?? 0) > (capabilities.contextTokens ?? Number.POSITIVE_INFINITY)) return 'its context is too small'
-  if ((needs.characters ?? 0) > (capabilities.charactersMax ?? Number.POSITIVE_INFINITY)) return 'the text is too long for it'
-  return undefined
-}
-
-function canDo(adapter: ProviderAdapter, request: RouteRequest, streaming: boolean): boolean {
-  switch (request.operation) {
-    case 'chat':
-    case 'see':
-      return (streaming ? adapter.streamChat : adapter.chat) !== undefined
-    case 'speak':
-      return (streaming ? adapter.streamSpeech : adapter.speak) !== undefined
-    case 'transcribe':
-      return adapter.transcribe !== undefined
-    case 'listen':
-      return adapter.streamTranscription !== undefined
-    case 'converse':
-      return adapter.converse !== undefined
-    case 'call':
-      return adapter.call !== undefined
-    case 'embed':
-      return adapter.embed !== undefined
-  }
-}
-
 /** The limit before the balance: a request over the limit is refused however rich the account is. */
-function overMoney(draft: Draft, { configuration, affordable }: PlanInput): Rejection | undefined {
+function overMoney(draft: Draft, configuration: ServiceConfiguration, affordable: Credits): Rejection | undefined {
   const limit = configuration.maxCreditsPerRequest
   const needed = draft.chargeCeiling
   if (limit !== null && needed > limit)
-    return new Rejection(draft.offer, 'over_request_limit', 'a request may cost', needed, limit)
-  if (needed > affordable) return new Rejection(draft.offer, 'insufficient_credits', 'there are', needed, affordable)
+    return new Rejection(draft.entry, 'over_request_limit', 'a request may cost', needed, limit)
+  if (needed > affordable) return new Rejection(draft.entry, 'insufficient_credits', 'there are', needed, affordable)
   return undefined
 }
 
-const NO_NEEDS: RouteNeeds = {}
-
-function because(place: string): Record<HealthCondition, string> {
-  return {
-    ok: place,
-    probe: `${place}, recovering`,
-    rate_limited: `${place}, moved back: rate limited`,
-    sick: `${place}, moved back: failing`,
-    refusing: `${place}, moved back: key, quota or model refused`,
+function withinMoney(drafts: readonly Draft[], rejected: Rejection[], configuration: ServiceConfiguration, affordable: Credits) {
+  const within: Draft[] = []
+  for (const draft of drafts) {
+    const rejection = overMoney(draft, configuration, affordable)
+    if (rejection) rejected.push(rejection)
+    else within.push(draft)
   }
+  return within
 }
 
-const whys = [
-  because('asked for by the caller'),
-  because('configured first'),
-  because('configured fallback'),
-  because('last resort: offered, not configured'),
-] as const
+function dearestHold(candidates: readonly Draft[], exploration: Route['exploration']): Credits {
+  let dearest = microCredits(0n)
+  for (const candidate of candidates) {
+    const hold = holdFor({ exploration }, candidate)
+    if (hold > dearest) dearest = hold
+  }
+  return dearest
+}
+
+/** `random` that writes down what it gave, so that a decision can be made again. */
+function drawer(random: (() => number) | undefined, draws: number[]): (() => number) | undefined {
+  if (!random) return undefined
+  return () => {
+    const drawn = random()
+    draws.push(drawn)
+    return drawn
+  }
+}

@@ -1,4 +1,5 @@
 import { credits } from '@farebox/core'
+import { given } from './given.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
 const balanced: ServiceConfiguration = {
@@ -19,6 +20,12 @@ const balanced: ServiceConfiguration = {
   fallbackProviders: {},
   lastResort: true,
   weights: {},
+  dataRegion: null,
+  serviceLevels: [],
+  qualityMin: 0,
+  latencyMsMax: null,
+  exploration: 0.01,
+  conditions: [],
 }
 
 const costOptimized: Partial<ServiceConfiguration> = { visionModel: null, maxCreditsPerRequest: credits(50) }
@@ -40,17 +47,13 @@ const emergencyServices: Partial<ServiceConfiguration> = {
   costOptimization: false,
   accuracyFirst: true,
   complexity: 'high',
+  exploration: 0,
 }
 
 type Preset = (overrides?: Partial<ServiceConfiguration>) => ServiceConfiguration
 
 function preset(own: Partial<ServiceConfiguration>): Preset {
   return (overrides = {}) => Object.freeze({ ...balanced, ...own, ...given(overrides) })
-}
-
-/** A field that is present but `undefined` is not an override. */
-function given(overrides: Partial<ServiceConfiguration>): Partial<ServiceConfiguration> {
-  return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
 }
 
 /**

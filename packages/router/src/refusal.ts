@@ -1,5 +1,6 @@
 import type { Credits } from '@farebox/core'
-import type { RefusalReason, Rejection, RejectionReason, RouteRefusal, RouteRequest } from './route.ts'
+import type { RefusalReason, Rejection, RejectionReason, RouteRefusal } from './route.ts'
+import type { RouteRequest } from './route-request.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
 /** How near to serving a rejection came; the nearest decides the refusal. */

@@ -4,12 +4,12 @@ import {
   type NanoUsd,
   type Offer,
   type ProviderAdapter,
+  type Quantity,
   type Service,
-  type UsageQuantity,
 } from '@farebox/core'
 import type { CatalogEntry } from './catalog.ts'
-import type { HealthCondition } from './health.ts'
-import type { Complexity } from './service-configuration.ts'
+import type { ComplexityDecision } from './complexity.ts'
+import type { HealthCondition, HealthReading } from './health.ts'
 import type { RoutingStrategy } from './strategy.ts'
 
 /** What an adapter is asked to do. `listen` is a live transcription, `converse` a conversation in speech. */
@@ -18,46 +18,6 @@ export type Operation = 'chat' | 'see' | 'transcribe' | 'listen' | 'speak' | 'co
 /** Whether an operation goes on for as long as people talk, so that its deadlines are those of a telephone call. */
 export function isLive(operation: Operation): boolean {
   return operation === 'call' || operation === 'listen' || operation === 'converse'
-}
-
-/** What is to be routed. */
-export interface RouteRequest {
-  service: Service
-  operation: Operation
-  /** What the request will probably use; its charge is what strategies compare. */
-  expected: readonly UsageQuantity[]
-  /** The most that it can use, which a hold must cover; its charge is what limits and balances are compared with. */
-  ceiling: readonly UsageQuantity[]
-  /** The same two of one offer, where they depend on its model. */
-  usageOf?: (offer: Offer) => Pick<RouteRequest, 'expected' | 'ceiling'>
-  /** The numbers of a phone call, which its price may depend on. */
-  numbers?: PhoneNumbers
-  needs?: RouteNeeds
-  /** The only provider that may serve it, when the caller insists. */
-  provider?: string
-  /** @defaultValue the configuration's */
-  complexity?: Complexity
-  /** `high` takes the provider of the highest quality. @defaultValue `standard` */
-  accuracy?: 'standard' | 'high'
-  /** Providers that may not serve it. */
-  excludes?: readonly string[]
-}
-
-/** Telephone numbers in E.164. */
-export interface PhoneNumbers {
-  to?: string
-  from?: string
-}
-
-/** What a candidate must be able to do. An offer that states no limit of tokens or characters has none. */
-export interface RouteNeeds {
-  streaming?: boolean
-  tools?: boolean
-  images?: boolean
-  /** Tokens of input and output together. */
-  contextTokens?: number
-  /** Characters to be spoken. */
-  characters?: number
 }
 
 /** An offer that may serve the request, with what that is predicted to take. */
@@ -73,11 +33,15 @@ export interface Candidate {
   readonly cost: NanoUsd | undefined
   /** As measured, or as the offer says until then. */
   readonly latencyMs: number
-  /** From 0 (worst) to 1 (best): cost, latency and quality beside those of the other candidates. */
+  /** Tokens of the input that it is expected to read from its cache. Absent: its charge counts on none. */
+  readonly cachedInput?: Quantity
+  /** From 0 (worst) to 1 (best): price and time, with what failures add to them, and quality, beside those of the other candidates. */
   readonly score: number
   /** Place in the configured order, from 0; `undefined` when it is named nowhere. */
   readonly rank: number | undefined
   readonly condition: HealthCondition
+  /** What was known of its health. Absent: nothing. */
+  readonly reading?: HealthReading
   /** Why it is in the route, in words. */
   readonly why: string
 }
@@ -95,7 +59,7 @@ export type RejectionReason =
 
 /** An offer that was considered and left out. */
 export class Rejection {
-  readonly offer: Offer
+  readonly entry: CatalogEntry
   readonly reason: RejectionReason
   /** Charge at the ceiling, where money was the reason. */
   readonly charge: Credits | undefined
@@ -103,12 +67,16 @@ export class Rejection {
   readonly allowed: Credits | undefined
   readonly #words: string
 
-  constructor(offer: Offer, reason: RejectionReason, words: string, charge?: Credits, allowed?: Credits) {
-    this.offer = offer
+  constructor(entry: CatalogEntry, reason: RejectionReason, words: string, charge?: Credits, allowed?: Credits) {
+    this.entry = entry
     this.reason = reason
     this.#words = words
     this.charge = charge
     this.allowed = allowed
+  }
+
+  get offer(): Offer {
+    return this.entry.offer
   }
 
   /** The reason in words. Written when it is read, because planning happens on every request and reading does not. */
@@ -130,8 +98,41 @@ export interface Route {
   readonly strategy: RoutingStrategy
   /** Configured providers that no adapter offers. */
   readonly notOffered: readonly string[]
-  /** The dearest ceiling of the chain: held, it covers whichever candidate serves. */
+  /** The most that {@link holdFor} asks for a candidate of the chain: held, it covers whichever serves. */
   readonly hold: Credits
+  /** How hard the request was taken to be, which may have chosen the strategy. */
+  readonly complexity?: ComplexityDecision
+  /** Places in the configuration's `conditions` of those that were met. Absent: none. */
+  readonly conditions?: readonly number[]
+  /** Present where a candidate goes first to become better known. */
+  readonly exploration?: Exploration
+  /** Present where the request has a session with a candidate, whose charge then counts what it has cached. */
+  readonly session?: SessionEffect
+  /** The random numbers that were drawn, in order. Absent or empty: chance had no part. */
+  readonly draws?: readonly number[]
+}
+
+/**
+ * A candidate goes first of which less is known, so that more will be. That is at our expense: whatever its attempt uses, the customer
+ * pays no more than `insteadOf` would have charged for it, and no more than {@link holdFor} need be held.
+ */
+export interface Exploration {
+  readonly candidate: Candidate
+  /** Who would have been first, and comes second. */
+  readonly insteadOf: Candidate
+}
+
+/** What a session did to a route. */
+export interface SessionEffect {
+  readonly candidate: Candidate
+  /** Whether the candidate is first because of what it has cached, and would not be otherwise. */
+  readonly isKept: boolean
+}
+
+/** What must be held before `candidate` of `route` is called: its ceiling, and for an explored one no more than that of who it replaced. */
+export function holdFor({ exploration }: Pick<Route, 'exploration'>, candidate: Candidate): Credits {
+  const isReplacing = exploration?.candidate === candidate && exploration.insteadOf.chargeCeiling < candidate.chargeCeiling
+  return isReplacing ? exploration.insteadOf.chargeCeiling : candidate.chargeCeiling
 }
 
 /**
@@ -164,21 +165,4 @@ export interface RouteRefusal {
   /** What a request may cost, for `over_request_limit`. */
   readonly limit?: Credits
   readonly rejected: readonly Rejection[]
-}
-
-/** A route or a refusal as lines that a person can read, the most important first. */
-export function explainRoute(route: Route | RouteRefusal): string[] {
-  const rejected = route.rejected.map(({ offer, reason, detail }) => `not ${offer.provider}: ${reason}, ${detail}`)
-  if (route.status === 'refused') return [`${route.service} ${route.operation} refused: ${route.message}`, ...rejected]
-  return [
-    `${route.service} ${route.operation} by ${route.strategy}, hold ${formatCredits(route.hold)} credits`,
-    ...route.candidates.map(
-      (candidate, index) =>
-        `${index + 1}. ${candidate.offer.provider} (${candidate.adapter.name}): ${candidate.why}; ` +
-        `${formatCredits(candidate.chargeExpected)} credits expected, ${formatCredits(candidate.chargeCeiling)} at most; ` +
-        `${Math.round(candidate.latencyMs)} ms; score ${candidate.score.toFixed(2)}`,
-    ),
-    ...route.notOffered.map((name) => `not ${name}: configured, but no adapter offers it`),
-    ...rejected,
-  ]
 }

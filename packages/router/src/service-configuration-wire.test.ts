@@ -74,6 +74,61 @@ describe('parseServiceConfiguration', () => {
     })
   })
 
+  test('filters, floors, exploration and conditions are read, a limit within a condition exactly', () => {
+    const wire = {
+      complexity: 'auto' as const,
+      data_region: 'eu',
+      service_levels: ['zero_retention'],
+      quality_min: 0.7,
+      latency_ms_max: 800,
+      exploration: 0,
+      conditions: [
+        { when: { tier: 'free' }, use: { primary_ai_model: 'gpt-4o-mini', max_credits_per_request: '0.5' } },
+        { when: { tier: ['pro', 'team'], beta: 'yes' }, use: { data_region: null } },
+      ],
+    }
+    const configuration = parseServiceConfiguration(wire)
+    expect(configuration).toEqual(
+      presets.balanced({
+        complexity: 'auto',
+        dataRegion: 'eu',
+        serviceLevels: ['zero_retention'],
+        qualityMin: 0.7,
+        latencyMsMax: 800,
+        exploration: 0,
+        conditions: [
+          { when: { tier: 'free' }, use: { primaryAiModel: 'gpt-4o-mini', maxCreditsPerRequest: credits('0.5') } },
+          { when: { tier: ['pro', 'team'], beta: 'yes' }, use: { dataRegion: null } },
+        ],
+      }),
+    )
+    expect(formatServiceConfiguration(configuration)).toMatchObject(wire)
+    expect(parseServiceConfiguration(formatServiceConfiguration(configuration))).toEqual(configuration)
+  })
+
+  test('what is wrong within a condition is named with its place', () => {
+    expect(
+      refusedFields({
+        data_region: '',
+        service_levels: 'hipaa',
+        quality_min: 1.1,
+        latency_ms_max: 0,
+        exploration: '1%',
+        conditions: [{ when: { tier: 7 }, use: { voice_enabled: 'yes' } }, { when: {}, use: { conditions: [] } }, 'free'],
+      }),
+    ).toEqual({
+      data_region: 'must be the name of a region, 1 to 100 characters, or null',
+      service_levels: 'must be a list of at most 20 names, 1 to 100 characters each',
+      quality_min: 'must be a number from 0 to 1',
+      latency_ms_max: 'must be milliseconds above 0, or null for any',
+      exploration: 'must be a number from 0 to 1',
+      'conditions.0.when.tier': 'must map keys of metadata to a text or a list of texts',
+      'conditions.0.use.voice_enabled': 'must be true or false',
+      'conditions.1.use.conditions': expect.stringContaining('is unknown'),
+      'conditions.2': 'must be a list of at most 50 conditions, each { when, use }',
+    })
+  })
+
   test.each([null, 'cheap', 3, []])('%j is not a configuration', (input) => {
     expect(refusedFields(input)).toEqual({ service_configuration: 'must be an object' })
   })

@@ -1,63 +1,13 @@
-import { CREDIT, CREDITS_MAX, type Credits, credits, FareboxError, formatCredits, isServiceName } from '@farebox/core'
-import { z } from 'zod'
+import { CREDIT, type Credits, FareboxError, formatCredits } from '@farebox/core'
+import type { z } from 'zod'
 import { presets } from './presets.ts'
-import { complexities, type ServiceConfiguration } from './service-configuration.ts'
-import { routingStrategies } from './strategy.ts'
-
-const allowed = {
-  provider: 'must be the name of a provider, 1 to 100 characters',
-  providerOrNull: 'must be the name of a provider, 1 to 100 characters, or null',
-  flag: 'must be true or false',
-  limit: 'must be credits from 0 as a number or a decimal string with at most six decimals, or null for no limit',
-  fallbacks: 'must map services to lists of provider names',
-  weights: 'must map provider names to numbers from 0',
-}
-
-const provider = z.string({ error: allowed.provider }).min(1, allowed.provider).max(100, allowed.provider)
-const providerOrNull = z
-  .string({ error: allowed.providerOrNull })
-  .min(1, allowed.providerOrNull)
-  .max(100, allowed.providerOrNull)
-  .nullable()
-const flag = z.boolean({ error: allowed.flag })
-
-/**
- * Service configuration on the wire: snake_case, every field optional, unknown fields refused. What the fields mean is
- * said at {@link ServiceConfiguration}. `max_credits_per_request` is credits, whole (`50`) or decimal (`0.5`, `"0.5"`),
- * and `null` is no limit; a number is read by its shortest decimal, so no amount is ever a float.
- */
-export const serviceConfigurationSchema = z
-  .strictObject({
-    primary_ai_model: provider,
-    fallback_ai_model: providerOrNull,
-    voice_enabled: flag,
-    tts_provider: providerOrNull,
-    stt_provider: providerOrNull,
-    phone_enabled: flag,
-    phone_provider: providerOrNull,
-    vision_enabled: flag,
-    cost_optimization: flag,
-    max_credits_per_request: z
-      .union([z.number(), z.string()], { error: allowed.limit })
-      .refine((value) => readLimit(value) !== undefined, allowed.limit)
-      .nullable(),
-    vision_model: providerOrNull,
-    strategy: z.enum(routingStrategies, { error: `must be one of ${routingStrategies.join(', ')}` }),
-    complexity: z.enum(complexities, { error: `must be one of ${complexities.join(', ')}` }),
-    accuracy_first: flag,
-    fallback_providers: z.record(z.string().refine(isServiceName, 'must be the name of a service'), z.array(provider).max(20), {
-      error: allowed.fallbacks,
-    }),
-    last_resort: flag,
-    weights: z.record(provider, z.number({ error: allowed.weights }).min(0, allowed.weights), { error: allowed.weights }),
-  })
-  .partial()
-
-/** A service configuration as it crosses the wire, in part. */
-export type ServiceConfigurationInput = z.input<typeof serviceConfigurationSchema>
-
-/** A whole service configuration as it crosses the wire. */
-export type ServiceConfigurationOutput = Required<ServiceConfigurationInput>
+import type { ServiceConfiguration } from './service-configuration.ts'
+import {
+  readLimit,
+  type ServiceConfigurationInput,
+  type ServiceConfigurationOutput,
+  serviceConfigurationSchema,
+} from './service-configuration-schema.ts'
 
 /** A field of a configuration that was refused, by its wire name (`weights.deepgram`), and what it may be. */
 export interface InvalidField {
@@ -87,70 +37,73 @@ export class InvalidConfigurationError extends FareboxError {
 export function parseServiceConfiguration(input: unknown, base: ServiceConfiguration = presets.balanced()): ServiceConfiguration {
   const parsed = serviceConfigurationSchema.safeParse(input)
   if (!parsed.success) throw new InvalidConfigurationError(parsed.error.issues.flatMap(invalidFields))
-  const wire = parsed.data
-  return Object.freeze({
-    primaryAiModel: wire.primary_ai_model ?? base.primaryAiModel,
-    fallbackAiModel: present(wire.fallback_ai_model, base.fallbackAiModel),
-    voiceEnabled: wire.voice_enabled ?? base.voiceEnabled,
-    ttsProvider: present(wire.tts_provider, base.ttsProvider),
-    sttProvider: present(wire.stt_provider, base.sttProvider),
-    phoneEnabled: wire.phone_enabled ?? base.phoneEnabled,
-    phoneProvider: present(wire.phone_provider, base.phoneProvider),
-    visionEnabled: wire.vision_enabled ?? base.visionEnabled,
-    costOptimization: wire.cost_optimization ?? base.costOptimization,
-    maxCreditsPerRequest: parseLimit(wire.max_credits_per_request, base.maxCreditsPerRequest),
-    visionModel: present(wire.vision_model, base.visionModel),
-    strategy: wire.strategy ?? base.strategy,
-    complexity: wire.complexity ?? base.complexity,
-    accuracyFirst: wire.accuracy_first ?? base.accuracyFirst,
-    fallbackProviders: wire.fallback_providers ?? base.fallbackProviders,
-    lastResort: wire.last_resort ?? base.lastResort,
-    weights: wire.weights ?? base.weights,
-  })
+  const { conditions, ...wire } = parsed.data
+  const read = conditions?.map(({ when, use }) => ({ when, use: readFields(use) }))
+  return Object.freeze({ ...base, ...readFields(wire), ...(read && { conditions: read }) })
 }
 
 /** Writes a configuration in its wire form. A limit is a JSON integer when it is whole, else a decimal string. */
 export function formatServiceConfiguration(configuration: ServiceConfiguration): ServiceConfigurationOutput {
+  const { conditions, ...own } = configuration
   return {
-    primary_ai_model: configuration.primaryAiModel,
-    fallback_ai_model: configuration.fallbackAiModel,
-    voice_enabled: configuration.voiceEnabled,
-    tts_provider: configuration.ttsProvider,
-    stt_provider: configuration.sttProvider,
-    phone_enabled: configuration.phoneEnabled,
-    phone_provider: configuration.phoneProvider,
-    vision_enabled: configuration.visionEnabled,
-    cost_optimization: configuration.costOptimization,
-    max_credits_per_request: formatLimit(configuration.maxCreditsPerRequest),
-    vision_model: configuration.visionModel,
-    strategy: configuration.strategy,
-    complexity: configuration.complexity,
-    accuracy_first: configuration.accuracyFirst,
-    fallback_providers: Object.fromEntries(
-      Object.entries(configuration.fallbackProviders).map(([service, names]) => [service, [...(names ?? [])]]),
-    ),
-    last_resort: configuration.lastResort,
-    weights: { ...configuration.weights },
+    ...(formatFields(own) as Required<WireFields>),
+    conditions: conditions.map(({ when, use }) => ({
+      when: Object.fromEntries(Object.entries(when).map(([key, value]) => [key, typeof value === 'string' ? value : [...value]])),
+      use: formatFields(use),
+    })),
   }
 }
 
-/** `null` is a choice ("none"), so only an absent field takes the base's value. */
-function present<T>(value: T | null | undefined, base: T | null): T | null {
-  return value === undefined ? base : value
-}
+type Fields = Omit<ServiceConfiguration, 'conditions'>
+type WireFields = Omit<ServiceConfigurationInput, 'conditions'>
 
-function parseLimit(value: number | string | null | undefined, base: Credits | null): Credits | null {
-  if (value === undefined) return base
-  return value === null ? null : (readLimit(value) ?? null)
-}
+const wireNames = {
+  primaryAiModel: 'primary_ai_model',
+  fallbackAiModel: 'fallback_ai_model',
+  voiceEnabled: 'voice_enabled',
+  ttsProvider: 'tts_provider',
+  sttProvider: 'stt_provider',
+  phoneEnabled: 'phone_enabled',
+  phoneProvider: 'phone_provider',
+  visionEnabled: 'vision_enabled',
+  costOptimization: 'cost_optimization',
+  maxCreditsPerRequest: 'max_credits_per_request',
+  visionModel: 'vision_model',
+  strategy: 'strategy',
+  complexity: 'complexity',
+  accuracyFirst: 'accuracy_first',
+  fallbackProviders: 'fallback_providers',
+  lastResort: 'last_resort',
+  weights: 'weights',
+  dataRegion: 'data_region',
+  serviceLevels: 'service_levels',
+  qualityMin: 'quality_min',
+  latencyMsMax: 'latency_ms_max',
+  exploration: 'exploration',
+} as const satisfies Record<keyof Fields, keyof WireFields>
 
-function readLimit(value: number | string): Credits | undefined {
-  try {
-    const amount = credits(String(value))
-    return amount >= 0n && amount <= CREDITS_MAX ? amount : undefined
-  } catch {
-    return undefined
+/** `null` is a choice ("none"), so only an absent field is left out. */
+function readFields(wire: WireFields): Partial<Fields> {
+  const fields: Record<string, unknown> = {}
+  for (const [name, wireName] of Object.entries(wireNames)) {
+    const value = wire[wireName]
+    if (value !== undefined) fields[name] = wireName === 'max_credits_per_request' ? parseLimit(wire[wireName]) : value
   }
+  return fields
+}
+
+function formatFields(fields: Partial<Fields>): WireFields {
+  const wire: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined || !Object.hasOwn(wireNames, name)) continue
+    const field = name as keyof Fields
+    wire[wireNames[field]] = field === 'maxCreditsPerRequest' ? formatLimit(fields[field] ?? null) : structuredClone(value)
+  }
+  return wire
+}
+
+function parseLimit(value: number | string | null | undefined): Credits | null {
+  return value === null || value === undefined ? null : (readLimit(value) ?? null)
 }
 
 function formatLimit(limit: Credits | null): number | string | null {

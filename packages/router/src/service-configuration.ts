@@ -1,9 +1,13 @@
 import type { Credits, Service } from '@farebox/core'
+import type { ConfigurationCondition } from './conditions.ts'
 import type { RoutingStrategy } from './strategy.ts'
 
 /** How hard a request is to answer well. */
-export const complexities = ['low', 'medium', 'high'] as const
-export type Complexity = (typeof complexities)[number]
+export type Complexity = 'low' | 'medium' | 'high'
+
+/** A complexity as it may be stated. `auto`: worked out from the request, see {@link ComplexityClassifier}. */
+export const complexities = ['low', 'medium', 'high', 'auto'] as const
+export type StatedComplexity = (typeof complexities)[number]
 
 /**
  * Which providers a team wants for its services, and what they may cost. The wire form is snake_case, see
@@ -34,8 +38,8 @@ export interface ServiceConfiguration {
   readonly visionModel: string | null
   /** How the candidates of a request are ordered. */
   readonly strategy: RoutingStrategy
-  /** Complexity of requests that do not state theirs. */
-  readonly complexity: Complexity
+  /** Complexity of requests that do not state theirs. `auto`: worked out from each. */
+  readonly complexity: StatedComplexity
   /**
    * Accuracy and speed before cost: low complexity does not cheapen the choice, and where the configured provider is over
    * the limit or the balance the request is refused rather than given to a cheaper one.
@@ -47,6 +51,21 @@ export interface ServiceConfiguration {
   readonly lastResort: boolean
   /** Share of traffic by provider, for strategy `weighted`; a provider without a weight is tried last. */
   readonly weights: Readonly<Record<string, number>>
+  /** Where data may be processed, by the name that offers state: `eu`. `null`: anywhere. An offer that states no region serves none. */
+  readonly dataRegion: string | null
+  /** What the operator of every provider must promise: `zero_retention`. */
+  readonly serviceLevels: readonly string[]
+  /** The least quality that an offer may have, from 0 to 1. Zero: any. */
+  readonly qualityMin: number
+  /** The longest predicted time to the first token of a stream, or to a whole answer. `null`: any. */
+  readonly latencyMsMax: number | null
+  /**
+   * Share of requests, from 0 to 1, that strategy `balanced` gives to a candidate of which less is known, at our expense. Zero: none.
+   * Never those of high accuracy or complexity, nor any where accuracy comes first.
+   */
+  readonly exploration: number
+  /** What differs for requests of certain metadata. All that apply do, in order, a later one over an earlier. */
+  readonly conditions: readonly ConfigurationCondition[]
 }
 
 /** Whether the configuration lets `service` be used. Services without a switch always may. */

@@ -8,7 +8,7 @@
  * | `lowest_latency` | the shortest time to the first byte, as measured, or as the offer says until then |
  * | `highest_quality` | the best quality |
  * | `weighted` | drawn at random by the configured weights |
- * | `balanced` | the best score of cost, latency and quality together |
+ * | `balanced` | by lot, one of those with nearly the best score of price, time, failures and quality together |
  *
  * Ties go to the configured order, then to real before simulated providers, then to the order of the catalog.
  */

@@ -1,0 +1,42 @@
+import { presets } from './presets.ts'
+import type { ServiceConfiguration } from './service-configuration.ts'
+import type { ServiceConfigurationInput } from './service-configuration-schema.ts'
+import { formatServiceConfiguration } from './service-configuration-wire.ts'
+
+/** Of each configuration that was asked about: they are frozen, and few. */
+const digests = new WeakMap<ServiceConfiguration, string>()
+
+/**
+ * Sixteen hexadecimal digits that tell configurations apart, whatever the order of their fields (FNV-1a of 64 bits over the wire form).
+ * For telling them apart only: whoever wants two with the same digest can make them.
+ */
+export function configurationDigest(configuration: ServiceConfiguration): string {
+  const known = digests.get(configuration)
+  if (known) return known
+  const digest = fnv1a(canonical(formatServiceConfiguration(configuration)))
+  digests.set(configuration, digest)
+  return digest
+}
+
+/** The fields of a configuration that are not those of `presets.balanced()`, in wire form. Its conditions are left out. */
+export function differingFields(configuration: ServiceConfiguration): Omit<ServiceConfigurationInput, 'conditions'> {
+  const { conditions: _, ...fields } = formatServiceConfiguration(configuration)
+  const base: Record<string, unknown> = formatServiceConfiguration(presets.balanced())
+  return Object.fromEntries(Object.entries(fields).filter(([name, value]) => canonical(value) !== canonical(base[name])))
+}
+
+/** JSON with the keys of every object in order. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    part && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : part,
+  )
+}
+
+/** http://www.isthe.com/chongo/tech/comp/fnv/ */
+function fnv1a(text: string): string {
+  let hash = 0xcbf29ce484222325n
+  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
+  return hash.toString(16).padStart(16, '0')
+}

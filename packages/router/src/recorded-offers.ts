@@ -1,0 +1,110 @@
+import { credits, FareboxError, type NanoUsd, type Offer, type ProviderAdapter } from '@farebox/core'
+import { type Catalog, type CatalogEntry, healthKeyOf } from './catalog.ts'
+import type { PricePredictor } from './consider.ts'
+import type { DecisionRecord, RecordedCandidate } from './decision-record.ts'
+import type { HealthView } from './health.ts'
+import { readUsage } from './recorded-request.ts'
+import type { RouteRequest } from './route-request.ts'
+
+type UsageRange = Pick<RouteRequest, 'expected' | 'ceiling'>
+
+/** The offers whose charges a record has, as planning takes them: a catalog, their prices, their health. */
+export class RecordedOffers {
+  /** What the request was to use, where its model made no difference. */
+  readonly usage: UsageRange
+  readonly catalog: Catalog
+  readonly prices: PricePredictor
+  readonly health: HealthView
+  readonly isEmpty: boolean
+  readonly #recorded: readonly { candidate: RecordedCandidate; entry: CatalogEntry; usage: UsageRange }[]
+
+  constructor(record: DecisionRecord) {
+    const { service, request } = record
+    this.usage = { expected: readUsage(request.expected), ceiling: readUsage(request.most) }
+    this.#recorded = chargedOf(record).map((candidate) => ({
+      candidate,
+      entry: entryOf(service, candidate),
+      usage: {
+        expected: candidate.expected ? readUsage(candidate.expected) : this.usage.expected,
+        ceiling: candidate.most ? readUsage(candidate.most) : this.usage.ceiling,
+      },
+    }))
+    this.isEmpty = this.#recorded.length === 0
+    const entries = this.#recorded.map(({ entry }) => entry).sort((left, right) => left.position - right.position)
+    this.catalog = { services: [service], forService: (asked) => (asked === service ? entries : []) }
+    this.prices = { predict: (offer, quantities) => this.#predict(offer, quantities) }
+    const readings = new Map(this.#recorded.map(({ candidate, entry }) => [entry.healthKey, readingOf(candidate)]))
+    this.health = { read: (healthKey) => readings.get(healthKey) }
+  }
+
+  usageOf(offer: Offer): UsageRange {
+    return this.#find(offer)?.usage ?? this.usage
+  }
+
+  #predict(offer: Offer, quantities: UsageRange['expected']): ReturnType<PricePredictor['predict']> {
+    const found = this.#find(offer)
+    if (!found) throw new NotRecordedError(`the record has no charge of ${offer.provider}`)
+    const { candidate, usage } = found
+    const cost = candidate.cost === undefined ? undefined : (BigInt(candidate.cost) as NanoUsd)
+    return { charge: credits(quantities === usage.ceiling ? candidate.ceiling : candidate.charge), cost }
+  }
+
+  /** Of two adapters that sell the same, the one whose offer it is; of another catalog, either. */
+  #find(offer: Offer) {
+    return (
+      this.#recorded.find(({ entry }) => entry.offer === offer) ??
+      this.#recorded.find(({ candidate }) => candidate.provider === offer.provider && candidate.model === offer.model)
+    )
+  }
+}
+
+/** The candidates, and whoever was too dear, whose charge at the ceiling is known. */
+function chargedOf({ candidates, rejected }: DecisionRecord): RecordedCandidate[] {
+  const tooDear = rejected.flatMap((rejection): RecordedCandidate[] => {
+    const { provider, model, adapter, isSimulated, charge, quality = 0, latencyMs = 0, position = 0 } = rejection
+    if (charge === undefined) return []
+    const facts = { provider, model, adapter, isSimulated, quality, latencyMs, position }
+    return [{ ...facts, charge, ceiling: charge, score: 0, why: 'too dear then' }]
+  })
+  return [...candidates, ...tooDear]
+}
+
+function entryOf(service: string, candidate: RecordedCandidate): CatalogEntry {
+  const { adapter: name, provider, model, quality, latencyMs, position, regions, serviceLevels } = candidate
+  // It could do all that was needed; what it could do beside that is not recorded.
+  const capabilities = { streaming: true, tools: true, images: true, regions, serviceLevels }
+  const offer: Offer = { service, provider, model, quality, latencyMs, capabilities }
+  const adapter: ProviderAdapter = {
+    ...operations,
+    name,
+    isSimulated: candidate.isSimulated === true,
+    availability: { status: 'ready' },
+    offers: [offer],
+  }
+  return { offer, adapter, healthKey: healthKeyOf(adapter, offer), position }
+}
+
+function readingOf({ condition = 'ok', latencyMs, errorRate, rateLimitedRate, samples }: RecordedCandidate) {
+  return { condition, answerMs: latencyMs, firstEventMs: latencyMs, errorRate, rateLimitedRate, samples }
+}
+
+function none(): never {
+  throw new NotRecordedError('an adapter that is known from a record makes no calls')
+}
+
+const operations = {
+  chat: none,
+  streamChat: none,
+  transcribe: none,
+  streamTranscription: none,
+  speak: none,
+  streamSpeech: none,
+  converse: none,
+  embed: none,
+  call: none,
+} satisfies Partial<ProviderAdapter>
+
+/** To planning, a price that the record does not have is one that is missing. */
+class NotRecordedError extends FareboxError {
+  override readonly code = 'PRICE_NOT_FOUND'
+}

@@ -1,0 +1,72 @@
+import { type CharacterCounting, formatQuantity, quantity, type Unit, type UsageQuantity } from '@farebox/core'
+import type { RequestMetadata } from './conditions.ts'
+import type { PhoneNumbers, RouteNeeds, RouteRequest } from './route-request.ts'
+import type { ServiceConfiguration, StatedComplexity } from './service-configuration.ts'
+
+/** What was asked, without its content. */
+export interface RecordedRequest {
+  /** `1200 tokens input`, and for characters their other counts: `5 characters characters utf8_bytes=6`. */
+  readonly expected: readonly string[]
+  readonly most: readonly string[]
+  readonly needs?: RouteNeeds
+  readonly provider?: string
+  readonly complexity?: StatedComplexity
+  readonly accuracy?: 'standard' | 'high'
+  readonly excludes?: readonly string[]
+  /** As much of it as the configuration's conditions look at. */
+  readonly metadata?: RequestMetadata
+  /** Their first seven characters, which is what prices go by. */
+  readonly numbers?: PhoneNumbers
+  readonly session?: { provider: string; adapter?: string; cachedInput: string; expiresAt: number }
+}
+
+const NUMBER_PREFIX = 7
+
+export function recordedRequest(request: RouteRequest, configuration: ServiceConfiguration): RecordedRequest {
+  const { needs, provider, complexity, accuracy, excludes, session, numbers, metadata = {} } = request
+  const keys = new Set(configuration.conditions.flatMap(({ when }) => Object.keys(when)))
+  const seen = Object.entries(metadata).filter(([key]) => keys.has(key))
+  return {
+    expected: usageTexts(request.expected),
+    most: usageTexts(request.ceiling),
+    ...(needs && Object.keys(needs).length > 0 && { needs: { ...needs } }),
+    ...(provider !== undefined && { provider }),
+    ...(complexity && { complexity }),
+    ...(accuracy && { accuracy }),
+    ...(excludes?.length && { excludes: [...excludes] }),
+    ...(seen.length > 0 && { metadata: Object.fromEntries(seen) }),
+    ...(numbers && { numbers: prefixes(numbers) }),
+    ...(session && { session: { ...session, cachedInput: formatQuantity(session.cachedInput) } }),
+  }
+}
+
+/** Usage as short texts: `1200 tokens input`. */
+export function usageTexts(quantities: readonly UsageQuantity[]): string[] {
+  return quantities.map(({ meter, quantity: amount, unit, counts = {} }) => {
+    const others = Object.entries(counts).map(([counting, count]) => ` ${counting}=${formatQuantity(count)}`)
+    return `${formatQuantity(amount)} ${unit} ${meter}${others.join('')}`
+  })
+}
+
+/** Reads what {@link usageTexts} wrote. */
+export function readUsage(texts: readonly string[]): UsageQuantity[] {
+  return texts.map((text) => {
+    const [amount = '0', unit = 'tokens', meter = 'input', ...others] = text.split(' ')
+    const counts = others.map((other) => other.split('=')).map(([counting, count = '0']) => [counting, quantity(count)])
+    return {
+      meter,
+      quantity: quantity(amount),
+      unit: unit as Unit,
+      ...(counts.length > 0 && {
+        counts: Object.fromEntries(counts) as Partial<Record<CharacterCounting, UsageQuantity['quantity']>>,
+      }),
+    }
+  })
+}
+
+function prefixes({ to, from }: PhoneNumbers): PhoneNumbers {
+  return {
+    ...(to !== undefined && { to: to.slice(0, NUMBER_PREFIX) }),
+    ...(from !== undefined && { from: from.slice(0, NUMBER_PREFIX) }),
+  }
+}

@@ -1,0 +1,116 @@
+import { credits, quantity } from '@farebox/core'
+import type { Catalog } from './catalog.ts'
+import type { ChatFeatures } from './chat-features.ts'
+import { complexityClassifier } from './classify-complexity.ts'
+import type { ComplexityClassifier } from './complexity.ts'
+import type { PricePredictor } from './consider.ts'
+import { type DecisionRecord, decisionRecord } from './decision-record.ts'
+import { describeDifferences } from './describe-differences.ts'
+import { plan } from './plan.ts'
+import { RecordedOffers } from './recorded-offers.ts'
+import type { RouteRequest } from './route-request.ts'
+import type { ServiceConfiguration } from './service-configuration.ts'
+import { parseServiceConfiguration } from './service-configuration-wire.ts'
+
+/** What is to be other than it was. Absent: as recorded. */
+export interface ReplayOptions {
+  configuration?: ServiceConfiguration
+  /** Without one, only those are considered whose charge the record has: its candidates, and whoever was too dear. */
+  catalog?: Catalog
+  /** Without them, charges are those of the record, and offers that it has no charge of have no price. */
+  prices?: PricePredictor
+  /** Judges complexity again, from the recorded features. */
+  classifier?: ComplexityClassifier
+}
+
+/** A decision made again. */
+export interface ReplayedDecision {
+  readonly record: DecisionRecord
+  /** Whether the same candidates are chosen in the same order at the same charges. */
+  readonly isSame: boolean
+  /** What differs, the most important first. Empty: nothing. */
+  readonly diff: readonly string[]
+}
+
+/** What another configuration, catalog or price book would have chosen, with health, balance and chance as they were. Makes no calls. */
+export function replayDecision(record: DecisionRecord, options: ReplayOptions = {}): ReplayedDecision {
+  const offers = new RecordedOffers(record)
+  if (!options.catalog && offers.isEmpty) {
+    const diff = options.configuration ? ['not known without a catalog: the record has the charge of no offer'] : []
+    return { record, isSame: diff.length === 0, diff }
+  }
+  const input = {
+    request: requestOf(record, offers),
+    configuration: options.configuration ?? parseServiceConfiguration(record.configuration.differs),
+    catalog: options.catalog ?? offers.catalog,
+    prices: options.prices ?? offers.prices,
+    health: offers.health,
+    affordable: credits(record.affordable),
+    // A session that lasted then lasts now, also where the record does not say when it was.
+    now: record.session ? undefined : record.at,
+    random: record.draws && drawAgain(record.draws),
+    classifier: options.classifier ?? classifierOf(record),
+  }
+  const replayed = decisionRecord(plan(input), input, { at: record.at })
+  const diff = describeDifferences(record, replayed)
+  return { record: replayed, isSame: diff.length === 0, diff }
+}
+
+function requestOf({ service, operation, request, complexity }: DecisionRecord, offers: RecordedOffers): RouteRequest {
+  const { expected: _, most: __, session, ...same } = request
+  const features = complexity?.features
+  return {
+    ...same,
+    ...offers.usage,
+    service,
+    operation,
+    usageOf: (offer) => offers.usageOf(offer),
+    ...(features && { features: () => ({ ...NO_FEATURES, ...features }) }),
+    ...(session && { session: { ...session, cachedInput: quantity(session.cachedInput) } }),
+  }
+}
+
+/** The draws of then, and where more are wanted the middle, which favours nobody. */
+function drawAgain(draws: readonly number[]): () => number {
+  let next = 0
+  return () => draws[next++] ?? 0.5
+}
+
+/** One that says what was said then. */
+function classifierOf({ complexity }: DecisionRecord): ComplexityClassifier {
+  if (complexity?.by !== 'classifier') return complexityClassifier
+  const { value, score = 0, contributions = {}, guard, classifier = 'recorded' } = complexity
+  const verdict = {
+    complexity: value,
+    score,
+    contributions: Object.entries(contributions).map(([feature, [weighed, weight, contribution]]) => {
+      return { feature, value: weighed, weight, contribution }
+    }),
+    guard,
+  }
+  return { name: classifier, classify: () => verdict }
+}
+
+/** What a record leaves out is zero. */
+const NO_FEATURES: ChatFeatures = {
+  questionTokens: 0,
+  contextTokens: 0,
+  turns: 0,
+  questions: 0,
+  reasoningWords: 0,
+  recallWords: 0,
+  conditionWords: 0,
+  lengthWords: 0,
+  numbers: 0,
+  mathMarks: 0,
+  codeMarks: 0,
+  steps: 0,
+  choices: 0,
+  safetyWords: 0,
+  scripts: 0,
+  englishShare: 0,
+  otherLetters: 0,
+  images: 0,
+  tools: 0,
+  outputTokensMax: 0,
+}

@@ -1,0 +1,98 @@
+import { CREDITS_MAX, type Credits, credits, isServiceName } from '@farebox/core'
+import { z } from 'zod'
+import { complexities } from './service-configuration.ts'
+import { routingStrategies } from './strategy.ts'
+
+const allowed = {
+  provider: 'must be the name of a provider, 1 to 100 characters',
+  providerOrNull: 'must be the name of a provider, 1 to 100 characters, or null',
+  flag: 'must be true or false',
+  limit: 'must be credits from 0 as a number or a decimal string with at most six decimals, or null for no limit',
+  fallbacks: 'must map services to lists of provider names',
+  weights: 'must map provider names to numbers from 0',
+  region: 'must be the name of a region, 1 to 100 characters, or null',
+  levels: 'must be a list of at most 20 names, 1 to 100 characters each',
+  share: 'must be a number from 0 to 1',
+  latency: 'must be milliseconds above 0, or null for any',
+  conditions: 'must be a list of at most 50 conditions, each { when, use }',
+  when: 'must map keys of metadata to a text or a list of texts',
+  use: 'must be fields of a service configuration',
+}
+
+const provider = z.string({ error: allowed.provider }).min(1, allowed.provider).max(100, allowed.provider)
+const providerOrNull = z
+  .string({ error: allowed.providerOrNull })
+  .min(1, allowed.providerOrNull)
+  .max(100, allowed.providerOrNull)
+  .nullable()
+const flag = z.boolean({ error: allowed.flag })
+const share = z.number({ error: allowed.share }).min(0, allowed.share).max(1, allowed.share)
+const word = z.string({ error: allowed.when }).max(200, allowed.when)
+
+const fields = {
+  primary_ai_model: provider,
+  fallback_ai_model: providerOrNull,
+  voice_enabled: flag,
+  tts_provider: providerOrNull,
+  stt_provider: providerOrNull,
+  phone_enabled: flag,
+  phone_provider: providerOrNull,
+  vision_enabled: flag,
+  cost_optimization: flag,
+  max_credits_per_request: z
+    .union([z.number(), z.string()], { error: allowed.limit })
+    .refine((value) => readLimit(value) !== undefined, allowed.limit)
+    .nullable(),
+  vision_model: providerOrNull,
+  strategy: z.enum(routingStrategies, { error: `must be one of ${routingStrategies.join(', ')}` }),
+  complexity: z.enum(complexities, { error: `must be one of ${complexities.join(', ')}` }),
+  accuracy_first: flag,
+  fallback_providers: z.record(z.string().refine(isServiceName, 'must be the name of a service'), z.array(provider).max(20), {
+    error: allowed.fallbacks,
+  }),
+  last_resort: flag,
+  weights: z.record(provider, z.number({ error: allowed.weights }).min(0, allowed.weights), { error: allowed.weights }),
+  data_region: z.string({ error: allowed.region }).min(1, allowed.region).max(100, allowed.region).nullable(),
+  service_levels: z
+    .array(z.string({ error: allowed.levels }).min(1, allowed.levels).max(100, allowed.levels), { error: allowed.levels })
+    .max(20, allowed.levels),
+  quality_min: share,
+  latency_ms_max: z.number({ error: allowed.latency }).positive(allowed.latency).nullable(),
+  exploration: share,
+}
+
+const condition = z.strictObject(
+  {
+    when: z.record(word, z.union([word, z.array(word).max(50, allowed.when)], { error: allowed.when }), { error: allowed.when }),
+    use: z.strictObject(fields, { error: allowed.use }).partial(),
+  },
+  { error: allowed.conditions },
+)
+
+/**
+ * Service configuration on the wire: snake_case, every field optional, unknown fields refused. What the fields mean is
+ * said at {@link ServiceConfiguration}. `max_credits_per_request` is credits, whole (`50`) or decimal (`0.5`, `"0.5"`),
+ * and `null` is no limit; a number is read by its shortest decimal, so no amount is ever a float.
+ */
+export const serviceConfigurationSchema = z
+  .strictObject({
+    ...fields,
+    conditions: z.array(condition, { error: allowed.conditions }).max(50, allowed.conditions),
+  })
+  .partial()
+
+/** A service configuration as it crosses the wire, in part. */
+export type ServiceConfigurationInput = z.input<typeof serviceConfigurationSchema>
+
+/** A whole service configuration as it crosses the wire. */
+export type ServiceConfigurationOutput = Required<ServiceConfigurationInput>
+
+/** A limit in credits as the wire has it; `undefined` where it is none. */
+export function readLimit(value: number | string): Credits | undefined {
+  try {
+    const amount = credits(String(value))
+    return amount >= 0n && amount <= CREDITS_MAX ? amount : undefined
+  } catch {
+    return undefined
+  }
+}

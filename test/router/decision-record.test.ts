@@ -1,0 +1,203 @@
+import { credits, microCredits } from '@farebox/core'
+import {
+  chatFeatures,
+  createCatalog,
+  type DecisionRecord,
+  decisionRecord,
+  explainRoute,
+  type PlanInput,
+  plan,
+  presets,
+  replayDecision,
+} from '@farebox/router'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { adapter, catalog, dice, health, inputOf, offer, prices, request } from './plan-parts.ts'
+
+const at = 1_764_000_000_000
+
+/** As it is after it was kept: JSON and back. */
+function recorded(overrides: Partial<PlanInput> = {}): DecisionRecord {
+  const input = inputOf(overrides)
+  return JSON.parse(JSON.stringify(decisionRecord(plan(input), input, { at, priceVersion: '2026-11' })))
+}
+
+const busy: Partial<PlanInput> = {
+  configuration: presets.balanced({
+    strategy: 'balanced',
+    complexity: 'auto',
+    exploration: 1,
+    conditions: [{ when: { tier: 'free' }, use: { primaryAiModel: 'gpt-4o', maxCreditsPerRequest: credits(20) } }],
+  }),
+  health: health({
+    'gpt-4o-mini': { samples: 12, errorRate: 0.02, answerMs: 512.3456 },
+    'claude-3-haiku': { condition: 'rate_limited' },
+  }),
+  request: request({
+    metadata: { tier: 'free', customer: 'secret' },
+    features: () => chatFeatures([{ role: 'user', content: 'Why is my secret order late?' }]),
+    excludes: ['sonnet'],
+  }),
+  random: dice(5),
+}
+
+describe('a decision record', () => {
+  it('of a route says who was considered, with what, and why', () => {
+    expect(recorded(busy)).toMatchObject({
+      version: 1,
+      service: 'gpt',
+      outcome: 'planned',
+      strategy: 'balanced',
+      affordable: '10000',
+      at,
+      priceVersion: '2026-11',
+      request: { expected: ['1000 tokens input'], most: ['2000 tokens input'], metadata: { tier: 'free' } },
+      configuration: { differs: { primary_ai_model: 'gpt-4o', max_credits_per_request: 20 }, conditions: [0] },
+      complexity: { value: 'medium', by: 'classifier', contributions: { reasoningWords: [1, 0.05, 0.05] } },
+      rejected: [
+        { provider: 'sonnet', reason: 'excluded' },
+        { provider: 'gpt-4', reason: 'over_request_limit', charge: '50' },
+      ],
+      draws: [expect.any(Number)],
+    })
+  })
+
+  it('is JSON of at most two kilobytes, and a few hundred bytes where little happened', () => {
+    expect(JSON.stringify(recorded(busy)).length).toBeLessThan(2_048)
+    const simple = recorded({ catalog: createCatalog([adapter('openai', [offer('gpt-4o-mini', 0.6, 300)])]) })
+    expect(JSON.stringify(simple).length).toBeLessThan(700)
+    const crowd = createCatalog([
+      adapter(
+        'many',
+        Array.from({ length: 60 }, (_, index) => offer(`model-${index}`, 0.5, 300)),
+      ),
+    ])
+    const flat = { predict: () => ({ charge: credits(1) }) }
+    const many = recorded({
+      catalog: crowd,
+      prices: flat,
+      request: request({ excludes: Array.from({ length: 30 }, (_, i) => `model-${i}`) }),
+    })
+    expect([many.candidates.length, many.candidatesOmitted, many.rejected.length, many.rejectedOmitted]).toEqual([8, 22, 8, 22])
+    expect(JSON.stringify(many).length).toBeLessThan(4_096)
+  })
+
+  it('holds no text, no metadata beyond what conditions look at, and of telephone numbers their beginning', () => {
+    const text = JSON.stringify(recorded({ ...busy, request: request({ ...busy.request, numbers: { to: '+15551234567' } }) }))
+    expect(text).not.toContain('secret')
+    expect(text).not.toContain('1234567')
+    expect(text).toContain('+155512')
+  })
+
+  it('is explained in the lines of the route or refusal that it records', () => {
+    const refused: Partial<PlanInput> = { affordable: credits('0.5') }
+    for (const overrides of [
+      {},
+      refused,
+      { configuration: presets.balanced({ fallbackAiModel: 'claude-9', lastResort: false }) },
+    ]) {
+      expect(explainRoute(recorded(overrides))).toEqual(explainRoute(plan(inputOf(overrides))))
+    }
+    expect(explainRoute(recorded({ ...busy, random: dice(5) }))).toEqual(
+      explainRoute(plan(inputOf({ ...busy, random: dice(5) }))),
+    )
+  })
+
+  it('tells configurations apart, and not by the order of their fields', () => {
+    const digest = (configuration: PlanInput['configuration']) => recorded({ configuration }).configuration.digest
+    expect(digest(presets.balanced())).toMatch(/^[0-9a-f]{16}$/)
+    expect(digest(presets.balanced({ weights: { a: 1, b: 2 } }))).toBe(digest(presets.balanced({ weights: { b: 2, a: 1 } })))
+    expect(digest(presets.balanced())).not.toBe(digest(presets.balanced({ exploration: 0.02 })))
+  })
+})
+
+describe('a replay', () => {
+  it('of a record as it is chooses the same', () => {
+    const strategy = fc.constantFrom('configured', 'lowest_cost', 'lowest_latency', 'highest_quality', 'weighted', 'balanced')
+    const shape = fc.record({
+      strategy,
+      seed: fc.integer({ min: 1, max: 1e6 }),
+      affordable: fc.nat(60),
+      exploration: fc.constantFrom(0, 0.5, 1),
+    })
+    fc.assert(
+      fc.property(shape, ({ seed, affordable, ...own }) => {
+        const configuration = presets.balanced({ ...own, weights: { 'gpt-4o': 3, 'gpt-4': 2, sonnet: 1 } })
+        const record = recorded({
+          ...busy,
+          configuration,
+          affordable: credits(affordable),
+          random: dice(seed),
+          request: request(),
+        })
+        const replayed = replayDecision(record)
+        expect(replayed).toMatchObject({ isSame: true, diff: [] })
+        expect(replayed.record.candidates).toEqual(record.candidates)
+      }),
+    )
+  })
+
+  it('with another configuration tells what that would have chosen', () => {
+    const { isSame, diff, record } = replayDecision(recorded(), {
+      configuration: presets.premiumQuality({ strategy: 'lowest_latency' }),
+    })
+    expect(isSame).toBe(false)
+    expect(diff).toEqual([
+      'first claude-3-haiku (anthropic) at 1 credits instead of gpt-4o-mini (openai) at 1',
+      'by lowest_latency instead of configured',
+      expect.stringContaining('in the order claude-3-haiku (anthropic), gpt-4o-mini (openai)'),
+    ])
+    expect(record.configuration.differs).toMatchObject({ strategy: 'lowest_latency' })
+  })
+
+  it('with another price book tells what that would have charged, and whom chosen', () => {
+    const record = recorded({ configuration: presets.balanced({ strategy: 'lowest_cost' }) })
+    const dearer = {
+      predict: (...[offer, quantities]: Parameters<typeof prices.predict>) => {
+        const { charge } = prices.predict(offer, quantities)
+        return { charge: offer.provider === 'gpt-4o-mini' ? microCredits(charge * 3n) : charge }
+      },
+    }
+    expect(replayDecision(record, { prices: dearer }).diff).toEqual([
+      'first claude-3-haiku (anthropic) at 1 credits instead of gpt-4o-mini (openai) at 1',
+      'gpt-4o-mini (openai): 3 credits (at most 6) instead of 1 (at most 2)',
+      expect.stringContaining('in the order'),
+    ])
+  })
+
+  it('of a refusal tells what a higher limit would have allowed', () => {
+    const record = recorded({ configuration: presets.balanced({ maxCreditsPerRequest: credits(1) }) })
+    expect(record).toMatchObject({ outcome: 'over_request_limit', candidates: [] })
+    expect(replayDecision(record)).toMatchObject({ isSame: true })
+    const { diff } = replayDecision(record, {
+      configuration: presets.balanced({ maxCreditsPerRequest: credits(5) }),
+      catalog,
+      prices,
+    })
+    expect(diff).toEqual(['gpt-4o-mini (openai) at 1 credits instead of refused (over_request_limit)'])
+  })
+
+  it('of what the record has no charges for says so, and asks for a catalog', () => {
+    const record = recorded({ request: request({ provider: 'gpt-9' }) })
+    expect(replayDecision(record)).toMatchObject({ isSame: true })
+    expect(replayDecision(record, { configuration: presets.costOptimized() })).toMatchObject({
+      isSame: false,
+      diff: ['not known without a catalog: the record has the charge of no offer'],
+    })
+  })
+
+  it('with a catalog considers who was not on offer then', () => {
+    const record = recorded({ catalog: createCatalog([adapter('openai', [offer('gpt-4o', 0.85, 500)])]) })
+    const { diff } = replayDecision(record, { catalog, prices })
+    expect(diff[0]).toBe('first gpt-4o-mini (openai) at 1 credits instead of gpt-4o (openai) at 8')
+    expect(diff).toContain('also sonnet (anthropic)')
+  })
+
+  it('judges complexity again by another classifier, from the recorded features', () => {
+    const configuration = presets.premiumQuality({ complexity: 'auto', costOptimization: true })
+    const record = recorded({ ...busy, configuration })
+    const lenient = { name: 'lenient', classify: () => ({ complexity: 'low' as const, score: 0, contributions: [] }) }
+    expect(record.complexity?.value).toBe('medium')
+    expect(replayDecision(record, { classifier: lenient }).diff).toContain('by lowest_cost instead of configured')
+  })
+})

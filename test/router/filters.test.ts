@@ -1,0 +1,76 @@
+import { createCatalog, plan, presets, type RouteNeeds, type ServiceConfiguration } from '@farebox/router'
+import { describe, expect, it } from 'vitest'
+import { adapter, health, inputOf, offer, order, planned, rejections, request } from './plan-parts.ts'
+
+const stated = createCatalog([
+  adapter('one', [
+    offer('gpt-4o-mini', 0.6, 300, {
+      regions: ['eu', 'us'],
+      languages: ['en', 'de'],
+      serviceLevels: ['zero_retention', 'hipaa'],
+    }),
+    offer('gpt-4o', 0.85, 500, { regions: ['us'], languages: ['en'], serviceLevels: ['zero_retention'] }),
+    offer('gpt-4', 0.95, 900),
+  ]),
+])
+
+function of(needs: RouteNeeds, configuration: Partial<ServiceConfiguration> = {}) {
+  return plan(inputOf({ catalog: stated, request: request({ needs }), configuration: presets.balanced(configuration) }))
+}
+
+describe('a request', () => {
+  it('that names a region is served by offers that state it, and by none that states nothing', () => {
+    const outcome = of({ region: 'eu' })
+    expect(order(outcome)).toEqual(['gpt-4o-mini'])
+    expect(rejections(outcome)).toEqual({
+      'gpt-4o': 'capability: its data is processed in us, not in eu',
+      'gpt-4': 'capability: it does not say where its data is processed, and that must be eu',
+    })
+  })
+
+  it('in a language is served by offers that know it, and by those that state none', () => {
+    expect(order(of({ language: 'de-AT' }))).toEqual(['gpt-4o-mini', 'gpt-4'])
+    expect(rejections(of({ language: 'de' }))['gpt-4o']).toBe('capability: it does not know the language de')
+    expect(order(of({ language: 'DE' }))).toEqual(['gpt-4o-mini', 'gpt-4'])
+  })
+
+  it('that needs promises is served by operators that make them all', () => {
+    const outcome = of({ serviceLevels: ['hipaa'] }, { serviceLevels: ['zero_retention'] })
+    expect(order(outcome)).toEqual(['gpt-4o-mini'])
+    expect(rejections(outcome)).toEqual({
+      'gpt-4o': 'capability: its operator does not promise hipaa',
+      'gpt-4': 'capability: its operator does not promise zero_retention',
+    })
+  })
+
+  it('with a least quality is served by what reaches it, and is told what does not', () => {
+    const outcome = of({ qualityMin: 0.8 }, { qualityMin: 0.9 })
+    expect(order(outcome)).toEqual(['gpt-4'])
+    expect(rejections(outcome)['gpt-4o']).toBe('capability: its quality is 0.85, below 0.9')
+  })
+
+  it('with a longest time goes by what was measured, of the answer or of the beginning of a stream', () => {
+    const measured = health({ 'gpt-4o-mini': { answerMs: 4_000, firstEventMs: 350 } })
+    const plain = plan(inputOf({ catalog: stated, health: measured, request: request({ needs: { latencyMsMax: 600 } }) }))
+    expect(order(plain)).toEqual(['gpt-4o'])
+    expect(rejections(plain)['gpt-4o-mini']).toBe('capability: it answers in 4000 ms, more than 600')
+    const stream = { needs: { streaming: true, latencyMsMax: 400 } }
+    const streamed = plan(inputOf({ catalog: stated, health: measured, request: request(stream) }))
+    expect(order(streamed)).toEqual(['gpt-4o-mini'])
+    expect(rejections(streamed)['gpt-4o']).toBe('capability: it begins in 500 ms, more than 400')
+  })
+
+  it('whose region is not that of the configuration needs both', () => {
+    expect(order(of({ region: 'us' }, { dataRegion: 'eu' }))).toEqual(['gpt-4o-mini'])
+    expect(of({ region: 'ch' }, { dataRegion: 'eu' })).toMatchObject({
+      status: 'refused',
+      reason: 'capability',
+      message: expect.stringContaining('no provider can serve gpt: its data is processed in'),
+    })
+  })
+
+  it('that names nothing is not held back by what offers leave unsaid', () => {
+    expect(order(of({})).sort()).toEqual(['gpt-4', 'gpt-4o', 'gpt-4o-mini'])
+    expect(planned().rejected).toEqual([])
+  })
+})
