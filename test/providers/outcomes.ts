@@ -3,7 +3,7 @@ import { formatQuantity, ProviderError, type Usage } from '@farebox/core'
 import { expect } from 'vitest'
 
 /** The events of a stream that ended as it should. */
-export async function drain<T>(events: AsyncIterable<T> | undefined): Promise<T[]> {
+export async function collect<T>(events: AsyncIterable<T> | undefined): Promise<T[]> {
   const all: T[] = []
   for await (const event of events ?? []) all.push(event)
   return all
