@@ -190,8 +190,10 @@ export class Workflow {
     }
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
-      const fallback = floorUsage(measure, candidate.offer, ending.produced)
-      const usage = ending.usage ?? fallback
+      // Nobody continues it, so there is one part.
+      const [part] = ending.parts
+      const fallback = floorUsage(measure, candidate.offer, part.produced)
+      const usage = part.usage ?? fallback
       // Closing waits from here on, not before: whoever is to read the stream may be the one who closes.
       const charged = await this.#track(settle(this.#parts, this.#payer, held, { candidate, usage, fallback, attempts }))
       return { creditsUsed: charged.charged, isComplete: ending.status === 'finished' }

@@ -1,21 +1,28 @@
-export { attempt, type WholeAttemptOptions } from './attempt.ts'
+export { attempt, type WholeAnswer, type WholeAttemptOptions } from './attempt.ts'
 export type {
   AttemptOptions,
+  BeforeAttemptFacts,
   BeforeAttemptRefusal,
   CallCandidate,
-  Deadlines,
+  HedgeOptions,
   LateAnswer,
-  Retries,
 } from './attempt-options.ts'
-export type { AttemptEnding, AttemptOutcome, AttemptRecord } from './attempt-record.ts'
-export { attemptStream, type StreamAttemptOptions } from './attempt-stream.ts'
+export type { AttemptCause, AttemptEnding, AttemptOutcome, AttemptRecord } from './attempt-record.ts'
+export { attemptStream } from './attempt-stream.ts'
 export * from './business-adapter.ts'
 export * from './catalog.ts'
+export { type Concurrency, type ConcurrencyOptions, type ConcurrencyStats, createConcurrency, type Slot } from './concurrency.ts'
+export type { Deadlines, Retries } from './deadlines.ts'
 export * from './health.ts'
+export type { HealthNews, HealthReport } from './health-news.ts'
+export { createHedgeBudget, type HedgeBudget, type HedgeBudgetOptions } from './hedge-budget.ts'
 export { type PlanInput, type PricePredictor, plan } from './plan.ts'
 export * from './presets.ts'
 export * from './route.ts'
 export * from './service-configuration.ts'
 export * from './service-configuration-wire.ts'
+export { type HealthStore, type SharedHealth, type ShareHealthOptions, shareHealth } from './share-health.ts'
 export * from './strategy.ts'
 export * from './stream-ending.ts'
+export type { AfterContent, StreamAttemptOptions, StreamSeam } from './stream-options.ts'
+export { createTally, type ProducedCounts, type Tally } from './tally.ts'
