@@ -1,5 +1,5 @@
 import { ProviderError, type ProviderErrorKind } from '@farebox/core'
-import { type AttemptRecord, attempt, createConcurrency, createHedgeBudget } from '@farebox/router'
+import { type AttemptRecord, attempt, createConcurrency, createHedgeBudget, type WholeAnswer } from '@farebox/router'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { countedHealth, countedSignal, routeOf } from './scripted.ts'
@@ -73,7 +73,7 @@ test('whatever providers and callers do: one success at most, every call recorde
         const signals: AbortSignal[] = []
         const told: AttemptRecord[] = []
         const settled = new Set<string>()
-        const outcome = await attempt<{ text: string }, string>({
+        const outcome = await attempt<WholeAnswer & { text: string }, string>({
           route: routeOf(
             scripts.map((_, index) => ({ provider: `p${index}`, adapter: adapters[index], contextTokens: index * 1_000 })),
             operation,

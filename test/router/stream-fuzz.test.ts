@@ -25,10 +25,10 @@ const kinds: ProviderErrorKind[] = [
 
 /** What a provider does next: sends text, waits, finishes, fails, ends without a finish, or falls silent for ever. */
 const line = fc.oneof(
-  { weight: 6, arbitrary: fc.constant('text' as const) },
+  { weight: 5, arbitrary: fc.constant('text' as const) },
   { weight: 3, arbitrary: fc.constantFrom(0, 5, 60, 400) },
   { weight: 2, arbitrary: fc.constant('finish' as const) },
-  fc.constantFrom(...kinds, 'empty' as const, 'end' as const, 'silence' as const),
+  { weight: 4, arbitrary: fc.constantFrom(...kinds, 'empty' as const, 'end' as const, 'silence' as const) },
 )
 
 const world = fc.record({

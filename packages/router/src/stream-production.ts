@@ -114,6 +114,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
         const next = read(settled, live.candidate, route.operation, 'next event')
         if (next.status === 'event') this.#produce(live, next.event)
         else if (next.status === 'failed') await this.#fail(live, next.error)
+        else this.#endLeft()
       }
     }
     this.#step = undefined
