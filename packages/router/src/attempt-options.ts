@@ -108,6 +108,7 @@ const alwaysWell: Health = {
   begin: () => true,
   record: () => {},
   lack: () => undefined,
+  whenFreed: () => () => {},
   slowMs: () => undefined,
 }
 
