@@ -4,7 +4,7 @@ import { type Concurrency, createConcurrency } from './concurrency.ts'
 import { type Deadlines, type Retries, resolveDeadlines, resolveRetries } from './deadlines.ts'
 import type { Health } from './health.ts'
 import type { HedgeBudget } from './hedge-budget.ts'
-import { TIMER_MS_MAX } from './leash.ts'
+import { startTimer } from './leash.ts'
 import { type Candidate, isLive, type Route } from './route.ts'
 
 /** What `beforeAttempt` answers to keep a candidate from being called; `undefined` lets it pass. */
@@ -108,6 +108,7 @@ const alwaysWell: Health = {
   begin: () => true,
   record: () => {},
   lack: () => undefined,
+  whenFreed: () => () => {},
   slowMs: () => undefined,
 }
 
@@ -121,7 +122,7 @@ function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
       signal.removeEventListener('abort', done)
       resolve()
     }
-    const timer = setTimeout(done, Math.min(milliseconds, TIMER_MS_MAX))
+    const timer = startTimer(milliseconds, done)
     signal.addEventListener('abort', done)
   })
 }

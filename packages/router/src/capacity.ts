@@ -9,6 +9,8 @@ export interface Capacity {
   inFlightMax: number | undefined
   /** Attempts that may begin within a minute. `undefined`: no limit is known. */
   perMinuteMax: number | undefined
+  /** What had been accepted in the minute before the last 429 that told of minutes. */
+  acceptedBefore: number | undefined
   /** When the limits were last cut, epoch milliseconds. */
   cutAt: number
   /** When the last 429 came, epoch milliseconds. */
@@ -16,7 +18,7 @@ export interface Capacity {
   readonly begun: MinuteWindow
 }
 
-/** How many attempts began in the last minute, to ten seconds. */
+/** How many attempts began in the last minute, or up to ten seconds more: too few would be worse than too many. */
 interface MinuteWindow {
   /** Attempts by slice of ten seconds: the newest is at `slice % SLICES`. */
   counts: number[]
@@ -24,14 +26,16 @@ interface MinuteWindow {
 }
 
 const SLICE_MS = 10_000
-const SLICES = 6
+const SLICES = 7
 /** What a cut leaves. */
 const KEPT = 0.7
 const KEPT_PER_MINUTE = 0.9
 /** A 429 says something about the minute only where the provider asked to wait this long, */
 const WINDOW_MS_MIN = 1_000
-/** and where this many had been accepted in it: fewer are no measure. */
+/** where this many had been accepted in it, because fewer are no measure, */
 const ACCEPTED_MIN = 10
+/** and where as many had been accepted before the last one, to this share: else it was not the number of requests that was too high. */
+const LIKENESS = 0.25
 /** How much more may begin in a minute, after a minute at the limit: at least one. */
 const GROWTH_PER_MINUTE = 0.02
 /** A limit that has not been met for so long is forgotten: the provider may have raised it. */
@@ -39,7 +43,15 @@ const FORGOTTEN_MS = 600_000
 
 export function newCapacity(): Capacity {
   const begun = { counts: new Array<number>(SLICES).fill(0), slice: 0 }
-  return { inFlight: 0, inFlightMax: undefined, perMinuteMax: undefined, cutAt: 0, limitedAt: 0, begun }
+  return {
+    inFlight: 0,
+    inFlightMax: undefined,
+    perMinuteMax: undefined,
+    acceptedBefore: undefined,
+    cutAt: 0,
+    limitedAt: 0,
+    begun,
+  }
 }
 
 /** Limits that hold now: our own, or else those that another process has learnt. */
@@ -53,23 +65,22 @@ export function ownLimits(capacity: Capacity, now: number): CapacityLimits {
   if (capacity.limitedAt !== 0 && now - capacity.limitedAt >= FORGOTTEN_MS) {
     capacity.inFlightMax = undefined
     capacity.perMinuteMax = undefined
+    capacity.acceptedBefore = undefined
     capacity.limitedAt = 0
   }
   return capacity
 }
 
 /** Whether one more would be above a limit. One at a time is always allowed. */
-export function isFull(capacity: Capacity, { inFlightMax, perMinuteMax }: CapacityLimits, now: number): boolean {
-  if (inFlightMax !== undefined && capacity.inFlight >= Math.max(1, Math.floor(inFlightMax))) return true
+export function isFull(capacity: Capacity, limits: CapacityLimits, now: number): boolean {
+  const { perMinuteMax } = limits
+  if (roomOf(capacity, limits) <= 0) return true
   return perMinuteMax !== undefined && begunInMinute(capacity.begun, now) >= Math.max(1, Math.floor(perMinuteMax))
 }
 
-/** When to ask again where a pair is full: about when the next of those in flight will have ended. */
-export function askAgainMs(capacity: Capacity, limits: CapacityLimits, answerMs: number | undefined, now: number): number {
-  const { inFlightMax } = limits
-  const isCrowded = inFlightMax !== undefined && capacity.inFlight >= Math.max(1, Math.floor(inFlightMax))
-  if (!isCrowded) return Math.min(1_000, SLICE_MS - (now % SLICE_MS))
-  return Math.min(250, Math.max(10, (answerMs ?? 100) / Math.max(1, capacity.inFlight)))
+/** How many more may be in flight. */
+export function roomOf({ inFlight }: Capacity, { inFlightMax }: CapacityLimits): number {
+  return inFlightMax === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(inFlightMax)) - inFlight
 }
 
 export function begin(capacity: Capacity, now: number): void {
@@ -111,13 +122,20 @@ export function cut(capacity: Capacity, facts: { startedAt: number; retryAfterMs
   advance(begun, now)
   // It was not accepted, so it does not count as begun.
   if (begun.slice - at < SLICES && at >= 0) begun.counts[at % SLICES] = Math.max(0, (begun.counts[at % SLICES] ?? 0) - 1)
-  const accepted = begunInMinute(begun, now)
-  const isOfMinute = (facts.retryAfterMs ?? 0) >= WINDOW_MS_MIN && accepted >= ACCEPTED_MIN
-  if (isOfMinute) {
-    const least = Math.min(capacity.perMinuteMax ?? Number.POSITIVE_INFINITY, accepted)
-    capacity.perMinuteMax = isNews ? least * KEPT_PER_MINUTE : least
-  }
+  if ((facts.retryAfterMs ?? 0) >= WINDOW_MS_MIN) learnMinute(capacity, begunInMinute(begun, now), isNews)
   if (isNews) capacity.cutAt = now
+}
+
+function learnMinute(capacity: Capacity, accepted: number, isNews: boolean): void {
+  if (accepted < ACCEPTED_MIN) return
+  const before = capacity.acceptedBefore
+  capacity.acceptedBefore = isNews ? accepted : Math.min(accepted, before ?? accepted)
+  if (!isNews) {
+    if (capacity.perMinuteMax !== undefined) capacity.perMinuteMax = Math.min(capacity.perMinuteMax, accepted)
+    return
+  }
+  const isLike = before !== undefined && Math.abs(accepted - before) <= LIKENESS * Math.max(accepted, before)
+  capacity.perMinuteMax = isLike ? Math.min(accepted, before) * KEPT_PER_MINUTE : undefined
 }
 
 function begunInMinute(window: MinuteWindow, now: number): number {

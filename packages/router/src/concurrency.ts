@@ -1,6 +1,6 @@
 import { InvalidOptionError } from '@farebox/core'
 import pLimit, { type LimitFunction } from 'p-limit'
-import { TIMER_MS_MAX } from './leash.ts'
+import { startTimer } from './leash.ts'
 
 export interface ConcurrencyOptions {
   /** Attempts at once of each adapter that is not named. @defaultValue any number */
@@ -112,7 +112,7 @@ function wait(gate: Gate, signal: AbortSignal, waitMs: number): Promise<Slot | u
       stopWaiting()
       resolve(undefined)
     }
-    const timer = setTimeout(giveUp, Math.min(waitMs, TIMER_MS_MAX))
+    const timer = startTimer(waitMs, giveUp)
     signal.addEventListener('abort', giveUp)
     void gate.limit(() => {
       // It gave up before its turn came, and is passed over.

@@ -11,7 +11,7 @@ export type Entered = { status: 'entered'; slot: Slot } | { status: 'left' } | {
  * nobody else is left, the candidate is called though it is ill.
  */
 export async function enter<Refusal>(run: AttemptRun<Refusal>, candidate: Candidate, isRetry: boolean): Promise<Entered> {
-  const { health, concurrency, sleep, random } = run.options
+  const { health, concurrency, random } = run.options
   const { healthKey } = candidate.entry
   // Only the first try heeds the breaker: a retry follows a failure that we have just reported ourselves.
   let isForced = isRetry
@@ -26,13 +26,18 @@ export async function enter<Refusal>(run: AttemptRun<Refusal>, candidate: Candid
       // Capacity comes back before the deadline, or it may; of a pause we know that it does not.
       if (lack.reason === 'full' || lack.waitMs < leftMs) {
         const jitterMs = random() * Math.min(250, lack.waitMs)
-        await sleep(Math.min(lack.waitMs + jitterMs, leftMs), run.signal)
+        await waitFor(run, candidate, Math.min(lack.waitMs + jitterMs, leftMs))
         continue
       }
       isForced = true
     }
-    const slot =
-      concurrency.takeNow(candidate.adapter.name) ?? (await concurrency.take(candidate.adapter.name, run.signal, leftMs))
+    const { name } = candidate.adapter
+    let slot = concurrency.takeNow(name)
+    if (!slot) {
+      // Others may have come while this one was being prepared.
+      if (!isRetry && concurrency.isCrowded(name) && run.defer(candidate)) return { status: 'elsewhere' }
+      slot = await concurrency.take(name, run.signal, leftMs)
+    }
     if (!slot) {
       run.lacks = { provider: candidate.offer.provider }
       continue
@@ -45,6 +50,18 @@ export async function enter<Refusal>(run: AttemptRun<Refusal>, candidate: Candid
     if (run.defer(candidate)) return { status: 'elsewhere' }
     isForced = true
   }
+}
+
+/** Waits so long, or until there may be room, or the caller leaves. */
+async function waitFor<Refusal>(run: AttemptRun<Refusal>, { entry }: Candidate, milliseconds: number): Promise<void> {
+  const { health, sleep } = run.options
+  const waiting = new AbortController()
+  const wake = () => waiting.abort()
+  run.signal.addEventListener('abort', wake)
+  const forget = health.whenFreed(entry.healthKey, wake)
+  await sleep(milliseconds, waiting.signal)
+  forget()
+  run.signal.removeEventListener('abort', wake)
 }
 
 /** Puts a candidate that would have to wait behind another one that is well, or that would have to wait for less. */

@@ -25,6 +25,8 @@ export interface Cell {
   readonly answers: Latency
   readonly firstEvents: Latency
   readonly capacity: Capacity
+  /** Attempts that wait for room. */
+  readonly waiting: Set<() => void>
 }
 
 export function newCell(now: number): Cell {
@@ -43,6 +45,7 @@ export function newCell(now: number): Cell {
     answers: newLatency(),
     firstEvents: newLatency(),
     capacity: newCapacity(),
+    waiting: new Set(),
   }
 }
 

@@ -1,7 +1,10 @@
-import { askAgainMs, type CapacityLimits, isFull, ownLimits } from './capacity.ts'
+import { type CapacityLimits, isFull, ownLimits } from './capacity.ts'
 import { type Cell, worthOf } from './health-cell.ts'
 import { type Hearsay, mean } from './health-news.ts'
 import type { CapacityLack, HealthCondition, HealthReading } from './health-view.ts'
+
+/** When to look again whether there is room, where nobody told: another process may have, or a minute have passed. */
+const ASK_AGAIN_MS = 1_000
 
 /** What others say of an illness; nothing where we were answered since: then we know better. */
 export function believed(cell: Cell, hearsay: Hearsay | undefined): Hearsay | undefined {
@@ -44,7 +47,7 @@ export function lackOf(cell: Cell, hearsay: Hearsay | undefined, isRetry: boolea
   }
   const limits = limitsOf(cell, hearsay, now)
   if (!isFull(cell.capacity, limits, now)) return undefined
-  return { reason: 'full', waitMs: askAgainMs(cell.capacity, limits, cell.answers.meanMs ?? cell.firstEvents.meanMs, now) }
+  return { reason: 'full', waitMs: ASK_AGAIN_MS }
 }
 
 /** All that is known of a pair. What others have measured counts with ours, by how much each has seen lately. */

@@ -7,6 +7,8 @@ import { type Cell, type PauseCondition, worthOf } from './health-cell.ts'
  */
 export interface HealthNews {
   healthKey: string
+  /** How long ago something was last seen of it. */
+  seenMs: number
   /** Observations, after ageing. */
   samples: number
   failures: number
@@ -32,7 +34,7 @@ export interface HealthReport {
 export interface Hearsay {
   /** When the news came to us, which is when what they count is worth as much as it says. */
   toldAt: number
-  /** When the freshest of the news was true. */
+  /** When the freshest of it was seen. */
   heardAt: number
   samples: number
   failures: number
@@ -53,6 +55,7 @@ export function newsOf(healthKey: string, cell: Cell, halfLifeMs: number, now: n
   const { inFlightMax, perMinuteMax } = ownLimits(cell.capacity, now)
   return {
     healthKey,
+    seenMs: Math.max(0, now - cell.seenAt),
     samples: cell.samples * worth,
     failures: cell.failures * worth,
     rateLimited: cell.rateLimited * worth,
@@ -79,15 +82,11 @@ export function mergeReports(reports: readonly HealthReport[], halfLifeMs: numbe
   return new Map([...told].map(([healthKey, items]) => [healthKey, mergeNews(items, now)]))
 }
 
-interface AgedNews extends HealthNews {
-  ageMs: number
-}
-
-function aged(news: HealthNews, ageMs: number, halfLifeMs: number): AgedNews {
+function aged(news: HealthNews, ageMs: number, halfLifeMs: number): HealthNews {
   const worth = worthOf(ageMs, halfLifeMs)
   return {
     ...news,
-    ageMs,
+    seenMs: news.seenMs + ageMs,
     samples: news.samples * worth,
     failures: news.failures * worth,
     rateLimited: news.rateLimited * worth,
@@ -97,16 +96,16 @@ function aged(news: HealthNews, ageMs: number, halfLifeMs: number): AgedNews {
   }
 }
 
-function mergeNews(items: readonly AgedNews[], now: number): Hearsay {
+function mergeNews(items: readonly HealthNews[], now: number): Hearsay {
   const answeredMs = least(items.map((item) => item.answeredMs))
-  // An answer that came after a process had told of an illness is fresher than the illness.
-  const isOver = ({ ageMs }: AgedNews) => answeredMs !== undefined && answeredMs < ageMs
+  // An answer that came after a process had seen an illness is fresher than the illness.
+  const isOver = ({ seenMs }: HealthNews) => answeredMs !== undefined && answeredMs < seenMs
   const pauses = items.flatMap((item) => (item.pause && item.pause.forMs > 0 && !isOver(item) ? [item.pause] : []))
   const longest = pauses.toSorted((a, b) => b.forMs - a.forMs)[0]
   const breakers = items.flatMap((item) => (item.breaker && !isOver(item) ? [item.breaker.forMs] : []))
   return {
     toldAt: now,
-    heardAt: now - Math.min(...items.map(({ ageMs }) => ageMs)),
+    heardAt: now - Math.min(...items.map(({ seenMs }) => seenMs)),
     samples: sum(items, 'samples'),
     failures: sum(items, 'failures'),
     rateLimited: sum(items, 'rateLimited'),
@@ -137,7 +136,7 @@ export function mean(parts: readonly { value: number | undefined; weight: number
   return weights === 0 ? undefined : total / weights
 }
 
-function sum(items: readonly AgedNews[], field: 'samples' | 'failures' | 'rateLimited'): number {
+function sum(items: readonly HealthNews[], field: 'samples' | 'failures' | 'rateLimited'): number {
   return items.reduce((total, item) => total + item[field], 0)
 }
 

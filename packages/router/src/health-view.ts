@@ -46,8 +46,8 @@ export type HealthObservation =
   | { outcome: 'failed'; kind: ProviderErrorKind; retryAfterMs?: number; startedAt?: number }
 
 /**
- * Why there is no capacity: a pause after a 429, and how long it lasts; or as much is under way as the pair was found to take, and about
- * how long until one of those ends.
+ * Why there is no capacity: a pause after a 429, and how long it lasts; or as much is under way as the pair was found to take, and when to
+ * look again, should nobody tell before.
  */
 export interface CapacityLack {
   reason: 'paused' | 'full'
@@ -69,6 +69,12 @@ export interface Health extends HealthView {
    * @param isRetry  it follows a 429 of its own, whose pause it has kept in its own way
    */
   lack(healthKey: string, isRetry?: boolean): CapacityLack | undefined
+  /**
+   * Has a waiting attempt told, once, when there may be room for it: as many are told as there is room for, in the order of asking.
+   *
+   * @returns  forgets it again
+   */
+  whenFreed(healthKey: string, tell: () => void): () => void
   /** What nineteen of twenty answers, or first events of streams, were not slower than; `undefined` until enough were measured. */
   slowMs(healthKey: string, isStream: boolean): number | undefined
 }

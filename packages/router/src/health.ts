@@ -1,9 +1,9 @@
 import { type Clock, systemClock } from '@farebox/core'
-import { begin, cut, end, raise } from './capacity.ts'
+import { begin, cut, end, raise, roomOf } from './capacity.ts'
 import { type Cell, count, meaningOf, newCell, pause } from './health-cell.ts'
-import { conditionOf, lackOf, readingOf } from './health-condition.ts'
+import { conditionOf, lackOf, limitsOf, readingOf } from './health-condition.ts'
 import { type Hearsay, mergeReports, newsOf } from './health-news.ts'
-import type { ShareableHealth } from './health-view.ts'
+import type { HealthObservation, ShareableHealth } from './health-view.ts'
 import { measure, measureAtLeast, slowest } from './latency.ts'
 
 export type {
@@ -81,6 +81,52 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
     raise(cell.capacity, now)
   }
 
+  function observe(cell: Cell, observation: HealthObservation, now: number): void {
+    cell.probeUntil = 0
+    if (observation.outcome === 'answering') {
+      measure(cell.firstEvents, observation.latencyMs)
+      return
+    }
+    end(cell.capacity)
+    if (observation.outcome === 'lost') {
+      measureAtLeast(observation.isStream ? cell.firstEvents : cell.answers, observation.waitedMs)
+      return
+    }
+    cell.seenAt = now
+    if (observation.outcome === 'succeeded') {
+      const { latencyMs, isStream } = observation
+      if (latencyMs !== undefined) measure(isStream ? cell.firstEvents : cell.answers, latencyMs)
+      succeed(cell, now)
+      return
+    }
+    const { kind, retryAfterMs, startedAt = now } = observation
+    switch (meaningOf(kind)) {
+      case 'illness':
+        fail(cell, now)
+        break
+      case 'capacity':
+        count(cell, 'rate_limited', halfLifeMs, now)
+        cut(cell.capacity, { startedAt, retryAfterMs }, now)
+        pause(cell, 'rate_limited', now + Math.min(cooldownMsMax, Math.max(0, retryAfterMs ?? cooldownMs)))
+        break
+      case 'refusal':
+        pause(cell, 'refusing', now + refusingMs)
+        break
+      case 'ours':
+        break
+    }
+  }
+
+  function tellWaiting(cell: Cell, hearsay: Hearsay | undefined, now: number): void {
+    let room = roomOf(cell.capacity, limitsOf(cell, hearsay, now))
+    for (const tell of cell.waiting) {
+      if (room <= 0) return
+      room -= 1
+      cell.waiting.delete(tell)
+      tell()
+    }
+  }
+
   function cellOf(healthKey: string, now: number): Cell {
     const known = cells.get(healthKey)
     if (known) return known
@@ -114,45 +160,19 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
     record(healthKey, observation) {
       const now = clock()
       const cell = cellOf(healthKey, now)
-      cell.probeUntil = 0
-      if (observation.outcome === 'answering') {
-        measure(cell.firstEvents, observation.latencyMs)
-        return
-      }
-      end(cell.capacity)
-      if (observation.outcome === 'lost') {
-        measureAtLeast(observation.isStream ? cell.firstEvents : cell.answers, observation.waitedMs)
-        return
-      }
-      cell.seenAt = now
-      if (observation.outcome === 'succeeded') {
-        const { latencyMs, isStream } = observation
-        if (latencyMs !== undefined) measure(isStream ? cell.firstEvents : cell.answers, latencyMs)
-        succeed(cell, now)
-        return
-      }
-      const { kind, retryAfterMs, startedAt = now } = observation
-      switch (meaningOf(kind)) {
-        case 'illness':
-          fail(cell, now)
-          break
-        case 'capacity':
-          count(cell, 'rate_limited', halfLifeMs, now)
-          cut(cell.capacity, { startedAt, retryAfterMs }, now)
-          pause(cell, 'rate_limited', now + Math.min(cooldownMsMax, Math.max(0, retryAfterMs ?? cooldownMs)))
-          break
-        case 'refusal':
-          pause(cell, 'refusing', now + refusingMs)
-          break
-        case 'ours':
-          break
-      }
+      observe(cell, observation, now)
+      if (cell.waiting.size > 0 && observation.outcome !== 'answering') tellWaiting(cell, heard.get(healthKey), now)
     },
     lack(healthKey, isRetry = false) {
       const cell = cells.get(healthKey)
       const hearsay = heard.get(healthKey)
       if (!cell && !hearsay) return undefined
       return lackOf(cell ?? newCell(clock()), hearsay, isRetry, clock())
+    },
+    whenFreed(healthKey, tell) {
+      const { waiting } = cellOf(healthKey, clock())
+      waiting.add(tell)
+      return () => waiting.delete(tell)
     },
     slowMs(healthKey, isStream) {
       const cell = cells.get(healthKey)

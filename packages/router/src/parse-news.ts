@@ -7,6 +7,7 @@ const limit = z.number().positive()
 
 const newsSchema = z.object({
   healthKey: z.string(),
+  seenMs: milliseconds,
   samples: count,
   failures: count,
   rateLimited: count,

@@ -1,11 +1,12 @@
-import { ProviderError } from '@farebox/core'
-import { TIMER_MS_MAX } from './leash.ts'
+import type { ProviderError } from '@farebox/core'
+import { startTimer } from './leash.ts'
 import { type OpenedStream, stop } from './open-stream.ts'
-import type { ProductionParts } from './production-parts.ts'
-import { deadlineError } from './provider-failure.ts'
+import { drainMsOf, type ProductionParts, tellSeam } from './production-parts.ts'
+import { deadlineError, leftError } from './provider-failure.ts'
 import { StreamCutError, type StreamEnding, type StreamEvent, type StreamPart, type StreamParts } from './stream-ending.ts'
 import { LivePart, type PartEnd } from './stream-part.ts'
 import { read } from './stream-source.ts'
+import { UnreadEvents } from './unread-events.ts'
 
 /**
  * Reads what providers produce, one after another if need be, and sees to the ending, which comes once: by a finish, by a cut that
@@ -21,8 +22,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
   #live: LivePart<Event, Produced> | undefined
   /** What the consumer reads. */
   #read: LivePart<Event, Produced>
-  #unread: Event[]
-  #next = 0
+  readonly #unread: UnreadEvents<Event>
   /** Until when the provider is heard though the consumer has left, epoch milliseconds. */
   #drainsUntil: number | undefined
   /** Another candidate is being looked for, to continue. */
@@ -38,9 +38,9 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
     this.ended = promise
     this.#live = new LivePart(opened, parts.tally)
     this.#read = this.#live
-    this.#unread = [...opened.waiting]
+    this.#unread = new UnreadEvents(opened.waiting)
     // A consumer that reads slowly, or not at all, must not hold the provider beyond the deadline of the whole.
-    this.#timer = this.#after(parts.run.msLeft, () => this.#expire())
+    this.#timer = startTimer(parts.run.msLeft, () => this.#expire())
     parts.run.signal.addEventListener('abort', this.leave)
     if (parts.run.signal.aborted) this.leave()
     else this.#endIfFinish(this.#live, opened.waiting.at(-1))
@@ -53,14 +53,8 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
 
   /** The next event that was produced and not yet taken. */
   take(): Event | undefined {
-    const event = this.#unread[this.#next]
-    if (event === undefined) return undefined
-    this.#next += 1
-    if (this.#next === this.#unread.length) {
-      this.#unread.length = 0
-      this.#next = 0
-    }
-    this.#read.deliver(event)
+    const event = this.#unread.take()
+    if (event !== undefined) this.#read.deliver(event)
     return event
   }
 
@@ -76,24 +70,22 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
   readonly leave = (): void => {
     if (this.isOver) return
     const { run } = this.#parts
-    const drainMs = Math.min(this.#drainMs(), run.msLeft)
+    const drainMs = this.#live ? Math.min(drainMsOf(this.#parts, this.#live), run.msLeft) : 0
     if (!(drainMs > 0)) {
       this.#endLeft()
       return
     }
     this.#drainsUntil = run.options.clock() + drainMs
     clearTimeout(this.#timer)
-    this.#timer = this.#after(drainMs, () => this.#endLeft())
+    this.#timer = startTimer(drainMs, () => this.#endLeft())
     this.#wake?.()
     void this.#drain()
   }
 
   /** What a consumer is told whose caller has left. */
   errorOfLeaving(): StreamCutError<Produced> {
-    const { provider } = this.#read.candidate.offer
-    const error = new ProviderError(`${provider}: the caller left`, { provider, kind: 'aborted' })
     const parts = this.#live ? [...this.#done, this.#live.describe({ outcome: 'left' })] : this.#done
-    return new StreamCutError({ error, parts: parts as unknown as StreamParts<Produced> })
+    return new StreamCutError({ error: leftError(this.#read.candidate), parts: parts as unknown as StreamParts<Produced> })
   }
 
   #advance(): Promise<void> {
@@ -126,7 +118,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
 
   #produce(live: LivePart<Event, Produced>, event: Event): void {
     live.produce(event)
-    if (this.#drainsUntil === undefined) this.#unread.push(event)
+    if (this.#drainsUntil === undefined) this.#unread.add(event)
     this.#endIfFinish(live, event)
   }
 
@@ -162,16 +154,12 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
   }
 
   #continueWith(opened: OpenedStream<Event>, error: ProviderError): void {
-    const live = new LivePart(opened, this.#parts.tally)
     const from = this.#done.at(-1)
+    const live = new LivePart(opened, this.#parts.tally)
     this.#live = live
     this.#read = live
-    this.#unread.push(...opened.waiting)
-    try {
-      if (from) this.#parts.onContinued({ from, to: { candidate: live.candidate, attemptId: opened.plan.attemptId }, error })
-    } catch {
-      // An observer that fails must not cut a stream that goes on.
-    }
+    this.#unread.add(...opened.waiting)
+    if (from) tellSeam(this.#parts, { from, to: { candidate: live.candidate, attemptId: opened.plan.attemptId }, error })
     this.#endIfFinish(live, opened.waiting.at(-1))
   }
 
@@ -214,19 +202,5 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
 
   get #finalParts(): StreamParts<Produced> {
     return this.#done as unknown as StreamParts<Produced>
-  }
-
-  #drainMs(): number {
-    if (!this.#live) return 0
-    const { candidate, produced } = this.#live.describe({ outcome: 'left' })
-    try {
-      return this.#parts.drain({ candidate, produced })
-    } catch {
-      return 0
-    }
-  }
-
-  #after(milliseconds: number, work: () => void): ReturnType<typeof setTimeout> {
-    return setTimeout(work, Math.min(Math.max(0, milliseconds), TIMER_MS_MAX))
   }
 }
