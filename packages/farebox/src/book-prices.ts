@@ -94,8 +94,7 @@ export class BookPrices implements PricePredictor {
 
   /** The version of the credit book that is in force at a moment, as usage records name it. */
   versionAt(at: number): string | undefined {
-    const version = this.book.versions().find(({ from, until }) => from <= at && at < (until ?? Number.POSITIVE_INFINITY))
-    return version && `${this.book.name}@${version.version}`
+    return this.book.versions().find(({ from, until }) => from <= at && at < (until ?? Number.POSITIVE_INFINITY))?.version
   }
 
   /** @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits */
