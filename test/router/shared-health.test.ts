@@ -62,7 +62,7 @@ describe.each(['sqlite', 'postgres'] as const)('two processes on one %s database
   test.each([
     ['rate_limited', 'rate_limited', 1],
     ['authentication', 'refusing', 1],
-    ['unavailable', 'sick', 6],
+    ['unavailable', 'sick', 4],
   ] as const)(
     'what one learns of a provider that is %s, the other avoids, though its clock is an hour fast',
     async (fails, condition, requests) => {

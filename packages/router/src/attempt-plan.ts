@@ -24,6 +24,8 @@ export interface AttemptEnd {
   requestId?: string
   /** A stream that nobody wanted any more was read to its finish all the same. */
   isComplete?: boolean
+  /** The error says nothing of the provider. */
+  isOurs?: boolean
 }
 
 /** One attempt that has begun. */
@@ -58,7 +60,7 @@ export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): 
   const startedAt = clock()
   let answeredAt: number | undefined
 
-  function observe(outcome: AttemptEnding, { error, isComplete }: AttemptEnd, endedAt: number): HealthObservation {
+  function observe(outcome: AttemptEnding, { error, isComplete, isOurs }: AttemptEnd, endedAt: number): HealthObservation {
     const { isStream } = run
     if (outcome === 'lost') return { outcome, waitedMs: Math.max(0, endedAt - startedAt), isStream }
     if (outcome === 'succeeded' || isComplete) {
@@ -66,7 +68,12 @@ export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): 
       const latencyMs = isStream || answeredAt === undefined ? undefined : Math.max(0, answeredAt - startedAt)
       return { outcome: 'succeeded', latencyMs, isStream }
     }
-    return { outcome: 'failed', kind: error?.kind ?? 'aborted', retryAfterMs: error?.retryAfterMs, startedAt }
+    return {
+      outcome: 'failed',
+      kind: (isOurs ? undefined : error?.kind) ?? 'aborted',
+      retryAfterMs: error?.retryAfterMs,
+      startedAt,
+    }
   }
 
   return {

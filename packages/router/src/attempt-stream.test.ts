@@ -222,6 +222,16 @@ describe('after the first content', () => {
     expect(error).toMatchObject({ kind: 'timeout' })
   })
 
+  test('a consumer that takes so long that the deadline passes is not held against the provider', async () => {
+    const health = createHealth()
+    for (let count = 0; count < 6; count += 1) {
+      const stream = await streamOf(play({ only: [text('a'), text('b'), finish] }, { deadlines: { totalMs: 100 }, health }))
+      await vi.advanceTimersByTimeAsync(100)
+      expect(await stream.ended).toMatchObject({ status: 'cut', error: { kind: 'timeout' } })
+    }
+    expect(health.read('only')).toMatchObject({ condition: 'ok', samples: 0 })
+  })
+
   test('a consumer that takes its time is not the fault of the provider', async () => {
     const played = play({ only: [text('a'), text('b'), finish] }, { deadlines: { betweenEventsMs: 10 } })
     const { events } = await streamOf(played)

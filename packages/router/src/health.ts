@@ -21,7 +21,7 @@ export interface HealthOptions {
   clock?: Clock
   /** Age at which an observation counts half. @defaultValue 30_000 */
   halfLifeMs?: number
-  /** Observations, after ageing, below which the breaker stays closed. @defaultValue 4 */
+  /** Observations, after ageing, to the nearest whole, below which the breaker stays closed. @defaultValue 4 */
   samplesMin?: number
   /** Share of failures, 0 to 1, that opens the breaker. @defaultValue 0.5 */
   errorRateMax?: number
@@ -63,7 +63,9 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
   function fail(cell: Cell, now: number): void {
     count(cell, 'failure', halfLifeMs, now)
     const probeFailed = cell.openUntil !== 0 && cell.openUntil <= now
-    const rateExceeded = cell.openUntil === 0 && cell.samples >= samplesMin && cell.failures / cell.samples >= errorRateMax
+    // Four failures within a few seconds are four, though the first is worth a little less by now.
+    const isEnough = Math.round(cell.samples) >= samplesMin
+    const rateExceeded = cell.openUntil === 0 && isEnough && cell.failures / cell.samples >= errorRateMax
     if (probeFailed || rateExceeded) {
       cell.openUntil = now + Math.min(openMsMax, openMs * 2 ** cell.openings)
       cell.openings += 1

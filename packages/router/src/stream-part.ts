@@ -11,6 +11,8 @@ export interface PartEnd {
   requestId?: string
   /** It was read to its finish, though nobody wanted it any more. */
   isComplete?: boolean
+  /** It says nothing of the provider. */
+  isOurs?: boolean
 }
 
 /** The part of a stream that is being produced. */

@@ -135,7 +135,9 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
 
   async #fail(live: LivePart<Event, Produced>, error: ProviderError): Promise<void> {
     if (this.#drainsUntil !== undefined) {
-      this.#endLeft({ error, usage: error.usage })
+      // At the cap it is we who hear no longer, which says nothing of the provider.
+      const isOurs = this.#parts.run.options.clock() >= this.#drainsUntil
+      this.#endLeft(isOurs ? {} : { error, usage: error.usage })
       return
     }
     this.#endPart(live, { outcome: 'cut', error, usage: error.usage })
@@ -164,16 +166,14 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
   }
 
   #expire(): void {
-    const error = this.#done.at(-1)?.error
-    this.#endCut(
-      this.#live || !error
-        ? deadlineError(this.#read.candidate, this.#parts.run.options.route.operation, 'end of the stream')
-        : error,
-    )
+    const { operation } = this.#parts.run.options.route
+    const cut = this.#live ? undefined : this.#done.at(-1)?.error
+    // Where nothing was being waited for, it was the consumer who took so long.
+    this.#endCut(cut ?? deadlineError(this.#read.candidate, operation, 'end of the stream'), this.#step === undefined)
   }
 
-  #endCut(error: ProviderError): void {
-    if (this.#live) this.#endPart(this.#live, { outcome: 'cut', error, usage: error.usage })
+  #endCut(error: ProviderError, isOurs = false): void {
+    if (this.#live) this.#endPart(this.#live, { outcome: 'cut', error, usage: error.usage, isOurs })
     const parts = this.#finalParts
     this.#end({ status: 'cut', error: new StreamCutError({ error, parts }), parts })
   }
