@@ -7,7 +7,7 @@ import type { CapacityLack, HealthCondition, HealthReading } from './health-view
 const ASK_AGAIN_MS = 1_000
 
 /** What others say of an illness; nothing where we were answered since: then we know better. */
-export function believed(cell: Cell, hearsay: Hearsay | undefined): Hearsay | undefined {
+function believed(cell: Cell, hearsay: Hearsay | undefined): Hearsay | undefined {
   return hearsay && hearsay.heardAt >= cell.answeredAt ? hearsay : undefined
 }
 
