@@ -31,6 +31,7 @@ import type { CallOptions, Metered, StreamOptions } from './workflow-calls.ts'
 /** What running calls needs of a Farebox. */
 export interface RunnerParts extends MeterParts {
   deadlines: Deadlines
+  liveDeadlines: Deadlines
   retries?: Retries
   concurrency?: Concurrency
   hedge?: HedgeOptions

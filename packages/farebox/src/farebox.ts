@@ -27,6 +27,9 @@ import {
   resolveBusinessAdapter,
   type ServiceConfiguration,
   type ShareableHealth,
+  type SharedHealth,
+  type ShareHealthOptions,
+  shareHealth,
 } from '@farebox/router'
 import { Agents } from './agents.ts'
 import { BookPrices } from './book-prices.ts'
@@ -57,6 +60,8 @@ export interface FareboxOptions {
   businessAdapters?: readonly BusinessAdapter[]
   /** How long calls may take. */
   deadlines?: Deadlines
+  /** How long live transcriptions and conversations may take, and how long their providers may be silent. @defaultValue four hours */
+  liveDeadlines?: Deadlines
   /** How often a provider is asked again before the next one is. */
   retries?: Retries
   /** Calls that each adapter is given at once, by its name; the others wait, or go to the next provider. @defaultValue no limit */
@@ -147,6 +152,7 @@ export class Farebox {
       health: this.health,
       configuration: this.configuration,
       deadlines: options.deadlines ?? {},
+      liveDeadlines: options.liveDeadlines ?? {},
       retries: options.retries,
       concurrency: this.concurrency,
       hedge: options.hedge && { afterMs: options.hedge.afterMs, budget: createHedgeBudget(options.hedge) },
@@ -242,6 +248,14 @@ export class Farebox {
   reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
     const { ledger, prices, providers } = this
     return reconcile({ ledger, prices, providers, clock: this.#parts.clock }, options)
+  }
+
+  /**
+   * Lets the processes on this store tell each other which providers are ill, slow or at their limit. `start()` begins, `stop()` ends it, to
+   * be called before {@link close}.
+   */
+  shareHealth(options: Omit<ShareHealthOptions, 'clock'> = {}): SharedHealth {
+    return shareHealth(this.health, this.ledger.health, { onError: this.#onError, ...options, clock: this.#parts.clock })
   }
 
   /** Where an account's credits went. */

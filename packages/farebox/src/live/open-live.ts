@@ -50,7 +50,7 @@ export async function openLive<Event extends StreamEvent>(
   const held = await holdOneOf(runner, options, request, smaller)
   const outcome = await attemptStream<Event, Refusal, ProducedCounts>({
     ...runner.attemptOptions(held, options),
-    deadlines: {},
+    deadlines: parts.liveDeadlines,
     tally: createTally,
     open: (candidate, context) => session.open(candidate, context),
   }).catch((error: unknown) => runner.giveUp(held, error))
