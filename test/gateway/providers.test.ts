@@ -5,7 +5,7 @@ import { sqlite } from '@farebox/ledger/sqlite'
 import twilioSdk from 'twilio'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type AllProviders, type PublicSite, startAllProviders, startPublicSite } from './all-providers.ts'
-import { type GatewayProcess, startGateway, temporaryFolder } from './gateway-process.ts'
+import { failingGateway, type GatewayProcess, startGateway, temporaryFolder } from './gateway-process.ts'
 
 const KEY = 'fbx_key_of_the_demo'
 const question = join(import.meta.dirname, '../../examples/gateway/question.wav')
@@ -210,6 +210,30 @@ test('a key that a provider refuses is named in the receipt, and another provide
   ])
   expect(gateway.output() + JSON.stringify(answer)).not.toContain('sk-not-the-right-one')
   expect(await gateway.stop()).toBe(0)
+})
+
+test('list prices and a markup sell what the default prices do not know', async () => {
+  const gateway = await start('markup', { FAREBOX_CREDIT_USD: '0.00001', FAREBOX_MARKUP_PERCENT: '30' })
+  expect(gateway.output()).toContain('  real       openai: gpt, vision, voice_stt, voice_tts, realtime, embedding\n')
+  expect(gateway.output()).not.toContain('no price')
+  const url = await agent(gateway, { primary_ai_model: 'claude-sonnet-5-5' })
+  const answer = await post(`${url}/chat`, { message: 'What is a farebox?' })
+  expect(answer.provider).toBe('claude-sonnet-5-5')
+  const [row] = await usageOf(gateway, answer)
+  // A cost in nano-dollars, 30 percent on top, a credit for 10,000 of them, and up to a whole one.
+  expect(answer.receipt.total_credits_used).toBe(Math.ceil((Number(row?.cost) * 1.3) / 10_000))
+  expect(await gateway.stop()).toBe(0)
+
+  const half = await failingGateway({ FAREBOX_DATA_DIR: join(folder.path, 'half'), FAREBOX_CREDIT_USD: '0.001' })
+  expect(half).toEqual({ code: 1, output: 'farebox: FAREBOX_CREDIT_USD and FAREBOX_MARKUP_PERCENT go together\n' })
+})
+
+test('a setting that a provider cannot use is named, and its value is not shown', async () => {
+  const settings = { TWILIO_ACCOUNT_SID: 'a-token-by-mistake', TWILIO_FROM: '555', FAREBOX_PUBLIC_URL: 'app.example.com' }
+  const { code, output } = await failingGateway({ FAREBOX_DATA_DIR: join(folder.path, 'bad'), ...settings })
+  expect(code).toBe(1)
+  expect(output).toMatch(/^farebox: FAREBOX_PUBLIC_URL must .*; TWILIO_ACCOUNT_SID must .*; TWILIO_FROM must .*\n$/)
+  expect(output).not.toContain('a-token-by-mistake')
 })
 
 test('what the only real provider of a service has no price for is simulated', async () => {

@@ -34,6 +34,14 @@ const schema = z.object({
     (value) => (value === '' ? undefined : value),
     z.coerce.number({ error: SECONDS }).int(SECONDS).min(1, SECONDS).max(86_400, SECONDS).default(60),
   ),
+  FAREBOX_CREDIT_USD: text.refine(
+    (value) => value === undefined || (/^\d{1,6}(\.\d{1,12})?$/.test(value) && /[1-9]/.test(value)),
+    'must be US dollars above 0, such as 0.001',
+  ),
+  FAREBOX_MARKUP_PERCENT: text.refine(
+    (value) => value === undefined || /^\d{1,6}(\.\d{1,6})?$/.test(value),
+    'must be a percentage from 0, such as 30',
+  ),
   OPENAI_API_KEY: text,
   OPENAI_BASE_URL: url,
   ANTHROPIC_API_KEY: text,

@@ -4,11 +4,12 @@ import { Outbox, webhook } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { createAdaptorServer } from '@hono/node-server'
-import { createFarebox, credits, type Farebox, presets } from 'farebox'
+import { createFarebox, credits, type Farebox, type PriceBook, presets } from 'farebox'
 import { Hono } from 'hono'
 import { adminTokenIn, openDataFolder } from './data-folder.ts'
 import { makeDemo } from './demo.ts'
 import { type Environment, isSet, readEnvironment, SetupError } from './environment.ts'
+import { choosePrices } from './prices.ts'
 import { chooseProviders, type Providers } from './providers.ts'
 import { startReconciling } from './reconciling.ts'
 import { twilioStatus } from './twilio-status.ts'
@@ -31,8 +32,9 @@ async function main(): Promise<void> {
   const host = environment.HOST ?? '127.0.0.1'
   const needsFolder = !environment.DATABASE_URL || !environment.FAREBOX_ADMIN_TOKEN
   const folder = needsFolder ? await openDataFolder(environment.FAREBOX_DATA_DIR ?? './data') : ''
-  const providers = chooseProviders(environment)
-  const box = openFarebox(environment, providers, folder)
+  const prices = choosePrices(environment)
+  const providers = chooseProviders(environment, prices)
+  const box = openFarebox(environment, { ...providers, prices }, folder)
   const outbox = openOutbox(environment, box)
   await box.migrate().catch((error: unknown) => {
     const where = environment.DATABASE_URL ? 'DATABASE_URL' : 'the data folder'
@@ -70,7 +72,7 @@ async function main(): Promise<void> {
   process.exit(0)
 }
 
-function openFarebox(environment: Environment, { adapters }: Providers, folder: string): Farebox {
+function openFarebox(environment: Environment, { adapters, prices }: Providers & { prices: PriceBook }, folder: string): Farebox {
   const { DEFAULT_AI_MODEL, DEFAULT_TTS_PROVIDER, DEFAULT_STT_PROVIDER, COST_OPTIMIZATION_ENABLED, MINIMUM_CREDITS_FOR_API_KEY } =
     environment
   return createFarebox({
@@ -78,6 +80,7 @@ function openFarebox(environment: Environment, { adapters }: Providers, folder: 
       ? postgres({ connectionString: environment.DATABASE_URL })
       : sqlite({ filename: join(folder, 'farebox.db') }),
     providers: adapters,
+    prices,
     configuration: presets.balanced({
       primaryAiModel: DEFAULT_AI_MODEL,
       ttsProvider: DEFAULT_TTS_PROVIDER,

@@ -1,6 +1,6 @@
 import type { Offer, ProviderAdapter } from '@farebox/core'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
-import { defaultPriceBook } from 'farebox'
+import type { PriceBook } from 'farebox'
 import { type Environment, isSet, SetupError } from './environment.ts'
 import { type RealAdapters, realAdapters } from './real-adapters.ts'
 
@@ -17,9 +17,14 @@ export interface Providers {
 /**
  * The providers that have keys, and a simulated one for every service that none of them can serve.
  *
+ * @param prices  what has no price in them is not sold, and so not served
  * @throws {SetupError} in production, when nothing is real and nobody asked for simulation
  */
-export function chooseProviders(environment: Environment): Providers {
+export function chooseProviders(environment: Environment, prices: PriceBook): Providers {
+  const hasPrice = ({ service, provider, model }: Offer) =>
+    prices.lookUp({ service, provider, model, at: Date.now() }) !== undefined
+  const servedBy = (adapter: ProviderAdapter) =>
+    services(adapter.offers.filter((offer) => canDo(adapter, offer) && hasPrice(offer)))
   const real = realAdapters(environment)
   const ready = real.all.filter(({ availability }) => availability.status === 'ready')
   const served = new Set(ready.flatMap(servedBy))
@@ -41,9 +46,9 @@ export function chooseProviders(environment: Environment): Providers {
     ...(url && { callbacks: { twilio, url } }),
     keepsRecords: recording.length > 0,
     notes: [
-      ...real.all.map((adapter) => adapterNote(adapter, environment, real)),
+      ...real.all.map((adapter) => adapterNote(adapter, servedBy(adapter), { ...real, from: environment.TWILIO_FROM })),
       ...(missing.length > 0 ? [`${mayHide ? 'simulated ' : 'not served'} ${missing.join(', ')}`] : []),
-      ...unpricedNote(ready),
+      ...unpricedNote(ready.flatMap(({ offers }) => offers).filter((offer) => !hasPrice(offer))),
       ...(recording.length > 0
         ? [`records    of ${recording.join(', ')}: compared with ours every ${environment.FAREBOX_RECONCILE_SECONDS} seconds`]
         : []),
@@ -62,17 +67,8 @@ const METHODS: Readonly<Record<string, keyof ProviderAdapter>> = {
   embedding: 'embed',
 }
 
-/** The services that an adapter can do, and that have a price: without one, nothing is sold. */
-function servedBy(adapter: ProviderAdapter): string[] {
-  return services(adapter.offers.filter((offer) => canDo(adapter, offer) && hasPrice(offer)))
-}
-
 function canDo(adapter: ProviderAdapter, { service }: Offer): boolean {
   return adapter[METHODS[service] ?? 'chat'] !== undefined
-}
-
-function hasPrice({ service, provider, model }: Offer): boolean {
-  return defaultPriceBook.lookUp({ service, provider, model, at: Date.now() }) !== undefined
 }
 
 function services(offers: readonly Offer[]): string[] {
@@ -81,28 +77,28 @@ function services(offers: readonly Offer[]): string[] {
 
 function adapterNote(
   adapter: ProviderAdapter,
-  { TWILIO_FROM }: Environment,
-  { twilio, statusCallbackUrl }: RealAdapters,
+  served: readonly string[],
+  { twilio, statusCallbackUrl, from }: RealAdapters & { from: string | undefined },
 ): string {
   const { name, availability } = adapter
   if (availability.status !== 'ready') return `off        ${name}: ${availability.reason}`
   if (!adapter.offers.some((offer) => canDo(adapter, offer))) {
     return `real       ${name}: for code of your own, no call is routed to it`
   }
-  const note = `real       ${name}: ${servedBy(adapter).join(', ')}`
+  const note = `real       ${name}: ${served.join(', ')}`
   if (adapter !== twilio) return note
-  const from = TWILIO_FROM ? `from ${TWILIO_FROM}` : 'each call says from which number, or set TWILIO_FROM'
+  const caller = from ? `from ${from}` : 'each call says from which number, or set TWILIO_FROM'
   const told = statusCallbackUrl ? `told of calls at ${statusCallbackUrl}` : 'set FAREBOX_PUBLIC_URL to be told of calls'
-  return [note, from, told].join('; ')
+  return [note, caller, told].join('; ')
 }
 
-/** What the default price book has no price for: nobody is ever charged an unknown price, so it is not sold. */
-function unpricedNote(ready: readonly ProviderAdapter[]): string[] {
-  const unpriced = ready.flatMap(({ offers }) => offers).filter((offer) => !hasPrice(offer))
+/** An unknown price is never charged, so what has none is not sold. */
+function unpricedNote(unpriced: readonly Offer[]): string[] {
   if (unpriced.length === 0) return []
   const lists = services(unpriced).map((service) => {
     const names = new Set(unpriced.filter((offer) => offer.service === service).map(({ provider }) => provider))
     return `${service} by ${[...names].join(', ')}`
   })
-  return [`no price   ${lists.join('; ')}: not sold until a price book has them, see “Prices” in the README (applyMarkup)`]
+  const remedy = 'set FAREBOX_CREDIT_USD and FAREBOX_MARKUP_PERCENT, or make a price book with applyMarkup'
+  return [`no price   ${lists.join('; ')}: not sold; ${remedy}`]
 }
