@@ -127,28 +127,32 @@ describe('with the keys of every provider', () => {
     expect(await gateway.stop()).toBe(0)
   })
 
-  test.each(['elevenlabs', 'cartesia'] as const)('Deepgram hears, Claude answers and %s speaks', async (speaker) => {
-    const gateway = await start(`voice-${speaker}`)
-    const url = await agent(gateway, { primary_ai_model: 'claude-3-haiku', tts_provider: speaker, stt_provider: 'deepgram' })
-    const answer = await post(`${url}/voice`, await recording())
-    expect(answer.transcript).toBe('How many minutes of talking do one hundred credits buy?')
-    expect(Buffer.from(answer.audio, 'base64').toString()).toContain(`sound 0 of ${answer.text}`)
-    expect(answer.receipt.attempts.map(({ adapter, outcome }) => [adapter, outcome])).toEqual([
-      ['deepgram', 'succeeded'],
-      ['anthropic', 'succeeded'],
-      [speaker, 'succeeded'],
-    ])
-    const rows = await usageOf(gateway, answer)
-    const [heard, said, spoken] = [providers.deepgram, providers.anthropic, providers[speaker]].map(({ invoice }) =>
-      invoice.at(-1),
-    )
-    expect(rows.map(({ service, details }) => [service, (details as { usage: unknown }).usage])).toEqual([
-      ['voice_stt', [{ meter: 'duration', unit: 'seconds', quantity: String(heard?.quantities.seconds) }]],
-      ['gpt', expect.arrayContaining([{ meter: 'output', unit: 'tokens', quantity: String(said?.quantities.output_tokens) }])],
-      ['voice_tts', [{ meter: 'characters', unit: 'characters', quantity: String(spoken?.quantities.characters) }]],
-    ])
-    expect(await gateway.stop()).toBe(0)
-  })
+  test.each(['elevenlabs', 'cartesia'] as const)(
+    'Deepgram hears, Claude answers and %s speaks',
+    async (speaker) => {
+      const gateway = await start(`voice-${speaker}`)
+      const url = await agent(gateway, { primary_ai_model: 'claude-3-haiku', tts_provider: speaker, stt_provider: 'deepgram' })
+      const answer = await post(`${url}/voice`, await recording())
+      expect(answer.transcript).toBe('How many minutes of talking do one hundred credits buy?')
+      expect(Buffer.from(answer.audio, 'base64').toString()).toContain(`sound 0 of ${answer.text}`)
+      expect(answer.receipt.attempts.map(({ adapter, outcome }) => [adapter, outcome])).toEqual([
+        ['deepgram', 'succeeded'],
+        ['anthropic', 'succeeded'],
+        [speaker, 'succeeded'],
+      ])
+      const rows = await usageOf(gateway, answer)
+      const [heard, said, spoken] = [providers.deepgram, providers.anthropic, providers[speaker]].map(({ invoice }) =>
+        invoice.at(-1),
+      )
+      expect(rows.map(({ service, details }) => [service, (details as { usage: unknown }).usage])).toEqual([
+        ['voice_stt', [{ meter: 'duration', unit: 'seconds', quantity: String(heard?.quantities.seconds) }]],
+        ['gpt', expect.arrayContaining([{ meter: 'output', unit: 'tokens', quantity: String(said?.quantities.output_tokens) }])],
+        ['voice_tts', [{ meter: 'characters', unit: 'characters', quantity: String(spoken?.quantities.characters) }]],
+      ])
+      expect(await gateway.stop()).toBe(0)
+    },
+    60_000,
+  ) // ElevenLabs' SDK takes its time to load on a machine that is busy.
 
   test('a signed callback ends a phone call, a forged one is a 403, and its price comes late', async () => {
     const gateway = await start('call')
@@ -247,6 +251,24 @@ test('what the only real provider of a service has no price for is simulated', a
   const answer = await post(`${gateway.url}/api/v1/agent/demo/voice`, await recording())
   expect(answer.simulated).toBe(true)
   expect(answer.receipt.attempts.map(({ adapter }) => adapter)).toEqual(['simulated', 'simulated', 'elevenlabs'])
+  const call = await post(`${gateway.url}/api/v1/agent/demo/call`, { to: '+15551234567', message: 'Your order is ready.' })
+  expect(call).toMatchObject({ simulated: true, status: 'completed' })
+  // Nobody is told of calls here, so nobody has anything to say about them.
   expect((await fetch(`${gateway.url}/twilio/status`, { method: 'POST' })).status).toBe(404)
   expect(await gateway.stop()).toBe(0)
+})
+
+test('the README names every setting, and every SDK that the package installs', async () => {
+  const example = join(import.meta.dirname, '../../examples/gateway')
+  const readme = await readFile(join(example, 'README.md'), 'utf8')
+  const environment = await readFile(join(example, 'src/environment.ts'), 'utf8')
+  const settings = [...environment.matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map(([, name]) => name)
+  expect(settings.filter((name) => !readme.includes(`\`${name}\``))).toEqual([])
+  expect(settings.length).toBeGreaterThan(30)
+  const { dependencies } = JSON.parse(await readFile(join(example, 'package.json'), 'utf8')) as { dependencies: object }
+  const { peerDependencies } = JSON.parse(await readFile(join(example, '../../packages/providers/package.json'), 'utf8')) as {
+    peerDependencies: object
+  }
+  const sdks = Object.keys(peerDependencies).filter((name) => !['undici', 'vitest'].includes(name))
+  expect(sdks.filter((name) => !Object.hasOwn(dependencies, name) || !readme.includes(`\`${name}\``))).toEqual([])
 })
