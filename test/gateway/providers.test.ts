@@ -171,6 +171,9 @@ describe('with the keys of every provider', () => {
     const news = { Event: 'something else' }
     expect((await send(twilioSdk.getExpectedTwilioSignature(twilio.authToken, url, news), news)).status).toBe(400)
 
+    // Asking brings no answer, so only a callback can end it.
+    const path = twilio.callsPath.replace('.json', `/${sid}.json`)
+    twilio.fail({ type: 'status', status: 503 }, { path, times: 1_000 })
     await twilio.finish()
     const answer = await call
     expect(twilio.callbacks.map(({ status }) => status)).toEqual([204, 204, 204, 204])
