@@ -220,7 +220,14 @@ test('a key that a provider refuses is named in the receipt, and another provide
 })
 
 test('list prices and a markup sell what the default prices do not know', async () => {
-  const gateway = await start('markup', { FAREBOX_CREDIT_USD: '0.00001', FAREBOX_MARKUP_PERCENT: '30' })
+  const gateway = await start('markup', {
+    FAREBOX_CREDIT_USD: '0.00001',
+    FAREBOX_MARKUP_PERCENT: '30',
+    LIVEKIT_URL: 'wss://clinic.livekit.example',
+    LIVEKIT_API_KEY: 'an-id',
+    LIVEKIT_API_SECRET: 'a-secret',
+  })
+  expect(gateway.output()).toContain('  real       livekit: for code of your own, no call is routed to it\n')
   expect(gateway.output()).toContain('  real       openai: gpt, vision, voice_stt, voice_tts, realtime, embedding\n')
   expect(gateway.output()).not.toContain('no price')
   const url = await agent(gateway, { primary_ai_model: 'claude-sonnet-5-5' })
@@ -258,6 +265,27 @@ test('what the only real provider of a service has no price for is simulated', a
   expect(call).toMatchObject({ simulated: true, status: 'completed' })
   // Nobody is told of calls here, so nobody has anything to say about them.
   expect((await fetch(`${gateway.url}/twilio/status`, { method: 'POST' })).status).toBe(404)
+  expect(await gateway.stop()).toBe(0)
+})
+
+test('the start prints what the README shows', async () => {
+  const { ANTHROPIC_API_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM } = providers.settings
+  const gateway = await startGateway({
+    FAREBOX_DATA_DIR: join(folder.path, 'readme'),
+    FAREBOX_PUBLIC_URL: 'https://app.example.com/',
+    ...{ ANTHROPIC_API_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM },
+    // Nothing leaves this machine.
+    TWILIO_BASE_URL: providers.settings.TWILIO_BASE_URL,
+  })
+  const readme = await readFile(join(import.meta.dirname, '../../examples/gateway/README.md'), 'utf8')
+  const shown = (/```text\n(.*?)```/s.exec(readme)?.[1] ?? '').trimEnd().split('\n')
+  const lines = gateway.output().split('\n')
+  const isPrinted = (text: string) => {
+    const parts = text.split('…')
+    return lines.some((line) => line.startsWith(parts[0] ?? '') && parts.every((part) => line.includes(part)))
+  }
+  expect(shown.filter((text) => !isPrinted(text))).toEqual([])
+  expect(shown).toHaveLength(6)
   expect(await gateway.stop()).toBe(0)
 })
 

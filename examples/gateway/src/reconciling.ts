@@ -7,6 +7,11 @@ export interface Reconciling {
   stop(): Promise<void>
 }
 
+/** Most runs look no further back than this: the longest call, and time for its price to come. */
+const RECENT_MS = 6 * 3_600_000
+/** One run in each hour looks as far back as `reconcile` does by itself, which takes longer. */
+const THOROUGH_MS = 3_600_000
+
 /**
  * Compares our records with the providers' own, now and then every `everyMs`, one run at a time. What somebody should look at is logged in
  * a line, once for as long as it stays.
@@ -18,9 +23,12 @@ export function startReconciling(box: Farebox, everyMs: number): Reconciling {
   const simulated = new Set(box.providers.filter(({ isSimulated }) => isSimulated).map(({ name }) => name))
   let told = new Set<string>()
   let failure: string | undefined
+  let thoroughAt = Number.NEGATIVE_INFINITY
 
   async function compare(): Promise<void> {
-    const { differences } = await box.reconcile({ signal })
+    const now = box.now()
+    const isThorough = now - thoroughAt >= THOROUGH_MS
+    const { differences } = await box.reconcile({ signal, ...(!isThorough && { from: now - RECENT_MS }) })
     const lines = new Map(
       differences
         .filter((difference) => !('adapter' in difference && simulated.has(difference.adapter)))
@@ -28,7 +36,9 @@ export function startReconciling(box: Farebox, everyMs: number): Reconciling {
         .map((difference) => [identityOf(difference), lineOf(difference)]),
     )
     for (const [identity, line] of lines) if (!told.has(identity)) log(line)
-    told = new Set(lines.keys())
+    // Only a thorough run shows that something has gone.
+    told = new Set(isThorough ? lines.keys() : [...told, ...lines.keys()])
+    if (isThorough) thoroughAt = now
     failure = undefined
   }
 
