@@ -7,33 +7,32 @@ import { createTestDatabase } from '../support/postgres.ts'
 
 // Each example runs as its README says. `UPDATE_OUTPUT=1` writes what it printed into its output.txt instead of comparing.
 
-describe.each(['express-app', 'koa-app', 'standalone-ledger', 'host-transaction', 'language-learning', 'emergency'])(
-  'examples/%s',
-  (name) => {
-    it('prints what its output.txt says', async () => {
-      const output = await start(name)
-      if (process.env.UPDATE_OUTPUT) writeFileSync(fileOf(name, 'output.txt'), output)
-      expect(output).toBe(textOf(name, 'output.txt'))
-    })
+const examples = ['express-app', 'koa-app', 'standalone-ledger', 'host-transaction', 'language-learning', 'emergency']
 
-    it('shows in its README the command that runs it and code that it has', () => {
-      const readme = textOf(name, 'README.md')
-      const sources = globSync(fileOf(name, 'src/*.ts'))
-        .map((file) => readFileSync(file, 'utf8'))
-        .join('\n')
-      expect(readme).toContain(command(name).join(' '))
-      const snippets = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, snippet]) => snippet)
-      expect(snippets.filter((snippet) => !sources.includes(snippet ?? ''))).toEqual([])
-      expect(snippets).not.toEqual([])
-    })
+describe.each(examples)('examples/%s', (name) => {
+  it('prints what its output.txt says', async () => {
+    const output = await start(name)
+    if (process.env.UPDATE_OUTPUT) writeFileSync(fileOf(name, 'output.txt'), output)
+    expect(output).toBe(textOf(name, 'output.txt'))
+  })
 
-    it('shows in its README output that it prints', () => {
-      const shown = [...textOf(name, 'README.md').matchAll(/```text\n(.*?)```/gs)].map(([, text]) => text)
-      expect(shown.filter((text) => !textOf(name, 'output.txt').includes(text ?? ''))).toEqual([])
-      expect(shown).not.toEqual([])
-    })
-  },
-)
+  it('shows in its README the command that runs it and code that it has', () => {
+    const readme = textOf(name, 'README.md')
+    const sources = globSync(fileOf(name, 'src/*.ts'))
+      .map((file) => readFileSync(file, 'utf8'))
+      .join('\n')
+    expect(readme).toContain(command(name).join(' '))
+    const snippets = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, snippet]) => snippet)
+    expect(snippets.filter((snippet) => !sources.includes(snippet ?? ''))).toEqual([])
+    expect(snippets).not.toEqual([])
+  })
+
+  it('shows in its README output that it prints', () => {
+    const shown = [...textOf(name, 'README.md').matchAll(/```text\n(.*?)```/gs)].map(([, text]) => text)
+    expect(shown.filter((text) => !textOf(name, 'output.txt').includes(text ?? ''))).toEqual([])
+    expect(shown).not.toEqual([])
+  })
+})
 
 describe.each(['standalone-ledger', 'host-transaction'])('examples/%s', (name) => {
   it('prints the same on Postgres, and again on the same database', async () => {
