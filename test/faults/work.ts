@@ -25,12 +25,12 @@ export function kindOf(workflow: number): Kind {
 }
 
 /** Words by which a provider's invoice tells whose line it is. */
-export function mark(workflow: number): string {
+function mark(workflow: number): string {
   return `#w${workflow}#`
 }
 
 /** The number that a workflow calls. */
-export function numberOf(workflow: number): string {
+function numberOf(workflow: number): string {
   return `+1555${String(workflow).padStart(7, '0')}`
 }
 
