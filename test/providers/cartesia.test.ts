@@ -163,7 +163,7 @@ describe.each(transports)('speech streamed by %s', (transport) => {
     }
     await end(true)
     await end(false)
-    expect(server.invoice.map(({ outcome }) => outcome)).toEqual([...['broken', 'broken']])
+    expect(server.invoice.map(({ outcome }) => outcome)).toEqual(['broken', 'broken'])
   })
 })
 

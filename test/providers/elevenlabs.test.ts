@@ -162,7 +162,7 @@ describe('a speech by ElevenLabs', () => {
     }
     await end(true)
     await end(false)
-    expect(server.invoice.map(({ outcome }) => outcome)).toEqual(['served', ...['broken', 'broken']])
+    expect(server.invoice.map(({ outcome }) => outcome)).toEqual(['served', 'broken', 'broken'])
   })
 })
 

@@ -52,6 +52,8 @@ export class InvalidQuantityError extends FareboxError {
 
 function parseQuantity(value: number | string): bigint | undefined {
   if (typeof value === 'string') return parseDecimal(value, QUANTITY_DECIMALS)
+  // Counts are most of what there is.
+  if (Number.isSafeInteger(value)) return BigInt(value) * UNIT
   // `toFixed` rounds the float's own value, so 0.1 + 0.2 seconds are 0.3; it turns to exponents only far above the maximum.
   return Number.isFinite(value) ? parseDecimal(value.toFixed(QUANTITY_DECIMALS), QUANTITY_DECIMALS) : undefined
 }

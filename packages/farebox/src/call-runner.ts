@@ -160,12 +160,12 @@ export class CallRunner {
     attempts: readonly AttemptRecord[],
   ) {
     const floors = new Map<string, Usage>()
-    for (const part of ending.parts) floors.set(part.attemptId, await unreported(part.candidate, part.produced))
-    const { candidate, attemptId, usage } = ending.parts.at(-1) ?? ending.parts[0]
-    const fallback = floors.get(attemptId) as Usage
+    for (const part of ending.parts.slice(0, -1)) floors.set(part.attemptId, await unreported(part.candidate, part.produced))
+    const { candidate, attemptId, usage, produced } = ending.parts.at(-1) ?? ending.parts[0]
+    const fallback = () => unreported(candidate, produced)
     const requestId = attempts.find((attempt) => attempt.attemptId === attemptId)?.requestId
     onAnswered?.(candidate, usage)
-    const answer: Answer = { candidate, attemptId, usage: usage ?? fallback, fallback, requestId }
+    const answer: Answer = { candidate, attemptId, usage, fallback, requestId }
     return settleCall(this.#parts, this.#owner.payer, held, { answer, attempts, floors })
   }
 
@@ -214,10 +214,9 @@ export class CallRunner {
       throw failureOf(outcome, request.operation)
     }
     const { value: result, candidate, attemptId, attempts } = outcome
-    const fallback = await fallbackUsage(request, () =>
-      typeof unreported === 'function' ? unreported(result, candidate) : unreported,
-    )
-    const answer: Answer = { candidate, attemptId, usage: result.usage ?? fallback, fallback, requestId: result.requestId }
+    const fallback = () =>
+      fallbackUsage(request, () => (typeof unreported === 'function' ? unreported(result, candidate) : unreported))
+    const answer: Answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.requestId }
     onAnswered?.(candidate, result.usage)
     const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts })
     return {

@@ -1,7 +1,7 @@
-import { isFareboxError, type PhoneRequest, type PhoneResult, quantity } from '@farebox/core'
+import { isFareboxError, type PhoneRequest, type PhoneResult } from '@farebox/core'
 import type { Ledger, Refusal } from '@farebox/ledger'
 import { type AttemptOutcome, attempt } from '@farebox/router'
-import { callRoute } from './call-routes.ts'
+import { callRoute, seconds } from './call-routes.ts'
 import { type CallRunner, type RunnerParts, required } from './call-runner.ts'
 import { ProvidersFailedError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
@@ -53,11 +53,8 @@ export async function placePhoneCall(
     throw failure
   }
   const { value: result, candidate, attemptId, attempts } = outcome
-  const fallback = {
-    quantities: [{ meter: 'duration', quantity: quantity(result.durationSeconds), unit: 'seconds' as const }],
-    certainty: 'derived' as const,
-  }
-  const answer = { candidate, attemptId, usage: result.usage ?? fallback, fallback, requestId: result.callId, cost: result.cost }
+  const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty: 'derived' as const })
+  const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost: result.cost }
   const { charged } = await settleCall(parts, payer, held, { answer, attempts })
   const { provider } = candidate.offer
   return { result, provider, creditsUsed: charged, isSimulated: candidate.adapter.isSimulated }

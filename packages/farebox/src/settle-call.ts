@@ -33,9 +33,10 @@ const MAY_BE_BILLED: ReadonlySet<ProviderErrorKind> = new Set([
 export interface Answer {
   candidate: Candidate
   attemptId: string
-  usage: Usage
-  /** What is charged where a unit of `usage` has no price. */
-  fallback: Usage
+  /** As the provider reported it. */
+  usage: Usage | undefined
+  /** What is charged where the provider did not say, or a unit of what it said has no price. */
+  fallback: () => Usage | Promise<Usage>
   /** The provider's id of the request. */
   requestId?: string
   /** What the provider has billed for it, where it says so at once. @defaultValue by the cost book */
@@ -77,7 +78,7 @@ async function settleAnswer(
   attempts: readonly AttemptRecord[],
 ): Promise<Pick<ChargedOutcome, 'charged'>> {
   const { candidate, cost } = answer
-  const { priced, rating, usage, insteadOf } = priceAnswer(parts, held, answer)
+  const { priced, rating, usage, insteadOf } = await priceAnswer(parts, held, answer)
   const input: SettleHoldInput = {
     accountId: payer.accountId,
     holdId: held.holdId,
@@ -105,7 +106,7 @@ async function settleAnswer(
 /** What a usage record keeps of an answer, and of how it came about. */
 export function answerDetails(
   held: HeldRoute,
-  { candidate, attemptId, usage, requestId }: Pick<Answer, 'candidate' | 'usage' | 'requestId'> & { attemptId?: string },
+  { candidate, attemptId, usage, requestId }: Pick<Answer, 'candidate' | 'requestId'> & { attemptId?: string; usage: Usage },
   attempts: readonly AttemptRecord[],
 ) {
   return {
@@ -136,7 +137,7 @@ export async function settleLost(
   const usage = lostUsage(held, attempt, floor)
   if (!usage) return
   const { candidate, attemptId } = attempt
-  const { priced } = priceUsage(parts, held, candidate, usage, usage)
+  const { priced } = await priceUsage(parts, held, candidate, usage, () => usage)
   const isCharged = parts.failedAttempts === 'charged' && usage.certainty !== 'ceiling'
   const ours = { quantity: 0n as Quantity, rated: microCredits(0n), roundingStep: microCredits(1n) }
   await settleInput(parts, {
@@ -217,11 +218,11 @@ function lostUsage(held: HeldRoute, { usage, errorKind, outcome, candidate }: At
  * The price of an answer. Of a candidate that was tried out at our expense, it is no more than the one that it replaced would have charged for
  * the same usage; what it costs us stays its own.
  */
-function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usage, fallback }: Answer) {
-  const own = { ...priceUsage(parts, held, candidate, usage, fallback), insteadOf: undefined }
+async function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usage, fallback }: Answer) {
+  const own = { ...(await priceUsage(parts, held, candidate, usage ?? (await fallback()), fallback)), insteadOf: undefined }
   const { exploration } = held.route
   if (exploration?.candidate !== candidate) return own
-  const other = priceUsage(parts, held, exploration.insteadOf, own.usage, own.usage)
+  const other = await priceUsage(parts, held, exploration.insteadOf, own.usage, () => own.usage)
   if (other.priced.rated >= own.priced.rated) return own
   const { rated, roundingStep, priceVersion } = other.priced
   return {
@@ -233,14 +234,21 @@ function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usage, fal
 }
 
 /** A unit that the provider reports and nobody priced must not lose the charge: what was expected is charged then, as derived. */
-function priceUsage({ prices }: MeterParts, { numbers, at }: HeldRoute, candidate: Candidate, usage: Usage, fallback: Usage) {
+async function priceUsage(
+  { prices }: MeterParts,
+  { numbers, at }: HeldRoute,
+  candidate: Candidate,
+  usage: Usage,
+  fallback: Answer['fallback'],
+) {
   const { service, provider, model } = candidate.offer
   const source = { service, provider, model, at, ...numbers }
   try {
     return { ...prices.price(source, usage.quantities), usage }
   } catch (error) {
     if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
-    return { ...prices.price(source, fallback.quantities), usage: { ...fallback, raw: usage.raw } }
+    const other = await fallback()
+    return { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
   }
 }
 

@@ -38,7 +38,12 @@ function collect(content: Record<string, string>, path: string, value: object): 
 function textOf(field: unknown): string {
   if (typeof field === 'string') return field
   if (typeof field !== 'object' || field === null) return String(field)
-  return JSON.stringify(field, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner))
+  try {
+    // A function that is asked about each value takes several times as long, and details are long.
+    return JSON.stringify(field)
+  } catch {
+    return JSON.stringify(field, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner))
+  }
 }
 
 function short(text: string): string {
