@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '@farebox/core'
-import type { PriceBook, PriceEntry, Rate } from '@farebox/pricing'
+import { hasPeriods, type PriceBook, type PriceEntry } from '@farebox/pricing'
 
 /**
  * A Farebox settles calls one by one, in any number of processes, and a ledger rounds sums up. What a price book says beyond that would
@@ -19,19 +19,14 @@ export function checkSettleable(prices: PriceBook, costs: PriceBook): void {
 }
 
 function checkEntry(version: string, entry: PriceEntry): void {
-  const { service, provider, model, rounding, rates, windows = [] } = entry
+  const { service, provider, model, rounding } = entry
   const row = [version, service, provider, model].filter(Boolean).join(' ')
   if (rounding?.point === 'total' && rounding.mode !== 'up') throw cannotRound(row, rounding.mode)
-  const every = [...rates, ...windows.flatMap((window) => window.rates ?? [])]
-  if (every.some(isByPeriod)) {
+  if (hasPeriods(entry)) {
     throw new InvalidOptionError(
-      `${row} has a rule by period: a Farebox does not know what was used in one; use basis request, or rate with @farebox/pricing and usedBefore`,
+      `${row} has a rule by period: a Farebox does not know what was used in one; use basis request, leave it out (withoutPeriods of @farebox/pricing), or rate by yourself with usedBefore`,
     )
   }
-}
-
-function isByPeriod({ included, package: sold, tiers }: Rate): boolean {
-  return [included, sold, tiers].some((rule) => rule?.basis === 'period')
 }
 
 function cannotRound(where: string, mode: string): InvalidOptionError {

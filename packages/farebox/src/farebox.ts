@@ -10,6 +10,7 @@ import {
 import { type AuthenticatedKey, Ledger, type LedgerDriver, type MigrationReport, type UsageSpoolOptions } from '@farebox/ledger'
 import { chatUsageRange, defaultCostBook, defaultPriceBook, type PriceBook } from '@farebox/pricing'
 import {
+  applyConditions,
   type BusinessAdapter,
   type Catalog,
   type ComplexityClassifier,
@@ -218,13 +219,13 @@ export class Farebox {
 
   /** What planned work will cost, by service and in total, before any call. */
   estimate(input: EstimateInput): EstimateReport {
-    const configuration = parseServiceConfiguration(input.service_configuration ?? {}, this.configuration)
+    const { configuration } = applyConditions(parseServiceConfiguration(input.service_configuration ?? {}, this.configuration))
     return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock())
   }
 
   /** The same, with texts counted first: `messages` by the tokens of each model that may answer, `tts_text` by its characters. */
   async estimateTexts(input: EstimateInput): Promise<EstimateReport> {
-    const configuration = parseServiceConfiguration(input.service_configuration ?? {}, this.configuration)
+    const { configuration } = applyConditions(parseServiceConfiguration(input.service_configuration ?? {}, this.configuration))
     const { messages, max_output_tokens: outputTokensMax, tts_text: text } = input
     const texts: CountedTexts = text ? { speech: characterUsage(text) } : {}
     if (messages) {
