@@ -71,8 +71,9 @@ export function choices({
   provider,
   complexity,
   accuracy,
-}: CallOptions): Pick<RouteRequest, 'provider' | 'complexity' | 'accuracy'> {
-  return { provider, complexity, accuracy }
+  metadata,
+}: CallOptions): Pick<RouteRequest, 'provider' | 'complexity' | 'accuracy' | 'metadata'> {
+  return { provider, complexity, accuracy, metadata }
 }
 
 /** Providers measure sound a little differently than its header does. */

@@ -11,6 +11,7 @@ import { type AuthenticatedKey, Ledger, type LedgerDriver, type MigrationReport,
 import { chatUsageRange, defaultCostBook, defaultPriceBook, type PriceBook } from '@farebox/pricing'
 import {
   type BusinessAdapter,
+  businessAdapters,
   type Catalog,
   createCatalog,
   createHealth,
@@ -91,8 +92,9 @@ export class Farebox {
   readonly prices: BookPrices
   readonly health: Health
   readonly agents: Agents
+  /** The use cases that can be asked for by name: the team's own, then ours whose names they have not taken. */
+  readonly businessAdapters: readonly BusinessAdapter[]
   readonly #parts: WorkflowParts
-  readonly #businessAdapters: readonly BusinessAdapter[]
   readonly #running = new Set<Promise<unknown>>()
   readonly #onError: (error: unknown) => void
 
@@ -108,7 +110,9 @@ export class Farebox {
       spool: options.spool,
       closedWorkflowEvents: options.closedWorkflowEvents,
     })
-    this.#businessAdapters = options.businessAdapters ?? []
+    const own = options.businessAdapters ?? []
+    const isTaken = (name: string) => own.some((adapter) => adapter.name === name)
+    this.businessAdapters = [...own, ...Object.values(businessAdapters).filter(({ name }) => !isTaken(name))]
     this.#onError = options.onError ?? (() => undefined)
     this.#parts = {
       ledger: this.ledger,
@@ -170,7 +174,7 @@ export class Farebox {
 
   /** The business adapter of a name, the team's own first. */
   businessAdapter(name: string): BusinessAdapter {
-    return resolveBusinessAdapter(name, this.#businessAdapters)
+    return resolveBusinessAdapter(name, this.businessAdapters)
   }
 
   /** What planned work will cost, by service and in total, before any call. */

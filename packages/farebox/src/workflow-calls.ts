@@ -4,6 +4,7 @@ import type {
   ChatMessage,
   ChatResult,
   Credits,
+  Dialect,
   EmbedResult,
   PhoneRequest,
   PhoneResult,
@@ -12,6 +13,7 @@ import type {
   SpeechEvent,
   Tool,
 } from '@farebox/core'
+import type { RequestMetadata } from '@farebox/router'
 
 /** How one call may be served. */
 export interface CallOptions {
@@ -21,9 +23,14 @@ export interface CallOptions {
   complexity?: 'low' | 'medium' | 'high'
   /** `high` takes the best provider. @defaultValue `standard` */
   accuracy?: 'standard' | 'high'
+  /** What the configuration's conditions look at: `{ tier: 'free' }`. */
+  metadata?: RequestMetadata
   /** Fires when the caller leaves: the provider is stopped, and what was produced is charged. */
   signal?: AbortSignal
 }
+
+/** Parameters in the words of a provider's API: they go to adapters that speak it, and to no other. */
+export type DialectOptions = Readonly<Partial<Record<Dialect, Record<string, unknown>>>>
 
 export interface ChatInput extends CallOptions {
   messages: readonly ChatMessage[]
@@ -35,6 +42,7 @@ export interface ChatInput extends CallOptions {
   toolChoice?: 'auto' | 'none' | 'required' | { name: string }
   /** Parameters of the provider's own API, passed through untouched. */
   providerOptions?: Record<string, unknown>
+  dialectOptions?: DialectOptions
 }
 
 export interface SeeInput extends Omit<ChatInput, 'messages'> {
@@ -49,6 +57,7 @@ export interface TranscribeInput extends CallOptions {
   audio: Uint8Array
   /** ISO 639-1 code of the language. @defaultValue found out */
   language?: string
+  dialectOptions?: DialectOptions
 }
 
 export interface ListenInput extends CallOptions {
@@ -84,6 +93,7 @@ export interface SpeakInput extends CallOptions {
   voice?: string
   /** @defaultValue `mp3` */
   format?: AudioFormat
+  dialectOptions?: DialectOptions
 }
 
 export interface EmbedInput extends CallOptions {
@@ -158,7 +168,7 @@ export interface LiveStream<Event> extends Omit<MeteredStream<Event>, 'settled'>
   settled: Promise<{ creditsUsed: Credits; endedBy: LiveEnd }>
 }
 
-export type Embeddings = Metered & Pick<EmbedResult, 'embeddings' | 'model'>
+export type Embeddings = Metered & Pick<EmbedResult, 'embeddings' | 'model' | 'usage'>
 
 export interface Transcript extends Metered {
   text: string

@@ -17,6 +17,7 @@ import type { Pricing } from './book-prices.ts'
 import { CALL_SECONDS_MAX, choices, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
 import { chatRequest, chatRoute, floorUsage, questionAbout } from './chat-route.ts'
+import { modelOf } from './dialect-options.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
@@ -163,7 +164,7 @@ export class Workflow {
         request: route,
         options: input,
         open: (candidate, context) =>
-          required(candidate, 'streamChat').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
+          required(candidate, 'streamChat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
         unreported: ({ offer }, produced) => floorUsage(measure, offer, produced, this.#parts.loadTokenizers),
       }),
     )
@@ -183,7 +184,7 @@ export class Workflow {
       call: (candidate, context) =>
         required(candidate, 'transcribe').call(
           candidate.adapter,
-          { audio: sound, language, model: candidate.offer.model },
+          { audio: sound, language, ...modelOf(candidate, options) },
           context,
         ),
       unreported: request.expected,
@@ -211,7 +212,7 @@ export class Workflow {
       request,
       options,
       call: (candidate, context) =>
-        required(candidate, 'speak').call(candidate.adapter, { text, voice, format, model: candidate.offer.model }, context),
+        required(candidate, 'speak').call(candidate.adapter, { text, voice, format, ...modelOf(candidate, options) }, context),
       unreported: request.expected,
     })
     return { audio: result.audio, format: result.format, ...metered }
@@ -227,7 +228,7 @@ export class Workflow {
       open: (candidate, context) =>
         required(candidate, 'streamSpeech').call(
           candidate.adapter,
-          { text, voice, format, model: candidate.offer.model },
+          { text, voice, format, ...modelOf(candidate, options) },
           context,
         ),
       // A provider that has begun to speak bills the whole text.
@@ -254,7 +255,7 @@ export class Workflow {
         required(candidate, 'embed').call(candidate.adapter, { inputs, dimensions, model: candidate.offer.model }, context),
       unreported: (_, { offer }) => (request.usageOf?.(offer) ?? request).expected,
     })
-    return { embeddings: result.embeddings, model: result.model, ...metered }
+    return { embeddings: result.embeddings, model: result.model, usage: result.usage, ...metered }
   }
 
   /**
@@ -393,7 +394,7 @@ export class Workflow {
       request: { ...chatRoute(service, operation, input, measure), ...choices(input) },
       options: input,
       call: (candidate, context) =>
-        required(candidate, 'chat').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
+        required(candidate, 'chat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
       unreported: async (answer, { offer }) =>
         (await floorUsage(measure, offer, [{ type: 'text', text: answer.text }], this.#parts.loadTokenizers)).quantities,
     })
