@@ -1,8 +1,8 @@
 import { credits } from '@farebox/core'
 import type OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
-import { openLoopback, sdks } from '../farebox/parties.ts'
-import { openCompat, pairs } from './open-compat.ts'
+import { openLoopback } from '../farebox/parties.ts'
+import { openaiOver, openCompat, pairs } from './open-compat.ts'
 
 const ask = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'When do you open?' }] }
 
@@ -99,7 +99,7 @@ describe.each(pairs)('$sdk at $name', ({ host, Client }) => {
           ? { text: `It is ${JSON.stringify(messages.at(-1)?.content)}.` }
           : { toolCalls: [{ id: 'call_1', name: 'weather', arguments: '{"city":"Graz"}' }] },
     })
-    const { openai } = await openCompat({ host, Client, providers: sdks.slice(0, 1).map(({ adapter }) => adapter(server)) })
+    const { openai } = await openCompat({ host, Client, provider: openaiOver(server) })
     const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'The weather in Graz?' }]
     const tools = [weather]
     const first = await openai().chat.completions.create({ ...ask, messages, tools, tool_choice: 'required' })

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { ProviderAdapter } from '@farebox/core'
+import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
 import { createAdaptorServer } from '@hono/node-server'
 import { defaultPriceBook, type Farebox, type FareboxOptions, PriceBook, presets } from 'farebox'
@@ -9,6 +10,7 @@ import { onTestFinished } from 'vitest'
 import { type ApiClient, apiClient } from '../farebox/api-client.ts'
 import { type Host, hosts } from '../farebox/hosts.ts'
 import { openAccount, openBox, type TestAccount } from '../farebox/open-box.ts'
+import type { OpenaiLoopback } from '../loopback/openai.ts'
 
 /** The default book, and a price for embeddings, which it has none of. */
 const prices = new PriceBook({
@@ -91,4 +93,9 @@ export async function openCompat({
     openai: (given) => new Client({ apiKey: account.key, baseURL, maxRetries: 0, ...given }),
     spent: async () => before - (await box.ledger.balance(account.accountId)).balance,
   }
+}
+
+/** The OpenAI adapter over a loopback, by one of its two APIs for chats. */
+export function openaiOver({ apiKey, url }: OpenaiLoopback, api: 'chat' | 'responses' = 'chat'): ProviderAdapter {
+  return openai({ apiKey, baseURL: url, api })
 }
