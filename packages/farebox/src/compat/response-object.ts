@@ -20,7 +20,7 @@ export function responseObject(outcome: ChatOutcome, envelope: ResponseEnvelope)
     status: reason ? 'incomplete' : 'completed',
     incomplete_details: reason ? { reason } : null,
     output: outputOf(outcome),
-    usage: outcome.tokens ? responseUsage(outcome.tokens) : null,
+    ...(outcome.tokens && { usage: responseUsage(outcome.tokens) }),
   }
 }
 
@@ -49,7 +49,6 @@ export function beginning({ identity: { id, created }, provider, body }: Respons
     tools: body.tools ?? [],
     top_p: body.top_p ?? 1,
     truncation: 'disabled',
-    usage: null,
   }
 }
 
@@ -71,10 +70,10 @@ export function callItem(id: string, index: number, call: ToolCall, status = 'co
   return { id: `fc_${index}_${id}`, type: 'function_call', call_id: call.id, name: call.name, arguments: call.arguments, status }
 }
 
-function responseUsage({ input, cached, output, reasoning }: TokenCounts) {
+function responseUsage({ input, cached, cacheWrite, output, reasoning }: TokenCounts) {
   return {
     input_tokens: input,
-    input_tokens_details: { cached_tokens: cached },
+    input_tokens_details: { cached_tokens: cached, cache_write_tokens: cacheWrite },
     output_tokens: output,
     output_tokens_details: { reasoning_tokens: reasoning },
     total_tokens: input + output,

@@ -55,7 +55,7 @@ export async function serveStream<Event, Part, Answer extends object>(
       return withBalance(box, key, { ...served, credits_used: chargedJson(creditsUsed) })
     }
     const toldAnyway = { served, settled: () => settled().catch(() => served) }
-    const { response, answer } = streamResponse(form.parts(stream.events, toldAnyway), {
+    const { response, answer } = streamResponse(settledFirst(form.parts(stream.events, toldAnyway), stream.settled), {
       headers: servedHeaders(served),
       encoding: form.encoding,
       leave: () => void stream.events.return?.(),
@@ -78,6 +78,16 @@ export async function serveStream<Event, Part, Answer extends object>(
     headers: { ...servedHeaders(served), ...headers },
     encoding: form.encoding,
   }).response
+}
+
+/** The same parts; a stream that is whole has been paid for when its client sees its end. */
+async function* settledFirst<Part, Answer>(
+  parts: AsyncGenerator<Part, Answer, undefined>,
+  settled: Promise<unknown>,
+): AsyncGenerator<Part, Answer, undefined> {
+  const answer = yield* parts
+  await settled.catch(() => undefined)
+  return answer
 }
 
 async function* each<Event>(events: Iterable<Event>): AsyncGenerator<Event, void, undefined> {

@@ -47,10 +47,15 @@ const MEDIA_TYPES: Readonly<Record<AudioFormat, string>> = {
   pcm: 'audio/pcm',
 }
 
+/** How OpenAI counts a speech that it bills by tokens. */
+const tokenUsage = z.object({ input_tokens: z.number(), output_tokens: z.number(), total_tokens: z.number() })
+
 /** What is kept of a speech: its bytes as base64. */
 interface KeptSpeech {
   audio: string
   format: AudioFormat
+  /** Tokens, where the provider counts them. */
+  usage?: Record<string, number>
 }
 
 export const speech = accountRoute({
@@ -77,9 +82,9 @@ export const speech = accountRoute({
     return serveStream<SpeechEvent, Uint8Array | object, KeptSpeech>(call, asked, {
       open: (workflow, options) => workflow.streamSpeech({ ...input, ...options }),
       parts: (events, served) => (isEvents ? speechEvents(events, served, format) : speechBytes(events, format)),
-      again: ({ audio }) => [
+      again: ({ audio, usage }) => [
         { type: 'audio', audio: Buffer.from(audio, 'base64') },
-        { type: 'finish', model: '' },
+        { type: 'finish', model: '', usage: { quantities: [], certainty: 'exact', raw: usage } },
       ],
       encoding: isEvents ? eventStream() : bytesOf(format),
     })
@@ -103,19 +108,20 @@ async function* speechBytes(
   format: AudioFormat,
 ): AsyncGenerator<Uint8Array, KeptSpeech, undefined> {
   const spoken: Uint8Array[] = []
-  let isWhole = false
+  let finish: Extract<SpeechEvent, { type: 'finish' }> | undefined
   for await (const event of events) {
-    if (event.type === 'finish') isWhole = true
+    if (event.type === 'finish') finish = event
     else {
       spoken.push(event.audio)
       yield event.audio
     }
   }
-  if (!isWhole) throw answerLeft()
-  return { audio: base64(spoken), format }
+  if (!finish) throw answerLeft()
+  const tokens = tokenUsage.safeParse(finish.usage?.raw)
+  return { audio: base64(spoken), format, ...(tokens.success && { usage: tokens.data }) }
 }
 
-/** The same as OpenAI's events. What it cost is with the last, under `farebox`; tokens are not what speech is charged by. */
+/** The same as OpenAI's events. The last has what it cost under `farebox`, and the provider's tokens where it counts any. */
 async function* speechEvents(
   events: AsyncIterable<SpeechEvent>,
   { settled }: ServedStream,
@@ -128,7 +134,8 @@ async function* speechEvents(
       yield { type: 'speech.audio.delta', audio: base64([step.value]) }
       continue
     }
-    yield { type: 'speech.audio.done', farebox: await settled() }
+    const { usage } = step.value
+    yield { type: 'speech.audio.done', ...(usage && { usage }), farebox: await settled() }
     return step.value
   }
 }

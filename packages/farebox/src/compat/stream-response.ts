@@ -43,7 +43,8 @@ export function streamResponse<Part, Answer>(
           controller.close()
         } catch (error) {
           reject(error)
-          if (!encoding.failure) return controller.error(error)
+          // A server prints what a body fails with, so that says nothing of the answer.
+          if (!encoding.failure) return controller.error(new Error('a streamed answer broke off'))
           controller.enqueue(written(encoding.failure(openaiError(problemOf(error)))))
           controller.close()
         }

@@ -4,6 +4,7 @@ import { formatQuantity, type OutputTokenMeter, type Usage } from '@farebox/core
 export interface TokenCounts {
   input: number
   cached: number
+  cacheWrite: number
   audioInput: number
   output: number
   reasoning: number
@@ -21,6 +22,7 @@ export function tokenCounts(usage: Usage | undefined): TokenCounts | undefined {
   return {
     input: sum((meter) => !OUTPUT.has(meter)),
     cached: sum((meter) => /^cached_(\w+_)?input$/.test(meter)),
+    cacheWrite: sum((meter) => meter.startsWith('cache_write')),
     audioInput: sum((meter) => /^(cached_)?audio_input$/.test(meter)),
     output: sum((meter) => OUTPUT.has(meter)),
     reasoning: sum((meter) => meter === 'reasoning'),
