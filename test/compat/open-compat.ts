@@ -3,7 +3,7 @@ import type { ProviderAdapter } from '@farebox/core'
 import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
 import { createAdaptorServer } from '@hono/node-server'
-import { defaultPriceBook, type Farebox, type FareboxOptions, PriceBook, presets } from 'farebox'
+import { defaultPriceBook, type Farebox, type FareboxOptions, PriceBook, presets, type RoutesOptions } from 'farebox'
 import OpenAI from 'openai'
 import OpenAI6 from 'openai6'
 import { onTestFinished } from 'vitest'
@@ -73,17 +73,19 @@ export async function openCompat({
   Client = OpenAI,
   provider = simulated(),
   balance,
+  routes,
   ...options
 }: Partial<FareboxOptions> & {
   host?: Pick<Host, 'serveRoutes'>
   Client?: typeof OpenAI
   provider?: ProviderAdapter
   balance?: bigint
+  routes?: RoutesOptions
 } = {}): Promise<Compat> {
   const box = await openBox({ providers: [provider], prices, configuration: presets.balanced(), ...options })
   const account = await openAccount(box, balance === undefined ? {} : { balance: balance as never })
   const before = (await box.ledger.balance(account.accountId)).balance
-  const { url } = await host.serveRoutes(box)
+  const { url } = await host.serveRoutes(box, routes)
   const baseURL = `${url}/v1`
   return {
     box,

@@ -28,6 +28,20 @@ describe.each(pairs)('$sdk at $name', ({ host, Client }) => {
     expect(record).toMatchObject({ certainty: 'floor', charged: credits(1) })
   })
 
+  it('that leaves before the answer stops the provider, and pays nothing', async () => {
+    const server = await openLoopback()
+    const silence = server.fail({ type: 'silence' })
+    const { box, account, openai, spent } = await openCompat({ host, Client, provider: openaiOver(server) })
+    const client = new AbortController()
+    const left = openai().chat.completions.create({ ...ask, stream: false }, { signal: client.signal })
+    await silence.struck
+    client.abort()
+    await expect(left).rejects.toBeInstanceOf(Client.APIUserAbortError)
+    expect(await server.requests[0]?.abandoned).toBe(true)
+    await expect.poll(async () => (await box.ledger.balance(account.accountId)).held, { interval: 5 }).toBe(0n)
+    expect(await spent()).toBe(0n)
+  })
+
   const cuts: Fault[] = [
     { type: 'cut', after: 6 },
     { type: 'event_error', after: 6, error: { message: 'The server had an error', type: 'server_error' } },
@@ -88,7 +102,9 @@ describe.each(compatHosts)('a stream at $name', (host) => {
   it('that broke off ends with the error, and without a mark that it is whole', async () => {
     const server = await openLoopback({ chat: () => ({ text: WORDS }) })
     server.fail({ type: 'reset', after: 6 })
-    const { api } = await openCompat({ host, provider: openaiOver(server) })
+    const told: unknown[] = []
+    const routes = { onError: (error: unknown) => void told.push(error) }
+    const { api } = await openCompat({ host, provider: openaiOver(server), routes })
     const events = String((await api.post('/v1/chat/completions', ask)).body)
       .trim()
       .split('\n\n')
@@ -96,6 +112,9 @@ describe.each(compatHosts)('a stream at $name', (host) => {
       error: { message: expect.stringContaining('gpt-4o ended early'), type: 'server_error', param: null, code: 'stream_cut' },
     })
     expect(events).not.toContain('data: [DONE]')
+    await expect
+      .poll(() => told, { interval: 5, timeout: 10_000 })
+      .toMatchObject([{ code: 'STREAM_CUT', cause: { kind: 'incomplete' } }])
   })
 
   it('of sound that broke off breaks the connection, so that nobody takes it for whole', async () => {

@@ -1,3 +1,4 @@
+import { problemOf } from '../http/problem.ts'
 import { type AccountCall, JsonAnswer, ProblemAnswer } from '../http/route.ts'
 import { ChargedRunError, runOnce } from '../http/run-once.ts'
 import { chargedJson } from '../receipt.ts'
@@ -65,6 +66,7 @@ export async function serveStream<Event, Part, Answer extends object>(
       return { answer: await answer, served: await settled() } satisfies KeptAnswer<Answer>
     } catch (error) {
       await stream.settled.catch(() => undefined)
+      if (problemOf(error).status >= 500) call.report(error)
       throw new ChargedRunError(error)
     }
   })

@@ -12,6 +12,8 @@ export interface RouteCall<Body, Query> {
   body: Body
   query: Query
   idempotencyKey: string | undefined
+  /** Tells the operator of a failure that came after the answer had begun. */
+  report(error: unknown): void
 }
 
 /** What a handler of an account is given. */

@@ -24,7 +24,7 @@ export interface RoutesOptions {
   adminToken?: string
   /** Longer bodies get a 413. @defaultValue 26_214_400 (25 MiB, a long recording) */
   bodyBytesMax?: number
-  /** Told of every error that is answered with a 500, and of what was behind a 502. @defaultValue nobody */
+  /** Told of every error that is answered with a 500, and of what was behind a 502 or broke a stream off. @defaultValue nobody */
   onError?: (error: unknown, request: Request) => void
 }
 
@@ -59,10 +59,11 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
   for (const route of routes) {
     app.on(route.method.toUpperCase(), route.path, async (context) => {
       const started = performance.now()
-      const response = await answer(box, route, context, adminDigest).catch((error: unknown) => {
+      const report = (error: unknown) => options.onError?.(error, context.req.raw)
+      const response = await answer(box, route, { context, report, adminDigest }).catch((error: unknown) => {
         const named = inWireNames(error, route, context.req.header('idempotency-key'))
         const failed = failure(named, context, route.wireNames)
-        if (failed.status >= 500) options.onError?.(error, context.req.raw)
+        if (failed.status >= 500) report(error)
         return failed
       })
       metrics.count(route.method, route.path, response.status, (performance.now() - started) / 1000)
@@ -88,7 +89,11 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
   return async (request) => app.fetch(request)
 }
 
-async function answer(box: Farebox, route: Route, context: Context, adminDigest: Buffer | undefined): Promise<Response> {
+async function answer(
+  box: Farebox,
+  route: Route,
+  { context, report, adminDigest }: { context: Context; report: (error: unknown) => void; adminDigest: Buffer | undefined },
+): Promise<Response> {
   const request = context.req.raw
   const secret = bearer(request)
   const key = route.access === 'account' ? await box.authenticate(secret) : undefined
@@ -100,6 +105,7 @@ async function answer(box: Farebox, route: Route, context: Context, adminDigest:
     query: route.query && parseFields(route.query, context.req.query()),
     body: route.body && parseFields(route.body, await readJson(request)),
     idempotencyKey: idempotencyKeyOf(request),
+    report,
   }
   const result: unknown = await route.handle({ ...call, key } as never)
   if (result instanceof Response) return result
