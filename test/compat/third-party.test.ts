@@ -1,12 +1,14 @@
+import { readFileSync } from 'node:fs'
 import { createOpenAI } from '@ai-sdk/openai'
 import { HumanMessage, ToolMessage } from '@langchain/core/messages'
 import { tool } from '@langchain/core/tools'
-import { ChatOpenAI } from '@langchain/openai'
-import { tool as aiTool, generateText, isStepCount, jsonSchema, streamText } from 'ai'
+import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai'
+import { tool as aiTool, embedMany, generateSpeech, generateText, isStepCount, jsonSchema, streamText, transcribe } from 'ai'
 import { describe, expect, it } from 'vitest'
 import { openLoopback } from '../farebox/parties.ts'
 import { openaiOver, openCompat } from './open-compat.ts'
 
+const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
 const city = { type: 'object' as const, properties: { city: { type: 'string' as const } }, required: ['city'] }
 
 /** A box over a provider that asks for the weather once, and then says what it was told. */
@@ -63,6 +65,35 @@ describe.each(['chat', 'responses'] as const)("the AI SDK's OpenAI provider, ove
     expect(asked).toEqual(['Graz'])
     expect(compat.server.requests).toHaveLength(2)
   })
+})
+
+describe("the AI SDK's OpenAI provider", () => {
+  const providerOf = ({ account, baseURL }: Awaited<ReturnType<typeof openCompat>>) =>
+    createOpenAI({ apiKey: account.key, baseURL })
+
+  it('turns texts into vectors', async () => {
+    const model = providerOf(await openCompat()).embedding('text-embedding-3-small')
+    const { embeddings, usage } = await embedMany({ model, values: ['a farebox', 'a turnstile'] })
+    expect([embeddings.length, embeddings[0]?.length, usage.tokens]).toEqual([2, 1_536, 6])
+  })
+
+  it('speaks and transcribes', async () => {
+    const provider = providerOf(await openCompat())
+    const { audio } = await generateSpeech({ model: provider.speech('tts-1'), text: 'hello' })
+    expect(audio.uint8Array.length).toBeGreaterThan(100)
+    const transcript = await transcribe({ model: provider.transcription('gpt-transcribe'), audio: question })
+    expect(transcript.text).not.toBe('')
+    const providerOptions = { openai: { responseFormat: 'verbose_json' } }
+    const verbose = await transcribe({ model: provider.transcription('deepgram'), audio: question, providerOptions })
+    expect(verbose.durationInSeconds).toBeGreaterThan(1)
+  })
+})
+
+it("LangChain's OpenAIEmbeddings turn texts into vectors", async () => {
+  const { account, baseURL } = await openCompat()
+  const embeddings = new OpenAIEmbeddings({ apiKey: account.key, model: 'text-embedding-3-small', configuration: { baseURL } })
+  const vectors = await embeddings.embedDocuments(['a farebox', 'a turnstile'])
+  expect(vectors.map(({ length }) => length)).toEqual([1_536, 1_536])
 })
 
 describe.each([false, true])("LangChain's ChatOpenAI (over responses: %s)", (useResponsesApi) => {

@@ -77,6 +77,7 @@ export const chatCompletionBody = z.looseObject({
   tools: z.array(tool).max(512).nullish(),
   tool_choice: toolChoice.nullish(),
   store: z.boolean().nullish().describe('Taken, but nothing is stored'),
+  metadata: z.unknown().optional().describe('Taken, but it belongs to what is stored'),
   // What an answer of ours has no place for, or what costs more than tokens and would go unpaid.
   n: z.literal(1, 'must be 1: ask again for another answer').nullish(),
   functions: refused('is not supported: use tools'),

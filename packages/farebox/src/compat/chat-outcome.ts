@@ -56,7 +56,7 @@ export class ChatSum {
       call.name ||= event.name ?? ''
       call.arguments += event.arguments
     } else {
-      const tokens = 'tokens' in event ? event.tokens : tokenCounts((event as { usage?: ChatResult['usage'] }).usage)
+      const tokens = 'tokens' in event ? event.tokens : tokenCounts(event.usage)
       this.#finish = { finishReason: event.finishReason, tokens }
     }
   }

@@ -1,4 +1,4 @@
-import type { ToolCall } from '@farebox/core'
+import type { FinishReason, ToolCall } from '@farebox/core'
 import type { ChatIdentity, ChatOutcome } from './chat-outcome.ts'
 import type { ResponsesBody } from './responses-body.ts'
 import type { TokenCounts } from './token-counts.ts'
@@ -12,9 +12,15 @@ export interface ResponseEnvelope {
   body: ResponsesBody
 }
 
+/** Why an answer is not whole, in OpenAI's words. */
+const INCOMPLETE: Readonly<Partial<Record<FinishReason, string>>> = {
+  length: 'max_output_tokens',
+  content_filter: 'content_filter',
+}
+
 /** A response, as OpenAI writes it. */
 export function responseObject(outcome: ChatOutcome, envelope: ResponseEnvelope): Json {
-  const reason = { length: 'max_output_tokens', content_filter: 'content_filter' }[outcome.finishReason as string]
+  const reason = INCOMPLETE[outcome.finishReason]
   return {
     ...beginning(envelope),
     status: reason ? 'incomplete' : 'completed',

@@ -4,7 +4,6 @@ type Options = Readonly<Record<string, unknown>>
 const SHARED = [
   'top_p',
   'parallel_tool_calls',
-  'metadata',
   'user',
   'safety_identifier',
   'prompt_cache_key',
