@@ -121,6 +121,7 @@ test('tables says where each table belongs, and how a Citus cluster is told', as
   })
   expect(rows.filter(({ placement }) => placement !== 'distributed by account_id')).toEqual([
     { table: 'spread.farebox_api_key_prefixes', placement: 'reference', primary_key: 'prefix' },
+    { table: 'spread.farebox_provider_health', placement: 'reference', primary_key: 'process_id' },
   ])
   const { lines } = await farebox('tables', '--citus', ...at)
   expect(lines).toHaveLength(rows.length)

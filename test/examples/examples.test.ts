@@ -7,7 +7,9 @@ import { createTestDatabase } from '../support/postgres.ts'
 
 // Each example runs as its README says. `UPDATE_OUTPUT=1` writes what it printed into its output.txt instead of comparing.
 
-describe.each(['express-app', 'koa-app', 'standalone-ledger', 'host-transaction'])('examples/%s', (name) => {
+const examples = ['express-app', 'koa-app', 'standalone-ledger', 'host-transaction', 'language-learning', 'emergency']
+
+describe.each(examples)('examples/%s', (name) => {
   it('prints what its output.txt says', async () => {
     const output = await start(name)
     if (process.env.UPDATE_OUTPUT) writeFileSync(fileOf(name, 'output.txt'), output)

@@ -178,3 +178,18 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     await workflow.close()
   })
 })
+
+it('goes on with the other providers when one cannot be asked, and says so', async () => {
+  const away = {
+    ...simulated({ services: ['voice_stt'], name: 'away' }),
+    // biome-ignore lint/correctness/useYield: it fails before it tells anything
+    async *records(): AsyncGenerator<ProviderRecord> {
+      throw new ProviderError('the connection failed', { provider: 'away', kind: 'network' })
+    },
+  }
+  const near = { ...simulated({ services: ['phone'], name: 'near' }), async *records(): AsyncGenerator<ProviderRecord> {} }
+  const box = await openBox({ providers: [away, near] })
+  const report = await box.reconcile()
+  expect(report.differences).toMatchObject([{ type: 'unreachable', adapter: 'away' }])
+  expect(report.adapters).toEqual([{ name: 'near', records: 0 }])
+})

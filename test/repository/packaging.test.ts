@@ -178,14 +178,13 @@ function runtimeEntries(): string[] {
 
 /**
  * Optional peers at the version the workspace develops against. Vitest is only linked, for its types; the providers' SDKs are left out, because
- * whoever imports an adapter need not have installed its SDK.
+ * whoever imports an adapter need not have installed its SDK. `undici-fetch` is undici's, and wants it.
  */
 function peersToInstall(): Record<string, string> {
-  const needing = packages.filter(({ manifest }) => manifest.name !== '@farebox/providers')
   return Object.fromEntries(
-    needing.flatMap(({ folder, manifest }) =>
+    packages.flatMap(({ folder, manifest }) =>
       Object.keys(manifest.peerDependencies ?? {})
-        .filter((peer) => peer !== 'vitest')
+        .filter((peer) => (manifest.name === '@farebox/providers' ? peer === 'undici' : peer !== 'vitest'))
         .map((peer) => [peer, installedVersion(folder, peer)]),
     ),
   )

@@ -7,6 +7,11 @@ const flag = z.preprocess(
   z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).optional(),
 )
 
+const SECONDS = 'must be whole seconds from 1 to 86400'
+const url = text.refine((value) => value === undefined || /^https?:\/\/./.test(URL.canParse(value) ? value : ''), {
+  error: 'must be a URL that begins with http:// or https://',
+})
+
 const schema = z.object({
   HOST: text,
   PORT: z.preprocess(
@@ -24,14 +29,40 @@ const schema = z.object({
   FAREBOX_WEBHOOK_URL: text,
   FAREBOX_WEBHOOK_SECRET: text,
   FAREBOX_SIMULATED: flag,
+  FAREBOX_PUBLIC_URL: url,
+  FAREBOX_RECONCILE_SECONDS: z.preprocess(
+    (value) => (value === '' ? undefined : value),
+    z.coerce.number({ error: SECONDS }).int(SECONDS).min(1, SECONDS).max(86_400, SECONDS).default(60),
+  ),
+  FAREBOX_CREDIT_USD: text.refine(
+    (value) => value === undefined || (/^\d{1,6}(\.\d{1,12})?$/.test(value) && /[1-9]/.test(value)),
+    'must be US dollars above 0, such as 0.001',
+  ),
+  FAREBOX_MARKUP_PERCENT: text.refine(
+    (value) => value === undefined || /^\d{1,6}(\.\d{1,6})?$/.test(value),
+    'must be a percentage from 0, such as 30',
+  ),
   OPENAI_API_KEY: text,
-  OPENAI_BASE_URL: text.refine((url) => url === undefined || URL.canParse(url), 'must be a URL'),
+  OPENAI_BASE_URL: url,
   ANTHROPIC_API_KEY: text,
-  CARTESIA_API_KEY: text,
+  ANTHROPIC_BASE_URL: url,
   DEEPGRAM_API_KEY: text,
+  DEEPGRAM_BASE_URL: url,
+  CARTESIA_API_KEY: text,
+  CARTESIA_BASE_URL: url,
   ELEVENLABS_API_KEY: text,
-  TWILIO_ACCOUNT_SID: text,
+  ELEVENLABS_BASE_URL: url,
+  // Their values are not quoted: whoever mixes up two variables has put the token here.
+  TWILIO_ACCOUNT_SID: text.refine(
+    (sid) => sid === undefined || /^AC[0-9a-fA-F]{32}$/.test(sid),
+    'must be AC and 32 hexadecimal digits',
+  ),
   TWILIO_AUTH_TOKEN: text,
+  TWILIO_FROM: text.refine(
+    (number) => number === undefined || /^\+[1-9]\d{3,14}$/.test(number),
+    'must be a telephone number such as +15557654321',
+  ),
+  TWILIO_BASE_URL: url,
   LIVEKIT_URL: text,
   LIVEKIT_API_KEY: text,
   LIVEKIT_API_SECRET: text,

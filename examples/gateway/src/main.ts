@@ -4,11 +4,15 @@ import { Outbox, webhook } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { createAdaptorServer } from '@hono/node-server'
-import { createFarebox, credits, type Farebox, presets } from 'farebox'
+import { createFarebox, credits, type Farebox, type PriceBook, presets } from 'farebox'
+import { Hono } from 'hono'
 import { adminTokenIn, openDataFolder } from './data-folder.ts'
 import { makeDemo } from './demo.ts'
 import { type Environment, isSet, readEnvironment, SetupError } from './environment.ts'
+import { choosePrices } from './prices.ts'
 import { chooseProviders, type Providers } from './providers.ts'
+import { startReconciling } from './reconciling.ts'
+import { twilioStatus } from './twilio-status.ts'
 
 /** Requests that are still running this long after a signal are cut. */
 const DRAIN_MS = 30_000
@@ -28,8 +32,9 @@ async function main(): Promise<void> {
   const host = environment.HOST ?? '127.0.0.1'
   const needsFolder = !environment.DATABASE_URL || !environment.FAREBOX_ADMIN_TOKEN
   const folder = needsFolder ? await openDataFolder(environment.FAREBOX_DATA_DIR ?? './data') : ''
-  const providers = chooseProviders(environment)
-  const box = openFarebox(environment, providers, folder)
+  const prices = choosePrices(environment)
+  const providers = chooseProviders(environment, prices)
+  const box = openFarebox(environment, { ...providers, prices }, folder)
   const outbox = openOutbox(environment, box)
   await box.migrate().catch((error: unknown) => {
     const where = environment.DATABASE_URL ? 'DATABASE_URL' : 'the data folder'
@@ -37,10 +42,7 @@ async function main(): Promise<void> {
   })
 
   const admin = environment.FAREBOX_ADMIN_TOKEN ? undefined : await adminTokenIn(folder)
-  const fetch = box.routes({
-    adminToken: environment.FAREBOX_ADMIN_TOKEN ?? admin?.token,
-    onError: (error) => console.error(new Date().toISOString(), error),
-  })
+  const { fetch } = openRoutes(box, providers, environment.FAREBOX_ADMIN_TOKEN ?? admin?.token)
   const server = createAdaptorServer({ fetch })
   const url = await listen(server, host, environment.PORT)
 
@@ -52,26 +54,25 @@ async function main(): Promise<void> {
     `store: ${environment.DATABASE_URL ? 'Postgres' : join(folder, 'farebox.db')}`,
     'providers:',
     ...providers.notes.map((note) => `  ${note}`),
-    ...box
-      .retiring()
-      .map(({ offer, retires, daysLeft }) => `  ${offer.model} of ${offer.provider} ends on ${retires}, in ${daysLeft} days`),
+    ...retiringNotes(box),
     ...(admin ? [`admin token: ${admin.isNew ? `${admin.token}, kept in` : 'in'} ${admin.file}`] : []),
     ...demo,
   ])
 
   outbox?.start()
   const sweeping = setInterval(() => void box.ledger.sweep().catch((error: unknown) => console.error('sweep:', error)), SWEEP_MS)
+  const reconciling = providers.keepsRecords ? startReconciling(box, environment.FAREBOX_RECONCILE_SECONDS * 1000) : undefined
   const signal = await stopSignal()
   print([`${signal}: finishing the requests under way`])
   clearInterval(sweeping)
-  await drain(server)
+  await Promise.all([drain(server), reconciling?.stop()])
   await outbox?.stop()
   await box.close()
   print(['closed'])
   process.exit(0)
 }
 
-function openFarebox(environment: Environment, { adapters }: Providers, folder: string): Farebox {
+function openFarebox(environment: Environment, { adapters, prices }: Providers & { prices: PriceBook }, folder: string): Farebox {
   const { DEFAULT_AI_MODEL, DEFAULT_TTS_PROVIDER, DEFAULT_STT_PROVIDER, COST_OPTIMIZATION_ENABLED, MINIMUM_CREDITS_FOR_API_KEY } =
     environment
   return createFarebox({
@@ -79,6 +80,7 @@ function openFarebox(environment: Environment, { adapters }: Providers, folder: 
       ? postgres({ connectionString: environment.DATABASE_URL })
       : sqlite({ filename: join(folder, 'farebox.db') }),
     providers: adapters,
+    prices,
     configuration: presets.balanced({
       primaryAiModel: DEFAULT_AI_MODEL,
       ttsProvider: DEFAULT_TTS_PROVIDER,
@@ -89,7 +91,28 @@ function openFarebox(environment: Environment, { adapters }: Providers, folder: 
     spool:
       folder === '' ? undefined : { directory: join(folder, 'spool'), onRefused: (_, reason) => console.error('spool:', reason) },
     closedWorkflowEvents: environment.FAREBOX_WEBHOOK_URL !== undefined,
+    onError: logError,
   })
+}
+
+/** The API of the library, and beside it what Twilio calls. */
+function openRoutes(box: Farebox, { callbacks }: Providers, adminToken: string | undefined): Hono {
+  const app = new Hono()
+  if (callbacks) app.route('/', twilioStatus(callbacks.twilio, callbacks.url))
+  const api = box.routes({ adminToken, onError: logError })
+  return app.all('*', (context) => api(context.req.raw))
+}
+
+/** A model that serves two services ends once. */
+function retiringNotes(box: Farebox): string[] {
+  const notes = box
+    .retiring()
+    .map(({ offer, retires, daysLeft }) => `  ${offer.model} of ${offer.provider} ends on ${retires}, in ${daysLeft} days`)
+  return [...new Set(notes)]
+}
+
+function logError(error: unknown): void {
+  console.error(new Date().toISOString(), error)
 }
 
 /** Tells the ledger's events to whoever is to know, if an address was given. */

@@ -1,20 +1,15 @@
-import type { ProviderAdapter } from '@farebox/core'
-import { openai } from '@farebox/providers/openai'
+import type { Offer, ProviderAdapter } from '@farebox/core'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
+import type { PriceBook } from 'farebox'
 import { type Environment, isSet, SetupError } from './environment.ts'
-
-/** Keys of providers that this version of Farebox has no adapter for yet. */
-const NOT_YET = [
-  'ANTHROPIC_API_KEY',
-  'CARTESIA_API_KEY',
-  'DEEPGRAM_API_KEY',
-  'ELEVENLABS_API_KEY',
-  'TWILIO_AUTH_TOKEN',
-  'LIVEKIT_API_KEY',
-] as const
+import { type RealAdapters, realAdapters } from './real-adapters.ts'
 
 export interface Providers {
   adapters: ProviderAdapter[]
+  /** Twilio, and where it reports on calls; absent when it does not. */
+  callbacks?: { twilio: RealAdapters['twilio']; url: string }
+  /** Whether a real provider keeps records that ours can be compared with. */
+  keepsRecords: boolean
   /** What to tell whoever starts the gateway, a line each. */
   notes: string[]
 }
@@ -22,33 +17,88 @@ export interface Providers {
 /**
  * The providers that have keys, and a simulated one for every service that none of them can serve.
  *
+ * @param prices  what has no price in them is not sold, and so not served
  * @throws {SetupError} in production, when nothing is real and nobody asked for simulation
  */
-export function chooseProviders(environment: Environment): Providers {
-  const real = [openai({ apiKey: environment.OPENAI_API_KEY, baseURL: environment.OPENAI_BASE_URL })]
-  const ready = real.filter(({ availability }) => availability.status === 'ready')
-  const served = new Set(ready.flatMap(({ offers }) => offers.map(({ service }) => service)))
-  const missing = [...new Set(simulatedOffers.map(({ service }) => service))].filter((service) => !served.has(service))
+export function chooseProviders(environment: Environment, prices: PriceBook): Providers {
+  const hasPrice = ({ service, provider, model }: Offer) =>
+    prices.lookUp({ service, provider, model, at: Date.now() }) !== undefined
+  const servedBy = (adapter: ProviderAdapter) =>
+    services(adapter.offers.filter((offer) => canDo(adapter, offer) && hasPrice(offer)))
+  const real = realAdapters(environment)
+  const ready = real.all.filter(({ availability }) => availability.status === 'ready')
+  const served = new Set(ready.flatMap(servedBy))
+  const missing = services(simulatedOffers.filter(hasPrice)).filter((service) => !served.has(service))
 
   const isProduction = environment.NODE_ENV === 'production'
   const mayHide = environment.FAREBOX_SIMULATED === undefined ? !isProduction : isSet(environment.FAREBOX_SIMULATED)
-  if (!mayHide && ready.length === 0) {
+  if (!mayHide && served.size === 0) {
     throw new SetupError(
-      'no provider has a key, and simulated providers are not used in production: set OPENAI_API_KEY, or FAREBOX_SIMULATED=true to simulate',
+      'no provider has a key, and simulated providers are not used in production: set one, such as OPENAI_API_KEY, or FAREBOX_SIMULATED=true to simulate',
     )
   }
-  const adapters: ProviderAdapter[] = [...real]
+  const adapters: ProviderAdapter[] = [...real.all]
   if (mayHide && missing.length > 0) adapters.push(simulated({ services: missing }))
+  const { twilio, statusCallbackUrl: url } = real
+  const recording = ready.filter(({ records }) => records).map(({ name }) => name)
   return {
     adapters,
+    ...(url && { callbacks: { twilio, url } }),
+    keepsRecords: recording.length > 0,
     notes: [
-      ...real.map(({ name, availability }) =>
-        availability.status === 'ready'
-          ? `real       ${name}: ${[...served].join(', ')}`
-          : `off        ${name}: ${availability.reason}`,
-      ),
+      ...real.all.map((adapter) => adapterNote(adapter, servedBy(adapter), { ...real, from: environment.TWILIO_FROM })),
       ...(missing.length > 0 ? [`${mayHide ? 'simulated ' : 'not served'} ${missing.join(', ')}`] : []),
-      ...NOT_YET.filter((name) => environment[name]).map((name) => `ignored    ${name}: this version has no adapter for it`),
+      ...unpricedNote(ready.flatMap(({ offers }) => offers).filter((offer) => !hasPrice(offer))),
+      ...(recording.length > 0
+        ? [`records    of ${recording.join(', ')}: compared with ours every ${environment.FAREBOX_RECONCILE_SECONDS} seconds`]
+        : []),
     ],
   }
+}
+
+/** What an adapter must have to serve a service over the gateway's routes, or for code of your own. */
+const METHODS: Readonly<Record<string, keyof ProviderAdapter>> = {
+  gpt: 'chat',
+  vision: 'chat',
+  voice_stt: 'transcribe',
+  voice_tts: 'speak',
+  phone: 'call',
+  realtime: 'converse',
+  embedding: 'embed',
+}
+
+function canDo(adapter: ProviderAdapter, { service }: Offer): boolean {
+  return adapter[METHODS[service] ?? 'chat'] !== undefined
+}
+
+function services(offers: readonly Offer[]): string[] {
+  return [...new Set(offers.map(({ service }) => service))]
+}
+
+function adapterNote(
+  adapter: ProviderAdapter,
+  served: readonly string[],
+  { twilio, statusCallbackUrl, from }: RealAdapters & { from: string | undefined },
+): string {
+  const { name, availability } = adapter
+  if (availability.status !== 'ready') return `off        ${name}: ${availability.reason}`
+  if (!adapter.offers.some((offer) => canDo(adapter, offer))) {
+    return `real       ${name}: for code of your own, no call is routed to it`
+  }
+  const note = `real       ${name}: ${served.join(', ')}`
+  if (adapter !== twilio) return note
+  const caller = from ? `from ${from}` : 'each call says from which number, or set TWILIO_FROM'
+  const told = statusCallbackUrl ? `told of calls at ${statusCallbackUrl}` : 'set FAREBOX_PUBLIC_URL to be told of calls'
+  return [note, caller, told].join('; ')
+}
+
+/** An unknown price is never charged, so what has none is not sold. */
+function unpricedNote(unpriced: readonly Offer[]): string[] {
+  if (unpriced.length === 0) return []
+  const lists = services(unpriced).map((service) => {
+    const names = new Set(unpriced.filter((offer) => offer.service === service).map(({ provider }) => provider))
+    return `${service} by ${[...names].join(', ')}`
+  })
+  const remedy = 'set FAREBOX_CREDIT_USD and FAREBOX_MARKUP_PERCENT, or make a price book with applyMarkup'
+  return [`no price   ${lists.join('; ')}: not sold; ${remedy}`]
 }

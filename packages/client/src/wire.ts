@@ -98,7 +98,9 @@ export interface AttemptUsed {
   adapter: string
   /** `succeeded`, `failed`, `cut`, `left` or `lost`. */
   outcome: string
-  /** Why it was tried. */
+  /** `first`, `retry`, `fallback`, `hedge` or `continuation`. */
+  cause: string
+  /** Why that one was asked. */
   reason: string
   /** The kind of its failure: `timeout`, `rate_limited`, … */
   error?: string

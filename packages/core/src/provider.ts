@@ -11,6 +11,8 @@ export interface Offer {
   service: Service
   provider: string
   model: string
+  /** What price books call the model where it hears live sound, if that has a price of its own. */
+  liveModel?: string
   capabilities: OfferCapabilities
   /** How good its results are for its service, from 0 (worst) to 1 (best). Data, to be overridden with a team's own findings. */
   quality: number
@@ -31,6 +33,8 @@ export interface OfferCapabilities {
   imageTokensMax?: number
   /** Characters that one speech request may have at most. */
   charactersMax?: number
+  /** Whether its provider finishes an answer whose reader has left, and bills all of it: then it is heard to its end, to know how much that is. */
+  billsAbandoned?: boolean
   /** Languages that it understands and speaks, as ISO 639-1 codes. Absent: those of its kind, which is not a limit. */
   languages?: readonly string[]
   /** Where its data is processed: `eu`, `us`. Absent: not stated, so it serves no request that names a region. */

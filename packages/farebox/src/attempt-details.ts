@@ -7,12 +7,16 @@ export interface AttemptDetails {
   adapter: string
   /** Why the candidate was in the route. */
   why: string
+  /** `first`, `retry`, `fallback`, `hedge` or `continuation`. */
+  cause: string
   /** Epoch milliseconds, UTC. */
   startedAt: number
   endedAt: number
   outcome: string
   /** The kind of its failure. */
   error?: string
+  /** HTTP status of its failure. */
+  status?: number
   /** The provider's own code of its failure. */
   code?: string
 }

@@ -92,6 +92,11 @@ export class BookPrices implements PricePredictor {
     return { charge: chargeOf(rating), cost: this.#costOf(query, quantities) }
   }
 
+  /** The version of the credit book that is in force at a moment, as usage records name it. */
+  versionAt(at: number): string | undefined {
+    return this.book.versions().find(({ from, until }) => from <= at && at < (until ?? Number.POSITIVE_INFINITY))?.version
+  }
+
   /** @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits */
   price(source: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
     const query = { ...source, at: source.at ?? this.#clock() }

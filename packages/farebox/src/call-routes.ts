@@ -1,7 +1,7 @@
 import { characterUsage, countCharacters, type Offer, type Quantity, quantity, type UsageQuantity } from '@farebox/core'
 import { encodingOf, measureText, textTokens } from '@farebox/pricing'
 import { loadTokenizers } from '@farebox/pricing/tokenizer'
-import type { RouteRequest } from '@farebox/router'
+import type { RouteNeeds, RouteRequest } from '@farebox/router'
 import type { LoadTokenizers } from './measure-chat.ts'
 import type { CallOptions, PhoneInput } from './workflow-calls.ts'
 
@@ -9,9 +9,15 @@ import type { CallOptions, PhoneInput } from './workflow-calls.ts'
 export const CALL_SECONDS_MAX = 600
 
 /** A transcription as routing takes it. */
-export function transcribeRoute(durationSeconds: number, options: CallOptions): RouteRequest {
+export function transcribeRoute(durationSeconds: number, options: CallOptions & { language?: string }): RouteRequest {
   const expected = seconds(durationSeconds)
-  return { service: 'voice_stt', operation: 'transcribe', expected, ceiling: longer(expected), ...choices(options) }
+  return {
+    service: 'voice_stt',
+    operation: 'transcribe',
+    expected,
+    ceiling: longer(expected),
+    ...choices(options, spoken(options.language)),
+  }
 }
 
 /** A speech as routing takes it. Its price is known before it is spoken. */
@@ -23,15 +29,14 @@ export function speakRoute(text: string, options: CallOptions): RouteRequest {
     operation: 'speak',
     expected: usage,
     ceiling: usage,
-    needs: { characters },
-    ...choices(options),
+    ...choices(options, { characters }),
   }
 }
 
 /** The first part of a live transcription as routing takes it. */
-export function listenRoute(durationSeconds: number, _language: string | undefined, options: CallOptions): RouteRequest {
+export function listenRoute(durationSeconds: number, language: string | undefined, options: CallOptions): RouteRequest {
   const expected = seconds(durationSeconds)
-  return { service: 'voice_stt', operation: 'listen', expected, ceiling: expected, ...choices(options) }
+  return { service: 'voice_stt', operation: 'listen', expected, ceiling: expected, ...choices(options, spoken(language)) }
 }
 
 /** The first turn of a conversation as routing takes it. */
@@ -66,19 +71,22 @@ export function callRoute(
   return { service: 'phone', operation: 'call', expected, ceiling, numbers: { to, from }, ...choices(options) }
 }
 
-/** The choices of a caller that routing knows about. */
-export function choices({
-  provider,
-  complexity,
-  accuracy,
-  metadata,
-}: CallOptions): Pick<RouteRequest, 'provider' | 'complexity' | 'accuracy' | 'metadata'> {
-  return { provider, complexity, accuracy, metadata }
+/** The choices of a caller that routing knows about, with what the call itself needs. */
+export function choices(
+  { provider, complexity, accuracy, metadata, needs }: CallOptions,
+  own: RouteNeeds = {},
+): Pick<RouteRequest, 'provider' | 'complexity' | 'accuracy' | 'metadata' | 'needs'> {
+  return { provider, complexity, accuracy, metadata, needs: { ...needs, ...own } }
 }
 
 /** Providers measure sound a little differently than its header does. */
 export function longer(quantities: readonly UsageQuantity[]): UsageQuantity[] {
   return quantities.map((usage) => ({ ...usage, quantity: (usage.quantity + usage.quantity / 50n + 1_000_000n) as Quantity }))
+}
+
+/** A need to understand a language, where one is named. */
+function spoken(language: string | undefined): RouteNeeds {
+  return language === undefined ? {} : { language }
 }
 
 /** A duration as usage. */

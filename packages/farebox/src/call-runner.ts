@@ -1,22 +1,43 @@
-import { type CallContext, type ProviderAdapter, ProviderError, type Usage, type UsageQuantity } from '@farebox/core'
+import {
+  type CallContext,
+  isFareboxError,
+  type ProviderAdapter,
+  ProviderError,
+  type Usage,
+  type UsageQuantity,
+} from '@farebox/core'
 import type { Refusal } from '@farebox/ledger'
 import {
+  type AttemptRecord,
   attempt,
   attemptStream,
   type Candidate,
+  type Concurrency,
   type Deadlines,
+  type HedgeOptions,
+  type LateAnswer,
+  type Retries,
   type RouteRequest,
+  type StreamAttemptOptions,
   type StreamEnding,
   type StreamEvent,
+  type Tally,
 } from '@farebox/router'
 import { failureOf } from './failure-of.ts'
 import { type HeldRoute, holdRoute, type MeterParts, type Payer } from './hold-route.ts'
 import { type Answer, release, settleCall } from './settle-call.ts'
-import type { CallOptions, Metered } from './workflow-calls.ts'
+import type { CallOptions, Metered, StreamOptions } from './workflow-calls.ts'
 
 /** What running calls needs of a Farebox. */
 export interface RunnerParts extends MeterParts {
   deadlines: Deadlines
+  liveDeadlines: Deadlines
+  retries?: Retries
+  concurrency?: Concurrency
+  hedge?: HedgeOptions
+  allowContentPolicyFallback?: boolean
+  /** How long a provider is heard that bills an answer whose reader has left. */
+  drainMs: number
   clock(): number
   /** Lets work go on that nobody awaits. */
   background(work: Promise<unknown>): void
@@ -27,6 +48,7 @@ export interface RunnerOwner {
   payer: Payer
   /** Fires when the workflow's caller leaves. */
   signal?: AbortSignal
+  metadata?: Readonly<Record<string, string>>
   /** Opens the workflow in the ledger. */
   open(): Promise<void>
 }
@@ -40,17 +62,26 @@ export interface WholeCall<Result> {
   call: (candidate: Candidate, context: CallContext) => Promise<Result>
   /** What is charged where the provider does not say what it counted. */
   unreported: readonly UsageQuantity[] | ((result: Result, candidate: Candidate) => Quantities | Promise<Quantities>)
+  /** Hears who answered, and what it said that it used. */
+  onAnswered?: (candidate: Candidate, usage: Usage | undefined) => void
   /** @defaultValue the Farebox's */
   deadlines?: Deadlines
 }
 
-/** One call that answers in events. */
-export interface StreamedCall<Event extends StreamEvent> {
+/** One call that answers in events. `Produced` is what is kept of them. */
+export interface StreamedCall<Event extends StreamEvent, Produced> {
   request: RouteRequest
   options: CallOptions
-  open: (candidate: Candidate, context: CallContext) => AsyncIterable<Event>
+  open: StreamAttemptOptions<Event, Refusal, Produced>['open']
+  /** Sums up what was produced. @defaultValue keeps the events */
+  tally?: () => Tally<Event, Produced>
   /** What was used at least, where the provider did not say, or its answer was cut. */
-  unreported: (candidate: Candidate, produced: readonly Event[]) => Usage | Promise<Usage>
+  unreported: (candidate: Candidate, produced: Produced) => Usage | Promise<Usage>
+  /** Whether another provider could go on after this. @defaultValue none could */
+  mayContinue?: (produced: Produced) => boolean
+  streaming?: StreamOptions
+  /** Hears who answered, and what it said that it used. */
+  onAnswered?: (candidate: Candidate, usage: Usage | undefined) => void
 }
 
 /** A streamed answer that has begun. */
@@ -94,23 +125,26 @@ export class CallRunner {
   }
 
   /** Makes a call that answers in events. Resolves with the first content; until then nothing was sent to the caller. */
-  async stream<Event extends StreamEvent & { requestId?: string }>(call: StreamedCall<Event>): Promise<RunningStream<Event>> {
-    const { request, options, unreported } = call
-    const held = await this.hold(request)
-    const outcome = await attemptStream<Event, Refusal>({
+  async stream<Event extends StreamEvent, Produced>(call: StreamedCall<Event, Produced>): Promise<RunningStream<Event>> {
+    const { request, options, streaming = {}, mayContinue } = call
+    const held = await this.hold(request, options)
+    const outcome = await attemptStream<Event, Refusal, Produced>({
       ...this.attemptOptions(held, options),
       open: call.open,
+      ...(call.tally && { tally: call.tally }),
+      afterContent: ({ produced }) => (mayContinue?.(produced) && streaming.afterContent === 'continue' ? 'continue' : 'end'),
+      onContinued: ({ from, to }) =>
+        streaming.onContinued?.({ from: from.candidate.offer.provider, to: to.candidate.offer.provider }),
+      drain: ({ candidate }) => (candidate.offer.capabilities.billsAbandoned ? this.#parts.drainMs : 0),
     }).catch((error: unknown) => this.giveUp(held, error))
     if (outcome.status !== 'succeeded') {
       await settleCall(this.#parts, this.#owner.payer, held, outcome)
       throw failureOf(outcome, request.operation)
     }
-    const { value, candidate, attemptId, attempts } = outcome
+    const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
-      const fallback = await unreported(candidate, ending.produced)
-      const answer: Answer = { candidate, attemptId, usage: ending.usage ?? fallback, fallback, requestId: requestIdOf(ending) }
       // Closing waits from here on, not before: whoever is to read the stream may be the one who closes.
-      const { charged } = await this.track(settleCall(this.#parts, this.#owner.payer, held, { answer, attempts }))
+      const { charged } = await this.track(this.#settleStream(held, call, ending, attempts))
       return { creditsUsed: charged, isComplete: ending.status === 'finished' }
     })
     // Whoever awaits it is told; closing the Farebox waits for it in any case.
@@ -118,10 +152,28 @@ export class CallRunner {
     return { candidate, events: value.events, settled }
   }
 
+  /** The last provider's part is the answer; those before it were cut, and are accounted like other failed attempts. */
+  async #settleStream<Event extends StreamEvent, Produced>(
+    held: HeldRoute,
+    { unreported, onAnswered }: StreamedCall<Event, Produced>,
+    ending: StreamEnding<Event, Produced>,
+    attempts: readonly AttemptRecord[],
+  ) {
+    const floors = new Map<string, Usage>()
+    for (const part of ending.parts) floors.set(part.attemptId, await unreported(part.candidate, part.produced))
+    const { candidate, attemptId, usage } = ending.parts.at(-1) ?? ending.parts[0]
+    const fallback = floors.get(attemptId) as Usage
+    const requestId = attempts.find((attempt) => attempt.attemptId === attemptId)?.requestId
+    onAnswered?.(candidate, usage)
+    const answer: Answer = { candidate, attemptId, usage: usage ?? fallback, fallback, requestId }
+    return settleCall(this.#parts, this.#owner.payer, held, { answer, attempts, floors })
+  }
+
   /** Plans a call and sets its price aside. */
-  hold(request: RouteRequest, deadlines: Deadlines = this.#parts.deadlines): Promise<HeldRoute> {
+  hold(request: RouteRequest, { metadata }: CallOptions, deadlines: Deadlines = this.#parts.deadlines): Promise<HeldRoute> {
     const ttlMs = (deadlines.totalMs ?? 60_000) + HOLD_MARGIN_MS
-    return holdRoute(this.#parts, this.#owner.payer, request, { ttlMs, open: this.#owner.open })
+    const known = { ...this.#owner.metadata, ...metadata }
+    return holdRoute(this.#parts, this.#owner.payer, { ...request, metadata: known }, { ttlMs, open: this.#owner.open })
   }
 
   /** What the router's attempts are given. */
@@ -133,6 +185,11 @@ export class CallRunner {
       id: held.holdId,
       health: this.#parts.health,
       deadlines: this.#parts.deadlines,
+      retries: this.#parts.retries,
+      concurrency: this.#parts.concurrency,
+      hedge: this.#parts.hedge,
+      allowContentPolicyFallback: this.#parts.allowContentPolicyFallback,
+      random: this.#parts.random,
       beforeAttempt: held.beforeAttempt,
       clock: () => this.#parts.clock(),
       ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
@@ -144,11 +201,13 @@ export class CallRunner {
     options,
     call,
     unreported,
+    onAnswered,
     deadlines = this.#parts.deadlines,
   }: WholeCall<Result>): Promise<Metered & { result: Result }> {
-    const held = await this.hold(request, deadlines)
-    const outcome = await attempt({ ...this.attemptOptions(held, options), deadlines, call }).catch((error: unknown) =>
-      this.giveUp(held, error),
+    const held = await this.hold(request, options, deadlines)
+    const onLateAnswer = (late: LateAnswer<Result>) => this.#parts.background(this.#correctCost(held, late))
+    const outcome = await attempt({ ...this.attemptOptions(held, options), deadlines, call, onLateAnswer }).catch(
+      (error: unknown) => this.giveUp(held, error),
     )
     if (outcome.status !== 'succeeded') {
       await settleCall(this.#parts, this.#owner.payer, held, outcome)
@@ -159,6 +218,7 @@ export class CallRunner {
       typeof unreported === 'function' ? unreported(result, candidate) : unreported,
     )
     const answer: Answer = { candidate, attemptId, usage: result.usage ?? fallback, fallback, requestId: result.requestId }
+    onAnswered?.(candidate, result.usage)
     const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts })
     return {
       result,
@@ -166,6 +226,24 @@ export class CallRunner {
       creditsUsed: charged,
       isSimulated: candidate.adapter.isSimulated,
     }
+  }
+
+  /** An attempt that was given up has answered after all: what it cost us is known now. */
+  async #correctCost(held: HeldRoute, late: LateAnswer<{ usage?: Usage }>): Promise<void> {
+    if (late.status !== 'answered' || !late.value.usage) return
+    const { service, provider, model } = late.candidate.offer
+    const { priced } = this.#parts.prices.price({ service, provider, model, at: held.at }, late.value.usage.quantities)
+    if (priced.cost === undefined) return
+    // Its record is written when the call has ended, which may be later than this.
+    await this.idle()
+    const { accountId } = this.#owner.payer
+    const usageId = late.attemptId
+    const correctionId = `late:${usageId}`.slice(0, 200)
+    await this.#parts.ledger
+      .adjust({ accountId, usageId, cost: priced.cost, correctionId, reason: 'it answered late' })
+      .catch((error: unknown) => {
+        if (!isFareboxError(error) || error.code !== 'USAGE_NOT_FOUND') throw error
+      })
   }
 
   /** Gives a hold back because of an error, and throws it on. */
@@ -193,8 +271,4 @@ async function fallbackUsage(request: RouteRequest, unreported: () => Quantities
   } catch {
     return { quantities: request.ceiling, certainty: 'ceiling' }
   }
-}
-
-function requestIdOf<Event extends { requestId?: string }>(ending: StreamEnding<Event>): string | undefined {
-  return ending.status === 'finished' ? ending.finish.requestId : undefined
 }

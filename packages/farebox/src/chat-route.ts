@@ -11,7 +11,8 @@ import {
 } from '@farebox/core'
 import { type ChatMeasure, chatUsageRange, encodingOf, measureText, textTokens, type UsageRange } from '@farebox/pricing'
 import { loadTokenizers } from '@farebox/pricing/tokenizer'
-import type { RouteRequest } from '@farebox/router'
+import { chatFeatures, type RouteRequest } from '@farebox/router'
+import { choices } from './call-routes.ts'
 import type { LoadTokenizers } from './measure-chat.ts'
 import type { ChatInput } from './workflow-calls.ts'
 
@@ -59,13 +60,29 @@ export function chatRoute(
       byModel.set(`${model} ${imageTokensMax}`, usage)
       return usage
     },
-    needs: {
+    features: () => chatFeatures(input.messages, { tools: input.tools, outputTokensMax: input.outputTokensMax }),
+    ...choices(input, {
       contextTokens: contextTokens(any.expected, measure),
       ...(input.tools?.length && { tools: true }),
       ...(measure.images.length > 0 && { images: true }),
-    },
+    }),
   }
 }
+
+/**
+ * A chat that another provider has begun to answer, for the one that is to go on: it is shown what was said, and asked for the rest alone.
+ */
+export function continuedMessages(
+  messages: readonly ChatMessage[],
+  earlier: readonly (readonly ChatEvent[])[],
+): readonly ChatMessage[] {
+  if (earlier.length === 0) return messages
+  const said = earlier.flat().map((event) => (event.type === 'text' ? event.text : ''))
+  return [...messages, { role: 'assistant', content: said.join('') }, { role: 'user', content: GO_ON }]
+}
+
+/** Some models would begin anew after their own unfinished words, and some go on without being told: all understand this. */
+const GO_ON = 'Your answer was cut off. Go on from exactly where it stopped: say only the rest, and repeat nothing of it.'
 
 /** Messages that ask about images. */
 export function questionAbout(prompt: string, images: readonly string[]): ChatMessage[] {

@@ -1,6 +1,6 @@
 import { CREDITS_MAX, type Credits, microCredits, type Offer, type UsageQuantity } from '@farebox/core'
 import { type PhoneNumbers, plan, type Route, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
-import { CALL_SECONDS_MAX, callRoute, choices, speakRoute, transcribeRoute } from './call-routes.ts'
+import { CALL_SECONDS_MAX, callRoute, speakRoute, transcribeRoute } from './call-routes.ts'
 import { chatRoute, questionAbout } from './chat-route.ts'
 import { errorOfRoute } from './errors.ts'
 import type { MeterParts } from './hold-route.ts'
@@ -43,7 +43,7 @@ export async function estimateCalls(
   const addChat = async (service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput) => {
     const offers = offersFor(parts.catalog, service, input.provider)
     const route = chatRoute(service, operation, input, await measureChat(input, offers, parts.loadTokenizers))
-    add({ ...route, ...choices(input) }, (offer) => route.usageOf(offer).low)
+    add(route, (offer) => route.usageOf(offer).low)
   }
   if (chat) await addChat('gpt', 'chat', chat)
   if (see) await addChat('vision', 'see', { ...see, messages: questionAbout(see.prompt, see.images) })

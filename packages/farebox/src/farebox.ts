@@ -13,14 +13,24 @@ import {
   type BusinessAdapter,
   businessAdapters,
   type Catalog,
+  type ComplexityClassifier,
+  type Concurrency,
+  type ConcurrencyOptions,
   createCatalog,
+  createConcurrency,
   createHealth,
+  createHedgeBudget,
   type Deadlines,
-  type Health,
+  type HedgeBudgetOptions,
   parseServiceConfiguration,
   presets,
+  type Retries,
   resolveBusinessAdapter,
   type ServiceConfiguration,
+  type ShareableHealth,
+  type SharedHealth,
+  type ShareHealthOptions,
+  shareHealth,
 } from '@farebox/router'
 import { Agents } from './agents.ts'
 import { BookPrices } from './book-prices.ts'
@@ -51,6 +61,27 @@ export interface FareboxOptions {
   businessAdapters?: readonly BusinessAdapter[]
   /** How long calls may take. */
   deadlines?: Deadlines
+  /** How long live transcriptions and conversations may take, and how long their providers may be silent. @defaultValue four hours */
+  liveDeadlines?: Deadlines
+  /** How often a provider is asked again before the next one is. */
+  retries?: Retries
+  /** Calls that each adapter is given at once, by its name; the others wait, or go to the next provider. @defaultValue no limit */
+  concurrency?: ConcurrencyOptions
+  /**
+   * Asks a second provider beside one that is slow, and takes the first answer: after so long, or longer than nineteen of twenty answers
+   * took (`p95`). At most a `share` of requests, 0.05 by default, and up to `burst` saved up. We pay for the answer that is not taken.
+   * @defaultValue never
+   */
+  hedge?: { afterMs: number | 'p95' } & HedgeBudgetOptions
+  /** Whether a prompt that one provider refused for its content may be given to the next. @defaultValue false */
+  allowContentPolicyFallback?: boolean
+  /** Judges chats of complexity `auto`. @defaultValue by their features, cautiously */
+  classifier?: ComplexityClassifier
+  /**
+   * How long a provider that bills abandoned answers is heard when the reader of a stream has left, in milliseconds, to know what it bills.
+   * @defaultValue 10_000
+   */
+  drainMs?: number
   /**
    * Finds the tokenizers by which questions are counted before they are asked. Without one, a token is held for each byte.
    * @defaultValue those of the package `gpt-tokenizer`, where that is installed; they are loaded with the first chat
@@ -68,6 +99,8 @@ export interface FareboxOptions {
   onError?: (error: unknown) => void
   /** @defaultValue the host's */
   clock?: Clock
+  /** From 0 up to 1: chance in routing, retries and hedges. @defaultValue `Math.random` */
+  random?: () => number
 }
 
 /**
@@ -90,7 +123,8 @@ export class Farebox {
   readonly providers: readonly ProviderAdapter[]
   readonly configuration: ServiceConfiguration
   readonly prices: BookPrices
-  readonly health: Health
+  readonly health: ShareableHealth
+  readonly concurrency: Concurrency
   readonly agents: Agents
   /** The use cases that can be asked for by name: the team's own, then ours whose names they have not taken. */
   readonly businessAdapters: readonly BusinessAdapter[]
@@ -105,6 +139,7 @@ export class Farebox {
     this.configuration = options.configuration ?? presets.balanced()
     this.prices = new BookPrices(options.prices ?? defaultPriceBook, options.costs ?? defaultCostBook, clock)
     this.health = createHealth({ clock })
+    this.concurrency = createConcurrency(options.concurrency)
     this.ledger = new Ledger(options.store, {
       minimumCreditsForApiKey: options.minimumCreditsForApiKey ?? credits(5_000),
       spool: options.spool,
@@ -121,6 +156,14 @@ export class Farebox {
       health: this.health,
       configuration: this.configuration,
       deadlines: options.deadlines ?? {},
+      liveDeadlines: options.liveDeadlines ?? {},
+      retries: options.retries,
+      concurrency: this.concurrency,
+      hedge: options.hedge && { afterMs: options.hedge.afterMs, budget: createHedgeBudget(options.hedge) },
+      allowContentPolicyFallback: options.allowContentPolicyFallback,
+      classifier: options.classifier,
+      drainMs: options.drainMs ?? 10_000,
+      random: options.random ?? Math.random,
       loadTokenizers: options.loadTokenizers,
       clock,
       background: (work) => this.background(work),
@@ -209,6 +252,14 @@ export class Farebox {
   reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
     const { ledger, prices, providers } = this
     return reconcile({ ledger, prices, providers, clock: this.#parts.clock }, options)
+  }
+
+  /**
+   * Lets the processes on this store tell each other which providers are ill, slow or at their limit. `start()` begins, `stop()` ends it, to
+   * be called before {@link close}.
+   */
+  shareHealth(options: Omit<ShareHealthOptions, 'clock'> = {}): SharedHealth {
+    return shareHealth(this.health, this.ledger.health, { onError: this.#onError, ...options, clock: this.#parts.clock })
   }
 
   /** Where an account's credits went. */

@@ -1,11 +1,17 @@
 import { CREDITS_MAX, type Credits, formatCredits, isFareboxError, microCredits, type Offer } from '@farebox/core'
 import { type AuthenticatedKey, type HeldOutcome, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
 import {
+  type BeforeAttemptFacts,
   type BeforeAttemptRefusal,
   type Candidate,
   type Catalog,
+  type ComplexityClassifier,
+  type DecisionRecord,
+  decisionRecord,
   type Health,
+  holdFor,
   type PhoneNumbers,
+  type PlanInput,
   type PricePredictor,
   plan,
   type Route,
@@ -21,6 +27,10 @@ export interface MeterParts {
   catalog: Catalog
   prices: BookPrices
   health: Health
+  /** From 0 up to 1: chance, in routing. */
+  random(): number
+  /** Judges chats of complexity `auto`. */
+  classifier?: ComplexityClassifier
   /** Who pays for attempts that failed at a provider which bills them all the same. */
   failedAttempts: FailedAttempts
   /** Told of failures that nobody awaits. */
@@ -53,10 +63,12 @@ export interface HeldRoute {
   numbers: PhoneNumbers | undefined
   /** The moment that prices the call, from its hold to its charge. */
   at: number
+  /** The decision for this route as JSON, made when it is asked for. */
+  decision(): DecisionRecord
   /** What the call will use of one offer, and at most. */
   usageOf(offer: Offer): Pick<RouteRequest, 'expected' | 'ceiling'>
   /** For the router: fits the hold to a dearer candidate before it is called. */
-  beforeAttempt(candidate: Candidate): Promise<BeforeAttemptRefusal<Refusal> | undefined>
+  beforeAttempt(candidate: Candidate, facts: BeforeAttemptFacts): Promise<BeforeAttemptRefusal<Refusal> | undefined>
 }
 
 /** The route changes at most this often because the ledger affords less than was thought. */
@@ -80,14 +92,18 @@ export async function holdRoute(
   let affordable: Credits = CREDITS_MAX
   let refusal: Refusal | undefined
   for (let round = 0; round < REPLANS_MAX; round++) {
-    const route = plan({
-      ...parts,
+    const input: PlanInput = {
+      catalog: parts.catalog,
+      health: parts.health,
+      classifier: parts.classifier,
       prices,
       configuration: payer.configuration,
       request: allowed,
       affordable,
-      random: Math.random,
-    })
+      random: parts.random,
+      now: at,
+    }
+    const route = plan(input)
     if (route.status === 'refused') {
       if (refusal && route.reason === 'insufficient_credits') throw errorOfRefusal(refusal, route.needed)
       throw errorOfRoute(route)
@@ -102,11 +118,11 @@ export async function holdRoute(
       userId: payer.userId,
       service: request.service,
       provider: first.offer.provider,
-      amount: atLeastOne(first.chargeCeiling),
+      amount: atLeastOne(holdFor(route, first)),
       ttlMs,
     })
     if (outcome.status === 'held') {
-      return heldRoute(parts, payer, { route, request, at }, outcome)
+      return heldRoute(parts, payer, { route, input, at }, outcome)
     }
     if (!('available' in outcome) || outcome.available >= affordable) throw errorOfRefusal(outcome)
     refusal = outcome
@@ -124,9 +140,10 @@ export function overKeyLimit(apiKey: AuthenticatedKey, service: string, charge: 
 function heldRoute(
   parts: MeterParts,
   payer: Payer,
-  { route, request, at }: Pick<HeldRoute, 'route' | 'at'> & { request: RouteRequest },
+  { route, input, at }: Pick<HeldRoute, 'route' | 'at'> & { input: PlanInput },
   { holdId, amount, affordable }: HeldOutcome,
 ): HeldRoute {
+  const { request } = input
   let held = amount
   return {
     route,
@@ -136,11 +153,16 @@ function heldRoute(
     numbers: request.numbers,
     at,
     usageOf: (offer) => request.usageOf?.(offer) ?? request,
-    async beforeAttempt(candidate) {
-      if (candidate.chargeCeiling <= held) return undefined
-      const outcome = await parts.ledger.extendHold({ accountId: payer.accountId, holdId, amount: candidate.chargeCeiling })
+    decision: () => decisionRecord(route, input, { at, priceVersion: parts.prices.versionAt(at) }),
+    async beforeAttempt(candidate, { cause }) {
+      const needed = holdFor(route, candidate)
+      // Where failed attempts are charged, one that runs beside or after another is charged with it.
+      const isBoth = parts.failedAttempts === 'charged' && (cause === 'hedge' || cause === 'continuation')
+      const amount = isBoth ? microCredits(held + needed) : needed
+      if (amount <= held) return undefined
+      const outcome = await parts.ledger.extendHold({ accountId: payer.accountId, holdId, amount })
       if (outcome.status === 'refused') return { refused: outcome }
-      held = candidate.chargeCeiling
+      held = amount
       return undefined
     },
   }

@@ -40,7 +40,7 @@ export async function placePhoneCall(
 ): Promise<Metered & { result: PhoneResult }> {
   const { to, from, instructions, durationSecondsMax } = input
   const totalMs = durationSecondsMax * 1000 + CALL_MARGIN_MS
-  const held = await runner.hold(callRoute(durationSecondsMax, input), { totalMs })
+  const held = await runner.hold(callRoute(durationSecondsMax, input), input, { totalMs })
   const note: PhoneCallNote = { workflow_id: payer.workflowId, to, from: from ?? null, at: held.at, until: held.at + totalMs }
   const outcome = await parts.ledger
     .saveDocument({ accountId: payer.accountId, kind: PHONE_CALL, documentId: held.holdId, body: { ...note } })

@@ -36,7 +36,9 @@ export interface AttemptUsed {
   adapter: string
   /** `succeeded`, `failed`, `cut` (ended early, after a part of the answer), `left` (its caller did) or `lost` (another was faster). */
   outcome: string
-  /** Why it was tried. */
+  /** `first`, `retry` (the same again), `fallback` (another one), `hedge` (beside a slow one) or `continuation` (of a stream that was cut). */
+  cause: string
+  /** Why that one was asked. */
   reason: string
   /** The kind of its failure: `timeout`, `rate_limited`, … */
   error?: string
@@ -116,6 +118,7 @@ function attemptJson({ service }: UsageRow, attempt: AttemptDetails): AttemptUse
     model: attempt.model,
     adapter: attempt.adapter,
     outcome: attempt.outcome,
+    cause: attempt.cause,
     reason: attempt.why,
     ...(attempt.error !== undefined && { error: attempt.error }),
     credits_used: 0,

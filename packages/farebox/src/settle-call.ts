@@ -46,6 +46,8 @@ export interface Answer {
 export interface CallEnding {
   answer?: Answer
   attempts: readonly AttemptRecord[]
+  /** What attempts are known to have used at least, by their ids, where their providers did not say. */
+  floors?: ReadonlyMap<string, Usage>
 }
 
 /**
@@ -60,9 +62,9 @@ export async function settleCall(
   held: HeldRoute,
   ending: CallEnding,
 ): Promise<Pick<ChargedOutcome, 'charged'>> {
-  const { answer, attempts } = ending
+  const { answer, attempts, floors } = ending
   const lost = attempts.filter(({ attemptId }) => attemptId !== answer?.attemptId)
-  for (const attempt of lost) await settleLost(parts, payer, held, attempt)
+  for (const attempt of lost) await settleLost(parts, payer, held, attempt, floors?.get(attempt.attemptId))
   return answer ? settleAnswer(parts, payer, held, answer, attempts) : endHold(parts, payer, held, attempts)
 }
 
@@ -75,7 +77,7 @@ async function settleAnswer(
   attempts: readonly AttemptRecord[],
 ): Promise<Pick<ChargedOutcome, 'charged'>> {
   const { candidate, cost } = answer
-  const { priced, rating, usage } = priceUsage(parts, held, candidate, answer.usage, answer.fallback)
+  const { priced, rating, usage, insteadOf } = priceAnswer(parts, held, answer)
   const input: SettleHoldInput = {
     accountId: payer.accountId,
     holdId: held.holdId,
@@ -88,6 +90,7 @@ async function settleAnswer(
       details: {
         ...answerDetails(held, { ...answer, usage }, attempts),
         isBilled: cost !== undefined || undefined,
+        pricedAs: insteadOf,
         // What cannot be worked out again from usage and version alone, such as the tiers and windows that were met.
         explanation: rating.isPlain ? undefined : explain(rating),
       },
@@ -114,7 +117,7 @@ export function answerDetails(
     numbers: held.numbers,
     attempt: attemptId,
     attempts: attempts.map((attempt) => describeAttempt(attempt)),
-    route: held.route.candidates.map(({ offer, why }) => ({ provider: offer.provider, why })),
+    decision: held.decision(),
     simulated: candidate.adapter.isSimulated || undefined,
   }
 }
@@ -123,8 +126,14 @@ export function answerDetails(
  * Writes a failed attempt down that may cost us something. By default the customer consumed nothing of it, so its quantity is zero and
  * what the provider counted is in its details.
  */
-export async function settleLost(parts: MeterParts, payer: Payer, held: HeldRoute, attempt: AttemptRecord): Promise<void> {
-  const usage = lostUsage(held, attempt)
+export async function settleLost(
+  parts: MeterParts,
+  payer: Payer,
+  held: HeldRoute,
+  attempt: AttemptRecord,
+  floor?: Usage,
+): Promise<void> {
+  const usage = lostUsage(held, attempt, floor)
   if (!usage) return
   const { candidate, attemptId } = attempt
   const { priced } = priceUsage(parts, held, candidate, usage, usage)
@@ -146,7 +155,7 @@ export async function settleLost(parts: MeterParts, payer: Payer, held: HeldRout
         at: held.at,
         raw: shortEnough(usage.raw),
         adapter: candidate.adapter.name,
-        requestId: attempt.error?.requestId,
+        requestId: attempt.requestId,
         attempt: attemptId,
         attempts: [describeAttempt(attempt)],
       },
@@ -197,10 +206,30 @@ export async function release(parts: MeterParts, payer: Payer, held: HeldRoute):
 }
 
 /** What a failed attempt used: as reported, else the most that it can have used where its provider may bill it. */
-function lostUsage(held: HeldRoute, { usage, errorKind, outcome, candidate }: AttemptRecord): Usage | undefined {
-  if (usage) return usage
-  const isUnknown = outcome === 'left' || outcome === 'cut' || (errorKind !== undefined && MAY_BE_BILLED.has(errorKind))
+function lostUsage(held: HeldRoute, { usage, errorKind, outcome, candidate }: AttemptRecord, floor?: Usage): Usage | undefined {
+  if (usage ?? floor) return usage ?? floor
+  const isUnknown =
+    outcome === 'left' || outcome === 'cut' || outcome === 'lost' || (errorKind !== undefined && MAY_BE_BILLED.has(errorKind))
   return isUnknown ? { quantities: held.usageOf(candidate.offer).ceiling, certainty: 'ceiling' } : undefined
+}
+
+/**
+ * The price of an answer. Of a candidate that was tried out at our expense, it is no more than the one that it replaced would have charged for
+ * the same usage; what it costs us stays its own.
+ */
+function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usage, fallback }: Answer) {
+  const own = { ...priceUsage(parts, held, candidate, usage, fallback), insteadOf: undefined }
+  const { exploration } = held.route
+  if (exploration?.candidate !== candidate) return own
+  const other = priceUsage(parts, held, exploration.insteadOf, own.usage, own.usage)
+  if (other.priced.rated >= own.priced.rated) return own
+  const { rated, roundingStep, priceVersion } = other.priced
+  return {
+    ...own,
+    rating: other.rating,
+    priced: { ...own.priced, rated, roundingStep, priceVersion },
+    insteadOf: exploration.insteadOf.offer.provider,
+  }
 }
 
 /** A unit that the provider reports and nobody priced must not lose the charge: what was expected is charged then, as derived. */
@@ -250,17 +279,20 @@ export function quantitiesJson({ quantities }: Usage) {
   return quantities.map(({ meter, quantity, unit }) => ({ meter, quantity: formatQuantity(quantity), unit }))
 }
 
-function describeAttempt({ attemptId, candidate, startedAt, endedAt, outcome, errorKind, error }: AttemptRecord): AttemptDetails {
+function describeAttempt(attempt: AttemptRecord): AttemptDetails {
+  const { attemptId, candidate, cause, startedAt, endedAt, outcome, errorKind, providerCode, status } = attempt
   return {
     id: attemptId,
     provider: candidate.offer.provider,
     model: candidate.offer.model,
     adapter: candidate.adapter.name,
     why: candidate.why,
+    cause,
     startedAt,
     endedAt,
     outcome,
     error: errorKind,
-    code: error?.providerCode,
+    status,
+    code: providerCode,
   }
 }

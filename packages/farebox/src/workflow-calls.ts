@@ -13,24 +13,37 @@ import type {
   SpeechEvent,
   Tool,
 } from '@farebox/core'
-import type { RequestMetadata } from '@farebox/router'
+import type { RouteNeeds } from '@farebox/router'
 
 /** How one call may be served. */
 export interface CallOptions {
   /** The only provider that may serve it, by its wire name: `gpt-4o`, `deepgram`. @defaultValue as configured */
   provider?: string
-  /** `low` takes a cheaper provider where cost is optimized. @defaultValue as configured */
-  complexity?: 'low' | 'medium' | 'high'
+  /** `low` takes a cheaper provider where cost is optimized; `auto` judges a chat by what it asks. @defaultValue as configured */
+  complexity?: 'low' | 'medium' | 'high' | 'auto'
   /** `high` takes the best provider. @defaultValue `standard` */
   accuracy?: 'standard' | 'high'
-  /** What the configuration's conditions look at: `{ tier: 'free' }`. */
-  metadata?: RequestMetadata
+  /** What a provider must be and promise, beside what the configuration asks for. */
+  needs?: Pick<RouteNeeds, 'region' | 'serviceLevels' | 'qualityMin' | 'latencyMsMax'>
+  /** What the configuration's conditions look at, beside the workflow's: `{ tier: 'free' }`. Set by the host, not by its callers. */
+  metadata?: Readonly<Record<string, string>>
   /** Fires when the caller leaves: the provider is stopped, and what was produced is charged. */
   signal?: AbortSignal
 }
 
 /** Parameters in the words of a provider's API: they go to adapters that speak it, and to no other. */
 export type DialectOptions = Readonly<Partial<Record<Dialect, Record<string, unknown>>>>
+
+/** How an answer is streamed. */
+export interface StreamOptions {
+  /**
+   * What happens when a provider fails in the middle of its answer: `end` it with an error, and charge what was produced; or `continue` at
+   * the next provider, which is given what was said so far, and is then all that is charged. @defaultValue `end`
+   */
+  afterContent?: 'end' | 'continue'
+  /** Hears that another provider goes on. */
+  onContinued?: (seam: { from: string; to: string }) => void
+}
 
 export interface ChatInput extends CallOptions {
   messages: readonly ChatMessage[]
@@ -44,6 +57,8 @@ export interface ChatInput extends CallOptions {
   providerOptions?: Record<string, unknown>
   dialectOptions?: DialectOptions
 }
+
+export interface StreamChatInput extends ChatInput, StreamOptions {}
 
 export interface SeeInput extends Omit<ChatInput, 'messages'> {
   /** What is asked about the images. */

@@ -10,13 +10,14 @@ import {
   type Unit,
 } from '@farebox/core'
 import { type AuthenticatedKey, keyPermission, type UsageRow, type WorkflowSummary } from '@farebox/ledger'
-import { chargeOf } from '@farebox/pricing'
-import type { RouteRequest, ServiceConfiguration } from '@farebox/router'
+import { type ChatMeasure, chargeOf } from '@farebox/pricing'
+import { createTally, type ProducedCounts, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
 import { v7 as uuidv7 } from 'uuid'
 import type { Pricing } from './book-prices.ts'
-import { CALL_SECONDS_MAX, choices, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
+import { CALL_SECONDS_MAX, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
-import { chatRequest, chatRoute, floorUsage, questionAbout } from './chat-route.ts'
+import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
+import { ChatSession } from './chat-session.ts'
 import { modelOf } from './dialect-options.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
@@ -49,6 +50,7 @@ import type {
   SpeakInput,
   Speech,
   SpeechStream,
+  StreamChatInput,
   TranscribeInput,
   Transcript,
 } from './workflow-calls.ts'
@@ -69,6 +71,8 @@ export interface WorkflowOptions {
   maxCredits?: Credits
   /** Set aside when it opens, for its calls to draw on first, whatever else the account spends; what is left goes back when it closes. */
   reserve?: Credits
+  /** What the configuration's conditions look at, for all of its calls: `{ tier: 'free' }`. Set by the host, not by its callers. */
+  metadata?: Readonly<Record<string, string>>
   /** Fires when the caller leaves: whatever runs is stopped. */
   signal?: AbortSignal
   idempotencyKey?: string
@@ -100,6 +104,7 @@ export class Workflow {
   readonly #payer: Payer
   #opened: Promise<void> | undefined
   readonly #runner: CallRunner
+  readonly #session = new ChatSession()
 
   /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
   constructor(parts: WorkflowParts, options: WorkflowOptions) {
@@ -116,7 +121,12 @@ export class Workflow {
       apiKey: options.apiKey,
       userId: options.userId ?? options.apiKey?.userId ?? undefined,
     }
-    this.#runner = new CallRunner(parts, { payer: this.#payer, signal: options.signal, open: () => this.open() })
+    this.#runner = new CallRunner(parts, {
+      payer: this.#payer,
+      signal: options.signal,
+      metadata: options.metadata,
+      open: () => this.open(),
+    })
   }
 
   /** Whether it is in the ledger: it opens with its first use. */
@@ -154,18 +164,30 @@ export class Workflow {
   }
 
   /** Asks a chat model and passes its answer on as it comes. Resolves with the first content; until then nothing was sent. */
-  async streamChat(input: ChatInput): Promise<ChatStream> {
+  async streamChat(input: StreamChatInput): Promise<ChatStream> {
     const request = chatRequest(input)
     const measure = await this.#measure('gpt', input)
-    const route: RouteRequest = { ...chatRoute('gpt', 'chat', input, measure), ...choices(input) }
-    route.needs = { ...route.needs, streaming: true }
+    const route = this.#chatRoute('gpt', 'chat', input, measure)
     return asStream(
-      await this.#runner.stream<ChatEvent>({
-        request: route,
+      await this.#runner.stream<ChatEvent, readonly ChatEvent[]>({
+        request: { ...route, needs: { ...route.needs, streaming: true } },
         options: input,
-        open: (candidate, context) =>
-          required(candidate, 'streamChat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
+        open: (candidate, context, earlier) => {
+          const messages = continuedMessages(
+            input.messages,
+            earlier.map(({ delivered }) => delivered),
+          )
+          return required(candidate, 'streamChat').call(
+            candidate.adapter,
+            { ...request, messages, ...modelOf(candidate, input) },
+            context,
+          )
+        },
         unreported: ({ offer }, produced) => floorUsage(measure, offer, produced, this.#parts.loadTokenizers),
+        // Half a wish for a tool is nothing that another model could go on from.
+        mayContinue: (produced) => produced.every(({ type }) => type === 'text'),
+        streaming: input,
+        onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
       }),
     )
   }
@@ -177,7 +199,7 @@ export class Workflow {
    */
   async transcribe({ audio, language, ...options }: TranscribeInput): Promise<Transcript> {
     const { durationSeconds, ...sound } = await readAudio(audio)
-    const request = transcribeRoute(durationSeconds, options)
+    const request = transcribeRoute(durationSeconds, { ...options, language })
     const { result, ...metered } = await this.#runner.whole({
       request,
       options,
@@ -222,7 +244,7 @@ export class Workflow {
   async streamSpeech({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<SpeechStream> {
     const request = speakRoute(text, options)
     request.needs = { ...request.needs, streaming: true }
-    const stream = await this.#runner.stream<SpeechEvent>({
+    const stream = await this.#runner.stream<SpeechEvent, ProducedCounts>({
       request,
       options,
       open: (candidate, context) =>
@@ -231,6 +253,7 @@ export class Workflow {
           { text, voice, format, ...modelOf(candidate, options) },
           context,
         ),
+      tally: createTally,
       // A provider that has begun to speak bills the whole text.
       unreported: () => ({ quantities: request.expected, certainty: 'ceiling' }),
     })
@@ -391,14 +414,20 @@ export class Workflow {
     const request = chatRequest(input)
     const measure = await this.#measure(service, input)
     const { result, ...metered } = await this.#runner.whole({
-      request: { ...chatRoute(service, operation, input, measure), ...choices(input) },
+      request: this.#chatRoute(service, operation, input, measure),
       options: input,
       call: (candidate, context) =>
         required(candidate, 'chat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
       unreported: async (answer, { offer }) =>
         (await floorUsage(measure, offer, [{ type: 'text', text: answer.text }], this.#parts.loadTokenizers)).quantities,
+      onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
     })
     return { ...result, ...metered }
+  }
+
+  #chatRoute(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput, measure: ChatMeasure): RouteRequest {
+    const route = chatRoute(service, operation, input, measure)
+    return { ...route, session: this.#session.before(input.messages, this.#parts.clock()) }
   }
 
   #live(): LiveParts {

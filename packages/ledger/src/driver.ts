@@ -31,6 +31,8 @@ export interface LedgerDriver<Transaction = unknown> {
   select(query: Query): Promise<Record<string, unknown>[]>
   /** Answers several queries as of one moment. */
   selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]>
+  /** Runs one statement that changes rows which no account owns; those of accounts are changed by {@link commit} alone. */
+  write(statement: Pick<Query, 'text' | 'values'>): Promise<void>
   /** The store's clock, epoch milliseconds. */
   now(): Promise<number>
   /** Closes what the driver opened, and nothing that it was given. */
@@ -47,7 +49,7 @@ export interface BatchLimits {
 }
 
 /**
- * A read-only query in the SQL that both databases share: `?` for values, `{holds}` for a table of ours, and the types of the
+ * A query in the SQL that both databases share: `?` for values, `{holds}` for a table of ours, and the types of the
  * columns it answers, by property.
  */
 export interface Query {

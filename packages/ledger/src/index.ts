@@ -11,6 +11,7 @@ export type { AppliedMigration, Migration, MigrationPlan, MigrationReport, Plann
 export type * from './operations.ts'
 export { DeliveryRefusedError, Outbox, type OutboxOptions, type OutboxReport } from './outbox/outbox.ts'
 export { type WebhookOptions, webhook } from './outbox/webhook.ts'
+export type { ProviderHealth, ToldHealth } from './provider-health.ts'
 export type { CommitReport, QueueStats } from './queue-watch.ts'
 export * from './reader.ts'
 export * from './rows.ts'

@@ -78,6 +78,7 @@ import type {
   SettleHoldOutcome,
   Verb,
 } from './operations.ts'
+import { ProviderHealth } from './provider-health.ts'
 import type { QueueStats } from './queue-watch.ts'
 import { LedgerReader } from './reader.ts'
 import { budgetPeriods, grantSources, overagePolicies } from './rows.ts'
@@ -123,6 +124,8 @@ const ROTATION_GRACE_MS = 86_400_000
  * await ledger.grant({ accountId, amount: credits(1000) })
  */
 export class Ledger<Transaction = unknown> extends LedgerReader {
+  /** Where the processes on this database tell each other how their providers are doing. */
+  readonly health: ProviderHealth
   readonly #driver: LedgerDriver<Transaction>
   readonly #queue: CommitQueue
   readonly #minimumCreditsForApiKey: Credits
@@ -131,6 +134,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   constructor(driver: LedgerDriver<Transaction>, options: LedgerOptions = {}) {
     super(driver)
+    this.health = new ProviderHealth(driver)
     this.#driver = driver
     this.#queue = new CommitQueue(driver as LedgerDriver, options)
     this.#spool = options.spool && new UsageSpool(options.spool, (operation) => this.#queue.submit(operation))

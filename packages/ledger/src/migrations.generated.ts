@@ -163,12 +163,20 @@ CREATE TABLE farebox_api_key_services (
   PRIMARY KEY (account_id, id)
 ) STRICT, WITHOUT ROWID;
 
--- Leads from the start of a key to its account. The one table that no account owns.
+-- Leads from the start of a key to its account. No account owns it.
 CREATE TABLE farebox_api_key_prefixes (
   prefix TEXT NOT NULL,
   account_id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
   PRIMARY KEY (prefix)
+) STRICT, WITHOUT ROWID;
+
+-- What each process of the host last told the others of its providers, as JSON. No account owns it, and nothing is lost with it.
+CREATE TABLE farebox_provider_health (
+  process_id TEXT NOT NULL,
+  news TEXT NOT NULL,
+  told_at INTEGER NOT NULL,
+  PRIMARY KEY (process_id)
 ) STRICT, WITHOUT ROWID;
 
 -- Limits over time, with what their current window has used.
@@ -461,12 +469,20 @@ CREATE TABLE {schema}.farebox_api_key_services (
   PRIMARY KEY (account_id, id)
 );
 
--- Leads from the start of a key to its account. The one table that no account owns.
+-- Leads from the start of a key to its account. No account owns it.
 CREATE TABLE {schema}.farebox_api_key_prefixes (
   prefix TEXT NOT NULL,
   account_id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
   PRIMARY KEY (prefix)
+);
+
+-- What each process of the host last told the others of its providers, as JSON. No account owns it, and nothing is lost with it.
+CREATE TABLE {schema}.farebox_provider_health (
+  process_id TEXT NOT NULL,
+  news TEXT NOT NULL,
+  told_at BIGINT NOT NULL,
+  PRIMARY KEY (process_id)
 );
 
 -- Limits over time, with what their current window has used.

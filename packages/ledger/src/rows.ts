@@ -267,6 +267,13 @@ export interface KeyPrefixRow {
   apiKeyId: string
 }
 
+/** What one process told the others of its providers. */
+export interface ProviderHealthRow {
+  processId: string
+  news: unknown
+  toldAt: number
+}
+
 export interface BudgetRow {
   accountId: string
   budgetId: string
@@ -364,6 +371,7 @@ export interface Rows {
   api_keys: ApiKeyRow
   api_key_services: ApiKeyServiceRow
   api_key_prefixes: KeyPrefixRow
+  provider_health: ProviderHealthRow
   budgets: BudgetRow
   documents: DocumentRow
   events: EventRow

@@ -206,6 +206,11 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     accountId: 'text',
     apiKeyId: 'text',
   }),
+  provider_health: table('provider_health', 'upsert', ['processId'], {
+    processId: 'text',
+    news: 'json',
+    toldAt: 'integer',
+  }),
   budgets: table('budgets', 'upsert', ['accountId', 'budgetId'], {
     accountId: 'text',
     budgetId: 'text',

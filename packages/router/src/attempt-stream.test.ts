@@ -1,9 +1,10 @@
 import { type ChatEvent, credits, type Offer, type ProviderAdapter, ProviderError, quantity, type Usage } from '@farebox/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { attemptStream, type StreamAttemptOptions } from './attempt-stream.ts'
+import { attemptStream } from './attempt-stream.ts'
 import { createHealth } from './health.ts'
 import type { Candidate, Route } from './route.ts'
 import { type AttemptStream, StreamCutError } from './stream-ending.ts'
+import type { StreamAttemptOptions } from './stream-options.ts'
 
 function routeOf(names: string[]): Route {
   const candidates = names.map((name, position): Candidate => {
@@ -109,9 +110,9 @@ test('a stream that finishes passes every event on, and reports its usage', asyn
   const stream = await streamOf(played)
   expect(onAttempt).not.toHaveBeenCalled()
   expect(await readAll(stream)).toEqual({ events: [text(''), text('Hello'), text(' you'), finish], error: undefined })
-  expect(await stream.ended).toMatchObject({ status: 'finished', finish, usage })
+  expect(await stream.ended).toMatchObject({ status: 'finished', finish, parts: [{ outcome: 'succeeded', usage }] })
   expect(onAttempt.mock.calls).toMatchObject([[{ attemptId: 'r.1', outcome: 'succeeded', usage }]])
-  expect(health.read('only')).toEqual({ condition: 'ok', answerMs: undefined, firstEventMs: 0 })
+  expect(health.read('only')).toMatchObject({ condition: 'ok', answerMs: undefined, firstEventMs: 0 })
   expect(await stream.events.next()).toEqual({ done: true, value: undefined })
 })
 
@@ -183,8 +184,15 @@ describe('after the first content', () => {
       const { events, error } = await reading
       expect(events).toEqual([text('Hel'), text('lo')])
       expect(error).toBeInstanceOf(StreamCutError)
-      expect(error).toMatchObject({ code: 'STREAM_CUT', kind, attemptId: 'r.1', provider: 'first', produced: events })
-      expect(await stream.ended).toMatchObject({ status: 'cut', error, usage: kind === 'malformed' ? usage : undefined })
+      expect(error).toMatchObject({
+        code: 'STREAM_CUT',
+        kind,
+        attemptId: 'r.1',
+        provider: 'first',
+        parts: [{ produced: events }],
+      })
+      const parts = [{ usage: kind === 'malformed' ? usage : undefined, delivered: events }]
+      expect(await stream.ended).toMatchObject({ status: 'cut', error, parts })
       expect((await played.running).attempts).toMatchObject([{ outcome: 'cut', errorKind: kind }])
       expect(played.opened).toEqual(['first'])
       expect(played.signals[0]?.aborted).toBe(true)
@@ -195,7 +203,11 @@ describe('after the first content', () => {
     const played = play({ only: [text('Hello'), text('you'), finish] }, { deadlines: { totalMs: 200 } })
     const stream = await streamOf(played)
     await vi.advanceTimersByTimeAsync(200)
-    expect(await stream.ended).toMatchObject({ status: 'cut', error: { kind: 'timeout' }, produced: [text('Hello')] })
+    expect(await stream.ended).toMatchObject({
+      status: 'cut',
+      error: { kind: 'timeout' },
+      parts: [{ produced: [text('Hello')] }],
+    })
     expect(played.closed).toEqual(['only'])
     expect(await readAll(stream)).toMatchObject({ events: [text('Hello')], error: { kind: 'timeout' } })
   })
@@ -208,6 +220,16 @@ describe('after the first content', () => {
     const { events, error } = await reading
     expect(events).toHaveLength(6)
     expect(error).toMatchObject({ kind: 'timeout' })
+  })
+
+  test('a consumer that takes so long that the deadline passes is not held against the provider', async () => {
+    const health = createHealth()
+    for (let count = 0; count < 6; count += 1) {
+      const stream = await streamOf(play({ only: [text('a'), text('b'), finish] }, { deadlines: { totalMs: 100 }, health }))
+      await vi.advanceTimersByTimeAsync(100)
+      expect(await stream.ended).toMatchObject({ status: 'cut', error: { kind: 'timeout' } })
+    }
+    expect(health.read('only')).toMatchObject({ condition: 'ok', samples: 0 })
   })
 
   test('a consumer that takes its time is not the fault of the provider', async () => {
@@ -223,7 +245,8 @@ describe('after the first content', () => {
     const played = play({ only: [text('a'), text('b'), text('c'), finish] })
     const stream = await streamOf(played)
     for await (const event of stream.events) if (event.type === 'text' && event.text === 'b') break
-    expect(await stream.ended).toEqual({ status: 'left', usage: undefined, produced: [text('a'), text('b')] })
+    const parts = [{ outcome: 'left', usage: undefined, produced: [text('a'), text('b')] }]
+    expect(await stream.ended).toMatchObject({ status: 'left', isDrained: false, parts })
     expect(played.signals[0]?.aborted).toBe(true)
     await vi.advanceTimersByTimeAsync(0)
     expect(played.closed).toEqual(['only'])
@@ -233,7 +256,7 @@ describe('after the first content', () => {
   test('a consumer that leaves before it read anything stops the provider', async () => {
     const stream = await streamOf(play({ only: [text('a'), finish] }))
     await stream.events.return?.()
-    expect(await stream.ended).toMatchObject({ status: 'left', produced: [text('a')] })
+    expect(await stream.ended).toMatchObject({ status: 'left', parts: [{ produced: [text('a')], delivered: [] }] })
     expect(await stream.events.next()).toEqual({ done: true, value: undefined })
   })
 
@@ -256,7 +279,7 @@ describe('after the first content', () => {
     const reading = readAll(stream)
     await vi.advanceTimersByTimeAsync(1)
     controller.abort()
-    expect(await reading).toMatchObject({ events: [text('a')], error: { kind: 'aborted', produced: [text('a')] } })
+    expect(await reading).toMatchObject({ events: [text('a')], error: { kind: 'aborted', parts: [{ produced: [text('a')] }] } })
     expect(await stream.ended).toMatchObject({ status: 'left' })
   })
 

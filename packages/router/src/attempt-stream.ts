@@ -1,70 +1,66 @@
-import { type AttemptResult, attemptEach } from './attempt-loop.ts'
-import { type AttemptOptions, type CallCandidate, resolveAttemptOptions } from './attempt-options.ts'
+import type { CallContext } from '@farebox/core'
+import { stepAfter } from './after-failure.ts'
+import { serve } from './attempt-loop.ts'
+import { resolveAttemptOptions } from './attempt-options.ts'
+import type { AttemptPlan } from './attempt-plan.ts'
 import type { AttemptOutcome } from './attempt-record.ts'
-import { createLeash } from './leash.ts'
+import { AttemptRun } from './attempt-run.ts'
 import { createLiveStream } from './live-stream.ts'
-import type { AttemptStream, StreamEvent } from './stream-ending.ts'
-import { createSource, read } from './stream-source.ts'
+import { type OpenedStream, openStream } from './open-stream.ts'
+import type { AttemptStream, StreamEvent, StreamPart } from './stream-ending.ts'
+import type { StreamAttemptOptions } from './stream-options.ts'
+import { StreamProduction } from './stream-production.ts'
+import { keepEvents, type Tally } from './tally.ts'
 
-export interface StreamAttemptOptions<Event extends StreamEvent, Refusal = never> extends AttemptOptions<Refusal> {
-  /** Opens a stream at a candidate. Its signal fires at a deadline, when the caller leaves, and when the consumer stops reading. */
-  open: CallCandidate<AsyncIterable<Event>>
-}
+const CONTINUATIONS_MAX = 2
 
 /**
  * Serves a route with a stream. Resolves when a candidate has produced its first content, so that until then every failure,
- * fallback and refusal is a value and nothing has been sent to the caller; from then on the candidate is final.
+ * fallback and refusal is a value and nothing has been sent to the caller. From then on the candidate is final, unless
+ * `afterContent` says that another one may continue what it began.
  *
- * @throws what `beforeAttempt` throws
+ * @throws what `beforeAttempt` throws, before the first content
  */
-export function attemptStream<Event extends StreamEvent, Refusal = never>(
-  options: StreamAttemptOptions<Event, Refusal>,
-): Promise<AttemptOutcome<AttemptStream<Event>, Refusal>> {
-  const resolved = resolveAttemptOptions(options)
-  const { route, clock, deadlines, signal } = resolved
+export async function attemptStream<Event extends StreamEvent, Refusal = never, Produced = readonly Event[]>(
+  options: StreamAttemptOptions<Event, Refusal, Produced>,
+): Promise<AttemptOutcome<AttemptStream<Event, Produced>, Refusal>> {
+  const run = new AttemptRun(resolveAttemptOptions(options), true)
+  const { route, clock, deadlines, allowContentPolicyFallback } = run.options
+  const { afterContent = 'end', continuationsMax = CONTINUATIONS_MAX } = options
 
-  return attemptEach<AttemptStream<Event>, Refusal>(resolved, async (plan): Promise<AttemptResult<AttemptStream<Event>>> => {
-    const { candidate, attemptId, startedAt } = plan
-    const leash = createLeash(signal)
-    const source = createSource(() => options.open(candidate, { signal: leash.signal, attemptId }))
-    const firstBy = Math.min(startedAt + deadlines.firstEventMs, plan.endsAt)
-    const waiting: Event[] = []
-    for (;;) {
-      const next = read(await leash.wait(source.next(), firstBy - clock()), candidate, route.operation, 'first content')
-      if (next.status === 'event') {
-        waiting.push(next.event)
-        if (!isContent(next.event)) continue
-        const latency = { latencyMs: Math.max(0, clock() - startedAt), isStream: true }
-        const { betweenEventsMs } = deadlines
-        return {
-          status: 'succeeded',
-          value: createLiveStream({
-            plan,
-            leash,
-            source,
-            waiting,
-            latency,
-            betweenEventsMs,
-            signal,
-            clock,
-            operation: route.operation,
-          }),
-        }
-      }
-      leash.cancel()
-      leash.release()
-      source.close()
-      if (next.status === 'left' || signal.aborted) {
-        plan.finish({ outcome: 'left', error: undefined, usage: undefined })
-        return { status: 'left' }
-      }
-      plan.finish({ outcome: 'failed', error: next.error, usage: next.error.usage })
-      return { status: 'failed', error: next.error }
-    }
-  })
-}
+  const open = (plan: AttemptPlan, earlier: readonly StreamPart<Produced>[]) =>
+    openStream(plan, (context: CallContext) => options.open(plan.candidate, context, earlier), {
+      clock,
+      firstEventMs: deadlines.firstEventMs,
+      operation: route.operation,
+    })
 
-/** A finish is content too: an answer of nothing is an answer. Empty text is what providers open with. */
-function isContent(event: StreamEvent): boolean {
-  return event.type !== 'text' || event.text !== ''
+  /** The stream of another candidate that goes on where `parts` were cut; `undefined` where none does, or none may. */
+  async function continueAfter(parts: readonly StreamPart<Produced>[]): Promise<OpenedStream<Event> | undefined> {
+    const cut = parts.at(-1)
+    if (!cut?.error || parts.length > continuationsMax || run.queue.length === 0) return undefined
+    const step = stepAfter(cut.error.kind, route.operation, allowContentPolicyFallback)
+    if (step === 'stop') return undefined
+    if ((typeof afterContent === 'function' ? afterContent(cut) : afterContent) === 'end') return undefined
+    const outcome = await serve<OpenedStream<Event>, Refusal>(run, (plan) => open(plan, parts), true)
+    return outcome.status === 'succeeded' ? outcome.value : undefined
+  }
+
+  let isLive = false
+  try {
+    const outcome = await serve<OpenedStream<Event>, Refusal>(run, (plan) => open(plan, []))
+    if (outcome.status !== 'succeeded') return outcome
+    isLive = true
+    const production = new StreamProduction<Event, Produced>(outcome.value, {
+      run,
+      // Without a tally of the caller's, what was produced is the events.
+      tally: options.tally ?? (keepEvents as () => Tally<Event, never>),
+      drain: options.drain ?? (() => 0),
+      continueAfter,
+      onContinued: options.onContinued ?? (() => {}),
+    })
+    return { ...outcome, value: createLiveStream(production) }
+  } finally {
+    if (!isLive) run.close()
+  }
 }

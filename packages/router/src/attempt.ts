@@ -1,7 +1,10 @@
 import type { Usage } from '@farebox/core'
-import { type AttemptPlan, type AttemptResult, attemptEach } from './attempt-loop.ts'
+import { serve } from './attempt-loop.ts'
 import { type AttemptOptions, type CallCandidate, type LateAnswer, resolveAttemptOptions } from './attempt-options.ts'
+import type { AttemptPlan } from './attempt-plan.ts'
 import type { AttemptOutcome } from './attempt-record.ts'
+import { AttemptRun } from './attempt-run.ts'
+import type { AttemptResult } from './hedge.ts'
 import { createLeash } from './leash.ts'
 import { deadlineError, toProviderError } from './provider-failure.ts'
 
@@ -9,10 +12,17 @@ export interface WholeAttemptOptions<T, Refusal = never> extends AttemptOptions<
   /** Calls a candidate. Its signal fires at the deadline and when the caller leaves; it is not waited for after that. */
   call: CallCandidate<Promise<T>>
   /**
-   * Told what became of an attempt that was given up at a deadline or when the caller left, should it answer after all. It
-   * must not throw: what it throws is ignored.
+   * Told what became of an attempt that was given up at a deadline, when the caller left or when another one won, should it answer after
+   * all. It must not throw: what it throws is ignored.
    */
   onLateAnswer?: (answer: LateAnswer<T>) => void
+}
+
+/** What answers carry that records need: all adapters' results do. */
+export interface WholeAnswer {
+  usage?: Usage
+  requestId?: string
+  callId?: string
 }
 
 /**
@@ -21,48 +31,54 @@ export interface WholeAttemptOptions<T, Refusal = never> extends AttemptOptions<
  *
  * @throws what `beforeAttempt` throws
  */
-export function attempt<T extends { usage?: Usage }, Refusal = never>(
+export async function attempt<T extends WholeAnswer, Refusal = never>(
   options: WholeAttemptOptions<T, Refusal>,
 ): Promise<AttemptOutcome<T, Refusal>> {
-  const { call, onLateAnswer } = options
-  const resolved = resolveAttemptOptions(options)
-  const { route, clock, deadlines, signal } = resolved
-
-  return attemptEach<T, Refusal>(resolved, async (plan): Promise<AttemptResult<T>> => {
-    const { candidate, attemptId, startedAt } = plan
-    const leash = createLeash(signal)
-    const answer = callSafely(() => call(candidate, { signal: leash.signal, attemptId }))
-    const settled = await leash.wait(answer, Math.min(deadlines.attemptMs, plan.endsAt - startedAt))
-    leash.release()
-    if (settled.status === 'fulfilled') {
-      const { value } = settled
-      plan.finish({ outcome: 'succeeded', error: undefined, usage: value.usage }, latencyOf(plan))
-      return { status: 'succeeded', value }
-    }
-    if (settled.status === 'left') {
-      if (onLateAnswer) listen(answer, plan, onLateAnswer)
-      plan.finish({ outcome: 'left', error: undefined, usage: undefined })
-      return { status: 'left' }
-    }
-    if (settled.status === 'deadline' && onLateAnswer) listen(answer, plan, onLateAnswer)
-    const error =
-      settled.status === 'deadline'
-        ? deadlineError(candidate, route.operation, 'answer')
-        : toProviderError(settled.error, candidate, route.operation)
-    plan.finish({ outcome: signal.aborted ? 'left' : 'failed', error, usage: error.usage })
-    return signal.aborted ? { status: 'left' } : { status: 'failed', error }
-  })
-
-  function latencyOf(plan: AttemptPlan) {
-    return { latencyMs: Math.max(0, clock() - plan.startedAt), isStream: false }
+  const run = new AttemptRun(resolveAttemptOptions(options), false)
+  try {
+    return await serve(run, (plan) => makeWhole(plan, options, run.options.deadlines.attemptMs))
+  } finally {
+    run.close()
   }
+}
 
-  function listen(answer: Promise<T>, { candidate, attemptId }: AttemptPlan, tell: (late: LateAnswer<T>) => void): void {
-    answer
+async function makeWhole<T extends WholeAnswer, Refusal>(
+  plan: AttemptPlan,
+  { call, onLateAnswer, route }: WholeAttemptOptions<T, Refusal>,
+  attemptMs: number,
+): Promise<AttemptResult<T>> {
+  const { candidate, attemptId, startedAt } = plan
+  const leash = createLeash(plan.signal)
+  const answer = callSafely(() => call(candidate, { signal: leash.signal, attemptId }))
+  const settled = await leash.wait(answer, Math.min(attemptMs, plan.endsAt - startedAt))
+  leash.release()
+  if (settled.status === 'fulfilled') {
+    const { value } = settled
+    const isFirst = plan.answer()
+    plan.finish({ outcome: 'succeeded', usage: value.usage, requestId: value.requestId ?? value.callId })
+    return isFirst ? { status: 'succeeded', value } : { status: 'lost' }
+  }
+  if (settled.status !== 'rejected' && onLateAnswer) listen(answer)
+  if (settled.status === 'left') {
+    plan.finish({ outcome: 'left' })
+    return { status: 'left' }
+  }
+  const error =
+    settled.status === 'deadline'
+      ? deadlineError(candidate, route.operation, 'answer')
+      : toProviderError(settled.error, candidate, route.operation)
+  const hasLeft = plan.signal.aborted
+  plan.finish({ outcome: hasLeft ? 'left' : 'failed', error, usage: error.usage })
+  return hasLeft ? { status: 'left' } : { status: 'failed', error }
+
+  function listen(late: Promise<T>): void {
+    late
       .then(
-        (value) => tell({ attemptId, candidate, status: 'answered', value }),
-        (thrown: unknown) =>
-          tell({ attemptId, candidate, status: 'failed', error: toProviderError(thrown, candidate, route.operation) }),
+        (value) => onLateAnswer?.({ attemptId, candidate, status: 'answered', value }),
+        (thrown: unknown) => {
+          const failure = toProviderError(thrown, candidate, route.operation)
+          onLateAnswer?.({ attemptId, candidate, status: 'failed', error: failure })
+        },
       )
       .catch(() => {})
   }

@@ -18,11 +18,25 @@ export function configurationDigest(configuration: ServiceConfiguration): string
   return digest
 }
 
+type Fields = Omit<ServiceConfigurationInput, 'conditions'>
+
+const differences = new WeakMap<ServiceConfiguration, Fields>()
+let base: Readonly<Record<string, string>> | undefined
+
 /** The fields of a configuration that are not those of `presets.balanced()`, in wire form. Its conditions are left out. */
-export function differingFields(configuration: ServiceConfiguration): Omit<ServiceConfigurationInput, 'conditions'> {
+export function differingFields(configuration: ServiceConfiguration): Fields {
+  const known = differences.get(configuration)
+  if (known) return known
   const { conditions: _, ...fields } = formatServiceConfiguration(configuration)
-  const base: Record<string, unknown> = formatServiceConfiguration(presets.balanced())
-  return Object.fromEntries(Object.entries(fields).filter(([name, value]) => canonical(value) !== canonical(base[name])))
+  base ??= Object.fromEntries(
+    Object.entries(formatServiceConfiguration(presets.balanced())).map(([name, value]) => [name, canonical(value)]),
+  )
+  const usual = base
+  const differing = Object.freeze(
+    Object.fromEntries(Object.entries(fields).filter(([name, value]) => canonical(value) !== usual[name])),
+  )
+  differences.set(configuration, differing)
+  return differing
 }
 
 /** JSON with the keys of every object in order. */

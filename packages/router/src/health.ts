@@ -1,50 +1,27 @@
-import { type Clock, type ProviderErrorKind, systemClock } from '@farebox/core'
+import { type Clock, systemClock } from '@farebox/core'
+import { begin, cut, end, raise, roomOf } from './capacity.ts'
+import { type Cell, count, meaningOf, newCell, pause } from './health-cell.ts'
+import { conditionOf, lackOf, limitsOf, readingOf } from './health-condition.ts'
+import { type Hearsay, mergeReports, newsOf } from './health-news.ts'
+import type { HealthObservation, ShareableHealth } from './health-view.ts'
+import { measure, measureAtLeast, slowest } from './latency.ts'
 
-/**
- * How a pair of adapter and model is doing. `rate_limited`: out of capacity until a time it gave. `refusing`: the key, the
- * quota or the model is not accepted. `sick`: its error rate opened the breaker. `probe`: sick, but one request may find out.
- */
-export type HealthCondition = 'ok' | 'probe' | 'rate_limited' | 'refusing' | 'sick'
-
-/** What is known of a pair. */
-export interface HealthReading {
-  condition: HealthCondition
-  /** Smoothed time to a whole answer; `undefined` until measured. */
-  answerMs: number | undefined
-  /** Smoothed time to the first event of a stream; `undefined` until measured. */
-  firstEventMs: number | undefined
-  /** Share of attempts that failed by the provider's fault, from 0 to 1. Absent: not known, and taken for 0. */
-  errorRate?: number
-  /** Share of attempts that were turned away for want of capacity (429), from 0 to 1. Absent: not known, and taken for 0. */
-  rateLimitedRate?: number
-  /** How many attempts the reading rests on, after ageing. Absent: not known, and taken for 0. */
-  samples?: number
-}
-
-/** What planning needs to know. */
-export interface HealthView {
-  /** `undefined`: nothing is known, so nothing is wrong. */
-  read(healthKey: string): HealthReading | undefined
-}
-
-/** How one attempt ended, as far as health is concerned. */
-export type HealthObservation =
-  | { outcome: 'succeeded'; latencyMs: number; isStream: boolean }
-  | { outcome: 'failed'; kind: ProviderErrorKind; retryAfterMs?: number }
-
-/** Remembers how providers are doing, in this process. Every `begin` that answers true is followed by one `record`. */
-export interface Health extends HealthView {
-  /** Whether an attempt should be made now. Where that is a probe, the answer is true once until it is recorded. */
-  begin(healthKey: string): boolean
-  record(healthKey: string, observation: HealthObservation): void
-}
+export type {
+  CapacityLack,
+  Health,
+  HealthCondition,
+  HealthObservation,
+  HealthReading,
+  HealthView,
+  ShareableHealth,
+} from './health-view.ts'
 
 export interface HealthOptions {
   /** @defaultValue the host's clock */
   clock?: Clock
   /** Age at which an observation counts half. @defaultValue 30_000 */
   halfLifeMs?: number
-  /** Observations, after ageing, below which the breaker stays closed. @defaultValue 4 */
+  /** Observations, after ageing, to the nearest whole, below which the breaker stays closed. @defaultValue 4 */
   samplesMin?: number
   /** Share of failures, 0 to 1, that opens the breaker. @defaultValue 0.5 */
   errorRateMax?: number
@@ -62,30 +39,14 @@ export interface HealthOptions {
   probeMs?: number
 }
 
-interface Cell {
-  samples: number
-  failures: number
-  countedAt: number
-  pausedUntil: number
-  pauseCondition: 'rate_limited' | 'refusing'
-  /** When the breaker lets a probe through; 0 while it is closed. */
-  openUntil: number
-  openings: number
-  probeUntil: number
-  answerMs: number | undefined
-  firstEventMs: number | undefined
-}
-
-const LATENCY_WEIGHT = 0.2
-
 /**
- * A circuit breaker and latency memory for every pair of adapter and model.
+ * A circuit breaker, a memory of latency and a measure of capacity for every pair of adapter and model.
  *
  * Errors of the provider (5xx, network, timeouts, answers cut or not understood) count towards an error rate that ages, and
- * open the breaker. 429 is not illness: it pauses the pair for as long as the provider asked and leaves the rate alone.
- * What the caller caused (a bad request, a refused prompt, leaving) says nothing about the provider.
+ * open the breaker. 429 is not illness: it pauses the pair for as long as the provider asked, leaves the rate alone, and teaches how much
+ * the pair takes at once. What the caller caused (a bad request, a refused prompt, leaving) says nothing about the provider.
  */
-export function createHealth(options: HealthOptions = {}): Health {
+export function createHealth(options: HealthOptions = {}): ShareableHealth {
   const clock = options.clock ?? systemClock
   const halfLifeMs = options.halfLifeMs ?? 30_000
   const samplesMin = options.samplesMin ?? 4
@@ -97,128 +58,134 @@ export function createHealth(options: HealthOptions = {}): Health {
   const refusingMs = options.refusingMs ?? 60_000
   const probeMs = options.probeMs ?? 60_000
   const cells = new Map<string, Cell>()
-
-  function count(cell: Cell, failures: 0 | 1, now: number): void {
-    const kept = 0.5 ** (Math.max(0, now - cell.countedAt) / halfLifeMs)
-    cell.samples = cell.samples * kept + 1
-    cell.failures = cell.failures * kept + failures
-    cell.countedAt = now
-  }
+  let heard: ReadonlyMap<string, Hearsay> = new Map()
 
   function fail(cell: Cell, now: number): void {
-    count(cell, 1, now)
+    count(cell, 'failure', halfLifeMs, now)
     const probeFailed = cell.openUntil !== 0 && cell.openUntil <= now
-    const rateExceeded = cell.openUntil === 0 && cell.samples >= samplesMin && cell.failures / cell.samples >= errorRateMax
+    // Four failures within a few seconds are four, though the first is worth a little less by now.
+    const isEnough = Math.round(cell.samples) >= samplesMin
+    const rateExceeded = cell.openUntil === 0 && isEnough && cell.failures / cell.samples >= errorRateMax
     if (probeFailed || rateExceeded) {
       cell.openUntil = now + Math.min(openMsMax, openMs * 2 ** cell.openings)
       cell.openings += 1
     }
   }
 
-  function pause(cell: Cell, condition: Cell['pauseCondition'], until: number): void {
-    // A later answer without Retry-After must not shorten what an earlier one asked for.
-    if (until < cell.pausedUntil) return
-    cell.pausedUntil = until
-    cell.pauseCondition = condition
-  }
-
-  function succeed(cell: Cell, latencyMs: number, isStream: boolean, now: number): void {
+  function succeed(cell: Cell, now: number): void {
     if (cell.openUntil === 0) {
-      count(cell, 0, now)
+      count(cell, 'answer', halfLifeMs, now)
     } else {
       // One live answer is the proof that we waited for: what happened before the breaker opened no longer counts.
-      cell.openUntil = 0
-      cell.openings = 0
-      cell.samples = 1
-      cell.failures = 0
-      cell.countedAt = now
+      Object.assign(cell, { openUntil: 0, openings: 0, samples: 1, failures: 0, rateLimited: 0, countedAt: now })
     }
-    if (isStream) cell.firstEventMs = smooth(cell.firstEventMs, latencyMs)
-    else cell.answerMs = smooth(cell.answerMs, latencyMs)
+    cell.answeredAt = now
+    raise(cell.capacity, now)
+  }
+
+  function observe(cell: Cell, observation: HealthObservation, now: number): void {
+    cell.probeUntil = 0
+    if (observation.outcome === 'answering') {
+      measure(cell.firstEvents, observation.latencyMs)
+      return
+    }
+    end(cell.capacity)
+    if (observation.outcome === 'lost') {
+      measureAtLeast(observation.isStream ? cell.firstEvents : cell.answers, observation.waitedMs)
+      return
+    }
+    cell.seenAt = now
+    if (observation.outcome === 'succeeded') {
+      const { latencyMs, isStream } = observation
+      if (latencyMs !== undefined) measure(isStream ? cell.firstEvents : cell.answers, latencyMs)
+      succeed(cell, now)
+      return
+    }
+    const { kind, retryAfterMs, startedAt = now } = observation
+    switch (meaningOf(kind)) {
+      case 'illness':
+        fail(cell, now)
+        break
+      case 'capacity':
+        count(cell, 'rate_limited', halfLifeMs, now)
+        cut(cell.capacity, { startedAt, retryAfterMs }, now)
+        pause(cell, 'rate_limited', now + Math.min(cooldownMsMax, Math.max(0, retryAfterMs ?? cooldownMs)))
+        break
+      case 'refusal':
+        pause(cell, 'refusing', now + refusingMs)
+        break
+      case 'ours':
+        break
+    }
+  }
+
+  function tellWaiting(cell: Cell, hearsay: Hearsay | undefined, now: number): void {
+    let room = roomOf(cell.capacity, limitsOf(cell, hearsay, now))
+    for (const tell of cell.waiting) {
+      if (room <= 0) return
+      room -= 1
+      cell.waiting.delete(tell)
+      tell()
+    }
+  }
+
+  function cellOf(healthKey: string, now: number): Cell {
+    const known = cells.get(healthKey)
+    if (known) return known
+    const cell = newCell(now)
+    cells.set(healthKey, cell)
+    return cell
   }
 
   return {
     read(healthKey) {
       const cell = cells.get(healthKey)
-      if (!cell) return undefined
-      // Most are well, and planning reads many: the time is asked for only where it matters.
-      const isWell = cell.pausedUntil === 0 && cell.openUntil === 0
-      return { condition: isWell ? 'ok' : conditionOf(cell, clock()), answerMs: cell.answerMs, firstEventMs: cell.firstEventMs }
-    },
-    begin(healthKey) {
-      const cell = cells.get(healthKey)
-      if (!cell) return true
+      const hearsay = heard.get(healthKey)
+      if (!cell && !hearsay) return undefined
       const now = clock()
-      const condition = conditionOf(cell, now)
-      if (condition === 'probe') cell.probeUntil = now + probeMs
-      return condition === 'ok' || condition === 'probe'
+      return readingOf(cell ?? newCell(now), hearsay, halfLifeMs, now)
+    },
+    begin(healthKey, isForced = false) {
+      const now = clock()
+      const cell = cellOf(healthKey, now)
+      const hearsay = heard.get(healthKey)
+      const condition = conditionOf(cell, hearsay, now)
+      if (condition === 'probe') {
+        cell.probeUntil = now + probeMs
+        // Others found it ill: should it fail here too, the breaker opens here too.
+        if (cell.openUntil === 0) cell.openUntil = Math.min(now, hearsay?.openUntil ?? now)
+      }
+      if (!isForced && condition !== 'ok' && condition !== 'probe') return false
+      begin(cell.capacity, now)
+      return true
     },
     record(healthKey, observation) {
       const now = clock()
-      const cell = cells.get(healthKey) ?? newCell(now)
-      cells.set(healthKey, cell)
-      cell.probeUntil = 0
-      if (observation.outcome === 'succeeded') {
-        succeed(cell, observation.latencyMs, observation.isStream, now)
-        return
-      }
-      switch (meaningOf[observation.kind]) {
-        case 'illness':
-          fail(cell, now)
-          break
-        case 'capacity':
-          pause(cell, 'rate_limited', now + Math.min(cooldownMsMax, Math.max(0, observation.retryAfterMs ?? cooldownMs)))
-          break
-        case 'refusal':
-          pause(cell, 'refusing', now + refusingMs)
-          break
-        case 'ours':
-          break
-      }
+      const cell = cellOf(healthKey, now)
+      observe(cell, observation, now)
+      if (cell.waiting.size > 0 && observation.outcome !== 'answering') tellWaiting(cell, heard.get(healthKey), now)
     },
-  }
-}
-
-const meaningOf: Record<ProviderErrorKind, 'illness' | 'capacity' | 'refusal' | 'ours'> = {
-  rate_limited: 'capacity',
-  overloaded: 'illness',
-  unavailable: 'illness',
-  network: 'illness',
-  timeout: 'illness',
-  incomplete: 'illness',
-  malformed: 'illness',
-  outcome_unknown: 'illness',
-  authentication: 'refusal',
-  quota_exhausted: 'refusal',
-  model_not_found: 'refusal',
-  context_too_long: 'ours',
-  content_policy: 'ours',
-  invalid_request: 'ours',
-  unsupported: 'ours',
-  aborted: 'ours',
-}
-
-function conditionOf(cell: Cell, now: number): HealthCondition {
-  if (cell.pausedUntil > now) return cell.pauseCondition
-  if (cell.openUntil === 0) return 'ok'
-  return cell.openUntil > now || cell.probeUntil > now ? 'sick' : 'probe'
-}
-
-function smooth(previous: number | undefined, latencyMs: number): number {
-  return previous === undefined ? latencyMs : previous + LATENCY_WEIGHT * (latencyMs - previous)
-}
-
-function newCell(now: number): Cell {
-  return {
-    samples: 0,
-    failures: 0,
-    countedAt: now,
-    pausedUntil: 0,
-    pauseCondition: 'rate_limited',
-    openUntil: 0,
-    openings: 0,
-    probeUntil: 0,
-    answerMs: undefined,
-    firstEventMs: undefined,
+    lack(healthKey, isRetry = false) {
+      const cell = cells.get(healthKey)
+      const hearsay = heard.get(healthKey)
+      if (!cell && !hearsay) return undefined
+      return lackOf(cell ?? newCell(clock()), hearsay, isRetry, clock())
+    },
+    whenFreed(healthKey, tell) {
+      const { waiting } = cellOf(healthKey, clock())
+      waiting.add(tell)
+      return () => waiting.delete(tell)
+    },
+    slowMs(healthKey, isStream) {
+      const cell = cells.get(healthKey)
+      return cell && slowest(isStream ? cell.firstEvents : cell.answers)
+    },
+    tell(since) {
+      const now = clock()
+      return [...cells].flatMap(([healthKey, cell]) => (cell.seenAt >= since ? [newsOf(healthKey, cell, halfLifeMs, now)] : []))
+    },
+    hear(reports) {
+      heard = mergeReports(reports, halfLifeMs, clock())
+    },
   }
 }

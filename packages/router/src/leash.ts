@@ -22,7 +22,12 @@ export interface Leash {
 }
 
 /** The longest that a timer can wait; above it Node fires at once. */
-export const TIMER_MS_MAX = 2_147_483_647
+const TIMER_MS_MAX = 2_147_483_647
+
+/** A timer that may be asked for any time, also one that has passed or never comes. */
+export function startTimer(milliseconds: number, work: () => void): ReturnType<typeof setTimeout> {
+  return setTimeout(work, Math.min(Math.max(0, milliseconds), TIMER_MS_MAX))
+}
 
 /** A leash for work that is done for the holder of `signal`. Release it when the work has ended. */
 export function createLeash(signal: AbortSignal): Leash {
@@ -44,7 +49,7 @@ export function createLeash(signal: AbortSignal): Leash {
           finish({ status: 'deadline' })
           controller.abort(new DOMException('a deadline passed', 'TimeoutError'))
         }
-        const timer = setTimeout(expire, Math.min(Math.max(0, milliseconds), TIMER_MS_MAX))
+        const timer = startTimer(milliseconds, expire)
         controller.signal.addEventListener('abort', left)
         promise.then(
           (value) => finish({ status: 'fulfilled', value }),

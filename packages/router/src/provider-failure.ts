@@ -16,6 +16,11 @@ export function deadlineError(candidate: Candidate, operation: Operation, waited
   return new ProviderError(`${provider}: no ${waitedFor} before the deadline`, { provider, kind })
 }
 
+/** What a consumer is told who reads on though its caller has left. */
+export function leftError({ offer: { provider } }: Candidate): ProviderError {
+  return new ProviderError(`${provider}: the caller left`, { provider, kind: 'aborted' })
+}
+
 /** By its mark and code, so that errors of another copy of core are known too. */
 function isProviderError(thrown: unknown): thrown is ProviderError {
   return isFareboxError(thrown) && thrown.code === 'PROVIDER_ERROR'

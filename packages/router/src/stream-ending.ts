@@ -2,44 +2,62 @@ import { FareboxError, type ProviderError, type ProviderErrorKind, type Usage } 
 import type { Candidate } from './route.ts'
 
 /** An event of a stream. The one of type `finish` is its last, and says that nothing is missing. */
-export type StreamEvent = { type: string; usage?: Usage; text?: string }
+export type StreamEvent = { type: string; usage?: Usage; text?: string; requestId?: string }
 
-/** How a stream ended. `floor` of a usage is what `produced` shows, where `usage` is not reported. */
-export type StreamEnding<Event> =
-  | { status: 'finished'; finish: Event; usage: Usage | undefined; produced: readonly Event[] }
-  | { status: 'cut'; error: StreamCutError<Event>; usage: Usage | undefined; produced: readonly Event[] }
-  | { status: 'left'; usage: undefined; produced: readonly Event[] }
+/** What one provider contributed to a stream. Each part is accounted by itself. */
+export interface StreamPart<Produced> {
+  readonly candidate: Candidate
+  readonly attemptId: string
+  /** `cut` of all but the last part. */
+  readonly outcome: 'succeeded' | 'cut' | 'left'
+  /** What the provider reported; `undefined`: not reported, and `produced` shows what it was at least. */
+  readonly usage: Usage | undefined
+  /** All that the provider was heard to produce, also what nobody read. */
+  readonly produced: Produced
+  /** What of it the consumer has been given; it may still read on of what was produced. */
+  readonly delivered: Produced
+  /** Why it was cut. */
+  readonly error: ProviderError | undefined
+}
+
+/** What several providers contributed, in order. */
+export type StreamParts<Produced> = readonly [StreamPart<Produced>, ...StreamPart<Produced>[]]
+
+/** How a stream ended. */
+export type StreamEnding<Event, Produced = readonly Event[]> =
+  | { status: 'finished'; finish: Event; parts: StreamParts<Produced> }
+  | { status: 'cut'; error: StreamCutError<Produced>; parts: StreamParts<Produced> }
+  /** `isDrained`: the provider was heard to its finish all the same, so the last part's usage is what it reports. */
+  | { status: 'left'; isDrained: boolean; parts: StreamParts<Produced> }
 
 /** A stream that has begun to answer. It is read once. */
-export interface AttemptStream<Event> {
+export interface AttemptStream<Event, Produced = readonly Event[]> {
   /**
-   * The events, the first content included. Stopping to read stops the provider.
+   * The events, the first content included. Stopping to read stops the provider, unless it is to be drained.
    *
    * @throws {StreamCutError} the provider stopped, stalled or failed after content, or the caller's signal fired
    */
   readonly events: AsyncIterableIterator<Event, undefined, undefined>
-  /** Settles when the stream has ended, whether or not it was read to its end. Never rejects. */
-  readonly ended: Promise<StreamEnding<Event>>
+  /** Settles when the stream has ended, whether or not it was read to its end; where it is drained, after that. Never rejects. */
+  readonly ended: Promise<StreamEnding<Event, Produced>>
 }
 
-/** A stream ended before its finish, after content had been passed on: no other provider can take over. */
-export class StreamCutError<Event = StreamEvent> extends FareboxError {
+/** A stream ended before its finish, after content had been passed on, and nobody took over. */
+export class StreamCutError<Produced = readonly StreamEvent[]> extends FareboxError {
   override readonly code = 'STREAM_CUT'
   declare readonly cause: ProviderError
   readonly kind: ProviderErrorKind
+  /** Of the part that was cut, the last one. */
   readonly provider: string
   readonly attemptId: string
-  /** The events that were produced, those not yet read included. */
-  readonly produced: readonly Event[]
-  /** What the provider reported of it, if it did. */
-  readonly usage: Usage | undefined
+  readonly parts: StreamParts<Produced>
 
-  constructor(facts: { error: ProviderError; candidate: Candidate; attemptId: string; produced: readonly Event[] }) {
-    super(`the answer of ${facts.candidate.offer.provider} ended early (${facts.error.kind})`, { cause: facts.error })
-    this.kind = facts.error.kind
-    this.provider = facts.candidate.offer.provider
-    this.attemptId = facts.attemptId
-    this.produced = facts.produced
-    this.usage = facts.error.usage
+  constructor({ error, parts }: { error: ProviderError; parts: StreamParts<Produced> }) {
+    const { candidate, attemptId } = parts.at(-1) ?? parts[0]
+    super(`the answer of ${candidate.offer.provider} ended early (${error.kind})`, { cause: error })
+    this.kind = error.kind
+    this.provider = candidate.offer.provider
+    this.attemptId = attemptId
+    this.parts = parts
   }
 }

@@ -20,7 +20,7 @@ export interface Asked {
 /** How a request is to be served. */
 export interface PlannedCall {
   run: Run
-  options: Pick<CallOptions, 'provider' | 'metadata'>
+  options: Pick<CallOptions, 'provider'>
   /** The workflow to serve it in: a new one of this id, unless the caller has named one. */
   workflow(workflowId: string): Workflow
   /** Closes the workflow in its own time, if it is the request's own. */
@@ -54,7 +54,7 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
       fields: { path: new URL(request.url).pathname, ...asked.fields, ...headerFields(request) },
       isShared: sharedId !== undefined,
     },
-    options: { provider: model.provider, metadata },
+    options: { provider: model.provider },
     workflow: (workflowId) =>
       box.workflow({
         accountId,
@@ -63,6 +63,7 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
         name: workflowName ?? asked.name,
         configuration,
         businessAdapter,
+        metadata,
         maxCredits,
         apiKey: key,
         signal: request.signal,

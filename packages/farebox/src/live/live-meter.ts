@@ -133,8 +133,8 @@ export class LiveMeter {
   }
 
   #price(quantities: readonly UsageQuantity[]) {
-    const { service, provider, model } = this.#candidate.offer
-    const pricing = this.#parts.prices.price({ service, provider, model, at: this.#held.at }, quantities)
+    const { service, provider, model, liveModel = model } = this.#candidate.offer
+    const pricing = this.#parts.prices.price({ service, provider, model: liveModel, at: this.#held.at }, quantities)
     return { ...pricing, charge: chargeOf(pricing.rating) }
   }
 

@@ -1,6 +1,13 @@
 import type { CallContext, Usage } from '@farebox/core'
 import type { Refusal } from '@farebox/ledger'
-import { attemptStream, type Candidate, type RouteRequest, type StreamEvent } from '@farebox/router'
+import {
+  attemptStream,
+  type Candidate,
+  createTally,
+  type ProducedCounts,
+  type RouteRequest,
+  type StreamEvent,
+} from '@farebox/router'
 import type { CallRunner, RunnerParts } from '../call-runner.ts'
 import { InsufficientCreditsError } from '../errors.ts'
 import { failureOf } from '../failure-of.ts'
@@ -34,16 +41,17 @@ export interface LiveSession<Event> {
  *
  * @param requests  the first part, and smaller ones
  */
-export async function openLive<Event extends StreamEvent & { requestId?: string }>(
+export async function openLive<Event extends StreamEvent>(
   { parts, payer, runner }: LiveParts,
   [request, ...smaller]: readonly [RouteRequest, ...RouteRequest[]],
   options: CallOptions,
   session: LiveSession<Event>,
 ): Promise<LiveStream<Event>> {
-  const held = await holdOneOf(runner, request, smaller)
-  const outcome = await attemptStream<Event, Refusal>({
+  const held = await holdOneOf(runner, options, request, smaller)
+  const outcome = await attemptStream<Event, Refusal, ProducedCounts>({
     ...runner.attemptOptions(held, options),
-    deadlines: {},
+    deadlines: parts.liveDeadlines,
+    tally: createTally,
     open: (candidate, context) => session.open(candidate, context),
   }).catch((error: unknown) => runner.giveUp(held, error))
   if (outcome.status !== 'succeeded') {
@@ -57,7 +65,7 @@ export async function openLive<Event extends StreamEvent & { requestId?: string 
     const finish = async () => {
       for (const attempt of attempts) if (attempt.attemptId !== attemptId) await settleLost(parts, payer, held, attempt)
       const requestId = ending.status === 'finished' ? ending.finish.requestId : undefined
-      return meter.finish({ usage: session.rest(ending.usage), requestId }, attempts)
+      return meter.finish({ usage: session.rest(ending.parts[0].usage), requestId }, attempts)
     }
     const creditsUsed = await runner.track(finish())
     return { creditsUsed, endedBy: endOf(ending.status, session) }
@@ -67,13 +75,18 @@ export async function openLive<Event extends StreamEvent & { requestId?: string 
   return { provider, isSimulated: candidate.adapter.isSimulated, events: seen(value.events, session), settled }
 }
 
-async function holdOneOf(runner: CallRunner, request: RouteRequest, smaller: readonly RouteRequest[]): Promise<HeldRoute> {
+async function holdOneOf(
+  runner: CallRunner,
+  options: CallOptions,
+  request: RouteRequest,
+  smaller: readonly RouteRequest[],
+): Promise<HeldRoute> {
   try {
-    return await runner.hold(request, {})
+    return await runner.hold(request, options, {})
   } catch (error) {
     const [next, ...rest] = smaller
     if (!next || !(error instanceof InsufficientCreditsError)) throw error
-    return holdOneOf(runner, next, rest)
+    return holdOneOf(runner, options, next, rest)
   }
 }
 

@@ -13,6 +13,7 @@ import type { Credits, NanoUsd } from '@farebox/core'
  * - `not_recorded`: the provider has a request that we know nothing of
  * - `not_at_provider`: we charged a request that the provider knows nothing of
  * - `failed`: what was found could not be set right
+ * - `unreachable`: the provider could not be asked; what was learnt of it before that counts
  */
 export type Difference =
   | (OfUsage & { type: 'late_price'; estimated: NanoUsd | null; billed: NanoUsd; isApplied: boolean })
@@ -24,6 +25,7 @@ export type Difference =
   | (OfCall & { type: 'call_unknown'; ageMs: number })
   | { type: 'not_recorded'; adapter: string; requestId: string; at: number; cost: NanoUsd | undefined }
   | { type: 'failed'; accountId: string; usageId: string; error: unknown }
+  | { type: 'unreachable'; adapter: string; error: unknown }
 
 interface OfUsage {
   accountId: string

@@ -1,4 +1,12 @@
-import { type Clock, formatQuantity, nanoUsd, type ProviderAdapter, type ProviderRecord, type UsageQuantity } from '@farebox/core'
+import {
+  type Clock,
+  formatQuantity,
+  isFareboxError,
+  nanoUsd,
+  type ProviderAdapter,
+  type ProviderRecord,
+  type UsageQuantity,
+} from '@farebox/core'
 import type { Ledger } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import type { BookPrices } from '../book-prices.ts'
@@ -50,8 +58,18 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   const report: ReconcileReport = { from, until, adapters: [], agreed: 0, differences: [] }
   const run: Run = { ...parts, options, now, ours, report, open }
 
-  for (const adapter of adapters) await compareAdapter(run, adapter)
-  report.differences.push(...(await resolveCalls(run, adapters.length > 0)))
+  let canAskForCalls = adapters.some((adapter) => sells(adapter, 'phone'))
+  for (const adapter of adapters) {
+    try {
+      await compareAdapter(run, adapter)
+    } catch (error) {
+      // One that cannot be asked now is asked the next time; the others are not kept waiting.
+      if (!isFareboxError(error) || options.signal?.aborted) throw error
+      report.differences.push({ type: 'unreachable', adapter: adapter.name, error })
+      if (sells(adapter, 'phone')) canAskForCalls = false
+    }
+  }
+  report.differences.push(...(await resolveCalls(run, canAskForCalls)))
   return report
 }
 

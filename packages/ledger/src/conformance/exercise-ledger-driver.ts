@@ -17,6 +17,7 @@ import { exerciseJournal } from './journal.ts'
 import type { OpenLedger } from './ledger-under-test.ts'
 import { exerciseMigrations } from './migrations.ts'
 import { exerciseOperators } from './operators.ts'
+import { exerciseProviderHealth } from './provider-health.ts'
 import { exerciseReserves } from './reserves.ts'
 import { exerciseSettlements } from './settlements.ts'
 import { Suite } from './suite.ts'
@@ -51,6 +52,7 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseConcurrency(suite)
       exerciseHostTransactions(suite)
       exerciseOperators(suite)
+      exerciseProviderHealth(suite)
     })
     exerciseMigrations(open)
   })

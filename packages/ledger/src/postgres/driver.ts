@@ -142,6 +142,12 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     })
   }
 
+  async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
+    await this.#withClient((client) => client.query(this.#statements.read(statement))).catch((error: unknown) => {
+      throw unavailable(error)
+    })
+  }
+
   async selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]> {
     return this.#transaction(async (client) => {
       const answers: Record<string, unknown>[][] = []

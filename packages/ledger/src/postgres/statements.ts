@@ -67,7 +67,7 @@ export class Statements {
     }
   }
 
-  read(query: Query): { text: string; values: unknown[]; rowMode: 'array' } {
+  read(query: Pick<Query, 'text' | 'values'>): { text: string; values: unknown[]; rowMode: 'array' } {
     let index = 0
     const text = nameTables(query.text, this.#dialect.tableName).replace(/\?/g, () => `$${++index}`)
     const values = query.values.map((value) => (typeof value === 'bigint' ? value.toString() : value))

@@ -134,6 +134,12 @@ export class SqliteConnection {
     })
   }
 
+  /** Runs one statement that changes rows which no account owns. Within a transaction of the host's on the same handle it is part of that. */
+  async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
+    const database = await this.open()
+    return this.#whenFree(() => this.#rows.write(database, statement))
+  }
+
   /** Lets SQLite copy its write-ahead log into the file by itself, because nobody else does. */
   copyLogItself(): void {
     if (this.#handle?.open) this.#handle.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)

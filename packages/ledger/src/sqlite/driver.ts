@@ -133,6 +133,11 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     return this.#connection.select(queries)
   }
 
+  async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
+    await this.#connection.write(statement)
+    this.#checkpointer?.wrote(1)
+  }
+
   async now(): Promise<number> {
     return this.clock()
   }

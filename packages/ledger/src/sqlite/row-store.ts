@@ -56,6 +56,11 @@ export class RowStore {
     return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
   }
 
+  /** Runs a statement that changes rows, in the SQL that both databases share. */
+  write(database: SqliteDatabase, { text, values }: Pick<Query, 'text' | 'values'>): void {
+    this.#prepare(database, nameTables(text, sqlName)).run(...values)
+  }
+
   /** Runs a statement without values, such as `COMMIT`. */
   run(database: SqliteDatabase, text: string): void {
     this.#prepare(database, text).run()

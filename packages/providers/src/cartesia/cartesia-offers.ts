@@ -26,7 +26,7 @@ export function cartesiaModels(models: CartesiaModels = {}): ResolvedCartesiaMod
  * @source https://docs.cartesia.ai/build-with-cartesia/tts-models/latest and …/stt-models/latest
  */
 export function cartesiaOffers(models: CartesiaModels = {}): readonly Offer[] {
-  const { speak, transcribe } = cartesiaModels(models)
+  const { speak, transcribe, listen } = cartesiaModels(models)
   return [
     {
       service: 'voice_tts',
@@ -40,6 +40,8 @@ export function cartesiaOffers(models: CartesiaModels = {}): readonly Offer[] {
       service: 'voice_stt',
       provider: 'cartesia',
       model: transcribe,
+      // What hears live is another model, and the recordings' own has another price there.
+      liveModel: listen === 'ink-whisper' ? 'ink-whisper-streaming' : listen,
       capabilities: { streaming: true },
       quality: 0.84,
       latencyMs: 400,

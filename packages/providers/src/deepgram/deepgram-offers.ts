@@ -20,6 +20,7 @@ export function deepgramOffers(models: DeepgramModels = {}): readonly Offer[] {
       service: 'voice_stt',
       provider: 'deepgram',
       model: models.transcribe ?? 'nova-3',
+      ...((models.transcribe ?? 'nova-3') === 'nova-3' && { liveModel: 'nova-3-streaming' }),
       capabilities: { streaming: true },
       quality: 0.88,
       latencyMs: 400,

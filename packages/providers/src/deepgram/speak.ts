@@ -2,6 +2,7 @@ import type { AudioFormat, CallContext, SpeakRequest, SpeakResult, SpeechEvent, 
 import { asRecord, malformed } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
 import { collectSpeech } from '../adapter/collect-speech.ts'
+import { expectSound } from '../adapter/expect-sound.ts'
 import { incomplete } from '../adapter/incomplete.ts'
 import { readBody } from '../adapter/read-body.ts'
 import { readable } from '../adapter/readable-usage.ts'
@@ -34,6 +35,7 @@ export async function* streamSpeech(
     )
     const body = streamOf(data)
     if (!body) throw malformed(connection.name, 'a body', requestId)
+    expectSound(connection.name, headers, requestId)
     const reported = readable(() => headers && deepgramSpeechUsage(request.text, headers))
     // From here on the provider is speaking: at most the whole text is paid for.
     usage = { ...(reported ?? speechUsage(request.text, 'ceiling')), certainty: 'ceiling' }

@@ -2,6 +2,7 @@ import type { AudioFormat, CallContext, SpeakRequest, SpeakResult, SpeechEvent, 
 import { malformed } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
 import { collectSpeech } from '../adapter/collect-speech.ts'
+import { expectSound } from '../adapter/expect-sound.ts'
 import { incomplete } from '../adapter/incomplete.ts'
 import { readBody } from '../adapter/read-body.ts'
 import { readable } from '../adapter/readable-usage.ts'
@@ -58,6 +59,7 @@ async function* hear(
     )
     requestId = headers.get('request-id') ?? undefined
     if (!(data instanceof ReadableStream)) throw malformed(connection.name, 'a body', requestId)
+    expectSound(connection.name, headers, requestId)
     // From here on the provider is speaking: at most the whole text is paid for.
     raw = readable(() => elevenlabsSpeechUsage(headers))?.raw
     usage = speechUsage(request.text, 'ceiling', raw)

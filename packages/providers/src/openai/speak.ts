@@ -3,6 +3,7 @@ import type OpenAI from 'openai'
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import { bytesOfBase64 } from '../adapter/bytes.ts'
 import { collectSpeech } from '../adapter/collect-speech.ts'
+import { expectSound } from '../adapter/expect-sound.ts'
 import { incomplete } from '../adapter/incomplete.ts'
 import { readBody } from '../adapter/read-body.ts'
 import { serverSentEvents } from '../adapter/server-sent-events.ts'
@@ -47,6 +48,7 @@ export async function* streamSpeech(
     const response = answer.data
     if (!isResponse(response) || !response.body) throw malformed(connection.name, 'a body', answer.requestId)
     requestId = answer.requestId
+    expectSound(connection.name, response.headers, requestId)
     // From here on the provider is speaking: at most the whole text is paid for.
     usage = speechUsage(request.text, 'ceiling')
     const bytes = readBody(response.body, call)

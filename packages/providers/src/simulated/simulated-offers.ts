@@ -34,8 +34,8 @@ export const simulatedOffers: readonly Offer[] = [
   speechOffer('openai-tts', 'tts-1', 0.78, 500, 4_096),
   speechOffer('elevenlabs', 'eleven_multilingual_v2', 0.94, 450, 10_000),
   speechOffer('cartesia', 'sonic-3', 0.86, 150, 20_000),
-  ...openaiOffers().filter(({ service }) => service === 'realtime' || service === 'embedding'),
   { service: 'phone', provider: 'twilio', model: 'outbound', capabilities: {}, quality: 0.9, latencyMs: 3_000 },
+  ...openaiOffers().filter(({ service }) => service === 'realtime' || service === 'embedding'),
 ]
 
 /** A pair of service and provider, as two adapters may both sell it. */

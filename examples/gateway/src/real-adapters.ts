@@ -1,0 +1,48 @@
+import type { ProviderAdapter } from '@farebox/core'
+import { anthropic } from '@farebox/providers/anthropic'
+import { cartesia } from '@farebox/providers/cartesia'
+import { deepgram } from '@farebox/providers/deepgram'
+import { elevenlabs } from '@farebox/providers/elevenlabs'
+import { livekit } from '@farebox/providers/livekit'
+import { openai } from '@farebox/providers/openai'
+import { type TwilioAdapter, twilio } from '@farebox/providers/twilio'
+import type { Environment } from './environment.ts'
+import { STATUS_PATH } from './twilio-status.ts'
+
+/** Every adapter, in the order in which they are tried where nothing else decides; those without keys are off. */
+export interface RealAdapters {
+  all: readonly ProviderAdapter[]
+  twilio: TwilioAdapter
+  /** Where Twilio reports on calls; absent when it does not. */
+  statusCallbackUrl: string | undefined
+}
+
+/** Makes them of the settings. Nothing is loaded or sent. */
+export function realAdapters(environment: Environment): RealAdapters {
+  const publicUrl = environment.FAREBOX_PUBLIC_URL?.replace(/\/+$/, '')
+  const statusCallbackUrl = publicUrl && `${publicUrl}${STATUS_PATH}`
+  const phone = twilio({
+    accountSid: environment.TWILIO_ACCOUNT_SID,
+    authToken: environment.TWILIO_AUTH_TOKEN,
+    from: environment.TWILIO_FROM,
+    baseUrl: environment.TWILIO_BASE_URL,
+    statusCallbackUrl,
+  })
+  return {
+    twilio: phone,
+    statusCallbackUrl: phone.availability.status === 'ready' ? statusCallbackUrl : undefined,
+    all: [
+      openai({ apiKey: environment.OPENAI_API_KEY, baseURL: environment.OPENAI_BASE_URL }),
+      anthropic({ apiKey: environment.ANTHROPIC_API_KEY, baseURL: environment.ANTHROPIC_BASE_URL }),
+      deepgram({ apiKey: environment.DEEPGRAM_API_KEY, baseUrl: environment.DEEPGRAM_BASE_URL }),
+      cartesia({ apiKey: environment.CARTESIA_API_KEY, baseURL: environment.CARTESIA_BASE_URL }),
+      elevenlabs({ apiKey: environment.ELEVENLABS_API_KEY, baseUrl: environment.ELEVENLABS_BASE_URL }),
+      phone,
+      livekit({
+        url: environment.LIVEKIT_URL,
+        apiKey: environment.LIVEKIT_API_KEY,
+        apiSecret: environment.LIVEKIT_API_SECRET,
+      }),
+    ],
+  }
+}

@@ -1,0 +1,49 @@
+import type { ChatMessage, Quantity, Usage } from '@farebox/core'
+import type { Candidate, RouteSession } from '@farebox/router'
+
+/** How long providers keep the beginning of a conversation, at the least that they promise. */
+const CACHE_MS = 300_000
+
+interface Turn {
+  messages: readonly ChatMessage[]
+  provider: string
+  adapter: string
+  input: Quantity
+  at: number
+}
+
+/**
+ * Remembers who has the beginning of a workflow's conversation in its cache, so that routing can stay there where that pays. Only a provider
+ * that has told of cached input is believed to have a cache.
+ */
+export class ChatSession {
+  #last: Turn | undefined
+
+  /** What a chat that goes on from the last one finds in the cache; `undefined` where it begins differently. */
+  before(messages: readonly ChatMessage[], now: number): RouteSession | undefined {
+    const last = this.#last
+    if (!last || now >= last.at + CACHE_MS || !goesOn(last.messages, messages)) return undefined
+    const { provider, adapter, input } = last
+    return { provider, adapter, cachedInput: input, expiresAt: last.at + CACHE_MS }
+  }
+
+  /** Takes note of an answer. */
+  after(messages: readonly ChatMessage[], { offer, adapter }: Candidate, usage: Usage | undefined, now: number): void {
+    const read = usage?.quantities.filter(({ meter }) => meter === 'input' || meter.startsWith('cache')) ?? []
+    const hasCache = read.some(({ meter, quantity }) => meter !== 'input' && quantity > 0n)
+    if (!hasCache) {
+      this.#last = undefined
+      return
+    }
+    const input = read.reduce((sum, { quantity }) => sum + quantity, 0n) as Quantity
+    this.#last = { messages: [...messages], provider: offer.provider, adapter: adapter.name, input, at: now }
+  }
+}
+
+/** Whether `messages` begins with all of `earlier`, and says more. */
+function goesOn(earlier: readonly ChatMessage[], messages: readonly ChatMessage[]): boolean {
+  if (messages.length <= earlier.length) return false
+  return earlier.every(
+    (message, index) => message === messages[index] || JSON.stringify(message) === JSON.stringify(messages[index]),
+  )
+}

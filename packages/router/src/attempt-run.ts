@@ -1,0 +1,111 @@
+import { ProviderError } from '@farebox/core'
+import type { ResolvedAttemptOptions } from './attempt-options.ts'
+import { type AttemptPlan, type PlanFacts, planAttempt } from './attempt-plan.ts'
+import type { AttemptCause, AttemptOutcome, AttemptRecord } from './attempt-record.ts'
+import type { Candidate } from './route.ts'
+
+/** A route that is being served: who may still be asked, what has happened, and until when. */
+export class AttemptRun<Refusal> {
+  readonly options: ResolvedAttemptOptions<Refusal>
+  readonly isStream: boolean
+  readonly attempts: AttemptRecord[] = []
+  /** When it must have ended, epoch milliseconds. */
+  readonly endsAt: number
+  /** Those that may still be asked, in order. */
+  queue: Candidate[]
+  lastError: ProviderError | undefined
+  /** What it waited for last, in vain so far. */
+  lacks: { provider: string; retryAfterMs?: number } | undefined
+  #refused: { refusal: Refusal; candidate: Candidate } | undefined
+  #ordinal = 0
+  readonly #deferred = new Set<Candidate>()
+  readonly #allowed = new Set<Candidate>()
+  readonly #controller = new AbortController()
+
+  constructor(options: ResolvedAttemptOptions<Refusal>, isStream: boolean) {
+    this.options = options
+    this.isStream = isStream
+    this.endsAt = options.clock() + options.deadlines.totalMs
+    this.queue = [...options.route.candidates]
+    if (options.signal?.aborted) this.leave()
+    else options.signal?.addEventListener('abort', this.leave)
+  }
+
+  /** Fires when the caller leaves. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Whether any attempt has begun. */
+  get hasBegun(): boolean {
+    return this.#ordinal > 0
+  }
+
+  get msLeft(): number {
+    return this.endsAt - this.options.clock()
+  }
+
+  /** The caller leaves: by its signal, or because it reads no more. */
+  readonly leave = (): void => {
+    this.#controller.abort(this.options.signal?.reason)
+  }
+
+  /** Lets go of the caller's signal. */
+  close(): void {
+    this.options.signal?.removeEventListener('abort', this.leave)
+  }
+
+  /** Whether a candidate is known to be ill, out of capacity or crowded. */
+  isBlocked = ({ entry, adapter }: Candidate): boolean => {
+    const condition = this.options.health.read(entry.healthKey)?.condition ?? 'ok'
+    return (condition !== 'ok' && condition !== 'probe') || this.options.concurrency.isCrowded(adapter.name)
+  }
+
+  /** Puts a candidate behind the others, once, if one of them is well. The last one is never given up. */
+  defer(candidate: Candidate): boolean {
+    if (this.#deferred.has(candidate) || this.queue.every(this.isBlocked)) return false
+    this.#deferred.add(candidate)
+    this.queue.push(candidate)
+    return true
+  }
+
+  /** Asks `beforeAttempt`, once for each candidate. */
+  async allow(candidate: Candidate, cause: AttemptCause): Promise<boolean> {
+    if (this.#allowed.has(candidate)) return true
+    const answer = await this.options.beforeAttempt(candidate, { cause, attempts: this.attempts })
+    if (answer) this.#refused ??= { refusal: answer.refused, candidate }
+    else this.#allowed.add(candidate)
+    return answer === undefined
+  }
+
+  /** Begins an attempt, which must be finished. Health was asked before. */
+  begin(facts: PlanFacts): AttemptPlan {
+    this.#ordinal += 1
+    this.#refused = undefined
+    return planAttempt(this, `${this.options.id}.${this.#ordinal}`, facts)
+  }
+
+  /** What became of the route where nobody answered and nobody is left to ask. */
+  end<T>(): AttemptOutcome<T, Refusal> {
+    if (this.msLeft <= 0) return this.failed('deadline')
+    if (this.#refused) return { status: 'refused', ...this.#refused, error: this.lastError, attempts: this.attempts }
+    return this.failed('exhausted')
+  }
+
+  failed<T>(cause: 'exhausted' | 'deadline' | 'stopped'): AttemptOutcome<T, Refusal> {
+    return { status: 'failed', cause, error: this.lastError ?? this.#errorOfNoAttempt(), attempts: this.attempts }
+  }
+
+  left<T>(): AttemptOutcome<T, Refusal> {
+    return { status: 'left', attempts: this.attempts }
+  }
+
+  #errorOfNoAttempt(): ProviderError {
+    if (this.lacks) {
+      return new ProviderError(`${this.lacks.provider}: no capacity before the deadline`, { ...this.lacks, kind: 'rate_limited' })
+    }
+    const { candidates, service } = this.options.route
+    const provider = candidates[0]?.offer.provider ?? service
+    return new ProviderError('no attempt could be made in time', { provider, kind: 'timeout' })
+  }
+}

@@ -1,0 +1,137 @@
+import { InvalidOptionError } from '@farebox/core'
+import pLimit, { type LimitFunction } from 'p-limit'
+import { startTimer } from './leash.ts'
+
+export interface ConcurrencyOptions {
+  /** Attempts at once of each adapter that is not named. @defaultValue any number */
+  default?: number
+  /** Attempts at once, by name of the adapter. */
+  byAdapter?: Readonly<Record<string, number>>
+  /** Attempts that may wait at one adapter while another candidate could be asked. @defaultValue as many as may run */
+  waitingMax?: number
+}
+
+/** The right to one attempt. Calling it gives the right back; calling it again does nothing. */
+export type Slot = () => void
+
+/** How busy one adapter is: for a metrics page. */
+export interface ConcurrencyStats {
+  adapter: string
+  limit: number
+  running: number
+  waiting: number
+}
+
+/** Keeps the attempts that are made of each adapter at once to its number, in this process. */
+export interface Concurrency {
+  /** A slot if one is free now. */
+  takeNow(adapter: string): Slot | undefined
+  /** A slot, in the order of asking; `undefined` when none came free in time, or `signal` fired first. */
+  take(adapter: string, signal: AbortSignal, waitMs: number): Promise<Slot | undefined>
+  /** Whether so many wait at the adapter already that another candidate is to be preferred. */
+  isCrowded(adapter: string): boolean
+  stats(): ConcurrencyStats[]
+}
+
+interface Gate {
+  limit: LimitFunction
+  running: number
+  waiting: number
+}
+
+/**
+ * Limits the attempts at once by adapter, which is by key.
+ *
+ * @throws {InvalidOptionError} a limit is not a whole number above zero, or `waitingMax` is below zero
+ */
+export function createConcurrency(options: ConcurrencyOptions = {}): Concurrency {
+  const { default: otherwise, byAdapter = {}, waitingMax } = options
+  for (const limit of [otherwise ?? 1, ...Object.values(byAdapter)]) {
+    if (!Number.isSafeInteger(limit) || limit < 1) throw new InvalidOptionError(`a limit must be at least 1, received ${limit}`)
+  }
+  if (waitingMax !== undefined && !(waitingMax >= 0))
+    throw new InvalidOptionError(`waitingMax must not be below 0, received ${waitingMax}`)
+  const gates = new Map<string, Gate>()
+
+  function gateOf(adapter: string): Gate | undefined {
+    const known = gates.get(adapter)
+    if (known) return known
+    const limit = Object.hasOwn(byAdapter, adapter) ? byAdapter[adapter] : otherwise
+    if (limit === undefined) return undefined
+    const gate = { limit: pLimit(limit), running: 0, waiting: 0 }
+    gates.set(adapter, gate)
+    return gate
+  }
+
+  function isFree({ limit, running, waiting }: Gate): boolean {
+    return running + waiting < limit.concurrency
+  }
+
+  return {
+    takeNow(adapter) {
+      const gate = gateOf(adapter)
+      if (!gate) return UNLIMITED
+      return isFree(gate) ? occupy(gate) : undefined
+    },
+    async take(adapter, signal, waitMs) {
+      const gate = gateOf(adapter)
+      if (!gate) return UNLIMITED
+      return isFree(gate) ? occupy(gate) : wait(gate, signal, waitMs)
+    },
+    isCrowded(adapter) {
+      const gate = gateOf(adapter)
+      return gate !== undefined && !isFree(gate) && gate.waiting >= (waitingMax ?? gate.limit.concurrency)
+    },
+    stats: () =>
+      [...gates].map(([adapter, { limit, running, waiting }]) => ({ adapter, limit: limit.concurrency, running, waiting })),
+  }
+}
+
+const UNLIMITED: Slot = () => {}
+
+/** Takes a slot that is free: counted at once, so that nobody else takes it before `p-limit` has run. */
+function occupy(gate: Gate): Slot {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  gate.running += 1
+  void gate.limit(() => promise)
+  return slotOf(gate, resolve)
+}
+
+function wait(gate: Gate, signal: AbortSignal, waitMs: number): Promise<Slot | undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted || waitMs <= 0) return resolve(undefined)
+    let isWaiting = true
+    gate.waiting += 1
+    const stopWaiting = () => {
+      isWaiting = false
+      gate.waiting -= 1
+      clearTimeout(timer)
+      signal.removeEventListener('abort', giveUp)
+    }
+    const giveUp = () => {
+      stopWaiting()
+      resolve(undefined)
+    }
+    const timer = startTimer(waitMs, giveUp)
+    signal.addEventListener('abort', giveUp)
+    void gate.limit(() => {
+      // It gave up before its turn came, and is passed over.
+      if (!isWaiting) return undefined
+      stopWaiting()
+      gate.running += 1
+      const { promise, resolve: leave } = Promise.withResolvers<void>()
+      resolve(slotOf(gate, leave))
+      return promise
+    })
+  })
+}
+
+function slotOf(gate: Gate, leave: () => void): Slot {
+  let isTaken = true
+  return () => {
+    if (!isTaken) return
+    isTaken = false
+    gate.running -= 1
+    leave()
+  }
+}

@@ -1,0 +1,95 @@
+import type { ProviderErrorKind } from '@farebox/core'
+import { type Capacity, newCapacity } from './capacity.ts'
+import { type Latency, newLatency } from './latency.ts'
+
+/** Why a pair is left alone for a while. */
+export type PauseCondition = 'rate_limited' | 'refusing'
+
+/** What this process has seen of one pair of adapter and model. Times are epoch milliseconds. */
+export interface Cell {
+  /** Observations as they were worth at `countedAt`: they age. */
+  samples: number
+  failures: number
+  rateLimited: number
+  countedAt: number
+  pausedUntil: number
+  pauseCondition: PauseCondition
+  /** When the breaker lets a probe through; 0 while it is closed. */
+  openUntil: number
+  openings: number
+  probeUntil: number
+  /** When the last answer came; 0 before the first. */
+  answeredAt: number
+  /** When something was last seen. */
+  seenAt: number
+  readonly answers: Latency
+  readonly firstEvents: Latency
+  readonly capacity: Capacity
+  /** Attempts that wait for room. */
+  readonly waiting: Set<() => void>
+}
+
+export function newCell(now: number): Cell {
+  return {
+    samples: 0,
+    failures: 0,
+    rateLimited: 0,
+    countedAt: now,
+    pausedUntil: 0,
+    pauseCondition: 'rate_limited',
+    openUntil: 0,
+    openings: 0,
+    probeUntil: 0,
+    answeredAt: 0,
+    seenAt: now,
+    answers: newLatency(),
+    firstEvents: newLatency(),
+    capacity: newCapacity(),
+    waiting: new Set(),
+  }
+}
+
+/** Adds one observation to those of before, which are worth less by now. */
+export function count(cell: Cell, what: 'answer' | 'failure' | 'rate_limited', halfLifeMs: number, now: number): void {
+  const worth = worthOf(now - cell.countedAt, halfLifeMs)
+  cell.samples = cell.samples * worth + (what === 'rate_limited' ? 0 : 1)
+  cell.failures = cell.failures * worth + (what === 'failure' ? 1 : 0)
+  cell.rateLimited = cell.rateLimited * worth + (what === 'rate_limited' ? 1 : 0)
+  cell.countedAt = now
+}
+
+/** What an observation of that age counts, from 1 down to 0. */
+export function worthOf(ageMs: number, halfLifeMs: number): number {
+  return 0.5 ** (Math.max(0, ageMs) / halfLifeMs)
+}
+
+/** Leaves a pair alone. A later answer without Retry-After must not shorten what an earlier one asked for. */
+export function pause(cell: Cell, condition: PauseCondition, until: number): void {
+  if (until < cell.pausedUntil) return
+  cell.pausedUntil = until
+  cell.pauseCondition = condition
+}
+
+/** What a failure says: that the provider is ill, has no capacity, refuses us, or nothing, because the caller caused it. */
+export function meaningOf(kind: ProviderErrorKind): 'illness' | 'capacity' | 'refusal' | 'ours' {
+  return meanings[kind]
+}
+
+const meanings: Record<ProviderErrorKind, ReturnType<typeof meaningOf>> = {
+  rate_limited: 'capacity',
+  overloaded: 'illness',
+  unavailable: 'illness',
+  network: 'illness',
+  timeout: 'illness',
+  incomplete: 'illness',
+  malformed: 'illness',
+  outcome_unknown: 'illness',
+  authentication: 'refusal',
+  quota_exhausted: 'refusal',
+  model_not_found: 'refusal',
+  context_too_long: 'ours',
+  content_policy: 'ours',
+  invalid_request: 'ours',
+  unsupported: 'ours',
+  aborted: 'ours',
+}

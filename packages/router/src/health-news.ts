@@ -1,0 +1,151 @@
+import { type CapacityLimits, ownLimits } from './capacity.ts'
+import { type Cell, type PauseCondition, worthOf } from './health-cell.ts'
+
+/**
+ * What one process knows of one pair, in a form that other processes can use. All times are spans from the moment of telling, because
+ * the clocks of two machines do not agree.
+ */
+export interface HealthNews {
+  healthKey: string
+  /** How long ago something was last seen of it. */
+  seenMs: number
+  /** Observations, after ageing. */
+  samples: number
+  failures: number
+  rateLimited: number
+  /** How long ago the last answer came; absent where none did. */
+  answeredMs?: number
+  answerMs?: number
+  firstEventMs?: number
+  pause?: { condition: PauseCondition; forMs: number }
+  /** The breaker is open; it lets a probe through in so long, or now. */
+  breaker?: { forMs: number }
+  inFlightMax?: number
+  perMinuteMax?: number
+}
+
+/** What one process told, and how long ago. */
+export interface HealthReport {
+  ageMs: number
+  news: readonly HealthNews[]
+}
+
+/** What other processes know of one pair. Times are on our own clock. */
+export interface Hearsay {
+  /** When the news came to us, which is when what they count is worth as much as it says. */
+  toldAt: number
+  /** When the freshest of it was seen. */
+  heardAt: number
+  samples: number
+  failures: number
+  rateLimited: number
+  answeredAt: number
+  answerMs: number | undefined
+  firstEventMs: number | undefined
+  pausedUntil: number
+  pauseCondition: PauseCondition
+  isOpen: boolean
+  openUntil: number
+  limits: CapacityLimits
+}
+
+/** What this process has seen itself of one pair: never what it has heard, which would go round for ever. */
+export function newsOf(healthKey: string, cell: Cell, halfLifeMs: number, now: number): HealthNews {
+  const worth = worthOf(now - cell.countedAt, halfLifeMs)
+  const { inFlightMax, perMinuteMax } = ownLimits(cell.capacity, now)
+  return {
+    healthKey,
+    seenMs: Math.max(0, now - cell.seenAt),
+    samples: cell.samples * worth,
+    failures: cell.failures * worth,
+    rateLimited: cell.rateLimited * worth,
+    answeredMs: cell.answeredAt === 0 ? undefined : Math.max(0, now - cell.answeredAt),
+    answerMs: cell.answers.meanMs,
+    firstEventMs: cell.firstEvents.meanMs,
+    pause: cell.pausedUntil > now ? { condition: cell.pauseCondition, forMs: cell.pausedUntil - now } : undefined,
+    breaker: cell.openUntil === 0 ? undefined : { forMs: Math.max(0, cell.openUntil - now) },
+    inFlightMax,
+    perMinuteMax,
+  }
+}
+
+/**
+ * What several processes told, as one, by pair. Pure. Each counts with its age: observations fade by the half-life, pauses and open
+ * breakers have run on since. Where one heard an answer after another had found the pair ill, the illness is over. Latencies are the
+ * mean, by how much each has seen lately; of limits the highest is taken, because each process learns its own share.
+ */
+export function mergeReports(reports: readonly HealthReport[], halfLifeMs: number, now: number): Map<string, Hearsay> {
+  const told = Map.groupBy(
+    reports.flatMap(({ ageMs, news }) => news.map((item) => aged(item, Math.max(0, ageMs), halfLifeMs))),
+    ({ healthKey }) => healthKey,
+  )
+  return new Map([...told].map(([healthKey, items]) => [healthKey, mergeNews(items, now)]))
+}
+
+function aged(news: HealthNews, ageMs: number, halfLifeMs: number): HealthNews {
+  const worth = worthOf(ageMs, halfLifeMs)
+  return {
+    ...news,
+    seenMs: news.seenMs + ageMs,
+    samples: news.samples * worth,
+    failures: news.failures * worth,
+    rateLimited: news.rateLimited * worth,
+    answeredMs: news.answeredMs === undefined ? undefined : news.answeredMs + ageMs,
+    pause: news.pause && { ...news.pause, forMs: news.pause.forMs - ageMs },
+    breaker: news.breaker && { forMs: news.breaker.forMs - ageMs },
+  }
+}
+
+function mergeNews(items: readonly HealthNews[], now: number): Hearsay {
+  const answeredMs = least(items.map((item) => item.answeredMs))
+  // An answer that came after a process had seen an illness is fresher than the illness.
+  const isOver = ({ seenMs }: HealthNews) => answeredMs !== undefined && answeredMs < seenMs
+  const pauses = items.flatMap((item) => (item.pause && item.pause.forMs > 0 && !isOver(item) ? [item.pause] : []))
+  const longest = pauses.toSorted((a, b) => b.forMs - a.forMs)[0]
+  const breakers = items.flatMap((item) => (item.breaker && !isOver(item) ? [item.breaker.forMs] : []))
+  return {
+    toldAt: now,
+    heardAt: now - Math.min(...items.map(({ seenMs }) => seenMs)),
+    samples: sum(items, 'samples'),
+    failures: sum(items, 'failures'),
+    rateLimited: sum(items, 'rateLimited'),
+    answeredAt: answeredMs === undefined ? 0 : now - answeredMs,
+    answerMs: mean(items.map((item) => ({ value: item.answerMs, weight: item.samples }))),
+    firstEventMs: mean(items.map((item) => ({ value: item.firstEventMs, weight: item.samples }))),
+    pausedUntil: longest ? now + longest.forMs : 0,
+    pauseCondition: longest?.condition ?? 'rate_limited',
+    isOpen: breakers.length > 0,
+    openUntil: breakers.length > 0 ? now + Math.max(...breakers) : 0,
+    limits: {
+      inFlightMax: greatest(items.map(({ inFlightMax }) => inFlightMax)),
+      perMinuteMax: greatest(items.map(({ perMinuteMax }) => perMinuteMax)),
+    },
+  }
+}
+
+/** A mean by weight, in which even what has faded counts for a little where there is nothing better. */
+export function mean(parts: readonly { value: number | undefined; weight: number }[]): number | undefined {
+  let total = 0
+  let weights = 0
+  for (const { value, weight } of parts) {
+    if (value === undefined) continue
+    const counted = Math.max(weight, 1e-6)
+    total += value * counted
+    weights += counted
+  }
+  return weights === 0 ? undefined : total / weights
+}
+
+function sum(items: readonly HealthNews[], field: 'samples' | 'failures' | 'rateLimited'): number {
+  return items.reduce((total, item) => total + item[field], 0)
+}
+
+function least(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
+}
+
+function greatest(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined)
+  return known.length === 0 ? undefined : Math.max(...known)
+}

@@ -1,0 +1,60 @@
+import type { CallContext } from '@farebox/core'
+import type { AttemptPlan } from './attempt-plan.ts'
+import type { AttemptResult } from './hedge.ts'
+import { createLeash, type Leash } from './leash.ts'
+import type { Operation } from './route.ts'
+import type { StreamEvent } from './stream-ending.ts'
+import { createSource, read, type Source } from './stream-source.ts'
+
+/** A provider's stream that has produced its first content. */
+export interface OpenedStream<Event> {
+  plan: AttemptPlan
+  leash: Leash
+  source: Source<Event>
+  /** Events that were read while waiting for content; the last is the content. */
+  waiting: readonly Event[]
+}
+
+/** Opens a stream and waits for its first content. Until then every failure is a value, and nobody was given anything. */
+export async function openStream<Event extends StreamEvent>(
+  plan: AttemptPlan,
+  open: (context: CallContext) => AsyncIterable<Event>,
+  { clock, firstEventMs, operation }: { clock: () => number; firstEventMs: number; operation: Operation },
+): Promise<AttemptResult<OpenedStream<Event>>> {
+  const { candidate, attemptId, startedAt } = plan
+  const leash = createLeash(plan.signal)
+  const source = createSource(() => open({ signal: leash.signal, attemptId }))
+  const firstBy = Math.min(startedAt + firstEventMs, plan.endsAt)
+  const waiting: Event[] = []
+  for (;;) {
+    const next = read(await leash.wait(source.next(), firstBy - clock()), candidate, operation, 'first content')
+    if (next.status === 'event') {
+      waiting.push(next.event)
+      if (!isContent(next.event)) continue
+      if (plan.answer()) return { status: 'succeeded', value: { plan, leash, source, waiting } }
+      stop(leash, source)
+      plan.finish({ outcome: 'left', usage: next.event.usage })
+      return { status: 'lost' }
+    }
+    stop(leash, source)
+    const error = next.status === 'failed' ? next.error : undefined
+    if (!error || plan.signal.aborted) {
+      plan.finish({ outcome: 'left', error, usage: error?.usage })
+      return { status: 'left' }
+    }
+    plan.finish({ outcome: 'failed', error, usage: error.usage })
+    return { status: 'failed', error }
+  }
+}
+
+/** Stops a provider, without waiting for it. */
+export function stop(leash: Leash, source: Source<unknown>): void {
+  leash.cancel()
+  leash.release()
+  source.close()
+}
+
+/** A finish is content too: an answer of nothing is an answer. Empty text is what providers open with. */
+function isContent(event: StreamEvent): boolean {
+  return event.type !== 'text' || event.text !== ''
+}

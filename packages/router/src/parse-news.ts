@@ -1,0 +1,30 @@
+import { z } from 'zod'
+import type { HealthNews } from './health-news.ts'
+
+const count = z.number().nonnegative()
+const milliseconds = z.number().nonnegative()
+const limit = z.number().positive()
+
+const newsSchema = z.object({
+  healthKey: z.string(),
+  seenMs: milliseconds,
+  samples: count,
+  failures: count,
+  rateLimited: count,
+  answeredMs: milliseconds.optional(),
+  answerMs: milliseconds.optional(),
+  firstEventMs: milliseconds.optional(),
+  pause: z.object({ condition: z.enum(['rate_limited', 'refusing']), forMs: milliseconds }).optional(),
+  breaker: z.object({ forMs: milliseconds }).optional(),
+  inFlightMax: limit.optional(),
+  perMinuteMax: limit.optional(),
+})
+
+/** What another process told, as far as it is understood: it may run another version. */
+export function parseNews(news: unknown): HealthNews[] {
+  if (!Array.isArray(news)) return []
+  return news.flatMap((item: unknown) => {
+    const parsed = newsSchema.safeParse(item)
+    return parsed.success ? [parsed.data] : []
+  })
+}

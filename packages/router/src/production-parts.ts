@@ -1,0 +1,42 @@
+import type { AttemptRun } from './attempt-run.ts'
+import type { OpenedStream } from './open-stream.ts'
+import type { Candidate } from './route.ts'
+import type { StreamEvent, StreamPart } from './stream-ending.ts'
+import type { StreamSeam } from './stream-options.ts'
+import type { LivePart } from './stream-part.ts'
+import type { Tally } from './tally.ts'
+
+/** What a stream needs beside its first part. */
+export interface ProductionParts<Event extends StreamEvent, Produced> {
+  run: Pick<AttemptRun<unknown>, 'options' | 'signal' | 'msLeft' | 'leave' | 'close'>
+  tally: () => Tally<Event, Produced>
+  drain: (facts: { candidate: Candidate; produced: Produced }) => number
+  /** Opens the stream of another candidate after these parts; `undefined` where none goes on. */
+  continueAfter: (parts: readonly StreamPart<Produced>[]) => Promise<OpenedStream<Event> | undefined>
+  onContinued: (seam: StreamSeam<Produced>) => void
+}
+
+/** How long a part is to be heard though the consumer has left, in milliseconds: not at all where the caller's function fails. */
+export function drainMsOf<Event extends StreamEvent, Produced>(
+  { drain }: Pick<ProductionParts<Event, Produced>, 'drain'>,
+  live: LivePart<Event, Produced>,
+): number {
+  const { candidate, produced } = live.describe({ outcome: 'left' })
+  try {
+    return drain({ candidate, produced })
+  } catch {
+    return 0
+  }
+}
+
+/** Tells of a seam. */
+export function tellSeam<Event extends StreamEvent, Produced>(
+  { onContinued }: Pick<ProductionParts<Event, Produced>, 'onContinued'>,
+  seam: StreamSeam<Produced>,
+): void {
+  try {
+    onContinued(seam)
+  } catch {
+    // An observer that fails must not cut a stream that goes on.
+  }
+}

@@ -1,0 +1,180 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createHealth } from './health.ts'
+import { type HealthStore, shareHealth } from './share-health.ts'
+
+const KEY = 'openai gpt-4o'
+
+/** Processes with clocks of their own, on one store. */
+function world(...skews: number[]) {
+  let now = 1_000_000_000_000
+  const told = new Map<string, { at: number; text: string }>()
+  let publishes = 0
+  const store: HealthStore = {
+    async publish(processId, news) {
+      publishes += 1
+      told.set(processId, { at: now, text: JSON.stringify(news) })
+    },
+    read: async () =>
+      [...told].map(([processId, { at, text }]) => ({ processId, ageMs: now - at, news: JSON.parse(text) as unknown })),
+  }
+  const processes = skews.map((skew, index) => {
+    const clock = () => now + skew
+    const health = createHealth({ clock })
+    const shared = shareHealth(health, store, { processId: `p${index}`, clock })
+    const fail = (kind: 'unavailable' | 'rate_limited' | 'authentication', retryAfterMs?: number) =>
+      health.record(KEY, { outcome: 'failed', kind, retryAfterMs })
+    const succeed = (latencyMs = 100) => health.record(KEY, { outcome: 'succeeded', latencyMs, isStream: false })
+    return { health, shared, fail, succeed, condition: () => health.read(KEY)?.condition ?? 'ok' }
+  })
+  const exchange = async () => {
+    // Twice, so that everybody has heard everybody.
+    for (let round = 0; round < 2; round += 1) for (const { shared } of processes) await shared.exchange()
+  }
+  const [one, two] = processes
+  if (!one || !two) throw new Error('there are two at least')
+  return { one, two, store, told, exchange, publishes: () => publishes, pass: (milliseconds: number) => (now += milliseconds) }
+}
+
+describe('what another process has learnt', () => {
+  test('counts here too: a pause until it ends, by the time that has passed, not by its clock', async () => {
+    const { one, two, exchange, pass } = world(0, -7_200_000)
+    one.fail('rate_limited', 10_000)
+    await exchange()
+    expect(two.condition()).toBe('rate_limited')
+    expect(two.health.lack(KEY)).toEqual({ reason: 'paused', waitMs: 10_000 })
+    pass(4_000)
+    await exchange()
+    expect(two.health.lack(KEY)).toEqual({ reason: 'paused', waitMs: 6_000 })
+    pass(6_000)
+    expect(two.condition()).toBe('ok')
+  })
+
+  test('of an illness lets one live request find out here, and a failure of that opens the breaker here', async () => {
+    const { one, two, exchange, pass } = world(0, 90_000)
+    for (let count = 0; count < 4; count += 1) one.fail('unavailable')
+    await exchange()
+    expect([two.condition(), two.health.begin(KEY)]).toEqual(['sick', false])
+    pass(5_000)
+    await exchange()
+    expect(two.condition()).toBe('probe')
+    expect([two.health.begin(KEY), two.health.begin(KEY)]).toEqual([true, false])
+    two.fail('unavailable')
+    expect(two.condition()).toBe('sick')
+  })
+
+  test('is not believed where this one was answered since', async () => {
+    const { one, two, exchange, pass } = world(0, 0)
+    one.fail('authentication')
+    await exchange()
+    expect(two.condition()).toBe('refusing')
+    pass(1_000)
+    two.succeed()
+    expect(two.condition()).toBe('ok')
+    pass(1_000)
+    await exchange()
+    expect(two.condition()).toBe('ok')
+  })
+
+  test('of an answer lets a request find out here, before the breaker would have', async () => {
+    const { one, two, exchange, pass } = world(0, 0)
+    for (let count = 0; count < 4; count += 1) one.fail('unavailable')
+    pass(1_000)
+    two.succeed()
+    await exchange()
+    expect(one.condition()).toBe('probe')
+  })
+
+  test('of latency and failures counts by how much each has seen, and fades', async () => {
+    const { one, two, exchange, pass } = world(0, 0)
+    for (let count = 0; count < 9; count += 1) one.succeed(1_000)
+    two.succeed(0)
+    one.fail('unavailable')
+    await exchange()
+    const reading = two.health.read(KEY)
+    expect(reading).toMatchObject({ answerMs: expect.closeTo(909, 0), samples: 11, errorRate: 1 / 11 })
+    pass(30_000)
+    expect(two.health.read(KEY)?.samples).toBeCloseTo(5.5)
+    two.succeed(0)
+    expect(two.health.read(KEY)?.answerMs).toBeLessThan(reading?.answerMs ?? 0)
+  })
+
+  test('of capacity holds until this one has learnt its own', async () => {
+    const { one, two, exchange, pass } = world(0, 0)
+    for (let count = 0; count < 10; count += 1) one.health.begin(KEY)
+    one.fail('rate_limited', 0)
+    await exchange()
+    const learnt = one.health.read(KEY)?.inFlightMax ?? 0
+    expect(two.health.read(KEY)).toMatchObject({ inFlightMax: learnt, condition: 'ok' })
+    pass(1)
+    let begun = 0
+    while (two.health.begin(KEY)) begun += 1
+    expect(begun).toBe(Math.floor(learnt))
+  })
+
+  test('does not come back to whoever told it, nor go round for ever', async () => {
+    const { one, two, told, exchange, pass } = world(0, 0)
+    one.fail('rate_limited', 1_000)
+    await exchange()
+    expect(JSON.parse(told.get('p1')?.text ?? '[]')).toEqual([])
+    pass(400_000)
+    await exchange()
+    expect([one.condition(), two.condition()]).toEqual(['ok', 'ok'])
+    expect(two.health.read(KEY)).toBeUndefined()
+  })
+
+  test('is taken as far as it is understood', async () => {
+    const { two, store, exchange } = world(0, 0)
+    await store.publish('newer', [
+      { healthKey: KEY, samples: -1 },
+      5,
+      { healthKey: KEY, seenMs: 0, samples: 1, failures: 1, rateLimited: 0, more: 1 },
+    ])
+    await store.publish('odd', { not: 'a list' })
+    await exchange()
+    expect(two.health.read(KEY)).toMatchObject({ samples: 1, errorRate: 1 })
+  })
+})
+
+describe('the loop', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0)
+    vi.useRealTimers()
+  })
+
+  test('tells only where there is news, listens at every interval, and ends', async () => {
+    const { one, store, publishes } = world(0, 0)
+    const read = vi.spyOn(store, 'read')
+    const shared = shareHealth(one.health, store, { everyMs: 100, clock: () => 1_000_000_000_000 })
+    expect(vi.getTimerCount()).toBe(0)
+    shared.start()
+    shared.start()
+    await vi.advanceTimersByTimeAsync(250)
+    expect([publishes(), read.mock.calls.length]).toEqual([0, 3])
+    one.fail('unavailable')
+    await vi.advanceTimersByTimeAsync(100)
+    expect(publishes()).toBe(1)
+    await shared.stop()
+    await vi.advanceTimersByTimeAsync(500)
+    expect(read.mock.calls.length).toBe(4)
+  })
+
+  test('goes on when the store is away, and says so', async () => {
+    const errors: unknown[] = []
+    const gone = async () => {
+      throw new Error('gone')
+    }
+    const shared = shareHealth(
+      createHealth(),
+      { publish: gone, read: gone },
+      { everyMs: 100, onError: (error) => errors.push(error) },
+    )
+    shared.start()
+    await vi.advanceTimersByTimeAsync(250)
+    expect(errors).toHaveLength(3)
+    await shared.stop()
+  })
+})

@@ -1,0 +1,206 @@
+import type { ProviderError } from '@farebox/core'
+import { startTimer } from './leash.ts'
+import { type OpenedStream, stop } from './open-stream.ts'
+import { drainMsOf, type ProductionParts, tellSeam } from './production-parts.ts'
+import { deadlineError, leftError } from './provider-failure.ts'
+import { StreamCutError, type StreamEnding, type StreamEvent, type StreamPart, type StreamParts } from './stream-ending.ts'
+import { LivePart, type PartEnd } from './stream-part.ts'
+import { read } from './stream-source.ts'
+import { UnreadEvents } from './unread-events.ts'
+
+/**
+ * Reads what providers produce, one after another if need be, and sees to the ending, which comes once: by a finish, by a cut that
+ * nobody continues, or by somebody leaving. It reads when it is told to, and by itself only to drain.
+ */
+export class StreamProduction<Event extends StreamEvent, Produced> {
+  readonly ended: Promise<StreamEnding<Event, Produced>>
+  ending: StreamEnding<Event, Produced> | undefined
+  readonly #parts: ProductionParts<Event, Produced>
+  readonly #resolve: (ending: StreamEnding<Event, Produced>) => void
+  readonly #done: StreamPart<Produced>[] = []
+  /** What is being produced; `undefined` while another candidate is looked for, and after the end. */
+  #live: LivePart<Event, Produced> | undefined
+  /** What the consumer reads. */
+  #read: LivePart<Event, Produced>
+  readonly #unread: UnreadEvents<Event>
+  /** Until when the provider is heard though the consumer has left, epoch milliseconds. */
+  #drainsUntil: number | undefined
+  /** Another candidate is being looked for, to continue. */
+  #isLooking = false
+  #step: Promise<void> | undefined
+  #wake: (() => void) | undefined
+  #timer: ReturnType<typeof setTimeout>
+
+  constructor(opened: OpenedStream<Event>, parts: ProductionParts<Event, Produced>) {
+    const { promise, resolve } = Promise.withResolvers<StreamEnding<Event, Produced>>()
+    this.#parts = parts
+    this.#resolve = resolve
+    this.ended = promise
+    this.#live = new LivePart(opened, parts.tally)
+    this.#read = this.#live
+    this.#unread = new UnreadEvents(opened.waiting)
+    // A consumer that reads slowly, or not at all, must not hold the provider beyond the deadline of the whole.
+    this.#timer = startTimer(parts.run.msLeft, () => this.#expire())
+    parts.run.signal.addEventListener('abort', this.leave)
+    if (parts.run.signal.aborted) this.leave()
+    else this.#endIfFinish(this.#live, opened.waiting.at(-1))
+  }
+
+  /** Whether nothing more is to be read than what was read already. */
+  get isOver(): boolean {
+    return this.ending !== undefined || this.#drainsUntil !== undefined
+  }
+
+  /** The next event that was produced and not yet taken. */
+  take(): Event | undefined {
+    const event = this.#unread.take()
+    if (event !== undefined) this.#read.deliver(event)
+    return event
+  }
+
+  /** Reads on. Resolves when there is something to take, or it is over. */
+  more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+      this.#advance().then(resolve)
+    })
+  }
+
+  /** The consumer leaves. */
+  readonly leave = (): void => {
+    if (this.isOver) return
+    const { run } = this.#parts
+    const drainMs = this.#live ? Math.min(drainMsOf(this.#parts, this.#live), run.msLeft) : 0
+    if (!(drainMs > 0)) {
+      this.#endLeft()
+      return
+    }
+    this.#drainsUntil = run.options.clock() + drainMs
+    clearTimeout(this.#timer)
+    this.#timer = startTimer(drainMs, () => this.#endLeft())
+    this.#wake?.()
+    void this.#drain()
+  }
+
+  /** What a consumer is told whose caller has left. */
+  errorOfLeaving(): StreamCutError<Produced> {
+    const parts = this.#live ? [...this.#done, this.#live.describe({ outcome: 'left' })] : this.#done
+    return new StreamCutError({ error: leftError(this.#read.candidate), parts: parts as unknown as StreamParts<Produced> })
+  }
+
+  #advance(): Promise<void> {
+    this.#step ??= this.#readOne()
+    return this.#step
+  }
+
+  async #readOne(): Promise<void> {
+    const live = this.#live
+    if (live) {
+      const { run } = this.#parts
+      const { deadlines, clock, route } = run.options
+      const { leash, source } = live.opened
+      const leftMs = this.#drainsUntil === undefined ? run.msLeft : this.#drainsUntil - clock()
+      const settled = await leash.wait(source.next(), Math.min(deadlines.betweenEventsMs, leftMs))
+      // Whatever ended the stream while it was waited for has the last word.
+      if (!this.ending) {
+        const next = read(settled, live.candidate, route.operation, 'next event')
+        if (next.status === 'event') this.#produce(live, next.event)
+        else if (next.status === 'failed') await this.#fail(live, next.error)
+        else this.#endLeft()
+      }
+    }
+    this.#step = undefined
+  }
+
+  async #drain(): Promise<void> {
+    while (!this.ending) await this.#advance()
+  }
+
+  #produce(live: LivePart<Event, Produced>, event: Event): void {
+    live.produce(event)
+    if (this.#drainsUntil === undefined) this.#unread.add(event)
+    this.#endIfFinish(live, event)
+  }
+
+  #endIfFinish(live: LivePart<Event, Produced>, event: Event | undefined): void {
+    if (event?.type !== 'finish') return
+    const { usage, requestId } = event
+    if (this.#drainsUntil !== undefined) {
+      this.#endLeft({ usage, requestId, isComplete: true })
+      return
+    }
+    this.#endPart(live, { outcome: 'succeeded', usage, requestId })
+    this.#end({ status: 'finished', finish: event, parts: this.#finalParts })
+  }
+
+  async #fail(live: LivePart<Event, Produced>, error: ProviderError): Promise<void> {
+    if (this.#drainsUntil !== undefined) {
+      // At the cap it is we who hear no longer, which says nothing of the provider.
+      const isOurs = this.#parts.run.options.clock() >= this.#drainsUntil
+      this.#endLeft(isOurs ? {} : { error, usage: error.usage })
+      return
+    }
+    this.#endPart(live, { outcome: 'cut', error, usage: error.usage })
+    this.#isLooking = true
+    const opened = await this.#parts.continueAfter([...this.#done]).catch(() => undefined)
+    this.#isLooking = false
+    if (this.ending) {
+      // Somebody left, or time ran out, while another candidate was looked for.
+      if (opened) {
+        stop(opened.leash, opened.source)
+        opened.plan.finish({ outcome: 'left' })
+      }
+      this.#resolve(this.ending)
+    } else if (opened) this.#continueWith(opened, error)
+    else this.#endCut(error)
+  }
+
+  #continueWith(opened: OpenedStream<Event>, error: ProviderError): void {
+    const from = this.#done.at(-1)
+    const live = new LivePart(opened, this.#parts.tally)
+    this.#live = live
+    this.#read = live
+    this.#unread.add(...opened.waiting)
+    if (from) tellSeam(this.#parts, { from, to: { candidate: live.candidate, attemptId: opened.plan.attemptId }, error })
+    this.#endIfFinish(live, opened.waiting.at(-1))
+  }
+
+  #expire(): void {
+    const { operation } = this.#parts.run.options.route
+    const cut = this.#live ? undefined : this.#done.at(-1)?.error
+    // Where nothing was being waited for, it was the consumer who took so long.
+    this.#endCut(cut ?? deadlineError(this.#read.candidate, operation, 'end of the stream'), this.#step === undefined)
+  }
+
+  #endCut(error: ProviderError, isOurs = false): void {
+    if (this.#live) this.#endPart(this.#live, { outcome: 'cut', error, usage: error.usage, isOurs })
+    const parts = this.#finalParts
+    this.#end({ status: 'cut', error: new StreamCutError({ error, parts }), parts })
+  }
+
+  #endLeft(end: Omit<PartEnd, 'outcome'> = {}): void {
+    if (this.#live) this.#endPart(this.#live, { outcome: 'left', ...end })
+    this.#end({ status: 'left', isDrained: end.isComplete ?? false, parts: this.#finalParts })
+  }
+
+  #endPart(live: LivePart<Event, Produced>, end: PartEnd): void {
+    this.#live = undefined
+    this.#done.push(live.end(end))
+  }
+
+  /** Everything is written down at once, so what was produced is accounted though nobody reads on. */
+  #end(ending: StreamEnding<Event, Produced>): void {
+    const { run } = this.#parts
+    this.ending = ending
+    clearTimeout(this.#timer)
+    run.signal.removeEventListener('abort', this.leave)
+    if (this.#isLooking) run.leave()
+    else this.#resolve(ending)
+    run.close()
+    this.#wake?.()
+  }
+
+  get #finalParts(): StreamParts<Produced> {
+    return this.#done as unknown as StreamParts<Produced>
+  }
+}

@@ -1,0 +1,184 @@
+import { type Credits, type ProviderAdapter, quantity, type RealtimeInput } from '@farebox/core'
+import { simulated } from '@farebox/providers/simulated'
+import { credits, type FareboxOptions, PriceBook } from 'farebox'
+import { describe, expect, it } from 'vitest'
+import { openAccount, openBox, type StoreName, storeNames } from './open-box.ts'
+
+const format = { encoding: 'mulaw', sampleRate: 8_000 } as const
+/** What a minute of hearing costs, in credits. */
+const MINUTE = 8
+
+const prices = new PriceBook({
+  name: 'live',
+  currency: 'credits',
+  versions: [
+    {
+      version: '1',
+      effective_from: '2025-01-01T00:00:00Z',
+      entries: [
+        { service: 'voice_stt', provider: 'deepgram', rates: [{ unit: 'minutes', amount: String(MINUTE) }] },
+        { service: 'realtime', provider: 'gpt-realtime', rates: [{ unit: 'tokens', amount: '10', per: '1000' }] },
+        { service: 'embedding', provider: 'text-embedding-3-small', rates: [{ unit: 'tokens', amount: '1', per: '10' }] },
+        { service: 'voice_tts', provider: 'openai-tts', rates: [{ unit: 'characters', amount: '0.01' }] },
+      ],
+    },
+  ],
+})
+
+async function open(balance: Credits, { on = 'SQLite', ...options }: Partial<FareboxOptions> & { on?: StoreName } = {}) {
+  const box = await openBox({ on, prices, ...options })
+  const { accountId } = await openAccount(box, { balance })
+  const workflow = box.workflow({ accountId, name: 'call' })
+  const usage = async () => (await box.ledger.usageOf(accountId, workflow.id)).filter((record) => record.quantity > 0n)
+  return { box, accountId, workflow, usage, balance: async () => (await box.ledger.balance(accountId)).balance }
+}
+
+/** Sound in pieces of a second, as many as are asked for. */
+async function* sound(seconds: number, read: { seconds: number } = { seconds: 0 }): AsyncGenerator<Uint8Array> {
+  for (; read.seconds < seconds; read.seconds += 1) yield new Uint8Array(8_000).fill(0xff)
+}
+
+async function texts(events: AsyncIterable<{ type: string }>): Promise<number> {
+  let count = 0
+  for await (const event of events) if (event.type === 'transcript' || event.type === 'text') count += 1
+  return count
+}
+
+describe.each(storeNames)('speech that is transcribed while it is heard, on %s', (on) => {
+  it('is charged in parts that cost what the whole would', async () => {
+    const { workflow, usage, balance } = await open(credits(1_000), { on })
+    const stream = await workflow.listen({ audio: sound(150), format })
+    expect(await texts(stream.events)).toBeGreaterThan(0)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(20), endedBy: 'input' })
+    const records = await usage()
+    expect(records.length).toBeGreaterThan(2)
+    expect(records.reduce((sum, record) => sum + record.quantity, 0n)).toBe(quantity(150))
+    expect(await balance()).toBe(credits(1_000 - 20))
+    expect((await workflow.close()).services_used).toMatchObject([{ units_consumed: 150, credits_used: 20 }])
+  })
+
+  it('warns when credits run low, and ends within a second of the last of them', async () => {
+    const { workflow, balance } = await open(credits(10), { on })
+    const read = { seconds: 0 }
+    const warnings: number[] = []
+    const onLow = ({ secondsLeft }: { secondsLeft: number }) => void warnings.push(secondsLeft)
+    const stream = await workflow.listen({ audio: sound(600, read), format, lowSeconds: 20, onLow })
+    await texts(stream.events)
+    // Ten credits are seventy-five seconds.
+    const { creditsUsed, endedBy } = await stream.settled
+    expect([creditsUsed, endedBy]).toEqual([credits(10), 'credits'])
+    expect(read.seconds).toBeGreaterThanOrEqual(73)
+    expect(read.seconds).toBeLessThanOrEqual(76)
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toBeLessThan(20)
+    expect(await balance()).toBe(0n)
+  })
+
+  it('is begun for as long as there are credits, and not without any', async () => {
+    const { workflow } = await open(credits(2), { on })
+    const stream = await workflow.listen({ audio: sound(600), format })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(2), endedBy: 'credits' })
+    await expect(workflow.listen({ audio: sound(1), format })).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
+  })
+})
+
+describe('speech that is transcribed while it is heard', () => {
+  it('costs its caller what was heard when that one leaves', async () => {
+    const { workflow, usage } = await open(credits(1_000))
+    const read = { seconds: 0 }
+    const stream = await workflow.listen({ audio: sound(600, read), format })
+    for await (const _ of stream.events) if (read.seconds >= 40) break
+    const { endedBy } = await stream.settled
+    expect(endedBy).toBe('caller')
+    const [record] = await usage()
+    expect(record?.certainty).toBe('floor')
+    expect(Number(record?.quantity) / 1e6).toBeCloseTo(read.seconds, -1)
+  })
+
+  it('is opened at the next provider when the first refuses, and nothing was heard twice', async () => {
+    const failing: ProviderAdapter = {
+      ...simulated({ services: ['voice_stt'], name: 'first', failures: () => ({ kind: 'unavailable' }) }),
+      isSimulated: false,
+    }
+    const { workflow } = await open(credits(1_000), { providers: [failing, simulated()] })
+    const read = { seconds: 0 }
+    const stream = await workflow.listen({ audio: sound(30, read), format })
+    await texts(stream.events)
+    expect(await stream.settled).toMatchObject({ creditsUsed: credits(4), endedBy: 'input' })
+    expect(read.seconds).toBe(30)
+    const { attempts = [] } = await workflow.close()
+    expect(attempts.map(({ adapter, outcome, cause }) => `${adapter} ${outcome} ${cause}`)).toEqual([
+      'first failed first',
+      'first failed retry',
+      'simulated succeeded fallback',
+    ])
+  })
+})
+
+/** What somebody says in writing, a turn after the other. */
+async function* turns(count: number): AsyncGenerator<RealtimeInput> {
+  for (let turn = 0; turn < count; turn += 1) {
+    yield { type: 'text', text: `This is question number ${turn}.` }
+    yield { type: 'respond' }
+  }
+}
+
+const conversation = { inputFormat: format, outputFormat: format, outputTokensMax: 400 }
+
+describe.each(storeNames)('a conversation on %s', (on) => {
+  it('is charged turn by turn, by what each turn tells', async () => {
+    const { workflow, usage, balance } = await open(credits(1_000), { on })
+    const stream = await workflow.converse({ ...conversation, input: turns(3) })
+    const told: bigint[] = []
+    for await (const event of stream.events) {
+      if (event.type === 'turn') told.push(event.usage?.quantities.reduce((sum, one) => sum + one.quantity, 0n) ?? 0n)
+    }
+    const { creditsUsed, endedBy } = await stream.settled
+    expect([told.length, endedBy]).toEqual([3, 'input'])
+    expect((await usage()).map((record) => record.quantity)).toEqual(told)
+    const tokens = told.reduce((sum, one) => sum + one, 0n) / 1_000_000n
+    expect(creditsUsed).toBe(credits(Math.ceil(Number(tokens) / 100)))
+    expect(await balance()).toBe(credits(1_000) - creditsUsed)
+  })
+
+  it('ends when the next answer cannot be paid, and never below zero', async () => {
+    const { workflow, balance } = await open(credits(30), { on })
+    const low: number[] = []
+    const onLow = ({ answersLeft }: { answersLeft: number }) => void low.push(answersLeft)
+    const stream = await workflow.converse({ ...conversation, input: turns(200), onLow })
+    let answers = 0
+    for await (const event of stream.events) if (event.type === 'turn') answers += 1
+    const { endedBy, creditsUsed } = await stream.settled
+    expect(endedBy).toBe('credits')
+    expect(answers).toBeGreaterThan(0)
+    expect(answers).toBeLessThan(200)
+    expect(low).toHaveLength(1)
+    expect(await balance()).toBe(credits(30) - creditsUsed)
+  })
+})
+
+describe('texts', () => {
+  it('become vectors, at the price of their tokens', async () => {
+    const { workflow, usage } = await open(credits(100))
+    const { embeddings, provider, creditsUsed } = await workflow.embed({ inputs: ['The heron sleeps.', 'It hunts at dusk.'] })
+    expect([embeddings.length, provider]).toEqual([2, 'text-embedding-3-small'])
+    const [record] = await usage()
+    expect(creditsUsed).toBe(credits(Math.ceil(Number(record?.quantity) / 1e7)))
+  })
+
+  it('are spoken piece by piece, at the price of the whole text however much of it was heard', async () => {
+    const { workflow, usage } = await open(credits(100))
+    const text = 'x'.repeat(300)
+    const whole = await workflow.streamSpeech({ text })
+    let bytes = 0
+    for await (const event of whole.events) if (event.type === 'audio') bytes += event.audio.length
+    expect(bytes).toBeGreaterThan(0)
+    expect(await whole.settled).toEqual({ creditsUsed: credits(3), isComplete: true })
+
+    const half = await workflow.streamSpeech({ text })
+    for await (const _ of half.events) break
+    expect(await half.settled).toEqual({ creditsUsed: credits(3), isComplete: false })
+    expect((await usage()).map(({ certainty }) => certainty)).toEqual(['exact', 'ceiling'])
+  })
+})

@@ -1,0 +1,314 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ChatEvent, ChatRequest, ProviderAdapter, Usage } from '@farebox/core'
+import { quantity } from '@farebox/core'
+import { type SimulatedFailures, simulated } from '@farebox/providers/simulated'
+import { type DecisionRecord, explainRoute, replayDecision } from '@farebox/router'
+import { credits, type FareboxOptions, PriceBook, presets } from 'farebox'
+import { describe, expect, it } from 'vitest'
+import { openAccount, openBox } from './open-box.ts'
+
+const ask = { messages: [{ role: 'user' as const, content: 'When does the heron hunt, and what does it catch?' }] }
+
+async function open(options: Partial<FareboxOptions> & { failures?: SimulatedFailures } = {}) {
+  const { failures = {}, ...rest } = options
+  const box = await openBox({ providers: [simulated({ failures })], ...rest })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'work' })
+  return { box, accountId, workflow, usage: () => box.ledger.usageOf(accountId, workflow.id) }
+}
+
+/** A chat model under a name of its own, which answers as it is told to. */
+function model(
+  name: string,
+  answer: Pick<ProviderAdapter, 'chat' | 'streamChat'>,
+  offer: Partial<ProviderAdapter['offers'][number]> = {},
+): ProviderAdapter {
+  const capabilities = { streaming: true, tools: true }
+  return {
+    name: `adapter of ${name}`,
+    isSimulated: false,
+    availability: { status: 'ready' },
+    offers: [{ service: 'gpt', provider: name, model: name, capabilities, quality: 0.8, latencyMs: 100, ...offer }],
+    ...answer,
+  }
+}
+
+function tokens(counts: Record<string, number>): Usage {
+  const quantities = Object.entries(counts).map(([meter, count]) => ({
+    meter,
+    quantity: quantity(count),
+    unit: 'tokens' as const,
+  }))
+  return { quantities, certainty: 'exact' }
+}
+
+function bookOf(perThousand: Record<string, Record<string, string>>): PriceBook {
+  const entries = Object.entries(perThousand).map(([provider, rates]) => ({
+    service: 'gpt',
+    provider,
+    rates: Object.entries(rates).map(([meter, amount]) => ({
+      unit: 'tokens' as const,
+      amount,
+      per: '1000',
+      ...(meter !== 'any' && { meter }),
+    })),
+  }))
+  const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries }
+  return new PriceBook({ name: 'test', currency: 'credits', versions: [version] })
+}
+
+describe('a slow provider', () => {
+  const slow = (name: string, milliseconds: number) =>
+    model(name, {
+      async chat(_, { signal }) {
+        await sleep(milliseconds, undefined, { signal })
+        return { text: name, finishReason: 'stop', model: name, usage: tokens({ input: 500, output: 500 }) }
+      },
+    })
+  const configuration = presets.balanced({ primaryAiModel: 'turtle', fallbackAiModel: 'hare' })
+  const prices = bookOf({ turtle: { any: '1' }, hare: { any: '3' } })
+
+  it('is not waited for where another may be asked beside it: the first answer is charged, and the other is ours', async () => {
+    const providers = [slow('turtle', 60_000), slow('hare', 1)]
+    const hedge = { afterMs: 20, share: 1 }
+    const { box, accountId, workflow, usage } = await open({ providers, configuration, prices, hedge })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'hare', creditsUsed: credits(3) })
+    const { attempts = [] } = await workflow.close()
+    expect(attempts.map(({ provider, outcome, cause, credits_used }) => [provider, outcome, cause, credits_used])).toEqual([
+      ['turtle', 'lost', 'first', 0],
+      ['hare', 'succeeded', 'hedge', 3],
+    ])
+    expect((await usage()).map(({ provider, charged, certainty }) => [provider, charged, certainty])).toEqual([
+      ['turtle', 0n, 'ceiling'],
+      ['hare', credits(3), 'exact'],
+    ])
+    expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 3))
+  })
+})
+
+describe('a stream that breaks in the middle', () => {
+  const heard: ChatRequest[] = []
+  const breaks = model('breaks', {
+    async *streamChat() {
+      yield { type: 'text', text: 'It hunts at ' } satisfies ChatEvent
+    },
+  })
+  const goesOn = model('goes-on', {
+    async *streamChat(request) {
+      heard.push(request)
+      yield { type: 'text', text: 'dusk.' } satisfies ChatEvent
+      const usage = tokens({ input: 1_900, output: 100 })
+      yield { type: 'finish', finishReason: 'stop', model: 'goes-on', usage } satisfies ChatEvent
+    },
+  })
+  const providers = [breaks, goesOn]
+  const prices = bookOf({ breaks: { any: '1' }, 'goes-on': { any: '1' } })
+  const configuration = presets.balanced({ primaryAiModel: 'breaks', fallbackAiModel: 'goes-on' })
+
+  it('goes on at another provider where its caller wants that, who pays for the answer that was finished', async () => {
+    const { workflow } = await open({ providers, configuration, prices })
+    const seams: unknown[] = []
+    const stream = await workflow.streamChat({ ...ask, afterContent: 'continue', onContinued: (seam) => void seams.push(seam) })
+    let text = ''
+    for await (const event of stream.events) if (event.type === 'text') text += event.text
+    expect(text).toBe('It hunts at dusk.')
+    expect(seams).toEqual([{ from: 'breaks', to: 'goes-on' }])
+    expect(heard.at(-1)?.messages).toMatchObject([
+      ...ask.messages,
+      { role: 'assistant', content: 'It hunts at ' },
+      { role: 'user', content: expect.stringContaining('repeat nothing') },
+    ])
+    expect(await stream.settled).toEqual({ creditsUsed: credits(2), isComplete: true })
+    const { attempts = [], services_used } = await workflow.close()
+    expect(attempts.map(({ outcome, cause, certainty, credits_used }) => [outcome, cause, certainty, credits_used])).toEqual([
+      ['cut', 'first', 'floor', 0],
+      ['succeeded', 'continuation', 'exact', 2],
+    ])
+    expect(services_used).toMatchObject([{ provider: 'goes-on', units_consumed: 2_000, credits_used: 2 }])
+  })
+
+  it('ends with an error where its caller does not say so, who pays for what was produced', async () => {
+    const { workflow, usage } = await open({ providers, configuration, prices })
+    const stream = await workflow.streamChat(ask)
+    const read = async () => {
+      for await (const _ of stream.events);
+    }
+    await expect(read()).rejects.toMatchObject({ code: 'STREAM_CUT' })
+    expect(await stream.settled).toEqual({ creditsUsed: credits(1), isComplete: false })
+    expect(await usage()).toMatchObject([{ provider: 'breaks', certainty: 'floor' }])
+  })
+})
+
+describe('a reader who leaves', () => {
+  const words = 50
+  function talker(name: string, billsAbandoned: boolean) {
+    const said = { words: 0 }
+    const adapter = model(
+      name,
+      {
+        async *streamChat(_, { signal }) {
+          for (; said.words < words; said.words += 1) {
+            await sleep(1, undefined, { signal })
+            yield { type: 'text', text: 'word ' } satisfies ChatEvent
+          }
+          const usage = tokens({ input: 100, output: 2_900 })
+          yield { type: 'finish', finishReason: 'stop', model: name, usage } satisfies ChatEvent
+        },
+      },
+      { capabilities: { streaming: true, billsAbandoned } },
+    )
+    return { adapter, said }
+  }
+
+  it('stops a provider that bills what it wrote, and pays for at least what was written', async () => {
+    const { adapter, said } = talker('stops', false)
+    const { workflow, usage } = await open({ providers: [adapter], prices: bookOf({ stops: { any: '1' } }) })
+    const stream = await workflow.streamChat(ask)
+    for await (const _ of stream.events) break
+    expect(await stream.settled).toEqual({ creditsUsed: credits(1), isComplete: false })
+    expect(said.words).toBeLessThan(words)
+    expect(await usage()).toMatchObject([{ certainty: 'floor' }])
+  })
+
+  it('lets one finish that bills all of it anyway, and pays for what that says', async () => {
+    const { adapter, said } = talker('finishes', true)
+    const { workflow, usage } = await open({ providers: [adapter], prices: bookOf({ finishes: { any: '1' } }) })
+    const stream = await workflow.streamChat(ask)
+    for await (const _ of stream.events) break
+    expect(await stream.settled).toEqual({ creditsUsed: credits(3), isComplete: false })
+    expect(said.words).toBe(words)
+    expect(await usage()).toMatchObject([{ certainty: 'exact' }])
+  })
+})
+
+describe('who pays for attempts that fail', () => {
+  const failures: SimulatedFailures = { 'gpt-4': { kind: 'incomplete', afterParts: 1 } }
+  const configuration = presets.balanced({ primaryAiModel: 'gpt-4', fallbackAiModel: 'gpt-4o' })
+
+  it.each([
+    ['ours', 0],
+    ['charged', 1],
+  ] as const)('is a setting: %s', async (failedAttempts, times) => {
+    const { workflow, usage } = await open({ failures, configuration, failedAttempts })
+    const stream = await workflow.streamChat({ ...ask, afterContent: 'continue' })
+    for await (const _ of stream.events);
+    await stream.settled
+    const [cut, answer] = await usage()
+    expect([cut?.provider, answer?.provider]).toEqual(['gpt-4', 'gpt-4o'])
+    expect((cut?.charged ?? 0n) > 0n).toBe(times > 0)
+    expect(cut?.cost).toBeGreaterThan(0n)
+  })
+})
+
+describe('a candidate that is tried out to learn about it', () => {
+  const answering = (name: string): Pick<ProviderAdapter, 'chat'> => ({
+    chat: async () => ({ text: name, finishReason: 'stop', model: name, usage: tokens({ input: 600, output: 400 }) }),
+  })
+
+  it('costs its customer no more than the one that it replaced', async () => {
+    const prices = bookOf({ usual: { any: '2' }, dearer: { any: '3' } })
+    const { workflow, usage } = await open({
+      providers: [model('usual', answering('usual')), model('dearer', answering('dearer'))],
+      prices,
+      configuration: presets.balanced({ primaryAiModel: 'usual', strategy: 'balanced', exploration: 1 }),
+      random: () => 0,
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'usual', creditsUsed: credits(2) })
+    // Of the other one nothing is known yet.
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'dearer', creditsUsed: credits(2) })
+    expect((await usage()).at(-1)?.details).toMatchObject({
+      pricedAs: 'usual',
+      decision: { exploration: { candidate: 0, insteadOf: 1 } },
+    })
+  })
+})
+
+describe('a conversation whose beginning is cached', () => {
+  it('stays where the cache is, when that is cheaper', async () => {
+    const seen: string[] = []
+    const caching = (name: string, cached: number): ProviderAdapter =>
+      model(name, {
+        async chat() {
+          seen.push(name)
+          return {
+            text: 'ok',
+            finishReason: 'stop',
+            model: name,
+            usage: tokens({ input: 4_000 - cached, cached_input: cached, output: 100 }),
+          }
+        },
+      })
+    const rates = { input: '10', cached_input: '1', output: '10' }
+    const cheaper = { input: '9', cached_input: '9', output: '9' }
+    const { workflow } = await open({
+      providers: [caching('cached', 3_900), caching('plain', 0)],
+      prices: bookOf({ cached: rates, plain: cheaper }),
+      configuration: presets.balanced({ strategy: 'lowest_cost' }),
+    })
+    const long = { role: 'user' as const, content: 'word '.repeat(4_000) }
+    await workflow.chat({ messages: [long], provider: 'cached' })
+    await workflow.chat({ messages: [long, { role: 'assistant', content: 'ok' }, { role: 'user', content: 'And then?' }] })
+    await workflow.chat({ messages: [{ role: 'user', content: 'Something else.' }] })
+    expect(seen).toEqual(['cached', 'cached', 'plain'])
+  })
+})
+
+describe('the decision for a route', () => {
+  it('is kept with its usage, can be read, and can be made again under another configuration', async () => {
+    const { workflow, usage } = await open({ configuration: presets.balanced({ complexity: 'auto' }) })
+    await workflow.chat(ask)
+    const [record] = await usage()
+    const { decision } = JSON.parse(JSON.stringify(record?.details)) as { decision: DecisionRecord }
+    expect(decision.complexity).toMatchObject({ by: 'classifier' })
+    expect(decision.priceVersion).toBe('default@1')
+    expect(explainRoute(decision).join('\n')).toContain('gpt-4o-mini (simulated): configured first')
+    const { diff } = replayDecision(decision, { configuration: presets.premiumQuality() })
+    expect(diff.join('\n')).toContain('first gpt-4 (simulated)')
+    expect(JSON.stringify(decision)).not.toContain('heron')
+  })
+
+  it('follows what the host knows of the request', async () => {
+    const conditions = [{ when: { tier: 'free' }, use: { primaryAiModel: 'claude-3-haiku' } }]
+    const configuration = presets.balanced({ primaryAiModel: 'gpt-4o', conditions })
+    const { box, accountId, workflow } = await open({ configuration })
+    expect((await workflow.chat(ask)).provider).toBe('gpt-4o')
+    expect((await workflow.chat({ ...ask, metadata: { tier: 'free' } })).provider).toBe('claude-3-haiku')
+    const free = box.workflow({ accountId, name: 'work', metadata: { tier: 'free' } })
+    expect((await free.chat(ask)).provider).toBe('claude-3-haiku')
+  })
+
+  it('keeps to the region that is asked for', async () => {
+    const near = model(
+      'near',
+      { chat: async () => ({ text: 'ok', finishReason: 'stop', model: 'near', usage: tokens({ input: 1, output: 1 }) }) },
+      {
+        capabilities: { regions: ['eu'] },
+      },
+    )
+    const { workflow } = await open({
+      providers: [simulated(), near],
+      prices: bookOf({ near: { any: '1' }, 'gpt-4o-mini': { any: '1' } }),
+    })
+    expect((await workflow.chat({ ...ask, needs: { region: 'eu' } })).provider).toBe('near')
+    await expect(workflow.chat({ ...ask, needs: { region: 'mars' } })).rejects.toMatchObject({ code: 'NO_PROVIDER' })
+  })
+})
+
+describe('calls at once', () => {
+  it('are kept to what an adapter is given, and all are answered', async () => {
+    let running = 0
+    let most = 0
+    const busy = model('busy', {
+      async chat() {
+        running += 1
+        most = Math.max(most, running)
+        await sleep(2)
+        running -= 1
+        return { text: 'ok', finishReason: 'stop', model: 'busy', usage: tokens({ input: 10, output: 10 }) }
+      },
+    })
+    const { workflow } = await open({ providers: [busy], prices: bookOf({ busy: { any: '1' } }), concurrency: { default: 3 } })
+    await Promise.all(Array.from({ length: 30 }, () => workflow.chat(ask)))
+    expect(most).toBe(3)
+  })
+})

@@ -1,0 +1,269 @@
+import { type ChatEvent, quantity, type Usage } from '@farebox/core'
+import {
+  type AttemptOptions,
+  type AttemptRecord,
+  attempt,
+  attemptStream,
+  createConcurrency,
+  createHealth,
+  createHedgeBudget,
+  type LateAnswer,
+} from '@farebox/router'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { failure, routeOf } from './scripted.ts'
+
+interface Answer {
+  text: string
+  usage?: Usage
+}
+
+const usage: Usage = { quantities: [{ meter: 'output', quantity: quantity(3), unit: 'tokens' }], certainty: 'exact' }
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+
+afterEach(() => {
+  expect(vi.getTimerCount(), 'every timer is cleared').toBe(0)
+  vi.useRealTimers()
+})
+
+/** Providers that answer after so many milliseconds, or fail then; `Infinity` never does. */
+type Speeds = Record<string, number | { failsAfterMs: number; kind: Parameters<typeof failure>[0] }>
+
+function play(
+  speeds: Speeds,
+  options: Partial<AttemptOptions<string>> & { onLateAnswer?: (late: LateAnswer<Answer>) => void } = {},
+) {
+  const called: string[] = []
+  const signals = new Map<string, AbortSignal>()
+  const running = attempt<Answer, string>({
+    route: routeOf(Object.keys(speeds)),
+    id: 'r',
+    random: () => 0.5,
+    hedge: { afterMs: 100, budget: fullBudget() },
+    call: async ({ offer: { provider } }, { signal }) => {
+      called.push(provider)
+      signals.set(provider, signal)
+      const speed = speeds[provider] ?? 0
+      const milliseconds = typeof speed === 'number' ? speed : speed.failsAfterMs
+      if (milliseconds === Number.POSITIVE_INFINITY) return new Promise(() => {})
+      await new Promise((resolve) => setTimeout(resolve, milliseconds))
+      if (typeof speed !== 'number') throw failure(speed.kind)
+      return { text: provider, usage }
+    },
+    ...options,
+  })
+  return { running, called, signals }
+}
+
+/** A budget that allows the next request to be hedged. */
+function fullBudget() {
+  const budget = createHedgeBudget({ share: 1 })
+  budget.earn()
+  return budget
+}
+
+async function outcomeOf(played: ReturnType<typeof play>) {
+  await vi.runAllTimersAsync()
+  return played.running
+}
+
+describe('a slow first attempt', () => {
+  test('is joined by the next candidate, the faster wins, and the slower is stopped and recorded as lost', async () => {
+    const played = play({ slow: 5_000, quick: 50 })
+    await vi.advanceTimersByTimeAsync(99)
+    expect(played.called).toEqual(['slow'])
+    await vi.advanceTimersByTimeAsync(51)
+    const outcome = await played.running
+    expect(outcome).toMatchObject({ status: 'succeeded', value: { text: 'quick' }, candidate: { offer: { provider: 'quick' } } })
+    expect(played.signals.get('slow')?.aborted).toBe(true)
+    expect(played.signals.get('quick')?.aborted).toBe(false)
+    expect(outcome.attempts).toMatchObject([
+      { attemptId: 'r.2', cause: 'hedge', outcome: 'succeeded', usage },
+      { attemptId: 'r.1', cause: 'first', outcome: 'lost', usage: undefined },
+    ])
+    await vi.runAllTimersAsync()
+  })
+
+  test('may still win, and then the hedge is lost', async () => {
+    const outcome = await outcomeOf(play({ slow: 150, slower: 5_000 }))
+    expect(outcome).toMatchObject({ status: 'succeeded', value: { text: 'slow' }, attemptId: 'r.1' })
+    expect(outcome.attempts).toMatchObject([{ outcome: 'succeeded' }, { cause: 'hedge', outcome: 'lost' }])
+  })
+
+  test('that answers in the same moment as the hedge is the only success, and the usage of the other is known', async () => {
+    const gate = new Promise((resolve) => setTimeout(resolve, 150))
+    const running = attempt<Answer>({
+      route: routeOf(['slow', 'quick']),
+      id: 'r',
+      hedge: { afterMs: 100, budget: fullBudget() },
+      call: async ({ offer: { provider } }) => {
+        await gate
+        return { text: provider, usage }
+      },
+    })
+    await vi.runAllTimersAsync()
+    const outcome = await running
+    expect(outcome.attempts.map((record) => record.outcome).toSorted()).toEqual(['lost', 'succeeded'])
+    expect(outcome.attempts.map((record) => record.usage)).toEqual([usage, usage])
+  })
+
+  test('whose answer comes after it was lost is told of, so that it can be accounted', async () => {
+    const late: LateAnswer<Answer>[] = []
+    await outcomeOf(play({ slow: 500, quick: 0 }, { onLateAnswer: (answer) => late.push(answer) }))
+    expect(late).toMatchObject([{ attemptId: 'r.1', status: 'answered', value: { usage } }])
+  })
+
+  test('that answers in time is not joined', async () => {
+    const played = play({ prompt: 90, other: 0 })
+    expect(await outcomeOf(played)).toMatchObject({ value: { text: 'prompt' } })
+    expect(played.called).toEqual(['prompt'])
+  })
+
+  test.each(['call', 'listen', 'converse'] as const)('of operation %s is never joined', async (operation) => {
+    const played = play({ slow: 500, other: 0 }, { route: routeOf(['slow', 'other'], operation) })
+    expect(await outcomeOf(played)).toMatchObject({ value: { text: 'slow' } })
+    expect(played.called).toEqual(['slow'])
+  })
+})
+
+describe('when one of the two fails', () => {
+  test('the other is waited for', async () => {
+    const first = await outcomeOf(play({ fails: { failsAfterMs: 150, kind: 'malformed' }, other: 200 }))
+    expect(first).toMatchObject({ status: 'succeeded', value: { text: 'other' } })
+    const second = await outcomeOf(play({ slow: 400, fails: { failsAfterMs: 50, kind: 'malformed' } }))
+    expect(second).toMatchObject({ status: 'succeeded', value: { text: 'slow' } })
+    expect(second.attempts).toMatchObject([{ cause: 'hedge', outcome: 'failed' }, { outcome: 'succeeded' }])
+  })
+
+  test('in a way that would repeat everywhere, the other is stopped', async () => {
+    const played = play({ slow: 5_000, fails: { failsAfterMs: 10, kind: 'invalid_request' } })
+    const outcome = await outcomeOf(played)
+    expect(outcome).toMatchObject({ status: 'failed', cause: 'stopped', error: { kind: 'invalid_request' } })
+    expect(outcome.attempts).toMatchObject([{ outcome: 'failed' }, { outcome: 'lost' }])
+  })
+
+  test('and then the other too, the next is asked', async () => {
+    const lines = {
+      one: { failsAfterMs: 150, kind: 'malformed' },
+      two: { failsAfterMs: 10, kind: 'malformed' },
+      three: 0,
+    } as const
+    const outcome = await outcomeOf(play(lines))
+    expect(outcome.attempts).toMatchObject([{ cause: 'hedge' }, { cause: 'first' }, { cause: 'fallback', outcome: 'succeeded' }])
+  })
+})
+
+describe('whom a hedge goes to', () => {
+  test('is the next that is well', async () => {
+    const health = createHealth()
+    health.record('ill', { outcome: 'failed', kind: 'quota_exhausted' })
+    const played = play({ slow: 500, ill: 0, well: 0 }, { health })
+    expect(await outcomeOf(played)).toMatchObject({ value: { text: 'well' } })
+    expect(played.called).toEqual(['slow', 'well'])
+  })
+
+  test('is nobody whose adapter has no slot free', async () => {
+    const concurrency = createConcurrency({ byAdapter: { busy: 1 } })
+    const slot = concurrency.takeNow('busy')
+    const played = play({ slow: 500, busy: 0 }, { concurrency })
+    expect(await outcomeOf(played)).toMatchObject({ value: { text: 'slow' } })
+    slot?.()
+  })
+
+  test('is asked of beforeAttempt first, because the hold must cover both', async () => {
+    const asked: string[] = []
+    const played = play(
+      { slow: 500, dear: 0 },
+      {
+        beforeAttempt: async ({ offer }, { cause }) => {
+          asked.push(`${offer.provider} ${cause}`)
+          return offer.provider === 'dear' ? { refused: 'too dear' } : undefined
+        },
+      },
+    )
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'slow' } })
+    expect(asked).toEqual(['slow first', 'dear hedge'])
+    expect(played.called).toEqual(['slow'])
+  })
+
+  test('is nobody where beforeAttempt throws: the attempt under way goes on', async () => {
+    const beforeAttempt = async (_: unknown, { cause }: { cause: string }) => {
+      if (cause === 'hedge') throw new Error('the ledger is gone')
+      return undefined
+    }
+    expect(await outcomeOf(play({ slow: 500, other: 0 }, { beforeAttempt }))).toMatchObject({ value: { text: 'slow' } })
+  })
+})
+
+describe('the budget', () => {
+  test('allows no more than its share of requests a second attempt, also when every provider is slow', async () => {
+    const budget = createHedgeBudget({ share: 0.05, burst: 10 })
+    const records: AttemptRecord[] = []
+    for (let request = 0; request < 400; request += 1) {
+      const played = play(
+        { slow: 300, other: 300 },
+        { hedge: { afterMs: 10, budget }, onAttempt: (record) => records.push(record) },
+      )
+      await outcomeOf(played)
+    }
+    expect(records.filter(({ cause }) => cause === 'hedge')).toHaveLength(20)
+    expect(records).toHaveLength(420)
+  })
+
+  test('is not spent where nobody could be asked', async () => {
+    const budget = fullBudget()
+    await outcomeOf(play({ alone: 500 }, { hedge: { afterMs: 10, budget } }))
+    expect(budget.spend()).toBe(true)
+  })
+})
+
+test('p95 hedges after what nineteen of twenty took, and not before enough were measured', async () => {
+  const health = createHealth()
+  const hedged = () => play({ first: 5_000, other: 0 }, { health, hedge: { afterMs: 'p95', budget: fullBudget() } })
+  for (let count = 0; count < 7; count += 1) health.record('first', { outcome: 'succeeded', latencyMs: 40, isStream: false })
+  const early = hedged()
+  await vi.advanceTimersByTimeAsync(4_000)
+  expect(early.called).toEqual(['first'])
+  expect(await outcomeOf(early)).toMatchObject({ value: { text: 'first' } })
+  for (let count = 0; count < 40; count += 1)
+    health.record('first', { outcome: 'succeeded', latencyMs: 40 + count, isStream: false })
+  const late = hedged()
+  await vi.advanceTimersByTimeAsync(76)
+  expect(late.called).toEqual(['first'])
+  await vi.advanceTimersByTimeAsync(2)
+  expect(late.called).toEqual(['first', 'other'])
+  await vi.runAllTimersAsync()
+})
+
+test('a stream is hedged until its first content, and the loser is stopped', async () => {
+  const closed: string[] = []
+  const finish: ChatEvent = { type: 'finish', finishReason: 'stop', model: 'm', usage }
+  async function* send(provider: string, milliseconds: number): AsyncGenerator<ChatEvent> {
+    try {
+      yield { type: 'text', text: '' }
+      await new Promise((resolve) => setTimeout(resolve, milliseconds))
+      yield { type: 'text', text: provider }
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      yield finish
+    } finally {
+      closed.push(provider)
+    }
+  }
+  const running = attemptStream<ChatEvent>({
+    route: routeOf(['slow', 'quick', 'third']),
+    id: 'r',
+    hedge: { afterMs: 100, budget: fullBudget() },
+    open: ({ offer: { provider } }) => send(provider, provider === 'slow' ? 1_000 : 10),
+  })
+  await vi.advanceTimersByTimeAsync(120)
+  const outcome = await running
+  if (outcome.status !== 'succeeded') throw new Error(outcome.status)
+  expect(outcome.attempts).toMatchObject([{ attemptId: 'r.1', outcome: 'lost' }])
+  const reading = Array.fromAsync(outcome.value.events)
+  await vi.runAllTimersAsync()
+  expect(await reading).toEqual([{ type: 'text', text: '' }, { type: 'text', text: 'quick' }, finish])
+  expect(outcome.attempts).toMatchObject([{ outcome: 'lost' }, { attemptId: 'r.2', cause: 'hedge', outcome: 'succeeded', usage }])
+  expect(closed.toSorted()).toEqual(['quick', 'slow'])
+})
