@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import OpenAI from 'openai'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startOpenaiLoopback } from '../loopback/openai.ts'
@@ -76,6 +77,15 @@ describe.each([
     expect(await credits(second.url, (JSON.parse(made) as { key: string }).key)).toBe(100_000 - 1 - receipt.total_credits_used)
     expect(await second.stop('SIGINT')).toBe(0)
   })
+})
+
+test('OpenAI’s client chats with it when its base URL is changed', async () => {
+  const gateway = await startGateway({ ...dataFolder('openai'), FAREBOX_DEMO_KEY: 'fbx_demo_of_mine' })
+  const client = new OpenAI({ apiKey: 'fbx_demo_of_mine', baseURL: `${gateway.url}/v1` })
+  const chat = { model: 'demo', messages: [{ role: 'user' as const, content: 'What is a farebox?' }] }
+  const answer = await client.chat.completions.stream(chat).finalChatCompletion()
+  expect(answer.choices[0]?.message.content).toContain('What is a farebox?')
+  expect(await credits(gateway.url, 'fbx_demo_of_mine')).toBe(99_999)
 })
 
 test('a key of the demo account can be chosen, also later', async () => {

@@ -54,6 +54,9 @@ export interface CallContext {
   attemptId: string
 }
 
+/** An API whose own parameters can be passed on: OpenAI's chat completions, responses, speech and transcriptions. */
+export type Dialect = 'openai-chat' | 'openai-responses' | 'openai-speech' | 'openai-transcription'
+
 /**
  * Our code for one provider. An adapter turns a request into one call of the provider's SDK, without retries, and the
  * answer into a result with the usage that the provider reported. It throws {@link ProviderError} and nothing else.
@@ -66,6 +69,8 @@ export interface ProviderAdapter {
   readonly availability: Availability
   /** What it sells. Empty when it is disabled is wrong: list the offers, so that a rejection can say why. */
   readonly offers: readonly Offer[]
+  /** The API by which it reaches an offer, if `providerOptions` in the words of that API are passed on to it. Absent: none are. */
+  dialectOf?(offer: Offer): Dialect | undefined
   chat?(request: ChatRequest, context: CallContext): Promise<ChatResult>
   streamChat?(request: ChatRequest, context: CallContext): AsyncIterable<ChatEvent>
   transcribe?(request: TranscribeRequest, context: CallContext): Promise<TranscribeResult>
@@ -122,6 +127,8 @@ export interface Tool {
   name: string
   description?: string
   parameters: Record<string, unknown>
+  /** Whether arguments must follow `parameters` to the letter, at providers that can see to it. @defaultValue as the provider does */
+  strict?: boolean
 }
 
 /** The model's wish to run a tool; `arguments` is JSON text as the model wrote it, valid or not. */
@@ -151,6 +158,8 @@ export interface ChatResult {
   text: string
   toolCalls?: readonly ToolCall[]
   finishReason: FinishReason
+  /** How likely each token was, in the provider's words, where that was asked for by `providerOptions`. */
+  logprobs?: unknown
   /** The model that answered, as the provider named it. */
   model: string
   /** `undefined`: the provider did not report it. */
@@ -161,7 +170,7 @@ export interface ChatResult {
 
 /** An event of a streamed answer. A stream that ends without `finish` is incomplete, and the adapter throws. */
 export type ChatEvent =
-  | { type: 'text'; text: string }
+  | { type: 'text'; text: string; logprobs?: unknown }
   | { type: 'tool_call'; index: number; id?: string; name?: string; arguments: string }
   | { type: 'finish'; finishReason: FinishReason; model: string; usage?: Usage; requestId?: string }
 

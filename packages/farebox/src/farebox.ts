@@ -12,6 +12,7 @@ import { chatUsageRange, defaultCostBook, defaultPriceBook, type PriceBook } fro
 import {
   applyConditions,
   type BusinessAdapter,
+  businessAdapters,
   type Catalog,
   type ComplexityClassifier,
   type Concurrency,
@@ -126,8 +127,9 @@ export class Farebox {
   readonly health: ShareableHealth
   readonly concurrency: Concurrency
   readonly agents: Agents
+  /** The use cases that can be asked for by name: the team's own, then ours whose names they have not taken. */
+  readonly businessAdapters: readonly BusinessAdapter[]
   readonly #parts: WorkflowParts
-  readonly #businessAdapters: readonly BusinessAdapter[]
   readonly #running = new Set<Promise<unknown>>()
   readonly #onError: (error: unknown) => void
 
@@ -144,7 +146,9 @@ export class Farebox {
       spool: options.spool,
       closedWorkflowEvents: options.closedWorkflowEvents,
     })
-    this.#businessAdapters = options.businessAdapters ?? []
+    const own = options.businessAdapters ?? []
+    const isTaken = (name: string) => own.some((adapter) => adapter.name === name)
+    this.businessAdapters = [...own, ...Object.values(businessAdapters).filter(({ name }) => !isTaken(name))]
     this.#onError = options.onError ?? (() => undefined)
     this.#parts = {
       ledger: this.ledger,
@@ -214,7 +218,7 @@ export class Farebox {
 
   /** The business adapter of a name, the team's own first. */
   businessAdapter(name: string): BusinessAdapter {
-    return resolveBusinessAdapter(name, this.#businessAdapters)
+    return resolveBusinessAdapter(name, this.businessAdapters)
   }
 
   /** What planned work will cost, by service and in total, before any call. */

@@ -3,6 +3,7 @@ import { type ChatMeasure, encodingOf, type ImageFacts, measureText, type TokenE
 import { loadTokenizers, type Tokenizers } from '@farebox/pricing/tokenizer'
 import type { Catalog } from '@farebox/router'
 import { OUTPUT_TOKENS_MAX } from './chat-route.ts'
+import { possibleOptions } from './dialect-options.ts'
 import { readImage } from './read-image.ts'
 import type { ChatInput } from './workflow-calls.ts'
 
@@ -19,7 +20,8 @@ export async function measureChat(
   offers: readonly Offer[],
   load: LoadTokenizers = loadTokenizers,
 ): Promise<ChatMeasure> {
-  const { messages, tools = [], providerOptions, outputTokensMax = OUTPUT_TOKENS_MAX } = input
+  const { messages, tools = [], outputTokensMax = OUTPUT_TOKENS_MAX } = input
+  const options = possibleOptions(input)
   // Other vendors' vocabularies are not public, and this one is the nearest.
   const counters = await load(new Set(offers.map(({ model }) => encodingOf(model) ?? 'o200k_base')))
   const measure = (text: string) => measureText(text, counters)
@@ -28,9 +30,9 @@ export async function measureChat(
     messages: messages.length,
     images: await Promise.all(messages.flatMap(imagesOf)),
     tools: { text: await measure(tools.length > 0 ? JSON.stringify(tools) : ''), count: tools.length },
-    other: await measure(providerOptions ? JSON.stringify(providerOptions) : ''),
+    other: await measure(longest(options.map((each) => JSON.stringify(each)))),
     outputTokensMax,
-    answers: answersOf(providerOptions),
+    answers: Math.max(1, ...options.map(answersOf)),
   }
 }
 
@@ -46,6 +48,10 @@ function textOf(message: ChatMessage): string {
   return [...said, ...called.map((call) => `${call.name} ${call.arguments}`)].join('\n')
 }
 
+function longest(texts: readonly string[]): string {
+  return texts.reduce((longer, text) => (text.length > longer.length ? text : longer), '')
+}
+
 function partText(part: { type: 'text'; text: string } | { type: 'image' }): string {
   return part.type === 'text' ? part.text : ''
 }
@@ -56,7 +62,7 @@ function imagesOf({ content }: ChatMessage): Promise<ImageFacts>[] {
 }
 
 /** A provider may be asked for several answers to one question, and bills each. */
-function answersOf(options: ChatInput['providerOptions']): number {
-  const asked = options?.n
+function answersOf(options: Record<string, unknown>): number {
+  const asked = options.n
   return typeof asked === 'number' && Number.isSafeInteger(asked) && asked > 1 ? asked : 1
 }

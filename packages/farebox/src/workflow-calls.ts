@@ -4,6 +4,7 @@ import type {
   ChatMessage,
   ChatResult,
   Credits,
+  Dialect,
   EmbedResult,
   PhoneRequest,
   PhoneResult,
@@ -30,6 +31,9 @@ export interface CallOptions {
   signal?: AbortSignal
 }
 
+/** Parameters in the words of a provider's API: they go to adapters that speak it, and to no other. */
+export type DialectOptions = Readonly<Partial<Record<Dialect, Record<string, unknown>>>>
+
 /** How an answer is streamed. */
 export interface StreamOptions {
   /**
@@ -51,6 +55,7 @@ export interface ChatInput extends CallOptions {
   toolChoice?: 'auto' | 'none' | 'required' | { name: string }
   /** Parameters of the provider's own API, passed through untouched. */
   providerOptions?: Record<string, unknown>
+  dialectOptions?: DialectOptions
 }
 
 export interface StreamChatInput extends ChatInput, StreamOptions {}
@@ -67,6 +72,7 @@ export interface TranscribeInput extends CallOptions {
   audio: Uint8Array
   /** ISO 639-1 code of the language. @defaultValue found out */
   language?: string
+  dialectOptions?: DialectOptions
 }
 
 export interface ListenInput extends CallOptions {
@@ -102,6 +108,7 @@ export interface SpeakInput extends CallOptions {
   voice?: string
   /** @defaultValue `mp3` */
   format?: AudioFormat
+  dialectOptions?: DialectOptions
 }
 
 export interface EmbedInput extends CallOptions {
@@ -176,7 +183,7 @@ export interface LiveStream<Event> extends Omit<MeteredStream<Event>, 'settled'>
   settled: Promise<{ creditsUsed: Credits; endedBy: LiveEnd }>
 }
 
-export type Embeddings = Metered & Pick<EmbedResult, 'embeddings' | 'model'>
+export type Embeddings = Metered & Pick<EmbedResult, 'embeddings' | 'model' | 'usage'>
 
 export interface Transcript extends Metered {
   text: string

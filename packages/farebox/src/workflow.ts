@@ -18,6 +18,7 @@ import { CALL_SECONDS_MAX, embedRoute, speakRoute, transcribeRoute } from './cal
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
 import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
+import { modelOf } from './dialect-options.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
@@ -178,7 +179,7 @@ export class Workflow {
           )
           return required(candidate, 'streamChat').call(
             candidate.adapter,
-            { ...request, messages, model: candidate.offer.model },
+            { ...request, messages, ...modelOf(candidate, input) },
             context,
           )
         },
@@ -205,7 +206,7 @@ export class Workflow {
       call: (candidate, context) =>
         required(candidate, 'transcribe').call(
           candidate.adapter,
-          { audio: sound, language, model: candidate.offer.model },
+          { audio: sound, language, ...modelOf(candidate, options) },
           context,
         ),
       unreported: request.expected,
@@ -233,7 +234,7 @@ export class Workflow {
       request,
       options,
       call: (candidate, context) =>
-        required(candidate, 'speak').call(candidate.adapter, { text, voice, format, model: candidate.offer.model }, context),
+        required(candidate, 'speak').call(candidate.adapter, { text, voice, format, ...modelOf(candidate, options) }, context),
       unreported: request.expected,
     })
     return { audio: result.audio, format: result.format, ...metered }
@@ -249,7 +250,7 @@ export class Workflow {
       open: (candidate, context) =>
         required(candidate, 'streamSpeech').call(
           candidate.adapter,
-          { text, voice, format, model: candidate.offer.model },
+          { text, voice, format, ...modelOf(candidate, options) },
           context,
         ),
       tally: createTally,
@@ -277,7 +278,7 @@ export class Workflow {
         required(candidate, 'embed').call(candidate.adapter, { inputs, dimensions, model: candidate.offer.model }, context),
       unreported: (_, { offer }) => (request.usageOf?.(offer) ?? request).expected,
     })
-    return { embeddings: result.embeddings, model: result.model, ...metered }
+    return { embeddings: result.embeddings, model: result.model, usage: result.usage, ...metered }
   }
 
   /**
@@ -416,7 +417,7 @@ export class Workflow {
       request: this.#chatRoute(service, operation, input, measure),
       options: input,
       call: (candidate, context) =>
-        required(candidate, 'chat').call(candidate.adapter, { ...request, model: candidate.offer.model }, context),
+        required(candidate, 'chat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
       unreported: async (answer, { offer }) =>
         (await floorUsage(measure, offer, [{ type: 'text', text: answer.text }], this.#parts.loadTokenizers)).quantities,
       onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),

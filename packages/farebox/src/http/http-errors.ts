@@ -26,6 +26,11 @@ export class RouteNotFoundError extends FareboxError {
   override readonly code = 'ROUTE_NOT_FOUND'
 }
 
+/** A caller asked for a model, an agent or a configuration that there is not. */
+export class ModelNotFoundError extends FareboxError {
+  override readonly code = 'MODEL_NOT_FOUND'
+}
+
 /** The request was served before, and its answer is no longer there. */
 export class AnswerNotKeptError extends FareboxError {
   override readonly code = 'ANSWER_NOT_KEPT'

@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { isOpenaiPath } from './problem-answer.ts'
 import type { Route } from './route.ts'
 
 /** The OpenAPI 3.1 document of the routes, from the same schemas that check their requests. */
 export function openapiDocument(routes: readonly Route[]): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of routes) {
-    const path = route.path.replace(/:(\w+)/g, '{$1}')
+    const path = route.path.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}')
     paths[path] = { ...paths[path], [route.method]: operation(route) }
   }
   return {
@@ -13,7 +14,8 @@ export function openapiDocument(routes: readonly Route[]): Record<string, unknow
     info: {
       title: 'Farebox',
       version: '1',
-      description: 'Routed calls, metered in prepaid credits. Errors are RFC 9457 problems with a stable `code`.',
+      description:
+        'Routed calls, metered in prepaid credits. Errors are RFC 9457 problems with a stable `code`; under `/v1`, as OpenAI words them.',
     },
     paths,
     components: {
@@ -34,6 +36,22 @@ export function openapiDocument(routes: readonly Route[]): Record<string, unknow
             errors: {
               type: 'array',
               items: { type: 'object', properties: { field: { type: 'string' }, problem: { type: 'string' } } },
+            },
+          },
+        },
+        OpenaiError: {
+          type: 'object',
+          required: ['error'],
+          properties: {
+            error: {
+              type: 'object',
+              required: ['message', 'type', 'param', 'code'],
+              properties: {
+                message: { type: 'string' },
+                type: { type: 'string' },
+                param: { type: ['string', 'null'] },
+                code: { type: 'string' },
+              },
             },
           },
         },
@@ -76,7 +94,9 @@ function operation({ path, method, summary, access, body, query, status = 200 }:
       [status]: { description: 'Success', content: { 'application/json': {} } },
       default: {
         description: 'A problem',
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        content: isOpenaiPath(path)
+          ? { 'application/json': { schema: { $ref: '#/components/schemas/OpenaiError' } } }
+          : { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
       },
     },
   }

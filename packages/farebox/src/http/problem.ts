@@ -23,6 +23,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   SERVICE_NOT_ALLOWED: 403,
   ACCOUNT_FROZEN: 403,
   ROUTE_NOT_FOUND: 404,
+  MODEL_NOT_FOUND: 404,
   AGENT_NOT_FOUND: 404,
   ACCOUNT_NOT_FOUND: 404,
   HOLD_NOT_FOUND: 404,
@@ -151,7 +152,8 @@ function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unkn
   }
   if (error instanceof InvalidInputError) return { errors: [{ field: error.field, problem: error.message }] }
   if (error instanceof IdempotencyConflictError) return { differs: error.differs }
-  if (error.code === 'INVALID_AUDIO') return { errors: [{ field: 'audio', problem: error.message }] }
+  if (error.code === 'INVALID_AUDIO') return { errors: [{ field: wireNames.audio ?? 'audio', problem: error.message }] }
+  if (error.code === 'MODEL_NOT_FOUND') return { errors: [{ field: 'model', problem: error.message }] }
   if (error.code === 'UNKNOWN_BUSINESS_ADAPTER') {
     const field = wireNames.business_logic_adapter ?? 'business_logic_adapter'
     return { errors: [{ field, problem: error.message }] }

@@ -1,6 +1,6 @@
 import { InvalidBodyError, MalformedBodyError } from './http-errors.ts'
 
-/** A file from a form, or a whole body, with the form's other fields. */
+/** A file from a form, or a whole body, with the form's other fields: one that is there several times, with commas between. */
 export interface Upload {
   data: Uint8Array
   fields: Readonly<Record<string, string | undefined>>
@@ -21,6 +21,8 @@ export async function readUpload(request: Request, field: string): Promise<Uploa
   const file = form.get(field)
   if (!(file instanceof Blob)) throw new InvalidBodyError([{ field, problem: 'must be a file of the form' }])
   const fields: Record<string, string> = {}
-  for (const [name, value] of form) if (typeof value === 'string') fields[name] = value
+  for (const [name, value] of form) {
+    if (typeof value === 'string') fields[name] = name in fields ? `${fields[name]},${value}` : value
+  }
   return { data: new Uint8Array(await file.arrayBuffer()), fields }
 }

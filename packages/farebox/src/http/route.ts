@@ -1,6 +1,7 @@
 import type { AuthenticatedKey } from '@farebox/ledger'
 import type { z } from 'zod'
 import type { Farebox } from '../farebox.ts'
+import type { Problem } from './problem.ts'
 
 /** What a handler is given: everything of the request that it declared, parsed. */
 export interface RouteCall<Body, Query> {
@@ -11,6 +12,8 @@ export interface RouteCall<Body, Query> {
   body: Body
   query: Query
   idempotencyKey: string | undefined
+  /** Tells the operator of a failure that came after the answer had begun. */
+  report(error: unknown): void
 }
 
 /** What a handler of an account is given. */
@@ -31,9 +34,20 @@ export class JsonAnswer {
   }
 }
 
+/** A problem as it was answered before, with headers beside its own. */
+export class ProblemAnswer {
+  readonly problem: Problem
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(problem: Problem, headers: Readonly<Record<string, string>>) {
+    this.problem = problem
+    this.headers = headers
+  }
+}
+
 /**
  * One route of the API. The table of them serves the requests and writes the OpenAPI document. A handler answers the JSON body
- * of a 200, or a {@link JsonAnswer}, or a whole `Response`.
+ * of a 200, or a {@link JsonAnswer}, a {@link ProblemAnswer}, or a whole `Response`.
  */
 export type Route = {
   method: 'get' | 'post'

@@ -3,7 +3,7 @@ import { type FareboxError, isFareboxError } from '@farebox/core'
 import { IdempotencyConflictError, InvalidInputError } from '@farebox/ledger'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import type { z } from 'zod'
+import { compatRoutes } from '../compat/compat-routes.ts'
 import { UnauthorizedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { accountRoutes } from './account-routes.ts'
@@ -13,8 +13,10 @@ import { BodyTooLargeError, InvalidBodyError, MalformedBodyError, RouteNotFoundE
 import { RequestMetrics } from './metrics.ts'
 import { openapiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
-import { problemResponse } from './problem.ts'
-import { JsonAnswer, type Route, type RouteCall } from './route.ts'
+import { parseFields } from './parse-fields.ts'
+import { problemOf } from './problem.ts'
+import { problemAnswer } from './problem-answer.ts'
+import { JsonAnswer, ProblemAnswer, type Route, type RouteCall } from './route.ts'
 import { workflowRoutes } from './workflow-routes.ts'
 
 export interface RoutesOptions {
@@ -22,7 +24,7 @@ export interface RoutesOptions {
   adminToken?: string
   /** Longer bodies get a 413. @defaultValue 26_214_400 (25 MiB, a long recording) */
   bodyBytesMax?: number
-  /** Told of every error that is answered with a 500, and of what was behind a 502. @defaultValue nobody */
+  /** Told of every error that is answered with a 500, and of what was behind a 502 or broke a stream off. @defaultValue nobody */
   onError?: (error: unknown, request: Request) => void
 }
 
@@ -30,7 +32,14 @@ const BODY_BYTES_MAX = 25 * 1024 * 1024
 const IDEMPOTENCY_KEY_MAX = 180
 
 /** Every route of the API. */
-const routes: readonly Route[] = [...agentRoutes, ...workflowRoutes, ...accountRoutes, ...adminRoutes, ...operationRoutes]
+const routes: readonly Route[] = [
+  ...agentRoutes,
+  ...workflowRoutes,
+  ...accountRoutes,
+  ...compatRoutes,
+  ...adminRoutes,
+  ...operationRoutes,
+]
 
 /** The API of a Farebox as one handler. */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
@@ -39,20 +48,23 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
   const adminDigest = options.adminToken ? digest(options.adminToken) : undefined
   const bodyBytesMax = options.bodyBytesMax ?? BODY_BYTES_MAX
 
+  const failure = (error: unknown, context: Context, wireNames?: Route['wireNames']) =>
+    problemAnswer(problemOf(error, wireNames), context.req.path)
   app.use(
     bodyLimit({
       maxSize: bodyBytesMax,
-      onError: () => problemResponse(new BodyTooLargeError(`the body is longer than ${bodyBytesMax} bytes`)),
+      onError: (context) => failure(new BodyTooLargeError(`the body is longer than ${bodyBytesMax} bytes`), context),
     }),
   )
   for (const route of routes) {
     app.on(route.method.toUpperCase(), route.path, async (context) => {
       const started = performance.now()
-      const response = await answer(box, route, context, adminDigest).catch((error: unknown) => {
+      const report = (error: unknown) => options.onError?.(error, context.req.raw)
+      const response = await answer(box, route, { context, report, adminDigest }).catch((error: unknown) => {
         const named = inWireNames(error, route, context.req.header('idempotency-key'))
-        const failure = problemResponse(named, route.wireNames)
-        if (failure.status >= 500) options.onError?.(error, context.req.raw)
-        return failure
+        const failed = failure(named, context, route.wireNames)
+        if (failed.status >= 500) report(error)
+        return failed
       })
       metrics.count(route.method, route.path, response.status, (performance.now() - started) / 1000)
       return response
@@ -68,16 +80,20 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
       }),
   )
   app.notFound((context) =>
-    problemResponse(new RouteNotFoundError(`there is nothing at ${context.req.method} ${context.req.path}`)),
+    failure(new RouteNotFoundError(`there is nothing at ${context.req.method} ${context.req.path}`), context),
   )
   app.onError((error, context) => {
     options.onError?.(error, context.req.raw)
-    return problemResponse(error)
+    return failure(error, context)
   })
   return async (request) => app.fetch(request)
 }
 
-async function answer(box: Farebox, route: Route, context: Context, adminDigest: Buffer | undefined): Promise<Response> {
+async function answer(
+  box: Farebox,
+  route: Route,
+  { context, report, adminDigest }: { context: Context; report: (error: unknown) => void; adminDigest: Buffer | undefined },
+): Promise<Response> {
   const request = context.req.raw
   const secret = bearer(request)
   const key = route.access === 'account' ? await box.authenticate(secret) : undefined
@@ -86,12 +102,14 @@ async function answer(box: Farebox, route: Route, context: Context, adminDigest:
     box,
     request,
     parameters: context.req.param(),
-    query: route.query && parse(route.query, context.req.query()),
-    body: route.body && parse(route.body, await readJson(request)),
+    query: route.query && parseFields(route.query, context.req.query()),
+    body: route.body && parseFields(route.body, await readJson(request)),
     idempotencyKey: idempotencyKeyOf(request),
+    report,
   }
   const result: unknown = await route.handle({ ...call, key } as never)
   if (result instanceof Response) return result
+  if (result instanceof ProblemAnswer) return problemAnswer(result.problem, context.req.path, result.headers)
   const { status, body, headers } = result instanceof JsonAnswer ? result : new JsonAnswer(200, result)
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
 }
@@ -126,20 +144,6 @@ async function readJson(request: Request): Promise<unknown> {
   } catch (error) {
     throw new MalformedBodyError('the body is not JSON', { cause: error })
   }
-}
-
-function parse(schema: z.ZodType, value: unknown): unknown {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const fields = parsed.error.issues.flatMap((issue) => {
-    const field = issue.path.join('.')
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((name) => ({ field: [...issue.path, name].join('.'), problem: 'is not a field of this request' }))
-    }
-    return [{ field: field || 'body', problem: issue.message }]
-  })
-  // One problem per field is enough to mend it.
-  throw new InvalidBodyError(fields.filter(({ field }, index) => fields.findIndex((other) => other.field === field) === index))
 }
 
 /** A conflict, and a field that the ledger did not take, are named as the caller sent them. */

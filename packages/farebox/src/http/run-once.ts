@@ -4,22 +4,26 @@ import { v5 as uuidv5, v7 as uuidv7 } from 'uuid'
 import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts'
-import { type Problem, problemHeaders, problemOf } from './problem.ts'
-import { JsonAnswer } from './route.ts'
+import { type Problem, problemOf } from './problem.ts'
+import { JsonAnswer, ProblemAnswer } from './route.ts'
 
 /** A run that has not ended after this long died with its process, and may be begun again. */
 const RUN_MS_MAX = 10 * 60_000
 const TRIES_MAX = 100
 /** Turns runs into ids of their workflows: any fixed UUID would do. */
 const RUN_NAMESPACE = '5b0f8a4e-0d0b-4c3b-9a53-2f3c5a7f1e21'
+const REPLAYED = { 'idempotency-replayed': 'true' }
 
-interface Run {
+/** Work that is to be done once for an idempotency key. */
+export interface Run {
   accountId: string
   idempotencyKey: string | undefined
   /** What was asked for, field by field. */
   fields: Record<string, unknown>
   /** Whether it may be begun again when nobody knows how it ended. A telephone must not ring twice. @defaultValue true */
   isRepeatable?: boolean
+  /** Whether it works in a workflow that others work in too: then nobody can tell what it charged before it died. @defaultValue false */
+  isShared?: boolean
 }
 
 /**
@@ -30,8 +34,8 @@ export async function runOnce(
   box: Farebox,
   run: Run,
   work: (workflowId: string) => Promise<Record<string, unknown>>,
-): Promise<unknown> {
-  const { accountId, idempotencyKey, fields, isRepeatable = true } = run
+): Promise<Record<string, unknown> | JsonAnswer | ProblemAnswer> {
+  const { accountId, idempotencyKey, fields, isRepeatable = true, isShared = false } = run
   if (idempotencyKey === undefined) {
     return work(uuidv7()).catch((error: unknown) => {
       throw error instanceof ChargedRunError ? error.cause : error
@@ -46,14 +50,14 @@ export async function runOnce(
     const begun = await box.ledger.saveDocument({ accountId, kind: 'run', documentId, body: digests })
     if (begun.replayed) {
       const end = await box.ledger.document(accountId, 'run_end', documentId)
-      if (end?.body.answer) return new JsonAnswer(200, end.body.answer, { 'idempotency-replayed': 'true' })
+      if (end?.body.answer) return new JsonAnswer(200, end.body.answer, REPLAYED)
       if (end?.body.failed === 'OUTCOME_UNKNOWN') throw outcomeUnknown()
-      if (end?.body.problem) return problemAgain(end.body.problem as Problem)
+      if (end?.body.problem) return new ProblemAnswer(end.body.problem as Problem, REPLAYED)
       if (end) continue
       const start = await box.ledger.document(accountId, 'run', documentId)
       if (start && box.now() - start.createdAt > RUN_MS_MAX) {
         if (!isRepeatable) throw outcomeUnknown()
-        if (await hasCharged(box, accountId, workflowId)) throw answerNotKept()
+        if (isShared || (await hasCharged(box, accountId, workflowId))) throw answerNotKept()
         continue
       }
       throw new IdempotencyInProgressError('an earlier request under this idempotency key has not ended yet')
@@ -83,13 +87,6 @@ export class ChargedRunError extends Error {
   constructor(cause: unknown) {
     super('a run failed after it had charged', { cause })
   }
-}
-
-function problemAgain(problem: Problem): Response {
-  return new Response(JSON.stringify(problem), {
-    status: problem.status,
-    headers: { ...problemHeaders(problem), 'idempotency-replayed': 'true' },
-  })
 }
 
 /** Errors that say that nothing had been done. */

@@ -2,7 +2,7 @@ import { type Credits, credits, units } from '@farebox/core'
 import { budgetPeriods, grantSources } from '@farebox/ledger'
 import { z } from 'zod'
 
-const text = z
+export const text = z
   .string()
   .min(1)
   .max(200)
@@ -16,7 +16,7 @@ const instant = z.iso
 const CREDITS_MAX = 1_000_000_000
 
 /** Credits: a whole number, or a decimal string with at most six decimals. */
-const amount = z
+export const amount = z
   .union([
     z.number().int().min(0).max(CREDITS_MAX),
     z.string().regex(/^\d{1,10}(\.\d{1,6})?$/, 'must be a decimal with at most six decimals'),

@@ -49,6 +49,7 @@ function readChat(connection: OpenaiConnection, request: ChatRequest, data: unkn
     text: asText(message.content) ?? asText(message.refusal) ?? '',
     ...(toolCalls.length === 0 ? {} : { toolCalls }),
     finishReason: finishReason(asText(choice?.finish_reason) ?? ''),
+    ...(choice?.logprobs ? { logprobs: choice.logprobs } : {}),
     model: asText(answer?.model) ?? request.model,
     ...(usage === undefined ? {} : { usage }),
     ...(requestId === undefined ? {} : { requestId }),

@@ -71,6 +71,11 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
     isSimulated: false,
     availability,
     offers: options.offers ?? openaiOffers(options.models),
+    dialectOf: ({ service, model }) => {
+      if (service === 'voice_tts') return 'openai-speech'
+      if (service === 'voice_stt') return 'openai-transcription'
+      return service === 'gpt' || service === 'vision' ? `openai-${apiOf(model)}` : undefined
+    },
     chat: (request, context) => (apiOf(request.model) === 'responses' ? respond : chat)(connection, request, context),
     streamChat: (request, context) =>
       (apiOf(request.model) === 'responses' ? streamResponse : streamChat)(connection, request, context),

@@ -18,7 +18,9 @@ export function sessionUpdate(provider: string, request: RealtimeRequest): Sessi
       type: 'realtime',
       ...(request.instructions === undefined ? {} : { instructions: request.instructions }),
       ...(request.outputTokensMax === undefined ? {} : { max_output_tokens: request.outputTokensMax }),
-      ...(request.tools === undefined ? {} : { tools: request.tools.map((tool) => ({ type: 'function' as const, ...tool })) }),
+      ...(request.tools === undefined
+        ? {}
+        : { tools: request.tools.map(({ strict: _, ...tool }) => ({ type: 'function' as const, ...tool })) }),
       audio: {
         input: { ...asRecord(audio?.input), format: audioFormat(provider, request.inputFormat) },
         output: {

@@ -86,7 +86,8 @@ function speechBody(request: SpeakRequest, defaults: SpeechDefaults): OpenAI.Aud
     ...request.providerOptions,
     model: request.model,
     input: request.text,
-    voice: request.voice ?? defaults.voice,
+    // A voice among the options is one of OpenAI's own, which was not to go to another provider.
+    voice: request.voice ?? asText(request.providerOptions?.voice) ?? defaults.voice,
     response_format: request.format,
     // These models refuse events. They are billed by the character, so nothing is missed.
     stream_format: request.model.startsWith('tts-1') ? 'audio' : 'sse',

@@ -42,7 +42,7 @@ function readChoice(given: unknown, answer: StreamedAnswer): ChatEvent[] {
   const delta = asRecord(choice.delta)
   const events: ChatEvent[] = []
   const text = asText(delta?.content) || asText(delta?.refusal)
-  if (text) events.push({ type: 'text', text })
+  if (text) events.push({ type: 'text', text, ...(choice.logprobs ? { logprobs: choice.logprobs } : {}) })
   for (const part of Array.isArray(delta?.tool_calls) ? delta.tool_calls : []) {
     const call = asRecord(part)
     const named = asRecord(call?.function)

@@ -1,0 +1,150 @@
+import type { ChatMessage, ContentPart, Tool } from '@farebox/core'
+import { z } from 'zod'
+import type { ChatInput } from '../workflow-calls.ts'
+import { responsesOptions } from './translate-options.ts'
+import { givenOptions, imageUrl, modelName, present, refused, said } from './wire-schemas.ts'
+
+const textPart = z.looseObject({ type: z.literal('text'), text: said })
+const texts = z.union([said, z.array(z.discriminatedUnion('type', [textPart], { error: 'must be text' })).min(1)])
+const userPart = z.discriminatedUnion(
+  'type',
+  [
+    textPart,
+    z.looseObject({
+      type: z.literal('image_url'),
+      image_url: z.looseObject({ url: imageUrl, detail: z.enum(['auto', 'low', 'high']).nullish() }),
+    }),
+  ],
+  { error: 'must be text or image_url' },
+)
+const answerPart = z.discriminatedUnion('type', [textPart, z.looseObject({ type: z.literal('refusal'), refusal: said })], {
+  error: 'must be text or refusal',
+})
+const toolCall = z.looseObject({
+  id: z.string(),
+  type: z.literal('function').default('function'),
+  function: z.looseObject({ name: z.string(), arguments: z.string() }),
+})
+
+const message = z.discriminatedUnion(
+  'role',
+  [
+    z.looseObject({ role: z.enum(['system', 'developer']), content: texts }),
+    z.looseObject({ role: z.literal('user'), content: z.union([said, z.array(userPart).min(1)]) }),
+    z.looseObject({
+      role: z.literal('assistant'),
+      content: z.union([z.string(), z.array(answerPart)]).nullish(),
+      tool_calls: z.array(toolCall).nullish(),
+      audio: refused('sound is not taken: send its transcript as content'),
+    }),
+    z.looseObject({ role: z.literal('tool'), content: texts, tool_call_id: z.string() }),
+  ],
+  { error: 'must be system, developer, user, assistant or tool' },
+)
+
+const tool = z.discriminatedUnion(
+  'type',
+  [
+    z.looseObject({
+      type: z.literal('function'),
+      function: z.looseObject({
+        name: z.string().min(1).max(200),
+        description: z.string().nullish(),
+        parameters: z.record(z.string(), z.unknown()).nullish(),
+        strict: z.boolean().nullish(),
+      }),
+    }),
+  ],
+  { error: 'must be function: other tools are not supported' },
+)
+const toolChoice = z.union([
+  z.enum(['none', 'auto', 'required']),
+  z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) }),
+])
+
+const outputTokens = z.number().int().min(1).max(1_000_000).nullish()
+
+/** The body of a chat completion. Fields that are not named here go to OpenAI's chat completions as they are. */
+export const chatCompletionBody = z.looseObject({
+  model: modelName,
+  messages: z.array(message).min(1).max(4_096),
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  max_completion_tokens: outputTokens,
+  max_tokens: outputTokens.describe('The older name of max_completion_tokens'),
+  temperature: z.number().min(0).max(2).nullish(),
+  stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish(),
+  tools: z.array(tool).max(512).nullish(),
+  tool_choice: toolChoice.nullish(),
+  store: z.boolean().nullish().describe('Taken, but nothing is stored'),
+  metadata: z.unknown().optional().describe('Taken, but it belongs to what is stored'),
+  // What an answer of ours has no place for, or what costs more than tokens and would go unpaid.
+  n: z.literal(1, 'must be 1: ask again for another answer').nullish(),
+  functions: refused('is not supported: use tools'),
+  function_call: refused('is not supported: use tool_choice'),
+  audio: refused('is not supported: use /v1/audio/speech'),
+  modalities: z.array(z.literal('text', 'must be text: sound is not supported here')).nullish(),
+  prediction: refused('is not supported'),
+  web_search_options: refused('is not supported'),
+  service_tier: z.enum(['auto', 'default'], 'must be auto or default: the others have other prices').nullish(),
+})
+
+export type ChatCompletionBody = z.output<typeof chatCompletionBody>
+
+/** A chat completion as a workflow takes it. */
+export function chatInput(body: ChatCompletionBody): ChatInput {
+  const { max_completion_tokens, max_tokens, temperature, stop, tools, tool_choice } = body
+  const options = givenOptions(body, chatCompletionBody)
+  return {
+    messages: body.messages.map(chatMessage),
+    outputTokensMax: max_completion_tokens ?? max_tokens ?? undefined,
+    temperature: temperature ?? undefined,
+    stop: typeof stop === 'string' ? [stop] : (stop ?? undefined),
+    tools: tools?.map((given) => toolOf(given.function)),
+    toolChoice: typeof tool_choice === 'object' && tool_choice ? { name: tool_choice.function.name } : (tool_choice ?? undefined),
+    dialectOptions: { 'openai-chat': options, 'openai-responses': responsesOptions(options) },
+  }
+}
+
+/** A function as either of OpenAI's APIs describes it. One without parameters takes none. */
+export function toolOf(given: {
+  name: string
+  description?: string | null
+  parameters?: Record<string, unknown> | null
+  strict?: boolean | null
+}): Tool {
+  return {
+    name: given.name,
+    parameters: given.parameters ?? { type: 'object', properties: {} },
+    ...present({ description: given.description, strict: given.strict }),
+  }
+}
+
+function chatMessage(given: ChatCompletionBody['messages'][number]): ChatMessage {
+  switch (given.role) {
+    case 'user':
+      return { role: 'user', content: userContent(given.content) }
+    case 'assistant': {
+      const calls = given.tool_calls?.map(({ id, function: { name, arguments: text } }) => ({ id, name, arguments: text }))
+      return { role: 'assistant', content: joined(given.content), ...(calls && calls.length > 0 && { toolCalls: calls }) }
+    }
+    case 'tool':
+      return { role: 'tool', content: joined(given.content) ?? '', toolCallId: given.tool_call_id }
+    default:
+      return { role: given.role, content: joined(given.content) ?? '' }
+  }
+}
+
+function userContent(content: string | z.output<typeof userPart>[]): string | ContentPart[] {
+  if (typeof content === 'string') return content
+  return content.map((part): ContentPart => {
+    if (part.type === 'text') return { type: 'text', text: part.text }
+    const { url, detail } = part.image_url
+    return { type: 'image', url, ...present({ detail }) }
+  })
+}
+
+function joined(content: string | readonly z.output<typeof answerPart>[] | null | undefined): string | null {
+  if (typeof content === 'string' || !content) return content ?? null
+  return content.map((part) => (part.type === 'text' ? part.text : part.refusal)).join('\n')
+}

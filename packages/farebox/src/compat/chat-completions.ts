@@ -1,0 +1,21 @@
+import { accountRoute } from '../http/route.ts'
+import { chatCompletionBody, chatInput } from './chat-body.ts'
+import { chatChunks, chatCompletion } from './chat-completion.ts'
+import { serveChat } from './serve-chat.ts'
+import { eventStream } from './stream-response.ts'
+
+export const chatCompletions = accountRoute({
+  method: 'post',
+  path: '/v1/chat/completions',
+  summary: 'Ask a chat model, as OpenAI’s clients do; `stream` for an answer bit by bit',
+  body: chatCompletionBody,
+  handle(call) {
+    const includeUsage = call.body.stream_options?.include_usage ?? false
+    return serveChat(call, {
+      input: chatInput(call.body),
+      whole: chatCompletion,
+      parts: (events, served, identity) => chatChunks(events, served, { identity, includeUsage }),
+      encoding: eventStream({ end: 'data: [DONE]\n\n' }),
+    })
+  },
+})

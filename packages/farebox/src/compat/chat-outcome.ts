@@ -1,0 +1,75 @@
+import type { ChatEvent, ChatResult, FinishReason, ToolCall } from '@farebox/core'
+import { answerLeft } from './stream-response.ts'
+import { type TokenCounts, tokenCounts } from './token-counts.ts'
+
+/** What a chat came to, as JSON: what answers of either form are written from, and what is kept to be given again. */
+export interface ChatOutcome {
+  /** Unlike any other: the part of its id behind the prefix. */
+  id: string
+  /** When it began, epoch seconds, UTC. */
+  created: number
+  text: string
+  toolCalls: readonly ToolCall[]
+  finishReason: FinishReason
+  /** Likelihoods of tokens, in OpenAI's words. */
+  logprobs?: unknown
+  /** Absent: nobody reported them. */
+  tokens?: TokenCounts
+}
+
+/** What names an answer before it is there. */
+export type ChatIdentity = Pick<ChatOutcome, 'id' | 'created'>
+
+export function outcomeOf(identity: ChatIdentity, result: ChatResult): ChatOutcome {
+  const { text, toolCalls = [], finishReason, logprobs, usage } = result
+  return { ...identity, text, toolCalls, finishReason, logprobs, tokens: tokenCounts(usage) }
+}
+
+/** The event that ends a stream, with tokens that are counted already where it is told again. */
+export type ChatStreamEvent = ChatEvent | { type: 'finish'; finishReason: FinishReason; tokens: TokenCounts | undefined }
+
+/** A stream that amounts to an outcome. */
+export function eventsOf({ text, toolCalls, finishReason, logprobs, tokens }: ChatOutcome): ChatStreamEvent[] {
+  return [
+    ...(text === '' ? [] : [{ type: 'text' as const, text, logprobs }]),
+    ...toolCalls.map((call, index) => ({ type: 'tool_call' as const, index, ...call })),
+    { type: 'finish', finishReason, tokens },
+  ]
+}
+
+/** Adds the events of a stream up. */
+export class ChatSum {
+  #text = ''
+  readonly #toolCalls: ToolCall[] = []
+  readonly #logprobs: unknown[] = []
+  #finish: Pick<ChatOutcome, 'finishReason' | 'tokens'> | undefined
+
+  add(event: ChatStreamEvent): void {
+    if (event.type === 'text') {
+      this.#text += event.text
+      const { content } = (event.logprobs ?? {}) as { content?: unknown }
+      if (Array.isArray(content)) this.#logprobs.push(...content)
+    } else if (event.type === 'tool_call') {
+      const call = this.#toolCalls[event.index] ?? { id: '', name: '', arguments: '' }
+      this.#toolCalls[event.index] = call
+      call.id ||= event.id ?? ''
+      call.name ||= event.name ?? ''
+      call.arguments += event.arguments
+    } else {
+      const tokens = 'tokens' in event ? event.tokens : tokenCounts(event.usage)
+      this.#finish = { finishReason: event.finishReason, tokens }
+    }
+  }
+
+  /** @throws {AnswerNotKeptError} the events ended without a finish: their reader has left, so this is no answer */
+  outcome(identity: ChatIdentity): ChatOutcome {
+    if (!this.#finish) throw answerLeft()
+    return {
+      ...identity,
+      ...this.#finish,
+      text: this.#text,
+      toolCalls: this.#toolCalls.filter((call) => call !== undefined),
+      logprobs: this.#logprobs.length > 0 ? { content: this.#logprobs, refusal: null } : undefined,
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import { accountRoute, JsonAnswer } from '../http/route.ts'
+import { serveWhole } from './serve-whole.ts'
+import { tokenCounts } from './token-counts.ts'
+import { modelName, said } from './wire-schemas.ts'
+
+const TOKENS = 'must be texts: tokens are not supported, since providers do not share them'
+const input = z.union([
+  said.min(1, 'must not be empty'),
+  z.array(z.string(TOKENS).min(1, 'must not be empty').max(400_000)).min(1).max(2_048),
+])
+
+const embeddingsBody = z.looseObject({
+  model: modelName,
+  input,
+  encoding_format: z.enum(['float', 'base64']).nullish().describe('base64: 32-bit floats, little-endian'),
+  dimensions: z.number().int().min(1).max(16_384).nullish(),
+})
+
+/** What is kept of vectors. */
+interface KeptVectors {
+  vectors: readonly (readonly number[])[]
+  tokens?: number
+}
+
+export const embeddings = accountRoute({
+  method: 'post',
+  path: '/v1/embeddings',
+  summary: 'Turn texts into vectors, as OpenAI’s clients do',
+  body: embeddingsBody,
+  async handle(call) {
+    const { body } = call
+    const asked = { service: 'embedding', model: body.model, name: 'embedding', fields: { ...body } }
+    const encode = body.encoding_format === 'base64' ? base64 : (vector: readonly number[]) => vector
+    return serveWhole<KeptVectors>(call, asked, {
+      async work(workflow, options) {
+        const inputs = typeof body.input === 'string' ? [body.input] : body.input
+        const answer = await workflow.embed({ inputs, dimensions: body.dimensions ?? undefined, ...options })
+        return { answer: { vectors: answer.embeddings, tokens: tokenCounts(answer.usage)?.input }, metered: answer }
+      },
+      respond: ({ vectors, tokens }, { provider }, headers) =>
+        new JsonAnswer(
+          200,
+          {
+            object: 'list',
+            data: vectors.map((vector, index) => ({ object: 'embedding', index, embedding: encode(vector) })),
+            model: provider,
+            ...(tokens !== undefined && { usage: { prompt_tokens: tokens, total_tokens: tokens } }),
+          },
+          headers,
+        ),
+    })
+  },
+})
+
+function base64(vector: readonly number[]): string {
+  const view = new DataView(new ArrayBuffer(vector.length * 4))
+  for (const [index, part] of vector.entries()) view.setFloat32(index * 4, part, true)
+  return Buffer.from(view.buffer).toString('base64')
+}

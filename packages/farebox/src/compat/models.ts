@@ -1,0 +1,51 @@
+import type { Service } from '@farebox/core'
+import { type AuthenticatedKey, keyPermission } from '@farebox/ledger'
+import { presets } from '@farebox/router'
+import type { Farebox } from '../farebox.ts'
+import { ModelNotFoundError } from '../http/http-errors.ts'
+import { accountRoute } from '../http/route.ts'
+import { AUTO, findConfiguration } from './resolve-model.ts'
+
+/** Services that these routes can ask for. */
+const SERVICES: readonly Service[] = ['gpt', 'embedding', 'voice_tts', 'voice_stt']
+
+export const models = [
+  accountRoute({
+    method: 'get',
+    path: '/v1/models',
+    summary: 'What may be given as `model`: providers, `auto`, presets and business adapters; agents beside them',
+    handle: ({ box, key }) => ({ object: 'list', data: [...listModels(box, key)].map(([id, owner]) => modelJson(id, owner)) }),
+  }),
+
+  accountRoute({
+    method: 'get',
+    path: '/v1/models/:model{.+}',
+    summary: 'Whether something may be given as `model`',
+    async handle({ box, key, parameters }) {
+      const id = parameters.model ?? ''
+      const owner = listModels(box, key).get(id)
+      if (owner !== undefined) return modelJson(id, owner)
+      if (await findConfiguration(box, key.accountId, id)) return modelJson(id, 'farebox')
+      throw new ModelNotFoundError(`there is no model ${JSON.stringify(id)}: GET /v1/models lists what there is`)
+    },
+  }),
+]
+
+/** By their names, who each model belongs to: what is on offer now, and what this key may use. */
+function listModels(box: Farebox, key: AuthenticatedKey): Map<string, string> {
+  const owners = new Map<string, string>()
+  for (const service of SERVICES) {
+    for (const { offer, adapter } of box.catalog.forService(service)) {
+      if (adapter.availability.status !== 'ready' || owners.has(offer.provider)) continue
+      if (key.services.length === 0 || keyPermission(key, service, offer.provider)) owners.set(offer.provider, adapter.name)
+    }
+  }
+  const named = [AUTO, ...Object.keys(presets), ...box.businessAdapters.map(({ name }) => name)]
+  for (const name of named) if (!owners.has(name)) owners.set(name, 'farebox')
+  return owners
+}
+
+/** `created` is not known of other people's models, and OpenAI's clients want a number. */
+function modelJson(id: string, owner: string) {
+  return { id, object: 'model', created: 0, owned_by: owner }
+}

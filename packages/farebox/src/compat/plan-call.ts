@@ -1,0 +1,106 @@
+import type { Service } from '@farebox/core'
+import { InvalidBodyError } from '../http/http-errors.ts'
+import type { AccountCall } from '../http/route.ts'
+import type { Run } from '../http/run-once.ts'
+import type { Workflow } from '../workflow.ts'
+import type { CallOptions } from '../workflow-calls.ts'
+import { invalidHeader, parseConfigurationHeader, readCallerHeaders } from './caller-headers.ts'
+import { findConfiguration, type NamedConfiguration, resolveModel } from './resolve-model.ts'
+
+/** A request of an OpenAI client, whatever it is for. */
+export interface Asked {
+  service: Service
+  model: string
+  /** The name of its workflow, where the caller gives none. */
+  name: string
+  /** What was asked for, field by field: what makes a request another one. */
+  fields: Record<string, unknown>
+}
+
+/** How a request is to be served. */
+export interface PlannedCall {
+  run: Run
+  options: Pick<CallOptions, 'provider'>
+  /** The workflow to serve it in: a new one of this id, unless the caller has named one. */
+  workflow(workflowId: string): Workflow
+  /** Closes the workflow in its own time, if it is the request's own. */
+  leave(workflow: Workflow): void
+}
+
+/**
+ * Finds out who may serve a request, in which workflow and by which configuration.
+ *
+ * @throws {ModelNotFoundError} the model is none
+ * @throws {NotFoundError} the account has no such workflow
+ * @throws {InvalidBodyError} a header is wrong
+ */
+export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked): Promise<PlannedCall> {
+  const { box, key, request, idempotencyKey } = call
+  const { accountId } = key
+  const caller = readCallerHeaders(request)
+  const model = await resolveModel(box, accountId, asked)
+  if (model.configuration && caller.configuration !== undefined) {
+    throw invalidHeader('x-farebox-configuration', 'cannot be given where model names a configuration too')
+  }
+  const named = await namedConfiguration(call, caller.configuration)
+  const { configuration = named?.configuration, businessAdapter = named?.businessAdapter } = model
+  const { workflowId: sharedId, workflowName, maxCredits, metadata } = caller
+  // One that is not there is a 404 at once, and not an error of the hold.
+  if (sharedId !== undefined) await box.ledger.workflow(accountId, sharedId)
+  return {
+    run: {
+      accountId,
+      idempotencyKey,
+      fields: { path: new URL(request.url).pathname, ...asked.fields, ...headerFields(request) },
+      isShared: sharedId !== undefined,
+    },
+    options: { provider: model.provider },
+    workflow: (workflowId) =>
+      box.workflow({
+        accountId,
+        workflowId: sharedId ?? workflowId,
+        isOpened: sharedId !== undefined,
+        name: workflowName ?? asked.name,
+        configuration,
+        businessAdapter,
+        metadata,
+        maxCredits,
+        apiKey: key,
+        signal: request.signal,
+      }),
+    leave: (workflow) => {
+      if (sharedId === undefined && workflow.isOpened) box.background(workflow.close())
+    },
+  }
+}
+
+async function namedConfiguration(
+  { box, key }: AccountCall<unknown, unknown>,
+  header: string | undefined,
+): Promise<NamedConfiguration | undefined> {
+  if (header === undefined) return undefined
+  if (header.startsWith('{')) return { configuration: parseConfigurationHeader(header, box.configuration) }
+  const named = await findConfiguration(box, key.accountId, header)
+  if (named) return named
+  throw new InvalidBodyError([
+    { field: 'x-farebox-configuration', problem: `names no preset, business adapter or agent: ${JSON.stringify(header)}` },
+  ])
+}
+
+/** Headers that make a request another one. */
+function headerFields({ headers }: Request): Record<string, unknown> {
+  return Object.fromEntries(
+    HEADERS.flatMap((name) => {
+      const value = headers.get(name)
+      return value === null ? [] : [[name, value]]
+    }),
+  )
+}
+
+const HEADERS = [
+  'x-farebox-workflow',
+  'x-farebox-workflow-id',
+  'x-farebox-configuration',
+  'x-farebox-metadata',
+  'x-farebox-max-credits',
+]

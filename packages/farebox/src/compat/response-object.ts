@@ -1,0 +1,87 @@
+import type { FinishReason, ToolCall } from '@farebox/core'
+import type { ChatIdentity, ChatOutcome } from './chat-outcome.ts'
+import type { ResponsesBody } from './responses-body.ts'
+import type { TokenCounts } from './token-counts.ts'
+
+type Json = Record<string, unknown>
+
+/** What an answer repeats of its request. */
+export interface ResponseEnvelope {
+  identity: ChatIdentity
+  provider: string
+  body: ResponsesBody
+}
+
+/** Why an answer is not whole, in OpenAI's words. */
+const INCOMPLETE: Readonly<Partial<Record<FinishReason, string>>> = {
+  length: 'max_output_tokens',
+  content_filter: 'content_filter',
+}
+
+/** A response, as OpenAI writes it. */
+export function responseObject(outcome: ChatOutcome, envelope: ResponseEnvelope): Json {
+  const reason = INCOMPLETE[outcome.finishReason]
+  return {
+    ...beginning(envelope),
+    status: reason ? 'incomplete' : 'completed',
+    incomplete_details: reason ? { reason } : null,
+    output: outputOf(outcome),
+    ...(outcome.tokens && { usage: responseUsage(outcome.tokens) }),
+  }
+}
+
+/** A response of which nothing is there yet. */
+export function beginning({ identity: { id, created }, provider, body }: ResponseEnvelope): Json {
+  return {
+    id: `resp_${id}`,
+    object: 'response',
+    created_at: created,
+    status: 'in_progress',
+    background: false,
+    error: null,
+    incomplete_details: null,
+    instructions: body.instructions ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    metadata: body.metadata ?? {},
+    model: provider,
+    output: [],
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
+    previous_response_id: null,
+    reasoning: body.reasoning ?? { effort: null, summary: null },
+    store: false,
+    temperature: body.temperature ?? 1,
+    text: body.text ?? { format: { type: 'text' } },
+    tool_choice: body.tool_choice ?? 'auto',
+    tools: body.tools ?? [],
+    top_p: body.top_p ?? 1,
+    truncation: 'disabled',
+  }
+}
+
+/** What was said, if anything was, and then the calls of tools. */
+function outputOf({ id, text, toolCalls }: ChatOutcome): Json[] {
+  const calls = toolCalls.map((call, index) => callItem(id, index, call))
+  return text === '' && calls.length > 0 ? calls : [messageItem(id, [textPart(text)]), ...calls]
+}
+
+export function messageItem(id: string, content: readonly Json[], status = 'completed'): Json {
+  return { id: `msg_${id}`, type: 'message', role: 'assistant', status, content }
+}
+
+export function textPart(text: string): Json {
+  return { type: 'output_text', text, annotations: [], logprobs: [] }
+}
+
+export function callItem(id: string, index: number, call: ToolCall, status = 'completed'): Json {
+  return { id: `fc_${index}_${id}`, type: 'function_call', call_id: call.id, name: call.name, arguments: call.arguments, status }
+}
+
+function responseUsage({ input, cached, cacheWrite, output, reasoning }: TokenCounts) {
+  return {
+    input_tokens: input,
+    input_tokens_details: { cached_tokens: cached, cache_write_tokens: cacheWrite },
+    output_tokens: output,
+    output_tokens_details: { reasoning_tokens: reasoning },
+    total_tokens: input + output,
+  }
+}

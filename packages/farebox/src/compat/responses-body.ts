@@ -1,0 +1,132 @@
+import type { ChatMessage, ContentPart } from '@farebox/core'
+import { z } from 'zod'
+import type { ChatInput } from '../workflow-calls.ts'
+import { toolOf } from './chat-body.ts'
+import { chatOptions } from './translate-options.ts'
+import { givenOptions, imageUrl, modelName, present, refused, said } from './wire-schemas.ts'
+
+const textPart = z.looseObject({ type: z.enum(['input_text', 'output_text', 'text']), text: said })
+const refusalPart = z.looseObject({ type: z.literal('refusal'), refusal: said })
+const imagePart = z.looseObject({
+  type: z.literal('input_image'),
+  image_url: imageUrl,
+  file_id: refused('files are not supported: give image_url'),
+  detail: z.enum(['auto', 'low', 'high']).nullish(),
+})
+const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart], {
+  error: 'must be input_text, output_text, refusal or input_image',
+})
+const content = z.union([said, z.array(part)])
+
+const item = z.discriminatedUnion(
+  'type',
+  [
+    z.looseObject({ type: z.literal('message'), role: z.enum(['user', 'assistant', 'system', 'developer']), content }),
+    z.looseObject({ type: z.literal('function_call'), call_id: z.string(), name: z.string(), arguments: z.string() }),
+    z.looseObject({ type: z.literal('function_call_output'), call_id: z.string(), output: content }),
+    // What a model thought before is of no use to another one.
+    z.looseObject({ type: z.literal('reasoning') }),
+  ],
+  { error: 'must be message, function_call, function_call_output or reasoning: nothing else is supported' },
+)
+/** A message may come without its type. */
+const typed = z.preprocess(
+  (value) =>
+    typeof value === 'object' && value !== null && 'role' in value && !('type' in value) ? { type: 'message', ...value } : value,
+  item,
+)
+
+const tool = z.discriminatedUnion(
+  'type',
+  [
+    z.looseObject({
+      type: z.literal('function'),
+      name: z.string().min(1).max(200),
+      description: z.string().nullish(),
+      parameters: z.record(z.string(), z.unknown()).nullish(),
+      strict: z.boolean().nullish(),
+    }),
+  ],
+  { error: 'must be function: other tools are not supported' },
+)
+
+const NOTHING_STORED = 'is not supported: nothing is stored, send the whole conversation as input'
+
+/** The body of a response. Fields that are not named here go to OpenAI's Responses API as they are. */
+export const responsesBody = z.looseObject({
+  model: modelName,
+  input: z.union([said.min(1), z.array(typed).min(1).max(4_096)]),
+  instructions: said.nullish(),
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({}).nullish(),
+  max_output_tokens: z.number().int().min(1).max(1_000_000).nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  tools: z.array(tool).max(512).nullish(),
+  tool_choice: z
+    .union([z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.literal('function'), name: z.string() })])
+    .nullish(),
+  store: z.boolean().nullish().describe('Taken, but nothing is stored'),
+  previous_response_id: refused(NOTHING_STORED),
+  conversation: refused(NOTHING_STORED),
+  prompt: refused('is not supported: nothing is stored, send instructions and input'),
+  background: z.literal(false, 'is not supported: answers come at once').nullish(),
+  include: z.array(z.string()).nullish().describe('Taken, but answers hold text and tool calls alone'),
+  truncation: z.literal('disabled', 'must be disabled: what is too long is refused').nullish(),
+  max_tool_calls: refused('is not supported: there are no tools but yours'),
+  service_tier: z.enum(['auto', 'default'], 'must be auto or default: the others have other prices').nullish(),
+})
+
+export type ResponsesBody = z.output<typeof responsesBody>
+
+/** A response as a workflow takes it. */
+export function responseInput(body: ResponsesBody): ChatInput {
+  const { input, instructions, max_output_tokens, temperature, tools, tool_choice } = body
+  const options = givenOptions(body, responsesBody)
+  const said = typeof input === 'string' ? [{ role: 'user' as const, content: input }] : messagesOf(input)
+  return {
+    messages: [...(instructions ? [{ role: 'system' as const, content: instructions }] : []), ...said],
+    outputTokensMax: max_output_tokens ?? undefined,
+    temperature: temperature ?? undefined,
+    tools: tools?.map(toolOf),
+    toolChoice: typeof tool_choice === 'object' && tool_choice ? { name: tool_choice.name } : (tool_choice ?? undefined),
+    dialectOptions: { 'openai-responses': options, 'openai-chat': chatOptions(options) },
+  }
+}
+
+/** Items as messages: calls of tools that follow one another belong to one message, with the text before them. */
+function messagesOf(items: readonly z.output<typeof item>[]): ChatMessage[] {
+  const messages: ChatMessage[] = []
+  for (const given of items) {
+    if (given.type === 'message') messages.push(messageOf(given.role, given.content))
+    if (given.type === 'function_call_output') {
+      messages.push({ role: 'tool', toolCallId: given.call_id, content: textOf(given.output) })
+    }
+    if (given.type === 'function_call') {
+      const call = { id: given.call_id, name: given.name, arguments: given.arguments }
+      const last = messages.at(-1)
+      if (last?.role !== 'assistant') messages.push({ role: 'assistant', content: null, toolCalls: [call] })
+      else messages.splice(-1, 1, { ...last, toolCalls: [...(last.toolCalls ?? []), call] })
+    }
+  }
+  return messages
+}
+
+function messageOf(role: 'user' | 'assistant' | 'system' | 'developer', given: z.output<typeof content>): ChatMessage {
+  if (role !== 'user' || typeof given === 'string') return { role, content: textOf(given) }
+  return {
+    role,
+    content: given.map((each): ContentPart => {
+      if (each.type !== 'input_image') return { type: 'text', text: partText(each) }
+      return { type: 'image', url: each.image_url, ...present({ detail: each.detail }) }
+    }),
+  }
+}
+
+function textOf(given: z.output<typeof content>): string {
+  return typeof given === 'string' ? given : given.map(partText).join('\n')
+}
+
+function partText(given: z.output<typeof part>): string {
+  if (given.type === 'input_image') return given.image_url
+  return given.type === 'refusal' ? given.refusal : given.text
+}

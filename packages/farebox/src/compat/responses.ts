@@ -1,0 +1,22 @@
+import { accountRoute } from '../http/route.ts'
+import { responseEvents } from './response-events.ts'
+import { responseObject } from './response-object.ts'
+import { responseInput, responsesBody } from './responses-body.ts'
+import { serveChat } from './serve-chat.ts'
+import { eventStream } from './stream-response.ts'
+
+export const responses = accountRoute({
+  method: 'post',
+  path: '/v1/responses',
+  summary: 'Ask a chat model by OpenAI’s newer API: text, images and functions; nothing is stored',
+  body: responsesBody,
+  handle(call) {
+    const { body } = call
+    return serveChat(call, {
+      input: responseInput(body),
+      whole: (outcome, { provider }) => responseObject(outcome, { identity: outcome, provider, body }),
+      parts: (events, served, identity) => responseEvents(events, served, { identity, provider: served.served.provider, body }),
+      encoding: eventStream({ isNamed: true }),
+    })
+  },
+})

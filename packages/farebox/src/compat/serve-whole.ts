@@ -1,0 +1,42 @@
+import { type AccountCall, JsonAnswer, ProblemAnswer } from '../http/route.ts'
+import { runOnce } from '../http/run-once.ts'
+import type { Workflow } from '../workflow.ts'
+import type { Metered } from '../workflow-calls.ts'
+import { type Asked, type PlannedCall, planCall } from './plan-call.ts'
+import { type Served, servedBy, servedHeaders, withBalance } from './served.ts'
+
+/** An answer as it is kept under an idempotency key: all that is needed to give it again. */
+export interface KeptAnswer<Answer> {
+  answer: Answer
+  served: Served
+}
+
+/** How a request is answered as a whole. */
+export interface WholeForm<Answer extends object> {
+  /** Makes the call. Its answer is JSON. */
+  work(workflow: Workflow, options: PlannedCall['options']): Promise<{ answer: Answer; metered: Metered }>
+  respond(answer: Answer, served: Served, headers: Record<string, string>): Response | JsonAnswer
+}
+
+/** Serves a request whose answer comes as a whole, once for an idempotency key. */
+export async function serveWhole<Answer extends object>(
+  call: AccountCall<unknown, unknown>,
+  asked: Asked,
+  { work, respond }: WholeForm<Answer>,
+): Promise<unknown> {
+  const { box, key } = call
+  const plan = await planCall(call, asked)
+  const outcome = await runOnce(box, plan.run, async (workflowId) => {
+    const workflow = plan.workflow(workflowId)
+    try {
+      const { answer, metered } = await work(workflow, plan.options)
+      return { answer, served: await withBalance(box, key, servedBy(workflow, metered)) } satisfies KeptAnswer<Answer>
+    } finally {
+      plan.leave(workflow)
+    }
+  })
+  if (outcome instanceof ProblemAnswer) return outcome
+  const [kept, headers] = outcome instanceof JsonAnswer ? [outcome.body, outcome.headers] : [outcome, {}]
+  const { answer, served } = kept as KeptAnswer<Answer>
+  return respond(answer, served, { ...servedHeaders(served), ...headers })
+}

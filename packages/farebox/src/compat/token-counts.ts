@@ -1,0 +1,31 @@
+import { formatQuantity, type OutputTokenMeter, type Usage } from '@farebox/core'
+
+/** Tokens in and out, and which of them were of a kind, as OpenAI counts them: the kinds are parts of the sums. */
+export interface TokenCounts {
+  input: number
+  cached: number
+  cacheWrite: number
+  audioInput: number
+  output: number
+  reasoning: number
+  audioOutput: number
+}
+
+const OUTPUT: ReadonlySet<string> = new Set<OutputTokenMeter>(['output', 'reasoning', 'audio_output', 'image_output'])
+
+/** What a usage says of tokens. `undefined`: nobody reported it, which is not zero. */
+export function tokenCounts(usage: Usage | undefined): TokenCounts | undefined {
+  const tokens = usage?.quantities.filter(({ unit }) => unit === 'tokens') ?? []
+  if (tokens.length === 0) return undefined
+  const sum = (isCounted: (meter: string) => boolean) =>
+    tokens.reduce((total, { meter, quantity }) => (isCounted(meter) ? total + Number(formatQuantity(quantity)) : total), 0)
+  return {
+    input: sum((meter) => !OUTPUT.has(meter)),
+    cached: sum((meter) => /^cached_(\w+_)?input$/.test(meter)),
+    cacheWrite: sum((meter) => meter.startsWith('cache_write')),
+    audioInput: sum((meter) => /^(cached_)?audio_input$/.test(meter)),
+    output: sum((meter) => OUTPUT.has(meter)),
+    reasoning: sum((meter) => meter === 'reasoning'),
+    audioOutput: sum((meter) => meter === 'audio_output'),
+  }
+}

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { parseFields } from '../http/parse-fields.ts'
+import { readUpload } from '../http/read-upload.ts'
+import { accountRoute, JsonAnswer } from '../http/route.ts'
+import { serveWhole } from './serve-whole.ts'
+import { givenOptions, modelName, refused } from './wire-schemas.ts'
+
+const transcriptionForm = z.looseObject({
+  model: modelName,
+  language: z.string().min(2).max(20).optional().describe('ISO 639-1 code'),
+  response_format: z.enum(['json', 'verbose_json', 'text'], 'must be json, verbose_json or text').default('json'),
+  temperature: z.coerce.number().min(0).max(1).optional(),
+  stream: z.literal('false', 'is not supported: leave it out').optional(),
+  // What verbose_json has by default, and what our answers leave out, as they may.
+  'timestamp_granularities[]': z.literal('segment', 'is not supported: transcripts come without times').optional(),
+  'include[]': refused('is not supported'),
+})
+
+/** What is kept of a transcript. */
+interface KeptTranscript {
+  text: string
+  language?: string
+  seconds?: number
+}
+
+export const transcriptions = accountRoute({
+  method: 'post',
+  path: '/v1/audio/transcriptions',
+  summary: 'Turn recorded speech into text, as OpenAI’s clients do: multipart with `file` and `model`',
+  wireNames: { audio: 'file' },
+  async handle(call) {
+    const upload = await readUpload(call.request, 'file')
+    const form = parseFields(transcriptionForm, upload.fields)
+    const { model, language, response_format: format, temperature } = form
+    const file = createHash('sha256').update(upload.data).digest('hex')
+    const asked = { service: 'voice_stt', model, name: 'transcription', fields: { ...form, file } }
+    const own = { ...givenOptions(form, transcriptionForm), ...(temperature !== undefined && { temperature }) }
+    return serveWhole<KeptTranscript>(call, asked, {
+      async work(workflow, options) {
+        const answer = await workflow.transcribe({
+          audio: upload.data,
+          language,
+          dialectOptions: { 'openai-transcription': own },
+          ...options,
+        })
+        return { answer: { text: answer.text, language: answer.language, seconds: answer.durationSeconds }, metered: answer }
+      },
+      respond({ text, language: heard, seconds }, _, headers) {
+        if (format === 'text') {
+          return new Response(`${text}\n`, { headers: { 'content-type': 'text/plain; charset=utf-8', ...headers } })
+        }
+        const usage = seconds === undefined ? {} : { usage: { type: 'duration', seconds } }
+        if (format === 'json') return new JsonAnswer(200, { text, ...usage }, headers)
+        return new JsonAnswer(
+          200,
+          { task: 'transcribe', language: heard ?? language, duration: seconds, text, ...usage },
+          headers,
+        )
+      },
+    })
+  },
+})

@@ -1,0 +1,55 @@
+type Options = Readonly<Record<string, unknown>>
+
+/** Parameters of the same name and meaning in both of OpenAI's APIs for chats. */
+const SHARED = [
+  'top_p',
+  'parallel_tool_calls',
+  'user',
+  'safety_identifier',
+  'prompt_cache_key',
+  'prompt_cache_retention',
+  'service_tier',
+]
+
+/** Parameters of chat completions in the words of responses. What responses do not know, such as `seed`, is left out. */
+export function responsesOptions(options: Options): Record<string, unknown> {
+  const { response_format, verbosity, reasoning_effort } = options
+  const text = { ...(isRecord(response_format) && { format: responsesFormat(response_format) }), ...given({ verbosity }) }
+  return {
+    ...shared(options),
+    ...(Object.keys(text).length > 0 && { text }),
+    ...(reasoning_effort !== undefined && { reasoning: { effort: reasoning_effort } }),
+  }
+}
+
+/** Parameters of responses in the words of chat completions. What these do not know, such as `truncation`, is left out. */
+export function chatOptions(options: Options): Record<string, unknown> {
+  const text = isRecord(options.text) ? options.text : {}
+  const reasoning = isRecord(options.reasoning) ? options.reasoning : {}
+  return {
+    ...shared(options),
+    ...(isRecord(text.format) && { response_format: chatFormat(text.format) }),
+    ...given({ verbosity: text.verbosity, reasoning_effort: reasoning.effort }),
+  }
+}
+
+/** `{ type, json_schema: { name, schema } }` is `{ type, name, schema }` there. */
+function responsesFormat({ type, json_schema }: Options): unknown {
+  return isRecord(json_schema) ? { type, ...json_schema } : { type }
+}
+
+function chatFormat({ type, ...schema }: Options): unknown {
+  return type === 'json_schema' ? { type, json_schema: schema } : { type }
+}
+
+function shared(options: Options): Record<string, unknown> {
+  return given(Object.fromEntries(SHARED.map((name) => [name, options[name]])))
+}
+
+function given(options: Options): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null))
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,123 @@
+import { simulated } from '@farebox/providers/simulated'
+import { presets } from 'farebox'
+import { describe, expect, it } from 'vitest'
+import { openKey } from '../farebox/open-box.ts'
+import { openLoopback } from '../farebox/parties.ts'
+import { openaiOver, openCompat, pairs } from './open-compat.ts'
+
+const ask = { model: 'auto', messages: [{ role: 'user' as const, content: 'hello' }] }
+
+describe.each(pairs)('$sdk at $name is told in its own words', ({ host, Client }) => {
+  it('that its key is bad', async () => {
+    const { openai } = await openCompat({ host, Client })
+    const refused = openai({ apiKey: 'fbx_nothing' }).chat.completions.create(ask)
+    await expect(refused).rejects.toMatchObject({
+      constructor: Client.AuthenticationError,
+      status: 401,
+      code: 'invalid_api_key',
+      type: 'invalid_request_error',
+      param: null,
+    })
+  })
+
+  it('that its credits do not suffice, streamed or not, and how many would', async () => {
+    const { openai, spent } = await openCompat({ host, Client, balance: 500_000n })
+    for (const stream of [false, true]) {
+      const refused = openai().chat.completions.create({ ...ask, stream })
+      await expect(refused).rejects.toMatchObject({ status: 402, type: 'insufficient_quota', code: 'insufficient_credits' })
+      await expect(refused).rejects.toThrow(/needs \d credits, 0\.5 are available/)
+    }
+    expect(await spent()).toBe(0n)
+  })
+
+  it('that there is no such model', async () => {
+    const { openai } = await openCompat({ host, Client })
+    const refused = openai().chat.completions.create({ ...ask, model: 'gpt-99' })
+    await expect(refused).rejects.toMatchObject({
+      constructor: Client.NotFoundError,
+      code: 'model_not_found',
+      param: 'model',
+      message: expect.stringContaining('"gpt-99"'),
+    })
+  })
+
+  it('when to come back, where every provider is busy', async () => {
+    const provider = simulated({ failures: () => ({ kind: 'rate_limited', status: 429, retryAfterMs: 7_000 }) })
+    const { openai, spent } = await openCompat({ host, Client, provider })
+    const refused = await openai()
+      .chat.completions.create({ ...ask, model: 'gpt-4o' })
+      .catch((error: unknown) => error)
+    expect(refused).toMatchObject({ constructor: Client.RateLimitError, code: 'rate_limit_exceeded', type: 'rate_limit_error' })
+    expect((refused as { headers: Headers }).headers.get('retry-after')).toBe('7')
+    expect(await spent()).toBe(0n)
+  })
+})
+
+it.each([
+  ['messages', {}],
+  ['messages', { messages: [] }],
+  ['messages.0.role', { messages: [{ role: 'function', content: 'x', name: 'f' }] }],
+  [
+    'messages.0.content.1.type',
+    { messages: [{ role: 'user', content: [{ type: 'text', text: 'x' }, { type: 'input_audio' }] }] },
+  ],
+  [
+    'messages.0.content.0.image_url.url',
+    { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'http://10.0.0.1/' } }] }] },
+  ],
+  ['tools.0.type', { ...ask, tools: [{ type: 'custom', custom: { name: 'x' } }] }],
+  ['n', { ...ask, n: 2 }],
+  ['functions', { ...ask, functions: [] }],
+  ['modalities.1', { ...ask, modalities: ['text', 'audio'] }],
+  ['web_search_options', { ...ask, web_search_options: {} }],
+  ['service_tier', { ...ask, service_tier: 'priority' }],
+  ['prediction', { ...ask, prediction: { type: 'content', content: 'x' } }],
+  ['temperature', { ...ask, temperature: 3 }],
+  ['max_completion_tokens', { ...ask, max_completion_tokens: 0 }],
+])('a chat refuses a wrong %s by name', async (param, body) => {
+  const { api } = await openCompat()
+  const refused = await api.post('/v1/chat/completions', { model: 'auto', ...body })
+  expect(refused).toMatchObject({ status: 422, body: { error: { param, type: 'invalid_request_error', code: 'invalid_body' } } })
+  expect(Object.keys(refused.body.error ?? {})).toEqual(['message', 'type', 'param', 'code'])
+})
+
+it('speaks OpenAI’s language of errors about everything under /v1, and of nothing else', async () => {
+  const { api, box, account } = await openCompat()
+  expect(await api.post('/v1/chat/completions', '{', { 'content-type': 'application/json' })).toMatchObject({
+    status: 400,
+    body: { error: { code: 'malformed_body' } },
+  })
+  expect(await api.get('/v1/files')).toMatchObject({ status: 404, body: { error: { code: 'unknown_url' } } })
+  expect(await api.post('/v1/embeddings', { model: 'auto', input: 'x'.repeat(26 * 1024 * 1024) })).toMatchObject({
+    status: 413,
+    body: { error: { code: 'body_too_large' } },
+  })
+  expect((await api.get('/api/v1/nothing')).body).toMatchObject({ code: 'ROUTE_NOT_FOUND' })
+  const limited = await openKey(box, account.accountId, { services: [{ service: 'voice_stt' }] })
+  expect(await api.as(limited.key).post('/v1/chat/completions', ask)).toMatchObject({
+    status: 403,
+    body: { error: { type: 'permission_error', code: 'service_not_allowed' } },
+  })
+  const models = (await api.as(limited.key).get('/v1/models')).body.data as unknown as { id: string }[]
+  expect(models.map(({ id }) => id)).not.toContain('gpt-4o')
+  expect(models.map(({ id }) => id)).toContain('deepgram')
+})
+
+it('tells the SDK what is worth asking again, and what is not', async () => {
+  const server = await openLoopback()
+  server.fail({ type: 'status', status: 400, body: { error: { message: 'no', code: 'invalid_request_error' } } })
+  const { openai, api } = await openCompat({
+    provider: openaiOver(server),
+    configuration: presets.balanced({ fallbackAiModel: null, lastResort: false }),
+  })
+  await expect(openai({ maxRetries: 2 }).chat.completions.create(ask)).rejects.toMatchObject({
+    status: 422,
+    code: 'request_rejected',
+  })
+  expect(server.requests).toHaveLength(1)
+  const conflict = { 'idempotency-key': 'once' }
+  await api.post('/v1/chat/completions', ask, conflict)
+  const other = await api.post('/v1/chat/completions', { ...ask, temperature: 1 }, conflict)
+  expect(other).toMatchObject({ status: 409, body: { error: { message: expect.stringContaining('temperature') } } })
+  expect(other.headers.get('x-should-retry')).toBe('false')
+})

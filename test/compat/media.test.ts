@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs'
+import { credits } from '@farebox/core'
+import { simulated } from '@farebox/providers/simulated'
+import { toFile } from 'openai'
+import { describe, expect, it } from 'vitest'
+import { openLoopback } from '../farebox/parties.ts'
+import { openaiOver, openCompat, pairs } from './open-compat.ts'
+
+const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
+
+describe.each(pairs)('$sdk at $name', ({ host, Client }) => {
+  it('turns texts into vectors, which its own base64 and plain numbers agree on', async () => {
+    const { openai, spent } = await openCompat({ host, Client })
+    const ask = { model: 'text-embedding-3-small', input: ['a farebox', 'a turnstile'], dimensions: 8 }
+    const { data: encoded, response } = await openai().embeddings.create(ask).withResponse()
+    const plain = await openai().embeddings.create({ ...ask, encoding_format: 'float' })
+    expect(encoded).toMatchObject({
+      object: 'list',
+      model: 'text-embedding-3-small',
+      usage: { prompt_tokens: 6, total_tokens: 6 },
+    })
+    expect(encoded.data.map(({ index }) => index)).toEqual([0, 1])
+    const vectors = plain.data.map(({ embedding }) => [...Float32Array.from(embedding)])
+    expect(encoded.data.map(({ embedding }) => [...embedding])).toEqual(vectors)
+    expect(vectors[0]).toHaveLength(8)
+    expect(response.headers.get('x-farebox-credits-used')).toBe('1')
+    expect(await spent()).toBe(credits(2))
+  })
+
+  it('speaks: the whole, the bytes as they come, and events', async () => {
+    const server = await openLoopback({ speak: () => [Uint8Array.of(1, 2), Uint8Array.of(3), Uint8Array.of(4, 5)] })
+    const { openai, api, spent } = await openCompat({ host, Client, provider: openaiOver(server) })
+    const ask = { model: 'tts-1', input: 'x'.repeat(1_000), voice: 'nova', speed: 1.5 }
+    const whole = await openai().audio.speech.create(ask)
+    expect([...new Uint8Array(await whole.arrayBuffer())]).toEqual([1, 2, 3, 4, 5])
+    expect(whole.headers.get('content-type')).toBe('audio/mpeg')
+    expect(whole.headers.get('x-farebox-credits-used')).toBe('1')
+    expect(server.requests[0]?.body).toMatchObject({ model: 'tts-1', voice: 'nova', speed: 1.5 })
+
+    const streamed = await openai().audio.speech.create({
+      ...ask,
+      model: 'openai-tts',
+      response_format: 'opus',
+      stream_format: 'audio',
+    })
+    expect([...new Uint8Array(await streamed.arrayBuffer())]).toEqual([1, 2, 3, 4, 5])
+    expect(streamed.headers.get('content-type')).toBe('audio/opus')
+
+    const events = String((await api.post('/v1/audio/speech', { ...ask, stream_format: 'sse' })).body)
+    const parsed = events.split('\n\n').flatMap((event) => (event ? [JSON.parse(event.slice('data: '.length))] : []))
+    expect(parsed.slice(0, -1).map(({ type, audio }) => [type, audio])).toEqual([
+      ['speech.audio.delta', 'AQI='],
+      ['speech.audio.delta', 'Aw=='],
+      ['speech.audio.delta', 'BAU='],
+    ])
+    expect(parsed.at(-1)).toMatchObject({ type: 'speech.audio.done', farebox: { provider: 'openai-tts', credits_used: 1 } })
+    expect(await spent()).toBe(credits(3))
+  })
+
+  it('transcribes, in every form that there is', async () => {
+    const { openai, spent } = await openCompat({ host, Client, provider: simulated() })
+    const form = async () => ({ file: await toFile(question, 'question.wav'), model: 'auto' })
+    const transcriptions = openai().audio.transcriptions
+    const { data: json, response } = await transcriptions.create({ ...(await form()), language: 'en' }).withResponse()
+    expect(json).toEqual({ text: expect.any(String), usage: { type: 'duration', seconds: expect.any(Number) } })
+    expect(response.headers.get('x-farebox-provider')).toBe('deepgram')
+    const verbose = await transcriptions.create({ ...(await form()), response_format: 'verbose_json' })
+    expect(verbose).toMatchObject({ task: 'transcribe', language: 'en', text: json.text, duration: expect.any(Number) })
+    const plain = await transcriptions.create({ ...(await form()), response_format: 'text' })
+    expect(plain).toBe(`${json.text}\n`)
+    expect(await spent()).toBeGreaterThan(0n)
+  })
+
+  it('lists what may be asked for, and finds it', async () => {
+    const { openai, box, account } = await openCompat({ host, Client })
+    const agent = await box.agents.create({ accountId: account.accountId, agentId: 'desk' })
+    const ids: string[] = []
+    for await (const { id, object } of openai().models.list()) ids.push(`${object} ${id}`)
+    expect(ids).toEqual(
+      expect.arrayContaining(
+        ['gpt-4o-mini', 'text-embedding-3-small', 'openai-tts', 'deepgram', 'auto', 'costOptimized', 'languagelearning'].map(
+          (id) => `model ${id}`,
+        ),
+      ),
+    )
+    expect(await openai().models.retrieve('gpt-4o')).toEqual({
+      id: 'gpt-4o',
+      object: 'model',
+      created: 0,
+      owned_by: 'simulated',
+    })
+    expect(await openai().models.retrieve(agent.agentId)).toMatchObject({ id: 'desk', owned_by: 'farebox' })
+    await expect(openai().models.retrieve('gpt-nothing')).rejects.toMatchObject({ status: 404, code: 'model_not_found' })
+  })
+})
+
+it.each([
+  ['/v1/embeddings', 'input.0', { model: 'auto', input: [[1, 2]] }],
+  ['/v1/embeddings', 'input.0', { model: 'auto', input: [1, 2] }],
+  ['/v1/embeddings', 'input', { model: 'auto', input: '' }],
+  ['/v1/audio/speech', 'response_format', { model: 'auto', input: 'hello', response_format: 'flac' }],
+])('%s refuses a wrong %s by name', async (path, param, body) => {
+  const { api } = await openCompat()
+  expect(await api.post(path, body)).toMatchObject({ status: 422, body: { error: { param, code: 'invalid_body' } } })
+})
+
+it.each([
+  ['file', {}],
+  ['model', { file: new Blob([question]) }],
+  ['response_format', { file: new Blob([question]), model: 'auto', response_format: 'srt' }],
+  ['stream', { file: new Blob([question]), model: 'auto', stream: 'true' }],
+  ['timestamp_granularities[]', { file: new Blob([question]), model: 'auto', 'timestamp_granularities[]': 'word' }],
+  ['file', { file: new Blob(['no sound']), model: 'auto' }],
+])('a transcription refuses a wrong %s by name', async (param, fields) => {
+  const { api } = await openCompat()
+  const form = new FormData()
+  for (const [name, value] of Object.entries(fields)) form.set(name, value)
+  expect(await api.post('/v1/audio/transcriptions', form)).toMatchObject({ status: 422, body: { error: { param } } })
+})
+
+it('speaks with a voice of OpenAI’s at OpenAI alone, and hands any other on', async () => {
+  const voices: (string | undefined)[] = []
+  const base = simulated({ services: ['voice_tts'] })
+  const { openai } = await openCompat({
+    provider: {
+      ...base,
+      speak(request, context) {
+        voices.push(request.voice)
+        return base.speak?.(request, context) as ReturnType<NonNullable<typeof base.speak>>
+      },
+    },
+  })
+  await openai().audio.speech.create({ model: 'elevenlabs', input: 'hello', voice: 'alloy' })
+  await openai().audio.speech.create({ model: 'elevenlabs', input: 'hello', voice: 'Rachel' })
+  expect(voices).toEqual([undefined, 'Rachel'])
+})

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { routeHosts } from '../farebox/hosts.ts'
+import { openCompat } from './open-compat.ts'
+
+const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
+const ask = { model: 'auto', messages: [{ role: 'user' as const, content: 'hello' }] }
+
+describe.each(routeHosts)('the routes for OpenAI’s clients in $name', (host) => {
+  it('are served, forms and streams too, and other paths under /v1 are left to the host', async () => {
+    const { openai, api } = await openCompat({ host })
+    expect((await openai().chat.completions.create(ask)).model).toBe('gpt-4o-mini')
+    const streamed = await openai().chat.completions.stream(ask).finalChatCompletion()
+    expect(streamed.choices[0]?.message.content).toContain('hello')
+    const file = new File([question], 'question.wav')
+    expect((await openai().audio.transcriptions.create({ file, model: 'auto' })).text).not.toBe('')
+    expect((await openai().models.list()).data.length).toBeGreaterThan(5)
+    const theirs = await api.get('/v1/users')
+    expect([theirs.status, theirs.body.error]).toEqual([404, undefined])
+  })
+})
+
+it('are in the OpenAPI document, with the errors that OpenAI’s clients know', async () => {
+  const { api } = await openCompat()
+  const { paths } = (await api.get('/openapi.json')).body
+  expect(Object.keys(paths ?? {}).filter((path) => path.startsWith('/v1/'))).toEqual([
+    '/v1/chat/completions',
+    '/v1/responses',
+    '/v1/embeddings',
+    '/v1/audio/speech',
+    '/v1/audio/transcriptions',
+    '/v1/models',
+    '/v1/models/{model}',
+  ])
+  expect(paths?.['/v1/chat/completions']?.post).toMatchObject({
+    requestBody: {
+      content: {
+        'application/json': {
+          schema: { properties: { model: {}, messages: { type: 'array' } }, required: ['model', 'messages'] },
+        },
+      },
+    },
+    responses: { default: { content: { 'application/json': { schema: { $ref: '#/components/schemas/OpenaiError' } } } } },
+  })
+})

@@ -1,0 +1,125 @@
+import { credits } from '@farebox/core'
+import type OpenAI from 'openai'
+import { describe, expect, it } from 'vitest'
+import { openLoopback } from '../farebox/parties.ts'
+import { clients, openaiOver, openCompat, pairs } from './open-compat.ts'
+
+const ask = { model: 'gpt-4o-mini', input: 'When do you open?', instructions: 'Be brief.' }
+const tools: OpenAI.Responses.FunctionTool[] = [
+  { type: 'function', name: 'weather', parameters: { type: 'object', properties: {} }, strict: false },
+]
+
+describe.each(pairs)('responses of $sdk at $name', ({ host, Client }) => {
+  it('come as a whole', async () => {
+    const { openai, spent } = await openCompat({ host, Client })
+    const { data: response, response: http } = await openai().responses.create(ask).withResponse()
+    expect(response.output_text).toContain('When do you open?')
+    expect(response).toMatchObject({
+      id: expect.stringMatching(/^resp_/),
+      object: 'response',
+      status: 'completed',
+      model: 'gpt-4o-mini',
+      instructions: 'Be brief.',
+      store: false,
+      output: [{ type: 'message', role: 'assistant', status: 'completed' }],
+      usage: { input_tokens: 16, input_tokens_details: { cached_tokens: 0 }, output_tokens: expect.any(Number) },
+    })
+    expect(http.headers.get('x-farebox-credits-used')).toBe('1')
+    expect(await spent()).toBe(credits(1))
+  })
+
+  it('come bit by bit, and amount to the same', async () => {
+    const { openai, spent } = await openCompat({ host, Client })
+    const events: OpenAI.Responses.ResponseStreamEvent[] = []
+    const stream = openai().responses.stream(ask)
+    for await (const event of stream) events.push(event)
+    const response = await stream.finalResponse()
+    const whole = await openai().responses.create(ask)
+    expect(response.output_text).toBe(whole.output_text)
+    expect(response.usage).toEqual(whole.usage)
+    expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, index) => index))
+    const types = events.map(({ type }) => type).filter((type) => type !== 'response.output_text.delta')
+    expect(types).toEqual([
+      'response.created',
+      'response.in_progress',
+      'response.output_item.added',
+      'response.content_part.added',
+      'response.output_text.done',
+      'response.content_part.done',
+      'response.output_item.done',
+      'response.completed',
+    ])
+    expect(events.at(-1)).toMatchObject({ response: { farebox: { credits_used: 1, provider: 'gpt-4o-mini' } } })
+    expect(await spent()).toBe(credits(2))
+  })
+})
+
+describe.each(clients)('responses of $sdk', ({ Client }) => {
+  it.each(['chat', 'responses'] as const)('pass tools, images and formats on over a provider’s %s', async (api) => {
+    const server = await openLoopback({
+      chat: ({ messages }) =>
+        JSON.stringify(messages).includes('sunny')
+          ? { text: '{"sky":"blue"}' }
+          : { text: '{"wait":true}', toolCalls: [{ id: 'call_1', name: 'weather', arguments: '{}' }] },
+    })
+    const { openai } = await openCompat({ Client, provider: openaiOver(server, api) })
+    const input: OpenAI.Responses.ResponseInput = [
+      {
+        role: 'user',
+        content: [
+          { type: 'input_text', text: 'What is this, and the weather there?' },
+          { type: 'input_image', image_url: 'https://pictures.example/graz.png', detail: 'low' },
+        ],
+      },
+    ]
+    const format = { type: 'json_schema' as const, name: 'sky', schema: { type: 'object' }, strict: true }
+    const asked = { model: 'gpt-4o', tools, text: { format } }
+    const stream = openai().responses.stream({ ...asked, input })
+    const first = await stream.finalResponse()
+    expect(first.output).toMatchObject([
+      { type: 'message', content: [{ text: '{"wait":true}' }] },
+      { type: 'function_call', call_id: 'call_1', name: 'weather', arguments: '{}' },
+    ])
+    input.push(...(first.output as OpenAI.Responses.ResponseInput), {
+      type: 'function_call_output',
+      call_id: 'call_1',
+      output: 'sunny',
+    })
+    const second = await openai().responses.create({ ...asked, input })
+    expect(second.output_text).toBe('{"sky":"blue"}')
+    const [, sent] = server.requests
+    if (api === 'responses') {
+      expect(sent?.body).toMatchObject({ text: { format }, tools, store: false })
+      expect(sent?.body.input).toMatchObject([
+        { role: 'user', content: [{ type: 'input_text' }, { type: 'input_image', detail: 'low' }] },
+        { role: 'assistant', content: '{"wait":true}' },
+        { type: 'function_call', call_id: 'call_1' },
+        { type: 'function_call_output', call_id: 'call_1', output: 'sunny' },
+      ])
+    } else {
+      const { type, ...json_schema } = format
+      expect(sent?.body).toMatchObject({ response_format: { type, json_schema } })
+      expect(sent?.body.messages).toMatchObject([
+        { role: 'user', content: [{ type: 'text' }, { type: 'image_url', image_url: { detail: 'low' } }] },
+        { role: 'assistant', content: '{"wait":true}', tool_calls: [{ id: 'call_1' }] },
+        { role: 'tool', tool_call_id: 'call_1', content: 'sunny' },
+      ])
+    }
+  })
+})
+
+it.each([
+  ['previous_response_id', { previous_response_id: 'resp_1' }],
+  ['background', { background: true }],
+  ['conversation', { conversation: 'conv_1' }],
+  ['prompt', { prompt: { id: 'pmpt_1' } }],
+  ['tools.0.type', { tools: [{ type: 'web_search' }] }],
+  ['input.0.type', { input: [{ type: 'item_reference', id: 'msg_1' }] }],
+  ['input.0.content.0.type', { input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'file_1' }] }] }],
+  ['truncation', { truncation: 'auto' }],
+])('a response that needs %s is refused by name', async (param, fields) => {
+  const { openai, spent } = await openCompat()
+  const refused = openai().responses.create({ ...ask, ...(fields as object) })
+  await expect(refused).rejects.toMatchObject({ status: 422, param, code: 'invalid_body', type: 'invalid_request_error' })
+  expect(await spent()).toBe(0n)
+})

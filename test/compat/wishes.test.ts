@@ -1,0 +1,266 @@
+import { credits, type ProviderAdapter } from '@farebox/core'
+import { anthropic } from '@farebox/providers/anthropic'
+import { simulated } from '@farebox/providers/simulated'
+import { defineBusinessAdapter, presets } from 'farebox'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { openAccount } from '../farebox/open-box.ts'
+import { openLoopback } from '../farebox/parties.ts'
+import { startAnthropicLoopback } from '../loopback/anthropic.ts'
+import { openaiOver, openCompat } from './open-compat.ts'
+
+const messages = [{ role: 'user' as const, content: 'hello' }]
+
+async function servedBy(
+  { api }: Awaited<ReturnType<typeof openCompat>>,
+  model: string,
+  headers: Record<string, string> = {},
+): Promise<unknown> {
+  const { status, body } = await api.post('/v1/chat/completions', { model, messages }, headers)
+  return status === 200 ? body.model : body.error
+}
+
+describe('a model', () => {
+  it('is a provider, the model behind one, auto, an agent, a preset or a business adapter, in this order', async () => {
+    const compat = await openCompat({
+      configuration: presets.balanced({ primaryAiModel: 'claude-3-haiku' }),
+      businessAdapters: [defineBusinessAdapter({ name: 'auto', description: '', configuration: { primaryAiModel: 'gpt-4' } })],
+    })
+    const { box, account } = compat
+    const { accountId } = account
+    const serviceConfiguration = { primary_ai_model: 'gpt-4' }
+    await box.agents.create({ accountId, agentId: 'costOptimized', serviceConfiguration })
+    await box.agents.create({ accountId, agentId: 'gpt-4o', serviceConfiguration })
+    const stranger = await openAccount(box)
+    await box.agents.create({ accountId: stranger.accountId, agentId: 'theirs', serviceConfiguration })
+
+    expect(await servedBy(compat, 'gpt-4o')).toBe('gpt-4o')
+    expect(await servedBy(compat, 'auto')).toBe('claude-3-haiku')
+    expect(await servedBy(compat, 'costOptimized')).toBe('gpt-4')
+    expect(await servedBy(compat, 'premiumQuality')).toBe('gpt-4')
+    expect(await servedBy(compat, 'languagelearning')).toBe('gpt-4o-mini')
+    for (const unknown of ['theirs', 'openai-tts', 'toString', '']) {
+      expect(await servedBy(compat, unknown)).toMatchObject({ param: 'model' })
+    }
+  })
+
+  it('that is a provider is served by no other', async () => {
+    const failures = { 'gpt-4o': { kind: 'unavailable' as const } }
+    const { openai } = await openCompat({ provider: simulated({ failures }) })
+    await expect(openai().chat.completions.create({ model: 'gpt-4o', messages })).rejects.toMatchObject({ status: 502 })
+  })
+})
+
+describe('a header', () => {
+  it('names the configuration: a preset, an agent, or fields of one', async () => {
+    const compat = await openCompat()
+    const chosen = (configuration: string, model = 'auto') =>
+      servedBy(compat, model, { 'x-farebox-configuration': configuration })
+    await compat.box.agents.create({
+      accountId: compat.account.accountId,
+      agentId: 'desk',
+      serviceConfiguration: { primary_ai_model: 'gpt-4o' },
+    })
+    expect(await chosen('premiumQuality')).toBe('gpt-4')
+    expect(await chosen('desk')).toBe('gpt-4o')
+    expect(await chosen('{"primary_ai_model":"gpt-4o"}')).toBe('gpt-4o')
+    expect(await chosen('nothing')).toMatchObject({ param: 'x-farebox-configuration' })
+    expect(await chosen('{"primary_ai_model":7}')).toMatchObject({ param: 'x-farebox-configuration.primary_ai_model' })
+    expect(await chosen('{')).toMatchObject({ param: 'x-farebox-configuration' })
+    expect(await chosen('premiumQuality', 'desk')).toMatchObject({ param: 'x-farebox-configuration' })
+    const limited = '{"max_credits_per_request":0}'
+    expect(await chosen(limited, 'gpt-4o')).toMatchObject({ type: 'insufficient_quota', code: 'request_limit' })
+  })
+
+  it('gives metadata, which the configuration’s conditions look at', async () => {
+    const condition = { when: { tier: 'gold', region: 'eu' }, use: { primaryAiModel: 'gpt-4' } }
+    const compat = await openCompat({ configuration: presets.balanced({ conditions: [condition] }) })
+    const chosen = (metadata: string) => servedBy(compat, 'auto', { 'x-farebox-metadata': metadata })
+    expect(await chosen('tier=gold, region=eu')).toBe('gpt-4')
+    expect(await chosen('{"tier":"gold","region":"eu","seats":3}')).toBe('gpt-4')
+    expect(await chosen('tier=gold')).toBe('gpt-4o-mini')
+    expect(await chosen('gold')).toMatchObject({ param: 'x-farebox-metadata' })
+    expect(await chosen('{"tier":["gold"]}')).toMatchObject({ param: 'x-farebox-metadata' })
+    expect(await chosen('{"tier"')).toMatchObject({ param: 'x-farebox-metadata' })
+  })
+
+  it('names the workflow, and says what it may cost', async () => {
+    const { api, box, account } = await openCompat()
+    const post = (headers: Record<string, string>) => api.post('/v1/chat/completions', { model: 'gpt-4', messages }, headers)
+    const named = await post({ 'x-farebox-workflow': 'night_shift', 'x-farebox-max-credits': '30' })
+    expect(named.status).toBe(200)
+    expect(await post({ 'x-farebox-workflow': 'night_shift', 'x-farebox-max-credits': '1' })).toMatchObject({
+      status: 402,
+      body: { error: { type: 'insufficient_quota', code: 'workflow_ceiling' } },
+    })
+    const { workflow_breakdown } = await box.usage({ accountId: account.accountId })
+    expect(workflow_breakdown.night_shift).toMatchObject({ total_credits: Number(named.headers.get('x-farebox-credits-used')) })
+    expect(await post({ 'x-farebox-max-credits': 'much' })).toMatchObject({
+      status: 422,
+      body: { error: { param: 'x-farebox-max-credits' } },
+    })
+  })
+
+  it('joins an open workflow of the account, and of no other', async () => {
+    const { api, box } = await openCompat()
+    const { workflow_id } = (await api.post('/api/v1/workflows', { workflow_name: 'shift', max_credits: 3 })).body
+    const headers = { 'x-farebox-workflow-id': String(workflow_id) }
+    const ask = { model: 'gpt-4o-mini', messages }
+    for (const stream of [false, true, false]) {
+      const joined = await api.post('/v1/chat/completions', { ...ask, stream }, headers)
+      expect(joined.status).toBe(200)
+      expect(joined.headers.get('x-farebox-workflow-id')).toBe(workflow_id)
+    }
+    // Calls of one workflow are rounded up together: three small ones cost one credit.
+    expect((await api.get(`/api/v1/workflows/${workflow_id}`)).body).toMatchObject({
+      total_credits_used: 1,
+      services_used: [{ service_type: 'gpt', units_consumed: 120 }],
+    })
+    const over = await api.post('/v1/chat/completions', { ...ask, model: 'gpt-4' }, headers)
+    expect(over).toMatchObject({ status: 402, body: { error: { code: 'workflow_ceiling' } } })
+    const stranger = api.as((await openAccount(box)).key)
+    expect(await stranger.post('/v1/chat/completions', ask, headers)).toMatchObject({ status: 404 })
+    await api.post(`/api/v1/workflows/${workflow_id}/close`, {})
+    expect(await api.post('/v1/chat/completions', ask, headers)).toMatchObject({
+      status: 409,
+      body: { error: { code: 'workflow_closed' } },
+    })
+    expect(await api.post('/v1/chat/completions', ask, { ...headers, 'x-farebox-max-credits': '9' })).toMatchObject({
+      status: 422,
+      body: { error: { param: 'x-farebox-max-credits' } },
+    })
+  })
+})
+
+describe('parameters of OpenAI’s', () => {
+  const own = {
+    response_format: { type: 'json_object' },
+    seed: 7,
+    logprobs: true,
+    top_logprobs: 2,
+    top_p: 0.5,
+    reasoning_effort: 'low',
+    some_day: { new: true },
+  }
+
+  it('reach OpenAI untouched, beside what everybody understands', async () => {
+    const server = await openLoopback()
+    const { api } = await openCompat({ provider: openaiOver(server) })
+    const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=', detail: 'low' } }
+    const body = {
+      model: 'gpt-4o',
+      messages: [
+        { role: 'developer', content: [{ type: 'text', text: 'Be brief.' }] },
+        { role: 'user', content: [{ type: 'text', text: 'What is it?' }, image] },
+      ],
+      max_tokens: 9,
+      stop: 'END',
+      temperature: 0,
+      ...own,
+    }
+    expect((await api.post('/v1/chat/completions', body)).status).toBe(200)
+    const { max_tokens, ...rest } = body
+    expect(server.requests[0]?.body).toEqual({
+      ...rest,
+      messages: [{ role: 'developer', content: 'Be brief.' }, body.messages[1]],
+      max_completion_tokens: max_tokens,
+      stop: ['END'],
+      stream: false,
+    })
+  })
+
+  it('stay behind where another provider takes over, which would refuse them', async () => {
+    const server = await openLoopback()
+    server.fail({ type: 'status', status: 503 }, { times: 10 })
+    const other = await startAnthropicLoopback()
+    onTestFinished(() => other.close())
+    const providers = [openaiOver(server), anthropic({ apiKey: other.apiKey, baseURL: other.url })]
+    const { api } = await openCompat({ providers })
+    const tools = [{ type: 'function', function: { name: 'weather', strict: true } }]
+    for (const stream of [false, true]) {
+      const body = { model: 'auto', messages, tools, max_tokens: 50, temperature: 1.5, stream, ...own }
+      const answer = await api.post('/v1/chat/completions', body)
+      expect([answer.status, answer.headers.get('x-farebox-provider')]).toEqual([200, 'claude-3-haiku'])
+    }
+    expect(server.requests[0]?.body).toMatchObject({ ...own, tools })
+    expect(other.requests[0]?.body).toMatchObject({
+      max_tokens: 50,
+      tools: [{ name: 'weather', input_schema: { type: 'object' } }],
+    })
+    expect(other.requests).toHaveLength(2)
+  })
+
+  it('come back: likelihoods of tokens, plain and streamed', async () => {
+    const content = [{ token: 'hi', logprob: -0.1, bytes: [104, 105], top_logprobs: [] }]
+    const base = simulated()
+    const likely: ProviderAdapter = {
+      ...base,
+      async chat({ model }) {
+        return { text: 'hi', finishReason: 'stop', model, logprobs: { content, refusal: null } }
+      },
+      async *streamChat({ model }) {
+        yield { type: 'text', text: 'hi', logprobs: { content, refusal: null } }
+        yield { type: 'finish', finishReason: 'stop', model }
+      },
+    }
+    const { openai } = await openCompat({ provider: likely })
+    const ask = { model: 'gpt-4o', messages, logprobs: true }
+    const whole = await openai().chat.completions.create(ask)
+    const streamed = await openai().chat.completions.stream(ask).finalChatCompletion()
+    expect(whole.choices[0]?.logprobs?.content).toEqual(content)
+    expect(streamed.choices[0]?.logprobs?.content).toEqual(content)
+    // Nobody said what it used, so nothing is said of that.
+    expect(whole.usage).toBeUndefined()
+  })
+})
+
+describe('under one idempotency key', () => {
+  const headers = { 'idempotency-key': 'order-66' }
+  const posts: readonly [path: string, body: Record<string, unknown>][] = [
+    ['/v1/chat/completions', { model: 'auto', messages }],
+    ['/v1/chat/completions', { model: 'auto', messages, stream: true, stream_options: { include_usage: true } }],
+    ['/v1/responses', { model: 'auto', input: 'hello' }],
+    ['/v1/embeddings', { model: 'auto', input: 'hello' }],
+    ['/v1/audio/speech', { model: 'auto', input: 'hello' }],
+    ['/v1/audio/speech', { model: 'auto', input: 'hello', stream_format: 'audio' }],
+  ]
+  it.each(posts)('%s %j is done once', async (path, body) => {
+    const { api, spent } = await openCompat()
+    const first = await api.post(path, body, headers)
+    const cost = await spent()
+    // What is kept of a stream is written down when it has ended.
+    const again = await vi.waitFor(async () => {
+      const answer = await api.post(path, body, headers)
+      if (answer.status === 409) throw new Error('the first has not ended')
+      return answer
+    })
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true'])
+    expect(again.headers.get('x-farebox-workflow-id')).toBe(first.headers.get('x-farebox-workflow-id'))
+    // A stream that is given again is not cut where it was before.
+    if (body.stream === true) expect(textOf(again.body)).toEqual(textOf(first.body))
+    else expect(again.body).toEqual(first.body)
+    expect(await spent()).toBe(cost)
+    const other = await api.post(path, { ...body, user: 'somebody else' }, headers)
+    expect(other).toMatchObject({ status: 409, body: { error: { code: 'idempotency_conflict' } } })
+  })
+
+  it('a stream that broke off is not begun again: it was charged', async () => {
+    const server = await openLoopback()
+    server.fail({ type: 'cut', after: 3 })
+    const { api, spent } = await openCompat({ provider: openaiOver(server) })
+    const ask = { model: 'gpt-4o', messages, stream: true }
+    await api.post('/v1/chat/completions', ask, headers)
+    await expect.poll(spent, { interval: 5, timeout: 10_000 }).toBe(credits(1))
+    const again = async () => (await api.post('/v1/chat/completions', ask, headers)).body.error?.code
+    await expect.poll(again, { interval: 5, timeout: 10_000 }).toBe('stream_cut')
+    expect(server.requests).toHaveLength(1)
+  })
+})
+
+function textOf(events: unknown): unknown[] {
+  const chunks = String(events)
+    .split('\n\n')
+    .flatMap((event) => (/^data: \{/.test(event) ? [JSON.parse(event.slice('data: '.length))] : []))
+  const text = chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')
+  const { id, usage, farebox } = chunks.at(-1)
+  return [id, text, usage, farebox]
+}
