@@ -42,13 +42,13 @@ describe.each(pairs)('$sdk at $name is told in its own words', ({ host, Client }
   })
 
   it('when to come back, where every provider is busy', async () => {
-    const provider = simulated({ failures: () => ({ kind: 'rate_limited', status: 429, retryAfterMs: 7_000 }) })
+    const provider = simulated({ failures: () => ({ kind: 'rate_limited', status: 429, retryAfterMs: 90_000 }) })
     const { openai, spent } = await openCompat({ host, Client, provider })
     const refused = await openai()
       .chat.completions.create({ ...ask, model: 'gpt-4o' })
       .catch((error: unknown) => error)
     expect(refused).toMatchObject({ constructor: Client.RateLimitError, code: 'rate_limit_exceeded', type: 'rate_limit_error' })
-    expect((refused as { headers: Headers }).headers.get('retry-after')).toBe('7')
+    expect((refused as { headers: Headers }).headers.get('retry-after')).toBe('90')
     expect(await spent()).toBe(0n)
   })
 })
