@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChatEvent, ChatRequest, ProviderAdapter, Usage } from '@farebox/core'
-import { quantity } from '@farebox/core'
+import { ProviderError, quantity } from '@farebox/core'
 import { type SimulatedFailures, simulated } from '@farebox/providers/simulated'
 import { type DecisionRecord, explainRoute, replayDecision } from '@farebox/router'
 import { credits, type FareboxOptions, PriceBook, presets } from 'farebox'
@@ -197,6 +197,58 @@ describe('who pays for attempts that fail', () => {
     expect([cut?.provider, answer?.provider]).toEqual(['gpt-4', 'gpt-4o'])
     expect((cut?.charged ?? 0n) > 0n).toBe(times > 0)
     expect(cut?.cost).toBeGreaterThan(0n)
+  })
+})
+
+describe('a failed attempt that cannot be priced', () => {
+  it('does not keep the answer after it from being charged, and is told to the host', async () => {
+    const odd = model('odd', {
+      async chat() {
+        const usage: Usage = { quantities: [{ meter: 'smell', quantity: quantity(1), unit: 'images' }], certainty: 'exact' }
+        throw new ProviderError('odd is out of order', { provider: 'odd', kind: 'unavailable', usage })
+      },
+    })
+    const good = model('good', {
+      chat: async () => ({ text: 'ok', finishReason: 'stop', model: 'good', usage: tokens({ input: 500, output: 500 }) }),
+    })
+    const told: unknown[] = []
+    const { workflow } = await open({
+      providers: [odd, good],
+      prices: bookOf({ odd: { any: '1' }, good: { any: '2' } }),
+      configuration: presets.balanced({ primaryAiModel: 'odd', fallbackAiModel: 'good' }),
+      retries: { triesMax: 1 },
+      onError: (error) => void told.push(error),
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'good', creditsUsed: credits(2) })
+    expect(told).toMatchObject([{ code: 'PRICE_NOT_FOUND' }])
+  })
+})
+
+describe('tokenizers that cannot be loaded', () => {
+  it('do not keep a broken stream from being charged', async () => {
+    const breaks = model('breaks', {
+      async *streamChat() {
+        yield { type: 'text', text: 'half an ' } satisfies ChatEvent
+      },
+    })
+    let isBroken = false
+    const { workflow, usage } = await open({
+      providers: [breaks],
+      prices: bookOf({ breaks: { any: '1' } }),
+      loadTokenizers: async () => {
+        if (isBroken) throw new Error('the disk is gone')
+        return {}
+      },
+    })
+    const stream = await workflow.streamChat(ask)
+    isBroken = true
+    await expect(
+      (async () => {
+        for await (const _ of stream.events);
+      })(),
+    ).rejects.toMatchObject({ code: 'STREAM_CUT' })
+    expect((await stream.settled).creditsUsed).toBeGreaterThan(0n)
+    expect(await usage()).toMatchObject([{ certainty: 'ceiling' }])
   })
 })
 

@@ -21,6 +21,7 @@ import {
   type StreamAttemptOptions,
   type StreamEnding,
   type StreamEvent,
+  type StreamPart,
   type Tally,
 } from '@farebox/router'
 import { failureOf } from './failure-of.ts'
@@ -160,9 +161,12 @@ export class CallRunner {
     attempts: readonly AttemptRecord[],
   ) {
     const floors = new Map<string, Usage>()
-    for (const part of ending.parts.slice(0, -1)) floors.set(part.attemptId, await unreported(part.candidate, part.produced))
-    const { candidate, attemptId, usage, produced } = ending.parts.at(-1) ?? ending.parts[0]
-    const fallback = () => unreported(candidate, produced)
+    const floorOf = (part: StreamPart<Produced>) =>
+      fallbackUsage(held.usageOf(part.candidate.offer), () => unreported(part.candidate, part.produced))
+    for (const part of ending.parts.slice(0, -1)) floors.set(part.attemptId, await floorOf(part))
+    const last = ending.parts.at(-1) ?? ending.parts[0]
+    const { candidate, attemptId, usage } = last
+    const fallback = () => floorOf(last)
     const requestId = attempts.find((attempt) => attempt.attemptId === attemptId)?.requestId
     onAnswered?.(candidate, usage)
     const answer: Answer = { candidate, attemptId, usage, fallback, requestId }
@@ -215,7 +219,10 @@ export class CallRunner {
     }
     const { value: result, candidate, attemptId, attempts } = outcome
     const fallback = () =>
-      fallbackUsage(request, () => (typeof unreported === 'function' ? unreported(result, candidate) : unreported))
+      fallbackUsage(request, async () => ({
+        quantities: await (typeof unreported === 'function' ? unreported(result, candidate) : unreported),
+        certainty: 'derived',
+      }))
     const answer: Answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.requestId }
     onAnswered?.(candidate, result.usage)
     const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts })
@@ -264,10 +271,13 @@ type MethodName = {
 }[keyof ProviderAdapter]
 
 /** What is charged where the provider does not say; where even that cannot be told, the most that was expected. */
-async function fallbackUsage(request: RouteRequest, unreported: () => Quantities | Promise<Quantities>): Promise<Usage> {
+async function fallbackUsage(
+  { ceiling }: Pick<RouteRequest, 'ceiling'>,
+  unreported: () => Usage | Promise<Usage>,
+): Promise<Usage> {
   try {
-    return { quantities: await unreported(), certainty: 'derived' }
+    return await unreported()
   } catch {
-    return { quantities: request.ceiling, certainty: 'ceiling' }
+    return { quantities: ceiling, certainty: 'ceiling' }
   }
 }

@@ -136,6 +136,15 @@ export async function settleLost(
 ): Promise<void> {
   const usage = lostUsage(held, attempt, floor)
   if (!usage) return
+  try {
+    await writeLost(parts, payer, held, attempt, usage)
+  } catch (error) {
+    // It costs its customer nothing, so it must not cost the answer either.
+    if (!(error instanceof UsageSpooledError)) parts.onError(error)
+  }
+}
+
+async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attempt: AttemptRecord, usage: Usage): Promise<void> {
   const { candidate, attemptId } = attempt
   const { priced } = await priceUsage(parts, held, candidate, usage, () => usage)
   const isCharged = parts.failedAttempts === 'charged' && usage.certainty !== 'ceiling'
@@ -161,9 +170,6 @@ export async function settleLost(
         attempts: [describeAttempt(attempt)],
       },
     },
-  }).catch((error: unknown) => {
-    // It costs its customer nothing, so it must not cost the answer either.
-    if (!(error instanceof UsageSpooledError)) parts.onError(error)
   })
 }
 
