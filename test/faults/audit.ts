@@ -123,7 +123,7 @@ function matchOf(line: LineSide, free: ReadonlySet<RecordSide>): RecordSide | un
     if (record.requestId !== undefined && record.requestId === line.requestId) return record
     // A record that names a request is of that one and no other.
     if (record.requestId !== undefined && line.line.outcome === 'served') continue
-    const isSame = line.workflow === undefined ? kindOf(record.workflow ?? 0) === 'listen' : record.workflow === line.workflow
+    const isSame = line.workflow === undefined ? isOfUnmarked(record, line) : record.workflow === line.workflow
     if (!isSame) continue
     const distance = (one: RecordSide) => Math.abs(one.amount - line.amount)
     if (!nearest || distance(record) < distance(nearest)) nearest = record
@@ -131,10 +131,14 @@ function matchOf(line: LineSide, free: ReadonlySet<RecordSide>): RecordSide | un
   return nearest
 }
 
-/** Live sound that broke does not say whose it was. */
+/** Live sound that broke, and the rest of an answer that another provider is asked for, do not say whose they are. */
+function isOfUnmarked({ workflow = 0 }: RecordSide, { unit }: LineSide): boolean {
+  return kindOf(workflow) === (unit === 'tokens' ? 'continue' : 'listen')
+}
+
 function isCrashed({ workflow }: LineSide, killed: ReadonlySet<number>): boolean {
   if (workflow !== undefined) return killed.has(workflow)
-  return [...killed].some((number) => kindOf(number) === 'listen')
+  return [...killed].some((number) => ['listen', 'continue'].includes(kindOf(number)))
 }
 
 /** Nobody is charged anything else than the price of what was counted, rounded up once. */
@@ -191,6 +195,7 @@ function workflowOf({ input, quantities: { seconds = 0 } }: InvoiceLine, adapter
   const marked = /#w(\d+)#/.exec(input)?.[1]
   if (marked !== undefined) return Number(marked)
   if (adapter === 'twilio') return Number(input.slice(-7))
+  if (seconds === 0) return undefined
   const recorded = Math.round((seconds - recordingSeconds(0)) * 8_000)
   const live = Math.round((seconds - liveSeconds(0)) * 8_000)
   if (input === 'live') return live >= 0 ? live : undefined
