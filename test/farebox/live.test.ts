@@ -1,7 +1,8 @@
 import { type Credits, type ProviderAdapter, quantity, type RealtimeInput } from '@farebox/core'
+import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated } from '@farebox/providers/simulated'
 import { credits, type FareboxOptions, PriceBook } from 'farebox'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { openAccount, openBox, type StoreName, storeNames } from './open-box.ts'
 
 const format = { encoding: 'mulaw', sampleRate: 8_000 } as const
@@ -84,6 +85,23 @@ describe.each(storeNames)('speech that is transcribed while it is heard, on %s',
 })
 
 describe('speech that is transcribed while it is heard', () => {
+  it('is charged once where a part was written and nobody was told', async () => {
+    const { box, workflow, usage } = await open(credits(1_000), { onError: () => undefined })
+    const settle = box.ledger.settleHold.bind(box.ledger)
+    let lost = 0
+    vi.spyOn(box.ledger, 'settleHold').mockImplementation(async (input, call) => {
+      const outcome = await settle(input, call)
+      if (!input.usageId?.endsWith('.part1') || lost >= 4) return outcome
+      lost += 1
+      throw new LedgerUnavailableError('the answer was lost')
+    })
+    const stream = await workflow.listen({ audio: sound(150), format })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(20), endedBy: 'input' })
+    expect(lost).toBe(4)
+    expect((await usage()).reduce((sum, record) => sum + record.quantity, 0n)).toBe(quantity(150))
+  })
+
   it('costs its caller what was heard when that one leaves', async () => {
     const { workflow, usage } = await open(credits(1_000))
     const read = { seconds: 0 }

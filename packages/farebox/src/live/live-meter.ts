@@ -1,5 +1,12 @@
 import { type Credits, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
-import { type ChargedOutcome, type HeldOutcome, keepAlive, type Refusal, UsageSpooledError } from '@farebox/ledger'
+import {
+  type ChargedOutcome,
+  type HeldOutcome,
+  keepAlive,
+  type Refusal,
+  type SettleHoldInput,
+  UsageSpooledError,
+} from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord, Candidate } from '@farebox/router'
 import type { HeldRoute, MeterParts, Payer } from '../hold-route.ts'
@@ -25,8 +32,8 @@ export class LiveMeter {
   readonly #attemptId: string
   readonly #heartbeat: { stop(): Promise<void> }
   #total: UsageQuantity[] = []
-  /** Used, and not charged yet because that could not be written. */
-  #unsettled: UsageQuantity[] = []
+  /** Parts that could not be written, and are written first the next time: as they were, since one whose answer was lost may be there. */
+  #waiting: { input: SettleHoldInput; charge: bigint }[] = []
   #rated = 0n
   #cost = 0n
   #charged = 0n
@@ -56,7 +63,7 @@ export class LiveMeter {
 
   /** What `more` would cost beyond what has been charged. */
   priceOf(more: readonly UsageQuantity[]): Credits {
-    const price = this.#price(sumOf(sumOf(this.#total, this.#unsettled), more)).charge - this.#charged
+    const price = this.#price(sumOf(this.#total, more)).charge - this.#charged
     return microCredits(price > 0n ? price : 0n)
   }
 
@@ -69,7 +76,7 @@ export class LiveMeter {
     })
   }
 
-  /** Charges a part of the work. Failures are told to the host: the next part is charged by the whole so far. */
+  /** Charges a part of the work. Failures are told to the host, and the part is written with the next. */
   charge(part: LivePart): Promise<void> {
     return this.#next(async () => {
       this.#count += 1
@@ -93,12 +100,11 @@ export class LiveMeter {
     attempts: readonly AttemptRecord[] = [],
   ): Promise<void> {
     const { accountId } = this.#payer
-    this.#unsettled = sumOf(this.#unsettled, usage.quantities)
-    const quantities = this.#unsettled
+    const { quantities } = usage
     const total = sumOf(this.#total, quantities)
     const { priced, rating, charge } = this.#price(total)
     const rest = (whole: bigint, before: bigint) => (whole > before ? whole - before : 0n)
-    const input = {
+    const input: SettleHoldInput = {
       accountId,
       holdId: this.#held.holdId,
       usageId,
@@ -112,24 +118,28 @@ export class LiveMeter {
         model: this.#candidate.offer.model,
         certainty: usage.certainty,
         details: {
-          ...answerDetails(
-            this.#held,
-            { candidate: this.#candidate, attemptId: this.#attemptId, usage: { ...usage, quantities }, requestId },
-            attempts,
-          ),
+          ...answerDetails(this.#held, { candidate: this.#candidate, attemptId: this.#attemptId, usage, requestId }, attempts),
           explanation: rating.isPlain ? undefined : explain(rating),
         },
       },
     }
-    const outcome = await settleInput(this.#parts, input).catch((error: unknown): Pick<ChargedOutcome, 'charged'> => {
-      if (!(error instanceof UsageSpooledError)) throw error
-      return { charged: microCredits(rest(charge, this.#charged)) }
-    })
     this.#total = total
-    this.#unsettled = []
     this.#rated = priced.rated
     this.#cost = priced.cost ?? this.#cost
-    this.#charged += outcome.charged
+    this.#waiting.push({ input, charge })
+    await this.#write()
+  }
+
+  async #write(): Promise<void> {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      const { input, charge } = next
+      const outcome = await settleInput(this.#parts, input).catch((error: unknown): Pick<ChargedOutcome, 'charged'> => {
+        if (!(error instanceof UsageSpooledError)) throw error
+        return { charged: microCredits(charge > this.#charged ? charge - this.#charged : 0n) }
+      })
+      this.#charged += outcome.charged
+      this.#waiting.shift()
+    }
   }
 
   #price(quantities: readonly UsageQuantity[]) {
