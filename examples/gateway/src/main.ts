@@ -45,6 +45,8 @@ async function main(): Promise<void> {
   const { fetch } = openRoutes(box, providers, environment.FAREBOX_ADMIN_TOKEN ?? admin?.token)
   const server = createAdaptorServer({ fetch })
   const url = await listen(server, host, environment.PORT)
+  // From here on there are requests to finish, and whoever reads below that it listens may send a signal at once.
+  const stopping = stopSignal()
 
   const isDemo = environment.NODE_ENV !== 'production' || environment.FAREBOX_DEMO_KEY !== undefined
   const adminToken = admin ? `$(cat '${admin.file}')` : '$FAREBOX_ADMIN_TOKEN'
@@ -62,7 +64,7 @@ async function main(): Promise<void> {
   outbox?.start()
   const sweeping = setInterval(() => void box.ledger.sweep().catch((error: unknown) => console.error('sweep:', error)), SWEEP_MS)
   const reconciling = providers.keepsRecords ? startReconciling(box, environment.FAREBOX_RECONCILE_SECONDS * 1000) : undefined
-  const signal = await stopSignal()
+  const signal = await stopping
   print([`${signal}: finishing the requests under way`])
   clearInterval(sweeping)
   await Promise.all([drain(server), reconciling?.stop()])
