@@ -170,7 +170,7 @@ class Draw {
       certainty: 'exact',
       cost: choices.maybe(30, () => nanoUsd(BigInt(choices.below(500)))),
       priceVersion: choices.maybe(20, () => choices.oneOf(['v1', 'v2'])),
-      details: choices.maybe(10, () => ({ tokens: choices.below(9) })),
+      details: choices.maybe(10, () => JSON.stringify({ tokens: choices.below(9) })),
     }
   }
 }

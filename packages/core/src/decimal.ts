@@ -18,8 +18,12 @@ export function parseDecimal(text: string, decimals: number): bigint | undefined
 
 /** Writes an integer count of `10^-decimals` as the shortest exact decimal: `formatDecimal(1_500_000n, 6)` is `'1.5'`. */
 export function formatDecimal(value: bigint, decimals: number): string {
-  const digits = (value < 0n ? -value : value).toString().padStart(decimals + 1, '0')
-  const whole = digits.slice(0, -decimals)
-  const fraction = digits.slice(-decimals).replace(/0+$/, '')
-  return `${value < 0n ? '-' : ''}${whole}${fraction ? `.${fraction}` : ''}`
+  const magnitude = value < 0n ? -value : value
+  const unit = 10n ** BigInt(decimals)
+  const sign = value < 0n ? '-' : ''
+  const whole = magnitude / unit
+  const fraction = magnitude - whole * unit
+  // Most amounts that are written often are whole, and texts are what takes the time.
+  if (fraction === 0n) return sign + whole
+  return `${sign}${whole}.${fraction.toString().padStart(decimals, '0').replace(/0+$/, '')}`
 }

@@ -46,25 +46,31 @@ export function chatRoute(
   measure: ChatMeasure,
 ): ChatRoute {
   const any = chatUsageRange(measure)
-  const byModel = new Map<string, UsageRange & Pick<RouteRequest, 'ceiling'>>()
+  const hasImages = measure.images.length > 0
+  // A text alone is the same to all models of one vocabulary, and to all whose vocabulary is not public.
+  const kindOf = ({ model, capabilities }: Offer) =>
+    hasImages ? `${model} ${capabilities.imageTokensMax}` : (encodingOf(model) ?? 'any')
+  const known = new Map([['any', { ...any, ceiling: any.high }]])
   return {
     service,
     operation,
     expected: any.expected,
     ceiling: any.high,
-    usageOf({ model, capabilities: { imageTokensMax } }) {
-      const known = byModel.get(`${model} ${imageTokensMax}`)
-      if (known) return known
-      const range = chatUsageRange(measure, model, imageTokensMax)
-      const usage = { ...range, ceiling: range.high }
-      byModel.set(`${model} ${imageTokensMax}`, usage)
+    usageOf(offer) {
+      const kind = kindOf(offer)
+      let usage = known.get(kind)
+      if (!usage) {
+        const range = chatUsageRange(measure, offer.model, offer.capabilities.imageTokensMax)
+        usage = { ...range, ceiling: range.high }
+        known.set(kind, usage)
+      }
       return usage
     },
     features: () => chatFeatures(input.messages, { tools: input.tools, outputTokensMax: input.outputTokensMax }),
     ...choices(input, {
       contextTokens: contextTokens(any.expected, measure),
       ...(input.tools?.length && { tools: true }),
-      ...(measure.images.length > 0 && { images: true }),
+      ...(hasImages && { images: true }),
     }),
   }
 }

@@ -145,7 +145,7 @@ export function checkUsage(usage: UsageInput): RatedUsage {
     roundingStep: checkAmount('usage.roundingStep', usage.roundingStep ?? 1_000_000n),
     certainty: checkOneOf('usage.certainty', usage.certainty ?? 'exact', ['exact', 'derived', 'floor', 'ceiling']),
     cost,
-    details: usage.details === undefined ? undefined : checkJson('usage.details', usage.details, DETAILS_MAX),
+    details: usage.details === undefined ? undefined : jsonOf('usage.details', usage.details, DETAILS_MAX),
     model: checkOptionalText('usage.model', usage.model),
     priceVersion: checkOptionalText('usage.priceVersion', usage.priceVersion),
   }
@@ -156,7 +156,7 @@ export function checkBody(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidInputError('body', `must be an object, received ${show(value)}`)
   }
-  return checkJson('body', value, BODY_MAX) as Record<string, unknown>
+  return JSON.parse(jsonOf('body', value, BODY_MAX))
 }
 
 /** The services that something is limited to: at least one. */
@@ -202,11 +202,8 @@ export function escapeSeparators(part: string): string {
   return part.replace(/[%:,/]/g, encodeURIComponent)
 }
 
-/**
- * What JSON can carry, at most `charactersMax` long. Returns it as JSON carries it: a copy that the caller cannot change while it waits,
- * and without what cannot go to another thread, such as functions.
- */
-function checkJson(field: string, value: unknown, charactersMax: number): unknown {
+/** A value as JSON, at most `charactersMax` long: the caller can't change it while it waits, and it may go to another thread. */
+function jsonOf(field: string, value: unknown, charactersMax: number): string {
   let text: string | undefined
   try {
     text = JSON.stringify(value)
@@ -216,7 +213,7 @@ function checkJson(field: string, value: unknown, charactersMax: number): unknow
   if (text === undefined) throw new InvalidInputError(field, `must be JSON, received a ${typeof value}`)
   if (text.length > charactersMax)
     throw new InvalidInputError(field, `must not be longer than ${charactersMax} characters as JSON`)
-  return JSON.parse(text)
+  return text
 }
 
 function show(value: unknown): string {

@@ -531,8 +531,9 @@ export interface Operations {
 }
 export type Verb = keyof Operations
 
-/** {@link UsageInput} with its defaults. */
-export type RatedUsage = UsageInput & Required<Pick<UsageInput, 'roundingStep' | 'certainty'>>
+/** {@link UsageInput} with its defaults. Its details are JSON already, which nothing below needs to look into. */
+export type RatedUsage = Omit<UsageInput, 'details'> &
+  Required<Pick<UsageInput, 'roundingStep' | 'certainty'>> & { details?: string }
 
 /** One change, as it travels from the queue through a driver to the state machine. */
 export type Operation = {

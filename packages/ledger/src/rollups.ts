@@ -3,12 +3,17 @@ import type { RollupPeriod } from './rows.ts'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-/** The rollups that something of `at` counts in. */
-export function rollupsOf(at: number): { period: RollupPeriod; startsAt: number }[] {
+/** The rollups that something of `at` counts in: of its hour, and of its day. */
+export function rollupsOf(at: number): [hour: RollupStart, day: RollupStart] {
   return [
     { period: 'hour', startsAt: at - (at % HOUR) },
     { period: 'day', startsAt: at - (at % DAY) },
   ]
+}
+
+export interface RollupStart {
+  period: RollupPeriod
+  startsAt: number
 }
 
 /** Rollups of one period, from one start up to another, which is not among them. */

@@ -9,7 +9,9 @@ export function rowsQuery<Name extends TableName>(name: Name, rest: string, valu
   return {
     text: `SELECT ${columnNames(table)} FROM {${name}} ${rest}`,
     values,
-    columns: Object.fromEntries(table.columns.map(({ property, type, decode }) => [property, { type, decode }])),
+    columns: Object.fromEntries(
+      table.columns.map(({ property, type, readAs, decode }) => [property, { type: readAs ?? type, decode }]),
+    ),
   }
 }
 

@@ -32,13 +32,11 @@ export async function measureText(
   text: string,
   counters: Readonly<Partial<Record<TokenEncoding, CountTokens>>> = {},
 ): Promise<TextMeasure> {
-  const otherBytes = utf8Bytes(text.replace(/[\0-\x7f]+/g, ''))
-  const counted = Object.entries(counters).map(async ([encoding, count]) => [encoding, await count(text)] as const)
-  return {
-    asciiCharacters: utf8Bytes(text) - otherBytes,
-    otherBytes,
-    tokens: Object.fromEntries(await Promise.all(counted)),
-  }
+  const others = text.replace(/[\0-\x7f]+/g, '')
+  const tokens: Partial<Record<TokenEncoding, number>> = {}
+  for (const [encoding, count] of Object.entries(counters))
+    tokens[encoding as TokenEncoding] = text === '' ? 0 : await count(text)
+  return { asciiCharacters: text.length - others.length, otherBytes: others === '' ? 0 : utf8Bytes(others), tokens }
 }
 
 /**

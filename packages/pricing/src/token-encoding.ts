@@ -15,6 +15,14 @@ const BEGINNINGS: readonly [RegExp, TokenEncoding][] = [
  * @returns `undefined` for models whose vocabulary is not public, such as Claude and Gemini
  */
 export function encodingOf(model: string): TokenEncoding | undefined {
+  // Each call asks this of all models that are on offer, and it is always the same ones.
+  if (known.has(model)) return known.get(model)
   const name = model.toLowerCase().replace(/^.*\//, '').replace(/^ft:/, '')
-  return BEGINNINGS.find(([beginning]) => beginning.test(name))?.[1]
+  const encoding = BEGINNINGS.find(([beginning]) => beginning.test(name))?.[1]
+  if (known.size >= KNOWN_MAX) known.clear()
+  known.set(model, encoding)
+  return encoding
 }
+
+const known = new Map<string, TokenEncoding | undefined>()
+const KNOWN_MAX = 1_000

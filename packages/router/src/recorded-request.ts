@@ -42,11 +42,18 @@ export function recordedRequest(request: RouteRequest, configuration: ServiceCon
 
 /** Usage as short texts: `1200 tokens input`. */
 export function usageTexts(quantities: readonly UsageQuantity[]): string[] {
-  return quantities.map(({ meter, quantity: amount, unit, counts = {} }) => {
-    const others = Object.entries(counts).map(([counting, count]) => ` ${counting}=${formatQuantity(count)}`)
+  // Many candidates use the very same, and each of them says so in the record.
+  const known = texts.get(quantities)
+  if (known) return known
+  const written = quantities.map(({ meter, quantity: amount, unit, counts }) => {
+    const others = Object.entries(counts ?? {}).map(([counting, count]) => ` ${counting}=${formatQuantity(count)}`)
     return `${formatQuantity(amount)} ${unit} ${meter}${others.join('')}`
   })
+  texts.set(quantities, written)
+  return written
 }
+
+const texts = new WeakMap<readonly UsageQuantity[], string[]>()
 
 /** Reads what {@link usageTexts} wrote. */
 export function readUsage(texts: readonly string[]): UsageQuantity[] {

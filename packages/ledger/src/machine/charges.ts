@@ -1,6 +1,5 @@
 import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
 import type { ChargedOutcome, Operations, RatedUsage } from '../operations.ts'
-import { rollupsOf } from '../rollups.ts'
 import type { HoldRow, Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { endHold } from './advance.ts'
 import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
@@ -200,29 +199,20 @@ export function recordUsage({ state, account, now }: Step, usageId: string, usag
     createdAt: now,
   }
   state.insert('usage_records', row)
-  const workflowName = workflow?.name ?? ''
-  const dimensions = {
-    accountId: account.accountId,
-    workflowName,
-    apiKeyId: apiKeyId ?? '',
-    userId: userId ?? '',
-  }
-  for (const rollup of rollupsOf(now)) {
-    state.add('usage_rollups', {
-      ...dimensions,
-      ...rollup,
-      service,
-      provider,
-      unit: usage.unit,
-      records: facts.corrects === undefined ? 1n : 0n,
-      quantity: usage.quantity,
-      charged,
-      shortfall,
-      cost: usage.cost ?? nanoUsd(0n),
-    })
-    if (!workflow) continue
-    state.add('workflow_rollups', { ...dimensions, ...rollup, opened: 0n, closed: 0n, durationMs: 0n, charged })
-  }
+  const { accountId } = account
+  const user = { accountId, workflowName: workflow?.name ?? '', apiKeyId: apiKeyId ?? '', userId: userId ?? '' }
+  state.usageRollups.add(now, {
+    ...user,
+    service,
+    provider,
+    unit: usage.unit,
+    records: facts.corrects === undefined ? 1n : 0n,
+    quantity: usage.quantity,
+    charged,
+    shortfall,
+    cost: usage.cost ?? nanoUsd(0n),
+  })
+  if (workflow) state.workflowRollups.add(now, { ...user, opened: 0n, closed: 0n, durationMs: 0n, charged })
 }
 
 /** Spent comes out of what was held first; what could not be taken is written down beside it, so that rated = charged + shortfall. */

@@ -101,7 +101,7 @@ function correct(
     model: record.model ?? undefined,
     cost: cost === undefined ? undefined : nanoUsd(cost - (known.cost ?? 0n)),
     certainty: 'exact' as const,
-    details: reason === undefined ? undefined : { reason },
+    details: reason === undefined ? undefined : JSON.stringify({ reason }),
   }
   if (workflow) addToLine(lineOf(workflow, record.service, record.provider, usage), usage, charged, shortfall)
   recordUsage(step, correctionId, usage, {

@@ -2,18 +2,21 @@ import type { Operation } from '../operations.ts'
 import type { LoadKind } from '../tables.ts'
 import { dueAt, rolloverIdOf } from './advance.ts'
 import { isCarriedOver } from './chargeback.ts'
+import { getOrInsert } from './get-or-insert.ts'
+import { KeySet } from './key-set.ts'
 import { reserveIdOf } from './reserves.ts'
-import { getOrInsert, joinKey, type LedgerState, type LoadRequest } from './state.ts'
+import type { LedgerState, LoadRequest } from './state.ts'
 
 /**
  * What must be loaded before the operations can be applied, beside their accounts. Asked again after each load, since a hold
  * leads to its workflow and a workflow to its root; an empty answer means that everything is there.
  */
 export function missingRows(state: LedgerState, operations: readonly Operation[], now: number): LoadRequest[] {
-  const wanted = new Map<LoadKind, Map<string, readonly string[]>>()
+  const wanted = new Map<LoadKind, string[][]>()
+  const seen = new KeySet()
   const want = (kind: LoadKind, ...key: string[]): void => {
-    if (state.has(kind, key)) return
-    getOrInsert(wanted, kind, () => new Map<string, readonly string[]>()).set(joinKey(key), key)
+    if (state.has(kind, key) || !seen.add(kind, key)) return
+    getOrInsert(wanted, kind, () => []).push(key)
   }
   const wantWorkflow = (accountId: string, workflowId: string | null | undefined): void => {
     // Each leads to the one above it, and the first names the top, so that two levels take one more load.
@@ -129,7 +132,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         break
     }
   }
-  return [...wanted].map(([kind, keys]) => ({ kind, keys: [...keys.values()] }))
+  return [...wanted].map(([kind, keys]) => ({ kind, keys }))
 }
 
 /**

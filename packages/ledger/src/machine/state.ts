@@ -11,13 +11,14 @@ import type {
   KeyPrefixRow,
   Rows,
   TableName,
-  UsageRollupRow,
   UsageRow,
-  WorkflowRollupRow,
   WorkflowRow,
 } from '../rows.ts'
 import { type LoadKind, loads, tables } from '../tables.ts'
 import { burnOrder } from './burn-order.ts'
+import { getOrInsert } from './get-or-insert.ts'
+import { KeySet, restOf } from './key-set.ts'
+import { RollupSums } from './rollup-sums.ts'
 
 /** Rows to load: of `kind`, those whose columns equal one of `keys`. */
 export interface LoadRequest {
@@ -33,24 +34,27 @@ export type Changes = { [Name in TableName]: Rows[Name][] }
  * which of them changed. It does no I/O: it says what it lacks, and is given it.
  */
 export class LedgerState {
-  readonly #loaded = new Set<string>()
-  readonly #rows = new Map<TableName, Map<string, object>>()
+  readonly usageRollups = new RollupSums('usage_rollups')
+  readonly workflowRollups = new RollupSums('workflow_rollups')
+  readonly #loaded = new KeySet()
+  /** By table, by account (or whatever else a key begins with), and by the rest of the primary key. */
+  readonly #rows = new Map<TableName, Map<string, Map<string, object>>>()
   readonly #changed = new Map<TableName, Set<object>>()
   readonly #grants = new Map<string, GrantRow[]>()
   readonly #budgets = new Map<string, BudgetRow[]>()
 
   /** Whether these rows, or their absence, are known. */
   has(kind: LoadKind, key: readonly string[]): boolean {
-    return this.#loaded.has(`${kind}\0${joinKey(key)}`)
+    return this.#loaded.has(kind, key)
   }
 
   /** Takes what was loaded. A row that an earlier load brought stays the same object. */
   put(request: LoadRequest, rows: readonly object[]): void {
-    for (const key of request.keys) this.#loaded.add(`${request.kind}\0${joinKey(key)}`)
+    for (const key of request.keys) this.#loaded.add(request.kind, key)
     const { table } = loads[request.kind]
-    const known = this.#table(table)
     for (const row of rows) {
-      const id = rowKey(table, row)
+      const known = this.#rowsLike(table, row)
+      const id = restOfRow(table, row)
       if (!known.has(id)) known.set(id, row)
     }
     if (request.kind === 'entry') for (const row of rows) this.#remember(row as EntryRow)
@@ -79,9 +83,9 @@ export class LedgerState {
   /** The open holds that were loaded for an account; all of them after an `openHolds` load. */
   openHolds(accountId: string, workflowId?: string): HoldRow[] {
     const open: HoldRow[] = []
-    for (const row of this.#table('holds').values()) {
+    for (const row of this.#of('holds', accountId)) {
       const hold = row as HoldRow
-      if (hold.accountId !== accountId || hold.state !== 'open') continue
+      if (hold.state !== 'open') continue
       if (workflowId === undefined || hold.workflowId === workflowId) open.push(hold)
     }
     return open.sort((a, b) => a.createdAt - b.createdAt || (a.holdId < b.holdId ? -1 : 1))
@@ -92,7 +96,7 @@ export class LedgerState {
   }
 
   entry(accountId: string, idempotencyKey: string): EntryRow | undefined {
-    return this.#entries.get(`${accountId}\0${idempotencyKey}`)
+    return this.#entries.get(accountId)?.get(idempotencyKey)
   }
 
   usage(accountId: string, usageId: string): UsageRow | undefined {
@@ -101,10 +105,7 @@ export class LedgerState {
 
   /** The records that were loaded as corrections of one. */
   corrections(accountId: string, usageId: string): UsageRow[] {
-    return [...this.#table('usage_records').values()].filter((row): row is UsageRow => {
-      const record = row as UsageRow
-      return record.accountId === accountId && record.corrects === usageId
-    })
+    return [...(this.#of('usage_records', accountId) as Iterable<UsageRow>)].filter(({ corrects }) => corrects === usageId)
   }
 
   /** Puts a grant that was spent back on the list of those that are spent from. */
@@ -119,10 +120,8 @@ export class LedgerState {
   }
 
   keyServices(accountId: string, apiKeyId: string): ApiKeyServiceRow[] {
-    return [...this.#table('api_key_services').values()].filter((row): row is ApiKeyServiceRow => {
-      const service = row as ApiKeyServiceRow
-      return service.accountId === accountId && service.apiKeyId === apiKeyId
-    })
+    const services = this.#of('api_key_services', accountId) as Iterable<ApiKeyServiceRow>
+    return [...services].filter((service) => service.apiKeyId === apiKeyId)
   }
 
   keyPrefix(prefix: string): KeyPrefixRow | undefined {
@@ -143,8 +142,13 @@ export class LedgerState {
 
   /** Adds a new row, and remembers to write it. */
   insert<Name extends TableName>(table: Name, row: Rows[Name]): void {
-    this.#table(table).set(rowKey(table, row), row)
     this.touch(table, row)
+    // Entries are asked for by their idempotency key only.
+    if (table === 'journal') {
+      this.#remember(row as EntryRow)
+      return
+    }
+    this.#rowsLike(table, row).set(restOfRow(table, row), row)
     if (table === 'grants') {
       const grant = row as GrantRow
       const open = this.grants(grant.accountId)
@@ -155,7 +159,6 @@ export class LedgerState {
       const budget = row as BudgetRow
       this.#budgets.set(budget.accountId, [...this.budgets(budget.accountId), budget])
     }
-    if (table === 'journal') this.#remember(row as EntryRow)
   }
 
   /** Remembers to write a row that was changed. */
@@ -170,32 +173,19 @@ export class LedgerState {
     if (at >= 0) open.splice(at, 1)
   }
 
-  /** Adds to the counters of a rollup. Several additions in one batch are one write. */
-  add(table: 'usage_rollups', row: UsageRollupRow): void
-  add(table: 'workflow_rollups', row: WorkflowRollupRow): void
-  add(table: 'usage_rollups' | 'workflow_rollups', row: UsageRollupRow | WorkflowRollupRow): void {
-    const known = this.#table(table)
-    const id = rowKey(table, row)
-    const sums = known.get(id) as Record<string, unknown> | undefined
-    if (!sums) {
-      known.set(id, row)
-      this.touch(table, row)
-      return
-    }
-    const added = row as unknown as Record<string, bigint>
-    for (const property of counters[table]) sums[property] = (sums[property] as bigint) + (added[property] ?? 0n)
-  }
-
   changes(): Changes {
     const changes = {} as Record<TableName, object[]>
     for (const name of Object.keys(tables) as TableName[]) changes[name] = [...(this.#changed.get(name) ?? [])]
+    changes.usage_rollups = this.usageRollups.rows
+    changes.workflow_rollups = this.workflowRollups.rows
     return changes as Changes
   }
 
-  readonly #entries = new Map<string, EntryRow>()
+  readonly #entries = new Map<string, Map<string, EntryRow>>()
 
   #remember(entry: EntryRow): void {
-    if (entry.idempotencyKey !== null) this.#entries.set(`${entry.accountId}\0${entry.idempotencyKey}`, entry)
+    if (entry.idempotencyKey === null) return
+    getOrInsert(this.#entries, entry.accountId, () => new Map<string, EntryRow>()).set(entry.idempotencyKey, entry)
   }
 
   #group<Row extends { accountId: string }>(groups: Map<string, Row[]>, request: LoadRequest, rows: readonly Row[]): void {
@@ -204,45 +194,33 @@ export class LedgerState {
   }
 
   #get<Name extends TableName>(table: Name, ...key: string[]): Rows[Name] | undefined {
-    return this.#table(table).get(joinKey(key)) as Rows[Name] | undefined
+    return this.#rows
+      .get(table)
+      ?.get(key[0] ?? '')
+      ?.get(restOf(key)) as Rows[Name] | undefined
   }
 
-  #table(name: TableName): Map<string, object> {
-    return getOrInsert(this.#rows, name, () => new Map<string, object>())
+  /** The rows of one table and account. */
+  #of(table: TableName, accountId: string): Iterable<object> {
+    return this.#rows.get(table)?.get(accountId)?.values() ?? []
+  }
+
+  /** The rows of one table whose keys begin like that of `row`. */
+  #rowsLike(table: TableName, row: object): Map<string, object> {
+    const byFirst = getOrInsert(this.#rows, table, () => new Map<string, Map<string, object>>())
+    const first = (row as Record<string, string>)[keyProperties[table][0] ?? ''] ?? ''
+    return getOrInsert(byFirst, first, () => new Map<string, object>())
   }
 }
 
-/** The value of a key, made at first use. */
-export function getOrInsert<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const known = map.get(key)
-  if (known !== undefined) return known
-  const made = make()
-  map.set(key, made)
-  return made
+function restOfRow(table: TableName, row: object): string {
+  const values = row as Record<string, string>
+  const [, second, third] = keyProperties[table]
+  if (second === undefined) return ''
+  return third === undefined ? (values[second] ?? '') : restOf(keyProperties[table].map((property) => values[property] ?? ''))
 }
 
-/** One text for a key of several columns. Most have one or two, which need no loop. */
-export function joinKey(key: readonly string[]): string {
-  if (key.length === 1) return key[0] ?? ''
-  return key.length === 2 ? `${key[0]}\0${key[1]}` : key.join('\0')
-}
-
-function rowKey(table: TableName, row: object): string {
-  const values = row as Record<string, unknown>
-  const [first = '', second, ...others] = keyProperties[table]
-  if (second === undefined) return String(values[first])
-  let key = `${values[first]}\0${values[second]}`
-  for (const property of others) key += `\0${values[property]}`
-  return key
-}
-
-/** What a rollup counts. */
-const counters = { usage_rollups: countersOf('usage_rollups'), workflow_rollups: countersOf('workflow_rollups') }
-
-function countersOf(table: TableName): string[] {
-  return tables[table].columns.filter(({ type }) => type === 'bigint').map(({ property }) => property)
-}
-
+/** The properties of a table's primary key. */
 const keyProperties = Object.fromEntries(
   Object.values(tables).map((table) => [
     table.name,

@@ -1,6 +1,5 @@
 import { microCredits } from '@farebox/core'
 import type { Operations } from '../operations.ts'
-import { rollupsOf } from '../rollups.ts'
 import type { Posting, WorkflowRow } from '../rows.ts'
 import { dueAt, endHold, remindAt } from './advance.ts'
 import { limitsOf, refusalOf } from './affordable.ts'
@@ -103,15 +102,12 @@ function count(
   workflow: WorkflowRow,
   counts: { opened: bigint; closed: bigint; durationMs: bigint },
 ): void {
-  for (const rollup of rollupsOf(now)) {
-    state.add('workflow_rollups', {
-      accountId: account.accountId,
-      ...rollup,
-      workflowName: workflow.name,
-      apiKeyId: workflow.apiKeyId ?? '',
-      userId: workflow.userId ?? '',
-      ...counts,
-      charged: 0n,
-    })
-  }
+  state.workflowRollups.add(now, {
+    accountId: account.accountId,
+    workflowName: workflow.name,
+    apiKeyId: workflow.apiKeyId ?? '',
+    userId: workflow.userId ?? '',
+    ...counts,
+    charged: 0n,
+  })
 }

@@ -10,7 +10,7 @@ export type UsageOperation = Extract<Operation, { verb: 'settleHold' | 'charge' 
 export function encodeOperation(operation: UsageOperation): string {
   const { details, ...usage } = operation.input.usage
   const plain = { ...operation, input: { ...operation.input, usage } }
-  const file = { version: 1, operation: plain, details: details === undefined ? undefined : JSON.stringify(details) }
+  const file = { version: 1, operation: plain, details }
   return `${JSON.stringify(file, (_, value) => (typeof value === 'bigint' ? { bigint: value.toString() } : value), 2)}\n`
 }
 
@@ -20,7 +20,7 @@ export function decodeOperation(text: string): UsageOperation | undefined {
     const { version, operation, details } = JSON.parse(text, revive)
     if (version !== 1 || typeof operation.idempotencyKey !== 'string') return undefined
     if (operation.verb !== 'settleHold' && operation.verb !== 'charge') return undefined
-    if (details !== undefined) operation.input.usage.details = JSON.parse(details)
+    if (details !== undefined) operation.input.usage.details = details
     return operation
   } catch {
     return undefined

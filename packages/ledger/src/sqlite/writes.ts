@@ -1,4 +1,4 @@
-import { getOrInsert } from '../machine/state.ts'
+import { getOrInsert } from '../machine/get-or-insert.ts'
 import { insertStatement, type SqlDialect, sqlName, updateStatement, writeStatement } from '../sql.ts'
 import type { Column, Table } from '../tables.ts'
 

@@ -1,0 +1,53 @@
+import { rollupsOf } from '../rollups.ts'
+import type { Rows } from '../rows.ts'
+import { tables } from '../tables.ts'
+import { getOrInsert } from './get-or-insert.ts'
+
+type RollupTable = 'usage_rollups' | 'workflow_rollups'
+
+/** What a batch adds to the rows of one table of rollups, each of which is written once. */
+export class RollupSums<Name extends RollupTable> {
+  /** The rows to write, in the order in which they came up. */
+  readonly rows: Rows[Name][] = []
+  readonly #dimensions: readonly string[]
+  readonly #counters: readonly string[]
+  /** The hour and the day that something counts in. To look both up by one key is half the work. */
+  readonly #pairs = new Map<string, Counted[]>()
+  readonly #days = new Map<string, Counted>()
+
+  constructor(table: Name) {
+    const counters = tables[table].columns.filter(({ type }) => type === 'bigint')
+    const others = tables[table].columns.filter(
+      ({ type, name }) => type !== 'bigint' && name !== 'period' && name !== 'starts_at',
+    )
+    this.#counters = counters.map(({ property }) => property)
+    this.#dimensions = others.map(({ property }) => property)
+  }
+
+  /** Adds to the counters of the hour and of the day of `at`, epoch milliseconds. */
+  add(at: number, counted: Omit<Rows[Name], 'period' | 'startsAt'>): void {
+    const added = counted as Counted
+    let dimensions = ''
+    for (const property of this.#dimensions) dimensions += `\0${added[property]}`
+    const [hour, day] = rollupsOf(at)
+    for (const sums of getOrInsert(this.#pairs, hour.startsAt + dimensions, () => [
+      this.#begin(added, hour),
+      // Two hours of one batch may be of one day.
+      getOrInsert(this.#days, day.startsAt + dimensions, () => this.#begin(added, day)),
+    ])) {
+      for (const property of this.#counters) {
+        const more = added[property] as bigint
+        if (more !== 0n) sums[property] = (sums[property] as bigint) + more
+      }
+    }
+  }
+
+  #begin(counted: Counted, period: ReturnType<typeof rollupsOf>[number]): Counted {
+    const row: Counted = { ...counted, ...period }
+    for (const property of this.#counters) row[property] = 0n
+    this.rows.push(row as unknown as Rows[Name])
+    return row
+  }
+}
+
+type Counted = Record<string, unknown>
