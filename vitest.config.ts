@@ -1,7 +1,11 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 /** Workspace packages are imported from `src`, so tests never run against a stale build. */
 const sourceConditions = ['farebox-source', 'module', 'node', 'development|production']
+
+// Each file has a process of its own, and many start others: half of what a start takes is to compile the same modules again.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/node')
 
 export default defineConfig({
   resolve: { conditions: sourceConditions },
