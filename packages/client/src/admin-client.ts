@@ -16,6 +16,7 @@ import type {
   RotateKeyRequest,
 } from './wire.ts'
 
+/** What {@link createAdminClient} needs. */
 export interface AdminClientOptions extends ConnectionOptions {
   /** The server's admin token. It opens every account, so it belongs on servers only. */
   adminToken: string

@@ -27,6 +27,7 @@ import type {
   VoiceRequest,
 } from './wire.ts'
 
+/** What {@link createClient} needs. */
 export interface ClientOptions extends ConnectionOptions {
   /** A key of the account that pays: `fbx_…`. */
   apiKey: string
@@ -40,6 +41,7 @@ export interface PlannedWork {
   phoneMinutes?: number
 }
 
+/** Which page of a statement is wanted. */
 export interface StatementFilter {
   /** The `next` of an earlier page. @defaultValue the newest */
   cursor?: string

@@ -113,6 +113,7 @@ export interface AttemptUsed {
   duration: number
 }
 
+/** A new agent: a use case, with what differs from it. */
 export interface CreateAgentRequest {
   /** The use case it starts from: `emergencyservices`, `languagelearning`, or a team's own. */
   business_logic_adapter?: string
@@ -129,6 +130,7 @@ export interface Agent {
   service_configuration: ServiceConfiguration
 }
 
+/** One message of a conversation with an agent. */
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant'
   content: string
@@ -151,12 +153,14 @@ export interface AgentAnswer {
   simulated?: true
 }
 
+/** What an agent answered in writing. */
 export interface ChatAnswer extends AgentAnswer {
   text: string
   /** Who answered, by its wire name. */
   provider: string
 }
 
+/** A recording for an agent to answer. */
 export interface VoiceRequest {
   /** The recording, in any common container. */
   audio: Blob | Uint8Array | ArrayBuffer
@@ -168,6 +172,7 @@ export interface VoiceRequest {
   workflow_name?: string
 }
 
+/** What an agent heard and said. */
 export interface VoiceAnswer extends AgentAnswer {
   /** What was said to the agent. */
   transcript: string
@@ -189,12 +194,14 @@ export type CallRequest = ({ message: string; url?: undefined } | { url: string;
   workflow_name?: string
 }
 
+/** How a telephone call went. */
 export interface CallAnswer extends AgentAnswer {
   call_id: string
   status: string
   duration_seconds: number
 }
 
+/** A workflow for work that is done elsewhere. */
 export interface OpenWorkflowRequest {
   /** What breakdowns count it under. */
   workflow_name: string
@@ -206,6 +213,7 @@ export interface OpenWorkflowRequest {
   reserve_credits?: CreditAmount
 }
 
+/** The workflow that was opened. */
 export interface OpenedWorkflow {
   workflow_id: string
 }
@@ -225,6 +233,7 @@ export interface UsageRequest {
   call?: string
 }
 
+/** What recorded usage cost, in whole credits, and what is left. */
 export interface UsageCharged {
   credits_used: number
   credit_balance: number
@@ -257,6 +266,7 @@ export interface Estimate {
   price_version: string
 }
 
+/** What one service would cost, before any call. */
 export interface EstimatedService {
   service_type: ServiceType
   /** Who is asked first. */
@@ -277,6 +287,7 @@ export interface TimeRange {
   to?: string
 }
 
+/** Which part of the history a usage report is about. */
 export interface UsageQuery extends TimeRange {
   workflow_name?: string
   user_id?: string
@@ -290,6 +301,7 @@ export interface UsageReport {
   service_breakdown: ServiceBreakdown[]
 }
 
+/** What one service of one provider was used for and cost. */
 export interface ServiceBreakdown {
   /** Service and provider in one: `phone_twilio`. */
   name: string
@@ -324,6 +336,7 @@ export interface Recommendation {
   assumption: string
 }
 
+/** Where credits could be saved. */
 export interface Recommendations {
   recommendations: Recommendation[]
 }
@@ -331,6 +344,7 @@ export interface Recommendations {
 /** Where granted credits came from. */
 export type GrantSource = 'purchase' | 'promo' | 'plan' | 'refund' | 'adjustment'
 
+/** A grant as an account holder sees it. Times are ISO 8601, UTC. */
 export interface Grant {
   grant_id: string
   source: GrantSource
@@ -376,11 +390,13 @@ export interface StatementPage {
   next?: string
 }
 
+/** What customers pay at this moment. */
 export interface PriceList {
   price_version: string
   prices: Price[]
 }
 
+/** One rate of the price book, as callers are shown it. */
 export interface Price {
   service_type: ServiceType
   provider: string
@@ -394,16 +410,19 @@ export interface Price {
   rules?: Record<string, unknown>
 }
 
+/** A new account. */
 export interface CreateAccountRequest {
   name: string
   /** What it begins with. @defaultValue none */
   credits?: CreditAmount
 }
 
+/** The account that was opened. */
 export interface CreatedAccount {
   account_id: string
 }
 
+/** Credits for an account. */
 export interface GrantRequest {
   account_id: string
   credits: CreditAmount
@@ -419,6 +438,7 @@ export interface GrantRequest {
   services?: ServiceType[]
 }
 
+/** The grant that was made, with the balance after it. */
 export interface Granted {
   grant_id: string
   credit_balance: number
@@ -437,6 +457,7 @@ export type KeyServiceRequest =
       cost_limit_per_request?: CreditAmount
     }
 
+/** A new API key of an account. */
 export interface CreateKeyRequest {
   account_id: string
   name?: string
@@ -447,6 +468,7 @@ export interface CreateKeyRequest {
   expires_at?: string
 }
 
+/** The key that was made. */
 export interface CreatedKey {
   /**
    * The key itself, which is shown once. Absent when this answer was sent again because the first one was lost: the key was made,
@@ -457,11 +479,13 @@ export interface CreatedKey {
   prefix: string
 }
 
+/** How a key gets another secret. */
 export interface RotateKeyRequest {
   /** How long the secret of before stays good; 0 after it has leaked. @defaultValue 86_400 (24 hours) */
   grace_seconds?: number
 }
 
+/** The key with its new secret. */
 export interface RotatedKey {
   /** The key itself, which is shown once. Absent when this answer was sent again because the first one was lost: rotate once more. */
   key?: string
@@ -472,10 +496,12 @@ export interface RotatedKey {
   previous_expires_at: string
 }
 
+/** The keys of an account. */
 export interface AccountKeys {
   keys: KeySummary[]
 }
 
+/** A key without its secret. */
 export interface KeySummary {
   prefix: string
   name: string
@@ -493,11 +519,13 @@ export interface KeySummary {
   previous_expires_at: string | null
 }
 
+/** What a key may use. */
 export interface KeyServices {
   prefix: string
   services: KeyService[]
 }
 
+/** What a key may do with one service. */
 export interface KeyService {
   id: string
   service_type: ServiceType
@@ -508,6 +536,7 @@ export interface KeyService {
   cost_limit_per_request: number | null
 }
 
+/** The key that was ended. */
 export interface RevokedKey {
   prefix: string
   revoked: true
@@ -525,6 +554,7 @@ export interface BudgetRequest {
   mode?: 'block' | 'warn'
 }
 
+/** The budget that was set. */
 export interface CreatedBudget {
   budget_id: string
 }

@@ -37,6 +37,7 @@ export type ProviderErrorKind =
   | 'outcome_unknown'
   | 'aborted'
 
+/** What an adapter knows of a failure when it throws {@link ProviderError}. */
 export interface ProviderErrorFacts {
   provider: string
   kind: ProviderErrorKind

@@ -138,6 +138,7 @@ export interface ToolCall {
   arguments: string
 }
 
+/** A question to a chat model, as an adapter is given it. */
 export interface ChatRequest {
   model: string
   messages: readonly ChatMessage[]
@@ -154,6 +155,7 @@ export interface ChatRequest {
 /** Why an answer ended. `length`: the limit of tokens was reached. */
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'other'
 
+/** The whole answer of a chat model. */
 export interface ChatResult {
   text: string
   toolCalls?: readonly ToolCall[]
@@ -174,6 +176,7 @@ export type ChatEvent =
   | { type: 'tool_call'; index: number; id?: string; name?: string; arguments: string }
   | { type: 'finish'; finishReason: FinishReason; model: string; usage?: Usage; requestId?: string }
 
+/** A recording to be transcribed. */
 export interface TranscribeRequest {
   model: string
   audio: Audio
@@ -188,6 +191,7 @@ export interface Audio {
   mediaType: string
 }
 
+/** What was said in a recording. */
 export interface TranscribeResult {
   text: string
   /** Length of the audio as the provider measured it. */
@@ -200,8 +204,10 @@ export interface TranscribeResult {
 
 /** Containers that speech can be asked for in. */
 export const audioFormats = ['mp3', 'wav', 'opus', 'pcm'] as const
+/** A container that speech can be asked for in. */
 export type AudioFormat = (typeof audioFormats)[number]
 
+/** Text to be spoken. */
 export interface SpeakRequest {
   model: string
   text: string
@@ -210,6 +216,7 @@ export interface SpeakRequest {
   providerOptions?: Record<string, unknown>
 }
 
+/** A whole speech. */
 export interface SpeakResult {
   audio: Uint8Array
   format: AudioFormat
@@ -232,6 +239,7 @@ export interface EmbedRequest {
   providerOptions?: Record<string, unknown>
 }
 
+/** Texts as vectors. */
 export interface EmbedResult {
   /** One vector for each input, in their order. */
   embeddings: readonly (readonly number[])[]
@@ -252,6 +260,7 @@ export function soundSeconds(bytes: number, { encoding, sampleRate }: SoundForma
   return bytes / (sampleRate * (encoding === 'mulaw' ? 1 : 2))
 }
 
+/** Sound to be transcribed while it is heard. */
 export interface LiveTranscribeRequest {
   model: string
   /** The sound as it is heard, in pieces of any length. Its end ends the transcription: what was heard is still transcribed. */
@@ -271,6 +280,7 @@ export type TranscriptEvent =
   | { type: 'transcript'; text: string; isFinal: boolean; startSeconds?: number; endSeconds?: number }
   | { type: 'finish'; model: string; durationSeconds?: number; usage?: Usage; requestId?: string }
 
+/** A conversation in speech. */
 export interface RealtimeRequest {
   model: string
   /** What the conversation is fed with. Its end ends the conversation, after the answer that is being given. */
@@ -308,6 +318,7 @@ export type RealtimeEvent =
   | { type: 'turn'; turnId: string; isComplete: boolean; usage?: Usage }
   | { type: 'finish'; model: string; usage?: Usage; requestId?: string }
 
+/** A telephone call to be placed. */
 export interface PhoneRequest {
   /** E.164 number to call: `+15551234567`. */
   to: string
@@ -319,6 +330,7 @@ export interface PhoneRequest {
   durationSecondsMax: number
 }
 
+/** How a telephone call ended. */
 export interface PhoneResult {
   callId: string
   status: 'completed' | 'busy' | 'no_answer' | 'failed' | 'canceled'

@@ -11,6 +11,7 @@ export type Meter = TokenMeter | 'characters' | 'duration' | 'images' | 'request
  * and one hour. `cached_audio_input` and `cached_image_input` were read from a cache; `cached_input` is text that was.
  */
 export type TokenMeter = InputTokenMeter | OutputTokenMeter
+/** A bucket that tokens of a request are counted in. */
 export type InputTokenMeter =
   | 'input'
   | 'cached_input'
@@ -21,6 +22,7 @@ export type InputTokenMeter =
   | 'cache_write_1h'
   | 'audio_input'
   | 'image_input'
+/** A bucket that tokens of an answer are counted in. */
 export type OutputTokenMeter = 'output' | 'reasoning' | 'audio_output' | 'image_output'
 
 /** One metered quantity. */

@@ -15,6 +15,7 @@ export interface Agent {
   configuration: ServiceConfiguration
 }
 
+/** A new agent: a use case, with what differs from it. */
 export interface CreateAgentInput {
   accountId: string
   /** The use case it starts from. @defaultValue none: `presets.balanced()` */

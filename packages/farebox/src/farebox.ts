@@ -47,6 +47,7 @@ import { Turns } from './turns.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
 import { Workflow, type WorkflowOptions, type WorkflowParts } from './workflow.ts'
 
+/** What {@link createFarebox} needs. Only `store` and `providers` must be given. */
 export interface FareboxOptions {
   /** Where credits are kept: `sqlite({ filename })` or `postgres({ connectionString })`. */
   store: LedgerDriver

@@ -2,6 +2,7 @@ import { breakdownName, type Credits, microCredits } from '@farebox/core'
 import type { BreakdownFilter, Ledger } from '@farebox/ledger'
 import { chargedJson, unitsJson } from './receipt.ts'
 
+/** Which part of an account's history a usage report is about. */
 export type UsageFilter = BreakdownFilter
 
 /** Where credits went, in its wire form: whole credits, seconds. */
@@ -11,6 +12,7 @@ export interface UsageReport {
   service_breakdown: ServiceBreakdownJson[]
 }
 
+/** What one service of one provider was used for and cost, as JSON says it. */
 export interface ServiceBreakdownJson {
   /** Service and provider in one: `phone_twilio`. */
   name: string

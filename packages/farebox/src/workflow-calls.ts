@@ -45,6 +45,7 @@ export interface StreamOptions {
   onContinued?: (seam: { from: string; to: string }) => void
 }
 
+/** A question to a chat model. */
 export interface ChatInput extends CallOptions {
   messages: readonly ChatMessage[]
   /** Tokens that the answer may have at most; what is held depends on it. @defaultValue 1_024 */
@@ -58,8 +59,10 @@ export interface ChatInput extends CallOptions {
   dialectOptions?: DialectOptions
 }
 
+/** A question to a chat model whose answer is passed on as it comes. */
 export interface StreamChatInput extends ChatInput, StreamOptions {}
 
+/** A question about images. */
 export interface SeeInput extends Omit<ChatInput, 'messages'> {
   /** What is asked about the images. */
   prompt: string
@@ -67,6 +70,7 @@ export interface SeeInput extends Omit<ChatInput, 'messages'> {
   images: readonly string[]
 }
 
+/** A recording to be transcribed. */
 export interface TranscribeInput extends CallOptions {
   /** The recording, in any common container. */
   audio: Uint8Array
@@ -75,6 +79,7 @@ export interface TranscribeInput extends CallOptions {
   dialectOptions?: DialectOptions
 }
 
+/** Sound to be transcribed while it is heard. */
 export interface ListenInput extends CallOptions {
   /** The sound as it is heard, in pieces of any length. Its end ends the transcription. */
   audio: AsyncIterable<Uint8Array>
@@ -87,6 +92,7 @@ export interface ListenInput extends CallOptions {
   onLow?: (facts: { secondsLeft: number }) => void
 }
 
+/** A conversation in speech. */
 export interface ConverseInput extends CallOptions {
   /** What the conversation is fed with. Its end ends the conversation. */
   input: AsyncIterable<RealtimeInput>
@@ -103,6 +109,7 @@ export interface ConverseInput extends CallOptions {
   onLow?: (facts: { answersLeft: number }) => void
 }
 
+/** Text to be spoken. */
 export interface SpeakInput extends CallOptions {
   text: string
   voice?: string
@@ -111,12 +118,14 @@ export interface SpeakInput extends CallOptions {
   dialectOptions?: DialectOptions
 }
 
+/** Texts to be turned into vectors. */
 export interface EmbedInput extends CallOptions {
   inputs: readonly string[]
   /** Length of the vectors. @defaultValue the model's own */
   dimensions?: number
 }
 
+/** A telephone call to be placed. */
 export interface PhoneInput extends Omit<PhoneRequest, 'durationSecondsMax'>, CallOptions {
   /** The call is ended at this length, or earlier where the account affords less. @defaultValue 600 */
   durationSecondsMax?: number
@@ -133,6 +142,7 @@ export interface PlannedCalls {
   call?: Omit<PhoneInput, 'to' | 'instructions'> & Partial<Pick<PhoneInput, 'to'>>
 }
 
+/** What else is known of work that the caller did itself. */
 export interface RecordOptions {
   model?: string
   /** The number called, in E.164, where the price of a call depends on it. */
@@ -156,6 +166,7 @@ export interface Metered {
   isSimulated: boolean
 }
 
+/** What a chat model answered, with what it cost. */
 export type ChatAnswer = Metered & ChatResult
 
 /** An answer as it is produced. */
@@ -168,8 +179,10 @@ export interface MeteredStream<Event> {
   settled: Promise<{ creditsUsed: Credits; isComplete: boolean }>
 }
 
+/** An answer of a chat model as it comes. */
 export type ChatStream = MeteredStream<ChatEvent>
 
+/** A speech as it is spoken. */
 export interface SpeechStream extends MeteredStream<SpeechEvent> {
   format: AudioFormat
 }
@@ -183,19 +196,23 @@ export interface LiveStream<Event> extends Omit<MeteredStream<Event>, 'settled'>
   settled: Promise<{ creditsUsed: Credits; endedBy: LiveEnd }>
 }
 
+/** Texts as vectors, with what they cost. */
 export type Embeddings = Metered & Pick<EmbedResult, 'embeddings' | 'model' | 'usage'>
 
+/** What was said in a recording, with what it cost to know. */
 export interface Transcript extends Metered {
   text: string
   language?: string
   durationSeconds?: number
 }
 
+/** A whole speech, with what it cost. */
 export interface Speech extends Metered {
   audio: Uint8Array
   format: AudioFormat
 }
 
+/** How a telephone call ended, with what it cost. */
 export type PhoneAnswer = Metered & PhoneResult
 
 /** What a recorded usage cost. */

@@ -55,6 +55,7 @@ import type {
   Transcript,
 } from './workflow-calls.ts'
 
+/** Who pays for a workflow, and what it may do. */
 export interface WorkflowOptions {
   accountId: string
   /** What breakdowns count it under: `voice_chat`. */

@@ -39,6 +39,7 @@ export interface LedgerDriver<Transaction = unknown> {
   close(): Promise<void>
 }
 
+/** What a driver can take at once. */
 export interface BatchLimits {
   /** Batches that may be under way at once. Their accounts are never the same, unless `isOrdered`. */
   atOnce: number

@@ -2,6 +2,7 @@ import { InvalidInputError } from './errors.ts'
 import type { Ledger } from './ledger.ts'
 import type { HeldOutcome, Refusal } from './operations.ts'
 
+/** Which hold is kept alive, and who is told of it. */
 export interface KeepAliveOptions {
   accountId: string
   holdId: string

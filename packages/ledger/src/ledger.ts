@@ -85,6 +85,7 @@ import { budgetPeriods, grantSources, overagePolicies } from './rows.ts'
 import type { UsageOperation } from './spool/operation-json.ts'
 import { type SpoolReport, UsageSpool, type UsageSpoolOptions } from './spool/usage-spool.ts'
 
+/** How a {@link Ledger} queues, spools and tells. All of it may be left out. */
 export interface LedgerOptions extends CommitQueueOptions {
   /**
    * Where usage goes that cannot be written because the database is away or far behind: `settleHold` and `charge` then throw {@link UsageSpooledError},

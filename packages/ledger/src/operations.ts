@@ -13,6 +13,7 @@ export interface Mutation {
   idempotencyKey?: string
 }
 
+/** What {@link Ledger.openAccount} takes. */
 export interface OpenAccountInput extends Omit<Mutation, 'accountId'> {
   /** @defaultValue a new UUIDv7 */
   accountId?: string
@@ -23,6 +24,7 @@ export interface OpenAccountInput extends Omit<Mutation, 'accountId'> {
   debtLimit?: Credits
 }
 
+/** What {@link Ledger.grant} takes. */
 export interface GrantInput extends Mutation {
   /** @defaultValue a new UUIDv7 */
   grantId?: string
@@ -43,6 +45,7 @@ export interface GrantInput extends Mutation {
   topUpId?: string
 }
 
+/** How the rest of a grant is carried over when it expires. */
 export interface RolloverInput {
   /** The most that is carried over. @defaultValue everything that open holds have not set aside */
   max?: Credits
@@ -52,6 +55,7 @@ export interface RolloverInput {
   times?: number
 }
 
+/** What {@link Ledger.placeHold} takes. */
 export interface PlaceHoldInput extends Mutation {
   /** @defaultValue a new UUIDv7 */
   holdId?: string
@@ -72,6 +76,7 @@ export interface PlaceHoldInput extends Mutation {
   unitPrice?: Credits
 }
 
+/** What {@link Ledger.extendHold} takes. */
 export interface ExtendHoldInput extends Mutation {
   holdId: string
   /** The new life of the hold, from now. */
@@ -100,6 +105,7 @@ export interface UsageInput {
   details?: unknown
 }
 
+/** What {@link Ledger.settleHold} takes. */
 export interface SettleHoldInput extends Mutation {
   holdId: string
   /** Names the usage record. @defaultValue the hold's id; a hold settled in parts must name each part */
@@ -111,10 +117,12 @@ export interface SettleHoldInput extends Mutation {
   final?: boolean
 }
 
+/** What {@link Ledger.releaseHold} takes. */
 export interface ReleaseHoldInput extends Mutation {
   holdId: string
 }
 
+/** What {@link Ledger.charge} takes. */
 export interface ChargeInput extends Mutation {
   /** @defaultValue a new UUIDv7 */
   usageId?: string
@@ -128,6 +136,7 @@ export interface ChargeInput extends Mutation {
   overage?: OveragePolicy
 }
 
+/** What {@link Ledger.refund} takes. */
 export interface RefundInput extends Mutation {
   /** The usage record whose charge is given back. */
   usageId: string
@@ -139,6 +148,7 @@ export interface RefundInput extends Mutation {
   reason?: string
 }
 
+/** What {@link Ledger.adjust} takes. */
 export interface AdjustInput extends Mutation {
   /** The usage record that turned out to be wrong. */
   usageId: string
@@ -154,10 +164,12 @@ export interface AdjustInput extends Mutation {
   reason?: string
 }
 
+/** What {@link Ledger.revokeGrant} takes. */
 export interface RevokeGrantInput extends Mutation {
   grantId: string
 }
 
+/** What {@link Ledger.chargeback} takes. */
 export interface ChargebackInput extends Mutation {
   /** The grant whose payment was reversed. */
   grantId: string
@@ -165,6 +177,7 @@ export interface ChargebackInput extends Mutation {
   reason?: string
 }
 
+/** What {@link Ledger.freezeAccount} takes. */
 export interface FreezeAccountInput extends Mutation {
   /** Whether new work is refused from now on. What is under way may settle. */
   isFrozen: boolean
@@ -172,6 +185,7 @@ export interface FreezeAccountInput extends Mutation {
   reason?: string
 }
 
+/** What {@link Ledger.openWorkflow} takes. */
 export interface OpenWorkflowInput extends Mutation {
   /** @defaultValue a new UUIDv7 */
   workflowId?: string
@@ -193,10 +207,12 @@ export interface OpenWorkflowInput extends Mutation {
   parentId?: string
 }
 
+/** What {@link Ledger.closeWorkflow} takes. */
 export interface CloseWorkflowInput extends Mutation {
   workflowId: string
 }
 
+/** What {@link Ledger.createApiKey} takes. */
 export interface CreateApiKeyInput extends Mutation {
   /** @defaultValue a new UUIDv7 */
   apiKeyId?: string
@@ -213,6 +229,7 @@ export interface CreateApiKeyInput extends Mutation {
   minimumBalance?: Credits
 }
 
+/** What a key may do with one service, as it is set. */
 export interface KeyServiceInput {
   service: Service
   /** @defaultValue every provider of the service */
@@ -223,22 +240,26 @@ export interface KeyServiceInput {
   costLimitPerRequest?: Credits
 }
 
+/** What {@link Ledger.rotateApiKey} takes. */
 export interface RotateApiKeyInput extends Mutation {
   apiKeyId: string
   /** How long the secret of before stays good. 0 ends it at once, which is right when it has leaked. @defaultValue 86_400_000 (24 hours) */
   graceMs?: number
 }
 
+/** What {@link Ledger.revokeApiKey} takes. */
 export interface RevokeApiKeyInput extends Mutation {
   apiKeyId: string
 }
 
+/** What {@link Ledger.setKeyServices} takes. */
 export interface SetKeyServicesInput extends Mutation {
   apiKeyId: string
   /** Replaces what the key may use; rows it had that are not named are disabled. */
   services: readonly KeyServiceInput[]
 }
 
+/** What {@link Ledger.setBudget} takes. */
 export interface SetBudgetInput extends Mutation {
   /** @defaultValue derived from scope and period, so that setting it again changes it */
   budgetId?: string
@@ -256,6 +277,7 @@ export interface SetBudgetInput extends Mutation {
   alertsAtPercent?: readonly number[]
 }
 
+/** What {@link Ledger.setAlerts} takes. */
 export interface SetAlertsInput extends Mutation {
   /** Tells `balance_low` when the balance falls below it. @defaultValue never */
   balanceLow?: Credits
@@ -263,6 +285,7 @@ export interface SetAlertsInput extends Mutation {
   topUp?: { at: Credits; amount: Credits }
 }
 
+/** What {@link Ledger.cancelTopUp} takes. */
 export interface CancelTopUpInput extends Mutation {
   /** The id of the `top_up_needed` event whose purchase will not come. */
   topUpId: string
@@ -270,6 +293,7 @@ export interface CancelTopUpInput extends Mutation {
   reason?: string
 }
 
+/** What {@link Ledger.saveDocument} takes. */
 export interface SaveDocumentInput extends Mutation {
   /** What it is, for example `agent`. */
   kind: string
@@ -297,12 +321,14 @@ export type Refusal =
   | { status: 'refused'; reason: 'workflow_ceiling'; workflowId: string; available: Credits; requested: Credits }
   | { status: 'refused'; reason: 'insufficient_balance'; available: Credits; requested: Credits }
 
+/** The account that was opened. */
 export interface OpenAccountOutcome {
   status: 'opened'
   accountId: string
   replayed: boolean
 }
 
+/** What a grant came to. */
 export interface GrantOutcome {
   status: 'granted'
   grantId: string
@@ -313,6 +339,7 @@ export interface GrantOutcome {
   replayed: boolean
 }
 
+/** A hold that was placed or extended. */
 export interface HeldOutcome {
   status: 'held'
   holdId: string
@@ -324,9 +351,12 @@ export interface HeldOutcome {
   affordableUnits?: bigint
   replayed: boolean
 }
+/** How placing a hold went. */
 export type PlaceHoldOutcome = HeldOutcome | Refusal
+/** How an extension went. */
 export type ExtendHoldOutcome = HeldOutcome | Refusal
 
+/** What a settlement or charge took. */
 export interface ChargedOutcome {
   status: 'charged'
   usageId: string
@@ -343,11 +373,15 @@ export interface ChargedOutcome {
   late: boolean
   replayed: boolean
 }
+/** How a settlement went. */
 export type SettleHoldOutcome = ChargedOutcome | Refusal
+/** How a charge went. */
 export type ChargeOutcome = ChargedOutcome | Refusal
 
+/** How giving a hold back went. */
 export type ReleaseHoldOutcome = { status: 'released'; holdId: string; amount: Credits; replayed: boolean } | Refusal
 
+/** How a refund went. */
 export type RefundOutcome =
   | CorrectedOutcome
   | { status: 'refused'; reason: 'refund_exceeds_charge'; usageId: string; refundable: Credits; requested: Credits }
@@ -365,8 +399,10 @@ export interface CorrectedOutcome {
   balance: Credits
   replayed: boolean
 }
+/** How a correction went. */
 export type AdjustOutcome = CorrectedOutcome | Refusal
 
+/** What was taken back of a grant. */
 export interface RevokeGrantOutcome {
   status: 'revoked'
   grantId: string
@@ -375,6 +411,7 @@ export interface RevokeGrantOutcome {
   replayed: boolean
 }
 
+/** What a chargeback brought back, and what is owed now. */
 export interface ChargebackOutcome {
   status: 'charged_back'
   grantId: string
@@ -388,12 +425,14 @@ export interface ChargebackOutcome {
   replayed: boolean
 }
 
+/** Whether the account is frozen now. */
 export interface FreezeAccountOutcome {
   status: 'set'
   isFrozen: boolean
   replayed: boolean
 }
 
+/** The workflow that was opened, or why its reserve was not set aside. */
 export type OpenWorkflowOutcome =
   | {
       status: 'opened'
@@ -406,6 +445,7 @@ export type OpenWorkflowOutcome =
     }
   | Refusal
 
+/** What a workflow came to. */
 export interface CloseWorkflowOutcome {
   status: 'closed'
   workflowId: string
@@ -414,6 +454,7 @@ export interface CloseWorkflowOutcome {
   replayed: boolean
 }
 
+/** The key that was made, or what its account lacks. */
 export type CreateApiKeyOutcome =
   | {
       status: 'created'
@@ -425,6 +466,7 @@ export type CreateApiKeyOutcome =
     }
   | { status: 'refused'; reason: 'insufficient_balance'; available: Credits; requested: Credits }
 
+/** The key with its new secret. */
 export interface RotateApiKeyOutcome {
   status: 'rotated'
   apiKeyId: string
@@ -437,35 +479,41 @@ export interface RotateApiKeyOutcome {
   replayed: boolean
 }
 
+/** The key that was ended. */
 export interface RevokeApiKeyOutcome {
   status: 'revoked'
   apiKeyId: string
   replayed: boolean
 }
 
+/** The key whose services were set. */
 export interface SetKeyServicesOutcome {
   status: 'set'
   apiKeyId: string
   replayed: boolean
 }
 
+/** The budget that was set. */
 export interface SetBudgetOutcome {
   status: 'set'
   budgetId: string
   replayed: boolean
 }
 
+/** That the lines were drawn. */
 export interface SetAlertsOutcome {
   status: 'set'
   replayed: boolean
 }
 
+/** That a top-up was given up. */
 export interface CancelTopUpOutcome {
   status: 'cancelled'
   topUpId: string
   replayed: boolean
 }
 
+/** The document that was kept. */
 export interface SaveDocumentOutcome {
   status: 'saved'
   documentId: string
@@ -529,6 +577,7 @@ export interface Operations {
   /** Keeps when a key was last used. It moves nothing, so the journal does not tell of it. */
   noteKeyUse: { apiKeyId: string; at: number }
 }
+/** The name of a change. */
 export type Verb = keyof Operations
 
 /** {@link UsageInput} with its defaults. Its details are JSON already, which nothing below needs to look into. */
@@ -547,6 +596,7 @@ export type Operation = {
   }
 }[Verb]
 
+/** What each verb answers when it does not fail. */
 export interface Outcomes {
   openAccount: OpenAccountOutcome
   grant: GrantOutcome
@@ -596,4 +646,5 @@ export type Failure =
   | { status: 'failed'; code: 'AMOUNT_OUT_OF_RANGE'; field: string }
   | { status: 'failed'; code: 'INVALID_INPUT'; field: string; problem: string }
 
+/** What the state machine answers an operation. */
 export type Outcome = Outcomes[Verb] | Failure

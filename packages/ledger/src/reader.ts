@@ -69,6 +69,7 @@ export interface BreakdownFilter {
   workflowName?: string
 }
 
+/** What one service of one provider was used for, and what was charged for it. */
 export interface ServiceBreakdown {
   service: Service
   provider: string
@@ -79,6 +80,7 @@ export interface ServiceBreakdown {
   shortfall: Credits
 }
 
+/** What the workflows of one name came to. */
 export interface WorkflowBreakdown {
   name: string
   /** Workflows that were opened. */
@@ -89,6 +91,7 @@ export interface WorkflowBreakdown {
   averageDurationMs: number
 }
 
+/** Where the credits of an account went, by service and by workflow. */
 export interface Breakdowns {
   services: ServiceBreakdown[]
   workflows: WorkflowBreakdown[]
@@ -106,6 +109,7 @@ export interface AuthenticatedKey {
   services: readonly KeyService[]
 }
 
+/** What a key may do with one service. */
 export interface KeyService {
   id: string
   service: Service
@@ -116,6 +120,7 @@ export interface KeyService {
   createdAt: number
 }
 
+/** A key with its history. */
 export interface ApiKeySummary extends AuthenticatedKey {
   createdAt: number
   revokedAt: number | null

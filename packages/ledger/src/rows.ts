@@ -2,14 +2,17 @@ import type { Certainty, Credits, NanoUsd, Quantity, Service, Unit } from '@fare
 
 /** Where a grant came from. `purchase` was paid for; the others were not. */
 export const grantSources = ['purchase', 'promo', 'plan', 'refund', 'adjustment'] as const
+/** Where the value of a grant came from. Among grants of one priority and expiry, free ones are spent before paid ones. */
 export type GrantSource = (typeof grantSources)[number]
 
 /** What happens when work cost more than was held: see {@link SettleHoldInput}. */
 export const overagePolicies = ['cap', 'debt', 'reject'] as const
+/** What happens when work costs more than was held: `cap` takes what is available, `debt` goes on to the debt limit, `reject` changes nothing. */
 export type OveragePolicy = (typeof overagePolicies)[number]
 
 /** How often a budget starts again at zero. `total` never does. */
 export const budgetPeriods = ['minute', 'hour', 'day', 'week', 'month', 'total'] as const
+/** The window of a budget. */
 export type BudgetPeriod = (typeof budgetPeriods)[number]
 
 /** A part of a grant, set aside by a hold or drawn by a charge. An empty `grantId` is the account's credit line. */
@@ -22,6 +25,7 @@ export interface Lot {
 
 /** What the ledger tells about by itself: see {@link LedgerEvent}. */
 export const eventTypes = ['balance_low', 'limit_crossed', 'hold_expired', 'workflow_closed', 'top_up_needed'] as const
+/** What an event tells of. */
 export type EventType = (typeof eventTypes)[number]
 
 /** At which balances an account's owner wants to know. */
@@ -34,6 +38,7 @@ export interface Alerts {
   pendingTopUpId: string | null
 }
 
+/** An account, as its table holds it. */
 export interface AccountRow {
   accountId: string
   name: string
@@ -64,6 +69,7 @@ export interface AccountRow {
   updatedAt: number
 }
 
+/** Where a grant is in its life. */
 export type GrantState = 'pending' | 'active' | 'spent' | 'expired' | 'revoked' | 'charged_back'
 
 /** What becomes of a grant that expires unspent: a grant of its own, that lives on. */
@@ -76,6 +82,7 @@ export interface Rollover {
   times: number
 }
 
+/** A grant, as its table holds it. */
 export interface GrantRow {
   accountId: string
   grantId: string
@@ -98,8 +105,10 @@ export interface GrantRow {
   createdAt: number
 }
 
+/** Where a hold is in its life. */
 export type HoldState = 'open' | 'settled' | 'released' | 'expired'
 
+/** A hold, as its table holds it. */
 export interface HoldRow {
   accountId: string
   holdId: string
@@ -125,6 +134,7 @@ export interface HoldRow {
   endedAt: number | null
 }
 
+/** The window of a budget in which a hold is counted. */
 export interface BudgetUse {
   budgetId: string
   windowStart: number
@@ -146,8 +156,10 @@ export interface WorkflowLine {
   priceVersion: string | null
 }
 
+/** Whether a workflow takes more calls. */
 export type WorkflowState = 'open' | 'closed'
 
+/** A workflow, as its table holds it. */
 export interface WorkflowRow {
   accountId: string
   workflowId: string
@@ -228,6 +240,7 @@ export type EntryRow = Omit<JournalEntry, 'content' | 'outcome' | 'postings'> & 
   postings: string
 }
 
+/** An API key, as its table holds it: without its secret. */
 export interface ApiKeyRow {
   accountId: string
   apiKeyId: string
@@ -248,6 +261,7 @@ export interface ApiKeyRow {
   lastUsedAt: number | null
 }
 
+/** What a key may do with one service, as its table holds it. */
 export interface ApiKeyServiceRow {
   accountId: string
   id: string
@@ -274,6 +288,7 @@ export interface ProviderHealthRow {
   toldAt: number
 }
 
+/** A budget, as its table holds it. */
 export interface BudgetRow {
   accountId: string
   budgetId: string
@@ -310,6 +325,7 @@ export interface DocumentRow {
 
 /** Over how long a rollup adds up. Days make a long breakdown cheap, hours take its ends to the hour. */
 export const rollupPeriods = ['hour', 'day'] as const
+/** The span that a row of totals sums up. */
 export type RollupPeriod = (typeof rollupPeriods)[number]
 
 /** Sums of usage records over an hour or a day, by everything that a breakdown asks for. */
@@ -378,4 +394,5 @@ export interface Rows {
   usage_rollups: UsageRollupRow
   workflow_rollups: WorkflowRollupRow
 }
+/** A table of the ledger, by the name that the state machine uses. */
 export type TableName = keyof Rows

@@ -22,6 +22,7 @@ export interface Mismatch {
   found: string
 }
 
+/** What replaying an account found. */
 export interface VerifyReport {
   accountId: string
   entries: number

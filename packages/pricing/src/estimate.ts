@@ -10,10 +10,12 @@ export interface PlannedUsage {
   quantities: readonly UsageQuantity[]
 }
 
+/** What one planned use would cost. */
 export interface EstimatedService extends PlannedUsage {
   credits: Credits
 }
 
+/** What planned work would cost. */
 export interface Estimate {
   services: EstimatedService[]
   total: Credits

@@ -1,5 +1,6 @@
 /** The vocabularies of OpenAI's models that are public. */
 export const tokenEncodings = ['o200k_base', 'cl100k_base'] as const
+/** How a family of models divides text into tokens. */
 export type TokenEncoding = (typeof tokenEncodings)[number]
 
 /** The beginnings of model ids, the more particular first. Models that are newer than this list are not guessed at. */

@@ -30,6 +30,7 @@ export interface HedgeOptions {
   budget: HedgeBudget
 }
 
+/** What a loop of attempts is given. */
 export interface AttemptOptions<Refusal = never> {
   route: Route
   /** Names the request; its attempts are `${id}.1`, `${id}.2`, … */

@@ -8,6 +8,7 @@ import type { AttemptResult } from './hedge.ts'
 import { createLeash } from './leash.ts'
 import { deadlineError, toProviderError } from './provider-failure.ts'
 
+/** What a loop of attempts at a whole answer is given. */
 export interface WholeAttemptOptions<T, Refusal = never> extends AttemptOptions<Refusal> {
   /** Calls a candidate. Its signal fires at the deadline and when the caller leaves; it is not waited for after that. */
   call: CallCandidate<Promise<T>>

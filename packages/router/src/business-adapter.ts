@@ -10,6 +10,7 @@ export interface BusinessAdapter {
   readonly configuration: ServiceConfiguration
 }
 
+/** What {@link defineBusinessAdapter} takes. */
 export interface BusinessAdapterInput {
   /** Lower-case letters, digits and underscores, at most 63, beginning with a letter. */
   name: string

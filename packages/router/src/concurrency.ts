@@ -2,6 +2,7 @@ import { InvalidOptionError } from '@farebox/core'
 import pLimit, { type LimitFunction } from 'p-limit'
 import { startTimer } from './leash.ts'
 
+/** How many attempts each adapter is given at once. */
 export interface ConcurrencyOptions {
   /** Attempts at once of each adapter that is not named. @defaultValue any number */
   default?: number

@@ -18,6 +18,7 @@ export interface Deadlines {
   betweenEventsMs?: number
 }
 
+/** How often one candidate is asked, and how long is waited between. */
 export interface Retries {
   /** Attempts at one candidate, the first included. @defaultValue 2 */
   triesMax?: number

@@ -75,6 +75,7 @@ export interface RecordedComplexity {
   readonly guard?: string
 }
 
+/** A candidate, as a decision record keeps it. */
 export interface RecordedCandidate {
   readonly provider: string
   readonly model: string
@@ -105,6 +106,7 @@ export interface RecordedCandidate {
   readonly why: string
 }
 
+/** An offer that was left out, as a decision record keeps it. */
 export interface RecordedRejection {
   readonly provider: string
   readonly model: string

@@ -16,6 +16,7 @@ export type {
   ShareableHealth,
 } from './health-view.ts'
 
+/** When a provider counts as ill, and for how long. */
 export interface HealthOptions {
   /** @defaultValue the host's clock */
   clock?: Clock

@@ -10,6 +10,7 @@ export interface HedgeBudget {
   giveBack(): void
 }
 
+/** How many requests may be hedged. */
 export interface HedgeBudgetOptions {
   /** At most this share of requests is hedged, 0 to 1. @defaultValue 0.05 */
   share?: number

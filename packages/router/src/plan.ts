@@ -16,6 +16,7 @@ import { isServiceEnabled, namedProviders, type ServiceConfiguration, switchOf }
 import { keepSession } from './session.ts'
 import type { RoutingStrategy } from './strategy.ts'
 
+/** All that a route depends on. */
 export interface PlanInput {
   request: RouteRequest
   configuration: ServiceConfiguration

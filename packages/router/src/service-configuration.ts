@@ -7,6 +7,7 @@ export type Complexity = 'low' | 'medium' | 'high'
 
 /** A complexity as it may be stated. `auto`: worked out from the request, see {@link ComplexityClassifier}. */
 export const complexities = ['low', 'medium', 'high', 'auto'] as const
+/** A complexity as a request or configuration states it. */
 export type StatedComplexity = (typeof complexities)[number]
 
 /**

@@ -14,6 +14,7 @@ export interface HealthStore {
   read(): Promise<readonly { processId: string; ageMs: number; news: unknown }[]>
 }
 
+/** How processes exchange what they learn of providers. */
 export interface ShareHealthOptions {
   /** Between two exchanges. @defaultValue 1_000 */
   everyMs?: number

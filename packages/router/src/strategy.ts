@@ -20,4 +20,5 @@ export const routingStrategies = [
   'weighted',
   'balanced',
 ] as const
+/** A strategy by its wire name. */
 export type RoutingStrategy = (typeof routingStrategies)[number]

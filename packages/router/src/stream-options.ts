@@ -4,6 +4,7 @@ import type { Candidate } from './route.ts'
 import type { StreamEvent, StreamPart } from './stream-ending.ts'
 import type { Tally } from './tally.ts'
 
+/** What a loop of attempts at a stream is given. */
 export interface StreamAttemptOptions<Event extends StreamEvent, Refusal = never, Produced = readonly Event[]>
   extends AttemptOptions<Refusal> {
   /**
@@ -35,6 +36,7 @@ export interface StreamAttemptOptions<Event extends StreamEvent, Refusal = never
   tally?: () => Tally<Event, Produced>
 }
 
+/** What happens when a stream breaks off after content was handed out: it ends with an error, or another candidate goes on. */
 export type AfterContent = 'end' | 'continue'
 
 /** Where one provider ended and the next goes on. */

@@ -19,6 +19,7 @@ import { problemAnswer } from './problem-answer.ts'
 import { JsonAnswer, ProblemAnswer, type Route, type RouteCall } from './route.ts'
 import { workflowRoutes } from './workflow-routes.ts'
 
+/** How the HTTP API is served. */
 export interface RoutesOptions {
   /** Opens the admin routes to whoever sends it as bearer. @defaultValue none: they are closed */
   adminToken?: string

@@ -14,6 +14,7 @@ import type { Difference, ReconcileReport } from './difference.ts'
 import { type OpenCall, openCalls, resolveCalls } from './open-calls.ts'
 import { loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
 
+/** Which range of time is compared with the records of providers. */
 export interface ReconcileOptions {
   /** From when on, epoch milliseconds. @defaultValue three days before `until` */
   from?: number

@@ -7,6 +7,7 @@ import { type GrantSource, grantSources } from '../rows.ts'
 import { type BalanceSource, type CheckedRow, checkRow } from './balance-row.ts'
 import { countRow, emptyReport, type ImportReport, type RowResult } from './import-report.ts'
 
+/** How balances are imported. */
 export interface ImportOptions {
   /**
    * Names the import. Under one name an account is imported once, whatever its source says later; another name is another import,

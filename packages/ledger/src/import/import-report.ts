@@ -22,6 +22,7 @@ export interface ImportReport {
   problems: ImportProblem[]
 }
 
+/** A row that was not imported, and why. */
 export interface ImportProblem {
   kind: 'failed' | 'different'
   /** Where the row stands in its source. */

@@ -2,6 +2,7 @@ import { FareboxError, InvalidOptionError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
 
+/** Who is told of events, and how often it is tried. */
 export interface OutboxOptions {
   /**
    * Tells an event to whoever is to know. It counts as told when this returns; when it throws it is tried again later, unless the

@@ -3,6 +3,7 @@ import { Webhook } from 'standardwebhooks'
 import type { LedgerEvent } from '../reader.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 
+/** Where events are posted, and what signs them. */
 export interface WebhookOptions {
   /** Where events are posted: `https`, or `http` to this machine. */
   url: string

@@ -12,6 +12,7 @@ import { decodeRow, decodeValue } from './codec.ts'
 import { migratePostgres, planPostgres } from './migrate.ts'
 import { Statements } from './statements.ts'
 
+/** Which Postgres database keeps the ledger, and how it is written. */
 export interface PostgresOptions {
   /** `postgres://user:password@host/database`. Give this or `pool`. */
   connectionString?: string

@@ -3,6 +3,7 @@ import type { BalanceRow, UnreadableRow } from '../import/balance-row.ts'
 import { floatingPointProblem, missingBalance, missingId } from '../import/floating-point.ts'
 import { unavailable } from './classify-error.ts'
 
+/** The table that balances are read from. */
 export interface PostgresBalancesOptions {
   /** `postgres://user:password@host/database` of the system to import from. */
   connectionString: string

@@ -3,6 +3,7 @@ import type { Operation, Outcome, Refusal } from '../operations.ts'
 import type { UsageOperation } from './operation-json.ts'
 import { Spool, type SpooledOperation, type SpoolOptions } from './spool.ts'
 
+/** Where usage is kept while the database is away, and who hears of it. */
 export interface UsageSpoolOptions extends SpoolOptions {
   /** How often to try again while usage waits, in milliseconds. @defaultValue 5_000 */
   retryMs?: number

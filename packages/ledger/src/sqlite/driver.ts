@@ -12,6 +12,7 @@ import { WriterThread } from './writer-thread.ts'
 /** Where a ledger's changes are written: see {@link SqliteOptions.writer}. */
 export type SqliteWriter = 'adaptive' | 'thread' | 'event loop'
 
+/** Which SQLite database keeps the ledger, and how it is written. */
 export interface SqliteOptions {
   /** Path of the database file, or `:memory:`. Give this or `database`. */
   filename?: string

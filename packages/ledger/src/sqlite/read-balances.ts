@@ -3,6 +3,7 @@ import type { BalanceRow, UnreadableRow } from '../import/balance-row.ts'
 import { floatingPointProblem, missingBalance, missingId } from '../import/floating-point.ts'
 import { loadBetterSqlite } from './load-better-sqlite.ts'
 
+/** The table that balances are read from. */
 export interface SqliteBalancesOptions {
   /** Path of the database file of the system to import from. */
   filename: string

@@ -56,8 +56,11 @@ export type PriceBookDocument = z.input<typeof priceBookSchema>
 /** A document after it was read: defaults are filled in. */
 export type PriceBookData = z.output<typeof priceBookSchema>
 export type PriceVersion = PriceBookData['versions'][number]
+/** The prices of one service at one provider, for one model or for all. */
 export type PriceEntry = z.output<typeof entrySchema>
+/** How sure a price is. */
 export type Confidence = (typeof confidences)[number]
+/** What the amounts of a book are in. */
 export type Currency = PriceBookData['currency']
 
 /** The JSON Schema (draft 2020-12) of {@link PriceBookDocument}, for editors and for checks in other languages. */

@@ -133,13 +133,23 @@ export const roundingSchema = z.strictObject({
     ),
 })
 
+/** The price of one meter, or of one unit. */
 export type Rate = z.output<typeof rateSchema>
+/** The steps in which a rate bills. */
 export type Increment = z.output<typeof incrementSchema>
+/** Units that are free, by request or by period. */
 export type Included = z.output<typeof includedSchema>
+/** Units that are sold whole. */
 export type Package = z.output<typeof packageSchema>
+/** Prices that change with how much is used. */
 export type Tiers = z.output<typeof tiersSchema>
+/** The most that a call may cost, and what happens to dearer ones. */
 export type MaximumCharge = z.output<typeof maximumChargeSchema>
+/** Factors by what is said of a call: its region, its service tier. */
 export type Multiplier = z.output<typeof multiplierSchema>
+/** Prices for certain days and times of day. */
 export type PriceWindow = z.output<typeof windowSchema>
+/** How, to what step and where amounts are rounded. */
 export type Rounding = z.output<typeof roundingSchema>
+/** Which way an amount is rounded. */
 export type RoundingMode = (typeof roundingModes)[number]

@@ -10,6 +10,7 @@ export interface GenaiProvider {
   models: readonly GenaiModel[]
 }
 
+/** A model in the data of genai-prices, before it is checked. */
 export interface GenaiModel {
   id: string
   match?: unknown
@@ -18,6 +19,7 @@ export interface GenaiModel {
   deprecated?: boolean
 }
 
+/** What is taken from the data of genai-prices. */
 export interface GenaiImport extends ImportSource {
   /** Vendors whose models are taken, in order: of two models of one name, the first vendor's is. @defaultValue all of them */
   vendors?: readonly string[]

@@ -2,6 +2,7 @@ import { decimalOfNumber } from './decimal-of-number.ts'
 import type { EntryDocument, ImportedPrices, ImportSource, NotTaken, RateDocument } from './imported-prices.ts'
 import { type TokenPrice, tokenRates } from './token-rates.ts'
 
+/** What is taken from LiteLLM's price file. */
 export interface LitellmImport extends ImportSource {
   /** Vendors (`litellm_provider`) whose models are taken. @defaultValue all of them */
   vendors?: readonly string[]

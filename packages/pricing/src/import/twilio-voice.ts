@@ -11,6 +11,7 @@ const COLUMNS = {
 } as const
 type Column = keyof typeof COLUMNS
 
+/** How Twilio's list of voice prices is read. */
 export interface TwilioImport extends ImportSource {
   /** Seconds that are billed at least, and then in steps, where a contract says other than whole minutes. @defaultValue 60 and 60 */
   increment?: { first: string; next: string }

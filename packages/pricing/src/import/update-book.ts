@@ -17,6 +17,7 @@ export interface PriceChange {
   after?: string
 }
 
+/** What newer prices change in a book. */
 export interface BookUpdate {
   /** The book with one more version; the same document where nothing changes. */
   document: PriceBookDocument
@@ -25,6 +26,7 @@ export interface BookUpdate {
   notInBook: number
 }
 
+/** The version that newer prices become, and what it takes of them. */
 export interface UpdateOptions {
   /** The name of the new version. */
   version: string

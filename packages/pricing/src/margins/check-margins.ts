@@ -10,6 +10,7 @@ import { unitsIn } from '../units.ts'
 import { expectBooks, expectVersion } from './expect-books.ts'
 import { marginPercent, usdText } from './margin-text.ts'
 
+/** What a credit is worth, and as of when. */
 export interface MarginOptions {
   /** What a customer pays for one credit, in US dollars: `0.001`. */
   creditValueUsd: string
@@ -57,6 +58,7 @@ export interface MarginRow {
   retires?: string
 }
 
+/** Two books beside each other, rate by rate. */
 export interface MarginReport {
   /** `name@version`. */
   prices: string

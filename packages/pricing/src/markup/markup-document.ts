@@ -36,6 +36,7 @@ export const markupSchema = z.strictObject({
   rounding: roundingSchema.optional().describe('Of the book that it makes. Absent: up to a whole credit of the total'),
 })
 
+/** Rules that make a credit book of a cost book. */
 export type MarkupDocument = z.input<typeof markupSchema>
 export type Markup = z.output<typeof markupSchema>
 export type MarkupRule = Markup['rules'][number]

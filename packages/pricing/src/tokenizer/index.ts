@@ -1,6 +1,7 @@
 import type { CountTokens } from '../measure-text.ts'
 import { type TokenEncoding, tokenEncodings } from '../token-encoding.ts'
 
+/** What counts tokens, by encoding; one that is not there counts nothing. */
 export type Tokenizers = Readonly<Partial<Record<TokenEncoding, CountTokens>>>
 
 /** The slice of `gpt-tokenizer` that is used. */

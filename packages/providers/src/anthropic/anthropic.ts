@@ -5,6 +5,7 @@ import { type AnthropicModels, anthropicOffers } from './anthropic-offers.ts'
 import { chat } from './chat.ts'
 import { streamChat } from './stream-chat.ts'
 
+/** How Anthropic is reached, and what is asked of it. */
 export interface AnthropicOptions {
   /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
   apiKey?: string

@@ -12,6 +12,7 @@ export const methods = [
   'embed',
   'call',
 ] as const
+/** A method of an adapter. */
 export type Method = (typeof methods)[number]
 
 /** The methods that stream. */
@@ -54,6 +55,7 @@ export interface ProviderUnderTest {
   close(): Promise<void>
 }
 
+/** What {@link exerciseProviderAdapter} may expect of an adapter and its provider. */
 export interface ConformanceOptions {
   /** The methods that the adapter has, and no others. */
   methods: readonly Method[]

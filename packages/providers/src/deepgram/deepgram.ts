@@ -7,6 +7,7 @@ import { speak, streamSpeech } from './speak.ts'
 import { streamTranscription } from './stream-transcription.ts'
 import { transcribe } from './transcribe.ts'
 
+/** How Deepgram is reached, and what is asked of it. */
 export interface DeepgramOptions {
   /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
   apiKey?: string

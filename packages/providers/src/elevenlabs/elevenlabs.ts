@@ -5,6 +5,7 @@ import { ELEVENLABS_VOICE, type ElevenlabsModels, elevenlabsOffers } from './ele
 import { speak, streamSpeech } from './speak.ts'
 import { transcribe } from './transcribe.ts'
 
+/** How ElevenLabs is reached, and what is asked of it. */
 export interface ElevenlabsOptions {
   /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
   apiKey?: string

@@ -8,6 +8,7 @@ import { dialLivekit, type LivekitDialOutcome, type LivekitDialRequest } from '.
 import { type LivekitTokenRequest, livekitToken } from './livekit-token.ts'
 import type { LivekitContext } from './within-call.ts'
 
+/** How LiveKit is reached. */
 export interface LivekitOptions {
   /** Where the project is: `https:` or `wss:`, as LiveKit shows it. */
   url?: string

@@ -17,6 +17,7 @@ import { streamChat } from './stream-chat.ts'
 import { streamResponse } from './stream-responses.ts'
 import { transcribe } from './transcribe.ts'
 
+/** How OpenAI is reached, and what is asked of it. */
 export interface OpenaiOptions {
   /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
   apiKey?: string

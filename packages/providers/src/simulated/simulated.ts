@@ -24,6 +24,7 @@ import { type OfferPair, simulatedOffers, withoutPairs } from './simulated-offer
 import { SimulatedRecords, simulatedCallCost } from './simulated-records.ts'
 import { durationUsage, simulatedCallSeconds, simulatedDuration, simulatedSound, simulatedTranscript } from './simulated-voice.ts'
 
+/** What is simulated, how fast, and what goes wrong. */
 export interface SimulatedOptions {
   /** Answers differ from seed to seed, and from nothing else than the request. @defaultValue 1 */
   seed?: number

@@ -19,6 +19,7 @@ import { loadTwilioClient, type TwilioClient, type TwilioConnection } from './tw
 import { twilioHttp } from './twilio-http.ts'
 import { twilioOffers } from './twilio-offers.ts'
 
+/** How Twilio is reached, and how its calls are followed. */
 export interface TwilioOptions {
   /** The account's SID, `AC…`. Absent or empty, and without a `client`, the adapter is disabled. */
   accountSid?: string

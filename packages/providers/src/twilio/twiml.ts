@@ -13,6 +13,7 @@ export function sayTwiml(text: string, options: SayOptions = {}): string {
   return response(element('Say', { voice: options.voice, language: options.language }, escapeXml(text)))
 }
 
+/** Where the sound of a call goes. */
 export interface StreamOptions {
   /** Where your websocket server is: `wss:`, without a query, which Twilio does not pass on. */
   url: string

@@ -3,6 +3,7 @@ import type { ReadableStream as WebStream } from 'node:stream/web'
 import { Agent, type Dispatcher } from 'undici'
 import { PooledResponse } from './pooled-response.ts'
 
+/** How many connections there may be, and for how long. */
 export interface UndiciFetchOptions {
   /** Connections to one host at most; requests beyond wait for one to be free. @defaultValue 128 */
   connections?: number
