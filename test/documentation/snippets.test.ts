@@ -1,46 +1,46 @@
 import { execFile, spawn } from 'node:child_process'
-import { globSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { repositoryFolder } from '../repository/workspace.ts'
+import { createTestDatabase } from '../support/postgres.ts'
+import { type Block, blocksOf, pages } from './pages.ts'
 
 const run = promisify(execFile)
-const root = join(import.meta.dirname, '../..')
-const pages = ['README.md', ...globSync('packages/*/README.md', { cwd: root }).sort()]
-
-/** A code block of a page, with what a comment before it says that it is. */
-interface Block {
-  kind: string | undefined
-  language: string
-  text: string
-}
+const node = [process.execPath, ...process.execArgv].map((word) => `'${word}'`).join(' ')
+/** Programs run side by side, so that one waits for the others. */
+const TIMEOUT_MS = 300_000
 
 let folder: string
 beforeAll(async () => {
   // Inside the repository, so that a snippet finds the packages that its reader has installed.
-  folder = await mkdtemp(join(root, 'test/documentation/snippet-'))
+  folder = await mkdtemp(join(repositoryFolder, 'test/documentation/snippet-'))
+  const command = `#!/bin/sh\nexec ${node} '${join(repositoryFolder, 'packages/farebox/src/cli/main.ts')}' "$@"\n`
+  await writeFile(join(folder, 'farebox'), command, { mode: 0o755 })
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-describe.each(pages)('%s', (page) => {
-  test('its programs print what it says', async () => {
-    const blocks = await blocksOf(page)
+describe.concurrent.each(pages.map((page) => [page, blocksOf(page)] as const))('%s', (_page, blocks) => {
+  const ofKind = (kind: string) => blocks.filter((block) => block.kind === kind)
+
+  test.runIf(ofKind('output').length > 0)('its programs and commands print what it says', { timeout: TIMEOUT_MS }, async () => {
+    const here = await folderOf(blocks)
     for (const [index, block] of blocks.entries()) {
-      if (block.kind !== 'program') continue
-      const { stdout } = await run(process.execPath, [...process.execArgv, await fileOf(block.text)], { cwd: folder })
+      if (block.kind !== 'program' && block.kind !== 'shell') continue
       const output = blocks[index + 1]
       expect(output?.kind).toBe('output')
-      expect(stdout).toBe(output?.text)
+      expect(await printedBy(block, here)).toBe(output?.text)
     }
   })
 
-  test('its servers start, and want a key', async () => {
-    for (const { text } of (await blocksOf(page)).filter(({ kind }) => kind === 'server')) {
+  test.runIf(ofKind('server').length > 0)('its servers start, and want a key', { timeout: TIMEOUT_MS }, async () => {
+    const here = await folderOf(blocks)
+    for (const { text } of ofKind('server')) {
       const port = await freePort()
-      const program = await fileOf(text.replace('3000', String(port)))
-      const server = spawn(process.execPath, [...process.execArgv, program], { cwd: folder, stdio: 'inherit' })
+      const program = await fileOf(text.replace('3000', String(port)), here)
+      const server = spawn(process.execPath, [...process.execArgv, program], { cwd: here, stdio: 'inherit' })
       try {
         const reply = await askUntilItAnswers(`http://127.0.0.1:${port}/ai/ask`)
         expect(reply.status).toBe(401)
@@ -52,20 +52,41 @@ describe.each(pages)('%s', (page) => {
     }
   })
 
-  test('its TypeScript is all run', async () => {
-    const unmarked = (await blocksOf(page)).filter(({ language, kind }) => language === 'ts' && kind === undefined)
-    expect(unmarked).toEqual([])
+  test('its TypeScript is all run', () => {
+    expect(blocks.filter(({ language, kind }) => language === 'ts' && kind === undefined)).toEqual([])
+    const unused = ofKind('file').filter(({ name }) => !blocks.some(({ text }) => text.includes(`'./${name}'`)))
+    expect(unused).toEqual([])
   })
 })
 
-async function blocksOf(page: string): Promise<Block[]> {
-  const text = await readFile(join(root, page), 'utf8')
-  const blocks = text.matchAll(/(?:<!-- (\w+) -->\n)?```(\w*)\n(.*?)```/gs)
-  return [...blocks].map(([, kind, language = '', body = '']) => ({ kind, language, text: body }))
+/** A folder with the page's own files, where its programs run. */
+async function folderOf(blocks: readonly Block[]): Promise<string> {
+  const here = await mkdtemp(join(folder, 'page-'))
+  for (const { kind, name, text } of blocks) if (kind === 'file' && name !== undefined) await writeFile(join(here, name), text)
+  return here
 }
 
-async function fileOf(program: string): Promise<string> {
-  const file = join(folder, `program-${Math.random().toString(36).slice(2)}.ts`)
+async function printedBy({ kind, text }: Block, here: string): Promise<string> {
+  if (kind === 'shell') {
+    const env = { ...process.env, PATH: [folder, process.env.PATH].join(delimiter) }
+    return (await run('/bin/sh', ['-e', '-c', text], { cwd: here, env })).stdout
+  }
+  const program = await fileOf(text, here)
+  if (!text.includes('process.env.DATABASE_URL')) return (await runProgram(program, here)).stdout
+  const database = await createTestDatabase()
+  try {
+    return (await runProgram(program, here, { DATABASE_URL: database.url })).stdout
+  } finally {
+    await database.drop()
+  }
+}
+
+function runProgram(program: string, cwd: string, variables: Record<string, string> = {}) {
+  return run(process.execPath, [...process.execArgv, program], { cwd, env: { ...process.env, ...variables } })
+}
+
+async function fileOf(program: string, here: string): Promise<string> {
+  const file = join(here, `program-${Math.random().toString(36).slice(2)}.ts`)
   await writeFile(file, program)
   return file
 }
@@ -83,7 +104,7 @@ async function askUntilItAnswers(url: string): Promise<Response> {
     try {
       return await fetch(url, { method: 'POST' })
     } catch (error) {
-      if (tries > 100) throw error
+      if (tries > 2_000) throw error
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
