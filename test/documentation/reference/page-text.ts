@@ -99,12 +99,12 @@ function memberList(members: Member[], links: Links): string[] {
   return [
     members
       .map(({ signature, doc, module }) => {
-        const described = doc?.description ? `: ${links.prose(module.file, doc.description).replaceAll('\n', '\n  ')}` : ''
-        const rest = [
+        const said = [
+          ...(doc?.description ? [links.prose(module.file, doc.description).replaceAll('\n', '\n  ')] : []),
           ...(doc?.defaultValue ? [`Default: ${links.prose(module.file, doc.defaultValue)}.`] : []),
           ...(doc?.throws ?? []).map((text) => `Throws ${links.prose(module.file, text.replace(/^\{(\w+)\}/, '{@link $1}'))}.`),
-        ]
-        return `- \`${signature.replace(/^readonly /, '')}\`${[described, ...rest].filter(Boolean).join(described ? ' ' : ': ')}`
+        ].join(' ')
+        return `- \`${signature.replace(/^readonly /, '')}\`${said && `: ${said}`}`
       })
       .join('\n'),
   ]
