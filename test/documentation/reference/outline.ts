@@ -3,7 +3,7 @@ import { entryPoints, repositoryFolder, workspacePackages } from '../../reposito
 import { identityOf, type Places } from './links.ts'
 import { type Member, membersOf } from './signature.ts'
 import { Slugs } from './slugs.ts'
-import { type Declaration, type Export, exportsOf } from './source-module.ts'
+import { type Declaration, type Export, exportsOf, findDeclaration } from './source-module.ts'
 
 /** The kinds of names, in the order in which a page has them. */
 export const kinds = ['Functions', 'Classes', 'Errors', 'Constants', 'Types'] as const
@@ -81,6 +81,16 @@ export function outline(): { pages: Page[]; places: Places } {
     return { path, packageName: name, sections }
   })
   return { pages, places }
+}
+
+/** What can be called on a property whose class has no name that users can import: `agents.create` of `agents`. */
+function membersWithin({ name, signature, module }: Member, isDescribed: (other: Declaration) => boolean): Member[] {
+  const [, typeName = ''] = signature.match(/: (\w+)$/) ?? []
+  const type = findDeclaration(module.file, typeName)
+  if (!type || isDescribed(type)) return []
+  return membersOf(type, isDescribed)
+    .filter(({ isMethod, doc, name: method }) => isMethod && !doc?.isInternal && method !== 'constructor')
+    .map((member) => ({ ...member, name: `${name}.${member.name}` }))
 }
 
 /** `Ledger.grant`, or `new Ledger`. */
