@@ -505,20 +505,43 @@ export interface KeyUsageReport {
   top_consuming_services: ServiceBreakdown[]
 }
 
-/** A change that would have saved credits. */
+/** A change of configuration that would have saved credits. */
 export interface Recommendation {
+  /** Of the workflows that it is about. */
+  workflow_name: string
+  /** What to change: fields of a service configuration, or `{ preset }`. */
+  change: Readonly<Record<string, unknown>>
+  /** Of the largest part of what would go elsewhere. */
   service_type: ServiceType
   from_provider: string
   to_provider: string
+  /** What of it would go elsewhere. */
   units_consumed: number
   unit_type: UnitType
+  /** What the calls that were looked at cost. */
   credits_used: number
+  /** What they would have cost less, down to the last whole credit. */
   credits_saved: number
+  /** Of `credits_used`, from 0 to 1. */
+  share_saved: number
+  workflows: number
+  calls: number
+  /** Calls that would go elsewhere. */
+  calls_changed: number
+  /** `low` where work was recorded from elsewhere, `high` where all was routed here and counted by its providers. */
+  confidence: 'high' | 'medium' | 'low'
   message: string
-  assumption: string
+  assumptions: string[]
 }
 
+/** Where credits could be saved, the most first, and what that is known from. */
 export interface Recommendations {
+  from: string
+  to: string
+  workflows: number
+  calls: number
+  /** Whether all workflows of the time were looked at; otherwise the newest were. */
+  is_complete: boolean
   recommendations: Recommendation[]
 }
 

@@ -253,6 +253,17 @@ export abstract class LedgerReader {
     return this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ? ORDER BY sequence', [accountId, workflowId])
   }
 
+  /** What the attempts of several workflows consumed, by workflow, oldest first. */
+  async usageOfWorkflows(accountId: string, workflowIds: readonly string[]): Promise<Map<string, UsageRow[]>> {
+    if (workflowIds.length === 0) return new Map()
+    const rows = await this.#rows(
+      'usage_records',
+      `WHERE account_id = ? AND workflow_id IN (${workflowIds.map(() => '?').join(', ')}) ORDER BY sequence`,
+      [checkText('accountId', accountId), ...workflowIds],
+    )
+    return Map.groupBy(rows, ({ workflowId }) => workflowId ?? '')
+  }
+
   /**
    * What was consumed in a range of time, of all accounts, by account and usage id. It looks at every record that there is, so it is for work
    * that is done now and then, such as comparing them with a provider's invoice.

@@ -2,7 +2,6 @@ import { NotFoundError } from '@farebox/ledger'
 import { z } from 'zod'
 import type { Farebox } from '../farebox.ts'
 import { chargedJson } from '../receipt.ts'
-import { recommendations } from '../recommendations.ts'
 import type { UsageFilter } from '../usage-report.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
@@ -58,7 +57,8 @@ export const usageRoutes: readonly Route[] = [
     path: '/api/v1/usage/recommendations',
     summary: 'Where credits could be saved',
     query: usageQuery,
-    handle: async ({ box, accountId, query }) => recommendations(box, await usageFilterOf(box, accountId, query)),
+    handle: async ({ box, accountId, query, request }) =>
+      box.recommendations({ ...(await usageFilterOf(box, accountId, query)), signal: request.signal }),
   }),
 
   readRoute({
