@@ -2,21 +2,20 @@ import { readFileSync } from 'node:fs'
 import { credits, quantity } from '@farebox/core'
 import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
-import {
-  createFarebox,
-  defaultPriceBook,
-  type Farebox,
-  type FareboxOptions,
-  presets,
-  type ServiceConfiguration,
-  simulationJson,
-} from 'farebox'
+import { defaultPriceBook, type Farebox, type FareboxOptions, presets, type ServiceConfiguration, simulationJson } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
 
 const sound = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
 const question = { messages: [{ role: 'user' as const, content: 'Which train leaves first, and from where? '.repeat(20) }] }
 const EVER = { from: 0, to: Date.UTC(2100, 0, 1) }
+
+/** What would save most, by workflow and service, where the premium preset was in use. */
+const CHANGES = [
+  'chat {"primary_ai_model":"gpt-4o-mini"}',
+  'lesson {"primary_ai_model":"gpt-4o-mini"}',
+  'lesson {"tts_provider":"cartesia"}',
+]
 
 /** What a team does: calls of every kind that are routed, in two kinds of workflow. */
 async function work(box: Farebox, accountId: string): Promise<void> {
@@ -25,7 +24,7 @@ async function work(box: Farebox, accountId: string): Promise<void> {
     await lesson.transcribe({ audio: sound })
     await lesson.chat(question)
     await lesson.chat({ ...question, complexity: 'high' })
-    await lesson.speak({ text: 'The train to Bath leaves first, from platform two.' })
+    await lesson.speak({ text: 'The train to Bath leaves first, from platform two. '.repeat(50) })
     await lesson.close()
   }
   const chat = box.workflow({ accountId, name: 'chat' })
@@ -140,6 +139,7 @@ describe('what recorded work would have cost', () => {
     const partly = await box.simulate({
       ...EVER,
       prices: bookOf((amount, provider) => (provider === 'gpt-4' ? undefined : amount)),
+      name: 'elsewhere',
     })
     expect(partly.notReplayed).toContainEqual(
       expect.objectContaining({ service: 'gpt', reason: expect.stringContaining('no rate') }),
@@ -147,7 +147,7 @@ describe('what recorded work would have cost', () => {
     expect(partly.difference).toBe(0n)
     expect(JSON.parse(JSON.stringify(simulationJson(partly)))).toMatchObject({
       difference: '0',
-      credits_then: String(total_credits),
+      credits_then: '51',
     })
   })
 
@@ -176,15 +176,7 @@ describe('recommendations', () => {
     const { recommendations, ...report } = await box.recommendations({ accountId })
     expect(report).toMatchObject({ workflows: 4, calls: 13, is_complete: true })
     const changes = recommendations.map(({ workflow_name, change }) => `${workflow_name} ${JSON.stringify(change)}`).sort()
-    expect(changes).toEqual(
-      [
-        'chat {"primary_ai_model":"gpt-4o-mini"}',
-        'lesson {"primary_ai_model":"gpt-4o-mini"}',
-        'lesson {"stt_provider":"deepgram"}',
-        'lesson {"tts_provider":"openai-tts"}',
-      ].filter((change) => changes.includes(change) || !change.includes('provider')),
-    )
-    expect(changes.length).toBeGreaterThanOrEqual(2)
+    expect(changes).toEqual(CHANGES)
     for (const found of recommendations) {
       expect(found.credits_saved).toBeGreaterThan(0)
       expect(found.confidence).toMatch(/high|medium/)
@@ -228,9 +220,6 @@ describe('recommendations', () => {
 
     const careful = await workedBox(presets.emergencyServices())
     expect((await careful.box.recommendations({ accountId: careful.accountId })).recommendations).toEqual([])
-
-    const gone = simulated({ offers: [] as never })
-    expect(gone.offers).toBeDefined()
   })
 
   it('are of the prices of then, and are kept back where those of today would not bear them out', async () => {
@@ -262,6 +251,5 @@ describe('recommendations', () => {
     ])
     now = Date.UTC(2026, 6, 1)
     expect((await box.recommendations(range)).recommendations).toEqual([])
-    expect(createFarebox).toBeTypeOf('function')
   })
 })

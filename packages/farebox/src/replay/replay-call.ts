@@ -1,4 +1,4 @@
-import type { Offer } from '@farebox/core'
+import { credits, type Offer } from '@farebox/core'
 import { type AuthenticatedKey, keyPermission } from '@farebox/ledger'
 import {
   type Catalog,
@@ -42,9 +42,16 @@ export function namedBy(changes: Partial<ServiceConfiguration>): ServiceConfigur
   return { ...NAMELESS, ...changes }
 }
 
+/** Who is asked; the model where it is known. */
+interface Choice {
+  provider: string
+  model: string | undefined
+}
+
 /** What is needed of a Farebox to make its calls again. */
 export interface ReplayParts {
-  catalog: Catalog
+  /** Who is on offer today. Absent: nobody knows, so it is those whom a decision considered, or whom the price book has a price for. */
+  catalog: Catalog | undefined
   classifier: ComplexityClassifier | undefined
   /** The keys of the account by id, as they are now. */
   keys: ReadonlyMap<string, Pick<AuthenticatedKey, 'services'>>
@@ -73,14 +80,12 @@ export class CallReplay {
 
   replay(call: RecordedCall, under: ReplayUnder): Replayed {
     if (call.fixedBecause) return same(reasons[call.fixedBecause])
-    const offer = call.decision ? this.#routed(call, call.decision, under) : this.#elsewhere(call, under)
-    if (typeof offer === 'string') return same(offer)
-    if (offer && (offer.provider !== call.provider || offer.model !== call.model)) {
-      const model = call.decision ? pricedModel(offer, call.decision.operation) : call.model && offer.model
-      return this.#priced(call, { provider: offer.provider, model }, under)
+    const choice = call.decision ? this.#routed(call, call.decision, under) : this.#elsewhere(call, under)
+    if (typeof choice === 'string') return same(choice)
+    if (choice && (choice.provider !== call.provider || (choice.model ?? call.model) !== call.model)) {
+      return this.#priced(call, choice, under)
     }
-    if (!under.arePricesOther) return same()
-    return this.#priced(call, { provider: call.provider, model: this.#modelOf(call) }, under)
+    return under.arePricesOther ? this.#priced(call, call, under) : same()
   }
 
   /** Who may serve a call today: ready, not retired, and made up only where the call was. */
@@ -91,38 +96,36 @@ export class CallReplay {
     return isTrial ? this.#catalogOf(service, true).forService(service) : real
   }
 
-  /** Whether the key of a call may use a provider today. */
-  isAllowed(call: RecordedCall, provider: string): boolean {
-    const key = call.apiKeyId === undefined ? undefined : this.#parts.keys.get(call.apiKeyId)
-    return key === undefined || keyPermission(key, call.service, provider) !== undefined
-  }
-
-  #priced(
-    call: RecordedCall,
-    { provider, model }: { provider: string; model: string | undefined },
-    under: ReplayUnder,
-  ): Replayed {
-    const { service, at, numbers, quantities } = call
-    const price = under.prices.priceOf({ service, provider, model, at, ...numbers }, quantities)
+  #priced(call: RecordedCall, { provider, model }: Choice, under: ReplayUnder): Replayed {
+    const { service, at, numbers, quantities, decision } = call
+    const entries = this.#parts.catalog?.forService(service) ?? []
+    const offer = entries.find((entry) => entry.offer.provider === provider && entry.offer.model === model)?.offer
+    const source = {
+      service,
+      provider,
+      model: offer && decision ? pricedModel(offer, decision.operation) : model,
+      at,
+      ...numbers,
+    }
+    const price = under.prices.priceOf(source, quantities)
     if (!price) return same(`${reasons.no_price}: ${provider}`)
     const other = call.pricedAs && call.provider === provider ? call.pricedAs : undefined
     const instead = other && under.prices.priceOf({ service, provider: other, at, ...numbers }, quantities)
     return { isSame: false, provider, ...(instead && instead.rated < price.rated ? instead : price) }
   }
 
-  /** The offer that would have been asked first; `undefined` for the same as then, and words where there is none. */
+  /** Who would have been asked first; `undefined` for the same as then, and words where there is nobody. */
   #routed(
     call: RecordedCall,
     decision: DecisionRecord,
     { configure, prices, arePricesOther }: ReplayUnder,
-  ): Offer | string | undefined {
+  ): Choice | string | undefined {
     if (!configure && !arePricesOther) return undefined
+    const isCatalogAsked = configure && this.#parts.catalog
     const { record } = replayDecision(this.#asAllowed(call, decision), {
+      ...(configure && { configuration: configure(this.#configurationOf(decision)) }),
       // Without another configuration the offers are those of then, whatever the catalog has become.
-      ...(configure && {
-        configuration: configure(this.#configurationOf(decision)),
-        catalog: this.#catalogOf(call.service, call.isSimulated),
-      }),
+      ...(isCatalogAsked && { catalog: this.#catalogOf(call.service, call.isSimulated) }),
       prices: prices.asOf(call.at),
       classifier: this.#parts.classifier,
     })
@@ -130,45 +133,43 @@ export class CallReplay {
     const [first] = record.candidates
     const [before] = decision.candidates
     if (!first || (first.provider === before?.provider && first.model === before.model)) return undefined
-    const { service } = call
-    const entries = this.#parts.catalog.forService(service)
-    const found =
-      entries.find(({ offer, adapter }) => adapter.name === first.adapter && isOf(offer, first)) ??
-      entries.find(({ offer }) => isOf(offer, first))
-    return found?.offer ?? reasons.not_offered
+    const limit = this.#permission(call, first.provider)?.costLimitPerRequest ?? null
+    return limit !== null && credits(first.ceiling) > limit ? reasons.not_allowed : first
   }
 
   /** Work that the host did by itself goes to the first that the configuration names for it. */
-  #elsewhere(call: RecordedCall, { elsewhere }: ReplayUnder): Offer | string | undefined {
+  #elsewhere(call: RecordedCall, { elsewhere, prices }: ReplayUnder): Choice | string | undefined {
     if (!elsewhere) return undefined
     const names = namedProviders(elsewhere, call.service)
-    if (names.length === 0 || names[0] === call.provider) return undefined
-    const entries = this.standIns(call)
-    for (const name of names) {
-      if (name === call.provider) return undefined
-      const entry = entries.find(({ offer }) => offer.provider === name)
-      if (!entry) continue
-      return this.isAllowed(call, name) ? entry.offer : reasons.not_allowed
+    if (names.length === 0) return undefined
+    const { service, at, quantities } = call
+    for (const provider of names) {
+      if (provider === call.provider) return undefined
+      const offer = this.standIns(call).find((entry) => entry.offer.provider === provider)?.offer
+      const isOffered = this.#parts.catalog
+        ? offer !== undefined
+        : prices.priceOf({ service, provider, at }, quantities) !== undefined
+      if (!isOffered) continue
+      if (!this.#permission(call, provider)) return reasons.not_allowed
+      // Work of no stated model is priced by its provider alone.
+      return { provider, model: call.model === undefined ? undefined : offer?.model }
     }
     return reasons.not_offered
   }
 
   /** The decision as it would be with what the key may use today. */
   #asAllowed(call: RecordedCall, decision: DecisionRecord): DecisionRecord {
-    const barred = this.#parts.catalog
-      .forService(call.service)
-      .map(({ offer }) => offer.provider)
-      .filter((name) => !this.isAllowed(call, name))
+    const offered = this.#parts.catalog?.forService(call.service).map(({ offer }) => offer) ?? decision.candidates
+    const barred = offered.map(({ provider }) => provider).filter((provider) => !this.#permission(call, provider))
     if (barred.length === 0) return decision
     const excludes = [...new Set([...(decision.request.excludes ?? []), ...barred])]
     return { ...decision, request: { ...decision.request, excludes } }
   }
 
-  #modelOf(call: RecordedCall): string | undefined {
-    const entry = this.#parts.catalog
-      .forService(call.service)
-      .find(({ offer }) => isOf(offer, { provider: call.provider, model: call.model ?? '' }))
-    return entry && call.decision ? pricedModel(entry.offer, call.decision.operation) : call.model
+  /** What the key of a call may do with a provider today; `undefined` when nothing. */
+  #permission({ apiKeyId, service }: RecordedCall, provider: string): ReturnType<typeof keyPermission> {
+    const key = apiKeyId === undefined ? undefined : this.#parts.keys.get(apiKeyId)
+    return key ? keyPermission(key, service, provider) : { costLimitPerRequest: null }
   }
 
   #catalogOf(service: string, isSimulated: boolean): Catalog {
@@ -178,14 +179,13 @@ export class CallReplay {
   }
 
   #readyCatalogs(service: string) {
-    const ready = this.#parts.catalog
-      .forService(service)
-      .filter(
-        ({ adapter, offer }) => adapter.availability.status === 'ready' && (adapter.isSimulated || !this.#parts.isRetired(offer)),
-      )
+    const { catalog, isRetired } = this.#parts
+    const ready = (catalog?.forService(service) ?? []).filter(
+      ({ adapter, offer }) => adapter.availability.status === 'ready' && (adapter.isSimulated || !isRetired(offer)),
+    )
     const real = ready.filter(({ adapter }) => !adapter.isSimulated)
     const of = (entries: readonly CatalogEntry[]): Catalog => ({
-      services: this.#parts.catalog.services,
+      services: [service],
       forService: (asked) => (asked === service ? entries : []),
     })
     return { real: of(real), all: of(ready) }
@@ -201,10 +201,6 @@ export class CallReplay {
     this.#configurations.set(name, configuration)
     return configuration
   }
-}
-
-function isOf({ provider, model }: Offer, other: { provider: string; model: string }): boolean {
-  return provider === other.provider && model === other.model
 }
 
 function same(because?: string): Replayed {
