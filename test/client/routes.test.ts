@@ -87,7 +87,7 @@ describe('the client of an account', () => {
       price_versions: ['default@1'],
       duration: expect.any(Number),
     })
-    expect(soFar).toEqual({ ...receipt, duration: expect.any(Number) })
+    expect(soFar).toEqual({ ...receipt, decisions: [], duration: expect.any(Number) })
     expect(await client.workflows.close(workflow_id)).toEqual(receipt)
   })
 

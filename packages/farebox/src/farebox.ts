@@ -4,6 +4,7 @@ import {
   characterUsage,
   credits,
   InvalidOptionError,
+  type Offer,
   type ProviderAdapter,
   systemClock,
 } from '@farebox/core'
@@ -40,8 +41,12 @@ import { type CountedTexts, type EstimateInput, type EstimateReport, estimateWor
 import type { FailedAttempts } from './hold-route.ts'
 import { createRoutes, type RoutesOptions } from './http/routes.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
+import { type RecommendationReport, recommendationReport } from './recommendations.ts'
 import type { ReconcileReport } from './reconcile/difference.ts'
 import { type ReconcileOptions, reconcile } from './reconcile/reconcile.ts'
+import { findSavings, type RecommendInput } from './replay/recommend.ts'
+import { type SimulateInput, type SimulateParts, simulate } from './replay/simulate.ts'
+import type { Simulation } from './replay/simulation.ts'
 import { type RetiringOffer, retiringOffers } from './retiring-offers.ts'
 import { Turns } from './turns.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
@@ -271,6 +276,33 @@ export class Farebox {
   /** Where the credits of one key went. */
   keyUsage(accountId: string, prefix: string): Promise<KeyUsageReport | undefined> {
     return keyUsage(this.ledger, accountId, prefix)
+  }
+
+  /**
+   * Where credits could be saved: what recorded calls would have cost under other configurations. They are made again on paper, from the
+   * decisions and the counts that are kept; no provider is called. The newest 2,000 calls are looked at, unless `callsMax` says otherwise.
+   */
+  async recommendations(input: RecommendInput): Promise<RecommendationReport> {
+    return recommendationReport(await findSavings(this.#replayParts(), input))
+  }
+
+  /**
+   * What recorded work would have cost under another configuration or price book: of one account or of all, read a page at a time.
+   *
+   * @throws {InvalidOptionError} nothing is to be different, or `from` is not before `to`
+   */
+  simulate(input: SimulateInput): Promise<Simulation> {
+    return simulate(this.#replayParts(), input)
+  }
+
+  #replayParts(): SimulateParts {
+    const { ledger, catalog, prices } = this
+    const now = this.#parts.clock()
+    const isRetired = (offer: Offer) => {
+      const day = prices.retirementOf(offer)
+      return day !== undefined && Date.parse(day) <= now
+    }
+    return { ledger, catalog, book: prices.book, classifier: this.#parts.classifier, isRetired, now }
   }
 
   /** The time by which prices are looked up and durations measured. */

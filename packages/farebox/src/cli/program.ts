@@ -6,6 +6,7 @@ import { addKeyCommands } from './key-commands.ts'
 import { addPriceCommands } from './price-commands.ts'
 import { addPriceListCommands } from './price-list-commands.ts'
 import { Shell } from './shell.ts'
+import { addSimulateCommand } from './simulate-command.ts'
 import { addStoreCommands } from './store-commands.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -22,6 +23,7 @@ export function createProgram(terminal: Terminal): Command {
   addAccountCommands(shell)
   addKeyCommands(shell)
   addImportCommand(shell)
+  addSimulateCommand(shell)
   addPriceCommands(addPriceListCommands(shell, program), terminal)
 
   return program
