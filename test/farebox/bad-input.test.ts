@@ -390,7 +390,6 @@ describe('what does not exist', () => {
       await admin.post('/api/v1/admin/keys/fbx_0000/revoke'),
       await admin.post('/api/v1/admin/keys/fbx_0000/rotate'),
       await api.get('/api/v1/'),
-      await api.post('/api/v1/credits'),
     ]
     expect(answers.map(({ status, body }) => `${status} ${body.code}`)).toEqual([
       '404 AGENT_NOT_FOUND',
@@ -405,7 +404,6 @@ describe('what does not exist', () => {
       '404 API_KEY_NOT_FOUND',
       '404 API_KEY_NOT_FOUND',
       '404 API_KEY_NOT_FOUND',
-      '404 ROUTE_NOT_FOUND',
       '404 ROUTE_NOT_FOUND',
     ])
     expect(await spent()).toBe(0n)

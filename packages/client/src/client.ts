@@ -1,3 +1,5 @@
+import { ChatStream } from './chat-stream.ts'
+import { readAudio } from './read-audio.ts'
 import { type ConnectionOptions, type RequestOptions, segment, Transport } from './transport.ts'
 import type {
   Agent,
@@ -9,10 +11,12 @@ import type {
   Credits,
   Estimate,
   EstimateRequest,
+  Health,
   KeyUsageReport,
   OpenedWorkflow,
   OpenWorkflowRequest,
   PriceList,
+  Readiness,
   Receipt,
   Recommendations,
   ServiceConfiguration,
@@ -132,6 +136,16 @@ export class FareboxClient {
     } while (cursor !== undefined)
   }
 
+  /** Whether the process answers. */
+  health(options?: RequestOptions): Promise<Health> {
+    return this.#transport.send({ method: 'GET', path: '/healthz', root: true }, options)
+  }
+
+  /** Whether the store answers, and which providers take calls. */
+  readiness(options?: RequestOptions): Promise<Readiness> {
+    return this.#transport.send({ method: 'GET', path: '/readyz', root: true }, options)
+  }
+
   /** What everything costs. */
   prices(options?: RequestOptions): Promise<PriceList> {
     return this.#transport.send({ method: 'GET', path: '/prices' }, options)
@@ -155,10 +169,22 @@ class AgentsClient {
     return this.#transport.send({ method: 'POST', path: `/agent/${segment(agentId)}/chat`, body }, options)
   }
 
+  /**
+   * Asks an agent in writing, and reads its answer as it is produced. Resolves when the answer begins.
+   *
+   * @example
+   * const stream = await client.agents.streamChat(agent.agent_id, { message: 'Hola' })
+   * for await (const text of stream.texts()) process.stdout.write(text)
+   */
+  async streamChat(agentId: string, body: ChatRequest, options?: RequestOptions): Promise<ChatStream> {
+    const path = `/agent/${segment(agentId)}/chat`
+    return new ChatStream(await this.#transport.stream({ method: 'POST', path, body: { ...body, stream: true } }, options))
+  }
+
   /** Asks an agent by voice, and is answered by voice. */
-  voice(agentId: string, { audio, ...fields }: VoiceRequest, options?: RequestOptions): Promise<VoiceAnswer> {
+  async voice(agentId: string, { audio, ...fields }: VoiceRequest, options?: RequestOptions): Promise<VoiceAnswer> {
     const body = new FormData()
-    body.set('audio', audio instanceof Blob ? audio : new Blob([audio as BlobPart]), 'audio')
+    body.set('audio', await readAudio(audio), 'audio')
     for (const [name, value] of Object.entries(fields)) if (value !== undefined) body.set(name, value)
     return this.#transport.send({ method: 'POST', path: `/agent/${segment(agentId)}/voice`, body }, options)
   }

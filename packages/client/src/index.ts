@@ -1,5 +1,6 @@
 export { AdminClient, type AdminClientOptions, createAdminClient } from './admin-client.ts'
 export { FareboxApiError, FareboxConnectionError } from './api-error.ts'
+export { ChatStream } from './chat-stream.ts'
 export { type ClientOptions, createClient, FareboxClient, type PlannedWork, type StatementFilter } from './client.ts'
 export { ServicePresets } from './service-presets.ts'
 export type { ConnectionOptions, RequestOptions } from './transport.ts'

@@ -157,9 +157,22 @@ export interface ChatAnswer extends AgentAnswer {
   provider: string
 }
 
+/** A part of an answer that is sent as it is produced. */
+export type ChatEvent =
+  | {
+      type: 'text'
+      /** What follows what came before. */
+      text: string
+    }
+  | (AgentAnswer & {
+      type: 'finish'
+      /** Who answered, by its wire name. */
+      provider: string
+    })
+
 export interface VoiceRequest {
-  /** The recording, in any common container. */
-  audio: Blob | Uint8Array | ArrayBuffer
+  /** The recording, in any common container. A stream is read to its end before it is sent. */
+  audio: Blob | Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
   /** ISO 639-1 code of the language that is spoken. @defaultValue found out */
   language?: string
   /** The voice that answers. @defaultValue the provider's */
@@ -311,6 +324,17 @@ export interface KeyUsageReport {
   top_consuming_services: ServiceBreakdown[]
 }
 
+/** Whether the process answers. */
+export interface Health {
+  status: 'ok'
+}
+
+/** Whether the store answers, and which providers take calls. */
+export interface Readiness {
+  status: 'ok'
+  providers: { name: string; simulated: boolean; status: string; reason?: string }[]
+}
+
 /** A change that would have saved credits. */
 export interface Recommendation {
   service_type: ServiceType
@@ -422,6 +446,11 @@ export interface GrantRequest {
 export interface Granted {
   grant_id: string
   credit_balance: number
+}
+
+/** What a key may use from now on. */
+export interface KeyServicesRequest {
+  services: KeyServiceRequest[]
 }
 
 /** A service that a key may use: by name, or with conditions. */
@@ -543,8 +572,8 @@ export interface Problem {
   needed?: string
   /** Credits that there were, for 402; a decimal string. */
   available?: string
-  /** The limit of one request, for 402; a decimal string. */
-  limit?: string
+  /** The limit of one request, for 402, as a decimal string; the limit that was reached, for 429. */
+  limit?: string | number
   /** The budget that was too small, for 402. */
   budget_id?: string
   /** When that budget starts again. */

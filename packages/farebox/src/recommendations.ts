@@ -1,4 +1,4 @@
-import { breakdownName, type Credits, isFareboxError } from '@farebox/core'
+import { breakdownName, type Credits, isFareboxError, type Unit } from '@farebox/core'
 import type { BreakdownFilter } from '@farebox/ledger'
 import type { Farebox } from './farebox.ts'
 import { chargedJson, unitsJson } from './receipt.ts'
@@ -9,7 +9,7 @@ export interface Recommendation {
   from_provider: string
   to_provider: string
   units_consumed: number
-  unit_type: string
+  unit_type: Unit
   credits_used: number
   credits_saved: number
   message: string

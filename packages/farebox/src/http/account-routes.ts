@@ -4,6 +4,7 @@ import { NotFoundError } from '@farebox/ledger'
 import type { PriceEntry } from '@farebox/pricing'
 import { balanceJson } from '../receipt.ts'
 import { recommendations } from '../recommendations.ts'
+import { accountCredits, estimate, keyUsageReport, priceList, recommendationList, statementPage, usageReport } from './answers.ts'
 import { accountRoute, publicRoute, type Route } from './route.ts'
 import { estimateBody, statementQuery, usageQuery } from './schemas.ts'
 
@@ -11,16 +12,22 @@ export const accountRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/estimate',
+    operationId: 'estimate',
+    tag: 'usage',
     summary: 'What planned work will cost, by service, before any call',
     body: estimateBody,
+    answer: estimate,
     handle: ({ box, body }) => box.estimateTexts(body),
   }),
 
   accountRoute({
     method: 'get',
     path: '/api/v1/usage',
+    operationId: 'getUsage',
+    tag: 'usage',
     summary: 'Where credits went, by workflow and by service',
     query: usageQuery,
+    answer: usageReport,
     handle: ({ box, key, query }) =>
       box.usage({
         accountId: key.accountId,
@@ -34,15 +41,21 @@ export const accountRoutes: readonly Route[] = [
   accountRoute({
     method: 'get',
     path: '/api/v1/usage/recommendations',
+    operationId: 'getRecommendations',
+    tag: 'usage',
     summary: 'Where credits could be saved',
     query: usageQuery,
+    answer: recommendationList,
     handle: ({ box, key, query }) => recommendations(box, { accountId: key.accountId, from: query.from, to: query.to }),
   }),
 
   accountRoute({
     method: 'get',
     path: '/api/v1/usage/keys/:prefix',
+    operationId: 'getKeyUsage',
+    tag: 'usage',
     summary: 'Where the credits of one key went',
+    answer: keyUsageReport,
     async handle({ box, key, parameters }) {
       const prefix = parameters.prefix ?? ''
       const report = await box.keyUsage(key.accountId, prefix)
@@ -54,7 +67,10 @@ export const accountRoutes: readonly Route[] = [
   accountRoute({
     method: 'get',
     path: '/api/v1/credits',
+    operationId: 'getCredits',
+    tag: 'credits',
     summary: 'Balance and grants',
+    answer: accountCredits,
     async handle({ box, key }) {
       const { balance, held, available } = await box.ledger.balance(key.accountId)
       const grants = await box.ledger.grants(key.accountId)
@@ -70,8 +86,11 @@ export const accountRoutes: readonly Route[] = [
   accountRoute({
     method: 'get',
     path: '/api/v1/credits/statement',
+    operationId: 'getStatement',
+    tag: 'credits',
     summary: 'The journal of the account, newest first, with the balance after each entry',
     query: statementQuery,
+    answer: statementPage,
     async handle({ box, key, query }) {
       const [before, balanceAtCursor] = query.cursor?.split('.') ?? []
       const balance = balanceAtCursor ? BigInt(balanceAtCursor) : (await box.ledger.balance(key.accountId)).balance
@@ -89,7 +108,10 @@ export const accountRoutes: readonly Route[] = [
   publicRoute({
     method: 'get',
     path: '/api/v1/prices',
+    operationId: 'getPrices',
+    tag: 'credits',
     summary: 'What everything costs',
+    answer: priceList,
     handle({ box }) {
       const { version, entries } = box.prices.book.entries(box.now())
       return {
@@ -129,7 +151,7 @@ function grantJson(grant: GrantRow) {
     state: grant.state,
     effective_at: new Date(grant.effectiveAt).toISOString(),
     expires_at: grant.expiresAt === null ? null : new Date(grant.expiresAt).toISOString(),
-    services: grant.services,
+    services: grant.services && [...grant.services],
   }
 }
 

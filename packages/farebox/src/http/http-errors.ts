@@ -21,6 +21,11 @@ export class BodyTooLargeError extends FareboxError {
   override readonly code = 'BODY_TOO_LARGE'
 }
 
+/** There is something at this path, and it is asked for by another method. */
+export class MethodNotAllowedError extends FareboxError {
+  override readonly code = 'METHOD_NOT_ALLOWED'
+}
+
 /** There is nothing at this path. */
 export class RouteNotFoundError extends FareboxError {
   override readonly code = 'ROUTE_NOT_FOUND'

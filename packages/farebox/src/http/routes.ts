@@ -9,7 +9,13 @@ import type { Farebox } from '../farebox.ts'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
-import { BodyTooLargeError, InvalidBodyError, MalformedBodyError, RouteNotFoundError } from './http-errors.ts'
+import {
+  BodyTooLargeError,
+  InvalidBodyError,
+  MalformedBodyError,
+  MethodNotAllowedError,
+  RouteNotFoundError,
+} from './http-errors.ts'
 import { RequestMetrics } from './metrics.ts'
 import { openapiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
@@ -41,6 +47,13 @@ const routes: readonly Route[] = [
   ...operationRoutes,
 ]
 
+let written: string | undefined
+/** The OpenAPI document, written when it is first asked for. */
+function documentText(): string {
+  written ??= JSON.stringify(openapiDocument(routes))
+  return written
+}
+
 /** The API of a Farebox as one handler. */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
   const app = new Hono()
@@ -70,8 +83,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
       return response
     })
   }
-  const document = JSON.stringify(openapiDocument(routes))
-  app.get('/openapi.json', () => new Response(document, { headers: { 'content-type': 'application/json' } }))
+  app.get('/openapi.json', () => new Response(documentText(), { headers: { 'content-type': 'application/json' } }))
   app.get(
     '/metrics',
     () =>
@@ -79,6 +91,15 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
         headers: { 'content-type': 'text/plain; version=0.0.4' },
       }),
   )
+  for (const [path, allowed] of methodsByPath()) {
+    const allow = { allow: allowed.join(', ') }
+    app.options(path, () => new Response(null, { status: 204, headers: allow }))
+    app.all(path, (context) => {
+      const { method, path: asked } = context.req
+      const error = new MethodNotAllowedError(`${method} is not for ${asked}: use ${allowed.join(' or ')}`)
+      return problemAnswer(problemOf(error), asked, allow)
+    })
+  }
   app.notFound((context) =>
     failure(new RouteNotFoundError(`there is nothing at ${context.req.method} ${context.req.path}`), context),
   )
@@ -87,6 +108,18 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     return failure(error, context)
   })
   return async (request) => app.fetch(request)
+}
+
+/** By path, the methods that it is asked for by. HEAD is what GET answers, without its body. */
+function methodsByPath(): Map<string, string[]> {
+  const methods = new Map<string, string[]>([
+    ['/openapi.json', ['GET', 'HEAD']],
+    ['/metrics', ['GET', 'HEAD']],
+  ])
+  for (const { path, method } of routes) {
+    methods.set(path, [...(methods.get(path) ?? []), ...(method === 'get' ? ['GET', 'HEAD'] : ['POST'])])
+  }
+  return new Map([...methods].map(([path, allowed]) => [path, [...allowed, 'OPTIONS']]))
 }
 
 async function answer(

@@ -1,6 +1,7 @@
 import { errorOfRefusal } from '../errors.ts'
 import { balanceJson, chargedJson, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
+import { openedWorkflow, receipt, usageCharged } from './answers.ts'
 import { type AccountCall, accountRoute, JsonAnswer, type Route } from './route.ts'
 import { emptyBody, openWorkflowBody, usageBody } from './schemas.ts'
 
@@ -8,10 +9,14 @@ export const workflowRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/workflows',
+    operationId: 'openWorkflow',
+    tag: 'workflows',
     summary: 'Open a workflow for work that is done elsewhere',
     body: openWorkflowBody,
     status: 201,
     wireNames: { name: 'workflow_name', reserve: 'reserve_credits' },
+    answer: openedWorkflow,
+    fails: [402, 403],
     async handle({ box, key, body, idempotencyKey }) {
       const outcome = await box.ledger.openWorkflow({
         accountId: key.accountId,
@@ -31,7 +36,10 @@ export const workflowRoutes: readonly Route[] = [
   accountRoute({
     method: 'get',
     path: '/api/v1/workflows/:id',
+    operationId: 'getWorkflow',
+    tag: 'workflows',
     summary: 'What a workflow has cost so far',
+    answer: receipt,
     async handle(call) {
       return withoutCosts(await workflowOf(call).receipt())
     },
@@ -40,6 +48,8 @@ export const workflowRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/workflows/:id/usage',
+    operationId: 'recordUsage',
+    tag: 'workflows',
     summary: 'Charge what a service consumed',
     body: usageBody,
     wireNames: {
@@ -52,6 +62,8 @@ export const workflowRoutes: readonly Route[] = [
       'usage.priceVersion': '',
       usageId: '',
     },
+    answer: usageCharged,
+    fails: [402, 403],
     async handle(call) {
       const { service_type, provider, units_consumed, unit_type, to, from, call: slicedCall } = call.body
       const { creditsUsed, balance } = await workflowOf(call).record(service_type, provider, units_consumed, unit_type, {
@@ -67,8 +79,11 @@ export const workflowRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/workflows/:id/close',
+    operationId: 'closeWorkflow',
+    tag: 'workflows',
     summary: 'Close a workflow and get its receipt',
     body: emptyBody,
+    answer: receipt,
     async handle(call) {
       const { box, key, parameters, idempotencyKey } = call
       await box.ledger.closeWorkflow({ accountId: key.accountId, workflowId: parameters.id ?? '', idempotencyKey })
