@@ -18,7 +18,10 @@ function account<Name extends AnswerName>(
   return { answer, ask }
 }
 
-function admin<Name extends AnswerName>(answer: Name, ask: (client: AdminClient) => Promise<WireAnswers[Name]>): Method<AdminClient> {
+function admin<Name extends AnswerName>(
+  answer: Name,
+  ask: (client: AdminClient) => Promise<WireAnswers[Name]>,
+): Method<AdminClient> {
   return { answer, ask }
 }
 
@@ -31,13 +34,20 @@ const accountMethods: Record<string, Method<FareboxClient>> = {
     client.agents.call('an id', { to: '+15551234567', message: 'Hello' }),
   ),
   'POST /api/v1/workflows': account('OpenedWorkflow', (client) => client.workflows.open({ workflow_name: 'w' })),
-  'GET /api/v1/workflows/{id}': account('Receipt', (client) => client.workflows.get('an id')),
+  'GET /api/v1/workflows': account('WorkflowPage', (client) => client.workflows.list({ state: 'open', limit: 5 })),
+  'GET /api/v1/workflows/{id}': account('WorkflowDetails', (client) => client.workflows.get('an id')),
   'POST /api/v1/workflows/{id}/usage': account('UsageCharged', (client) =>
     client.workflows.usage('an id', { service_type: 'gpt', provider: 'gpt-4o', units_consumed: 1, unit_type: 'tokens' }),
   ),
   'POST /api/v1/workflows/{id}/close': account('Receipt', (client) => client.workflows.close('an id')),
   'POST /api/v1/estimate': account('Estimate', (client) => client.estimate({})),
   'GET /api/v1/usage': account('UsageReport', (client) => client.usage()),
+  'GET /api/v1/usage/series': account('UsageSeries', (client) =>
+    client.usageSeries({ granularity: 'week', group_by: 'provider' }),
+  ),
+  'GET /api/v1/keys': account('OwnKeys', (client) => client.keys()),
+  'GET /api/v1/budgets': account('Budgets', (client) => client.budgets()),
+  'GET /api/v1/status': account('ProviderStatus', (client) => client.status()),
   'GET /api/v1/usage/recommendations': account('Recommendations', (client) => client.recommendations()),
   'GET /api/v1/usage/keys/{prefix}': account('KeyUsageReport', (client) => client.keyUsage('fbx_1234')),
   'GET /api/v1/credits': account('Credits', (client) => client.credits()),
@@ -49,6 +59,7 @@ const accountMethods: Record<string, Method<FareboxClient>> = {
 
 const adminMethods: Record<string, Method<AdminClient>> = {
   'POST /api/v1/admin/accounts': admin('CreatedAccount', (client) => client.createAccount({ name: 'Ada' })),
+  'GET /api/v1/admin/accounts': admin('AccountPage', (client) => client.accounts({ limit: 10 })),
   'POST /api/v1/admin/grants': admin('Granted', (client) => client.grant({ account_id: 'a', credits: 1 })),
   'POST /api/v1/admin/keys': admin('CreatedKey', (client) => client.createKey({ account_id: 'a' })),
   'GET /api/v1/admin/accounts/{account_id}/keys': admin('AccountKeys', (client) => client.accountKeys('an id')),

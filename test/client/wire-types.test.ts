@@ -32,6 +32,20 @@ interface Answers {
   PriceList: client.PriceList
   Health: client.Health
   Readiness: client.Readiness
+  WorkflowListing: client.WorkflowListing
+  WorkflowPage: client.WorkflowPage
+  WorkflowDetails: client.WorkflowDetails
+  RouteDecision: client.RouteDecision
+  RouteCandidate: client.RouteCandidate
+  UsageSeriesEntry: client.UsageSeriesEntry
+  UsageSeries: client.UsageSeries
+  Budget: client.Budget
+  Budgets: client.Budgets
+  OwnKeys: client.OwnKeys
+  OfferStatus: client.OfferStatus
+  AdapterStatus: client.AdapterStatus
+  ProviderStatus: client.ProviderStatus
+  AccountPage: client.AccountPage
   CreatedAccount: client.CreatedAccount
   Granted: client.Granted
   CreatedKey: client.CreatedKey

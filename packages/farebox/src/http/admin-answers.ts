@@ -10,6 +10,11 @@ const shownOnce = z
   .optional()
   .describe('The key itself, shown this once; absent where this answer is sent again because the first one was lost')
 
+export const accountPage = z.object({
+  accounts: z.array(z.object({ account_id: z.string(), name: z.string(), balance: credits, held: credits, available: credits })),
+  next_cursor: z.string().nullable().describe('The cursor of the next page; null at the end'),
+})
+
 export const createdAccount = z.object({ account_id: z.string() })
 
 export const granted = z.object({ grant_id: z.string(), credit_balance: credits })

@@ -1,7 +1,8 @@
 import { units } from '@farebox/core'
-import { grantSources } from '@farebox/ledger'
+import { budgetPeriods, grantSources, granularities, seriesGroups } from '@farebox/ledger'
 import { serviceConfigurationSchema } from '@farebox/router'
 import { z } from 'zod'
+import { keySummary } from './admin-answers.ts'
 
 // What the API answers to the key of an account. Each schema types its handler, writes the OpenAPI document, and is what the
 // tests hold every real answer to. Answers may grow fields, so their readers take others too.
@@ -36,6 +37,7 @@ export const attemptUsed = z.object({
   error: z.string().optional().describe('The kind of its failure: timeout, rate_limited, …'),
   certainty: z.string().optional().describe('How sure its usage is: exact, derived, floor or ceiling'),
   credits_used: credits,
+  cost_usd: z.string().optional().describe('What its provider charges, in dollars; told to the admin token alone'),
   started_at: time,
   duration: seconds,
 })
@@ -193,6 +195,56 @@ export const price = z.object({
 })
 
 export const priceList = z.object({ price_version: z.string(), prices: z.array(price) })
+
+export const workflowListing = z.object({
+  workflow_id: z.string(),
+  workflow_name: z.string(),
+  state: z.enum(['open', 'closed']),
+  total_credits_used: credits,
+  held: credits,
+  created_at: time,
+  closed_at: timeOrNever,
+  user_id: z.string().nullable(),
+  api_key: z.string().nullable().describe('The prefix of the key that it was opened with'),
+})
+
+const nextCursor = z.string().nullable().describe('The cursor of the next page; null at the end')
+
+export const workflowPage = z.object({ workflows: z.array(workflowListing), next_cursor: nextCursor })
+
+export const usageSeriesEntry = z.object({
+  starts_at: time,
+  name: z.string().nullable(),
+  total_credits: credits,
+  usage_count: z.number().int(),
+})
+
+export const usageSeries = z.object({
+  granularity: z.enum(granularities),
+  group_by: z.enum(seriesGroups),
+  from: time,
+  to: time,
+  series: z.array(usageSeriesEntry).describe('By time, then by name; buckets in which nothing was used are left out'),
+  next_cursor: nextCursor,
+})
+
+export const budget = z.object({
+  budget_id: z.string(),
+  user_id: z.string().nullable(),
+  api_key: z.string().nullable().describe('The prefix of the key that it limits'),
+  service_type: serviceType.nullable(),
+  period: z.enum(budgetPeriods),
+  time_zone: z.string(),
+  mode: z.enum(['block', 'warn']),
+  limit: credits,
+  used: credits,
+  window: z.object({ starts_at: time, ends_at: timeOrNever }),
+  resets_at: timeOrNever,
+})
+
+export const budgetList = z.object({ budgets: z.array(budget) })
+
+export const ownKeys = z.object({ keys: z.array(keySummary.extend({ budgets: z.array(budget) })) })
 
 export const health = z.object({ status: z.literal('ok') })
 

@@ -5,6 +5,7 @@ import { chatCompletionBody } from '../compat/chat-body.ts'
 import { responsesBody } from '../compat/responses-body.ts'
 import * as admin from './admin-answers.ts'
 import * as answers from './answers.ts'
+import * as routing from './routing-answers.ts'
 import * as bodies from './schemas.ts'
 
 /** What requests hold, by the names that the OpenAPI document gives it. */
@@ -51,6 +52,20 @@ export const responses = {
   PriceList: answers.priceList,
   Health: answers.health,
   Readiness: answers.readiness,
+  WorkflowListing: answers.workflowListing,
+  WorkflowPage: answers.workflowPage,
+  WorkflowDetails: routing.workflowDetails,
+  RouteDecision: routing.routeDecision,
+  RouteCandidate: routing.routeCandidate,
+  UsageSeriesEntry: answers.usageSeriesEntry,
+  UsageSeries: answers.usageSeries,
+  Budget: answers.budget,
+  Budgets: answers.budgetList,
+  OwnKeys: answers.ownKeys,
+  OfferStatus: routing.offerStatus,
+  AdapterStatus: routing.adapterStatus,
+  ProviderStatus: routing.providerStatusAnswer,
+  AccountPage: admin.accountPage,
   CreatedAccount: admin.createdAccount,
   Granted: admin.granted,
   CreatedKey: admin.createdKey,

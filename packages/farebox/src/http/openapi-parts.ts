@@ -44,7 +44,7 @@ export const answerHeaders = {
 /** What the answers of a route say in headers when all went well, as references into the document. */
 export function headersOf({ path, method, access }: { path: string; method: string; access: string }): Json {
   const names: (keyof typeof answerHeaders)[] = []
-  if (access === 'account') names.push('RateLimit', 'RateLimit-Policy')
+  if (access !== 'public' && access !== 'admin') names.push('RateLimit', 'RateLimit-Policy')
   if (method === 'post') names.push('Idempotency-Replayed')
   if (method === 'post' && isOpenaiPath(path)) {
     names.push(

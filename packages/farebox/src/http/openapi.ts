@@ -20,6 +20,23 @@ const TAGS: Readonly<Record<RouteTag, string>> = {
   operations: 'For those who run the server',
 }
 
+/** Who may ask, by any of these. */
+const SCHEMES: Readonly<Record<Route['access'], readonly string[]>> = {
+  public: [],
+  account: ['api_key'],
+  admin: ['admin_token'],
+  read: ['api_key', 'admin_token'],
+  anyKey: ['api_key', 'admin_token'],
+}
+
+const ACCOUNT_ID = {
+  name: 'account_id',
+  in: 'query',
+  required: false,
+  description: 'The account to read. With the admin token it is required; an API key reads its own, and must not send it',
+  schema: { type: 'string' },
+}
+
 /** The OpenAPI 3.1 document of the routes, from the same schemas that check their requests and type their answers. */
 export function openapiDocument(routes: readonly Route[]): Json {
   const names = new Map<z.ZodType, string>()
@@ -100,7 +117,7 @@ function operation(route: Route, names: Map<z.ZodType, string>): Json {
     tags: [tag],
     summary,
     parameters: parametersOf(route, names),
-    security: access === 'public' ? [] : [{ [access === 'admin' ? 'admin_token' : 'api_key']: [] }],
+    security: SCHEMES[access].map((scheme) => ({ [scheme]: [] })),
     ...bodyOf(route, names),
     responses: {
       [status]: { description, headers: headersOf(route), content: contentOf(route, names) },
@@ -115,13 +132,13 @@ function operation(route: Route, names: Map<z.ZodType, string>): Json {
 export function statusesOf({ path, method, access, query, fails = [] }: Route): number[] {
   const statuses = new Set([429, 500, 503, 504, ...fails])
   if (access !== 'public') statuses.add(401)
-  if (path.includes(':')) statuses.add(404)
-  if (query) statuses.add(422)
+  if (path.includes(':') || access === 'read') statuses.add(404)
+  if (query || access === 'read') statuses.add(422)
   if (method === 'post') for (const status of [400, 409, 413, 415, 422]) statuses.add(status)
   return [...statuses].sort((a, b) => a - b)
 }
 
-function parametersOf({ path, method, query }: Route, names: Map<z.ZodType, string>): Json[] {
+function parametersOf({ path, method, query, access }: Route, names: Map<z.ZodType, string>): Json[] {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -133,7 +150,7 @@ function parametersOf({ path, method, query }: Route, names: Map<z.ZodType, stri
   const inHeaders = Object.keys(requestHeaders)
     .filter((name) => (name === 'IdempotencyKey' ? method === 'post' : method === 'post' && isOpenaiPath(path)))
     .map((name) => ({ $ref: `#/components/parameters/${name}` }))
-  return [...inPath, ...inQuery, ...inHeaders]
+  return [...inPath, ...inQuery, ...(access === 'read' ? [ACCOUNT_ID] : []), ...inHeaders]
 }
 
 function bodyOf({ body, form }: Route, names: Map<z.ZodType, string>): Json {
