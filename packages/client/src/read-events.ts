@@ -35,14 +35,18 @@ async function* lines(body: ReadableStream<Uint8Array>, heard: () => void): Asyn
   const decoder = new TextDecoder()
   const reader = body.getReader()
   let rest = ''
+  let endedByReturn = false
   try {
     for (;;) {
       const { done, value } = await reader.read()
       if (done) return
       heard()
-      rest += decoder.decode(value, { stream: true })
-      // A carriage return at the end may be half of a line's end.
-      const parts = rest.split(/\r\n|\n|\r(?!$)/)
+      const text = decoder.decode(value, { stream: true })
+      if (text === '') continue
+      // A line's end may be cut in two: what follows a carriage return was begun before.
+      rest += endedByReturn && text.startsWith('\n') ? text.slice(1) : text
+      endedByReturn = text.endsWith('\r')
+      const parts = rest.split(/\r\n|\n|\r/)
       rest = parts.pop() ?? ''
       yield* parts
     }

@@ -484,9 +484,17 @@ export interface AccountsQuery {
   cursor?: string
 }
 
+export interface AccountListing {
+  account_id: string
+  name: string
+  balance: number
+  held: number
+  available: number
+}
+
 /** A page of accounts, by their ids. */
 export interface AccountPage {
-  accounts: { account_id: string; name: string; balance: number; held: number; available: number }[]
+  accounts: AccountListing[]
   /** `null` at the end. */
   next_cursor: string | null
 }

@@ -73,10 +73,9 @@ export function openapiDocument(routes: readonly Route[]): Json {
 
 /** Every schema that has a name, each referring to the others by theirs. `names` is filled with whose is which. */
 function namedSchemas(names: Map<z.ZodType, string>): Json {
-  const registry = z.registry<{ id: string; examples?: unknown[] }>()
+  const registry = z.registry<{ id: string }>()
   for (const [id, schema] of Object.entries({ ...requests, ...responses, ...others })) {
-    const example = (examples as Json)[id]
-    registry.add(schema, example === undefined ? { id } : { id, examples: [example] })
+    registry.add(schema, { id })
     names.set(schema, id)
   }
   const { schemas } = z.toJSONSchema(registry, {
@@ -85,7 +84,12 @@ function namedSchemas(names: Map<z.ZodType, string>): Json {
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema }) => describe(zodSchema, jsonSchema),
   })
-  return Object.fromEntries(Object.entries(schemas).map(([name, { $schema: _, $id: __, ...schema }]) => [name, schema]))
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, { $schema: _, $id: __, ...schema }]) => {
+      const example = (examples as Json)[name]
+      return [name, example === undefined ? schema : { ...schema, examples: [example] }]
+    }),
+  )
 }
 
 /** What JSON Schema would not say by itself. */
