@@ -12,7 +12,7 @@ const usage = { service_type: 'gpt', provider: 'gpt-4o', units_consumed: 1_000, 
 async function open(options: Parameters<typeof openBox>[0] = {}) {
   const box = await openBox(options)
   const account = await openAccount(box)
-  const api = await serveApi(box, account.key, { adminToken: ADMIN, bodyBytesMax: 100_000 })
+  const api = await serveApi(box, account.key, { adminToken: ADMIN, limits: { requestBytes: 100_000, uploadBytes: 100_000 } })
   const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
   const { workflow_id } = (await api.post('/api/v1/workflows', { workflow_name: 'work' })).body
   return {

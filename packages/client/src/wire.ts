@@ -778,6 +778,8 @@ export interface Problem {
   available?: string
   /** The limit of one request, for 402, as a decimal string; the limit that was reached, for 429. */
   limit?: string | number
+  /** Which limit that is, for 429: `requests_per_minute_per_key`. */
+  limit_name?: string
   /** The budget that was too small, for 402. */
   budget_id?: string
   /** When that budget starts again. */

@@ -106,6 +106,7 @@ export const agentRoutes: readonly Route[] = [
     tag: 'agents',
     summary: 'Let an agent call a telephone; answers when the call has ended',
     body: callBody,
+    hasOwnTimeLimit: true,
     answer: callAnswer,
     fails: SPENDING,
     async handle(call) {

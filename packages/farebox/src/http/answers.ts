@@ -269,6 +269,7 @@ export const problem = z.looseObject({
     .union([z.string(), z.number()])
     .optional()
     .describe('The limit of one request in credits, for 402; the limit that was reached, for 429'),
+  limit_name: z.string().optional().describe('Which limit that is, for 429: requests_per_minute_per_key'),
   budget_id: z.string().optional().describe('The budget that was too small, for 402'),
   resets_at: time.optional().describe('When that budget starts again'),
   differs: z

@@ -137,7 +137,7 @@ export function statusesOf({ path, method, access, query, fails = [] }: Route): 
   const statuses = new Set([429, 500, 503, 504, ...fails])
   if (access !== 'public') statuses.add(401)
   if (path.includes(':') || access === 'read') statuses.add(404)
-  if (query || access === 'read') statuses.add(422)
+  if (query || path.includes(':') || access === 'read') statuses.add(422)
   if (method === 'post') for (const status of [400, 409, 413, 415, 422]) statuses.add(status)
   return [...statuses].sort((a, b) => a - b)
 }

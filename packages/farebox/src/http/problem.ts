@@ -9,7 +9,7 @@ import {
   RequestLimitError,
   WorkflowCeilingError,
 } from '../errors.ts'
-import { InvalidBodyError } from './http-errors.ts'
+import { InvalidBodyError, RateLimitedError } from './http-errors.ts'
 
 /** The HTTP status of every code: the one table, used by every shell. What is not here is a defect of ours: 500. */
 export const statusOfCode: Readonly<Record<string, number>> = {
@@ -172,6 +172,10 @@ function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unkn
   }
   if (error instanceof PriceNotFoundError) {
     return { errors: [{ field: error.unit === undefined ? 'provider' : 'unit_type', problem: error.message }] }
+  }
+  if (error instanceof RateLimitedError) {
+    const { limitName, limit, retryAfterMs } = error
+    return { limit, limit_name: limitName, retry_after: Math.max(1, Math.ceil(retryAfterMs / 1000)) }
   }
   const waitMs = error instanceof ProvidersFailedError || error instanceof LedgerOverloadedError ? error.retryAfterMs : undefined
   return error.isRetryable ? { retry_after: Math.max(1, Math.ceil((waitMs ?? 0) / 1000)) } : {}

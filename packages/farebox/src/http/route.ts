@@ -7,6 +7,8 @@ import type { Problem } from './problem.ts'
 export interface RouteCall<Body, Query> {
   box: Farebox
   request: Request
+  /** Fires when the caller leaves, or the request has taken longer than it may. */
+  signal: AbortSignal
   /** Of `:name` in the path. */
   parameters: Readonly<Record<string, string>>
   body: Body
@@ -81,6 +83,8 @@ interface RouteShape<Body extends z.ZodType, Query extends z.ZodType, Answer ext
   answer: Answer
   /** Other kinds of answers, by media type, and when they are given. */
   streams?: Readonly<Record<string, string>>
+  /** Whether its request says how long it may take, and nobody else does. @defaultValue false */
+  hasOwnTimeLimit?: boolean
   /** Statuses of its own failures, beside those that follow from what it is. */
   fails?: readonly number[]
   /** Names of the ledger's fields on the wire, where an idempotency conflict names them. */

@@ -36,7 +36,7 @@ type WithReceipt<Answer> = Answer & { receipt: Omit<Receipt, never> }
 
 /** Who an agent is, and the workflow in which it works. */
 export async function planAgent(
-  { box, key, parameters, request, idempotencyKey }: AccountCall<unknown, unknown>,
+  { box, key, parameters, signal, idempotencyKey }: AccountCall<unknown, unknown>,
   { fields, name, isRepeatable }: AgentRun,
 ): Promise<{ run: Run; workflow(workflowId: string): Workflow }> {
   const { accountId } = key
@@ -51,7 +51,7 @@ export async function planAgent(
         configuration: agent.configuration,
         businessAdapter: agent.businessAdapter ?? undefined,
         apiKey: key,
-        signal: request.signal,
+        signal,
       }),
   }
 }
