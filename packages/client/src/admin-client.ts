@@ -1,6 +1,9 @@
+import { AccountReader } from './account-reader.ts'
+import { entriesOf, pagesOf } from './pages.ts'
 import { type ConnectionOptions, type RequestOptions, segment, Transport } from './transport.ts'
 import type {
   AccountKeys,
+  AccountListing,
   AccountPage,
   AccountsQuery,
   BudgetRequest,
@@ -51,6 +54,21 @@ export class AdminClient {
   /** One page of the accounts, by their ids, with their balances. */
   accounts(query?: AccountsQuery, options?: RequestOptions): Promise<AccountPage> {
     return this.#transport.send({ method: 'GET', path: '/admin/accounts', query }, options)
+  }
+
+  /** The accounts, fetched page by page as they are read. */
+  listAccounts(query?: AccountsQuery, options?: RequestOptions): AsyncGenerator<AccountListing, void, undefined> {
+    const pages = pagesOf(
+      (cursor) => this.accounts({ ...query, cursor }, options),
+      ({ next_cursor }) => next_cursor,
+      query?.cursor,
+    )
+    return entriesOf(pages, ({ accounts }) => accounts)
+  }
+
+  /** Reads of any account whatever its own key could, and what its providers charge besides. */
+  account(accountId: string): AccountReader {
+    return new AccountReader(this.#transport, { account_id: accountId })
   }
 
   /** Adds credits to an account. */

@@ -107,6 +107,8 @@ export interface AttemptUsed {
   /** How sure its usage is. */
   certainty?: string
   credits_used: number
+  /** What its provider charges, in dollars. Told to the admin token alone. */
+  cost_usd?: string
   /** ISO 8601, UTC. */
   started_at: string
   /** Seconds. */
@@ -157,9 +159,22 @@ export interface ChatAnswer extends AgentAnswer {
   provider: string
 }
 
+/** A part of an answer that is sent as it is produced. */
+export type ChatEvent =
+  | {
+      type: 'text'
+      /** What follows what came before. */
+      text: string
+    }
+  | (AgentAnswer & {
+      type: 'finish'
+      /** Who answered, by its wire name. */
+      provider: string
+    })
+
 export interface VoiceRequest {
-  /** The recording, in any common container. */
-  audio: Blob | Uint8Array | ArrayBuffer
+  /** The recording, in any common container. A stream is read to its end before it is sent. */
+  audio: Blob | Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
   /** ISO 639-1 code of the language that is spoken. @defaultValue found out */
   language?: string
   /** The voice that answers. @defaultValue the provider's */
@@ -469,9 +484,17 @@ export interface AccountsQuery {
   cursor?: string
 }
 
+export interface AccountListing {
+  account_id: string
+  name: string
+  balance: number
+  held: number
+  available: number
+}
+
 /** A page of accounts, by their ids. */
 export interface AccountPage {
-  accounts: { account_id: string; name: string; balance: number; held: number; available: number }[]
+  accounts: AccountListing[]
   /** `null` at the end. */
   next_cursor: string | null
 }
@@ -505,12 +528,23 @@ export interface KeyUsageReport {
   top_consuming_services: ServiceBreakdown[]
 }
 
+/** Whether the process answers. */
+export interface Health {
+  status: 'ok'
+}
+
+/** Whether the store answers, and which providers take calls. */
+export interface Readiness {
+  status: 'ok'
+  providers: { name: string; simulated: boolean; status: string; reason?: string }[]
+}
+
 /** A change of configuration that would have saved credits. */
 export interface Recommendation {
   /** Of the workflows that it is about. */
   workflow_name: string
   /** What to change: fields of a service configuration, or `{ preset }`. */
-  change: Readonly<Record<string, unknown>>
+  change: Record<string, unknown>
   /** Of the largest part of what would go elsewhere. */
   service_type: ServiceType
   from_provider: string
@@ -641,6 +675,11 @@ export interface Granted {
   credit_balance: number
 }
 
+/** What a key may use from now on. */
+export interface KeyServicesRequest {
+  services: KeyServiceRequest[]
+}
+
 /** A service that a key may use: by name, or with conditions. */
 export type KeyServiceRequest =
   | ServiceType
@@ -760,8 +799,10 @@ export interface Problem {
   needed?: string
   /** Credits that there were, for 402; a decimal string. */
   available?: string
-  /** The limit of one request, for 402; a decimal string. */
-  limit?: string
+  /** The limit of one request, for 402, as a decimal string; the limit that was reached, for 429. */
+  limit?: string | number
+  /** Which limit that is, for 429: `requests_per_minute_per_key`. */
+  limit_name?: string
   /** The budget that was too small, for 402. */
   budget_id?: string
   /** When that budget starts again. */

@@ -24,7 +24,7 @@ export function decisionJson({ usageId, provider, decision }: KeptDecision, { wi
     expected: request.expected,
     at_most: request.most,
     asked_provider: request.provider,
-    complexity: decision.complexity,
+    complexity: decision.complexity && { ...decision.complexity },
     candidates: decision.candidates.map((candidate) => candidateJson(candidate, withCosts)),
     candidates_omitted: decision.candidatesOmitted,
     rejected: decision.rejected.map(({ provider: rejected, model, adapter, reason, detail, charge }) => {

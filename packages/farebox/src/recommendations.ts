@@ -1,4 +1,4 @@
-import { breakdownName, type Credits, microCredits, type Quantity } from '@farebox/core'
+import { breakdownName, type Credits, microCredits, type Quantity, type Unit } from '@farebox/core'
 import { chargedJson, unitsJson } from './receipt.ts'
 import type { Saving, Savings } from './replay/recommend.ts'
 
@@ -14,7 +14,7 @@ export interface Recommendation {
   to_provider: string
   /** What of it would go elsewhere. */
   units_consumed: number
-  unit_type: string
+  unit_type: Unit
   /** What the calls that were looked at cost. */
   credits_used: number
   /** What they would have cost less, down to the last whole credit. Above zero, unless it is a part of one. */

@@ -2,6 +2,7 @@ import { type Credits, formatCredits, microCredits } from '@farebox/core'
 import type { ApiKeySummary, GrantRow, JournalEntry } from '@farebox/ledger'
 import type { PriceEntry } from '@farebox/pricing'
 import { balanceJson } from '../receipt.ts'
+import { accountCredits, budgetList, estimate, ownKeys, priceList, statementPage } from './answers.ts'
 import { instantJson } from './instant-json.ts'
 import { budgetJson, keyJson } from './key-json.ts'
 import { accountRoute, publicRoute, type Route, readRoute } from './route.ts'
@@ -11,15 +12,21 @@ export const accountRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/estimate',
+    operationId: 'estimate',
+    tag: 'usage',
     summary: 'What planned work will cost, by service, before any call',
     body: estimateBody,
+    answer: estimate,
     handle: ({ box, body }) => box.estimateTexts(body),
   }),
 
   readRoute({
     method: 'get',
     path: '/api/v1/credits',
+    operationId: 'getCredits',
+    tag: 'credits',
     summary: 'Balance and grants',
+    answer: accountCredits,
     async handle({ box, accountId }) {
       const { balance, held, available } = await box.ledger.balance(accountId)
       const grants = await box.ledger.grants(accountId)
@@ -35,8 +42,11 @@ export const accountRoutes: readonly Route[] = [
   readRoute({
     method: 'get',
     path: '/api/v1/credits/statement',
+    operationId: 'getStatement',
+    tag: 'credits',
     summary: 'The journal of the account, newest first, with the balance after each entry',
     query: statementQuery,
+    answer: statementPage,
     async handle({ box, accountId, query }) {
       const [before, balanceAtCursor] = query.cursor?.split('.') ?? []
       const balance = balanceAtCursor ? BigInt(balanceAtCursor) : (await box.ledger.balance(accountId)).balance
@@ -54,8 +64,11 @@ export const accountRoutes: readonly Route[] = [
   readRoute({
     method: 'get',
     path: '/api/v1/keys',
+    operationId: 'listKeys',
+    tag: 'credits',
     summary: 'The API keys of the account, newest first, with what each may use and spend',
     query: emptyQuery,
+    answer: ownKeys,
     async handle({ box, accountId }) {
       const [keys, budgets] = await Promise.all([box.ledger.apiKeys(accountId), box.ledger.currentBudgets(accountId)])
       const prefixes = prefixesOf(keys)
@@ -71,8 +84,11 @@ export const accountRoutes: readonly Route[] = [
   readRoute({
     method: 'get',
     path: '/api/v1/budgets',
+    operationId: 'listBudgets',
+    tag: 'credits',
     summary: 'What the account, its users and its keys may spend, and have spent',
     query: emptyQuery,
+    answer: budgetList,
     async handle({ box, accountId }) {
       const budgets = await box.ledger.currentBudgets(accountId)
       const isByKey = budgets.some(({ apiKeyId }) => apiKeyId !== null)
@@ -84,7 +100,10 @@ export const accountRoutes: readonly Route[] = [
   publicRoute({
     method: 'get',
     path: '/api/v1/prices',
+    operationId: 'getPrices',
+    tag: 'credits',
     summary: 'What everything costs',
+    answer: priceList,
     handle({ box }) {
       const { version, entries } = box.prices.book.entries(box.now())
       return {

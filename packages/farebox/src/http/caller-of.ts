@@ -25,8 +25,7 @@ export async function callerOf(
     case 'account':
       return { key: await box.authenticate(secret), query }
     case 'anyKey':
-      if (!isAdmin(secret, adminDigest)) await box.authenticate(secret)
-      return { query }
+      return isAdmin(secret, adminDigest) ? { query } : { key: await box.authenticate(secret), query }
     case 'read': {
       if (isAdmin(secret, adminDigest)) return readAsAdmin(box, query)
       const key = await box.authenticate(secret)

@@ -30,9 +30,12 @@ const phoneNumber = z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be an E.164 numb
 
 const message = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string().min(1).max(400_000) })
 
+/** Fields of a service configuration that differ. They are read where it is known from what: see `parseServiceConfiguration`. */
+export const configurationFields = z.record(z.string(), z.unknown())
+
 export const createAgentBody = z.strictObject({
   business_logic_adapter: text.optional(),
-  custom_settings: z.strictObject({ service_configuration: z.record(z.string(), z.unknown()).optional() }).optional(),
+  custom_settings: z.strictObject({ service_configuration: configurationFields.optional() }).optional(),
 })
 
 export const chatBody = z
@@ -43,11 +46,19 @@ export const chatBody = z
     complexity: z.enum(['low', 'medium', 'high']).optional(),
     accuracy: z.enum(['standard', 'high']).optional(),
     max_output_tokens: z.number().int().min(1).max(100_000).optional(),
+    stream: z.boolean().optional().describe('Whether the answer is sent as it is produced, as server-sent events'),
   })
   .refine((body) => (body.message === undefined) !== (body.messages === undefined), {
     path: ['message'],
     error: 'give either message or messages',
   })
+
+/** What a form says beside its recording. */
+export const voiceFields = z.object({
+  language: z.string().min(2).max(20).optional().describe('ISO 639-1 code of the language that is spoken'),
+  voice: text.optional().describe('The voice that answers'),
+  workflow_name: text.optional(),
+})
 
 export const callBody = z
   .strictObject({
@@ -102,7 +113,7 @@ export const estimateBody = z
       .max(400_000)
       .optional()
       .describe('A text whose characters are counted, instead of tts_characters'),
-    service_configuration: z.record(z.string(), z.unknown()).optional(),
+    service_configuration: configurationFields.optional(),
   })
   .refine((body) => body.ai_tokens === undefined || body.messages === undefined, {
     path: ['messages'],

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Farebox } from '../farebox.ts'
 import { chargedJson } from '../receipt.ts'
 import type { UsageFilter } from '../usage-report.ts'
+import { keyUsageReport, recommendationReport, usageReport, usageSeries } from './answers.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
 import { type Route, readRoute } from './route.ts'
@@ -16,16 +17,22 @@ export const usageRoutes: readonly Route[] = [
   readRoute({
     method: 'get',
     path: '/api/v1/usage',
+    operationId: 'getUsage',
+    tag: 'usage',
     summary: 'Where credits went, by workflow and by service',
     query: usageQuery,
+    answer: usageReport,
     handle: async ({ box, accountId, query }) => box.usage(await usageFilterOf(box, accountId, query)),
   }),
 
   readRoute({
     method: 'get',
     path: '/api/v1/usage/series',
+    operationId: 'getUsageSeries',
+    tag: 'usage',
     summary: 'Where credits went over time, by hour, day, week or month',
     query: seriesQuery,
+    answer: usageSeries,
     async handle({ box, accountId, query }) {
       const { granularity, group_by, limit } = query
       const place = readCursor(seriesPlace, query.cursor)
@@ -55,8 +62,11 @@ export const usageRoutes: readonly Route[] = [
   readRoute({
     method: 'get',
     path: '/api/v1/usage/recommendations',
+    operationId: 'getRecommendations',
+    tag: 'usage',
     summary: 'Where credits could be saved',
     query: usageQuery,
+    answer: recommendationReport,
     handle: async ({ box, accountId, query, request }) =>
       box.recommendations({ ...(await usageFilterOf(box, accountId, query)), signal: request.signal }),
   }),
@@ -64,7 +74,10 @@ export const usageRoutes: readonly Route[] = [
   readRoute({
     method: 'get',
     path: '/api/v1/usage/keys/:prefix',
+    operationId: 'getKeyUsage',
+    tag: 'usage',
     summary: 'Where the credits of one key went',
+    answer: keyUsageReport,
     async handle({ box, accountId, parameters }) {
       const prefix = parameters.prefix ?? ''
       const report = await box.keyUsage(accountId, prefix)

@@ -4,9 +4,11 @@ import { decisionJson } from '../decision-json.ts'
 import { errorOfRefusal } from '../errors.ts'
 import { balanceJson, chargedJson, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
+import { openedWorkflow, receipt, usageCharged, workflowPage } from './answers.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
 import { type AccountCall, accountRoute, JsonAnswer, type Route, readRoute } from './route.ts'
+import { workflowDetails } from './routing-answers.ts'
 import { emptyBody, emptyQuery, openWorkflowBody, usageBody, workflowsQuery } from './schemas.ts'
 import { apiKeyIdOf } from './usage-routes.ts'
 
@@ -17,10 +19,14 @@ export const workflowRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/workflows',
+    operationId: 'openWorkflow',
+    tag: 'workflows',
     summary: 'Open a workflow for work that is done elsewhere',
     body: openWorkflowBody,
     status: 201,
     wireNames: { name: 'workflow_name', reserve: 'reserve_credits' },
+    answer: openedWorkflow,
+    fails: [402, 403],
     async handle({ box, key, body, idempotencyKey }) {
       const outcome = await box.ledger.openWorkflow({
         accountId: key.accountId,
@@ -40,8 +46,11 @@ export const workflowRoutes: readonly Route[] = [
   readRoute({
     method: 'get',
     path: '/api/v1/workflows',
+    operationId: 'listWorkflows',
+    tag: 'workflows',
     summary: 'The workflows of the account, newest first',
     query: workflowsQuery,
+    answer: workflowPage,
     async handle({ box, accountId, query }) {
       const { from, to, state, limit } = query
       const place = readCursor(workflowPlace, query.cursor)
@@ -64,15 +73,18 @@ export const workflowRoutes: readonly Route[] = [
   readRoute({
     method: 'get',
     path: '/api/v1/workflows/:id',
+    operationId: 'getWorkflow',
+    tag: 'workflows',
     summary: 'What a workflow has cost so far, what was tried for it, and how its providers were chosen',
     query: emptyQuery,
+    answer: workflowDetails,
     async handle({ box, accountId, key, parameters }) {
       const workflow = box.workflow({ accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
-      const { receipt, decisions } = await workflow.account()
+      const { receipt: spent, decisions } = await workflow.account()
       // What providers charge is for the host to know, and not for its customers.
       const isHost = key === undefined
       return {
-        ...(isHost ? receipt : withoutCosts(receipt)),
+        ...(isHost ? spent : withoutCosts(spent)),
         decisions: decisions.map((decision) => decisionJson(decision, { withCosts: isHost })),
       }
     },
@@ -81,6 +93,8 @@ export const workflowRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/workflows/:id/usage',
+    operationId: 'recordUsage',
+    tag: 'workflows',
     summary: 'Charge what a service consumed',
     body: usageBody,
     wireNames: {
@@ -93,6 +107,8 @@ export const workflowRoutes: readonly Route[] = [
       'usage.priceVersion': '',
       usageId: '',
     },
+    answer: usageCharged,
+    fails: [402, 403],
     async handle(call) {
       const { service_type, provider, units_consumed, unit_type, to, from, call: slicedCall } = call.body
       const { creditsUsed, balance } = await workflowOf(call).record(service_type, provider, units_consumed, unit_type, {
@@ -108,8 +124,11 @@ export const workflowRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/workflows/:id/close',
+    operationId: 'closeWorkflow',
+    tag: 'workflows',
     summary: 'Close a workflow and get its receipt',
     body: emptyBody,
+    answer: receipt,
     async handle(call) {
       const { box, key, parameters, idempotencyKey } = call
       await box.ledger.closeWorkflow({ accountId: key.accountId, workflowId: parameters.id ?? '', idempotencyKey })
