@@ -154,6 +154,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#spool?.send() ?? { sent: 0, refused: 0, waiting: 0 }
   }
 
+  /** How much usage waits in the spool of this machine. */
+  async spooled(): Promise<number> {
+    return (await this.#spool?.waiting()) ?? 0
+  }
+
   /** What waits for the database at this moment, and how long changes have waited so far: for a metrics page. */
   queueStats(): QueueStats {
     return this.#queue.stats()

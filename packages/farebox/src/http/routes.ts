@@ -6,11 +6,12 @@ import { bodyLimit } from 'hono/body-limit'
 import { compatRoutes } from '../compat/compat-routes.ts'
 import { UnauthorizedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
+import { boxGauges } from '../telemetry/box-gauges.ts'
+import { metricsText } from '../telemetry/metric-family.ts'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { BodyTooLargeError, InvalidBodyError, MalformedBodyError, RouteNotFoundError } from './http-errors.ts'
-import { RequestMetrics } from './metrics.ts'
 import { openapiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { parseFields } from './parse-fields.ts'
@@ -44,7 +45,6 @@ const routes: readonly Route[] = [
 /** The API of a Farebox as one handler. */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
   const app = new Hono()
-  const metrics = new RequestMetrics()
   const adminDigest = options.adminToken ? digest(options.adminToken) : undefined
   const bodyBytesMax = options.bodyBytesMax ?? BODY_BYTES_MAX
 
@@ -63,26 +63,27 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
       const response = await answer(box, route, { context, report, adminDigest }).catch((error: unknown) => {
         const named = inWireNames(error, route, context.req.header('idempotency-key'))
         const failed = failure(named, context, route.wireNames)
-        if (failed.status >= 500) report(error)
+        if (failed.status >= 500) {
+          box.log.answered({ method: context.req.method, path: route.path, status: failed.status }, error)
+          report(error)
+        }
         return failed
       })
-      metrics.count(route.method, route.path, response.status, (performance.now() - started) / 1000)
+      box.metrics.answered(route.method, route.path, response.status, performance.now() - started)
       return response
     })
   }
   const document = JSON.stringify(openapiDocument(routes))
   app.get('/openapi.json', () => new Response(document, { headers: { 'content-type': 'application/json' } }))
-  app.get(
-    '/metrics',
-    () =>
-      new Response(metrics.text(box.providers, box.ledger.queueStats()), {
-        headers: { 'content-type': 'text/plain; version=0.0.4' },
-      }),
-  )
+  app.get('/metrics', async () => {
+    const text = metricsText([...box.metrics.families(), ...(await boxGauges(box))])
+    return new Response(text, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } })
+  })
   app.notFound((context) =>
     failure(new RouteNotFoundError(`there is nothing at ${context.req.method} ${context.req.path}`), context),
   )
   app.onError((error, context) => {
+    box.log.answered({ method: context.req.method, path: '', status: 500 }, error)
     options.onError?.(error, context.req.raw)
     return failure(error, context)
   })
