@@ -70,10 +70,13 @@ describe.each(storeNames)('the metrics of a box on %s', (on) => {
     expect(values('farebox_http_requests_total', 'path', 'status')).toEqual([['/api/v1/usage/keys/:prefix', '404', 1]])
 
     const took = find('farebox_call_duration_seconds')
-    expect(took).toMatchObject({ type: 'HISTOGRAM', metrics: [{ labels: { service: 'gpt', operation: 'chat' }, count: '5' }] })
-    const buckets = Object.values(took?.metrics[0]?.buckets ?? {}).map(Number)
-    expect(buckets).toEqual([...buckets].sort((left, right) => left - right))
-    expect(buckets.at(-1)).toBe(5)
+    expect(took?.type).toBe('HISTOGRAM')
+    const below = [...text.matchAll(/^farebox_call_duration_seconds_bucket{service="gpt",operation="chat",le="(.+)"} (\d+)$/gm)]
+    expect(Object.keys(took?.metrics[0]?.buckets ?? {}).sort()).toEqual(below.map(([, bound]) => bound).sort())
+    const counts = below.map(([, , count]) => Number(count))
+    expect(counts).toEqual(counts.toSorted((left, right) => left - right))
+    expect(counts.at(-1)).toBe(5)
+    expect(text).toContain('\nfarebox_call_duration_seconds_count{service="gpt",operation="chat"} 5\n')
     // Nothing that a caller chose is a label, and each family comes once, with its help.
     for (const chosen of [accountId, workflow.id, 'caller', 'nobody', 'of/the/kind', key]) expect(text).not.toContain(chosen)
     expect(new Set(families.map(({ name }) => name)).size).toBe(families.length)
