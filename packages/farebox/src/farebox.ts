@@ -8,6 +8,7 @@ import {
   systemClock,
 } from '@farebox/core'
 import { type AuthenticatedKey, Ledger, type LedgerDriver, type MigrationReport, type UsageSpoolOptions } from '@farebox/ledger'
+import type { FocusOptions } from '@farebox/ledger/export'
 import { chatUsageRange, defaultCostBook, defaultPriceBook, type PriceBook } from '@farebox/pricing'
 import {
   applyConditions,
@@ -96,6 +97,8 @@ export interface FareboxOptions {
   minimumCreditsForApiKey?: Credits
   /** Where usage goes while the database is away, to be charged when it is back. @defaultValue none: it is tried again for a second, then lost */
   spool?: UsageSpoolOptions
+  /** What a credit costs, and who sells it: what exports by FOCUS need. @defaultValue there are none */
+  focus?: FocusOptions
   /** Whether each workflow that closes is told as an event of the ledger. @defaultValue false */
   closedWorkflowEvents?: boolean
   /** Who pays for attempts that failed and that their provider bills all the same. @defaultValue `ours`: customers pay for answers alone */
@@ -142,6 +145,8 @@ export class Farebox {
   readonly metrics = new BoxMetrics()
   /** What the host's logger is told. */
   readonly log: EventLog
+  /** What exports by FOCUS need, where the host has said it. */
+  readonly focus: FocusOptions | undefined
   /** The use cases that can be asked for by name: the team's own, then ours whose names they have not taken. */
   readonly businessAdapters: readonly BusinessAdapter[]
   readonly #parts: WorkflowParts
@@ -151,6 +156,7 @@ export class Farebox {
   constructor(options: FareboxOptions) {
     const clock = options.clock ?? systemClock
     this.providers = options.providers
+    this.focus = options.focus
     this.catalog = createCatalog(options.providers)
     this.configuration = options.configuration ?? presets.balanced()
     this.prices = new BookPrices(options.prices ?? defaultPriceBook, options.costs ?? defaultCostBook, clock)

@@ -11,6 +11,7 @@ import { metricsText } from '../telemetry/metric-family.ts'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
+import { exportRoutes } from './export-routes.ts'
 import { BodyTooLargeError, InvalidBodyError, MalformedBodyError, RouteNotFoundError } from './http-errors.ts'
 import { openapiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
@@ -37,6 +38,7 @@ const routes: readonly Route[] = [
   ...agentRoutes,
   ...workflowRoutes,
   ...accountRoutes,
+  ...exportRoutes,
   ...compatRoutes,
   ...adminRoutes,
   ...operationRoutes,
