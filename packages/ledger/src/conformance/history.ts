@@ -28,12 +28,12 @@ export function exerciseHistory(suite: Suite): void {
     })
 
     it('more than a page is read whole, once each', async () => {
-      const accountId = await suite.account(1_000)
+      const accountId = await suite.account(501)
       const charge = (index: number) => suite.ledger.charge({ ...work, accountId, usageId: `u${index}`, usage: usage(1) })
-      await Promise.all(Array.from({ length: 1_000 }, (_, index) => charge(index)))
+      await Promise.all(Array.from({ length: 501 }, (_, index) => charge(index)))
       const pages = await Array.fromAsync(suite.ledger.history.usage({ accountId }))
-      expect(pages.map(({ length }) => length)).toEqual([500, 500])
-      expect(new Set(pages.flat().map(({ usageId }) => usageId)).size).toBe(1_000)
+      expect(pages.map(({ length }) => length)).toEqual([500, 1])
+      expect(new Set(pages.flat().map(({ usageId }) => usageId)).size).toBe(501)
     })
 
     it('the tail of an account is its records in the order in which they were written, whatever else happened', async () => {
