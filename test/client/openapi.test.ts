@@ -5,9 +5,9 @@ import { openBox } from '../farebox/open-box.ts'
 
 type AnswerName = keyof WireAnswers
 
-/** A method of the client, and what it answers: by the type of its schema, and by the name that the document gives it. */
+/** A method of the client, and what it answers: by the type of its schema, and by the name that the document gives it; files have none. */
 interface Method<Client> {
-  answer: AnswerName
+  answer: AnswerName | undefined
   ask(client: Client): Promise<unknown>
 }
 
@@ -53,6 +53,7 @@ const accountMethods: Record<string, Method<FareboxClient>> = {
   'GET /api/v1/credits': account('Credits', (client) => client.credits()),
   'GET /api/v1/credits/statement': account('StatementPage', (client) => client.statement()),
   'GET /api/v1/prices': account('PriceList', (client) => client.prices()),
+  'GET /api/v1/export': { answer: undefined, ask: (client) => client.export({ format: 'jsonl' }).next() },
   'GET /healthz': account('Health', (client) => client.health()),
   'GET /readyz': account('Readiness', (client) => client.readiness()),
 }
@@ -66,6 +67,7 @@ const adminMethods: Record<string, Method<AdminClient>> = {
   'POST /api/v1/admin/keys/{prefix}/rotate': admin('RotatedKey', (client) => client.rotateKey('fbx_1234')),
   'POST /api/v1/admin/keys/{prefix}/services': admin('KeyServices', (client) => client.setKeyServices('fbx_1234', ['gpt'])),
   'POST /api/v1/admin/keys/{prefix}/revoke': admin('RevokedKey', (client) => client.revokeKey('fbx_1234')),
+  'GET /api/v1/admin/export': { answer: undefined, ask: (client) => client.export({ kind: 'purchases' }).next() },
   'POST /api/v1/admin/budgets': admin('CreatedBudget', (client) =>
     client.setBudget({ account_id: 'a', period: 'day', credits: 1 }),
   ),
@@ -84,8 +86,8 @@ it('has a method for every route of the API, that answers what the document says
     .filter(([path]) => !path.startsWith('/v1/'))
     .flatMap(([path, methods]) => Object.entries(methods).map(([method, { responses }]) => ({ path, method, responses })))
     .map(({ path, method, responses: { 200: done, 201: made } }) => {
-      const { $ref = '' } = (made ?? done)?.content?.['application/json']?.schema ?? {}
-      return [`${method.toUpperCase()} ${path}`, $ref.split('/').at(-1)]
+      const { $ref } = (made ?? done)?.content?.['application/json']?.schema ?? {}
+      return [`${method.toUpperCase()} ${path}`, $ref?.split('/').at(-1)]
     })
   const methods = Object.entries({ ...accountMethods, ...adminMethods }).map(([operation, { answer }]) => [operation, answer])
   expect(Object.fromEntries(methods)).toEqual(Object.fromEntries(operations))
@@ -109,7 +111,8 @@ function recorder(): { fetch: typeof fetch; sent: Promise<Request> } {
     sent,
     fetch: async (input, init) => {
       resolve(new Request(input, init))
-      return Response.json({})
+      const isExport = new URL(String(input)).pathname.endsWith('/export')
+      return isExport ? new Response('', { headers: { 'content-type': 'text/csv' } }) : Response.json({})
     },
   }
 }

@@ -1,8 +1,10 @@
 import { entriesOf, pagesOf } from './pages.ts'
+import { readExport } from './read-export.ts'
 import { type RequestOptions, segment, type Transport } from './transport.ts'
 import type {
   Budgets,
   Credits,
+  ExportQuery,
   KeyUsageReport,
   OwnKeys,
   Recommendations,
@@ -89,6 +91,11 @@ export class AccountReader {
       query?.cursor,
     )
     return entriesOf(pages, ({ series }) => series)
+  }
+
+  /** Usage or purchases as a file, piece by piece: `for await (const piece of client.export({ format: 'focus' }))`. */
+  export(query?: ExportQuery, options?: RequestOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    return readExport(this.#transport, '/export', { ...query, ...this.#scope }, options)
   }
 
   /** The account's keys, newest first, with what each may use and spend. */

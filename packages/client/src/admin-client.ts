@@ -1,5 +1,6 @@
 import { AccountReader } from './account-reader.ts'
 import { entriesOf, pagesOf } from './pages.ts'
+import { readExport } from './read-export.ts'
 import { type ConnectionOptions, type RequestOptions, segment, Transport } from './transport.ts'
 import type {
   AccountKeys,
@@ -12,6 +13,7 @@ import type {
   CreatedBudget,
   CreatedKey,
   CreateKeyRequest,
+  ExportQuery,
   Granted,
   GrantRequest,
   KeyServiceRequest,
@@ -74,6 +76,11 @@ export class AdminClient {
   /** Adds credits to an account. */
   grant(body: GrantRequest, options?: RequestOptions): Promise<Granted> {
     return this.#transport.send({ method: 'POST', path: '/admin/grants', body }, options)
+  }
+
+  /** Usage or purchases of all accounts, or of one, with what providers charged, as a file, piece by piece. */
+  export(query?: ExportQuery & { account_id?: string }, options?: RequestOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    return readExport(this.#transport, '/admin/export', query, options)
   }
 
   /** Makes an API key, which is shown this once. */

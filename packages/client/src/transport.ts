@@ -35,6 +35,8 @@ export interface ApiRequest {
   query?: object
   /** A form, or what becomes JSON. */
   body?: FormData | object
+  /** What a streamed answer may be. @defaultValue server-sent events */
+  streams?: readonly string[]
 }
 
 /** A streamed answer that has begun. */
@@ -49,6 +51,7 @@ export interface OpenedStream {
   failure(cause: unknown): unknown
 }
 
+const EVENTS = ['text/event-stream']
 const RETRIES = 2
 const TIMEOUT_MS = 120_000
 
@@ -83,7 +86,8 @@ export class Transport {
     return this.#untilAnswered(request, options, async (attempt) => {
       const response = await this.#begin(attempt)
       const { body } = response
-      const isStream = response.ok && response.headers.get('content-type')?.startsWith('text/event-stream')
+      const type = response.headers.get('content-type')?.split(';')[0] ?? ''
+      const isStream = response.ok && (request.streams ?? EVENTS).includes(type)
       if (!body || !isStream) throw errorOf(response, parseJson(await bodyOf(response, attempt)), attempt)
       attempt.deadline.restart()
       return {
@@ -119,8 +123,9 @@ export class Transport {
   }
 
   async #begin(attempt: Attempt): Promise<Response> {
-    const { method, path, root, query, body } = attempt.request
-    const headers = new Headers({ accept: 'application/json, text/event-stream', authorization: this.#authorization })
+    const { method, path, root, query, body, streams = EVENTS } = attempt.request
+    const accept = ['application/json', ...streams].join(', ')
+    const headers = new Headers({ accept, authorization: this.#authorization })
     if (attempt.idempotencyKey !== undefined) headers.set('idempotency-key', attempt.idempotencyKey)
     // A form brings its own content type, with its boundary.
     const isForm = body instanceof FormData

@@ -301,6 +301,14 @@ export interface UsageQuery extends TimeRange {
   user_id?: string
 }
 
+/** What is to be exported, and how. */
+export interface ExportQuery extends TimeRange {
+  /** `focus` is the FinOps Open Cost and Usage Specification, where the operator offers it. @defaultValue `csv` */
+  format?: 'csv' | 'focus' | 'jsonl' | 'cloudevents'
+  /** @defaultValue `usage` */
+  kind?: 'usage' | 'purchases'
+}
+
 /** How usage over time is cut up. Days are those of UTC, weeks begin on Monday. */
 export interface UsageSeriesQuery extends UsageQuery {
   /** @defaultValue `day` */

@@ -9,6 +9,7 @@ import {
   systemClock,
 } from '@farebox/core'
 import { type AuthenticatedKey, Ledger, type LedgerDriver, type MigrationReport, type UsageSpoolOptions } from '@farebox/ledger'
+import type { FocusOptions } from '@farebox/ledger/export'
 import { chatUsageRange, defaultCostBook, defaultPriceBook, type PriceBook } from '@farebox/pricing'
 import {
   applyConditions,
@@ -48,6 +49,10 @@ import { findSavings, type RecommendInput } from './replay/recommend.ts'
 import { type SimulateInput, type SimulateParts, simulate } from './replay/simulate.ts'
 import type { Simulation } from './replay/simulation.ts'
 import { type RetiringOffer, retiringOffers } from './retiring-offers.ts'
+import { BoxMetrics } from './telemetry/box-metrics.ts'
+import type { CallObserver } from './telemetry/call-observer.ts'
+import { EventLog } from './telemetry/event-log.ts'
+import type { Logger } from './telemetry/logger.ts'
 import { Turns } from './turns.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
 import { Workflow, type WorkflowOptions, type WorkflowParts } from './workflow.ts'
@@ -97,12 +102,21 @@ export interface FareboxOptions {
   minimumCreditsForApiKey?: Credits
   /** Where usage goes while the database is away, to be charged when it is back. @defaultValue none: it is tried again for a second, then lost */
   spool?: UsageSpoolOptions
+  /** What a credit costs, and who sells it: what exports by FOCUS need. @defaultValue there are none */
+  focus?: FocusOptions
   /** Whether each workflow that closes is told as an event of the ledger. @defaultValue false */
   closedWorkflowEvents?: boolean
   /** Who pays for attempts that failed and that their provider bills all the same. @defaultValue `ours`: customers pay for answers alone */
   failedAttempts?: FailedAttempts
   /** Told of failures that nobody awaits, such as a stream whose charge could not be written. @defaultValue nobody */
   onError?: (error: unknown) => void
+  /**
+   * The host's logger, which hears of failed attempts, fallbacks, providers that fall ill, refused and failed calls, spooled usage,
+   * reconciliation and answers of 500 and above, with ids and codes and without texts. @defaultValue nothing is logged
+   */
+  logger?: Logger
+  /** Who hears of calls: `openTelemetry()` of `farebox/opentelemetry`, or the team's own. @defaultValue nobody */
+  telemetry?: CallObserver | readonly CallObserver[]
   /** @defaultValue the host's */
   clock?: Clock
   /** From 0 up to 1: chance in routing, retries and hedges. @defaultValue `Math.random` */
@@ -132,6 +146,12 @@ export class Farebox {
   readonly health: ShareableHealth
   readonly concurrency: Concurrency
   readonly agents: Agents
+  /** What `/metrics` counts. */
+  readonly metrics = new BoxMetrics()
+  /** What the host's logger is told. */
+  readonly log: EventLog
+  /** What exports by FOCUS need, where the host has said it. */
+  readonly focus: FocusOptions | undefined
   /** The use cases that can be asked for by name: the team's own, then ours whose names they have not taken. */
   readonly businessAdapters: readonly BusinessAdapter[]
   readonly #parts: WorkflowParts
@@ -141,6 +161,7 @@ export class Farebox {
   constructor(options: FareboxOptions) {
     const clock = options.clock ?? systemClock
     this.providers = options.providers
+    this.focus = options.focus
     this.catalog = createCatalog(options.providers)
     this.configuration = options.configuration ?? presets.balanced()
     this.prices = new BookPrices(options.prices ?? defaultPriceBook, options.costs ?? defaultCostBook, clock)
@@ -154,7 +175,12 @@ export class Farebox {
     const own = options.businessAdapters ?? []
     const isTaken = (name: string) => own.some((adapter) => adapter.name === name)
     this.businessAdapters = [...own, ...Object.values(businessAdapters).filter(({ name }) => !isTaken(name))]
-    this.#onError = options.onError ?? (() => undefined)
+    this.log = new EventLog(options.logger, this.health)
+    this.#onError = (error) => {
+      this.log.unawaited(error)
+      options.onError?.(error)
+    }
+    const { telemetry = [] } = options
     this.#parts = {
       ledger: this.ledger,
       catalog: this.catalog,
@@ -175,6 +201,7 @@ export class Farebox {
       background: (work) => this.background(work),
       failedAttempts: options.failedAttempts ?? 'ours',
       onError: this.#onError,
+      observers: [this.metrics, ...(options.logger ? [this.log] : []), ...[telemetry].flat()],
       turns: new Turns(),
     }
     this.agents = new Agents(this.ledger, (name) => this.businessAdapter(name))
@@ -255,9 +282,11 @@ export class Farebox {
    * Compares our records with those that the providers keep, where an adapter can tell them, and sets right what was only estimated: prices
    * that came late, and phone calls whose outcome was unknown. Run it every minute or so where phone calls are made.
    */
-  reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
+  async reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
     const { ledger, prices, providers } = this
-    return reconcile({ ledger, prices, providers, clock: this.#parts.clock }, options)
+    const report = await reconcile({ ledger, prices, providers, clock: this.#parts.clock }, options)
+    this.log.reconciled(report)
+    return report
   }
 
   /**

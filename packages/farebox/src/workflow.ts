@@ -32,6 +32,7 @@ import { placePhoneCall } from './phone-call.ts'
 import { priceSlice } from './price-slice.ts'
 import { readAudio } from './read-audio.ts'
 import { type Receipt, receiptOf } from './receipt.ts'
+import { quietly } from './telemetry/watch-call.ts'
 import type { Turns } from './turns.ts'
 import type {
   ChatAnswer,
@@ -124,6 +125,7 @@ export class Workflow {
     }
     this.#runner = new CallRunner(parts, {
       payer: this.#payer,
+      workflowName: options.name,
       signal: options.signal,
       metadata: options.metadata,
       open: () => this.open(),
@@ -173,6 +175,7 @@ export class Workflow {
       await this.#runner.stream<ChatEvent, readonly ChatEvent[]>({
         request: { ...route, needs: { ...route.needs, streaming: true } },
         options: input,
+        input: () => input.messages,
         open: (candidate, context, earlier) => {
           const messages = continuedMessages(
             input.messages,
@@ -234,6 +237,7 @@ export class Workflow {
     const { result, ...metered } = await this.#runner.whole({
       request,
       options,
+      input: () => [{ role: 'user', content: text }],
       call: (candidate, context) =>
         required(candidate, 'speak').call(candidate.adapter, { text, voice, format, ...modelOf(candidate, options) }, context),
       unreported: request.expected,
@@ -248,6 +252,7 @@ export class Workflow {
     const stream = await this.#runner.stream<SpeechEvent, ProducedCounts>({
       request,
       options,
+      input: () => [{ role: 'user', content: text }],
       open: (candidate, context) =>
         required(candidate, 'streamSpeech').call(
           candidate.adapter,
@@ -343,7 +348,10 @@ export class Workflow {
       const usage = { ...priced, model, details }
       const outcome = await ledger.charge({ accountId, workflowId, service, provider, apiKeyId, userId, idempotencyKey, usage })
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
-      return { creditsUsed: outcome.charged, balance: outcome.balance }
+      const { charged: creditsUsed, replayed } = outcome
+      const work = { accountId, workflowId, service, creditsUsed }
+      if (!replayed) for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
+      return { creditsUsed, balance: outcome.balance }
     }
     if (call === undefined) return charge(prices.price(source, [used]))
     // A slice is priced by those before it, so they are charged one after another.
@@ -427,6 +435,7 @@ export class Workflow {
     const { result, ...metered } = await this.#runner.whole({
       request: this.#chatRoute(service, operation, input, measure),
       options: input,
+      input: () => input.messages,
       call: (candidate, context) =>
         required(candidate, 'chat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
       unreported: async (answer, { offer }) =>

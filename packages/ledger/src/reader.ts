@@ -173,6 +173,7 @@ export interface TimeRange {
 
 const IN_RANGE = 'created_at >= ? AND created_at < ?'
 const PAGE = 500
+const GIVEN_UP = 'due_at IS NULL AND delivered_at IS NULL'
 
 /** The queries of the ledger. They change nothing, except that what is due on an account happens before its balance is read. */
 export abstract class LedgerReader {
@@ -422,9 +423,20 @@ export abstract class LedgerReader {
     const [condition, values] =
       'accountId' in filter
         ? (['account_id = ?', [checkText('accountId', filter.accountId)]] as const)
-        : (['due_at IS NULL AND delivered_at IS NULL', []] as const)
+        : ([GIVEN_UP, []] as const)
     const rest = `WHERE ${condition} ORDER BY created_at DESC, account_id, event_id LIMIT ?`
     return (await this.#rows('events', rest, [...values, limit])).map(eventOf)
+  }
+
+  /** How many events are still to be delivered, and how many were given up: for a metrics page. */
+  async eventCounts(): Promise<{ waiting: number; givenUp: number }> {
+    const count = async (condition: string) => {
+      const text = `SELECT COUNT(*) AS total FROM {events} WHERE ${condition}`
+      const [row] = await this.#reads.select({ text, values: [], columns: { total: 'integer' } })
+      return Number(row?.total ?? 0)
+    }
+    const [waiting, givenUp] = await Promise.all([count('due_at IS NOT NULL'), count(GIVEN_UP)])
+    return { waiting, givenUp }
   }
 
   /** @internal Events that are to be delivered by now, the oldest first. */

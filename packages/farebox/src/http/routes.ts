@@ -2,17 +2,19 @@ import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { compatRoutes } from '../compat/compat-routes.ts'
 import type { Farebox } from '../farebox.ts'
+import { boxGauges } from '../telemetry/box-gauges.ts'
+import { metricsText } from '../telemetry/metric-family.ts'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { answerRequest } from './answer-request.ts'
 import { digestOf } from './caller-of.ts'
 import { type CorsOptions, crossOrigin } from './cross-origin.ts'
+import { exportRoutes } from './export-routes.ts'
 import { BodyTooLargeError, MethodNotAllowedError, RateLimitedError, RouteNotFoundError } from './http-errors.ts'
 import { inWireNames } from './in-wire-names.ts'
 import { KeyLimiter } from './key-limiter.ts'
 import { type RouteLimits, resolveLimits } from './limits.ts'
-import { RequestMetrics } from './metrics.ts'
 import { openapiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { problemOf } from './problem.ts'
@@ -41,6 +43,7 @@ const routes: readonly Route[] = [
   ...accountRoutes,
   ...usageRoutes,
   ...statusRoutes,
+  ...exportRoutes,
   ...compatRoutes,
   ...adminRoutes,
   ...operationRoutes,
@@ -60,7 +63,6 @@ function documentText(): string {
  */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
   const app = new Hono()
-  const metrics = new RequestMetrics()
   const adminDigest = options.adminToken ? digestOf(options.adminToken) : undefined
   const limits = resolveLimits(options.limits)
   const limiter = new KeyLimiter(limits)
@@ -83,21 +85,21 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
       const response = await answerRequest(box, route, parts).catch((error: unknown) => {
         const named = inWireNames(error, route, context.req.header('idempotency-key'))
         const failed = failure(named, context, route.wireNames)
-        if (failed.status >= 500) report(error)
+        if (failed.status >= 500) {
+          box.log.answered({ method: context.req.method, path: route.path, status: failed.status }, error)
+          report(error)
+        }
         return failed
       })
-      metrics.count(route.method, route.path, response.status, (performance.now() - started) / 1000)
+      box.metrics.answered(route.method, route.path, response.status, performance.now() - started)
       return response
     })
   }
   app.get('/openapi.json', () => new Response(documentText(), { headers: { 'content-type': 'application/json' } }))
-  app.get(
-    '/metrics',
-    () =>
-      new Response(metrics.text(box.providers, box.ledger.queueStats()), {
-        headers: { 'content-type': 'text/plain; version=0.0.4' },
-      }),
-  )
+  app.get('/metrics', async () => {
+    const text = metricsText([...box.metrics.families(), ...(await boxGauges(box))])
+    return new Response(text, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } })
+  })
   for (const [path, allowed] of methodsByPath()) {
     const allow = { allow: allowed.join(', ') }
     app.options(path, () => new Response(null, { status: 204, headers: allow }))
@@ -111,6 +113,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     failure(new RouteNotFoundError(`there is nothing at ${context.req.method} ${context.req.path}`), context),
   )
   app.onError((error, context) => {
+    box.log.answered({ method: context.req.method, path: '', status: 500 }, error)
     options.onError?.(error, context.req.raw)
     return failure(error, context)
   })

@@ -173,6 +173,21 @@ export const statementQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 })
 
+export const exportQuery = z
+  .strictObject({
+    format: z.enum(['csv', 'focus', 'jsonl', 'cloudevents']).default('csv'),
+    kind: z.enum(['usage', 'purchases']).default('usage'),
+    from: instant.optional(),
+    to: instant.optional().describe('RFC 3339 time, exclusive'),
+  })
+  // What is no time is told by its own field.
+  .refine(({ from, to }) => typeof from !== 'number' || typeof to !== 'number' || from < to, {
+    path: ['to'],
+    error: 'must be after from',
+  })
+
+export const adminExportQuery = exportQuery.safeExtend({ account_id: text.optional().describe('Absent: every account') })
+
 export const createAccountBody = z.strictObject({ name: text, credits: amount.optional() })
 
 export const grantBody = z.strictObject({

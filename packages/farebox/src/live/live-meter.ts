@@ -10,7 +10,7 @@ import {
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord, Candidate } from '@farebox/router'
 import type { HeldRoute, MeterParts, Payer } from '../hold-route.ts'
-import { answerDetails, settleInput } from '../settle-call.ts'
+import { answerDetails, settleInput, tellSpooled } from '../settle-call.ts'
 
 /** What is kept of a part of live work, beside its price. */
 export interface LivePart {
@@ -135,6 +135,7 @@ export class LiveMeter {
       const { input, charge } = next
       const outcome = await settleInput(this.#parts, input).catch((error: unknown): Pick<ChargedOutcome, 'charged'> => {
         if (!(error instanceof UsageSpooledError)) throw error
+        tellSpooled(this.#parts, this.#payer, this.#held)
         return { charged: microCredits(charge > this.#charged ? charge - this.#charged : 0n) }
       })
       this.#charged += outcome.charged

@@ -10,6 +10,7 @@ import { exerciseCorrections } from './corrections.ts'
 import { exerciseDocuments } from './documents.ts'
 import { exerciseEvents } from './events.ts'
 import { exerciseGrants } from './grants.ts'
+import { exerciseHistory } from './history.ts'
 import { exerciseHolds } from './holds.ts'
 import { exerciseHostTransactions } from './host-transactions.ts'
 import { exerciseIdempotency } from './idempotency.ts'
@@ -55,6 +56,7 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseHostTransactions(suite)
       exerciseOperators(suite)
       exerciseProviderHealth(suite)
+      exerciseHistory(suite)
     })
     exerciseMigrations(open)
   })
