@@ -74,6 +74,12 @@ export class Handset {
     this.#socket.close()
   }
 
+  /** Loses the connection, without a word. */
+  drop(): void {
+    this.#hasEnded = true
+    this.#socket.terminate()
+  }
+
   /** Lets so many pieces of sound pass, and waits until the agent has dealt with them. */
   async #pass(pieces: number, payload: string): Promise<void> {
     for (let piece = 1; piece <= pieces && !this.hasEnded; piece += 1) {

@@ -212,7 +212,8 @@ export class PhoneCall {
       const { signal } = saying
       this.#saying = saying
       try {
-        await this.#voice.speaking(speak(signal).catch((error) => this.#apologize(error, signal)))
+        const work = speak(signal).catch((error) => this.#apologize(error, signal))
+        await this.#voice.speaking(work, signal)
       } catch (error) {
         if (error instanceof InsufficientCreditsError) this.end('credits')
       }

@@ -1,6 +1,9 @@
 import { clearMessage, markMessage, mediaMessage } from '@farebox/providers/twilio'
 import type { Workflow } from 'farebox'
 
+/** The mark after all that is to be said. */
+const ALL = 'all'
+
 /** The agent's voice on one media stream: what is said is heard one after another, until it is silenced. */
 export class Voice {
   readonly #workflow: Workflow
@@ -33,12 +36,13 @@ export class Voice {
     return this.#isSpeaking
   }
 
-  /** Speaks until `work` is done and all that it said has been heard, or was silenced. */
-  async speaking(work: Promise<void>): Promise<void> {
+  /** Speaks until `work` is done and all that it said has been heard, or until it is interrupted. */
+  async speaking(work: Promise<void>, signal: AbortSignal): Promise<void> {
     this.#isSpeaking = true
+    signal.addEventListener('abort', () => this.mark(ALL))
     try {
       await work
-      await this.heard('all')
+      if (!signal.aborted) await this.heard(ALL)
     } finally {
       this.#isSpeaking = false
     }
