@@ -58,9 +58,9 @@ const asked: Record<string, (request: SeenRequest) => unknown> = {
   elevenlabs: ({ query }) => expect(query.get('output_format')).toBe('ulaw_8000'),
 }
 
-describe.each(Object.keys(speakers))('%s, for a telephone', (name) => {
+describe.each(Object.entries(speakers))('%s, for a telephone', (name, open) => {
   it('is asked for µ-law, and gives it in pieces and whole', async () => {
-    const { adapter, loopback } = (await speakers[name]?.()) as Speaker
+    const { adapter, loopback } = await open()
     onTestFinished(() => loopback?.close())
     const model = adapter.offers.find(({ service }) => service === 'voice_tts')?.model ?? ''
     const request = { model, text: TEXT, format: 'mulaw' as const }

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { cartesia } from '@farebox/providers/cartesia'
 import { deepgram } from '@farebox/providers/deepgram'
@@ -40,7 +39,10 @@ const agent = await startAgent(options, Number(PORT))
 console.log(`listening on http://127.0.0.1:${agent.port} for ${site}`)
 
 const sweeping = setInterval(() => void box.ledger.sweep().catch(console.error), 30_000)
-await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+// A terminal sends a signal to the whole group and npm sends it on, so it may come twice: the second changes nothing.
+await new Promise((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, resolve)
+})
 clearInterval(sweeping)
 await agent.close()
 await box.close()
