@@ -34,7 +34,8 @@ describe.each(pages)('%s', (page) => {
       expect(output?.kind).toBe('output')
       expect(stdout).toBe(output?.text)
     }
-  })
+    // Each program is a process of its own, and a page may have several.
+  }, 120_000)
 
   test('its servers start, and want a key', async () => {
     for (const { text } of (await blocksOf(page)).filter(({ kind }) => kind === 'server')) {
