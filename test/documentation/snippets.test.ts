@@ -34,7 +34,7 @@ describe.each(pages)('%s', (page) => {
       expect(output?.kind).toBe('output')
       expect(stdout).toBe(output?.text)
     }
-    // Each program is a process of its own, on machines that may be busy.
+    // Each program is a process of its own, and a page may have several.
   }, 120_000)
 
   test('its servers start, and want a key', async () => {

@@ -198,8 +198,8 @@ export interface TranscribeResult {
   requestId?: string
 }
 
-/** Containers that speech can be asked for in. */
-export const audioFormats = ['mp3', 'wav', 'opus', 'pcm'] as const
+/** What speech can be asked for in. `mulaw` is what telephones play: raw 8-bit µ-law, 8,000 samples per second. */
+export const audioFormats = ['mp3', 'wav', 'opus', 'pcm', 'mulaw'] as const
 export type AudioFormat = (typeof audioFormats)[number]
 
 export interface SpeakRequest {

@@ -44,7 +44,7 @@ export interface Pricing {
 }
 
 /** Who did something, and for a phone call between which numbers. */
-type PricedSource = PhoneNumbers & {
+export type PricedSource = PhoneNumbers & {
   service: string
   provider: string
   model?: string

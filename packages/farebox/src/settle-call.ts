@@ -106,7 +106,7 @@ async function settleAnswer(
 }
 
 /** Tells observers that the usage of a hold waits in the spool. */
-export function tellSpooled({ observers }: MeterParts, { accountId, workflowId }: Payer, { holdId }: HeldRoute): void {
+export function tellSpooled({ observers }: MeterParts, { accountId, workflowId }: Payer, { holdId }: Pick<HeldRoute, 'holdId'>): void {
   for (const observer of observers) quietly(() => observer.spooled?.({ accountId, workflowId, holdId }))
 }
 

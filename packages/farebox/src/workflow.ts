@@ -26,6 +26,7 @@ import { overKeyLimit, type Payer } from './hold-route.ts'
 import { type KeptDecision, keptDecisions } from './kept-decisions.ts'
 import { converse } from './live/converse.ts'
 import { listen } from './live/listen.ts'
+import { meterTime } from './live/meter-time.ts'
 import type { LiveParts } from './live/open-live.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
 import { placePhoneCall } from './phone-call.ts'
@@ -43,6 +44,8 @@ import type {
   EmbedInput,
   ListenInput,
   LiveStream,
+  MeteredTime,
+  MeterInput,
   PhoneAnswer,
   PhoneInput,
   PlannedCalls,
@@ -107,6 +110,8 @@ export class Workflow {
   #opened: Promise<void> | undefined
   readonly #runner: CallRunner
   readonly #session = new ChatSession()
+  /** Metered time, so that closing ends it. */
+  readonly #times = new Set<MeteredTime>()
 
   /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
   constructor(parts: WorkflowParts, options: WorkflowOptions) {
@@ -274,6 +279,23 @@ export class Workflow {
     return converse(this.#live(), input)
   }
 
+  /**
+   * Pays for time that your own code spends with a provider, such as a telephone call that came in: its hold is extended while the time
+   * passes, and it is charged in parts. Tells when credits run low and when they are gone; ending the work is for you.
+   *
+   * @throws {PriceNotFoundError} the provider has no price by time
+   * @throws {InsufficientCreditsError} not even the reserve can be paid: nothing was held
+   * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
+   */
+  async meter(input: MeterInput): Promise<MeteredTime> {
+    const open = () => this.open()
+    const time = await this.#runner.track(
+      meterTime({ parts: this.#parts, payer: this.#payer, runner: this.#runner, open }, input),
+    )
+    this.#times.add(time)
+    return time
+  }
+
   /** Turns texts into vectors. */
   async embed({ inputs, dimensions, ...options }: EmbedInput): Promise<Embeddings> {
     const request = await embedRoute(inputs, offersFor(this.#parts.catalog, 'embedding', options.provider), this.#parts, options)
@@ -381,10 +403,11 @@ export class Workflow {
     return { receipt: receiptOf(summary, records, this.#parts.clock()), decisions: keptDecisions(records) }
   }
 
-  /** Ends it. Holds that are still open go back. Closing again returns the same receipt. */
+  /** Ends it, and time that is metered for it. Holds that are still open go back. Closing again returns the same receipt. */
   async close(): Promise<Receipt> {
     await this.open()
     await this.#runner.idle()
+    await Promise.all([...this.#times].map((time) => time.end()))
     await this.#parts.ledger.closeWorkflow({ accountId: this.accountId, workflowId: this.id })
     return this.receipt()
   }

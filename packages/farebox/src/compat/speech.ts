@@ -45,6 +45,8 @@ const MEDIA_TYPES: Readonly<Record<AudioFormat, string>> = {
   wav: 'audio/wav',
   opus: 'audio/opus',
   pcm: 'audio/pcm',
+  // RFC 2046: µ-law of one channel at 8,000 samples per second.
+  mulaw: 'audio/basic',
 }
 
 /** How OpenAI counts a speech that it bills by tokens. */

@@ -12,10 +12,10 @@ import type { CallRunner, RunnerParts } from '../call-runner.ts'
 import { InsufficientCreditsError } from '../errors.ts'
 import { failureOf } from '../failure-of.ts'
 import type { HeldRoute, Payer } from '../hold-route.ts'
-import { settleCall, settleLost } from '../settle-call.ts'
+import { answerDetails, settleCall, settleLost } from '../settle-call.ts'
 import type { CallWatch } from '../telemetry/watch-call.ts'
 import type { CallOptions, LiveEnd, LiveStream } from '../workflow-calls.ts'
-import { LiveMeter } from './live-meter.ts'
+import { LiveMeter, type LiveWork } from './live-meter.ts'
 
 /** What live work of a workflow is given. */
 export interface LiveParts {
@@ -72,7 +72,7 @@ async function openWatched<Event extends StreamEvent>(
     throw failureOf(outcome, request.operation)
   }
   const { value, candidate, attempts, attemptId } = outcome
-  const meter = new LiveMeter(parts, payer, held, { candidate, attemptId })
+  const meter = new LiveMeter(parts, payer, routedWork(held, candidate, attemptId))
   session.begin(meter, held)
   const settled = value.ended.then(async (ending) => {
     const finish = async () => {
@@ -101,6 +101,16 @@ async function holdOneOf(
     const [next, ...rest] = smaller
     if (!next || !(error instanceof InsufficientCreditsError)) throw error
     return holdOneOf(runner, options, next, rest)
+  }
+}
+
+function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string): LiveWork {
+  const { service, provider, model, liveModel = model } = candidate.offer
+  return {
+    holdId: held.holdId,
+    source: { service, provider, model: liveModel, at: held.at },
+    model,
+    details: (part, attempts) => answerDetails(held, { ...part, candidate, attemptId }, attempts),
   }
 }
 
