@@ -11,7 +11,8 @@ import { startPostgres } from '../support/postgres-server.ts'
 import { ratio } from './measure.ts'
 
 /**
- * How long a breakdown takes over 10 million usage records, against 10 thousand of another account in the same database. Both accounts
+ * How long what a dashboard asks takes over 10 million usage records, and a tenth of that in workflows, against 10 thousand of another
+ * account in the same database: breakdowns, usage over time, pages of workflows. Both accounts
  * used the same: six providers of four services, for three kinds of workflow, by four keys, over the same thirty days. The records
  * are written by SQL, and their sums with them, as the ledger writes them; each breakdown is compared with a sum over the records.
  */
@@ -30,18 +31,44 @@ interface Store {
   close(): Promise<void>
 }
 
-const ranges: [string, { from?: number; to?: number; apiKeyId?: string }][] = [
-  ['all of it', {}],
-  ['all of one key', { apiKeyId: 'key-1' }],
-  ['a week, from hour to hour', { from: SINCE + 10 * DAY + 5 * 3_600_000, to: SINCE + 17 * DAY + 7 * 3_600_000 }],
-  ['a day', { from: SINCE + 10 * DAY, to: SINCE + 11 * DAY }],
+const WEEK = { from: SINCE + 10 * DAY + 5 * 3_600_000, to: SINCE + 17 * DAY + 7 * 3_600_000 }
+const MONTH = { from: SINCE, to: SINCE + DAYS * DAY }
+
+const queries: [name: string, ask: (ledger: Ledger, accountId: string) => Promise<unknown>][] = [
+  ['breakdown of all of it', (ledger, accountId) => ledger.breakdowns({ accountId })],
+  ['of all of one key', (ledger, accountId) => ledger.breakdowns({ accountId, apiKeyId: 'key-1' })],
+  ['of one service', (ledger, accountId) => ledger.breakdowns({ accountId, service: 'phone' })],
+  ['of a week, from hour to hour', (ledger, accountId) => ledger.breakdowns({ accountId, ...WEEK })],
+  ['of a day', (ledger, accountId) => ledger.breakdowns({ accountId, from: SINCE + 10 * DAY, to: SINCE + 11 * DAY })],
+  ['series of days', (ledger, accountId) => ledger.usageSeries({ accountId, ...MONTH, granularity: 'day' })],
+  [
+    'of days, by provider',
+    (ledger, accountId) => ledger.usageSeries({ accountId, ...MONTH, granularity: 'day', groupBy: 'provider' }),
+  ],
+  ['of days, by key', (ledger, accountId) => ledger.usageSeries({ accountId, ...MONTH, granularity: 'day', groupBy: 'api_key' })],
+  ['of months', (ledger, accountId) => ledger.usageSeries({ accountId, ...MONTH, granularity: 'month', groupBy: 'workflow' })],
+  ['of hours of a week', (ledger, accountId) => ledger.usageSeries({ accountId, ...WEEK, granularity: 'hour' })],
+  [
+    'of hours of a week, by service',
+    (ledger, accountId) => ledger.usageSeries({ accountId, ...WEEK, granularity: 'hour', groupBy: 'service' }),
+  ],
+  ['newest workflows', (ledger, accountId) => ledger.workflows({ accountId })],
+  ['of one name and user', (ledger, accountId) => ledger.workflows({ accountId, name: 'call-1', userId: 'user-2' })],
+  ['that are open', (ledger, accountId) => ledger.workflows({ accountId, state: 'open' })],
+  ['of nobody', (ledger, accountId) => ledger.workflows({ accountId, userId: 'nobody' })],
+  [
+    'a page in the middle',
+    (ledger, accountId) => ledger.workflows({ accountId }, { before: { createdAt: SINCE + 15 * DAY, workflowId: '' } }),
+  ],
 ]
 
 const folder = mkdtempSync(join(tmpdir(), 'farebox-bench-'))
 const server = await startPostgres({ settings: { max_wal_size: '8GB', shared_buffers: '256MB' } })
 try {
   let mismatches = 0
-  for (const open of [openSqlite, openPostgres]) {
+  const databases = { sqlite: openSqlite, postgres: openPostgres }
+  const chosen = Object.entries(databases).filter(([name]) => (process.env.FAREBOX_DATABASE ?? name) === name)
+  for (const [, open] of chosen) {
     const store = await open()
     try {
       mismatches += await compare(store)
@@ -65,22 +92,22 @@ async function compare(store: Store): Promise<number> {
   }
   await store.run('ANALYZE')
 
-  const rows = ranges.map(([name, range]) => ({ name, range, few: [] as number[], many: [] as number[] }))
+  const rows = queries.map(([name, ask]) => ({ name, ask, few: [] as number[], many: [] as number[] }))
   for (let round = 0; round < ROUNDS; round++) {
     for (const row of rows) {
       for (const accountId of round % 2 === 0 ? (['few', 'many'] as const) : (['many', 'few'] as const)) {
         const started = performance.now()
-        await ledger.breakdowns({ accountId, ...row.range })
+        await row.ask(ledger, accountId)
         row[accountId].push(performance.now() - started)
       }
     }
   }
   console.log(
-    `\n${store.name}: a breakdown over ${DAYS} days of ${RECORDS.many.toLocaleString('en')} records, and of ${RECORDS.few.toLocaleString('en')}`,
+    `\n${store.name}: over ${DAYS} days of ${RECORDS.many.toLocaleString('en')} records, and of ${RECORDS.few.toLocaleString('en')}`,
   )
   console.table(
     rows.map(({ name, few, many }) => ({
-      'breakdown of': name,
+      asked: name,
       few: milliseconds(few),
       many: milliseconds(many),
       'many ÷ few': ratio(many.map((time, round) => time / (few[round] ?? Number.NaN))),
@@ -108,6 +135,14 @@ async function writeRecords({ run }: Store, accountId: string, count: number): P
        500, 'exact', '[["first","1000000"]]', 'key-' || (${key}), 'user-' || (${key}), ${at}
      FROM {series}`,
     count,
+  )
+  // The last of each ten thousand is open still.
+  await run(
+    `INSERT INTO farebox_workflows (account_id, workflow_id, root_id, name, user_id, api_key_id, state, spent, held, lines, created_at, closed_at)
+     SELECT '${accountId}', 'w-' || (10000000 + n), 'w-' || (10000000 + n), 'call-' || (n % 3), 'user-' || (n % 4), 'key-' || (n % 4),
+       CASE n % 10000 WHEN 0 THEN 'open' ELSE 'closed' END, 1000000, 0, '[]', ${SINCE} + CAST(n * 1.0 * ${(DAYS * DAY * 10) / count} AS BIGINT), NULL
+     FROM {series}`,
+    count / 10,
   )
   const periods = { hour: 3_600_000, day: DAY }
   for (const [period, length] of Object.entries(periods)) {

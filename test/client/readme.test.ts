@@ -24,9 +24,13 @@ it('does what the README shows', async () => {
     })
     const { text, receipt } = await client.agents.chat(agent.agent_id, { message: 'How much does a call cost?' })
     const { credit_balance } = await client.credits()
+    const shown: string[] = []
+    const show = (text: string) => shown.push(text)
     expect({ text, receipt, credit_balance }).toMatchObject({ receipt: { total_credits_used: 1 }, credit_balance: 2 })
 
-    await client.agents.chat(agent.agent_id, { message: 'And another call?' })
+    const stream = await client.agents.streamChat(agent.agent_id, { message: 'And a long one?' })
+    for await (const text of stream.texts()) show(text)
+    expect(shown.join('')).toContain('And a long one?')
     try {
       await client.agents.chat(agent.agent_id, { message: 'And a long one?' })
     } catch (error) {

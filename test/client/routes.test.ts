@@ -48,6 +48,35 @@ describe('the client of an account', () => {
     expect(answer.receipt.workflow_name).toBe('talk')
   })
 
+  it('takes a recording in whatever form it comes', async () => {
+    const recording = new Uint8Array([1, 2, 3, 4, 5])
+    async function* inPieces() {
+      yield recording.subarray(0, 2)
+      yield recording.subarray(2)
+    }
+    const forms = [
+      recording,
+      recording.buffer,
+      Buffer.from(recording),
+      new Blob([recording]),
+      new File([recording], 'question.wav'),
+      new Blob([recording]).stream(),
+      inPieces(),
+    ]
+    const heard: number[][] = []
+    const hearing = createClient({
+      baseUrl: 'https://api.example',
+      apiKey: 'k',
+      async fetch(input, init) {
+        const audio = (await new Request(input, init).formData()).get('audio') as File
+        heard.push([...new Uint8Array(await audio.arrayBuffer())])
+        return Response.json({})
+      },
+    })
+    for (const audio of forms) await hearing.agents.voice('a', { audio })
+    expect(heard).toEqual(forms.map(() => [...recording]))
+  })
+
   it('lets an agent call a telephone', async () => {
     const agent = await client.agents.create()
     const answer = await client.agents.call(agent.agent_id, { to: '+15551234567', message: 'Your order has arrived.' })
@@ -87,7 +116,7 @@ describe('the client of an account', () => {
       price_versions: ['default@1'],
       duration: expect.any(Number),
     })
-    expect(soFar).toEqual({ ...receipt, duration: expect.any(Number) })
+    expect(soFar).toEqual({ ...receipt, decisions: [], duration: expect.any(Number) })
     expect(await client.workflows.close(workflow_id)).toEqual(receipt)
   })
 
@@ -207,6 +236,13 @@ describe('the client of an account', () => {
     expect(requests).toBe(1)
   })
 
+  it('reads all workflows, over as many pages as there are', async () => {
+    for (const name of ['one', 'two', 'three']) await client.workflows.open({ workflow_name: name })
+    const workflows = await Array.fromAsync(client.workflows.listAll({ limit: 2 }))
+    expect(workflows.map(({ workflow_name }) => workflow_name)).toEqual(['three', 'two', 'one'])
+    expect(await Array.fromAsync(client.workflows.listAll({ state: 'closed' }))).toEqual([])
+  })
+
   it('lists what everything costs', async () => {
     const { prices, price_version } = await client.prices()
     expect(price_version).not.toBe('')
@@ -236,6 +272,7 @@ describe('the client of an account', () => {
     })
     expect(await failureOf(grace.workflows.usage(workflow_id, { ...usage, provider: 'nobody' }))).toMatchObject({
       status: 422,
+      field: 'provider',
       problem: { errors: [{ field: 'provider', problem: expect.any(String) }] },
     })
     expect(await failureOf(createClient({ baseUrl, apiKey: 'fbx_wrong' }).credits())).toMatchObject({
@@ -328,6 +365,27 @@ describe('the client of an admin', () => {
       problem: { errors: [{ field: 'prefix', problem: 'names a key that was revoked: create another one' }] },
     })
     expect(await failureOf(admin.accountKeys('nobody'))).toMatchObject({ status: 404, code: 'ACCOUNT_NOT_FOUND' })
+  })
+
+  it('reads any account as its own key would', async () => {
+    const admin = createAdminClient({ baseUrl, adminToken })
+    const other = await admin.createAccount({ name: 'Grace', credits: 7 })
+    const { workflow_id } = await client.workflows.open({ workflow_name: 'lesson' })
+    const usage = { service_type: 'phone', provider: 'twilio', units_consumed: 1, unit_type: 'minutes' } as const
+    await client.workflows.usage(workflow_id, usage)
+    const ada = admin.account(accountId)
+    expect(await ada.credits()).toEqual(await client.credits())
+    expect(await ada.usage({ workflow_name: 'lesson' })).toMatchObject({ total_credits: 20 })
+    expect(await ada.keyUsage(prefix)).toMatchObject({ total_credits: 20 })
+    expect(await ada.workflows.get(workflow_id)).toMatchObject({ workflow_name: 'lesson', decisions: [] })
+    expect(await Array.fromAsync(ada.usageSeriesEntries({ group_by: 'provider', limit: 1 }))).toMatchObject([
+      { name: 'phone_twilio', total_credits: 20 },
+    ])
+    expect(await Array.fromAsync(ada.statementEntries({ limit: 1 }))).toEqual(await Array.fromAsync(client.statementEntries()))
+    expect(await admin.account(other.account_id).credits()).toMatchObject({ credit_balance: 7 })
+    const listed = await Array.fromAsync(admin.listAccounts({ limit: 1 }))
+    expect(listed.map(({ account_id }) => account_id).sort()).toEqual([accountId, other.account_id].sort())
+    expect(await failureOf(admin.account('nobody').credits())).toMatchObject({ code: 'ACCOUNT_NOT_FOUND' })
   })
 
   it('is turned away with a wrong token', async () => {

@@ -7,7 +7,16 @@ import { createTestDatabase } from '../support/postgres.ts'
 
 // Each example runs as its README says. `UPDATE_OUTPUT=1` writes what it printed into its output.txt instead of comparing.
 
-const examples = ['express-app', 'koa-app', 'standalone-ledger', 'host-transaction', 'language-learning', 'emergency']
+const examples = [
+  'express-app',
+  'koa-app',
+  'hono-app',
+  'standalone-ledger',
+  'host-transaction',
+  'language-learning',
+  'emergency',
+  'phone-agent',
+]
 
 describe.each(examples)('examples/%s', (name) => {
   it('prints what its output.txt says', async () => {

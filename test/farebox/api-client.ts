@@ -50,6 +50,6 @@ export async function serveApi(box: Farebox, key?: string, options: RoutesOption
 
 async function readAnswer(response: Response): Promise<ApiAnswer> {
   const text = await response.text()
-  const isJson = /json/.test(response.headers.get('content-type') ?? '')
+  const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '')
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
 }

@@ -9,6 +9,7 @@ import { simulated } from '@farebox/providers/simulated'
 import { createFarebox, type Farebox, type FareboxOptions } from 'farebox'
 import { expect, onTestFinished } from 'vitest'
 import { createTestDatabase } from '../support/postgres.ts'
+import { holdToDocument } from './hold-to-document.ts'
 
 /** A database of one test's own. */
 interface TestStore {
@@ -36,7 +37,7 @@ export const storeNames = Object.keys(stores) as StoreName[]
 
 /**
  * A Farebox over a database of its own, with simulated providers unless the test brings others. When the test has ended it is
- * closed, and its books are read again by somebody else: see {@link checkBooks}.
+ * closed, and its books are read again by somebody else: see {@link checkBooks}. Whatever its API answers is held to its OpenAPI document.
  */
 export async function openBox({
   on = 'SQLite',
@@ -44,9 +45,11 @@ export async function openBox({
 }: Partial<FareboxOptions> & { on?: StoreName } = {}): Promise<Farebox> {
   const store = await stores[on]()
   const box = createFarebox({ store: store.driver(), providers: [simulated()], ...options })
+  const faults = holdToDocument(box)
   onTestFinished(async () => {
     try {
       await box.close()
+      expect(faults, 'answers that the OpenAPI document does not allow').toEqual([])
       await checkBooks(store.driver())
     } finally {
       await store.drop()

@@ -17,9 +17,11 @@ it('without its database nothing is served that costs, and operators are told', 
     calls += 1
     return undefined
   }
+  const logged: object[] = []
   const box = createFarebox({
     store: postgres({ connectionString: `postgres://nobody@127.0.0.1:${await closedPort()}/nothing` }),
     providers: [simulated({ failures })],
+    logger: { ...console, error: (facts) => logged.push(facts) },
   })
   onTestFinished(() => box.close())
   const api = await serveApi(box, 'fbx_a_key', { adminToken: 'admin-token' })
@@ -37,6 +39,11 @@ it('without its database nothing is served that costs, and operators are told', 
   expect((await api.get('/healthz')).status).toBe(200)
   expect((await api.get('/api/v1/prices')).status).toBe(200)
   expect(calls).toBe(0)
+  expect(logged[1]).toMatchObject({ method: 'GET', path: '/api/v1/credits', status: 503, code: 'LEDGER_UNAVAILABLE' })
+  expect(JSON.stringify(logged)).not.toContain('nobody@')
+  const metrics = String((await api.get('/metrics')).body)
+  expect(metrics).toContain('\nfarebox_store_up 0\n')
+  expect(metrics).not.toContain('farebox_outbox_waiting')
 })
 
 it('an answer whose charge cannot be written is given all the same, and charged once the database is back', async () => {
@@ -44,7 +51,9 @@ it('an answer whose charge cannot be written is given all the same, and charged 
   const filename = join(folder, 'credits.db')
   const directory = join(folder, 'spool')
   let another: Database.Database | undefined
+  const warned: unknown[] = []
   const box = createFarebox({
+    logger: { ...console, debug: () => {}, warn: (facts, message) => warned.push([message, facts]) },
     store: sqlite({ filename, busyTimeoutMs: 30 }),
     // The provider is asked between the hold and the charge.
     providers: [simulated({ failures: () => void another?.exec('BEGIN IMMEDIATE') })],
@@ -64,6 +73,12 @@ it('an answer whose charge cannot be written is given all the same, and charged 
   const answer = await workflow.chat({ messages: [{ role: 'user', content: 'hello' }] })
   expect(answer.text).not.toBe('')
   expect(readdirSync(directory)).toHaveLength(1)
+  const holdId = expect.any(String)
+  expect(warned).toEqual([
+    ['usage was spooled: the database is away', { account_id: accountId, workflow_id: workflow.id, hold_id: holdId }],
+  ])
+  const metrics = await (await box.routes()(new Request('http://box/metrics'))).text()
+  expect(metrics).toContain('\nfarebox_spool_waiting 1\n')
   expect((await box.ledger.balance(accountId)).balance).toBe(balance)
   another.exec('COMMIT')
   await expect.poll(() => readdirSync(directory)).toEqual([])

@@ -29,6 +29,8 @@ export interface DeepgramLoopbackOptions {
   speak?: (text: string) => readonly Uint8Array[]
   /** The header that counts the characters of a speech, or none. @defaultValue `dg-char-count` */
   characterHeader?: 'dg-char-count' | 'x-dg-characters' | 'none'
+  /** What is heard in live sound, and after how many seconds of it each is final. @defaultValue a question, at its end */
+  live?: readonly { atSeconds: number; text: string }[]
   /** Hears of each live connection that is opened, to hold it up for one. */
   onSocket?: (socket: WebSocket) => void
   /** Projects that the key sees. @defaultValue one */
@@ -136,6 +138,7 @@ export async function startDeepgramLoopback(options: DeepgramLoopbackOptions = {
     bill({ model, input: 'live', quantities: heard, requestId: requestUuid(requestId) })
     let bytes = 0
     let hasSpoken = false
+    const script = [...(options.live ?? [])]
     const say = (text: string, isFinal: boolean) =>
       send(liveResults(id, model, { text, isFinal, start: 0, duration: heard.seconds }))
     socket.on('close', onClosed)
@@ -143,7 +146,13 @@ export async function startDeepgramLoopback(options: DeepgramLoopbackOptions = {
       if (isBinary) {
         bytes += data.length
         heard.seconds = bytes / bytesPerSecond
-        if (hasSpoken || request.query.get('interim_results') !== 'true') return
+        const [next] = script
+        if (next && heard.seconds >= next.atSeconds) {
+          script.shift()
+          await say(next.text, true)
+          return
+        }
+        if (options.live || hasSpoken || request.query.get('interim_results') !== 'true') return
         hasSpoken = true
         await say('how many', false)
         return
@@ -151,7 +160,7 @@ export async function startDeepgramLoopback(options: DeepgramLoopbackOptions = {
       const message = JSON.parse(data.toString('utf8')) as Record<string, unknown>
       messages.push(message)
       if (message.type !== 'CloseStream') return
-      await say('How many minutes?', true)
+      if (!options.live) await say('How many minutes?', true)
       const { duration, ...rest } = liveMetadata(id, heard.seconds)
       const isSilent = fault?.fault.type === 'no_usage'
       if (isSilent) fault.strike()

@@ -200,6 +200,16 @@ describe('statusCallback', () => {
     expect(await one.statusCallback({ url, signature: sign(first), form: first })).toMatchObject({ isReplay: false })
   })
 
+  it('tells the fields of any webhook that Twilio signed, and of no other', async () => {
+    const coming = { CallSid: 'CA1', From: '+15551234567', To: '+15557654321', CallStatus: 'ringing' }
+    const request = { url, signature: sign(coming), form: coming }
+    expect(await adapter().webhook(request)).toEqual(coming)
+    expect(await adapter().webhook({ ...request, form: new URLSearchParams(coming) })).toEqual(coming)
+    const forged = { ...request, form: { ...coming, From: '+15550000000' } }
+    await expect(adapter().webhook(forged)).rejects.toThrow(InvalidSignatureError)
+    await expect(adapter().webhook({ ...request, signature: null })).rejects.toThrow(InvalidSignatureError)
+  })
+
   it('lets in the upgrade of a media stream that Twilio signed, and no other', async () => {
     const stream = 'wss://host.test/media'
     expect(await adapter().verifyUpgrade(stream, sign({}, stream))).toBe(true)

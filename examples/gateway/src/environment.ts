@@ -7,6 +7,13 @@ const flag = z.preprocess(
   z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).optional(),
 )
 
+const COUNT = 'must be a whole number above 0'
+const count = z.preprocess(
+  (value) => (value === '' ? undefined : value),
+  z.coerce.number({ error: COUNT }).int(COUNT).min(1, COUNT).optional(),
+)
+const isOrigin = (origin: string) => URL.canParse(origin) && new URL(origin).origin === origin
+
 const SECONDS = 'must be whole seconds from 1 to 86400'
 const url = text.refine((value) => value === undefined || /^https?:\/\/./.test(URL.canParse(value) ? value : ''), {
   error: 'must be a URL that begins with http:// or https://',
@@ -34,6 +41,14 @@ const schema = z.object({
     (value) => (value === '' ? undefined : value),
     z.coerce.number({ error: SECONDS }).int(SECONDS).min(1, SECONDS).max(86_400, SECONDS).default(60),
   ),
+  FAREBOX_REQUESTS_PER_MINUTE: count,
+  FAREBOX_CONCURRENT_REQUESTS: count,
+  FAREBOX_CORS_ORIGINS: text
+    .transform((list) => list?.split(',').map((origin) => origin.trim()))
+    .refine(
+      (origins) => origins === undefined || origins.every(isOrigin),
+      'must be origins with commas between, such as https://app.example.com',
+    ),
   FAREBOX_CREDIT_USD: text.refine(
     (value) => value === undefined || (/^\d{1,6}(\.\d{1,12})?$/.test(value) && /[1-9]/.test(value)),
     'must be US dollars above 0, such as 0.001',

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { Outbox, webhook } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
-import { createAdaptorServer } from '@hono/node-server'
 import { createFarebox, credits, type Farebox, type PriceBook, presets } from 'farebox'
 import { Hono } from 'hono'
 import { adminTokenIn, openDataFolder } from './data-folder.ts'
 import { makeDemo } from './demo.ts'
 import { type Environment, isSet, readEnvironment, SetupError } from './environment.ts'
+import { type GatewayServer, gatewayServer } from './http-server.ts'
 import { choosePrices } from './prices.ts'
 import { chooseProviders, type Providers } from './providers.ts'
 import { startReconciling } from './reconciling.ts'
@@ -42,8 +42,11 @@ async function main(): Promise<void> {
   })
 
   const admin = environment.FAREBOX_ADMIN_TOKEN ? undefined : await adminTokenIn(folder)
-  const { fetch } = openRoutes(box, providers, environment.FAREBOX_ADMIN_TOKEN ?? admin?.token)
-  const server = createAdaptorServer({ fetch })
+  const { fetch } = openRoutes(box, providers, {
+    ...environment,
+    FAREBOX_ADMIN_TOKEN: environment.FAREBOX_ADMIN_TOKEN ?? admin?.token,
+  })
+  const server = gatewayServer(fetch)
   const url = await listen(server, host, environment.PORT)
   // From here on there are requests to finish, and whoever reads below that it listens may send a signal at once.
   const stopping = stopSignal()
@@ -98,10 +101,19 @@ function openFarebox(environment: Environment, { adapters, prices }: Providers &
 }
 
 /** The API of the library, and beside it what Twilio calls. */
-function openRoutes(box: Farebox, { callbacks }: Providers, adminToken: string | undefined): Hono {
+function openRoutes(box: Farebox, { callbacks }: Providers, environment: Environment): Hono {
   const app = new Hono()
   if (callbacks) app.route('/', twilioStatus(callbacks.twilio, callbacks.url))
-  const api = box.routes({ adminToken, onError: logError })
+  const { FAREBOX_CORS_ORIGINS: origins } = environment
+  const api = box.routes({
+    adminToken: environment.FAREBOX_ADMIN_TOKEN,
+    limits: {
+      requestsPerMinutePerKey: environment.FAREBOX_REQUESTS_PER_MINUTE,
+      concurrentRequestsPerKey: environment.FAREBOX_CONCURRENT_REQUESTS,
+    },
+    cors: origins && { origins },
+    onError: logError,
+  })
   return app.all('*', (context) => api(context.req.raw))
 }
 
@@ -128,9 +140,7 @@ function openOutbox({ FAREBOX_WEBHOOK_URL: url, FAREBOX_WEBHOOK_SECRET: secret }
   })
 }
 
-type Server = ReturnType<typeof createAdaptorServer>
-
-async function listen(server: Server, host: string, port: number): Promise<string> {
+async function listen(server: GatewayServer, host: string, port: number): Promise<string> {
   try {
     server.listen(port, host)
     await once(server, 'listening')
@@ -150,7 +160,7 @@ function stopSignal(): Promise<NodeJS.Signals> {
   })
 }
 
-async function drain(server: Server): Promise<void> {
+async function drain(server: GatewayServer): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve))
   if ('closeIdleConnections' in server) server.closeIdleConnections()
   const patience = setTimeout(() => {

@@ -1,12 +1,19 @@
+import { AccountReader } from './account-reader.ts'
+import { entriesOf, pagesOf } from './pages.ts'
+import { readExport } from './read-export.ts'
 import { type ConnectionOptions, type RequestOptions, segment, Transport } from './transport.ts'
 import type {
   AccountKeys,
+  AccountListing,
+  AccountPage,
+  AccountsQuery,
   BudgetRequest,
   CreateAccountRequest,
   CreatedAccount,
   CreatedBudget,
   CreatedKey,
   CreateKeyRequest,
+  ExportQuery,
   Granted,
   GrantRequest,
   KeyServiceRequest,
@@ -47,9 +54,34 @@ export class AdminClient {
     return this.#transport.send({ method: 'POST', path: '/admin/accounts', body }, options)
   }
 
+  /** One page of the accounts, by their ids, with their balances. */
+  accounts(query?: AccountsQuery, options?: RequestOptions): Promise<AccountPage> {
+    return this.#transport.send({ method: 'GET', path: '/admin/accounts', query }, options)
+  }
+
+  /** The accounts, fetched page by page as they are read. */
+  listAccounts(query?: AccountsQuery, options?: RequestOptions): AsyncGenerator<AccountListing, void, undefined> {
+    const pages = pagesOf(
+      (cursor) => this.accounts({ ...query, cursor }, options),
+      ({ next_cursor }) => next_cursor,
+      query?.cursor,
+    )
+    return entriesOf(pages, ({ accounts }) => accounts)
+  }
+
+  /** Reads of any account whatever its own key could, and what its providers charge besides. */
+  account(accountId: string): AccountReader {
+    return new AccountReader(this.#transport, { account_id: accountId })
+  }
+
   /** Adds credits to an account. */
   grant(body: GrantRequest, options?: RequestOptions): Promise<Granted> {
     return this.#transport.send({ method: 'POST', path: '/admin/grants', body }, options)
+  }
+
+  /** Usage or purchases of all accounts, or of one, with what providers charged, as a file, piece by piece. */
+  export(query?: ExportQuery & { account_id?: string }, options?: RequestOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    return readExport(this.#transport, '/admin/export', query, options)
   }
 
   /** Makes an API key, which is shown this once. */

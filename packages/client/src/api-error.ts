@@ -12,6 +12,11 @@ export class FareboxApiError extends Error {
   /** The idempotency key of the request, if it had one: the same key again is safe. */
   readonly idempotencyKey: string | undefined
 
+  /** The first field that was wrong, of a 422: `services.0.provider`. All of them, and what each must be, are in `problem.errors`. */
+  get field(): string | undefined {
+    return this.problem.errors?.[0]?.field
+  }
+
   constructor(problem: Problem, { retryAfterMs, idempotencyKey }: { retryAfterMs?: number; idempotencyKey?: string } = {}) {
     super(problem.detail)
     this.name = 'FareboxApiError'
@@ -28,7 +33,8 @@ export class FareboxApiError extends Error {
  * idempotency key is safe.
  */
 export class FareboxConnectionError extends Error {
-  readonly code: 'CONNECTION_FAILED' | 'TIMEOUT'
+  /** `STREAM_CUT`: an answer had begun, and what came of it was charged. */
+  readonly code: 'CONNECTION_FAILED' | 'TIMEOUT' | 'STREAM_CUT'
   readonly idempotencyKey: string | undefined
 
   constructor(

@@ -37,6 +37,6 @@ export function parseRetryAfter(header: string | null, now: number): number | un
 
 /** Whether the same request may succeed later. A 409 of that code is our own first attempt, which the server still works on. */
 function mayPass(error: unknown): boolean {
-  if (error instanceof FareboxConnectionError) return true
+  if (error instanceof FareboxConnectionError) return error.code !== 'STREAM_CUT'
   return error instanceof FareboxApiError && (RETRIED_STATUSES.has(error.status) || error.code === 'IDEMPOTENCY_IN_PROGRESS')
 }

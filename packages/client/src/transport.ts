@@ -10,7 +10,7 @@ export interface ConnectionOptions {
   fetch?: typeof fetch
   /** How often a request is sent again after a dropped connection, a timeout, or a 429, 502, 503 or 504. @defaultValue 2 */
   retries?: number
-  /** How long one attempt may take. @defaultValue 120_000 */
+  /** How long one attempt may take; of a stream, until it begins and then until each next piece. @defaultValue 120_000 */
   timeoutMs?: number
 }
 
@@ -29,13 +29,29 @@ export interface RequestOptions {
 /** A request before it is sent. */
 export interface ApiRequest {
   method: 'GET' | 'POST'
-  /** Under `/api/v1`: `/credits`. */
+  /** Under `/api/v1`: `/credits`; or where it is if that is elsewhere, as `root` says. */
   path: string
+  root?: boolean
   query?: object
   /** A form, or what becomes JSON. */
   body?: FormData | object
+  /** What a streamed answer may be. @defaultValue server-sent events */
+  streams?: readonly string[]
 }
 
+/** A streamed answer that has begun. */
+export interface OpenedStream {
+  body: ReadableStream<Uint8Array>
+  idempotencyKey: string | undefined
+  /** To be called with each piece, since the next one may take as long again. */
+  heard(): void
+  /** To be called when nobody reads on. */
+  ended(): void
+  /** What it means that the body broke off. */
+  failure(cause: unknown): unknown
+}
+
+const EVENTS = ['text/event-stream']
 const RETRIES = 2
 const TIMEOUT_MS = 120_000
 
@@ -56,13 +72,48 @@ export class Transport {
    * @throws {FareboxApiError} the API answered with an error
    * @throws {FareboxConnectionError} nobody answered
    */
-  async send<Answer>(request: ApiRequest, options: RequestOptions = {}): Promise<Answer> {
+  send<Answer>(request: ApiRequest, options: RequestOptions = {}): Promise<Answer> {
+    return this.#untilAnswered(request, options, async (attempt) => {
+      const response = await this.#begin(attempt)
+      const answer = parseJson(await bodyOf(response, attempt))
+      if (response.ok && answer !== undefined) return answer as Answer
+      throw errorOf(response, answer, attempt)
+    })
+  }
+
+  /** The same for an answer that comes bit by bit: resolves when it begins. From then on it is not asked for again. */
+  stream(request: ApiRequest, options: RequestOptions = {}): Promise<OpenedStream> {
+    return this.#untilAnswered(request, options, async (attempt) => {
+      const response = await this.#begin(attempt)
+      const { body } = response
+      const type = response.headers.get('content-type')?.split(';')[0] ?? ''
+      const isStream = response.ok && (request.streams ?? EVENTS).includes(type)
+      if (!body || !isStream) throw errorOf(response, parseJson(await bodyOf(response, attempt)), attempt)
+      attempt.deadline.restart()
+      return {
+        body,
+        idempotencyKey: attempt.idempotencyKey,
+        heard: () => attempt.deadline.restart(),
+        ended: () => attempt.deadline.stop(),
+        failure: (cause) => attempt.failure(cause, 'STREAM_CUT', 'broke off before its end'),
+      }
+    })
+  }
+
+  async #untilAnswered<Answer>(
+    request: ApiRequest,
+    options: RequestOptions,
+    answered: (attempt: Attempt) => Promise<Answer>,
+  ): Promise<Answer> {
     const retries = options.retries ?? this.#connection.retries ?? RETRIES
+    const timeoutMs = options.timeoutMs ?? this.#connection.timeoutMs ?? TIMEOUT_MS
     const idempotencyKey = request.method === 'POST' ? (options.idempotencyKey ?? newIdempotencyKey()) : undefined
     for (let failures = 1; ; failures++) {
+      const attempt = new Attempt(request, { signal: options.signal, timeoutMs, idempotencyKey })
       try {
-        return await this.#attempt<Answer>(request, options, idempotencyKey)
+        return await answered(attempt)
       } catch (error) {
+        attempt.deadline.stop()
         options.signal?.throwIfAborted()
         const waitMs = failures > retries ? undefined : retryWaitMs(error, failures, Math.random())
         if (waitMs === undefined) throw error
@@ -71,42 +122,98 @@ export class Transport {
     }
   }
 
-  async #attempt<Answer>(
-    { method, path, query, body }: ApiRequest,
-    options: RequestOptions,
-    idempotencyKey: string | undefined,
-  ): Promise<Answer> {
-    const timeoutMs = options.timeoutMs ?? this.#connection.timeoutMs ?? TIMEOUT_MS
-    const timeout = AbortSignal.timeout(timeoutMs)
-    const headers = new Headers({ accept: 'application/json', authorization: this.#authorization })
-    if (idempotencyKey !== undefined) headers.set('idempotency-key', idempotencyKey)
+  async #begin(attempt: Attempt): Promise<Response> {
+    const { method, path, root, query, body, streams = EVENTS } = attempt.request
+    const accept = ['application/json', ...streams].join(', ')
+    const headers = new Headers({ accept, authorization: this.#authorization })
+    if (attempt.idempotencyKey !== undefined) headers.set('idempotency-key', attempt.idempotencyKey)
     // A form brings its own content type, with its boundary.
     const isForm = body instanceof FormData
     if (body && !isForm) headers.set('content-type', 'application/json')
     const send = this.#connection.fetch ?? globalThis.fetch
-    let response: Response
-    let text: string
     try {
-      response = await send(`${this.#baseUrl}/api/v1${path}${queryString(query)}`, {
+      return await send(`${this.#baseUrl}${root ? '' : '/api/v1'}${path}${queryString(query)}`, {
         method,
         headers,
         body: isForm ? body : body && JSON.stringify(body),
-        signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
+        signal: attempt.signal,
       })
-      text = await response.text()
     } catch (cause) {
-      const [code, what] = timeout.aborted
-        ? (['TIMEOUT', `did not end within ${timeoutMs} ms`] as const)
-        : (['CONNECTION_FAILED', 'was not answered'] as const)
-      throw new FareboxConnectionError(code, `${method} ${path} ${what}`, { cause, idempotencyKey })
+      throw attempt.failure(cause, 'CONNECTION_FAILED', 'was not answered')
     }
-    const answer = parseJson(text)
-    if (response.ok && answer !== undefined) return answer as Answer
-    throw new FareboxApiError(problemOf(response, answer), {
-      retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), Date.now()),
-      idempotencyKey,
-    })
   }
+}
+
+/** One sending of a request. */
+class Attempt {
+  readonly request: ApiRequest
+  readonly idempotencyKey: string | undefined
+  readonly deadline: Deadline
+  readonly signal: AbortSignal
+  readonly #caller: AbortSignal | undefined
+
+  constructor(
+    request: ApiRequest,
+    { signal, timeoutMs, idempotencyKey }: { signal?: AbortSignal; timeoutMs: number; idempotencyKey: string | undefined },
+  ) {
+    this.request = request
+    this.idempotencyKey = idempotencyKey
+    this.deadline = new Deadline(timeoutMs)
+    this.#caller = signal
+    this.signal = signal ? AbortSignal.any([signal, this.deadline.signal]) : this.deadline.signal
+  }
+
+  /** Why it broke off: its caller left, its time was over, or the connection failed. */
+  failure(cause: unknown, code: 'CONNECTION_FAILED' | 'STREAM_CUT', what: string): unknown {
+    if (this.#caller?.aborted) return this.#caller.reason
+    const { method, path } = this.request
+    const { idempotencyKey } = this
+    if (!this.deadline.signal.aborted) {
+      return new FareboxConnectionError(code, `${method} ${path} ${what}`, { cause, idempotencyKey })
+    }
+    const late = `${method} ${path} did not end within ${this.deadline.ms} ms`
+    return new FareboxConnectionError('TIMEOUT', late, { cause, idempotencyKey })
+  }
+}
+
+/** A signal that fires when so long has passed since it was last restarted. */
+class Deadline {
+  readonly ms: number
+  readonly #over = new AbortController()
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(ms: number) {
+    this.ms = ms
+    this.restart()
+  }
+
+  get signal(): AbortSignal {
+    return this.#over.signal
+  }
+
+  restart(): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#over.abort(), this.ms)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+}
+
+async function bodyOf(response: Response, attempt: Attempt): Promise<string> {
+  try {
+    return await response.text()
+  } catch (cause) {
+    throw attempt.failure(cause, 'CONNECTION_FAILED', 'was not answered')
+  } finally {
+    attempt.deadline.stop()
+  }
+}
+
+function errorOf(response: Response, answer: unknown, { idempotencyKey }: Attempt): FareboxApiError {
+  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), Date.now())
+  return new FareboxApiError(problemOf(response, answer), { retryAfterMs, idempotencyKey })
 }
 
 /** One segment of a path. What would lead elsewhere (`..`) is refused, for it can be no id. */
@@ -138,7 +245,7 @@ function problemOf({ status, statusText, ok }: Response, answer: unknown): Probl
   if (typeof answer === 'object' && answer !== null && 'code' in answer && 'detail' in answer) {
     return { ...(answer as Problem), status }
   }
-  const detail = ok ? 'the answer is not JSON' : `the server answered ${status} ${statusText}`.trim()
+  const detail = ok ? 'the answer is not what was asked for' : `the server answered ${status} ${statusText}`.trim()
   return { type: 'about:blank', title: statusText, status, code: `HTTP_${status}`, detail }
 }
 

@@ -107,6 +107,8 @@ export interface AttemptUsed {
   /** How sure its usage is. */
   certainty?: string
   credits_used: number
+  /** What its provider charges, in dollars. Told to the admin token alone. */
+  cost_usd?: string
   /** ISO 8601, UTC. */
   started_at: string
   /** Seconds. */
@@ -160,10 +162,23 @@ export interface ChatAnswer extends AgentAnswer {
   provider: string
 }
 
+/** A part of an answer that is sent as it is produced. */
+export type ChatEvent =
+  | {
+      type: 'text'
+      /** What follows what came before. */
+      text: string
+    }
+  | (AgentAnswer & {
+      type: 'finish'
+      /** Who answered, by its wire name. */
+      provider: string
+    })
+
 /** A recording for an agent to answer. */
 export interface VoiceRequest {
-  /** The recording, in any common container. */
-  audio: Blob | Uint8Array | ArrayBuffer
+  /** The recording, in any common container. A stream is read to its end before it is sent. */
+  audio: Blob | Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
   /** ISO 639-1 code of the language that is spoken. @defaultValue found out */
   language?: string
   /** The voice that answers. @defaultValue the provider's */
@@ -289,8 +304,226 @@ export interface TimeRange {
 
 /** Which part of the history a usage report is about. */
 export interface UsageQuery extends TimeRange {
+  service?: ServiceType
+  provider?: string
   workflow_name?: string
+  /** The prefix of a key. */
+  api_key?: string
   user_id?: string
+}
+
+/** What is to be exported, and how. */
+export interface ExportQuery extends TimeRange {
+  /** `focus` is the FinOps Open Cost and Usage Specification, where the operator offers it. @defaultValue `csv` */
+  format?: 'csv' | 'focus' | 'jsonl' | 'cloudevents'
+  /** @defaultValue `usage` */
+  kind?: 'usage' | 'purchases'
+}
+
+/** How usage over time is cut up. Days are those of UTC, weeks begin on Monday. */
+export interface UsageSeriesQuery extends UsageQuery {
+  /** @defaultValue `day` */
+  granularity?: 'hour' | 'day' | 'week' | 'month'
+  /** `provider` is service and provider in one: `phone_twilio`. @defaultValue `none` */
+  group_by?: 'none' | 'workflow' | 'service' | 'provider' | 'api_key' | 'user'
+  /** Entries of a page. @defaultValue 1_000 */
+  limit?: number
+  /** The `next_cursor` of an earlier page. @defaultValue the first */
+  cursor?: string
+}
+
+/** Usage over time, by time and then by name. Buckets in which nothing was used are left out. */
+export interface UsageSeries {
+  granularity: 'hour' | 'day' | 'week' | 'month'
+  group_by: 'none' | 'workflow' | 'service' | 'provider' | 'api_key' | 'user'
+  from: string
+  to: string
+  series: UsageSeriesEntry[]
+  /** `null` at the end. */
+  next_cursor: string | null
+}
+
+/** What was used in one bucket of time. */
+export interface UsageSeriesEntry {
+  starts_at: string
+  /** `null`: of nothing by that name, or of everything where it is grouped by nothing. */
+  name: string | null
+  total_credits: number
+  usage_count: number
+}
+
+/** Which workflows are wanted. */
+export interface WorkflowsQuery extends TimeRange {
+  workflow_name?: string
+  state?: 'open' | 'closed'
+  /** The prefix of a key. */
+  api_key?: string
+  user_id?: string
+  /** @defaultValue 100 */
+  limit?: number
+  cursor?: string
+}
+
+/** A page of workflows, newest first. */
+export interface WorkflowPage {
+  workflows: WorkflowListing[]
+  /** `null` at the end. */
+  next_cursor: string | null
+}
+
+/** A workflow, in a list. */
+export interface WorkflowListing {
+  workflow_id: string
+  workflow_name: string
+  state: 'open' | 'closed'
+  total_credits_used: number
+  held: number
+  created_at: string
+  closed_at: string | null
+  user_id: string | null
+  /** The prefix of the key that it was opened with. */
+  api_key: string | null
+}
+
+/** A receipt, with how its providers were chosen. */
+export interface WorkflowDetails extends Receipt {
+  /** The oldest first. */
+  decisions: RouteDecision[]
+}
+
+/** How the provider of one call was chosen. Amounts are decimal strings of credits. */
+export interface RouteDecision {
+  usage_id: string
+  service_type: ServiceType
+  operation: string
+  /** Who answered in the end. */
+  answered_by: string
+  decided_at: string | null
+  /** `planned`, or why nobody could serve it. */
+  outcome: string
+  strategy?: string
+  hold?: string
+  price_version?: string
+  /** What differed from the balanced preset. */
+  configuration: Partial<ServiceConfiguration>
+  conditions_met?: number[]
+  /** What the call was expected to use, and at most: `1200 tokens input`. */
+  expected: string[]
+  at_most: string[]
+  asked_provider?: string
+  complexity?: { value: string; by: string; [fact: string]: unknown }
+  /** First choice first. */
+  candidates: RouteCandidate[]
+  candidates_omitted?: number
+  rejected: { provider: string; model: string; adapter: string; reason: string; detail: string; charge?: string }[]
+  rejected_omitted?: number
+  not_offered?: string[]
+  /** Places among the candidates. */
+  exploration?: { candidate: number; instead_of: number }
+  session?: { candidate: number; is_kept: boolean }
+}
+
+/** Who could have served a call, as its decision kept it. Amounts are decimal strings of credits. */
+export interface RouteCandidate {
+  provider: string
+  model: string
+  adapter: string
+  simulated: boolean
+  /** Expected, and at most. */
+  charge: string
+  ceiling: string
+  /** What the provider charges, in dollars. Told to the admin token alone. */
+  cost_usd?: string
+  latency_ms: number
+  quality: number
+  score: number
+  condition: string
+  error_rate?: number
+  rate_limited_rate?: number
+  why: string
+}
+
+/** How the providers are doing. */
+export interface ProviderStatus {
+  status: 'ok' | 'degraded'
+  adapters: AdapterStatus[]
+}
+
+/** How an adapter is doing. */
+export interface AdapterStatus {
+  adapter: string
+  simulated: boolean
+  availability: 'ready' | 'disabled'
+  /** Why it takes no calls. */
+  reason?: string
+  concurrency?: { limit: number; running: number; waiting: number }
+  offers: OfferStatus[]
+}
+
+/** What was seen of one offer; what was not is absent. */
+export interface OfferStatus {
+  service_type: ServiceType
+  provider: string
+  model: string
+  condition: 'ok' | 'probe' | 'rate_limited' | 'refusing' | 'sick'
+  answer_ms?: number
+  first_event_ms?: number
+  error_rate?: number
+  rate_limited_rate?: number
+  samples?: number
+  in_flight?: number
+  in_flight_max?: number
+  per_minute_max?: number
+}
+
+/** What may be spent over a period, and was. */
+export interface Budget {
+  budget_id: string
+  user_id: string | null
+  /** The prefix of the key that it limits. */
+  api_key: string | null
+  service_type: ServiceType | null
+  period: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'total'
+  time_zone: string
+  mode: 'block' | 'warn'
+  limit: number
+  used: number
+  window: { starts_at: string; ends_at: string | null }
+  /** `null`: never. */
+  resets_at: string | null
+}
+
+/** The budgets of an account. */
+export interface Budgets {
+  budgets: Budget[]
+}
+
+/** The account's own keys, with what each may spend. */
+export interface OwnKeys {
+  keys: (KeySummary & { budgets: Budget[] })[]
+}
+
+/** Which page of the accounts is wanted. */
+export interface AccountsQuery {
+  /** @defaultValue 100 */
+  limit?: number
+  cursor?: string
+}
+
+/** An account with its balance, in a list. */
+export interface AccountListing {
+  account_id: string
+  name: string
+  balance: number
+  held: number
+  available: number
+}
+
+/** A page of accounts, by their ids. */
+export interface AccountPage {
+  accounts: AccountListing[]
+  /** `null` at the end. */
+  next_cursor: string | null
 }
 
 /** Where credits went. */
@@ -323,21 +556,55 @@ export interface KeyUsageReport {
   top_consuming_services: ServiceBreakdown[]
 }
 
-/** A change that would have saved credits. */
+/** Whether the process answers. */
+export interface Health {
+  status: 'ok'
+}
+
+/** Whether the store answers, and which providers take calls. */
+export interface Readiness {
+  status: 'ok'
+  providers: { name: string; simulated: boolean; status: string; reason?: string }[]
+}
+
+/** A change of configuration that would have saved credits. */
 export interface Recommendation {
+  /** Of the workflows that it is about. */
+  workflow_name: string
+  /** What to change: fields of a service configuration, or `{ preset }`. */
+  change: Record<string, unknown>
+  /** Of the largest part of what would go elsewhere. */
   service_type: ServiceType
   from_provider: string
   to_provider: string
+  /** What of it would go elsewhere. */
   units_consumed: number
   unit_type: UnitType
+  /** What the calls that were looked at cost. */
   credits_used: number
+  /** What they would have cost less, down to the last whole credit. */
   credits_saved: number
+  /** Of `credits_used`, from 0 to 1. */
+  share_saved: number
+  workflows: number
+  calls: number
+  /** Calls that would go elsewhere. */
+  calls_changed: number
+  /** `low` where work was recorded from elsewhere, `high` where all was routed here and counted by its providers. */
+  confidence: 'high' | 'medium' | 'low'
   message: string
-  assumption: string
+  assumptions: string[]
 }
 
+/** Where credits could be saved, the most first, and what that is known from. */
 /** Where credits could be saved. */
 export interface Recommendations {
+  from: string
+  to: string
+  workflows: number
+  calls: number
+  /** Whether all workflows of the time were looked at; otherwise the newest were. */
+  is_complete: boolean
   recommendations: Recommendation[]
 }
 
@@ -442,6 +709,11 @@ export interface GrantRequest {
 export interface Granted {
   grant_id: string
   credit_balance: number
+}
+
+/** What a key may use from now on. */
+export interface KeyServicesRequest {
+  services: KeyServiceRequest[]
 }
 
 /** A service that a key may use: by name, or with conditions. */
@@ -573,8 +845,10 @@ export interface Problem {
   needed?: string
   /** Credits that there were, for 402; a decimal string. */
   available?: string
-  /** The limit of one request, for 402; a decimal string. */
-  limit?: string
+  /** The limit of one request, for 402, as a decimal string; the limit that was reached, for 429. */
+  limit?: string | number
+  /** Which limit that is, for 429: `requests_per_minute_per_key`. */
+  limit_name?: string
   /** The budget that was too small, for 402. */
   budget_id?: string
   /** When that budget starts again. */

@@ -202,9 +202,9 @@ export interface TranscribeResult {
   requestId?: string
 }
 
-/** Containers that speech can be asked for in. */
-export const audioFormats = ['mp3', 'wav', 'opus', 'pcm'] as const
-/** A container that speech can be asked for in. */
+/** What speech can be asked for in. `mulaw` is what telephones play: raw 8-bit µ-law, 8,000 samples per second. */
+export const audioFormats = ['mp3', 'wav', 'opus', 'pcm', 'mulaw'] as const
+/** A container, or a coding, that speech can be asked for in. */
 export type AudioFormat = (typeof audioFormats)[number]
 
 /** Text to be spoken. */

@@ -44,7 +44,7 @@ export interface Pricing {
 }
 
 /** Who did something, and for a phone call between which numbers. */
-type PricedSource = PhoneNumbers & {
+export type PricedSource = PhoneNumbers & {
   service: string
   provider: string
   model?: string
@@ -125,7 +125,7 @@ export class BookPrices implements PricePredictor {
   }
 }
 
-/** Where the book rounds each line or each call, that was done, and the sum is left as it is. */
-function roundingStepOf({ rounding }: Rating): Credits {
+/** What a line is rounded up to. Where the book rounds each line or each call, that was done, and the sum is left as it is. */
+export function roundingStepOf({ rounding }: Rating): Credits {
   return rounding.point === 'total' ? credits(rounding.step) : microCredits(1n)
 }

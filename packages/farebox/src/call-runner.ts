@@ -27,6 +27,8 @@ import {
 import { failureOf } from './failure-of.ts'
 import { type HeldRoute, holdRoute, type MeterParts, type Payer } from './hold-route.ts'
 import { type Answer, release, settleCall } from './settle-call.ts'
+import type { ObservedCall } from './telemetry/call-observer.ts'
+import { CallWatch } from './telemetry/watch-call.ts'
 import type { CallOptions, Metered, StreamOptions } from './workflow-calls.ts'
 
 /** What running calls needs of a Farebox. */
@@ -47,6 +49,8 @@ export interface RunnerParts extends MeterParts {
 /** The workflow that calls are run for. */
 export interface RunnerOwner {
   payer: Payer
+  /** What breakdowns count the workflow under. */
+  workflowName: string
   /** Fires when the workflow's caller leaves. */
   signal?: AbortSignal
   metadata?: Readonly<Record<string, string>>
@@ -61,6 +65,8 @@ export interface WholeCall<Result> {
   request: RouteRequest
   options: CallOptions
   call: (candidate: Candidate, context: CallContext) => Promise<Result>
+  /** What the caller says, for observers that are told to keep it. */
+  input?: ObservedCall['input']
   /** What is charged where the provider does not say what it counted. */
   unreported: readonly UsageQuantity[] | ((result: Result, candidate: Candidate) => Quantities | Promise<Quantities>)
   /** Hears who answered, and what it said that it used. */
@@ -74,6 +80,8 @@ export interface StreamedCall<Event extends StreamEvent, Produced> {
   request: RouteRequest
   options: CallOptions
   open: StreamAttemptOptions<Event, Refusal, Produced>['open']
+  /** What the caller says, for observers that are told to keep it. */
+  input?: ObservedCall['input']
   /** Sums up what was produced. @defaultValue keeps the events */
   tally?: () => Tally<Event, Produced>
   /** What was used at least, where the provider did not say, or its answer was cut. */
@@ -126,12 +134,21 @@ export class CallRunner {
   }
 
   /** Makes a call that answers in events. Resolves with the first content; until then nothing was sent to the caller. */
-  async stream<Event extends StreamEvent, Produced>(call: StreamedCall<Event, Produced>): Promise<RunningStream<Event>> {
+  stream<Event extends StreamEvent, Produced>(call: StreamedCall<Event, Produced>): Promise<RunningStream<Event>> {
+    const watch = this.watch(call.request, { input: call.input, isStream: true })
+    return watch.run(() => this.#stream(call, watch))
+  }
+
+  async #stream<Event extends StreamEvent, Produced>(
+    call: StreamedCall<Event, Produced>,
+    watch: CallWatch,
+  ): Promise<RunningStream<Event>> {
     const { request, options, streaming = {}, mayContinue } = call
     const held = await this.hold(request, options)
+    watch.held(held)
     const outcome = await attemptStream<Event, Refusal, Produced>({
-      ...this.attemptOptions(held, options),
-      open: call.open,
+      ...this.attemptOptions(held, options, watch),
+      open: watch.opening(call.open),
       ...(call.tally && { tally: call.tally }),
       afterContent: ({ produced }) => (mayContinue?.(produced) && streaming.afterContent === 'continue' ? 'continue' : 'end'),
       onContinued: ({ from, to }) =>
@@ -145,7 +162,8 @@ export class CallRunner {
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
       // Closing waits from here on, not before: whoever is to read the stream may be the one who closes.
-      const { charged } = await this.track(this.#settleStream(held, call, ending, attempts))
+      const { charged } = await watch.run(() => this.track(this.#settleStream(held, call, ending, attempts)))
+      watch.end({ ...endOf(ending), creditsUsed: charged })
       return { creditsUsed: charged, isComplete: ending.status === 'finished' }
     })
     // Whoever awaits it is told; closing the Farebox waits for it in any case.
@@ -180,8 +198,24 @@ export class CallRunner {
     return holdRoute(this.#parts, this.#owner.payer, { ...request, metadata: known }, { ttlMs, open: this.#owner.open })
   }
 
+  /** Tells observers that a call begins. */
+  watch({ service, operation, provider }: RouteRequest, facts: Pick<ObservedCall, 'input' | 'isStream'>): CallWatch {
+    const { accountId, workflowId, apiKey, userId } = this.#owner.payer
+    return new CallWatch(this.#parts.observers, {
+      accountId,
+      workflowId,
+      workflowName: this.#owner.workflowName,
+      apiKeyId: apiKey?.apiKeyId,
+      userId,
+      service,
+      operation,
+      requestedProvider: provider,
+      ...facts,
+    })
+  }
+
   /** What the router's attempts are given. */
-  attemptOptions(held: HeldRoute, { signal }: CallOptions) {
+  attemptOptions(held: HeldRoute, { signal }: CallOptions, watch: CallWatch) {
     // Whoever leaves does not end a telephone call: it goes on to its end or its limit, and is charged.
     const signals = held.route.operation === 'call' ? [] : [signal, this.#owner.signal].filter((one) => one !== undefined)
     return {
@@ -195,24 +229,26 @@ export class CallRunner {
       allowContentPolicyFallback: this.#parts.allowContentPolicyFallback,
       random: this.#parts.random,
       beforeAttempt: held.beforeAttempt,
+      onAttempt: watch.attempted,
       clock: () => this.#parts.clock(),
       ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
     }
   }
 
-  async #whole<Result extends { usage?: Usage; requestId?: string }>({
-    request,
-    options,
-    call,
-    unreported,
-    onAnswered,
-    deadlines = this.#parts.deadlines,
-  }: WholeCall<Result>): Promise<Metered & { result: Result }> {
+  #whole<Result extends { usage?: Usage; requestId?: string }>(call: WholeCall<Result>): Promise<Metered & { result: Result }> {
+    const watch = this.watch(call.request, { input: call.input, isStream: false })
+    return watch.run(() => this.#wholeWatched(call, watch))
+  }
+
+  async #wholeWatched<Result extends { usage?: Usage; requestId?: string }>(
+    { request, options, call, unreported, onAnswered, deadlines = this.#parts.deadlines }: WholeCall<Result>,
+    watch: CallWatch,
+  ): Promise<Metered & { result: Result }> {
     const held = await this.hold(request, options, deadlines)
+    watch.held(held)
     const onLateAnswer = (late: LateAnswer<Result>) => this.#parts.background(this.#correctCost(held, late))
-    const outcome = await attempt({ ...this.attemptOptions(held, options), deadlines, call, onLateAnswer }).catch(
-      (error: unknown) => this.giveUp(held, error),
-    )
+    const attemptOptions = { ...this.attemptOptions(held, options, watch), deadlines, call: watch.calling(call), onLateAnswer }
+    const outcome = await attempt(attemptOptions).catch((error: unknown) => this.giveUp(held, error))
     if (outcome.status !== 'succeeded') {
       await settleCall(this.#parts, this.#owner.payer, held, outcome)
       throw failureOf(outcome, request.operation)
@@ -226,6 +262,7 @@ export class CallRunner {
     const answer: Answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.requestId }
     onAnswered?.(candidate, result.usage)
     const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts })
+    watch.end({ outcome: 'succeeded', candidate, creditsUsed: charged })
     return {
       result,
       provider: candidate.offer.provider,
@@ -257,6 +294,12 @@ export class CallRunner {
     await release(this.#parts, this.#owner.payer, held)
     throw error
   }
+}
+
+/** How a stream ended, and who was the last to serve it. */
+function endOf({ status, parts }: StreamEnding<unknown, unknown>) {
+  const { candidate } = parts.at(-1) ?? parts[0]
+  return { outcome: status === 'finished' ? ('succeeded' as const) : status, candidate }
 }
 
 /** The adapter's method. An offer without it is a defect of the adapter, and the next candidate is tried. */

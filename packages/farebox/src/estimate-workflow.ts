@@ -1,4 +1,12 @@
-import { type ChatMessage, type Credits, isFareboxError, microCredits, quantity, type UsageQuantity } from '@farebox/core'
+import {
+  type ChatMessage,
+  type Credits,
+  isFareboxError,
+  microCredits,
+  quantity,
+  type Unit,
+  type UsageQuantity,
+} from '@farebox/core'
 import { chargeOf, type PriceBook, rate, totalQuantity, type UsageRange } from '@farebox/pricing'
 import { namedProviders, type ServiceConfiguration } from '@farebox/router'
 import { longer } from './call-routes.ts'
@@ -38,7 +46,7 @@ export interface EstimatedServiceJson {
   /** Who is asked first. */
   provider: string
   units: number
-  unit_type: string
+  unit_type: Unit
   /** As expected: with the provider that is asked first. */
   credits: number
   /** At least: with the cheapest provider that the configuration names. */

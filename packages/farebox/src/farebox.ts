@@ -4,10 +4,12 @@ import {
   characterUsage,
   credits,
   InvalidOptionError,
+  type Offer,
   type ProviderAdapter,
   systemClock,
 } from '@farebox/core'
 import { type AuthenticatedKey, Ledger, type LedgerDriver, type MigrationReport, type UsageSpoolOptions } from '@farebox/ledger'
+import type { FocusOptions } from '@farebox/ledger/export'
 import { chatUsageRange, defaultCostBook, defaultPriceBook, type PriceBook } from '@farebox/pricing'
 import {
   applyConditions,
@@ -40,9 +42,17 @@ import { type CountedTexts, type EstimateInput, type EstimateReport, estimateWor
 import type { FailedAttempts } from './hold-route.ts'
 import { createRoutes, type RoutesOptions } from './http/routes.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
+import { type RecommendationReport, recommendationReport } from './recommendations.ts'
 import type { ReconcileReport } from './reconcile/difference.ts'
 import { type ReconcileOptions, reconcile } from './reconcile/reconcile.ts'
+import { findSavings, type RecommendInput } from './replay/recommend.ts'
+import { type SimulateInput, type SimulateParts, simulate } from './replay/simulate.ts'
+import type { Simulation } from './replay/simulation.ts'
 import { type RetiringOffer, retiringOffers } from './retiring-offers.ts'
+import { BoxMetrics } from './telemetry/box-metrics.ts'
+import type { CallObserver } from './telemetry/call-observer.ts'
+import { EventLog } from './telemetry/event-log.ts'
+import type { Logger } from './telemetry/logger.ts'
 import { Turns } from './turns.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
 import { Workflow, type WorkflowOptions, type WorkflowParts } from './workflow.ts'
@@ -93,12 +103,21 @@ export interface FareboxOptions {
   minimumCreditsForApiKey?: Credits
   /** Where usage goes while the database is away, to be charged when it is back. @defaultValue none: it is tried again for a second, then lost */
   spool?: UsageSpoolOptions
+  /** What a credit costs, and who sells it: what exports by FOCUS need. @defaultValue there are none */
+  focus?: FocusOptions
   /** Whether each workflow that closes is told as an event of the ledger. @defaultValue false */
   closedWorkflowEvents?: boolean
   /** Who pays for attempts that failed and that their provider bills all the same. @defaultValue `ours`: customers pay for answers alone */
   failedAttempts?: FailedAttempts
   /** Told of failures that nobody awaits, such as a stream whose charge could not be written. @defaultValue nobody */
   onError?: (error: unknown) => void
+  /**
+   * The host's logger, which hears of failed attempts, fallbacks, providers that fall ill, refused and failed calls, spooled usage,
+   * reconciliation and answers of 500 and above, with ids and codes and without texts. @defaultValue nothing is logged
+   */
+  logger?: Logger
+  /** Who hears of calls: `openTelemetry()` of `farebox/opentelemetry`, or the team's own. @defaultValue nobody */
+  telemetry?: CallObserver | readonly CallObserver[]
   /** @defaultValue the host's */
   clock?: Clock
   /** From 0 up to 1: chance in routing, retries and hedges. @defaultValue `Math.random` */
@@ -128,6 +147,12 @@ export class Farebox {
   readonly health: ShareableHealth
   readonly concurrency: Concurrency
   readonly agents: Agents
+  /** What `/metrics` counts. */
+  readonly metrics = new BoxMetrics()
+  /** What the host's logger is told. */
+  readonly log: EventLog
+  /** What exports by FOCUS need, where the host has said it. */
+  readonly focus: FocusOptions | undefined
   /** The use cases that can be asked for by name: the team's own, then ours whose names they have not taken. */
   readonly businessAdapters: readonly BusinessAdapter[]
   readonly #parts: WorkflowParts
@@ -137,6 +162,7 @@ export class Farebox {
   constructor(options: FareboxOptions) {
     const clock = options.clock ?? systemClock
     this.providers = options.providers
+    this.focus = options.focus
     this.catalog = createCatalog(options.providers)
     this.configuration = options.configuration ?? presets.balanced()
     this.prices = new BookPrices(options.prices ?? defaultPriceBook, options.costs ?? defaultCostBook, clock)
@@ -150,7 +176,12 @@ export class Farebox {
     const own = options.businessAdapters ?? []
     const isTaken = (name: string) => own.some((adapter) => adapter.name === name)
     this.businessAdapters = [...own, ...Object.values(businessAdapters).filter(({ name }) => !isTaken(name))]
-    this.#onError = options.onError ?? (() => undefined)
+    this.log = new EventLog(options.logger, this.health)
+    this.#onError = (error) => {
+      this.log.unawaited(error)
+      options.onError?.(error)
+    }
+    const { telemetry = [] } = options
     this.#parts = {
       ledger: this.ledger,
       catalog: this.catalog,
@@ -171,6 +202,7 @@ export class Farebox {
       background: (work) => this.background(work),
       failedAttempts: options.failedAttempts ?? 'ours',
       onError: this.#onError,
+      observers: [this.metrics, ...(options.logger ? [this.log] : []), ...[telemetry].flat()],
       turns: new Turns(),
     }
     this.agents = new Agents(this.ledger, (name) => this.businessAdapter(name))
@@ -251,9 +283,11 @@ export class Farebox {
    * Compares our records with those that the providers keep, where an adapter can tell them, and sets right what was only estimated: prices
    * that came late, and phone calls whose outcome was unknown. Run it every minute or so where phone calls are made.
    */
-  reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
+  async reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
     const { ledger, prices, providers } = this
-    return reconcile({ ledger, prices, providers, clock: this.#parts.clock }, options)
+    const report = await reconcile({ ledger, prices, providers, clock: this.#parts.clock }, options)
+    this.log.reconciled(report)
+    return report
   }
 
   /**
@@ -272,6 +306,33 @@ export class Farebox {
   /** Where the credits of one key went. */
   keyUsage(accountId: string, prefix: string): Promise<KeyUsageReport | undefined> {
     return keyUsage(this.ledger, accountId, prefix)
+  }
+
+  /**
+   * Where credits could be saved: what recorded calls would have cost under other configurations. They are made again on paper, from the
+   * decisions and the counts that are kept; no provider is called. The newest 2,000 calls are looked at, unless `callsMax` says otherwise.
+   */
+  async recommendations(input: RecommendInput): Promise<RecommendationReport> {
+    return recommendationReport(await findSavings(this.#replayParts(), input))
+  }
+
+  /**
+   * What recorded work would have cost under another configuration or price book: of one account or of all, read a page at a time.
+   *
+   * @throws {InvalidOptionError} nothing is to be different, or `from` is not before `to`
+   */
+  simulate(input: SimulateInput): Promise<Simulation> {
+    return simulate(this.#replayParts(), input)
+  }
+
+  #replayParts(): SimulateParts {
+    const { ledger, catalog, prices } = this
+    const now = this.#parts.clock()
+    const isRetired = (offer: Offer) => {
+      const day = prices.retirementOf(offer)
+      return day !== undefined && Date.parse(day) <= now
+    }
+    return { ledger, catalog, book: prices.book, classifier: this.#parts.classifier, isRetired, now }
   }
 
   /** The time by which prices are looked up and durations measured. */

@@ -20,6 +20,7 @@ import {
 } from '@farebox/router'
 import type { BookPrices } from './book-prices.ts'
 import { errorOfRefusal, errorOfRoute, RequestLimitError, ServiceNotAllowedError } from './errors.ts'
+import type { CallObserver } from './telemetry/call-observer.ts'
 
 /** What metering needs of a Farebox. */
 export interface MeterParts {
@@ -35,6 +36,8 @@ export interface MeterParts {
   failedAttempts: FailedAttempts
   /** Told of failures that nobody awaits. */
   onError(error: unknown): void
+  /** Who hears of calls. */
+  observers: readonly CallObserver[]
 }
 
 /**

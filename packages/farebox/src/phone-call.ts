@@ -1,12 +1,13 @@
 import { isFareboxError, type PhoneRequest, type PhoneResult } from '@farebox/core'
 import type { Ledger, Refusal } from '@farebox/ledger'
-import { type AttemptOutcome, attempt } from '@farebox/router'
+import { type AttemptOutcome, attempt, type RouteRequest } from '@farebox/router'
 import { callRoute, seconds } from './call-routes.ts'
 import { type CallRunner, type RunnerParts, required } from './call-runner.ts'
 import { ProvidersFailedError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
 import type { HeldRoute, Payer } from './hold-route.ts'
 import { settleCall } from './settle-call.ts'
+import type { CallWatch } from './telemetry/watch-call.ts'
 import type { Metered, PhoneInput } from './workflow-calls.ts'
 
 /** Kind of the documents that tell of calls before they are dialled. The document's id is that of the call's hold. */
@@ -32,15 +33,33 @@ export interface PhoneCallNote {
  * Makes one telephone call, and waits for its end. It is written down before it is dialled, and where its outcome is unknown its hold is
  * kept: {@link Farebox.reconcile} asks the provider what became of it, and charges it then.
  */
-export async function placePhoneCall(
+export function placePhoneCall(
   parts: RunnerParts,
   runner: CallRunner,
   payer: Payer,
   input: PhoneInput & { durationSecondsMax: number },
 ): Promise<Metered & { result: PhoneResult }> {
+  const route = callRoute(input.durationSecondsMax, input)
+  const watch = runner.watch(route, { isStream: false })
+  return watch.run(() => placeWatched({ parts, runner, payer, route, watch }, input))
+}
+
+interface Placing {
+  parts: RunnerParts
+  runner: CallRunner
+  payer: Payer
+  route: RouteRequest
+  watch: CallWatch
+}
+
+async function placeWatched(
+  { parts, runner, payer, route, watch }: Placing,
+  input: PhoneInput & { durationSecondsMax: number },
+): Promise<Metered & { result: PhoneResult }> {
   const { to, from, instructions, durationSecondsMax } = input
   const totalMs = durationSecondsMax * 1000 + CALL_MARGIN_MS
-  const held = await runner.hold(callRoute(durationSecondsMax, input), input, { totalMs })
+  const held = await runner.hold(route, input, { totalMs })
+  watch.held(held)
   const note: PhoneCallNote = { workflow_id: payer.workflowId, to, from: from ?? null, at: held.at, until: held.at + totalMs }
   const outcome = await parts.ledger
     .saveDocument({ accountId: payer.accountId, kind: PHONE_CALL, documentId: held.holdId, body: { ...note } })
@@ -56,14 +75,15 @@ export async function placePhoneCall(
   const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty: 'derived' as const })
   const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost: result.cost }
   const { charged } = await settleCall(parts, payer, held, { answer, attempts })
+  watch.end({ outcome: 'succeeded', candidate, creditsUsed: charged })
   const { provider } = candidate.offer
   return { result, provider, creditsUsed: charged, isSimulated: candidate.adapter.isSimulated }
 
   function dial(request: PhoneRequest): Promise<AttemptOutcome<PhoneResult, Refusal>> {
     return attempt<PhoneResult, Refusal>({
-      ...runner.attemptOptions(held, {}),
+      ...runner.attemptOptions(held, {}, watch),
       deadlines: { totalMs },
-      call: (candidate, context) => required(candidate, 'call').call(candidate.adapter, request, context),
+      call: watch.calling((candidate, context) => required(candidate, 'call').call(candidate.adapter, request, context)),
     })
   }
 }

@@ -1,4 +1,4 @@
-import { type Credits, formatQuantity, formatUsd, nanoUsd, type Quantity } from '@farebox/core'
+import { type Credits, formatQuantity, formatUsd, nanoUsd, type Quantity, type Unit } from '@farebox/core'
 import type { UsageRow, WorkflowSummary } from '@farebox/ledger'
 import { type AttemptDetails, attemptsOf } from './attempt-details.ts'
 
@@ -7,7 +7,7 @@ export interface ServiceUsed {
   service_type: string
   provider: string
   units_consumed: number
-  unit_type: string
+  unit_type: Unit
   credits_used: number
 }
 

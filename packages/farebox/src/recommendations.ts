@@ -1,64 +1,104 @@
-import { breakdownName, type Credits, isFareboxError } from '@farebox/core'
-import type { BreakdownFilter } from '@farebox/ledger'
-import type { Farebox } from './farebox.ts'
+import { breakdownName, type Credits, microCredits, type Quantity, type Unit } from '@farebox/core'
 import { chargedJson, unitsJson } from './receipt.ts'
+import type { Saving, Savings } from './replay/recommend.ts'
 
-/** A change that would have saved credits, in its wire form. */
+/** A change of configuration that would have saved credits, in its wire form: whole credits. */
 export interface Recommendation {
+  /** Of the workflows that it is about. */
+  workflow_name: string
+  /** What to change: fields of a service configuration, or `{ preset }`. */
+  change: Readonly<Record<string, unknown>>
+  /** Of the largest part of what would go elsewhere. */
   service_type: string
   from_provider: string
   to_provider: string
+  /** What of it would go elsewhere. */
   units_consumed: number
-  unit_type: string
+  unit_type: Unit
+  /** What the calls that were looked at cost. */
   credits_used: number
+  /** What they would have cost less, down to the last whole credit. Above zero, unless it is a part of one. */
   credits_saved: number
+  /** Of `credits_used`, from 0 to 1. */
+  share_saved: number
+  workflows: number
+  calls: number
+  /** Calls that would go elsewhere. */
+  calls_changed: number
+  /**
+   * How sure it is: `high` for calls that were routed here and counted by their providers; `medium` where something was derived, translated,
+   * or only a part was looked at; `low` where work was recorded from elsewhere, and nobody knows who could have done it.
+   */
+  confidence: 'high' | 'medium' | 'low'
   message: string
-  assumption: string
+  assumptions: string[]
 }
 
-/**
- * Prices what was recorded again, as if the cheapest provider that is on offer for the same service had done it.
- */
-export async function recommendations(box: Farebox, filter: BreakdownFilter): Promise<{ recommendations: Recommendation[] }> {
-  const { services } = await box.ledger.breakdowns(filter)
-  const found = services.flatMap(({ service, provider, unit, quantity, charged }): Recommendation[] => {
-    const quantities = [{ meter: 'usage', quantity, unit }]
-    const now = priceOf(() => box.prices.price({ service, provider }, quantities).priced.rated)
-    const others = box.catalog
-      .forService(service)
-      .filter(({ offer, adapter }) => offer.provider !== provider && adapter.availability.status === 'ready')
-    const prices = others.flatMap(({ offer }) => {
-      const rated = priceOf(() => box.prices.price(offer, quantities).priced.rated)
-      return rated === undefined ? [] : [{ provider: offer.provider, rated }]
-    })
-    const cheapest = prices.sort((a, b) => (a.rated < b.rated ? -1 : 1))[0]
-    if (!cheapest || now === undefined || cheapest.rated >= now) return []
-    const saved = Number((now - cheapest.rated) / 1_000_000n)
-    return [
-      {
-        service_type: service,
-        from_provider: provider,
-        to_provider: cheapest.provider,
-        units_consumed: unitsJson(quantity),
-        unit_type: unit,
-        credits_used: chargedJson(charged),
-        credits_saved: saved,
-        message: `${breakdownName(service, cheapest.provider)} instead of ${breakdownName(service, provider)} would have saved ${saved} credits`,
-        assumption: `the same ${unit} would have been used, at today's prices`,
-      },
-    ]
-  })
+/** Where credits could be saved, and what that is known from. */
+export interface RecommendationReport {
+  from: string
+  to: string
+  workflows: number
+  calls: number
+  /** Whether all workflows of the time were looked at; otherwise the newest were. */
+  is_complete: boolean
+  recommendations: Recommendation[]
+}
+
+/** Savings in their wire form. What saves less than a credit is not worth a word. */
+export function recommendationReport({ from, to, workflows, calls, isComplete, savings }: Savings): RecommendationReport {
   return {
-    recommendations: found.filter(({ credits_saved }) => credits_saved > 0).sort((a, b) => b.credits_saved - a.credits_saved),
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+    workflows,
+    calls,
+    is_complete: isComplete,
+    recommendations: savings.map((saving) => recommendation(saving, isComplete)).filter(({ credits_saved }) => credits_saved > 0),
   }
 }
 
-/** A price, or `undefined` where the book has none. */
-function priceOf(price: () => Credits): Credits | undefined {
-  try {
-    return price()
-  } catch (error) {
-    if (isFareboxError(error) && error.code === 'PRICE_NOT_FOUND') return undefined
-    throw error
+function recommendation(saving: Saving, isComplete: boolean): Recommendation {
+  const { workflowName, change, sums, mostly } = saving
+  const saved = Number(sums.saved / 1_000_000n)
+  const what = Object.entries(change.wire)
+    .map(([field, value]) => `${field}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ')
+  const { from, to, service } = mostly
+  return {
+    workflow_name: workflowName,
+    change: change.wire,
+    service_type: service,
+    from_provider: from,
+    to_provider: to,
+    units_consumed: unitsJson(mostly.quantity as Quantity),
+    unit_type: mostly.unit,
+    credits_used: chargedJson(sums.creditsThen as Credits),
+    credits_saved: saved,
+    share_saved: Number((sums.saved * 10_000n) / sums.creditsThen) / 10_000,
+    workflows: sums.workflows,
+    calls: sums.calls,
+    calls_changed: sums.movedCalls,
+    confidence: confidenceOf(saving, isComplete),
+    message: `${workflowName}: with ${what}, ${breakdownName(service, to)} instead of ${breakdownName(service, from)} would have saved ${saved} of ${chargedJson(microCredits(sums.creditsThen))} credits`,
+    assumptions: assumptionsOf(saving, isComplete),
   }
+}
+
+function confidenceOf({ sums }: Saving, isComplete: boolean): Recommendation['confidence'] {
+  if (sums.elsewhere > 0) return 'low'
+  return isComplete && sums.inexact === 0 && sums.translated === 0 ? 'high' : 'medium'
+}
+
+function assumptionsOf({ sums }: Saving, isComplete: boolean): string[] {
+  const said: [boolean, string][] = [
+    [true, 'the same units would have been used: as many tokens, characters and seconds as were counted then'],
+    [true, 'the quality of answers is not compared; whoever is asked first is taken to answer'],
+    [!sums.isPricedOtherwiseToday, 'prices as they were at each call, which are those of today'],
+    [sums.isPricedOtherwiseToday, 'prices as they were at each call; those of today are others, and it saves with them too'],
+    [sums.elsewhere > 0, 'work that was recorded from elsewhere would have followed the configuration'],
+    [sums.inexact > 0, 'not all units were counted by a provider; some were derived from what was sent'],
+    [sums.translated > 0, 'cached tokens count as input, and reasoning as output, where a price has no rate for them'],
+    [!isComplete, 'the newest workflows of the time are typical; the others were not looked at'],
+  ]
+  return said.flatMap(([applies, words]) => (applies ? [words] : []))
 }

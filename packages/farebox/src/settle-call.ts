@@ -13,6 +13,7 @@ import type { AttemptRecord, Candidate } from '@farebox/router'
 import type { AttemptDetails } from './attempt-details.ts'
 import { errorOfRefusal } from './errors.ts'
 import type { HeldRoute, MeterParts, Payer } from './hold-route.ts'
+import { quietly } from './telemetry/watch-call.ts'
 
 const RAW_LENGTH_MAX = 16_384
 const SETTLE_WAITS_MS = [50, 200, 800]
@@ -98,9 +99,19 @@ async function settleAnswer(
     },
   }
   return settleInput(parts, input).catch((error: unknown) => {
-    if (error instanceof UsageSpooledError) return { charged: chargeOf(rating) }
-    throw error
+    if (!(error instanceof UsageSpooledError)) throw error
+    tellSpooled(parts, payer, held)
+    return { charged: chargeOf(rating) }
   })
+}
+
+/** Tells observers that the usage of a hold waits in the spool. */
+export function tellSpooled(
+  { observers }: MeterParts,
+  { accountId, workflowId }: Payer,
+  { holdId }: Pick<HeldRoute, 'holdId'>,
+): void {
+  for (const observer of observers) quietly(() => observer.spooled?.({ accountId, workflowId, holdId }))
 }
 
 /** What a usage record keeps of an answer, and of how it came about. */

@@ -1,4 +1,4 @@
-import { breakdownName, type Credits, microCredits } from '@farebox/core'
+import { breakdownName, type Credits, microCredits, type Unit } from '@farebox/core'
 import type { BreakdownFilter, Ledger } from '@farebox/ledger'
 import { chargedJson, unitsJson } from './receipt.ts'
 
@@ -19,7 +19,7 @@ export interface ServiceBreakdownJson {
   service_type: string
   provider: string
   units_consumed: number
-  unit_type: string
+  unit_type: Unit
   usage_count: number
   total_credits: number
 }

@@ -9,6 +9,7 @@ import type {
   PhoneRequest,
   PhoneResult,
   RealtimeInput,
+  Service,
   SoundFormat,
   SpeechEvent,
   Tool,
@@ -107,6 +108,53 @@ export interface ConverseInput extends CallOptions {
   lowAnswers?: number
   /** Hears once that credits run low, and for how many answers more they last at least: the moment to say so. */
   onLow?: (facts: { answersLeft: number }) => void
+}
+
+/** Time that the host's own code spends with a provider: a telephone call that came in. */
+export interface MeterInput {
+  service: Service
+  /** The provider that its price is of. */
+  provider: string
+  model?: string
+  /** The number called, in E.164, where the price of a call depends on it. */
+  to?: string
+  /** The number called from. */
+  from?: string
+  /** The id that the provider knows it by, kept with what is charged. */
+  requestId?: string
+  /** Seconds that stay paid for when the credits are gone, to end the work in: a goodbye. @defaultValue 10 */
+  reserveSeconds?: number
+  /** Credits run low when they last for less than this many seconds more. @defaultValue 60 */
+  lowSeconds?: number
+  /** Hears once that credits run low, and for about how many seconds more they last, given all that the account pays for. */
+  onLow?: (facts: { secondsLeft: number }) => void
+  /** Hears that there are no credits for more than the reserve: the moment to end the work. */
+  onSpent?: () => void
+}
+
+/** Time that is paid for while it passes, in parts that cost what the whole would. */
+export interface MeteredTime {
+  /** How far it has come. */
+  readonly seconds: number
+  /** Whether there were no credits for more than the reserve. */
+  readonly isSpent: boolean
+  /**
+   * Tells how far it has come, in seconds from its beginning, as often as you like. Resolves when what comes next is paid for, or cannot be;
+   * nobody has to wait for that.
+   */
+  reached(seconds: number): Promise<void>
+  /**
+   * Ends it, charges what is left to charge, and gives the rest of its hold back. Ending it again answers the same. Closing the workflow does it too.
+   *
+   * @param seconds  how long it was by the provider's count. @defaultValue as far as it has come
+   */
+  end(seconds?: number): Promise<MeterEnd>
+}
+
+/** What metered time has come to. */
+export interface MeterEnd {
+  creditsUsed: Credits
+  seconds: number
 }
 
 /** Text to be spoken. */

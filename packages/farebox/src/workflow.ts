@@ -23,14 +23,17 @@ import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
 import { overKeyLimit, type Payer } from './hold-route.ts'
+import { type KeptDecision, keptDecisions } from './kept-decisions.ts'
 import { converse } from './live/converse.ts'
 import { listen } from './live/listen.ts'
+import { meterTime } from './live/meter-time.ts'
 import type { LiveParts } from './live/open-live.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
 import { placePhoneCall } from './phone-call.ts'
 import { priceSlice } from './price-slice.ts'
 import { readAudio } from './read-audio.ts'
 import { type Receipt, receiptOf } from './receipt.ts'
+import { quietly } from './telemetry/watch-call.ts'
 import type { Turns } from './turns.ts'
 import type {
   ChatAnswer,
@@ -41,6 +44,8 @@ import type {
   EmbedInput,
   ListenInput,
   LiveStream,
+  MeteredTime,
+  MeterInput,
   PhoneAnswer,
   PhoneInput,
   PlannedCalls,
@@ -106,6 +111,8 @@ export class Workflow {
   #opened: Promise<void> | undefined
   readonly #runner: CallRunner
   readonly #session = new ChatSession()
+  /** Metered time, so that closing ends it. */
+  readonly #times = new Set<MeteredTime>()
 
   /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
   constructor(parts: WorkflowParts, options: WorkflowOptions) {
@@ -124,6 +131,7 @@ export class Workflow {
     }
     this.#runner = new CallRunner(parts, {
       payer: this.#payer,
+      workflowName: options.name,
       signal: options.signal,
       metadata: options.metadata,
       open: () => this.open(),
@@ -173,6 +181,7 @@ export class Workflow {
       await this.#runner.stream<ChatEvent, readonly ChatEvent[]>({
         request: { ...route, needs: { ...route.needs, streaming: true } },
         options: input,
+        input: () => input.messages,
         open: (candidate, context, earlier) => {
           const messages = continuedMessages(
             input.messages,
@@ -234,6 +243,7 @@ export class Workflow {
     const { result, ...metered } = await this.#runner.whole({
       request,
       options,
+      input: () => [{ role: 'user', content: text }],
       call: (candidate, context) =>
         required(candidate, 'speak').call(candidate.adapter, { text, voice, format, ...modelOf(candidate, options) }, context),
       unreported: request.expected,
@@ -248,6 +258,7 @@ export class Workflow {
     const stream = await this.#runner.stream<SpeechEvent, ProducedCounts>({
       request,
       options,
+      input: () => [{ role: 'user', content: text }],
       open: (candidate, context) =>
         required(candidate, 'streamSpeech').call(
           candidate.adapter,
@@ -267,6 +278,23 @@ export class Workflow {
    */
   converse(input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
     return converse(this.#live(), input)
+  }
+
+  /**
+   * Pays for time that your own code spends with a provider, such as a telephone call that came in: its hold is extended while the time
+   * passes, and it is charged in parts. Tells when credits run low and when they are gone; ending the work is for you.
+   *
+   * @throws {PriceNotFoundError} the provider has no price by time
+   * @throws {InsufficientCreditsError} not even the reserve can be paid: nothing was held
+   * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
+   */
+  async meter(input: MeterInput): Promise<MeteredTime> {
+    const open = () => this.open()
+    const time = await this.#runner.track(
+      meterTime({ parts: this.#parts, payer: this.#payer, runner: this.#runner, open }, input),
+    )
+    this.#times.add(time)
+    return time
   }
 
   /** Turns texts into vectors. */
@@ -343,7 +371,10 @@ export class Workflow {
       const usage = { ...priced, model, details }
       const outcome = await ledger.charge({ accountId, workflowId, service, provider, apiKeyId, userId, idempotencyKey, usage })
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
-      return { creditsUsed: outcome.charged, balance: outcome.balance }
+      const { charged: creditsUsed, replayed } = outcome
+      const work = { accountId, workflowId, service, creditsUsed }
+      if (!replayed) for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
+      return { creditsUsed, balance: outcome.balance }
     }
     if (call === undefined) return charge(prices.price(source, [used]))
     // A slice is priced by those before it, so they are charged one after another.
@@ -359,14 +390,25 @@ export class Workflow {
 
   /** What it has cost so far, in its wire form. */
   async receipt(): Promise<Receipt> {
-    const [summary, records] = await Promise.all([this.#summary(), this.#records()])
-    return receiptOf(summary, records, this.#parts.clock())
+    return (await this.account()).receipt
   }
 
-  /** Ends it. Holds that are still open go back. Closing again returns the same receipt. */
+  /** The decisions for its routes that are kept with what was used, oldest first: for `explainRoute` and `replayDecision`. */
+  async decisions(): Promise<KeptDecision[]> {
+    return keptDecisions(await this.#records())
+  }
+
+  /** Its receipt and its decisions, as of one reading. */
+  async account(): Promise<{ receipt: Receipt; decisions: KeptDecision[] }> {
+    const [summary, records] = await Promise.all([this.#summary(), this.#records()])
+    return { receipt: receiptOf(summary, records, this.#parts.clock()), decisions: keptDecisions(records) }
+  }
+
+  /** Ends it, and time that is metered for it. Holds that are still open go back. Closing again returns the same receipt. */
   async close(): Promise<Receipt> {
     await this.open()
     await this.#runner.idle()
+    await Promise.all([...this.#times].map((time) => time.end()))
     await this.#parts.ledger.closeWorkflow({ accountId: this.accountId, workflowId: this.id })
     return this.receipt()
   }
@@ -417,6 +459,7 @@ export class Workflow {
     const { result, ...metered } = await this.#runner.whole({
       request: this.#chatRoute(service, operation, input, measure),
       options: input,
+      input: () => input.messages,
       call: (candidate, context) =>
         required(candidate, 'chat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
       unreported: async (answer, { offer }) =>

@@ -24,6 +24,7 @@ import {
 import { CommitQueue, type CommitQueueOptions } from './commit-queue.ts'
 import type { LedgerDriver } from './driver.ts'
 import { errorOf, InvalidInputError, LedgerOverloadedError, LedgerUnavailableError, UsageSpooledError } from './errors.ts'
+import { LedgerHistory } from './history.ts'
 import type { KeyUse } from './key-uses.ts'
 import type { MigrationPlan, MigrationReport } from './migrations.ts'
 import { newId } from './new-id.ts'
@@ -127,6 +128,8 @@ const ROTATION_GRACE_MS = 86_400_000
 export class Ledger<Transaction = unknown> extends LedgerReader {
   /** Where the processes on this database tell each other how their providers are doing. */
   readonly health: ProviderHealth
+  /** What happened, for exports and for those who follow it. */
+  readonly history: LedgerHistory
   readonly #driver: LedgerDriver<Transaction>
   readonly #queue: CommitQueue
   readonly #minimumCreditsForApiKey: Credits
@@ -136,6 +139,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   constructor(driver: LedgerDriver<Transaction>, options: LedgerOptions = {}) {
     super(driver)
     this.health = new ProviderHealth(driver)
+    this.history = new LedgerHistory(driver)
     this.#driver = driver
     this.#queue = new CommitQueue(driver as LedgerDriver, options)
     this.#spool = options.spool && new UsageSpool(options.spool, (operation) => this.#queue.submit(operation))
@@ -153,6 +157,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /** Sends usage that was spooled while the database was away. It happens by itself too: after `migrate`, and while there is any. */
   async sendSpooled(): Promise<SpoolReport> {
     return this.#spool?.send() ?? { sent: 0, refused: 0, waiting: 0 }
+  }
+
+  /** How much usage waits in the spool of this machine. */
+  async spooled(): Promise<number> {
+    return (await this.#spool?.waiting()) ?? 0
   }
 
   /** What waits for the database at this moment, and how long changes have waited so far: for a metrics page. */

@@ -66,9 +66,9 @@ export function outline(): { pages: Page[]; places: Places } {
         for (const item of ofKind) {
           const slug = slugs.next(item.name)
           for (const key of [identityOf(item.declaration), `${path}#${item.name}`]) places.set(key, { page: path, slug })
-          const members = membersOf(item.declaration, (base) => described.has(identityOf(base))).filter(
-            ({ doc }) => !doc?.isInternal,
-          )
+          const isDescribed = (other: Declaration) => described.has(identityOf(other))
+          const own = membersOf(item.declaration, isDescribed).filter(({ doc }) => !doc?.isInternal)
+          const members = kind === 'Classes' ? own.flatMap((member) => [member, ...membersWithin(member, isDescribed)]) : own
           for (const member of kind === 'Classes' ? members.filter(({ isMethod }) => isMethod) : []) {
             const place = { page: path, slug: slugs.next(methodHeading(item.name, member)) }
             for (const key of [identityOf(item.declaration), `${path}#${item.name}`]) places.set(`${key}.${member.name}`, place)

@@ -1,9 +1,21 @@
 import { type Credits, formatCredits } from '@farebox/core'
-import { type GrantSource, grantSources } from '@farebox/ledger'
+import {
+  type BreakdownFilter,
+  type GrantSource,
+  type Granularity,
+  grantSources,
+  granularities,
+  type Ledger,
+  NotFoundError,
+  type SeriesCursor,
+  type SeriesGroup,
+  seriesGroups,
+} from '@farebox/ledger'
 import { Argument, Option } from 'commander'
 import { usageReport } from '../usage-report.ts'
 import { allAccounts } from './all-accounts.ts'
 import { parseCredits } from './parse-credits.ts'
+import { parseRange, type RangeOptions } from './parse-range.ts'
 import type { Shared, Shell } from './shell.ts'
 
 /** `accounts`, `open-account`, `grant` and `usage`. */
@@ -53,14 +65,63 @@ export function addAccountCommands(shell: Shell): void {
   shell
     .command('usage', 'where the credits of an account went')
     .argument('<account>', 'its id')
-    .action((accountId: string, shared: Shared) =>
+    .option('--from <time>', 'since: 2026-07-01, or 2026-07-01T12:00Z')
+    .option('--to <time>', 'and before (default: now)')
+    .option('--month <month>', 'last, this, or 2026-07 in UTC')
+    .option('--service <service>', 'only of this service')
+    .option('--provider <provider>', 'only of this provider')
+    .option('--workflow <name>', 'only of workflows of this name')
+    .option('--key <prefix>', 'only with this key')
+    .option('--user <user>', 'only for this user')
+    .addOption(new Option('--granularity <span>', 'over time, by this').choices(granularities))
+    .addOption(new Option('--by <part>', 'each span of time by its parts; implies --granularity day').choices(seriesGroups))
+    .action((accountId: string, shared: UsageOptions) =>
       shell.withLedger(shared, async (ledger) => {
         // An account that is not there has used nothing either, and should not look like one that is.
         await ledger.balance(accountId)
-        const report = await usageReport(ledger, { accountId })
+        const filter = await usageFilter(ledger, accountId, shared)
+        if (shared.granularity || shared.by) return printSeries(shell, shared, ledger, filter)
+        const report = await usageReport(ledger, filter)
         if (shared.json) return terminal.line(JSON.stringify(report, null, 2))
         shell.print(shared, report.service_breakdown)
         terminal.line(`${report.total_credits} credits`)
       }),
     )
+}
+
+interface UsageOptions extends Shared, RangeOptions {
+  service?: string
+  provider?: string
+  workflow?: string
+  key?: string
+  user?: string
+  granularity?: Granularity
+  by?: SeriesGroup
+}
+
+async function usageFilter(ledger: Ledger, accountId: string, options: UsageOptions): Promise<BreakdownFilter> {
+  const { service, provider, workflow, key: prefix, user } = options
+  const key = prefix === undefined ? undefined : await ledger.apiKey(prefix)
+  if (prefix !== undefined && key?.accountId !== accountId) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
+  const scope = { service, provider, workflowName: workflow, apiKeyId: key?.apiKeyId, userId: user }
+  return { accountId, ...parseRange(options, Date.now()), ...scope }
+}
+
+async function printSeries(shell: Shell, options: UsageOptions, ledger: Ledger, filter: BreakdownFilter): Promise<void> {
+  const { granularity = 'day', by = 'none' } = options
+  const rows: object[] = []
+  let next: SeriesCursor | undefined
+  do {
+    const page = await ledger.usageSeries({ ...filter, granularity, groupBy: by, after: next })
+    rows.push(
+      ...page.entries.map(({ startsAt, name, charged, records }) => ({
+        starts_at: new Date(startsAt).toISOString(),
+        ...(by !== 'none' && { name }),
+        credits: formatCredits(charged),
+        usage_count: records,
+      })),
+    )
+    next = page.next
+  } while (next)
+  shell.print(options, rows)
 }

@@ -9,6 +9,7 @@ const terminal: Terminal = {
   exitCode: (code) => {
     process.exitCode = code
   },
+  ...(process.stderr.isTTY && { progress: (text: string) => void process.stderr.write(`\r\u001b[K${text}`) }),
 }
 
 await runProgram(createProgram(terminal), process.argv.slice(2), terminal)

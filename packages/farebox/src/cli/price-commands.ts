@@ -1,9 +1,10 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { InvalidOptionError } from '@farebox/core'
 import { defaultCostBook, PriceBook, type PriceBookDocument, retirements } from '@farebox/pricing'
 import { importedBook, type NotTaken, updateBook } from '@farebox/pricing/import'
 import { Argument, type Command, Option } from 'commander'
 import { INSTALLED, type PriceFormat, priceFormats, readPrices } from './price-sources.ts'
+import { readBook } from './read-book.ts'
 import type { Terminal } from './terminal.ts'
 
 interface ImportOptions {
@@ -119,18 +120,6 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
         daysLeft < 0 ? `${name} retired on ${entry.retires}` : `${name} retires on ${entry.retires}, in ${daysLeft} days`,
       )
     }
-  }
-}
-
-async function readBook(file: string): Promise<PriceBookDocument> {
-  const text = await readFile(file, 'utf8')
-  try {
-    const document: PriceBookDocument = JSON.parse(text)
-    new PriceBook(document)
-    return document
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new InvalidOptionError(`${file} is not JSON`, { cause: error })
-    throw error
   }
 }
 

@@ -1,15 +1,18 @@
 import { isFareboxError } from '@farebox/core'
 import { Command } from 'commander'
 import { addAccountCommands } from './account-commands.ts'
+import { addExportCommand } from './export-command.ts'
 import { addImportCommand } from './import-command.ts'
 import { addKeyCommands } from './key-commands.ts'
 import { addPriceCommands } from './price-commands.ts'
 import { addPriceListCommands } from './price-list-commands.ts'
+import { addReconcileCommand } from './reconcile-command.ts'
 import { Shell } from './shell.ts'
+import { addSimulateCommand } from './simulate-command.ts'
 import { addStoreCommands } from './store-commands.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The `farebox` command. Exit codes: 0 done, 1 could not be done, 2 something was found: by `verify`, `migrate --plan`, `import` or `prices check`. */
+/** The `farebox` command. Exit codes: 0 done, 1 could not be done, 2 something was found: by `verify`, `reconcile`, `migrate --plan`, `import` or `prices check`. */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('farebox')
     .description('Look after the credits of a Farebox.')
@@ -22,6 +25,9 @@ export function createProgram(terminal: Terminal): Command {
   addAccountCommands(shell)
   addKeyCommands(shell)
   addImportCommand(shell)
+  addSimulateCommand(shell)
+  addExportCommand(shell)
+  addReconcileCommand(shell)
   addPriceCommands(addPriceListCommands(shell, program), terminal)
 
   return program

@@ -21,11 +21,14 @@ export class Shell {
     this.terminal = terminal
   }
 
+  /** Declares a command that needs no store. */
+  plainCommand(name: string, description: string): Command {
+    return this.#program.command(name).description(description)
+  }
+
   /** Declares a command that works on a store. */
   command(name: string, description: string): Command {
-    return this.#program
-      .command(name)
-      .description(description)
+    return this.plainCommand(name, description)
       .requiredOption('--store <where>', 'a postgres:// URL, or the path of a SQLite file')
       .option('--schema <name>', 'Postgres schema that holds the tables')
       .option('--prefix <name>', "what the tables' names begin with in SQLite: farebox_ unless told")

@@ -5,4 +5,6 @@ export interface Terminal {
   line(text: string): void
   error(text: string): void
   exitCode(code: number): void
+  /** Shows how far long work has come, in place of what it showed before; an empty text ends it. Absent where nobody watches. */
+  progress?(text: string): void
 }

@@ -1,4 +1,6 @@
 import type { FinishReason } from '@farebox/core'
+import type { z } from 'zod'
+import type { chatCompletionAnswer } from './answers.ts'
 import { type ChatIdentity, type ChatOutcome, type ChatStreamEvent, ChatSum } from './chat-outcome.ts'
 import type { ServedStream } from './serve-stream.ts'
 import type { Served } from './served.ts'
@@ -10,10 +12,10 @@ type Json = Record<string, unknown>
 export function chatCompletion(
   { id, created, text, toolCalls, finishReason, logprobs, tokens }: ChatOutcome,
   { provider }: Served,
-): Json {
+): z.input<typeof chatCompletionAnswer> {
   const calls = toolCalls.map((call) => ({
     id: call.id,
-    type: 'function',
+    type: 'function' as const,
     function: { name: call.name, arguments: call.arguments },
   }))
   return {

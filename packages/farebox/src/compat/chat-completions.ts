@@ -1,14 +1,20 @@
-import { accountRoute } from '../http/route.ts'
+import { accountRoute, SPENDING } from '../http/route.ts'
+import { eventStream } from '../http/stream-response.ts'
+import { chatCompletionAnswer } from './answers.ts'
 import { chatCompletionBody, chatInput } from './chat-body.ts'
 import { chatChunks, chatCompletion } from './chat-completion.ts'
 import { serveChat } from './serve-chat.ts'
-import { eventStream } from './stream-response.ts'
 
 export const chatCompletions = accountRoute({
   method: 'post',
   path: '/v1/chat/completions',
+  operationId: 'createChatCompletion',
+  tag: 'openai',
   summary: 'Ask a chat model, as OpenAI’s clients do; `stream` for an answer bit by bit',
   body: chatCompletionBody,
+  answer: chatCompletionAnswer,
+  streams: { 'text/event-stream': 'With `stream`: chunks as OpenAI sends them' },
+  fails: SPENDING,
   handle(call) {
     const includeUsage = call.body.stream_options?.include_usage ?? false
     return serveChat(call, {

@@ -1,5 +1,5 @@
 import type { ChatEvent, ChatResult, FinishReason, ToolCall } from '@farebox/core'
-import { answerLeft } from './stream-response.ts'
+import { answerLeft } from '../http/stream-response.ts'
 import { type TokenCounts, tokenCounts } from './token-counts.ts'
 
 /** What a chat came to, as JSON: what answers of either form are written from, and what is kept to be given again. */

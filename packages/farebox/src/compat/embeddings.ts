@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { accountRoute, JsonAnswer } from '../http/route.ts'
+import { accountRoute, JsonAnswer, SPENDING } from '../http/route.ts'
+import { embeddingList } from './answers.ts'
 import { serveWhole } from './serve-whole.ts'
 import { tokenCounts } from './token-counts.ts'
 import { modelName, said } from './wire-schemas.ts'
@@ -26,13 +27,17 @@ interface KeptVectors {
 export const embeddings = accountRoute({
   method: 'post',
   path: '/v1/embeddings',
+  operationId: 'createEmbedding',
+  tag: 'openai',
   summary: 'Turn texts into vectors, as OpenAI’s clients do',
   body: embeddingsBody,
+  answer: embeddingList,
+  fails: SPENDING,
   async handle(call) {
     const { body } = call
     const asked = { service: 'embedding', model: body.model, name: 'embedding', fields: { ...body } }
-    const encode = body.encoding_format === 'base64' ? base64 : (vector: readonly number[]) => vector
-    return serveWhole<KeptVectors>(call, asked, {
+    const encode = body.encoding_format === 'base64' ? base64 : (vector: readonly number[]) => [...vector]
+    return serveWhole<KeptVectors, z.input<typeof embeddingList>>(call, asked, {
       async work(workflow, options) {
         const inputs = typeof body.input === 'string' ? [body.input] : body.input
         const answer = await workflow.embed({ inputs, dimensions: body.dimensions ?? undefined, ...options })

@@ -4,6 +4,7 @@ import { presets } from '@farebox/router'
 import type { Farebox } from '../farebox.ts'
 import { ModelNotFoundError } from '../http/http-errors.ts'
 import { accountRoute } from '../http/route.ts'
+import { model, modelList } from './answers.ts'
 import { AUTO, findConfiguration } from './resolve-model.ts'
 
 /** Services that these routes can ask for. */
@@ -13,14 +14,23 @@ export const models = [
   accountRoute({
     method: 'get',
     path: '/v1/models',
+    operationId: 'listModels',
+    tag: 'openai',
     summary: 'What may be given as `model`: providers, `auto`, presets and business adapters; agents beside them',
-    handle: ({ box, key }) => ({ object: 'list', data: [...listModels(box, key)].map(([id, owner]) => modelJson(id, owner)) }),
+    answer: modelList,
+    handle: ({ box, key }) => ({
+      object: 'list' as const,
+      data: [...listModels(box, key)].map(([id, owner]) => modelJson(id, owner)),
+    }),
   }),
 
   accountRoute({
     method: 'get',
     path: '/v1/models/:model{.+}',
+    operationId: 'getModel',
+    tag: 'openai',
     summary: 'Whether something may be given as `model`',
+    answer: model,
     async handle({ box, key, parameters }) {
       const id = parameters.model ?? ''
       const owner = listModels(box, key).get(id)
@@ -47,5 +57,5 @@ function listModels(box: Farebox, key: AuthenticatedKey): Map<string, string> {
 
 /** `created` is not known of other people's models, and OpenAI's clients want a number. */
 function modelJson(id: string, owner: string) {
-  return { id, object: 'model', created: 0, owned_by: owner }
+  return { id, object: 'model' as const, created: 0, owned_by: owner }
 }

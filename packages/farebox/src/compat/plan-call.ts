@@ -66,7 +66,7 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
         metadata,
         maxCredits,
         apiKey: key,
-        signal: request.signal,
+        signal: call.signal,
       }),
     leave: (workflow) => {
       if (sharedId === undefined && workflow.isOpened) box.background(workflow.close())

@@ -1,9 +1,12 @@
 import type { FinishReason, ToolCall } from '@farebox/core'
+import type { z } from 'zod'
+import type { responseAnswer } from './answers.ts'
 import type { ChatIdentity, ChatOutcome } from './chat-outcome.ts'
 import type { ResponsesBody } from './responses-body.ts'
 import type { TokenCounts } from './token-counts.ts'
 
 type Json = Record<string, unknown>
+type ResponseAnswer = z.input<typeof responseAnswer>
 
 /** What an answer repeats of its request. */
 export interface ResponseEnvelope {
@@ -19,7 +22,7 @@ const INCOMPLETE: Readonly<Partial<Record<FinishReason, string>>> = {
 }
 
 /** A response, as OpenAI writes it. */
-export function responseObject(outcome: ChatOutcome, envelope: ResponseEnvelope): Json {
+export function responseObject(outcome: ChatOutcome, envelope: ResponseEnvelope): ResponseAnswer {
   const reason = INCOMPLETE[outcome.finishReason]
   return {
     ...beginning(envelope),
@@ -31,7 +34,7 @@ export function responseObject(outcome: ChatOutcome, envelope: ResponseEnvelope)
 }
 
 /** A response of which nothing is there yet. */
-export function beginning({ identity: { id, created }, provider, body }: ResponseEnvelope): Json {
+export function beginning({ identity: { id, created }, provider, body }: ResponseEnvelope): ResponseAnswer {
   return {
     id: `resp_${id}`,
     object: 'response',
@@ -59,12 +62,12 @@ export function beginning({ identity: { id, created }, provider, body }: Respons
 }
 
 /** What was said, if anything was, and then the calls of tools. */
-function outputOf({ id, text, toolCalls }: ChatOutcome): Json[] {
+function outputOf({ id, text, toolCalls }: ChatOutcome): ResponseAnswer['output'] {
   const calls = toolCalls.map((call, index) => callItem(id, index, call))
   return text === '' && calls.length > 0 ? calls : [messageItem(id, [textPart(text)]), ...calls]
 }
 
-export function messageItem(id: string, content: readonly Json[], status = 'completed'): Json {
+export function messageItem(id: string, content: readonly Json[], status = 'completed') {
   return { id: `msg_${id}`, type: 'message', role: 'assistant', status, content }
 }
 
@@ -72,7 +75,7 @@ export function textPart(text: string): Json {
   return { type: 'output_text', text, annotations: [], logprobs: [] }
 }
 
-export function callItem(id: string, index: number, call: ToolCall, status = 'completed'): Json {
+export function callItem(id: string, index: number, call: ToolCall, status = 'completed') {
   return { id: `fc_${index}_${id}`, type: 'function_call', call_id: call.id, name: call.name, arguments: call.arguments, status }
 }
 

@@ -1,15 +1,21 @@
-import { accountRoute } from '../http/route.ts'
+import { accountRoute, SPENDING } from '../http/route.ts'
+import { eventStream } from '../http/stream-response.ts'
+import { responseAnswer } from './answers.ts'
 import { responseEvents } from './response-events.ts'
 import { responseObject } from './response-object.ts'
 import { responseInput, responsesBody } from './responses-body.ts'
 import { serveChat } from './serve-chat.ts'
-import { eventStream } from './stream-response.ts'
 
 export const responses = accountRoute({
   method: 'post',
   path: '/v1/responses',
+  operationId: 'createResponse',
+  tag: 'openai',
   summary: 'Ask a chat model by OpenAI’s newer API: text, images and functions; nothing is stored',
   body: responsesBody,
+  answer: responseAnswer,
+  streams: { 'text/event-stream': 'With `stream`: events as OpenAI sends them' },
+  fails: SPENDING,
   handle(call) {
     const { body } = call
     return serveChat(call, {

@@ -1,19 +1,19 @@
 import { v7 as uuidv7 } from 'uuid'
-import { type AccountCall, JsonAnswer } from '../http/route.ts'
+import { type AccountCall, type Answered, JsonAnswer } from '../http/route.ts'
+import type { Encoding } from '../http/stream-response.ts'
 import type { ChatInput } from '../workflow-calls.ts'
 import { type ChatIdentity, type ChatOutcome, type ChatStreamEvent, eventsOf, outcomeOf } from './chat-outcome.ts'
 import { type ServedStream, serveStream } from './serve-stream.ts'
 import { serveWhole } from './serve-whole.ts'
 import type { Served } from './served.ts'
-import type { Encoding } from './stream-response.ts'
 
 type Json = Record<string, unknown>
 
 /** A chat by one of OpenAI's two APIs for it. */
-export interface ChatForm {
+export interface ChatForm<Body> {
   input: ChatInput
   /** The answer as a whole. */
-  whole(outcome: ChatOutcome, served: Served): Json
+  whole(outcome: ChatOutcome, served: Served): Body
   /** The answer bit by bit. */
   parts(
     events: AsyncIterable<ChatStreamEvent>,
@@ -24,15 +24,15 @@ export interface ChatForm {
 }
 
 /** Serves a chat, as a whole or as a stream. */
-export function serveChat(
+export function serveChat<Body>(
   call: AccountCall<{ model: string; stream?: boolean | null }, unknown>,
-  { input, whole, parts, encoding }: ChatForm,
-): Promise<unknown> {
+  { input, whole, parts, encoding }: ChatForm<Body>,
+): Promise<Answered<Body>> {
   const { box, body } = call
   const asked = { service: 'gpt', model: body.model, name: 'chat', fields: { ...body } }
   const identity: ChatIdentity = { id: uuidv7().replaceAll('-', ''), created: Math.floor(box.now() / 1_000) }
   if (!body.stream) {
-    return serveWhole<ChatOutcome>(call, asked, {
+    return serveWhole<ChatOutcome, Body>(call, asked, {
       async work(workflow, options) {
         const answer = await workflow.chat({ ...input, ...options })
         return { answer: outcomeOf(identity, answer), metered: answer }

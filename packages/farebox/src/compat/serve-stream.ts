@@ -1,13 +1,13 @@
 import { problemOf } from '../http/problem.ts'
 import { type AccountCall, JsonAnswer, ProblemAnswer } from '../http/route.ts'
 import { ChargedRunError, runOnce } from '../http/run-once.ts'
+import { type Encoding, streamResponse } from '../http/stream-response.ts'
 import { chargedJson } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import type { MeteredStream } from '../workflow-calls.ts'
 import { type Asked, type PlannedCall, planCall } from './plan-call.ts'
 import type { KeptAnswer } from './serve-whole.ts'
 import { type Served, servedBy, servedHeaders, withBalance } from './served.ts'
-import { type Encoding, streamResponse } from './stream-response.ts'
 
 /** How a request is answered bit by bit. */
 export interface StreamForm<Event, Part, Answer extends object> {
@@ -38,7 +38,7 @@ export async function serveStream<Event, Part, Answer extends object>(
   call: AccountCall<unknown, unknown>,
   asked: Asked,
   form: StreamForm<Event, Part, Answer>,
-): Promise<unknown> {
+): Promise<Response | ProblemAnswer> {
   const { box, key } = call
   const plan = await planCall(call, asked)
   const { promise: begun, resolve: begin } = Promise.withResolvers<Response>()
@@ -75,7 +75,7 @@ export async function serveStream<Event, Part, Answer extends object>(
   const outcome = await Promise.race([begun, run])
   if (outcome instanceof Response || outcome instanceof ProblemAnswer) return outcome
   const [kept, headers] = outcome instanceof JsonAnswer ? [outcome.body, outcome.headers] : [outcome, {}]
-  const { answer, served } = kept as KeptAnswer<Answer>
+  const { answer, served } = kept
   return streamResponse(form.parts(each(form.again(answer)), { served, settled: async () => served }, answer), {
     headers: { ...servedHeaders(served), ...headers },
     encoding: form.encoding,

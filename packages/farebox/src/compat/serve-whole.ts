@@ -12,18 +12,18 @@ export interface KeptAnswer<Answer> {
 }
 
 /** How a request is answered as a whole. */
-export interface WholeForm<Answer extends object> {
+export interface WholeForm<Answer extends object, Body> {
   /** Makes the call. Its answer is JSON. */
   work(workflow: Workflow, options: PlannedCall['options']): Promise<{ answer: Answer; metered: Metered }>
-  respond(answer: Answer, served: Served, headers: Record<string, string>): Response | JsonAnswer
+  respond(answer: Answer, served: Served, headers: Record<string, string>): Response | JsonAnswer<Body>
 }
 
 /** Serves a request whose answer comes as a whole, once for an idempotency key. */
-export async function serveWhole<Answer extends object>(
+export async function serveWhole<Answer extends object, Body>(
   call: AccountCall<unknown, unknown>,
   asked: Asked,
-  { work, respond }: WholeForm<Answer>,
-): Promise<unknown> {
+  { work, respond }: WholeForm<Answer, Body>,
+): Promise<Response | JsonAnswer<Body> | ProblemAnswer> {
   const { box, key } = call
   const plan = await planCall(call, asked)
   const outcome = await runOnce(box, plan.run, async (workflowId) => {
@@ -37,6 +37,6 @@ export async function serveWhole<Answer extends object>(
   })
   if (outcome instanceof ProblemAnswer) return outcome
   const [kept, headers] = outcome instanceof JsonAnswer ? [outcome.body, outcome.headers] : [outcome, {}]
-  const { answer, served } = kept as KeptAnswer<Answer>
+  const { answer, served } = kept
   return respond(answer, served, { ...servedHeaders(served), ...headers })
 }

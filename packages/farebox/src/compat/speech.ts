@@ -1,10 +1,10 @@
 import { type AudioFormat, audioFormats, type SpeechEvent } from '@farebox/core'
 import { z } from 'zod'
-import { accountRoute } from '../http/route.ts'
+import { accountRoute, SPENDING } from '../http/route.ts'
+import { answerLeft, type Encoding, eventStream } from '../http/stream-response.ts'
 import type { SpeakInput } from '../workflow-calls.ts'
 import { type ServedStream, serveStream } from './serve-stream.ts'
 import { serveWhole } from './serve-whole.ts'
-import { answerLeft, type Encoding, eventStream } from './stream-response.ts'
 import { givenOptions, modelName, present, said } from './wire-schemas.ts'
 
 const speechBody = z.looseObject({
@@ -45,6 +45,8 @@ const MEDIA_TYPES: Readonly<Record<AudioFormat, string>> = {
   wav: 'audio/wav',
   opus: 'audio/opus',
   pcm: 'audio/pcm',
+  // RFC 2046: µ-law of one channel at 8,000 samples per second.
+  mulaw: 'audio/basic',
 }
 
 /** How OpenAI counts a speech that it bills by tokens. */
@@ -61,14 +63,22 @@ interface KeptSpeech {
 export const speech = accountRoute({
   method: 'post',
   path: '/v1/audio/speech',
+  operationId: 'createSpeech',
+  tag: 'openai',
   summary: 'Turn text into speech, as OpenAI’s clients do',
   body: speechBody,
+  answer: z.never(),
+  streams: {
+    'audio/*': 'The sound, in the format that was asked for',
+    'text/event-stream': 'With `stream_format: sse`: events as OpenAI sends them',
+  },
+  fails: SPENDING,
   async handle(call) {
     const { body } = call
     const asked = { service: 'voice_tts', model: body.model, name: 'speech', fields: { ...body } }
     const input = speakInput(body)
     if (!body.stream_format) {
-      return serveWhole<KeptSpeech>(call, asked, {
+      return serveWhole<KeptSpeech, never>(call, asked, {
         async work(workflow, options) {
           const answer = await workflow.speak({ ...input, ...options })
           return { answer: { audio: base64([answer.audio]), format: answer.format }, metered: answer }

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { parseFields } from '../http/parse-fields.ts'
 import { readUpload } from '../http/read-upload.ts'
-import { accountRoute, JsonAnswer } from '../http/route.ts'
+import { accountRoute, JsonAnswer, SPENDING } from '../http/route.ts'
+import { transcription } from './answers.ts'
 import { serveWhole } from './serve-whole.ts'
 import { givenOptions, modelName, refused } from './wire-schemas.ts'
 
@@ -27,8 +28,14 @@ interface KeptTranscript {
 export const transcriptions = accountRoute({
   method: 'post',
   path: '/v1/audio/transcriptions',
+  operationId: 'createTranscription',
+  tag: 'openai',
   summary: 'Turn recorded speech into text, as OpenAI’s clients do: multipart with `file` and `model`',
   wireNames: { audio: 'file' },
+  form: { file: 'file', fields: transcriptionForm },
+  answer: transcription,
+  streams: { 'text/plain': 'With `response_format: text`' },
+  fails: SPENDING,
   async handle(call) {
     const upload = await readUpload(call.request, 'file')
     const form = parseFields(transcriptionForm, upload.fields)
@@ -36,7 +43,7 @@ export const transcriptions = accountRoute({
     const file = createHash('sha256').update(upload.data).digest('hex')
     const asked = { service: 'voice_stt', model, name: 'transcription', fields: { ...form, file } }
     const own = { ...givenOptions(form, transcriptionForm), ...(temperature !== undefined && { temperature }) }
-    return serveWhole<KeptTranscript>(call, asked, {
+    return serveWhole<KeptTranscript, z.input<typeof transcription>>(call, asked, {
       async work(workflow, options) {
         const answer = await workflow.transcribe({
           audio: upload.data,
@@ -50,11 +57,11 @@ export const transcriptions = accountRoute({
         if (format === 'text') {
           return new Response(`${text}\n`, { headers: { 'content-type': 'text/plain; charset=utf-8', ...headers } })
         }
-        const usage = seconds === undefined ? {} : { usage: { type: 'duration', seconds } }
+        const usage = seconds === undefined ? {} : { usage: { type: 'duration' as const, seconds } }
         if (format === 'json') return new JsonAnswer(200, { text, ...usage }, headers)
         return new JsonAnswer(
           200,
-          { task: 'transcribe', language: heard ?? language, duration: seconds, text, ...usage },
+          { task: 'transcribe' as const, language: heard ?? language, duration: seconds, text, ...usage },
           headers,
         )
       },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isPublicUrl } from '../http/public-url.ts'
 
 /** What a request names as its model. */
 export const modelName = z.string().min(1).max(200)
@@ -7,7 +8,10 @@ export const modelName = z.string().min(1).max(200)
 export const said = z.string().max(400_000)
 
 /** Where an image is. */
-export const imageUrl = z.string().regex(/^(https:\/\/|data:image\/)/i, 'must be an https: URL or a data: URL of an image')
+export const imageUrl = z
+  .string()
+  .regex(/^(https:\/\/|data:image\/)/i, 'must be an https: URL or a data: URL of an image')
+  .refine((url) => /^data:/i.test(url) || isPublicUrl(url), 'must not lead into a private network')
 
 /** A field of OpenAI's that cannot be acted on. Without it, or with `null`, a request is fine. */
 export function refused(why: string) {

@@ -1,63 +1,35 @@
 import { type Credits, formatCredits, microCredits } from '@farebox/core'
-import type { GrantRow, JournalEntry } from '@farebox/ledger'
-import { NotFoundError } from '@farebox/ledger'
+import type { ApiKeySummary, GrantRow, JournalEntry } from '@farebox/ledger'
 import type { PriceEntry } from '@farebox/pricing'
 import { balanceJson } from '../receipt.ts'
-import { recommendations } from '../recommendations.ts'
-import { accountRoute, publicRoute, type Route } from './route.ts'
-import { estimateBody, statementQuery, usageQuery } from './schemas.ts'
+import { accountCredits, budgetList, estimate, ownKeys, priceList, statementPage } from './answers.ts'
+import { instantJson } from './instant-json.ts'
+import { budgetJson, keyJson } from './key-json.ts'
+import { accountRoute, publicRoute, type Route, readRoute } from './route.ts'
+import { emptyQuery, estimateBody, statementQuery } from './schemas.ts'
 
 export const accountRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/estimate',
+    operationId: 'estimate',
+    tag: 'usage',
     summary: 'What planned work will cost, by service, before any call',
     body: estimateBody,
+    answer: estimate,
     handle: ({ box, body }) => box.estimateTexts(body),
   }),
 
-  accountRoute({
-    method: 'get',
-    path: '/api/v1/usage',
-    summary: 'Where credits went, by workflow and by service',
-    query: usageQuery,
-    handle: ({ box, key, query }) =>
-      box.usage({
-        accountId: key.accountId,
-        from: query.from,
-        to: query.to,
-        workflowName: query.workflow_name,
-        userId: query.user_id,
-      }),
-  }),
-
-  accountRoute({
-    method: 'get',
-    path: '/api/v1/usage/recommendations',
-    summary: 'Where credits could be saved',
-    query: usageQuery,
-    handle: ({ box, key, query }) => recommendations(box, { accountId: key.accountId, from: query.from, to: query.to }),
-  }),
-
-  accountRoute({
-    method: 'get',
-    path: '/api/v1/usage/keys/:prefix',
-    summary: 'Where the credits of one key went',
-    async handle({ box, key, parameters }) {
-      const prefix = parameters.prefix ?? ''
-      const report = await box.keyUsage(key.accountId, prefix)
-      if (!report) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
-      return report
-    },
-  }),
-
-  accountRoute({
+  readRoute({
     method: 'get',
     path: '/api/v1/credits',
+    operationId: 'getCredits',
+    tag: 'credits',
     summary: 'Balance and grants',
-    async handle({ box, key }) {
-      const { balance, held, available } = await box.ledger.balance(key.accountId)
-      const grants = await box.ledger.grants(key.accountId)
+    answer: accountCredits,
+    async handle({ box, accountId }) {
+      const { balance, held, available } = await box.ledger.balance(accountId)
+      const grants = await box.ledger.grants(accountId)
       return {
         credit_balance: balanceJson(balance),
         held: balanceJson(held),
@@ -67,15 +39,18 @@ export const accountRoutes: readonly Route[] = [
     },
   }),
 
-  accountRoute({
+  readRoute({
     method: 'get',
     path: '/api/v1/credits/statement',
+    operationId: 'getStatement',
+    tag: 'credits',
     summary: 'The journal of the account, newest first, with the balance after each entry',
     query: statementQuery,
-    async handle({ box, key, query }) {
+    answer: statementPage,
+    async handle({ box, accountId, query }) {
       const [before, balanceAtCursor] = query.cursor?.split('.') ?? []
-      const balance = balanceAtCursor ? BigInt(balanceAtCursor) : (await box.ledger.balance(key.accountId)).balance
-      const page = await box.ledger.statement(key.accountId, { before: before ? Number(before) : undefined, limit: query.limit })
+      const balance = balanceAtCursor ? BigInt(balanceAtCursor) : (await box.ledger.balance(accountId)).balance
+      const page = await box.ledger.statement(accountId, { before: before ? Number(before) : undefined, limit: query.limit })
       let running: bigint = balance
       const entries = page.items.map((entry) => {
         const json = entryJson(entry, microCredits(running))
@@ -86,10 +61,49 @@ export const accountRoutes: readonly Route[] = [
     },
   }),
 
+  readRoute({
+    method: 'get',
+    path: '/api/v1/keys',
+    operationId: 'listKeys',
+    tag: 'credits',
+    summary: 'The API keys of the account, newest first, with what each may use and spend',
+    query: emptyQuery,
+    answer: ownKeys,
+    async handle({ box, accountId }) {
+      const [keys, budgets] = await Promise.all([box.ledger.apiKeys(accountId), box.ledger.currentBudgets(accountId)])
+      const prefixes = prefixesOf(keys)
+      return {
+        keys: keys.map((key) => ({
+          ...keyJson(key),
+          budgets: budgets.filter(({ apiKeyId }) => apiKeyId === key.apiKeyId).map((budget) => budgetJson(budget, prefixes)),
+        })),
+      }
+    },
+  }),
+
+  readRoute({
+    method: 'get',
+    path: '/api/v1/budgets',
+    operationId: 'listBudgets',
+    tag: 'credits',
+    summary: 'What the account, its users and its keys may spend, and have spent',
+    query: emptyQuery,
+    answer: budgetList,
+    async handle({ box, accountId }) {
+      const budgets = await box.ledger.currentBudgets(accountId)
+      const isByKey = budgets.some(({ apiKeyId }) => apiKeyId !== null)
+      const prefixes = prefixesOf(isByKey ? await box.ledger.apiKeys(accountId) : [])
+      return { budgets: budgets.map((budget) => budgetJson(budget, prefixes)) }
+    },
+  }),
+
   publicRoute({
     method: 'get',
     path: '/api/v1/prices',
+    operationId: 'getPrices',
+    tag: 'credits',
     summary: 'What everything costs',
+    answer: priceList,
     handle({ box }) {
       const { version, entries } = box.prices.book.entries(box.now())
       return {
@@ -99,6 +113,10 @@ export const accountRoutes: readonly Route[] = [
     },
   }),
 ]
+
+function prefixesOf(keys: readonly ApiKeySummary[]): Map<string, string> {
+  return new Map(keys.map(({ apiKeyId, prefix }) => [apiKeyId, prefix]))
+}
 
 /** What an entry charges: a price for each rate, and the rules of the price book as they are written there. */
 function pricesJson(entry: PriceEntry) {
@@ -127,8 +145,8 @@ function grantJson(grant: GrantRow) {
     credits: balanceJson(grant.amount),
     remaining: balanceJson(grant.remaining),
     state: grant.state,
-    effective_at: new Date(grant.effectiveAt).toISOString(),
-    expires_at: grant.expiresAt === null ? null : new Date(grant.expiresAt).toISOString(),
+    effective_at: instantJson(grant.effectiveAt),
+    expires_at: instantJson(grant.expiresAt),
     services: grant.services,
   }
 }
@@ -136,7 +154,7 @@ function grantJson(grant: GrantRow) {
 function entryJson(entry: JournalEntry, balance: Credits) {
   return {
     sequence: entry.sequence,
-    at: new Date(entry.at).toISOString(),
+    at: instantJson(entry.at),
     type: entry.verb,
     change: formatCredits(microCredits(changeOf(entry))),
     balance: formatCredits(balance),

@@ -1,17 +1,44 @@
 import { formatCredits, microCredits } from '@farebox/core'
-import { type ApiKeySummary, type KeyService, NotFoundError } from '@farebox/ledger'
+import { NotFoundError } from '@farebox/ledger'
+import { z } from 'zod'
 import { InsufficientCreditsError } from '../errors.ts'
-import { balanceJson } from '../receipt.ts'
+import { balanceJson, chargedJson } from '../receipt.ts'
+import {
+  accountKeys,
+  accountPage,
+  createdAccount,
+  createdBudget,
+  createdKey,
+  granted,
+  keyServices,
+  revokedKey,
+  rotatedKey,
+} from './admin-answers.ts'
+import { readCursor, writeCursor } from './cursor.ts'
+import { instantJson } from './instant-json.ts'
+import { keyJson, keyServiceJson } from './key-json.ts'
 import { adminRoute, JsonAnswer, type Route } from './route.ts'
-import { budgetBody, createAccountBody, createKeyBody, emptyBody, grantBody, keyServicesBody, rotateKeyBody } from './schemas.ts'
+import {
+  accountsQuery,
+  budgetBody,
+  createAccountBody,
+  createKeyBody,
+  emptyBody,
+  grantBody,
+  keyServicesBody,
+  rotateKeyBody,
+} from './schemas.ts'
 
 export const adminRoutes: readonly Route[] = [
   adminRoute({
     method: 'post',
     path: '/api/v1/admin/accounts',
+    operationId: 'createAccount',
+    tag: 'admin',
     summary: 'Open an account, with credits or without',
     body: createAccountBody,
     status: 201,
+    answer: createdAccount,
     async handle({ box, body, idempotencyKey }) {
       const amount = body.credits ?? microCredits(0n)
       const { accountId } = await box.ledger.openAccount({ name: body.name, idempotencyKey })
@@ -24,12 +51,42 @@ export const adminRoutes: readonly Route[] = [
   }),
 
   adminRoute({
+    method: 'get',
+    path: '/api/v1/admin/accounts',
+    operationId: 'listAccounts',
+    tag: 'admin',
+    summary: 'The accounts by id, with their balances',
+    query: accountsQuery,
+    answer: accountPage,
+    async handle({ box, query: { limit, cursor } }) {
+      const [after] = readCursor(z.tuple([z.string()]), cursor) ?? []
+      const accounts = await box.ledger.accounts({ after, limit: limit + 1 })
+      const page = accounts.slice(0, limit)
+      const last = page.at(-1)
+      return {
+        accounts: page.map(({ accountId, name, balance, held, available }) => ({
+          account_id: accountId,
+          name,
+          balance: balanceJson(balance),
+          held: chargedJson(held),
+          available: balanceJson(available),
+        })),
+        next_cursor: writeCursor(accounts.length > limit && last ? [last.accountId] : undefined),
+      }
+    },
+  }),
+
+  adminRoute({
     method: 'post',
     path: '/api/v1/admin/grants',
+    operationId: 'grantCredits',
+    tag: 'admin',
     summary: 'Add credits to an account',
     body: grantBody,
     status: 201,
     wireNames: { amount: 'credits' },
+    answer: granted,
+    fails: [404],
     async handle({ box, body, idempotencyKey }) {
       const { grantId } = await box.ledger.grant({
         accountId: body.account_id,
@@ -49,9 +106,13 @@ export const adminRoutes: readonly Route[] = [
   adminRoute({
     method: 'post',
     path: '/api/v1/admin/keys',
+    operationId: 'createKey',
+    tag: 'admin',
     summary: 'Make an API key; the key itself is shown this once',
     body: createKeyBody,
     status: 201,
+    answer: createdKey,
+    fails: [402, 404],
     async handle({ box, body, idempotencyKey }) {
       const outcome = await box.ledger.createApiKey({
         accountId: body.account_id,
@@ -69,7 +130,10 @@ export const adminRoutes: readonly Route[] = [
   adminRoute({
     method: 'get',
     path: '/api/v1/admin/accounts/:account_id/keys',
+    operationId: 'listAccountKeys',
+    tag: 'admin',
     summary: "An account's API keys, newest first, with when each was last used",
+    answer: accountKeys,
     async handle({ box, parameters }) {
       const accountId = parameters.account_id ?? ''
       const keys = await box.ledger.apiKeys(accountId)
@@ -82,9 +146,12 @@ export const adminRoutes: readonly Route[] = [
   adminRoute({
     method: 'post',
     path: '/api/v1/admin/keys/:prefix/services',
+    operationId: 'setKeyServices',
+    tag: 'admin',
     summary: 'Replace what a key may use',
     body: keyServicesBody,
     wireNames: { apiKeyId: 'prefix' },
+    answer: keyServices,
     async handle({ box, body, parameters, idempotencyKey }) {
       const prefix = parameters.prefix ?? ''
       const key = await keyOf(box, prefix)
@@ -97,9 +164,12 @@ export const adminRoutes: readonly Route[] = [
   adminRoute({
     method: 'post',
     path: '/api/v1/admin/keys/:prefix/rotate',
+    operationId: 'rotateKey',
+    tag: 'admin',
     summary: 'Give a key another secret, shown this once; the one of before stays good for 24 hours, or as long as asked',
     body: rotateKeyBody,
     wireNames: { apiKeyId: 'prefix', graceMs: 'grace_seconds' },
+    answer: rotatedKey,
     async handle({ box, body, parameters, idempotencyKey }) {
       const key = await keyOf(box, parameters.prefix ?? '')
       const graceMs = body.grace_seconds === undefined ? undefined : body.grace_seconds * 1_000
@@ -108,7 +178,7 @@ export const adminRoutes: readonly Route[] = [
         ...(rotated.secret !== undefined && { key: rotated.secret }),
         prefix: rotated.prefix,
         previous_prefix: rotated.previousPrefix,
-        previous_expires_at: new Date(rotated.previousUntil).toISOString(),
+        previous_expires_at: instantJson(rotated.previousUntil),
       }
     },
   }),
@@ -116,23 +186,30 @@ export const adminRoutes: readonly Route[] = [
   adminRoute({
     method: 'post',
     path: '/api/v1/admin/keys/:prefix/revoke',
+    operationId: 'revokeKey',
+    tag: 'admin',
     summary: 'End a key for good',
     body: emptyBody,
     wireNames: { apiKeyId: 'prefix' },
+    answer: revokedKey,
     async handle({ box, parameters, idempotencyKey }) {
       const prefix = parameters.prefix ?? ''
       await box.ledger.revokeApiKey({ ...(await keyOf(box, prefix)), idempotencyKey })
-      return { prefix, revoked: true }
+      return { prefix, revoked: true as const }
     },
   }),
 
   adminRoute({
     method: 'post',
     path: '/api/v1/admin/budgets',
+    operationId: 'setBudget',
+    tag: 'admin',
     summary: 'Limit what an account, a user or a key may spend over a period',
     body: budgetBody,
     status: 201,
     wireNames: { limit: 'credits', service: 'service_type' },
+    answer: createdBudget,
+    fails: [404],
     async handle({ box, body, idempotencyKey }) {
       const key = body.key_prefix === undefined ? undefined : await keyOf(box, body.key_prefix)
       const { budgetId } = await box.ledger.setBudget({
@@ -157,35 +234,6 @@ async function keyOf(
   const key = await box.ledger.apiKey(prefix)
   if (!key) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
   return { accountId: key.accountId, apiKeyId: key.apiKeyId }
-}
-
-function keyJson(key: ApiKeySummary) {
-  return {
-    prefix: key.prefix,
-    name: key.name,
-    user_id: key.userId,
-    services: key.services.map(keyServiceJson),
-    created_at: instantJson(key.createdAt),
-    expires_at: instantJson(key.expiresAt),
-    revoked_at: instantJson(key.revokedAt),
-    last_used_at: instantJson(key.lastUsedAt),
-    previous_prefix: key.previousPrefix,
-    previous_expires_at: instantJson(key.previousUntil),
-  }
-}
-
-function keyServiceJson(row: KeyService) {
-  return {
-    id: row.id,
-    service_type: row.service,
-    provider: row.provider,
-    enabled: row.enabled,
-    cost_limit_per_request: row.costLimitPerRequest === null ? null : balanceJson(row.costLimitPerRequest),
-  }
-}
-
-function instantJson(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString()
 }
 
 function keyService(row: { service_type: string; provider?: string; enabled?: boolean; cost_limit_per_request?: bigint }) {

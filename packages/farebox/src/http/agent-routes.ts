@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
-import { type ChatMessage, isFareboxError } from '@farebox/core'
+import type { ChatMessage } from '@farebox/core'
 import { formatServiceConfiguration } from '@farebox/router'
-import type { Agent } from '../agents.ts'
 import { InvalidAudioError } from '../errors.ts'
-import { withoutCosts } from '../receipt.ts'
-import type { Workflow } from '../workflow.ts'
+import { agent, callAnswer, chatAnswer, voiceAnswer } from './answers.ts'
+import { parseFields } from './parse-fields.ts'
 import { readUpload } from './read-upload.ts'
-import { type AccountCall, accountRoute, JsonAnswer, type Route } from './route.ts'
-import { ChargedRunError, runOnce } from './run-once.ts'
-import { callBody, chatBody, createAgentBody } from './schemas.ts'
+import { accountRoute, JsonAnswer, type Route, SPENDING } from './route.ts'
+import { runAgent, simulatedMark } from './run-agent.ts'
+import { callBody, chatBody, createAgentBody, voiceFields } from './schemas.ts'
+import { streamAgent } from './stream-agent.ts'
 
 /** How an agent answers what it hears: briefly, since it is spoken. */
 const VOICE_INSTRUCTIONS = 'Answer in one or two short sentences that can be read aloud. Use no lists, links or markup.'
@@ -17,20 +17,23 @@ export const agentRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/agent/create',
+    operationId: 'createAgent',
+    tag: 'agents',
     summary: 'Make an agent from a business adapter and settings of its own',
     body: createAgentBody,
     status: 201,
+    answer: agent,
     async handle({ box, key, body, idempotencyKey }) {
-      const agent = await box.agents.create({
+      const made = await box.agents.create({
         accountId: key.accountId,
         businessAdapter: body.business_logic_adapter,
         serviceConfiguration: body.custom_settings?.service_configuration,
         idempotencyKey,
       })
       return new JsonAnswer(201, {
-        agent_id: agent.agentId,
-        business_logic_adapter: agent.businessAdapter,
-        service_configuration: formatServiceConfiguration(agent.configuration),
+        agent_id: made.agentId,
+        business_logic_adapter: made.businessAdapter,
+        service_configuration: formatServiceConfiguration(made.configuration),
       })
     },
   }),
@@ -38,14 +41,25 @@ export const agentRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/agent/:id/chat',
+    operationId: 'chatWithAgent',
+    tag: 'agents',
     summary: 'Ask an agent in writing',
     body: chatBody,
+    answer: chatAnswer,
+    streams: {
+      'text/event-stream':
+        'With `stream`: each event is a ChatEvent, the last one of type `finish`; a failure is an event of type `error` with a Problem',
+    },
+    fails: SPENDING,
     async handle(call) {
       const { body } = call
-      return runAgent(call, { fields: { ...body }, name: body.workflow_name ?? 'chat' }, async (workflow) => {
-        const messages = (body.messages ?? [{ role: 'user', content: body.message ?? '' }]) as ChatMessage[]
-        const { complexity, accuracy, max_output_tokens: outputTokensMax } = body
-        const answer = await workflow.chat({ messages, complexity, accuracy, outputTokensMax })
+      const { complexity, accuracy, max_output_tokens: outputTokensMax } = body
+      const messages: ChatMessage[] = body.messages ?? [{ role: 'user', content: body.message ?? '' }]
+      const input = { messages, complexity, accuracy, outputTokensMax }
+      const run = { fields: { ...body }, name: body.workflow_name ?? 'chat' }
+      if (body.stream) return streamAgent(call, run, input)
+      return runAgent(call, run, async (workflow) => {
+        const answer = await workflow.chat(input)
         return { text: answer.text, provider: answer.provider, ...simulatedMark(answer.isSimulated) }
       })
     },
@@ -54,11 +68,16 @@ export const agentRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/agent/:id/voice',
+    operationId: 'talkToAgent',
+    tag: 'agents',
     summary: 'Ask an agent by voice: multipart field `audio`, or the audio as the body',
+    form: { file: 'audio', fields: voiceFields, raw: 'audio/*' },
+    answer: voiceAnswer,
+    fails: SPENDING,
     async handle(call) {
       const upload = await readUpload(call.request, 'audio')
       if (upload.data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
-      const { language, voice, workflow_name } = upload.fields
+      const { language, voice, workflow_name } = parseFields(voiceFields, upload.fields)
       const fields = { audio: createHash('sha256').update(upload.data).digest('hex'), language, voice }
       return runAgent(call, { fields, name: workflow_name ?? 'voice_chat' }, async (workflow) => {
         const transcript = await workflow.transcribe({ audio: upload.data, language })
@@ -83,8 +102,13 @@ export const agentRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/agent/:id/call',
+    operationId: 'callWithAgent',
+    tag: 'agents',
     summary: 'Let an agent call a telephone; answers when the call has ended',
     body: callBody,
+    hasOwnTimeLimit: true,
+    answer: callAnswer,
+    fails: SPENDING,
     async handle(call) {
       const { to, from, message, url, max_minutes, workflow_name } = call.body
       const run = { fields: { ...call.body }, name: workflow_name ?? 'phone_call', isRepeatable: false }
@@ -105,61 +129,3 @@ export const agentRoutes: readonly Route[] = [
     },
   }),
 ]
-
-/** Runs one workflow as an agent, and adds its receipt to the answer. */
-async function runAgent(
-  { box, key, parameters, request, idempotencyKey }: AccountCall<unknown, unknown>,
-  { fields, name, isRepeatable }: { fields: Record<string, unknown>; name: string; isRepeatable?: boolean },
-  work: (workflow: Workflow) => Promise<Record<string, unknown>>,
-): Promise<unknown> {
-  const agent: Agent = await box.agents.find(key.accountId, parameters.id ?? '')
-  const run = { accountId: key.accountId, idempotencyKey, fields: { agent_id: agent.agentId, ...fields }, isRepeatable }
-  return runOnce(box, run, async (workflowId) => {
-    const workflow = box.workflow({
-      workflowId,
-      accountId: key.accountId,
-      name,
-      configuration: agent.configuration,
-      businessAdapter: agent.businessAdapter ?? undefined,
-      apiKey: key,
-      signal: request.signal,
-    })
-    try {
-      const answer = await work(workflow)
-      return { ...answer, receipt: withoutCosts(await workflow.close()) }
-    } catch (error) {
-      throw await giveUp(workflow, error)
-    }
-  })
-}
-
-/**
- * Ends a workflow whose work came to nothing. What it charged is given back, unless the caller was the reason: who sends what no
- * provider takes, leaves, or runs out of credits half-way has had what came before.
- */
-async function giveUp(workflow: Workflow, error: unknown): Promise<unknown> {
-  if (!workflow.isOpened) return error
-  const isCallers = isFareboxError(error) && CALLERS_REASONS.has(error.code)
-  try {
-    if (!isCallers) await workflow.refund('the run failed')
-    const { total_credits_used } = await workflow.close()
-    return total_credits_used > 0 ? new ChargedRunError(error) : error
-  } catch {
-    // The store is away: what was charged stays charged, and the run must not be begun again under its key.
-    return new ChargedRunError(error)
-  }
-}
-
-const CALLERS_REASONS: ReadonlySet<string> = new Set([
-  'REQUEST_REJECTED',
-  'CALLER_LEFT',
-  'INSUFFICIENT_CREDITS',
-  'BUDGET_EXCEEDED',
-  'REQUEST_LIMIT',
-  'SERVICE_NOT_ALLOWED',
-])
-
-/** Nobody should take a made-up answer for a real one. */
-function simulatedMark(isSimulated: boolean): { simulated?: true } {
-  return isSimulated ? { simulated: true } : {}
-}

@@ -9,6 +9,8 @@ export interface OpenaiError {
 const CODES: Readonly<Record<string, string>> = {
   UNAUTHORIZED: 'invalid_api_key',
   PROVIDERS_BUSY: 'rate_limit_exceeded',
+  RATE_LIMITED: 'rate_limit_exceeded',
+  TOO_MANY_AT_ONCE: 'rate_limit_exceeded',
   ROUTE_NOT_FOUND: 'unknown_url',
 }
 

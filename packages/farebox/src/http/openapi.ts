@@ -1,103 +1,180 @@
 import { z } from 'zod'
+import { others, requests, responses } from './components.ts'
+import { examples } from './examples.ts'
+import { answerHeaders, failureName, failures, headersOf, requestHeaders } from './openapi-parts.ts'
 import { isOpenaiPath } from './problem-answer.ts'
-import type { Route } from './route.ts'
+import type { Route, RouteTag } from './route.ts'
+import { configurationFields } from './schemas.ts'
 
-/** The OpenAPI 3.1 document of the routes, from the same schemas that check their requests. */
-export function openapiDocument(routes: readonly Route[]): Record<string, unknown> {
-  const paths: Record<string, Record<string, unknown>> = {}
+type Json = Record<string, unknown>
+
+const SCHEMAS = '#/components/schemas/'
+
+const TAGS: Readonly<Record<RouteTag, string>> = {
+  agents: 'Configurations under a name, that chat, hear, speak and call',
+  workflows: 'Work that happens elsewhere, with one budget and one receipt',
+  credits: 'What an account has, and what things cost',
+  usage: 'Where credits went, and what work will cost',
+  admin: 'Accounts, grants, keys and budgets, with the admin token',
+  openai: 'For any OpenAI client whose base URL is changed',
+  operations: 'For those who run the server',
+}
+
+/** Who may ask, by any of these. */
+const SCHEMES: Readonly<Record<Route['access'], readonly string[]>> = {
+  public: [],
+  account: ['api_key'],
+  admin: ['admin_token'],
+  read: ['api_key', 'admin_token'],
+  anyKey: ['api_key', 'admin_token'],
+}
+
+const ACCOUNT_ID = {
+  name: 'account_id',
+  in: 'query',
+  required: false,
+  description: 'The account to read. With the admin token it is required; an API key reads its own, and must not send it',
+  schema: { type: 'string' },
+}
+
+/** The OpenAPI 3.1 document of the routes, from the same schemas that check their requests and type their answers. */
+export function openapiDocument(routes: readonly Route[]): Json {
+  const names = new Map<z.ZodType, string>()
+  const schemas = namedSchemas(names)
+  const paths: Record<string, Json> = {}
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}')
-    paths[path] = { ...paths[path], [route.method]: operation(route) }
+    paths[path] = { ...paths[path], [route.method]: operation(route, names) }
   }
   return {
     openapi: '3.1.0',
     info: {
       title: 'Farebox',
       version: '1',
+      license: { name: 'MIT', identifier: 'MIT' },
       description:
         'Routed calls, metered in prepaid credits. Errors are RFC 9457 problems with a stable `code`; under `/v1`, as OpenAI words them.',
     },
+    servers: [{ url: '/', description: 'Where this document is' }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
       securitySchemes: {
         api_key: { type: 'http', scheme: 'bearer', description: 'An API key of an account: fbx_…' },
-        admin_token: { type: 'http', scheme: 'bearer' },
+        admin_token: { type: 'http', scheme: 'bearer', description: 'The admin token of the server' },
       },
-      schemas: {
-        Problem: {
-          type: 'object',
-          required: ['type', 'title', 'status', 'code', 'detail'],
-          properties: {
-            type: { type: 'string' },
-            title: { type: 'string' },
-            status: { type: 'integer' },
-            code: { type: 'string' },
-            detail: { type: 'string' },
-            errors: {
-              type: 'array',
-              items: { type: 'object', properties: { field: { type: 'string' }, problem: { type: 'string' } } },
-            },
-          },
-        },
-        OpenaiError: {
-          type: 'object',
-          required: ['error'],
-          properties: {
-            error: {
-              type: 'object',
-              required: ['message', 'type', 'param', 'code'],
-              properties: {
-                message: { type: 'string' },
-                type: { type: 'string' },
-                param: { type: ['string', 'null'] },
-                code: { type: 'string' },
-              },
-            },
-          },
-        },
-      },
+      headers: answerHeaders,
+      parameters: requestHeaders,
+      responses: failures(),
+      schemas,
     },
   }
 }
 
-function operation({ path, method, summary, access, body, query, status = 200 }: Route): Record<string, unknown> {
+/** Every schema that has a name, each referring to the others by theirs. `names` is filled with whose is which. */
+function namedSchemas(names: Map<z.ZodType, string>): Json {
+  const registry = z.registry<{ id: string }>()
+  for (const [id, schema] of Object.entries({ ...requests, ...responses, ...others })) {
+    registry.add(schema, { id })
+    names.set(schema, id)
+  }
+  const { schemas } = z.toJSONSchema(registry, {
+    uri: (id) => `${SCHEMAS}${id}`,
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema }) => describe(zodSchema, jsonSchema),
+  })
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, { $schema: _, $id: __, ...schema }]) => {
+      const example = (examples as Json)[name]
+      return [name, example === undefined ? schema : { ...schema, examples: [example] }]
+    }),
+  )
+}
+
+/** What JSON Schema would not say by itself. */
+function describe(zodSchema: unknown, jsonSchema: Json): void {
+  if (zodSchema === configurationFields) {
+    for (const key of Object.keys(jsonSchema)) delete jsonSchema[key]
+    jsonSchema.$ref = `${SCHEMAS}ServiceConfigurationFields`
+  }
+  // The pattern of a time fills half a page, and its format says the same.
+  if (jsonSchema.format === 'date-time') delete jsonSchema.pattern
+}
+
+function schemaOf(schema: z.ZodType, names: Map<z.ZodType, string>): Json {
+  const name = names.get(schema)
+  if (name !== undefined) return { $ref: `${SCHEMAS}${name}` }
+  const { $schema: _, ...json } = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema }) => describe(zodSchema, jsonSchema),
+  })
+  return json
+}
+
+function operation(route: Route, names: Map<z.ZodType, string>): Json {
+  const { path, operationId, tag, summary, access, status = 200 } = route
+  const description = status === 201 ? 'Made' : 'Done'
+  return {
+    operationId,
+    tags: [tag],
+    summary,
+    parameters: parametersOf(route, names),
+    security: SCHEMES[access].map((scheme) => ({ [scheme]: [] })),
+    ...bodyOf(route, names),
+    responses: {
+      [status]: { description, headers: headersOf(route), content: contentOf(route, names) },
+      ...Object.fromEntries(
+        statusesOf(route).map((failed) => [failed, { $ref: `#/components/responses/${failureName(failed, path)}` }]),
+      ),
+    },
+  }
+}
+
+/** The statuses of failures, which follow from what a route is and does. */
+export function statusesOf({ path, method, access, query, fails = [] }: Route): number[] {
+  const statuses = new Set([429, 500, 503, 504, ...fails])
+  if (access !== 'public') statuses.add(401)
+  if (path.includes(':') || access === 'read') statuses.add(404)
+  if (query || path.includes(':') || access === 'read') statuses.add(422)
+  if (method === 'post') for (const status of [400, 409, 413, 415, 422]) statuses.add(status)
+  return [...statuses].sort((a, b) => a - b)
+}
+
+function parametersOf({ path, method, query, access }: Route, names: Map<z.ZodType, string>): Json[] {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,
     schema: { type: 'string' },
   }))
-  const queried = query
-    ? (z.toJSONSchema(query, { io: 'input', unrepresentable: 'any' }) as { properties?: Record<string, unknown> })
-    : {}
-  const inQuery = Object.entries(queried.properties ?? {}).map(([name, schema]) => ({
-    name,
-    in: 'query',
-    required: false,
-    schema,
-  }))
-  const inHeader =
-    method === 'post'
-      ? [{ name: 'Idempotency-Key', in: 'header', required: false, schema: { type: 'string', maxLength: 200 } }]
-      : []
-  return {
-    summary,
-    parameters: [...inPath, ...inQuery, ...inHeader],
-    ...(access !== 'public' && { security: [{ [access === 'admin' ? 'admin_token' : 'api_key']: [] }] }),
-    ...(body && {
-      requestBody: {
-        required: true,
-        content: { 'application/json': { schema: z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' }) } },
-      },
-    }),
-    responses: {
-      [status]: { description: 'Success', content: { 'application/json': {} } },
-      default: {
-        description: 'A problem',
-        content: isOpenaiPath(path)
-          ? { 'application/json': { schema: { $ref: '#/components/schemas/OpenaiError' } } }
-          : { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-      },
-    },
+  const { properties = {} } = query ? (schemaOf(query, names) as { properties?: Record<string, Json> }) : {}
+  const inQuery = Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: false, schema }))
+  const inHeaders = Object.keys(requestHeaders)
+    .filter((name) => (name === 'IdempotencyKey' ? method === 'post' : method === 'post' && isOpenaiPath(path)))
+    .map((name) => ({ $ref: `#/components/parameters/${name}` }))
+  return [...inPath, ...inQuery, ...(access === 'read' ? [ACCOUNT_ID] : []), ...inHeaders]
+}
+
+function bodyOf({ body, form }: Route, names: Map<z.ZodType, string>): Json {
+  if (body) {
+    const required = !body.safeParse({}).success
+    return { requestBody: { required, content: { 'application/json': { schema: schemaOf(body, names) } } } }
   }
+  if (!form) return {}
+  const fields = schemaOf(form.fields, names) as { properties?: Json; required?: string[] }
+  const schema = {
+    ...fields,
+    properties: { [form.file]: { type: 'string', format: 'binary' }, ...fields.properties },
+    required: [form.file, ...(fields.required ?? [])],
+  }
+  const raw = form.raw === undefined ? {} : { [form.raw]: { schema: { type: 'string', format: 'binary' } } }
+  return { requestBody: { required: true, content: { 'multipart/form-data': { schema }, ...raw } } }
+}
+
+function contentOf({ answer, streams = {} }: Route, names: Map<z.ZodType, string>): Json {
+  const kinds = Object.entries(streams).map(([type, description]) => [type, { schema: { type: 'string', description } }])
+  const isJson = answer.def.type !== 'never'
+  return { ...(isJson && { 'application/json': { schema: schemaOf(answer, names) } }), ...Object.fromEntries(kinds) }
 }

@@ -1,17 +1,29 @@
+import { health, readiness } from './answers.ts'
 import { publicRoute, type Route } from './route.ts'
 
 /** What operators' tools ask. `/openapi.json` is added by the router, which knows all routes. */
 export const operationRoutes: readonly Route[] = [
-  publicRoute({ method: 'get', path: '/healthz', summary: 'Whether the process answers', handle: () => ({ status: 'ok' }) }),
+  publicRoute({
+    method: 'get',
+    path: '/healthz',
+    operationId: 'getHealth',
+    tag: 'operations',
+    summary: 'Whether the process answers',
+    answer: health,
+    handle: () => ({ status: 'ok' as const }),
+  }),
 
   publicRoute({
     method: 'get',
     path: '/readyz',
+    operationId: 'getReadiness',
+    tag: 'operations',
     summary: 'Whether the store answers, and which providers are ready',
+    answer: readiness,
     async handle({ box }) {
       await box.ledger.ping()
       return {
-        status: 'ok',
+        status: 'ok' as const,
         providers: box.providers.map(({ name, isSimulated, availability }) => ({
           name,
           simulated: isSimulated,

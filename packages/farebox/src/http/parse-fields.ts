@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { fieldWords } from './field-words.ts'
 import { InvalidBodyError } from './http-errors.ts'
 
 /**
@@ -7,7 +8,7 @@ import { InvalidBodyError } from './http-errors.ts'
  * @throws {InvalidBodyError} names each field that is missing, wrong or unknown
  */
 export function parseFields<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(value)
+  const parsed = schema.safeParse(value, { error: fieldWords })
   if (parsed.success) return parsed.data
   const fields = parsed.error.issues.flatMap(nearestIssues).flatMap((issue) => {
     const field = issue.path.join('.')

@@ -9,7 +9,7 @@ import {
   RequestLimitError,
   WorkflowCeilingError,
 } from '../errors.ts'
-import { InvalidBodyError } from './http-errors.ts'
+import { InvalidBodyError, RateLimitedError } from './http-errors.ts'
 
 /** The HTTP status of every code: the one table, used by every shell. What is not here is a defect of ours: 500. */
 export const statusOfCode: Readonly<Record<string, number>> = {
@@ -36,7 +36,9 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   ANSWER_NOT_KEPT: 409,
   ALREADY_EXISTS: 409,
   WORKFLOW_CLOSED: 409,
+  METHOD_NOT_ALLOWED: 405,
   BODY_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
   INVALID_BODY: 422,
   INVALID_INPUT: 422,
   INVALID_AMOUNT: 422,
@@ -48,6 +50,8 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   PRICE_NOT_FOUND: 422,
   REQUEST_REJECTED: 422,
   PROVIDERS_BUSY: 429,
+  RATE_LIMITED: 429,
+  TOO_MANY_AT_ONCE: 429,
   CALLER_LEFT: 499,
   PROVIDERS_FAILED: 502,
   OUTCOME_UNKNOWN: 502,
@@ -57,6 +61,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   LEDGER_OVERLOADED: 503,
   LEDGER_CLOSED: 503,
   PROVIDER_TIMEOUT: 504,
+  REQUEST_TIMEOUT: 504,
 }
 
 /** An RFC 9457 problem. */
@@ -83,14 +88,21 @@ const TITLES: Readonly<Record<number, string>> = {
   402: 'Not enough credits',
   403: 'Not allowed',
   404: 'Not found',
+  405: 'Method not allowed',
   409: 'Conflict',
   413: 'Too large',
+  415: 'Unsupported media type',
   422: 'Invalid request',
   429: 'Too many requests',
   499: 'Caller left',
   502: 'Provider failed',
   503: 'Unavailable',
   504: 'Provider timed out',
+}
+
+/** A status in a few words. */
+export function titleOfStatus(status: number): string {
+  return TITLES[status] ?? 'Internal error'
 }
 
 /** What an error says on the wire. Of errors that are not ours, and of unsafe ones, only that something went wrong. */
@@ -125,7 +137,7 @@ export function problemResponse(error: unknown, wireNames?: WireNames): Response
 function newProblem(status: number, code: string, detail: string): Problem {
   return {
     type: `urn:farebox:problem:${code.toLowerCase().replaceAll('_', '-')}`,
-    title: TITLES[status] ?? 'Internal error',
+    title: titleOfStatus(status),
     status,
     code,
     detail,
@@ -160,6 +172,10 @@ function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unkn
   }
   if (error instanceof PriceNotFoundError) {
     return { errors: [{ field: error.unit === undefined ? 'provider' : 'unit_type', problem: error.message }] }
+  }
+  if (error instanceof RateLimitedError) {
+    const { limitName, limit, retryAfterMs } = error
+    return { limit, limit_name: limitName, retry_after: Math.max(1, Math.ceil(retryAfterMs / 1000)) }
   }
   const waitMs = error instanceof ProvidersFailedError || error instanceof LedgerOverloadedError ? error.retryAfterMs : undefined
   return error.isRetryable ? { retry_after: Math.max(1, Math.ceil((waitMs ?? 0) / 1000)) } : {}

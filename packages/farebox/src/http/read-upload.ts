@@ -1,4 +1,4 @@
-import { InvalidBodyError, MalformedBodyError } from './http-errors.ts'
+import { InvalidBodyError, MalformedBodyError, UnsupportedMediaTypeError } from './http-errors.ts'
 
 /** A file from a form, or a whole body, with the form's other fields: one that is there several times, with commas between. */
 export interface Upload {
@@ -10,10 +10,14 @@ export interface Upload {
  * Reads the file of a multipart field, or the body itself where it is no form.
  *
  * @throws {InvalidBodyError} the form has no such file
+ * @throws {UnsupportedMediaTypeError} it is JSON
  * @throws {MalformedBodyError} the form cannot be read
  */
 export async function readUpload(request: Request, field: string): Promise<Upload> {
   const type = request.headers.get('content-type') ?? ''
+  if (/^application\/(json|xml)/i.test(type)) {
+    throw new UnsupportedMediaTypeError(`send multipart/form-data with the file as the field ${field}`)
+  }
   if (!type.startsWith('multipart/form-data')) return { data: new Uint8Array(await request.arrayBuffer()), fields: {} }
   const form = await request.formData().catch((error: unknown) => {
     throw new MalformedBodyError('the multipart body cannot be read', { cause: error })

@@ -1,178 +1,134 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
-import { type FareboxError, isFareboxError } from '@farebox/core'
-import { IdempotencyConflictError, InvalidInputError } from '@farebox/ledger'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { compatRoutes } from '../compat/compat-routes.ts'
-import { UnauthorizedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
+import { boxGauges } from '../telemetry/box-gauges.ts'
+import { metricsText } from '../telemetry/metric-family.ts'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
-import { BodyTooLargeError, InvalidBodyError, MalformedBodyError, RouteNotFoundError } from './http-errors.ts'
-import { RequestMetrics } from './metrics.ts'
+import { answerRequest } from './answer-request.ts'
+import { digestOf } from './caller-of.ts'
+import { type CorsOptions, crossOrigin } from './cross-origin.ts'
+import { exportRoutes } from './export-routes.ts'
+import { BodyTooLargeError, MethodNotAllowedError, RateLimitedError, RouteNotFoundError } from './http-errors.ts'
+import { inWireNames } from './in-wire-names.ts'
+import { KeyLimiter } from './key-limiter.ts'
+import { type RouteLimits, resolveLimits } from './limits.ts'
 import { openapiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
-import { parseFields } from './parse-fields.ts'
 import { problemOf } from './problem.ts'
 import { problemAnswer } from './problem-answer.ts'
-import { JsonAnswer, ProblemAnswer, type Route, type RouteCall } from './route.ts'
+import type { Route } from './route.ts'
+import { safeHeaders } from './safe-headers.ts'
+import { statusRoutes } from './status-routes.ts'
+import { usageRoutes } from './usage-routes.ts'
 import { workflowRoutes } from './workflow-routes.ts'
 
 /** How the HTTP API is served. */
 export interface RoutesOptions {
   /** Opens the admin routes to whoever sends it as bearer. @defaultValue none: they are closed */
   adminToken?: string
-  /** Longer bodies get a 413. @defaultValue 26_214_400 (25 MiB, a long recording) */
-  bodyBytesMax?: number
+  /** What one caller may ask at most. */
+  limits?: RouteLimits
+  /** Pages of which other origins may ask. @defaultValue none */
+  cors?: CorsOptions
   /** Told of every error that is answered with a 500, and of what was behind a 502 or broke a stream off. @defaultValue nobody */
   onError?: (error: unknown, request: Request) => void
 }
-
-const BODY_BYTES_MAX = 25 * 1024 * 1024
-const IDEMPOTENCY_KEY_MAX = 180
 
 /** Every route of the API. */
 const routes: readonly Route[] = [
   ...agentRoutes,
   ...workflowRoutes,
   ...accountRoutes,
+  ...usageRoutes,
+  ...statusRoutes,
+  ...exportRoutes,
   ...compatRoutes,
   ...adminRoutes,
   ...operationRoutes,
 ]
 
-/** The API of a Farebox as one handler. */
+let written: string | undefined
+/** The OpenAPI document, written when it is first asked for. */
+function documentText(): string {
+  written ??= JSON.stringify(openapiDocument(routes))
+  return written
+}
+
+/**
+ * The API of a Farebox as one handler.
+ *
+ * @throws {InvalidOptionError} a limit or an origin is none
+ */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
   const app = new Hono()
-  const metrics = new RequestMetrics()
-  const adminDigest = options.adminToken ? digest(options.adminToken) : undefined
-  const bodyBytesMax = options.bodyBytesMax ?? BODY_BYTES_MAX
+  const adminDigest = options.adminToken ? digestOf(options.adminToken) : undefined
+  const limits = resolveLimits(options.limits)
+  const limiter = new KeyLimiter(limits)
 
   const failure = (error: unknown, context: Context, wireNames?: Route['wireNames']) =>
-    problemAnswer(problemOf(error, wireNames), context.req.path)
-  app.use(
+    problemAnswer(problemOf(error, wireNames), context.req.path, error instanceof RateLimitedError ? error.headers : {})
+  app.use(safeHeaders)
+  if (options.cors) app.use(crossOrigin(options.cors))
+  const ofBytes = (maxSize: number) =>
     bodyLimit({
-      maxSize: bodyBytesMax,
-      onError: (context) => failure(new BodyTooLargeError(`the body is longer than ${bodyBytesMax} bytes`), context),
-    }),
-  )
+      maxSize,
+      onError: (context) => failure(new BodyTooLargeError(`the body is longer than ${maxSize} bytes`), context),
+    })
+  const [ofRequest, ofUpload] = [ofBytes(limits.requestBytes), ofBytes(limits.uploadBytes)]
   for (const route of routes) {
-    app.on(route.method.toUpperCase(), route.path, async (context) => {
+    app.on(route.method.toUpperCase(), route.path, route.form ? ofUpload : ofRequest, async (context) => {
       const started = performance.now()
       const report = (error: unknown) => options.onError?.(error, context.req.raw)
-      const response = await answer(box, route, { context, report, adminDigest }).catch((error: unknown) => {
+      const parts = { context, report, adminDigest, limits, limiter }
+      const response = await answerRequest(box, route, parts).catch((error: unknown) => {
         const named = inWireNames(error, route, context.req.header('idempotency-key'))
         const failed = failure(named, context, route.wireNames)
-        if (failed.status >= 500) report(error)
+        if (failed.status >= 500) {
+          box.log.answered({ method: context.req.method, path: route.path, status: failed.status }, error)
+          report(error)
+        }
         return failed
       })
-      metrics.count(route.method, route.path, response.status, (performance.now() - started) / 1000)
+      box.metrics.answered(route.method, route.path, response.status, performance.now() - started)
       return response
     })
   }
-  const document = JSON.stringify(openapiDocument(routes))
-  app.get('/openapi.json', () => new Response(document, { headers: { 'content-type': 'application/json' } }))
-  app.get(
-    '/metrics',
-    () =>
-      new Response(metrics.text(box.providers, box.ledger.queueStats()), {
-        headers: { 'content-type': 'text/plain; version=0.0.4' },
-      }),
-  )
+  app.get('/openapi.json', () => new Response(documentText(), { headers: { 'content-type': 'application/json' } }))
+  app.get('/metrics', async () => {
+    const text = metricsText([...box.metrics.families(), ...(await boxGauges(box))])
+    return new Response(text, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } })
+  })
+  for (const [path, allowed] of methodsByPath()) {
+    const allow = { allow: allowed.join(', ') }
+    app.options(path, () => new Response(null, { status: 204, headers: allow }))
+    app.all(path, (context) => {
+      const { method, path: asked } = context.req
+      const error = new MethodNotAllowedError(`${method} is not for ${asked}: use ${allowed.join(' or ')}`)
+      return problemAnswer(problemOf(error), asked, allow)
+    })
+  }
   app.notFound((context) =>
     failure(new RouteNotFoundError(`there is nothing at ${context.req.method} ${context.req.path}`), context),
   )
   app.onError((error, context) => {
+    box.log.answered({ method: context.req.method, path: '', status: 500 }, error)
     options.onError?.(error, context.req.raw)
     return failure(error, context)
   })
   return async (request) => app.fetch(request)
 }
 
-async function answer(
-  box: Farebox,
-  route: Route,
-  { context, report, adminDigest }: { context: Context; report: (error: unknown) => void; adminDigest: Buffer | undefined },
-): Promise<Response> {
-  const request = context.req.raw
-  const secret = bearer(request)
-  const key = route.access === 'account' ? await box.authenticate(secret) : undefined
-  if (route.access === 'admin') checkAdmin(secret, adminDigest)
-  const call: RouteCall<unknown, unknown> = {
-    box,
-    request,
-    parameters: context.req.param(),
-    query: route.query && parseFields(route.query, context.req.query()),
-    body: route.body && parseFields(route.body, await readJson(request)),
-    idempotencyKey: idempotencyKeyOf(request),
-    report,
+/** By path, the methods that it is asked for by. HEAD is what GET answers, without its body. */
+function methodsByPath(): Map<string, string[]> {
+  const methods = new Map<string, string[]>([
+    ['/openapi.json', ['GET', 'HEAD']],
+    ['/metrics', ['GET', 'HEAD']],
+  ])
+  for (const { path, method } of routes) {
+    methods.set(path, [...(methods.get(path) ?? []), ...(method === 'get' ? ['GET', 'HEAD'] : ['POST'])])
   }
-  const result: unknown = await route.handle({ ...call, key } as never)
-  if (result instanceof Response) return result
-  if (result instanceof ProblemAnswer) return problemAnswer(result.problem, context.req.path, result.headers)
-  const { status, body, headers } = result instanceof JsonAnswer ? result : new JsonAnswer(200, result)
-  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
-}
-
-function bearer(request: Request): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
-}
-
-function checkAdmin(secret: string | undefined, adminDigest: Buffer | undefined): void {
-  if (!adminDigest) throw new UnauthorizedError('the admin routes are closed: no admin token is configured')
-  if (!secret || !timingSafeEqual(digest(secret), adminDigest)) throw new UnauthorizedError('the admin token is missing or wrong')
-}
-
-function digest(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest()
-}
-
-function idempotencyKeyOf(request: Request): string | undefined {
-  const key = request.headers.get('idempotency-key') ?? undefined
-  if (key !== undefined && (key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX)) {
-    throw new InvalidBodyError([{ field: 'Idempotency-Key', problem: `must have 1 to ${IDEMPOTENCY_KEY_MAX} characters` }])
-  }
-  return key
-}
-
-/** An absent body is an empty object, so that routes whose fields are all optional take none. */
-async function readJson(request: Request): Promise<unknown> {
-  const text = await request.text()
-  if (text.trim() === '') return {}
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new MalformedBodyError('the body is not JSON', { cause: error })
-  }
-}
-
-/** A conflict, and a field that the ledger did not take, are named as the caller sent them. */
-function inWireNames(error: unknown, { wireNames = {} }: Route, idempotencyKey: string | undefined): unknown {
-  if (isConflict(error)) {
-    // Under the same key at another route everything differs, and only that matters.
-    const isOtherRoute = error.differs.includes('verb')
-    const names = isOtherRoute
-      ? ['path']
-      : error.differs.map((field) => wireNames[field] ?? wireName(field)).filter((name) => name !== '')
-    return new IdempotencyConflictError(idempotencyKey ?? error.idempotencyKey, [
-      ...new Set(names.length > 0 ? names : ['request']),
-    ])
-  }
-  if (error instanceof InvalidInputError) {
-    // Too large a price is that of too large a quantity.
-    const field = error.field === 'usage.rated' ? 'usage.quantity' : error.field
-    return new InvalidBodyError([
-      { field: wireNames[field] || wireName(field), problem: error.message.slice(error.field.length + 1) },
-    ])
-  }
-  return error
-}
-
-function isConflict(error: unknown): error is FareboxError & IdempotencyConflictError {
-  return isFareboxError(error) && error.code === 'IDEMPOTENCY_CONFLICT'
-}
-
-function wireName(field: string): string {
-  return field.replace(/^body\./, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return new Map([...methods].map(([path, allowed]) => [path, [...allowed, 'OPTIONS']]))
 }

@@ -30,11 +30,11 @@ export interface Run {
  * Runs `work` once for an idempotency key: a later request with the same fields gets the first answer, one with other fields a
  * conflict that names them. A run that failed and charged nothing is begun again; one that charged is not, and answers as it did.
  */
-export async function runOnce(
+export async function runOnce<Answer extends object>(
   box: Farebox,
   run: Run,
-  work: (workflowId: string) => Promise<Record<string, unknown>>,
-): Promise<Record<string, unknown> | JsonAnswer | ProblemAnswer> {
+  work: (workflowId: string) => Promise<Answer>,
+): Promise<Answer | JsonAnswer<Answer> | ProblemAnswer> {
   const { accountId, idempotencyKey, fields, isRepeatable = true, isShared = false } = run
   if (idempotencyKey === undefined) {
     return work(uuidv7()).catch((error: unknown) => {
@@ -50,7 +50,8 @@ export async function runOnce(
     const begun = await box.ledger.saveDocument({ accountId, kind: 'run', documentId, body: digests })
     if (begun.replayed) {
       const end = await box.ledger.document(accountId, 'run_end', documentId)
-      if (end?.body.answer) return new JsonAnswer(200, end.body.answer, REPLAYED)
+      // Kept as this same route answered it.
+      if (end?.body.answer) return new JsonAnswer(200, end.body.answer as Answer, REPLAYED)
       if (end?.body.failed === 'OUTCOME_UNKNOWN') throw outcomeUnknown()
       if (end?.body.problem) return new ProblemAnswer(end.body.problem as Problem, REPLAYED)
       if (end) continue
@@ -63,7 +64,7 @@ export async function runOnce(
       throw new IdempotencyInProgressError('an earlier request under this idempotency key has not ended yet')
     }
     const end = (body: Record<string, unknown>) => box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body })
-    let answer: Record<string, unknown>
+    let answer: Answer
     try {
       answer = await work(workflowId)
     } catch (thrown) {

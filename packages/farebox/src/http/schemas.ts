@@ -1,5 +1,5 @@
 import { type Credits, credits, units } from '@farebox/core'
-import { budgetPeriods, grantSources } from '@farebox/ledger'
+import { budgetPeriods, grantSources, granularities, seriesGroups } from '@farebox/ledger'
 import { z } from 'zod'
 
 export const text = z
@@ -30,9 +30,12 @@ const phoneNumber = z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be an E.164 numb
 
 const message = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string().min(1).max(400_000) })
 
+/** Fields of a service configuration that differ. They are read where it is known from what: see `parseServiceConfiguration`. */
+export const configurationFields = z.record(z.string(), z.unknown())
+
 export const createAgentBody = z.strictObject({
   business_logic_adapter: text.optional(),
-  custom_settings: z.strictObject({ service_configuration: z.record(z.string(), z.unknown()).optional() }).optional(),
+  custom_settings: z.strictObject({ service_configuration: configurationFields.optional() }).optional(),
 })
 
 export const chatBody = z
@@ -43,11 +46,19 @@ export const chatBody = z
     complexity: z.enum(['low', 'medium', 'high']).optional(),
     accuracy: z.enum(['standard', 'high']).optional(),
     max_output_tokens: z.number().int().min(1).max(100_000).optional(),
+    stream: z.boolean().optional().describe('Whether the answer is sent as it is produced, as server-sent events'),
   })
   .refine((body) => (body.message === undefined) !== (body.messages === undefined), {
     path: ['message'],
     error: 'give either message or messages',
   })
+
+/** What a form says beside its recording. */
+export const voiceFields = z.object({
+  language: z.string().min(2).max(20).optional().describe('ISO 639-1 code of the language that is spoken'),
+  voice: text.optional().describe('The voice that answers'),
+  workflow_name: text.optional(),
+})
 
 export const callBody = z
   .strictObject({
@@ -102,7 +113,7 @@ export const estimateBody = z
       .max(400_000)
       .optional()
       .describe('A text whose characters are counted, instead of tts_characters'),
-    service_configuration: z.record(z.string(), z.unknown()).optional(),
+    service_configuration: configurationFields.optional(),
   })
   .refine((body) => body.ai_tokens === undefined || body.messages === undefined, {
     path: ['messages'],
@@ -113,12 +124,46 @@ export const estimateBody = z
     error: 'give either tts_text or tts_characters',
   })
 
-export const usageQuery = z.strictObject({
-  from: instant.optional(),
-  to: instant.optional(),
+const range = { from: instant.optional(), to: instant.optional() }
+const apiKey = text.optional().describe('The prefix of a key')
+const cursor = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,1000}$/, 'must be the next_cursor of an earlier page')
+  .optional()
+const limit = (most: number) => z.coerce.number().int().min(1).max(most).default(100)
+
+const usageFilter = {
+  ...range,
+  service: service.optional(),
+  provider: text.optional(),
   workflow_name: text.optional(),
+  api_key: apiKey,
   user_id: text.optional(),
+}
+
+export const usageQuery = z.strictObject(usageFilter)
+
+export const seriesQuery = z.strictObject({
+  granularity: z.enum(granularities).default('day'),
+  group_by: z.enum(seriesGroups).default('none'),
+  ...usageFilter,
+  limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
+  cursor,
 })
+
+export const workflowsQuery = z.strictObject({
+  ...range,
+  workflow_name: text.optional(),
+  state: z.enum(['open', 'closed']).optional(),
+  api_key: apiKey,
+  user_id: text.optional(),
+  limit: limit(1_000),
+  cursor,
+})
+
+export const accountsQuery = z.strictObject({ limit: limit(1_000), cursor })
+
+export const emptyQuery = z.strictObject({})
 
 export const statementQuery = z.strictObject({
   cursor: z
@@ -127,6 +172,21 @@ export const statementQuery = z.strictObject({
     .optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 })
+
+export const exportQuery = z
+  .strictObject({
+    format: z.enum(['csv', 'focus', 'jsonl', 'cloudevents']).default('csv'),
+    kind: z.enum(['usage', 'purchases']).default('usage'),
+    from: instant.optional(),
+    to: instant.optional().describe('RFC 3339 time, exclusive'),
+  })
+  // What is no time is told by its own field.
+  .refine(({ from, to }) => typeof from !== 'number' || typeof to !== 'number' || from < to, {
+    path: ['to'],
+    error: 'must be after from',
+  })
+
+export const adminExportQuery = exportQuery.safeExtend({ account_id: text.optional().describe('Absent: every account') })
 
 export const createAccountBody = z.strictObject({ name: text, credits: amount.optional() })
 

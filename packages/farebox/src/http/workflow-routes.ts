@@ -1,17 +1,32 @@
+import type { WorkflowListing } from '@farebox/ledger'
+import { z } from 'zod'
+import { decisionJson } from '../decision-json.ts'
 import { errorOfRefusal } from '../errors.ts'
 import { balanceJson, chargedJson, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
-import { type AccountCall, accountRoute, JsonAnswer, type Route } from './route.ts'
-import { emptyBody, openWorkflowBody, usageBody } from './schemas.ts'
+import { openedWorkflow, receipt, usageCharged, workflowPage } from './answers.ts'
+import { readCursor, writeCursor } from './cursor.ts'
+import { instantJson } from './instant-json.ts'
+import { type AccountCall, accountRoute, JsonAnswer, type Route, readRoute } from './route.ts'
+import { workflowDetails } from './routing-answers.ts'
+import { emptyBody, emptyQuery, openWorkflowBody, usageBody, workflowsQuery } from './schemas.ts'
+import { apiKeyIdOf } from './usage-routes.ts'
+
+/** Where a page of workflows ended: when the last one was opened, and its id. */
+const workflowPlace = z.tuple([z.number().int().min(0), z.string()])
 
 export const workflowRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/workflows',
+    operationId: 'openWorkflow',
+    tag: 'workflows',
     summary: 'Open a workflow for work that is done elsewhere',
     body: openWorkflowBody,
     status: 201,
     wireNames: { name: 'workflow_name', reserve: 'reserve_credits' },
+    answer: openedWorkflow,
+    fails: [402, 403],
     async handle({ box, key, body, idempotencyKey }) {
       const outcome = await box.ledger.openWorkflow({
         accountId: key.accountId,
@@ -28,18 +43,58 @@ export const workflowRoutes: readonly Route[] = [
     },
   }),
 
-  accountRoute({
+  readRoute({
+    method: 'get',
+    path: '/api/v1/workflows',
+    operationId: 'listWorkflows',
+    tag: 'workflows',
+    summary: 'The workflows of the account, newest first',
+    query: workflowsQuery,
+    answer: workflowPage,
+    async handle({ box, accountId, query }) {
+      const { from, to, state, limit } = query
+      const place = readCursor(workflowPlace, query.cursor)
+      const { workflows, next } = await box.ledger.workflows(
+        {
+          accountId,
+          from,
+          to,
+          state,
+          name: query.workflow_name,
+          userId: query.user_id,
+          apiKeyId: await apiKeyIdOf(box, accountId, query.api_key),
+        },
+        { limit, ...(place && { before: { createdAt: place[0], workflowId: place[1] } }) },
+      )
+      return { workflows: workflows.map(listingJson), next_cursor: writeCursor(next && [next.createdAt, next.workflowId]) }
+    },
+  }),
+
+  readRoute({
     method: 'get',
     path: '/api/v1/workflows/:id',
-    summary: 'What a workflow has cost so far',
-    async handle(call) {
-      return withoutCosts(await workflowOf(call).receipt())
+    operationId: 'getWorkflow',
+    tag: 'workflows',
+    summary: 'What a workflow has cost so far, what was tried for it, and how its providers were chosen',
+    query: emptyQuery,
+    answer: workflowDetails,
+    async handle({ box, accountId, key, parameters }) {
+      const workflow = box.workflow({ accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
+      const { receipt: spent, decisions } = await workflow.account()
+      // What providers charge is for the host to know, and not for its customers.
+      const isHost = key === undefined
+      return {
+        ...(isHost ? spent : withoutCosts(spent)),
+        decisions: decisions.map((decision) => decisionJson(decision, { withCosts: isHost })),
+      }
     },
   }),
 
   accountRoute({
     method: 'post',
     path: '/api/v1/workflows/:id/usage',
+    operationId: 'recordUsage',
+    tag: 'workflows',
     summary: 'Charge what a service consumed',
     body: usageBody,
     wireNames: {
@@ -52,6 +107,8 @@ export const workflowRoutes: readonly Route[] = [
       'usage.priceVersion': '',
       usageId: '',
     },
+    answer: usageCharged,
+    fails: [402, 403],
     async handle(call) {
       const { service_type, provider, units_consumed, unit_type, to, from, call: slicedCall } = call.body
       const { creditsUsed, balance } = await workflowOf(call).record(service_type, provider, units_consumed, unit_type, {
@@ -67,8 +124,11 @@ export const workflowRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
     path: '/api/v1/workflows/:id/close',
+    operationId: 'closeWorkflow',
+    tag: 'workflows',
     summary: 'Close a workflow and get its receipt',
     body: emptyBody,
+    answer: receipt,
     async handle(call) {
       const { box, key, parameters, idempotencyKey } = call
       await box.ledger.closeWorkflow({ accountId: key.accountId, workflowId: parameters.id ?? '', idempotencyKey })
@@ -79,4 +139,18 @@ export const workflowRoutes: readonly Route[] = [
 
 function workflowOf({ box, key, parameters }: AccountCall<unknown, unknown>): Workflow {
   return box.workflow({ accountId: key.accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
+}
+
+function listingJson(workflow: WorkflowListing) {
+  return {
+    workflow_id: workflow.workflowId,
+    workflow_name: workflow.name,
+    state: workflow.state,
+    total_credits_used: chargedJson(workflow.spent),
+    held: chargedJson(workflow.held),
+    created_at: instantJson(workflow.createdAt),
+    closed_at: instantJson(workflow.closedAt),
+    user_id: workflow.userId,
+    api_key: workflow.apiKeyPrefix,
+  }
 }

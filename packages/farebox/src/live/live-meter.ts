@@ -8,9 +8,10 @@ import {
   UsageSpooledError,
 } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
-import type { AttemptRecord, Candidate } from '@farebox/router'
-import type { HeldRoute, MeterParts, Payer } from '../hold-route.ts'
-import { answerDetails, settleInput } from '../settle-call.ts'
+import type { AttemptRecord } from '@farebox/router'
+import type { PricedSource } from '../book-prices.ts'
+import type { MeterParts, Payer } from '../hold-route.ts'
+import { settleInput, tellSpooled } from '../settle-call.ts'
 
 /** What is kept of a part of live work, beside its price. */
 export interface LivePart {
@@ -18,7 +19,19 @@ export interface LivePart {
   requestId?: string
 }
 
-const HOLD_TTL_MS = 300_000
+/** Work that goes on, whose hold is placed. */
+export interface LiveWork {
+  holdId: string
+  /** Whose price it has, as of the moment at which it began. */
+  source: PricedSource & { at: number }
+  /** What its records call the model, if not as its price does. */
+  model?: string
+  /** What is kept of a part. */
+  details(part: LivePart, attempts: readonly AttemptRecord[]): object
+}
+
+/** How long the hold of live work outlives the process that kept it alive. */
+export const LIVE_HOLD_TTL_MS = 300_000
 
 /**
  * Meters one piece of work that goes on for as long as people talk. It is charged part by part, so that a crash loses little, and the parts
@@ -27,9 +40,7 @@ const HOLD_TTL_MS = 300_000
 export class LiveMeter {
   readonly #parts: MeterParts
   readonly #payer: Payer
-  readonly #held: HeldRoute
-  readonly #candidate: Candidate
-  readonly #attemptId: string
+  readonly #work: LiveWork
   readonly #heartbeat: { stop(): Promise<void> }
   #total: UsageQuantity[] = []
   /** Parts that could not be written, and are written first the next time: as they were, since one whose answer was lost may be there. */
@@ -41,17 +52,15 @@ export class LiveMeter {
   /** Parts are charged, and holds extended, one after another. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(parts: MeterParts, payer: Payer, held: HeldRoute, served: { candidate: Candidate; attemptId: string }) {
+  constructor(parts: MeterParts, payer: Payer, work: LiveWork) {
     this.#parts = parts
     this.#payer = payer
-    this.#held = held
-    this.#candidate = served.candidate
-    this.#attemptId = served.attemptId
+    this.#work = work
     const { accountId } = payer
     this.#heartbeat = keepAlive(parts.ledger, {
       accountId,
-      holdId: held.holdId,
-      ttlMs: HOLD_TTL_MS,
+      holdId: work.holdId,
+      ttlMs: LIVE_HOLD_TTL_MS,
       onError: (error) => parts.onError(error),
     })
   }
@@ -72,7 +81,7 @@ export class LiveMeter {
     return this.#next(async () => {
       const price = this.priceOf(more)
       const amount = microCredits(price > 0n ? price : 1n)
-      return this.#parts.ledger.extendHold({ accountId: this.#payer.accountId, holdId: this.#held.holdId, amount })
+      return this.#parts.ledger.extendHold({ accountId: this.#payer.accountId, holdId: this.#work.holdId, amount })
     })
   }
 
@@ -80,7 +89,7 @@ export class LiveMeter {
   charge(part: LivePart): Promise<void> {
     return this.#next(async () => {
       this.#count += 1
-      const usageId = `${this.#held.holdId}.part${this.#count}`
+      const usageId = `${this.#work.holdId}.part${this.#count}`
       await this.#settle(part, { usageId, final: false }).catch((error: unknown) => this.#parts.onError(error))
     })
   }
@@ -95,30 +104,31 @@ export class LiveMeter {
   }
 
   async #settle(
-    { usage, requestId }: LivePart,
+    part: LivePart,
     { usageId, final }: { usageId?: string; final: boolean },
     attempts: readonly AttemptRecord[] = [],
   ): Promise<void> {
     const { accountId } = this.#payer
-    const { quantities } = usage
+    const { quantities, certainty } = part.usage
+    const { holdId, source, model = source.model } = this.#work
     const total = sumOf(this.#total, quantities)
     const { priced, rating, charge } = this.#price(total)
     const rest = (whole: bigint, before: bigint) => (whole > before ? whole - before : 0n)
     const input: SettleHoldInput = {
       accountId,
-      holdId: this.#held.holdId,
+      holdId,
       usageId,
       final,
-      provider: this.#candidate.offer.provider,
+      provider: source.provider,
       usage: {
         ...priced,
         quantity: quantities.reduce((sum, { quantity }) => sum + quantity, 0n) as Quantity,
         rated: microCredits(rest(priced.rated, this.#rated)),
         cost: priced.cost === undefined ? undefined : (rest(priced.cost, this.#cost) as typeof priced.cost),
-        model: this.#candidate.offer.model,
-        certainty: usage.certainty,
+        model,
+        certainty,
         details: {
-          ...answerDetails(this.#held, { candidate: this.#candidate, attemptId: this.#attemptId, usage, requestId }, attempts),
+          ...this.#work.details(part, attempts),
           explanation: rating.isPlain ? undefined : explain(rating),
         },
       },
@@ -135,6 +145,7 @@ export class LiveMeter {
       const { input, charge } = next
       const outcome = await settleInput(this.#parts, input).catch((error: unknown): Pick<ChargedOutcome, 'charged'> => {
         if (!(error instanceof UsageSpooledError)) throw error
+        tellSpooled(this.#parts, this.#payer, this.#work)
         return { charged: microCredits(charge > this.#charged ? charge - this.#charged : 0n) }
       })
       this.#charged += outcome.charged
@@ -143,8 +154,7 @@ export class LiveMeter {
   }
 
   #price(quantities: readonly UsageQuantity[]) {
-    const { service, provider, model, liveModel = model } = this.#candidate.offer
-    const pricing = this.#parts.prices.price({ service, provider, model: liveModel, at: this.#held.at }, quantities)
+    const pricing = this.#parts.prices.price(this.#work.source, quantities)
     return { ...pricing, charge: chargeOf(pricing.rating) }
   }
 

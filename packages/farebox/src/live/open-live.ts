@@ -12,9 +12,10 @@ import type { CallRunner, RunnerParts } from '../call-runner.ts'
 import { InsufficientCreditsError } from '../errors.ts'
 import { failureOf } from '../failure-of.ts'
 import type { HeldRoute, Payer } from '../hold-route.ts'
-import { settleCall, settleLost } from '../settle-call.ts'
+import { answerDetails, settleCall, settleLost } from '../settle-call.ts'
+import type { CallWatch } from '../telemetry/watch-call.ts'
 import type { CallOptions, LiveEnd, LiveStream } from '../workflow-calls.ts'
-import { LiveMeter } from './live-meter.ts'
+import { LiveMeter, type LiveWork } from './live-meter.ts'
 
 /** What live work of a workflow is given. */
 export interface LiveParts {
@@ -41,25 +42,37 @@ export interface LiveSession<Event> {
  *
  * @param requests  the first part, and smaller ones
  */
-export async function openLive<Event extends StreamEvent>(
+export function openLive<Event extends StreamEvent>(
+  live: LiveParts,
+  requests: readonly [RouteRequest, ...RouteRequest[]],
+  options: CallOptions,
+  session: LiveSession<Event>,
+): Promise<LiveStream<Event>> {
+  const watch = live.runner.watch(requests[0], { isStream: true })
+  return watch.run(() => openWatched(live, requests, options, session, watch))
+}
+
+async function openWatched<Event extends StreamEvent>(
   { parts, payer, runner }: LiveParts,
   [request, ...smaller]: readonly [RouteRequest, ...RouteRequest[]],
   options: CallOptions,
   session: LiveSession<Event>,
+  watch: CallWatch,
 ): Promise<LiveStream<Event>> {
   const held = await holdOneOf(runner, options, request, smaller)
+  watch.held(held)
   const outcome = await attemptStream<Event, Refusal, ProducedCounts>({
-    ...runner.attemptOptions(held, options),
+    ...runner.attemptOptions(held, options, watch),
     deadlines: parts.liveDeadlines,
     tally: createTally,
-    open: (candidate, context) => session.open(candidate, context),
+    open: watch.opening((candidate: Candidate, context: CallContext) => session.open(candidate, context)),
   }).catch((error: unknown) => runner.giveUp(held, error))
   if (outcome.status !== 'succeeded') {
     await settleCall(parts, payer, held, outcome)
     throw failureOf(outcome, request.operation)
   }
   const { value, candidate, attempts, attemptId } = outcome
-  const meter = new LiveMeter(parts, payer, held, { candidate, attemptId })
+  const meter = new LiveMeter(parts, payer, routedWork(held, candidate, attemptId))
   session.begin(meter, held)
   const settled = value.ended.then(async (ending) => {
     const finish = async () => {
@@ -67,7 +80,8 @@ export async function openLive<Event extends StreamEvent>(
       const requestId = ending.status === 'finished' ? ending.finish.requestId : undefined
       return meter.finish({ usage: session.rest(ending.parts[0].usage), requestId }, attempts)
     }
-    const creditsUsed = await runner.track(finish())
+    const creditsUsed = await watch.run(() => runner.track(finish()))
+    watch.end({ outcome: ending.status === 'finished' ? 'succeeded' : ending.status, candidate, creditsUsed })
     return { creditsUsed, endedBy: endOf(ending.status, session) }
   })
   parts.background(settled)
@@ -87,6 +101,16 @@ async function holdOneOf(
     const [next, ...rest] = smaller
     if (!next || !(error instanceof InsufficientCreditsError)) throw error
     return holdOneOf(runner, options, next, rest)
+  }
+}
+
+function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string): LiveWork {
+  const { service, provider, model, liveModel = model } = candidate.offer
+  return {
+    holdId: held.holdId,
+    source: { service, provider, model: liveModel, at: held.at },
+    model,
+    details: (part, attempts) => answerDetails(held, { ...part, candidate, attemptId }, attempts),
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { exerciseAccounts } from './accounts.ts'
+import { exerciseAnalytics } from './analytics.ts'
 import { exerciseApiKeyRotation } from './api-key-rotation.ts'
 import { exerciseApiKeyUse } from './api-key-use.ts'
 import { exerciseApiKeys } from './api-keys.ts'
@@ -9,6 +10,7 @@ import { exerciseCorrections } from './corrections.ts'
 import { exerciseDocuments } from './documents.ts'
 import { exerciseEvents } from './events.ts'
 import { exerciseGrants } from './grants.ts'
+import { exerciseHistory } from './history.ts'
 import { exerciseHolds } from './holds.ts'
 import { exerciseHostTransactions } from './host-transactions.ts'
 import { exerciseIdempotency } from './idempotency.ts'
@@ -48,11 +50,13 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseDocuments(suite)
       exerciseCorrections(suite)
       exerciseJournal(suite)
+      exerciseAnalytics(suite)
       exerciseImports(suite)
       exerciseConcurrency(suite)
       exerciseHostTransactions(suite)
       exerciseOperators(suite)
       exerciseProviderHealth(suite)
+      exerciseHistory(suite)
     })
     exerciseMigrations(open)
   })

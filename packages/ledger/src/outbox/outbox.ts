@@ -1,6 +1,7 @@
-import { FareboxError, InvalidOptionError } from '@farebox/core'
+import { FareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
+import { attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
 
 /** Who is told of events, and how often it is tried. */
 export interface OutboxOptions {
@@ -37,9 +38,6 @@ export interface OutboxReport {
 export class DeliveryRefusedError extends FareboxError {
   override readonly code = 'DELIVERY_REFUSED'
 }
-
-const DELAY_MIN_MS = 2_000
-const DELAY_MAX_MS = 4 * 3_600_000
 
 /**
  * Tells what the ledger has to tell, at least once each, with retries. Any number of processes may each run one on the same
@@ -110,7 +108,8 @@ export class Outbox {
     const claim = await this.#ledger.claimEvent({ accountId, eventId, until: now + timeoutMs * 2 })
     if (!claim.isClaimed) return undefined
     const attempted = { ...event, attempts: claim.attempts }
-    const error = await this.#attempt(attempted, timeoutMs)
+    const stopping = this.#stopping.signal
+    const error = await attemptDelivery((signal) => this.#options.deliver(attempted, signal), { stopping, timeoutMs })
     if (error === undefined) {
       await this.#ledger.endDelivery({ accountId, eventId })
       return 'delivered'
@@ -120,23 +119,6 @@ export class Outbox {
     const dueAt = isGivenUp ? undefined : now + Math.max(1, Math.round(this.#options.retryDelayMs(claim.attempts)))
     await this.#ledger.endDelivery({ accountId, eventId, error: wordsOf(error), dueAt })
     return isGivenUp ? 'givenUp' : 'failed'
-  }
-
-  async #attempt(event: LedgerEvent, timeoutMs: number): Promise<unknown> {
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(timeoutMs)])
-    const ended = Promise.withResolvers<never>()
-    const abort = () => ended.reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    try {
-      signal.throwIfAborted()
-      // A handler that does not heed its signal must not hold the others up.
-      await Promise.race([this.#options.deliver(event, signal), ended.promise])
-      return undefined
-    } catch (error) {
-      return error ?? new Error('the delivery failed without a reason')
-    } finally {
-      signal.removeEventListener('abort', abort)
-    }
   }
 }
 
@@ -150,19 +132,6 @@ function resolve(options: OutboxOptions): Required<OutboxOptions> {
     retryDelayMs: options.retryDelayMs ?? doubling,
     onError: options.onError ?? (() => undefined),
   }
-  for (const name of ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax'] as const) {
-    if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1) {
-      throw new InvalidOptionError(`${name} must be a whole number of 1 or more, received ${resolved[name]}`)
-    }
-  }
+  checkWhole(resolved, ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax'], 1)
   return resolved
-}
-
-function doubling(attempt: number): number {
-  return Math.min(DELAY_MIN_MS * 2 ** (attempt - 1), DELAY_MAX_MS) * (0.75 + Math.random() / 2)
-}
-
-function wordsOf(error: unknown): string {
-  const words = error instanceof Error ? error.message : String(error)
-  return words.replace(/\p{Cc}/gu, ' ').slice(0, 500) || 'no reason given'
 }

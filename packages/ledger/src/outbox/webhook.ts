@@ -1,7 +1,7 @@
 import { type Credits, formatCredits, InvalidOptionError } from '@farebox/core'
 import { Webhook } from 'standardwebhooks'
 import type { LedgerEvent } from '../reader.ts'
-import { DeliveryRefusedError } from './outbox.ts'
+import { checkReceipt, checkReceiverUrl } from './receiver-url.ts'
 
 /** Where events are posted, and what signs them. */
 export interface WebhookOptions {
@@ -24,7 +24,7 @@ export interface WebhookOptions {
  * @throws {InvalidOptionError} the address or the secret cannot be used
  */
 export function webhook({ url, secret, fetch }: WebhookOptions): (event: LedgerEvent, signal: AbortSignal) => Promise<void> {
-  const address = checkUrl(url)
+  const address = checkReceiverUrl(url, 'a webhook')
   const signer = checkSecret(secret)
   return async (event, signal) => {
     const body = JSON.stringify(bodyOf(event))
@@ -41,18 +41,8 @@ export function webhook({ url, secret, fetch }: WebhookOptions): (event: LedgerE
       },
       body,
     })
-    await response.body?.cancel()
-    if (response.ok) return
-    if (response.status === 410) throw new DeliveryRefusedError(`${address.origin} answered 410: it takes no more events`)
-    throw new Error(`${address.origin} answered ${response.status}`)
+    await checkReceipt(response, address)
   }
-}
-
-function checkUrl(url: string): URL {
-  const address = URL.canParse(url) ? new URL(url) : undefined
-  const isLocal = address?.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(address.hostname)
-  if (address && (address.protocol === 'https:' || isLocal)) return address
-  throw new InvalidOptionError('url of a webhook must begin with https://, or with http:// on this machine')
 }
 
 function checkSecret(secret: string): Webhook {

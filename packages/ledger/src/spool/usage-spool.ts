@@ -67,6 +67,11 @@ export class UsageSpool {
     return this.#holds.has(key)
   }
 
+  /** How many changes wait. */
+  waiting(): Promise<number> {
+    return this.#spool.size()
+  }
+
   /** Sends what waits, oldest first. Calls that meet share the work. */
   send(): Promise<SpoolReport> {
     this.#sending ??= this.#sendNow().finally(() => {

@@ -1,4 +1,4 @@
-import type { CallContext, SpeakRequest, SpeakResult, SpeechEvent } from '@farebox/core'
+import type { AudioFormat, CallContext, SpeakRequest, SpeakResult, SpeechEvent } from '@farebox/core'
 import { openCall } from '../adapter/call.ts'
 import { collectSpeech } from '../adapter/collect-speech.ts'
 import { incomplete } from '../adapter/incomplete.ts'
@@ -22,7 +22,7 @@ export async function speak(
 }
 
 /**
- * Speaks a text, as it is spoken. Cartesia's events and websockets carry raw sound alone, so only `pcm` comes by them; other formats
+ * Speaks a text, as it is spoken. Cartesia's events and websockets carry raw sound alone, so `pcm` and `mulaw` come by them; other formats
  * come as a body of bytes, whose end is its closing mark.
  */
 export function streamSpeech(
@@ -32,7 +32,11 @@ export function streamSpeech(
   defaults: SpeechDefaults,
 ): AsyncGenerator<SpeechEvent, void, undefined> {
   const raw = defaults.transport === 'websocket' ? speechSocket : speechEvents
-  return hear(request.format === 'pcm' ? raw : speechBytes, connection, request, context, defaults)
+  return hear(isRaw(request.format) ? raw : speechBytes, connection, request, context, defaults)
+}
+
+function isRaw(format: AudioFormat): boolean {
+  return format === 'pcm' || format === 'mulaw'
 }
 
 /** Cartesia reports no cost of a speech, so it is the characters of its text; of one that was cut, at most these. */

@@ -9,8 +9,7 @@ export interface SpeechDefaults {
 }
 
 /**
- * The body of a speech. Of `providerOptions.output_format` the rates and the encoding are taken, so that a telephone can be given
- * `pcm_mulaw` at 8,000; the container is the request's.
+ * The body of a speech. Of `providerOptions.output_format` the rates and the encoding are taken; the container is the request's.
  *
  * @throws {ProviderError} `unsupported`: Cartesia does not make this format
  */
@@ -26,11 +25,12 @@ export function speechBody(provider: string, request: SpeakRequest, { voice }: P
   }
 }
 
-/** 24,000 samples per second, as other providers speak. */
+/** 24,000 samples per second, as other providers speak, unless it is for a telephone. */
 const OUTPUT_FORMATS: ReadonlyMap<AudioFormat, Record<string, unknown>> = new Map([
   ['mp3', { container: 'mp3', sample_rate: 44_100, bit_rate: 128_000 }],
   ['wav', { container: 'wav', encoding: 'pcm_s16le', sample_rate: 24_000 }],
   ['pcm', { container: 'raw', encoding: 'pcm_s16le', sample_rate: 24_000 }],
+  ['mulaw', { container: 'raw', encoding: 'pcm_mulaw', sample_rate: 8_000 }],
 ])
 
 /** Names a speech in the provider's logs by its attempt. @returns `undefined` for what a context cannot be called */

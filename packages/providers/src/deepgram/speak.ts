@@ -56,11 +56,12 @@ export async function* streamSpeech(
 }
 
 /** How each format is asked for. An mp3 has no container of its own choosing. */
-const QUERY_BY_FORMAT: Readonly<Record<AudioFormat, { encoding: string; container?: string }>> = {
+const QUERY_BY_FORMAT: Readonly<Record<AudioFormat, { encoding: string; container?: string; sample_rate?: number }>> = {
   mp3: { encoding: 'mp3' },
   wav: { encoding: 'linear16', container: 'wav' },
   opus: { encoding: 'opus', container: 'ogg' },
   pcm: { encoding: 'linear16', container: 'none' },
+  mulaw: { encoding: 'mulaw', container: 'none', sample_rate: 8_000 },
 }
 
 function speechQuery(request: SpeakRequest, model: string): Record<string, unknown> {

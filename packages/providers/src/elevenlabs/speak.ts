@@ -89,10 +89,11 @@ function speechBody(request: SpeakRequest): object {
   }
 }
 
-/** What each format is asked for as, and what else is of that format: telephones take raw sound as µ-law. None needs a plan of its own. */
+/** What each format is asked for as, and what else is of that format. None needs a plan of its own. */
 const OUTPUT_FORMATS: Readonly<Record<AudioFormat, readonly [string, RegExp]>> = {
   mp3: ['mp3_44100_128', /^mp3_/],
   wav: ['wav_24000', /^wav_/],
   opus: ['opus_48000_64', /^opus_/],
   pcm: ['pcm_24000', /^(pcm|ulaw|alaw)_/],
+  mulaw: ['ulaw_8000', /^ulaw_8000$/],
 }

@@ -8,9 +8,13 @@ import { incomplete } from '../adapter/incomplete.ts'
 import { readBody } from '../adapter/read-body.ts'
 import { serverSentEvents } from '../adapter/server-sent-events.ts'
 import { speechUsage } from '../adapter/speech-usage.ts'
+import { telephoneSound } from '../adapter/telephone-sound.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { openOpenaiCall, send } from './send.ts'
+
+/** Of OpenAI's `pcm`. */
+const SAMPLES_PER_SECOND = 24_000
 
 /** What a speech is asked for with, beside its request. */
 export interface SpeechDefaults {
@@ -29,7 +33,8 @@ export async function speak(
 
 /**
  * Speaks a text, as it is spoken. Plain bytes say nothing of what they cost, so every model that can is asked for events, whose
- * last one reports usage; a server that answers with bytes all the same is understood.
+ * last one reports usage; a server that answers with bytes all the same is understood. OpenAI does not speak for telephones: its `pcm`
+ * becomes `mulaw` here.
  */
 export async function* streamSpeech(
   connection: OpenaiConnection,
@@ -41,6 +46,7 @@ export async function* streamSpeech(
   let isAnswering = false
   let usage: Usage | undefined
   let requestId: string | undefined
+  const heard = request.format === 'mulaw' ? telephoneSound(SAMPLES_PER_SECOND) : undefined
   try {
     const answer = await send(connection, call, (client, options) =>
       client.audio.speech.create(speechBody(request, defaults), options),
@@ -61,14 +67,15 @@ export async function* streamSpeech(
         const audio = event?.type === 'speech.audio.delta' ? asText(event.audio) : undefined
         if (!audio) continue
         isAnswering = true
-        yield { type: 'audio', audio: bytesOfBase64(audio) }
+        const sound = bytesOfBase64(audio)
+        yield { type: 'audio', audio: heard ? heard(sound) : sound }
       }
       if (done === undefined) throw incomplete(connection.name, 'the speech', { usage, requestId })
       usage = speechUsage(request.text, 'derived', done.usage)
     } else {
       for await (const audio of bytes) {
         isAnswering = true
-        yield { type: 'audio', audio }
+        yield { type: 'audio', audio: heard ? heard(audio) : audio }
       }
       if (!isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
       usage = speechUsage(request.text, 'derived')
@@ -88,7 +95,7 @@ function speechBody(request: SpeakRequest, defaults: SpeechDefaults): OpenAI.Aud
     input: request.text,
     // A voice among the options is one of OpenAI's own, which was not to go to another provider.
     voice: request.voice ?? asText(request.providerOptions?.voice) ?? defaults.voice,
-    response_format: request.format,
+    response_format: request.format === 'mulaw' ? 'pcm' : request.format,
     // These models refuse events. They are billed by the character, so nothing is missed.
     stream_format: request.model.startsWith('tts-1') ? 'audio' : 'sse',
   }

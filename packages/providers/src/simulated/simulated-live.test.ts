@@ -56,6 +56,15 @@ describe('a simulated live transcription', () => {
     expect(finals(await listen(Array.from({ length: 100 }, () => words(0.1))))).toEqual(whole)
   })
 
+  it('hears words in sound alone, and the end of a sentence in a pause, where pauses count', async () => {
+    const pieces = [words(2), silence, silence, silence, words(1), silence, silence, words(1)]
+    const provider = simulated({ pauseMs: 1_000 })
+    const events = await collect(provider.streamTranscription?.({ model: 'nova-3', audio: each(pieces), format: PHONE }, context))
+    const finals = events.flatMap((event) => (event.type === 'transcript' && event.isFinal ? event.text : []))
+    expect(finals.map((text) => text.split(' ').length)).toEqual([5, 2, 2])
+    expect(events.at(-1)).toMatchObject({ type: 'finish', durationSeconds: 6.5 })
+  })
+
   it('tells what it hears as it goes, in sentences that grow until they are final', async () => {
     const events = await listen(Array.from({ length: 60 }, () => words(0.1)))
     const texts = events.flatMap((event) => (event.type === 'transcript' ? [event] : []))

@@ -55,10 +55,12 @@ export function durationUsage(seconds: number): Usage {
   }
 }
 
-/** Sound whose length depends on the text. PCM when PCM was asked for, else WAV, which any player plays. */
+/** Sound whose length depends on the text. Raw when raw sound was asked for, else WAV, which any player plays. */
 export function simulatedSound(text: string, asked: AudioFormat, seed: number): { audio: Uint8Array; format: AudioFormat } {
   const samples = tones(text, SAMPLE_RATE, seed)
-  return asked === 'pcm' ? { audio: writePcm(samples), format: 'pcm' } : { audio: writeWav(samples, SAMPLE_RATE), format: 'wav' }
+  if (asked === 'pcm') return { audio: writePcm(samples), format: asked }
+  if (asked === 'mulaw') return { audio: encodeMulaw(samples), format: asked }
+  return { audio: writeWav(samples, SAMPLE_RATE), format: 'wav' }
 }
 
 /** Sound of a text as it is sent piece by piece. */

@@ -40,6 +40,8 @@ export interface SimulatedOptions {
   betweenPartsMs?: SimulatedLatency
   /** How calls fail. @defaultValue none does */
   failures?: SimulatedFailures
+  /** Silence that ends a sentence of live sound, in milliseconds; words are then heard in sound alone. @defaultValue silence has words too */
+  pauseMs?: number
   /** How long a phone call lasts, in seconds. @defaultValue as long as it takes to say what is said */
   callSeconds?: number
   /** How long after a phone call its price is known, in milliseconds; at 0 its result tells it. @defaultValue a minute */
@@ -114,7 +116,7 @@ export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
         const hearing = { bytes: 0 }
         const durationSeconds = () => soundSeconds(hearing.bytes, request.format)
         return {
-          parts: opened(requestId, () => simulatedListening(request, seed, call, hearing)),
+          parts: opened(requestId, () => simulatedListening(request, { seed, pauseMs: options.pauseMs }, call, hearing)),
           usageAfter: () => ({ ...durationUsage(durationSeconds()), certainty: 'floor' }),
           finish: () => ({
             type: 'finish' as const,

@@ -13,7 +13,7 @@ import { callWatches } from './call-watches.ts'
 import { endCall } from './end-call.ts'
 import { type CallEnds, estimatePrice } from './estimate-price.ts'
 import { placeCall } from './place-call.ts'
-import { type ValidateSignature, validateSignature } from './signature.ts'
+import { type SignedForm, type ValidateSignature, validateSignature } from './signature.ts'
 import { statusCallbacks, type TwilioCallUpdate, type TwilioRequest, validated } from './status-callbacks.ts'
 import { loadTwilioClient, type TwilioClient, type TwilioConnection } from './twilio-client.ts'
 import { twilioHttp } from './twilio-http.ts'
@@ -67,6 +67,12 @@ export interface TwilioAdapter extends ProviderAdapter {
    * @throws {ProviderError} `malformed`: it is Twilio's, and not about the status of a call
    */
   statusCallback(request: TwilioRequest): Promise<TwilioCallUpdate>
+  /**
+   * Makes sure that a request to your server is Twilio's, such as the webhook of a call that comes in, and tells its fields.
+   *
+   * @throws {InvalidSignatureError} it is not Twilio's: answer 403
+   */
+  webhook(request: TwilioRequest): Promise<SignedForm>
   /** Whether the upgrade request of a media stream is Twilio's. `url` is the `wss:` URL of your instructions; `signature` its `x-twilio-signature`. */
   verifyUpgrade(url: string, signature: string | null | undefined): Promise<boolean>
   /** What a minute of a call would cost, or `undefined`: Twilio does not say, or not in US dollars. */
@@ -101,6 +107,7 @@ export function twilio(options: TwilioOptions): TwilioAdapter {
     call: (request, context) => placeCall(connection, request, context),
     endCall: (callId, context) => endCall(connection, callId, context),
     records: (range, context) => callRecords(connection, range, context),
+    webhook: async (request) => validated(await loadValidate(), authToken, request),
     async statusCallback(request) {
       const form = validated(await loadValidate(), authToken, request)
       const update = callbacks.receive(request.url, form)

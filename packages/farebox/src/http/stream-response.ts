@@ -1,6 +1,6 @@
-import { AnswerNotKeptError } from '../http/http-errors.ts'
-import { openaiError } from '../http/openai-error.ts'
-import { problemOf } from '../http/problem.ts'
+import { AnswerNotKeptError } from './http-errors.ts'
+import { openaiError } from './openai-error.ts'
+import { type Problem, problemOf } from './problem.ts'
 
 /** How the parts of a stream are written. */
 export interface Encoding<Part> {
@@ -9,7 +9,7 @@ export interface Encoding<Part> {
   /** What follows the last part. */
   end?: string
   /** How a failure is told within the stream. Absent: it cannot be, and the connection is broken off. */
-  failure?(error: ReturnType<typeof openaiError>): string
+  failure?(problem: Problem): string
 }
 
 interface StreamOptions<Part> {
@@ -45,7 +45,7 @@ export function streamResponse<Part, Answer>(
           reject(error)
           // A server prints what a body fails with, so that says nothing of the answer.
           if (!encoding.failure) return controller.error(new Error('a streamed answer broke off'))
-          controller.enqueue(written(encoding.failure(openaiError(problemOf(error)))))
+          controller.enqueue(written(encoding.failure(problemOf(error))))
           controller.close()
         }
       },
@@ -73,7 +73,7 @@ export function answerLeft(): AnswerNotKeptError {
   return new AnswerNotKeptError('the caller left before the answer had ended: what was produced is charged')
 }
 
-/** Server-sent events, each with JSON as its data. */
+/** Server-sent events, each with JSON as its data, and failures as OpenAI words them. */
 export function eventStream<Part extends object>(
   options: Pick<Encoding<Part>, 'end'> & { isNamed?: boolean } = {},
 ): Encoding<Part> {
@@ -82,6 +82,6 @@ export function eventStream<Part extends object>(
     contentType: 'text/event-stream; charset=utf-8',
     encode: (part) => `${name(part)}data: ${JSON.stringify(part)}\n\n`,
     end: options.end,
-    failure: (error) => `data: ${JSON.stringify(error)}\n\n`,
+    failure: (problem) => `data: ${JSON.stringify(openaiError(problem))}\n\n`,
   }
 }

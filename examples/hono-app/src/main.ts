@@ -1,0 +1,63 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createClient, type Problem, type Receipt } from '@farebox/client'
+import { serve } from '@hono/node-server'
+import { credits } from 'farebox'
+import { app, box } from './app.ts'
+
+const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+if (!server.listening) await once(server, 'listening')
+const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+const { accountId } = await box.ledger.openAccount({ name: 'Ada' })
+await box.ledger.grant({ accountId, amount: credits(2) })
+// An account needs 5,000 credits to make a key, unless the host says otherwise.
+const created = await box.ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+if (created.status === 'refused' || !created.secret) throw new Error('no key was made')
+const apiKey = created.secret
+
+say('Without a key', await ask('What is a farebox?'))
+say('With a key', await ask('What is a farebox?', apiKey))
+
+// The library's own routes have a client.
+const client = createClient({ baseUrl, apiKey })
+const { credit_balance, held } = await client.credits()
+say('The credits after it', [`balance ${credit_balance}, held ${held}`])
+
+say('The same question, when one credit is left', await ask('What is a farebox?', apiKey))
+const { workflow_breakdown } = await client.usage()
+say(
+  'Where the other went',
+  Object.entries(workflow_breakdown).map(([name, run]) => `${name}: ${run.total_credits} in ${run.count} runs`),
+)
+
+server.close()
+await box.close()
+
+/** Asks the app's own route, and puts what it streams in lines. */
+async function ask(question: string, key?: string): Promise<string[]> {
+  const response = await fetch(`${baseUrl}/ai/ask`, {
+    method: 'POST',
+    headers: key ? { authorization: `Bearer ${key}` } : {},
+    body: question,
+  })
+  if (!response.ok) {
+    const { status, code, detail } = (await response.json()) as Problem
+    return [`${status} ${code}: ${detail}`]
+  }
+  const events = (await response.text()).split('\n\n').flatMap((event) => /^event: (\w+)\ndata: (.*)$/.exec(event) ?? [])
+  const data = (name: string) => events.flatMap((part, index) => (part === name ? [JSON.parse(events[index + 1] ?? '')] : []))
+  const texts = data('text') as string[]
+  const [receipt] = data('receipt') as Receipt[]
+  return [
+    texts.join(''),
+    `in ${texts.length} pieces`,
+    ...(receipt?.services_used ?? []).map(
+      (used) => `${used.service_type} by ${used.provider}, ${used.units_consumed} ${used.unit_type}: ${used.credits_used}`,
+    ),
+  ]
+}
+
+function say(title: string, lines: string[]): void {
+  console.log([title, ...lines.map((line) => `  ${line}`), ''].join('\n'))
+}

@@ -1,0 +1,64 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { readMediaMessage, type TwilioAdapter } from '@farebox/providers/twilio'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { PhoneCall } from './phone-call.ts'
+
+/** Twilio sends sound in pieces of so many seconds. */
+const PIECE_SECONDS = 0.02
+
+export interface MediaStreamOptions {
+  twilio: TwilioAdapter
+  /** The `wss:` URL that Twilio was told to connect to, and signs. */
+  url: string
+  callOf(callId: string): Promise<PhoneCall | undefined> | undefined
+}
+
+/** Takes the media streams of calls. Who is not Twilio gets a 403. */
+export function serveMediaStreams(server: Server, { twilio, url, callOf }: MediaStreamOptions) {
+  const sockets = new WebSocketServer({ noServer: true, autoPong: false })
+  server.on('upgrade', async (request: IncomingMessage, raw: Duplex, head: Buffer) => {
+    raw.on('error', () => raw.destroy())
+    const isTwilio = await twilio.verifyUpgrade(url, request.headers['x-twilio-signature']?.toString())
+    if (isTwilio) sockets.handleUpgrade(request, raw, head, serve)
+    else raw.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+  })
+
+  /** Deals with one message after another. */
+  function serve(socket: WebSocket): void {
+    let call: PhoneCall | undefined
+    let work = Promise.resolve()
+    const next = (take: () => unknown) => {
+      work = work.then(async () => void (await take())).catch(() => socket.close(1003))
+    }
+
+    async function receive(text: string): Promise<void> {
+      const message = readMediaMessage(text)
+      switch (message?.type) {
+        case 'start':
+          call = await callOf(message.callId)
+          if (call) call.connect(message.streamId, (answer) => socket.send(answer))
+          else socket.close()
+          return
+        case 'media':
+          return call?.hear(message.audio, message.timestampMs / 1_000 + PIECE_SECONDS)
+        case 'mark':
+          return call?.mark(message.name)
+        case 'stop':
+          return call?.left()
+      }
+    }
+
+    socket.on('message', (data) => next(() => receive(data.toString())))
+    // A pong says that what came before the ping has been dealt with.
+    socket.on('ping', (data) => next(() => call?.caughtUp().then(() => socket.pong(data))))
+    socket.on('error', () => socket.terminate())
+    socket.on('close', () => next(() => call?.left()))
+  }
+
+  return {
+    close() {
+      for (const socket of sockets.clients) socket.terminate()
+    },
+  }
+}

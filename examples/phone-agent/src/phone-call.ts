@@ -1,0 +1,238 @@
+import type { TwilioAdapter } from '@farebox/providers/twilio'
+import { type Farebox, InsufficientCreditsError, type MeteredTime, type Receipt, type Workflow } from 'farebox'
+import { Ear } from './ear.ts'
+import { sentencesOf } from './sentences.ts'
+import { Voice } from './voice.ts'
+
+/** What is said that no model has written. */
+const GREETING = 'Hello! How can I help you?'
+const LOW = 'By the way, about one minute of credit is left.'
+const SPENT = 'Your credit is used up now. Goodbye!'
+const GOODBYE = 'goodbye'
+const FAILED = 'Sorry, I cannot answer that just now.'
+const INSTRUCTIONS = 'You answer the telephone of a shop. Answer in one to three short sentences, without lists or markup.'
+
+const endings = {
+  caller: 'the caller has hung up',
+  credits: 'the credits are gone',
+  server: 'the server is stopping',
+  failure: 'nobody can hear the caller',
+}
+
+export interface CallOptions {
+  box: Farebox
+  twilio: TwilioAdapter
+  accountId: string
+  callId: string
+  from: string
+  to: string
+  /** Hears how the call goes, a line at a time. */
+  print(line: string): void
+  /** How long Twilio may take to tell how long the call was, in milliseconds. */
+  statusWaitMs: number
+}
+
+/** One call: a workflow of an account, from the webhook to the receipt. */
+export class PhoneCall {
+  /** What it has cost, when every leg of it is settled. */
+  readonly ended: Promise<Receipt>
+  readonly #options: CallOptions
+  readonly #workflow: Workflow
+  readonly #time: MeteredTime
+  readonly #ear: Ear
+  readonly #messages: { role: 'system' | 'user' | 'assistant'; content: string }[] = [{ role: 'system', content: INSTRUCTIONS }]
+  /** As Twilio told it, in seconds. */
+  readonly #duration = Promise.withResolvers<number | undefined>()
+  readonly #receipt = Promise.withResolvers<Receipt>()
+  #voice: Voice | undefined
+  #prepared: Record<'low' | 'spent', Promise<Uint8Array | undefined>> | undefined
+  #saying = new AbortController()
+  #said: Promise<void> = Promise.resolve()
+  #count = 0
+  #listening: Promise<void> = Promise.resolve()
+  #isEnding = false
+  #isLeaving = false
+
+  /** Pays for the first seconds on the telephone. @throws {InsufficientCreditsError} the account cannot */
+  static async begin(options: CallOptions): Promise<PhoneCall> {
+    const { box, accountId, to, from, callId: requestId } = options
+    const workflow = box.workflow({ accountId, name: 'phone_call' })
+    const onLow = () => call.#warn()
+    const onSpent = () => call.end('credits')
+    const time = await workflow.meter({ service: 'phone', provider: 'twilio', to, from, requestId, onLow, onSpent })
+    const call = new PhoneCall(options, workflow, time)
+    return call
+  }
+
+  private constructor(options: CallOptions, workflow: Workflow, time: MeteredTime) {
+    this.#options = options
+    this.#workflow = workflow
+    this.#time = time
+    this.#ear = new Ear(workflow)
+    this.ended = this.#receipt.promise
+  }
+
+  get isConnected(): boolean {
+    return this.#voice !== undefined
+  }
+
+  /** The caller can be heard, and spoken to. */
+  connect(streamId: string, send: (message: string) => void): void {
+    const voice = new Voice(this.#workflow, streamId, send)
+    this.#voice = voice
+    // At the end there is nothing left to pay for these with, so they are paid for now.
+    const prepared = { low: this.#prepare(LOW), spent: this.#prepare(SPENT) }
+    this.#prepared = prepared
+    this.#listening = this.#listen()
+    this.#say(async (signal) => {
+      this.#options.print(`agent: ${GREETING}`)
+      await Promise.all([voice.say(GREETING, signal), prepared.low, prepared.spent])
+    })
+  }
+
+  /** The caller was heard, so many seconds after the stream began. */
+  async hear(sound: Uint8Array, second: number): Promise<void> {
+    await this.#time.reached(second)
+    this.#ear.hear(sound)
+  }
+
+  /** What was said before this mark has been heard. */
+  mark(name: string): void {
+    if (name === GOODBYE) this.#isLeaving = true
+    this.#voice?.mark(name)
+  }
+
+  /** The caller is gone, or never came. */
+  left(): void {
+    this.#voice?.end()
+    this.end('caller')
+  }
+
+  /** Twilio tells that the call has ended, and how long it was. */
+  hungUp(seconds: number | undefined): void {
+    this.#duration.resolve(seconds)
+    this.left()
+  }
+
+  /** Resolves when all that was heard has been dealt with. */
+  async caughtUp(): Promise<void> {
+    await this.#ear.caughtUp()
+    if (this.#isLeaving) await this.ended
+  }
+
+  /** Ends the call, once: see {@link ended}. */
+  end(by: keyof typeof endings): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    this.#options.print(`(${endings[by]})`)
+    this.#end(by).then(this.#receipt.resolve, this.#receipt.reject)
+  }
+
+  async #end(by: keyof typeof endings): Promise<Receipt> {
+    const { print, twilio, callId, statusWaitMs } = this.#options
+    this.#saying.abort()
+    this.#ear.end()
+    if (by === 'credits') await this.#sayGoodbye()
+    this.#voice?.end()
+    if (by !== 'caller') {
+      const context = { signal: AbortSignal.timeout(10_000), attemptId: callId }
+      await twilio.endCall(callId, context).catch((error: Error) => print(`(could not hang up: ${error.message})`))
+    }
+    await Promise.all([this.#said, this.#listening])
+    const timer = setTimeout(() => this.#duration.resolve(undefined), statusWaitMs)
+    await this.#time.end(await this.#duration.promise)
+    clearTimeout(timer)
+    return this.#workflow.close()
+  }
+
+  async #sayGoodbye(): Promise<void> {
+    const sound = await this.#prepared?.spent
+    if (!this.#voice || !sound) return
+    this.#voice.clear()
+    this.#voice.play(sound)
+    this.#options.print(`agent: ${SPENT}`)
+    await this.#voice.heard(GOODBYE)
+  }
+
+  #warn(): void {
+    this.#say(async () => {
+      const sound = await this.#prepared?.low
+      if (!sound) return
+      this.#options.print(`agent: ${LOW}`)
+      this.#voice?.play(sound)
+    })
+  }
+
+  async #listen(): Promise<void> {
+    const endedBy = await this.#ear.listen((text, isFinal) => this.#heard(text, isFinal))
+    if (endedBy !== 'input') this.end(endedBy)
+  }
+
+  async #heard(text: string, isFinal: boolean): Promise<void> {
+    const { box, accountId, print } = this.#options
+    // Whoever speaks interrupts: what was said is silenced, and what is still being thought of is stopped.
+    if (this.#voice?.isSpeaking && !this.#saying.signal.aborted) {
+      print('(the caller interrupts)')
+      this.#saying.abort()
+      this.#voice.clear()
+    }
+    if (!isFinal || this.#isEnding) return
+    const { available } = await box.ledger.balance(accountId)
+    print(`caller: ${text} (${Number(available / 1_000_000n)} credits)`)
+    this.#messages.push({ role: 'user', content: text })
+    this.#say((signal) => this.#answer(signal))
+  }
+
+  /** Answers what was said last. Its first sentence is spoken while the model writes the next. */
+  async #answer(signal: AbortSignal): Promise<void> {
+    const voice = this.#voice
+    const messages = [...this.#messages]
+    const answer = await this.#workflow.streamChat({ messages, outputTokensMax: 150, afterContent: 'continue', signal })
+    const heard = { role: 'assistant' as const, content: '' }
+    for await (const sentence of sentencesOf(answer.events)) {
+      if (signal.aborted || !voice) break
+      this.#options.print(`agent: ${sentence}`)
+      await voice.say(sentence, signal)
+      this.#count += 1
+      // The model is to know what its caller has heard, not what it meant to say.
+      voice.heard(`sentence ${this.#count}`).then(() => {
+        if (signal.aborted) return
+        if (heard.content === '') this.#messages.push(heard)
+        heard.content = `${heard.content} ${sentence}`.trim()
+      })
+    }
+    await answer.settled
+  }
+
+  /** Says something when all that was to be said before has been heard. */
+  #say(speak: (signal: AbortSignal) => Promise<void>): void {
+    const run = async () => {
+      if (this.#isEnding || !this.#voice) return
+      const saying = new AbortController()
+      const { signal } = saying
+      this.#saying = saying
+      try {
+        const work = speak(signal).catch((error) => this.#apologize(error, signal))
+        await this.#voice.speaking(work, signal)
+      } catch (error) {
+        if (error instanceof InsufficientCreditsError) this.end('credits')
+      }
+    }
+    this.#said = this.#said.then(run)
+  }
+
+  /** @throws what it cannot apologize for */
+  async #apologize(error: unknown, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    if (error instanceof InsufficientCreditsError) throw error
+    this.#options.print(`agent: ${FAILED} (${(error as Error).message})`)
+    await this.#voice?.say(FAILED, signal)
+  }
+
+  async #prepare(text: string): Promise<Uint8Array | undefined> {
+    return this.#workflow.speak({ text, format: 'mulaw' }).then(
+      ({ audio }) => audio,
+      () => undefined,
+    )
+  }
+}

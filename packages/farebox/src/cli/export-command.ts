@@ -1,0 +1,78 @@
+import { resolve } from 'node:path'
+import { InvalidOptionError } from '@farebox/core'
+import type { ExportFormat, FocusOptions } from '@farebox/ledger/export'
+import { Option } from 'commander'
+import { parseTime } from './parse-time.ts'
+import type { Shared, Shell } from './shell.ts'
+import { writeFileWhole } from './write-file.ts'
+
+interface ExportCommandOptions extends Shared {
+  kind: 'usage' | 'purchases'
+  format: ExportFormat
+  account?: string
+  from?: number
+  to?: number
+  out?: string
+  force?: boolean
+  includeCosts?: boolean
+  creditPrice?: string
+  currency: string
+  seller?: string
+}
+
+/** Records between two words of progress. */
+const PROGRESS = 10_000
+
+/** `export`. */
+export function addExportCommand(shell: Shell): void {
+  const { terminal } = shell
+  shell
+    .command('export', 'write usage or purchases to a file, or to the output where none is named')
+    .addOption(new Option('--kind <kind>', 'what').choices(['usage', 'purchases']).default('usage'))
+    .addOption(
+      new Option('--format <format>', 'how; focus is the CSV of FOCUS 1.2')
+        .choices(['csv', 'focus', 'jsonl', 'cloudevents'])
+        .default('csv'),
+    )
+    .option('--account <account>', 'only of this account')
+    .option('--from <time>', 'from this day or time on', parseTime)
+    .option('--to <time>', 'until this day or time, which is excluded', parseTime)
+    .option('--out <file>', 'where to; it appears when it is whole')
+    .option('--force', 'replace a file that is there')
+    .option('--include-costs', 'with what providers charge us')
+    .option('--credit-price <amount>', 'what a credit costs, for focus: 0.001')
+    .option('--currency <code>', 'of that price', 'USD')
+    .option('--seller <name>', 'who sells the credits, for focus')
+    .action((options: ExportCommandOptions) =>
+      shell.withLedger(options, async (ledger) => {
+        const { kind, format, account: accountId, from, to: until, out, force = false, includeCosts } = options
+        if (options.json && out === undefined) throw new InvalidOptionError('--json tells of a file: give --out')
+        // Loaded when it is used: other commands need none of it.
+        const { exportPurchases, exportUsage } = await import('@farebox/ledger/export')
+        if (accountId !== undefined) await ledger.history.account(accountId)
+        let records = 0
+        const onRecords = (count: number) => {
+          const before = Math.floor(records / PROGRESS)
+          records += count
+          if (out !== undefined && Math.floor(records / PROGRESS) > before) terminal.error(`${records} records written`)
+        }
+        const write = kind === 'usage' ? exportUsage : exportPurchases
+        const focus = format === 'focus' ? focusOf(options) : undefined
+        const pieces = write(ledger, { format, accountId, from, until, includeCosts, focus, onRecords })
+        if (out === undefined) {
+          for await (const piece of pieces) terminal.line(piece.trimEnd())
+          return
+        }
+        const file = resolve(out)
+        const bytes = await writeFileWhole(file, pieces, force)
+        shell.print(options, [{ file, kind, format, records, bytes }])
+      }),
+    )
+}
+
+function focusOf({ creditPrice, currency, seller }: ExportCommandOptions): FocusOptions {
+  if (creditPrice === undefined || seller === undefined) {
+    throw new InvalidOptionError('--format focus needs --credit-price and --seller: what a credit costs, and who sells it')
+  }
+  return { creditPrice, currency, seller }
+}

@@ -1,0 +1,30 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { InvalidOptionError } from '@farebox/core'
+import type { Farebox } from '../farebox.ts'
+
+/**
+ * The Farebox of a module of the host's, for commands that need providers: its default export is one, or a function that makes one.
+ *
+ * @throws {InvalidOptionError} there is no such file, or it exports something else
+ */
+export async function openConfig(path: string): Promise<Farebox> {
+  const file = resolve(path)
+  if (!existsSync(file)) throw new InvalidOptionError(`there is no file ${file}`)
+  const { default: exported }: { default?: unknown } = await import(pathToFileURL(file).href)
+  const box: unknown = typeof exported === 'function' ? await exported() : await exported
+  // By what it can do, and not by its class, which a second copy of the package has as well.
+  if (!isFarebox(box)) {
+    throw new InvalidOptionError(
+      `the default export of ${file} must be a Farebox, or a function that makes one: createFarebox({ … })`,
+    )
+  }
+  return box
+}
+
+function isFarebox(value: unknown): value is Farebox {
+  if (typeof value !== 'object' || value === null) return false
+  const { reconcile, close } = value as Partial<Record<'reconcile' | 'close', unknown>>
+  return typeof reconcile === 'function' && typeof close === 'function'
+}

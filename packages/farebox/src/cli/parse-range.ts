@@ -1,0 +1,53 @@
+import { InvalidOptionError } from '@farebox/core'
+
+/** A span of time as a command line tells it. */
+export interface RangeOptions {
+  from?: string
+  to?: string
+  month?: string
+}
+
+/** Epoch milliseconds, `to` exclusive; absent where nothing was said. */
+export interface ParsedRange {
+  from?: number
+  to?: number
+}
+
+/**
+ * Reads `--from`, `--to` and `--month`, in UTC.
+ *
+ * @throws {InvalidOptionError} one of them is no time, both ways are used at once, or `from` is not before `to`
+ */
+export function parseRange({ from, to, month }: RangeOptions, now: number): ParsedRange {
+  if (month !== undefined) {
+    if (from !== undefined || to !== undefined) throw new InvalidOptionError('give either --month, or --from and --to')
+    return monthRange(month, now)
+  }
+  const range = { ...(from !== undefined && { from: time('--from', from) }), ...(to !== undefined && { to: time('--to', to) }) }
+  if (range.from !== undefined && range.from >= (range.to ?? now)) {
+    throw new InvalidOptionError(`--from must be before ${to === undefined ? 'now' : '--to'}, received ${from}`)
+  }
+  return range
+}
+
+function monthRange(month: string, now: number): Required<ParsedRange> {
+  const date = new Date(now)
+  const [year, index] = [date.getUTCFullYear(), date.getUTCMonth()]
+  const named = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(month)
+  const begin =
+    month === 'last' ? [year, index - 1] : month === 'this' ? [year, index] : named && [Number(named[1]), Number(named[2]) - 1]
+  if (!begin) throw new InvalidOptionError(`--month must be last, this or a month such as 2026-07, received ${month}`)
+  const [beginYear = 0, beginIndex = 0] = begin
+  return { from: Date.UTC(beginYear, beginIndex, 1), to: Date.UTC(beginYear, beginIndex + 1, 1) }
+}
+
+function time(option: string, text: string): number {
+  // Without a zone the local one would be meant, and nobody could tell from the command.
+  const isTime = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
+  const at = isTime ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(at))
+    throw new InvalidOptionError(
+      `${option} must be a day such as 2026-07-01 or a time such as 2026-07-01T12:00Z, received ${text}`,
+    )
+  return at
+}

@@ -1,0 +1,21 @@
+import { readFile } from 'node:fs/promises'
+import { InvalidOptionError } from '@farebox/core'
+import { PriceBook, type PriceBookDocument } from '@farebox/pricing'
+
+/**
+ * The price book in a file, checked.
+ *
+ * @throws {InvalidOptionError} the file is not JSON
+ * @throws {InvalidPriceBookError} it is no price book
+ */
+export async function readBook(file: string): Promise<PriceBookDocument> {
+  const text = await readFile(file, 'utf8')
+  try {
+    const document: PriceBookDocument = JSON.parse(text)
+    new PriceBook(document)
+    return document
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new InvalidOptionError(`${file} is not JSON`, { cause: error })
+    throw error
+  }
+}

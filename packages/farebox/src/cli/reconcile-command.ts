@@ -1,0 +1,79 @@
+import { formatCredits, formatUsd } from '@farebox/core'
+import type { Difference, ReconcileReport } from '../reconcile/difference.ts'
+import { codeOf } from '../telemetry/outcome-of-error.ts'
+import { openConfig } from './open-config.ts'
+import { parseTime } from './parse-time.ts'
+import type { Shell } from './shell.ts'
+
+interface ReconcileCommandOptions {
+  config: string
+  from?: number
+  to?: number
+  dryRun?: boolean
+  json?: boolean
+}
+
+/** Records between two words of progress. */
+const PROGRESS = 500
+
+/** `reconcile`. */
+export function addReconcileCommand(shell: Shell): void {
+  const { terminal } = shell
+  shell
+    .plainCommand('reconcile', 'compare our records with those that providers keep, and set right what was estimated')
+    .requiredOption('--config <file>', 'a module whose default export is your Farebox, or makes it: it has store and providers')
+    .option('--from <time>', 'from this day or time on: three days before the end unless told', parseTime)
+    .option('--to <time>', 'until this day or time: now unless told', parseTime)
+    .option('--dry-run', 'only say what differs')
+    .option('--json', 'print JSON')
+    .action(async ({ config, from, to: until, dryRun: isDryRun, json }: ReconcileCommandOptions) => {
+      const box = await openConfig(config)
+      try {
+        let seen = 0
+        const onRecord = (adapter: string) => {
+          seen += 1
+          if (seen % PROGRESS === 0) terminal.error(`${seen} records compared, at ${adapter} now`)
+        }
+        const report = await box.reconcile({ from, until, isDryRun, onRecord })
+        if (report.differences.some(({ type }) => type === 'unreachable' || type === 'failed')) terminal.exitCode(1)
+        else if (report.differences.length > 0) terminal.exitCode(2)
+        if (json) return terminal.line(JSON.stringify(reportJson(report), null, 2))
+        if (report.differences.length > 0) terminal.table(report.differences.map(differenceJson))
+        for (const line of reportLines(report, isDryRun ?? false)) terminal.line(line)
+      } finally {
+        await box.close()
+      }
+    })
+}
+
+function reportLines({ adapters, agreed, differences }: ReconcileReport, isDryRun: boolean): string[] {
+  return [
+    ...(isDryRun ? ['dry run: nothing was changed'] : []),
+    ...adapters.map(({ name, records }) => `${name}: ${records} records`),
+    ...(adapters.length === 0 ? ['no provider keeps records that can be asked for'] : []),
+    `${agreed} agree, ${differences.length} differ`,
+  ]
+}
+
+function reportJson({ from, until, adapters, agreed, differences }: ReconcileReport) {
+  return {
+    from: new Date(from).toISOString(),
+    to: new Date(until).toISOString(),
+    adapters,
+    agreed,
+    differences: differences.map(differenceJson),
+  }
+}
+
+/** A difference in snake case; amounts are decimals, an error is its code. */
+function differenceJson(difference: Difference): Record<string, unknown> {
+  const fields = Object.entries(difference).flatMap(([name, value]): [string, unknown][] => {
+    if (value === undefined) return []
+    const key = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    if (name === 'error') return [[key, codeOf(value)]]
+    if (name === 'at') return [[key, new Date(value).toISOString()]]
+    if (name === 'charged') return [['credits_charged', formatCredits(value)]]
+    return [typeof value === 'bigint' ? [`${key}_usd`, formatUsd(value as Parameters<typeof formatUsd>[0])] : [key, value]]
+  })
+  return Object.fromEntries(fields)
+}

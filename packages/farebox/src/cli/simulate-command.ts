@@ -1,0 +1,103 @@
+import { type Credits, formatCredits, microCredits } from '@farebox/core'
+import { defaultPriceBook, PriceBook } from '@farebox/pricing'
+import { simulate } from '../replay/simulate.ts'
+import { type Simulation, simulationJson } from '../replay/simulation.ts'
+import { parseRange, type RangeOptions } from './parse-range.ts'
+import { readBook } from './read-book.ts'
+import { readChanges, readConfiguration } from './read-configuration.ts'
+import type { Shared, Shell } from './shell.ts'
+
+interface SimulateOptions extends Shared, RangeOptions {
+  configuration?: string
+  set?: string[]
+  prices?: string
+  book?: string
+  account?: string
+  workflow?: string
+}
+
+/** `simulate`: what would last month have cost with …? */
+export function addSimulateCommand(shell: Shell, now: () => number = Date.now): void {
+  shell
+    .command('simulate', 'what recorded work would have cost with another configuration or price book')
+    .option('--from <time>', 'workflows that were opened since: 2026-07-01, or 2026-07-01T12:00Z')
+    .option('--to <time>', 'and before (default: now)')
+    .option('--month <month>', 'last, this, or 2026-07 in UTC (default: last)')
+    .option('--configuration <name>', 'what calls would be configured by: a preset, or the path of a JSON file')
+    .option('--set <field=value...>', 'fields that would differ: stt_provider=deepgram cost_optimization=true')
+    .option('--prices <book>', 'what customers would pay: the path of a price book')
+    .option('--book <book>', 'what they do pay, where it is not the default: the path of a price book')
+    .option('--account <account>', 'only of this account')
+    .option('--workflow <name>', 'only of workflows of this name')
+    .action((options: SimulateOptions) =>
+      shell.withLedger(options, async (ledger) => {
+        const { from = 0, to = now() } = parseRange(isWhenTold(options) ? options : { month: 'last' }, now())
+        const { terminal } = shell
+        const simulation = await simulate(
+          {
+            ledger,
+            book: options.book === undefined ? defaultPriceBook : new PriceBook(await readBook(options.book)),
+            // The command knows no providers: whom a decision considered is on offer, and whom the book has a price for.
+            catalog: undefined,
+            classifier: undefined,
+            isRetired: () => false,
+            now: now(),
+          },
+          {
+            from,
+            to,
+            accountId: options.account,
+            name: options.workflow,
+            ...(options.configuration !== undefined && { configuration: await readConfiguration(options.configuration) }),
+            ...(options.set && { changes: readChanges(options.set) }),
+            ...(options.prices !== undefined && { prices: new PriceBook(await readBook(options.prices)) }),
+            onProgress: ({ accountId, workflows, calls }) =>
+              terminal.progress?.(`${accountId}: ${workflows} workflows, ${calls} calls`),
+          },
+        ).finally(() => terminal.progress?.(''))
+        if (options.json) terminal.line(JSON.stringify(simulationJson(simulation), null, 2))
+        else printSimulation(shell, simulation)
+      }),
+    )
+}
+
+function isWhenTold({ from, to, month }: RangeOptions): boolean {
+  return from !== undefined || to !== undefined || month !== undefined
+}
+
+function printSimulation({ terminal }: Shell, simulation: Simulation): void {
+  const { lines, notReplayed, assumptions, creditsThen, creditsNow, difference, workflows, calls } = simulation
+  if (lines.length > 0) {
+    terminal.table(
+      lines.map((line) => ({
+        workflow: line.workflowName ?? '',
+        service: line.service,
+        calls: line.calls,
+        credits_then: formatCredits(line.creditsThen),
+        credits_now: formatCredits(line.creditsNow),
+        difference: signed(line.difference),
+        moved: line.moved.map(({ from, to, calls: moved }) => `${from} → ${to}: ${moved}`).join(', '),
+      })),
+    )
+  }
+  const [from, to] = [simulation.from, simulation.to].map((at) => new Date(at).toISOString())
+  terminal.line(`${workflows} workflows with ${calls} calls, from ${from} to ${to}`)
+  terminal.line(
+    `${formatCredits(creditsThen)} credits then, ${formatCredits(creditsNow)} now: ${signed(difference)}${shareOf(difference, creditsThen)}`,
+  )
+  for (const { service, calls: kept, credits, reason } of notReplayed) {
+    terminal.line(`counted as it was: ${kept} of ${service}, ${formatCredits(credits)} credits: ${reason}`)
+  }
+  for (const assumption of assumptions) terminal.line(`assumed: ${assumption}`)
+}
+
+function signed(difference: bigint): string {
+  return `${difference > 0n ? '+' : ''}${formatCredits(microCredits(difference))}`
+}
+
+/** In tenths of a percent. */
+function shareOf(difference: bigint, whole: Credits): string {
+  if (whole === 0n) return ''
+  const tenths = Number((difference * 1_000n) / whole)
+  return ` (${tenths > 0 ? '+' : ''}${tenths / 10} %)`
+}

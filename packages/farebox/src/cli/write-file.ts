@@ -1,0 +1,52 @@
+import { once } from 'node:events'
+import { createWriteStream, existsSync } from 'node:fs'
+import { link, open, rename, rm } from 'node:fs/promises'
+import { finished } from 'node:stream/promises'
+import { InvalidOptionError } from '@farebox/core'
+
+/**
+ * Writes pieces to a file that appears whole or not at all: beside its place first, and there when all is on the disk.
+ *
+ * @param overwrites  whether a file that is there may be replaced
+ * @returns           how many bytes were written
+ * @throws {InvalidOptionError} a file is there
+ */
+export async function writeFileWhole(path: string, pieces: AsyncIterable<string>, overwrites: boolean): Promise<number> {
+  if (!overwrites && existsSync(path)) throw new InvalidOptionError(`there is a file ${path} already: --force replaces it`)
+  const beside = `${path}.${process.pid}.partial`
+  const stream = createWriteStream(beside, { flags: 'wx' })
+  try {
+    await once(stream, 'open')
+    for await (const piece of pieces) if (!stream.write(piece)) await once(stream, 'drain')
+    stream.end()
+    await finished(stream)
+    await toDisk(beside)
+    if (overwrites) await rename(beside, path)
+    else await placeNew(beside, path)
+    return stream.bytesWritten
+  } finally {
+    stream.destroy()
+    await rm(beside, { force: true })
+  }
+}
+
+async function toDisk(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Fails where somebody has made the file meanwhile, which a rename would not notice. */
+async function placeNew(from: string, path: string): Promise<void> {
+  try {
+    await link(from, path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') throw new InvalidOptionError(`there is a file ${path} already: --force replaces it`)
+    // Not every file system has links.
+    await rename(from, path)
+  }
+}

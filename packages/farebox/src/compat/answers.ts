@@ -1,0 +1,90 @@
+import { z } from 'zod'
+
+// What the routes for OpenAI's clients answer: those fields of OpenAI's that ours have. `test/compat/spec.test.ts` holds them to
+// OpenAI's own specification.
+
+const usageDetails = z.record(z.string(), z.number().int())
+
+export const openaiError = z.object({
+  error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string() }),
+})
+
+export const chatCompletionAnswer = z.object({
+  id: z.string(),
+  object: z.literal('chat.completion'),
+  created: z.number().int(),
+  model: z.string().describe('Who served it, by its wire name'),
+  choices: z.array(
+    z.object({
+      index: z.number().int(),
+      message: z.object({
+        role: z.literal('assistant'),
+        content: z.string().nullable(),
+        refusal: z.null(),
+        tool_calls: z
+          .array(
+            z.object({
+              id: z.string(),
+              type: z.literal('function'),
+              function: z.object({ name: z.string(), arguments: z.string() }),
+            }),
+          )
+          .optional(),
+      }),
+      logprobs: z.unknown(),
+      finish_reason: z.string(),
+    }),
+  ),
+  usage: z
+    .object({
+      prompt_tokens: z.number().int(),
+      completion_tokens: z.number().int(),
+      total_tokens: z.number().int(),
+      prompt_tokens_details: usageDetails,
+      completion_tokens_details: usageDetails,
+    })
+    .optional(),
+})
+
+export const responseAnswer = z.looseObject({
+  id: z.string(),
+  object: z.literal('response'),
+  created_at: z.number().int(),
+  status: z.enum(['in_progress', 'completed', 'incomplete']),
+  model: z.string(),
+  output: z.array(z.looseObject({ type: z.string() })),
+  usage: z
+    .object({
+      input_tokens: z.number().int(),
+      input_tokens_details: usageDetails,
+      output_tokens: z.number().int(),
+      output_tokens_details: usageDetails,
+      total_tokens: z.number().int(),
+    })
+    .optional(),
+})
+
+export const embeddingList = z.object({
+  object: z.literal('list'),
+  data: z.array(
+    z.object({
+      object: z.literal('embedding'),
+      index: z.number().int(),
+      embedding: z.union([z.array(z.number()), z.string()]).describe('Numbers, or Base64 of 32-bit floats'),
+    }),
+  ),
+  model: z.string(),
+  usage: z.object({ prompt_tokens: z.number().int(), total_tokens: z.number().int() }).optional(),
+})
+
+export const transcription = z.object({
+  text: z.string(),
+  task: z.literal('transcribe').optional(),
+  language: z.string().optional(),
+  duration: z.number().optional(),
+  usage: z.object({ type: z.literal('duration'), seconds: z.number() }).optional(),
+})
+
+export const model = z.object({ id: z.string(), object: z.literal('model'), created: z.number().int(), owned_by: z.string() })
+
+export const modelList = z.object({ object: z.literal('list'), data: z.array(model) })

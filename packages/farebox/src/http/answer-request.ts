@@ -1,0 +1,104 @@
+import type { Context } from 'hono'
+import type { Farebox } from '../farebox.ts'
+import { callerOf } from './caller-of.ts'
+import { InvalidBodyError } from './http-errors.ts'
+import type { KeyLimiter } from './key-limiter.ts'
+import type { ResolvedLimits } from './limits.ts'
+import { parseFields } from './parse-fields.ts'
+import { problemAnswer } from './problem-answer.ts'
+import { readJson } from './read-json.ts'
+import { JsonAnswer, ProblemAnswer, type Route, type RouteCall } from './route.ts'
+import { text } from './schemas.ts'
+import { whenBodyEnds } from './when-body-ends.ts'
+import { withinTime } from './within-time.ts'
+
+const IDEMPOTENCY_KEY_MAX = 180
+
+/** What a request is answered by, beside its route. */
+export interface AnswerParts {
+  context: Context
+  adminDigest: Buffer | undefined
+  limits: ResolvedLimits
+  limiter: KeyLimiter
+  report(error: unknown): void
+}
+
+/** Finds out who asks and whether they may, and has what they ask answered in time. */
+export async function answerRequest(box: Farebox, route: Route, parts: AnswerParts): Promise<Response> {
+  const { context, adminDigest, limits, limiter } = parts
+  const secret = bearer(context.req.raw)
+  const { query, ...caller } = await callerOf(box, route.access, { secret, query: context.req.query(), adminDigest })
+  const { headers, leave } = caller.key ? await limiter.enter(caller.key.apiKeyId) : { headers: {}, leave: () => undefined }
+  const late = new AbortController()
+  const running = handle(box, route, { ...parts, query, caller, late, leave })
+  try {
+    const response = await withinTime(route.hasOwnTimeLimit ? Number.POSITIVE_INFINITY : limits.timeoutMs, late, running)
+    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
+    return response
+  } catch (error) {
+    // What goes on after its time is over counts until it has ended; nobody reads what it answers.
+    const ended = running.then(
+      (response) => response.body?.cancel(),
+      () => leave(),
+    )
+    box.background(ended, () => undefined)
+    throw error
+  }
+}
+
+/** Reads what is asked and lets the route answer. `leave` is called when the answer has been given. */
+async function handle(
+  box: Farebox,
+  route: Route,
+  {
+    context,
+    query,
+    caller,
+    late,
+    leave,
+    report,
+  }: AnswerParts & { query: Record<string, string>; caller: object; late: AbortController; leave: () => void },
+): Promise<Response> {
+  const request = context.req.raw
+  const call: RouteCall<unknown, unknown> = {
+    box,
+    request,
+    // Most routes never look at it.
+    get signal() {
+      return AbortSignal.any([request.signal, late.signal])
+    },
+    parameters: checkParameters(context.req.param()),
+    query: route.query && parseFields(route.query, query),
+    body: route.body && parseFields(route.body, await readJson(request)),
+    idempotencyKey: idempotencyKeyOf(request),
+    report,
+  }
+  const result: unknown = await route.handle(Object.assign(call, caller) as never)
+  if (result instanceof Response) return whenBodyEnds(result, leave)
+  leave()
+  if (result instanceof ProblemAnswer) return problemAnswer(result.problem, context.req.path, result.headers)
+  const { status, body, headers } = result instanceof JsonAnswer ? result : new JsonAnswer(200, result)
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
+}
+
+function bearer(request: Request): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+}
+
+function idempotencyKeyOf(request: Request): string | undefined {
+  const key = request.headers.get('idempotency-key') ?? undefined
+  if (key !== undefined && (key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX)) {
+    throw new InvalidBodyError([{ field: 'Idempotency-Key', problem: `must have 1 to ${IDEMPOTENCY_KEY_MAX} characters` }])
+  }
+  return key
+}
+
+/** Ids are texts that a database takes. */
+function checkParameters(parameters: Record<string, string>): Record<string, string> {
+  for (const [field, value] of Object.entries(parameters)) {
+    if (!text.safeParse(value).success) {
+      throw new InvalidBodyError([{ field, problem: 'must have 1 to 200 characters, none of them a control character' }])
+    }
+  }
+  return parameters
+}

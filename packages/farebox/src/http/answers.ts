@@ -1,0 +1,294 @@
+import { units } from '@farebox/core'
+import { budgetPeriods, grantSources, granularities, seriesGroups } from '@farebox/ledger'
+import { serviceConfigurationSchema } from '@farebox/router'
+import { z } from 'zod'
+import { keySummary } from './admin-answers.ts'
+
+// What the API answers to the key of an account. Each schema types its handler, writes the OpenAPI document, and is what the
+// tests hold every real answer to. Answers may grow fields, so their readers take others too.
+
+const serviceType = z.string().describe('A service by its wire name: gpt')
+const unitType = z.enum(units)
+const credits = z.number().int().describe('Whole credits')
+const decimal = z.string().describe('Credits as an exact decimal')
+const time = z.string().describe('RFC 3339 time, UTC')
+const timeOrNever = time.nullable()
+const seconds = z.number().describe('Seconds')
+
+export const serviceConfiguration = z.object(serviceConfigurationSchema.required().shape)
+
+export const serviceUsed = z.object({
+  service_type: serviceType,
+  provider: z.string(),
+  units_consumed: z.number(),
+  unit_type: unitType,
+  credits_used: credits,
+})
+
+export const attemptUsed = z.object({
+  attempt_id: z.string(),
+  service_type: serviceType,
+  provider: z.string(),
+  model: z.string(),
+  adapter: z.string(),
+  outcome: z.string().describe('succeeded, failed, cut, left or lost'),
+  cause: z.string().describe('first, retry, fallback, hedge or continuation'),
+  reason: z.string().describe('Why that one was asked'),
+  error: z.string().optional().describe('The kind of its failure: timeout, rate_limited, …'),
+  certainty: z.string().optional().describe('How sure its usage is: exact, derived, floor or ceiling'),
+  credits_used: credits,
+  cost_usd: z.string().optional().describe('What its provider charges, in dollars; told to the admin token alone'),
+  started_at: time,
+  duration: seconds,
+})
+
+export const receipt = z.object({
+  workflow_id: z.string(),
+  workflow_name: z.string(),
+  services_used: z.array(serviceUsed),
+  total_credits_used: credits,
+  price_versions: z.array(z.string()).optional().describe('The price books and versions that it was rated by'),
+  attempts: z.array(attemptUsed).optional().describe('What was tried for it, in order; absent where nothing was routed'),
+  shortfall: credits.optional().describe('Credits that were due and could not be taken; absent where there were none'),
+  duration: seconds.describe('Seconds from opening to closing, or until now'),
+})
+
+export const agent = z.object({
+  agent_id: z.string(),
+  business_logic_adapter: z.string().nullable(),
+  service_configuration: serviceConfiguration,
+})
+
+/** What every answer of an agent carries. */
+const ofAgent = {
+  receipt,
+  simulated: z.literal(true).optional().describe('Present where a simulated provider made it up'),
+}
+
+export const chatAnswer = z.object({
+  text: z.string(),
+  provider: z.string().describe('Who answered, by its wire name'),
+  ...ofAgent,
+})
+
+/** What a streamed answer of an agent consists of. */
+export const chatEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text'), text: z.string().describe('What follows what came before') }),
+  z.object({ type: z.literal('finish'), provider: z.string(), ...ofAgent }),
+])
+
+export const voiceAnswer = z.object({
+  transcript: z.string().describe('What was heard'),
+  text: z.string().describe('What was answered'),
+  audio: z.string().describe('The same as sound, in Base64'),
+  audio_format: z.string(),
+  ...ofAgent,
+})
+
+export const callAnswer = z.object({ call_id: z.string(), status: z.string(), duration_seconds: seconds, ...ofAgent })
+
+export const openedWorkflow = z.object({ workflow_id: z.string() })
+
+export const usageCharged = z.object({ credits_used: credits, credit_balance: credits })
+
+export const estimatedService = z.object({
+  service_type: serviceType,
+  provider: z.string().describe('Who is asked first'),
+  units: z.number(),
+  unit_type: unitType,
+  credits: credits.describe('As expected: with the provider that is asked first'),
+  credits_low: credits.describe('At least: with the cheapest that the configuration names'),
+  credits_high: credits.describe('At most: with the dearest that it names'),
+})
+
+export const estimate = z.object({
+  services: z.array(estimatedService),
+  total_credits: credits,
+  total_credits_low: credits,
+  total_credits_high: credits,
+  price_version: z.string(),
+})
+
+export const serviceBreakdown = z.object({
+  name: z.string().describe('Service and provider in one: phone_twilio'),
+  service_type: serviceType,
+  provider: z.string(),
+  units_consumed: z.number(),
+  unit_type: unitType,
+  usage_count: z.number().int(),
+  total_credits: credits,
+})
+
+export const usageReport = z.object({
+  total_credits: credits,
+  workflow_breakdown: z.record(z.string(), z.object({ count: z.number().int(), total_credits: credits, avg_duration: seconds })),
+  service_breakdown: z.array(serviceBreakdown),
+})
+
+export const keyUsageReport = z.object({
+  api_key: z.string().describe('The prefix of the key'),
+  total_credits: credits,
+  workflows_used: z.record(z.string(), z.object({ count: z.number().int(), total_credits: credits })),
+  top_consuming_services: z.array(serviceBreakdown).describe('The dearest first'),
+})
+
+export const recommendation = z.object({
+  workflow_name: z.string(),
+  change: z.record(z.string(), z.unknown()).describe('Fields of a service configuration, or `{ preset }`'),
+  service_type: serviceType,
+  from_provider: z.string(),
+  to_provider: z.string(),
+  units_consumed: z.number(),
+  unit_type: unitType,
+  credits_used: credits,
+  credits_saved: credits,
+  share_saved: z.number().describe('Of credits_used, from 0 to 1'),
+  workflows: z.number().int(),
+  calls: z.number().int(),
+  calls_changed: z.number().int().describe('Calls that would go elsewhere'),
+  confidence: z.enum(['high', 'medium', 'low']),
+  message: z.string(),
+  assumptions: z.array(z.string()),
+})
+
+export const recommendationReport = z.object({
+  from: time,
+  to: time,
+  workflows: z.number().int(),
+  calls: z.number().int(),
+  is_complete: z.boolean().describe('Whether all workflows of the time were looked at; otherwise the newest were'),
+  recommendations: z.array(recommendation),
+})
+
+export const grant = z.object({
+  grant_id: z.string(),
+  source: z.enum(grantSources),
+  priority: z.number().int().describe('Lower numbers are spent first'),
+  credits,
+  remaining: credits,
+  state: z.string(),
+  effective_at: time,
+  expires_at: timeOrNever,
+  services: z.array(z.string()).nullable().describe('The services it may pay for; null: every service'),
+})
+
+export const accountCredits = z.object({
+  credit_balance: credits,
+  held: credits,
+  available: credits.describe('Balance less held: what new work may use'),
+  grants: z.array(grant),
+})
+
+export const statementEntry = z.object({
+  sequence: z.number().int(),
+  at: time,
+  type: z.string(),
+  change: decimal.describe('How it moved the balance'),
+  balance: decimal.describe('The balance after it'),
+  postings: z.record(z.string(), decimal).describe('Every bucket that it touched; they sum to zero'),
+  hash: z.string(),
+})
+
+export const statementPage = z.object({
+  entries: z.array(statementEntry),
+  next: z.string().optional().describe('The cursor of the next page; absent at the end'),
+})
+
+export const price = z.object({
+  service_type: serviceType,
+  provider: z.string(),
+  model: z.string().optional(),
+  meter: z.string().optional(),
+  credits: decimal.describe('Credits per so many units; of the first tier, where there are tiers'),
+  per: z.union([z.number(), z.string()]),
+  unit_type: unitType,
+  rules: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Increments, tiers, fees and windows, as the price book writes them'),
+})
+
+export const priceList = z.object({ price_version: z.string(), prices: z.array(price) })
+
+export const workflowListing = z.object({
+  workflow_id: z.string(),
+  workflow_name: z.string(),
+  state: z.enum(['open', 'closed']),
+  total_credits_used: credits,
+  held: credits,
+  created_at: time,
+  closed_at: timeOrNever,
+  user_id: z.string().nullable(),
+  api_key: z.string().nullable().describe('The prefix of the key that it was opened with'),
+})
+
+const nextCursor = z.string().nullable().describe('The cursor of the next page; null at the end')
+
+export const workflowPage = z.object({ workflows: z.array(workflowListing), next_cursor: nextCursor })
+
+export const usageSeriesEntry = z.object({
+  starts_at: time,
+  name: z.string().nullable(),
+  total_credits: credits,
+  usage_count: z.number().int(),
+})
+
+export const usageSeries = z.object({
+  granularity: z.enum(granularities),
+  group_by: z.enum(seriesGroups),
+  from: time,
+  to: time,
+  series: z.array(usageSeriesEntry).describe('By time, then by name; buckets in which nothing was used are left out'),
+  next_cursor: nextCursor,
+})
+
+export const budget = z.object({
+  budget_id: z.string(),
+  user_id: z.string().nullable(),
+  api_key: z.string().nullable().describe('The prefix of the key that it limits'),
+  service_type: serviceType.nullable(),
+  period: z.enum(budgetPeriods),
+  time_zone: z.string(),
+  mode: z.enum(['block', 'warn']),
+  limit: credits,
+  used: credits,
+  window: z.object({ starts_at: time, ends_at: timeOrNever }),
+  resets_at: timeOrNever,
+})
+
+export const budgetList = z.object({ budgets: z.array(budget) })
+
+export const ownKeys = z.object({ keys: z.array(keySummary.extend({ budgets: z.array(budget) })) })
+
+export const health = z.object({ status: z.literal('ok') })
+
+export const readiness = z.object({
+  status: z.literal('ok'),
+  providers: z.array(z.object({ name: z.string(), simulated: z.boolean(), status: z.string(), reason: z.string().optional() })),
+})
+
+export const problem = z.looseObject({
+  type: z.string().describe('urn:farebox:problem:…'),
+  title: z.string(),
+  status: z.number().int(),
+  code: z.string().describe('Stable: INSUFFICIENT_CREDITS'),
+  detail: z.string(),
+  errors: z
+    .array(z.object({ field: z.string(), problem: z.string() }))
+    .optional()
+    .describe('Fields that were wrong, and what each must be, for 422'),
+  needed: decimal.optional().describe('Credits that were needed, for 402'),
+  available: decimal.optional().describe('Credits that there were, for 402'),
+  limit: z
+    .union([z.string(), z.number()])
+    .optional()
+    .describe('The limit of one request in credits, for 402; the limit that was reached, for 429'),
+  limit_name: z.string().optional().describe('Which limit that is, for 429: requests_per_minute_per_key'),
+  budget_id: z.string().optional().describe('The budget that was too small, for 402'),
+  resets_at: time.optional().describe('When that budget starts again'),
+  differs: z
+    .array(z.string())
+    .optional()
+    .describe('Fields in which a request differs from the first one under its idempotency key, for 409'),
+  retry_after: z.number().int().optional().describe('Seconds after which it may be tried again'),
+})

@@ -1,0 +1,75 @@
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimitedError } from './http-errors.ts'
+import type { ResolvedLimits } from './limits.ts'
+
+const MINUTE_SECONDS = 60
+
+/** A request that was let in. */
+export interface Entry {
+  /** What is left of the limits, as headers of its answer. */
+  headers: Readonly<Record<string, string>>
+  /** To be called once, when it has ended. */
+  leave(): void
+}
+
+/** Counts what each API key asks, in this process. */
+export class KeyLimiter {
+  readonly #limits: ResolvedLimits
+  readonly #running = new Map<string, number>()
+  readonly #perMinute: RateLimiterMemory | undefined
+
+  constructor(limits: ResolvedLimits) {
+    this.#limits = limits
+    const { requestsPerMinutePerKey: points } = limits
+    if (Number.isFinite(points)) this.#perMinute = new RateLimiterMemory({ points, duration: MINUTE_SECONDS })
+  }
+
+  /** @throws {RateLimitedError} the key asks too much */
+  async enter(apiKeyId: string): Promise<Entry> {
+    const running = this.#running.get(apiKeyId) ?? 0
+    const { concurrentRequestsPerKey: most } = this.#limits
+    if (running >= most) {
+      const message = `${most} requests of this key are under way, and no more may be: wait until one has ended`
+      throw new RateLimitedError('TOO_MANY_AT_ONCE', message, { name: 'concurrent_requests_per_key', limit: most, waitMs: 1_000 })
+    }
+    this.#running.set(apiKeyId, running + 1)
+    let isIn = true
+    const leave = () => {
+      if (!isIn) return
+      isIn = false
+      const left = (this.#running.get(apiKeyId) ?? 1) - 1
+      if (left > 0) this.#running.set(apiKeyId, left)
+      else this.#running.delete(apiKeyId)
+    }
+    try {
+      return { headers: await this.#count(apiKeyId), leave }
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  async #count(apiKeyId: string): Promise<Record<string, string>> {
+    if (!this.#perMinute) return {}
+    const { points } = this.#perMinute
+    try {
+      return rateHeaders(points, await this.#perMinute.consume(apiKeyId))
+    } catch (refused) {
+      if (!(refused instanceof RateLimiterRes)) throw refused
+      throw new RateLimitedError('RATE_LIMITED', `this key may make ${points} requests a minute, and has made them`, {
+        name: 'requests_per_minute_per_key',
+        limit: points,
+        waitMs: refused.msBeforeNext,
+        headers: rateHeaders(points, refused),
+      })
+    }
+  }
+}
+
+/** @source draft-ietf-httpapi-ratelimit-headers-10: quota and window in seconds, what remains and for how long */
+function rateHeaders(quota: number, { remainingPoints, msBeforeNext }: RateLimiterRes): Record<string, string> {
+  return {
+    'ratelimit-policy': `"requests";q=${quota};w=${MINUTE_SECONDS}`,
+    ratelimit: `"requests";r=${remainingPoints};t=${Math.ceil(msBeforeNext / 1_000)}`,
+  }
+}

@@ -1,0 +1,48 @@
+import { BlockList, isIP } from 'node:net'
+
+/** Addresses that lead to a machine's own network, its neighbours, or a cloud's metadata. @source RFC 6890 and its registry */
+const inside = new BlockList()
+for (const [network, prefix] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['224.0.0.0', 3],
+] as const) {
+  inside.addSubnet(network, prefix, 'ipv4')
+}
+for (const [network, prefix] of [
+  ['::', 127],
+  ['64:ff9b::', 96],
+  ['64:ff9b:1::', 48],
+  ['2002::', 16],
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['fec0::', 10],
+  ['ff00::', 8],
+] as const) {
+  inside.addSubnet(network, prefix, 'ipv6')
+}
+
+const INSIDE_NAMES = /^(localhost|[^.]+)$|\.(localhost|local|internal|intranet|lan|home\.arpa)$/
+
+/**
+ * Whether a URL may be handed to a provider to be fetched: by its words it leads to the open internet. We fetch none ourselves; a model that
+ * a team runs in its own network would fetch from there.
+ */
+export function isPublicUrl(url: string): boolean {
+  if (!URL.canParse(url)) return false
+  const { hostname, username, password } = new URL(url)
+  if (username !== '' || password !== '') return false
+  const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
+  const version = isIP(host)
+  if (version === 4) return !inside.check(host)
+  // An IPv4 address within one of IPv6 is checked as what it is.
+  if (version === 6) return !inside.check(host, 'ipv6')
+  return !INSIDE_NAMES.test(host)
+}

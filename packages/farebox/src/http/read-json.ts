@@ -1,0 +1,41 @@
+import { MalformedBodyError, UnsupportedMediaTypeError } from './http-errors.ts'
+
+/** Deeper than any body of the API; functions like JSON.stringify call themselves for each level. */
+const DEPTH_MAX = 64
+
+/**
+ * The JSON of a request. An absent body is an empty object, so that routes whose fields are all optional take none.
+ *
+ * @throws {UnsupportedMediaTypeError} it says that it is a form or a file
+ * @throws {MalformedBodyError} it is no JSON, nested too deeply, or has a field that only an attack has
+ */
+export async function readJson(request: Request): Promise<unknown> {
+  const type = request.headers.get('content-type') ?? ''
+  if (/^(multipart|audio|image|video)\//i.test(type)) throw new UnsupportedMediaTypeError('send application/json')
+  const text = await request.text()
+  if (text.trim() === '') return {}
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch (error) {
+    throw new MalformedBodyError('the body is not JSON', { cause: error })
+  }
+  checkShape(body)
+  return body
+}
+
+/** Level by level and not by calling itself, which is what a deep body would break. */
+function checkShape(body: unknown): void {
+  let level = [body]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEPTH_MAX) throw new MalformedBodyError(`the body is nested more than ${DEPTH_MAX} levels deep`)
+    const next: unknown[] = []
+    for (const node of level) {
+      if (typeof node !== 'object' || node === null) continue
+      if (Object.hasOwn(node, '__proto__'))
+        throw new MalformedBodyError('the body has a field __proto__, which is none of any request')
+      for (const value of Object.values(node)) if (typeof value === 'object' && value !== null) next.push(value)
+    }
+    level = next
+  }
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import { receipt, serviceConfiguration } from './answers.ts'
+
+// What the API answers about routing: how providers are doing, and how they were chosen.
+
+const credits = z.string().describe('Credits as an exact decimal')
+const condition = z.enum(['ok', 'probe', 'rate_limited', 'refusing', 'sick'])
+const share = z.number().describe('From 0 to 1')
+
+export const offerStatus = z.object({
+  service_type: z.string(),
+  provider: z.string(),
+  model: z.string(),
+  condition,
+  answer_ms: z.number().optional(),
+  first_event_ms: z.number().optional(),
+  error_rate: share.optional(),
+  rate_limited_rate: share.optional(),
+  samples: z.number().optional(),
+  in_flight: z.number().optional(),
+  in_flight_max: z.number().optional(),
+  per_minute_max: z.number().optional(),
+})
+
+export const adapterStatus = z.object({
+  adapter: z.string(),
+  simulated: z.boolean(),
+  availability: z.enum(['ready', 'disabled']),
+  reason: z.string().optional().describe('Why it takes no calls'),
+  concurrency: z.object({ limit: z.number(), running: z.number(), waiting: z.number() }).optional(),
+  offers: z.array(offerStatus),
+})
+
+export const providerStatusAnswer = z.object({ status: z.enum(['ok', 'degraded']), adapters: z.array(adapterStatus) })
+
+export const routeCandidate = z.object({
+  provider: z.string(),
+  model: z.string(),
+  adapter: z.string(),
+  simulated: z.boolean(),
+  charge: credits.describe('Expected'),
+  ceiling: credits.describe('At most'),
+  cost_usd: z.string().optional().describe('What the provider charges, in dollars; told to the admin token alone'),
+  latency_ms: z.number(),
+  quality: z.number(),
+  score: z.number(),
+  condition: z.string(),
+  error_rate: share.optional(),
+  rate_limited_rate: share.optional(),
+  why: z.string(),
+})
+
+export const routeDecision = z.object({
+  usage_id: z.string(),
+  service_type: z.string(),
+  operation: z.string(),
+  answered_by: z.string(),
+  decided_at: z.string().nullable(),
+  outcome: z.string().describe('planned, or why nobody could serve it'),
+  strategy: z.string().optional(),
+  hold: credits.optional(),
+  price_version: z.string().optional(),
+  configuration: serviceConfiguration.partial().describe('What differed from the balanced preset'),
+  conditions_met: z.array(z.number()).optional(),
+  expected: z.array(z.string()).describe('What the call was expected to use: 1200 tokens input'),
+  at_most: z.array(z.string()),
+  asked_provider: z.string().optional(),
+  complexity: z.looseObject({ value: z.string(), by: z.string() }).optional(),
+  candidates: z.array(routeCandidate).describe('First choice first'),
+  candidates_omitted: z.number().optional(),
+  rejected: z.array(
+    z.object({
+      provider: z.string(),
+      model: z.string(),
+      adapter: z.string(),
+      reason: z.string(),
+      detail: z.string(),
+      charge: credits.optional(),
+    }),
+  ),
+  rejected_omitted: z.number().optional(),
+  not_offered: z.array(z.string()).optional(),
+  exploration: z.object({ candidate: z.number(), instead_of: z.number() }).optional().describe('Places among the candidates'),
+  session: z.object({ candidate: z.number(), is_kept: z.boolean() }).optional(),
+})
+
+export const workflowDetails = receipt.extend({ decisions: z.array(routeDecision).describe('The oldest first') })

@@ -1,0 +1,15 @@
+import { providerStatus } from '../provider-status.ts'
+import { anyKeyRoute, type Route } from './route.ts'
+import { providerStatusAnswer } from './routing-answers.ts'
+
+export const statusRoutes: readonly Route[] = [
+  anyKeyRoute({
+    method: 'get',
+    path: '/api/v1/status',
+    operationId: 'getStatus',
+    tag: 'operations',
+    summary: 'How the providers are doing, as routing knows it',
+    answer: providerStatusAnswer,
+    handle: ({ box }) => providerStatus(box),
+  }),
+]

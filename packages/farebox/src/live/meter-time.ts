@@ -1,0 +1,163 @@
+import { InvalidOptionError, microCredits, quantity } from '@farebox/core'
+import { keyPermission, type Refusal } from '@farebox/ledger'
+import { chargeOf } from '@farebox/pricing'
+import { seconds } from '../call-routes.ts'
+import type { CallRunner, RunnerParts } from '../call-runner.ts'
+import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
+import { overKeyLimit, type Payer } from '../hold-route.ts'
+import { quantitiesJson } from '../settle-call.ts'
+import type { MeterEnd, MeteredTime, MeterInput } from '../workflow-calls.ts'
+import { LIVE_HOLD_TTL_MS, LiveMeter, type LivePart } from './live-meter.ts'
+import { PaidTime } from './paid-time.ts'
+
+/** Time is paid for by this much at once, and by less where that cannot be: often enough to see credits run out. */
+const PARTS = [15, 5, 1] as const
+/** How much is charged at once, so that a crash loses no more. */
+const CHARGE_SECONDS = 55
+const LOW_SECONDS = 60
+const RESERVE_SECONDS = 10
+/** Where credits could not be asked for, they are asked for again when so much more has passed. */
+const RETRY_SECONDS = 1
+
+interface TimeParts {
+  parts: RunnerParts
+  payer: Payer
+  runner: CallRunner
+  /** Opens the workflow. */
+  open(): Promise<void>
+}
+
+/**
+ * Pays for time that the host's own code spends with a provider.
+ *
+ * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
+ * @throws {RequestLimitError} even the first seconds cost more than the key allows a request
+ * @throws {PriceNotFoundError} the provider has no price by time
+ * @throws {InsufficientCreditsError} not even the reserve can be paid: nothing was held
+ */
+export async function meterTime({ parts, payer, runner, open }: TimeParts, input: MeterInput): Promise<MeteredTime> {
+  const { service, provider, model, to, from, requestId, reserveSeconds = RESERVE_SECONDS, lowSeconds = LOW_SECONDS } = input
+  for (const [name, value] of Object.entries({ reserveSeconds, lowSeconds })) {
+    if (!(Number.isFinite(value) && value >= 0)) throw new InvalidOptionError(`${name} must be seconds from 0, received ${value}`)
+  }
+  const { accountId, workflowId, apiKey, userId } = payer
+  const permission = apiKey && keyPermission(apiKey, service, provider)
+  if (apiKey && !permission) {
+    throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
+  }
+  const limit = permission?.costLimitPerRequest ?? null
+  const numbers = { to, from }
+  const source = { service, provider, model, at: parts.prices.now(), ...numbers }
+  let refusal: Refusal | undefined
+  for (const part of PARTS) {
+    const amount = chargeOf(parts.prices.price(source, seconds(reserveSeconds + part)).rating)
+    if (apiKey && limit !== null && amount > limit) {
+      if (part !== PARTS.at(-1)) continue
+      throw overKeyLimit(apiKey, service, amount, limit)
+    }
+    await open()
+    const outcome = await parts.ledger.placeHold({
+      accountId,
+      workflowId,
+      apiKeyId: apiKey?.apiKeyId,
+      userId,
+      service,
+      provider,
+      amount: microCredits(amount > 0n ? amount : 1n),
+      ttlMs: LIVE_HOLD_TTL_MS,
+    })
+    if (outcome.status === 'refused') {
+      refusal = outcome
+      continue
+    }
+    const meter = new LiveMeter(parts, payer, {
+      holdId: outcome.holdId,
+      source,
+      details: ({ usage }: LivePart) => ({ usage: quantitiesJson(usage), at: source.at, requestId, numbers }),
+    })
+    const { onLow } = input
+    const time = new PaidTime({ parts: PARTS, chargeSeconds: CHARGE_SECONDS, chargeMax: limit ?? undefined, lowSeconds, onLow })
+    time.begin(meter, outcome)
+    return new RunningTime(meter, time, { runner, input, reserveSeconds, onError: parts.onError })
+  }
+  throw errorOfRefusal(refusal as Refusal)
+}
+
+interface RunningParts {
+  runner: CallRunner
+  input: MeterInput
+  reserveSeconds: number
+  onError(error: unknown): void
+}
+
+class RunningTime implements MeteredTime {
+  readonly #meter: LiveMeter
+  readonly #time: PaidTime
+  readonly #parts: RunningParts
+  #seconds = 0
+  #askedAt = Number.NEGATIVE_INFINITY
+  #asking: Promise<void> | undefined
+  #isSpent = false
+  #ended: Promise<MeterEnd> | undefined
+
+  constructor(meter: LiveMeter, time: PaidTime, parts: RunningParts) {
+    this.#meter = meter
+    this.#time = time
+    this.#parts = parts
+  }
+
+  get seconds(): number {
+    return this.#seconds
+  }
+
+  get isSpent(): boolean {
+    return this.#isSpent
+  }
+
+  async reached(passed: number): Promise<void> {
+    quantity(passed)
+    if (this.#ended || passed <= this.#seconds) return
+    this.#seconds = passed
+    if (this.#isSpent) return
+    this.#time.warn(passed)
+    const isPaid = passed + this.#parts.reserveSeconds <= this.#time.covered
+    if (!isPaid && !this.#asking && passed >= this.#askedAt + RETRY_SECONDS) {
+      this.#askedAt = passed
+      this.#asking = this.#parts.runner.track(this.#cover()).finally(() => {
+        this.#asking = undefined
+      })
+    }
+    await this.#asking
+  }
+
+  end(passed?: number): Promise<MeterEnd> {
+    if (passed !== undefined) quantity(passed)
+    this.#ended ??= this.#parts.runner.track(this.#end(passed))
+    return this.#ended
+  }
+
+  async #cover(): Promise<void> {
+    const { input, reserveSeconds, onError } = this.#parts
+    try {
+      if (await this.#time.cover(this.#seconds, this.#seconds + reserveSeconds)) {
+        this.#time.warn(this.#seconds)
+        return
+      }
+    } catch (error) {
+      // The database is away: what is held goes on, and it is asked again.
+      onError(error)
+      return
+    }
+    this.#isSpent = true
+    if (!this.#ended) input.onSpent?.()
+  }
+
+  async #end(passed?: number): Promise<MeterEnd> {
+    await this.#asking
+    const total = passed ?? this.#seconds
+    const rest = Math.max(0, total - this.#time.charged)
+    const certainty = passed === undefined ? 'derived' : 'exact'
+    const creditsUsed = await this.#meter.finish({ usage: { quantities: seconds(rest), certainty } }, [])
+    return { creditsUsed, seconds: total }
+  }
+}

@@ -1,0 +1,117 @@
+import type { Credits } from '@farebox/core'
+import { seconds } from '../call-routes.ts'
+import type { LiveMeter } from './live-meter.ts'
+
+export interface PaidTimeOptions {
+  /** Seconds that are paid for at once; where that cannot be, the next is tried, so the last is how closely credits are used up. */
+  parts: readonly number[]
+  /** Seconds that must have passed since the last charge before the next is made. */
+  chargeSeconds: number
+  /** The most that the whole may cost. @defaultValue what there is */
+  chargeMax?: Credits
+  /** Credits run low when they last for less than this many seconds more. */
+  lowSeconds: number
+  onLow?: (facts: { secondsLeft: number }) => void
+}
+
+/** How much could be spent at a moment of the work, what it holds included. */
+interface Observation {
+  at: number
+  amount: bigint
+}
+
+/** A provider may count a little less than was measured here, and what was charged too much would have to be given back. */
+const LAG_SECONDS = 5
+/** Over so much time, rounding up to whole credits does not matter. */
+const RATE_SECONDS = 600
+/** How long others are watched before it is believed how fast they spend, and for how long at most. */
+const PACE_SECONDS_MIN = 30
+const PACE_SECONDS_MAX = 180
+
+/**
+ * Time that is paid for before it comes. Tells once when credits run low: they last as long as this work alone would let them, or less by what
+ * everything else that the account pays for was seen to take.
+ */
+export class PaidTime {
+  readonly #options: PaidTimeOptions
+  #meter: LiveMeter | undefined
+  /** The hold pays until here. */
+  #covered = 0
+  #charged = 0
+  /** All credits that are left last until here. */
+  #affordable = Number.POSITIVE_INFINITY
+  #isWarned = false
+  #seen: Observation[] = []
+
+  constructor(options: PaidTimeOptions) {
+    this.#options = options
+  }
+
+  /** Until when it is paid for, in seconds. */
+  get covered(): number {
+    return this.#covered
+  }
+
+  /** Seconds that were charged. */
+  get charged(): number {
+    return this.#charged
+  }
+
+  /** Takes up the meter, whose hold is placed. */
+  begin(meter: LiveMeter, { amount, affordable }: { amount: Credits; affordable: Credits }): void {
+    this.#meter = meter
+    this.#covered = secondsFor(amount, this.#rate())
+    this.#affordable = secondsFor(amount + affordable, this.#rate())
+  }
+
+  /** Charges what has passed at `now`, and pays until at least `until`. Resolves to whether that can be paid. */
+  async cover(now: number, until: number): Promise<boolean> {
+    const meter = this.#meter
+    if (!meter) return false
+    const { parts, chargeSeconds, chargeMax } = this.#options
+    const due = Math.floor(now - LAG_SECONDS)
+    if (due > 0 && due >= this.#charged + chargeSeconds) {
+      await meter.charge({ usage: { quantities: seconds(due - this.#charged), certainty: 'derived' } })
+      this.#charged = due
+    }
+    for (const part of parts) {
+      const next = seconds(until + part - this.#charged)
+      if (chargeMax !== undefined && meter.charged + meter.priceOf(next) > chargeMax) continue
+      const outcome = await meter.cover(next)
+      if (outcome.status !== 'held') continue
+      this.#covered = until + part
+      this.#affordable = now + this.#secondsLeft(now, outcome.affordable)
+      return true
+    }
+    return false
+  }
+
+  /** Tells that credits run low, if they do at `now`. */
+  warn(now: number): void {
+    const secondsLeft = this.#affordable - now
+    if (this.#isWarned || secondsLeft >= this.#options.lowSeconds) return
+    this.#isWarned = true
+    this.#options.onLow?.({ secondsLeft })
+  }
+
+  #secondsLeft(now: number, affordable: bigint): number {
+    const rate = this.#rate()
+    const own = (rate * BigInt(Math.floor((this.#covered - now) * 1_000))) / BigInt(RATE_SECONDS * 1_000)
+    const amount = affordable + own
+    this.#seen = [...this.#seen.filter(({ at }) => at >= now - PACE_SECONDS_MAX), { at: now, amount }]
+    const first = this.#seen[0]
+    const alone = secondsFor(amount, rate)
+    if (!first || now - first.at < PACE_SECONDS_MIN || first.amount <= amount) return alone
+    return Math.min(alone, (Number(amount) * (now - first.at)) / Number(first.amount - amount))
+  }
+
+  /** What {@link RATE_SECONDS} of this work cost. */
+  #rate(): bigint {
+    return this.#meter?.priceOf(seconds(RATE_SECONDS)) ?? 0n
+  }
+}
+
+/** How long an amount lasts, at what {@link RATE_SECONDS} cost. */
+function secondsFor(amount: bigint, rate: bigint): number {
+  return rate > 0n ? Number((amount * 1_000n * BigInt(RATE_SECONDS)) / rate) / 1_000 : Number.POSITIVE_INFINITY
+}

@@ -1,0 +1,71 @@
+import type { Unit } from '@farebox/core'
+import type { ReplayPrices } from './replay-prices.ts'
+import { type ReplayedCall, replayWorkflow } from './replay-workflow.ts'
+
+/** Calls that would have gone from one provider to another. */
+export interface MovedUnits {
+  from: string
+  to: string
+  service: string
+  calls: number
+  /** Millionths of `unit`. */
+  quantity: bigint
+  unit: Unit
+}
+
+/** What one change would have made of the workflows of one name, so far. */
+export class ChangeSums {
+  readonly moved = new Map<string, MovedUnits>()
+  workflows = 0
+  calls = 0
+  movedCalls = 0
+  creditsThen = 0n
+  creditsNow = 0n
+  /** Moved calls that the host had recorded by itself, whose units were not counted by a provider, or whose meters were translated. */
+  elsewhere = 0
+  inexact = 0
+  translated = 0
+  /** What moved calls would save at the prices of today, before rounding; only of those whose prices have changed. */
+  savedToday = 0n
+  isPricedOtherwiseToday = false
+
+  add(calls: readonly ReplayedCall[], { prices, today, now }: { prices: ReplayPrices; today: ReplayPrices; now: number }): void {
+    for (const { creditsThen, creditsNow } of replayWorkflow(calls).values()) {
+      this.creditsThen += creditsThen
+      this.creditsNow += creditsNow
+    }
+    this.workflows += 1
+    this.calls += calls.length
+    for (const { call, replayed } of calls) {
+      if (replayed.isSame || replayed.provider === call.provider) continue
+      this.movedCalls += 1
+      if (!call.decision) this.elsewhere += 1
+      if (!call.isExact) this.inexact += 1
+      if (replayed.isTranslated) this.translated += 1
+      const { service, provider: from, unit, quantities, numbers, at } = call
+      const key = [service, from, replayed.provider, unit].join('\0')
+      const known = this.moved.get(key) ?? { from, to: replayed.provider, service, calls: 0, quantity: 0n, unit }
+      known.calls += 1
+      for (const usage of quantities) if (usage.unit === unit) known.quantity += usage.quantity
+      this.moved.set(key, known)
+      if (!prices.differs(at, now)) {
+        this.savedToday += call.rated - replayed.rated
+        continue
+      }
+      this.isPricedOtherwiseToday = true
+      const priceOf = (provider: string) => today.priceOf({ service, provider, at, ...numbers }, quantities)?.rated
+      const [before, after] = [priceOf(from), priceOf(replayed.provider)]
+      // Without a price of today for both, nothing is saved today.
+      if (before !== undefined && after !== undefined) this.savedToday += before - after
+    }
+  }
+
+  get saved(): bigint {
+    return this.creditsThen - this.creditsNow
+  }
+
+  /** Whether it saves something, also at the prices of today. */
+  get isSaving(): boolean {
+    return this.saved > 0n && this.savedToday > 0n && this.movedCalls > 0
+  }
+}

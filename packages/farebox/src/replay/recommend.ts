@@ -1,0 +1,154 @@
+import type { BreakdownFilter, Ledger } from '@farebox/ledger'
+import { ChangeSums, type MovedUnits } from './change-sums.ts'
+import { type ConfigurationChange, changesFor, presetChanges } from './configuration-changes.ts'
+import { type RecordedWorkflow, type ReplayProgress, readWorkflows } from './read-workflows.ts'
+import type { RecordedCall } from './recorded-call.ts'
+import { CallReplay } from './replay-call.ts'
+import { ReplayPrices } from './replay-prices.ts'
+import { keysOf, type SimulateParts } from './simulate.ts'
+
+/** Which usage is looked at for savings. */
+export interface RecommendInput extends BreakdownFilter {
+  /**
+   * Calls after which no more workflows are read, the newest first: what is said is then of those alone. @defaultValue 2_000
+   */
+  callsMax?: number
+  onProgress?: (progress: ReplayProgress) => void
+  signal?: AbortSignal
+}
+
+/** A change that would have saved credits. */
+export interface Saving {
+  workflowName: string
+  change: ConfigurationChange
+  sums: ChangeSums
+  /** The largest part of what moves. */
+  mostly: MovedUnits
+}
+
+/** What was looked at, and what it says. */
+export interface Savings {
+  from: number
+  to: number
+  workflows: number
+  calls: number
+  /** Whether all workflows of the time were read. */
+  isComplete: boolean
+  /** At most one for each name of workflows and service, the largest first; and a preset where it saves more than all of these together. */
+  savings: Saving[]
+}
+
+const CALLS_MAX = 2_000
+const MONTH_MS = 30 * 86_400_000
+
+/** Sums by name of workflows, then by service or preset, then by change. */
+type Tally = Map<string, Map<string, Map<ConfigurationChange, ChangeSums>>>
+
+/**
+ * Makes recorded calls again under each change of configuration that may make them cheaper, at the prices of then. What saves nothing is
+ * left out, and what would save nothing any more at the prices of today.
+ */
+export async function findSavings(parts: SimulateParts & { ledger: Ledger }, input: RecommendInput): Promise<Savings> {
+  const { accountId, workflowName, apiKeyId, userId, service, provider, callsMax = CALLS_MAX, onProgress, signal } = input
+  const to = input.to ?? parts.now
+  const from = input.from ?? Math.max(0, to - MONTH_MS)
+  const replay = new CallReplay({ ...parts, keys: await keysOf(parts.ledger, accountId) })
+  const tally = new SavingsTally(replay, parts)
+  const workflows = readWorkflows(
+    parts.ledger,
+    { accountId, from, to, name: workflowName, apiKeyId, userId },
+    { callsMax, onProgress, signal },
+  )
+  for (;;) {
+    const next = await workflows.next()
+    if (next.done) return { from, to, ...tally.counts, isComplete: next.value, savings: tally.best() }
+    const { calls } = next.value
+    const asked = (call: RecordedCall) =>
+      (service ?? call.service) === call.service && (provider ?? call.provider) === call.provider
+    tally.add({ ...next.value, calls: calls.filter(asked) })
+  }
+}
+
+class SavingsTally {
+  readonly counts = { workflows: 0, calls: 0 }
+  readonly #replay: CallReplay
+  readonly #prices: ReplayPrices
+  readonly #today: ReplayPrices
+  readonly #now: number
+  readonly #tally: Tally = new Map()
+  readonly #changes = new Map<string, readonly ConfigurationChange[]>()
+
+  constructor(replay: CallReplay, { book, now }: Pick<SimulateParts, 'book' | 'now'>) {
+    this.#replay = replay
+    this.#prices = new ReplayPrices(book)
+    this.#today = new ReplayPrices(book, now)
+    this.#now = now
+  }
+
+  add({ name, calls }: RecordedWorkflow): void {
+    this.counts.workflows += 1
+    this.counts.calls += calls.length
+    if (calls.length === 0) return
+    for (const [service, ofService] of Map.groupBy(calls, (call) => call.service)) {
+      for (const change of this.#changesFor(ofService)) this.#count(name, service, change, ofService)
+    }
+    for (const change of presetChanges) this.#count(name, PRESETS, change, calls)
+  }
+
+  #changesFor(calls: readonly RecordedCall[]): readonly ConfigurationChange[] {
+    const [call] = calls
+    if (!call) return []
+    const key = `${call.service} ${call.isSimulated} ${call.decision === undefined}`
+    const known = this.#changes.get(key) ?? changesFor(call, this.#replay)
+    this.#changes.set(key, known)
+    return known
+  }
+
+  #count(name: string, part: string, change: ConfigurationChange, calls: readonly RecordedCall[]): void {
+    const { configure, elsewhere } = change
+    const under = { configure, elsewhere, prices: this.#prices, arePricesOther: false }
+    const replayed = calls.map((call) => ({ call, replayed: this.#replay.replay(call, under) }))
+    this.#sumsOf(name, part, change).add(replayed, { prices: this.#prices, today: this.#today, now: this.#now })
+  }
+
+  #sumsOf(name: string, part: string, change: ConfigurationChange): ChangeSums {
+    const parts = this.#tally.get(name) ?? new Map<string, Map<ConfigurationChange, ChangeSums>>()
+    this.#tally.set(name, parts)
+    const changes = parts.get(part) ?? new Map<ConfigurationChange, ChangeSums>()
+    parts.set(part, changes)
+    const known = changes.get(change) ?? new ChangeSums()
+    changes.set(change, known)
+    return known
+  }
+
+  best(): Savings['savings'] {
+    const savings: Saving[] = []
+    for (const [workflowName, parts] of this.#tally) {
+      let together = 0n
+      for (const [part, changes] of parts) {
+        if (part === PRESETS) continue
+        const best = bestOf(workflowName, changes)
+        if (!best) continue
+        together += best.sums.saved
+        savings.push(best)
+      }
+      const preset = bestOf(workflowName, parts.get(PRESETS) ?? new Map())
+      if (preset && preset.sums.saved > together) savings.push(preset)
+    }
+    return savings.sort((a, b) => Number(b.sums.saved - a.sums.saved) || (a.workflowName < b.workflowName ? -1 : 1))
+  }
+}
+
+/** Among services, whose names are lower-case. */
+const PRESETS = 'PRESETS'
+
+/** The change that saves most; of equals the first, which is the one of the best offer. */
+function bestOf(workflowName: string, changes: ReadonlyMap<ConfigurationChange, ChangeSums>): Saving | undefined {
+  let best: Saving | undefined
+  for (const [change, sums] of changes) {
+    if (!sums.isSaving || (best && sums.saved <= best.sums.saved)) continue
+    const [mostly] = [...sums.moved.values()].sort((a, b) => b.calls - a.calls)
+    if (mostly) best = { workflowName, change, sums, mostly }
+  }
+  return best
+}

@@ -1,0 +1,208 @@
+import { credits, type Offer } from '@farebox/core'
+import { type AuthenticatedKey, keyPermission } from '@farebox/ledger'
+import {
+  type Catalog,
+  type CatalogEntry,
+  type ComplexityClassifier,
+  type DecisionRecord,
+  namedProviders,
+  parseServiceConfiguration,
+  presets,
+  replayDecision,
+  type ServiceConfiguration,
+} from '@farebox/router'
+import type { RecordedCall } from './recorded-call.ts'
+import { pricedModel, type ReplayPrices } from './replay-prices.ts'
+import type { Replayed } from './replay-workflow.ts'
+
+/** Under what calls are made again. */
+export interface ReplayUnder {
+  /** What calls are configured by, from what they were. @defaultValue as they were */
+  configure?: (then: ServiceConfiguration) => ServiceConfiguration
+  /** The configuration of work that the host did by itself, and would do by it; absent: as it was done. */
+  elsewhere?: ServiceConfiguration
+  prices: ReplayPrices
+  /** Whether the book is another one than that which charged, so that what stays where it was is priced again too. */
+  arePricesOther: boolean
+}
+
+/** A configuration that names no provider: with fields on top, it names what they name. */
+const NAMELESS: ServiceConfiguration = {
+  ...presets.balanced(),
+  primaryAiModel: '',
+  fallbackAiModel: null,
+  ttsProvider: null,
+  sttProvider: null,
+  phoneProvider: null,
+  visionModel: null,
+}
+
+/** What work that the host did by itself follows where only some fields differ: whoever these fields name. */
+export function namedBy(changes: Partial<ServiceConfiguration>): ServiceConfiguration {
+  return { ...NAMELESS, ...changes }
+}
+
+/** Who is asked; the model where it is known. */
+interface Choice {
+  provider: string
+  model: string | undefined
+}
+
+/** What is needed of a Farebox to make its calls again. */
+export interface ReplayParts {
+  /** Who is on offer today. Absent: nobody knows, so it is those whom a decision considered, or whom the price book has a price for. */
+  catalog: Catalog | undefined
+  classifier: ComplexityClassifier | undefined
+  /** The keys of the account by id, as they are now. */
+  keys: ReadonlyMap<string, Pick<AuthenticatedKey, 'services'>>
+  /** Whether an offer's model is out of service by now. */
+  isRetired(offer: Offer): boolean
+}
+
+/** Words for what keeps a call as it was. */
+export const reasons = {
+  failed_attempt: 'attempts that failed, which no configuration would have made otherwise for sure',
+  corrected: 'calls that were refunded or corrected afterwards',
+  not_offered: 'no provider that the configuration names is on offer and ready',
+  not_allowed: 'the API key may not use the provider',
+  no_price: 'the price book has no rate for what was counted',
+} as const
+
+/** Makes calls again as they were recorded: what was asked and used as it was, chosen and priced anew. No provider is called. */
+export class CallReplay {
+  readonly #parts: ReplayParts
+  readonly #catalogs = new Map<string, { real: Catalog; all: Catalog }>()
+  readonly #configurations = new Map<string, ServiceConfiguration>()
+
+  constructor(parts: ReplayParts) {
+    this.#parts = parts
+  }
+
+  replay(call: RecordedCall, under: ReplayUnder): Replayed {
+    if (call.fixedBecause) return same(reasons[call.fixedBecause])
+    const choice = call.decision ? this.#routed(call, call.decision, under) : this.#elsewhere(call, under)
+    if (typeof choice === 'string') return same(choice)
+    if (choice && (choice.provider !== call.provider || (choice.model ?? call.model) !== call.model)) {
+      return this.#priced(call, choice, under)
+    }
+    return under.arePricesOther ? this.#priced(call, call, under) : same()
+  }
+
+  /** Who may serve a call today: ready, not retired, and made up only where the call was. */
+  standIns({ service, decision, isSimulated }: RecordedCall): readonly CatalogEntry[] {
+    const real = this.#catalogOf(service, false).forService(service)
+    // Of work that the host did by itself nobody knows; where nobody real is on offer, this is a trial.
+    const isTrial = decision ? isSimulated : real.length === 0
+    return isTrial ? this.#catalogOf(service, true).forService(service) : real
+  }
+
+  #priced(call: RecordedCall, { provider, model }: Choice, under: ReplayUnder): Replayed {
+    const { service, at, numbers, quantities, decision } = call
+    const entries = this.#parts.catalog?.forService(service) ?? []
+    const offer = entries.find((entry) => entry.offer.provider === provider && entry.offer.model === model)?.offer
+    const source = {
+      service,
+      provider,
+      model: offer && decision ? pricedModel(offer, decision.operation) : model,
+      at,
+      ...numbers,
+    }
+    const price = under.prices.priceOf(source, quantities)
+    if (!price) return same(`${reasons.no_price}: ${provider}`)
+    const other = call.pricedAs && call.provider === provider ? call.pricedAs : undefined
+    const instead = other && under.prices.priceOf({ service, provider: other, at, ...numbers }, quantities)
+    return { isSame: false, provider, ...(instead && instead.rated < price.rated ? instead : price) }
+  }
+
+  /** Who would have been asked first; `undefined` for the same as then, and words where there is nobody. */
+  #routed(
+    call: RecordedCall,
+    decision: DecisionRecord,
+    { configure, prices, arePricesOther }: ReplayUnder,
+  ): Choice | string | undefined {
+    if (!configure && !arePricesOther) return undefined
+    const isCatalogAsked = configure && this.#parts.catalog
+    const { record } = replayDecision(this.#asAllowed(call, decision), {
+      ...(configure && { configuration: configure(this.#configurationOf(decision)) }),
+      // Without another configuration the offers are those of then, whatever the catalog has become.
+      ...(isCatalogAsked && { catalog: this.#catalogOf(call.service, call.isSimulated) }),
+      prices: prices.asOf(call.at),
+      classifier: this.#parts.classifier,
+    })
+    if (record.outcome !== 'planned') return record.message ?? record.outcome
+    const [first] = record.candidates
+    const [before] = decision.candidates
+    if (!first || (first.provider === before?.provider && first.model === before.model)) return undefined
+    const limit = this.#permission(call, first.provider)?.costLimitPerRequest ?? null
+    return limit !== null && credits(first.ceiling) > limit ? reasons.not_allowed : first
+  }
+
+  /** Work that the host did by itself goes to the first that the configuration names for it. */
+  #elsewhere(call: RecordedCall, { elsewhere, prices }: ReplayUnder): Choice | string | undefined {
+    if (!elsewhere) return undefined
+    const names = namedProviders(elsewhere, call.service)
+    if (names.length === 0) return undefined
+    const { service, at, quantities } = call
+    for (const provider of names) {
+      if (provider === call.provider) return undefined
+      const offer = this.standIns(call).find((entry) => entry.offer.provider === provider)?.offer
+      const isOffered = this.#parts.catalog
+        ? offer !== undefined
+        : prices.priceOf({ service, provider, at }, quantities) !== undefined
+      if (!isOffered) continue
+      if (!this.#permission(call, provider)) return reasons.not_allowed
+      // Work of no stated model is priced by its provider alone.
+      return { provider, model: call.model === undefined ? undefined : offer?.model }
+    }
+    return reasons.not_offered
+  }
+
+  /** The decision as it would be with what the key may use today. */
+  #asAllowed(call: RecordedCall, decision: DecisionRecord): DecisionRecord {
+    const offered = this.#parts.catalog?.forService(call.service).map(({ offer }) => offer) ?? decision.candidates
+    const barred = offered.map(({ provider }) => provider).filter((provider) => !this.#permission(call, provider))
+    if (barred.length === 0) return decision
+    const excludes = [...new Set([...(decision.request.excludes ?? []), ...barred])]
+    return { ...decision, request: { ...decision.request, excludes } }
+  }
+
+  /** What the key of a call may do with a provider today; `undefined` when nothing. */
+  #permission({ apiKeyId, service }: RecordedCall, provider: string): ReturnType<typeof keyPermission> {
+    const key = apiKeyId === undefined ? undefined : this.#parts.keys.get(apiKeyId)
+    return key ? keyPermission(key, service, provider) : { costLimitPerRequest: null }
+  }
+
+  #catalogOf(service: string, isSimulated: boolean): Catalog {
+    const known = this.#catalogs.get(service) ?? this.#readyCatalogs(service)
+    this.#catalogs.set(service, known)
+    return isSimulated ? known.all : known.real
+  }
+
+  #readyCatalogs(service: string) {
+    const { catalog, isRetired } = this.#parts
+    const ready = (catalog?.forService(service) ?? []).filter(
+      ({ adapter, offer }) => adapter.availability.status === 'ready' && (adapter.isSimulated || !isRetired(offer)),
+    )
+    const real = ready.filter(({ adapter }) => !adapter.isSimulated)
+    const of = (entries: readonly CatalogEntry[]): Catalog => ({
+      services: [service],
+      forService: (asked) => (asked === service ? entries : []),
+    })
+    return { real: of(real), all: of(ready) }
+  }
+
+  #configurationOf({ configuration: { differs } }: DecisionRecord): ServiceConfiguration {
+    const name = JSON.stringify(differs)
+    const known = this.#configurations.get(name)
+    if (known) return known
+    // Applications have a few; whoever makes one for each call must not fill the memory with them.
+    if (this.#configurations.size >= 1_000) this.#configurations.clear()
+    const configuration = parseServiceConfiguration(differs)
+    this.#configurations.set(name, configuration)
+    return configuration
+  }
+}
+
+function same(because?: string): Replayed {
+  return because === undefined ? { isSame: true } : { isSame: true, because }
+}

@@ -1,0 +1,225 @@
+import { InvalidOptionError, microCredits } from '@farebox/core'
+import type { Ledger, WorkflowFilter } from '@farebox/ledger'
+import type { PriceBook } from '@farebox/pricing'
+import type { ServiceConfiguration } from '@farebox/router'
+import { type RecordedWorkflow, type ReplayProgress, readWorkflows } from './read-workflows.ts'
+import { CallReplay, namedBy, type ReplayParts, type ReplayUnder } from './replay-call.ts'
+import { type ReplayPrices, replayPrices } from './replay-prices.ts'
+import { replayWorkflow } from './replay-workflow.ts'
+import type { MovedCalls, NotReplayed, SimulatedLine, Simulation } from './simulation.ts'
+
+/** What is to be other than it was. */
+export interface SimulateInput extends Omit<WorkflowFilter, 'accountId' | 'state' | 'from' | 'to'> {
+  /** @defaultValue every account */
+  accountId?: string
+  /** Workflows that were opened since, epoch milliseconds. */
+  from: number
+  /** Exclusive. */
+  to: number
+  /** What every call is configured by, instead of what it was. @defaultValue as it was */
+  configuration?: ServiceConfiguration
+  /** Fields that differ from what each call was configured by, or from `configuration`. */
+  changes?: Partial<ServiceConfiguration>
+  /** What customers would have paid. @defaultValue the Farebox's own book, as it was at each call */
+  prices?: PriceBook
+  /** The moment whose version of `prices` counts for every call. @defaultValue now, or the last version where none is in force now */
+  pricesAt?: number
+  /** Told after each page that was read. */
+  onProgress?: (progress: ReplayProgress) => void
+  /** Ends it early. */
+  signal?: AbortSignal
+}
+
+/** What simulating needs of a Farebox. */
+export interface SimulateParts extends Omit<ReplayParts, 'keys'> {
+  ledger: Ledger
+  book: PriceBook
+  now: number
+}
+
+/**
+ * What recorded work would have cost under another configuration or price book. Every kept decision is made again with what was asked, the
+ * health and the chance of then; what was counted is priced for whoever would have been asked first.
+ *
+ * @throws {InvalidOptionError} nothing is to be different, or `from` is not before `to`
+ */
+export async function simulate(parts: SimulateParts, input: SimulateInput): Promise<Simulation> {
+  const { from, to, configuration, changes, onProgress, signal, accountId, prices: _, pricesAt: __, ...filter } = input
+  if (!configuration && !changes && !input.prices)
+    throw new InvalidOptionError('nothing is different: give configuration, changes or prices')
+  if (!(from < to)) throw new InvalidOptionError(`from must be before to, received ${from} and ${to}`)
+  const under = replayUnder(parts, input)
+  const sums = new SimulationSums()
+  let accounts = 0
+  for await (const id of accountId === undefined ? accountIds(parts.ledger) : [accountId]) {
+    const replay = new CallReplay({ ...parts, keys: await keysOf(parts.ledger, id) })
+    for await (const workflow of readWorkflows(parts.ledger, { ...filter, accountId: id, from, to }, { onProgress, signal })) {
+      sums.add(workflow, replay, under)
+    }
+    if (filter.name === undefined) await sums.addStray(parts.ledger, { ...filter, accountId: id, from, to })
+    accounts += 1
+  }
+  return sums.result({ from, to, accounts, under, changes, configuration })
+}
+
+function replayUnder({ book, now }: SimulateParts, input: SimulateInput): ReplayUnder & { prices: ReplayPrices } {
+  const { configuration, changes } = input
+  return {
+    ...((configuration || changes) && {
+      configure: (then) => ({ ...(configuration ?? then), ...changes }),
+      elsewhere: configuration ? { ...configuration, ...changes } : namedBy(changes ?? {}),
+    }),
+    prices: replayPrices(book, { other: input.prices, at: input.pricesAt ?? now }),
+    arePricesOther: input.prices !== undefined,
+  }
+}
+
+/** An account's keys by their ids. */
+export async function keysOf(ledger: Ledger, accountId: string): Promise<ReplayParts['keys']> {
+  // An account that is not there has no keys either, and should not look like one that is.
+  await ledger.balance(accountId)
+  return new Map((await ledger.apiKeys(accountId)).map((key) => [key.apiKeyId, key]))
+}
+
+async function* accountIds(ledger: Ledger): AsyncGenerator<string, void, undefined> {
+  for (let after = ''; ; ) {
+    const page = await ledger.accounts({ after, limit: 500 })
+    yield* page.map(({ accountId }) => accountId)
+    const last = page.at(-1)
+    if (page.length < 500 || !last) return
+    after = last.accountId
+  }
+}
+
+type LineSums = Pick<SimulatedLine, 'workflowName' | 'service' | 'workflows' | 'calls'> & {
+  creditsThen: bigint
+  creditsNow: bigint
+  moved: Map<string, MovedCalls>
+}
+
+/** Adds replayed workflows up, in as much memory as there are names of workflows and services. */
+class SimulationSums {
+  readonly #lines = new Map<string, LineSums>()
+  readonly #notReplayed = new Map<string, { service: string; reason: string; calls: number; due: bigint }>()
+  #workflows = 0
+  #calls = 0
+  #elsewhere = 0
+  #translated = 0
+
+  add({ name, calls }: RecordedWorkflow, replay: CallReplay, under: ReplayUnder): void {
+    this.#workflows += 1
+    this.#calls += calls.length
+    const replayed = calls.map((call) => ({ call, replayed: replay.replay(call, under) }))
+    for (const [service, { creditsThen, creditsNow }] of replayWorkflow(replayed)) {
+      const line = this.#line(name, service)
+      line.workflows += 1
+      line.creditsThen += creditsThen
+      line.creditsNow += creditsNow
+    }
+    for (const { call, replayed: after } of replayed) {
+      const line = this.#line(name, call.service)
+      line.calls += 1
+      if (after.isSame) {
+        if (after.because) this.#keep(call.service, after.because, 1, call.due + call.corrected)
+        continue
+      }
+      if (after.isTranslated) this.#translated += 1
+      if (after.provider === call.provider) continue
+      if (!call.decision) this.#elsewhere += 1
+      const pair = `${call.provider}\0${after.provider}`
+      const moved = line.moved.get(pair) ?? { from: call.provider, to: after.provider, calls: 0 }
+      line.moved.set(pair, { ...moved, calls: moved.calls + 1 })
+    }
+  }
+
+  /** Usage of no workflow, which only its sums are read of. */
+  async addStray(ledger: Ledger, { name: _, ...filter }: WorkflowFilter): Promise<void> {
+    const { services } = await ledger.breakdowns({ ...filter, workflowName: '' })
+    for (const { service, charged, shortfall, records } of services) {
+      const line = this.#line(null, service)
+      line.calls += records
+      line.creditsThen += charged + shortfall
+      line.creditsNow += charged + shortfall
+      this.#calls += records
+      this.#keep(service, 'usage that belongs to no workflow', records, charged + shortfall)
+    }
+  }
+
+  result({
+    from,
+    to,
+    accounts,
+    under,
+    configuration,
+  }: { from: number; to: number; accounts: number; under: ReplayUnder } & Pick<
+    SimulateInput,
+    'changes' | 'configuration'
+  >): Simulation {
+    const lines = [...this.#lines.values()]
+      .map(({ creditsThen, creditsNow, moved, ...line }) => ({
+        ...line,
+        creditsThen: microCredits(creditsThen),
+        creditsNow: microCredits(creditsNow),
+        difference: creditsNow - creditsThen,
+        moved: [...moved.values()].sort((a, b) => b.calls - a.calls),
+      }))
+      .sort(
+        (a, b) =>
+          Number(b.creditsThen - a.creditsThen) ||
+          `${a.workflowName} ${a.service}`.localeCompare(`${b.workflowName} ${b.service}`),
+      )
+    const creditsThen = lines.reduce((sum, line) => sum + line.creditsThen, 0n)
+    const creditsNow = lines.reduce((sum, line) => sum + line.creditsNow, 0n)
+    return {
+      from,
+      to,
+      accounts,
+      workflows: this.#workflows,
+      calls: this.#calls,
+      creditsThen: microCredits(creditsThen),
+      creditsNow: microCredits(creditsNow),
+      difference: creditsNow - creditsThen,
+      lines,
+      notReplayed: [...this.#notReplayed.values()]
+        .map(({ due, ...rest }) => ({ ...rest, credits: microCredits(due) }) satisfies NotReplayed)
+        .sort((a, b) => Number(b.credits - a.credits)),
+      assumptions: assumptionsOf(under, {
+        elsewhere: this.#elsewhere,
+        translated: this.#translated,
+        hasConditions: (configuration?.conditions.length ?? 0) > 0,
+      }),
+    }
+  }
+
+  #line(workflowName: string | null, service: string): LineSums {
+    const key = `${workflowName}\0${service}`
+    const known = this.#lines.get(key)
+    if (known) return known
+    const line = { workflowName, service, workflows: 0, calls: 0, creditsThen: 0n, creditsNow: 0n, moved: new Map() }
+    this.#lines.set(key, line)
+    return line
+  }
+
+  #keep(service: string, reason: string, calls: number, due: bigint): void {
+    const key = `${service}\0${reason}`
+    const known = this.#notReplayed.get(key) ?? { service, reason, calls: 0, due: 0n }
+    this.#notReplayed.set(key, { ...known, calls: known.calls + calls, due: known.due + due })
+  }
+}
+
+/** What a replay takes for granted, in words. */
+export function assumptionsOf(
+  under: Pick<ReplayUnder, 'configure' | 'prices' | 'arePricesOther'>,
+  { elsewhere, translated, hasConditions }: { elsewhere: number; translated: number; hasConditions?: boolean },
+): string[] {
+  return [
+    'the same units would have been used: as many tokens, characters and seconds as were counted then',
+    ...(under.configure ? ['the quality of answers is not compared; whoever is asked first is taken to answer'] : []),
+    under.arePricesOther
+      ? `prices of ${under.prices.versions()}, with time windows and tiers by the moment of each call`
+      : 'prices as they were at each call',
+    ...(elsewhere > 0 ? ['work that was recorded from elsewhere would have followed the configuration'] : []),
+    ...(translated > 0 ? ['cached tokens count as input, and reasoning as output, where a price has no rate for them'] : []),
+    ...(hasConditions ? ['conditions see only the metadata that those of then looked at'] : []),
+  ]
+}

@@ -1,0 +1,119 @@
+import type { ProviderAdapter } from '@farebox/core'
+import type { Ledger, QueueStats } from '@farebox/ledger'
+import type { Catalog, Concurrency, HealthCondition, HealthView } from '@farebox/router'
+import { gauge } from './instruments.ts'
+import type { MetricFamily, Sample } from './metric-family.ts'
+
+/** What is looked at when metrics are asked for. */
+export interface GaugedBox {
+  ledger: Ledger
+  catalog: Catalog
+  providers: readonly ProviderAdapter[]
+  health: HealthView
+  concurrency: Concurrency
+}
+
+const CONDITIONS: readonly HealthCondition[] = ['ok', 'probe', 'rate_limited', 'refusing', 'sick']
+/** A database that does not answer must not keep the metrics from being read. */
+const STORE_WAIT_MS = 2_000
+
+/** How providers, the ledger and what waits for them are doing at this moment. */
+export async function boxGauges(box: GaugedBox): Promise<MetricFamily[]> {
+  return [
+    ...providerGauges(box),
+    ...concurrencyGauges(box),
+    ...queueFamilies(box.ledger.queueStats()),
+    ...(await storeGauges(box)),
+  ]
+}
+
+function providerGauges({ providers, catalog, health }: GaugedBox): MetricFamily[] {
+  const ready = providers.map(({ name, availability, isSimulated }) => ({
+    labels: [
+      ['provider', name],
+      ['simulated', String(isSimulated)],
+    ] as const,
+    value: availability.status === 'ready' ? 1 : 0,
+  }))
+  const conditions: Sample[] = []
+  const inFlight: Sample[] = []
+  const inFlightMax: Sample[] = []
+  const perMinuteMax: Sample[] = []
+  const errorRate: Sample[] = []
+  for (const { adapter, offer, healthKey } of catalog.services.flatMap((service) => catalog.forService(service))) {
+    const reading = health.read(healthKey)
+    const labels = [
+      ['adapter', adapter.name],
+      ['service', offer.service],
+      ['provider', offer.provider],
+      ['model', offer.model],
+    ] as const
+    for (const condition of CONDITIONS) {
+      const value = condition === (reading?.condition ?? 'ok') ? 1 : 0
+      conditions.push({ labels: [...labels, ['condition', condition]], value })
+    }
+    const measured = (samples: Sample[], value: number | undefined) => {
+      if (value !== undefined) samples.push({ labels, value })
+    }
+    measured(inFlight, reading?.inFlight)
+    measured(inFlightMax, reading?.inFlightMax)
+    measured(perMinuteMax, reading?.perMinuteMax)
+    measured(errorRate, reading?.errorRate)
+  }
+  return [
+    gauge('farebox_provider_ready', 'Whether a provider takes calls.', ready),
+    gauge('farebox_provider_condition', 'How an offer is doing: 1 at its condition; sick is an open breaker.', conditions),
+    gauge('farebox_provider_in_flight', 'Attempts under way from this process.', inFlight),
+    gauge('farebox_provider_in_flight_max', 'Attempts that an offer was found to take at once.', inFlightMax),
+    gauge('farebox_provider_per_minute_max', 'Attempts that an offer was found to take in a minute.', perMinuteMax),
+    gauge('farebox_provider_error_rate', 'Share of failures that were the provider’s, aged.', errorRate),
+  ]
+}
+
+function concurrencyGauges({ concurrency }: GaugedBox): MetricFamily[] {
+  const stats = concurrency.stats()
+  const samples = (value: 'limit' | 'running' | 'waiting') =>
+    stats.map((stat) => ({ labels: [['adapter', stat.adapter]] as const, value: stat[value] }))
+  return [
+    gauge('farebox_concurrency_limit', 'Attempts that an adapter is given at once.', samples('limit')),
+    gauge('farebox_concurrency_running', 'Attempts that hold a place at an adapter.', samples('running')),
+    gauge('farebox_concurrency_waiting', 'Attempts that wait for a place at an adapter.', samples('waiting')),
+  ]
+}
+
+/** How long changes wait for the ledger's database: waited seconds ÷ changes is the mean wait, changes ÷ transactions the mean batch. */
+function queueFamilies(queue: QueueStats): MetricFamily[] {
+  const family = (name: string, type: 'counter' | 'gauge', help: string, value: number | string): MetricFamily => {
+    return { name: `farebox_ledger_${name}`, type, help, samples: [{ labels: [], value }] }
+  }
+  const seconds = (milliseconds: number) => (milliseconds / 1000).toFixed(6)
+  return [
+    family('waiting', 'gauge', 'Changes that wait for a transaction.', queue.waiting),
+    family('changes_total', 'counter', 'Changes that were in a transaction.', queue.operations),
+    family('transactions_total', 'counter', 'Transactions that are over.', queue.batches),
+    family('failed_transactions_total', 'counter', 'Transactions that failed.', queue.failedBatches),
+    family('wait_seconds_total', 'counter', 'Time that changes waited for their transaction.', seconds(queue.waitMsSum)),
+    family('transaction_seconds_total', 'counter', 'Time that transactions took.', seconds(queue.durationMsSum)),
+  ]
+}
+
+/** What waits to be told or written. Without the database it is not known, and then `farebox_store_up` is 0. */
+async function storeGauges({ ledger }: GaugedBox): Promise<MetricFamily[]> {
+  const one = (name: string, help: string, value: number | undefined) =>
+    gauge(name, help, value === undefined ? [] : [{ labels: [], value }])
+  const [events, spooled] = await Promise.all([soon(ledger.eventCounts()), soon(ledger.spooled())])
+  return [
+    one('farebox_store_up', 'Whether the database answers.', events ? 1 : 0),
+    one('farebox_outbox_waiting', 'Events that are still to be delivered.', events?.waiting),
+    one('farebox_outbox_given_up', 'Events that could not be delivered, and wait for somebody to look.', events?.givenUp),
+    one('farebox_spool_waiting', 'Usage that waits on disk for the database.', spooled),
+  ]
+}
+
+function soon<T>(work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, STORE_WAIT_MS, undefined)
+    timer.unref()
+    work.then(resolve, () => resolve(undefined)).finally(() => clearTimeout(timer))
+  })
+}

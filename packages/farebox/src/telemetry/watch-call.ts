@@ -1,0 +1,92 @@
+import { type CallContext, microCredits } from '@farebox/core'
+import type { AttemptRecord, Candidate, StreamEvent } from '@farebox/router'
+import type { HeldRoute } from '../hold-route.ts'
+import type { AttemptWatcher, CallEnd, CallObserver, CallWatcher, ObservedCall } from './call-observer.ts'
+import { outcomeOfError } from './outcome-of-error.ts'
+import { answerFacts, watchEvents } from './watch-events.ts'
+
+/** Tells observers of one call. An observer that fails harms neither the call nor the others. */
+export class CallWatch {
+  readonly #watchers: readonly CallWatcher[]
+  /** Those that want to know when attempts begin. Mostly there are none, and nothing is wrapped. */
+  readonly #tracers: readonly Required<Pick<CallWatcher, 'attempting'>>[]
+  #isOver = false
+
+  constructor(observers: readonly CallObserver[], call: ObservedCall) {
+    this.#watchers = observers.flatMap((observer) => quietly(() => observer.begin?.(call)) ?? [])
+    this.#tracers = this.#watchers.filter((watcher) => watcher.attempting !== undefined) as never
+  }
+
+  /** Runs the call. It has ended when `work` throws, and otherwise when {@link end} is called. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    let inner = work
+    for (const watcher of this.#watchers) {
+      const next = inner
+      if (watcher.run) inner = () => watcher.run?.(next) ?? next()
+    }
+    try {
+      return await inner()
+    } catch (error) {
+      this.end({ outcome: outcomeOfError(error), creditsUsed: microCredits(0n), error })
+      throw error
+    }
+  }
+
+  held({ holdId, amount, route }: HeldRoute): void {
+    for (const watcher of this.#watchers) quietly(() => watcher.held?.({ holdId, amount, route: route.candidates }))
+  }
+
+  /** For the router: hears of each attempt that has ended. */
+  readonly attempted = (record: AttemptRecord): void => {
+    for (const watcher of this.#watchers) quietly(() => watcher.attempted?.(record))
+  }
+
+  end(end: CallEnd): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    for (const watcher of this.#watchers) quietly(() => watcher.ended?.(end))
+  }
+
+  /** A call of an adapter's that answers as a whole, as an attempt. */
+  calling<Result>(call: (candidate: Candidate, context: CallContext) => Promise<Result>): typeof call {
+    if (this.#tracers.length === 0) return call
+    return async (candidate, context) => {
+      const watchers = this.#attempting(candidate, context)
+      const result = await inside(watchers, () => call(candidate, context))
+      for (const watcher of watchers) quietly(() => watcher.answered(answerFacts(result)))
+      return result
+    }
+  }
+
+  /** A stream of an adapter's, as an attempt. */
+  opening<Event extends StreamEvent, Rest extends unknown[]>(
+    open: (candidate: Candidate, context: CallContext, ...rest: Rest) => AsyncIterable<Event>,
+  ): typeof open {
+    if (this.#tracers.length === 0) return open
+    return (candidate, context, ...rest) => {
+      const watchers = this.#attempting(candidate, context)
+      return watchEvents(
+        watchers,
+        (work) => inside(watchers, work),
+        inside(watchers, () => open(candidate, context, ...rest)),
+      )
+    }
+  }
+
+  #attempting(candidate: Candidate, { attemptId }: CallContext): AttemptWatcher[] {
+    return this.#tracers.flatMap((tracer) => quietly(() => tracer.attempting({ attemptId, candidate })) ?? [])
+  }
+}
+
+function inside<T>(watchers: readonly AttemptWatcher[], work: () => T): T {
+  return watchers.reduce<() => T>((inner, watcher) => () => watcher.run(inner), work)()
+}
+
+/** What an observer fails at is its own affair. */
+export function quietly<T>(tell: () => T): T | undefined {
+  try {
+    return tell()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,54 @@
+import type { GrantRow } from '../rows.ts'
+import { accountCache } from './account-cache.ts'
+import { CLOUD_EVENT_SOURCE, cloudEvent } from './cloud-event.ts'
+import { checkExport, type ExportedLedger, type ExportOptions } from './export-options.ts'
+import { counted, csvPages, jsonPages } from './export-rows.ts'
+import { focusColumns } from './focus-columns.ts'
+import { resolveFocusOptions } from './focus-options.ts'
+import { focusPurchaseRow } from './focus-rows.ts'
+import { type PurchaseFields, purchaseFields } from './purchase-fields.ts'
+
+const COLUMNS = [
+  'account_id',
+  'grant_id',
+  'created_at',
+  'source',
+  'credits',
+  'credits_remaining',
+  'credits_gone',
+  'state',
+  'effective_at',
+  'expires_at',
+  'services',
+] as const satisfies readonly (keyof PurchaseFields)[]
+
+/**
+ * Grants as text, whatever has become of them: what was bought, and what was given. Otherwise as {@link exportUsage}.
+ *
+ * @throws {InvalidOptionError} at once, where an option is missing or wrong
+ */
+export function exportPurchases(ledger: ExportedLedger, options: ExportOptions): AsyncGenerator<string, void, undefined> {
+  checkExport(options)
+  const { format, source = CLOUD_EVENT_SOURCE } = options
+  const pages = counted(ledger.history.grants(options), options.onRecords)
+  switch (format) {
+    case 'focus': {
+      const focus = resolveFocusOptions(options.focus)
+      const accountOf = accountCache(ledger)
+      return csvPages(focusColumns, pages, async (rows) => {
+        const found = []
+        for (const row of rows) found.push(focusPurchaseRow(row, await accountOf(row.accountId), focus))
+        return found
+      })
+    }
+    case 'cloudevents':
+      return jsonPages(pages, (row: GrantRow) => {
+        const data = purchaseFields(row)
+        return cloudEvent({ ...data, type: 'purchase', id: row.grantId }, data, source)
+      })
+    case 'jsonl':
+      return jsonPages(pages, purchaseFields)
+    default:
+      return csvPages(COLUMNS, pages, (rows) => rows.map(purchaseFields))
+  }
+}

@@ -1,0 +1,168 @@
+import { formatCredits, formatQuantity, type Service } from '@farebox/core'
+import type { AccountFacts } from '../history.ts'
+import type { GrantRow, GrantSource, UsageRow } from '../rows.ts'
+import { type FocusColumn, type FocusRow, focusColumns } from './focus-columns.ts'
+import type { ResolvedFocusOptions } from './focus-options.ts'
+
+const HOUR_MS = 3_600_000
+
+/** What was given, and not sold: usage that it pays for costs its customer nothing. */
+const FREE: ReadonlySet<GrantSource> = new Set(['promo', 'adjustment'])
+const SOLD: ReadonlySet<GrantSource> = new Set(['purchase', 'plan'])
+
+/** Names of services in words, and FOCUS's own for what they are. */
+const SERVICES: Readonly<Record<string, { name: string; subcategory: string }>> = {
+  gpt: { name: 'Chat', subcategory: 'Generative AI' },
+  vision: { name: 'Vision', subcategory: 'Generative AI' },
+  realtime: { name: 'Conversation', subcategory: 'Generative AI' },
+  embedding: { name: 'Embeddings', subcategory: 'Generative AI' },
+  voice_tts: { name: 'Text to speech', subcategory: 'Generative AI' },
+  voice_stt: { name: 'Speech to text', subcategory: 'Natural Language Processing' },
+}
+
+/** What else is known of a usage record. */
+export interface UsageContext {
+  account: AccountFacts
+  /** Sources of the grants that paid for it, by their ids. */
+  sources: ReadonlyMap<string, GrantSource>
+  /** When the record that it corrects was written. */
+  correctedAt?: number
+}
+
+/**
+ * A usage record as FOCUS tells of usage that was paid in advance: nothing is billed for it, and its effective cost is that of the
+ * credits that were bought for it. A correction is an adjustment, of an earlier billing period where its record is.
+ */
+export function focusUsageRow(row: UsageRow, context: UsageContext, options: ResolvedFocusOptions): FocusRow {
+  const { service, provider, unit, charged, createdAt } = row
+  const isCorrection = row.corrects !== null
+  const { correctedAt = createdAt } = context
+  const { name, category, subcategory } = serviceOf(service)
+  const quantity = formatQuantity(row.quantity)
+  const what = isCorrection ? `Correction of ${row.corrects}` : `${quantity} ${unit} of ${provider}`
+  return {
+    ...shared(row.accountId, context.account, createdAt, options),
+    ...priced(charged, options),
+    BilledCost: '0',
+    EffectiveCost: moneyText(paidShare(row, context.sources), options),
+    ChargeCategory: isCorrection ? 'Adjustment' : 'Usage',
+    ChargeClass: isCorrection && monthOf(correctedAt) !== monthOf(createdAt) ? 'Correction' : null,
+    ChargeDescription: `${what}, ${formatCredits(charged)} credits`,
+    ChargeFrequency: 'Usage-Based',
+    ConsumedQuantity: isCorrection ? null : quantity,
+    ConsumedUnit: isCorrection ? null : unitText(unit),
+    PublisherName: provider,
+    ServiceCategory: category,
+    ServiceName: name,
+    ServiceSubcategory: subcategory,
+    SkuId: `${service}/${provider}`,
+    SkuMeter: unitText(unit),
+    SkuPriceId: `${service}/${provider}/${unit}`,
+    x_CreditsCharged: formatCredits(charged),
+    x_Model: row.model,
+    x_Provider: provider,
+    x_Service: service,
+    x_UsageId: row.usageId,
+    x_CorrectedUsageId: row.corrects,
+    x_UserId: row.userId,
+    x_WorkflowId: row.workflowId,
+  }
+}
+
+/**
+ * A grant as FOCUS tells of it. What was sold is a purchase that covers usage to come, so that it is billed now and its effective cost is
+ * that of the usage; what was given costs nothing.
+ */
+export function focusPurchaseRow(row: GrantRow, account: AccountFacts, options: ResolvedFocusOptions): FocusRow {
+  const { amount, source, grantId, createdAt } = row
+  const isSold = SOLD.has(source)
+  const costs = priced(amount, options)
+  const free = { ListCost: '0', ContractedCost: '0', ListUnitPrice: null, ContractedUnitPrice: null, SkuPriceId: null }
+  return {
+    ...shared(row.accountId, account, createdAt, options),
+    ...costs,
+    BilledCost: isSold ? costs.ListCost : '0',
+    EffectiveCost: '0',
+    ChargeCategory: isSold ? 'Purchase' : source === 'promo' ? 'Credit' : 'Adjustment',
+    ChargeDescription: `${formatCredits(amount)} credits (${source})`,
+    ChargeFrequency: source === 'plan' ? 'Recurring' : 'One-Time',
+    PublisherName: options.seller,
+    ServiceCategory: 'AI and Machine Learning',
+    ServiceName: 'Credits',
+    ServiceSubcategory: 'Other (AI and Machine Learning)',
+    SkuId: 'credits',
+    SkuMeter: 'Credits',
+    SkuPriceId: 'credits',
+    ...(!isSold && free),
+    x_GrantId: grantId,
+    x_GrantSource: source,
+  }
+}
+
+function shared(accountId: string, account: AccountFacts, at: number, options: ResolvedFocusOptions): FocusRow {
+  const hour = Math.floor(at / HOUR_MS) * HOUR_MS
+  const empty = Object.fromEntries(focusColumns.map((column) => [column, null])) as Record<FocusColumn, null>
+  return {
+    ...empty,
+    BillingAccountId: accountId,
+    BillingAccountName: account.name,
+    BillingCurrency: options.currency,
+    BillingPeriodStart: timeText(monthOf(at)),
+    BillingPeriodEnd: timeText(monthOf(at, 1)),
+    ChargePeriodStart: timeText(hour),
+    ChargePeriodEnd: timeText(hour + HOUR_MS),
+    InvoiceIssuerName: options.seller,
+    ProviderName: options.seller,
+  }
+}
+
+/** What is priced is the credit, so that quantity × price is the cost to the last digit. */
+function priced(credits: bigint, options: ResolvedFocusOptions) {
+  const cost = moneyText(credits, options)
+  return {
+    ListCost: cost,
+    ListUnitPrice: options.creditPrice,
+    ContractedCost: cost,
+    ContractedUnitPrice: options.creditPrice,
+    PricingCategory: 'Standard',
+    PricingQuantity: formatCredits(credits as Parameters<typeof formatCredits>[0]),
+    PricingUnit: 'Credits',
+  }
+}
+
+/** What of a charge was paid with credits that were sold; both are negative of a refund. What was drawn on credit the next purchase pays. */
+function paidShare({ charged, lots }: UsageRow, sources: UsageContext['sources']): bigint {
+  const isFree = ({ grantId }: { grantId: string }) => FREE.has(sources.get(grantId) ?? 'purchase')
+  const free = lots.filter(isFree).reduce((sum, { amount }) => sum + amount, 0n)
+  return charged - free
+}
+
+/** Micro-credits × price of a credit, exactly. */
+function moneyText(microCredits: bigint, { nanoPrice }: ResolvedFocusOptions): string {
+  const product = microCredits * nanoPrice
+  const [sign, size] = product < 0n ? ['-', -product] : ['', product]
+  const digits = size.toString().padStart(16, '0')
+  const decimals = digits.slice(-15).replace(/0+$/, '')
+  return `${sign}${digits.slice(0, -15)}${decimals === '' ? '' : `.${decimals}`}`
+}
+
+function serviceOf(service: Service): { name: string; category: string; subcategory: string } {
+  const known = SERVICES[service]
+  if (known) return { ...known, category: 'AI and Machine Learning' }
+  return { name: service === 'phone' ? 'Telephone' : service, category: 'Other', subcategory: 'Other (Other)' }
+}
+
+/** Units are capitalized there. */
+function unitText(unit: string): string {
+  return unit.charAt(0).toUpperCase() + unit.slice(1)
+}
+
+/** The first moment of a month, UTC, so many months later. */
+function monthOf(at: number, later = 0): number {
+  const date = new Date(at)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + later)
+}
+
+function timeText(at: number): string {
+  return new Date(at).toISOString().replace('.000Z', 'Z')
+}

@@ -1,0 +1,6 @@
+export { type ExportFormat, type ExportOptions, exportFormats, exportMediaTypes } from './export-options.ts'
+export { exportPurchases } from './export-purchases.ts'
+export { exportUsage } from './export-usage.ts'
+export { type FocusOptions, resolveFocusOptions } from './focus-options.ts'
+export type { PurchaseFields } from './purchase-fields.ts'
+export type { UsageFields } from './usage-fields.ts'

@@ -1,0 +1,167 @@
+import { checkText } from './check-input.ts'
+import type { LedgerDriver, Query } from './driver.ts'
+import { NotFoundError } from './errors.ts'
+import { decodeEntry } from './machine/journal.ts'
+import type { GrantRow, TableName, UsageRow } from './rows.ts'
+import { type RowsOf, rowsQuery } from './rows-query.ts'
+
+/** Which part of the history is read. Times are epoch milliseconds on the store's clock. */
+export interface HistoryRange {
+  /** @defaultValue every account, one after another */
+  accountId?: string
+  /** @defaultValue the beginning */
+  from?: number
+  /** Exclusive. @defaultValue now, and after */
+  until?: number
+}
+
+/** What an account is, without what it has. */
+export interface AccountFacts {
+  accountId: string
+  name: string
+  createdAt: number
+}
+
+/** A part of an account's usage records, in the order in which they were written. */
+export interface UsageTail {
+  records: UsageRow[]
+  /** The account's changes up to here were looked at: where to go on. */
+  through: number
+  hasMore: boolean
+}
+
+/** An account that has changed. */
+export interface ChangedAccount {
+  accountId: string
+  /** How many changes it has had. */
+  sequence: number
+  /** When the last of them was. */
+  updatedAt: number
+}
+
+/** The verbs that write usage records, with the field of their answer that names it. */
+const RECORD_OF: Readonly<Record<string, string>> = {
+  charge: 'usageId',
+  settleHold: 'usageId',
+  refund: 'correctionId',
+  adjust: 'correctionId',
+}
+
+const PAGE = 500
+const END_OF_TIME = Number.MAX_SAFE_INTEGER
+
+/**
+ * Reads what happened, for exports and for those who follow it: page by page along primary keys, so that little is in memory however long
+ * it is. Changes nothing.
+ */
+export class LedgerHistory {
+  readonly #driver: LedgerDriver<never>
+
+  /** @internal Made by the ledger. */
+  constructor(driver: LedgerDriver<never>) {
+    this.#driver = driver
+  }
+
+  /** @throws {NotFoundError} no such account */
+  async account(accountId: string): Promise<AccountFacts> {
+    const [row] = await this.#rows('accounts', 'WHERE account_id = ?', [checkText('accountId', accountId)])
+    if (!row) throw new NotFoundError('ACCOUNT_NOT_FOUND', accountId)
+    const { name, createdAt } = row
+    return { accountId, name, createdAt }
+  }
+
+  /** Usage records and their corrections, a page at a time, by account and id. */
+  usage(range: HistoryRange = {}): AsyncGenerator<UsageRow[], void, undefined> {
+    return this.#pages('usage_records', 'usage_id', range, ({ usageId }) => usageId)
+  }
+
+  /** Grants, whatever has become of them, a page at a time, by account and id. */
+  grants(range: HistoryRange = {}): AsyncGenerator<GrantRow[], void, undefined> {
+    return this.#pages('grants', 'grant_id', range, ({ grantId }) => grantId)
+  }
+
+  /** Grants of one account by their ids; those that there are. */
+  grantsOf(accountId: string, grantIds: readonly string[]): Promise<GrantRow[]> {
+    return this.#byIds('grants', 'grant_id', accountId, grantIds)
+  }
+
+  /** Usage records of one account by their ids; those that there are. */
+  usageOf(accountId: string, usageIds: readonly string[]): Promise<UsageRow[]> {
+    return this.#byIds('usage_records', 'usage_id', accountId, usageIds)
+  }
+
+  /** Usage records of one account after a number in its journal, in the order in which they were written. */
+  async usageAfter(accountId: string, after: number, limit = PAGE): Promise<UsageTail> {
+    const rest = 'WHERE account_id = ? AND sequence > ? ORDER BY sequence LIMIT ?'
+    const entries = (await this.#rows('journal', rest, [checkText('accountId', accountId), after, limit])).map(decodeEntry)
+    const ids = entries.flatMap(({ verb, outcome }) => {
+      const field = RECORD_OF[verb]
+      const id = field === undefined ? undefined : (outcome as Record<string, unknown>)[field]
+      return typeof id === 'string' ? [id] : []
+    })
+    const records = await this.usageOf(accountId, ids)
+    records.sort((left, right) => left.sequence - right.sequence)
+    return { records, through: entries.at(-1)?.sequence ?? after, hasMore: entries.length === limit }
+  }
+
+  /** Accounts that have changed since a time, a page at a time, each with how many changes it has had. */
+  async *changedSince(since: number): AsyncGenerator<ChangedAccount[], void, undefined> {
+    for (let after = ''; ; ) {
+      const rows = await this.#driver.select({
+        text: 'SELECT account_id, sequence, updated_at FROM {accounts} WHERE account_id > ? AND updated_at >= ? ORDER BY account_id LIMIT ?',
+        values: [after, since, PAGE],
+        columns: { accountId: 'text', sequence: 'integer', updatedAt: 'integer' },
+      })
+      const page = rows as unknown as ChangedAccount[]
+      if (page.length > 0) yield page
+      if (page.length < PAGE) return
+      after = page.at(-1)?.accountId ?? ''
+    }
+  }
+
+  /** The last of an account's documents of one kind, in the order of their ids. */
+  async lastDocument(accountId: string, kind: string): Promise<{ documentId: string; body: unknown } | undefined> {
+    const rest = 'WHERE account_id = ? AND kind = ? ORDER BY document_id DESC LIMIT 1'
+    const [row] = await this.#rows('documents', rest, [checkText('accountId', accountId), kind])
+    return row && { documentId: row.documentId, body: row.body }
+  }
+
+  async *#pages<Name extends 'usage_records' | 'grants'>(
+    table: Name,
+    key: string,
+    { accountId, from = 0, until = END_OF_TIME }: HistoryRange,
+    idOf: (row: RowsOf<Name>[number]) => string,
+  ): AsyncGenerator<RowsOf<Name>, void, undefined> {
+    const range = 'created_at >= ? AND created_at < ?'
+    let [account, id] = [accountId ?? '', '']
+    for (;;) {
+      // One account, or all of them: each is one walk along the primary key.
+      const [position, values] =
+        accountId === undefined
+          ? [`(account_id, ${key}) > (?, ?)`, [account, id]]
+          : [`account_id = ? AND ${key} > ?`, [checkText('accountId', accountId), id]]
+      const rest = `WHERE ${position} AND ${range} ORDER BY account_id, ${key} LIMIT ?`
+      const rows = await this.#rows(table, rest, [...values, from, until, PAGE])
+      if (rows.length > 0) yield rows
+      const last = rows.at(-1)
+      if (rows.length < PAGE || last === undefined) return
+      account = last.accountId
+      id = idOf(last)
+    }
+  }
+
+  async #byIds<Name extends 'usage_records' | 'grants'>(
+    table: Name,
+    key: string,
+    accountId: string,
+    ids: readonly string[],
+  ): Promise<RowsOf<Name>> {
+    if (ids.length === 0) return []
+    const rest = `WHERE account_id = ? AND ${key} IN (${ids.map(() => '?').join(', ')})`
+    return this.#rows(table, rest, [checkText('accountId', accountId), ...ids])
+  }
+
+  #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {
+    return this.#driver.select(rowsQuery(name, rest, values)) as unknown as Promise<RowsOf<Name>>
+  }
+}

@@ -1,0 +1,50 @@
+import { InvalidOptionError } from '@farebox/core'
+
+const DELAY_MIN_MS = 2_000
+const DELAY_MAX_MS = 4 * 3_600_000
+
+/** @throws {InvalidOptionError} one of the named options is no whole number of `least` or more */
+export function checkWhole<Options extends object>(options: Options, names: readonly (keyof Options)[], least: number): void {
+  for (const name of names) {
+    const value = options[name]
+    if (!Number.isSafeInteger(value) || Number(value) < least) {
+      throw new InvalidOptionError(`${String(name)} must be a whole number of ${least} or more, received ${String(value)}`)
+    }
+  }
+}
+
+/** Milliseconds to the next attempt: from 2 seconds doubling to 4 hours, ±25 %. */
+export function doubling(attempt: number): number {
+  return Math.min(DELAY_MIN_MS * 2 ** (attempt - 1), DELAY_MAX_MS) * (0.75 + Math.random() / 2)
+}
+
+/** Why a delivery failed, as it is kept: one line. */
+export function wordsOf(error: unknown): string {
+  const words = error instanceof Error ? error.message : String(error)
+  return words.replace(/\p{Cc}/gu, ' ').slice(0, 500) || 'no reason given'
+}
+
+/**
+ * One attempt at a delivery, within its time and until the outbox stops.
+ *
+ * @returns  why it failed; `undefined` when it did not
+ */
+export async function attemptDelivery(
+  deliver: (signal: AbortSignal) => Promise<void> | void,
+  { stopping, timeoutMs }: { stopping: AbortSignal; timeoutMs: number },
+): Promise<unknown> {
+  const signal = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)])
+  const ended = Promise.withResolvers<never>()
+  const abort = () => ended.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    signal.throwIfAborted()
+    // A receiver that does not heed its signal must not hold the others up.
+    await Promise.race([deliver(signal), ended.promise])
+    return undefined
+  } catch (error) {
+    return error ?? new Error('the delivery failed without a reason')
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

@@ -1,0 +1,94 @@
+import { formatCredits, InvalidOptionError } from '@farebox/core'
+import { v5 as uuidv5 } from 'uuid'
+import type { UsageRow } from '../rows.ts'
+import { DeliveryRefusedError } from './outbox.ts'
+import type { DeliverUsage } from './usage-outbox.ts'
+
+/** The slice of the host's Stripe client that is used. */
+export interface StripeMeterClient {
+  billing: {
+    meterEvents: {
+      create(
+        params: { event_name: string; identifier: string; timestamp: number; payload: Record<string, string> },
+        options: { idempotencyKey: string; maxNetworkRetries: number },
+      ): Promise<unknown>
+    }
+  }
+}
+
+/** Which meter of Stripe is told, and how customers are named. */
+export interface StripeMeterEventsOptions {
+  /** The host's own client: `new Stripe(key)`. */
+  stripe: StripeMeterClient
+  /** `event_name` of the meter. */
+  eventName: string
+  /** Stripe's customer of a record: `cus_…`. `undefined` is nobody, and the record is passed over. */
+  customerOf(record: UsageRow): string | undefined | Promise<string | undefined>
+  /**
+   * What is reported of a record: `credits`, which must be whole; `micro_credits`, which always are; or a whole number of the host's own, as text,
+   * where `undefined` reports nothing. A record of nothing is passed over. @defaultValue `credits`
+   */
+  value?: 'credits' | 'micro_credits' | ((record: UsageRow) => string | bigint | undefined)
+  /** Keys of the payload, where the meter has its own. @defaultValue Stripe's: `stripe_customer_id` and `value` */
+  payloadKeys?: { customer?: string; value?: string }
+}
+
+/** Turns records into identifiers of their events: any fixed UUID would do. */
+const NAMESPACE = '0f1a4c3e-6f0e-5d0b-8f2d-7c1b2a9e4d35'
+
+/** Statuses that say that the same event will be refused again. A wrong key, a conflict or too many requests may be over the next time. */
+const FINAL: ReadonlySet<number> = new Set([400, 402, 404, 422])
+
+/**
+ * Reports usage to a meter of Stripe's billing: for a {@link UsageOutbox}. Each record is one event, whose `identifier` is the same each time, so
+ * Stripe counts it once. Stripe takes events of the last 35 days. Refunds are negative values, for meters that sum.
+ *
+ * @throws {InvalidOptionError} an option is missing
+ * @source https://docs.stripe.com/api/billing/meter-event/create
+ */
+export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsage {
+  const { stripe, eventName, customerOf, value = 'credits', payloadKeys = {} } = options
+  if (typeof stripe?.billing?.meterEvents?.create !== 'function') {
+    throw new InvalidOptionError('stripe must be a Stripe client: new Stripe(key)')
+  }
+  if (typeof eventName !== 'string' || eventName === '' || eventName.length > 100) {
+    throw new InvalidOptionError(`eventName must have 1 to 100 characters, received ${JSON.stringify(eventName)}`)
+  }
+  const { customer: customerKey = 'stripe_customer_id', value: valueKey = 'value' } = payloadKeys
+  return async (record) => {
+    const amount = amountOf(record, value)
+    if (amount === undefined || amount === '0') return
+    const customer = await customerOf(record)
+    if (customer === undefined) return
+    const identifier = uuidv5([record.accountId, record.usageId].join('\0'), NAMESPACE)
+    const payload = { [customerKey]: customer, [valueKey]: amount }
+    const timestamp = Math.floor(record.createdAt / 1000)
+    try {
+      await stripe.billing.meterEvents.create(
+        { event_name: eventName, identifier, timestamp, payload },
+        // The outbox tries again, and says when.
+        { idempotencyKey: `farebox-${identifier}`, maxNetworkRetries: 0 },
+      )
+    } catch (error) {
+      throw asRefusal(error)
+    }
+  }
+}
+
+function amountOf(record: UsageRow, value: NonNullable<StripeMeterEventsOptions['value']>): string | undefined {
+  if (value === 'micro_credits') return String(record.charged)
+  const reported = value === 'credits' ? formatCredits(record.charged) : value(record)
+  if (reported === undefined) return undefined
+  const text = String(reported)
+  if (/^-?\d+$/.test(text)) return text
+  throw new DeliveryRefusedError(
+    `the value must be a whole number, received ${text}: report micro_credits where credits have fractions`,
+  )
+}
+
+function asRefusal(error: unknown): unknown {
+  const { statusCode } = error as { statusCode?: unknown }
+  if (typeof statusCode !== 'number' || !FINAL.has(statusCode)) return error
+  const words = error instanceof Error ? error.message : String(error)
+  return new DeliveryRefusedError(`Stripe answered ${statusCode}: ${words}`, { cause: error })
+}

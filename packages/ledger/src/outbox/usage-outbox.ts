@@ -1,0 +1,253 @@
+import { InvalidOptionError, isFareboxError } from '@farebox/core'
+import type { Ledger } from '../ledger.ts'
+import type { UsageRow } from '../rows.ts'
+import { attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
+import { DeliveryRefusedError } from './outbox.ts'
+
+/** Tells a usage record to whoever is to know. */
+export type DeliverUsage = (record: UsageRow, signal: AbortSignal) => Promise<void> | void
+
+/** Who is told of usage records, and how often it is tried. */
+export interface UsageOutboxOptions {
+  /** Names this receiver: what it has been told is kept under it, so a name is never changed. Lower-case letters, digits and `_`. */
+  name: string
+  /**
+   * Tells one record. It counts as told when this returns; when it throws it is tried again later, and the records after it in its
+   * account wait, unless the error is a {@link DeliveryRefusedError}. It may be called again for a record that was told: what it does should be
+   * safe to repeat under the ids of account and record.
+   */
+  deliver: DeliverUsage
+  /** Records that were written before are not told, epoch milliseconds on the store's clock. @defaultValue 0: all are */
+  from?: number
+  /** How often to look for records, in milliseconds. @defaultValue 5_000 */
+  pollMs?: number
+  /** Accounts that are told about at once. @defaultValue 8 */
+  concurrency?: number
+  /** How long one delivery may take. @defaultValue 30_000 */
+  timeoutMs?: number
+  /** How often a record is tried before it is given up. @defaultValue 16: about a day */
+  attemptsMax?: number
+  /** Milliseconds from a failed attempt, the first being 1, to the next. @defaultValue from 2 seconds doubling to 4 hours, ±25 % */
+  retryDelayMs?(attempt: number): number
+  /** Hears of every failed attempt, and of a database that cannot be read, which has no record. */
+  onError?(error: unknown, record?: UsageRow): void
+}
+
+/** What one look did. */
+export interface UsageOutboxReport {
+  delivered: number
+  /** To be tried again. */
+  failed: number
+  /** Not to be tried again: see {@link UsageOutbox.givenUp}. */
+  givenUp: number
+}
+
+/** A record that could not be told. */
+export interface UndeliveredUsage {
+  accountId: string
+  usageId: string
+  error: string
+  givenUpAt: number
+}
+
+/** Records of one account that share a note of what was told. */
+const BATCH = 100
+/** A change may be written later than it says by this much, for it waits for its transaction. */
+const MARGIN_MS = 600_000
+const SEQUENCE_DIGITS = 16
+
+/**
+ * Tells every usage record and correction to a receiver, at least once each and in the order of its account, across restarts: it follows the
+ * accounts' journals, and notes in each account how far it came. Run one for each name: a second one beside it does no harm, and tells
+ * records twice.
+ *
+ * @example
+ * const outbox = new UsageOutbox(ledger, { name: 'stripe', deliver: stripeMeterEvents({ stripe, eventName: 'credits', customerOf }) })
+ * outbox.start()
+ * // … and before the process ends:
+ * await outbox.stop()
+ */
+export class UsageOutbox {
+  readonly #ledger: Ledger<never>
+  readonly #options: Required<UsageOutboxOptions>
+  /** How far each account that has changed was told about, by its changes. */
+  readonly #told = new Map<string, number>()
+  /** Accounts whose next record failed, how often, and when it is tried again. */
+  readonly #waiting = new Map<string, { attempts: number; until: number }>()
+  #lookedAt = 0
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<unknown> = Promise.resolve()
+  #stopping = new AbortController()
+
+  /** @throws {InvalidOptionError} names the option that is missing or wrong */
+  constructor(ledger: Ledger<never>, options: UsageOutboxOptions) {
+    this.#ledger = ledger
+    this.#options = resolve(options)
+  }
+
+  /** Looks for records from now on. Does not keep the process alive. */
+  start(): void {
+    if (this.#timer) return
+    this.#stopping = new AbortController()
+    this.#schedule(0)
+  }
+
+  /** Stops looking, waits for the deliveries under way, whose signal is aborted, and notes how far it came. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#stopping.abort(new Error('the outbox is stopping'))
+    await this.#running
+  }
+
+  /** Tells what there is to be told now, and says how it went. */
+  async deliverDue(): Promise<UsageOutboxReport> {
+    const report: UsageOutboxReport = { delivered: 0, failed: 0, givenUp: 0 }
+    const { history } = this.#ledger
+    const now = Date.now()
+    const changed = new Set([...this.#waiting].filter(([, { until }]) => until <= now).map(([accountId]) => accountId))
+    let newest = this.#lookedAt
+    for await (const page of history.changedSince(Math.max(0, this.#lookedAt - MARGIN_MS))) {
+      for (const { accountId, sequence, updatedAt } of page) {
+        newest = Math.max(newest, updatedAt)
+        if (sequence > (this.#told.get(accountId) ?? 0) && !this.#waiting.has(accountId)) changed.add(accountId)
+      }
+      if (changed.size >= 500) await this.#tellAll(changed, report)
+    }
+    await this.#tellAll(changed, report)
+    this.#lookedAt = newest
+    return report
+  }
+
+  /** Records that were given up, for somebody to look at: of all accounts, in a range of time. */
+  async *givenUp({ from = 0, until = Number.MAX_SAFE_INTEGER } = {}): AsyncGenerator<UndeliveredUsage, void, undefined> {
+    for await (const document of this.#ledger.documentsBetween({ from, until, kind: this.#deadKind })) {
+      const { error } = document.body as { error: string }
+      yield { accountId: document.accountId, usageId: document.documentId, error, givenUpAt: document.createdAt }
+    }
+  }
+
+  get #kind(): string {
+    return `told_${this.#options.name}`
+  }
+
+  get #deadKind(): string {
+    return `untold_${this.#options.name}`
+  }
+
+  async #tellAll(accounts: Set<string>, report: UsageOutboxReport): Promise<void> {
+    const queue = [...accounts]
+    accounts.clear()
+    const work = async () => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        if (this.#stopping.signal.aborted) return
+        await this.#tellAccount(next, report)
+      }
+    }
+    await Promise.all(Array.from({ length: this.#options.concurrency }, work))
+  }
+
+  async #tellAccount(accountId: string, report: UsageOutboxReport): Promise<void> {
+    let from = await this.#cursorOf(accountId)
+    for (;;) {
+      const { records, through, hasMore } = await this.#ledger.history.usageAfter(accountId, from, BATCH)
+      let cursor = from
+      let isStuck = false
+      for (const record of records) {
+        if (this.#stopping.signal.aborted || (record.createdAt >= this.#options.from && !(await this.#tell(record, report)))) {
+          isStuck = true
+          break
+        }
+        cursor = record.sequence
+      }
+      if (!isStuck) cursor = through
+      // Changes that are no usage are not worth a note of their own: they are looked through again after a restart.
+      if (records.length > 0 && cursor > from) await this.#note(accountId, cursor)
+      if (isStuck) return
+      this.#told.set(accountId, cursor)
+      from = cursor
+      if (!hasMore) return
+    }
+  }
+
+  /** @returns whether to go on with the next record */
+  async #tell(record: UsageRow, report: UsageOutboxReport): Promise<boolean> {
+    const { accountId, usageId } = record
+    const { timeoutMs, attemptsMax, onError, retryDelayMs } = this.#options
+    const stopping = this.#stopping.signal
+    const error = await attemptDelivery((signal) => this.#options.deliver(record, signal), { stopping, timeoutMs })
+    if (error === undefined) {
+      this.#waiting.delete(accountId)
+      report.delivered += 1
+      return true
+    }
+    // What was stopped has not failed.
+    if (this.#stopping.signal.aborted) return false
+    onError(error, record)
+    const attempts = (this.#waiting.get(accountId)?.attempts ?? 0) + 1
+    if (!(error instanceof DeliveryRefusedError) && attempts < attemptsMax) {
+      this.#waiting.set(accountId, { attempts, until: Date.now() + Math.max(1, Math.round(retryDelayMs(attempts))) })
+      report.failed += 1
+      return false
+    }
+    this.#waiting.delete(accountId)
+    report.givenUp += 1
+    const body = { error: wordsOf(error) }
+    await this.#ledger.saveDocument({ accountId, kind: this.#deadKind, documentId: usageId, body }).catch(ignoreKept)
+    return true
+  }
+
+  async #cursorOf(accountId: string): Promise<number> {
+    const known = this.#told.get(accountId)
+    if (known !== undefined) return known
+    const last = await this.#ledger.history.lastDocument(accountId, this.#kind)
+    return last === undefined ? 0 : Number(last.documentId)
+  }
+
+  /** Notes are never changed, so each is a new one, and the last counts. */
+  async #note(accountId: string, sequence: number): Promise<void> {
+    const documentId = String(sequence).padStart(SEQUENCE_DIGITS, '0')
+    await this.#ledger.saveDocument({ accountId, kind: this.#kind, documentId, body: {} }).catch(ignoreKept)
+    this.#told.set(accountId, sequence)
+  }
+
+  #schedule(delayMs: number): void {
+    const { signal } = this.#stopping
+    this.#timer = setTimeout(() => {
+      this.#running = this.deliverDue()
+        .catch((error: unknown) => this.#options.onError(error))
+        .finally(() => {
+          if (!signal.aborted) this.#schedule(this.#options.pollMs)
+        })
+    }, delayMs)
+    this.#timer.unref()
+  }
+}
+
+function resolve(options: UsageOutboxOptions): Required<UsageOutboxOptions> {
+  const resolved = {
+    name: options.name,
+    deliver: options.deliver,
+    from: options.from ?? 0,
+    pollMs: options.pollMs ?? 5_000,
+    concurrency: options.concurrency ?? 8,
+    timeoutMs: options.timeoutMs ?? 30_000,
+    attemptsMax: options.attemptsMax ?? 16,
+    retryDelayMs: options.retryDelayMs ?? doubling,
+    onError: options.onError ?? (() => undefined),
+  }
+  if (typeof resolved.name !== 'string' || !/^[a-z0-9_]{1,40}$/.test(resolved.name)) {
+    throw new InvalidOptionError(
+      `name must be 1 to 40 lower-case letters, digits and _, received ${JSON.stringify(resolved.name)}`,
+    )
+  }
+  checkWhole(resolved, ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax'], 1)
+  checkWhole(resolved, ['from'], 0)
+  return resolved
+}
+
+/** What was kept before stays as it was. */
+function ignoreKept(error: unknown): void {
+  const isKept = isFareboxError(error) && (error.code === 'ALREADY_EXISTS' || error.code === 'IDEMPOTENCY_CONFLICT')
+  if (!isKept) throw error
+}

@@ -1,0 +1,144 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { credits, quantity } from '@farebox/core'
+import { Ledger } from '@farebox/ledger'
+import { postgres } from '@farebox/ledger/postgres'
+import { sqlite } from '@farebox/ledger/sqlite'
+import { parse } from 'csv-parse/sync'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expectFocus } from '../exports/focus-rules.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { farebox } from './run-farebox.ts'
+
+let folder: string
+let database: TestDatabase
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'farebox-export-'))
+  database = await createTestDatabase()
+})
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true })
+  await database.drop()
+})
+
+const csv = (text: string): Record<string, string>[] => parse(text, { columns: true })
+
+describe.each([
+  ['SQLite', () => join(folder, 'credits.db'), (store: string) => sqlite({ filename: store })],
+  ['Postgres', () => database.url, (store: string) => postgres({ connectionString: store })],
+] as const)('farebox export on %s', (name, where, driver) => {
+  let at: string[]
+  const file = (ending: string) => join(folder, `${name}.${ending}`)
+  beforeAll(async () => {
+    at = ['--store', where()]
+    const ledger = new Ledger(driver(where()) as never)
+    await ledger.migrate()
+    for (const accountId of ['ada', 'bob']) {
+      await ledger.openAccount({ accountId, name: accountId })
+      await ledger.grant({ accountId, amount: credits(100) })
+      const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(2) } as const
+      await ledger.charge({ accountId, usageId: 'u', service: 'gpt', provider: 'gpt-4o', usage })
+    }
+    await ledger.close()
+  })
+
+  test('writes a file that is whole, says what is in it, and replaces none unless told to', async () => {
+    const out = file('csv')
+    const ran = await farebox('export', ...at, '--out', out, '--json')
+    expect(ran).toMatchObject({ code: 0, errors: [] })
+    expect(JSON.parse(ran.lines.join(''))).toEqual([
+      { file: out, kind: 'usage', format: 'csv', records: 2, bytes: readFileSync(out).length },
+    ])
+    expect(csv(readFileSync(out, 'utf8')).map(({ account_id }) => account_id)).toEqual(['ada', 'bob'])
+    const again = await farebox('export', ...at, '--out', out, '--account', 'ada')
+    expect(again).toMatchObject({ code: 1, errors: [`farebox: there is a file ${out} already: --force replaces it`] })
+    expect(csv(readFileSync(out, 'utf8'))).toHaveLength(2)
+    const forced = await farebox('export', ...at, '--out', out, '--account', 'ada', '--force')
+    expect(forced).toMatchObject({ code: 0, tables: [[{ records: 1 }]] })
+    expect(csv(readFileSync(out, 'utf8'))).toHaveLength(1)
+    expect(readdirSync(folder).filter((each) => each.includes('partial'))).toEqual([])
+  })
+
+  test('leaves nothing where it fails, and says why', async () => {
+    const out = file('none')
+    for (const [options, why] of [
+      [['--account', 'nobody'], 'nobody'],
+      [['--format', 'focus'], '--credit-price'],
+      [['--format', 'focus', '--credit-price', 'cheap', '--seller', 'Acme'], 'focus.creditPrice'],
+      [['--format', 'xml'], 'xml'],
+      [['--from', 'yesterday'], '2026-11-01'],
+      [['--from', '2026-11-31'], '2026-11-01'],
+      [['--from', '2026-11-02', '--to', '2026-11-01'], 'from'],
+    ] as const) {
+      const { code, errors } = await farebox('export', ...at, ...options, '--out', out)
+      expect([code, errors.join('\n')]).toEqual([1, expect.stringContaining(why)])
+      expect(existsSync(out), options.join(' ')).toBe(false)
+    }
+    expect((await farebox('export', ...at, '--json')).errors).toEqual(['farebox: --json tells of a file: give --out'])
+    expect((await farebox('export', ...at, '--out', join(folder, 'no', 'where'))).code).toBe(1)
+  })
+
+  test('writes every format, to the output where no file is named', async () => {
+    const focus = ['--format', 'focus', '--credit-price', '0.01', '--currency', 'EUR', '--seller', 'Acme']
+    for (const kind of ['usage', 'purchases']) {
+      const { code, lines } = await farebox('export', ...at, '--kind', kind, ...focus)
+      expect(code).toBe(0)
+      const rows = csv(lines.join('\n'))
+      expect(rows).toHaveLength(2)
+      expectFocus(rows)
+      for (const format of ['jsonl', 'cloudevents']) {
+        const text = (await farebox('export', ...at, '--kind', kind, '--format', format)).lines.join('\n')
+        expect(text.split('\n').map((line) => JSON.parse(line))).toHaveLength(2)
+      }
+    }
+    const later = await farebox('export', ...at, '--from', '2100-01-01', '--format', 'jsonl')
+    expect(later).toMatchObject({ code: 0, lines: [] })
+  })
+
+  test('farebox reconcile compares the records of the box that a module makes', async () => {
+    const config = join(folder, `${name}.config.mjs`)
+    const root = new URL('../../packages/', import.meta.url).href
+    await writeFile(
+      config,
+      `import { createFarebox } from '${root}farebox/src/index.ts'
+       import { simulated } from '${root}providers/src/simulated/index.ts'
+       import { ${name.toLowerCase()} } from '${root}ledger/src/${name.toLowerCase()}/index.ts'
+       const open = () => ${name === 'SQLite' ? `sqlite({ filename: ${JSON.stringify(where())} })` : `postgres({ connectionString: ${JSON.stringify(where())} })`}
+       const adapter = {
+         ...simulated(),
+         async *records({ from, until }) {
+           const at = Date.now() - 3600000
+           if (at >= from && at < until) yield { requestId: 'unknown-1', service: 'gpt', at, status: 'final' }
+         },
+       }
+       export default () => createFarebox({ store: open(), providers: [adapter] })`,
+    )
+    const ran = await farebox('reconcile', '--config', config, '--dry-run')
+    expect(ran).toMatchObject({ code: 2, errors: [] })
+    expect(ran.tables).toEqual([
+      [{ type: 'not_recorded', adapter: 'simulated', request_id: 'unknown-1', at: expect.any(String) }],
+    ])
+    expect(ran.lines).toEqual(['dry run: nothing was changed', 'simulated: 1 records', '0 agree, 1 differ'])
+    const json = await farebox('reconcile', '--config', config, '--from', '2020-01-01', '--to', '2020-01-02', '--json')
+    expect(json.code).toBe(0)
+    expect(JSON.parse(json.lines.join(''))).toEqual({
+      from: '2020-01-01T00:00:00.000Z',
+      to: '2020-01-02T00:00:00.000Z',
+      adapters: [{ name: 'simulated', records: 0 }],
+      agreed: 0,
+      differences: [],
+    })
+  })
+})
+
+test('farebox reconcile says what is wrong with its module', async () => {
+  const none = join(folder, 'none.mjs')
+  expect(await farebox('reconcile', '--config', none)).toMatchObject({ code: 1, errors: [`farebox: there is no file ${none}`] })
+  const other = join(folder, 'other.mjs')
+  await writeFile(other, 'export default { reconcile: true }')
+  const { code, errors } = await farebox('reconcile', '--config', other)
+  expect([code, errors[0]]).toEqual([1, expect.stringContaining('must be a Farebox, or a function that makes one')])
+  expect((await farebox('reconcile')).code).toBe(1)
+})

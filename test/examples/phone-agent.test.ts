@@ -1,0 +1,305 @@
+import { type Credits, formatQuantity, type Quantity } from '@farebox/core'
+import { cartesia } from '@farebox/providers/cartesia'
+import { deepgram } from '@farebox/providers/deepgram'
+import { openai } from '@farebox/providers/openai'
+import { twilio } from '@farebox/providers/twilio'
+import { credits, type Farebox, presets, type Receipt } from 'farebox'
+import sdk from 'twilio'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { startAgent } from '../../examples/phone-agent/src/agent-server.ts'
+import { Handset } from '../../examples/phone-agent/src/handset.ts'
+import { openAccount, openBox, type StoreName, storeNames } from '../farebox/open-box.ts'
+import { type CartesiaLoopback, startCartesiaLoopback } from '../loopback/cartesia.ts'
+import { type DeepgramLoopback, startDeepgramLoopback } from '../loopback/deepgram.ts'
+import { type OpenaiLoopback, startOpenaiLoopback } from '../loopback/openai.ts'
+import { startTwilioLoopback, type TwilioLoopback } from '../loopback/twilio.ts'
+
+// The phone agent of the examples, over the real SDKs, real sockets and the providers' own protocols. Its telephone is the example's handset.
+
+const site = 'https://agent.test'
+const numbers = { From: '+15551234567', To: '+15557654321' }
+const ANSWER = 'We open at nine in the morning. On Sundays we are closed. Is there anything else?'
+
+interface Providers {
+  openai: OpenaiLoopback
+  deepgram: DeepgramLoopback
+  cartesia: CartesiaLoopback
+  twilio: TwilioLoopback
+}
+
+let providers: Providers
+beforeEach(async () => {
+  const [openai, deepgram, cartesia, twilio] = await Promise.all([
+    startOpenaiLoopback({ chat: () => ({ text: ANSWER }) }),
+    startDeepgramLoopback({
+      live: [
+        { atSeconds: 3, text: 'When do you open?' },
+        { atSeconds: 20, text: 'And on Sundays?' },
+      ],
+    }),
+    // A tenth of a second for each character.
+    startCartesiaLoopback({ speak: (text) => [new Uint8Array(text.length * 400), new Uint8Array(text.length * 400)] }),
+    startTwilioLoopback({ goesOnByItself: false }),
+  ])
+  providers = { openai, deepgram, cartesia, twilio }
+})
+afterEach(async () => {
+  await Promise.all(Object.values(providers).map((loopback) => loopback.close()))
+})
+
+/** An agent whose callers are all paid by one account. */
+async function open(balance: Credits, { on = 'SQLite', connectWaitMs }: { on?: StoreName; connectWaitMs?: number } = {}) {
+  const { accountSid, authToken, url: baseUrl } = providers.twilio
+  const phone = twilio({ accountSid, authToken, baseUrl, pollMs: 5 })
+  const box = await openBox({
+    on,
+    providers: [
+      phone,
+      openai({ apiKey: providers.openai.apiKey, baseURL: providers.openai.url }),
+      deepgram({ apiKey: providers.deepgram.apiKey, baseUrl: providers.deepgram.url }),
+      cartesia({ apiKey: providers.cartesia.apiKey, baseURL: providers.cartesia.url }),
+    ],
+    configuration: presets.balanced({ ttsProvider: 'cartesia', sttProvider: 'deepgram' }),
+  })
+  const { accountId } = await openAccount(box, { balance })
+  const lines: string[] = []
+  const receipts: Receipt[] = []
+  const agent = await startAgent({
+    box,
+    twilio: phone,
+    site,
+    accountOf: async (to) => (to === numbers.To ? accountId : undefined),
+    print: (line) => lines.push(line),
+    onEnded: (receipt) => receipts.push(receipt),
+    statusWaitMs: 500,
+    connectWaitMs,
+  })
+  onTestFinished(() => agent.close())
+  const address = `http://127.0.0.1:${agent.port}`
+  return { box, phone, accountId, agent, address, lines, receipts, money: () => box.ledger.balance(accountId) }
+}
+
+type Open = Awaited<ReturnType<typeof open>>
+
+/** What Twilio posts, signed. */
+async function post({ address }: Open, path: string, form: Record<string, string>, token = providers.twilio.authToken) {
+  const signature = sdk.getExpectedTwilioSignature(token, site + path, form)
+  const headers = { 'x-twilio-signature': signature }
+  const answer = await fetch(address + path, { method: 'POST', headers, body: new URLSearchParams(form) })
+  return { status: answer.status, text: await answer.text() }
+}
+
+/** A call that comes in, with the telephone that makes it; Twilio hangs up where its API is told to. */
+async function ring(opened: Open) {
+  const line = providers.twilio.add({ to: numbers.To, from: numbers.From, direction: 'inbound', status: 'in-progress' })
+  const form = { ...numbers, CallSid: line.sid }
+  const { text } = await post(opened, '/voice', { ...form, CallStatus: 'ringing' })
+  const url = /url="(wss:[^"]+)"/.exec(text)?.[1] ?? ''
+  const signature = sdk.getExpectedTwilioSignature(providers.twilio.authToken, url, {})
+  const handset = new Handset(line.sid, `${opened.address.replace('http', 'ws')}/media`, signature)
+  const watching = setInterval(() => line.status === 'completed' && handset.hangUp(), 2)
+  onTestFinished(() => clearInterval(watching))
+  await handset.pickUp()
+  const tellEnd = () =>
+    post(opened, '/status', { ...form, CallStatus: 'completed', CallDuration: String(handset.seconds), Duration: '1' })
+  return { line, handset, form, tellEnd }
+}
+
+/** What a receipt says of a service, in its units. */
+function consumed({ services_used }: Receipt, service: string): number {
+  return services_used.filter(({ service_type }) => service_type === service).reduce((sum, one) => sum + one.units_consumed, 0)
+}
+
+/** What the loopbacks would bill. */
+function billed(meter: (line: Readonly<Record<string, number>>) => number, { invoice }: Pick<OpenaiLoopback, 'invoice'>): number {
+  return invoice.reduce((sum, { quantities }) => sum + meter(quantities), 0)
+}
+
+async function settled({ box, accountId, receipts }: { box: Farebox; accountId: string; receipts: Receipt[] }, count = 1) {
+  await expect.poll(() => receipts.length, { timeout: 20_000 }).toBe(count)
+  expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  return receipts.at(-1) as Receipt
+}
+
+describe.each(storeNames)('a call on %s', (on) => {
+  it('goes on until the credits are gone, with a warning and a goodbye, and its receipt is what the providers bill', async () => {
+    const opened = await open(credits(60), { on })
+    const { handset, line, tellEnd } = await ring(opened)
+    await handset.listen()
+    await handset.speak(3)
+    await handset.listen()
+    await handset.holdOn()
+    await tellEnd()
+    const receipt = await settled(opened)
+
+    expect(opened.lines.map((text) => text.replace(/ \(\d+ credits\)/, ''))).toEqual([
+      'agent: Hello! How can I help you?',
+      'caller: When do you open?',
+      'agent: We open at nine in the morning.',
+      'agent: On Sundays we are closed.',
+      'agent: Is there anything else?',
+      ...['caller: And on Sundays?', ...(ANSWER.match(/[^.?]+[.?]/g)?.map((text) => `agent: ${text.trim()}`) ?? [])],
+      'agent: By the way, about one minute of credit is left.',
+      '(the credits are gone)',
+      'agent: Your credit is used up now. Goodbye!',
+    ])
+    // Hung up through Twilio's API, which was told how the call is.
+    expect(line.status).toBe('completed')
+    expect(consumed(receipt, 'phone')).toBe(handset.seconds)
+    expect(consumed(receipt, 'voice_stt')).toBeCloseTo(
+      billed(({ seconds = 0 }) => seconds, providers.deepgram),
+      5,
+    )
+    expect(consumed(receipt, 'voice_tts')).toBe(billed(({ characters = 0 }) => characters, providers.cartesia))
+    expect(consumed(receipt, 'gpt')).toBe(
+      billed(({ prompt_tokens = 0, completion_tokens = 0 }) => prompt_tokens + completion_tokens, providers.openai),
+    )
+    const { balance } = await opened.money()
+    expect(balance).toBe(credits(60) - credits(receipt.total_credits_used))
+    expect(balance).toBeLessThan(credits(10))
+    const records = await opened.box.ledger.usageOf(opened.accountId, receipt.workflow_id)
+    expect(records.filter(({ service, certainty }) => service === 'voice_stt' && certainty === 'exact')).toHaveLength(1)
+    const phone = records.filter(({ service }) => service === 'phone')
+    expect(phone.length).toBeGreaterThan(1)
+    expect(formatQuantity(phone.reduce((sum, { quantity }) => sum + quantity, 0n) as Quantity)).toBe(String(handset.seconds))
+  })
+})
+
+describe('a call', () => {
+  it('is interrupted by its caller: the model is stopped, and what it had written is charged', async () => {
+    const opened = await open(credits(500))
+    providers.openai.fail({ type: 'stall', after: 14 }, { path: '/chat/completions' })
+    const { handset, tellEnd } = await ring(opened)
+    await handset.listen()
+    await handset.speak(3)
+    await expect.poll(() => opened.lines).toContain('agent: We open at nine in the morning.')
+    await handset.speak(15)
+    await expect.poll(() => opened.lines).toContainEqual(expect.stringMatching(/^caller: And on Sundays/))
+    await handset.listen()
+    handset.hangUp()
+    await tellEnd()
+    const receipt = await settled(opened)
+    expect(opened.lines).toContain('(the caller interrupts)')
+    const chats = providers.openai.requests.filter(({ path }) => path === '/chat/completions')
+    expect(await chats[0]?.abandoned).toBe(true)
+    const records = await opened.box.ledger.usageOf(opened.accountId, receipt.workflow_id)
+    const [first, second] = records.filter(({ service }) => service === 'gpt')
+    expect([first?.certainty, second?.certainty]).toEqual(['floor', 'exact'])
+    expect(Number(first?.quantity)).toBeGreaterThan(0)
+  })
+
+  it('goes on with another transcriber when one breaks off', async () => {
+    const opened = await open(credits(500))
+    providers.deepgram.fail({ type: 'close', after: 0, code: 1011 }, { path: '/v1/listen' })
+    const { handset, tellEnd } = await ring(opened)
+    await handset.listen()
+    await handset.speak(3)
+    // Nobody is heard now. Those who hear nothing say it again.
+    await handset.speak(4)
+    await handset.listen()
+    handset.hangUp()
+    await tellEnd()
+    const receipt = await settled(opened)
+    expect(opened.lines).toContainEqual(expect.stringMatching(/^caller: When do you open/))
+    expect(opened.lines).toContain('agent: On Sundays we are closed.')
+    expect(providers.deepgram.invoice.map(({ outcome }) => outcome)).toEqual(['broken', 'served'])
+    expect(consumed(receipt, 'phone')).toBe(handset.seconds)
+  })
+
+  it('apologizes when no model answers, and is heard on', async () => {
+    const opened = await open(credits(500))
+    providers.openai.fail({ type: 'status', status: 400, body: { error: { message: 'no' } } }, { path: '/chat/completions' })
+    const { handset, tellEnd } = await ring(opened)
+    await handset.listen()
+    await handset.speak(3)
+    await handset.listen()
+    await handset.speak(15)
+    await handset.listen()
+    handset.hangUp()
+    await tellEnd()
+    await settled(opened)
+    expect(opened.lines).toContainEqual(expect.stringMatching(/^agent: Sorry, I cannot answer that just now/))
+    expect(opened.lines).toContain('agent: Is there anything else?')
+  })
+
+  it.each([
+    ['its caller hangs up in the middle of a word', hangUp, 'exact'],
+    ['its connection breaks', async ({ handset }: Ringing) => handset.drop(), 'derived'],
+    ['Twilio tells of its end alone', async ({ tellEnd }: Ringing) => tellEnd(), 'exact'],
+    ['its server is told to stop', async (_: Ringing, { agent }: Open) => agent.close(), 'derived'],
+  ] as const)('is settled when %s', async (_, end, certainty) => {
+    const opened = await open(credits(500))
+    const ringing = await ring(opened)
+    await ringing.handset.listen()
+    await ringing.handset.speak(5.5)
+    await end(ringing, opened)
+    const receipt = await settled(opened)
+    const records = await opened.box.ledger.usageOf(opened.accountId, receipt.workflow_id)
+    const [phone] = records.filter(({ service }) => service === 'phone')
+    expect(phone?.certainty).toBe(certainty)
+    expect(Math.ceil(Number(phone?.quantity) / 1e6)).toBe(ringing.handset.seconds)
+    expect(consumed(receipt, 'voice_stt')).toBeGreaterThan(5)
+  })
+
+  it('shares an account with another, and both end when it is empty', async () => {
+    const opened = await open(credits(90))
+    const calls = await Promise.all([ring(opened), ring(opened)])
+    await Promise.all(
+      calls.map(async ({ handset, tellEnd }) => {
+        await handset.listen()
+        await handset.holdOn()
+        await tellEnd()
+      }),
+    )
+    await settled(opened, 2)
+    expect(opened.lines.filter((line) => line === '(the credits are gone)')).toHaveLength(2)
+    const total = opened.receipts.reduce((sum, receipt) => sum + receipt.total_credits_used, 0)
+    expect((await opened.money()).balance).toBe(credits(90 - total))
+  })
+})
+
+async function hangUp({ handset, tellEnd }: Ringing): Promise<void> {
+  handset.hangUp()
+  await tellEnd()
+}
+
+type Ringing = Awaited<ReturnType<typeof ring>>
+
+describe('the agent', () => {
+  it('takes no call that nobody can pay for', async () => {
+    const opened = await open(credits(2))
+    const form = { ...numbers, CallSid: 'CA1', CallStatus: 'ringing' }
+    expect((await post(opened, '/voice', form)).text).toContain('<Say>There is no credit')
+    expect((await post(opened, '/voice', { ...form, CallSid: 'CA2', To: '+15550000000' })).text).toContain(
+      '<Say>There is no credit',
+    )
+    expect(await opened.money()).toMatchObject({ balance: credits(2), held: 0n })
+  })
+
+  it('believes nobody but Twilio', async () => {
+    const opened = await open(credits(100))
+    const form = { ...numbers, CallSid: 'CA1', CallStatus: 'ringing' }
+    expect((await post(opened, '/voice', form, 'another token')).status).toBe(403)
+    expect((await post(opened, '/status', { ...form, CallStatus: 'completed' }, 'another token')).status).toBe(403)
+    const handset = new Handset('CA1', `${opened.address.replace('http', 'ws')}/media`, 'no signature')
+    await expect(handset.pickUp()).rejects.toThrow('403')
+    expect((await opened.money()).held).toBe(0n)
+  })
+
+  it('begins a call once, however often it is asked, and gives it up when its stream does not come', async () => {
+    const opened = await open(credits(100), { connectWaitMs: 300 })
+    const form = { ...numbers, CallSid: 'CA1', CallStatus: 'ringing' }
+    const answers = await Promise.all([post(opened, '/voice', form), post(opened, '/voice', form)])
+    expect(answers.map(({ text }) => text.includes('<Stream'))).toEqual([true, true])
+    const receipt = await settled(opened)
+    expect(receipt.total_credits_used).toBe(0)
+  })
+
+  it('has no stream for a call that it does not know', async () => {
+    const opened = await open(credits(100))
+    const signature = sdk.getExpectedTwilioSignature(providers.twilio.authToken, 'wss://agent.test/media', {})
+    const handset = new Handset('CA9', `${opened.address.replace('http', 'ws')}/media`, signature)
+    await handset.pickUp()
+    await expect.poll(() => handset.hasEnded).toBe(true)
+  })
+})

@@ -1,0 +1,182 @@
+import { type Credits, quantity } from '@farebox/core'
+import { type CreateApiKeyInput, LedgerUnavailableError } from '@farebox/ledger'
+import { credits, type FareboxOptions, type MeterInput, PriceBook, type PriceBookDocument, type Workflow } from 'farebox'
+import { describe, expect, it, vi } from 'vitest'
+import { openAccount, openBox, openKey, type StoreName, storeNames } from './open-box.ts'
+
+/** Credits that a minute costs. */
+const MINUTE = 20
+
+type Entry = PriceBookDocument['versions'][number]['entries'][number]
+
+function book(rules: Partial<Entry> = {}): PriceBook {
+  const phone: Entry = { service: 'phone', provider: 'twilio', rates: [{ unit: 'minutes', amount: String(MINUTE) }], ...rules }
+  const entries: Entry[] = [phone, { service: 'gpt', provider: 'gpt-4o', rates: [{ unit: 'tokens', amount: '1', per: '1000' }] }]
+  const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+  return new PriceBook({ name: 'calls', currency: 'credits', versions })
+}
+
+const line = { service: 'phone', provider: 'twilio' } as const
+
+async function open(balance: Credits, { on = 'SQLite', ...options }: Partial<FareboxOptions> & { on?: StoreName } = {}) {
+  const box = await openBox({ on, prices: book(), ...options })
+  const { accountId, key } = await openAccount(box, { balance })
+  const workflow = box.workflow({ accountId, name: 'call' })
+  const rows = () => box.ledger.usageOf(accountId, workflow.id)
+  const money = () => box.ledger.balance(accountId)
+  return { box, accountId, key, workflow, rows, money }
+}
+
+/** Lets time pass, a second at a time, until there is no more or `each` says so. @returns how far it came */
+async function pass(
+  workflow: Workflow,
+  until: number,
+  { each, ...input }: Partial<MeterInput> & { each?: (second: number) => Promise<unknown> } = {},
+) {
+  const time = await workflow.meter({ ...line, ...input })
+  for (let second = 1; second <= until && !time.isSpent; second += 1) {
+    await time.reached(second)
+    await each?.(second)
+  }
+  return time
+}
+
+describe.each(storeNames)('metered time on %s', (on) => {
+  it('is held ahead while it passes, and charged in parts that cost what the whole would', async () => {
+    const { workflow, rows, money } = await open(credits(1_000), { on })
+    const held: bigint[] = []
+    const time = await pass(workflow, 150, { requestId: 'CA1', each: async () => held.push((await money()).held) })
+    // Never less than the ten seconds in reserve, and never more than that, fifteen seconds and what is not charged yet.
+    expect(held.every((amount) => amount > 0n && amount <= credits(MINUTE * 2))).toBe(true)
+    expect(new Set(held).size).toBeGreaterThan(3)
+    expect(await time.end(151)).toEqual({ creditsUsed: credits(51), seconds: 151 })
+    expect(await time.end(900)).toEqual({ creditsUsed: credits(51), seconds: 151 })
+    const records = await rows()
+    expect(records.map(({ certainty }) => certainty)).toEqual(['derived', 'derived', 'exact'])
+    expect(records.reduce((sum, record) => sum + record.quantity, 0n)).toBe(quantity(151))
+    expect(records[0]?.details).toMatchObject({ requestId: 'CA1' })
+    expect(await money()).toMatchObject({ balance: credits(1_000 - 51), held: 0n })
+    const { services_used } = await workflow.close()
+    expect(services_used).toMatchObject([{ service_type: 'phone', provider: 'twilio', units_consumed: 151, credits_used: 51 }])
+  })
+
+  it('tells once that credits run low, and that they are gone while the reserve is still paid for', async () => {
+    const { workflow, money } = await open(credits(40), { on })
+    const low: number[] = []
+    let spent = 0
+    const time = await pass(workflow, 600, {
+      onLow: ({ secondsLeft }) => low.push(secondsLeft),
+      onSpent: () => {
+        spent += 1
+      },
+    })
+    // Forty credits are two minutes, ten seconds of which are in reserve.
+    expect(time.isSpent).toBe(true)
+    expect(time.seconds).toBeGreaterThanOrEqual(108)
+    expect(time.seconds).toBeLessThanOrEqual(111)
+    expect([low.length, spent]).toEqual([1, 1])
+    expect(low[0]).toBeGreaterThan(57)
+    expect(low[0]).toBeLessThan(60)
+    expect(await time.end(118)).toMatchObject({ creditsUsed: credits(40) })
+    expect(await money()).toMatchObject({ balance: 0n, held: 0n })
+  })
+
+  it('tells of low credits by what everything on the account takes, not by its own price alone', async () => {
+    const { box, accountId, workflow } = await open(credits(100), { on })
+    const other = box.workflow({ accountId, name: 'chats' })
+    let low: { at: number; secondsLeft: number } | undefined
+    let now = 0
+    const time = await pass(workflow, 600, {
+      onLow: ({ secondsLeft }) => {
+        low = { at: now, secondsLeft }
+      },
+      // A credit each three seconds: as much again as the call.
+      each: async (second) => {
+        now = second
+        if (second % 3 === 0) await other.record('gpt', 'gpt-4o', 1_000, 'tokens').catch(() => undefined)
+      },
+    })
+    // A hundred credits last two and a half minutes so, and would have lasted five.
+    expect(low?.at).toBeGreaterThan(70)
+    expect(Math.abs((low?.at ?? 0) + (low?.secondsLeft ?? 0) - now)).toBeLessThan(20)
+    await time.end()
+    await other.close()
+  })
+})
+
+describe('metered time', () => {
+  it('is not begun where the reserve cannot be paid, and for as little as that where no more can', async () => {
+    const { workflow, money } = await open(credits(3))
+    await expect(workflow.meter(line)).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
+    expect((await money()).held).toBe(0n)
+    const time = await pass(workflow, 60, { reserveSeconds: 2 })
+    expect([time.isSpent, time.seconds]).toEqual([true, 8])
+    expect(await time.end(9)).toMatchObject({ creditsUsed: credits(3) })
+  })
+
+  it('costs what its book says of a call as a whole: a fee once, and minutes that were begun', async () => {
+    const minute = { unit: 'minutes' as const, amount: String(MINUTE), increment: { first: '1', next: '1' } }
+    const prices = book({ connect_fee: '2', rates: [minute] })
+    const { workflow } = await open(credits(1_000), { prices })
+    const time = await pass(workflow, 130)
+    expect((await time.end(130)).creditsUsed).toBe(credits(2 + 3 * MINUTE))
+  })
+
+  it('ends with its workflow, at what it had come to', async () => {
+    const { workflow, money } = await open(credits(100))
+    const time = await pass(workflow, 30)
+    const receipt = await workflow.close()
+    expect(receipt.services_used).toMatchObject([{ units_consumed: 30, credits_used: 10 }])
+    expect(await time.end()).toEqual({ creditsUsed: credits(10), seconds: 30 })
+    await time.reached(90)
+    expect(await money()).toMatchObject({ balance: credits(90), held: 0n })
+  })
+
+  it('is charged no less than what has been charged, and nothing where it did not begin', async () => {
+    const { box, accountId, workflow } = await open(credits(100))
+    // Of seventy seconds, those are charged that are certain: all but the last few.
+    const long = await pass(workflow, 70)
+    expect((await long.end(20)).creditsUsed).toBe(credits(21))
+    const none = await box.workflow({ accountId, name: 'none' }).meter(line)
+    expect(await none.end()).toEqual({ creditsUsed: 0n, seconds: 0 })
+  })
+
+  it('goes on while the ledger is away, and asks again', async () => {
+    const errors: unknown[] = []
+    const { box, workflow } = await open(credits(100), { onError: (error) => errors.push(error) })
+    const extend = box.ledger.extendHold.bind(box.ledger)
+    let left = 4
+    vi.spyOn(box.ledger, 'extendHold').mockImplementation((input, call) => {
+      left -= 1
+      return left >= 0 ? Promise.reject(new LedgerUnavailableError('away')) : extend(input, call)
+    })
+    const time = await pass(workflow, 60)
+    expect([errors.length, time.isSpent, time.seconds]).toEqual([4, false, 60])
+    expect((await time.end()).creditsUsed).toBe(credits(20))
+  })
+
+  it('obeys what a key may use, and for how much', async () => {
+    const { box, accountId } = await open(credits(1_000))
+    const keyed = async (services: CreateApiKeyInput['services']) => {
+      const { key } = await openKey(box, accountId, { services })
+      return box.workflowOf(key, { name: 'call' })
+    }
+    const chats = await keyed([{ service: 'gpt' }])
+    await expect(chats.meter(line)).rejects.toMatchObject({ code: 'SERVICE_NOT_ALLOWED' })
+    const minute = await keyed([{ service: 'phone', costLimitPerRequest: credits(20) }])
+    const time = await pass(minute, 600)
+    expect([time.isSpent, time.seconds]).toEqual([true, 50])
+    await time.end()
+    await minute.close()
+  })
+
+  it.each([-1, Number.NaN, Number.POSITIVE_INFINITY])('refuses %s seconds', async (bad) => {
+    const { workflow } = await open(credits(100))
+    await expect(workflow.meter({ ...line, reserveSeconds: bad })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    await expect(workflow.meter({ ...line, provider: 'nobody' })).rejects.toMatchObject({ code: 'PRICE_NOT_FOUND' })
+    const time = await workflow.meter(line)
+    await expect(time.reached(bad)).rejects.toMatchObject({ code: 'INVALID_QUANTITY' })
+    expect(() => time.end(bad)).toThrow(expect.objectContaining({ code: 'INVALID_QUANTITY' }))
+    await workflow.close()
+  })
+})

@@ -1,0 +1,255 @@
+import { readFileSync } from 'node:fs'
+import { credits, quantity } from '@farebox/core'
+import { PriceBook } from '@farebox/pricing'
+import { simulated } from '@farebox/providers/simulated'
+import { defaultPriceBook, type Farebox, type FareboxOptions, presets, type ServiceConfiguration, simulationJson } from 'farebox'
+import { describe, expect, it } from 'vitest'
+import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
+
+const sound = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
+const question = { messages: [{ role: 'user' as const, content: 'Which train leaves first, and from where? '.repeat(20) }] }
+const EVER = { from: 0, to: Date.UTC(2100, 0, 1) }
+
+/** What would save most, by workflow and service, where the premium preset was in use. */
+const CHANGES = [
+  'chat {"primary_ai_model":"gpt-4o-mini"}',
+  'lesson {"primary_ai_model":"gpt-4o-mini"}',
+  'lesson {"tts_provider":"cartesia"}',
+]
+
+/** What a team does: calls of every kind that are routed, in two kinds of workflow. */
+async function work(box: Farebox, accountId: string): Promise<void> {
+  for (let index = 0; index < 3; index++) {
+    const lesson = box.workflow({ accountId, name: 'lesson', userId: `u${index}` })
+    await lesson.transcribe({ audio: sound })
+    await lesson.chat(question)
+    await lesson.chat({ ...question, complexity: 'high' })
+    await lesson.speak({ text: 'The train to Bath leaves first, from platform two. '.repeat(50) })
+    await lesson.close()
+  }
+  const chat = box.workflow({ accountId, name: 'chat' })
+  for await (const _ of (await chat.streamChat(question)).events) {
+    // Read to its end, so that it is charged.
+  }
+  await chat.close()
+}
+
+/** A book whose every rate of a default one is another amount. */
+function bookOf(change: (amount: string, provider: string) => string | undefined, from = '2025-01-01T00:00:00Z'): PriceBook {
+  const { entries } = defaultPriceBook.document.versions[0] ?? { entries: [] }
+  return new PriceBook({
+    name: 'other',
+    currency: 'credits',
+    versions: [
+      {
+        version: '1',
+        effective_from: from,
+        entries: entries.flatMap((entry) => {
+          const rates = entry.rates.flatMap((rate) => {
+            const amount = change(rate.amount ?? '0', entry.provider)
+            return amount === undefined ? [] : [{ ...rate, amount }]
+          })
+          return rates.length > 0 ? [{ ...entry, rates }] : []
+        }),
+      },
+    ],
+  })
+}
+
+/** A box that did the work of a team, under a configuration. */
+async function workedBox(
+  configuration: ServiceConfiguration,
+  options: Partial<FareboxOptions> & { on?: 'SQLite' | 'Postgres' } = {},
+) {
+  const box = await openBox({ configuration, random: () => 0.5, ...options })
+  const account = await openAccount(box)
+  await work(box, account.accountId)
+  const { total_credits: spent } = await box.usage({ accountId: account.accountId })
+  return { box, ...account, spent: credits(spent) }
+}
+
+describe.each(storeNames)('what recorded work would have cost, on %s', (on) => {
+  it('is, under another configuration, what the same work costs under it; and nothing else under its own', async () => {
+    const cheap = await workedBox(presets.balanced(), { on })
+    const dear = await workedBox(presets.premiumQuality())
+    expect(dear.spent).not.toBe(cheap.spent)
+    const upwards = await cheap.box.simulate({ ...EVER, accountId: cheap.accountId, configuration: presets.premiumQuality() })
+    expect(upwards).toMatchObject({
+      accounts: 1,
+      workflows: 4,
+      calls: 13,
+      creditsThen: cheap.spent,
+      creditsNow: dear.spent,
+      difference: dear.spent - cheap.spent,
+      notReplayed: [],
+    })
+    const downwards = await dear.box.simulate({ ...EVER, configuration: presets.balanced() })
+    expect(downwards).toMatchObject({ creditsThen: dear.spent, creditsNow: cheap.spent })
+    expect(await dear.box.simulate({ ...EVER, configuration: presets.premiumQuality() })).toMatchObject({ difference: 0n })
+    const lines = Object.fromEntries(upwards.lines.map((line) => [`${line.workflowName} ${line.service}`, line]))
+    expect(lines['lesson voice_stt']?.moved).toEqual([{ from: 'deepgram', to: 'openai-whisper', calls: 3 }])
+    expect(lines['lesson voice_tts']?.moved).toEqual([{ from: 'openai-tts', to: 'elevenlabs', calls: 3 }])
+    expect(lines['lesson gpt']?.moved).toEqual([{ from: 'gpt-4o-mini', to: 'gpt-4', calls: 6 }])
+    expect(upwards.lines.reduce((sum, line) => sum + line.difference, 0n)).toBe(upwards.difference)
+    const only = await cheap.box.simulate({ ...EVER, name: 'chat', changes: { sttProvider: 'openai-whisper' } })
+    expect(only).toMatchObject({ workflows: 1, calls: 1, difference: 0n })
+  })
+})
+
+describe('what recorded work would have cost', () => {
+  it('is the same to the last micro-credit under the same prices, whatever was done', async () => {
+    const box = await openBox({
+      providers: [simulated({ failures: { 'gpt-4o': { kind: 'overloaded' } } })],
+      configuration: presets.balanced({ primaryAiModel: 'gpt-4o', fallbackAiModel: 'gpt-4' }),
+    })
+    const { accountId } = await openAccount(box)
+    await work(box, accountId)
+    const elsewhere = box.workflow({ accountId, name: 'elsewhere' })
+    await elsewhere.record('gpt', 'gpt-4', 1_234, 'tokens')
+    await elsewhere.record('gpt', 'gpt-4', '0.5', 'tokens')
+    for (const seconds of [7, 11, 41]) await elsewhere.record('phone', 'twilio', seconds, 'seconds', { call: 'a' })
+    await elsewhere.close()
+    const undone = box.workflow({ accountId, name: 'undone' })
+    await undone.record('phone', 'twilio', 3, 'minutes')
+    await undone.refund('nobody answered')
+    const usage = { quantity: quantity(1), unit: 'minutes' as const, rated: credits(9) }
+    await box.ledger.charge({ accountId, service: 'phone', provider: 'twilio', usage })
+
+    const same = await box.simulate({ ...EVER, prices: defaultPriceBook })
+    const { total_credits } = await box.usage({ accountId })
+    expect(same.creditsThen).toBe(credits(total_credits))
+    expect(same.difference).toBe(0n)
+    expect(same.notReplayed).toEqual([
+      { service: 'phone', reason: 'usage that belongs to no workflow', calls: 1, credits: credits(9) },
+      { service: 'phone', reason: expect.stringContaining('refunded'), calls: 1, credits: 0n },
+    ])
+    // Twice the price is twice the cost, but for what a line is rounded up by.
+    const twice = await box.simulate({ ...EVER, prices: bookOf((amount) => String(Number(amount) * 2)), name: 'elsewhere' })
+    const line = twice.lines.find(({ service }) => service === 'phone')
+    expect([line?.creditsThen, line?.creditsNow]).toEqual([credits(20), credits(40)])
+    expect(twice.lines.find(({ service }) => service === 'gpt')).toMatchObject({
+      creditsThen: credits(31),
+      creditsNow: credits(62),
+    })
+    expect(twice.assumptions.join()).toContain('prices of other@1')
+    // A book that begins tomorrow says what the past would have cost with it.
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString()
+    const later = await box.simulate({ ...EVER, prices: bookOf((amount) => amount, tomorrow) })
+    expect(later.difference).toBe(0n)
+    const partly = await box.simulate({
+      ...EVER,
+      prices: bookOf((amount, provider) => (provider === 'gpt-4' ? undefined : amount)),
+      name: 'elsewhere',
+    })
+    expect(partly.notReplayed).toContainEqual(
+      expect.objectContaining({ service: 'gpt', reason: expect.stringContaining('no rate') }),
+    )
+    expect(partly.difference).toBe(0n)
+    expect(JSON.parse(JSON.stringify(simulationJson(partly)))).toMatchObject({
+      difference: '0',
+      credits_then: '51',
+    })
+  })
+
+  it('says what the configuration would not have done, and refuses what makes no sense', async () => {
+    const { box, spent } = await workedBox(presets.balanced())
+    const silent = await box.simulate({ ...EVER, changes: { voiceEnabled: false } })
+    expect(silent).toMatchObject({ creditsThen: spent, creditsNow: spent })
+    expect(silent.notReplayed.map(({ service, calls }) => [service, calls]).sort()).toEqual([
+      ['voice_stt', 3],
+      ['voice_tts', 3],
+    ])
+    await expect(box.simulate(EVER)).rejects.toThrow('nothing is different')
+    await expect(box.simulate({ from: 5, to: 5, changes: {} })).rejects.toThrow('from must be before to')
+    await expect(box.simulate({ ...EVER, accountId: 'nobody', changes: {} })).rejects.toMatchObject({ code: 'ACCOUNT_NOT_FOUND' })
+    const signal = AbortSignal.abort()
+    await expect(box.simulate({ ...EVER, changes: {}, signal })).rejects.toThrow('abort')
+    const seen: number[] = []
+    await box.simulate({ ...EVER, changes: { sttProvider: 'openai-whisper' }, onProgress: ({ calls }) => seen.push(calls) })
+    expect(seen).toEqual([13])
+  })
+})
+
+describe('recommendations', () => {
+  it('name the change of configuration for each workflow and service, and save what a simulation of it says', async () => {
+    const { box, accountId } = await workedBox(presets.premiumQuality())
+    const { recommendations, ...report } = await box.recommendations({ accountId })
+    expect(report).toMatchObject({ workflows: 4, calls: 13, is_complete: true })
+    const changes = recommendations.map(({ workflow_name, change }) => `${workflow_name} ${JSON.stringify(change)}`).sort()
+    expect(changes).toEqual(CHANGES)
+    for (const found of recommendations) {
+      expect(found.credits_saved).toBeGreaterThan(0)
+      expect(found.confidence).toMatch(/high|medium/)
+      const field =
+        found.service_type === 'gpt' ? 'primaryAiModel' : found.service_type === 'voice_stt' ? 'sttProvider' : 'ttsProvider'
+      const simulation = await box.simulate({
+        ...EVER,
+        accountId,
+        name: found.workflow_name,
+        changes: { [field]: found.to_provider },
+      })
+      expect(Number(-simulation.difference / 1_000_000n), found.message).toBe(found.credits_saved)
+      expect(found.share_saved).toBeCloseTo(found.credits_saved / found.credits_used, 1)
+    }
+    expect(
+      (await box.recommendations({ accountId, service: 'voice_stt' })).recommendations.every(
+        (one) => one.service_type === 'voice_stt',
+      ),
+    ).toBe(true)
+    const newest = await box.recommendations({ accountId, callsMax: 1 })
+    expect(newest.is_complete).toBe(true)
+    expect((await box.recommendations({ accountId, to: 1_000 })).recommendations).toEqual([])
+  })
+
+  it('never name what is not ready, what the key may not use, or what saves nothing', async () => {
+    const cheap = await workedBox(presets.balanced())
+    expect((await cheap.box.recommendations({ accountId: cheap.accountId })).recommendations).toEqual([])
+
+    const { box, accountId } = await workedBox(presets.premiumQuality())
+    const key = await openKey(box, accountId, {
+      services: [
+        { service: 'gpt', provider: 'gpt-4' },
+        { service: 'gpt', provider: 'gpt-4o' },
+      ],
+    })
+    const barred = box.workflow({ accountId, name: 'barred', apiKey: await box.authenticate(key.key) })
+    await barred.chat(question)
+    await barred.close()
+    const { recommendations } = await box.recommendations({ accountId, workflowName: 'barred' })
+    expect(recommendations).toMatchObject([{ to_provider: 'gpt-4o', change: { primary_ai_model: 'gpt-4o' } }])
+
+    const careful = await workedBox(presets.emergencyServices())
+    expect((await careful.box.recommendations({ accountId: careful.accountId })).recommendations).toEqual([])
+  })
+
+  it('are of the prices of then, and are kept back where those of today would not bear them out', async () => {
+    let now = Date.UTC(2026, 0, 1)
+    const dearer = defaultPriceBook.document.versions[0]
+    const prices = new PriceBook({
+      ...defaultPriceBook.document,
+      versions: [
+        ...defaultPriceBook.document.versions,
+        {
+          version: '2',
+          effective_from: '2026-06-01T00:00:00Z',
+          entries: (dearer?.entries ?? []).map((entry) =>
+            entry.service === 'gpt' && entry.provider !== 'gpt-4'
+              ? { ...entry, rates: entry.rates.map((rate) => ({ ...rate, amount: '99' })) }
+              : entry,
+          ),
+        },
+      ],
+    })
+    const box = await openBox({ configuration: presets.premiumQuality(), prices, clock: () => now })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'chat' })
+    await workflow.chat(question)
+    await workflow.close()
+    const range = { accountId, ...EVER }
+    expect((await box.recommendations(range)).recommendations).toMatchObject([
+      { from_provider: 'gpt-4', to_provider: 'gpt-4o-mini' },
+    ])
+    now = Date.UTC(2026, 6, 1)
+    expect((await box.recommendations(range)).recommendations).toEqual([])
+  })
+})

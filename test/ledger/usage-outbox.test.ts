@@ -1,0 +1,247 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { credits, quantity } from '@farebox/core'
+import {
+  cloudEvents,
+  DeliveryRefusedError,
+  Ledger,
+  stripeMeterEvents,
+  UsageOutbox,
+  type UsageOutboxOptions,
+  type UsageRow,
+} from '@farebox/ledger'
+import { type CloudEvent, HTTP } from 'cloudevents'
+import Stripe from 'stripe'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { startStripeMeter } from '../loopback/stripe-meter.ts'
+import { openPostgres } from './open-postgres.ts'
+import { openSqlite } from './open-sqlite.ts'
+
+describe.each([
+  ['SQLite', openSqlite],
+  ['Postgres', openPostgres],
+] as const)('usage that is told, on %s', (_, open) => {
+  let ledger: Ledger
+  let cleanup: () => Promise<void>
+  beforeEach(async () => {
+    const underTest = await open({})
+    cleanup = underTest.cleanup
+    ledger = new Ledger(underTest.driver)
+    await ledger.migrate()
+    for (const accountId of ['ada', 'bob']) {
+      await ledger.openAccount({ accountId, name: accountId })
+      await ledger.grant({ accountId, amount: credits(1_000) })
+    }
+  })
+  afterEach(async () => {
+    for (const accountId of ['ada', 'bob']) expect((await ledger.verify(accountId)).mismatches).toEqual([])
+    await cleanup()
+  })
+
+  function charge(accountId: string, usageId: string, rated: number | string = 2): Promise<unknown> {
+    const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(rated), roundingStep: credits('0.000001') } as const
+    return ledger.charge({ accountId, usageId, service: 'gpt', provider: 'gpt-4o', usage })
+  }
+
+  const nameOf = ({ accountId, usageId }: UsageRow) => `${accountId} ${usageId}`
+
+  function outboxTo(told: string[], options: Partial<UsageOutboxOptions> = {}): UsageOutbox {
+    return new UsageOutbox(ledger, { name: 'books', deliver: (record) => void told.push(nameOf(record)), ...options })
+  }
+
+  test('is each record and correction once, in the order of its account, across restarts', async () => {
+    const told: string[] = []
+    const outbox = outboxTo(told)
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+    await charge('ada', 'z')
+    await charge('bob', 'b')
+    await ledger.placeHold({ accountId: 'ada', amount: credits(1), service: 'gpt', provider: 'gpt-4o', holdId: 'h' })
+    await ledger.refund({ accountId: 'ada', usageId: 'z', correctionId: 'a' })
+    expect(await outbox.deliverDue()).toEqual({ delivered: 3, failed: 0, givenUp: 0 })
+    expect(told.filter((name) => name.startsWith('ada'))).toEqual(['ada z', 'ada a'])
+    await ledger.releaseHold({ accountId: 'ada', holdId: 'h' })
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+
+    await charge('ada', 'later')
+    const restarted = outboxTo(told)
+    await restarted.deliverDue()
+    expect(told).toHaveLength(4)
+    expect(told.at(-1)).toBe('ada later')
+    // Another receiver has heard nothing yet, unless it is told to begin later.
+    const other: string[] = []
+    await outboxTo(other, { name: 'warehouse' }).deliverDue()
+    expect(other.toSorted()).toEqual(told.toSorted())
+    const future: string[] = []
+    await outboxTo(future, { name: 'future', from: Date.now() + 3_600_000 }).deliverDue()
+    expect(future).toEqual([])
+  })
+
+  test('more than a batch is told whole while more is written, and none twice', async () => {
+    const told: string[] = []
+    const outbox = outboxTo(told, { pollMs: 5 })
+    outbox.start()
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all(Array.from({ length: 90 }, (_, index) => charge(index % 2 ? 'ada' : 'bob', `u${round}-${index}`, '0.5')))
+    }
+    await expect.poll(() => told.length, { timeout: 20_000 }).toBe(270)
+    await outbox.stop()
+    expect(new Set(told).size).toBe(270)
+  })
+
+  test('that a receiver does not take holds its account up and no other, until it is taken', async () => {
+    const told: string[] = []
+    const errors: string[] = []
+    let isAway = true
+    const outbox = outboxTo(told, {
+      deliver(record) {
+        if (isAway && record.usageId === 'a2') throw new Error('away')
+        told.push(nameOf(record))
+      },
+      retryDelayMs: () => 1,
+      onError: (error, record) => errors.push(`${record?.usageId} ${String(error)}`),
+    })
+    for (const id of ['a1', 'a2', 'a3']) await charge('ada', id)
+    await charge('bob', 'b1')
+    expect(await outbox.deliverDue()).toEqual({ delivered: 2, failed: 1, givenUp: 0 })
+    expect(errors).toEqual(['a2 Error: away'])
+    isAway = false
+    await expect.poll(() => outbox.deliverDue().then(() => told.toSorted())).toEqual(['ada a1', 'ada a2', 'ada a3', 'bob b1'])
+    expect(told.filter((name) => name.startsWith('ada'))).toEqual(['ada a1', 'ada a2', 'ada a3'])
+  })
+
+  test('that nobody will ever take is given up, told apart, and passed', async () => {
+    const told: string[] = []
+    const deliver = (record: UsageRow) => {
+      if (record.usageId === 'a1') throw new DeliveryRefusedError('no such customer')
+      if (record.usageId === 'a2') throw new Error('never there')
+      told.push(nameOf(record))
+    }
+    const outbox = outboxTo(told, { deliver, attemptsMax: 2, retryDelayMs: () => 1 })
+    for (const id of ['a1', 'a2', 'a3']) await charge('ada', id)
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 1 })
+    await expect.poll(() => outbox.deliverDue().then(() => told)).toEqual(['ada a3'])
+    expect(await Array.fromAsync(outbox.givenUp())).toEqual([
+      { accountId: 'ada', usageId: 'a1', error: 'no such customer', givenUpAt: expect.any(Number) },
+      { accountId: 'ada', usageId: 'a2', error: 'never there', givenUpAt: expect.any(Number) },
+    ])
+  })
+
+  test('stopping notes what was told, and what hangs is told again', async () => {
+    const told: string[] = []
+    const { promise: hanging, resolve: hangs } = Promise.withResolvers<void>()
+    const outbox = outboxTo(told, {
+      async deliver(record, signal) {
+        if (record.usageId === 'a2') {
+          hangs()
+          await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+        }
+        told.push(nameOf(record))
+      },
+    })
+    await charge('ada', 'a1')
+    await charge('ada', 'a2')
+    outbox.start()
+    await hanging
+    await outbox.stop()
+    expect(told).toEqual(['ada a1'])
+    await outboxTo(told).deliverDue()
+    expect(told).toEqual(['ada a1', 'ada a2'])
+  })
+
+  test('reaches Stripe’s own client as meter events, once each, in whole numbers', async () => {
+    const meter = await startStripeMeter()
+    onTestFinished(() => meter.close())
+    const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+    const customers: Record<string, string> = { ada: 'cus_ada' }
+    const errors: unknown[] = []
+    const outbox = new UsageOutbox(ledger, {
+      name: 'stripe',
+      retryDelayMs: () => 1,
+      onError: (error) => errors.push(error),
+      deliver: stripeMeterEvents({
+        stripe,
+        eventName: 'farebox_credits',
+        value: 'micro_credits',
+        customerOf: ({ accountId, usageId }) => (usageId === 'wrong' ? 'nobody' : customers[accountId]),
+      }),
+    })
+    await charge('ada', 'u1', '12.345678')
+    await charge('ada', 'free', '0')
+    await charge('ada', 'wrong')
+    await ledger
+      .refund({ accountId: 'ada', usageId: 'u1', correctionId: 'back', amount: credits('0.000001') })
+      .catch(() => undefined)
+    await charge('bob', 'not billed')
+    // Busy, then a hang-up after the event was taken, then a bad key: each is tried again.
+    meter.fail(429, 0, 401)
+    const isDone = async () => {
+      await outbox.deliverDue()
+      return meter.events.size
+    }
+    await expect.poll(isDone, { timeout: 20_000 }).toBe(2)
+    const [event] = [...meter.events.values()]
+    const records = await ledger.history.usageOf('ada', ['u1'])
+    expect(event).toEqual({
+      authorization: 'Bearer sk_test_1',
+      idempotencyKey: `farebox-${event?.identifier}`,
+      event_name: 'farebox_credits',
+      identifier: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      timestamp: String(Math.floor((records[0]?.createdAt ?? 0) / 1000)),
+      payload: { stripe_customer_id: 'cus_ada', value: String(records[0]?.charged) },
+    })
+    expect(
+      new Set(meter.asked.filter(({ payload }) => payload.value === event?.payload.value).map(({ identifier }) => identifier))
+        .size,
+    ).toBe(1)
+    expect(meter.asked.some(({ payload }) => payload.value === '0' || payload.stripe_customer_id === undefined)).toBe(false)
+    expect([...meter.events.values()].map(({ payload }) => payload.value)).toEqual(['12345678', '-1'])
+    const givenUp = await Array.fromAsync(outbox.givenUp())
+    expect(givenUp).toMatchObject([{ usageId: 'wrong', error: expect.stringContaining('Stripe answered 400') }])
+    // Stripe's client asks once more by itself where the connection was cut, under the same idempotency key.
+    expect(errors).toHaveLength(3)
+  })
+
+  test('reaches a receiver as CloudEvents that the SDK of CloudEvents reads, under the same id each time', async () => {
+    const received: { headers: Record<string, string>; body: string }[] = []
+    const answers = [500, 204]
+    const server = createServer(async (request, response) => {
+      let body = ''
+      for await (const chunk of request) body += chunk
+      received.push({ headers: request.headers as Record<string, string>, body })
+      response.writeHead(answers.shift() ?? 204).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/events`
+    const deliver = cloudEvents({ url, source: 'urn:acme', headers: { authorization: 'Bearer token' } })
+    const outbox = new UsageOutbox(ledger, { name: 'events', deliver, retryDelayMs: () => 1 })
+    await charge('ada', 'u1', '2.5')
+    await expect.poll(() => outbox.deliverDue().then(() => received.length)).toBe(2)
+    const events = received.map((message) => HTTP.toEvent(message) as CloudEvent<Record<string, unknown>>)
+    for (const event of events) expect(event.validate()).toBe(true)
+    expect(events[0]?.toJSON()).toEqual(events[1]?.toJSON())
+    expect(events[0]).toMatchObject({ id: 'u1', source: 'urn:acme:ada', type: 'farebox.usage.recorded', subject: 'ada' })
+    expect(events[0]?.data).toMatchObject({ credits_charged: '2.5', quantity: '5', unit: 'tokens' })
+    expect(received[0]?.headers.authorization).toBe('Bearer token')
+  })
+})
+
+test('options that cannot work are named', () => {
+  const ledger = new Ledger({} as never)
+  const deliver = () => undefined
+  for (const [options, name] of [
+    [{ name: 'Not a name' }, 'name'],
+    [{ name: '' }, 'name'],
+    [{ name: 'a', pollMs: 0 }, 'pollMs'],
+    [{ name: 'a', concurrency: 1.5 }, 'concurrency'],
+    [{ name: 'a', attemptsMax: -1 }, 'attemptsMax'],
+    [{ name: 'a', from: -1 }, 'from'],
+  ] as const) {
+    expect(() => new UsageOutbox(ledger, { deliver, ...options })).toThrow(name)
+  }
+  expect(() => cloudEvents({ url: 'http://elsewhere.example/' })).toThrow('url')
+  const customerOf = () => 'cus_1'
+  expect(() => stripeMeterEvents({ stripe: {} as never, eventName: 'x', customerOf })).toThrow('stripe')
+  const stripe = { billing: { meterEvents: { create: () => Promise.resolve() } } }
+  expect(() => stripeMeterEvents({ stripe, eventName: '', customerOf })).toThrow('eventName')
+})

@@ -1,0 +1,78 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** One meter event as it arrived. */
+export interface SeenMeterEvent {
+  authorization: string
+  idempotencyKey: string
+  event_name: string
+  identifier: string
+  timestamp: string
+  /** Fields of the payload by name. */
+  payload: Record<string, string>
+}
+
+/** Stripe's meter events, on this machine. */
+export interface StripeMeter {
+  readonly port: number
+  /** What was taken, by identifier: the same one again counts once. */
+  readonly events: ReadonlyMap<string, SeenMeterEvent>
+  /** Everything that was asked, taken or not. */
+  readonly asked: readonly SeenMeterEvent[]
+  /** Answers the next requests with these statuses, in order; 0 hangs up after the event was taken. */
+  fail(...statuses: number[]): void
+  close(): Promise<void>
+}
+
+/** Starts it on a free port of 127.0.0.1. It takes whole numbers, and customers whose ids begin with `cus_`. */
+export async function startStripeMeter(): Promise<StripeMeter> {
+  const events = new Map<string, SeenMeterEvent>()
+  const asked: SeenMeterEvent[] = []
+  const failures: number[] = []
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    const form = new URLSearchParams(body)
+    const field = (name: string) => form.get(name) ?? ''
+    const payload = [...form].flatMap(([name, value]) => {
+      const key = /^payload\[(\w+)\]$/.exec(name)?.[1]
+      return key === undefined ? [] : [[key, value] as const]
+    })
+    const event: SeenMeterEvent = {
+      authorization: request.headers.authorization ?? '',
+      idempotencyKey: String(request.headers['idempotency-key'] ?? ''),
+      event_name: field('event_name'),
+      identifier: field('identifier'),
+      timestamp: field('timestamp'),
+      payload: Object.fromEntries(payload),
+    }
+    asked.push(event)
+    const answer = (status: number, json: object) =>
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json))
+    const refuse = (status: number, message: string) => answer(status, { error: { type: 'invalid_request_error', message } })
+    const failure = failures.shift()
+    if (failure !== undefined && failure > 0) return refuse(failure, 'it was ordered to fail')
+    if (request.url !== '/v1/billing/meter_events') return refuse(404, 'unrecognized request URL')
+    if (!/^-?\d+$/.test(event.payload.value ?? '')) return refuse(400, 'invalid value')
+    if (!event.payload.stripe_customer_id?.startsWith('cus_')) return refuse(400, 'no such customer')
+    if (!events.has(event.identifier)) events.set(event.identifier, event)
+    if (failure === 0) return request.socket.destroy()
+    answer(200, {
+      object: 'billing.meter_event',
+      identifier: event.identifier,
+      event_name: event.event_name,
+      payload: event.payload,
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    events,
+    asked,
+    fail: (...statuses) => failures.push(...statuses),
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

@@ -1,0 +1,98 @@
+import { Outbox } from '@farebox/ledger'
+import { simulated } from '@farebox/providers/simulated'
+import { credits, presets } from 'farebox'
+import parsePrometheusTextFormat from 'parse-prometheus-text-format'
+import { describe, expect, it } from 'vitest'
+import { type ApiClient, serveApi } from '../farebox/api-client.ts'
+import { openAccount, openBox, storeNames } from '../farebox/open-box.ts'
+
+const ask = { messages: [{ role: 'user' as const, content: 'When do you open?' }] }
+
+/** The metrics page, as a parser of others' understands it. */
+async function scrape(api: ApiClient) {
+  const { status, headers, body } = await api.get('/metrics')
+  expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
+  const text = String(body)
+  const families = parsePrometheusTextFormat(text)
+  const find = (name: string) => families.find((family) => family.name === name)
+  /** Values of one family by the labels that are asked for. */
+  const values = (name: string, ...labels: string[]) =>
+    (find(name)?.metrics ?? []).map((metric) => [...labels.map((label) => metric.labels?.[label]), Number(metric.value)])
+  return { text, families, find, values }
+}
+
+describe.each(storeNames)('the metrics of a box on %s', (on) => {
+  it('tell of calls, attempts, credits, refusals, providers and what waits, by names that the host knows', async () => {
+    const odd = 'odd "name"\\of\na provider'
+    const failures = { 'gpt-4o': { kind: 'overloaded' } } as const
+    const box = await openBox({
+      on,
+      providers: [simulated({ name: odd, failures })],
+      configuration: presets.balanced({ primaryAiModel: 'gpt-4o', fallbackAiModel: 'gpt-4o-mini' }),
+      retries: { triesMax: 1 },
+      concurrency: { default: 7 },
+    })
+    const { accountId, key } = await openAccount(box, { balance: credits(1_000) })
+    const api = await serveApi(box, key)
+    const workflow = box.workflow({ accountId, name: 'a workflow of the caller\u2019s' })
+    for (let call = 1; call <= 4; call += 1) await workflow.chat(ask)
+    await workflow.record('phone', 'twilio', '0.5', 'minutes')
+    const poor = await openAccount(box, { balance: credits(0) })
+    await expect(box.workflow({ accountId: poor.accountId, name: 'poor' }).chat(ask)).rejects.toThrow()
+    await api.get('/api/v1/usage/keys/nobody')
+    await api.get('/api/v1/nothing/of/the/kind')
+
+    const { text, families, find, values } = await scrape(api)
+    expect(values('farebox_calls_total', 'service', 'operation', 'outcome')).toEqual([
+      ['gpt', 'chat', 'succeeded', 4],
+      ['gpt', 'chat', 'refused', 1],
+    ])
+    expect(values('farebox_attempts_total', 'adapter', 'provider', 'cause', 'outcome', 'error')).toEqual([
+      [odd, 'gpt-4o', 'first', 'failed', 'overloaded', 4],
+      [odd, 'gpt-4o-mini', 'fallback', 'succeeded', '', 4],
+    ])
+    expect(values('farebox_credits_charged_total', 'service')).toEqual([
+      // Tokens of one workflow are rounded up together.
+      ['gpt', 1],
+      ['phone', 10],
+    ])
+    expect(values('farebox_holds_total', 'service')).toEqual([['gpt', 4]])
+    expect(values('farebox_refusals_total', 'service', 'reason')).toEqual([['gpt', 'INSUFFICIENT_CREDITS', 1]])
+    const ill = values('farebox_provider_condition', 'service', 'provider', 'condition').filter(([, , , value]) => value === 1)
+    expect(ill).toContainEqual(['gpt', 'gpt-4o', 'sick', 1])
+    expect(ill).toContainEqual(['gpt', 'gpt-4o-mini', 'ok', 1])
+    expect(values('farebox_provider_in_flight', 'provider')).toContainEqual(['gpt-4o-mini', 0])
+    expect(values('farebox_concurrency_limit', 'adapter')).toEqual([[odd, 7]])
+    expect(values('farebox_store_up')).toEqual([[1]])
+    expect(values('farebox_spool_waiting')).toEqual([[0]])
+    expect(values('farebox_outbox_waiting')).toEqual([[0]])
+    expect(values('farebox_ledger_waiting')).toEqual([[0]])
+    expect(values('farebox_http_requests_total', 'path', 'status')).toEqual([['/api/v1/usage/keys/:prefix', '404', 1]])
+
+    const took = find('farebox_call_duration_seconds')
+    expect(took?.type).toBe('HISTOGRAM')
+    const below = [...text.matchAll(/^farebox_call_duration_seconds_bucket{service="gpt",operation="chat",le="(.+)"} (\d+)$/gm)]
+    expect(Object.keys(took?.metrics[0]?.buckets ?? {}).sort()).toEqual(below.map(([, bound]) => bound).sort())
+    const counts = below.map(([, , count]) => Number(count))
+    expect(counts).toEqual(counts.toSorted((left, right) => left - right))
+    expect(counts.at(-1)).toBe(5)
+    expect(text).toContain('\nfarebox_call_duration_seconds_count{service="gpt",operation="chat"} 5\n')
+    // Nothing that a caller chose is a label, and each family comes once, with its help.
+    for (const chosen of [accountId, workflow.id, 'caller', 'nobody', 'of/the/kind', key]) expect(text).not.toContain(chosen)
+    expect(new Set(families.map(({ name }) => name)).size).toBe(families.length)
+    for (const { name, help } of families) expect(help, name).not.toBe('')
+  })
+
+  it('count events that wait, and those that were given up', async () => {
+    const box = await openBox({ on, closedWorkflowEvents: true })
+    const { accountId, key } = await openAccount(box)
+    const api = await serveApi(box, key)
+    await box.workflow({ accountId, name: 'one' }).close()
+    await box.workflow({ accountId, name: 'two' }).close()
+    expect((await scrape(api)).values('farebox_outbox_waiting')).toEqual([[2]])
+    const outbox = new Outbox(box.ledger, { attemptsMax: 1, deliver: () => Promise.reject(new Error('nobody is there')) })
+    await outbox.deliverDue()
+    const { values } = await scrape(api)
+    expect([values('farebox_outbox_waiting'), values('farebox_outbox_given_up')]).toEqual([[[0]], [[2]]])
+  })
+})
