@@ -25,21 +25,15 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 describe.concurrent.each(pages.map((page) => [page, blocksOf(page)] as const))('%s', (_page, blocks) => {
   const ofKind = (kind: string) => blocks.filter((block) => block.kind === kind)
 
-  test.runIf(ofKind('output').length > 0)(
-    'its programs and commands print what it says',
-    { timeout: TIMEOUT_MS },
-    async () => {
-      const here = await folderOf(blocks)
-      for (const [index, block] of blocks.entries()) {
-        if (block.kind !== 'program' && block.kind !== 'shell') continue
-        const output = blocks[index + 1]
-        expect(output?.kind).toBe('output')
-        expect(await printedBy(block, here)).toBe(output?.text)
-      }
-      // Each program is a process of its own, and a page may have several.
-    },
-    120_000,
-  )
+  test.runIf(ofKind('output').length > 0)('its programs and commands print what it says', { timeout: TIMEOUT_MS }, async () => {
+    const here = await folderOf(blocks)
+    for (const [index, block] of blocks.entries()) {
+      if (block.kind !== 'program' && block.kind !== 'shell') continue
+      const output = blocks[index + 1]
+      expect(output?.kind).toBe('output')
+      expect(await printedBy(block, here)).toBe(output?.text)
+    }
+  })
 
   test.runIf(ofKind('server').length > 0)('its servers start, and want a key', { timeout: TIMEOUT_MS }, async () => {
     const here = await folderOf(blocks)
