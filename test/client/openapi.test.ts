@@ -19,6 +19,7 @@ const accountMethods: Record<string, (client: FareboxClient) => Promise<unknown>
   'GET /api/v1/usage/keys/{prefix}': (client) => client.keyUsage('fbx_1234'),
   'GET /api/v1/credits': (client) => client.credits(),
   'GET /api/v1/credits/statement': (client) => client.statement(),
+  'GET /api/v1/export': (client) => client.export(),
   'GET /api/v1/prices': (client) => client.prices(),
 }
 
@@ -30,6 +31,7 @@ const adminMethods: Record<string, (admin: AdminClient) => Promise<unknown>> = {
   'POST /api/v1/admin/keys/{prefix}/rotate': (admin) => admin.rotateKey('fbx_1234'),
   'POST /api/v1/admin/keys/{prefix}/services': (admin) => admin.setKeyServices('fbx_1234', ['gpt']),
   'POST /api/v1/admin/keys/{prefix}/revoke': (admin) => admin.revokeKey('fbx_1234'),
+  'GET /api/v1/admin/export': (admin) => admin.export({ account_id: 'a' }),
   'POST /api/v1/admin/budgets': (admin) => admin.setBudget({ account_id: 'a', period: 'day', credits: 1 }),
 }
 

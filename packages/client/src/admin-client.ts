@@ -7,6 +7,7 @@ import type {
   CreatedBudget,
   CreatedKey,
   CreateKeyRequest,
+  ExportQuery,
   Granted,
   GrantRequest,
   KeyServiceRequest,
@@ -74,6 +75,11 @@ export class AdminClient {
   /** Ends a key for good. */
   revokeKey(prefix: string, options?: RequestOptions): Promise<RevokedKey> {
     return this.#transport.send({ method: 'POST', path: `/admin/keys/${segment(prefix)}/revoke` }, options)
+  }
+
+  /** Usage or purchases of one account or of all as text, with what providers charge. Long ones are better read as a stream. */
+  export(query?: ExportQuery & { account_id?: string }, options?: RequestOptions): Promise<string> {
+    return this.#transport.send({ method: 'GET', path: '/admin/export', query, as: 'text' }, options)
   }
 
   /** Limits what an account, a user or a key may spend over a period. Setting it again changes it. */

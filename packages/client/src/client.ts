@@ -9,6 +9,7 @@ import type {
   Credits,
   Estimate,
   EstimateRequest,
+  ExportQuery,
   KeyUsageReport,
   OpenedWorkflow,
   OpenWorkflowRequest,
@@ -130,6 +131,11 @@ export class FareboxClient {
       yield* page.entries
       cursor = page.next
     } while (cursor !== undefined)
+  }
+
+  /** Usage or purchases of the account as text. Long ones are better read as a stream, with `fetch`. */
+  export(query?: ExportQuery, options?: RequestOptions): Promise<string> {
+    return this.#transport.send({ method: 'GET', path: '/export', query, as: 'text' }, options)
   }
 
   /** What everything costs. */

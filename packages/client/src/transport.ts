@@ -34,6 +34,8 @@ export interface ApiRequest {
   query?: object
   /** A form, or what becomes JSON. */
   body?: FormData | object
+  /** `text`: an answer that is no JSON is given as it is. @defaultValue `json` */
+  as?: 'json' | 'text'
 }
 
 const RETRIES = 2
@@ -72,7 +74,7 @@ export class Transport {
   }
 
   async #attempt<Answer>(
-    { method, path, query, body }: ApiRequest,
+    { method, path, query, body, as = 'json' }: ApiRequest,
     options: RequestOptions,
     idempotencyKey: string | undefined,
   ): Promise<Answer> {
@@ -100,6 +102,7 @@ export class Transport {
         : (['CONNECTION_FAILED', 'was not answered'] as const)
       throw new FareboxConnectionError(code, `${method} ${path} ${what}`, { cause, idempotencyKey })
     }
+    if (response.ok && as === 'text') return text as Answer
     const answer = parseJson(text)
     if (response.ok && answer !== undefined) return answer as Answer
     throw new FareboxApiError(problemOf(response, answer), {

@@ -555,3 +555,11 @@ export interface Problem {
   retry_after?: number
   [fact: string]: unknown
 }
+
+/** What is exported, and how. `focus` needs an operator who has said what a credit costs. */
+export interface ExportQuery extends TimeRange {
+  /** @defaultValue `usage` */
+  kind?: 'usage' | 'purchases'
+  /** @defaultValue `csv` */
+  format?: 'csv' | 'focus' | 'jsonl' | 'cloudevents'
+}
