@@ -149,7 +149,7 @@ test('a signal lets a stream under way end, and what it cost is charged', async 
   expect(told).toMatch(/event: text.*event: (finish|error)/s)
   expect(await gateway.exited).toBe(0)
   await loopback.close()
-  const ledger = new Ledger(sqlite({ filename: join(settings.FAREBOX_DATA_DIR ?? '', 'farebox.db') }))
+  const ledger = new Ledger(sqlite({ filename: join(folder.path, 'drain-stream', 'farebox.db') }))
   const [account] = await ledger.accounts()
   await ledger.close()
   expect(account).toMatchObject({ held: 0n, balance: expect.toSatisfy((balance: bigint) => balance < 100_000_000_000n) })
