@@ -16,6 +16,8 @@ import { twilioStatus } from './twilio-status.ts'
 
 /** Requests that are still running this long after a signal are cut. */
 const DRAIN_MS = 30_000
+/** How often connections whose requests have ended are let go after a signal. */
+const IDLE_MS = 50
 const SWEEP_MS = 30_000
 
 try {
@@ -162,12 +164,16 @@ function stopSignal(): Promise<NodeJS.Signals> {
 
 async function drain(server: GatewayServer): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve))
-  if ('closeIdleConnections' in server) server.closeIdleConnections()
+  // A connection is idle again when its request has ended, and would be kept for the next one.
+  const closing = setInterval(() => {
+    if ('closeIdleConnections' in server) server.closeIdleConnections()
+  }, IDLE_MS)
   const patience = setTimeout(() => {
     if ('closeAllConnections' in server) server.closeAllConnections()
   }, DRAIN_MS)
   await closed
   clearTimeout(patience)
+  clearInterval(closing)
 }
 
 function print(lines: readonly string[]): void {
