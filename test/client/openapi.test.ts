@@ -9,12 +9,17 @@ const accountMethods: Record<string, (client: FareboxClient) => Promise<unknown>
   'POST /api/v1/agent/{id}/voice': (client) => client.agents.voice('an id', { audio: new Uint8Array(4) }),
   'POST /api/v1/agent/{id}/call': (client) => client.agents.call('an id', { to: '+15551234567', message: 'Hello' }),
   'POST /api/v1/workflows': (client) => client.workflows.open({ workflow_name: 'w' }),
+  'GET /api/v1/workflows': (client) => client.workflows.list({ state: 'open', limit: 5 }),
   'GET /api/v1/workflows/{id}': (client) => client.workflows.get('an id'),
   'POST /api/v1/workflows/{id}/usage': (client) =>
     client.workflows.usage('an id', { service_type: 'gpt', provider: 'gpt-4o', units_consumed: 1, unit_type: 'tokens' }),
   'POST /api/v1/workflows/{id}/close': (client) => client.workflows.close('an id'),
   'POST /api/v1/estimate': (client) => client.estimate({}),
   'GET /api/v1/usage': (client) => client.usage(),
+  'GET /api/v1/usage/series': (client) => client.usageSeries({ granularity: 'week', group_by: 'provider' }),
+  'GET /api/v1/keys': (client) => client.keys(),
+  'GET /api/v1/budgets': (client) => client.budgets(),
+  'GET /api/v1/status': (client) => client.status(),
   'GET /api/v1/usage/recommendations': (client) => client.recommendations(),
   'GET /api/v1/usage/keys/{prefix}': (client) => client.keyUsage('fbx_1234'),
   'GET /api/v1/credits': (client) => client.credits(),
@@ -24,6 +29,7 @@ const accountMethods: Record<string, (client: FareboxClient) => Promise<unknown>
 
 const adminMethods: Record<string, (admin: AdminClient) => Promise<unknown>> = {
   'POST /api/v1/admin/accounts': (admin) => admin.createAccount({ name: 'Ada' }),
+  'GET /api/v1/admin/accounts': (admin) => admin.accounts({ limit: 10 }),
   'POST /api/v1/admin/grants': (admin) => admin.grant({ account_id: 'a', credits: 1 }),
   'POST /api/v1/admin/keys': (admin) => admin.createKey({ account_id: 'a' }),
   'GET /api/v1/admin/accounts/{account_id}/keys': (admin) => admin.accountKeys('an id'),

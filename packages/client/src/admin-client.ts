@@ -1,6 +1,8 @@
 import { type ConnectionOptions, type RequestOptions, segment, Transport } from './transport.ts'
 import type {
   AccountKeys,
+  AccountPage,
+  AccountsQuery,
   BudgetRequest,
   CreateAccountRequest,
   CreatedAccount,
@@ -44,6 +46,11 @@ export class AdminClient {
   /** Opens an account, with credits or without. */
   createAccount(body: CreateAccountRequest, options?: RequestOptions): Promise<CreatedAccount> {
     return this.#transport.send({ method: 'POST', path: '/admin/accounts', body }, options)
+  }
+
+  /** One page of the accounts, by their ids, with their balances. */
+  accounts(query?: AccountsQuery, options?: RequestOptions): Promise<AccountPage> {
+    return this.#transport.send({ method: 'GET', path: '/admin/accounts', query }, options)
   }
 
   /** Adds credits to an account. */

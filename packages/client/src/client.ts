@@ -1,6 +1,7 @@
 import { type ConnectionOptions, type RequestOptions, segment, Transport } from './transport.ts'
 import type {
   Agent,
+  Budgets,
   CallAnswer,
   CallRequest,
   ChatAnswer,
@@ -12,19 +13,25 @@ import type {
   KeyUsageReport,
   OpenedWorkflow,
   OpenWorkflowRequest,
+  OwnKeys,
   PriceList,
+  ProviderStatus,
   Receipt,
   Recommendations,
   ServiceConfiguration,
   StatementEntry,
   StatementPage,
-  TimeRange,
   UsageCharged,
   UsageQuery,
   UsageReport,
   UsageRequest,
+  UsageSeries,
+  UsageSeriesQuery,
   VoiceAnswer,
   VoiceRequest,
+  WorkflowDetails,
+  WorkflowPage,
+  WorkflowsQuery,
 } from './wire.ts'
 
 export interface ClientOptions extends ConnectionOptions {
@@ -102,13 +109,18 @@ export class FareboxClient {
     return this.#transport.send({ method: 'GET', path: '/usage', query }, options)
   }
 
+  /** Where credits went over time: one page, by time and then by name. */
+  usageSeries(query?: UsageSeriesQuery, options?: RequestOptions): Promise<UsageSeries> {
+    return this.#transport.send({ method: 'GET', path: '/usage/series', query }, options)
+  }
+
   /** Where the credits of one key went. */
   keyUsage(prefix: string, options?: RequestOptions): Promise<KeyUsageReport> {
     return this.#transport.send({ method: 'GET', path: `/usage/keys/${segment(prefix)}` }, options)
   }
 
   /** Where credits could be saved. */
-  recommendations(query?: TimeRange, options?: RequestOptions): Promise<Recommendations> {
+  recommendations(query?: UsageQuery, options?: RequestOptions): Promise<Recommendations> {
     return this.#transport.send({ method: 'GET', path: '/usage/recommendations', query }, options)
   }
 
@@ -130,6 +142,21 @@ export class FareboxClient {
       yield* page.entries
       cursor = page.next
     } while (cursor !== undefined)
+  }
+
+  /** The account's keys, newest first, with what each may use and spend. */
+  keys(options?: RequestOptions): Promise<OwnKeys> {
+    return this.#transport.send({ method: 'GET', path: '/keys' }, options)
+  }
+
+  /** What the account, its users and its keys may spend, and have spent. */
+  budgets(options?: RequestOptions): Promise<Budgets> {
+    return this.#transport.send({ method: 'GET', path: '/budgets' }, options)
+  }
+
+  /** How the providers are doing. */
+  status(options?: RequestOptions): Promise<ProviderStatus> {
+    return this.#transport.send({ method: 'GET', path: '/status' }, options)
   }
 
   /** What everything costs. */
@@ -191,8 +218,13 @@ class WorkflowsClient {
     return this.#transport.send({ method: 'POST', path: '/workflows', body }, options)
   }
 
-  /** What a workflow has cost so far. */
-  get(workflowId: string, options?: RequestOptions): Promise<Receipt> {
+  /** The account's workflows, newest first: one page. */
+  list(query?: WorkflowsQuery, options?: RequestOptions): Promise<WorkflowPage> {
+    return this.#transport.send({ method: 'GET', path: '/workflows', query }, options)
+  }
+
+  /** What a workflow has cost so far, what was tried for it, and how its providers were chosen. */
+  get(workflowId: string, options?: RequestOptions): Promise<WorkflowDetails> {
     return this.#transport.send({ method: 'GET', path: `/workflows/${segment(workflowId)}` }, options)
   }
 

@@ -278,8 +278,202 @@ export interface TimeRange {
 }
 
 export interface UsageQuery extends TimeRange {
+  service?: ServiceType
+  provider?: string
   workflow_name?: string
+  /** The prefix of a key. */
+  api_key?: string
   user_id?: string
+}
+
+/** How usage over time is cut up. Days are those of UTC, weeks begin on Monday. */
+export interface UsageSeriesQuery extends UsageQuery {
+  /** @defaultValue `day` */
+  granularity?: 'hour' | 'day' | 'week' | 'month'
+  /** `provider` is service and provider in one: `phone_twilio`. @defaultValue `none` */
+  group_by?: 'none' | 'workflow' | 'service' | 'provider' | 'api_key' | 'user'
+  /** Entries of a page. @defaultValue 1_000 */
+  limit?: number
+  /** The `next_cursor` of an earlier page. @defaultValue the first */
+  cursor?: string
+}
+
+/** Usage over time, by time and then by name. Buckets in which nothing was used are left out. */
+export interface UsageSeries {
+  granularity: 'hour' | 'day' | 'week' | 'month'
+  group_by: 'none' | 'workflow' | 'service' | 'provider' | 'api_key' | 'user'
+  from: string
+  to: string
+  series: UsageSeriesEntry[]
+  /** `null` at the end. */
+  next_cursor: string | null
+}
+
+export interface UsageSeriesEntry {
+  starts_at: string
+  /** `null`: of nothing by that name, or of everything where it is grouped by nothing. */
+  name: string | null
+  total_credits: number
+  usage_count: number
+}
+
+export interface WorkflowsQuery extends TimeRange {
+  workflow_name?: string
+  state?: 'open' | 'closed'
+  /** The prefix of a key. */
+  api_key?: string
+  user_id?: string
+  /** @defaultValue 100 */
+  limit?: number
+  cursor?: string
+}
+
+/** A page of workflows, newest first. */
+export interface WorkflowPage {
+  workflows: WorkflowListing[]
+  /** `null` at the end. */
+  next_cursor: string | null
+}
+
+export interface WorkflowListing {
+  workflow_id: string
+  workflow_name: string
+  state: 'open' | 'closed'
+  total_credits_used: number
+  held: number
+  created_at: string
+  closed_at: string | null
+  user_id: string | null
+  /** The prefix of the key that it was opened with. */
+  api_key: string | null
+}
+
+/** A receipt, with how its providers were chosen. */
+export interface WorkflowDetails extends Receipt {
+  /** The oldest first. */
+  decisions: RouteDecision[]
+}
+
+/** How the provider of one call was chosen. Amounts are decimal strings of credits. */
+export interface RouteDecision {
+  usage_id: string
+  service_type: ServiceType
+  operation: string
+  /** Who answered in the end. */
+  answered_by: string
+  decided_at: string | null
+  /** `planned`, or why nobody could serve it. */
+  outcome: string
+  strategy?: string
+  hold?: string
+  price_version?: string
+  /** What differed from the balanced preset. */
+  configuration: Partial<ServiceConfiguration>
+  conditions_met?: number[]
+  /** What the call was expected to use, and at most: `1200 tokens input`. */
+  expected: string[]
+  at_most: string[]
+  asked_provider?: string
+  complexity?: { value: string; by: string; [fact: string]: unknown }
+  /** First choice first. */
+  candidates: RouteCandidate[]
+  candidates_omitted?: number
+  rejected: { provider: string; model: string; adapter: string; reason: string; detail: string; charge?: string }[]
+  rejected_omitted?: number
+  not_offered?: string[]
+  /** Places among the candidates. */
+  exploration?: { candidate: number; instead_of: number }
+  session?: { candidate: number; is_kept: boolean }
+}
+
+export interface RouteCandidate {
+  provider: string
+  model: string
+  adapter: string
+  simulated: boolean
+  /** Expected, and at most. */
+  charge: string
+  ceiling: string
+  /** What the provider charges, in dollars. Told to the admin token alone. */
+  cost_usd?: string
+  latency_ms: number
+  quality: number
+  score: number
+  condition: string
+  error_rate?: number
+  rate_limited_rate?: number
+  why: string
+}
+
+/** How the providers are doing. */
+export interface ProviderStatus {
+  status: 'ok' | 'degraded'
+  adapters: AdapterStatus[]
+}
+
+export interface AdapterStatus {
+  adapter: string
+  simulated: boolean
+  availability: 'ready' | 'disabled'
+  /** Why it takes no calls. */
+  reason?: string
+  concurrency?: { limit: number; running: number; waiting: number }
+  offers: OfferStatus[]
+}
+
+/** What was seen of one offer; what was not is absent. */
+export interface OfferStatus {
+  service_type: ServiceType
+  provider: string
+  model: string
+  condition: 'ok' | 'probe' | 'rate_limited' | 'refusing' | 'sick'
+  answer_ms?: number
+  first_event_ms?: number
+  error_rate?: number
+  rate_limited_rate?: number
+  samples?: number
+  in_flight?: number
+  in_flight_max?: number
+  per_minute_max?: number
+}
+
+/** What may be spent over a period, and was. */
+export interface Budget {
+  budget_id: string
+  user_id: string | null
+  /** The prefix of the key that it limits. */
+  api_key: string | null
+  service_type: ServiceType | null
+  period: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'total'
+  time_zone: string
+  mode: 'block' | 'warn'
+  limit: number
+  used: number
+  window: { starts_at: string; ends_at: string | null }
+  /** `null`: never. */
+  resets_at: string | null
+}
+
+export interface Budgets {
+  budgets: Budget[]
+}
+
+/** The account's own keys, with what each may spend. */
+export interface OwnKeys {
+  keys: (KeySummary & { budgets: Budget[] })[]
+}
+
+export interface AccountsQuery {
+  /** @defaultValue 100 */
+  limit?: number
+  cursor?: string
+}
+
+/** A page of accounts, by their ids. */
+export interface AccountPage {
+  accounts: { account_id: string; name: string; balance: number; held: number; available: number }[]
+  /** `null` at the end. */
+  next_cursor: string | null
 }
 
 /** Where credits went. */

@@ -23,6 +23,7 @@ import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
 import { overKeyLimit, type Payer } from './hold-route.ts'
+import { type KeptDecision, keptDecisions } from './kept-decisions.ts'
 import { converse } from './live/converse.ts'
 import { listen } from './live/listen.ts'
 import type { LiveParts } from './live/open-live.ts'
@@ -358,8 +359,18 @@ export class Workflow {
 
   /** What it has cost so far, in its wire form. */
   async receipt(): Promise<Receipt> {
+    return (await this.account()).receipt
+  }
+
+  /** The decisions for its routes that are kept with what was used, oldest first: for `explainRoute` and `replayDecision`. */
+  async decisions(): Promise<KeptDecision[]> {
+    return keptDecisions(await this.#records())
+  }
+
+  /** Its receipt and its decisions, as of one reading. */
+  async account(): Promise<{ receipt: Receipt; decisions: KeptDecision[] }> {
     const [summary, records] = await Promise.all([this.#summary(), this.#records()])
-    return receiptOf(summary, records, this.#parts.clock())
+    return { receipt: receiptOf(summary, records, this.#parts.clock()), decisions: keptDecisions(records) }
   }
 
   /** Ends it. Holds that are still open go back. Closing again returns the same receipt. */

@@ -1,3 +1,4 @@
+export { type Granularity, granularities } from './buckets.ts'
 export type { BatchLimits, LedgerDriver, Query } from './driver.ts'
 export * from './errors.ts'
 export type { EventData } from './event-data.ts'
@@ -17,4 +18,13 @@ export * from './reader.ts'
 export * from './rows.ts'
 export type { SpoolReport, UsageSpoolOptions } from './spool/usage-spool.ts'
 export { citusStatements, type TablePlacement, tablePlacements } from './table-placement.ts'
+export {
+  type SeriesCursor,
+  type SeriesEntry,
+  type SeriesGroup,
+  seriesGroups,
+  type UsageSeries,
+  type UsageSeriesInput,
+} from './usage-series.ts'
 export type { Mismatch, VerifyReport } from './verify.ts'
+export type { WorkflowCursor, WorkflowFilter, WorkflowListing, WorkflowPage } from './workflow-list.ts'

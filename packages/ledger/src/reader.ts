@@ -5,6 +5,7 @@ import { NotFoundError } from './errors.ts'
 import { decodeEventData, type EventData } from './event-data.ts'
 import { KeyRing } from './key-ring.ts'
 import type { KeyUse } from './key-uses.ts'
+import { startWindow } from './machine/budgets.ts'
 import { burnOrder } from './machine/burn-order.ts'
 import { decodeEntry } from './machine/journal.ts'
 import { rollupQuery } from './rollup-query.ts'
@@ -21,7 +22,9 @@ import type {
   WorkflowState,
 } from './rows.ts'
 import { type RowsOf, rowsQuery } from './rows-query.ts'
+import { type UsageSeries, type UsageSeriesInput, usageSeries } from './usage-series.ts'
 import { type AccountRows, type VerifyReport, verifiedTables, verifyAccount } from './verify.ts'
+import { listWorkflows, type WorkflowCursor, type WorkflowFilter, type WorkflowPage } from './workflow-list.ts'
 
 /** What an account has. */
 export interface Balance {
@@ -67,6 +70,8 @@ export interface BreakdownFilter {
   apiKeyId?: string
   userId?: string
   workflowName?: string
+  service?: Service
+  provider?: string
 }
 
 export interface ServiceBreakdown {
@@ -282,13 +287,38 @@ export abstract class LedgerReader {
     return row && { body: row.body as Record<string, unknown>, createdAt: row.createdAt }
   }
 
+  /** An account's budgets as they were last written: one whose window is over still says what that window used. */
   budgets(accountId: string): Promise<BudgetRow[]> {
     return this.#rows('budgets', 'WHERE account_id = ? ORDER BY budget_id', [checkText('accountId', accountId)])
   }
 
+  /** An account's budgets, each in the window that it is in now. */
+  async currentBudgets(accountId: string): Promise<BudgetRow[]> {
+    const budgets = await this.budgets(accountId)
+    if (budgets.length === 0) return budgets
+    const now = await this.#reads.now()
+    for (const budget of budgets) if (budget.windowEnd !== null && budget.windowEnd <= now) startWindow(budget, now)
+    return budgets
+  }
+
+  /** Workflows of an account, newest first. */
+  workflows(filter: WorkflowFilter, page: { before?: WorkflowCursor; limit?: number } = {}): Promise<WorkflowPage> {
+    return listWorkflows(this.#reads, filter, page)
+  }
+
+  /**
+   * Usage over time, by hour, day, week or month, and by what it was for. Reads the same sums as {@link breakdowns}.
+   *
+   * @throws {InvalidInputError} `from` is not before `to`, or so long before it that there are too many buckets
+   */
+  usageSeries(input: UsageSeriesInput): Promise<UsageSeries> {
+    return usageSeries(this.#reads, input)
+  }
+
   /**
    * Where credits went, by service and by workflow. Reads sums that are kept by day and by hour, so it costs the same however much was
-   * used in that time.
+   * used in that time. Of one service or provider, workflows are those that used it: what they used of it, but how many they were and
+   * how long they took as of all of their name.
    */
   async breakdowns(filter: BreakdownFilter): Promise<Breakdowns> {
     const services = await this.#reads.select({
@@ -304,17 +334,35 @@ export abstract class LedgerReader {
       },
     })
     const workflows = await this.#reads.select({
-      ...rollupQuery('workflow_rollups', ['workflow_name'], ['opened', 'closed', 'charged', 'duration_ms'], filter),
+      ...rollupQuery('workflow_rollups', ['workflow_name'], ['opened', 'closed', 'charged', 'duration_ms'], {
+        ...filter,
+        service: undefined,
+        provider: undefined,
+      }),
       columns: { name: 'text', count: 'integer', closed: 'integer', charged: 'bigint', durationMs: 'integer' },
     })
+    const named = workflows.map(({ durationMs, ...row }) => ({
+      ...(row as unknown as Omit<WorkflowBreakdown, 'averageDurationMs'>),
+      averageDurationMs: row.closed ? Number(durationMs) / Number(row.closed) : 0,
+    }))
     return {
       // Attempts that failed are records too, of nothing.
       services: (services as unknown as ServiceBreakdown[]).filter(isUsed),
-      workflows: workflows.map(({ durationMs, ...row }) => ({
-        ...(row as unknown as Omit<WorkflowBreakdown, 'averageDurationMs'>),
-        averageDurationMs: row.closed ? Number(durationMs) / Number(row.closed) : 0,
-      })),
+      workflows: filter.service === undefined && filter.provider === undefined ? named : await this.#usersOf(filter, named),
     }
+  }
+
+  /** Of workflows by name, those that used a service or a provider, with what they used of it. */
+  async #usersOf(filter: BreakdownFilter, workflows: readonly WorkflowBreakdown[]): Promise<WorkflowBreakdown[]> {
+    const rows = await this.#reads.select({
+      ...rollupQuery('usage_rollups', ['workflow_name'], ['quantity', 'charged', 'shortfall'], filter),
+      columns: { name: 'text', quantity: 'bigint', charged: 'bigint', shortfall: 'bigint' },
+    })
+    const byName = new Map(workflows.map((workflow) => [workflow.name, workflow]))
+    return (rows as unknown as ({ name: string } & ServiceBreakdown)[]).filter(isUsed).flatMap(({ name, charged }) => {
+      const workflow = byName.get(name)
+      return workflow ? [{ ...workflow, charged }] : []
+    })
   }
 
   /**

@@ -14,12 +14,11 @@ export function rollupQuery(
   table: 'usage_rollups' | 'workflow_rollups',
   dimensions: readonly string[],
   counters: readonly string[],
-  { accountId, from, to, apiKeyId, userId, workflowName }: BreakdownFilter,
+  filter: BreakdownFilter,
 ): Pick<Query, 'text' | 'values'> {
+  const { accountId, from, to } = filter
   const ranges = rollupRanges(from ?? 0, to ?? END_OF_TIME)
-  const scope = Object.entries({ api_key_id: apiKeyId, user_id: userId, workflow_name: workflowName }).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined,
-  )
+  const scope = scopeOf(filter)
   const columns = [...dimensions, ...counters].join(', ')
   const conditions = ['account_id = ?', 'period = ?', 'starts_at >= ?', 'starts_at < ?', ...scope.map(([name]) => `${name} = ?`)]
   const read = `SELECT ${columns} FROM {${table}} WHERE ${conditions.join(' AND ')}`
@@ -35,4 +34,11 @@ export function rollupQuery(
       ...scope.map(([, value]) => value),
     ]),
   }
+}
+
+/** The columns that a filter fixes, with their values. */
+export function scopeOf(filter: BreakdownFilter): [column: string, value: string][] {
+  const { apiKeyId, userId, workflowName, service, provider } = filter
+  const scope = { service, provider, api_key_id: apiKeyId, user_id: userId, workflow_name: workflowName }
+  return Object.entries(scope).filter((entry): entry is [string, string] => entry[1] !== undefined)
 }

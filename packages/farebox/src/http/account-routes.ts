@@ -1,11 +1,11 @@
 import { type Credits, formatCredits, microCredits } from '@farebox/core'
-import type { GrantRow, JournalEntry } from '@farebox/ledger'
-import { NotFoundError } from '@farebox/ledger'
+import type { ApiKeySummary, GrantRow, JournalEntry } from '@farebox/ledger'
 import type { PriceEntry } from '@farebox/pricing'
 import { balanceJson } from '../receipt.ts'
-import { recommendations } from '../recommendations.ts'
-import { accountRoute, publicRoute, type Route } from './route.ts'
-import { estimateBody, statementQuery, usageQuery } from './schemas.ts'
+import { instantJson } from './instant-json.ts'
+import { budgetJson, keyJson } from './key-json.ts'
+import { accountRoute, publicRoute, type Route, readRoute } from './route.ts'
+import { emptyQuery, estimateBody, statementQuery } from './schemas.ts'
 
 export const accountRoutes: readonly Route[] = [
   accountRoute({
@@ -16,48 +16,13 @@ export const accountRoutes: readonly Route[] = [
     handle: ({ box, body }) => box.estimateTexts(body),
   }),
 
-  accountRoute({
-    method: 'get',
-    path: '/api/v1/usage',
-    summary: 'Where credits went, by workflow and by service',
-    query: usageQuery,
-    handle: ({ box, key, query }) =>
-      box.usage({
-        accountId: key.accountId,
-        from: query.from,
-        to: query.to,
-        workflowName: query.workflow_name,
-        userId: query.user_id,
-      }),
-  }),
-
-  accountRoute({
-    method: 'get',
-    path: '/api/v1/usage/recommendations',
-    summary: 'Where credits could be saved',
-    query: usageQuery,
-    handle: ({ box, key, query }) => recommendations(box, { accountId: key.accountId, from: query.from, to: query.to }),
-  }),
-
-  accountRoute({
-    method: 'get',
-    path: '/api/v1/usage/keys/:prefix',
-    summary: 'Where the credits of one key went',
-    async handle({ box, key, parameters }) {
-      const prefix = parameters.prefix ?? ''
-      const report = await box.keyUsage(key.accountId, prefix)
-      if (!report) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
-      return report
-    },
-  }),
-
-  accountRoute({
+  readRoute({
     method: 'get',
     path: '/api/v1/credits',
     summary: 'Balance and grants',
-    async handle({ box, key }) {
-      const { balance, held, available } = await box.ledger.balance(key.accountId)
-      const grants = await box.ledger.grants(key.accountId)
+    async handle({ box, accountId }) {
+      const { balance, held, available } = await box.ledger.balance(accountId)
+      const grants = await box.ledger.grants(accountId)
       return {
         credit_balance: balanceJson(balance),
         held: balanceJson(held),
@@ -67,15 +32,15 @@ export const accountRoutes: readonly Route[] = [
     },
   }),
 
-  accountRoute({
+  readRoute({
     method: 'get',
     path: '/api/v1/credits/statement',
     summary: 'The journal of the account, newest first, with the balance after each entry',
     query: statementQuery,
-    async handle({ box, key, query }) {
+    async handle({ box, accountId, query }) {
       const [before, balanceAtCursor] = query.cursor?.split('.') ?? []
-      const balance = balanceAtCursor ? BigInt(balanceAtCursor) : (await box.ledger.balance(key.accountId)).balance
-      const page = await box.ledger.statement(key.accountId, { before: before ? Number(before) : undefined, limit: query.limit })
+      const balance = balanceAtCursor ? BigInt(balanceAtCursor) : (await box.ledger.balance(accountId)).balance
+      const page = await box.ledger.statement(accountId, { before: before ? Number(before) : undefined, limit: query.limit })
       let running: bigint = balance
       const entries = page.items.map((entry) => {
         const json = entryJson(entry, microCredits(running))
@@ -83,6 +48,36 @@ export const accountRoutes: readonly Route[] = [
         return json
       })
       return { entries, ...(page.next !== undefined && { next: `${page.next}.${running}` }) }
+    },
+  }),
+
+  readRoute({
+    method: 'get',
+    path: '/api/v1/keys',
+    summary: 'The API keys of the account, newest first, with what each may use and spend',
+    query: emptyQuery,
+    async handle({ box, accountId }) {
+      const [keys, budgets] = await Promise.all([box.ledger.apiKeys(accountId), box.ledger.currentBudgets(accountId)])
+      const prefixes = prefixesOf(keys)
+      return {
+        keys: keys.map((key) => ({
+          ...keyJson(key),
+          budgets: budgets.filter(({ apiKeyId }) => apiKeyId === key.apiKeyId).map((budget) => budgetJson(budget, prefixes)),
+        })),
+      }
+    },
+  }),
+
+  readRoute({
+    method: 'get',
+    path: '/api/v1/budgets',
+    summary: 'What the account, its users and its keys may spend, and have spent',
+    query: emptyQuery,
+    async handle({ box, accountId }) {
+      const budgets = await box.ledger.currentBudgets(accountId)
+      const isByKey = budgets.some(({ apiKeyId }) => apiKeyId !== null)
+      const prefixes = prefixesOf(isByKey ? await box.ledger.apiKeys(accountId) : [])
+      return { budgets: budgets.map((budget) => budgetJson(budget, prefixes)) }
     },
   }),
 
@@ -99,6 +94,10 @@ export const accountRoutes: readonly Route[] = [
     },
   }),
 ]
+
+function prefixesOf(keys: readonly ApiKeySummary[]): Map<string, string> {
+  return new Map(keys.map(({ apiKeyId, prefix }) => [apiKeyId, prefix]))
+}
 
 /** What an entry charges: a price for each rate, and the rules of the price book as they are written there. */
 function pricesJson(entry: PriceEntry) {
@@ -127,8 +126,8 @@ function grantJson(grant: GrantRow) {
     credits: balanceJson(grant.amount),
     remaining: balanceJson(grant.remaining),
     state: grant.state,
-    effective_at: new Date(grant.effectiveAt).toISOString(),
-    expires_at: grant.expiresAt === null ? null : new Date(grant.expiresAt).toISOString(),
+    effective_at: instantJson(grant.effectiveAt),
+    expires_at: instantJson(grant.expiresAt),
     services: grant.services,
   }
 }
@@ -136,7 +135,7 @@ function grantJson(grant: GrantRow) {
 function entryJson(entry: JournalEntry, balance: Credits) {
   return {
     sequence: entry.sequence,
-    at: new Date(entry.at).toISOString(),
+    at: instantJson(entry.at),
     type: entry.verb,
     change: formatCredits(microCredits(changeOf(entry))),
     balance: formatCredits(balance),

@@ -1,9 +1,22 @@
 import { formatCredits, microCredits } from '@farebox/core'
-import { type ApiKeySummary, type KeyService, NotFoundError } from '@farebox/ledger'
+import { NotFoundError } from '@farebox/ledger'
+import { z } from 'zod'
 import { InsufficientCreditsError } from '../errors.ts'
-import { balanceJson } from '../receipt.ts'
+import { balanceJson, chargedJson } from '../receipt.ts'
+import { readCursor, writeCursor } from './cursor.ts'
+import { instantJson } from './instant-json.ts'
+import { keyJson, keyServiceJson } from './key-json.ts'
 import { adminRoute, JsonAnswer, type Route } from './route.ts'
-import { budgetBody, createAccountBody, createKeyBody, emptyBody, grantBody, keyServicesBody, rotateKeyBody } from './schemas.ts'
+import {
+  accountsQuery,
+  budgetBody,
+  createAccountBody,
+  createKeyBody,
+  emptyBody,
+  grantBody,
+  keyServicesBody,
+  rotateKeyBody,
+} from './schemas.ts'
 
 export const adminRoutes: readonly Route[] = [
   adminRoute({
@@ -20,6 +33,29 @@ export const adminRoutes: readonly Route[] = [
       await box.ledger.saveDocument({ accountId, kind: 'opening', documentId: 'opening', body: asked })
       if (amount > 0n) await box.ledger.grant({ accountId, amount, idempotencyKey: `opening:${accountId}` })
       return new JsonAnswer(201, { account_id: accountId })
+    },
+  }),
+
+  adminRoute({
+    method: 'get',
+    path: '/api/v1/admin/accounts',
+    summary: 'The accounts by id, with their balances',
+    query: accountsQuery,
+    async handle({ box, query: { limit, cursor } }) {
+      const [after] = readCursor(z.tuple([z.string()]), cursor) ?? []
+      const accounts = await box.ledger.accounts({ after, limit: limit + 1 })
+      const page = accounts.slice(0, limit)
+      const last = page.at(-1)
+      return {
+        accounts: page.map(({ accountId, name, balance, held, available }) => ({
+          account_id: accountId,
+          name,
+          balance: balanceJson(balance),
+          held: chargedJson(held),
+          available: balanceJson(available),
+        })),
+        next_cursor: writeCursor(accounts.length > limit && last ? [last.accountId] : undefined),
+      }
     },
   }),
 
@@ -108,7 +144,7 @@ export const adminRoutes: readonly Route[] = [
         ...(rotated.secret !== undefined && { key: rotated.secret }),
         prefix: rotated.prefix,
         previous_prefix: rotated.previousPrefix,
-        previous_expires_at: new Date(rotated.previousUntil).toISOString(),
+        previous_expires_at: instantJson(rotated.previousUntil),
       }
     },
   }),
@@ -157,35 +193,6 @@ async function keyOf(
   const key = await box.ledger.apiKey(prefix)
   if (!key) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
   return { accountId: key.accountId, apiKeyId: key.apiKeyId }
-}
-
-function keyJson(key: ApiKeySummary) {
-  return {
-    prefix: key.prefix,
-    name: key.name,
-    user_id: key.userId,
-    services: key.services.map(keyServiceJson),
-    created_at: instantJson(key.createdAt),
-    expires_at: instantJson(key.expiresAt),
-    revoked_at: instantJson(key.revokedAt),
-    last_used_at: instantJson(key.lastUsedAt),
-    previous_prefix: key.previousPrefix,
-    previous_expires_at: instantJson(key.previousUntil),
-  }
-}
-
-function keyServiceJson(row: KeyService) {
-  return {
-    id: row.id,
-    service_type: row.service,
-    provider: row.provider,
-    enabled: row.enabled,
-    cost_limit_per_request: row.costLimitPerRequest === null ? null : balanceJson(row.costLimitPerRequest),
-  }
-}
-
-function instantJson(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString()
 }
 
 function keyService(row: { service_type: string; provider?: string; enabled?: boolean; cost_limit_per_request?: bigint }) {

@@ -60,6 +60,22 @@ export function openapiDocument(routes: readonly Route[]): Record<string, unknow
   }
 }
 
+/** Who may ask, by any of these. */
+const schemes = {
+  account: ['api_key'],
+  admin: ['admin_token'],
+  read: ['api_key', 'admin_token'],
+  anyKey: ['api_key', 'admin_token'],
+} as const
+
+const ACCOUNT_ID = {
+  name: 'account_id',
+  in: 'query',
+  required: false,
+  description: 'The account to read. With the admin token it is required; an API key reads its own, and must not send it',
+  schema: { type: 'string' },
+}
+
 function operation({ path, method, summary, access, body, query, status = 200 }: Route): Record<string, unknown> {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
@@ -82,8 +98,8 @@ function operation({ path, method, summary, access, body, query, status = 200 }:
       : []
   return {
     summary,
-    parameters: [...inPath, ...inQuery, ...inHeader],
-    ...(access !== 'public' && { security: [{ [access === 'admin' ? 'admin_token' : 'api_key']: [] }] }),
+    parameters: [...inPath, ...inQuery, ...(access === 'read' ? [ACCOUNT_ID] : []), ...inHeader],
+    ...(access !== 'public' && { security: schemes[access].map((scheme) => ({ [scheme]: [] })) }),
     ...(body && {
       requestBody: {
         required: true,

@@ -21,6 +21,13 @@ export interface AccountCall<Body, Query> extends RouteCall<Body, Query> {
   key: AuthenticatedKey
 }
 
+/** What a handler is given that reads of an account: for a key of it, or for whoever has the admin token. */
+export interface ReadCall<Body, Query> extends RouteCall<Body, Query> {
+  accountId: string
+  /** `undefined` when the admin token asks. */
+  key: AuthenticatedKey | undefined
+}
+
 /** A JSON answer with a status of its own, or with headers. */
 export class JsonAnswer {
   readonly status: number
@@ -63,6 +70,8 @@ export type Route = {
 } & (
   | { access: 'public' | 'admin'; handle(call: RouteCall<never, never>): unknown }
   | { access: 'account'; handle(call: AccountCall<never, never>): unknown }
+  | { access: 'read'; handle(call: ReadCall<never, never>): unknown }
+  | { access: 'anyKey'; handle(call: RouteCall<never, never>): unknown }
 )
 
 interface RouteShape<Body extends z.ZodType, Query extends z.ZodType> {
@@ -80,6 +89,20 @@ export function accountRoute<Body extends z.ZodType, Query extends z.ZodType>(
   route: RouteShape<Body, Query> & { handle(call: AccountCall<z.output<Body>, z.output<Query>>): unknown },
 ): Route {
   return { ...route, access: 'account' } as Route
+}
+
+/** A route that reads of an account: with one of its API keys, or with the admin token and `account_id` in the query. */
+export function readRoute<Body extends z.ZodType, Query extends z.ZodType>(
+  route: RouteShape<Body, Query> & { handle(call: ReadCall<z.output<Body>, z.output<Query>>): unknown },
+): Route {
+  return { ...route, access: 'read' } as Route
+}
+
+/** A route about the server itself, that needs an API key of any account or the admin token. */
+export function anyKeyRoute<Body extends z.ZodType, Query extends z.ZodType>(
+  route: RouteShape<Body, Query> & { handle(call: RouteCall<z.output<Body>, z.output<Query>>): unknown },
+): Route {
+  return { ...route, access: 'anyKey' } as Route
 }
 
 /** A route that needs the admin token. */

@@ -1,14 +1,13 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { type FareboxError, isFareboxError } from '@farebox/core'
 import { IdempotencyConflictError, InvalidInputError } from '@farebox/ledger'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { compatRoutes } from '../compat/compat-routes.ts'
-import { UnauthorizedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
+import { callerOf, digestOf } from './caller-of.ts'
 import { BodyTooLargeError, InvalidBodyError, MalformedBodyError, RouteNotFoundError } from './http-errors.ts'
 import { RequestMetrics } from './metrics.ts'
 import { openapiDocument } from './openapi.ts'
@@ -17,6 +16,8 @@ import { parseFields } from './parse-fields.ts'
 import { problemOf } from './problem.ts'
 import { problemAnswer } from './problem-answer.ts'
 import { JsonAnswer, ProblemAnswer, type Route, type RouteCall } from './route.ts'
+import { statusRoutes } from './status-routes.ts'
+import { usageRoutes } from './usage-routes.ts'
 import { workflowRoutes } from './workflow-routes.ts'
 
 export interface RoutesOptions {
@@ -36,6 +37,8 @@ const routes: readonly Route[] = [
   ...agentRoutes,
   ...workflowRoutes,
   ...accountRoutes,
+  ...usageRoutes,
+  ...statusRoutes,
   ...compatRoutes,
   ...adminRoutes,
   ...operationRoutes,
@@ -45,7 +48,7 @@ const routes: readonly Route[] = [
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
   const app = new Hono()
   const metrics = new RequestMetrics()
-  const adminDigest = options.adminToken ? digest(options.adminToken) : undefined
+  const adminDigest = options.adminToken ? digestOf(options.adminToken) : undefined
   const bodyBytesMax = options.bodyBytesMax ?? BODY_BYTES_MAX
 
   const failure = (error: unknown, context: Context, wireNames?: Route['wireNames']) =>
@@ -95,19 +98,21 @@ async function answer(
   { context, report, adminDigest }: { context: Context; report: (error: unknown) => void; adminDigest: Buffer | undefined },
 ): Promise<Response> {
   const request = context.req.raw
-  const secret = bearer(request)
-  const key = route.access === 'account' ? await box.authenticate(secret) : undefined
-  if (route.access === 'admin') checkAdmin(secret, adminDigest)
+  const { query, ...caller } = await callerOf(box, route.access, {
+    secret: bearer(request),
+    query: context.req.query(),
+    adminDigest,
+  })
   const call: RouteCall<unknown, unknown> = {
     box,
     request,
     parameters: context.req.param(),
-    query: route.query && parseFields(route.query, context.req.query()),
+    query: route.query && parseFields(route.query, query),
     body: route.body && parseFields(route.body, await readJson(request)),
     idempotencyKey: idempotencyKeyOf(request),
     report,
   }
-  const result: unknown = await route.handle({ ...call, key } as never)
+  const result: unknown = await route.handle({ ...call, ...caller } as never)
   if (result instanceof Response) return result
   if (result instanceof ProblemAnswer) return problemAnswer(result.problem, context.req.path, result.headers)
   const { status, body, headers } = result instanceof JsonAnswer ? result : new JsonAnswer(200, result)
@@ -116,15 +121,6 @@ async function answer(
 
 function bearer(request: Request): string | undefined {
   return /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
-}
-
-function checkAdmin(secret: string | undefined, adminDigest: Buffer | undefined): void {
-  if (!adminDigest) throw new UnauthorizedError('the admin routes are closed: no admin token is configured')
-  if (!secret || !timingSafeEqual(digest(secret), adminDigest)) throw new UnauthorizedError('the admin token is missing or wrong')
-}
-
-function digest(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest()
 }
 
 function idempotencyKeyOf(request: Request): string | undefined {

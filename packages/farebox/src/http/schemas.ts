@@ -1,5 +1,5 @@
 import { type Credits, credits, units } from '@farebox/core'
-import { budgetPeriods, grantSources } from '@farebox/ledger'
+import { budgetPeriods, grantSources, granularities, seriesGroups } from '@farebox/ledger'
 import { z } from 'zod'
 
 export const text = z
@@ -113,12 +113,46 @@ export const estimateBody = z
     error: 'give either tts_text or tts_characters',
   })
 
-export const usageQuery = z.strictObject({
-  from: instant.optional(),
-  to: instant.optional(),
+const range = { from: instant.optional(), to: instant.optional() }
+const apiKey = text.optional().describe('The prefix of a key')
+const cursor = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,1000}$/, 'must be the next_cursor of an earlier page')
+  .optional()
+const limit = (most: number) => z.coerce.number().int().min(1).max(most).default(100)
+
+const usageFilter = {
+  ...range,
+  service: service.optional(),
+  provider: text.optional(),
   workflow_name: text.optional(),
+  api_key: apiKey,
   user_id: text.optional(),
+}
+
+export const usageQuery = z.strictObject(usageFilter)
+
+export const seriesQuery = z.strictObject({
+  granularity: z.enum(granularities).default('day'),
+  group_by: z.enum(seriesGroups).default('none'),
+  ...usageFilter,
+  limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
+  cursor,
 })
+
+export const workflowsQuery = z.strictObject({
+  ...range,
+  workflow_name: text.optional(),
+  state: z.enum(['open', 'closed']).optional(),
+  api_key: apiKey,
+  user_id: text.optional(),
+  limit: limit(1_000),
+  cursor,
+})
+
+export const accountsQuery = z.strictObject({ limit: limit(1_000), cursor })
+
+export const emptyQuery = z.strictObject({})
 
 export const statementQuery = z.strictObject({
   cursor: z

@@ -1,8 +1,17 @@
+import type { WorkflowListing } from '@farebox/ledger'
+import { z } from 'zod'
+import { decisionJson } from '../decision-json.ts'
 import { errorOfRefusal } from '../errors.ts'
 import { balanceJson, chargedJson, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
-import { type AccountCall, accountRoute, JsonAnswer, type Route } from './route.ts'
-import { emptyBody, openWorkflowBody, usageBody } from './schemas.ts'
+import { readCursor, writeCursor } from './cursor.ts'
+import { instantJson } from './instant-json.ts'
+import { type AccountCall, accountRoute, JsonAnswer, type Route, readRoute } from './route.ts'
+import { emptyBody, emptyQuery, openWorkflowBody, usageBody, workflowsQuery } from './schemas.ts'
+import { apiKeyIdOf } from './usage-routes.ts'
+
+/** Where a page of workflows ended: when the last one was opened, and its id. */
+const workflowPlace = z.tuple([z.number().int().min(0), z.string()])
 
 export const workflowRoutes: readonly Route[] = [
   accountRoute({
@@ -28,12 +37,44 @@ export const workflowRoutes: readonly Route[] = [
     },
   }),
 
-  accountRoute({
+  readRoute({
+    method: 'get',
+    path: '/api/v1/workflows',
+    summary: 'The workflows of the account, newest first',
+    query: workflowsQuery,
+    async handle({ box, accountId, query }) {
+      const { from, to, state, limit } = query
+      const place = readCursor(workflowPlace, query.cursor)
+      const { workflows, next } = await box.ledger.workflows(
+        {
+          accountId,
+          from,
+          to,
+          state,
+          name: query.workflow_name,
+          userId: query.user_id,
+          apiKeyId: await apiKeyIdOf(box, accountId, query.api_key),
+        },
+        { limit, ...(place && { before: { createdAt: place[0], workflowId: place[1] } }) },
+      )
+      return { workflows: workflows.map(listingJson), next_cursor: writeCursor(next && [next.createdAt, next.workflowId]) }
+    },
+  }),
+
+  readRoute({
     method: 'get',
     path: '/api/v1/workflows/:id',
-    summary: 'What a workflow has cost so far',
-    async handle(call) {
-      return withoutCosts(await workflowOf(call).receipt())
+    summary: 'What a workflow has cost so far, what was tried for it, and how its providers were chosen',
+    query: emptyQuery,
+    async handle({ box, accountId, key, parameters }) {
+      const workflow = box.workflow({ accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
+      const { receipt, decisions } = await workflow.account()
+      // What providers charge is for the host to know, and not for its customers.
+      const isHost = key === undefined
+      return {
+        ...(isHost ? receipt : withoutCosts(receipt)),
+        decisions: decisions.map((decision) => decisionJson(decision, { withCosts: isHost })),
+      }
     },
   }),
 
@@ -79,4 +120,18 @@ export const workflowRoutes: readonly Route[] = [
 
 function workflowOf({ box, key, parameters }: AccountCall<unknown, unknown>): Workflow {
   return box.workflow({ accountId: key.accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
+}
+
+function listingJson(workflow: WorkflowListing) {
+  return {
+    workflow_id: workflow.workflowId,
+    workflow_name: workflow.name,
+    state: workflow.state,
+    total_credits_used: chargedJson(workflow.spent),
+    held: chargedJson(workflow.held),
+    created_at: instantJson(workflow.createdAt),
+    closed_at: instantJson(workflow.closedAt),
+    user_id: workflow.userId,
+    api_key: workflow.apiKeyPrefix,
+  }
 }

@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { exerciseAccounts } from './accounts.ts'
+import { exerciseAnalytics } from './analytics.ts'
 import { exerciseApiKeyRotation } from './api-key-rotation.ts'
 import { exerciseApiKeyUse } from './api-key-use.ts'
 import { exerciseApiKeys } from './api-keys.ts'
@@ -48,6 +49,7 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseDocuments(suite)
       exerciseCorrections(suite)
       exerciseJournal(suite)
+      exerciseAnalytics(suite)
       exerciseImports(suite)
       exerciseConcurrency(suite)
       exerciseHostTransactions(suite)

@@ -1,0 +1,61 @@
+import { formatUsd, nanoUsd } from '@farebox/core'
+import type { DecisionRecord } from '@farebox/router'
+import type { KeptDecision } from './kept-decisions.ts'
+
+/**
+ * A decision for a route in its wire form. Amounts are decimal strings of credits.
+ *
+ * @param withCosts  whether to tell what providers charge, which is not for customers to know
+ */
+export function decisionJson({ usageId, provider, decision }: KeptDecision, { withCosts }: { withCosts: boolean }) {
+  const { at, request, configuration, session } = decision
+  return {
+    usage_id: usageId,
+    service_type: decision.service,
+    operation: decision.operation,
+    answered_by: provider,
+    decided_at: at === undefined ? null : new Date(at).toISOString(),
+    outcome: decision.outcome,
+    strategy: decision.strategy,
+    hold: decision.hold,
+    price_version: decision.priceVersion,
+    configuration: configuration.differs,
+    conditions_met: configuration.conditions,
+    expected: request.expected,
+    at_most: request.most,
+    asked_provider: request.provider,
+    complexity: decision.complexity,
+    candidates: decision.candidates.map((candidate) => candidateJson(candidate, withCosts)),
+    candidates_omitted: decision.candidatesOmitted,
+    rejected: decision.rejected.map(({ provider: rejected, model, adapter, reason, detail, charge }) => {
+      return { provider: rejected, model, adapter, reason, detail, charge }
+    }),
+    rejected_omitted: decision.rejectedOmitted,
+    not_offered: decision.notOffered,
+    exploration: decision.exploration && {
+      candidate: decision.exploration.candidate,
+      instead_of: decision.exploration.insteadOf,
+    },
+    session: session && { candidate: session.candidate, is_kept: session.isKept },
+  }
+}
+
+function candidateJson(candidate: DecisionRecord['candidates'][number], withCosts: boolean) {
+  const { provider, model, adapter, charge, ceiling, cost, latencyMs, quality, score, condition = 'ok', why } = candidate
+  return {
+    provider,
+    model,
+    adapter,
+    simulated: candidate.isSimulated === true,
+    charge,
+    ceiling,
+    ...(withCosts && cost !== undefined && { cost_usd: formatUsd(nanoUsd(BigInt(cost))) }),
+    latency_ms: latencyMs,
+    quality,
+    score,
+    condition,
+    error_rate: candidate.errorRate,
+    rate_limited_rate: candidate.rateLimitedRate,
+    why,
+  }
+}

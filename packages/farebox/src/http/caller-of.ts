@@ -1,0 +1,62 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { AuthenticatedKey } from '@farebox/ledger'
+import { UnauthorizedError } from '../errors.ts'
+import type { Farebox } from '../farebox.ts'
+import { InvalidBodyError } from './http-errors.ts'
+import type { Route } from './route.ts'
+
+/**
+ * Who asks, for which account, and the rest of what they ask.
+ *
+ * @throws {UnauthorizedError} they may not
+ * @throws {InvalidBodyError} the admin token names no account where it must, or an API key names one
+ */
+export async function callerOf(
+  box: Farebox,
+  access: Route['access'],
+  { secret, query, adminDigest }: { secret: string | undefined; query: Record<string, string>; adminDigest: Buffer | undefined },
+): Promise<{ accountId?: string; key?: AuthenticatedKey; query: Record<string, string> }> {
+  switch (access) {
+    case 'public':
+      return { query }
+    case 'admin':
+      checkAdmin(secret, adminDigest)
+      return { query }
+    case 'account':
+      return { key: await box.authenticate(secret), query }
+    case 'anyKey':
+      if (!isAdmin(secret, adminDigest)) await box.authenticate(secret)
+      return { query }
+    case 'read': {
+      if (isAdmin(secret, adminDigest)) return readAsAdmin(box, query)
+      const key = await box.authenticate(secret)
+      if (query.account_id !== undefined) {
+        throw new InvalidBodyError([{ field: 'account_id', problem: 'is for the admin token: an API key reads its own account' }])
+      }
+      return { key, accountId: key.accountId, query }
+    }
+  }
+}
+
+/** @throws {NotFoundError} no such account */
+async function readAsAdmin(box: Farebox, { account_id, ...query }: Record<string, string>) {
+  if (account_id === undefined) {
+    throw new InvalidBodyError([{ field: 'account_id', problem: 'must name the account that the admin token is to read' }])
+  }
+  const { accountId } = await box.ledger.balance(account_id)
+  return { accountId, query }
+}
+
+function checkAdmin(secret: string | undefined, adminDigest: Buffer | undefined): void {
+  if (!adminDigest) throw new UnauthorizedError('the admin routes are closed: no admin token is configured')
+  if (!isAdmin(secret, adminDigest)) throw new UnauthorizedError('the admin token is missing or wrong')
+}
+
+function isAdmin(secret: string | undefined, adminDigest: Buffer | undefined): boolean {
+  return secret !== undefined && adminDigest !== undefined && timingSafeEqual(digestOf(secret), adminDigest)
+}
+
+/** What an admin token is compared by, in a time that says nothing of it. */
+export function digestOf(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest()
+}

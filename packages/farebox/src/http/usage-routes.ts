@@ -1,0 +1,97 @@
+import { NotFoundError } from '@farebox/ledger'
+import { z } from 'zod'
+import type { Farebox } from '../farebox.ts'
+import { chargedJson } from '../receipt.ts'
+import { recommendations } from '../recommendations.ts'
+import type { UsageFilter } from '../usage-report.ts'
+import { readCursor, writeCursor } from './cursor.ts'
+import { instantJson } from './instant-json.ts'
+import { type Route, readRoute } from './route.ts'
+import { seriesQuery, usageQuery } from './schemas.ts'
+
+/** Where the series went on: the start of a bucket, and a name in it. */
+const seriesPlace = z.tuple([z.number().int().min(0), z.string().nullable()])
+
+/** Where credits went, and where they could be saved. */
+export const usageRoutes: readonly Route[] = [
+  readRoute({
+    method: 'get',
+    path: '/api/v1/usage',
+    summary: 'Where credits went, by workflow and by service',
+    query: usageQuery,
+    handle: async ({ box, accountId, query }) => box.usage(await usageFilterOf(box, accountId, query)),
+  }),
+
+  readRoute({
+    method: 'get',
+    path: '/api/v1/usage/series',
+    summary: 'Where credits went over time, by hour, day, week or month',
+    query: seriesQuery,
+    async handle({ box, accountId, query }) {
+      const { granularity, group_by, limit } = query
+      const place = readCursor(seriesPlace, query.cursor)
+      const { from, to, entries, next } = await box.ledger.usageSeries({
+        ...(await usageFilterOf(box, accountId, query)),
+        granularity,
+        groupBy: group_by,
+        limit,
+        ...(place && { after: { startsAt: place[0], name: place[1] } }),
+      })
+      return {
+        granularity,
+        group_by,
+        from: instantJson(from),
+        to: instantJson(to),
+        series: entries.map(({ startsAt, name, charged, records }) => ({
+          starts_at: instantJson(startsAt),
+          name,
+          total_credits: chargedJson(charged),
+          usage_count: records,
+        })),
+        next_cursor: writeCursor(next && [next.startsAt, next.name]),
+      }
+    },
+  }),
+
+  readRoute({
+    method: 'get',
+    path: '/api/v1/usage/recommendations',
+    summary: 'Where credits could be saved',
+    query: usageQuery,
+    handle: async ({ box, accountId, query }) => recommendations(box, await usageFilterOf(box, accountId, query)),
+  }),
+
+  readRoute({
+    method: 'get',
+    path: '/api/v1/usage/keys/:prefix',
+    summary: 'Where the credits of one key went',
+    async handle({ box, accountId, parameters }) {
+      const prefix = parameters.prefix ?? ''
+      const report = await box.keyUsage(accountId, prefix)
+      if (!report) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
+      return report
+    },
+  }),
+]
+
+/** @throws {NotFoundError} the account has no key of that prefix */
+async function usageFilterOf(box: Farebox, accountId: string, query: z.output<typeof usageQuery>): Promise<UsageFilter> {
+  return {
+    accountId,
+    from: query.from,
+    to: query.to,
+    service: query.service,
+    provider: query.provider,
+    workflowName: query.workflow_name,
+    userId: query.user_id,
+    apiKeyId: await apiKeyIdOf(box, accountId, query.api_key),
+  }
+}
+
+/** The id of the key that a prefix names. @throws {NotFoundError} the account has none of it */
+export async function apiKeyIdOf(box: Farebox, accountId: string, prefix: string | undefined): Promise<string | undefined> {
+  if (prefix === undefined) return undefined
+  const key = await box.ledger.apiKey(prefix)
+  if (!key || key.accountId !== accountId) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
+  return key.apiKeyId
+}

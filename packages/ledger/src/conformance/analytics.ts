@@ -1,0 +1,204 @@
+import { credits, microUnits } from '@farebox/core'
+import { describe, expect, it } from 'vitest'
+import type { UsageSeriesInput } from '../usage-series.ts'
+import { charged, DAY, expectInvalid, HOUR, MINUTE, NOON, type Suite, usage, whole } from './suite.ts'
+
+export function exerciseAnalytics(suite: Suite): void {
+  /** Usage of one service after another, at times of its own. */
+  async function use(accountId: string, at: number, rated: number, more: object = {}): Promise<void> {
+    suite.now = at
+    charged(
+      await suite.ledger.charge({
+        accountId,
+        service: 'gpt',
+        provider: 'gpt-4o-mini',
+        usage: usage(rated),
+        overage: 'cap',
+        ...more,
+      }),
+    )
+  }
+
+  async function seriesOf(input: UsageSeriesInput): Promise<string[]> {
+    const lines: string[] = []
+    let after: UsageSeriesInput['after']
+    do {
+      const page = await suite.ledger.usageSeries({ ...input, after })
+      lines.push(
+        ...page.entries.map(
+          (entry) =>
+            `${new Date(entry.startsAt).toISOString().slice(0, 13)} ${entry.name} ${whole(entry.charged)} ${entry.records}`,
+        ),
+      )
+      after = page.next
+    } while (after)
+    return lines
+  }
+
+  describe('analytics', () => {
+    it('usage over time adds up by hour, day, week and month, and the parts of a bucket to the whole of it', async () => {
+      const accountId = await suite.account(1_000)
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'call' })
+      const key = await suite.ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+      if (key.status !== 'created') throw new Error(key.reason)
+      // A Wednesday; then the Sunday of its week, the Monday of the next one, and the first of the next month.
+      await use(accountId, NOON, 1, { userId: 'ada' })
+      await use(accountId, NOON + HOUR, 2, { workflowId: 'w', apiKeyId: key.apiKeyId })
+      await use(accountId, Date.UTC(2026, 6, 19, 23), 4, { service: 'phone', provider: 'twilio', workflowId: 'w' })
+      await use(accountId, Date.UTC(2026, 6, 20), 8, { apiKeyId: 'of the host', userId: 'bob' })
+      await use(accountId, Date.UTC(2026, 7, 1), 16)
+      suite.now = Date.UTC(2026, 7, 2)
+      const since = { accountId, from: Date.UTC(2026, 6, 1) }
+
+      const week = { accountId, from: NOON - HOUR, to: NOON + 2 * HOUR }
+      expect(await seriesOf({ ...week, granularity: 'hour' })).toEqual(['2026-07-15T12 null 1 1', '2026-07-15T13 null 2 1'])
+      expect(await seriesOf({ ...since, granularity: 'day' })).toEqual([
+        '2026-07-15T00 null 3 2',
+        '2026-07-19T00 null 4 1',
+        '2026-07-20T00 null 8 1',
+        '2026-08-01T00 null 16 1',
+      ])
+      expect(await seriesOf({ ...since, granularity: 'week' })).toEqual([
+        '2026-07-13T00 null 7 3',
+        '2026-07-20T00 null 8 1',
+        '2026-07-27T00 null 16 1',
+      ])
+      const byMonth = { ...since, granularity: 'month' } as const
+      expect(await seriesOf(byMonth)).toEqual(['2026-07-01T00 null 15 4', '2026-08-01T00 null 16 1'])
+      const parts = {
+        workflow: ['2026-07-01T00 null 9 2', '2026-07-01T00 call 6 2', '2026-08-01T00 null 16 1'],
+        service: ['2026-07-01T00 gpt 11 3', '2026-07-01T00 phone 4 1', '2026-08-01T00 gpt 16 1'],
+        provider: ['2026-07-01T00 gpt_gpt-4o-mini 11 3', '2026-07-01T00 phone_twilio 4 1', '2026-08-01T00 gpt_gpt-4o-mini 16 1'],
+        user: ['2026-07-01T00 null 6 2', '2026-07-01T00 ada 1 1', '2026-07-01T00 bob 8 1', '2026-08-01T00 null 16 1'],
+      } as const
+      for (const [groupBy, lines] of Object.entries(parts)) {
+        expect(await seriesOf({ ...byMonth, groupBy: groupBy as keyof typeof parts }), groupBy).toEqual(lines)
+        expect(await seriesOf({ ...byMonth, groupBy: groupBy as keyof typeof parts, limit: 1 }), `${groupBy}, in pages`).toEqual(
+          lines,
+        )
+      }
+      const byKey = await seriesOf({ ...byMonth, groupBy: 'api_key', limit: 2 })
+      expect(byKey.sort()).toEqual(
+        [
+          '2026-07-01T00 null 5 2',
+          `2026-07-01T00 ${key.prefix} 2 1`,
+          '2026-07-01T00 of the host 8 1',
+          '2026-08-01T00 null 16 1',
+        ].sort(),
+      )
+    })
+
+    it('a series of a part of the usage is of that part alone, from hour to hour, and never of another account', async () => {
+      const [accountId, stranger] = [await suite.account(1_000), await suite.account(1_000)]
+      await use(accountId, NOON, 64)
+      await use(accountId, NOON + 2 * HOUR, 1, { userId: 'ada' })
+      await use(accountId, NOON + 3 * HOUR, 2, { userId: 'bob' })
+      await use(accountId, NOON + 4 * HOUR, 4, { service: 'phone', provider: 'twilio', userId: 'ada' })
+      await use(accountId, NOON + 5 * HOUR, 128)
+      await use(stranger, NOON + 2 * HOUR, 32, { userId: 'ada' })
+      suite.now = NOON + DAY
+      const today = { accountId, granularity: 'day', from: NOON + HOUR, to: NOON + 4 * HOUR + MINUTE } as const
+      expect(await seriesOf(today)).toEqual(['2026-07-15T00 null 7 3'])
+      expect(await seriesOf({ ...today, userId: 'ada' })).toEqual(['2026-07-15T00 null 5 2'])
+      expect(await seriesOf({ ...today, service: 'phone' })).toEqual(['2026-07-15T00 null 4 1'])
+      expect(await seriesOf({ ...today, provider: 'gpt-4o-mini', groupBy: 'user' })).toEqual([
+        '2026-07-15T00 ada 1 1',
+        '2026-07-15T00 bob 2 1',
+      ])
+      expect(await seriesOf({ ...today, workflowName: 'none' })).toEqual([])
+      expect(await suite.ledger.usageSeries({ accountId, granularity: 'month' })).toMatchObject({
+        from: Date.UTC(2025, 7, 1),
+        to: NOON + DAY,
+        entries: [{ charged: credits(199) }],
+      })
+    })
+
+    it('a series that would be too long, or of no time, is refused by the name of the field', async () => {
+      const accountId = await suite.account(0)
+      const ask = (input: Partial<UsageSeriesInput>) => () =>
+        suite.ledger.usageSeries({ accountId, granularity: 'hour', ...input })
+      await expectInvalid('from', ask({ from: NOON, to: NOON }))
+      await expectInvalid('from', ask({ from: NOON - 1_001 * HOUR, to: NOON }))
+      await expectInvalid('from', ask({ from: -1 }))
+      await expectInvalid('to', ask({ to: Number.MAX_SAFE_INTEGER }))
+      await expectInvalid('limit', ask({ limit: 0 }))
+      await expectInvalid('granularity', ask({ granularity: 'year' as never }))
+      await expectInvalid('groupBy', ask({ groupBy: 'lots' as never }))
+      expect(await ask({ from: 0, to: NOON, granularity: 'month' })()).toMatchObject({ entries: [] })
+    })
+
+    it('a breakdown of one service tells of the workflows that used it, and of what they used of it', async () => {
+      const accountId = await suite.account(1_000)
+      for (const name of ['call', 'chat']) await suite.ledger.openWorkflow({ accountId, workflowId: name, name })
+      await use(accountId, NOON, 1, { workflowId: 'chat' })
+      await use(accountId, NOON, 2, { workflowId: 'call' })
+      await use(accountId, NOON, 4, { workflowId: 'call', service: 'phone', provider: 'twilio' })
+      await use(accountId, NOON, 8, { service: 'phone', provider: 'twilio' })
+      expect(await suite.ledger.breakdowns({ accountId, service: 'phone' })).toMatchObject({
+        services: [{ service: 'phone', provider: 'twilio', charged: credits(12), records: 2 }],
+        workflows: [{ name: 'call', count: 1, charged: credits(4) }],
+      })
+      expect((await suite.ledger.breakdowns({ accountId, provider: 'gpt-4o-mini' })).workflows).toMatchObject([
+        { name: 'call', charged: credits(2) },
+        { name: 'chat', charged: credits(1) },
+      ])
+      expect(await suite.ledger.breakdowns({ accountId, service: 'vision' })).toEqual({ services: [], workflows: [] })
+    })
+
+    it('workflows are listed newest first, in pages that those opened meanwhile do not move', async () => {
+      const [accountId, stranger] = [await suite.account(1_000), await suite.account(0)]
+      const key = await suite.ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+      if (key.status !== 'created') throw new Error(key.reason)
+      const open = (workflowId: string, more: object = {}, owner = accountId) =>
+        suite.ledger.openWorkflow({ accountId: owner, workflowId, name: 'call', ...more })
+      // Two at one time, whose ids say nothing of their order.
+      await open('z', { apiKeyId: key.apiKeyId })
+      await open('a', { userId: 'ada', name: 'chat' })
+      suite.now = NOON + MINUTE
+      await open('m')
+      await open('elsewhere', {}, stranger)
+      await use(accountId, NOON + MINUTE, 5, { workflowId: 'z' })
+      const holdId = await suite.hold(accountId, 7, { workflowId: 'm' })
+      await suite.ledger.closeWorkflow({ accountId, workflowId: 'z' })
+
+      const first = await suite.ledger.workflows({ accountId }, { limit: 2 })
+      expect(first).toMatchObject({
+        workflows: [
+          { workflowId: 'm', state: 'open', held: credits(7), createdAt: NOON + MINUTE, closedAt: null, apiKeyPrefix: null },
+          { workflowId: 'z', state: 'closed', spent: credits(5), closedAt: NOON + MINUTE, apiKeyPrefix: key.prefix },
+        ],
+        next: { createdAt: NOON, workflowId: 'z' },
+      })
+      suite.now = NOON + 2 * MINUTE
+      await open('later')
+      const rest = await suite.ledger.workflows({ accountId }, { limit: 2, before: first.next })
+      expect(rest.workflows).toMatchObject([{ workflowId: 'a', userId: 'ada', name: 'chat' }])
+      expect(rest.next).toBeUndefined()
+
+      const ids = async (filter: object) =>
+        (await suite.ledger.workflows({ accountId, ...filter })).workflows.map(({ workflowId }) => workflowId)
+      expect(await ids({})).toEqual(['later', 'm', 'z', 'a'])
+      expect(await ids({ name: 'chat' })).toEqual(['a'])
+      expect(await ids({ state: 'closed' })).toEqual(['z'])
+      expect(await ids({ userId: 'ada' })).toEqual(['a'])
+      expect(await ids({ apiKeyId: key.apiKeyId })).toEqual(['z'])
+      expect(await ids({ from: NOON + 1, to: NOON + 2 * MINUTE })).toEqual(['m'])
+      await expectInvalid('limit', () => suite.ledger.workflows({ accountId }, { limit: 1_001 }))
+      await suite.ledger.releaseHold({ accountId, holdId })
+    })
+
+    it('a budget says what its window of now has used, also before anything is used in it', async () => {
+      const accountId = await suite.account(1_000)
+      await suite.ledger.setBudget({ accountId, period: 'day', limit: credits(10) })
+      await use(accountId, NOON, 3)
+      const midnight = Date.UTC(2026, 6, 16)
+      expect(await suite.ledger.currentBudgets(accountId)).toMatchObject([{ used: credits(3), windowEnd: midnight }])
+      suite.now = midnight
+      expect(await suite.ledger.currentBudgets(accountId)).toMatchObject([
+        { used: 0n, windowStart: midnight, windowEnd: midnight + DAY },
+      ])
+      expect(await suite.ledger.currentBudgets(await suite.account(0))).toEqual([])
+      await use(accountId, midnight, 1, { usage: usage(1, { quantity: microUnits(1n) }) })
+    })
+  })
+}
