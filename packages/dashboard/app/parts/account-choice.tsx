@@ -1,9 +1,11 @@
+import type { AccountPage } from '@farebox/client'
 import { useEffect } from 'preact/hooks'
-import type { AccountAnswer } from '../api/answers.ts'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { credits } from '../format.ts'
 import { chooseAccount, session } from '../state/session.ts'
+
+type Account = AccountPage['accounts'][number]
 
 /** Pages of accounts that are read at most: a list to choose from has an end. */
 const PAGES_MAX = 5
@@ -42,15 +44,11 @@ export function AccountChoice() {
   )
 }
 
-async function readAccounts(signal: AbortSignal): Promise<AccountAnswer[]> {
-  const found: AccountAnswer[] = []
+async function readAccounts(signal: AbortSignal): Promise<Account[]> {
+  const found: Account[] = []
   let cursor: string | undefined
   for (let page = 0; page < PAGES_MAX; page++) {
-    const answer = await getJson<{ accounts: AccountAnswer[]; next_cursor?: string | null }>(
-      '/admin/accounts',
-      { limit: 200, cursor },
-      signal,
-    )
+    const answer = await getJson<AccountPage>('/admin/accounts', { limit: 200, cursor }, signal)
     found.push(...answer.accounts)
     if (!answer.next_cursor) break
     cursor = answer.next_cursor

@@ -1,4 +1,4 @@
-import type { SeriesEntry } from '../api/get-series.ts'
+import type { UsageSeriesEntry } from '@farebox/client'
 
 /** One colour of a chart: what one name used, bucket by bucket. */
 export interface Layer {
@@ -19,7 +19,7 @@ const NAMED_MAX = 6
  * @param nameOf   an entry's name for readers
  */
 export function stackSeries(
-  entries: readonly SeriesEntry[],
+  entries: readonly UsageSeriesEntry[],
   buckets: readonly Date[],
   nameOf: (name: string | null) => string,
 ): Layer[] {

@@ -1,5 +1,5 @@
+import type { WorkflowListing, WorkflowPage } from '@farebox/client'
 import { useRef, useState } from 'preact/hooks'
-import type { WorkflowAnswer, WorkflowsAnswer } from '../api/answers.ts'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
@@ -27,7 +27,7 @@ export function Activity() {
   const state = states.find(([each]) => each === query.get('state'))?.[0] ?? 'all'
   const filter = { workflow_name: name || undefined, state: state === 'all' ? undefined : state }
   const question = `workflows ${name} ${state}`
-  const answered = useAnswer(question, (signal) => getJson<WorkflowsAnswer>('/workflows', { ...filter, limit: PAGE }, signal), {
+  const answered = useAnswer(question, (signal) => getJson<WorkflowPage>('/workflows', { ...filter, limit: PAGE }, signal), {
     everyMs: isLive ? EVERY_MS : undefined,
   })
   return (
@@ -83,14 +83,14 @@ export function Activity() {
 }
 
 /** The first page, which is asked for again and again, and those after it, which are read once. */
-function Pages({ first, filter }: { first: WorkflowsAnswer; filter: Record<string, string | undefined> }) {
-  const [older, setOlder] = useState<WorkflowAnswer[]>([])
+function Pages({ first, filter }: { first: WorkflowPage; filter: Record<string, string | undefined> }) {
+  const [older, setOlder] = useState<WorkflowListing[]>([])
   const [cursor, setCursor] = useState(first.next_cursor)
   const [isAsking, setAsking] = useState(false)
   const [problem, setProblem] = useState<string>()
   const known = useRef(new Set(first.workflows.map(({ workflow_id }) => workflow_id)))
   // A workflow that was on the first page when the second was read may have moved on since: it is kept, once.
-  const seen = useRef(new Map<string, WorkflowAnswer>())
+  const seen = useRef(new Map<string, WorkflowListing>())
   for (const workflow of [...older, ...first.workflows]) seen.current.set(workflow.workflow_id, workflow)
   const rows = [...seen.current.values()].sort((one, other) =>
     one.created_at < other.created_at ? 1 : one.created_at > other.created_at ? -1 : 0,
@@ -100,7 +100,7 @@ function Pages({ first, filter }: { first: WorkflowsAnswer; filter: Record<strin
     setAsking(true)
     setProblem(undefined)
     try {
-      const page = await getJson<WorkflowsAnswer>('/workflows', { ...filter, limit: PAGE, cursor: cursor ?? undefined })
+      const page = await getJson<WorkflowPage>('/workflows', { ...filter, limit: PAGE, cursor: cursor ?? undefined })
       for (const { workflow_id } of page.workflows) known.current.add(workflow_id)
       setOlder((before) => [...before, ...page.workflows])
       setCursor(page.next_cursor)

@@ -1,4 +1,4 @@
-import type { WorkflowDetail } from '../api/answers.ts'
+import type { WorkflowDetail } from '../api/workflow-detail.ts'
 import { credits, duration, instant, serviceName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Badge, type Tone } from '../parts/badge.tsx'

@@ -1,11 +1,11 @@
-import type { BudgetAnswer } from '../api/answers.ts'
+import type { Budget } from '@farebox/client'
 import { ago, credits, instant, percent, serviceName } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 
 const NEAR = 0.8
 
 /** Budgets as bars. */
-export function Budgets({ budgets, now }: { budgets: readonly BudgetAnswer[]; now: number }) {
+export function Budgets({ budgets, now }: { budgets: readonly Budget[]; now: number }) {
   return (
     <ul class="card-body">
       {budgets.map((budget) => {
@@ -51,7 +51,7 @@ export function Budgets({ budgets, now }: { budgets: readonly BudgetAnswer[]; no
   )
 }
 
-function whose({ user_id, api_key, service_type }: BudgetAnswer): string {
+function whose({ user_id, api_key, service_type }: Budget): string {
   const owner = api_key ? `Key ${api_key}` : user_id ? `User ${user_id}` : 'The account'
   return service_type ? `${owner}, ${serviceName(service_type)}` : owner
 }

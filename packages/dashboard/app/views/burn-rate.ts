@@ -1,4 +1,4 @@
-import type { SeriesEntry } from '../api/get-series.ts'
+import type { UsageSeriesEntry } from '@farebox/client'
 import { bucketStart, bucketsLater } from '../state/ranges.ts'
 
 /** How fast an account spends, and what that was worked out from. */
@@ -21,7 +21,7 @@ export const BURN_DAYS = 7
  * @param available  credits that new work may use
  * @param now        epoch milliseconds
  */
-export function burnRate(entries: readonly SeriesEntry[], available: number, now: number): BurnRate {
+export function burnRate(entries: readonly UsageSeriesEntry[], available: number, now: number): BurnRate {
   const today = bucketStart('day', new Date(now))
   const first = bucketsLater('day', today, -BURN_DAYS)
   const full = entries

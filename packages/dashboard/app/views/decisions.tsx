@@ -1,11 +1,11 @@
-import type { Candidate, Decision } from '../api/answers.ts'
+import type { RouteCandidate, RouteDecision } from '@farebox/client'
 import { duration, exactly, instant, serviceName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Badge } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
 
 /** How the providers of a workflow were chosen: who was considered, with what, and who was not and why. */
-export function Decisions({ decisions }: { decisions: readonly Decision[] }) {
+export function Decisions({ decisions }: { decisions: readonly RouteDecision[] }) {
   return (
     <Card title="Route decisions" note="Who was considered for each call, and why the others were not">
       {decisions.length === 0 ? (
@@ -21,7 +21,7 @@ export function Decisions({ decisions }: { decisions: readonly Decision[] }) {
   )
 }
 
-function OneDecision({ decision, isOpen }: { decision: Decision; isOpen: boolean }) {
+function OneDecision({ decision, isOpen }: { decision: RouteDecision; isOpen: boolean }) {
   const { service_type, operation, strategy, decided_at, complexity, hold, candidates, rejected, not_offered = [] } = decision
   return (
     <details class="decision" open={isOpen}>
@@ -67,13 +67,13 @@ function OneDecision({ decision, isOpen }: { decision: Decision; isOpen: boolean
   )
 }
 
-function CandidateRows({ candidates }: { candidates: readonly Candidate[] }) {
+function CandidateRows({ candidates }: { candidates: readonly RouteCandidate[] }) {
   return (
     <div class="table-scroll">
       <table>
         <thead>
           <tr>
-            <th scope="col">Candidate</th>
+            <th scope="col">RouteCandidate</th>
             <th scope="col" class="right">
               Score
             </th>

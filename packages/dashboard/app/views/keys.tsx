@@ -1,4 +1,4 @@
-import type { BudgetAnswer, KeyAnswer } from '../api/answers.ts'
+import type { Budgets as BudgetsAnswer, OwnKeys } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { ago, credits, day, instant, plural, serviceName } from '../format.ts'
@@ -9,13 +9,15 @@ import { PageHead } from '../parts/page-head.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { Budgets } from './budgets.tsx'
 
+type Key = OwnKeys['keys'][number]
+
 /** The keys of the account with what each may use, and what may be spent over which time. */
 export function Keys() {
   const now = useNow(30_000)
-  const budgets = useAnswer('budgets', (signal) => getJson<{ budgets: BudgetAnswer[] }>('/budgets', {}, signal), {
+  const budgets = useAnswer('budgets', (signal) => getJson<BudgetsAnswer>('/budgets', {}, signal), {
     everyMs: 15_000,
   })
-  const keys = useAnswer('keys', (signal) => getJson<{ keys: KeyAnswer[] }>('/keys', {}, signal), { everyMs: 30_000 })
+  const keys = useAnswer('keys', (signal) => getJson<OwnKeys>('/keys', {}, signal), { everyMs: 30_000 })
   return (
     <>
       <PageHead title="Keys & limits" lead="Who may spend, on what, and how much." />
@@ -74,7 +76,7 @@ export function Keys() {
                       </td>
                       <td class="wide-only faint">{key.user_id ?? '–'}</td>
                       <td class="wide-only faint">
-                        {key.budgets?.length ? `${key.budgets.length} ${plural(key.budgets.length, 'budget')}` : 'none'}
+                        {key.budgets.length ? `${key.budgets.length} ${plural(key.budgets.length, 'budget')}` : 'none'}
                       </td>
                       <td class="wide-only faint number" title={key.last_used_at ? instant(key.last_used_at) : undefined}>
                         {key.last_used_at ? ago(key.last_used_at, now) : 'never'}
@@ -91,7 +93,7 @@ export function Keys() {
   )
 }
 
-function KeyState({ of: { revoked_at, expires_at }, now }: { of: KeyAnswer; now: number }) {
+function KeyState({ of: { revoked_at, expires_at }, now }: { of: Key; now: number }) {
   const [text, tone, note]: [string, Tone, string] = revoked_at
     ? ['Revoked', 'bad', day(revoked_at)]
     : expires_at && new Date(expires_at).getTime() <= now
@@ -104,7 +106,7 @@ function KeyState({ of: { revoked_at, expires_at }, now }: { of: KeyAnswer; now:
   )
 }
 
-function KeyServices({ of: { services } }: { of: KeyAnswer }) {
+function KeyServices({ of: { services } }: { of: Key }) {
   if (services.length === 0) return <span class="faint">every service</span>
   return (
     <ul>

@@ -1,5 +1,5 @@
+import type { AdapterStatus, OfferStatus, ProviderStatus } from '@farebox/client'
 import { useState } from 'preact/hooks'
-import type { AdapterAnswer, OfferAnswer, StatusAnswer } from '../api/answers.ts'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { duration, exactly, percent, serviceName } from '../format.ts'
@@ -22,7 +22,7 @@ const CONDITIONS: Readonly<Record<string, readonly [text: string, tone: Tone]>> 
 /** How the providers are doing, as routing knows it. */
 export function Providers() {
   const [isLive, setLive] = useState(true)
-  const answered = useAnswer('status', (signal) => getJson<StatusAnswer>('/status', {}, signal), {
+  const answered = useAnswer('status', (signal) => getJson<ProviderStatus>('/status', {}, signal), {
     everyMs: isLive ? EVERY_MS : undefined,
   })
   return (
@@ -43,11 +43,11 @@ export function Providers() {
   )
 }
 
-function readyFirst(one: AdapterAnswer, other: AdapterAnswer): number {
+function readyFirst(one: AdapterStatus, other: AdapterStatus): number {
   return Number(one.availability === 'disabled') - Number(other.availability === 'disabled')
 }
 
-function Adapter({ adapter: { adapter, simulated, availability, reason, concurrency, offers } }: { adapter: AdapterAnswer }) {
+function Adapter({ adapter: { adapter, simulated, availability, reason, concurrency, offers } }: { adapter: AdapterStatus }) {
   const isReady = availability === 'ready'
   const ill = offers.filter(({ condition }) => condition !== 'ok').length
   const tools = (
@@ -101,7 +101,7 @@ function Adapter({ adapter: { adapter, simulated, availability, reason, concurre
   )
 }
 
-function OfferRow({ offer }: { offer: OfferAnswer }) {
+function OfferRow({ offer }: { offer: OfferStatus }) {
   const {
     service_type,
     provider,

@@ -1,4 +1,4 @@
-import type { WorkflowDetail } from '../api/answers.ts'
+import type { WorkflowDetail } from '../api/workflow-detail.ts'
 import { credits, exactly, percent, serviceName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Card } from '../parts/card.tsx'

@@ -1,6 +1,6 @@
-import type { WorkflowDetail } from '../api/answers.ts'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
+import type { WorkflowDetail } from '../api/workflow-detail.ts'
 import { credits, duration, plural } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { Icon } from '../parts/icon.tsx'

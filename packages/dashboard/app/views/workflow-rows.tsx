@@ -1,4 +1,4 @@
-import type { WorkflowAnswer } from '../api/answers.ts'
+import type { WorkflowListing } from '@farebox/client'
 import { ago, credits, duration, instant } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { useNow } from '../parts/use-now.ts'
@@ -9,8 +9,8 @@ export function WorkflowRows({
   workflows,
   isNew,
 }: {
-  workflows: readonly WorkflowAnswer[]
-  isNew(workflow: WorkflowAnswer): boolean
+  workflows: readonly WorkflowListing[]
+  isNew(workflow: WorkflowListing): boolean
 }) {
   const now = useNow(5_000)
   return (
