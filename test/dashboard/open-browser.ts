@@ -16,7 +16,10 @@ async function findChromium(): Promise<{ path: string; options: string[] }> {
   const named = process.env.CHROMIUM_PATH
   if (named) return { path: named, options: ['--no-sandbox'] }
   if (process.platform === 'linux' && process.arch === 'x64') {
-    return { path: await sparticuz.executablePath(), options: ['--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--font-render-hinting=none'] }
+    return {
+      path: await sparticuz.executablePath(),
+      options: ['--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--font-render-hinting=none'],
+    }
   }
   const installed = [
     '/usr/bin/chromium',

@@ -34,7 +34,7 @@ export async function openDashboard({ perDay }: { perDay: number }): Promise<Ope
     if (clock.at !== undefined) clock.at += Math.round(milliseconds)
   }
   const box = createFarebox({
-    store: sqlite({ filename: join(folder, 'credits.db'), clock: clock.now }),
+    store: sqlite({ filename: join(folder, 'credits.db'), clock: clock.now, synchronous: 'normal' }),
     providers: [
       simulated({
         now: clock.now,

@@ -34,13 +34,19 @@ export const OTHERS_WORKFLOW = 'somebody_elses_work'
 const DAY = 86_400_000
 const question = join(import.meta.dirname, '../../examples/gateway/question.wav')
 
-const kinds: readonly { name: string; weight: number; run: (box: ReturnType<Farebox['workflow']>, dice: () => number) => Promise<void> }[] = [
+const kinds: readonly {
+  name: string
+  weight: number
+  run: (box: ReturnType<Farebox['workflow']>, dice: () => number) => Promise<void>
+}[] = [
   {
     name: 'support_call',
     weight: 5,
     async run(workflow, dice) {
       await workflow.record('voice_stt', 'deepgram', whole(2 + dice() * 9), 'minutes')
-      await workflow.chat({ messages: [{ role: 'user', content: 'My parcel has not arrived. Where is it, and when will it come?' }] })
+      await workflow.chat({
+        messages: [{ role: 'user', content: 'My parcel has not arrived. Where is it, and when will it come?' }],
+      })
       await workflow.record('gpt', 'gpt-4o', whole(4_000 + dice() * 30_000), 'tokens')
       await workflow.record('voice_tts', 'openai-tts', whole(500 + dice() * 4_000), 'characters')
       await workflow.record('phone', 'twilio', whole(2 + dice() * 10), 'minutes')
@@ -93,8 +99,20 @@ export async function seedMonth(box: Farebox, clock: SeedClock, perDay: number):
   await ledger.grant({ accountId, amount: credits(9_000 * perDay), source: 'purchase' })
   await ledger.grant({ accountId, amount: credits(2_500), source: 'promo', expiresAt: now + 12 * DAY, priority: 200 })
   const keys = []
-  for (const [name, userId] of [['Reception desk', 'mara'], ['Mobile app', 'app'], ['Night shift', 'jonas']] as const) {
-    const made = await ledger.createApiKey({ accountId, name, userId, minimumBalance: credits(0), ...(name === 'Mobile app' && { services: [{ service: 'gpt' }, { service: 'voice_tts', costLimitPerRequest: credits(50) }] }) })
+  for (const [name, userId] of [
+    ['Reception desk', 'mara'],
+    ['Mobile app', 'app'],
+    ['Night shift', 'jonas'],
+  ] as const) {
+    const made = await ledger.createApiKey({
+      accountId,
+      name,
+      userId,
+      minimumBalance: credits(0),
+      ...(name === 'Mobile app' && {
+        services: [{ service: 'gpt' }, { service: 'voice_tts', costLimitPerRequest: credits(50) }],
+      }),
+    })
     if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
     const authenticated = await ledger.authenticate(made.secret)
     if (!authenticated) throw new Error('the key is not good')
@@ -106,7 +124,13 @@ export async function seedMonth(box: Farebox, clock: SeedClock, perDay: number):
   if (retired.status === 'created') await ledger.revokeApiKey({ accountId, apiKeyId: retired.apiKeyId })
   await ledger.setBudget({ accountId, period: 'month', limit: credits(7_000 * perDay) })
   await ledger.setBudget({ accountId, userId: 'app', period: 'day', limit: credits(100 * perDay), mode: 'warn' })
-  await ledger.setBudget({ accountId, apiKeyId: first.apiKeyId, service: 'phone', period: 'month', limit: credits(2_500 * perDay) })
+  await ledger.setBudget({
+    accountId,
+    apiKeyId: first.apiKeyId,
+    service: 'phone',
+    period: 'month',
+    limit: credits(2_500 * perDay),
+  })
 
   for (let day = 0; day < 30; day++) {
     const isWeekend = [0, 6].includes(new Date(begin + day * DAY).getUTCDay())
@@ -117,7 +141,12 @@ export async function seedMonth(box: Farebox, clock: SeedClock, perDay: number):
       clock.at = Math.min(clock.at, now - 90_000)
       const kind = pick(dice)
       const key = keys[Math.floor(dice() ** 1.6 * keys.length)] ?? first
-      const workflow = box.workflow({ accountId, name: kind.name, apiKey: kind.name === 'support_call' ? first.authenticated : undefined, userId: key.userId })
+      const workflow = box.workflow({
+        accountId,
+        name: kind.name,
+        apiKey: kind.name === 'support_call' ? first.authenticated : undefined,
+        userId: key.userId,
+      })
       await kind.run(workflow, dice)
       clock.at += Math.floor(dice() * 240_000)
       await workflow.close()
@@ -127,7 +156,10 @@ export async function seedMonth(box: Farebox, clock: SeedClock, perDay: number):
   clock.at = now - 60_000
   const rescue = box.workflow({ accountId, name: 'emergency_line', apiKey: first.authenticated })
   await rescue.transcribe({ audio: await readFile(question) })
-  await rescue.chat({ messages: [{ role: 'user', content: 'Somebody has fallen on the pier. What do I do first?' }], complexity: 'high' })
+  await rescue.chat({
+    messages: [{ role: 'user', content: 'Somebody has fallen on the pier. What do I do first?' }],
+    complexity: 'high',
+  })
   await rescue.speak({ text: 'Help is on the way. Stay with them, and keep them warm.' })
   await rescue.close()
   const harmful = box.workflow({ accountId, name: XSS, userId: XSS })
@@ -144,12 +176,20 @@ export async function seedMonth(box: Farebox, clock: SeedClock, perDay: number):
   await theirs.chat({ messages: [{ role: 'user', content: 'hello' }] })
   await theirs.close()
   clock.at = undefined
-  return { accountId, key: first.secret, prefix: first.prefix, other: { accountId: other.accountId, key: otherKey.secret }, rescued: rescue.id }
+  return {
+    accountId,
+    key: first.secret,
+    prefix: first.prefix,
+    other: { accountId: other.accountId, key: otherKey.secret },
+    rescued: rescue.id,
+  }
 }
 
+/** Each kind as often as it weighs. */
+const pool = kinds.flatMap((kind) => Array.from({ length: kind.weight }, () => kind))
+
 function pick(dice: () => number) {
-  let left = dice() * kinds.reduce((sum, { weight }) => sum + weight, 0)
-  const kind = kinds.find(({ weight }) => (left -= weight) < 0) ?? kinds[0]
+  const kind = pool[Math.floor(dice() * pool.length)]
   if (!kind) throw new Error('there are no kinds')
   return kind
 }

@@ -18,8 +18,9 @@ export const exactly = (amount: number | string): string =>
     : /^-?\d{1,15}(\.\d{1,6})?$/.test(amount)
       ? exact.format(Number(amount))
       : amount
-/** `42%`, of a share from 0 to 1. */
-export const percent = (share: number): string => percents.format(share)
+/** `42%`, of a share from 0 to 1; a little is not nothing. */
+export const percent = (share: number): string =>
+  share > 0 && share < 0.005 ? `<${percents.format(0.01)}` : percents.format(share)
 export const instant = (at: string): string => instants.format(new Date(at))
 export const minute = (at: string): string => minutes.format(new Date(at))
 export const day = (at: string): string => days.format(new Date(at))

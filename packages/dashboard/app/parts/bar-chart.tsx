@@ -16,7 +16,7 @@ interface Props {
 }
 
 const HEIGHT = 264
-const MARGIN = { top: 8, right: 2, bottom: 26, left: 46 }
+const MARGIN = { top: 8, right: 6, bottom: 26, left: 46 }
 const LABEL_WIDTH = 66
 
 /** Credits over time as stacked bars. A slider that is not seen goes from bar to bar by keyboard, and says what each is made of. */
@@ -79,12 +79,7 @@ export function BarChart({ label, buckets, granularity, layers }: Props) {
             ))}
           {buckets.map((start, place) =>
             (last - place) % everyLabel === 0 ? (
-              <text
-                key={String(start)}
-                x={left(place) + x.bandwidth() / 2}
-                y={HEIGHT - 6}
-                text-anchor={place === last && x.bandwidth() < 40 ? 'end' : 'middle'}
-              >
+              <text key={String(start)} x={left(place) + x.bandwidth() / 2} y={HEIGHT - 6} text-anchor="middle">
                 {bucketLabel(granularity, start)}
               </text>
             ) : null,

@@ -53,6 +53,7 @@ export function Sidebar() {
           ))}
         </nav>
         <div class="sidebar-end">
+          <p class="identity">{session.value?.kind === 'admin' ? 'Signed in as admin' : 'Signed in with an API key'}</p>
           <ThemeChoice />
           <button type="button" class="side-button" onClick={() => signOut()}>
             <Icon name="out" />

@@ -58,10 +58,11 @@ export function AttemptRows({ attempts }: { attempts: readonly Attempt[] }) {
                       {attempt.model !== attempt.provider && ` · ${attempt.model}`}
                     </span>
                   </th>
-                  <td>
-                    <Badge tone={TONES[attempt.outcome]}>
-                      {attempt.error ? `${attempt.outcome}: ${attempt.error}` : attempt.outcome}
-                    </Badge>
+                  <td class="twofold">
+                    <span>
+                      <Badge tone={TONES[attempt.outcome]}>{attempt.outcome}</Badge>
+                    </span>
+                    {attempt.error && <span>{attempt.error.replaceAll('_', ' ')}</span>}
                   </td>
                   <td class="wide-only twofold">
                     <span>{attempt.cause}</span>

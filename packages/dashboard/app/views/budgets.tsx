@@ -4,8 +4,20 @@ import { Badge } from '../parts/badge.tsx'
 
 const NEAR = 0.8
 
-/** Budgets as bars. */
-export function Budgets({ budgets, now }: { budgets: readonly Budget[]; now: number }) {
+/**
+ * Budgets as bars.
+ *
+ * @param keyNames  by prefix
+ */
+export function Budgets({
+  budgets,
+  keyNames,
+  now,
+}: {
+  budgets: readonly Budget[]
+  keyNames: ReadonlyMap<string, string>
+  now: number
+}) {
   return (
     <ul class="card-body">
       {budgets.map((budget) => {
@@ -16,7 +28,8 @@ export function Budgets({ budgets, now }: { budgets: readonly Budget[]; now: num
           <li key={budget_id} class="budget">
             <div class="budget-line">
               <span>
-                <strong>{whose(budget)}</strong> <span class="faint small">per {period === 'total' ? 'lifetime' : period}</span>{' '}
+                <strong>{whose(budget, keyNames)}</strong>{' '}
+                <span class="faint small">per {period === 'total' ? 'lifetime' : period}</span>{' '}
                 {mode === 'warn' && <Badge tone="plain">only warns</Badge>}
               </span>
               <span class="number">
@@ -28,7 +41,7 @@ export function Budgets({ budgets, now }: { budgets: readonly Budget[]; now: num
               min={0}
               max={Math.max(limit, used, 1)}
               value={used}
-              aria-label={`${whose(budget)} per ${period}`}
+              aria-label={`${whose(budget, keyNames)} per ${period}`}
             />
             <div class={`track ${tone}`} aria-hidden="true">
               <span style={{ width: `${Math.min(100, share * 100)}%` }} />
@@ -51,7 +64,7 @@ export function Budgets({ budgets, now }: { budgets: readonly Budget[]; now: num
   )
 }
 
-function whose({ user_id, api_key, service_type }: Budget): string {
-  const owner = api_key ? `Key ${api_key}` : user_id ? `User ${user_id}` : 'The account'
+function whose({ user_id, api_key, service_type }: Budget, keyNames: ReadonlyMap<string, string>): string {
+  const owner = api_key ? `Key ${keyNames.get(api_key) || api_key}` : user_id ? `User ${user_id}` : 'The account'
   return service_type ? `${owner}, ${serviceName(service_type)}` : owner
 }

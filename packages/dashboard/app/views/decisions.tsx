@@ -11,7 +11,7 @@ export function Decisions({ decisions }: { decisions: readonly RouteDecision[] }
       {decisions.length === 0 ? (
         <Nothing title="No decisions are kept" hint="A decision is kept with each call that Farebox routed itself." />
       ) : (
-        <div class="card-decisions">
+        <div class="decisions">
           {decisions.map((decision, place) => (
             <OneDecision key={decision.usage_id} decision={decision} isOpen={place === 0} />
           ))}
@@ -37,12 +37,12 @@ function OneDecision({ decision, isOpen }: { decision: RouteDecision; isOpen: bo
         </span>
       </summary>
       <div class="decision-body">
-        <h4>Candidates, first choice first</h4>
+        <h3>Candidates, first choice first</h3>
         <CandidateRows candidates={candidates} />
         {decision.candidates_omitted !== undefined && <p class="rejected faint small">and {decision.candidates_omitted} more</p>}
         {(rejected.length > 0 || not_offered.length > 0) && (
           <>
-            <h4>Not considered</h4>
+            <h3>Not considered</h3>
             <ul class="rejected small">
               {rejected.map(({ provider, adapter, reason, detail }) => (
                 <li key={`${adapter} ${provider} ${reason}`}>
@@ -73,7 +73,7 @@ function CandidateRows({ candidates }: { candidates: readonly RouteCandidate[] }
       <table>
         <thead>
           <tr>
-            <th scope="col">RouteCandidate</th>
+            <th scope="col">Candidate</th>
             <th scope="col" class="right">
               Score
             </th>

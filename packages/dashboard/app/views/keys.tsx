@@ -18,6 +18,7 @@ export function Keys() {
     everyMs: 15_000,
   })
   const keys = useAnswer('keys', (signal) => getJson<OwnKeys>('/keys', {}, signal), { everyMs: 30_000 })
+  const keyNames = new Map(keys.data?.keys.map(({ prefix, name }) => [prefix, name]))
   return (
     <>
       <PageHead title="Keys & limits" lead="Who may spend, on what, and how much." />
@@ -30,7 +31,7 @@ export function Keys() {
             when: (data) => data.budgets.length === 0,
           }}
         >
-          {(data) => <Budgets budgets={data.budgets} now={now} />}
+          {(data) => <Budgets budgets={data.budgets} keyNames={keyNames} now={now} />}
         </AnswerView>
       </Card>
       <Card title="API keys" note="A key is known by its prefix; the key itself is nowhere kept">

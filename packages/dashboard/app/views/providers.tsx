@@ -19,6 +19,10 @@ const CONDITIONS: Readonly<Record<string, readonly [text: string, tone: Tone]>> 
   sick: ['Failing', 'bad'],
 }
 
+const NOT_ASKED = ['Not asked yet', ''] as const
+/** From this share of errors on, it is said in colour. */
+const MANY_ERRORS = 0.05
+
 /** How the providers are doing, as routing knows it. */
 export function Providers() {
   const [isLive, setLive] = useState(true)
@@ -114,7 +118,8 @@ function OfferRow({ offer }: { offer: OfferStatus }) {
     samples,
     in_flight,
   } = offer
-  const [text, tone] = CONDITIONS[condition] ?? [condition, 'warn']
+  // Nothing is known of what was not asked yet, which is not the same as being well.
+  const [text, tone] = condition === 'ok' && samples === undefined ? NOT_ASKED : (CONDITIONS[condition] ?? [condition, 'warn'])
   return (
     <tr>
       <th scope="row" class="twofold">
@@ -127,10 +132,10 @@ function OfferRow({ offer }: { offer: OfferStatus }) {
       <td>
         <Badge tone={tone}>{text}</Badge>
       </td>
-      <td class="right number">{answer_ms === undefined ? <span class="faint">not seen</span> : duration(answer_ms / 1000)}</td>
+      <td class="right number">{answer_ms === undefined ? '–' : duration(answer_ms / 1000)}</td>
       <td class="wide-only right number">{first_event_ms === undefined ? '–' : duration(first_event_ms / 1000)}</td>
       <td
-        class="right number"
+        class={`right number ${error_rate !== undefined && error_rate >= MANY_ERRORS ? 'bad-text' : ''}`}
         title={samples === undefined ? undefined : `of ${exactly(samples)} that count, each half after half a minute`}
       >
         {error_rate === undefined ? '–' : percent(error_rate)}

@@ -2,7 +2,7 @@ import type { StatementEntry, StatementPage } from '@farebox/client'
 import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { exactly, instant } from '../format.ts'
+import { exactly, instant, serviceName } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 
@@ -104,7 +104,7 @@ function EntryRow({ entry: { sequence, at, type, change, balance, postings, hash
   return (
     <tr>
       <th scope="row" class="twofold">
-        <span>{type.replaceAll('_', ' ')}</span>
+        <span>{inWords(type)}</span>
         <span class="number">
           #{sequence} <span class="narrow-only">{instant(at)}</span>
         </span>
@@ -112,7 +112,7 @@ function EntryRow({ entry: { sequence, at, type, change, balance, postings, hash
       <td class="wide-only faint number">{instant(at)}</td>
       <td class="wide-only faint small">
         {Object.entries(postings)
-          .map(([bucket, amount]) => `${bucket.replaceAll('_', ' ')} ${signed(amount)}`)
+          .map(([bucket, amount]) => `${inWords(bucket)} ${signed(amount)}`)
           .join(', ')}
       </td>
       <td class={`right number ${isNothing ? 'faint' : isOut ? '' : 'good-text'}`}>{isNothing ? '0' : signed(change)}</td>
@@ -122,6 +122,14 @@ function EntryRow({ entry: { sequence, at, type, change, balance, postings, hash
       </td>
     </tr>
   )
+}
+
+/** `settleHold` is `Settle hold`, and the bucket `spent:gpt` is `Spent on Chat`. */
+function inWords(name: string): string {
+  const [what = '', service] = name.split(':')
+  const words = what.replaceAll('_', ' ').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  const sentence = words.charAt(0).toUpperCase() + words.slice(1)
+  return service === undefined ? sentence : `${sentence} on ${serviceName(service)}`
 }
 
 /** With the sign that typographers use. */

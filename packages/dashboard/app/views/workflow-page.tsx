@@ -37,7 +37,7 @@ export function WorkflowPage() {
             <div class="card-body">
               <dl class="facts">
                 <Fact name="Charged">{`${credits(workflow.total_credits_used)} ${plural(workflow.total_credits_used, 'credit')}`}</Fact>
-                <Fact name="From opening to closing, or until now">{duration(workflow.duration)}</Fact>
+                <Fact name="Duration">{duration(workflow.duration)}</Fact>
                 <Fact name="Attempts">{credits(workflow.attempts?.length ?? 0)}</Fact>
                 <Fact name="Price books">{workflow.price_versions?.join(', ') ?? 'none'}</Fact>
                 {workflow.shortfall !== undefined && (
