@@ -4,7 +4,6 @@ const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 6 })
 const percents = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 })
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' })
 const instants = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
-const minutes = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 const days = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** `12,345`. */
@@ -22,7 +21,6 @@ export const exactly = (amount: number | string): string =>
 export const percent = (share: number): string =>
   share > 0 && share < 0.005 ? `<${percents.format(0.01)}` : percents.format(share)
 export const instant = (at: string): string => instants.format(new Date(at))
-export const minute = (at: string): string => minutes.format(new Date(at))
 export const day = (at: string): string => days.format(new Date(at))
 
 /** `credit` or `credits`. */

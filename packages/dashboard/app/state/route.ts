@@ -28,7 +28,7 @@ export function setQuery(changes: Readonly<Record<string, string | undefined>>):
 }
 
 /** Goes to an address of the dashboard without loading the page again. */
-export function go(to: string): void {
+function go(to: string): void {
   history.pushState(null, '', to)
   address.value = here()
   scrollTo(0, 0)
