@@ -3,6 +3,7 @@ import { useRef, useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
+import { Older } from '../parts/older.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { Segmented } from '../parts/segmented.tsx'
 import { Updated } from '../parts/updated.tsx'
@@ -86,8 +87,6 @@ export function Activity() {
 function Pages({ first, filter }: { first: WorkflowPage; filter: Record<string, string | undefined> }) {
   const [older, setOlder] = useState<WorkflowListing[]>([])
   const [cursor, setCursor] = useState(first.next_cursor)
-  const [isAsking, setAsking] = useState(false)
-  const [problem, setProblem] = useState<string>()
   const known = useRef(new Set(first.workflows.map(({ workflow_id }) => workflow_id)))
   // A workflow that was on the first page when the second was read may have moved on since: it is kept, once.
   const seen = useRef(new Map<string, WorkflowListing>())
@@ -97,33 +96,15 @@ function Pages({ first, filter }: { first: WorkflowPage; filter: Record<string, 
   )
 
   const more = async () => {
-    setAsking(true)
-    setProblem(undefined)
-    try {
-      const page = await getJson<WorkflowPage>('/workflows', { ...filter, limit: PAGE, cursor: cursor ?? undefined })
-      for (const { workflow_id } of page.workflows) known.current.add(workflow_id)
-      setOlder((before) => [...before, ...page.workflows])
-      setCursor(page.next_cursor)
-    } catch (error) {
-      setProblem((error as Error).message)
-    }
-    setAsking(false)
+    const page = await getJson<WorkflowPage>('/workflows', { ...filter, limit: PAGE, cursor: cursor ?? undefined })
+    for (const { workflow_id } of page.workflows) known.current.add(workflow_id)
+    setOlder((before) => [...before, ...page.workflows])
+    setCursor(page.next_cursor)
   }
   return (
     <>
       <WorkflowRows workflows={rows} isNew={({ workflow_id }) => !known.current.has(workflow_id)} />
-      {problem && (
-        <p class="banner" role="alert">
-          {problem}
-        </p>
-      )}
-      {cursor && (
-        <div class="more">
-          <button type="button" class="button" disabled={isAsking} onClick={more}>
-            {isAsking ? 'Loading…' : 'Older workflows'}
-          </button>
-        </div>
-      )}
+      {cursor && <Older label="Older workflows" read={more} />}
     </>
   )
 }

@@ -4,6 +4,7 @@ import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { exactly, instant, serviceName } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
+import { Older } from '../parts/older.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 
 const PAGE = 50
@@ -37,19 +38,10 @@ export function Statement() {
 function Pages({ first }: { first: StatementPage }) {
   const [older, setOlder] = useState<StatementEntry[]>([])
   const [cursor, setCursor] = useState(first.next)
-  const [isAsking, setAsking] = useState(false)
-  const [problem, setProblem] = useState<string>()
   const more = async () => {
-    setAsking(true)
-    setProblem(undefined)
-    try {
-      const page = await getJson<StatementPage>('/credits/statement', { limit: PAGE, cursor })
-      setOlder((before) => [...before, ...page.entries])
-      setCursor(page.next)
-    } catch (error) {
-      setProblem((error as Error).message)
-    }
-    setAsking(false)
+    const page = await getJson<StatementPage>('/credits/statement', { limit: PAGE, cursor })
+    setOlder((before) => [...before, ...page.entries])
+    setCursor(page.next)
   }
   return (
     <>
@@ -82,18 +74,7 @@ function Pages({ first }: { first: StatementPage }) {
           </tbody>
         </table>
       </div>
-      {problem && (
-        <p class="banner" role="alert">
-          {problem}
-        </p>
-      )}
-      {cursor && (
-        <div class="more">
-          <button type="button" class="button" disabled={isAsking} onClick={more}>
-            {isAsking ? 'Loading…' : 'Older entries'}
-          </button>
-        </div>
-      )}
+      {cursor && <Older label="Older entries" read={more} />}
     </>
   )
 }
