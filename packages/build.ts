@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { build as bundle } from 'tsup'
+import { buildPages } from './dashboard/scripts/build-pages.ts'
 
 interface Manifest {
   name: string
@@ -26,6 +27,7 @@ export async function buildPackages(): Promise<void> {
   const folders = globSync('*/package.json', { cwd: packagesFolder }).map((manifest) => join(packagesFolder, dirname(manifest)))
   const declarations = emitDeclarations()
   await Promise.all(folders.map(bundlePackage))
+  await buildPages()
   await declarations
   await Promise.all(folders.map(placeDeclarations))
 }

@@ -5,6 +5,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { Ledger } from '@farebox/ledger'
+import { sqlite } from '@farebox/ledger/sqlite'
 import OpenAI from 'openai'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -124,6 +126,53 @@ test('a signal lets the request under way end, and a second signal does not cut 
   expect((await answer).status).toBe(200)
   expect(await gateway.exited).toBe(0)
   await loopback.close()
+})
+
+test('a signal lets a stream under way end, and what it cost is charged', async () => {
+  const loopback = await startOpenaiLoopback({
+    chat: () => ({ text: 'one two three four', promptTokens: 2_000, completionTokens: 500 }),
+  })
+  const settings = { ...dataFolder('drain-stream'), FAREBOX_DEMO_KEY: 'fbx_demo_key', OPENAI_API_KEY: loopback.apiKey }
+  const gateway = await startGateway({ ...settings, OPENAI_BASE_URL: loopback.url, DEFAULT_AI_MODEL: 'gpt-4o' })
+  const stall = loopback.fail({ type: 'stall', after: 3 })
+  const answer = await fetch(`${gateway.url}/api/v1/agent/demo/chat`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer fbx_demo_key', 'content-type': 'application/json' },
+    body: JSON.stringify({ message: 'Are you there?', stream: true }),
+  })
+  await stall.struck
+  gateway.kill('SIGTERM')
+  await vi.waitFor(() => expect(gateway.output()).toContain('SIGTERM: finishing'), { timeout: 10_000 })
+  await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow()
+  stall.release()
+  const told = await answer.text()
+  expect(told).toMatch(/event: text.*event: (finish|error)/s)
+  expect(await gateway.exited).toBe(0)
+  await loopback.close()
+  const ledger = new Ledger(sqlite({ filename: join(folder.path, 'drain-stream', 'farebox.db') }))
+  const [account] = await ledger.accounts()
+  await ledger.close()
+  expect(account).toMatchObject({ held: 0n, balance: expect.toSatisfy((balance: bigint) => balance < 100_000_000_000n) })
+})
+
+test('its limits are settings', async () => {
+  const settings = {
+    FAREBOX_DEMO_KEY: 'fbx_demo_key',
+    FAREBOX_REQUESTS_PER_MINUTE: '2',
+    FAREBOX_CORS_ORIGINS: 'https://app.example.com',
+  }
+  const gateway = await startGateway({ ...dataFolder('limits'), ...settings })
+  const headers = { authorization: 'Bearer fbx_demo_key', origin: 'https://app.example.com' }
+  const ask = () => fetch(`${gateway.url}/api/v1/credits`, { headers })
+  const answers = [await ask(), await ask(), await ask()]
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 429])
+  expect(answers[2]?.headers.get('access-control-allow-origin')).toBe('https://app.example.com')
+  await gateway.stop()
+  const { code, output } = await failingGateway({ ...dataFolder('limits-2'), FAREBOX_CORS_ORIGINS: '*' })
+  expect([code, output]).toEqual([
+    1,
+    'farebox: FAREBOX_CORS_ORIGINS must be origins with commas between, such as https://app.example.com\n',
+  ])
 })
 
 describe('what cannot work is said in one line, and the exit code is 1', () => {

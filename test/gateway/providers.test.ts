@@ -285,7 +285,7 @@ test('the start prints what the README shows', async () => {
     return lines.some((line) => line.startsWith(parts[0] ?? '') && parts.every((part) => line.includes(part)))
   }
   expect(shown.filter((text) => !isPrinted(text))).toEqual([])
-  expect(shown).toHaveLength(6)
+  expect(shown).toHaveLength(7)
   expect(await gateway.stop()).toBe(0)
 })
 

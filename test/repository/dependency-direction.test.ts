@@ -11,6 +11,7 @@ const mayImport: Record<string, string[]> = {
   '@farebox/router': ['@farebox/core', '@farebox/pricing'],
   '@farebox/providers': ['@farebox/core'],
   '@farebox/client': ['@farebox/core'],
+  '@farebox/dashboard': ['@farebox/client', '@farebox/core'],
   farebox: ['@farebox/client', '@farebox/core', '@farebox/ledger', '@farebox/pricing', '@farebox/router'],
 }
 

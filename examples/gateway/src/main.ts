@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { dashboard } from '@farebox/dashboard'
 import { Outbox, webhook } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
@@ -16,7 +17,10 @@ import { twilioStatus } from './twilio-status.ts'
 
 /** Requests that are still running this long after a signal are cut. */
 const DRAIN_MS = 30_000
+/** How often connections whose requests have ended are let go after a signal. */
+const IDLE_MS = 50
 const SWEEP_MS = 30_000
+const DASHBOARD = '/dashboard'
 
 try {
   await main()
@@ -56,6 +60,7 @@ async function main(): Promise<void> {
   const demo = isDemo ? await makeDemo(box, environment.FAREBOX_DEMO_KEY, url, adminToken) : []
   print([
     `Farebox is listening on ${url}`,
+    `dashboard: ${url}${DASHBOARD}, for the admin token or a key`,
     `store: ${environment.DATABASE_URL ? 'Postgres' : join(folder, 'farebox.db')}`,
     'providers:',
     ...providers.notes.map((note) => `  ${note}`),
@@ -100,10 +105,12 @@ function openFarebox(environment: Environment, { adapters, prices }: Providers &
   })
 }
 
-/** The API of the library, and beside it what Twilio calls. */
+/** The API of the library, and beside it the dashboard and what Twilio calls. */
 function openRoutes(box: Farebox, { callbacks }: Providers, environment: Environment): Hono {
   const app = new Hono()
   if (callbacks) app.route('/', twilioStatus(callbacks.twilio, callbacks.url))
+  const pages = dashboard({ path: DASHBOARD })
+  for (const path of [DASHBOARD, `${DASHBOARD}/*`]) app.all(path, (context) => pages(context.req.raw))
   const { FAREBOX_CORS_ORIGINS: origins } = environment
   const api = box.routes({
     adminToken: environment.FAREBOX_ADMIN_TOKEN,
@@ -162,12 +169,16 @@ function stopSignal(): Promise<NodeJS.Signals> {
 
 async function drain(server: GatewayServer): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve))
-  if ('closeIdleConnections' in server) server.closeIdleConnections()
+  // A connection is idle again when its request has ended, and would be kept for the next one.
+  const closing = setInterval(() => {
+    if ('closeIdleConnections' in server) server.closeIdleConnections()
+  }, IDLE_MS)
   const patience = setTimeout(() => {
     if ('closeAllConnections' in server) server.closeAllConnections()
   }, DRAIN_MS)
   await closed
   clearTimeout(patience)
+  clearInterval(closing)
 }
 
 function print(lines: readonly string[]): void {

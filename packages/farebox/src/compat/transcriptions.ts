@@ -37,7 +37,7 @@ export const transcriptions = accountRoute({
   streams: { 'text/plain': 'With `response_format: text`' },
   fails: SPENDING,
   async handle(call) {
-    const upload = await readUpload(call.request, 'file')
+    const upload = await readUpload(call, 'file')
     const form = parseFields(transcriptionForm, upload.fields)
     const { model, language, response_format: format, temperature } = form
     const file = createHash('sha256').update(upload.data).digest('hex')

@@ -75,7 +75,7 @@ export const agentRoutes: readonly Route[] = [
     answer: voiceAnswer,
     fails: SPENDING,
     async handle(call) {
-      const upload = await readUpload(call.request, 'audio')
+      const upload = await readUpload(call, 'audio')
       if (upload.data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
       const { language, voice, workflow_name } = parseFields(voiceFields, upload.fields)
       const fields = { audio: createHash('sha256').update(upload.data).digest('hex'), language, voice }

@@ -9,6 +9,7 @@ import { problemAnswer } from './problem-answer.ts'
 import { readJson } from './read-json.ts'
 import { JsonAnswer, ProblemAnswer, type Route, type RouteCall } from './route.ts'
 import { text } from './schemas.ts'
+import { untilAborted } from './until-aborted.ts'
 import { whenBodyEnds } from './when-body-ends.ts'
 import { withinTime } from './within-time.ts'
 
@@ -20,6 +21,8 @@ export interface AnswerParts {
   adminDigest: Buffer | undefined
   limits: ResolvedLimits
   limiter: KeyLimiter
+  /** Gets what the answer says of the limits in headers, however it turns out. */
+  headers: Record<string, string>
   report(error: unknown): void
 }
 
@@ -29,12 +32,11 @@ export async function answerRequest(box: Farebox, route: Route, parts: AnswerPar
   const secret = bearer(context.req.raw)
   const { query, ...caller } = await callerOf(box, route.access, { secret, query: context.req.query(), adminDigest })
   const { headers, leave } = caller.key ? await limiter.enter(caller.key.apiKeyId) : { headers: {}, leave: () => undefined }
+  Object.assign(parts.headers, headers)
   const late = new AbortController()
   const running = handle(box, route, { ...parts, query, caller, late, leave })
   try {
-    const response = await withinTime(route.hasOwnTimeLimit ? Number.POSITIVE_INFINITY : limits.timeoutMs, late, running)
-    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
-    return response
+    return await withinTime(route.hasOwnTimeLimit ? Number.POSITIVE_INFINITY : limits.timeoutMs, late, running)
   } catch (error) {
     // What goes on after its time is over counts until it has ended; nobody reads what it answers.
     const ended = running.then(
@@ -69,7 +71,7 @@ async function handle(
     },
     parameters: checkParameters(context.req.param()),
     query: route.query && parseFields(route.query, query),
-    body: route.body && parseFields(route.body, await readJson(request)),
+    body: route.body && parseFields(route.body, await untilAborted(readJson(request), late.signal)),
     idempotencyKey: idempotencyKeyOf(request),
     report,
   }

@@ -133,7 +133,7 @@ function operation(route: Route, names: Map<z.ZodType, string>): Json {
 }
 
 /** The statuses of failures, which follow from what a route is and does. */
-export function statusesOf({ path, method, access, query, fails = [] }: Route): number[] {
+function statusesOf({ path, method, access, query, fails = [] }: Route): number[] {
   const statuses = new Set([429, 500, 503, 504, ...fails])
   if (access !== 'public') statuses.add(401)
   if (path.includes(':') || access === 'read') statuses.add(404)

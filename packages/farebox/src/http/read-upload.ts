@@ -1,4 +1,5 @@
 import { InvalidBodyError, MalformedBodyError, UnsupportedMediaTypeError } from './http-errors.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** A file from a form, or a whole body, with the form's other fields: one that is there several times, with commas between. */
 export interface Upload {
@@ -13,7 +14,11 @@ export interface Upload {
  * @throws {UnsupportedMediaTypeError} it is JSON
  * @throws {MalformedBodyError} the form cannot be read
  */
-export async function readUpload(request: Request, field: string): Promise<Upload> {
+export function readUpload({ request, signal }: { request: Request; signal: AbortSignal }, field: string): Promise<Upload> {
+  return untilAborted(read(request, field), signal)
+}
+
+async function read(request: Request, field: string): Promise<Upload> {
   const type = request.headers.get('content-type') ?? ''
   if (/^application\/(json|xml)/i.test(type)) {
     throw new UnsupportedMediaTypeError(`send multipart/form-data with the file as the field ${field}`)

@@ -82,7 +82,8 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     app.on(route.method.toUpperCase(), route.path, route.form ? ofUpload : ofRequest, async (context) => {
       const started = performance.now()
       const report = (error: unknown) => options.onError?.(error, context.req.raw)
-      const parts = { context, report, adminDigest, limits, limiter }
+      const headers: Record<string, string> = {}
+      const parts = { context, report, adminDigest, limits, limiter, headers }
       const response = await answerRequest(box, route, parts).catch((error: unknown) => {
         const named = inWireNames(error, route, context.req.header('idempotency-key'))
         const failed = failure(named, context, route.wireNames)
@@ -92,6 +93,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
         }
         return failed
       })
+      for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
       box.metrics.answered(route.method, route.path, response.status, performance.now() - started)
       return response
     })

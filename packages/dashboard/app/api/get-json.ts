@@ -1,0 +1,87 @@
+import type { Problem } from '@farebox/client'
+import { type Session, session, signOut } from '../state/session.ts'
+
+const apiBase = document.querySelector<HTMLMetaElement>('meta[name=farebox-api]')?.content ?? ''
+
+const TIMEOUT_MS = 20_000
+
+/** What is asked, beside the account. Absent values are left out. */
+export type Query = Readonly<Record<string, string | number | undefined>>
+
+/** The API said no, or nobody answered: `detail` says why, in words for a reader. */
+export class AskError extends Error {
+  /** 0 where nobody answered. */
+  readonly status: number
+  readonly code: string
+
+  constructor(status: number, code: string, detail: string) {
+    super(detail)
+    this.name = 'AskError'
+    this.status = status
+    this.code = code
+  }
+}
+
+/**
+ * Asks the API, for the account that is looked at. A key that is no longer good ends the session with the server's reason.
+ *
+ * @throws {AskError}
+ */
+export async function getJson<Answer>(path: string, query: Query = {}, signal?: AbortSignal): Promise<Answer> {
+  const asking = session.value
+  if (!asking) throw new AskError(401, 'UNAUTHORIZED', 'nobody is signed in')
+  try {
+    return await getJsonAs<Answer>(asking, path, query, signal)
+  } catch (error) {
+    if (error instanceof AskError && error.status === 401 && session.value?.secret === asking.secret) signOut(error.message)
+    throw error
+  }
+}
+
+/**
+ * The same as somebody who may not be signed in yet.
+ *
+ * @throws {AskError}
+ */
+export async function getJsonAs<Answer>(
+  { secret, kind, accountId }: Session,
+  path: string,
+  query: Query = {},
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const named =
+    kind === 'admin' && accountId !== undefined && !path.startsWith('/admin/') ? { ...query, account_id: accountId } : query
+  const given = Object.entries(named).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, String(value)]],
+  )
+  const timeout = AbortSignal.timeout(TIMEOUT_MS)
+  let response: Response
+  let answer: unknown
+  try {
+    response = await fetch(`${apiBase}/api/v1${path}${given.length > 0 ? `?${new URLSearchParams(given)}` : ''}`, {
+      headers: { accept: 'application/json', authorization: `Bearer ${secret}` },
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      credentials: 'omit',
+      cache: 'no-store',
+    })
+    answer = await response.json().catch(() => undefined)
+  } catch (error) {
+    signal?.throwIfAborted()
+    // A key that no header can hold never left the browser.
+    if (error instanceof TypeError && /[^\u0020-\u007e]/.test(secret))
+      throw new AskError(401, 'UNAUTHORIZED', 'the key has characters that no key has')
+    const reason = timeout.aborted
+      ? `the server did not answer within ${TIMEOUT_MS / 1000} seconds`
+      : 'the server cannot be reached'
+    throw new AskError(0, 'UNREACHABLE', reason)
+  }
+  if (response.ok && answer !== undefined) return answer as Answer
+  const problem = answer as Partial<Problem> | undefined
+  throw new AskError(
+    response.status,
+    problem?.code ?? `HTTP_${response.status}`,
+    problem?.errors?.map(({ field, problem: what }) => `${field} ${what}`).join('; ') ||
+      problem?.detail ||
+      `the server answered ${response.status}, and not as the API does`,
+  )
+}

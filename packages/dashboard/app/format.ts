@@ -1,0 +1,64 @@
+const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 })
+const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 })
+const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 6 })
+const percents = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 })
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' })
+const instants = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+const days = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
+
+/** `12,345`. */
+export const credits = (amount: number): string => whole.format(amount)
+/** `12.3K`, for axes. */
+export const shortCredits = (amount: number): string => short.format(amount)
+/** With its decimals, of a number or a decimal string: `0.015`. */
+export const exactly = (amount: number | string): string =>
+  typeof amount === 'number'
+    ? exact.format(amount)
+    : /^-?\d{1,15}(\.\d{1,6})?$/.test(amount)
+      ? exact.format(Number(amount))
+      : amount
+/** `42%`, of a share from 0 to 1; a little is not nothing. */
+export const percent = (share: number): string =>
+  share > 0 && share < 0.005 ? `<${percents.format(0.01)}` : percents.format(share)
+export const instant = (at: string): string => instants.format(new Date(at))
+export const day = (at: string): string => days.format(new Date(at))
+
+/** `credit` or `credits`. */
+export const plural = (count: number, noun: string): string => (count === 1 ? noun : `${noun}s`)
+
+const UNITS: readonly [unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
+  ['year', 31_536_000],
+  ['month', 2_592_000],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+]
+
+/** `3 hr. ago`, `in 2 days`. */
+export function ago(at: string | number, now: number): string {
+  const seconds = (new Date(at).getTime() - now) / 1000
+  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ['second', 1]
+  return relative.format(Math.round(seconds / size), unit)
+}
+
+/** `340 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`, of seconds. */
+export function duration(seconds: number): string {
+  if (seconds < 1) return `${whole.format(seconds * 1000)} ms`
+  if (seconds < 60) return `${exact.format(Math.round(seconds * 10) / 10)} s`
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h ${Math.round((seconds % 3_600) / 60)} min`
+  return `${whole.format(seconds / 86_400)} days`
+}
+
+const SERVICES: Readonly<Record<string, string>> = {
+  gpt: 'Chat',
+  voice_stt: 'Transcription',
+  voice_tts: 'Speech',
+  vision: 'Vision',
+  phone: 'Phone',
+  realtime: 'Conversation',
+  embedding: 'Embedding',
+}
+
+/** A service in words; a team's own keeps its name. */
+export const serviceName = (service: string): string => SERVICES[service] ?? service

@@ -1,0 +1,57 @@
+import type { AccountPage } from '@farebox/client'
+import { useEffect } from 'preact/hooks'
+import { getJson } from '../api/get-json.ts'
+import { useAnswer } from '../api/use-answer.ts'
+import { credits } from '../format.ts'
+import { chooseAccount, session } from '../state/session.ts'
+
+type Account = AccountPage['accounts'][number]
+
+/** Pages of accounts that are read at most: a list to choose from has an end. */
+const PAGES_MAX = 5
+
+/** Which account an admin looks at. The first one, until another is chosen. */
+export function AccountChoice() {
+  const accounts = useAnswer('accounts', readAccounts)
+  const chosen = session.value?.accountId
+  const list = accounts.data ?? []
+  const first = list[0]?.account_id
+  useEffect(() => {
+    if (chosen === undefined && first !== undefined) chooseAccount(first)
+  }, [chosen, first])
+  return (
+    <label class="account-choice">
+      <span>Account</span>
+      <select
+        class="field"
+        value={chosen ?? ''}
+        disabled={list.length === 0}
+        onChange={(event) => chooseAccount(event.currentTarget.value)}
+      >
+        {list.length === 0 && (
+          <option value="">{accounts.error ? accounts.error.message : accounts.isAsking ? 'Loading…' : 'No accounts yet'}</option>
+        )}
+        {chosen !== undefined && list.length > 0 && !list.some(({ account_id }) => account_id === chosen) && (
+          <option value={chosen}>{chosen}</option>
+        )}
+        {list.map(({ account_id, name, available }) => (
+          <option key={account_id} value={account_id}>
+            {name || account_id} · {credits(available)}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+async function readAccounts(signal: AbortSignal): Promise<Account[]> {
+  const found: Account[] = []
+  let cursor: string | undefined
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const answer = await getJson<AccountPage>('/admin/accounts', { limit: 200, cursor }, signal)
+    found.push(...answer.accounts)
+    if (!answer.next_cursor) break
+    cursor = answer.next_cursor
+  }
+  return found.sort((one, other) => one.name.localeCompare(other.name) || (one.account_id < other.account_id ? -1 : 1))
+}

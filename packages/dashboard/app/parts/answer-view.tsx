@@ -1,0 +1,83 @@
+import type { ComponentChildren } from 'preact'
+import type { AskError } from '../api/get-json.ts'
+import type { Answered } from '../api/use-answer.ts'
+import { Icon } from './icon.tsx'
+
+interface Props<Answer> {
+  of: Answered<Answer>
+  /** What is said where there is nothing, and what to do about it. */
+  empty?: { title: string; hint: ComponentChildren; when(data: Answer): boolean }
+  /** Lines that stand for what is coming. */
+  ghosts?: number
+  children(data: Answer): ComponentChildren
+}
+
+/** What the API answered; before that a sketch of it, or why there is none and how to go on. */
+export function AnswerView<Answer>({ of, empty, ghosts = 4, children }: Props<Answer>) {
+  if (of.data === undefined) {
+    return of.error ? <Failure error={of.error} again={of.askAgain} /> : <Ghosts lines={ghosts} />
+  }
+  return (
+    <>
+      {of.error && (
+        <div class="card-body">
+          <p class="banner" role="alert">
+            Not up to date: {of.error.message}.
+          </p>
+        </div>
+      )}
+      {empty?.when(of.data) ? <Nothing title={empty.title} hint={empty.hint} /> : children(of.data)}
+    </>
+  )
+}
+
+/** There is nothing to show. */
+export function Nothing({ title, hint }: { title: string; hint: ComponentChildren }) {
+  return (
+    <div class="notice">
+      <Icon name="empty" size={26} />
+      <strong>{title}</strong>
+      <p>{hint}</p>
+    </div>
+  )
+}
+
+function Failure({ error, again }: { error: AskError; again(): void }) {
+  return (
+    <div class="notice" role="alert">
+      <Icon name="broken" size={26} />
+      <strong>{titleOf(error)}</strong>
+      <p>{error.message}</p>
+      <p class="faint small">{fixOf(error)}</p>
+      <button type="button" class="button" onClick={again}>
+        <Icon name="refresh" size={15} /> Try again
+      </button>
+    </div>
+  )
+}
+
+function Ghosts({ lines }: { lines: number }) {
+  return (
+    <div class="ghosts" aria-busy="true">
+      <span class="unseen">Loading</span>
+      {Array.from({ length: lines }, (_, index) => (
+        <span key={index} class="ghost" aria-hidden="true" style={{ height: '16px', width: `${92 - ((index * 17) % 40)}%` }} />
+      ))}
+    </div>
+  )
+}
+
+function titleOf({ status }: AskError): string {
+  if (status === 0) return 'No answer'
+  if (status === 404) return 'Not found'
+  if (status === 403) return 'Not allowed'
+  return 'This could not be loaded'
+}
+
+function fixOf({ status, code }: AskError): string {
+  if (status === 0) return 'Check that the server is running and that your network is up.'
+  if (status === 404) return 'It may belong to another account, or the server may be older than this dashboard.'
+  if (status === 429) return 'Wait a moment before trying again.'
+  if (status >= 500) return `The server has logged what went wrong (${code}).`
+  return `The server calls it ${code}.`
+}

@@ -1,0 +1,166 @@
+import { scaleBand, scaleLinear } from 'd3-scale'
+import { stack } from 'd3-shape'
+import { useMemo, useRef, useState } from 'preact/hooks'
+import { credits, plural, shortCredits } from '../format.ts'
+import { bucketLabel, bucketTitle, type Granularity } from '../state/ranges.ts'
+import { ChartTooltip } from './chart-tooltip.tsx'
+import type { Layer } from './stack-series.ts'
+import { useWidth } from './use-width.ts'
+
+interface Props {
+  /** What the chart shows, for those who do not see it. */
+  label: string
+  buckets: readonly Date[]
+  granularity: Granularity
+  layers: readonly Layer[]
+}
+
+const HEIGHT = 264
+const MARGIN = { top: 8, right: 6, bottom: 26, left: 46 }
+const LABEL_WIDTH = 66
+
+/** Credits over time as stacked bars. A slider that is not seen goes from bar to bar by keyboard, and says what each is made of. */
+export function BarChart({ label, buckets, granularity, layers }: Props) {
+  const plot = useRef<HTMLDivElement>(null)
+  const width = useWidth(plot)
+  const [active, setActive] = useState<number>()
+  const totals = buckets.map((_, place) => layers.reduce((sum, { values }) => sum + (values[place] ?? 0), 0))
+  const x = scaleBand(buckets.map(String), [MARGIN.left, Math.max(MARGIN.left + 1, width - MARGIN.right)])
+    .paddingInner(0.28)
+    .paddingOuter(0.14)
+  const y = scaleLinear([0, Math.max(1, ...totals)], [HEIGHT - MARGIN.bottom, MARGIN.top]).nice(4)
+  const bars = useMemo(() => stacked(layers, buckets.length), [layers, buckets.length])
+  const left = (place: number) => x(String(buckets[place])) ?? 0
+  const everyLabel = Math.max(1, Math.ceil((buckets.length * LABEL_WIDTH) / Math.max(1, width - MARGIN.left)))
+  const last = buckets.length - 1
+
+  const title = active === undefined || buckets[active] === undefined ? undefined : bucketTitle(granularity, buckets[active])
+  const said =
+    active === undefined || title === undefined ? 'No bar is chosen' : spoken(title, layers, active, totals[active] ?? 0)
+
+  return (
+    <div class="chart">
+      <input
+        class="unseen"
+        type="range"
+        min={0}
+        max={last}
+        value={active ?? last}
+        aria-label={label}
+        aria-valuetext={said}
+        onFocus={(event) => isByKeyboard(event) && setActive(last)}
+        onInput={(event) => setActive(Number(event.currentTarget.value))}
+        onKeyDown={({ key }) => key === 'Escape' && setActive(undefined)}
+        onBlur={() => setActive(undefined)}
+      />
+      <div
+        ref={plot}
+        class="chart-plot"
+        data-active={active === undefined ? undefined : ''}
+        onPointerLeave={() => setActive(undefined)}
+      >
+        <svg height={HEIGHT} aria-hidden="true">
+          {y
+            .ticks(4)
+            .filter(Number.isInteger)
+            .map((tick) => (
+              <g key={tick}>
+                <line
+                  class={tick === 0 ? 'gridline zero' : 'gridline'}
+                  x1={MARGIN.left}
+                  x2={width - MARGIN.right}
+                  y1={y(tick)}
+                  y2={y(tick)}
+                />
+                <text x={MARGIN.left - 10} y={y(tick)} dy="0.34em" text-anchor="end">
+                  {shortCredits(tick)}
+                </text>
+              </g>
+            ))}
+          {buckets.map((start, place) =>
+            (last - place) % everyLabel === 0 ? (
+              <text key={String(start)} x={left(place) + x.bandwidth() / 2} y={HEIGHT - 6} text-anchor="middle">
+                {bucketLabel(granularity, start)}
+              </text>
+            ) : null,
+          )}
+          {bars.map(({ layer, place, from, to, isTop }) => (
+            <path
+              key={`${layer.name} ${place}`}
+              class="bar"
+              data-active={place === active ? '' : undefined}
+              fill={layer.colour}
+              d={barPath({ x: left(place), width: x.bandwidth(), top: y(to), bottom: y(from), isTop })}
+            />
+          ))}
+          {buckets.map((start, place) => (
+            <rect
+              key={String(start)}
+              class="column"
+              x={left(place) - (x.step() - x.bandwidth()) / 2}
+              y={0}
+              width={x.step()}
+              height={HEIGHT - MARGIN.bottom}
+              onPointerEnter={() => setActive(place)}
+              onPointerDown={() => setActive(place)}
+            />
+          ))}
+        </svg>
+        {active !== undefined && title !== undefined && (
+          <ChartTooltip title={title} layers={layers} place={active} x={left(active) + x.bandwidth() / 2} width={width} />
+        )}
+      </div>
+    </div>
+  )
+}
+
+function isByKeyboard({ currentTarget }: { currentTarget: HTMLElement }): boolean {
+  return currentTarget.matches(':focus-visible')
+}
+
+interface StackedBar {
+  layer: Layer
+  place: number
+  from: number
+  to: number
+  isTop: boolean
+}
+
+function stacked(layers: readonly Layer[], count: number): StackedBar[] {
+  const places = Array.from({ length: count }, (_, place) => place)
+  const series = stack<number, Layer>()
+    .keys(layers)
+    .value((place, layer) => layer.values[place] ?? 0)(places)
+  const tops = places.map((place) => layers.findLastIndex(({ values }) => (values[place] ?? 0) > 0))
+  return series.flatMap((points, index) =>
+    points.flatMap(([from, to], place) =>
+      to > from ? [{ layer: series[index]?.key, place, from, to, isTop: tops[place] === index }] : [],
+    ),
+  ) as StackedBar[]
+}
+
+/** Round where a bar ends, and at least as high as a hair, so that a little is not nothing. */
+function barPath({
+  x,
+  width,
+  top,
+  bottom,
+  isTop,
+}: {
+  x: number
+  width: number
+  top: number
+  bottom: number
+  isTop: boolean
+}): string {
+  const height = Math.max(1, bottom - top)
+  const radius = isTop ? Math.min(3.5, width / 2, height) : 0
+  return `M${x},${bottom}v${-(height - radius)}q0,${-radius} ${radius},${-radius}h${width - 2 * radius}q${radius},0 ${radius},${radius}v${height - radius}z`
+}
+
+function spoken(title: string, layers: readonly Layer[], place: number, total: number): string {
+  const parts = layers
+    .filter(({ values }) => (values[place] ?? 0) > 0)
+    .map(({ name, values }) => `${name} ${credits(values[place] ?? 0)}`)
+  return `${title}: ${credits(total)} ${plural(total, 'credit')}${parts.length > 1 ? `, of which ${parts.join(', ')}` : ''}`
+}

@@ -1,0 +1,31 @@
+import { useState } from 'preact/hooks'
+
+/** A button that reads the page after those shown; where that fails, it says why and may be pressed again. */
+export function Older({ label, read }: { label: string; read(): Promise<void> }) {
+  const [isAsking, setAsking] = useState(false)
+  const [problem, setProblem] = useState<string>()
+  const press = async () => {
+    setAsking(true)
+    setProblem(undefined)
+    try {
+      await read()
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error))
+    }
+    setAsking(false)
+  }
+  return (
+    <>
+      {problem && (
+        <p class="banner" role="alert">
+          {problem}
+        </p>
+      )}
+      <div class="more">
+        <button type="button" class="button" disabled={isAsking} onClick={press}>
+          {isAsking ? 'Loading…' : label}
+        </button>
+      </div>
+    </>
+  )
+}

@@ -1,0 +1,66 @@
+import { useState } from 'preact/hooks'
+import { addressOf, route } from '../state/route.ts'
+import { session, signOut } from '../state/session.ts'
+import { AccountChoice } from './account-choice.tsx'
+import { Brand } from './brand.tsx'
+import { Icon, type IconName } from './icon.tsx'
+import { ThemeChoice } from './theme-choice.tsx'
+
+const items: readonly (readonly [view: string, label: string, icon: IconName])[] = [
+  ['', 'Overview', 'overview'],
+  ['activity', 'Activity', 'activity'],
+  ['keys', 'Keys & limits', 'keys'],
+  ['prices', 'Prices', 'prices'],
+  ['providers', 'Providers', 'providers'],
+  ['statement', 'Statement', 'statement'],
+]
+
+/** Where one can go, who one is, and how one leaves. On a narrow screen it opens from a button. */
+export function Sidebar() {
+  const [isOpen, setOpen] = useState(false)
+  const { view } = route.value
+  const current = view === 'workflows' ? 'activity' : view
+  return (
+    <header class="sidebar">
+      <div class="sidebar-top">
+        <a href={addressOf('')} aria-label="Farebox, overview">
+          <Brand />
+        </a>
+        <button
+          type="button"
+          class="button quiet menu-button"
+          aria-expanded={isOpen}
+          aria-controls="navigation"
+          onClick={() => setOpen(!isOpen)}
+          onKeyDown={({ key }) => key === 'Escape' && setOpen(false)}
+        >
+          <Icon name="menu" /> Menu
+        </button>
+      </div>
+      <div class="sidebar-body" id="navigation" data-open={isOpen ? '' : undefined}>
+        {session.value?.kind === 'admin' && <AccountChoice />}
+        <nav class="nav" aria-label="Pages">
+          {items.map(([each, label, icon]) => (
+            <a
+              key={each}
+              href={addressOf(each)}
+              aria-current={each === current ? 'page' : undefined}
+              onClick={() => setOpen(false)}
+            >
+              <Icon name={icon} />
+              {label}
+            </a>
+          ))}
+        </nav>
+        <div class="sidebar-end">
+          <p class="identity">{session.value?.kind === 'admin' ? 'Signed in as admin' : 'Signed in with an API key'}</p>
+          <ThemeChoice />
+          <button type="button" class="side-button" onClick={() => signOut()}>
+            <Icon name="out" />
+            Sign out
+          </button>
+        </div>
+      </div>
+    </header>
+  )
+}

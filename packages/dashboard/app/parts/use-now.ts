@@ -1,0 +1,11 @@
+import { useEffect, useState } from 'preact/hooks'
+
+/** The time, told again every so often. */
+export function useNow(everyMs: number): number {
+  const [now, setNow] = useState(Date.now)
+  useEffect(() => {
+    const ticking = setInterval(() => setNow(Date.now()), everyMs)
+    return () => clearInterval(ticking)
+  }, [everyMs])
+  return now
+}

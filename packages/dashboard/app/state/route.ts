@@ -1,0 +1,61 @@
+import { computed, signal } from '@preact/signals'
+
+const base = new URL(document.baseURI).pathname
+
+const address = signal(here())
+
+/** Which view is shown, and what its address says of it. */
+export const route = computed(() => {
+  const url = new URL(address.value, document.baseURI)
+  const segments = url.pathname.slice(base.length).split('/').filter(Boolean).map(decodeSegment)
+  return { view: segments[0] ?? '', id: segments[1], query: url.searchParams }
+})
+
+/** The address of a view: `workflows/w_1`. Without a leading slash, because the page may be mounted anywhere. */
+export function addressOf(view: string, id?: string): string {
+  return `${base}${view}${id === undefined ? '' : `/${encodeURIComponent(id)}`}`
+}
+
+/** Changes what the address says of the view, and nothing else. Empty removes. */
+export function setQuery(changes: Readonly<Record<string, string | undefined>>): void {
+  const url = new URL(location.href)
+  for (const [name, value] of Object.entries(changes)) {
+    if (value) url.searchParams.set(name, value)
+    else url.searchParams.delete(name)
+  }
+  history.replaceState(null, '', url)
+  address.value = here()
+}
+
+/** Goes to an address of the dashboard without loading the page again. */
+function go(to: string): void {
+  history.pushState(null, '', to)
+  address.value = here()
+  scrollTo(0, 0)
+}
+
+/** Follows links and the browser's buttons from here on. */
+export function followAddresses(): void {
+  addEventListener('popstate', () => {
+    address.value = here()
+  })
+  document.addEventListener('click', (event) => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    const link = event.target instanceof Element ? event.target.closest('a') : null
+    if (!link || link.origin !== location.origin || link.hash || !link.pathname.startsWith(base)) return
+    event.preventDefault()
+    go(link.href)
+  })
+}
+
+function here(): string {
+  return location.pathname + location.search
+}
+
+function decodeSegment(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

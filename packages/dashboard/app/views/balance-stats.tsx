@@ -1,0 +1,115 @@
+import type { Credits, Grant } from '@farebox/client'
+import { getJson } from '../api/get-json.ts'
+import { getSeries } from '../api/get-series.ts'
+import { useAnswer } from '../api/use-answer.ts'
+import { credits, day, exactly, plural } from '../format.ts'
+import { AnswerView } from '../parts/answer-view.tsx'
+import { useNow } from '../parts/use-now.ts'
+import { bucketStart, bucketsLater } from '../state/ranges.ts'
+import { BURN_DAYS, burnRate } from './burn-rate.ts'
+
+const EVERY_MS = 15_000
+
+/** What the account has, and how long it lasts. */
+export function BalanceStats() {
+  const now = useNow(60_000)
+  const today = bucketStart('day', new Date(now))
+  const from = bucketsLater('day', today, -BURN_DAYS)
+  const answered = useAnswer(
+    `balance ${today.getTime()}`,
+    async (signal) => {
+      const [balance, days] = await Promise.all([
+        getJson<Credits>('/credits', {}, signal),
+        getSeries({ granularity: 'day', groupBy: 'none', from }, signal),
+      ])
+      return { balance, days }
+    },
+    { everyMs: EVERY_MS },
+  )
+  return (
+    <section class="card" aria-label="Balance">
+      <AnswerView of={answered} ghosts={3}>
+        {({ balance, days }) => {
+          const burn = burnRate(days, balance.available, now)
+          const spentToday = days
+            .filter(({ starts_at }) => new Date(starts_at) >= today)
+            .reduce((sum, { total_credits }) => sum + total_credits, 0)
+          return (
+            <dl class="stats">
+              <Stat
+                isLead
+                name="Available"
+                value={credits(balance.available)}
+                unit={plural(balance.available, 'credit')}
+                note={expiryNote(balance.grants, now) ?? 'What new work may use'}
+              />
+              <Stat
+                name="Balance"
+                value={credits(balance.credit_balance)}
+                note={
+                  balance.held > 0 ? `${credits(balance.held)} held for work under way` : 'Nothing is held for work under way'
+                }
+              />
+              <Stat
+                name="Burn rate"
+                value={burn.perDay >= 100 ? credits(burn.perDay) : exactly(Math.round(burn.perDay * 10) / 10)}
+                unit="a day"
+                note={
+                  burn.days === 0
+                    ? `No spending in the last ${BURN_DAYS} full days`
+                    : `Average of the last ${burn.days === 1 ? 'full day' : `${burn.days} full days`} (UTC); ${credits(spentToday)} so far today`
+                }
+              />
+              <Stat
+                name="Lasts"
+                value={burn.daysLeft === undefined ? '–' : burn.daysLeft < 1 ? 'under 1' : credits(Math.floor(burn.daysLeft))}
+                unit={burn.daysLeft === undefined ? '' : plural(Math.max(1, Math.floor(burn.daysLeft)), 'day')}
+                note={
+                  burn.daysLeft === undefined
+                    ? 'Nothing is being spent'
+                    : `What is available ÷ burn rate${burn.daysLeft < 3_650 ? `: until ${day(new Date(now + burn.daysLeft * 86_400_000).toISOString())}` : ''}`
+                }
+              />
+            </dl>
+          )
+        }}
+      </AnswerView>
+    </section>
+  )
+}
+
+function Stat({
+  name,
+  value,
+  unit = '',
+  note,
+  isLead = false,
+}: {
+  name: string
+  value: string
+  unit?: string
+  note: string
+  isLead?: boolean
+}) {
+  return (
+    <div class={isLead ? 'stat lead' : 'stat'}>
+      <dt>{name}</dt>
+      <dd>
+        <div class="stat-value">
+          {value} {unit && <small>{unit}</small>}
+        </div>
+        <div class="stat-note">{note}</div>
+      </dd>
+    </div>
+  )
+}
+
+/** The next credits that expire, if any do. */
+function expiryNote(grants: readonly Grant[], now: number): string | undefined {
+  const next = grants
+    .flatMap(({ expires_at, remaining }) =>
+      expires_at !== null && remaining > 0 && new Date(expires_at).getTime() > now ? [{ at: expires_at, remaining }] : [],
+    )
+    .sort((one, other) => (one.at < other.at ? -1 : 1))[0]
+  return next && `${credits(next.remaining)} expire on ${day(next.at)}`
+}

@@ -1,0 +1,70 @@
+import type { Budget } from '@farebox/client'
+import { ago, credits, instant, percent, serviceName } from '../format.ts'
+import { Badge } from '../parts/badge.tsx'
+
+const NEAR = 0.8
+
+/**
+ * Budgets as bars.
+ *
+ * @param keyNames  by prefix
+ */
+export function Budgets({
+  budgets,
+  keyNames,
+  now,
+}: {
+  budgets: readonly Budget[]
+  keyNames: ReadonlyMap<string, string>
+  now: number
+}) {
+  return (
+    <ul class="card-body">
+      {budgets.map((budget) => {
+        const { budget_id, period, time_zone, mode, limit, used, resets_at } = budget
+        const share = limit > 0 ? used / limit : 1
+        const tone = share >= 1 ? 'bad' : share >= NEAR ? 'warn' : ''
+        return (
+          <li key={budget_id} class="budget">
+            <div class="budget-line">
+              <span>
+                <strong>{whose(budget, keyNames)}</strong>{' '}
+                <span class="faint small">per {period === 'total' ? 'lifetime' : period}</span>{' '}
+                {mode === 'warn' && <Badge tone="plain">only warns</Badge>}
+              </span>
+              <span class="number">
+                {credits(used)} <span class="faint">of {credits(limit)}</span>
+              </span>
+            </div>
+            <meter
+              class="unseen"
+              min={0}
+              max={Math.max(limit, used, 1)}
+              value={used}
+              aria-label={`${whose(budget, keyNames)} per ${period}`}
+            />
+            <div class={`track ${tone}`} aria-hidden="true">
+              <span style={{ width: `${Math.min(100, share * 100)}%` }} />
+            </div>
+            <p class="faint small">
+              {percent(share)} used
+              {share >= 1
+                ? mode === 'block'
+                  ? ', further work is refused'
+                  : ', over the limit'
+                : `, ${credits(Math.max(0, limit - used))} left`}
+              {resets_at && (
+                <span title={`${instant(resets_at)}, days of ${time_zone}`}> · starts again {ago(resets_at, now)}</span>
+              )}
+            </p>
+          </li>
+        )
+      })}
+    </ul>
+  )
+}
+
+function whose({ user_id, api_key, service_type }: Budget, keyNames: ReadonlyMap<string, string>): string {
+  const owner = api_key ? `Key ${keyNames.get(api_key) || api_key}` : user_id ? `User ${user_id}` : 'The account'
+  return service_type ? `${owner}, ${serviceName(service_type)}` : owner
+}

@@ -1,0 +1,126 @@
+import type { Budgets as BudgetsAnswer, OwnKeys } from '@farebox/client'
+import { getJson } from '../api/get-json.ts'
+import { useAnswer } from '../api/use-answer.ts'
+import { ago, credits, day, instant, plural, serviceName } from '../format.ts'
+import { AnswerView } from '../parts/answer-view.tsx'
+import { Badge, type Tone } from '../parts/badge.tsx'
+import { Card } from '../parts/card.tsx'
+import { PageHead } from '../parts/page-head.tsx'
+import { useNow } from '../parts/use-now.ts'
+import { Budgets } from './budgets.tsx'
+
+type Key = OwnKeys['keys'][number]
+
+/** The keys of the account with what each may use, and what may be spent over which time. */
+export function Keys() {
+  const now = useNow(30_000)
+  const budgets = useAnswer('budgets', (signal) => getJson<BudgetsAnswer>('/budgets', {}, signal), {
+    everyMs: 15_000,
+  })
+  const keys = useAnswer('keys', (signal) => getJson<OwnKeys>('/keys', {}, signal), { everyMs: 30_000 })
+  const keyNames = new Map(keys.data?.keys.map(({ prefix, name }) => [prefix, name]))
+  return (
+    <>
+      <PageHead title="Keys & limits" lead="Who may spend, on what, and how much." />
+      <Card title="Budgets" note="What was charged and is held in the period, against its limit">
+        <AnswerView
+          of={budgets}
+          empty={{
+            title: 'No budgets',
+            hint: 'Every key may spend what the account has. An admin sets a budget with POST /api/v1/admin/budgets.',
+            when: (data) => data.budgets.length === 0,
+          }}
+        >
+          {(data) => <Budgets budgets={data.budgets} keyNames={keyNames} now={now} />}
+        </AnswerView>
+      </Card>
+      <Card title="API keys" note="A key is known by its prefix; the key itself is nowhere kept">
+        <AnswerView
+          of={keys}
+          empty={{
+            title: 'No keys',
+            hint: 'An admin makes one with POST /api/v1/admin/keys.',
+            when: (data) => data.keys.length === 0,
+          }}
+        >
+          {(data) => (
+            <div class="table-scroll">
+              <table>
+                <thead>
+                  <tr>
+                    <th scope="col">Key</th>
+                    <th scope="col">State</th>
+                    <th scope="col">Services</th>
+                    <th scope="col" class="wide-only">
+                      User
+                    </th>
+                    <th scope="col" class="wide-only">
+                      Budgets
+                    </th>
+                    <th scope="col" class="wide-only">
+                      Last used
+                    </th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {data.keys.map((key) => (
+                    <tr key={key.prefix}>
+                      <th scope="row" class="twofold">
+                        <span>{key.name || 'unnamed'}</span>
+                        <span class="mono">{key.prefix}…</span>
+                      </th>
+                      <td>
+                        <KeyState of={key} now={now} />
+                      </td>
+                      <td>
+                        <KeyServices of={key} />
+                      </td>
+                      <td class="wide-only faint">{key.user_id ?? '–'}</td>
+                      <td class="wide-only faint">
+                        {key.budgets.length ? `${key.budgets.length} ${plural(key.budgets.length, 'budget')}` : 'none'}
+                      </td>
+                      <td class="wide-only faint number" title={key.last_used_at ? instant(key.last_used_at) : undefined}>
+                        {key.last_used_at ? ago(key.last_used_at, now) : 'never'}
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          )}
+        </AnswerView>
+      </Card>
+    </>
+  )
+}
+
+function KeyState({ of: { revoked_at, expires_at }, now }: { of: Key; now: number }) {
+  const [text, tone, note]: [string, Tone, string] = revoked_at
+    ? ['Revoked', 'bad', day(revoked_at)]
+    : expires_at && new Date(expires_at).getTime() <= now
+      ? ['Expired', 'bad', day(expires_at)]
+      : ['Active', 'good', expires_at ? `until ${day(expires_at)}` : '']
+  return (
+    <>
+      <Badge tone={tone}>{text}</Badge> <span class="faint small">{note}</span>
+    </>
+  )
+}
+
+function KeyServices({ of: { services } }: { of: Key }) {
+  if (services.length === 0) return <span class="faint">every service</span>
+  return (
+    <ul>
+      {services.map(({ id, service_type, provider, enabled, cost_limit_per_request }) => (
+        <li key={id}>
+          {enabled ? serviceName(service_type) : <s>{serviceName(service_type)}</s>}
+          <span class="faint small">
+            {provider && ` by ${provider}`}
+            {!enabled && ' off'}
+            {cost_limit_per_request !== null && `, at most ${credits(cost_limit_per_request)} a request`}
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}

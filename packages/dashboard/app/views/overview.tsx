@@ -1,0 +1,28 @@
+import { PageHead } from '../parts/page-head.tsx'
+import { Segmented } from '../parts/segmented.tsx'
+import { isRangeName, type RangeName, rangeNames } from '../state/ranges.ts'
+import { route, setQuery } from '../state/route.ts'
+import { BalanceStats } from './balance-stats.tsx'
+import { Breakdowns } from './breakdowns.tsx'
+import { SpendChart } from './spend-chart.tsx'
+
+/** What there is, how fast it goes, and where to. */
+export function Overview() {
+  const asked = route.value.query.get('range')
+  const range: RangeName = isRangeName(asked) ? asked : '30d'
+  return (
+    <>
+      <PageHead title="Overview" lead="Balance, burn and where the credits went.">
+        <Segmented
+          label="Time"
+          value={range}
+          options={rangeNames}
+          onChange={(next) => setQuery({ range: next === '30d' ? undefined : next })}
+        />
+      </PageHead>
+      <BalanceStats />
+      <SpendChart range={range} />
+      <Breakdowns range={range} />
+    </>
+  )
+}

@@ -1,0 +1,114 @@
+import type { Price, PriceList } from '@farebox/client'
+import { useState } from 'preact/hooks'
+import { getJson } from '../api/get-json.ts'
+import { useAnswer } from '../api/use-answer.ts'
+import { credits, exactly, serviceName } from '../format.ts'
+import { AnswerView, Nothing } from '../parts/answer-view.tsx'
+import { PageHead } from '../parts/page-head.tsx'
+
+/** What everything costs, to be searched. */
+export function Prices() {
+  const [search, setSearch] = useState('')
+  const answered = useAnswer('prices', (signal) => getJson<PriceList>('/prices', {}, signal))
+  return (
+    <>
+      <PageHead
+        title="Prices"
+        lead={answered.data ? `In force now, by price book ${answered.data.price_version}.` : 'In force now.'}
+      />
+      <section class="card" aria-label="Prices">
+        <div class="card-head">
+          <label>
+            <span class="unseen">Search prices</span>
+            <input
+              class="field search"
+              type="search"
+              placeholder="Service, provider or model"
+              value={search}
+              onInput={(event) => setSearch(event.currentTarget.value)}
+            />
+          </label>
+        </div>
+        <AnswerView
+          of={answered}
+          ghosts={8}
+          empty={{
+            title: 'No prices',
+            hint: 'The price book of this server sells nothing at this moment.',
+            when: ({ prices }) => prices.length === 0,
+          }}
+        >
+          {({ prices }) => <PriceRows prices={prices.filter((price) => matches(price, search))} />}
+        </AnswerView>
+      </section>
+    </>
+  )
+}
+
+function PriceRows({ prices }: { prices: readonly Price[] }) {
+  return (
+    <>
+      <p class="unseen" role="status">
+        {prices.length} prices
+      </p>
+      {prices.length === 0 ? (
+        <Nothing title="No price matches" hint="Every word has to be in the service, the provider or the model." />
+      ) : (
+        <div class="table-scroll">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Provider</th>
+                <th scope="col" class="wide-only">
+                  Service
+                </th>
+                <th scope="col" class="wide-only">
+                  Meter
+                </th>
+                <th scope="col" class="wide-only">
+                  Rules
+                </th>
+                <th scope="col" class="right">
+                  Credits
+                </th>
+                <th scope="col">Per</th>
+              </tr>
+            </thead>
+            <tbody>
+              {prices.map(({ service_type, provider, model, meter, credits: amount, per, unit_type, rules }, place) => (
+                <tr key={`${service_type} ${provider} ${model} ${meter} ${place}`}>
+                  <th scope="row" class="twofold">
+                    <span>{provider}</span>
+                    {model && model !== provider && <span>{model}</span>}
+                    <span class="narrow-only">{[serviceName(service_type), meter].filter(Boolean).join(' · ')}</span>
+                  </th>
+                  <td class="wide-only">{serviceName(service_type)}</td>
+                  <td class="wide-only faint">{meter ?? 'usage'}</td>
+                  <td class="wide-only faint small">
+                    {rules
+                      ? Object.keys(rules)
+                          .map((rule) => rule.replaceAll('_', ' '))
+                          .join(', ')
+                      : '–'}
+                  </td>
+                  <td class="right number">{exactly(amount)}</td>
+                  <td class="faint">
+                    {Number(per) === 1 ? unit_type.replace(/s$/, '') : `${credits(Number(per))} ${unit_type}`}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </>
+  )
+}
+
+function matches({ service_type, provider, model, meter }: Price, search: string): boolean {
+  const text = [service_type, serviceName(service_type), provider, model, meter].join(' ').toLowerCase()
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word))
+}

@@ -1,0 +1,147 @@
+import type { AdapterStatus, OfferStatus, ProviderStatus } from '@farebox/client'
+import { useState } from 'preact/hooks'
+import { getJson } from '../api/get-json.ts'
+import { useAnswer } from '../api/use-answer.ts'
+import { duration, exactly, percent, serviceName } from '../format.ts'
+import { AnswerView } from '../parts/answer-view.tsx'
+import { Badge, type Tone } from '../parts/badge.tsx'
+import { Card } from '../parts/card.tsx'
+import { PageHead } from '../parts/page-head.tsx'
+import { Updated } from '../parts/updated.tsx'
+
+const EVERY_MS = 5_000
+
+const CONDITIONS: Readonly<Record<string, readonly [text: string, tone: Tone]>> = {
+  ok: ['OK', 'good'],
+  probe: ['Trying again', 'warn'],
+  rate_limited: ['Rate limited', 'warn'],
+  refusing: ['Refusing', 'bad'],
+  sick: ['Failing', 'bad'],
+}
+
+const NOT_ASKED = ['Not asked yet', ''] as const
+/** From this share of errors on, it is said in colour. */
+const MANY_ERRORS = 0.05
+
+/** How the providers are doing, as routing knows it. */
+export function Providers() {
+  const [isLive, setLive] = useState(true)
+  const answered = useAnswer('status', (signal) => getJson<ProviderStatus>('/status', {}, signal), {
+    everyMs: isLive ? EVERY_MS : undefined,
+  })
+  return (
+    <>
+      <PageHead title="Providers" lead="How each is doing, as routing has seen it in the last minutes.">
+        <Updated at={answered.at} isLive={isLive} onToggle={() => setLive(!isLive)} />
+      </PageHead>
+      {answered.data === undefined ? (
+        <div class="card">
+          <AnswerView of={answered} ghosts={8}>
+            {() => null}
+          </AnswerView>
+        </div>
+      ) : (
+        [...answered.data.adapters].sort(readyFirst).map((adapter) => <Adapter key={adapter.adapter} adapter={adapter} />)
+      )}
+    </>
+  )
+}
+
+function readyFirst(one: AdapterStatus, other: AdapterStatus): number {
+  return Number(one.availability === 'disabled') - Number(other.availability === 'disabled')
+}
+
+function Adapter({ adapter: { adapter, simulated, availability, reason, concurrency, offers } }: { adapter: AdapterStatus }) {
+  const isReady = availability === 'ready'
+  const ill = offers.filter(({ condition }) => condition !== 'ok').length
+  const tools = (
+    <span class="controls">
+      {simulated && <Badge tone="plain">simulated</Badge>}
+      <Badge tone={!isReady ? '' : ill > 0 ? 'warn' : 'good'}>
+        {!isReady ? 'Off' : ill > 0 ? `${ill} of ${offers.length} not well` : 'Ready'}
+      </Badge>
+    </span>
+  )
+  const note = isReady
+    ? concurrency && `${concurrency.running} of ${concurrency.limit} calls under way, ${concurrency.waiting} waiting`
+    : reason
+  return (
+    <Card title={adapter} note={note} tools={tools}>
+      {isReady && offers.length > 0 ? (
+        <div class="table-scroll">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Offer</th>
+                <th scope="col">Condition</th>
+                <th scope="col" class="right">
+                  Answer
+                </th>
+                <th scope="col" class="wide-only right">
+                  First event
+                </th>
+                <th scope="col" class="right">
+                  Errors
+                </th>
+                <th scope="col" class="wide-only right">
+                  429s
+                </th>
+                <th scope="col" class="wide-only right">
+                  Under way
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {offers.map((offer) => (
+                <OfferRow key={`${offer.service_type} ${offer.provider} ${offer.model}`} offer={offer} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      ) : (
+        <div class="card-body" />
+      )}
+    </Card>
+  )
+}
+
+function OfferRow({ offer }: { offer: OfferStatus }) {
+  const {
+    service_type,
+    provider,
+    model,
+    condition,
+    answer_ms,
+    first_event_ms,
+    error_rate,
+    rate_limited_rate,
+    samples,
+    in_flight,
+  } = offer
+  // Nothing is known of what was not asked yet, which is not the same as being well.
+  const [text, tone] = condition === 'ok' && samples === undefined ? NOT_ASKED : (CONDITIONS[condition] ?? [condition, 'warn'])
+  return (
+    <tr>
+      <th scope="row" class="twofold">
+        <span>{provider}</span>
+        <span>
+          {serviceName(service_type)}
+          {model !== provider && ` · ${model}`}
+        </span>
+      </th>
+      <td>
+        <Badge tone={tone}>{text}</Badge>
+      </td>
+      <td class="right number">{answer_ms === undefined ? '–' : duration(answer_ms / 1000)}</td>
+      <td class="wide-only right number">{first_event_ms === undefined ? '–' : duration(first_event_ms / 1000)}</td>
+      <td
+        class={`right number ${error_rate !== undefined && error_rate >= MANY_ERRORS ? 'bad-text' : ''}`}
+        title={samples === undefined ? undefined : `of ${exactly(samples)} that count, each half after half a minute`}
+      >
+        {error_rate === undefined ? '–' : percent(error_rate)}
+      </td>
+      <td class="wide-only right number">{rate_limited_rate === undefined ? '–' : percent(rate_limited_rate)}</td>
+      <td class="wide-only right number">{in_flight ?? '–'}</td>
+    </tr>
+  )
+}

@@ -1,0 +1,58 @@
+import type { WorkflowDetail } from '../api/workflow-detail.ts'
+import { credits, exactly, percent, serviceName } from '../format.ts'
+import { Nothing } from '../parts/answer-view.tsx'
+import { Card } from '../parts/card.tsx'
+
+/** What a workflow used, line by line, and what that cost. */
+export function ReceiptRows({ receipt }: { receipt: WorkflowDetail }) {
+  const total = receipt.total_credits_used
+  return (
+    <Card title="Receipt" note="What was used, and what it cost">
+      {receipt.services_used.length === 0 ? (
+        <Nothing title="Nothing was charged yet" hint="Lines appear as its calls are settled." />
+      ) : (
+        <div class="table-scroll">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Service</th>
+                <th scope="col">Provider</th>
+                <th scope="col" class="right">
+                  Units
+                </th>
+                <th scope="col" class="right">
+                  Credits
+                </th>
+                <th scope="col" class="wide-only right">
+                  Share
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {receipt.services_used.map(({ service_type, provider, units_consumed, unit_type, credits_used }) => (
+                <tr key={`${service_type} ${provider} ${unit_type}`}>
+                  <th scope="row">{serviceName(service_type)}</th>
+                  <td>{provider}</td>
+                  <td class="right">
+                    <span class="number">{exactly(units_consumed)}</span> <span class="faint small">{unit_type}</span>
+                  </td>
+                  <td class="right number">{credits(credits_used)}</td>
+                  <td class="wide-only right number faint">{total > 0 ? percent(credits_used / total) : '–'}</td>
+                </tr>
+              ))}
+              <tr>
+                <th scope="row" colSpan={3}>
+                  Total
+                </th>
+                <td class="right number">
+                  <strong>{credits(total)}</strong>
+                </td>
+                <td class="wide-only" />
+              </tr>
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Card>
+  )
+}

@@ -1,0 +1,127 @@
+import type { UsageReport } from '@farebox/client'
+import { useState } from 'preact/hooks'
+import { getJson } from '../api/get-json.ts'
+import { getSeries, type SeriesGroup } from '../api/get-series.ts'
+import { useAnswer } from '../api/use-answer.ts'
+import { credits, percent, plural, serviceName } from '../format.ts'
+import { AnswerView } from '../parts/answer-view.tsx'
+import { BarChart } from '../parts/bar-chart.tsx'
+import { Card } from '../parts/card.tsx'
+import { ChartTable } from '../parts/chart-table.tsx'
+import { Segmented } from '../parts/segmented.tsx'
+import { stackSeries } from '../parts/stack-series.ts'
+import { useNow } from '../parts/use-now.ts'
+import { type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
+import { route, setQuery } from '../state/route.ts'
+
+const groups: readonly (readonly [group: SeriesGroup, label: string])[] = [
+  ['workflow', 'Workflow'],
+  ['service', 'Service'],
+  ['provider', 'Provider'],
+  ['api_key', 'Key'],
+  ['user', 'User'],
+  ['none', 'Total'],
+]
+
+const WITHOUT_NAME: Readonly<Record<SeriesGroup, string>> = {
+  none: 'All',
+  workflow: 'Without a workflow',
+  service: 'Without a service',
+  provider: 'Without a provider',
+  api_key: 'Without a key',
+  user: 'Without a user',
+}
+
+const EVERY_MS = 15_000
+
+/** Credits over time, as a chart or as a table, by whatever is asked for. */
+export function SpendChart({ range: name }: { range: RangeName }) {
+  const [isTable, setTable] = useState(false)
+  const range = rangeOf(name, useNow(60_000))
+  const groupBy = groups.find(([group]) => group === route.value.query.get('by'))?.[0] ?? 'workflow'
+  const { granularity, buckets, from } = range
+  const answered = useAnswer(
+    `series ${name} ${from.getTime()} ${buckets.at(-1)?.getTime()} ${groupBy}`,
+    async (signal) => {
+      const [entries, earlier] = await Promise.all([
+        getSeries({ granularity, groupBy, from }, signal),
+        getJson<UsageReport>('/usage', { from: range.before.from.toISOString(), to: range.before.to.toISOString() }, signal),
+      ])
+      return { entries, earlier: earlier.total_credits }
+    },
+    { everyMs: EVERY_MS },
+  )
+  const nameOf = (each: string | null) =>
+    each === null ? WITHOUT_NAME[groupBy] : groupBy === 'service' ? serviceName(each) : each
+  const spanLabel = rangeNames.find(([each]) => each === name)?.[1] ?? ''
+  const byLabel = groups.find(([group]) => group === groupBy)?.[1].toLowerCase()
+  const label = `Credits spent per ${granularity}, last ${spanLabel}${groupBy === 'none' ? '' : `, by ${byLabel}`}`
+  const tools = (
+    <div class="controls">
+      <Segmented
+        label="Spend by"
+        value={groupBy}
+        options={groups}
+        onChange={(next) => setQuery({ by: next === 'workflow' ? undefined : next })}
+      />
+      <button type="button" class="button quiet" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
+        {isTable ? 'Show chart' : 'Show table'}
+      </button>
+    </div>
+  )
+  return (
+    <Card title="Spend over time" note={`Credits per ${granularity}, UTC`} tools={tools}>
+      <AnswerView
+        of={answered}
+        ghosts={9}
+        empty={{
+          title: 'Nothing was spent',
+          hint: 'Charges of this account appear here as they are made. Try a longer time.',
+          when: ({ entries }) => entries.length === 0,
+        }}
+      >
+        {({ entries, earlier }) => {
+          const layers = stackSeries(entries, buckets, nameOf)
+          const total = layers.reduce((sum, layer) => sum + layer.total, 0)
+          return (
+            <div class="card-body">
+              <p class="spend-total">
+                <b data-testid="spend-total">{credits(total)}</b>
+                <span class="soft">{plural(total, 'credit')}</span>
+                <Change now={total} before={earlier} />
+              </p>
+              {isTable ? (
+                <ChartTable label={label} buckets={buckets} granularity={granularity} layers={layers} />
+              ) : (
+                <BarChart label={label} buckets={buckets} granularity={granularity} layers={layers} />
+              )}
+              {layers.length > 0 && !isTable && groupBy !== 'none' && (
+                <ul class="legend" aria-label="In the chart">
+                  {layers.map((layer) => (
+                    <li key={layer.name}>
+                      <span class="swatch" style={{ background: layer.colour }} />
+                      <span class="cut">{layer.name}</span>
+                      <span class="number faint">{credits(layer.total)}</span>
+                    </li>
+                  ))}
+                </ul>
+              )}
+            </div>
+          )
+        }}
+      </AnswerView>
+    </Card>
+  )
+}
+
+/** Against the time before, up to the same moment of it. */
+function Change({ now, before }: { now: number; before: number }) {
+  if (before === 0) return <span class="change faint">nothing in the period before</span>
+  const change = now / before - 1
+  const word = Math.abs(change) < 0.005 ? 'the same as' : `${percent(Math.abs(change))} ${change > 0 ? 'more' : 'less'} than`
+  return (
+    <span class="change faint" title={`${credits(before)} credits in the period before, up to the same moment`}>
+      {word} the period before
+    </span>
+  )
+}

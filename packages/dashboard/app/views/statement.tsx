@@ -1,0 +1,119 @@
+import type { StatementEntry, StatementPage } from '@farebox/client'
+import { useState } from 'preact/hooks'
+import { getJson } from '../api/get-json.ts'
+import { useAnswer } from '../api/use-answer.ts'
+import { exactly, instant, serviceName } from '../format.ts'
+import { AnswerView } from '../parts/answer-view.tsx'
+import { Older } from '../parts/older.tsx'
+import { PageHead } from '../parts/page-head.tsx'
+
+const PAGE = 50
+
+/** The journal of the account. */
+export function Statement() {
+  const answered = useAnswer('statement', (signal) => getJson<StatementPage>('/credits/statement', { limit: PAGE }, signal))
+  return (
+    <>
+      <PageHead
+        title="Statement"
+        lead="Every movement of credits, the newest first. Entries are never changed: each holds the hash of the one before."
+      />
+      <section class="card" aria-label="Entries">
+        <AnswerView
+          of={answered}
+          ghosts={10}
+          empty={{
+            title: 'No entries',
+            hint: 'The first grant begins the statement.',
+            when: ({ entries }) => entries.length === 0,
+          }}
+        >
+          {(first) => <Pages first={first} />}
+        </AnswerView>
+      </section>
+    </>
+  )
+}
+
+function Pages({ first }: { first: StatementPage }) {
+  const [older, setOlder] = useState<StatementEntry[]>([])
+  const [cursor, setCursor] = useState(first.next)
+  const more = async () => {
+    const page = await getJson<StatementPage>('/credits/statement', { limit: PAGE, cursor })
+    setOlder((before) => [...before, ...page.entries])
+    setCursor(page.next)
+  }
+  return (
+    <>
+      <div class="table-scroll">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Entry</th>
+              <th scope="col" class="wide-only">
+                At
+              </th>
+              <th scope="col" class="wide-only">
+                Buckets
+              </th>
+              <th scope="col" class="right">
+                Change
+              </th>
+              <th scope="col" class="right">
+                Balance
+              </th>
+              <th scope="col" class="wide-only">
+                Hash
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {[...first.entries, ...older].map((entry) => (
+              <EntryRow key={entry.sequence} entry={entry} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {cursor && <Older label="Older entries" read={more} />}
+    </>
+  )
+}
+
+function EntryRow({ entry: { sequence, at, type, change, balance, postings, hash } }: { entry: StatementEntry }) {
+  const isNothing = Number(change) === 0
+  const isOut = change.startsWith('-')
+  return (
+    <tr>
+      <th scope="row" class="twofold">
+        <span>{inWords(type)}</span>
+        <span class="number">
+          #{sequence} <span class="narrow-only">{instant(at)}</span>
+        </span>
+      </th>
+      <td class="wide-only faint number">{instant(at)}</td>
+      <td class="wide-only faint small">
+        {Object.entries(postings)
+          .map(([bucket, amount]) => `${inWords(bucket)} ${signed(amount)}`)
+          .join(', ')}
+      </td>
+      <td class={`right number ${isNothing ? 'faint' : isOut ? '' : 'good-text'}`}>{isNothing ? '0' : signed(change)}</td>
+      <td class="right number">{exactly(balance)}</td>
+      <td class="wide-only mono faint" title={hash}>
+        {hash.slice(0, 8)}
+      </td>
+    </tr>
+  )
+}
+
+/** `settleHold` is `Settle hold`, and the bucket `spent:gpt` is `Spent on Chat`. */
+function inWords(name: string): string {
+  const [what = '', service] = name.split(':')
+  const words = what.replaceAll('_', ' ').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  const sentence = words.charAt(0).toUpperCase() + words.slice(1)
+  return service === undefined ? sentence : `${sentence} on ${serviceName(service)}`
+}
+
+/** With the sign that typographers use. */
+function signed(amount: string): string {
+  return amount.startsWith('-') ? `−${exactly(amount.slice(1))}` : `+${exactly(amount)}`
+}

@@ -1,0 +1,65 @@
+import { getJson } from '../api/get-json.ts'
+import { useAnswer } from '../api/use-answer.ts'
+import type { WorkflowDetail } from '../api/workflow-detail.ts'
+import { credits, duration, plural } from '../format.ts'
+import { AnswerView } from '../parts/answer-view.tsx'
+import { Icon } from '../parts/icon.tsx'
+import { PageHead } from '../parts/page-head.tsx'
+import { addressOf, route } from '../state/route.ts'
+import { AttemptRows } from './attempt-rows.tsx'
+import { Decisions } from './decisions.tsx'
+import { ReceiptRows } from './receipt-rows.tsx'
+
+const EVERY_MS = 10_000
+
+/** One workflow: what it cost, what was tried for it, and how its providers were chosen. */
+export function WorkflowPage() {
+  const id = route.value.id ?? ''
+  const answered = useAnswer(
+    `workflow ${id}`,
+    (signal) => getJson<WorkflowDetail>(`/workflows/${encodeURIComponent(id)}`, {}, signal),
+    { everyMs: EVERY_MS },
+  )
+  const workflow = answered.data
+  return (
+    <>
+      <a class="back" href={addressOf('activity')}>
+        <Icon name="back" size={14} /> Activity
+      </a>
+      <PageHead title={workflow?.workflow_name ?? 'Workflow'} lead={<span class="mono small">{id}</span>} />
+      {workflow === undefined ? (
+        <div class="card">
+          <AnswerView of={answered}>{() => null}</AnswerView>
+        </div>
+      ) : (
+        <>
+          <section class="card" aria-label="In short">
+            <div class="card-body">
+              <dl class="facts">
+                <Fact name="Charged">{`${credits(workflow.total_credits_used)} ${plural(workflow.total_credits_used, 'credit')}`}</Fact>
+                <Fact name="Duration">{duration(workflow.duration)}</Fact>
+                <Fact name="Attempts">{credits(workflow.attempts?.length ?? 0)}</Fact>
+                <Fact name="Price books">{workflow.price_versions?.join(', ') ?? 'none'}</Fact>
+                {workflow.shortfall !== undefined && (
+                  <Fact name="Due, and not covered by the balance">{credits(workflow.shortfall)}</Fact>
+                )}
+              </dl>
+            </div>
+          </section>
+          <ReceiptRows receipt={workflow} />
+          <AttemptRows attempts={workflow.attempts ?? []} />
+          <Decisions decisions={workflow.decisions ?? []} />
+        </>
+      )}
+    </>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}

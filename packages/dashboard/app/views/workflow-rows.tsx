@@ -1,0 +1,75 @@
+import type { WorkflowListing } from '@farebox/client'
+import { ago, credits, duration, instant } from '../format.ts'
+import { Badge } from '../parts/badge.tsx'
+import { useNow } from '../parts/use-now.ts'
+import { addressOf } from '../state/route.ts'
+
+/** Workflows as a table; a row leads to its workflow. */
+export function WorkflowRows({
+  workflows,
+  isNew,
+}: {
+  workflows: readonly WorkflowListing[]
+  isNew(workflow: WorkflowListing): boolean
+}) {
+  const now = useNow(5_000)
+  return (
+    <div class="table-scroll">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Workflow</th>
+            <th scope="col">State</th>
+            <th scope="col" class="wide-only">
+              Key
+            </th>
+            <th scope="col" class="wide-only">
+              User
+            </th>
+            <th scope="col" class="wide-only">
+              Opened
+            </th>
+            <th scope="col" class="wide-only right">
+              Took
+            </th>
+            <th scope="col" class="right">
+              Credits
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {workflows.map((workflow) => {
+            const { workflow_id, workflow_name, state, total_credits_used, held, created_at, closed_at, user_id, api_key } =
+              workflow
+            return (
+              <tr key={workflow_id} class={isNew(workflow) ? 'linked fresh' : 'linked'}>
+                <th scope="row" class="twofold">
+                  <span>
+                    <a href={addressOf('workflows', workflow_id)}>{workflow_name}</a>
+                  </span>
+                  <span class="narrow-only">{ago(created_at, now)}</span>
+                  <span class="wide-only mono">{workflow_id}</span>
+                </th>
+                <td>
+                  <Badge tone={state === 'open' ? 'live' : ''}>{state === 'open' ? 'Open' : 'Closed'}</Badge>
+                </td>
+                <td class="wide-only mono faint">{api_key ?? '–'}</td>
+                <td class="wide-only faint">{user_id ?? '–'}</td>
+                <td class="wide-only faint number" title={instant(created_at)}>
+                  {ago(created_at, now)}
+                </td>
+                <td class="wide-only faint right number">
+                  {closed_at === null ? '–' : duration((new Date(closed_at).getTime() - new Date(created_at).getTime()) / 1000)}
+                </td>
+                <td class="right number">
+                  {credits(total_credits_used)}
+                  {held > 0 && <span class="faint small"> +{credits(held)} held</span>}
+                </td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+    </div>
+  )
+}

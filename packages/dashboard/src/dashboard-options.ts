@@ -1,0 +1,45 @@
+/** How the dashboard is served. */
+export interface DashboardOptions {
+  /** Where its pages are, beginning with a slash. @defaultValue `/dashboard` */
+  path?: string
+  /**
+   * Where the API is mounted, without `/api/v1`: `https://api.example.com`, or `/billing` under the pages' own origin. Another origin has to
+   * allow this one by CORS. @defaultValue the root of the pages' own origin
+   */
+  apiBase?: string
+  /** Folder of the built pages, for a server that is bundled into one file. @defaultValue the one that the package brings */
+  pagesFolder?: string
+}
+
+/** The options as they are used. */
+export interface ResolvedDashboardOptions {
+  /** Without a slash at its end; empty for the root. */
+  readonly path: string
+  readonly apiBase: string
+  /** The origin of the API where it is another than the pages', for the content security policy. */
+  readonly apiOrigin: string | undefined
+  readonly pagesFolder: string | undefined
+}
+
+/** @throws {TypeError} an option is malformed: it is named, with what was received */
+export function resolveDashboardOptions({
+  path = '/dashboard',
+  apiBase = '',
+  pagesFolder,
+}: DashboardOptions): ResolvedDashboardOptions {
+  if (!path.startsWith('/') || /[?#\s]/.test(path)) {
+    throw new TypeError(
+      `path must begin with a slash and have neither query nor blanks, such as /dashboard; received ${JSON.stringify(path)}`,
+    )
+  }
+  const isPath = apiBase === '' || /^\/(?!\/)[^?#\s]*$/.test(apiBase)
+  if (!isPath && !/^https?:$/.test(URL.canParse(apiBase) ? new URL(apiBase).protocol : '')) {
+    throw new TypeError(`apiBase must be a path or an http(s) address without /api/v1; received ${JSON.stringify(apiBase)}`)
+  }
+  return Object.freeze({
+    path: path.replace(/\/+$/, ''),
+    apiBase: apiBase.replace(/\/+$/, ''),
+    apiOrigin: isPath ? undefined : new URL(apiBase).origin,
+    pagesFolder,
+  })
+}

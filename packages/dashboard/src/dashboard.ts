@@ -1,0 +1,23 @@
+import { type DashboardOptions, resolveDashboardOptions } from './dashboard-options.ts'
+import { isBeneath, servePages } from './serve-pages.ts'
+
+export type { DashboardOptions } from './dashboard-options.ts'
+
+/**
+ * The dashboard for servers that speak `Request` and `Response`: static pages that ask the HTTP API, with the key of whoever signs in. It
+ * knows nothing itself, so nothing guards it. Paths outside `path` get a 404.
+ *
+ * @throws {TypeError} an option is malformed
+ *
+ * @example
+ * app.all('/dashboard/*', (context) => pages(context.req.raw)) // Hono, with `const pages = dashboard()`
+ */
+export function dashboard(options: DashboardOptions = {}): (request: Request) => Promise<Response> {
+  const resolved = resolveDashboardOptions(options)
+  const serve = servePages(resolved)
+  return async (request) => {
+    const { pathname } = new URL(request.url)
+    if (!isBeneath(pathname, resolved.path)) return new Response('not found', { status: 404 })
+    return serve(request, resolved.path)
+  }
+}

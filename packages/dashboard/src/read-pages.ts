@@ -1,0 +1,49 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+/** A built file, as it is sent. */
+export interface PageFile {
+  readonly bytes: Uint8Array
+  /** The same compressed, where that is worth it. */
+  readonly gzipped: Uint8Array | undefined
+  readonly type: string
+}
+
+export interface Pages {
+  /** The page, with places for where it is and where the API is. */
+  readonly index: string
+  /** By name below the page: `assets/app-3f2a.js`. */
+  readonly assets: ReadonlyMap<string, PageFile>
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+  '.txt': 'text/plain; charset=utf-8',
+}
+
+/** The same from `src` and from `dist`. */
+const builtPages = new URL('../dist/pages/', import.meta.url)
+
+/** @throws {Error} there are none, with how they are made */
+export async function readPages(given?: string): Promise<Pages> {
+  const folder = given === undefined ? builtPages : pathToFileURL(`${given}/`)
+  try {
+    const assets = new URL('assets/', folder)
+    const names = await readdir(assets)
+    const files = names
+      .filter((name) => extname(name) in TYPES)
+      .map(async (name): Promise<[string, PageFile]> => {
+        const gzipped = names.includes(`${name}.gz`) ? await readFile(new URL(`${name}.gz`, assets)) : undefined
+        return [`assets/${name}`, { bytes: await readFile(new URL(name, assets)), gzipped, type: TYPES[extname(name)] ?? '' }]
+      })
+    return { index: await readFile(new URL('index.html', folder), 'utf8'), assets: new Map(await Promise.all(files)) }
+  } catch (cause) {
+    const fix =
+      'run the build (node packages/build.ts in a clone), or say with pagesFolder where a bundled server finds dist/pages of @farebox/dashboard'
+    throw new Error(`the pages of the dashboard are not at ${folder.pathname}: ${fix}`, { cause })
+  }
+}

@@ -1,0 +1,448 @@
+import axe from 'axe-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { openBrowser } from './open-browser.ts'
+import { ADMIN_TOKEN, type OpenDashboard, openDashboard } from './open-dashboard.ts'
+import { OTHERS_WORKFLOW, XSS } from './seed-month.ts'
+
+// One month, one server and one Chromium for all of it.
+let open: OpenDashboard
+let browser: Browser
+
+/** What no page may do, however it is used: ask somebody else, or fail in the console. */
+const strangers: string[] = []
+const failures: string[] = []
+
+beforeAll(async () => {
+  const opening = await Promise.all([openDashboard({ perDay: 1 }), openBrowser()])
+  ;[open, browser] = opening
+}, 120_000)
+afterAll(async () => {
+  await browser?.close()
+  await open?.close()
+})
+
+/** A page of a browser profile of its own. */
+async function openPage(
+  path = '',
+  { mayFail = false, ...options }: BrowserContextOptions & { mayFail?: boolean } = {},
+): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  onTestFinished(() => context.close())
+  context.setDefaultTimeout(15_000)
+  const page = await context.newPage()
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== open.origin) strangers.push(request.url())
+  })
+  page.on('pageerror', ({ message }) => failures.push(message))
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !mayFail) failures.push(message.text())
+  })
+  await page.goto(`${open.origin}/dashboard${path}`)
+  return page
+}
+
+/** A page that somebody has signed in to. */
+async function signedIn(path = '', secret = open.seeded.key, options: Parameters<typeof openPage>[1] = {}): Promise<Page> {
+  const page = await openPage(path, options)
+  await signIn(page, secret)
+  await loaded(page)
+  return page
+}
+
+async function signIn(page: Page, secret: string): Promise<void> {
+  await page.getByLabel('API key or admin token').fill(secret)
+  await page.keyboard.press('Enter')
+  // On a telephone it is there and not seen.
+  await page.locator('nav').waitFor({ state: 'attached' })
+}
+
+/** Nothing of the page is still being asked for. */
+async function loaded(page: Page): Promise<void> {
+  await page.locator('h1').waitFor()
+  await page.waitForFunction(() => document.querySelector('[aria-busy]') === null)
+}
+
+async function visit(page: Page, path: string): Promise<void> {
+  await page.goto(`${open.origin}/dashboard${path}`)
+  await loaded(page)
+}
+
+/** What the API says to whoever has the key. */
+async function ask<Answer>(path: string, secret = open.seeded.key): Promise<Answer> {
+  const answer = await fetch(`${open.origin}/api/v1${path}`, { headers: { authorization: `Bearer ${secret}` } })
+  if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`)
+  return (await answer.json()) as Answer
+}
+
+const views = () => ['', '/activity', `/workflows/${open.seeded.rescued}`, '/keys', '/prices', '/providers', '/statement']
+const number = (text: string | null) => Number((text ?? '').replace(/[^0-9.-]/g, ''))
+
+describe('signing in', () => {
+  test('a key that is not good is refused with what to do, and a good one opens the account', async () => {
+    const page = await openPage('/keys', { mayFail: true })
+    await page.getByLabel('API key or admin token').fill('fbx_not_a_key')
+    await page.keyboard.press('Enter')
+    expect(await page.getByRole('alert').textContent()).toMatch(/not accepted.*ask whoever runs the server/)
+    await page.getByLabel('API key or admin token').fill('ключ')
+    await page.keyboard.press('Enter')
+    await page.getByText('Sign in', { exact: true }).first().waitFor()
+    expect(await page.getByRole('alert').textContent()).toMatch(/not accepted/)
+    await signIn(page, open.seeded.key)
+    // It goes on where it was asked for, and no address, cookie or lasting store holds the key.
+    expect(await page.locator('h1').textContent()).toBe('Keys & limits')
+    expect(page.url()).toBe(`${open.origin}/dashboard/keys`)
+    const kept = await page.evaluate(() => [JSON.stringify(localStorage), document.cookie, JSON.stringify(sessionStorage)])
+    expect(kept.map((each) => each.includes(open.seeded.key))).toEqual([false, false, true])
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('API key or admin token').waitFor()
+    expect(await page.evaluate(() => sessionStorage.length)).toBe(0)
+  })
+
+  test('a key that is revoked while somebody looks leads back to signing in, with the reason', async () => {
+    const { accountId } = open.seeded
+    const made = await open.box.ledger.createApiKey({ accountId, name: 'short-lived', minimumBalance: 0n as never })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const page = await signedIn('/activity', made.secret, { mayFail: true })
+    await open.box.ledger.revokeApiKey({ accountId, apiKeyId: made.apiKeyId })
+    await page.getByRole('link', { name: 'Statement' }).click()
+    expect(await page.getByRole('alert').textContent()).toMatch(/You were signed out: .*key/)
+    expect(await page.evaluate(() => sessionStorage.length)).toBe(0)
+  })
+
+  test('an account key sees its own account and no other', async () => {
+    const page = await signedIn('/activity')
+    expect(await page.getByLabel('Account').count()).toBe(0)
+    expect(await page.locator('body').textContent()).not.toContain(OTHERS_WORKFLOW)
+    const theirs = await ask<{ workflows: { workflow_id: string }[] }>('/workflows', open.seeded.other.key)
+    const other = await signedIn(`/workflows/${theirs.workflows[0]?.workflow_id}`, open.seeded.key, { mayFail: true })
+    expect(await other.getByRole('alert').textContent()).toMatch(/Not found/)
+  })
+
+  test('the admin token opens every account, one at a time', async () => {
+    const page = await signedIn('', ADMIN_TOKEN)
+    const choice = page.getByLabel('Account')
+    await choice.selectOption({ value: open.seeded.accountId })
+    await loaded(page)
+    const mine = await ask<{ available: number }>('/credits')
+    expect(number(await page.locator('.stat.lead .stat-value').textContent())).toBe(mine.available)
+    await choice.selectOption({ value: open.seeded.other.accountId })
+    await loaded(page)
+    const theirs = await ask<{ available: number }>('/credits', open.seeded.other.key)
+    expect(number(await page.locator('.stat.lead .stat-value').textContent())).toBe(theirs.available)
+    await page.getByRole('link', { name: 'Activity' }).click()
+    await page.getByText(OTHERS_WORKFLOW).waitFor()
+    // What providers charge is for the host to know.
+    await page.getByText(OTHERS_WORKFLOW).click()
+    await page.getByText('Our cost').waitFor()
+    const customer = await signedIn(`/workflows/${open.seeded.rescued}`)
+    expect(await customer.getByText('Our cost').count()).toBe(0)
+  })
+})
+
+describe('what is shown', () => {
+  test('the chart has the amounts of the ledger, as bars, as words and as a table', async () => {
+    const page = await signedIn('?by=provider')
+    const from = new Date(Math.floor(Date.now() / 86_400_000) * 86_400_000 - 29 * 86_400_000).toISOString()
+    const query = `from=${from}&granularity=day&limit=10000`
+    const { series } = await ask<{ series: { starts_at: string; name: string; total_credits: number }[] }>(
+      `/usage/series?${query}&group_by=provider`,
+    )
+    const total = series.reduce((sum, { total_credits }) => sum + total_credits, 0)
+    expect(total).toBeGreaterThan(1_000)
+    expect(number(await page.getByTestId('spend-total').textContent())).toBe(total)
+    expect(number((await ask<{ total_credits: string }>(`/usage?from=${from}`)).total_credits.toString())).toBe(total)
+    // A bar for each provider of each day.
+    expect(await page.locator('.bar').count()).toBe(await drawn(series))
+
+    const days = [...new Set(series.map(({ starts_at }) => starts_at))].sort()
+    const ofDay = (day: string | undefined) =>
+      series.filter(({ starts_at }) => starts_at === day).reduce((sum, { total_credits }) => sum + total_credits, 0)
+    const slider = page.getByRole('slider', { name: /Credits spent per day, last 30 days, by provider/ })
+    await slider.focus()
+    await slider.press('End')
+    await slider.press('ArrowLeft')
+    const yesterday = new Date(Math.floor(Date.now() / 86_400_000) * 86_400_000 - 86_400_000).toISOString()
+    expect(number(((await slider.getAttribute('aria-valuetext')) ?? '').split(': ')[1]?.split(' credit')[0] ?? '')).toBe(
+      ofDay(yesterday),
+    )
+    await page.locator('.tooltip').waitFor()
+
+    await page.getByRole('button', { name: 'Show table' }).click()
+    const rows = page.locator('.chart-table tbody tr')
+    expect(await rows.count()).toBe(days.length)
+    const totals = await rows.evaluateAll((each) => each.map((row) => row.lastElementChild?.textContent ?? ''))
+    expect(totals.map(number)).toEqual(days.reverse().map(ofDay))
+    await page.getByText('12 months').click()
+    await loaded(page)
+    expect(await page.getByTestId('spend-total').textContent()).not.toBe('')
+    expect(page.url()).toContain('range=12m')
+  })
+
+  test('the burn rate is the average of full days, and says so', async () => {
+    const page = await signedIn()
+    const today = Math.floor(Date.now() / 86_400_000) * 86_400_000
+    const { series } = await ask<{ series: { total_credits: number }[] }>(
+      `/usage/series?from=${new Date(today - 7 * 86_400_000).toISOString()}&to=${new Date(today).toISOString()}`,
+    )
+    const { available } = await ask<{ available: number }>('/credits')
+    const perDay = series.reduce((sum, { total_credits }) => sum + total_credits, 0) / 7
+    const stat = (name: string) => page.locator('.stat', { has: page.getByText(name, { exact: true }) })
+    const shown = perDay >= 100 ? Math.round(perDay) : Math.round(perDay * 10) / 10
+    expect(number((await stat('Burn rate').locator('.stat-value').textContent())?.split(' ')[0] ?? '')).toBe(shown)
+    expect(await stat('Burn rate').textContent()).toContain('Average of the last 7 full days (UTC)')
+    expect(number((await stat('Lasts').locator('.stat-value').textContent())?.split(' ')[0] ?? '')).toBe(
+      Math.floor(available / perDay),
+    )
+  })
+
+  test('a workflow has its receipt, its attempts with how they ended, and why each provider was chosen', async () => {
+    const page = await signedIn('/activity')
+    await page.getByRole('link', { name: 'emergency_line' }).click()
+    await loaded(page)
+    const receipt = await ask<{
+      total_credits_used: number
+      services_used: { provider: string; credits_used: number }[]
+      attempts: { provider: string; outcome: string; error?: string }[]
+      decisions: { candidates: { provider: string; why: string }[]; rejected: { provider: string; reason: string }[] }[]
+    }>(`/workflows/${open.seeded.rescued}`)
+    const cells = (name: string) =>
+      page
+        .getByRole('region', { name })
+        .locator('tbody tr')
+        .evaluateAll((rows) => rows.map((row) => row.textContent ?? ''))
+    const lines = await cells('Receipt')
+    expect(lines).toHaveLength(receipt.services_used.length + 1)
+    for (const [place, { provider }] of receipt.services_used.entries()) expect(lines[place]).toContain(provider)
+    expect(number(lines.at(-1) ?? '')).toBe(receipt.total_credits_used)
+    const attempts = await cells('Attempts')
+    expect(receipt.attempts.map(({ outcome }) => outcome)).toContain('failed')
+    expect(attempts).toHaveLength(receipt.attempts.length)
+    for (const [place, { provider, outcome, error = '' }] of receipt.attempts.entries()) {
+      expect(attempts[place]).toContain(provider)
+      expect(attempts[place]).toContain(outcome)
+      expect(attempts[place]).toContain(error)
+    }
+    await page.locator('.decision').evaluateAll((all) => {
+      for (const each of all) each.setAttribute('open', '')
+    })
+    const decisions = (await page.locator('.decision').allTextContents()).map((text) => text.replaceAll(' ', ''))
+    expect(decisions).toHaveLength(receipt.decisions.length)
+    for (const [place, { candidates, rejected }] of receipt.decisions.entries()) {
+      for (const { provider, why } of candidates)
+        expect(decisions[place]).toContain(`${provider}simulated·${why}`.replaceAll(' ', ''))
+      for (const { provider, reason } of rejected) expect(decisions[place]).toContain(`${provider}${reason.replaceAll('_', '')}`)
+    }
+  })
+
+  test('keys have their limits, budgets their use, prices can be searched, and providers have their health', async () => {
+    const page = await signedIn('/keys')
+    const { budgets } = await ask<{ budgets: { used: number; limit: number }[] }>('/budgets')
+    const meters = await page.getByRole('meter').evaluateAll((each) => each.map((meter) => (meter as HTMLMeterElement).value))
+    expect(meters).toEqual(budgets.map(({ used }) => used))
+    await page.getByText('at most 50 a request').waitFor()
+    await page.getByText('Revoked').first().waitFor()
+    await visit(page, '/prices')
+    const { prices } = await ask<{ prices: { provider: string }[] }>('/prices')
+    const rows = page.locator('tbody tr')
+    expect(await rows.count()).toBe(prices.length)
+    await page.getByLabel('Search prices').fill('twilio phone')
+    expect(await rows.count()).toBe(prices.filter(({ provider }) => provider === 'twilio').length)
+    await page.getByLabel('Search prices').fill('nobody')
+    await page.getByText('No price matches').waitFor()
+    await visit(page, '/providers')
+    const { adapters } = await ask<{ adapters: { offers: unknown[] }[] }>('/status')
+    expect(await rows.count()).toBe(adapters.flatMap(({ offers }) => offers).length)
+    await visit(page, '/statement')
+    const { entries } = await ask<{ entries: { balance: string }[] }>('/credits/statement?limit=50')
+    expect(number(await rows.first().locator('td').nth(3).textContent())).toBe(Number(entries[0]?.balance))
+    await page.getByRole('button', { name: 'Older entries' }).click()
+    await expect.poll(() => rows.count()).toBe(100)
+  })
+
+  test('a workflow that is opened appears by itself, and a filter leaves out the others', async () => {
+    const page = await signedIn('/activity')
+    const workflow = open.box.workflow({ accountId: open.seeded.accountId, name: 'just_now' })
+    await workflow.record('phone', 'twilio', 1, 'minutes')
+    await page.getByText('just_now').waitFor({ timeout: 20_000 })
+    await page.getByLabel('Name of workflows').fill('just_now')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(1)
+    await workflow.close()
+    await page.getByRole('cell', { name: 'Closed' }).waitFor({ timeout: 20_000 })
+    await page.getByLabel('Name of workflows').fill('nothing_of_that_name')
+    await page.keyboard.press('Enter')
+    await page.getByText('No workflows').waitFor()
+  })
+
+  test('names that mean harm are shown as they are', async () => {
+    const page = await signedIn('/activity')
+    for (const path of ['/activity', '?by=user']) {
+      await visit(page, path)
+      await page.getByText(XSS).first().waitFor()
+    }
+    expect(await page.evaluate(() => 'hacked' in window)).toBe(false)
+    expect(await page.locator('img').count()).toBe(0)
+  })
+
+  test('where the server does not answer, it says so and asks again', async () => {
+    const page = await signedIn('', open.seeded.key, { mayFail: true })
+    await page.route('**/api/v1/**', (route) => route.abort())
+    await page.getByRole('link', { name: 'Prices' }).click()
+    expect(await page.getByRole('alert').textContent()).toMatch(/No answer.*cannot be reached.*server is running/)
+    await page.unroute('**/api/v1/**')
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await page.getByRole('cell', { name: '1,000 tokens' }).first().waitFor()
+    await page.route('**/api/v1/**', (route) =>
+      route.fulfill({
+        status: 500,
+        contentType: 'application/json',
+        body: '{"code":"INTERNAL","detail":"something went wrong"}',
+      }),
+    )
+    await page.getByRole('link', { name: 'Statement' }).click()
+    expect(await page.getByRole('alert').textContent()).toMatch(/something went wrong.*INTERNAL/)
+  })
+})
+
+describe('however it is used', () => {
+  test('a keyboard alone goes everywhere', async () => {
+    const page = await signedIn()
+    await page.reload()
+    await loaded(page)
+    const focused = () =>
+      page.evaluate(() => document.activeElement?.textContent?.trim() || document.activeElement?.getAttribute('aria-label') || '')
+    const tabTo = async (name: string | RegExp) => {
+      for (let presses = 0; presses < 60; presses++) {
+        await page.keyboard.press('Tab')
+        if ((await focused()).match(name)) return
+      }
+      throw new Error(`the Tab key does not lead to ${name}`)
+    }
+    await page.keyboard.press('Tab')
+    expect(await focused()).toBe('Skip to content')
+    await page.keyboard.press('Enter')
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
+    await tabTo(/^Credits spent per day/)
+    await page.keyboard.press('ArrowLeft')
+    await page.locator('.tooltip').waitFor()
+    await page.reload()
+    await loaded(page)
+    await tabTo(/^Activity$/)
+    await page.keyboard.press('Enter')
+    await loaded(page)
+    expect(await focused()).toBe('Activity')
+    await tabTo(/^emergency_line$/)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Attempts' }).waitFor()
+    await page.goBack()
+    await expect.poll(() => page.locator('h1').textContent()).toBe('Activity')
+  })
+
+  test('on a telephone nothing goes beyond the screen, and the menu leads on', async () => {
+    const page = await signedIn('', ADMIN_TOKEN, { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true })
+    const menu = page.getByRole('button', { name: 'Menu' })
+    await menu.click()
+    await page.getByLabel('Account').selectOption({ value: open.seeded.accountId })
+    const beyond: string[] = []
+    for (const path of views()) {
+      for (const width of [320, 390]) {
+        await page.setViewportSize({ width, height: 800 })
+        await visit(page, path)
+        const needed = await page.evaluate(() => document.documentElement.scrollWidth)
+        if (needed > width) beyond.push(`${path || 'overview'} needs ${needed} of ${width}`)
+      }
+    }
+    expect(beyond).toEqual([])
+    expect(await page.getByRole('link', { name: 'Keys & limits' }).isVisible()).toBe(false)
+    await menu.click()
+    await page.getByRole('link', { name: 'Keys & limits' }).click()
+    await page.getByRole('heading', { name: 'Budgets' }).waitFor()
+  })
+
+  test('it follows the theme of the device, until another is chosen, which is kept', async () => {
+    const page = await signedIn('', open.seeded.key, { colorScheme: 'dark' })
+    const brightness = () =>
+      page.evaluate(() => Number(/\d+/.exec(getComputedStyle(document.documentElement).backgroundColor)?.[0]))
+    expect(await brightness()).toBeLessThan(40)
+    await page.emulateMedia({ colorScheme: 'light' })
+    expect(await brightness()).toBeGreaterThan(220)
+    const theme = page.getByRole('button', { name: /^Theme/ })
+    await theme.click()
+    await theme.click()
+    expect(await theme.textContent()).toBe('Theme: dark')
+    await page.reload()
+    expect(await brightness()).toBeLessThan(40)
+    await loaded(page)
+    await theme.click()
+    expect(await brightness()).toBeGreaterThan(220)
+  })
+
+  test('axe finds nothing to object to, in light and in dark', async () => {
+    // Colours that are on their way to others are neither.
+    const page = await openPage('', { reducedMotion: 'reduce' })
+    const objections = async (where: string) => {
+      await page.evaluate(axe.source)
+      const found: string[] = []
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme })
+        const { violations } = await page.evaluate(
+          // In dark only the colours are others.
+          (rules) => (globalThis as unknown as { axe: typeof import('axe-core') }).axe.run(rules),
+          colorScheme === 'dark'
+            ? { runOnly: ['color-contrast'], resultTypes: ['violations' as const] }
+            : { resultTypes: ['violations' as const] },
+        )
+        found.push(
+          ...violations.map(
+            ({ id, nodes }) => `${where}, ${colorScheme}: ${id} at ${nodes.map(({ target }) => target).join(', ')}`,
+          ),
+        )
+      }
+      return found
+    }
+    const found = await objections('sign in')
+    await signIn(page, ADMIN_TOKEN)
+    await page.getByLabel('Account').selectOption({ value: open.seeded.accountId })
+    for (const path of views()) {
+      await visit(page, path)
+      found.push(...(await objections(path || 'overview')))
+    }
+    await visit(page, '')
+    await page.getByRole('button', { name: 'Show table' }).click()
+    found.push(...(await objections('table')))
+    expect(found).toEqual([])
+  }, 90_000)
+
+  test('every file comes from the server itself, under a strict policy, and nothing fails', async () => {
+    const page = await fetch(`${open.origin}/dashboard`)
+    expect(page.headers.get('content-security-policy')).toMatch(
+      /^default-src 'self'; connect-src 'self'; .*frame-ancestors 'none'$/,
+    )
+    expect(page.headers.get('cache-control')).toBe('no-cache')
+    const html = await page.text()
+    expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\bon\w+=|style=/)
+    for (const [, file] of html.matchAll(/(?:src|href)="(assets\/[^"]+)"/g)) {
+      const asset = await fetch(`${open.origin}/dashboard/${file}`)
+      expect([asset.status, asset.headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable'])
+    }
+    expect(strangers).toEqual([])
+    expect(failures).toEqual([])
+  })
+})
+
+/** Bars that a series has in a chart, where the smallest of more than seven names are put together. */
+async function drawn(series: readonly { starts_at: string; name: string; total_credits: number }[]): Promise<number> {
+  const totals = new Map<string, number>()
+  for (const { name, total_credits } of series) totals.set(name, (totals.get(name) ?? 0) + total_credits)
+  const names = [...totals]
+    .sort(([one, first], [other, second]) => second - first || (one < other ? -1 : 1))
+    .map(([name]) => name)
+  const own = new Set(names.length <= 7 ? names : names.slice(0, 6))
+  const bars = new Set(
+    series
+      .filter(({ total_credits }) => total_credits > 0)
+      .map(({ starts_at, name }) => `${starts_at} ${own.has(name) ? name : ''}`),
+  )
+  return bars.size
+}
