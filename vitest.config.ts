@@ -12,7 +12,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: sourceConditions, externalConditions: ['farebox-source', 'node'] } },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**', 'test/bench/**'],
+    exclude: ['**/node_modules/**', '**/dist/**', 'test/bench/**', 'test/documentation/snippet-*/**'],
     globalSetup: ['test/support/postgres-global-setup.ts'],
     reporters: ['default', './test/support/summary-reporter.ts'],
     pool: 'forks',

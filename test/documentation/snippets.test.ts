@@ -27,12 +27,10 @@ describe.concurrent.each(pages.map((page) => [page, blocksOf(page)] as const))('
 
   test.runIf(ofKind('output').length > 0)('its programs and commands print what it says', { timeout: TIMEOUT_MS }, async () => {
     const here = await folderOf(blocks)
-    for (const [index, block] of blocks.entries()) {
-      if (block.kind !== 'program' && block.kind !== 'shell') continue
-      const output = blocks[index + 1]
-      expect(output?.kind).toBe('output')
-      expect(await printedBy(block, here)).toBe(output?.text)
-    }
+    const shown = blocks.filter(({ kind }) => kind === 'program' || kind === 'shell')
+    const said = shown.map((block) => blocks[blocks.indexOf(block) + 1])
+    expect(said.map((block) => block?.kind)).toEqual(shown.map(() => 'output'))
+    expect(await printedBy(shown, here)).toEqual(said.map((block) => block?.text))
   })
 
   test.runIf(ofKind('server').length > 0)('its servers start, and want a key', { timeout: TIMEOUT_MS }, async () => {
@@ -66,23 +64,37 @@ async function folderOf(blocks: readonly Block[]): Promise<string> {
   return here
 }
 
-async function printedBy({ kind, text }: Block, here: string): Promise<string> {
-  if (kind === 'shell') {
-    const env = { ...process.env, PATH: [folder, process.env.PATH].join(delimiter) }
-    return (await run('/bin/sh', ['-e', '-c', text], { cwd: here, env })).stdout
+/** What each block prints, in their order, since commands may use what a program has made. Programs that follow one another share a process. */
+async function printedBy(blocks: readonly Block[], here: string): Promise<string[]> {
+  const printed: string[] = []
+  for (let at = 0; at < blocks.length; at = printed.length) {
+    const next = blocks.slice(at).findIndex(({ kind }) => kind === 'shell')
+    if (next === 0) printed.push(await printedByShell(blocks[at]?.text ?? '', here))
+    else printed.push(...(await printedByPrograms(blocks.slice(at, next === -1 ? undefined : at + next), here)))
   }
-  const program = await fileOf(text, here)
-  if (!text.includes('process.env.DATABASE_URL')) return (await runProgram(program, here)).stdout
+  return printed
+}
+
+async function printedByShell(commands: string, cwd: string): Promise<string> {
+  const env = { ...process.env, PATH: [folder, process.env.PATH].join(delimiter) }
+  return (await run('/bin/sh', ['-e', '-c', commands], { cwd, env })).stdout
+}
+
+async function printedByPrograms(programs: readonly Block[], cwd: string): Promise<string[]> {
+  const files = await Promise.all(programs.map(({ text }) => fileOf(text, cwd)))
+  const runner = join(import.meta.dirname, 'run-programs.ts')
+  const start = async (variables: Record<string, string> = {}) => {
+    const env = { ...process.env, ...variables }
+    const { stdout } = await run(process.execPath, [...process.execArgv, runner, ...files], { cwd, env })
+    return stdout.split('\0').slice(0, -1)
+  }
+  if (!programs.some(({ text }) => text.includes('process.env.DATABASE_URL'))) return start()
   const database = await createTestDatabase()
   try {
-    return (await runProgram(program, here, { DATABASE_URL: database.url })).stdout
+    return await start({ DATABASE_URL: database.url })
   } finally {
     await database.drop()
   }
-}
-
-function runProgram(program: string, cwd: string, variables: Record<string, string> = {}) {
-  return run(process.execPath, [...process.execArgv, program], { cwd, env: { ...process.env, ...variables } })
 }
 
 async function fileOf(program: string, here: string): Promise<string> {

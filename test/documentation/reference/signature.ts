@@ -153,7 +153,7 @@ function sliceOf({ start, end }: Span, module: SourceModule): string {
 }
 
 /** A signature that was written over several lines, in one: members of an object type are then parted by semicolons. */
-export function oneLine(text: string): string {
+function oneLine(text: string): string {
   const lines = text
     .replace(/\/\*[\s\S]*?\*\//g, '')
     .split('\n')

@@ -30,7 +30,7 @@ const packages = workspacePackages('packages')
 const entries = new Map(packages.flatMap(entryPoints).map(({ specifier, source }) => [specifier, source]))
 
 /** @param file  absolute */
-export function sourceModule(file: string): SourceModule {
+function sourceModule(file: string): SourceModule {
   const known = modules.get(file)
   if (known) return known
   const text = readFileSync(file, 'utf8')
@@ -98,7 +98,7 @@ export function findDeclaration(file: string, name: string): Declaration | undef
 }
 
 /** Compares as bytes do, so that every machine lists in one order; capitals are no reason to stand apart. */
-export function compare(one: string, other: string): number {
+function compare(one: string, other: string): number {
   const [a, b] = [one.toLowerCase(), other.toLowerCase()]
   if (a !== b) return a < b ? -1 : 1
   return one < other ? -1 : Number(one !== other)
