@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   })
 
   const admin = environment.FAREBOX_ADMIN_TOKEN ? undefined : await adminTokenIn(folder)
-  const { fetch } = openRoutes(box, providers, environment.FAREBOX_ADMIN_TOKEN ?? admin?.token)
+  const fetch = openRoutes(box, providers, environment.FAREBOX_ADMIN_TOKEN ?? admin?.token)
   const server = createAdaptorServer({ fetch })
   const url = await listen(server, host, environment.PORT)
   // From here on there are requests to finish, and whoever reads below that it listens may send a signal at once.
@@ -98,11 +98,15 @@ function openFarebox(environment: Environment, { adapters, prices }: Providers &
 }
 
 /** The API of the library, and beside it what Twilio calls. */
-function openRoutes(box: Farebox, { callbacks }: Providers, adminToken: string | undefined): Hono {
-  const app = new Hono()
-  if (callbacks) app.route('/', twilioStatus(callbacks.twilio, callbacks.url))
+function openRoutes(
+  box: Farebox,
+  { callbacks }: Providers,
+  adminToken: string | undefined,
+): (request: Request) => Promise<Response> {
   const api = box.routes({ adminToken, onError: logError })
-  return app.all('*', (context) => api(context.req.raw))
+  if (!callbacks) return api
+  const app = new Hono().route('/', twilioStatus(callbacks.twilio, callbacks.url)).all('*', (context) => api(context.req.raw))
+  return async (request) => app.fetch(request)
 }
 
 /** A model that serves two services ends once. */

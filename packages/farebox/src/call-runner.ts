@@ -25,8 +25,8 @@ import {
   type Tally,
 } from '@farebox/router'
 import { failureOf } from './failure-of.ts'
-import { type HeldRoute, holdRoute, type MeterParts, type Payer } from './hold-route.ts'
-import { type Answer, release, settleCall } from './settle-call.ts'
+import { type HeldRoute, holdRoute, type MeterParts, type Payer, release } from './hold-route.ts'
+import { type Answer, settleCall } from './settle-call.ts'
 import type { CallOptions, Metered, StreamOptions } from './workflow-calls.ts'
 
 /** What running calls needs of a Farebox. */
@@ -89,7 +89,7 @@ export interface StreamedCall<Event extends StreamEvent, Produced> {
 export interface RunningStream<Event> {
   candidate: Candidate
   events: AsyncIterableIterator<Event, undefined, undefined>
-  settled: Promise<Pick<Metered, 'creditsUsed'> & { isComplete: boolean }>
+  settled: Promise<Pick<Metered, 'creditsUsed' | 'balance'> & { isComplete: boolean }>
 }
 
 /** How long a hold outlives the deadline of what it pays for. */
@@ -145,8 +145,8 @@ export class CallRunner {
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
       // Closing waits from here on, not before: whoever is to read the stream may be the one who closes.
-      const { charged } = await this.track(this.#settleStream(held, call, ending, attempts))
-      return { creditsUsed: charged, isComplete: ending.status === 'finished' }
+      const { charged, balance } = await this.track(this.#settleStream(held, call, ending, attempts))
+      return { creditsUsed: charged, balance, isComplete: ending.status === 'finished' }
     })
     // Whoever awaits it is told; closing the Farebox waits for it in any case.
     this.#parts.background(settled)
@@ -225,11 +225,12 @@ export class CallRunner {
       }))
     const answer: Answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.requestId }
     onAnswered?.(candidate, result.usage)
-    const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts })
+    const { charged, balance } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts })
     return {
       result,
       provider: candidate.offer.provider,
       creditsUsed: charged,
+      balance,
       isSimulated: candidate.adapter.isSimulated,
     }
   }

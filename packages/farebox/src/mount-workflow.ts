@@ -36,7 +36,7 @@ export async function mountWorkflow(
   // Before the key is looked up, because a client may leave meanwhile.
   response.once('close', () => {
     if (!response.writableFinished) caller.abort()
-    if (workflow?.isOpened) box.background(workflow.close(), onError)
+    if (workflow?.isOpened) box.background(workflow.end(), onError)
   })
   const secret = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
   workflow = await box.workflowOf(secret, { name, configuration, maxCredits, reserve, signal: caller.signal })

@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid'
+import { newUuid } from '@farebox/ledger'
 import { type AccountCall, JsonAnswer } from '../http/route.ts'
 import type { ChatInput } from '../workflow-calls.ts'
 import { type ChatIdentity, type ChatOutcome, type ChatStreamEvent, eventsOf, outcomeOf } from './chat-outcome.ts'
@@ -30,7 +30,7 @@ export function serveChat(
 ): Promise<unknown> {
   const { box, body } = call
   const asked = { service: 'gpt', model: body.model, name: 'chat', fields: { ...body } }
-  const identity: ChatIdentity = { id: uuidv7().replaceAll('-', ''), created: Math.floor(box.now() / 1_000) }
+  const identity: ChatIdentity = { id: newUuid().replaceAll('-', ''), created: Math.floor(box.now() / 1_000) }
   if (!body.stream) {
     return serveWhole<ChatOutcome>(call, asked, {
       async work(workflow, options) {

@@ -28,6 +28,12 @@ export class PooledResponse extends Response {
     return this.#streamed?.bodyUsed ?? this.#answer.body.bodyUsed
   }
 
+  /** The chunks of the body as they come, without a web stream. */
+  chunks(): AsyncIterator<Uint8Array> {
+    if (this.bodyUsed) throw new TypeError('Body is unusable: Body has already been read')
+    return this.#answer.body[Symbol.asyncIterator]()
+  }
+
   override async json(): Promise<unknown> {
     return this.#unread().json()
   }
