@@ -50,12 +50,18 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
 
   const failure = (error: unknown, context: Context, wireNames?: Route['wireNames']) =>
     problemAnswer(problemOf(error, wireNames), context.req.path)
-  app.use(
-    bodyLimit({
-      maxSize: bodyBytesMax,
-      onError: (context) => failure(new BodyTooLargeError(`the body is longer than ${bodyBytesMax} bytes`), context),
-    }),
-  )
+  const tooLarge = (context: Context) =>
+    failure(new BodyTooLargeError(`the body is longer than ${bodyBytesMax} bytes`), context)
+  const limitBody = bodyLimit({ maxSize: bodyBytesMax, onError: tooLarge })
+  app.use(async (context, next) => {
+    const { method } = context.req
+    const length = context.req.header('content-length')
+    // Where the length is told, the body need not be looked at, which would make a web stream of it.
+    if (length === undefined || context.req.header('transfer-encoding') !== undefined) {
+      return method === 'GET' || method === 'HEAD' ? next() : limitBody(context, next)
+    }
+    return Number(length) > bodyBytesMax ? tooLarge(context) : next()
+  })
   for (const route of routes) {
     app.on(route.method.toUpperCase(), route.path, async (context) => {
       const started = performance.now()
