@@ -47,8 +47,8 @@ export interface RunnerParts extends MeterParts {
 /** The workflow that calls are run for. */
 export interface RunnerOwner {
   payer: Payer
-  /** Fires when the workflow's caller leaves. */
-  signal?: AbortSignal
+  /** Fires when the workflow's caller leaves. Asked for when there is something to stop: to make one costs more than the rest of a workflow. */
+  signal(): AbortSignal | undefined
   metadata?: Readonly<Record<string, string>>
   /** Opens the workflow in the ledger. */
   open(): Promise<void>
@@ -183,7 +183,10 @@ export class CallRunner {
   /** What the router's attempts are given. */
   attemptOptions(held: HeldRoute, { signal }: CallOptions) {
     // Whoever leaves does not end a telephone call: it goes on to its end or its limit, and is charged.
-    const signals = held.route.operation === 'call' ? [] : [signal, this.#owner.signal].filter((one) => one !== undefined)
+    const signals = held.route.operation === 'call' ? [] : [signal, this.#owner.signal()].filter((one) => one !== undefined)
+    // A signal that joins others costs as much as the whole plan of a route.
+    const [only] = signals
+    const joined = signals.length > 1 ? AbortSignal.any(signals) : only
     return {
       route: held.route,
       id: held.holdId,
@@ -196,7 +199,7 @@ export class CallRunner {
       random: this.#parts.random,
       beforeAttempt: held.beforeAttempt,
       clock: () => this.#parts.clock(),
-      ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
+      ...(joined && { signal: joined }),
     }
   }
 

@@ -122,7 +122,7 @@ export class Workflow {
     }
     this.#runner = new CallRunner(parts, {
       payer: this.#payer,
-      signal: options.signal,
+      signal: () => options.signal,
       metadata: options.metadata,
       open: () => this.open(),
     })
