@@ -12,7 +12,14 @@ export interface OpenedEvents {
    * Those that arrived together, together. Where one cannot be read, the ones before it come first, and then what it was thrown for.
    */
   next(): Promise<IteratorResult<readonly unknown[], undefined>>
+  /**
+   * After the closing mark: resolves when the body's own end has come, so that its connection can be used again, or has not come for a
+   * second. Before it there is nothing to wait for.
+   */
+  idle(): Promise<void> | undefined
 }
+
+const END_MS_MAX = 1_000
 
 /**
  * Opens a streamed answer. Its events are read from the response itself: the SDK reads them one by one, through several generators each, which
@@ -28,7 +35,7 @@ export async function openEvents(
   if (typeof asResponse === 'function') {
     const response = await call.race(asResponse.call(pending))
     const requestId = asText(response.headers.get('x-request-id'))
-    return { requestId, next: eventsOf(readAnswer(response, call), call, requestId) }
+    return { requestId, ...eventsOf(readAnswer(response, call), call, requestId) }
   }
   const { data, requestId } = await sdkAnswer(call, pending)
   if (!isAsyncIterable(data)) throw malformed(connection.name, 'a stream', requestId)
@@ -39,14 +46,15 @@ export async function openEvents(
       const step = await call.race(events.next())
       return step.done ? { done: true, value: undefined } : { done: false, value: [step.value] }
     },
+    idle: () => undefined,
   }
 }
 
-function eventsOf(chunks: AsyncIterator<Uint8Array>, call: OpenaiCall, requestId: string | undefined): OpenedEvents['next'] {
+function eventsOf(chunks: AsyncIterator<Uint8Array>, call: OpenaiCall, requestId: string | undefined) {
   const parser = new EventParser()
   let failure: { thrown: unknown } | undefined
   let isDone = false
-  return async () => {
+  async function next(): Promise<IteratorResult<readonly unknown[], undefined>> {
     while (!isDone && !failure) {
       const step = await call.race(chunks.next())
       if (step.done) break
@@ -60,12 +68,12 @@ function eventsOf(chunks: AsyncIterator<Uint8Array>, call: OpenaiCall, requestId
       } catch (thrown) {
         failure = { thrown }
       }
-      if (isDone) await endOf(chunks)
       if (events.length > 0) return { done: false, value: events }
     }
     if (failure) throw failure.thrown
     return { done: true, value: undefined }
   }
+  return { next, idle: () => (isDone ? endOf(chunks) : undefined) }
 }
 
 /** As the SDK reads it: an error among the events ends them. */
@@ -76,13 +84,14 @@ function parse(data: string, requestId: string | undefined): unknown {
   return event
 }
 
-/**
- * Sees the body's end, where that has come with the closing mark: then the connection can be used again. Nobody waits for one that has not;
- * and nothing that comes after the mark is of interest, not even a failure.
- */
+/** Nothing that comes after the closing mark is of interest, not even a failure. */
 async function endOf(chunks: AsyncIterator<Uint8Array>): Promise<void> {
-  const end = chunks.next().catch(() => undefined)
-  await Promise.race([end, new Promise((resolve) => setImmediate(resolve))])
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, END_MS_MAX)
+  })
+  await Promise.race([chunks.next().catch(() => undefined), late])
+  clearTimeout(timer)
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -1,5 +1,5 @@
 import { type CallContext, type ChatEvent, type FinishReason, ProviderError, type Usage } from '@farebox/core'
-import { openEvents } from './open-events.ts'
+import { type OpenedEvents, openEvents } from './open-events.ts'
 import type { OpenaiClient, OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { openOpenaiCall } from './send.ts'
@@ -34,8 +34,9 @@ export async function* streamAnswer(
   const answer: StreamedAnswer = { model, finishReason: undefined, usage: undefined, isWhole: false }
   let isAnswering = false
   let requestId: string | undefined
+  let opened: OpenedEvents | undefined
   try {
-    const opened = await openEvents(connection, call, api.create)
+    opened = await openEvents(connection, call, api.create)
     requestId = opened.requestId
     for (;;) {
       const step = await opened.next()
@@ -55,7 +56,7 @@ export async function* streamAnswer(
       throw openaiError(connection, thrown, { signal: context.signal, isAnswering, usage: knownUsage(answer) })
     }
   } finally {
-    call.end()
+    call.end(opened?.idle())
   }
   const { finishReason = 'other', usage } = answer
   yield {
