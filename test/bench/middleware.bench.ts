@@ -31,7 +31,7 @@ const CONNECTIONS: Record<Mounted, number> = { bare: 16, gate: 16, hold: 64, rec
 const asked = process.argv.slice(2).filter((word, index, all) => word !== '--node' && all[index - 1] !== '--node')
 const rows = (['express', 'koa'] as const)
   .flatMap((framework) => (Object.keys(DESCRIBED) as Mounted[]).map((mounted) => ({ framework, mounted })))
-  .filter(({ framework, mounted }) => asked.every((word) => word === framework || word === mounted))
+  .filter(({ framework, mounted }) => isAsked(framework, ['express', 'koa']) && isAsked(mounted, Object.keys(DESCRIBED)))
 
 const node = chosenNode()
 pinToLoadCore()
@@ -47,6 +47,11 @@ try {
   console.log('share: requests per second of the bare server in the same seconds, on the same core')
 } finally {
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** Of the names of one kind, those on the command line; all where there are none. */
+function isAsked(name: string, names: readonly string[]): boolean {
+  return asked.includes(name) || !asked.some((word) => names.includes(word))
 }
 
 async function pair(framework: string, mounted: Mounted) {

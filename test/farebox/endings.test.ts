@@ -1,7 +1,7 @@
 import type { Credits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
-import { openLoopback, sdks } from './parties.ts'
 import { openAccount, openBox, storeNames } from './open-box.ts'
+import { openLoopback, sdks } from './parties.ts'
 
 const ask = { messages: [{ role: 'user' as const, content: 'When does the heron hunt?' }] }
 
@@ -14,7 +14,7 @@ describe.each(storeNames)('on %s', (on) => {
     const answer = await workflow.chat(ask)
     expect(answer.balance).toBe(await balance())
     const stream = await workflow.streamChat(ask)
-    for await (const _ of stream.events) continue
+    for await (const _ of stream.events);
     const settled = await stream.settled
     expect(settled.balance).toBe(await balance())
     await workflow.end()

@@ -72,7 +72,11 @@ class MountedWorkflow implements WorkflowOptions {
   readonly reserve: Credits | undefined
   readonly #caller: Caller
 
-  constructor(caller: Caller, apiKey: AuthenticatedKey, options: Pick<WorkflowOptions, 'name' | 'configuration' | 'maxCredits' | 'reserve'>) {
+  constructor(
+    caller: Caller,
+    apiKey: AuthenticatedKey,
+    options: Pick<WorkflowOptions, 'name' | 'configuration' | 'maxCredits' | 'reserve'>,
+  ) {
     this.accountId = apiKey.accountId
     this.apiKey = apiKey
     this.name = options.name

@@ -27,7 +27,10 @@ test('where it is nothing unusual that a unit has no price, none is told, and el
   const calls = defaultCostBook.lookUp(called)
   if (!priced || !calls) throw new Error('both have prices')
   const seconds: UsageQuantity = { meter: 'duration', quantity: quantity(5), unit: 'seconds' }
-  for (const [price, query, usage] of [[priced, plain, tokens(1_000)], [calls, called, seconds]] as const) {
+  for (const [price, query, usage] of [
+    [priced, plain, tokens(1_000)],
+    [calls, called, seconds],
+  ] as const) {
     expect(rateIfPriced(price, query, [usage])?.total).toEqual(rateEntry(price, query, [usage]).total)
     const unknown: UsageQuantity = { meter: 'images', quantity: quantity(1), unit: 'images' }
     expect(rateIfPriced(price, query, [usage, unknown])).toBeUndefined()

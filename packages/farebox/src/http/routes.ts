@@ -50,8 +50,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
 
   const failure = (error: unknown, context: Context, wireNames?: Route['wireNames']) =>
     problemAnswer(problemOf(error, wireNames), context.req.path)
-  const tooLarge = (context: Context) =>
-    failure(new BodyTooLargeError(`the body is longer than ${bodyBytesMax} bytes`), context)
+  const tooLarge = (context: Context) => failure(new BodyTooLargeError(`the body is longer than ${bodyBytesMax} bytes`), context)
   const limitBody = bodyLimit({ maxSize: bodyBytesMax, onError: tooLarge })
   app.use(async (context, next) => {
     const { method } = context.req

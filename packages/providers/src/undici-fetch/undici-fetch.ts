@@ -69,9 +69,7 @@ function listOf(given: RequestInit['headers'], type: string | undefined): string
 }
 
 /** A body as undici takes it, and what it is. Forms are written out by the platform, and said to be what they are. */
-async function encode(
-  body: RequestInit['body'],
-): Promise<{ body: string | Uint8Array | Readable | null; type?: string }> {
+async function encode(body: RequestInit['body']): Promise<{ body: string | Uint8Array | Readable | null; type?: string }> {
   if (body === undefined || body === null) return { body: null }
   if (typeof body === 'string') return { body, type: 'text/plain;charset=UTF-8' }
   if (body instanceof Uint8Array) return { body }
