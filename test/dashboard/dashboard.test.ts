@@ -8,14 +8,22 @@ import { OTHERS_WORKFLOW, XSS } from './seed-month.ts'
 // One month, one server and one Chromium for all of it.
 let open: OpenDashboard
 let browser: Browser
+const started = await openBrowser().catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
+
+/** Tests that want a browser; where none starts, their name says so. */
+function inBrowser(name: string, tests: () => void): void {
+  const isMissing = started instanceof Error
+  describe.skipIf(isMissing)(isMissing ? `${name} (skipped: ${started.message.split('\n')[0]})` : name, tests)
+}
 
 /** What no page may do, however it is used: ask somebody else, or fail in the console. */
 const strangers: string[] = []
 const failures: string[] = []
 
 beforeAll(async () => {
-  const opening = await Promise.all([openDashboard({ perDay: 1 }), openBrowser()])
-  ;[open, browser] = opening
+  if (started instanceof Error) return
+  browser = started
+  open = await openDashboard({ perDay: 1 })
 }, 120_000)
 afterAll(async () => {
   await browser?.close()
@@ -78,7 +86,7 @@ async function ask<Answer>(path: string, secret = open.seeded.key): Promise<Answ
 const views = () => ['', '/activity', `/workflows/${open.seeded.rescued}`, '/keys', '/prices', '/providers', '/statement']
 const number = (text: string | null) => Number((text ?? '').replace(/[^0-9.-]/g, ''))
 
-describe('signing in', () => {
+inBrowser('signing in', () => {
   test('a key that is not good is refused with what to do, and a good one opens the account', async () => {
     const page = await openPage('/keys', { mayFail: true })
     await page.getByLabel('API key or admin token').fill('fbx_not_a_key')
@@ -140,7 +148,7 @@ describe('signing in', () => {
   })
 })
 
-describe('what is shown', () => {
+inBrowser('what is shown', () => {
   test('the chart has the amounts of the ledger, as bars, as words and as a table', async () => {
     const page = await signedIn('?by=provider')
     const from = new Date(Math.floor(Date.now() / 86_400_000) * 86_400_000 - 29 * 86_400_000).toISOString()
@@ -305,7 +313,7 @@ describe('what is shown', () => {
   })
 })
 
-describe('however it is used', () => {
+inBrowser('however it is used', () => {
   test('a keyboard alone goes everywhere', async () => {
     const page = await signedIn()
     await page.reload()

@@ -118,7 +118,7 @@ describe('a stream that breaks in the middle', () => {
       { role: 'assistant', content: 'It hunts at ' },
       { role: 'user', content: expect.stringContaining('repeat nothing') },
     ])
-    expect(await stream.settled).toEqual({ creditsUsed: credits(2), isComplete: true })
+    expect(await stream.settled).toMatchObject({ creditsUsed: credits(2), isComplete: true })
     const { attempts = [], services_used } = await workflow.close()
     expect(attempts.map(({ outcome, cause, certainty, credits_used }) => [outcome, cause, certainty, credits_used])).toEqual([
       ['cut', 'first', 'floor', 0],
@@ -134,7 +134,7 @@ describe('a stream that breaks in the middle', () => {
       for await (const _ of stream.events);
     }
     await expect(read()).rejects.toMatchObject({ code: 'STREAM_CUT' })
-    expect(await stream.settled).toEqual({ creditsUsed: credits(1), isComplete: false })
+    expect(await stream.settled).toMatchObject({ creditsUsed: credits(1), isComplete: false })
     expect(await usage()).toMatchObject([{ provider: 'breaks', certainty: 'floor' }])
   })
 })
@@ -165,7 +165,7 @@ describe('a reader who leaves', () => {
     const { workflow, usage } = await open({ providers: [adapter], prices: bookOf({ stops: { any: '1' } }) })
     const stream = await workflow.streamChat(ask)
     for await (const _ of stream.events) break
-    expect(await stream.settled).toEqual({ creditsUsed: credits(1), isComplete: false })
+    expect(await stream.settled).toMatchObject({ creditsUsed: credits(1), isComplete: false })
     expect(said.words).toBeLessThan(words)
     expect(await usage()).toMatchObject([{ certainty: 'floor' }])
   })
@@ -175,7 +175,7 @@ describe('a reader who leaves', () => {
     const { workflow, usage } = await open({ providers: [adapter], prices: bookOf({ finishes: { any: '1' } }) })
     const stream = await workflow.streamChat(ask)
     for await (const _ of stream.events) break
-    expect(await stream.settled).toEqual({ creditsUsed: credits(3), isComplete: false })
+    expect(await stream.settled).toMatchObject({ creditsUsed: credits(3), isComplete: false })
     expect(said.words).toBe(words)
     expect(await usage()).toMatchObject([{ certainty: 'exact' }])
   })

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { exerciseProviderAdapter } from '@farebox/providers/conformance'
+import { openai } from '@farebox/providers/openai'
 import { undiciFetch } from '@farebox/providers/undici-fetch'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { at, failureKinds, openOpenai, SECRET } from './openai-harness.ts'
@@ -130,6 +131,33 @@ describe('a pooled fetch', () => {
     controller.abort(new Error('enough'))
     await expect(rest).rejects.toThrow()
     await expect.poll(() => closed).toBe(2)
+  })
+
+  it('keeps the connection of a streamed chat for the next one, and passes on together what came together', async () => {
+    const sockets = new Set<unknown>()
+    const chunk = (content: string) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`
+    const end = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`
+    const url = await serve(async (request, response) => {
+      sockets.add(request.socket)
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'x-request-id': 'req_1' })
+      response.write(chunk('The ') + chunk('heron ') + chunk('sleeps').slice(0, 30))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      response.end(chunk('sleeps').slice(30) + end)
+    })
+    const one = undiciFetch({ connections: 1 })
+    const adapter = openai({ apiKey: 'sk-test', baseURL: url, fetch: one })
+    for (let turn = 0; turn < 3; turn += 1) {
+      const context = { signal: new AbortController().signal, attemptId: `a${turn}` }
+      const request = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'Hello' }] }
+      const events = await Array.fromAsync(adapter.streamChat?.(request, context) ?? [])
+      expect(events).toMatchObject([
+        { type: 'text', text: 'The heron ' },
+        { type: 'text', text: 'sleeps' },
+        { type: 'finish', finishReason: 'stop', requestId: 'req_1' },
+      ])
+    }
+    expect(sockets.size).toBe(1)
+    await one.close()
   })
 
   it('rejects with the reason of a signal that fires before an answer, or has fired', async () => {

@@ -21,6 +21,8 @@ const DRAIN_MS = 30_000
 const IDLE_MS = 50
 const SWEEP_MS = 30_000
 const DASHBOARD = '/dashboard'
+/** Addresses that are not of the API. */
+const OTHERS = /^[^:]+:\/\/[^/]+\/(dashboard|twilio)/
 
 try {
   await main()
@@ -46,7 +48,7 @@ async function main(): Promise<void> {
   })
 
   const admin = environment.FAREBOX_ADMIN_TOKEN ? undefined : await adminTokenIn(folder)
-  const { fetch } = openRoutes(box, providers, {
+  const fetch = openRoutes(box, providers, {
     ...environment,
     FAREBOX_ADMIN_TOKEN: environment.FAREBOX_ADMIN_TOKEN ?? admin?.token,
   })
@@ -106,11 +108,7 @@ function openFarebox(environment: Environment, { adapters, prices }: Providers &
 }
 
 /** The API of the library, and beside it the dashboard and what Twilio calls. */
-function openRoutes(box: Farebox, { callbacks }: Providers, environment: Environment): Hono {
-  const app = new Hono()
-  if (callbacks) app.route('/', twilioStatus(callbacks.twilio, callbacks.url))
-  const pages = dashboard({ path: DASHBOARD })
-  for (const path of [DASHBOARD, `${DASHBOARD}/*`]) app.all(path, (context) => pages(context.req.raw))
+function openRoutes(box: Farebox, { callbacks }: Providers, environment: Environment): (request: Request) => Promise<Response> {
   const { FAREBOX_CORS_ORIGINS: origins } = environment
   const api = box.routes({
     adminToken: environment.FAREBOX_ADMIN_TOKEN,
@@ -121,7 +119,13 @@ function openRoutes(box: Farebox, { callbacks }: Providers, environment: Environ
     cors: origins && { origins },
     onError: logError,
   })
-  return app.all('*', (context) => api(context.req.raw))
+  const others = new Hono()
+  if (callbacks) others.route('/', twilioStatus(callbacks.twilio, callbacks.url))
+  const pages = dashboard({ path: DASHBOARD })
+  for (const path of [DASHBOARD, `${DASHBOARD}/*`]) others.all(path, (context) => pages(context.req.raw))
+  others.all('*', (context) => api(context.req.raw))
+  // Nearly all requests are for the API, which looks at their paths itself.
+  return async (request) => (OTHERS.test(request.url) ? others.fetch(request) : api(request))
 }
 
 /** A model that serves two services ends once. */

@@ -6,6 +6,7 @@ import { elevenlabs } from '@farebox/providers/elevenlabs'
 import { livekit } from '@farebox/providers/livekit'
 import { openai } from '@farebox/providers/openai'
 import { type TwilioAdapter, twilio } from '@farebox/providers/twilio'
+import { undiciFetch } from '@farebox/providers/undici-fetch'
 import type { Environment } from './environment.ts'
 import { STATUS_PATH } from './twilio-status.ts'
 
@@ -19,6 +20,8 @@ export interface RealAdapters {
 
 /** Makes them of the settings. Nothing is loaded or sent. */
 export function realAdapters(environment: Environment): RealAdapters {
+  // One pool of connections for all of them.
+  const fetch = undiciFetch()
   const publicUrl = environment.FAREBOX_PUBLIC_URL?.replace(/\/+$/, '')
   const statusCallbackUrl = publicUrl && `${publicUrl}${STATUS_PATH}`
   const phone = twilio({
@@ -32,11 +35,11 @@ export function realAdapters(environment: Environment): RealAdapters {
     twilio: phone,
     statusCallbackUrl: phone.availability.status === 'ready' ? statusCallbackUrl : undefined,
     all: [
-      openai({ apiKey: environment.OPENAI_API_KEY, baseURL: environment.OPENAI_BASE_URL }),
-      anthropic({ apiKey: environment.ANTHROPIC_API_KEY, baseURL: environment.ANTHROPIC_BASE_URL }),
-      deepgram({ apiKey: environment.DEEPGRAM_API_KEY, baseUrl: environment.DEEPGRAM_BASE_URL }),
-      cartesia({ apiKey: environment.CARTESIA_API_KEY, baseURL: environment.CARTESIA_BASE_URL }),
-      elevenlabs({ apiKey: environment.ELEVENLABS_API_KEY, baseUrl: environment.ELEVENLABS_BASE_URL }),
+      openai({ apiKey: environment.OPENAI_API_KEY, baseURL: environment.OPENAI_BASE_URL, fetch }),
+      anthropic({ apiKey: environment.ANTHROPIC_API_KEY, baseURL: environment.ANTHROPIC_BASE_URL, fetch }),
+      deepgram({ apiKey: environment.DEEPGRAM_API_KEY, baseUrl: environment.DEEPGRAM_BASE_URL, fetch }),
+      cartesia({ apiKey: environment.CARTESIA_API_KEY, baseURL: environment.CARTESIA_BASE_URL, fetch }),
+      elevenlabs({ apiKey: environment.ELEVENLABS_API_KEY, baseUrl: environment.ELEVENLABS_BASE_URL, fetch }),
       phone,
       livekit({
         url: environment.LIVEKIT_URL,

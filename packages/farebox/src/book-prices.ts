@@ -2,7 +2,6 @@ import {
   type Clock,
   type Credits,
   credits,
-  isFareboxError,
   microCredits,
   type NanoUsd,
   type Offer,
@@ -18,7 +17,7 @@ import {
   type PriceQuery,
   type Rating,
   rate,
-  rateEntry,
+  rateIfPriced,
   refuseAboveMaximum,
   totalQuantity,
 } from '@farebox/pricing'
@@ -115,13 +114,8 @@ export class BookPrices implements PricePredictor {
   /** `undefined` when the list prices do not say: unknown is not free. */
   #costOf(query: PriceQuery, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
     const price = this.#costs.lookUp(query)
-    if (!price) return undefined
-    try {
-      return nanoUsdOf(rateEntry(price, query, quantities))
-    } catch (error) {
-      if (isFareboxError(error) && error.code === 'PRICE_NOT_FOUND') return undefined
-      throw error
-    }
+    const rating = price && rateIfPriced(price, query, quantities)
+    return rating && nanoUsdOf(rating)
   }
 }
 

@@ -25,8 +25,8 @@ import {
   type Tally,
 } from '@farebox/router'
 import { failureOf } from './failure-of.ts'
-import { type HeldRoute, holdRoute, type MeterParts, type Payer } from './hold-route.ts'
-import { type Answer, release, settleCall } from './settle-call.ts'
+import { type HeldRoute, holdRoute, type MeterParts, type Payer, release } from './hold-route.ts'
+import { type Answer, settleCall } from './settle-call.ts'
 import type { ObservedCall } from './telemetry/call-observer.ts'
 import { CallWatch } from './telemetry/watch-call.ts'
 import type { CallOptions, Metered, StreamOptions } from './workflow-calls.ts'
@@ -51,8 +51,8 @@ export interface RunnerOwner {
   payer: Payer
   /** What breakdowns count the workflow under. */
   workflowName: string
-  /** Fires when the workflow's caller leaves. */
-  signal?: AbortSignal
+  /** Fires when the workflow's caller leaves. Asked for when there is something to stop: to make one costs more than the rest of a workflow. */
+  signal(): AbortSignal | undefined
   metadata?: Readonly<Record<string, string>>
   /** Opens the workflow in the ledger. */
   open(): Promise<void>
@@ -97,7 +97,7 @@ export interface StreamedCall<Event extends StreamEvent, Produced> {
 export interface RunningStream<Event> {
   candidate: Candidate
   events: AsyncIterableIterator<Event, undefined, undefined>
-  settled: Promise<Pick<Metered, 'creditsUsed'> & { isComplete: boolean }>
+  settled: Promise<Pick<Metered, 'creditsUsed' | 'balance'> & { isComplete: boolean }>
 }
 
 /** How long a hold outlives the deadline of what it pays for. */
@@ -162,9 +162,9 @@ export class CallRunner {
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
       // Closing waits from here on, not before: whoever is to read the stream may be the one who closes.
-      const { charged } = await watch.run(() => this.track(this.#settleStream(held, call, ending, attempts)))
+      const { charged, balance } = await watch.run(() => this.track(this.#settleStream(held, call, ending, attempts)))
       watch.end({ ...endOf(ending), creditsUsed: charged })
-      return { creditsUsed: charged, isComplete: ending.status === 'finished' }
+      return { creditsUsed: charged, balance, isComplete: ending.status === 'finished' }
     })
     // Whoever awaits it is told; closing the Farebox waits for it in any case.
     this.#parts.background(settled)
@@ -217,7 +217,10 @@ export class CallRunner {
   /** What the router's attempts are given. */
   attemptOptions(held: HeldRoute, { signal }: CallOptions, watch: CallWatch) {
     // Whoever leaves does not end a telephone call: it goes on to its end or its limit, and is charged.
-    const signals = held.route.operation === 'call' ? [] : [signal, this.#owner.signal].filter((one) => one !== undefined)
+    const signals = held.route.operation === 'call' ? [] : [signal, this.#owner.signal()].filter((one) => one !== undefined)
+    // A signal that joins others costs as much as the whole plan of a route.
+    const [only] = signals
+    const joined = signals.length > 1 ? AbortSignal.any(signals) : only
     return {
       route: held.route,
       id: held.holdId,
@@ -231,7 +234,7 @@ export class CallRunner {
       beforeAttempt: held.beforeAttempt,
       onAttempt: watch.attempted,
       clock: () => this.#parts.clock(),
-      ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
+      ...(joined && { signal: joined }),
     }
   }
 
@@ -261,12 +264,13 @@ export class CallRunner {
       }))
     const answer: Answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.requestId }
     onAnswered?.(candidate, result.usage)
-    const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts })
+    const { charged, balance } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts })
     watch.end({ outcome: 'succeeded', candidate, creditsUsed: charged })
     return {
       result,
       provider: candidate.offer.provider,
       creditsUsed: charged,
+      balance,
       isSimulated: candidate.adapter.isSimulated,
     }
   }

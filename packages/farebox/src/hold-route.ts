@@ -1,5 +1,12 @@
 import { CREDITS_MAX, type Credits, formatCredits, isFareboxError, microCredits, type Offer } from '@farebox/core'
-import { type AuthenticatedKey, type HeldOutcome, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
+import {
+  type AuthenticatedKey,
+  type HeldOutcome,
+  keyPermission,
+  type Ledger,
+  type PlaceHoldOutcome,
+  type Refusal,
+} from '@farebox/ledger'
 import {
   type BeforeAttemptFacts,
   type BeforeAttemptRefusal,
@@ -113,8 +120,8 @@ export async function holdRoute(
     }
     const [first] = route.candidates
     if (!first) throw new Error('a route without candidates')
-    await open()
-    const outcome = await parts.ledger.placeHold({
+    const opening = open()
+    const holding = parts.ledger.placeHold({
       accountId: payer.accountId,
       workflowId: payer.workflowId,
       apiKeyId: payer.apiKey?.apiKeyId,
@@ -124,6 +131,8 @@ export async function holdRoute(
       amount: atLeastOne(holdFor(route, first)),
       ttlMs,
     })
+    // Asked for at once, in this order, they are written in one transaction. Where the workflow cannot be opened, that is the reason.
+    const outcome = await heldAfter(opening, holding, (holdId) => release(parts, payer, { holdId }))
     if (outcome.status === 'held') {
       return heldRoute(parts, payer, { route, input, at }, outcome)
     }
@@ -138,6 +147,32 @@ export async function holdRoute(
 export function overKeyLimit(apiKey: AuthenticatedKey, service: string, charge: Credits, limit: Credits): RequestLimitError {
   const cost = `${service} may cost ${formatCredits(charge)} credits`
   return new RequestLimitError(`${cost}, API key ${apiKey.prefix} allows ${formatCredits(limit)} a request`, charge, limit)
+}
+
+/** What came of a hold that was asked for together with the opening of its workflow. */
+async function heldAfter(
+  opening: Promise<void>,
+  holding: Promise<PlaceHoldOutcome>,
+  giveBack: (holdId: string) => Promise<void>,
+): Promise<PlaceHoldOutcome> {
+  const [opened, held] = await Promise.allSettled([opening, holding])
+  if (opened.status === 'rejected') {
+    if (held.status === 'fulfilled' && held.value.status === 'held') await giveBack(held.value.holdId)
+    throw opened.reason
+  }
+  if (held.status === 'rejected') throw held.reason
+  return held.value
+}
+
+/** Gives a whole hold back. If even that fails, the hold goes back by itself when its time is up. */
+export async function release(
+  { ledger }: Pick<MeterParts, 'ledger'>,
+  { accountId }: Pick<Payer, 'accountId'>,
+  { holdId }: Pick<HeldRoute, 'holdId'>,
+): Promise<void> {
+  await ledger.releaseHold({ accountId, holdId }).catch((error: unknown) => {
+    if (!isFareboxError(error)) throw error
+  })
 }
 
 function heldRoute(

@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import type { Credits } from '@farebox/core'
+import type { AuthenticatedKey } from '@farebox/ledger'
 import type { ServiceConfiguration } from '@farebox/router'
 import { CallerLeftError } from './errors.ts'
 import type { Farebox } from './farebox.ts'
-import type { Workflow } from './workflow.ts'
+import type { Workflow, WorkflowOptions } from './workflow.ts'
 
 /** What a mounted workflow is like. */
 export interface MountOptions {
@@ -31,15 +32,61 @@ export async function mountWorkflow(
   authorization: string | undefined,
   response: ServerResponse,
 ): Promise<Workflow> {
-  const caller = new AbortController()
+  const caller = new Caller()
   let workflow: Workflow | undefined
   // Before the key is looked up, because a client may leave meanwhile.
   response.once('close', () => {
-    if (!response.writableFinished) caller.abort()
-    if (workflow?.isOpened) box.background(workflow.close(), onError)
+    if (!response.writableFinished) caller.leave()
+    if (workflow?.isOpened) box.background(workflow.end(), onError)
   })
-  const secret = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
-  workflow = await box.workflowOf(secret, { name, configuration, maxCredits, reserve, signal: caller.signal })
-  if (caller.signal.aborted) throw new CallerLeftError('the caller left before the work began')
+  const apiKey = await box.authenticate(/^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1])
+  if (caller.hasLeft) throw new CallerLeftError('the caller left before the work began')
+  workflow = box.workflow(new MountedWorkflow(caller, apiKey, { name, configuration, maxCredits, reserve }))
   return workflow
+}
+
+/** Whoever waits for the response. Most requests end without anybody having asked for the signal, which is the dearest part of them. */
+class Caller {
+  hasLeft = false
+  #controller: AbortController | undefined
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.hasLeft) this.#controller.abort()
+    return this.#controller.signal
+  }
+
+  leave(): void {
+    this.hasLeft = true
+    this.#controller?.abort()
+  }
+}
+
+/** What a mounted workflow is made of. A class, because an object with a getter takes as long to make as all else here. */
+class MountedWorkflow implements WorkflowOptions {
+  readonly accountId: string
+  readonly apiKey: AuthenticatedKey
+  readonly name: string
+  readonly configuration: ServiceConfiguration | undefined
+  readonly maxCredits: Credits | undefined
+  readonly reserve: Credits | undefined
+  readonly #caller: Caller
+
+  constructor(
+    caller: Caller,
+    apiKey: AuthenticatedKey,
+    options: Pick<WorkflowOptions, 'name' | 'configuration' | 'maxCredits' | 'reserve'>,
+  ) {
+    this.accountId = apiKey.accountId
+    this.apiKey = apiKey
+    this.name = options.name
+    this.configuration = options.configuration
+    this.maxCredits = options.maxCredits
+    this.reserve = options.reserve
+    this.#caller = caller
+  }
+
+  get signal(): AbortSignal {
+    return this.#caller.signal
+  }
 }

@@ -74,10 +74,10 @@ async function placeWatched(
   const { value: result, candidate, attemptId, attempts } = outcome
   const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty: 'derived' as const })
   const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost: result.cost }
-  const { charged } = await settleCall(parts, payer, held, { answer, attempts })
+  const { charged, balance } = await settleCall(parts, payer, held, { answer, attempts })
   watch.end({ outcome: 'succeeded', candidate, creditsUsed: charged })
   const { provider } = candidate.offer
-  return { result, provider, creditsUsed: charged, isSimulated: candidate.adapter.isSimulated }
+  return { result, provider, creditsUsed: charged, balance, isSimulated: candidate.adapter.isSimulated }
 
   function dial(request: PhoneRequest): Promise<AttemptOutcome<PhoneResult, Refusal>> {
     return attempt<PhoneResult, Refusal>({

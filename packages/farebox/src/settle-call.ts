@@ -12,7 +12,7 @@ import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord, Candidate } from '@farebox/router'
 import type { AttemptDetails } from './attempt-details.ts'
 import { errorOfRefusal } from './errors.ts'
-import type { HeldRoute, MeterParts, Payer } from './hold-route.ts'
+import { type HeldRoute, type MeterParts, type Payer, release } from './hold-route.ts'
 import { quietly } from './telemetry/watch-call.ts'
 
 const RAW_LENGTH_MAX = 16_384
@@ -52,18 +52,16 @@ export interface CallEnding {
   floors?: ReadonlyMap<string, Usage>
 }
 
+/** What a call was charged, and what is left then, where the ledger has said so. */
+export type CallCharge = Pick<ChargedOutcome, 'charged'> & Partial<Pick<ChargedOutcome, 'balance'>>
+
 /**
  * Accounts a call that has ended: its answer is charged against the hold, and what is left goes back. Each failed attempt that its
  * provider may bill is written down with what it cost us, and charged to nobody, unless the policy says otherwise.
  *
  * Where the database is away and the charge was spooled, it is told as it will be: its own price, rounded.
  */
-export async function settleCall(
-  parts: MeterParts,
-  payer: Payer,
-  held: HeldRoute,
-  ending: CallEnding,
-): Promise<Pick<ChargedOutcome, 'charged'>> {
+export async function settleCall(parts: MeterParts, payer: Payer, held: HeldRoute, ending: CallEnding): Promise<CallCharge> {
   const { answer, attempts, floors } = ending
   const lost = attempts.filter(({ attemptId }) => attemptId !== answer?.attemptId)
   for (const attempt of lost) await settleLost(parts, payer, held, attempt, floors?.get(attempt.attemptId))
@@ -77,7 +75,7 @@ async function settleAnswer(
   held: HeldRoute,
   answer: Answer,
   attempts: readonly AttemptRecord[],
-): Promise<Pick<ChargedOutcome, 'charged'>> {
+): Promise<CallCharge> {
   const { candidate, cost } = answer
   const { priced, rating, usage, insteadOf } = await priceAnswer(parts, held, answer)
   const input: SettleHoldInput = {
@@ -190,7 +188,7 @@ async function endHold(
   payer: Payer,
   held: HeldRoute,
   attempts: readonly AttemptRecord[],
-): Promise<Pick<ChargedOutcome, 'charged'>> {
+): Promise<CallCharge> {
   const charged = microCredits(0n)
   const last = attempts.at(-1)
   if (!last) {
@@ -214,13 +212,6 @@ async function endHold(
     if (!isFareboxError(error)) throw error
   })
   return { charged }
-}
-
-/** Gives a whole hold back. If even that fails, the hold goes back by itself when its time is up. */
-export async function release(parts: MeterParts, payer: Payer, held: HeldRoute): Promise<void> {
-  await parts.ledger.releaseHold({ accountId: payer.accountId, holdId: held.holdId }).catch((error: unknown) => {
-    if (!isFareboxError(error)) throw error
-  })
 }
 
 /** What a failed attempt used: as reported, else the most that it can have used where its provider may bill it. */

@@ -210,6 +210,8 @@ export interface Metered {
   /** Who served it, by its wire name. */
   provider: string
   creditsUsed: Credits
+  /** What the account had left when it was charged; absent where the charge waits for the database to come back. */
+  balance?: Credits
   /** Whether the answer was made up by a simulated provider. */
   isSimulated: boolean
 }
@@ -224,7 +226,7 @@ export interface MeteredStream<Event> {
   /** Read once. Stopping to read stops the provider, and what was produced is charged. */
   events: AsyncIterableIterator<Event, undefined, undefined>
   /** What the stream cost, when it has ended, however it ended. */
-  settled: Promise<{ creditsUsed: Credits; isComplete: boolean }>
+  settled: Promise<Pick<Metered, 'creditsUsed' | 'balance'> & { isComplete: boolean }>
 }
 
 /** An answer of a chat model as it comes. */

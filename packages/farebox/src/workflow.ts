@@ -9,10 +9,9 @@ import {
   type TranscriptEvent,
   type Unit,
 } from '@farebox/core'
-import { type AuthenticatedKey, keyPermission, type UsageRow, type WorkflowSummary } from '@farebox/ledger'
+import { type AuthenticatedKey, keyPermission, newUuid, type UsageRow, type WorkflowSummary } from '@farebox/ledger'
 import { type ChatMeasure, chargeOf } from '@farebox/pricing'
 import { createTally, type ProducedCounts, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
-import { v7 as uuidv7 } from 'uuid'
 import type { Pricing } from './book-prices.ts'
 import { CALL_SECONDS_MAX, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
@@ -116,7 +115,7 @@ export class Workflow {
 
   /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
   constructor(parts: WorkflowParts, options: WorkflowOptions) {
-    this.id = options.workflowId ?? uuidv7()
+    this.id = options.workflowId ?? newUuid()
     this.name = options.name
     this.accountId = options.accountId
     this.#parts = parts
@@ -132,7 +131,7 @@ export class Workflow {
     this.#runner = new CallRunner(parts, {
       payer: this.#payer,
       workflowName: options.name,
-      signal: options.signal,
+      signal: () => options.signal,
       metadata: options.metadata,
       open: () => this.open(),
     })
@@ -406,11 +405,16 @@ export class Workflow {
 
   /** Ends it, and time that is metered for it. Holds that are still open go back. Closing again returns the same receipt. */
   async close(): Promise<Receipt> {
+    await this.end()
+    return this.receipt()
+  }
+
+  /** As {@link close}, for who needs no receipt: to write one, all that the workflow did is read. */
+  async end(): Promise<void> {
     await this.open()
     await this.#runner.idle()
     await Promise.all([...this.#times].map((time) => time.end()))
     await this.#parts.ledger.closeWorkflow({ accountId: this.accountId, workflowId: this.id })
-    return this.receipt()
   }
 
   /** Gives back everything that was charged to it, because its work came to nothing. */

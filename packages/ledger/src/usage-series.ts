@@ -47,7 +47,7 @@ export interface UsageSeries {
 }
 
 /** Buckets of one series at most. */
-export const SERIES_BUCKETS_MAX = 1_000
+const SERIES_BUCKETS_MAX = 1_000
 
 const PAGE_MAX = 10_000
 

@@ -36,7 +36,7 @@ export interface WorkflowListing extends WorkflowCursor {
   closedAt: number | null
 }
 
-/** A page of workflows, newest first. */
+/** A page of workflows, newest first. Of a filter that few meet it may be short, or empty, and still not be the last. */
 export interface WorkflowPage {
   workflows: WorkflowListing[]
   /** Give it as `before` to read on; absent at the end. Workflows that are opened meanwhile do not move it. */
@@ -44,6 +44,12 @@ export interface WorkflowPage {
 }
 
 const PAGE_MAX = 1_000
+
+/**
+ * Workflows that one page looks at where only some are wanted: an index for each filter would cost every write, and to look for the last one
+ * of its kind through all of them would take seconds.
+ */
+const LOOKED_AT_MAX = 5_000
 
 const own = ['workflow_id', 'name', 'state', 'user_id', 'api_key_id', 'spent', 'held', 'created_at', 'closed_at'] as const
 
@@ -56,38 +62,60 @@ export async function listWorkflows(
   if (checkInteger('limit', limit) < 1 || limit > PAGE_MAX) {
     throw new InvalidInputError('limit', `must be from 1 to ${PAGE_MAX}, received ${limit}`)
   }
-  const conditions: [condition: string, ...values: (string | number)[]][] = [
+  const range: Condition[] = [
     ['account_id = ?', checkText('accountId', accountId)],
-    ...(from === undefined ? [] : [['created_at >= ?', from] as [string, number]]),
-    ...(to === undefined ? [] : [['created_at < ?', to] as [string, number]]),
-    ...(before ? [['(created_at, workflow_id) < (?, ?)', before.createdAt, before.workflowId] as [string, number, string]] : []),
-    ...Object.entries({ name, state, api_key_id: apiKeyId, user_id: userId }).flatMap(([column, value]) =>
-      value === undefined ? [] : [[`${column} = ?`, value] as [string, string]],
-    ),
+    ...(from === undefined ? [] : [['created_at >= ?', from] satisfies Condition]),
+    ...(to === undefined ? [] : [['created_at < ?', to] satisfies Condition]),
+    ...(before ? [['(created_at, workflow_id) < (?, ?)', before.createdAt, before.workflowId] satisfies Condition] : []),
   ]
-  const page = `SELECT ${own.join(', ')} FROM {workflows} WHERE ${conditions.map(([condition]) => condition).join(' AND ')} ORDER BY created_at DESC, workflow_id DESC LIMIT ?`
+  const wanted = Object.entries({ name, state, api_key_id: apiKeyId, user_id: userId }).flatMap(([column, value]): Condition[] =>
+    value === undefined ? [] : [[`${column} = ?`, value]],
+  )
+  const inRange = `FROM {workflows} WHERE ${textOf(range)} ${NEWEST_FIRST} LIMIT ?`
+  const looked = `SELECT ${own.join(', ')} ${inRange}`
+  const page = wanted.length > 0 ? `SELECT * FROM (${looked}) AS looked WHERE ${textOf(wanted)} ${NEWEST_FIRST} LIMIT ?` : looked
+  const limits = wanted.length > 0 ? [LOOKED_AT_MAX, ...valuesOf(wanted), limit + 1] : [limit + 1]
   const rows = (await reads.select({
     text: `SELECT ${own.map((column) => `page.${column}`).join(', ')}, api_keys.prefix FROM (${page}) AS page
       LEFT JOIN {api_keys} AS api_keys ON api_keys.account_id = ? AND api_keys.api_key_id = page.api_key_id
       ORDER BY page.created_at DESC, page.workflow_id DESC`,
-    values: [...conditions.flatMap(([, ...values]) => values), limit + 1, accountId],
-    columns: {
-      workflowId: 'text',
-      name: 'text',
-      state: 'text',
-      userId: 'text',
-      apiKeyId: 'text',
-      spent: 'bigint',
-      held: 'bigint',
-      createdAt: 'integer',
-      closedAt: 'integer',
-      apiKeyPrefix: 'text',
-    },
+    values: [...valuesOf(range), ...limits, accountId],
+    columns,
   })) as unknown as WorkflowListing[]
   const workflows = rows.slice(0, limit)
   const last = workflows.at(-1)
-  return {
-    workflows,
-    ...(rows.length > limit && last && { next: { createdAt: last.createdAt, workflowId: last.workflowId } }),
-  }
+  if (rows.length > limit && last) return { workflows, next: { createdAt: last.createdAt, workflowId: last.workflowId } }
+  if (wanted.length === 0) return { workflows }
+  const [place] = (await reads.select({
+    text: `SELECT created_at, workflow_id ${inRange} OFFSET ?`,
+    values: [...valuesOf(range), 1, LOOKED_AT_MAX - 1],
+    columns: { createdAt: 'integer', workflowId: 'text' },
+  })) as unknown as WorkflowCursor[]
+  return { workflows, ...(place && { next: place }) }
 }
+
+/** Part of a `WHERE`, and its values. */
+type Condition = [text: string, ...values: (string | number)[]]
+
+const NEWEST_FIRST = 'ORDER BY created_at DESC, workflow_id DESC'
+
+function textOf(conditions: readonly Condition[]): string {
+  return conditions.map(([text]) => text).join(' AND ')
+}
+
+function valuesOf(conditions: readonly Condition[]): (string | number)[] {
+  return conditions.flatMap(([, ...values]) => values)
+}
+
+const columns = {
+  workflowId: 'text',
+  name: 'text',
+  state: 'text',
+  userId: 'text',
+  apiKeyId: 'text',
+  spent: 'bigint',
+  held: 'bigint',
+  createdAt: 'integer',
+  closedAt: 'integer',
+  apiKeyPrefix: 'text',
+} as const

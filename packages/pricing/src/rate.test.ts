@@ -5,7 +5,7 @@ import { defaultCostBook } from './default-cost-book.ts'
 import { defaultPriceBook } from './default-price-book.ts'
 import { PriceNotFoundError } from './errors.ts'
 import { estimate } from './estimate.ts'
-import { rate, roundUp, totalQuantity } from './rate.ts'
+import { rate, rateEntry, rateIfPriced, roundUp, totalQuantity } from './rate.ts'
 import { creditsOf, nanoUsdOf } from './rating.ts'
 import { rationalText } from './rational.ts'
 
@@ -19,6 +19,24 @@ const phone = {
   provider: 'twilio',
   quantities: [{ meter: 'duration', quantity: quantity(5), unit: 'minutes' as const }],
 }
+
+test('where it is nothing unusual that a unit has no price, none is told, and else the same as always', () => {
+  const plain = { service: 'gpt', provider: 'gpt-4o-mini', at }
+  const priced = defaultCostBook.lookUp(plain)
+  const called = { service: phone.service, provider: phone.provider, at, to: '+14155550100' }
+  const calls = defaultCostBook.lookUp(called)
+  if (!priced || !calls) throw new Error('both have prices')
+  const seconds: UsageQuantity = { meter: 'duration', quantity: quantity(5), unit: 'seconds' }
+  for (const [price, query, usage] of [
+    [priced, plain, tokens(1_000)],
+    [calls, called, seconds],
+  ] as const) {
+    expect(rateIfPriced(price, query, [usage])?.total).toEqual(rateEntry(price, query, [usage]).total)
+    const unknown: UsageQuantity = { meter: 'images', quantity: quantity(1), unit: 'images' }
+    expect(rateIfPriced(price, query, [usage, unknown])).toBeUndefined()
+    expect(() => rateEntry(price, query, [usage, unknown])).toThrow(PriceNotFoundError)
+  }
+})
 
 describe('the contract totals', () => {
   test.each([

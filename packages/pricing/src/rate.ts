@@ -1,4 +1,12 @@
-import { type Credits, microCredits, microUnits, type Quantity, type Unit, type UsageQuantity } from '@farebox/core'
+import {
+  type Credits,
+  isFareboxError,
+  microCredits,
+  microUnits,
+  type Quantity,
+  type Unit,
+  type UsageQuantity,
+} from '@farebox/core'
 import type { PriceQuery } from './errors.ts'
 import type { PriceBook } from './price-book.ts'
 import type { PricedEntry } from './priced-entry.ts'
@@ -21,19 +29,47 @@ export function rate(book: PriceBook, query: PriceQuery, quantities: readonly Us
 /** {@link rate} where the price was looked up before. */
 export function rateEntry(price: PricedEntry, query: PriceQuery, quantities: readonly UsageQuantity[]): Rating {
   const plain = price.plainRates(query)
-  if (plain) return ratePlain(price, query, plain, quantities)
+  if (plain) {
+    const rated = ratePlain(price, query, plain, quantities)
+    if (rated instanceof Rating) return rated
+    throw notPriced(price, query, plain, rated)
+  }
   const call = rateCall(price, query, quantities)
   return new Rating(price, query, quantities, call.total, call)
 }
 
-/** Most prices are price × quantity. Their steps are only worked out when somebody asks for them. */
-function ratePlain(price: PricedEntry, query: PriceQuery, rates: RateSet, quantities: readonly UsageQuantity[]): Rating {
+/** {@link rateEntry}, where it is nothing unusual that a unit has no price: `undefined` then. */
+export function rateIfPriced(price: PricedEntry, query: PriceQuery, quantities: readonly UsageQuantity[]): Rating | undefined {
+  const plain = price.plainRates(query)
+  if (plain) {
+    const rated = ratePlain(price, query, plain, quantities)
+    return rated instanceof Rating ? rated : undefined
+  }
+  try {
+    return rateEntry(price, query, quantities)
+  } catch (error) {
+    if (isFareboxError(error) && error.code === 'PRICE_NOT_FOUND') return undefined
+    throw error
+  }
+}
+
+/**
+ * Most prices are price × quantity. Their steps are only worked out when somebody asks for them.
+ *
+ * @returns a usage that has no price, if there is one: an error costs more than all the rest, and not every caller needs one
+ */
+function ratePlain(
+  price: PricedEntry,
+  query: PriceQuery,
+  rates: RateSet,
+  quantities: readonly UsageQuantity[],
+): Rating | UsageQuantity {
   let sum = 0n
   for (const usage of quantities) {
     const found = rates.find(usage.meter, usage.unit)
     const multiplier = found && multiplierOf(found, quantities)
     if (multiplier !== undefined) sum += usage.quantity * multiplier
-    else if (usage.quantity !== 0n) throw notPriced(price, query, rates, usage)
+    else if (usage.quantity !== 0n) return usage
   }
   return new Rating(price, query, quantities, rational(sum, rates.denominator))
 }

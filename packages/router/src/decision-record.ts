@@ -143,7 +143,8 @@ export function decisionRecord(
   const complexity =
     (isPlanned ? decision.complexity : undefined) ??
     resolveComplexity(input.request, configuration, input.classifier ?? complexityClassifier)
-  const { rejected } = decision
+  // Where the caller has named a provider, that nobody else was asked goes without saying, and would be the longest part.
+  const rejected = decision.rejected.filter(({ reason }) => reason !== 'not_requested')
   return given({
     version: 1,
     service: decision.service,

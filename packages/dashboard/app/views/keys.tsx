@@ -67,7 +67,7 @@ export function Keys() {
                     <tr key={key.prefix}>
                       <th scope="row" class="twofold">
                         <span>{key.name || 'unnamed'}</span>
-                        <span class="mono">{key.prefix}…</span>
+                        <span class="mono">{key.prefix}</span>
                       </th>
                       <td>
                         <KeyState of={key} now={now} />

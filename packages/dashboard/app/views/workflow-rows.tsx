@@ -63,7 +63,7 @@ export function WorkflowRows({
                 </td>
                 <td class="right number">
                   {credits(total_credits_used)}
-                  {held > 0 && <span class="faint small"> +{credits(held)} held</span>}
+                  {held > 0 && <span class="wide-only faint small"> +{credits(held)} held</span>}
                 </td>
               </tr>
             )

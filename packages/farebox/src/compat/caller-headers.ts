@@ -30,7 +30,7 @@ export function readCallerHeaders({ headers }: Request): CallerHeaders {
   const caller: CallerHeaders = {
     workflowName: read('x-farebox-workflow', text),
     workflowId: read('x-farebox-workflow-id', text),
-    configuration: read('x-farebox-configuration', z.string().trim().min(1)),
+    configuration: read('x-farebox-configuration', configuration),
     metadata: read('x-farebox-metadata', metadata),
     maxCredits: read('x-farebox-max-credits', amount),
   }
@@ -66,6 +66,7 @@ export function invalidHeader(name: string, problem: string): InvalidBodyError {
   return new InvalidBodyError([{ field: name, problem }])
 }
 
+const configuration = z.string().trim().min(1)
 const plain = z.union([z.string(), z.number(), z.boolean()]).transform(String)
 const metadata = z
   .string()

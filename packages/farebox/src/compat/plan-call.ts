@@ -69,7 +69,7 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
         signal: call.signal,
       }),
     leave: (workflow) => {
-      if (sharedId === undefined && workflow.isOpened) box.background(workflow.close())
+      if (sharedId === undefined && workflow.isOpened) box.background(workflow.end())
     },
   }
 }

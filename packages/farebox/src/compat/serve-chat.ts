@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid'
+import { newUuid } from '@farebox/ledger'
 import { type AccountCall, type Answered, JsonAnswer } from '../http/route.ts'
 import type { Encoding } from '../http/stream-response.ts'
 import type { ChatInput } from '../workflow-calls.ts'
@@ -30,7 +30,7 @@ export function serveChat<Body>(
 ): Promise<Answered<Body>> {
   const { box, body } = call
   const asked = { service: 'gpt', model: body.model, name: 'chat', fields: { ...body } }
-  const identity: ChatIdentity = { id: uuidv7().replaceAll('-', ''), created: Math.floor(box.now() / 1_000) }
+  const identity: ChatIdentity = { id: newUuid().replaceAll('-', ''), created: Math.floor(box.now() / 1_000) }
   if (!body.stream) {
     return serveWhole<ChatOutcome, Body>(call, asked, {
       async work(workflow, options) {

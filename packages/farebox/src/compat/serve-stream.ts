@@ -2,7 +2,6 @@ import { problemOf } from '../http/problem.ts'
 import { type AccountCall, JsonAnswer, ProblemAnswer } from '../http/route.ts'
 import { ChargedRunError, runOnce } from '../http/run-once.ts'
 import { type Encoding, streamResponse } from '../http/stream-response.ts'
-import { chargedJson } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import type { MeteredStream } from '../workflow-calls.ts'
 import { type Asked, type PlannedCall, planCall } from './plan-call.ts'
@@ -51,10 +50,7 @@ export async function serveStream<Event, Part, Answer extends object>(
     const leave = () => plan.leave(workflow)
     stream.settled.then(leave, leave)
     const served = await withBalance(box, key, servedBy(workflow, stream))
-    const settled = async () => {
-      const { creditsUsed } = await stream.settled
-      return withBalance(box, key, { ...served, credits_used: chargedJson(creditsUsed) })
-    }
+    const settled = async () => withBalance(box, key, servedBy(workflow, { ...stream, ...(await stream.settled) }))
     const toldAnyway = { served, settled: () => settled().catch(() => served) }
     const { response, answer } = streamResponse(settledFirst(form.parts(stream.events, toldAnyway), stream.settled), {
       headers: servedHeaders(served),

@@ -26,7 +26,7 @@ export async function serveWhole<Answer extends object, Body>(
 ): Promise<Response | JsonAnswer<Body> | ProblemAnswer> {
   const { box, key } = call
   const plan = await planCall(call, asked)
-  const outcome = await runOnce(box, plan.run, async (workflowId) => {
+  const run = runOnce(box, plan.run, async (workflowId) => {
     const workflow = plan.workflow(workflowId)
     try {
       const { answer, metered } = await work(workflow, plan.options)
@@ -35,6 +35,9 @@ export async function serveWhole<Answer extends object, Body>(
       plan.leave(workflow)
     }
   })
+  // Also when its caller has left, a store that closes waits until it is paid.
+  box.background(run, () => undefined)
+  const outcome = await run
   if (outcome instanceof ProblemAnswer) return outcome
   const [kept, headers] = outcome instanceof JsonAnswer ? [outcome.body, outcome.headers] : [outcome, {}]
   const { answer, served } = kept

@@ -18,18 +18,20 @@ export interface Served {
 /** What is known of an answer: of a stream, without its cost. */
 export function servedBy(
   workflow: Workflow,
-  { provider, isSimulated, creditsUsed }: Pick<Metered, 'provider' | 'isSimulated'> & Partial<Metered>,
+  { provider, isSimulated, creditsUsed, balance }: Pick<Metered, 'provider' | 'isSimulated'> & Partial<Metered>,
 ): Served {
   return {
     workflow_id: workflow.id,
     provider,
     ...(creditsUsed !== undefined && { credits_used: chargedJson(creditsUsed) }),
+    ...(balance !== undefined && { balance: balanceJson(balance) }),
     ...(isSimulated && { simulated: true as const }),
   }
 }
 
-/** Adds what the account has left. An answer that was paid for does not fail because that cannot be read. */
+/** Adds what the account has left, where that is not known. An answer that was paid for does not fail because that cannot be read. */
 export async function withBalance(box: Farebox, { accountId }: AuthenticatedKey, served: Served): Promise<Served> {
+  if (served.balance !== undefined) return served
   try {
     return { ...served, balance: balanceJson((await box.ledger.balance(accountId)).balance) }
   } catch {

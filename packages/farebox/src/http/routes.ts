@@ -1,5 +1,4 @@
 import { type Context, Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { compatRoutes } from '../compat/compat-routes.ts'
 import type { Farebox } from '../farebox.ts'
 import { boxGauges } from '../telemetry/box-gauges.ts'
@@ -14,6 +13,7 @@ import { exportRoutes } from './export-routes.ts'
 import { BodyTooLargeError, MethodNotAllowedError, RateLimitedError, RouteNotFoundError } from './http-errors.ts'
 import { inWireNames } from './in-wire-names.ts'
 import { KeyLimiter } from './key-limiter.ts'
+import { limitBody } from './limit-body.ts'
 import { type RouteLimits, resolveLimits } from './limits.ts'
 import { openapiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
@@ -73,10 +73,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
   app.use(safeHeaders)
   if (options.cors) app.use(crossOrigin(options.cors))
   const ofBytes = (maxSize: number) =>
-    bodyLimit({
-      maxSize,
-      onError: (context) => failure(new BodyTooLargeError(`the body is longer than ${maxSize} bytes`), context),
-    })
+    limitBody(maxSize, (context) => failure(new BodyTooLargeError(`the body is longer than ${maxSize} bytes`), context))
   const [ofRequest, ofUpload] = [ofBytes(limits.requestBytes), ofBytes(limits.uploadBytes)]
   for (const route of routes) {
     app.on(route.method.toUpperCase(), route.path, route.form ? ofUpload : ofRequest, async (context) => {

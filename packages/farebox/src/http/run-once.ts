@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { isFareboxError } from '@farebox/core'
-import { v5 as uuidv5, v7 as uuidv7 } from 'uuid'
+import { newUuid } from '@farebox/ledger'
+import { v5 as uuidv5 } from 'uuid'
 import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts'
@@ -37,7 +38,7 @@ export async function runOnce<Answer extends object>(
 ): Promise<Answer | JsonAnswer<Answer> | ProblemAnswer> {
   const { accountId, idempotencyKey, fields, isRepeatable = true, isShared = false } = run
   if (idempotencyKey === undefined) {
-    return work(uuidv7()).catch((error: unknown) => {
+    return work(newUuid()).catch((error: unknown) => {
       throw error instanceof ChargedRunError ? error.cause : error
     })
   }

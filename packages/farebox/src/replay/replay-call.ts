@@ -60,7 +60,7 @@ export interface ReplayParts {
 }
 
 /** Words for what keeps a call as it was. */
-export const reasons = {
+const reasons = {
   failed_attempt: 'attempts that failed, which no configuration would have made otherwise for sure',
   corrected: 'calls that were refunded or corrected afterwards',
   not_offered: 'no provider that the configuration names is on offer and ready',

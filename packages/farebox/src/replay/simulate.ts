@@ -208,7 +208,7 @@ class SimulationSums {
 }
 
 /** What a replay takes for granted, in words. */
-export function assumptionsOf(
+function assumptionsOf(
   under: Pick<ReplayUnder, 'configure' | 'prices' | 'arePricesOther'>,
   { elsewhere, translated, hasConditions }: { elsewhere: number; translated: number; hasConditions?: boolean },
 ): string[] {

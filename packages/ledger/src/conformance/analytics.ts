@@ -1,6 +1,7 @@
 import { credits, microUnits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
 import type { UsageSeriesInput } from '../usage-series.ts'
+import type { WorkflowCursor } from '../workflow-list.ts'
 import { charged, DAY, expectInvalid, HOUR, MINUTE, NOON, type Suite, usage, whole } from './suite.ts'
 
 export function exerciseAnalytics(suite: Suite): void {
@@ -185,6 +186,33 @@ export function exerciseAnalytics(suite: Suite): void {
       expect(await ids({ from: NOON + 1, to: NOON + 2 * MINUTE })).toEqual(['m'])
       await expectInvalid('limit', () => suite.ledger.workflows({ accountId }, { limit: 1_001 }))
       await suite.ledger.releaseHold({ accountId, holdId })
+    })
+
+    it('one workflow among very many that are not wanted is found, over pages that look at a few thousand each', async () => {
+      const accountId = await suite.account(0)
+      for (const workflowId of ['first', 'last']) {
+        suite.now = workflowId === 'first' ? NOON : NOON + DAY
+        await suite.ledger.openWorkflow({ accountId, workflowId, name: workflowId })
+      }
+      const digits =
+        '(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7)'
+      suite.expectBroken(accountId)
+      await suite.sql(
+        `INSERT INTO farebox_workflows (account_id, workflow_id, root_id, name, state, spent, held, lines, created_at)
+         SELECT '${accountId}', 'w' || (a.d + 8 * b.d + 64 * c.d + 512 * e.d + 4096 * f.d), 'w', 'other', 'closed', 0, 0, '[]', ${NOON} + 1 + a.d + 8 * b.d
+         FROM ${digits} AS a, ${digits} AS b, ${digits} AS c, ${digits} AS e, (SELECT 0 AS d UNION ALL SELECT 1) AS f`,
+      )
+      const found: string[] = []
+      let pages = 0
+      let before: WorkflowCursor | undefined
+      do {
+        const page = await suite.ledger.workflows({ accountId, name: 'first' }, { before })
+        found.push(...page.workflows.map(({ workflowId }) => workflowId))
+        before = page.next
+        pages += 1
+      } while (before)
+      expect([found, pages]).toEqual([['first'], 2])
+      expect((await suite.ledger.workflows({ accountId, name: 'last' })).workflows).toMatchObject([{ workflowId: 'last' }])
     })
 
     it('a budget says what its window of now has used, also before anything is used in it', async () => {

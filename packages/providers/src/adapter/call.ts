@@ -10,8 +10,12 @@ export interface Call {
    * @throws {ProviderError} `aborted` or `timeout`, as the signal's reason says
    */
   race<T>(work: PromiseLike<T>): Promise<T>
-  /** Ends the call: stops what still runs at the provider, and forgets the caller's signal. */
-  end(): void
+  /**
+   * Ends the call: forgets the caller's signal, and stops what still runs at the provider.
+   *
+   * @param idle  what the provider is still heard for. @defaultValue nothing
+   */
+  end(idle?: Promise<void>): void
 }
 
 /**
@@ -47,9 +51,11 @@ export function openCall(provider: string, signal: AbortSignal): Call {
           },
         )
       }),
-    end: () => {
+    end: (idle) => {
       signal.removeEventListener('abort', onAbort)
-      controller.abort(ENDED)
+      const stop = () => controller.abort(ENDED)
+      if (idle) idle.then(stop, stop)
+      else stop()
     },
   }
 }

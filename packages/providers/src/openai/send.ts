@@ -7,13 +7,20 @@ import type { OpenaiClient, OpenaiConnection, OpenaiRequestOptions } from './ope
 export async function send(
   connection: OpenaiConnection,
   call: OpenaiCall,
-  request: (client: OpenaiClient, options: OpenaiRequestOptions) => PromiseLike<unknown>,
+  create: (client: OpenaiClient, options: OpenaiRequestOptions) => PromiseLike<unknown>,
 ): Promise<SdkAnswer> {
+  return sdkAnswer(call, (await request(connection, call, create)).pending)
+}
+
+/** The same, without waiting for the answer: what the SDK returned, wrapped because it is a promise itself. */
+export async function request(
+  connection: OpenaiConnection,
+  call: OpenaiCall,
+  create: (client: OpenaiClient, options: OpenaiRequestOptions) => PromiseLike<unknown>,
+): Promise<{ pending: PromiseLike<unknown> }> {
   const client = await call.race(connection.client())
-  return sdkAnswer(
-    call,
-    request(client, { signal: call.signal, maxRetries: 0, headers: { ...connection.headers, ...call.headers } }),
-  )
+  const headers = { ...connection.headers, ...call.headers }
+  return { pending: create(client, { signal: call.signal, maxRetries: 0, headers }) }
 }
 
 /** A call, and the headers that are its own. */

@@ -1,8 +1,8 @@
 import { type CallContext, type ChatEvent, type FinishReason, ProviderError, type Usage } from '@farebox/core'
-import { malformed } from '../adapter/answer.ts'
+import { type OpenedEvents, openEvents } from './open-events.ts'
 import type { OpenaiClient, OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
-import { openOpenaiCall, send } from './send.ts'
+import { openOpenaiCall } from './send.ts'
 
 /** What is known of a streamed answer so far. */
 export interface StreamedAnswer {
@@ -34,18 +34,19 @@ export async function* streamAnswer(
   const answer: StreamedAnswer = { model, finishReason: undefined, usage: undefined, isWhole: false }
   let isAnswering = false
   let requestId: string | undefined
+  let opened: OpenedEvents | undefined
   try {
-    const opened = await send(connection, call, api.create)
+    opened = await openEvents(connection, call, api.create)
     requestId = opened.requestId
-    if (!isAsyncIterable(opened.data)) throw malformed(connection.name, 'a stream', requestId)
-    const events = opened.data[Symbol.asyncIterator]()
     for (;;) {
-      const step = await call.race(events.next())
+      const step = await opened.next()
       if (step.done) break
-      for (const event of api.read(step.value, answer)) {
+      const { events, failure } = readTogether(api, step.value, answer)
+      for (const event of events) {
         isAnswering = true
         yield event
       }
+      if (failure) throw failure.thrown
     }
     if (context.signal.aborted) throw context.signal.reason
     if (answer.finishReason === undefined) throw incomplete(connection.name, knownUsage(answer), requestId)
@@ -55,7 +56,7 @@ export async function* streamAnswer(
       throw openaiError(connection, thrown, { signal: context.signal, isAnswering, usage: knownUsage(answer) })
     }
   } finally {
-    call.end()
+    call.end(opened?.idle())
   }
   const { finishReason = 'other', usage } = answer
   yield {
@@ -81,6 +82,20 @@ function knownUsage({ usage, isWhole }: StreamedAnswer): Usage | undefined {
   return usage && (isWhole ? usage : { ...usage, certainty: 'floor' })
 }
 
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+/** What came together, read. Words that arrived together are passed on together, since each event costs the same however long it is. */
+function readTogether(api: StreamedApi, given: readonly unknown[], answer: StreamedAnswer) {
+  const events: ChatEvent[] = []
+  try {
+    for (const one of given) {
+      for (const event of api.read(one, answer)) {
+        const last = events.at(-1)
+        if (last?.type === 'text' && event.type === 'text' && !last.logprobs && !event.logprobs) {
+          events[events.length - 1] = { type: 'text', text: last.text + event.text }
+        } else events.push(event)
+      }
+    }
+  } catch (thrown) {
+    return { events, failure: { thrown } }
+  }
+  return { events }
 }

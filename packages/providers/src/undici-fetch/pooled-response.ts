@@ -6,53 +6,76 @@ import type { Dispatcher } from 'undici'
 const WITHOUT_BODY = new Set([204, 205, 304])
 
 /**
- * An answer of undici as a `Response`. A body that is read whole is read by undici itself; a web stream, which costs more than all the
- * rest, is made only for who asks for one.
+ * An answer of undici as a `Response`. A body that is read whole is read by undici itself; the platform's own response and its web stream,
+ * which cost more than all the rest, are made only for who asks for what nothing else can give.
  */
-export class PooledResponse extends Response {
+class Pooled implements Response {
+  readonly status: number
+  readonly ok: boolean
+  readonly redirected = false
+  readonly type = 'default'
+  readonly url: string
   readonly #answer: Dispatcher.ResponseData
+  #headers: Headers | undefined
   #streamed: Response | undefined
 
-  constructor(answer: Dispatcher.ResponseData) {
-    super(null, { status: answer.statusCode, headers: pairs(answer.headers) })
+  constructor(answer: Dispatcher.ResponseData, url: string) {
     this.#answer = answer
+    this.url = url
+    this.status = answer.statusCode
+    this.ok = this.status >= 200 && this.status < 300
     // What is not read keeps its connection from being used again.
     if (WITHOUT_BODY.has(answer.statusCode)) answer.body.dump().catch(() => {})
   }
 
-  override get body(): Response['body'] {
+  get headers(): Headers {
+    this.#headers ??= new Headers(pairs(this.#answer.headers))
+    return this.#headers
+  }
+
+  get statusText(): string {
+    return this.#answer.statusText ?? ''
+  }
+
+  get body(): Response['body'] {
     return this.#asStream().body
   }
 
-  override get bodyUsed(): boolean {
+  get bodyUsed(): boolean {
     return this.#streamed?.bodyUsed ?? this.#answer.body.bodyUsed
   }
 
-  override async json(): Promise<unknown> {
+  /** The chunks of the body as they come, without a web stream. */
+  chunks(): AsyncIterator<Uint8Array> {
+    this.#unread()
+    return this.#answer.body[Symbol.asyncIterator]()
+  }
+
+  async json(): Promise<unknown> {
     return this.#unread().json()
   }
 
-  override async text(): Promise<string> {
+  async text(): Promise<string> {
     return this.#unread().text()
   }
 
-  override async arrayBuffer(): Promise<ArrayBuffer> {
+  async arrayBuffer(): Promise<ArrayBuffer> {
     return this.#unread().arrayBuffer()
   }
 
-  override blob(): ReturnType<Response['blob']> {
+  blob(): ReturnType<Response['blob']> {
     return this.#asStream().blob()
   }
 
-  override bytes(): ReturnType<Response['bytes']> {
+  bytes(): ReturnType<Response['bytes']> {
     return this.#asStream().bytes()
   }
 
-  override formData(): ReturnType<Response['formData']> {
+  formData(): ReturnType<Response['formData']> {
     return this.#asStream().formData()
   }
 
-  override clone(): Response {
+  clone(): Response {
     return this.#asStream().clone()
   }
 
@@ -70,6 +93,11 @@ export class PooledResponse extends Response {
     return this.#streamed
   }
 }
+
+// What asks whether it is a Response is told yes. Everything that the platform's prototype has is covered above.
+Object.setPrototypeOf(Pooled.prototype, Response.prototype)
+
+export { Pooled as PooledResponse }
 
 function pairs(headers: Dispatcher.ResponseData['headers']): [string, string][] {
   return Object.entries(headers).flatMap(([name, value]) =>

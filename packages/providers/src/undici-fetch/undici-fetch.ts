@@ -34,19 +34,17 @@ export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
     const request = input instanceof Request ? new Request(input, init) : undefined
     const { signal } = request ?? init
     try {
-      const { pathname, search, origin } = new URL(request?.url ?? String(input))
-      const headers = new Headers(request?.headers ?? init.headers)
-      headers.set('accept-encoding', 'identity')
-      const body = await encode(request ? request.body : init.body, headers)
+      const url = new URL(request?.url ?? String(input))
+      const { body, type } = await encode(request ? request.body : init.body)
       const answer = await pool.request({
-        origin,
-        path: pathname + search,
+        origin: url.origin,
+        path: url.pathname + url.search,
         method: (request?.method ?? init.method ?? 'GET').toUpperCase() as Dispatcher.HttpMethod,
-        headers: [...headers].flat(),
+        headers: listOf(request?.headers ?? init.headers, type),
         body,
         signal,
       })
-      return new PooledResponse(answer)
+      return new PooledResponse(answer, url.href)
     } catch (cause) {
       if (signal?.aborted) throw signal.reason
       // As the global one says it, which is what SDKs and their users know.
@@ -57,17 +55,26 @@ export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
   return Object.assign(fetch, { close: async () => (options.dispatcher ? undefined : pool.close()) })
 }
 
-/** A body as undici takes it. Forms are written out by the platform, and said to be what they are. */
-async function encode(body: RequestInit['body'], headers: Headers): Promise<string | Uint8Array | Readable | null> {
-  if (body === undefined || body === null) return null
-  if (typeof body === 'string') {
-    if (!headers.has('content-type')) headers.set('content-type', 'text/plain;charset=UTF-8')
-    return body
-  }
-  if (body instanceof Uint8Array) return body
-  if (body instanceof ReadableStream) return Readable.fromWeb(body as WebStream)
+/** Headers as undici takes them: names and values in turn. Bodies are asked for as they are. */
+function listOf(given: RequestInit['headers'], type: string | undefined): string[] {
+  const list = ['accept-encoding', 'identity']
+  let hasType = type === undefined
+  // Not copied: SDKs make them for each request, and the platform's are slow.
+  const headers = given instanceof Headers ? given : new Headers(given)
+  headers.forEach((value, name) => {
+    if (name === 'content-type') hasType = true
+    if (name !== 'accept-encoding') list.push(name, value)
+  })
+  if (type !== undefined && !hasType) list.push('content-type', type)
+  return list
+}
+
+/** A body as undici takes it, and what it is. Forms are written out by the platform, and said to be what they are. */
+async function encode(body: RequestInit['body']): Promise<{ body: string | Uint8Array | Readable | null; type?: string }> {
+  if (body === undefined || body === null) return { body: null }
+  if (typeof body === 'string') return { body, type: 'text/plain;charset=UTF-8' }
+  if (body instanceof Uint8Array) return { body }
+  if (body instanceof ReadableStream) return { body: Readable.fromWeb(body as WebStream) }
   const written = new Response(body)
-  const type = written.headers.get('content-type')
-  if (type !== null && !headers.has('content-type')) headers.set('content-type', type)
-  return new Uint8Array(await written.arrayBuffer())
+  return { body: new Uint8Array(await written.arrayBuffer()), type: written.headers.get('content-type') ?? undefined }
 }

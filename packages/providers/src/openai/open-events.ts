@@ -1,0 +1,99 @@
+import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { EventParser } from '../adapter/event-parser.ts'
+import { type Readable, readAnswer } from '../adapter/read-body.ts'
+import { sdkAnswer } from '../adapter/sdk-answer.ts'
+import type { OpenaiClient, OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
+import { type OpenaiCall, request } from './send.ts'
+
+/** The events of a streamed answer. */
+export interface OpenedEvents {
+  requestId: string | undefined
+  /**
+   * Those that arrived together, together. Where one cannot be read, the ones before it come first, and then what it was thrown for.
+   */
+  next(): Promise<IteratorResult<readonly unknown[], undefined>>
+  /**
+   * After the closing mark: resolves when the body's own end has come, so that its connection can be used again, or has not come for a
+   * second. Before it there is nothing to wait for.
+   */
+  idle(): Promise<void> | undefined
+}
+
+const END_MS_MAX = 1_000
+
+/**
+ * Opens a streamed answer. Its events are read from the response itself: the SDK reads them one by one, through several generators each, which
+ * costs more than all the rest of a stream. A client that the host has wrapped may hand over nothing but the SDK's own events.
+ */
+export async function openEvents(
+  connection: OpenaiConnection,
+  call: OpenaiCall,
+  create: (client: OpenaiClient, options: OpenaiRequestOptions) => PromiseLike<unknown>,
+): Promise<OpenedEvents> {
+  const { pending } = await request(connection, call, create)
+  const { asResponse } = pending as { asResponse?: () => PromiseLike<Response & Readable> }
+  if (typeof asResponse === 'function') {
+    const response = await call.race(asResponse.call(pending))
+    const requestId = asText(response.headers.get('x-request-id'))
+    return { requestId, ...eventsOf(readAnswer(response, call), call, requestId) }
+  }
+  const { data, requestId } = await sdkAnswer(call, pending)
+  if (!isAsyncIterable(data)) throw malformed(connection.name, 'a stream', requestId)
+  const events = data[Symbol.asyncIterator]()
+  return {
+    requestId,
+    async next() {
+      const step = await call.race(events.next())
+      return step.done ? { done: true, value: undefined } : { done: false, value: [step.value] }
+    },
+    idle: () => undefined,
+  }
+}
+
+function eventsOf(chunks: AsyncIterator<Uint8Array>, call: OpenaiCall, requestId: string | undefined) {
+  const parser = new EventParser()
+  let failure: { thrown: unknown } | undefined
+  let isDone = false
+  async function next(): Promise<IteratorResult<readonly unknown[], undefined>> {
+    while (!isDone && !failure) {
+      const step = await call.race(chunks.next())
+      if (step.done) break
+      const events: unknown[] = []
+      try {
+        for (const data of parser.read(step.value)) {
+          isDone = data === '[DONE]'
+          if (isDone) break
+          events.push(parse(data, requestId))
+        }
+      } catch (thrown) {
+        failure = { thrown }
+      }
+      if (events.length > 0) return { done: false, value: events }
+    }
+    if (failure) throw failure.thrown
+    return { done: true, value: undefined }
+  }
+  return { next, idle: () => (isDone ? endOf(chunks) : undefined) }
+}
+
+/** As the SDK reads it: an error among the events ends them. */
+function parse(data: string, requestId: string | undefined): unknown {
+  const event: unknown = JSON.parse(data)
+  const { error } = asRecord(event) ?? {}
+  if (error) throw { ...asRecord(error), requestID: requestId }
+  return event
+}
+
+/** Nothing that comes after the closing mark is of interest, not even a failure. */
+async function endOf(chunks: AsyncIterator<Uint8Array>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, END_MS_MAX)
+  })
+  await Promise.race([chunks.next().catch(() => undefined), late])
+  clearTimeout(timer)
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}

@@ -1,0 +1,63 @@
+import type { Credits } from '@farebox/core'
+import { describe, expect, it } from 'vitest'
+import { openAccount, openBox, storeNames } from './open-box.ts'
+import { openLoopback, sdks } from './parties.ts'
+
+const ask = { messages: [{ role: 'user' as const, content: 'When does the heron hunt?' }] }
+
+describe.each(storeNames)('on %s', (on) => {
+  it('an answer tells what is left, a stream when it has ended', async () => {
+    const box = await openBox({ on })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'work' })
+    const balance = async () => (await box.ledger.balance(accountId)).balance
+    const answer = await workflow.chat(ask)
+    expect(answer.balance).toBe(await balance())
+    const stream = await workflow.streamChat(ask)
+    for await (const _ of stream.events);
+    const settled = await stream.settled
+    expect(settled.balance).toBe(await balance())
+    await workflow.end()
+  })
+
+  it('a workflow ends without a receipt as it does with one, and once', async () => {
+    const box = await openBox({ on })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'work' })
+    await workflow.chat(ask)
+    await workflow.end()
+    const ended = await box.ledger.workflow(accountId, workflow.id)
+    expect(ended.closedAt).not.toBeNull()
+    expect(await workflow.close()).toMatchObject({ workflow_id: workflow.id, total_credits_used: 1 })
+    await expect(workflow.chat(ask)).rejects.toMatchObject({ code: 'WORKFLOW_CLOSED' })
+  })
+
+  it('the reason of a workflow that cannot be opened is told, and nothing stays held for it', async () => {
+    const box = await openBox({ on })
+    const { accountId } = await openAccount(box)
+    const reserve = (await box.ledger.balance(accountId)).balance * 2n
+    const workflow = box.workflow({ accountId, name: 'work', reserve: reserve as Credits })
+    await expect(workflow.chat(ask)).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+})
+
+it('a Farebox that closes waits until an answer is accounted for whose caller has left', async () => {
+  const server = await openLoopback()
+  const box = await openBox({ providers: sdks.slice(0, 1).map(({ adapter }) => adapter(server)) })
+  const { key } = await openAccount(box)
+  const fault = server.fail({ type: 'silence' })
+  const caller = new AbortController()
+  const answer = box.routes()(
+    new Request('http://127.0.0.1/v1/chat/completions', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'gpt-4o-mini', ...ask }),
+      signal: caller.signal,
+    }),
+  )
+  await fault.struck
+  caller.abort()
+  await box.close()
+  expect((await answer).status).toBeGreaterThanOrEqual(400)
+})
