@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { repositoryFolder } from '../repository/workspace.ts'
@@ -9,6 +10,7 @@ import { createTestDatabase } from '../support/postgres.ts'
 import { type Block, blocksOf, pages } from './pages.ts'
 
 const run = promisify(execFile)
+const RUNNER = fileURLToPath(new URL('./run-programs.ts', import.meta.url))
 const node = [process.execPath, ...process.execArgv].map((word) => `'${word}'`).join(' ')
 /** Programs run side by side, so that one waits for the others. */
 const TIMEOUT_MS = 300_000
@@ -82,10 +84,9 @@ async function printedByShell(commands: string, cwd: string): Promise<string> {
 
 async function printedByPrograms(programs: readonly Block[], cwd: string): Promise<string[]> {
   const files = await Promise.all(programs.map(({ text }) => fileOf(text, cwd)))
-  const runner = join(import.meta.dirname, 'run-programs.ts')
   const start = async (variables: Record<string, string> = {}) => {
     const env = { ...process.env, ...variables }
-    const { stdout } = await run(process.execPath, [...process.execArgv, runner, ...files], { cwd, env })
+    const { stdout } = await run(process.execPath, [...process.execArgv, RUNNER, ...files], { cwd, env })
     return stdout.split('\0').slice(0, -1)
   }
   if (!programs.some(({ text }) => text.includes('process.env.DATABASE_URL'))) return start()
