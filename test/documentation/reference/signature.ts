@@ -163,6 +163,7 @@ function oneLine(text: string): string {
     .reduce((joined, line) => {
       if (/[({]$/.test(joined)) return joined + (joined.endsWith('{') ? ' ' : '') + line
       if (/^[)]/.test(line)) return joined.replace(/,$/, '') + line
+      if (/^\}/.test(line)) return `${joined.replace(/,$/, '')} ${line}`
       const isWithin = /(?:[,|&<[=:?]|=>|extends)$/.test(joined) || /^(?:[}\]>|&?:=]|extends\b|implements\b)/.test(line)
       return `${joined}${isWithin ? ' ' : '; '}${line}`
     }, '')
