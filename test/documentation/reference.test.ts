@@ -17,8 +17,10 @@ it('has a sentence for every name that a package exports: write a doc comment ab
 })
 
 it('shows signatures that are TypeScript', () => {
+  let count = 0
   const broken = [...references()].flatMap(([page, text]) =>
-    [...text.matchAll(/^(#{4,5}) (.+)\n\n```ts\n(.*?)\n```/gms)].flatMap(([, level, name, shown = '']) => {
+    [...text.matchAll(/^(#{4,5}) ([^\n]+)\n\n```ts\n(.*?)\n```/gms)].flatMap(([, level, name, shown = '']) => {
+      count++
       const source = level === '####' ? declarationOf(shown) : `declare class X { ${shown.replace(/^new \w+/, 'constructor')} }`
       // A declaration has no defaults, which readers want to see.
       const errors = parseSync('shown.ts', source).errors.filter(({ message }) => !/initializer|implementation/i.test(message))
@@ -26,6 +28,7 @@ it('shows signatures that are TypeScript', () => {
     }),
   )
   expect(broken).toEqual([])
+  expect(count).toBeGreaterThan(500)
 })
 
 describe('of a module', () => {

@@ -143,9 +143,11 @@ function bodyless(element: Span, value: FunctionNode, module: SourceModule): str
   return module.text.slice(element.start, value.body?.start ?? element.end)
 }
 
-/** Whether a promise is made by `async` or otherwise is nothing that a caller sees. */
+/** Whether a promise is made by `async`, or an iterable by a generator, is nothing that a caller sees. */
 function functionText(text: string): string {
-  return oneLine(text).replace(/\basync (?=[\w*[#])/, '')
+  return oneLine(text)
+    .replace(/\basync (?=[\w*[#])/, '')
+    .replace(/^(function)?\s*\*\s*/, (_, word) => (word ? 'function ' : ''))
 }
 
 function sliceOf({ start, end }: Span, module: SourceModule): string {
