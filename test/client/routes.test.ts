@@ -192,8 +192,18 @@ describe('the client of an account', () => {
       workflows_used: { greeting: { count: 1 }, parting: { count: 1 } },
       top_consuming_services: [{ name: 'gpt_gpt-4' }],
     })
-    const { recommendations } = await client.recommendations()
-    expect(recommendations).toMatchObject([{ service_type: 'gpt', from_provider: 'gpt-4', credits_saved: expect.any(Number) }])
+  })
+
+  it('says where credits could be saved', async () => {
+    const { workflow_id } = await client.workflows.open({ workflow_name: 'digest' })
+    await client.workflows.usage(workflow_id, {
+      service_type: 'gpt',
+      provider: 'gpt-4',
+      units_consumed: 1_000,
+      unit_type: 'tokens',
+    })
+    const { recommendations } = await client.recommendations({ workflow_name: 'digest' })
+    expect(recommendations).toMatchObject([{ workflow_name: 'digest', from_provider: 'gpt-4', credits_saved: 24 }])
   })
 
   it('answers balance and grants', async () => {

@@ -22,7 +22,7 @@ describe.each(routeHosts)('the routes for OpenAI’s clients in $name', (host) =
 
 it('are in the OpenAPI document, with the errors that OpenAI’s clients know', async () => {
   const { api } = await openCompat()
-  const { paths } = (await api.get('/openapi.json')).body
+  const { paths, components } = (await api.get('/openapi.json')).body
   expect(Object.keys(paths ?? {}).filter((path) => path.startsWith('/v1/'))).toEqual([
     '/v1/chat/completions',
     '/v1/responses',
@@ -33,13 +33,16 @@ it('are in the OpenAPI document, with the errors that OpenAI’s clients know', 
     '/v1/models/{model}',
   ])
   expect(paths?.['/v1/chat/completions']?.post).toMatchObject({
-    requestBody: {
-      content: {
-        'application/json': {
-          schema: { properties: { model: {}, messages: { type: 'array' } }, required: ['model', 'messages'] },
-        },
+    requestBody: { content: { 'application/json': { schema: { $ref: '#/components/schemas/CreateChatCompletionRequest' } } } },
+    responses: { 402: { $ref: '#/components/responses/Openai402' } },
+  })
+  expect(components).toMatchObject({
+    schemas: {
+      CreateChatCompletionRequest: {
+        properties: { model: {}, messages: { type: 'array' } },
+        required: expect.arrayContaining(['model', 'messages']),
       },
     },
-    responses: { default: { content: { 'application/json': { schema: { $ref: '#/components/schemas/OpenaiError' } } } } },
+    responses: { Openai402: { content: { 'application/json': { schema: { $ref: '#/components/schemas/OpenaiError' } } } } },
   })
 })

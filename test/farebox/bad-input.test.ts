@@ -36,7 +36,6 @@ describe('a key', () => {
     ['is missing', async () => undefined],
     ['does not exist', async () => 'fbx_0000000000000000000000000000000000000000000'],
     ['has the prefix of another, and another secret', async ({ account }) => `${account.key.slice(0, -4)}0000`],
-    ['is the admin token', async () => ADMIN],
     ['has expired', async ({ box, account }) => (await openKey(box, account.accountId, { expiresAt: 1_000 })).key],
     [
       'was revoked',
@@ -63,6 +62,21 @@ describe('a key', () => {
     ]
     for (const answer of answers) expect(answer).toMatchObject({ status: 401, body: { code: 'UNAUTHORIZED' } })
     expect(await opened.spent()).toBe(0n)
+  })
+
+  it('that is the admin token works for no account, and reads the one that it names', async () => {
+    const { admin, agent, workflow, account, spent } = await open()
+    const work = [
+      await admin.post('/api/v1/estimate', {}),
+      await admin.post('/api/v1/workflows', { workflow_name: 'x' }),
+      await admin.post(`${workflow}/usage`, usage),
+      await admin.post(`${agent}/chat`, chat),
+    ]
+    for (const answer of work) expect(answer).toMatchObject({ status: 401, body: { code: 'UNAUTHORIZED' } })
+    const unnamed = await admin.get('/api/v1/credits')
+    expect([unnamed.status, fields(unnamed)]).toEqual([422, ['account_id']])
+    expect(await admin.get(`/api/v1/credits?account_id=${account.accountId}`)).toMatchObject({ status: 200 })
+    expect(await spent()).toBe(0n)
   })
 
   it('of another account finds nothing of this one', async () => {

@@ -192,11 +192,11 @@ describe('texts', () => {
     let bytes = 0
     for await (const event of whole.events) if (event.type === 'audio') bytes += event.audio.length
     expect(bytes).toBeGreaterThan(0)
-    expect(await whole.settled).toEqual({ creditsUsed: credits(3), isComplete: true })
+    expect(await whole.settled).toEqual({ creditsUsed: credits(3), balance: credits(97), isComplete: true })
 
     const half = await workflow.streamSpeech({ text })
     for await (const _ of half.events) break
-    expect(await half.settled).toEqual({ creditsUsed: credits(3), isComplete: false })
+    expect(await half.settled).toEqual({ creditsUsed: credits(3), balance: credits(94), isComplete: false })
     expect((await usage()).map(({ certainty }) => certainty)).toEqual(['exact', 'ceiling'])
   })
 })

@@ -31,6 +31,7 @@ export const exportRoutes: readonly Route[] = [
     summary: 'The same of all accounts, or of one, with what providers charge us',
     query: adminExportQuery,
     answer: z.never(),
+    fails: [404],
     streams,
     handle: ({ query, ...call }) => exportDownload(call, { ...query, accountId: query.account_id, includeCosts: true }),
   }),
