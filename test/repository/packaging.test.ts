@@ -221,13 +221,13 @@ function tarballOf(name: string): string {
 /** `pnpm check` has just built; a run of this file alone may find an old build or none. */
 function isBuildStale(): boolean {
   return packages.some(
-    ({ folder }) => newest(`${folder}/src`, '.ts') > newest(`${folder}/dist`, '.js', `${folder}/dist/pages/**`),
+    ({ folder }) => newest(`${folder}/src`, '.ts') > newest(`${folder}/dist`, '.js', [`${folder}/dist/pages/**`]),
   )
 }
 
 /** @param exclude  what tests may have built by themselves */
-function newest(folder: string, extension: string, exclude = ''): number {
-  const files = globSync(`${folder}/**/*${extension}`, { cwd: repositoryFolder, exclude: [exclude] })
+function newest(folder: string, extension: string, exclude: string[] = []): number {
+  const files = globSync(`${folder}/**/*${extension}`, { cwd: repositoryFolder, exclude })
   return Math.max(0, ...files.map((file) => statSync(join(repositoryFolder, file)).mtimeMs))
 }
 
