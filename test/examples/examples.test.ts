@@ -18,12 +18,19 @@ const examples = [
   'phone-agent',
 ]
 
+// A package manager and a program start for each run, on machines that may be busy.
+const RUN_MS_MAX = 120_000
+
 describe.each(examples)('examples/%s', (name) => {
-  it('prints what its output.txt says', async () => {
-    const output = await start(name)
-    if (process.env.UPDATE_OUTPUT) writeFileSync(fileOf(name, 'output.txt'), output)
-    expect(output).toBe(textOf(name, 'output.txt'))
-  })
+  it(
+    'prints what its output.txt says',
+    async () => {
+      const output = await start(name)
+      if (process.env.UPDATE_OUTPUT) writeFileSync(fileOf(name, 'output.txt'), output)
+      expect(output).toBe(textOf(name, 'output.txt'))
+    },
+    RUN_MS_MAX,
+  )
 
   it('shows in its README the command that runs it and code that it has', () => {
     const readme = textOf(name, 'README.md')
@@ -44,21 +51,26 @@ describe.each(examples)('examples/%s', (name) => {
 })
 
 describe.each(['standalone-ledger', 'host-transaction'])('examples/%s', (name) => {
-  it('prints the same on Postgres, and again on the same database', async () => {
-    const database = await createTestDatabase()
-    onTestFinished(() => database.drop())
-    for (let run = 0; run < 2; run++) {
-      expect(await start(name, { DATABASE_URL: database.url })).toBe(textOf(name, 'output.txt'))
-    }
-  })
+  it(
+    'prints the same on Postgres, and again on the same database',
+    async () => {
+      const database = await createTestDatabase()
+      onTestFinished(() => database.drop())
+      for (let run = 0; run < 2; run++) {
+        expect(await start(name, { DATABASE_URL: database.url })).toBe(textOf(name, 'output.txt'))
+      }
+    },
+    RUN_MS_MAX,
+  )
 })
 
 /** Runs an example through the script of its package. The answer is what it printed to stdout. */
 async function start(name: string, environment: Record<string, string> = {}): Promise<string> {
   const [program = '', ...parameters] = command(name)
   // Keys and databases of whoever runs the tests are not for the examples.
-  const { PATH, HOME } = process.env
-  const child = spawn(program, parameters, { cwd: repositoryFolder, env: { ...npmSettings(), PATH, HOME, ...environment } })
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
+  const env = { ...npmSettings(), PATH, HOME, NODE_COMPILE_CACHE, ...environment }
+  const child = spawn(program, parameters, { cwd: repositoryFolder, env })
   let output = ''
   let errors = ''
   child.stdout.on('data', (chunk) => (output += chunk))

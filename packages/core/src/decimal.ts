@@ -19,7 +19,7 @@ export function parseDecimal(text: string, decimals: number): bigint | undefined
 /** Writes an integer count of `10^-decimals` as the shortest exact decimal: `formatDecimal(1_500_000n, 6)` is `'1.5'`. */
 export function formatDecimal(value: bigint, decimals: number): string {
   const magnitude = value < 0n ? -value : value
-  const unit = 10n ** BigInt(decimals)
+  const unit = POWERS_OF_TEN[decimals] ?? 10n ** BigInt(decimals)
   const sign = value < 0n ? '-' : ''
   const whole = magnitude / unit
   const fraction = magnitude - whole * unit
@@ -27,3 +27,6 @@ export function formatDecimal(value: bigint, decimals: number): string {
   if (fraction === 0n) return sign + whole
   return `${sign}${whole}.${fraction.toString().padStart(decimals, '0').replace(/0+$/, '')}`
 }
+
+/** A power costs more to raise than all the rest of a text. */
+const POWERS_OF_TEN = Array.from({ length: 13 }, (_, decimals) => 10n ** BigInt(decimals))

@@ -259,6 +259,7 @@ CREATE TABLE farebox_workflow_rollups (
 
 CREATE INDEX farebox_accounts_due ON farebox_accounts (next_due_at) WHERE next_due_at IS NOT NULL;
 CREATE INDEX farebox_events_due ON farebox_events (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX farebox_events_given_up ON farebox_events (account_id) WHERE due_at IS NULL AND delivered_at IS NULL;
 CREATE INDEX farebox_grants_open ON farebox_grants (account_id) WHERE remaining > 0;
 CREATE INDEX farebox_holds_open ON farebox_holds (account_id, workflow_id) WHERE state = 'open';
 CREATE INDEX farebox_workflows_created ON farebox_workflows (account_id, created_at);
@@ -565,6 +566,7 @@ CREATE TABLE {schema}.farebox_workflow_rollups (
 
 CREATE INDEX farebox_accounts_due ON {schema}.farebox_accounts (next_due_at) WHERE next_due_at IS NOT NULL;
 CREATE INDEX farebox_events_due ON {schema}.farebox_events (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX farebox_events_given_up ON {schema}.farebox_events (account_id) WHERE due_at IS NULL AND delivered_at IS NULL;
 CREATE INDEX farebox_grants_open ON {schema}.farebox_grants (account_id) WHERE remaining > 0;
 CREATE INDEX farebox_holds_open ON {schema}.farebox_holds (account_id, workflow_id) WHERE state = 'open';
 CREATE INDEX farebox_workflows_created ON {schema}.farebox_workflows (account_id, created_at);

@@ -75,14 +75,9 @@ export async function listWorkflows(
   const looked = `SELECT ${own.join(', ')} ${inRange}`
   const page = wanted.length > 0 ? `SELECT * FROM (${looked}) AS looked WHERE ${textOf(wanted)} ${NEWEST_FIRST} LIMIT ?` : looked
   const limits = wanted.length > 0 ? [LOOKED_AT_MAX, ...valuesOf(wanted), limit + 1] : [limit + 1]
-  const rows = (await reads.select({
-    text: `SELECT ${own.map((column) => `page.${column}`).join(', ')}, api_keys.prefix FROM (${page}) AS page
-      LEFT JOIN {api_keys} AS api_keys ON api_keys.account_id = ? AND api_keys.api_key_id = page.api_key_id
-      ORDER BY page.created_at DESC, page.workflow_id DESC`,
-    values: [...valuesOf(range), ...limits, accountId],
-    columns,
-  })) as unknown as WorkflowListing[]
-  const workflows = rows.slice(0, limit)
+  const rows = (await reads.select({ text: page, values: [...valuesOf(range), ...limits], columns })) as unknown as Listed[]
+  const prefixes = await prefixesOf(reads, accountId, rows)
+  const workflows = rows.slice(0, limit).map((row) => ({ ...row, apiKeyPrefix: prefixes.get(row.apiKeyId ?? '') ?? null }))
   const last = workflows.at(-1)
   if (rows.length > limit && last) return { workflows, next: { createdAt: last.createdAt, workflowId: last.workflowId } }
   if (wanted.length === 0) return { workflows }
@@ -92,6 +87,20 @@ export async function listWorkflows(
     columns: { createdAt: 'integer', workflowId: 'text' },
   })) as unknown as WorkflowCursor[]
   return { workflows, ...(place && { next: place }) }
+}
+
+type Listed = Omit<WorkflowListing, 'apiKeyPrefix'>
+
+/** The prefixes of the keys that workflows were opened with, by the ids of the keys. */
+async function prefixesOf(reads: LedgerDriver, accountId: string, workflows: readonly Listed[]): Promise<Map<string, string>> {
+  const ids = [...new Set(workflows.flatMap(({ apiKeyId }) => apiKeyId ?? []))]
+  if (ids.length === 0) return new Map()
+  const keys = await reads.select({
+    text: 'SELECT api_key_id, prefix FROM {api_keys} WHERE account_id = ? AND api_key_id = ANY(?)',
+    values: [accountId, ids],
+    columns: { apiKeyId: 'text', prefix: 'text' },
+  })
+  return new Map(keys.map(({ apiKeyId, prefix }) => [String(apiKeyId), String(prefix)]))
 }
 
 /** Part of a `WHERE`, and its values. */
@@ -117,5 +126,4 @@ const columns = {
   held: 'bigint',
   createdAt: 'integer',
   closedAt: 'integer',
-  apiKeyPrefix: 'text',
 } as const
