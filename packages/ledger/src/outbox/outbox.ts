@@ -2,6 +2,7 @@ import { FareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
 import { attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
+import { Repeated } from './repeated.ts'
 
 /** Who is told of events, and how often it is tried. */
 export interface OutboxOptions {
@@ -52,28 +53,23 @@ export class DeliveryRefusedError extends FareboxError {
 export class Outbox {
   readonly #ledger: Ledger<never>
   readonly #options: Required<OutboxOptions>
-  #timer: NodeJS.Timeout | undefined
-  #running: Promise<unknown> = Promise.resolve()
-  #stopping = new AbortController()
+  readonly #looking: Repeated
 
   constructor(ledger: Ledger<never>, options: OutboxOptions) {
     this.#ledger = ledger
     this.#options = resolve(options)
+    const { pollMs, onError } = this.#options
+    this.#looking = new Repeated(() => this.deliverDue(), { pauseMs: pollMs, onError })
   }
 
   /** Looks for events from now on. Does not keep the process alive. */
   start(): void {
-    if (this.#timer) return
-    this.#stopping = new AbortController()
-    this.#schedule(0)
+    this.#looking.start()
   }
 
   /** Stops looking, and waits for the deliveries under way, whose signal is aborted. */
-  async stop(): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#stopping.abort(new Error('the outbox is stopping'))
-    await this.#running
+  stop(): Promise<void> {
+    return this.#looking.stop()
   }
 
   /** Delivers what is due now, and says how it went. */
@@ -83,32 +79,19 @@ export class Outbox {
       const { now, events } = await this.#ledger.eventsDue(this.#options.concurrency)
       const ends = await Promise.all(events.map((event) => this.#deliver(event, now)))
       for (const end of ends) if (end) report[end] += 1
-      if (events.length < this.#options.concurrency || this.#stopping.signal.aborted) return report
+      if (events.length < this.#options.concurrency || this.#looking.signal.aborted) return report
     }
-  }
-
-  #schedule(delayMs: number): void {
-    // Its own: should it be started again while the last look is under way, that one must not go on as well.
-    const { signal } = this.#stopping
-    this.#timer = setTimeout(() => {
-      this.#running = this.deliverDue()
-        .catch((error: unknown) => this.#options.onError(error))
-        .finally(() => {
-          if (!signal.aborted) this.#schedule(this.#options.pollMs)
-        })
-    }, delayMs)
-    this.#timer.unref()
   }
 
   /** @returns undefined when another process took the event, or the outbox is stopping */
   async #deliver(event: LedgerEvent, now: number): Promise<keyof OutboxReport | undefined> {
     const { accountId, id: eventId } = event
     const { timeoutMs, attemptsMax } = this.#options
-    if (this.#stopping.signal.aborted) return undefined
+    if (this.#looking.signal.aborted) return undefined
     const claim = await this.#ledger.claimEvent({ accountId, eventId, until: now + timeoutMs * 2 })
     if (!claim.isClaimed) return undefined
     const attempted = { ...event, attempts: claim.attempts }
-    const stopping = this.#stopping.signal
+    const stopping = this.#looking.signal
     const error = await attemptDelivery((signal) => this.#options.deliver(attempted, signal), { stopping, timeoutMs })
     if (error === undefined) {
       await this.#ledger.endDelivery({ accountId, eventId })

@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
 import { attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
 import { DeliveryRefusedError } from './outbox.ts'
+import { Repeated } from './repeated.ts'
 
 /** Tells a usage record to whoever is to know. */
 export type DeliverUsage = (record: UsageRow, signal: AbortSignal) => Promise<void> | void
@@ -75,29 +76,24 @@ export class UsageOutbox {
   /** Accounts whose next record failed, how often, and when it is tried again. */
   readonly #waiting = new Map<string, { attempts: number; until: number }>()
   #lookedAt = 0
-  #timer: NodeJS.Timeout | undefined
-  #running: Promise<unknown> = Promise.resolve()
-  #stopping = new AbortController()
+  readonly #looking: Repeated
 
   /** @throws {InvalidOptionError} names the option that is missing or wrong */
   constructor(ledger: Ledger<never>, options: UsageOutboxOptions) {
     this.#ledger = ledger
     this.#options = resolve(options)
+    const { pollMs, onError } = this.#options
+    this.#looking = new Repeated(() => this.deliverDue(), { pauseMs: pollMs, onError })
   }
 
   /** Looks for records from now on. Does not keep the process alive. */
   start(): void {
-    if (this.#timer) return
-    this.#stopping = new AbortController()
-    this.#schedule(0)
+    this.#looking.start()
   }
 
   /** Stops looking, waits for the deliveries under way, whose signal is aborted, and notes how far it came. */
-  async stop(): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#stopping.abort(new Error('the outbox is stopping'))
-    await this.#running
+  stop(): Promise<void> {
+    return this.#looking.stop()
   }
 
   /** Tells what there is to be told now, and says how it went. */
@@ -140,7 +136,7 @@ export class UsageOutbox {
     accounts.clear()
     const work = async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        if (this.#stopping.signal.aborted) return
+        if (this.#looking.signal.aborted) return
         await this.#tellAccount(next, report)
       }
     }
@@ -154,7 +150,7 @@ export class UsageOutbox {
       let cursor = from
       let isStuck = false
       for (const record of records) {
-        if (this.#stopping.signal.aborted || (record.createdAt >= this.#options.from && !(await this.#tell(record, report)))) {
+        if (this.#looking.signal.aborted || (record.createdAt >= this.#options.from && !(await this.#tell(record, report)))) {
           isStuck = true
           break
         }
@@ -174,7 +170,7 @@ export class UsageOutbox {
   async #tell(record: UsageRow, report: UsageOutboxReport): Promise<boolean> {
     const { accountId, usageId } = record
     const { timeoutMs, attemptsMax, onError, retryDelayMs } = this.#options
-    const stopping = this.#stopping.signal
+    const stopping = this.#looking.signal
     const error = await attemptDelivery((signal) => this.#options.deliver(record, signal), { stopping, timeoutMs })
     if (error === undefined) {
       this.#waiting.delete(accountId)
@@ -182,7 +178,7 @@ export class UsageOutbox {
       return true
     }
     // What was stopped has not failed.
-    if (this.#stopping.signal.aborted) return false
+    if (this.#looking.signal.aborted) return false
     onError(error, record)
     const attempts = (this.#waiting.get(accountId)?.attempts ?? 0) + 1
     if (!(error instanceof DeliveryRefusedError) && attempts < attemptsMax) {
@@ -209,18 +205,6 @@ export class UsageOutbox {
     const documentId = String(sequence).padStart(SEQUENCE_DIGITS, '0')
     await this.#ledger.saveDocument({ accountId, kind: this.#kind, documentId, body: {} }).catch(ignoreKept)
     this.#told.set(accountId, sequence)
-  }
-
-  #schedule(delayMs: number): void {
-    const { signal } = this.#stopping
-    this.#timer = setTimeout(() => {
-      this.#running = this.deliverDue()
-        .catch((error: unknown) => this.#options.onError(error))
-        .finally(() => {
-          if (!signal.aborted) this.#schedule(this.#options.pollMs)
-        })
-    }, delayMs)
-    this.#timer.unref()
   }
 }
 
