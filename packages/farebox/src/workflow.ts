@@ -108,10 +108,11 @@ export class Workflow {
   readonly #options: WorkflowOptions
   readonly #payer: Payer
   #opened: Promise<void> | undefined
-  readonly #runner: CallRunner
-  readonly #session = new ChatSession()
+  // Made at their first use: where one is mounted, most requests make no call.
+  #madeRunner: CallRunner | undefined
+  #madeSession: ChatSession | undefined
   /** Metered time, so that closing ends it. */
-  readonly #times = new Set<MeteredTime>()
+  #times: Set<MeteredTime> | undefined
 
   /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
   constructor(parts: WorkflowParts, options: WorkflowOptions) {
@@ -128,13 +129,22 @@ export class Workflow {
       apiKey: options.apiKey,
       userId: options.userId ?? options.apiKey?.userId ?? undefined,
     }
-    this.#runner = new CallRunner(parts, {
+  }
+
+  get #runner(): CallRunner {
+    this.#madeRunner ??= new CallRunner(this.#parts, {
       payer: this.#payer,
-      workflowName: options.name,
-      signal: () => options.signal,
-      metadata: options.metadata,
+      workflowName: this.name,
+      signal: () => this.#options.signal,
+      metadata: this.#options.metadata,
       open: () => this.open(),
     })
+    return this.#madeRunner
+  }
+
+  get #session(): ChatSession {
+    this.#madeSession ??= new ChatSession()
+    return this.#madeSession
   }
 
   /** Whether it is in the ledger: it opens with its first use. */
@@ -292,6 +302,7 @@ export class Workflow {
     const time = await this.#runner.track(
       meterTime({ parts: this.#parts, payer: this.#payer, runner: this.#runner, open }, input),
     )
+    this.#times ??= new Set()
     this.#times.add(time)
     return time
   }
@@ -413,7 +424,7 @@ export class Workflow {
   async end(): Promise<void> {
     await this.open()
     await this.#runner.idle()
-    await Promise.all([...this.#times].map((time) => time.end()))
+    await Promise.all([...(this.#times ?? [])].map((time) => time.end()))
     await this.#parts.ledger.closeWorkflow({ accountId: this.accountId, workflowId: this.id })
   }
 
