@@ -120,11 +120,11 @@ export class CallRunner {
     while (this.#running.size > 0) await Promise.allSettled(this.#running)
   }
 
-  /** Counts `work` among what is under way. */
+  /** Counts `work` among what is under way. A Farebox that closes waits for it too: what a provider has answered is to be paid. */
   track<Result>(work: Promise<Result>): Promise<Result> {
     const settled = () => void this.#running.delete(work)
     this.#running.add(work)
-    work.then(settled, settled)
+    this.#parts.background(work.then(settled, settled))
     return work
   }
 
@@ -136,7 +136,7 @@ export class CallRunner {
   /** Makes a call that answers in events. Resolves with the first content; until then nothing was sent to the caller. */
   stream<Event extends StreamEvent, Produced>(call: StreamedCall<Event, Produced>): Promise<RunningStream<Event>> {
     const watch = this.watch(call.request, { input: call.input, isStream: true })
-    return watch.run(() => this.#stream(call, watch))
+    return this.track(watch.run(() => this.#stream(call, watch)))
   }
 
   async #stream<Event extends StreamEvent, Produced>(
