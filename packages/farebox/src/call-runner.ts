@@ -24,6 +24,7 @@ import {
   type StreamPart,
   type Tally,
 } from '@farebox/router'
+import { CallerLeftError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
 import { type HeldRoute, holdRoute, type MeterParts, type Payer, release } from './hold-route.ts'
 import { type Answer, settleCall } from './settle-call.ts'
@@ -191,8 +192,20 @@ export class CallRunner {
     return settleCall(this.#parts, this.#owner.payer, held, { answer, attempts, floors })
   }
 
-  /** Plans a call and sets its price aside. */
-  hold(request: RouteRequest, { metadata }: CallOptions, deadlines: Deadlines = this.#parts.deadlines): Promise<HeldRoute> {
+  /**
+   * Plans a call and sets its price aside.
+   *
+   * @throws {CallerLeftError} nobody waits for it any more: nothing was opened or held
+   */
+  async hold(
+    request: RouteRequest,
+    { metadata, signal }: CallOptions,
+    deadlines: Deadlines = this.#parts.deadlines,
+  ): Promise<HeldRoute> {
+    // A workflow that opened now would be closed by nobody, and keep its reserve.
+    if (request.operation !== 'call' && (signal?.aborted || this.#owner.signal()?.aborted)) {
+      throw new CallerLeftError('the caller left before the call began')
+    }
     const ttlMs = (deadlines.totalMs ?? 60_000) + HOLD_MARGIN_MS
     const known = { ...this.#owner.metadata, ...metadata }
     return holdRoute(this.#parts, this.#owner.payer, { ...request, metadata: known }, { ttlMs, open: this.#owner.open })
