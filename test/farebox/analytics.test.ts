@@ -88,6 +88,21 @@ describe.each(storeNames)('what a dashboard reads, on %s', (on) => {
   })
 })
 
+it.each(storeNames)('a cursor that somebody made up is refused, on %s, and finds nothing of others', async (on) => {
+  const { box, ada, own, admin } = await openServer(on)
+  await box.workflow({ accountId: ada.accountId, name: 'chat' }).open()
+  const made = (place: unknown) => Buffer.from(JSON.stringify(place)).toString('base64url')
+  const places = [[1, '\0'], [9e15, 'x'], [9e15, null], [0, '\ud800'], [1, 'x'.repeat(2_000)], [-1, 'x'], ['x'], ['\0'], null]
+  for (const place of places) {
+    for (const path of ['usage/series?granularity=day&', 'usage/series?granularity=month&group_by=user&', 'workflows?']) {
+      const { status, body } = await own.get(`/api/v1/${path}cursor=${made(place)}`)
+      expect([200, 422], `${path} ${JSON.stringify(place)} ${JSON.stringify(body)}`).toContain(status)
+    }
+    const { status } = await admin.get(`/api/v1/admin/accounts?cursor=${made(place)}`)
+    expect([200, 422], `accounts ${JSON.stringify(place)}`).toContain(status)
+  }
+})
+
 describe('what a dashboard reads', () => {
   it('says how the provider of a call was chosen, and what it costs to the admin token alone', async () => {
     const { box, ada, own: mine, admin } = await openServer()

@@ -58,6 +58,17 @@ describe('requests of one key', () => {
     expect((await api.get('/api/v1/prices')).status).toBe(200)
   })
 
+  it('count no more when only the head of a file was asked for, which nobody reads', async () => {
+    const { api, account } = await open({ limits: { concurrentRequestsPerKey: 1 } })
+    const headers = { authorization: `Bearer ${account.key}` }
+    const path = '/api/v1/export?kind=usage&format=csv'
+    for (let round = 0; round < 2; round += 1) {
+      const head = await fetch(`${api.url}${path}`, { method: 'HEAD', headers })
+      expect([head.status, head.headers.get('content-disposition')]).toEqual([200, expect.stringContaining('farebox-usage.csv')])
+    }
+    expect((await api.get(path)).status).toBe(200)
+  })
+
   it('may be so many at once, streams included, until one ends, is left or fails', async () => {
     const { server, api, chat, post, box, account } = await open({ limits: { concurrentRequestsPerKey: 2 } })
     const hung = server.fail(silence)

@@ -1,9 +1,10 @@
 import type { Credits } from '@farebox/core'
+import { simulated } from '@farebox/providers/simulated'
 import { describe, expect, it } from 'vitest'
 import { openAccount, openBox, storeNames } from './open-box.ts'
 import { openLoopback, sdks } from './parties.ts'
 
-const ask = { messages: [{ role: 'user' as const, content: 'When does the heron hunt?' }] }
+const question = { messages: [{ role: 'user' as const, content: 'When does the heron hunt?' }] }
 
 describe.each(storeNames)('on %s', (on) => {
   it('an answer tells what is left, a stream when it has ended', async () => {
@@ -11,9 +12,9 @@ describe.each(storeNames)('on %s', (on) => {
     const { accountId } = await openAccount(box)
     const workflow = box.workflow({ accountId, name: 'work' })
     const balance = async () => (await box.ledger.balance(accountId)).balance
-    const answer = await workflow.chat(ask)
+    const answer = await workflow.chat(question)
     expect(answer.balance).toBe(await balance())
-    const stream = await workflow.streamChat(ask)
+    const stream = await workflow.streamChat(question)
     for await (const _ of stream.events);
     const settled = await stream.settled
     expect(settled.balance).toBe(await balance())
@@ -24,12 +25,12 @@ describe.each(storeNames)('on %s', (on) => {
     const box = await openBox({ on })
     const { accountId } = await openAccount(box)
     const workflow = box.workflow({ accountId, name: 'work' })
-    await workflow.chat(ask)
+    await workflow.chat(question)
     await workflow.end()
     const ended = await box.ledger.workflow(accountId, workflow.id)
     expect(ended.closedAt).not.toBeNull()
     expect(await workflow.close()).toMatchObject({ workflow_id: workflow.id, total_credits_used: 1 })
-    await expect(workflow.chat(ask)).rejects.toMatchObject({ code: 'WORKFLOW_CLOSED' })
+    await expect(workflow.chat(question)).rejects.toMatchObject({ code: 'WORKFLOW_CLOSED' })
   })
 
   it('the reason of a workflow that cannot be opened is told, and nothing stays held for it', async () => {
@@ -37,9 +38,42 @@ describe.each(storeNames)('on %s', (on) => {
     const { accountId } = await openAccount(box)
     const reserve = (await box.ledger.balance(accountId)).balance * 2n
     const workflow = box.workflow({ accountId, name: 'work', reserve: reserve as Credits })
-    await expect(workflow.chat(ask)).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
+    await expect(workflow.chat(question)).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
   })
+
+  it.each(['an agent', 'a workflow of the host’s'])(
+    'a Farebox that closes waits for the answer of %s, and its charge',
+    async (whose) => {
+      const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
+      const { promise: answering, resolve: answer } = Promise.withResolvers<void>()
+      const sleep = async () => {
+        ask()
+        await answering
+      }
+      const box = await openBox({ on, providers: [simulated({ latencyMs: 1, sleep })] })
+      const { accountId, key } = await openAccount(box)
+      const { agentId } = await box.agents.create({ accountId })
+      const byAgent = async () => {
+        const response = await box.routes()(
+          new Request(`http://127.0.0.1/api/v1/agent/${agentId}/chat`, {
+            method: 'POST',
+            headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+            body: JSON.stringify({ message: 'When does the heron hunt?' }),
+          }),
+        )
+        const { receipt } = (await response.json()) as { receipt: { total_credits_used: number } }
+        return receipt.total_credits_used
+      }
+      const byHost = async () => Number((await box.workflow({ accountId, name: 'work' }).chat(question)).creditsUsed) / 1e6
+      const used = whose === 'an agent' ? byAgent() : byHost()
+      await asked
+      const closed = box.close()
+      answer()
+      await closed
+      expect(await used).toBe(1)
+    },
+  )
 })
 
 it('a Farebox that closes waits until an answer is accounted for whose caller has left', async () => {
@@ -52,7 +86,7 @@ it('a Farebox that closes waits until an answer is accounted for whose caller ha
     new Request('http://127.0.0.1/v1/chat/completions', {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ model: 'gpt-4o-mini', ...ask }),
+      body: JSON.stringify({ model: 'gpt-4o-mini', ...question }),
       signal: caller.signal,
     }),
   )

@@ -155,6 +155,20 @@ describe('metered time', () => {
     expect((await time.end()).creditsUsed).toBe(credits(20))
   })
 
+  it('is ended again where its last part could not be written, and charged once', async () => {
+    const { box, workflow, rows, money } = await open(credits(1_000))
+    const time = await pass(workflow, 90)
+    const away = vi.spyOn(box.ledger, 'settleHold').mockRejectedValue(new LedgerUnavailableError('away'))
+    await expect(time.end(91)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+    await expect(workflow.end()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+    away.mockRestore()
+    await time.reached(500)
+    expect((await workflow.close()).total_credits_used).toBe(31)
+    expect(await time.end(900)).toEqual({ creditsUsed: credits(31), seconds: 91 })
+    expect((await rows()).reduce((sum, record) => sum + record.quantity, 0n)).toBe(quantity(91))
+    expect(await money()).toMatchObject({ balance: credits(1_000 - 31), held: 0n })
+  })
+
   it('obeys what a key may use, and for how much', async () => {
     const { box, accountId } = await open(credits(1_000))
     const keyed = async (services: CreateApiKeyInput['services']) => {

@@ -152,6 +152,37 @@ describe.each(hosts.slice(0, 2))('a client of $name that leaves while its key is
   })
 })
 
+it.each(hosts.slice(0, 1))(
+  'a client of $name that leaves before the first call leaves nothing open or held',
+  async ({ serveHandler }) => {
+    const box = await openBox()
+    const account = await openAccount(box)
+    const asked = Promise.withResolvers<void>()
+    const left = Promise.withResolvers<void>()
+    const failed = Promise.withResolvers<unknown>()
+    const slow: Handler = async (workflow) => {
+      asked.resolve()
+      await left.promise
+      const call = workflow.chat({ messages: [{ role: 'user', content: 'hello' }] })
+      call.then(failed.resolve, failed.resolve)
+      return { text: (await call).text }
+    }
+    const { url } = await serveHandler(box, { ...mount, reserve: credits(100) }, slow)
+    const client = new AbortController()
+    const headers = { authorization: `Bearer ${account.key}` }
+    const asking = fetch(`${url}/ai/ask`, { method: 'POST', headers, signal: client.signal })
+    await asked.promise
+    client.abort()
+    await expect(asking).rejects.toThrow()
+    // When a later request is answered, the server has seen the earlier client go.
+    await apiClient(url, account.key).get('/nothing')
+    left.resolve()
+    expect(await failed.promise).toMatchObject({ code: 'CALLER_LEFT' })
+    expect((await box.ledger.balance(account.accountId)).held).toBe(0n)
+    expect((await box.ledger.workflows({ accountId: account.accountId, state: 'open' })).workflows).toEqual([])
+  },
+)
+
 async function balanceOf(box: Awaited<ReturnType<typeof openBox>>, accountId: string): Promise<bigint> {
   return (await box.ledger.balance(accountId)).balance
 }

@@ -12,7 +12,7 @@ import {
 } from '@farebox/ledger'
 import { type CloudEvent, HTTP } from 'cloudevents'
 import Stripe from 'stripe'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startStripeMeter } from '../loopback/stripe-meter.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openSqlite } from './open-sqlite.ts'
@@ -86,6 +86,36 @@ describe.each([
     await expect.poll(() => told.length, { timeout: 20_000 }).toBe(270)
     await outbox.stop()
     expect(new Set(told).size).toBe(270)
+  })
+
+  test('is told too when the clock was set back, of an account that nobody has heard of', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+    onTestFinished(() => void vi.useRealTimers())
+    const underTest = await open({ clock: () => Date.now() })
+    const other = new Ledger(underTest.driver)
+    try {
+      await other.migrate()
+      const told: string[] = []
+      const outbox = new UsageOutbox(other, { name: 'books', deliver: (record) => void told.push(nameOf(record)) })
+      const work = async (accountId: string) => {
+        await other.openAccount({ accountId, name: accountId })
+        await other.grant({ accountId, amount: credits(10) })
+        const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(2), roundingStep: credits(1) } as const
+        await other.charge({ accountId, usageId: 'u', service: 'gpt', provider: 'gpt-4o', usage })
+        await outbox.deliverDue()
+      }
+      await work('eve')
+      vi.setSystemTime(Date.now() - 3_600_000)
+      await work('dan')
+      // Where it is the database's clock alone that was set back, within an hour.
+      vi.setSystemTime(Date.now() + 1_000)
+      await outbox.deliverDue()
+      vi.setSystemTime(Date.now() + 3_600_000)
+      await outbox.deliverDue()
+      expect(told).toEqual(['eve u', 'dan u'])
+    } finally {
+      await underTest.cleanup()
+    }
   })
 
   test('that a receiver does not take holds its account up and no other, until it is taken', async () => {

@@ -24,6 +24,7 @@ import {
   type StreamPart,
   type Tally,
 } from '@farebox/router'
+import { CallerLeftError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
 import { type HeldRoute, holdRoute, type MeterParts, type Payer, release } from './hold-route.ts'
 import { type Answer, settleCall } from './settle-call.ts'
@@ -120,11 +121,11 @@ export class CallRunner {
     while (this.#running.size > 0) await Promise.allSettled(this.#running)
   }
 
-  /** Counts `work` among what is under way. */
+  /** Counts `work` among what is under way. A Farebox that closes waits for it too: what a provider has answered is to be paid. */
   track<Result>(work: Promise<Result>): Promise<Result> {
     const settled = () => void this.#running.delete(work)
     this.#running.add(work)
-    work.then(settled, settled)
+    this.#parts.background(work.then(settled, settled))
     return work
   }
 
@@ -136,7 +137,7 @@ export class CallRunner {
   /** Makes a call that answers in events. Resolves with the first content; until then nothing was sent to the caller. */
   stream<Event extends StreamEvent, Produced>(call: StreamedCall<Event, Produced>): Promise<RunningStream<Event>> {
     const watch = this.watch(call.request, { input: call.input, isStream: true })
-    return watch.run(() => this.#stream(call, watch))
+    return this.track(watch.run(() => this.#stream(call, watch)))
   }
 
   async #stream<Event extends StreamEvent, Produced>(
@@ -191,8 +192,20 @@ export class CallRunner {
     return settleCall(this.#parts, this.#owner.payer, held, { answer, attempts, floors })
   }
 
-  /** Plans a call and sets its price aside. */
-  hold(request: RouteRequest, { metadata }: CallOptions, deadlines: Deadlines = this.#parts.deadlines): Promise<HeldRoute> {
+  /**
+   * Plans a call and sets its price aside.
+   *
+   * @throws {CallerLeftError} nobody waits for it any more: nothing was opened or held
+   */
+  async hold(
+    request: RouteRequest,
+    { metadata, signal }: CallOptions,
+    deadlines: Deadlines = this.#parts.deadlines,
+  ): Promise<HeldRoute> {
+    // A workflow that opened now would be closed by nobody, and keep its reserve.
+    if (request.operation !== 'call' && (signal?.aborted || this.#owner.signal()?.aborted)) {
+      throw new CallerLeftError('the caller left before the call began')
+    }
     const ttlMs = (deadlines.totalMs ?? 60_000) + HOLD_MARGIN_MS
     const known = { ...this.#owner.metadata, ...metadata }
     return holdRoute(this.#parts, this.#owner.payer, { ...request, metadata: known }, { ttlMs, open: this.#owner.open })

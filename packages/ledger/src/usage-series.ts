@@ -84,6 +84,8 @@ export async function usageSeries(reads: LedgerDriver, input: UsageSeriesInput):
       `is ${count} ${granularity}s before to, and a series has at most ${SERIES_BUCKETS_MAX}: ${remedy}`,
     )
   }
+  // A place behind the end, which nobody was given.
+  if (input.after && input.after.startsAt >= to) return { from, to, entries: [] }
   const query = seriesQuery({ ...input, granularity, groupBy: group, from, to, limit: limit + 1 })
   const rows = await reads.select({
     ...query,

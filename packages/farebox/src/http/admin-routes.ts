@@ -14,7 +14,7 @@ import {
   revokedKey,
   rotatedKey,
 } from './admin-answers.ts'
-import { readCursor, writeCursor } from './cursor.ts'
+import { placeText, readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
 import { keyJson, keyServiceJson } from './key-json.ts'
 import { adminRoute, JsonAnswer, type Route } from './route.ts'
@@ -59,7 +59,7 @@ export const adminRoutes: readonly Route[] = [
     query: accountsQuery,
     answer: accountPage,
     async handle({ box, query: { limit, cursor } }) {
-      const [after] = readCursor(z.tuple([z.string()]), cursor) ?? []
+      const [after] = readCursor(z.tuple([placeText]), cursor) ?? []
       const accounts = await box.ledger.accounts({ after, limit: limit + 1 })
       const page = accounts.slice(0, limit)
       const last = page.at(-1)

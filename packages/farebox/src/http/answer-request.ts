@@ -76,11 +76,18 @@ async function handle(
     report,
   }
   const result: unknown = await route.handle(Object.assign(call, caller) as never)
-  if (result instanceof Response) return whenBodyEnds(result, leave)
+  if (result instanceof Response) return withoutUnasked(request, whenBodyEnds(result, leave))
   leave()
   if (result instanceof ProblemAnswer) return problemAnswer(result.problem, context.req.path, result.headers)
   const { status, body, headers } = result instanceof JsonAnswer ? result : new JsonAnswer(200, result)
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
+}
+
+/** Whoever asks by HEAD reads no body, so that one which nobody reads would never end. */
+async function withoutUnasked({ method }: Request, response: Response): Promise<Response> {
+  if (method !== 'HEAD') return response
+  await response.body?.cancel()
+  return new Response(null, response)
 }
 
 function bearer(request: Request): string | undefined {

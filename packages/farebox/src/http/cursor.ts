@@ -1,6 +1,12 @@
 import { z } from 'zod'
 import { InvalidBodyError } from './http-errors.ts'
 
+/** A text in a cursor: one that a database takes. Names of two parts are longer than either. */
+export const placeText = z
+  .string()
+  .max(1_000)
+  .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value))
+
 /** A place in a list as a caller sends it back: nothing to be read or made up. */
 export function writeCursor(place: readonly (string | number | null)[] | undefined): string | null {
   return place ? Buffer.from(JSON.stringify(place)).toString('base64url') : null

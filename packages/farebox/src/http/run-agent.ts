@@ -21,7 +21,7 @@ export async function runAgent<Answer extends object>(
   work: (workflow: Workflow) => Promise<Answer>,
 ): Promise<WithReceipt<Answer> | JsonAnswer<WithReceipt<Answer>> | ProblemAnswer> {
   const { run: once, workflow: open } = await planAgent(call, run)
-  return runOnce(call.box, once, async (workflowId) => {
+  const running = runOnce(call.box, once, async (workflowId) => {
     const workflow = open(workflowId)
     try {
       const answer = await work(workflow)
@@ -30,6 +30,9 @@ export async function runAgent<Answer extends object>(
       throw await giveUp(workflow, error)
     }
   })
+  // A store that closes waits until it is paid, closed and kept.
+  call.box.background(running, () => undefined)
+  return running
 }
 
 type WithReceipt<Answer> = Answer & { receipt: Omit<Receipt, never> }

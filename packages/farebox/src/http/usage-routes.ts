@@ -4,13 +4,13 @@ import type { Farebox } from '../farebox.ts'
 import { chargedJson } from '../receipt.ts'
 import type { UsageFilter } from '../usage-report.ts'
 import { keyUsageReport, recommendationReport, usageReport, usageSeries } from './answers.ts'
-import { readCursor, writeCursor } from './cursor.ts'
+import { placeText, readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
 import { type Route, readRoute } from './route.ts'
 import { seriesQuery, usageQuery } from './schemas.ts'
 
 /** Where the series went on: the start of a bucket, and a name in it. */
-const seriesPlace = z.tuple([z.number().int().min(0), z.string().nullable()])
+const seriesPlace = z.tuple([z.number().int().min(0), placeText.nullable()])
 
 /** Where credits went, and where they could be saved. */
 export const usageRoutes: readonly Route[] = [
@@ -67,8 +67,8 @@ export const usageRoutes: readonly Route[] = [
     summary: 'Where credits could be saved',
     query: usageQuery,
     answer: recommendationReport,
-    handle: async ({ box, accountId, query, request }) =>
-      box.recommendations({ ...(await usageFilterOf(box, accountId, query)), signal: request.signal }),
+    handle: async ({ box, accountId, query, signal }) =>
+      box.recommendations({ ...(await usageFilterOf(box, accountId, query)), signal }),
   }),
 
   readRoute({

@@ -5,7 +5,7 @@ import { errorOfRefusal } from '../errors.ts'
 import { balanceJson, chargedJson, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import { openedWorkflow, receipt, usageCharged, workflowPage } from './answers.ts'
-import { readCursor, writeCursor } from './cursor.ts'
+import { placeText, readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
 import { type AccountCall, accountRoute, JsonAnswer, type Route, readRoute } from './route.ts'
 import { workflowDetails } from './routing-answers.ts'
@@ -13,7 +13,7 @@ import { emptyBody, emptyQuery, openWorkflowBody, usageBody, workflowsQuery } fr
 import { apiKeyIdOf } from './usage-routes.ts'
 
 /** Where a page of workflows ended: when the last one was opened, and its id. */
-const workflowPlace = z.tuple([z.number().int().min(0), z.string()])
+const workflowPlace = z.tuple([z.number().int().min(0), placeText])
 
 export const workflowRoutes: readonly Route[] = [
   accountRoute({

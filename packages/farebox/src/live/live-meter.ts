@@ -49,6 +49,8 @@ export class LiveMeter {
   #cost = 0n
   #charged = 0n
   #count = 0
+  /** Whether the last part was rated, though it may still wait to be written. */
+  #isFinal = false
   /** Parts are charged, and holds extended, one after another. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -94,11 +96,12 @@ export class LiveMeter {
     })
   }
 
-  /** Charges the last part, and gives back what is left of the hold. Answers what the whole has cost. */
+  /** Charges the last part, and gives back what is left of the hold. Answers what the whole has cost. Where it fails, it may be tried again. */
   async finish(part: LivePart, attempts: readonly AttemptRecord[]): Promise<Credits> {
     await this.#heartbeat.stop()
     return this.#next(async () => {
-      await this.#settle(part, { final: true }, attempts)
+      if (this.#isFinal) await this.#write()
+      else await this.#settle(part, { final: true }, attempts)
       return this.charged
     })
   }
@@ -137,6 +140,7 @@ export class LiveMeter {
     this.#rated = priced.rated
     this.#cost = priced.cost ?? this.#cost
     this.#waiting.push({ input, charge })
+    this.#isFinal = final
     await this.#write()
   }
 

@@ -99,6 +99,8 @@ class RunningTime implements MeteredTime {
   #asking: Promise<void> | undefined
   #isSpent = false
   #ended: Promise<MeterEnd> | undefined
+  /** Told by whoever ended it first: how long it was, or nothing. */
+  #told: { passed: number | undefined } | undefined
 
   constructor(meter: LiveMeter, time: PaidTime, parts: RunningParts) {
     this.#meter = meter
@@ -116,7 +118,7 @@ class RunningTime implements MeteredTime {
 
   async reached(passed: number): Promise<void> {
     quantity(passed)
-    if (this.#ended || passed <= this.#seconds) return
+    if (this.#told || passed <= this.#seconds) return
     this.#seconds = passed
     if (this.#isSpent) return
     this.#time.warn(passed)
@@ -132,7 +134,12 @@ class RunningTime implements MeteredTime {
 
   end(passed?: number): Promise<MeterEnd> {
     if (passed !== undefined) quantity(passed)
-    this.#ended ??= this.#parts.runner.track(this.#end(passed))
+    this.#told ??= { passed }
+    this.#ended ??= this.#parts.runner.track(this.#end(this.#told.passed)).catch((error: unknown) => {
+      // The database is away, and may be back when it is ended again.
+      this.#ended = undefined
+      throw error
+    })
     return this.#ended
   }
 
@@ -149,7 +156,7 @@ class RunningTime implements MeteredTime {
       return
     }
     this.#isSpent = true
-    if (!this.#ended) input.onSpent?.()
+    if (!this.#told) input.onSpent?.()
   }
 
   async #end(passed?: number): Promise<MeterEnd> {

@@ -49,7 +49,7 @@ export function openLive<Event extends StreamEvent>(
   session: LiveSession<Event>,
 ): Promise<LiveStream<Event>> {
   const watch = live.runner.watch(requests[0], { isStream: true })
-  return watch.run(() => openWatched(live, requests, options, session, watch))
+  return live.runner.track(watch.run(() => openWatched(live, requests, options, session, watch)))
 }
 
 async function openWatched<Event extends StreamEvent>(

@@ -55,6 +55,11 @@ export interface UndeliveredUsage {
 const BATCH = 100
 /** A change may be written later than it says by this much, for it waits for its transaction. */
 const MARGIN_MS = 600_000
+/**
+ * All accounts are looked at this often, and when the host's clock was set back: what is written by a clock that was set back seems to have been
+ * there before.
+ */
+const WHOLE_LOOK_MS = 3_600_000
 const SEQUENCE_DIGITS = 16
 
 /**
@@ -76,6 +81,9 @@ export class UsageOutbox {
   /** Accounts whose next record failed, how often, and when it is tried again. */
   readonly #waiting = new Map<string, { attempts: number; until: number }>()
   #lookedAt = 0
+  /** When it last looked, and when at all accounts, by the host's clock. */
+  #begunAt = 0
+  #wholeAt = 0
   readonly #looking: Repeated
 
   /** @throws {InvalidOptionError} names the option that is missing or wrong */
@@ -102,8 +110,10 @@ export class UsageOutbox {
     const { history } = this.#ledger
     const now = Date.now()
     const changed = new Set([...this.#waiting].filter(([, { until }]) => until <= now).map(([accountId]) => accountId))
-    let newest = this.#lookedAt
-    for await (const page of history.changedSince(Math.max(0, this.#lookedAt - MARGIN_MS))) {
+    const isWhole = now < this.#begunAt || now >= this.#wholeAt + WHOLE_LOOK_MS
+    const since = isWhole ? 0 : Math.max(0, this.#lookedAt - MARGIN_MS)
+    let newest = isWhole ? 0 : this.#lookedAt
+    for await (const page of history.changedSince(since)) {
       for (const { accountId, sequence, updatedAt } of page) {
         newest = Math.max(newest, updatedAt)
         if (sequence > (this.#told.get(accountId) ?? 0) && !this.#waiting.has(accountId)) changed.add(accountId)
@@ -112,6 +122,8 @@ export class UsageOutbox {
     }
     await this.#tellAll(changed, report)
     this.#lookedAt = newest
+    this.#begunAt = now
+    if (isWhole) this.#wholeAt = now
     return report
   }
 
