@@ -178,3 +178,14 @@ test('a store without tables says to migrate', async () => {
   expect(code).toBe(1)
   expect(errors.join()).toMatch(/migrate/)
 })
+
+test.each([
+  [['accounts'], /required option '--store <where>'/],
+  [['usage', '--store', 'a.db'], /missing required argument 'account'/],
+  [['acounts'], /unknown command 'acounts'/],
+])('%j is told what is missing, and where to read what a command takes', async (parameters, problem) => {
+  const { code, errors } = await farebox(...parameters)
+  expect(code).toBe(1)
+  expect(errors.join('\n')).toMatch(problem)
+  expect(errors.join('\n')).toContain('--help')
+})

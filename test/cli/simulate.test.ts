@@ -86,7 +86,7 @@ test('simulate says what a month would have cost with another configuration, fie
 })
 
 test.each([
-  [[], /nothing is different/],
+  [[], /nothing is different: give --configuration, --set or --prices/],
   [['--set', 'stt_provider'], /--set must be field=value/],
   [['--set', 'colour=red'], /colour/],
   [['--set', 'exploration=2'], /from 0 to 1/],

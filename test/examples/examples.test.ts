@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Manifest, repositoryFolder } from '../repository/workspace.ts'
+import { repositoryFolder } from '../repository/workspace.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 
 // Each example runs as its README says. `UPDATE_OUTPUT=1` writes what it printed into its output.txt instead of comparing.
@@ -80,18 +80,9 @@ async function start(name: string, environment: Record<string, string> = {}): Pr
   return output
 }
 
-/** As the README has it. */
+/** As the README has it. npm puts the workspace's own Node before any other. */
 function command(name: string): string[] {
-  const { name: packageName } = JSON.parse(textOf(name, 'package.json')) as Manifest
-  return ['npx', '--yes', pnpm(), '--silent', '--filter', packageName, 'start']
-}
-
-/** The package manager, at the version that the workspace is installed with. */
-function pnpm(): string {
-  const { scripts } = JSON.parse(readFileSync(join(repositoryFolder, 'package.json'), 'utf8')) as {
-    scripts: { bootstrap: string }
-  }
-  return /pnpm@\S+/.exec(scripts.bootstrap)?.[0] ?? 'pnpm'
+  return ['npm', '--silent', '--prefix', `examples/${name}`, 'start']
 }
 
 /** Where npm looks for packages, and how it gets there. */

@@ -1,5 +1,6 @@
 import { createAdminClient, createClient, type UsageSeriesQuery } from '@farebox/client'
 import { simulated } from '@farebox/providers/simulated'
+import { withoutCosts } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { apiClient } from './api-client.ts'
 import { hono } from './hosts.ts'
@@ -131,7 +132,10 @@ describe('what a dashboard reads', () => {
     const whole = (await admin.get(withAccount(path, ada.accountId))).body
     expect(whole).toMatchObject({ decisions: [{ candidates: [{ cost_usd: expect.any(String) }, ...Array(3).fill({})] }] })
     expect(await workflow.decisions()).toMatchObject([{ decision: { version: 1, service: 'gpt' } }])
-    await workflow.close()
+    const receipt = await workflow.close()
+    expect(receipt.attempts).toMatchObject([{ cost_usd: expect.any(String) }])
+    const [{ cost_usd: _, ...attempt } = {}] = receipt.attempts ?? []
+    expect(withoutCosts(receipt)).toEqual({ ...receipt, attempts: [attempt] })
   })
 
   it('filters, pages and refuses, naming the field', async () => {

@@ -50,6 +50,9 @@ describe.each([
     const admin = /admin token: (fba_[^,\s]+)/.exec(printed)?.[1] ?? ''
     expect(await credits(first.url, key)).toBe(100_000)
 
+    const front = await fetch(`${first.url}/`, { redirect: 'manual' })
+    expect([front.status, front.headers.get('location')]).toEqual([302, '/dashboard'])
+
     const commands = printed.split('\n').filter((line) => line.startsWith('  curl'))
     const { stdout } = await run('sh', ['-c', commands[0] ?? ''])
     expect(JSON.parse(stdout)).toMatchObject({ simulated: true, receipt: { total_credits_used: 1 } })

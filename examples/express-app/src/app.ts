@@ -1,7 +1,7 @@
 import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
 import express from 'express'
-import { createFarebox, presets } from 'farebox'
+import { createFarebox, presets, withoutCosts } from 'farebox'
 import { farebox, fareboxErrors, fareboxRoutes } from 'farebox/express'
 
 export const box = createFarebox({
@@ -23,7 +23,7 @@ app.post('/ai/ask', async (req, res) => {
   res.json({
     text: answer.text,
     audio: Buffer.from(speech.audio).toString('base64'),
-    receipt: await req.farebox.receipt(),
+    receipt: withoutCosts(await req.farebox.receipt()),
   })
 })
 

@@ -22,7 +22,7 @@ const IDLE_MS = 50
 const SWEEP_MS = 30_000
 const DASHBOARD = '/dashboard'
 /** Addresses that are not of the API. */
-const OTHERS = /^[^:]+:\/\/[^/]+\/(dashboard|twilio)/
+const OTHERS = /^[^:]+:\/\/[^/]+\/(dashboard|twilio|$)/
 
 try {
   await main()
@@ -123,6 +123,8 @@ function openRoutes(box: Farebox, { callbacks }: Providers, environment: Environ
   if (callbacks) others.route('/', twilioStatus(callbacks.twilio, callbacks.url))
   const pages = dashboard({ path: DASHBOARD })
   for (const path of [DASHBOARD, `${DASHBOARD}/*`]) others.all(path, (context) => pages(context.req.raw))
+  // Whoever opens the address that was printed wants to see something.
+  others.get('/', (context) => context.redirect(DASHBOARD))
   others.all('*', (context) => api(context.req.raw))
   // Nearly all requests are for the API, which looks at their paths itself.
   return async (request) => (OTHERS.test(request.url) ? others.fetch(request) : api(request))

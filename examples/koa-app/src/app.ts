@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
-import { createFarebox, presets } from 'farebox'
+import { createFarebox, presets, withoutCosts } from 'farebox'
 import { type FareboxState, farebox, fareboxRoutes } from 'farebox/koa'
 import Koa from 'koa'
 
@@ -28,5 +28,5 @@ app.use(async (ctx, next) => {
   if (ctx.path !== '/ai/ask') return next()
   const question = await text(ctx.req)
   const answer = await ctx.state.farebox.chat({ messages: [{ role: 'user', content: question }] })
-  ctx.body = { text: answer.text, receipt: await ctx.state.farebox.receipt() }
+  ctx.body = { text: answer.text, receipt: withoutCosts(await ctx.state.farebox.receipt()) }
 })

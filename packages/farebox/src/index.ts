@@ -23,7 +23,7 @@ export { type Problem, problemOf, problemResponse, statusOfCode } from './http/p
 export type { RoutesOptions } from './http/routes.ts'
 export type { LoadTokenizers } from './measure-chat.ts'
 export type { ProviderStatus } from './provider-status.ts'
-export type { AttemptUsed, Receipt, ServiceUsed } from './receipt.ts'
+export { type AttemptUsed, type Receipt, type ServiceUsed, withoutCosts } from './receipt.ts'
 export type { Recommendation, RecommendationReport } from './recommendations.ts'
 export type { Difference, ReconcileReport } from './reconcile/difference.ts'
 export type { ReconcileOptions } from './reconcile/reconcile.ts'

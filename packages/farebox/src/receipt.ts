@@ -81,7 +81,7 @@ export function receiptOf(workflow: WorkflowSummary, records: readonly UsageRow[
   }
 }
 
-/** A receipt without what providers charge, which is not for customers to know. */
+/** A copy of a receipt without what providers charge (`cost_usd` of its attempts), which is not for customers to know: for answers to them. */
 export function withoutCosts(receipt: Receipt): Receipt {
   const { attempts, ...rest } = receipt
   return { ...rest, ...(attempts && { attempts: attempts.map(({ cost_usd: _, ...attempt }) => attempt) }) }

@@ -398,7 +398,7 @@ export class Workflow {
     return explainCharges(await this.#records(), this.#parts.prices.book)
   }
 
-  /** What it has cost so far, in its wire form. */
+  /** What it has cost so far, in its wire form, with what providers charge us: `withoutCosts` takes that out for a customer. */
   async receipt(): Promise<Receipt> {
     return (await this.account()).receipt
   }

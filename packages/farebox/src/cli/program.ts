@@ -18,6 +18,7 @@ export function createProgram(terminal: Terminal): Command {
     .description('Look after the credits of a Farebox.')
     .configureOutput({ writeOut: (text) => terminal.line(text.trimEnd()), writeErr: (text) => terminal.error(text.trimEnd()) })
     .exitOverride()
+    .showHelpAfterError('(the same with --help says what it takes)')
     // An option belongs to the command that it stands behind: `prices import … --json` is not `prices --json`.
     .enablePositionalOptions()
   const shell = new Shell(program, terminal)
@@ -33,7 +34,7 @@ export function createProgram(terminal: Terminal): Command {
   return program
 }
 
-/** Runs a command line; whatever goes wrong is one line and exit code 1. */
+/** Runs a command line; whatever goes wrong is one line and exit code 1, and where the line itself was wrong, another that names --help. */
 export async function runProgram(program: Command, parameters: readonly string[], terminal: Terminal): Promise<void> {
   try {
     await program.parseAsync(parameters, { from: 'user' })

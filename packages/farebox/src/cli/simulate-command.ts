@@ -1,4 +1,4 @@
-import { type Credits, formatCredits, microCredits } from '@farebox/core'
+import { type Credits, formatCredits, InvalidOptionError, microCredits } from '@farebox/core'
 import { defaultPriceBook, PriceBook } from '@farebox/pricing'
 import { simulate } from '../replay/simulate.ts'
 import { type Simulation, simulationJson } from '../replay/simulation.ts'
@@ -33,6 +33,10 @@ export function addSimulateCommand(shell: Shell, now: () => number = Date.now): 
       shell.withLedger(options, async (ledger) => {
         const { from = 0, to = now() } = parseRange(isWhenTold(options) ? options : { month: 'last' }, now())
         const { terminal } = shell
+        if (options.configuration === undefined && !options.set && options.prices === undefined)
+          throw new InvalidOptionError(
+            'nothing is different: give --configuration, --set or --prices, such as --set stt_provider=deepgram',
+          )
         const simulation = await simulate(
           {
             ledger,
