@@ -58,6 +58,11 @@ export function exportUsage(ledger: ExportedLedger, options: ExportOptions): Asy
   }
 }
 
+/** Ids of the grants that refunds become: the correction, and which of its lots. */
+const REFUND_ID = /^refund:(.+):(\d+)$/
+/** Refunds of what was paid with refunds are followed so far back. */
+const REFUNDS_MAX = 8
+
 /** Attempts that cost nothing and used nothing are no charges, and FOCUS tells of charges. */
 function focusPage(ledger: ExportedLedger, focus: ResolvedFocusOptions) {
   const accountOf = accountCache(ledger)
@@ -66,7 +71,8 @@ function focusPage(ledger: ExportedLedger, focus: ResolvedFocusOptions) {
     for (const [accountId, all] of Map.groupBy(rows, (row) => row.accountId)) {
       const charges = all.filter(({ charged, quantity }) => charged !== 0n || quantity !== 0n)
       const account = await accountOf(accountId)
-      const sources = await sourcesOf(ledger, accountId, charges)
+      const paidBy = new Set(charges.flatMap(({ lots }) => lots.map(({ grantId }) => grantId)).filter((id) => id !== ''))
+      const sources = await sourcesOf(ledger, accountId, [...paidBy])
       const corrected = await correctedBy(ledger, accountId, charges)
       for (const row of charges) {
         const correctedAt = row.corrects === null ? undefined : corrected.get(row.corrects)
@@ -77,13 +83,27 @@ function focusPage(ledger: ExportedLedger, focus: ResolvedFocusOptions) {
   }
 }
 
+/** Sources of the grants that paid. A refund that its grant could not take back is a grant of its own: its source is that of the first. */
 async function sourcesOf(
   ledger: ExportedLedger,
   accountId: string,
-  rows: readonly UsageRow[],
+  ids: readonly string[],
+  depth = 0,
 ): Promise<Map<string, GrantSource>> {
-  const ids = new Set(rows.flatMap(({ lots }) => lots.map(({ grantId }) => grantId)).filter((id) => id !== ''))
-  return new Map((await ledger.history.grantsOf(accountId, [...ids])).map(({ grantId, source }) => [grantId, source]))
+  const sources = new Map((await ledger.history.grantsOf(accountId, ids)).map(({ grantId, source }) => [grantId, source]))
+  const refunds = [...sources].flatMap(([grantId, source]) => {
+    const [, correctionId, lot] = (source === 'refund' && REFUND_ID.exec(grantId)) || []
+    return correctionId === undefined ? [] : [{ grantId, correctionId, lot: Number(lot) - 1 }]
+  })
+  if (refunds.length === 0 || depth === REFUNDS_MAX) return sources
+  const corrections = await ledger.history.usageOf(accountId, [...new Set(refunds.map(({ correctionId }) => correctionId))])
+  const lots = new Map(corrections.map((record) => [record.usageId, record.lots]))
+  const origins = new Map(
+    refunds.map(({ grantId, correctionId, lot }) => [grantId, lots.get(correctionId)?.[lot]?.grantId ?? '']),
+  )
+  const known = await sourcesOf(ledger, accountId, [...new Set(origins.values())], depth + 1)
+  for (const [grantId, origin] of origins) sources.set(grantId, known.get(origin) ?? 'refund')
+  return sources
 }
 
 async function correctedBy(ledger: ExportedLedger, accountId: string, rows: readonly UsageRow[]): Promise<Map<string, number>> {
