@@ -5,9 +5,9 @@ import type { KeptDecision } from './kept-decisions.ts'
 /**
  * A decision for a route in its wire form. Amounts are decimal strings of credits.
  *
- * @param withCosts  whether to tell what providers charge, which is not for customers to know
+ * @param isHost  whether to tell what only the host is to know: what providers charge, and how to set one up that is off
  */
-export function decisionJson({ usageId, provider, decision }: KeptDecision, { withCosts }: { withCosts: boolean }) {
+export function decisionJson({ usageId, provider, decision }: KeptDecision, { isHost }: { isHost: boolean }) {
   const { at, request, configuration, session } = decision
   return {
     usage_id: usageId,
@@ -25,10 +25,11 @@ export function decisionJson({ usageId, provider, decision }: KeptDecision, { wi
     at_most: request.most,
     asked_provider: request.provider,
     complexity: decision.complexity && { ...decision.complexity },
-    candidates: decision.candidates.map((candidate) => candidateJson(candidate, withCosts)),
+    candidates: decision.candidates.map((candidate) => candidateJson(candidate, isHost)),
     candidates_omitted: decision.candidatesOmitted,
     rejected: decision.rejected.map(({ provider: rejected, model, adapter, reason, detail, charge }) => {
-      return { provider: rejected, model, adapter, reason, detail, charge }
+      const told = reason === 'provider_disabled' && !isHost ? 'it is switched off' : detail
+      return { provider: rejected, model, adapter, reason, detail: told, charge }
     }),
     rejected_omitted: decision.rejectedOmitted,
     not_offered: decision.notOffered,
@@ -40,7 +41,7 @@ export function decisionJson({ usageId, provider, decision }: KeptDecision, { wi
   }
 }
 
-function candidateJson(candidate: DecisionRecord['candidates'][number], withCosts: boolean) {
+function candidateJson(candidate: DecisionRecord['candidates'][number], isHost: boolean) {
   const { provider, model, adapter, charge, ceiling, cost, latencyMs, quality, score, condition = 'ok', why } = candidate
   return {
     provider,
@@ -49,7 +50,7 @@ function candidateJson(candidate: DecisionRecord['candidates'][number], withCost
     simulated: candidate.isSimulated === true,
     charge,
     ceiling,
-    ...(withCosts && cost !== undefined && { cost_usd: formatUsd(nanoUsd(BigInt(cost))) }),
+    ...(isHost && cost !== undefined && { cost_usd: formatUsd(nanoUsd(BigInt(cost))) }),
     latency_ms: latencyMs,
     quality,
     score,

@@ -72,7 +72,8 @@ export function addStoreCommands(shell: Shell): void {
         if (shared.json) terminal.line(JSON.stringify({ accounts: verified, mismatches: found }, null, 2))
         else {
           if (found.length > 0) terminal.table(found)
-          terminal.line(`${verified} accounts verified, ${found.length} mismatches`)
+          const [accounts, mismatches] = [verified === 1 ? 'account' : 'accounts', found.length === 1 ? 'mismatch' : 'mismatches']
+          terminal.line(`${verified} ${accounts} verified, ${found.length} ${mismatches}`)
         }
       }),
     )

@@ -85,7 +85,7 @@ export const workflowRoutes: readonly Route[] = [
       const isHost = key === undefined
       return {
         ...(isHost ? spent : withoutCosts(spent)),
-        decisions: decisions.map((decision) => decisionJson(decision, { withCosts: isHost })),
+        decisions: decisions.map((decision) => decisionJson(decision, { isHost })),
       }
     },
   }),
