@@ -184,33 +184,30 @@ describe.each(storeNames)('exports on %s', (on) => {
 it.each([
   ['SQLite', openSqlite],
   ['Postgres', openPostgres],
-] as const)(
-  'FOCUS on %s: what was given costs nothing, also when it came back after its grant had expired',
-  async (_, open) => {
-    let now = Date.UTC(2026, 0, 1)
-    const { driver, cleanup } = await open({ clock: () => now })
-    try {
-      const ledger = new Ledger(driver)
-      await ledger.migrate()
-      const accountId = 'eve'
-      await ledger.openAccount({ accountId, name: 'Eve' })
-      await ledger.grant({ accountId, amount: credits(10), source: 'promo', expiresAt: now + 1_000 })
-      await ledger.grant({ accountId, amount: credits(5), source: 'purchase', expiresAt: now + 1_000 })
-      const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(15), roundingStep: credits(1) } as const
-      const charge = (usageId: string) => ledger.charge({ accountId, usageId, service: 'gpt', provider: 'gpt-4o', usage })
-      await charge('u1')
-      now += 5_000
-      await ledger.refund({ accountId, usageId: 'u1', correctionId: 'a:back' })
-      await charge('u2')
-      const rows = csv(await all(exportUsage(ledger, { format: 'focus', focus })))
-      const costs = Object.fromEntries(rows.map((row) => [row.x_UsageId, row.EffectiveCost]))
-      // Five of the fifteen were sold, each time.
-      expect(costs).toEqual({ u1: '0.0075', 'a:back': '-0.0075', u2: '0.0075' })
-    } finally {
-      await cleanup()
-    }
-  },
-)
+] as const)('FOCUS on %s: what was given costs nothing, also when it came back after its grant had expired', async (_, open) => {
+  let now = Date.UTC(2026, 0, 1)
+  const { driver, cleanup } = await open({ clock: () => now })
+  try {
+    const ledger = new Ledger(driver)
+    await ledger.migrate()
+    const accountId = 'eve'
+    await ledger.openAccount({ accountId, name: 'Eve' })
+    await ledger.grant({ accountId, amount: credits(10), source: 'promo', expiresAt: now + 1_000 })
+    await ledger.grant({ accountId, amount: credits(5), source: 'purchase', expiresAt: now + 1_000 })
+    const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(15), roundingStep: credits(1) } as const
+    const charge = (usageId: string) => ledger.charge({ accountId, usageId, service: 'gpt', provider: 'gpt-4o', usage })
+    await charge('u1')
+    now += 5_000
+    await ledger.refund({ accountId, usageId: 'u1', correctionId: 'a:back' })
+    await charge('u2')
+    const rows = csv(await all(exportUsage(ledger, { format: 'focus', focus })))
+    const costs = Object.fromEntries(rows.map((row) => [row.x_UsageId, row.EffectiveCost]))
+    // Five of the fifteen were sold, each time.
+    expect(costs).toEqual({ u1: '0.0075', 'a:back': '-0.0075', u2: '0.0075' })
+  } finally {
+    await cleanup()
+  }
+})
 
 it('a long export is read as fast as it is taken, and no further when its reader leaves', async () => {
   const read: number[] = []

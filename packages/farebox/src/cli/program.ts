@@ -1,6 +1,7 @@
 import { isFareboxError } from '@farebox/core'
 import { Command } from 'commander'
 import { addAccountCommands } from './account-commands.ts'
+import { addEstimateCommand } from './estimate-command.ts'
 import { addExportCommand } from './export-command.ts'
 import { addImportCommand } from './import-command.ts'
 import { addKeyCommands } from './key-commands.ts'
@@ -26,6 +27,7 @@ export function createProgram(terminal: Terminal): Command {
   addAccountCommands(shell)
   addKeyCommands(shell)
   addImportCommand(shell)
+  addEstimateCommand(shell)
   addSimulateCommand(shell)
   addExportCommand(shell)
   addReconcileCommand(shell)

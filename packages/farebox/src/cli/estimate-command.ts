@@ -1,0 +1,59 @@
+import { InvalidOptionError } from '@farebox/core'
+import { defaultPriceBook, PriceBook } from '@farebox/pricing'
+import { presets } from '@farebox/router'
+import { type EstimateInput, estimateWorkflow } from '../estimate-workflow.ts'
+import { readBook } from './read-book.ts'
+import { readChanges, readConfiguration } from './read-configuration.ts'
+import type { Shell } from './shell.ts'
+
+interface EstimateOptions {
+  aiTokens?: string
+  voiceMinutes?: string
+  ttsCharacters?: string
+  phoneMinutes?: string
+  configuration?: string
+  set?: string[]
+  book?: string
+  json?: boolean
+}
+
+/** `estimate`: what planned work will cost, before any call. It needs no store. */
+export function addEstimateCommand(shell: Shell, now: () => number = Date.now): void {
+  shell
+    .plainCommand('estimate', 'what planned work will cost, by service: as expected, at least and at most')
+    .option('--ai-tokens <count>', 'tokens of chats, in and out')
+    .option('--voice-minutes <count>', 'minutes of speech to be transcribed')
+    .option('--tts-characters <count>', 'characters to be spoken')
+    .option('--phone-minutes <count>', 'minutes on the telephone')
+    .option('--configuration <name>', 'a preset, or the path of a JSON file (default: balanced)')
+    .option('--set <field=value...>', 'fields that differ: stt_provider=deepgram cost_optimization=true')
+    .option('--book <book>', "what customers pay: the path of a price book (default: the package's own)")
+    .option('--json', 'print JSON')
+    .action(async (options: EstimateOptions) => {
+      const input: EstimateInput = {
+        ai_tokens: parseCount('--ai-tokens', options.aiTokens),
+        voice_minutes: parseCount('--voice-minutes', options.voiceMinutes),
+        tts_characters: parseCount('--tts-characters', options.ttsCharacters),
+        phone_minutes: parseCount('--phone-minutes', options.phoneMinutes),
+      }
+      if (Object.values(input).every((count) => !count))
+        throw new InvalidOptionError('nothing is planned: give --ai-tokens, --voice-minutes, --tts-characters or --phone-minutes')
+      const { configuration, set = [], book } = options
+      const base = configuration === undefined ? presets.balanced() : await readConfiguration(configuration)
+      const prices = book === undefined ? defaultPriceBook : new PriceBook(await readBook(book))
+      const estimate = estimateWorkflow(prices, { ...base, ...readChanges(set) }, input, now())
+      const { terminal } = shell
+      if (options.json) return terminal.line(JSON.stringify(estimate, null, 2))
+      terminal.table(estimate.services)
+      const { total_credits, total_credits_low, total_credits_high, price_version } = estimate
+      terminal.line(`${total_credits} credits, from ${total_credits_low} to ${total_credits_high}, by ${price_version}`)
+    })
+}
+
+/** A count of units, to the last of six decimals. @throws {InvalidOptionError} it is none */
+function parseCount(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d{1,9}(\.\d{1,6})?$/.test(text))
+    throw new InvalidOptionError(`${option} must be a number from 0 to 999999999, received ${text}`)
+  return Number(text)
+}
