@@ -1,5 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { defaultPriceBook, presets } from 'farebox'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { estimateWorkflow } from '../../packages/farebox/src/estimate-workflow.ts'
 import { farebox } from './run-farebox.ts'
 
@@ -26,6 +29,16 @@ test('takes fields that differ, and prints a table and a total for people', asyn
     expect.objectContaining({ service_type: 'voice_stt', provider: 'openai-whisper', credits: 20 }),
   )
   expect(lines).toEqual([expect.stringMatching(/^21 credits, from \d+ to \d+, by default@1$/)])
+})
+
+test('a condition of the configuration that always holds applies, as in the API', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'farebox-estimate-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'configuration.json')
+  await writeFile(file, JSON.stringify({ conditions: [{ when: {}, use: { stt_provider: 'openai-whisper' } }] }))
+  const { lines, errors } = await farebox('estimate', ...planned, '--configuration', file, '--json')
+  expect(errors).toEqual([])
+  expect(JSON.parse(lines.join('\n')).services).toContainEqual(expect.objectContaining({ provider: 'openai-whisper' }))
 })
 
 test.each([

@@ -1,6 +1,6 @@
 import { InvalidOptionError } from '@farebox/core'
 import { defaultPriceBook, PriceBook } from '@farebox/pricing'
-import { presets } from '@farebox/router'
+import { applyConditions, presets } from '@farebox/router'
 import { type EstimateInput, estimateWorkflow } from '../estimate-workflow.ts'
 import { readBook } from './read-book.ts'
 import { readChanges, readConfiguration } from './read-configuration.ts'
@@ -41,7 +41,9 @@ export function addEstimateCommand(shell: Shell, now: () => number = Date.now): 
       const { configuration, set = [], book } = options
       const base = configuration === undefined ? presets.balanced() : await readConfiguration(configuration)
       const prices = book === undefined ? defaultPriceBook : new PriceBook(await readBook(book))
-      const estimate = estimateWorkflow(prices, { ...base, ...readChanges(set) }, input, now())
+      // As the API does: what holds without conditions, or under one that asks for nothing.
+      const applied = applyConditions({ ...base, ...readChanges(set) })
+      const estimate = estimateWorkflow(prices, applied.configuration, input, now())
       const { terminal } = shell
       if (options.json) return terminal.line(JSON.stringify(estimate, null, 2))
       terminal.table(estimate.services)
