@@ -1,5 +1,5 @@
 import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
-import type { Operation, Operations, RatedUsage, Verb } from '../../packages/ledger/src/operations.ts'
+import type { NewWorkflow, Operation, Operations, RatedUsage, Verb } from '../../packages/ledger/src/operations.ts'
 import { budgetPeriods, grantSources, overagePolicies } from '../../packages/ledger/src/rows.ts'
 import type { Choices } from './choices.ts'
 import type { ReferenceAccount } from './reference-account.ts'
@@ -138,6 +138,23 @@ class Draw {
     return ids.length > 0 ? this.choices.maybe(45, () => this.known(ids)) : undefined
   }
 
+  /** A workflow, sometimes to be opened: mostly one that is new. */
+  get ownWorkflow(): { workflowId?: string; opensWorkflow?: NewWorkflow } {
+    const { choices } = this
+    if (!choices.happens(15)) return { workflowId: this.workflow }
+    const known = this.account.workflows.map(({ workflowId }) => workflowId)
+    const workflowId = known.length > 0 && choices.happens(25) ? this.known(known) : `w${this.index}`
+    const first =
+      known.length > 0 && choices.happens(50) ? this.account.workflows.find((each) => each.workflowId === workflowId) : undefined
+    // The words of before, or others.
+    const { name, userId, apiKeyId, maxCredits } = first ?? {
+      name: choices.oneOf(['call', 'chat']),
+      ...this.spender,
+      maxCredits: choices.maybe(30, () => this.amount(0, 150)),
+    }
+    return { workflowId, opensWorkflow: { name, userId, apiKeyId, maxCredits } }
+  }
+
   get usageIds(): string[] {
     return this.account.usages.map(({ usageId }) => usageId)
   }
@@ -211,7 +228,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
       ttlMs: draw.span,
       graceMs: choices.below(3) * 7,
       overage: choices.oneOf(overagePolicies),
-      workflowId: draw.workflow,
+      ...draw.ownWorkflow,
       ...draw.spender,
       unitPrice: choices.maybe(20, () => draw.amount(0, 7)),
     }
@@ -222,16 +239,19 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     const holdId = draw.known(draw.holds)
     // The last settlement goes by the hold's own id, as the ledger names it unless it is told otherwise.
     const usageId = final && choices.happens(60) ? holdId : choices.happens(3) ? draw.known(draw.usageIds) : `s${index}`
-    return { holdId, usageId, usage: draw.usage, provider: choices.maybe(15, () => 'z'), final }
+    const closesWorkflow = final ? choices.maybe(12, () => true) : undefined
+    return { holdId, usageId, usage: draw.usage, provider: choices.maybe(15, () => 'z'), final, closesWorkflow }
   },
   charge(draw) {
     const { choices } = draw
+    const work = draw.ownWorkflow
     return {
       usageId: draw.fresh('u', draw.usageIds),
       service: choices.oneOf(SERVICES),
       provider: choices.oneOf(['x', 'y']),
       overage: choices.oneOf(overagePolicies),
-      workflowId: draw.workflow,
+      ...work,
+      closesWorkflow: work.workflowId === undefined ? undefined : choices.maybe(12, () => true),
       ...draw.spender,
       usage: draw.usage,
     }

@@ -47,9 +47,9 @@ export class ReferenceAccount extends ReferenceCorrections {
       case 'adjust':
         return this.adjust(input)
       case 'openWorkflow':
-        return this.#openWorkflow(input)
+        return this.openWorkflow(input)
       case 'closeWorkflow':
-        return this.#closeWorkflow(input)
+        return this.closeWorkflow(input)
       case 'setBudget':
         this.budgets.set(input, this.now)
         return { status: 'set', budgetId: input.budgetId, replayed: false }
@@ -68,7 +68,7 @@ export class ReferenceAccount extends ReferenceCorrections {
     }
   }
 
-  #openWorkflow(input: Operations['openWorkflow']): Outcome {
+  protected override openWorkflow(input: Operations['openWorkflow']): Outcome {
     const { workflowId, parentId, maxCredits, userId, apiKeyId, reserve } = input
     if (this.workflows.some((each) => each.workflowId === workflowId)) return exists('workflow', workflowId)
     const parent = this.workflows.find((each) => each.workflowId === parentId)
@@ -89,7 +89,7 @@ export class ReferenceAccount extends ReferenceCorrections {
     return { status: 'opened', workflowId, reserved: reserve.amount, reserveHoldId: holdId, replayed: false }
   }
 
-  #closeWorkflow({ workflowId }: Operations['closeWorkflow']): Outcome {
+  protected override closeWorkflow({ workflowId }: Operations['closeWorkflow']): Outcome {
     const workflow = this.workflows.find((each) => each.workflowId === workflowId)
     if (!workflow) return missing('WORKFLOW_NOT_FOUND', workflowId)
     if (!workflow.isClosed) {

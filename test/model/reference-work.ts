@@ -1,5 +1,5 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { Failure, Operations, Outcome, RatedUsage, Refusal } from '../../packages/ledger/src/operations.ts'
+import type { Failure, NewWorkflow, Operations, Outcome, RatedUsage, Refusal } from '../../packages/ledger/src/operations.ts'
 import { ReferenceLimits } from './reference-limits.ts'
 import {
   ANY_SERVICE,
@@ -17,6 +17,7 @@ import {
   takeLast,
   type Usage,
   type Work,
+  type Workflow,
 } from './reference-things.ts'
 
 /** Holds, and what is charged against them or without any. */
@@ -28,6 +29,22 @@ export abstract class ReferenceWork extends ReferenceLimits {
     }
   }
 
+  protected abstract openWorkflow(input: Operations['openWorkflow']): Outcome
+  protected abstract closeWorkflow(input: Operations['closeWorkflow']): Outcome
+
+  /** Work in a workflow that it opens, unless it is open: all of it happens, or nothing. */
+  #opening(input: Work & { opensWorkflow?: NewWorkflow }, work: () => Outcome): Outcome {
+    const { workflowId, opensWorkflow } = input
+    if (workflowId === undefined || opensWorkflow === undefined) return work()
+    const known = this.workflows.find((each) => each.workflowId === workflowId)
+    if (known) return isSaid(known, opensWorkflow) ? work() : exists('workflow', workflowId)
+    const opened = this.openWorkflow({ ...opensWorkflow, workflowId })
+    if (opened.status !== 'opened') return opened
+    const outcome = work()
+    if (!('replayed' in outcome)) this.workflows.pop()
+    return outcome
+  }
+
   /** New work as it counts, or why it may not begin. */
   #newWork({ service, workflowId, apiKeyId, userId }: Work): Work | Failure | Refusal {
     const [workflow] = this.envelopes(workflowId)
@@ -36,8 +53,13 @@ export abstract class ReferenceWork extends ReferenceLimits {
   }
 
   protected placeHold(input: Operations['placeHold']): Outcome {
-    const { holdId, amount, provider, overage, ttlMs, graceMs } = input
+    const { holdId } = input
     if (this.holds.some((hold) => hold.holdId === holdId)) return exists('hold', holdId)
+    return this.#opening(input, () => this.#placeHold(input))
+  }
+
+  #placeHold(input: Operations['placeHold']): Outcome {
+    const { holdId, amount, provider, overage, ttlMs, graceMs } = input
     const work = this.#newWork(input)
     if ('status' in work) return work
     const refusal = this.refusal(work, amount)
@@ -176,7 +198,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     return workflowId === undefined ? [] : this.usages.filter((usage) => usage.workflowId === workflowId && isOfLine(usage))
   }
 
-  protected settleHold({ holdId, usageId, usage, provider, final }: Operations['settleHold']): Outcome {
+  protected settleHold({ holdId, usageId, usage, provider, final, closesWorkflow }: Operations['settleHold']): Outcome {
     const hold = this.holds.find((each) => each.holdId === holdId)
     if (!hold) return missing('HOLD_NOT_FOUND', holdId)
     if (hold.state === 'settled') return { status: 'refused', reason: 'hold_not_open', holdId, state: 'settled' }
@@ -185,6 +207,9 @@ export abstract class ReferenceWork extends ReferenceLimits {
       return invalid('holdId', problem)
     }
     if (this.usages.some((each) => each.usageId === usageId)) return exists('usage record', usageId)
+    if (closesWorkflow && hold.workflowId === undefined) {
+      return invalid('closesWorkflow', `must not be set where hold ${holdId} belongs to no workflow`)
+    }
     const work = { ...hold, provider: provider ?? hold.provider }
     const isLate = hold.state !== 'open'
     const isAlone = work.workflowId === undefined
@@ -203,12 +228,18 @@ export abstract class ReferenceWork extends ReferenceLimits {
     const beyond = this.take(work, more)
     const record = this.#record(work, usageId, usage, covered + more, excess - more, [...drawn, ...beyond], hold)
     if (final && !isLate) this.endHold(hold, 'settled')
+    if (closesWorkflow) this.closeWorkflow({ workflowId: hold.workflowId ?? '' })
     return this.#chargedOutcome(record, microCredits(this.affordable(hold) + hold.left), isLate)
   }
 
   protected charge(input: Operations['charge']): Outcome {
-    const { usageId, usage, overage, provider } = input
+    const { usageId } = input
     if (this.usages.some((each) => each.usageId === usageId)) return exists('usage record', usageId)
+    return this.#opening(input, () => this.#charge(input))
+  }
+
+  #charge(input: Operations['charge']): Outcome {
+    const { usageId, usage, overage, provider, workflowId, closesWorkflow } = input
     const found = this.#newWork(input)
     if ('status' in found) return found
     const work = { ...found, provider }
@@ -217,6 +248,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     if (refusal) return refusal
     const charged = least(due, this.affordable(work, overage === 'debt'))
     const record = this.#record(work, usageId, usage, charged, due - charged, this.take(work, charged))
+    if (closesWorkflow) this.closeWorkflow({ workflowId: workflowId ?? '' })
     return this.#chargedOutcome(record, this.affordable(work), false)
   }
 
@@ -255,6 +287,12 @@ export abstract class ReferenceWork extends ReferenceLimits {
     const { balance, available } = this
     return { status: 'charged', usageId, ...amounts, balance, available, affordable, late, replayed: false }
   }
+}
+
+/** Whether a workflow was opened with these words. */
+function isSaid({ parentId, hasReserve, name, maxCredits, userId, apiKeyId }: Workflow, said: NewWorkflow): boolean {
+  const isPlain = parentId === undefined && !hasReserve
+  return isPlain && name === said.name && maxCredits === said.maxCredits && userId === said.userId && apiKeyId === said.apiKeyId
 }
 
 /** What takes from budgets for good, and has no hold. */

@@ -1,6 +1,6 @@
 import { type Credits, InvalidOptionError, isServiceName, type NanoUsd, QUANTITY_MAX, type Quantity, units } from '@farebox/core'
 import { InvalidInputError } from './errors.ts'
-import type { KeyServiceInput, Operations, RatedUsage, RolloverInput, UsageInput } from './operations.ts'
+import type { KeyServiceInput, NewWorkflow, Operations, RatedUsage, RolloverInput, UsageInput } from './operations.ts'
 
 /** The largest amount that one change may name: a billion credits. A larger one is a mistake, and sums of many must fit a column. */
 const AMOUNT_MAX = 1_000_000_000n * 1_000_000n
@@ -226,4 +226,34 @@ function show(value: unknown): string {
 export function checkCount(name: string, value: number): number {
   if (Number.isInteger(value) && value > 0) return value
   throw new InvalidOptionError(`${name} must be a whole number above zero, received ${value}`)
+}
+
+/** True or false, and nothing that only looks like it. */
+export function checkFlag(field: string, value: boolean): boolean {
+  if (typeof value !== 'boolean') throw new InvalidInputError(field, 'must be true or false')
+  return value
+}
+
+/** What a workflow is opened with. */
+export function checkNewWorkflow(path: '' | 'opensWorkflow.', input: NewWorkflow): NewWorkflow {
+  return {
+    name: checkText(`${path}name`, input.name),
+    businessAdapter: checkOptionalText(`${path}businessAdapter`, input.businessAdapter),
+    userId: checkOptionalText(`${path}userId`, input.userId),
+    apiKeyId: checkOptionalText(`${path}apiKeyId`, input.apiKeyId),
+    maxCredits: input.maxCredits === undefined ? undefined : checkAmountOrZero(`${path}maxCredits`, input.maxCredits),
+  }
+}
+
+/** The workflow that a hold or a charge is to open. */
+export function checkOpening({
+  workflowId,
+  opensWorkflow,
+}: {
+  workflowId?: string
+  opensWorkflow?: NewWorkflow
+}): NewWorkflow | undefined {
+  if (opensWorkflow === undefined) return undefined
+  if (workflowId === undefined) throw new InvalidInputError('workflowId', 'must be given where opensWorkflow is')
+  return checkNewWorkflow('opensWorkflow.', opensWorkflow)
 }

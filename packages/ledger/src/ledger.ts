@@ -5,10 +5,13 @@ import {
   checkAmountOrZero,
   checkBody,
   checkCost,
+  checkFlag,
   checkInteger,
   checkKeyServices,
   checkNewId,
+  checkNewWorkflow,
   checkOneOf,
+  checkOpening,
   checkOptionalText,
   checkPercents,
   checkRollover,
@@ -237,6 +240,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       graceMs: checkSpan('graceMs', input.graceMs ?? HOLD_GRACE_MS, 0),
       overage: checkOneOf('overage', input.overage ?? 'cap', overagePolicies),
       unitPrice: input.unitPrice === undefined ? undefined : checkAmountOrZero('unitPrice', input.unitPrice),
+      opensWorkflow: checkOpening(input),
     }
     return this.#change('placeHold', input, input.holdId === undefined ? null : `placeHold:${holdId}`, fields, call)
   }
@@ -262,6 +266,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       throw new InvalidInputError('usageId', 'must name the part of a hold that is settled in parts')
     const holdId = checkText('holdId', input.holdId)
     const usageId = checkText('usageId', input.usageId ?? holdId)
+    if (!final && input.closesWorkflow)
+      throw new InvalidInputError('closesWorkflow', 'must not be set where final is false: the hold would outlive its workflow')
     if (!final && usageId === holdId)
       throw new InvalidInputError('usageId', "must not be the hold's own id, which names its last settlement")
     const fields = {
@@ -270,6 +276,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       final,
       provider: checkOptionalText('provider', input.provider),
       usage: checkUsage(input.usage),
+      ...this.#closing(input),
     }
     return this.#usage('settleHold', input, `usage:${usageId}`, fields, call)
   }
@@ -292,7 +299,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       apiKeyId: checkOptionalText('apiKeyId', input.apiKeyId),
       userId: checkOptionalText('userId', input.userId),
       usage: checkUsage(input.usage),
+      opensWorkflow: checkOpening(input),
+      ...this.#closing(input),
     }
+    if (input.closesWorkflow && input.workflowId === undefined)
+      throw new InvalidInputError('closesWorkflow', 'must not be set without workflowId')
     // What may be sent twice needs a key.
     const key = input.usageId === undefined && !this.#spool ? null : `usage:${usageId}`
     return this.#usage('charge', input, key, fields, call)
@@ -339,8 +350,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Refuses new work on an account until it is unfrozen; what is under way may settle against its holds. */
   async freezeAccount(input: FreezeAccountInput, call?: CallOptions<Transaction>): Promise<FreezeAccountOutcome> {
-    if (typeof input.isFrozen !== 'boolean') throw new InvalidInputError('isFrozen', 'must be true or false')
-    const fields = { isFrozen: input.isFrozen, reason: checkOptionalText('reason', input.reason) }
+    const fields = { isFrozen: checkFlag('isFrozen', input.isFrozen), reason: checkOptionalText('reason', input.reason) }
     return this.#change('freezeAccount', input, null, fields, call)
   }
 
@@ -349,11 +359,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     const workflowId = checkText('workflowId', input.workflowId ?? newId('openWorkflow', input.accountId, input.idempotencyKey))
     const fields = {
       workflowId,
-      name: checkText('name', input.name),
-      businessAdapter: checkOptionalText('businessAdapter', input.businessAdapter),
-      userId: checkOptionalText('userId', input.userId),
-      apiKeyId: checkOptionalText('apiKeyId', input.apiKeyId),
-      maxCredits: input.maxCredits === undefined ? undefined : checkAmountOrZero('maxCredits', input.maxCredits),
+      ...checkNewWorkflow('', input),
       reserve: checkReserve(input),
       parentId: checkOptionalText('parentId', input.parentId),
     }
@@ -554,6 +560,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       await this.#spool.keep({ verb, accountId, idempotencyKey, input: fields } as UsageOperation, error)
       throw new UsageSpooledError(fields.usageId, error)
     }
+  }
+
+  /** Whether a charge ends its workflow. Absent where it does not, as most do not. */
+  #closing({ closesWorkflow }: { closesWorkflow?: boolean }): Pick<Operations['charge'], 'closesWorkflow' | 'announce'> {
+    return checkFlag('closesWorkflow', closesWorkflow ?? false) ? { closesWorkflow: true, announce: this.#announces } : {}
   }
 
   /** @throws {LedgerUnavailableError} an earlier part of the same hold is still in the spool, so that this one has to go there too */

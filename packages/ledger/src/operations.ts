@@ -74,7 +74,15 @@ export interface PlaceHoldInput extends Mutation {
   overage?: OveragePolicy
   /** The price of one unit; with it the answer says how many more units can be afforded. */
   unitPrice?: Credits
+  /** Opens the workflow `workflowId` with the same change, if it is not open yet. @defaultValue it was opened before */
+  opensWorkflow?: NewWorkflow
 }
+
+/**
+ * A workflow that is opened by its first hold or charge, all or nothing: where that is refused, it is not opened. Where it is open
+ * already, as these words say, it is joined; under other words it is another workflow, and the change fails.
+ */
+export type NewWorkflow = Pick<OpenWorkflowInput, 'name' | 'businessAdapter' | 'userId' | 'apiKeyId' | 'maxCredits'>
 
 /** What {@link Ledger.extendHold} takes. */
 export interface ExtendHoldInput extends Mutation {
@@ -115,6 +123,8 @@ export interface SettleHoldInput extends Mutation {
   provider?: string
   /** Whether the hold ends and what is left of it goes back. @defaultValue true */
   final?: boolean
+  /** Closes the hold's workflow with the same change, as {@link Ledger.closeWorkflow} does. Only for a final settlement. @defaultValue false */
+  closesWorkflow?: boolean
 }
 
 /** What {@link Ledger.releaseHold} takes. */
@@ -134,6 +144,10 @@ export interface ChargeInput extends Mutation {
   userId?: string
   /** What happens when the balance does not cover it. @defaultValue `reject`: nothing is charged, and the outcome is `refused` */
   overage?: OveragePolicy
+  /** Opens the workflow `workflowId` with the same change, if it is not open yet. @defaultValue it was opened before */
+  opensWorkflow?: NewWorkflow
+  /** Closes the workflow with the same change, as {@link Ledger.closeWorkflow} does. @defaultValue false */
+  closesWorkflow?: boolean
 }
 
 /** What {@link Ledger.refund} takes. */
@@ -528,12 +542,15 @@ export interface Operations {
       rollover?: Omit<Rollover, 'ttlMs'> & Partial<Pick<Rollover, 'ttlMs'>>
     }
   placeHold: Required<Pick<PlaceHoldInput, 'holdId' | 'amount' | 'service' | 'provider' | 'ttlMs' | 'graceMs' | 'overage'>> &
-    Pick<PlaceHoldInput, 'workflowId' | 'apiKeyId' | 'userId' | 'unitPrice'>
+    Pick<PlaceHoldInput, 'workflowId' | 'apiKeyId' | 'userId' | 'unitPrice' | 'opensWorkflow'>
   extendHold: Omit<ExtendHoldInput, keyof Mutation>
-  settleHold: Required<Omit<SettleHoldInput, keyof Mutation | 'provider' | 'usage'>> & { provider?: string; usage: RatedUsage }
+  settleHold: Required<Omit<SettleHoldInput, keyof Mutation | 'provider' | 'usage' | 'closesWorkflow'>> & {
+    provider?: string
+    usage: RatedUsage
+  } & Closing
   releaseHold: Omit<ReleaseHoldInput, keyof Mutation>
   charge: Required<Pick<ChargeInput, 'usageId' | 'service' | 'provider' | 'overage'>> &
-    Pick<ChargeInput, 'workflowId' | 'apiKeyId' | 'userId'> & { usage: RatedUsage }
+    Pick<ChargeInput, 'workflowId' | 'apiKeyId' | 'userId' | 'opensWorkflow'> & { usage: RatedUsage } & Closing
   openWorkflow: Omit<OpenWorkflowInput, keyof Mutation | 'reserve' | 'reserveTtlMs'> & {
     workflowId: string
     reserve?: { amount: Credits; ttlMs: number }
@@ -577,6 +594,12 @@ export interface Operations {
   /** Keeps when a key was last used. It moves nothing, so the journal does not tell of it. */
   noteKeyUse: { apiKeyId: string; at: number }
 }
+/** Whether a charge closes its workflow, and whether that is told as an event. */
+interface Closing {
+  closesWorkflow?: boolean
+  announce?: boolean
+}
+
 /** The name of a change. */
 export type Verb = keyof Operations
 

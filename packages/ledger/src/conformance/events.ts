@@ -167,8 +167,19 @@ export function exerciseEvents(suite: Suite): void {
       await suite.ledger.closeWorkflow({ accountId, workflowId: 'w' })
       await suite.ledger.closeWorkflow({ accountId, workflowId: 'quiet' })
       await ledger.closeWorkflow({ accountId, workflowId: 'quiet', idempotencyKey: 'again' })
+      const brief = {
+        accountId,
+        ...work,
+        workflowId: 'brief',
+        usage: usage(2),
+        opensWorkflow: { name: 'chat' },
+        closesWorkflow: true,
+      }
+      await ledger.charge(brief)
+      await ledger.closeWorkflow({ accountId, workflowId: 'brief' })
       expect(await told(accountId)).toEqual([
         { type: 'workflow_closed', workflowId: 'w', name: 'call', spent: credits(7), durationMs: 0 },
+        { type: 'workflow_closed', workflowId: 'brief', name: 'chat', spent: credits(2), durationMs: 0 },
       ])
     })
 

@@ -4,6 +4,7 @@ import { exerciseAnalytics } from './analytics.ts'
 import { exerciseApiKeyRotation } from './api-key-rotation.ts'
 import { exerciseApiKeyUse } from './api-key-use.ts'
 import { exerciseApiKeys } from './api-keys.ts'
+import { exerciseBriefWorkflows } from './brief-workflows.ts'
 import { exerciseBudgets } from './budgets.ts'
 import { exerciseConcurrency } from './concurrency.ts'
 import { exerciseCorrections } from './corrections.ts'
@@ -40,6 +41,7 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseHolds(suite)
       exerciseSettlements(suite)
       exerciseWorkflows(suite)
+      exerciseBriefWorkflows(suite)
       exerciseReserves(suite)
       exerciseIdempotency(suite)
       exerciseApiKeys(suite)

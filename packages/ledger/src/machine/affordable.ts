@@ -1,9 +1,10 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { Refusal } from '../operations.ts'
+import type { NewWorkflow, Refusal } from '../operations.ts'
 import type { BudgetRow, HoldRow, WorkflowRow } from '../rows.ts'
 import { budgetsOf, type Spender, type TightestBudget, tightestBudget, usedOf } from './budgets.ts'
 import { ceilingLeft, closedEnvelope, envelopesOf } from './envelopes.ts'
 import { freeBalance } from './lots.ts'
+import { workflowToOpen } from './new-workflow.ts'
 import { reservesOf, spendable } from './reserves.ts'
 import { refuse, type Step } from './step.ts'
 
@@ -22,18 +23,27 @@ export function limitsOf({ state, account, now }: Step, spender: Spender, workfl
   return { spender, budgets: budgetsOf(state, account, spender, now), envelopes, reserves: reservesOf(state, envelopes) }
 }
 
-/** The workflow that new work belongs to, if any, and what limits the work; or why there is none. Its user is the workflow's unless named. */
-export function newWork(step: Step, input: Spender & { workflowId?: string }) {
-  const { accountId } = step.account
-  const { workflowId, service, apiKeyId } = input
-  const workflow = workflowId === undefined ? undefined : step.state.workflow(accountId, workflowId)
-  if (workflowId !== undefined && !workflow) {
-    return refuse({ status: 'failed' as const, code: 'WORKFLOW_NOT_FOUND' as const, id: workflowId })
-  }
+/**
+ * The workflow that new work belongs to, if any, and what limits the work; or why there is none. Its user is the workflow's unless named.
+ * A workflow that is new is to be opened when nothing refuses the work.
+ */
+export function newWork(step: Step, input: Spender & { workflowId?: string; opensWorkflow?: NewWorkflow }) {
+  const found = workflowOf(step, input)
+  if ('refused' in found) return found
+  const { workflow, isNew } = found
   const closed = closedEnvelope(step.state, workflow)
   if (closed) return refuse(closed)
+  const { service, apiKeyId } = input
   const spender = { service, apiKeyId, userId: input.userId ?? workflow?.userId ?? null }
-  return { workflow, limits: limitsOf(step, spender, workflow) }
+  return { workflow, isNew, limits: limitsOf(step, spender, workflow) }
+}
+
+function workflowOf(step: Step, { workflowId, opensWorkflow }: { workflowId?: string; opensWorkflow?: NewWorkflow }) {
+  if (workflowId === undefined) return { workflow: undefined, isNew: false }
+  if (opensWorkflow) return workflowToOpen(step, workflowId, opensWorkflow)
+  const workflow = step.state.workflow(step.account.accountId, workflowId)
+  if (workflow) return { workflow, isNew: false }
+  return refuse({ status: 'failed' as const, code: 'WORKFLOW_NOT_FOUND' as const, id: workflowId })
 }
 
 /** What may still be spent: the least of balance (and debt `beyond` the credit line), workflow ceilings and budgets. */

@@ -3,9 +3,12 @@ import type { ChargedOutcome, Operations, RatedUsage } from '../operations.ts'
 import type { HoldRow, Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { endHold } from './advance.ts'
 import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
+import { endWorkflow } from './end-workflow.ts'
 import { moveEnvelopes } from './envelopes.ts'
+import type { NewEvent } from './events.ts'
 import { least } from './least.ts'
 import { consumePinned } from './lots.ts'
+import { addWorkflow } from './new-workflow.ts'
 import { isReserve } from './reserves.ts'
 import { takeFree } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
@@ -24,6 +27,11 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
   }
   if (state.usage(account.accountId, input.usageId)) {
     return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'usage record', id: input.usageId })
+  }
+
+  if (input.closesWorkflow && hold.workflowId === null) {
+    const problem = `must not be set where hold ${hold.holdId} belongs to no workflow`
+    return refuse({ status: 'failed', code: 'INVALID_INPUT', field: 'closesWorkflow', problem })
   }
 
   const late = hold.state !== 'open'
@@ -68,8 +76,9 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
     ...spentPostings(hold.service, microCredits(fromHold + fromReserve), fromFree, shortfall),
     ...(input.final && !late ? endHold(state, account, hold, 'settled', now) : []),
   ]
+  const event = closeWith(step, workflow, input, postings)
   const left = microCredits(affordable(step, limits) + hold.remaining)
-  return { done: chargedOutcome(step, input.usageId, charged, shortfall, left, late), postings }
+  return { done: chargedOutcome(step, input.usageId, charged, shortfall, left, late), postings, event }
 }
 
 /** Charges work that no hold was placed for. */
@@ -81,7 +90,7 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
   }
   const found = newWork(step, input)
   if ('refused' in found) return found
-  const { workflow, limits } = found
+  const { workflow, isNew, limits } = found
   const due = dueOn((workflow && findLine(workflow, service, provider, usage)) ?? NOTHING_YET, usage)
   const takable = takableOf(input.overage, step, limits)
   if (due > takable && input.overage === 'reject') {
@@ -89,6 +98,7 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
     if (refusal) return refuse(refusal)
   }
 
+  if (workflow && isNew) addWorkflow(step, workflow)
   const charged = least(due, takable)
   const shortfall = microCredits(due - charged)
   const { lots, fromReserve, fromFree } = takeFree(step, limits, charged)
@@ -104,10 +114,22 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
     shortfall,
     lots,
   })
-  return {
-    done: chargedOutcome(step, input.usageId, charged, shortfall, affordable(step, limits), false),
-    postings: spentPostings(service, fromReserve, fromFree, shortfall),
-  }
+  const postings = spentPostings(service, fromReserve, fromFree, shortfall)
+  const event = closeWith(step, workflow, input, postings)
+  return { done: chargedOutcome(step, input.usageId, charged, shortfall, affordable(step, limits), false), postings, event }
+}
+
+/** Ends a workflow with its last charge. */
+function closeWith(
+  step: Step,
+  workflow: WorkflowRow | undefined,
+  { closesWorkflow, announce }: Pick<Operations['charge'], 'closesWorkflow' | 'announce'>,
+  postings: Posting[],
+): NewEvent | undefined {
+  if (!closesWorkflow || !workflow) return undefined
+  const ended = endWorkflow(step, workflow, announce)
+  postings.push(...ended.postings)
+  return ended.event
 }
 
 /** What a line, or a hold outside any workflow, has been rated and billed so far. */

@@ -3,6 +3,7 @@ import type { HeldOutcome, Operations } from '../operations.ts'
 import type { AccountRow, HoldRow } from '../rows.ts'
 import { dueAt, endHold, remindAt } from './advance.ts'
 import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
+import { addWorkflow } from './new-workflow.ts'
 import { isReserve, renewReserves } from './reserves.ts'
 import { giveBack, setAside } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
@@ -16,10 +17,11 @@ export function placeHold(step: Step, input: Operations['placeHold']): Decision<
   }
   const found = newWork(step, input)
   if ('refused' in found) return found
-  const { limits } = found
+  const { limits, workflow, isNew } = found
   const refusal = refusalOf(step, limits, amount)
   if (refusal) return refuse(refusal)
 
+  if (workflow && isNew) addWorkflow(step, workflow)
   const hold = newHold(account, now, {
     holdId,
     workflowId: input.workflowId,

@@ -29,6 +29,11 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     }
   }
 
+  /** Those that go back when it closes. */
+  const wantHoldsOf = (accountId: string, workflowId: string | null | undefined): void => {
+    if (workflowId !== null && workflowId !== undefined) want('workflowHolds', accountId, workflowId)
+  }
+
   for (const operation of operations) {
     const { accountId, idempotencyKey, verb, input } = operation
     // An id that was made for this call names nothing yet, so there is nothing to look for.
@@ -60,6 +65,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         want('hold', accountId, input.holdId)
         if (!isFirstSettlement(state, operation)) want('usage', accountId, input.usageId)
         wantWorkflow(accountId, state.hold(accountId, input.holdId)?.workflowId)
+        if (input.closesWorkflow) wantHoldsOf(accountId, state.hold(accountId, input.holdId)?.workflowId)
         break
       case 'extendHold':
       case 'releaseHold':
@@ -69,6 +75,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
       case 'charge':
         if (isRepeatable) want('usage', accountId, input.usageId)
         wantWorkflow(accountId, input.workflowId)
+        if (input.closesWorkflow) wantHoldsOf(accountId, input.workflowId)
         break
       case 'openWorkflow':
         if (isRepeatable) want('workflow', accountId, input.workflowId)
@@ -76,7 +83,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         break
       case 'closeWorkflow':
         wantWorkflow(accountId, input.workflowId)
-        want('workflowHolds', accountId, input.workflowId)
+        wantHoldsOf(accountId, input.workflowId)
         break
       case 'createApiKey':
         want('apiKey', accountId, input.apiKeyId)

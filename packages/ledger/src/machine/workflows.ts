@@ -1,11 +1,11 @@
-import { microCredits } from '@farebox/core'
 import type { Operations } from '../operations.ts'
-import type { Posting, WorkflowRow } from '../rows.ts'
-import { dueAt, endHold, remindAt } from './advance.ts'
+import { dueAt, remindAt } from './advance.ts'
 import { limitsOf, refusalOf } from './affordable.ts'
+import { endWorkflow } from './end-workflow.ts'
 import { closedEnvelope } from './envelopes.ts'
 import { newHold } from './holds.ts'
-import { ANY_SERVICE, isReserve, reserveIdOf } from './reserves.ts'
+import { addWorkflow, newWorkflow } from './new-workflow.ts'
+import { ANY_SERVICE, reserveIdOf } from './reserves.ts'
 import { setAside } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
@@ -28,26 +28,8 @@ export function openWorkflow(step: Step, input: Operations['openWorkflow']): Dec
     const refusal = refusalOf(step, above, reserve.amount)
     if (refusal) return refuse(refusal)
   }
-  const workflow: WorkflowRow = {
-    accountId: account.accountId,
-    workflowId,
-    rootId: parent?.rootId ?? workflowId,
-    parentId: parent?.workflowId ?? null,
-    name: input.name,
-    businessAdapter: input.businessAdapter ?? null,
-    userId: input.userId ?? null,
-    apiKeyId: input.apiKeyId ?? null,
-    state: 'open',
-    maxCredits: input.maxCredits ?? null,
-    spent: microCredits(0n),
-    held: microCredits(0n),
-    reserve: reserve?.amount ?? null,
-    lines: [],
-    createdAt: now,
-    closedAt: null,
-  }
-  state.insert('workflows', workflow)
-  count(step, workflow, { opened: 1n, closed: 0n, durationMs: 0n })
+  const workflow = newWorkflow(step, input, parent)
+  addWorkflow(step, workflow)
   if (!above) return { done: { status: 'opened', workflowId, replayed: false }, postings: [] }
 
   const hold = newHold(account, now, {
@@ -75,39 +57,7 @@ export function closeWorkflow(step: Step, input: Operations['closeWorkflow']): D
   const { state, account, now } = step
   const workflow = state.workflow(account.accountId, input.workflowId)
   if (!workflow) return refuse({ status: 'failed', code: 'WORKFLOW_NOT_FOUND', id: input.workflowId })
-  const postings: Posting[] = []
-  const isFirst = workflow.state === 'open'
-  if (isFirst) {
-    // The reserve last: what the others drew from it goes back to it first.
-    const open = state.openHolds(account.accountId, workflow.workflowId)
-    for (const hold of open.toSorted((a, b) => Number(isReserve(a)) - Number(isReserve(b)))) {
-      postings.push(...endHold(state, account, hold, 'released', now))
-    }
-    workflow.state = 'closed'
-    workflow.closedAt = now
-    state.touch('workflows', workflow)
-    count(step, workflow, { opened: 0n, closed: 1n, durationMs: BigInt(now - workflow.createdAt) })
-  }
-  const { workflowId, name, spent } = workflow
-  const durationMs = (workflow.closedAt ?? now) - workflow.createdAt
-  return {
-    done: { status: 'closed', workflowId, spent, durationMs, replayed: false },
-    postings,
-    ...(isFirst && input.announce && { event: { type: 'workflow_closed', data: { workflowId, name, spent, durationMs } } }),
-  }
-}
-
-function count(
-  { state, account, now }: Step,
-  workflow: WorkflowRow,
-  counts: { opened: bigint; closed: bigint; durationMs: bigint },
-): void {
-  state.workflowRollups.add(now, {
-    accountId: account.accountId,
-    workflowName: workflow.name,
-    apiKeyId: workflow.apiKeyId ?? '',
-    userId: workflow.userId ?? '',
-    ...counts,
-    charged: 0n,
-  })
+  const ended = endWorkflow(step, workflow, input.announce)
+  const { workflowId, spent, closedAt, createdAt } = workflow
+  return { done: { status: 'closed', workflowId, spent, durationMs: (closedAt ?? now) - createdAt, replayed: false }, ...ended }
 }
