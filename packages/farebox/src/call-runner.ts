@@ -55,8 +55,6 @@ export interface RunnerOwner {
   /** Fires when the workflow's caller leaves. Asked for when there is something to stop: to make one costs more than the rest of a workflow. */
   signal(): AbortSignal | undefined
   metadata?: Readonly<Record<string, string>>
-  /** Opens the workflow in the ledger. */
-  open(): Promise<void>
 }
 
 type Quantities = readonly UsageQuantity[]
@@ -208,7 +206,7 @@ export class CallRunner {
     }
     const ttlMs = (deadlines.totalMs ?? 60_000) + HOLD_MARGIN_MS
     const known = { ...this.#owner.metadata, ...metadata }
-    return holdRoute(this.#parts, this.#owner.payer, { ...request, metadata: known }, { ttlMs, open: this.#owner.open })
+    return holdRoute(this.#parts, this.#owner.payer, { ...request, metadata: known }, { ttlMs })
   }
 
   /** Tells observers that a call begins. */

@@ -1,12 +1,5 @@
 import { CREDITS_MAX, type Credits, formatCredits, isFareboxError, microCredits, type Offer } from '@farebox/core'
-import {
-  type AuthenticatedKey,
-  type HeldOutcome,
-  keyPermission,
-  type Ledger,
-  type PlaceHoldOutcome,
-  type Refusal,
-} from '@farebox/ledger'
+import { type AuthenticatedKey, type HeldOutcome, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
 import {
   type BeforeAttemptFacts,
   type BeforeAttemptRefusal,
@@ -26,6 +19,7 @@ import {
   type ServiceConfiguration,
 } from '@farebox/router'
 import type { BookPrices } from './book-prices.ts'
+import type { Envelope } from './envelope.ts'
 import { errorOfRefusal, errorOfRoute, RequestLimitError, ServiceNotAllowedError } from './errors.ts'
 import type { CallObserver } from './telemetry/call-observer.ts'
 
@@ -57,6 +51,8 @@ export type FailedAttempts = 'ours' | 'charged'
 export interface Payer {
   accountId: string
   workflowId: string
+  /** The workflow in the ledger. */
+  envelope: Envelope
   configuration: ServiceConfiguration
   apiKey?: AuthenticatedKey
   userId?: string
@@ -86,15 +82,14 @@ const REPLANS_MAX = 3
 
 /**
  * Chooses a route and sets its price aside as one decision. It plans as if everything could be paid, so that the usual case asks
- * the ledger once; a refusal says what is affordable, and the next plan finds what costs less, or says that nothing does.
- *
- * @param open  opens the workflow; not called for what no provider may serve anyway
+ * the ledger once; a refusal says what is affordable, and the next plan finds what costs less, or says that nothing does. The workflow
+ * opens with the hold, and not for what no provider may serve anyway.
  */
 export async function holdRoute(
   parts: MeterParts,
   payer: Payer,
   request: RouteRequest,
-  { ttlMs, open }: { ttlMs: number; open: () => Promise<void> },
+  { ttlMs }: { ttlMs: number },
 ): Promise<HeldRoute> {
   const at = parts.prices.now()
   const prices = parts.prices.asOf(at)
@@ -120,10 +115,8 @@ export async function holdRoute(
     }
     const [first] = route.candidates
     if (!first) throw new Error('a route without candidates')
-    const opening = open()
-    const holding = parts.ledger.placeHold({
+    const outcome = await payer.envelope.placeHold({
       accountId: payer.accountId,
-      workflowId: payer.workflowId,
       apiKeyId: payer.apiKey?.apiKeyId,
       userId: payer.userId,
       service: request.service,
@@ -131,8 +124,6 @@ export async function holdRoute(
       amount: atLeastOne(holdFor(route, first)),
       ttlMs,
     })
-    // Asked for at once, in this order, they are written in one transaction. Where the workflow cannot be opened, that is the reason.
-    const outcome = await heldAfter(opening, holding, (holdId) => release(parts, payer, { holdId }))
     if (outcome.status === 'held') {
       return heldRoute(parts, payer, { route, input, at }, outcome)
     }
@@ -147,21 +138,6 @@ export async function holdRoute(
 export function overKeyLimit(apiKey: AuthenticatedKey, service: string, charge: Credits, limit: Credits): RequestLimitError {
   const cost = `${service} may cost ${formatCredits(charge)} credits`
   return new RequestLimitError(`${cost}, API key ${apiKey.prefix} allows ${formatCredits(limit)} a request`, charge, limit)
-}
-
-/** What came of a hold that was asked for together with the opening of its workflow. */
-async function heldAfter(
-  opening: Promise<void>,
-  holding: Promise<PlaceHoldOutcome>,
-  giveBack: (holdId: string) => Promise<void>,
-): Promise<PlaceHoldOutcome> {
-  const [opened, held] = await Promise.allSettled([opening, holding])
-  if (opened.status === 'rejected') {
-    if (held.status === 'fulfilled' && held.value.status === 'held') await giveBack(held.value.holdId)
-    throw opened.reason
-  }
-  if (held.status === 'rejected') throw held.reason
-  return held.value
 }
 
 /** Gives a whole hold back. If even that fails, the hold goes back by itself when its time is up. */

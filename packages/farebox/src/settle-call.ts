@@ -7,7 +7,7 @@ import {
   type Quantity,
   type Usage,
 } from '@farebox/core'
-import { type ChargedOutcome, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
+import { type ChargedOutcome, type Ledger, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord, Candidate } from '@farebox/router'
 import type { AttemptDetails } from './attempt-details.ts'
@@ -96,7 +96,7 @@ async function settleAnswer(
       },
     },
   }
-  return settleInput(parts, input).catch((error: unknown) => {
+  return settleInput(payer.envelope, input).catch((error: unknown) => {
     if (!(error instanceof UsageSpooledError)) throw error
     tellSpooled(parts, payer, held)
     return { charged: chargeOf(rating) }
@@ -158,7 +158,7 @@ async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attem
   const { priced } = await priceUsage(parts, held, candidate, usage, () => usage)
   const isCharged = parts.failedAttempts === 'charged' && usage.certainty !== 'ceiling'
   const ours = { quantity: 0n as Quantity, rated: microCredits(0n), roundingStep: microCredits(1n) }
-  await settleInput(parts, {
+  await settleInput(payer.envelope, {
     accountId: payer.accountId,
     holdId: held.holdId,
     usageId: attemptId,
@@ -195,7 +195,7 @@ async function endHold(
     await release(parts, payer, held)
     return { charged }
   }
-  await settleInput(parts, {
+  await settleInput(payer.envelope, {
     accountId: payer.accountId,
     holdId: held.holdId,
     provider: last.candidate.offer.provider,
@@ -261,7 +261,7 @@ async function priceUsage(
 }
 
 /** Settles a hold, again where the database is away for a moment: the work is done, and its price is known. */
-export async function settleInput({ ledger }: MeterParts, input: SettleHoldInput): Promise<ChargedOutcome> {
+export async function settleInput(ledger: Pick<Ledger, 'settleHold'>, input: SettleHoldInput): Promise<ChargedOutcome> {
   return persist(async () => {
     const outcome = await ledger.settleHold(input)
     if (outcome.status === 'refused') throw errorOfRefusal(outcome)

@@ -18,6 +18,7 @@ import { CallRunner, type RunnerParts, type RunningStream, required } from './ca
 import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
 import { modelOf } from './dialect-options.ts'
+import { Envelope } from './envelope.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
@@ -83,6 +84,8 @@ export interface WorkflowOptions {
   idempotencyKey?: string
   /** Whether it is in the ledger already, and only taken up again. @defaultValue false */
   isOpened?: boolean
+  /** Whether it is for one call alone: then it closes with the call's charge, which is one change of the ledger less. @defaultValue false */
+  isOneCall?: boolean
 }
 
 /** What a workflow is given by its Farebox. */
@@ -107,7 +110,6 @@ export class Workflow {
   readonly #parts: WorkflowParts
   readonly #options: WorkflowOptions
   readonly #payer: Payer
-  #opened: Promise<void> | undefined
   // Made at their first use: where one is mounted, most requests make no call.
   #madeRunner: CallRunner | undefined
   #madeSession: ChatSession | undefined
@@ -121,13 +123,17 @@ export class Workflow {
     this.accountId = options.accountId
     this.#parts = parts
     this.#options = options
-    if (options.isOpened) this.#opened = Promise.resolve()
+    const { accountId, apiKey, isOpened = false, isOneCall = false } = options
+    const userId = options.userId ?? apiKey?.userId ?? undefined
+    const { name, businessAdapter, maxCredits, reserve, idempotencyKey } = options
+    const opens = { accountId, workflowId: this.id, name, businessAdapter, maxCredits, reserve, idempotencyKey, userId }
     this.#payer = {
-      accountId: options.accountId,
+      accountId,
       workflowId: this.id,
+      envelope: new Envelope(parts.ledger, { opens: { ...opens, apiKeyId: apiKey?.apiKeyId }, isOpened, isOneCall }),
       configuration: options.configuration ?? parts.configuration,
-      apiKey: options.apiKey,
-      userId: options.userId ?? options.apiKey?.userId ?? undefined,
+      apiKey,
+      userId,
     }
   }
 
@@ -137,7 +143,6 @@ export class Workflow {
       workflowName: this.name,
       signal: () => this.#options.signal,
       metadata: this.#options.metadata,
-      open: () => this.open(),
     })
     return this.#madeRunner
   }
@@ -149,7 +154,7 @@ export class Workflow {
 
   /** Whether it is in the ledger: it opens with its first use. */
   get isOpened(): boolean {
-    return this.#opened !== undefined
+    return this.#payer.envelope.isOpened
   }
 
   /** The API key that pays, when the caller presented one. */
@@ -163,12 +168,7 @@ export class Workflow {
 
   /** Opens it in the ledger now, instead of with its first use. */
   open(): Promise<void> {
-    this.#opened ??= this.#open().catch((error: unknown) => {
-      // It may be possible a moment later.
-      this.#opened = undefined
-      throw error
-    })
-    return this.#opened
+    return this.#payer.envelope.open()
   }
 
   /** Asks a chat model. */
@@ -362,24 +362,23 @@ export class Workflow {
     unit: Unit,
     { model, to, from, call, idempotencyKey }: RecordOptions = {},
   ): Promise<Recorded> {
-    const { apiKey, userId } = this.#payer
+    const { apiKey, userId, envelope } = this.#payer
     const permission = apiKey && keyPermission(apiKey, service, provider)
     if (apiKey && !permission) {
       throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
     }
     const amount = typeof units === 'bigint' ? units : quantity(units)
     const { accountId, id: workflowId } = this
-    const { ledger, prices } = this.#parts
+    const { prices } = this.#parts
     const source = { service, provider, model, to, from }
     const used = { meter: 'usage', quantity: amount, unit }
     const limit = permission?.costLimitPerRequest ?? null
     const charge = async ({ priced, rating, details }: Pricing & { details?: unknown }): Promise<Recorded> => {
       const whole = chargeOf(rating)
       if (apiKey && limit !== null && whole > limit) throw overKeyLimit(apiKey, service, whole, limit)
-      await this.open()
       const apiKeyId = apiKey?.apiKeyId
       const usage = { ...priced, model, details }
-      const outcome = await ledger.charge({ accountId, workflowId, service, provider, apiKeyId, userId, idempotencyKey, usage })
+      const outcome = await envelope.charge({ accountId, service, provider, apiKeyId, userId, idempotencyKey, usage })
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
       const { charged: creditsUsed, replayed } = outcome
       const work = { accountId, workflowId, service, creditsUsed }
@@ -425,7 +424,7 @@ export class Workflow {
     await this.open()
     await this.#runner.idle()
     await Promise.all([...(this.#times ?? [])].map((time) => time.end()))
-    await this.#parts.ledger.closeWorkflow({ accountId: this.accountId, workflowId: this.id })
+    await this.#payer.envelope.close()
   }
 
   /** Gives back everything that was charged to it, because its work came to nothing. */
@@ -445,22 +444,6 @@ export class Workflow {
   async #summary(): Promise<WorkflowSummary> {
     await this.open()
     return this.#parts.ledger.workflow(this.accountId, this.id)
-  }
-
-  async #open(): Promise<void> {
-    const { businessAdapter, maxCredits, reserve, idempotencyKey } = this.#options
-    const outcome = await this.#parts.ledger.openWorkflow({
-      accountId: this.accountId,
-      workflowId: this.id,
-      name: this.name,
-      businessAdapter,
-      maxCredits,
-      reserve,
-      idempotencyKey,
-      userId: this.#payer.userId,
-      apiKeyId: this.#payer.apiKey?.apiKeyId,
-    })
-    if (outcome.status === 'refused') throw errorOfRefusal(outcome)
   }
 
   #chat(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {

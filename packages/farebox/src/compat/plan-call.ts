@@ -60,6 +60,7 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
         accountId,
         workflowId: sharedId ?? workflowId,
         isOpened: sharedId !== undefined,
+        isOneCall: sharedId === undefined,
         name: workflowName ?? asked.name,
         configuration,
         businessAdapter,

@@ -56,7 +56,7 @@ export const agentRoutes: readonly Route[] = [
       const { complexity, accuracy, max_output_tokens: outputTokensMax } = body
       const messages: ChatMessage[] = body.messages ?? [{ role: 'user', content: body.message ?? '' }]
       const input = { messages, complexity, accuracy, outputTokensMax }
-      const run = { fields: { ...body }, name: body.workflow_name ?? 'chat' }
+      const run = { fields: { ...body }, name: body.workflow_name ?? 'chat', isOneCall: true }
       if (body.stream) return streamAgent(call, run, input)
       return runAgent(call, run, async (workflow) => {
         const answer = await workflow.chat(input)

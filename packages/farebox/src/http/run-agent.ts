@@ -12,6 +12,8 @@ export interface AgentRun {
   name: string
   /** Whether it may be begun again when nobody knows how it ended. @defaultValue true */
   isRepeatable?: boolean
+  /** Whether it is one call. @defaultValue false */
+  isOneCall?: boolean
 }
 
 /** Runs one workflow as an agent, and adds its receipt to the answer. */
@@ -40,7 +42,7 @@ type WithReceipt<Answer> = Answer & { receipt: Omit<Receipt, never> }
 /** Who an agent is, and the workflow in which it works. */
 export async function planAgent(
   { box, key, parameters, signal, idempotencyKey }: AccountCall<unknown, unknown>,
-  { fields, name, isRepeatable }: AgentRun,
+  { fields, name, isRepeatable, isOneCall }: AgentRun,
 ): Promise<{ run: Run; workflow(workflowId: string): Workflow }> {
   const { accountId } = key
   const agent = await box.agents.find(accountId, parameters.id ?? '')
@@ -54,6 +56,7 @@ export async function planAgent(
         configuration: agent.configuration,
         businessAdapter: agent.businessAdapter ?? undefined,
         apiKey: key,
+        isOneCall,
         signal,
       }),
   }
