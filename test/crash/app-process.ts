@@ -45,16 +45,20 @@ async function caller(index: number): Promise<void> {
     const accountId = accountIds[(index + round) % accountIds.length] ?? ''
     const work = { service: 'gpt', provider: 'gpt-4o-mini' }
     const usage = (price: number) => ({ quantity: quantity(100), unit: 'tokens' as const, rated: credits(price) })
-    const workflowId = round % 4 === 0 ? id : undefined
-    if (workflowId) await ask({ verb: 'openWorkflow', input: { accountId, workflowId, name: 'call', maxCredits: credits(20) } })
+    // Some are of one call, which its hold opens and its charge closes.
+    const isOneCall = round % 4 === 2
+    const workflowId = round % 4 === 0 || isOneCall ? id : undefined
+    const opens = { name: 'call', maxCredits: credits(20) }
+    if (workflowId && !isOneCall) await ask({ verb: 'openWorkflow', input: { accountId, workflowId, ...opens } })
+    const opensWorkflow = isOneCall ? opens : undefined
     const hold = await ask({
       verb: 'placeHold',
-      input: { accountId, holdId: id, amount: credits(3), ...work, ...HOLD_MS, workflowId },
+      input: { accountId, holdId: id, amount: credits(3), ...work, ...HOLD_MS, workflowId, opensWorkflow },
     })
     if (hold.status !== 'held') continue
     switch (round % 5) {
       case 0:
-        await ask({ verb: 'settleHold', input: { accountId, holdId: id, usage: usage(2) } })
+        await ask({ verb: 'settleHold', input: { accountId, holdId: id, usage: usage(2), closesWorkflow: isOneCall } })
         break
       case 1:
         await ask({ verb: 'settleHold', input: { accountId, holdId: id, usageId: `${id}-part`, usage: usage(1), final: false } })
