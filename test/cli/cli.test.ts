@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { farebox } from './run-farebox.ts'
 
 let folder: string
 let database: TestDatabase
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'farebox-cli-'))
+  folder = databaseFolder('cli')
   database = await createTestDatabase()
 })
 afterAll(async () => {
