@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { globSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ let scratch: string
 let tarballs: Map<string, string>
 
 beforeAll(async () => {
-  if (isBuildStale()) await buildPackages()
+  await buildPackages()
   scratch = await mkdtemp(join(tmpdir(), 'farebox-packaging-'))
   tarballs = new Map(await Promise.all(packages.map(async (each) => [each.manifest.name, await pack(each)] as const)))
 }, 120_000)
@@ -216,19 +216,6 @@ async function pack({ folder, manifest }: WorkspacePackage): Promise<string> {
 
 function tarballOf(name: string): string {
   return tarballs.get(name) ?? ''
-}
-
-/** `pnpm check` has just built; a run of this file alone may find an old build or none. */
-function isBuildStale(): boolean {
-  return packages.some(
-    ({ folder }) => newest(`${folder}/src`, '.ts') > newest(`${folder}/dist`, '.js', [`${folder}/dist/pages/**`]),
-  )
-}
-
-/** @param exclude  what tests may have built by themselves */
-function newest(folder: string, extension: string, exclude: string[] = []): number {
-  const files = globSync(`${folder}/**/*${extension}`, { cwd: repositoryFolder, exclude })
-  return Math.max(0, ...files.map((file) => statSync(join(repositoryFolder, file)).mtimeMs))
 }
 
 async function run(program: string, parameters: string[], cwd: string): Promise<{ stdout: string; stderr: string }> {
