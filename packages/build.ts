@@ -11,7 +11,6 @@ import { buildPages } from './dashboard/scripts/build-pages.ts'
 interface Manifest {
   name: string
   exports: Record<string, string | { 'farebox-source': string }>
-  bin?: Record<string, string>
 }
 
 const packagesFolder = import.meta.dirname
@@ -74,15 +73,14 @@ async function bundlePackage(folder: string): Promise<void> {
   })
 }
 
-/** One entry per export subpath, program and thread, e.g. `{ 'sqlite/index': '…/src/sqlite/index.ts' }`. A thread is started by its path. */
+/** One entry per export subpath, program and thread, e.g. `{ 'sqlite/index': '…/src/sqlite/index.ts' }`. The last two are started by their paths. */
 function entriesOf(manifest: Manifest, folder: string): Record<string, string> {
   const sources = Object.values(manifest.exports).flatMap((target) =>
     typeof target === 'string' ? [] : [target['farebox-source']],
   )
-  const programs = Object.values(manifest.bin ?? {}).map((program) => program.replace('dist/', 'src/').replace(/\.js$/, '.ts'))
-  const threads = globSync('src/**/*.thread.ts', { cwd: folder })
+  const programs = globSync(['src/cli/main.ts', 'src/**/*.thread.ts'], { cwd: folder })
   return Object.fromEntries(
-    [...new Set([...sources, ...programs, ...threads].map((source) => join(folder, source)))].map((source) => [
+    [...new Set([...sources, ...programs].map((source) => join(folder, source)))].map((source) => [
       relative(join(folder, 'src'), source).replace(/\.ts$/, ''),
       source,
     ]),

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
@@ -188,4 +190,14 @@ test.each([
   expect(code).toBe(1)
   expect(errors.join('\n')).toMatch(problem)
   expect(errors.join('\n')).toContain('--help')
+})
+
+test('in a clone that is not built, the command says how to build it', async () => {
+  const bin = join(folder, 'bin')
+  await cp(join(import.meta.dirname, '../../packages/farebox/bin'), bin, { recursive: true })
+  const ran = promisify(execFile)(process.execPath, [join(bin, 'farebox.js'), '--help'])
+  await expect(ran).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^farebox is not built yet: run "npm run build"/),
+  })
 })

@@ -93,6 +93,10 @@ describe('a project that installs the tarballs', () => {
     expect((await run(process.execPath, ['imports.js'], project)).stdout).toBe('imported\n')
   })
 
+  it('has a command that answers', async () => {
+    expect((await run(join(project, 'node_modules/.bin/farebox'), ['--help'], project)).stdout).toMatch(/^Usage: farebox /)
+  })
+
   const writes = (writer: string) => `
     import { Ledger } from '@farebox/ledger'
     import { sqlite } from '@farebox/ledger/sqlite'
