@@ -1,25 +1,51 @@
 import { join } from 'node:path'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 
 /** Workspace packages are imported from `src`, so tests never run against a stale build. */
 const sourceConditions = ['farebox-source', 'module', 'node', 'development|production']
 
-// Each file has a process of its own, and many start others: half of what a start takes is to compile the same modules again.
+// Tests start many processes: half of what a start takes is to compile the same modules again.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/node')
 
-export default defineConfig({
+/** Files that leave nothing behind which another could notice: those that follow one another share a process and what it has loaded. */
+const sharing = ['packages/*/src/**/*.test.ts', 'test/{cli,client,compat,farebox,ledger,providers,router}/**/*.test.ts']
+const others = ['test/!(cli|client|compat|farebox|ledger|providers|router)/**/*.test.ts', 'examples/**/*.test.ts']
+
+/** Is about the sockets that its process keeps, and so wants one of its own. */
+const undiciFetch = 'test/providers/undici-fetch.test.ts'
+
+/** How the tests of some files run, whichever they are. */
+export const onSources = {
   resolve: { conditions: sourceConditions },
   ssr: { resolve: { conditions: sourceConditions, externalConditions: ['farebox-source', 'node'] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', 'test/bench/**', 'test/documentation/snippet-*/**'],
-    globalSetup: ['test/support/postgres-global-setup.ts'],
-    reporters: ['default', './test/support/summary-reporter.ts'],
     pool: 'forks',
-    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // A process that a test starts with `process.execPath` and `process.execArgv` sees the sources too.
     execArgv: ['--conditions=farebox-source'],
+  },
+} satisfies TestProjectInlineConfiguration
+
+export default defineConfig({
+  test: {
+    globalSetup: ['test/support/postgres-global-setup.ts'],
+    reporters: ['default', './test/support/summary-reporter.ts'],
+    maxWorkers: 2,
+    // Vitest begins with those that have a process each, which are those that take longest.
+    projects: [
+      { ...onSources, test: { ...onSources.test, name: 'alone', include: [...others, undiciFetch] } },
+      {
+        ...onSources,
+        test: {
+          ...onSources.test,
+          name: 'sharing',
+          include: sharing,
+          exclude: [...onSources.test.exclude, undiciFetch],
+          isolate: false,
+        },
+      },
+    ],
   },
 })

@@ -5,12 +5,12 @@ import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { build as bundle } from 'tsup'
+import { buildUnlessUnchanged } from './build-stamp.ts'
 import { buildPages } from './dashboard/scripts/build-pages.ts'
 
 interface Manifest {
   name: string
   exports: Record<string, string | { 'farebox-source': string }>
-  bin?: Record<string, string>
 }
 
 const packagesFolder = import.meta.dirname
@@ -18,18 +18,40 @@ const repositoryFolder = dirname(packagesFolder)
 const declarationsFolder = join(repositoryFolder, 'node_modules/.cache/farebox/declarations')
 
 /**
- * Builds every package into its `dist`: JavaScript with tsup, declarations with `tsc`.
+ * Builds every package into its `dist`, unless neither the sources nor the `dist`s have changed since that was last done: JavaScript
+ * with tsup, declarations with `tsc`.
  *
  * One call for all packages, and no order among them: each bundles only its own files, and the types of the others are
  * read from their sources. What to build is read from the manifests, so a new subpath needs no configuration here.
  */
 export async function buildPackages(): Promise<void> {
+  const stamp = join(repositoryFolder, 'node_modules/.cache/farebox/build-stamp')
+  const hasBuilt = await buildUnlessUnchanged(stamp, { inputs: inputFiles, outputs: outputFiles }, build)
+  if (!hasBuilt) console.log('The packages are as they were built last.')
+}
+
+async function build(): Promise<void> {
   const folders = globSync('*/package.json', { cwd: packagesFolder }).map((manifest) => join(packagesFolder, dirname(manifest)))
   const declarations = emitDeclarations()
   await Promise.all(folders.map(bundlePackage))
   await buildPages()
   await declarations
   await Promise.all(folders.map(placeDeclarations))
+}
+
+/** Sources and settings, with the lockfile for the versions of compilers and of types. */
+function inputFiles(): string[] {
+  return filesOf(['packages/**', 'tsconfig.json', 'pnpm-lock.yaml'], ['**/node_modules', '**/dist', '**/*.test.ts', '**/*.md'])
+}
+
+function outputFiles(): string[] {
+  return filesOf(['packages/*/dist/**'], [])
+}
+
+function filesOf(patterns: string[], exclude: string[]): string[] {
+  return globSync(patterns, { cwd: repositoryFolder, exclude, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
 }
 
 async function bundlePackage(folder: string): Promise<void> {
@@ -51,15 +73,14 @@ async function bundlePackage(folder: string): Promise<void> {
   })
 }
 
-/** One entry per export subpath, program and thread, e.g. `{ 'sqlite/index': '…/src/sqlite/index.ts' }`. A thread is started by its path. */
+/** One entry per export subpath, program and thread, e.g. `{ 'sqlite/index': '…/src/sqlite/index.ts' }`. The last two are started by their paths. */
 function entriesOf(manifest: Manifest, folder: string): Record<string, string> {
   const sources = Object.values(manifest.exports).flatMap((target) =>
     typeof target === 'string' ? [] : [target['farebox-source']],
   )
-  const programs = Object.values(manifest.bin ?? {}).map((program) => program.replace('dist/', 'src/').replace(/\.js$/, '.ts'))
-  const threads = globSync('src/**/*.thread.ts', { cwd: folder })
+  const programs = globSync(['src/cli/main.ts', 'src/**/*.thread.ts'], { cwd: folder })
   return Object.fromEntries(
-    [...new Set([...sources, ...programs, ...threads].map((source) => join(folder, source)))].map((source) => [
+    [...new Set([...sources, ...programs].map((source) => join(folder, source)))].map((source) => [
       relative(join(folder, 'src'), source).replace(/\.ts$/, ''),
       source,
     ]),

@@ -1,16 +1,18 @@
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { farebox } from './run-farebox.ts'
 
 let folder: string
 let database: TestDatabase
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'farebox-cli-'))
+  folder = databaseFolder('cli')
   database = await createTestDatabase()
 })
 afterAll(async () => {
@@ -188,4 +190,14 @@ test.each([
   expect(code).toBe(1)
   expect(errors.join('\n')).toMatch(problem)
   expect(errors.join('\n')).toContain('--help')
+})
+
+test('in a clone that is not built, the command says how to build it', async () => {
+  const bin = join(folder, 'bin')
+  await cp(join(import.meta.dirname, '../../packages/farebox/bin'), bin, { recursive: true })
+  const ran = promisify(execFile)(process.execPath, [join(bin, 'farebox.js'), '--help'])
+  await expect(ran).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^farebox is not built yet: run "npm run build"/),
+  })
 })

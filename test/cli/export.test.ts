@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { credits, quantity } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
@@ -9,13 +8,14 @@ import { sqlite } from '@farebox/ledger/sqlite'
 import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectFocus } from '../exports/focus-rules.ts'
+import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { farebox } from './run-farebox.ts'
 
 let folder: string
 let database: TestDatabase
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'farebox-export-'))
+  folder = databaseFolder('export')
   database = await createTestDatabase()
 })
 afterAll(async () => {

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { credits } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
@@ -10,6 +9,7 @@ import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { farebox } from './run-farebox.ts'
 
@@ -18,7 +18,7 @@ const MAIN = join(import.meta.dirname, '../../packages/farebox/src/cli/main.ts')
 let folder: string
 let database: TestDatabase
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'farebox-import-'))
+  folder = databaseFolder('import')
   database = await createTestDatabase()
 })
 afterAll(async () => {

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { credits } from '@farebox/core'
 import { sqlite } from '@farebox/ledger/sqlite'
@@ -7,13 +6,14 @@ import { simulated } from '@farebox/providers/simulated'
 import { createFarebox, defaultPriceBook, presets } from 'farebox'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseRange } from '../../packages/farebox/src/cli/parse-range.ts'
+import { databaseFolder } from '../support/database-folder.ts'
 import { farebox } from './run-farebox.ts'
 
 let folder: string
 let at: string[]
 let spent: number
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'farebox-simulate-'))
+  folder = databaseFolder('simulate')
   at = ['--store', join(folder, 'credits.db')]
   const box = createFarebox({
     store: sqlite({ filename: join(folder, 'credits.db') }),

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { dashboard } from '@farebox/dashboard'
 import { sqlite } from '@farebox/ledger/sqlite'
@@ -11,6 +10,7 @@ import { getRequestListener } from '@hono/node-server'
 import { createFarebox, type Farebox, presets } from 'farebox'
 import { Hono } from 'hono'
 import { buildPagesIfStale } from '../../packages/dashboard/scripts/build-pages.ts'
+import { databaseFolder } from '../support/database-folder.ts'
 import { type Seeded, seedClock, seedMonth } from './seed-month.ts'
 
 export const ADMIN_TOKEN = 'token-of-the-admin'
@@ -27,7 +27,7 @@ export interface OpenDashboard {
 /** @param perDay  workflows on an ordinary day of the month */
 export async function openDashboard({ perDay }: { perDay: number }): Promise<OpenDashboard> {
   await buildPagesIfStale()
-  const folder = mkdtempSync(join(tmpdir(), 'farebox-dashboard-'))
+  const folder = databaseFolder('dashboard')
   const clock = seedClock()
   // Calls take their time on the clock of the month, so that it is made up within seconds.
   const sleep = async (milliseconds: number) => {

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Credits, credits } from '@farebox/core'
 import { type CreateApiKeyInput, Ledger, type LedgerDriver } from '@farebox/ledger'
@@ -8,6 +7,7 @@ import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
 import { createFarebox, type Farebox, type FareboxOptions } from 'farebox'
 import { expect, onTestFinished } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { holdToDocument } from './hold-to-document.ts'
 
@@ -20,7 +20,7 @@ interface TestStore {
 
 const stores = {
   async SQLite(): Promise<TestStore> {
-    const folder = mkdtempSync(join(tmpdir(), 'farebox-box-'))
+    const folder = databaseFolder('box')
     return {
       driver: () => sqlite({ filename: join(folder, 'credits.db') }),
       drop: async () => rmSync(folder, { recursive: true, force: true }),

@@ -1,6 +1,5 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
@@ -8,6 +7,7 @@ import { simulated } from '@farebox/providers/simulated'
 import Database from 'better-sqlite3'
 import { createFarebox } from 'farebox'
 import { expect, it, onTestFinished } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBox } from './open-box.ts'
 
@@ -47,7 +47,7 @@ it('without its database nothing is served that costs, and operators are told', 
 })
 
 it('an answer whose charge cannot be written is given all the same, and charged once the database is back', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'farebox-spool-'))
+  const folder = databaseFolder('spool')
   const filename = join(folder, 'credits.db')
   const directory = join(folder, 'spool')
   let another: Database.Database | undefined

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { type FaultBenchReport, runFaultBench } from './fault-bench.ts'
 
@@ -10,7 +10,7 @@ const WORKFLOWS = 180
 
 const stores = {
   async SQLite() {
-    const folder = mkdtempSync(join(tmpdir(), 'farebox-faults-'))
+    const folder = databaseFolder('faults')
     return { store: join(folder, 'ledger.db'), drop: async () => rmSync(folder, { recursive: true, force: true }) }
   },
   async Postgres() {

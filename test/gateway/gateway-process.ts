@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 
 const main = join(import.meta.dirname, '../../examples/gateway/src/main.ts')
 
@@ -34,7 +34,7 @@ export async function failingGateway(settings: Record<string, string>): Promise<
 
 /** A folder of its own, removed by `drop`. */
 export async function temporaryFolder(): Promise<{ path: string; drop(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), 'farebox-gateway-'))
+  const path = databaseFolder('gateway')
   return { path, drop: () => rm(path, { recursive: true, force: true }) }
 }
 

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { credits } from '@farebox/core'
 import { Ledger, type LedgerDriver } from '@farebox/ledger'
@@ -8,6 +7,7 @@ import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 
 interface HostDatabase {
@@ -20,7 +20,7 @@ interface HostDatabase {
 }
 
 async function sqliteHost(): Promise<HostDatabase> {
-  const folder = await mkdtemp(join(tmpdir(), 'farebox-host-'))
+  const folder = databaseFolder('host')
   const database = new Database(join(folder, 'app.db'))
   database.exec("CREATE TABLE users (id TEXT); INSERT INTO users VALUES ('ada')")
   return {

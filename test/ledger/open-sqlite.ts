@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LedgerUnderTest, OpenLedger } from '@farebox/ledger/conformance'
 import { type SqliteWriter, sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
+import { databaseFolder } from '../support/database-folder.ts'
 
 /** A SQLite ledger in a file of its own, with a host and an operator on connections of their own. */
 export const openSqlite: OpenLedger = (options) => openSqliteWith('adaptive', options)
@@ -12,7 +12,7 @@ export const openSqlite: OpenLedger = (options) => openSqliteWith('adaptive', op
 export const openSqliteThread: OpenLedger = (options) => openSqliteWith('thread', options)
 
 async function openSqliteWith(writer: SqliteWriter, { clock }: Parameters<OpenLedger>[0]): Promise<LedgerUnderTest> {
-  const folder = mkdtempSync(join(tmpdir(), 'farebox-ledger-'))
+  const folder = databaseFolder('ledger')
   const filename = join(folder, 'credits.db')
   const driver = sqlite({ filename, clock, writer })
   const connect = () => new Database(filename, { timeout: 5_000 })

@@ -1,6 +1,5 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credits, microUnits } from '@farebox/core'
 import { Ledger, LedgerUnavailableError, type UsageInput, UsageSpooledError } from '@farebox/ledger'
@@ -8,6 +7,7 @@ import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 
 const accountId = 'ada'
@@ -23,7 +23,7 @@ let folder: string
 let directory: string
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'farebox-spool-'))
+  folder = databaseFolder('spool')
   directory = join(folder, 'spool', 'of-this-server')
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))

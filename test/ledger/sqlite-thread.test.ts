@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -10,6 +9,7 @@ import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
 import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { openSqliteThread } from './open-sqlite.ts'
 
 exerciseLedgerDriver('sqlite on a thread of its own', openSqliteThread)
@@ -21,7 +21,7 @@ describe('a ledger that writes on a thread', () => {
   let folder: string
   let filename: string
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'farebox-thread-'))
+    folder = databaseFolder('thread')
     filename = join(folder, 'credits.db')
   })
   afterEach(() => rmSync(folder, { recursive: true, force: true }))

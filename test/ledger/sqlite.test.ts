@@ -1,5 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { credits } from '@farebox/core'
 import { Ledger, LedgerUnavailableError } from '@farebox/ledger'
@@ -7,6 +6,7 @@ import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
 import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { chargeUntilKilled, placeHoldsAtOnce } from './app-servers.ts'
 import { openSqlite } from './open-sqlite.ts'
 
@@ -21,7 +21,7 @@ describe('a ledger in a SQLite file', () => {
   let ledger: Ledger<unknown>
   let accountId: string
   beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'farebox-ledger-'))
+    folder = databaseFolder('ledger')
     filename = join(folder, 'credits.db')
     ledger = new Ledger<unknown>(sqlite({ filename }))
     await ledger.migrate()

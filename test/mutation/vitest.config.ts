@@ -1,13 +1,13 @@
 import { defineConfig } from 'vitest/config'
-import base from '../../vitest.config.ts'
+import { onSources } from '../../vitest.config.ts'
 
 /** The tests that stand between a mutation of the pure code and a release: no databases, and the same dice at every run. */
 export default defineConfig({
-  ...base,
+  ...onSources,
   test: {
-    ...base.test,
+    ...onSources.test,
     include: ['packages/ledger/src/machine/*.test.ts', 'packages/pricing/src/*.test.ts', 'test/model/machine.test.ts'],
-    globalSetup: [],
+    maxWorkers: 2,
     setupFiles: ['test/mutation/same-dice.ts'],
   },
 })

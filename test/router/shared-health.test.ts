@@ -1,13 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Ledger } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import type { Report, Word } from './health-process.ts'
 
@@ -24,7 +24,7 @@ describe.each(['sqlite', 'postgres'] as const)('two processes on one %s database
       cleanups.push(() => database.drop())
       return database.url
     }
-    const folder = mkdtempSync(join(tmpdir(), 'farebox-health-'))
+    const folder = databaseFolder('health')
     cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
     return join(folder, 'credits.db')
   }

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestProject } from 'vitest/node'
+import { databaseParent } from './database-folder.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 
 declare module 'vitest' {
@@ -15,7 +16,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   let starting: Promise<PostgresServer> | undefined
 
   const broker = createServer((_request, response) => {
-    starting ??= startPostgres()
+    starting ??= startPostgres({ parent: databaseParent() })
     starting.then(
       (server) => response.end(server.url),
       (error: unknown) => response.writeHead(500).end(error instanceof Error ? error.message : String(error)),

@@ -28,10 +28,12 @@ export interface PostgresServer {
 export interface StartPostgresOptions {
   /** Server settings beyond ours, e.g. `{ max_prepared_transactions: 10 }`. Durability (`fsync`) stays on by default. */
   settings?: Record<string, string | number>
+  /** The folder in which its own is made. @defaultValue the temporary folder, on the disk */
+  parent?: string
 }
 
 /**
- * Starts a private PostgreSQL server on 127.0.0.1, with its data in a temporary folder.
+ * Starts a private PostgreSQL server on 127.0.0.1, with its data in a folder of its own.
  *
  * The server has its own session, so Ctrl-C in the terminal reaches the tests and not the database under them; a guard
  * process ends it and removes its data if this process goes away without calling `stop()`.
@@ -39,7 +41,7 @@ export interface StartPostgresOptions {
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
   const user = serverUser()
   const binaries = await locatePostgresBinaries(user)
-  const folder = await createServerFolder(user)
+  const folder = await createServerFolder(user, options.parent ?? tmpdir())
   const guard = startGuard(folder, user)
   const dataFolder = join(folder, 'data')
   const password = randomBytes(12).toString('hex')
@@ -113,9 +115,9 @@ const defaultSettings: Record<string, string | number> = {
   fsync: 'on',
 }
 
-async function createServerFolder(user: ServerUser | undefined): Promise<string> {
+async function createServerFolder(user: ServerUser | undefined, wished: string): Promise<string> {
   // TMPDIR may be private to us, e.g. below root's home, where the server's user could not go.
-  const parent = user === undefined || isReachableBy(user, tmpdir()) ? tmpdir() : '/tmp'
+  const parent = user === undefined || isReachableBy(user, wished) ? wished : '/tmp'
   const folder = await mkdtemp(join(parent, 'farebox-postgres-'))
   if (user !== undefined) {
     chownSync(folder, user.uid, user.gid)

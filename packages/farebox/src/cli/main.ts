@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { createProgram, runProgram } from './program.ts'
 import type { Terminal } from './terminal.ts'
 
