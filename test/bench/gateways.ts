@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { credits } from '@farebox/core'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { createFarebox } from 'farebox'
+import { buildPackages } from '../../packages/build.ts'
 import { measuredProcess, SERVER_CORE, type ServerProcess } from './server-process.ts'
 
 /** A gateway in front of a server that speaks OpenAI's API. */
@@ -30,8 +31,9 @@ const PORTKEY = '1.15.2'
 /** Newer ones answer every stream of Portkey's with a 500: its issue 1389. */
 const PORTKEY_SERVER = '1.12.2'
 
-/** Our example gateway, metering on SQLite. What it says at its end is what its books look like. */
+/** Our example gateway as `npm start` runs it, from built packages, metering on SQLite. What it says at its end is what its books look like. */
 export async function startOurs({ upstream, node, folder }: StartOptions): Promise<Gateway> {
+  await buildPackages()
   const main = join(import.meta.dirname, '../../examples/gateway/src/main.ts')
   const env = {
     PATH: process.env.PATH,
@@ -43,7 +45,7 @@ export async function startOurs({ upstream, node, folder }: StartOptions): Promi
     OPENAI_API_KEY: 'sk-bench',
     OPENAI_BASE_URL: `${upstream}/v1`,
   }
-  const flags = ['--conditions=farebox-source', '--no-warnings', ...(process.env.GATEWAY_FLAGS?.split(' ') ?? [])]
+  const flags = ['--no-warnings', ...(process.env.GATEWAY_FLAGS?.split(' ') ?? [])]
   const child = spawn('taskset', ['-c', String(SERVER_CORE), node, ...flags, main], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   const url = await new Promise<string>((resolve, reject) => {
     let printed = ''
