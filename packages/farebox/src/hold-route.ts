@@ -8,6 +8,7 @@ import {
   type Refusal,
 } from '@farebox/ledger'
 import {
+  applyConditions,
   type BeforeAttemptFacts,
   type BeforeAttemptRefusal,
   type Candidate,
@@ -71,6 +72,8 @@ export interface HeldRoute {
   /** What may still be spent beside it. */
   affordable: Credits
   numbers: PhoneNumbers | undefined
+  /** What governs the call: the payer's configuration, with those of its conditions that were met. */
+  configuration(): ServiceConfiguration
   /** The moment that prices the call, from its hold to its charge. */
   at: number
   /** The decision for this route as JSON, made when it is asked for. */
@@ -189,6 +192,7 @@ function heldRoute(
     amount,
     affordable,
     numbers: request.numbers,
+    configuration: () => applyConditions(input.configuration, request.metadata).configuration,
     at,
     usageOf: (offer) => request.usageOf?.(offer) ?? request,
     decision: () => decisionRecord(route, input, { at, priceVersion: parts.prices.versionAt(at) }),

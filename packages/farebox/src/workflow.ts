@@ -295,13 +295,12 @@ export class Workflow {
    *
    * @throws {PriceNotFoundError} the provider has no price by time
    * @throws {InsufficientCreditsError} not even the reserve can be paid: nothing was held
+   * @throws {RequestLimitError} even the first seconds cost more than the configuration or the key allows a request
    * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
    */
   async meter(input: MeterInput): Promise<MeteredTime> {
     const open = () => this.open()
-    const time = await this.#runner.track(
-      meterTime({ parts: this.#parts, payer: this.#payer, runner: this.#runner, open }, input),
-    )
+    const time = await this.#runner.track(meterTime({ ...this.#live(), metadata: this.#options.metadata, open }, input))
     this.#times ??= new Set()
     this.#times.add(time)
     return time

@@ -1,17 +1,12 @@
 import { type Credits, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
-import {
-  type ChargedOutcome,
-  type HeldOutcome,
-  keepAlive,
-  type Refusal,
-  type SettleHoldInput,
-  UsageSpooledError,
-} from '@farebox/ledger'
+import { type ChargedOutcome, keepAlive, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord } from '@farebox/router'
 import type { PricedSource } from '../book-prices.ts'
 import type { MeterParts, Payer } from '../hold-route.ts'
 import { settleInput, tellSpooled } from '../settle-call.ts'
+import type { SpentReason } from '../workflow-calls.ts'
+import type { LiveLimit } from './live-limit.ts'
 
 /** What is kept of a part of live work, beside its price. */
 export interface LivePart {
@@ -26,9 +21,14 @@ export interface LiveWork {
   source: PricedSource & { at: number }
   /** What its records call the model, if not as its price does. */
   model?: string
+  /** The most that the whole may cost. @defaultValue what there is */
+  limit?: LiveLimit
   /** What is kept of a part. */
   details(part: LivePart, attempts: readonly AttemptRecord[]): object
 }
+
+/** Whether what comes next is paid for, and what may be spent beside it; or why it is not. */
+export type CoverOutcome = { status: 'held'; affordable: Credits } | { status: 'spent'; reason: SpentReason }
 
 /** How long the hold of live work outlives the process that kept it alive. */
 export const LIVE_HOLD_TTL_MS = 300_000
@@ -78,12 +78,24 @@ export class LiveMeter {
     return microCredits(price > 0n ? price : 0n)
   }
 
-  /** Makes the hold cover `more`, beyond what has been charged. */
-  cover(more: readonly UsageQuantity[]): Promise<HeldOutcome | Refusal> {
+  /** The same amount, or as much of it as may be charged beyond what has been. */
+  withinLimit(amount: Credits): Credits {
+    const { limit } = this.#work
+    const left = limit && limit.amount - this.#charged
+    return left === undefined || amount <= left ? amount : microCredits(left > 0n ? left : 0n)
+  }
+
+  /** Makes the hold cover `more`, beyond what has been charged, unless that is more than the limit allows. */
+  cover(more: readonly UsageQuantity[]): Promise<CoverOutcome> {
     return this.#next(async () => {
       const price = this.priceOf(more)
+      const { holdId, limit } = this.#work
+      if (limit && price > this.withinLimit(price)) return { status: 'spent', reason: limit.reason }
       const amount = microCredits(price > 0n ? price : 1n)
-      return this.#parts.ledger.extendHold({ accountId: this.#payer.accountId, holdId: this.#work.holdId, amount })
+      const outcome = await this.#parts.ledger.extendHold({ accountId: this.#payer.accountId, holdId, amount })
+      if (outcome.status === 'refused') return { status: 'spent', reason: 'credits' }
+      const spendable = this.withinLimit(microCredits(amount + outcome.affordable))
+      return { status: 'held', affordable: microCredits(spendable > amount ? spendable - amount : 0n) }
     })
   }
 
