@@ -1,4 +1,14 @@
-import { type Credits, type ProviderAdapter, quantity, type RealtimeInput } from '@farebox/core'
+import {
+  type Credits,
+  type FareboxError,
+  type ProviderAdapter,
+  quantity,
+  type RealtimeEvent,
+  type RealtimeInput,
+  type TranscriptEvent,
+  type Usage,
+  type UsageQuantity,
+} from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated } from '@farebox/providers/simulated'
 import { credits, type FareboxOptions, PriceBook, presets, type Workflow } from 'farebox'
@@ -256,6 +266,56 @@ describe('live work that comes to what one request may cost', () => {
     expect(await talk(keyed)).toEqual({ endedBy: 'key_limit', creditsUsed })
     await keyed.close()
   })
+})
+
+describe('live work of which a provider counts what nobody priced', () => {
+  const video: UsageQuantity = { meter: 'video', quantity: quantity(3), unit: 'images' }
+  const odd = (usage: Usage | undefined): Usage | undefined =>
+    usage && { ...usage, quantities: [...usage.quantities, video], raw: { images: 3 } }
+  /** The last part of a conversation that its turns did not tell. */
+  const untold: Usage = { quantities: [video], certainty: 'exact', raw: { images: 3 } }
+
+  async function* counted<Event extends RealtimeEvent | TranscriptEvent>(events: AsyncIterable<Event>): AsyncGenerator<Event> {
+    for await (const event of events) {
+      if (event.type === 'turn') yield { ...event, usage: odd(event.usage) }
+      else if (event.type === 'finish') yield { ...event, usage: event.model === 'gpt-realtime' ? untold : odd(event.usage) }
+      else yield event
+    }
+  }
+
+  it('is charged by what was measured here, and keeps what was counted on record', async () => {
+    const simulation = simulated()
+    const provider: ProviderAdapter = {
+      ...simulation,
+      converse: (request, context) => counted(simulation.converse?.(request, context) ?? nothing()),
+      streamTranscription: (request, context) => counted(simulation.streamTranscription?.(request, context) ?? nothing()),
+    }
+    const errors: unknown[] = []
+    const { box, accountId, workflow, usage, balance } = await open(credits(1_000), {
+      providers: [provider],
+      onError: (error) => errors.push(error),
+    })
+    const talk = await workflow.converse({ ...conversation, input: turns(2) })
+    for await (const _ of talk.events);
+    const { creditsUsed } = await talk.settled
+    expect(creditsUsed).toBeGreaterThan(0n)
+    const spoken = await usage()
+    expect(spoken.map(({ certainty }) => certainty)).toEqual(['floor', 'floor'])
+    const kept = { raw: { images: 3 }, unpriced: expect.arrayContaining([{ meter: 'video', quantity: '3', unit: 'images' }]) }
+    const all = await box.ledger.usageOf(accountId, workflow.id)
+    expect(all.map(({ details }) => details)).toEqual(Array.from({ length: 3 }, () => expect.objectContaining(kept)))
+    expect(all.at(-1)).toMatchObject({ quantity: 0n, charged: 0n, certainty: 'floor' })
+    expect(errors.map((error) => (error as FareboxError).code)).toEqual(Array.from({ length: 3 }, () => 'PRICE_NOT_FOUND'))
+
+    const heard = await workflow.listen({ audio: sound(60), format })
+    await texts(heard.events)
+    expect(await heard.settled).toEqual({ creditsUsed: credits(MINUTE), endedBy: 'input' })
+    expect((await usage()).at(-1)).toMatchObject({ quantity: quantity(60), certainty: 'floor', details: kept })
+    const { held } = await box.ledger.balance(accountId)
+    expect([await balance(), held]).toEqual([credits(1_000) - creditsUsed - credits(MINUTE), 0n])
+  })
+
+  async function* nothing(): AsyncGenerator<never> {}
 })
 
 describe('texts', () => {

@@ -99,7 +99,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       this.#spoken += soundSeconds(event.audio.length, this.#input.outputFormat) * SPOKEN_TOKENS_PER_SECOND
     } else if (event.type === 'turn') {
       const usage = event.usage ?? this.#floor()
-      await this.#meter?.charge({ usage, requestId: event.turnId })
+      await this.#meter?.charge({ usage, fallback: () => this.#floor(), requestId: event.turnId })
       this.#context = Math.max(this.#context + this.#heard + this.#spoken, sum(usage))
       this.#heard = 0
       this.#spoken = 0

@@ -1,16 +1,18 @@
-import { type Credits, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
+import { type Credits, isFareboxError, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
 import { type ChargedOutcome, keepAlive, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord } from '@farebox/router'
 import type { PricedSource } from '../book-prices.ts'
 import type { MeterParts, Payer } from '../hold-route.ts'
-import { settleInput, tellSpooled } from '../settle-call.ts'
+import { quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
 import type { SpentReason } from '../workflow-calls.ts'
 import type { LiveLimit } from './live-limit.ts'
 
 /** What is kept of a part of live work, beside its price. */
 export interface LivePart {
   usage: Usage
+  /** What is charged where a unit of it has no price: what was measured here. */
+  fallback?: () => Usage
   requestId?: string
 }
 
@@ -124,10 +126,9 @@ export class LiveMeter {
     attempts: readonly AttemptRecord[] = [],
   ): Promise<void> {
     const { accountId } = this.#payer
-    const { quantities, certainty } = part.usage
     const { holdId, source, model = source.model } = this.#work
-    const total = sumOf(this.#total, quantities)
-    const { priced, rating, charge } = this.#price(total)
+    const { usage, unpriced, total, priced, rating, charge } = this.#pricePart(part)
+    const { quantities, certainty } = usage
     const rest = (whole: bigint, before: bigint) => (whole > before ? whole - before : 0n)
     const input: SettleHoldInput = {
       accountId,
@@ -143,7 +144,8 @@ export class LiveMeter {
         model,
         certainty,
         details: {
-          ...this.#work.details(part, attempts),
+          ...this.#work.details({ ...part, usage }, attempts),
+          unpriced,
           explanation: rating.isPlain ? undefined : explain(rating),
         },
       },
@@ -166,6 +168,26 @@ export class LiveMeter {
       })
       this.#charged += outcome.charged
       this.#waiting.shift()
+    }
+  }
+
+  /** A unit that the provider reports and nobody priced must not lose the part; that a price is missing is told to the host. */
+  #pricePart({ usage, fallback }: LivePart) {
+    const total = sumOf(this.#total, usage.quantities)
+    try {
+      return { usage, unpriced: undefined, total, ...this.#price(total) }
+    } catch (error) {
+      if (!fallback || !isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
+      const measured = fallback()
+      const total = sumOf(this.#total, measured.quantities)
+      const pricing = this.#price(total)
+      this.#parts.onError(error)
+      return {
+        usage: { ...measured, certainty: 'floor' as const, raw: usage.raw },
+        unpriced: quantitiesJson(usage),
+        total,
+        ...pricing,
+      }
     }
   }
 

@@ -81,7 +81,8 @@ async function openWatched<Event extends StreamEvent>(
     const finish = async () => {
       for (const attempt of attempts) if (attempt.attemptId !== attemptId) await settleLost(parts, payer, held, attempt)
       const requestId = ending.status === 'finished' ? ending.finish.requestId : undefined
-      return meter.finish({ usage: session.rest(ending.parts[0].usage), requestId }, attempts)
+      const fallback = () => session.rest(undefined)
+      return meter.finish({ usage: session.rest(ending.parts[0].usage), fallback, requestId }, attempts)
     }
     const creditsUsed = await watch.run(() => runner.track(finish()))
     watch.end({ outcome: ending.status === 'finished' ? 'succeeded' : ending.status, candidate, creditsUsed })
