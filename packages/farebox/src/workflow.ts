@@ -18,7 +18,7 @@ import { CallRunner, type RunnerParts, type RunningStream, required } from './ca
 import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
 import { modelOf } from './dialect-options.ts'
-import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
+import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError, WorkflowClosedError } from './errors.ts'
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
 import { overKeyLimit, type Payer } from './hold-route.ts'
@@ -108,6 +108,8 @@ export class Workflow {
   readonly #options: WorkflowOptions
   readonly #payer: Payer
   #opened: Promise<void> | undefined
+  /** It ended unused. */
+  #isOver = false
   // Made at their first use: where one is mounted, most requests make no call.
   #madeRunner: CallRunner | undefined
   #madeSession: ChatSession | undefined
@@ -163,6 +165,7 @@ export class Workflow {
 
   /** Opens it in the ledger now, instead of with its first use. */
   open(): Promise<void> {
+    if (this.#isOver) return Promise.reject(new WorkflowClosedError('the workflow ended before its first use'))
     this.#opened ??= this.#open().catch((error: unknown) => {
       // It may be possible a moment later.
       this.#opened = undefined
@@ -425,6 +428,12 @@ export class Workflow {
     await this.#runner.idle()
     await Promise.all([...(this.#times ?? [])].map((time) => time.end()))
     await this.#parts.ledger.closeWorkflow({ accountId: this.accountId, workflowId: this.id })
+  }
+
+  /** As {@link end}, for who ends it with something else, such as a response. One that was never used is not written down, and takes no more work. */
+  async endIfUsed(): Promise<void> {
+    if (this.isOpened) return this.end()
+    this.#isOver = true
   }
 
   /** Gives back everything that was charged to it, because its work came to nothing. */
