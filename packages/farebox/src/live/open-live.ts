@@ -89,6 +89,7 @@ async function openWatched<Event extends StreamEvent>(
     return { creditsUsed, endedBy: endOf(ending.status, session) }
   })
   parts.background(settled)
+  parts.streams.add(() => void value.events.return?.(), value.ended)
   const { provider } = candidate.offer
   return { provider, isSimulated: candidate.adapter.isSimulated, events: seen(value.events, session), settled }
 }
