@@ -156,6 +156,47 @@ describe.each([
     ])
   })
 
+  test('goes on for the others where one account’s note cannot be written, and stopping waits for them', async () => {
+    const told: string[] = []
+    const errors: unknown[] = []
+    const { promise: gate, resolve: letGo } = Promise.withResolvers<void>()
+    const { promise: failed, resolve: fails } = Promise.withResolvers<void>()
+    const { saveDocument } = ledger
+    ledger.saveDocument = (input, call) => {
+      if (input.accountId !== 'ada') return saveDocument.call(ledger, input, call)
+      fails()
+      return Promise.reject(new Error('away'))
+    }
+    await charge('ada', 'a')
+    await charge('bob', 'b')
+    const outbox = outboxTo(told, {
+      onError: (error) => errors.push(error),
+      async deliver(record) {
+        if (record.accountId === 'bob') await gate
+        told.push(nameOf(record))
+      },
+    })
+    const looking = outbox.deliverDue()
+    let isOver = false
+    const over = () => {
+      isOver = true
+    }
+    looking.then(over, over)
+    await failed
+    // Whatever was to come of the failure has come.
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isOver).toBe(false)
+    letGo()
+    await expect(looking).rejects.toThrow('away')
+    expect(told).toEqual(['ada a', 'bob b'])
+    ledger.saveDocument = saveDocument
+    // It is told again, for nobody knows that it was, though its account has not changed.
+    expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+    expect(told).toEqual(['ada a', 'bob b', 'ada a'])
+    expect(errors).toEqual([])
+  })
+
   test('stopping notes what was told, and what hangs is told again', async () => {
     const told: string[] = []
     const { promise: hanging, resolve: hangs } = Promise.withResolvers<void>()

@@ -80,6 +80,8 @@ export class UsageOutbox {
   readonly #told = new Map<string, number>()
   /** Accounts whose next record failed, how often, and when it is tried again. */
   readonly #waiting = new Map<string, { attempts: number; until: number }>()
+  /** Accounts of which something could not be read or noted: they are looked at again. */
+  readonly #failed = new Set<string>()
   #lookedAt = 0
   /** When it last looked, and when at all accounts, by the host's clock. */
   #begunAt = 0
@@ -104,12 +106,17 @@ export class UsageOutbox {
     return this.#looking.stop()
   }
 
-  /** Tells what there is to be told now, and says how it went. */
+  /**
+   * Tells what there is to be told now, and says how it went. An account that cannot be read, or whose note cannot be written, holds up no
+   * other: its error is thrown when all have been looked at, and it is looked at again.
+   */
   async deliverDue(): Promise<UsageOutboxReport> {
     const report: UsageOutboxReport = { delivered: 0, failed: 0, givenUp: 0 }
     const { history } = this.#ledger
     const now = Date.now()
-    const changed = new Set([...this.#waiting].filter(([, { until }]) => until <= now).map(([accountId]) => accountId))
+    const due = [...this.#waiting].filter(([, { until }]) => until <= now).map(([accountId]) => accountId)
+    const changed = new Set([...due, ...this.#failed])
+    const errors: unknown[] = []
     const isWhole = now < this.#begunAt || now >= this.#wholeAt + WHOLE_LOOK_MS
     const since = isWhole ? 0 : Math.max(0, this.#lookedAt - MARGIN_MS)
     let newest = isWhole ? 0 : this.#lookedAt
@@ -118,12 +125,16 @@ export class UsageOutbox {
         newest = Math.max(newest, updatedAt)
         if (sequence > (this.#told.get(accountId) ?? 0) && !this.#waiting.has(accountId)) changed.add(accountId)
       }
-      if (changed.size >= 500) await this.#tellAll(changed, report)
+      if (changed.size >= 500) errors.push(...(await this.#tellAll(changed, report)))
     }
-    await this.#tellAll(changed, report)
-    this.#lookedAt = newest
-    this.#begunAt = now
-    if (isWhole) this.#wholeAt = now
+    errors.push(...(await this.#tellAll(changed, report)))
+    // Where it was stopped, accounts may be left that were not come to.
+    if (!this.#looking.signal.aborted) {
+      this.#lookedAt = newest
+      this.#begunAt = now
+      if (isWhole) this.#wholeAt = now
+    }
+    if (errors.length > 0) throw errors[0]
     return report
   }
 
@@ -143,16 +154,25 @@ export class UsageOutbox {
     return `untold_${this.#options.name}`
   }
 
-  async #tellAll(accounts: Set<string>, report: UsageOutboxReport): Promise<void> {
+  /** @returns what failed, when nothing is under way any more */
+  async #tellAll(accounts: Set<string>, report: UsageOutboxReport): Promise<unknown[]> {
     const queue = [...accounts]
+    const errors: unknown[] = []
     accounts.clear()
     const work = async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         if (this.#looking.signal.aborted) return
-        await this.#tellAccount(next, report)
+        try {
+          await this.#tellAccount(next, report)
+          this.#failed.delete(next)
+        } catch (error) {
+          this.#failed.add(next)
+          errors.push(error)
+        }
       }
     }
     await Promise.all(Array.from({ length: this.#options.concurrency }, work))
+    return errors
   }
 
   async #tellAccount(accountId: string, report: UsageOutboxReport): Promise<void> {
