@@ -156,6 +156,33 @@ describe.each([
     ])
   })
 
+  test('is told by one of two processes, and under the same ids where both are at it', async () => {
+    const asked: string[][] = [[], []]
+    const outboxes = asked.map((events) => {
+      const create = async ({ identifier }: { identifier: string }, { idempotencyKey }: { idempotencyKey: string }) => {
+        events.push(`${identifier} ${idempotencyKey}`)
+      }
+      const stripe = { billing: { meterEvents: { create } } }
+      const deliver = stripeMeterEvents({ stripe, eventName: 'credits', customerOf: ({ accountId }) => accountId })
+      return new UsageOutbox(ledger, { name: 'stripe', deliver })
+    })
+    const looks = () => Promise.all(outboxes.map((outbox) => outbox.deliverDue().then(({ delivered }) => delivered)))
+    const [one, other] = outboxes
+    await charge('ada', 'a1')
+    await charge('bob', 'b1')
+    expect([(await one?.deliverDue())?.delivered, (await other?.deliverDue())?.delivered]).toEqual([2, 0])
+    await charge('ada', 'a2')
+    expect([(await other?.deliverDue())?.delivered, (await one?.deliverDue())?.delivered]).toEqual([1, 0])
+    const before = asked.flat()
+    expect(new Set(before).size).toBe(3)
+    await charge('ada', 'a3')
+    await charge('bob', 'b3')
+    // Nobody claims: at least once each, and never under another name.
+    await looks()
+    expect(new Set(asked.flat()).size).toBe(5)
+    expect(await looks()).toEqual([0, 0])
+  })
+
   test('goes on for the others where one account’s note cannot be written, and stopping waits for them', async () => {
     const told: string[] = []
     const errors: unknown[] = []

@@ -20,7 +20,7 @@ export interface UsageOutboxOptions {
   deliver: DeliverUsage
   /** Records that were written before are not told, epoch milliseconds on the store's clock. @defaultValue 0: all are */
   from?: number
-  /** How often to look for records, in milliseconds. @defaultValue 5_000 */
+  /** How often to look for records, in milliseconds, give or take a quarter. @defaultValue 5_000 */
   pollMs?: number
   /** Accounts that are told about at once. @defaultValue 8 */
   concurrency?: number
@@ -64,8 +64,12 @@ const SEQUENCE_DIGITS = 16
 
 /**
  * Tells every usage record and correction to a receiver, at least once each and in the order of its account, across restarts: it follows the
- * accounts' journals, and notes in each account how far it came. Run one for each name: a second one beside it does no harm, and tells
- * records twice.
+ * accounts' journals, and notes in each account how far it came.
+ *
+ * Several processes may each run one of the same name, so that one goes on where another died. Each reads how far the others came
+ * before it tells an account's records, so what one has told the others pass; nothing is claimed, so what two are at in the same moment is
+ * told by both, under the same ids. To be told each record once, receivers compare the ids of account and record, as Stripe does with the identifiers of
+ * `stripeMeterEvents` and receivers of `cloudEvents` with `source` and `id`.
  *
  * @example
  * const outbox = new UsageOutbox(ledger, { name: 'stripe', deliver: stripeMeterEvents({ stripe, eventName: 'credits', customerOf }) })
@@ -226,10 +230,13 @@ export class UsageOutbox {
   }
 
   async #cursorOf(accountId: string): Promise<number> {
-    const known = this.#told.get(accountId)
-    if (known !== undefined) return known
+    // Read each time: another process of this name may have told what is new here.
     const last = await this.#ledger.history.lastDocument(accountId, this.#kind)
-    return last === undefined ? 0 : Number(last.documentId)
+    const noted = last === undefined ? 0 : Number(last.documentId)
+    const told = this.#told.get(accountId) ?? 0
+    // It then got past what failed here.
+    if (noted > told) this.#waiting.delete(accountId)
+    return Math.max(told, noted)
   }
 
   /** Notes are never changed, so each is a new one, and the last counts. */
