@@ -71,6 +71,10 @@ const SEQUENCE_DIGITS = 16
  * told by both, under the same ids. To be told each record once, receivers compare the ids of account and record, as Stripe does with the identifiers of
  * `stripeMeterEvents` and receivers of `cloudEvents` with `source` and `id`.
  *
+ * Each look reads through the rows of all accounts for those that have changed, which takes about a millisecond for two thousand accounts on Postgres
+ * and a tenth of that on SQLite: choose a longer `pollMs` where there are millions. An index would make looks cheap and every charge dearer, since each
+ * writes the time of its account's last change.
+ *
  * @example
  * const outbox = new UsageOutbox(ledger, { name: 'stripe', deliver: stripeMeterEvents({ stripe, eventName: 'credits', customerOf }) })
  * outbox.start()
