@@ -264,7 +264,14 @@ export const health = z.object({ status: z.literal('ok') })
 
 export const readiness = z.object({
   status: z.literal('ok'),
-  providers: z.array(z.object({ name: z.string(), simulated: z.boolean(), status: z.string(), reason: z.string().optional() })),
+  providers: z.array(
+    z.object({
+      name: z.string(),
+      simulated: z.boolean(),
+      status: z.string(),
+      reason: z.string().optional().describe('Why it takes no calls. Only for the admin token'),
+    }),
+  ),
 })
 
 export const problem = z.looseObject({

@@ -20,14 +20,16 @@ export const operationRoutes: readonly Route[] = [
     tag: 'operations',
     summary: 'Whether the store answers, and which providers are ready',
     answer: readiness,
-    async handle({ box }) {
+    async handle({ box, isAdmin }) {
       await box.ledger.ping()
       return {
         status: 'ok' as const,
         providers: box.providers.map(({ name, isSimulated, availability }) => ({
           name,
           simulated: isSimulated,
-          ...availability,
+          status: availability.status,
+          // "Set OPENAI_API_KEY" is for who could: anybody may ask this.
+          ...(isAdmin && availability.status === 'disabled' && { reason: availability.reason }),
         })),
       }
     },
