@@ -274,6 +274,9 @@ export const readiness = z.object({
   ),
 })
 
+/** An OpenAPI document. What is in it is for OpenAPI to say. */
+export const openapiAnswer = z.looseObject({ openapi: z.string() })
+
 export const problem = z.looseObject({
   type: z.string().describe('urn:farebox:problem:…'),
   title: z.string(),

@@ -1,7 +1,10 @@
+import { z } from 'zod'
+import { boxGauges } from '../telemetry/box-gauges.ts'
+import { metricsText } from '../telemetry/metric-family.ts'
 import { health, readiness } from './answers.ts'
 import { publicRoute, type Route } from './route.ts'
 
-/** What operators' tools ask. `/openapi.json` is added by the router, which knows all routes. */
+/** What operators' tools ask. `/openapi.json` is added by the router, which knows all routes. Clients have no methods for it or `/metrics`. */
 export const operationRoutes: readonly Route[] = [
   publicRoute({
     method: 'get',
@@ -32,6 +35,20 @@ export const operationRoutes: readonly Route[] = [
           ...(isAdmin && availability.status === 'disabled' && { reason: availability.reason }),
         })),
       }
+    },
+  }),
+
+  publicRoute({
+    method: 'get',
+    path: '/metrics',
+    operationId: 'getMetrics',
+    tag: 'operations',
+    summary: 'Calls, attempts, credits, providers and what waits, for Prometheus',
+    answer: z.never(),
+    streams: { 'text/plain': 'The text format of Prometheus, 0.0.4' },
+    async handle({ box }) {
+      const text = metricsText([...box.metrics.families(), ...(await boxGauges(box))])
+      return new Response(text, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } })
     },
   }),
 ]
