@@ -82,8 +82,8 @@ it('has a method for every route of the API, that answers what the document says
   const response = await box.routes()(new Request('http://api.example/openapi.json'))
   const { paths } = (await response.json()) as { paths: Record<string, Record<string, Operation>> }
   const operations = Object.entries(paths)
-    // OpenAI's clients are for these.
-    .filter(([path]) => !path.startsWith('/v1/'))
+    // OpenAI's clients are for these, and Prometheus and generators of code for those.
+    .filter(([path]) => !path.startsWith('/v1/') && path !== '/metrics' && path !== '/openapi.json')
     .flatMap(([path, methods]) => Object.entries(methods).map(([method, { responses }]) => ({ path, method, responses })))
     .map(({ path, method, responses: { 200: done, 201: made } }) => {
       const { $ref } = (made ?? done)?.content?.['application/json']?.schema ?? {}

@@ -1,3 +1,4 @@
+import { credits } from '@farebox/core'
 import axe from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -202,6 +203,25 @@ inBrowser('what is shown', () => {
     expect(number((await stat('Lasts').locator('.stat-value').textContent())?.split(' ')[0] ?? '')).toBe(
       Math.floor(available / perDay),
     )
+  })
+
+  test('the burn rate of a first day is its pace so far, and says so', async () => {
+    const { ledger } = open.box
+    const { accountId } = await ledger.openAccount({ name: 'Begun today' })
+    await ledger.grant({ accountId, amount: credits(1_000) })
+    const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const workflow = open.box.workflow({ accountId, name: 'first' })
+    await workflow.record('phone', 'twilio', 2, 'minutes')
+    await workflow.end()
+    const page = await signedIn('', made.secret)
+    const stat = (name: string) => page.locator('.stat', { has: page.getByText(name, { exact: true }) })
+    expect(await stat('Burn rate').textContent()).toContain('At the pace of today, which is not over (UTC); 40 so far today')
+    const shown = number((await stat('Burn rate').locator('.stat-value').textContent())?.split(' ')[0] ?? '')
+    // From a quarter of the day on, it is what the whole day would come to.
+    expect(shown).toBeGreaterThanOrEqual(40)
+    expect(shown).toBeLessThanOrEqual(160)
+    expect(await stat('Lasts').textContent()).toContain('What is available ÷ burn rate')
   })
 
   test('a workflow has its receipt, its attempts with how they ended, and why each provider was chosen', async () => {

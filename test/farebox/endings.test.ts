@@ -1,5 +1,6 @@
-import type { Credits } from '@farebox/core'
+import { type Credits, credits } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
+import { presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { openAccount, openBox, storeNames } from './open-box.ts'
 import { openLoopback, sdks } from './parties.ts'
@@ -74,6 +75,56 @@ describe.each(storeNames)('on %s', (on) => {
       expect(await used).toBe(1)
     },
   )
+})
+
+describe('a Farebox that closes', () => {
+  const format = { encoding: 'mulaw', sampleRate: 8_000 } as const
+  const over = (server: Awaited<ReturnType<typeof openLoopback>>) => sdks.slice(0, 1).map(({ adapter }) => adapter(server))
+
+  it('ends streams that nobody reads, stops their providers, and charges what was produced', async () => {
+    const text = Array.from({ length: 40 }, (_, index) => `word${index} `).join('')
+    const server = await openLoopback({ chat: () => ({ text, promptTokens: 2_000, completionTokens: 500 }) })
+    const stalls = [1, 2].map(() => server.fail({ type: 'stall', after: 10 }))
+    const configuration = presets.balanced({ primaryAiModel: 'gpt-4o' })
+    // Far longer than a test may take, as all that is live may.
+    const deadlines = { totalMs: 3_600_000, betweenEventsMs: 3_600_000 }
+    const box = await openBox({ providers: [...over(server), simulated({ services: ['voice_stt'] })], configuration, deadlines })
+    const { accountId, key } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'work' })
+    const chat = await workflow.streamChat(question)
+    async function* silence(): AsyncGenerator<Uint8Array> {
+      for (;;) yield new Uint8Array(8_000).fill(0xff)
+    }
+    const ear = await workflow.listen({ audio: silence(), format })
+    const response = await box.routes()(
+      new Request('http://127.0.0.1/v1/chat/completions', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'gpt-4o', stream: true, ...question }),
+      }),
+    )
+    expect(response.status).toBe(200)
+    await Promise.all(stalls.map(({ struck }) => struck))
+    await box.close({ graceMs: 1 })
+    expect(await Promise.all(server.requests.map(({ abandoned }) => abandoned))).toEqual([true, true])
+    expect(await chat.settled).toMatchObject({ isComplete: false, creditsUsed: credits(1) })
+    expect((await ear.settled).endedBy).toBe('caller')
+  })
+
+  it('lets a stream that is read go on to its end', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const stream = await box.workflow({ accountId, name: 'work' }).streamChat(question)
+    const closed = box.close()
+    for await (const _ of stream.events);
+    expect((await stream.settled).isComplete).toBe(true)
+    await closed
+  })
+
+  it.each([-1, Number.NaN, 2 ** 31])('does not wait for %s milliseconds', async (graceMs) => {
+    const box = await openBox()
+    await expect(box.close({ graceMs })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  })
 })
 
 it('a Farebox that closes waits until an answer is accounted for whose caller has left', async () => {

@@ -1,9 +1,19 @@
-import { type Credits, type ProviderAdapter, quantity, type RealtimeInput } from '@farebox/core'
+import {
+  type Credits,
+  type FareboxError,
+  type ProviderAdapter,
+  quantity,
+  type RealtimeEvent,
+  type RealtimeInput,
+  type TranscriptEvent,
+  type Usage,
+  type UsageQuantity,
+} from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated } from '@farebox/providers/simulated'
-import { credits, type FareboxOptions, PriceBook } from 'farebox'
+import { credits, type FareboxOptions, PriceBook, presets, type Workflow } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
-import { openAccount, openBox, type StoreName, storeNames } from './open-box.ts'
+import { openAccount, openBox, openKey, type StoreName, storeNames } from './open-box.ts'
 
 const format = { encoding: 'mulaw', sampleRate: 8_000 } as const
 /** What a minute of hearing costs, in credits. */
@@ -161,7 +171,7 @@ describe.each(storeNames)('a conversation on %s', (on) => {
   })
 
   it('ends when the next answer cannot be paid, and never below zero', async () => {
-    const { workflow, balance } = await open(credits(30), { on })
+    const { workflow, usage, balance } = await open(credits(30), { on })
     const low: number[] = []
     const onLow = ({ answersLeft }: { answersLeft: number }) => void low.push(answersLeft)
     const stream = await workflow.converse({ ...conversation, input: turns(200), onLow })
@@ -173,7 +183,139 @@ describe.each(storeNames)('a conversation on %s', (on) => {
     expect(answers).toBeLessThan(200)
     expect(low).toHaveLength(1)
     expect(await balance()).toBe(credits(30) - creditsUsed)
+    // However early it was asked for, no answer was given that could not be paid.
+    expect((await usage()).map(({ shortfall }) => shortfall).filter((shortfall) => shortfall > 0n)).toEqual([])
   })
+
+  it('falls silent at once, and takes back the answers that it was asked for meanwhile', async () => {
+    const { workflow } = await open(credits(1_000), { on })
+    const { promise: speaking, resolve: speaks } = Promise.withResolvers<void>()
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      yield* turns(3)
+      await speaking
+      yield { type: 'cancel' }
+      yield { type: 'text', text: 'Never mind the others.' }
+      yield { type: 'respond' }
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    const ends: boolean[] = []
+    for await (const event of stream.events) {
+      if (event.type === 'text') speaks()
+      if (event.type === 'turn') ends.push(event.isComplete)
+    }
+    expect(ends).toEqual([false, true])
+    expect((await stream.settled).endedBy).toBe('input')
+  })
+})
+
+describe('live work that comes to what one request may cost', () => {
+  const limited = { configuration: presets.balanced({ maxCreditsPerRequest: credits(10) }) }
+  const underKey = async (service: string, provider: string, costLimitPerRequest: Credits) => {
+    const { box, accountId } = await open(credits(1_000))
+    const { key } = await openKey(box, accountId, { services: [{ service, provider, costLimitPerRequest }] })
+    return box.workflowOf(key, { name: 'call' })
+  }
+
+  it('is transcribed no longer, warns before, and says which limit it was', async () => {
+    const { workflow, balance } = await open(credits(1_000), limited)
+    const read = { seconds: 0 }
+    const warnings: number[] = []
+    const onLow = ({ secondsLeft }: { secondsLeft: number }) => void warnings.push(secondsLeft)
+    const stream = await workflow.listen({ audio: sound(600, read), format, lowSeconds: 20, onLow })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(10), endedBy: 'request_limit' })
+    expect(read.seconds).toBeGreaterThanOrEqual(73)
+    expect(read.seconds).toBeLessThanOrEqual(76)
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toBeLessThan(20)
+    expect(await balance()).toBe(credits(990))
+    // A key's limit of less than a minute is begun with as well.
+    const keyed = await underKey('voice_stt', 'deepgram', credits(5))
+    const short = await keyed.listen({ audio: sound(600), format })
+    await texts(short.events)
+    expect(await short.settled).toEqual({ creditsUsed: credits(5), endedBy: 'key_limit' })
+    await keyed.close()
+  })
+
+  it('may have a limit of its own by what its metadata say', async () => {
+    const conditions = [{ when: { tier: 'free' }, use: { maxCreditsPerRequest: credits(4) } }]
+    const { workflow } = await open(credits(1_000), { configuration: presets.balanced({ conditions }) })
+    const stream = await workflow.listen({ audio: sound(100), format, metadata: { tier: 'free' } })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(4), endedBy: 'request_limit' })
+    const other = await workflow.listen({ audio: sound(100), format })
+    await texts(other.events)
+    expect(await other.settled).toMatchObject({ endedBy: 'input' })
+  })
+
+  it('answers no more, before an answer that could be above it', async () => {
+    const { workflow } = await open(credits(1_000), { configuration: presets.balanced({ maxCreditsPerRequest: credits(30) }) })
+    const talk = async (by: Workflow) => {
+      const low: number[] = []
+      const onLow = ({ answersLeft }: { answersLeft: number }) => void low.push(answersLeft)
+      const stream = await by.converse({ ...conversation, input: turns(200), onLow })
+      for await (const _ of stream.events);
+      expect(low).toHaveLength(1)
+      return stream.settled
+    }
+    const { endedBy, creditsUsed } = await talk(workflow)
+    expect(endedBy).toBe('request_limit')
+    expect(creditsUsed).toBeGreaterThan(credits(10))
+    expect(creditsUsed).toBeLessThanOrEqual(credits(30))
+    const keyed = await underKey('realtime', 'gpt-realtime', credits(30))
+    expect(await talk(keyed)).toEqual({ endedBy: 'key_limit', creditsUsed })
+    await keyed.close()
+  })
+})
+
+describe('live work of which a provider counts what nobody priced', () => {
+  const video: UsageQuantity = { meter: 'video', quantity: quantity(3), unit: 'images' }
+  const odd = (usage: Usage | undefined): Usage | undefined =>
+    usage && { ...usage, quantities: [...usage.quantities, video], raw: { images: 3 } }
+  /** The last part of a conversation that its turns did not tell. */
+  const untold: Usage = { quantities: [video], certainty: 'exact', raw: { images: 3 } }
+
+  async function* counted<Event extends RealtimeEvent | TranscriptEvent>(events: AsyncIterable<Event>): AsyncGenerator<Event> {
+    for await (const event of events) {
+      if (event.type === 'turn') yield { ...event, usage: odd(event.usage) }
+      else if (event.type === 'finish') yield { ...event, usage: event.model === 'gpt-realtime' ? untold : odd(event.usage) }
+      else yield event
+    }
+  }
+
+  it('is charged by what was measured here, and keeps what was counted on record', async () => {
+    const simulation = simulated()
+    const provider: ProviderAdapter = {
+      ...simulation,
+      converse: (request, context) => counted(simulation.converse?.(request, context) ?? nothing()),
+      streamTranscription: (request, context) => counted(simulation.streamTranscription?.(request, context) ?? nothing()),
+    }
+    const errors: unknown[] = []
+    const { box, accountId, workflow, usage, balance } = await open(credits(1_000), {
+      providers: [provider],
+      onError: (error) => errors.push(error),
+    })
+    const talk = await workflow.converse({ ...conversation, input: turns(2) })
+    for await (const _ of talk.events);
+    const { creditsUsed } = await talk.settled
+    expect(creditsUsed).toBeGreaterThan(0n)
+    const spoken = await usage()
+    expect(spoken.map(({ certainty }) => certainty)).toEqual(['floor', 'floor'])
+    const kept = { raw: { images: 3 }, unpriced: expect.arrayContaining([{ meter: 'video', quantity: '3', unit: 'images' }]) }
+    const all = await box.ledger.usageOf(accountId, workflow.id)
+    expect(all.map(({ details }) => details)).toEqual(Array.from({ length: 3 }, () => expect.objectContaining(kept)))
+    expect(all.at(-1)).toMatchObject({ quantity: 0n, charged: 0n, certainty: 'floor' })
+    expect(errors.map((error) => (error as FareboxError).code)).toEqual(Array.from({ length: 3 }, () => 'PRICE_NOT_FOUND'))
+
+    const heard = await workflow.listen({ audio: sound(60), format })
+    await texts(heard.events)
+    expect(await heard.settled).toEqual({ creditsUsed: credits(MINUTE), endedBy: 'input' })
+    expect((await usage()).at(-1)).toMatchObject({ quantity: quantity(60), certainty: 'floor', details: kept })
+    const { held } = await box.ledger.balance(accountId)
+    expect([await balance(), held]).toEqual([credits(1_000) - creditsUsed - credits(MINUTE), 0n])
+  })
+
+  async function* nothing(): AsyncGenerator<never> {}
 })
 
 describe('texts', () => {

@@ -1,6 +1,6 @@
 import { type Credits, quantity } from '@farebox/core'
 import { type CreateApiKeyInput, LedgerUnavailableError } from '@farebox/ledger'
-import { credits, type FareboxOptions, type MeterInput, PriceBook, type PriceBookDocument, type Workflow } from 'farebox'
+import { credits, type FareboxOptions, type MeterInput, PriceBook, type PriceBookDocument, presets, type Workflow } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
 import { openAccount, openBox, openKey, type StoreName, storeNames } from './open-box.ts'
 
@@ -178,10 +178,33 @@ describe('metered time', () => {
     const chats = await keyed([{ service: 'gpt' }])
     await expect(chats.meter(line)).rejects.toMatchObject({ code: 'SERVICE_NOT_ALLOWED' })
     const minute = await keyed([{ service: 'phone', costLimitPerRequest: credits(20) }])
-    const time = await pass(minute, 600)
-    expect([time.isSpent, time.seconds]).toEqual([true, 50])
+    const reasons: string[] = []
+    const time = await pass(minute, 600, { onSpent: ({ reason }) => reasons.push(reason) })
+    expect([time.isSpent, time.seconds, reasons]).toEqual([true, 50, ['key_limit']])
     await time.end()
     await minute.close()
+  })
+
+  it('comes to no more than a request may cost, and says so in time', async () => {
+    const configuration = presets.balanced({ maxCreditsPerRequest: credits(30) })
+    const { workflow, money } = await open(credits(1_000), { configuration })
+    const low: number[] = []
+    const reasons: string[] = []
+    const time = await pass(workflow, 600, {
+      onLow: ({ secondsLeft }) => low.push(secondsLeft),
+      onSpent: ({ reason }) => reasons.push(reason),
+    })
+    // Thirty credits are ninety seconds, ten of which are in reserve.
+    expect([time.isSpent, time.seconds, reasons]).toEqual([true, 80, ['request_limit']])
+    expect(low).toHaveLength(1)
+    expect(low[0]).toBeGreaterThan(57)
+    expect(low[0]).toBeLessThan(60)
+    expect(await time.end(90)).toMatchObject({ creditsUsed: credits(30) })
+    expect(await money()).toMatchObject({ balance: credits(970), held: 0n })
+    await expect(workflow.meter({ ...line, reserveSeconds: 120 })).rejects.toMatchObject({
+      code: 'REQUEST_LIMIT',
+      limit: credits(30),
+    })
   })
 
   it.each([-1, Number.NaN, Number.POSITIVE_INFINITY])('refuses %s seconds', async (bad) => {

@@ -183,6 +183,26 @@ it.each(hosts.slice(0, 1))(
   },
 )
 
+it.each(hosts.slice(0, 2))('a handler of $name that begins after its response has ended is told so', async ({ serveHandler }) => {
+  const box = await openBox()
+  const { accountId, key } = await openAccount(box)
+  const workflows: Workflow[] = []
+  const { url } = await serveHandler(box, { ...mount, reserve: credits(100) }, async (workflow) => {
+    workflows.push(workflow)
+    return { text: 'I shall see to it.' }
+  })
+  const api = apiClient(url, key)
+  expect((await api.post('/ai/ask', {})).status).toBe(200)
+  // When a later request is answered, the server has seen the earlier response end.
+  await api.get('/nothing')
+  const [workflow] = workflows
+  const closed = { code: 'WORKFLOW_CLOSED' }
+  await expect(workflow?.chat({ messages: [{ role: 'user', content: 'hello' }] })).rejects.toMatchObject(closed)
+  await expect(workflow?.record('gpt', 'gpt-4o', 1, 'tokens')).rejects.toMatchObject(closed)
+  expect(await box.ledger.workflows({ accountId })).toMatchObject({ workflows: [] })
+  expect((await box.ledger.balance(accountId)).held).toBe(0n)
+})
+
 async function balanceOf(box: Awaited<ReturnType<typeof openBox>>, accountId: string): Promise<bigint> {
   return (await box.ledger.balance(accountId)).balance
 }

@@ -32,6 +32,9 @@ const stores = {
   },
 }
 
+/** Whose database a Farebox is over, for others to be opened beside it. */
+const storeOf = new WeakMap<Farebox, TestStore>()
+
 export type StoreName = keyof typeof stores
 export const storeNames = Object.keys(stores) as StoreName[]
 
@@ -45,6 +48,7 @@ export async function openBox({
 }: Partial<FareboxOptions> & { on?: StoreName } = {}): Promise<Farebox> {
   const store = await stores[on]()
   const box = createFarebox({ store: store.driver(), providers: [simulated()], ...options })
+  storeOf.set(box, store)
   const faults = holdToDocument(box)
   onTestFinished(async () => {
     try {
@@ -57,6 +61,15 @@ export async function openBox({
   })
   await box.migrate()
   return box
+}
+
+/** Another process over the database of `box`: a Farebox that shares nothing else with it, closed when the test has ended. */
+export function openBeside(box: Farebox, options: Partial<FareboxOptions> = {}): Farebox {
+  const store = storeOf.get(box)
+  if (!store) throw new Error('only what openBox opened has a database to share')
+  const beside = createFarebox({ store: store.driver(), providers: [simulated()], ...options })
+  onTestFinished(() => beside.close())
+  return beside
 }
 
 /** Whatever a test did: the journals replay without a mismatch, no hold is left, and nobody could ever spend below zero. */

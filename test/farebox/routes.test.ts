@@ -191,7 +191,15 @@ describe.each(routeHosts)('the API in $name', ({ serveRoutes }) => {
         { service_type: 'gpt', provider: 'gpt-4o-mini', credits: '1', per: '1000', unit_type: 'tokens' },
       ]),
     })
-    expect((await api.get('/openapi.json')).body).toMatchObject({ openapi: '3.1.0', paths: { '/api/v1/agent/{id}/voice': {} } })
+    const { body: document } = await api.get('/openapi.json')
+    expect(document).toMatchObject({
+      openapi: '3.1.0',
+      paths: {
+        '/api/v1/agent/{id}/voice': {},
+        '/openapi.json': { get: { operationId: 'getOpenapiDocument' } },
+        '/metrics': { get: { security: [], responses: { 200: { content: { 'text/plain': { schema: { type: 'string' } } } } } } },
+      },
+    })
     expect(String((await api.get('/metrics')).body)).toContain(
       'farebox_http_requests_total{method="GET",path="/healthz",status="200"} 1',
     )

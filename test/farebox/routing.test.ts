@@ -104,11 +104,20 @@ describe('a request', () => {
     const providers = [openai({ apiKey: '' }), simulated()]
     const { box, account, workflow } = await open(presets.balanced(), {}, { providers })
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'gpt-4o-mini', isSimulated: true, creditsUsed: credits(1) })
-    const { body } = await (await serveApi(box, account.key)).get('/readyz')
-    expect(body.providers).toMatchObject([
-      { name: 'openai', status: 'disabled', reason: expect.stringContaining('OPENAI_API_KEY') },
-      { status: 'ready' },
-    ])
+    // Why is for the operator, and for nobody else.
+    const api = await serveApi(box, account.key, { adminToken: 'admin-token' })
+    const reason = expect.stringContaining('OPENAI_API_KEY')
+    for (const [path, name, list, status] of [
+      ['/readyz', 'name', 'providers', 'status'],
+      ['/api/v1/status', 'adapter', 'adapters', 'availability'],
+    ] as const) {
+      const told = (await api.as('admin-token').get(path)).body[list]
+      expect(told).toMatchObject([{ [name]: 'openai', [status]: 'disabled', reason }, { [status]: 'ready' }])
+      const shown = (await api.get(path)).body[list]
+      expect(shown).toMatchObject([{ [name]: 'openai', [status]: 'disabled' }, { [status]: 'ready' }])
+      expect(JSON.stringify(shown)).not.toContain('OPENAI_API_KEY')
+    }
+    expect(JSON.stringify((await api.as(undefined).get('/readyz')).body)).not.toContain('OPENAI_API_KEY')
   })
 
   it('goes to the real provider as soon as it has a key', async () => {

@@ -156,6 +156,74 @@ describe.each([
     ])
   })
 
+  test('is told by one of two processes, and under the same ids where both are at it', async () => {
+    const asked: string[][] = [[], []]
+    const outboxes = asked.map((events) => {
+      const create = async ({ identifier }: { identifier: string }, { idempotencyKey }: { idempotencyKey: string }) => {
+        events.push(`${identifier} ${idempotencyKey}`)
+      }
+      const stripe = { billing: { meterEvents: { create } } }
+      const deliver = stripeMeterEvents({ stripe, eventName: 'credits', customerOf: ({ accountId }) => accountId })
+      return new UsageOutbox(ledger, { name: 'stripe', deliver })
+    })
+    const looks = () => Promise.all(outboxes.map((outbox) => outbox.deliverDue().then(({ delivered }) => delivered)))
+    const [one, other] = outboxes
+    await charge('ada', 'a1')
+    await charge('bob', 'b1')
+    expect([(await one?.deliverDue())?.delivered, (await other?.deliverDue())?.delivered]).toEqual([2, 0])
+    await charge('ada', 'a2')
+    expect([(await other?.deliverDue())?.delivered, (await one?.deliverDue())?.delivered]).toEqual([1, 0])
+    const before = asked.flat()
+    expect(new Set(before).size).toBe(3)
+    await charge('ada', 'a3')
+    await charge('bob', 'b3')
+    // Nobody claims: at least once each, and never under another name.
+    await looks()
+    expect(new Set(asked.flat()).size).toBe(5)
+    expect(await looks()).toEqual([0, 0])
+  })
+
+  test('goes on for the others where one account’s note cannot be written, and stopping waits for them', async () => {
+    const told: string[] = []
+    const errors: unknown[] = []
+    const { promise: gate, resolve: letGo } = Promise.withResolvers<void>()
+    const { promise: failed, resolve: fails } = Promise.withResolvers<void>()
+    const { saveDocument } = ledger
+    ledger.saveDocument = (input, call) => {
+      if (input.accountId !== 'ada') return saveDocument.call(ledger, input, call)
+      fails()
+      return Promise.reject(new Error('away'))
+    }
+    await charge('ada', 'a')
+    await charge('bob', 'b')
+    const outbox = outboxTo(told, {
+      onError: (error) => errors.push(error),
+      async deliver(record) {
+        if (record.accountId === 'bob') await gate
+        told.push(nameOf(record))
+      },
+    })
+    const looking = outbox.deliverDue()
+    let isOver = false
+    const over = () => {
+      isOver = true
+    }
+    looking.then(over, over)
+    await failed
+    // Whatever was to come of the failure has come.
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isOver).toBe(false)
+    letGo()
+    await expect(looking).rejects.toThrow('away')
+    expect(told).toEqual(['ada a', 'bob b'])
+    ledger.saveDocument = saveDocument
+    // It is told again, for nobody knows that it was, though its account has not changed.
+    expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+    expect(told).toEqual(['ada a', 'bob b', 'ada a'])
+    expect(errors).toEqual([])
+  })
+
   test('stopping notes what was told, and what hangs is told again', async () => {
     const told: string[] = []
     const { promise: hanging, resolve: hangs } = Promise.withResolvers<void>()

@@ -42,7 +42,7 @@ export class Ear {
           await onHeard(event.text, event.isFinal)
         }
         const { endedBy } = await live.settled
-        return endedBy === 'credits' ? 'credits' : 'input'
+        return ['credits', 'request_limit', 'key_limit'].includes(endedBy) ? 'credits' : 'input'
       } catch (error) {
         if (error instanceof InsufficientCreditsError) return 'credits'
       }

@@ -454,7 +454,7 @@ export interface AdapterStatus {
   adapter: string
   simulated: boolean
   availability: 'ready' | 'disabled'
-  /** Why it takes no calls. */
+  /** Why it takes no calls. Only for the admin token. */
   reason?: string
   concurrency?: { limit: number; running: number; waiting: number }
   offers: OfferStatus[]
@@ -561,7 +561,7 @@ export interface Health {
   status: 'ok'
 }
 
-/** Whether the store answers, and which providers take calls. */
+/** Whether the store answers, and which providers take calls; why one does not is only for the admin token. */
 export interface Readiness {
   status: 'ok'
   providers: { name: string; simulated: boolean; status: string; reason?: string }[]

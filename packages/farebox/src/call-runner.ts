@@ -27,6 +27,7 @@ import {
 import { CallerLeftError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
 import { type HeldRoute, holdRoute, type MeterParts, type Payer, release } from './hold-route.ts'
+import type { OpenStreams } from './open-streams.ts'
 import { type Answer, settleCall } from './settle-call.ts'
 import type { ObservedCall } from './telemetry/call-observer.ts'
 import { CallWatch } from './telemetry/watch-call.ts'
@@ -45,6 +46,8 @@ export interface RunnerParts extends MeterParts {
   clock(): number
   /** Lets work go on that nobody awaits. */
   background(work: Promise<unknown>): void
+  /** Streams that wait for their readers. */
+  streams: OpenStreams
 }
 
 /** The workflow that calls are run for. */
@@ -167,6 +170,7 @@ export class CallRunner {
     })
     // Whoever awaits it is told; closing the Farebox waits for it in any case.
     this.#parts.background(settled)
+    this.#parts.streams.add(() => void value.events.return?.(), value.ended)
     return { candidate, events: value.events, settled }
   }
 

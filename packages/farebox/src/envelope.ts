@@ -10,7 +10,7 @@ import type {
   SettleHoldInput,
   SettleHoldOutcome,
 } from '@farebox/ledger'
-import { errorOfRefusal } from './errors.ts'
+import { errorOfRefusal, WorkflowClosedError } from './errors.ts'
 
 /** What an envelope is opened with, and how it is used. */
 export interface EnvelopeOptions {
@@ -19,6 +19,8 @@ export interface EnvelopeOptions {
   isOpened: boolean
   /** Whether it is for one call alone, and so closes with the call's charge. */
   isOneCall: boolean
+  /** Whether it takes no more work. */
+  isOver: boolean
 }
 
 /**
@@ -36,12 +38,14 @@ export class Envelope {
   readonly #underWay = new Set<Promise<unknown>>()
   #isOpen: boolean
   #isClosed = false
+  #isOver: boolean
 
-  constructor(ledger: Ledger, { opens, isOpened, isOneCall }: EnvelopeOptions) {
+  constructor(ledger: Ledger, { opens, isOpened, isOneCall, isOver }: EnvelopeOptions) {
     this.#ledger = ledger
     this.#opens = opens
     this.#isOpen = isOpened
     this.#isOneCall = isOneCall
+    this.#isOver = isOver
     const { name, businessAdapter, userId, apiKeyId, maxCredits, reserve, idempotencyKey } = opens
     const isPlain = reserve === undefined && idempotencyKey === undefined
     this.#opensWorkflow = isPlain ? { name, businessAdapter, userId, apiKeyId, maxCredits } : undefined
@@ -56,6 +60,7 @@ export class Envelope {
   async open(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
     if (this.#isOpen) return
+    this.#mustGoOn()
     this.#opening ??= this.#open().finally(() => {
       // Where it failed it may be possible a moment later.
       this.#opening = undefined
@@ -67,12 +72,14 @@ export class Envelope {
     const { workflowId } = this.#opens
     const hold = { ...input, workflowId }
     if (this.#isOpen) return this.#ledger.placeHold(hold)
+    this.#mustGoOn()
     if (!this.#opensWorkflow) return this.#openAndHold(hold)
     return this.#openWith(this.#ledger.placeHold({ ...hold, opensWorkflow: this.#opensWorkflow }))
   }
 
   async charge(input: Omit<ChargeInput, 'workflowId' | 'opensWorkflow'>): Promise<ChargeOutcome> {
     const { workflowId } = this.#opens
+    if (!this.#isOpen) this.#mustGoOn()
     if (!this.#isOpen && !this.#opensWorkflow) await this.open()
     const charge = { ...input, workflowId }
     if (this.#isOpen || !this.#opensWorkflow) return this.#ledger.charge(charge)
@@ -91,6 +98,16 @@ export class Envelope {
     if (this.#isClosed) return
     const { accountId, workflowId } = this.#opens
     await this.#ledger.closeWorkflow({ accountId, workflowId })
+  }
+
+  /** Takes no more work, if it was never used. */
+  abandon(): void {
+    this.#isOver = true
+  }
+
+  /** @throws {WorkflowClosedError} whoever would close it is gone */
+  #mustGoOn(): void {
+    if (this.#isOver) throw new WorkflowClosedError('the workflow ended before its first use')
   }
 
   async #open(): Promise<void> {

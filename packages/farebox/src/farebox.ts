@@ -42,6 +42,7 @@ import { type CountedTexts, type EstimateInput, type EstimateReport, estimateWor
 import type { FailedAttempts } from './hold-route.ts'
 import { createRoutes, type RoutesOptions } from './http/routes.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
+import { OpenStreams } from './open-streams.ts'
 import { type RecommendationReport, recommendationReport } from './recommendations.ts'
 import type { ReconcileReport } from './reconcile/difference.ts'
 import { type ReconcileOptions, reconcile } from './reconcile/reconcile.ts'
@@ -124,6 +125,9 @@ export interface FareboxOptions {
   random?: () => number
 }
 
+/** The longest that a timer can wait. */
+const GRACE_MS_MAX = 2_147_483_647
+
 /**
  * Routes every call to the provider that suits it, and charges it to a prepaid balance.
  *
@@ -151,6 +155,8 @@ export class Farebox {
   readonly metrics = new BoxMetrics()
   /** What the host's logger is told. */
   readonly log: EventLog
+  /** @internal Those that wait for their readers. */
+  readonly streams = new OpenStreams()
   /** What exports by FOCUS need, where the host has said it. */
   readonly focus: FocusOptions | undefined
   /** The use cases that can be asked for by name: the team's own, then ours whose names they have not taken. */
@@ -200,6 +206,7 @@ export class Farebox {
       loadTokenizers: options.loadTokenizers,
       clock,
       background: (work) => this.background(work),
+      streams: this.streams,
       failedAttempts: options.failedAttempts ?? 'ours',
       onError: this.#onError,
       observers: [this.metrics, ...(options.logger ? [this.log] : []), ...[telemetry].flat()],
@@ -213,9 +220,20 @@ export class Farebox {
     return this.ledger.migrate()
   }
 
-  /** Waits for the charges under way, and closes the store. */
-  async close(): Promise<void> {
+  /**
+   * Waits for the calls and charges under way, and closes the store. Streams may go on for `graceMs`; then they end as if their readers had left:
+   * their providers are stopped, and what was produced is charged. A telephone call is waited for until it ends.
+   *
+   * @param options.graceMs  milliseconds. @defaultValue 10_000
+   * @throws {InvalidOptionError} `graceMs` is no time that can be waited for
+   */
+  async close({ graceMs = 10_000 }: { graceMs?: number } = {}): Promise<void> {
+    if (!(graceMs >= 0 && graceMs <= GRACE_MS_MAX)) {
+      throw new InvalidOptionError(`graceMs must be milliseconds from 0 to ${GRACE_MS_MAX}, received ${graceMs}`)
+    }
+    const timer = setTimeout(() => this.streams.stop(), graceMs)
     while (this.#running.size > 0) await Promise.allSettled(this.#running)
+    clearTimeout(timer)
     await this.ledger.close()
   }
 

@@ -1,6 +1,7 @@
 import { CREDITS_MAX, type Credits, formatCredits, isFareboxError, microCredits, type Offer } from '@farebox/core'
 import { type AuthenticatedKey, type HeldOutcome, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
 import {
+  applyConditions,
   type BeforeAttemptFacts,
   type BeforeAttemptRefusal,
   type Candidate,
@@ -67,6 +68,8 @@ export interface HeldRoute {
   /** What may still be spent beside it. */
   affordable: Credits
   numbers: PhoneNumbers | undefined
+  /** What governs the call: the payer's configuration, with those of its conditions that were met. */
+  configuration(): ServiceConfiguration
   /** The moment that prices the call, from its hold to its charge. */
   at: number
   /** The decision for this route as JSON, made when it is asked for. */
@@ -165,6 +168,7 @@ function heldRoute(
     amount,
     affordable,
     numbers: request.numbers,
+    configuration: () => applyConditions(input.configuration, request.metadata).configuration,
     at,
     usageOf: (offer) => request.usageOf?.(offer) ?? request,
     decision: () => decisionRecord(route, input, { at, priceVersion: parts.prices.versionAt(at) }),

@@ -37,7 +37,9 @@ export async function mountWorkflow(
   // Before the key is looked up, because a client may leave meanwhile.
   response.once('close', () => {
     if (!response.writableFinished) caller.leave()
-    if (workflow?.isOpened) box.background(workflow.end(), onError)
+    // What is begun after the response would be ended by nobody.
+    const ending = workflow?.endIfUsed()
+    if (ending) box.background(ending, onError)
   })
   const apiKey = await box.authenticate(/^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1])
   if (caller.hasLeft) throw new CallerLeftError('the caller left before the work began')

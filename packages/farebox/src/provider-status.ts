@@ -14,7 +14,7 @@ export interface AdapterStatus {
   /** Whether its answers are made up. */
   simulated: boolean
   availability: 'ready' | 'disabled'
-  /** Why it takes no calls. */
+  /** Why it takes no calls. Only for the admin token. */
   reason?: string
   /** Calls under way and waiting, where the team limits how many it gives the adapter at once. */
   concurrency?: { limit: number; running: number; waiting: number }
@@ -45,8 +45,8 @@ export interface OfferStatus {
   per_minute_max?: number
 }
 
-/** What routing knows of the providers at this moment. */
-export function providerStatus(box: Farebox): ProviderStatus {
+/** What routing knows of the providers at this moment. Why one is off is in words for its operator, and told to nobody else. */
+export function providerStatus(box: Farebox, { isOperator }: { isOperator: boolean }): ProviderStatus {
   const entries = box.catalog.services.flatMap((service) => box.catalog.forService(service))
   const slots = new Map(box.concurrency.stats().map(({ adapter, ...stats }) => [adapter, stats]))
   const adapters = box.providers.map((adapter): AdapterStatus => {
@@ -56,7 +56,7 @@ export function providerStatus(box: Farebox): ProviderStatus {
       adapter: name,
       simulated: isSimulated,
       availability: availability.status,
-      ...(availability.status === 'disabled' && { reason: availability.reason }),
+      ...(isOperator && availability.status === 'disabled' && { reason: availability.reason }),
       ...(concurrency && Number.isFinite(concurrency.limit) && { concurrency }),
       offers: entries.filter((entry) => entry.adapter === adapter).map((entry) => offerStatus(box, entry)),
     }

@@ -89,7 +89,7 @@ export interface ListenInput extends CallOptions {
   language?: string
   /** Credits run low when they pay for less than this many seconds more. @defaultValue 30 */
   lowSeconds?: number
-  /** Hears once that credits run low, and for about how many seconds more they last: the moment to say so. */
+  /** Hears once that credits, or what a request may cost, run low, and for about how many seconds more they last: the moment to say so. */
   onLow?: (facts: { secondsLeft: number }) => void
 }
 
@@ -106,7 +106,7 @@ export interface ConverseInput extends CallOptions {
   outputTokensMax?: number
   /** Credits run low when they pay for fewer answers than this beside the next. @defaultValue 2 */
   lowAnswers?: number
-  /** Hears once that credits run low, and for how many answers more they last at least: the moment to say so. */
+  /** Hears once that credits, or what a request may cost, run low, and for how many answers more they last at least: the moment to say so. */
   onLow?: (facts: { answersLeft: number }) => void
 }
 
@@ -126,17 +126,17 @@ export interface MeterInput {
   reserveSeconds?: number
   /** Credits run low when they last for less than this many seconds more. @defaultValue 60 */
   lowSeconds?: number
-  /** Hears once that credits run low, and for about how many seconds more they last, given all that the account pays for. */
+  /** Hears once that credits, or what a request may cost, run low, and for about how many seconds more they last, given all that the account pays for. */
   onLow?: (facts: { secondsLeft: number }) => void
-  /** Hears that there are no credits for more than the reserve: the moment to end the work. */
-  onSpent?: () => void
+  /** Hears that no more than the reserve can be paid, and why: the moment to end the work. */
+  onSpent?: (facts: { reason: SpentReason }) => void
 }
 
 /** Time that is paid for while it passes, in parts that cost what the whole would. */
 export interface MeteredTime {
   /** How far it has come. */
   readonly seconds: number
-  /** Whether there were no credits for more than the reserve. */
+  /** Whether no more than the reserve could be paid. */
   readonly isSpent: boolean
   /**
    * Tells how far it has come, in seconds from its beginning, as often as you like. Resolves when what comes next is paid for, or cannot be;
@@ -237,8 +237,14 @@ export interface SpeechStream extends MeteredStream<SpeechEvent> {
   format: AudioFormat
 }
 
-/** Why live work ended: its input did, the credits did, its caller left, or its provider failed. */
-export type LiveEnd = 'input' | 'credits' | 'caller' | 'provider'
+/**
+ * Why live work cannot be paid any longer: the account, a budget or the workflow has no more `credits`, or it has come to what one request
+ * may cost, by the configuration (`request_limit`) or by the API key (`key_limit`).
+ */
+export type SpentReason = 'credits' | 'request_limit' | 'key_limit'
+
+/** Why live work ended: its input did, it could not be paid any longer, its caller left, or its provider failed. */
+export type LiveEnd = 'input' | SpentReason | 'caller' | 'provider'
 
 /** Live work as it goes on. It is charged in parts while it does. */
 export interface LiveStream<Event> extends Omit<MeteredStream<Event>, 'settled'> {

@@ -109,8 +109,10 @@ export class Workflow {
   readonly accountId: string
   readonly #parts: WorkflowParts
   readonly #options: WorkflowOptions
-  readonly #payer: Payer
+  /** It ended unused. */
+  #isOver = false
   // Made at their first use: where one is mounted, most requests make no call.
+  #madePayer: Payer | undefined
   #madeRunner: CallRunner | undefined
   #madeSession: ChatSession | undefined
   /** Metered time, so that closing ends it. */
@@ -123,18 +125,27 @@ export class Workflow {
     this.accountId = options.accountId
     this.#parts = parts
     this.#options = options
-    const { accountId, apiKey, isOpened = false, isOneCall = false } = options
-    const userId = options.userId ?? apiKey?.userId ?? undefined
-    const { name, businessAdapter, maxCredits, reserve, idempotencyKey } = options
-    const opens = { accountId, workflowId: this.id, name, businessAdapter, maxCredits, reserve, idempotencyKey, userId }
-    this.#payer = {
-      accountId,
-      workflowId: this.id,
-      envelope: new Envelope(parts.ledger, { opens: { ...opens, apiKeyId: apiKey?.apiKeyId }, isOpened, isOneCall }),
-      configuration: options.configuration ?? parts.configuration,
+  }
+
+  get #payer(): Payer {
+    if (this.#madePayer) return this.#madePayer
+    const { accountId, id: workflowId, configuration } = this
+    const {
+      name,
       apiKey,
-      userId,
-    }
+      businessAdapter,
+      maxCredits,
+      reserve,
+      idempotencyKey,
+      isOpened = false,
+      isOneCall = false,
+    } = this.#options
+    const userId = this.#options.userId ?? apiKey?.userId ?? undefined
+    const what = { accountId, workflowId, name, businessAdapter, maxCredits, reserve, idempotencyKey }
+    const opens = { ...what, userId, apiKeyId: apiKey?.apiKeyId }
+    const envelope = new Envelope(this.#parts.ledger, { opens, isOpened, isOneCall, isOver: this.#isOver })
+    this.#madePayer = { accountId, workflowId, envelope, configuration, apiKey, userId }
+    return this.#madePayer
   }
 
   get #runner(): CallRunner {
@@ -154,7 +165,7 @@ export class Workflow {
 
   /** Whether it is in the ledger: it opens with its first use. */
   get isOpened(): boolean {
-    return this.#payer.envelope.isOpened
+    return this.#madePayer?.envelope.isOpened ?? this.#options.isOpened ?? false
   }
 
   /** The API key that pays, when the caller presented one. */
@@ -163,7 +174,7 @@ export class Workflow {
   }
 
   get configuration(): ServiceConfiguration {
-    return this.#payer.configuration
+    return this.#options.configuration ?? this.#parts.configuration
   }
 
   /** Opens it in the ledger now, instead of with its first use. */
@@ -295,13 +306,12 @@ export class Workflow {
    *
    * @throws {PriceNotFoundError} the provider has no price by time
    * @throws {InsufficientCreditsError} not even the reserve can be paid: nothing was held
+   * @throws {RequestLimitError} even the first seconds cost more than the configuration or the key allows a request
    * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
    */
   async meter(input: MeterInput): Promise<MeteredTime> {
     const open = () => this.open()
-    const time = await this.#runner.track(
-      meterTime({ parts: this.#parts, payer: this.#payer, runner: this.#runner, open }, input),
-    )
+    const time = await this.#runner.track(meterTime({ ...this.#live(), metadata: this.#options.metadata, open }, input))
     this.#times ??= new Set()
     this.#times.add(time)
     return time
@@ -425,6 +435,17 @@ export class Workflow {
     await this.#runner.idle()
     await Promise.all([...(this.#times ?? [])].map((time) => time.end()))
     await this.#payer.envelope.close()
+  }
+
+  /**
+   * As {@link end}, for who ends it with something else, such as a response. One that was never used is not written down, and takes no more
+   * work: then there is nothing to wait for.
+   */
+  endIfUsed(): Promise<void> | undefined {
+    if (this.isOpened) return this.end()
+    this.#isOver = true
+    this.#madePayer?.envelope.abandon()
+    return undefined
   }
 
   /** Gives back everything that was charged to it, because its work came to nothing. */

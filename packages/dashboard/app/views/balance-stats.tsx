@@ -6,7 +6,7 @@ import { credits, day, exactly, plural } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { bucketStart, bucketsLater } from '../state/ranges.ts'
-import { BURN_DAYS, burnRate } from './burn-rate.ts'
+import { BURN_DAYS, type BurnRate, burnRate } from './burn-rate.ts'
 
 const EVERY_MS = 15_000
 
@@ -31,9 +31,6 @@ export function BalanceStats() {
       <AnswerView of={answered} ghosts={3}>
         {({ balance, days }) => {
           const burn = burnRate(days, balance.available, now)
-          const spentToday = days
-            .filter(({ starts_at }) => new Date(starts_at) >= today)
-            .reduce((sum, { total_credits }) => sum + total_credits, 0)
           return (
             <dl class="stats">
               <Stat
@@ -54,11 +51,7 @@ export function BalanceStats() {
                 name="Burn rate"
                 value={burn.perDay >= 100 ? credits(burn.perDay) : exactly(Math.round(burn.perDay * 10) / 10)}
                 unit="a day"
-                note={
-                  burn.days === 0
-                    ? `No spending in the last ${BURN_DAYS} full days`
-                    : `Average of the last ${burn.days === 1 ? 'full day' : `${burn.days} full days`} (UTC); ${credits(spentToday)} so far today`
-                }
+                note={burnNote(burn)}
               />
               <Stat
                 name="Lasts"
@@ -102,6 +95,15 @@ function Stat({
       </dd>
     </div>
   )
+}
+
+/** What the rate was worked out from. */
+function burnNote({ days, spentToday }: BurnRate): string {
+  const today = `${credits(spentToday)} so far today`
+  if (days > 0) return `Average of the last ${days === 1 ? 'full day' : `${days} full days`} (UTC); ${today}`
+  return spentToday > 0
+    ? `At the pace of today, which is not over (UTC); ${today}`
+    : `No spending in the last ${BURN_DAYS} full days`
 }
 
 /** The next credits that expire, if any do. */

@@ -52,11 +52,12 @@ export async function serveStream<Event, Part, Answer extends object>(
     const served = await withBalance(box, key, servedBy(workflow, stream))
     const settled = async () => withBalance(box, key, servedBy(workflow, { ...stream, ...(await stream.settled) }))
     const toldAnyway = { served, settled: () => settled().catch(() => served) }
-    const { response, answer } = streamResponse(settledFirst(form.parts(stream.events, toldAnyway), stream.settled), {
+    const { response, answer, abandon } = streamResponse(settledFirst(form.parts(stream.events, toldAnyway), stream.settled), {
       headers: servedHeaders(served),
       encoding: form.encoding,
       leave: () => void stream.events.return?.(),
     })
+    box.streams.add(abandon, answer)
     begin(response)
     try {
       return { answer: await answer, served: await settled() } satisfies KeptAnswer<Answer>

@@ -59,10 +59,10 @@ async function handle(
     late,
     leave,
     report,
-  }: AnswerParts & { query: Record<string, string>; caller: object; late: AbortController; leave: () => void },
+  }: AnswerParts & { query: Record<string, string>; caller: { isAdmin: boolean }; late: AbortController; leave: () => void },
 ): Promise<Response> {
   const request = context.req.raw
-  const call: RouteCall<unknown, unknown> = {
+  const call: Omit<RouteCall<unknown, unknown>, 'isAdmin'> = {
     box,
     request,
     // Most routes never look at it.

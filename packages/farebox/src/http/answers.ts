@@ -264,8 +264,18 @@ export const health = z.object({ status: z.literal('ok') })
 
 export const readiness = z.object({
   status: z.literal('ok'),
-  providers: z.array(z.object({ name: z.string(), simulated: z.boolean(), status: z.string(), reason: z.string().optional() })),
+  providers: z.array(
+    z.object({
+      name: z.string(),
+      simulated: z.boolean(),
+      status: z.string(),
+      reason: z.string().optional().describe('Why it takes no calls. Only for the admin token'),
+    }),
+  ),
 })
+
+/** An OpenAPI document. What is in it is for OpenAPI to say. */
+export const openapiAnswer = z.looseObject({ openapi: z.string() })
 
 export const problem = z.looseObject({
   type: z.string().describe('urn:farebox:problem:…'),

@@ -15,24 +15,25 @@ export async function callerOf(
   box: Farebox,
   access: Route['access'],
   { secret, query, adminDigest }: { secret: string | undefined; query: Record<string, string>; adminDigest: Buffer | undefined },
-): Promise<{ accountId?: string; key?: AuthenticatedKey; query: Record<string, string> }> {
+): Promise<{ accountId?: string; key?: AuthenticatedKey; isAdmin: boolean; query: Record<string, string> }> {
   switch (access) {
     case 'public':
-      return { query }
+      return { isAdmin: isAdmin(secret, adminDigest), query }
     case 'admin':
       checkAdmin(secret, adminDigest)
-      return { query }
+      return { isAdmin: true, query }
     case 'account':
-      return { key: await box.authenticate(secret), query }
+      return { key: await box.authenticate(secret), isAdmin: false, query }
     case 'anyKey':
-      return isAdmin(secret, adminDigest) ? { query } : { key: await box.authenticate(secret), query }
+      if (isAdmin(secret, adminDigest)) return { isAdmin: true, query }
+      return { key: await box.authenticate(secret), isAdmin: false, query }
     case 'read': {
-      if (isAdmin(secret, adminDigest)) return readAsAdmin(box, query)
+      if (isAdmin(secret, adminDigest)) return { ...(await readAsAdmin(box, query)), isAdmin: true }
       const key = await box.authenticate(secret)
       if (query.account_id !== undefined) {
         throw new InvalidBodyError([{ field: 'account_id', problem: 'is for the admin token: an API key reads its own account' }])
       }
-      return { key, accountId: key.accountId, query }
+      return { key, accountId: key.accountId, isAdmin: false, query }
     }
   }
 }

@@ -1,7 +1,10 @@
+import { z } from 'zod'
+import { boxGauges } from '../telemetry/box-gauges.ts'
+import { metricsText } from '../telemetry/metric-family.ts'
 import { health, readiness } from './answers.ts'
 import { publicRoute, type Route } from './route.ts'
 
-/** What operators' tools ask. `/openapi.json` is added by the router, which knows all routes. */
+/** What operators' tools ask. `/openapi.json` is added by the router, which knows all routes. Clients have no methods for it or `/metrics`. */
 export const operationRoutes: readonly Route[] = [
   publicRoute({
     method: 'get',
@@ -20,16 +23,32 @@ export const operationRoutes: readonly Route[] = [
     tag: 'operations',
     summary: 'Whether the store answers, and which providers are ready',
     answer: readiness,
-    async handle({ box }) {
+    async handle({ box, isAdmin }) {
       await box.ledger.ping()
       return {
         status: 'ok' as const,
         providers: box.providers.map(({ name, isSimulated, availability }) => ({
           name,
           simulated: isSimulated,
-          ...availability,
+          status: availability.status,
+          // "Set OPENAI_API_KEY" is for who could: anybody may ask this.
+          ...(isAdmin && availability.status === 'disabled' && { reason: availability.reason }),
         })),
       }
+    },
+  }),
+
+  publicRoute({
+    method: 'get',
+    path: '/metrics',
+    operationId: 'getMetrics',
+    tag: 'operations',
+    summary: 'Calls, attempts, credits, providers and what waits, for Prometheus',
+    answer: z.never(),
+    streams: { 'text/plain': 'The text format of Prometheus, 0.0.4' },
+    async handle({ box }) {
+      const text = metricsText([...box.metrics.families(), ...(await boxGauges(box))])
+      return new Response(text, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } })
     },
   }),
 ]

@@ -14,6 +14,8 @@ export interface RouteCall<Body, Query> {
   body: Body
   query: Query
   idempotencyKey: string | undefined
+  /** Whether it is the operator who asks: with the admin token. */
+  isAdmin: boolean
   /** Tells the operator of a failure that came after the answer had begun. */
   report(error: unknown): void
 }

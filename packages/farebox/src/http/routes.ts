@@ -1,12 +1,11 @@
 import { type Context, Hono } from 'hono'
 import { compatRoutes } from '../compat/compat-routes.ts'
 import type { Farebox } from '../farebox.ts'
-import { boxGauges } from '../telemetry/box-gauges.ts'
-import { metricsText } from '../telemetry/metric-family.ts'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { answerRequest } from './answer-request.ts'
+import { openapiAnswer } from './answers.ts'
 import { digestOf } from './caller-of.ts'
 import { type CorsOptions, crossOrigin } from './cross-origin.ts'
 import { exportRoutes } from './export-routes.ts'
@@ -19,7 +18,7 @@ import { openapiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { problemOf } from './problem.ts'
 import { problemAnswer } from './problem-answer.ts'
-import type { Route } from './route.ts'
+import { publicRoute, type Route } from './route.ts'
 import { safeHeaders } from './safe-headers.ts'
 import { statusRoutes } from './status-routes.ts'
 import { usageRoutes } from './usage-routes.ts'
@@ -48,6 +47,15 @@ const routes: readonly Route[] = [
   ...compatRoutes,
   ...adminRoutes,
   ...operationRoutes,
+  publicRoute({
+    method: 'get',
+    path: '/openapi.json',
+    operationId: 'getOpenapiDocument',
+    tag: 'operations',
+    summary: 'This document',
+    answer: openapiAnswer,
+    handle: () => new Response(documentText(), { headers: { 'content-type': 'application/json' } }),
+  }),
 ]
 
 let written: string | undefined
@@ -95,11 +103,6 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
       return response
     })
   }
-  app.get('/openapi.json', () => new Response(documentText(), { headers: { 'content-type': 'application/json' } }))
-  app.get('/metrics', async () => {
-    const text = metricsText([...box.metrics.families(), ...(await boxGauges(box))])
-    return new Response(text, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } })
-  })
   for (const [path, allowed] of methodsByPath()) {
     const allow = { allow: allowed.join(', ') }
     app.options(path, () => new Response(null, { status: 204, headers: allow }))
@@ -122,10 +125,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
 
 /** By path, the methods that it is asked for by. HEAD is what GET answers, without its body. */
 function methodsByPath(): Map<string, string[]> {
-  const methods = new Map<string, string[]>([
-    ['/openapi.json', ['GET', 'HEAD']],
-    ['/metrics', ['GET', 'HEAD']],
-  ])
+  const methods = new Map<string, string[]>()
   for (const { path, method } of routes) {
     methods.set(path, [...(methods.get(path) ?? []), ...(method === 'get' ? ['GET', 'HEAD'] : ['POST'])])
   }

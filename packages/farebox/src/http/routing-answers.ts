@@ -26,7 +26,7 @@ export const adapterStatus = z.object({
   adapter: z.string(),
   simulated: z.boolean(),
   availability: z.enum(['ready', 'disabled']),
-  reason: z.string().optional().describe('Why it takes no calls'),
+  reason: z.string().optional().describe('Why it takes no calls. Only for the admin token'),
   concurrency: z.object({ limit: z.number(), running: z.number(), waiting: z.number() }).optional(),
   offers: z.array(offerStatus),
 })

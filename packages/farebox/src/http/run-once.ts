@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { isFareboxError } from '@farebox/core'
-import { newUuid } from '@farebox/ledger'
+import { newUuid, type WorkflowSummary } from '@farebox/ledger'
 import { v5 as uuidv5 } from 'uuid'
 import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
@@ -8,11 +8,13 @@ import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts
 import { type Problem, problemOf } from './problem.ts'
 import { JsonAnswer, ProblemAnswer } from './route.ts'
 
-/** A run that has not ended after this long died with its process, and may be begun again. */
+/** A run that has not ended after this long, and that nobody is seen to be working at, died with its process and may be begun again. */
 const RUN_MS_MAX = 10 * 60_000
 const TRIES_MAX = 100
 /** Turns runs into ids of their workflows: any fixed UUID would do. */
 const RUN_NAMESPACE = '5b0f8a4e-0d0b-4c3b-9a53-2f3c5a7f1e21'
+/** The workflows of the runs that each Farebox is working at. */
+const runningOf = new WeakMap<Farebox, Set<string>>()
 const REPLAYED = { 'idempotency-replayed': 'true' }
 
 /** Work that is to be done once for an idempotency key. */
@@ -57,31 +59,63 @@ export async function runOnce<Answer extends object>(
       if (end?.body.problem) return new ProblemAnswer(end.body.problem as Problem, REPLAYED)
       if (end) continue
       const start = await box.ledger.document(accountId, 'run', documentId)
-      if (start && box.now() - start.createdAt > RUN_MS_MAX) {
+      const isOld = start !== undefined && box.now() - start.createdAt > RUN_MS_MAX
+      if (isOld && !(await isAlive(box, accountId, workflowId))) {
         if (!isRepeatable) throw outcomeUnknown()
         if (isShared || (await hasCharged(box, accountId, workflowId))) throw answerNotKept()
         continue
       }
       throw new IdempotencyInProgressError('an earlier request under this idempotency key has not ended yet')
     }
-    const end = (body: Record<string, unknown>) => box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body })
-    let answer: Answer
-    try {
-      answer = await work(workflowId)
-    } catch (thrown) {
-      const error = thrown instanceof ChargedRunError ? thrown.cause : thrown
-      const failed = isRepeatable || isBeforeWork(error) ? codeOf(error) : 'OUTCOME_UNKNOWN'
-      // If even this cannot be written, the key answers "in progress" until the run is taken for dead.
-      await end(thrown instanceof ChargedRunError ? { problem: problemOf(error) } : { failed }).catch(() => undefined)
-      throw error
-    }
-    // The work is done and paid for: whoever asked gets the answer, also when it is too long to be kept for a second time.
-    await end({ answer })
-      .catch(() => end({ problem: problemOf(answerNotKept()) }))
-      .catch(() => undefined)
-    return answer
+    return whileRunning(box, workflowId, () => runAndKeep(box, { ...run, isRepeatable }, { documentId, workflowId }, work))
   }
   throw new IdempotencyInProgressError('too many requests under this idempotency key have failed: use another one')
+}
+
+/** Runs `work`, and keeps how it ended for whoever asks again. */
+async function runAndKeep<Answer extends object>(
+  box: Farebox,
+  { accountId, isRepeatable }: Run,
+  { documentId, workflowId }: { documentId: string; workflowId: string },
+  work: (workflowId: string) => Promise<Answer>,
+): Promise<Answer> {
+  const end = (body: Record<string, unknown>) => box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body })
+  let answer: Answer
+  try {
+    answer = await work(workflowId)
+  } catch (thrown) {
+    const error = thrown instanceof ChargedRunError ? thrown.cause : thrown
+    const failed = isRepeatable || isBeforeWork(error) ? codeOf(error) : 'OUTCOME_UNKNOWN'
+    // If even this cannot be written, the key answers "in progress" until the run is taken for dead.
+    await end(thrown instanceof ChargedRunError ? { problem: problemOf(error) } : { failed }).catch(() => undefined)
+    throw error
+  }
+  // The work is done and paid for: whoever asked gets the answer, also when it is too long to be kept for a second time.
+  await end({ answer })
+    .catch(() => end({ problem: problemOf(answerNotKept()) }))
+    .catch(() => undefined)
+  return answer
+}
+
+async function whileRunning<Result>(box: Farebox, workflowId: string, work: () => Promise<Result>): Promise<Result> {
+  const running = runningOf.get(box) ?? new Set()
+  runningOf.set(box, running.add(workflowId))
+  try {
+    return await work()
+  } finally {
+    running.delete(workflowId)
+  }
+}
+
+/**
+ * Whether somebody works at a run: this process, or another whose calls have credits set aside. They stay so for as long as a call may take,
+ * and go back by themselves soon after its process has died.
+ */
+async function isAlive(box: Farebox, accountId: string, workflowId: string): Promise<boolean> {
+  if (runningOf.get(box)?.has(workflowId)) return true
+  // What is due on an account happens when its balance is read: holds whose time is up are none.
+  await box.ledger.balance(accountId)
+  return ((await workflowOf(box, accountId, workflowId))?.held ?? 0n) > 0n
 }
 
 /** A run failed although it had charged something: it must not be begun again. `cause` is what its caller is told. */
@@ -118,10 +152,15 @@ function digestOf(value: unknown): string | undefined {
 }
 
 async function hasCharged(box: Farebox, accountId: string, workflowId: string): Promise<boolean> {
+  return ((await workflowOf(box, accountId, workflowId))?.spent ?? 0n) > 0n
+}
+
+/** `undefined`: nothing was done in it. */
+async function workflowOf(box: Farebox, accountId: string, workflowId: string): Promise<WorkflowSummary | undefined> {
   try {
-    return (await box.ledger.workflow(accountId, workflowId)).spent > 0n
+    return await box.ledger.workflow(accountId, workflowId)
   } catch (error) {
-    if (isFareboxError(error) && error.code === 'WORKFLOW_NOT_FOUND') return false
+    if (isFareboxError(error) && error.code === 'WORKFLOW_NOT_FOUND') return undefined
     throw error
   }
 }

@@ -10,6 +10,6 @@ export const statusRoutes: readonly Route[] = [
     tag: 'operations',
     summary: 'How the providers are doing, as routing knows it',
     answer: providerStatusAnswer,
-    handle: ({ box }) => providerStatus(box),
+    handle: ({ box, isAdmin }) => providerStatus(box, { isOperator: isAdmin }),
   }),
 ]

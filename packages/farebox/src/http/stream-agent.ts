@@ -38,11 +38,12 @@ export async function streamAgent(
     const stream = await workflow.streamChat(input).catch(async (error: unknown) => {
       throw await giveUp(workflow, error)
     })
-    const { response, answer } = streamResponse(told(workflow, stream), {
+    const { response, answer, abandon } = streamResponse(told(workflow, stream), {
       headers: {},
       encoding,
       leave: () => void stream.events.return?.(),
     })
+    box.streams.add(abandon, answer)
     begin(response)
     try {
       return await answer

@@ -19,6 +19,15 @@ interface StreamOptions<Part> {
   leave?: () => void
 }
 
+/** A streamed answer on its way. */
+export interface StreamedResponse<Answer> {
+  response: Response
+  /** What its parts amount to, when all were sent. Rejects where they were not. */
+  answer: Promise<Answer>
+  /** Gives it up, as if its client had gone away. */
+  abandon(): void
+}
+
 /**
  * A response whose body is read from `parts` as fast as the client takes it, and no faster. `answer` is what they return when all were
  * sent; it rejects with what they threw, or when the client went away.
@@ -26,12 +35,16 @@ interface StreamOptions<Part> {
 export function streamResponse<Part, Answer>(
   parts: AsyncGenerator<Part, Answer, undefined>,
   { headers, encoding, leave }: StreamOptions<Part>,
-): { response: Response; answer: Promise<Answer> } {
+): StreamedResponse<Answer> {
   const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>()
   // Not everybody waits for it.
   answer.catch(() => undefined)
   const bytes = new TextEncoder()
   const written = (data: string | Uint8Array) => (typeof data === 'string' ? bytes.encode(data) : data)
+  const abandon = () => {
+    reject(answerLeft())
+    leave?.()
+  }
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -49,10 +62,7 @@ export function streamResponse<Part, Answer>(
           controller.close()
         }
       },
-      cancel() {
-        reject(answerLeft())
-        leave?.()
-      },
+      cancel: abandon,
     },
     { highWaterMark: 0 },
   )
@@ -65,7 +75,7 @@ export function streamResponse<Part, Answer>(
       ...headers,
     },
   })
-  return { response, answer }
+  return { response, answer, abandon }
 }
 
 /** The client of a streamed answer went away: what was produced is charged, and the rest was not. */

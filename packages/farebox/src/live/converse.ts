@@ -11,6 +11,7 @@ import type { Candidate } from '@farebox/router'
 import { converseRoute } from '../call-routes.ts'
 import { required } from '../call-runner.ts'
 import type { ConverseInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
+import { AnswerQueue } from './answer-queue.ts'
 import type { LiveMeter } from './live-meter.ts'
 import { type LiveParts, type LiveSession, openLive } from './open-live.ts'
 
@@ -49,6 +50,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   /** What was spoken since the last answer ended, in tokens. */
   #spoken = 0
   #isWarned = false
+  readonly #answers = new AnswerQueue()
   #endedBy: LiveEnd = 'input'
   readonly #spent = Promise.withResolvers<undefined>()
 
@@ -93,14 +95,15 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
 
   async see(event: RealtimeEvent): Promise<void> {
     if (event.type === 'audio') {
+      this.#answers.begun()
       this.#spoken += soundSeconds(event.audio.length, this.#input.outputFormat) * SPOKEN_TOKENS_PER_SECOND
     } else if (event.type === 'turn') {
       const usage = event.usage ?? this.#floor()
-      await this.#meter?.charge({ usage, requestId: event.turnId })
+      await this.#meter?.charge({ usage, fallback: () => this.#floor(), requestId: event.turnId })
       this.#context = Math.max(this.#context + this.#heard + this.#spoken, sum(usage))
       this.#heard = 0
       this.#spoken = 0
-      await this.#cover(HEARD_SECONDS * HEARD_TOKENS_PER_SECOND)
+      if (await this.#cover(HEARD_SECONDS * HEARD_TOKENS_PER_SECOND)) this.#answers.ended()
     }
   }
 
@@ -112,9 +115,10 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   /** The input, for as long as the answer to it is paid. */
   async *#paid(): AsyncGenerator<RealtimeInput, void, undefined> {
     const inputs = this.#input.input[Symbol.asyncIterator]()
+    const inTurn = this.#answers.inTurn(inputs)
     try {
       for (;;) {
-        const step = await Promise.race([inputs.next(), this.#spent.promise])
+        const step = await Promise.race([inTurn.next(), this.#spent.promise])
         if (step === undefined || step.done) return
         this.#heard += this.#tokensOf(step.value)
         if (this.#heard > this.#covered && !(await this.#cover(this.#heard * 2))) return
@@ -130,12 +134,12 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   async #cover(heard: number): Promise<boolean> {
     this.#covered = heard
     const turn = this.nextTurn()
-    const outcome = await this.#meter?.cover(turn)
-    if (outcome?.status === 'held') {
+    const outcome = (await this.#meter?.cover(turn)) ?? { status: 'spent', reason: 'credits' }
+    if (outcome.status === 'held') {
       this.#warn(outcome.affordable, this.#meter?.priceOf(turn) ?? 0n)
       return true
     }
-    this.#endedBy = 'credits'
+    this.#endedBy = outcome.reason
     this.#spent.resolve(undefined)
     return false
   }

@@ -60,8 +60,9 @@ class ListenSession implements LiveSession<TranscriptEvent> {
     const { audio, format } = this.#input
     for await (const piece of audio) {
       const heard = this.#heard + soundSeconds(piece.length, format)
-      if (heard > this.#time.covered && !(await this.#time.cover(this.#heard, heard))) {
-        this.#endedBy = 'credits'
+      const spent = heard > this.#time.covered ? await this.#time.cover(this.#heard, heard) : undefined
+      if (spent) {
+        this.#endedBy = spent
         return
       }
       this.#heard = heard

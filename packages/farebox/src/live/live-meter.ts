@@ -1,21 +1,18 @@
-import { type Credits, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
-import {
-  type ChargedOutcome,
-  type HeldOutcome,
-  keepAlive,
-  type Refusal,
-  type SettleHoldInput,
-  UsageSpooledError,
-} from '@farebox/ledger'
+import { type Credits, isFareboxError, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
+import { type ChargedOutcome, keepAlive, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord } from '@farebox/router'
 import type { PricedSource } from '../book-prices.ts'
 import type { MeterParts, Payer } from '../hold-route.ts'
-import { settleInput, tellSpooled } from '../settle-call.ts'
+import { quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
+import type { SpentReason } from '../workflow-calls.ts'
+import type { LiveLimit } from './live-limit.ts'
 
 /** What is kept of a part of live work, beside its price. */
 export interface LivePart {
   usage: Usage
+  /** What is charged where a unit of it has no price: what was measured here. */
+  fallback?: () => Usage
   requestId?: string
 }
 
@@ -26,9 +23,14 @@ export interface LiveWork {
   source: PricedSource & { at: number }
   /** What its records call the model, if not as its price does. */
   model?: string
+  /** The most that the whole may cost. @defaultValue what there is */
+  limit?: LiveLimit
   /** What is kept of a part. */
   details(part: LivePart, attempts: readonly AttemptRecord[]): object
 }
+
+/** Whether what comes next is paid for, and what may be spent beside it; or why it is not. */
+export type CoverOutcome = { status: 'held'; affordable: Credits } | { status: 'spent'; reason: SpentReason }
 
 /** How long the hold of live work outlives the process that kept it alive. */
 export const LIVE_HOLD_TTL_MS = 300_000
@@ -78,12 +80,24 @@ export class LiveMeter {
     return microCredits(price > 0n ? price : 0n)
   }
 
-  /** Makes the hold cover `more`, beyond what has been charged. */
-  cover(more: readonly UsageQuantity[]): Promise<HeldOutcome | Refusal> {
+  /** The same amount, or as much of it as may be charged beyond what has been. */
+  withinLimit(amount: Credits): Credits {
+    const { limit } = this.#work
+    const left = limit && limit.amount - this.#charged
+    return left === undefined || amount <= left ? amount : microCredits(left > 0n ? left : 0n)
+  }
+
+  /** Makes the hold cover `more`, beyond what has been charged, unless that is more than the limit allows. */
+  cover(more: readonly UsageQuantity[]): Promise<CoverOutcome> {
     return this.#next(async () => {
       const price = this.priceOf(more)
+      const { holdId, limit } = this.#work
+      if (limit && price > this.withinLimit(price)) return { status: 'spent', reason: limit.reason }
       const amount = microCredits(price > 0n ? price : 1n)
-      return this.#parts.ledger.extendHold({ accountId: this.#payer.accountId, holdId: this.#work.holdId, amount })
+      const outcome = await this.#parts.ledger.extendHold({ accountId: this.#payer.accountId, holdId, amount })
+      if (outcome.status === 'refused') return { status: 'spent', reason: 'credits' }
+      const spendable = this.withinLimit(microCredits(amount + outcome.affordable))
+      return { status: 'held', affordable: microCredits(spendable > amount ? spendable - amount : 0n) }
     })
   }
 
@@ -112,10 +126,9 @@ export class LiveMeter {
     attempts: readonly AttemptRecord[] = [],
   ): Promise<void> {
     const { accountId } = this.#payer
-    const { quantities, certainty } = part.usage
     const { holdId, source, model = source.model } = this.#work
-    const total = sumOf(this.#total, quantities)
-    const { priced, rating, charge } = this.#price(total)
+    const { usage, unpriced, total, priced, rating, charge } = this.#pricePart(part)
+    const { quantities, certainty } = usage
     const rest = (whole: bigint, before: bigint) => (whole > before ? whole - before : 0n)
     const input: SettleHoldInput = {
       accountId,
@@ -131,7 +144,8 @@ export class LiveMeter {
         model,
         certainty,
         details: {
-          ...this.#work.details(part, attempts),
+          ...this.#work.details({ ...part, usage }, attempts),
+          unpriced,
           explanation: rating.isPlain ? undefined : explain(rating),
         },
       },
@@ -154,6 +168,26 @@ export class LiveMeter {
       })
       this.#charged += outcome.charged
       this.#waiting.shift()
+    }
+  }
+
+  /** A unit that the provider reports and nobody priced must not lose the part; that a price is missing is told to the host. */
+  #pricePart({ usage, fallback }: LivePart) {
+    const total = sumOf(this.#total, usage.quantities)
+    try {
+      return { usage, unpriced: undefined, total, ...this.#price(total) }
+    } catch (error) {
+      if (!fallback || !isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
+      const measured = fallback()
+      const total = sumOf(this.#total, measured.quantities)
+      const pricing = this.#price(total)
+      this.#parts.onError(error)
+      return {
+        usage: { ...measured, certainty: 'floor' as const, raw: usage.raw },
+        unpriced: quantitiesJson(usage),
+        total,
+        ...pricing,
+      }
     }
   }
 

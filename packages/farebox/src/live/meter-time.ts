@@ -1,12 +1,14 @@
 import { InvalidOptionError, microCredits, quantity } from '@farebox/core'
 import { keyPermission, type Refusal } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
+import { applyConditions } from '@farebox/router'
 import { seconds } from '../call-routes.ts'
 import type { CallRunner, RunnerParts } from '../call-runner.ts'
 import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
-import { overKeyLimit, type Payer } from '../hold-route.ts'
+import type { Payer } from '../hold-route.ts'
 import { quantitiesJson } from '../settle-call.ts'
-import type { MeterEnd, MeteredTime, MeterInput } from '../workflow-calls.ts'
+import type { MeterEnd, MeteredTime, MeterInput, SpentReason } from '../workflow-calls.ts'
+import { liveLimit, overLiveLimit } from './live-limit.ts'
 import { LIVE_HOLD_TTL_MS, LiveMeter, type LivePart } from './live-meter.ts'
 import { PaidTime } from './paid-time.ts'
 
@@ -23,6 +25,8 @@ interface TimeParts {
   parts: RunnerParts
   payer: Payer
   runner: CallRunner
+  /** What the configuration's conditions look at. */
+  metadata: Readonly<Record<string, string>> | undefined
   /** Opens the workflow. */
   open(): Promise<void>
 }
@@ -31,29 +35,28 @@ interface TimeParts {
  * Pays for time that the host's own code spends with a provider.
  *
  * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
- * @throws {RequestLimitError} even the first seconds cost more than the key allows a request
+ * @throws {RequestLimitError} even the first seconds cost more than the configuration or the key allows a request
  * @throws {PriceNotFoundError} the provider has no price by time
  * @throws {InsufficientCreditsError} not even the reserve can be paid: nothing was held
  */
-export async function meterTime({ parts, payer, runner, open }: TimeParts, input: MeterInput): Promise<MeteredTime> {
+export async function meterTime({ parts, payer, runner, metadata, open }: TimeParts, input: MeterInput): Promise<MeteredTime> {
   const { service, provider, model, to, from, requestId, reserveSeconds = RESERVE_SECONDS, lowSeconds = LOW_SECONDS } = input
   for (const [name, value] of Object.entries({ reserveSeconds, lowSeconds })) {
     if (!(Number.isFinite(value) && value >= 0)) throw new InvalidOptionError(`${name} must be seconds from 0, received ${value}`)
   }
   const { accountId, workflowId, apiKey, userId } = payer
-  const permission = apiKey && keyPermission(apiKey, service, provider)
-  if (apiKey && !permission) {
+  if (apiKey && !keyPermission(apiKey, service, provider)) {
     throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
   }
-  const limit = permission?.costLimitPerRequest ?? null
+  const limit = liveLimit(payer, applyConditions(payer.configuration, metadata).configuration, { service, provider })
   const numbers = { to, from }
   const source = { service, provider, model, at: parts.prices.now(), ...numbers }
   let refusal: Refusal | undefined
   for (const part of PARTS) {
     const amount = chargeOf(parts.prices.price(source, seconds(reserveSeconds + part)).rating)
-    if (apiKey && limit !== null && amount > limit) {
+    if (limit && amount > limit.amount) {
       if (part !== PARTS.at(-1)) continue
-      throw overKeyLimit(apiKey, service, amount, limit)
+      throw overLiveLimit(payer, limit, service, amount)
     }
     await open()
     const outcome = await parts.ledger.placeHold({
@@ -73,10 +76,11 @@ export async function meterTime({ parts, payer, runner, open }: TimeParts, input
     const meter = new LiveMeter(parts, payer, {
       holdId: outcome.holdId,
       source,
+      limit,
       details: ({ usage }: LivePart) => ({ usage: quantitiesJson(usage), at: source.at, requestId, numbers }),
     })
     const { onLow } = input
-    const time = new PaidTime({ parts: PARTS, chargeSeconds: CHARGE_SECONDS, chargeMax: limit ?? undefined, lowSeconds, onLow })
+    const time = new PaidTime({ parts: PARTS, chargeSeconds: CHARGE_SECONDS, lowSeconds, onLow })
     time.begin(meter, outcome)
     return new RunningTime(meter, time, { runner, input, reserveSeconds, onError: parts.onError })
   }
@@ -145,18 +149,17 @@ class RunningTime implements MeteredTime {
 
   async #cover(): Promise<void> {
     const { input, reserveSeconds, onError } = this.#parts
+    let reason: SpentReason | undefined
     try {
-      if (await this.#time.cover(this.#seconds, this.#seconds + reserveSeconds)) {
-        this.#time.warn(this.#seconds)
-        return
-      }
+      reason = await this.#time.cover(this.#seconds, this.#seconds + reserveSeconds)
+      if (!reason) return this.#time.warn(this.#seconds)
     } catch (error) {
       // The database is away: what is held goes on, and it is asked again.
       onError(error)
       return
     }
     this.#isSpent = true
-    if (!this.#told) input.onSpent?.()
+    if (!this.#told) input.onSpent?.({ reason })
   }
 
   async #end(passed?: number): Promise<MeterEnd> {

@@ -9,12 +9,13 @@ import {
   type StreamEvent,
 } from '@farebox/router'
 import type { CallRunner, RunnerParts } from '../call-runner.ts'
-import { InsufficientCreditsError } from '../errors.ts'
+import { InsufficientCreditsError, RequestLimitError } from '../errors.ts'
 import { failureOf } from '../failure-of.ts'
 import type { HeldRoute, Payer } from '../hold-route.ts'
 import { answerDetails, settleCall, settleLost } from '../settle-call.ts'
 import type { CallWatch } from '../telemetry/watch-call.ts'
 import type { CallOptions, LiveEnd, LiveStream } from '../workflow-calls.ts'
+import { liveLimit } from './live-limit.ts'
 import { LiveMeter, type LiveWork } from './live-meter.ts'
 
 /** What live work of a workflow is given. */
@@ -38,7 +39,8 @@ export interface LiveSession<Event> {
 }
 
 /**
- * Plans live work, pays for its first part, and finds a provider for it. Where the first part cannot be paid, a smaller one is tried.
+ * Plans live work, pays for its first part, and finds a provider for it. Where the first part cannot be paid, or is more than a request may
+ * cost, a smaller one is tried.
  *
  * @param requests  the first part, and smaller ones
  */
@@ -72,19 +74,22 @@ async function openWatched<Event extends StreamEvent>(
     throw failureOf(outcome, request.operation)
   }
   const { value, candidate, attempts, attemptId } = outcome
-  const meter = new LiveMeter(parts, payer, routedWork(held, candidate, attemptId))
+  const limit = liveLimit(payer, held.configuration(), candidate.offer)
+  const meter = new LiveMeter(parts, payer, { ...routedWork(held, candidate, attemptId), limit })
   session.begin(meter, held)
   const settled = value.ended.then(async (ending) => {
     const finish = async () => {
       for (const attempt of attempts) if (attempt.attemptId !== attemptId) await settleLost(parts, payer, held, attempt)
       const requestId = ending.status === 'finished' ? ending.finish.requestId : undefined
-      return meter.finish({ usage: session.rest(ending.parts[0].usage), requestId }, attempts)
+      const fallback = () => session.rest(undefined)
+      return meter.finish({ usage: session.rest(ending.parts[0].usage), fallback, requestId }, attempts)
     }
     const creditsUsed = await watch.run(() => runner.track(finish()))
     watch.end({ outcome: ending.status === 'finished' ? 'succeeded' : ending.status, candidate, creditsUsed })
     return { creditsUsed, endedBy: endOf(ending.status, session) }
   })
   parts.background(settled)
+  parts.streams.add(() => void value.events.return?.(), value.ended)
   const { provider } = candidate.offer
   return { provider, isSimulated: candidate.adapter.isSimulated, events: seen(value.events, session), settled }
 }
@@ -99,7 +104,7 @@ async function holdOneOf(
     return await runner.hold(request, options, {})
   } catch (error) {
     const [next, ...rest] = smaller
-    if (!next || !(error instanceof InsufficientCreditsError)) throw error
+    if (!next || !(error instanceof InsufficientCreditsError || error instanceof RequestLimitError)) throw error
     return holdOneOf(runner, options, next, rest)
   }
 }

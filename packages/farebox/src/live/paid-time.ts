@@ -1,5 +1,6 @@
-import type { Credits } from '@farebox/core'
+import { type Credits, microCredits } from '@farebox/core'
 import { seconds } from '../call-routes.ts'
+import type { SpentReason } from '../workflow-calls.ts'
 import type { LiveMeter } from './live-meter.ts'
 
 export interface PaidTimeOptions {
@@ -7,8 +8,6 @@ export interface PaidTimeOptions {
   parts: readonly number[]
   /** Seconds that must have passed since the last charge before the next is made. */
   chargeSeconds: number
-  /** The most that the whole may cost. @defaultValue what there is */
-  chargeMax?: Credits
   /** Credits run low when they last for less than this many seconds more. */
   lowSeconds: number
   onLow?: (facts: { secondsLeft: number }) => void
@@ -61,29 +60,31 @@ export class PaidTime {
   begin(meter: LiveMeter, { amount, affordable }: { amount: Credits; affordable: Credits }): void {
     this.#meter = meter
     this.#covered = secondsFor(amount, this.#rate())
-    this.#affordable = secondsFor(amount + affordable, this.#rate())
+    this.#affordable = secondsFor(meter.withinLimit(microCredits(amount + affordable)), this.#rate())
   }
 
-  /** Charges what has passed at `now`, and pays until at least `until`. Resolves to whether that can be paid. */
-  async cover(now: number, until: number): Promise<boolean> {
+  /** Charges what has passed at `now`, and pays until at least `until`. Resolves to why that cannot be paid; `undefined` when it is. */
+  async cover(now: number, until: number): Promise<SpentReason | undefined> {
     const meter = this.#meter
-    if (!meter) return false
-    const { parts, chargeSeconds, chargeMax } = this.#options
+    if (!meter) return 'credits'
+    const { parts, chargeSeconds } = this.#options
     const due = Math.floor(now - LAG_SECONDS)
     if (due > 0 && due >= this.#charged + chargeSeconds) {
       await meter.charge({ usage: { quantities: seconds(due - this.#charged), certainty: 'derived' } })
       this.#charged = due
     }
+    let reason: SpentReason = 'credits'
     for (const part of parts) {
-      const next = seconds(until + part - this.#charged)
-      if (chargeMax !== undefined && meter.charged + meter.priceOf(next) > chargeMax) continue
-      const outcome = await meter.cover(next)
-      if (outcome.status !== 'held') continue
+      const outcome = await meter.cover(seconds(until + part - this.#charged))
+      if (outcome.status === 'spent') {
+        reason = outcome.reason
+        continue
+      }
       this.#covered = until + part
       this.#affordable = now + this.#secondsLeft(now, outcome.affordable)
-      return true
+      return undefined
     }
-    return false
+    return reason
   }
 
   /** Tells that credits run low, if they do at `now`. */

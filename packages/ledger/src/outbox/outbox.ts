@@ -12,7 +12,7 @@ export interface OutboxOptions {
    * should be safe to repeat under `event.id`.
    */
   deliver(event: LedgerEvent, signal: AbortSignal): Promise<void> | void
-  /** How often to look for events, in milliseconds. @defaultValue 1_000 */
+  /** How often to look for events, in milliseconds, give or take a quarter. @defaultValue 1_000 */
   pollMs?: number
   /** Deliveries under way at once. @defaultValue 8 */
   concurrency?: number

@@ -1,4 +1,7 @@
-/** Work that is done again and again, a while after it was done, until it is stopped. It does not keep the process alive. */
+/**
+ * Work that is done again and again, a while after it was done, until it is stopped. The while varies by a quarter, so that processes which were
+ * started together do not go on together. It does not keep the process alive.
+ */
 export class Repeated {
   readonly #work: () => Promise<unknown>
   readonly #options: { pauseMs: number; onError(error: unknown): void }
@@ -37,7 +40,7 @@ export class Repeated {
       this.#running = this.#work()
         .catch((error: unknown) => this.#options.onError(error))
         .finally(() => {
-          if (!signal.aborted) this.#schedule(this.#options.pauseMs)
+          if (!signal.aborted) this.#schedule(this.#options.pauseMs * (0.75 + Math.random() / 2))
         })
     }, delayMs)
     this.#timer.unref()

@@ -1,0 +1,81 @@
+import { type ChatEvent, credits, type ProviderAdapter } from '@farebox/core'
+import { simulated } from '@farebox/providers/simulated'
+import { expect, it, vi } from 'vitest'
+import { serveApi } from './api-client.ts'
+import { openAccount, openBeside, openBox, storeNames } from './open-box.ts'
+
+const underOneKey = { 'idempotency-key': 'once' }
+/** What hosts set whose answers take long. */
+const deadlines = { totalMs: 3_600_000, betweenEventsMs: 3_600_000 }
+
+/** A provider that begins to answer at once, and ends when it is let. */
+function slowProvider() {
+  const { promise: gate, resolve: letGo } = Promise.withResolvers<void>()
+  const chat = simulated({ services: ['gpt'] })
+  const asked: string[] = []
+  const provider: ProviderAdapter = {
+    ...chat,
+    async *streamChat(request, context): AsyncGenerator<ChatEvent> {
+      asked.push(request.model)
+      for await (const event of chat.streamChat?.(request, context) ?? []) {
+        if (event.type === 'finish') await gate
+        yield event
+      }
+    },
+  }
+  return { provider, asked, letGo }
+}
+
+it.each(storeNames)('a run that goes on is never begun again, however long it takes, by whatever process: on %s', async (on) => {
+  let now = Date.now()
+  const { provider, asked, letGo } = slowProvider()
+  const options = { providers: [provider], deadlines, clock: () => now }
+  const box = await openBox({ on, ...options })
+  const { accountId, key } = await openAccount(box)
+  const api = await serveApi(box, key)
+  const beside = await serveApi(openBeside(box, options), key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  const ask = (at: typeof api) => at.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello', stream: true }, underOneKey)
+  const first = ask(api)
+  await vi.waitFor(() => expect(asked).toHaveLength(1), { timeout: 10_000 })
+  await vi.waitFor(async () => expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n))
+
+  now += 11 * 60_000
+  const inProgress = { status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } }
+  expect(await ask(beside)).toMatchObject(inProgress)
+  expect(await ask(api)).toMatchObject(inProgress)
+  letGo()
+  expect((await first).status).toBe(200)
+  const again = await vi.waitFor(
+    async () => {
+      const answer = await ask(beside)
+      expect(answer.status).toBe(200)
+      return answer
+    },
+    { timeout: 10_000 },
+  )
+  expect(again.headers.get('idempotency-replayed')).toBe('true')
+  expect(asked).toHaveLength(1)
+  expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})
+
+it('a run that died before it had charged anything is begun again', async () => {
+  let now = Date.now()
+  let isIll = true
+  const failures = () => (isIll ? ({ kind: 'unavailable' } as const) : undefined)
+  const box = await openBox({ clock: () => now, providers: [simulated({ failures })] })
+  const { accountId, key } = await openAccount(box)
+  const api = await serveApi(box, key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  const ask = () => api.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello' }, underOneKey)
+  const { saveDocument } = box.ledger
+  box.ledger.saveDocument = (input, call) =>
+    input.kind === 'run_end' ? Promise.reject(new Error('the process died')) : saveDocument.call(box.ledger, input, call)
+  expect((await ask()).status).toBe(502)
+  box.ledger.saveDocument = saveDocument
+  isIll = false
+  expect(await ask()).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
+  now += 11 * 60_000
+  expect((await ask()).status).toBe(200)
+  expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})
