@@ -146,7 +146,7 @@ describe('a grant that expires', () => {
       pinned: credits(15),
       gone: credits(20),
     })
-    expect(ledger.account).toMatchObject({ posted: credits(15), held: credits(15) })
+    expect(ledger.account).toMatchObject({ posted: credits(15), held: credits(15), nextDueAt: START + DAY + 10 })
     expect(ledger.entry).toMatchObject({
       verb: 'expireGrant',
       idempotencyKey: null,

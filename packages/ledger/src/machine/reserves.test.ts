@@ -262,17 +262,20 @@ describe('a budget that counts other work than a reserve', () => {
     ledger.now += 60_000
     ledger.do('extendHold', { holdId: 'reserve:w', amount: credits(30) })
     expect(ledger.hold('reserve:w').budgets).toEqual([use('b', 20, window), use('b', 10, window + 60_000)])
+    // What the newest counts is enough for a small one.
+    ledger.do('placeHold', { holdId: 'small', workflowId: 'w', amount: credits(3), ttlMs: HOUR })
+    expect(ledger.hold('small').budgets).toEqual([use('b', 3, window + 60_000)])
     ledger.do('placeHold', { holdId: 'h', workflowId: 'w', amount: credits(16), ttlMs: HOUR })
-    expect(ledger.hold('h').budgets).toEqual([use('b', 6, window), use('b', 10, window + 60_000)])
-    expect(ledger.hold('reserve:w').budgets).toEqual([use('b', 14, window), use('b', 0, window + 60_000)])
+    expect(ledger.hold('h').budgets).toEqual([use('b', 9, window), use('b', 7, window + 60_000)])
+    expect(ledger.hold('reserve:w').budgets).toEqual([use('b', 11, window), use('b', 0, window + 60_000)])
     expect(ledger.budget('b').used).toBe(credits(10))
     ledger.do('settleHold', { holdId: 'h', usageId: 'h', usage: rated(4) })
-    // Twelve go back: ten that this minute counts, and two of the minute before.
+    // Twelve go back: seven that this minute counts, and five of the minute before.
     expect(ledger.hold('reserve:w').budgets).toEqual([
-      use('b', 14, window),
+      use('b', 11, window),
       use('b', 0, window + 60_000),
-      use('b', 2, window),
-      use('b', 10, window + 60_000),
+      use('b', 5, window),
+      use('b', 7, window + 60_000),
     ])
     expect(ledger.budget('b').used).toBe(credits(10))
     ledger.do('closeWorkflow', { workflowId: 'w' })
@@ -316,6 +319,16 @@ describe('a reserve below another', () => {
     expect(ledger.verify()).toEqual([])
   })
 
+  test('is made larger from that too, and not from itself', () => {
+    const ledger = family()
+    ledger.do('extendHold', { holdId: 'reserve:leg', amount: credits(26) })
+    expect(ledger.hold('reserve:leg').lots).toEqual([lot('first', 20, 'top'), lot('first', 6, 'top')])
+    expect(ledger.hold('reserve:top').remaining).toBe(credits(24))
+    expect(held(ledger)).toEqual([50, 26, 50].map(credits))
+    ledger.do('extendHold', { holdId: 'reserve:leg', ttlMs: 3 * HOUR })
+    expect(ledger.hold('reserve:top').expiresAt).toBe(START + 3 * HOUR)
+  })
+
   test('that has ended lets what was drawn from it go to the one above', () => {
     const ledger = family()
     ledger.do('placeHold', { holdId: 'h', workflowId: 'leg', amount: credits(15) })
@@ -352,5 +365,29 @@ describe('a reserve below another', () => {
       workflowId: 'top',
       available: credits(30),
     })
+  })
+
+  test.each([
+    // Of what is drawn, the near reserve's first ten are not counted yet; then all that the far one has is counted already.
+    [24, 4],
+    [30, 10],
+    [31, 31],
+    [40, 40],
+  ])('which a budget of %i counts but in part leaves what that lets be drawn: %i', (limit, available) => {
+    const ledger = new OneAccount(100)
+    const budget = { budgetId: 'b', userId: 'ada' } as const
+    ledger.do('setBudget', { ...budget, limit: credits(99) })
+    ledger.do('openWorkflow', { workflowId: 'top', userId: 'ada', reserve: reserve(1) })
+    ledger.do('openWorkflow', { workflowId: 'leg', parentId: 'top', userId: 'bob', reserve: reserve(11) })
+    ledger.do('extendHold', { holdId: 'reserve:top', amount: credits(20) })
+    expect(ledger.budget('b').used).toBe(credits(21))
+    ledger.do('setBudget', { ...budget, limit: credits(limit) })
+    const hold = { holdId: 'h', workflowId: 'leg', userId: 'ada' }
+    expect(ledger.do('placeHold', { ...hold, amount: credits(available + 1) })).toMatchObject({
+      reason: 'budget_exceeded',
+      available: credits(available),
+    })
+    expect(ledger.do('placeHold', { ...hold, amount: credits(available) })).toMatchObject({ status: 'held' })
+    expect(ledger.budget('b').used).toBe(credits(limit))
   })
 })

@@ -189,6 +189,21 @@ describe('closing a workflow', () => {
     expect(ledger.verify()).toEqual([])
   })
 
+  test('lets its reserve go last, when it has got back what holds drew from it', () => {
+    const ledger = new OneAccount(100)
+    ledger.do('openWorkflow', { workflowId: 'w', reserve: { amount: credits(30), ttlMs: 9_000 } })
+    ledger.now += 5
+    ledger.do('placeHold', { holdId: 'h', workflowId: 'w', amount: credits(40) })
+    ledger.do('closeWorkflow', { workflowId: 'w' })
+    expect(ledger.entry.postings).toEqual([
+      ['held', -credits(10)],
+      ['available', credits(10)],
+      ['held', -credits(30)],
+      ['available', credits(30)],
+    ])
+    expect(ledger.account.held).toBe(credits(0))
+  })
+
   test('is told only where that was asked for', () => {
     const ledger = new OneAccount()
     ledger.do('openWorkflow', { workflowId: 'w' })
