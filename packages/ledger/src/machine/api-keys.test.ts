@@ -157,6 +157,25 @@ describe('the services of a key', () => {
     expect(ledger.all('api_key_services')).toHaveLength(4)
   })
 
+  test('are found again by service and provider, and keep the day on which they were made', () => {
+    const ledger = new OneAccount(10)
+    const services = [
+      { id: 'k:gpt:', service: 'gpt' },
+      { id: 'k:gpt:x', service: 'gpt', provider: 'x' },
+      { id: 'k:phone:', service: 'phone' },
+    ]
+    ledger.do('createApiKey', { ...key, services })
+    ledger.now += 5
+    const limited = services.map((each, index) => ({ ...each, costLimitPerRequest: credits(index + 1) }))
+    ledger.do('setKeyServices', { apiKeyId: 'k', services: limited.toReversed() })
+    expect(state(ledger)).toEqual([
+      ['k:gpt:', true, credits(1)],
+      ['k:gpt:x', true, credits(2)],
+      ['k:phone:', true, credits(3)],
+    ])
+    expect(ledger.all('api_key_services').map(({ createdAt }) => createdAt)).toEqual([START, START, START])
+  })
+
   test('of a key that may use everything can be taken away: a row says that it may use nothing', () => {
     const ledger = new OneAccount(10)
     ledger.do('createApiKey', key)

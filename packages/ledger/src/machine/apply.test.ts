@@ -142,6 +142,25 @@ test('an entry says what was asked, what was answered and what moved, in a chain
   expect(ledger.verify()).toEqual([])
 })
 
+test('what is about no money posts nothing', () => {
+  const ledger = new OneAccount(10)
+  const key = { apiKeyId: 'k', name: 'main', prefix: 'fbx_1', hash: 'hash-1', services: [], minimumBalance: credits(0) }
+  ledger.do('createApiKey', key)
+  ledger.do('rotateApiKey', { apiKeyId: 'k', prefix: 'fbx_2', hash: 'hash-2', graceMs: 0 })
+  ledger.do('setKeyServices', { apiKeyId: 'k', services: [] })
+  ledger.do('revokeApiKey', { apiKeyId: 'k' })
+  ledger.do('setBudget', { budgetId: 'b', limit: credits(5) })
+  ledger.do('setAlerts', { topUp: { at: credits(20), amount: credits(5) } })
+  ledger.do('cancelTopUp', { topUpId: ledger.account.alerts?.pendingTopUpId ?? '' })
+  ledger.do('freezeAccount', { isFrozen: false })
+  ledger.do('saveDocument', { kind: 'agent', documentId: 'd', body: {} })
+  ledger.do('openWorkflow', { workflowId: 'w' })
+  ledger.do('closeWorkflow', { workflowId: 'w' })
+  const entries = ledger.all('journal').filter(({ verb }) => verb !== 'grant')
+  expect(entries).toHaveLength(12)
+  expect(new Set(entries.map(({ postings }) => postings))).toEqual(new Set(['[]']))
+})
+
 describe('a batch', () => {
   /** Answers like a store in which nothing is, and tells what it was asked for. */
   function asked(operations: readonly Operation[], rows: Partial<Record<string, object[]>> = {}) {

@@ -156,6 +156,7 @@ describe('setting a budget again', () => {
     ledger.now += 5
     ledger.do('setBudget', { budgetId: 'b', limit: credits(10), mode: 'warn', alertsAtPercent: [50, 90] })
     expect(ledger.budget('b')).toMatchObject({ mode: 'warn', alertsAtPercent: [50, 90], alertedPercent: 50, createdAt: START })
+    expect(ledger.events).toHaveLength(1)
     ledger.do('setBudget', { budgetId: 'b', limit: credits(40), alertsAtPercent: [50] })
     expect(ledger.budget('b')).toMatchObject({ limit: credits(40), used: credits(8), alertedPercent: 0 })
     ledger.do('releaseHold', { holdId: 'h' })
@@ -171,12 +172,14 @@ describe('setting a budget again', () => {
   ] as const)('for another window or other work begins at nothing, and what holds counted stays out of it: %j', (change) => {
     const ledger = new OneAccount(100)
     ledger.do('setBudget', { budgetId: 'b', limit: credits(50) })
+    ledger.do('placeHold', { holdId: 'only', amount: credits(2) })
     ledger.do('setBudget', { budgetId: 'other', limit: credits(50) })
     ledger.do('placeHold', { holdId: 'h', amount: credits(8) })
     ledger.now += 5
     ledger.do('setBudget', { budgetId: 'b', limit: credits(50), ...change })
     expect(ledger.budget('b')).toMatchObject({ ...change, used: credits(0), alertedPercent: 0, createdAt: START + 5 })
     expect(ledger.hold('h').budgets).toEqual([{ budgetId: 'other', windowStart: 0, amount: credits(8) }])
+    expect(ledger.hold('only').budgets).toEqual([])
     ledger.do('settleHold', { holdId: 'h', usageId: 'h', usage: rated(3) })
     expect([ledger.budget('b').used, ledger.budget('other').used]).toEqual([credits(0), credits(3)])
   })

@@ -56,8 +56,9 @@ describe('a refund', () => {
     expect(ledger.verify()).toEqual([])
   })
 
-  test('of the rest goes on where the one before it ended, and of more is refused', () => {
+  test.each([false, true])('of the rest goes on where the one before it ended; rows newest first: %s', (isBackwards) => {
     const ledger = charged()
+    ledger.isBackwards = isBackwards
     ledger.do('refund', { usageId: 'u', correctionId: 'r1', amount: credits(8) })
     expect(ledger.do('refund', { usageId: 'u', correctionId: 'r2', amount: credits(18) })).toEqual({
       status: 'refused',
@@ -163,6 +164,16 @@ describe('a refund', () => {
     expect(ledger.verify()).toEqual([])
   })
 
+  test('to a grant that was spent and never ends leaves what is due next where it was', () => {
+    const ledger = new OneAccount(5)
+    ledger.do('charge', { usageId: 'u', usage: rated(5) })
+    expect(ledger.grant('first').state).toBe('spent')
+    ledger.do('grant', { grantId: 'ends', amount: credits(1), expiresAt: START + 100 })
+    ledger.do('refund', { usageId: 'u', correctionId: 'r' })
+    expect(ledger.grant('first')).toMatchObject({ state: 'active', remaining: credits(5) })
+    expect(ledger.account).toMatchObject({ posted: credits(6), nextDueAt: START + 100 })
+  })
+
   test('of debt that was repaid since becomes a grant for everything', () => {
     const ledger = charged()
     ledger.do('grant', { grantId: 'g', amount: credits(3) })
@@ -250,6 +261,17 @@ describe('an adjustment', () => {
     ledger.do('adjust', { usageId: 'v', correctionId: 'j4', cost: nanoUsd(30n) })
     ledger.do('adjust', { usageId: 'v', correctionId: 'j5', cost: nanoUsd(20n) })
     expect([ledger.usage('j4').cost, ledger.usage('j5').cost]).toEqual([nanoUsd(30n), nanoUsd(-10n)])
+  })
+
+  test('that leaves the charge as it is needs no balance, and so is possible on a frozen account', () => {
+    const ledger = charged()
+    ledger.do('freezeAccount', { isFrozen: true })
+    const adjust = { usageId: 'u', correctionId: 'j', cost: nanoUsd(1n), overage: 'reject' } as const
+    expect(ledger.do('adjust', adjust)).toMatchObject({ status: 'corrected', refunded: credits(0) })
+    expect(ledger.do('adjust', { ...adjust, correctionId: 'k', charge: credits(26) })).toEqual({
+      status: 'refused',
+      reason: 'account_frozen',
+    })
   })
 
   test('is limited by the ceiling of its workflow and by budgets, and counts there', () => {

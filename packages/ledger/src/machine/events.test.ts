@@ -48,6 +48,15 @@ describe('a low balance', () => {
   })
 })
 
+test('a line that is crossed while another is drawn above the balance is told beside that one', () => {
+  const ledger = new OneAccount(10)
+  ledger.do('grant', { grantId: 'g', amount: credits(90), expiresAt: START + 100 })
+  ledger.do('setAlerts', { balanceLow: credits(50) })
+  ledger.now += 100
+  ledger.do('setAlerts', { balanceLow: credits(60) })
+  expect(ledger.events).toEqual([low(10, 50), low(10, 60)])
+})
+
 describe('a top-up', () => {
   const topUp = { at: credits(50), amount: credits(200) }
 
@@ -109,6 +118,18 @@ describe('a top-up', () => {
     expect(ledger.account.alerts).toBeNull()
     expect(ledger.do('cancelTopUp', { topUpId: 'x' })).toMatchObject({ code: 'INVALID_INPUT' })
     expect(ledger.do('grant', { grantId: 'g', amount: credits(1), topUpId: 'x' })).toMatchObject({ code: 'INVALID_INPUT' })
+  })
+
+  test('can be wanted where only a line was drawn before, and arrives though no other is wanted any more', () => {
+    const ledger = new OneAccount(40)
+    ledger.do('setAlerts', { balanceLow: credits(5) })
+    ledger.do('setAlerts', { balanceLow: credits(5), topUp })
+    const topUpId = ledger.account.alerts?.pendingTopUpId ?? ''
+    expect(ledger.events).toEqual([needed(40, 50, 200)])
+    ledger.do('setAlerts', {})
+    expect(ledger.do('grant', { grantId: 'g', amount: credits(1), topUpId })).toMatchObject({ status: 'granted' })
+    expect(ledger.account.alerts).toBeNull()
+    expect(ledger.events).toHaveLength(1)
   })
 
   test('is not asked for again where only its amount changes while the balance is below the line', () => {

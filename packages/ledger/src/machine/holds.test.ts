@@ -80,6 +80,14 @@ describe('placing a hold', () => {
     expect(ledger.do('placeHold', { holdId: 'i', amount: credits(41), service: 'phone' })).toMatchObject({ status: 'held' })
   })
 
+  test('and a charge draw nothing on grants that holds have set aside in full', () => {
+    const ledger = threeGrants()
+    ledger.do('placeHold', { holdId: 'h', amount: credits(20) })
+    ledger.do('placeHold', { holdId: 'i', amount: credits(3) })
+    ledger.do('charge', { usageId: 'u', usage: rated(4) })
+    expect([ledger.hold('i').lots, ledger.usage('u').lots]).toEqual([[lot('first', 3)], [lot('first', 4)]])
+  })
+
   test('answers in units only where one has a price', () => {
     const ledger = new OneAccount(10)
     const place = (holdId: string, unitPrice?: bigint) =>

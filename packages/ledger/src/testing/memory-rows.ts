@@ -10,6 +10,8 @@ export const START = Date.UTC(2026, 6, 15, 12, 0, 30)
 /** The rows of the ledger in memory, driven as a database driver does. */
 export class MemoryRows {
   now = START
+  /** Whether rows are loaded newest first: a database gives them in any order. */
+  isBackwards = false
   readonly #rows = new Map<TableName, Map<string, Record<string, unknown>>>()
 
   commit(operations: readonly Operation[]): Outcome[] {
@@ -52,7 +54,8 @@ export class MemoryRows {
   #load(kind: LoadKind, key: readonly string[]): object[] {
     const { table, by } = loads[kind]
     const properties = by.map((name) => tables[table].columns.find((column) => column.name === name)?.property ?? name)
-    return [...this.#table(table).values()]
+    const rows = [...this.#table(table).values()]
+    return (this.isBackwards ? rows.reverse() : rows)
       .filter((row) => properties.every((property, index) => row[property] === key[index]) && isWanted(kind, row))
       .map((row) => structuredClone(row))
   }
