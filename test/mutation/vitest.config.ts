@@ -7,7 +7,11 @@ export default defineConfig({
   ...base,
   test: {
     ...base.test,
-    include: ['packages/ledger/src/machine/*.test.ts', 'packages/pricing/src/*.test.ts', 'test/model/machine.test.ts'],
+    include: [
+      'packages/ledger/src/machine/*.test.ts',
+      'packages/pricing/src/{,rules/,margins/,markup/}*.test.ts',
+      'test/model/machine.test.ts',
+    ],
     globalSetup: [],
     setupFiles: ['test/mutation/same-dice.ts'],
     reporters: ['default'],

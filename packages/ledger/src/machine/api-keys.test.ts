@@ -176,6 +176,26 @@ describe('the services of a key', () => {
     expect(ledger.all('api_key_services').map(({ createdAt }) => createdAt)).toEqual([START, START, START])
   })
 
+  test('are those of that key alone, also where another is changed in the same batch', () => {
+    const ledger = new OneAccount(10)
+    for (const apiKeyId of ['k', 'l']) {
+      const services = [{ id: `${apiKeyId}:gpt:`, service: 'gpt' }]
+      ledger.do('createApiKey', { ...key, apiKeyId, prefix: `fbx_${apiKeyId}`, services })
+    }
+    ledger.commit(
+      ['k', 'l'].map((apiKeyId) => ({
+        verb: 'setKeyServices',
+        accountId: 'a',
+        idempotencyKey: apiKeyId,
+        input: { apiKeyId, services: [{ id: `${apiKeyId}:phone:`, service: 'phone' }] },
+      })),
+    )
+    expect(state(ledger).filter(([, enabled]) => enabled)).toEqual([
+      ['k:phone:', true, null],
+      ['l:phone:', true, null],
+    ])
+  })
+
   test('of a key that may use everything can be taken away: a row says that it may use nothing', () => {
     const ledger = new OneAccount(10)
     ledger.do('createApiKey', key)

@@ -198,6 +198,34 @@ describe('a batch', () => {
     expect(asked([keyless])).toEqual([['account a', 'grants a']])
   })
 
+  test.each([
+    ['nothing more', { usageId: 'h', key: 'usage:h' }, {}, []],
+    ['both', { usageId: 's', key: 'usage:s' }, {}, ['entry a usage:s', 'usage a s']],
+    ['both', { usageId: 'h', key: 'other' }, {}, ['entry a other', 'usage a h']],
+    ['both', { usageId: 'h', key: 'usage:h', isDoubtful: true }, {}, ['entry a usage:h', 'usage a h']],
+    ['both', { usageId: 'h', key: 'usage:h' }, { state: 'released' }, ['entry a usage:h', 'usage a h']],
+    ['both', { usageId: 'h', key: 'usage:h' }, { rated: credits(1) }, ['entry a usage:h', 'usage a h']],
+    ['both', { usageId: 'h', key: 'usage:h' }, { remaining: credits(3) }, ['entry a usage:h', 'usage a h']],
+  ] as const)(
+    'that settles a hold looks for its entry and its record unless it is the first to: %s for %j',
+    (_, settled, change, sought) => {
+      const ledger = new OneAccount(10)
+      ledger.do('placeHold', { holdId: 'h', amount: credits(4) })
+      const { usageId, key } = settled
+      const input = { holdId: 'h', usageId, usage: rated(1), final: true }
+      const operation = {
+        verb: 'settleHold',
+        accountId: 'a',
+        idempotencyKey: key,
+        input,
+        ...('isDoubtful' in settled && { isDoubtful: true }),
+      } as const
+      const stored = { account: [ledger.account], hold: [{ ...ledger.hold('h'), ...change }], grants: ledger.all('grants') }
+      const loaded = asked([operation], stored).flat()
+      expect(loaded.filter((load) => /^(entry|usage) /.test(load)).toSorted()).toEqual(sought)
+    },
+  )
+
   test('that meets a row which cannot be there changes nothing and says so', () => {
     const ledger = new OneAccount(10)
     ledger.do('placeHold', { holdId: 'h', amount: credits(4) })

@@ -95,6 +95,23 @@ describe('a chargeback', () => {
     expect(ledger.verify()).toEqual([])
   })
 
+  test('owes all that was spent of what was carried over too, though nothing is left of it', () => {
+    const ledger = new OneAccount()
+    const rollover = { max: credits(50), times: 2, ttlMs: 1_000 }
+    ledger.do('grant', { grantId: 'g', amount: credits(100), expiresAt: START + 100, rollover })
+    ledger.do('charge', { usageId: 'u', usage: rated(30) })
+    ledger.wait(100)
+    ledger.do('charge', { usageId: 'v', usage: rated(50) })
+    expect(ledger.grant('rollover:g').state).toBe('spent')
+    expect(ledger.do('chargeback', { grantId: 'g' })).toMatchObject({
+      recovered: credits(0),
+      owed: credits(80),
+      balance: credits(-80),
+    })
+    expect(ledger.grant('rollover:g').state).toBe('charged_back')
+    expect(ledger.verify()).toEqual([])
+  })
+
   test('reaches what holds had of an expired grant, of which nothing was carried over', () => {
     const ledger = new OneAccount()
     ledger.do('grant', { grantId: 'g', amount: credits(10), expiresAt: START + 100, rollover: { max: null, times: 1 } })

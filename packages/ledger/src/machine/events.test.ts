@@ -177,6 +177,20 @@ describe('the use of a budget', () => {
     expect(new Set(ledger.all('events').map(({ eventId }) => eventId)).size).toBe(3)
   })
 
+  test('is told of each budget that one change takes across', () => {
+    const ledger = new OneAccount(100)
+    ledger.do('setBudget', { budgetId: 'b', limit: credits(20), alertsAtPercent: [80] })
+    ledger.do('setBudget', { budgetId: 'c', limit: credits(10), alertsAtPercent: [80] })
+    ledger.do('charge', { usageId: 'u', usage: rated(30), overage: 'cap' })
+    expect(ledger.events.map(([, { budgetId, percent }]) => [budgetId, percent])).toEqual([['c', 80]])
+    ledger.do('setBudget', { budgetId: 'c', limit: credits(20), alertsAtPercent: [80] })
+    spend(ledger, 'v', 10)
+    expect(ledger.events.slice(1).map(([, { budgetId, percent }]) => [budgetId, percent])).toEqual([
+      ['b', 80],
+      ['c', 80],
+    ])
+  })
+
   test('for ever has no day on which it starts again, and a lower limit is crossed by being set', () => {
     const ledger = new OneAccount(100)
     ledger.do('setBudget', { budgetId: 'b', limit: credits(20), alertsAtPercent: [80] })
