@@ -1,0 +1,85 @@
+import { runBatch } from '../machine/batch.ts'
+import type { Operation, Outcome } from '../operations.ts'
+import type { Rows, TableName } from '../rows.ts'
+import { type LoadKind, loads, tables } from '../tables.ts'
+import { type AccountRows, verifiedTables, verifyAccount } from '../verify.ts'
+
+/** 2026-07-15 12:00:30 UTC, a Wednesday. */
+export const START = Date.UTC(2026, 6, 15, 12, 0, 30)
+
+/** The rows of the ledger in memory, driven as a database driver does. */
+export class MemoryRows {
+  now = START
+  /** Whether rows are loaded newest first: a database gives them in any order. */
+  isBackwards = false
+  readonly #rows = new Map<TableName, Map<string, Record<string, unknown>>>()
+
+  commit(operations: readonly Operation[]): Outcome[] {
+    const batch = runBatch(operations)
+    let step = batch.next()
+    while (!step.done) {
+      const rows = step.value.map(({ kind, keys }) => keys.flatMap((key) => this.#load(kind, key)))
+      step = batch.next({ now: this.now, rows })
+    }
+    for (const [name, changed] of Object.entries(step.value.changes) as [TableName, object[]][]) {
+      for (const row of changed) this.#write(name, structuredClone(row) as Record<string, unknown>)
+    }
+    return step.value.outcomes
+  }
+
+  all<Name extends TableName>(name: Name): Rows[Name][] {
+    return [...this.#table(name).values()] as unknown as Rows[Name][]
+  }
+
+  /** Everything, for comparison. */
+  dump(): unknown {
+    const names = (Object.keys(tables) as TableName[]).sort()
+    return structuredClone(names.map((name) => [name, [...this.#table(name)].sort(([a], [b]) => (a < b ? -1 : 1))]))
+  }
+
+  get account(): Rows['accounts'] {
+    const [account] = this.all('accounts')
+    if (!account) throw new Error('the account was not opened')
+    return account
+  }
+
+  /** What does not add up in the books of the one account. */
+  verify(): unknown {
+    return verifyAccount(
+      this.account.accountId,
+      Object.fromEntries(verifiedTables.map((name) => [name, this.all(name)])) as unknown as AccountRows,
+    ).mismatches
+  }
+
+  #load(kind: LoadKind, key: readonly string[]): object[] {
+    const { table, by } = loads[kind]
+    const properties = by.map((name) => tables[table].columns.find((column) => column.name === name)?.property ?? name)
+    const rows = [...this.#table(table).values()]
+    return (this.isBackwards ? rows.reverse() : rows)
+      .filter((row) => properties.every((property, index) => row[property] === key[index]) && isWanted(kind, row))
+      .map((row) => structuredClone(row))
+  }
+
+  #write(name: TableName, row: Record<string, unknown>): void {
+    const { mode, primaryKey, columns } = tables[name]
+    const id = primaryKey.map((key) => row[columns.find((column) => column.name === key)?.property ?? key]).join(' ')
+    const known = this.#table(name).get(id)
+    if (known && mode === 'insert') throw new Error(`${name} ${id} was inserted twice`)
+    if (known && mode === 'add') {
+      for (const [property, value] of Object.entries(row)) {
+        if (typeof value === 'bigint') known[property] = (known[property] as bigint) + value
+      }
+    } else this.#table(name).set(id, row)
+  }
+
+  #table(name: TableName): Map<string, Record<string, unknown>> {
+    const table = this.#rows.get(name) ?? new Map()
+    this.#rows.set(name, table)
+    return table
+  }
+}
+
+function isWanted(kind: LoadKind, row: Record<string, unknown>): boolean {
+  if (kind === 'openHolds' || kind === 'workflowHolds') return row.state === 'open'
+  return kind !== 'grants' || row.state === 'pending' || row.state === 'active' || (row.pinned as bigint) > 0n
+}
