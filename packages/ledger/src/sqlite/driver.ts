@@ -29,8 +29,8 @@ export interface SqliteOptions {
   /**
    * Where changes are written. `thread`: on a thread of its own, which never holds up the event loop. `event loop`: where it is called,
    * which saves a change the way to the thread and back. `adaptive`: on the event loop what is expected to take it less than three
-   * milliseconds (a lone change: one), the rest on a thread, which is started when it is first wanted. Everything is on the event loop with
-   * `database`, with `:memory:`, and where no thread can be started, as in a program that was bundled into one file.
+   * milliseconds, the rest on a thread, which is started when it is first wanted. Everything is on the event loop with `database`,
+   * with `:memory:`, and where no thread can be started, as in a program that was bundled into one file.
    *
    * @defaultValue `adaptive`
    */
@@ -48,13 +48,11 @@ export interface SqliteOptions {
 
 /** A batch that is expected to hold up the event loop for longer than this goes to the thread. */
 const HELD_UP_MS_MAX = 3
-/** A lone change sooner: the way there costs it a tenth of a millisecond. */
-const HELD_UP_MS_MAX_ALONE = 1
-/** What a change is taken to cost before any was measured: among others, and alone. */
-const CHANGE_MS = 0.03
-const CHANGE_MS_ALONE = 0.3
+/** What one change is taken to cost before any was measured, most of it to flush the disk; and each further one of its batch. */
+const ALONE_MS = 0.3
+const FURTHER_MS = 0.03
 /** One slow write, such as the first, is not yet a slow disk. */
-const CHANGE_MS_MAX = 3
+const MEASURED_MS_MAX = 10
 /** While the thread writes one batch, the next is made ready: more would only make them smaller. */
 const BATCHES_AT_ONCE = 2
 /** How much the newest batch counts in what is expected of the next. */
@@ -82,8 +80,8 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   /** Absent where there can be no thread, and when the driver is closed. */
   #startThread: (() => WriterThread) | undefined
   #thread: WriterThread | undefined
-  #changeMs = CHANGE_MS
-  #aloneMs = CHANGE_MS_ALONE
+  #aloneMs = ALONE_MS
+  #furtherMs = FURTHER_MS
   #wroteLast: 'here' | 'thread' | undefined
   readonly #underWay = new Set<Promise<Written>>()
   /** What is written on the event loop, one after another. */
@@ -177,9 +175,9 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
 
   /** What the next batch is expected to take, learnt from all of them: here and on the thread the same file is written. */
   #learn(count: number, tookMs: number): void {
-    const each = Math.min(tookMs / count, CHANGE_MS_MAX)
-    if (count === 1) this.#aloneMs += (each - this.#aloneMs) * NEWEST_SHARE
-    else this.#changeMs += (each - this.#changeMs) * NEWEST_SHARE
+    const measured = Math.min(tookMs, MEASURED_MS_MAX * count)
+    if (count === 1) this.#aloneMs += (measured - this.#aloneMs) * NEWEST_SHARE
+    else this.#furtherMs += (Math.max(measured - this.#aloneMs, 0) / (count - 1) - this.#furtherMs) * NEWEST_SHARE
   }
 
   /** The thread that so many changes are for; `undefined` to write them here. */
@@ -192,8 +190,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     // In the order in which they came: not past what is being written already.
     if (this.#hereCount > 0) return undefined
     if (this.#thread?.isBusy) return this.#thread
-    const isShort = count === 1 ? this.#aloneMs < HELD_UP_MS_MAX_ALONE : count * this.#changeMs < HELD_UP_MS_MAX
-    if (isShort) return undefined
+    if (this.#aloneMs + (count - 1) * this.#furtherMs < HELD_UP_MS_MAX) return undefined
     if (!this.#thread) {
       try {
         this.#thread = this.#startThread()
