@@ -73,6 +73,18 @@ describe.each(storeNames)('the changes that work takes on %s', (on) => {
     expect((await box.ledger.breakdowns({ accountId })).workflows).toMatchObject([{ name: 'crowd', count: 1, closed: 1 }])
   })
 
+  it('work that is recorded again under its key is charged once, whether it opened its workflow or not', async () => {
+    const box = await openBox({ on })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'lesson', workflowId: 'lesson' })
+    const record = (by = workflow) => by.record('gpt', 'gpt-4o-mini', 1_500, 'tokens', { idempotencyKey: 'once' })
+    const first = await record()
+    expect(await record()).toEqual(first)
+    expect(await record(box.workflow({ accountId, name: 'lesson', workflowId: 'lesson' }))).toEqual(first)
+    expect(await changesOf(box, accountId)).toEqual(['charge'])
+    await workflow.close()
+  })
+
   it('whoever takes a workflow up by its id finds it, however it was opened', async () => {
     const box = await openBox({ on })
     const { accountId } = await openAccount(box)
@@ -82,7 +94,10 @@ describe.each(storeNames)('the changes that work takes on %s', (on) => {
     const second = box.workflow(options)
     await second.chat({ messages })
     // Both are rounded together.
-    expect(await box.workflow(options).receipt()).toMatchObject({ total_credits_used: 1, services_used: [{ units_consumed: 80 }] })
+    expect(await box.workflow(options).receipt()).toMatchObject({
+      total_credits_used: 1,
+      services_used: [{ units_consumed: 80 }],
+    })
     await expect(box.workflow({ ...options, name: 'exam' }).chat({ messages })).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
     await expect(box.workflow({ ...options, userId: 'bob' }).receipt()).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
     await second.close()

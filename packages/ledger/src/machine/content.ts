@@ -3,8 +3,11 @@ import { hash } from 'node:crypto'
 /** Longer values are kept as their digest: enough to see that they differ. */
 const LENGTH_MAX = 80
 
-/** What is made up for each call, and so says nothing about what the caller asked for. */
-const MADE_UP: ReadonlySet<string> = new Set(['prefix', 'hash', 'announce'])
+/**
+ * What says nothing about what the caller asked for: it is made up for each call, or, as with the workflow that is to be opened if it is not
+ * open yet, depends on what was done before.
+ */
+const INCIDENTAL: ReadonlySet<string> = new Set(['prefix', 'hash', 'announce', 'opensWorkflow'])
 
 /** What follows from a usage and a price book: the same usage under tomorrow's book is still the same change. */
 const BY_BOOK: ReadonlySet<string> = new Set(['rated', 'roundingStep', 'cost', 'priceVersion'])
@@ -26,7 +29,7 @@ function collect(content: Record<string, string>, path: string, value: object): 
   const fields = value as Record<string, unknown>
   for (const name of Object.keys(fields)) {
     const field = fields[name]
-    if (field === undefined || (!path && MADE_UP.has(name)) || (isRatedByBook && BY_BOOK.has(name))) continue
+    if (field === undefined || (!path && INCIDENTAL.has(name)) || (isRatedByBook && BY_BOOK.has(name))) continue
     const at = path ? `${path}.${name}` : name
     // Spread out, so that a conflict names `usage.quantity` and not all of the usage.
     if (!path && (name === 'usage' || name === 'body')) collect(content, at, field as object)
