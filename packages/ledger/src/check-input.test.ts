@@ -4,6 +4,7 @@ import {
   checkAmountOrZero,
   checkInteger,
   checkKeyServices,
+  checkKnownId,
   checkOneOf,
   checkSpan,
   checkText,
@@ -16,6 +17,12 @@ const BILLION = 1_000_000_000_000_000n
 
 test.each<[string, (value: never) => unknown, unknown[], unknown[]]>([
   ['text', (value) => checkText('f', value), ['a', 'ä 🎟️', 'x'.repeat(200)], ['', 'x'.repeat(201), 'a\n', '\ud800', 5, null, {}]],
+  [
+    'known id',
+    (value) => checkKnownId('f', value),
+    ['a', 'x'.repeat(200), `reserve:${'x'.repeat(200)}`, `rollover:rollover:${'x'.repeat(200)}`],
+    ['', 'x'.repeat(201), 'reserve:', `reserve:${'x'.repeat(201)}`, 'rollover:a\n', 5, null],
+  ],
   ['amount', (value) => checkAmount('f', value), [1n, BILLION], [0n, -1n, BILLION + 1n, 5, '5', Number.NaN, null]],
   ['amount or zero', (value) => checkAmountOrZero('f', value), [0n, 1n, BILLION], [-1n, BILLION + 1n, 0, '0', null]],
   ['time', (value) => checkTime('f', value), [0, 9_000_000_000_000], [-1, 0.5, 9_000_000_000_001, Number.NaN, '5', 5n, null]],

@@ -21,12 +21,21 @@ export function checkText(field: string, value: unknown): string {
   return value
 }
 
+/** What the ids begin with that the ledger makes of others. What was carried over can be carried over again. */
+const OWN_PREFIX = /^(?:(?:reserve|rollover|refund):)+/
+
 /** An id that the caller chose for something new: not of a form that the ledger makes itself. */
 export function checkNewId(field: string, value: unknown): string {
   const id = checkText(field, value)
-  const own = /^(reserve|rollover|refund):/.exec(id)
-  if (own) throw new InvalidInputError(field, `must not begin with ${own[0]}, which the ledger's own ids do`)
+  const [own] = OWN_PREFIX.exec(id) ?? []
+  if (own) throw new InvalidInputError(field, `must not begin with ${own}, which the ledger's own ids do`)
   return id
+}
+
+/** An id of what is there: that of a caller, or one that the ledger made of it, which is longer. */
+export function checkKnownId(field: string, value: unknown): string {
+  const [own = ''] = (typeof value === 'string' && OWN_PREFIX.exec(value)) || []
+  return own + checkText(field, own ? String(value).slice(own.length) : value)
 }
 
 export function checkOptionalText(field: string, value: unknown): string | undefined {

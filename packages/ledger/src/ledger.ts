@@ -8,6 +8,7 @@ import {
   checkFlag,
   checkInteger,
   checkKeyServices,
+  checkKnownId,
   checkNewId,
   checkNewWorkflow,
   checkOneOf,
@@ -248,7 +249,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /** Gives an open hold more time, or another amount, more or less. Without a key of its own it happens each time it is called. */
   async extendHold(input: ExtendHoldInput, call?: CallOptions<Transaction>): Promise<ExtendHoldOutcome> {
     const fields = {
-      holdId: checkText('holdId', input.holdId),
+      holdId: checkKnownId('holdId', input.holdId),
       ttlMs: input.ttlMs === undefined ? undefined : checkSpan('ttlMs', input.ttlMs, 1),
       amount: input.amount === undefined ? undefined : checkAmountOrZero('amount', input.amount),
     }
@@ -264,7 +265,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     const final = input.final ?? true
     if (!final && input.usageId === undefined)
       throw new InvalidInputError('usageId', 'must name the part of a hold that is settled in parts')
-    const holdId = checkText('holdId', input.holdId)
+    const holdId = checkKnownId('holdId', input.holdId)
     const usageId = checkText('usageId', input.usageId ?? holdId)
     if (!final && input.closesWorkflow)
       throw new InvalidInputError('closesWorkflow', 'must not be set where final is false: the hold would outlive its workflow')
@@ -283,7 +284,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Gives a whole hold back. */
   async releaseHold(input: ReleaseHoldInput, call?: CallOptions<Transaction>): Promise<ReleaseHoldOutcome> {
-    const holdId = checkText('holdId', input.holdId)
+    const holdId = checkKnownId('holdId', input.holdId)
     return this.#change('releaseHold', input, `releaseHold:${holdId}`, { holdId }, call)
   }
 
@@ -335,7 +336,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Takes back what is left of a grant, for example when its payment was reversed. */
   async revokeGrant(input: RevokeGrantInput, call?: CallOptions<Transaction>): Promise<RevokeGrantOutcome> {
-    const grantId = checkText('grantId', input.grantId)
+    const grantId = checkKnownId('grantId', input.grantId)
     return this.#change('revokeGrant', input, `revokeGrant:${grantId}`, { grantId }, call)
   }
 
@@ -344,7 +345,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * Freeze the account as well to stop what a credit line would still allow.
    */
   async chargeback(input: ChargebackInput, call?: CallOptions<Transaction>): Promise<ChargebackOutcome> {
-    const fields = { grantId: checkText('grantId', input.grantId), reason: checkOptionalText('reason', input.reason) }
+    const fields = { grantId: checkKnownId('grantId', input.grantId), reason: checkOptionalText('reason', input.reason) }
     return this.#change('chargeback', input, `chargeback:${fields.grantId}`, fields, call)
   }
 

@@ -1,5 +1,5 @@
 import { type Credits, microCredits, type Quantity, type Service, type Unit } from '@farebox/core'
-import { checkText } from './check-input.ts'
+import { checkKnownId, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
 import { decodeEventData, type EventData } from './event-data.ts'
@@ -248,7 +248,7 @@ export abstract class LedgerReader {
   async hold(accountId: string, holdId: string): Promise<HoldRow> {
     const [row] = await this.#rows('holds', 'WHERE account_id = ? AND hold_id = ?', [
       checkText('accountId', accountId),
-      checkText('holdId', holdId),
+      checkKnownId('holdId', holdId),
     ])
     if (!row) throw new NotFoundError('HOLD_NOT_FOUND', holdId)
     return row

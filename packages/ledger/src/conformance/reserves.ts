@@ -22,6 +22,16 @@ export function exerciseReserves(suite: Suite): void {
   }
 
   describe('reserves', () => {
+    it('a reserve can be extended and released by its id, however long that of its workflow is', async () => {
+      const accountId = await suite.account(100)
+      const workflowId = 'w'.repeat(200)
+      const opened = await suite.ledger.openWorkflow({ accountId, workflowId, name: 'call', reserve: credits(20) })
+      const holdId = 'reserveHoldId' in opened ? (opened.reserveHoldId ?? '') : ''
+      expect(await suite.ledger.extendHold({ accountId, holdId, amount: credits(30) })).toMatchObject({ amount: credits(30) })
+      expect(await suite.ledger.hold(accountId, holdId)).toMatchObject({ remaining: credits(30) })
+      expect(await suite.ledger.releaseHold({ accountId, holdId })).toMatchObject({ status: 'released', amount: credits(30) })
+    })
+
     it('a reserve is set aside when the workflow opens, and is no longer there for others', async () => {
       const accountId = await suite.account(100)
       expect(await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'call', reserve: credits(80) })).toEqual({
