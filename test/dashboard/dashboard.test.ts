@@ -45,7 +45,7 @@ async function openPage(
   })
   page.on('pageerror', ({ message }) => failures.push(message))
   page.on('console', (message) => {
-    if (message.type() === 'error' && !mayFail) failures.push(message.text())
+    if (message.type() === 'error' && !mayFail) failures.push(`${message.text()} ${message.location().url}`)
   })
   await page.goto(`${open.origin}/dashboard${path}`)
   return page

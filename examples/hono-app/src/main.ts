@@ -28,7 +28,7 @@ say('The same question, when one credit is left', await ask('What is a farebox?'
 const { workflow_breakdown } = await client.usage()
 say(
   'Where the other went',
-  Object.entries(workflow_breakdown).map(([name, run]) => `${name}: ${run.total_credits} in ${run.count} runs`),
+  Object.entries(workflow_breakdown).map(([name, run]) => `${name}: ${run.total_credits} credit, ${run.count} run`),
 )
 
 server.close()

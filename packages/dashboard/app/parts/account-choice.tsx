@@ -17,7 +17,8 @@ export function AccountChoice() {
   const list = accounts.data ?? []
   const first = list[0]?.account_id
   useEffect(() => {
-    if (chosen === undefined && first !== undefined) chooseAccount(first)
+    // As it is now: somebody may have chosen since this was drawn.
+    if (session.peek()?.accountId === undefined && first !== undefined) chooseAccount(first)
   }, [chosen, first])
   return (
     <label class="account-choice">
