@@ -34,6 +34,15 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     if (workflowId !== null && workflowId !== undefined) want('workflowHolds', accountId, workflowId)
   }
 
+  let placed: Map<string, string | undefined> | undefined
+  /** The workflow of a hold that is there, or that the operations place. */
+  const workflowOfHold = (accountId: string, holdId: string): string | null | undefined => {
+    const hold = state.hold(accountId, holdId)
+    if (hold) return hold.workflowId
+    placed ??= new Map(operations.map((operation) => [placedBy(operation), placedIn(operation)]))
+    return placed.get(nameOf(accountId, holdId))
+  }
+
   for (const operation of operations) {
     const { accountId, idempotencyKey, verb, input } = operation
     // An id that was made for this call names nothing yet, so there is nothing to look for.
@@ -65,7 +74,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         want('hold', accountId, input.holdId)
         if (!isFirstSettlement(state, operation)) want('usage', accountId, input.usageId)
         wantWorkflow(accountId, state.hold(accountId, input.holdId)?.workflowId)
-        if (input.closesWorkflow) wantHoldsOf(accountId, state.hold(accountId, input.holdId)?.workflowId)
+        if (input.closesWorkflow) wantHoldsOf(accountId, workflowOfHold(accountId, input.holdId))
         break
       case 'extendHold':
       case 'releaseHold':
@@ -140,6 +149,19 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     }
   }
   return [...wanted].map(([kind, keys]) => ({ kind, keys }))
+}
+
+/** Names the hold that an operation places. Neither id can hold a line break. */
+function placedBy({ verb, accountId, input }: Operation): string {
+  return verb === 'placeHold' ? nameOf(accountId, input.holdId) : ''
+}
+
+function placedIn({ verb, input }: Operation): string | undefined {
+  return verb === 'placeHold' ? input.workflowId : undefined
+}
+
+function nameOf(accountId: string, holdId: string): string {
+  return `${accountId}\n${holdId}`
 }
 
 /**

@@ -212,6 +212,24 @@ describe('closing a workflow', () => {
   })
 })
 
+describe('a charge that closes', () => {
+  test('gives back what was held before, also where its own hold is placed in the same batch', () => {
+    const ledger = new OneAccount(100)
+    ledger.do('openWorkflow', { workflowId: 'w' })
+    ledger.do('placeHold', { holdId: 'before', workflowId: 'w', amount: credits(30) })
+    const work = { service: 'gpt', provider: 'x' }
+    const hold = { ...work, holdId: 'h', workflowId: 'w', amount: credits(5), ttlMs: 1_000, graceMs: 10, overage: 'cap' } as const
+    const settlement = { holdId: 'h', usageId: 'h', usage: rated(4), final: true, closesWorkflow: true }
+    const outcomes = ledger.commit([
+      { verb: 'placeHold', accountId: 'a', idempotencyKey: null, input: hold },
+      { verb: 'settleHold', accountId: 'a', idempotencyKey: 'usage:h', input: settlement },
+    ])
+    expect(outcomes).toMatchObject([{ status: 'held' }, { status: 'charged', available: credits(96) }])
+    expect(ledger.hold('before')).toMatchObject({ state: 'released', remaining: credits(0) })
+    expect(ledger.workflow('w')).toMatchObject({ state: 'closed', held: credits(0), spent: credits(4) })
+  })
+})
+
 describe('a line of the receipt', () => {
   test('is what one provider did for one service in one unit, rounded up once', () => {
     const ledger = new OneAccount(100)
