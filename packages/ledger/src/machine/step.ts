@@ -15,7 +15,7 @@ export interface Step {
  * told. Anything else changed nothing.
  */
 export type Decision<Name extends Verb> =
-  | { done: Extract<Outcomes[Name], { replayed: boolean }>; postings: readonly Posting[]; event?: NewEvent | undefined }
+  | { done: Extract<Outcomes[Name], { replayed: boolean }>; postings: readonly Posting[]; event?: NewEvent }
   | { refused: Extract<Outcomes[Name], { status: 'refused' }> | Failure }
 
 /** Says no without having changed anything. */
