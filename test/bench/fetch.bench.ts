@@ -2,14 +2,15 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { openai } from '@farebox/providers/openai'
 import { undiciFetch } from '@farebox/providers/undici-fetch'
 import OpenAI from 'openai'
 import { Agent, type Dispatcher } from 'undici'
 import { median, ratio, throughput } from './measure.ts'
 
 /**
- * CPU of this process per plain chat through the OpenAI SDK, with Node's global `fetch` and with ones built on a pooled undici `request`,
- * against a server in another process. Slices alternate, and each ratio is of slices of one round.
+ * CPU of this process per plain chat through the OpenAI SDK, with Node's global `fetch` and with ones built on a pooled undici `request`, and
+ * through our adapter with the SDK and without it, against a server in another process. Slices alternate, and each ratio is of slices of one round.
  */
 const ROUNDS = 9
 const SLICE = 600
@@ -36,6 +37,8 @@ const variants: Record<string, Chat> = {
     const response = new Response(null, { status: statusCode, headers: plain(headers) })
     return Object.assign(response, { json: () => body.json(), text: () => body.text() })
   }),
+  'openai({ transport: "fetch", fetch: undiciFetch() })': throughAdapter('fetch'),
+  'openai({ fetch: undiciFetch() }), by the SDK': throughAdapter('sdk'),
   'undici request without the SDK': async () => {
     const headers = { authorization: 'Bearer sk-bench', 'content-type': 'application/json' }
     const answer = await agent.request({
@@ -52,6 +55,12 @@ const variants: Record<string, Chat> = {
 function throughSdk(fetch: typeof globalThis.fetch): Chat {
   const client = new OpenAI({ apiKey: 'sk-bench', baseURL, maxRetries: 0, logLevel: 'off', fetch })
   return async () => (await client.chat.completions.create(body)).choices[0]?.message.content
+}
+
+/** As the engine calls it: under a signal of the call's own, named by its attempt. */
+function throughAdapter(transport: 'sdk' | 'fetch'): Chat {
+  const adapter = openai({ apiKey: 'sk-bench', baseURL, fetch: pooled, transport })
+  return async () => (await adapter.chat?.(body, { signal: new AbortController().signal, attemptId: 'bench' }))?.text
 }
 
 function send(input: string | URL | Request, init: RequestInit = {}): Promise<Dispatcher.ResponseData> {
@@ -93,7 +102,7 @@ try {
   for (const [name, values] of Object.entries(costs)) {
     const ratios = values.map((value, round) => value / (baseline[round] ?? Number.NaN))
     console.log(
-      `${name.padEnd(44)} ${Math.round(median(values)).toString().padStart(5)} µs of CPU, ${ratio(ratios)} global fetch`,
+      `${name.padEnd(52)} ${Math.round(median(values)).toString().padStart(5)} µs of CPU, ${ratio(ratios)} global fetch`,
     )
   }
 } finally {

@@ -1,4 +1,5 @@
 import { exerciseProviderAdapter, type Method } from '@farebox/providers/conformance'
+import { undiciFetch } from '@farebox/providers/undici-fetch'
 import OpenAI6 from 'openai6'
 import type { OpenaiLoopback } from '../loopback/openai.ts'
 import { at, failureKinds, openOpenai, SECRET } from './openai-harness.ts'
@@ -14,6 +15,22 @@ exerciseProviderAdapter(
   () => openOpenai((loopback) => ({ ...at(loopback), client: client6(loopback) })),
   options,
 )
+
+for (const [name, fetch] of [
+  ['the global fetch', undefined],
+  ['undiciFetch', undiciFetch()],
+] as const) {
+  exerciseProviderAdapter(
+    `openai, chats by ${name} alone`,
+    () => openOpenai((loopback) => ({ ...at(loopback), transport: 'fetch', fetch })),
+    options,
+  )
+  exerciseProviderAdapter(
+    `openai over the Responses API, by ${name} alone`,
+    () => openOpenai((loopback) => ({ ...at(loopback), transport: 'fetch', fetch, api: 'responses' })),
+    options,
+  )
+}
 
 exerciseProviderAdapter(
   'openai, speech that comes as events',

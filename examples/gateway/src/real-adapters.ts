@@ -35,7 +35,7 @@ export function realAdapters(environment: Environment): RealAdapters {
     twilio: phone,
     statusCallbackUrl: phone.availability.status === 'ready' ? statusCallbackUrl : undefined,
     all: [
-      openai({ apiKey: environment.OPENAI_API_KEY, baseURL: environment.OPENAI_BASE_URL, fetch }),
+      openai({ apiKey: environment.OPENAI_API_KEY, baseURL: environment.OPENAI_BASE_URL, fetch, transport: 'fetch' }),
       anthropic({ apiKey: environment.ANTHROPIC_API_KEY, baseURL: environment.ANTHROPIC_BASE_URL, fetch }),
       deepgram({ apiKey: environment.DEEPGRAM_API_KEY, baseUrl: environment.DEEPGRAM_BASE_URL, fetch }),
       cartesia({ apiKey: environment.CARTESIA_API_KEY, baseURL: environment.CARTESIA_BASE_URL, fetch }),

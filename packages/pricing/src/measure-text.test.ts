@@ -66,10 +66,27 @@ describe('a text in tokens', () => {
         return 1
       },
     })
-    const long = `a${'👩‍👩‍👧‍👦'.repeat(2_000)}`
+    const long = Array.from({ length: 2_000 }, (_, index) => `👩‍👩‍👧‍👦${index}`).join('')
     expect(count(long)).toBe(pieces.length)
     expect(pieces.join('')).toBe(long)
     expect(pieces.every((piece) => piece.length <= 256 && piece.isWellFormed())).toBe(true)
+  })
+
+  it('is not counted again where it only goes on', () => {
+    let counted = 0
+    const count = countInPieces({
+      countTokens({ length }) {
+        counted += length
+        return length
+      },
+    })
+    let said = ''
+    for (let turn = 0; turn < 50; turn++) {
+      said += `${turn}: It was the best of times, it was the worst of times, and nobody had the right change. `.repeat(3)
+      expect(count(said)).toBe(said.length)
+    }
+    // The end of each turn is a piece of its own until the next one fills it.
+    expect(counted).toBeLessThan(said.length * 2)
   })
 
   it('lets others have their turn while a long one is counted', async () => {
@@ -81,7 +98,7 @@ describe('a text in tokens', () => {
         return 1
       },
     })
-    await count('word '.repeat(100_000))
+    await count(Array.from({ length: 70_000 }, (_, index) => `word${index} `).join(''))
     clearInterval(timer)
     expect(turns).toBeGreaterThan(0)
   })

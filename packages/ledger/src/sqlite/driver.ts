@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { type Clock, InvalidOptionError, systemClock } from '@farebox/core'
 import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
@@ -29,7 +30,7 @@ export interface SqliteOptions {
   /**
    * Where changes are written. `thread`: on a thread of its own, which never holds up the event loop. `event loop`: where it is called,
    * which saves a change the way to the thread and back. `adaptive`: on the event loop what is expected to take it less than three
-   * milliseconds, the rest on a thread, which is started when it is first wanted. Everything is on the event loop with `database`,
+   * milliseconds (ten where there is one core), the rest on a thread, which is started when it is first wanted. Everything is on the event loop with `database`,
    * with `:memory:`, and where no thread can be started, as in a program that was bundled into one file.
    *
    * @defaultValue `adaptive`
@@ -46,8 +47,11 @@ export interface SqliteOptions {
   clock?: Clock
 }
 
-/** A batch that is expected to hold up the event loop for longer than this goes to the thread. */
-const HELD_UP_MS_MAX = 3
+/**
+ * A batch that is expected to hold up the event loop for longer than this goes to the thread. Where there is one core, the thread takes from
+ * the event loop what it gives, and the way there and back besides.
+ */
+const HELD_UP_MS_MAX = availableParallelism() > 1 ? 3 : 10
 /** What one change is taken to cost before any was measured, most of it to flush the disk; and each further one of its batch. */
 const ALONE_MS = 0.3
 const FURTHER_MS = 0.03

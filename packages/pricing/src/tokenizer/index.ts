@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { CountTokens } from '../measure-text.ts'
 import { type TokenEncoding, tokenEncodings } from '../token-encoding.ts'
 
@@ -11,6 +12,8 @@ interface Encoding {
 
 /** A tokenizer takes the square of a word's length, and a script without spaces is one word: longer ones are cut. */
 const PIECE = 256
+/** Pieces whose counts are kept: some megabytes. A conversation sends all that was said again with every turn, a service its instructions. */
+const KEPT = 8_192
 /** What is counted before others get their turn: about ten milliseconds of work. */
 const TURN = 65_536
 /** What looks like a mark of the model's own is text like any other. */
@@ -29,28 +32,39 @@ export async function loadTokenizers(encodings: Iterable<TokenEncoding> = tokenE
   return Object.fromEntries(loaded.filter(([, count]) => count !== undefined))
 }
 
-/** Counts a text with an encoding, in pieces, letting others have their turn during long ones. */
+/**
+ * Counts a text with an encoding, in pieces, letting others have their turn during long ones. Pieces are cut from the front, so that a text
+ * which goes on where another ended has the same ones, and those are not counted again.
+ */
 export function countInPieces({ countTokens }: Encoding): CountTokens {
-  return (text) => {
-    if (text.length <= PIECE) return countTokens(text, AS_TEXT)
-    return text.length <= TURN ? countSlice(countTokens, text, 0, text.length) : countLong(countTokens, text)
+  const counts = new LRUCache<string, number>({ max: KEPT })
+  const countPiece = (piece: string): number => {
+    const known = counts.get(piece)
+    if (known !== undefined) return known
+    const count = countTokens(piece, AS_TEXT)
+    // Copied: a part of a text keeps the whole of it in memory.
+    counts.set(JSON.parse(JSON.stringify(piece)), count)
+    return count
   }
+  return (text) => (text.length <= TURN ? countSlice(countPiece, text, 0, text.length) : countLong(countPiece, text))
 }
 
-async function countLong(countTokens: Encoding['countTokens'], text: string): Promise<number> {
+type CountPiece = (piece: string) => number
+
+async function countLong(countPiece: CountPiece, text: string): Promise<number> {
   let total = 0
   for (let start = 0; start < text.length; start += TURN) {
     if (start > 0) await new Promise((resolve) => setTimeout(resolve))
-    total += countSlice(countTokens, text, start, Math.min(text.length, start + TURN))
+    total += countSlice(countPiece, text, start, Math.min(text.length, start + TURN))
   }
   return total
 }
 
-function countSlice(countTokens: Encoding['countTokens'], text: string, from: number, to: number): number {
+function countSlice(countPiece: CountPiece, text: string, from: number, to: number): number {
   let total = 0
   for (let start = from; start < to; ) {
     const end = pieceEnd(text, start, to)
-    total += countTokens(text.slice(start, end), AS_TEXT)
+    total += countPiece(text.slice(start, end))
     start = end
   }
   return total

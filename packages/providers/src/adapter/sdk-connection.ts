@@ -31,9 +31,7 @@ export function connectSdk<Client>(options: SdkConnectionOptions<Client>): SdkCo
     now: options.now ?? systemClock,
     client: async () => {
       if (options.client !== undefined) return options.client
-      if (availability.status === 'disabled') {
-        throw new ProviderError(`${name} is disabled: ${availability.reason}`, { provider: name, kind: 'authentication' })
-      }
+      checkEnabled(name, availability)
       loading ??= importSdk(name, needs, options.load).catch((error: unknown) => {
         loading = undefined
         throw error
@@ -41,6 +39,12 @@ export function connectSdk<Client>(options: SdkConnectionOptions<Client>): SdkCo
       return loading
     },
   }
+}
+
+/** @throws {ProviderError} `authentication`: what the provider needs was not given */
+export function checkEnabled(name: string, availability: Availability): void {
+  if (availability.status === 'ready') return
+  throw new ProviderError(`${name} is disabled: ${availability.reason}`, { provider: name, kind: 'authentication' })
 }
 
 /**

@@ -10,9 +10,10 @@ import { openOpenaiCall, send } from './send.ts'
 export async function chat(connection: OpenaiConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
   const call = openOpenaiCall(connection, context)
   try {
-    const { data, requestId } = await send(connection, call, (client, options) =>
-      client.chat.completions.create(chatBody(request), options),
-    )
+    const { data, requestId } = await send(connection, call, {
+      client: connection.texts,
+      create: (client, options) => client.chat.completions.create(chatBody(request), options),
+    })
     return readChat(connection, request, data, requestId)
   } catch (thrown) {
     throw openaiError(connection, thrown, context)

@@ -11,9 +11,10 @@ import { openOpenaiCall, send } from './send.ts'
 export async function embed(connection: OpenaiConnection, request: EmbedRequest, context: CallContext): Promise<EmbedResult> {
   const call = openOpenaiCall(connection, context)
   try {
-    const { data, requestId } = await send(connection, call, (client, options) =>
-      resource(connection, client.embeddings, 'embeddings').create(embedBody(request), options),
-    )
+    const { data, requestId } = await send(connection, call, {
+      client: connection.texts,
+      create: (client, options) => resource(connection, client.embeddings, 'embeddings').create(embedBody(request), options),
+    })
     const answer = asRecord(data)
     const embeddings = readVectors(answer?.data, request.inputs.length)
     if (!embeddings) throw malformed(connection.name, 'a vector for each text', requestId)

@@ -1,8 +1,8 @@
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import { EventParser } from '../adapter/event-parser.ts'
-import { type Readable, readAnswer } from '../adapter/read-body.ts'
+import { type Answer, headerOf, readAnswer } from '../adapter/read-body.ts'
 import { sdkAnswer } from '../adapter/sdk-answer.ts'
-import type { OpenaiClient, OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
+import type { OpenaiConnection, OpenaiRequestOptions, OpenaiTexts } from './openai-client.ts'
 import { type OpenaiCall, request } from './send.ts'
 
 /** The events of a streamed answer. */
@@ -28,13 +28,13 @@ const END_MS_MAX = 1_000
 export async function openEvents(
   connection: OpenaiConnection,
   call: OpenaiCall,
-  create: (client: OpenaiClient, options: OpenaiRequestOptions) => PromiseLike<unknown>,
+  create: (client: OpenaiTexts, options: OpenaiRequestOptions) => PromiseLike<unknown>,
 ): Promise<OpenedEvents> {
-  const { pending } = await request(connection, call, create)
-  const { asResponse } = pending as { asResponse?: () => PromiseLike<Response & Readable> }
+  const { pending } = await request(connection, call, { client: connection.texts, create })
+  const { asResponse } = pending as { asResponse?: () => PromiseLike<Answer> }
   if (typeof asResponse === 'function') {
     const response = await call.race(asResponse.call(pending))
-    const requestId = asText(response.headers.get('x-request-id'))
+    const requestId = asText(headerOf(response, 'x-request-id'))
     return { requestId, ...eventsOf(readAnswer(response, call), call, requestId) }
   }
   const { data, requestId } = await sdkAnswer(call, pending)

@@ -43,8 +43,13 @@ export function resource(
   throw new ProviderError(`the client that ${name} was given has no ${partName}`, { provider: name, kind: 'unsupported' })
 }
 
+/** What answers text with text and numbers: requests and answers are JSON, so that no more than a `fetch` is needed for them. */
+export type OpenaiTexts = Pick<OpenaiClient, 'chat' | 'responses' | 'embeddings'>
+
 /** What every method of the adapter needs to reach the provider. */
 export interface OpenaiConnection extends SdkConnection<OpenaiClient> {
+  /** As `client`, for texts alone. */
+  texts(): Promise<OpenaiTexts>
   /** Sent with each request, above what the environment could have put into the client. */
   headers: Record<string, string | null>
   /** How websockets are opened. */

@@ -1,8 +1,9 @@
-import type { Availability, Clock, Offer, ProviderAdapter } from '@farebox/core'
-import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
+import { type Availability, type Clock, InvalidOptionError, type Offer, type ProviderAdapter } from '@farebox/core'
+import { availabilityOf, checkEnabled, connectSdk } from '../adapter/sdk-connection.ts'
 import { chat } from './chat.ts'
 import { converse } from './converse.ts'
 import { embed } from './embed.ts'
+import { fetchTexts } from './fetch-texts.ts'
 import {
   loadOpenaiClient,
   type OpenaiClient,
@@ -41,6 +42,11 @@ export interface OpenaiOptions {
   name?: string
   /** @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
+  /**
+   * What asks for chats and embeddings. `sdk`: the official SDK. `fetch`: `fetch` alone, with the same bodies, answers and errors, which with
+   * `undiciFetch()` costs a quarter of the CPU (`npm run bench -- fetch`) and needs no SDK; speech in either direction does. Not for a `client` of your own. @defaultValue `sdk`
+   */
+  transport?: 'sdk' | 'fetch'
   /** How the websockets of conversations are opened. @defaultValue as the package `ws` does */
   websocket?: OpenaiWebsocketOptions
   /** Tells the time. @defaultValue the host's clock */
@@ -96,10 +102,19 @@ function connect(name: string, options: OpenaiOptions, availability: Availabilit
     project: options.project ?? null,
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   }
-  const { client, now } = options
+  const { client, now, transport = 'sdk' } = options
+  if (client && transport === 'fetch')
+    throw new InvalidOptionError('openai() takes a client of your own or transport "fetch", not both')
   const needs = '"openai" (^6.30 or ^7)'
+  const sdk = connectSdk<OpenaiClient>({ name, availability, needs, client, now, load: () => loadOpenaiClient(settings) })
+  const texts = transport === 'fetch' ? fetchTexts(settings) : undefined
   return {
-    ...connectSdk<OpenaiClient>({ name, availability, needs, client, now, load: () => loadOpenaiClient(settings) }),
+    ...sdk,
+    texts: async () => {
+      if (!texts) return sdk.client()
+      checkEnabled(name, availability)
+      return texts
+    },
     headers: client ? {} : pinnedHeaders(settings),
     realtime: { ...(options.websocket && { websocket: options.websocket }), ...(client ? {} : { target: settings }) },
   }

@@ -12,9 +12,10 @@ export async function respond(connection: OpenaiConnection, request: ChatRequest
   let usage: ChatResult['usage']
   try {
     const body = responsesBody(connection.name, request)
-    const { data, requestId } = await send(connection, call, (client, options) =>
-      resource(connection, client.responses, 'responses').create(body, options),
-    )
+    const { data, requestId } = await send(connection, call, {
+      client: connection.texts,
+      create: (client, options) => resource(connection, client.responses, 'responses').create(body, options),
+    })
     const response = asRecord(data)
     usage = responseUsage(response?.usage)
     if (response?.status === 'failed') throw response.error

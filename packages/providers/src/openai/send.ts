@@ -1,24 +1,30 @@
 import type { CallContext } from '@farebox/core'
 import { type Call, openCall } from '../adapter/call.ts'
 import { type SdkAnswer, sdkAnswer } from '../adapter/sdk-answer.ts'
-import type { OpenaiClient, OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
+import type { OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
 
-/** Makes one request of the SDK within `call`: never retried, and ended by the call's signal. */
-export async function send(
-  connection: OpenaiConnection,
+/** One request: of what, and how it is made there. */
+export interface OpenaiRequest<Client> {
+  client(): Promise<Client>
+  create(client: Client, options: OpenaiRequestOptions): PromiseLike<unknown>
+}
+
+/** Makes one request within `call`: never retried, and ended by the call's signal. */
+export async function send<Client>(
+  connection: Pick<OpenaiConnection, 'headers'>,
   call: OpenaiCall,
-  create: (client: OpenaiClient, options: OpenaiRequestOptions) => PromiseLike<unknown>,
+  made: OpenaiRequest<Client>,
 ): Promise<SdkAnswer> {
-  return sdkAnswer(call, (await request(connection, call, create)).pending)
+  return sdkAnswer(call, (await request(connection, call, made)).pending)
 }
 
 /** The same, without waiting for the answer: what the SDK returned, wrapped because it is a promise itself. */
-export async function request(
-  connection: OpenaiConnection,
+export async function request<Client>(
+  connection: Pick<OpenaiConnection, 'headers'>,
   call: OpenaiCall,
-  create: (client: OpenaiClient, options: OpenaiRequestOptions) => PromiseLike<unknown>,
+  { client: load, create }: OpenaiRequest<Client>,
 ): Promise<{ pending: PromiseLike<unknown> }> {
-  const client = await call.race(connection.client())
+  const client = await call.race(load())
   const headers = { ...connection.headers, ...call.headers }
   return { pending: create(client, { signal: call.signal, maxRetries: 0, headers }) }
 }

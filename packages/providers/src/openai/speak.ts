@@ -48,9 +48,10 @@ export async function* streamSpeech(
   let requestId: string | undefined
   const heard = request.format === 'mulaw' ? telephoneSound(SAMPLES_PER_SECOND) : undefined
   try {
-    const answer = await send(connection, call, (client, options) =>
-      client.audio.speech.create(speechBody(request, defaults), options),
-    )
+    const answer = await send(connection, call, {
+      client: connection.client,
+      create: (client, options) => client.audio.speech.create(speechBody(request, defaults), options),
+    })
     const response = answer.data
     if (!isResponse(response) || !response.body) throw malformed(connection.name, 'a body', answer.requestId)
     requestId = answer.requestId

@@ -1,6 +1,6 @@
 import { type CallContext, type ChatEvent, type FinishReason, ProviderError, type Usage } from '@farebox/core'
 import { type OpenedEvents, openEvents } from './open-events.ts'
-import type { OpenaiClient, OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
+import type { OpenaiConnection, OpenaiRequestOptions, OpenaiTexts } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { openOpenaiCall } from './send.ts'
 
@@ -15,7 +15,7 @@ export interface StreamedAnswer {
 
 /** How one of OpenAI's APIs streams an answer. */
 export interface StreamedApi {
-  create(client: OpenaiClient, options: OpenaiRequestOptions): PromiseLike<unknown>
+  create(client: OpenaiTexts, options: OpenaiRequestOptions): PromiseLike<unknown>
   /** Reads one event of the stream into `answer`. What it throws ends the answer. */
   read(event: unknown, answer: StreamedAnswer): ChatEvent[]
 }

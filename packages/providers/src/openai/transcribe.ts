@@ -15,9 +15,10 @@ export async function transcribe(
 ): Promise<TranscribeResult> {
   const call = openOpenaiCall(connection, context)
   try {
-    const { data, requestId } = await send(connection, call, (client, options) =>
-      client.audio.transcriptions.create(transcribeBody(request), options),
-    )
+    const { data, requestId } = await send(connection, call, {
+      client: connection.client,
+      create: (client, options) => client.audio.transcriptions.create(transcribeBody(request), options),
+    })
     const answer = asRecord(data)
     const text = asText(answer?.text)
     if (!answer || text === undefined) throw malformed(connection.name, 'a transcript', requestId)

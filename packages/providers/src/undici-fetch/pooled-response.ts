@@ -33,6 +33,12 @@ class Pooled implements Response {
     return this.#headers
   }
 
+  /** One of the headers, without making the platform's object of all of them. @param name  in lower case */
+  header(name: string): string | null {
+    const value = this.#answer.headers[name]
+    return (Array.isArray(value) ? value.join(', ') : value) ?? null
+  }
+
   get statusText(): string {
     return this.#answer.statusText ?? ''
   }

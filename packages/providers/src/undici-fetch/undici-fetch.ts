@@ -34,7 +34,7 @@ export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
     const request = input instanceof Request ? new Request(input, init) : undefined
     const { signal } = request ?? init
     try {
-      const url = new URL(request?.url ?? String(input))
+      const url = input instanceof URL ? input : new URL(request?.url ?? String(input))
       const { body, type } = await encode(request ? request.body : init.body)
       const answer = await pool.request({
         origin: url.origin,
@@ -59,12 +59,14 @@ export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
 function listOf(given: RequestInit['headers'], type: string | undefined): string[] {
   const list = ['accept-encoding', 'identity']
   let hasType = type === undefined
-  // Not copied: SDKs make them for each request, and the platform's are slow.
-  const headers = given instanceof Headers ? given : new Headers(given)
-  headers.forEach((value, name) => {
+  const add = (value: string, name: string) => {
     if (name === 'content-type') hasType = true
     if (name !== 'accept-encoding') list.push(name, value)
-  })
+  }
+  // Not copied where it can be helped: the platform's are slow.
+  if (given instanceof Headers) given.forEach(add)
+  else if (Array.isArray(given)) new Headers(given).forEach(add)
+  else for (const [name, value] of Object.entries(given ?? {})) add(value, name.toLowerCase())
   if (type !== undefined && !hasType) list.push('content-type', type)
   return list
 }

@@ -1,0 +1,62 @@
+import { asRecord } from '../adapter/answer.ts'
+import { type Answer, headerOf } from '../adapter/read-body.ts'
+import type { OpenaiClientOptions, OpenaiRequestOptions, OpenaiResource, OpenaiTexts } from './openai-client.ts'
+
+/**
+ * What the SDK's client does for texts, by `fetch` alone: a body is posted as JSON, and its answer handed over. The SDK costs three times
+ * as much as the request itself, most of it for what is not wanted of it: retries, timeouts, logs, headers that describe the caller's machine.
+ */
+export function fetchTexts({ baseURL, fetch }: Pick<OpenaiClientOptions, 'baseURL' | 'fetch'>): Required<OpenaiTexts> {
+  const at = (path: string) => new FetchResource(new URL(baseURL.replace(/\/*$/, path)), fetch)
+  return { chat: { completions: at('/chat/completions') }, responses: at('/responses'), embeddings: at('/embeddings') }
+}
+
+class FetchResource implements OpenaiResource {
+  readonly #url: URL
+  readonly #fetch: typeof globalThis.fetch | undefined
+
+  constructor(url: URL, fetch: typeof globalThis.fetch | undefined) {
+    this.#url = url
+    this.#fetch = fetch
+  }
+
+  /** As the SDK's promise has it: the response before its body was read, and its body with the request's id. */
+  create(body: object, options: OpenaiRequestOptions = {}) {
+    const response = this.#post(body, options)
+    return Object.assign(response, {
+      asResponse: () => response,
+      withResponse: async () => {
+        const answer = await response
+        return { data: await answer.json(), request_id: headerOf(answer, 'x-request-id') }
+      },
+    })
+  }
+
+  async #post(body: object, { headers = {}, signal }: OpenaiRequestOptions): Promise<Answer> {
+    const sent: Record<string, string> = { ...COMMON_HEADERS }
+    for (const [name, value] of Object.entries(headers)) if (value !== null) sent[name] = value
+    // Asked for at each request, so that what replaces the global one is obeyed.
+    const { fetch = globalThis.fetch } = { fetch: this.#fetch }
+    const answer: Answer = await fetch(this.#url, { method: 'POST', headers: sent, body: JSON.stringify(body), signal })
+    if (!answer.ok) throw await failureOf(answer)
+    return answer
+  }
+}
+
+const COMMON_HEADERS = { 'content-type': 'application/json', accept: 'application/json', 'user-agent': 'farebox' }
+
+/** What the SDK would throw: it says the same, and is read by the same code. */
+async function failureOf(answer: Answer): Promise<Error> {
+  const { code, type, param } = errorOf(await answer.text())
+  const facts = { status: answer.status, headers: answer.headers, requestID: headerOf(answer, 'x-request-id'), code, type, param }
+  return Object.assign(new Error(`the provider answered ${answer.status}`), facts)
+}
+
+function errorOf(text: string): Record<string, unknown> {
+  try {
+    return asRecord(asRecord(JSON.parse(text))?.error) ?? {}
+  } catch {
+    // A proxy on the way answers with a page.
+    return {}
+  }
+}

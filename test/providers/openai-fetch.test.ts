@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { InvalidOptionError } from '@farebox/core'
+import { type OpenaiOptions, openai } from '@farebox/providers/openai'
+import { undiciFetch } from '@farebox/providers/undici-fetch'
+import OpenAI from 'openai'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { type OpenaiLoopback, startOpenaiLoopback } from '../loopback/openai.ts'
+import { fullChat } from './full-chat.ts'
+import { collect } from './outcomes.ts'
+
+const context = { signal: new AbortController().signal, attemptId: 'wf_1.attempt-2' }
+const pooled = undiciFetch()
+const texts = { inputs: ['a', 'b'], model: 'text-embedding-3-small' }
+
+/** What the conformance suite does not see: that both transports send and read the same, and what of the SDK is left out. */
+describe.each<[string, Pick<OpenaiOptions, 'fetch'>]>([
+  ['the global fetch', {}],
+  ['undiciFetch', { fetch: pooled }],
+])('chats of OpenAI by %s alone', (_, options) => {
+  let server: OpenaiLoopback
+  beforeAll(async () => {
+    server = await startOpenaiLoopback()
+  })
+  afterAll(() => server.close())
+  const adapter = (more: Partial<OpenaiOptions> = {}) =>
+    openai({ apiKey: server.apiKey, baseURL: server.url, transport: 'fetch', ...options, ...more })
+  const bySdk = (more: Partial<OpenaiOptions> = {}) => adapter({ transport: 'sdk', ...more })
+  const lastTwo = () => server.requests.slice(-2)
+
+  it.each(['chat', 'responses'] as const)('are the SDK’s, byte for byte, over the API of %s', async (api) => {
+    const request = { ...fullChat, stop: undefined, providerOptions: { metadata: { a: 'é' } } }
+    const answers = [await adapter({ api }).chat?.(request, context), await bySdk({ api }).chat?.(request, context)]
+    expect(answers[0]).toEqual({ ...answers[1], requestId: answers[0]?.requestId })
+    expect(answers[0]?.requestId).toEqual(expect.any(String))
+    const [mine, theirs] = lastTwo()
+    expect(mine?.body).toEqual(theirs?.body)
+    expect(mine?.path).toBe(theirs?.path)
+
+    const events = [
+      await collect(adapter({ api }).streamChat?.(request, context)),
+      await collect(bySdk({ api }).streamChat?.(request, context)),
+    ]
+    const said = events.map((each) => each.flatMap((event) => (event.type === 'text' ? [event.text] : [])).join(''))
+    expect(said[0]).toBe(said[1])
+    expect(lastTwo()[0]?.body).toEqual(lastTwo()[1]?.body)
+  })
+
+  it('are embeddings too', async () => {
+    const [mine, theirs] = [await adapter().embed?.(texts, context), await bySdk().embed?.(texts, context)]
+    expect(mine).toEqual({ ...theirs, requestId: mine?.requestId })
+    expect(lastTwo()[0]?.body).toEqual(lastTwo()[1]?.body)
+  })
+
+  it('say who asks and for whom, and nothing of the machine', async () => {
+    vi.stubEnv('OPENAI_CUSTOM_HEADERS', 'Authorization: Bearer hijack')
+    await adapter({ organization: 'org-ours' }).chat?.(fullChat, context)
+    vi.unstubAllEnvs()
+    const { headers } = server.requests.at(-1) ?? { headers: {} }
+    expect(headers).toMatchObject({
+      authorization: `Bearer ${server.apiKey}`,
+      'content-type': 'application/json',
+      'openai-organization': 'org-ours',
+      'user-agent': 'farebox',
+      'x-client-request-id': 'wf_1.attempt-2',
+    })
+    expect(headers).not.toHaveProperty('openai-project')
+    expect(Object.keys(headers).filter((name) => name.startsWith('x-stainless'))).toEqual([])
+  })
+
+  it('go where the address says, however it ends', async () => {
+    for (const end of ['', '/', '//']) await adapter({ baseURL: server.url + end }).chat?.(fullChat, context)
+    expect(new Set(server.requests.slice(-3).map(({ path }) => path)).size).toBe(1)
+  })
+
+  it('tell of a refusal what the SDK would: its code, its status, when to come again', async () => {
+    const refusal = { error: { message: 'no', type: 'requests', code: 'rate_limit_exceeded', param: null } }
+    for (const make of [adapter, bySdk]) {
+      server.fail({ type: 'status', status: 429, body: refusal, headers: { 'retry-after': '7' } })
+      await expect(make().chat?.(fullChat, context)).rejects.toMatchObject({
+        kind: 'rate_limited',
+        status: 429,
+        providerCode: 'rate_limit_exceeded',
+        retryAfterMs: 7_000,
+        requestId: expect.any(String),
+      })
+    }
+  })
+})
+
+describe('a client of the host’s own', () => {
+  it('is not left aside in silence', () => {
+    const client = new OpenAI({ apiKey: 'k' })
+    expect(() => openai({ client, transport: 'fetch' })).toThrow(InvalidOptionError)
+  })
+})
+
+describe('a program that asks by fetch alone', () => {
+  it('does not load the SDK', async () => {
+    const server = await startOpenaiLoopback()
+    const program = `
+      import { registerHooks } from 'node:module'
+      const loaded = []
+      registerHooks({ resolve: (specifier, context, next) => { loaded.push(specifier); return next(specifier, context) } })
+      const { openai } = await import('@farebox/providers/openai')
+      const adapter = openai({ apiKey: '${server.apiKey}', baseURL: '${server.url}', transport: 'fetch' })
+      const request = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello' }] }
+      await adapter.chat(request, { signal: new AbortController().signal, attemptId: 'a' })
+      console.log(JSON.stringify(loaded.filter((name) => name === 'openai')))`
+    const folder = join(import.meta.dirname, '../..')
+    const flags = ['--conditions=farebox-source', '--input-type=module', '-e', program]
+    const child = spawn(process.execPath, flags, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+    let printed = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      printed += chunk.toString()
+    })
+    await once(child, 'close')
+    expect(printed.trim()).toBe('[]')
+    await server.close()
+  })
+})
