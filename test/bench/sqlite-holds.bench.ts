@@ -22,17 +22,14 @@ const filename = join(folder, 'ledger.db')
 const hold = { isLifecycle: false }
 const life = { isLifecycle: true }
 const loads: (Load & { writer: SqliteWriter })[] = [
-  { ...hold, callers: 1, operations: 800, accounts: HOT, writer: 'adaptive' },
-  { ...hold, callers: 64, operations: 8_000, accounts: HOT, writer: 'adaptive' },
-  { ...hold, callers: 256, operations: 16_000, accounts: HOT, writer: 'adaptive' },
-  { ...hold, callers: 1, operations: 800, accounts: COLD, writer: 'adaptive' },
-  { ...hold, callers: 64, operations: 4_000, accounts: COLD, writer: 'adaptive' },
-  { ...hold, callers: 256, operations: 8_000, accounts: COLD, writer: 'adaptive' },
-  { ...life, callers: 256, operations: 5_000, accounts: HOT, writer: 'adaptive' },
-  { ...life, callers: 256, operations: 3_000, accounts: COLD, writer: 'adaptive' },
   { ...hold, callers: 1, operations: 800, accounts: HOT, writer: 'event loop' },
   { ...hold, callers: 64, operations: 8_000, accounts: HOT, writer: 'event loop' },
   { ...hold, callers: 256, operations: 16_000, accounts: HOT, writer: 'event loop' },
+  { ...hold, callers: 1, operations: 800, accounts: COLD, writer: 'event loop' },
+  { ...hold, callers: 64, operations: 4_000, accounts: COLD, writer: 'event loop' },
+  { ...hold, callers: 256, operations: 8_000, accounts: COLD, writer: 'event loop' },
+  { ...life, callers: 256, operations: 5_000, accounts: HOT, writer: 'event loop' },
+  { ...life, callers: 256, operations: 3_000, accounts: COLD, writer: 'event loop' },
   { ...hold, callers: 1, operations: 800, accounts: HOT, writer: 'thread' },
   { ...hold, callers: 64, operations: 8_000, accounts: HOT, writer: 'thread' },
   { ...hold, callers: 256, operations: 16_000, accounts: HOT, writer: 'thread' },
@@ -41,9 +38,9 @@ const loads: (Load & { writer: SqliteWriter })[] = [
 try {
   const waits = new Waits()
   const open = (writer: SqliteWriter) => new Ledger(sqlite({ filename, writer }), { onCommit: waits.onCommit })
-  const ledgers = { adaptive: open('adaptive'), 'event loop': open('event loop'), thread: open('thread') }
-  await ledgers.adaptive.migrate()
-  await openAccounts(ledgers.adaptive)
+  const ledgers = { 'event loop': open('event loop'), thread: open('thread') }
+  await ledgers['event loop'].migrate()
+  await openAccounts(ledgers['event loop'])
   const held = new Map<string, bigint>()
   const results = loads.map((load) => ({ load, measured: [] as Measured[], baselines: [] as number[] }))
   const idle: number[] = []
@@ -58,7 +55,7 @@ try {
   console.table(results.map(({ load, measured, baselines }) => row(load, measured, baselines)))
   console.log(`stall of an idle event loop in the same rounds: ${idle.map((ms) => ms.toFixed(1)).join(', ')} ms`)
   await twoProcesses(held)
-  const checked = await mismatches(ledgers.adaptive, held)
+  const checked = await mismatches(ledgers['event loop'], held)
   for (const ledger of Object.values(ledgers)) await ledger.close()
   await logPerChange()
   console.log(`mismatches: ${checked.found.length} in all balances and ${checked.entries} journal entries`)

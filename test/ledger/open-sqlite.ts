@@ -6,7 +6,7 @@ import Database from 'better-sqlite3'
 import { databaseFolder } from '../support/database-folder.ts'
 
 /** A SQLite ledger in a file of its own, with a host and an operator on connections of their own. */
-export const openSqlite: OpenLedger = (options) => openSqliteWith('adaptive', options)
+export const openSqlite: OpenLedger = (options) => openSqliteWith('event loop', options)
 
 /** The same, with its changes written on a thread of their own from the first. */
 export const openSqliteThread: OpenLedger = (options) => openSqliteWith('thread', options)

@@ -15,7 +15,6 @@ import { openSqliteThread } from './open-sqlite.ts'
 exerciseLedgerDriver('sqlite on a thread of its own', openSqliteThread)
 
 const BUSY_APP = fileURLToPath(new URL('./busy-app.ts', import.meta.url))
-const hold = { amount: credits(1), service: 'gpt', provider: 'gpt-4o-mini' } as const
 
 describe('a ledger that writes on a thread', () => {
   let folder: string
@@ -27,10 +26,9 @@ describe('a ledger that writes on a thread', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
   test.each([
-    ['that forgets to close it, on the event loop and then on the thread', 'adaptive', 10, 'forget'],
     ['that forgets to close it', 'thread', 10, 'forget'],
-    ['that closes it while the thread starts', 'adaptive', 1, 'close'],
-    ['that closes it', 'thread', 1, 'close'],
+    ['that closes it while the thread has hardly started', 'thread', 1, 'close'],
+    ['that closes it', 'thread', 10, 'close'],
   ])('lets a program end by itself %s (%s)', async (_, writer, rounds, end) => {
     const program = [...process.execArgv, BUSY_APP, filename, writer, String(rounds), end]
     const { stdout } = await promisify(execFile)(process.execPath, program)
@@ -85,21 +83,6 @@ describe('a ledger that writes on a thread', () => {
     ).toMatchObject({
       replayed: true,
     })
-    await ledger.close()
-  })
-
-  test('one connection after another writes, and each sees what the other wrote', async () => {
-    const ledger = new Ledger(sqlite({ filename }))
-    await ledger.migrate()
-    await ledger.openAccount({ accountId: 'ada', name: 'Ada' })
-    await ledger.grant({ accountId: 'ada', amount: credits(10_000) })
-    // Many at once are for the thread, which is started meanwhile; one alone is written on the event loop.
-    for (let round = 1; round <= 40; round++) {
-      await Promise.all(Array.from({ length: 20 }, () => ledger.placeHold({ accountId: 'ada', ...hold })))
-      await ledger.placeHold({ accountId: 'ada', ...hold })
-      expect(await ledger.balance('ada')).toMatchObject({ held: credits(round * 21) })
-    }
-    expect(await ledger.verify('ada')).toMatchObject({ mismatches: [], entries: 2 + 40 * 21 })
     await ledger.close()
   })
 })

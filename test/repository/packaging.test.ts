@@ -101,7 +101,7 @@ describe('a project that installs the tarballs', () => {
   const writes = (writer: string) => `
     import { Ledger } from '@farebox/ledger'
     import { sqlite } from '@farebox/ledger/sqlite'
-    const ledger = new Ledger(sqlite({ filename: '${writer}.db', writer: '${writer}' }))
+    const ledger = new Ledger(sqlite({ filename: '${writer.replace(' ', '-')}.db', writer: '${writer}' }))
     await ledger.migrate()
     const open = (_, index) => ledger.openAccount({ name: 'Ada' + index })
     for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 20 }, open))
@@ -113,8 +113,8 @@ describe('a project that installs the tarballs', () => {
     expect((await run(process.execPath, ['thread.js'], project)).stdout).toBe('100\n')
   })
 
-  it('writes without that thread in a program that was bundled into one file', async () => {
-    await writeFile(join(project, 'bundled.js'), writes('adaptive'))
+  it('writes in a program that was bundled into one file', async () => {
+    await writeFile(join(project, 'bundled.js'), writes('event loop'))
     const outDir = join(project, 'bundled')
     await bundle({
       config: false,

@@ -113,7 +113,7 @@ export class CommitQueue {
   /** @param share  changes after which no other account is taken in: what one account waits for is shared out only in order */
   #nextBatch(share: number): Waiting[] {
     const batch: Waiting[] = []
-    const enough = Math.min(share, this.#batchMax)
+    const enough = Math.min(share, this.#batchMax, this.#driver.batches?.changesMax?.() ?? this.#batchMax)
     let accounts = 0
     for (const accountId of this.#ready) {
       if (batch.length >= enough || accounts === this.#accountsMax) break

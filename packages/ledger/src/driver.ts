@@ -45,6 +45,8 @@ export interface BatchLimits {
   atOnce: number
   /** Whether the driver applies batches in the order in which it was given them: an account may then be in several. @defaultValue false */
   isOrdered?: boolean
+  /** Changes in one batch at most, from one moment to the next. @defaultValue any number */
+  changesMax?(): number
   /** Accounts in one batch at most. @defaultValue any number */
   accountsMax?: number
 }

@@ -6,6 +6,7 @@ import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { explained, HandleBusyError, isBusy } from './classify-error.ts'
 import type { SqliteDatabase } from './handle.ts'
+import { LogFlusher } from './log-flusher.ts'
 import { migrateSqlite, planSqlite } from './migrate.ts'
 import { isInMemory, openFile } from './open-file.ts'
 import { type Applied, RowStore } from './row-store.ts'
@@ -35,7 +36,7 @@ const CACHE_KIB = 32_768
 const CHECKPOINT_PAGES = 8_000
 const CHECKPOINT_PAGES_BEHIND = 32_000
 
-/** What one transaction did, and how long it held the file. */
+/** What one transaction did, and how long it held the file and the thread. */
 export interface Written extends Applied {
   tookMs: number
 }
@@ -46,6 +47,8 @@ export class SqliteConnection {
   readonly #rows: RowStore
   #database: Promise<SqliteDatabase> | undefined
   #handle: SqliteDatabase | undefined
+  /** Absent where commits are durable by themselves, or need not be. */
+  #flusher: LogFlusher | undefined
   readonly #turns = new Turns()
   #closed = false
 
@@ -56,7 +59,10 @@ export class SqliteConnection {
 
   async migrate(options: { views: boolean }): Promise<MigrationReport> {
     const database = await this.open()
-    return this.#whenFree(() => migrateSqlite(database, this.#options.clock(), { ...options, prefix: this.#options.prefix }))
+    const migrate = () => migrateSqlite(database, this.#options.clock(), { ...options, prefix: this.#options.prefix })
+    const report = await this.#whenFree(migrate)
+    await this.flush()
+    return report
   }
 
   /** Says what {@link migrate} would do, and changes nothing. */
@@ -77,13 +83,14 @@ export class SqliteConnection {
     }
   }
 
-  /** Applies operations in a transaction of their own. */
+  /** Applies operations in a transaction of their own, which is not durable before {@link flush}. */
   async commit(operations: readonly Operation[]): Promise<Written> {
     const database = this.#handle ?? (await this.open())
     if (this.#turns.isOthers()) await pause(1)
     return this.#whenFree(() => {
       const started = performance.now()
       if (database.inTransaction) throw new HandleBusyError("the host's transaction on this database has not ended")
+      this.#flusher?.check()
       this.#rows.run(database, 'BEGIN IMMEDIATE')
       try {
         const version = this.#rows.dataVersion(database)
@@ -98,9 +105,23 @@ export class SqliteConnection {
     })
   }
 
-  /** Says that the driver's other connection has written meanwhile, which is no other process that waits for its turn. */
-  ignoreOwnWrites(): void {
-    this.#turns.forget()
+  /**
+   * Makes all that was committed before durable.
+   *
+   * @throws {LedgerUnavailableError} the disk failed: whether it will be there after a power cut is unknown
+   */
+  async flush(): Promise<void> {
+    await this.#flusher?.flush()
+  }
+
+  /** The same, while the thread waits. */
+  flushNow(): void {
+    this.#flusher?.flushNow()
+  }
+
+  /** Whether the thread would not wait for long. */
+  get isFlushBrief(): boolean {
+    return this.#flusher?.isBrief ?? true
   }
 
   /** Applies operations in a transaction that the host has begun on its handle. */
@@ -137,7 +158,9 @@ export class SqliteConnection {
   /** Runs one statement that changes rows which no account owns. Within a transaction of the host's on the same handle it is part of that. */
   async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
     const database = await this.open()
-    return this.#whenFree(() => this.#rows.write(database, statement))
+    await this.#whenFree(() => this.#rows.write(database, statement))
+    // Within the host's transaction it is durable with that.
+    if (!database.inTransaction) await this.flush()
   }
 
   /** Lets SQLite copy its write-ahead log into the file by itself, because nobody else does. */
@@ -159,6 +182,7 @@ export class SqliteConnection {
     this.#closed = true
     const database = await this.#database?.catch(() => undefined)
     this.#rows.forget()
+    await this.#flusher?.close()
     if (database && this.#options.database === undefined && database.open) database.close()
   }
 
@@ -167,8 +191,12 @@ export class SqliteConnection {
     if (this.#options.database === undefined) {
       try {
         await this.#whenFree(() => {
-          database.pragma('journal_mode = WAL')
-          database.pragma(`synchronous = ${this.#options.synchronous}`)
+          const [{ journal_mode: journal }] = database.pragma('journal_mode = WAL') as [{ journal_mode: string }]
+          const [{ file }] = database.pragma('database_list') as [{ file: string }]
+          // SQLite then flushes its log before it copies it, and no more: the rest is ours. Some file systems can have no log.
+          const isOurs = this.#options.synchronous === 'full' && journal === 'wal' && file !== ''
+          if (isOurs) this.#flusher = new LogFlusher(`${file}-wal`, () => isCopied(database))
+          database.pragma(`synchronous = ${isOurs ? 'normal' : this.#options.synchronous}`)
           database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES_BEHIND}`)
           database.pragma(`cache_size = -${CACHE_KIB}`)
           database.pragma('temp_store = MEMORY')
@@ -201,6 +229,16 @@ export class SqliteConnection {
       // Many processes that have waited for long must not spend their time asking.
       await pause(Math.min(1 + Math.floor(tries / 64), 8))
     }
+  }
+}
+
+/** Copies the whole write-ahead log into the file, which is flushed, and begins it anew. */
+function isCopied(database: SqliteDatabase): boolean {
+  try {
+    const [{ busy }] = database.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number }]
+    return busy === 0
+  } catch {
+    return false
   }
 }
 

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { type Clock, InvalidOptionError, systemClock } from '@farebox/core'
 import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
@@ -11,7 +10,7 @@ import { checkPrefix, PREFIX } from './table-prefix.ts'
 import { WriterThread } from './writer-thread.ts'
 
 /** Where a ledger's changes are written: see {@link SqliteOptions.writer}. */
-export type SqliteWriter = 'adaptive' | 'thread' | 'event loop'
+export type SqliteWriter = 'event loop' | 'thread'
 
 /** Which SQLite database keeps the ledger, and how it is written. */
 export interface SqliteOptions {
@@ -28,12 +27,12 @@ export interface SqliteOptions {
   /** How long to keep asking for the file while another process writes. @defaultValue 5_000 */
   busyTimeoutMs?: number
   /**
-   * Where changes are written. `thread`: on a thread of its own, which never holds up the event loop. `event loop`: where it is called,
-   * which saves a change the way to the thread and back. `adaptive`: on the event loop what is expected to take it less than three
-   * milliseconds (ten where there is one core), the rest on a thread, which is started when it is first wanted. Everything is on the event loop with `database`,
-   * with `:memory:`, and where no thread can be started, as in a program that was bundled into one file.
+   * Where changes are written. `event loop`: where it is called, some milliseconds of changes at once, and flushed to the disk beside it unless
+   * the disk is as quick as that. `thread`: on a thread of its own, to which each change is sent, and its outcome back, which costs about as much as to
+   * write it: for hosts whose event loop must never wait, with cores to spare, and that are not bundled into one file. With `database` and with `:memory:`
+   * everything is on the event loop.
    *
-   * @defaultValue `adaptive`
+   * @defaultValue `event loop`
    */
   writer?: SqliteWriter
   /**
@@ -47,17 +46,16 @@ export interface SqliteOptions {
   clock?: Clock
 }
 
-/**
- * A batch that is expected to hold up the event loop for longer than this goes to the thread. Where there is one core, the thread takes from
- * the event loop what it gives, and the way there and back besides.
- */
-const HELD_UP_MS_MAX = availableParallelism() > 1 ? 3 : 10
-/** What one change is taken to cost before any was measured, most of it to flush the disk; and each further one of its batch. */
-const ALONE_MS = 0.3
+/** A batch on the event loop holds it up for about so long at most, and there may be two in a row. */
+const HELD_UP_MS_MAX = 2.5
+/** What one change is taken to cost before any was measured; and each further one of its batch. */
+const ALONE_MS = 0.15
 const FURTHER_MS = 0.03
-/** One slow write, such as the first, is not yet a slow disk. */
+/** One slow write, such as the first, is not yet a slow machine. */
 const MEASURED_MS_MAX = 10
-/** While the thread writes one batch, the next is made ready: more would only make them smaller. */
+/** So many changes are flushed where they were written, if the disk is fast: the event loop has nothing better to do. */
+const FLUSHED_HERE_MAX = 64
+/** While one batch is flushed, or written by the thread, the next is made ready: more would only make them smaller. */
 const BATCHES_AT_ONCE = 2
 /** How much the newest batch counts in what is expected of the next. */
 const NEWEST_SHARE = 0.2
@@ -77,32 +75,32 @@ export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
 class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   readonly name = 'sqlite'
   readonly clock: Clock
-  readonly batches: BatchLimits | undefined
+  readonly batches: BatchLimits
   readonly #options: SqliteOptions
   readonly #connection: SqliteConnection
   readonly #checkpointer: Checkpointer | undefined
-  /** Absent where there can be no thread, and when the driver is closed. */
+  /** Absent where everything is written on the event loop, and when the driver is closed. */
   #startThread: (() => WriterThread) | undefined
   #thread: WriterThread | undefined
   #aloneMs = ALONE_MS
   #furtherMs = FURTHER_MS
-  #wroteLast: 'here' | 'thread' | undefined
   readonly #underWay = new Set<Promise<Written>>()
   /** What is written on the event loop, one after another. */
   #here: Promise<unknown> = Promise.resolve()
-  #hereCount = 0
 
   constructor(options: SqliteOptions) {
     this.#options = options
     this.clock = options.clock ?? systemClock
-    const { filename, database, synchronous = 'full', busyTimeoutMs = 5_000, writer = 'adaptive' } = options
+    const { filename, database, synchronous = 'full', busyTimeoutMs = 5_000, writer = 'event loop' } = options
     const prefix = checkPrefix(options.prefix ?? PREFIX)
     this.#connection = new SqliteConnection({ filename, database, synchronous, busyTimeoutMs, prefix, clock: this.clock })
-    if (filename === undefined || isInMemory(filename)) return
-    this.#checkpointer = new Checkpointer(filename, () => this.#connection.copyLogItself())
-    if (writer === 'event loop') return
-    this.#startThread = () => new WriterThread({ filename, synchronous, busyTimeoutMs, prefix }, options.clock)
-    this.batches = { atOnce: BATCHES_AT_ONCE, isOrdered: true }
+    const isFile = filename !== undefined && !isInMemory(filename)
+    if (isFile) this.#checkpointer = new Checkpointer(filename, () => this.#connection.copyLogItself())
+    if (isFile && writer === 'thread') {
+      this.#startThread = () => new WriterThread({ filename, synchronous, busyTimeoutMs, prefix }, options.clock)
+    }
+    const changesMax = () => (this.#startThread ? Number.POSITIVE_INFINITY : this.#changesMax)
+    this.batches = { atOnce: isFile ? BATCHES_AT_ONCE : 1, isOrdered: true, changesMax }
   }
 
   async migrate(): Promise<MigrationReport> {
@@ -159,50 +157,35 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   }
 
   #write(operations: readonly Operation[]): Promise<Written> {
-    const thread = this.#threadFor(operations.length)
-    if (thread) {
-      const isSwitch = this.#wroteLast === 'here'
-      this.#wroteLast = 'thread'
-      return thread.commit(operations, isSwitch)
-    }
-    this.#hereCount++
-    const written = this.#here.then(() => this.#writeHere(operations)).finally(() => this.#hereCount--)
+    const thread = this.#threadNow()
+    if (thread) return thread.commit(operations)
+    const written = this.#here.then(() => this.#connection.commit(operations))
     this.#here = written.catch(() => undefined)
+    return this.#flushed(written, operations.length)
+  }
+
+  /** What was written, when it is durable. After many changes there are more that can be written while the disk is at it. */
+  async #flushed(writing: Promise<Written>, count: number): Promise<Written> {
+    const written = await writing
+    if (count <= FLUSHED_HERE_MAX && this.#connection.isFlushBrief) this.#connection.flushNow()
+    else await this.#connection.flush()
     return written
   }
 
-  #writeHere(operations: readonly Operation[]): Promise<Written> {
-    if (this.#wroteLast === 'thread') this.#connection.ignoreOwnWrites()
-    this.#wroteLast = 'here'
-    return this.#connection.commit(operations)
-  }
-
-  /** What the next batch is expected to take, learnt from all of them: here and on the thread the same file is written. */
   #learn(count: number, tookMs: number): void {
     const measured = Math.min(tookMs, MEASURED_MS_MAX * count)
     if (count === 1) this.#aloneMs += (measured - this.#aloneMs) * NEWEST_SHARE
     else this.#furtherMs += (Math.max(measured - this.#aloneMs, 0) / (count - 1) - this.#furtherMs) * NEWEST_SHARE
   }
 
-  /** The thread that so many changes are for; `undefined` to write them here. */
-  #threadFor(count: number): WriterThread | undefined {
+  /** How many changes the event loop can be held up for. */
+  get #changesMax(): number {
+    return 1 + Math.max(0, Math.floor((HELD_UP_MS_MAX - this.#aloneMs) / this.#furtherMs))
+  }
+
+  #threadNow(): WriterThread | undefined {
     if (!this.#startThread) return undefined
-    if (this.#options.writer === 'thread') {
-      if (!this.#thread || this.#thread.state === 'ended') this.#thread = this.#startThread()
-      return this.#thread
-    }
-    // In the order in which they came: not past what is being written already.
-    if (this.#hereCount > 0) return undefined
-    if (this.#thread?.isBusy) return this.#thread
-    if (this.#aloneMs + (count - 1) * this.#furtherMs < HELD_UP_MS_MAX) return undefined
-    if (!this.#thread) {
-      try {
-        this.#thread = this.#startThread()
-      } catch {
-        // Node may be told to allow no threads.
-        this.#startThread = undefined
-      }
-    }
-    return this.#thread?.state === 'ready' ? this.#thread : undefined
+    if (!this.#thread || this.#thread.isEnded) this.#thread = this.#startThread()
+    return this.#thread
   }
 }

@@ -19,11 +19,6 @@ export class Turns {
     this.#version = version
   }
 
-  /** What another connection of ours has written meanwhile is no other process's. */
-  forget(): void {
-    this.#version = undefined
-  }
-
   /** Whether the next transaction should be left to somebody else. */
   isOthers(): boolean {
     const now = performance.now()

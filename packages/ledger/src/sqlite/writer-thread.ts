@@ -13,9 +13,7 @@ export interface WriterOptions {
   prefix: string
 }
 
-export type ToWriter =
-  | { close?: false; id: number; operations: readonly Operation[]; now: number | undefined; isSwitch: boolean }
-  | { close: true }
+export type ToWriter = { close?: false; id: number; operations: readonly Operation[]; now: number | undefined } | { close: true }
 export type FromWriter = { ready: true } | ({ ready?: false; id: number } & (Written | { error: SentError }))
 
 interface Pending {
@@ -35,7 +33,7 @@ export class WriterThread {
   readonly #ready: Promise<void>
   #ids = 0
   #isClosing = false
-  #state: 'starting' | 'ready' | 'ended' = 'starting'
+  #isEnded = false
 
   /**
    * @param clock  a clock that is not the system's, which the thread cannot call: it is read when a batch is sent
@@ -47,7 +45,6 @@ export class WriterThread {
     this.#ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWriter) => {
         if (!message.ready) return this.#answer(message)
-        this.#state = 'ready'
         resolve()
       })
       this.#worker.on('error', (error) => {
@@ -64,23 +61,17 @@ export class WriterThread {
     this.#worker.unref()
   }
 
-  /** Whether it has opened the file, and whether it is gone. */
-  get state(): 'starting' | 'ready' | 'ended' {
-    return this.#state
+  /** Whether it is gone. */
+  get isEnded(): boolean {
+    return this.#isEnded
   }
 
-  /** Whether it has batches to write. */
-  get isBusy(): boolean {
-    return this.#pending.size > 0
-  }
-
-  /** @param isSwitch  whether the event loop's connection has written since the last one */
-  commit(operations: readonly Operation[], isSwitch: boolean): Promise<Written> {
-    if (this.#state === 'ended') return Promise.reject(new LedgerUnavailableError('the thread that writes has ended'))
+  commit(operations: readonly Operation[]): Promise<Written> {
+    if (this.#isEnded) return Promise.reject(new LedgerUnavailableError('the thread that writes has ended'))
     return new Promise((resolve, reject) => {
       const id = this.#ids++
       try {
-        this.#post({ id, operations, now: this.#clock?.(), isSwitch })
+        this.#post({ id, operations, now: this.#clock?.() })
       } catch (error) {
         // Nothing was sent, so nothing must be waited for.
         reject(new LedgerInternalError('a change cannot be sent to the thread that writes', error))
@@ -97,7 +88,7 @@ export class WriterThread {
     this.#isClosing = true
     this.#worker.ref()
     await this.#ready.catch(() => undefined)
-    if (this.#state === 'ended') return
+    if (this.#isEnded) return
     const exited = new Promise((resolve) => this.#worker.once('exit', resolve))
     this.#post({ close: true })
     await exited
@@ -117,7 +108,7 @@ export class WriterThread {
 
   /** What was under way may or may not have happened. */
   #end(cause: unknown): void {
-    this.#state = 'ended'
+    this.#isEnded = true
     for (const { reject } of this.#pending.values()) reject(new LedgerUnavailableError('the thread that writes has ended', cause))
     this.#pending.clear()
   }

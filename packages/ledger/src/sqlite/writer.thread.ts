@@ -21,9 +21,10 @@ async function obey(message: ToWriter): Promise<void> {
     return
   }
   now = message.now
-  if (message.isSwitch) connection.ignoreOwnWrites()
   try {
-    send({ id: message.id, ...(await connection.commit(message.operations)) })
+    const written = await connection.commit(message.operations)
+    connection.flushNow()
+    send({ id: message.id, ...written })
   } catch (error) {
     send({ id: message.id, error: packError(error) })
   }
