@@ -3,13 +3,13 @@ import { keyPermission, type Refusal } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import { applyConditions } from '@farebox/router'
 import { seconds } from '../call-routes.ts'
-import type { CallRunner, RunnerParts } from '../call-runner.ts'
+import type { CallRunner } from '../call-runner.ts'
 import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
-import type { Payer } from '../hold-route.ts'
 import { quantitiesJson } from '../settle-call.ts'
 import type { MeterEnd, MeteredTime, MeterInput, SpentReason } from '../workflow-calls.ts'
 import { liveLimit, overLiveLimit } from './live-limit.ts'
 import { LIVE_HOLD_TTL_MS, LiveMeter, type LivePart } from './live-meter.ts'
+import type { LiveParts } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
 
 /** Time is paid for by this much at once, and by less where that cannot be: often enough to see credits run out. */
@@ -21,14 +21,9 @@ const RESERVE_SECONDS = 10
 /** Where credits could not be asked for, they are asked for again when so much more has passed. */
 const RETRY_SECONDS = 1
 
-interface TimeParts {
-  parts: RunnerParts
-  payer: Payer
-  runner: CallRunner
+interface TimeParts extends LiveParts {
   /** What the configuration's conditions look at. */
   metadata: Readonly<Record<string, string>> | undefined
-  /** Opens the workflow. */
-  open(): Promise<void>
 }
 
 /**
@@ -39,12 +34,12 @@ interface TimeParts {
  * @throws {PriceNotFoundError} the provider has no price by time
  * @throws {InsufficientCreditsError} not even the reserve can be paid: nothing was held
  */
-export async function meterTime({ parts, payer, runner, metadata, open }: TimeParts, input: MeterInput): Promise<MeteredTime> {
+export async function meterTime({ parts, payer, runner, metadata }: TimeParts, input: MeterInput): Promise<MeteredTime> {
   const { service, provider, model, to, from, requestId, reserveSeconds = RESERVE_SECONDS, lowSeconds = LOW_SECONDS } = input
   for (const [name, value] of Object.entries({ reserveSeconds, lowSeconds })) {
     if (!(Number.isFinite(value) && value >= 0)) throw new InvalidOptionError(`${name} must be seconds from 0, received ${value}`)
   }
-  const { accountId, workflowId, apiKey, userId } = payer
+  const { accountId, envelope, apiKey, userId } = payer
   if (apiKey && !keyPermission(apiKey, service, provider)) {
     throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
   }
@@ -58,10 +53,8 @@ export async function meterTime({ parts, payer, runner, metadata, open }: TimePa
       if (part !== PARTS.at(-1)) continue
       throw overLiveLimit(payer, limit, service, amount)
     }
-    await open()
-    const outcome = await parts.ledger.placeHold({
+    const outcome = await envelope.placeHold({
       accountId,
-      workflowId,
       apiKeyId: apiKey?.apiKeyId,
       userId,
       service,
