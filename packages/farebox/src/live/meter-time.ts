@@ -75,7 +75,11 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
     const { onLow } = input
     const time = new PaidTime({ parts: PARTS, chargeSeconds: CHARGE_SECONDS, lowSeconds, onLow })
     time.begin(meter, outcome)
-    return new RunningTime(meter, time, { runner, input, reserveSeconds, onError: parts.onError })
+    const running = new RunningTime(meter, time, { runner, input, reserveSeconds, onError: parts.onError })
+    // A Farebox that closes waits for whoever meters it as for the reader of a stream, and then ends it itself.
+    parts.background(running.over)
+    parts.streams.add(() => void running.stop(), running.over)
+    return running
   }
   throw errorOfRefusal(refusal as Refusal)
 }
@@ -98,6 +102,7 @@ class RunningTime implements MeteredTime {
   #ended: Promise<MeterEnd> | undefined
   /** Told by whoever ended it first: how long it was, or nothing. */
   #told: { passed: number | undefined } | undefined
+  readonly #over = Promise.withResolvers<void>()
 
   constructor(meter: LiveMeter, time: PaidTime, parts: RunningParts) {
     this.#meter = meter
@@ -140,6 +145,17 @@ class RunningTime implements MeteredTime {
     return this.#ended
   }
 
+  /** Resolves when it has ended, or was stopped. */
+  get over(): Promise<void> {
+    return this.#over.promise
+  }
+
+  /** Ends it where it had come to, if that can be written now. */
+  async stop(): Promise<void> {
+    await this.end().catch((error: unknown) => this.#parts.onError(error))
+    this.#over.resolve()
+  }
+
   async #cover(): Promise<void> {
     const { input, reserveSeconds, onError } = this.#parts
     let reason: SpentReason | undefined
@@ -161,6 +177,7 @@ class RunningTime implements MeteredTime {
     const rest = Math.max(0, total - this.#time.charged)
     const certainty = passed === undefined ? 'derived' : 'exact'
     const creditsUsed = await this.#meter.finish({ usage: { quantities: seconds(rest), certainty } }, [])
+    this.#over.resolve()
     return { creditsUsed, seconds: total }
   }
 }
