@@ -246,6 +246,18 @@ describe('metered time', () => {
     })
   })
 
+  it('under costOptimized comes to fifty credits: two and a half minutes of twilio, and a call must be planned for as little', async () => {
+    const { workflow } = await open(credits(1_000), { configuration: presets.costOptimized() })
+    const time = await pass(workflow, 600)
+    expect([time.isSpent, time.seconds]).toEqual([true, 140])
+    expect(await time.end(150)).toMatchObject({ creditsUsed: credits(50) })
+    const call = (durationSecondsMax?: number) =>
+      workflow.call({ to: '+15551234567', instructions: { type: 'say', text: 'hello' }, durationSecondsMax })
+    await expect(call()).rejects.toMatchObject({ code: 'REQUEST_LIMIT', limit: credits(50) })
+    expect(await call(150)).toMatchObject({ provider: 'twilio' })
+    await workflow.close()
+  })
+
   it.each([-1, Number.NaN, Number.POSITIVE_INFINITY])('refuses %s seconds', async (bad) => {
     const { workflow } = await open(credits(100))
     await expect(workflow.meter({ ...line, reserveSeconds: bad })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
