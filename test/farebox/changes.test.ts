@@ -46,6 +46,24 @@ describe.each(storeNames)('the changes that work takes on %s', (on) => {
     expect((await box.ledger.workflows({ accountId })).workflows).toMatchObject([{ state: 'closed', spent: 0n }])
   })
 
+  it('metered time is a hold that opens its workflow, a charge and a close, and none at all where it is refused', async () => {
+    const box = await openBox({ on })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'phone_call', maxCredits: credits(500) })
+    const time = await workflow.meter({ service: 'phone', provider: 'twilio' })
+    await time.reached(2)
+    await time.end(3)
+    await workflow.close()
+    expect(await changesOf(box, accountId)).toEqual(['placeHold', 'settleHold', 'closeWorkflow'])
+    expect(await box.ledger.workflow(accountId, workflow.id)).toMatchObject({ maxCredits: credits(500), state: 'closed' })
+    const poor = await openAccount(box, { balance: credits(0) })
+    const refused = box.workflow({ accountId: poor.accountId, name: 'phone_call' })
+    const outcome = refused.meter({ service: 'phone', provider: 'twilio' })
+    await expect(outcome).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
+    expect(refused.isOpened).toBe(false)
+    expect(await changesOf(box, poor.accountId)).toEqual([])
+  })
+
   it('a chat of an agent answers with the receipt of its closed workflow', async () => {
     const box = await openBox({ on })
     const { accountId, key } = await openAccount(box)

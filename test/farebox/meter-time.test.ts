@@ -1,8 +1,8 @@
 import { type Credits, quantity } from '@farebox/core'
 import { type CreateApiKeyInput, LedgerUnavailableError } from '@farebox/ledger'
 import { credits, type FareboxOptions, type MeterInput, PriceBook, type PriceBookDocument, presets, type Workflow } from 'farebox'
-import { describe, expect, it, vi } from 'vitest'
-import { openAccount, openBox, openKey, type StoreName, storeNames } from './open-box.ts'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { openAccount, openBeside, openBox, openKey, type StoreName, storeNames } from './open-box.ts'
 
 /** Credits that a minute costs. */
 const MINUTE = 20
@@ -101,6 +101,45 @@ describe.each(storeNames)('metered time on %s', (on) => {
     expect(Math.abs((low?.at ?? 0) + (low?.secondsLeft ?? 0) - now)).toBeLessThan(20)
     await time.end()
     await other.close()
+  })
+})
+
+describe.each(storeNames)('metered time whose Farebox closes, on %s', (on) => {
+  it('ends like a stream when its grace is over, is charged for what it had come to, and keeps its hold alive no longer', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { box, accountId, workflow } = await open(credits(1_000), { on })
+    const time = await pass(workflow, 30)
+    expect(vi.getTimerCount()).toBe(1)
+    await box.close({ graceMs: 1 })
+    expect(vi.getTimerCount()).toBe(0)
+    const beside = openBeside(box, { prices: book() })
+    expect(await beside.ledger.balance(accountId)).toMatchObject({ balance: credits(990), held: 0n })
+    await time.reached(60)
+    expect(await time.end(60)).toEqual({ creditsUsed: credits(10), seconds: 30 })
+  })
+
+  it('is waited for until then, so that its owner can say how long it was', async () => {
+    const { box, accountId, workflow } = await open(credits(1_000), { on })
+    const time = await pass(workflow, 30)
+    const closed = box.close({ graceMs: 600_000 })
+    await time.reached(60)
+    expect(await time.end(61)).toEqual({ creditsUsed: credits(21), seconds: 61 })
+    await closed
+    expect(await openBeside(box).ledger.balance(accountId)).toMatchObject({ balance: credits(979), held: 0n })
+  })
+
+  it('does not keep it from closing where its last part cannot be written', async () => {
+    const errors: unknown[] = []
+    const { box, accountId, workflow } = await open(credits(1_000), { on, onError: (error) => errors.push(error) })
+    const time = await pass(workflow, 30)
+    const away = new LedgerUnavailableError('away')
+    const settle = vi.spyOn(box.ledger, 'settleHold').mockRejectedValue(away)
+    await box.close({ graceMs: 1 })
+    expect(errors).toEqual([away])
+    await expect(time.end()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+    // Nobody extends it any more, so it would go back by itself in a few minutes.
+    await openBeside(box).ledger.releaseHold({ accountId, holdId: settle.mock.calls[0]?.[0].holdId ?? '' })
   })
 })
 
@@ -205,6 +244,18 @@ describe('metered time', () => {
       code: 'REQUEST_LIMIT',
       limit: credits(30),
     })
+  })
+
+  it('under costOptimized comes to fifty credits: two and a half minutes of twilio, and a call must be planned for as little', async () => {
+    const { workflow } = await open(credits(1_000), { configuration: presets.costOptimized() })
+    const time = await pass(workflow, 600)
+    expect([time.isSpent, time.seconds]).toEqual([true, 140])
+    expect(await time.end(150)).toMatchObject({ creditsUsed: credits(50) })
+    const call = (durationSecondsMax?: number) =>
+      workflow.call({ to: '+15551234567', instructions: { type: 'say', text: 'hello' }, durationSecondsMax })
+    await expect(call()).rejects.toMatchObject({ code: 'REQUEST_LIMIT', limit: credits(50) })
+    expect(await call(150)).toMatchObject({ provider: 'twilio' })
+    await workflow.close()
   })
 
   it.each([-1, Number.NaN, Number.POSITIVE_INFINITY])('refuses %s seconds', async (bad) => {

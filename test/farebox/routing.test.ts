@@ -1,8 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { credits } from '@farebox/core'
+import type { CreateApiKeyInput } from '@farebox/ledger'
 import { openai } from '@farebox/providers/openai'
 import { type SimulatedFailures, simulated } from '@farebox/providers/simulated'
-import { businessAdapters, defineBusinessAdapter, presets, type ServiceConfiguration } from 'farebox'
+import {
+  businessAdapters,
+  type ChatInput,
+  defaultPriceBook,
+  defineBusinessAdapter,
+  PriceBook,
+  presets,
+  type ServiceConfiguration,
+} from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBox, openKey } from './open-box.ts'
@@ -258,6 +267,32 @@ describe('an estimate above what there is', () => {
     const { key } = await openKey(box, account.accountId, { services: [{ service: 'gpt', costLimitPerRequest: credits(10) }] })
     const workflow = await box.workflowOf(key, { name: 'work' })
     expect((await workflow.chat(ask)).provider).toBe('gpt-4o')
+  })
+
+  it('a key that may pay for nobody who has a price is told so, and one that was given only others is told that nobody serves', async () => {
+    const [version] = defaultPriceBook.document.versions
+    const entries = (version?.entries ?? []).filter(({ provider }) => ['gpt-4', 'gpt-4o', 'deepgram'].includes(provider))
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const prices = new PriceBook({ name: 'few', currency: 'credits', versions })
+    const { box, account } = await open(presets.balanced(), {}, { prices })
+    const asked = async (services: CreateApiKeyInput['services'], input: Partial<ChatInput> = {}) => {
+      const { key } = await openKey(box, account.accountId, { services })
+      return (await box.workflowOf(key, { name: 'work' })).chat({ ...ask, ...input })
+    }
+    const poor = { service: 'gpt', costLimitPerRequest: credits(1) }
+    await expect(asked([poor])).rejects.toMatchObject({ code: 'REQUEST_LIMIT', limit: credits(1) })
+    await expect(asked([{ ...poor, provider: 'gpt-4o-mini' }])).rejects.toMatchObject({ code: 'NO_PROVIDER' })
+    const both = [
+      { ...poor, provider: 'gpt-4o' },
+      { service: 'gpt', provider: 'gpt-4o-mini' },
+    ]
+    await expect(asked(both)).rejects.toMatchObject({ code: 'REQUEST_LIMIT', limit: credits(1) })
+    expect((await asked([...both, { service: 'gpt', provider: 'gpt-4' }])).provider).toBe('gpt-4')
+    // Whom the caller did not ask for is no way out, and no reason.
+    const able = { service: 'gpt', costLimitPerRequest: credits(10) }
+    expect((await asked([able])).provider).toBe('gpt-4o')
+    await expect(asked([able], { provider: 'gpt-4' })).rejects.toMatchObject({ code: 'REQUEST_LIMIT', limit: credits(10) })
+    await expect(asked([poor], { provider: 'gpt-4o-mini' })).rejects.toMatchObject({ code: 'NO_PROVIDER' })
   })
 
   it('emergencies are refused rather than served by a worse provider', async () => {

@@ -14,6 +14,8 @@ export interface GatewayProcess {
   /** Sends a signal, and resolves with the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
   exited: Promise<number | null>
+  /** Closes what it prints to, as `head` does when it has its lines. */
+  stopReading(): void
   kill(signal: NodeJS.Signals): void
 }
 
@@ -64,6 +66,10 @@ function runGateway(settings: Record<string, string>) {
     listening,
     exited,
     output: () => printed,
+    stopReading: () => {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    },
     kill: (signal: NodeJS.Signals) => void child.kill(signal),
     stop: (signal: NodeJS.Signals = 'SIGTERM') => {
       child.kill(signal)

@@ -9,7 +9,7 @@ import { Ledger } from '@farebox/ledger'
 import { sqlite } from '@farebox/ledger/sqlite'
 import OpenAI from 'openai'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startOpenaiLoopback } from '../loopback/openai.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { failingGateway, startGateway, temporaryFolder } from './gateway-process.ts'
@@ -269,4 +269,32 @@ test('events are posted to the webhook, signed, and half of its settings are ref
 
   const { code, output } = await failingGateway({ ...dataFolder('half'), FAREBOX_WEBHOOK_URL: url })
   expect([code, output]).toEqual([1, 'farebox: FAREBOX_WEBHOOK_URL and FAREBOX_WEBHOOK_SECRET go together\n'])
+})
+
+test('goes on serving when nobody reads its log any more', async () => {
+  let refused = 0
+  const server = createServer((request, response) => {
+    refused += 1
+    request.resume()
+    response.writeHead(500).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const gateway = await startGateway({
+    ...dataFolder('unread'),
+    FAREBOX_WEBHOOK_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    FAREBOX_WEBHOOK_SECRET: `whsec_${randomBytes(24).toString('base64')}`,
+    FAREBOX_DEMO_KEY: 'demo-key-1',
+  })
+  gateway.stopReading()
+  const headers = { authorization: 'Bearer demo-key-1', 'content-type': 'application/json' }
+  // Each workflow that closes is an event that cannot be delivered, and a line in the log.
+  const chat = () =>
+    fetch(`${gateway.url}/api/v1/agent/demo/chat`, { method: 'POST', headers, body: JSON.stringify({ message: 'hello' }) })
+  for (let asked = 1; asked <= 3; asked += 1) {
+    expect((await chat()).status).toBe(200)
+    await expect.poll(() => refused, { timeout: 10_000 }).toBeGreaterThanOrEqual(asked)
+  }
+  expect((await chat()).status).toBe(200)
+  expect(await gateway.stop('SIGTERM')).toBe(0)
 })

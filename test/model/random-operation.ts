@@ -182,7 +182,8 @@ class Draw {
     return {
       quantity: microUnits(BigInt(choices.below(1_000))),
       unit: choices.oneOf(UNITS),
-      rated: this.amount(0, 60),
+      // What costs nothing is refused, counted and closed as other work is.
+      rated: this.choices.happens(8) ? credits(0) : this.amount(0, 60),
       roundingStep: credits(choices.oneOf([1, 10, 10])),
       certainty: 'exact',
       cost: choices.maybe(30, () => nanoUsd(BigInt(choices.below(500)))),

@@ -9,10 +9,10 @@ export abstract class ReferenceLimits extends ReferenceGrants {
   readonly workflows: Workflow[] = []
   readonly usages: Usage[] = []
   readonly budgets = new ReferenceBudgets()
-  #isFrozen = false
+  protected isFrozen = false
 
   protected freeze({ isFrozen }: Operations['freezeAccount']): void {
-    this.#isFrozen = isFrozen
+    this.isFrozen = isFrozen
   }
 
   /** A workflow and those above it. */
@@ -88,14 +88,14 @@ export abstract class ReferenceLimits extends ReferenceGrants {
 
   protected affordable(work: Work, withDebt = false): Credits {
     const limits = [...this.#ceilings(work), ...this.#budgetLimits(work)]
-    if (this.#isFrozen) return microCredits(0n)
+    if (this.isFrozen) return microCredits(0n)
     return limits.reduce((amount, { left }) => least(amount, left), this.#balanceLeft(work, withDebt))
   }
 
   /** Why so much cannot be spent, naming the tightest limit. */
   protected refusal(work: Work, requested: Credits): Refusal | undefined {
     const [budget] = this.#budgetLimits(work).sort(byTightness)
-    if (this.#isFrozen) return { status: 'refused', reason: 'account_frozen' }
+    if (this.isFrozen) return { status: 'refused', reason: 'account_frozen' }
     if (budget && budget.left < requested) {
       const { budgetId, limit, left: available, resetsAt } = budget
       const facts = { budgetId, limit, available, requested, ...(resetsAt !== undefined && { resetsAt }) }

@@ -244,7 +244,9 @@ export abstract class ReferenceWork extends ReferenceLimits {
     if ('status' in found) return found
     const work = { ...found, provider }
     const due = this.#due(this.#lineOf(work, usage.unit), usage)
-    const refusal = due > 0n && overage === 'reject' ? this.refusal(work, due) : undefined
+    // Work that costs nothing is new work too.
+    const mayBeRefused = overage === 'reject' && (due > 0n || this.isFrozen)
+    const refusal = mayBeRefused ? this.refusal(work, due) : undefined
     if (refusal) return refusal
     const charged = least(due, this.affordable(work, overage === 'debt'))
     const record = this.#record(work, usageId, usage, charged, due - charged, this.take(work, charged))

@@ -15,6 +15,8 @@ const ACCOUNTS = 3
 const CLIENTS = 6
 const SERVERS = 3
 const TEN_YEARS = 3_650 * 86_400_000
+/** Far more than any wish takes. */
+const TURNS_PER_OPERATION = 1_000
 
 export interface WorldOptions {
   seed: number
@@ -67,7 +69,11 @@ export class World {
    */
   live(): void {
     try {
-      while (this.#asked.length < this.#options.operations) this.#turn()
+      const { operations } = this.#options
+      while (this.#asked.length < operations) {
+        must(this.#step < operations * TURNS_PER_OPERATION, 'clients wait for ever')
+        this.#turn()
+      }
       this.#comeToRest()
       this.#askAllAgain()
       this.#letTenYearsPass()

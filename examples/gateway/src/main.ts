@@ -24,6 +24,13 @@ const DASHBOARD = '/dashboard'
 /** Addresses that are not of the API. */
 const OTHERS = /^[^:]+:\/\/[^/]+\/(dashboard|twilio|$)/
 
+// Whoever reads the log may leave, as in `npm start | head`: the lines are lost, and requests are served all the same.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
 try {
   await main()
 } catch (error) {

@@ -32,7 +32,7 @@ const balanced: Preset = (overrides) => ({
 
 /** Service configurations for common wishes, as the API takes them, each with `overrides` on top. */
 export const ServicePresets: Readonly<Record<PresetName, Preset>> = {
-  /** The cheapest providers, at most 50 credits a request. */
+  /** The cheapest providers, at most 50 credits a request, which ends live work too. */
   costOptimized: (overrides) => balanced({ vision_model: null, max_credits_per_request: 50, ...overrides }),
 
   /** The best providers, whatever they cost. */

@@ -26,7 +26,7 @@ export interface ServiceConfiguration {
   vision_enabled: boolean
   /** Whether requests of low complexity go to the cheapest capable provider. */
   cost_optimization: boolean
-  /** The most credits that one request may cost. `null`: no limit. */
+  /** The most credits that one request may cost, and one piece of live work from its beginning to its end. `null`: no limit. */
   max_credits_per_request: CreditAmount | null
   /** Model that looks at images. `null`: the chat models. */
   vision_model: string | null

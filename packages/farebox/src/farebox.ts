@@ -222,7 +222,8 @@ export class Farebox {
 
   /**
    * Waits for the calls and charges under way, and closes the store. Streams may go on for `graceMs`; then they end as if their readers had left:
-   * their providers are stopped, and what was produced is charged. A telephone call is waited for until it ends.
+   * their providers are stopped, and what was produced is charged. So is metered time that nobody has ended, for as far as it has come. A
+   * telephone call is waited for until it ends.
    *
    * @param options.graceMs  milliseconds. @defaultValue 10_000
    * @throws {InvalidOptionError} `graceMs` is no time that can be waited for

@@ -190,7 +190,7 @@ function heldRoute(
  * Leaves out the providers that a key may not use, or not for this price.
  *
  * @throws {ServiceNotAllowedError} the key may not use the service at all
- * @throws {RequestLimitError} every provider that it may use costs more than its limit per request
+ * @throws {RequestLimitError} every provider with a price that it may use, and that was asked for, costs more than its limit per request
  */
 function allowedRequest(
   { catalog, prices }: { catalog: Catalog; prices: PricePredictor },
@@ -201,22 +201,29 @@ function allowedRequest(
   const excludes = new Set(request.excludes)
   let tooDear: { charge: Credits; limit: Credits } | undefined
   let isAllowed = false
+  let isAffordable = false
+  const unlimited: Offer[] = []
   for (const { offer } of catalog.forService(request.service)) {
     const permission = keyPermission(apiKey, request.service, offer.provider)
     if (!permission) {
       excludes.add(offer.provider)
       continue
     }
+    isAllowed = true
     const limit = permission.costLimitPerRequest
     const charge = limit === null ? undefined : chargeCeilingOf(prices, offer, request)
-    if (limit === null || charge === undefined || charge <= limit) {
-      isAllowed = true
-    } else {
+    // Who was not asked for is no way out of the limit, and who has no price serves nobody.
+    const isAsked = request.provider === undefined || offer.provider === request.provider
+    if (limit === null) {
+      if (isAsked) unlimited.push(offer)
+    } else if (charge !== undefined && charge <= limit) {
+      isAffordable ||= isAsked
+    } else if (charge !== undefined) {
       excludes.add(offer.provider)
-      if (!tooDear || charge < tooDear.charge) tooDear = { charge, limit }
+      if (isAsked && (!tooDear || charge < tooDear.charge)) tooDear = { charge, limit }
     }
   }
-  if (!isAllowed && tooDear) {
+  if (tooDear && !isAffordable && !unlimited.some((offer) => chargeCeilingOf(prices, offer, request) !== undefined)) {
     throw overKeyLimit(apiKey, request.service, tooDear.charge, tooDear.limit)
   }
   if (!isAllowed && !keyPermission(apiKey, request.service)) {

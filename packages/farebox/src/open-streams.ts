@@ -1,4 +1,7 @@
-/** Streams under way that end when their readers read on or leave, so that whoever closes need not wait for readers for ever. */
+/**
+ * Streams under way, which end when their readers read on or leave, and metered time, which ends when its host says so: whoever closes need
+ * not wait for these for ever.
+ */
 export class OpenStreams {
   readonly #leaves = new Set<() => void>()
   #isStopped = false

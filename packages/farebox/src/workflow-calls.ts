@@ -144,7 +144,8 @@ export interface MeteredTime {
    */
   reached(seconds: number): Promise<void>
   /**
-   * Ends it, charges what is left to charge, and gives the rest of its hold back. Ending it again answers the same. Closing the workflow does it too.
+   * Ends it, charges what is left to charge, and gives the rest of its hold back. Ending it again answers the same. Closing the workflow does it too,
+   * and closing the Farebox when its grace is over.
    *
    * @param seconds  how long it was by the provider's count. @defaultValue as far as it has come
    */

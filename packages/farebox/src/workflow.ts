@@ -310,8 +310,7 @@ export class Workflow {
    * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
    */
   async meter(input: MeterInput): Promise<MeteredTime> {
-    const open = () => this.open()
-    const time = await this.#runner.track(meterTime({ ...this.#live(), metadata: this.#options.metadata, open }, input))
+    const time = await this.#runner.track(meterTime({ ...this.#live(), metadata: this.#options.metadata }, input))
     this.#times ??= new Set()
     this.#times.add(time)
     return time

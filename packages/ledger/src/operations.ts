@@ -193,7 +193,7 @@ export interface ChargebackInput extends Mutation {
 
 /** What {@link Ledger.freezeAccount} takes. */
 export interface FreezeAccountInput extends Mutation {
-  /** Whether new work is refused from now on. What is under way may settle. */
+  /** Whether new work is refused from now on, also such as costs nothing. What is under way may settle. */
   isFrozen: boolean
   /** Why, for the journal. */
   reason?: string

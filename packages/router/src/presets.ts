@@ -65,6 +65,9 @@ function preset(own: Partial<ServiceConfiguration>): Preset {
  * | `premiumQuality` | gpt-4, gpt-4o | openai-whisper | elevenlabs | not optimized, no limit |
  * | `emergencyServices` | gpt-4o, gpt-4 | openai-whisper | openai-tts | accuracy and speed first, no limit |
  * | `balanced` | gpt-4o-mini, claude-3-haiku | deepgram | openai-tts | optimized, no limit |
+ *
+ * A limit on a request is one on live work too: a live transcription, a conversation or metered time ends when it has cost so much, from its
+ * beginning to its end, and a phone call is refused that may cost more. For long ones, `presets.costOptimized({ maxCreditsPerRequest: null })`.
  */
 export const presets = {
   costOptimized: preset(costOptimized),

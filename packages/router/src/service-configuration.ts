@@ -33,7 +33,10 @@ export interface ServiceConfiguration {
   readonly visionEnabled: boolean
   /** Whether requests of low complexity go to the cheapest capable provider, and ties of quality are settled by price. */
   readonly costOptimization: boolean
-  /** The most that one request may cost, also at its ceiling. `null`: no limit. Zero: only what is free. */
+  /**
+   * The most that one request may cost, also at its ceiling, and one piece of live work from its beginning to its end. `null`: no limit. Zero:
+   * only what is free.
+   */
   readonly maxCreditsPerRequest: Credits | null
   /** Model that looks at images. `null`: the chat models. */
   readonly visionModel: string | null

@@ -11,4 +11,14 @@ const terminal: Terminal = {
   ...(process.stderr.isTTY && { progress: (text: string) => void process.stderr.write(`\r\u001b[K${text}`) }),
 }
 
+// Commands print what they have done, so there is nothing left to do for whoever has read enough: `farebox export | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+// Progress is told while work goes on, which does not end with its reader.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
 await runProgram(createProgram(terminal), process.argv.slice(2), terminal)

@@ -1,16 +1,51 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
+import { DRAIN_BYTES_MAX, drainBody } from './drain-body.ts'
 
-/** Refuses bodies that are longer than so many bytes: at once where their length is told, and else as soon as it shows. */
+/**
+ * Refuses bodies that are longer than so many bytes: by their length where it is told, and else as soon as it shows. What is still sent of
+ * them is read first, so that their clients see the refusal.
+ */
 export function limitBody(maxSize: number, tooLarge: (context: Context) => Response): MiddlewareHandler {
-  const counting = bodyLimit({ maxSize, onError: tooLarge })
   return async (context, next) => {
     const { method } = context.req
     const length = context.req.header('content-length')
     // Where the length is told, the body need not be looked at, which would make a web stream of it.
-    if (length === undefined || context.req.header('transfer-encoding') !== undefined) {
-      return method === 'GET' || method === 'HEAD' ? next() : counting(context, next)
+    if (length !== undefined && context.req.header('transfer-encoding') === undefined) {
+      if (!(Number(length) > maxSize)) return next()
+      const { body } = context.req.raw
+      if (body && Number(length) <= DRAIN_BYTES_MAX) await drainBody(body.getReader())
+      return tooLarge(context)
     }
-    return Number(length) > maxSize ? tooLarge(context) : next()
+    const { body } = context.req.raw
+    if (method === 'GET' || method === 'HEAD' || !body) return next()
+    const reader = body.getReader()
+    const bytes = await readUpTo(maxSize, reader)
+    if (!bytes) {
+      await drainBody(reader)
+      return tooLarge(context)
+    }
+    context.req.raw = new Request(context.req.raw, { body: bytes })
+    return next()
   }
+}
+
+/** The whole of it; `undefined` where it is longer. In one piece of memory: kept apart, pieces of a byte would take a hundred each. */
+async function readUpTo(
+  maxSize: number,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  let memory = new Uint8Array(0)
+  let size = 0
+  for (let step = await reader.read(); !step.done; step = await reader.read()) {
+    const end = size + step.value.length
+    if (end > maxSize) return undefined
+    if (end > memory.length) {
+      const larger = new Uint8Array(Math.min(maxSize, end * 2))
+      larger.set(memory.subarray(0, size))
+      memory = larger
+    }
+    memory.set(step.value, size)
+    size = end
+  }
+  return memory.subarray(0, size)
 }

@@ -3,13 +3,13 @@ import { keyPermission, type Refusal } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import { applyConditions } from '@farebox/router'
 import { seconds } from '../call-routes.ts'
-import type { CallRunner, RunnerParts } from '../call-runner.ts'
+import type { CallRunner } from '../call-runner.ts'
 import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
-import type { Payer } from '../hold-route.ts'
 import { quantitiesJson } from '../settle-call.ts'
 import type { MeterEnd, MeteredTime, MeterInput, SpentReason } from '../workflow-calls.ts'
 import { liveLimit, overLiveLimit } from './live-limit.ts'
 import { LIVE_HOLD_TTL_MS, LiveMeter, type LivePart } from './live-meter.ts'
+import type { LiveParts } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
 
 /** Time is paid for by this much at once, and by less where that cannot be: often enough to see credits run out. */
@@ -21,14 +21,9 @@ const RESERVE_SECONDS = 10
 /** Where credits could not be asked for, they are asked for again when so much more has passed. */
 const RETRY_SECONDS = 1
 
-interface TimeParts {
-  parts: RunnerParts
-  payer: Payer
-  runner: CallRunner
+interface TimeParts extends LiveParts {
   /** What the configuration's conditions look at. */
   metadata: Readonly<Record<string, string>> | undefined
-  /** Opens the workflow. */
-  open(): Promise<void>
 }
 
 /**
@@ -39,12 +34,12 @@ interface TimeParts {
  * @throws {PriceNotFoundError} the provider has no price by time
  * @throws {InsufficientCreditsError} not even the reserve can be paid: nothing was held
  */
-export async function meterTime({ parts, payer, runner, metadata, open }: TimeParts, input: MeterInput): Promise<MeteredTime> {
+export async function meterTime({ parts, payer, runner, metadata }: TimeParts, input: MeterInput): Promise<MeteredTime> {
   const { service, provider, model, to, from, requestId, reserveSeconds = RESERVE_SECONDS, lowSeconds = LOW_SECONDS } = input
   for (const [name, value] of Object.entries({ reserveSeconds, lowSeconds })) {
     if (!(Number.isFinite(value) && value >= 0)) throw new InvalidOptionError(`${name} must be seconds from 0, received ${value}`)
   }
-  const { accountId, workflowId, apiKey, userId } = payer
+  const { accountId, envelope, apiKey, userId } = payer
   if (apiKey && !keyPermission(apiKey, service, provider)) {
     throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
   }
@@ -58,10 +53,8 @@ export async function meterTime({ parts, payer, runner, metadata, open }: TimePa
       if (part !== PARTS.at(-1)) continue
       throw overLiveLimit(payer, limit, service, amount)
     }
-    await open()
-    const outcome = await parts.ledger.placeHold({
+    const outcome = await envelope.placeHold({
       accountId,
-      workflowId,
       apiKeyId: apiKey?.apiKeyId,
       userId,
       service,
@@ -82,7 +75,11 @@ export async function meterTime({ parts, payer, runner, metadata, open }: TimePa
     const { onLow } = input
     const time = new PaidTime({ parts: PARTS, chargeSeconds: CHARGE_SECONDS, lowSeconds, onLow })
     time.begin(meter, outcome)
-    return new RunningTime(meter, time, { runner, input, reserveSeconds, onError: parts.onError })
+    const running = new RunningTime(meter, time, { runner, input, reserveSeconds, onError: parts.onError })
+    // A Farebox that closes waits for whoever meters it as for the reader of a stream, and then ends it itself.
+    parts.background(running.over)
+    parts.streams.add(() => void running.stop(), running.over)
+    return running
   }
   throw errorOfRefusal(refusal as Refusal)
 }
@@ -105,6 +102,7 @@ class RunningTime implements MeteredTime {
   #ended: Promise<MeterEnd> | undefined
   /** Told by whoever ended it first: how long it was, or nothing. */
   #told: { passed: number | undefined } | undefined
+  readonly #over = Promise.withResolvers<void>()
 
   constructor(meter: LiveMeter, time: PaidTime, parts: RunningParts) {
     this.#meter = meter
@@ -147,6 +145,17 @@ class RunningTime implements MeteredTime {
     return this.#ended
   }
 
+  /** Resolves when it has ended, or was stopped. */
+  get over(): Promise<void> {
+    return this.#over.promise
+  }
+
+  /** Ends it where it had come to, if that can be written now. */
+  async stop(): Promise<void> {
+    await this.end().catch((error: unknown) => this.#parts.onError(error))
+    this.#over.resolve()
+  }
+
   async #cover(): Promise<void> {
     const { input, reserveSeconds, onError } = this.#parts
     let reason: SpentReason | undefined
@@ -168,6 +177,7 @@ class RunningTime implements MeteredTime {
     const rest = Math.max(0, total - this.#time.charged)
     const certainty = passed === undefined ? 'derived' : 'exact'
     const creditsUsed = await this.#meter.finish({ usage: { quantities: seconds(rest), certainty } }, [])
+    this.#over.resolve()
     return { creditsUsed, seconds: total }
   }
 }

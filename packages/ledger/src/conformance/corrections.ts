@@ -288,6 +288,7 @@ export function exerciseCorrections(suite: Suite): void {
       const frozen = { status: 'refused', reason: 'account_frozen' }
       expect(await suite.ledger.placeHold({ accountId, ...work, amount: credits(1) })).toEqual(frozen)
       expect(await suite.ledger.charge({ accountId, ...work, usage: usage(1) })).toEqual(frozen)
+      expect(await suite.ledger.charge({ accountId, ...work, usage: usage(0) })).toEqual(frozen)
       expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(10) })).toMatchObject({ charged: credits(10) })
       await suite.ledger.freezeAccount({ accountId, isFrozen: false })
       held(await suite.ledger.placeHold({ accountId, ...work, amount: credits(1) }))

@@ -1,4 +1,4 @@
-import { credits, microUnits, nanoUsd } from '@farebox/core'
+import { credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
 import { describe, expect, test } from 'vitest'
 import { START } from '../testing/memory-rows.ts'
 import { OneAccount, rated } from '../testing/one-account.ts'
@@ -161,6 +161,23 @@ describe('settling a hold', () => {
 })
 
 describe('a charge', () => {
+  test('on a frozen account is refused also where it costs nothing, unless it tells of what has happened', () => {
+    const ledger = new OneAccount(30)
+    ledger.do('openWorkflow', { workflowId: 'w' })
+    const rounded = { ...rated(0), rated: microCredits(500_000n), roundingStep: credits(1) }
+    ledger.do('charge', { usageId: 't', workflowId: 'w', usage: rounded })
+    ledger.do('freezeAccount', { isFrozen: true })
+    const before = ledger.dump()
+    const frozen = { status: 'refused', reason: 'account_frozen' }
+    expect(ledger.do('charge', { usageId: 'u', usage: rated(0), overage: 'reject' })).toEqual(frozen)
+    // Its line was rounded up to a whole credit, so that nothing more would be due.
+    expect(ledger.do('charge', { usageId: 'u', workflowId: 'w', usage: rounded, overage: 'reject' })).toEqual(frozen)
+    expect(ledger.dump()).toEqual(before)
+    expect(ledger.do('charge', { usageId: 'u', usage: rated(0), overage: 'cap' })).toMatchObject({ charged: 0n, shortfall: 0n })
+    expect(ledger.do('charge', { usageId: 'v', usage: rated(3), overage: 'debt' })).toMatchObject({ shortfall: credits(3) })
+    expect(ledger.verify()).toEqual([])
+  })
+
   test.each([
     ['cap', 45, 5],
     ['debt', 50, 0],

@@ -81,7 +81,10 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
   return { done: chargedOutcome(step, input.usageId, charged, shortfall, left, late), postings, event }
 }
 
-/** Charges work that no hold was placed for. */
+/**
+ * Charges work that no hold was placed for. Under `reject` it is new work, which a frozen account refuses though it costs nothing; the other
+ * policies write down what has happened already.
+ */
 export function charge(step: Step, input: Operations['charge']): Decision<'charge'> {
   const { state, account } = step
   const { service, provider, usage } = input
@@ -93,7 +96,7 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
   const { workflow, isNew, limits } = found
   const due = dueOn((workflow && findLine(workflow, service, provider, usage)) ?? NOTHING_YET, usage)
   const takable = takableOf(input.overage, step, limits)
-  if (due > takable && input.overage === 'reject') {
+  if (input.overage === 'reject' && (due > takable || account.isFrozen)) {
     const refusal = refusalOf(step, limits, due)
     if (refusal) return refuse(refusal)
   }

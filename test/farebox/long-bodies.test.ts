@@ -1,0 +1,50 @@
+import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { compatHosts, openCompat } from '../compat/open-compat.ts'
+
+/** Bytes that are taken at most here. */
+const BODY_MAX = 1024 * 1024
+const PIECE = Buffer.alloc(256 * 1024, 'x')
+/** Longer than Node's adapter reads on by itself after an answer: half a second. */
+const PAUSE_MS = 800
+
+/** What a client receives that listens only when it has sent everything, as a busy one does. */
+async function sentBy(
+  url: string,
+  { key, head, pieces }: { key: string; head: string; pieces: readonly Buffer[] },
+): Promise<string> {
+  const { hostname, port, pathname } = new URL(`${url}/v1/embeddings`)
+  const socket = connect(Number(port), hostname)
+  socket.pause()
+  onTestFinished(() => void socket.destroy())
+  const failed = new Promise<never>((_, reject) => socket.once('error', reject))
+  const write = (bytes: Buffer | string) => new Promise<void>((resolve) => socket.write(bytes, () => resolve()))
+  const send = async () => {
+    const type = 'content-type: application/json'
+    await write(`POST ${pathname} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n${type}\r\n${head}\r\n\r\n`)
+    for (const [index, piece] of pieces.entries()) {
+      if (index === 6) await pause(PAUSE_MS)
+      await write(piece)
+    }
+    for await (const data of socket) return String(data)
+    return ''
+  }
+  return Promise.race([send(), failed])
+}
+
+describe.each(compatHosts)('a client of $name that is still sending a body which is too long', (host) => {
+  const pieces = Array.from({ length: 8 }, () => PIECE)
+
+  it.each([
+    ['whose length it told', `content-length: ${8 * PIECE.length}`, pieces],
+    [
+      'in chunks',
+      'transfer-encoding: chunked',
+      [...pieces.map((piece) => Buffer.concat([Buffer.from('40000\r\n'), piece, Buffer.from('\r\n')])), Buffer.from('0\r\n\r\n')],
+    ],
+  ])('%s is told so when it has sent it', async (_, head, sent) => {
+    const { api, account } = await openCompat({ host, routes: { limits: { requestBytes: BODY_MAX } } })
+    expect(await sentBy(api.url, { key: account.key, head, pieces: sent })).toMatch(/^HTTP\/1\.1 413 /)
+  })
+})
