@@ -27,6 +27,8 @@ interface Waiting {
 
 /** Where two transactions could run at once, fewer changes than this share one: each transaction costs as much as some twenty changes. */
 const WORTH_SHARING = 64
+/** Where batches are made in order, one that would wait for another anyway, and grow meanwhile, is begun beside it when it is this large. */
+const WORTH_WAITING = 32
 
 /**
  * Group commit: changes that arrive while a transaction is under way share the next one, so a busy ledger pays for one disk
@@ -101,13 +103,19 @@ export class CommitQueue {
    * first batch, and those that the last batch has just answered into the next one, beside those that came meanwhile.
    */
   #takeTurn(): void {
-    if (this.#isTurnTaken || this.#batches >= this.#batchesMax || this.#ready.size === 0) return
+    if (this.#isTurnTaken || !this.#isWorthABatch) return
     this.#isTurnTaken = true
     setImmediate(() => {
       this.#isTurnTaken = false
       const share = Math.max(Math.ceil(this.#readyCount / (this.#batchesMax - this.#batches)), WORTH_SHARING)
-      while (this.#batches < this.#batchesMax && this.#ready.size > 0) void this.#run(this.#nextBatch(share))
+      while (this.#isWorthABatch) void this.#run(this.#nextBatch(share))
     })
+  }
+
+  get #isWorthABatch(): boolean {
+    if (this.#batches >= this.#batchesMax) return false
+    const isBeside = this.#isOrdered && this.#batches > 0
+    return this.#readyCount >= (isBeside ? WORTH_WAITING : 1)
   }
 
   /** @param share  changes after which no other account is taken in: what one account waits for is shared out only in order */

@@ -53,6 +53,7 @@ const ALONE_MS = 0.15
 const FURTHER_MS = 0.03
 /** One slow write, such as the first, is not yet a slow machine. */
 const MEASURED_MS_MAX = 10
+const CHANGES_MIN = 16
 /** So many changes are flushed where they were written, if the disk is fast: the event loop has nothing better to do. */
 const FLUSHED_HERE_MAX = 64
 /** While one batch is flushed, or written by the thread, the next is made ready: more would only make them smaller. */
@@ -178,9 +179,9 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     else this.#furtherMs += (Math.max(measured - this.#aloneMs, 0) / (count - 1) - this.#furtherMs) * NEWEST_SHARE
   }
 
-  /** How many changes the event loop can be held up for. */
+  /** How many changes the event loop can be held up for; never so few that nothing more would be learnt of what they take. */
   get #changesMax(): number {
-    return 1 + Math.max(0, Math.floor((HELD_UP_MS_MAX - this.#aloneMs) / this.#furtherMs))
+    return Math.max(CHANGES_MIN, 1 + Math.floor((HELD_UP_MS_MAX - this.#aloneMs) / this.#furtherMs))
   }
 
   #threadNow(): WriterThread | undefined {
