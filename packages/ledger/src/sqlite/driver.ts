@@ -47,7 +47,7 @@ export interface SqliteOptions {
 }
 
 /** A batch on the event loop holds it up for about so long at most, and there may be two in a row. */
-const HELD_UP_MS_MAX = 2.5
+const HELD_UP_MS_MAX = 5
 /** What one change is taken to cost before any was measured; and each further one of its batch. */
 const ALONE_MS = 0.15
 const FURTHER_MS = 0.03
