@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { rollupRanges } from './rollups.ts'
+import { rollupRanges, signedRollupRanges } from './rollups.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -34,3 +34,44 @@ test('every hour from the first to the last is read once, and no other', () => {
     }),
   )
 })
+
+test('sums take from a day the few hours that are not wanted', () => {
+  const day = Date.UTC(2026, 6, 15)
+  const hours = (from: number, to: number, isTakenAway: boolean) => ({ period: 'hour', from, to, isTakenAway })
+  const days = (from: number, to: number) => ({ period: 'day', from, to, isTakenAway: false })
+  expect(signedRollupRanges(day + 5 * HOUR, day + 2 * DAY + 7 * HOUR)).toEqual([
+    days(day, day + 2 * DAY),
+    hours(day, day + 5 * HOUR, true),
+    hours(day + 2 * DAY, day + 2 * DAY + 7 * HOUR, false),
+  ])
+  expect(signedRollupRanges(day + HOUR, day + 23 * HOUR)).toEqual([
+    days(day, day + DAY),
+    hours(day, day + HOUR, true),
+    hours(day + 23 * HOUR, day + DAY, true),
+  ])
+  expect(signedRollupRanges(day + 13 * HOUR, day + 23 * HOUR)).toEqual([hours(day + 13 * HOUR, day + 23 * HOUR, false)])
+})
+
+test('sums have every hour from the first to the last once, and at most half a day of hours at either end', () => {
+  const time = fc.integer({ min: 0, max: 5 * DAY })
+  fc.assert(
+    fc.property(time, time, (from, length) => {
+      const to = from + length
+      const times = new Map<number, number>()
+      const ranges = signedRollupRanges(from, to)
+      const hoursMax = ranges.length > 1 ? DAY / 2 : DAY
+      for (const { period, isTakenAway, ...range } of ranges) {
+        if (period === 'hour') expect(range.to - range.from).toBeLessThanOrEqual(hoursMax)
+        for (let hour = range.from; hour < range.to; hour += HOUR)
+          times.set(hour, (times.get(hour) ?? 0) + (isTakenAway ? -1 : 1))
+      }
+      const wanted = new Set(rollupRanges(from, to).flatMap(hoursOf))
+      expect(new Set([...times].filter(([, count]) => count !== 0).map(([hour]) => hour))).toEqual(wanted)
+      expect([...times.values()].every((count) => count === 0 || count === 1)).toBe(true)
+    }),
+  )
+})
+
+function hoursOf({ from, to }: { from: number; to: number }): number[] {
+  return Array.from({ length: Math.max(0, (to - from) / HOUR) }, (_, index) => from + index * HOUR)
+}

@@ -40,3 +40,26 @@ export function rollupRanges(from: number, to: number): RollupRange[] {
   ]
   return ranges.filter((range) => range.from < range.to)
 }
+
+/** Rollups to add up, or to take away from the others. */
+export interface SignedRollupRange extends RollupRange {
+  isTakenAway: boolean
+}
+
+/**
+ * The same time by fewer rollups, for sums that nothing else is asked of: of a day that is wanted for its most part, the whole is read, and the
+ * hours are taken away that are not.
+ */
+export function signedRollupRanges(from: number, to: number): SignedRollupRange[] {
+  const begin = from - (from % HOUR)
+  const end = Math.ceil(to / HOUR) * HOUR
+  const firstDay = begin % DAY <= DAY / 2 ? begin - (begin % DAY) : Math.ceil(begin / DAY) * DAY
+  const lastDay = end % DAY >= DAY / 2 ? Math.ceil(end / DAY) * DAY : end - (end % DAY)
+  if (firstDay >= lastDay) return [{ period: 'hour', from: begin, to: end, isTakenAway: false }]
+  const ranges: SignedRollupRange[] = [
+    { period: 'day', from: firstDay, to: lastDay, isTakenAway: false },
+    { period: 'hour', from: Math.min(begin, firstDay), to: Math.max(begin, firstDay), isTakenAway: firstDay < begin },
+    { period: 'hour', from: Math.min(end, lastDay), to: Math.max(end, lastDay), isTakenAway: lastDay > end },
+  ]
+  return ranges.filter((range) => range.from < range.to)
+}

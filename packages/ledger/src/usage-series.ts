@@ -1,10 +1,10 @@
 import type { Credits } from '@farebox/core'
 import { bucketCount, bucketSql, bucketStart, bucketsLater, type Granularity, granularities } from './buckets.ts'
-import { checkInteger, checkOneOf, checkText, checkTime } from './check-input.ts'
+import { checkInteger, checkOneOf, checkTime } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
 import type { BreakdownFilter } from './reader.ts'
-import { scopeOf } from './rollup-query.ts'
+import { rollupsOf } from './rollup-query.ts'
 import { rollupRanges } from './rollups.ts'
 
 /** What the parts of a bucket are by. `provider` is service and provider in one, as breakdowns name them: `phone_twilio`. */
@@ -113,16 +113,14 @@ type SeriesQuery = Required<Pick<UsageSeriesInput, 'accountId' | 'granularity' |
 
 function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
   const { granularity, groupBy, from, to, after, limit } = input
-  const accountId = checkText('accountId', input.accountId)
   const since = Math.max(from, after?.startsAt ?? 0)
   const ranges = granularity === 'hour' ? hours(since, to) : rollupRanges(since, to)
-  const scope = scopeOf(input)
   const bucket = bucketSql(granularity, 'starts_at', bucketStart('hour', since), to)
-  const conditions = ['account_id = ?', 'period = ?', 'starts_at >= ?', 'starts_at < ?', ...scope.map(([name]) => `${name} = ?`)]
-  const read = `SELECT ${bucket} AS bucket, ${names[groupBy]} AS name, records, quantity, charged, shortfall FROM {usage_rollups} WHERE ${conditions.join(' AND ')}`
+  const columns = [`${bucket} AS bucket`, `${names[groupBy]} AS name`, 'records', 'quantity', 'charged', 'shortfall']
+  const rollups = rollupsOf('usage_rollups', () => columns, ranges, input)
   // Attempts that failed are records too, of nothing.
   const used = 'SUM(charged) <> 0 OR SUM(quantity) > 0 OR SUM(shortfall) > 0'
-  const grouped = `SELECT bucket, name, SUM(charged) AS charged, SUM(records) AS records FROM (${ranges.map(() => read).join(' UNION ALL ')}) AS rollups GROUP BY bucket, name HAVING ${used}`
+  const grouped = `SELECT bucket, name, SUM(charged) AS charged, SUM(records) AS records FROM (${rollups.text}) AS rollups GROUP BY bucket, name HAVING ${used}`
   const isByKey = groupBy === 'api_key'
   const label = isByKey ? 'COALESCE(api_keys.prefix, named.name)' : 'named.name'
   const prefixes = 'LEFT JOIN {api_keys} AS api_keys ON api_keys.account_id = ? AND api_keys.api_key_id = named.name'
@@ -130,8 +128,8 @@ function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
     text: `SELECT bucket, ${label}, charged, records FROM (${grouped}) AS named ${isByKey ? prefixes : ''}
       ${after ? `WHERE bucket > ? OR (bucket = ? AND ${label} > ?)` : ''} ORDER BY bucket, ${label} LIMIT ?`,
     values: [
-      ...ranges.flatMap((range) => [accountId, range.period, range.from, range.to, ...scope.map(([, value]) => value)]),
-      ...(isByKey ? [accountId] : []),
+      ...rollups.values,
+      ...(isByKey ? [input.accountId] : []),
       ...(after ? [after.startsAt, after.startsAt, after.name ?? ''] : []),
       limit,
     ],

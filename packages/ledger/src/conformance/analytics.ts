@@ -89,6 +89,37 @@ export function exerciseAnalytics(suite: Suite): void {
       )
     })
 
+    it('a breakdown from hour to hour has what was used in them, and nothing of the rest of their days', async () => {
+      const accountId = await suite.account(1_000)
+      const midnight = Date.UTC(2026, 6, 20)
+      await use(accountId, midnight + 1, 5, { service: 'phone', provider: 'twilio' })
+      const used = Array.from({ length: 72 }, (_, hour) => ({
+        at: midnight + hour * HOUR + MINUTE,
+        credits: 1 + ((hour * 7) % 13),
+      }))
+      for (const { at, credits: amount } of used) await use(accountId, at, amount)
+      for (const [begin, end] of [
+        [1, 70],
+        [1, 23],
+        [5, 31],
+        [13, 60],
+        [12, 36],
+        [25, 26],
+        [0, 72],
+      ] as const) {
+        const [from, to] = [midnight + begin * HOUR, midnight + end * HOUR]
+        const { services } = await suite.ledger.breakdowns({ accountId, from, to })
+        const wanted = used.filter(({ at }) => at >= from && at < to)
+        const chat = {
+          service: 'gpt',
+          records: wanted.length,
+          charged: credits(wanted.reduce((sum, each) => sum + each.credits, 0)),
+        }
+        const phone = { service: 'phone', records: 1, charged: credits(5) }
+        expect(services).toMatchObject(begin === 0 ? [chat, phone] : [chat])
+      }
+    })
+
     it('a series of a part of the usage is of that part alone, from hour to hour, and never of another account', async () => {
       const [accountId, stranger] = [await suite.account(1_000), await suite.account(1_000)]
       await use(accountId, NOON, 64)
