@@ -1,3 +1,4 @@
+export type { BreakdownFilter, Breakdowns, ServiceBreakdown, WorkflowBreakdown } from './breakdowns.ts'
 export { type Granularity, granularities } from './buckets.ts'
 export type { BatchLimits, LedgerDriver, Query } from './driver.ts'
 export * from './errors.ts'

@@ -1,4 +1,5 @@
-import { type Credits, microCredits, type Quantity, type Service, type Unit } from '@farebox/core'
+import { type Credits, microCredits, type Service } from '@farebox/core'
+import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
 import { checkKnownId, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
@@ -8,7 +9,6 @@ import type { KeyUse } from './key-uses.ts'
 import { startWindow } from './machine/budgets.ts'
 import { burnOrder } from './machine/burn-order.ts'
 import { decodeEntry } from './machine/journal.ts'
-import { rollupQuery } from './rollup-query.ts'
 import type {
   BudgetRow,
   DocumentRow,
@@ -58,48 +58,6 @@ export interface WorkflowSummary {
   lines: readonly WorkflowLine[]
   createdAt: number
   closedAt: number | null
-}
-
-/** Which part of an account's history a breakdown is about. Times are epoch milliseconds, taken to whole hours. */
-export interface BreakdownFilter {
-  accountId: string
-  /** @defaultValue the beginning */
-  from?: number
-  /** Exclusive. @defaultValue now */
-  to?: number
-  apiKeyId?: string
-  userId?: string
-  workflowName?: string
-  service?: Service
-  provider?: string
-}
-
-/** What one service of one provider was used for, and what was charged for it. */
-export interface ServiceBreakdown {
-  service: Service
-  provider: string
-  unit: Unit
-  records: number
-  quantity: Quantity
-  charged: Credits
-  shortfall: Credits
-}
-
-/** What the workflows of one name came to. */
-export interface WorkflowBreakdown {
-  name: string
-  /** Workflows that were opened. */
-  count: number
-  closed: number
-  charged: Credits
-  /** Of the closed ones. */
-  averageDurationMs: number
-}
-
-/** Where the credits of an account went, by service and by workflow. */
-export interface Breakdowns {
-  services: ServiceBreakdown[]
-  workflows: WorkflowBreakdown[]
 }
 
 /** A key that was presented and is good, with what it may do. */
@@ -337,49 +295,8 @@ export abstract class LedgerReader {
    * used in that time. Of one service or provider, workflows are those that used it: what they used of it, but how many they were and
    * how long they took as of all of their name.
    */
-  async breakdowns(filter: BreakdownFilter): Promise<Breakdowns> {
-    const services = await this.#reads.select({
-      ...rollupQuery('usage_rollups', ['service', 'provider', 'unit'], ['records', 'quantity', 'charged', 'shortfall'], filter),
-      columns: {
-        service: 'text',
-        provider: 'text',
-        unit: 'text',
-        records: 'integer',
-        quantity: 'bigint',
-        charged: 'bigint',
-        shortfall: 'bigint',
-      },
-    })
-    const workflows = await this.#reads.select({
-      ...rollupQuery('workflow_rollups', ['workflow_name'], ['opened', 'closed', 'charged', 'duration_ms'], {
-        ...filter,
-        service: undefined,
-        provider: undefined,
-      }),
-      columns: { name: 'text', count: 'integer', closed: 'integer', charged: 'bigint', durationMs: 'integer' },
-    })
-    const named = workflows.map(({ durationMs, ...row }) => ({
-      ...(row as unknown as Omit<WorkflowBreakdown, 'averageDurationMs'>),
-      averageDurationMs: row.closed ? Number(durationMs) / Number(row.closed) : 0,
-    }))
-    return {
-      // Attempts that failed are records too, of nothing.
-      services: (services as unknown as ServiceBreakdown[]).filter(isUsed),
-      workflows: filter.service === undefined && filter.provider === undefined ? named : await this.#usersOf(filter, named),
-    }
-  }
-
-  /** Of workflows by name, those that used a service or a provider, with what they used of it. */
-  async #usersOf(filter: BreakdownFilter, workflows: readonly WorkflowBreakdown[]): Promise<WorkflowBreakdown[]> {
-    const rows = await this.#reads.select({
-      ...rollupQuery('usage_rollups', ['workflow_name'], ['quantity', 'charged', 'shortfall'], filter),
-      columns: { name: 'text', quantity: 'bigint', charged: 'bigint', shortfall: 'bigint' },
-    })
-    const byName = new Map(workflows.map((workflow) => [workflow.name, workflow]))
-    return (rows as unknown as ({ name: string } & ServiceBreakdown)[]).filter(isUsed).flatMap(({ name, charged }) => {
-      const workflow = byName.get(name)
-      return workflow ? [{ ...workflow, charged }] : []
-    })
+  breakdowns(filter: BreakdownFilter): Promise<Breakdowns> {
+    return breakdowns(this.#reads, filter)
   }
 
   /**
@@ -489,10 +406,6 @@ export abstract class LedgerReader {
   #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {
     return this.#reads.select(rowsQuery(name, rest, values)) as unknown as Promise<RowsOf<Name>>
   }
-}
-
-function isUsed({ quantity, charged, shortfall }: ServiceBreakdown): boolean {
-  return quantity > 0n || charged !== 0n || shortfall > 0n
 }
 
 function eventOf({ data, eventId, type, ...row }: RowsOf<'events'>[number]): LedgerEvent {

@@ -1,6 +1,6 @@
+import type { BreakdownFilter } from './breakdowns.ts'
 import { checkText } from './check-input.ts'
 import type { Query } from './driver.ts'
-import type { BreakdownFilter } from './reader.ts'
 import { type RollupRange, type SignedRollupRange, signedRollupRanges } from './rollups.ts'
 
 /** The last moment of a `Date`, at the end of a day. */

@@ -1,9 +1,9 @@
 import type { Credits } from '@farebox/core'
+import type { BreakdownFilter } from './breakdowns.ts'
 import { bucketCount, bucketSql, bucketStart, bucketsLater, type Granularity, granularities } from './buckets.ts'
 import { checkInteger, checkOneOf, checkTime } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
-import type { BreakdownFilter } from './reader.ts'
 import { rollupsOf } from './rollup-query.ts'
 import { rollupRanges } from './rollups.ts'
 
