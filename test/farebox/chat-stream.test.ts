@@ -46,6 +46,7 @@ describe.each(sdks)('an answer streamed by $sdk', ({ adapter }) => {
     const { workflow, record, balance } = await open(adapter(server))
     const stream = await workflow.streamChat(ask)
     expect(await readText(stream)).toBe(WORDS)
+    expect(stream.balance).toBe(credits(10_000))
     expect(await stream.settled).toEqual({ creditsUsed: credits(20), balance: credits(9_980), isComplete: true })
     const { quantity, certainty, charged, details } = await record()
     expect([formatQuantity(quantity), certainty, charged]).toEqual(['2500', 'exact', credits(20)])

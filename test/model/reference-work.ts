@@ -121,6 +121,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
       holdId: hold.holdId,
       amount: microCredits(hold.left),
       expiresAt: hold.expiresAt,
+      balance: this.balance,
       affordable,
       ...(unitPrice && { affordableUnits: affordable / unitPrice }),
       replayed: false,

@@ -1,5 +1,6 @@
 import {
   type CallContext,
+  type Credits,
   isFareboxError,
   type ProviderAdapter,
   ProviderError,
@@ -98,6 +99,8 @@ export interface StreamedCall<Event extends StreamEvent, Produced> {
 /** A streamed answer that has begun. */
 export interface RunningStream<Event> {
   candidate: Candidate
+  /** What the account had when it began. */
+  balance: Credits
   events: AsyncIterableIterator<Event, undefined, undefined>
   settled: Promise<Pick<Metered, 'creditsUsed' | 'balance'> & { isComplete: boolean }>
 }
@@ -171,7 +174,7 @@ export class CallRunner {
     // Whoever awaits it is told; closing the Farebox waits for it in any case.
     this.#parts.background(settled)
     this.#parts.streams.add(() => void value.events.return?.(), value.ended)
-    return { candidate, events: value.events, settled }
+    return { candidate, balance: held.balance, events: value.events, settled }
   }
 
   /** The last provider's part is the answer; those before it were cut, and are accounted like other failed attempts. */

@@ -67,6 +67,8 @@ export interface HeldRoute {
   amount: Credits
   /** What may still be spent beside it. */
   affordable: Credits
+  /** What the account had when it was placed. */
+  balance: Credits
   numbers: PhoneNumbers | undefined
   /** What governs the call: the payer's configuration, with those of its conditions that were met. */
   configuration(): ServiceConfiguration
@@ -158,7 +160,7 @@ function heldRoute(
   parts: MeterParts,
   payer: Payer,
   { route, input, at }: Pick<HeldRoute, 'route' | 'at'> & { input: PlanInput },
-  { holdId, amount, affordable }: HeldOutcome,
+  { holdId, amount, affordable, balance }: HeldOutcome,
 ): HeldRoute {
   const { request } = input
   let held = amount
@@ -167,6 +169,7 @@ function heldRoute(
     holdId,
     amount,
     affordable,
+    balance,
     numbers: request.numbers,
     configuration: () => applyConditions(input.configuration, request.metadata).configuration,
     at,

@@ -224,6 +224,8 @@ export type ChatAnswer = Metered & ChatResult
 export interface MeteredStream<Event> {
   provider: string
   isSimulated: boolean
+  /** What the account had when it began, before it is charged for this. */
+  balance: Credits
   /** Read once. Stopping to read stops the provider, and what was produced is charged. */
   events: AsyncIterableIterator<Event, undefined, undefined>
   /** What the stream cost, when it has ended, however it ended. */

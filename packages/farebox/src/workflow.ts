@@ -506,6 +506,6 @@ export class Workflow {
   }
 }
 
-function asStream<Event>({ candidate, events, settled }: RunningStream<Event>) {
-  return { provider: candidate.offer.provider, isSimulated: candidate.adapter.isSimulated, events, settled }
+function asStream<Event>({ candidate, ...stream }: RunningStream<Event>) {
+  return { provider: candidate.offer.provider, isSimulated: candidate.adapter.isSimulated, ...stream }
 }

@@ -359,6 +359,8 @@ export interface HeldOutcome {
   holdId: string
   amount: Credits
   expiresAt: number
+  /** The balance: what grants still hold, this hold among it, less debt. */
+  balance: Credits
   /** What may still be spent beside this hold: the least of balance, workflow ceiling and budgets. */
   affordable: Credits
   /** The same in units, when the hold named a `unitPrice`. */

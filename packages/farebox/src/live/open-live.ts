@@ -91,7 +91,8 @@ async function openWatched<Event extends StreamEvent>(
   parts.background(settled)
   parts.streams.add(() => void value.events.return?.(), value.ended)
   const { provider } = candidate.offer
-  return { provider, isSimulated: candidate.adapter.isSimulated, events: seen(value.events, session), settled }
+  const { isSimulated } = candidate.adapter
+  return { provider, isSimulated, balance: held.balance, events: seen(value.events, session), settled }
 }
 
 async function holdOneOf(

@@ -11,6 +11,7 @@ export function exerciseHolds(suite: Suite): void {
         holdId: 'h',
         amount: credits(30),
         expiresAt: NOON + 5 * MINUTE,
+        balance: credits(100),
         affordable: credits(70),
         replayed: false,
       })

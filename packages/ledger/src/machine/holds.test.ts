@@ -31,6 +31,7 @@ describe('placing a hold', () => {
       holdId: 'h',
       amount: credits(65),
       expiresAt: START + 500,
+      balance: credits(60),
       affordable: credits(10),
       affordableUnits: 3n,
       replayed: false,

@@ -124,6 +124,7 @@ function heldOutcome(step: Step, hold: HoldRow, limits: Limits, unitPrice?: Cred
     holdId: hold.holdId,
     amount: hold.remaining,
     expiresAt: hold.expiresAt,
+    balance: step.account.posted,
     affordable: left,
     ...(unitPrice !== undefined && unitPrice > 0n && { affordableUnits: left / unitPrice }),
     replayed: false,
