@@ -24,6 +24,9 @@ export interface Leash {
 /** The longest that a timer can wait; above it Node fires at once. */
 const TIMER_MS_MAX = 2_147_483_647
 
+/** Why every stream that has ended is cancelled. Made once: an error takes its stack, which costs more than all else here. */
+const UNWANTED = new DOMException('no longer wanted', 'AbortError')
+
 /** A timer that may be asked for any time, also one that has passed or never comes. */
 export function startTimer(milliseconds: number, work: () => void): ReturnType<typeof setTimeout> {
   return setTimeout(work, Math.min(Math.max(0, milliseconds), TIMER_MS_MAX))
@@ -60,7 +63,7 @@ export function createLeash(signal: AbortSignal): Leash {
         else if (milliseconds <= 0) expire()
       })
     },
-    cancel: () => controller.abort(new DOMException('no longer wanted', 'AbortError')),
+    cancel: () => controller.abort(UNWANTED),
     release: () => signal.removeEventListener('abort', leave),
   }
 }
