@@ -6,7 +6,7 @@ import { type PostgresServer, startPostgres } from '../support/postgres-server.t
 import { crashRound, type RoundReport } from './crash-round.ts'
 import { killApps, killServer } from './crashes.ts'
 
-/** `pnpm crash` does this fifty times over. */
+/** `npm run crash` does this fifty times over. */
 const folder = mkdtempSync(join(tmpdir(), 'farebox-crash-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

@@ -7,7 +7,7 @@ import { crashRound, type Place, type RoundReport } from './crash-round.ts'
 import { killApps, killServer } from './crashes.ts'
 
 /**
- * Real crashes, many of them: `pnpm crash`. In each round two loaded app processes are killed with SIGKILL at random instants, or the
+ * Real crashes, many of them: `npm run crash`. In each round two loaded app processes are killed with SIGKILL at random instants, or the
  * database server under them is; then everything that they were told, and everything that they were not, is asked for again.
  */
 const { values } = parseArgs({

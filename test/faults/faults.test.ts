@@ -5,7 +5,7 @@ import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { type FaultBenchReport, runFaultBench } from './fault-bench.ts'
 
-/** A slice of the fault bench; `pnpm faults` runs it in full. */
+/** A slice of the fault bench; `npm run faults` runs it in full. */
 const WORKFLOWS = 180
 
 const stores = {

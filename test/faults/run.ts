@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { runFaultBench } from './fault-bench.ts'
 import { reportText } from './report-text.ts'
 
-/** The fault bench in full: `pnpm faults --workflows 5000 --kills 20 --seed 1`, on SQLite, or on Postgres with `--store postgres://…`. */
+/** The fault bench in full: `npm run faults -- --workflows 5000 --kills 20 --seed 1`, on SQLite, or on Postgres with `--store postgres://…`. */
 const { values } = parseArgs({
   options: {
     workflows: { type: 'string', default: '3000' },

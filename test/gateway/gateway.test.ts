@@ -214,6 +214,12 @@ describe('what cannot work is said in one line, and the exit code is 1', () => {
     expect(output).toMatch(/^farebox: PORT .*; COST_OPTIMIZATION_ENABLED must be true or false\n$/)
   })
 
+  test('a default that no adapter knows, which would leave its work to another and tell nobody', async () => {
+    const { code, output } = await failingGateway({ ...dataFolder('defaults'), DEFAULT_TTS_PROVIDER: 'elevenlab' })
+    expect(code).toBe(1)
+    expect(output).toMatch(/^farebox: DEFAULT_TTS_PROVIDER must be one of .*elevenlabs.*, received "elevenlab"\n$/)
+  })
+
   test('production without a provider, unless simulation is asked for', async () => {
     const { code, output } = await failingGateway({ ...dataFolder('production'), NODE_ENV: 'production' })
     expect(code).toBe(1)

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util'
 import { type Tally, World, WorldError } from './world.ts'
 
 /**
- * Lives through as many worlds as are asked for, each from a seed of its own: `pnpm simulate --operations 1000000`. A world in which
- * something is not as it must be ends the run with its seed, and `FAREBOX_SEED=<seed> pnpm simulate` lives through that one again.
+ * Lives through as many worlds as are asked for, each from a seed of its own: `npm run simulate -- --operations 1000000`. A world in which
+ * something is not as it must be ends the run with its seed, and `FAREBOX_SEED=<seed> npm run simulate` lives through that one again.
  */
 const OPERATIONS_PER_WORLD = 400
 const EVENTS_SHOWN = 40
@@ -52,7 +52,7 @@ function replay(seed: number): void {
 
 function fail(error: unknown): void {
   console.error(error)
-  if (error instanceof WorldError) console.error(`Again, with what led to it: FAREBOX_SEED=${error.seed} pnpm simulate`)
+  if (error instanceof WorldError) console.error(`Again, with what led to it: FAREBOX_SEED=${error.seed} npm run simulate`)
   process.exitCode = 1
 }
 

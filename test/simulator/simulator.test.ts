@@ -4,7 +4,7 @@ import { type Tally, World, WorldError } from './world.ts'
 
 const OPERATIONS = 150
 
-/** `pnpm simulate` lives through thousands more. */
+/** `npm run simulate` lives through thousands more. */
 test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])('the ledger is sound in world %i, where everything goes wrong', (seed) => {
   new World({ seed, operations: OPERATIONS }).live()
 })

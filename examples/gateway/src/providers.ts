@@ -1,6 +1,7 @@
 import type { Offer, ProviderAdapter } from '@farebox/core'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
 import type { PriceBook } from 'farebox'
+import { checkDefaults } from './check-defaults.ts'
 import { type Environment, isSet, SetupError } from './environment.ts'
 import { type RealAdapters, realAdapters } from './real-adapters.ts'
 
@@ -18,7 +19,7 @@ export interface Providers {
  * The providers that have keys, and a simulated one for every service that none of them can serve.
  *
  * @param prices  what has no price in them is not sold, and so not served
- * @throws {SetupError} in production, when nothing is real and nobody asked for simulation
+ * @throws {SetupError} in production, when nothing is real and nobody asked for simulation; or a default that no adapter knows
  */
 export function chooseProviders(environment: Environment, prices: PriceBook): Providers {
   const hasPrice = ({ service, provider, model }: Offer) =>
@@ -26,6 +27,7 @@ export function chooseProviders(environment: Environment, prices: PriceBook): Pr
   const servedBy = (adapter: ProviderAdapter) =>
     services(adapter.offers.filter((offer) => canDo(adapter, offer) && hasPrice(offer)))
   const real = realAdapters(environment)
+  checkDefaults(environment, [...real.all.flatMap(({ offers }) => offers), ...simulatedOffers])
   const ready = real.all.filter(({ availability }) => availability.status === 'ready')
   const served = new Set(ready.flatMap(servedBy))
   const missing = services(simulatedOffers.filter(hasPrice)).filter((service) => !served.has(service))

@@ -1,0 +1,19 @@
+import type { Offer } from '@farebox/core'
+import { type Environment, SetupError } from './environment.ts'
+
+const SERVICES = { DEFAULT_AI_MODEL: 'gpt', DEFAULT_TTS_PROVIDER: 'voice_tts', DEFAULT_STT_PROVIDER: 'voice_stt' } as const
+
+/**
+ * Whoever is to be tried first must be somebody: another provider would answer instead of a misspelt one, and nobody be told.
+ *
+ * @param offers  of every adapter, also of those that are off: whose key is missing today may have one tomorrow
+ * @throws {SetupError} no adapter knows the name
+ */
+export function checkDefaults(environment: Environment, offers: readonly Offer[]): void {
+  for (const [setting, service] of Object.entries(SERVICES)) {
+    const name = environment[setting as keyof typeof SERVICES]
+    const known = [...new Set(offers.filter((offer) => offer.service === service).map(({ provider }) => provider))]
+    if (name === undefined || known.includes(name)) continue
+    throw new SetupError(`${setting} must be one of ${known.join(', ')}, received ${JSON.stringify(name)}`)
+  }
+}
