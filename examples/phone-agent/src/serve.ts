@@ -8,7 +8,7 @@ import { startAgent } from './agent-server.ts'
 import { printReceipt } from './print-receipt.ts'
 
 const { PUBLIC_URL: site, PORT = '3000', ...keys } = process.env
-if (!site) throw new Error('set PUBLIC_URL to the address at which Twilio reaches this server: https://agent.example.com')
+if (!site) fail('set PUBLIC_URL to the address at which Twilio reaches this server: https://agent.example.com')
 
 const phone = twilio({ accountSid: keys.TWILIO_ACCOUNT_SID, authToken: keys.TWILIO_AUTH_TOKEN })
 const providers = [
@@ -18,7 +18,7 @@ const providers = [
   cartesia({ apiKey: keys.CARTESIA_API_KEY }),
 ]
 for (const { name, availability } of providers) {
-  if (availability.status === 'disabled') throw new Error(`${name}: ${availability.reason}`)
+  if (availability.status === 'disabled') fail(`${name}: ${availability.reason}`)
 }
 const box = createFarebox({
   store: sqlite({ filename: 'phone-agent.db' }),
@@ -46,3 +46,9 @@ await new Promise((resolve) => {
 clearInterval(sweeping)
 await agent.close()
 await box.close()
+
+/** Says what is missing, and ends. */
+function fail(problem: string): never {
+  console.error(problem)
+  process.exit(1)
+}
