@@ -89,6 +89,15 @@ describe('a ledger in a SQLite file', () => {
     await impatient.close()
   })
 
+  test.each([
+    [{ writer: 'adaptive' }, 'writer'],
+    [{ synchronous: 'off' }, 'synchronous'],
+    [{ busyTimeoutMs: -1 }, 'busyTimeoutMs'],
+    [{ busyTimeoutMs: Number.NaN }, 'busyTimeoutMs'],
+  ])('an option that is none of what it may be is named: %o', (option, name) => {
+    expect(() => sqlite({ filename, ...(option as object) })).toThrow(`sqlite({ ${name} }) must be`)
+  })
+
   test('twenty ledgers that migrate one file at once, each on a connection of its own, take each step once', async () => {
     const file = join(folder, 'twenty.db')
     const ledgers = Array.from({ length: 20 }, () => new Ledger(sqlite({ filename: file })))

@@ -64,11 +64,22 @@ const NEWEST_SHARE = 0.2
 /**
  * A ledger in one SQLite file, by better-sqlite3. Opens the file at the first call, not now.
  *
- * @throws {InvalidOptionError} neither or both of `filename` and `database` are given, or `prefix` is not the start of a plain name
+ * @throws {InvalidOptionError} neither or both of `filename` and `database` are given, `prefix` is not the start of a plain name, or another
+ *   option is none of what it may be
  */
 export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
-  if ((options.filename === undefined) === (options.database === undefined)) {
+  const { filename, database, synchronous = 'full', writer = 'event loop', busyTimeoutMs = 0 } = options
+  if ((filename === undefined) === (database === undefined)) {
     throw new InvalidOptionError('sqlite() takes either filename or database')
+  }
+  if (synchronous !== 'full' && synchronous !== 'normal') {
+    throw new InvalidOptionError(`sqlite({ synchronous }) must be 'full' or 'normal', received ${JSON.stringify(synchronous)}`)
+  }
+  if (writer !== 'event loop' && writer !== 'thread') {
+    throw new InvalidOptionError(`sqlite({ writer }) must be 'event loop' or 'thread', received ${JSON.stringify(writer)}`)
+  }
+  if (!(Number.isFinite(busyTimeoutMs) && busyTimeoutMs >= 0)) {
+    throw new InvalidOptionError(`sqlite({ busyTimeoutMs }) must be milliseconds from 0, received ${busyTimeoutMs}`)
   }
   return new SqliteDriver(options)
 }
