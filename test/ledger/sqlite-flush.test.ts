@@ -6,13 +6,12 @@ import { type SqliteOptions, sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
+import { eio } from './failing-disk.ts'
 
 const usage = { quantity: 1_000_000n as never, unit: 'tokens', rated: credits(1) } as const
 const work = { service: 'gpt', provider: 'gpt-4o-mini', usage } as const
 
 const MANY = 100
-
-const eio = () => Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })
 
 describe('a ledger in a SQLite file that survives a power cut', () => {
   let folder: string
