@@ -19,7 +19,7 @@ export class FailingDisk {
   readonly #descriptors = new Set<number>()
   readonly #untold = new Set<number>()
   #header = ''
-  #kept = Buffer.alloc(0)
+  #kept: Buffer = Buffer.alloc(0)
   /** What was lost, where it was. */
   #lost: { at: number; bytes: Buffer }[] = []
 
@@ -78,6 +78,7 @@ export class FailingDisk {
   }
 
   #flush(descriptor: number, now: Buffer): void {
+    if (!this.#descriptors.has(descriptor)) throw new Error(`descriptor ${descriptor} is not the log's`)
     if (this.#untold.delete(descriptor)) throw eio()
     const isLost = this.#random() < this.failing
     if (isLost) {
