@@ -1,11 +1,12 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { credits } from '@farebox/core'
-import { Ledger, LedgerUnavailableError } from '@farebox/ledger'
+import { Ledger, type LedgerDriver, LedgerUnavailableError } from '@farebox/ledger'
 import { type SqliteOptions, sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
+import { eio, FailingDisk } from './failing-disk.ts'
 
 const usage = { quantity: 1_000_000n as never, unit: 'tokens', rated: credits(1) } as const
 const work = { service: 'gpt', provider: 'gpt-4o-mini', usage } as const
@@ -128,7 +129,7 @@ describe('a ledger in a SQLite file that survives a power cut', () => {
 
   test('says that nobody knows when the disk fails, copies what it has into the file, and goes on', async () => {
     const ledger = await open()
-    const broken = Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })
+    const broken = eio()
     const failing = vi.spyOn(fs, 'fdatasyncSync').mockImplementation(() => {
       throw broken
     })
@@ -158,7 +159,7 @@ describe('a ledger in a SQLite file that survives a power cut', () => {
     let fail: (() => void) | undefined
     vi.spyOn(fs, 'fdatasync').mockImplementation((descriptor, told) => {
       if (fail) fdatasync(descriptor, told)
-      else fail = () => told(Object.assign(new Error('EIO'), { code: 'EIO' }))
+      else fail = () => told(eio())
     })
     const first = ledger.charge({ accountId, usageId: 'first', ...work })
     await vi.waitFor(() => expect(fail).toBeDefined())
@@ -176,6 +177,82 @@ describe('a ledger in a SQLite file that survives a power cut', () => {
     expect(await chargeMany(ledger)).toHaveLength(MANY)
     expect((await seen()).balance).toBe(before.balance - credits(MANY + 1))
     expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
+  test.each([
+    ['a statement of no account', (driver: LedgerDriver) => driver.write({ text: 'DELETE FROM {provider_health}', values: [] })],
+    ['a migration', (driver: LedgerDriver) => driver.migrate()],
+  ])('goes on after the disk has failed also where the next thing to be written is %s', async (_, write) => {
+    // Its changes are written elsewhere, so that none of them copies the log for this connection.
+    const driver = sqlite({ filename, writer: 'thread' })
+    await driver.migrate()
+    const failing = vi.spyOn(fs, 'fdatasync').mockImplementation((_descriptor, told) => told(eio()))
+    await expect(write(driver)).rejects.toBeInstanceOf(LedgerUnavailableError)
+    failing.mockRestore()
+    const before = vi.spyOn(fs, 'fdatasync')
+    await write(driver)
+    expect(before).toHaveBeenCalledOnce()
+    await driver.close()
+  })
+
+  test('does not build on what another process’s disk has lost before it had written anything itself', async () => {
+    const { openSync, fdatasyncSync } = fs
+    const opened: number[] = []
+    vi.spyOn(fs, 'openSync').mockImplementation((...given) => {
+      opened.push(openSync(...given))
+      return opened.at(-1) ?? 0
+    })
+    const ledger = await open()
+    const idle = new Ledger<unknown>(sqlite({ filename }))
+    ledgers.push(idle)
+    await idle.balance(accountId)
+    // As Linux tells of a failure: once to each descriptor that was open then, and to none that was opened after it.
+    let untold: Set<number> | undefined
+    vi.spyOn(fs, 'fdatasyncSync').mockImplementation((descriptor) => {
+      untold ??= new Set(opened)
+      if (untold.delete(descriptor)) throw eio()
+      fdatasyncSync(descriptor)
+    })
+    await expect(ledger.charge({ accountId, usageId: 'lost', ...work })).rejects.toBeInstanceOf(LedgerUnavailableError)
+    const charge = { accountId, usageId: 'after', ...work }
+    await expect(idle.charge(charge)).rejects.toBeInstanceOf(LedgerUnavailableError)
+    expect(await idle.charge(charge)).toMatchObject({ status: 'charged' })
+  })
+
+  test.each([
+    ['quick', 0.9],
+    ['slow', 0],
+  ])('closed while a change is written to a %s disk, says of it what is so after a power cut', async (_, drawn) => {
+    const disk = new FailingDisk(`${filename}-wal`, () => drawn)
+    // Another process has it open, so that the log is not copied when it is closed here.
+    const other = new Database(filename)
+    for (let ticks = 0; ticks < 12; ticks++) {
+      const driver = sqlite({ filename })
+      const ledger = new Ledger<unknown>(driver)
+      await ledger.migrate()
+      other.prepare('SELECT * FROM farebox_migrations').all()
+      accountId = (await ledger.openAccount({ name: 'Ada' })).accountId
+      for (let index = 0; index < 4; index++) await ledger.grant({ accountId, amount: credits(1) })
+      const { commit } = driver
+      const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+      vi.spyOn(driver, 'commit').mockImplementation((...given) => {
+        begin()
+        return commit.apply(driver, given)
+      })
+      const granted = Promise.allSettled([ledger.grant({ accountId, amount: credits(7), idempotencyKey: `at ${ticks}` })])
+      await begun
+      for (let tick = 0; tick < ticks; tick++) await undefined
+      await driver.close()
+      const [outcome] = await granted
+      fs.copyFileSync(filename, `${filename}.${ticks}`)
+      fs.writeFileSync(`${filename}.${ticks}-wal`, disk.afterPowerCut)
+      const left = new Database(`${filename}.${ticks}`)
+      const isKept = left.prepare('SELECT 1 FROM farebox_journal WHERE idempotency_key = ?').get(`at ${ticks}`) !== undefined
+      left.close()
+      if (isKept) expect(outcome, `closed after ${ticks} ticks`).toMatchObject({ status: 'fulfilled' })
+      else expect(outcome, `closed after ${ticks} ticks`).toMatchObject({ status: 'rejected', reason: { code: 'LEDGER_CLOSED' } })
+    }
+    other.close()
   })
 
   test('leaves the disk alone where only crashes of the process are to be survived', async () => {

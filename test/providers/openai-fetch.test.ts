@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { InvalidOptionError } from '@farebox/core'
 import { type OpenaiOptions, openai } from '@farebox/providers/openai'
@@ -74,6 +76,55 @@ describe.each<[string, Pick<OpenaiOptions, 'fetch'>]>([
     expect(new Set(server.requests.slice(-3).map(({ path }) => path)).size).toBe(1)
   })
 
+  it('keep the query that the address ends in, as Azure’s do, at its end', async () => {
+    const paths: (string | undefined)[] = []
+    const refusing = await refuse((response) => {
+      paths.push(response.req.url)
+      response.end()
+    })
+    for (const make of [adapter, bySdk])
+      await expect(make({ baseURL: `${refusing.url}/v1?api-version=2` }).chat?.(fullChat, context)).rejects.toThrow('429')
+    expect(paths).toEqual(['/v1/chat/completions?api-version=2', '/v1/chat/completions?api-version=2'])
+    await refusing.close()
+  })
+
+  it.each([
+    ['{"object":"error","message":"no","type":"requests","code":"context_length_exceeded"}', 'context_too_long'],
+    ['{"error":"no","code":"context_length_exceeded"}', 'rate_limited'],
+    ['<html>no</html>', 'rate_limited'],
+  ])('read a refusal of other servers as the SDK does: %s', async (body, kind) => {
+    const refusing = await refuse((response) => response.end(body))
+    for (const make of [adapter, bySdk]) {
+      await expect(make({ baseURL: refusing.url }).chat?.(fullChat, context)).rejects.toMatchObject({ kind, status: 429 })
+    }
+    await refusing.close()
+  })
+
+  it('know a refusal by its status also where the connection breaks before all was said', async () => {
+    const refusing = await refuse((response) => {
+      response.write('{"error":')
+      setTimeout(() => response.destroy(), 5)
+    })
+    const expected = { kind: 'rate_limited', status: 429, retryAfterMs: 7_000, requestId: 'req_1' }
+    for (const make of [adapter, bySdk]) {
+      await expect(make({ baseURL: refusing.url }).chat?.(fullChat, context)).rejects.toMatchObject(expected)
+      await expect(collect(make({ baseURL: refusing.url }).streamChat?.(fullChat, context))).rejects.toMatchObject(expected)
+    }
+    await refusing.close()
+  })
+
+  it('end when their caller leaves while a refusal is read', async () => {
+    const controller = new AbortController()
+    const refusing = await refuse((response) => {
+      response.write('{"error":')
+      setTimeout(() => controller.abort(), 5)
+    })
+    await expect(
+      adapter({ baseURL: refusing.url }).chat?.(fullChat, { ...context, signal: controller.signal }),
+    ).rejects.toMatchObject({ kind: 'aborted' })
+    await refusing.close()
+  })
+
   it('tell of a refusal what the SDK would: its code, its status, when to come again', async () => {
     const refusal = { error: { message: 'no', type: 'requests', code: 'rate_limit_exceeded', param: null } }
     for (const make of [adapter, bySdk]) {
@@ -86,6 +137,31 @@ describe.each<[string, Pick<OpenaiOptions, 'fetch'>]>([
         requestId: expect.any(String),
       })
     }
+  })
+})
+
+/** A server that answers 429, with the rest as `end` has it. */
+async function refuse(end: (response: ServerResponse) => void): Promise<{ url: string; close(): Promise<void> }> {
+  const server = createServer((request, response) => {
+    request.resume()
+    response.writeHead(429, { 'retry-after': '7', 'x-request-id': 'req_1' })
+    end(response)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const close = async () => {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
+}
+
+describe('an address that is none', () => {
+  it('is named when the adapter is made', () => {
+    for (const baseURL of ['', 'nowhere', '/v1'])
+      expect(() => openai({ apiKey: 'k', baseURL, transport: 'fetch' }), baseURL).toThrow(/baseURL/)
+    expect(() => openai({ baseURL: 'nowhere', transport: 'fetch' })).toThrow(InvalidOptionError)
   })
 })
 

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { exerciseProviderAdapter } from '@farebox/providers/conformance'
 import { openai } from '@farebox/providers/openai'
 import { undiciFetch } from '@farebox/providers/undici-fetch'
+import { Headers as AnotherHeaders } from 'undici'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { at, failureKinds, openOpenai, SECRET } from './openai-harness.ts'
 
@@ -86,6 +87,30 @@ describe('a pooled fetch', () => {
     expect(await response.text()).toBe('short')
     expect(response.bodyUsed).toBe(true)
     await expect(response.text()).rejects.toThrow()
+  })
+
+  it('sends headers in whatever form they are given, as the global one does', async () => {
+    let seen: unknown
+    const url = await serve((request, response) => {
+      seen = [request.headers.authorization, request.headers['x-b']]
+      response.end()
+    })
+    const given = { Authorization: 'Bearer k', 'X-B': ' c\n' }
+    const forms: unknown[] = [
+      given,
+      Object.entries(given),
+      new Headers(given),
+      new AnotherHeaders(given),
+      new Map(Object.entries(given)),
+    ]
+    for (const headers of forms) {
+      for (const fetch of [globalThis.fetch, pooled]) {
+        seen = undefined
+        await (await fetch(url, { headers: headers as NonNullable<RequestInit['headers']> })).text()
+        expect(seen).toEqual(['Bearer k', 'c'])
+      }
+    }
+    await expect(pooled(url, { headers: { 'x-b': 'c\r\nx-injected: d' } })).rejects.toThrow(TypeError)
   })
 
   it('gives a body in each of the ways that a Response does', async () => {

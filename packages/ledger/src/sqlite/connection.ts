@@ -59,7 +59,10 @@ export class SqliteConnection {
 
   async migrate(options: { views: boolean }): Promise<MigrationReport> {
     const database = await this.open()
-    const migrate = () => migrateSqlite(database, this.#options.clock(), { ...options, prefix: this.#options.prefix })
+    const migrate = () => {
+      this.#flusher?.check()
+      return migrateSqlite(database, this.#options.clock(), { ...options, prefix: this.#options.prefix })
+    }
     const report = await this.#whenFree(migrate)
     await this.flush()
     return report
@@ -158,7 +161,10 @@ export class SqliteConnection {
   /** Runs one statement that changes rows which no account owns. Within a transaction of the host's on the same handle it is part of that. */
   async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
     const database = await this.open()
-    await this.#whenFree(() => this.#rows.write(database, statement))
+    await this.#whenFree(() => {
+      this.#flusher?.check()
+      this.#rows.write(database, statement)
+    })
     // Within the host's transaction it is durable with that.
     if (!database.inTransaction) await this.flush()
   }
@@ -200,6 +206,9 @@ export class SqliteConnection {
           database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES_BEHIND}`)
           database.pragma(`cache_size = -${CACHE_KIB}`)
           database.pragma('temp_store = MEMORY')
+          // SQLite opens its log when it first reads, and keeps it open.
+          database.pragma('schema_version')
+          this.#flusher?.open()
         })
       } catch (error) {
         database.close()

@@ -21,6 +21,7 @@ export class LogFlusher {
   #next: Promise<void> | undefined
   #failure: unknown
   #expectedMs = 0
+  #isClosed = false
 
   /**
    * @param filename  the log's own
@@ -34,6 +35,18 @@ export class LogFlusher {
   /** Whether a flush is so short that it had better be waited for where one is. */
   get isBrief(): boolean {
     return this.#underWay === undefined && this.#expectedMs < BRIEF_MS
+  }
+
+  /**
+   * To be called when SQLite has opened the log, which is there from then on for as long as the database is open. A system tells of a failure
+   * those alone who had the file open then, and what another process has lost is lost with all that is written after it.
+   */
+  open(): void {
+    try {
+      this.#open()
+    } catch {
+      // The first flush says why, if it comes to that: whoever may not write can still read.
+    }
   }
 
   /**
@@ -53,7 +66,8 @@ export class LogFlusher {
    *
    * @throws {LedgerUnavailableError} the disk failed, so that nobody knows what of it is kept
    */
-  flush(): Promise<void> {
+  async flush(): Promise<void> {
+    if (this.#isClosed) return this.#checkTrusted()
     if (!this.#underWay) return this.#start()
     this.#next ??= this.#underWay.then(
       () => this.#start(),
@@ -66,6 +80,7 @@ export class LogFlusher {
   flushNow(): void {
     const started = performance.now()
     this.#checkTrusted()
+    if (this.#isClosed) return
     try {
       fs.fdatasyncSync(this.#open())
     } catch (error) {
@@ -74,9 +89,19 @@ export class LogFlusher {
     this.#learn(performance.now() - started)
   }
 
-  /** Waits for the flush under way. Before SQLite is closed, which may delete the log. */
+  /**
+   * Waits for the flushes under way. Before SQLite is closed, which may delete the log, and when nothing more is written: what was written and
+   * is yet to be flushed is so here, so that whoever asks for it afterwards is told what is so.
+   */
   async close(): Promise<void> {
-    await Promise.allSettled([this.#underWay, this.#next])
+    while (this.#underWay) await Promise.allSettled([this.#next ?? this.#underWay])
+    if (this.#isClosed) return
+    try {
+      this.flushNow()
+    } catch {
+      // Told to those whose changes they are.
+    }
+    this.#isClosed = true
     if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor)
     this.#descriptor = undefined
   }
@@ -84,7 +109,8 @@ export class LogFlusher {
   #start(): Promise<void> {
     this.#next = undefined
     const flush = this.#run().finally(() => {
-      if (this.#underWay === flush) this.#underWay = undefined
+      // Where another waits to begin, it is the next at once: there are never two at a time, of which only one would be told of a failure.
+      if (this.#underWay === flush && this.#next === undefined) this.#underWay = undefined
     })
     this.#underWay = flush
     return flush
@@ -104,7 +130,6 @@ export class LogFlusher {
     this.#learn(Math.min(performance.now() - started, this.#expectedMs))
   }
 
-  /** The log is there from the first transaction on, for as long as the database is open. */
   #open(): number {
     this.#descriptor ??= fs.openSync(this.#filename, 'r+')
     return this.#descriptor

@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
 import { type Answer, headerOf } from '../adapter/read-body.ts'
 import type { OpenaiClientOptions, OpenaiRequestOptions, OpenaiResource, OpenaiTexts } from './openai-client.ts'
@@ -5,10 +6,21 @@ import type { OpenaiClientOptions, OpenaiRequestOptions, OpenaiResource, OpenaiT
 /**
  * What the SDK's client does for texts, by `fetch` alone: a body is posted as JSON, and its answer handed over. The SDK costs three times
  * as much as the request itself, most of it for what is not wanted of it: retries, timeouts, logs, headers that describe the caller's machine.
+ *
+ * @throws {InvalidOptionError} `baseURL` is no address
  */
 export function fetchTexts({ baseURL, fetch }: Pick<OpenaiClientOptions, 'baseURL' | 'fetch'>): Required<OpenaiTexts> {
-  const at = (path: string) => new FetchResource(new URL(baseURL.replace(/\/*$/, path)), fetch)
+  const at = (path: string) => new FetchResource(urlOf(baseURL, path), fetch)
   return { chat: { completions: at('/chat/completions') }, responses: at('/responses'), embeddings: at('/embeddings') }
+}
+
+/** A query stays behind the path: some servers want their version in it. */
+function urlOf(baseURL: string, path: string): URL {
+  // Not quoted: there may be a password in it.
+  if (!URL.canParse(baseURL)) throw new InvalidOptionError('openai({ baseURL }) must be an absolute URL')
+  const url = new URL(baseURL)
+  url.pathname = url.pathname.replace(/\/*$/, path)
+  return url
 }
 
 class FetchResource implements OpenaiResource {
@@ -47,14 +59,17 @@ const COMMON_HEADERS = { 'content-type': 'application/json', accept: 'applicatio
 
 /** What the SDK would throw: it says the same, and is read by the same code. */
 async function failureOf(answer: Answer): Promise<Error> {
-  const { code, type, param } = errorOf(await answer.text())
+  // What the status says counts also where the rest of the answer is lost.
+  const { code, type, param } = errorOf(await answer.text().catch(() => ''))
   const facts = { status: answer.status, headers: answer.headers, requestID: headerOf(answer, 'x-request-id'), code, type, param }
   return Object.assign(new Error(`the provider answered ${answer.status}`), facts)
 }
 
 function errorOf(text: string): Record<string, unknown> {
   try {
-    return asRecord(asRecord(JSON.parse(text))?.error) ?? {}
+    const body = asRecord(JSON.parse(text))
+    // Some servers leave the envelope out.
+    return asRecord(body?.error ?? body) ?? {}
   } catch {
     // A proxy on the way answers with a page.
     return {}

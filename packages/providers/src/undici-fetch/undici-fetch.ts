@@ -65,8 +65,9 @@ function listOf(given: RequestInit['headers'], type: string | undefined): string
   }
   // Not copied where it can be helped: the platform's are slow.
   if (given instanceof Headers) given.forEach(add)
-  else if (Array.isArray(given)) new Headers(given).forEach(add)
-  else for (const [name, value] of Object.entries(given ?? {})) add(value, name.toLowerCase())
+  // Pairs, a map, the headers of another library.
+  else if (given && Symbol.iterator in given) new Headers(given).forEach(add)
+  else for (const [name, value] of Object.entries(given ?? {})) add(String(value).trim(), name.toLowerCase())
   if (type !== undefined && !hasType) list.push('content-type', type)
   return list
 }
