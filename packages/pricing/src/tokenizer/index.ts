@@ -53,9 +53,11 @@ type CountPiece = (piece: string) => number
 
 async function countLong(countPiece: CountPiece, text: string): Promise<number> {
   let total = 0
-  for (let start = 0; start < text.length; start += TURN) {
+  for (let start = 0; start < text.length; ) {
     if (start > 0) await new Promise((resolve) => setTimeout(resolve))
-    total += countSlice(countPiece, text, start, Math.min(text.length, start + TURN))
+    const end = start + TURN < text.length ? wholeCharacters(text, start + TURN) : text.length
+    total += countSlice(countPiece, text, start, end)
+    start = end
   }
   return total
 }
@@ -75,7 +77,11 @@ function pieceEnd(text: string, start: number, to: number): number {
   const end = start + PIECE
   if (end >= to) return to
   const space = text.lastIndexOf(' ', end)
-  if (space > start + PIECE / 2) return space
+  return space > start + PIECE / 2 ? space : wholeCharacters(text, end)
+}
+
+/** Where to cut a text that is not to be cut within a character. */
+function wholeCharacters(text: string, end: number): number {
   const isTrailing = (text.charCodeAt(end) & 0xfc00) === 0xdc00
   return isTrailing ? end - 1 : end
 }
