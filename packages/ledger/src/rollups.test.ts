@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { rollupRanges, signedRollupRanges } from './rollups.ts'
+import { type RollupRange, rollupRanges, signedRollupRanges } from './rollups.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -49,7 +49,16 @@ test('sums take from a day the few hours that are not wanted', () => {
     hours(day, day + HOUR, true),
     hours(day + 23 * HOUR, day + DAY, true),
   ])
-  expect(signedRollupRanges(day + 13 * HOUR, day + 23 * HOUR)).toEqual([hours(day + 13 * HOUR, day + 23 * HOUR, false)])
+  // Of these days too little is wanted for that.
+  for (const [begin, end] of [
+    [13, 23],
+    [11, 13],
+    [12, 13],
+    [12, 36],
+  ] as const) {
+    const [from, to] = [day + begin * HOUR, day + end * HOUR]
+    expect(signedRollupRanges(from, to)).toEqual([hours(from, to, false)])
+  }
 })
 
 test('sums have every hour from the first to the last once, and at most half a day of hours at either end', () => {
@@ -65,12 +74,17 @@ test('sums have every hour from the first to the last once, and at most half a d
         for (let hour = range.from; hour < range.to; hour += HOUR)
           times.set(hour, (times.get(hour) ?? 0) + (isTakenAway ? -1 : 1))
       }
+      expect(rollupsIn(ranges)).toBeLessThanOrEqual(rollupsIn(rollupRanges(from, to)))
       const wanted = new Set(rollupRanges(from, to).flatMap(hoursOf))
       expect(new Set([...times].filter(([, count]) => count !== 0).map(([hour]) => hour))).toEqual(wanted)
       expect([...times.values()].every((count) => count === 0 || count === 1)).toBe(true)
     }),
   )
 })
+
+function rollupsIn(ranges: readonly RollupRange[]): number {
+  return ranges.reduce((sum, { period, from, to }) => sum + Math.max(0, to - from) / (period === 'day' ? DAY : HOUR), 0)
+}
 
 function hoursOf({ from, to }: { from: number; to: number }): number[] {
   return Array.from({ length: Math.max(0, (to - from) / HOUR) }, (_, index) => from + index * HOUR)

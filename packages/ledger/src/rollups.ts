@@ -53,9 +53,11 @@ export interface SignedRollupRange extends RollupRange {
 export function signedRollupRanges(from: number, to: number): SignedRollupRange[] {
   const begin = from - (from % HOUR)
   const end = Math.ceil(to / HOUR) * HOUR
-  const firstDay = begin % DAY <= DAY / 2 ? begin - (begin % DAY) : Math.ceil(begin / DAY) * DAY
-  const lastDay = end % DAY >= DAY / 2 ? Math.ceil(end / DAY) * DAY : end - (end % DAY)
-  if (firstDay >= lastDay) return [{ period: 'hour', from: begin, to: end, isTakenAway: false }]
+  const firstDay = begin % DAY < DAY / 2 ? begin - (begin % DAY) : Math.ceil(begin / DAY) * DAY
+  const lastDay = end % DAY > DAY / 2 ? Math.ceil(end / DAY) * DAY : end - (end % DAY)
+  // Of a single day both ends are taken away, which may be more than what is wanted.
+  const isBrief = lastDay - firstDay === DAY && end - begin <= DAY / 2
+  if (firstDay >= lastDay || isBrief) return [{ period: 'hour', from: begin, to: end, isTakenAway: false }]
   const ranges: SignedRollupRange[] = [
     { period: 'day', from: firstDay, to: lastDay, isTakenAway: false },
     { period: 'hour', from: Math.min(begin, firstDay), to: Math.max(begin, firstDay), isTakenAway: firstDay < begin },
