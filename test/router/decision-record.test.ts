@@ -1,4 +1,4 @@
-import { credits, microCredits } from '@farebox/core'
+import { CREDITS_MAX, credits, microCredits, quantity } from '@farebox/core'
 import {
   chatFeatures,
   createCatalog,
@@ -6,9 +6,11 @@ import {
   decisionRecord,
   explainRoute,
   type PlanInput,
+  packDecision,
   plan,
   presets,
   replayDecision,
+  unpackDecision,
 } from '@farebox/router'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -16,10 +18,16 @@ import { adapter, catalog, dice, health, inputOf, offer, prices, request } from 
 
 const at = 1_764_000_000_000
 
-/** As it is after it was kept: JSON and back. */
-function recorded(overrides: Partial<PlanInput> = {}): DecisionRecord {
+function decided(overrides: Partial<PlanInput> = {}): DecisionRecord {
   const input = inputOf(overrides)
-  return JSON.parse(JSON.stringify(decisionRecord(plan(input), input, { at, priceVersion: '2026-11' })))
+  return decisionRecord(plan(input), input, { at, priceVersion: '2026-11' })
+}
+
+/** As it is after it was kept: packed, JSON and back. */
+function recorded(overrides: Partial<PlanInput> = {}): DecisionRecord {
+  const record = unpackDecision(JSON.parse(JSON.stringify(packDecision(decided(overrides)))))
+  if (!record) throw new Error('what was packed cannot be read')
+  return record
 }
 
 const busy: Partial<PlanInput> = {
@@ -108,6 +116,68 @@ describe('a decision record', () => {
     expect(digest(presets.balanced())).toMatch(/^[0-9a-f]{16}$/)
     expect(digest(presets.balanced({ weights: { a: 1, b: 2 } }))).toBe(digest(presets.balanced({ weights: { b: 2, a: 1 } })))
     expect(digest(presets.balanced())).not.toBe(digest(presets.balanced({ exploration: 0.02 })))
+  })
+})
+
+describe('a packed decision', () => {
+  const strategy = fc.constantFrom('configured', 'lowest_cost', 'lowest_latency', 'weighted', 'balanced')
+  const cases = fc.record({
+    strategy,
+    seed: fc.integer({ min: 1, max: 1e6 }),
+    affordable: fc.option(fc.nat(60), { nil: undefined }),
+    asked: fc.constantFrom(undefined, 'gpt-4o', 'gpt-9'),
+    excludes: fc.subarray(['gpt-4o', 'gpt-4', 'sonnet', 'claude-3-haiku']),
+    ownUsage: fc.subarray(['gpt-4o', 'gpt-4', 'gpt-4o-mini']),
+    maxCreditsPerRequest: fc.constantFrom(2, 20, 1_000),
+  })
+
+  it('is the same record when it is unpacked, whatever was decided', () => {
+    fc.assert(
+      fc.property(cases, ({ strategy, seed, affordable, asked, excludes, ownUsage, maxCreditsPerRequest }) => {
+        const tokens = (count: number) => [{ meter: 'input', quantity: quantity(count), unit: 'tokens' as const }]
+        const overrides: Partial<PlanInput> = {
+          ...busy,
+          configuration: presets.balanced({ strategy, maxCreditsPerRequest: credits(maxCreditsPerRequest) }),
+          affordable: affordable === undefined ? CREDITS_MAX : credits(affordable),
+          random: dice(seed),
+          request: request({
+            provider: asked,
+            excludes,
+            usageOf: ({ provider }) =>
+              ownUsage.includes(provider)
+                ? { expected: tokens(900), ceiling: tokens(1_800) }
+                : { expected: tokens(1_000), ceiling: tokens(2_000) },
+          }),
+        }
+        const record = JSON.parse(JSON.stringify(decided({ ...overrides, random: dice(seed) })))
+        expect(recorded({ ...overrides, random: dice(seed) })).toEqual(record)
+      }),
+    )
+  })
+
+  it('takes two thirds to four fifths of the room', () => {
+    const record = decided(busy)
+    expect(JSON.stringify(packDecision(record)).length).toBeLessThan(JSON.stringify(record).length * 0.8)
+    const simple = decided({ affordable: CREDITS_MAX })
+    expect(JSON.stringify(packDecision(simple)).length).toBeLessThan(JSON.stringify(simple).length * 0.67)
+  })
+
+  it('is read as it is where it was never packed, and not at all where it is something else', () => {
+    const record = decided()
+    expect(unpackDecision(record)).toBe(record)
+    const packed = packDecision(record)
+    for (const other of [
+      undefined,
+      null,
+      'text',
+      {},
+      { ...packed, version: 3 },
+      { ...packed, candidates: [5] },
+      { version: 2 },
+    ]) {
+      expect(unpackDecision(other)).toBeUndefined()
+    }
+    expect(unpackDecision({ ...packed, rejected: 'none' })).toBeUndefined()
   })
 })
 

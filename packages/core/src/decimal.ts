@@ -18,14 +18,13 @@ export function parseDecimal(text: string, decimals: number): bigint | undefined
 
 /** Writes an integer count of `10^-decimals` as the shortest exact decimal: `formatDecimal(1_500_000n, 6)` is `'1.5'`. */
 export function formatDecimal(value: bigint, decimals: number): string {
-  const magnitude = value < 0n ? -value : value
   const unit = POWERS_OF_TEN[decimals] ?? 10n ** BigInt(decimals)
-  const sign = value < 0n ? '-' : ''
-  const whole = magnitude / unit
-  const fraction = magnitude - whole * unit
+  const whole = value / unit
   // Most amounts that are written often are whole, and texts are what takes the time.
-  if (fraction === 0n) return sign + whole
-  return `${sign}${whole}.${fraction.toString().padStart(decimals, '0').replace(/0+$/, '')}`
+  if (whole * unit === value) return whole.toString()
+  const magnitude = value < 0n ? -value : value
+  const fraction = (magnitude % unit).toString().padStart(decimals, '0').replace(/0+$/, '')
+  return `${value < 0n ? '-' : ''}${magnitude / unit}.${fraction}`
 }
 
 /** A power costs more to raise than all the rest of a text. */

@@ -21,7 +21,7 @@ import {
   refuseAboveMaximum,
   totalQuantity,
 } from '@farebox/pricing'
-import type { PhoneNumbers, PricePredictor } from '@farebox/router'
+import type { PhoneNumbers, Prediction, PricePredictor } from '@farebox/router'
 import { checkSettleable } from './check-settleable.ts'
 
 /** A usage as the ledger takes it: one quantity, its exact price, and what it cost us where that is known. */
@@ -74,7 +74,7 @@ export class BookPrices implements PricePredictor {
    * @throws {PriceNotFoundError} the offer has no price in credits
    * @throws {MaximumChargeError} its price book refuses so dear a call
    */
-  predict(offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers): { charge: Credits; cost?: NanoUsd } {
+  predict(offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers): Prediction {
     return this.asOf(this.#clock()).predict(offer, quantities, numbers)
   }
 
@@ -83,12 +83,12 @@ export class BookPrices implements PricePredictor {
     return { predict: (offer, quantities, numbers) => this.#predict(at, offer, quantities, numbers) }
   }
 
-  #predict(at: number, offer: Offer, quantities: readonly UsageQuantity[], numbers: PhoneNumbers = {}) {
+  #predict(at: number, offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers) {
     const { service, provider, model } = offer
-    const query = { service, provider, model, at, ...numbers }
+    const query = { service, provider, model, at, to: numbers?.to, from: numbers?.from }
     const rating = rate(this.book, query, quantities)
     refuseAboveMaximum(rating)
-    return { charge: chargeOf(rating), cost: this.#costOf(query, quantities) }
+    return new BookPrediction(chargeOf(rating), () => this.#costOf(query, quantities))
   }
 
   /** The version of the credit book that is in force at a moment, as usage records name it. */
@@ -116,6 +116,21 @@ export class BookPrices implements PricePredictor {
     const price = this.#costs.lookUp(query)
     const rating = price && rateIfPriced(price, query, quantities)
     return rating && nanoUsdOf(rating)
+  }
+}
+
+/** A prediction whose cost is looked up when it is asked for: of a ceiling nobody does. */
+class BookPrediction implements Prediction {
+  readonly charge: Credits
+  readonly #costOf: () => NanoUsd | undefined
+
+  constructor(charge: Credits, costOf: () => NanoUsd | undefined) {
+    this.charge = charge
+    this.#costOf = costOf
+  }
+
+  get cost(): NanoUsd | undefined {
+    return this.#costOf()
   }
 }
 

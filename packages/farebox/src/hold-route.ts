@@ -7,13 +7,14 @@ import {
   type Candidate,
   type Catalog,
   type ComplexityClassifier,
-  type DecisionRecord,
   decisionRecord,
   type Health,
   holdFor,
+  type PackedDecision,
   type PhoneNumbers,
   type PlanInput,
   type PricePredictor,
+  packDecision,
   plan,
   type Route,
   type RouteRequest,
@@ -74,8 +75,8 @@ export interface HeldRoute {
   configuration(): ServiceConfiguration
   /** The moment that prices the call, from its hold to its charge. */
   at: number
-  /** The decision for this route as JSON, made when it is asked for. */
-  decision(): DecisionRecord
+  /** The decision for this route, as usage records keep it. Made when it is asked for. */
+  decision(): PackedDecision
   /** What the call will use of one offer, and at most. */
   usageOf(offer: Offer): Pick<RouteRequest, 'expected' | 'ceiling'>
   /** For the router: fits the hold to a dearer candidate before it is called. */
@@ -174,7 +175,7 @@ function heldRoute(
     configuration: () => applyConditions(input.configuration, request.metadata).configuration,
     at,
     usageOf: (offer) => request.usageOf?.(offer) ?? request,
-    decision: () => decisionRecord(route, input, { at, priceVersion: parts.prices.versionAt(at) }),
+    decision: () => packDecision(decisionRecord(route, input, { at, priceVersion: parts.prices.versionAt(at) })),
     async beforeAttempt(candidate, { cause }) {
       const needed = holdFor(route, candidate)
       // Where failed attempts are charged, one that runs beside or after another is charged with it.

@@ -1,5 +1,5 @@
 import type { UsageRow } from '@farebox/ledger'
-import type { DecisionRecord } from '@farebox/router'
+import { type DecisionRecord, unpackDecision } from '@farebox/router'
 
 /** A decision for a route, with the usage that it led to. */
 export interface KeptDecision {
@@ -20,8 +20,5 @@ export function keptDecisions(records: readonly Pick<UsageRow, 'usageId' | 'prov
 /** The decision that the details of a usage record keep; `undefined` where there is none, or one of a later version. */
 export function decisionOf(details: unknown): DecisionRecord | undefined {
   if (typeof details !== 'object' || details === null) return undefined
-  const { decision } = details as { decision?: unknown }
-  if (typeof decision !== 'object' || decision === null) return undefined
-  const record = decision as Partial<DecisionRecord>
-  return record.version === 1 && Array.isArray(record.candidates) ? (record as DecisionRecord) : undefined
+  return unpackDecision((details as { decision?: unknown }).decision)
 }

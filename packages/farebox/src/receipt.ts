@@ -97,7 +97,7 @@ function attemptsUsed(records: readonly UsageRow[]): AttemptUsed[] {
   const corrections = correctionsOf(records)
   const attempts = new Map<string, AttemptUsed>()
   for (const record of records) {
-    const { own, all } = attemptsOf(record.details)
+    const { own, all } = attemptsOf(record)
     for (const attempt of all) {
       const isOwn = attempt.id === own
       if (attempts.has(attempt.id) && !isOwn) continue

@@ -10,7 +10,7 @@ import {
 import { type ChargedOutcome, type Ledger, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord, Candidate } from '@farebox/router'
-import type { AttemptDetails } from './attempt-details.ts'
+import type { KeptAttempt } from './attempt-details.ts'
 import { errorOfRefusal } from './errors.ts'
 import { type HeldRoute, type MeterParts, type Payer, release } from './hold-route.ts'
 import { quietly } from './telemetry/watch-call.ts'
@@ -126,7 +126,7 @@ export function answerDetails(
     requestId,
     numbers: held.numbers,
     attempt: attemptId,
-    attempts: attempts.map((attempt) => describeAttempt(attempt)),
+    attempts: attempts.map((attempt) => describeAttempt(attempt, attemptId)),
     decision: held.decision(),
     simulated: candidate.adapter.isSimulated || undefined,
   }
@@ -176,7 +176,7 @@ async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attem
         adapter: candidate.adapter.name,
         requestId: attempt.requestId,
         attempt: attemptId,
-        attempts: [describeAttempt(attempt)],
+        attempts: [describeAttempt(attempt, attemptId)],
       },
     },
   })
@@ -295,20 +295,10 @@ export function quantitiesJson({ quantities }: Usage) {
   return quantities.map(({ meter, quantity, unit }) => ({ meter, quantity: formatQuantity(quantity), unit }))
 }
 
-function describeAttempt(attempt: AttemptRecord): AttemptDetails {
+/** @param own  the attempt of which the record says the rest itself */
+function describeAttempt(attempt: AttemptRecord, own?: string): KeptAttempt {
   const { attemptId, candidate, cause, startedAt, endedAt, outcome, errorKind, providerCode, status } = attempt
-  return {
-    id: attemptId,
-    provider: candidate.offer.provider,
-    model: candidate.offer.model,
-    adapter: candidate.adapter.name,
-    why: candidate.why,
-    cause,
-    startedAt,
-    endedAt,
-    outcome,
-    error: errorKind,
-    status,
-    code: providerCode,
-  }
+  const { provider, model } = candidate.offer
+  const rest = { why: candidate.why, cause, startedAt, endedAt, outcome, error: errorKind, status, code: providerCode }
+  return attemptId === own ? rest : { id: attemptId, provider, model, adapter: candidate.adapter.name, ...rest }
 }

@@ -3,9 +3,8 @@ import type { Currency } from './document/price-book-document.ts'
 import type { Rounding } from './document/rules.ts'
 import type { RatedCall } from './rate-call.ts'
 import type { RatedLine } from './rate-lines.ts'
-import type { Rating } from './rating.ts'
-import { add, compare, decimal, multiply, type Rational, rationalText, subtract } from './rational.ts'
-import { rounded } from './rules/rounding.ts'
+import { type Rating, roundedTotal } from './rating.ts'
+import { add, compare, multiply, type Rational, rationalText, subtract } from './rational.ts'
 import { amountOf } from './rules/tiers.ts'
 
 /** The rules in the order in which they are applied. */
@@ -63,7 +62,7 @@ export interface Explanation {
 export function explain(rating: Rating): Explanation {
   const { price, query, call, currency } = rating
   const { service, provider, model, at } = query
-  const charged = chargedOf(rating)
+  const charged = roundedTotal(rating)
   const lines = call.lines.map((line, index) => {
     const steps = lineSteps(line, currency)
     const whole = call.roundedLines?.[index]
@@ -161,10 +160,6 @@ function callSteps(call: RatedCall, rounding: Rounding, currency: Currency): Exp
 
 function roundingStep(result: Rational, { mode, step, point }: Rounding, currency: Currency): ExplainedStep {
   return { rule: 'rounding', text: `rounded ${mode} to ${step}, by ${point}`, result: rationalText(result), unit: currency }
-}
-
-function chargedOf({ total, rounding }: Rating): Rational {
-  return rounding.point === 'total' ? rounded(total, { rule: rounding, step: decimal(rounding.step) }) : total
 }
 
 function usageText({ quantity, unit, meter }: UsageQuantity): string {

@@ -5,7 +5,7 @@ import { MaximumChargeError, PriceNotFoundError, type PriceQuery } from './error
 import type { PricedEntry } from './priced-entry.ts'
 import { type RatedCall, rateCall } from './rate-call.ts'
 import type { RatedLine } from './rate-lines.ts'
-import { ceiling, decimal, multiply, type Rational, rational, rationalText } from './rational.ts'
+import { ceiling, multiply, type Rational, rational, rationalText } from './rational.ts'
 import { compileRounding, rounded } from './rules/rounding.ts'
 
 const MICRO_CREDITS = rational(1_000_000n)
@@ -81,9 +81,13 @@ export function creditsOf(rating: Rating): Credits {
  */
 export function chargeOf(rating: Rating): Credits {
   expectCurrency(rating, 'credits')
-  const { rounding, total } = rating
-  const whole = rounding.point === 'total' ? rounded(total, { rule: rounding, step: decimal(rounding.step) }) : total
-  return microCredits(ceiling(multiply(whole, MICRO_CREDITS)))
+  return microCredits(ceiling(multiply(roundedTotal(rating), MICRO_CREDITS)))
+}
+
+/** What one call costs by itself, in the currency of its book. */
+export function roundedTotal({ price, total }: Rating): Rational {
+  const { rounding } = price.compiled
+  return rounding.rule.point === 'total' ? rounded(total, rounding) : total
 }
 
 /**

@@ -3,10 +3,9 @@ import { complexityClassifier } from './classify-complexity.ts'
 import { resolveComplexity } from './complexity.ts'
 import { applyConditions } from './conditions.ts'
 import { configurationDigest, differingFields } from './configuration-digest.ts'
-import { given } from './given.ts'
 import type { HealthCondition } from './health.ts'
 import type { PlanInput } from './plan.ts'
-import { recordedCandidate, recordedComplexity, recordedRejection } from './recorded-parts.ts'
+import { recordedCandidate, recordedComplexity, recordedRejection, type UsageTexts } from './recorded-parts.ts'
 import { type RecordedRequest, recordedRequest } from './recorded-request.ts'
 import type { Operation, RefusalReason, RejectionReason, Route, RouteRefusal } from './route.ts'
 import type { Complexity } from './service-configuration.ts'
@@ -15,8 +14,9 @@ import type { RoutingStrategy } from './strategy.ts'
 
 /**
  * A routing decision as JSON: what was asked, under which configuration, and who was considered with which scores, charges and reasons.
- * A few hundred bytes to some two kilobytes, to be kept with a usage record; {@link replayDecision} decides it again. It holds no text
- * of the request, no telephone number beyond its prefix, and as much of the metadata as conditions look at. Amounts are decimal strings of credits.
+ * A few hundred bytes to some two kilobytes; {@link packDecision} makes it shorter, to be kept with a usage record, and {@link replayDecision} decides
+ * it again. It holds no text of the request, no telephone number beyond its prefix, and as much of the metadata as conditions look at. Amounts are
+ * decimal strings of credits; what it has not got is `undefined`.
  */
 export interface DecisionRecord {
   readonly version: 1
@@ -145,7 +145,7 @@ export function decisionRecord(
     resolveComplexity(input.request, configuration, input.classifier ?? complexityClassifier)
   // Where the caller has named a provider, that nobody else was asked goes without saying, and would be the longest part.
   const rejected = decision.rejected.filter(({ reason }) => reason !== 'not_requested')
-  return given({
+  return {
     version: 1,
     service: decision.service,
     operation: decision.operation,
@@ -157,23 +157,24 @@ export function decisionRecord(
     at,
     priceVersion,
     request: recordedRequest(input.request, input.configuration),
-    configuration: given({
+    configuration: {
       digest: configurationDigest(input.configuration),
       differs: differingFields(configuration),
       conditions: met.length > 0 ? met : undefined,
-    }),
+    },
     complexity: recordedComplexity(complexity),
     ...(isPlanned ? planned(decision, input) : { candidates: [] }),
     rejected: rejected.slice(0, RECORDED_MAX).map(recordedRejection),
     rejectedOmitted: omitted(rejected),
-  })
+  }
 }
 
 function planned(route: Route, { request }: PlanInput) {
   const { candidates, exploration, session, notOffered, draws = [] } = route
   const place = (candidate: Route['candidates'][number]) => candidates.indexOf(candidate)
+  const texts: UsageTexts = new Map()
   return {
-    candidates: candidates.slice(0, RECORDED_MAX).map((candidate) => recordedCandidate(candidate, request)),
+    candidates: candidates.slice(0, RECORDED_MAX).map((candidate) => recordedCandidate(candidate, request, texts)),
     candidatesOmitted: omitted(candidates),
     notOffered: notOffered.length > 0 ? notOffered : undefined,
     exploration: exploration && { candidate: place(exploration.candidate), insteadOf: place(exploration.insteadOf) },

@@ -1,37 +1,56 @@
-import { formatCredits } from '@farebox/core'
+import { formatCredits, type UsageQuantity } from '@farebox/core'
 import type { ComplexityDecision } from './complexity.ts'
 import type { RecordedCandidate, RecordedComplexity, RecordedRejection } from './decision-record.ts'
 import { usageTexts } from './recorded-request.ts'
 import type { Candidate, Rejection } from './route.ts'
 import type { RouteRequest } from './route-request.ts'
 
-/** @param request  where what its model uses is to be recorded too, if that is not what the request says of all */
-export function recordedCandidate(candidate: Candidate, request?: RouteRequest): RecordedCandidate {
+/**
+ * A candidate as a record keeps it. What it has not got is `undefined`.
+ *
+ * @param request  where what its model uses is to be recorded too, if that is not what the request says of all
+ * @param texts    what was written already: many candidates use the very same
+ */
+export function recordedCandidate(
+  candidate: Candidate,
+  request?: RouteRequest,
+  texts: UsageTexts = new Map(),
+): RecordedCandidate {
   const { offer, adapter, cost, rank, condition, reading } = candidate
+  const { regions, serviceLevels } = offer.capabilities
   const usage = request?.usageOf?.(offer)
   return {
     provider: offer.provider,
     model: offer.model,
     adapter: adapter.name,
-    ...(adapter.isSimulated && { isSimulated: true }),
+    isSimulated: adapter.isSimulated || undefined,
     charge: formatCredits(candidate.chargeExpected),
     ceiling: formatCredits(candidate.chargeCeiling),
-    ...(cost !== undefined && { cost: String(cost) }),
+    cost: cost === undefined ? undefined : String(cost),
     latencyMs: rounded(candidate.latencyMs),
     quality: offer.quality,
     score: rounded(candidate.score),
-    ...(rank !== undefined && { rank }),
+    rank,
     position: candidate.entry.position,
-    ...(condition !== 'ok' && { condition }),
-    ...(reading?.errorRate && { errorRate: rounded(reading.errorRate) }),
-    ...(reading?.rateLimitedRate && { rateLimitedRate: rounded(reading.rateLimitedRate) }),
-    ...(reading?.samples && { samples: rounded(reading.samples) }),
-    ...(usage && usage.expected !== request?.expected && { expected: usageTexts(usage.expected) }),
-    ...(usage && usage.ceiling !== request?.ceiling && { most: usageTexts(usage.ceiling) }),
-    ...(offer.capabilities.regions && { regions: offer.capabilities.regions }),
-    ...(offer.capabilities.serviceLevels && { serviceLevels: offer.capabilities.serviceLevels }),
+    condition: condition === 'ok' ? undefined : condition,
+    errorRate: roundedIfAny(reading?.errorRate),
+    rateLimitedRate: roundedIfAny(reading?.rateLimitedRate),
+    samples: roundedIfAny(reading?.samples),
+    expected: usage && usage.expected !== request?.expected ? textsOf(texts, usage.expected) : undefined,
+    most: usage && usage.ceiling !== request?.ceiling ? textsOf(texts, usage.ceiling) : undefined,
+    regions,
+    serviceLevels,
     why: candidate.why,
   }
+}
+
+/** Usages as texts, each written once. */
+export type UsageTexts = Map<readonly UsageQuantity[], readonly string[]>
+
+function textsOf(texts: UsageTexts, usage: readonly UsageQuantity[]): readonly string[] {
+  const known = texts.get(usage) ?? usageTexts(usage)
+  texts.set(usage, known)
+  return known
 }
 
 export function recordedRejection({ entry, reason, detail, charge }: Rejection): RecordedRejection {
@@ -70,6 +89,11 @@ export function recordedComplexity({ complexity, by, classifier, features, verdi
     ),
     ...(verdict.guard && { guard: verdict.guard }),
   }
+}
+
+/** What is zero, or unknown, is left out. */
+function roundedIfAny(value: number | undefined): number | undefined {
+  return value ? rounded(value) : undefined
 }
 
 /** To four decimals: more say nothing about a prediction. */

@@ -29,31 +29,25 @@ export function recordedRequest(request: RouteRequest, configuration: ServiceCon
   return {
     expected: usageTexts(request.expected),
     most: usageTexts(request.ceiling),
-    ...(needs && Object.keys(needs).length > 0 && { needs: { ...needs } }),
-    ...(provider !== undefined && { provider }),
-    ...(complexity && { complexity }),
-    ...(accuracy && { accuracy }),
-    ...(excludes?.length && { excludes: [...excludes] }),
-    ...(seen.length > 0 && { metadata: Object.fromEntries(seen) }),
-    ...(numbers && { numbers: prefixes(numbers) }),
-    ...(session && { session: { ...session, cachedInput: formatQuantity(session.cachedInput) } }),
+    needs: needs && Object.keys(needs).length > 0 ? { ...needs } : undefined,
+    provider,
+    complexity,
+    accuracy,
+    excludes: excludes?.length ? [...excludes] : undefined,
+    metadata: seen.length > 0 ? Object.fromEntries(seen) : undefined,
+    numbers: numbers && prefixes(numbers),
+    session: session && { ...session, cachedInput: formatQuantity(session.cachedInput) },
   }
 }
 
 /** Usage as short texts: `1200 tokens input`. */
 export function usageTexts(quantities: readonly UsageQuantity[]): string[] {
-  // Many candidates use the very same, and each of them says so in the record.
-  const known = texts.get(quantities)
-  if (known) return known
-  const written = quantities.map(({ meter, quantity: amount, unit, counts }) => {
-    const others = Object.entries(counts ?? {}).map(([counting, count]) => ` ${counting}=${formatQuantity(count)}`)
-    return `${formatQuantity(amount)} ${unit} ${meter}${others.join('')}`
+  return quantities.map(({ meter, quantity: amount, unit, counts }) => {
+    const text = `${formatQuantity(amount)} ${unit} ${meter}`
+    if (!counts) return text
+    return Object.entries(counts).reduce((said, [counting, count]) => `${said} ${counting}=${formatQuantity(count)}`, text)
   })
-  texts.set(quantities, written)
-  return written
 }
-
-const texts = new WeakMap<readonly UsageQuantity[], string[]>()
 
 /** Reads what {@link usageTexts} wrote. */
 export function readUsage(texts: readonly string[]): UsageQuantity[] {

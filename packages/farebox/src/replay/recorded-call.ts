@@ -10,7 +10,6 @@ import {
 } from '@farebox/core'
 import type { UsageRow } from '@farebox/ledger'
 import type { DecisionRecord, PhoneNumbers } from '@farebox/router'
-import { attemptsOf } from '../attempt-details.ts'
 import { decisionOf } from '../kept-decisions.ts'
 
 /** One call as usage records tell of it: all slices of it, and all corrections. */
@@ -95,7 +94,7 @@ function newCall(record: UsageRow, details: Details): RecordedCall {
     isExact: certainty === 'exact',
     apiKeyId: apiKeyId ?? undefined,
     pricedAs: typeof details.pricedAs === 'string' ? details.pricedAs : undefined,
-    fixedBecause: !decision && attemptsOf(details).own !== undefined ? 'failed_attempt' : undefined,
+    fixedBecause: !decision && typeof details.attempt === 'string' ? 'failed_attempt' : undefined,
   }
 }
 

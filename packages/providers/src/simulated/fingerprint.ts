@@ -4,11 +4,13 @@
  * @source http://www.isthe.com/chongo/tech/comp/fnv/
  */
 export function fingerprint(seed: number, content: string | Uint8Array): number {
-  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
+  const bytes = typeof content === 'string' ? encoder.encode(content) : content
   let hash = 0x811c9dc5 ^ seed
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
   return hash >>> 0
 }
+
+const encoder = new TextEncoder()
 
 /**
  * 32 bits that look unlike those of any neighbour, for numbers that are to look random.
