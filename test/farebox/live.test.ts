@@ -11,7 +11,7 @@ import {
 } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated } from '@farebox/providers/simulated'
-import { credits, type FareboxOptions, PriceBook, presets, type Workflow } from 'farebox'
+import { credits, type Farebox, type FareboxOptions, PriceBook, presets, type Workflow } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
 import { openAccount, openBox, openKey, type StoreName, storeNames } from './open-box.ts'
 
@@ -53,6 +53,20 @@ async function texts(events: AsyncIterable<{ type: string }>): Promise<number> {
   let count = 0
   for await (const event of events) if (event.type === 'transcript' || event.type === 'text') count += 1
   return count
+}
+
+/** Keeps the first part of live work from being written until it may go on. */
+function holdUpFirstPart({ ledger }: Farebox): { began: Promise<void>; goOn: () => void } {
+  const settle = ledger.settleHold.bind(ledger)
+  const [begins, goes] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  vi.spyOn(ledger, 'settleHold').mockImplementation(async (input, call) => {
+    if (input.usageId?.endsWith('.part1')) {
+      begins.resolve()
+      await goes.promise
+    }
+    return settle(input, call)
+  })
+  return { began: begins.promise, goOn: goes.resolve }
 }
 
 describe.each(storeNames)('speech that is transcribed while it is heard, on %s', (on) => {
@@ -110,6 +124,44 @@ describe('speech that is transcribed while it is heard', () => {
     expect(await stream.settled).toEqual({ creditsUsed: credits(20), endedBy: 'input' })
     expect(lost).toBe(4)
     expect((await usage()).reduce((sum, record) => sum + record.quantity, 0n)).toBe(quantity(150))
+  })
+
+  it('is charged once where its caller leaves while a part of it is being written', async () => {
+    const { box, workflow, usage } = await open(credits(1_000))
+    const { began, goOn } = holdUpFirstPart(box)
+    const controller = new AbortController()
+    const read = { seconds: 0 }
+    const stream = await workflow.listen({ audio: sound(600, read), format, signal: controller.signal })
+    const reading = texts(stream.events).catch(() => 0)
+    await began
+    controller.abort()
+    await reading
+    goOn()
+    expect(await stream.settled).toMatchObject({ endedBy: 'caller' })
+    expect((await usage()).reduce((sum, record) => sum + record.quantity, 0n)).toBeLessThanOrEqual(quantity(read.seconds))
+  })
+
+  it('charges nothing, and tells of no failure, for sound that comes after its end', async () => {
+    const errors: unknown[] = []
+    const { workflow, usage } = await open(credits(1_000), { onError: (error) => errors.push(error) })
+    const [silent, spoken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    async function* audio() {
+      yield* sound(60)
+      silent.resolve()
+      await spoken.promise
+      yield* sound(1)
+    }
+    const controller = new AbortController()
+    const stream = await workflow.listen({ audio: audio(), format, signal: controller.signal })
+    const reading = texts(stream.events).catch(() => 0)
+    await silent.promise
+    controller.abort()
+    expect(await stream.settled).toEqual({ creditsUsed: credits(MINUTE), endedBy: 'caller' })
+    await reading
+    spoken.resolve()
+    await workflow.close()
+    expect(await usage()).toHaveLength(1)
+    expect(errors).toEqual([])
   })
 
   it('costs its caller what was heard when that one leaves', async () => {
@@ -205,6 +257,22 @@ describe.each(storeNames)('a conversation on %s', (on) => {
     }
     expect(ends).toEqual([false, true])
     expect((await stream.settled).endedBy).toBe('input')
+  })
+})
+
+describe('a conversation', () => {
+  it('is charged once for an answer whose caller leaves while it is being written', async () => {
+    const { box, workflow, usage } = await open(credits(1_000))
+    const { began, goOn } = holdUpFirstPart(box)
+    const controller = new AbortController()
+    const stream = await workflow.converse({ ...conversation, input: turns(2), signal: controller.signal })
+    const reading = texts(stream.events).catch(() => 0)
+    await began
+    controller.abort()
+    goOn()
+    expect(await stream.settled).toMatchObject({ endedBy: 'caller' })
+    await reading
+    expect(await usage()).toHaveLength(1)
   })
 })
 

@@ -98,11 +98,13 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       this.#answers.begun()
       this.#spoken += soundSeconds(event.audio.length, this.#input.outputFormat) * SPOKEN_TOKENS_PER_SECOND
     } else if (event.type === 'turn') {
-      const usage = event.usage ?? this.#floor()
-      await this.#meter?.charge({ usage, fallback: () => this.#floor(), requestId: event.turnId })
+      const floor = this.#floor()
+      const usage = event.usage ?? floor
       this.#context = Math.max(this.#context + this.#heard + this.#spoken, sum(usage))
+      // Before it is written: who ends the conversation meanwhile must not charge it again.
       this.#heard = 0
       this.#spoken = 0
+      await this.#meter?.charge({ usage, fallback: () => floor, requestId: event.turnId })
       if (await this.#cover(HEARD_SECONDS * HEARD_TOKENS_PER_SECOND)) this.#answers.ended()
     }
   }

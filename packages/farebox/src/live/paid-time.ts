@@ -70,8 +70,10 @@ export class PaidTime {
     const { parts, chargeSeconds } = this.#options
     const due = Math.floor(now - LAG_SECONDS)
     if (due > 0 && due >= this.#charged + chargeSeconds) {
-      await meter.charge({ usage: { quantities: seconds(due - this.#charged), certainty: 'derived' } })
+      const usage = { quantities: seconds(due - this.#charged), certainty: 'derived' as const }
+      // Before it is written: who ends the work meanwhile must not charge it again.
       this.#charged = due
+      await meter.charge({ usage })
     }
     let reason: SpentReason = 'credits'
     for (const part of parts) {
