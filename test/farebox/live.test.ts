@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import {
   type Credits,
   type FareboxError,
@@ -273,6 +275,59 @@ describe('a conversation', () => {
     expect(await stream.settled).toMatchObject({ endedBy: 'caller' })
     await reading
     expect(await usage()).toHaveLength(1)
+  })
+})
+
+describe('live work whose input waits for somebody to speak', () => {
+  it.each(['listen', 'converse'] as const)('closes that when it has ended: %s', async (what) => {
+    const { workflow } = await open(credits(1_000))
+    const closed = vi.fn(async () => ({ done: true as const, value: undefined }))
+    const silence = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}), return: closed }) }
+    const controller = new AbortController()
+    const { signal } = controller
+    const stream = await (what === 'listen'
+      ? workflow.listen({ audio: silence, format, signal })
+      : workflow.converse({ ...conversation, input: silence, signal }))
+    const reading = texts(stream.events).catch(() => 0)
+    await new Promise(setImmediate)
+    controller.abort()
+    await stream.settled
+    await reading
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce())
+  })
+
+  it('remembers nothing of the pieces that were passed on', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const size = async () => {
+      for (let round = 0; round < 3; round += 1) {
+        await new Promise(setImmediate)
+        collect()
+      }
+      return process.memoryUsage().heapUsed
+    }
+    const provider: ProviderAdapter = {
+      ...simulated({ services: ['realtime'] }),
+      async *converse({ input, model }) {
+        yield { type: 'open' }
+        for await (const _ of input);
+        yield { type: 'finish', model }
+      },
+    }
+    const { workflow } = await open(credits(1_000), { providers: [provider] })
+    const piece: RealtimeInput = { type: 'audio', audio: new Uint8Array(1) }
+    const pieces = 20_000
+    let grown = 0
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      for (let count = 0; count < 1_000; count += 1) yield piece
+      const before = await size()
+      for (let count = 0; count < pieces; count += 1) yield piece
+      grown = (await size()) - before
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    await texts(stream.events)
+    await stream.settled
+    expect(grown / pieces).toBeLessThan(64)
   })
 })
 

@@ -14,6 +14,7 @@ import type { ConverseInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import { AnswerQueue } from './answer-queue.ts'
 import type { LiveMeter } from './live-meter.ts'
 import { type LiveParts, type LiveSession, openLive } from './open-live.ts'
+import { untilStopped } from './until-stopped.ts'
 
 /** Tokens that an answer may have where its caller does not say: about a minute and a half of speech. */
 const OUTPUT_TOKENS_MAX = 2_048
@@ -52,7 +53,8 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   #isWarned = false
   readonly #answers = new AnswerQueue()
   #endedBy: LiveEnd = 'input'
-  readonly #spent = Promise.withResolvers<undefined>()
+  /** Fires when no more of the input is to be read. */
+  readonly #over = new AbortController()
 
   constructor(input: ConverseInput) {
     const { instructions = '', tools = [] } = input
@@ -109,6 +111,10 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     }
   }
 
+  end(): void {
+    this.#over.abort()
+  }
+
   rest(usage: Usage | undefined): Usage {
     if (usage) return usage
     return this.#spoken > 0 ? this.#floor() : { quantities: [], certainty: 'exact' }
@@ -117,14 +123,11 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   /** The input, for as long as the answer to it is paid. */
   async *#paid(): AsyncGenerator<RealtimeInput, void, undefined> {
     const inputs = this.#input.input[Symbol.asyncIterator]()
-    const inTurn = this.#answers.inTurn(inputs)
     try {
-      for (;;) {
-        const step = await Promise.race([inTurn.next(), this.#spent.promise])
-        if (step === undefined || step.done) return
-        this.#heard += this.#tokensOf(step.value)
+      for await (const input of untilStopped(this.#answers.inTurn(inputs), this.#over.signal)) {
+        this.#heard += this.#tokensOf(input)
         if (this.#heard > this.#covered && !(await this.#cover(this.#heard * 2))) return
-        yield step.value
+        yield input
       }
     } finally {
       // It may wait for somebody to speak, who is not waited for.
@@ -142,7 +145,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       return true
     }
     this.#endedBy = outcome.reason
-    this.#spent.resolve(undefined)
+    this.#over.abort()
     return false
   }
 

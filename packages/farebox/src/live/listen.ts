@@ -7,6 +7,7 @@ import type { ListenInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import type { LiveMeter } from './live-meter.ts'
 import { type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
+import { untilStopped } from './until-stopped.ts'
 
 /** Sound is paid for in advance by this much, and charged when that much more was heard. */
 const PART_SECONDS = 60
@@ -24,6 +25,8 @@ export function listen(live: LiveParts, input: ListenInput): Promise<LiveStream<
 class ListenSession implements LiveSession<TranscriptEvent> {
   readonly #input: ListenInput
   readonly #time: PaidTime
+  /** Fires when no more of the sound is to be read. */
+  readonly #over = new AbortController()
   #heard = 0
   #endedBy: LiveEnd = 'input'
 
@@ -47,6 +50,10 @@ class ListenSession implements LiveSession<TranscriptEvent> {
     return required(candidate, 'streamTranscription').call(candidate.adapter, request, context)
   }
 
+  end(): void {
+    this.#over.abort()
+  }
+
   rest(usage: Usage | undefined): Usage {
     const reported = usage?.quantities.find(({ meter, unit }) => meter === 'duration' && unit === 'seconds')
     if (!usage || !reported) return { quantities: seconds(Math.max(0, this.#heard - this.#time.charged)), certainty: 'floor' }
@@ -58,16 +65,22 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   /** The sound, for as long as it is paid. */
   async *#paid(): AsyncGenerator<Uint8Array, void, undefined> {
     const { audio, format } = this.#input
-    for await (const piece of audio) {
-      const heard = this.#heard + soundSeconds(piece.length, format)
-      const spent = heard > this.#time.covered ? await this.#time.cover(this.#heard, heard) : undefined
-      if (spent) {
-        this.#endedBy = spent
-        return
+    const pieces = audio[Symbol.asyncIterator]()
+    try {
+      for await (const piece of untilStopped(pieces, this.#over.signal)) {
+        const heard = this.#heard + soundSeconds(piece.length, format)
+        const spent = heard > this.#time.covered ? await this.#time.cover(this.#heard, heard) : undefined
+        if (spent) {
+          this.#endedBy = spent
+          return
+        }
+        this.#heard = heard
+        this.#time.warn(heard)
+        yield piece
       }
-      this.#heard = heard
-      this.#time.warn(heard)
-      yield piece
+    } finally {
+      // It may wait for somebody to speak, who is not waited for.
+      pieces.return?.().catch(() => {})
     }
   }
 }

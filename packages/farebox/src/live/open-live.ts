@@ -32,6 +32,8 @@ export interface LiveSession<Event> {
   open(candidate: Candidate, context: CallContext): AsyncIterable<Event>
   /** Sees each event before the caller does. */
   see?(event: Event): Promise<void> | void
+  /** Called when it has ended: nothing more of its input is read, and the source of that is closed, also where it waits for somebody to speak. */
+  end(): void
   /** What is still to be charged when it has ended, by what the provider reported last. */
   rest(usage: Usage | undefined): Usage
   /** Why its input ended. */
@@ -78,6 +80,7 @@ async function openWatched<Event extends StreamEvent>(
   const meter = new LiveMeter(parts, payer, { ...routedWork(held, candidate, attemptId), limit })
   session.begin(meter, held)
   const settled = value.ended.then(async (ending) => {
+    session.end()
     const finish = async () => {
       for (const attempt of attempts) if (attempt.attemptId !== attemptId) await settleLost(parts, payer, held, attempt)
       const requestId = ending.status === 'finished' ? ending.finish.requestId : undefined
