@@ -276,6 +276,19 @@ describe('a conversation', () => {
     await reading
     expect(await usage()).toHaveLength(1)
   })
+
+  it('ends, at its provider too, where the next answer cannot be set aside because the database is away', async () => {
+    const { box, workflow, usage } = await open(credits(1_000))
+    vi.spyOn(box.ledger, 'extendHold').mockRejectedValue(new LedgerUnavailableError('the database is away'))
+    async function* input() {
+      yield* turns(1)
+      await new Promise<never>(() => {})
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    await expect(texts(stream.events)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+    expect(await stream.settled).toMatchObject({ endedBy: 'caller' })
+    expect(await usage()).toHaveLength(1)
+  })
 })
 
 describe('live work whose input waits for somebody to speak', () => {

@@ -137,7 +137,13 @@ function seen<Event>(
   const wrapped: AsyncIterableIterator<Event, undefined, undefined> = {
     async next() {
       const step = await events.next()
-      if (!step.done) await session.see?.(step.value)
+      try {
+        if (!step.done) await session.see?.(step.value)
+      } catch (error) {
+        // Whoever reads in a loop is thrown out of it, and says no more that it has left.
+        await events.return?.()
+        throw error
+      }
       return step
     },
     async return() {
