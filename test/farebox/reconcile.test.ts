@@ -215,3 +215,17 @@ it('goes on with the other providers when one cannot be asked, and says so', asy
   expect(report.differences).toMatchObject([{ type: 'unreachable', adapter: 'away' }])
   expect(report.adapters).toEqual([{ name: 'near', records: 0 }])
 })
+
+it('declares no call as not placed while one of those that place calls keeps no records', async () => {
+  let time = Date.now()
+  const silent = { ...simulated({ services: ['phone'], name: 'silent' }), call: async () => unknown(), records: undefined }
+  const twin = { ...simulated({ services: ['phone'], name: 'twin' }), async *records(): AsyncGenerator<ProviderRecord> {} }
+  const box = await openBox({ providers: [silent, twin], clock: () => time })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'taxi' })
+  await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  time += 10 * MINUTE
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_unknown', accountId, to }])
+  expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+  await workflow.close()
+})

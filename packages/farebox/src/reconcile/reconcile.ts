@@ -59,7 +59,9 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   const report: ReconcileReport = { from, until, adapters: [], agreed: 0, differences: [] }
   const run: Run = { ...parts, options, now, ours, report, open }
 
-  let canAskForCalls = adapters.some((adapter) => sells(adapter, 'phone'))
+  // One that keeps no records may have placed a call that the others do not know.
+  const callers = parts.providers.filter((adapter) => sells(adapter, 'phone') && adapter.availability.status === 'ready')
+  let canAskForCalls = callers.length > 0 && callers.every(({ records }) => records)
   for (const adapter of adapters) {
     try {
       await compareAdapter(run, adapter)
