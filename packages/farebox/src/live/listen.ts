@@ -9,16 +9,18 @@ import { type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
 import { untilStopped } from './until-stopped.ts'
 
-/** Sound is paid for in advance by this much, and charged when that much more was heard. */
-const PART_SECONDS = 60
-/** Where that cannot be paid, less is tried, so that a call is cut within a second of its last credit. */
-const SMALLER_PARTS = [10, 1] as const
+/**
+ * Sound is paid for in advance by the first of these, and charged when that much more was heard. Where that cannot be paid, less is tried, so that
+ * a call is cut within a second of its last credit.
+ */
+const PARTS = [60, 10, 1] as const
 const LOW_SECONDS = 30
 
 /** Transcribes speech while it is heard, for as long as it can be paid. Resolves when a provider is ready to hear. */
 export function listen(live: LiveParts, input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
+  const [first, ...smaller] = PARTS
   const route = (part: number) => listenRoute(part, input.language, input)
-  return openLive(live, [route(PART_SECONDS), ...SMALLER_PARTS.map(route)], input, new ListenSession(input))
+  return openLive(live, [route(first), ...smaller.map(route)], input, new ListenSession(input))
 }
 
 /** How far one transcription has come, in seconds of its sound. */
@@ -33,7 +35,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   constructor(input: ListenInput) {
     const { lowSeconds = LOW_SECONDS, onLow } = input
     this.#input = input
-    this.#time = new PaidTime({ parts: [PART_SECONDS, ...SMALLER_PARTS], chargeSeconds: 1, lowSeconds, onLow })
+    this.#time = new PaidTime({ parts: PARTS, chargeSeconds: 1, lowSeconds, onLow })
   }
 
   get endedBy(): LiveEnd {
@@ -41,7 +43,8 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   }
 
   begin(meter: LiveMeter, held: HeldRoute): void {
-    this.#time.begin(meter, held)
+    const paid = PARTS.find((part) => meter.priceOf(seconds(part)) <= held.amount)
+    this.#time.begin(meter, held, paid ?? 0)
   }
 
   open(candidate: Candidate, context: CallContext): AsyncIterable<TranscriptEvent> {

@@ -56,11 +56,13 @@ export class PaidTime {
     return this.#charged
   }
 
-  /** Takes up the meter, whose hold is placed. */
-  begin(meter: LiveMeter, { amount, affordable }: { amount: Credits; affordable: Credits }): void {
+  /** Takes up the meter, whose hold is placed and pays until `until`. Its amount alone does not tell: a fee may be in it. */
+  begin(meter: LiveMeter, { amount, affordable }: { amount: Credits; affordable: Credits }, until: number): void {
     this.#meter = meter
-    this.#covered = secondsFor(amount, this.#rate())
-    this.#affordable = secondsFor(meter.withinLimit(microCredits(amount + affordable)), this.#rate())
+    this.#covered = until
+    const whole = microCredits(amount + affordable)
+    const beside = meter.withinLimit(whole) - amount
+    this.#affordable = until + secondsFor(beside > 0n ? beside : 0n, this.#rate())
   }
 
   /** Charges what has passed at `now`, and pays until at least `until`. Resolves to why that cannot be paid; `undefined` when it is. */
