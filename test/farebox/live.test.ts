@@ -166,6 +166,20 @@ describe('speech that is transcribed while it is heard', () => {
     expect(errors).toEqual([])
   })
 
+  it.each([Number.NaN, 0, -8_000, Number.POSITIVE_INFINITY])(
+    'is not begun at a rate of %s, at which it has no length',
+    async (sampleRate) => {
+      const { box, accountId, workflow } = await open(credits(1_000))
+      const odd = { ...format, sampleRate }
+      const wrong = { code: 'INVALID_OPTION', message: expect.stringContaining('ormat.sampleRate') }
+      await expect(workflow.listen({ audio: sound(60), format: odd })).rejects.toMatchObject(wrong)
+      for (const formats of [{ inputFormat: odd }, { outputFormat: odd }]) {
+        await expect(workflow.converse({ ...conversation, ...formats, input: turns(1) })).rejects.toMatchObject(wrong)
+      }
+      expect((await box.ledger.balance(accountId)).held).toBe(0n)
+    },
+  )
+
   it('costs its caller what was heard when that one leaves', async () => {
     const { workflow, usage } = await open(credits(1_000))
     const read = { seconds: 0 }

@@ -13,7 +13,7 @@ import { required } from '../call-runner.ts'
 import type { ConverseInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import { AnswerQueue } from './answer-queue.ts'
 import type { LiveMeter } from './live-meter.ts'
-import { type LiveParts, type LiveSession, openLive } from './open-live.ts'
+import { checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { untilStopped } from './until-stopped.ts'
 
 /** Tokens that an answer may have where its caller does not say: about a minute and a half of speech. */
@@ -32,7 +32,9 @@ const LOW_ANSWERS = 2
  * Holds a conversation in speech, for as long as it can be paid. Each answer is charged when it ends, and the next one is set aside before
  * it can begin: its model decides by itself when to speak.
  */
-export function converse(live: LiveParts, input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
+export async function converse(live: LiveParts, input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
+  checkSound('inputFormat', input.inputFormat)
+  checkSound('outputFormat', input.outputFormat)
   const session = new ConverseSession(input)
   const ceiling = session.nextTurn()
   const expected = [tokens('audio_input', FRAME_TOKENS), tokens('audio_output', 300)]

@@ -5,7 +5,7 @@ import { required } from '../call-runner.ts'
 import type { HeldRoute } from '../hold-route.ts'
 import type { ListenInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import type { LiveMeter } from './live-meter.ts'
-import { type LiveParts, type LiveSession, openLive } from './open-live.ts'
+import { checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -17,7 +17,8 @@ const PARTS = [60, 10, 1] as const
 const LOW_SECONDS = 30
 
 /** Transcribes speech while it is heard, for as long as it can be paid. Resolves when a provider is ready to hear. */
-export function listen(live: LiveParts, input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
+export async function listen(live: LiveParts, input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
+  checkSound('format', input.format)
   const [first, ...smaller] = PARTS
   const route = (part: number) => listenRoute(part, input.language, input)
   return openLive(live, [route(first), ...smaller.map(route)], input, new ListenSession(input))

@@ -1,4 +1,4 @@
-import type { CallContext, Usage } from '@farebox/core'
+import { type CallContext, InvalidOptionError, type SoundFormat, type Usage } from '@farebox/core'
 import type { Refusal } from '@farebox/ledger'
 import {
   attemptStream,
@@ -38,6 +38,16 @@ export interface LiveSession<Event> {
   rest(usage: Usage | undefined): Usage
   /** Why its input ended. */
   readonly endedBy: LiveEnd
+}
+
+/**
+ * Makes sure that a format tells how long sound is: by that it is charged.
+ *
+ * @throws {InvalidOptionError} its rate is none
+ */
+export function checkSound(name: string, { sampleRate }: SoundFormat): void {
+  if (Number.isFinite(sampleRate) && sampleRate > 0) return
+  throw new InvalidOptionError(`${name}.sampleRate must be samples per second above 0, received ${sampleRate}`)
 }
 
 /**
