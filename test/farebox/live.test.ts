@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import {
   type Credits,
   type FareboxError,
@@ -11,7 +13,7 @@ import {
 } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated } from '@farebox/providers/simulated'
-import { credits, type FareboxOptions, PriceBook, presets, type Workflow } from 'farebox'
+import { credits, type Farebox, type FareboxOptions, PriceBook, presets, type Workflow } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
 import { openAccount, openBox, openKey, type StoreName, storeNames } from './open-box.ts'
 
@@ -53,6 +55,20 @@ async function texts(events: AsyncIterable<{ type: string }>): Promise<number> {
   let count = 0
   for await (const event of events) if (event.type === 'transcript' || event.type === 'text') count += 1
   return count
+}
+
+/** Keeps the first part of live work from being written until it may go on. */
+function holdUpFirstPart({ ledger }: Farebox): { began: Promise<void>; goOn: () => void } {
+  const settle = ledger.settleHold.bind(ledger)
+  const [begins, goes] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  vi.spyOn(ledger, 'settleHold').mockImplementation(async (input, call) => {
+    if (input.usageId?.endsWith('.part1')) {
+      begins.resolve()
+      await goes.promise
+    }
+    return settle(input, call)
+  })
+  return { began: begins.promise, goOn: goes.resolve }
 }
 
 describe.each(storeNames)('speech that is transcribed while it is heard, on %s', (on) => {
@@ -111,6 +127,58 @@ describe('speech that is transcribed while it is heard', () => {
     expect(lost).toBe(4)
     expect((await usage()).reduce((sum, record) => sum + record.quantity, 0n)).toBe(quantity(150))
   })
+
+  it('is charged once where its caller leaves while a part of it is being written', async () => {
+    const { box, workflow, usage } = await open(credits(1_000))
+    const { began, goOn } = holdUpFirstPart(box)
+    const controller = new AbortController()
+    const read = { seconds: 0 }
+    const stream = await workflow.listen({ audio: sound(600, read), format, signal: controller.signal })
+    const reading = texts(stream.events).catch(() => 0)
+    await began
+    controller.abort()
+    await reading
+    goOn()
+    expect(await stream.settled).toMatchObject({ endedBy: 'caller' })
+    expect((await usage()).reduce((sum, record) => sum + record.quantity, 0n)).toBeLessThanOrEqual(quantity(read.seconds))
+  })
+
+  it('charges nothing, and tells of no failure, for sound that comes after its end', async () => {
+    const errors: unknown[] = []
+    const { workflow, usage } = await open(credits(1_000), { onError: (error) => errors.push(error) })
+    const [silent, spoken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    async function* audio() {
+      yield* sound(60)
+      silent.resolve()
+      await spoken.promise
+      yield* sound(1)
+    }
+    const controller = new AbortController()
+    const stream = await workflow.listen({ audio: audio(), format, signal: controller.signal })
+    const reading = texts(stream.events).catch(() => 0)
+    await silent.promise
+    controller.abort()
+    expect(await stream.settled).toEqual({ creditsUsed: credits(MINUTE), endedBy: 'caller' })
+    await reading
+    spoken.resolve()
+    await workflow.close()
+    expect(await usage()).toHaveLength(1)
+    expect(errors).toEqual([])
+  })
+
+  it.each([Number.NaN, 0, -8_000, Number.POSITIVE_INFINITY])(
+    'is not begun at a rate of %s, at which it has no length',
+    async (sampleRate) => {
+      const { box, accountId, workflow } = await open(credits(1_000))
+      const odd = { ...format, sampleRate }
+      const wrong = { code: 'INVALID_OPTION', message: expect.stringContaining('ormat.sampleRate') }
+      await expect(workflow.listen({ audio: sound(60), format: odd })).rejects.toMatchObject(wrong)
+      for (const formats of [{ inputFormat: odd }, { outputFormat: odd }]) {
+        await expect(workflow.converse({ ...conversation, ...formats, input: turns(1) })).rejects.toMatchObject(wrong)
+      }
+      expect((await box.ledger.balance(accountId)).held).toBe(0n)
+    },
+  )
 
   it('costs its caller what was heard when that one leaves', async () => {
     const { workflow, usage } = await open(credits(1_000))
@@ -205,6 +273,88 @@ describe.each(storeNames)('a conversation on %s', (on) => {
     }
     expect(ends).toEqual([false, true])
     expect((await stream.settled).endedBy).toBe('input')
+  })
+})
+
+describe('a conversation', () => {
+  it('is charged once for an answer whose caller leaves while it is being written', async () => {
+    const { box, workflow, usage } = await open(credits(1_000))
+    const { began, goOn } = holdUpFirstPart(box)
+    const controller = new AbortController()
+    const stream = await workflow.converse({ ...conversation, input: turns(2), signal: controller.signal })
+    const reading = texts(stream.events).catch(() => 0)
+    await began
+    controller.abort()
+    goOn()
+    expect(await stream.settled).toMatchObject({ endedBy: 'caller' })
+    await reading
+    expect(await usage()).toHaveLength(1)
+  })
+
+  it('ends, at its provider too, where the next answer cannot be set aside because the database is away', async () => {
+    const { box, workflow, usage } = await open(credits(1_000))
+    vi.spyOn(box.ledger, 'extendHold').mockRejectedValue(new LedgerUnavailableError('the database is away'))
+    async function* input() {
+      yield* turns(1)
+      await new Promise<never>(() => {})
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    await expect(texts(stream.events)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+    expect(await stream.settled).toMatchObject({ endedBy: 'caller' })
+    expect(await usage()).toHaveLength(1)
+  })
+})
+
+describe('live work whose input waits for somebody to speak', () => {
+  it.each(['listen', 'converse'] as const)('closes that when it has ended: %s', async (what) => {
+    const { workflow } = await open(credits(1_000))
+    const closed = vi.fn(async () => ({ done: true as const, value: undefined }))
+    const silence = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}), return: closed }) }
+    const controller = new AbortController()
+    const { signal } = controller
+    const stream = await (what === 'listen'
+      ? workflow.listen({ audio: silence, format, signal })
+      : workflow.converse({ ...conversation, input: silence, signal }))
+    const reading = texts(stream.events).catch(() => 0)
+    await new Promise(setImmediate)
+    controller.abort()
+    await stream.settled
+    await reading
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce())
+  })
+
+  it('remembers nothing of the pieces that were passed on', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const size = async () => {
+      for (let round = 0; round < 3; round += 1) {
+        await new Promise(setImmediate)
+        collect()
+      }
+      return process.memoryUsage().heapUsed
+    }
+    const provider: ProviderAdapter = {
+      ...simulated({ services: ['realtime'] }),
+      async *converse({ input, model }) {
+        yield { type: 'open' }
+        for await (const _ of input);
+        yield { type: 'finish', model }
+      },
+    }
+    const { workflow } = await open(credits(1_000), { providers: [provider] })
+    const piece: RealtimeInput = { type: 'audio', audio: new Uint8Array(1) }
+    const pieces = 20_000
+    let grown = 0
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      for (let count = 0; count < 1_000; count += 1) yield piece
+      const before = await size()
+      for (let count = 0; count < pieces; count += 1) yield piece
+      grown = (await size()) - before
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    await texts(stream.events)
+    await stream.settled
+    expect(grown / pieces).toBeLessThan(64)
   })
 })
 

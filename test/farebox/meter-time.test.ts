@@ -161,6 +161,17 @@ describe('metered time', () => {
     expect((await time.end(130)).creditsUsed).toBe(credits(2 + 3 * MINUTE))
   })
 
+  it('sees credits run out in time where a fee is in what it holds to begin with', async () => {
+    // Thirty credits are the fee, and ten are half a minute, ten seconds of which are in reserve.
+    const { workflow, rows } = await open(credits(40), { prices: book({ connect_fee: '30' }) })
+    const time = await pass(workflow, 600)
+    expect(time.isSpent).toBe(true)
+    expect(time.seconds).toBeGreaterThanOrEqual(18)
+    expect(time.seconds).toBeLessThanOrEqual(20)
+    expect(await time.end(time.seconds + 10)).toMatchObject({ creditsUsed: credits(40) })
+    expect((await rows()).map(({ shortfall }) => shortfall)).toEqual([0n])
+  })
+
   it('ends with its workflow, at what it had come to', async () => {
     const { workflow, money } = await open(credits(100))
     const time = await pass(workflow, 30)
@@ -175,7 +186,7 @@ describe('metered time', () => {
     const { box, accountId, workflow } = await open(credits(100))
     // Of seventy seconds, those are charged that are certain: all but the last few.
     const long = await pass(workflow, 70)
-    expect((await long.end(20)).creditsUsed).toBe(credits(21))
+    expect((await long.end(20)).creditsUsed).toBe(credits(20))
     const none = await box.workflow({ accountId, name: 'none' }).meter(line)
     expect(await none.end()).toEqual({ creditsUsed: 0n, seconds: 0 })
   })

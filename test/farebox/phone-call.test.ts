@@ -1,5 +1,6 @@
-import { type PhoneResult, ProviderError, type ProviderErrorKind } from '@farebox/core'
+import { type PhoneRequest, type PhoneResult, ProviderError, type ProviderErrorKind } from '@farebox/core'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
+import { credits, PriceBook, type PriceBookDocument } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBox } from './open-box.ts'
@@ -53,5 +54,41 @@ describe('a phone call under one idempotency key', () => {
     expect(await ring()).toMatchObject({ status: 200, body: { call_id: 'CA1', receipt: { total_credits_used: 20 } } })
     expect(await ring()).toMatchObject({ status: 200, body: { call_id: 'CA1' } })
     expect(dialled).toHaveLength(2)
+  })
+})
+
+describe('a phone call that is asked for longer than there are credits', () => {
+  const minutes = { unit: 'minutes', amount: '20' } as const
+  const asked = { to: call.to, instructions: { type: 'say', text: call.message } } as const
+
+  async function ring(durationSecondsMax: number, entry: Partial<PriceBookDocument['versions'][number]['entries'][number]>) {
+    const entries = [{ service: 'phone', provider: 'twilio', rates: [minutes], ...entry }]
+    const prices = new PriceBook({
+      name: 'calls',
+      currency: 'credits',
+      versions: [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }],
+    })
+    const dialled: number[] = []
+    const phone = {
+      ...simulated({ services: ['phone'], name: 'phone' }),
+      call: async ({ durationSecondsMax: durationSeconds }: PhoneRequest): Promise<PhoneResult> => {
+        dialled.push(durationSeconds)
+        return { callId: 'CA1', status: 'completed', durationSeconds }
+      },
+    }
+    const box = await openBox({ providers: [phone], prices })
+    const { accountId } = await openAccount(box, { balance: credits(50) })
+    const { creditsUsed } = await box.workflow({ accountId, name: 'taxi' }).call({ ...asked, durationSecondsMax })
+    return { dialled, creditsUsed }
+  }
+
+  it('is ended earlier, also where its length is no whole number of seconds', async () => {
+    expect(await ring(200.5, {})).toEqual({ dialled: [149], creditsUsed: credits(50) })
+  })
+
+  it('is ended earlier where there is a fee for it, and where minutes are billed whole', async () => {
+    expect((await ring(600, { connect_fee: '1' })).dialled).toEqual([expect.closeTo(140, -1)])
+    const rates = [{ ...minutes, increment: { first: '1', next: '1' } }]
+    expect(await ring(600, { rates })).toEqual({ dialled: [104], creditsUsed: credits(40) })
   })
 })

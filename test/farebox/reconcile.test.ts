@@ -149,6 +149,28 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     await workflow.close()
   })
 
+  it('gives a call whose id is known to whom it belongs, not to another account that wanted to call the same number', async () => {
+    let isDialled = false
+    const { box, network, workflow, accountId, later, balance } = await open(on, (net, request) => {
+      if (!isDialled) return unknown()
+      const { callId: requestId } = net.connect(request, 0)
+      throw new ProviderError('it was lost sight of', { provider: 'twilio', kind: 'outcome_unknown', requestId })
+    })
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(2_000)
+    isDialled = true
+    const other = await openAccount(box)
+    const theirs = box.workflow({ accountId: other.accountId, name: 'taxi' })
+    await expect(theirs.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(6 * MINUTE)
+    network.bill(0, 14_000_000n, 60)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'call_not_placed', accountId },
+      { type: 'call_found', accountId: other.accountId, requestId: 'CA1', charged: credits(20) },
+    ])
+    expect([await balance(), await balanceOf(box, other.accountId)]).toEqual([credits(10_000), credits(10_000 - 20)])
+  })
+
   it('tells of what only one side knows, and changes nothing for it', async () => {
     const { network, box, workflow, later, balance } = await open(on, (net, request) => net.connect(request, 60))
     await workflow.call(call)
@@ -192,4 +214,18 @@ it('goes on with the other providers when one cannot be asked, and says so', asy
   const report = await box.reconcile()
   expect(report.differences).toMatchObject([{ type: 'unreachable', adapter: 'away' }])
   expect(report.adapters).toEqual([{ name: 'near', records: 0 }])
+})
+
+it('declares no call as not placed while one of those that place calls keeps no records', async () => {
+  let time = Date.now()
+  const silent = { ...simulated({ services: ['phone'], name: 'silent' }), call: async () => unknown(), records: undefined }
+  const twin = { ...simulated({ services: ['phone'], name: 'twin' }), async *records(): AsyncGenerator<ProviderRecord> {} }
+  const box = await openBox({ providers: [silent, twin], clock: () => time })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'taxi' })
+  await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  time += 10 * MINUTE
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_unknown', accountId, to }])
+  expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+  await workflow.close()
 })

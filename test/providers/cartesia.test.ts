@@ -303,6 +303,19 @@ describe('a transcription by Cartesia', () => {
     await end()
   })
 
+  it('closes the sound where its caller left before that was looked at', async () => {
+    const { adapter } = await open()
+    const controller = new AbortController()
+    const closed = vi.fn(async () => ({ done: true as const, value: undefined }))
+    const audio = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}), return: closed }) }
+    const request = { ...live(), audio }
+    const events = adapter.streamTranscription?.(request, { ...context, signal: controller.signal })[Symbol.asyncIterator]()
+    expect(await events?.next()).toMatchObject({ value: { type: 'open' } })
+    controller.abort()
+    await expect(events?.next()).rejects.toMatchObject({ kind: 'aborted' })
+    expect(closed).toHaveBeenCalledOnce()
+  })
+
   it('ends when the sound itself fails, and says that it was not the provider', async () => {
     const { adapter, server } = await open()
     const broken = async function* () {

@@ -387,6 +387,23 @@ describe('a live transcription that is given up', () => {
     expect(server.requests).toHaveLength(1)
   })
 
+  it('by its signal before the sound is looked at closes that, and leaves no timer behind', async () => {
+    const { listen } = await open()
+    const controller = new AbortController()
+    const closed = vi.fn(async () => ({ done: true as const, value: undefined }))
+    const audio = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}), return: closed }) }
+    const events = listen({ audio }, controller.signal)[Symbol.asyncIterator]()
+    expect(await events.next()).toMatchObject({ value: { type: 'open' } })
+    controller.abort()
+    const [started, ended] = [vi.spyOn(globalThis, 'setInterval'), vi.spyOn(globalThis, 'clearInterval')]
+    expect(await failureOf(events.next())).toMatchObject({ kind: 'aborted' })
+    expect(closed).toHaveBeenCalledOnce()
+    expect(ended.mock.calls.map(([timer]) => timer)).toEqual(
+      expect.arrayContaining(started.mock.results.map(({ value }) => value)),
+    )
+    vi.restoreAllMocks()
+  })
+
   it('because its sound broke off says so, with what was sent and why', async () => {
     const { server, listen } = await open()
     const broken = new Error('the microphone was unplugged')

@@ -201,6 +201,25 @@ describe('a telephone that is called into a room', () => {
     })
   })
 
+  it.each([0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    'is not called with %s for a limit, which would be none',
+    async (limit) => {
+      const { adapter, server } = await open()
+      for (const option of ['durationSecondsMax', 'ringSecondsMax']) {
+        const error = await failureOf(adapter.dial({ ...request, [option]: limit }))
+        expect(error.kind).toBe('invalid_request')
+        expect(error.message).toContain(option)
+      }
+      expect(server.requests).toHaveLength(0)
+    },
+  )
+
+  it('is called for whole seconds', async () => {
+    const { adapter, server } = await open()
+    await adapter.dial({ ...request, durationSecondsMax: 90.5, ringSecondsMax: 20.5 })
+    expect(server.requests[0]).toMatchObject({ body: { maxCallDuration: '90s', ringingTimeout: '20s' } })
+  })
+
   it('that is busy is an answer and no failure', async () => {
     const { adapter } = await open({ sipStatus: () => ({ code: 486, reason: 'Busy Here' }) })
     expect(await adapter.dial({ ...request, waitUntilAnswered: true })).toEqual({

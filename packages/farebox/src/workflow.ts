@@ -334,13 +334,18 @@ export class Workflow {
    * `durationSecondsMax`, the provider is told to end it earlier.
    */
   async call({ durationSecondsMax = CALL_SECONDS_MAX, ...input }: PhoneInput): Promise<PhoneAnswer> {
-    try {
-      return await this.#callFor({ ...input, durationSecondsMax })
-    } catch (error) {
-      if (!(error instanceof InsufficientCreditsError)) throw error
-      const seconds = Number((error.available * BigInt(durationSecondsMax)) / error.needed)
-      if (seconds < CALL_SECONDS_MIN) throw error
-      return this.#callFor({ ...input, durationSecondsMax: seconds })
+    let seconds = durationSecondsMax
+    for (let step = 0; ; ) {
+      try {
+        return await this.#callFor({ ...input, durationSecondsMax: seconds })
+      } catch (error) {
+        if (!(error instanceof InsufficientCreditsError)) throw error
+        // A fee, or minutes that are billed whole, do not shrink with the time: then one step is not enough.
+        const affordable = Number((error.available * BigInt(Math.floor(seconds))) / error.needed)
+        seconds = Math.min(affordable, seconds - step)
+        step = CALL_SECONDS_MIN
+        if (seconds < CALL_SECONDS_MIN) throw error
+      }
     }
   }
 

@@ -13,7 +13,8 @@ import { required } from '../call-runner.ts'
 import type { ConverseInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import { AnswerQueue } from './answer-queue.ts'
 import type { LiveMeter } from './live-meter.ts'
-import { type LiveParts, type LiveSession, openLive } from './open-live.ts'
+import { checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
+import { untilStopped } from './until-stopped.ts'
 
 /** Tokens that an answer may have where its caller does not say: about a minute and a half of speech. */
 const OUTPUT_TOKENS_MAX = 2_048
@@ -31,7 +32,9 @@ const LOW_ANSWERS = 2
  * Holds a conversation in speech, for as long as it can be paid. Each answer is charged when it ends, and the next one is set aside before
  * it can begin: its model decides by itself when to speak.
  */
-export function converse(live: LiveParts, input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
+export async function converse(live: LiveParts, input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
+  checkSound('inputFormat', input.inputFormat)
+  checkSound('outputFormat', input.outputFormat)
   const session = new ConverseSession(input)
   const ceiling = session.nextTurn()
   const expected = [tokens('audio_input', FRAME_TOKENS), tokens('audio_output', 300)]
@@ -52,7 +55,8 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   #isWarned = false
   readonly #answers = new AnswerQueue()
   #endedBy: LiveEnd = 'input'
-  readonly #spent = Promise.withResolvers<undefined>()
+  /** Fires when no more of the input is to be read. */
+  readonly #over = new AbortController()
 
   constructor(input: ConverseInput) {
     const { instructions = '', tools = [] } = input
@@ -98,13 +102,19 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       this.#answers.begun()
       this.#spoken += soundSeconds(event.audio.length, this.#input.outputFormat) * SPOKEN_TOKENS_PER_SECOND
     } else if (event.type === 'turn') {
-      const usage = event.usage ?? this.#floor()
-      await this.#meter?.charge({ usage, fallback: () => this.#floor(), requestId: event.turnId })
+      const floor = this.#floor()
+      const usage = event.usage ?? floor
       this.#context = Math.max(this.#context + this.#heard + this.#spoken, sum(usage))
+      // Before it is written: who ends the conversation meanwhile must not charge it again.
       this.#heard = 0
       this.#spoken = 0
+      await this.#meter?.charge({ usage, fallback: () => floor, requestId: event.turnId })
       if (await this.#cover(HEARD_SECONDS * HEARD_TOKENS_PER_SECOND)) this.#answers.ended()
     }
+  }
+
+  end(): void {
+    this.#over.abort()
   }
 
   rest(usage: Usage | undefined): Usage {
@@ -115,14 +125,11 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   /** The input, for as long as the answer to it is paid. */
   async *#paid(): AsyncGenerator<RealtimeInput, void, undefined> {
     const inputs = this.#input.input[Symbol.asyncIterator]()
-    const inTurn = this.#answers.inTurn(inputs)
     try {
-      for (;;) {
-        const step = await Promise.race([inTurn.next(), this.#spent.promise])
-        if (step === undefined || step.done) return
-        this.#heard += this.#tokensOf(step.value)
+      for await (const input of untilStopped(this.#answers.inTurn(inputs), this.#over.signal)) {
+        this.#heard += this.#tokensOf(input)
         if (this.#heard > this.#covered && !(await this.#cover(this.#heard * 2))) return
-        yield step.value
+        yield input
       }
     } finally {
       // It may wait for somebody to speak, who is not waited for.
@@ -140,7 +147,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       return true
     }
     this.#endedBy = outcome.reason
-    this.#spent.resolve(undefined)
+    this.#over.abort()
     return false
   }
 

@@ -5,32 +5,38 @@ import { required } from '../call-runner.ts'
 import type { HeldRoute } from '../hold-route.ts'
 import type { ListenInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import type { LiveMeter } from './live-meter.ts'
-import { type LiveParts, type LiveSession, openLive } from './open-live.ts'
+import { checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
+import { untilStopped } from './until-stopped.ts'
 
-/** Sound is paid for in advance by this much, and charged when that much more was heard. */
-const PART_SECONDS = 60
-/** Where that cannot be paid, less is tried, so that a call is cut within a second of its last credit. */
-const SMALLER_PARTS = [10, 1] as const
+/**
+ * Sound is paid for in advance by the first of these, and charged when that much more was heard. Where that cannot be paid, less is tried, so that
+ * a call is cut within a second of its last credit.
+ */
+const PARTS = [60, 10, 1] as const
 const LOW_SECONDS = 30
 
 /** Transcribes speech while it is heard, for as long as it can be paid. Resolves when a provider is ready to hear. */
-export function listen(live: LiveParts, input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
+export async function listen(live: LiveParts, input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
+  checkSound('format', input.format)
+  const [first, ...smaller] = PARTS
   const route = (part: number) => listenRoute(part, input.language, input)
-  return openLive(live, [route(PART_SECONDS), ...SMALLER_PARTS.map(route)], input, new ListenSession(input))
+  return openLive(live, [route(first), ...smaller.map(route)], input, new ListenSession(input))
 }
 
 /** How far one transcription has come, in seconds of its sound. */
 class ListenSession implements LiveSession<TranscriptEvent> {
   readonly #input: ListenInput
   readonly #time: PaidTime
+  /** Fires when no more of the sound is to be read. */
+  readonly #over = new AbortController()
   #heard = 0
   #endedBy: LiveEnd = 'input'
 
   constructor(input: ListenInput) {
     const { lowSeconds = LOW_SECONDS, onLow } = input
     this.#input = input
-    this.#time = new PaidTime({ parts: [PART_SECONDS, ...SMALLER_PARTS], chargeSeconds: 1, lowSeconds, onLow })
+    this.#time = new PaidTime({ parts: PARTS, chargeSeconds: 1, lowSeconds, onLow })
   }
 
   get endedBy(): LiveEnd {
@@ -38,13 +44,18 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   }
 
   begin(meter: LiveMeter, held: HeldRoute): void {
-    this.#time.begin(meter, held)
+    const paid = PARTS.find((part) => meter.priceOf(seconds(part)) <= held.amount)
+    this.#time.begin(meter, held, paid ?? 0)
   }
 
   open(candidate: Candidate, context: CallContext): AsyncIterable<TranscriptEvent> {
     const { format, language } = this.#input
     const request = { audio: this.#paid(), format, language, model: candidate.offer.model }
     return required(candidate, 'streamTranscription').call(candidate.adapter, request, context)
+  }
+
+  end(): void {
+    this.#over.abort()
   }
 
   rest(usage: Usage | undefined): Usage {
@@ -58,16 +69,22 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   /** The sound, for as long as it is paid. */
   async *#paid(): AsyncGenerator<Uint8Array, void, undefined> {
     const { audio, format } = this.#input
-    for await (const piece of audio) {
-      const heard = this.#heard + soundSeconds(piece.length, format)
-      const spent = heard > this.#time.covered ? await this.#time.cover(this.#heard, heard) : undefined
-      if (spent) {
-        this.#endedBy = spent
-        return
+    const pieces = audio[Symbol.asyncIterator]()
+    try {
+      for await (const piece of untilStopped(pieces, this.#over.signal)) {
+        const heard = this.#heard + soundSeconds(piece.length, format)
+        const spent = heard > this.#time.covered ? await this.#time.cover(this.#heard, heard) : undefined
+        if (spent) {
+          this.#endedBy = spent
+          return
+        }
+        this.#heard = heard
+        this.#time.warn(heard)
+        yield piece
       }
-      this.#heard = heard
-      this.#time.warn(heard)
-      yield piece
+    } finally {
+      // It may wait for somebody to speak, who is not waited for.
+      pieces.return?.().catch(() => {})
     }
   }
 }

@@ -51,6 +51,8 @@ export class LiveMeter {
   #cost = 0n
   #charged = 0n
   #count = 0
+  /** Whether the last part was asked for: it is all that was left to charge. */
+  #isEnding = false
   /** Whether the last part was rated, though it may still wait to be written. */
   #isFinal = false
   /** Parts are charged, and holds extended, one after another. */
@@ -101,8 +103,9 @@ export class LiveMeter {
     })
   }
 
-  /** Charges a part of the work. Failures are told to the host, and the part is written with the next. */
-  charge(part: LivePart): Promise<void> {
+  /** Charges a part of the work, unless it has ended. Failures are told to the host, and the part is written with the next. */
+  async charge(part: LivePart): Promise<void> {
+    if (this.#isEnding) return
     return this.#next(async () => {
       this.#count += 1
       const usageId = `${this.#work.holdId}.part${this.#count}`
@@ -112,6 +115,7 @@ export class LiveMeter {
 
   /** Charges the last part, and gives back what is left of the hold. Answers what the whole has cost. Where it fails, it may be tried again. */
   async finish(part: LivePart, attempts: readonly AttemptRecord[]): Promise<Credits> {
+    this.#isEnding = true
     await this.#heartbeat.stop()
     return this.#next(async () => {
       if (this.#isFinal) await this.#write()

@@ -74,7 +74,7 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
     })
     const { onLow } = input
     const time = new PaidTime({ parts: PARTS, chargeSeconds: CHARGE_SECONDS, lowSeconds, onLow })
-    time.begin(meter, outcome)
+    time.begin(meter, outcome, reserveSeconds + part)
     const running = new RunningTime(meter, time, { runner, input, reserveSeconds, onError: parts.onError })
     // A Farebox that closes waits for whoever meters it as for the reader of a stream, and then ends it itself.
     parts.background(running.over)

@@ -1,4 +1,4 @@
-import type { CallContext, Usage } from '@farebox/core'
+import { type CallContext, InvalidOptionError, type SoundFormat, type Usage } from '@farebox/core'
 import type { Refusal } from '@farebox/ledger'
 import {
   attemptStream,
@@ -32,10 +32,22 @@ export interface LiveSession<Event> {
   open(candidate: Candidate, context: CallContext): AsyncIterable<Event>
   /** Sees each event before the caller does. */
   see?(event: Event): Promise<void> | void
+  /** Called when it has ended: nothing more of its input is read, and the source of that is closed, also where it waits for somebody to speak. */
+  end(): void
   /** What is still to be charged when it has ended, by what the provider reported last. */
   rest(usage: Usage | undefined): Usage
   /** Why its input ended. */
   readonly endedBy: LiveEnd
+}
+
+/**
+ * Makes sure that a format tells how long sound is: by that it is charged.
+ *
+ * @throws {InvalidOptionError} its rate is none
+ */
+export function checkSound(name: string, { sampleRate }: SoundFormat): void {
+  if (Number.isFinite(sampleRate) && sampleRate > 0) return
+  throw new InvalidOptionError(`${name}.sampleRate must be samples per second above 0, received ${sampleRate}`)
 }
 
 /**
@@ -78,6 +90,7 @@ async function openWatched<Event extends StreamEvent>(
   const meter = new LiveMeter(parts, payer, { ...routedWork(held, candidate, attemptId), limit })
   session.begin(meter, held)
   const settled = value.ended.then(async (ending) => {
+    session.end()
     const finish = async () => {
       for (const attempt of attempts) if (attempt.attemptId !== attemptId) await settleLost(parts, payer, held, attempt)
       const requestId = ending.status === 'finished' ? ending.finish.requestId : undefined
@@ -134,7 +147,13 @@ function seen<Event>(
   const wrapped: AsyncIterableIterator<Event, undefined, undefined> = {
     async next() {
       const step = await events.next()
-      if (!step.done) await session.see?.(step.value)
+      try {
+        if (!step.done) await session.see?.(step.value)
+      } catch (error) {
+        // Whoever reads in a loop is thrown out of it, and says no more that it has left.
+        await events.return?.()
+        throw error
+      }
       return step
     },
     async return() {

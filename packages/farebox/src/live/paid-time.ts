@@ -56,11 +56,13 @@ export class PaidTime {
     return this.#charged
   }
 
-  /** Takes up the meter, whose hold is placed. */
-  begin(meter: LiveMeter, { amount, affordable }: { amount: Credits; affordable: Credits }): void {
+  /** Takes up the meter, whose hold is placed and pays until `until`. Its amount alone does not tell: a fee may be in it. */
+  begin(meter: LiveMeter, { amount, affordable }: { amount: Credits; affordable: Credits }, until: number): void {
     this.#meter = meter
-    this.#covered = secondsFor(amount, this.#rate())
-    this.#affordable = secondsFor(meter.withinLimit(microCredits(amount + affordable)), this.#rate())
+    this.#covered = until
+    const whole = microCredits(amount + affordable)
+    const beside = meter.withinLimit(whole) - amount
+    this.#affordable = until + secondsFor(beside > 0n ? beside : 0n, this.#rate())
   }
 
   /** Charges what has passed at `now`, and pays until at least `until`. Resolves to why that cannot be paid; `undefined` when it is. */
@@ -70,8 +72,10 @@ export class PaidTime {
     const { parts, chargeSeconds } = this.#options
     const due = Math.floor(now - LAG_SECONDS)
     if (due > 0 && due >= this.#charged + chargeSeconds) {
-      await meter.charge({ usage: { quantities: seconds(due - this.#charged), certainty: 'derived' } })
+      const usage = { quantities: seconds(due - this.#charged), certainty: 'derived' as const }
+      // Before it is written: who ends the work meanwhile must not charge it again.
       this.#charged = due
+      await meter.charge({ usage })
     }
     let reason: SpentReason = 'credits'
     for (const part of parts) {

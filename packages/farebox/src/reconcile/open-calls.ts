@@ -19,6 +19,8 @@ export interface OpenCall {
   note: PhoneCallNote
   /** Whether whoever dialled it has said that it does not know how it went. */
   isGivenUp: boolean
+  /** The provider's id of it, where whoever dialled it was told that much. */
+  callId: string | undefined
   found: { adapter: ProviderAdapter; record: ProviderRecord } | undefined
   couldBe(record: ProviderRecord): boolean
   /** Takes the record where it is this call's, and nearer in time than the one that it had. */
@@ -46,6 +48,7 @@ function openCall({ accountId, documentId, body }: DocumentRow, callId: string |
     holdId: documentId,
     note,
     isGivenUp: callId !== undefined,
+    callId: callId ?? undefined,
     found: undefined,
     couldBe({ requestId, to, at }) {
       if (typeof callId === 'string') return requestId === callId
@@ -58,6 +61,12 @@ function openCall({ accountId, documentId, body }: DocumentRow, callId: string |
     },
   }
   return call
+}
+
+/** Offers a record to the one call that it is known to be of, else to every call that it could be of. */
+export function offerRecord(open: readonly OpenCall[], adapter: ProviderAdapter, record: ProviderRecord): void {
+  const owner = open.find(({ callId }) => callId === record.requestId)
+  for (const call of owner ? [owner] : open) call.offer(adapter, record)
 }
 
 /** Charges the calls that did take place, and closes those that did not. A record of a provider is one call's only. */

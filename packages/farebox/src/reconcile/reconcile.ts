@@ -11,7 +11,7 @@ import type { Ledger } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import type { BookPrices } from '../book-prices.ts'
 import type { Difference, ReconcileReport } from './difference.ts'
-import { type OpenCall, openCalls, resolveCalls } from './open-calls.ts'
+import { type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
 import { loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
 
 /** Which range of time is compared with the records of providers. */
@@ -59,7 +59,9 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   const report: ReconcileReport = { from, until, adapters: [], agreed: 0, differences: [] }
   const run: Run = { ...parts, options, now, ours, report, open }
 
-  let canAskForCalls = adapters.some((adapter) => sells(adapter, 'phone'))
+  // One that keeps no records may have placed a call that the others do not know.
+  const callers = parts.providers.filter((adapter) => sells(adapter, 'phone') && adapter.availability.status === 'ready')
+  let canAskForCalls = callers.length > 0 && callers.every(({ records }) => records)
   for (const adapter of adapters) {
     try {
       await compareAdapter(run, adapter)
@@ -98,7 +100,7 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
       report.differences.push(...differences)
       if (differences.length === 0) report.agreed += 1
     } else if (record.service === 'phone' && open.some((call) => call.couldBe(record))) {
-      for (const call of open) call.offer(adapter, record)
+      offerRecord(open, adapter, record)
     } else if (record.status === 'final' && record.at >= report.from && record.at < now - SETTLING_MS) {
       const { requestId, at, cost } = record
       report.differences.push({ type: 'not_recorded', adapter: adapter.name, requestId, at, cost })

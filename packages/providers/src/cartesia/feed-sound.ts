@@ -22,6 +22,8 @@ export async function feedSound(
   const pieces = sound[Symbol.asyncIterator]()
   const stop = () => void pieces.return?.().catch(() => {})
   call.signal.addEventListener('abort', stop)
+  // Its caller may have left before the sound was looked at.
+  if (call.signal.aborted) stop()
   for (;;) {
     const step = await pieces.next().catch((cause: unknown) => {
       const message = `the sound for ${provider} failed before its end`

@@ -31,6 +31,8 @@ export async function feedSound(socket: LiveSocket, audio: AsyncIterable<Uint8Ar
     pieces.return?.()?.catch(() => {})
   }
   call.signal.addEventListener('abort', stop, { once: true })
+  // Its caller may have left before the sound was looked at.
+  if (call.signal.aborted) stop()
   try {
     for (;;) {
       const { done, value } = await pieces.next()

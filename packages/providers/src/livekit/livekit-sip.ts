@@ -15,9 +15,9 @@ export interface LivekitDialRequest {
   identity: string
   /** E.164 number that the callee sees. @defaultValue the trunk's */
   from?: string
-  /** LiveKit ends the call at this length: the hard limit of its cost. */
+  /** LiveKit ends the call at this length, in whole seconds: the hard limit of its cost. */
   durationSecondsMax: number
-  /** @defaultValue LiveKit's own */
+  /** In whole seconds. @defaultValue LiveKit's own */
   ringSecondsMax?: number
   /** Answers when the call is answered or refused, instead of when it is dialled. @defaultValue `false` */
   waitUntilAnswered?: boolean
@@ -49,11 +49,14 @@ export async function dialLivekit(
   request: LivekitDialRequest,
   context: LivekitContext,
 ): Promise<LivekitDialOutcome> {
+  const durationSecondsMax = wholeSeconds(connection, 'durationSecondsMax', request.durationSecondsMax)
+  const ringSecondsMax =
+    request.ringSecondsMax === undefined ? undefined : wholeSeconds(connection, 'ringSecondsMax', request.ringSecondsMax)
   let isSent = false
   try {
     return await withinCall(connection, context, (parts) => {
       isSent = true
-      return dial(parts, request)
+      return dial(parts, { ...request, durationSecondsMax, ringSecondsMax })
     })
   } catch (thrown) {
     if (!isSent || !isProviderError(thrown) || !isOpen(thrown)) throw thrown
@@ -68,6 +71,14 @@ export async function dialLivekit(
       cause: thrown,
     })
   }
+}
+
+/** The SDK takes zero and what is no number for no limit, and fails at a fraction. */
+function wholeSeconds({ name }: LivekitConnection, option: string, given: number): number {
+  const whole = Math.floor(given)
+  if (Number.isSafeInteger(whole) && whole >= 1) return whole
+  const message = `${name} cannot call a phone: ${option} must be 1 or more, received ${given}`
+  throw new ProviderError(message, { provider: name, kind: 'invalid_request' })
 }
 
 async function dial({ sip }: LivekitParts, request: LivekitDialRequest): Promise<LivekitDialOutcome> {
