@@ -1,4 +1,5 @@
 import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError } from '../errors.ts'
+import { getOrInsert } from '../machine/get-or-insert.ts'
 import type { Operation, Outcome, Refusal } from '../operations.ts'
 import type { UsageOperation } from './operation-json.ts'
 import { Spool, type SpooledOperation, type SpoolOptions } from './spool.ts'
@@ -20,6 +21,9 @@ export interface SpoolReport {
   /** Still here, because the database cannot be reached. */
   waiting: number
 }
+
+/** What became of a change that was sent. */
+type End = 'sent' | 'refused' | 'waits'
 
 /** Sent together: they share a transaction. */
 const SENT_AT_ONCE = 100
@@ -123,13 +127,28 @@ export class UsageSpool {
 
   /** @returns false when the database is still away */
   async #sendAll(entries: readonly SpooledOperation[], report: SpoolReport): Promise<boolean> {
-    const ends = await Promise.all(entries.map((entry) => this.#sendOne(entry)))
+    const parts = new Map<string, Promise<End>[]>()
+    const ends = await Promise.all(
+      entries.map((entry) => {
+        const { verb, accountId, input } = entry.operation
+        if (verb !== 'settleHold') return this.#sendOne(entry)
+        const earlier = getOrInsert(parts, holdKey(accountId, input.holdId), () => [])
+        const end = input.final ? this.#sendAfter(earlier, entry) : this.#sendOne(entry)
+        earlier.push(end)
+        return end
+      }),
+    )
     report.sent += ends.filter((end) => end === 'sent').length
     report.refused += ends.filter((end) => end === 'refused').length
     return !ends.includes('waits')
   }
 
-  async #sendOne({ name, operation }: SpooledOperation): Promise<'sent' | 'refused' | 'waits'> {
+  /** They may be in transactions of their own, of which the first may fail: a last settlement would then end the hold before its parts. */
+  async #sendAfter(parts: readonly Promise<End>[], last: SpooledOperation): Promise<End> {
+    return (await Promise.all(parts)).includes('waits') ? 'waits' : this.#sendOne(last)
+  }
+
+  async #sendOne({ name, operation }: SpooledOperation): Promise<End> {
     let reason: string | undefined
     try {
       for (const form of formsOf(operation)) {
