@@ -223,6 +223,19 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
   })
 
+  test('what waits stays where a process finds a database without tables, and is charged in the right one', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    const elsewhere = new Ledger(sqlite({ filename: join(folder, 'empty.db') }), { spool: { directory, retryMs: 60_000 } })
+    expect(await elsewhere.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 1 })
+    await elsewhere.close()
+    expect(await ledger.sendSpooled()).toEqual({ sent: 1, refused: 0, waiting: 0 })
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+  })
+
   test('a database that is still away is asked once for what waits', async () => {
     await ledger.close()
     ledger = open({ retryMs: 60_000 })

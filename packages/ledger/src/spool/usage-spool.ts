@@ -1,4 +1,4 @@
-import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError } from '../errors.ts'
+import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
 import { getOrInsert } from '../machine/get-or-insert.ts'
 import type { Operation, Outcome, Refusal } from '../operations.ts'
 import type { UsageOperation } from './operation-json.ts'
@@ -191,6 +191,8 @@ function refusalIn(outcome: Outcome): string | undefined {
   return outcome.status === 'failed' ? JSON.stringify(outcome) : undefined
 }
 
+/** Whether it is not the change that is at fault, but the database: it is away, or not (yet) one of a ledger. */
 function isAway(error: unknown): boolean {
-  return error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError || error instanceof LedgerClosedError
+  const faults = [LedgerUnavailableError, LedgerOverloadedError, LedgerClosedError, SchemaVersionError]
+  return faults.some((fault) => error instanceof fault)
 }
