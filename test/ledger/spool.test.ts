@@ -207,6 +207,22 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
   })
 
+  test('the last settlement of a hold waits for the parts that the process before left in the spool', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    const { holdId } = (await ledger.placeHold({ ...work, amount: credits(30) })) as { holdId: string }
+    other.exec('BEGIN IMMEDIATE')
+    const part = ledger.settleHold({ accountId, holdId, usageId: 'one', final: false, usage: usage(10) })
+    await expect(part).rejects.toThrow(UsageSpooledError)
+    await ledger.close()
+    other.exec('COMMIT')
+    ledger = open({ retryMs: 60_000 })
+    expect(await ledger.settleHold({ accountId, holdId, usage: usage(5) })).toMatchObject({ charged: credits(5), late: false })
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 0 })
+    expect(refused).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
+  })
+
   test('parts of a hold are sent in the order in which they were kept, also where the clock was set back between them', async () => {
     await ledger.close()
     ledger = open({ retryMs: 60_000 })

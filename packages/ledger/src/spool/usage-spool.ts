@@ -39,6 +39,7 @@ export class UsageSpool {
   /** The holds that a kept settlement may be about, until nothing waits, and how often something was kept. */
   readonly #holds = new Set<string>()
   #kept = 0
+  #isRead: Promise<void> | undefined
 
   constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
     this.#spool = new Spool(options)
@@ -66,6 +67,9 @@ export class UsageSpool {
    * end the hold, and the ledger would not take the part any more.
    */
   async isWaiting(accountId: string, holdId: string): Promise<boolean> {
+    // A disk that cannot be read says nothing, and must not be in the way of a database that is there.
+    this.#isRead ??= this.#readHolds().catch(() => undefined)
+    await this.#isRead
     const key = holdKey(accountId, holdId)
     if (this.#holds.has(key)) await this.send().catch(() => undefined)
     return this.#holds.has(key)
@@ -97,6 +101,13 @@ export class UsageSpool {
     this.#closed = true
     clearTimeout(this.#timer)
     await this.#sending?.catch(() => undefined)
+  }
+
+  /** Learns of the holds that a process before this one kept settlements of. */
+  async #readHolds(): Promise<void> {
+    for await (const { operation } of this.#spool.entries()) {
+      if (operation.verb === 'settleHold') this.#holds.add(holdKey(operation.accountId, operation.input.holdId))
+    }
   }
 
   #sendLater(): void {
