@@ -324,7 +324,9 @@ export interface DocumentRow {
 }
 
 /** Over how long a rollup adds up. Days make a long breakdown cheap, hours take its ends to the hour. */
-export type RollupPeriod = 'hour' | 'day'
+export const rollupPeriods = ['hour', 'day'] as const
+/** The span that a row of totals sums up. */
+export type RollupPeriod = (typeof rollupPeriods)[number]
 
 /** Sums of usage records over an hour or a day, by everything that a breakdown asks for. */
 export interface UsageRollupRow {
