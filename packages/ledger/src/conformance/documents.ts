@@ -39,7 +39,9 @@ export function exerciseDocuments(suite: Suite): void {
       await suite.ledger.grant({ accountId, grantId: 'g', amount: credits(10) })
       const holdId = await suite.hold(accountId, 6)
       await save('usage', holdId)
-      expect(charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(4) }))).toMatchObject({ charged: credits(4) })
+      expect(charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(4) }))).toMatchObject({
+        charged: credits(4),
+      })
       await save('chargeback', 'g')
       expect(await suite.ledger.chargeback({ accountId, grantId: 'g' })).toMatchObject({ owed: credits(4) })
     })
