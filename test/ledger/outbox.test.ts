@@ -147,6 +147,25 @@ test('an outbox that stops while it takes an event waits for no handler that doe
   expect(await ledger.events({ accountId })).toMatchObject([{ deliveredAt: null, dueAt: START + 1 }])
 })
 
+test('what an outbox did not come to tell because it stops is told by the next one, also where it had one attempt', async () => {
+  await fall()
+  const outbox = new Outbox(ledger, {
+    attemptsMax: 1,
+    retryDelayMs: () => 1,
+    deliver() {
+      void outbox.stop()
+      return new Promise<never>(() => undefined)
+    },
+  })
+  await outbox.deliverDue()
+  expect(await ledger.events({ isGivenUp: true })).toEqual([])
+  now += 60_000
+  const told: string[] = []
+  const next = new Outbox(ledger, { attemptsMax: 1, deliver: ({ type }) => void told.push(type) })
+  expect(await next.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+  expect(told).toEqual(['balance_low'])
+})
+
 test('an outbox that is started again while it stops looks once at a time', async () => {
   let looking = 0
   let most = 0

@@ -6,7 +6,7 @@ import { Ledger, LedgerUnavailableError, type UsageInput, UsageSpooledError } fr
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 
@@ -185,6 +185,71 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(files()).toEqual([])
     expect(refused).toEqual([])
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(81), held: 0n })
+  })
+
+  test('the last settlement of a hold stays behind a part that the database could not take yet', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    const { holdId } = (await ledger.placeHold({ ...work, amount: credits(30) })) as { holdId: string }
+    const part = (usageId: string, rated: number, final: boolean) =>
+      ledger.settleHold({ accountId, holdId, usageId, final, usage: usage(rated) })
+    other.exec('BEGIN IMMEDIATE')
+    await expect(part('one', 10, false)).rejects.toThrow(UsageSpooledError)
+    await expect(part('last', 5, true)).rejects.toThrow(UsageSpooledError)
+    await ledger.close()
+    // The other process is done after the first transaction of several that the spool is sent in.
+    const onCommit = () => void (other.inTransaction && other.exec('COMMIT'))
+    const driver = sqlite({ filename: join(folder, 'credits.db'), busyTimeoutMs: 30 })
+    ledger = new Ledger(driver, { batchMax: 1, onCommit, spool: { directory, onRefused: (_, reason) => refused.push(reason) } })
+    await ledger.sendSpooled()
+    expect(await ledger.sendSpooled()).toMatchObject({ waiting: 0 })
+    expect(refused).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
+  })
+
+  test('the last settlement of a hold waits for the parts that the process before left in the spool', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    const { holdId } = (await ledger.placeHold({ ...work, amount: credits(30) })) as { holdId: string }
+    other.exec('BEGIN IMMEDIATE')
+    const part = ledger.settleHold({ accountId, holdId, usageId: 'one', final: false, usage: usage(10) })
+    await expect(part).rejects.toThrow(UsageSpooledError)
+    await ledger.close()
+    other.exec('COMMIT')
+    ledger = open({ retryMs: 60_000 })
+    expect(await ledger.settleHold({ accountId, holdId, usage: usage(5) })).toMatchObject({ charged: credits(5), late: false })
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 0 })
+    expect(refused).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
+  })
+
+  test('parts of a hold are sent in the order in which they were kept, also where the clock was set back between them', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    const { holdId } = (await ledger.placeHold({ ...work, amount: credits(30) })) as { holdId: string }
+    const part = (usageId: string, rated: number, final: boolean) =>
+      ledger.settleHold({ accountId, holdId, usageId, final, usage: usage(rated) })
+    other.exec('BEGIN IMMEDIATE')
+    await expect(part('one', 10, false)).rejects.toThrow(UsageSpooledError)
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() - 2_000)
+    await expect(part('last', 5, true)).rejects.toThrow(UsageSpooledError)
+    clock.mockRestore()
+    other.exec('COMMIT')
+    expect(await ledger.sendSpooled()).toEqual({ sent: 2, refused: 0, waiting: 0 })
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
+  })
+
+  test('what waits stays where a process finds a database without tables, and is charged in the right one', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    const elsewhere = new Ledger(sqlite({ filename: join(folder, 'empty.db') }), { spool: { directory, retryMs: 60_000 } })
+    expect(await elsewhere.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 1 })
+    await elsewhere.close()
+    expect(await ledger.sendSpooled()).toEqual({ sent: 1, refused: 0, waiting: 0 })
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
   })
 
   test('a database that is still away is asked once for what waits', async () => {

@@ -71,8 +71,8 @@ export async function breakdowns(reads: LedgerDriver, filter: BreakdownFilter): 
     averageDurationMs: row.closed ? Number(durationMs) / Number(row.closed) : 0,
   }))
   return {
-    // Attempts that failed are records too, of nothing.
-    services: (services as unknown as ServiceBreakdown[]).filter(isUsed),
+    // Attempts that failed are records too, of nothing. What was forgiven of a shortfall makes that of another time smaller.
+    services: (services as unknown as ServiceBreakdown[]).filter((row) => isUsed(row) || row.shortfall < 0n),
     workflows: filter.service === undefined && filter.provider === undefined ? named : await usersOf(reads, filter, named),
   }
 }

@@ -512,7 +512,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change(
       'saveDocument',
       input,
-      input.documentId === undefined ? null : `${fields.kind}:${fields.documentId}`,
+      input.documentId === undefined ? null : `saveDocument:${fields.kind}:${fields.documentId}`,
       fields,
       call,
     )

@@ -1,5 +1,8 @@
+import { getOrInsert } from './machine/get-or-insert.ts'
 import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
-import { type RollupPeriod, type Rows, rollupPeriods, type WorkflowRow } from './rows.ts'
+import { RollupSums } from './machine/rollup-sums.ts'
+import type { Rows, WorkflowRow } from './rows.ts'
+import { tables } from './tables.ts'
 
 /** Something that does not add up. */
 export interface Mismatch {
@@ -188,48 +191,58 @@ function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows
   for (const [line, amount] of lines) expect('workflow', line.replaceAll('\0', ' '), amount, 0n)
 }
 
-/** The sums that breakdowns read, those of hours and those of days. */
+/** The sums that breakdowns read, against usage records and workflows: each in its hour and its day, by everything that can be asked for. */
 function verifyRollups(rows: AccountRows, expect: Expect): void {
-  for (const period of rollupPeriods) {
-    const within = <Row extends { period: RollupPeriod }>(rollups: readonly Row[]) =>
-      rollups.filter((row) => row.period === period)
-    const rollups = { usage: within(rows.usage_rollups), workflows: within(rows.workflow_rollups) }
-    verifyRollupsOf(rows, rollups, (kind, at, expected, found) => expect(kind, `${period} ${at}`, expected, found))
+  const byId = new Map(rows.workflows.map((workflow) => [workflow.workflowId, workflow]))
+  const usage = new RollupSums('usage_rollups')
+  const workflows = new RollupSums('workflow_rollups')
+  const none = { opened: 0n, closed: 0n, durationMs: 0n, charged: 0n }
+  for (const record of rows.usage_records) {
+    const { service, provider, unit, quantity, charged, shortfall, createdAt } = record
+    const workflow = byId.get(record.workflowId ?? '')
+    const whose = whoseOf(record, workflow?.name)
+    const counts = { records: record.corrects === null ? 1n : 0n, quantity, charged, shortfall, cost: record.cost ?? 0n }
+    usage.add(createdAt, { ...whose, service, provider, unit, ...counts })
+    if (workflow) workflows.add(createdAt, { ...whose, ...none, charged })
   }
+  for (const workflow of rows.workflows) {
+    const { name, createdAt, closedAt } = workflow
+    const whose = whoseOf(workflow, name)
+    workflows.add(createdAt, { ...whose, ...none, opened: 1n })
+    if (closedAt !== null) workflows.add(closedAt, { ...whose, ...none, closed: 1n, durationMs: BigInt(closedAt - createdAt) })
+  }
+  compareRollups('usage_rollups', usage.rows, rows.usage_rollups, expect)
+  compareRollups('workflow_rollups', workflows.rows, rows.workflow_rollups, expect)
 }
 
-function verifyRollupsOf(
-  { usage_records: usage, workflows }: AccountRows,
-  rollups: { usage: readonly Rows['usage_rollups'][]; workflows: readonly Rows['workflow_rollups'][] },
+function whoseOf(
+  { accountId, apiKeyId, userId }: Pick<WorkflowRow, 'accountId' | 'apiKeyId' | 'userId'>,
+  workflowName = '',
+): Pick<Rows['workflow_rollups'], 'accountId' | 'workflowName' | 'apiKeyId' | 'userId'> {
+  return { accountId, workflowName, apiKeyId: apiKeyId ?? '', userId: userId ?? '' }
+}
+
+/** Compares each counter of two lists of rollups; one that is not there counts as zero. */
+function compareRollups(
+  name: 'usage_rollups' | 'workflow_rollups',
+  expected: readonly object[],
+  found: readonly object[],
   expect: Expect,
 ): void {
-  const difference = new Map<string, [bigint, bigint]>()
-  const count = (which: 0 | 1, name: string, amount: bigint): void => {
-    const pair = difference.get(name) ?? [0n, 0n]
-    pair[which] += amount
-    difference.set(name, pair)
+  const sums = new Map<string, [expected: bigint, found: bigint]>()
+  const { columns } = tables[name]
+  const dimensions = columns.filter(({ type, property }) => type !== 'bigint' && property !== 'accountId')
+  const counters = columns.filter(({ type }) => type === 'bigint')
+  for (const [which, rollups] of [expected, found].entries()) {
+    for (const rollup of rollups as readonly Record<string, unknown>[]) {
+      const where = dimensions.map(({ property }) => rollup[property]).join('\0')
+      for (const { property } of counters) {
+        const pair = getOrInsert(sums, `${where}\0${property}`, (): [bigint, bigint] => [0n, 0n])
+        pair[which as 0 | 1] += rollup[property] as bigint
+      }
+    }
   }
-  const sums = ['records', 'quantity', 'charged', 'shortfall', 'cost'] as const
-  for (const record of usage) {
-    const counted = { ...record, records: record.corrects === null ? 1n : 0n, cost: record.cost ?? 0n }
-    for (const name of sums) count(0, `${record.service} ${record.provider} ${record.unit} ${name}`, counted[name])
-    if (record.workflowId !== null) count(0, 'workflows charged', record.charged)
-  }
-  for (const rollup of rollups.usage) {
-    for (const name of sums) count(1, `${rollup.service} ${rollup.provider} ${rollup.unit} ${name}`, rollup[name])
-  }
-  for (const { name, closedAt, createdAt } of workflows) {
-    count(0, `workflow ${name} opened`, 1n)
-    count(0, `workflow ${name} closed`, closedAt === null ? 0n : 1n)
-    count(0, `workflow ${name} durationMs`, closedAt === null ? 0n : BigInt(closedAt - createdAt))
-  }
-  for (const { workflowName, opened, closed, durationMs, charged } of rollups.workflows) {
-    count(1, `workflow ${workflowName} opened`, opened)
-    count(1, `workflow ${workflowName} closed`, closed)
-    count(1, `workflow ${workflowName} durationMs`, durationMs)
-    count(1, 'workflows charged', charged)
-  }
-  for (const [name, [expected, found]] of difference) expect('rollup', name, expected, found)
+  for (const [at, pair] of sums) expect('rollup', at.replaceAll('\0', ' '), ...pair)
 }
 
 function add(sums: Map<string, bigint>, name: string, amount: bigint): void {

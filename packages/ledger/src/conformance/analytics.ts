@@ -120,6 +120,18 @@ export function exerciseAnalytics(suite: Suite): void {
       }
     })
 
+    it('breakdowns of two days add up to that of both, also where what could not be taken was forgiven on the second', async () => {
+      const accountId = await suite.account(0)
+      await use(accountId, NOON, 5, { usageId: 'u' })
+      suite.now = NOON + DAY
+      await suite.ledger.adjust({ accountId, usageId: 'u', charge: credits(2) })
+      const shortfallIn = async (from: number, to: number) =>
+        (await suite.ledger.breakdowns({ accountId, from, to })).services.map(({ shortfall }) => whole(shortfall))
+      expect(await shortfallIn(NOON, NOON + HOUR)).toEqual([5])
+      expect(await shortfallIn(NOON + DAY, NOON + DAY + HOUR)).toEqual([-3])
+      expect(await shortfallIn(NOON, NOON + DAY + HOUR)).toEqual([2])
+    })
+
     it('a series of a part of the usage is of that part alone, from hour to hour, and never of another account', async () => {
       const [accountId, stranger] = [await suite.account(1_000), await suite.account(1_000)]
       await use(accountId, NOON, 64)

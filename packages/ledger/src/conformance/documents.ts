@@ -1,5 +1,6 @@
+import { credits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
-import { expectInvalid, type Suite } from './suite.ts'
+import { charged, expectInvalid, type Suite, usage } from './suite.ts'
 
 export function exerciseDocuments(suite: Suite): void {
   describe('documents', () => {
@@ -29,6 +30,20 @@ export function exerciseDocuments(suite: Suite): void {
       await expect(
         suite.ledger.saveDocument({ accountId, kind: 'agent', documentId: 'd', body: {}, idempotencyKey: 'other' }),
       ).rejects.toMatchObject({ code: 'ALREADY_EXISTS', id: 'd' })
+    })
+
+    it('documents about a hold or a grant, whatever their kind, are in the way of nothing that is done with it', async () => {
+      const accountId = await suite.account(0)
+      const save = (kind: string, documentId: string) => suite.ledger.saveDocument({ accountId, kind, documentId, body: {} })
+      await save('grant', 'g')
+      await suite.ledger.grant({ accountId, grantId: 'g', amount: credits(10) })
+      const holdId = await suite.hold(accountId, 6)
+      await save('usage', holdId)
+      expect(charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(4) }))).toMatchObject({
+        charged: credits(4),
+      })
+      await save('chargeback', 'g')
+      expect(await suite.ledger.chargeback({ accountId, grantId: 'g' })).toMatchObject({ owed: credits(4) })
     })
 
     it('what JSON cannot carry is refused by name', async () => {

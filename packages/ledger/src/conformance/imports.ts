@@ -113,6 +113,17 @@ export function exerciseImports(suite: Suite): void {
       await expectInvalid('rows', () => importBalances(suite.ledger, once, { isStrict: true }))
     })
 
+    it('a user who comes twice with two balances keeps everything out when it is strict, and is planned once', async () => {
+      tests++
+      const [ada, grace] = rows({ ada: '5', grace: '1' }) as [BalanceRow, BalanceRow]
+      const twice = [ada, grace, { ...ada, credits: '7' }]
+      expect(await imports(twice, { isStrict: true })).toMatchObject({ status: 'refused', granted: 2, different: 1 })
+      await expect(balanceOf('grace')).rejects.toMatchObject({ code: 'ACCOUNT_NOT_FOUND' })
+      const planned = { granted: 2, importedBefore: 1, accountsCreated: 2, creditsGranted: credits(6) }
+      expect(await imports([ada, grace, ada], { isDryRun: true })).toMatchObject({ ...planned, status: 'planned' })
+      expect(await imports([ada, grace, ada], { isStrict: true })).toMatchObject({ ...planned, status: 'imported' })
+    })
+
     it('a dry run says what would happen, and writes nothing', async () => {
       tests++
       await imports(rows({ ada: '10' }))

@@ -199,6 +199,26 @@ export function exerciseJournal(suite: Suite): void {
         `UPDATE farebox_usage_rollups SET service = 'vision' WHERE account_id = '{id}' AND service = 'phone'`,
       ],
       [
+        'a rollup moved to another hour',
+        'rollup',
+        `UPDATE farebox_usage_rollups SET starts_at = starts_at - 3600000 WHERE account_id = '{id}' AND service = 'phone' AND period = 'hour'`,
+      ],
+      [
+        'a rollup moved to another user',
+        'rollup',
+        `UPDATE farebox_usage_rollups SET user_id = 'mallory' WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
+      [
+        'a usage record moved to another key',
+        'rollup',
+        `UPDATE farebox_usage_records SET api_key_id = 'mallory' WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
+      [
+        'a rollup of workflows moved to another day',
+        'rollup',
+        `UPDATE farebox_workflow_rollups SET starts_at = starts_at + 86400000 WHERE account_id = '{id}' AND period = 'day'`,
+      ],
+      [
         'a rollup of workflows with a lower charge',
         'rollup',
         `UPDATE farebox_workflow_rollups SET charged = charged - 1 WHERE account_id = '{id}' AND charged > 0`,

@@ -16,9 +16,9 @@ export interface ImportOptions {
   importId?: string
   /** What the grants count as. @defaultValue `purchase`: users have paid for their balances, so free credits are spent before them */
   source?: GrantSource
-  /** Reads and compares, and writes nothing. @defaultValue false */
+  /** Reads and compares, and writes nothing. It remembers each id, to find users who come twice. @defaultValue false */
   isDryRun?: boolean
-  /** Writes nothing unless every row can be imported; for that it reads the source twice. @defaultValue false */
+  /** Writes nothing unless every row can be imported; for that it reads the source twice, the first time as a dry run. @defaultValue false */
   isStrict?: boolean
   /** Rows under way at once; they share transactions. @defaultValue 256 */
   concurrency?: number
@@ -42,7 +42,7 @@ interface Decision extends Record<string, unknown> {
  * and run again: what was imported is not imported twice, also by several processes at once. A balance that has changed in the source since
  * is reported and not applied. Rows that cannot be imported are reported with their reason, and the others go on.
  *
- * It holds no more than `concurrency` rows in memory, however long the source.
+ * It holds no more than `concurrency` rows in memory, however long the source, and in a dry run the ids and balances of those before.
  *
  * @param rows  for example what `readPostgresBalances` or `readSqliteBalances` returns
  * @throws {InvalidInputError} an option is wrong
@@ -60,8 +60,9 @@ export async function importBalances(
   if (options.isStrict && isReadOnce(rows))
     throw new InvalidInputError('rows', 'must be readable twice for isStrict: not a generator')
   if (options.isDryRun || options.isStrict) {
+    const decided = new Map<string, Decision>()
     const planned = await importEach(rows, emptyReport('planned'), read, (row, decision) =>
-      planRow(ledger, row, importId, decision),
+      planRow(ledger, row, importId, decision, decided),
     )
     if (options.isStrict && planned.failed + planned.different > 0) return { ...planned, status: 'refused' }
     if (options.isDryRun) return planned
@@ -116,17 +117,29 @@ async function importRow(ledger: Ledger<never>, row: CheckedRow, importId: strin
   return { status: kept.isNew && amount === 0n ? 'withoutCredits' : 'importedBefore', isNewAccount }
 }
 
-/** What {@link importRow} would do. */
-async function planRow(ledger: Ledger<never>, row: CheckedRow, importId: string, decision: Decision): Promise<RowResult> {
+/**
+ * What {@link importRow} would do.
+ *
+ * @param decided  by account, for the rows before
+ */
+async function planRow(
+  ledger: Ledger<never>,
+  row: CheckedRow,
+  importId: string,
+  decision: Decision,
+  decided: Map<string, Decision>,
+): Promise<RowResult> {
   const { accountId, amount } = row
+  const before = decided.get(accountId)
+  if (!before) decided.set(accountId, decision)
   // Not by its balance, which would let what is due on the account happen first.
   const [entries, document] = await Promise.all([
     ledger.statement(accountId, { limit: 1 }),
     ledger.document(accountId, KIND, importId),
   ])
-  const kept = document?.body as Decision | undefined
+  const kept = (document?.body as Decision | undefined) ?? before
   if (kept && (kept.credits !== decision.credits || kept.source !== decision.source)) return different(row, kept, decision)
-  const isNewAccount = entries.items.length === 0
+  const isNewAccount = entries.items.length === 0 && !before
   if (kept) return { status: 'importedBefore', isNewAccount }
   return amount > 0n ? { status: 'granted', isNewAccount, amount } : { status: 'withoutCredits', isNewAccount }
 }

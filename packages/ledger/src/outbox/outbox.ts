@@ -98,7 +98,9 @@ export class Outbox {
       return 'delivered'
     }
     this.#options.onError(error, attempted)
-    const isGivenUp = error instanceof DeliveryRefusedError || claim.attempts >= attemptsMax
+    // What was stopped may not have been told at all, so it was not the last attempt.
+    const isLast = claim.attempts >= attemptsMax && !stopping.aborted
+    const isGivenUp = error instanceof DeliveryRefusedError || isLast
     const dueAt = isGivenUp ? undefined : now + Math.max(1, Math.round(this.#options.retryDelayMs(claim.attempts)))
     await this.#ledger.endDelivery({ accountId, eventId, error: wordsOf(error), dueAt })
     return isGivenUp ? 'givenUp' : 'failed'

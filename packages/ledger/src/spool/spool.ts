@@ -31,6 +31,8 @@ export class Spool {
   readonly #entriesMax: number
   #made: Promise<unknown> | undefined
   #sequence = 0
+  /** The time in the newest name. */
+  #newest = 0
 
   /** @throws {InvalidOptionError} `directory` is empty, or `entriesMax` is no whole number of 1 or more */
   constructor({ directory, entriesMax = 100_000 }: SpoolOptions) {
@@ -50,8 +52,9 @@ export class Spool {
   async add(operation: UsageOperation): Promise<boolean> {
     await this.#make()
     if ((await this.#names()).length >= this.#entriesMax) return false
-    // In the order of time, then of this process's calls: a settlement in parts is sent as it was made.
-    const order = [Date.now(), this.#sequence++].map((part) => part.toString().padStart(14, '0')).join('-')
+    // In the order of time, then of this process's calls: a settlement in parts is sent as it was made, also where the clock was set back.
+    this.#newest = Math.max(this.#newest, Date.now())
+    const order = [this.#newest, this.#sequence++].map((part) => part.toString().padStart(14, '0')).join('-')
     const name = `${order}-${randomUUID()}${EXTENSION}`
     await this.#write(this.#directory, name, encodeOperation(operation))
     return true

@@ -1,4 +1,5 @@
-import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError } from '../errors.ts'
+import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
+import { getOrInsert } from '../machine/get-or-insert.ts'
 import type { Operation, Outcome, Refusal } from '../operations.ts'
 import type { UsageOperation } from './operation-json.ts'
 import { Spool, type SpooledOperation, type SpoolOptions } from './spool.ts'
@@ -21,6 +22,9 @@ export interface SpoolReport {
   waiting: number
 }
 
+/** What became of a change that was sent. */
+type End = 'sent' | 'refused' | 'waits'
+
 /** Sent together: they share a transaction. */
 const SENT_AT_ONCE = 100
 
@@ -35,6 +39,7 @@ export class UsageSpool {
   /** The holds that a kept settlement may be about, until nothing waits, and how often something was kept. */
   readonly #holds = new Set<string>()
   #kept = 0
+  #isRead: Promise<void> | undefined
 
   constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
     this.#spool = new Spool(options)
@@ -62,6 +67,9 @@ export class UsageSpool {
    * end the hold, and the ledger would not take the part any more.
    */
   async isWaiting(accountId: string, holdId: string): Promise<boolean> {
+    // A disk that cannot be read says nothing, and must not be in the way of a database that is there.
+    this.#isRead ??= this.#readHolds().catch(() => undefined)
+    await this.#isRead
     const key = holdKey(accountId, holdId)
     if (this.#holds.has(key)) await this.send().catch(() => undefined)
     return this.#holds.has(key)
@@ -95,6 +103,13 @@ export class UsageSpool {
     await this.#sending?.catch(() => undefined)
   }
 
+  /** Learns of the holds that a process before this one kept settlements of. */
+  async #readHolds(): Promise<void> {
+    for await (const { operation } of this.#spool.entries()) {
+      if (operation.verb === 'settleHold') this.#holds.add(holdKey(operation.accountId, operation.input.holdId))
+    }
+  }
+
   #sendLater(): void {
     if (this.#timer || this.#closed) return
     this.#timer = setTimeout(() => {
@@ -123,13 +138,28 @@ export class UsageSpool {
 
   /** @returns false when the database is still away */
   async #sendAll(entries: readonly SpooledOperation[], report: SpoolReport): Promise<boolean> {
-    const ends = await Promise.all(entries.map((entry) => this.#sendOne(entry)))
+    const parts = new Map<string, Promise<End>[]>()
+    const ends = await Promise.all(
+      entries.map((entry) => {
+        const { verb, accountId, input } = entry.operation
+        if (verb !== 'settleHold') return this.#sendOne(entry)
+        const earlier = getOrInsert(parts, holdKey(accountId, input.holdId), () => [])
+        const end = input.final ? this.#sendAfter(earlier, entry) : this.#sendOne(entry)
+        earlier.push(end)
+        return end
+      }),
+    )
     report.sent += ends.filter((end) => end === 'sent').length
     report.refused += ends.filter((end) => end === 'refused').length
     return !ends.includes('waits')
   }
 
-  async #sendOne({ name, operation }: SpooledOperation): Promise<'sent' | 'refused' | 'waits'> {
+  /** They may be in transactions of their own, of which the first may fail: a last settlement would then end the hold before its parts. */
+  async #sendAfter(parts: readonly Promise<End>[], last: SpooledOperation): Promise<End> {
+    return (await Promise.all(parts)).includes('waits') ? 'waits' : this.#sendOne(last)
+  }
+
+  async #sendOne({ name, operation }: SpooledOperation): Promise<End> {
     let reason: string | undefined
     try {
       for (const form of formsOf(operation)) {
@@ -172,6 +202,8 @@ function refusalIn(outcome: Outcome): string | undefined {
   return outcome.status === 'failed' ? JSON.stringify(outcome) : undefined
 }
 
+/** Whether it is not the change that is at fault, but the database: it is away, or not (yet) one of a ledger. */
 function isAway(error: unknown): boolean {
-  return error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError || error instanceof LedgerClosedError
+  const faults = [LedgerUnavailableError, LedgerOverloadedError, LedgerClosedError, SchemaVersionError]
+  return faults.some((fault) => error instanceof fault)
 }

@@ -71,6 +71,24 @@ describe('a deck of Twilio', () => {
     ])
   })
 
+  it('takes of a row what no row before it has, whatever the numbers called from', () => {
+    const header = 'Country,Description,Price / min,Origination Prefixes,Destination Prefixes\n'
+    const { entries, notTaken } = importTwilioVoice(
+      `${header}AT,A,0.01,"43, 49","33"\nAT,B,0.01,"49, 44","33, 34"\nAT,C,0.02,"44, 1","33"\n`,
+      source,
+    )
+    const book = new PriceBook(importedBook({ entries }, { name: 'deck', version: '1', effectiveFrom: '2026-11-01T00:00:00Z' }))
+    const priceOf = (from: string, to: string) =>
+      book.lookUp({ service: 'phone', provider: 'twilio', at, from, to })?.entry.rates[0]?.amount
+    expect([priceOf('+49', '+33'), priceOf('+44', '+33'), priceOf('+44', '+34'), priceOf('+1', '+33')]).toEqual([
+      '0.01',
+      '0.01',
+      '0.01',
+      '0.02',
+    ])
+    expect(notTaken).toEqual([{ row: 'line 4', field: 'destination prefixes', reason: '+33 has the price of line 3 already' }])
+  })
+
   it('says which columns a file lacks', () => {
     expect(importTwilioVoice('Country,Price\nAT,1\n', source)).toEqual({
       entries: [],

@@ -24,8 +24,8 @@ const ANYWHERE = new Set(['', 'ALL', 'ROW'])
  * Takes Twilio's list of prices for calls into a phone deck: an entry for each row, found by the longest beginning of the number
  * called and of the number called from. Calls are billed by started minutes, as Twilio does unless a contract says otherwise.
  *
- * A row without prefixes, or without a price, is told of; two rows with the same prefixes are one where they agree on the price, and
- * where they do not, the first is taken and the other is told of.
+ * A row without prefixes, or without a price, is told of; where two rows are about the same numbers they are one if they agree on the price, and
+ * if they do not, the first is taken and the other is told of. What else a row is about is taken all the same.
  */
 export function importTwilioVoice(csv: string, options: TwilioImport): ImportedPrices {
   const notTaken: NotTaken[] = []
@@ -45,24 +45,28 @@ export function importTwilioVoice(csv: string, options: TwilioImport): ImportedP
     const refuse = (reason: string, field?: string) => notTaken.push({ row, ...(field && { field }), reason })
     const amount = priceOf(cells[column.price] ?? '')
     const to = prefixesOf(cells[column.to] ?? '')
-    const origins = (cells[column.from] ?? '').toUpperCase()
-    const from = ANYWHERE.has(origins) ? [''] : prefixesOf(origins)
+    const callers = (cells[column.from] ?? '').toUpperCase()
+    const from = ANYWHERE.has(callers) ? [''] : prefixesOf(callers)
     if (amount === undefined) {
       refuse(`${JSON.stringify(cells[column.price] ?? '')} is no price`, COLUMNS.price)
     } else if (!to || to.length === 0) {
       refuse(`${JSON.stringify(shortened(cells[column.to]))} are no beginnings of numbers`, COLUMNS.to)
     } else if (!from || from.length === 0) {
-      refuse(`${JSON.stringify(shortened(origins))} are no beginnings of numbers`, COLUMNS.from)
+      refuse(`${JSON.stringify(shortened(callers))} are no beginnings of numbers`, COLUMNS.from)
     } else {
-      const free = to.filter((called) =>
-        from.every((calling) => {
-          const owner = owners.get(`${called} ${calling}`)
-          if (owner && owner.amount !== amount) refuse(`+${called} has the price of line ${owner.line} already`, COLUMNS.to)
-          return owner === undefined
-        }),
-      )
-      for (const called of free) for (const calling of from) owners.set(`${called} ${calling}`, { line, amount })
-      if (free.length > 0) entries.push(entryOf(cells, column, { to: free, from, amount }, options))
+      const free = to.flatMap((called) => {
+        const known = from.map((calling) => owners.get(`${called} ${calling}`))
+        const other = known.find((owner) => owner && owner.amount !== amount)
+        if (other) refuse(`+${called} has the price of line ${other.line} already`, COLUMNS.to)
+        const origins = from.filter((_, at) => known[at] === undefined)
+        return origins.length > 0 ? [{ called, from: origins }] : []
+      })
+      for (const numbers of Map.groupBy(free, (one) => one.from.join(' ')).values()) {
+        const [{ from: origins } = { from }] = numbers
+        const prices = { to: numbers.map(({ called }) => called), from: origins, amount }
+        for (const called of prices.to) for (const calling of origins) owners.set(`${called} ${calling}`, { line, amount })
+        entries.push(entryOf(cells, column, prices, options))
+      }
     }
   }
   return { entries, notTaken }
