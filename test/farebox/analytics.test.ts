@@ -1,7 +1,8 @@
 import { createAdminClient, createClient, type UsageSeriesQuery } from '@farebox/client'
+import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
-import { withoutCosts } from 'farebox'
-import { describe, expect, it } from 'vitest'
+import { createFarebox, withoutCosts } from 'farebox'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { apiClient } from './api-client.ts'
 import { hono } from './hosts.ts'
 import { openAccount, openBox, openKey, type StoreName, storeNames, type TestAccount } from './open-box.ts'
@@ -102,6 +103,28 @@ it.each(storeNames)('a cursor that somebody made up is refused, on %s, and finds
     const { status } = await admin.get(`/api/v1/admin/accounts?cursor=${made(place)}`)
     expect([200, 422], `accounts ${JSON.stringify(place)}`).toContain(status)
   }
+})
+
+it('a refund on a later day takes off that day what it gave back, to the credit', async () => {
+  const DAY = 86_400_000
+  let now = Date.parse('2026-03-01T12:00:00Z')
+  const clock = () => now
+  const box = createFarebox({ store: sqlite({ filename: ':memory:', clock }), providers: [simulated()], clock })
+  onTestFinished(() => box.close())
+  await box.migrate()
+  const { url } = await hono.serveRoutes(box)
+  const { accountId, key } = await openAccount(box)
+  const client = createClient({ baseUrl: url, apiKey: key })
+  const workflow = box.workflow({ accountId, name: 'call' })
+  await workflow.record('phone', 'twilio', 2, 'minutes')
+  await workflow.close()
+  now += DAY
+  await workflow.refund('the line was bad')
+  now += DAY
+  const { series } = await client.usageSeries()
+  expect(series.map(({ total_credits }) => total_credits)).toEqual([40, -40])
+  const later = await client.usage({ from: '2026-03-02T00:00:00Z' })
+  expect(later).toMatchObject({ total_credits: -40, service_breakdown: [{ name: 'phone_twilio', total_credits: -40 }] })
 })
 
 describe('what a dashboard reads', () => {
