@@ -346,6 +346,8 @@ describe('a query', () => {
     ['/api/v1/credits/statement?limit=0', 'limit'],
     ['/api/v1/credits/statement?limit=many', 'limit'],
     ['/api/v1/credits/statement?cursor=x', 'cursor'],
+    ['/api/v1/export?to=1970-01-01T00:00:00Z', 'to'],
+    ['/api/v1/export?kind=purchases&to=0001-01-01T00:00:00Z', 'to'],
   ])('%s is invalid for %s', async (path, field) => {
     const { api } = await open()
     const answer = await api.get(path)
