@@ -108,6 +108,8 @@ describe.each(clients)('responses of $sdk', ({ Client }) => {
   })
 })
 
+const picture = { type: 'input_image', image_url: `data:image/png;base64,${'A'.repeat(400)}` }
+
 it.each([
   ['previous_response_id', { previous_response_id: 'resp_1' }],
   ['background', { background: true }],
@@ -116,6 +118,9 @@ it.each([
   ['tools.0.type', { tools: [{ type: 'web_search' }] }],
   ['input.0.type', { input: [{ type: 'item_reference', id: 'msg_1' }] }],
   ['input.0.content.0.type', { input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'file_1' }] }] }],
+  ['input.0.output.0.type', { input: [{ type: 'function_call_output', call_id: 'c', output: [picture] }] }],
+  ['input.0.content.0.type', { input: [{ role: 'developer', content: [picture] }] }],
+  ['input.0.role', { input: [{ role: 'tool', content: 'sunny' }] }],
   ['truncation', { truncation: 'auto' }],
 ])('a response that needs %s is refused by name', async (param, fields) => {
   const { openai, spent } = await openCompat()
