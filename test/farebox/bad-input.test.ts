@@ -390,8 +390,10 @@ describe('an upload', () => {
 
 describe('what does not exist', () => {
   it('is not found, whoever asks', async () => {
-    const { api, admin, spent } = await open()
+    const { api, admin, box, account, spent } = await open()
     const account_id = 'nobody'
+    // A key that is another's cannot be limited here, and a limit on it would limit nobody.
+    const others = { account_id: account.accountId, key_prefix: (await openAccount(box)).prefix }
     const answers = [
       await api.post('/api/v1/agent/nobody/chat', chat),
       await api.post('/api/v1/agent/nobody/voice', wav(0.1)),
@@ -402,6 +404,7 @@ describe('what does not exist', () => {
       await admin.post('/api/v1/admin/grants', { account_id, credits: 1 }),
       await admin.post('/api/v1/admin/keys', { account_id }),
       await admin.post('/api/v1/admin/budgets', { account_id, period: 'day', credits: 1 }),
+      await admin.post('/api/v1/admin/budgets', { ...others, period: 'day', credits: 1 }),
       await admin.post('/api/v1/admin/keys/fbx_0000/services', { services: ['gpt'] }),
       await admin.post('/api/v1/admin/keys/fbx_0000/revoke'),
       await admin.post('/api/v1/admin/keys/fbx_0000/rotate'),
@@ -417,6 +420,7 @@ describe('what does not exist', () => {
       '404 ACCOUNT_NOT_FOUND',
       '404 ACCOUNT_NOT_FOUND',
       '404 ACCOUNT_NOT_FOUND',
+      '404 API_KEY_NOT_FOUND',
       '404 API_KEY_NOT_FOUND',
       '404 API_KEY_NOT_FOUND',
       '404 API_KEY_NOT_FOUND',
