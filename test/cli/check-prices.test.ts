@@ -77,6 +77,7 @@ describe('prices check', () => {
   test.each([
     ['no version in force', ['--at', '1990-01-01']],
     ['--at must be a day', ['--at', 'yesterday']],
+    ['--at must be a day', ['--at', '2026-02-30']],
     ['cannot be read', ['--book', '/nowhere/book.json']],
     ['creditValueUsd must be a decimal above 0', ['--credit-value-usd', '0']],
   ])('%s: one line, and exit code 1', async (problem, options) => {

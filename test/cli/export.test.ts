@@ -97,6 +97,22 @@ describe.each([
     expect(later).toMatchObject({ code: 0, lines: [] })
   })
 
+  test.each(['csv', 'focus', 'jsonl', 'cloudevents'])('prints %s as it writes it to a file, byte for byte', async (format) => {
+    const ledger = new Ledger(driver(where()) as never)
+    await ledger.openAccount({ accountId: 'eve', name: 'eve' })
+    // An attempt that came to nothing, of which FOCUS has no row.
+    const usage = { quantity: quantity(0), unit: 'tokens', rated: credits(0) } as const
+    await ledger.charge({ accountId: 'eve', usageId: 'none', service: 'gpt', provider: 'gpt-4o', usage })
+    await ledger.close()
+    for (const accountId of ['ada', 'eve']) {
+      const out = file(`${accountId}.${format}`)
+      const options = ['--format', format, '--credit-price', '0.001', '--seller', 'Acme', '--account', accountId]
+      expect(await farebox('export', ...at, ...options, '--out', out)).toMatchObject({ code: 0 })
+      const { lines } = await farebox('export', ...at, ...options)
+      expect(lines.map((line) => `${line}\n`).join('')).toBe(readFileSync(out, 'utf8'))
+    }
+  })
+
   test('farebox reconcile compares the records of the box that a module makes', async () => {
     const config = join(folder, `${name}.config.mjs`)
     const root = new URL('../../packages/', import.meta.url).href

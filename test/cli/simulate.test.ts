@@ -131,6 +131,7 @@ test('a month is one of UTC, and times have a zone', () => {
     { from: '2026-01-01T12:00' },
     { from: '2026-02-01' },
     { from: '2026-13-45' },
+    { from: '2025-02-30' },
   ]) {
     expect(() => parseRange(wrong, now)).toThrow(/--(month|from)/)
   }

@@ -149,6 +149,32 @@ describe('the reader of a stream', () => {
     await expect(read(silent, 100)).rejects.toMatchObject({ code: 'TIMEOUT' })
   })
 
+  it('may take its time with each piece: only what it waits for must come in time', async () => {
+    const url = await pieces([event({ type: 'text', text: 'a' }), event({ type: 'text', text: 'b' }), finish], { everyMs: 20 })
+    const client = createClient({ baseUrl: url, apiKey: 'k', timeoutMs: 200, retries: 0 })
+    const heard: string[] = []
+    for await (const { type } of await client.agents.streamChat('a', { message: 'm' })) {
+      heard.push(type)
+      await wait(300)
+    }
+    expect(heard).toEqual(['text', 'text', 'finish'])
+
+    const csv = await serve(async (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/csv' })
+      for (const line of ['a\r\n', 'b\r\n']) {
+        response.write(line)
+        await wait(20)
+      }
+      response.end()
+    })
+    let text = ''
+    for await (const piece of createClient({ baseUrl: csv, apiKey: 'k', timeoutMs: 200, retries: 0 }).export()) {
+      text += Buffer.from(piece)
+      await wait(300)
+    }
+    expect(text).toBe('a\r\nb\r\n')
+  })
+
   it('is told when it is answered by somebody who streams nothing', async () => {
     const url = await serve((_, response) => response.end('{}'))
     await expect(read(url)).rejects.toMatchObject({ name: 'FareboxApiError', code: 'HTTP_200' })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { routeHosts } from '../farebox/hosts.ts'
-import { openCompat } from './open-compat.ts'
+import { clients, openCompat } from './open-compat.ts'
 
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
 const ask = { model: 'auto', messages: [{ role: 'user' as const, content: 'hello' }] }
@@ -18,6 +18,28 @@ describe.each(routeHosts)('the routes for OpenAI’s clients in $name', (host) =
     const theirs = await api.get('/v1/users')
     expect([theirs.status, theirs.body.error]).toEqual([404, undefined])
   })
+})
+
+it.each(clients)('may be asked by $sdk in a page of an origin that is named', async ({ Client }) => {
+  const origin = 'https://app.example.com'
+  const { openai } = await openCompat({ Client, routes: { cors: { origins: [origin] } } })
+  // As a browser: by a preflight for whatever a page may not send without one.
+  const browse = async (url: string | URL | Request, init?: RequestInit) => {
+    const names = [...new Headers(init?.headers).keys()].filter((name) => name !== 'accept')
+    const headers = { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': names.join(',') }
+    const flight = await fetch(url, { method: 'OPTIONS', headers })
+    const allowed = flight.headers.get('access-control-allow-headers')?.split(',') ?? []
+    expect(names.filter((name) => !allowed.includes(name))).toEqual([])
+    const answer = await fetch(url, { ...init, headers: { ...Object.fromEntries(new Headers(init?.headers)), origin } })
+    // Without it the client asks again what it was told not to.
+    expect(answer.headers.get('access-control-expose-headers')?.split(',')).toContain('x-should-retry')
+    return answer
+  }
+  const given = { fetch: browse, dangerouslyAllowBrowser: true, organization: 'o', project: 'p' }
+  const chats = openai(given).chat.completions
+  expect((await chats.create(ask)).model).toBe('gpt-4o-mini')
+  await chats.stream(ask).finalChatCompletion()
+  await openai(given).responses.create({ model: 'auto', input: 'hello' }, { timeout: 10_000 })
 })
 
 it('are in the OpenAPI document, with the errors that OpenAI’s clients know', async () => {

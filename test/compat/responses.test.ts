@@ -1,4 +1,5 @@
-import { credits } from '@farebox/core'
+import { type ChatEvent, credits, type ProviderAdapter } from '@farebox/core'
+import { simulated } from '@farebox/providers/simulated'
 import type OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
 import { openLoopback } from '../farebox/parties.ts'
@@ -108,6 +109,39 @@ describe.each(clients)('responses of $sdk', ({ Client }) => {
   })
 })
 
+it.each(clients)('of $sdk keep apart what a model says between calls of tools', async ({ Client }) => {
+  const model = 'claude-3-haiku'
+  const told: ChatEvent[] = [
+    { type: 'text', text: 'Graz first. ' },
+    { type: 'tool_call', index: 0, id: 'call_1', name: 'weather', arguments: '{"at":"Graz"}' },
+    { type: 'text', text: 'Then Linz.' },
+    { type: 'tool_call', index: 1, id: 'call_2', name: 'weather', arguments: '{"at":"Linz"}' },
+    { type: 'finish', finishReason: 'tool_calls', model },
+  ]
+  const provider: ProviderAdapter = {
+    ...simulated(),
+    async *streamChat() {
+      yield* told
+    },
+  }
+  const { openai } = await openCompat({ Client, provider })
+  const stream = openai().responses.stream({ ...ask, tools })
+  const added: string[] = []
+  stream.on('response.output_item.added', ({ output_index, item }) => added.push(`${output_index} ${item.id}`))
+  const { output, output_text } = await stream.finalResponse()
+  expect(output_text).toBe('Graz first. Then Linz.')
+  expect(output).toMatchObject([
+    { type: 'message' },
+    { type: 'function_call', call_id: 'call_1', arguments: '{"at":"Graz"}' },
+    { type: 'message', content: [{ text: 'Then Linz.' }] },
+    { type: 'function_call', call_id: 'call_2', arguments: '{"at":"Linz"}' },
+  ])
+  expect(added).toEqual(output.map(({ id }, index) => `${index} ${id}`))
+  expect(new Set(output.map(({ id }) => id)).size).toBe(4)
+})
+
+const picture = { type: 'input_image', image_url: `data:image/png;base64,${'A'.repeat(400)}` }
+
 it.each([
   ['previous_response_id', { previous_response_id: 'resp_1' }],
   ['background', { background: true }],
@@ -116,6 +150,9 @@ it.each([
   ['tools.0.type', { tools: [{ type: 'web_search' }] }],
   ['input.0.type', { input: [{ type: 'item_reference', id: 'msg_1' }] }],
   ['input.0.content.0.type', { input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'file_1' }] }] }],
+  ['input.0.output.0.type', { input: [{ type: 'function_call_output', call_id: 'c', output: [picture] }] }],
+  ['input.0.content.0.type', { input: [{ role: 'developer', content: [picture] }] }],
+  ['input.0.role', { input: [{ role: 'tool', content: 'sunny' }] }],
   ['truncation', { truncation: 'auto' }],
 ])('a response that needs %s is refused by name', async (param, fields) => {
   const { openai, spent } = await openCompat()

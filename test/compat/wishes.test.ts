@@ -168,6 +168,15 @@ describe('parameters of OpenAI’s', () => {
     })
   })
 
+  it('leave the words of an earlier refusal in the conversation, which holds no other', async () => {
+    const server = await openLoopback()
+    const { api } = await openCompat({ provider: openaiOver(server) })
+    const refused = { role: 'assistant', content: null, refusal: 'I will not.' }
+    const body = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Do it.' }, refused, { role: 'user', content: 'Why?' }] }
+    expect((await api.post('/v1/chat/completions', body)).status).toBe(200)
+    expect(server.requests[0]?.body).toMatchObject({ messages: [{}, { role: 'assistant', content: 'I will not.' }, {}] })
+  })
+
   it('stay behind where another provider takes over, which would refuse them', async () => {
     const server = await openLoopback()
     server.fail({ type: 'status', status: 503 }, { times: 10 })

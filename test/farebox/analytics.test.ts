@@ -1,7 +1,9 @@
 import { createAdminClient, createClient, type UsageSeriesQuery } from '@farebox/client'
+import { credits } from '@farebox/core'
+import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
-import { withoutCosts } from 'farebox'
-import { describe, expect, it } from 'vitest'
+import { createFarebox, withoutCosts } from 'farebox'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { apiClient } from './api-client.ts'
 import { hono } from './hosts.ts'
 import { openAccount, openBox, openKey, type StoreName, storeNames, type TestAccount } from './open-box.ts'
@@ -102,6 +104,46 @@ it.each(storeNames)('a cursor that somebody made up is refused, on %s, and finds
     const { status } = await admin.get(`/api/v1/admin/accounts?cursor=${made(place)}`)
     expect([200, 422], `accounts ${JSON.stringify(place)}`).toContain(status)
   }
+})
+
+it('a refund on a later day takes off that day what it gave back, to the credit', async () => {
+  const DAY = 86_400_000
+  let now = Date.parse('2026-03-01T12:00:00Z')
+  const clock = () => now
+  const box = createFarebox({ store: sqlite({ filename: ':memory:', clock }), providers: [simulated()], clock })
+  onTestFinished(() => box.close())
+  await box.migrate()
+  const { url } = await hono.serveRoutes(box)
+  const { accountId, key } = await openAccount(box)
+  const client = createClient({ baseUrl: url, apiKey: key })
+  const workflow = box.workflow({ accountId, name: 'call' })
+  await workflow.record('phone', 'twilio', 2, 'minutes')
+  await workflow.close()
+  now += DAY
+  await workflow.refund('the line was bad')
+  now += DAY
+  const { series } = await client.usageSeries()
+  expect(series.map(({ total_credits }) => total_credits)).toEqual([40, -40])
+  const later = await client.usage({ from: '2026-03-02T00:00:00Z' })
+  expect(later).toMatchObject({ total_credits: -40, service_breakdown: [{ name: 'phone_twilio', total_credits: -40 }] })
+})
+
+it('a statement whose account is written to while it is read has the balance of each of its entries', async () => {
+  const { box, ada, own } = await openServer()
+  const { ledger } = box
+  const grant = () => ledger.grant({ accountId: ada.accountId, amount: credits(5) })
+  const { balance, statement } = { balance: ledger.balance.bind(ledger), statement: ledger.statement.bind(ledger) }
+  // Somebody is faster than each of the first looks.
+  vi.spyOn(ledger, 'balance').mockImplementationOnce(async (accountId) => {
+    await grant()
+    return balance(accountId)
+  })
+  vi.spyOn(ledger, 'statement').mockImplementationOnce(async (accountId, options) => {
+    await grant()
+    return statement(accountId, options)
+  })
+  const { entries } = (await own.get('/api/v1/credits/statement')).body as unknown as { entries: { balance: string }[] }
+  expect(entries.map((entry) => entry.balance)).toEqual(['10010', '10005', '10000', '10000', '0'])
 })
 
 describe('what a dashboard reads', () => {

@@ -346,6 +346,8 @@ describe('a query', () => {
     ['/api/v1/credits/statement?limit=0', 'limit'],
     ['/api/v1/credits/statement?limit=many', 'limit'],
     ['/api/v1/credits/statement?cursor=x', 'cursor'],
+    ['/api/v1/export?to=1970-01-01T00:00:00Z', 'to'],
+    ['/api/v1/export?kind=purchases&to=0001-01-01T00:00:00Z', 'to'],
   ])('%s is invalid for %s', async (path, field) => {
     const { api } = await open()
     const answer = await api.get(path)
@@ -388,8 +390,10 @@ describe('an upload', () => {
 
 describe('what does not exist', () => {
   it('is not found, whoever asks', async () => {
-    const { api, admin, spent } = await open()
+    const { api, admin, box, account, spent } = await open()
     const account_id = 'nobody'
+    // A key that is another's cannot be limited here, and a limit on it would limit nobody.
+    const others = { account_id: account.accountId, key_prefix: (await openAccount(box)).prefix }
     const answers = [
       await api.post('/api/v1/agent/nobody/chat', chat),
       await api.post('/api/v1/agent/nobody/voice', wav(0.1)),
@@ -400,6 +404,7 @@ describe('what does not exist', () => {
       await admin.post('/api/v1/admin/grants', { account_id, credits: 1 }),
       await admin.post('/api/v1/admin/keys', { account_id }),
       await admin.post('/api/v1/admin/budgets', { account_id, period: 'day', credits: 1 }),
+      await admin.post('/api/v1/admin/budgets', { ...others, period: 'day', credits: 1 }),
       await admin.post('/api/v1/admin/keys/fbx_0000/services', { services: ['gpt'] }),
       await admin.post('/api/v1/admin/keys/fbx_0000/revoke'),
       await admin.post('/api/v1/admin/keys/fbx_0000/rotate'),
@@ -415,6 +420,7 @@ describe('what does not exist', () => {
       '404 ACCOUNT_NOT_FOUND',
       '404 ACCOUNT_NOT_FOUND',
       '404 ACCOUNT_NOT_FOUND',
+      '404 API_KEY_NOT_FOUND',
       '404 API_KEY_NOT_FOUND',
       '404 API_KEY_NOT_FOUND',
       '404 API_KEY_NOT_FOUND',

@@ -183,6 +183,20 @@ describe('a request sent again under its idempotency key', () => {
     },
   )
 
+  it('with a recording in a form under another workflow_name is a conflict that names it', async () => {
+    const { api, names } = await open()
+    const ask = (workflowName: string) => {
+      const form = new FormData()
+      form.set('audio', new Blob([question]))
+      form.set('workflow_name', workflowName)
+      return api.post(`${names.agent}/voice`, form, underOneKey)
+    }
+    const first = await ask('lesson')
+    expect(first).toMatchObject({ status: 200, body: { receipt: { workflow_name: 'lesson' } } })
+    expect(await ask('exam')).toMatchObject({ status: 409, body: { differs: ['workflow_name'] } })
+    expect((await ask('lesson')).body).toEqual(first.body)
+  })
+
   it('shows the secret of an API key only once', async () => {
     const { box, account, post } = await open()
     const body = { account_id: account.accountId, name: 'server' }

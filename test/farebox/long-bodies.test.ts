@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { compatHosts, openCompat } from '../compat/open-compat.ts'
 
 /** Bytes that are taken at most here. */
@@ -46,5 +46,42 @@ describe.each(compatHosts)('a client of $name that is still sending a body which
   ])('%s is told so when it has sent it', async (_, head, sent) => {
     const { api, account } = await openCompat({ host, routes: { limits: { requestBytes: BODY_MAX } } })
     expect(await sentBy(api.url, { key: account.key, head, pieces: sent })).toMatch(/^HTTP\/1\.1 413 /)
+  })
+})
+
+describe.each(compatHosts)('a client of $name that leaves while it sends', (host) => {
+  it('is no failure of ours, and nobody is woken for it', async () => {
+    const errors: unknown[] = []
+    const { api, account } = await openCompat({ host, routes: { onError: (error) => errors.push(error) } })
+    const { hostname, port } = new URL(api.url)
+    const leaveWithin = async (path: string, type: string, head: string, piece: string) => {
+      const socket = connect(Number(port), hostname)
+      onTestFinished(() => void socket.destroy())
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${account.key}\r\ncontent-type: ${type}\r\n${head}\r\n\r\n${piece}`,
+      )
+      // Until the server reads the body.
+      await pause(100)
+      socket.destroy()
+    }
+    const [json, form] = ['application/json', 'multipart/form-data; boundary=x']
+    const [chat, file] = ['/v1/chat/completions', '/v1/audio/transcriptions']
+    await leaveWithin(chat, json, 'transfer-encoding: chunked', '5\r\n{"mod\r\n')
+    await leaveWithin(file, form, 'transfer-encoding: chunked', '5\r\n--x\r\n\r\n')
+    await leaveWithin(file, form, 'content-length: 1000', '--x\r\n')
+    await leaveWithin(file, 'audio/wav', 'content-length: 1000', 'RIFF')
+    await leaveWithin(chat, json, 'content-length: 1000', '{"mod')
+    const answered = /farebox_http_requests_total\{method="POST",path="([^"]+)",status="(\d+)"\} (\d+)/g
+    await vi.waitFor(
+      async () => {
+        const text = await (await fetch(`${api.url}/metrics`)).text()
+        expect([...text.matchAll(answered)].map(([, ...facts]) => facts).sort()).toEqual([
+          [file, '499', '2'],
+          [chat, '499', '1'],
+        ])
+      },
+      { timeout: 10_000 },
+    )
+    expect(errors).toEqual([])
   })
 })

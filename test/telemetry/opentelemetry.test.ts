@@ -312,7 +312,8 @@ it('without an SDK nothing is recorded, and calls are not held up by telemetry t
   trace.disable()
   context.disable()
   const broken = { begin: () => ({ held: fail, attempted: fail, ended: fail, attempting: fail }) }
-  const { workflow } = await open({ telemetry: [openTelemetry(), broken, { begin: fail }], configuration: oneModel })
+  const deaf = { begin: () => ({ attempting: () => ({ run: <T>(work: () => T) => work(), answered: fail }) }) }
+  const { workflow } = await open({ telemetry: [openTelemetry(), broken, deaf, { begin: fail }], configuration: oneModel })
   expect((await workflow.chat(ask)).provider).toBe('gpt-4o')
   const stream = await workflow.streamChat(ask)
   await Array.fromAsync(stream.events)

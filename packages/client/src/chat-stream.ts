@@ -52,8 +52,11 @@ async function* chatEvents(opened: OpenedStream): AsyncGenerator<ChatEvent, void
       if (step.done) throw opened.failure(undefined)
       const told = JSON.parse(step.value.data) as ChatEvent | { type: 'error'; problem: Problem }
       if (told.type === 'error') throw new FareboxApiError(told.problem, { idempotencyKey: opened.idempotencyKey })
+      // How long its reader takes with it is not the server's time.
+      opened.ended()
       yield told
       if (told.type === 'finish') return
+      opened.heard()
     }
   } finally {
     opened.ended()

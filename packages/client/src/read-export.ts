@@ -22,8 +22,10 @@ export async function* readExport(
         throw opened.failure(cause)
       })
       if (done) return
-      opened.heard()
+      // How long its reader takes with it is not the server's time.
+      opened.ended()
       yield value
+      opened.heard()
     }
   } finally {
     opened.ended()

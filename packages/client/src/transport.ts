@@ -43,9 +43,9 @@ export interface ApiRequest {
 export interface OpenedStream {
   body: ReadableStream<Uint8Array>
   idempotencyKey: string | undefined
-  /** To be called with each piece, since the next one may take as long again. */
+  /** To be called with each piece, and when its reader wants the next one, which may take as long again. */
   heard(): void
-  /** To be called when nobody reads on. */
+  /** To be called when nobody waits for a piece. */
   ended(): void
   /** What it means that the body broke off. */
   failure(cause: unknown): unknown

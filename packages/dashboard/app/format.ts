@@ -44,9 +44,11 @@ export function ago(at: string | number, now: number): string {
 /** `340 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`, of seconds. */
 export function duration(seconds: number): string {
   if (seconds < 1) return `${whole.format(seconds * 1000)} ms`
-  if (seconds < 60) return `${exact.format(Math.round(seconds * 10) / 10)} s`
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
-  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h ${Math.round((seconds % 3_600) / 60)} min`
+  if (seconds < 59.95) return `${exact.format(Math.round(seconds * 10) / 10)} s`
+  // Rounded before it is divided: there is no minute of 60 seconds.
+  const [inSeconds, inMinutes] = [Math.round(seconds), Math.round(seconds / 60)]
+  if (inSeconds < 3_600) return `${Math.floor(inSeconds / 60)} min ${inSeconds % 60} s`
+  if (seconds < 172_800) return `${Math.floor(inMinutes / 60)} h ${inMinutes % 60} min`
   return `${whole.format(seconds / 86_400)} days`
 }
 

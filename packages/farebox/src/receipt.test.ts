@@ -16,6 +16,10 @@ it('a debt is never shown smaller than it is', () => {
   expect([credits('-0.1'), credits(-1), credits('-1.5')].map(balanceJson)).toEqual([-1, -1, -2])
 })
 
+it('what was given back is never shown larger than it is', () => {
+  expect([credits('-0.1'), credits(-1), credits('-1.5'), credits(-40)].map(chargedJson)).toEqual([0, -1, -1, -40])
+})
+
 it('a receipt shows a shortfall only where there is one, and no negative duration when clocks disagree', () => {
   const workflow = {
     accountId: 'a',

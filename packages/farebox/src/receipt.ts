@@ -147,9 +147,10 @@ function correctionsOf(records: readonly UsageRow[]): Map<string, UsageRow[]> {
   return byUsage
 }
 
-/** A charge in whole credits. Where a team rounds to less than a credit, the fraction is shown as the next whole one. */
+/** A charge in whole credits. Where a team rounds to less than a credit, the fraction is shown as the next whole one: of a refund less is given back. */
 export function chargedJson(amount: Credits): number {
-  return Number((amount + 999_999n) / 1_000_000n)
+  // Division cuts off towards zero, which is up where more was given back than charged.
+  return Number((amount > 0n ? amount + 999_999n : amount) / 1_000_000n)
 }
 
 /** A balance in whole credits: what is left of a credit does not count. */

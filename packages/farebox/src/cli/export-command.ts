@@ -60,7 +60,8 @@ export function addExportCommand(shell: Shell): void {
         const focus = format === 'focus' ? focusOf(options) : undefined
         const pieces = write(ledger, { format, accountId, from, until, includeCosts, focus, onRecords })
         if (out === undefined) {
-          for await (const piece of pieces) terminal.line(piece.trimEnd())
+          // A page may hold nothing that is told. Of a piece's last line only that is taken off which the terminal adds again.
+          for await (const piece of pieces) if (piece !== '') terminal.line(piece.replace(/\n$/, ''))
           return
         }
         const file = resolve(out)

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '@farebox/core'
+import { parseMoment } from './parse-moment.ts'
 
 /** A span of time as a command line tells it. */
 export interface RangeOptions {
@@ -42,10 +43,8 @@ function monthRange(month: string, now: number): Required<ParsedRange> {
 }
 
 function time(option: string, text: string): number {
-  // Without a zone the local one would be meant, and nobody could tell from the command.
-  const isTime = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
-  const at = isTime ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(at))
+  const at = parseMoment(text)
+  if (at === undefined)
     throw new InvalidOptionError(
       `${option} must be a day such as 2026-07-01 or a time such as 2026-07-01T12:00Z, received ${text}`,
     )

@@ -10,6 +10,7 @@ import {
   type Rate,
 } from '@farebox/pricing'
 import type { Command } from 'commander'
+import { parseMoment } from './parse-moment.ts'
 import type { Shell } from './shell.ts'
 
 interface PriceOptions {
@@ -40,7 +41,7 @@ export function addPriceListCommands(shell: Shell, program: Command): Command {
     .option('--json', 'print JSON')
     .action(async (options: PriceOptions) => {
       const book = await readBook(options.book, defaultPriceBook)
-      shell.print(options, book.entries(parseMoment(options.at)).entries.flatMap(priceRows))
+      shell.print(options, book.entries(asOf(options.at)).entries.flatMap(priceRows))
     })
 
   prices
@@ -56,7 +57,7 @@ export function addPriceListCommands(shell: Shell, program: Command): Command {
     .action(async (options: CheckOptions) => {
       const book = await readBook(options.book, defaultPriceBook)
       const costs = await readBook(options.costs, defaultCostBook)
-      const report = checkMargins(book, costs, { creditValueUsd: options.creditValueUsd, at: parseMoment(options.at) })
+      const report = checkMargins(book, costs, { creditValueUsd: options.creditValueUsd, at: asOf(options.at) })
       const shown = options.all ? report.rows : report.rows.filter((row) => row.isWeak || DOUBTS.has(row.status))
       if (options.json) shell.terminal.line(JSON.stringify({ ...report, rows: shown }, null, 2))
       else shell.print({}, shown.map(checkRow))
@@ -92,13 +93,10 @@ function parseJson(file: string, text: string) {
   }
 }
 
-function parseMoment(text: string | undefined): number {
+function asOf(text: string | undefined): number {
   if (text === undefined) return Date.now()
-  // Without an offset a moment would depend on where the command runs.
-  const moment = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
-    ? Date.parse(text)
-    : Number.NaN
-  if (Number.isNaN(moment)) {
+  const moment = parseMoment(text)
+  if (moment === undefined) {
     throw new InvalidOptionError(
       `--at must be a day such as 2026-11-21, or 2026-11-21T18:00:00Z, received ${JSON.stringify(text)}`,
     )

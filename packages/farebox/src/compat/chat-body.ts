@@ -34,6 +34,7 @@ const message = z.discriminatedUnion(
     z.looseObject({
       role: z.literal('assistant'),
       content: z.union([z.string(), z.array(answerPart)]).nullish(),
+      refusal: said.nullish(),
       tool_calls: z.array(toolCall).nullish(),
       audio: refused('sound is not taken: send its transcript as content'),
     }),
@@ -126,7 +127,9 @@ function chatMessage(given: ChatCompletionBody['messages'][number]): ChatMessage
       return { role: 'user', content: userContent(given.content) }
     case 'assistant': {
       const calls = given.tool_calls?.map(({ id, function: { name, arguments: text } }) => ({ id, name, arguments: text }))
-      return { role: 'assistant', content: joined(given.content), ...(calls && calls.length > 0 && { toolCalls: calls }) }
+      // What a model refused with stands beside a content of null, which nobody takes by itself.
+      const content = joined(given.content) ?? given.refusal ?? null
+      return { role: 'assistant', content, ...(calls && calls.length > 0 && { toolCalls: calls }) }
     }
     case 'tool':
       return { role: 'tool', content: joined(given.content) ?? '', toolCallId: given.tool_call_id }

@@ -27,7 +27,7 @@ export async function* responseEvents(
   }
   const outcome = sum.outcome(envelope.identity)
   for (const told of items.close()) yield numbered(told)
-  const response = responseObject(outcome, envelope)
+  const response = { ...responseObject(outcome, envelope), output: items.done }
   yield numbered({ type: `response.${String(response.status)}`, response: { ...response, farebox: await settled() } })
   return outcome
 }
@@ -40,9 +40,15 @@ function numbering(): (event: Json) => Json {
 
 /** The items of an answer's output while they are being filled. One is open at a time: the next closes it. */
 class OutputItems {
+  /** Those that are filled, in their order. */
+  readonly done: ReturnType<typeof messageItem | typeof callItem>[] = []
   readonly #id: string
   #count = 0
-  #open: { kind: 'text'; place: Json; text: string } | { kind: 'call'; index: number; place: Json; call: ToolCall } | undefined
+  #texts = 0
+  #open:
+    | { kind: 'text'; id: string; place: Json; text: string }
+    | { kind: 'call'; index: number; place: Json; call: ToolCall }
+    | undefined
 
   constructor(id: string) {
     this.#id = id
@@ -71,9 +77,12 @@ class OutputItems {
   *#openText(): Generator<Json, void, undefined> {
     yield* this.#closeOpen()
     const output_index = this.#count++
-    const place = { output_index, content_index: 0, item_id: `msg_${this.#id}` }
-    this.#open = { kind: 'text', place, text: '' }
-    yield { type: 'response.output_item.added', output_index, item: messageItem(this.#id, [], 'in_progress') }
+    // What is said after a call is a message of its own.
+    const id = this.#texts++ === 0 ? this.#id : `${this.#texts}_${this.#id}`
+    const item = messageItem(id, [], 'in_progress')
+    const place = { output_index, content_index: 0, item_id: item.id }
+    this.#open = { kind: 'text', id, place, text: '' }
+    yield { type: 'response.output_item.added', output_index, item }
     yield { type: 'response.content_part.added', ...place, part: textPart('') }
   }
 
@@ -95,11 +104,16 @@ class OutputItems {
       const part = textPart(open.text)
       yield { type: 'response.output_text.done', ...open.place, text: open.text, logprobs: [] }
       yield { type: 'response.content_part.done', ...open.place, part }
-      yield { type: 'response.output_item.done', output_index, item: messageItem(this.#id, [part]) }
+      yield this.#isDone(output_index, messageItem(open.id, [part]))
     } else {
       const { name, arguments: text } = open.call
       yield { type: 'response.function_call_arguments.done', ...open.place, name, arguments: text }
-      yield { type: 'response.output_item.done', output_index, item: callItem(this.#id, open.index, open.call) }
+      yield this.#isDone(output_index, callItem(this.#id, open.index, open.call))
     }
+  }
+
+  #isDone(output_index: unknown, item: (typeof this.done)[number]): Json {
+    this.done.push(item)
+    return { type: 'response.output_item.done', output_index, item }
   }
 }

@@ -17,13 +17,29 @@ const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart], {
   error: 'must be input_text, output_text, refusal or input_image',
 })
 const content = z.union([said, z.array(part)])
+/** An image anywhere else would be sent as the words of its URL, and paid for as such. */
+const texts = z.union([
+  said,
+  z.array(
+    z.discriminatedUnion('type', [textPart, refusalPart], {
+      error: 'must be input_text, output_text or refusal: images are for messages of the user',
+    }),
+  ),
+])
 
 const item = z.discriminatedUnion(
   'type',
   [
-    z.looseObject({ type: z.literal('message'), role: z.enum(['user', 'assistant', 'system', 'developer']), content }),
+    z.discriminatedUnion(
+      'role',
+      [
+        z.looseObject({ type: z.literal('message'), role: z.literal('user'), content }),
+        z.looseObject({ type: z.literal('message'), role: z.enum(['assistant', 'system', 'developer']), content: texts }),
+      ],
+      { error: 'must be user, assistant, system or developer' },
+    ),
     z.looseObject({ type: z.literal('function_call'), call_id: z.string(), name: z.string(), arguments: z.string() }),
-    z.looseObject({ type: z.literal('function_call_output'), call_id: z.string(), output: content }),
+    z.looseObject({ type: z.literal('function_call_output'), call_id: z.string(), output: texts }),
     // What a model thought before is of no use to another one.
     z.looseObject({ type: z.literal('reasoning') }),
   ],
@@ -97,7 +113,7 @@ export function responseInput(body: ResponsesBody): ChatInput {
 function messagesOf(items: readonly z.output<typeof item>[]): ChatMessage[] {
   const messages: ChatMessage[] = []
   for (const given of items) {
-    if (given.type === 'message') messages.push(messageOf(given.role, given.content))
+    if (given.type === 'message') messages.push(messageOf(given))
     if (given.type === 'function_call_output') {
       messages.push({ role: 'tool', toolCallId: given.call_id, content: textOf(given.output) })
     }
@@ -111,22 +127,23 @@ function messagesOf(items: readonly z.output<typeof item>[]): ChatMessage[] {
   return messages
 }
 
-function messageOf(role: 'user' | 'assistant' | 'system' | 'developer', given: z.output<typeof content>): ChatMessage {
-  if (role !== 'user' || typeof given === 'string') return { role, content: textOf(given) }
+function messageOf(given: Extract<z.output<typeof item>, { type: 'message' }>): ChatMessage {
+  if (given.role !== 'user') return { role: given.role, content: textOf(given.content) }
+  const { role, content } = given
+  if (typeof content === 'string') return { role, content }
   return {
     role,
-    content: given.map((each): ContentPart => {
+    content: content.map((each): ContentPart => {
       if (each.type !== 'input_image') return { type: 'text', text: partText(each) }
       return { type: 'image', url: each.image_url, ...present({ detail: each.detail }) }
     }),
   }
 }
 
-function textOf(given: z.output<typeof content>): string {
+function textOf(given: z.output<typeof texts>): string {
   return typeof given === 'string' ? given : given.map(partText).join('\n')
 }
 
-function partText(given: z.output<typeof part>): string {
-  if (given.type === 'input_image') return given.image_url
+function partText(given: z.output<typeof textPart | typeof refusalPart>): string {
   return given.type === 'refusal' ? given.refusal : given.text
 }

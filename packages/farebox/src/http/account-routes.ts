@@ -1,12 +1,16 @@
 import { type Credits, formatCredits, microCredits } from '@farebox/core'
 import type { ApiKeySummary, GrantRow, JournalEntry } from '@farebox/ledger'
 import type { PriceEntry } from '@farebox/pricing'
+import type { Farebox } from '../farebox.ts'
 import { balanceJson } from '../receipt.ts'
 import { accountCredits, budgetList, estimate, ownKeys, priceList, statementPage } from './answers.ts'
 import { instantJson } from './instant-json.ts'
 import { budgetJson, keyJson } from './key-json.ts'
 import { accountRoute, publicRoute, type Route, readRoute } from './route.ts'
 import { emptyQuery, estimateBody, statementQuery } from './schemas.ts'
+
+/** How often a statement is read at most, to find a moment in which nothing is written. */
+const TRIES_MAX = 20
 
 export const accountRoutes: readonly Route[] = [
   accountRoute({
@@ -49,8 +53,12 @@ export const accountRoutes: readonly Route[] = [
     answer: statementPage,
     async handle({ box, accountId, query }) {
       const [before, balanceAtCursor] = query.cursor?.split('.') ?? []
-      const balance = balanceAtCursor ? BigInt(balanceAtCursor) : (await box.ledger.balance(accountId)).balance
-      const page = await box.ledger.statement(accountId, { before: before ? Number(before) : undefined, limit: query.limit })
+      const { page, balance } = balanceAtCursor
+        ? {
+            page: await box.ledger.statement(accountId, { before: Number(before), limit: query.limit }),
+            balance: BigInt(balanceAtCursor),
+          }
+        : await newestPage(box, accountId, query.limit)
       let running: bigint = balance
       const entries = page.items.map((entry) => {
         const json = entryJson(entry, microCredits(running))
@@ -113,6 +121,16 @@ export const accountRoutes: readonly Route[] = [
     },
   }),
 ]
+
+/** The newest page of a journal, and the balance after its first entry: both are read again where something was written between them. */
+async function newestPage({ ledger }: Farebox, accountId: string, limit: number) {
+  for (let tries = 1; ; tries++) {
+    const page = await ledger.statement(accountId, { limit })
+    const { balance } = await ledger.balance(accountId)
+    const [newest] = (await ledger.statement(accountId, { limit: 1 })).items
+    if (newest?.sequence === page.items[0]?.sequence || tries === TRIES_MAX) return { page, balance }
+  }
+}
 
 function prefixesOf(keys: readonly ApiKeySummary[]): Map<string, string> {
   return new Map(keys.map(({ apiKeyId, prefix }) => [apiKeyId, prefix]))

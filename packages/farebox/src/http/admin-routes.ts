@@ -212,6 +212,8 @@ export const adminRoutes: readonly Route[] = [
     fails: [404],
     async handle({ box, body, idempotencyKey }) {
       const key = body.key_prefix === undefined ? undefined : await keyOf(box, body.key_prefix)
+      // It would limit nobody.
+      if (key && key.accountId !== body.account_id) throw new NotFoundError('API_KEY_NOT_FOUND', body.key_prefix ?? '')
       const { budgetId } = await box.ledger.setBudget({
         accountId: body.account_id,
         userId: body.user_id,

@@ -78,7 +78,7 @@ export const agentRoutes: readonly Route[] = [
       const upload = await readUpload(call, 'audio')
       if (upload.data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
       const { language, voice, workflow_name } = parseFields(voiceFields, upload.fields)
-      const fields = { audio: createHash('sha256').update(upload.data).digest('hex'), language, voice }
+      const fields = { audio: createHash('sha256').update(upload.data).digest('hex'), language, voice, workflow_name }
       return runAgent(call, { fields, name: workflow_name ?? 'voice_chat' }, async (workflow) => {
         const transcript = await workflow.transcribe({ audio: upload.data, language })
         const answer = await workflow.chat({

@@ -11,6 +11,27 @@ export interface CorsOptions {
   maxAgeSeconds?: number
 }
 
+/** What OpenAI's client says of itself: a browser sends none of its requests where these may not be sent. @source the package openai */
+const OPENAI_HEADERS = [
+  'user-agent',
+  'openai-beta',
+  'openai-organization',
+  'openai-project',
+  ...[
+    'arch',
+    'custom-poll-interval',
+    'helper-method',
+    'lang',
+    'os',
+    'package-version',
+    'poll-helper',
+    'retry-count',
+    'runtime',
+    'runtime-version',
+    'timeout',
+  ].map((name) => `x-stainless-${name}`),
+]
+
 /** @throws {InvalidOptionError} an origin is none */
 export function crossOrigin({ origins, maxAgeSeconds = 600 }: CorsOptions): MiddlewareHandler {
   for (const origin of origins) {
@@ -33,8 +54,9 @@ export function crossOrigin({ origins, maxAgeSeconds = 600 }: CorsOptions): Midd
       'x-farebox-configuration',
       'x-farebox-metadata',
       'x-farebox-max-credits',
+      ...OPENAI_HEADERS,
     ],
-    exposeHeaders: Object.keys(answerHeaders),
+    exposeHeaders: [...Object.keys(answerHeaders), 'x-should-retry'],
     maxAge: maxAgeSeconds,
   })
 }

@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { DRAIN_BYTES_MAX, drainBody } from './drain-body.ts'
+import { untilSent } from './until-sent.ts'
 
 /**
  * Refuses bodies that are longer than so many bytes: by their length where it is told, and else as soon as it shows. What is still sent of
@@ -19,7 +20,7 @@ export function limitBody(maxSize: number, tooLarge: (context: Context) => Respo
     const { body } = context.req.raw
     if (method === 'GET' || method === 'HEAD' || !body) return next()
     const reader = body.getReader()
-    const bytes = await readUpTo(maxSize, reader)
+    const bytes = await untilSent(readUpTo(maxSize, reader))
     if (!bytes) {
       await drainBody(reader)
       return tooLarge(context)

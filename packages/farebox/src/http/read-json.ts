@@ -1,4 +1,5 @@
 import { MalformedBodyError, UnsupportedMediaTypeError } from './http-errors.ts'
+import { untilSent } from './until-sent.ts'
 
 /** Deeper than any body of the API; functions like JSON.stringify call themselves for each level. */
 const DEPTH_MAX = 64
@@ -6,13 +7,14 @@ const DEPTH_MAX = 64
 /**
  * The JSON of a request. An absent body is an empty object, so that routes whose fields are all optional take none.
  *
+ * @throws {CallerLeftError} its sender left before its end
  * @throws {UnsupportedMediaTypeError} it says that it is a form or a file
  * @throws {MalformedBodyError} it is no JSON, nested too deeply, or has a field that only an attack has
  */
 export async function readJson(request: Request): Promise<unknown> {
   const type = request.headers.get('content-type') ?? ''
   if (/^(multipart|audio|image|video)\//i.test(type)) throw new UnsupportedMediaTypeError('send application/json')
-  const text = await request.text()
+  const text = await untilSent(request.text())
   if (text.trim() === '') return {}
   let body: unknown
   try {

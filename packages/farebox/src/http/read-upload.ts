@@ -1,5 +1,6 @@
 import { InvalidBodyError, MalformedBodyError, UnsupportedMediaTypeError } from './http-errors.ts'
 import { untilAborted } from './until-aborted.ts'
+import { untilSent } from './until-sent.ts'
 
 /** A file from a form, or a whole body, with the form's other fields: one that is there several times, with commas between. */
 export interface Upload {
@@ -10,12 +11,13 @@ export interface Upload {
 /**
  * Reads the file of a multipart field, or the body itself where it is no form.
  *
+ * @throws {CallerLeftError} its sender left before its end
  * @throws {InvalidBodyError} the form has no such file
  * @throws {UnsupportedMediaTypeError} it is JSON
  * @throws {MalformedBodyError} the form cannot be read
  */
 export function readUpload({ request, signal }: { request: Request; signal: AbortSignal }, field: string): Promise<Upload> {
-  return untilAborted(read(request, field), signal)
+  return untilSent(untilAborted(read(request, field), signal))
 }
 
 async function read(request: Request, field: string): Promise<Upload> {

@@ -116,9 +116,12 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     failure(new RouteNotFoundError(`there is nothing at ${context.req.method} ${context.req.path}`), context),
   )
   app.onError((error, context) => {
-    box.log.answered({ method: context.req.method, path: '', status: 500 }, error)
-    options.onError?.(error, context.req.raw)
-    return failure(error, context)
+    const failed = failure(error, context)
+    if (failed.status >= 500) {
+      box.log.answered({ method: context.req.method, path: '', status: failed.status }, error)
+      options.onError?.(error, context.req.raw)
+    }
+    return failed
   })
   return async (request) => app.fetch(request)
 }

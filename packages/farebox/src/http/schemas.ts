@@ -181,7 +181,7 @@ export const exportQuery = z
     to: instant.optional().describe('RFC 3339 time, exclusive'),
   })
   // What is no time is told by its own field.
-  .refine(({ from, to }) => typeof from !== 'number' || typeof to !== 'number' || from < to, {
+  .refine(({ from = 0, to }) => typeof from !== 'number' || typeof to !== 'number' || from < to, {
     path: ['to'],
     error: 'must be after from',
   })

@@ -1,7 +1,7 @@
 import { type CallContext, microCredits } from '@farebox/core'
 import type { AttemptRecord, Candidate, StreamEvent } from '@farebox/router'
 import type { HeldRoute } from '../hold-route.ts'
-import type { AttemptWatcher, CallEnd, CallObserver, CallWatcher, ObservedCall } from './call-observer.ts'
+import type { AnswerFacts, AttemptWatcher, CallEnd, CallObserver, CallWatcher, ObservedCall } from './call-observer.ts'
 import { outcomeOfError } from './outcome-of-error.ts'
 import { answerFacts, watchEvents } from './watch-events.ts'
 
@@ -53,7 +53,7 @@ export class CallWatch {
     return async (candidate, context) => {
       const watchers = this.#attempting(candidate, context)
       const result = await inside(watchers, () => call(candidate, context))
-      for (const watcher of watchers) quietly(() => watcher.answered(answerFacts(result)))
+      tellAnswered(watchers, answerFacts(result))
       return result
     }
   }
@@ -66,7 +66,7 @@ export class CallWatch {
     return (candidate, context, ...rest) => {
       const watchers = this.#attempting(candidate, context)
       return watchEvents(
-        watchers,
+        (facts) => tellAnswered(watchers, facts),
         (work) => inside(watchers, work),
         inside(watchers, () => open(candidate, context, ...rest)),
       )
@@ -80,6 +80,10 @@ export class CallWatch {
 
 function inside<T>(watchers: readonly AttemptWatcher[], work: () => T): T {
   return watchers.reduce<() => T>((inner, watcher) => () => watcher.run(inner), work)()
+}
+
+function tellAnswered(watchers: readonly AttemptWatcher[], facts: AnswerFacts): void {
+  for (const watcher of watchers) quietly(() => watcher.answered(facts))
 }
 
 /** What an observer fails at is its own affair. */

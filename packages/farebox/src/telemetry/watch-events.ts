@@ -1,9 +1,13 @@
 import type { StreamEvent } from '@farebox/router'
 import type { AnswerFacts, AttemptWatcher } from './call-observer.ts'
 
-/** Events of an attempt, each produced inside it: what an adapter's generator does belongs to whoever asks for its next event. */
+/**
+ * Events of an attempt, each produced inside it: what an adapter's generator does belongs to whoever asks for its next event.
+ *
+ * @param answered  is told when the last one has come
+ */
 export function watchEvents<Event extends StreamEvent>(
-  watchers: readonly AttemptWatcher[],
+  answered: AttemptWatcher['answered'],
   inside: <T>(work: () => T) => T,
   events: AsyncIterable<Event>,
 ): AsyncIterable<Event> {
@@ -17,9 +21,7 @@ export function watchEvents<Event extends StreamEvent>(
           if (step.done) return step
           const { type, text } = step.value
           if (type === 'text' && text !== undefined) said.push(text)
-          if (type === 'finish') {
-            for (const watcher of watchers) watcher.answered({ ...answerFacts(step.value), text: () => said.join('') })
-          }
+          if (type === 'finish') answered({ ...answerFacts(step.value), text: () => said.join('') })
           return step
         },
         return: async () => (await inside(() => iterator.return?.())) ?? { done: true, value: undefined },

@@ -1,0 +1,12 @@
+import { z } from 'zod'
+
+const day = z.iso.date()
+
+/** A day (UTC), or a moment with its offset, as epoch milliseconds. `undefined`: it is none, or one without an offset, which would depend on where the command runs. */
+export function parseMoment(text: string): number | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)) return undefined
+  // A day that is in no calendar is refused, which `Date.parse` alone takes for another.
+  if (!day.safeParse(text.slice(0, 10)).success) return undefined
+  const at = Date.parse(text)
+  return Number.isNaN(at) ? undefined : at
+}
