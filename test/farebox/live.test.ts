@@ -305,6 +305,44 @@ describe('a conversation', () => {
   })
 })
 
+describe('live work whose provider has heard all and never ends', () => {
+  it.each(['listen', 'converse'] as const)('breaks off, is charged, and lets go of its hold: %s', async (what) => {
+    const stopped = vi.fn()
+    const never = (signal: AbortSignal) =>
+      new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(stopped())))
+    const provider: ProviderAdapter = {
+      ...simulated({ services: ['voice_stt', 'realtime'] }),
+      async *streamTranscription({ audio }, { signal }) {
+        yield { type: 'open' }
+        for await (const _ of audio);
+        yield { type: 'transcript', text: 'Good evening.', isFinal: true }
+        await never(signal)
+      },
+      async *converse({ input }, { signal }) {
+        yield { type: 'open' }
+        for await (const _ of input);
+        yield { type: 'text', text: 'Good evening.' }
+        await never(signal)
+      },
+    }
+    const { box, accountId, workflow } = await open(credits(1_000), { providers: [provider], liveDeadlines: { finishMs: 30 } })
+    const stream = await (what === 'listen'
+      ? workflow.listen({ audio: sound(30), format })
+      : workflow.converse({ ...conversation, input: turns(1) }))
+    const heard: string[] = []
+    const reading = (async () => {
+      for await (const event of stream.events) heard.push(event.type)
+    })()
+    await expect(reading).rejects.toMatchObject({ kind: 'timeout' })
+    expect(heard).toContain(what === 'listen' ? 'transcript' : 'text')
+    const { creditsUsed, endedBy } = await stream.settled
+    expect(endedBy).toBe('provider')
+    expect(creditsUsed).toBe(what === 'listen' ? credits(MINUTE / 2) : 0n)
+    await vi.waitFor(() => expect(stopped).toHaveBeenCalledOnce())
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+})
+
 describe('live work whose input waits for somebody to speak', () => {
   it.each(['listen', 'converse'] as const)('closes that when it has ended: %s', async (what) => {
     const { workflow } = await open(credits(1_000))

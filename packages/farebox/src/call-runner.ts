@@ -34,10 +34,16 @@ import type { ObservedCall } from './telemetry/call-observer.ts'
 import { CallWatch } from './telemetry/watch-call.ts'
 import type { CallOptions, Metered, StreamOptions } from './workflow-calls.ts'
 
+/** How long live work may take. */
+export interface LiveDeadlines extends Deadlines {
+  /** How long a provider may be silent after the end of its input, before its stream counts as broken off. @defaultValue 30_000 */
+  finishMs?: number
+}
+
 /** What running calls needs of a Farebox. */
 export interface RunnerParts extends MeterParts {
   deadlines: Deadlines
-  liveDeadlines: Deadlines
+  liveDeadlines: LiveDeadlines
   retries?: Retries
   concurrency?: Concurrency
   hedge?: HedgeOptions

@@ -37,6 +37,7 @@ import {
 } from '@farebox/router'
 import { Agents } from './agents.ts'
 import { BookPrices } from './book-prices.ts'
+import type { LiveDeadlines } from './call-runner.ts'
 import { UnauthorizedError } from './errors.ts'
 import { type CountedTexts, type EstimateInput, type EstimateReport, estimateWorkflow } from './estimate-workflow.ts'
 import type { FailedAttempts } from './hold-route.ts'
@@ -75,7 +76,7 @@ export interface FareboxOptions {
   /** How long calls may take. */
   deadlines?: Deadlines
   /** How long live transcriptions and conversations may take, and how long their providers may be silent. @defaultValue four hours */
-  liveDeadlines?: Deadlines
+  liveDeadlines?: LiveDeadlines
   /** How often a provider is asked again before the next one is. */
   retries?: Retries
   /** Calls that each adapter is given at once, by its name; the others wait, or go to the next provider. @defaultValue no limit */

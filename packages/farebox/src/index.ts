@@ -9,6 +9,7 @@ export {
   type ServiceConfiguration,
 } from '@farebox/router'
 export type { Agent, CreateAgentInput } from './agents.ts'
+export type { LiveDeadlines } from './call-runner.ts'
 export * from './errors.ts'
 export type { CallEstimate, CallsEstimate, CreditsRange } from './estimate-calls.ts'
 export type { EstimatedServiceJson, EstimateInput, EstimateReport } from './estimate-workflow.ts'

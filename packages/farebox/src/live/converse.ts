@@ -55,7 +55,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   #isWarned = false
   readonly #answers = new AnswerQueue()
   #endedBy: LiveEnd = 'input'
-  /** Fires when no more of the input is to be read. */
+  /** Fires when no more of the input is to be read, or there is no more. */
   readonly #over = new AbortController()
 
   constructor(input: ConverseInput) {
@@ -113,6 +113,10 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     }
   }
 
+  get over(): AbortSignal {
+    return this.#over.signal
+  }
+
   end(): void {
     this.#over.abort()
   }
@@ -132,6 +136,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
         yield input
       }
     } finally {
+      this.#over.abort()
       // It may wait for somebody to speak, who is not waited for.
       inputs.return?.().catch(() => {})
     }

@@ -28,7 +28,7 @@ export async function listen(live: LiveParts, input: ListenInput): Promise<LiveS
 class ListenSession implements LiveSession<TranscriptEvent> {
   readonly #input: ListenInput
   readonly #time: PaidTime
-  /** Fires when no more of the sound is to be read. */
+  /** Fires when no more of the sound is to be read, or there is no more. */
   readonly #over = new AbortController()
   #heard = 0
   #endedBy: LiveEnd = 'input'
@@ -52,6 +52,10 @@ class ListenSession implements LiveSession<TranscriptEvent> {
     const { format, language } = this.#input
     const request = { audio: this.#paid(), format, language, model: candidate.offer.model }
     return required(candidate, 'streamTranscription').call(candidate.adapter, request, context)
+  }
+
+  get over(): AbortSignal {
+    return this.#over.signal
   }
 
   end(): void {
@@ -83,6 +87,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
         yield piece
       }
     } finally {
+      this.#over.abort()
       // It may wait for somebody to speak, who is not waited for.
       pieces.return?.().catch(() => {})
     }

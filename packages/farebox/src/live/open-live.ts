@@ -17,6 +17,10 @@ import type { CallWatch } from '../telemetry/watch-call.ts'
 import type { CallOptions, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import { liveLimit } from './live-limit.ts'
 import { LiveMeter, type LiveWork } from './live-meter.ts'
+import { withinSilence } from './within-silence.ts'
+
+/** How long a provider may be silent after the end of its input. What was said last is written down within a second or two. */
+const FINISH_MS = 30_000
 
 /** What live work of a workflow is given. */
 export interface LiveParts {
@@ -32,6 +36,8 @@ export interface LiveSession<Event> {
   open(candidate: Candidate, context: CallContext): AsyncIterable<Event>
   /** Sees each event before the caller does. */
   see?(event: Event): Promise<void> | void
+  /** Fires when there is no more input. */
+  readonly over: AbortSignal
   /** Called when it has ended: nothing more of its input is read, and the source of that is closed, also where it waits for somebody to speak. */
   end(): void
   /** What is still to be charged when it has ended, by what the provider reported last. */
@@ -79,7 +85,13 @@ async function openWatched<Event extends StreamEvent>(
     ...runner.attemptOptions(held, options, watch),
     deadlines: parts.liveDeadlines,
     tally: createTally,
-    open: watch.opening((candidate: Candidate, context: CallContext) => session.open(candidate, context)),
+    open: watch.opening((candidate: Candidate, context: CallContext) =>
+      withinSilence(session.open(candidate, context), {
+        over: session.over,
+        milliseconds: parts.liveDeadlines.finishMs ?? FINISH_MS,
+        provider: candidate.offer.provider,
+      }),
+    ),
   }).catch((error: unknown) => runner.giveUp(held, error))
   if (outcome.status !== 'succeeded') {
     await settleCall(parts, payer, held, outcome)
