@@ -341,6 +341,24 @@ describe('live work whose provider has heard all and never ends', () => {
     await vi.waitFor(() => expect(stopped).toHaveBeenCalledOnce())
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
   })
+
+  it('may take any time to say the last of it where the host says so', async () => {
+    const provider: ProviderAdapter = {
+      ...simulated({ services: ['voice_stt'] }),
+      async *streamTranscription({ audio, model }) {
+        yield { type: 'open' }
+        for await (const _ of audio);
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        yield { type: 'transcript', text: 'Good evening.', isFinal: true }
+        yield { type: 'finish', model }
+      },
+    }
+    const liveDeadlines = { finishMs: Number.POSITIVE_INFINITY }
+    const { workflow } = await open(credits(1_000), { providers: [provider], liveDeadlines })
+    const stream = await workflow.listen({ audio: sound(30), format })
+    expect(await texts(stream.events)).toBe(1)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(MINUTE / 2), endedBy: 'input' })
+  })
 })
 
 describe('live work whose input waits for somebody to speak', () => {

@@ -171,12 +171,17 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(readdirSync(join(directory, 'refused'))).toContain('0-bad.json.reason.txt')
   })
 
-  test('the last settlement of a hold waits for the parts before it, so that each is charged', async () => {
+  /** A hold of 30 credits with a ledger that sends its spool when it is told to, and how to settle a part of it. */
+  async function holdInParts() {
     await ledger.close()
     ledger = open({ retryMs: 60_000 })
     const { holdId } = (await ledger.placeHold({ ...work, amount: credits(30) })) as { holdId: string }
-    const part = (usageId: string, rated: number, final: boolean) =>
+    return (usageId: string, rated: number, final: boolean) =>
       ledger.settleHold({ accountId, holdId, usageId, final, usage: usage(rated) })
+  }
+
+  test('the last settlement of a hold waits for the parts before it, so that each is charged', async () => {
+    const part = await holdInParts()
     other.exec('BEGIN IMMEDIATE')
     await expect(part('one', 10, false)).rejects.toThrow(UsageSpooledError)
     await expect(part('two', 4, false)).rejects.toThrow(UsageSpooledError)
@@ -188,11 +193,7 @@ describe('a spool beside a SQLite file that another process keeps', () => {
   })
 
   test('the last settlement of a hold stays behind a part that the database could not take yet', async () => {
-    await ledger.close()
-    ledger = open({ retryMs: 60_000 })
-    const { holdId } = (await ledger.placeHold({ ...work, amount: credits(30) })) as { holdId: string }
-    const part = (usageId: string, rated: number, final: boolean) =>
-      ledger.settleHold({ accountId, holdId, usageId, final, usage: usage(rated) })
+    const part = await holdInParts()
     other.exec('BEGIN IMMEDIATE')
     await expect(part('one', 10, false)).rejects.toThrow(UsageSpooledError)
     await expect(part('last', 5, true)).rejects.toThrow(UsageSpooledError)
@@ -224,11 +225,7 @@ describe('a spool beside a SQLite file that another process keeps', () => {
   })
 
   test('parts of a hold are sent in the order in which they were kept, also where the clock was set back between them', async () => {
-    await ledger.close()
-    ledger = open({ retryMs: 60_000 })
-    const { holdId } = (await ledger.placeHold({ ...work, amount: credits(30) })) as { holdId: string }
-    const part = (usageId: string, rated: number, final: boolean) =>
-      ledger.settleHold({ accountId, holdId, usageId, final, usage: usage(rated) })
+    const part = await holdInParts()
     other.exec('BEGIN IMMEDIATE')
     await expect(part('one', 10, false)).rejects.toThrow(UsageSpooledError)
     const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() - 2_000)

@@ -1,5 +1,8 @@
 import { ProviderError } from '@farebox/core'
 
+/** The longest that a timer can wait: of more, Node makes a millisecond. */
+const TIMER_MS_MAX = 2_147_483_647
+
 /** How long a provider may have nothing to say. */
 export interface Silence {
   /** Fires when it has been told all: from then on it is not waited for any more whether somebody speaks. */
@@ -41,7 +44,7 @@ function nextWithin<Event>(
       reject(new ProviderError(message, { provider, kind: 'timeout' }))
     }
     const start = () => {
-      timer = setTimeout(expire, milliseconds)
+      timer = setTimeout(expire, Math.min(milliseconds, TIMER_MS_MAX))
     }
     if (over.aborted) start()
     else over.addEventListener('abort', start)
