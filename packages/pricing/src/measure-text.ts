@@ -1,5 +1,4 @@
-import type { TokenEncoding } from './token-encoding.ts'
-import { encodingOf } from './token-encoding.ts'
+import { encodingOf, type TokenEncoding, tokenEncodings } from './token-encoding.ts'
 
 /** At least, as expected, and at most: whole tokens. */
 export interface TokenRange {
@@ -32,10 +31,15 @@ export async function measureText(
   text: string,
   counters: Readonly<Partial<Record<TokenEncoding, CountTokens>>> = {},
 ): Promise<TextMeasure> {
-  const others = text.replace(/[\0-\x7f]+/g, '')
+  const others = isAscii(text) ? '' : text.replace(/[\0-\x7f]+/g, '')
   const tokens: Partial<Record<TokenEncoding, number>> = {}
-  for (const [encoding, count] of Object.entries(counters))
-    tokens[encoding as TokenEncoding] = text === '' ? 0 : await count(text)
+  for (const encoding of tokenEncodings) {
+    const count = counters[encoding]
+    if (!count) continue
+    const counted = text === '' ? 0 : count(text)
+    // Mostly they are counted already, and then nothing is waited for.
+    tokens[encoding] = typeof counted === 'number' ? counted : await counted
+  }
   return { asciiCharacters: text.length - others.length, otherBytes: others === '' ? 0 : utf8Bytes(others), tokens }
 }
 
@@ -60,6 +64,10 @@ export function textTokens({ asciiCharacters, otherBytes, tokens }: TextMeasure,
   if (similar === undefined) return range(bySize / 2, bySize, bytes)
   const { low, expected, high } = OTHER_VENDORS
   return range(similar * low, similar * expected, similar * high)
+}
+
+function isAscii(text: string): boolean {
+  return !/[^\0-\x7f]/.test(text)
 }
 
 function utf8Bytes(text: string): number {

@@ -20,6 +20,7 @@ const TURN = 65_536
 const AS_TEXT = { disallowedSpecial: new Set<string>() }
 
 const loading = new Map<TokenEncoding, Promise<CountTokens | undefined>>()
+const loaded = new Map<TokenEncoding, CountTokens>()
 
 /**
  * The tokenizers of `gpt-tokenizer`, loaded when first asked for: about 70 MB of memory and a quarter of a second for
@@ -28,8 +29,18 @@ const loading = new Map<TokenEncoding, Promise<CountTokens | undefined>>()
  * @returns those that there are: none where the package is not installed
  */
 export async function loadTokenizers(encodings: Iterable<TokenEncoding> = tokenEncodings): Promise<Tokenizers> {
-  const loaded = await Promise.all([...new Set(encodings)].map(async (encoding) => [encoding, await load(encoding)] as const))
-  return Object.fromEntries(loaded.filter(([, count]) => count !== undefined))
+  const tokenizers: Partial<Record<TokenEncoding, CountTokens>> = {}
+  const missing: TokenEncoding[] = []
+  for (const encoding of new Set(encodings)) {
+    // Each chat asks for them, and what is loaded need not be waited for.
+    const known = loaded.get(encoding)
+    if (known) tokenizers[encoding] = known
+    else missing.push(encoding)
+  }
+  if (missing.length === 0) return tokenizers
+  const counters = await Promise.all(missing.map(load))
+  for (const [index, count] of counters.entries()) if (count) tokenizers[missing[index] as TokenEncoding] = count
+  return tokenizers
 }
 
 /**
@@ -89,11 +100,18 @@ function wholeCharacters(text: string, end: number): number {
 function load(encoding: TokenEncoding): Promise<CountTokens | undefined> {
   const known = loading.get(encoding)
   if (known) return known
-  const found = importEncoding(encoding).then(countInPieces, (error: unknown) => {
-    if (isNotInstalled(error)) return undefined
-    loading.delete(encoding)
-    throw error
-  })
+  const found = importEncoding(encoding).then(
+    (vocabulary) => {
+      const count = countInPieces(vocabulary)
+      loaded.set(encoding, count)
+      return count
+    },
+    (error: unknown) => {
+      if (isNotInstalled(error)) return undefined
+      loading.delete(encoding)
+      throw error
+    },
+  )
   loading.set(encoding, found)
   return found
 }

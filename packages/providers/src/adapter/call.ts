@@ -11,6 +11,12 @@ export interface Call {
    */
   race<T>(work: PromiseLike<T>): Promise<T>
   /**
+   * For work that waits for nothing.
+   *
+   * @throws {ProviderError} as {@link race} does, where the caller has left
+   */
+  throwIfAborted(): void
+  /**
    * Ends the call: forgets the caller's signal, and stops what still runs at the provider.
    *
    * @param idle  what the provider is still heard for. @defaultValue nothing
@@ -23,19 +29,29 @@ export interface Call {
  * The SDK is given a signal of this call alone, because it never takes its listener off the one that it was given.
  */
 export function openCall(provider: string, signal: AbortSignal): Call {
-  const controller = new AbortController()
+  // Made when it is asked for: not every call hands its signal on.
+  let controller: AbortController | undefined
+  let endedBy: unknown
+  const stop = (reason: unknown) => {
+    endedBy ??= reason
+    controller?.abort(reason)
+  }
   const waiting = new Set<(error: ProviderError) => void>()
   const onAbort = () => {
     const error = signalError(provider, signal)
     for (const reject of waiting) reject(error)
     waiting.clear()
-    controller.abort(signal.reason)
+    stop(signal.reason)
   }
-  if (signal.aborted) controller.abort(signal.reason)
+  if (signal.aborted) stop(signal.reason)
   else signal.addEventListener('abort', onAbort, { once: true })
 
   return {
-    signal: controller.signal,
+    get signal() {
+      controller ??= new AbortController()
+      if (endedBy !== undefined) controller.abort(endedBy)
+      return controller.signal
+    },
     race: (work) =>
       new Promise((resolve, reject) => {
         if (signal.aborted) reject(signalError(provider, signal))
@@ -51,11 +67,14 @@ export function openCall(provider: string, signal: AbortSignal): Call {
           },
         )
       }),
+    throwIfAborted: () => {
+      if (signal.aborted) throw signalError(provider, signal)
+    },
     end: (idle) => {
       signal.removeEventListener('abort', onAbort)
-      const stop = () => controller.abort(ENDED)
-      if (idle) idle.then(stop, stop)
-      else stop()
+      const end = () => stop(ENDED)
+      if (idle) idle.then(end, end)
+      else end()
     },
   }
 }

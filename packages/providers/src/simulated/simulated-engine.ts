@@ -66,7 +66,8 @@ export function createEngine(options: EngineOptions) {
     const at = now()
     const wait = async (latency: SimulatedLatency, part: number) => {
       const milliseconds = latencyOf(latency, seed, `${occasion} ${part}`)
-      await call.race(milliseconds > 0 ? sleep(milliseconds) : Promise.resolve())
+      if (milliseconds > 0) await call.race(sleep(milliseconds))
+      else call.throwIfAborted()
     }
     await wait(latencyMs, 0)
     const requestId = `sim_${fingerprint(seed, `${attemptId} ${occasion}`).toString(16).padStart(8, '0')}`
@@ -144,7 +145,8 @@ export function createEngine(options: EngineOptions) {
 /** Lets a failure happen that is due after this many parts, and the caller's abort. */
 async function strike({ call, fate }: Begun, partsBefore: number, usage?: () => Usage | undefined): Promise<void> {
   const outcome = fate.afterParts(partsBefore, usage)
-  await call.race(outcome === 'stall' ? new Promise<never>(() => {}) : Promise.resolve())
+  if (outcome === 'stall') await call.race(new Promise<never>(() => {}))
+  call.throwIfAborted()
   if (outcome !== 'continue' && outcome !== 'stall') throw outcome
 }
 
