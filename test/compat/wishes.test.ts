@@ -83,6 +83,44 @@ describe('a header', () => {
     expect(await chosen('{"tier"')).toMatchObject({ param: 'x-farebox-metadata' })
   })
 
+  it('gives no metadata that the host knows better', async () => {
+    const asked: string[] = []
+    const knows = vi.fn(async ({ accountId }: { accountId: string }) => {
+      asked.push(accountId)
+      return asked.length > 4 ? Promise.reject(new Error('the list of tiers cannot be read')) : { tier: 'free' }
+    })
+    const configuration = presets.balanced({
+      conditions: [
+        { when: { tier: 'gold' }, use: { primaryAiModel: 'gpt-4' } },
+        { when: { tier: 'free', region: 'eu' }, use: { primaryAiModel: 'claude-3-haiku' } },
+      ],
+    })
+    const onError = vi.fn()
+    const compat = await openCompat({ configuration, routes: { metadata: knows, onError } })
+    const { api, box, account, spent } = compat
+    expect(await servedBy(compat, 'auto', { 'x-farebox-metadata': 'tier=gold' })).toBe('gpt-4o-mini')
+    expect(await servedBy(compat, 'auto', { 'x-farebox-metadata': 'tier=gold, region=eu' })).toBe('claude-3-haiku')
+    expect(await servedBy(compat, 'auto')).toBe('gpt-4o-mini')
+    // An agent's conditions look at it too, where a caller can say nothing.
+    const { accountId } = account
+    await box.agents.create({
+      accountId,
+      agentId: 'desk',
+      serviceConfiguration: { conditions: [{ when: { tier: 'free' }, use: { primary_ai_model: 'gpt-4' } }] },
+    })
+    const chat = await api.post('/api/v1/agent/desk/chat', { message: 'hello' })
+    expect(chat.body).toMatchObject({ receipt: { services_used: [{ provider: 'gpt-4' }] } })
+    expect(asked).toEqual([accountId, accountId, accountId, accountId])
+
+    const before = await spent()
+    expect(await api.post('/v1/chat/completions', { model: 'auto', messages })).toMatchObject({ status: 500 })
+    expect(await spent()).toBe(before)
+    expect(onError).toHaveBeenCalledWith(
+      expect.objectContaining({ message: 'the list of tiers cannot be read' }),
+      expect.anything(),
+    )
+  })
+
   it('names the workflow, and says what it may cost', async () => {
     const { api, box, account } = await openCompat()
     const post = (headers: Record<string, string>) => api.post('/v1/chat/completions', { model: 'gpt-4', messages }, headers)

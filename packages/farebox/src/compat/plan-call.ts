@@ -44,7 +44,8 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
   }
   const named = await namedConfiguration(call, caller.configuration)
   const { configuration = named?.configuration, businessAdapter = named?.businessAdapter } = model
-  const { workflowId: sharedId, workflowName, maxCredits, metadata } = caller
+  const { workflowId: sharedId, workflowName, maxCredits } = caller
+  const metadata = await call.metadata(caller.metadata)
   // One that is not there is a 404 at once, and not an error of the hold.
   if (sharedId !== undefined) await box.ledger.workflow(accountId, sharedId)
   return {

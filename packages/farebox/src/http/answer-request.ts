@@ -7,7 +7,7 @@ import type { ResolvedLimits } from './limits.ts'
 import { parseFields } from './parse-fields.ts'
 import { problemAnswer } from './problem-answer.ts'
 import { readJson } from './read-json.ts'
-import { JsonAnswer, ProblemAnswer, type Route, type RouteCall } from './route.ts'
+import { type AccountCall, JsonAnswer, type KnownMetadata, ProblemAnswer, type Route } from './route.ts'
 import { text } from './schemas.ts'
 import { untilAborted } from './until-aborted.ts'
 import { whenBodyEnds } from './when-body-ends.ts'
@@ -21,10 +21,15 @@ export interface AnswerParts {
   adminDigest: Buffer | undefined
   limits: ResolvedLimits
   limiter: KeyLimiter
+  /** What the host knows of a caller. */
+  metadata: KnownMetadata | undefined
   /** Gets what the answer says of the limits in headers, however it turns out. */
   headers: Record<string, string>
   report(error: unknown): void
 }
+
+/** Who asks. */
+type Caller = Omit<Awaited<ReturnType<typeof callerOf>>, 'query'>
 
 /** Finds out who asks and whether they may, and has what they ask answered in time. */
 export async function answerRequest(box: Farebox, route: Route, parts: AnswerParts): Promise<Response> {
@@ -59,10 +64,11 @@ async function handle(
     late,
     leave,
     report,
-  }: AnswerParts & { query: Record<string, string>; caller: { isAdmin: boolean }; late: AbortController; leave: () => void },
+    metadata,
+  }: AnswerParts & { query: Record<string, string>; caller: Caller; late: AbortController; leave: () => void },
 ): Promise<Response> {
   const request = context.req.raw
-  const call: Omit<RouteCall<unknown, unknown>, 'isAdmin'> = {
+  const call: Omit<AccountCall<unknown, unknown>, keyof Caller> = {
     box,
     request,
     // Most routes never look at it.
@@ -74,6 +80,10 @@ async function handle(
     body: route.body && parseFields(route.body, await untilAborted(readJson(request), late.signal)),
     idempotencyKey: idempotencyKeyOf(request),
     report,
+    metadata: async (said) => {
+      const known = caller.key && (await metadata?.(caller.key))
+      return known ? { ...said, ...known } : said
+    },
   }
   const result: unknown = await route.handle(Object.assign(call, caller) as never)
   if (result instanceof Response) return withoutUnasked(request, whenBodyEnds(result, leave))

@@ -20,9 +20,15 @@ export interface RouteCall<Body, Query> {
   report(error: unknown): void
 }
 
+/** What a host knows of whoever holds an API key. */
+export type KnownMetadata = (key: AuthenticatedKey) => Metadata | undefined | Promise<Metadata | undefined>
+type Metadata = Readonly<Record<string, string>>
+
 /** What a handler of an account is given. */
 export interface AccountCall<Body, Query> extends RouteCall<Body, Query> {
   key: AuthenticatedKey
+  /** What conditions look at: what the host knows of the caller, above what the caller says. */
+  metadata(said?: Metadata): Promise<Metadata | undefined>
 }
 
 /** What a handler is given that reads of an account: for a key of it, or for whoever has the admin token. */

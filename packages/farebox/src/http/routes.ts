@@ -18,7 +18,7 @@ import { openapiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { problemOf } from './problem.ts'
 import { problemAnswer } from './problem-answer.ts'
-import { publicRoute, type Route } from './route.ts'
+import { type KnownMetadata, publicRoute, type Route } from './route.ts'
 import { safeHeaders } from './safe-headers.ts'
 import { statusRoutes } from './status-routes.ts'
 import { usageRoutes } from './usage-routes.ts'
@@ -30,6 +30,14 @@ export interface RoutesOptions {
   adminToken?: string
   /** What one caller may ask at most. */
   limits?: RouteLimits
+  /**
+   * What the host knows of whoever holds an API key, for the conditions of configurations: `({ accountId }) => ({ tier: tierOf(accountId) })`. It
+   * stands above what callers say of themselves in `x-farebox-metadata`, so a condition on what it always gives can be trusted. Where it
+   * throws, the request is answered with a 500 and nothing is called.
+   *
+   * @defaultValue nothing
+   */
+  metadata?: KnownMetadata
   /** Pages of which other origins may ask. @defaultValue none */
   cors?: CorsOptions
   /** Told of every error that is answered with a 500, and of what was behind a 502 or broke a stream off. @defaultValue nobody */
@@ -88,7 +96,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
       const started = performance.now()
       const report = (error: unknown) => options.onError?.(error, context.req.raw)
       const headers: Record<string, string> = {}
-      const parts = { context, report, adminDigest, limits, limiter, headers }
+      const parts = { context, report, adminDigest, limits, limiter, headers, metadata: options.metadata }
       const response = await answerRequest(box, route, parts).catch((error: unknown) => {
         const named = inWireNames(error, route, context.req.header('idempotency-key'))
         const failed = failure(named, context, route.wireNames)

@@ -41,10 +41,12 @@ type WithReceipt<Answer> = Answer & { receipt: Omit<Receipt, never> }
 
 /** Who an agent is, and the workflow in which it works. */
 export async function planAgent(
-  { box, key, parameters, signal, idempotencyKey }: AccountCall<unknown, unknown>,
+  call: AccountCall<unknown, unknown>,
   { fields, name, isRepeatable, isOneCall }: AgentRun,
 ): Promise<{ run: Run; workflow(workflowId: string): Workflow }> {
+  const { box, key, parameters, signal, idempotencyKey } = call
   const { accountId } = key
+  const metadata = await call.metadata()
   const agent = await box.agents.find(accountId, parameters.id ?? '')
   return {
     run: { accountId, idempotencyKey, fields: { agent_id: agent.agentId, ...fields }, isRepeatable },
@@ -55,6 +57,7 @@ export async function planAgent(
         name,
         configuration: agent.configuration,
         businessAdapter: agent.businessAdapter ?? undefined,
+        metadata,
         apiKey: key,
         isOneCall,
         signal,
