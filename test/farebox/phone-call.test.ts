@@ -1,7 +1,7 @@
 import { type PhoneRequest, type PhoneResult, ProviderError, type ProviderErrorKind } from '@farebox/core'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
 import { credits, PriceBook, type PriceBookDocument } from 'farebox'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBox } from './open-box.ts'
 
@@ -78,17 +78,24 @@ describe('a phone call that is asked for longer than there are credits', () => {
     }
     const box = await openBox({ providers: [phone], prices })
     const { accountId } = await openAccount(box, { balance: credits(50) })
+    const holds = vi.spyOn(box.ledger, 'placeHold')
     const { creditsUsed } = await box.workflow({ accountId, name: 'taxi' }).call({ ...asked, durationSecondsMax })
-    return { dialled, creditsUsed }
+    return { dialled, creditsUsed, holds: holds.mock.calls.length }
   }
 
   it('is ended earlier, also where its length is no whole number of seconds', async () => {
-    expect(await ring(200.5, {})).toEqual({ dialled: [149], creditsUsed: credits(50) })
+    expect(await ring(200.5, {})).toMatchObject({ dialled: [150], creditsUsed: credits(50) })
   })
 
   it('is ended earlier where there is a fee for it, and where minutes are billed whole', async () => {
-    expect((await ring(600, { connect_fee: '1' })).dialled).toEqual([expect.closeTo(140, -1)])
+    expect((await ring(600, { connect_fee: '1' })).dialled).toEqual([147])
     const rates = [{ ...minutes, increment: { first: '1', next: '1' } }]
-    expect(await ring(600, { rates })).toEqual({ dialled: [104], creditsUsed: credits(40) })
+    expect(await ring(600, { rates })).toMatchObject({ dialled: [120], creditsUsed: credits(40) })
+  })
+
+  it('is as long as can be paid to the second, without asking the ledger for every length in between', async () => {
+    // Ten credits are left for the time, which is half a minute: in steps of ten seconds it was tried dozens of times.
+    expect(await ring(7_200, { connect_fee: '40' })).toEqual({ dialled: [30], creditsUsed: credits(50), holds: 2 })
+    await expect(ring(7_200, { connect_fee: '47' })).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
   })
 })

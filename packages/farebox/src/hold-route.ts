@@ -140,6 +140,17 @@ export async function holdRoute(
   throw errorOfRefusal(refusal as Refusal)
 }
 
+/** Whether somebody could serve a request for so much, by the plan that {@link holdRoute} makes. Asks no ledger. */
+export function isAffordable(parts: MeterParts, payer: Payer, request: RouteRequest, affordable: Credits): boolean {
+  const now = parts.prices.now()
+  const prices = parts.prices.asOf(now)
+  const { catalog, health, classifier } = parts
+  const { configuration } = payer
+  const allowed = allowedRequest({ catalog, prices }, payer, request)
+  const input = { catalog, health, classifier, prices, configuration, request: allowed, affordable, random: () => 0, now }
+  return plan(input).status !== 'refused'
+}
+
 /** The refusal of a request that costs more than its key allows. */
 export function overKeyLimit(apiKey: AuthenticatedKey, service: string, charge: Credits, limit: Credits): RequestLimitError {
   const cost = `${service} may cost ${formatCredits(charge)} credits`

@@ -12,8 +12,9 @@ import {
 import { type AuthenticatedKey, keyPermission, newUuid, type UsageRow, type WorkflowSummary } from '@farebox/ledger'
 import { type ChatMeasure, chargeOf } from '@farebox/pricing'
 import { createTally, type ProducedCounts, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
+import { affordableSeconds } from './affordable-seconds.ts'
 import type { Pricing } from './book-prices.ts'
-import { CALL_SECONDS_MAX, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
+import { CALL_SECONDS_MAX, callRoute, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
 import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
@@ -22,7 +23,7 @@ import { Envelope } from './envelope.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
-import { overKeyLimit, type Payer } from './hold-route.ts'
+import { isAffordable, overKeyLimit, type Payer } from './hold-route.ts'
 import { type KeptDecision, keptDecisions } from './kept-decisions.ts'
 import { converse } from './live/converse.ts'
 import { listen } from './live/listen.ts'
@@ -334,17 +335,19 @@ export class Workflow {
    * `durationSecondsMax`, the provider is told to end it earlier.
    */
   async call({ durationSecondsMax = CALL_SECONDS_MAX, ...input }: PhoneInput): Promise<PhoneAnswer> {
-    let seconds = durationSecondsMax
-    for (let step = 0; ; ) {
+    for (let seconds = durationSecondsMax; ; ) {
       try {
         return await this.#callFor({ ...input, durationSecondsMax: seconds })
       } catch (error) {
         if (!(error instanceof InsufficientCreditsError)) throw error
-        // A fee, or minutes that are billed whole, do not shrink with the time: then one step is not enough.
-        const affordable = Number((error.available * BigInt(Math.floor(seconds))) / error.needed)
-        seconds = Math.min(affordable, seconds - step)
-        step = CALL_SECONDS_MIN
-        if (seconds < CALL_SECONDS_MIN) throw error
+        const { available } = error
+        // Shorter each time, so that it ends though others spend what was left meanwhile.
+        const range = { least: CALL_SECONDS_MIN, most: Math.ceil(seconds) - 1 }
+        const affordable = affordableSeconds(range, (length) =>
+          isAffordable(this.#parts, this.#payer, callRoute(length, input), available),
+        )
+        if (affordable === undefined) throw error
+        seconds = affordable
       }
     }
   }
