@@ -140,6 +140,45 @@ it.each(clients)('of $sdk keep apart what a model says between calls of tools', 
   expect(new Set(output.map(({ id }) => id)).size).toBe(4)
 })
 
+it('of several tools keep their calls apart, also where a server sends the pieces of all in turns', async () => {
+  const model = 'claude-3-haiku'
+  const piece = (index: number, text: string, first = {}) => ({ type: 'tool_call' as const, index, arguments: text, ...first })
+  const told: ChatEvent[] = [
+    { type: 'text', text: 'Both. ' },
+    piece(0, '{"at":', { id: 'call_1', name: 'weather' }),
+    piece(1, '{"at":', { id: 'call_2', name: 'weather' }),
+    piece(0, '"Graz"}'),
+    piece(1, '"Linz"}'),
+    { type: 'finish', finishReason: 'tool_calls', model },
+  ]
+  const provider: ProviderAdapter = {
+    ...simulated(),
+    async *streamChat() {
+      yield* told
+    },
+  }
+  const { openai } = await openCompat({ provider })
+  const stream = openai().responses.stream({ ...ask, tools })
+  const events: string[] = []
+  stream.on('response.output_item.added', ({ output_index, item }) => events.push(`added ${output_index} ${item.id}`))
+  stream.on('response.output_item.done', ({ output_index, item }) => events.push(`done ${output_index} ${item.id}`))
+  const { output } = await stream.finalResponse()
+  const [message, graz, linz] = output.map(({ id }) => id)
+  expect(output).toMatchObject([
+    { type: 'message' },
+    { type: 'function_call', call_id: 'call_1', name: 'weather', arguments: '{"at":"Graz"}' },
+    { type: 'function_call', call_id: 'call_2', name: 'weather', arguments: '{"at":"Linz"}' },
+  ])
+  expect(events).toEqual([
+    `added 0 ${message}`,
+    `done 0 ${message}`,
+    `added 1 ${graz}`,
+    `added 2 ${linz}`,
+    `done 1 ${graz}`,
+    `done 2 ${linz}`,
+  ])
+})
+
 const picture = { type: 'input_image', image_url: `data:image/png;base64,${'A'.repeat(400)}` }
 
 it.each([

@@ -117,6 +117,21 @@ describe('a key', () => {
     expect((await api.as(onlyMini.key).post(`${agent}/chat`, chat)).body).toMatchObject({ provider: 'gpt-4o-mini' })
   })
 
+  it('that is one user’s opens no workflow of another’s', async () => {
+    const { box, account, api } = await open()
+    const grace = api.as((await openKey(box, account.accountId, { userId: 'grace' })).key)
+    const users = async () =>
+      (await box.ledger.workflows({ accountId: account.accountId })).workflows.flatMap(({ userId }) => userId ?? []).sort()
+    expect(fields(await grace.post('/api/v1/workflows', { workflow_name: 'work', user_id: 'ada' }))).toEqual(['user_id'])
+    expect(await users()).toEqual([])
+    for (const said of [{}, { user_id: 'grace' }]) {
+      expect(await grace.post('/api/v1/workflows', { workflow_name: 'work', ...said })).toMatchObject({ status: 201 })
+    }
+    // The key of nobody in particular may name anybody.
+    expect(await api.post('/api/v1/workflows', { workflow_name: 'work', user_id: 'ada' })).toMatchObject({ status: 201 })
+    expect(await users()).toEqual(['ada', 'grace', 'grace'])
+  })
+
   it('may not spend more on a request than it is limited to', async () => {
     const { box, api, account, agent, workflow, spent } = await open()
     const limit = credits(1)

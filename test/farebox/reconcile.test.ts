@@ -149,6 +149,34 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     await workflow.close()
   })
 
+  it('gives the record of two calls to one number to the one that it is nearer to, and says that it does not know of the other', async () => {
+    const { network, box, workflow, later } = await open(on, unknown)
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(2 * MINUTE)
+    const before = await box.ledger.balance(workflow.accountId)
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    const opened = network.time
+    network.books.push({ requestId: 'CA1', service: 'phone', at: opened + 3_000, status: 'final', to, usage: durationOf(60) })
+    later(6 * MINUTE)
+    const { differences } = await box.reconcile()
+    expect(differences).toMatchObject([
+      { type: 'call_unknown', ageMs: 8 * MINUTE },
+      { type: 'call_found', requestId: 'CA1' },
+    ])
+    // The hold of the first is still there, and that of the second is not.
+    expect((await box.ledger.balance(workflow.accountId)).held).toBe(before.held)
+    network.books.push({
+      requestId: 'CA2',
+      service: 'phone',
+      at: opened - 2 * MINUTE,
+      status: 'final',
+      to,
+      usage: durationOf(60),
+    })
+    expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_found', requestId: 'CA2' }])
+    await workflow.close()
+  })
+
   it('gives a call whose id is known to whom it belongs, not to another account that wanted to call the same number', async () => {
     let isDialled = false
     const { box, network, workflow, accountId, later, balance } = await open(on, (net, request) => {

@@ -162,6 +162,27 @@ describe('the loop', () => {
     expect(read.mock.calls.length).toBe(4)
   })
 
+  test('is one, also where it is stopped during an exchange and started again before that has ended', async () => {
+    const { one, store } = world(0, 0)
+    const answered = Promise.withResolvers<void>()
+    const read = vi.spyOn(store, 'read').mockImplementation(async () => {
+      await answered.promise
+      return []
+    })
+    const shared = shareHealth(one.health, store, { everyMs: 100 })
+    shared.start()
+    const stopping = shared.stop()
+    shared.start()
+    answered.resolve()
+    await stopping
+    await vi.advanceTimersByTimeAsync(0)
+    expect(vi.getTimerCount()).toBe(1)
+    const before = read.mock.calls.length
+    await vi.advanceTimersByTimeAsync(300)
+    expect(read.mock.calls.length).toBe(before + 3)
+    await shared.stop()
+  })
+
   test('goes on when the store is away, and says so', async () => {
     const errors: unknown[] = []
     const gone = async () => {

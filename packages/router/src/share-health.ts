@@ -47,7 +47,8 @@ export function shareHealth(
 ): SharedHealth {
   const { everyMs = 1_000, processId = crypto.randomUUID(), onError = () => {}, clock = systemClock } = options
   let timer: ReturnType<typeof setTimeout> | undefined
-  let isRunning = false
+  /** The loop that goes on. One that was stopped during an exchange ends after it, also where another was started meanwhile. */
+  let running: object | undefined
   let exchanging: Promise<void> | undefined
   let toldAt = 0
 
@@ -76,22 +77,22 @@ export function shareHealth(
     return exchanging
   }
 
-  async function repeat(): Promise<void> {
+  async function repeat(loop: object): Promise<void> {
     await exchange()
-    if (!isRunning) return
-    timer = setTimeout(repeat, everyMs)
+    if (running !== loop) return
+    timer = setTimeout(() => repeat(loop), everyMs)
     timer.unref?.()
   }
 
   return {
     start() {
-      if (isRunning) return
-      isRunning = true
-      void repeat()
+      if (running) return
+      running = {}
+      void repeat(running)
     },
     exchange,
     async stop() {
-      isRunning = false
+      running = undefined
       clearTimeout(timer)
       await exchanging
     },

@@ -38,82 +38,89 @@ function numbering(): (event: Json) => Json {
   return (event) => ({ ...event, sequence_number: next++ })
 }
 
-/** The items of an answer's output while they are being filled. One is open at a time: the next closes it. */
+/**
+ * The items of an answer's output while they are being filled. A text is closed by what comes after it. Calls stay open to the end, because some
+ * servers send the pieces of several in turns.
+ */
 class OutputItems {
-  /** Those that are filled, in their order. */
-  readonly done: ReturnType<typeof messageItem | typeof callItem>[] = []
+  readonly #done: (ReturnType<typeof messageItem | typeof callItem> | undefined)[] = []
   readonly #id: string
   #count = 0
   #texts = 0
-  #open:
-    | { kind: 'text'; id: string; place: Json; text: string }
-    | { kind: 'call'; index: number; place: Json; call: ToolCall }
-    | undefined
+  #text: { id: string; place: { output_index: number; content_index: 0; item_id: string }; text: string } | undefined
+  /** By their place among the calls. */
+  readonly #calls = new Map<number, { place: { output_index: number; item_id: string }; call: ToolCall }>()
 
   constructor(id: string) {
     this.#id = id
   }
 
+  /** Those that are filled, in their order. */
+  get done() {
+    return this.#done.filter((item) => item !== undefined)
+  }
+
   *read(event: ChatStreamEvent): Generator<Json, void, undefined> {
     if (event.type === 'text') {
-      if (this.#open?.kind !== 'text') yield* this.#openText()
-      if (this.#open?.kind !== 'text') return
-      this.#open.text += event.text
-      yield { type: 'response.output_text.delta', ...this.#open.place, delta: event.text, logprobs: [] }
+      const open = this.#text ?? (yield* this.#openText())
+      open.text += event.text
+      yield { type: 'response.output_text.delta', ...open.place, delta: event.text, logprobs: [] }
     } else if (event.type === 'tool_call') {
-      if (this.#open?.kind !== 'call' || this.#open.index !== event.index) yield* this.#openCall(event)
-      if (this.#open?.kind !== 'call' || event.arguments === '') return
-      this.#open.call.arguments += event.arguments
-      yield { type: 'response.function_call_arguments.delta', ...this.#open.place, delta: event.arguments }
+      yield* this.#closeText()
+      const open = this.#calls.get(event.index) ?? (yield* this.#openCall(event))
+      if (event.arguments === '') return
+      open.call.arguments += event.arguments
+      yield { type: 'response.function_call_arguments.delta', ...open.place, delta: event.arguments }
     }
   }
 
   /** An answer without any content is still a message. */
   *close(): Generator<Json, void, undefined> {
     if (this.#count === 0) yield* this.#openText()
-    yield* this.#closeOpen()
+    yield* this.#closeText()
+    for (const [index, { place, call }] of this.#calls) {
+      const { name, arguments: text } = call
+      yield { type: 'response.function_call_arguments.done', ...place, name, arguments: text }
+      yield this.#isDone(place.output_index, callItem(this.#id, index, call))
+    }
   }
 
-  *#openText(): Generator<Json, void, undefined> {
-    yield* this.#closeOpen()
+  *#openText() {
     const output_index = this.#count++
     // What is said after a call is a message of its own.
     const id = this.#texts++ === 0 ? this.#id : `${this.#texts}_${this.#id}`
     const item = messageItem(id, [], 'in_progress')
-    const place = { output_index, content_index: 0, item_id: item.id }
-    this.#open = { kind: 'text', id, place, text: '' }
+    const place = { output_index, content_index: 0 as const, item_id: item.id }
+    const opened = { id, place, text: '' }
+    this.#text = opened
     yield { type: 'response.output_item.added', output_index, item }
     yield { type: 'response.content_part.added', ...place, part: textPart('') }
+    return opened
   }
 
-  *#openCall({ index, id = '', name = '' }: { index: number; id?: string; name?: string }): Generator<Json, void, undefined> {
-    yield* this.#closeOpen()
+  *#openCall({ index, id = '', name = '' }: { index: number; id?: string; name?: string }) {
     const output_index = this.#count++
     const call = { id, name, arguments: '' }
     const item = callItem(this.#id, index, call, 'in_progress')
-    this.#open = { kind: 'call', index, place: { output_index, item_id: item.id }, call }
+    const opened = { place: { output_index, item_id: item.id }, call }
+    this.#calls.set(index, opened)
     yield { type: 'response.output_item.added', output_index, item }
+    return opened
   }
 
-  *#closeOpen(): Generator<Json, void, undefined> {
-    const open = this.#open
-    this.#open = undefined
+  *#closeText(): Generator<Json, void, undefined> {
+    const open = this.#text
+    this.#text = undefined
     if (!open) return
-    const { output_index } = open.place
-    if (open.kind === 'text') {
-      const part = textPart(open.text)
-      yield { type: 'response.output_text.done', ...open.place, text: open.text, logprobs: [] }
-      yield { type: 'response.content_part.done', ...open.place, part }
-      yield this.#isDone(output_index, messageItem(open.id, [part]))
-    } else {
-      const { name, arguments: text } = open.call
-      yield { type: 'response.function_call_arguments.done', ...open.place, name, arguments: text }
-      yield this.#isDone(output_index, callItem(this.#id, open.index, open.call))
-    }
+    const { place, text, id } = open
+    const part = textPart(text)
+    yield { type: 'response.output_text.done', ...place, text, logprobs: [] }
+    yield { type: 'response.content_part.done', ...place, part }
+    yield this.#isDone(place.output_index, messageItem(id, [part]))
   }
 
-  #isDone(output_index: unknown, item: (typeof this.done)[number]): Json {
-    this.done.push(item)
+  #isDone(output_index: number, item: ReturnType<typeof messageItem | typeof callItem>): Json {
+    this.#done[output_index] = item
     return { type: 'response.output_item.done', output_index, item }
   }
 }

@@ -6,6 +6,7 @@ import { balanceJson, chargedJson, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import { openedWorkflow, receipt, usageCharged, workflowPage } from './answers.ts'
 import { placeText, readCursor, writeCursor } from './cursor.ts'
+import { InvalidBodyError } from './http-errors.ts'
 import { instantJson } from './instant-json.ts'
 import { type AccountCall, accountRoute, JsonAnswer, type Route, readRoute } from './route.ts'
 import { workflowDetails } from './routing-answers.ts'
@@ -28,6 +29,10 @@ export const workflowRoutes: readonly Route[] = [
     answer: openedWorkflow,
     fails: [402, 403],
     async handle({ box, key, body, idempotencyKey }) {
+      if (body.user_id !== undefined && key.userId !== null && body.user_id !== key.userId) {
+        const problem = `must be ${JSON.stringify(key.userId)}, whose API key this is, or left out`
+        throw new InvalidBodyError([{ field: 'user_id', problem }])
+      }
       const outcome = await box.ledger.openWorkflow({
         accountId: key.accountId,
         name: body.workflow_name,

@@ -21,10 +21,14 @@ export interface OpenCall {
   isGivenUp: boolean
   /** The provider's id of it, where whoever dialled it was told that much. */
   callId: string | undefined
-  found: { adapter: ProviderAdapter; record: ProviderRecord } | undefined
+  /** Records of providers that it may be. */
+  candidates: FoundRecord[]
   couldBe(record: ProviderRecord): boolean
-  /** Takes the record where it is this call's, and nearer in time than the one that it had. */
-  offer(adapter: ProviderAdapter, record: ProviderRecord): void
+}
+
+interface FoundRecord {
+  adapter: ProviderAdapter
+  record: ProviderRecord
 }
 
 /** The calls of a range of time that are open. */
@@ -43,49 +47,59 @@ export async function openCalls(ledger: Ledger, ours: OurRecords, range: { from:
 
 function openCall({ accountId, documentId, body }: DocumentRow, callId: string | null | undefined): OpenCall {
   const note = body as PhoneCallNote
-  const call: OpenCall = {
+  return {
     accountId,
     holdId: documentId,
     note,
     isGivenUp: callId !== undefined,
     callId: callId ?? undefined,
-    found: undefined,
+    candidates: [],
     couldBe({ requestId, to, at }) {
       if (typeof callId === 'string') return requestId === callId
       return to === note.to && at >= note.at - CLOCKS_MS && at <= note.until
     },
-    offer(adapter, record) {
-      if (!call.couldBe(record)) return
-      const distance = (one: ProviderRecord) => Math.abs(one.at - note.at)
-      if (!call.found || distance(record) < distance(call.found.record)) call.found = { adapter, record }
-    },
   }
-  return call
 }
 
 /** Offers a record to the one call that it is known to be of, else to every call that it could be of. */
 export function offerRecord(open: readonly OpenCall[], adapter: ProviderAdapter, record: ProviderRecord): void {
   const owner = open.find(({ callId }) => callId === record.requestId)
-  for (const call of owner ? [owner] : open) call.offer(adapter, record)
+  for (const call of owner ? [owner] : open) if (call.couldBe(record)) call.candidates.push({ adapter, record })
 }
 
-/** Charges the calls that did take place, and closes those that did not. A record of a provider is one call's only. */
+/** Which record is which call's. Each is one call's only, and that is the one nearest in time that has no nearer one. */
+function matchCalls(open: readonly OpenCall[]): Map<OpenCall, FoundRecord> {
+  const pairs = open.flatMap((call) =>
+    call.candidates.map((found) => ({ call, found, distanceMs: Math.abs(found.record.at - call.note.at) })),
+  )
+  const matched = new Map<OpenCall, FoundRecord>()
+  const taken = new Set<string>()
+  for (const { call, found } of pairs.sort((left, right) => left.distanceMs - right.distanceMs)) {
+    const name = `${found.adapter.name}\0${found.record.requestId}`
+    if (matched.has(call) || taken.has(name)) continue
+    matched.set(call, found)
+    taken.add(name)
+  }
+  return matched
+}
+
+/** Charges the calls that did take place, and closes those that did not. */
 export async function resolveCalls(run: Run, canAsk: boolean): Promise<Difference[]> {
   const differences: Difference[] = []
-  const claimed = new Set<string>()
+  const matched = matchCalls(run.open)
   for (const call of run.open) {
     const isOver = call.isGivenUp || run.now > call.note.until + CLOCKS_MS
     if (!isOver) continue
-    const name = call.found && `${call.found.adapter.name}\0${call.found.record.requestId}`
-    const isTaken = name !== undefined && claimed.has(name)
-    if (name !== undefined) claimed.add(name)
-    differences.push(...(await resolveCall(run, call, canAsk && !isTaken)))
+    const found = matched.get(call)
+    // One whose records were all nearer to others may be any of those.
+    const isSure = canAsk && (found !== undefined || call.candidates.length === 0)
+    differences.push(...(await resolveCall(run, call, found, isSure)))
   }
   return differences
 }
 
-async function resolveCall(run: Run, call: OpenCall, isSure: boolean): Promise<Difference[]> {
-  const { accountId, holdId, note, found } = call
+async function resolveCall(run: Run, call: OpenCall, found: FoundRecord | undefined, isSure: boolean): Promise<Difference[]> {
+  const { accountId, holdId, note } = call
   const of = { accountId, holdId, to: note.to }
   const isApplied = !run.options.isDryRun
   const ageMs = run.now - note.at

@@ -19,13 +19,8 @@ export class CallWatch {
 
   /** Runs the call. It has ended when `work` throws, and otherwise when {@link end} is called. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    let inner = work
-    for (const watcher of this.#watchers) {
-      const next = inner
-      if (watcher.run) inner = () => watcher.run?.(next) ?? next()
-    }
     try {
-      return await inner()
+      return await inside(this.#watchers, work)
     } catch (error) {
       this.end({ outcome: outcomeOfError(error), creditsUsed: microCredits(0n), error })
       throw error
@@ -78,8 +73,30 @@ export class CallWatch {
   }
 }
 
-function inside<T>(watchers: readonly AttemptWatcher[], work: () => T): T {
-  return watchers.reduce<() => T>((inner, watcher) => () => watcher.run(inner), work)()
+/** Runs work within what is the watchers' own, such as a span's context. */
+function inside<T>(watchers: readonly Pick<CallWatcher, 'run'>[], work: () => T): T {
+  return watchers.reduce<() => T>((inner, watcher) => (watcher.run ? () => runBy(watcher, inner) : inner), work)()
+}
+
+/** The work is begun once, and its outcome is its own: a watcher that fails, or forgets to begin it, costs it nothing. */
+function runBy<T>(watcher: Pick<CallWatcher, 'run'>, work: () => T): T {
+  let begun: { result: T } | { error: unknown } | undefined
+  const once = () => {
+    begun ??= outcomeOf(work)
+    if ('error' in begun) throw begun.error
+    return begun.result
+  }
+  const told = quietly(() => watcher.run?.(once))
+  if (told instanceof Promise) told.catch(() => undefined)
+  return once()
+}
+
+function outcomeOf<T>(work: () => T): { result: T } | { error: unknown } {
+  try {
+    return { result: work() }
+  } catch (error) {
+    return { error }
+  }
 }
 
 function tellAnswered(watchers: readonly AttemptWatcher[], facts: AnswerFacts): void {
