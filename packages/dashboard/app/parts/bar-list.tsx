@@ -25,7 +25,7 @@ export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }
                   {name}
                 </span>
               )}
-              {detail && <span class="faint small number">{detail}</span>}
+              {detail && <span class="faint small">{detail}</span>}
             </span>
             <span class="number">
               {credits(amount)} <span class="faint small">{total > 0 ? percent(amount / total) : ''}</span>
