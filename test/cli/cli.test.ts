@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { cp, rm } from 'node:fs/promises'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
@@ -94,6 +94,9 @@ test.each([
   [['grant', 'poor', 'many'], /credits must be above 0, a plain decimal .* received many/],
   [['grant', 'poor', '-5'], /credits must be above 0, .* received -5/],
   [['grant', 'poor', '0.0000001'], /credits must be above 0, .* at most six decimals .* received 0\.0000001/],
+  [['grant', 'poor', '1000000000.000001'], /credits must be at most 1000000000, received 1000000000\.000001/],
+  [['create-key', 'poor', '--minimum-balance', '9999999999'], /credits must be at most 1000000000, received 9999999999/],
+  [['export', '--out', '/no/such/folder/usage.csv'], /there is no folder \/no\/such\/folder$/],
   [['usage', 'nobody'], /no account "nobody"/],
   [['keys', 'nobody'], /no account "nobody"/],
   [['create-key', 'poor'], /an API key needs a balance of 5000 credits, 0 are available/],
@@ -173,12 +176,40 @@ test('a store whose tables have names of their own is looked after by its prefix
   expect(errors.join()).toMatch(/migrate/)
 })
 
-test('a store without tables says to migrate', async () => {
-  const file = join(folder, 'empty.db')
-  new Database(file).close()
-  const { code, errors } = await farebox('accounts', '--store', file)
-  expect(code).toBe(1)
-  expect(errors.join()).toMatch(/migrate/)
+test.each([
+  ['SQLite', () => join(folder, 'empty.db'), []],
+  ['Postgres', () => database.url, ['--schema', 'never_made']],
+])('a store on %s without tables says which command makes them', async (_, store, options) => {
+  if (options.length === 0) {
+    const empty = new Database(store())
+    empty.exec('CREATE TABLE of_the_host (id INTEGER)')
+    empty.close()
+  }
+  for (const command of [['accounts'], ['grant', 'ada', '5'], ['verify']]) {
+    const { code, errors } = await farebox(...command, '--store', store(), ...options)
+    expect([code, errors]).toEqual([1, ['farebox: the tables are not all there yet: run farebox migrate first']])
+  }
+})
+
+test('a file that is no database is said to be none, and is left as it is', async () => {
+  for (const [name, content] of [
+    ['notes.txt', 'hello, I am no database'],
+    ['nothing.db', ''],
+  ] as const) {
+    const file = join(folder, name)
+    await writeFile(file, content)
+    const { code, errors } = await farebox('accounts', '--store', file)
+    expect([code, errors]).toEqual([
+      1,
+      [expect.stringMatching(content === '' ? /is empty; .*farebox migrate --store/ : /is no SQLite database/)],
+    ])
+    expect(await readFile(file, 'utf8')).toBe(content)
+  }
+  expect((await farebox('migrate', '--store', join(folder, 'notes.txt'))).errors).toEqual([
+    expect.stringMatching(/is no SQLite database/),
+  ])
+  // SQLite makes a database of an empty file.
+  expect((await farebox('migrate', '--store', join(folder, 'nothing.db'))).code).toBe(0)
 })
 
 test.each([

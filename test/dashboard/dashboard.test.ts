@@ -1,4 +1,4 @@
-import { credits } from '@farebox/core'
+import { credits, quantity } from '@farebox/core'
 import axe from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -224,6 +224,23 @@ inBrowser('what is shown', () => {
     expect(await stat('Lasts').textContent()).toContain('What is available ÷ burn rate')
   })
 
+  test('an account below zero has nothing that could last, and is told how the debt ends', async () => {
+    const { ledger } = open.box
+    const { accountId } = await ledger.openAccount({ name: 'In debt', creditLimit: credits(500) })
+    await ledger.grant({ accountId, amount: credits(50) })
+    const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const workflow = open.box.workflow({ accountId, name: 'over_the_edge' })
+    await workflow.record('phone', 'twilio', 12, 'minutes')
+    await workflow.end()
+    const page = await signedIn('', made.secret)
+    const stat = (name: string) => page.locator('.stat', { has: page.getByText(name, { exact: true }) })
+    expect(number(await stat('Available').locator('.stat-value').textContent())).toBe(-190)
+    expect(await stat('Available').textContent()).toContain('Below zero: what is owed is taken from the next grant')
+    expect((await stat('Lasts').locator('.stat-value').textContent())?.trim()).toBe('–')
+    expect(await stat('Lasts').textContent()).toContain('Nothing is available')
+  })
+
   test('a workflow has its receipt, its attempts with how they ended, and why each provider was chosen', async () => {
     const page = await signedIn('/activity')
     await page.getByRole('link', { name: 'emergency_line' }).click()
@@ -386,6 +403,57 @@ inBrowser('however it is used', () => {
     await menu.click()
     await page.getByRole('link', { name: 'Keys & limits' }).click()
     await page.getByRole('heading', { name: 'Budgets' }).waitFor()
+  })
+
+  test('names without end, long amounts and fractions stay within their columns, on a screen and on a telephone', async () => {
+    const { ledger } = open.box
+    const endless = 'Supercalifragilisticexpialidocious_'.repeat(5)
+    const { accountId } = await ledger.openAccount({ name: endless })
+    await ledger.grant({ accountId, amount: credits('123456789.789012') })
+    await ledger.setBudget({ accountId, userId: endless, period: 'day', limit: credits(1_000_000) })
+    const made = await ledger.createApiKey({ accountId, name: endless, userId: endless })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const workflow = open.box.workflow({ accountId, name: endless, userId: endless })
+    await workflow.record('gpt', 'gpt-4o', quantity('98765432'), 'tokens')
+    await workflow.record('voice_stt', 'openai-whisper', quantity('12345.6789'), 'minutes')
+    await workflow.record('voice_tts', 'elevenlabs', quantity('123456'), 'characters')
+    await workflow.end()
+    const rightToLeft = open.box.workflow({ accountId, name: 'مرحبا' })
+    await rightToLeft.record('voice_tts', 'elevenlabs', quantity('123456'), 'characters')
+    await rightToLeft.end()
+    const page = await signedIn('', made.secret)
+    const beyond: string[] = []
+    for (const path of ['', '/activity', `/workflows/${workflow.id}`, '/keys', '/statement']) {
+      for (const width of [390, 1280]) {
+        await page.setViewportSize({ width, height: 800 })
+        await visit(page, path)
+        // A table that has to be moved aside hides the amounts, which are its last columns.
+        const needed = await page.evaluate(() =>
+          [document.documentElement, ...document.querySelectorAll('.table-scroll')]
+            .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+            .map(({ scrollWidth, clientWidth }) => `${scrollWidth} of ${clientWidth}`),
+        )
+        if (needed.length > 0) beyond.push(`${path || 'overview'} at ${width} needs ${needed}`)
+      }
+    }
+    expect(beyond).toEqual([])
+    await page.setViewportSize({ width: 390, height: 800 })
+    await visit(page, '/statement')
+    await page.getByText('123,456,789.789012', { exact: true }).first().waitFor()
+    // How often it ran stands behind a name or beneath it, also where that is cut or read from the right.
+    await visit(page, '')
+    const lines = page.getByRole('region', { name: 'Top workflows' }).locator('.bar-list-line')
+    for (const line of await lines.all()) {
+      const [name, runs] = await Promise.all([
+        line.locator('a').boundingBox(),
+        line.getByText('1 run', { exact: true }).boundingBox(),
+      ])
+      if (!name || !runs) throw new Error('a line lacks its name or its runs')
+      expect(runs.x >= name.x + name.width || runs.y >= name.y + name.height - 1).toBe(true)
+      expect(runs.x + runs.width).toBeLessThan(390)
+    }
+    const units = page.getByRole('region', { name: 'Services and providers' }).getByText('Transcription · 12,346 minutes')
+    expect(await units.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBeLessThanOrEqual(0)
   })
 
   test('it follows the theme of the device, until another is chosen, which is kept', async () => {

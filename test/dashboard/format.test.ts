@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { duration } from '../../packages/dashboard/app/format.ts'
+import { duration, exactly, instant } from '../../packages/dashboard/app/format.ts'
 
 test.each([
   [59.94, '59.9 s'],
@@ -11,4 +11,13 @@ test.each([
   [7_500, '2 h 5 min'],
 ])('%s seconds are %s: no minute has 60, and no hour', (seconds, text) => {
   expect(duration(seconds)).toBe(text)
+})
+
+test('a decimal is shown to its last digit, also where no number of JavaScript holds it', () => {
+  expect(exactly('123456789012345.123456').replaceAll(/[^0-9.]/g, '')).toBe('123456789012345.123456')
+  expect(exactly('-99999999999.000001').replaceAll(/[^0-9.]/g, '')).toBe('99999999999.000001')
+})
+
+test('an instant says of which time zone it is', () => {
+  expect(instant('2026-11-29T06:25:09Z')).toMatch(/UTC|GMT|[A-Z]{3,4}$/)
 })

@@ -3,7 +3,8 @@ const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFra
 const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 6 })
 const percents = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 })
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' })
-const instants = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+// With the time zone, which is the reader's: charts are of UTC.
+const instants = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
 const days = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** `12,345`. */
@@ -15,7 +16,8 @@ export const exactly = (amount: number | string): string =>
   typeof amount === 'number'
     ? exact.format(amount)
     : /^-?\d{1,15}(\.\d{1,6})?$/.test(amount)
-      ? exact.format(Number(amount))
+      ? // As a text, because a number would not hold the last digits of a large one.
+        exact.format(amount as `${number}`)
       : amount
 /** `42%`, of a share from 0 to 1; a little is not nothing. */
 export const percent = (share: number): string =>

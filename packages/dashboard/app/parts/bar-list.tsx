@@ -15,8 +15,17 @@ export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }
       {bars.map(({ name, detail, amount, href }) => (
         <li key={name + detail}>
           <div class="bar-list-line">
-            <span class="cut" title={name}>
-              {href ? <a href={href}>{name}</a> : name} {detail && <span class="faint small">{detail}</span>}
+            <span class="bar-list-name">
+              {href ? (
+                <a class="cut" href={href} title={name}>
+                  {name}
+                </a>
+              ) : (
+                <span class="cut" title={name}>
+                  {name}
+                </span>
+              )}
+              {detail && <span class="faint small">{detail}</span>}
             </span>
             <span class="number">
               {credits(amount)} <span class="faint small">{total > 0 ? percent(amount / total) : ''}</span>

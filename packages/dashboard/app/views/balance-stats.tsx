@@ -38,7 +38,7 @@ export function BalanceStats() {
                 name="Available"
                 value={credits(balance.available)}
                 unit={plural(balance.available, 'credit')}
-                note={expiryNote(balance.grants, now) ?? 'What new work may use'}
+                note={availableNote(balance, now)}
               />
               <Stat
                 name="Balance"
@@ -53,16 +53,7 @@ export function BalanceStats() {
                 unit="a day"
                 note={burnNote(burn)}
               />
-              <Stat
-                name="Lasts"
-                value={burn.daysLeft === undefined ? '–' : burn.daysLeft < 1 ? 'under 1' : credits(Math.floor(burn.daysLeft))}
-                unit={burn.daysLeft === undefined ? '' : plural(Math.max(1, Math.floor(burn.daysLeft)), 'day')}
-                note={
-                  burn.daysLeft === undefined
-                    ? 'Nothing is being spent'
-                    : `What is available ÷ burn rate${burn.daysLeft < 3_650 ? `: until ${day(new Date(now + burn.daysLeft * 86_400_000).toISOString())}` : ''}`
-                }
-              />
+              <Lasts daysLeft={burn.daysLeft} now={now} />
             </dl>
           )
         }}
@@ -97,6 +88,20 @@ function Stat({
   )
 }
 
+function Lasts({ daysLeft, now }: { daysLeft: number | undefined; now: number }) {
+  if (daysLeft === undefined) return <Stat name="Lasts" value="–" note="Nothing is being spent" />
+  if (daysLeft === 0) return <Stat name="Lasts" value="–" note="Nothing is available" />
+  const until = daysLeft < 3_650 ? `: until ${day(new Date(now + daysLeft * 86_400_000).toISOString())}` : ''
+  return (
+    <Stat
+      name="Lasts"
+      value={daysLeft < 1 ? 'under 1' : credits(Math.floor(daysLeft))}
+      unit={plural(Math.max(1, Math.floor(daysLeft)), 'day')}
+      note={`What is available ÷ burn rate${until}`}
+    />
+  )
+}
+
 /** What the rate was worked out from. */
 function burnNote({ days, spentToday }: BurnRate): string {
   const today = `${credits(spentToday)} so far today`
@@ -104,6 +109,12 @@ function burnNote({ days, spentToday }: BurnRate): string {
   return spentToday > 0
     ? `At the pace of today, which is not over (UTC); ${today}`
     : `No spending in the last ${BURN_DAYS} full days`
+}
+
+function availableNote({ available, credit_balance, grants }: Credits, now: number): string {
+  // A credit line lets work go on below zero, so that is not said to be the end.
+  if (credit_balance < 0) return 'Below zero: what is owed is taken from the next grant'
+  return (available > 0 ? expiryNote(grants, now) : undefined) ?? 'What new work may use'
 }
 
 /** The next credits that expire, if any do. */

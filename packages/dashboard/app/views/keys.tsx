@@ -75,7 +75,7 @@ export function Keys() {
                       <td>
                         <KeyServices of={key} />
                       </td>
-                      <td class="wide-only faint">{key.user_id ?? '–'}</td>
+                      <td class="wide-only free faint">{key.user_id ?? '–'}</td>
                       <td class="wide-only faint">
                         {key.budgets.length ? `${key.budgets.length} ${plural(key.budgets.length, 'budget')}` : 'none'}
                       </td>

@@ -56,10 +56,11 @@ function Pages({ first }: { first: StatementPage }) {
               <th scope="col" class="wide-only">
                 Buckets
               </th>
-              <th scope="col" class="right">
-                Change
+              <th scope="col" class="right twofold">
+                <span>Change</span>
+                <span class="narrow-only">Balance</span>
               </th>
-              <th scope="col" class="right">
+              <th scope="col" class="wide-only right">
                 Balance
               </th>
               <th scope="col" class="wide-only">
@@ -86,8 +87,8 @@ function EntryRow({ entry: { sequence, at, type, change, balance, postings, hash
     <tr>
       <th scope="row" class="twofold">
         <span>{inWords(type)}</span>
-        <span class="number">
-          #{sequence} <span class="narrow-only">{instant(at)}</span>
+        <span>
+          <span class="number">#{sequence}</span> <span class="narrow-only">{instant(at)}</span>
         </span>
       </th>
       <td class="wide-only faint number">{instant(at)}</td>
@@ -96,8 +97,11 @@ function EntryRow({ entry: { sequence, at, type, change, balance, postings, hash
           .map(([bucket, amount]) => `${inWords(bucket)} ${signed(amount)}`)
           .join(', ')}
       </td>
-      <td class={`right number ${isNothing ? 'faint' : isOut ? '' : 'good-text'}`}>{isNothing ? '0' : signed(change)}</td>
-      <td class="right number">{exactly(balance)}</td>
+      <td class="right number twofold">
+        <span class={isNothing ? 'faint' : isOut ? '' : 'good-text'}>{isNothing ? '0' : signed(change)}</span>
+        <span class="narrow-only">{exactly(balance)}</span>
+      </td>
+      <td class="wide-only right number">{exactly(balance)}</td>
       <td class="wide-only mono faint" title={hash}>
         {hash.slice(0, 8)}
       </td>

@@ -54,7 +54,7 @@ export function WorkflowRows({
                   <Badge tone={state === 'open' ? 'live' : ''}>{state === 'open' ? 'Open' : 'Closed'}</Badge>
                 </td>
                 <td class="wide-only mono faint">{api_key ?? '–'}</td>
-                <td class="wide-only faint">{user_id ?? '–'}</td>
+                <td class="wide-only free faint">{user_id ?? '–'}</td>
                 <td class="wide-only faint number" title={instant(created_at)}>
                   {ago(created_at, now)}
                 </td>

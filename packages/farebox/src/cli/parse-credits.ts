@@ -1,13 +1,16 @@
 import { type Credits, credits, InvalidOptionError } from '@farebox/core'
 
-/** @throws {InvalidOptionError} not a plain decimal of credits above 0 */
+/** The most that one change of a ledger may move. */
+const CREDITS_MAX = 1_000_000_000
+
+/** @throws {InvalidOptionError} not a plain decimal of credits above 0, or more than a ledger takes at once */
 export function parseCredits(text: string): Credits {
   const amount = decimal(text)
   if (amount === undefined || amount === 0n) throw new InvalidOptionError(`credits must be above 0, ${expected(text)}`)
   return amount
 }
 
-/** @throws {InvalidOptionError} not a plain decimal of credits */
+/** @throws {InvalidOptionError} not a plain decimal of credits, or more than a ledger takes at once */
 export function parseCreditsOrZero(text: string): Credits {
   const amount = decimal(text)
   if (amount === undefined) throw new InvalidOptionError(`credits must be 0 or more, ${expected(text)}`)
@@ -15,7 +18,10 @@ export function parseCreditsOrZero(text: string): Credits {
 }
 
 function decimal(text: string): Credits | undefined {
-  return /^\d{1,10}(\.\d{1,6})?$/.test(text) ? credits(text) : undefined
+  if (!/^\d{1,15}(\.\d{1,6})?$/.test(text)) return undefined
+  const amount = credits(text)
+  if (amount > credits(CREDITS_MAX)) throw new InvalidOptionError(`credits must be at most ${CREDITS_MAX}, received ${text}`)
+  return amount
 }
 
 function expected(received: string): string {

@@ -1,4 +1,5 @@
-import type { Ledger } from '@farebox/ledger'
+import { InvalidOptionError } from '@farebox/core'
+import { type Ledger, SchemaVersionError } from '@farebox/ledger'
 import type { Command } from 'commander'
 import { openStore, type StoreOptions } from './store.ts'
 import type { Terminal } from './terminal.ts'
@@ -46,8 +47,22 @@ export class Shell {
     const ledger = await openStore(shared, options)
     try {
       await work(ledger)
+    } catch (error) {
+      if (error instanceof SchemaVersionError && (await lacksTables(ledger))) throw tablesUnmade(error)
+      throw error
     } finally {
       await ledger.close()
     }
   }
+}
+
+/** Whether tables are absent, or older than this code. */
+export async function lacksTables(ledger: Ledger): Promise<boolean> {
+  const { pending } = await ledger.planMigration()
+  return pending.some(({ name }) => name !== 'views')
+}
+
+/** In words for a shell: the ledger's own name a function of its code. */
+export function tablesUnmade(cause?: unknown): InvalidOptionError {
+  return new InvalidOptionError('the tables are not all there yet: run farebox migrate first', { cause })
 }

@@ -2,7 +2,7 @@ import { InvalidOptionError } from '@farebox/core'
 import { citusStatements, type Ledger, type MigrationPlan, tablePlacements } from '@farebox/ledger'
 import { Option } from 'commander'
 import { allAccounts, PAGE } from './all-accounts.ts'
-import type { Shared, Shell } from './shell.ts'
+import { lacksTables, type Shared, type Shell, tablesUnmade } from './shell.ts'
 import { isPostgres } from './store.ts'
 
 interface MigrateOptions extends Shared {
@@ -37,9 +37,7 @@ export function addStoreCommands(shell: Shell): void {
     .option('--citus', 'print the statements that spread them over a Citus cluster')
     .action((shared: Shared & { citus?: boolean }) =>
       shell.withLedger(shared, async (ledger) => {
-        const { pending } = await ledger.planMigration()
-        const unmade = pending.filter(({ name }) => name !== 'views')
-        if (unmade.length > 0) throw new Error('the tables are not all there yet: run farebox migrate first')
+        if (await lacksTables(ledger)) throw tablesUnmade()
         if (shared.citus) {
           if (!isPostgres(shared.store, '--store')) throw new InvalidOptionError('--citus needs a postgres:// URL as --store')
           const statements = citusStatements(shared.schema)

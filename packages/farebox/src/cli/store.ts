@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { InvalidOptionError } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
@@ -42,12 +42,28 @@ export function isPostgres(where: string, option: string): boolean {
   )
 }
 
-/** SQLite would make an empty database of every misspelt name. */
+/** SQLite would make an empty database of every misspelt name, and one of an empty file. */
 function checkFile(filename: string, isNew: boolean): void {
   const path = resolve(filename)
   const file = statSync(path, { throwIfNoEntry: false })
   if (file?.isDirectory()) throw new InvalidOptionError(`--store names a folder, not a file: ${path}`)
-  if (file) return
-  if (!statSync(dirname(path), { throwIfNoEntry: false })) throw new InvalidOptionError(`there is no folder ${dirname(path)}`)
-  if (!isNew) throw new InvalidOptionError(`there is no file ${path}; to make one: farebox migrate --store ${filename}`)
+  if (file) checkContent(path, filename, isNew)
+  else if (!statSync(dirname(path), { throwIfNoEntry: false }))
+    throw new InvalidOptionError(`there is no folder ${dirname(path)}`)
+  else if (!isNew) throw new InvalidOptionError(`there is no file ${path}; to make one: farebox migrate --store ${filename}`)
+}
+
+/** Every database of SQLite begins with it: https://www.sqlite.org/fileformat.html#magic_header_string */
+const HEADER = Buffer.from('SQLite format 3\0')
+
+/** SQLite itself says it in words that sound as if trying again might help. */
+function checkContent(path: string, filename: string, isNew: boolean): void {
+  const begin = Buffer.alloc(HEADER.length)
+  const file = openSync(path, 'r')
+  const length = readSync(file, begin)
+  closeSync(file)
+  if (length === 0) {
+    if (!isNew)
+      throw new InvalidOptionError(`the file ${path} is empty; to make tables in it: farebox migrate --store ${filename}`)
+  } else if (!begin.equals(HEADER)) throw new InvalidOptionError(`--store names a file that is no SQLite database: ${path}`)
 }

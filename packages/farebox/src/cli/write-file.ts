@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createWriteStream, existsSync } from 'node:fs'
 import { link, open, rename, rm } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { InvalidOptionError } from '@farebox/core'
 
@@ -9,10 +10,12 @@ import { InvalidOptionError } from '@farebox/core'
  *
  * @param overwrites  whether a file that is there may be replaced
  * @returns           how many bytes were written
- * @throws {InvalidOptionError} a file is there
+ * @throws {InvalidOptionError} a file is there, or its folder is not
  */
 export async function writeFileWhole(path: string, pieces: AsyncIterable<string>, overwrites: boolean): Promise<number> {
   if (!overwrites && existsSync(path)) throw new InvalidOptionError(`there is a file ${path} already: --force replaces it`)
+  const folder = dirname(resolve(path))
+  if (!existsSync(folder)) throw new InvalidOptionError(`there is no folder ${folder}`)
   const beside = `${path}.${process.pid}.partial`
   const stream = createWriteStream(beside, { flags: 'wx' })
   try {
