@@ -549,6 +549,8 @@ export interface Operations {
   settleHold: Required<Omit<SettleHoldInput, keyof Mutation | 'provider' | 'usage' | 'closesWorkflow'>> & {
     provider?: string
     usage: RatedUsage
+    /** In place of the hold's own policy, where the work is long done: see {@link UsageSpool}. */
+    overage?: 'cap'
   } & Closing
   releaseHold: Omit<ReleaseHoldInput, keyof Mutation>
   charge: Required<Pick<ChargeInput, 'usageId' | 'service' | 'provider' | 'overage'>> &
