@@ -38,17 +38,18 @@ describe.each([
     expect(plan.tables[0]).toMatchObject([
       { number: 1, name: 'ledger', checksum: expect.stringMatching(/^[0-9a-f]{64}$/) },
       { number: 2, name: 'views' },
+      { number: 3, name: 'rollup_carries' },
     ])
-    expect(plan.lines).toEqual(['schema version 0, 2 steps pending'])
+    expect(plan.lines).toEqual(['schema version 0, 3 steps pending'])
     const withSql = await farebox('migrate', '--sql', '--no-views', ...at)
-    expect(withSql.lines[0]).toBe('-- schema version 0, 1 step pending')
+    expect(withSql.lines[0]).toBe('-- schema version 0, 2 steps pending')
     expect(withSql.lines[1]).toMatch(/^\n-- step 1: ledger\n.*CREATE TABLE (public\.)?farebox_accounts/s)
-    expect(await json('migrate', ...at)).toEqual([{ schema_version: 2, applied: 'ledger, views' }])
+    expect(await json('migrate', ...at)).toEqual([{ schema_version: 3, applied: 'ledger, views, rollup_carries' }])
     expect(await farebox('migrate', '--plan', ...at)).toMatchObject({
       code: 0,
-      lines: ['schema version 2, nothing is pending'],
+      lines: ['schema version 3, nothing is pending'],
     })
-    expect(await json('migrate', ...at)).toEqual([{ schema_version: 2, applied: 'nothing: it was current' }])
+    expect(await json('migrate', ...at)).toEqual([{ schema_version: 3, applied: 'nothing: it was current' }])
     expect(await json('open-account', 'Ada', '--id', 'ada', ...at)).toEqual([{ account: 'ada' }])
     const granted = await json('grant', 'ada', '6000.5', '--key', 'order-1', ...at)
     expect(granted).toMatchObject([{ available: '6000.5', replayed: false }])

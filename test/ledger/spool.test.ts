@@ -110,6 +110,33 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 0 })
   })
 
+  test('what was held is charged where the rest of a settlement would have been refused, and that is written down', async () => {
+    const strict = (holdId: string) => ledger.placeHold({ ...work, holdId, amount: credits(30), overage: 'reject' })
+    for (const holdId of ['whole', 'part', 'later']) await strict(holdId)
+    await ledger.charge({ ...work, usage: usage(10) })
+    other.exec('BEGIN IMMEDIATE')
+    const over = { accountId, holdId: 'whole', usage: usage(50) }
+    await expect(ledger.settleHold(over)).rejects.toThrow(UsageSpooledError)
+    await expect(ledger.settleHold({ accountId, holdId: 'part', usageId: 'p', final: false, usage: usage(40) })).rejects.toThrow(
+      UsageSpooledError,
+    )
+    other.exec('COMMIT')
+    await expect.poll(() => files()).toEqual([])
+    expect(refused).toEqual([])
+    expect(await ledger.hold(accountId, 'whole')).toMatchObject({
+      state: 'settled',
+      charged: credits(30),
+      shortfall: credits(20),
+    })
+    expect(await ledger.hold(accountId, 'part')).toMatchObject({ state: 'open', charged: credits(30), shortfall: credits(10) })
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(30), held: credits(30) })
+    // Who asks again is told what became of it; who settles while the database is there is refused as before.
+    expect(await ledger.settleHold(over)).toMatchObject({ charged: credits(30), shortfall: credits(20), replayed: true })
+    const refusal = { status: 'refused', reason: 'insufficient_balance' }
+    expect(await ledger.settleHold({ accountId, holdId: 'later', usage: usage(50) })).toMatchObject(refusal)
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
   test('work of a workflow that was closed meanwhile is charged to its account', async () => {
     await ledger.close()
     ledger = open({ retryMs: 60_000 })

@@ -199,7 +199,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     return workflowId === undefined ? [] : this.usages.filter((usage) => usage.workflowId === workflowId && isOfLine(usage))
   }
 
-  protected settleHold({ holdId, usageId, usage, provider, final, closesWorkflow }: Operations['settleHold']): Outcome {
+  protected settleHold({ holdId, usageId, usage, provider, final, closesWorkflow, ...input }: Operations['settleHold']): Outcome {
     const hold = this.holds.find((each) => each.holdId === holdId)
     if (!hold) return missing('HOLD_NOT_FOUND', holdId)
     if (hold.state === 'settled') return { status: 'refused', reason: 'hold_not_open', holdId, state: 'settled' }
@@ -219,9 +219,10 @@ export abstract class ReferenceWork extends ReferenceLimits {
     const due = this.#due(line, usage)
     const covered = least(due, hold.left)
     const excess = microCredits(due - covered)
-    const refusal = excess > 0n && hold.overage === 'reject' ? this.refusal(work, excess) : undefined
+    const overage = input.overage ?? hold.overage
+    const refusal = excess > 0n && overage === 'reject' ? this.refusal(work, excess) : undefined
     if (refusal) return refusal
-    const more = least(excess, this.affordable(work, hold.overage === 'debt'))
+    const more = least(excess, this.affordable(work, overage === 'debt'))
 
     const drawn = takeFirst(hold.pins, covered).map(({ grantId, amount }) => ({ grantId, amount }))
     hold.left -= covered

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import type { UsageRollupRow, WorkflowRollupRow } from '../../packages/ledger/src/rows.ts'
+import { CARRY } from '../../packages/ledger/src/tables.ts'
 import type { ReferenceAccount } from './reference-account.ts'
 
 const LENGTHS = { hour: 3_600_000, day: 86_400_000 }
@@ -27,7 +28,10 @@ export function expectSameRollups(
 
   const found = { usage: new Sums(), workflows: new Sums() }
   for (const { period, startsAt, service, provider, unit, workflowName, apiKeyId, userId, ...row } of usageRollups) {
-    found.usage.put(period, startsAt, [service, provider, unit, workflowName, apiKeyId, userId], row)
+    const { quantityCarry, costCarry, ...counts } = row
+    counts.quantity += quantityCarry * CARRY
+    counts.cost += costCarry * CARRY
+    found.usage.put(period, startsAt, [service, provider, unit, workflowName, apiKeyId, userId], counts)
   }
   for (const { period, startsAt, workflowName, apiKeyId, userId, ...row } of workflowRollups) {
     found.workflows.put(period, startsAt, [workflowName, apiKeyId, userId], row)

@@ -1,6 +1,7 @@
 import { decodeEntry, entryHash, GENESIS_HASH } from '../../packages/ledger/src/machine/journal.ts'
 import type { Changes } from '../../packages/ledger/src/machine/state.ts'
 import type { AccountRow, EntryRow, UsageRollupRow, UsageRow } from '../../packages/ledger/src/rows.ts'
+import { CARRY } from '../../packages/ledger/src/tables.ts'
 import { type AccountRows, verifiedTables, verifyAccount } from '../../packages/ledger/src/verify.ts'
 import type { ReferenceLedger } from '../model/reference-ledger.ts'
 import { sum } from '../model/reference-things.ts'
@@ -121,7 +122,8 @@ export class Invariants {
       .filter((row) => row.period === changed.period && rollupKey(row) === rollupKey(changed))
     const sums = this.#sums(changed)
     for (const name of counters) {
-      const found = sum(rows.map((row) => row[name]))
+      const carried = (row: UsageRollupRow) => (name === 'quantity' ? row.quantityCarry : name === 'cost' ? row.costCarry : 0n)
+      const found = sum(rows.map((row) => row[name] + carried(row) * CARRY))
       must(sums[name] === found, `the rollup of ${rollupKey(changed)} has ${found} ${name}, its records ${sums[name]}`)
     }
   }

@@ -1,6 +1,6 @@
-import type { Credits, Quantity, Service, Unit } from '@farebox/core'
+import { type Credits, microCredits, type Quantity, type Service, type Unit } from '@farebox/core'
 import type { LedgerDriver } from './driver.ts'
-import { rollupQuery } from './rollup-query.ts'
+import { rollupTotals } from './rollup-query.ts'
 
 /** Which part of an account's history a breakdown is about. Times are epoch milliseconds, taken to whole hours. */
 export interface BreakdownFilter {
@@ -46,33 +46,32 @@ export interface Breakdowns {
 
 /** Where credits went, by sums that are kept by day and by hour. */
 export async function breakdowns(reads: LedgerDriver, filter: BreakdownFilter): Promise<Breakdowns> {
-  const services = await reads.select({
-    ...rollupQuery('usage_rollups', ['service', 'provider', 'unit'], ['records', 'quantity', 'charged', 'shortfall'], filter),
-    columns: {
-      service: 'text',
-      provider: 'text',
-      unit: 'text',
-      records: 'integer',
-      quantity: 'bigint',
-      charged: 'bigint',
-      shortfall: 'bigint',
-    },
-  })
-  const workflows = await reads.select({
-    ...rollupQuery('workflow_rollups', ['workflow_name'], ['opened', 'closed', 'charged', 'duration_ms'], {
-      ...filter,
-      service: undefined,
-      provider: undefined,
+  const services = await rollupTotals(
+    reads,
+    'usage_rollups',
+    { dimensions: ['service', 'provider', 'unit'], counters: ['records', 'quantity', 'charged', 'shortfall'] },
+    filter,
+  )
+  const workflows = await rollupTotals(
+    reads,
+    'workflow_rollups',
+    { dimensions: ['workflowName'], counters: ['opened', 'closed', 'charged', 'durationMs'] },
+    { ...filter, service: undefined, provider: undefined },
+  )
+  const named = workflows.map(
+    ({ workflowName, opened, closed, charged, durationMs }): WorkflowBreakdown => ({
+      name: workflowName,
+      count: Number(opened),
+      closed: Number(closed),
+      charged: microCredits(charged),
+      averageDurationMs: closed ? Number(durationMs) / Number(closed) : 0,
     }),
-    columns: { name: 'text', count: 'integer', closed: 'integer', charged: 'bigint', durationMs: 'integer' },
-  })
-  const named = workflows.map(({ durationMs, ...row }) => ({
-    ...(row as unknown as Omit<WorkflowBreakdown, 'averageDurationMs'>),
-    averageDurationMs: row.closed ? Number(durationMs) / Number(row.closed) : 0,
-  }))
+  )
   return {
-    // Attempts that failed are records too, of nothing. What was forgiven of a shortfall makes that of another time smaller.
-    services: (services as unknown as ServiceBreakdown[]).filter((row) => isUsed(row) || row.shortfall < 0n),
+    services: services
+      // Attempts that failed are records too, of nothing. What was forgiven of a shortfall makes that of another time smaller.
+      .filter((row) => isUsed(row) || row.shortfall < 0n)
+      .map((row) => ({ ...row, records: Number(row.records) }) as ServiceBreakdown),
     workflows: filter.service === undefined && filter.provider === undefined ? named : await usersOf(reads, filter, named),
   }
 }
@@ -83,17 +82,15 @@ async function usersOf(
   filter: BreakdownFilter,
   workflows: readonly WorkflowBreakdown[],
 ): Promise<WorkflowBreakdown[]> {
-  const rows = await reads.select({
-    ...rollupQuery('usage_rollups', ['workflow_name'], ['quantity', 'charged', 'shortfall'], filter),
-    columns: { name: 'text', quantity: 'bigint', charged: 'bigint', shortfall: 'bigint' },
-  })
+  const counted = { dimensions: ['workflowName'], counters: ['quantity', 'charged', 'shortfall'] } as const
+  const rows = await rollupTotals(reads, 'usage_rollups', counted, filter)
   const byName = new Map(workflows.map((workflow) => [workflow.name, workflow]))
-  return (rows as unknown as ({ name: string } & ServiceBreakdown)[]).filter(isUsed).flatMap(({ name, charged }) => {
-    const workflow = byName.get(name)
-    return workflow ? [{ ...workflow, charged }] : []
+  return rows.filter(isUsed).flatMap(({ workflowName, charged }) => {
+    const workflow = byName.get(workflowName)
+    return workflow ? [{ ...workflow, charged: microCredits(charged) }] : []
   })
 }
 
-function isUsed({ quantity, charged, shortfall }: ServiceBreakdown): boolean {
+function isUsed({ quantity, charged, shortfall }: Record<'quantity' | 'charged' | 'shortfall', bigint>): boolean {
   return quantity > 0n || charged !== 0n || shortfall > 0n
 }

@@ -498,7 +498,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /** @internal Says how a delivery went. */
-  async endDelivery({ accountId, ...input }: { accountId: string; eventId: string; error?: string; dueAt?: number }) {
+  async endDelivery({ accountId, ...input }: { accountId: string; eventId: string; error?: string; delayMs?: number }) {
     return this.#change('endDelivery', { accountId }, null, input, undefined)
   }
 

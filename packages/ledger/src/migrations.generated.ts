@@ -308,6 +308,18 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at
 FROM farebox_api_key_services;
 ` },
+    { number: 3, name: 'rollup_carries', sql: `-- Ten records of the largest quantity, or of the largest cost, are more than one integer holds: of both sums these count whole 10^18s.
+ALTER TABLE farebox_usage_rollups ADD COLUMN quantity_carry INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE farebox_usage_rollups ADD COLUMN cost_carry INTEGER NOT NULL DEFAULT 0;
+
+UPDATE farebox_usage_rollups
+SET
+  quantity_carry = quantity / 1000000000000000000,
+  quantity = quantity % 1000000000000000000,
+  cost_carry = cost / 1000000000000000000,
+  cost = cost % 1000000000000000000
+WHERE quantity >= 1000000000000000000 OR cost >= 1000000000000000000;
+` },
   ],
   postgres: [
     { number: 1, name: 'ledger', sql: `-- Amounts are micro-credits (1 credit = 1000000), costs nano-USD, quantities millionths of their unit, times epoch milliseconds.
@@ -614,6 +626,18 @@ SELECT
   trim_scale(cost_limit_per_request::numeric / 1000000) AS cost_limit_per_request,
   to_timestamp(created_at / 1000.0) AS created_at
 FROM {schema}.farebox_api_key_services;
+` },
+    { number: 3, name: 'rollup_carries', sql: `-- Ten records of the largest quantity, or of the largest cost, are more than one integer holds: of both sums these count whole 10^18s.
+ALTER TABLE {schema}.farebox_usage_rollups ADD COLUMN quantity_carry BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE {schema}.farebox_usage_rollups ADD COLUMN cost_carry BIGINT NOT NULL DEFAULT 0;
+
+UPDATE {schema}.farebox_usage_rollups
+SET
+  quantity_carry = quantity / 1000000000000000000,
+  quantity = quantity % 1000000000000000000,
+  cost_carry = cost / 1000000000000000000,
+  cost = cost % 1000000000000000000
+WHERE quantity >= 1000000000000000000 OR cost >= 1000000000000000000;
 ` },
   ],
 }

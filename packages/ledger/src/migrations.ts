@@ -48,6 +48,11 @@ export function checksum(migration: Migration): string {
   return createHash('sha256').update(migration.sql).digest('hex')
 }
 
+/** The number of the newest of these steps: the views may be taken after later ones. */
+export function versionOf(steps: readonly { number: number }[]): number {
+  return Math.max(0, ...steps.map(({ number }) => number))
+}
+
 /** What would be done to a database that has taken these steps. @throws {SchemaVersionError} as {@link pendingMigrations} does */
 export function migrationPlan(
   dialect: Dialect,
@@ -57,7 +62,7 @@ export function migrationPlan(
 ): MigrationPlan {
   const pending = pendingMigrations(dialect, applied, options)
   return {
-    version: applied.at(-1)?.number ?? 0,
+    version: versionOf(applied),
     pending: pending.map((migration) => ({ ...migration, sql: finish(migration.sql), checksum: checksum(migration) })),
   }
 }

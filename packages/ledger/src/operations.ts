@@ -549,6 +549,8 @@ export interface Operations {
   settleHold: Required<Omit<SettleHoldInput, keyof Mutation | 'provider' | 'usage' | 'closesWorkflow'>> & {
     provider?: string
     usage: RatedUsage
+    /** In place of the hold's own policy, where the work is long done: see {@link UsageSpool}. */
+    overage?: 'cap'
   } & Closing
   releaseHold: Omit<ReleaseHoldInput, keyof Mutation>
   charge: Required<Pick<ChargeInput, 'usageId' | 'service' | 'provider' | 'overage'>> &
@@ -586,8 +588,8 @@ export interface Operations {
   cancelTopUp: Omit<CancelTopUpInput, keyof Mutation>
   /** Takes a due event for the process that will deliver it, until then. */
   claimEvent: { eventId: string; until: number }
-  /** How that went: no `error` is delivered; with one, when to try again, if ever. */
-  endDelivery: { eventId: string; error?: string; dueAt?: number }
+  /** How that went: no `error` is delivered; with one, in how long to try again, if ever. */
+  endDelivery: { eventId: string; error?: string; delayMs?: number }
   /** Makes an event due now. */
   retryEvent: { eventId: string }
   saveDocument: { kind: string; documentId: string; body: Record<string, unknown> }

@@ -189,7 +189,29 @@ export abstract class LedgerReader {
       before ?? Number.MAX_SAFE_INTEGER,
       limit,
     ])
-    return { items: items.map(decodeEntry), ...(items.length === limit && { next: items.at(-1)?.sequence }) }
+    return pageOf(items, limit)
+  }
+
+  /**
+   * The newest page of the account's journal, and the balance after its first entry: both as of one moment, whoever writes meanwhile.
+   * Read on with {@link statement}.
+   *
+   * @throws {NotFoundError} no such account
+   */
+  async latestStatement(
+    accountId: string,
+    { limit = 100 }: { limit?: number } = {},
+  ): Promise<Page<JournalEntry> & { balance: Balance }> {
+    // What is due happens first, as it does where the balance alone is asked for.
+    await this.balance(accountId)
+    const values = [checkText('accountId', accountId)]
+    const [accounts = [], journal = []] = await this.#reads.selectAll([
+      rowsQuery('accounts', 'WHERE account_id = ?', values),
+      rowsQuery('journal', 'WHERE account_id = ? ORDER BY sequence DESC LIMIT ?', [...values, limit]),
+    ])
+    const [account] = accounts as unknown as RowsOf<'accounts'>
+    if (!account) throw new NotFoundError('ACCOUNT_NOT_FOUND', accountId)
+    return { ...pageOf(journal as unknown as RowsOf<'journal'>, limit), balance: balanceOf(account) }
   }
 
   /** @throws {NotFoundError} no such workflow in this account */
@@ -406,6 +428,10 @@ export abstract class LedgerReader {
   #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {
     return this.#reads.select(rowsQuery(name, rest, values)) as unknown as Promise<RowsOf<Name>>
   }
+}
+
+function pageOf(rows: RowsOf<'journal'>, limit: number): Page<JournalEntry> {
+  return { items: rows.map(decodeEntry), ...(rows.length === limit && { next: rows.at(-1)?.sequence }) }
 }
 
 function eventOf({ data, eventId, type, ...row }: RowsOf<'events'>[number]): LedgerEvent {

@@ -1,7 +1,8 @@
 import type { BreakdownFilter } from './breakdowns.ts'
 import { checkText } from './check-input.ts'
-import type { Query } from './driver.ts'
+import type { LedgerDriver, Query } from './driver.ts'
 import { type RollupRange, type SignedRollupRange, signedRollupRanges } from './rollups.ts'
+import { CARRY, tables } from './tables.ts'
 
 /** The last moment of a `Date`, at the end of a day. */
 const END_OF_TIME = 8_640_000_000_000_000
@@ -12,28 +13,64 @@ const END_OF_TIME = 8_640_000_000_000_000
 const ALL_ROWS = 9_000_000_000_000_000
 
 /**
- * Sums `counters` of rollups over the time and the scope of a filter, grouped by `dimensions`, the largest charge first.
+ * Where an amount is cut in two to be added up: SQLite fails where a sum is more than a 64-bit integer, and either part may be added some
+ * billion times before it is.
  */
-export function rollupQuery(
+export const HALF = 1_000_000_000n
+
+/** Sums of `counters` over rollups, by property, of one value of each of the `dimensions`. */
+export type RollupTotals<Dimension extends string, Counter extends string> = Record<Dimension, string> & Record<Counter, bigint>
+
+/**
+ * Sums `counters` of rollups over the time and the scope of a filter, grouped by `dimensions`, the largest charge first. However large
+ * they are: the parts of a sum are put together here.
+ */
+export async function rollupTotals<Dimension extends string, Counter extends string>(
+  reads: LedgerDriver,
   table: RollupTable,
-  dimensions: readonly string[],
-  counters: readonly string[],
+  { dimensions, counters }: { dimensions: readonly Dimension[]; counters: readonly (Counter | 'charged')[] },
   filter: BreakdownFilter,
-): Pick<Query, 'text' | 'values'> {
+): Promise<RollupTotals<Dimension, Counter | 'charged'>[]> {
   const ranges = signedRollupRanges(filter.from ?? 0, filter.to ?? END_OF_TIME)
+  const named = (property: string) => tables[table].columns.find((column) => column.property === property)
+  const names = (properties: readonly string[]) => properties.map((property) => named(property)?.name ?? property)
+  const carries = counters.flatMap((counter) => named(counter)?.carriesTo ?? [])
   const columns = ({ isTakenAway }: SignedRollupRange) => [
-    ...dimensions,
-    ...counters.map((name) => (isTakenAway ? `-${name} AS ${name}` : name)),
+    ...names(dimensions),
+    ...names([...counters, ...carries]).map((name) => (isTakenAway ? `-${name} AS ${name}` : name)),
   ]
+  const parts = counters.flatMap((counter) => partsOf(counter, names([counter])[0] ?? counter))
+  const carried = carries.map((carry) => ({ key: carry, sql: `SUM(${names([carry])[0]})` }))
   const rollups = rollupsOf(table, columns, ranges, filter)
-  const sums = counters.map((name) => `SUM(${name})`)
-  const group = dimensions.join(', ')
-  // What was used in nothing but the hours that are taken away was not used at all.
-  const having = ranges.some(({ isTakenAway }) => isTakenAway) ? `HAVING ${sums.map((sum) => `${sum} <> 0`).join(' OR ')}` : ''
-  return {
-    text: `SELECT ${group}, ${sums.join(', ')} FROM (${rollups.text}) AS rollups GROUP BY ${group} ${having} ORDER BY SUM(charged) DESC, ${group}`,
+  const group = names(dimensions).join(', ')
+  const rows = await reads.select({
+    text: `SELECT ${group}, ${[...parts, ...carried].map(({ sql }) => sql).join(', ')} FROM (${rollups.text}) AS rollups GROUP BY ${group} ORDER BY ${group}`,
     values: rollups.values,
-  }
+    columns: Object.fromEntries([
+      ...dimensions.map((dimension) => [dimension, 'text'] as const),
+      ...[...parts, ...carried].map(({ key }) => [key, 'bigint'] as const),
+    ]),
+  })
+  const totals = rows.map((row) => {
+    const amount = (key: string | undefined) => (row[key ?? ''] as bigint | undefined) ?? 0n
+    const total = (counter: string) =>
+      amount(`${counter}High`) * HALF + amount(`${counter}Low`) + amount(named(counter)?.carriesTo) * CARRY
+    return Object.fromEntries([
+      ...dimensions.map((dimension) => [dimension, row[dimension]]),
+      ...counters.map((counter) => [counter, total(counter)]),
+    ]) as RollupTotals<Dimension, Counter | 'charged'>
+  })
+  // What was used in nothing but the hours that are taken away was not used at all.
+  return totals
+    .filter((row) => counters.some((counter) => row[counter] !== 0n))
+    .sort((a, b) => (a.charged === b.charged ? 0 : a.charged < b.charged ? 1 : -1))
+}
+
+function partsOf(property: string, name: string): { key: string; sql: string }[] {
+  return [
+    { key: `${property}High`, sql: `SUM(${name} / ${HALF})` },
+    { key: `${property}Low`, sql: `SUM(${name} % ${HALF})` },
+  ]
 }
 
 /** The rollups of an account in the scope of a filter. Each range of them is read by itself, from the start of the primary key. */

@@ -340,10 +340,14 @@ export interface UsageRollupRow {
   apiKeyId: string
   userId: string
   records: bigint
+  /** Together with `quantityCarry` times 10^18, which is what does not fit a 64-bit integer. */
   quantity: bigint
+  quantityCarry: bigint
   charged: bigint
   shortfall: bigint
+  /** Together with `costCarry` times 10^18. */
   cost: bigint
+  costCarry: bigint
 }
 
 /** Counts of workflows by the hour, and the day, in which they opened or closed. */

@@ -1,5 +1,5 @@
 import type { TableName } from './rows.ts'
-import { type Column, type Load, type LoadKind, loads, type Table, tables } from './tables.ts'
+import { CARRY, type Column, type Load, type LoadKind, loads, type Table, tables } from './tables.ts'
 
 /** How the two databases write the same statement. */
 export interface SqlDialect {
@@ -41,8 +41,16 @@ export function writeStatement(table: Table, dialect: SqlDialect, given: readonl
   if (table.mode === 'insert') return insert
   const updates = table.columns
     .filter(({ name }) => !table.primaryKey.includes(name))
-    .map(({ name }) => `${name} = ${table.mode === 'add' ? `stored.${name} + ` : ''}excluded.${name}`)
+    .map((column) => `${column.name} = ${table.mode === 'add' ? addition(table, column) : `excluded.${column.name}`}`)
   return `${insert} ON CONFLICT (${table.primaryKey.join(', ')}) DO UPDATE SET ${updates.join(', ')}`
+}
+
+/** A counter and what is added to it. One that carries to another column keeps the rest, so that neither outgrows an integer. */
+function addition(table: Table, { name, property, carriesTo }: Column): string {
+  const sum = `stored.${name} + excluded.${name}`
+  if (carriesTo !== undefined) return `(${sum}) % ${CARRY}`
+  const from = table.columns.find((column) => column.carriesTo === property)
+  return from ? `${sum} + (stored.${from.name} + excluded.${from.name}) / ${CARRY}` : sum
 }
 
 /** Writes some columns of one row that is there: first their values, then those of its primary key. */

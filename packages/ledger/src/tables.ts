@@ -20,12 +20,20 @@ export interface Column {
   name: string
   property: string
   type: ColumnType
+  /** Of a counter that may outgrow a 64-bit integer: the column that counts what it held in whole {@link CARRY}s. */
+  carriesTo?: string
   /** How queries read what the state machine has in another type. */
   readAs?: ColumnType
   /** For `json` columns whose values hold amounts. */
   decode?: (json: unknown) => unknown
   encode?: (value: never) => unknown
 }
+
+/**
+ * What one is worth in a column that another carries to: ten usage records of the largest quantity, or cost, are more than a
+ * 64-bit integer holds, and a rollup has to hold any number of them.
+ */
+export const CARRY = 1_000_000_000_000_000_000n
 
 /**
  * How changed rows are written. `upsert` replaces the row, `insert` adds a row that never changes, `add` adds the row's
@@ -264,10 +272,12 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
       apiKeyId: 'text',
       userId: 'text',
       records: 'bigint',
-      quantity: 'bigint',
+      quantity: { type: 'bigint', carriesTo: 'quantityCarry' },
+      quantityCarry: 'bigint',
       charged: 'bigint',
       shortfall: 'bigint',
-      cost: 'bigint',
+      cost: { type: 'bigint', carriesTo: 'costCarry' },
+      costCarry: 'bigint',
     },
   ),
   workflow_rollups: table('workflow_rollups', 'add', ['accountId', 'period', 'startsAt', 'workflowName', 'apiKeyId', 'userId'], {

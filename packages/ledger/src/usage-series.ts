@@ -1,10 +1,10 @@
-import type { Credits } from '@farebox/core'
+import { type Credits, microCredits } from '@farebox/core'
 import type { BreakdownFilter } from './breakdowns.ts'
 import { bucketCount, bucketSql, bucketStart, bucketsLater, type Granularity, granularities } from './buckets.ts'
 import { checkInteger, checkOneOf, checkTime } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
-import { rollupsOf } from './rollup-query.ts'
+import { HALF, rollupsOf } from './rollup-query.ts'
 import { rollupRanges } from './rollups.ts'
 
 /** What the parts of a bucket are by. `provider` is service and provider in one, as breakdowns name them: `phone_twilio`. */
@@ -89,11 +89,16 @@ export async function usageSeries(reads: LedgerDriver, input: UsageSeriesInput):
   const query = seriesQuery({ ...input, granularity, groupBy: group, from, to, limit: limit + 1 })
   const rows = await reads.select({
     ...query,
-    columns: { startsAt: 'integer', name: 'text', charged: 'bigint', records: 'integer' },
+    columns: { startsAt: 'integer', name: 'text', high: 'bigint', low: 'bigint', records: 'integer' },
   })
-  const entries = (rows as unknown as (SeriesEntry & { name: string })[])
+  const entries = (rows as unknown as (SeriesEntry & { name: string; high: bigint; low: bigint })[])
     .slice(0, limit)
-    .map((row) => ({ ...row, name: row.name === '' ? null : row.name }))
+    .map(({ high, low, startsAt, name, records }) => ({
+      startsAt,
+      name: name === '' ? null : name,
+      charged: microCredits(high * HALF + low),
+      records,
+    }))
   const last = entries.at(-1)
   return {
     from,
@@ -116,16 +121,25 @@ function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
   const since = Math.max(from, after?.startsAt ?? 0)
   const ranges = granularity === 'hour' ? hours(since, to) : rollupRanges(since, to)
   const bucket = bucketSql(granularity, 'starts_at', bucketStart('hour', since), to)
-  const columns = [`${bucket} AS bucket`, `${names[groupBy]} AS name`, 'records', 'quantity', 'charged', 'shortfall']
+  const columns = [
+    `${bucket} AS bucket`,
+    `${names[groupBy]} AS name`,
+    'records',
+    'quantity',
+    'quantity_carry',
+    'charged',
+    'shortfall',
+  ]
   const rollups = rollupsOf('usage_rollups', () => columns, ranges, input)
   // Attempts that failed are records too, of nothing.
-  const used = 'SUM(charged) <> 0 OR SUM(quantity) > 0 OR SUM(shortfall) > 0'
-  const grouped = `SELECT bucket, name, SUM(charged) AS charged, SUM(records) AS records FROM (${rollups.text}) AS rollups GROUP BY bucket, name HAVING ${used}`
+  const used = `${amountSql('charged')} <> 0 OR MAX(quantity) > 0 OR MAX(quantity_carry) > 0 OR ${amountSql('shortfall')} > 0`
+  const charged = `SUM(charged / ${HALF}) AS high, SUM(charged % ${HALF}) AS low`
+  const grouped = `SELECT bucket, name, ${charged}, SUM(records) AS records FROM (${rollups.text}) AS rollups GROUP BY bucket, name HAVING ${used}`
   const isByKey = groupBy === 'api_key'
   const label = isByKey ? 'COALESCE(api_keys.prefix, named.name)' : 'named.name'
   const prefixes = 'LEFT JOIN {api_keys} AS api_keys ON api_keys.account_id = ? AND api_keys.api_key_id = named.name'
   return {
-    text: `SELECT bucket, ${label}, charged, records FROM (${grouped}) AS named ${isByKey ? prefixes : ''}
+    text: `SELECT bucket, ${label}, high, low, records FROM (${grouped}) AS named ${isByKey ? prefixes : ''}
       ${after ? `WHERE bucket > ? OR (bucket = ? AND ${label} > ?)` : ''} ORDER BY bucket, ${label} LIMIT ?`,
     values: [
       ...rollups.values,
@@ -134,6 +148,11 @@ function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
       limit,
     ],
   }
+}
+
+/** The sum of an amount, for comparison only: what is more than a 64-bit integer is a rough number on SQLite. */
+function amountSql(name: string): string {
+  return `(SUM(${name} / ${HALF}) * ${HALF} + SUM(${name} % ${HALF}))`
 }
 
 function hours(from: number, to: number) {

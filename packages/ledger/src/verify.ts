@@ -2,7 +2,7 @@ import { getOrInsert } from './machine/get-or-insert.ts'
 import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
 import { RollupSums } from './machine/rollup-sums.ts'
 import type { Rows, WorkflowRow } from './rows.ts'
-import { tables } from './tables.ts'
+import { CARRY, tables } from './tables.ts'
 
 /** Something that does not add up. */
 export interface Mismatch {
@@ -232,13 +232,15 @@ function compareRollups(
   const sums = new Map<string, [expected: bigint, found: bigint]>()
   const { columns } = tables[name]
   const dimensions = columns.filter(({ type, property }) => type !== 'bigint' && property !== 'accountId')
+  const carriers = new Map(columns.map(({ property, carriesTo }) => [carriesTo, property]))
   const counters = columns.filter(({ type }) => type === 'bigint')
   for (const [which, rollups] of [expected, found].entries()) {
     for (const rollup of rollups as readonly Record<string, unknown>[]) {
       const where = dimensions.map(({ property }) => rollup[property]).join('\0')
       for (const { property } of counters) {
-        const pair = getOrInsert(sums, `${where}\0${property}`, (): [bigint, bigint] => [0n, 0n])
-        pair[which as 0 | 1] += rollup[property] as bigint
+        const carrier = carriers.get(property)
+        const pair = getOrInsert(sums, `${where}\0${carrier ?? property}`, (): [bigint, bigint] => [0n, 0n])
+        pair[which as 0 | 1] += (rollup[property] as bigint) * (carrier === undefined ? 1n : CARRY)
       }
     }
   }

@@ -9,9 +9,6 @@ import { budgetJson, keyJson } from './key-json.ts'
 import { accountRoute, publicRoute, type Route, readRoute } from './route.ts'
 import { emptyQuery, estimateBody, statementQuery } from './schemas.ts'
 
-/** How often a statement is read at most, to find a moment in which nothing is written. */
-const TRIES_MAX = 20
-
 export const accountRoutes: readonly Route[] = [
   accountRoute({
     method: 'post',
@@ -53,12 +50,10 @@ export const accountRoutes: readonly Route[] = [
     answer: statementPage,
     async handle({ box, accountId, query }) {
       const [before, balanceAtCursor] = query.cursor?.split('.') ?? []
-      const { page, balance } = balanceAtCursor
-        ? {
-            page: await box.ledger.statement(accountId, { before: Number(before), limit: query.limit }),
-            balance: BigInt(balanceAtCursor),
-          }
-        : await newestPage(box, accountId, query.limit)
+      const { limit } = query
+      const { balance, ...page } = balanceAtCursor
+        ? { ...(await box.ledger.statement(accountId, { before: Number(before), limit })), balance: BigInt(balanceAtCursor) }
+        : await newestPage(box, accountId, limit)
       let running: bigint = balance
       const entries = page.items.map((entry) => {
         const json = entryJson(entry, microCredits(running))
@@ -122,14 +117,9 @@ export const accountRoutes: readonly Route[] = [
   }),
 ]
 
-/** The newest page of a journal, and the balance after its first entry: both are read again where something was written between them. */
 async function newestPage({ ledger }: Farebox, accountId: string, limit: number) {
-  for (let tries = 1; ; tries++) {
-    const page = await ledger.statement(accountId, { limit })
-    const { balance } = await ledger.balance(accountId)
-    const [newest] = (await ledger.statement(accountId, { limit: 1 })).items
-    if (newest?.sequence === page.items[0]?.sequence || tries === TRIES_MAX) return { page, balance }
-  }
+  const { balance, ...page } = await ledger.latestStatement(accountId, { limit })
+  return { ...page, balance: balance.balance }
 }
 
 function prefixesOf(keys: readonly ApiKeySummary[]): Map<string, string> {

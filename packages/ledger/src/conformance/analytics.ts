@@ -1,8 +1,8 @@
-import { credits, microUnits } from '@farebox/core'
+import { credits, microUnits, nanoUsd, QUANTITY_MAX } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
 import type { UsageSeriesInput } from '../usage-series.ts'
 import type { WorkflowCursor } from '../workflow-list.ts'
-import { charged, DAY, expectInvalid, HOUR, MINUTE, NOON, type Suite, usage, whole } from './suite.ts'
+import { charged, DAY, expectInvalid, HOUR, MINUTE, NOON, type Suite, usage, whole, work } from './suite.ts'
 
 export function exerciseAnalytics(suite: Suite): void {
   /** Usage of one service after another, at times of its own. */
@@ -256,6 +256,58 @@ export function exerciseAnalytics(suite: Suite): void {
       } while (before)
       expect([found, pages]).toEqual([['first'], 2])
       expect((await suite.ledger.workflows({ accountId, name: 'last' })).workflows).toMatchObject([{ workflowId: 'last' }])
+    })
+
+    it('however much is used it is counted and told: sums of an hour, of a day and of a month are more than 64 bits', async () => {
+      const accountId = await suite.account(0)
+      const largest = { quantity: microUnits(QUANTITY_MAX), cost: nanoUsd(10n ** 18n), unit: 'bytes' } as const
+      const days = [NOON, NOON + HOUR, NOON + DAY, NOON + 2 * DAY]
+      for (const at of days) {
+        suite.now = at
+        await Promise.all(
+          Array.from({ length: 13 }, () =>
+            suite.ledger.charge({ accountId, ...work, overage: 'cap', usage: usage(1_000_000_000, largest) }),
+          ),
+        )
+        await suite.ledger.charge({
+          accountId,
+          ...work,
+          overage: 'cap',
+          usage: usage(1, { ...largest, quantity: microUnits(7n) }),
+        })
+      }
+      suite.now = NOON + 3 * DAY
+      const total = { records: 56, quantity: 52n * QUANTITY_MAX + 28n, shortfall: credits(52_000_000_004) }
+      expect((await suite.ledger.breakdowns({ accountId })).services).toMatchObject([total])
+      // Days, of which hours are taken away.
+      const { services } = await suite.ledger.breakdowns({ accountId, from: NOON + HOUR, to: NOON + 2 * DAY + HOUR })
+      expect(services).toMatchObject([{ records: 42, quantity: 39n * QUANTITY_MAX + 21n }])
+      expect(await seriesOf({ accountId, granularity: 'month', from: Date.UTC(2026, 6, 1) })).toEqual(['2026-07-01T00 null 0 56'])
+      // What is left over in sums that have outgrown their column is given back like any other.
+      suite.now = NOON + 2 * DAY
+      await suite.ledger.charge({ accountId, usageId: 'u', ...work, overage: 'cap', usage: usage(1, largest) })
+      const lowered = await suite.ledger.adjust({ accountId, usageId: 'u', cost: nanoUsd(1n) })
+      expect(lowered).toMatchObject({ status: 'corrected' })
+    })
+
+    it('amounts charged and missed over many days are added up beyond 64 bits too', async () => {
+      const accountId = await suite.account(0)
+      suite.expectBroken(accountId)
+      await suite.sql(
+        `INSERT INTO farebox_usage_rollups (account_id, period, starts_at, service, provider, unit, workflow_name, api_key_id, user_id, records, quantity, charged, shortfall, cost)
+         SELECT '${accountId}', 'day', days.at, 'gpt', 'x', 'tokens', '', '', '', 1, 9000000000000000000, 9000000000000000000, 9000000000000000000, 0
+         FROM (SELECT ${Date.UTC(2026, 5, 1)} AS at UNION ALL SELECT ${Date.UTC(2026, 5, 2)} UNION ALL SELECT ${Date.UTC(2026, 5, 3)}) AS days`,
+      )
+      const sum = 27_000_000_000_000_000_000n
+      const { services } = await suite.ledger.breakdowns({ accountId })
+      expect(services).toMatchObject([{ quantity: sum, charged: sum, shortfall: sum, records: 3 }])
+      const series = await suite.ledger.usageSeries({
+        accountId,
+        granularity: 'month',
+        from: Date.UTC(2026, 5, 1),
+        to: Date.UTC(2026, 6, 1),
+      })
+      expect(series.entries).toMatchObject([{ charged: sum, records: 3 }])
     })
 
     it('a budget says what its window of now has used, also before anything is used in it', async () => {

@@ -227,6 +227,28 @@ export function exerciseEvents(suite: Suite): void {
       expect(seen).toHaveLength(30)
     })
 
+    it('a receiver that is slower to fail than the next attempt is far is left alone for all of that time', async () => {
+      const accountId = await suite.account(100)
+      await suite.ledger.setAlerts({ accountId, balanceLow: credits(50) })
+      charged(await spend(accountId, 60))
+      let attempts = 0
+      const deliver = () => {
+        attempts++
+        suite.now += 20_000
+        throw new Error('no answer')
+      }
+      const slow = outbox(accountId, deliver, { retryDelayMs: () => 5_000 })
+      await slow.deliverDue()
+      const failedAt = suite.now
+      expect((await suite.ledger.events({ accountId }))[0]?.dueAt).toBe(failedAt + 5_000)
+      suite.now = failedAt + 4_999
+      await slow.deliverDue()
+      expect(attempts).toBe(1)
+      suite.now += 1
+      await slow.deliverDue()
+      expect(attempts).toBe(2)
+    })
+
     it('what fails is tried again when it is time, and given up in the end for somebody to look at', async () => {
       const accountId = await suite.account(100)
       await suite.ledger.setAlerts({ accountId, balanceLow: credits(50) })

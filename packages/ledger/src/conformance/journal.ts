@@ -53,6 +53,25 @@ export function exerciseJournal(suite: Suite): void {
       expect(paged).toEqual(all)
     })
 
+    it('the newest page and the balance after it are of one moment, though others write all the while', async () => {
+      const accountId = await busyAccount()
+      const writing = Array.from({ length: 40 }, () =>
+        suite.ledger.charge({ accountId, ...work, usage: usage(1), overage: 'cap' }),
+      )
+      const statements = await Promise.all(Array.from({ length: 20 }, () => suite.another().latestStatement(accountId)))
+      await Promise.all(writing)
+      for (const { items, balance } of [...statements, await suite.ledger.latestStatement(accountId)]) {
+        const moved = items.flatMap(({ postings }) => postings).filter(([bucket]) => bucket === 'available' || bucket === 'held')
+        expect(moved.reduce((sum, [, amount]) => sum + amount, 0n)).toBe(balance.balance)
+      }
+      // A grant that has begun meanwhile is on it.
+      suite.now = NOON + 2 * HOUR
+      const { items, balance, next } = await suite.ledger.latestStatement(accountId, { limit: 3 })
+      expect([items.length, next]).toEqual([3, items[2]?.sequence])
+      expect(balance).toEqual(await suite.ledger.balance(accountId))
+      await expect(suite.ledger.latestStatement('nobody')).rejects.toMatchObject({ code: 'ACCOUNT_NOT_FOUND' })
+    })
+
     it('every entry adds up to zero within the book of its account', async () => {
       const accountId = await busyAccount()
       suite.now = NOON + 2 * HOUR

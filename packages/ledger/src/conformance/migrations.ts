@@ -1,16 +1,16 @@
-import { credits } from '@farebox/core'
+import { credits, microUnits, nanoUsd, QUANTITY_MAX } from '@farebox/core'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LedgerClosedError } from '../errors.ts'
 import { Ledger } from '../ledger.ts'
 import type { LedgerUnderTest, OpenLedger } from './ledger-under-test.ts'
-import { usage, work } from './suite.ts'
+import { NOON, usage, work } from './suite.ts'
 
 /** Needs databases that nothing has touched yet. */
 export function exerciseMigrations(open: OpenLedger): void {
   describe('migrations, and the life of a driver', () => {
     const opened: LedgerUnderTest[] = []
-    const fresh = async (): Promise<LedgerUnderTest> => {
-      const underTest = await open({})
+    const fresh = async (options: Parameters<OpenLedger>[0] = {}): Promise<LedgerUnderTest> => {
+      const underTest = await open(options)
       opened.push(underTest)
       return underTest
     }
@@ -32,7 +32,7 @@ export function exerciseMigrations(open: OpenLedger): void {
       expect(plan.pending.length).toBeGreaterThan(0)
       for (const { checksum, sql: text } of plan.pending) {
         expect(checksum).toMatch(/^[0-9a-f]{64}$/)
-        expect(text).toMatch(/CREATE (TABLE|VIEW) /)
+        expect(text).toMatch(/(CREATE|ALTER) (TABLE|VIEW) /)
         expect(text).not.toMatch(/[{}]/)
       }
       await expect(sql('SELECT * FROM farebox_migrations')).rejects.toThrow()
@@ -41,6 +41,28 @@ export function exerciseMigrations(open: OpenLedger): void {
       const taken = await sql('SELECT number, name, checksum FROM farebox_migrations ORDER BY number')
       expect(taken).toEqual(plan.pending.map(({ number, name, checksum }) => ({ number, name, checksum })))
       expect(await driver.planMigration()).toEqual({ version: plan.pending.at(-1)?.number, pending: [] })
+    })
+
+    it('sums of a database from before they could outgrow an integer go on where they were', async () => {
+      const { driver, sql } = await fresh({ clock: () => NOON })
+      const ledger = new Ledger(driver)
+      await ledger.migrate()
+      await ledger.openAccount({ accountId: 'a', name: 'Ada' })
+      const largest = usage(0, { quantity: microUnits(QUANTITY_MAX), cost: nanoUsd(10n ** 18n) })
+      const use = () => ledger.charge({ accountId: 'a', ...work, overage: 'cap', usage: largest })
+      for (let record = 0; record < 9; record++) await use()
+      // As such a database was: each sum in one column.
+      for (const name of ['quantity', 'cost']) {
+        await sql(`UPDATE farebox_usage_rollups SET ${name} = 9 * ${QUANTITY_MAX}`)
+        await sql(`ALTER TABLE farebox_usage_rollups DROP COLUMN ${name}_carry`)
+      }
+      await sql('DELETE FROM farebox_migrations WHERE number = 3')
+      expect(await ledger.migrate()).toEqual({ applied: ['rollup_carries'], version: 3 })
+      await use()
+      expect((await ledger.verify('a')).mismatches).toEqual([])
+      expect((await ledger.breakdowns({ accountId: 'a' })).services).toMatchObject([
+        { records: 10, quantity: 10n * QUANTITY_MAX },
+      ])
     })
 
     it('of twenty that migrate at once, one does', async () => {

@@ -41,8 +41,9 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
   const due = dueOn(workflow ? (findLine(workflow, hold.service, provider, input.usage) ?? NOTHING_YET) : hold, input.usage)
   const fromHold = least(due, hold.remaining)
   const excess = microCredits(due - fromHold)
-  const takable = takableOf(hold.overage, step, limits)
-  if (excess > takable && hold.overage === 'reject') {
+  const overage = input.overage ?? hold.overage
+  const takable = takableOf(overage, step, limits)
+  if (excess > takable && overage === 'reject') {
     const refusal = refusalOf(step, limits, excess)
     if (refusal) return refuse(refusal)
   }

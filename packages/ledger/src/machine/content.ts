@@ -16,6 +16,8 @@ const BY_BOOK: ReadonlySet<string> = new Set(['rated', 'roundingStep', 'cost', '
 export function contentOf(verb: string, input: object): Record<string, string> {
   const content: Record<string, string> = { verb }
   collect(content, '', input)
+  // The policy under which the spool settles what it kept: the caller asked for no other change, and may ask for it again.
+  if (verb === 'settleHold') delete content.overage
   return content
 }
 

@@ -23,12 +23,12 @@ export function claimEvent(
 export function endDelivery(
   state: LedgerState,
   accountId: string,
-  { eventId, error, dueAt }: Operations['endDelivery'],
+  { eventId, error, delayMs }: Operations['endDelivery'],
   now: number,
 ): Outcomes['endDelivery'] | Failure {
   return withEvent(state, accountId, eventId, (event) => {
     if (event.deliveredAt === null) {
-      event.dueAt = error === undefined ? null : (dueAt ?? null)
+      event.dueAt = error === undefined || delayMs === undefined ? null : now + delayMs
       event.deliveredAt = error === undefined ? now : null
       event.error = error ?? null
     }

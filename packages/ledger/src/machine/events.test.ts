@@ -231,7 +231,7 @@ describe('the delivery of an event', () => {
   test('that failed is due again, or given up, and may be asked for again', () => {
     const { ledger, eventId, event } = withEvent()
     const noted = { status: 'noted', replayed: false }
-    expect(ledger.do('endDelivery', { eventId, error: 'down', dueAt: START + 50 }, null)).toEqual(noted)
+    expect(ledger.do('endDelivery', { eventId, error: 'down', delayMs: START + 50 - ledger.now }, null)).toEqual(noted)
     expect(event()).toMatchObject({ dueAt: START + 50, deliveredAt: null, error: 'down' })
     ledger.do('endDelivery', { eventId, error: 'gone' }, null)
     expect(event()).toMatchObject({ dueAt: null, deliveredAt: null, error: 'gone' })
@@ -244,11 +244,11 @@ describe('the delivery of an event', () => {
   test('that succeeded stays so, whatever a slower process says', () => {
     const { ledger, eventId, event } = withEvent()
     ledger.now += 7
-    ledger.do('endDelivery', { eventId, dueAt: START + 50 }, null)
+    ledger.do('endDelivery', { eventId, delayMs: START + 50 - ledger.now }, null)
     const delivered = { dueAt: null, deliveredAt: START + 7, error: null }
     expect(event()).toMatchObject(delivered)
     ledger.now += 1
-    ledger.do('endDelivery', { eventId, error: 'down', dueAt: START + 50 }, null)
+    ledger.do('endDelivery', { eventId, error: 'down', delayMs: START + 50 - ledger.now }, null)
     expect(event()).toMatchObject(delivered)
     expect(ledger.do('retryEvent', { eventId }, null)).toMatchObject({ isDelivered: true })
     expect(event()).toMatchObject(delivered)

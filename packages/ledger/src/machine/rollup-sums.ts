@@ -1,22 +1,23 @@
 import { rollupsOf } from '../rollups.ts'
 import type { Rows } from '../rows.ts'
-import { tables } from '../tables.ts'
+import { CARRY, type Column, tables } from '../tables.ts'
 import { getOrInsert } from './get-or-insert.ts'
 
 type RollupTable = 'usage_rollups' | 'workflow_rollups'
 
 /** What a batch adds to the rows of one table of rollups, each of which is written once. */
 export class RollupSums<Name extends RollupTable> {
-  /** The rows to write, in the order in which they came up. */
-  readonly rows: Rows[Name][] = []
+  readonly #rows: Rows[Name][] = []
   readonly #dimensions: readonly string[]
   readonly #counters: readonly string[]
+  readonly #carrying: readonly Column[]
   /** The hour and the day that something counts in. To look both up by one key is half the work. */
   readonly #pairs = new Map<string, Counted[]>()
   readonly #days = new Map<string, Counted>()
 
   constructor(table: Name) {
     const counters = tables[table].columns.filter(({ type }) => type === 'bigint')
+    this.#carrying = counters.filter(({ carriesTo }) => carriesTo !== undefined)
     const others = tables[table].columns.filter(
       ({ type, name }) => type !== 'bigint' && name !== 'period' && name !== 'starts_at',
     )
@@ -24,8 +25,21 @@ export class RollupSums<Name extends RollupTable> {
     this.#dimensions = others.map(({ property }) => property)
   }
 
+  /** The rows to write, in the order in which they came up. */
+  get rows(): Rows[Name][] {
+    for (const row of this.#rows as unknown as Counted[]) {
+      for (const { property, carriesTo = '' } of this.#carrying) {
+        const sum = row[property] as bigint
+        if (sum < CARRY && sum > -CARRY) continue
+        row[property] = sum % CARRY
+        row[carriesTo] = (row[carriesTo] as bigint) + sum / CARRY
+      }
+    }
+    return this.#rows
+  }
+
   /** Adds to the counters of the hour and of the day of `at`, epoch milliseconds. */
-  add(at: number, counted: Omit<Rows[Name], 'period' | 'startsAt'>): void {
+  add(at: number, counted: Omit<Rows[Name], 'period' | 'startsAt' | 'quantityCarry' | 'costCarry'>): void {
     const added = counted as Counted
     let dimensions = ''
     for (const property of this.#dimensions) dimensions += `\0${added[property]}`
@@ -36,8 +50,8 @@ export class RollupSums<Name extends RollupTable> {
       getOrInsert(this.#days, day.startsAt + dimensions, () => this.#begin(added, day)),
     ])) {
       for (const property of this.#counters) {
-        const more = added[property] as bigint
-        if (more !== 0n) sums[property] = (sums[property] as bigint) + more
+        const more = added[property] as bigint | undefined
+        if (more) sums[property] = (sums[property] as bigint) + more
       }
     }
   }
@@ -45,7 +59,7 @@ export class RollupSums<Name extends RollupTable> {
   #begin(counted: Counted, period: ReturnType<typeof rollupsOf>[number]): Counted {
     const row: Counted = { ...counted, ...period }
     for (const property of this.#counters) row[property] = 0n
-    this.rows.push(row as unknown as Rows[Name])
+    this.#rows.push(row as unknown as Rows[Name])
     return row
   }
 }

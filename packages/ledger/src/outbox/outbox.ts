@@ -101,8 +101,9 @@ export class Outbox {
     // What was stopped may not have been told at all, so it was not the last attempt.
     const isLast = claim.attempts >= attemptsMax && !stopping.aborted
     const isGivenUp = error instanceof DeliveryRefusedError || isLast
-    const dueAt = isGivenUp ? undefined : now + Math.max(1, Math.round(this.#options.retryDelayMs(claim.attempts)))
-    await this.#ledger.endDelivery({ accountId, eventId, error: wordsOf(error), dueAt })
+    // From now on, however long the attempt took.
+    const delayMs = isGivenUp ? undefined : Math.max(1, Math.round(this.#options.retryDelayMs(claim.attempts)))
+    await this.#ledger.endDelivery({ accountId, eventId, error: wordsOf(error), delayMs })
     return isGivenUp ? 'givenUp' : 'failed'
   }
 }

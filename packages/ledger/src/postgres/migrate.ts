@@ -6,6 +6,7 @@ import {
   type MigrationReport,
   migrationPlan,
   pendingMigrations,
+  versionOf,
 } from '../migrations.ts'
 import type { PostgresClient } from './client.ts'
 
@@ -34,7 +35,7 @@ export async function migratePostgres(
       throw explain(error, schema)
     })
   }
-  return { applied: pending.map(({ name }) => name), version: pending.at(-1)?.number ?? applied.at(-1)?.number ?? 0 }
+  return { applied: pending.map(({ name }) => name), version: versionOf([...applied, ...pending]) }
 }
 
 /** What {@link migratePostgres} would do. Reads, and changes nothing. */

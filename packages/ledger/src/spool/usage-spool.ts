@@ -191,7 +191,8 @@ function holdKey(accountId: string, holdId: string): string {
  * process has sent in a later form is a conflict in the earlier ones, and a replay in that.
  */
 function formsOf(operation: UsageOperation): UsageOperation[] {
-  if (operation.verb !== 'charge') return [operation]
+  // A hold that rejects what is above it would else give back what it held: work that was done would cost nothing.
+  if (operation.verb === 'settleHold') return [operation, { ...operation, input: { ...operation.input, overage: 'cap' } }]
   const capped: UsageOperation = { ...operation, input: { ...operation.input, overage: 'cap' } }
   return [operation, capped, { ...capped, input: { ...capped.input, workflowId: undefined } }]
 }

@@ -7,6 +7,7 @@ import {
   type MigrationReport,
   migrationPlan,
   pendingMigrations,
+  versionOf,
 } from '../migrations.ts'
 import type { SqliteDatabase } from './handle.ts'
 import { withPrefix } from './table-prefix.ts'
@@ -34,7 +35,7 @@ export function migrateSqlite(database: SqliteDatabase, now: number, options: Op
       takeStep(database, migration, prefix)
     }
     database.exec('COMMIT')
-    return { applied: pending.map(({ name }) => name), version: pending.at(-1)?.number ?? applied.at(-1)?.number ?? 0 }
+    return { applied: pending.map(({ name }) => name), version: versionOf([...applied, ...pending]) }
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK')
     throw error
