@@ -189,6 +189,32 @@ test('one change that cannot be applied fails alone', async () => {
   expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
 })
 
+test('of a batch that failed each change is made once, in its order, though the batch behind it was first', async () => {
+  let batches = 0
+  const made: string[] = []
+  const driver = {
+    batches: { atOnce: 2, isOrdered: true },
+    async commit(batch: readonly Operation[]): Promise<Outcome[]> {
+      const isFirst = batches++ === 0
+      await turns()
+      const ids = batch.map(({ idempotencyKey }) => idempotencyKey ?? '')
+      if (isFirst || ids.includes('bad')) throw new LedgerInternalError('bad', undefined)
+      made.push(...ids)
+      return batch.map(() => ({ status: 'advanced', replayed: false }))
+    },
+  } as Partial<LedgerDriver> as LedgerDriver
+  const queue = new CommitQueue(driver)
+  const submit = (id: string) => queue.submit({ ...operation('a'), idempotencyKey: id } as Operation)
+  const answers = ['a1', 'bad', 'a2'].map(submit)
+  await new Promise((resolve) => setImmediate(resolve))
+  answers.push(...Array.from({ length: 40 }, (_, index) => submit(`b${index}`)))
+  const ends = await Promise.allSettled(answers)
+  expect(ends.map(({ status }) => status)).toEqual(ends.map((_, index) => (index === 1 ? 'rejected' : 'fulfilled')))
+  expect(made.toSorted()).toEqual(['a1', 'a2', ...Array.from({ length: 40 }, (_, index) => `b${index}`)].sort())
+  expect(made.filter((id) => id.startsWith('a'))).toEqual(['a1', 'a2'])
+  expect(made[0]).toBe('b0')
+})
+
 test('a database that is away fails the batch, and the next is tried afresh', async () => {
   let isAway = true
   const { driver, batches } = pausedDriver((batch) => {

@@ -36,6 +36,8 @@ const WORTH_WAITING = 32
  *
  * An account's changes are made in the order in which they came: it is in one batch at a time, so that batches which run side by side
  * never wait for each other's rows, or in several where the driver keeps their order. The size of a batch adapts by itself: it is what came during the last one.
+ * One exception: changes of a batch that the database could not store are tried one by one, and where the driver keeps the order the next
+ * batch is on its way by then, so that they come after it. Each still happens once or fails.
  */
 export class CommitQueue {
   readonly #driver: LedgerDriver
