@@ -1,9 +1,8 @@
 import { createAdminClient, createClient, type UsageSeriesQuery } from '@farebox/client'
-import { credits } from '@farebox/core'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
 import { createFarebox, withoutCosts } from 'farebox'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { apiClient } from './api-client.ts'
 import { hono } from './hosts.ts'
 import { openAccount, openBox, openKey, type StoreName, storeNames, type TestAccount } from './open-box.ts'
@@ -126,24 +125,6 @@ it('a refund on a later day takes off that day what it gave back, to the credit'
   expect(series.map(({ total_credits }) => total_credits)).toEqual([40, -40])
   const later = await client.usage({ from: '2026-03-02T00:00:00Z' })
   expect(later).toMatchObject({ total_credits: -40, service_breakdown: [{ name: 'phone_twilio', total_credits: -40 }] })
-})
-
-it('a statement whose account is written to while it is read has the balance of each of its entries', async () => {
-  const { box, ada, own } = await openServer()
-  const { ledger } = box
-  const grant = () => ledger.grant({ accountId: ada.accountId, amount: credits(5) })
-  const { balance, statement } = { balance: ledger.balance.bind(ledger), statement: ledger.statement.bind(ledger) }
-  // Somebody is faster than each of the first looks.
-  vi.spyOn(ledger, 'balance').mockImplementationOnce(async (accountId) => {
-    await grant()
-    return balance(accountId)
-  })
-  vi.spyOn(ledger, 'statement').mockImplementationOnce(async (accountId, options) => {
-    await grant()
-    return statement(accountId, options)
-  })
-  const { entries } = (await own.get('/api/v1/credits/statement')).body as unknown as { entries: { balance: string }[] }
-  expect(entries.map((entry) => entry.balance)).toEqual(['10010', '10005', '10000', '10000', '0'])
 })
 
 describe('what a dashboard reads', () => {

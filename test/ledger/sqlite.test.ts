@@ -195,11 +195,12 @@ describe('a ledger in a SQLite file', () => {
     await expect.poll(() => size()).toBeGreaterThan(empty + 1_000_000)
     await hold()
     const log = size('-wal')
-    for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 1_000 }, hold))
-    expect(size('-wal')).toBeLessThan(log + 1_000_000)
+    // Some nine megabytes, if the log only grew. It begins again when all of it was copied, and that may take until the next few changes.
+    for (let round = 0; round < 6; round++) await Promise.all(Array.from({ length: 1_000 }, hold))
+    expect(size('-wal')).toBeLessThan(log + 4_000_000)
     await ledger.close()
     ledger = new Ledger(sqlite({ filename }))
-    expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], entries: 19_004 })
+    expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], entries: 22_004 })
   })
 
   test('ledgers that share a driver all go on while the log is copied', async () => {
