@@ -1,7 +1,7 @@
 import { type Credits, credits, InvalidOptionError } from '@farebox/core'
 
 /** The most that one change of a ledger may move. */
-const CREDITS_MAX = 1_000_000_000
+const AT_ONCE_MAX = 1_000_000_000
 
 /** @throws {InvalidOptionError} not a plain decimal of credits above 0, or more than a ledger takes at once */
 export function parseCredits(text: string): Credits {
@@ -20,7 +20,7 @@ export function parseCreditsOrZero(text: string): Credits {
 function decimal(text: string): Credits | undefined {
   if (!/^\d{1,15}(\.\d{1,6})?$/.test(text)) return undefined
   const amount = credits(text)
-  if (amount > credits(CREDITS_MAX)) throw new InvalidOptionError(`credits must be at most ${CREDITS_MAX}, received ${text}`)
+  if (amount > credits(AT_ONCE_MAX)) throw new InvalidOptionError(`credits must be at most ${AT_ONCE_MAX}, received ${text}`)
   return amount
 }
 

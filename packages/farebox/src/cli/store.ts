@@ -60,10 +60,16 @@ const HEADER = Buffer.from('SQLite format 3\0')
 function checkContent(path: string, filename: string, isNew: boolean): void {
   const begin = Buffer.alloc(HEADER.length)
   const file = openSync(path, 'r')
-  const length = readSync(file, begin)
-  closeSync(file)
-  if (length === 0) {
-    if (!isNew)
-      throw new InvalidOptionError(`the file ${path} is empty; to make tables in it: farebox migrate --store ${filename}`)
-  } else if (!begin.equals(HEADER)) throw new InvalidOptionError(`--store names a file that is no SQLite database: ${path}`)
+  let length: number
+  try {
+    length = readSync(file, begin)
+  } finally {
+    closeSync(file)
+  }
+  if (length > 0 && !begin.equals(HEADER)) {
+    throw new InvalidOptionError(`--store names a file that is no SQLite database: ${path}`)
+  }
+  if (length === 0 && !isNew) {
+    throw new InvalidOptionError(`the file ${path} is empty; to make tables in it: farebox migrate --store ${filename}`)
+  }
 }
