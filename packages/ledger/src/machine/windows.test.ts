@@ -25,6 +25,9 @@ test.each([
   ['month', 'Europe/Berlin', '2026-03-31T21:59:59Z', '2026-02-28T23:00:00Z', '2026-03-31T22:00:00Z'],
   // In Cairo clocks go from midnight to one: the day begins at one.
   ['day', 'Africa/Cairo', '2026-04-23T22:30:00Z', '2026-04-23T22:00:00Z', '2026-04-24T21:00:00Z'],
+  // In Kathmandu they went from midnight to a quarter past when 1986 began.
+  ['month', 'Asia/Kathmandu', '1985-12-01T00:00:00Z', '1985-11-30T18:30:00Z', '1985-12-31T18:30:00Z'],
+  ['day', 'Asia/Kathmandu', '1985-12-31T18:30:00Z', '1985-12-31T18:30:00Z', '1986-01-01T18:15:00Z'],
 ] as const)('the %s in %s of %s begins at %s and ends at %s', (period, timeZone, now, start, end) => {
   expect(windowOf(period, timeZone, at(now))).toEqual({ start: at(start), end: at(end) })
 })

@@ -24,9 +24,32 @@ export function windowOf(period: BudgetPeriod, timeZone: string, now: number): W
   }
   const today = new TZDate(now, timeZone)
   const [year, month, day] = [today.getFullYear(), today.getMonth(), today.getDate()]
-  const midnight = (months: number, days: number): number => new TZDate(year, month + months, days, timeZone).getTime()
+  const midnight = (months: number, days: number): number => beginOfDay(year, month + months, days, timeZone)
   if (period === 'month') return { start: midnight(0, 1), end: midnight(1, 1) }
   if (period === 'day') return { start: midnight(0, day), end: midnight(0, day + 1) }
   const monday = day - ((today.getDay() + 6) % 7)
   return { start: midnight(0, monday), end: midnight(0, monday + 7) }
+}
+
+/**
+ * The first moment of a day. Where clocks were put forward at midnight that is later than 00:00, which never was; what `TZDate` makes
+ * of such a time may still be the day before (in Kathmandu, 1986 began at 00:15).
+ */
+function beginOfDay(year: number, month: number, day: number, timeZone: string): number {
+  const time = new TZDate(year, month, day, timeZone).getTime()
+  const wanted = Date.UTC(year, month, day)
+  if (localDate(time, timeZone) >= wanted) return time
+  let [before, since] = [time, time + 24 * HOUR]
+  while (since - before > 1) {
+    const middle = Math.floor((before + since) / 2)
+    if (localDate(middle, timeZone) < wanted) before = middle
+    else since = middle
+  }
+  return since
+}
+
+/** The date on the wall at a moment, as the milliseconds of the same date in UTC. */
+function localDate(time: number, timeZone: string): number {
+  const local = new TZDate(time, timeZone)
+  return Date.UTC(local.getFullYear(), local.getMonth(), local.getDate())
 }
