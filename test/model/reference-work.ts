@@ -194,9 +194,12 @@ export abstract class ReferenceWork extends ReferenceLimits {
     return positive(rounded - sum(line.map(({ charged, shortfall }) => charged + shortfall)))
   }
 
+  /** The usage that counts for what more of a line costs: corrections change nothing of that, but that what they took back never was. */
   #lineOf({ workflowId, service, provider }: Work, unit: string): Usage[] {
     const isOfLine = (usage: Usage) => usage.service === service && usage.provider === provider && usage.unit === unit
-    return workflowId === undefined ? [] : this.usages.filter((usage) => usage.workflowId === workflowId && isOfLine(usage))
+    if (workflowId === undefined) return []
+    const usages = this.usages.filter((usage) => usage.workflowId === workflowId && isOfLine(usage))
+    return usages.filter((usage) => usage.corrects === undefined && !isTakenBack(usage, usages))
   }
 
   protected settleHold({ holdId, usageId, usage, provider, final, closesWorkflow, ...input }: Operations['settleHold']): Outcome {
@@ -301,3 +304,11 @@ function isSaid({ parentId, hasReserve, name, maxCredits, userId, apiKeyId }: Wo
 
 /** What takes from budgets for good, and has no hold. */
 const NOBODY = 'nobody in particular'
+
+/** Whether nothing of a record is charged any more that once was, or nothing at all is left of it. */
+function isTakenBack({ usageId }: Usage, usages: readonly Usage[]): boolean {
+  const all = usages.filter((usage) => usage.usageId === usageId || usage.corrects === usageId)
+  if (all.length === 1 || sum(all.map(({ charged }) => charged)) !== 0n) return false
+  const isNothing = sum(all.map(({ rated }) => rated)) === 0n && sum(all.map(({ shortfall }) => shortfall)) === 0n
+  return isNothing || all.some(({ charged }) => charged > 0n)
+}

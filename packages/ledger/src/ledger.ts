@@ -313,6 +313,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /**
    * Gives a charge back, or a part of it: to the grants that paid for it, the last drawn first. What came from one that has expired
    * since becomes a new grant, so that a refund is never lost.
+   * What more usage of a line costs is not changed by it, unless it gives back all of a charge: then it is as if that had never been.
    */
   async refund(input: RefundInput, call?: CallOptions<Transaction>): Promise<RefundOutcome> {
     const fields = {

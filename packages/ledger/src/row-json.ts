@@ -74,12 +74,13 @@ export function encodeLines(lines: readonly WorkflowLine[]): unknown {
     rated: line.rated.toString(),
     charged: line.charged.toString(),
     shortfall: line.shortfall.toString(),
+    ...(line.setApart && { set_apart: [line.setApart.rated.toString(), line.setApart.billed.toString()] }),
     ...(line.priceVersion !== null && { price_version: line.priceVersion }),
   }))
 }
 
 export function decodeLines(json: unknown): WorkflowLine[] {
-  return (json as Record<string, string>[]).map((line) => ({
+  return (json as (Record<string, string> & { set_apart?: [string, string] })[]).map((line) => ({
     service: line.service_type as Service,
     provider: line.provider ?? '',
     unit: line.unit_type as Unit,
@@ -87,6 +88,7 @@ export function decodeLines(json: unknown): WorkflowLine[] {
     rated: amountOf(line.rated),
     charged: amountOf(line.charged),
     shortfall: amountOf(line.shortfall),
+    ...(line.set_apart && { setApart: { rated: amountOf(line.set_apart[0]), billed: amountOf(line.set_apart[1]) } }),
     priceVersion: line.price_version ?? null,
   }))
 }

@@ -1,7 +1,8 @@
+import { apartOf } from './machine/corrections.ts'
 import { getOrInsert } from './machine/get-or-insert.ts'
 import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
 import { RollupSums } from './machine/rollup-sums.ts'
-import type { Rows, WorkflowRow } from './rows.ts'
+import type { Rows, UsageRow, WorkflowLine, WorkflowRow } from './rows.ts'
 import { CARRY, tables } from './tables.ts'
 
 /** Something that does not add up. */
@@ -168,11 +169,25 @@ function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows
     let next: WorkflowRow | undefined = byId.get(workflowId ?? '')
     for (; next; next = byId.get(next.parentId ?? '')) add(sums, next.workflowId, amount)
   }
-  for (const { workflowId, service, provider, unit, charged, shortfall, rated, quantity } of usage) {
+  const nameOf = (workflowId: string, { service, provider, unit }: Pick<WorkflowLine, 'service' | 'provider' | 'unit'>): string =>
+    [workflowId, service, provider, unit].join('\0')
+  const addTo = (line: string, amounts: Record<string, bigint>): void => {
+    for (const [name, amount] of Object.entries(amounts)) add(lines, `${line}\0${name}`, amount)
+  }
+  const corrected = new Map<string, UsageRow[]>()
+  for (const record of usage) {
+    const { workflowId, usageId, corrects, charged, shortfall, rated, quantity } = record
     if (workflowId === null) continue
     upwards(spent, workflowId, charged)
-    const line = [workflowId, service, provider, unit].join('\0')
-    for (const [name, amount] of Object.entries({ charged, shortfall, rated, quantity })) add(lines, `${line}\0${name}`, amount)
+    addTo(nameOf(workflowId, record), { charged, shortfall, rated, quantity })
+    const parts = getOrInsert(corrected, corrects ?? usageId, () => [])
+    if (corrects === null) parts.unshift(record)
+    else parts.push(record)
+  }
+  for (const parts of corrected.values()) {
+    const { rated, billed } = apartOf(parts)
+    const [record] = parts
+    if (record?.workflowId) addTo(nameOf(record.workflowId, record), { 'set apart rated': rated, 'set apart billed': billed })
   }
   for (const { workflowId, state, remaining } of holds) if (state === 'open') upwards(held, workflowId, remaining)
 
@@ -180,9 +195,11 @@ function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows
     const { workflowId } = workflow
     expect('workflow', workflowId, spent.get(workflowId) ?? 0n, workflow.spent)
     expect('workflow', workflowId, held.get(workflowId) ?? 0n, workflow.held)
-    for (const { service, provider, unit, charged, shortfall, rated, quantity } of workflow.lines) {
-      const line = [workflowId, service, provider, unit].join('\0')
-      for (const [name, amount] of Object.entries({ charged, shortfall, rated, quantity })) {
+    for (const row of workflow.lines) {
+      const { service, provider, charged, shortfall, rated, quantity } = row
+      const line = nameOf(workflowId, row)
+      const apart = { 'set apart rated': row.setApart?.rated ?? 0n, 'set apart billed': row.setApart?.billed ?? 0n }
+      for (const [name, amount] of Object.entries({ charged, shortfall, rated, quantity, ...apart })) {
         expect('workflow', `${workflowId} ${service} ${provider} ${name}`, lines.get(`${line}\0${name}`) ?? 0n, amount)
         lines.delete(`${line}\0${name}`)
       }

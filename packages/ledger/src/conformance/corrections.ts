@@ -82,6 +82,25 @@ export function exerciseCorrections(suite: Suite): void {
       expect(services).toMatchObject([{ records: 2, charged: credits(1) }])
     })
 
+    it('what was given back is not billed again where it was rounded, nor where credits ran out within a step', async () => {
+      const accountId = await suite.account(5)
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w' })
+      const tens = (rated: number) => ({ workflowId: 'w', usage: { ...usage(rated), roundingStep: credits(10) } })
+      await charge(accountId, 'poor', 13, { ...tens(13), overage: 'cap' })
+      await suite.ledger.refund({ accountId, usageId: 'poor' })
+      await suite.ledger.grant({ accountId, amount: credits(95), source: 'purchase' })
+      const bill = async (usageId: string, rated: number) => {
+        const { charged: taken } = charged(await suite.ledger.charge({ accountId, usageId, ...work, ...tens(rated) }))
+        return taken
+      }
+      expect(await bill('nothing', 0)).toBe(0n)
+      expect(await bill('a', 4)).toBe(credits(10))
+      await suite.ledger.refund({ accountId, usageId: 'a', amount: credits(3) })
+      expect(await bill('b', 6)).toBe(0n)
+      expect(await bill('c', 1)).toBe(credits(10))
+      expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
+    })
+
     it('a ceiling has room again for what was given back', async () => {
       const accountId = await suite.account(100)
       await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w', maxCredits: credits(5) })

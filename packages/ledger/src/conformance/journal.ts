@@ -253,6 +253,11 @@ export function exerciseJournal(suite: Suite): void {
         `UPDATE farebox_workflows SET lines = '[]' WHERE account_id = '{id}' AND workflow_id = 'w'`,
       ],
       [
+        'what corrections set apart on a workflow line',
+        'workflow',
+        `UPDATE farebox_workflows SET lines = replace(lines, '"units"', '"set_apart":["1","0"],"units"') WHERE account_id = '{id}' AND workflow_id = 'w'`,
+      ],
+      [
         'what a workflow has spent',
         'workflow',
         `UPDATE farebox_workflows SET spent = spent - 1 WHERE account_id = '{id}' AND workflow_id = 'w'`,

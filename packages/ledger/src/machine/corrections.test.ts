@@ -1,4 +1,5 @@
 import { credits, microUnits, nanoUsd } from '@farebox/core'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { START } from '../testing/memory-rows.ts'
 import { OneAccount, rated } from '../testing/one-account.ts'
@@ -326,5 +327,103 @@ describe('what a refund takes off a budget', () => {
     expect(ledger.budget('b').used).toBe(credits(10))
     ledger.do('refund', { usageId: 'v', correctionId: 's' })
     expect(ledger.budget('b').used).toBe(credits(0))
+  })
+})
+
+describe('what more usage of a line costs after a correction', () => {
+  const TENS = { roundingStep: credits(10) }
+  const inTens = (limit: number): OneAccount => {
+    const ledger = new OneAccount(limit)
+    ledger.do('openWorkflow', { workflowId: 'w' })
+    return ledger
+  }
+  const due = (ledger: OneAccount, usageId: string, amount: number): bigint => {
+    const outcome = ledger.do('charge', { usageId, workflowId: 'w', usage: rated(amount, TENS), overage: 'cap' })
+    if (outcome.status !== 'charged') throw new Error(`The charge was ${outcome.status}.`)
+    return outcome.charged + outcome.shortfall
+  }
+
+  test('is nothing for nothing, where credits ran out within a step and what they paid was given back', () => {
+    const ledger = inTens(5)
+    ledger.do('charge', { usageId: 'u', workflowId: 'w', usage: rated(13, TENS), overage: 'cap' })
+    ledger.do('refund', { usageId: 'u', correctionId: 'r' })
+    expect(ledger.workflow('w').lines).toMatchObject([{ rated: credits(15), charged: credits(0), shortfall: credits(15) }])
+    expect(due(ledger, 'v', 0)).toBe(0n)
+    expect(due(ledger, 'x', 4)).toBe(credits(10))
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('is what it was before a part was given back, with what rounding left over', () => {
+    const ledger = inTens(100)
+    due(ledger, 'u', 4)
+    ledger.do('refund', { usageId: 'u', correctionId: 'r', amount: credits(3) })
+    expect(due(ledger, 'v', 6)).toBe(0n)
+    expect(due(ledger, 'x', 1)).toBe(credits(10))
+    expect(ledger.workflow('w').lines).toMatchObject([{ rated: credits(8), charged: credits(17) }])
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('is what it was before a late price', () => {
+    const ledger = inTens(100)
+    due(ledger, 'u', 4)
+    ledger.do('adjust', { usageId: 'u', correctionId: 'j', charge: credits(13) })
+    expect(due(ledger, 'v', 6)).toBe(0n)
+    ledger.do('adjust', { usageId: 'u', correctionId: 'k', charge: credits(0) })
+    expect(due(ledger, 'x', 1)).toBe(credits(10))
+    ledger.do('adjust', { usageId: 'u', correctionId: 'l', charge: credits(7) })
+    expect(due(ledger, 'y', 6)).toBe(0n)
+    expect(due(ledger, 'z', 4)).toBe(credits(10))
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('is what it was before our own cost was set right, of a record that rode along for nothing or could not be paid', () => {
+    const ledger = inTens(15)
+    due(ledger, 'u', 4)
+    due(ledger, 'v', 4)
+    ledger.do('adjust', { usageId: 'v', correctionId: 'j', cost: nanoUsd(5n) })
+    expect(due(ledger, 'x', 3)).toBe(credits(10))
+    ledger.do('charge', { usageId: 'y', workflowId: 'w', usage: rated(14, TENS), overage: 'cap' })
+    ledger.do('adjust', { usageId: 'y', correctionId: 'k', cost: nanoUsd(5n) })
+    expect(due(ledger, 'z', 5)).toBe(0n)
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('is as if what was taken back had never been, and as if no other correction had', () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('usage' as const), rated: fc.integer({ min: 0, max: 25 }) }),
+      fc.record({ kind: fc.constant('refund' as const), of: fc.nat(9), amount: fc.option(fc.integer({ min: 1, max: 30 })) }),
+      fc.record({ kind: fc.constant('adjust' as const), of: fc.nat(9), amount: fc.integer({ min: 0, max: 30 }) }),
+      fc.record({ kind: fc.constant('cost' as const), of: fc.nat(9) }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 2, maxLength: 12 }), (steps) => {
+        const ledger = inTens(10_000)
+        const counted = new Map<string, { rated: number; billed: bigint; charged: bigint; original: bigint }>()
+        for (const [index, each] of steps.entries()) {
+          const correctionId = `c${index}`
+          if (each.kind === 'usage') {
+            const all = [...counted.values()].filter(({ charged, original }) => charged !== 0n || original === 0n)
+            const whole = Math.ceil((all.reduce((sum, one) => sum + one.rated, 0) + each.rated) / 10) * 10
+            const open = credits(whole) - all.reduce((sum, one) => sum + one.billed, 0n)
+            const billed = due(ledger, `u${index}`, each.rated)
+            expect(billed).toBe(open > 0n ? open : 0n)
+            counted.set(`u${index}`, { rated: each.rated, billed, charged: billed, original: billed })
+            continue
+          }
+          const [usageId, record] = [...counted][each.of] ?? []
+          if (usageId === undefined || record === undefined) continue
+          if (each.kind === 'cost') ledger.do('adjust', { usageId, correctionId, cost: nanoUsd(BigInt(index)) })
+          // A record that cost nothing is left alone here: the model in `test/model` tells what becomes of it.
+          if (each.kind === 'cost' || record.original === 0n) continue
+          const outcome =
+            each.kind === 'adjust'
+              ? ledger.do('adjust', { usageId, correctionId, charge: credits(each.amount) })
+              : ledger.do('refund', { usageId, correctionId, ...(each.amount !== null && { amount: credits(each.amount) }) })
+          if (outcome.status === 'corrected') record.charged -= outcome.refunded
+        }
+        expect(ledger.verify()).toEqual([])
+      }),
+      { numRuns: 300 },
+    )
   })
 })

@@ -1,6 +1,6 @@
 import { type Credits, microCredits, microUnits, type NanoUsd, nanoUsd } from '@farebox/core'
 import type { CorrectedOutcome, Operations } from '../operations.ts'
-import type { Lot, Posting, UsageRow, WorkflowRow } from '../rows.ts'
+import type { Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { limitsOf, refusalOf } from './affordable.ts'
 import { giveBackToBudgets } from './budgets.ts'
 import { addToLine, lineOf, recordUsage, spentPostings, takableOf } from './charges.ts'
@@ -14,6 +14,8 @@ import { type Decision, refuse, type Step } from './step.ts'
 /** A usage record with everything that corrected it so far. */
 interface Corrected {
   record: UsageRow
+  /** The record and what corrected it, in order. */
+  parts: UsageRow[]
   workflow: WorkflowRow | undefined
   rated: Credits
   charged: Credits
@@ -32,7 +34,7 @@ export function refund(step: Step, input: Operations['refund']): Decision<'refun
     const refundable = microCredits(known.charged > 0n ? known.charged : 0n)
     return refuse({ status: 'refused', reason: 'refund_exceeds_charge', usageId: input.usageId, refundable, requested })
   }
-  // What is given back is not to be billed again with the next usage of its line; what could not be taken stays rated.
+  // What could not be taken stays rated.
   const taken = known.rated - known.shortfall
   const rated = requested === known.charged ? taken : least(requested, taken)
   return correct(step, known, input, { rated: microCredits(-rated), due: microCredits(-requested), keepsShortfall: true })
@@ -103,7 +105,13 @@ function correct(
     certainty: 'exact' as const,
     details: reason === undefined ? undefined : JSON.stringify({ reason }),
   }
-  if (workflow) addToLine(lineOf(workflow, record.service, record.provider, usage), usage, charged, shortfall)
+  if (workflow) {
+    const line = lineOf(workflow, record.service, record.provider, usage)
+    addToLine(line, usage, charged, shortfall)
+    const apart = apartOf([...known.parts, { rated, charged, shortfall }])
+    const before = apartOf(known.parts)
+    setApart(line, { rated: apart.rated - before.rated, billed: apart.billed - before.billed })
+  }
   recordUsage(step, correctionId, usage, {
     workflow,
     service: record.service,
@@ -129,6 +137,41 @@ function correct(
   }
 }
 
+/**
+ * What corrections changed of a record, as its line sees it, that more usage of the line is not to feel. As long as something of the
+ * record is charged, that usage costs what it would without any correction: what was given back is not billed again, and what was
+ * charged later pays for nothing else. Once all of it is taken back, it costs what it would if the record had never been.
+ *
+ * @param parts  the record, then its corrections
+ */
+export function apartOf(parts: readonly Amounts[]): { rated: bigint; billed: bigint } {
+  const [record, ...corrections] = parts
+  const { rated, charged, shortfall } = sumOf(parts)
+  const isTakenBack = charged === 0n && (parts.some((part) => part.charged > 0n) || (rated === 0n && shortfall === 0n))
+  if (record === undefined || corrections.length === 0) return { rated: 0n, billed: 0n }
+  const counted = isTakenBack ? { rated: 0n, billed: 0n } : { rated: record.rated, billed: record.charged + record.shortfall }
+  return { rated: rated - counted.rated, billed: charged + shortfall - counted.billed }
+}
+
+type Amounts = Record<'rated' | 'charged' | 'shortfall', bigint>
+
+function sumOf(parts: readonly Amounts[]): Amounts {
+  const sum = { rated: 0n, charged: 0n, shortfall: 0n }
+  for (const { rated, charged, shortfall } of parts) {
+    sum.rated += rated
+    sum.charged += charged
+    sum.shortfall += shortfall
+  }
+  return sum
+}
+
+function setApart(line: WorkflowLine, more: { rated: bigint; billed: bigint }): void {
+  const rated = microCredits((line.setApart?.rated ?? 0n) + more.rated)
+  const billed = microCredits((line.setApart?.billed ?? 0n) + more.billed)
+  if (rated !== 0n || billed !== 0n) line.setApart = { rated, billed }
+  else delete line.setApart
+}
+
 function correctedRecord({ state, account }: Step, usageId: string, correctionId: string) {
   const record = state.usage(account.accountId, usageId)
   if (!record) return refuse({ status: 'failed' as const, code: 'USAGE_NOT_FOUND' as const, id: usageId })
@@ -140,8 +183,10 @@ function correctedRecord({ state, account }: Step, usageId: string, correctionId
     return refuse({ status: 'failed' as const, code: 'ALREADY_EXISTS' as const, what: 'usage record', id: correctionId })
   }
   const workflow = record.workflowId === null ? undefined : state.workflow(account.accountId, record.workflowId)
-  const corrected: Corrected = { ...record, record, workflow, lots: record.lots.map((lot) => ({ ...lot })) }
-  for (const correction of state.corrections(account.accountId, usageId).sort((a, b) => a.sequence - b.sequence)) {
+  const corrections = state.corrections(account.accountId, usageId).sort((a, b) => a.sequence - b.sequence)
+  const lots = record.lots.map((lot) => ({ ...lot }))
+  const corrected: Corrected = { ...record, record, parts: [record, ...corrections], workflow, lots }
+  for (const correction of corrections) {
     corrected.rated = microCredits(corrected.rated + correction.rated)
     corrected.charged = microCredits(corrected.charged + correction.charged)
     corrected.shortfall = microCredits(corrected.shortfall + correction.shortfall)
