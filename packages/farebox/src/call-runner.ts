@@ -141,7 +141,15 @@ export class CallRunner {
 
   /** Makes a call that answers as a whole. */
   whole<Result extends { usage?: Usage; requestId?: string }>(call: WholeCall<Result>): Promise<Metered & { result: Result }> {
-    return this.track(this.#whole(call))
+    return this.track(this.wholeWithin(call))
+  }
+
+  /** As {@link whole}, for work that is tracked already. */
+  wholeWithin<Result extends { usage?: Usage; requestId?: string }>(
+    call: WholeCall<Result>,
+  ): Promise<Metered & { result: Result }> {
+    const watch = this.watch(call.request, { input: call.input, isStream: false })
+    return watch.run(() => this.#wholeWatched(call, watch))
   }
 
   /** Makes a call that answers in events. Resolves with the first content; until then nothing was sent to the caller. */
@@ -260,11 +268,6 @@ export class CallRunner {
       clock: () => this.#parts.clock(),
       ...(joined && { signal: joined }),
     }
-  }
-
-  #whole<Result extends { usage?: Usage; requestId?: string }>(call: WholeCall<Result>): Promise<Metered & { result: Result }> {
-    const watch = this.watch(call.request, { input: call.input, isStream: false })
-    return watch.run(() => this.#wholeWatched(call, watch))
   }
 
   async #wholeWatched<Result extends { usage?: Usage; requestId?: string }>(

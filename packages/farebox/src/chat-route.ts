@@ -50,7 +50,7 @@ export function chatRoute(
   // A text alone is the same to all models of one vocabulary, and to all whose vocabulary is not public.
   const kindOf = ({ model, capabilities }: Offer) =>
     hasImages ? `${model} ${capabilities.imageTokensMax}` : (encodingOf(model) ?? 'any')
-  const known = new Map([['any', { ...any, ceiling: any.high }]])
+  const known = new Map([['any', Object.assign(any, { ceiling: any.high })]])
   return {
     service,
     operation,
@@ -61,7 +61,7 @@ export function chatRoute(
       let usage = known.get(kind)
       if (!usage) {
         const range = chatUsageRange(measure, offer.model, offer.capabilities.imageTokensMax)
-        usage = { ...range, ceiling: range.high }
+        usage = Object.assign(range, { ceiling: range.high })
         known.set(kind, usage)
       }
       return usage

@@ -241,8 +241,12 @@ export class Farebox {
 
   /** Lets work go on that nobody awaits, such as the settlement of a stream. {@link close} waits for it. */
   background(work: Promise<unknown>, onError: (error: unknown) => void = this.#onError): void {
-    const running = work.then(() => undefined, onError).finally(() => this.#running.delete(running))
-    this.#running.add(running)
+    const ended = () => void this.#running.delete(work)
+    this.#running.add(work)
+    void work.then(ended, (error: unknown) => {
+      ended()
+      onError(error)
+    })
   }
 
   /** A workflow of an account. It is written down with its first use. */

@@ -25,10 +25,12 @@ export async function measureChat(
   // Other vendors' vocabularies are not public, and this one is the nearest.
   const counters = await load(new Set(offers.map(({ model }) => encodingOf(model) ?? 'o200k_base')))
   const measure = (text: string) => measureText(text, counters)
+  const text = await measure(messages.map(textOf).join('\n'))
+  const images = messages.flatMap(imagesOf)
   return {
-    text: await measure(messages.map(textOf).join('\n')),
+    text,
     messages: messages.length,
-    images: await Promise.all(messages.flatMap(imagesOf)),
+    images: images.length > 0 ? await Promise.all(images) : [],
     tools: { text: await measure(tools.length > 0 ? JSON.stringify(tools) : ''), count: tools.length },
     other: await measure(longest(options.map((each) => JSON.stringify(each)))),
     outputTokensMax,

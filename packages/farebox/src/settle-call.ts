@@ -262,23 +262,17 @@ async function priceUsage(
 
 /** Settles a hold, again where the database is away for a moment: the work is done, and its price is known. */
 export async function settleInput(ledger: Pick<Ledger, 'settleHold'>, input: SettleHoldInput): Promise<ChargedOutcome> {
-  return persist(async () => {
-    const outcome = await ledger.settleHold(input)
-    if (outcome.status === 'refused') throw errorOfRefusal(outcome)
-    return outcome
-  })
-}
-
-async function persist<Result>(work: () => Promise<Result>): Promise<Result> {
-  for (const wait of SETTLE_WAITS_MS) {
+  for (let tries = 0; ; tries++) {
     try {
-      return await work()
+      const outcome = await ledger.settleHold(input)
+      if (outcome.status === 'refused') throw errorOfRefusal(outcome)
+      return outcome
     } catch (error) {
-      if (!isFareboxError(error) || !error.isRetryable) throw error
+      const waitMs = SETTLE_WAITS_MS[tries]
+      if (waitMs === undefined || !isFareboxError(error) || !error.isRetryable) throw error
+      await new Promise((resolve) => setTimeout(resolve, waitMs))
     }
-    await new Promise((resolve) => setTimeout(resolve, wait))
   }
-  return work()
 }
 
 /** A provider's usage block is a few hundred characters; one that is huge must not keep the charge from being made. */

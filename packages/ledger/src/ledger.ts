@@ -551,7 +551,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     call: CallOptions<Transaction> | undefined,
   ): Promise<Outcomes[Name]> {
     try {
-      if (verb === 'settleHold' && !call?.transaction)
+      if (this.#spool && verb === 'settleHold' && !call?.transaction)
         await this.#afterItsParts(input.accountId, fields as Operations['settleHold'])
       return await this.#change(verb, input, defaultKey, fields, call)
     } catch (error) {

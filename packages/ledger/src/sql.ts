@@ -73,6 +73,7 @@ export function encodeJson(column: Column, value: unknown): string | null {
 /** The value of a `json` column. */
 export function decodeJson(column: Pick<Column, 'decode'>, text: string | null): unknown {
   if (text === null) return null
-  const json: unknown = JSON.parse(text)
+  // Most lists of a row are empty.
+  const json: unknown = text === '[]' ? [] : JSON.parse(text)
   return column.decode ? column.decode(json) : json
 }

@@ -29,7 +29,7 @@ const OUTPUT: Pick<TokenRange, 'low' | 'expected'> = { low: 50, expected: 300 }
 
 /** A usage at least, as expected, and at most. */
 export interface UsageRange {
-  low: UsageQuantity[]
+  readonly low: UsageQuantity[]
   expected: UsageQuantity[]
   /** What a hold must cover. */
   high: UsageQuantity[]
@@ -55,7 +55,14 @@ export function chatUsageRange(chat: ChatMeasure, model?: string, imageTokensMax
     const output = level === 'high' ? chat.outputTokensMax : Math.min(chat.outputTokensMax, OUTPUT[level])
     return [tokens('input', input), tokens('output', output * answers)]
   }
-  return { low: at('low'), expected: at('expected'), high: at('high') }
+  return {
+    expected: at('expected'),
+    high: at('high'),
+    // Only estimates ask for it.
+    get low() {
+      return at('low')
+    },
+  }
 }
 
 function tokens(meter: string, count: number): UsageQuantity {

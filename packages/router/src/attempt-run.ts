@@ -82,7 +82,7 @@ export class AttemptRun<Refusal> {
   begin(facts: PlanFacts): AttemptPlan {
     this.#ordinal += 1
     this.#refused = undefined
-    return planAttempt(this, `${this.options.id}.${this.#ordinal}`, facts)
+    return planAttempt(this, [this.options.id, this.#ordinal].join('.'), facts)
   }
 
   /** What became of the route where nobody answered and nobody is left to ask. */

@@ -86,6 +86,10 @@ async function makeWhole<T extends WholeAnswer, Refusal>(
 }
 
 /** A call that throws before it returns its promise has failed like any other. */
-async function callSafely<T>(call: () => Promise<T>): Promise<T> {
-  return call()
+function callSafely<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return call()
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }

@@ -35,7 +35,12 @@ export function startTimer(milliseconds: number, work: () => void): ReturnType<t
 /** A leash for work that is done for the holder of `signal`. Release it when the work has ended. */
 export function createLeash(signal: AbortSignal): Leash {
   const controller = new AbortController()
-  const leave = () => controller.abort(signal.reason)
+  const waiting = new Set<() => void>()
+  const abort = (reason: unknown) => {
+    controller.abort(reason)
+    for (const leave of waiting) leave()
+  }
+  const leave = () => abort(signal.reason)
   if (signal.aborted) leave()
   else signal.addEventListener('abort', leave)
   return {
@@ -44,16 +49,17 @@ export function createLeash(signal: AbortSignal): Leash {
       return new Promise((resolve) => {
         const finish = (settled: Parameters<typeof resolve>[0]) => {
           clearTimeout(timer)
-          controller.signal.removeEventListener('abort', left)
+          waiting.delete(left)
           resolve(settled)
         }
         const left = () => finish({ status: 'left' })
         const expire = () => {
           finish({ status: 'deadline' })
-          controller.abort(new DOMException('a deadline passed', 'TimeoutError'))
+          abort(new DOMException('a deadline passed', 'TimeoutError'))
         }
         const timer = startTimer(milliseconds, expire)
-        controller.signal.addEventListener('abort', left)
+        // Listening to one's own signal would cost more than the rest of the wait.
+        waiting.add(left)
         promise.then(
           (value) => finish({ status: 'fulfilled', value }),
           (error: unknown) => finish({ status: 'rejected', error }),
@@ -63,7 +69,7 @@ export function createLeash(signal: AbortSignal): Leash {
         else if (milliseconds <= 0) expire()
       })
     },
-    cancel: () => controller.abort(UNWANTED),
+    cancel: () => abort(UNWANTED),
     release: () => signal.removeEventListener('abort', leave),
   }
 }

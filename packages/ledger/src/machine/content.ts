@@ -9,6 +9,14 @@ const LENGTH_MAX = 80
  */
 const INCIDENTAL: ReadonlySet<string> = new Set(['prefix', 'hash', 'announce', 'opensWorkflow'])
 
+/** To make up a name, and to look it up among those that are known, costs more than to write what it names. */
+const USAGE_PATHS: ReadonlyMap<string, string> = new Map(
+  ['quantity', 'unit', 'rated', 'roundingStep', 'certainty', 'cost', 'details', 'model', 'priceVersion'].map((name) => [
+    name,
+    `usage.${name}`,
+  ]),
+)
+
 /** What follows from a usage and a price book: the same usage under tomorrow's book is still the same change. */
 const BY_BOOK: ReadonlySet<string> = new Set(['rated', 'roundingStep', 'cost', 'priceVersion'])
 
@@ -32,7 +40,7 @@ function collect(content: Record<string, string>, path: string, value: object): 
   for (const name of Object.keys(fields)) {
     const field = fields[name]
     if (field === undefined || (!path && INCIDENTAL.has(name)) || (isRatedByBook && BY_BOOK.has(name))) continue
-    const at = path ? `${path}.${name}` : name
+    const at = path === 'usage' ? (USAGE_PATHS.get(name) ?? `usage.${name}`) : path ? `${path}.${name}` : name
     // Spread out, so that a conflict names `usage.quantity` and not all of the usage.
     if (!path && (name === 'usage' || name === 'body')) collect(content, at, field as object)
     else content[at] = short(path === 'body' ? (JSON.stringify(field) ?? '') : textOf(field))
@@ -52,5 +60,5 @@ function textOf(field: unknown): string {
 }
 
 function short(text: string): string {
-  return text.length <= LENGTH_MAX ? text : `sha256:${hash('sha256', text)}`
+  return text.length <= LENGTH_MAX ? text : ['sha256', hash('sha256', text)].join(':')
 }

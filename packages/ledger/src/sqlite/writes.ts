@@ -115,7 +115,8 @@ function emptyOf(column: Column): string {
 
 /** Whether a value that was read is the one to write: integers are read as `bigint`, and may be written as numbers. */
 function isSame(before: unknown, after: unknown): boolean {
-  return before === after || (typeof after === 'number' && typeof before === 'bigint' && Number(before) === after)
+  if (typeof after === 'number' && typeof before === 'bigint') return Number(before) === after
+  return before === after
 }
 
 export const dialect: SqlDialect = {

@@ -4,9 +4,17 @@
  * @source http://www.isthe.com/chongo/tech/comp/fnv/
  */
 export function fingerprint(seed: number, content: string | Uint8Array): number {
-  const bytes = typeof content === 'string' ? encoder.encode(content) : content
   let hash = 0x811c9dc5 ^ seed
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
+  if (typeof content === 'string') {
+    // Most texts are ASCII, and need no array of their bytes.
+    for (let index = 0; index < content.length; index++) {
+      const unit = content.charCodeAt(index)
+      if (unit > 0x7f) return fingerprint(seed, encoder.encode(content))
+      hash = Math.imul(hash ^ unit, 0x01000193)
+    }
+    return hash >>> 0
+  }
+  for (const byte of content) hash = Math.imul(hash ^ byte, 0x01000193)
   return hash >>> 0
 }
 

@@ -77,6 +77,8 @@ function countImages(message: ChatMessage): number {
 }
 
 function shortened(text: string): string {
-  const characters = [...text.trim().replace(/\s+/g, ' ')]
+  const plain = text.trim().replace(/\s+/g, ' ')
+  if (plain.length <= 120) return plain
+  const characters = [...plain]
   return characters.length <= 120 ? characters.join('') : `${characters.slice(0, 119).join('')}…`
 }

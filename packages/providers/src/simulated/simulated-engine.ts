@@ -43,7 +43,7 @@ export interface Begun {
   requestId: string
   remember(record: Partial<ServedRecord>): void
   /** Lets the time between two parts pass. */
-  pause(part: number): Promise<void>
+  pause(part: number): Promise<void> | undefined
 }
 
 /** Makes simulated calls: finds their offer and their fate, lets their time pass, and remembers what was served. */
@@ -64,13 +64,14 @@ export function createEngine(options: EngineOptions) {
     const fate = fateOf(failures, { offer, attemptId, callsBefore }, name)
     const occasion = `${offer.service} ${offer.provider} ${callsBefore}`
     const at = now()
-    const wait = async (latency: SimulatedLatency, part: number) => {
-      const milliseconds = latencyOf(latency, seed, `${occasion} ${part}`)
-      if (milliseconds > 0) await call.race(sleep(milliseconds))
-      else call.throwIfAborted()
+    const wait = (latency: SimulatedLatency, part: number): Promise<void> | undefined => {
+      const milliseconds = typeof latency === 'number' ? latency : latencyOf(latency, seed, `${occasion} ${part}`)
+      if (milliseconds > 0) return call.race(sleep(milliseconds))
+      call.throwIfAborted()
+      return undefined
     }
     await wait(latencyMs, 0)
-    const requestId = `sim_${fingerprint(seed, `${attemptId} ${occasion}`).toString(16).padStart(8, '0')}`
+    const requestId = ['sim', fingerprint(seed, `${attemptId} ${occasion}`).toString(16).padStart(8, '0')].join('_')
     return {
       call,
       fate,
