@@ -1,4 +1,4 @@
-import { type PhoneRequest, type PhoneResult, ProviderError, type ProviderErrorKind } from '@farebox/core'
+import { type CallContext, type PhoneRequest, type PhoneResult, ProviderError, type ProviderErrorKind } from '@farebox/core'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
 import { credits, PriceBook, type PriceBookDocument } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
@@ -97,5 +97,34 @@ describe('a phone call that is asked for longer than there are credits', () => {
     // Ten credits are left for the time, which is half a minute: in steps of ten seconds it was tried dozens of times.
     expect(await ring(7_200, { connect_fee: '40' })).toEqual({ dialled: [30], creditsUsed: credits(50), holds: 2 })
     await expect(ring(7_200, { connect_fee: '47' })).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
+  })
+})
+
+describe('a phone call that rings as long as a telephone may', () => {
+  it('is waited for to the end of its full length, which begins when somebody answers', async () => {
+    const ringSeconds = 600
+    const phone = {
+      ...simulated({ services: ['phone'], name: 'phone' }),
+      callExtraSeconds: ringSeconds + 10,
+      call: ({ durationSecondsMax: durationSeconds }: PhoneRequest, { signal }: CallContext) =>
+        new Promise<PhoneResult>((resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason))
+          setTimeout(
+            () => resolve({ callId: 'CA1', status: 'completed', durationSeconds }),
+            (ringSeconds + durationSeconds) * 1000,
+          )
+          void vi.advanceTimersByTimeAsync((ringSeconds + durationSeconds + 1) * 1000)
+        }),
+    }
+    const box = await openBox({ providers: [phone] })
+    const { accountId } = await openAccount(box)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const asked = { to: call.to, instructions: { type: 'say', text: call.message } } as const
+      const { creditsUsed } = await box.workflow({ accountId, name: 'taxi' }).call({ ...asked, durationSecondsMax: 60 })
+      expect(creditsUsed).toBe(credits(20))
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })

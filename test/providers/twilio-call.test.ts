@@ -37,6 +37,12 @@ async function failureOf(work: Promise<unknown>): Promise<ProviderError> {
 }
 
 describe('a call by Twilio', () => {
+  it('is followed for longer than it lasts: through its queue, its ring and until its end is told, which the adapter says', () => {
+    const account = { accountSid: `AC${'0'.repeat(32)}`, authToken: SECRET }
+    expect(twilio(account).callExtraSeconds).toBe(780)
+    expect(twilio({ ...account, ringSeconds: 300 }).callExtraSeconds).toBe(1_020)
+  })
+
   it('is placed once, with its limit, and told with the seconds that Twilio counted', async () => {
     const { adapter, loopback } = await open({ ringSeconds: 25 })
     const result = await adapter.call(phoneRequest({ instructions: { type: 'say', text: 'Fish & <chips>' } }), callContext())

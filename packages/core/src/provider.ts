@@ -83,6 +83,8 @@ export interface ProviderAdapter {
   converse?(request: RealtimeRequest, context: CallContext): AsyncIterable<RealtimeEvent>
   /** Places a call and waits for its end. Aborting does not hang up a call that may ring: it ends by itself at its limit. */
   call?(request: PhoneRequest, context: CallContext): Promise<PhoneResult>
+  /** Seconds that a call may take beside those that it lasts: to wait in a queue, to ring, and until its end is told. @defaultValue 120 */
+  readonly callExtraSeconds?: number
   /** Hangs up a call. Resolves also when it had ended before. */
   endCall?(callId: string, context: CallContext): Promise<void>
   /** What the provider's own records say of its work in a range of time, oldest first: what ours are compared with. */

@@ -15,8 +15,8 @@ export const PHONE_CALL = 'phone_call'
 /** Kind of the documents that tell that nobody knows any more how a call went, so that it is for `reconcile` to find out. */
 export const PHONE_CALL_UNKNOWN = 'phone_call_unknown'
 
-/** Time to ring, and to hang up. */
-const CALL_MARGIN_MS = 120_000
+/** Time to ring, and to hang up, where the adapter does not say. */
+const EXTRA_SECONDS = 120
 
 /** What is kept of a call before it is dialled, so that it can be charged though the process that dialled it has died. */
 export interface PhoneCallNote {
@@ -57,7 +57,7 @@ async function placeWatched(
   input: PhoneInput & { durationSecondsMax: number },
 ): Promise<Metered & { result: PhoneResult }> {
   const { to, from, instructions, durationSecondsMax } = input
-  const totalMs = durationSecondsMax * 1000 + CALL_MARGIN_MS
+  const totalMs = (durationSecondsMax + extraSeconds(parts)) * 1000
   const held = await runner.hold(route, input, { totalMs })
   watch.held(held)
   const note: PhoneCallNote = { workflow_id: payer.workflowId, to, from: from ?? null, at: held.at, until: held.at + totalMs }
@@ -86,6 +86,11 @@ async function placeWatched(
       call: watch.calling((candidate, context) => required(candidate, 'call').call(candidate.adapter, request, context)),
     })
   }
+}
+
+/** Who will place the call is not known yet, so it is given the time of the slowest. */
+function extraSeconds({ catalog }: RunnerParts): number {
+  return Math.max(...catalog.forService('phone').map(({ adapter }) => adapter.callExtraSeconds ?? EXTRA_SECONDS), 0)
 }
 
 function isUnknown(failure: unknown): boolean {

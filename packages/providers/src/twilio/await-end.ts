@@ -42,10 +42,15 @@ export async function awaitEnd(connection: TwilioConnection, placed: PlacedCall)
   }
 }
 
+/** How much longer than its time limit a call is followed: it may have to wait, then it rings, and its end may be told late. */
+export function extraSeconds(ringSeconds: number): number {
+  return QUEUE_SECONDS_MAX + ringSeconds + TELLING_SECONDS_MAX
+}
+
 async function follow(connection: TwilioConnection, placed: PlacedCall): Promise<PhoneResult> {
   const { callId, durationSecondsMax, call, watch } = placed
   const { pollMs, ringSeconds } = connection.settings
-  const waitMsMax = (QUEUE_SECONDS_MAX + ringSeconds + durationSecondsMax + TELLING_SECONDS_MAX) * 1000
+  const waitMsMax = (durationSecondsMax + extraSeconds(ringSeconds)) * 1000
   let waitedMs = 0
   let delayMs = pollMs
   let failures = 0

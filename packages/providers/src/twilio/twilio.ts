@@ -8,6 +8,7 @@ import {
   type ProviderAdapter,
 } from '@farebox/core'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
+import { extraSeconds } from './await-end.ts'
 import { callRecords } from './call-records.ts'
 import { callWatches } from './call-watches.ts'
 import { endCall } from './end-call.ts'
@@ -105,6 +106,7 @@ export function twilio(options: TwilioOptions): TwilioAdapter {
     availability,
     offers: options.offers ?? twilioOffers,
     call: (request, context) => placeCall(connection, request, context),
+    callExtraSeconds: extraSeconds(connection.settings.ringSeconds),
     endCall: (callId, context) => endCall(connection, callId, context),
     records: (range, context) => callRecords(connection, range, context),
     webhook: async (request) => validated(await loadValidate(), authToken, request),
