@@ -55,13 +55,23 @@ export function chatUsageRange(chat: ChatMeasure, model?: string, imageTokensMax
     const output = level === 'high' ? chat.outputTokensMax : Math.min(chat.outputTokensMax, OUTPUT[level])
     return [tokens('input', input), tokens('output', output * answers)]
   }
-  return {
-    expected: at('expected'),
-    high: at('high'),
-    // Only estimates ask for it.
-    get low() {
-      return at('low')
-    },
+  return new ChatUsage(at)
+}
+
+/** Only estimates ask for the least. */
+class ChatUsage implements UsageRange {
+  readonly expected: UsageQuantity[]
+  readonly high: UsageQuantity[]
+  readonly #at: (level: keyof TokenRange) => UsageQuantity[]
+
+  constructor(at: (level: keyof TokenRange) => UsageQuantity[]) {
+    this.expected = at('expected')
+    this.high = at('high')
+    this.#at = at
+  }
+
+  get low(): UsageQuantity[] {
+    return this.#at('low')
   }
 }
 

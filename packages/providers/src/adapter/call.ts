@@ -36,11 +36,11 @@ export function openCall(provider: string, signal: AbortSignal): Call {
     endedBy ??= reason
     controller?.abort(reason)
   }
-  const waiting = new Set<(error: ProviderError) => void>()
+  let waiting: Set<(error: ProviderError) => void> | undefined
   const onAbort = () => {
     const error = signalError(provider, signal)
-    for (const reject of waiting) reject(error)
-    waiting.clear()
+    for (const reject of waiting ?? []) reject(error)
+    waiting?.clear()
     stop(signal.reason)
   }
   if (signal.aborted) stop(signal.reason)
@@ -55,14 +55,15 @@ export function openCall(provider: string, signal: AbortSignal): Call {
     race: (work) =>
       new Promise((resolve, reject) => {
         if (signal.aborted) reject(signalError(provider, signal))
+        waiting ??= new Set()
         waiting.add(reject)
         work.then(
           (value) => {
-            waiting.delete(reject)
+            waiting?.delete(reject)
             resolve(value)
           },
           (error: unknown) => {
-            waiting.delete(reject)
+            waiting?.delete(reject)
             reject(error)
           },
         )
