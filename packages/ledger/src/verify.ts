@@ -174,20 +174,19 @@ function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows
   const addTo = (line: string, amounts: Record<string, bigint>): void => {
     for (const [name, amount] of Object.entries(amounts)) add(lines, `${line}\0${name}`, amount)
   }
-  const corrected = new Map<string, UsageRow[]>()
+  const corrections = new Map<string, UsageRow[]>()
   for (const record of usage) {
-    const { workflowId, usageId, corrects, charged, shortfall, rated, quantity } = record
+    const { workflowId, corrects, charged, shortfall, rated, quantity } = record
     if (workflowId === null) continue
     upwards(spent, workflowId, charged)
     addTo(nameOf(workflowId, record), { charged, shortfall, rated, quantity })
-    const parts = getOrInsert(corrected, corrects ?? usageId, () => [])
-    if (corrects === null) parts.unshift(record)
-    else parts.push(record)
+    if (corrects !== null) getOrInsert(corrections, corrects, () => []).push(record)
   }
-  for (const parts of corrected.values()) {
-    const { rated, billed } = apartOf(parts)
-    const [record] = parts
-    if (record?.workflowId) addTo(nameOf(record.workflowId, record), { 'set apart rated': rated, 'set apart billed': billed })
+  for (const record of usage) {
+    const of = corrections.get(record.usageId)
+    if (of === undefined || record.workflowId === null) continue
+    const { rated, billed } = apartOf(record, of)
+    addTo(nameOf(record.workflowId, record), { 'set apart rated': rated, 'set apart billed': billed })
   }
   for (const { workflowId, state, remaining } of holds) if (state === 'open') upwards(held, workflowId, remaining)
 

@@ -376,6 +376,39 @@ describe('what more usage of a line costs after a correction', () => {
     expect(ledger.verify()).toEqual([])
   })
 
+  test('is as if it had never been, of a record that rode along for nothing and is set to nothing', () => {
+    const ledger = inTens(100)
+    due(ledger, 'u', 4)
+    due(ledger, 'v', 4)
+    ledger.do('adjust', { usageId: 'v', correctionId: 'j', charge: credits(0) })
+    expect(due(ledger, 'x', 6)).toBe(0n)
+    expect(due(ledger, 'y', 1)).toBe(credits(10))
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('is less by what was due for a record that was used for nothing, though our cost of that was set right', () => {
+    const ledger = inTens(10)
+    due(ledger, 'u', 4)
+    due(ledger, 'v', 4)
+    ledger.do('refund', { usageId: 'u', correctionId: 'r' })
+    ledger.do('charge', { usageId: 'other', usage: rated(10) })
+    // Nothing is left to pay what was used with the record that was taken back.
+    expect(due(ledger, 'x', 0)).toBe(credits(10))
+    expect(ledger.usage('x')).toMatchObject({ rated: credits(0), charged: credits(0), shortfall: credits(10) })
+    ledger.do('adjust', { usageId: 'x', correctionId: 'j', cost: nanoUsd(5n) })
+    expect(due(ledger, 'y', 6)).toBe(0n)
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('needs nothing set apart where a correction leaves nothing of its record, or no difference', () => {
+    const ledger = inTens(100)
+    due(ledger, 'u', 4)
+    ledger.do('adjust', { usageId: 'u', correctionId: 'j', charge: credits(10) })
+    expect(ledger.workflow('w').lines[0]?.setApart).toEqual({ rated: credits(6), billed: 0n })
+    ledger.do('refund', { usageId: 'u', correctionId: 'r' })
+    expect(ledger.workflow('w').lines[0]).not.toHaveProperty('setApart')
+  })
+
   test('is what it was before our own cost was set right, of a record that rode along for nothing or could not be paid', () => {
     const ledger = inTens(15)
     due(ledger, 'u', 4)

@@ -14,8 +14,8 @@ import { type Decision, refuse, type Step } from './step.ts'
 /** A usage record with everything that corrected it so far. */
 interface Corrected {
   record: UsageRow
-  /** The record and what corrected it, in order. */
-  parts: UsageRow[]
+  /** What corrected it so far, in order. */
+  corrections: UsageRow[]
   workflow: WorkflowRow | undefined
   rated: Credits
   charged: Credits
@@ -108,8 +108,8 @@ function correct(
   if (workflow) {
     const line = lineOf(workflow, record.service, record.provider, usage)
     addToLine(line, usage, charged, shortfall)
-    const apart = apartOf([...known.parts, { rated, charged, shortfall }])
-    const before = apartOf(known.parts)
+    const before = apartOf(record, known.corrections)
+    const apart = apartOf(record, [...known.corrections, { rated, charged, shortfall }])
     setApart(line, { rated: apart.rated - before.rated, billed: apart.billed - before.billed })
   }
   recordUsage(step, correctionId, usage, {
@@ -141,14 +141,11 @@ function correct(
  * What corrections changed of a record, as its line sees it, that more usage of the line is not to feel. As long as something of the
  * record is charged, that usage costs what it would without any correction: what was given back is not billed again, and what was
  * charged later pays for nothing else. Once all of it is taken back, it costs what it would if the record had never been.
- *
- * @param parts  the record, then its corrections
  */
-export function apartOf(parts: readonly Amounts[]): { rated: bigint; billed: bigint } {
-  const [record, ...corrections] = parts
+export function apartOf(record: Amounts, corrections: readonly Amounts[]): { rated: bigint; billed: bigint } {
+  const parts = [record, ...corrections]
   const { rated, charged, shortfall } = sumOf(parts)
   const isTakenBack = charged === 0n && (parts.some((part) => part.charged > 0n) || (rated === 0n && shortfall === 0n))
-  if (record === undefined || corrections.length === 0) return { rated: 0n, billed: 0n }
   const counted = isTakenBack ? { rated: 0n, billed: 0n } : { rated: record.rated, billed: record.charged + record.shortfall }
   return { rated: rated - counted.rated, billed: charged + shortfall - counted.billed }
 }
@@ -185,7 +182,7 @@ function correctedRecord({ state, account }: Step, usageId: string, correctionId
   const workflow = record.workflowId === null ? undefined : state.workflow(account.accountId, record.workflowId)
   const corrections = state.corrections(account.accountId, usageId).sort((a, b) => a.sequence - b.sequence)
   const lots = record.lots.map((lot) => ({ ...lot }))
-  const corrected: Corrected = { ...record, record, parts: [record, ...corrections], workflow, lots }
+  const corrected: Corrected = { ...record, record, corrections, workflow, lots }
   for (const correction of corrections) {
     corrected.rated = microCredits(corrected.rated + correction.rated)
     corrected.charged = microCredits(corrected.charged + correction.charged)

@@ -57,6 +57,12 @@ test('what outgrows a column is carried to the next, whichever way it goes, and 
   expect(totals()).toEqual(Array(2).fill([25n * CARRY + 210n, -5n * CARRY - 25n]))
 })
 
+test('what is just as much as is carried is carried whole', () => {
+  const sums = new RollupSums('usage_rollups')
+  sums.add(NOON, { ...counted, quantity: CARRY, cost: -CARRY })
+  expect(sums.rows[0]).toMatchObject({ quantity: 0n, quantityCarry: 1n, cost: 0n, costCarry: -1n })
+})
+
 test.each<Partial<Rows['usage_rollups']>>([
   { accountId: 'b' },
   { service: 'phone' },
