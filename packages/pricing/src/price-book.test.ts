@@ -36,6 +36,23 @@ function problemsOf(document: unknown): string[] {
 }
 
 describe('dates', () => {
+  test('what is in force is listed with its version; before the first version there is nothing, under the name of the book', () => {
+    const prices = new PriceBook(documentOf())
+    expect(prices.entries(at)).toMatchObject({ version: 'test@b', entries: [{ provider: 'm', rates: [{ amount: '2' }] }] })
+    expect(prices.pricedEntries(at)).toMatchObject([{ entry: { provider: 'm' } }])
+    const before = Date.parse('2025-12-31T23:59:59Z')
+    expect(prices.entries(before)).toEqual({ version: 'test', entries: [] })
+    expect(prices.pricedEntries(before)).toEqual([])
+  })
+
+  test('a lookup in a currency finds the book of that currency, and says which one the book has', () => {
+    const prices = new PriceBook(documentOf())
+    const query = { service: 'gpt', provider: 'm', at }
+    expect(prices.find({ ...query, currency: 'credits' }).entry.rates).toMatchObject([{ amount: '2' }])
+    expect(prices.lookUp({ ...query, currency: 'usd' })).toBeUndefined()
+    expect(() => prices.find({ ...query, currency: 'usd' })).toThrow('has no price in usd')
+  })
+
   test('a lookup finds the version in force at its time', () => {
     const prices = new PriceBook(documentOf())
     const amountAt = (moment: string) =>
