@@ -64,10 +64,8 @@ describe('the steps of a rated call', () => {
     const halves = { rounding: { mode: 'up' as const, step: '0.5', point: 'resource' as const } }
     expect(stepsOf(bookOf(halves), 90)).not.toHaveProperty('roundedTo')
     expect(stepsOf(bookOf(halves), 91)).toMatchObject({ roundedTo: '2', total: '2' })
-    expect(stepsOf(bookOf({ maximum_charge: { amount: '1.5', action: 'cap' } }), 90)).not.toHaveProperty('beforeMaximum')
-    expect(stepsOf(bookOf({ maximum_charge: { amount: '1.4', action: 'cap' } }), 90)).toMatchObject({
-      beforeMaximum: '1.5',
-      total: '1.4',
-    })
+    const capped = bookOf({ maximum_charge: { amount: '2', action: 'cap' } })
+    expect(stepsOf(capped, 120)).not.toHaveProperty('beforeMaximum')
+    expect(stepsOf(capped, 180)).toMatchObject({ beforeMaximum: '3', total: '2' })
   })
 })
