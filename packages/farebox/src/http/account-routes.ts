@@ -29,12 +29,11 @@ export const accountRoutes: readonly Route[] = [
     summary: 'Balance and grants',
     answer: accountCredits,
     async handle({ box, accountId }) {
-      const { balance, held, available } = await box.ledger.balance(accountId)
-      const grants = await box.ledger.grants(accountId)
+      const { balance, grants } = await box.ledger.balanceAndGrants(accountId)
       return {
-        credit_balance: balanceJson(balance),
-        held: balanceJson(held),
-        available: balanceJson(available),
+        credit_balance: balanceJson(balance.balance),
+        held: balanceJson(balance.held),
+        available: balanceJson(balance.available),
         grants: grants.map(grantJson),
       }
     },
