@@ -17,6 +17,7 @@ export const accountRoutes: readonly Route[] = [
     tag: 'usage',
     summary: 'What planned work will cost, by service, before any call',
     body: estimateBody,
+    changesNothing: true,
     answer: estimate,
     handle: ({ box, body }) => box.estimateTexts(body),
   }),

@@ -42,10 +42,20 @@ export const answerHeaders = {
 } as const
 
 /** What the answers of a route say in headers when all went well, as references into the document. */
-export function headersOf({ path, method, access }: { path: string; method: string; access: string }): Json {
+export function headersOf({
+  path,
+  method,
+  access,
+  changesNothing,
+}: {
+  path: string
+  method: string
+  access: string
+  changesNothing?: boolean
+}): Json {
   const names: (keyof typeof answerHeaders)[] = []
   if (access !== 'public' && access !== 'admin') names.push('RateLimit', 'RateLimit-Policy')
-  if (method === 'post') names.push('Idempotency-Replayed')
+  if (method === 'post' && !changesNothing) names.push('Idempotency-Replayed')
   if (method === 'post' && isOpenaiPath(path)) {
     names.push(
       'x-farebox-workflow-id',
