@@ -59,7 +59,7 @@ export const adminRoutes: readonly Route[] = [
     query: accountsQuery,
     answer: accountPage,
     async handle({ box, query: { limit, cursor } }) {
-      const [after] = readCursor(z.tuple([placeText]), cursor) ?? []
+      const [after] = readCursor(['accounts'], z.tuple([placeText]), cursor) ?? []
       const accounts = await box.ledger.accounts({ after, limit: limit + 1 })
       const page = accounts.slice(0, limit)
       const last = page.at(-1)
@@ -71,7 +71,7 @@ export const adminRoutes: readonly Route[] = [
           held: chargedJson(held),
           available: balanceJson(available),
         })),
-        next_cursor: writeCursor(accounts.length > limit && last ? [last.accountId] : undefined),
+        next_cursor: writeCursor(['accounts'], accounts.length > limit && last ? [last.accountId] : undefined),
       }
     },
   }),

@@ -1,6 +1,7 @@
 import { type Credits, credits, units } from '@farebox/core'
 import { budgetPeriods, grantSources, granularities, seriesGroups } from '@farebox/ledger'
 import { z } from 'zod'
+import { CURSOR_WORDS } from './cursor.ts'
 
 export const text = z
   .string()
@@ -128,7 +129,7 @@ const range = { from: instant.optional(), to: instant.optional() }
 const apiKey = text.optional().describe('The prefix of a key')
 const cursor = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{1,1000}$/, 'must be the next_cursor of an earlier page')
+  .regex(/^[A-Za-z0-9_-]{1,2000}$/, CURSOR_WORDS)
   .optional()
 const limit = (most: number) => z.coerce.number().int().min(1).max(most).default(100)
 
@@ -166,10 +167,7 @@ export const accountsQuery = z.strictObject({ limit: limit(1_000), cursor })
 export const emptyQuery = z.strictObject({})
 
 export const statementQuery = z.strictObject({
-  cursor: z
-    .string()
-    .regex(/^\d{1,15}\.-?\d{1,20}$/, 'must be the next of an earlier page')
-    .optional(),
+  cursor,
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 })
 

@@ -35,7 +35,8 @@ export const usageRoutes: readonly Route[] = [
     answer: usageSeries,
     async handle({ box, accountId, query }) {
       const { granularity, group_by, limit } = query
-      const place = readCursor(seriesPlace, query.cursor)
+      const list = ['series', accountId, granularity, group_by]
+      const place = readCursor(list, seriesPlace, query.cursor)
       const { from, to, entries, next } = await box.ledger.usageSeries({
         ...(await usageFilterOf(box, accountId, query)),
         granularity,
@@ -54,7 +55,7 @@ export const usageRoutes: readonly Route[] = [
           total_credits: chargedJson(charged),
           usage_count: records,
         })),
-        next_cursor: writeCursor(next && [next.startsAt, next.name]),
+        next_cursor: writeCursor(list, next && [next.startsAt, next.name]),
       }
     },
   }),

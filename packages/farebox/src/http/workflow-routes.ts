@@ -58,7 +58,8 @@ export const workflowRoutes: readonly Route[] = [
     answer: workflowPage,
     async handle({ box, accountId, query }) {
       const { from, to, state, limit } = query
-      const place = readCursor(workflowPlace, query.cursor)
+      const list = ['workflows', accountId]
+      const place = readCursor(list, workflowPlace, query.cursor)
       const { workflows, next } = await box.ledger.workflows(
         {
           accountId,
@@ -71,7 +72,7 @@ export const workflowRoutes: readonly Route[] = [
         },
         { limit, ...(place && { before: { createdAt: place[0], workflowId: place[1] } }) },
       )
-      return { workflows: workflows.map(listingJson), next_cursor: writeCursor(next && [next.createdAt, next.workflowId]) }
+      return { workflows: workflows.map(listingJson), next_cursor: writeCursor(list, next && [next.createdAt, next.workflowId]) }
     },
   }),
 
