@@ -108,3 +108,126 @@ describe('a cursor', () => {
     }
   })
 })
+
+describe('a query', () => {
+  const month = 'from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z'
+  const ranged = ['usage', 'usage/series', 'usage/recommendations', 'workflows', 'export'].map((path) => `/api/v1/${path}`)
+
+  it('with a parameter twice is told so, for one of the two would be left out', async () => {
+    const box = await openBox()
+    const [own, other] = [await openAccount(box), await openAccount(box)]
+    const api = await serveApi(box, own.key, { adminToken: ADMIN })
+    const asked = [
+      ['limit', await api.get('/api/v1/workflows?limit=1&limit=2')],
+      ['from', await api.get('/api/v1/usage?from=2026-02-01T00:00:00Z&from=2026-01-01T00:00:00Z')],
+      ['account_id', await api.as(ADMIN).get(`/api/v1/credits?account_id=${own.accountId}&account_id=${other.accountId}`)],
+    ] as const
+    for (const [field, answer] of asked) {
+      expect([answer.status, problems(answer)]).toEqual([422, { [field]: 'must be given once' }])
+    }
+  })
+
+  it('with a parameter that a route does not know is told so, and not answered as if it had none', async () => {
+    const box = await openBox()
+    const { key, prefix, accountId } = await openAccount(box)
+    const api = await serveApi(box, key, { adminToken: ADMIN })
+    const paths = [
+      'credits',
+      'keys',
+      'budgets',
+      'prices',
+      'status',
+      'usage',
+      `usage/keys/${prefix}`,
+      'credits/statement',
+      'export',
+    ]
+    for (const path of paths) {
+      const answer = await api.get(`/api/v1/${path}?since=2026-01-01T00:00:00Z`)
+      expect([path, answer.status, problems(answer)]).toEqual([path, 422, { since: 'is not a field of this request' }])
+    }
+    for (const path of ['accounts', `accounts/${accountId}/keys`, 'export']) {
+      const answer = await api.as(ADMIN).get(`/api/v1/admin/${path}?since=2026-01-01T00:00:00Z`)
+      expect([path, answer.status, Object.keys(problems(answer))]).toEqual([path, 422, ['since']])
+    }
+    // Those of OpenAI and of operators' tools are asked with whatever their callers add.
+    for (const path of ['/v1/models?limit=20', '/healthz?t=1', '/readyz?t=1', '/openapi.json?v=2']) {
+      expect([path, (await api.get(path)).status]).toEqual([path, 200])
+    }
+  })
+
+  it('whose time ends before it begins is told so, wherever times are asked for', async () => {
+    const box = await openBox()
+    const api = await serveApi(box, (await openAccount(box)).key)
+    for (const path of ranged) {
+      for (const range of [month, 'from=2026-01-01T00:00:00Z&to=2026-01-01T00:00:00Z', 'to=0001-01-01T00:00:00Z']) {
+        const answer = await api.get(`${path}?${range}`)
+        expect([path, answer.status, problems(answer)]).toEqual([path, 422, { to: 'must be after from' }])
+      }
+    }
+  })
+
+  it.each(storeNames)('takes a time before all times as the first one, and one after them as the last, on %s', async (on) => {
+    const box = await openBox({ on })
+    const { key, accountId } = await openAccount(box)
+    const api = await serveApi(box, key)
+    await box.workflow({ accountId, name: 'call' }).record('gpt', 'gpt-4o', 1_000, 'tokens')
+    for (const path of ranged) {
+      const all = await api.get(path)
+      for (const from of ['0001-01-01T00:00:00Z', '1969-12-31T23:59:59-11:00']) {
+        for (const to of ['9999-12-31T23:59:59Z', '9999-12-31T23:59:59-23:59']) {
+          const answer = await api.get(`${path}?from=${from}&to=${to}`)
+          // A series of so many days is longer than any.
+          const isSeries = path.endsWith('series')
+          expect([path, answer.status, Object.keys(problems(answer))]).toEqual([
+            path,
+            isSeries ? 422 : 200,
+            isSeries ? ['from'] : [],
+          ])
+          expect(JSON.stringify(answer.body)).not.toMatch(/epoch|[+]01/)
+          if (path.endsWith('usage') || path.endsWith('export')) expect(answer.body).toEqual(all.body)
+        }
+      }
+    }
+    const { body } = await api.get('/api/v1/usage/recommendations?to=9999-12-31T23:59:59-23:59')
+    expect(Number.isNaN(Date.parse(String(body.to)))).toBe(false)
+  })
+})
+
+describe('a body', () => {
+  it('is told of a wrong time, amount or entry in the words of the wire', async () => {
+    const box = await openBox()
+    const { key, accountId: account_id } = await openAccount(box)
+    const api = await serveApi(box, key, { adminToken: ADMIN })
+    const admin = async (path: string, body: object) =>
+      problems(await api.as(ADMIN).post(`/api/v1/admin/${path}`, { account_id, ...body }))
+    const times = 'must be a time from 1970 until 2255'
+    expect(await admin('grants', { credits: 1, expires_at: '9999-12-31T23:59:59Z' })).toEqual({ expires_at: times })
+    expect(await admin('grants', { credits: 1, effective_at: '1969-12-31T23:59:59Z' })).toEqual({ effective_at: times })
+    expect(await admin('keys', { expires_at: '9999-12-31T23:59:59-23:59' })).toEqual({ expires_at: times })
+    expect(await admin('keys', { services: ['gpt', 'gpt'] })).toEqual({
+      'services.1': 'names the same service and provider as an earlier one',
+    })
+    const workflow = async (body: object) => problems(await api.post('/api/v1/workflows', { workflow_name: 'call', ...body }))
+    expect(await workflow({ reserve_credits: 0 })).toEqual({ reserve_credits: 'must be above 0' })
+    expect(await workflow({ reserve_credits: 5, max_credits: 1 })).toEqual({ reserve_credits: 'must not be above max_credits' })
+  })
+
+  it('of an OpenAI client is told of a wrong header in the same words', async () => {
+    const box = await openBox()
+    const api = await serveApi(box, (await openAccount(box)).key)
+    const list = 'must be JSON, or a list such as tier=free, region=eu'
+    const headers: [name: string, value: string, problem: string][] = [
+      ['x-farebox-workflow', '', 'must not be empty'],
+      ['x-farebox-workflow', 'x'.repeat(201), 'must have at most 200 characters'],
+      ['x-farebox-metadata', '{"tier":null}', 'must be texts under names, such as {"tier":"free"}'],
+      ['x-farebox-metadata', 'free', list],
+      ['x-farebox-metadata', '[]', list],
+      ['x-farebox-max-credits', '-1', 'must be a decimal with at most six decimals'],
+    ]
+    for (const [name, value, problem] of headers) {
+      const { status, body } = await api.post('/v1/responses', { model: 'auto', input: 'hello' }, { [name]: value })
+      expect([status, body.error]).toMatchObject([422, { message: `${name}: ${problem}`, param: name }])
+    }
+  })
+})

@@ -33,6 +33,7 @@ export const accountRoutes: readonly Route[] = [
     operationId: 'getCredits',
     tag: 'credits',
     summary: 'Balance and grants',
+    query: emptyQuery,
     answer: accountCredits,
     async handle({ box, accountId }) {
       const { balance, grants } = await box.ledger.balanceAndGrants(accountId)
@@ -114,6 +115,7 @@ export const accountRoutes: readonly Route[] = [
     operationId: 'getPrices',
     tag: 'credits',
     summary: 'What everything costs',
+    query: emptyQuery,
     answer: priceList,
     handle({ box }) {
       const { version, entries } = box.prices.book.entries(box.now())

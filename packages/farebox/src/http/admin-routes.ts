@@ -24,6 +24,7 @@ import {
   createAccountBody,
   createKeyBody,
   emptyBody,
+  emptyQuery,
   grantBody,
   keyServicesBody,
   rotateKeyBody,
@@ -134,6 +135,7 @@ export const adminRoutes: readonly Route[] = [
     operationId: 'listAccountKeys',
     tag: 'admin',
     summary: "An account's API keys, newest first, with when each was last used",
+    query: emptyQuery,
     answer: accountKeys,
     async handle({ box, parameters }) {
       const accountId = parameters.account_id ?? ''

@@ -9,9 +9,17 @@ export const text = z
   .max(200)
   .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), 'must not hold control characters')
 const service = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'must be a lower-case service name such as gpt')
+/** Where the times end that a ledger keeps, epoch milliseconds. */
+const TIME_END = Date.UTC(2255, 0, 1)
 const instant = z.iso
   .datetime({ offset: true })
   .transform((value) => Date.parse(value))
+  .refine((at) => at >= 0 && at < TIME_END, 'must be a time from 1970 until 2255')
+  .describe('RFC 3339 time')
+/** One of those that something is looked for between: there is nothing before the first and after the last, so that any other is as good. */
+const bound = z.iso
+  .datetime({ offset: true })
+  .transform((value) => Math.min(Math.max(Date.parse(value), 0), TIME_END))
   .describe('RFC 3339 time')
 
 const CREDITS_MAX = 1_000_000_000
@@ -75,13 +83,23 @@ export const callBody = z
     error: 'give either message or url',
   })
 
-export const openWorkflowBody = z.strictObject({
-  workflow_name: text,
-  business_adapter: text.optional(),
-  user_id: text.optional(),
-  max_credits: amount.optional(),
-  reserve_credits: amount.optional(),
-})
+export const openWorkflowBody = z
+  .strictObject({
+    workflow_name: text,
+    business_adapter: text.optional(),
+    user_id: text.optional(),
+    max_credits: amount.optional(),
+    reserve_credits: positiveAmount.optional(),
+  })
+  // What is no amount is told by its own field.
+  .refine(
+    ({ max_credits: most, reserve_credits: reserve }) =>
+      !(typeof most === 'bigint' && typeof reserve === 'bigint') || reserve <= most,
+    {
+      path: ['reserve_credits'],
+      error: 'must not be above max_credits',
+    },
+  )
 
 export const usageBody = z.strictObject({
   service_type: service,
@@ -125,7 +143,11 @@ export const estimateBody = z
     error: 'give either tts_text or tts_characters',
   })
 
-const range = { from: instant.optional(), to: instant.optional() }
+const range = { from: bound.optional(), to: bound.optional().describe('RFC 3339 time, exclusive') }
+/** That a range is one. What is no time is told by its own field. */
+const isRange = ({ from = 0, to }: { from?: number; to?: number }) =>
+  typeof from !== 'number' || typeof to !== 'number' || from < to
+const AFTER_FROM = { path: ['to'], error: 'must be after from' }
 const apiKey = text.optional().describe('The prefix of a key')
 const cursor = z
   .string()
@@ -142,25 +164,29 @@ const usageFilter = {
   user_id: text.optional(),
 }
 
-export const usageQuery = z.strictObject(usageFilter)
+export const usageQuery = z.strictObject(usageFilter).refine(isRange, AFTER_FROM)
 
-export const seriesQuery = z.strictObject({
-  granularity: z.enum(granularities).default('day'),
-  group_by: z.enum(seriesGroups).default('none'),
-  ...usageFilter,
-  limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
-  cursor,
-})
+export const seriesQuery = z
+  .strictObject({
+    granularity: z.enum(granularities).default('day'),
+    group_by: z.enum(seriesGroups).default('none'),
+    ...usageFilter,
+    limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
+    cursor,
+  })
+  .refine(isRange, AFTER_FROM)
 
-export const workflowsQuery = z.strictObject({
-  ...range,
-  workflow_name: text.optional(),
-  state: z.enum(['open', 'closed']).optional(),
-  api_key: apiKey,
-  user_id: text.optional(),
-  limit: limit(1_000),
-  cursor,
-})
+export const workflowsQuery = z
+  .strictObject({
+    ...range,
+    workflow_name: text.optional(),
+    state: z.enum(['open', 'closed']).optional(),
+    api_key: apiKey,
+    user_id: text.optional(),
+    limit: limit(1_000),
+    cursor,
+  })
+  .refine(isRange, AFTER_FROM)
 
 export const accountsQuery = z.strictObject({ limit: limit(1_000), cursor })
 
@@ -175,14 +201,9 @@ export const exportQuery = z
   .strictObject({
     format: z.enum(['csv', 'focus', 'jsonl', 'cloudevents']).default('csv'),
     kind: z.enum(['usage', 'purchases']).default('usage'),
-    from: instant.optional(),
-    to: instant.optional().describe('RFC 3339 time, exclusive'),
+    ...range,
   })
-  // What is no time is told by its own field.
-  .refine(({ from = 0, to }) => typeof from !== 'number' || typeof to !== 'number' || from < to, {
-    path: ['to'],
-    error: 'must be after from',
-  })
+  .refine(isRange, AFTER_FROM)
 
 export const adminExportQuery = exportQuery.safeExtend({ account_id: text.optional().describe('Absent: every account') })
 

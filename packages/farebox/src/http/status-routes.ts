@@ -1,6 +1,7 @@
 import { providerStatus } from '../provider-status.ts'
 import { anyKeyRoute, type Route } from './route.ts'
 import { providerStatusAnswer } from './routing-answers.ts'
+import { emptyQuery } from './schemas.ts'
 
 export const statusRoutes: readonly Route[] = [
   anyKeyRoute({
@@ -9,6 +10,7 @@ export const statusRoutes: readonly Route[] = [
     operationId: 'getStatus',
     tag: 'operations',
     summary: 'How the providers are doing, as routing knows it',
+    query: emptyQuery,
     answer: providerStatusAnswer,
     handle: ({ box, isAdmin }) => providerStatus(box, { isOperator: isAdmin }),
   }),

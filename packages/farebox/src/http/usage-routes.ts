@@ -7,7 +7,7 @@ import { keyUsageReport, recommendationReport, usageReport, usageSeries } from '
 import { placeText, readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
 import { type Route, readRoute } from './route.ts'
-import { seriesQuery, usageQuery } from './schemas.ts'
+import { emptyQuery, seriesQuery, usageQuery } from './schemas.ts'
 
 /** Where the series went on: the start of a bucket, and a name in it. */
 const seriesPlace = z.tuple([z.number().int().min(0), placeText.nullable()])
@@ -78,6 +78,7 @@ export const usageRoutes: readonly Route[] = [
     operationId: 'getKeyUsage',
     tag: 'usage',
     summary: 'Where the credits of one key went',
+    query: emptyQuery,
     answer: keyUsageReport,
     async handle({ box, accountId, parameters }) {
       const prefix = parameters.prefix ?? ''
