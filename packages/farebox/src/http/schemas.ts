@@ -1,6 +1,7 @@
 import { type Credits, credits, units } from '@farebox/core'
 import { budgetPeriods, grantSources, granularities, seriesGroups } from '@farebox/ledger'
 import { z } from 'zod'
+import { TIME_END, withinTimes } from '../within-times.ts'
 import { CURSOR_WORDS } from './cursor.ts'
 
 export const text = z
@@ -9,17 +10,15 @@ export const text = z
   .max(200)
   .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), 'must not hold control characters')
 const service = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'must be a lower-case service name such as gpt')
-/** Where the times end that a ledger keeps, epoch milliseconds. */
-const TIME_END = Date.UTC(2255, 0, 1)
 const instant = z.iso
   .datetime({ offset: true })
   .transform((value) => Date.parse(value))
   .refine((at) => at >= 0 && at < TIME_END, 'must be a time from 1970 until 2255')
   .describe('RFC 3339 time')
-/** One of those that something is looked for between: there is nothing before the first and after the last, so that any other is as good. */
+/** One of those that something is looked for between. */
 const bound = z.iso
   .datetime({ offset: true })
-  .transform((value) => Math.min(Math.max(Date.parse(value), 0), TIME_END))
+  .transform((value) => withinTimes(Date.parse(value)))
   .describe('RFC 3339 time')
 
 const CREDITS_MAX = 1_000_000_000
