@@ -105,6 +105,8 @@ interface RouteShape<Body extends z.ZodType, Query extends z.ZodType, Answer ext
   streams?: Readonly<Record<string, string>>
   /** Whether its request says how long it may take, and nobody else does. @defaultValue false */
   hasOwnTimeLimit?: boolean
+  /** Whether its answer is a file to be kept under a name. @defaultValue false */
+  isFile?: boolean
   /** Whether it changes nothing, so that an idempotency key says nothing. @defaultValue whether it is a GET */
   changesNothing?: boolean
   /** Statuses of its own failures, beside those that follow from what it is. */
