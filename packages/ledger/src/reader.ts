@@ -155,9 +155,14 @@ export abstract class LedgerReader {
 
   protected abstract noteKeyUse(use: KeyUse): Promise<unknown>
 
-  /** Asks the database for its time. @throws {LedgerUnavailableError} it does not answer */
+  /**
+   * Asks the database for an answer: the time alone would not do, which a clock may tell that knows nothing of it.
+   *
+   * @throws {LedgerUnavailableError} it does not answer
+   * @throws {LedgerClosedError} it was closed
+   */
   async ping(): Promise<void> {
-    await this.#reads.now()
+    await this.#reads.select({ text: 'SELECT 1 AS answer', values: [], columns: { answer: { type: 'integer' } } })
   }
 
   /** @throws {NotFoundError} no such account */
