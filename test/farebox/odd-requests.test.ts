@@ -131,17 +131,7 @@ describe('a query', () => {
     const box = await openBox()
     const { key, prefix, accountId } = await openAccount(box)
     const api = await serveApi(box, key, { adminToken: ADMIN })
-    const paths = [
-      'credits',
-      'keys',
-      'budgets',
-      'prices',
-      'status',
-      'usage',
-      `usage/keys/${prefix}`,
-      'credits/statement',
-      'export',
-    ]
+    const paths = ['credits', 'keys', 'budgets', 'usage', `usage/keys/${prefix}`, 'credits/statement', 'export']
     for (const path of paths) {
       const answer = await api.get(`/api/v1/${path}?since=2026-01-01T00:00:00Z`)
       expect([path, answer.status, problems(answer)]).toEqual([path, 422, { since: 'is not a field of this request' }])
@@ -150,8 +140,15 @@ describe('a query', () => {
       const answer = await api.as(ADMIN).get(`/api/v1/admin/${path}?since=2026-01-01T00:00:00Z`)
       expect([path, answer.status, Object.keys(problems(answer))]).toEqual([path, 422, ['since']])
     }
-    // Those of OpenAI and of operators' tools are asked with whatever their callers add.
-    for (const path of ['/v1/models?limit=20', '/healthz?t=1', '/readyz?t=1', '/openapi.json?v=2']) {
+    // What is of no account is asked by readers of one with its name, and OpenAI's and operators' tools add what they like.
+    for (const path of [
+      `/api/v1/prices?account_id=${accountId}`,
+      `/api/v1/status?account_id=${accountId}`,
+      '/v1/models?limit=20',
+      '/healthz?t=1',
+      '/readyz?t=1',
+      '/openapi.json?v=2',
+    ]) {
       expect([path, (await api.get(path)).status]).toEqual([path, 200])
     }
   })

@@ -115,7 +115,6 @@ export const accountRoutes: readonly Route[] = [
     operationId: 'getPrices',
     tag: 'credits',
     summary: 'What everything costs',
-    query: emptyQuery,
     answer: priceList,
     handle({ box }) {
       const { version, entries } = box.prices.book.entries(box.now())

@@ -1,7 +1,6 @@
 import { providerStatus } from '../provider-status.ts'
 import { anyKeyRoute, type Route } from './route.ts'
 import { providerStatusAnswer } from './routing-answers.ts'
-import { emptyQuery } from './schemas.ts'
 
 export const statusRoutes: readonly Route[] = [
   anyKeyRoute({
@@ -10,7 +9,6 @@ export const statusRoutes: readonly Route[] = [
     operationId: 'getStatus',
     tag: 'operations',
     summary: 'How the providers are doing, as routing knows it',
-    query: emptyQuery,
     answer: providerStatusAnswer,
     handle: ({ box, isAdmin }) => providerStatus(box, { isOperator: isAdmin }),
   }),
