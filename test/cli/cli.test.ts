@@ -151,6 +151,15 @@ describe.each([
   })
 })
 
+test('an export of tables that are not there is no file with nothing in it', async () => {
+  const ran = await farebox('export', '--store', database.url, '--schema', 'unmade')
+  expect([ran.code, ran.errors, ran.lines]).toEqual([
+    1,
+    ['farebox: the tables are not all there yet: run farebox migrate first'],
+    [],
+  ])
+})
+
 test('a store that is not named is not taken for the folder that one is in', async () => {
   const { code, errors } = await farebox('accounts', '--store', '')
   expect([code, errors]).toEqual([1, ['farebox: --store is empty: give a postgres:// URL or the path of a SQLite file']])

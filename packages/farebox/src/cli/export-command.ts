@@ -4,7 +4,7 @@ import type { ExportFormat, FocusOptions } from '@farebox/ledger/export'
 import { Option } from 'commander'
 import { checkOrder } from './parse-range.ts'
 import { parseTime } from './parse-time.ts'
-import type { Shared, Shell } from './shell.ts'
+import { lacksTables, type Shared, type Shell, tablesUnmade } from './shell.ts'
 import { writeFileWhole } from './write-file.ts'
 
 interface ExportCommandOptions extends Shared {
@@ -49,6 +49,8 @@ export function addExportCommand(shell: Shell): void {
         const { kind, format, account: accountId, from, to: until, out, force = false, includeCosts } = options
         if (options.json && out === undefined) throw new InvalidOptionError('--json tells of a file: give --out')
         checkOrder(from, until)
+        // Said before a line of it is printed.
+        if (await lacksTables(ledger)) throw tablesUnmade()
         // Loaded when it is used: other commands need none of it.
         const { exportPurchases, exportUsage } = await import('@farebox/ledger/export')
         if (accountId !== undefined) await ledger.history.account(accountId)
