@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { postgres } from '@farebox/ledger/postgres'
+import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
@@ -75,6 +77,92 @@ describe.each([
     const { lines, code } = await farebox('verify', ...at)
     expect([lines, code]).toEqual([['2 accounts verified, 0 mismatches'], 0])
   })
+})
+
+describe.each([
+  ['SQLite', () => join(folder, 'words.db')],
+  ['Postgres', () => database.url],
+])('on %s, in words that name the fix', (name, store) => {
+  const run = async (...parameters: string[]) => {
+    const { code, errors, lines } = await farebox(...parameters, '--store', store())
+    return [code, errors, lines]
+  }
+  const refused = (...words: string[]) => [1, words.map((each) => `farebox: ${each}`), []]
+
+  test('one of a thing is one of it', async () => {
+    await run('migrate')
+    await run('open-account', 'One', '--id', `one-${name}`)
+    await run('grant', `one-${name}`, '10')
+    const isPostgres = name === 'Postgres'
+    const { createFarebox } = await import('farebox')
+    const driver = isPostgres ? postgres({ connectionString: store() }) : sqlite({ filename: store() })
+    const box = createFarebox({ store: driver, providers: [] })
+    const workflow = box.workflow({ accountId: `one-${name}`, name: 'chat' })
+    await workflow.record('gpt', 'gpt-4o-mini', 1_000, 'tokens')
+    await workflow.close()
+    await box.close()
+    expect(await run('usage', `one-${name}`)).toEqual([0, [], ['1 credit']])
+    const [, , simulated] = await run(
+      'simulate',
+      '--set',
+      'primary_ai_model=gpt-4o',
+      '--month',
+      'this',
+      '--account',
+      `one-${name}`,
+    )
+    expect(simulated).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^1 workflow with 1 call, from /),
+        expect.stringMatching(/^1 credit then, 8 now: \+7 /),
+      ]),
+    )
+    const focus = ['--format', 'focus', '--credit-price', '0.001', '--seller', 'Us', '--account', `one-${name}`]
+    expect((await run('export', ...focus))[2]?.toString()).toContain('"1000 tokens of gpt-4o-mini, 1 credit"')
+  })
+
+  test('what is for the other database is refused, and not left out', async () => {
+    const [option, other, its] = name === 'Postgres' ? ['--prefix', 'SQLite', '--schema'] : ['--schema', 'Postgres', '--prefix']
+    expect(await run('accounts', option, 'other')).toEqual(refused(`${option} is for ${other}: give ${its}`))
+  })
+
+  test('times, names and prefixes that cannot be', async () => {
+    await run('migrate')
+    await run('open-account', 'Ada', '--id', 'ada')
+    expect(await run('open-account', 'Bob', '--id', 'ada')).toEqual(
+      refused('there is an account ada already, of another name: give another --id, or the same name'),
+    )
+    expect(await run('export', '--from', '2026-12-01', '--to', '2026-11-01')).toEqual(
+      refused('--from must be before --to: received 2026-12-01T00:00:00.000Z and 2026-11-01T00:00:00.000Z'),
+    )
+    for (const range of [
+      ['--from', '0001-01-01'],
+      ['--to', '9999-12-31'],
+    ]) {
+      expect((await run('usage', 'ada', '--granularity', 'month', ...range))[0]).toBe(0)
+    }
+    expect(await run('rotate-key', 'fbx_abcdefgh')).toEqual(refused('no API key "abcdefgh"'))
+    expect(await run('rotate-key', 'abcdefgh', '--grace-hours', '8785')).toEqual(
+      refused('--grace-hours must be a whole number from 0 to 8784, received 8785'),
+    )
+    expect(await run('simulate', '--prices', join(folder, 'none.json'))).toEqual(
+      refused(`there is no price book ${join(folder, 'none.json')}: name a JSON file`),
+    )
+  })
+})
+
+test('an export of tables that are not there is no file with nothing in it', async () => {
+  const ran = await farebox('export', '--store', database.url, '--schema', 'unmade')
+  expect([ran.code, ran.errors, ran.lines]).toEqual([
+    1,
+    ['farebox: the tables are not all there yet: run farebox migrate first'],
+    [],
+  ])
+})
+
+test('a store that is not named is not taken for the folder that one is in', async () => {
+  const { code, errors } = await farebox('accounts', '--store', '')
+  expect([code, errors]).toEqual([1, ['farebox: --store is empty: give a postgres:// URL or the path of a SQLite file']])
 })
 
 test('verify leaves exit code 2 when a balance was changed behind the ledger', async () => {

@@ -47,9 +47,14 @@ test.each([
   [['--ai-tokens', 'many'], '--ai-tokens must be a number from 0 to 999999999, received many'],
   [['--ai-tokens', '1e12'], '--ai-tokens must be a number from 0 to 999999999, received 1e12'],
   [[...planned, '--configuration', 'cheap'], '--configuration must be a preset'],
-  [[...planned, '--book', '/nowhere.json'], 'ENOENT'],
+  [[...planned, '--book', '/nowhere.json'], 'there is no price book /nowhere.json'],
 ])('refuses %j in one line', async (parameters, problem) => {
   const { lines, errors, code } = await farebox('estimate', ...parameters)
   expect([lines, code]).toEqual([[], 1])
   expect(errors[0]).toContain(problem)
+})
+
+test('one credit is one credit', async () => {
+  const { lines } = await farebox('estimate', '--ai-tokens', '10')
+  expect(lines).toEqual(['1 credit, from 1 to 1, by default@1'])
 })

@@ -136,7 +136,7 @@ describe.each([
     expect(ran.tables).toEqual([
       [{ type: 'not_recorded', adapter: 'simulated', request_id: 'unknown-1', at: expect.any(String) }],
     ])
-    expect(ran.lines).toEqual(['dry run: nothing was changed', 'simulated: 1 records', '0 agree, 1 differ'])
+    expect(ran.lines).toEqual(['dry run: nothing was changed', 'simulated: 1 record', '0 agree, 1 differ'])
     const json = await farebox('reconcile', '--config', config, '--from', '2020-01-01', '--to', '2020-01-02', '--json')
     expect(json.code).toBe(0)
     expect(JSON.parse(json.lines.join(''))).toEqual({

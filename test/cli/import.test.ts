@@ -111,7 +111,7 @@ describe.each(['SQLite', 'Postgres'] as const)('into %s', (kind) => {
     expect(dry.lines.slice(0, 4)).toEqual([
       'dry run: nothing was written',
       '2 rows read',
-      '1 accounts to be created',
+      '1 account to be created',
       '1 to be granted, 5 credits in all',
     ])
     const strict = await farebox('import', path, '--strict', ...named, ...at)

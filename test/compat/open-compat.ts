@@ -13,7 +13,7 @@ import { openAccount, openBox, type TestAccount } from '../farebox/open-box.ts'
 import type { OpenaiLoopback } from '../loopback/openai.ts'
 
 /** The default book, and a price for embeddings, which it has none of. */
-const prices = new PriceBook({
+export const prices = new PriceBook({
   ...defaultPriceBook.document,
   versions: defaultPriceBook.document.versions.map((version) => ({
     ...version,

@@ -1,20 +1,43 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { Farebox } from 'farebox'
 
+interface Referred {
+  $ref?: string
+}
+interface Answer extends Referred {
+  headers?: Record<string, Referred>
+  content?: Record<string, { schema: object }>
+}
 interface Operation {
-  responses: Record<string, { $ref?: string; content?: Record<string, { schema: object }> }>
+  responses: Record<string, Answer>
 }
 interface Document {
   paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, object>; responses: Record<string, Operation['responses'][string]> }
+  components: {
+    schemas: Record<string, object>
+    headers: Record<string, { schema: { type: string; const?: string } }>
+    responses: Record<string, Answer>
+  }
 }
+
+/** What answers say to whoever carries, keeps or shows them, whatever was asked. */
+const ANYWHERE = new Set([
+  'cache-control',
+  'content-length',
+  'content-security-policy',
+  'content-type',
+  'referrer-policy',
+  'vary',
+  'x-accel-buffering',
+  'x-content-type-options',
+])
 
 /** The document and its schemas, once for all boxes of a process. */
 let held: Promise<Answers> | undefined
 
 /**
- * Holds every answer of a box's API to its OpenAPI document: the route must declare the status and the kind, and JSON must be of the
- * schema, without a field that the schema does not name.
+ * Holds every answer of a box's API to its OpenAPI document: the route must declare the status, the headers and the kind, and JSON must be
+ * of the schema, without a field that the schema does not name.
  *
  * @returns  what was found, as it is found
  */
@@ -34,7 +57,7 @@ export function holdToDocument(box: Farebox): string[] {
       if (!operation) return response
       const isJson = /\bjson$/.test(type)
       const text = isJson ? await response.text() : undefined
-      const found = (await held).faultsOf(operation, { status: response.status, type, text })
+      const found = (await held).faultsOf(operation, { status: response.status, type, text, headers: response.headers })
       faults.push(...found.map((fault) => `${method} ${new URL(url).pathname} ${response.status}: ${fault}`))
       return text === undefined ? response : new Response(text, response)
     }
@@ -51,7 +74,10 @@ class Answers {
 
   constructor(document: Document) {
     this.#document = document
-    this.#ajv.addSchema({ $id: 'document', components: closed({ schemas: document.components.schemas }) as object })
+    const schemas = closed(document.components.schemas) as Record<string, object>
+    // A problem may grow facts, and then they are to be told of.
+    const components = { schemas: { ...schemas, Problem: { ...schemas.Problem, additionalProperties: false } } }
+    this.#ajv.addSchema({ $id: 'document', components })
     this.#templates = Object.entries(document.paths)
       .map(([path, methods]) => ({
         pattern: new RegExp(`^${path.replace(/\{\w+\}/g, path.startsWith('/v1/') ? '.+' : '[^/]+')}$`),
@@ -66,10 +92,15 @@ class Answers {
     return this.#templates.find(({ pattern, methods }) => pattern.test(path) && methods[key])?.methods[key]
   }
 
-  faultsOf(operation: Operation, { status, type, text }: { status: number; type: string; text: string | undefined }): string[] {
+  faultsOf(
+    operation: Operation,
+    { status, type, text, headers }: { status: number; type: string; text: string | undefined; headers: Headers },
+  ): string[] {
     const declared = operation.responses[status]
     if (!declared) return ['the route does not declare this status']
     const response = declared.$ref ? this.#document.components.responses[declared.$ref.split('/').at(-1) ?? ''] : declared
+    const undeclared = this.#headerFaults(response?.headers ?? {}, headers)
+    if (undeclared.length > 0) return undeclared
     const kinds = Object.entries(response?.content ?? {})
     const content = kinds.find(([kind]) => (kind.endsWith('/*') ? type.startsWith(kind.slice(0, -1)) : kind === type))?.[1]
     if (!content) return [`the route does not declare the media type ${type}`]
@@ -79,6 +110,18 @@ class Answers {
     return (validate.errors ?? []).map(
       ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
     )
+  }
+
+  #headerFaults(declared: Record<string, Referred>, headers: Headers): string[] {
+    const names = new Map(Object.keys(declared).map((name) => [name.toLowerCase(), name]))
+    return [...headers].flatMap(([name, value]) => {
+      if (ANYWHERE.has(name) || name.startsWith('access-control-')) return []
+      const key = declared[names.get(name) ?? '']?.$ref?.split('/').at(-1)
+      const schema = key === undefined ? undefined : this.#document.components.headers[key]?.schema
+      if (!schema) return [`the route does not declare the header ${name}: ${value}`]
+      const isMeant = schema.type === 'integer' ? /^-?\d+$/.test(value) : (schema.const ?? value) === value
+      return isMeant ? [] : [`the header ${name} is not of its schema: ${value}`]
+    })
   }
 
   #validator(schema: object): ValidateFunction {

@@ -162,6 +162,8 @@ describe('a request sent again under its idempotency key', () => {
     const accounts = await box.ledger.accounts()
     const again = [await post(path, body), await post(path, body)]
     for (const { status, body } of again) expect({ status, body }).toEqual({ status: first.status, body: first.body })
+    // As the OpenAPI document has it of every POST that takes a key.
+    expect([first, ...again].map(({ headers }) => headers.get('idempotency-replayed'))).toEqual([null, 'true', 'true'])
     expect(await spent()).toBe(credits(cost))
     expect(await box.ledger.accounts()).toEqual(accounts)
   })
@@ -205,6 +207,7 @@ describe('a request sent again under its idempotency key', () => {
     expect(first.body).toEqual({ key: expect.stringMatching(/^fbx_/), prefix: expect.any(String) })
     expect(again).toMatchObject({ status: 201 })
     expect(again.body).toEqual({ prefix: first.body.prefix })
+    expect(again.headers.get('idempotency-replayed')).toBe('true')
     expect(await box.ledger.apiKeys(account.accountId)).toHaveLength(3)
     const other = await post('/api/v1/admin/keys', { ...body, name: 'client' })
     expect(other).toMatchObject({ status: 409, body: { differs: ['name'] } })
@@ -245,7 +248,8 @@ describe('a request sent again under its idempotency key', () => {
       const first = await client.post(path)
       expect(first.status).toBe(200)
       for (const again of ['a', 'b']) {
-        expect((await client.post(path, {}, { 'idempotency-key': `${path} ${again}` })).body).toEqual(first.body)
+        const { body, headers } = await client.post(path, {}, { 'idempotency-key': `${path} ${again}` })
+        expect([body, headers.get('idempotency-replayed')]).toEqual([first.body, null])
       }
     }
   })

@@ -40,24 +40,24 @@ export class Agents {
   }
 
   /**
-   * Resolves a configuration and keeps it.
+   * Resolves a configuration and keeps it; `replayed` says that it was kept before, under the same idempotency key or id.
    *
    * @throws {UnknownBusinessAdapterError} nobody is called that
    * @throws {InvalidConfigurationError} a field of the configuration is unknown or out of range
    */
-  async create(input: CreateAgentInput): Promise<Agent> {
+  async create(input: CreateAgentInput): Promise<Agent & { replayed: boolean }> {
     const base =
       input.businessAdapter === undefined ? presets.balanced() : this.#businessAdapter(input.businessAdapter).configuration
     const configuration = parseServiceConfiguration(input.serviceConfiguration ?? {}, base)
     const businessAdapter = input.businessAdapter ?? null
-    const { documentId } = await this.#ledger.saveDocument({
+    const { documentId, replayed } = await this.#ledger.saveDocument({
       accountId: input.accountId,
       kind: KIND,
       documentId: input.agentId,
       idempotencyKey: input.idempotencyKey,
       body: { business_logic_adapter: businessAdapter, service_configuration: formatServiceConfiguration(configuration) },
     })
-    return { agentId: documentId, businessAdapter, configuration }
+    return { agentId: documentId, businessAdapter, configuration, replayed }
   }
 
   /** @throws {AgentNotFoundError} the account has no such agent */

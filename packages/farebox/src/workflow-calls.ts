@@ -279,4 +279,6 @@ export interface Recorded {
   creditsUsed: Credits
   /** The account's balance afterwards. */
   balance: Credits
+  /** Whether it was recorded before, under the same idempotency key. */
+  replayed: boolean
 }

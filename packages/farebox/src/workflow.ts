@@ -400,7 +400,7 @@ export class Workflow {
       const { charged: creditsUsed, replayed } = outcome
       const work = { accountId, workflowId, service, creditsUsed }
       if (!replayed) for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
-      return { creditsUsed, balance: outcome.balance }
+      return { creditsUsed, balance: outcome.balance, replayed }
     }
     if (call === undefined) return charge(prices.price(source, [used]))
     // A slice is priced by those before it, so they are charged one after another.

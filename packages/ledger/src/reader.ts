@@ -138,6 +138,9 @@ const IN_RANGE = 'created_at >= ? AND created_at < ?'
 const PAGE = 500
 const GIVEN_UP = 'due_at IS NULL AND delivered_at IS NULL'
 
+/** Those of an account that are not used up. */
+const LASTING_GRANTS = 'WHERE account_id = ? AND remaining > 0'
+
 /** The queries of the ledger. They change nothing, except that what is due on an account happens before its balance is read. */
 export abstract class LedgerReader {
   readonly #reads: LedgerDriver
@@ -152,9 +155,14 @@ export abstract class LedgerReader {
 
   protected abstract noteKeyUse(use: KeyUse): Promise<unknown>
 
-  /** Asks the database for its time. @throws {LedgerUnavailableError} it does not answer */
+  /**
+   * Asks the database for an answer: the time alone would not do, which a clock may tell that knows nothing of it.
+   *
+   * @throws {LedgerUnavailableError} it does not answer
+   * @throws {LedgerClosedError} it was closed
+   */
   async ping(): Promise<void> {
-    await this.#reads.now()
+    await this.#reads.select({ text: 'SELECT 1 AS answer', values: [], columns: { answer: { type: 'integer' } } })
   }
 
   /** @throws {NotFoundError} no such account */
@@ -175,8 +183,18 @@ export abstract class LedgerReader {
 
   /** Grants that are spendable now or later, or hold something back, in the order in which they are spent. */
   async grants(accountId: string): Promise<GrantRow[]> {
-    const rows = await this.#rows('grants', `WHERE account_id = ? AND remaining > 0`, [checkText('accountId', accountId)])
+    const rows = await this.#rows('grants', LASTING_GRANTS, [checkText('accountId', accountId)])
     return rows.sort(burnOrder)
+  }
+
+  /**
+   * The balance, and the grants of {@link grants} behind it: both as of one moment, whoever writes meanwhile.
+   *
+   * @throws {NotFoundError} no such account
+   */
+  async balanceAndGrants(accountId: string): Promise<{ balance: Balance; grants: GrantRow[] }> {
+    const { balance, rows } = await this.#balanceWith(accountId, rowsQuery('grants', LASTING_GRANTS, [accountId]))
+    return { balance, grants: (rows as unknown as RowsOf<'grants'>).sort(burnOrder) }
   }
 
   /** The account's journal, newest first. */
@@ -202,16 +220,11 @@ export abstract class LedgerReader {
     accountId: string,
     { limit = 100 }: { limit?: number } = {},
   ): Promise<Page<JournalEntry> & { balance: Balance }> {
-    // What is due happens first, as it does where the balance alone is asked for.
-    await this.balance(accountId)
-    const values = [checkText('accountId', accountId)]
-    const [accounts = [], journal = []] = await this.#reads.selectAll([
-      rowsQuery('accounts', 'WHERE account_id = ?', values),
-      rowsQuery('journal', 'WHERE account_id = ? ORDER BY sequence DESC LIMIT ?', [...values, limit]),
-    ])
-    const [account] = accounts as unknown as RowsOf<'accounts'>
-    if (!account) throw new NotFoundError('ACCOUNT_NOT_FOUND', accountId)
-    return { ...pageOf(journal as unknown as RowsOf<'journal'>, limit), balance: balanceOf(account) }
+    const { balance, rows } = await this.#balanceWith(
+      accountId,
+      rowsQuery('journal', 'WHERE account_id = ? ORDER BY sequence DESC LIMIT ?', [accountId, limit]),
+    )
+    return { ...pageOf(rows as unknown as RowsOf<'journal'>, limit), balance }
   }
 
   /** @throws {NotFoundError} no such workflow in this account */
@@ -417,6 +430,18 @@ export abstract class LedgerReader {
       if (rows.length < PAGE || last === undefined) return
       after = keyOf(last)
     }
+  }
+
+  /** The balance, and what a query of the same account finds: as of one moment. What is due happens first, as it does where the balance alone is asked for. */
+  async #balanceWith(accountId: string, query: Query): Promise<{ balance: Balance; rows: Record<string, unknown>[] }> {
+    await this.balance(accountId)
+    const [accounts = [], rows = []] = await this.#reads.selectAll([
+      rowsQuery('accounts', 'WHERE account_id = ?', [accountId]),
+      query,
+    ])
+    const [account] = accounts as unknown as RowsOf<'accounts'>
+    if (!account) throw new NotFoundError('ACCOUNT_NOT_FOUND', accountId)
+    return { balance: balanceOf(account), rows }
   }
 
   async #account(accountId: string): Promise<RowsOf<'accounts'>[number]> {

@@ -1,10 +1,11 @@
-import { type Credits, formatCredits } from '@farebox/core'
+import { type Credits, formatCredits, InvalidOptionError } from '@farebox/core'
 import {
   type BreakdownFilter,
   type GrantSource,
   type Granularity,
   grantSources,
   granularities,
+  IdempotencyConflictError,
   type Ledger,
   NotFoundError,
   type SeriesCursor,
@@ -14,6 +15,8 @@ import {
 import { Argument, Option } from 'commander'
 import { usageReport } from '../usage-report.ts'
 import { allAccounts } from './all-accounts.ts'
+import { barePrefix } from './bare-prefix.ts'
+import { counted } from './counted.ts'
 import { parseCredits } from './parse-credits.ts'
 import { parseRange, type RangeOptions } from './parse-range.ts'
 import type { Shared, Shell } from './shell.ts'
@@ -44,9 +47,7 @@ export function addAccountCommands(shell: Shell): void {
     .argument('<name>', 'whose it is')
     .option('--id <account>', 'its id; the same id again opens nothing new')
     .action((name: string, shared: Shared & { id?: string }) =>
-      shell.withLedger(shared, async (ledger) =>
-        shell.print(shared, [{ account: (await ledger.openAccount({ name, accountId: shared.id })).accountId }]),
-      ),
+      shell.withLedger(shared, async (ledger) => shell.print(shared, [{ account: await openAccount(ledger, name, shared.id) }])),
     )
 
   shell
@@ -84,9 +85,21 @@ export function addAccountCommands(shell: Shell): void {
         const report = await usageReport(ledger, filter)
         if (shared.json) return terminal.line(JSON.stringify(report, null, 2))
         shell.print(shared, report.service_breakdown)
-        terminal.line(`${report.total_credits} credits`)
+        terminal.line(counted(report.total_credits, 'credit'))
       }),
     )
+}
+
+async function openAccount(ledger: Ledger, name: string, id: string | undefined): Promise<string> {
+  try {
+    return (await ledger.openAccount({ name, accountId: id })).accountId
+  } catch (error) {
+    // Under an id it is opened once, as under an idempotency key, which nobody has given here.
+    if (!(error instanceof IdempotencyConflictError)) throw error
+    throw new InvalidOptionError(`there is an account ${id} already, of another name: give another --id, or the same name`, {
+      cause: error,
+    })
+  }
 }
 
 interface UsageOptions extends Shared, RangeOptions {
@@ -101,7 +114,7 @@ interface UsageOptions extends Shared, RangeOptions {
 
 async function usageFilter(ledger: Ledger, accountId: string, options: UsageOptions): Promise<BreakdownFilter> {
   const { service, provider, workflow, key: prefix, user } = options
-  const key = prefix === undefined ? undefined : await ledger.apiKey(prefix)
+  const key = prefix === undefined ? undefined : await ledger.apiKey(barePrefix(prefix))
   if (prefix !== undefined && key?.accountId !== accountId) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
   const scope = { service, provider, workflowName: workflow, apiKeyId: key?.apiKeyId, userId: user }
   return { accountId, ...parseRange(options, Date.now()), ...scope }

@@ -2,6 +2,7 @@ import { InvalidOptionError } from '@farebox/core'
 import { defaultPriceBook, PriceBook } from '@farebox/pricing'
 import { applyConditions, presets } from '@farebox/router'
 import { type EstimateInput, estimateWorkflow } from '../estimate-workflow.ts'
+import { counted } from './counted.ts'
 import { readBook } from './read-book.ts'
 import { readChanges, readConfiguration } from './read-configuration.ts'
 import type { Shell } from './shell.ts'
@@ -48,7 +49,9 @@ export function addEstimateCommand(shell: Shell, now: () => number = Date.now): 
       if (options.json) return terminal.line(JSON.stringify(estimate, null, 2))
       terminal.table(estimate.services)
       const { total_credits, total_credits_low, total_credits_high, price_version } = estimate
-      terminal.line(`${total_credits} credits, from ${total_credits_low} to ${total_credits_high}, by ${price_version}`)
+      terminal.line(
+        `${counted(total_credits, 'credit')}, from ${total_credits_low} to ${total_credits_high}, by ${price_version}`,
+      )
     })
 }
 

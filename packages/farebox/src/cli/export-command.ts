@@ -2,8 +2,9 @@ import { resolve } from 'node:path'
 import { InvalidOptionError } from '@farebox/core'
 import type { ExportFormat, FocusOptions } from '@farebox/ledger/export'
 import { Option } from 'commander'
+import { checkOrder } from './parse-range.ts'
 import { parseTime } from './parse-time.ts'
-import type { Shared, Shell } from './shell.ts'
+import { lacksTables, type Shared, type Shell, tablesUnmade } from './shell.ts'
 import { writeFileWhole } from './write-file.ts'
 
 interface ExportCommandOptions extends Shared {
@@ -47,6 +48,9 @@ export function addExportCommand(shell: Shell): void {
       shell.withLedger(options, async (ledger) => {
         const { kind, format, account: accountId, from, to: until, out, force = false, includeCosts } = options
         if (options.json && out === undefined) throw new InvalidOptionError('--json tells of a file: give --out')
+        checkOrder(from, until)
+        // Said before a line of it is printed.
+        if (await lacksTables(ledger)) throw tablesUnmade()
         // Loaded when it is used: other commands need none of it.
         const { exportPurchases, exportUsage } = await import('@farebox/ledger/export')
         if (accountId !== undefined) await ledger.history.account(accountId)

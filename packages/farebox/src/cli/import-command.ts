@@ -1,6 +1,7 @@
 import { formatCredits, InvalidOptionError } from '@farebox/core'
 import { type BalanceSource, type GrantSource, grantSources, type ImportReport, importBalances } from '@farebox/ledger'
 import { Option } from 'commander'
+import { counted } from './counted.ts'
 import { readCsvBalances } from './read-csv.ts'
 import type { Shared, Shell } from './shell.ts'
 import { isPostgres } from './store.ts'
@@ -87,9 +88,9 @@ function reportLines(report: ImportReport): string[] {
   return [
     ...(more > 0 ? [`… and ${more} more that failed or differ`] : []),
     ...before,
-    `${report.rows} rows read`,
-    `${report.accountsCreated} accounts ${toBe}created`,
-    `${report.granted} ${toBe}granted, ${formatCredits(report.creditsGranted)} credits in all`,
+    `${counted(report.rows, 'row')} read`,
+    `${counted(report.accountsCreated, 'account')} ${toBe}created`,
+    `${report.granted} ${toBe}granted, ${counted(formatCredits(report.creditsGranted), 'credit')} in all`,
     `${report.withoutCredits} without credits`,
     `${report.importedBefore} imported before`,
     `${report.different} different from what was imported before, and left as they are`,

@@ -1,8 +1,12 @@
 import { type Credits, formatCredits, InvalidOptionError } from '@farebox/core'
 import { type ApiKeySummary, type Ledger, NotFoundError } from '@farebox/ledger'
 import { Option } from 'commander'
+import { barePrefix } from './bare-prefix.ts'
 import { parseCreditsOrZero } from './parse-credits.ts'
 import type { Shared, Shell } from './shell.ts'
+
+/** A leap year. */
+const GRACE_HOURS_MAX = 8_784
 
 /** `keys`, `create-key`, `rotate-key` and `revoke-key`. */
 export function addKeyCommands(shell: Shell): void {
@@ -93,14 +97,15 @@ export function addKeyCommands(shell: Shell): void {
 }
 
 async function keyOf(ledger: Ledger, prefix: string): Promise<ApiKeySummary> {
-  const key = await ledger.apiKey(prefix)
-  if (!key) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
+  const bare = barePrefix(prefix)
+  const key = await ledger.apiKey(bare)
+  if (!key) throw new NotFoundError('API_KEY_NOT_FOUND', bare)
   return key
 }
 
 function parseHours(text: string): number {
-  if (!/^\d{1,4}$/.test(text))
-    throw new InvalidOptionError(`--grace-hours must be a whole number from 0 to 8784, received ${text}`)
+  if (!/^\d{1,4}$/.test(text) || Number(text) > GRACE_HOURS_MAX)
+    throw new InvalidOptionError(`--grace-hours must be a whole number from 0 to ${GRACE_HOURS_MAX}, received ${text}`)
   return Number(text)
 }
 

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '@farebox/core'
+import { withinTimes } from '../within-times.ts'
 import { parseMoment } from './parse-moment.ts'
 
 /** A span of time as a command line tells it. */
@@ -48,5 +49,12 @@ function time(option: string, text: string): number {
     throw new InvalidOptionError(
       `${option} must be a day such as 2026-07-01 or a time such as 2026-07-01T12:00Z, received ${text}`,
     )
-  return at
+  return withinTimes(at)
+}
+
+/** @throws {InvalidOptionError} `--from` is not before `--to` */
+export function checkOrder(from: number | undefined, to: number | undefined): void {
+  if (from === undefined || to === undefined || from < to) return
+  const [begin, end] = [from, to].map((at) => new Date(at).toISOString())
+  throw new InvalidOptionError(`--from must be before --to: received ${begin} and ${end}`)
 }

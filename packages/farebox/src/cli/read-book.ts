@@ -5,11 +5,13 @@ import { PriceBook, type PriceBookDocument } from '@farebox/pricing'
 /**
  * The price book in a file, checked.
  *
- * @throws {InvalidOptionError} the file is not JSON
+ * @throws {InvalidOptionError} there is no such file, or it is not JSON
  * @throws {InvalidPriceBookError} it is no price book
  */
 export async function readBook(file: string): Promise<PriceBookDocument> {
-  const text = await readFile(file, 'utf8')
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new InvalidOptionError(`there is no price book ${file}: name a JSON file`, { cause })
+  })
   try {
     const document: PriceBookDocument = JSON.parse(text)
     new PriceBook(document)

@@ -1,7 +1,9 @@
 import { formatCredits, formatUsd } from '@farebox/core'
 import type { Difference, ReconcileReport } from '../reconcile/difference.ts'
 import { codeOf } from '../telemetry/outcome-of-error.ts'
+import { counted } from './counted.ts'
 import { openConfig } from './open-config.ts'
+import { checkOrder } from './parse-range.ts'
 import { parseTime } from './parse-time.ts'
 import type { Shell } from './shell.ts'
 
@@ -27,6 +29,7 @@ export function addReconcileCommand(shell: Shell): void {
     .option('--dry-run', 'only say what differs')
     .option('--json', 'print JSON')
     .action(async ({ config, from, to: until, dryRun: isDryRun, json }: ReconcileCommandOptions) => {
+      checkOrder(from, until ?? Date.now())
       const box = await openConfig(config)
       try {
         let seen = 0
@@ -49,7 +52,7 @@ export function addReconcileCommand(shell: Shell): void {
 function reportLines({ adapters, agreed, differences }: ReconcileReport, isDryRun: boolean): string[] {
   return [
     ...(isDryRun ? ['dry run: nothing was changed'] : []),
-    ...adapters.map(({ name, records }) => `${name}: ${records} records`),
+    ...adapters.map(({ name, records }) => `${name}: ${counted(records, 'record')}`),
     ...(adapters.length === 0 ? ['no provider keeps records that can be asked for'] : []),
     `${agreed} agree, ${differences.length} differ`,
   ]

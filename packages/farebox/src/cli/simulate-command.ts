@@ -2,6 +2,7 @@ import { type Credits, formatCredits, InvalidOptionError, microCredits } from '@
 import { defaultPriceBook, PriceBook } from '@farebox/pricing'
 import { simulate } from '../replay/simulate.ts'
 import { type Simulation, simulationJson } from '../replay/simulation.ts'
+import { counted } from './counted.ts'
 import { parseRange, type RangeOptions } from './parse-range.ts'
 import { readBook } from './read-book.ts'
 import { readChanges, readConfiguration } from './read-configuration.ts'
@@ -56,7 +57,7 @@ export function addSimulateCommand(shell: Shell, now: () => number = Date.now): 
             ...(options.set && { changes: readChanges(options.set) }),
             ...(options.prices !== undefined && { prices: new PriceBook(await readBook(options.prices)) }),
             onProgress: ({ accountId, workflows, calls }) =>
-              terminal.progress?.(`${accountId}: ${workflows} workflows, ${calls} calls`),
+              terminal.progress?.(`${accountId}: ${counted(workflows, 'workflow')}, ${counted(calls, 'call')}`),
           },
         ).finally(() => terminal.progress?.(''))
         if (options.json) terminal.line(JSON.stringify(simulationJson(simulation), null, 2))
@@ -85,12 +86,12 @@ function printSimulation({ terminal }: Shell, simulation: Simulation): void {
     )
   }
   const [from, to] = [simulation.from, simulation.to].map((at) => new Date(at).toISOString())
-  terminal.line(`${workflows} workflows with ${calls} calls, from ${from} to ${to}`)
+  terminal.line(`${counted(workflows, 'workflow')} with ${counted(calls, 'call')}, from ${from} to ${to}`)
   terminal.line(
-    `${formatCredits(creditsThen)} credits then, ${formatCredits(creditsNow)} now: ${signed(difference)}${shareOf(difference, creditsThen)}`,
+    `${counted(formatCredits(creditsThen), 'credit')} then, ${formatCredits(creditsNow)} now: ${signed(difference)}${shareOf(difference, creditsThen)}`,
   )
   for (const { service, calls: kept, credits, reason } of notReplayed) {
-    terminal.line(`counted as it was: ${kept} of ${service}, ${formatCredits(credits)} credits: ${reason}`)
+    terminal.line(`counted as it was: ${kept} of ${service}, ${counted(formatCredits(credits), 'credit')}: ${reason}`)
   }
   for (const assumption of assumptions) terminal.line(`assumed: ${assumption}`)
 }

@@ -2,6 +2,7 @@ import { InvalidOptionError } from '@farebox/core'
 import { citusStatements, type Ledger, type MigrationPlan, tablePlacements } from '@farebox/ledger'
 import { Option } from 'commander'
 import { allAccounts, PAGE } from './all-accounts.ts'
+import { counted } from './counted.ts'
 import { lacksTables, type Shared, type Shell, tablesUnmade } from './shell.ts'
 import { isPostgres } from './store.ts'
 
@@ -70,8 +71,8 @@ export function addStoreCommands(shell: Shell): void {
         if (shared.json) terminal.line(JSON.stringify({ accounts: verified, mismatches: found }, null, 2))
         else {
           if (found.length > 0) terminal.table(found)
-          const [accounts, mismatches] = [verified === 1 ? 'account' : 'accounts', found.length === 1 ? 'mismatch' : 'mismatches']
-          terminal.line(`${verified} ${accounts} verified, ${found.length} ${mismatches}`)
+          const mismatches = found.length === 1 ? 'mismatch' : 'mismatches'
+          terminal.line(`${counted(verified, 'account')} verified, ${found.length} ${mismatches}`)
         }
       }),
     )
@@ -85,7 +86,7 @@ function printPlan({ terminal }: Shell, { json, sql }: MigrateOptions, { version
     checksum,
     ...(json && sql && { sql: text }),
   }))
-  const what = steps.length === 0 ? 'nothing is pending' : `${steps.length} ${steps.length === 1 ? 'step' : 'steps'} pending`
+  const what = steps.length === 0 ? 'nothing is pending' : `${counted(steps.length, 'step')} pending`
   if (json) terminal.line(JSON.stringify({ schema_version: version, pending: steps }, null, 2))
   else if (sql) {
     // Nothing but SQL, so that it can be read by what reads SQL.

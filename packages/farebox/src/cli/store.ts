@@ -13,17 +13,20 @@ export interface StoreOptions {
 /**
  * Opens the ledger that `--store` names: a Postgres URL, or the path of a SQLite file.
  *
- * @throws {InvalidOptionError} it is a URL of another kind, or there is no such file
+ * @throws {InvalidOptionError} it is a URL of another kind, there is no such file, or an option is for the other database
  */
 export async function openStore(
   { store, schema, prefix }: { store: string; schema?: string; prefix?: string },
   { isNew = false, views }: StoreOptions = {},
 ): Promise<Ledger> {
+  if (store === '') throw new InvalidOptionError('--store is empty: give a postgres:// URL or the path of a SQLite file')
   // Each driver is loaded only when it is used, since a user installs only one of the two databases' packages.
   if (isPostgres(store, '--store')) {
+    if (prefix !== undefined) throw new InvalidOptionError('--prefix is for SQLite: give --schema')
     const { postgres } = await import('@farebox/ledger/postgres')
     return new Ledger(postgres({ connectionString: store, schema, views }))
   }
+  if (schema !== undefined) throw new InvalidOptionError('--schema is for Postgres: give --prefix')
   checkFile(store, isNew)
   const { sqlite } = await import('@farebox/ledger/sqlite')
   return new Ledger(sqlite({ filename: store, prefix, views }))

@@ -1,6 +1,7 @@
 import type { Credits } from '@farebox/core'
 import { InvalidConfigurationError, parseServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
 import { z } from 'zod'
+import { fieldWords } from '../http/field-words.ts'
 import { InvalidBodyError } from '../http/http-errors.ts'
 import { amount, text } from '../http/schemas.ts'
 
@@ -23,7 +24,7 @@ export function readCallerHeaders({ headers }: Request): CallerHeaders {
   const read = <Value>(name: string, schema: z.ZodType<Value>): Value | undefined => {
     const value = headers.get(name)
     if (value === null) return undefined
-    const parsed = schema.safeParse(value)
+    const parsed = schema.safeParse(value, { error: fieldWords })
     if (parsed.success) return parsed.data
     throw invalidHeader(name, parsed.error.issues[0]?.message ?? 'is not what it must be')
   }
@@ -67,19 +68,21 @@ export function invalidHeader(name: string, problem: string): InvalidBodyError {
 }
 
 const configuration = z.string().trim().min(1)
-const plain = z.union([z.string(), z.number(), z.boolean()]).transform(String)
+const NAMED_TEXTS = 'must be texts under names, such as {"tier":"free"}'
+const plain = z.union([z.string(), z.number(), z.boolean()], NAMED_TEXTS).transform(String)
 const metadata = z
   .string()
   .transform((value, context): unknown => {
-    if (!value.trimStart().startsWith('{')) return pairs(value)
     try {
-      return JSON.parse(value)
+      const given: object = value.trimStart().startsWith('{') ? JSON.parse(value) : pairs(value)
+      if (!Object.hasOwn(given, '')) return given
+      context.addIssue({ code: 'custom', message: 'must be JSON, or a list such as tier=free, region=eu' })
     } catch {
       context.addIssue({ code: 'custom', message: 'is not JSON' })
-      return z.NEVER
     }
+    return z.NEVER
   })
-  .pipe(z.record(z.string().min(1, 'must be JSON, or a list such as tier=free, region=eu'), plain))
+  .pipe(z.record(z.string(), plain))
 
 function pairs(list: string): Record<string, string> {
   const entries = list.split(',').flatMap((pair): [string, string][] => {

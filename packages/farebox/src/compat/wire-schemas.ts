@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { isPublicUrl } from '../http/public-url.ts'
+import { text } from '../http/schemas.ts'
 
-/** What a request names as its model. */
-export const modelName = z.string().min(1).max(200)
+/** What a request names as its model: it is looked for among the agents of the account too, so that a database has to take it. */
+export const modelName = text
 
 /** Something that was written. */
 export const said = z.string().max(400_000)

@@ -1,13 +1,18 @@
 import { type Credits, formatCredits, microCredits } from '@farebox/core'
 import type { ApiKeySummary, GrantRow, JournalEntry } from '@farebox/ledger'
 import type { PriceEntry } from '@farebox/pricing'
+import { z } from 'zod'
 import type { Farebox } from '../farebox.ts'
 import { balanceJson } from '../receipt.ts'
 import { accountCredits, budgetList, estimate, ownKeys, priceList, statementPage } from './answers.ts'
+import { readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
 import { budgetJson, keyJson } from './key-json.ts'
 import { accountRoute, publicRoute, type Route, readRoute } from './route.ts'
 import { emptyQuery, estimateBody, statementQuery } from './schemas.ts'
+
+/** Where a page of the statement ended: its last entry, and the balance before it. */
+const statementPlace = z.tuple([z.number().int().min(1), z.string().regex(/^-?\d{1,20}$/)])
 
 export const accountRoutes: readonly Route[] = [
   accountRoute({
@@ -17,6 +22,7 @@ export const accountRoutes: readonly Route[] = [
     tag: 'usage',
     summary: 'What planned work will cost, by service, before any call',
     body: estimateBody,
+    changesNothing: true,
     answer: estimate,
     handle: ({ box, body }) => box.estimateTexts(body),
   }),
@@ -27,14 +33,14 @@ export const accountRoutes: readonly Route[] = [
     operationId: 'getCredits',
     tag: 'credits',
     summary: 'Balance and grants',
+    query: emptyQuery,
     answer: accountCredits,
     async handle({ box, accountId }) {
-      const { balance, held, available } = await box.ledger.balance(accountId)
-      const grants = await box.ledger.grants(accountId)
+      const { balance, grants } = await box.ledger.balanceAndGrants(accountId)
       return {
-        credit_balance: balanceJson(balance),
-        held: balanceJson(held),
-        available: balanceJson(available),
+        credit_balance: balanceJson(balance.balance),
+        held: balanceJson(balance.held),
+        available: balanceJson(balance.available),
         grants: grants.map(grantJson),
       }
     },
@@ -49,18 +55,21 @@ export const accountRoutes: readonly Route[] = [
     query: statementQuery,
     answer: statementPage,
     async handle({ box, accountId, query }) {
-      const [before, balanceAtCursor] = query.cursor?.split('.') ?? []
-      const { limit } = query
-      const { balance, ...page } = balanceAtCursor
-        ? { ...(await box.ledger.statement(accountId, { before: Number(before), limit })), balance: BigInt(balanceAtCursor) }
-        : await newestPage(box, accountId, limit)
+      const list = ['statement', accountId]
+      const { limit, cursor } = query
+      const [before, balanceThere] = readCursor(list, statementPlace, cursor) ?? []
+      const { balance, ...page } =
+        before === undefined || balanceThere === undefined
+          ? await newestPage(box, accountId, limit)
+          : { ...(await box.ledger.statement(accountId, { before, limit })), balance: BigInt(balanceThere) }
       let running: bigint = balance
       const entries = page.items.map((entry) => {
         const json = entryJson(entry, microCredits(running))
         running -= changeOf(entry)
         return json
       })
-      return { entries, ...(page.next !== undefined && { next: `${page.next}.${running}` }) }
+      const next = page.next === undefined ? null : writeCursor(list, [page.next, running.toString()])
+      return { entries, ...(next !== null && { next }) }
     },
   }),
 

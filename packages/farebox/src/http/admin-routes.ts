@@ -17,13 +17,14 @@ import {
 import { placeText, readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
 import { keyJson, keyServiceJson } from './key-json.ts'
-import { adminRoute, JsonAnswer, type Route } from './route.ts'
+import { adminRoute, changed, type Route } from './route.ts'
 import {
   accountsQuery,
   budgetBody,
   createAccountBody,
   createKeyBody,
   emptyBody,
+  emptyQuery,
   grantBody,
   keyServicesBody,
   rotateKeyBody,
@@ -41,12 +42,12 @@ export const adminRoutes: readonly Route[] = [
     answer: createdAccount,
     async handle({ box, body, idempotencyKey }) {
       const amount = body.credits ?? microCredits(0n)
-      const { accountId } = await box.ledger.openAccount({ name: body.name, idempotencyKey })
+      const { accountId, replayed } = await box.ledger.openAccount({ name: body.name, idempotencyKey })
       // Kept, so that the same request again grants nothing a second time and one for other credits is a conflict, none included.
       const asked = { credits: formatCredits(amount) }
       await box.ledger.saveDocument({ accountId, kind: 'opening', documentId: 'opening', body: asked })
       if (amount > 0n) await box.ledger.grant({ accountId, amount, idempotencyKey: `opening:${accountId}` })
-      return new JsonAnswer(201, { account_id: accountId })
+      return changed(201, { account_id: accountId }, { idempotencyKey, replayed })
     },
   }),
 
@@ -59,7 +60,7 @@ export const adminRoutes: readonly Route[] = [
     query: accountsQuery,
     answer: accountPage,
     async handle({ box, query: { limit, cursor } }) {
-      const [after] = readCursor(z.tuple([placeText]), cursor) ?? []
+      const [after] = readCursor(['accounts'], z.tuple([placeText]), cursor) ?? []
       const accounts = await box.ledger.accounts({ after, limit: limit + 1 })
       const page = accounts.slice(0, limit)
       const last = page.at(-1)
@@ -71,7 +72,7 @@ export const adminRoutes: readonly Route[] = [
           held: chargedJson(held),
           available: balanceJson(available),
         })),
-        next_cursor: writeCursor(accounts.length > limit && last ? [last.accountId] : undefined),
+        next_cursor: writeCursor(['accounts'], accounts.length > limit && last ? [last.accountId] : undefined),
       }
     },
   }),
@@ -88,7 +89,7 @@ export const adminRoutes: readonly Route[] = [
     answer: granted,
     fails: [404],
     async handle({ box, body, idempotencyKey }) {
-      const { grantId } = await box.ledger.grant({
+      const { grantId, replayed } = await box.ledger.grant({
         accountId: body.account_id,
         amount: body.credits,
         source: body.source,
@@ -99,7 +100,7 @@ export const adminRoutes: readonly Route[] = [
         idempotencyKey,
       })
       const { balance } = await box.ledger.balance(body.account_id)
-      return new JsonAnswer(201, { grant_id: grantId, credit_balance: balanceJson(balance) })
+      return changed(201, { grant_id: grantId, credit_balance: balanceJson(balance) }, { idempotencyKey, replayed })
     },
   }),
 
@@ -123,7 +124,8 @@ export const adminRoutes: readonly Route[] = [
         idempotencyKey,
       })
       if (outcome.status === 'refused') throw new InsufficientCreditsError(outcome.requested, outcome.available, 'an API key')
-      return new JsonAnswer(201, { ...(outcome.secret !== undefined && { key: outcome.secret }), prefix: outcome.prefix })
+      const { secret, prefix, replayed } = outcome
+      return changed(201, { ...(secret !== undefined && { key: secret }), prefix }, { idempotencyKey, replayed })
     },
   }),
 
@@ -133,6 +135,7 @@ export const adminRoutes: readonly Route[] = [
     operationId: 'listAccountKeys',
     tag: 'admin',
     summary: "An account's API keys, newest first, with when each was last used",
+    query: emptyQuery,
     answer: accountKeys,
     async handle({ box, parameters }) {
       const accountId = parameters.account_id ?? ''
@@ -155,9 +158,9 @@ export const adminRoutes: readonly Route[] = [
     async handle({ box, body, parameters, idempotencyKey }) {
       const prefix = parameters.prefix ?? ''
       const key = await keyOf(box, prefix)
-      await box.ledger.setKeyServices({ ...key, services: body.services.map(keyService), idempotencyKey })
+      const { replayed } = await box.ledger.setKeyServices({ ...key, services: body.services.map(keyService), idempotencyKey })
       const services = (await box.ledger.apiKey(prefix))?.services ?? []
-      return { prefix, services: services.map(keyServiceJson) }
+      return changed(200, { prefix, services: services.map(keyServiceJson) }, { idempotencyKey, replayed })
     },
   }),
 
@@ -174,12 +177,13 @@ export const adminRoutes: readonly Route[] = [
       const key = await keyOf(box, parameters.prefix ?? '')
       const graceMs = body.grace_seconds === undefined ? undefined : body.grace_seconds * 1_000
       const rotated = await box.ledger.rotateApiKey({ ...key, graceMs, idempotencyKey })
-      return {
+      const answer = {
         ...(rotated.secret !== undefined && { key: rotated.secret }),
         prefix: rotated.prefix,
         previous_prefix: rotated.previousPrefix,
         previous_expires_at: instantJson(rotated.previousUntil),
       }
+      return changed(200, answer, { idempotencyKey, replayed: rotated.replayed })
     },
   }),
 
@@ -194,8 +198,8 @@ export const adminRoutes: readonly Route[] = [
     answer: revokedKey,
     async handle({ box, parameters, idempotencyKey }) {
       const prefix = parameters.prefix ?? ''
-      await box.ledger.revokeApiKey({ ...(await keyOf(box, prefix)), idempotencyKey })
-      return { prefix, revoked: true as const }
+      const { replayed } = await box.ledger.revokeApiKey({ ...(await keyOf(box, prefix)), idempotencyKey })
+      return changed(200, { prefix, revoked: true as const }, { idempotencyKey, replayed })
     },
   }),
 
@@ -214,7 +218,7 @@ export const adminRoutes: readonly Route[] = [
       const key = body.key_prefix === undefined ? undefined : await keyOf(box, body.key_prefix)
       // It would limit nobody.
       if (key && key.accountId !== body.account_id) throw new NotFoundError('API_KEY_NOT_FOUND', body.key_prefix ?? '')
-      const { budgetId } = await box.ledger.setBudget({
+      const { budgetId, replayed } = await box.ledger.setBudget({
         accountId: body.account_id,
         userId: body.user_id,
         apiKeyId: key?.apiKeyId,
@@ -224,7 +228,7 @@ export const adminRoutes: readonly Route[] = [
         mode: body.mode,
         idempotencyKey,
       })
-      return new JsonAnswer(201, { budget_id: budgetId })
+      return changed(201, { budget_id: budgetId }, { idempotencyKey, replayed })
     },
   }),
 ]

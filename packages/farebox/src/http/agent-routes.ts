@@ -5,7 +5,7 @@ import { InvalidAudioError } from '../errors.ts'
 import { agent, callAnswer, chatAnswer, voiceAnswer } from './answers.ts'
 import { parseFields } from './parse-fields.ts'
 import { readUpload } from './read-upload.ts'
-import { accountRoute, JsonAnswer, type Route, SPENDING } from './route.ts'
+import { accountRoute, changed, type Route, SPENDING } from './route.ts'
 import { runAgent, simulatedMark } from './run-agent.ts'
 import { callBody, chatBody, createAgentBody, voiceFields } from './schemas.ts'
 import { streamAgent } from './stream-agent.ts'
@@ -30,11 +30,12 @@ export const agentRoutes: readonly Route[] = [
         serviceConfiguration: body.custom_settings?.service_configuration,
         idempotencyKey,
       })
-      return new JsonAnswer(201, {
+      const answer = {
         agent_id: made.agentId,
         business_logic_adapter: made.businessAdapter,
         service_configuration: formatServiceConfiguration(made.configuration),
-      })
+      }
+      return changed(201, answer, { idempotencyKey, replayed: made.replayed })
     },
   }),
 

@@ -35,7 +35,11 @@ type Caller = Omit<Awaited<ReturnType<typeof callerOf>>, 'query'>
 export async function answerRequest(box: Farebox, route: Route, parts: AnswerParts): Promise<Response> {
   const { context, adminDigest, limits, limiter } = parts
   const secret = bearer(context.req.raw)
-  const { query, ...caller } = await callerOf(box, route.access, { secret, query: context.req.query(), adminDigest })
+  const { query, ...caller } = await callerOf(box, route.access, {
+    secret,
+    query: () => (route.query || route.access === 'read' ? queryOf(context) : {}),
+    adminDigest,
+  })
   const { headers, leave } = caller.key ? await limiter.enter(caller.key.apiKeyId) : { headers: {}, leave: () => undefined }
   Object.assign(parts.headers, headers)
   const late = new AbortController()
@@ -102,6 +106,14 @@ async function withoutUnasked({ method }: Request, response: Response): Promise<
 
 function bearer(request: Request): string | undefined {
   return /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+}
+
+/** The parameters of a query by name: each is there once, for nobody knows which of two is meant. */
+function queryOf({ req }: Context): Record<string, string> {
+  const given = Object.entries(req.queries())
+  const repeated = given.filter(([, values]) => values.length > 1)
+  if (repeated.length > 0) throw new InvalidBodyError(repeated.map(([field]) => ({ field, problem: 'must be given once' })))
+  return Object.fromEntries(given.map(([name, [value = '']]) => [name, value]))
 }
 
 function idempotencyKeyOf(request: Request): string | undefined {

@@ -14,22 +14,27 @@ import type { Route } from './route.ts'
 export async function callerOf(
   box: Farebox,
   access: Route['access'],
-  { secret, query, adminDigest }: { secret: string | undefined; query: Record<string, string>; adminDigest: Buffer | undefined },
+  {
+    secret,
+    query: readQuery,
+    adminDigest,
+  }: { secret: string | undefined; query: () => Record<string, string>; adminDigest: Buffer | undefined },
 ): Promise<{ accountId?: string; key?: AuthenticatedKey; isAdmin: boolean; query: Record<string, string> }> {
   switch (access) {
     case 'public':
-      return { isAdmin: isAdmin(secret, adminDigest), query }
+      return { isAdmin: isAdmin(secret, adminDigest), query: readQuery() }
     case 'admin':
       checkAdmin(secret, adminDigest)
-      return { isAdmin: true, query }
+      return { isAdmin: true, query: readQuery() }
     case 'account':
-      return { key: await box.authenticate(secret), isAdmin: false, query }
+      return { key: await box.authenticate(secret), isAdmin: false, query: readQuery() }
     case 'anyKey':
-      if (isAdmin(secret, adminDigest)) return { isAdmin: true, query }
-      return { key: await box.authenticate(secret), isAdmin: false, query }
+      if (isAdmin(secret, adminDigest)) return { isAdmin: true, query: readQuery() }
+      return { key: await box.authenticate(secret), isAdmin: false, query: readQuery() }
     case 'read': {
-      if (isAdmin(secret, adminDigest)) return { ...(await readAsAdmin(box, query)), isAdmin: true }
+      if (isAdmin(secret, adminDigest)) return { ...(await readAsAdmin(box, readQuery())), isAdmin: true }
       const key = await box.authenticate(secret)
+      const query = readQuery()
       if (query.account_id !== undefined) {
         throw new InvalidBodyError([{ field: 'account_id', problem: 'is for the admin token: an API key reads its own account' }])
       }

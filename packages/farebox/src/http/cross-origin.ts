@@ -56,7 +56,7 @@ export function crossOrigin({ origins, maxAgeSeconds = 600 }: CorsOptions): Midd
       'x-farebox-max-credits',
       ...OPENAI_HEADERS,
     ],
-    exposeHeaders: [...Object.keys(answerHeaders), 'x-should-retry'],
+    exposeHeaders: Object.keys(answerHeaders),
     maxAge: maxAgeSeconds,
   })
 }

@@ -18,6 +18,7 @@ export const exportRoutes: readonly Route[] = [
     summary: 'Usage or purchases of the account as CSV, FOCUS, JSON lines or CloudEvents',
     query: exportQuery,
     answer: z.never(),
+    isFile: true,
     streams,
     handle: ({ query, accountId, key, ...call }) =>
       exportDownload(call, { ...query, accountId, includeCosts: key === undefined }),
@@ -31,6 +32,7 @@ export const exportRoutes: readonly Route[] = [
     summary: 'The same of all accounts, or of one, with what providers charge us',
     query: adminExportQuery,
     answer: z.never(),
+    isFile: true,
     fails: [404],
     streams,
     handle: ({ query, ...call }) => exportDownload(call, { ...query, accountId: query.account_id, includeCosts: true }),

@@ -30,5 +30,8 @@ function isConflict(error: unknown): error is FareboxError & IdempotencyConflict
 }
 
 function wireName(field: string): string {
-  return field.replace(/^body\./, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return field
+    .replace(/^body\./, '')
+    .replace(/\[(\d+)\]/g, '.$1')
+    .replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }

@@ -38,14 +38,32 @@ export const answerHeaders = {
   'x-farebox-provider': header('Who answered, by its wire name', text),
   'x-farebox-credits-used': header('Whole credits; absent where the answer is a stream', whole),
   'x-farebox-balance': header('Whole credits that the account has left', whole),
+  'x-should-retry': header('Whether it may be asked again, for OpenAI’s clients, which would after every 409 and 5xx', {
+    type: 'string',
+    enum: ['true', 'false'],
+  }),
+  'Content-Disposition': header('The name for the file that it is', text),
   'x-farebox-simulated': header('Present where a simulated provider made it up', { type: 'string', const: 'true' }),
 } as const
 
 /** What the answers of a route say in headers when all went well, as references into the document. */
-export function headersOf({ path, method, access }: { path: string; method: string; access: string }): Json {
+export function headersOf({
+  path,
+  method,
+  access,
+  changesNothing,
+  isFile,
+}: {
+  path: string
+  method: string
+  access: string
+  changesNothing?: boolean
+  isFile?: boolean
+}): Json {
   const names: (keyof typeof answerHeaders)[] = []
   if (access !== 'public' && access !== 'admin') names.push('RateLimit', 'RateLimit-Policy')
-  if (method === 'post') names.push('Idempotency-Replayed')
+  if (method === 'post' && !changesNothing) names.push('Idempotency-Replayed')
+  if (isFile) names.push('Content-Disposition')
   if (method === 'post' && isOpenaiPath(path)) {
     names.push(
       'x-farebox-workflow-id',
@@ -76,13 +94,15 @@ export function failureName(status: number, path: string): string {
 
 function failure(status: number, type: string, schema: string): Json {
   const codes = Object.entries(statusOfCode).flatMap(([code, its]) => (its === status ? [code] : []))
-  const isRetried = [409, 429, 502, 503, 504].includes(status)
+  const names: (keyof typeof answerHeaders)[] = []
+  if (status === 401) names.push('WWW-Authenticate')
+  // Whoever asked is known by then: their limits count what failed too, and a failure that was charged is one that is told again.
+  else names.push('RateLimit', 'RateLimit-Policy', 'Idempotency-Replayed')
+  if ([409, 429, 502, 503, 504].includes(status)) names.push('Retry-After')
+  if (schema === 'OpenaiError') names.push('x-should-retry')
   return {
     description: codes.length > 0 ? `${titleOfStatus(status)}: ${codes.join(', ')}` : titleOfStatus(status),
-    ...(status === 401 && { headers: references(['WWW-Authenticate']) }),
-    ...(isRetried && {
-      headers: references(status === 429 ? ['Retry-After', 'RateLimit', 'RateLimit-Policy'] : ['Retry-After']),
-    }),
+    headers: references(names),
     content: { [type]: { schema: { $ref: `#/components/schemas/${schema}` } } },
   }
 }

@@ -133,16 +133,17 @@ function operation(route: Route, names: Map<z.ZodType, string>): Json {
 }
 
 /** The statuses of failures, which follow from what a route is and does. */
-function statusesOf({ path, method, access, query, fails = [] }: Route): number[] {
+function statusesOf({ path, method, access, query, changesNothing, fails = [] }: Route): number[] {
   const statuses = new Set([429, 500, 503, 504, ...fails])
   if (access !== 'public') statuses.add(401)
   if (path.includes(':') || access === 'read') statuses.add(404)
   if (query || path.includes(':') || access === 'read') statuses.add(422)
-  if (method === 'post') for (const status of [400, 409, 413, 415, 422]) statuses.add(status)
+  if (method === 'post') for (const status of [400, 413, 415, 422]) statuses.add(status)
+  if (method === 'post' && !changesNothing) statuses.add(409)
   return [...statuses].sort((a, b) => a - b)
 }
 
-function parametersOf({ path, method, query, access }: Route, names: Map<z.ZodType, string>): Json[] {
+function parametersOf({ path, method, query, access, changesNothing }: Route, names: Map<z.ZodType, string>): Json[] {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -152,7 +153,9 @@ function parametersOf({ path, method, query, access }: Route, names: Map<z.ZodTy
   const { properties = {} } = query ? (schemaOf(query, names) as { properties?: Record<string, Json> }) : {}
   const inQuery = Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: false, schema }))
   const inHeaders = Object.keys(requestHeaders)
-    .filter((name) => (name === 'IdempotencyKey' ? method === 'post' : method === 'post' && isOpenaiPath(path)))
+    .filter((name) =>
+      name === 'IdempotencyKey' ? method === 'post' && !changesNothing : method === 'post' && isOpenaiPath(path),
+    )
     .map((name) => ({ $ref: `#/components/parameters/${name}` }))
   return [...inPath, ...inQuery, ...(access === 'read' ? [ACCOUNT_ID] : []), ...inHeaders]
 }

@@ -51,6 +51,18 @@ export class JsonAnswer<Body = unknown> {
   }
 }
 
+/** Says in an answer that it was given before under the same idempotency key. */
+export const REPLAYED: Readonly<Record<string, string>> = { 'idempotency-replayed': 'true' }
+
+/** A JSON answer to a change that the ledger makes once for an idempotency key. What happens once without a key too is no answer given again. */
+export function changed<Body>(
+  status: 200 | 201,
+  body: Body,
+  { idempotencyKey, replayed }: { idempotencyKey: string | undefined; replayed: boolean },
+): JsonAnswer<Body> {
+  return new JsonAnswer(status, body, idempotencyKey !== undefined && replayed ? REPLAYED : {})
+}
+
 /** A problem as it was answered before, with headers beside its own. */
 export class ProblemAnswer {
   readonly problem: Problem
@@ -93,6 +105,10 @@ interface RouteShape<Body extends z.ZodType, Query extends z.ZodType, Answer ext
   streams?: Readonly<Record<string, string>>
   /** Whether its request says how long it may take, and nobody else does. @defaultValue false */
   hasOwnTimeLimit?: boolean
+  /** Whether its answer is a file to be kept under a name. @defaultValue false */
+  isFile?: boolean
+  /** Whether it changes nothing, so that an idempotency key says nothing. @defaultValue whether it is a GET */
+  changesNothing?: boolean
   /** Statuses of its own failures, beside those that follow from what it is. */
   fails?: readonly number[]
   /** Names of the ledger's fields on the wire, where an idempotency conflict names them. */

@@ -6,7 +6,7 @@ import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts'
 import { type Problem, problemOf } from './problem.ts'
-import { JsonAnswer, ProblemAnswer } from './route.ts'
+import { JsonAnswer, ProblemAnswer, REPLAYED } from './route.ts'
 
 /** A run that has not ended after this long, and that nobody is seen to be working at, died with its process and may be begun again. */
 const RUN_MS_MAX = 10 * 60_000
@@ -15,7 +15,6 @@ const TRIES_MAX = 100
 const RUN_NAMESPACE = '5b0f8a4e-0d0b-4c3b-9a53-2f3c5a7f1e21'
 /** The workflows of the runs that each Farebox is working at. */
 const runningOf = new WeakMap<Farebox, Set<string>>()
-const REPLAYED = { 'idempotency-replayed': 'true' }
 
 /** Work that is to be done once for an idempotency key. */
 export interface Run {

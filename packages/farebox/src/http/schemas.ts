@@ -1,6 +1,8 @@
 import { type Credits, credits, units } from '@farebox/core'
 import { budgetPeriods, grantSources, granularities, seriesGroups } from '@farebox/ledger'
 import { z } from 'zod'
+import { TIME_END, withinTimes } from '../within-times.ts'
+import { CURSOR_WORDS } from './cursor.ts'
 
 export const text = z
   .string()
@@ -11,6 +13,12 @@ const service = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'must be a lower-case
 const instant = z.iso
   .datetime({ offset: true })
   .transform((value) => Date.parse(value))
+  .refine((at) => at >= 0 && at < TIME_END, 'must be a time from 1970 until 2255')
+  .describe('RFC 3339 time')
+/** One of those that something is looked for between. */
+const bound = z.iso
+  .datetime({ offset: true })
+  .transform((value) => withinTimes(Date.parse(value)))
   .describe('RFC 3339 time')
 
 const CREDITS_MAX = 1_000_000_000
@@ -74,13 +82,23 @@ export const callBody = z
     error: 'give either message or url',
   })
 
-export const openWorkflowBody = z.strictObject({
-  workflow_name: text,
-  business_adapter: text.optional(),
-  user_id: text.optional(),
-  max_credits: amount.optional(),
-  reserve_credits: amount.optional(),
-})
+export const openWorkflowBody = z
+  .strictObject({
+    workflow_name: text,
+    business_adapter: text.optional(),
+    user_id: text.optional(),
+    max_credits: amount.optional(),
+    reserve_credits: positiveAmount.optional(),
+  })
+  // What is no amount is told by its own field.
+  .refine(
+    ({ max_credits: most, reserve_credits: reserve }) =>
+      !(typeof most === 'bigint' && typeof reserve === 'bigint') || reserve <= most,
+    {
+      path: ['reserve_credits'],
+      error: 'must not be above max_credits',
+    },
+  )
 
 export const usageBody = z.strictObject({
   service_type: service,
@@ -124,11 +142,15 @@ export const estimateBody = z
     error: 'give either tts_text or tts_characters',
   })
 
-const range = { from: instant.optional(), to: instant.optional() }
+const range = { from: bound.optional(), to: bound.optional().describe('RFC 3339 time, exclusive') }
+/** That a range is one. What is no time is told by its own field. */
+const isRange = ({ from = 0, to }: { from?: number; to?: number }) =>
+  typeof from !== 'number' || typeof to !== 'number' || from < to
+const AFTER_FROM = { path: ['to'], error: 'must be after from' }
 const apiKey = text.optional().describe('The prefix of a key')
 const cursor = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{1,1000}$/, 'must be the next_cursor of an earlier page')
+  .regex(/^[A-Za-z0-9_-]{1,2000}$/, CURSOR_WORDS)
   .optional()
 const limit = (most: number) => z.coerce.number().int().min(1).max(most).default(100)
 
@@ -141,35 +163,36 @@ const usageFilter = {
   user_id: text.optional(),
 }
 
-export const usageQuery = z.strictObject(usageFilter)
+export const usageQuery = z.strictObject(usageFilter).refine(isRange, AFTER_FROM)
 
-export const seriesQuery = z.strictObject({
-  granularity: z.enum(granularities).default('day'),
-  group_by: z.enum(seriesGroups).default('none'),
-  ...usageFilter,
-  limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
-  cursor,
-})
+export const seriesQuery = z
+  .strictObject({
+    granularity: z.enum(granularities).default('day'),
+    group_by: z.enum(seriesGroups).default('none'),
+    ...usageFilter,
+    limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
+    cursor,
+  })
+  .refine(isRange, AFTER_FROM)
 
-export const workflowsQuery = z.strictObject({
-  ...range,
-  workflow_name: text.optional(),
-  state: z.enum(['open', 'closed']).optional(),
-  api_key: apiKey,
-  user_id: text.optional(),
-  limit: limit(1_000),
-  cursor,
-})
+export const workflowsQuery = z
+  .strictObject({
+    ...range,
+    workflow_name: text.optional(),
+    state: z.enum(['open', 'closed']).optional(),
+    api_key: apiKey,
+    user_id: text.optional(),
+    limit: limit(1_000),
+    cursor,
+  })
+  .refine(isRange, AFTER_FROM)
 
 export const accountsQuery = z.strictObject({ limit: limit(1_000), cursor })
 
 export const emptyQuery = z.strictObject({})
 
 export const statementQuery = z.strictObject({
-  cursor: z
-    .string()
-    .regex(/^\d{1,15}\.-?\d{1,20}$/, 'must be the next of an earlier page')
-    .optional(),
+  cursor,
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 })
 
@@ -177,14 +200,9 @@ export const exportQuery = z
   .strictObject({
     format: z.enum(['csv', 'focus', 'jsonl', 'cloudevents']).default('csv'),
     kind: z.enum(['usage', 'purchases']).default('usage'),
-    from: instant.optional(),
-    to: instant.optional().describe('RFC 3339 time, exclusive'),
+    ...range,
   })
-  // What is no time is told by its own field.
-  .refine(({ from = 0, to }) => typeof from !== 'number' || typeof to !== 'number' || from < to, {
-    path: ['to'],
-    error: 'must be after from',
-  })
+  .refine(isRange, AFTER_FROM)
 
 export const adminExportQuery = exportQuery.safeExtend({ account_id: text.optional().describe('Absent: every account') })
 

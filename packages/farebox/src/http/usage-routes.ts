@@ -7,7 +7,7 @@ import { keyUsageReport, recommendationReport, usageReport, usageSeries } from '
 import { placeText, readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
 import { type Route, readRoute } from './route.ts'
-import { seriesQuery, usageQuery } from './schemas.ts'
+import { emptyQuery, seriesQuery, usageQuery } from './schemas.ts'
 
 /** Where the series went on: the start of a bucket, and a name in it. */
 const seriesPlace = z.tuple([z.number().int().min(0), placeText.nullable()])
@@ -35,7 +35,8 @@ export const usageRoutes: readonly Route[] = [
     answer: usageSeries,
     async handle({ box, accountId, query }) {
       const { granularity, group_by, limit } = query
-      const place = readCursor(seriesPlace, query.cursor)
+      const list = ['series', accountId, granularity, group_by]
+      const place = readCursor(list, seriesPlace, query.cursor)
       const { from, to, entries, next } = await box.ledger.usageSeries({
         ...(await usageFilterOf(box, accountId, query)),
         granularity,
@@ -54,7 +55,7 @@ export const usageRoutes: readonly Route[] = [
           total_credits: chargedJson(charged),
           usage_count: records,
         })),
-        next_cursor: writeCursor(next && [next.startsAt, next.name]),
+        next_cursor: writeCursor(list, next && [next.startsAt, next.name]),
       }
     },
   }),
@@ -77,6 +78,7 @@ export const usageRoutes: readonly Route[] = [
     operationId: 'getKeyUsage',
     tag: 'usage',
     summary: 'Where the credits of one key went',
+    query: emptyQuery,
     answer: keyUsageReport,
     async handle({ box, accountId, parameters }) {
       const prefix = parameters.prefix ?? ''

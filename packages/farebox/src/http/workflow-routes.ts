@@ -8,7 +8,7 @@ import { openedWorkflow, receipt, usageCharged, workflowPage } from './answers.t
 import { placeText, readCursor, writeCursor } from './cursor.ts'
 import { InvalidBodyError } from './http-errors.ts'
 import { instantJson } from './instant-json.ts'
-import { type AccountCall, accountRoute, JsonAnswer, type Route, readRoute } from './route.ts'
+import { type AccountCall, accountRoute, changed, type Route, readRoute } from './route.ts'
 import { workflowDetails } from './routing-answers.ts'
 import { emptyBody, emptyQuery, openWorkflowBody, usageBody, workflowsQuery } from './schemas.ts'
 import { apiKeyIdOf } from './usage-routes.ts'
@@ -44,7 +44,7 @@ export const workflowRoutes: readonly Route[] = [
         idempotencyKey,
       })
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
-      return new JsonAnswer(201, { workflow_id: outcome.workflowId })
+      return changed(201, { workflow_id: outcome.workflowId }, { idempotencyKey, replayed: outcome.replayed })
     },
   }),
 
@@ -58,7 +58,8 @@ export const workflowRoutes: readonly Route[] = [
     answer: workflowPage,
     async handle({ box, accountId, query }) {
       const { from, to, state, limit } = query
-      const place = readCursor(workflowPlace, query.cursor)
+      const list = ['workflows', accountId]
+      const place = readCursor(list, workflowPlace, query.cursor)
       const { workflows, next } = await box.ledger.workflows(
         {
           accountId,
@@ -71,7 +72,7 @@ export const workflowRoutes: readonly Route[] = [
         },
         { limit, ...(place && { before: { createdAt: place[0], workflowId: place[1] } }) },
       )
-      return { workflows: workflows.map(listingJson), next_cursor: writeCursor(next && [next.createdAt, next.workflowId]) }
+      return { workflows: workflows.map(listingJson), next_cursor: writeCursor(list, next && [next.createdAt, next.workflowId]) }
     },
   }),
 
@@ -116,13 +117,20 @@ export const workflowRoutes: readonly Route[] = [
     fails: [402, 403],
     async handle(call) {
       const { service_type, provider, units_consumed, unit_type, to, from, call: slicedCall } = call.body
-      const { creditsUsed, balance } = await workflowOf(call).record(service_type, provider, units_consumed, unit_type, {
-        idempotencyKey: call.idempotencyKey,
-        to,
-        from,
-        call: slicedCall,
-      })
-      return { credits_used: chargedJson(creditsUsed), credit_balance: balanceJson(balance) }
+      const { creditsUsed, balance, replayed } = await workflowOf(call).record(
+        service_type,
+        provider,
+        units_consumed,
+        unit_type,
+        {
+          idempotencyKey: call.idempotencyKey,
+          to,
+          from,
+          call: slicedCall,
+        },
+      )
+      const answer = { credits_used: chargedJson(creditsUsed), credit_balance: balanceJson(balance) }
+      return changed(200, answer, { idempotencyKey: call.idempotencyKey, replayed })
     },
   }),
 
@@ -136,8 +144,12 @@ export const workflowRoutes: readonly Route[] = [
     answer: receipt,
     async handle(call) {
       const { box, key, parameters, idempotencyKey } = call
-      await box.ledger.closeWorkflow({ accountId: key.accountId, workflowId: parameters.id ?? '', idempotencyKey })
-      return withoutCosts(await workflowOf(call).receipt())
+      const { replayed } = await box.ledger.closeWorkflow({
+        accountId: key.accountId,
+        workflowId: parameters.id ?? '',
+        idempotencyKey,
+      })
+      return changed(200, withoutCosts(await workflowOf(call).receipt()), { idempotencyKey, replayed })
     },
   }),
 ]

@@ -72,6 +72,28 @@ export function exerciseJournal(suite: Suite): void {
       await expect(suite.ledger.latestStatement('nobody')).rejects.toMatchObject({ code: 'ACCOUNT_NOT_FOUND' })
     })
 
+    it('the balance and the grants behind it are of one moment, though others write all the while', async () => {
+      const accountId = await suite.account(100)
+      const writing = Array.from({ length: 40 }, (_, index) =>
+        index % 4 === 0
+          ? suite.ledger.grant({ accountId, amount: credits(1) })
+          : suite.ledger.charge({ accountId, ...work, usage: usage(1) }),
+      )
+      const read = await Promise.all(Array.from({ length: 20 }, () => suite.another().balanceAndGrants(accountId)))
+      await Promise.all(writing)
+      for (const { balance, grants } of [...read, await suite.ledger.balanceAndGrants(accountId)]) {
+        expect(grants.reduce((sum, { remaining }) => sum + remaining, 0n)).toBe(balance.balance)
+      }
+      // What is due happens first, and the grants are in the order in which they are spent.
+      await suite.ledger.grant({ accountId, grantId: 'brief', amount: credits(5), expiresAt: NOON + HOUR })
+      expect((await suite.ledger.balanceAndGrants(accountId)).grants[0]?.grantId).toBe('brief')
+      suite.now = NOON + 2 * HOUR
+      const { balance, grants } = await suite.ledger.balanceAndGrants(accountId)
+      expect(grants).toEqual(await suite.ledger.grants(accountId))
+      expect(balance).toEqual(await suite.ledger.balance(accountId))
+      await expect(suite.ledger.balanceAndGrants('nobody')).rejects.toMatchObject({ code: 'ACCOUNT_NOT_FOUND' })
+    })
+
     it('every entry adds up to zero within the book of its account', async () => {
       const accountId = await busyAccount()
       suite.now = NOON + 2 * HOUR

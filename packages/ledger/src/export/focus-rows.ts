@@ -1,10 +1,11 @@
-import { formatCredits, formatQuantity, type Service } from '@farebox/core'
+import { credits, formatCredits, formatQuantity, type Service } from '@farebox/core'
 import type { AccountFacts } from '../history.ts'
 import type { GrantRow, GrantSource, UsageRow } from '../rows.ts'
 import { type FocusColumn, type FocusRow, focusColumns } from './focus-columns.ts'
 import type { ResolvedFocusOptions } from './focus-options.ts'
 
 const HOUR_MS = 3_600_000
+const CREDIT = credits(1)
 
 /** What was given, and not sold: usage that it pays for costs its customer nothing. */
 const FREE: ReadonlySet<GrantSource> = new Set(['promo', 'adjustment'])
@@ -47,7 +48,7 @@ export function focusUsageRow(row: UsageRow, context: UsageContext, options: Res
     EffectiveCost: moneyText(paidShare(row, context.sources), options),
     ChargeCategory: isCorrection ? 'Adjustment' : 'Usage',
     ChargeClass: isCorrection && monthOf(correctedAt) !== monthOf(createdAt) ? 'Correction' : null,
-    ChargeDescription: `${what}, ${formatCredits(charged)} credits`,
+    ChargeDescription: `${what}, ${formatCredits(charged)} ${charged === CREDIT ? 'credit' : 'credits'}`,
     ChargeFrequency: 'Usage-Based',
     ConsumedQuantity: isCorrection ? null : quantity,
     ConsumedUnit: isCorrection ? null : unitText(unit),

@@ -50,6 +50,9 @@ export function checkRow(
   }
 }
 
+/** The most that one change of a ledger may move. */
+const BALANCE_MAX = credits(1_000_000_000)
+
 /** Plain decimals alone: what a float or a spreadsheet made of an amount (`1e3`, `1,000`, `$5`) is refused rather than guessed at. */
 function amountOf(given: string | Credits): Credits | string {
   if (typeof given === 'bigint') return checkAmountOrZero('credits', given)
@@ -61,5 +64,6 @@ function amountOf(given: string | Credits): Credits | string {
   if (!/^\d{1,40}(\.\d{1,60})?$/.test(text)) return `the balance is not a plain decimal: ${shown}`
   const shortest = text.includes('.') ? text.replace(/\.?0+$/, '') : text
   if (/\.\d{7}/.test(shortest)) return `the balance has more than six decimals: ${shown}`
-  return checkAmountOrZero('the balance', credits(shortest))
+  const amount = credits(shortest)
+  return amount > BALANCE_MAX ? `the balance must be at most a billion credits: ${shown}` : amount
 }
