@@ -222,7 +222,7 @@ describe('what a dashboard reads', () => {
       ['usage/series?granularity=year', 'granularity'],
       ['usage/series?from=2020-01-01T00:00:00Z', 'from'],
       ['usage/series?granularity=hour&from=2020-01-01T00:00:00Z&to=2020-06-01T00:00:00Z', 'from'],
-      ['usage/series?from=2020-01-02T00:00:00Z&to=2020-01-01T00:00:00Z', 'to'],
+      ['usage/series?from=2020-01-02T00:00:00Z&to=2020-01-01T00:00:00Z', 'from'],
       ['usage/series?limit=0', 'limit'],
       ['usage/series?cursor=!!', 'cursor'],
       ['usage/series?cursor=abc', 'cursor'],

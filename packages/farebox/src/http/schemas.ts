@@ -173,7 +173,7 @@ export const seriesQuery = z
     limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
     cursor,
   })
-  .refine(isRange, AFTER_FROM)
+  .refine(isRange, { path: ['from'], error: 'must be before to' })
 
 export const workflowsQuery = z
   .strictObject({
