@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { repositoryFolder } from '../repository/workspace.ts'
 import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { farebox } from './run-farebox.ts'
@@ -232,4 +233,9 @@ test('in a clone that is not built, the command says how to build it', async () 
     code: 1,
     stderr: expect.stringMatching(/^farebox is not built yet: run "npm run build"/),
   })
+})
+
+test('says which version it is', async () => {
+  const { version } = JSON.parse(await readFile(join(repositoryFolder, 'packages/farebox/package.json'), 'utf8'))
+  expect(await farebox('--version')).toMatchObject({ code: 0, lines: [version], errors: [] })
 })

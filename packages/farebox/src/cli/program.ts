@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { isFareboxError } from '@farebox/core'
 import { Command } from 'commander'
 import { addAccountCommands } from './account-commands.ts'
@@ -17,6 +18,7 @@ import type { Terminal } from './terminal.ts'
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('farebox')
     .description('Look after the credits of a Farebox.')
+    .version(versionOfPackage(), '--version', 'print the version of the package')
     .configureOutput({ writeOut: (text) => terminal.line(text.trimEnd()), writeErr: (text) => terminal.error(text.trimEnd()) })
     .exitOverride()
     .showHelpAfterError('(the same with --help says what it takes)')
@@ -47,6 +49,11 @@ export async function runProgram(program: Command, parameters: readonly string[]
     if (isFareboxError(error) && error.isRetryable) terminal.error('farebox: trying again may help')
     terminal.exitCode(1)
   }
+}
+
+/** By the package's own name, for where this file is depends on how it was bundled. */
+function versionOfPackage(): string {
+  return (createRequire(import.meta.url)('farebox/package.json') as { version: string }).version
 }
 
 function isCommanderExit(error: unknown): error is { exitCode: number } {
