@@ -239,3 +239,20 @@ test('says which version it is', async () => {
   const { version } = JSON.parse(await readFile(join(repositoryFolder, 'packages/farebox/package.json'), 'utf8'))
   expect(await farebox('--version')).toMatchObject({ code: 0, lines: [version], errors: [] })
 })
+
+test.each([
+  ['better-sqlite3', 'absent.db'],
+  ['pg', 'postgres://127.0.0.1:1/credits'],
+])('where %s is not installed, says to install it, and not to try again', async (name, store) => {
+  const hooks = `import { registerHooks } from 'node:module'
+    registerHooks({ resolve: (asked, context, next) => next(asked === '${name}' ? '${name}-of-nobody' : asked, context) })`
+  const main = join(repositoryFolder, 'packages/farebox/src/cli/main.ts')
+  const words = [...process.execArgv, '--import', `data:text/javascript,${encodeURIComponent(hooks)}`, main, 'migrate']
+  const ran = promisify(execFile)(process.execPath, [...words, '--store', store], { cwd: folder })
+  const { stderr } = await ran.then(
+    () => expect.fail('it migrated'),
+    (error: { stderr: string }) => error,
+  )
+  expect(stderr).toMatch(new RegExp(`\nfarebox: install it beside farebox: npm install ${name}`))
+  expect(stderr).not.toContain('trying again')
+})
