@@ -256,3 +256,11 @@ test.each([
   expect(stderr).toMatch(new RegExp(`\nfarebox: install it beside farebox: npm install ${name}`))
   expect(stderr).not.toContain('trying again')
 })
+
+test.each(['20.20.2', '22.13.1'])('on Node %s, the command says which Node it needs', async (version) => {
+  const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`
+  const words = ['--import', `data:text/javascript,${encodeURIComponent(old)}`]
+  const program = join(repositoryFolder, 'packages/farebox/bin/farebox.js')
+  const ran = promisify(execFile)(process.execPath, [...words, program, '--help'])
+  await expect(ran).rejects.toMatchObject({ code: 1, stderr: `farebox needs Node 22.14 or later, this is ${version}\n` })
+})
