@@ -308,7 +308,7 @@ test('goes on serving when nobody reads its log any more', async () => {
 
 test('on Postgres with an admin token of its own, usage is still kept in a data folder that is named', async () => {
   const settings = { ...dataFolder('spooling'), DATABASE_URL: database.url, FAREBOX_ADMIN_TOKEN: 'a token of ours' }
-  const spool = join(settings.FAREBOX_DATA_DIR ?? '', 'spool')
+  const spool = join(folder.path, 'spooling', 'spool')
   await mkdir(spool, { recursive: true })
   await writeFile(join(spool, 'of-nobody.json'), '{}')
   const gateway = await startGateway(settings)
