@@ -79,7 +79,12 @@ const metadata = z
       return z.NEVER
     }
   })
-  .pipe(z.record(z.string().min(1, 'must be JSON, or a list such as tier=free, region=eu'), plain))
+  .pipe(
+    // Not by the schema of its keys: zod says no more of those than that one is invalid.
+    z
+      .record(z.string(), plain)
+      .refine((record) => !Object.hasOwn(record, ''), 'must be JSON, or a list such as tier=free, region=eu'),
+  )
 
 function pairs(list: string): Record<string, string> {
   const entries = list.split(',').flatMap((pair): [string, string][] => {
