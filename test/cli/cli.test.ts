@@ -7,6 +7,7 @@ import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { repositoryFolder } from '../repository/workspace.ts'
 import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { farebox } from './run-farebox.ts'
@@ -320,4 +321,34 @@ test('in a clone that is not built, the command says how to build it', async () 
     code: 1,
     stderr: expect.stringMatching(/^farebox is not built yet: run "npm run build"/),
   })
+})
+
+test('says which version it is', async () => {
+  const { version } = JSON.parse(await readFile(join(repositoryFolder, 'packages/farebox/package.json'), 'utf8'))
+  expect(await farebox('--version')).toMatchObject({ code: 0, lines: [version], errors: [] })
+})
+
+test.each([
+  ['better-sqlite3', 'absent.db'],
+  ['pg', 'postgres://127.0.0.1:1/credits'],
+])('where %s is not installed, says to install it, and not to try again', async (name, store) => {
+  const hooks = `import { registerHooks } from 'node:module'
+    registerHooks({ resolve: (asked, context, next) => next(asked === '${name}' ? '${name}-of-nobody' : asked, context) })`
+  const main = join(repositoryFolder, 'packages/farebox/src/cli/main.ts')
+  const words = [...process.execArgv, '--import', `data:text/javascript,${encodeURIComponent(hooks)}`, main, 'migrate']
+  const ran = promisify(execFile)(process.execPath, [...words, '--store', store], { cwd: folder })
+  const { stderr } = await ran.then(
+    () => expect.fail('it migrated'),
+    (error: { stderr: string }) => error,
+  )
+  expect(stderr).toMatch(new RegExp(`\nfarebox: install it beside farebox: npm install ${name}`))
+  expect(stderr).not.toContain('trying again')
+})
+
+test.each(['20.20.2', '22.13.1'])('on Node %s, the command says which Node it needs', async (version) => {
+  const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`
+  const words = ['--import', `data:text/javascript,${encodeURIComponent(old)}`]
+  const program = join(repositoryFolder, 'packages/farebox/bin/farebox.js')
+  const ran = promisify(execFile)(process.execPath, [...words, program, '--help'])
+  await expect(ran).rejects.toMatchObject({ code: 1, stderr: `farebox needs Node 22.14 or later, this is ${version}\n` })
 })

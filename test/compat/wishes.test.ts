@@ -78,7 +78,10 @@ describe('a header', () => {
     expect(await chosen('tier=gold, region=eu')).toBe('gpt-4')
     expect(await chosen('{"tier":"gold","region":"eu","seats":3}')).toBe('gpt-4')
     expect(await chosen('tier=gold')).toBe('gpt-4o-mini')
-    expect(await chosen('gold')).toMatchObject({ param: 'x-farebox-metadata' })
+    expect(await chosen('gold')).toMatchObject({
+      param: 'x-farebox-metadata',
+      message: 'x-farebox-metadata: must be JSON, or a list such as tier=free, region=eu',
+    })
     expect(await chosen('{"tier":["gold"]}')).toMatchObject({ param: 'x-farebox-metadata' })
     expect(await chosen('{"tier"')).toMatchObject({ param: 'x-farebox-metadata' })
   })

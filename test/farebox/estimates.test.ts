@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { credits, formatCredits } from '@farebox/core'
-import { openai } from '@farebox/providers/openai'
+import { openai, openaiOffers } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
 import { presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
@@ -76,4 +76,21 @@ it('a Farebox says which of its real offers end soon', async () => {
   expect(box.retiring(45)).toEqual([])
   const without = await openBox({ providers: [openai({ apiKey: '' }), simulated()], clock })
   expect(without.retiring()).toEqual([])
+})
+
+it('a model behind the name of another ends when it ends itself', async () => {
+  const models: Readonly<Record<string, string>> = {
+    'gpt-4o-mini': 'next',
+    'gpt-4': 'gpt-4o-2024-08-06',
+    'openai-tts': 'tts-next',
+  }
+  const offers = openaiOffers().map((offer) => ({ ...offer, model: models[offer.provider] ?? offer.model }))
+  const clock = () => Date.parse('2026-11-21T12:00:00Z')
+  const box = await openBox({ providers: [openai({ apiKey: 'sk-test', offers })], clock })
+  expect(box.retiring(90).map(({ offer, retires }) => `${offer.service} ${offer.provider} ${retires}`)).toEqual([
+    'gpt gpt-4o 2027-01-14',
+    'gpt gpt-4 2027-01-14',
+    'vision gpt-4o 2027-01-14',
+    'realtime gpt-realtime 2027-01-20',
+  ])
 })

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { stat, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -303,4 +304,15 @@ test('goes on serving when nobody reads its log any more', async () => {
   }
   expect((await chat()).status).toBe(200)
   expect(await gateway.stop('SIGTERM')).toBe(0)
+})
+
+test('on Postgres with an admin token of its own, usage is still kept in a data folder that is named', async () => {
+  const settings = { ...dataFolder('spooling'), DATABASE_URL: database.url, FAREBOX_ADMIN_TOKEN: 'a token of ours' }
+  const spool = join(folder.path, 'spooling', 'spool')
+  await mkdir(spool, { recursive: true })
+  await writeFile(join(spool, 'of-nobody.json'), '{}')
+  const gateway = await startGateway(settings)
+  // Whoever looks after the folder sets aside what is no usage.
+  await expect.poll(() => existsSync(join(spool, 'refused/of-nobody.json')), { timeout: 20_000 }).toBe(true)
+  expect(await gateway.stop()).toBe(0)
 })

@@ -12,7 +12,7 @@ const mayImport: Record<string, string[]> = {
   '@farebox/providers': ['@farebox/core'],
   '@farebox/client': ['@farebox/core'],
   '@farebox/dashboard': ['@farebox/client', '@farebox/core'],
-  farebox: ['@farebox/client', '@farebox/core', '@farebox/ledger', '@farebox/pricing', '@farebox/router'],
+  farebox: ['@farebox/core', '@farebox/ledger', '@farebox/pricing', '@farebox/router'],
 }
 
 const packages = workspacePackages('packages')

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -59,6 +59,17 @@ describe.each(packages.map(({ manifest }) => [manifest.name, manifest] as const)
     const files = stdout.split('\n')
     expect(files.filter((file) => file.includes('.test.'))).toEqual([])
     expect(files.some((file) => file.startsWith('package/src/'))).toBe(true)
+  })
+
+  it('brings whatever its maps lead to', async () => {
+    const folder = join(scratch, 'unpacked', name)
+    await mkdir(folder, { recursive: true })
+    await run('tar', ['-xzf', tarballOf(name), '-C', folder], scratch)
+    const lost = globSync('**/*.map', { cwd: folder }).flatMap((map) => {
+      const { sources } = JSON.parse(readFileSync(join(folder, map), 'utf8')) as { sources: string[] }
+      return sources.filter((source) => !existsSync(join(folder, dirname(map), source))).map((source) => `${map}: ${source}`)
+    })
+    expect(lost).toEqual([])
   })
 })
 

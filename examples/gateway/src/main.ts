@@ -43,8 +43,9 @@ try {
 async function main(): Promise<void> {
   const environment = readEnvironment(process.env)
   const host = environment.HOST ?? '127.0.0.1'
+  const { FAREBOX_DATA_DIR } = environment
   const needsFolder = !environment.DATABASE_URL || !environment.FAREBOX_ADMIN_TOKEN
-  const folder = needsFolder ? await openDataFolder(environment.FAREBOX_DATA_DIR ?? './data') : ''
+  const folder = needsFolder || FAREBOX_DATA_DIR ? await openDataFolder(FAREBOX_DATA_DIR ?? './data') : ''
   const prices = choosePrices(environment)
   const providers = chooseProviders(environment, prices)
   const box = openFarebox(environment, { ...providers, prices }, folder)

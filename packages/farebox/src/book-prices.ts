@@ -108,7 +108,11 @@ export class BookPrices implements PricePredictor {
 
   /** The day on which a provider takes an offer's model out of service, by the cost book. */
   retirementOf({ service, provider, model }: Offer): string | undefined {
-    return this.#costs.lookUp({ service, provider, model, at: this.#clock() })?.entry.retires
+    const at = this.#clock()
+    const entry = this.#costs.lookUp({ service, provider, model, at })?.entry
+    if (entry?.model !== undefined || model === provider) return entry?.retires
+    // What is said without a model is of the one that the provider is named after: another behind its name ends by itself.
+    return this.#costs.lookUp({ service, provider: model, at })?.entry.retires
   }
 
   /** `undefined` when the list prices do not say: unknown is not free. */

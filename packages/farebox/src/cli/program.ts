@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { isFareboxError } from '@farebox/core'
 import { Command } from 'commander'
 import { addAccountCommands } from './account-commands.ts'
@@ -17,6 +18,7 @@ import type { Terminal } from './terminal.ts'
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('farebox')
     .description('Look after the credits of a Farebox.')
+    .version(versionOfPackage(), '--version', 'print the version of the package')
     .configureOutput({ writeOut: (text) => terminal.line(text.trimEnd()), writeErr: (text) => terminal.error(text.trimEnd()) })
     .exitOverride()
     .showHelpAfterError('(the same with --help says what it takes)')
@@ -44,9 +46,23 @@ export async function runProgram(program: Command, parameters: readonly string[]
     // Commander has printed its own errors, and throws for --help too.
     if (isCommanderExit(error)) return terminal.exitCode(error.exitCode)
     terminal.error(`farebox: ${error instanceof Error ? error.message : String(error)}`)
-    if (isFareboxError(error) && error.isRetryable) terminal.error('farebox: trying again may help')
+    const absent = absentPackage(error)
+    if (absent) terminal.error(`farebox: install it beside farebox: npm install ${absent}`)
+    else if (isFareboxError(error) && error.isRetryable) terminal.error('farebox: trying again may help')
     terminal.exitCode(1)
   }
+}
+
+/** By the package's own name, for where this file is depends on how it was bundled. */
+function versionOfPackage(): string {
+  return (createRequire(import.meta.url)('farebox/package.json') as { version: string }).version
+}
+
+/** The package that could not be imported, where that is what went wrong: a database's own, which a user installs when they use it. */
+function absentPackage(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const isAbsent = 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
+  return isAbsent ? /^Cannot find package '([^']+)'/.exec(error.message)?.[1] : absentPackage(error.cause)
 }
 
 function isCommanderExit(error: unknown): error is { exitCode: number } {

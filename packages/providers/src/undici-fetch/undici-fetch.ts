@@ -21,7 +21,7 @@ export type UndiciFetch = typeof globalThis.fetch & {
 
 /**
  * A `fetch` for the SDKs of providers, over a pool of connections, for `openai({ fetch })` and its like. A plain chat through OpenAI's SDK
- * costs about half the CPU that it costs with Node's global `fetch` (`npm run bench -- fetch`).
+ * costs about three fifths of the CPU that it costs with Node's global `fetch` (`npm run bench -- fetch`).
  *
  * It does what SDKs need and leaves out what browsers do: redirects are not followed, as a key must not travel with one; bodies
  * are asked for uncompressed; there are no cookies, caches or origins.
