@@ -74,13 +74,18 @@ export function encodeLines(lines: readonly WorkflowLine[]): unknown {
     rated: line.rated.toString(),
     charged: line.charged.toString(),
     shortfall: line.shortfall.toString(),
-    ...(line.setApart && { set_apart: [line.setApart.rated.toString(), line.setApart.billed.toString()] }),
+    ...(line.uncounted && { uncounted: [line.uncounted.rated.toString(), line.uncounted.billed.toString()] }),
     ...(line.priceVersion !== null && { price_version: line.priceVersion }),
   }))
 }
 
+/** A line as JSON keeps it: amounts are strings. */
+type LineJson = Partial<
+  Record<'service_type' | 'provider' | 'unit_type' | 'units' | 'rated' | 'charged' | 'shortfall' | 'price_version', string>
+> & { uncounted?: readonly [rated: string, billed: string] }
+
 export function decodeLines(json: unknown): WorkflowLine[] {
-  return (json as (Record<string, string> & { set_apart?: [string, string] })[]).map((line) => ({
+  return (json as LineJson[]).map((line) => ({
     service: line.service_type as Service,
     provider: line.provider ?? '',
     unit: line.unit_type as Unit,
@@ -88,7 +93,7 @@ export function decodeLines(json: unknown): WorkflowLine[] {
     rated: amountOf(line.rated),
     charged: amountOf(line.charged),
     shortfall: amountOf(line.shortfall),
-    ...(line.set_apart && { setApart: { rated: amountOf(line.set_apart[0]), billed: amountOf(line.set_apart[1]) } }),
+    ...(line.uncounted && { uncounted: { rated: amountOf(line.uncounted[0]), billed: amountOf(line.uncounted[1]) } }),
     priceVersion: line.price_version ?? null,
   }))
 }

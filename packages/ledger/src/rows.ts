@@ -152,8 +152,8 @@ export interface WorkflowLine {
   rated: Credits
   charged: Credits
   shortfall: Credits
-  /** What corrections changed here though it is not to change what more usage of the line costs; unset where that is nothing. */
-  setApart?: { rated: Credits; billed: Credits }
+  /** What of `rated`, and of `charged` and `shortfall`, does not count for what more usage costs: corrections brought it. Unset where that is nothing. */
+  uncounted?: { rated: Credits; billed: Credits }
   /** The price book and version that its newest usage was rated by; null where nobody said. */
   priceVersion: string | null
 }

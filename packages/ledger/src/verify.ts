@@ -1,4 +1,4 @@
-import { apartOf } from './machine/corrections.ts'
+import { uncountedOf } from './machine/corrections.ts'
 import { getOrInsert } from './machine/get-or-insert.ts'
 import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
 import { RollupSums } from './machine/rollup-sums.ts'
@@ -185,8 +185,8 @@ function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows
   for (const record of usage) {
     const of = corrections.get(record.usageId)
     if (of === undefined || record.workflowId === null) continue
-    const { rated, billed } = apartOf(record, of)
-    addTo(nameOf(record.workflowId, record), { 'set apart rated': rated, 'set apart billed': billed })
+    const { rated, billed } = uncountedOf(record, of)
+    addTo(nameOf(record.workflowId, record), { 'uncounted rated': rated, 'uncounted billed': billed })
   }
   for (const { workflowId, state, remaining } of holds) if (state === 'open') upwards(held, workflowId, remaining)
 
@@ -197,8 +197,8 @@ function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows
     for (const row of workflow.lines) {
       const { service, provider, charged, shortfall, rated, quantity } = row
       const line = nameOf(workflowId, row)
-      const apart = { 'set apart rated': row.setApart?.rated ?? 0n, 'set apart billed': row.setApart?.billed ?? 0n }
-      for (const [name, amount] of Object.entries({ charged, shortfall, rated, quantity, ...apart })) {
+      const uncounted = { 'uncounted rated': row.uncounted?.rated ?? 0n, 'uncounted billed': row.uncounted?.billed ?? 0n }
+      for (const [name, amount] of Object.entries({ charged, shortfall, rated, quantity, ...uncounted })) {
         expect('workflow', `${workflowId} ${service} ${provider} ${name}`, lines.get(`${line}\0${name}`) ?? 0n, amount)
         lines.delete(`${line}\0${name}`)
       }

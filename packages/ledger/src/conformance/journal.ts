@@ -275,9 +275,9 @@ export function exerciseJournal(suite: Suite): void {
         `UPDATE farebox_workflows SET lines = '[]' WHERE account_id = '{id}' AND workflow_id = 'w'`,
       ],
       [
-        'what corrections set apart on a workflow line',
+        'what does not count on a workflow line',
         'workflow',
-        `UPDATE farebox_workflows SET lines = replace(lines, '"units"', '"set_apart":["1","0"],"units"') WHERE account_id = '{id}' AND workflow_id = 'w'`,
+        `UPDATE farebox_workflows SET lines = replace(lines, '"units"', '"uncounted":["1","0"],"units"') WHERE account_id = '{id}' AND workflow_id = 'w'`,
       ],
       [
         'what a workflow has spent',

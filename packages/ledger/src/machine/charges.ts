@@ -137,16 +137,16 @@ function closeWith(
 }
 
 /** What a line, or a hold outside any workflow, has been rated and billed so far. */
-type Billed = Pick<WorkflowLine, 'rated' | 'charged' | 'shortfall' | 'setApart'>
+type Billed = Pick<WorkflowLine, 'rated' | 'charged' | 'shortfall' | 'uncounted'>
 const NOTHING_YET: Billed = { rated: microCredits(0n), charged: microCredits(0n), shortfall: microCredits(0n) }
 
 /**
  * What is due for `usage`: the line's whole price, rounded up once, less what it was billed before. So a leg that is settled in
  * many slices costs what one settlement of the whole would, and the order of slices does not matter.
  */
-function dueOn({ rated, charged, shortfall, setApart }: Billed, usage: RatedUsage): Credits {
-  const whole = roundUp(rated - (setApart?.rated ?? 0n) + usage.rated, usage.roundingStep)
-  const due = whole - (charged + shortfall - (setApart?.billed ?? 0n))
+function dueOn({ rated, charged, shortfall, uncounted }: Billed, usage: RatedUsage): Credits {
+  const whole = roundUp(rated - (uncounted?.rated ?? 0n) + usage.rated, usage.roundingStep)
+  const due = whole - (charged + shortfall - (uncounted?.billed ?? 0n))
   return microCredits(due > 0n ? due : 0n)
 }
 

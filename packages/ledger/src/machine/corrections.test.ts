@@ -400,13 +400,13 @@ describe('what more usage of a line costs after a correction', () => {
     expect(ledger.verify()).toEqual([])
   })
 
-  test('needs nothing set apart where a correction leaves nothing of its record, or no difference', () => {
+  test('needs nothing remembered where a correction leaves nothing of its record, or no difference', () => {
     const ledger = inTens(100)
     due(ledger, 'u', 4)
     ledger.do('adjust', { usageId: 'u', correctionId: 'j', charge: credits(10) })
-    expect(ledger.workflow('w').lines[0]?.setApart).toEqual({ rated: credits(6), billed: 0n })
+    expect(ledger.workflow('w').lines[0]?.uncounted).toEqual({ rated: credits(6), billed: 0n })
     ledger.do('refund', { usageId: 'u', correctionId: 'r' })
-    expect(ledger.workflow('w').lines[0]).not.toHaveProperty('setApart')
+    expect(ledger.workflow('w').lines[0]).not.toHaveProperty('uncounted')
   })
 
   test('is what it was before our own cost was set right, of a record that rode along for nothing or could not be paid', () => {

@@ -108,9 +108,9 @@ function correct(
   if (workflow) {
     const line = lineOf(workflow, record.service, record.provider, usage)
     addToLine(line, usage, charged, shortfall)
-    const before = apartOf(record, known.corrections)
-    const apart = apartOf(record, [...known.corrections, { rated, charged, shortfall }])
-    setApart(line, { rated: apart.rated - before.rated, billed: apart.billed - before.billed })
+    const before = uncountedOf(record, known.corrections)
+    const now = uncountedOf(record, [...known.corrections, { rated, charged, shortfall }])
+    addUncounted(line, { rated: now.rated - before.rated, billed: now.billed - before.billed })
   }
   recordUsage(step, correctionId, usage, {
     workflow,
@@ -138,11 +138,11 @@ function correct(
 }
 
 /**
- * What corrections changed of a record, as its line sees it, that more usage of the line is not to feel. As long as something of the
- * record is charged, that usage costs what it would without any correction: what was given back is not billed again, and what was
- * charged later pays for nothing else. Once all of it is taken back, it costs what it would if the record had never been.
+ * What of a corrected record does not count for what more usage of its line costs. As long as something of the record is charged, that
+ * usage costs what it would without any correction: what was given back is not billed again, and what was charged later pays for nothing
+ * else. Once all of it is taken back, it costs what it would if the record had never been.
  */
-export function apartOf(record: Amounts, corrections: readonly Amounts[]): { rated: bigint; billed: bigint } {
+export function uncountedOf(record: Amounts, corrections: readonly Amounts[]): { rated: bigint; billed: bigint } {
   const parts = [record, ...corrections]
   const { rated, charged, shortfall } = sumOf(parts)
   const isTakenBack = charged === 0n && (parts.some((part) => part.charged > 0n) || (rated === 0n && shortfall === 0n))
@@ -162,11 +162,11 @@ function sumOf(parts: readonly Amounts[]): Amounts {
   return sum
 }
 
-function setApart(line: WorkflowLine, more: { rated: bigint; billed: bigint }): void {
-  const rated = microCredits((line.setApart?.rated ?? 0n) + more.rated)
-  const billed = microCredits((line.setApart?.billed ?? 0n) + more.billed)
-  if (rated !== 0n || billed !== 0n) line.setApart = { rated, billed }
-  else delete line.setApart
+function addUncounted(line: WorkflowLine, more: { rated: bigint; billed: bigint }): void {
+  const rated = microCredits((line.uncounted?.rated ?? 0n) + more.rated)
+  const billed = microCredits((line.uncounted?.billed ?? 0n) + more.billed)
+  if (rated !== 0n || billed !== 0n) line.uncounted = { rated, billed }
+  else delete line.uncounted
 }
 
 function correctedRecord({ state, account }: Step, usageId: string, correctionId: string) {
