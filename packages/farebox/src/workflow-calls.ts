@@ -204,6 +204,8 @@ export interface RecordOptions {
    */
   call?: string
   idempotencyKey?: string
+  /** Told where it was recorded before, under the same key: the answer is that of then. */
+  onReplayed?: () => void
 }
 
 /** What every call answers beside its result. */
@@ -279,6 +281,4 @@ export interface Recorded {
   creditsUsed: Credits
   /** The account's balance afterwards. */
   balance: Credits
-  /** Whether it was recorded before, under the same idempotency key. */
-  replayed: boolean
 }

@@ -377,7 +377,7 @@ export class Workflow {
     provider: string,
     units: number | string | Quantity,
     unit: Unit,
-    { model, to, from, call, idempotencyKey }: RecordOptions = {},
+    { model, to, from, call, idempotencyKey, onReplayed }: RecordOptions = {},
   ): Promise<Recorded> {
     const { apiKey, userId, envelope } = this.#payer
     const permission = apiKey && keyPermission(apiKey, service, provider)
@@ -399,8 +399,9 @@ export class Workflow {
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
       const { charged: creditsUsed, replayed } = outcome
       const work = { accountId, workflowId, service, creditsUsed }
-      if (!replayed) for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
-      return { creditsUsed, balance: outcome.balance, replayed }
+      if (replayed) onReplayed?.()
+      else for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
+      return { creditsUsed, balance: outcome.balance }
     }
     if (call === undefined) return charge(prices.price(source, [used]))
     // A slice is priced by those before it, so they are charged one after another.

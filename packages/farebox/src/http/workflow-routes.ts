@@ -117,18 +117,16 @@ export const workflowRoutes: readonly Route[] = [
     fails: [402, 403],
     async handle(call) {
       const { service_type, provider, units_consumed, unit_type, to, from, call: slicedCall } = call.body
-      const { creditsUsed, balance, replayed } = await workflowOf(call).record(
-        service_type,
-        provider,
-        units_consumed,
-        unit_type,
-        {
-          idempotencyKey: call.idempotencyKey,
-          to,
-          from,
-          call: slicedCall,
+      let replayed = false
+      const { creditsUsed, balance } = await workflowOf(call).record(service_type, provider, units_consumed, unit_type, {
+        idempotencyKey: call.idempotencyKey,
+        to,
+        from,
+        call: slicedCall,
+        onReplayed: () => {
+          replayed = true
         },
-      )
+      })
       const answer = { credits_used: chargedJson(creditsUsed), credit_balance: balanceJson(balance) }
       return changed(200, answer, { idempotencyKey: call.idempotencyKey, replayed })
     },
