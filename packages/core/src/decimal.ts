@@ -18,13 +18,15 @@ export function parseDecimal(text: string, decimals: number): bigint | undefined
 
 /** Writes an integer count of `10^-decimals` as the shortest exact decimal: `formatDecimal(1_500_000n, 6)` is `'1.5'`. */
 export function formatDecimal(value: bigint, decimals: number): string {
+  // Most amounts that are written often are whole, and small enough to be exact as numbers, which are several times as fast.
+  const small = Number(value)
+  const power = 10 ** decimals
+  if (Number.isSafeInteger(small) && small % power === 0) return String(small / power)
   const unit = POWERS_OF_TEN[decimals] ?? 10n ** BigInt(decimals)
-  const whole = value / unit
-  // Most amounts that are written often are whole, and texts are what takes the time.
-  if (whole * unit === value) return whole.toString()
   const magnitude = value < 0n ? -value : value
+  const whole = `${value < 0n ? '-' : ''}${magnitude / unit}`
   const fraction = (magnitude % unit).toString().padStart(decimals, '0').replace(/0+$/, '')
-  return `${value < 0n ? '-' : ''}${magnitude / unit}.${fraction}`
+  return fraction === '' ? whole : `${whole}.${fraction}`
 }
 
 /** A power costs more to raise than all the rest of a text. */

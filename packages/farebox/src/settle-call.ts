@@ -78,7 +78,7 @@ async function settleAnswer(
 ): Promise<CallCharge> {
   const { candidate, cost } = answer
   const { priced, rating, usage, insteadOf } = await priceAnswer(parts, held, answer)
-  const input: SettleHoldInput = {
+  const make = (): SettleHoldInput => ({
     accountId: payer.accountId,
     holdId: held.holdId,
     provider: candidate.offer.provider,
@@ -95,8 +95,8 @@ async function settleAnswer(
         explanation: rating.isPlain ? undefined : explain(rating),
       },
     },
-  }
-  return settleInput(payer.envelope, input).catch((error: unknown) => {
+  })
+  return settleInput(payer.envelope, make).catch((error: unknown) => {
     if (!(error instanceof UsageSpooledError)) throw error
     tellSpooled(parts, payer, held)
     return { charged: chargeOf(rating) }
@@ -158,7 +158,7 @@ async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attem
   const { priced } = await priceUsage(parts, held, candidate, usage, () => usage)
   const isCharged = parts.failedAttempts === 'charged' && usage.certainty !== 'ceiling'
   const ours = { quantity: 0n as Quantity, rated: microCredits(0n), roundingStep: microCredits(1n) }
-  await settleInput(payer.envelope, {
+  await settleInput(payer.envelope, () => ({
     accountId: payer.accountId,
     holdId: held.holdId,
     usageId: attemptId,
@@ -179,7 +179,7 @@ async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attem
         attempts: [describeAttempt(attempt, attemptId)],
       },
     },
-  })
+  }))
 }
 
 /** Ends the hold of a call that brought no answer. What was tried is written down, for the receipt; nothing is charged. */
@@ -195,7 +195,7 @@ async function endHold(
     await release(parts, payer, held)
     return { charged }
   }
-  await settleInput(payer.envelope, {
+  await settleInput(payer.envelope, () => ({
     accountId: payer.accountId,
     holdId: held.holdId,
     provider: last.candidate.offer.provider,
@@ -207,7 +207,7 @@ async function endHold(
       model: last.candidate.offer.model,
       details: { at: held.at, attempts: attempts.map((attempt) => describeAttempt(attempt)) },
     },
-  }).catch((error: unknown) => {
+  })).catch((error: unknown) => {
     // The hold goes back by itself when its time is up.
     if (!isFareboxError(error)) throw error
   })
@@ -260,11 +260,15 @@ async function priceUsage(
   }
 }
 
-/** Settles a hold, again where the database is away for a moment: the work is done, and its price is known. */
-export async function settleInput(ledger: Pick<Ledger, 'settleHold'>, input: SettleHoldInput): Promise<ChargedOutcome> {
+/**
+ * Settles a hold, again where the database is away for a moment: the work is done, and its price is known.
+ *
+ * @param make  the same each time. Nobody keeps it meanwhile: its details are a third of what a call holds while its charge waits
+ */
+export async function settleInput(ledger: Pick<Ledger, 'settleHold'>, make: () => SettleHoldInput): Promise<ChargedOutcome> {
   for (let tries = 0; ; tries++) {
     try {
-      const outcome = await ledger.settleHold(input)
+      const outcome = await ledger.settleHold(make())
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
       return outcome
     } catch (error) {

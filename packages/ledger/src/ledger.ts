@@ -51,6 +51,7 @@ import type {
   FreezeAccountOutcome,
   GrantInput,
   GrantOutcome,
+  Mutation,
   OpenAccountInput,
   OpenAccountOutcome,
   OpenWorkflowInput,
@@ -279,7 +280,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       usage: checkUsage(input.usage),
       ...this.#closing(input),
     }
-    return this.#usage('settleHold', input, `usage:${usageId}`, fields, call)
+    return this.#usage('settleHold', mutationOf(input), `usage:${usageId}`, fields, call)
   }
 
   /** Gives a whole hold back. */
@@ -307,7 +308,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       throw new InvalidInputError('closesWorkflow', 'must not be set without workflowId')
     // What may be sent twice needs a key.
     const key = input.usageId === undefined && !this.#spool ? null : `usage:${usageId}`
-    return this.#usage('charge', input, key, fields, call)
+    return this.#usage('charge', mutationOf(input), key, fields, call)
   }
 
   /**
@@ -545,20 +546,20 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /** A change that must not be lost: where the database is away it is spooled, if there is a spool. */
   async #usage<Name extends 'settleHold' | 'charge'>(
     verb: Name,
-    input: { accountId: string; idempotencyKey?: string },
+    mutation: Mutation,
     defaultKey: string | null,
     fields: Operations[Name],
     call: CallOptions<Transaction> | undefined,
   ): Promise<Outcomes[Name]> {
     try {
       if (this.#spool && verb === 'settleHold' && !call?.transaction)
-        await this.#afterItsParts(input.accountId, fields as Operations['settleHold'])
-      return await this.#change(verb, input, defaultKey, fields, call)
+        await this.#afterItsParts(mutation.accountId, fields as Operations['settleHold'])
+      return await this.#change(verb, mutation, defaultKey, fields, call)
     } catch (error) {
       // Within a transaction of the host's, whether it happens is the host's to decide.
       const isAway = error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError
       if (!this.#spool || call?.transaction || !isAway) throw error
-      const { accountId, idempotencyKey = defaultKey } = input
+      const { accountId, idempotencyKey = defaultKey } = mutation
       await this.#spool.keep({ verb, accountId, idempotencyKey, input: fields } as UsageOperation, error)
       throw new UsageSpooledError(fields.usageId, error)
     }
@@ -579,7 +580,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /** @param defaultKey  null where the caller gave neither key nor id, and so could not repeat the change */
   async #change<Name extends Verb>(
     verb: Name,
-    { accountId, idempotencyKey }: { accountId: string; idempotencyKey?: string },
+    { accountId, idempotencyKey }: Mutation,
     defaultKey: string | null,
     input: Operations[Name],
     call: CallOptions<Transaction> | undefined,
@@ -597,6 +598,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     if (outcome?.status === 'failed') throw errorOf(outcome)
     return outcome as Outcomes[Name]
   }
+}
+
+/** Whose change it is, and its key. Details may be long, and what an input holds is held for as long as a promise that was given it waits. */
+function mutationOf({ accountId, idempotencyKey }: Mutation): Mutation {
+  return { accountId, idempotencyKey }
 }
 
 /** A key's secret: the caller's own, or a random one. */

@@ -50,7 +50,8 @@ export function floor({ numerator, denominator }: Rational): bigint {
 
 /** The least whole number that is not below. */
 export function ceiling({ numerator, denominator }: Rational): bigint {
-  return -floor({ numerator: -numerator, denominator })
+  const quotient = numerator / denominator
+  return numerator > 0n && quotient * denominator !== numerator ? quotient + 1n : quotient
 }
 
 /** A plain decimal as a fraction; the text was checked by the price book's schema. */

@@ -165,11 +165,13 @@ export class LiveMeter {
   async #write(): Promise<void> {
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       const { input, charge } = next
-      const outcome = await settleInput(this.#parts.ledger, input).catch((error: unknown): Pick<ChargedOutcome, 'charged'> => {
-        if (!(error instanceof UsageSpooledError)) throw error
-        tellSpooled(this.#parts, this.#payer, this.#work)
-        return { charged: microCredits(charge > this.#charged ? charge - this.#charged : 0n) }
-      })
+      const outcome = await settleInput(this.#parts.ledger, () => input).catch(
+        (error: unknown): Pick<ChargedOutcome, 'charged'> => {
+          if (!(error instanceof UsageSpooledError)) throw error
+          tellSpooled(this.#parts, this.#payer, this.#work)
+          return { charged: microCredits(charge > this.#charged ? charge - this.#charged : 0n) }
+        },
+      )
       this.#charged += outcome.charged
       this.#waiting.shift()
     }

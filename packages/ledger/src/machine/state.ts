@@ -133,7 +133,7 @@ export class LedgerState {
   }
 
   document(accountId: string, kind: string, documentId: string): DocumentRow | undefined {
-    return this.#get('documents', accountId, kind, documentId)
+    return this.#get('documents', accountId, restOf([accountId, kind, documentId]))
   }
 
   budgets(accountId: string): BudgetRow[] {
@@ -193,11 +193,9 @@ export class LedgerState {
     for (const row of rows) groups.get(row.accountId)?.push(row)
   }
 
-  #get<Name extends TableName>(table: Name, ...key: string[]): Rows[Name] | undefined {
-    return this.#rows
-      .get(table)
-      ?.get(key[0] ?? '')
-      ?.get(restOf(key)) as Rows[Name] | undefined
+  /** @param rest  of the primary key, see {@link restOf} */
+  #get<Name extends TableName>(table: Name, first: string, rest = ''): Rows[Name] | undefined {
+    return this.#rows.get(table)?.get(first)?.get(rest) as Rows[Name] | undefined
   }
 
   /** The rows of one table and account. */
