@@ -12,7 +12,7 @@ const PAUSE_MS = 800
 /** What a client receives that listens only when it has sent everything, as a busy one does. */
 async function sentBy(
   url: string,
-  { key, head, pieces }: { key: string; head: string; pieces: readonly Buffer[] },
+  { key, head, pieces }: { key: string; head: string; pieces: readonly (Buffer | string)[] },
 ): Promise<string> {
   const { hostname, port, pathname } = new URL(`${url}/v1/embeddings`)
   const socket = connect(Number(port), hostname)
@@ -49,6 +49,14 @@ describe.each(compatHosts)('a client of $name that is still sending a body which
   })
 })
 
+describe.each(compatHosts)('a caller of $name who may ask nothing', (host) => {
+  it('is told so before its body has come: nothing of it is kept', async () => {
+    const { api } = await openCompat({ host, routes: {} })
+    const begun = { key: 'fbx_nobody', head: 'transfer-encoding: chunked', pieces: ['5\r\n{"mod\r\n'] }
+    expect(await sentBy(api.url, begun)).toMatch(/^HTTP\/1\.1 401 /)
+  })
+})
+
 describe.each(compatHosts)('a client of $name that leaves while it sends', (host) => {
   it('is no failure of ours, and nobody is woken for it', async () => {
     const errors: unknown[] = []
@@ -76,8 +84,8 @@ describe.each(compatHosts)('a client of $name that leaves while it sends', (host
       async () => {
         const text = await (await fetch(`${api.url}/metrics`)).text()
         expect([...text.matchAll(answered)].map(([, ...facts]) => facts).sort()).toEqual([
-          [file, '499', '2'],
-          [chat, '499', '1'],
+          [file, '499', '3'],
+          [chat, '499', '2'],
         ])
       },
       { timeout: 10_000 },

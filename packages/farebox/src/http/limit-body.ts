@@ -1,12 +1,13 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { DRAIN_BYTES_MAX, drainBody } from './drain-body.ts'
+import { BodyTooLargeError } from './http-errors.ts'
 import { untilSent } from './until-sent.ts'
 
 /**
- * Refuses bodies that are longer than so many bytes: by their length where it is told, and else as soon as it shows. What is still sent of
- * them is read first, so that their clients see the refusal.
+ * Refuses bodies that are longer than so many bytes: by their length where it is told, and else as soon as it shows, to whoever reads them.
+ * What is still sent of them is read first, so that their clients see the refusal.
  */
-export function limitBody(maxSize: number, tooLarge: (context: Context) => Response): MiddlewareHandler {
+export function limitBody(maxSize: number, answer: (error: BodyTooLargeError, context: Context) => Response): MiddlewareHandler {
   return async (context, next) => {
     const { method } = context.req
     const length = context.req.header('content-length')
@@ -15,19 +16,37 @@ export function limitBody(maxSize: number, tooLarge: (context: Context) => Respo
       if (!(Number(length) > maxSize)) return next()
       const { body } = context.req.raw
       if (body && Number(length) <= DRAIN_BYTES_MAX) await drainBody(body.getReader())
-      return tooLarge(context)
+      return answer(tooLarge(maxSize), context)
     }
-    const { body } = context.req.raw
+    const { url, headers, body, signal } = context.req.raw
     if (method === 'GET' || method === 'HEAD' || !body) return next()
-    const reader = body.getReader()
-    const bytes = await untilSent(readUpTo(maxSize, reader))
-    if (!bytes) {
-      await drainBody(reader)
-      return tooLarge(context)
-    }
-    context.req.raw = new Request(context.req.raw, { body: bytes })
+    // Named one by one: what Node's adapter hands on only looks like a request to whoever would copy it.
+    const init: RequestInit & { duplex: 'half' } = { method, headers, signal, body: limited(body, maxSize), duplex: 'half' }
+    context.req.raw = new Request(url, init)
     return next()
   }
+}
+
+/** The same body, read when it is asked for and not before: whoever may ask nothing is to fill no memory. */
+function limited(body: ReadableStream<Uint8Array>, maxSize: number): ReadableStream<Uint8Array> {
+  const source: UnderlyingDefaultSource<Uint8Array> = {
+    async pull(controller) {
+      const reader = body.getReader()
+      const bytes = await untilSent(readUpTo(maxSize, reader))
+      if (!bytes) {
+        await drainBody(reader)
+        throw tooLarge(maxSize)
+      }
+      controller.enqueue(bytes)
+      controller.close()
+    },
+    cancel: (reason) => body.cancel(reason),
+  }
+  return new ReadableStream(source, { highWaterMark: 0 })
+}
+
+function tooLarge(maxSize: number): BodyTooLargeError {
+  return new BodyTooLargeError(`the body is longer than ${maxSize} bytes`)
 }
 
 /** The whole of it; `undefined` where it is longer. In one piece of memory: kept apart, pieces of a byte would take a hundred each. */

@@ -1,3 +1,4 @@
+import { isFareboxError } from '@farebox/core'
 import { InvalidBodyError, MalformedBodyError, UnsupportedMediaTypeError } from './http-errors.ts'
 import { untilAborted } from './until-aborted.ts'
 import { untilSent } from './until-sent.ts'
@@ -27,6 +28,7 @@ async function read(request: Request, field: string): Promise<Upload> {
   }
   if (!type.startsWith('multipart/form-data')) return { data: new Uint8Array(await request.arrayBuffer()), fields: {} }
   const form = await request.formData().catch((error: unknown) => {
+    if (isFareboxError(error)) throw error
     throw new MalformedBodyError('the multipart body cannot be read', { cause: error })
   })
   const file = form.get(field)

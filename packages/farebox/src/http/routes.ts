@@ -9,7 +9,7 @@ import { openapiAnswer } from './answers.ts'
 import { digestOf } from './caller-of.ts'
 import { type CorsOptions, crossOrigin } from './cross-origin.ts'
 import { exportRoutes } from './export-routes.ts'
-import { BodyTooLargeError, MethodNotAllowedError, RateLimitedError, RouteNotFoundError } from './http-errors.ts'
+import { MethodNotAllowedError, RateLimitedError, RouteNotFoundError } from './http-errors.ts'
 import { inWireNames } from './in-wire-names.ts'
 import { KeyLimiter } from './key-limiter.ts'
 import { limitBody } from './limit-body.ts'
@@ -88,9 +88,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     problemAnswer(problemOf(error, wireNames), context.req.path, error instanceof RateLimitedError ? error.headers : {})
   app.use(safeHeaders)
   if (options.cors) app.use(crossOrigin(options.cors))
-  const ofBytes = (maxSize: number) =>
-    limitBody(maxSize, (context) => failure(new BodyTooLargeError(`the body is longer than ${maxSize} bytes`), context))
-  const [ofRequest, ofUpload] = [ofBytes(limits.requestBytes), ofBytes(limits.uploadBytes)]
+  const [ofRequest, ofUpload] = [limitBody(limits.requestBytes, failure), limitBody(limits.uploadBytes, failure)]
   for (const route of routes) {
     app.on(route.method.toUpperCase(), route.path, route.form ? ofUpload : ofRequest, async (context) => {
       const started = performance.now()
