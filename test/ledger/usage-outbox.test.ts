@@ -156,6 +156,29 @@ describe.each([
     ])
   })
 
+  test('that is never taken is given up too by a process that was started after others were told', async () => {
+    const told: string[] = []
+    await charge('ada', 'a1')
+    await outboxTo(told).deliverDue()
+    await charge('ada', 'a2')
+    await charge('ada', 'a3')
+    const delays: number[] = []
+    const restarted = outboxTo(told, {
+      attemptsMax: 3,
+      retryDelayMs(attempt) {
+        delays.push(attempt)
+        return 1
+      },
+      deliver(record) {
+        if (record.usageId === 'a2') throw new Error('never there')
+        told.push(nameOf(record))
+      },
+    })
+    await expect.poll(() => restarted.deliverDue().then(() => told)).toEqual(['ada a1', 'ada a3'])
+    expect(delays).toEqual([1, 2])
+    expect(await Array.fromAsync(restarted.givenUp())).toMatchObject([{ usageId: 'a2' }])
+  })
+
   test('is told by one of two processes, and under the same ids where both are at it', async () => {
     const asked: string[][] = [[], []]
     const outboxes = asked.map((events) => {
@@ -299,6 +322,28 @@ describe.each([
     expect(errors).toHaveLength(3)
   })
 
+  test('was told to Stripe where Stripe says that it has it, though the answer was lost and its request forgotten', async () => {
+    const meter = await startStripeMeter()
+    onTestFinished(() => meter.close())
+    const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+    const deliver = stripeMeterEvents({ stripe, eventName: 'farebox_credits', customerOf: () => 'cus_ada' })
+    await charge('ada', 'u1')
+    let isLost = true
+    const outbox = outboxTo([], {
+      retryDelayMs: () => 1,
+      async deliver(record, signal) {
+        await deliver(record, signal)
+        if (!isLost) return
+        isLost = false
+        meter.forget()
+        throw new Error('the process died')
+      },
+    })
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+    await expect.poll(() => outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+    expect([meter.asked.length, meter.events.size]).toEqual([2, 1])
+  })
+
   test('reaches a receiver as CloudEvents that the SDK of CloudEvents reads, under the same id each time', async () => {
     const received: { headers: Record<string, string>; body: string }[] = []
     const answers = [500, 204]
@@ -338,6 +383,7 @@ test('options that cannot work are named', () => {
     expect(() => new UsageOutbox(ledger, { deliver, ...options })).toThrow(name)
   }
   expect(() => cloudEvents({ url: 'http://elsewhere.example/' })).toThrow('url')
+  expect(() => cloudEvents({ url: 'https://ada:secret@example.com/' })).toThrow(/^(?!.*secret).*url/)
   const customerOf = () => 'cus_1'
   expect(() => stripeMeterEvents({ stripe: {} as never, eventName: 'x', customerOf })).toThrow('stripe')
   const stripe = { billing: { meterEvents: { create: () => Promise.resolve() } } }

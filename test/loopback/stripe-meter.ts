@@ -21,6 +21,8 @@ export interface StripeMeter {
   readonly asked: readonly SeenMeterEvent[]
   /** Answers the next requests with these statuses, in order; 0 hangs up after the event was taken. */
   fail(...statuses: number[]): void
+  /** Forgets requests, as Stripe does after a day: the same event is then refused, because there is one of its identifier. */
+  forget(): void
   close(): Promise<void>
 }
 
@@ -29,6 +31,8 @@ export async function startStripeMeter(): Promise<StripeMeter> {
   const events = new Map<string, SeenMeterEvent>()
   const asked: SeenMeterEvent[] = []
   const failures: number[] = []
+  /** Requests that are answered again as they were, until they are forgotten. */
+  const replayed = new Set<string>()
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
@@ -55,7 +59,11 @@ export async function startStripeMeter(): Promise<StripeMeter> {
     if (request.url !== '/v1/billing/meter_events') return refuse(404, 'unrecognized request URL')
     if (!/^-?\d+$/.test(event.payload.value ?? '')) return refuse(400, 'invalid value')
     if (!event.payload.stripe_customer_id?.startsWith('cus_')) return refuse(400, 'no such customer')
-    if (!events.has(event.identifier)) events.set(event.identifier, event)
+    const known = events.get(event.identifier)
+    if (known && !replayed.has(event.idempotencyKey))
+      return refuse(400, `An event already exists with identifier ${event.identifier}.`)
+    if (!known) events.set(event.identifier, event)
+    replayed.add(event.idempotencyKey)
     if (failure === 0) return request.socket.destroy()
     answer(200, {
       object: 'billing.meter_event',
@@ -70,6 +78,7 @@ export async function startStripeMeter(): Promise<StripeMeter> {
     events,
     asked,
     fail: (...statuses) => failures.push(...statuses),
+    forget: () => replayed.clear(),
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -1,5 +1,5 @@
 import { type Credits, isFareboxError, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
-import { type ChargedOutcome, keepAlive, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
+import { type ChargedOutcome, keepAlive, type SettleHoldInput, type UsageRow, UsageSpooledError } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord } from '@farebox/router'
 import type { PricedSource } from '../book-prices.ts'
@@ -31,6 +31,16 @@ export interface LiveWork {
 
 /** Whether what comes next is paid for, and what may be spent beside it; or why it is not. */
 export type CoverOutcome = { status: 'held'; affordable: Credits } | { status: 'spent'; reason: SpentReason }
+
+/** The id of the usage record of one part; the last part has the hold's. */
+function livePartId(holdId: string, count: number): string {
+  return `${holdId}.part${count}`
+}
+
+/** Whether a usage record is of a part of live work that was not its last. */
+export function isLivePart({ usageId, holdId }: Pick<UsageRow, 'usageId' | 'holdId'>): boolean {
+  return holdId !== null && usageId.startsWith(`${holdId}.part`)
+}
 
 /** How long the hold of live work outlives the process that kept it alive. */
 export const LIVE_HOLD_TTL_MS = 300_000
@@ -108,7 +118,7 @@ export class LiveMeter {
     if (this.#isEnding) return
     return this.#next(async () => {
       this.#count += 1
-      const usageId = `${this.#work.holdId}.part${this.#count}`
+      const usageId = livePartId(this.#work.holdId, this.#count)
       await this.#settle(part, { usageId, final: false }).catch((error: unknown) => this.#parts.onError(error))
     })
   }
@@ -207,7 +217,8 @@ export class LiveMeter {
   }
 }
 
-function sumOf(left: readonly UsageQuantity[], right: readonly UsageQuantity[]): UsageQuantity[] {
+/** What two usages come to, meter by meter. */
+export function sumOf(left: readonly UsageQuantity[], right: readonly UsageQuantity[]): UsageQuantity[] {
   const sums = new Map<string, UsageQuantity>()
   for (const usage of [...left, ...right]) {
     const key = `${usage.meter} ${usage.unit}`

@@ -1,10 +1,16 @@
 import { InvalidOptionError } from '@farebox/core'
 import { DeliveryRefusedError } from './outbox.ts'
 
-/** @throws {InvalidOptionError} it begins neither with `https://` nor with `http://` and this machine */
+/** @throws {InvalidOptionError} it begins neither with `https://` nor with `http://` and this machine, or has a password in it */
 export function checkReceiverUrl(url: string, what: string): URL {
   const address = URL.canParse(url) ? new URL(url) : undefined
   const isLocal = address?.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(address.hostname)
+  // `fetch` refuses such an address each time, and quotes it with the password.
+  if (address?.username || address?.password) {
+    throw new InvalidOptionError(
+      `url of ${what} must have no name and password in it: a receiver tells us by the signature or a header`,
+    )
+  }
   if (address && (address.protocol === 'https:' || isLocal)) return address
   throw new InvalidOptionError(`url of ${what} must begin with https://, or with http:// on this machine`)
 }

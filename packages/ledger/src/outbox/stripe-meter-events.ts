@@ -41,7 +41,7 @@ const FINAL: ReadonlySet<number> = new Set([400, 402, 404, 422])
 
 /**
  * Reports usage to a meter of Stripe's billing: for a {@link UsageOutbox}. Each record is one event, whose `identifier` is the same each time, so
- * Stripe counts it once. Stripe takes events of the last 35 days. Refunds are negative values, for meters that sum.
+ * that Stripe counts it once: it knows an identifier again for 24 hours at least, and not for ever. Stripe takes events of the last 35 days. Refunds are negative values, for meters that sum.
  *
  * @throws {InvalidOptionError} an option is missing
  * @source https://docs.stripe.com/api/billing/meter-event/create
@@ -70,7 +70,7 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
         { idempotencyKey: `farebox-${identifier}`, maxNetworkRetries: 0 },
       )
     } catch (error) {
-      throw asRefusal(error)
+      if (!isKnownAlready(error)) throw asRefusal(error)
     }
   }
 }
@@ -84,6 +84,16 @@ function amountOf(record: UsageRow, value: NonNullable<StripeMeterEventsOptions[
   throw new DeliveryRefusedError(
     `the value must be a whole number, received ${text}: report micro_credits where credits have fractions`,
   )
+}
+
+/**
+ * Whether Stripe has the event since an earlier try: its words are all that tells this refusal from others.
+ *
+ * @source https://github.com/langfuse/langfuse/pull/16292, which quotes the answer
+ */
+function isKnownAlready(error: unknown): boolean {
+  const { statusCode, message } = error as { statusCode?: unknown; message?: unknown }
+  return statusCode === 400 && /already exists with identifier/i.test(String(message))
 }
 
 function asRefusal(error: unknown): unknown {

@@ -238,9 +238,11 @@ export class UsageOutbox {
     const last = await this.#ledger.history.lastDocument(accountId, this.#kind)
     const noted = last === undefined ? 0 : Number(last.documentId)
     const told = this.#told.get(accountId) ?? 0
-    // It then got past what failed here.
-    if (noted > told) this.#waiting.delete(accountId)
-    return Math.max(told, noted)
+    if (noted <= told) return told
+    // It then got past what failed here; once, or what fails next would be tried for the first time for ever.
+    this.#waiting.delete(accountId)
+    this.#told.set(accountId, noted)
+    return noted
   }
 
   /** Notes are never changed, so each is a new one, and the last counts. */
