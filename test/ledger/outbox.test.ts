@@ -4,7 +4,7 @@ import { credits, InvalidOptionError } from '@farebox/core'
 import { DeliveryRefusedError, keepAlive, Ledger, type LedgerEvent, Outbox, webhook } from '@farebox/ledger'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { Webhook } from 'standardwebhooks'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 
 const secret = `whsec_${Buffer.from('a secret of twenty-four bytes').toString('base64')}`
 const START = Date.UTC(2026, 6, 15, 12)
@@ -120,6 +120,63 @@ test('an outbox that was started delivers by itself, goes on after an error, and
   await ledger.setAlerts({ accountId, balanceLow: credits(90) })
   await new Promise((resolve) => setTimeout(resolve, 30))
   expect(seen).toHaveLength(1)
+})
+
+test('a listener of an outbox that throws is not in the way of what it is told of, and does not end the process', async () => {
+  await fall()
+  const unhandled: unknown[] = []
+  const hear = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', hear)
+  onTestFinished(() => void process.off('unhandledRejection', hear))
+  let attempts = 0
+  const outbox = new Outbox(ledger, {
+    pollMs: 1,
+    deliver() {
+      attempts += 1
+      throw new Error('not yet')
+    },
+    retryDelayMs: () => 1,
+    onError() {
+      throw new Error('a listener that cannot listen')
+    },
+  })
+  const report = { delivered: 0, failed: 1, givenUp: 0 }
+  expect(await outbox.deliverDue()).toEqual(report)
+  const away = vi.spyOn(ledger, 'eventsDue').mockRejectedValue(new Error('away'))
+  outbox.start()
+  await expect.poll(() => away.mock.calls.length).toBeGreaterThan(2)
+  await outbox.stop()
+  expect([attempts, unhandled]).toEqual([1, []])
+})
+
+test('stopping waits for all deliveries under way, also where the end of one could not be written', async () => {
+  await fall()
+  const other = await ledger.openAccount({ name: 'Bob' })
+  await ledger.grant({ accountId: other.accountId, amount: credits(10) })
+  await ledger.setAlerts({ accountId: other.accountId, balanceLow: credits(50) })
+  const endDelivery = ledger.endDelivery.bind(ledger)
+  const failed = Promise.withResolvers<void>()
+  ledger.endDelivery = (input) => {
+    if (input.accountId !== accountId) return endDelivery(input)
+    failed.resolve()
+    return Promise.reject(new Error('away'))
+  }
+  const gate = Promise.withResolvers<void>()
+  let isTold = false
+  const outbox = new Outbox(ledger, {
+    async deliver(event) {
+      if (event.accountId === accountId) return
+      await gate.promise
+      isTold = true
+    },
+  })
+  const looking = outbox.deliverDue().catch((error: unknown) => error)
+  await failed.promise
+  await new Promise((resolve) => setImmediate(resolve))
+  gate.resolve()
+  expect(await looking).toMatchObject({ message: 'away' })
+  expect(isTold).toBe(true)
+  expect(await ledger.events({ accountId: other.accountId })).toMatchObject([{ deliveredAt: expect.any(Number) }])
 })
 
 test('an outbox that stops while it takes an event waits for no handler that does not heed it', async () => {

@@ -1,4 +1,4 @@
-import { isFareboxError, type PhoneRequest, type PhoneResult } from '@farebox/core'
+import { isFareboxError, type PhoneRequest, type PhoneResult, type Usage } from '@farebox/core'
 import type { Ledger, Refusal } from '@farebox/ledger'
 import { type AttemptOutcome, attempt, type RouteRequest } from '@farebox/router'
 import { callRoute, seconds } from './call-routes.ts'
@@ -72,8 +72,9 @@ async function placeWatched(
     throw failure
   }
   const { value: result, candidate, attemptId, attempts } = outcome
-  const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty: 'derived' as const })
-  const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost: result.cost }
+  const fallback = () => durationOf(result, durationSecondsMax)
+  const cost = result.cost !== undefined && result.cost >= 0n ? result.cost : undefined
+  const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost }
   const { charged, balance } = await settleCall(parts, payer, held, { answer, attempts })
   watch.end({ outcome: 'succeeded', candidate, creditsUsed: charged })
   const { provider } = candidate.offer
@@ -86,6 +87,14 @@ async function placeWatched(
       call: watch.calling((candidate, context) => required(candidate, 'call').call(candidate.adapter, request, context)),
     })
   }
+}
+
+/** A length that is none must not lose the charge: the call was as long as it may be at most, until its provider's records tell. */
+function durationOf({ durationSeconds }: PhoneResult, durationSecondsMax: number): Usage {
+  const isLength = Number.isFinite(durationSeconds) && durationSeconds >= 0
+  return isLength
+    ? { quantities: seconds(durationSeconds), certainty: 'derived' }
+    : { quantities: seconds(durationSecondsMax), certainty: 'ceiling' }
 }
 
 /** Who will place the call is not known yet, so it is given the time of the slowest. */

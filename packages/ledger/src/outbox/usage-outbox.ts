@@ -1,7 +1,7 @@
 import { InvalidOptionError, isFareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
-import { attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
+import { attemptDelivery, checkWhole, doubling, unthrowing, wordsOf } from './delivery-options.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 import { Repeated } from './repeated.ts'
 
@@ -263,7 +263,7 @@ function resolve(options: UsageOutboxOptions): Required<UsageOutboxOptions> {
     timeoutMs: options.timeoutMs ?? 30_000,
     attemptsMax: options.attemptsMax ?? 16,
     retryDelayMs: options.retryDelayMs ?? doubling,
-    onError: options.onError ?? (() => undefined),
+    onError: unthrowing(options.onError),
   }
   if (typeof resolved.name !== 'string' || !/^[a-z0-9_]{1,40}$/.test(resolved.name)) {
     throw new InvalidOptionError(
