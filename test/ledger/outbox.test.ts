@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { credits, InvalidOptionError } from '@farebox/core'
 import { DeliveryRefusedError, keepAlive, Ledger, type LedgerEvent, Outbox, webhook } from '@farebox/ledger'
@@ -62,6 +62,37 @@ test('an event arrives signed, so that its receiver can tell it from a forgery',
     data: { balance: '40', threshold: '50.5' },
   })
   expect(() => new Webhook(secret).verify(body.replace('40', '41'), headers)).toThrow()
+})
+
+test('an event is signed with the new secret and the old while a receiver changes from one to the other', async () => {
+  await fall()
+  const newSecret = `whsec_${Buffer.from('another of twenty-four bytes').toString('base64')}`
+  const outbox = new Outbox(ledger, { deliver: webhook({ url, secret: [newSecret, secret] }) })
+  expect(await outbox.deliverDue()).toMatchObject({ delivered: 1 })
+  const [{ headers, body } = { headers: {}, body: '' }] = received
+  for (const known of [secret, newSecret]) expect(new Webhook(known).verify(body, headers)).toMatchObject({ type: 'balance_low' })
+  const stranger = `whsec_${Buffer.from('a secret that nobody was told').toString('base64')}`
+  expect(() => new Webhook(stranger).verify(body, headers)).toThrow()
+})
+
+test('a receipt stays one where the connection breaks after it', async () => {
+  await fall()
+  server.removeAllListeners('request')
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    request.resume()
+    response.writeHead(200, { 'content-length': '100' }).write('thank', () => response.destroy())
+  })
+  // Whoever reads the status only when all of that has come.
+  const late: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init)
+    await response
+      .clone()
+      .text()
+      .catch(() => undefined)
+    return response
+  }
+  const outbox = new Outbox(ledger, { deliver: webhook({ url, secret, fetch: late }) })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
 })
 
 test.each([
