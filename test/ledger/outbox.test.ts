@@ -279,6 +279,24 @@ test('an outbox that is started again while it stops looks once at a time', asyn
   await outbox.stop()
 })
 
+test('an event is tried for about a day before it is given up, unless more is said', async () => {
+  await fall()
+  const outbox = new Outbox(ledger, {
+    deliver() {
+      throw new Error('away')
+    },
+  })
+  for (;;) {
+    await outbox.deliverDue()
+    const [event] = await ledger.events({ accountId })
+    if (typeof event?.dueAt !== 'number') break
+    now = event.dueAt
+  }
+  const hours = (now - START) / 3_600_000
+  expect(hours).toBeGreaterThan(18)
+  expect(hours).toBeLessThan(31)
+})
+
 test('a handler may refuse an event for good', async () => {
   await fall()
   const outbox = new Outbox(ledger, {

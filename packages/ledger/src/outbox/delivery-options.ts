@@ -2,6 +2,8 @@ import { InvalidOptionError } from '@farebox/core'
 
 const DELAY_MIN_MS = 2_000
 const DELAY_MAX_MS = 4 * 3_600_000
+/** By {@link doubling} they take a day, so that a receiver that is away for a night misses nothing. */
+export const ATTEMPTS_MAX = 19
 
 /** @throws {InvalidOptionError} one of the named options is no whole number of `least` or more */
 export function checkWhole<Options extends object>(options: Options, names: readonly (keyof Options)[], least: number): void {

@@ -1,7 +1,7 @@
 import { InvalidOptionError, isFareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
-import { attemptDelivery, checkWhole, doubling, unthrowing, wordsOf } from './delivery-options.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWhole, doubling, unthrowing, wordsOf } from './delivery-options.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 import { Repeated } from './repeated.ts'
 
@@ -26,7 +26,7 @@ export interface UsageOutboxOptions {
   concurrency?: number
   /** How long one delivery may take. @defaultValue 30_000 */
   timeoutMs?: number
-  /** How often a record is tried before it is given up. @defaultValue 16: about a day */
+  /** How often a record is tried before it is given up. @defaultValue 19: about a day */
   attemptsMax?: number
   /** Milliseconds from a failed attempt, the first being 1, to the next. @defaultValue from 2 seconds doubling to 4 hours, ±25 % */
   retryDelayMs?(attempt: number): number
@@ -261,7 +261,7 @@ function resolve(options: UsageOutboxOptions): Required<UsageOutboxOptions> {
     pollMs: options.pollMs ?? 5_000,
     concurrency: options.concurrency ?? 8,
     timeoutMs: options.timeoutMs ?? 30_000,
-    attemptsMax: options.attemptsMax ?? 16,
+    attemptsMax: options.attemptsMax ?? ATTEMPTS_MAX,
     retryDelayMs: options.retryDelayMs ?? doubling,
     onError: unthrowing(options.onError),
   }
