@@ -1,6 +1,6 @@
 import { type Quantity, quantity, type UsageQuantity, units } from '@farebox/core'
 import type { Ledger, UsageRow } from '@farebox/ledger'
-import { isLivePart, sumOf } from '../live/live-meter.ts'
+import { lastPartOf, sumOf } from '../live/live-meter.ts'
 
 /** What we know of one request of a provider, with what it cost us after all corrections. */
 export interface OurRecord {
@@ -62,13 +62,13 @@ export async function loadOurRecords(
       const ours = ourRecord(row)
       byUsage.set(key(row.accountId, row.usageId), ours)
       if (ours) byRequest.set(key(ours.adapter, ours.requestId), ours)
-      else if (isLivePart(row)) parts.push(row)
+      else if (lastPartOf(row) !== undefined) parts.push(row)
       const { adapter, requestId } = detailsOf(row)
       if (adapter === undefined && typeof requestId === 'string') mentioned.add(requestId)
     }
   }
   for (const part of parts.sort((left, right) => right.sequence - left.sequence)) {
-    const ours = byUsage.get(key(part.accountId, part.holdId ?? ''))
+    const ours = byUsage.get(key(part.accountId, lastPartOf(part) ?? ''))
     if (!ours) continue
     byUsage.set(key(part.accountId, part.usageId), ours)
     ours.charges.push(ourCharge(part))
