@@ -369,6 +369,23 @@ describe.each([
   })
 })
 
+test('a CloudEvent has one content type, however the host spells a header of its own', async () => {
+  const sent: Headers[] = []
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    sent.push(new Request(input, init).headers)
+    return new Response(null, { status: 204 })
+  }
+  const headers = { 'Content-Type': 'application/json', Authorization: 'Bearer token' }
+  const deliver = cloudEvents({ url: 'https://events.example/', headers, fetch })
+  await deliver(
+    { accountId: 'ada', usageId: 'u', quantity: 0n, rated: 0n, charged: 0n, shortfall: 0n, createdAt: 0 } as never,
+    new AbortController().signal,
+  )
+  expect(sent.map((each) => [each.get('content-type'), each.get('authorization')])).toEqual([
+    ['application/cloudevents+json; charset=utf-8', 'Bearer token'],
+  ])
+})
+
 test('options that cannot work are named', () => {
   const ledger = new Ledger({} as never)
   const deliver = () => undefined
