@@ -77,8 +77,8 @@ describe('a phone call of which the provider tells what cannot be', () => {
     const { accountId } = await openAccount(box)
     const workflow = box.workflow({ accountId, name: 'taxi' })
     const instructions = { type: 'say', text: call.message } as const
-    const { creditsUsed } = await workflow.call({ to: call.to, instructions, durationSecondsMax: 60 })
-    expect(creditsUsed).toBe(credits(charged))
+    const { creditsUsed, durationSeconds } = await workflow.call({ to: call.to, instructions, durationSecondsMax: 60 })
+    expect([creditsUsed, durationSeconds]).toEqual([credits(charged), charged * 3])
     const [record] = await box.ledger.usageOf(accountId, workflow.id)
     expect(record?.certainty).toBe(certainty)
     expect(record?.cost).toBeGreaterThan(0n)

@@ -1,4 +1,4 @@
-import { isFareboxError, type PhoneRequest, type PhoneResult, type Usage } from '@farebox/core'
+import { isFareboxError, type PhoneRequest, type PhoneResult } from '@farebox/core'
 import type { Ledger, Refusal } from '@farebox/ledger'
 import { type AttemptOutcome, attempt, type RouteRequest } from '@farebox/router'
 import { callRoute, seconds } from './call-routes.ts'
@@ -71,8 +71,10 @@ async function placeWatched(
     else await settleCall(parts, payer, held, outcome)
     throw failure
   }
-  const { value: result, candidate, attemptId, attempts } = outcome
-  const fallback = () => durationOf(result, durationSecondsMax)
+  const { value, candidate, attemptId, attempts } = outcome
+  const { certainty, ...length } = lengthOf(value, durationSecondsMax)
+  const result = { ...value, ...length }
+  const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty })
   const cost = result.cost !== undefined && result.cost >= 0n ? result.cost : undefined
   const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost }
   const { charged, balance } = await settleCall(parts, payer, held, { answer, attempts })
@@ -90,11 +92,10 @@ async function placeWatched(
 }
 
 /** A length that is none must not lose the charge: the call was as long as it may be at most, until its provider's records tell. */
-function durationOf({ durationSeconds }: PhoneResult, durationSecondsMax: number): Usage {
-  const isLength = Number.isFinite(durationSeconds) && durationSeconds >= 0
-  return isLength
-    ? { quantities: seconds(durationSeconds), certainty: 'derived' }
-    : { quantities: seconds(durationSecondsMax), certainty: 'ceiling' }
+function lengthOf({ durationSeconds }: PhoneResult, durationSecondsMax: number) {
+  return Number.isFinite(durationSeconds) && durationSeconds >= 0
+    ? { durationSeconds, certainty: 'derived' as const }
+    : { durationSeconds: durationSecondsMax, certainty: 'ceiling' as const }
 }
 
 /** Who will place the call is not known yet, so it is given the time of the slowest. */
