@@ -344,6 +344,25 @@ describe.each([
     expect([meter.asked.length, meter.events.size]).toEqual([2, 1])
   })
 
+  test('is told to two of Stripe’s meters, and counted by each', async () => {
+    const meter = await startStripeMeter()
+    onTestFinished(() => meter.close())
+    const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+    await charge('ada', 'u1')
+    for (const [eventName, value] of [
+      ['credits', 'credits'],
+      ['tokens', ({ quantity }: UsageRow) => quantity / 1_000_000n],
+    ] as const) {
+      const deliver = stripeMeterEvents({ stripe, eventName, value, customerOf: () => 'cus_ada' })
+      const outbox = new UsageOutbox(ledger, { name: eventName, deliver })
+      expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+    }
+    expect([...meter.events.values()].map(({ event_name, payload }) => [event_name, payload.value])).toEqual([
+      ['credits', '2'],
+      ['tokens', '5'],
+    ])
+  })
+
   test('reaches a receiver as CloudEvents that the SDK of CloudEvents reads, under the same id each time', async () => {
     const received: { headers: Record<string, string>; body: string }[] = []
     const answers = [500, 204]

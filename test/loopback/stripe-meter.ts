@@ -32,7 +32,7 @@ export async function startStripeMeter(): Promise<StripeMeter> {
   const asked: SeenMeterEvent[] = []
   const failures: number[] = []
   /** Requests that are answered again as they were, until they are forgotten. */
-  const replayed = new Set<string>()
+  const replayed = new Map<string, string>()
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
@@ -59,11 +59,13 @@ export async function startStripeMeter(): Promise<StripeMeter> {
     if (request.url !== '/v1/billing/meter_events') return refuse(404, 'unrecognized request URL')
     if (!/^-?\d+$/.test(event.payload.value ?? '')) return refuse(400, 'invalid value')
     if (!event.payload.stripe_customer_id?.startsWith('cus_')) return refuse(400, 'no such customer')
+    const before = replayed.get(event.idempotencyKey)
+    if (before !== undefined && before !== body)
+      return refuse(400, 'Keys for idempotent requests can only be used with the same parameters.')
     const known = events.get(event.identifier)
-    if (known && !replayed.has(event.idempotencyKey))
-      return refuse(400, `An event already exists with identifier ${event.identifier}.`)
+    if (known && before === undefined) return refuse(400, `An event already exists with identifier ${event.identifier}.`)
     if (!known) events.set(event.identifier, event)
-    replayed.add(event.idempotencyKey)
+    replayed.set(event.idempotencyKey, body)
     if (failure === 0) return request.socket.destroy()
     answer(200, {
       object: 'billing.meter_event',

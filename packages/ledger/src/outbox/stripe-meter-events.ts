@@ -60,7 +60,8 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
     if (amount === undefined || amount === '0') return
     const customer = await customerOf(record)
     if (customer === undefined) return
-    const identifier = uuidv5([record.accountId, record.usageId].join('\0'), NAMESPACE)
+    // The meter is in it: a record that is told to two of them is two events.
+    const identifier = uuidv5([eventName, record.accountId, record.usageId].join('\0'), NAMESPACE)
     const payload = { [customerKey]: customer, [valueKey]: amount }
     const timestamp = Math.floor(record.createdAt / 1000)
     try {
