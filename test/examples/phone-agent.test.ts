@@ -5,7 +5,7 @@ import { openai } from '@farebox/providers/openai'
 import { twilio } from '@farebox/providers/twilio'
 import { credits, type Farebox, presets, type Receipt } from 'farebox'
 import sdk from 'twilio'
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startAgent } from '../../examples/phone-agent/src/agent-server.ts'
 import { Handset } from '../../examples/phone-agent/src/handset.ts'
 import { openAccount, openBox, type StoreName, storeNames } from '../farebox/open-box.ts'
@@ -293,6 +293,41 @@ describe('the agent', () => {
     expect(answers.map(({ text }) => text.includes('<Stream'))).toEqual([true, true])
     const receipt = await settled(opened)
     expect(receipt.total_credits_used).toBe(0)
+  })
+
+  it('ends and settles every call when it stops, also where another cannot begin any more', async () => {
+    const opened = await open(credits(100))
+    await ring(opened)
+    const began = Promise.withResolvers<void>()
+    const beginning = Promise.withResolvers<never>()
+    vi.spyOn(opened.box, 'workflow').mockImplementation((() => ({
+      meter() {
+        began.resolve()
+        return beginning.promise
+      },
+    })) as never)
+    const refused = post(opened, '/voice', { ...numbers, CallSid: 'CA2', CallStatus: 'ringing' })
+    await began.promise
+    const closing = opened.agent.close()
+    beginning.reject(new Error('the database is away'))
+    await closing
+    expect((await refused).status).toBe(500)
+    await settled(opened)
+  })
+
+  it.each([
+    ['an empty length', { CallStatus: 'completed', CallDuration: '' }, 1],
+    ['no length that is one', { CallStatus: 'completed', CallDuration: 'long' }, 1],
+    ['nothing about its end', { CallStatus: '', CallDuration: '1' }, 0],
+  ])('goes by the sound of a call of which a callback tells %s', async (_, told, ended) => {
+    const opened = await open(credits(100))
+    const { handset, form } = await ring(opened)
+    await handset.speak(2)
+    expect((await post(opened, '/status', { ...form, ...told })).status).toBe(204)
+    if (ended > 0) {
+      const { services_used } = await settled(opened)
+      expect(services_used.find(({ service_type }) => service_type === 'phone')?.units_consumed).toBe(2)
+    } else expect(opened.lines).not.toContain('(the caller has hung up)')
   })
 
   it('has no stream for a call that it does not know', async () => {

@@ -1,6 +1,16 @@
 import { type Credits, quantity } from '@farebox/core'
 import { type CreateApiKeyInput, LedgerUnavailableError } from '@farebox/ledger'
-import { credits, type FareboxOptions, type MeterInput, PriceBook, type PriceBookDocument, presets, type Workflow } from 'farebox'
+import { sqlite } from '@farebox/ledger/sqlite'
+import {
+  createFarebox,
+  credits,
+  type FareboxOptions,
+  type MeterInput,
+  PriceBook,
+  type PriceBookDocument,
+  presets,
+  type Workflow,
+} from 'farebox'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openAccount, openBeside, openBox, openKey, type StoreName, storeNames } from './open-box.ts'
 
@@ -203,6 +213,37 @@ describe('metered time', () => {
     const time = await pass(workflow, 60)
     expect([errors.length, time.isSpent, time.seconds]).toEqual([4, false, 60])
     expect((await time.end()).creditsUsed).toBe(credits(20))
+  })
+
+  it('goes on where its hold expired while everybody was away, and is set aside anew while there are credits', async () => {
+    let now = Date.now()
+    const clock = () => now
+    const box = createFarebox({ store: sqlite({ filename: ':memory:', clock }), prices: book(), providers: [], clock })
+    onTestFinished(() => box.close())
+    await box.migrate()
+    const { accountId } = await openAccount(box, { balance: credits(100) })
+    const workflow = box.workflow({ accountId, name: 'call' })
+    const spent: string[] = []
+    const time = await workflow.meter({ ...line, requestId: 'CA1', onSpent: ({ reason }) => spent.push(reason) })
+    for (let second = 1; second <= 70; second += 1) await time.reached(second)
+    // Longer than a hold outlives whoever keeps it alive.
+    now += 3_600_000
+    await box.ledger.sweep()
+    expect(await box.ledger.balance(accountId)).toMatchObject({ held: 0n })
+    for (let second = 71; second <= 200; second += 1) await time.reached(second)
+    expect([spent, time.isSpent]).toEqual([[], false])
+    expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+    for (let second = 201; !time.isSpent; second += 1) await time.reached(second)
+    expect(spent).toEqual(['credits'])
+    expect(time.seconds).toBeGreaterThanOrEqual(288)
+    // A hundred credits are three hundred seconds.
+    expect(await time.end(300)).toEqual({ creditsUsed: credits(100), seconds: 300 })
+    const records = await box.ledger.usageOf(accountId, workflow.id)
+    expect(records.reduce((sum, record) => sum + record.quantity, 0n)).toBe(quantity(300))
+    expect(records.reduce((sum, record) => sum + record.shortfall, 0n)).toBe(0n)
+    expect(await box.ledger.balance(accountId)).toMatchObject({ balance: 0n, held: 0n })
+    expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
+    await workflow.close()
   })
 
   it('is ended again where its last part could not be written, and charged once', async () => {

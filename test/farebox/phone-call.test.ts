@@ -1,4 +1,11 @@
-import { type CallContext, type PhoneRequest, type PhoneResult, ProviderError, type ProviderErrorKind } from '@farebox/core'
+import {
+  type CallContext,
+  nanoUsd,
+  type PhoneRequest,
+  type PhoneResult,
+  ProviderError,
+  type ProviderErrorKind,
+} from '@farebox/core'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
 import { credits, PriceBook, type PriceBookDocument } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
@@ -54,6 +61,29 @@ describe('a phone call under one idempotency key', () => {
     expect(await ring()).toMatchObject({ status: 200, body: { call_id: 'CA1', receipt: { total_credits_used: 20 } } })
     expect(await ring()).toMatchObject({ status: 200, body: { call_id: 'CA1' } })
     expect(dialled).toHaveLength(2)
+  })
+})
+
+describe('a phone call of which the provider tells what cannot be', () => {
+  const told = { callId: 'CA1', status: 'completed', durationSeconds: 30 } as const
+
+  it.each<[string, Partial<PhoneResult>, number, string]>([
+    ['no length', { durationSeconds: Number.NaN }, 20, 'ceiling'],
+    ['a length below zero', { durationSeconds: -1 }, 20, 'ceiling'],
+    ['a price that would be paid to us', { cost: nanoUsd(-20_000_000n) }, 10, 'derived'],
+  ])('such as %s, is charged all the same, and holds nothing any more', async (_, odd, charged, certainty) => {
+    const phone = { ...simulated({ services: ['phone'], name: 'phone' }), call: async () => ({ ...told, ...odd }) }
+    const box = await openBox({ providers: [phone] })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'taxi' })
+    const instructions = { type: 'say', text: call.message } as const
+    const { creditsUsed, durationSeconds } = await workflow.call({ to: call.to, instructions, durationSecondsMax: 60 })
+    expect([creditsUsed, durationSeconds]).toEqual([credits(charged), charged * 3])
+    const [record] = await box.ledger.usageOf(accountId, workflow.id)
+    expect(record?.certainty).toBe(certainty)
+    expect(record?.cost).toBeGreaterThan(0n)
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+    await workflow.close()
   })
 })
 

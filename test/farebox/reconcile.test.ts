@@ -2,6 +2,7 @@ import {
   nanoUsd,
   type PhoneRequest,
   type PhoneResult,
+  type ProviderAdapter,
   ProviderError,
   type ProviderRecord,
   quantity,
@@ -227,6 +228,110 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(10))
     await workflow.close()
   })
+
+  it('takes what was charged in parts together, where the provider counts the whole', async () => {
+    const { box, accountId, workflow, listened, later } = await openListening(on)
+    // Credits for 150 seconds are 20, for 40 they are 6.
+    expect(await listened(150, 150)).toEqual(credits(20))
+    expect(await listened(150, 40)).toEqual(credits(20))
+    expect(await listened(150, 152)).toEqual(credits(20))
+    later(20 * MINUTE)
+    expect((await box.reconcile({ isDryRun: true })).differences).toHaveLength(5)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'late_price', requestId: 'R1', billed: 150_000_000n, isApplied: true },
+      { type: 'usage_differs', requestId: 'R2', ours: '150 seconds of duration', theirs: '40 seconds of duration' },
+      { type: 'late_price', requestId: 'R2', billed: 40_000_000n, isApplied: true },
+      { type: 'usage_differs', requestId: 'R3', ours: '150 seconds of duration', theirs: '152 seconds of duration' },
+      { type: 'late_price', requestId: 'R3', billed: 152_000_000n, isApplied: true },
+    ])
+    expect(await box.reconcile()).toMatchObject({ agreed: 3, differences: [] })
+    const records = await box.ledger.usageOf(accountId, workflow.id)
+    expect(records.reduce((sum, { cost }) => sum + (cost ?? 0n), 0n)).toBe(342_000_000n)
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(20 + 6 + 21))
+    await workflow.close()
+  })
+})
+
+/** A provider that hears live sound, breaks off at its end, and counts as it likes. */
+async function openListening(on: (typeof storeNames)[number]) {
+  const books: ProviderRecord[] = []
+  let time = Date.now()
+  let counted = 0
+  const adapter: ProviderAdapter = {
+    ...simulated({ services: ['voice_stt'], name: 'ears' }),
+    async *streamTranscription({ audio }) {
+      yield { type: 'open' }
+      for await (const _ of audio) yield { type: 'transcript', text: 'yes', isFinal: true }
+      const requestId = `R${books.length + 1}`
+      const cost = nanoUsd(BigInt(counted) * 1_000_000n)
+      books.push({ requestId, service: 'voice_stt', at: time, status: 'final', usage: durationOf(counted), cost })
+      throw new ProviderError('it broke off', { provider: 'deepgram', kind: 'incomplete', requestId })
+    },
+    async *records({ from, until }) {
+      yield* books.filter(({ at }) => at >= from && at < until)
+    },
+  }
+  const box = await openBox({ on, providers: [adapter], clock: () => time })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'hotline' })
+  async function* sound(seconds: number) {
+    for (let second = 0; second < seconds; second += 1) yield new Uint8Array(8_000)
+  }
+  async function listened(seconds: number, asTheyCount: number): Promise<bigint> {
+    counted = asTheyCount
+    const { events, settled } = await workflow.listen({ audio: sound(seconds), format: { encoding: 'mulaw', sampleRate: 8_000 } })
+    await expect(Array.fromAsync(events)).rejects.toMatchObject({ code: 'STREAM_CUT' })
+    return (await settled).creditsUsed
+  }
+  const later = (milliseconds: number) => {
+    time += milliseconds
+  }
+  return { box, accountId, workflow, listened, later }
+}
+
+it('follows a price that changes back to what it was before', async () => {
+  const { network, box, accountId, workflow, later } = await open('SQLite', (net, request) => net.connect(request, 60))
+  await workflow.call(call)
+  for (const cost of [28_000_000n, 30_000_000n, 28_000_000n, 30_000_000n]) {
+    later(MINUTE)
+    network.bill(0, cost)
+    expect((await box.reconcile()).differences).toMatchObject([{ type: 'late_price', billed: cost, isApplied: true }])
+    expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [] })
+    const records = await box.ledger.usageOf(accountId, workflow.id)
+    expect(records.reduce((sum, record) => sum + (record.cost ?? 0n), 0n)).toBe(cost)
+  }
+  await workflow.close()
+})
+
+it('charges nothing again that was given back, and says that it was counted otherwise', async () => {
+  const { network, box, accountId, workflow, later, balance } = await open('SQLite', (net, request) => {
+    const { usage: _, ...result } = net.connect(request, 50)
+    return { ...result, durationSeconds: 50 }
+  })
+  await workflow.call(call)
+  const [record] = await box.ledger.usageOf(accountId, workflow.id)
+  await box.ledger.refund({ accountId, usageId: record?.usageId ?? '', reason: 'they were cut off' })
+  later(MINUTE)
+  network.bill(0, 15_000_000n, 30)
+  expect((await box.reconcile()).differences).toMatchObject([
+    { type: 'usage_differs', isApplied: false },
+    { type: 'late_price', isApplied: true },
+  ])
+  expect(await balance()).toBe(credits(10_000))
+  await workflow.close()
+})
+
+it('gives a call that the host metered itself to nobody else', async () => {
+  const { network, box, workflow, later, balance } = await open('SQLite', unknown)
+  const { callId } = network.connect({ ...call }, 60)
+  const time = await workflow.meter({ service: 'phone', provider: 'twilio', to, requestId: callId })
+  await time.end(60)
+  network.bill(0, 14_000_000n)
+  await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  later(20 * MINUTE)
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_not_placed', to }])
+  expect(await balance()).toBe(credits(10_000 - 20))
+  await workflow.close()
 })
 
 it('goes on with the other providers when one cannot be asked, and says so', async () => {

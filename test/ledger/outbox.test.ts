@@ -1,10 +1,10 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { credits, InvalidOptionError } from '@farebox/core'
 import { DeliveryRefusedError, keepAlive, Ledger, type LedgerEvent, Outbox, webhook } from '@farebox/ledger'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { Webhook } from 'standardwebhooks'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 
 const secret = `whsec_${Buffer.from('a secret of twenty-four bytes').toString('base64')}`
 const START = Date.UTC(2026, 6, 15, 12)
@@ -64,6 +64,37 @@ test('an event arrives signed, so that its receiver can tell it from a forgery',
   expect(() => new Webhook(secret).verify(body.replace('40', '41'), headers)).toThrow()
 })
 
+test('an event is signed with the new secret and the old while a receiver changes from one to the other', async () => {
+  await fall()
+  const newSecret = `whsec_${Buffer.from('another of twenty-four bytes').toString('base64')}`
+  const outbox = new Outbox(ledger, { deliver: webhook({ url, secret: [newSecret, secret] }) })
+  expect(await outbox.deliverDue()).toMatchObject({ delivered: 1 })
+  const [{ headers, body } = { headers: {}, body: '' }] = received
+  for (const known of [secret, newSecret]) expect(new Webhook(known).verify(body, headers)).toMatchObject({ type: 'balance_low' })
+  const stranger = `whsec_${Buffer.from('a secret that nobody was told').toString('base64')}`
+  expect(() => new Webhook(stranger).verify(body, headers)).toThrow()
+})
+
+test('a receipt stays one where the connection breaks after it', async () => {
+  await fall()
+  server.removeAllListeners('request')
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    request.resume()
+    response.writeHead(200, { 'content-length': '100' }).write('thank', () => response.destroy())
+  })
+  // Whoever reads the status only when all of that has come.
+  const late: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init)
+    await response
+      .clone()
+      .text()
+      .catch(() => undefined)
+    return response
+  }
+  const outbox = new Outbox(ledger, { deliver: webhook({ url, secret, fetch: late }) })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+})
+
 test.each([
   [500, 'failed'],
   [404, 'failed'],
@@ -120,6 +151,63 @@ test('an outbox that was started delivers by itself, goes on after an error, and
   await ledger.setAlerts({ accountId, balanceLow: credits(90) })
   await new Promise((resolve) => setTimeout(resolve, 30))
   expect(seen).toHaveLength(1)
+})
+
+test('a listener of an outbox that throws is not in the way of what it is told of, and does not end the process', async () => {
+  await fall()
+  const unhandled: unknown[] = []
+  const hear = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', hear)
+  onTestFinished(() => void process.off('unhandledRejection', hear))
+  let attempts = 0
+  const outbox = new Outbox(ledger, {
+    pollMs: 1,
+    deliver() {
+      attempts += 1
+      throw new Error('not yet')
+    },
+    retryDelayMs: () => 1,
+    onError() {
+      throw new Error('a listener that cannot listen')
+    },
+  })
+  const report = { delivered: 0, failed: 1, givenUp: 0 }
+  expect(await outbox.deliverDue()).toEqual(report)
+  const away = vi.spyOn(ledger, 'eventsDue').mockRejectedValue(new Error('away'))
+  outbox.start()
+  await expect.poll(() => away.mock.calls.length).toBeGreaterThan(2)
+  await outbox.stop()
+  expect([attempts, unhandled]).toEqual([1, []])
+})
+
+test('stopping waits for all deliveries under way, also where the end of one could not be written', async () => {
+  await fall()
+  const other = await ledger.openAccount({ name: 'Bob' })
+  await ledger.grant({ accountId: other.accountId, amount: credits(10) })
+  await ledger.setAlerts({ accountId: other.accountId, balanceLow: credits(50) })
+  const endDelivery = ledger.endDelivery.bind(ledger)
+  const failed = Promise.withResolvers<void>()
+  ledger.endDelivery = (input) => {
+    if (input.accountId !== accountId) return endDelivery(input)
+    failed.resolve()
+    return Promise.reject(new Error('away'))
+  }
+  const gate = Promise.withResolvers<void>()
+  let isTold = false
+  const outbox = new Outbox(ledger, {
+    async deliver(event) {
+      if (event.accountId === accountId) return
+      await gate.promise
+      isTold = true
+    },
+  })
+  const looking = outbox.deliverDue().catch((error: unknown) => error)
+  await failed.promise
+  await new Promise((resolve) => setImmediate(resolve))
+  gate.resolve()
+  expect(await looking).toMatchObject({ message: 'away' })
+  expect(isTold).toBe(true)
+  expect(await ledger.events({ accountId: other.accountId })).toMatchObject([{ deliveredAt: expect.any(Number) }])
 })
 
 test('an outbox that stops while it takes an event waits for no handler that does not heed it', async () => {
@@ -189,6 +277,24 @@ test('an outbox that is started again while it stops looks once at a time', asyn
   await expect.poll(() => looks).toBeGreaterThan(before + 6)
   expect(most).toBe(1)
   await outbox.stop()
+})
+
+test('an event is tried for about a day before it is given up, unless more is said', async () => {
+  await fall()
+  const outbox = new Outbox(ledger, {
+    deliver() {
+      throw new Error('away')
+    },
+  })
+  for (;;) {
+    await outbox.deliverDue()
+    const [event] = await ledger.events({ accountId })
+    if (typeof event?.dueAt !== 'number') break
+    now = event.dueAt
+  }
+  const hours = (now - START) / 3_600_000
+  expect(hours).toBeGreaterThan(18)
+  expect(hours).toBeLessThan(31)
 })
 
 test('a handler may refuse an event for good', async () => {

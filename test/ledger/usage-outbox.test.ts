@@ -156,6 +156,29 @@ describe.each([
     ])
   })
 
+  test('that is never taken is given up too by a process that was started after others were told', async () => {
+    const told: string[] = []
+    await charge('ada', 'a1')
+    await outboxTo(told).deliverDue()
+    await charge('ada', 'a2')
+    await charge('ada', 'a3')
+    const delays: number[] = []
+    const restarted = outboxTo(told, {
+      attemptsMax: 3,
+      retryDelayMs(attempt) {
+        delays.push(attempt)
+        return 1
+      },
+      deliver(record) {
+        if (record.usageId === 'a2') throw new Error('never there')
+        told.push(nameOf(record))
+      },
+    })
+    await expect.poll(() => restarted.deliverDue().then(() => told)).toEqual(['ada a1', 'ada a3'])
+    expect(delays).toEqual([1, 2])
+    expect(await Array.fromAsync(restarted.givenUp())).toMatchObject([{ usageId: 'a2' }])
+  })
+
   test('is told by one of two processes, and under the same ids where both are at it', async () => {
     const asked: string[][] = [[], []]
     const outboxes = asked.map((events) => {
@@ -299,6 +322,47 @@ describe.each([
     expect(errors).toHaveLength(3)
   })
 
+  test('was told to Stripe where Stripe says that it has it, though the answer was lost and its request forgotten', async () => {
+    const meter = await startStripeMeter()
+    onTestFinished(() => meter.close())
+    const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+    const deliver = stripeMeterEvents({ stripe, eventName: 'farebox_credits', customerOf: () => 'cus_ada' })
+    await charge('ada', 'u1')
+    let isLost = true
+    const outbox = outboxTo([], {
+      retryDelayMs: () => 1,
+      async deliver(record, signal) {
+        await deliver(record, signal)
+        if (!isLost) return
+        isLost = false
+        meter.forget()
+        throw new Error('the process died')
+      },
+    })
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+    await expect.poll(() => outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+    expect([meter.asked.length, meter.events.size]).toEqual([2, 1])
+  })
+
+  test('is told to two of Stripe’s meters, and counted by each', async () => {
+    const meter = await startStripeMeter()
+    onTestFinished(() => meter.close())
+    const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+    await charge('ada', 'u1')
+    for (const [eventName, value] of [
+      ['credits', 'credits'],
+      ['tokens', ({ quantity }: UsageRow) => quantity / 1_000_000n],
+    ] as const) {
+      const deliver = stripeMeterEvents({ stripe, eventName, value, customerOf: () => 'cus_ada' })
+      const outbox = new UsageOutbox(ledger, { name: eventName, deliver })
+      expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+    }
+    expect([...meter.events.values()].map(({ event_name, payload }) => [event_name, payload.value])).toEqual([
+      ['credits', '2'],
+      ['tokens', '5'],
+    ])
+  })
+
   test('reaches a receiver as CloudEvents that the SDK of CloudEvents reads, under the same id each time', async () => {
     const received: { headers: Record<string, string>; body: string }[] = []
     const answers = [500, 204]
@@ -324,6 +388,23 @@ describe.each([
   })
 })
 
+test('a CloudEvent has one content type, however the host spells a header of its own', async () => {
+  const sent: Headers[] = []
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    sent.push(new Request(input, init).headers)
+    return new Response(null, { status: 204 })
+  }
+  const headers = { 'Content-Type': 'application/json', Authorization: 'Bearer token' }
+  const deliver = cloudEvents({ url: 'https://events.example/', headers, fetch })
+  await deliver(
+    { accountId: 'ada', usageId: 'u', quantity: 0n, rated: 0n, charged: 0n, shortfall: 0n, createdAt: 0 } as never,
+    new AbortController().signal,
+  )
+  expect(sent.map((each) => [each.get('content-type'), each.get('authorization')])).toEqual([
+    ['application/cloudevents+json; charset=utf-8', 'Bearer token'],
+  ])
+})
+
 test('options that cannot work are named', () => {
   const ledger = new Ledger({} as never)
   const deliver = () => undefined
@@ -338,6 +419,7 @@ test('options that cannot work are named', () => {
     expect(() => new UsageOutbox(ledger, { deliver, ...options })).toThrow(name)
   }
   expect(() => cloudEvents({ url: 'http://elsewhere.example/' })).toThrow('url')
+  expect(() => cloudEvents({ url: 'https://ada:secret@example.com/' })).toThrow(/^(?!.*secret).*url/)
   const customerOf = () => 'cus_1'
   expect(() => stripeMeterEvents({ stripe: {} as never, eventName: 'x', customerOf })).toThrow('stripe')
   const stripe = { billing: { meterEvents: { create: () => Promise.resolve() } } }

@@ -21,6 +21,8 @@ export interface StripeMeter {
   readonly asked: readonly SeenMeterEvent[]
   /** Answers the next requests with these statuses, in order; 0 hangs up after the event was taken. */
   fail(...statuses: number[]): void
+  /** Forgets requests, as Stripe does after a day: the same event is then refused, because there is one of its identifier. */
+  forget(): void
   close(): Promise<void>
 }
 
@@ -29,6 +31,8 @@ export async function startStripeMeter(): Promise<StripeMeter> {
   const events = new Map<string, SeenMeterEvent>()
   const asked: SeenMeterEvent[] = []
   const failures: number[] = []
+  /** Requests that are answered again as they were, until they are forgotten. */
+  const replayed = new Map<string, string>()
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
@@ -55,7 +59,13 @@ export async function startStripeMeter(): Promise<StripeMeter> {
     if (request.url !== '/v1/billing/meter_events') return refuse(404, 'unrecognized request URL')
     if (!/^-?\d+$/.test(event.payload.value ?? '')) return refuse(400, 'invalid value')
     if (!event.payload.stripe_customer_id?.startsWith('cus_')) return refuse(400, 'no such customer')
-    if (!events.has(event.identifier)) events.set(event.identifier, event)
+    const before = replayed.get(event.idempotencyKey)
+    if (before !== undefined && before !== body)
+      return refuse(400, 'Keys for idempotent requests can only be used with the same parameters.')
+    const known = events.get(event.identifier)
+    if (known && before === undefined) return refuse(400, `An event already exists with identifier ${event.identifier}.`)
+    if (!known) events.set(event.identifier, event)
+    replayed.set(event.idempotencyKey, body)
     if (failure === 0) return request.socket.destroy()
     answer(200, {
       object: 'billing.meter_event',
@@ -70,6 +80,7 @@ export async function startStripeMeter(): Promise<StripeMeter> {
     events,
     asked,
     fail: (...statuses) => failures.push(...statuses),
+    forget: () => replayed.clear(),
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -419,5 +419,7 @@ describe('what a call resource says', () => {
     const odd = readEnd({ ...call, duration: 'long', price: '-0.02800' })
     expect(odd).not.toHaveProperty('usage')
     expect(odd?.cost && formatUsd(odd.cost)).toBe('0.028')
+    // Below zero is what the account paid. Our cost is never below zero, and a charge with such a one would be refused.
+    expect(readEnd({ ...call, price: '0.02800' })).not.toHaveProperty('cost')
   })
 })

@@ -7,6 +7,9 @@ import { type Farebox, InsufficientCreditsError, type Receipt } from 'farebox'
 import { serveMediaStreams } from './media-streams.ts'
 import { PhoneCall } from './phone-call.ts'
 
+/** Twilio's words for a call that has ended. */
+const ENDINGS = new Set(['completed', 'busy', 'no-answer', 'failed', 'canceled'])
+
 export interface AgentOptions {
   box: Farebox
   twilio: TwilioAdapter
@@ -40,8 +43,9 @@ export async function startAgent(options: AgentOptions, port = 0) {
   })
   app.post('/status', async (request, response) => {
     const { CallSid: callId = '', CallStatus: status = '', CallDuration: seconds } = await signed(request)
-    const hasEnded = !['queued', 'initiated', 'ringing', 'in-progress'].includes(status)
-    if (hasEnded) (await calls.get(callId))?.hungUp(seconds === undefined ? undefined : Number(seconds))
+    // A length that is not told, or is none, is measured by the sound.
+    const duration = /^\d+$/.test(seconds ?? '') ? Number(seconds) : undefined
+    if (ENDINGS.has(status)) (await calls.get(callId))?.hungUp(duration)
     response.sendStatus(204)
   })
   app.use(((error, _request, response, _next) => {
@@ -96,9 +100,13 @@ export async function startAgent(options: AgentOptions, port = 0) {
     /** Ends every call, settles it, and stops. */
     async close(): Promise<void> {
       server.close()
-      const running = await Promise.all([...calls.values()])
-      for (const call of running) call?.end('server')
-      await Promise.allSettled(running.map((call) => call?.ended))
+      // One that cannot begin any more keeps none of the others.
+      const ends = [...calls.values()].map(async (beginning) => {
+        const call = await beginning
+        call?.end('server')
+        await call?.ended
+      })
+      await Promise.allSettled(ends)
       streams.close()
       server.closeAllConnections()
     },

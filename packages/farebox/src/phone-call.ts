@@ -71,9 +71,12 @@ async function placeWatched(
     else await settleCall(parts, payer, held, outcome)
     throw failure
   }
-  const { value: result, candidate, attemptId, attempts } = outcome
-  const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty: 'derived' as const })
-  const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost: result.cost }
+  const { value, candidate, attemptId, attempts } = outcome
+  const { certainty, ...length } = lengthOf(value, durationSecondsMax)
+  const result = { ...value, ...length }
+  const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty })
+  const cost = result.cost !== undefined && result.cost >= 0n ? result.cost : undefined
+  const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost }
   const { charged, balance } = await settleCall(parts, payer, held, { answer, attempts })
   watch.end({ outcome: 'succeeded', candidate, creditsUsed: charged })
   const { provider } = candidate.offer
@@ -86,6 +89,13 @@ async function placeWatched(
       call: watch.calling((candidate, context) => required(candidate, 'call').call(candidate.adapter, request, context)),
     })
   }
+}
+
+/** A length that is none must not lose the charge: the call was as long as it may be at most, until its provider's records tell. */
+function lengthOf({ durationSeconds }: PhoneResult, durationSecondsMax: number) {
+  return Number.isFinite(durationSeconds) && durationSeconds >= 0
+    ? { durationSeconds, certainty: 'derived' as const }
+    : { durationSeconds: durationSecondsMax, certainty: 'ceiling' as const }
 }
 
 /** Who will place the call is not known yet, so it is given the time of the slowest. */

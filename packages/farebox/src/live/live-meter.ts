@@ -1,5 +1,13 @@
 import { type Credits, isFareboxError, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
-import { type ChargedOutcome, keepAlive, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
+import {
+  type ChargedOutcome,
+  type ExtendHoldOutcome,
+  keepAlive,
+  type PlaceHoldOutcome,
+  type SettleHoldInput,
+  type UsageRow,
+  UsageSpooledError,
+} from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord } from '@farebox/router'
 import type { PricedSource } from '../book-prices.ts'
@@ -32,6 +40,16 @@ export interface LiveWork {
 /** Whether what comes next is paid for, and what may be spent beside it; or why it is not. */
 export type CoverOutcome = { status: 'held'; affordable: Credits } | { status: 'spent'; reason: SpentReason }
 
+/** The id of the usage record of one part; the last part has the hold's. */
+function livePartId(holdId: string, count: number): string {
+  return `${holdId}.part${count}`
+}
+
+/** The usage record of the last part of live work, of which this record is an earlier part; `undefined` where it is none. */
+export function lastPartOf({ usageId }: Pick<UsageRow, 'usageId'>): string | undefined {
+  return /^(.+)\.part\d+$/.exec(usageId)?.[1]
+}
+
 /** How long the hold of live work outlives the process that kept it alive. */
 export const LIVE_HOLD_TTL_MS = 300_000
 
@@ -43,7 +61,9 @@ export class LiveMeter {
   readonly #parts: MeterParts
   readonly #payer: Payer
   readonly #work: LiveWork
-  readonly #heartbeat: { stop(): Promise<void> }
+  /** Another than it began with where that expired. The ids of its records stay those of the first. */
+  #holdId: string
+  #heartbeat: { stop(): Promise<void> }
   #total: UsageQuantity[] = []
   /** Parts that could not be written, and are written first the next time: as they were, since one whose answer was lost may be there. */
   #waiting: { input: SettleHoldInput; charge: bigint }[] = []
@@ -62,13 +82,8 @@ export class LiveMeter {
     this.#parts = parts
     this.#payer = payer
     this.#work = work
-    const { accountId } = payer
-    this.#heartbeat = keepAlive(parts.ledger, {
-      accountId,
-      holdId: work.holdId,
-      ttlMs: LIVE_HOLD_TTL_MS,
-      onError: (error) => parts.onError(error),
-    })
+    this.#holdId = work.holdId
+    this.#heartbeat = this.#keepAlive()
   }
 
   /** Taken from the account so far. */
@@ -93,10 +108,12 @@ export class LiveMeter {
   cover(more: readonly UsageQuantity[]): Promise<CoverOutcome> {
     return this.#next(async () => {
       const price = this.priceOf(more)
-      const { holdId, limit } = this.#work
+      const { limit } = this.#work
       if (limit && price > this.withinLimit(price)) return { status: 'spent', reason: limit.reason }
       const amount = microCredits(price > 0n ? price : 1n)
-      const outcome = await this.#parts.ledger.extendHold({ accountId: this.#payer.accountId, holdId, amount })
+      const { accountId } = this.#payer
+      const extended = await this.#parts.ledger.extendHold({ accountId, holdId: this.#holdId, amount })
+      const outcome = isExpired(extended) && !this.#isEnding ? await this.#holdAnew(amount) : extended
       if (outcome.status === 'refused') return { status: 'spent', reason: 'credits' }
       const spendable = this.withinLimit(microCredits(amount + outcome.affordable))
       return { status: 'held', affordable: microCredits(spendable > amount ? spendable - amount : 0n) }
@@ -108,7 +125,7 @@ export class LiveMeter {
     if (this.#isEnding) return
     return this.#next(async () => {
       this.#count += 1
-      const usageId = `${this.#work.holdId}.part${this.#count}`
+      const usageId = livePartId(this.#work.holdId, this.#count)
       await this.#settle(part, { usageId, final: false }).catch((error: unknown) => this.#parts.onError(error))
     })
   }
@@ -118,25 +135,46 @@ export class LiveMeter {
     this.#isEnding = true
     await this.#heartbeat.stop()
     return this.#next(async () => {
+      // Of a hold that was placed anew in the turn before.
+      await this.#heartbeat.stop()
       if (this.#isFinal) await this.#write()
-      else await this.#settle(part, { final: true }, attempts)
+      else await this.#settle(part, { usageId: this.#work.holdId, final: true }, attempts)
       return this.charged
     })
   }
 
+  /** Its hold went back by itself while this machine or the database was away; what comes next is set aside anew, or the credits would seem gone. */
+  async #holdAnew(amount: Credits): Promise<PlaceHoldOutcome> {
+    const { envelope, accountId, apiKey, userId } = this.#payer
+    const { service, provider } = this.#work.source
+    const ttlMs = LIVE_HOLD_TTL_MS
+    const outcome = await envelope.placeHold({ accountId, apiKeyId: apiKey?.apiKeyId, userId, service, provider, amount, ttlMs })
+    if (outcome.status !== 'held') return outcome
+    await this.#heartbeat.stop()
+    this.#holdId = outcome.holdId
+    this.#heartbeat = this.#keepAlive()
+    return outcome
+  }
+
+  #keepAlive(): { stop(): Promise<void> } {
+    const { ledger, onError } = this.#parts
+    const { accountId } = this.#payer
+    return keepAlive(ledger, { accountId, holdId: this.#holdId, ttlMs: LIVE_HOLD_TTL_MS, onError: (error) => onError(error) })
+  }
+
   async #settle(
     part: LivePart,
-    { usageId, final }: { usageId?: string; final: boolean },
+    { usageId, final }: { usageId: string; final: boolean },
     attempts: readonly AttemptRecord[] = [],
   ): Promise<void> {
     const { accountId } = this.#payer
-    const { holdId, source, model = source.model } = this.#work
+    const { source, model = source.model } = this.#work
     const { usage, unpriced, total, priced, rating, charge } = this.#pricePart(part)
     const { quantities, certainty } = usage
     const rest = (whole: bigint, before: bigint) => (whole > before ? whole - before : 0n)
     const input: SettleHoldInput = {
       accountId,
-      holdId,
+      holdId: this.#holdId,
       usageId,
       final,
       provider: source.provider,
@@ -209,7 +247,12 @@ export class LiveMeter {
   }
 }
 
-function sumOf(left: readonly UsageQuantity[], right: readonly UsageQuantity[]): UsageQuantity[] {
+function isExpired(outcome: ExtendHoldOutcome): boolean {
+  return outcome.status === 'refused' && outcome.reason === 'hold_not_open' && outcome.state === 'expired'
+}
+
+/** What two usages come to, meter by meter. */
+export function sumOf(left: readonly UsageQuantity[], right: readonly UsageQuantity[]): UsageQuantity[] {
   const sums = new Map<string, UsageQuantity>()
   for (const usage of [...left, ...right]) {
     const key = `${usage.meter} ${usage.unit}`

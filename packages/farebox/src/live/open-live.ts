@@ -105,7 +105,8 @@ async function openWatched<Event extends StreamEvent>(
     session.end()
     const finish = async () => {
       for (const attempt of attempts) if (attempt.attemptId !== attemptId) await settleLost(parts, payer, held, attempt)
-      const requestId = ending.status === 'finished' ? ending.finish.requestId : undefined
+      // Of one that was cut too, where its provider said so: by that its own records are found.
+      const requestId = attempts.find((attempt) => attempt.attemptId === attemptId)?.requestId
       const fallback = () => session.rest(undefined)
       return meter.finish({ usage: session.rest(ending.parts[0].usage), fallback, requestId }, attempts)
     }

@@ -1,7 +1,10 @@
 import {
   type Clock,
+  type Credits,
   formatQuantity,
   isFareboxError,
+  microCredits,
+  type NanoUsd,
   nanoUsd,
   type ProviderAdapter,
   type ProviderRecord,
@@ -12,7 +15,7 @@ import { chargeOf } from '@farebox/pricing'
 import type { BookPrices } from '../book-prices.ts'
 import type { Difference, ReconcileReport } from './difference.ts'
 import { type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
-import { loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
+import { costOf, loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
 
 /** Which range of time is compared with the records of providers. */
 export interface ReconcileOptions {
@@ -99,6 +102,8 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
     if (differences) {
       report.differences.push(...differences)
       if (differences.length === 0) report.agreed += 1
+    } else if (ours.isMentioned(record.requestId)) {
+      // Recorded by the host's own code, which tells nothing that could be compared.
     } else if (record.service === 'phone' && open.some((call) => call.couldBe(record))) {
       offerRecord(open, adapter, record)
     } else if (record.status === 'final' && record.at >= report.from && record.at < now - SETTLING_MS) {
@@ -126,9 +131,13 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
   }
   const differsInUsage = theirs.usage && !ours.isRecounted && !sameUsage(ours.quantities, theirs.usage.quantities)
   const isEstimate = row.certainty !== 'exact'
-  const cost = theirs.cost !== undefined && theirs.cost !== ours.cost ? theirs.cost : undefined
+  const known = costOf(ours)
+  const cost = theirs.cost !== undefined && theirs.cost !== known ? theirs.cost : undefined
+  const wasCharged = ours.charges.some(({ due }) => due > 0n)
   const charge =
-    differsInUsage && isEstimate && row.charged > 0n ? chargeFor(run, ours, theirs.usage?.quantities ?? []) : undefined
+    differsInUsage && isEstimate && wasCharged && !ours.isDecided
+      ? chargeFor(run, ours, theirs.usage?.quantities ?? [])
+      : undefined
   const differences: Difference[] = []
   const isApplied = !run.options.isDryRun
   if (differsInUsage) {
@@ -136,24 +145,52 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
     differences.push({ type: 'usage_differs', ...of, ours: mine, theirs: yours, isApplied: isApplied && charge !== undefined })
   }
   if (cost !== undefined) {
-    differences.push({
-      type: 'late_price',
-      ...of,
-      estimated: ours.cost === null ? null : nanoUsd(ours.cost),
-      billed: cost,
-      isApplied,
-    })
+    differences.push({ type: 'late_price', ...of, estimated: known === null ? null : nanoUsd(known), billed: cost, isApplied })
   }
   if (!isApplied || (cost === undefined && charge === undefined)) return differences
-  // The amounts are part of the id: a price that changes again is another correction.
-  const correctionId = `reconciled:${usageId}:${charge ?? ''}:${cost ?? ''}`.slice(0, 200)
-  const reason = charge === undefined ? `price as billed by ${adapter}` : recountReason(adapter)
   try {
-    await run.ledger.adjust({ accountId, usageId, charge, cost, correctionId, reason })
+    await setRight(run, ours, { charge, cost })
     return differences
   } catch (error) {
     return [...differences.map((one) => ({ ...one, isApplied: false })), { type: 'failed', accountId, usageId, error }]
   }
+}
+
+/**
+ * Corrects the records of a request so that together they charge and cost what they should. The one that names it comes last, and says by its reason
+ * that all was done: where something is in the way, the next comparison goes on.
+ */
+async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { charge?: Credits; cost?: NanoUsd }): Promise<void> {
+  const { row, adapter, corrections } = ours
+  const { accountId } = row
+  const dues = ours.charges.map(({ due }) => due)
+  const costs = ours.charges.map((one) => one.cost ?? 0n)
+  const newDues = charge === undefined ? dues : spread(charge, dues)
+  const newCosts = cost === undefined ? costs : spread(cost, costs)
+  const reason = charge === undefined ? `price as billed by ${adapter}` : recountReason(adapter)
+  for (const [index, { usageId }] of [...ours.charges.entries()].reverse()) {
+    const [due = 0n, itsCost = 0n] = [newDues[index], newCosts[index]]
+    const isTold = charge !== undefined && usageId === row.usageId
+    const share = {
+      charge: isTold || due !== dues[index] ? microCredits(due) : undefined,
+      cost: itsCost === costs[index] ? undefined : nanoUsd(itsCost),
+    }
+    if (share.charge === undefined && share.cost === undefined) continue
+    // The amounts are part of the id, and so is how often it was corrected: a price that changes back is another correction.
+    const times = corrections > 0 ? `:${corrections}` : ''
+    const correctionId = `reconciled:${usageId}:${share.charge ?? ''}:${share.cost ?? ''}${times}`.slice(0, 200)
+    await ledger.adjust({ accountId, usageId, ...share, correctionId, reason })
+  }
+}
+
+/** Amounts that come to `total`: the first takes what is missing, and what is too much is taken off it first. None falls below zero. */
+function spread(total: bigint, amounts: readonly bigint[]): bigint[] {
+  let difference = total - amounts.reduce((sum, amount) => sum + amount, 0n)
+  return amounts.map((amount) => {
+    const changed = amount + difference > 0n ? amount + difference : 0n
+    difference -= changed - amount
+    return changed
+  })
 }
 
 function chargeFor({ prices }: Run, { row, at, numbers }: OurRecord, quantities: readonly UsageQuantity[]) {

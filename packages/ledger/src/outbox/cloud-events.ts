@@ -24,8 +24,11 @@ export interface CloudEventsOptions {
  * @throws {InvalidOptionError} the address cannot be used
  */
 export function cloudEvents(options: CloudEventsOptions): DeliverUsage {
-  const { source = CLOUD_EVENT_SOURCE, headers, includeCosts, fetch } = options
+  const { source = CLOUD_EVENT_SOURCE, includeCosts, fetch } = options
   const address = checkReceiverUrl(options.url, 'cloudEvents')
+  // However the host spells it: two content types would be sent as one that nobody knows.
+  const headers = new Headers(options.headers)
+  headers.set('content-type', 'application/cloudevents+json; charset=utf-8')
   return async (record, signal) => {
     const data = usageFields(record, { includeCosts })
     const event: CloudEvent = cloudEvent({ ...data, type: 'usage', id: record.usageId }, data, source)
@@ -33,7 +36,7 @@ export function cloudEvents(options: CloudEventsOptions): DeliverUsage {
       method: 'POST',
       redirect: 'manual',
       signal,
-      headers: { ...headers, 'content-type': 'application/cloudevents+json; charset=utf-8' },
+      headers,
       body: JSON.stringify(event),
     })
     await checkReceipt(response, address)

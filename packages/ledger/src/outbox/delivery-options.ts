@@ -2,6 +2,8 @@ import { InvalidOptionError } from '@farebox/core'
 
 const DELAY_MIN_MS = 2_000
 const DELAY_MAX_MS = 4 * 3_600_000
+/** By {@link doubling} they take a day, so that a receiver that is away for a night misses nothing. */
+export const ATTEMPTS_MAX = 19
 
 /** @throws {InvalidOptionError} one of the named options is no whole number of `least` or more */
 export function checkWhole<Options extends object>(options: Options, names: readonly (keyof Options)[], least: number): void {
@@ -9,6 +11,17 @@ export function checkWhole<Options extends object>(options: Options, names: read
     const value = options[name]
     if (!Number.isSafeInteger(value) || Number(value) < least) {
       throw new InvalidOptionError(`${String(name)} must be a whole number of ${least} or more, received ${String(value)}`)
+    }
+  }
+}
+
+/** A listener of the host's that may throw: that must neither end the process nor be in the way of what it is told of. */
+export function unthrowing<Told extends unknown[]>(listener: ((...told: Told) => void) | undefined): (...told: Told) => void {
+  return (...told) => {
+    try {
+      listener?.(...told)
+    } catch {
+      // It has nobody to tell.
     }
   }
 }

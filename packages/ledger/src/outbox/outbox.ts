@@ -1,7 +1,7 @@
 import { FareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
-import { attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWhole, doubling, unthrowing, wordsOf } from './delivery-options.ts'
 import { Repeated } from './repeated.ts'
 
 /** Who is told of events, and how often it is tried. */
@@ -18,7 +18,7 @@ export interface OutboxOptions {
   concurrency?: number
   /** How long one delivery may take; then another process may try. @defaultValue 30_000 */
   timeoutMs?: number
-  /** How often an event is tried before it is given up. @defaultValue 16: about a day */
+  /** How often an event is tried before it is given up. @defaultValue 19: about a day */
   attemptsMax?: number
   /** Milliseconds from a failed attempt, the first being 1, to the next. @defaultValue from 2 seconds doubling to 4 hours, ±25 % */
   retryDelayMs?(attempt: number): number
@@ -77,8 +77,11 @@ export class Outbox {
     const report: OutboxReport = { delivered: 0, failed: 0, givenUp: 0 }
     for (;;) {
       const { now, events } = await this.#ledger.eventsDue(this.#options.concurrency)
-      const ends = await Promise.all(events.map((event) => this.#deliver(event, now)))
-      for (const end of ends) if (end) report[end] += 1
+      const ends = await Promise.allSettled(events.map((event) => this.#deliver(event, now)))
+      for (const end of ends) if (end.status === 'fulfilled' && end.value) report[end.value] += 1
+      // Not before all have ended: whoever stops it waits for them, and closes the database then.
+      const failed = ends.find((end) => end.status === 'rejected')
+      if (failed) throw failed.reason
       if (events.length < this.#options.concurrency || this.#looking.signal.aborted) return report
     }
   }
@@ -114,9 +117,9 @@ function resolve(options: OutboxOptions): Required<OutboxOptions> {
     pollMs: options.pollMs ?? 1_000,
     concurrency: options.concurrency ?? 8,
     timeoutMs: options.timeoutMs ?? 30_000,
-    attemptsMax: options.attemptsMax ?? 16,
+    attemptsMax: options.attemptsMax ?? ATTEMPTS_MAX,
     retryDelayMs: options.retryDelayMs ?? doubling,
-    onError: options.onError ?? (() => undefined),
+    onError: unthrowing(options.onError),
   }
   checkWhole(resolved, ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax'], 1)
   return resolved

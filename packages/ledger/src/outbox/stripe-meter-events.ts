@@ -41,7 +41,7 @@ const FINAL: ReadonlySet<number> = new Set([400, 402, 404, 422])
 
 /**
  * Reports usage to a meter of Stripe's billing: for a {@link UsageOutbox}. Each record is one event, whose `identifier` is the same each time, so
- * Stripe counts it once. Stripe takes events of the last 35 days. Refunds are negative values, for meters that sum.
+ * that Stripe counts it once: it knows an identifier again for 24 hours at least, and not for ever. Stripe takes events of the last 35 days. Refunds are negative values, for meters that sum.
  *
  * @throws {InvalidOptionError} an option is missing
  * @source https://docs.stripe.com/api/billing/meter-event/create
@@ -60,7 +60,8 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
     if (amount === undefined || amount === '0') return
     const customer = await customerOf(record)
     if (customer === undefined) return
-    const identifier = uuidv5([record.accountId, record.usageId].join('\0'), NAMESPACE)
+    // The meter is in it: a record that is told to two of them is two events.
+    const identifier = uuidv5([eventName, record.accountId, record.usageId].join('\0'), NAMESPACE)
     const payload = { [customerKey]: customer, [valueKey]: amount }
     const timestamp = Math.floor(record.createdAt / 1000)
     try {
@@ -70,7 +71,7 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
         { idempotencyKey: `farebox-${identifier}`, maxNetworkRetries: 0 },
       )
     } catch (error) {
-      throw asRefusal(error)
+      if (!isKnownAlready(error)) throw asRefusal(error)
     }
   }
 }
@@ -84,6 +85,16 @@ function amountOf(record: UsageRow, value: NonNullable<StripeMeterEventsOptions[
   throw new DeliveryRefusedError(
     `the value must be a whole number, received ${text}: report micro_credits where credits have fractions`,
   )
+}
+
+/**
+ * Whether Stripe has the event since an earlier try: its words are all that tells this refusal from others.
+ *
+ * @source https://github.com/langfuse/langfuse/pull/16292, which quotes the answer
+ */
+function isKnownAlready(error: unknown): boolean {
+  const { statusCode, message } = error as { statusCode?: unknown; message?: unknown }
+  return statusCode === 400 && /already exists with identifier/i.test(String(message))
 }
 
 function asRefusal(error: unknown): unknown {

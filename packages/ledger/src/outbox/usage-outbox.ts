@@ -1,7 +1,7 @@
 import { InvalidOptionError, isFareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
-import { attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWhole, doubling, unthrowing, wordsOf } from './delivery-options.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 import { Repeated } from './repeated.ts'
 
@@ -26,7 +26,7 @@ export interface UsageOutboxOptions {
   concurrency?: number
   /** How long one delivery may take. @defaultValue 30_000 */
   timeoutMs?: number
-  /** How often a record is tried before it is given up. @defaultValue 16: about a day */
+  /** How often a record is tried before it is given up. @defaultValue 19: about a day */
   attemptsMax?: number
   /** Milliseconds from a failed attempt, the first being 1, to the next. @defaultValue from 2 seconds doubling to 4 hours, ±25 % */
   retryDelayMs?(attempt: number): number
@@ -238,9 +238,11 @@ export class UsageOutbox {
     const last = await this.#ledger.history.lastDocument(accountId, this.#kind)
     const noted = last === undefined ? 0 : Number(last.documentId)
     const told = this.#told.get(accountId) ?? 0
-    // It then got past what failed here.
-    if (noted > told) this.#waiting.delete(accountId)
-    return Math.max(told, noted)
+    if (noted <= told) return told
+    // It then got past what failed here; once, or what fails next would be tried for the first time for ever.
+    this.#waiting.delete(accountId)
+    this.#told.set(accountId, noted)
+    return noted
   }
 
   /** Notes are never changed, so each is a new one, and the last counts. */
@@ -259,9 +261,9 @@ function resolve(options: UsageOutboxOptions): Required<UsageOutboxOptions> {
     pollMs: options.pollMs ?? 5_000,
     concurrency: options.concurrency ?? 8,
     timeoutMs: options.timeoutMs ?? 30_000,
-    attemptsMax: options.attemptsMax ?? 16,
+    attemptsMax: options.attemptsMax ?? ATTEMPTS_MAX,
     retryDelayMs: options.retryDelayMs ?? doubling,
-    onError: options.onError ?? (() => undefined),
+    onError: unthrowing(options.onError),
   }
   if (typeof resolved.name !== 'string' || !/^[a-z0-9_]{1,40}$/.test(resolved.name)) {
     throw new InvalidOptionError(

@@ -7,8 +7,11 @@ import { checkReceipt, checkReceiverUrl } from './receiver-url.ts'
 export interface WebhookOptions {
   /** Where events are posted: `https`, or `http` to this machine. */
   url: string
-  /** What signs them, known to the receiver: `whsec_` and at least 24 bytes in base64. */
-  secret: string
+  /**
+   * What signs them, known to the receiver: `whsec_` and at least 24 bytes in base64. While a secret is replaced, the new one and the old: each signs,
+   * and a receiver that knows either takes the event.
+   */
+  secret: string | readonly string[]
   /** @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
 }
@@ -25,7 +28,7 @@ export interface WebhookOptions {
  */
 export function webhook({ url, secret, fetch }: WebhookOptions): (event: LedgerEvent, signal: AbortSignal) => Promise<void> {
   const address = checkReceiverUrl(url, 'a webhook')
-  const signer = checkSecret(secret)
+  const signers = checkSecrets(secret)
   return async (event, signal) => {
     const body = JSON.stringify(bodyOf(event))
     const sentAt = new Date()
@@ -37,12 +40,18 @@ export function webhook({ url, secret, fetch }: WebhookOptions): (event: LedgerE
         'content-type': 'application/json',
         'webhook-id': event.id,
         'webhook-timestamp': Math.floor(sentAt.getTime() / 1_000).toString(),
-        'webhook-signature': signer.sign(event.id, sentAt, body),
+        'webhook-signature': signers.map((signer) => signer.sign(event.id, sentAt, body)).join(' '),
       },
       body,
     })
     await checkReceipt(response, address)
   }
+}
+
+function checkSecrets(secret: WebhookOptions['secret']): Webhook[] {
+  const secrets = [secret].flat()
+  if (secrets.length === 0) throw new InvalidOptionError('secret of a webhook must be one or more, received none')
+  return secrets.map(checkSecret)
 }
 
 function checkSecret(secret: string): Webhook {

@@ -1,6 +1,7 @@
 import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
 import { getOrInsert } from '../machine/get-or-insert.ts'
 import type { Operation, Outcome, Refusal } from '../operations.ts'
+import { unthrowing } from '../outbox/delivery-options.ts'
 import type { UsageOperation } from './operation-json.ts'
 import { Spool, type SpooledOperation, type SpoolOptions } from './spool.ts'
 
@@ -176,7 +177,7 @@ export class UsageSpool {
       return 'sent'
     }
     await this.#spool.refuse(name, reason)
-    this.#options.onRefused?.(operation, reason)
+    unthrowing(this.#options.onRefused)(operation, reason)
     return 'refused'
   }
 }

@@ -55,7 +55,9 @@ function costOf(call: ReturnType<typeof block>): NanoUsd | undefined {
   const unit = call?.price_unit ?? call?.priceUnit
   if (price === undefined || price === null || price === '' || String(unit).toUpperCase() !== 'USD') return undefined
   const amount = parseUsd(String(price))
-  if (amount === undefined) throw new InvalidUsageError(SOURCE, 'price', `reported price as ${String(price).slice(0, 40)}`)
+  // One above zero would give us money for a call.
+  if (amount === undefined || amount > 0n)
+    throw new InvalidUsageError(SOURCE, 'price', `reported price as ${String(price).slice(0, 40)}`)
   return nanoUsd(-amount)
 }
 
