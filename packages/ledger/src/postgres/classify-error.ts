@@ -1,4 +1,4 @@
-import { isFareboxError } from '@farebox/core'
+import { InvalidOptionError, isFareboxError } from '@farebox/core'
 import { LedgerInternalError, LedgerUnavailableError, noTables } from '../errors.ts'
 import { oldTables } from '../old-tables.ts'
 
@@ -20,6 +20,12 @@ export function forgotPrepared(error: unknown): boolean {
 export function unavailable(error: unknown): unknown {
   if (isFareboxError(error)) return error
   const code = codeOf(error)
+  // No time will mend it. What it received is not repeated, for it holds a password.
+  if (code === 'ERR_INVALID_URL') {
+    return new InvalidOptionError(
+      'connectionString is no URL: in a password, write what is neither letter nor digit as %23 for #',
+    )
+  }
   // Tried again and again, so it is no race: somebody used the id for something else. Alone in its batch, it takes nobody with it.
   if (code === '23505') return new LedgerInternalError('an id of this change is taken already, and it was not made', error)
   if (code === '22P05') {
