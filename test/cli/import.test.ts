@@ -215,6 +215,13 @@ test('users whose ids differ in a letter that is not UTF-8 do not become one use
   expect(await balances(at)).toEqual({ ana: '6' })
 })
 
+test('a file that was put together of two, whose lines end in different ways, is read to its end', async () => {
+  const path = await file('mixed.csv', 'id,credit_balance\r', 'ada,5\r', 'bob,6', '"carol",7', 'dan,8')
+  const at = await newStore('SQLite', 'mixed')
+  expect(await report(path, ...at)).toMatchObject({ code: 0, granted: 4, failed: 0 })
+  expect(await balances(at)).toEqual({ ada: '5', bob: '6', carol: '7', dan: '8' })
+})
+
 test('a Postgres source that shortens what is floating point, or whose text is in no encoding, is not believed', async () => {
   const at = await newStore('SQLite', 'shortening')
   const client = new pg.Client({ connectionString: database.url })

@@ -4,7 +4,7 @@ import { credits } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 
 const usage = { quantity: 1_000_000n as never, unit: 'tokens', rated: credits(2) } as const
@@ -25,6 +25,8 @@ describe('a server that goes away', () => {
   /** Whether what passes is lost without a word, as where a machine or a route has gone. */
   let isSilent = false
   let whenReady: ((client: Socket) => void) | undefined
+  /** Told of each message either way before it passes. */
+  let onMessage: ((client: Socket) => void) | undefined
   const sockets = new Set<Socket>()
   const proxy = createServer((client) => {
     const { hostname, port } = new URL(database.url)
@@ -33,9 +35,13 @@ describe('a server that goes away', () => {
       sockets.add(socket)
       socket.on('error', () => undefined)
     }
-    client.on('data', (data) => void (isSilent || server.write(data)))
+    client.on('data', (data) => {
+      onMessage?.(client)
+      if (!isSilent && !client.destroyed) server.write(data)
+    })
     server.on('data', (data: Buffer) => {
-      if (isSilent) return
+      onMessage?.(client)
+      if (isSilent || client.destroyed) return
       // ReadyForQuery, outside a transaction.
       if (whenReady && data.subarray(-6).equals(Buffer.from('Z\0\0\0\x05I'))) {
         client.end(Buffer.concat([data, fatalMessage()]))
@@ -63,6 +69,7 @@ describe('a server that goes away', () => {
   afterEach(async () => {
     isSilent = false
     whenReady = undefined
+    onMessage = undefined
     for (const socket of sockets) socket.destroy()
     sockets.clear()
     await new Promise((resolve) => proxy.close(resolve))
@@ -70,7 +77,7 @@ describe('a server that goes away', () => {
   })
 
   test('without a word: a change is told so after a while, and its account goes on when the server is back', async () => {
-    const ledger = new Ledger(postgres({ connectionString: url, answerTimeoutMs: 200 }))
+    const ledger = new Ledger(postgres({ connectionString: url, answerTimeoutMs: 1_000 }))
     const charge = () => ledger.charge({ accountId, usageId: 'u', ...work })
     await ledger.charge({ accountId, usageId: 'before', ...work })
     isSilent = true
@@ -81,10 +88,41 @@ describe('a server that goes away', () => {
     await ledger.close()
   })
 
+  test.each(['cut', 'silent'] as const)(
+    'at any moment of a change, %s: it was made or it was not, and the same again makes it once',
+    async (how) => {
+      let passed = 0
+      for (let at = 1, isOver = false; !isOver; at++) {
+        const ledger = new Ledger(postgres({ connectionString: url, answerTimeoutMs: 300 }))
+        await ledger.balance(accountId)
+        passed = 0
+        onMessage = (client) => {
+          passed++
+          if (passed !== at) return
+          if (how === 'cut') client.destroy()
+          else isSilent = true
+        }
+        const charge = () => ledger.charge({ accountId, usageId: `u${at}`, ...work })
+        const first = await charge().catch((error: unknown) => error)
+        onMessage = undefined
+        isSilent = false
+        isOver = passed < at
+        if (!isOver) expect(first, `message ${at}`).toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+        // A server that lost its client in the middle may still be at work for it.
+        await vi.waitFor(async () => expect(await charge()).toMatchObject({ status: 'charged' }), 5_000)
+        expect((await ledger.balance(accountId)).balance, `message ${at}`).toBe(credits(100 - 2 * at))
+        expect((await ledger.verify(accountId)).mismatches).toEqual([])
+        await ledger.close()
+      }
+      // The question for the server's process, a round trip to read and one to write: there and back.
+      expect(passed).toBeGreaterThanOrEqual(6)
+    },
+  )
+
   test("a time limit of a host's pool holds as well, and one of the connection string", async () => {
-    const pool = new pg.Pool({ connectionString: url, query_timeout: 200 })
+    const pool = new pg.Pool({ connectionString: url, query_timeout: 1_000 })
     pool.on('error', () => undefined)
-    for (const options of [{ pool }, { connectionString: `${url}?query_timeout=200` }]) {
+    for (const options of [{ pool }, { connectionString: `${url}?query_timeout=1000` }]) {
       const ledger = new Ledger(postgres(options))
       await ledger.balance(accountId)
       isSilent = true

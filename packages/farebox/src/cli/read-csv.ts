@@ -30,6 +30,8 @@ async function* read(options: CsvOptions): AsyncGenerator<BalanceRow | Unreadabl
     delimiter: options.delimiter,
     info: true,
     max_record_size: RECORD_BYTES_MAX,
+    // Each of them, because a file that was put together of two has both; by itself the parser takes the first for all.
+    record_delimiter: ['\r\n', '\n', '\r'],
     // The lengths are compared below: a record of another length is one bad row, and not the end of the file.
     relax_column_count: true,
     skip_empty_lines: true,

@@ -9,6 +9,9 @@ export interface Statement {
   query_timeout?: number
 }
 
+/** The longest that a timer of Node knows; one that is set longer goes off at once. */
+export const TIMEOUT_MS_MAX = 2 ** 31 - 1
+
 /** How statements are sent. */
 export interface SendOptions {
   /** Whether the server may keep them prepared on this connection. */
@@ -56,7 +59,7 @@ interface PgClient extends PostgresClient {
 export async function sendAll(
   client: PgClient,
   statements: readonly Statement[],
-  { prepares, timeoutMs }: SendOptions = { prepares: false },
+  { prepares, timeoutMs }: SendOptions,
 ): Promise<readonly unknown[][][]> {
   if (isOfPg(client)) return exchange(client, statements, { prepares, timeoutMs })
   const limit = timeoutMs === undefined ? undefined : { query_timeout: timeoutMs }
@@ -80,11 +83,11 @@ const direct = new WeakMap<object, boolean>()
  * Whether this client has a server process of its own for as long as it is connected, which is what prepared statements need. Behind a
  * pooler such as PgBouncer it has not: there the process that answers is another than the one that was announced.
  */
-export async function hasOwnProcess(client: PgClient): Promise<boolean> {
+export async function hasOwnProcess(client: PgClient, timeoutMs?: number): Promise<boolean> {
   const known = direct.get(client)
   if (known !== undefined) return known
   if (!isOfPg(client) || typeof client.processID !== 'number') return false
-  const [rows] = await sendAll(client, [OWN_PROCESS])
+  const [rows] = await sendAll(client, [OWN_PROCESS], { prepares: false, timeoutMs })
   const isDirect = Number(rows?.[0]?.[0]) === client.processID
   direct.set(client, isDirect)
   return isDirect

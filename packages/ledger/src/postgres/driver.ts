@@ -7,7 +7,15 @@ import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { loads, tables } from '../tables.ts'
 import { forgotPrepared, isConflict, unavailable } from './classify-error.ts'
-import { hasOwnProcess, type PostgresClient, type PostgresPool, type SendOptions, type Statement, sendAll } from './client.ts'
+import {
+  hasOwnProcess,
+  type PostgresClient,
+  type PostgresPool,
+  type SendOptions,
+  type Statement,
+  sendAll,
+  TIMEOUT_MS_MAX,
+} from './client.ts'
 import { decodeRow, decodeValue } from './codec.ts'
 import { migratePostgres, planPostgres } from './migrate.ts'
 import { Statements } from './statements.ts'
@@ -114,7 +122,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     this.#mayPrepare = options.preparedStatements ?? true
     const isTold = options.pool !== undefined || /[?&]query_timeout=/.test(options.connectionString ?? '')
     const answerTimeoutMs = options.answerTimeoutMs ?? (isTold ? undefined : ANSWER_TIMEOUT_MS)
-    this.#answerTimeoutMs = answerTimeoutMs === undefined ? undefined : checkCount('answerTimeoutMs', answerTimeoutMs)
+    this.#answerTimeoutMs =
+      answerTimeoutMs === undefined ? undefined : Math.min(checkCount('answerTimeoutMs', answerTimeoutMs), TIMEOUT_MS_MAX)
     const atOnce = checkCount('batchesAtOnce', options.batchesAtOnce ?? (options.distributed ? poolSize : 2))
     this.batches = options.distributed ? { atOnce, accountsMax: 1 } : { atOnce }
   }
@@ -155,7 +164,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   async #prepares(client: PostgresClient): Promise<boolean> {
     if (!this.#mayPrepare) return false
-    return this.#options.preparedStatements ?? hasOwnProcess(client)
+    return this.#options.preparedStatements ?? hasOwnProcess(client, this.#answerTimeoutMs)
   }
 
   async select(query: Query): Promise<Record<string, unknown>[]> {

@@ -8,13 +8,13 @@ import {
   pendingMigrations,
   versionOf,
 } from '../migrations.ts'
-import type { PostgresClient } from './client.ts'
+import { type PostgresClient, TIMEOUT_MS_MAX } from './client.ts'
 
 /** Names our lock among the advisory locks of the database: "farebox" in ASCII. */
 const LOCK = '28820821684514680'
 
-/** A step over a large table takes as long as it takes, and so does the wait for another process's: the longest that a timer knows. */
-const UNLIMITED = { query_timeout: 2 ** 31 - 1 }
+/** A step over a large table takes as long as it takes, and so does the wait for another process's. */
+const UNLIMITED = { query_timeout: TIMEOUT_MS_MAX }
 
 /**
  * Brings one schema up to date, inside the caller's transaction. Twenty processes at once take each step once. Where nothing is pending it
@@ -29,7 +29,7 @@ export async function migratePostgres(
   if (version > 0 && found.length === 0) return { applied: [], version }
   await client.query({ text: `SELECT pg_advisory_xact_lock(${LOCK})`, ...UNLIMITED })
   // `IF NOT EXISTS` asks for the right to make one before it looks.
-  if (!(await exists(client, 'to_regnamespace', schema))) await client.query({ text: `CREATE SCHEMA ${schema}` })
+  if (!(await exists(client, 'to_regnamespace', schema))) await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${schema}` })
   await client.query({
     text: `CREATE TABLE IF NOT EXISTS ${schema}.farebox_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at TIMESTAMPTZ NOT NULL DEFAULT now())`,
   })
