@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { credits } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
@@ -32,4 +33,19 @@ test('a command whose output nobody reads to its end stops without a word, as ot
   child.stdout.destroy()
   const [code] = await once(child, 'close')
   expect({ code, errors }).toEqual({ code: 0, errors: '' })
+})
+
+test.skipIf(!existsSync('/dev/full'))('a command whose output has no room says so in one line, and fails', async () => {
+  const full = openSync('/dev/full', 'w')
+  onTestFinished(() => closeSync(full))
+  const child = spawn(process.execPath, ['--conditions=farebox-source', main, 'prices'], { stdio: ['ignore', full, 'pipe'] })
+  let errors = ''
+  child.stderr?.on('data', (data: Buffer) => {
+    errors += data.toString()
+  })
+  const [code] = await once(child, 'close')
+  expect({ code, errors }).toEqual({
+    code: 1,
+    errors: expect.stringMatching(/^farebox: the output cannot be written: ENOSPC: .*\n$/),
+  })
 })

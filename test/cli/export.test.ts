@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { credits, quantity } from '@farebox/core'
@@ -59,6 +59,17 @@ describe.each([
     expect(forced).toMatchObject({ code: 0, tables: [[{ records: 1 }]] })
     expect(csv(readFileSync(out, 'utf8'))).toHaveLength(1)
     expect(readdirSync(folder).filter((each) => each.includes('partial'))).toEqual([])
+  })
+
+  test('what another export left when it was killed is not in the way', async () => {
+    const out = file('after')
+    // A process of the same number, as each is in a container.
+    const left = `${out}.${process.pid}.partial`
+    writeFileSync(left, 'half')
+    expect(await farebox('export', ...at, '--out', out)).toMatchObject({ code: 0, errors: [] })
+    expect(csv(readFileSync(out, 'utf8'))).toHaveLength(2)
+    expect(readFileSync(left, 'utf8')).toBe('half')
+    rmSync(left)
   })
 
   test('leaves nothing where it fails, and says why', async () => {

@@ -199,6 +199,62 @@ describe.each(['SQLite', 'Postgres'] as const)('into %s', (kind) => {
   })
 })
 
+test('users whose ids differ in a letter that is not UTF-8 do not become one user', async () => {
+  const path = join(folder, 'latin1.csv')
+  await writeFile(path, Buffer.from('id,credit_balance\njos\u00e9,5\njos\u00e8,5\nana,6\n', 'latin1'))
+  const at = await newStore('SQLite', 'latin1')
+  const reason = 'the row is not UTF-8: save the file as UTF-8'
+  expect(await report(path, ...at)).toMatchObject({
+    code: 2,
+    granted: 1,
+    problems: [
+      { line: 2, reason },
+      { line: 3, reason },
+    ],
+  })
+  expect(await balances(at)).toEqual({ ana: '6' })
+})
+
+test('a file that was put together of two, whose lines end in different ways, is read to its end', async () => {
+  const path = await file('mixed.csv', 'id,credit_balance\r', 'ada,5\r', 'bob,6', '"carol",7', 'dan,8')
+  const at = await newStore('SQLite', 'mixed')
+  expect(await report(path, ...at)).toMatchObject({ code: 0, granted: 4, failed: 0 })
+  expect(await balances(at)).toEqual({ ada: '5', bob: '6', carol: '7', dan: '8' })
+})
+
+test('a Postgres source that shortens what is floating point, or whose text is in no encoding, is not believed', async () => {
+  const at = await newStore('SQLite', 'shortening')
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  const name = `${client.database}_ascii`
+  await client.query(`CREATE DATABASE ${name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`)
+  try {
+    // As every server before Postgres 12 does.
+    await client.query(`ALTER DATABASE ${name} SET extra_float_digits = 0`)
+    const source = new URL(database.url)
+    source.pathname = name
+    const app = new pg.Client({ connectionString: source.href })
+    await app.connect()
+    await app.query('CREATE TABLE members (id text, rough real, whole int)')
+    await app.query("INSERT INTO members VALUES ('1', 99999.99, 5), ('2', 100000, 5)")
+    const from = ['--from', source.href, '--table', 'members', '--balance-column']
+    expect(await report(...from, 'rough', ...at)).toMatchObject({
+      granted: 1,
+      credits_granted: '100000',
+      problems: [{ account: '1', reason: expect.stringContaining('does not hold 99999.99') }],
+    })
+    await app.query("SET client_encoding = 'SQL_ASCII'; INSERT INTO members VALUES (E'jos\\351', 1, 5)")
+    await app.end()
+    expect(await farebox('import', ...from, 'whole', ...at)).toMatchObject({
+      code: 1,
+      errors: [expect.stringMatching(/the table members of the source holds text that is not in its encoding/)],
+    })
+  } finally {
+    await client.query(`DROP DATABASE ${name} WITH (FORCE)`)
+    await client.end()
+  }
+})
+
 test('an app can import from a table in the very file that the ledger is in', async () => {
   const path = join(folder, 'both.db')
   const app = new Database(path)

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { credits } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
@@ -13,7 +15,45 @@ const work = { service: 'gpt', provider: 'gpt-4o-mini' } as const
 const usage = { quantity: 1_000_000n as never, unit: 'tokens', rated: credits(2) } as const
 
 describe.skipIf(!pgbouncerProgram)(pgbouncerTestName('behind PgBouncer in transaction mode'), () => {
-  exerciseLedgerDriver('postgres behind PgBouncer', (options) => openPostgresBy(options, { start: startPgbouncer }))
+  exerciseLedgerDriver('postgres behind PgBouncer', (options) => openPostgresBy(options, { start: (url) => startPgbouncer(url) }))
+
+  test("several ledgers charge the same accounts by the README's own settings, and lose nothing when the server cuts its connections", async () => {
+    const readme = readFileSync(new URL('../../packages/ledger/README.md', import.meta.url), 'utf8')
+    const [, settings = ''] = /```ini\n[^`]*\[pgbouncer\]\n([^`]*)```/.exec(readme) ?? []
+    expect(settings).toContain('pool_mode = transaction')
+    const database = await createTestDatabase()
+    const pgbouncer = await startPgbouncer(database.url, settings)
+    const operator = new pg.Client({ connectionString: database.url })
+    await operator.connect()
+    const ledgers = Array.from({ length: 3 }, () => new Ledger(postgres({ connectionString: pgbouncer.url })))
+    const [ledger = expect.unreachable()] = ledgers
+    await Promise.all(ledgers.map((each) => each.migrate()))
+    await ledger.openAccount({ accountId: 'a', name: 'Ada' })
+    await ledger.grant({ accountId: 'a', amount: credits(1_000) })
+    const chargeAll = () =>
+      Promise.allSettled(
+        Array.from({ length: 120 }, async (_, index) => {
+          await sleep(index)
+          return ledgers[index % 3]?.charge({ accountId: 'a', usageId: `u${index}`, ...work, usage })
+        }),
+      )
+    const first = chargeAll()
+    await sleep(40)
+    await operator.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    )
+    for (const outcome of await first) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+    }
+    // Under the same ids: what was charged before is not charged again.
+    for (const outcome of await chargeAll()) expect(outcome).toMatchObject({ value: { status: 'charged' } })
+    expect((await ledger.balance('a')).balance).toBe(credits(1_000 - 2 * 120))
+    expect((await ledger.verify('a')).mismatches).toEqual([])
+    for (const each of ledgers) await each.close()
+    await operator.end()
+    await pgbouncer.stop()
+    await database.drop()
+  })
 })
 
 describe('behind a pooler that gives every transaction another server connection', () => {

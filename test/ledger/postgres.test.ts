@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { credits } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
@@ -105,6 +106,17 @@ describe('a ledger in Postgres', () => {
       }
       await away.close()
     }
+  })
+
+  test('a connection string that is no URL is told as such, without the password that made it one', async () => {
+    const url = 'postgres://app:se#cret@127.0.0.1:5432/credits'
+    const away = new Ledger(postgres({ connectionString: url }))
+    for (const call of [() => away.migrate(), () => away.balance('a'), () => away.openAccount({ name: 'Ada' })]) {
+      const error = await call().catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining('%23') })
+      expect(inspect(error, { depth: null })).not.toMatch(/se#|cret@/)
+    }
+    await away.close()
   })
 
   test("a key expires by the server's clock, whatever the host's says", async () => {

@@ -33,8 +33,16 @@ export function pgbouncerTestName(claim: string): string {
   return pgbouncerProgram ? claim : `${claim} (skipped: there is no pgbouncer on the PATH)`
 }
 
-/** Starts a PgBouncer in transaction mode before one database: each transaction gets the server connection that has rested longest. */
-export async function startPgbouncer(databaseUrl: string): Promise<Pgbouncer> {
+const defaultSettings = `pool_mode = transaction
+default_pool_size = 4
+server_round_robin = 1`
+
+/**
+ * Starts a PgBouncer before one database.
+ *
+ * @param settings  lines of its configuration. @defaultValue transaction mode, where each transaction gets the server connection that has rested longest
+ */
+export async function startPgbouncer(databaseUrl: string, settings = defaultSettings): Promise<Pgbouncer> {
   if (!pgbouncerProgram) throw new Error('there is no pgbouncer on the PATH')
   const to = new URL(databaseUrl)
   const database = to.pathname.slice(1)
@@ -50,9 +58,7 @@ listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
-default_pool_size = 4
-server_round_robin = 1
+${settings}
 `,
   )
   // It refuses to run as root, as PostgreSQL does.

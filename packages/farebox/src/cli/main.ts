@@ -13,8 +13,10 @@ const terminal: Terminal = {
 
 // Commands print what they have done, so there is nothing left to do for whoever has read enough: `farebox export | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
+  if (error.code === 'EPIPE') process.exit()
+  // A disk that is full, most likely: what was printed is not whole.
+  console.error(`farebox: the output cannot be written: ${error.message}`)
+  process.exit(1)
 })
 // Progress is told while work goes on, which does not end with its reader.
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {

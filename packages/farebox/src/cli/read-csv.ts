@@ -30,6 +30,8 @@ async function* read(options: CsvOptions): AsyncGenerator<BalanceRow | Unreadabl
     delimiter: options.delimiter,
     info: true,
     max_record_size: RECORD_BYTES_MAX,
+    // Each of them, because a file that was put together of two has both; by itself the parser takes the first for all.
+    record_delimiter: ['\r\n', '\n', '\r'],
     // The lengths are compared below: a record of another length is one bad row, and not the end of the file.
     relax_column_count: true,
     skip_empty_lines: true,
@@ -82,6 +84,8 @@ function rowOf(record: readonly string[], columns: Columns, line: number): Balan
     // An amount with a comma that is not quoted looks just like this: no field of the record can be trusted.
     return { line, problem: `the row has ${record.length} fields, the first line names ${columns.count}` }
   }
+  // What is decoded as UTF-8 and is none, such as what a spreadsheet saves as plain CSV.
+  if (record.some((field) => field.includes('\uFFFD'))) return { line, problem: 'the row is not UTF-8: save the file as UTF-8' }
   const name = record[columns.name]
   return { line, accountId: record[columns.id] ?? '', credits: record[columns.balance] ?? '', ...(name && { name }) }
 }

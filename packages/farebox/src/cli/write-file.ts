@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createWriteStream, existsSync } from 'node:fs'
 import { link, open, rename, rm } from 'node:fs/promises'
@@ -16,7 +17,8 @@ export async function writeFileWhole(path: string, pieces: AsyncIterable<string>
   if (!overwrites && existsSync(path)) throw new InvalidOptionError(`there is a file ${path} already: --force replaces it`)
   const folder = dirname(resolve(path))
   if (!existsSync(folder)) throw new InvalidOptionError(`there is no folder ${folder}`)
-  const beside = `${path}.${process.pid}.partial`
+  // By chance, and not by the process: in containers all have the same number, and one that was killed leaves its own.
+  const beside = `${path}.${randomUUID()}.partial`
   const stream = createWriteStream(beside, { flags: 'wx' })
   try {
     await once(stream, 'open')

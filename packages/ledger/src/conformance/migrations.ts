@@ -65,6 +65,23 @@ export function exerciseMigrations(open: OpenLedger): void {
       ])
     })
 
+    it('on tables that an older version made it is said what to call, and what was asked can be asked again', async () => {
+      const { driver, sql } = await fresh()
+      const ledger = new Ledger(driver)
+      await ledger.migrate()
+      await ledger.openAccount({ accountId: 'a', name: 'Ada' })
+      await ledger.grant({ accountId: 'a', amount: credits(100) })
+      for (const name of ['quantity', 'cost']) await sql(`ALTER TABLE farebox_usage_rollups DROP COLUMN ${name}_carry`)
+      await sql('DELETE FROM farebox_migrations WHERE number = 3')
+      const charge = () => ledger.charge({ accountId: 'a', usageId: 'u', ...work, usage: usage(1) })
+      const old = { code: 'LEDGER_UNAVAILABLE', isRetryable: true, message: expect.stringContaining('call migrate()') }
+      await expect(charge()).rejects.toMatchObject(old)
+      await expect(ledger.breakdowns({ accountId: 'a' })).rejects.toMatchObject(old)
+      await ledger.migrate()
+      expect(await charge()).toMatchObject({ status: 'charged' })
+      expect((await ledger.verify('a')).mismatches).toEqual([])
+    })
+
     it('of twenty that migrate at once, one does', async () => {
       const { driver } = await fresh()
       const reports = await Promise.all(Array.from({ length: 20 }, () => driver.migrate()))

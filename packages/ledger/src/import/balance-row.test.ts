@@ -49,6 +49,10 @@ test('an id or a name that cannot be kept is refused', () => {
   expect(row('5', { name: '\u0000' })).toMatchObject({ problem: expect.stringMatching(/^name must/) })
 })
 
+test('an id that lost a character is refused, because another may have lost one too', () => {
+  expect(row('5', { accountId: 'jos\uFFFD' })).toMatchObject({ problem: expect.stringContaining('lost a character') })
+})
+
 test('a row says where it stands, or its position is taken', () => {
   expect(row('5', { line: 42 })).toMatchObject({ line: 42 })
   expect(checkRow({ problem: 'torn' }, 3)).toEqual({ line: 3, problem: 'torn' })

@@ -40,6 +40,9 @@ export function checkRow(
   if ('problem' in row) return { ...row, line }
   try {
     const accountId = checkText('id', row.accountId)
+    // It stands for a character that was lost on the way, and two users who differ in that one would become one.
+    if (accountId.includes('\uFFFD'))
+      return { accountId, line, problem: 'the id has lost a character: read it in its own encoding' }
     const amount = amountOf(row.credits)
     return typeof amount === 'string'
       ? { accountId, line, problem: amount }

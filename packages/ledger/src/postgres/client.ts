@@ -5,11 +5,29 @@ export interface Statement {
   text: string
   values?: (string | null)[]
   rowMode?: 'array'
+  /** How long `pg` waits for its answer, in milliseconds. @defaultValue what its client was given */
+  query_timeout?: number
+}
+
+/** The longest that a timer of Node knows; one that is set longer goes off at once. */
+export const TIMEOUT_MS_MAX = 2 ** 31 - 1
+
+/** How statements are sent. */
+export interface SendOptions {
+  /** Whether the server may keep them prepared on this connection. */
+  prepares: boolean
+  /** How long the answer may take. @defaultValue what the client was given */
+  timeoutMs?: number
 }
 
 /** The slice of a `pg` client that the ledger uses. */
 export interface PostgresClient {
-  query(statement: { text: string; values?: unknown[]; rowMode?: 'array' }): Promise<{ rows: unknown[][] }>
+  query(statement: {
+    text: string
+    values?: unknown[]
+    rowMode?: 'array'
+    query_timeout?: number
+  }): Promise<{ rows: unknown[][] }>
 }
 
 /** A client that a pool lends, and that says so when its connection breaks. */
@@ -37,17 +55,16 @@ interface PgClient extends PostgresClient {
 /**
  * Sends statements in order and returns their rows, in one round trip where the client is one of `pg`'s. The first error wins, and
  * the statements after it are not run.
- *
- * @param prepares  whether the server may keep them prepared on this connection
  */
 export async function sendAll(
   client: PgClient,
   statements: readonly Statement[],
-  prepares = false,
+  { prepares, timeoutMs }: SendOptions,
 ): Promise<readonly unknown[][][]> {
-  if (isOfPg(client)) return exchange(client, statements, prepares)
+  if (isOfPg(client)) return exchange(client, statements, { prepares, timeoutMs })
+  const limit = timeoutMs === undefined ? undefined : { query_timeout: timeoutMs }
   const replies: unknown[][][] = []
-  for (const statement of statements) replies.push((await client.query(statement)).rows)
+  for (const statement of statements) replies.push((await client.query(limit ? { ...statement, ...limit } : statement)).rows)
   return replies
 }
 
@@ -66,11 +83,11 @@ const direct = new WeakMap<object, boolean>()
  * Whether this client has a server process of its own for as long as it is connected, which is what prepared statements need. Behind a
  * pooler such as PgBouncer it has not: there the process that answers is another than the one that was announced.
  */
-export async function hasOwnProcess(client: PgClient): Promise<boolean> {
+export async function hasOwnProcess(client: PgClient, timeoutMs?: number): Promise<boolean> {
   const known = direct.get(client)
   if (known !== undefined) return known
   if (!isOfPg(client) || typeof client.processID !== 'number') return false
-  const [rows] = await sendAll(client, [OWN_PROCESS])
+  const [rows] = await sendAll(client, [OWN_PROCESS], { prepares: false, timeoutMs })
   const isDirect = Number(rows?.[0]?.[0]) === client.processID
   direct.set(client, isDirect)
   return isDirect

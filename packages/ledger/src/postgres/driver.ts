@@ -7,7 +7,15 @@ import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { loads, tables } from '../tables.ts'
 import { forgotPrepared, isConflict, unavailable } from './classify-error.ts'
-import { hasOwnProcess, type PostgresClient, type PostgresPool, type Statement, sendAll } from './client.ts'
+import {
+  hasOwnProcess,
+  type PostgresClient,
+  type PostgresPool,
+  type SendOptions,
+  type Statement,
+  sendAll,
+  TIMEOUT_MS_MAX,
+} from './client.ts'
 import { decodeRow, decodeValue } from './codec.ts'
 import { migratePostgres, planPostgres } from './migrate.ts'
 import { Statements } from './statements.ts'
@@ -45,9 +53,23 @@ export interface PostgresOptions {
    * @defaultValue on connections that turn out to have a server process of their own, which behind a pooler they have not
    */
   preparedStatements?: boolean
+  /**
+   * How long the server may take to answer one round trip of a change, a wait for an account that another transaction has locked
+   * included. After that its connection is given up, so that a server which went away without a word does not keep its callers waiting.
+   *
+   * @defaultValue 30_000; where the host's pool or `connectionString` has a `query_timeout` of its own, that one
+   */
+  answerTimeoutMs?: number
   /** @defaultValue the server's clock, so that all app servers agree */
   clock?: Clock
 }
+
+/** Of a change. What locks accounts keeps others from them. */
+const ANSWER_TIMEOUT_MS = 30_000
+/** Of a read, which keeps nobody waiting and may have much to go through. */
+const READ_TIMEOUT_MS = 300_000
+/** A connection of which this much is not heard back is given up either way. */
+const ROLLBACK_TIMEOUT_MS = 1_000
 
 /** Connections, where neither the host's pool nor its options say how many. */
 const POOL_SIZE = 4
@@ -55,7 +77,9 @@ const POOL_SIZE = 4
 /** How often a transaction that lost against another one is tried again. */
 const ATTEMPTS_MAX = 5
 
-const BEGIN: Statement = { text: 'BEGIN' }
+/** By its name, because a role or a database may have another as its default: a stricter one refuses what waits its turn here. */
+const BEGIN: Statement = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED' }
+const ROLLBACK: Statement = { text: 'ROLLBACK', query_timeout: ROLLBACK_TIMEOUT_MS }
 const COMMIT: Statement = { text: 'COMMIT' }
 const NOW: Statement = { text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint', rowMode: 'array' }
 
@@ -84,6 +108,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   readonly #options: PostgresOptions
   readonly #schema: string
   readonly #statements: Statements
+  readonly #answerTimeoutMs: number | undefined
   #mayPrepare: boolean
   #pool: Promise<PostgresPool> | undefined
   #closed = false
@@ -95,6 +120,10 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     this.#schema = schema
     this.#statements = new Statements(schema, options.distributed ?? false)
     this.#mayPrepare = options.preparedStatements ?? true
+    const isTold = options.pool !== undefined || /[?&]query_timeout=/.test(options.connectionString ?? '')
+    const answerTimeoutMs = options.answerTimeoutMs ?? (isTold ? undefined : ANSWER_TIMEOUT_MS)
+    this.#answerTimeoutMs =
+      answerTimeoutMs === undefined ? undefined : Math.min(checkCount('answerTimeoutMs', answerTimeoutMs), TIMEOUT_MS_MAX)
     const atOnce = checkCount('batchesAtOnce', options.batchesAtOnce ?? (options.distributed ? poolSize : 2))
     this.batches = options.distributed ? { atOnce, accountsMax: 1 } : { atOnce }
   }
@@ -110,16 +139,17 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   async commit(operations: readonly Operation[], transaction?: PostgresClient): Promise<Outcome[]> {
     if (transaction) return this.#join(transaction, operations)
+    const timeoutMs = this.#answerTimeoutMs
     for (let attempt = 1; ; attempt++) {
       const mayPrepare = this.#mayPrepare
       try {
         return await this.#withClient(async (client) => {
           const prepares = await this.#prepares(client)
           try {
-            return await this.#runBatch(client, operations, { first: [BEGIN], last: [COMMIT], prepares })
+            return await this.#runBatch(client, operations, { first: [BEGIN], last: [COMMIT], prepares, timeoutMs })
           } catch (error) {
             // The server may be gone, or have rolled back already; what matters is the first error.
-            await client.query({ text: 'ROLLBACK' }).catch(() => undefined)
+            await client.query(ROLLBACK).catch(() => undefined)
             throw error
           }
         })
@@ -134,7 +164,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   async #prepares(client: PostgresClient): Promise<boolean> {
     if (!this.#mayPrepare) return false
-    return this.#options.preparedStatements ?? hasOwnProcess(client)
+    return this.#options.preparedStatements ?? hasOwnProcess(client, this.#answerTimeoutMs)
   }
 
   async select(query: Query): Promise<Record<string, unknown>[]> {
@@ -165,7 +195,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   async now(): Promise<number> {
     if (this.#options.clock) return this.#options.clock()
-    const { rows } = await this.#withClient((client) => client.query(NOW)).catch((error: unknown) => {
+    const asked = this.#answerTimeoutMs === undefined ? NOW : { ...NOW, query_timeout: this.#answerTimeoutMs }
+    const { rows } = await this.#withClient((client) => client.query(asked)).catch((error: unknown) => {
       throw unavailable(error)
     })
     return Number(rows[0]?.[0])
@@ -192,9 +223,9 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   async #runBatch(
     client: PostgresClient,
     operations: readonly Operation[],
-    { first, last, prepares }: { first: readonly Statement[]; last: readonly Statement[]; prepares: boolean },
+    { first, last, prepares, timeoutMs }: { first: readonly Statement[]; last: readonly Statement[] } & SendOptions,
   ): Promise<Outcome[]> {
-    const send = (statements: readonly Statement[]) => sendAll(client, statements, prepares)
+    const send = (statements: readonly Statement[]) => sendAll(client, statements, { prepares, timeoutMs })
     const stored = new Set<object>()
     const batch = runBatch(operations)
     let step = batch.next()
@@ -219,7 +250,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     return outcomes
   }
 
-  async #transaction<Result>(work: (client: PostgresClient) => Promise<Result>, begin = 'BEGIN'): Promise<Result> {
+  async #transaction<Result>(work: (client: PostgresClient) => Promise<Result>, begin = BEGIN.text): Promise<Result> {
     return this.#withClient(async (client) => {
       await client.query({ text: begin })
       try {
@@ -227,7 +258,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
         await client.query({ text: 'COMMIT' })
         return result
       } catch (error) {
-        await client.query({ text: 'ROLLBACK' }).catch(() => undefined)
+        await client.query(ROLLBACK).catch(() => undefined)
         throw error
       }
     }).catch((error: unknown) => {
@@ -268,7 +299,10 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
       connectionString: this.#options.connectionString,
       max: this.#options.poolSize ?? POOL_SIZE,
       connectionTimeoutMillis: 10_000,
+      query_timeout: READ_TIMEOUT_MS,
     })
+    // A server that goes down may say so in the breath in which it takes a connection, before the one who waits for it can listen.
+    pool.on('connect', (client) => client.on('error', () => undefined))
     // An idle connection that the server ends is replaced at the next use; without a listener it would end the process.
     pool.on('error', () => undefined)
     return pool

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { PostgresClient, Statement } from './client.ts'
+import type { PostgresClient, SendOptions, Statement } from './client.ts'
 
 /** The slice of a `pg` connection that an exchange speaks through: the messages of Postgres' extended query protocol. */
 export interface ExchangeConnection {
@@ -15,12 +15,17 @@ export interface ExchangeConnection {
  * Sends statements as one message to the server, and gets their rows as one: `pg` itself writes, flushes and describes each statement
  * apart, which for a batch of ours costs more than running them. The server runs them in order, and none after one that failed.
  *
- * @param prepares  whether the server keeps each statement under a name, for the next time on the same connection
- * @returns         the rows of each statement, all values as Postgres' text; booleans are `t` and `f`
+ * @param options.prepares  whether the server keeps each statement under a name, for the next time on the same connection
+ * @returns                 the rows of each statement, all values as Postgres' text; booleans are `t` and `f`
  */
-export function exchange(client: PostgresClient, statements: readonly Statement[], prepares: boolean): Promise<string[][][]> {
+export function exchange(
+  client: PostgresClient,
+  statements: readonly Statement[],
+  { prepares, timeoutMs }: SendOptions,
+): Promise<string[][][]> {
   return new Promise((resolve, reject) => {
     const query = new Exchange(statements, prepares ? preparedOn(client) : undefined, resolve, reject)
+    query.query_timeout = timeoutMs
     // A query class of one's own, as pg-cursor and pg-query-stream are: it speaks for itself, and `pg` waits for its turn.
     void (client.query as unknown as (query: Exchange) => void).call(client, query)
   })
@@ -30,6 +35,8 @@ export function exchange(client: PostgresClient, statements: readonly Statement[
 class Exchange {
   /** What `pg` sets to be told that the query is over, when it has a time limit of its own. */
   callback: (() => void) | undefined
+  /** Where `pg` looks for a time limit of this query's own. */
+  query_timeout: number | undefined
   readonly statements: readonly Statement[]
   readonly #prepared: Set<string> | undefined
   readonly #resolve: (replies: string[][][]) => void

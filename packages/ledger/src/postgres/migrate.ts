@@ -8,19 +8,28 @@ import {
   pendingMigrations,
   versionOf,
 } from '../migrations.ts'
-import type { PostgresClient } from './client.ts'
+import { type PostgresClient, TIMEOUT_MS_MAX } from './client.ts'
 
 /** Names our lock among the advisory locks of the database: "farebox" in ASCII. */
 const LOCK = '28820821684514680'
 
-/** Brings one schema up to date, inside the caller's transaction. Twenty processes at once take each step once. */
+/** A step over a large table takes as long as it takes, and so does the wait for another process's. */
+const UNLIMITED = { query_timeout: TIMEOUT_MS_MAX }
+
+/**
+ * Brings one schema up to date, inside the caller's transaction. Twenty processes at once take each step once. Where nothing is pending it
+ * only reads, so that a role that may make nothing can start too.
+ */
 export async function migratePostgres(
   client: PostgresClient,
   schema: string,
   options: { views: boolean },
 ): Promise<MigrationReport> {
-  await client.query({ text: `SELECT pg_advisory_xact_lock(${LOCK})` })
-  await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${schema}` })
+  const { version, pending: found } = await planPostgres(client, schema, options)
+  if (version > 0 && found.length === 0) return { applied: [], version }
+  await client.query({ text: `SELECT pg_advisory_xact_lock(${LOCK})`, ...UNLIMITED })
+  // `IF NOT EXISTS` asks for the right to make one before it looks.
+  if (!(await exists(client, 'to_regnamespace', schema))) await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${schema}` })
   await client.query({
     text: `CREATE TABLE IF NOT EXISTS ${schema}.farebox_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at TIMESTAMPTZ NOT NULL DEFAULT now())`,
   })
@@ -31,7 +40,7 @@ export async function migratePostgres(
       text: `INSERT INTO ${schema}.farebox_migrations (number, name, checksum) VALUES ($1, $2, $3)`,
       values: [migration.number, migration.name, checksum(migration)],
     })
-    await client.query({ text: inSchema(migration.sql, schema) }).catch((error: unknown) => {
+    await client.query({ text: inSchema(migration.sql, schema), ...UNLIMITED }).catch((error: unknown) => {
       throw explain(error, schema)
     })
   }
@@ -40,12 +49,7 @@ export async function migratePostgres(
 
 /** What {@link migratePostgres} would do. Reads, and changes nothing. */
 export async function planPostgres(client: PostgresClient, schema: string, options: { views: boolean }): Promise<MigrationPlan> {
-  const { rows } = await client.query({
-    text: 'SELECT to_regclass($1) IS NOT NULL',
-    values: [`${schema}.farebox_migrations`],
-    rowMode: 'array',
-  })
-  const applied = rows[0]?.[0] === true ? await appliedTo(client, schema) : []
+  const applied = (await exists(client, 'to_regclass', `${schema}.farebox_migrations`)) ? await appliedTo(client, schema) : []
   return migrationPlan('postgres', applied, options, (sql) => inSchema(sql, schema))
 }
 
@@ -54,7 +58,13 @@ async function appliedTo(client: PostgresClient, schema: string): Promise<Applie
     text: `SELECT number, name, checksum FROM ${schema}.farebox_migrations ORDER BY number`,
     rowMode: 'array',
   })
-  return rows.map(([number, name, sum]) => ({ number, name, checksum: sum })) as AppliedMigration[]
+  // A pool of the host's may have its own idea of what an integer is.
+  return rows.map(([number, name, sum]) => ({ number: Number(number), name, checksum: sum })) as AppliedMigration[]
+}
+
+async function exists(client: PostgresClient, lookUp: 'to_regclass' | 'to_regnamespace', name: string): Promise<boolean> {
+  const { rows } = await client.query({ text: `SELECT ${lookUp}($1)::text`, values: [name], rowMode: 'array' })
+  return rows[0]?.[0] !== null
 }
 
 function inSchema(sql: string, schema: string): string {

@@ -34,6 +34,8 @@ async function* read(options: PostgresBalancesOptions): AsyncGenerator<BalanceRo
   try {
     await client.connect()
     await client.query('BEGIN READ ONLY')
+    // Before Postgres 12, or where somebody asked for it, a real of 99999.99 reads as 100000, which looks whole.
+    await client.query('SET LOCAL extra_float_digits = 3')
     await client.query(`DECLARE balances NO SCROLL CURSOR FOR ${selectOf(options)}`)
     for (let line = 1; ; ) {
       const { rows } = await client.query<(string | null)[]>({ text: `FETCH ${ROWS_AT_ONCE} FROM balances`, rowMode: 'array' })
@@ -73,5 +75,7 @@ function explained(error: unknown, { table }: PostgresBalancesOptions): unknown 
   const { code, message } = error as { code?: string; message?: string }
   if (code === '42P01' || code === '3F000') return new InvalidOptionError(`there is no table ${table} in the source`)
   if (code === '42703') return new InvalidOptionError(`the table ${table} of the source lacks a column: ${message}`)
+  if (code === '22021' || code === '22P05')
+    return new InvalidOptionError(`the table ${table} of the source holds text that is not in its encoding: ${message}`)
   return unavailable(error)
 }

@@ -1,4 +1,5 @@
 import { LedgerInternalError, LedgerUnavailableError, noTables } from '../errors.ts'
+import { oldTables } from '../old-tables.ts'
 
 /** The host has a transaction under way on the handle that it shares with the ledger. It passes like another process's. */
 export class HandleBusyError extends Error {
@@ -13,6 +14,8 @@ export function explained(error: unknown): unknown {
     return new LedgerInternalError('a change does not fit the tables of the ledger, and was not made', error)
   }
   if (code === 'SQLITE_ERROR' && messageOf(error).startsWith('no such table')) return noTables(error)
+  if (code === 'SQLITE_ERROR' && /no such column|has no column named/.test(messageOf(error)))
+    return oldTables(error, messageOf(error))
   return code.startsWith('SQLITE_') ? new LedgerUnavailableError(`SQLite failed: ${messageOf(error)}`, error) : error
 }
 

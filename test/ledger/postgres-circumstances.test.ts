@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto'
+import { credits } from '@farebox/core'
+import { Ledger } from '@farebox/ledger'
+import { type PostgresOptions, postgres } from '@farebox/ledger/postgres'
+import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+
+const usage = { quantity: 1_000_000n as never, unit: 'tokens', rated: credits(2) } as const
+const work = { service: 'gpt', provider: 'gpt-4o-mini', usage } as const
+
+describe('a database as somebody else has set it up', () => {
+  let database: TestDatabase
+  let admin: pg.Client
+  const ledgers: Ledger<never>[] = []
+  const open = (connectionString: string, options: Partial<PostgresOptions> = {}) => {
+    const ledger = new Ledger(postgres({ connectionString, ...options }))
+    ledgers.push(ledger)
+    return ledger
+  }
+  beforeEach(async () => {
+    database = await createTestDatabase()
+    admin = new pg.Client({ connectionString: database.url })
+    await admin.connect()
+  })
+  afterEach(async () => {
+    for (const ledger of ledgers.splice(0)) await ledger.close()
+    await admin.end()
+    await database.drop()
+  })
+
+  /** Charges an account from two ledgers at once, after both have migrated. */
+  async function chargeFromTwo(url: string): Promise<Ledger> {
+    const [one, other] = [open(url), open(url)]
+    await Promise.all([one.migrate(), other.migrate()])
+    await one.openAccount({ accountId: 'a', name: 'Zoë' })
+    await one.grant({ accountId: 'a', amount: credits(100) })
+    for (let round = 0; round < 5; round++) {
+      const charges = [one, other].flatMap((ledger, index) =>
+        [1, 2].map((count) => ledger.charge({ accountId: 'a', usageId: `${round}-${index}-${count}`, ...work })),
+      )
+      for (const { status } of await Promise.all(charges)) expect(status).toBe('charged')
+    }
+    expect(await one.balance('a')).toMatchObject({ name: 'Zoë', balance: credits(60) })
+    expect((await one.verify('a')).mismatches).toEqual([])
+    return one
+  }
+
+  test.each(['repeatable read', 'serializable'])('whose transactions are %s by default', async (isolation) => {
+    await admin.query(`ALTER DATABASE ${admin.database} SET default_transaction_isolation = '${isolation}'`)
+    await chargeFromTwo(database.url)
+  })
+
+  test('that writes times, numbers and strings in its own way, and looks for tables elsewhere', async () => {
+    const settings = {
+      search_path: 'nowhere',
+      TimeZone: 'Asia/Kathmandu',
+      DateStyle: 'SQL, DMY',
+      IntervalStyle: 'sql_standard',
+      extra_float_digits: '-15',
+      bytea_output: 'escape',
+    }
+    for (const [name, value] of Object.entries(settings)) {
+      await admin.query(`ALTER DATABASE ${admin.database} SET ${name} = '${value}'`)
+    }
+    await chargeFromTwo(database.url)
+    const age = 'SELECT extract(epoch FROM now() - to_timestamp(max(created_at) / 1000.0))::int AS age FROM farebox_usage_records'
+    const { rows } = await admin.query(age)
+    expect(Math.abs(rows[0].age)).toBeLessThan(3_600)
+  })
+
+  test.each(['LATIN1', 'SQL_ASCII'])(
+    'whose encoding is %s: what it cannot hold is said, and keeps nobody else',
+    async (encoding) => {
+      const name = `${admin.database}_${encoding.toLowerCase()}`
+      await admin.query(`CREATE DATABASE ${name} ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`)
+      const url = new URL(database.url)
+      url.pathname = name
+      try {
+        const ledger = await chargeFromTwo(url.href)
+        const [odd, plain] = await Promise.allSettled([
+          ledger.openAccount({ accountId: 'odd', name: '\u{1F600}' }),
+          ledger.openAccount({ accountId: 'plain', name: 'Ada' }),
+        ])
+        expect(plain).toMatchObject({ status: 'fulfilled' })
+        const unheld = { code: 'LEDGER_INTERNAL', message: expect.stringContaining("ENCODING 'UTF8'") }
+        if (encoding === 'LATIN1') expect(odd).toMatchObject({ reason: unheld })
+        else expect(await ledger.balance('odd')).toMatchObject({ name: '\u{1F600}' })
+      } finally {
+        for (const ledger of ledgers.splice(0)) await ledger.close()
+        await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+      }
+    },
+  )
+
+  test('that sorts ids as people do: pages neither repeat an id nor leave one out', async () => {
+    const name = `${admin.database}_icu`
+    await admin.query(
+      `CREATE DATABASE ${name} ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C' TEMPLATE template0`,
+    )
+    const url = new URL(database.url)
+    url.pathname = name
+    try {
+      const ledger = await chargeFromTwo(url.href)
+      const ids = [
+        'A',
+        'a',
+        'Á',
+        'á',
+        'a-b',
+        'ab',
+        'a_b',
+        'B',
+        'b',
+        '-',
+        '_',
+        '10',
+        '9',
+        'ß',
+        'ss',
+        '\u{1F600}',
+        'a\u0301',
+        'ﬁ',
+        'fi',
+      ]
+      for (const id of ids) if (id !== 'a') await ledger.openAccount({ accountId: id, name: id })
+      const seen: string[] = []
+      for (let after = ''; ; ) {
+        const page = await ledger.accounts({ after, limit: 2 })
+        seen.push(...page.map(({ accountId }) => accountId))
+        if (page.length < 2) break
+        after = page.at(-1)?.accountId ?? ''
+      }
+      expect(seen.toSorted()).toEqual(ids.toSorted())
+    } finally {
+      for (const ledger of ledgers.splice(0)) await ledger.close()
+      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+    }
+  })
+
+  test('a change that no index has room for fails for good, and those that share its transaction do not', async () => {
+    const ledger = open(database.url)
+    await ledger.migrate()
+    // Too varied to be compressed, and 600 bytes each.
+    const long = () =>
+      randomBytes(400).reduce(
+        (text, byte, index) => (index % 2 ? text : text + String.fromCharCode(0x4e00 + byte * 64 + (index % 64))),
+        '',
+      )
+    const accountId = long()
+    for (const id of [accountId, 'b']) {
+      await ledger.openAccount({ accountId: id, name: 'Ada' })
+      await ledger.grant({ accountId: id, amount: credits(10) })
+    }
+    const outcomes = await Promise.allSettled([
+      ledger.charge({
+        ...work,
+        accountId,
+        provider: long(),
+        userId: long(),
+        apiKeyId: long(),
+        workflowId: 'w',
+        opensWorkflow: { name: long() },
+      }),
+      ledger.charge({ ...work, accountId: 'b' }),
+    ])
+    expect(outcomes).toMatchObject([
+      { status: 'rejected', reason: { code: 'LEDGER_INTERNAL', isRetryable: false } },
+      { status: 'fulfilled', value: { status: 'charged' } },
+    ])
+    expect((await ledger.balance(accountId)).balance).toBe(credits(10))
+  })
+
+  describe('for a role that may make nothing in it', () => {
+    const role = `writer_${randomBytes(6).toString('hex')}`
+    const asRole = () => {
+      const url = new URL(database.url)
+      url.username = role
+      url.password = 'secret'
+      return url.href
+    }
+    beforeEach(async () => void (await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`)))
+    afterEach(async () => void (await admin.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)))
+
+    test('an app may migrate at every start where nothing is pending, and serve', async () => {
+      await open(database.url, { schema: 'credits' }).migrate()
+      await admin.query(
+        `GRANT USAGE ON SCHEMA credits TO ${role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA credits TO ${role}`,
+      )
+      const ledger = open(asRole(), { schema: 'credits' })
+      expect(await ledger.migrate()).toMatchObject({ applied: [] })
+      await ledger.openAccount({ accountId: 'a', name: 'Ada' })
+      await ledger.grant({ accountId: 'a', amount: credits(100) })
+      expect(await ledger.charge({ accountId: 'a', ...work })).toMatchObject({ status: 'charged' })
+
+      // The same where an operator has made the database read-only for a while.
+      await admin.query(`ALTER ROLE ${role} SET default_transaction_read_only = on`)
+      const frozen = open(asRole(), { schema: 'credits' })
+      expect(await frozen.migrate()).toMatchObject({ applied: [] })
+      expect((await frozen.balance('a')).balance).toBe(credits(98))
+      await expect(frozen.charge({ accountId: 'a', ...work })).rejects.toMatchObject({
+        code: 'LEDGER_UNAVAILABLE',
+        isRetryable: true,
+      })
+    })
+
+    test('a schema that was made for it is enough to migrate', async () => {
+      await admin.query(`CREATE SCHEMA credits AUTHORIZATION ${role}`)
+      expect((await open(asRole(), { schema: 'credits' }).migrate()).applied).not.toEqual([])
+      await expect(open(asRole(), { schema: 'other' }).migrate()).rejects.toMatchObject({
+        code: 'LEDGER_UNAVAILABLE',
+        message: expect.stringContaining('permission denied'),
+      })
+    })
+  })
+
+  test("a host's pool may read every value as text: what was migrated is known again", async () => {
+    const types = { getTypeParser: () => (text: string) => text }
+    const pool = new pg.Pool({ connectionString: database.url, max: 1, types })
+    const ledger = new Ledger(postgres({ pool }))
+    const { version } = await ledger.migrate()
+    expect(await ledger.migrate()).toEqual({ applied: [], version })
+    expect(await ledger.planMigration()).toEqual({ version, pending: [] })
+    await pool.end()
+  })
+})

@@ -1,0 +1,148 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { credits } from '@farebox/core'
+import { Ledger } from '@farebox/ledger'
+import { postgres } from '@farebox/ledger/postgres'
+import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+
+const usage = { quantity: 1_000_000n as never, unit: 'tokens', rated: credits(2) } as const
+const work = { service: 'gpt', provider: 'gpt-4o-mini', usage } as const
+
+/** What a server says that takes nobody any more: https://www.postgresql.org/docs/current/protocol-message-formats.html */
+function fatalMessage(): Buffer {
+  const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0')
+  const head = Buffer.alloc(5, 'E')
+  head.writeInt32BE(fields.length + 4, 1)
+  return Buffer.concat([head, fields])
+}
+
+describe('a server that goes away', () => {
+  let database: TestDatabase
+  let url: string
+  let accountId: string
+  /** Whether what passes is lost without a word, as where a machine or a route has gone. */
+  let isSilent = false
+  let whenReady: ((client: Socket) => void) | undefined
+  /** Told of each message either way before it passes. */
+  let onMessage: ((client: Socket) => void) | undefined
+  const sockets = new Set<Socket>()
+  const proxy = createServer((client) => {
+    const { hostname, port } = new URL(database.url)
+    const server = connect(Number(port || 5432), hostname)
+    for (const socket of [client, server]) {
+      sockets.add(socket)
+      socket.on('error', () => undefined)
+    }
+    client.on('data', (data) => {
+      onMessage?.(client)
+      if (!isSilent && !client.destroyed) server.write(data)
+    })
+    server.on('data', (data: Buffer) => {
+      onMessage?.(client)
+      if (isSilent || client.destroyed) return
+      // ReadyForQuery, outside a transaction.
+      if (whenReady && data.subarray(-6).equals(Buffer.from('Z\0\0\0\x05I'))) {
+        client.end(Buffer.concat([data, fatalMessage()]))
+        whenReady(client)
+      } else client.write(data)
+    })
+    client.on('close', () => server.destroy())
+    server.on('close', () => client.destroy())
+  })
+
+  beforeEach(async () => {
+    database = await createTestDatabase()
+    proxy.listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    const by = new URL(database.url)
+    by.hostname = '127.0.0.1'
+    by.port = String((proxy.address() as AddressInfo).port)
+    url = by.href
+    const ledger = new Ledger(postgres({ connectionString: database.url }))
+    await ledger.migrate()
+    accountId = (await ledger.openAccount({ name: 'Ada' })).accountId
+    await ledger.grant({ accountId, amount: credits(100) })
+    await ledger.close()
+  })
+  afterEach(async () => {
+    isSilent = false
+    whenReady = undefined
+    onMessage = undefined
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+    await new Promise((resolve) => proxy.close(resolve))
+    await database.drop()
+  })
+
+  test('without a word: a change is told so after a while, and its account goes on when the server is back', async () => {
+    const ledger = new Ledger(postgres({ connectionString: url, answerTimeoutMs: 1_000 }))
+    const charge = () => ledger.charge({ accountId, usageId: 'u', ...work })
+    await ledger.charge({ accountId, usageId: 'before', ...work })
+    isSilent = true
+    await expect(charge()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+    isSilent = false
+    expect(await charge()).toMatchObject({ status: 'charged', balance: credits(96) })
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+    await ledger.close()
+  })
+
+  test.each(['cut', 'silent'] as const)(
+    'at any moment of a change, %s: it was made or it was not, and the same again makes it once',
+    async (how) => {
+      let passed = 0
+      for (let at = 1, isOver = false; !isOver; at++) {
+        const ledger = new Ledger(postgres({ connectionString: url, answerTimeoutMs: 300 }))
+        await ledger.balance(accountId)
+        passed = 0
+        onMessage = (client) => {
+          passed++
+          if (passed !== at) return
+          if (how === 'cut') client.destroy()
+          else isSilent = true
+        }
+        const charge = () => ledger.charge({ accountId, usageId: `u${at}`, ...work })
+        const first = await charge().catch((error: unknown) => error)
+        onMessage = undefined
+        isSilent = false
+        isOver = passed < at
+        if (!isOver) expect(first, `message ${at}`).toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+        // A server that lost its client in the middle may still be at work for it.
+        await vi.waitFor(async () => expect(await charge()).toMatchObject({ status: 'charged' }), 5_000)
+        expect((await ledger.balance(accountId)).balance, `message ${at}`).toBe(credits(100 - 2 * at))
+        expect((await ledger.verify(accountId)).mismatches).toEqual([])
+        await ledger.close()
+      }
+      // The question for the server's process, a round trip to read and one to write: there and back.
+      expect(passed).toBeGreaterThanOrEqual(6)
+    },
+  )
+
+  test("a time limit of a host's pool holds as well, and one of the connection string", async () => {
+    const pool = new pg.Pool({ connectionString: url, query_timeout: 1_000 })
+    pool.on('error', () => undefined)
+    for (const options of [{ pool }, { connectionString: `${url}?query_timeout=1000` }]) {
+      const ledger = new Ledger(postgres(options))
+      await ledger.balance(accountId)
+      isSilent = true
+      await expect(ledger.charge({ accountId, ...work })).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+      isSilent = false
+      expect((await ledger.balance(accountId)).balance).toBe(credits(100))
+      await ledger.close()
+    }
+    await pool.end()
+  })
+
+  test('in the moment in which it takes a connection: the process goes on', async () => {
+    const ledger = new Ledger(postgres({ connectionString: url }))
+    const taken = new Promise((resolve) => {
+      whenReady = resolve
+    })
+    await expect(ledger.charge({ accountId, ...work })).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+    await taken
+    whenReady = undefined
+    expect(await ledger.charge({ accountId, ...work })).toMatchObject({ status: 'charged' })
+    await ledger.close()
+  })
+})
