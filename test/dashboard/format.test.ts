@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { duration, exactly, instant } from '../../packages/dashboard/app/format.ts'
+import { duration, exactly, instant, serviceName } from '../../packages/dashboard/app/format.ts'
 
 test.each([
   [59.94, '59.9 s'],
@@ -20,4 +20,8 @@ test('a decimal is shown to its last digit, also where no number of JavaScript h
 
 test('an instant says of which time zone it is', () => {
   expect(instant('2026-11-29T06:25:09Z')).toMatch(/UTC|GMT|[A-Z]{3,4}$/)
+})
+
+test('a service of a team keeps its name, whatever every object has under it', () => {
+  expect(['gpt', 'constructor', 'toString', 'fax'].map(serviceName)).toEqual(['Chat', 'constructor', 'toString', 'fax'])
 })

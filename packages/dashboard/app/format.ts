@@ -54,15 +54,15 @@ export function duration(seconds: number): string {
   return `${whole.format(seconds / 86_400)} days`
 }
 
-const SERVICES: Readonly<Record<string, string>> = {
-  gpt: 'Chat',
-  voice_stt: 'Transcription',
-  voice_tts: 'Speech',
-  vision: 'Vision',
-  phone: 'Phone',
-  realtime: 'Conversation',
-  embedding: 'Embedding',
-}
+const SERVICES: ReadonlyMap<string, string> = new Map([
+  ['gpt', 'Chat'],
+  ['voice_stt', 'Transcription'],
+  ['voice_tts', 'Speech'],
+  ['vision', 'Vision'],
+  ['phone', 'Phone'],
+  ['realtime', 'Conversation'],
+  ['embedding', 'Embedding'],
+])
 
 /** A service in words; a team's own keeps its name. */
-export const serviceName = (service: string): string => SERVICES[service] ?? service
+export const serviceName = (service: string): string => SERVICES.get(service) ?? service
