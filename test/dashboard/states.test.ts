@@ -193,27 +193,24 @@ inBrowser('a session', () => {
 })
 
 inBrowser('amounts', () => {
-  test.each(['Pacific/Apia', 'America/St_Johns'])(
-    'are of days of UTC for a reader in %s',
-    async (timezoneId) => {
-      const page = await signedIn('?range=7d&by=service', open().seeded.key, { timezoneId })
-      const today = Math.floor(Date.now() / 86_400_000) * 86_400_000
-      const { series } = await ask<{ series: { starts_at: string; total_credits: number }[] }>(
-        `/usage/series?from=${new Date(today - 6 * 86_400_000).toISOString()}`,
-      )
-      await page.getByRole('button', { name: 'Show table' }).click()
-      const lines = await page
-        .locator('.chart-table tbody tr')
-        .evaluateAll((all) => all.map((row) => [row.firstElementChild?.textContent, row.lastElementChild?.textContent]))
-      const inDays = new Intl.DateTimeFormat('en-US', { timeZone: 'UTC', weekday: 'short', month: 'short', day: 'numeric' })
-      expect(lines).toEqual(
-        series
-          .filter(({ total_credits }) => total_credits > 0)
-          .map(({ starts_at, total_credits }) => [inDays.format(new Date(starts_at)), total_credits.toLocaleString('en-US')])
-          .reverse(),
-      )
-    },
-  )
+  test.each(['Pacific/Apia', 'America/St_Johns'])('are of days of UTC for a reader in %s', async (timezoneId) => {
+    const page = await signedIn('?range=7d&by=service', open().seeded.key, { timezoneId })
+    const today = Math.floor(Date.now() / 86_400_000) * 86_400_000
+    const { series } = await ask<{ series: { starts_at: string; total_credits: number }[] }>(
+      `/usage/series?from=${new Date(today - 6 * 86_400_000).toISOString()}`,
+    )
+    await page.getByRole('button', { name: 'Show table' }).click()
+    const lines = await page
+      .locator('.chart-table tbody tr')
+      .evaluateAll((all) => all.map((row) => [row.firstElementChild?.textContent, row.lastElementChild?.textContent]))
+    const inDays = new Intl.DateTimeFormat('en-US', { timeZone: 'UTC', weekday: 'short', month: 'short', day: 'numeric' })
+    expect(lines).toEqual(
+      series
+        .filter(({ total_credits }) => total_credits > 0)
+        .map(({ starts_at, total_credits }) => [inDays.format(new Date(starts_at)), total_credits.toLocaleString('en-US')])
+        .reverse(),
+    )
+  })
 
   test('no page asked anybody else, or failed', () => {
     expect(strangers).toEqual([])
