@@ -1,36 +1,19 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createContext, runInContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
-import { build } from 'tsup'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { bundleClient } from './bundle-client.ts'
 
 /** What a page downloads for the client, compressed. Raise it when a new method is worth that. */
 const GZIPPED_BYTES_MAX = 6_000
 
 describe('bundled for a page', () => {
-  let folder: string
   let code: string
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'farebox-client-'))
-    await build({
-      config: false,
-      entry: { client: join(import.meta.dirname, '../../packages/client/src/index.ts') },
-      outDir: folder,
-      format: 'iife',
-      globalName: 'farebox',
-      platform: 'browser',
-      target: 'es2022',
-      minify: true,
-      silent: true,
-    })
-    code = await readFile(join(folder, 'client.global.js'), 'utf8')
+    code = await bundleClient()
   })
-  afterAll(() => rm(folder, { recursive: true, force: true }))
 
   it('imports nothing, and names nothing of Node', () => {
     expect(code).not.toMatch(/\brequire\(|\bimport\(|from["']|node:|\bprocess\.|\bBuffer\b|__dirname/)

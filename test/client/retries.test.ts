@@ -138,6 +138,37 @@ describe('a server that is not well', () => {
     expect(requests).toBe(2)
   })
 
+  it.each([['null'], ['"signed out"'], ['']])('may not answer %j where something was asked for', async (body) => {
+    const url = await serve((_, response) => response.end(body))
+    await expect(createClient({ baseUrl: url, apiKey: 'k' }).credits()).rejects.toMatchObject({ status: 200, code: 'HTTP_200' })
+  })
+
+  it('is told of in words, whatever its error was made of', async () => {
+    const url = await serve((_, response) => response.writeHead(400).end('{"code":5,"detail":{"why":"not ours"}}'))
+    await expect(createClient({ baseUrl: url, apiKey: 'k' }).credits()).rejects.toMatchObject({
+      code: 'HTTP_400',
+      message: 'the server answered 400 Bad Request',
+    })
+  })
+
+  it('is waited for without end where that is wished', async () => {
+    const url = await serve((_, response) => setTimeout(() => response.end('{"available":1}'), 50))
+    for (const timeoutMs of [Number.POSITIVE_INFINITY, 2 ** 31]) {
+      const client = createClient({ baseUrl: url, apiKey: 'k', retries: 0, timeoutMs })
+      expect(await client.credits()).toEqual({ available: 1 })
+    }
+  })
+
+  it('names a time by its own clock, however wrong ours is', async () => {
+    const anHourOn = Date.now() + 3_600_000
+    const url = await serve((_, response) => {
+      const headers = { date: new Date(anHourOn).toUTCString(), 'retry-after': new Date(anHourOn + 5_000).toUTCString() }
+      response.writeHead(503, headers).end()
+    })
+    const client = createClient({ baseUrl: url, apiKey: 'k', retries: 0 })
+    await expect(client.credits()).rejects.toMatchObject({ retryAfterMs: 5_000 })
+  })
+
   it('lets a telephone ring once', async () => {
     let requests = 0
     const url = await serve((_, response) => {

@@ -137,6 +137,27 @@ describe('the reader of a stream', () => {
     expect(await read(await pieces([text.replaceAll('\r\n', '\r').replaceAll('\n', '\r')]))).toEqual(one)
   })
 
+  it('passes over what a newer server tells besides, and hands it on to whoever reads event by event', async () => {
+    const newer = event({ type: 'thought', words: 3 })
+    const url = await pieces([newer, event({ type: 'text', text: 'Hi' }), newer, finish])
+    expect(await read(url)).toEqual({ text: 'Hi', provider: 'p', receipt: {} })
+    const stream = await createClient({ baseUrl: url, apiKey: 'k' }).agents.streamChat('a', { message: 'm' })
+    const types = (await Array.fromAsync(stream)).map(({ type }) => String(type))
+    expect(types).toEqual(['thought', 'text', 'thought', 'finish'])
+  })
+
+  it.each(['<html>', 'null', '"text"'])('takes %s, which is no event, for an answer that broke off', async (data) => {
+    const url = await pieces([`data: ${data}\n\n`, finish])
+    await expect(read(url)).rejects.toMatchObject({ name: 'FareboxConnectionError', code: 'STREAM_CUT' })
+  })
+
+  it('knows a stream however its type is written', async () => {
+    const url = await serve((_, response) => {
+      response.writeHead(200, { 'content-type': 'Text/Event-Stream ; charset=UTF-8' }).end(finish)
+    })
+    expect(await read(url)).toMatchObject({ provider: 'p' })
+  })
+
   it('takes a connection that ends without an ending for what it is', async () => {
     const url = await pieces([event({ type: 'text', text: 'Half of ' })])
     await expect(read(url)).rejects.toMatchObject({ name: 'FareboxConnectionError', code: 'STREAM_CUT' })

@@ -1,90 +1,12 @@
 import { credits, quantity } from '@farebox/core'
 import axe from 'axe-core'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { openBrowser } from './open-browser.ts'
-import { ADMIN_TOKEN, type OpenDashboard, openDashboard } from './open-dashboard.ts'
+import { expect, test } from 'vitest'
+import { ADMIN_TOKEN } from './open-dashboard.ts'
 import { OTHERS_WORKFLOW, XSS } from './seed-month.ts'
+import { loaded, visitDashboard } from './visit-dashboard.ts'
 
 // One month, one server and one Chromium for all of it.
-let open: OpenDashboard
-let browser: Browser
-const started = await openBrowser().catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
-
-/** Tests that want a browser; where none starts, their name says so. */
-function inBrowser(name: string, tests: () => void): void {
-  const isMissing = started instanceof Error
-  describe.skipIf(isMissing)(isMissing ? `${name} (skipped: ${started.message.split('\n')[0]})` : name, tests)
-}
-
-/** What no page may do, however it is used: ask somebody else, or fail in the console. */
-const strangers: string[] = []
-const failures: string[] = []
-
-beforeAll(async () => {
-  if (started instanceof Error) return
-  browser = started
-  open = await openDashboard({ perDay: 1 })
-}, 120_000)
-afterAll(async () => {
-  await browser?.close()
-  await open?.close()
-})
-
-/** A page of a browser profile of its own. */
-async function openPage(
-  path = '',
-  { mayFail = false, ...options }: BrowserContextOptions & { mayFail?: boolean } = {},
-): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
-  onTestFinished(() => context.close())
-  context.setDefaultTimeout(15_000)
-  const page = await context.newPage()
-  page.on('request', (request) => {
-    if (new URL(request.url()).origin !== open.origin) strangers.push(request.url())
-  })
-  page.on('pageerror', ({ message }) => failures.push(message))
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !mayFail) failures.push(`${message.text()} ${message.location().url}`)
-  })
-  await page.goto(`${open.origin}/dashboard${path}`)
-  return page
-}
-
-/** A page that somebody has signed in to. */
-async function signedIn(path = '', secret = open.seeded.key, options: Parameters<typeof openPage>[1] = {}): Promise<Page> {
-  const page = await openPage(path, options)
-  await signIn(page, secret)
-  await loaded(page)
-  return page
-}
-
-async function signIn(page: Page, secret: string): Promise<void> {
-  await page.getByLabel('API key or admin token').fill(secret)
-  await page.keyboard.press('Enter')
-  // On a telephone it is there and not seen.
-  await page.locator('nav').waitFor({ state: 'attached' })
-}
-
-/** Nothing of the page is still being asked for. */
-async function loaded(page: Page): Promise<void> {
-  await page.locator('h1').waitFor()
-  await page.waitForFunction(() => document.querySelector('[aria-busy]') === null)
-}
-
-async function visit(page: Page, path: string): Promise<void> {
-  await page.goto(`${open.origin}/dashboard${path}`)
-  await loaded(page)
-}
-
-/** What the API says to whoever has the key. */
-async function ask<Answer>(path: string, secret = open.seeded.key): Promise<Answer> {
-  const answer = await fetch(`${open.origin}/api/v1${path}`, { headers: { authorization: `Bearer ${secret}` } })
-  if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`)
-  return (await answer.json()) as Answer
-}
-
-const views = () => ['', '/activity', `/workflows/${open.seeded.rescued}`, '/keys', '/prices', '/providers', '/statement']
+const { open, ask, inBrowser, openPage, signedIn, signIn, visit, views, strangers, failures } = visitDashboard({ perDay: 1 })
 const number = (text: string | null) => Number((text ?? '').replace(/[^0-9.-]/g, ''))
 
 inBrowser('signing in', () => {
@@ -97,23 +19,23 @@ inBrowser('signing in', () => {
     await page.keyboard.press('Enter')
     await page.getByText('Sign in', { exact: true }).first().waitFor()
     expect(await page.getByRole('alert').textContent()).toMatch(/not accepted/)
-    await signIn(page, open.seeded.key)
+    await signIn(page, open().seeded.key)
     // It goes on where it was asked for, and no address, cookie or lasting store holds the key.
     expect(await page.locator('h1').textContent()).toBe('Keys & limits')
-    expect(page.url()).toBe(`${open.origin}/dashboard/keys`)
+    expect(page.url()).toBe(`${open().origin}/dashboard/keys`)
     const kept = await page.evaluate(() => [JSON.stringify(localStorage), document.cookie, JSON.stringify(sessionStorage)])
-    expect(kept.map((each) => each.includes(open.seeded.key))).toEqual([false, false, true])
+    expect(kept.map((each) => each.includes(open().seeded.key))).toEqual([false, false, true])
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByLabel('API key or admin token').waitFor()
     expect(await page.evaluate(() => sessionStorage.length)).toBe(0)
   })
 
   test('a key that is revoked while somebody looks leads back to signing in, with the reason', async () => {
-    const { accountId } = open.seeded
-    const made = await open.box.ledger.createApiKey({ accountId, name: 'short-lived', minimumBalance: 0n as never })
+    const { accountId } = open().seeded
+    const made = await open().box.ledger.createApiKey({ accountId, name: 'short-lived', minimumBalance: 0n as never })
     if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
     const page = await signedIn('/activity', made.secret, { mayFail: true })
-    await open.box.ledger.revokeApiKey({ accountId, apiKeyId: made.apiKeyId })
+    await open().box.ledger.revokeApiKey({ accountId, apiKeyId: made.apiKeyId })
     await page.getByRole('link', { name: 'Statement' }).click()
     expect(await page.getByRole('alert').textContent()).toMatch(/You were signed out: .*key/)
     expect(await page.evaluate(() => sessionStorage.length)).toBe(0)
@@ -123,28 +45,28 @@ inBrowser('signing in', () => {
     const page = await signedIn('/activity')
     expect(await page.getByLabel('Account').count()).toBe(0)
     expect(await page.locator('body').textContent()).not.toContain(OTHERS_WORKFLOW)
-    const theirs = await ask<{ workflows: { workflow_id: string }[] }>('/workflows', open.seeded.other.key)
-    const other = await signedIn(`/workflows/${theirs.workflows[0]?.workflow_id}`, open.seeded.key, { mayFail: true })
+    const theirs = await ask<{ workflows: { workflow_id: string }[] }>('/workflows', open().seeded.other.key)
+    const other = await signedIn(`/workflows/${theirs.workflows[0]?.workflow_id}`, open().seeded.key, { mayFail: true })
     expect(await other.getByRole('alert').textContent()).toMatch(/Not found/)
   })
 
   test('the admin token opens every account, one at a time', async () => {
     const page = await signedIn('', ADMIN_TOKEN)
     const choice = page.getByLabel('Account')
-    await choice.selectOption({ value: open.seeded.accountId })
+    await choice.selectOption({ value: open().seeded.accountId })
     await loaded(page)
     const mine = await ask<{ available: number }>('/credits')
     expect(number(await page.locator('.stat.lead .stat-value').textContent())).toBe(mine.available)
-    await choice.selectOption({ value: open.seeded.other.accountId })
+    await choice.selectOption({ value: open().seeded.other.accountId })
     await loaded(page)
-    const theirs = await ask<{ available: number }>('/credits', open.seeded.other.key)
+    const theirs = await ask<{ available: number }>('/credits', open().seeded.other.key)
     expect(number(await page.locator('.stat.lead .stat-value').textContent())).toBe(theirs.available)
     await page.getByRole('link', { name: 'Activity' }).click()
     await page.getByText(OTHERS_WORKFLOW).waitFor()
     // What providers charge is for the host to know.
     await page.getByText(OTHERS_WORKFLOW).click()
     await page.getByText('Our cost').waitFor()
-    const customer = await signedIn(`/workflows/${open.seeded.rescued}`)
+    const customer = await signedIn(`/workflows/${open().seeded.rescued}`)
     expect(await customer.getByText('Our cost').count()).toBe(0)
   })
 })
@@ -206,12 +128,12 @@ inBrowser('what is shown', () => {
   })
 
   test('the burn rate of a first day is its pace so far, and says so', async () => {
-    const { ledger } = open.box
+    const { ledger } = open().box
     const { accountId } = await ledger.openAccount({ name: 'Begun today' })
     await ledger.grant({ accountId, amount: credits(1_000) })
     const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
     if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
-    const workflow = open.box.workflow({ accountId, name: 'first' })
+    const workflow = open().box.workflow({ accountId, name: 'first' })
     await workflow.record('phone', 'twilio', 2, 'minutes')
     await workflow.end()
     const page = await signedIn('', made.secret)
@@ -225,12 +147,12 @@ inBrowser('what is shown', () => {
   })
 
   test('an account below zero has nothing that could last, and is told how the debt ends', async () => {
-    const { ledger } = open.box
+    const { ledger } = open().box
     const { accountId } = await ledger.openAccount({ name: 'In debt', creditLimit: credits(500) })
     await ledger.grant({ accountId, amount: credits(50) })
     const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
     if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
-    const workflow = open.box.workflow({ accountId, name: 'over_the_edge' })
+    const workflow = open().box.workflow({ accountId, name: 'over_the_edge' })
     await workflow.record('phone', 'twilio', 12, 'minutes')
     await workflow.end()
     const page = await signedIn('', made.secret)
@@ -250,7 +172,7 @@ inBrowser('what is shown', () => {
       services_used: { provider: string; credits_used: number }[]
       attempts: { provider: string; outcome: string; error?: string }[]
       decisions: { candidates: { provider: string; why: string }[]; rejected: { provider: string; reason: string }[] }[]
-    }>(`/workflows/${open.seeded.rescued}`)
+    }>(`/workflows/${open().seeded.rescued}`)
     const cells = (name: string) =>
       page
         .getByRole('region', { name })
@@ -307,7 +229,7 @@ inBrowser('what is shown', () => {
 
   test('a workflow that is opened appears by itself, and a filter leaves out the others', async () => {
     const page = await signedIn('/activity')
-    const workflow = open.box.workflow({ accountId: open.seeded.accountId, name: 'just_now' })
+    const workflow = open().box.workflow({ accountId: open().seeded.accountId, name: 'just_now' })
     await workflow.record('phone', 'twilio', 1, 'minutes')
     await page.getByText('just_now').waitFor({ timeout: 20_000 })
     await page.getByLabel('Name of workflows').fill('just_now')
@@ -331,7 +253,7 @@ inBrowser('what is shown', () => {
   })
 
   test('where the server does not answer, it says so and asks again', async () => {
-    const page = await signedIn('', open.seeded.key, { mayFail: true })
+    const page = await signedIn('', open().seeded.key, { mayFail: true })
     await page.route('**/api/v1/**', (route) => route.abort())
     await page.getByRole('link', { name: 'Prices' }).click()
     expect(await page.getByRole('alert').textContent()).toMatch(/No answer.*cannot be reached.*server is running/)
@@ -388,7 +310,7 @@ inBrowser('however it is used', () => {
     const page = await signedIn('', ADMIN_TOKEN, { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true })
     const menu = page.getByRole('button', { name: 'Menu' })
     await menu.click()
-    await page.getByLabel('Account').selectOption({ value: open.seeded.accountId })
+    await page.getByLabel('Account').selectOption({ value: open().seeded.accountId })
     const beyond: string[] = []
     for (const path of views()) {
       for (const width of [320, 390]) {
@@ -406,19 +328,19 @@ inBrowser('however it is used', () => {
   })
 
   test('names without end, long amounts and fractions stay within their columns, on a screen and on a telephone', async () => {
-    const { ledger } = open.box
+    const { ledger } = open().box
     const endless = 'Supercalifragilisticexpialidocious_'.repeat(5)
     const { accountId } = await ledger.openAccount({ name: endless })
     await ledger.grant({ accountId, amount: credits('123456789.789012') })
     await ledger.setBudget({ accountId, userId: endless, period: 'day', limit: credits(1_000_000) })
     const made = await ledger.createApiKey({ accountId, name: endless, userId: endless })
     if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
-    const workflow = open.box.workflow({ accountId, name: endless, userId: endless })
+    const workflow = open().box.workflow({ accountId, name: endless, userId: endless })
     await workflow.record('gpt', 'gpt-4o', quantity('98765432'), 'tokens')
     await workflow.record('voice_stt', 'openai-whisper', quantity('12345.6789'), 'minutes')
     await workflow.record('voice_tts', 'elevenlabs', quantity('123456'), 'characters')
     await workflow.end()
-    const rightToLeft = open.box.workflow({ accountId, name: 'مرحبا' })
+    const rightToLeft = open().box.workflow({ accountId, name: 'مرحبا' })
     await rightToLeft.record('voice_tts', 'elevenlabs', quantity('123456'), 'characters')
     await rightToLeft.end()
     const page = await signedIn('', made.secret)
@@ -457,7 +379,7 @@ inBrowser('however it is used', () => {
   })
 
   test('it follows the theme of the device, until another is chosen, which is kept', async () => {
-    const page = await signedIn('', open.seeded.key, { colorScheme: 'dark' })
+    const page = await signedIn('', open().seeded.key, { colorScheme: 'dark' })
     const brightness = () =>
       page.evaluate(() => Number(/\d+/.exec(getComputedStyle(document.documentElement).backgroundColor)?.[0]))
     expect(await brightness()).toBeLessThan(40)
@@ -499,7 +421,7 @@ inBrowser('however it is used', () => {
     }
     const found = await objections('sign in')
     await signIn(page, ADMIN_TOKEN)
-    await page.getByLabel('Account').selectOption({ value: open.seeded.accountId })
+    await page.getByLabel('Account').selectOption({ value: open().seeded.accountId })
     for (const path of views()) {
       await visit(page, path)
       found.push(...(await objections(path || 'overview')))
@@ -511,7 +433,7 @@ inBrowser('however it is used', () => {
   }, 90_000)
 
   test('every file comes from the server itself, under a strict policy, and nothing fails', async () => {
-    const page = await fetch(`${open.origin}/dashboard`)
+    const page = await fetch(`${open().origin}/dashboard`)
     expect(page.headers.get('content-security-policy')).toMatch(
       /^default-src 'self'; connect-src 'self'; .*frame-ancestors 'none'$/,
     )
@@ -519,7 +441,7 @@ inBrowser('however it is used', () => {
     const html = await page.text()
     expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\bon\w+=|style=/)
     for (const [, file] of html.matchAll(/(?:src|href)="(assets\/[^"]+)"/g)) {
-      const asset = await fetch(`${open.origin}/dashboard/${file}`)
+      const asset = await fetch(`${open().origin}/dashboard/${file}`)
       expect([asset.status, asset.headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable'])
     }
     expect(strangers).toEqual([])

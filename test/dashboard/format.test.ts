@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { duration, exactly, instant } from '../../packages/dashboard/app/format.ts'
+import { duration, exactly, instant, percent, serviceName } from '../../packages/dashboard/app/format.ts'
+import { stackSeries } from '../../packages/dashboard/app/parts/stack-series.ts'
 
 test.each([
   [59.94, '59.9 s'],
@@ -20,4 +21,37 @@ test('a decimal is shown to its last digit, also where no number of JavaScript h
 
 test('an instant says of which time zone it is', () => {
   expect(instant('2026-11-29T06:25:09Z')).toMatch(/UTC|GMT|[A-Z]{3,4}$/)
+})
+
+test('a service of a team keeps its name, whatever every object has under it', () => {
+  expect(['gpt', 'constructor', 'toString', 'fax'].map(serviceName)).toEqual(['Chat', 'constructor', 'toString', 'fax'])
+})
+
+test.each([
+  [0, '0%'],
+  [0.0001, '<1%'],
+  [0.42, '42%'],
+  [0.994, '99%'],
+  [0.9999, '>99%'],
+  [1, '100%'],
+  [3.999, '400%'],
+])('a share of %s is %s: of a budget in which something is left, not all is used', (share, text) => {
+  expect(percent(share)).toBe(text)
+})
+
+test('thousands of names are six and the others, and no credit of theirs is lost', () => {
+  const start = new Date('2026-11-01T00:00:00Z')
+  const entries = Array.from({ length: 3_000 }, (_, place) => ({
+    starts_at: start.toISOString(),
+    name: `user_${place}`,
+    total_credits: 1_000_000_000 + place,
+    usage_count: 1,
+  }))
+  const layers = stackSeries(entries, [start], String)
+  expect(layers.map(({ name }) => name)).toEqual([
+    ...[2_999, 2_998, 2_997, 2_996, 2_995, 2_994].map((place) => `user_${place}`),
+    '2,994 others',
+  ])
+  const all = entries.reduce((sum, { total_credits }) => sum + total_credits, 0)
+  expect(layers.reduce((sum, { total }) => sum + total, 0)).toBe(all)
 })

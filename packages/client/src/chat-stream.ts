@@ -33,7 +33,8 @@ export class ChatStream implements AsyncIterable<ChatEvent> {
     let text = ''
     for await (const event of this) {
       if (event.type === 'text') text += event.text
-      else {
+      // What a newer server may tell besides is neither.
+      if (event.type === 'finish') {
         const { type: _, ...ending } = event
         return { text, ...ending }
       }
@@ -50,7 +51,7 @@ async function* chatEvents(opened: OpenedStream): AsyncGenerator<ChatEvent, void
         throw opened.failure(cause)
       })
       if (step.done) throw opened.failure(undefined)
-      const told = JSON.parse(step.value.data) as ChatEvent | { type: 'error'; problem: Problem }
+      const told = read(step.value.data, opened)
       if (told.type === 'error') throw new FareboxApiError(told.problem, { idempotencyKey: opened.idempotencyKey })
       // How long its reader takes with it is not the server's time.
       opened.ended()
@@ -62,4 +63,15 @@ async function* chatEvents(opened: OpenedStream): AsyncGenerator<ChatEvent, void
     opened.ended()
     await events.return()
   }
+}
+
+/** @throws {FareboxConnectionError} it is no event of ours: somebody on the way wrote into the answer */
+function read(data: string, opened: OpenedStream): ChatEvent | { type: 'error'; problem: Problem } {
+  try {
+    const told: unknown = JSON.parse(data)
+    if (typeof told === 'object' && told !== null) return told as ChatEvent
+  } catch (cause) {
+    throw opened.failure(cause)
+  }
+  throw opened.failure(undefined)
 }

@@ -10,7 +10,7 @@ export interface ConnectionOptions {
   fetch?: typeof fetch
   /** How often a request is sent again after a dropped connection, a timeout, or a 429, 502, 503 or 504. @defaultValue 2 */
   retries?: number
-  /** How long one attempt may take; of a stream, until it begins and then until each next piece. @defaultValue 120_000 */
+  /** How long one attempt may take; of a stream, until it begins and then until each next piece; `Infinity` is without end. @defaultValue 120_000 */
   timeoutMs?: number
 }
 
@@ -54,6 +54,8 @@ export interface OpenedStream {
 const EVENTS = ['text/event-stream']
 const RETRIES = 2
 const TIMEOUT_MS = 120_000
+/** 24 days. @source HTML standard, timers: a signed integer of 32 bits */
+const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** Sends requests, and sends them again when that may help and can do no harm. */
 export class Transport {
@@ -76,7 +78,8 @@ export class Transport {
     return this.#untilAnswered(request, options, async (attempt) => {
       const response = await this.#begin(attempt)
       const answer = parseJson(await bodyOf(response, attempt))
-      if (response.ok && answer !== undefined) return answer as Answer
+      // Every answer of the API is an object: what is none came from somebody else.
+      if (response.ok && typeof answer === 'object' && answer !== null) return answer as Answer
       throw errorOf(response, answer, attempt)
     })
   }
@@ -86,7 +89,7 @@ export class Transport {
     return this.#untilAnswered(request, options, async (attempt) => {
       const response = await this.#begin(attempt)
       const { body } = response
-      const type = response.headers.get('content-type')?.split(';')[0] ?? ''
+      const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
       const isStream = response.ok && (request.streams ?? EVENTS).includes(type)
       if (!body || !isStream) throw errorOf(response, parseJson(await bodyOf(response, attempt)), attempt)
       attempt.deadline.restart()
@@ -193,7 +196,8 @@ class Deadline {
 
   restart(): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#over.abort(), this.ms)
+    // A timer that is set for longer than it can count fires at once.
+    if (this.ms <= TIMER_MS_MAX) this.#timer = setTimeout(() => this.#over.abort(), this.ms)
   }
 
   stop(): void {
@@ -212,7 +216,9 @@ async function bodyOf(response: Response, attempt: Attempt): Promise<string> {
 }
 
 function errorOf(response: Response, answer: unknown, { idempotencyKey }: Attempt): FareboxApiError {
-  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), Date.now())
+  // A date is one of the server's clock, which need not be ours. Pages of other origins may not see that, and have only their own.
+  const now = Date.parse(response.headers.get('date') ?? '')
+  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), Number.isNaN(now) ? Date.now() : now)
   return new FareboxApiError(problemOf(response, answer), { retryAfterMs, idempotencyKey })
 }
 
@@ -242,9 +248,8 @@ function parseJson(text: string): unknown {
 
 /** The problem that the API sent, or one in its shape where somebody else answered. */
 function problemOf({ status, statusText, ok }: Response, answer: unknown): Problem {
-  if (typeof answer === 'object' && answer !== null && 'code' in answer && 'detail' in answer) {
-    return { ...(answer as Problem), status }
-  }
+  const { code: told, detail: words } = (answer ?? {}) as Partial<Record<'code' | 'detail', unknown>>
+  if (typeof told === 'string' && typeof words === 'string') return { ...(answer as Problem), status }
   const detail = ok ? 'the answer is not what was asked for' : `the server answered ${status} ${statusText}`.trim()
   return { type: 'about:blank', title: statusText, status, code: `HTTP_${status}`, detail }
 }

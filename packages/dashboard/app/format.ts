@@ -19,9 +19,11 @@ export const exactly = (amount: number | string): string =>
       ? // As a text, because a number would not hold the last digits of a large one.
         exact.format(amount as `${number}`)
       : amount
-/** `42%`, of a share from 0 to 1; a little is not nothing. */
-export const percent = (share: number): string =>
-  share > 0 && share < 0.005 ? `<${percents.format(0.01)}` : percents.format(share)
+/** `42%`, of a share from 0 to 1; a little is not nothing, and nearly all is not all. */
+export const percent = (share: number): string => {
+  if (share > 0 && share < 0.005) return `<${percents.format(0.01)}`
+  return share >= 0.995 && share < 1 ? `>${percents.format(0.99)}` : percents.format(share)
+}
 export const instant = (at: string): string => instants.format(new Date(at))
 export const day = (at: string): string => days.format(new Date(at))
 
@@ -54,15 +56,15 @@ export function duration(seconds: number): string {
   return `${whole.format(seconds / 86_400)} days`
 }
 
-const SERVICES: Readonly<Record<string, string>> = {
-  gpt: 'Chat',
-  voice_stt: 'Transcription',
-  voice_tts: 'Speech',
-  vision: 'Vision',
-  phone: 'Phone',
-  realtime: 'Conversation',
-  embedding: 'Embedding',
-}
+const SERVICES: ReadonlyMap<string, string> = new Map([
+  ['gpt', 'Chat'],
+  ['voice_stt', 'Transcription'],
+  ['voice_tts', 'Speech'],
+  ['vision', 'Vision'],
+  ['phone', 'Phone'],
+  ['realtime', 'Conversation'],
+  ['embedding', 'Embedding'],
+])
 
 /** A service in words; a team's own keeps its name. */
-export const serviceName = (service: string): string => SERVICES[service] ?? service
+export const serviceName = (service: string): string => SERVICES.get(service) ?? service

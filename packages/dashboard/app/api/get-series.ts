@@ -1,14 +1,20 @@
 import type { UsageSeries, UsageSeriesEntry } from '@farebox/client'
+import { credits } from '../format.ts'
 import type { Granularity } from '../state/ranges.ts'
-import { getJson } from './get-json.ts'
+import { AskError, getJson } from './get-json.ts'
 
 /** What the parts of a bucket are by. */
 export type SeriesGroup = UsageSeries['group_by']
 
-/** Pages of a series that are read at most; more names than that fit no chart. */
-const PAGES_MAX = 20
+/** Entries of a page, and pages that are read at most: more than that would keep a browser busy. */
+const PAGE = 10_000
+const PAGES_MAX = 5
 
-/** Usage over time, all pages of it. Buckets in which nothing was used are left out. */
+/**
+ * Usage over time, all pages of it. Buckets in which nothing was used are left out.
+ *
+ * @throws {AskError} there is more than is read: a part of it would look like the whole
+ */
 export async function getSeries(
   { granularity, groupBy, from, to }: { granularity: Granularity; groupBy: SeriesGroup; from: Date; to?: Date },
   signal?: AbortSignal,
@@ -16,11 +22,16 @@ export async function getSeries(
   const entries: UsageSeriesEntry[] = []
   let cursor: string | undefined
   for (let page = 0; page < PAGES_MAX; page++) {
-    const query = { granularity, group_by: groupBy, from: from.toISOString(), to: to?.toISOString(), limit: 1_000, cursor }
+    const query = { granularity, group_by: groupBy, from: from.toISOString(), to: to?.toISOString(), limit: PAGE, cursor }
     const { series, next_cursor } = await getJson<UsageSeries>('/usage/series', query, signal)
     entries.push(...series)
-    if (!next_cursor) break
+    if (!next_cursor) return entries
     cursor = next_cursor
   }
-  return entries
+  const most = credits(PAGE * PAGES_MAX)
+  throw new AskError(
+    422,
+    'TOO_MUCH_TO_SHOW',
+    `there are more than ${most} amounts in this time, and a part of them would mislead`,
+  )
 }

@@ -11,7 +11,8 @@ export interface Answered<Answer> {
   isAsking: boolean
   /** When the data came, epoch milliseconds. */
   at: number | undefined
-  askAgain(): void
+  /** Resolves when that was answered, or failed. */
+  askAgain(): Promise<void>
 }
 
 interface Kept<Answer> {
@@ -39,42 +40,56 @@ export function useAnswer<Answer>(
   const [isAsking, setAsking] = useState(true)
   // Made anew with each round, so that the same is asked again.
   const asked = useMemo(() => ({ question: whole, round }), [whole, round])
+  const isUnderWay = useRef(false)
+  const waiting = useRef<(() => void)[]>([])
   const latestAsk = useRef(ask)
   latestAsk.current = ask
   useEffect(() => {
     const { question: about } = asked
     const leaving = new AbortController()
+    const end = () => {
+      isUnderWay.current = false
+      setAsking(false)
+      for (const resolve of waiting.current.splice(0)) resolve()
+    }
+    isUnderWay.current = true
     setAsking(true)
     latestAsk.current(leaving.signal).then(
       (data) => {
         if (leaving.signal.aborted) return
         keep({ question: about, data, at: Date.now() })
-        setAsking(false)
+        end()
       },
       (error: AskError) => {
         if (leaving.signal.aborted) return
         keep((before) => (before.question === about ? { ...before, error } : { question: about, error }))
-        setAsking(false)
+        end()
       },
     )
     return () => leaving.abort()
   }, [asked])
 
-  const askAgain = useCallback(() => setRound((before) => before + 1), [])
+  const askAgain = useCallback(
+    () =>
+      new Promise<void>((resolve) => {
+        waiting.current.push(resolve)
+        setRound((before) => before + 1)
+      }),
+    [],
+  )
   useEffect(() => {
     if (everyMs === undefined) return undefined
-    const asking = setInterval(() => {
-      if (document.visibilityState === 'visible') askAgain()
-    }, everyMs)
     const seen = () => {
-      if (document.visibilityState === 'visible') askAgain()
+      // An answer that takes longer than this is waited for: asking anew would end it, and none would ever come.
+      if (document.visibilityState === 'visible' && !isUnderWay.current) setRound((before) => before + 1)
     }
+    const asking = setInterval(seen, everyMs)
     document.addEventListener('visibilitychange', seen)
     return () => {
       clearInterval(asking)
       document.removeEventListener('visibilitychange', seen)
     }
-  }, [everyMs, askAgain])
+  }, [everyMs])
 
   const isSame = kept.question === whole
   return {

@@ -1,5 +1,5 @@
 import type { AccountPage } from '@farebox/client'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { credits } from '../format.ts'
@@ -7,14 +7,18 @@ import { chooseAccount, session } from '../state/session.ts'
 
 type Account = AccountPage['accounts'][number]
 
-/** Pages of accounts that are read at most: a list to choose from has an end. */
+/** Accounts of a page, and pages that are read at most: a list to choose from has an end. */
+const PAGE = 1_000
 const PAGES_MAX = 5
 
 /** Which account an admin looks at. The first one, until another is chosen. */
 export function AccountChoice() {
   const accounts = useAnswer('accounts', readAccounts)
   const chosen = session.value?.accountId
-  const list = accounts.data ?? []
+  // Kept while it is asked for anew, which every choice does: a list that is empty for a moment would lose the focus.
+  const known = useRef<readonly Account[]>([])
+  if (accounts.data) known.current = accounts.data
+  const list = known.current
   const first = list[0]?.account_id
   useEffect(() => {
     // As it is now: somebody may have chosen since this was drawn.
@@ -49,7 +53,7 @@ async function readAccounts(signal: AbortSignal): Promise<Account[]> {
   const found: Account[] = []
   let cursor: string | undefined
   for (let page = 0; page < PAGES_MAX; page++) {
-    const answer = await getJson<AccountPage>('/admin/accounts', { limit: 200, cursor }, signal)
+    const answer = await getJson<AccountPage>('/admin/accounts', { limit: PAGE, cursor }, signal)
     found.push(...answer.accounts)
     if (!answer.next_cursor) break
     cursor = answer.next_cursor

@@ -21,13 +21,20 @@ export function AnswerView<Answer>({ of, empty, ghosts = 4, children }: Props<An
     <>
       {of.error && (
         <div class="card-body">
-          <p class="banner" role="alert">
-            Not up to date: {of.error.message}.
-          </p>
+          <Outdated error={of.error} />
         </div>
       )}
       {empty?.when(of.data) ? <Nothing title={empty.title} hint={empty.hint} /> : children(of.data)}
     </>
+  )
+}
+
+/** What is shown was true once: asking again has failed. */
+export function Outdated({ error }: { error: AskError }) {
+  return (
+    <p class="banner" role="alert">
+      Not up to date: {error.message}.
+    </p>
   )
 }
 
@@ -77,6 +84,7 @@ function titleOf({ status }: AskError): string {
 function fixOf({ status, code }: AskError): string {
   if (status === 0) return 'Check that the server is running and that your network is up.'
   if (status === 404) return 'It may belong to another account, or the server may be older than this dashboard.'
+  if (code === 'TOO_MUCH_TO_SHOW') return 'Choose a shorter time, or the spend by something that has fewer names.'
   if (status === 429) return 'Wait a moment before trying again.'
   if (status >= 500) return `The server has logged what went wrong (${code}).`
   return `The server calls it ${code}.`

@@ -1,4 +1,5 @@
 import { credits, percent } from '../format.ts'
+import { Track } from './track.tsx'
 
 export interface Bar {
   name: string
@@ -31,9 +32,7 @@ export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }
               {credits(amount)} <span class="faint small">{total > 0 ? percent(amount / total) : ''}</span>
             </span>
           </div>
-          <div class="track" aria-hidden="true">
-            <span style={{ width: `${(amount / largest) * 100}%` }} />
-          </div>
+          <Track share={amount / largest} />
         </li>
       ))}
     </ul>

@@ -1,6 +1,7 @@
 import { credits } from '../format.ts'
 import { bucketTitle, type Granularity } from '../state/ranges.ts'
 import type { Layer } from './stack-series.ts'
+import { TableScroll } from './table-scroll.tsx'
 
 /** The numbers of a chart, for those who would rather read them. Newest first; buckets of nothing are left out. */
 export function ChartTable({
@@ -20,34 +21,36 @@ export function ChartTable({
     .reverse()
   return (
     <section class="chart-table" aria-label={label}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{granularity[0]?.toUpperCase() + granularity.slice(1)}, UTC</th>
-            {layers.map(({ name }) => (
-              <th key={name} scope="col" class="right">
-                {name}
-              </th>
-            ))}
-            <th scope="col" class="right">
-              Total
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ start, values }) => (
-            <tr key={String(start)}>
-              <th scope="row">{bucketTitle(granularity, start)}</th>
-              {values.map((value, place) => (
-                <td key={layers[place]?.name} class="right number">
-                  {credits(value)}
-                </td>
+      <TableScroll label="Spend over time">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{granularity[0]?.toUpperCase() + granularity.slice(1)}, UTC</th>
+              {layers.map(({ name }) => (
+                <th key={name} scope="col" class="right">
+                  {name}
+                </th>
               ))}
-              <td class="right number">{credits(values.reduce((sum, value) => sum + value, 0))}</td>
+              <th scope="col" class="right">
+                Total
+              </th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {rows.map(({ start, values }) => (
+              <tr key={String(start)}>
+                <th scope="row">{bucketTitle(granularity, start)}</th>
+                {values.map((value, place) => (
+                  <td key={layers[place]?.name} class="right number">
+                    {credits(value)}
+                  </td>
+                ))}
+                <td class="right number">{credits(values.reduce((sum, value) => sum + value, 0))}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </TableScroll>
     </section>
   )
 }

@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks'
 
-/** A button that reads the page after those shown; where that fails, it says why and may be pressed again. */
+/** A button that reads the page after those shown; where that fails, it says why and may be pressed again. It keeps the focus meanwhile, which a disabled one would lose. */
 export function Older({ label, read }: { label: string; read(): Promise<void> }) {
   const [isAsking, setAsking] = useState(false)
   const [problem, setProblem] = useState<string>()
   const press = async () => {
+    if (isAsking) return
     setAsking(true)
     setProblem(undefined)
     try {
@@ -22,7 +23,7 @@ export function Older({ label, read }: { label: string; read(): Promise<void> })
         </p>
       )}
       <div class="more">
-        <button type="button" class="button" disabled={isAsking} onClick={press}>
+        <button type="button" class="button" aria-disabled={isAsking} onClick={press}>
           {isAsking ? 'Loading…' : label}
         </button>
       </div>

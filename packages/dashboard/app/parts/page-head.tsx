@@ -1,7 +1,9 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import { session } from '../state/session.ts'
 
-let isFirst = true
+/** Whoever loads a page begins at its top; whoever has just signed in begins at the heading. */
+let isFirst = session.peek() !== undefined
 
 /** The heading of a view. It takes the focus when somebody arrives from another view, so that a screen reader begins there. */
 export function PageHead({ title, lead, children }: { title: string; lead?: ComponentChildren; children?: ComponentChildren }) {
@@ -10,7 +12,9 @@ export function PageHead({ title, lead, children }: { title: string; lead?: Comp
     document.title = `${title} · Farebox`
   }, [title])
   useEffect(() => {
-    if (!isFirst) heading.current?.focus({ preventScroll: true })
+    // Whoever goes through the accounts with the arrow keys wants to go on.
+    const isChoosing = document.activeElement?.matches('.account-choice select')
+    if (!isFirst && !isChoosing) heading.current?.focus({ preventScroll: true })
     isFirst = false
   }, [])
   return (

@@ -1,5 +1,5 @@
-import { useState } from 'preact/hooks'
-import { addressOf, route } from '../state/route.ts'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { addressOf, leaveView, route } from '../state/route.ts'
 import { session, signOut } from '../state/session.ts'
 import { AccountChoice } from './account-choice.tsx'
 import { Brand } from './brand.tsx'
@@ -19,6 +19,17 @@ const items: readonly (readonly [view: string, label: string, icon: IconName])[]
 export function Sidebar() {
   const [isOpen, setOpen] = useState(false)
   const { view } = route.value
+  const menu = useRef<HTMLButtonElement>(null)
+  useEffect(() => {
+    if (!isOpen) return undefined
+    const closeByKey = ({ key }: KeyboardEvent) => {
+      if (key !== 'Escape') return
+      setOpen(false)
+      menu.current?.focus()
+    }
+    addEventListener('keydown', closeByKey)
+    return () => removeEventListener('keydown', closeByKey)
+  }, [isOpen])
   const current = view === 'workflows' ? 'activity' : view
   return (
     <header class="sidebar">
@@ -27,12 +38,12 @@ export function Sidebar() {
           <Brand />
         </a>
         <button
+          ref={menu}
           type="button"
           class="button quiet menu-button"
           aria-expanded={isOpen}
           aria-controls="navigation"
           onClick={() => setOpen(!isOpen)}
-          onKeyDown={({ key }) => key === 'Escape' && setOpen(false)}
         >
           <Icon name="menu" /> Menu
         </button>
@@ -55,7 +66,7 @@ export function Sidebar() {
         <div class="sidebar-end">
           <p class="identity">{session.value?.kind === 'admin' ? 'Signed in as admin' : 'Signed in with an API key'}</p>
           <ThemeChoice />
-          <button type="button" class="side-button" onClick={() => signOut()}>
+          <button type="button" class="side-button" onClick={leave}>
             <Icon name="out" />
             Sign out
           </button>
@@ -63,4 +74,9 @@ export function Sidebar() {
       </div>
     </header>
   )
+}
+
+function leave(): void {
+  signOut()
+  leaveView()
 }

@@ -1,4 +1,5 @@
 import type { UsageSeriesEntry } from '@farebox/client'
+import { credits } from '../format.ts'
 
 /** One colour of a chart: what one name used, bucket by bucket. */
 export interface Layer {
@@ -44,7 +45,7 @@ export function stackSeries(
   }))
   if (rest.length === 0) return coloured
   const values = buckets.map((_, place) => sumOf(rest.map((layer) => layer.values[place] ?? 0)))
-  return [...coloured, { name: `${rest.length} others`, values, total: sumOf(values), colour: 'var(--series-rest)' }]
+  return [...coloured, { name: `${credits(rest.length)} others`, values, total: sumOf(values), colour: 'var(--series-rest)' }]
 }
 
 function sumOf(values: readonly number[]): number {

@@ -34,6 +34,12 @@ function go(to: string): void {
   scrollTo(0, 0)
 }
 
+/** Puts the first view in the place of the one shown: what its address tells of an account is not for whoever comes next. */
+export function leaveView(): void {
+  history.replaceState(null, '', base)
+  address.value = here()
+}
+
 /** Follows links and the browser's buttons from here on. */
 export function followAddresses(): void {
   addEventListener('popstate', () => {

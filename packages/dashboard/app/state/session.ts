@@ -18,14 +18,22 @@ export const session = signal<Session | undefined>(readSession())
 export const signedOutBecause = signal<string | undefined>(undefined)
 
 export function signIn(next: Session): void {
-  sessionStorage.setItem(KEY, JSON.stringify(next))
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(next))
+  } catch {
+    // A browser that keeps nothing: it lasts as long as the page then.
+  }
   signedOutBecause.value = undefined
   session.value = next
 }
 
 /** @param reason  what the server said, where it ended the session */
 export function signOut(reason?: string): void {
-  sessionStorage.removeItem(KEY)
+  try {
+    sessionStorage.removeItem(KEY)
+  } catch {
+    // It was never kept.
+  }
   signedOutBecause.value = reason
   session.value = undefined
 }

@@ -11,6 +11,8 @@ import { route, setQuery } from '../state/route.ts'
 import { WorkflowRows } from './workflow-rows.tsx'
 
 const PAGE = 50
+/** Workflows that the API tells in one answer, at most. */
+const LIMIT_MAX = 1_000
 const EVERY_MS = 4_000
 
 type State = 'all' | 'open' | 'closed'
@@ -28,9 +30,16 @@ export function Activity() {
   const state = states.find(([each]) => each === query.get('state'))?.[0] ?? 'all'
   const filter = { workflow_name: name || undefined, state: state === 'all' ? undefined : state }
   const question = `workflows ${name} ${state}`
-  const answered = useAnswer(question, (signal) => getJson<WorkflowPage>('/workflows', { ...filter, limit: PAGE }, signal), {
+  // All that are shown are asked for each time: one that has ended is then told as ended, wherever it stands.
+  const shown = useRef({ question, count: PAGE })
+  if (shown.current.question !== question) shown.current = { question, count: PAGE }
+  const answered = useAnswer(question, (signal) => readWorkflows(filter, shown.current.count, signal), {
     everyMs: isLive ? EVERY_MS : undefined,
   })
+  const more = () => {
+    shown.current.count += PAGE
+    return answered.askAgain()
+  }
   return (
     <>
       <PageHead title="Activity" lead="Every workflow of this account, the newest first.">
@@ -76,35 +85,36 @@ export function Activity() {
             when: ({ workflows }) => workflows.length === 0,
           }}
         >
-          {(page) => <Pages key={question} first={page} filter={filter} />}
+          {(page) => <Rows key={question} page={page} more={more} />}
         </AnswerView>
       </section>
     </>
   )
 }
 
-/** The first page, which is asked for again and again, and those after it, which are read once. */
-function Pages({ first, filter }: { first: WorkflowPage; filter: Record<string, string | undefined> }) {
-  const [older, setOlder] = useState<WorkflowListing[]>([])
-  const [cursor, setCursor] = useState(first.next_cursor)
-  const known = useRef(new Set(first.workflows.map(({ workflow_id }) => workflow_id)))
-  // A workflow that was on the first page when the second was read may have moved on since: it is kept, once.
-  const seen = useRef(new Map<string, WorkflowListing>())
-  for (const workflow of [...older, ...first.workflows]) seen.current.set(workflow.workflow_id, workflow)
-  const rows = [...seen.current.values()].sort((one, other) =>
-    one.created_at < other.created_at ? 1 : one.created_at > other.created_at ? -1 : 0,
-  )
+/** Workflows from the newest on, so many of them, with what comes after. */
+async function readWorkflows(
+  filter: Record<string, string | undefined>,
+  count: number,
+  signal: AbortSignal,
+): Promise<WorkflowPage> {
+  const workflows: WorkflowListing[] = []
+  let cursor: string | undefined
+  do {
+    const limit = Math.min(LIMIT_MAX, count - workflows.length)
+    const page = await getJson<WorkflowPage>('/workflows', { ...filter, limit, cursor }, signal)
+    workflows.push(...page.workflows)
+    cursor = page.next_cursor ?? undefined
+  } while (cursor !== undefined && workflows.length < count)
+  return { workflows, next_cursor: cursor ?? null }
+}
 
-  const more = async () => {
-    const page = await getJson<WorkflowPage>('/workflows', { ...filter, limit: PAGE, cursor: cursor ?? undefined })
-    for (const { workflow_id } of page.workflows) known.current.add(workflow_id)
-    setOlder((before) => [...before, ...page.workflows])
-    setCursor(page.next_cursor)
-  }
+function Rows({ page, more }: { page: WorkflowPage; more(): Promise<void> }) {
+  const newestAtFirst = useRef(page.workflows[0]?.created_at ?? '')
   return (
     <>
-      <WorkflowRows workflows={rows} isNew={({ workflow_id }) => !known.current.has(workflow_id)} />
-      {cursor && <Older label="Older workflows" read={more} />}
+      <WorkflowRows workflows={page.workflows} isNew={({ created_at }) => created_at > newestAtFirst.current} />
+      {page.next_cursor && <Older label="Older workflows" read={more} />}
     </>
   )
 }

@@ -3,6 +3,7 @@ import { credits, duration, instant, serviceName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Badge, type Tone } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
+import { TableScroll } from '../parts/table-scroll.tsx'
 
 type Attempt = NonNullable<WorkflowDetail['attempts']>[number]
 
@@ -23,7 +24,7 @@ export function AttemptRows({ attempts }: { attempts: readonly Attempt[] }) {
       {attempts.length === 0 ? (
         <Nothing title="Nothing was routed" hint="Its usage was recorded by code of your own, which asked the provider itself." />
       ) : (
-        <div class="table-scroll">
+        <TableScroll label="Attempts">
           <table>
             <thead>
               <tr>
@@ -69,6 +70,7 @@ export function AttemptRows({ attempts }: { attempts: readonly Attempt[] }) {
                     <span>{attempt.reason}</span>
                   </td>
                   <td class="wide-only" title={instant(attempt.started_at)}>
+                    <span class="unseen">{`after ${duration(((starts[place] ?? 0) - begin) / 1000)}`}</span>
                     <div class="lane">
                       <span
                         class={LANE_TONES[attempt.outcome] ?? ''}
@@ -88,7 +90,7 @@ export function AttemptRows({ attempts }: { attempts: readonly Attempt[] }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </TableScroll>
       )}
     </Card>
   )

@@ -5,7 +5,6 @@ import { credits, plural, serviceName } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { BarList } from '../parts/bar-list.tsx'
 import { Card } from '../parts/card.tsx'
-import { useNow } from '../parts/use-now.ts'
 import { type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
 import { addressOf } from '../state/route.ts'
 
@@ -14,12 +13,10 @@ const EVERY_MS = 15_000
 
 /** Which workflows and providers the credits went to, and where some could be saved. */
 export function Breakdowns({ range: name }: { range: RangeName }) {
-  const { from } = rangeOf(name, useNow(60_000))
-  const query = { from: from.toISOString() }
-  const usage = useAnswer(`usage ${query.from}`, (signal) => getJson<UsageReport>('/usage', query, signal), { everyMs: EVERY_MS })
-  const savings = useAnswer(`savings ${query.from}`, (signal) =>
-    getJson<Recommendations>('/usage/recommendations', query, signal),
-  )
+  // As it is when it is asked: the range moves on, and what is shown stays until there is something newer.
+  const query = () => ({ from: rangeOf(name, Date.now()).from.toISOString() })
+  const usage = useAnswer(`usage ${name}`, (signal) => getJson<UsageReport>('/usage', query(), signal), { everyMs: EVERY_MS })
+  const savings = useAnswer(`savings ${name}`, (signal) => getJson<Recommendations>('/usage/recommendations', query(), signal))
   const span = `Last ${rangeNames.find(([each]) => each === name)?.[1]}`
   const empty = { title: 'Nothing was spent', hint: 'Try a longer time.' }
   return (

@@ -1,6 +1,7 @@
 import type { Budget } from '@farebox/client'
 import { ago, credits, instant, percent, serviceName } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
+import { Track } from '../parts/track.tsx'
 
 const NEAR = 0.8
 
@@ -43,9 +44,7 @@ export function Budgets({
               value={used}
               aria-label={`${whose(budget, keyNames)} per ${period}`}
             />
-            <div class={`track ${tone}`} aria-hidden="true">
-              <span style={{ width: `${Math.min(100, share * 100)}%` }} />
-            </div>
+            <Track share={share} tone={tone} />
             <p class="faint small">
               {percent(share)} used
               {share >= 1

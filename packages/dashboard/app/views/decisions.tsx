@@ -3,6 +3,8 @@ import { duration, exactly, instant, serviceName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Badge } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
+import { TableScroll } from '../parts/table-scroll.tsx'
+import { conditionInWords } from './condition-in-words.ts'
 
 /** How the providers of a workflow were chosen: who was considered, with what, and who was not and why. */
 export function Decisions({ decisions }: { decisions: readonly RouteDecision[] }) {
@@ -67,9 +69,14 @@ function OneDecision({ decision, isOpen }: { decision: RouteDecision; isOpen: bo
   )
 }
 
+function Health({ condition }: { condition: string }) {
+  const [text, tone] = conditionInWords(condition)
+  return <Badge tone={tone}>{text}</Badge>
+}
+
 function CandidateRows({ candidates }: { candidates: readonly RouteCandidate[] }) {
   return (
-    <div class="table-scroll">
+    <TableScroll label="Candidates">
       <table>
         <thead>
           <tr>
@@ -109,12 +116,12 @@ function CandidateRows({ candidates }: { candidates: readonly RouteCandidate[] }
               <td class="wide-only right number">{duration(latency_ms / 1000)}</td>
               <td class="wide-only right number">{exactly(quality)}</td>
               <td class="wide-only">
-                <Badge tone={condition === 'ok' ? 'good' : 'warn'}>{condition.replaceAll('_', ' ')}</Badge>
+                <Health condition={condition} />
               </td>
             </tr>
           ))}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   )
 }

@@ -6,6 +6,7 @@ import { AnswerView } from '../parts/answer-view.tsx'
 import { Badge, type Tone } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
 import { PageHead } from '../parts/page-head.tsx'
+import { TableScroll } from '../parts/table-scroll.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { Budgets } from './budgets.tsx'
 
@@ -44,7 +45,7 @@ export function Keys() {
           }}
         >
           {(data) => (
-            <div class="table-scroll">
+            <TableScroll label="API keys">
               <table>
                 <thead>
                   <tr>
@@ -86,7 +87,7 @@ export function Keys() {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </TableScroll>
           )}
         </AnswerView>
       </Card>

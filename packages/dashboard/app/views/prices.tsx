@@ -2,9 +2,10 @@ import type { Price, PriceList } from '@farebox/client'
 import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, exactly, serviceName } from '../format.ts'
+import { credits, exactly, plural, serviceName } from '../format.ts'
 import { AnswerView, Nothing } from '../parts/answer-view.tsx'
 import { PageHead } from '../parts/page-head.tsx'
+import { TableScroll } from '../parts/table-scroll.tsx'
 
 /** What everything costs, to be searched. */
 export function Prices() {
@@ -49,12 +50,12 @@ function PriceRows({ prices }: { prices: readonly Price[] }) {
   return (
     <>
       <p class="unseen" role="status">
-        {prices.length} prices
+        {prices.length} {plural(prices.length, 'price')}
       </p>
       {prices.length === 0 ? (
         <Nothing title="No price matches" hint="Every word has to be in the service, the provider or the model." />
       ) : (
-        <div class="table-scroll">
+        <TableScroll label="Prices">
           <table>
             <thead>
               <tr>
@@ -99,7 +100,7 @@ function PriceRows({ prices }: { prices: readonly Price[] }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </TableScroll>
       )}
     </>
   )

@@ -3,21 +3,15 @@ import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { duration, exactly, percent, serviceName } from '../format.ts'
-import { AnswerView } from '../parts/answer-view.tsx'
-import { Badge, type Tone } from '../parts/badge.tsx'
+import { AnswerView, Outdated } from '../parts/answer-view.tsx'
+import { Badge } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
 import { PageHead } from '../parts/page-head.tsx'
+import { TableScroll } from '../parts/table-scroll.tsx'
 import { Updated } from '../parts/updated.tsx'
+import { conditionInWords } from './condition-in-words.ts'
 
 const EVERY_MS = 5_000
-
-const CONDITIONS: Readonly<Record<string, readonly [text: string, tone: Tone]>> = {
-  ok: ['OK', 'good'],
-  probe: ['Trying again', 'warn'],
-  rate_limited: ['Rate limited', 'warn'],
-  refusing: ['Refusing', 'bad'],
-  sick: ['Failing', 'bad'],
-}
 
 const NOT_ASKED = ['Not asked yet', ''] as const
 /** From this share of errors on, it is said in colour. */
@@ -41,7 +35,12 @@ export function Providers() {
           </AnswerView>
         </div>
       ) : (
-        [...answered.data.adapters].sort(readyFirst).map((adapter) => <Adapter key={adapter.adapter} adapter={adapter} />)
+        <>
+          {answered.error && <Outdated error={answered.error} />}
+          {[...answered.data.adapters].sort(readyFirst).map((adapter) => (
+            <Adapter key={adapter.adapter} adapter={adapter} />
+          ))}
+        </>
       )}
     </>
   )
@@ -68,7 +67,7 @@ function Adapter({ adapter: { adapter, simulated, availability, reason, concurre
   return (
     <Card title={adapter} note={note} tools={tools}>
       {isReady && offers.length > 0 ? (
-        <div class="table-scroll">
+        <TableScroll label={`Offers of ${adapter}`}>
           <table>
             <thead>
               <tr>
@@ -97,7 +96,7 @@ function Adapter({ adapter: { adapter, simulated, availability, reason, concurre
               ))}
             </tbody>
           </table>
-        </div>
+        </TableScroll>
       ) : (
         <div class="card-body" />
       )}
@@ -119,7 +118,7 @@ function OfferRow({ offer }: { offer: OfferStatus }) {
     in_flight,
   } = offer
   // Nothing is known of what was not asked yet, which is not the same as being well.
-  const [text, tone] = condition === 'ok' && samples === undefined ? NOT_ASKED : (CONDITIONS[condition] ?? [condition, 'warn'])
+  const [text, tone] = condition === 'ok' && samples === undefined ? NOT_ASKED : conditionInWords(condition)
   return (
     <tr>
       <th scope="row" class="twofold">

@@ -2,6 +2,7 @@ import type { WorkflowDetail } from '../api/workflow-detail.ts'
 import { credits, exactly, percent, serviceName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Card } from '../parts/card.tsx'
+import { TableScroll } from '../parts/table-scroll.tsx'
 
 /** What a workflow used, line by line, and what that cost. */
 export function ReceiptRows({ receipt }: { receipt: WorkflowDetail }) {
@@ -11,7 +12,7 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetail }) {
       {receipt.services_used.length === 0 ? (
         <Nothing title="Nothing was charged yet" hint="Lines appear as its calls are settled." />
       ) : (
-        <div class="table-scroll">
+        <TableScroll label="Receipt">
           <table>
             <thead>
               <tr>
@@ -51,7 +52,7 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetail }) {
               </tr>
             </tbody>
           </table>
-        </div>
+        </TableScroll>
       )}
     </Card>
   )

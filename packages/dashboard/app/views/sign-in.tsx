@@ -15,7 +15,7 @@ export function SignIn() {
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
-    if (!(event.currentTarget instanceof HTMLFormElement)) return
+    if (!(event.currentTarget instanceof HTMLFormElement) || isAsking) return
     const secret = String(new FormData(event.currentTarget).get('key') ?? '').trim()
     if (secret === '') return setProblem('Paste a key first.')
     setAsking(true)
@@ -55,7 +55,7 @@ export function SignIn() {
                 aria-describedby={told ? 'problem key-note' : 'key-note'}
               />
             </label>
-            <button type="submit" class="button primary" disabled={isAsking}>
+            <button type="submit" class="button primary" aria-disabled={isAsking}>
               {isAsking ? 'Signing in…' : 'Sign in'}
             </button>
             <p class="faint small" id="key-note">

@@ -10,7 +10,6 @@ import { Card } from '../parts/card.tsx'
 import { ChartTable } from '../parts/chart-table.tsx'
 import { Segmented } from '../parts/segmented.tsx'
 import { stackSeries } from '../parts/stack-series.ts'
-import { useNow } from '../parts/use-now.ts'
 import { type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
 import { route, setQuery } from '../state/route.ts'
 
@@ -37,17 +36,18 @@ const EVERY_MS = 15_000
 /** Credits over time, as a chart or as a table, by whatever is asked for. */
 export function SpendChart({ range: name }: { range: RangeName }) {
   const [isTable, setTable] = useState(false)
-  const range = rangeOf(name, useNow(60_000))
   const groupBy = groups.find(([group]) => group === route.value.query.get('by'))?.[0] ?? 'workflow'
-  const { granularity, buckets, from } = range
+  const { granularity } = rangeOf(name, Date.now())
   const answered = useAnswer(
-    `series ${name} ${from.getTime()} ${buckets.at(-1)?.getTime()} ${groupBy}`,
+    `series ${name} ${groupBy}`,
     async (signal) => {
+      // With the answer, so that both move on together when an hour or a day begins.
+      const range = rangeOf(name, Date.now())
       const [entries, earlier] = await Promise.all([
-        getSeries({ granularity, groupBy, from }, signal),
+        getSeries({ granularity, groupBy, from: range.from }, signal),
         getJson<UsageReport>('/usage', { from: range.before.from.toISOString(), to: range.before.to.toISOString() }, signal),
       ])
-      return { entries, earlier: earlier.total_credits }
+      return { entries, earlier: earlier.total_credits, buckets: range.buckets }
     },
     { everyMs: EVERY_MS },
   )
@@ -80,7 +80,7 @@ export function SpendChart({ range: name }: { range: RangeName }) {
           when: ({ entries }) => entries.length === 0,
         }}
       >
-        {({ entries, earlier }) => {
+        {({ entries, earlier, buckets }) => {
           const layers = stackSeries(entries, buckets, nameOf)
           const total = layers.reduce((sum, layer) => sum + layer.total, 0)
           return (

@@ -6,6 +6,7 @@ import { exactly, instant, serviceName } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { Older } from '../parts/older.tsx'
 import { PageHead } from '../parts/page-head.tsx'
+import { TableScroll } from '../parts/table-scroll.tsx'
 
 const PAGE = 50
 
@@ -45,7 +46,7 @@ function Pages({ first }: { first: StatementPage }) {
   }
   return (
     <>
-      <div class="table-scroll">
+      <TableScroll label="Entries">
         <table>
           <thead>
             <tr>
@@ -74,7 +75,7 @@ function Pages({ first }: { first: StatementPage }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </TableScroll>
       {cursor && <Older label="Older entries" read={more} />}
     </>
   )

@@ -2,7 +2,7 @@ import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import type { WorkflowDetail } from '../api/workflow-detail.ts'
 import { credits, duration, plural } from '../format.ts'
-import { AnswerView } from '../parts/answer-view.tsx'
+import { AnswerView, Outdated } from '../parts/answer-view.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { addressOf, route } from '../state/route.ts'
@@ -33,6 +33,7 @@ export function WorkflowPage() {
         </div>
       ) : (
         <>
+          {answered.error && <Outdated error={answered.error} />}
           <section class="card" aria-label="In short">
             <div class="card-body">
               <dl class="facts">

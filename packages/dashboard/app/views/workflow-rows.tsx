@@ -1,6 +1,7 @@
 import type { WorkflowListing } from '@farebox/client'
 import { ago, credits, duration, instant } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
+import { TableScroll } from '../parts/table-scroll.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { addressOf } from '../state/route.ts'
 
@@ -14,7 +15,7 @@ export function WorkflowRows({
 }) {
   const now = useNow(5_000)
   return (
-    <div class="table-scroll">
+    <TableScroll label="Workflows">
       <table>
         <thead>
           <tr>
@@ -70,6 +71,6 @@ export function WorkflowRows({
           })}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   )
 }

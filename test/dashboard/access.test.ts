@@ -1,0 +1,229 @@
+import { credits } from '@farebox/core'
+import axe from 'axe-core'
+import type { Locator, Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { ADMIN_TOKEN } from './open-dashboard.ts'
+import { loaded, visitDashboard } from './visit-dashboard.ts'
+
+const { open, ask, inBrowser, openPage, signedIn, signIn, visit, views, failures } = visitDashboard({ perDay: 1 })
+
+const focused = (page: Page) => page.evaluate(() => document.activeElement?.textContent?.trim() ?? '')
+const hasFocus = (of: Locator) => of.evaluate((element) => element === document.activeElement)
+
+inBrowser('whoever cannot see all of it', () => {
+  test('reaches what a table has beyond the screen by keyboard, at 320 pixels, and axe objects to nothing there', async () => {
+    const page = await signedIn('', open().seeded.key, { viewport: { width: 320, height: 800 }, reducedMotion: 'reduce' })
+    const unreached: string[] = []
+    const objections: string[] = []
+    let scrolled = 0
+    for (const path of views()) {
+      await visit(page, path)
+      if (path === '') await page.getByRole('button', { name: 'Show table' }).click()
+      for (const table of await page.locator('.table-scroll').all()) {
+        const [isWider, tabIndex, role, label] = await table.evaluate((element) => [
+          element.scrollWidth > element.clientWidth,
+          (element as HTMLElement).tabIndex,
+          element.getAttribute('role'),
+          element.getAttribute('aria-label'),
+        ])
+        const isReached = tabIndex === 0 && role === 'group' && label !== null
+        if (isReached !== isWider) unreached.push(`${path}: ${label ?? 'a table'}, wider: ${isWider}`)
+        if (!isWider) continue
+        scrolled++
+        await table.focus()
+        await page.keyboard.press('ArrowRight')
+        await expect.poll(() => table.evaluate(({ scrollLeft }) => scrollLeft)).toBeGreaterThan(0)
+      }
+      await page.evaluate(axe.source)
+      const { violations } = await page.evaluate(() =>
+        (globalThis as unknown as { axe: typeof import('axe-core') }).axe.run({ resultTypes: ['violations'] }),
+      )
+      objections.push(...violations.map(({ id, nodes }) => `${path}: ${id} at ${nodes.map(({ target }) => target).join(', ')}`))
+    }
+    expect(unreached).toEqual([])
+    expect(objections).toEqual([])
+    expect(scrolled).toBeGreaterThan(2)
+  }, 90_000)
+
+  test('can leave in a window that is lower than the navigation', async () => {
+    const page = await signedIn('/prices', ADMIN_TOKEN, { viewport: { width: 900, height: 320 } })
+    const leave = page.getByRole('button', { name: 'Sign out' })
+    await leave.focus()
+    const box = await leave.boundingBox()
+    expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(320)
+  })
+
+  test('finds what has the focus on the screen, and not beneath the bar that stays there', async () => {
+    const page = await signedIn('/activity', open().seeded.key, { viewport: { width: 390, height: 500 } })
+    await page.getByRole('button', { name: 'Older workflows' }).or(page.locator('tbody a').last()).last().focus()
+    const hidden: string[] = []
+    for (let presses = 0; presses < 12; presses++) {
+      await page.keyboard.press('Shift+Tab')
+      const beneath = await page.evaluate(() => {
+        const { top } = document.activeElement?.closest('tr')?.getBoundingClientRect() ?? { top: 999 }
+        return top < (document.querySelector('.sidebar')?.getBoundingClientRect().bottom ?? 0)
+      })
+      if (beneath) hidden.push(await focused(page))
+    }
+    expect(hidden).toEqual([])
+  })
+
+  test('tells colours of charts and the edges of fields from what is behind them, in light and in dark', async () => {
+    const page = await signedIn('/activity')
+    const faint: string[] = []
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      const colours = await page.evaluate(() => {
+        const probe = document.body.appendChild(document.createElement('i'))
+        const names = ['surface', 'sunken', ...[1, 2, 3, 4, 5, 6, 'rest'].map((each) => `series-${each}`)]
+        const read = names.map((name): [string, string] => {
+          probe.style.color = `var(--${name})`
+          return [name, getComputedStyle(probe).color]
+        })
+        const field = document.querySelector('.field')
+        return [...read, ['field', field ? getComputedStyle(field).borderTopColor : '']] as [string, string][]
+      })
+      const [surface, sunken, ...marks] = colours
+      for (const [name, colour] of marks) {
+        for (const [behind, its] of [surface, sunken].filter((each) => each !== undefined)) {
+          const ratio = contrast(colour, its)
+          if (ratio < 3) faint.push(`${name} on ${behind}, ${colorScheme}: ${ratio.toFixed(2)}`)
+        }
+      }
+    }
+    expect(faint).toEqual([])
+  })
+
+  test('sees which of a choice is chosen where a device has colours of its own', async () => {
+    const page = await signedIn('', open().seeded.key, { forcedColors: 'active' })
+    const background = (of: string) =>
+      page
+        .locator(of)
+        .first()
+        .evaluate((element) => getComputedStyle(element).backgroundColor)
+    expect(await background('.segmented label:has(:checked)')).not.toBe(await background('.segmented label:not(:has(:checked))'))
+    expect(await background('.legend .swatch')).not.toBe(await background('.card'))
+    expect(await background('.track > span')).not.toBe(await background('.card'))
+  })
+
+  test('hears when each attempt began, which others see as lanes', async () => {
+    const page = await signedIn(`/workflows/${open().seeded.rescued}`)
+    const { attempts } = await ask<{ attempts: { started_at: string }[] }>(`/workflows/${open().seeded.rescued}`)
+    const begin = Date.parse(attempts[0]?.started_at ?? '')
+    const rows = await page.getByRole('region', { name: 'Attempts' }).locator('tbody tr').allTextContents()
+    for (const [place, { started_at }] of attempts.entries()) {
+      const ms = Date.parse(started_at) - begin
+      expect(rows[place]).toContain(ms < 1_000 ? `after ${ms} ms` : `after ${Math.round(ms / 100) / 10} s`)
+    }
+  })
+
+  test('has a larger type where the browser was told to use one', async () => {
+    const page = await openPage()
+    // As the setting does it: the size that the root has is relative to the browser's.
+    const size = await page.evaluate(() => {
+      const sheets = [...document.styleSheets].flatMap(({ cssRules }) => [...cssRules])
+      return sheets.flatMap((rule) => (rule instanceof CSSStyleRule && rule.selectorText === 'html' ? [rule.style.fontSize] : []))
+    })
+    expect(size).toContain('87.5%')
+    expect(await page.evaluate(() => getComputedStyle(document.documentElement).fontSize)).toBe('14px')
+  })
+})
+
+inBrowser('the focus', () => {
+  test('begins at the heading after signing in, and stays with the accounts while an admin goes through them', async () => {
+    const page = await openPage('/keys')
+    await signIn(page, ADMIN_TOKEN)
+    await loaded(page)
+    await expect.poll(() => focused(page)).toBe('Keys & limits')
+    const choice = page.getByRole('combobox', { name: 'Account' })
+    await expect.poll(() => choice.locator('option').count()).toBeGreaterThan(1)
+    await choice.focus()
+    const [first] = await choice.evaluateAll((all) => all.map((each) => (each as HTMLSelectElement).value))
+    await page.keyboard.press(first === open().seeded.accountId ? 'ArrowDown' : 'ArrowUp')
+    await expect.poll(() => choice.inputValue()).not.toBe(first)
+    await loaded(page)
+    expect(await hasFocus(choice)).toBe(true)
+  })
+
+  test('stays on a button while what it asked for comes', async () => {
+    const page = await signedIn('/statement')
+    await page.route('**/api/v1/credits/statement*', async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      await route.continue()
+    })
+    const older = page.getByRole('button', { name: /Older entries|Loading/ })
+    await older.focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Loading…' }).waitFor()
+    expect(await hasFocus(older)).toBe(true)
+    // Pressing again meanwhile asks for nothing more.
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Older entries' }).waitFor()
+    expect(await page.locator('tbody tr').count()).toBe(100)
+    expect(await hasFocus(older)).toBe(true)
+  })
+
+  test('stays in the chart when a new day begins', async () => {
+    const page = await openPage()
+    await page.clock.install()
+    await signIn(page, open().seeded.key)
+    await loaded(page)
+    const slider = page.getByRole('slider')
+    await slider.focus()
+    await slider.press('ArrowLeft')
+    const before = await slider.getAttribute('aria-valuetext')
+    await page.clock.fastForward(86_400_000)
+    await expect.poll(() => slider.getAttribute('aria-valuetext')).not.toBe(before)
+    await loaded(page)
+    expect(await hasFocus(slider)).toBe(true)
+  })
+
+  test('comes back to the button of the menu when the menu is closed by key', async () => {
+    const page = await signedIn('', open().seeded.key, { viewport: { width: 390, height: 800 } })
+    const menu = page.getByRole('button', { name: 'Menu' })
+    await menu.focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    expect(await focused(page)).toBe('Overview')
+    await page.keyboard.press('Escape')
+    expect(await menu.getAttribute('aria-expanded')).toBe('false')
+    expect(await hasFocus(menu)).toBe(true)
+  })
+})
+
+inBrowser('what words and bars say', () => {
+  test('is nothing where nothing was used, and the same wherever it is said', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Untouched' })
+    await ledger.setBudget({ accountId, period: 'day', limit: credits(100) })
+    const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const page = await signedIn('/keys', made.secret)
+    await page.getByText('0% used, 100 left').waitFor()
+    expect(await page.locator('.track > span').count()).toBe(0)
+
+    const failing = await signedIn(`/workflows/${open().seeded.rescued}`)
+    await failing.route('**/api/v1/workflows/*', async (route) => {
+      const answer = await route.fetch()
+      await route.fulfill({ response: answer, body: (await answer.text()).replaceAll('"condition":"ok"', '"condition":"sick"') })
+    })
+    await failing.reload()
+    await loaded(failing)
+    await failing.locator('.decision').first().getByText('Failing').first().waitFor()
+    expect(failures).toEqual([])
+  })
+})
+
+/** Of two colours as `rgb(1, 2, 3)`. @source WCAG 2.2, contrast ratio */
+function contrast(one: string, other: string): number {
+  const [darker = 0, lighter = 0] = [luminance(one), luminance(other)].sort((first, second) => first - second)
+  return (lighter + 0.05) / (darker + 0.05)
+}
+
+function luminance(colour: string): number {
+  const [red = 0, green = 0, blue = 0] = (colour.match(/[\d.]+/g) ?? []).map((part) => {
+    const share = Number(part) / 255
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}

@@ -1,0 +1,224 @@
+import { credits } from '@farebox/core'
+import type { Page, Route } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { ADMIN_TOKEN } from './open-dashboard.ts'
+import { OTHERS_WORKFLOW } from './seed-month.ts'
+import { loaded, visitDashboard } from './visit-dashboard.ts'
+
+const { open, ask, inBrowser, openPage, signedIn, signIn, visit, strangers, failures } = visitDashboard({ perDay: 1 })
+
+const rows = (page: Page) => page.locator('tbody tr')
+
+/** A page whose time goes on as the test says. */
+async function withClock(path: string): Promise<Page> {
+  const page = await openPage(path, { mayFail: true })
+  await page.clock.install()
+  await signIn(page, open().seeded.key)
+  return page
+}
+
+/** An account with a key, in which nothing has happened. */
+async function openAccount(name: string) {
+  const { ledger } = open().box
+  const { accountId } = await ledger.openAccount({ name })
+  await ledger.grant({ accountId, amount: credits(100_000) })
+  const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+  if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+  return { accountId, key: made.secret }
+}
+
+inBrowser('a network that is slow or gone', () => {
+  test('an answer that takes longer than the time until the next question is waited for', async () => {
+    const page = await openPage('/activity')
+    await page.clock.install()
+    const held: Route[] = []
+    await page.route('**/api/v1/workflows?*', (route) => {
+      held.push(route)
+    })
+    await signIn(page, open().seeded.key)
+    await expect.poll(() => held.length).toBe(1)
+    await page.clock.fastForward(4_500)
+    await page.clock.fastForward(4_500)
+    expect(held).toHaveLength(1)
+    await held[0]?.continue()
+    await rows(page).first().waitFor()
+    await page.clock.fastForward(4_500)
+    await expect.poll(() => held.length).toBe(2)
+  })
+
+  test.each([
+    ['a workflow', () => `/workflows/${open().seeded.rescued}`],
+    ['the providers', () => '/providers'],
+    ['the overview', () => ''],
+  ])('%s say that they are not up to date, and no more when they are again', async (_, path) => {
+    const page = await withClock(path())
+    await loaded(page)
+    await page.context().setOffline(true)
+    await page.clock.fastForward(16_000)
+    await page.getByRole('alert').first().waitFor()
+    expect(await page.getByRole('alert').first().textContent()).toBe('Not up to date: the server cannot be reached.')
+    // What was known stays.
+    expect(await rows(page).or(page.locator('.bar')).count()).toBeGreaterThan(0)
+    await page.context().setOffline(false)
+    await page.clock.fastForward(16_000)
+    await expect.poll(() => page.getByRole('alert').count()).toBe(0)
+  })
+
+  test('a series that is too long to be read to its end is not shown as if that were all', async () => {
+    const page = await signedIn('/keys', open().seeded.key, { mayFail: true })
+    await page.route('**/api/v1/usage/series*', async (route) => {
+      const answer = await route.fetch()
+      await route.fulfill({ response: answer, json: { ...((await answer.json()) as object), next_cursor: 'more' } })
+    })
+    // What is read page after page is not the server's own here: every page leads to the first one again.
+    await page.route('**/api/v1/usage/series*cursor=more*', async (route) =>
+      route.fulfill({ json: { series: [], next_cursor: 'more' } }),
+    )
+    await page.getByRole('link', { name: 'Overview' }).nth(1).click()
+    const chart = page.getByRole('region', { name: 'Spend over time' })
+    await chart.getByText('there are more than 50,000 amounts in this time').waitFor()
+    await chart.getByText('Choose a shorter time').waitFor()
+    expect(await page.getByTestId('spend-total').count()).toBe(0)
+  })
+})
+
+inBrowser('workflows as they come', () => {
+  test('are as many as were asked for however many come, and told as ended wherever they stand', async () => {
+    const { accountId, key } = await openAccount('Busy')
+    const first = open().box.workflow({ accountId, name: 'the_first' })
+    await first.record('phone', 'twilio', 1, 'minutes')
+    const page = await openPage('/activity')
+    await page.clock.install()
+    await signIn(page, key)
+    await rows(page).first().waitFor()
+    const come = async (count: number) => {
+      for (let index = 0; index < count; index++) {
+        const workflow = open().box.workflow({ accountId, name: `next_${index}` })
+        await workflow.record('phone', 'twilio', 1, 'minutes')
+        await workflow.end()
+      }
+      await page.clock.fastForward(4_500)
+    }
+    await come(30)
+    await expect.poll(() => rows(page).count()).toBe(31)
+    await come(30)
+    // Sixty-one there are: none is left out in the middle, and none is kept that may have changed unseen.
+    await expect.poll(() => rows(page).count()).toBe(50)
+    await page.getByRole('button', { name: 'Older workflows' }).click()
+    await expect.poll(() => rows(page).count()).toBe(61)
+    await first.close()
+    await page.clock.fastForward(4_500)
+    await expect.poll(() => rows(page).last().textContent()).toMatch(/the_first.*Closed/)
+    const { workflows } = await ask<{ workflows: { workflow_id: string }[] }>('/workflows?limit=100', key)
+    const links = await page.locator('tbody a').evaluateAll((all) => all.map((link) => link.getAttribute('href')))
+    expect(links.map((link) => link?.split('/').at(-1))).toEqual(workflows.map(({ workflow_id }) => workflow_id))
+  })
+
+  test('are no longer among the open ones when they end', async () => {
+    const { accountId, key } = await openAccount('Two calls')
+    const [one, other] = ['first_call', 'second_call'].map((name) => open().box.workflow({ accountId, name }))
+    for (const each of [one, other]) await each?.record('phone', 'twilio', 1, 'minutes')
+    const page = await openPage('/activity?state=open')
+    await page.clock.install()
+    await signIn(page, key)
+    await expect.poll(() => rows(page).count()).toBe(2)
+    await one?.close()
+    await page.clock.fastForward(4_500)
+    await expect.poll(() => rows(page).allTextContents()).toEqual([expect.stringContaining('second_call')])
+  })
+})
+
+inBrowser('a session', () => {
+  test('leaves nothing behind when it is ended', async () => {
+    const page = await signedIn('/activity?name=emergency_line')
+    await page.getByRole('link', { name: 'emergency_line' }).click()
+    await page.getByRole('heading', { name: 'Receipt' }).waitFor()
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('API key or admin token').waitFor()
+    expect(page.url()).toBe(`${open().origin}/dashboard/`)
+    expect(await page.title()).toBe('Sign in · Farebox')
+    expect(await page.evaluate(() => [sessionStorage.length, localStorage.length, document.cookie])).toEqual([0, 0, ''])
+    await page.goBack()
+    expect(await page.getByLabel('API key or admin token').inputValue()).toBe('')
+    expect(await page.locator('body').textContent()).not.toContain('emergency_line')
+    // Whoever signs in next begins at the beginning, or where the address leads, with nothing of the one before.
+    await signIn(page, open().seeded.other.key)
+    await loaded(page)
+    expect(await page.locator('#main').textContent()).not.toContain('emergency_line')
+  })
+
+  test('is of its tab: two tabs may have two keys, and ending one leaves the other', async () => {
+    const mine = await signedIn('/activity')
+    const theirs = await mine.context().newPage()
+    await theirs.goto(`${open().origin}/dashboard/activity`)
+    await signIn(theirs, open().seeded.other.key)
+    await theirs.getByText(OTHERS_WORKFLOW).waitFor()
+    expect(await mine.locator('body').textContent()).not.toContain(OTHERS_WORKFLOW)
+    await theirs.getByRole('button', { name: 'Sign out' }).click()
+    await mine.reload()
+    await mine.getByRole('link', { name: 'emergency_line' }).waitFor()
+  })
+
+  test('begins and ends where a browser keeps nothing', async () => {
+    const page = await openPage('/prices')
+    await page.addInitScript(() => {
+      for (const store of ['sessionStorage', 'localStorage'])
+        Object.defineProperty(window, store, {
+          get: () => {
+            throw new DOMException('Access is denied for this document.', 'SecurityError')
+          },
+        })
+    })
+    await page.reload()
+    await signIn(page, ADMIN_TOKEN)
+    await visitByLink(page, 'Providers')
+    await page.getByRole('button', { name: /^Theme/ }).click()
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('API key or admin token').waitFor()
+  })
+
+  test('is led on by the buttons of the browser, and by links that lead deep into it', async () => {
+    const page = await signedIn('/activity')
+    await visitByLink(page, 'Prices')
+    await visitByLink(page, 'Statement')
+    await page.goBack()
+    await expect.poll(() => page.locator('h1').textContent()).toBe('Prices')
+    await page.goForward()
+    await expect.poll(() => page.locator('h1').textContent()).toBe('Statement')
+    await visit(page, `?range=24h&by=service`)
+    expect(
+      await page.getByRole('radio', { checked: true }).evaluateAll((all) => all.map((each) => each.getAttribute('value'))),
+    ).toEqual(['24h', 'service'])
+  })
+})
+
+inBrowser('amounts', () => {
+  test.each(['Pacific/Apia', 'America/St_Johns'])('are of days of UTC for a reader in %s', async (timezoneId) => {
+    const page = await signedIn('?range=7d&by=service', open().seeded.key, { timezoneId })
+    const today = Math.floor(Date.now() / 86_400_000) * 86_400_000
+    const { series } = await ask<{ series: { starts_at: string; total_credits: number }[] }>(
+      `/usage/series?from=${new Date(today - 6 * 86_400_000).toISOString()}`,
+    )
+    await page.getByRole('button', { name: 'Show table' }).click()
+    const lines = await page
+      .locator('.chart-table tbody tr')
+      .evaluateAll((all) => all.map((row) => [row.firstElementChild?.textContent, row.lastElementChild?.textContent]))
+    const inDays = new Intl.DateTimeFormat('en-US', { timeZone: 'UTC', weekday: 'short', month: 'short', day: 'numeric' })
+    expect(lines).toEqual(
+      series
+        .filter(({ total_credits }) => total_credits > 0)
+        .map(({ starts_at, total_credits }) => [inDays.format(new Date(starts_at)), total_credits.toLocaleString('en-US')])
+        .reverse(),
+    )
+  })
+
+  test('no page asked anybody else, or failed', () => {
+    expect(strangers).toEqual([])
+    expect(failures).toEqual([])
+  })
+})
+
+async function visitByLink(page: Page, name: string): Promise<void> {
+  await page.getByRole('link', { name, exact: true }).click()
+  await loaded(page)
+}
