@@ -92,12 +92,20 @@ describe('rotating a key', () => {
     expect(rotate(ledger, 2, 100)).toMatchObject({ previousUntil: START + 50 })
   })
 
-  test.each(['expired', 'revoked'])('fails for one that has ended: %s', (end) => {
+  test.each([
+    ['expired', 'has expired'],
+    ['revoked', 'was revoked'],
+  ])('fails for one that has ended: %s', (end, words) => {
     const ledger = new OneAccount(10)
     ledger.do('createApiKey', { ...key, expiresAt: START + 50 })
     if (end === 'revoked') ledger.do('revokeApiKey', { apiKeyId: 'k' })
     ledger.now += end === 'expired' ? 50 : 0
-    expect(rotate(ledger, 2, 100)).toMatchObject({ status: 'failed', code: 'INVALID_INPUT', field: 'apiKeyId' })
+    expect(rotate(ledger, 2, 100)).toMatchObject({
+      status: 'failed',
+      code: 'INVALID_INPUT',
+      field: 'apiKeyId',
+      problem: `names a key that ${words}: create another one`,
+    })
     expect(ledger.all('api_keys')).toMatchObject([{ prefix: 'fbx_1' }])
   })
 

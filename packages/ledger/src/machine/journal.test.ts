@@ -16,6 +16,8 @@ const entry: Omit<EntryRow, 'hash'> = {
 // Written once and never to change: a stored chain must still verify with the code of next year.
 test('an entry has the hash that it had when it was first written', () => {
   expect(entryHash('previous', entry)).toBe('4a05a16de30b01fe7b18e1987d8e1e7e6e743b62cd9a3aa5f5b7866ba74e30c2')
+  const withoutKey = { ...entry, idempotencyKey: null }
+  expect(entryHash('previous', withoutKey)).toBe('bd4c83cfab43fe70d299d425ff301c3a200002acdff748672963e7528055ff8f')
 })
 
 test.each<[string, Partial<Omit<EntryRow, 'hash'>>]>([
