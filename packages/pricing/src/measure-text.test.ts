@@ -117,4 +117,33 @@ describe('a text in tokens', () => {
       expect(textTokens(await measureText(''), model)).toEqual({ low: 0, expected: 0, high: 0 })
     }
   })
+
+  it('is measured in characters of English and bytes of the rest, and counted by the vocabularies that there are', async () => {
+    const counters = { o200k_base: () => 7, cl100k_base: async () => 9 }
+    const measured = { asciiCharacters: 6, otherBytes: 10, tokens: { o200k_base: 7, cl100k_base: 9 } }
+    expect(await measureText('Grüße, 世界!', counters)).toEqual(measured)
+    expect(await measureText('plain', { cl100k_base: counters.cl100k_base })).toEqual({
+      asciiCharacters: 5,
+      otherBytes: 0,
+      tokens: { cl100k_base: 9 },
+    })
+    expect(await measureText('', counters)).toMatchObject({ asciiCharacters: 0, tokens: { o200k_base: 0, cl100k_base: 0 } })
+  })
+
+  it.each<[string, string | undefined, Parameters<typeof textTokens>[0], [number, number, number]]>([
+    ['by its own vocabulary', 'gpt-4o', measureOf(100, 0, { o200k_base: 30, cl100k_base: 40 }), [30, 30, 31]],
+    ['by another of its own', 'gpt-4', measureOf(100, 0, { o200k_base: 30, cl100k_base: 40 }), [40, 40, 41]],
+    ['by the nearest, of another vendor', 'claude-3-haiku', measureOf(100, 0, { o200k_base: 30, cl100k_base: 40 }), [27, 35, 60]],
+    ['by the nearest, of any model', undefined, measureOf(100, 0, { o200k_base: 30 }), [27, 35, 60]],
+    ['by the only one there is', 'claude-3-haiku', measureOf(100, 0, { cl100k_base: 40 }), [36, 46, 80]],
+    ['by its size, at most a token for each byte', 'gpt-4o', measureOf(100, 30, {}), [18, 35, 130]],
+    ['never as less than by its size', 'gpt-4o', measureOf(400, 30, { o200k_base: 20 }), [20, 20, 110]],
+    ['never as more than its bytes', 'claude-3-haiku', measureOf(10, 0, { o200k_base: 8 }), [8, 10, 10]],
+  ])('is counted %s', (_, model, measured, [low, expected, high]) => {
+    expect(textTokens(measured, model)).toEqual({ low, expected, high })
+  })
 })
+
+function measureOf(asciiCharacters: number, otherBytes: number, tokens: Parameters<typeof textTokens>[0]['tokens']) {
+  return { asciiCharacters, otherBytes, tokens }
+}
