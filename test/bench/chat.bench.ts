@@ -20,7 +20,8 @@ import { oneAtATime } from './raw-sqlite.ts'
  */
 /** The one that is advised, in MiB. Node's own differs by its version: it is what it takes without being told. */
 const ADVISED_MIB = 64
-const ROUNDS = 5
+/** Of some two seconds: a major collection, or a slow moment of the machine, decides a few of them. */
+const ROUNDS = 15
 const CALLERS = 64
 const CALLS = 10_000
 /** As many as it takes until a server that runs for days is measured: V8 goes on compiling for some fifty thousand. */
