@@ -77,8 +77,9 @@ export async function audit(
 
 function compare(lines: readonly LineSide[], records: RecordSide[], killed: ReadonlySet<number>, result: Audit): void {
   const free = new Set(records)
-  // Those that can be told apart for sure come first; of the others, the nearest.
-  const sorted = [...lines].sort((left, right) => Number(isNamed(right, records)) - Number(isNamed(left, records)))
+  // Those that can be told apart for sure come first, then those that say whose they are: one that does not would take another's record.
+  const sureness = (line: LineSide) => (isNamed(line, records) ? 2 : line.workflow === undefined ? 0 : 1)
+  const sorted = [...lines].sort((left, right) => sureness(right) - sureness(left))
   for (const line of sorted) {
     const match = matchOf(line, free)
     if (!match) {
