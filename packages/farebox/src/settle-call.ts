@@ -263,7 +263,7 @@ async function priceUsage(
 /**
  * Settles a hold, again where the database is away for a moment: the work is done, and its price is known.
  *
- * @param make  the same each time. Nobody keeps it meanwhile: its details are a third of what a call holds while its charge waits
+ * @param make  makes the same each time, which a try that was made all the same is known by. Nobody keeps it meanwhile: a tenth of what a call holds while its charge waits
  */
 export async function settleInput(ledger: Pick<Ledger, 'settleHold'>, make: () => SettleHoldInput): Promise<ChargedOutcome> {
   for (let tries = 0; ; tries++) {

@@ -15,17 +15,6 @@ export function checkWhole<Options extends object>(options: Options, names: read
   }
 }
 
-/** A listener of the host's that may throw: that must neither end the process nor be in the way of what it is told of. */
-export function unthrowing<Told extends unknown[]>(listener: ((...told: Told) => void) | undefined): (...told: Told) => void {
-  return (...told) => {
-    try {
-      listener?.(...told)
-    } catch {
-      // It has nobody to tell.
-    }
-  }
-}
-
 /** Milliseconds to the next attempt: from 2 seconds doubling to 4 hours, ±25 %. */
 export function doubling(attempt: number): number {
   return Math.min(DELAY_MIN_MS * 2 ** (attempt - 1), DELAY_MAX_MS) * (0.75 + Math.random() / 2)

@@ -1,7 +1,8 @@
 import { FareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
-import { ATTEMPTS_MAX, attemptDelivery, checkWhole, doubling, unthrowing, wordsOf } from './delivery-options.ts'
+import { unthrowing } from '../unthrowing.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
 import { Repeated } from './repeated.ts'
 
 /** Who is told of events, and how often it is tried. */

@@ -1,7 +1,8 @@
 import { InvalidOptionError, isFareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
-import { ATTEMPTS_MAX, attemptDelivery, checkWhole, doubling, unthrowing, wordsOf } from './delivery-options.ts'
+import { unthrowing } from '../unthrowing.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 import { Repeated } from './repeated.ts'
 

@@ -1,7 +1,7 @@
 import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
 import { getOrInsert } from '../machine/get-or-insert.ts'
 import type { Operation, Outcome, Refusal } from '../operations.ts'
-import { unthrowing } from '../outbox/delivery-options.ts'
+import { unthrowing } from '../unthrowing.ts'
 import type { UsageOperation } from './operation-json.ts'
 import { Spool, type SpooledOperation, type SpoolOptions } from './spool.ts'
 
