@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { LedgerUnavailableError } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
@@ -84,6 +85,33 @@ it('an answer whose charge cannot be written is given all the same, and charged 
   await expect.poll(() => readdirSync(directory)).toEqual([])
   expect((await box.ledger.balance(accountId)).balance).toBe(balance - answer.creditsUsed)
   expect(await workflow.close()).toMatchObject({ total_credits_used: Number(answer.creditsUsed / 1_000_000n) })
+})
+
+it('a charge that was written, but whose answer was lost, is asked for again in the same words, and made once', async () => {
+  const store = sqlite({ filename: ':memory:' })
+  const commit = store.commit.bind(store)
+  let losses = 0
+  store.commit = async (operations, transaction) => {
+    const outcomes = await commit(operations, transaction)
+    if (operations.every(({ verb }) => verb !== 'settleHold') || losses === 2) return outcomes
+    losses += 1
+    throw new LedgerUnavailableError('the connection broke after COMMIT')
+  }
+  // The first provider fails, so that an attempt that failed is told beside the one that answered.
+  const failures = ({ offer }: { offer: { model: string } }) =>
+    offer.model === 'gpt-4o-mini' ? { kind: 'unavailable' as const } : undefined
+  const box = createFarebox({ store, providers: [simulated({ failures })], retries: { triesMax: 1 } })
+  onTestFinished(() => box.close())
+  await box.migrate()
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'lost' })
+  const before = (await box.ledger.balance(accountId)).balance
+  const { creditsUsed } = await workflow.chat({ messages: [{ role: 'user', content: 'hello' }] })
+  expect(losses).toBe(2)
+  expect(await box.ledger.balance(accountId)).toMatchObject({ balance: before - creditsUsed, held: 0n })
+  const records = await box.ledger.usageOf(accountId, workflow.id)
+  expect(records.map(({ charged }) => charged)).toEqual([creditsUsed])
+  expect(records[0]?.details).toMatchObject({ attempts: [{ outcome: 'failed' }, { outcome: 'succeeded' }] })
 })
 
 it('a Farebox that was closed refuses new work', async () => {
