@@ -17,8 +17,11 @@ interface Asked {
   text: string
 }
 
-/** Work before a request's answer, and what comes after it. */
-type Meter = (authorization: string | undefined, workflow: Workflow | undefined) => Promise<(() => void) | undefined>
+/** What comes after a request's answer. */
+type After = (() => void) | undefined
+
+/** Work before a request's answer. */
+type Meter = (authorization: string | undefined, workflow: Workflow | undefined) => After | Promise<After>
 
 const KEY = 'fbx_bench_0123456789abcdefghijklmnopqrstuvwxyz'
 const [framework = 'express', mounted = 'bare', filename = ':memory:'] = process.argv.slice(2) as [string, Mounted, string]
@@ -45,7 +48,7 @@ await box.ledger.createApiKey({ accountId, secret: KEY })
 
 const meters: Record<Mounted, Meter | undefined> = {
   bare: undefined,
-  async gate() {
+  gate() {
     box.prices.price(price, [{ meter: 'usage', quantity: quantity(1_500), unit: 'tokens' }])
     return undefined
   },
@@ -87,10 +90,14 @@ function expressApp(): RequestListener {
     app.post('/ask', (request, response) => void response.json(answer(request.body)))
     return app
   }
-  app.post('/ask', async (request, response) => {
-    const after = await meter(request.headers.authorization, request.farebox)
-    if (after) response.once('finish', after)
-    response.json(answer(request.body))
+  app.post('/ask', (request, response) => {
+    const end = (after: After) => {
+      if (after) response.once('finish', after)
+      response.json(answer(request.body))
+    }
+    const metered = meter(request.headers.authorization, request.farebox)
+    // What waits for nothing is as it would be written: without a promise.
+    return metered instanceof Promise ? metered.then(end) : end(metered)
   })
   app.use(fareboxErrors())
   return app
@@ -105,7 +112,8 @@ function koaApp(): RequestListener {
   if (hasWorkflow) app.use(fareboxKoa(box, { workflow: 'bench', onError: fail }) as Koa.Middleware)
   app.use(async (context) => {
     if (meter) {
-      const after = await meter(context.get('authorization'), context.state.farebox)
+      const metered = meter(context.get('authorization'), context.state.farebox)
+      const after = metered instanceof Promise ? await metered : metered
       if (after) context.res.once('finish', after)
     }
     context.body = answer(context.state.body)

@@ -16,6 +16,7 @@ import {
   type PriceBook,
   type PriceQuery,
   type Rating,
+  type Rounding,
   rate,
   rateIfPriced,
   refuseAboveMaximum,
@@ -140,5 +141,13 @@ class BookPrediction implements Prediction {
 
 /** What a line is rounded up to. Where the book rounds each line or each call, that was done, and the sum is left as it is. */
 export function roundingStepOf({ rounding }: Rating): Credits {
-  return rounding.point === 'total' ? credits(rounding.step) : microCredits(1n)
+  let step = roundingSteps.get(rounding)
+  if (step === undefined) {
+    step = rounding.point === 'total' ? credits(rounding.step) : microCredits(1n)
+    roundingSteps.set(rounding, step)
+  }
+  return step
 }
+
+/** A step is a decimal, and to read one takes as long as the rest of a price. */
+const roundingSteps = new WeakMap<Rounding, Credits>()

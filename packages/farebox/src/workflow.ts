@@ -105,7 +105,6 @@ const CALL_SECONDS_MIN = 10
  * attempts and charges what was used; none is made that the account cannot pay.
  */
 export class Workflow {
-  readonly id: string
   readonly name: string
   readonly accountId: string
   readonly #parts: WorkflowParts
@@ -113,6 +112,7 @@ export class Workflow {
   /** It ended unused. */
   #isOver = false
   // Made at their first use: where one is mounted, most requests make no call.
+  #id: string | undefined
   #madePayer: Payer | undefined
   #madeRunner: CallRunner | undefined
   #madeSession: ChatSession | undefined
@@ -121,11 +121,17 @@ export class Workflow {
 
   /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
   constructor(parts: WorkflowParts, options: WorkflowOptions) {
-    this.id = options.workflowId ?? newUuid()
+    this.#id = options.workflowId
     this.name = options.name
     this.accountId = options.accountId
     this.#parts = parts
     this.#options = options
+  }
+
+  /** What it is called in the ledger. */
+  get id(): string {
+    this.#id ??= newUuid()
+    return this.#id
   }
 
   get #payer(): Payer {

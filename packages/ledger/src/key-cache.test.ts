@@ -4,7 +4,8 @@ import type { PresentedKey } from './key-ring.ts'
 
 function presented(apiKeyId: string): PresentedKey {
   const key = { accountId: 'a', apiKeyId, prefix: 'p', name: 'n', userId: null, expiresAt: null, services: [] }
-  return { key, until: null }
+  const use = { accountId: 'a', apiKeyId, at: 0, sentAt: 0, keptAt: 0 }
+  return { key, use, until: null }
 }
 
 test('it holds ten thousand keys at most, and lets go of those that were not asked for longest', () => {

@@ -1,18 +1,34 @@
-import { LRUCache } from 'lru-cache'
 import type { PresentedKey } from './key-ring.ts'
 
 /** Good for this long after it was read: the most that a revocation elsewhere can lag. */
 const TTL_MS = 10_000
 const KEYS_MAX = 10_000
 
-/** Keys that were found good a moment ago, by the hash of the secret, so that the hot path asks no database. */
+interface Known {
+  presented: PresentedKey
+  /** By a clock that nobody sets. */
+  readAt: number
+  /** Whether it was asked for since it was last asked whether it should go. */
+  isUsed: boolean
+}
+
+/**
+ * Keys that were found good a moment ago, by the hash of the secret, so that the hot path asks no database. Where one must make room,
+ * those that were used stay for another round: what keeping the order of every use would do, at the price of a mark.
+ */
 export class KeyCache {
-  // By a clock that nobody sets, which is what lru-cache takes; at each look, so that it needs no timer.
-  readonly #keys = new LRUCache<string, PresentedKey>({ max: KEYS_MAX, ttl: TTL_MS, ttlResolution: 0 })
+  readonly #keys = new Map<string, Known>()
   #forgotten = 0
 
   get(hash: string): PresentedKey | undefined {
-    return this.#keys.get(hash)
+    const known = this.#keys.get(hash)
+    if (!known) return undefined
+    if (performance.now() - known.readAt >= TTL_MS) {
+      this.#keys.delete(hash)
+      return undefined
+    }
+    known.isUsed = true
+    return known.presented
   }
 
   /** Counts what was forgotten: a key that was read before something was forgotten may be the one. */
@@ -22,12 +38,24 @@ export class KeyCache {
 
   /** Remembers a key, unless something was forgotten since `forgotten` was read, before the key was. */
   set(hash: string, presented: PresentedKey, forgotten: number): void {
-    if (forgotten === this.#forgotten) this.#keys.set(hash, presented)
+    if (forgotten !== this.#forgotten) return
+    this.#keys.delete(hash)
+    this.#keys.set(hash, { presented, readAt: performance.now(), isUsed: false })
+    if (this.#keys.size > KEYS_MAX) this.#makeRoom()
   }
 
   /** Drops a key at once, because it was revoked or rotated or its services changed. */
   forget(apiKeyId: string): void {
     this.#forgotten++
-    for (const [hash, { key }] of this.#keys.entries()) if (key.apiKeyId === apiKeyId) this.#keys.delete(hash)
+    for (const [hash, { presented }] of this.#keys) if (presented.key.apiKeyId === apiKeyId) this.#keys.delete(hash)
+  }
+
+  #makeRoom(): void {
+    for (const [hash, known] of this.#keys) {
+      this.#keys.delete(hash)
+      if (!known.isUsed) return
+      known.isUsed = false
+      this.#keys.set(hash, known)
+    }
   }
 }

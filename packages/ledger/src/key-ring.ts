@@ -2,7 +2,7 @@ import type { Service } from '@farebox/core'
 import { apiKeyHash, apiKeyPrefix, isSameHash } from './api-key-secret.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { KeyCache } from './key-cache.ts'
-import { type KeyUse, KeyUses } from './key-uses.ts'
+import { type KeyUse, KeyUses, type KnownUse } from './key-uses.ts'
 import type { ApiKeySummary, AuthenticatedKey, KeyService } from './reader.ts'
 import type { ApiKeyRow, ApiKeyServiceRow, TableName } from './rows.ts'
 import { type RowsOf, rowsQuery } from './rows-query.ts'
@@ -11,6 +11,7 @@ import { StoreClock } from './store-clock.ts'
 /** A key that was presented under one of its secrets. */
 export interface PresentedKey {
   key: AuthenticatedKey
+  use: KnownUse
   /** When this secret ends, epoch milliseconds on the store's clock; null: never. */
   until: number | null
 }
@@ -31,16 +32,16 @@ export class KeyRing {
 
   /** Whose key a secret is; `undefined` when it is nobody's, was revoked or has ended. */
   async authenticate(secret: string): Promise<AuthenticatedKey | undefined> {
-    // No key is empty or very long.
-    if (secret.length === 0 || secret.length > 512) return undefined
+    if (!isOfLength(secret)) return undefined
     const hash = apiKeyHash(secret)
     const presented = this.#known.get(hash) ?? (await this.#find(secret, hash))
-    if (!presented) return undefined
-    const now = this.#clock.reckon()
-    if (presented.until !== null && presented.until <= now) return undefined
-    const { accountId, apiKeyId } = presented.key
-    this.#uses.note({ accountId, apiKeyId, at: now })
-    return presented.key
+    return presented && this.#use(presented)
+  }
+
+  /** The same without asking the database: `undefined` also for a key that is not remembered. */
+  known(secret: string): AuthenticatedKey | undefined {
+    const presented = isOfLength(secret) ? this.#known.get(apiKeyHash(secret)) : undefined
+    return presented && this.#use(presented)
   }
 
   /** The key that a prefix leads to, which may be the prefix of a secret that it had before. */
@@ -73,6 +74,13 @@ export class KeyRing {
     return this.#uses.flush()
   }
 
+  #use(presented: PresentedKey): AuthenticatedKey | undefined {
+    const now = this.#clock.reckon()
+    if (presented.until !== null && presented.until <= now) return undefined
+    this.#uses.note(presented.use, now)
+    return presented.key
+  }
+
   /** Looks for a key that is not known yet. None has control characters, which Postgres would refuse to look for. */
   async #find(secret: string, hash: string): Promise<PresentedKey | undefined> {
     return /\p{Cc}/u.test(secret) ? undefined : this.#read(apiKeyPrefix(secret), hash)
@@ -85,9 +93,9 @@ export class KeyRing {
     const isCurrent = isSameHash(row.hash, hash)
     if (!isCurrent && !(row.previousHash !== null && isSameHash(row.previousHash, hash))) return undefined
     const [services] = await Promise.all([this.#servicesOf(row), this.#clock.read()])
-    const presented = { key: keyOf(row, services), until: isCurrent ? row.expiresAt : row.previousUntil }
+    const until = isCurrent ? row.expiresAt : row.previousUntil
+    const presented = { key: keyOf(row, services), use: this.#uses.learn(row), until }
     this.#known.set(hash, presented, forgotten)
-    this.#uses.learn(row)
     return presented
   }
 
@@ -121,6 +129,11 @@ export function keyPermission(
   const rows = key.services.filter((row) => row.service === service)
   const row = rows.find((candidate) => candidate.provider === provider) ?? rows.find((candidate) => candidate.provider === null)
   return row?.enabled ? { costLimitPerRequest: row.costLimitPerRequest } : undefined
+}
+
+/** No key is empty or very long. */
+function isOfLength(secret: string): boolean {
+  return secret.length > 0 && secret.length <= 512
 }
 
 function keyOf(row: ApiKeyRow, services: readonly ApiKeyServiceRow[]): AuthenticatedKey {

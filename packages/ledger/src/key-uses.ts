@@ -11,7 +11,8 @@ export interface KeyUse {
 const WRITE_EVERY_MS = 60_000
 const KEYS_MAX = 10_000
 
-interface Known extends KeyUse {
+/** The uses of one key. */
+export interface KnownUse extends KeyUse {
   /** The use that was sent to be written last. */
   sentAt: number
   /** The use that is known to be kept. */
@@ -21,27 +22,26 @@ interface Known extends KeyUse {
 /** Remembers when keys were last used, and writes it down beside the calls: each key at most once a minute, and at the end. */
 export class KeyUses {
   readonly #write: (use: KeyUse) => Promise<unknown>
-  readonly #known = new LRUCache<string, Known>({ max: KEYS_MAX })
+  readonly #known = new LRUCache<string, KnownUse>({ max: KEYS_MAX })
   readonly #writing = new Set<Promise<void>>()
 
   constructor(write: (use: KeyUse) => Promise<unknown>) {
     this.#write = write
   }
 
-  /** Takes what the database says, so that of many processes not each writes the same minute. */
-  learn({ accountId, apiKeyId, lastUsedAt }: { accountId: string; apiKeyId: string; lastUsedAt: number | null }): void {
-    if (lastUsedAt === null) return
+  /** Takes what the database says of a key, so that of many processes not each writes the same minute. */
+  learn({ accountId, apiKeyId, lastUsedAt }: { accountId: string; apiKeyId: string; lastUsedAt: number | null }): KnownUse {
+    const [sentAt, keptAt] = lastUsedAt === null ? [-Infinity, 0] : [lastUsedAt, lastUsedAt]
     const known = this.#known.get(nameOf(accountId, apiKeyId))
-    if (known) {
-      known.sentAt = Math.max(known.sentAt, lastUsedAt)
-      known.keptAt = Math.max(known.keptAt, lastUsedAt)
-    } else this.#remember({ accountId, apiKeyId, at: lastUsedAt, sentAt: lastUsedAt, keptAt: lastUsedAt })
+    if (!known) return this.#remember({ accountId, apiKeyId, at: keptAt, sentAt, keptAt })
+    known.sentAt = Math.max(known.sentAt, sentAt)
+    known.keptAt = Math.max(known.keptAt, keptAt)
+    return known
   }
 
   /** Costs a caller nothing: what is written is written in the background, and a failure is made good by a later write. */
-  note(use: KeyUse): void {
-    const known = this.#known.get(nameOf(use.accountId, use.apiKeyId)) ?? this.#remember({ ...use, sentAt: -Infinity, keptAt: 0 })
-    known.at = Math.max(known.at, use.at)
+  note(known: KnownUse, at: number): void {
+    known.at = Math.max(known.at, at)
     if (known.at - known.sentAt >= WRITE_EVERY_MS) this.#send(known)
   }
 
@@ -52,12 +52,12 @@ export class KeyUses {
     await Promise.all(this.#writing)
   }
 
-  #remember(known: Known): Known {
+  #remember(known: KnownUse): KnownUse {
     this.#known.set(nameOf(known.accountId, known.apiKeyId), known)
     return known
   }
 
-  #send(known: Known): void {
+  #send(known: KnownUse): void {
     const { accountId, apiKeyId, at } = known
     known.sentAt = at
     const writing = this.#write({ accountId, apiKeyId, at })

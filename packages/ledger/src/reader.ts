@@ -343,6 +343,14 @@ export abstract class LedgerReader {
     return this.#keys.authenticate(secret)
   }
 
+  /**
+   * {@link authenticate} at once, from what is remembered: `undefined` also for a good key that was not asked about in the last ten
+   * seconds. For hot paths, which ask the other way when this does not know.
+   */
+  knownKey(secret: string): AuthenticatedKey | undefined {
+    return this.#keys.known(secret)
+  }
+
   /** The key of a prefix, good or not; `undefined` when there is none. A prefix from before a rotation leads to its key too. */
   apiKey(prefix: string): Promise<ApiKeySummary | undefined> {
     return this.#keys.byPrefix(checkText('prefix', prefix))

@@ -14,7 +14,7 @@ type ExpressRequest = IncomingMessage & { body?: unknown; farebox?: Workflow }
 type Next = (error?: unknown) => void
 
 /** A handler for `app.use`. */
-export type ExpressHandler = (request: ExpressRequest, response: ServerResponse, next: Next) => Promise<void>
+export type ExpressHandler = (request: ExpressRequest, response: ServerResponse, next: Next) => void | Promise<void>
 
 /** An error handler for `app.use`: Express knows it by its four parameters. */
 export type ExpressErrorHandler = (error: unknown, request: IncomingMessage, response: ServerResponse, next: Next) => void
@@ -33,13 +33,14 @@ declare global {
  * without a good key is answered with 401.
  */
 export function farebox(box: Farebox, options: MountOptions): ExpressHandler {
-  return async (request, response, next) => {
-    try {
-      request.farebox = await mountWorkflow(box, options, request.headers.authorization, response)
-    } catch (error) {
-      return sendProblem(response, error)
+  return (request, response, next) => {
+    const begin = (workflow: Workflow) => {
+      request.farebox = workflow
+      next()
     }
-    next()
+    const mounted = mountWorkflow(box, options, request.headers.authorization, response)
+    if (!(mounted instanceof Promise)) return begin(mounted)
+    return mounted.then(begin, (error: unknown) => sendProblem(response, error))
   }
 }
 

@@ -39,7 +39,8 @@ export interface FareboxState {
 export function farebox(box: Farebox, options: MountOptions): KoaMiddleware {
   return async (context, next) => {
     try {
-      context.state.farebox = await mountWorkflow(box, options, context.get('authorization'), context.res)
+      const mounted = mountWorkflow(box, options, context.req.headers.authorization, context.res)
+      context.state.farebox = mounted instanceof Promise ? await mounted : mounted
       await next()
     } catch (error) {
       if (!isFareboxError(error) || context.headerSent) throw error

@@ -76,6 +76,22 @@ export function exerciseApiKeys(suite: Suite): void {
       expect(await suite.ledger.authenticate(secret)).toMatchObject({ accountId })
     })
 
+    it('is known without the database once it was asked about, until it is revoked or ends', async () => {
+      const accountId = await suite.account(5_000)
+      const { secret, apiKeyId } = await create(accountId, { expiresAt: suite.now + DAY })
+      const ledger = suite.another()
+      expect(ledger.knownKey(secret)).toBeUndefined()
+      const key = await ledger.authenticate(secret)
+      expect(ledger.knownKey(secret)).toBe(key)
+      for (const wrong of ['', `${secret}A`, 'x'.repeat(10_000)]) expect(ledger.knownKey(wrong), wrong).toBeUndefined()
+      suite.now += DAY
+      expect(ledger.knownKey(secret)).toBeUndefined()
+      suite.now -= 1
+      expect(ledger.knownKey(secret)).toBe(key)
+      await ledger.revokeApiKey({ accountId, apiKeyId })
+      expect(ledger.knownKey(secret)).toBeUndefined()
+    })
+
     it('a revoked key is refused at once, also one that was good a moment ago', async () => {
       const accountId = await suite.account(5_000)
       const { secret, apiKeyId } = await create(accountId)
