@@ -315,6 +315,28 @@ describe('the client of an account', () => {
   })
 })
 
+describe('a client that could reach nobody', () => {
+  it.each(['', '/farebox', 'example.com', 'example.com:3000', 'ftp://example.com', 'https://', undefined])(
+    'is not made for the address %j',
+    (wrong) => {
+      const url = wrong as string
+      expect(() => createClient({ baseUrl: url, apiKey: 'fbx_a_key' })).toThrow(
+        /^baseUrl must be where the API is mounted, such as https:/,
+      )
+    },
+  )
+
+  it.each(['fbx_ключ', `fbx_bad\nkey`, ' fbx_padded', undefined])(
+    'is not made with the key %j, and does not repeat it',
+    (wrong) => {
+      const secret = wrong as string
+      const making = () => createClient({ baseUrl, apiKey: secret })
+      expect(making).toThrow(/^apiKey (is missing|has characters that no key has): whoever runs the server gave it to you$/)
+      expect(() => createAdminClient({ baseUrl, adminToken: secret })).toThrow(/^adminToken /)
+    },
+  )
+})
+
 describe('the client of an admin', () => {
   it('grants credits, limits what keys may do, and ends them', async () => {
     const admin = createAdminClient({ baseUrl, adminToken })

@@ -101,6 +101,26 @@ describe.each(storeNames)('speech that is transcribed while it is heard, on %s',
     expect(await balance()).toBe(0n)
   })
 
+  it('ends when its workflow is closed, and is on the receipt', async () => {
+    const { workflow, usage, balance } = await open(credits(1_000), { on })
+    const spoken = Promise.withResolvers<void>()
+    async function* speech() {
+      yield* sound(30)
+      spoken.resolve()
+      // Whoever speaks is thinking.
+      await new Promise(() => {})
+    }
+    const stream = await workflow.listen({ audio: speech(), format })
+    const heard = texts(stream.events)
+    await spoken.promise
+    const receipt = await workflow.close()
+    expect(await stream.settled).toEqual({ creditsUsed: credits(4), endedBy: 'caller' })
+    expect(receipt.services_used).toMatchObject([{ units_consumed: 30, credits_used: 4 }])
+    expect(await usage()).toHaveLength(1)
+    expect(await balance()).toBe(credits(1_000 - 4))
+    await heard
+  })
+
   it('is begun for as long as there are credits, and not without any', async () => {
     const { workflow } = await open(credits(2), { on })
     const stream = await workflow.listen({ audio: sound(600), format })

@@ -32,6 +32,7 @@ export interface AdminClientOptions extends ConnectionOptions {
 /**
  * A client of the admin routes: accounts, grants, keys and budgets.
  *
+ * @throws {TypeError} `baseUrl` is no address, or `adminToken` is missing or no token
  * @example
  * const admin = createAdminClient({ baseUrl: 'https://example.com', adminToken })
  * const { account_id } = await admin.createAccount({ name: 'Ada', credits: 10_000 })
@@ -46,7 +47,7 @@ export class AdminClient {
   readonly #transport: Transport
 
   constructor({ adminToken, ...connection }: AdminClientOptions) {
-    this.#transport = new Transport(connection, adminToken)
+    this.#transport = new Transport(connection, 'adminToken', adminToken)
   }
 
   /** Opens an account, with credits or without. */

@@ -23,6 +23,7 @@ export interface PlannedWork {
  *
  * Each POST carries an idempotency key, so that sending it again after a dropped connection charges once.
  *
+ * @throws {TypeError} `baseUrl` is no address, or `apiKey` is missing or no key
  * @example
  * const client = createClient({ baseUrl: 'https://example.com', apiKey: 'fbx_your_key' })
  * const agent = await client.agents.create({ business_logic_adapter: 'languagelearning' })
@@ -39,7 +40,7 @@ export class FareboxClient extends AccountReader {
   readonly #transport: Transport
 
   constructor({ apiKey, ...connection }: ClientOptions) {
-    const transport = new Transport(connection, apiKey)
+    const transport = new Transport(connection, 'apiKey', apiKey)
     super(transport, {})
     this.#transport = transport
     this.agents = new AgentsClient(transport)

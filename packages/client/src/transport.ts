@@ -63,11 +63,11 @@ export class Transport {
   readonly #baseUrl: string
   readonly #authorization: string
 
-  /** @param secret  the API key or admin token */
-  constructor(connection: ConnectionOptions, secret: string) {
+  /** @throws {TypeError} the address is none, or the secret is none that can be sent */
+  constructor(connection: ConnectionOptions, name: 'apiKey' | 'adminToken', secret: string) {
     this.#connection = connection
-    this.#baseUrl = connection.baseUrl.replace(/\/+$/, '')
-    this.#authorization = `Bearer ${secret}`
+    this.#baseUrl = checkBaseUrl(connection.baseUrl).replace(/\/+$/, '')
+    this.#authorization = `Bearer ${checkSecret(name, secret)}`
   }
 
   /**
@@ -145,6 +145,22 @@ export class Transport {
       throw attempt.failure(cause, 'CONNECTION_FAILED', 'was not answered')
     }
   }
+}
+
+function checkBaseUrl(url: string): string {
+  // In a page, an address may be relative to it.
+  const isAddress =
+    /^https?:\/\/[^\s/]/i.test(url) || (url !== undefined && typeof location !== 'undefined' && !url.includes(':'))
+  if (isAddress) return url
+  throw new TypeError(`baseUrl must be where the API is mounted, such as https://example.com, received ${JSON.stringify(url)}`)
+}
+
+/** Tells what is wrong, and never the secret. */
+function checkSecret(name: string, secret: string): string {
+  const problem =
+    typeof secret !== 'string' ? 'is missing' : /[^\x21-\x7e]/.test(secret) ? 'has characters that no key has' : undefined
+  if (problem === undefined) return secret
+  throw new TypeError(`${name} ${problem}: whoever runs the server gave it to you`)
 }
 
 /** One sending of a request. */

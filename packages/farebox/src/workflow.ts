@@ -116,8 +116,8 @@ export class Workflow {
   #madePayer: Payer | undefined
   #madeRunner: CallRunner | undefined
   #madeSession: ChatSession | undefined
-  /** Metered time, so that closing ends it. */
-  #times: Set<MeteredTime> | undefined
+  /** Ends live work and metered time that go on by themselves, for closing. */
+  #ends: Set<() => Promise<unknown>> | undefined
 
   /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
   constructor(parts: WorkflowParts, options: WorkflowOptions) {
@@ -261,7 +261,7 @@ export class Workflow {
    * within a second of the last credit.
    */
   listen(input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
-    return listen(this.#live(), input)
+    return this.#endable(listen(this.#live(), input))
   }
 
   /** Turns text into speech. */
@@ -304,7 +304,7 @@ export class Workflow {
    * when the next one cannot be paid.
    */
   converse(input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
-    return converse(this.#live(), input)
+    return this.#endable(converse(this.#live(), input))
   }
 
   /**
@@ -318,8 +318,8 @@ export class Workflow {
    */
   async meter(input: MeterInput): Promise<MeteredTime> {
     const time = await this.#runner.track(meterTime({ ...this.#live(), metadata: this.#options.metadata }, input))
-    this.#times ??= new Set()
-    this.#times.add(time)
+    this.#ends ??= new Set()
+    this.#ends.add(() => time.end())
     return time
   }
 
@@ -437,7 +437,7 @@ export class Workflow {
     return { receipt: receiptOf(summary, records, this.#parts.clock()), decisions: keptDecisions(records) }
   }
 
-  /** Ends it, and time that is metered for it. Holds that are still open go back. Closing again returns the same receipt. */
+  /** Ends it, and live work and metered time that go on for it. Holds that are still open go back. Closing again returns the same receipt. */
   async close(): Promise<Receipt> {
     await this.end()
     return this.receipt()
@@ -447,7 +447,7 @@ export class Workflow {
   async end(): Promise<void> {
     await this.open()
     await this.#runner.idle()
-    await Promise.all([...(this.#times ?? [])].map((time) => time.end()))
+    await Promise.all([...(this.#ends ?? [])].map((end) => end()))
     await this.#payer.envelope.close()
   }
 
@@ -509,6 +509,20 @@ export class Workflow {
 
   #live(): LiveParts {
     return { parts: this.#parts, payer: this.#payer, runner: this.#runner }
+  }
+
+  /** Live work as closing ends it: as if its caller had left. */
+  async #endable<Event>(opening: Promise<LiveStream<Event>>): Promise<LiveStream<Event>> {
+    const stream = await opening
+    const end = async () => {
+      await stream.events.return?.()
+      await stream.settled
+    }
+    this.#ends ??= new Set()
+    this.#ends.add(end)
+    const ended = () => void this.#ends?.delete(end)
+    stream.settled.then(ended, ended)
+    return stream
   }
 
   #measure(service: 'gpt' | 'vision', input: ChatInput) {
