@@ -37,7 +37,7 @@ describe('a live transcription', () => {
     const [first, ...events] = await collect(listen({ language: 'en' }))
     expect(first).toEqual({ type: 'open' })
     expect(events).toMatchObject([
-      { type: 'transcript', text: 'how many', isFinal: false },
+      { type: 'transcript', text: 'how many', isFinal: false, requestId: id },
       { type: 'transcript', text: 'How many minutes?', isFinal: true, startSeconds: 0, endSeconds: 2 },
       { type: 'finish', model: 'nova-3', durationSeconds: 2, requestId: id, usage: { certainty: 'exact', raw: { duration: 2 } } },
     ])

@@ -275,11 +275,11 @@ export interface LiveTranscribeRequest {
 
 /**
  * An event of a live transcription. `open` comes first, when the provider is ready to hear. A transcript that is not final may be
- * replaced by the next. A stream that ends without `finish` is incomplete, and the adapter throws.
+ * replaced by the next. `requestId` comes as soon as the provider says it, so that a stream which is left keeps it. A stream that ends without `finish` is incomplete, and the adapter throws.
  */
 export type TranscriptEvent =
   | { type: 'open'; requestId?: string }
-  | { type: 'transcript'; text: string; isFinal: boolean; startSeconds?: number; endSeconds?: number }
+  | { type: 'transcript'; text: string; isFinal: boolean; startSeconds?: number; endSeconds?: number; requestId?: string }
   | { type: 'finish'; model: string; durationSeconds?: number; usage?: Usage; requestId?: string }
 
 /** A conversation in speech. */

@@ -20,12 +20,14 @@ export class LivePart<Event extends StreamEvent, Produced> {
   readonly opened: OpenedStream<Event>
   readonly #produced: Tally<Event, Produced>
   readonly #delivered: Tally<Event, Produced>
+  /** What the provider calls it, as soon as it says so: of one that does not come to its finish, its own records are found by that. */
+  #requestId: string | undefined
 
   constructor(opened: OpenedStream<Event>, tally: () => Tally<Event, Produced>) {
     this.opened = opened
     this.#produced = tally()
     this.#delivered = tally()
-    for (const event of opened.waiting) this.#produced.add(event)
+    for (const event of opened.waiting) this.produce(event)
     // From here on it is for the stream to act when the caller leaves: the provider may be drained.
     opened.leash.release()
   }
@@ -35,6 +37,7 @@ export class LivePart<Event extends StreamEvent, Produced> {
   }
 
   produce(event: Event): void {
+    this.#requestId ??= event.requestId
     this.#produced.add(event)
   }
 
@@ -46,7 +49,7 @@ export class LivePart<Event extends StreamEvent, Produced> {
   end(end: PartEnd): StreamPart<Produced> {
     const { plan, leash, source } = this.opened
     stop(leash, source)
-    plan.finish(end)
+    plan.finish({ ...end, requestId: end.requestId ?? end.error?.requestId ?? this.#requestId })
     return this.describe(end)
   }
 

@@ -52,7 +52,7 @@ export async function* streamTranscription(
         case 'transcript':
           heard.report(event)
           isAnswering = true
-          yield transcript(event)
+          yield { ...transcript(event), ...(requestId === undefined ? {} : { requestId }) }
           break
         case 'error':
           throw event

@@ -55,7 +55,7 @@ export async function* streamTranscription(
         case 'Results': {
           const transcript = readTranscript(message)
           // Silence is no transcript, unless it takes words back.
-          if (transcript.text !== '' || (transcript.isFinal && isReplaceable)) yield transcript
+          if (transcript.text !== '' || (transcript.isFinal && isReplaceable)) yield { ...transcript, ...named(requestId) }
           isReplaceable = !transcript.isFinal && (isReplaceable || transcript.text !== '')
           break
         }
@@ -74,7 +74,11 @@ export async function* streamTranscription(
     socket?.close()
     call.end()
   }
-  yield { ...finish, ...(requestId === undefined ? {} : { requestId }) }
+  yield { ...finish, ...named(requestId) }
+}
+
+function named(requestId: string | undefined): { requestId?: string } {
+  return requestId === undefined ? {} : { requestId }
 }
 
 /** Reading the caller's sound failed. */
