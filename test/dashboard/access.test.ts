@@ -181,12 +181,15 @@ inBrowser('the focus', () => {
   test('comes back to the button of the menu when the menu is closed by key', async () => {
     const page = await signedIn('', open().seeded.key, { viewport: { width: 390, height: 800 } })
     const menu = page.getByRole('button', { name: 'Menu' })
+    // A page is drawn in its own time after a key was pressed.
+    const isOpen = () => menu.getAttribute('aria-expanded')
     await menu.focus()
     await page.keyboard.press('Enter')
+    await expect.poll(isOpen).toBe('true')
     await page.keyboard.press('Tab')
     expect(await focused(page)).toBe('Overview')
     await page.keyboard.press('Escape')
-    expect(await menu.getAttribute('aria-expanded')).toBe('false')
+    await expect.poll(isOpen).toBe('false')
     expect(await hasFocus(menu)).toBe(true)
   })
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { duration, exactly, instant, percent, serviceName } from '../../packages/dashboard/app/format.ts'
+import { duration, exactly, instant, percent, providerName, serviceName, unitName } from '../../packages/dashboard/app/format.ts'
 import { stackSeries } from '../../packages/dashboard/app/parts/stack-series.ts'
 
 test.each([
@@ -25,6 +25,20 @@ test('an instant says of which time zone it is', () => {
 
 test('a service of a team keeps its name, whatever every object has under it', () => {
   expect(['gpt', 'constructor', 'toString', 'fax'].map(serviceName)).toEqual(['Chat', 'constructor', 'toString', 'fax'])
+})
+
+test('a provider of a series is named with what it did there, since the same one may do several things', () => {
+  const names = ['gpt_gpt-4o', 'vision_gpt-4o', 'voice_stt_deepgram', 'fax_gpt_x', 'constructor_x'].map(providerName)
+  expect(names).toEqual(['Chat: gpt-4o', 'Vision: gpt-4o', 'Transcription: deepgram', 'fax_gpt_x', 'constructor_x'])
+})
+
+test('one unit is a unit', () => {
+  expect([unitName(1, 'tokens'), unitName('1', 'minutes'), unitName(0, 'images'), unitName('1.5', 'minutes')]).toEqual([
+    'token',
+    'minute',
+    'images',
+    'minutes',
+  ])
 })
 
 test.each([

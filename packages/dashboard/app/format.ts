@@ -68,3 +68,13 @@ const SERVICES: ReadonlyMap<string, string> = new Map([
 
 /** A service in words; a team's own keeps its name. */
 export const serviceName = (service: string): string => SERVICES.get(service) ?? service
+
+/** A service and a provider in one, as series name them: `gpt_gpt-4o` is `Chat: gpt-4o`. A team's own service keeps its name. */
+export function providerName(name: string): string {
+  for (const [service, words] of SERVICES)
+    if (name.startsWith(`${service}_`)) return `${words}: ${name.slice(service.length + 1)}`
+  return name
+}
+
+/** A unit after a count of it: `tokens`, and `token` after 1. */
+export const unitName = (count: number | string, unit: string): string => (Number(count) === 1 ? unit.replace(/s$/, '') : unit)

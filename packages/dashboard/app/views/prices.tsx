@@ -2,7 +2,7 @@ import type { Price, PriceList } from '@farebox/client'
 import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, exactly, plural, serviceName } from '../format.ts'
+import { credits, exactly, plural, serviceName, unitName } from '../format.ts'
 import { AnswerView, Nothing } from '../parts/answer-view.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
@@ -93,9 +93,7 @@ function PriceRows({ prices }: { prices: readonly Price[] }) {
                       : '–'}
                   </td>
                   <td class="right number">{exactly(amount)}</td>
-                  <td class="faint">
-                    {Number(per) === 1 ? unit_type.replace(/s$/, '') : `${credits(Number(per))} ${unit_type}`}
-                  </td>
+                  <td class="faint">{Number(per) === 1 ? unitName(per, unit_type) : `${credits(Number(per))} ${unit_type}`}</td>
                 </tr>
               ))}
             </tbody>

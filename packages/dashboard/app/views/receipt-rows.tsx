@@ -1,5 +1,5 @@
 import type { WorkflowDetail } from '../api/workflow-detail.ts'
-import { credits, exactly, percent, serviceName } from '../format.ts'
+import { credits, exactly, percent, serviceName, unitName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Card } from '../parts/card.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
@@ -35,7 +35,8 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetail }) {
                   <th scope="row">{serviceName(service_type)}</th>
                   <td>{provider}</td>
                   <td class="right">
-                    <span class="number">{exactly(units_consumed)}</span> <span class="faint small">{unit_type}</span>
+                    <span class="number">{exactly(units_consumed)}</span>{' '}
+                    <span class="faint small">{unitName(units_consumed, unit_type)}</span>
                   </td>
                   <td class="right number">{credits(credits_used)}</td>
                   <td class="wide-only right number faint">{total > 0 ? percent(credits_used / total) : '–'}</td>

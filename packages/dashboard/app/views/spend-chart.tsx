@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { getSeries, type SeriesGroup } from '../api/get-series.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, percent, plural, serviceName } from '../format.ts'
+import { credits, percent, plural, providerName, serviceName } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { BarChart } from '../parts/bar-chart.tsx'
 import { Card } from '../parts/card.tsx'
@@ -31,6 +31,8 @@ const WITHOUT_NAME: Readonly<Record<SeriesGroup, string>> = {
   user: 'Without a user',
 }
 
+const NAMES: Partial<Record<SeriesGroup, (name: string) => string>> = { service: serviceName, provider: providerName }
+
 const EVERY_MS = 15_000
 
 /** Credits over time, as a chart or as a table, by whatever is asked for. */
@@ -51,8 +53,7 @@ export function SpendChart({ range: name }: { range: RangeName }) {
     },
     { everyMs: EVERY_MS },
   )
-  const nameOf = (each: string | null) =>
-    each === null ? WITHOUT_NAME[groupBy] : groupBy === 'service' ? serviceName(each) : each
+  const nameOf = (each: string | null) => (each === null ? WITHOUT_NAME[groupBy] : (NAMES[groupBy]?.(each) ?? each))
   const spanLabel = rangeNames.find(([each]) => each === name)?.[1] ?? ''
   const byLabel = groups.find(([group]) => group === groupBy)?.[1].toLowerCase()
   const label = `Credits spent per ${granularity}, last ${spanLabel}${groupBy === 'none' ? '' : `, by ${byLabel}`}`
