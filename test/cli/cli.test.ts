@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { postgres } from '@farebox/ledger/postgres'
@@ -142,6 +142,8 @@ describe.each([
     ]) {
       expect((await run('usage', 'ada', '--granularity', 'month', ...range))[0]).toBe(0)
     }
+    const much = '99999999999999999999'
+    expect(await run('grant', 'ada', much)).toEqual(refused(`credits must be at most 1000000000, received ${much}`))
     expect(await run('rotate-key', 'fbx_abcdefgh')).toEqual(refused('no API key "abcdefgh"'))
     expect(await run('rotate-key', 'abcdefgh', '--grace-hours', '8785')).toEqual(
       refused('--grace-hours must be a whole number from 0 to 8784, received 8785'),
@@ -300,6 +302,59 @@ test('a file that is no database is said to be none, and is left as it is', asyn
   ])
   // SQLite makes a database of an empty file.
   expect((await farebox('migrate', '--store', join(folder, 'nothing.db'))).code).toBe(0)
+})
+
+describe('a file of SQLite', () => {
+  /** A store with an account, whose whole content is in its one file. */
+  async function storeOf(name: string): Promise<string> {
+    const file = join(folder, name)
+    await farebox('migrate', '--store', file)
+    await farebox('open-account', 'Ada', '--id', 'ada', '--store', file)
+    const database = new Database(file)
+    database.pragma('wal_checkpoint(TRUNCATE)')
+    database.close()
+    return file
+  }
+
+  test('that is newer than the command is neither read nor written', async () => {
+    const file = await storeOf('newer.db')
+    const database = new Database(file)
+    database.exec("INSERT INTO farebox_migrations VALUES (99, 'later', 'of a later release', 0)")
+    database.close()
+    for (const parameters of [['accounts'], ['usage', 'ada'], ['verify'], ['keys', 'ada'], ['grant', 'ada', '5'], ['migrate']]) {
+      const { code, errors, lines, tables } = await farebox(...parameters, '--store', file)
+      expect([code, errors, lines, tables], parameters.join(' ')).toEqual([
+        1,
+        ['farebox: the database has schema version 99 (later), this version of Farebox knows 3: upgrade @farebox/ledger'],
+        [],
+        [],
+      ])
+    }
+  })
+
+  test('that is damaged is not said to be well again soon', async () => {
+    const whole = await readFile(await storeOf('whole.db'))
+    const file = join(folder, 'damaged.db')
+    await writeFile(file, whole.subarray(0, 5_000))
+    const { code, errors } = await farebox('accounts', '--store', file)
+    expect([code, errors]).toEqual([1, ['farebox: SQLite failed: database disk image is malformed']])
+  })
+
+  test.skipIf(process.getuid?.() !== 0)('that may only be read is to be copied, for SQLite writes beside it', async () => {
+    const file = await storeOf('closed.db')
+    const own = join(folder, 'closed')
+    await mkdir(own)
+    await cp(file, join(own, 'closed.db'))
+    await chmod(own, 0o555)
+    await chmod(folder, 0o755)
+    const main = join(repositoryFolder, 'packages/farebox/src/cli/main.ts')
+    const parameters = ['--conditions=farebox-source', '--no-warnings', main, 'accounts', '--store', join(own, 'closed.db')]
+    const ran = promisify(execFile)(process.execPath, parameters, { uid: 65_534, gid: 65_534 })
+    await expect(ran).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^farebox: SQLite failed: .*\nfarebox: SQLite writes beside a file .*: copy it .*\n$/),
+    })
+  })
 })
 
 test.each([

@@ -1,12 +1,14 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { credits, quantity } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { parse } from 'csv-parse/sync'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { expectFocus } from '../exports/focus-rules.ts'
 import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -70,6 +72,25 @@ describe.each([
     expect(csv(readFileSync(out, 'utf8'))).toHaveLength(2)
     expect(readFileSync(left, 'utf8')).toBe('half')
     rmSync(left)
+  })
+
+  test('replaces what a link leads to, and nothing that is no file', async () => {
+    const [out, link, socket] = [file('linked.csv'), file('link.csv'), file('socket')]
+    writeFileSync(out, 'before')
+    symlinkSync(out, link)
+    expect(await farebox('export', ...at, '--out', link, '--force')).toMatchObject({ code: 0, errors: [] })
+    expect([lstatSync(link).isSymbolicLink(), csv(readFileSync(out, 'utf8')).length]).toEqual([true, 2])
+    const server = createServer().listen(socket)
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    symlinkSync(socket, file('to-socket'))
+    for (const place of [socket, file('to-socket')]) {
+      const { code, errors } = await farebox('export', ...at, '--out', place, '--force')
+      expect([code, errors]).toEqual([1, [`farebox: --out names what is no file: ${place}; without --out it goes to the output`]])
+    }
+    expect([lstatSync(socket).isSocket(), lstatSync(file('to-socket')).isSymbolicLink()]).toEqual([true, true])
+    const inFolder = await farebox('export', ...at, '--out', folder)
+    expect([inFolder.code, inFolder.errors]).toEqual([1, [`farebox: --out names a folder, not a file: ${folder}`]])
   })
 
   test('leaves nothing where it fails, and says why', async () => {
@@ -163,6 +184,16 @@ describe.each([
 test('farebox reconcile says what is wrong with its module', async () => {
   const none = join(folder, 'none.mjs')
   expect(await farebox('reconcile', '--config', none)).toMatchObject({ code: 1, errors: [`farebox: there is no file ${none}`] })
+  expect(await farebox('reconcile', '--config', folder)).toMatchObject({
+    code: 1,
+    errors: [`farebox: --config names a folder, not a file: ${folder}`],
+  })
+  const broken = join(folder, 'broken.mjs')
+  await writeFile(broken, 'throw new Error("no key")')
+  expect(await farebox('reconcile', '--config', broken)).toMatchObject({
+    code: 1,
+    errors: [`farebox: ${broken} cannot be loaded: no key`],
+  })
   const other = join(folder, 'other.mjs')
   await writeFile(other, 'export default { reconcile: true }')
   const { code, errors } = await farebox('reconcile', '--config', other)

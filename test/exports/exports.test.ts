@@ -6,7 +6,7 @@ import { exportPurchases, exportUsage } from '@farebox/ledger/export'
 import { CloudEvent } from 'cloudevents'
 import { parse } from 'csv-parse/sync'
 import { credits, type Farebox } from 'farebox'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { serveApi } from '../farebox/api-client.ts'
 import { openAccount, openBox, storeNames } from '../farebox/open-box.ts'
 import { openPostgres } from '../ledger/open-postgres.ts'
@@ -109,6 +109,53 @@ describe.each(storeNames)('exports on %s', (on) => {
     const { balance } = await box.ledger.balance(ada.accountId)
     const bobs = await box.ledger.balance(bob)
     expect(sum(purchases, 'BilledCost') - sum(usage, 'EffectiveCost')).toBe((balance + bobs.balance) * 1_500_000n)
+  })
+
+  it('FOCUS bills what is carried over once, and takes back what was charged back, once and when it was', async () => {
+    const { accountId } = await box.ledger.openAccount({ name: 'Carla' })
+    const plan = { source: 'plan', amount: credits(30), expiresAt: Date.now() + 500, rollover: { ttlMs: 86_400_000 } } as const
+    await box.ledger.grant({ ...plan, accountId, grantId: 'plan-1' })
+    await box.ledger.grant({ accountId, grantId: 'order-2', amount: credits(100), priority: 1 })
+    const usage = { quantity: quantity(1), unit: 'minutes', rated: credits(20) } as const
+    await box.ledger.charge({ accountId, usageId: 'spent', service: 'phone', provider: 'twilio', usage })
+    await vi.waitFor(async () => {
+      await box.ledger.sweep()
+      expect(await box.ledger.history.grantsOf(accountId, ['rollover:plan-1'])).toHaveLength(1)
+    }, 10_000)
+    const before = Date.now() - 86_400_000
+    // A dispute tells of itself several times, under keys of its own.
+    await box.ledger.chargeback({ accountId, grantId: 'order-2', idempotencyKey: 'dispute-opened' })
+    await box.ledger.chargeback({ accountId, grantId: 'order-2', idempotencyKey: 'dispute-lost' })
+    const purchases = csv(await all(exportPurchases(box.ledger, { format: 'focus', focus, accountId })))
+    expectFocus(purchases)
+    expect(purchases.map((row) => [row.x_GrantId, row.ChargeCategory, row.BilledCost, row.PricingQuantity]).sort()).toEqual([
+      ['order-2', 'Adjustment', '-0.15', '-100'],
+      ['order-2', 'Purchase', '0.15', '100'],
+      ['plan-1', 'Purchase', '0.045', '30'],
+      ['rollover:plan-1', 'Adjustment', '0', '30'],
+    ])
+    const byDescription = purchases.map(({ ChargeDescription }) => ChargeDescription)
+    expect(byDescription).toContain('30 credits (plan), carried over from plan-1')
+    expect(byDescription).toContain('Chargeback of order-2, -100 credits (purchase)')
+    // What was billed and is not spent is what is left, less what is owed.
+    const used = csv(await all(exportUsage(box.ledger, { format: 'focus', focus, accountId })))
+    const sum = (rows: typeof used, column: string) => rows.reduce((total, row) => total + scaled(row[column] ?? ''), 0n)
+    const { balance } = await box.ledger.balance(accountId)
+    expect(balance).toBe(10_000_000n)
+    expect(sum(purchases, 'BilledCost') - sum(used, 'EffectiveCost')).toBe(balance * 1_500_000n)
+
+    const of = async (range: object) => csv(await all(exportPurchases(box.ledger, { format: 'focus', focus, ...range })))
+    expect(await of({ accountId, until: before })).toEqual([])
+    const everybody = await of({ from: before })
+    expect(everybody.filter(({ BillingAccountId }) => BillingAccountId === accountId)).toHaveLength(4)
+    // The later of the times that it was told is no other chargeback.
+    const later = await vi.waitFor(async () => {
+      await box.ledger.chargeback({ accountId, grantId: 'order-2', idempotencyKey: `dispute-${Math.random()}` })
+      const told = (await box.ledger.statement(accountId)).items.filter(({ verb }) => verb === 'chargeback').map(({ at }) => at)
+      expect(Math.max(...told)).toBeGreaterThan(Math.min(...told))
+      return Math.max(...told)
+    })
+    expect(await of({ accountId, from: later })).toEqual([])
   })
 
   it('CloudEvents are accepted by their own SDK, the same ones each time', async () => {

@@ -201,6 +201,23 @@ describe('recommendations', () => {
     expect((await box.recommendations({ accountId, to: 1_000 })).recommendations).toEqual([])
   })
 
+  it('are one for a change, whether its workflows began with a call that was routed or with one of the host’s own', async () => {
+    const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    for (const isOwnFirst of [false, true, false]) {
+      const workflow = box.workflow({ accountId, name: 'story' })
+      if (isOwnFirst) await workflow.record('voice_tts', 'elevenlabs', 3_000, 'characters')
+      await workflow.speak({ text: 'The train to Bath leaves first, from platform two. '.repeat(50) })
+      await workflow.close()
+    }
+    const { recommendations } = await box.recommendations({ accountId })
+    expect(recommendations).toMatchObject([{ change: { tts_provider: 'cartesia' }, workflows: 3, calls: 4, calls_changed: 4 }])
+    const [found] = recommendations
+    const simulation = await box.simulate({ ...EVER, accountId, changes: { ttsProvider: 'cartesia' } })
+    expect(Number(-simulation.difference / 1_000_000n)).toBe(found?.credits_saved)
+    expect(credits(found?.credits_used ?? 0)).toBe(simulation.creditsThen)
+  })
+
   it('never name what is not ready, what the key may not use, or what saves nothing', async () => {
     const cheap = await workedBox(presets.balanced())
     expect((await cheap.box.recommendations({ accountId: cheap.accountId })).recommendations).toEqual([])

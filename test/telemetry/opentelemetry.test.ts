@@ -1,4 +1,4 @@
-import { type ChatRequest, credits, ProviderError } from '@farebox/core'
+import { type ChatRequest, credits, ProviderError, quantity } from '@farebox/core'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
 import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { type FareboxOptions, InsufficientCreditsError, presets } from 'farebox'
@@ -243,6 +243,25 @@ it('speech, telephone calls, live sound and recorded work are told in their own 
     attributes: { 'farebox.service': 'phone', 'farebox.operation': 'record' },
     value: 40,
   })
+})
+
+it('quantities of one unit are told as their sum, however many meters count them', async () => {
+  const [offer] = simulatedOffers.filter(({ service }) => service === 'voice_tts')
+  if (!offer) throw new Error('an offer was expected')
+  const adapter = simulated({ name: 'own', offers: [offer] })
+  const { speak } = adapter
+  adapter.speak = async (request, call) => {
+    const answer = await speak?.call(adapter, request, call)
+    if (!answer?.usage) throw new Error('an answer was expected')
+    const [first] = answer.usage.quantities
+    if (!first) throw new Error('a quantity was expected')
+    const quantities = [first, { meter: 'markup', quantity: quantity(7), unit: first.unit }]
+    return { ...answer, usage: { ...answer.usage, quantities } }
+  }
+  const { workflow } = await open({ providers: [adapter] })
+  await workflow.speak({ text: 'Your taxi is here.' }).catch(() => undefined)
+  const spoken = telemetry.spans().find(({ name }) => name.startsWith('speak '))
+  expect(spoken?.attributes['farebox.usage.characters']).toBe(25)
 })
 
 describe('what callers say', () => {

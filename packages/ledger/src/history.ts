@@ -30,6 +30,14 @@ export interface UsageTail {
   hasMore: boolean
 }
 
+/** A grant whose payment was reversed. */
+export interface ChargedBackGrant {
+  accountId: string
+  grantId: string
+  /** When it was charged back. */
+  at: number
+}
+
 /** An account that has changed. */
 export interface ChangedAccount {
   accountId: string
@@ -78,6 +86,37 @@ export class LedgerHistory {
   /** Grants, whatever has become of them, a page at a time, by account and id. */
   grants(range: HistoryRange = {}): AsyncGenerator<GrantRow[], void, undefined> {
     return this.#pages('grants', 'grant_id', range, ({ grantId }) => grantId)
+  }
+
+  /** Grants that were charged back in a range of time, each told once, by account and in the order in which they were. */
+  async *chargebacks({
+    accountId,
+    from = 0,
+    until = END_OF_TIME,
+  }: HistoryRange = {}): AsyncGenerator<ChargedBackGrant[], void, undefined> {
+    // Read from the beginning: a grant that is charged back again, under another key, was charged back before.
+    const known = new Set<string>()
+    let [account, sequence] = [accountId ?? '', 0]
+    for (;;) {
+      const [position, values] =
+        accountId === undefined
+          ? ['(account_id, sequence) > (?, ?)', [account, sequence]]
+          : ['account_id = ? AND sequence > ?', [checkText('accountId', accountId), sequence]]
+      const rest = `WHERE ${position} AND verb = 'chargeback' AND at < ? ORDER BY account_id, sequence LIMIT ?`
+      const rows = await this.#rows('journal', rest, [...values, until, PAGE])
+      const page = rows.map(decodeEntry).flatMap((entry) => {
+        const { grantId } = entry.outcome as { grantId: string }
+        const name = `${entry.accountId}\0${grantId}`
+        if (known.has(name)) return []
+        known.add(name)
+        return entry.at >= from ? [{ accountId: entry.accountId, grantId, at: entry.at }] : []
+      })
+      if (page.length > 0) yield page
+      const last = rows.at(-1)
+      if (rows.length < PAGE || last === undefined) return
+      account = last.accountId
+      sequence = last.sequence
+    }
   }
 
   /** Grants of one account by their ids; those that there are. */

@@ -66,7 +66,10 @@ export function addAccountCommands(shell: Shell): void {
   shell
     .command('usage', 'where the credits of an account went')
     .argument('<account>', 'its id')
-    .option('--from <time>', 'since: 2026-07-01, or 2026-07-01T12:00Z')
+    .option(
+      '--from <time>',
+      'since: 2026-07-01, or 2026-07-01T12:00Z (default: the beginning; over time the last 48 hours, 30 days, 26 weeks or 12 months)',
+    )
     .option('--to <time>', 'and before (default: now)')
     .option('--month <month>', 'last, this, or 2026-07 in UTC')
     .option('--service <service>', 'only of this service')

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InvalidOptionError } from '@farebox/core'
@@ -7,12 +7,14 @@ import type { Farebox } from '../farebox.ts'
 /**
  * The Farebox of a module of the host's, for commands that need providers: its default export is one, or a function that makes one.
  *
- * @throws {InvalidOptionError} there is no such file, or it exports something else
+ * @throws {InvalidOptionError} there is no such file, it cannot be loaded, or it exports something else
  */
 export async function openConfig(path: string): Promise<Farebox> {
   const file = resolve(path)
-  if (!existsSync(file)) throw new InvalidOptionError(`there is no file ${file}`)
-  const { default: exported }: { default?: unknown } = await import(pathToFileURL(file).href)
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (!found) throw new InvalidOptionError(`there is no file ${file}`)
+  if (found.isDirectory()) throw new InvalidOptionError(`--config names a folder, not a file: ${file}`)
+  const { default: exported } = await load(file)
   const box: unknown = typeof exported === 'function' ? await exported() : await exported
   // By what it can do, and not by its class, which a second copy of the package has as well.
   if (!isFarebox(box)) {
@@ -21,6 +23,15 @@ export async function openConfig(path: string): Promise<Farebox> {
     )
   }
   return box
+}
+
+async function load(file: string): Promise<{ default?: unknown }> {
+  try {
+    return await import(pathToFileURL(file).href)
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error)
+    throw new InvalidOptionError(`${file} cannot be loaded: ${words}`, { cause: error })
+  }
 }
 
 function isFarebox(value: unknown): value is Farebox {

@@ -18,7 +18,7 @@ export function parseCreditsOrZero(text: string): Credits {
 }
 
 function decimal(text: string): Credits | undefined {
-  if (!/^\d{1,15}(\.\d{1,6})?$/.test(text)) return undefined
+  if (!/^\d{1,100}(\.\d{1,6})?$/.test(text)) return undefined
   const amount = credits(text)
   if (amount > credits(AT_ONCE_MAX)) throw new InvalidOptionError(`credits must be at most ${AT_ONCE_MAX}, received ${text}`)
   return amount

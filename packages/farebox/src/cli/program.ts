@@ -48,7 +48,9 @@ export async function runProgram(program: Command, parameters: readonly string[]
     terminal.error(`farebox: ${error instanceof Error ? error.message : String(error)}`)
     const absent = absentPackage(error)
     if (absent) terminal.error(`farebox: install it beside farebox: npm install ${absent}`)
-    else if (isFareboxError(error) && error.isRetryable) terminal.error('farebox: trying again may help')
+    else if (isReadOnly(error))
+      terminal.error('farebox: SQLite writes beside a file that it reads too: copy it to where you may write')
+    else if (isFareboxError(error) && error.isRetryable && !isDamaged(error)) terminal.error('farebox: trying again may help')
     terminal.exitCode(1)
   }
 }
@@ -63,6 +65,20 @@ function absentPackage(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
   const isAbsent = 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
   return isAbsent ? /^Cannot find package '([^']+)'/.exec(error.message)?.[1] : absentPackage(error.cause)
+}
+
+function isReadOnly(error: unknown): boolean {
+  return /^SQLITE_(READONLY|CANTOPEN)/.test(causeCode(error))
+}
+
+function isDamaged(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(causeCode(error))
+}
+
+/** The database's own code for what it failed at, such as `SQLITE_CORRUPT`. */
+function causeCode(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : ''
 }
 
 function isCommanderExit(error: unknown): error is { exitCode: number } {

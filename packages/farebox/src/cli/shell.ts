@@ -46,6 +46,8 @@ export class Shell {
   async withLedger(shared: Shared, work: (ledger: Ledger) => Promise<void>, options: StoreOptions = {}): Promise<void> {
     const ledger = await openStore(shared, options)
     try {
+      // It throws where the database is newer: what is meant by its tables is not known to this code, whatever it can still read of them.
+      if (!options.isNew) await ledger.planMigration()
       await work(ledger)
     } catch (error) {
       if (error instanceof SchemaVersionError && (await lacksTables(ledger))) throw tablesUnmade(error)

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createWriteStream, existsSync } from 'node:fs'
+import { createWriteStream, existsSync, realpathSync, statSync } from 'node:fs'
 import { link, open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { finished } from 'node:stream/promises'
@@ -11,10 +11,20 @@ import { InvalidOptionError } from '@farebox/core'
  *
  * @param overwrites  whether a file that is there may be replaced
  * @returns           how many bytes were written
- * @throws {InvalidOptionError} a file is there, or its folder is not
+ * @throws {InvalidOptionError} a file is there, something that is no file, or its folder is not
  */
 export async function writeFileWhole(path: string, pieces: AsyncIterable<string>, overwrites: boolean): Promise<number> {
-  if (!overwrites && existsSync(path)) throw new InvalidOptionError(`there is a file ${path} already: --force replaces it`)
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found?.isDirectory()) throw new InvalidOptionError(`--out names a folder, not a file: ${path}`)
+  // To put a file in the place of a device or a pipe would be the end of it: /dev/stdout, for whoever may.
+  if (found && !found.isFile())
+    throw new InvalidOptionError(`--out names what is no file: ${path}; without --out it goes to the output`)
+  if (!overwrites && found) throw new InvalidOptionError(`there is a file ${path} already: --force replaces it`)
+  // Of a link, what it leads to is replaced.
+  return writeWhole(found ? realpathSync(path) : path, pieces, overwrites)
+}
+
+async function writeWhole(path: string, pieces: AsyncIterable<string>, overwrites: boolean): Promise<number> {
   const folder = dirname(resolve(path))
   if (!existsSync(folder)) throw new InvalidOptionError(`there is no folder ${folder}`)
   // By chance, and not by the process: in containers all have the same number, and one that was killed leaves its own.

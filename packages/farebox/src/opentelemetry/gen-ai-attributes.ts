@@ -1,4 +1,4 @@
-import type { Credits, Usage } from '@farebox/core'
+import type { Credits, Usage, UsageQuantity } from '@farebox/core'
 import type { AttemptRecord, Candidate, Operation } from '@farebox/router'
 import type { Attributes } from '@opentelemetry/api'
 
@@ -70,15 +70,18 @@ function usageAttributes(usage: Usage): Attributes {
   const { input, output } = tokensOf(usage)
   const cached = usage.quantities.filter(({ meter }) => meter.startsWith('cached_'))
   const written = usage.quantities.filter(({ meter }) => meter.startsWith('cache_write'))
-  const others = usage.quantities.filter(({ unit }) => unit !== 'tokens')
-  const total = (of: typeof cached) => wholeOf(of.reduce((sum, { quantity }) => sum + quantity, 0n))
+  const others = Map.groupBy(
+    usage.quantities.filter(({ unit }) => unit !== 'tokens'),
+    ({ unit }) => unit,
+  )
+  const total = (of: readonly UsageQuantity[]) => wholeOf(of.reduce((sum, { quantity }) => sum + quantity, 0n))
   return {
     'farebox.usage.certainty': usage.certainty,
     ...(input !== undefined && { 'gen_ai.usage.input_tokens': input }),
     ...(output !== undefined && { 'gen_ai.usage.output_tokens': output }),
     ...(cached.length > 0 && { 'gen_ai.usage.cache_read.input_tokens': total(cached) }),
     ...(written.length > 0 && { 'gen_ai.usage.cache_creation.input_tokens': total(written) }),
-    ...Object.fromEntries(others.map(({ unit, quantity }) => [`farebox.usage.${unit}`, wholeOf(quantity)])),
+    ...Object.fromEntries([...others].map(([unit, quantities]) => [`farebox.usage.${unit}`, total(quantities)])),
   }
 }
 

@@ -77,6 +77,8 @@ class SavingsTally {
   readonly #now: number
   readonly #tally: Tally = new Map()
   readonly #changes = new Map<string, readonly ConfigurationChange[]>()
+  /** By what they say: a change is the same one whichever call it was found for, so that its sums are of all of them. */
+  readonly #byWire = new Map<string, ConfigurationChange>()
 
   constructor(replay: CallReplay, { book, now }: Pick<SimulateParts, 'book' | 'now'>) {
     this.#replay = replay
@@ -99,8 +101,15 @@ class SavingsTally {
     const [call] = calls
     if (!call) return []
     const key = `${call.service} ${call.isSimulated} ${call.decision === undefined}`
-    const known = this.#changes.get(key) ?? changesFor(call, this.#replay)
+    const known = this.#changes.get(key) ?? changesFor(call, this.#replay).map((found) => this.#same(found))
     this.#changes.set(key, known)
+    return known
+  }
+
+  #same(found: ConfigurationChange): ConfigurationChange {
+    const name = JSON.stringify(found.wire)
+    const known = this.#byWire.get(name) ?? found
+    this.#byWire.set(name, known)
     return known
   }
 

@@ -7,6 +7,7 @@ import { focusColumns } from './focus-columns.ts'
 import { resolveFocusOptions } from './focus-options.ts'
 import { focusPurchaseRow } from './focus-rows.ts'
 import { type PurchaseFields, purchaseFields } from './purchase-fields.ts'
+import { toldGrants } from './told-grants.ts'
 
 const COLUMNS = [
   'account_id',
@@ -23,7 +24,8 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof PurchaseFields)[]
 
 /**
- * Grants as text, whatever has become of them: what was bought, and what was given. Otherwise as {@link exportUsage}.
+ * Grants as text, whatever has become of them: what was bought, and what was given. FOCUS, which tells of charges, also has a row for each
+ * chargeback in the range. Otherwise as {@link exportUsage}.
  *
  * @throws {InvalidOptionError} at once, where an option is missing or wrong
  */
@@ -35,9 +37,10 @@ export function exportPurchases(ledger: ExportedLedger, options: ExportOptions):
     case 'focus': {
       const focus = resolveFocusOptions(options.focus)
       const accountOf = accountCache(ledger)
-      return csvPages(focusColumns, pages, async (rows) => {
+      const told = counted(toldGrants(ledger, options), options.onRecords)
+      return csvPages(focusColumns, told, async (rows) => {
         const found = []
-        for (const row of rows) found.push(focusPurchaseRow(row, await accountOf(row.accountId), focus))
+        for (const row of rows) found.push(focusPurchaseRow(row, await accountOf(row.grant.accountId), focus))
         return found
       })
     }

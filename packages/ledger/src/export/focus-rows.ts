@@ -1,8 +1,10 @@
-import { credits, formatCredits, formatQuantity, type Service } from '@farebox/core'
+import { credits, formatCredits, formatQuantity, microCredits, type Service } from '@farebox/core'
 import type { AccountFacts } from '../history.ts'
-import type { GrantRow, GrantSource, UsageRow } from '../rows.ts'
+import { carriedFromIdOf } from '../machine/advance.ts'
+import type { GrantSource, UsageRow } from '../rows.ts'
 import { type FocusColumn, type FocusRow, focusColumns } from './focus-columns.ts'
 import type { ResolvedFocusOptions } from './focus-options.ts'
+import type { ToldGrant } from './told-grants.ts'
 
 const HOUR_MS = 3_600_000
 const CREDIT = credits(1)
@@ -72,21 +74,30 @@ export function focusUsageRow(row: UsageRow, context: UsageContext, options: Res
 
 /**
  * A grant as FOCUS tells of it. What was sold is a purchase that covers usage to come, so that it is billed now and its effective cost is
- * that of the usage; what was given costs nothing.
+ * that of the usage; what was given, or carried over from what was billed before, costs nothing. A payment that was reversed is an
+ * adjustment that takes the bill back.
  */
-export function focusPurchaseRow(row: GrantRow, account: AccountFacts, options: ResolvedFocusOptions): FocusRow {
-  const { amount, source, grantId, createdAt } = row
-  const isSold = SOLD.has(source)
+export function focusPurchaseRow(told: ToldGrant, account: AccountFacts, options: ResolvedFocusOptions): FocusRow {
+  const { grant, chargedBackAt } = told
+  const { source, grantId, createdAt } = grant
+  const carriedFrom = carriedFromIdOf(grantId)
+  const isSold = SOLD.has(source) && carriedFrom === undefined
+  const isBack = chargedBackAt !== undefined
+  const amount = microCredits(isBack ? -grant.amount : grant.amount)
   const costs = priced(amount, options)
   const free = { ListCost: '0', ContractedCost: '0', ListUnitPrice: null, ContractedUnitPrice: null, SkuPriceId: null }
+  const isAdjustment = isBack || carriedFrom !== undefined || !(isSold || source === 'promo')
+  const what = isBack ? `Chargeback of ${grantId}, ` : ''
+  const origin = carriedFrom === undefined ? '' : `, carried over from ${carriedFrom}`
   return {
-    ...shared(row.accountId, account, createdAt, options),
+    ...shared(grant.accountId, account, chargedBackAt ?? createdAt, options),
     ...costs,
     BilledCost: isSold ? costs.ListCost : '0',
     EffectiveCost: '0',
-    ChargeCategory: isSold ? 'Purchase' : source === 'promo' ? 'Credit' : 'Adjustment',
-    ChargeDescription: `${formatCredits(amount)} credits (${source})`,
-    ChargeFrequency: source === 'plan' ? 'Recurring' : 'One-Time',
+    ChargeCategory: isAdjustment ? 'Adjustment' : isSold ? 'Purchase' : 'Credit',
+    ChargeClass: isBack && monthOf(chargedBackAt) !== monthOf(createdAt) ? 'Correction' : null,
+    ChargeDescription: `${what}${formatCredits(amount)} credits (${source})${origin}`,
+    ChargeFrequency: source === 'plan' && !isAdjustment ? 'Recurring' : 'One-Time',
     PublisherName: options.seller,
     ServiceCategory: 'AI and Machine Learning',
     ServiceName: 'Credits',

@@ -124,6 +124,11 @@ export function rolloverIdOf(grantId: string): string {
   return `rollover:${grantId}`
 }
 
+/** The id of the grant that this one was carried over from, where it was; nobody else may give a grant such an id. */
+export function carriedFromIdOf(grantId: string): string | undefined {
+  return /^rollover:(.+)$/.exec(grantId)?.[1]
+}
+
 function carryOver(state: LedgerState, from: GrantRow, amount: Credits, now: number): GrantRow | undefined {
   const { rollover, expiresAt } = from
   if (rollover === null || expiresAt === null) return undefined
