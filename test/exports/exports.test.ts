@@ -160,6 +160,8 @@ describe.each(storeNames)('exports on %s', (on) => {
 
   it('CloudEvents are accepted by their own SDK, the same ones each time', async () => {
     const options = { format: 'cloudevents', source: '/billing' } as const
+    // A purchase may be called what a usage is called.
+    await box.ledger.grant({ accountId: ada.accountId, grantId: 'u1', amount: credits(1) })
     const usage = lines(await all(exportUsage(box.ledger, options)))
     const purchases = lines(await all(exportPurchases(box.ledger, options)))
     for (const event of [...usage, ...purchases]) expect(new CloudEvent(event).validate()).toBe(true)
@@ -170,7 +172,7 @@ describe.each(storeNames)('exports on %s', (on) => {
       subject: ada.accountId,
       data: { credits_charged: '21', unit: 'tokens' },
     })
-    const names = [...usage, ...purchases].map(({ id, source, type }) => [id, source, type].join())
+    const names = [...usage, ...purchases].map(({ id, source }) => [id, source].join())
     expect(new Set(names).size).toBe(names.length)
     expect(lines(await all(exportUsage(box.ledger, options)))).toEqual(usage)
   })

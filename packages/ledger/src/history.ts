@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
@@ -56,6 +57,8 @@ const RECORD_OF: Readonly<Record<string, string>> = {
 }
 
 const PAGE = 500
+/** Entries of a journal that are looked through at once. */
+const SPAN = 5_000
 const END_OF_TIME = Number.MAX_SAFE_INTEGER
 
 /**
@@ -88,35 +91,43 @@ export class LedgerHistory {
     return this.#pages('grants', 'grant_id', range, ({ grantId }) => grantId)
   }
 
-  /** Grants that were charged back in a range of time, each told once, by account and in the order in which they were. */
+  /** Grants that were charged back in a range of time, each told once, by account. */
   async *chargebacks({
     accountId,
     from = 0,
     until = END_OF_TIME,
   }: HistoryRange = {}): AsyncGenerator<ChargedBackGrant[], void, undefined> {
-    // Read from the beginning: a grant that is charged back again, under another key, was charged back before.
-    const known = new Set<string>()
-    let [account, sequence] = [accountId ?? '', 0]
-    for (;;) {
-      const [position, values] =
-        accountId === undefined
-          ? ['(account_id, sequence) > (?, ?)', [account, sequence]]
-          : ['account_id = ? AND sequence > ?', [checkText('accountId', accountId), sequence]]
-      const rest = `WHERE ${position} AND verb = 'chargeback' AND at < ? ORDER BY account_id, sequence LIMIT ?`
-      const rows = await this.#rows('journal', rest, [...values, until, PAGE])
-      const page = rows.map(decodeEntry).flatMap((entry) => {
-        const { grantId } = entry.outcome as { grantId: string }
-        const name = `${entry.accountId}\0${grantId}`
-        if (known.has(name)) return []
-        known.add(name)
-        return entry.at >= from ? [{ accountId: entry.accountId, grantId, at: entry.at }] : []
-      })
-      if (page.length > 0) yield page
-      const last = rows.at(-1)
-      if (rows.length < PAGE || last === undefined) return
-      account = last.accountId
-      sequence = last.sequence
+    for await (const page of this.#pages(
+      'grants',
+      'grant_id',
+      { accountId },
+      ({ grantId }) => grantId,
+      "state = 'charged_back'",
+    )) {
+      for (const [account, grants] of Map.groupBy(page, (grant) => grant.accountId)) {
+        const told = await this.#chargebacksOf(account, new Set(grants.map(({ grantId }) => grantId)))
+        const within = told.filter(({ at }) => at >= from && at < until)
+        if (within.length > 0) yield within
+      }
     }
+  }
+
+  /** When these grants were charged back, for the first time. Nothing is told of one that went with the grant that it was carried over from. */
+  async #chargebacksOf(accountId: string, grantIds: Set<string>): Promise<ChargedBackGrant[]> {
+    const told: ChargedBackGrant[] = []
+    const [account] = await this.#rows('accounts', 'WHERE account_id = ?', [accountId])
+    const last = account?.sequence ?? 0
+    for (let after = 0; after < last && grantIds.size > 0; after += SPAN) {
+      const rest = "WHERE account_id = ? AND sequence > ? AND sequence <= ? AND verb = 'chargeback' ORDER BY sequence"
+      const entries = (await this.#rows('journal', rest, [accountId, after, after + SPAN])).map(decodeEntry)
+      for (const { at, outcome } of entries) {
+        const { grantId } = outcome as { grantId: string }
+        if (grantIds.delete(grantId)) told.push({ accountId, grantId, at })
+      }
+      // Whoever else is served by this process has its turn before a long journal is read on.
+      await setImmediate()
+    }
+    return told
   }
 
   /** Grants of one account by their ids; those that there are. */
@@ -170,8 +181,9 @@ export class LedgerHistory {
     key: string,
     { accountId, from = 0, until = END_OF_TIME }: HistoryRange,
     idOf: (row: RowsOf<Name>[number]) => string,
+    only = '',
   ): AsyncGenerator<RowsOf<Name>, void, undefined> {
-    const range = 'created_at >= ? AND created_at < ?'
+    const range = `created_at >= ? AND created_at < ?${only && ` AND ${only}`}`
     let [account, id] = [accountId ?? '', '']
     for (;;) {
       // One account, or all of them: each is one walk along the primary key.

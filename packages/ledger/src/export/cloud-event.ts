@@ -17,7 +17,7 @@ export const CLOUD_EVENT_SOURCE = 'urn:farebox'
 
 interface EventFields {
   type: 'usage' | 'purchase'
-  /** Unique within its account. */
+  /** Unique among the usage, or the purchases, of its account. */
   id: string
   account_id: string
   created_at: string
@@ -25,16 +25,16 @@ interface EventFields {
 
 /**
  * Something of an account as an event: `farebox.usage.recorded` or `farebox.purchase.recorded`. The same record has the same `source` and `id`
- * each time, because both are of its ids alone.
+ * each time, because both are of its ids alone, and no other has both.
  *
- * @param source  a URI reference, to which the account is added
+ * @param source  a URI reference, to which the account is added, and for purchases that they are
  * @source https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
  */
 export function cloudEvent({ type, id, account_id, created_at }: EventFields, data: object, source: string): CloudEvent {
   return {
     specversion: '1.0',
     id,
-    source: `${source}:${encodeURIComponent(account_id)}`,
+    source: `${source}:${encodeURIComponent(account_id)}${type === 'purchase' ? ':purchases' : ''}`,
     type: `farebox.${type}.recorded`,
     subject: account_id,
     time: created_at,
