@@ -41,8 +41,11 @@ function readChoice(given: unknown, answer: StreamedAnswer): ChatEvent[] {
   if (reason !== undefined) answer.finishReason = finishReason(reason)
   const delta = asRecord(choice.delta)
   const events: ChatEvent[] = []
-  const text = asText(delta?.content) || asText(delta?.refusal)
-  if (text) events.push({ type: 'text', text, ...(choice.logprobs ? { logprobs: choice.logprobs } : {}) })
+  const logprobs = choice.logprobs ? { logprobs: choice.logprobs } : {}
+  const text = asText(delta?.content)
+  const refusal = asText(delta?.refusal)
+  if (text) events.push({ type: 'text', text, ...logprobs })
+  else if (refusal) events.push({ type: 'text', text: refusal, isRefusal: true, ...logprobs })
   for (const part of Array.isArray(delta?.tool_calls) ? delta.tool_calls : []) {
     const call = asRecord(part)
     const named = asRecord(call?.function)
