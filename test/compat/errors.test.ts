@@ -68,6 +68,10 @@ it.each([
   ['tools.0.type', { ...ask, tools: [{ type: 'custom', custom: { name: 'x' } }] }],
   ['n', { ...ask, n: 2 }],
   ['functions', { ...ask, functions: [] }],
+  [
+    'messages.1.function_call',
+    { messages: [...ask.messages, { role: 'assistant', content: null, function_call: { name: 'f', arguments: '{}' } }] },
+  ],
   ['modalities.1', { ...ask, modalities: ['text', 'audio'] }],
   ['web_search_options', { ...ask, web_search_options: {} }],
   ['service_tier', { ...ask, service_tier: 'priority' }],

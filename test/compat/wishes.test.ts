@@ -209,6 +209,20 @@ describe('parameters of OpenAI’s', () => {
     })
   })
 
+  it('keep who says something apart from others of the same role', async () => {
+    const server = await openLoopback()
+    const { api } = await openCompat({ provider: openaiOver(server) })
+    const named = [
+      { role: 'system', name: 'example_user', content: 'I like tea.' },
+      { role: 'user', name: 'Ada', content: 'I like tea.' },
+      { role: 'user', name: 'Bob', content: [{ type: 'text', text: 'I like coffee.' }] },
+      { role: 'assistant', name: 'butler', content: 'Noted.' },
+      { role: 'user', content: 'What does Bob like?' },
+    ]
+    expect((await api.post('/v1/chat/completions', { model: 'gpt-4o', messages: named })).status).toBe(200)
+    expect(server.requests[0]?.body.messages).toEqual(named)
+  })
+
   it('leave the words of an earlier refusal in the conversation, which holds no other', async () => {
     const server = await openLoopback()
     const { api } = await openCompat({ provider: openaiOver(server) })

@@ -116,9 +116,9 @@ export interface ProviderRecord {
 
 /** One message of a conversation. */
 export type ChatMessage =
-  | { role: 'system' | 'developer'; content: string }
-  | { role: 'user'; content: string | readonly ContentPart[] }
-  | { role: 'assistant'; content: string | null; toolCalls?: readonly ToolCall[] }
+  | { role: 'system' | 'developer'; content: string; name?: string }
+  | { role: 'user'; content: string | readonly ContentPart[]; name?: string }
+  | { role: 'assistant'; content: string | null; toolCalls?: readonly ToolCall[]; name?: string }
   | { role: 'tool'; content: string; toolCallId: string }
 
 /** A part of a user's message. Image URLs are `https:` or `data:` URLs. */

@@ -43,8 +43,17 @@ const item = z.discriminatedUnion(
     // What a model thought before is of no use to another one.
     z.looseObject({ type: z.literal('reasoning') }),
   ],
-  { error: 'must be message, function_call, function_call_output or reasoning: nothing else is supported' },
+  {
+    error: ({ input }) =>
+      isReference(input)
+        ? 'refers to a stored item, and nothing is stored: send the item itself (the AI SDK does with `store: false`)'
+        : 'must be message, function_call, function_call_output or reasoning: nothing else is supported',
+  },
 )
+function isReference(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'type' in value && value.type === 'item_reference'
+}
+
 /** A message may come without its type. */
 const typed = z.preprocess(
   (value) =>
