@@ -107,6 +107,24 @@ it('speaks OpenAI’s language of errors about everything under /v1, and of noth
   expect(models.map(({ id }) => id)).toContain('deepgram')
 })
 
+it('says of a request that its provider rejects what is wrong with it, by code and parameter', async () => {
+  const server = await openLoopback()
+  const { api } = await openCompat({ provider: openaiOver(server) })
+  const rejected = async (error: Record<string, unknown>) => {
+    server.fail({ type: 'status', status: 400, body: { error } })
+    return (await api.post('/v1/chat/completions', { ...ask, model: 'gpt-4o' })).body.error?.message
+  }
+  const schema = { message: 'secret words', type: 'invalid_request_error', code: 'invalid_json_schema', param: 'response_format' }
+  const tool = { message: 'secret words', type: 'invalid_request_error', code: null, param: 'tools[0].function.name' }
+  const long = { message: 'secret words', type: 'invalid_request_error', code: 'context_length_exceeded', param: 'messages' }
+  const words = { message: 'secret words', type: 'secret words', code: 'secret words', param: 'secret words' }
+  const said = 'the provider rejected the request'
+  expect(await rejected(schema)).toBe(`${said} (gpt-4o invalid_request: invalid_json_schema at response_format)`)
+  expect(await rejected(tool)).toBe(`${said} (gpt-4o invalid_request: invalid_request_error at tools[0].function.name)`)
+  expect(await rejected(long)).toBe(`${said} (gpt-4o context_too_long: context_length_exceeded at messages)`)
+  expect(await rejected(words)).toBe(`${said} (gpt-4o invalid_request)`)
+})
+
 it('tells the SDK what is worth asking again, and what is not', async () => {
   const server = await openLoopback()
   server.fail({ type: 'status', status: 400, body: { error: { message: 'no', code: 'invalid_request_error' } } })
