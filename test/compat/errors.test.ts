@@ -125,6 +125,18 @@ it('says of a request that its provider rejects what is wrong with it, by code a
   expect(await rejected(words)).toBe(`${said} (gpt-4o invalid_request)`)
 })
 
+it.each([false, true])('says what a provider cannot do, and asks nobody again for it (streamed: %s)', async (stream) => {
+  const server = await openLoopback()
+  const { openai } = await openCompat({ provider: openaiOver(server, 'responses') })
+  const stopped = openai({ maxRetries: 2 }).chat.completions.create({ ...ask, model: 'gpt-4o', stop: 'END', stream })
+  await expect(stopped).rejects.toMatchObject({
+    status: 422,
+    code: 'request_rejected',
+    message: expect.stringContaining('(gpt-4o unsupported: at stop)'),
+  })
+  expect(server.requests).toHaveLength(0)
+})
+
 it('tells the SDK what is worth asking again, and what is not', async () => {
   const server = await openLoopback()
   server.fail({ type: 'status', status: 400, body: { error: { message: 'no', code: 'invalid_request_error' } } })

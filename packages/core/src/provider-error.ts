@@ -47,7 +47,7 @@ export interface ProviderErrorFacts {
   retryAfterMs?: number
   /** The provider's own error code. */
   providerCode?: string
-  /** The parameter that the provider found wrong, by its own name. */
+  /** The parameter that the provider found wrong, by its own name. With `unsupported`: what of the request it cannot do. */
   providerParameter?: string
   requestId?: string
   /** What had been consumed when it failed; `undefined` when nothing is known. */

@@ -62,7 +62,7 @@ function imageSource(provider: string, url: string): Anthropic.Base64ImageSource
   const [, mediaType, data] = /^data:(image\/(?:jpeg|png|gif|webp))(?:;[^;,]*)*;base64,(.*)$/is.exec(url) ?? []
   if (mediaType === undefined || data === undefined) {
     const message = `${provider} reads images of https: URLs, and of data: URLs with JPEG, PNG, GIF or WebP in base64`
-    throw new ProviderError(message, { provider, kind: 'unsupported' })
+    throw new ProviderError(message, { provider, kind: 'unsupported', providerParameter: 'image_url' })
   }
   return { type: 'base64', media_type: mediaType.toLowerCase() as Anthropic.Base64ImageSource['media_type'], data }
 }
