@@ -213,6 +213,7 @@ it.each([
   ['input.0.content.0.type', { input: [{ role: 'developer', content: [picture] }] }],
   ['input.0.role', { input: [{ role: 'tool', content: 'sunny' }] }],
   ['truncation', { truncation: 'auto' }],
+  ['context_management', { context_management: [{ type: 'compaction', compact_threshold: 1_000 }] }],
 ])('a response that needs %s is refused by name', async (param, fields) => {
   const { openai, spent } = await openCompat()
   const refused = openai().responses.create({ ...ask, ...(fields as object) })

@@ -19,7 +19,7 @@ export interface Conversation {
  */
 export function conversation(provider: string, messages: readonly ChatMessage[]): Conversation {
   const system = messages.flatMap((message) =>
-    (message.role === 'system' || message.role === 'developer') && message.content !== '' ? [message.content] : [],
+    (message.role === 'system' || message.role === 'developer') && message.content.trim() !== '' ? [message.content] : [],
   )
   const turns: { role: Turn['role']; content: Block[] }[] = []
   for (const message of messages) {
@@ -49,8 +49,9 @@ function blocks(provider: string, message: ChatMessage): Block[] {
   }
 }
 
+/** Anthropic refuses texts in which nothing is said. */
 function text(given: string): Block[] {
-  return given === '' ? [] : [{ type: 'text', text: given }]
+  return given.trim() === '' ? [] : [{ type: 'text', text: given }]
 }
 
 function userPart(provider: string, part: ContentPart): Block[] {
