@@ -55,7 +55,7 @@ export function beginning({ identity: { id, created }, provider, body }: Respons
     temperature: body.temperature ?? 1,
     text: body.text ?? { format: { type: 'text' } },
     tool_choice: body.tool_choice ?? 'auto',
-    tools: body.tools ?? [],
+    tools: (body.tools ?? []).map((tool) => ({ ...tool, parameters: tool.parameters ?? null, strict: tool.strict ?? false })),
     top_p: body.top_p ?? 1,
     truncation: 'disabled',
   }
