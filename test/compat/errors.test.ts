@@ -68,6 +68,10 @@ it.each([
   ['tools.0.type', { ...ask, tools: [{ type: 'custom', custom: { name: 'x' } }] }],
   ['n', { ...ask, n: 2 }],
   ['functions', { ...ask, functions: [] }],
+  [
+    'messages.1.function_call',
+    { messages: [...ask.messages, { role: 'assistant', content: null, function_call: { name: 'f', arguments: '{}' } }] },
+  ],
   ['modalities.1', { ...ask, modalities: ['text', 'audio'] }],
   ['web_search_options', { ...ask, web_search_options: {} }],
   ['service_tier', { ...ask, service_tier: 'priority' }],
@@ -101,6 +105,36 @@ it('speaks OpenAI’s language of errors about everything under /v1, and of noth
   const models = (await api.as(limited.key).get('/v1/models')).body.data as unknown as { id: string }[]
   expect(models.map(({ id }) => id)).not.toContain('gpt-4o')
   expect(models.map(({ id }) => id)).toContain('deepgram')
+})
+
+it('says of a request that its provider rejects what is wrong with it, by code and parameter', async () => {
+  const server = await openLoopback()
+  const { api } = await openCompat({ provider: openaiOver(server) })
+  const rejected = async (error: Record<string, unknown>) => {
+    server.fail({ type: 'status', status: 400, body: { error } })
+    return (await api.post('/v1/chat/completions', { ...ask, model: 'gpt-4o' })).body.error?.message
+  }
+  const schema = { message: 'secret words', type: 'invalid_request_error', code: 'invalid_json_schema', param: 'response_format' }
+  const tool = { message: 'secret words', type: 'invalid_request_error', code: null, param: 'tools[0].function.name' }
+  const long = { message: 'secret words', type: 'invalid_request_error', code: 'context_length_exceeded', param: 'messages' }
+  const words = { message: 'secret words', type: 'secret words', code: 'secret words', param: 'secret words' }
+  const said = 'the provider rejected the request'
+  expect(await rejected(schema)).toBe(`${said} (gpt-4o invalid_request: invalid_json_schema at response_format)`)
+  expect(await rejected(tool)).toBe(`${said} (gpt-4o invalid_request: invalid_request_error at tools[0].function.name)`)
+  expect(await rejected(long)).toBe(`${said} (gpt-4o context_too_long: context_length_exceeded at messages)`)
+  expect(await rejected(words)).toBe(`${said} (gpt-4o invalid_request)`)
+})
+
+it.each([false, true])('says what a provider cannot do, and asks nobody again for it (streamed: %s)', async (stream) => {
+  const server = await openLoopback()
+  const { openai } = await openCompat({ provider: openaiOver(server, 'responses') })
+  const stopped = openai({ maxRetries: 2 }).chat.completions.create({ ...ask, model: 'gpt-4o', stop: 'END', stream })
+  await expect(stopped).rejects.toMatchObject({
+    status: 422,
+    code: 'request_rejected',
+    message: expect.stringContaining('(gpt-4o unsupported: at stop)'),
+  })
+  expect(server.requests).toHaveLength(0)
 })
 
 it('tells the SDK what is worth asking again, and what is not', async () => {

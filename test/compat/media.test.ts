@@ -118,6 +118,15 @@ it.each([
   expect(await api.post('/v1/audio/transcriptions', form)).toMatchObject({ status: 422, body: { error: { param } } })
 })
 
+it('hands lists of a transcription on as lists', async () => {
+  const server = await openLoopback()
+  const { openai } = await openCompat({ provider: openaiOver(server) })
+  const file = new File([question], 'question.wav')
+  const lists = { keywords: ['Graz, Styria', 'Linz'], languages: ['de'] }
+  await openai().audio.transcriptions.create({ model: 'openai-whisper', file, ...lists })
+  expect(server.requests[0]?.body).toMatchObject({ 'keywords[]': lists.keywords, 'languages[]': 'de' })
+})
+
 it('speaks with a voice of OpenAI’s at OpenAI alone, and hands any other on', async () => {
   const voices: (string | undefined)[] = []
   const base = simulated({ services: ['voice_tts'] })

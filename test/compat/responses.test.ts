@@ -179,6 +179,26 @@ it('of several tools keep their calls apart, also where a server sends the piece
   ])
 })
 
+it('of several tools can be answered at a provider whose chats want the results right behind the calls', async () => {
+  const server = await openLoopback()
+  const { openai } = await openCompat({ provider: openaiOver(server) })
+  const call = (call_id: string) => ({ type: 'function_call' as const, call_id, name: 'weather', arguments: '{}' })
+  const said = (text: string) => ({ type: 'message' as const, role: 'assistant' as const, content: text })
+  const result = (call_id: string) => ({ type: 'function_call_output' as const, call_id, output: 'sunny' })
+  const input = [said('Graz first.'), call('call_1'), said('Then Linz.'), call('call_2'), result('call_1'), result('call_2')]
+  await openai().responses.create({ ...ask, input })
+  expect(server.requests[0]?.body.messages).toEqual([
+    { role: 'system', content: 'Be brief.' },
+    {
+      role: 'assistant',
+      content: 'Graz first.\nThen Linz.',
+      tool_calls: ['call_1', 'call_2'].map((id) => ({ id, type: 'function', function: { name: 'weather', arguments: '{}' } })),
+    },
+    { role: 'tool', tool_call_id: 'call_1', content: 'sunny' },
+    { role: 'tool', tool_call_id: 'call_2', content: 'sunny' },
+  ])
+})
+
 const picture = { type: 'input_image', image_url: `data:image/png;base64,${'A'.repeat(400)}` }
 
 it.each([
@@ -193,6 +213,7 @@ it.each([
   ['input.0.content.0.type', { input: [{ role: 'developer', content: [picture] }] }],
   ['input.0.role', { input: [{ role: 'tool', content: 'sunny' }] }],
   ['truncation', { truncation: 'auto' }],
+  ['context_management', { context_management: [{ type: 'compaction', compact_threshold: 1_000 }] }],
 ])('a response that needs %s is refused by name', async (param, fields) => {
   const { openai, spent } = await openCompat()
   const refused = openai().responses.create({ ...ask, ...(fields as object) })

@@ -38,7 +38,8 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
 
   it.each([false, true])('is kept by our responses (tool calls: %s)', async (withTools) => {
     const { api } = await open(withTools)
-    const ask = { model: 'gpt-4o', input: 'hello', instructions: 'Be brief.' }
+    const tools = [{ type: 'function', name: 'look' }]
+    const ask = { model: 'gpt-4o', input: 'hello', instructions: 'Be brief.', ...(withTools && { tools }) }
     expect(invalid('Response', (await api.post('/v1/responses', ask)).body)).toEqual([])
     const events = eventsOf((await api.post('/v1/responses', { ...ask, stream: true })).body)
     expect(events.length).toBeGreaterThan(6)

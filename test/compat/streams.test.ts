@@ -117,6 +117,23 @@ describe.each(compatHosts)('a stream at $name', (host) => {
       .toMatchObject([{ code: 'STREAM_CUT', cause: { kind: 'incomplete' } }])
   })
 
+  it('of a response that broke off ends with an event of its own for it', async () => {
+    const server = await openLoopback({ chat: () => ({ text: WORDS }) })
+    server.fail({ type: 'reset', after: 6 })
+    const { api } = await openCompat({ host, provider: openaiOver(server) })
+    const { body } = await api.post('/v1/responses', { model: 'gpt-4o', input: 'Tell me a long story.', stream: true })
+    const events = String(body).trim().split('\n\n')
+    const [name, data = ''] = events.at(-1)?.split('\n') ?? []
+    const told = { message: expect.stringContaining('gpt-4o ended early'), param: null, code: 'stream_cut' }
+    expect(name).toBe('event: error')
+    expect(JSON.parse(data.slice('data: '.length))).toEqual({
+      type: 'error',
+      ...told,
+      sequence_number: events.length - 1,
+      error: { ...told, type: 'server_error' },
+    })
+  })
+
   it('of sound that broke off breaks the connection, so that nobody takes it for whole', async () => {
     const server = await openLoopback({ speak: () => [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)] })
     server.fail({ type: 'reset', after: 1 })

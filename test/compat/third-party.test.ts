@@ -67,7 +67,36 @@ describe.each(['chat', 'responses'] as const)("the AI SDK's OpenAI provider, ove
   })
 })
 
+describe.each(['chat', 'responses'] as const)("the AI SDK's OpenAI provider, over %s", (api) => {
+  it('is told that a stream broke off', async () => {
+    const server = await openLoopback({ chat: () => ({ text: 'a long story that nobody hears the end of' }) })
+    server.fail({ type: 'cut', after: 5 })
+    const { account, baseURL } = await openCompat({ provider: openaiOver(server) })
+    const model = createOpenAI({ apiKey: account.key, baseURL })[api]('gpt-4o')
+    const errors: unknown[] = []
+    const onError = ({ error }: { error: unknown }) => void errors.push(error)
+    await streamText({ model, prompt: 'A story', maxRetries: 0, onError }).consumeStream()
+    expect(errors).toMatchObject([{ message: expect.stringContaining('gpt-4o ended early'), code: 'stream_cut' }])
+  })
+})
+
 describe("the AI SDK's OpenAI provider", () => {
+  it('talks on over responses when it is told that nothing is stored, and is told so', async () => {
+    const { openai: _, account, baseURL } = await openCompat()
+    const model = createOpenAI({ apiKey: account.key, baseURL })('gpt-4o')
+    const talk = async (options: { providerOptions?: { openai: { store: false } } }) => {
+      const first = await generateText({ model, prompt: 'One', ...options })
+      const messages = [
+        { role: 'user' as const, content: 'One' },
+        ...first.response.messages,
+        { role: 'user' as const, content: 'Two' },
+      ]
+      return (await generateText({ model, messages, ...options })).text
+    }
+    await expect(talk({})).rejects.toThrow('nothing is stored')
+    expect(await talk({ providerOptions: { openai: { store: false } } })).toContain('Two')
+  })
+
   const providerOf = ({ account, baseURL }: Awaited<ReturnType<typeof openCompat>>) =>
     createOpenAI({ apiKey: account.key, baseURL })
 

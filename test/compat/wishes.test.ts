@@ -209,6 +209,20 @@ describe('parameters of OpenAI’s', () => {
     })
   })
 
+  it('keep who says something apart from others of the same role', async () => {
+    const server = await openLoopback()
+    const { api } = await openCompat({ provider: openaiOver(server) })
+    const named = [
+      { role: 'system', name: 'example_user', content: 'I like tea.' },
+      { role: 'user', name: 'Ada', content: 'I like tea.' },
+      { role: 'user', name: 'Bob', content: [{ type: 'text', text: 'I like coffee.' }] },
+      { role: 'assistant', name: 'butler', content: 'Noted.' },
+      { role: 'user', content: 'What does Bob like?' },
+    ]
+    expect((await api.post('/v1/chat/completions', { model: 'gpt-4o', messages: named })).status).toBe(200)
+    expect(server.requests[0]?.body.messages).toEqual(named)
+  })
+
   it('leave the words of an earlier refusal in the conversation, which holds no other', async () => {
     const server = await openLoopback()
     const { api } = await openCompat({ provider: openaiOver(server) })
@@ -237,6 +251,30 @@ describe('parameters of OpenAI’s', () => {
       tools: [{ name: 'weather', input_schema: { type: 'object' } }],
     })
     expect(other.requests).toHaveLength(2)
+  })
+
+  it('that Anthropic refuses are left out where they say nothing, and else served by who can', async () => {
+    const server = await openLoopback()
+    const other = await startAnthropicLoopback()
+    onTestFinished(() => other.close())
+    const providers = [openaiOver(server), anthropic({ apiKey: other.apiKey, baseURL: other.url })]
+    const { api } = await openCompat({ providers, configuration: presets.balanced({ primaryAiModel: 'claude-3-haiku' }) })
+    const call = { id: 'call_1', type: 'function', function: { name: 'look', arguments: '{}' } }
+    const talk = [
+      { role: 'system', content: ' ' },
+      { role: 'user', content: 'Look.' },
+      { role: 'assistant', content: '\n\n', tool_calls: [call] },
+      { role: 'tool', tool_call_id: 'call_1', content: 'a cat' },
+    ]
+    const ask = (model: string, fields: object) => api.post('/v1/chat/completions', { model, messages: talk, ...fields })
+    expect((await ask('claude-3-haiku', {})).status).toBe(200)
+    expect(other.requests[0]?.body).not.toHaveProperty('system')
+    const stopped = await ask('auto', { stop: ['END', '\n'] })
+    expect([stopped.status, stopped.headers.get('x-farebox-provider')]).toEqual([200, 'gpt-4o-mini'])
+    expect(await ask('claude-3-haiku', { stop: '\n' })).toMatchObject({
+      status: 422,
+      body: { error: { message: expect.stringContaining('(claude-3-haiku unsupported: at stop)') } },
+    })
   })
 
   it('come back: likelihoods of tokens, plain and streamed', async () => {

@@ -32,6 +32,8 @@ export function refusalOf(body: Record<string, unknown>): string | undefined {
   if (Number(body.max_tokens) > most) return `max_tokens: ${body.max_tokens} > ${most}, which is the maximum for ${body.model}`
   if (/^claude-[a-z]+-5/.test(body.model) && body.temperature !== undefined) return '`temperature` is deprecated for this model.'
   if (typeof body.temperature === 'number' && body.temperature > 1) return 'temperature: range: 0..1'
+  const stops = Array.isArray(body.stop_sequences) ? body.stop_sequences : []
+  if (stops.some((stop) => String(stop).trim() === '')) return 'stop_sequences: each stop sequence must contain non-whitespace'
   if (!Array.isArray(body.messages) || body.messages.length === 0) return 'messages: at least one message is required'
   return refusalOfTurns(body.messages as Anthropic.MessageParam[])
 }
@@ -44,6 +46,9 @@ function refusalOfTurns(messages: readonly Anthropic.MessageParam[]): string | u
     if (blocks.length === 0) return `messages.${place}: all messages must have non-empty content`
     if (blocks.some((block) => block.type === 'text' && block.text === '')) {
       return 'messages: text content blocks must be non-empty'
+    }
+    if (blocks.some((block) => block.type === 'text' && block.text.trim() === '')) {
+      return 'messages: text content blocks must contain non-whitespace text'
     }
     const used = blocks.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []))
     const next = messages[place + 1]?.content

@@ -272,9 +272,13 @@ async function readRequest(incoming: IncomingMessage, outgoing: ServerResponse |
       body: bytes,
     }).formData()
     for (const [name, value] of form) {
-      if (typeof value === 'string') request.body[name] = value
-      else if (name === 'file')
-        request.file = { name: value.name, mediaType: value.type, data: new Uint8Array(await value.arrayBuffer()) }
+      if (typeof value !== 'string') {
+        if (name === 'file')
+          request.file = { name: value.name, mediaType: value.type, data: new Uint8Array(await value.arrayBuffer()) }
+        continue
+      }
+      const values = form.getAll(name)
+      request.body[name] = values.length > 1 ? values : value
     }
   } else if (type.startsWith('application/x-www-form-urlencoded')) {
     const form = new URLSearchParams(bytes.toString('utf8'))

@@ -3,6 +3,8 @@ import type OpenAI from 'openai'
 /** What the loopback is told to answer a chat with; what is absent is made up from the request. */
 export interface ChatAnswer {
   text?: string
+  /** Whether the text is what the model declines with. */
+  isRefusal?: boolean
   toolCalls?: readonly { id: string; name: string; arguments: string }[]
   finishReason?: OpenAI.ChatCompletion.Choice['finish_reason']
   /** The model that answers. @defaultValue the model asked for */
@@ -38,6 +40,7 @@ export interface ResolvedChat {
   id: string
   model: string
   text: string
+  isRefusal: boolean
   toolCalls: readonly { id: string; name: string; arguments: string }[]
   finishReason: OpenAI.ChatCompletion.Choice['finish_reason']
   usage: OpenAI.CompletionUsage
@@ -54,6 +57,7 @@ export function resolveChat(id: string, asked: ChatAsked, answer: ChatAnswer): R
     id,
     model: answer.model ?? asked.model,
     text,
+    isRefusal: answer.isRefusal ?? false,
     toolCalls,
     finishReason: answer.finishReason ?? (toolCalls.length > 0 ? 'tool_calls' : 'stop'),
     usage: {
@@ -85,8 +89,8 @@ export function chatCompletion(chat: ResolvedChat): OpenAI.ChatCompletion {
         finish_reason: chat.finishReason,
         message: {
           role: 'assistant',
-          content: chat.toolCalls.length > 0 ? null : chat.text,
-          refusal: null,
+          content: chat.toolCalls.length > 0 || chat.isRefusal ? null : chat.text,
+          refusal: chat.isRefusal ? chat.text : null,
           annotations: [],
           ...(chat.toolCalls.length > 0 ? { tool_calls: chat.toolCalls.map(toolCall) } : {}),
         },
@@ -111,7 +115,7 @@ export function chatChunks(chat: ResolvedChat, includeUsage: boolean): OpenAI.Ch
   })
   return [
     chunk({ role: 'assistant', content: '', refusal: null }),
-    ...(chat.text.match(/\S+\s*/g) ?? []).map((content) => chunk({ content })),
+    ...(chat.text.match(/\S+\s*/g) ?? []).map((said) => chunk(chat.isRefusal ? { refusal: said } : { content: said })),
     ...chat.toolCalls.flatMap(({ id, name, arguments: text }, index) => [
       chunk({ tool_calls: [{ index, id, type: 'function', function: { name, arguments: '' } }] }),
       chunk({ tool_calls: [{ index, function: { arguments: text } }] }),

@@ -69,9 +69,7 @@ function responseOf(chat: ResolvedChat, failsWith: ResponseAnswer['failsWith']):
 
 function outputOf(chat: ResolvedChat): OpenAI.Responses.ResponseOutputItem[] {
   return [
-    ...(chat.text === ''
-      ? []
-      : [{ ...message(chat), content: [{ type: 'output_text' as const, text: chat.text, annotations: [], logprobs: [] }] }]),
+    ...(chat.text === '' ? [] : [{ ...message(chat), content: [partOf(chat, chat.text)] }]),
     ...chat.toolCalls.map((call, index) => functionCall(chat, call, index)),
   ]
 }
@@ -93,18 +91,18 @@ function eventsOf(response: Response, chat: ResolvedChat): Event[] {
   for (const [output_index, item] of response.output.entries()) {
     if (item.type === 'message') {
       const place = { output_index, content_index: 0, item_id: item.id }
-      const part = { type: 'output_text' as const, text: chat.text, annotations: [], logprobs: [] }
       events.push(
         { type: 'response.output_item.added', output_index, item: { ...item, status: 'in_progress', content: [] } },
-        { type: 'response.content_part.added', ...place, part: { ...part, text: '' } },
-        ...(chat.text.match(/\S+\s*/g) ?? []).map((delta) => ({
-          type: 'response.output_text.delta' as const,
-          ...place,
-          delta,
-          logprobs: [],
-        })),
-        { type: 'response.output_text.done', ...place, text: chat.text, logprobs: [] },
-        { type: 'response.content_part.done', ...place, part },
+        { type: 'response.content_part.added', ...place, part: partOf(chat, '') },
+        ...(chat.text.match(/\S+\s*/g) ?? []).map((delta) =>
+          chat.isRefusal
+            ? { type: 'response.refusal.delta' as const, ...place, delta }
+            : { type: 'response.output_text.delta' as const, ...place, delta, logprobs: [] },
+        ),
+        chat.isRefusal
+          ? { type: 'response.refusal.done', ...place, refusal: chat.text }
+          : { type: 'response.output_text.done', ...place, text: chat.text, logprobs: [] },
+        { type: 'response.content_part.done', ...place, part: partOf(chat, chat.text) },
       )
     } else if (item.type === 'function_call') {
       const place = { output_index, item_id: item.id ?? '' }
@@ -136,6 +134,12 @@ function lastEvent(response: OpenAI.Responses.Response): Unnumbered {
 /** The SDK's type has a field that is its own and never on the wire; it is `undefined` here, so JSON leaves it out. */
 function withText(response: Response): OpenAI.Responses.Response {
   return { ...response, output_text: undefined as unknown as string }
+}
+
+function partOf({ isRefusal }: ResolvedChat, text: string) {
+  return isRefusal
+    ? { type: 'refusal' as const, refusal: text }
+    : { type: 'output_text' as const, text, annotations: [], logprobs: [] }
 }
 
 function message(chat: ResolvedChat) {

@@ -47,6 +47,8 @@ export interface ProviderErrorFacts {
   retryAfterMs?: number
   /** The provider's own error code. */
   providerCode?: string
+  /** The parameter that the provider found wrong, by its own name. With `unsupported`: what of the request it cannot do. */
+  providerParameter?: string
   requestId?: string
   /** What had been consumed when it failed; `undefined` when nothing is known. */
   usage?: Usage
@@ -65,6 +67,7 @@ export class ProviderError extends FareboxError {
   readonly status: number | undefined
   readonly retryAfterMs: number | undefined
   readonly providerCode: string | undefined
+  readonly providerParameter: string | undefined
   readonly requestId: string | undefined
   readonly usage: Usage | undefined
 
@@ -76,6 +79,7 @@ export class ProviderError extends FareboxError {
     this.status = facts.status
     this.retryAfterMs = facts.retryAfterMs
     this.providerCode = facts.providerCode
+    this.providerParameter = facts.providerParameter
     this.requestId = facts.requestId
     this.usage = facts.usage
   }

@@ -116,9 +116,9 @@ export interface ProviderRecord {
 
 /** One message of a conversation. */
 export type ChatMessage =
-  | { role: 'system' | 'developer'; content: string }
-  | { role: 'user'; content: string | readonly ContentPart[] }
-  | { role: 'assistant'; content: string | null; toolCalls?: readonly ToolCall[] }
+  | { role: 'system' | 'developer'; content: string; name?: string }
+  | { role: 'user'; content: string | readonly ContentPart[]; name?: string }
+  | { role: 'assistant'; content: string | null; toolCalls?: readonly ToolCall[]; name?: string }
   | { role: 'tool'; content: string; toolCallId: string }
 
 /** A part of a user's message. Image URLs are `https:` or `data:` URLs. */
@@ -160,6 +160,8 @@ export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' |
 /** The whole answer of a chat model. */
 export interface ChatResult {
   text: string
+  /** Whether `text` is what the model declines with, where its provider tells that from an answer. */
+  isRefusal?: boolean
   toolCalls?: readonly ToolCall[]
   finishReason: FinishReason
   /** How likely each token was, in the provider's words, where that was asked for by `providerOptions`. */
@@ -174,7 +176,7 @@ export interface ChatResult {
 
 /** An event of a streamed answer. A stream that ends without `finish` is incomplete, and the adapter throws. */
 export type ChatEvent =
-  | { type: 'text'; text: string; logprobs?: unknown }
+  | { type: 'text'; text: string; isRefusal?: boolean; logprobs?: unknown }
   | { type: 'tool_call'; index: number; id?: string; name?: string; arguments: string }
   | { type: 'finish'; finishReason: FinishReason; model: string; usage?: Usage; requestId?: string }
 

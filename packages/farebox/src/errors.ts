@@ -89,7 +89,8 @@ export class WorkflowClosedError extends FareboxError {
 }
 
 /**
- * Every provider that was tried failed. What they said is in `cause`, and not for end users. `OUTCOME_UNKNOWN`: a telephone may
+ * Every provider that was tried failed. What they said is in `cause`, and not for end users; of a request that was rejected the message
+ * has the provider's code and the parameter that it found wrong. `OUTCOME_UNKNOWN`: a telephone may
  * have rung, so the same must not be asked again.
  */
 export class ProvidersFailedError extends FareboxError {
@@ -101,13 +102,21 @@ export class ProvidersFailedError extends FareboxError {
   readonly retryAfterMs: number | undefined
 
   constructor(code: ProvidersFailedError['code'], attempts: ProvidersFailedError['attempts'], cause: unknown) {
-    const tried = attempts.map(({ provider, kind }) => `${provider} ${kind}`).join(', ')
+    const fault = code === 'REQUEST_REJECTED' && isProviderError(cause) ? faultOf(cause) : ''
+    const tried = attempts.map(({ provider, kind }) => `${provider} ${kind}`).join(', ') + fault
     super(`${FAILED[code]} (${tried})`, { cause })
     this.code = code
     this.isRetryable = code !== 'REQUEST_REJECTED' && code !== 'OUTCOME_UNKNOWN'
     this.retryAfterMs = isProviderError(cause) ? cause.retryAfterMs : undefined
     this.attempts = attempts
   }
+}
+
+/** What a provider found wrong, without its words: they may quote the prompt or a key. */
+function faultOf({ providerCode = '', providerParameter = '' }: ProviderError): string {
+  const code = /^[\w.-]{1,64}$/.test(providerCode) ? ` ${providerCode}` : ''
+  const parameter = /^[\w.[\]-]{1,200}$/.test(providerParameter) ? ` at ${providerParameter}` : ''
+  return code || parameter ? `:${code}${parameter}` : ''
 }
 
 const FAILED: Readonly<Record<ProvidersFailedError['code'], string>> = {

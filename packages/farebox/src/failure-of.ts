@@ -27,6 +27,10 @@ export function failureOf(
       if (kind === 'invalid_request' || kind === 'content_policy' || kind === 'context_too_long') {
         return new ProvidersFailedError('REQUEST_REJECTED', attempts, outcome.error)
       }
+      // A parameter is the caller's; whatever else is unsupported may be a package that is not installed.
+      if (attempts.every((attempt) => attempt.kind === 'unsupported') && outcome.error.providerParameter !== undefined) {
+        return new ProvidersFailedError('REQUEST_REJECTED', attempts, outcome.error)
+      }
       if (attempts.every((attempt) => attempt.kind === 'rate_limited')) {
         return new ProvidersFailedError('PROVIDERS_BUSY', attempts, outcome.error)
       }

@@ -46,8 +46,9 @@ export function offersFor(catalog: Catalog, service: string, provider: string | 
 
 function textOf(message: ChatMessage): string {
   const said = typeof message.content === 'string' ? [message.content] : (message.content ?? []).map(partText)
+  const name = message.role === 'tool' ? undefined : message.name
   const called = message.role === 'assistant' ? (message.toolCalls ?? []) : []
-  return [...said, ...called.map((call) => `${call.name} ${call.arguments}`)].join('\n')
+  return [...(name === undefined ? [] : [name]), ...said, ...called.map((call) => `${call.name} ${call.arguments}`)].join('\n')
 }
 
 function longest(texts: readonly string[]): string {

@@ -20,7 +20,7 @@ export const chatCompletionAnswer = z.object({
       message: z.object({
         role: z.literal('assistant'),
         content: z.string().nullable(),
-        refusal: z.null(),
+        refusal: z.string().nullable().describe('What the model declined with, where its provider tells that from an answer'),
         tool_calls: z
           .array(
             z.object({

@@ -26,16 +26,19 @@ const toolCall = z.looseObject({
   function: z.looseObject({ name: z.string(), arguments: z.string() }),
 })
 
+const speaker = z.string().nullish().describe('Tells those of one role apart, at providers that can')
 const message = z.discriminatedUnion(
   'role',
   [
-    z.looseObject({ role: z.enum(['system', 'developer']), content: texts }),
-    z.looseObject({ role: z.literal('user'), content: z.union([said, z.array(userPart).min(1)]) }),
+    z.looseObject({ role: z.enum(['system', 'developer']), content: texts, name: speaker }),
+    z.looseObject({ role: z.literal('user'), content: z.union([said, z.array(userPart).min(1)]), name: speaker }),
     z.looseObject({
       role: z.literal('assistant'),
       content: z.union([z.string(), z.array(answerPart)]).nullish(),
       refusal: said.nullish(),
+      name: speaker,
       tool_calls: z.array(toolCall).nullish(),
+      function_call: refused('is not supported: use tool_calls'),
       audio: refused('sound is not taken: send its transcript as content'),
     }),
     z.looseObject({ role: z.literal('tool'), content: texts, tool_call_id: z.string() }),
@@ -124,17 +127,22 @@ export function toolOf(given: {
 function chatMessage(given: ChatCompletionBody['messages'][number]): ChatMessage {
   switch (given.role) {
     case 'user':
-      return { role: 'user', content: userContent(given.content) }
+      return { role: 'user', content: userContent(given.content), ...present({ name: given.name }) }
     case 'assistant': {
       const calls = given.tool_calls?.map(({ id, function: { name, arguments: text } }) => ({ id, name, arguments: text }))
       // What a model refused with stands beside a content of null, which nobody takes by itself.
       const content = joined(given.content) ?? given.refusal ?? null
-      return { role: 'assistant', content, ...(calls && calls.length > 0 && { toolCalls: calls }) }
+      return {
+        role: 'assistant',
+        content,
+        ...(calls && calls.length > 0 && { toolCalls: calls }),
+        ...present({ name: given.name }),
+      }
     }
     case 'tool':
       return { role: 'tool', content: joined(given.content) ?? '', toolCallId: given.tool_call_id }
     default:
-      return { role: given.role, content: joined(given.content) ?? '' }
+      return { role: given.role, content: joined(given.content) ?? '', ...present({ name: given.name }) }
   }
 }
 

@@ -10,7 +10,7 @@ type Json = Record<string, unknown>
 
 /** A chat completion, as OpenAI writes it. `model` is the wire name of who served it, by which it can be asked for again. */
 export function chatCompletion(
-  { id, created, text, toolCalls, finishReason, logprobs, tokens }: ChatOutcome,
+  { id, created, text, refusal, toolCalls, finishReason, logprobs, tokens }: ChatOutcome,
   { provider }: Served,
 ): z.input<typeof chatCompletionAnswer> {
   const calls = toolCalls.map((call) => ({
@@ -28,8 +28,8 @@ export function chatCompletion(
         index: 0,
         message: {
           role: 'assistant',
-          content: text === '' && calls.length > 0 ? null : text,
-          refusal: null,
+          content: text === '' && (calls.length > 0 || refusal !== undefined) ? null : text,
+          refusal: refusal ?? null,
           ...(calls.length > 0 && { tool_calls: calls }),
         },
         logprobs: logprobs ?? null,
@@ -66,7 +66,9 @@ export async function* chatChunks(
   yield chunk({ role: 'assistant', content: '', refusal: null })
   for await (const event of events) {
     sum.add(event)
-    if (event.type === 'text') yield chunk({ content: event.text }, { logprobs: event.logprobs })
+    if (event.type === 'text') {
+      yield chunk(event.isRefusal ? { refusal: event.text } : { content: event.text }, { logprobs: event.logprobs })
+    }
     if (event.type === 'tool_call') {
       const { index, id, name, arguments: text } = event
       yield chunk({

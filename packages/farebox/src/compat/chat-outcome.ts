@@ -9,6 +9,8 @@ export interface ChatOutcome {
   /** When it began, epoch seconds, UTC. */
   created: number
   text: string
+  /** What the model declined with. */
+  refusal?: string
   toolCalls: readonly ToolCall[]
   finishReason: FinishReason
   /** Likelihoods of tokens, in OpenAI's words. */
@@ -21,17 +23,19 @@ export interface ChatOutcome {
 export type ChatIdentity = Pick<ChatOutcome, 'id' | 'created'>
 
 export function outcomeOf(identity: ChatIdentity, result: ChatResult): ChatOutcome {
-  const { text, toolCalls = [], finishReason, logprobs, usage } = result
-  return { ...identity, text, toolCalls, finishReason, logprobs, tokens: tokenCounts(usage) }
+  const { text, isRefusal, toolCalls = [], finishReason, logprobs, usage } = result
+  const said = isRefusal ? { text: '', refusal: text } : { text }
+  return { ...identity, ...said, toolCalls, finishReason, logprobs, tokens: tokenCounts(usage) }
 }
 
 /** The event that ends a stream, with tokens that are counted already where it is told again. */
 export type ChatStreamEvent = ChatEvent | { type: 'finish'; finishReason: FinishReason; tokens: TokenCounts | undefined }
 
 /** A stream that amounts to an outcome. */
-export function eventsOf({ text, toolCalls, finishReason, logprobs, tokens }: ChatOutcome): ChatStreamEvent[] {
+export function eventsOf({ text, refusal, toolCalls, finishReason, logprobs, tokens }: ChatOutcome): ChatStreamEvent[] {
   return [
     ...(text === '' ? [] : [{ type: 'text' as const, text, logprobs }]),
+    ...(refusal === undefined ? [] : [{ type: 'text' as const, text: refusal, isRefusal: true }]),
     ...toolCalls.map((call, index) => ({ type: 'tool_call' as const, index, ...call })),
     { type: 'finish', finishReason, tokens },
   ]
@@ -40,13 +44,15 @@ export function eventsOf({ text, toolCalls, finishReason, logprobs, tokens }: Ch
 /** Adds the events of a stream up. */
 export class ChatSum {
   #text = ''
+  #refusal = ''
   readonly #toolCalls: ToolCall[] = []
   readonly #logprobs: unknown[] = []
   #finish: Pick<ChatOutcome, 'finishReason' | 'tokens'> | undefined
 
   add(event: ChatStreamEvent): void {
     if (event.type === 'text') {
-      this.#text += event.text
+      if (event.isRefusal) this.#refusal += event.text
+      else this.#text += event.text
       const { content } = (event.logprobs ?? {}) as { content?: unknown }
       if (Array.isArray(content)) this.#logprobs.push(...content)
     } else if (event.type === 'tool_call') {
@@ -68,6 +74,7 @@ export class ChatSum {
       ...identity,
       ...this.#finish,
       text: this.#text,
+      refusal: this.#refusal || undefined,
       toolCalls: this.#toolCalls.filter((call) => call !== undefined),
       logprobs: this.#logprobs.length > 0 ? { content: this.#logprobs, refusal: null } : undefined,
     }

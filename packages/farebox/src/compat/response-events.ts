@@ -1,6 +1,14 @@
 import type { ToolCall } from '@farebox/core'
 import { type ChatOutcome, type ChatStreamEvent, ChatSum } from './chat-outcome.ts'
-import { beginning, callItem, messageItem, type ResponseEnvelope, responseObject, textPart } from './response-object.ts'
+import {
+  beginning,
+  callItem,
+  messageItem,
+  type ResponseEnvelope,
+  refusalPart,
+  responseObject,
+  textPart,
+} from './response-object.ts'
 import type { ServedStream } from './serve-stream.ts'
 
 type Json = Record<string, unknown>
@@ -38,6 +46,14 @@ function numbering(): (event: Json) => Json {
   return (event) => ({ ...event, sequence_number: next++ })
 }
 
+/** A message that is being filled. */
+interface OpenText {
+  id: string
+  place: { output_index: number; content_index: 0; item_id: string }
+  text: string
+  isRefusal: boolean
+}
+
 /**
  * The items of an answer's output while they are being filled. A text is closed by what comes after it. Calls stay open to the end, because some
  * servers send the pieces of several in turns.
@@ -47,7 +63,7 @@ class OutputItems {
   readonly #id: string
   #count = 0
   #texts = 0
-  #text: { id: string; place: { output_index: number; content_index: 0; item_id: string }; text: string } | undefined
+  #text: OpenText | undefined
   /** By their place among the calls. */
   readonly #calls = new Map<number, { place: { output_index: number; item_id: string }; call: ToolCall }>()
 
@@ -62,9 +78,12 @@ class OutputItems {
 
   *read(event: ChatStreamEvent): Generator<Json, void, undefined> {
     if (event.type === 'text') {
-      const open = this.#text ?? (yield* this.#openText())
+      const isRefusal = event.isRefusal === true
+      if (this.#text && this.#text.isRefusal !== isRefusal) yield* this.#closeText()
+      const open = this.#text ?? (yield* this.#openText(isRefusal))
       open.text += event.text
-      yield { type: 'response.output_text.delta', ...open.place, delta: event.text, logprobs: [] }
+      if (isRefusal) yield { type: 'response.refusal.delta', ...open.place, delta: event.text }
+      else yield { type: 'response.output_text.delta', ...open.place, delta: event.text, logprobs: [] }
     } else if (event.type === 'tool_call') {
       yield* this.#closeText()
       const open = this.#calls.get(event.index) ?? (yield* this.#openCall(event))
@@ -85,16 +104,16 @@ class OutputItems {
     }
   }
 
-  *#openText() {
+  *#openText(isRefusal = false): Generator<Json, OpenText, undefined> {
     const output_index = this.#count++
     // What is said after a call is a message of its own.
     const id = this.#texts++ === 0 ? this.#id : `${this.#texts}_${this.#id}`
     const item = messageItem(id, [], 'in_progress')
     const place = { output_index, content_index: 0 as const, item_id: item.id }
-    const opened = { id, place, text: '' }
+    const opened = { id, place, text: '', isRefusal }
     this.#text = opened
     yield { type: 'response.output_item.added', output_index, item }
-    yield { type: 'response.content_part.added', ...place, part: textPart('') }
+    yield { type: 'response.content_part.added', ...place, part: isRefusal ? refusalPart('') : textPart('') }
     return opened
   }
 
@@ -112,9 +131,10 @@ class OutputItems {
     const open = this.#text
     this.#text = undefined
     if (!open) return
-    const { place, text, id } = open
-    const part = textPart(text)
-    yield { type: 'response.output_text.done', ...place, text, logprobs: [] }
+    const { place, text, id, isRefusal } = open
+    const part = isRefusal ? refusalPart(text) : textPart(text)
+    if (isRefusal) yield { type: 'response.refusal.done', ...place, refusal: text }
+    else yield { type: 'response.output_text.done', ...place, text, logprobs: [] }
     yield { type: 'response.content_part.done', ...place, part }
     yield this.#isDone(place.output_index, messageItem(id, [part]))
   }

@@ -55,16 +55,17 @@ export function beginning({ identity: { id, created }, provider, body }: Respons
     temperature: body.temperature ?? 1,
     text: body.text ?? { format: { type: 'text' } },
     tool_choice: body.tool_choice ?? 'auto',
-    tools: body.tools ?? [],
+    tools: (body.tools ?? []).map((tool) => ({ ...tool, parameters: tool.parameters ?? null, strict: tool.strict ?? false })),
     top_p: body.top_p ?? 1,
     truncation: 'disabled',
   }
 }
 
 /** What was said, if anything was, and then the calls of tools. */
-function outputOf({ id, text, toolCalls }: ChatOutcome): ResponseAnswer['output'] {
+function outputOf({ id, text, refusal, toolCalls }: ChatOutcome): ResponseAnswer['output'] {
   const calls = toolCalls.map((call, index) => callItem(id, index, call))
-  return text === '' && calls.length > 0 ? calls : [messageItem(id, [textPart(text)]), ...calls]
+  const said = text === '' && refusal !== undefined ? refusalPart(refusal) : textPart(text)
+  return text === '' && refusal === undefined && calls.length > 0 ? calls : [messageItem(id, [said]), ...calls]
 }
 
 export function messageItem(id: string, content: readonly Json[], status = 'completed') {
@@ -73,6 +74,10 @@ export function messageItem(id: string, content: readonly Json[], status = 'comp
 
 export function textPart(text: string): Json {
   return { type: 'output_text', text, annotations: [], logprobs: [] }
+}
+
+export function refusalPart(refusal: string): Json {
+  return { type: 'refusal', refusal }
 }
 
 export function callItem(id: string, index: number, call: ToolCall, status = 'completed') {

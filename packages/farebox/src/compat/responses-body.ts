@@ -43,8 +43,17 @@ const item = z.discriminatedUnion(
     // What a model thought before is of no use to another one.
     z.looseObject({ type: z.literal('reasoning') }),
   ],
-  { error: 'must be message, function_call, function_call_output or reasoning: nothing else is supported' },
+  {
+    error: ({ input }) =>
+      isReference(input)
+        ? 'refers to a stored item, and nothing is stored: send the item itself (the AI SDK does with `store: false`)'
+        : 'must be message, function_call, function_call_output or reasoning: nothing else is supported',
+  },
 )
+function isReference(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'type' in value && value.type === 'item_reference'
+}
+
 /** A message may come without its type. */
 const typed = z.preprocess(
   (value) =>
@@ -88,6 +97,7 @@ export const responsesBody = z.looseObject({
   background: z.literal(false, 'is not supported: answers come at once').nullish(),
   include: z.array(z.string()).nullish().describe('Taken, but answers hold text and tool calls alone'),
   truncation: z.literal('disabled', 'must be disabled: what is too long is refused').nullish(),
+  context_management: refused('is not supported: answers hold text and tool calls alone'),
   max_tool_calls: refused('is not supported: there are no tools but yours'),
   service_tier: z.enum(['auto', 'default'], 'must be auto or default: the others have other prices').nullish(),
 })

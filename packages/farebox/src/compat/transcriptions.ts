@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { parseFields } from '../http/parse-fields.ts'
-import { readUpload } from '../http/read-upload.ts'
+import { readUpload, type Upload } from '../http/read-upload.ts'
 import { accountRoute, JsonAnswer, SPENDING } from '../http/route.ts'
 import { transcription } from './answers.ts'
 import { serveWhole } from './serve-whole.ts'
@@ -42,7 +42,10 @@ export const transcriptions = accountRoute({
     const { model, language, response_format: format, temperature } = form
     const file = createHash('sha256').update(upload.data).digest('hex')
     const asked = { service: 'voice_stt', model, name: 'transcription', fields: { ...form, file } }
-    const own = { ...givenOptions(form, transcriptionForm), ...(temperature !== undefined && { temperature }) }
+    const own = {
+      ...withLists(givenOptions(form, transcriptionForm), upload.lists),
+      ...(temperature !== undefined && { temperature }),
+    }
     return serveWhole<KeptTranscript, z.input<typeof transcription>>(call, asked, {
       async work(workflow, options) {
         const answer = await workflow.transcribe({
@@ -68,3 +71,10 @@ export const transcriptions = accountRoute({
     })
   },
 })
+
+/** A form names a list `keywords[]`, once for each entry. */
+function withLists(options: Record<string, unknown>, lists: Upload['lists']): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => (name.endsWith('[]') ? [name.slice(0, -2), lists[name]] : [name, value])),
+  )
+}

@@ -7,6 +7,8 @@ import { untilSent } from './until-sent.ts'
 export interface Upload {
   data: Uint8Array
   fields: Readonly<Record<string, string | undefined>>
+  /** What each field holds, entry by entry. */
+  lists: Readonly<Record<string, readonly string[]>>
 }
 
 /**
@@ -26,16 +28,19 @@ async function read(request: Request, field: string): Promise<Upload> {
   if (/^application\/(json|xml)/i.test(type)) {
     throw new UnsupportedMediaTypeError(`send multipart/form-data with the file as the field ${field}`)
   }
-  if (!type.startsWith('multipart/form-data')) return { data: new Uint8Array(await request.arrayBuffer()), fields: {} }
+  if (!type.startsWith('multipart/form-data')) return { data: new Uint8Array(await request.arrayBuffer()), fields: {}, lists: {} }
   const form = await request.formData().catch((error: unknown) => {
     if (isFareboxError(error)) throw error
     throw new MalformedBodyError('the multipart body cannot be read', { cause: error })
   })
   const file = form.get(field)
   if (!(file instanceof Blob)) throw new InvalidBodyError([{ field, problem: 'must be a file of the form' }])
-  const fields: Record<string, string> = {}
-  for (const [name, value] of form) {
-    if (typeof value === 'string') fields[name] = name in fields ? `${fields[name]},${value}` : value
-  }
-  return { data: new Uint8Array(await file.arrayBuffer()), fields }
+  const lists = Object.fromEntries(
+    [...new Set(form.keys())].flatMap((name) => {
+      const values = form.getAll(name).filter((value) => typeof value === 'string')
+      return values.length > 0 ? [[name, values]] : []
+    }),
+  )
+  const fields = Object.fromEntries(Object.entries(lists).map(([name, values]) => [name, values.join(',')]))
+  return { data: new Uint8Array(await file.arrayBuffer()), fields, lists }
 }

@@ -83,15 +83,30 @@ export function answerLeft(): AnswerNotKeptError {
   return new AnswerNotKeptError('the caller left before the answer had ended: what was produced is charged')
 }
 
-/** Server-sent events, each with JSON as its data, and failures as OpenAI words them. */
+/**
+ * Server-sent events, each with JSON as its data, and failures as OpenAI words them: those of one stream.
+ *
+ * @param options  `isNamed`: events carry their `type` as their name, and a failure is a numbered event like the others
+ */
 export function eventStream<Part extends object>(
   options: Pick<Encoding<Part>, 'end'> & { isNamed?: boolean } = {},
 ): Encoding<Part> {
   const name = (part: object) => (options.isNamed && 'type' in part ? `event: ${String(part.type)}\n` : '')
+  let sent = 0
+  const encode = (part: object) => {
+    sent += 1
+    return `${name(part)}data: ${JSON.stringify(part)}\n\n`
+  }
   return {
     contentType: 'text/event-stream; charset=utf-8',
-    encode: (part) => `${name(part)}data: ${JSON.stringify(part)}\n\n`,
+    encode,
     end: options.end,
-    failure: (problem) => `data: ${JSON.stringify(openaiError(problem))}\n\n`,
+    failure(problem) {
+      const told = openaiError(problem)
+      if (!options.isNamed) return encode(told)
+      // Where the specification has its fields, and where OpenAI's SDK and others look for them.
+      const { type, ...fields } = told.error
+      return encode({ type: 'error', ...fields, sequence_number: sent, ...told })
+    },
   }
 }

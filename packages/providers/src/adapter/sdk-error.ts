@@ -55,6 +55,7 @@ export function sdkError(errors: SdkErrors, thrown: unknown, place: FailurePlace
     status: facts.status,
     retryAfterMs: facts.headers && retryAfterMs(facts.headers, now),
     providerCode: facts.code ?? facts.type,
+    providerParameter: facts.param,
     requestId: facts.requestId,
     usage,
     // An answer's error quotes the answer; a broken connection's names hosts and system calls only.

@@ -19,7 +19,7 @@ export interface Conversation {
  */
 export function conversation(provider: string, messages: readonly ChatMessage[]): Conversation {
   const system = messages.flatMap((message) =>
-    (message.role === 'system' || message.role === 'developer') && message.content !== '' ? [message.content] : [],
+    (message.role === 'system' || message.role === 'developer') && message.content.trim() !== '' ? [message.content] : [],
   )
   const turns: { role: Turn['role']; content: Block[] }[] = []
   for (const message of messages) {
@@ -49,8 +49,9 @@ function blocks(provider: string, message: ChatMessage): Block[] {
   }
 }
 
+/** Anthropic refuses texts in which nothing is said. */
 function text(given: string): Block[] {
-  return given === '' ? [] : [{ type: 'text', text: given }]
+  return given.trim() === '' ? [] : [{ type: 'text', text: given }]
 }
 
 function userPart(provider: string, part: ContentPart): Block[] {
@@ -62,7 +63,7 @@ function imageSource(provider: string, url: string): Anthropic.Base64ImageSource
   const [, mediaType, data] = /^data:(image\/(?:jpeg|png|gif|webp))(?:;[^;,]*)*;base64,(.*)$/is.exec(url) ?? []
   if (mediaType === undefined || data === undefined) {
     const message = `${provider} reads images of https: URLs, and of data: URLs with JPEG, PNG, GIF or WebP in base64`
-    throw new ProviderError(message, { provider, kind: 'unsupported' })
+    throw new ProviderError(message, { provider, kind: 'unsupported', providerParameter: 'image_url' })
   }
   return { type: 'base64', media_type: mediaType.toLowerCase() as Anthropic.Base64ImageSource['media_type'], data }
 }

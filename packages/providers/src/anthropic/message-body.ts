@@ -1,5 +1,5 @@
 import type Anthropic from '@anthropic-ai/sdk'
-import type { ChatRequest, Tool } from '@farebox/core'
+import { type ChatRequest, ProviderError, type Tool } from '@farebox/core'
 import type { AnthropicConnection } from './anthropic-client.ts'
 import { takesTemperature, thinksUnlessTold } from './claude-models.ts'
 import { conversation } from './content-blocks.ts'
@@ -15,18 +15,26 @@ type Limits = Pick<AnthropicConnection, 'name' | 'outputTokensMax'>
  */
 export const PLAIN_TOKENS_MAX = 21_333
 
-/** The body of a plain message. Our own fields win over `providerOptions`, so that a passed-through option cannot undo metering. */
+/**
+ * The body of a plain message. Our own fields win over `providerOptions`, so that a passed-through option cannot undo metering.
+ *
+ * @throws {ProviderError} `unsupported`: Anthropic stops at no white space, and reads no such image
+ */
 export function messageBody(limits: Limits, request: ChatRequest): Body {
   return { ...request.providerOptions, ...fields(limits, request), stream: false }
 }
 
-/** The body of a streamed message, which reports its usage without being asked. */
+/** The body of a streamed message, which reports its usage without being asked. See {@link messageBody}. */
 export function streamMessageBody(limits: Limits, request: ChatRequest): StreamBody {
   return { ...request.providerOptions, ...fields(limits, request), stream: true }
 }
 
 function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
   const { model, temperature, stop, tools, toolChoice, providerOptions = {} } = request
+  if (stop?.some((sequence) => sequence.trim() === '')) {
+    const message = `${name} knows no stop sequences of white space alone`
+    throw new ProviderError(message, { provider: name, kind: 'unsupported', providerParameter: 'stop' })
+  }
   const most = outputTokensMax(model)
   const isThinkingLeftOpen = providerOptions.thinking === undefined && providerOptions.output_config === undefined
   return {

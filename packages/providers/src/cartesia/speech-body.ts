@@ -15,7 +15,10 @@ export interface SpeechDefaults {
  */
 export function speechBody(provider: string, request: SpeakRequest, { voice }: Pick<SpeechDefaults, 'voice'>): object {
   const format = OUTPUT_FORMATS.get(request.format)
-  if (!format) throw new ProviderError(`${provider} does not speak in ${request.format}`, { provider, kind: 'unsupported' })
+  if (!format) {
+    const message = `${provider} does not speak in ${request.format}`
+    throw new ProviderError(message, { provider, kind: 'unsupported', providerParameter: 'format' })
+  }
   return {
     ...request.providerOptions,
     model_id: request.model,

@@ -17,6 +17,7 @@ export function voiceModel(provider: string, { model, voice }: Pick<SpeakRequest
     throw new ProviderError(`${provider} cannot speak in another model's voice: ask for the model of the voice instead`, {
       provider,
       kind: 'unsupported',
+      providerParameter: 'voice',
     })
   }
   return voice

@@ -25,7 +25,7 @@ export function streamChatBody(request: ChatRequest): StreamBody {
 function fields(request: ChatRequest) {
   return {
     model: request.model,
-    messages: request.messages.map(message),
+    messages: callsTogether(request.messages).map(message),
     ...(request.outputTokensMax === undefined ? {} : { max_completion_tokens: request.outputTokensMax }),
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
     ...(request.stop === undefined ? {} : { stop: [...request.stop] }),
@@ -36,14 +36,33 @@ function fields(request: ChatRequest) {
   }
 }
 
+/** Chats take the results of tools right behind the calls alone, so what was said between two calls goes before both. */
+function callsTogether(messages: readonly ChatMessage[]): ChatMessage[] {
+  const together: ChatMessage[] = []
+  for (const given of messages) {
+    const last = together.at(-1)
+    if (given.role !== 'assistant' || last?.role !== 'assistant' || !last.toolCalls?.length) together.push(given)
+    else {
+      const content = [last.content, given.content].filter(Boolean).join('\n') || null
+      together.splice(-1, 1, { ...last, content, toolCalls: [...last.toolCalls, ...(given.toolCalls ?? [])] })
+    }
+  }
+  return together
+}
+
 function message(given: ChatMessage): MessageParam {
   switch (given.role) {
     case 'user':
-      return { role: 'user', content: typeof given.content === 'string' ? given.content : given.content.map(part) }
+      return {
+        role: 'user',
+        content: typeof given.content === 'string' ? given.content : given.content.map(part),
+        ...(given.name === undefined ? {} : { name: given.name }),
+      }
     case 'assistant':
       return {
         role: 'assistant',
         content: given.content,
+        ...(given.name === undefined ? {} : { name: given.name }),
         ...(given.toolCalls === undefined || given.toolCalls.length === 0
           ? {}
           : {
@@ -57,7 +76,7 @@ function message(given: ChatMessage): MessageParam {
     case 'tool':
       return { role: 'tool', content: given.content, tool_call_id: given.toolCallId }
     default:
-      return { role: given.role, content: given.content }
+      return { role: given.role, content: given.content, ...(given.name === undefined ? {} : { name: given.name }) }
   }
 }
 

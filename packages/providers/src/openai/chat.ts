@@ -45,9 +45,11 @@ function readChat(connection: OpenaiConnection, request: ChatRequest, data: unkn
   if (!message) throw malformed(connection.name, 'a message', requestId)
   const toolCalls = Array.isArray(message.tool_calls) ? message.tool_calls.flatMap(toolCall) : []
   const usage = chatUsage(answer?.usage)
+  const content = asText(message.content)
+  // A refusal is what the model had to say.
+  const refusal = content ? undefined : asText(message.refusal)
   return {
-    // A refusal is what the model had to say.
-    text: asText(message.content) ?? asText(message.refusal) ?? '',
+    ...(refusal ? { text: refusal, isRefusal: true } : { text: content ?? '' }),
     ...(toolCalls.length === 0 ? {} : { toolCalls }),
     finishReason: finishReason(asText(choice?.finish_reason) ?? ''),
     ...(choice?.logprobs ? { logprobs: choice.logprobs } : {}),

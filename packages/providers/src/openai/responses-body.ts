@@ -23,7 +23,8 @@ export function streamResponsesBody(provider: string, request: ChatRequest): Str
 
 function fields(provider: string, request: ChatRequest) {
   if (request.stop !== undefined && request.stop.length > 0) {
-    throw new ProviderError(`${provider} knows no stop sequences in its Responses API`, { provider, kind: 'unsupported' })
+    const message = `${provider} knows no stop sequences in its Responses API`
+    throw new ProviderError(message, { provider, kind: 'unsupported', providerParameter: 'stop' })
   }
   return {
     model: request.model,

@@ -21,9 +21,10 @@ export async function respond(connection: OpenaiConnection, request: ChatRequest
     if (response?.status === 'failed') throw response.error
     const reason = response && endOf(response)
     if (reason === undefined) throw malformed(connection.name, 'an end', requestId)
-    const { text, toolCalls } = readOutput(response?.output)
+    const { text, isRefusal, toolCalls } = readOutput(response?.output)
     return {
       text,
+      ...(isRefusal && { isRefusal }),
       ...(toolCalls.length === 0 ? {} : { toolCalls }),
       finishReason: reason,
       model: asText(response?.model) ?? request.model,
@@ -51,7 +52,7 @@ export function endOf(response: Record<string, unknown>): FinishReason | undefin
   }
 }
 
-function readOutput(output: unknown): { text: string; toolCalls: ToolCall[] } {
+function readOutput(output: unknown): { text: string; isRefusal: boolean; toolCalls: ToolCall[] } {
   const items = Array.isArray(output) ? output.map(asRecord) : []
   const parts = items.flatMap((item) =>
     item?.type === 'message' && Array.isArray(item.content) ? item.content.map(asRecord) : [],
@@ -59,6 +60,7 @@ function readOutput(output: unknown): { text: string; toolCalls: ToolCall[] } {
   return {
     // A refusal is what the model had to say.
     text: parts.map((part) => asText(part?.text) ?? asText(part?.refusal) ?? '').join(''),
+    isRefusal: parts.some((part) => asText(part?.refusal)) && !parts.some((part) => asText(part?.text)),
     toolCalls: items.flatMap((item) => {
       const name = item?.type === 'function_call' ? asText(item.name) : undefined
       return name === undefined ? [] : [{ id: asText(item?.call_id) ?? '', name, arguments: asText(item?.arguments) ?? '' }]

@@ -89,8 +89,8 @@ function readTogether(api: StreamedApi, given: readonly unknown[], answer: Strea
     for (const one of given) {
       for (const event of api.read(one, answer)) {
         const last = events.at(-1)
-        if (last?.type === 'text' && event.type === 'text' && !last.logprobs && !event.logprobs) {
-          events[events.length - 1] = { type: 'text', text: last.text + event.text }
+        if (last?.type === 'text' && event.type === 'text' && isOfOne(last, event)) {
+          events[events.length - 1] = { ...last, text: last.text + event.text }
         } else events.push(event)
       }
     }
@@ -98,4 +98,9 @@ function readTogether(api: StreamedApi, given: readonly unknown[], answer: Strea
     return { events, failure: { thrown } }
   }
   return { events }
+}
+
+/** Whether two texts may become one. */
+function isOfOne(left: Extract<ChatEvent, { type: 'text' }>, right: Extract<ChatEvent, { type: 'text' }>): boolean {
+  return !left.logprobs && !right.logprobs && left.isRefusal === right.isRefusal
 }

@@ -5,6 +5,7 @@ import { streamChatBody } from './chat-body.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { chatUsage } from './openai-usage.ts'
 import { type StreamedAnswer, streamAnswer } from './stream-answer.ts'
+import { ToolCallNumbers } from './tool-call-numbers.ts'
 
 /** One chat completion, as it is written. See {@link streamAnswer}. */
 export function streamChat(
@@ -12,18 +13,19 @@ export function streamChat(
   request: ChatRequest,
   context: CallContext,
 ): AsyncGenerator<ChatEvent, void, undefined> {
+  const toolCalls = new ToolCallNumbers()
   return streamAnswer(connection, request.model, context, {
     create: (client, options) => client.chat.completions.create(streamChatBody(request), options),
-    read: readChunk,
+    read: (chunk, answer) => readChunk(chunk, answer, toolCalls),
   })
 }
 
-function readChunk(value: unknown, answer: StreamedAnswer): ChatEvent[] {
+function readChunk(value: unknown, answer: StreamedAnswer, toolCalls: ToolCallNumbers): ChatEvent[] {
   const chunk = asRecord(value)
   if (!chunk) return []
   answer.model = asText(chunk.model) || answer.model
   const choices = Array.isArray(chunk.choices) ? chunk.choices : []
-  const events = choices.flatMap((given: unknown) => readChoice(given, answer))
+  const events = choices.flatMap((given: unknown) => readChoice(given, answer, toolCalls))
   const usage = chatUsage(chunk.usage)
   if (usage) {
     answer.usage = usage
@@ -33,7 +35,7 @@ function readChunk(value: unknown, answer: StreamedAnswer): ChatEvent[] {
   return events
 }
 
-function readChoice(given: unknown, answer: StreamedAnswer): ChatEvent[] {
+function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallNumbers): ChatEvent[] {
   const choice = asRecord(given)
   // A request may ask for several answers; they are all paid for, and the first is the one that a plain chat returns.
   if (!choice || (choice.index !== undefined && choice.index !== 0)) return []
@@ -41,16 +43,20 @@ function readChoice(given: unknown, answer: StreamedAnswer): ChatEvent[] {
   if (reason !== undefined) answer.finishReason = finishReason(reason)
   const delta = asRecord(choice.delta)
   const events: ChatEvent[] = []
-  const text = asText(delta?.content) || asText(delta?.refusal)
-  if (text) events.push({ type: 'text', text, ...(choice.logprobs ? { logprobs: choice.logprobs } : {}) })
+  const logprobs = choice.logprobs ? { logprobs: choice.logprobs } : {}
+  const text = asText(delta?.content)
+  const refusal = asText(delta?.refusal)
+  if (text) events.push({ type: 'text', text, ...logprobs })
+  else if (refusal) events.push({ type: 'text', text: refusal, isRefusal: true, ...logprobs })
   for (const part of Array.isArray(delta?.tool_calls) ? delta.tool_calls : []) {
     const call = asRecord(part)
     const named = asRecord(call?.function)
+    const [id, name] = [asText(call?.id) || undefined, asText(named?.name) || undefined]
     events.push({
       type: 'tool_call',
-      index: asCount(call?.index) ?? 0,
-      ...(asText(call?.id) ? { id: asText(call?.id) } : {}),
-      ...(asText(named?.name) ? { name: asText(named?.name) } : {}),
+      index: toolCalls.numberOf({ index: asCount(call?.index), id, name }),
+      ...(id === undefined ? {} : { id }),
+      ...(name === undefined ? {} : { name }),
       arguments: asText(named?.arguments) ?? '',
     })
   }

@@ -26,7 +26,8 @@ function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolC
     case 'response.output_text.delta':
     case 'response.refusal.delta': {
       const text = asText(event.delta)
-      return text ? [{ type: 'text', text }] : []
+      const isRefusal = event.type === 'response.refusal.delta'
+      return text ? [{ type: 'text', text, ...(isRefusal && { isRefusal }) }] : []
     }
     case 'response.output_item.added': {
       const item = asRecord(event.item)
