@@ -61,6 +61,16 @@ describe('an estimate of calls', () => {
   })
 })
 
+it('an estimate by weight is of who is drawn, and not of who has no weight', async () => {
+  const configuration = presets.balanced({ strategy: 'weighted', weights: { 'gpt-4o-mini': 0, 'gpt-4o': 1 } })
+  const box = await openBox({ configuration })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'plan' })
+  const [estimated] = (await workflow.estimate({ chat: ask })).services
+  const { provider } = await workflow.chat(ask)
+  expect([estimated?.provider, provider]).toEqual(['gpt-4o', 'gpt-4o'])
+})
+
 it('a Farebox says which of its real offers end soon', async () => {
   const clock = () => Date.parse('2026-11-21T12:00:00Z')
   const box = await openBox({ providers: [openai({ apiKey: 'sk-test' }), simulated({ services: ['voice_tts'] })], clock })

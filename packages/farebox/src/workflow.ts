@@ -1,5 +1,6 @@
 import {
   type ChatEvent,
+  type ChatResult,
   type Credits,
   type Quantity,
   quantity,
@@ -496,7 +497,7 @@ export class Workflow {
       call: (candidate, context) =>
         required(candidate, 'chat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
       unreported: async (answer, { offer }) =>
-        (await floorUsage(measure, offer, [{ type: 'text', text: answer.text }], this.#parts.loadTokenizers)).quantities,
+        (await floorUsage(measure, offer, eventsOf(answer), this.#parts.loadTokenizers)).quantities,
       onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
     })
     return { ...result, ...metered }
@@ -519,6 +520,11 @@ export class Workflow {
     const { result, ...metered } = await this.#runner.track(placePhoneCall(this.#parts, this.#runner, this.#payer, input))
     return { ...result, ...metered }
   }
+}
+
+/** A whole answer as the events that a stream would have brought. */
+function eventsOf({ text, toolCalls = [] }: ChatResult): ChatEvent[] {
+  return [{ type: 'text', text }, ...toolCalls.map((call, index) => ({ type: 'tool_call' as const, index, ...call }))]
 }
 
 function asStream<Event>({ candidate, ...stream }: RunningStream<Event>) {
