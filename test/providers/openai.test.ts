@@ -258,6 +258,17 @@ describe('a stream of OpenAI', () => {
     }
   })
 
+  it('is whole when its usage came, though the provider hangs before its closing mark, and lets go of it', async () => {
+    for (const transport of ['sdk', 'fetch'] as const) {
+      const { adapter, server } = await open({ chat: () => ({ text: 'one two' }) }, { transport })
+      server.fail({ type: 'stall', after: 5 })
+      const events = await collect(adapter.streamChat?.(hello, context))
+      expect(events.at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop', usage: { certainty: 'exact' } })
+      expect(await server.requests[0]?.abandoned).toBe(true)
+      await server.close()
+    }
+  })
+
   it('ends without usage when it is cut between its finish reason and its usage', async () => {
     const { adapter, server } = await open({ chat: () => ({ text: 'one two' }) })
     server.fail({ type: 'cut', after: 4 })
