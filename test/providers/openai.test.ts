@@ -321,6 +321,16 @@ describe('a stream of OpenAI', () => {
     }
   })
 
+  it('of speech is whole when its last event came, though the provider breaks or hangs after it', async () => {
+    const { adapter, server } = await open()
+    for (const type of ['cut', 'reset', 'stall'] as const) {
+      server.fail({ type, after: 4 })
+      const speech = await collect(adapter.streamSpeech?.({ model: 'gpt-4o-mini-tts', text: 'Hello', format: 'mp3' }, context))
+      expect(speech.at(-1)).toMatchObject({ type: 'finish', usage: { certainty: 'derived', raw: { total_tokens: 152 } } })
+    }
+    expect(await server.requests.at(-1)?.abandoned).toBe(true)
+  })
+
   it('of speech is incomplete when its events end without the last one, and tells what it may have cost', async () => {
     const { adapter, server } = await open()
     server.fail({ type: 'cut', after: 3 })
