@@ -189,6 +189,7 @@ describe('the order of candidates', () => {
   test('moves the ill behind the well, and keeps the last one', () => {
     const health = { read: () => ({ condition: 'sick' as const, answerMs: undefined, firstEventMs: undefined }) }
     expect(order(planned({ health }))[0]).toBe('gpt-4o-mini')
+    expect(explainRoute(planned({ health }))[1]).toContain('gpt-4o-mini (openai): configured first, but failing;')
     const onlyMini = { read: (key: string) => (key.includes('mini') ? health.read() : undefined) }
     expect(order(planned({ health: onlyMini }))[0]).toBe('claude-3-haiku')
     expect(order(planned({ health: onlyMini })).at(-1)).toBe('gpt-4o-mini')
