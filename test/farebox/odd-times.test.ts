@@ -1,6 +1,6 @@
 import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
-import { createFarebox, type FareboxOptions } from 'farebox'
+import { createFarebox, credits, type FareboxOptions, PriceBook, presets } from 'farebox'
 import { expect, it } from 'vitest'
 import { openAccount, openBox } from './open-box.ts'
 
@@ -25,6 +25,33 @@ it('a call of which the time is over before anybody is asked was too late, and n
   const { accountId } = await openAccount(box)
   const workflow = box.workflow({ accountId, name: 'work' })
   await expect(workflow.chat({ messages })).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT', attempts: [] })
+})
+
+it('a telephone call is as long as can be paid for at the provider that the metadata of its workflow choose', async () => {
+  const entries = ['twilio', 'other'].map((provider, place) => ({
+    service: 'phone',
+    provider,
+    rates: [{ unit: 'minutes' as const, amount: place === 0 ? '20' : '1' }],
+  }))
+  const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+  const offer = { service: 'phone', capabilities: {}, quality: 0.9, latencyMs: 100 }
+  const offers = ['twilio', 'other'].map((name) => ({ ...offer, provider: name, model: name }))
+  const box = await openBox({
+    providers: [simulated({ offers })],
+    prices: new PriceBook({ name: 'calls', currency: 'credits', versions }),
+    configuration: presets.balanced({
+      lastResort: false,
+      conditions: [{ when: { tier: 'pro' }, use: { phoneProvider: 'other' } }],
+    }),
+  })
+  const { accountId } = await openAccount(box, { balance: credits(5) })
+  const workflow = box.workflow({ accountId, name: 'work', metadata: { tier: 'pro' } })
+  const call = {
+    to: '+4930123456',
+    instructions: { type: 'say' as const, text: 'Hello. '.repeat(2_000) },
+    durationSecondsMax: 600,
+  }
+  expect(await workflow.call(call)).toMatchObject({ provider: 'other', durationSeconds: 300, creditsUsed: credits(5) })
 })
 
 it('deadlines and telephone calls may last for parts of a millisecond', async () => {
