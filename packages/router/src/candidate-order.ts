@@ -14,7 +14,7 @@ export function compareBy(strategy: Exclude<RoutingStrategy, 'weighted'>): Compa
 
 /**
  * An order by lot: each provider comes first with a chance in proportion to its weight, then the rest among themselves
- * (Efraimidis and Spirakis, 2006). Those who sell the same provider share its weight. Those without a weight come last, in configured
+ * (Efraimidis and Spirakis, 2006). Those who sell the same provider, and are equally well, share its weight. Those without a weight come last, in configured
  * order. Without `random` the heaviest is first.
  */
 export function compareByLot(
@@ -25,11 +25,14 @@ export function compareByLot(
   /** By place in the catalog. */
   const lots: number[] = []
   const sellers = new Map<string, number>()
-  for (const { offer } of drafts) sellers.set(offer.provider, (sellers.get(offer.provider) ?? 0) + 1)
-  for (const { offer, entry } of drafts) {
-    const { provider } = offer
+  // Whoever is more ill comes later in any case, and takes no part of the weight.
+  const sellerOf = (draft: Candidate) => `${illnessOf(draft)} ${draft.offer.provider}`
+  for (const draft of drafts) sellers.set(sellerOf(draft), (sellers.get(sellerOf(draft)) ?? 0) + 1)
+  for (const draft of drafts) {
+    const { provider } = draft.offer
     const weight = Object.hasOwn(weights, provider) ? (weights[provider] ?? 0) : 0
-    lots[entry.position] = weight > 0 ? (random ? drawLot(random, weight / (sellers.get(provider) ?? 1)) : weight) : UNWEIGHTED
+    const share = weight / (sellers.get(sellerOf(draft)) ?? 1)
+    lots[draft.entry.position] = weight > 0 ? (random ? drawLot(random, share) : weight) : UNWEIGHTED
   }
   return (left, right) =>
     compareNumbers(lots[right.entry.position] ?? 0, lots[left.entry.position] ?? 0) || byConfiguration(left, right)

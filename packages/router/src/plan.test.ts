@@ -153,17 +153,19 @@ describe('the order of candidates', () => {
     const configuration = presets.balanced({ strategy: 'weighted', weights: { 'gpt-4o-mini': 1, 'claude-3-haiku': 1 } })
     const second = adapter('second', [offer('gpt-4o-mini', 0.6, 300)])
     const twins = createCatalog([openai, second, anthropic])
-    const firsts = new Map<string, number>()
-    for (let at = 0; at < 20; at += 1) {
-      for (let other = 0; other < 20; other += 1) {
-        for (let third = 0; third < 20; third += 1) {
-          const draws = [at, other, third].map((draw) => (draw + 0.5) / 20)
-          const [first = ''] = order(planned({ configuration, catalog: twins, random: () => draws.shift() ?? 0.5 }))
-          firsts.set(first, (firsts.get(first) ?? 0) + 1)
-        }
+    /** The share of `gpt-4o-mini`, over a grid of all that can be drawn. */
+    const shareOf = (health?: PlanInput['health']) => {
+      let first = 0
+      for (let drawn = 0; drawn < 8_000; drawn += 1) {
+        const draws = [drawn % 20, Math.floor(drawn / 20) % 20, Math.floor(drawn / 400)].map((draw) => (draw + 0.5) / 20)
+        const outcome = planned({ configuration, catalog: twins, health, random: () => draws.shift() ?? 0.5 })
+        if (order(outcome)[0] === 'gpt-4o-mini') first += 1
       }
+      return first / 8_000
     }
-    expect((firsts.get('gpt-4o-mini') ?? 0) / 8_000).toBeCloseTo(0.5, 1)
+    expect(shareOf()).toBeCloseTo(0.5, 1)
+    const sick = { read: () => ({ condition: 'sick' as const, answerMs: undefined, firstEventMs: undefined }) }
+    expect(shareOf({ read: (key) => (key.includes('second') ? sick.read() : undefined) })).toBeCloseTo(0.5, 1)
     expect(
       order(planned({ configuration: { ...configuration, weights: { 'gpt-4o-mini': 3, 'gpt-4': 2 } }, catalog: twins }))[0],
     ).toBe('gpt-4o-mini')
