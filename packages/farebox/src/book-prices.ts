@@ -158,9 +158,10 @@ export function isUnpriceable(error: unknown): error is FareboxError {
   return isFareboxError(error) && (error.code === 'PRICE_NOT_FOUND' || error.code === 'INVALID_QUANTITY')
 }
 
-/** What one usage record may be rated at and cost: the ledger writes no more down. */
+/** What one usage record may be rated at: the ledger writes no more down. */
 const RATED_MAX = credits(1_000_000_000)
-const COST_MAX = 1_000_000_000n * 1_000_000_000n
+/** What one may cost us, in nano-USD: the ledger writes no more down. */
+export const COST_MAX = 1_000_000_000n * 1_000_000_000n
 
 /** Each count may be within the maximum of quantities, and their sum or price be above what anybody can have used. */
 function checkMeasured(
