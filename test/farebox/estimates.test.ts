@@ -61,6 +61,37 @@ describe('an estimate of calls', () => {
   })
 })
 
+it('an estimate follows the conditions that the metadata of its workflow meet, and asks whom its key may use', async () => {
+  const configuration = presets.balanced({ conditions: [{ when: { tier: 'pro' }, use: { primaryAiModel: 'gpt-4' } }] })
+  const box = await openBox({ configuration })
+  const { accountId, key } = await openAccount(box, { services: [{ service: 'gpt', provider: 'gpt-4o' }] })
+  const workflows = [
+    box.workflow({ accountId, name: 'plan', metadata: { tier: 'pro' } }),
+    await box.workflowOf(key, { name: 'plan' }),
+  ]
+  const chosen = workflows.map(async (workflow) => {
+    const [estimated] = (await workflow.estimate({ chat: ask })).services
+    const { provider } = await workflow.chat(ask)
+    return [estimated?.provider, provider]
+  })
+  expect(await Promise.all(chosen)).toEqual([
+    ['gpt-4', 'gpt-4'],
+    ['gpt-4o', 'gpt-4o'],
+  ])
+  const keyed = await box.workflowOf(key, { name: 'plan' })
+  await expect(keyed.estimate({ speak: { text: 'Hello' } })).rejects.toMatchObject({ code: 'SERVICE_NOT_ALLOWED' })
+})
+
+it('an estimate by weight is of who is drawn, and not of who has no weight', async () => {
+  const configuration = presets.balanced({ strategy: 'weighted', weights: { 'gpt-4o-mini': 0, 'gpt-4o': 1 } })
+  const box = await openBox({ configuration })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'plan' })
+  const [estimated] = (await workflow.estimate({ chat: ask })).services
+  const { provider } = await workflow.chat(ask)
+  expect([estimated?.provider, provider]).toEqual(['gpt-4o', 'gpt-4o'])
+})
+
 it('a Farebox says which of its real offers end soon', async () => {
   const clock = () => Date.parse('2026-11-21T12:00:00Z')
   const box = await openBox({ providers: [openai({ apiKey: 'sk-test' }), simulated({ services: ['voice_tts'] })], clock })

@@ -70,7 +70,10 @@ describe('a phone call of which the provider tells what cannot be', () => {
   it.each<[string, Partial<PhoneResult>, number, string]>([
     ['no length', { durationSeconds: Number.NaN }, 20, 'ceiling'],
     ['a length below zero', { durationSeconds: -1 }, 20, 'ceiling'],
+    ['a length that no call has', { durationSeconds: 1e12 }, 20, 'ceiling'],
+    ['a length that no quantity has', { durationSeconds: 1e15 }, 20, 'ceiling'],
     ['a price that would be paid to us', { cost: nanoUsd(-20_000_000n) }, 10, 'derived'],
+    ['a price that no call has', { cost: nanoUsd(10n ** 20n) }, 10, 'derived'],
   ])('such as %s, is charged all the same, and holds nothing any more', async (_, odd, charged, certainty) => {
     const phone = { ...simulated({ services: ['phone'], name: 'phone' }), call: async () => ({ ...told, ...odd }) }
     const box = await openBox({ providers: [phone] })

@@ -444,6 +444,14 @@ describe('a stream of Anthropic', () => {
     expect(events.at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop', usage: { certainty: 'exact' } })
   })
 
+  it('is whole when its message_stop came, though the provider hangs after it, and lets go of it', async () => {
+    const { adapter, server } = await open({ answer: () => ({ text: 'one two' }) })
+    server.fail({ type: 'stall', after: 7 })
+    const events = await collect(adapter.streamChat?.(hello, context))
+    expect(events.at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop', usage: { certainty: 'exact' } })
+    expect(await server.requests[0]?.abandoned).toBe(true)
+  })
+
   it('that is cut tells its input as it was counted, and of its output at least what arrived', async () => {
     const { adapter, server } = await open({ answer: () => ({ text: `${'x'.repeat(399)} and more`, inputTokens: 40 }) })
     server.fail({ type: 'reset', after: 3 })

@@ -157,6 +157,13 @@ describe('an answer of the Responses API', () => {
     }
   })
 
+  it('is whole when its last event came, though the provider hangs after it', async () => {
+    const { adapter, server } = await open({ chat: () => ({ text: 'one two' }) })
+    server.fail({ type: 'stall', after: 10 })
+    const events = await collect(adapter.streamChat?.(hello, context))
+    expect(events.at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop', usage: { certainty: 'exact' } })
+  })
+
   it('that still runs is no answer', async () => {
     const { adapter, server } = await open()
     server.fail({ type: 'status', status: 200, body: { object: 'response', status: 'queued', output: [] } })

@@ -258,6 +258,17 @@ describe('a stream of OpenAI', () => {
     }
   })
 
+  it('is whole when its usage came, though the provider hangs before its closing mark, and lets go of it', async () => {
+    for (const transport of ['sdk', 'fetch'] as const) {
+      const { adapter, server } = await open({ chat: () => ({ text: 'one two' }) }, { transport })
+      server.fail({ type: 'stall', after: 5 })
+      const events = await collect(adapter.streamChat?.(hello, context))
+      expect(events.at(-1)).toMatchObject({ type: 'finish', finishReason: 'stop', usage: { certainty: 'exact' } })
+      expect(await server.requests[0]?.abandoned).toBe(true)
+      await server.close()
+    }
+  })
+
   it('ends without usage when it is cut between its finish reason and its usage', async () => {
     const { adapter, server } = await open({ chat: () => ({ text: 'one two' }) })
     server.fail({ type: 'cut', after: 4 })
@@ -308,6 +319,16 @@ describe('a stream of OpenAI', () => {
       expect(await server.requests[0]?.abandoned).toBe(true)
       await server.close()
     }
+  })
+
+  it('of speech is whole when its last event came, though the provider breaks or hangs after it', async () => {
+    const { adapter, server } = await open()
+    for (const type of ['cut', 'reset', 'stall'] as const) {
+      server.fail({ type, after: 4 })
+      const speech = await collect(adapter.streamSpeech?.({ model: 'gpt-4o-mini-tts', text: 'Hello', format: 'mp3' }, context))
+      expect(speech.at(-1)).toMatchObject({ type: 'finish', usage: { certainty: 'derived', raw: { total_tokens: 152 } } })
+    }
+    expect(await server.requests.at(-1)?.abandoned).toBe(true)
   })
 
   it('of speech is incomplete when its events end without the last one, and tells what it may have cost', async () => {

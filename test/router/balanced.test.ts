@@ -1,5 +1,5 @@
 import { credits, quantity } from '@farebox/core'
-import { createCatalog, explainRoute, holdFor, plan, presets } from '@farebox/router'
+import { createCatalog, explainRoute, holdFor, plan, presets, type Route } from '@farebox/router'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { adapter, catalog, dice, firsts, health, inputOf, offer, order, planned, request } from './plan-parts.ts'
@@ -63,6 +63,16 @@ describe('near-best candidates', () => {
     const counts = firsts(2_000, { configuration, catalog: twins, health: measured, random: dice(7) })
     // Closeness 1 and about 0.48.
     expect((counts['claude-3-haiku'] ?? 0) / 2_000).toBeCloseTo(0.32, 1)
+  })
+
+  it('say so where one comes before a better one by lot', () => {
+    const whys = ({ candidates }: Route) => candidates.slice(0, 2).map(({ offer, why }) => `${offer.provider}: ${why}`)
+    const drawn = planned({ configuration, catalog: twins, random: () => 0.999 })
+    expect(whys(drawn)).toEqual([
+      'claude-3-haiku: configured fallback, drawn by lot from those near the best',
+      'gpt-4o-mini: configured first',
+    ])
+    expect(whys(planned({ configuration, catalog: twins, random: () => 0 }))[0]).toBe('gpt-4o-mini: configured first')
   })
 
   it('are in the order of their scores without chance', () => {

@@ -2,9 +2,15 @@ import {
   type Clock,
   type Credits,
   credits,
+  type FareboxError,
+  formatCredits,
+  formatQuantity,
+  InvalidQuantityError,
+  isFareboxError,
   microCredits,
   type NanoUsd,
   type Offer,
+  QUANTITY_MAX,
   type Quantity,
   type Unit,
   type UsageQuantity,
@@ -97,14 +103,19 @@ export class BookPrices implements PricePredictor {
     return this.book.versions().find(({ from, until }) => from <= at && at < (until ?? Number.POSITIVE_INFINITY))?.version
   }
 
-  /** @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits */
+  /**
+   * @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits
+   * @throws {InvalidQuantityError} so much is a mistake, and no measurement
+   */
   price(source: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
     const query = { ...source, at: source.at ?? this.#clock() }
     const rating = rate(this.book, query, quantities)
     const total = totalQuantity(quantities) ?? { quantity: 0n as Quantity, unit: 'requests' as const }
     const { version: priceVersion } = rating
+    const rated = creditsOf(rating)
     const cost = this.#costOf(query, quantities)
-    return { priced: { ...total, rated: creditsOf(rating), roundingStep: roundingStepOf(rating), cost, priceVersion }, rating }
+    checkMeasured(query, { ...total, rated, cost })
+    return { priced: { ...total, rated, roundingStep: roundingStepOf(rating), cost, priceVersion }, rating }
   }
 
   /** The day on which a provider takes an offer's model out of service, by the cost book. */
@@ -137,6 +148,30 @@ class BookPrediction implements Prediction {
   get cost(): NanoUsd | undefined {
     return this.#costOf()
   }
+}
+
+/**
+ * Whether a usage cannot be priced as its provider reported it: a unit of it has no price, or it counts more than anybody can have used. What
+ * was measured here is charged then.
+ */
+export function isUnpriceable(error: unknown): error is FareboxError {
+  return isFareboxError(error) && (error.code === 'PRICE_NOT_FOUND' || error.code === 'INVALID_QUANTITY')
+}
+
+/** What one usage record may be rated at: the ledger writes no more down. */
+const RATED_MAX = credits(1_000_000_000)
+/** What one may cost us, in nano-USD: the ledger writes no more down. */
+export const COST_MAX = 1_000_000_000n * 1_000_000_000n
+
+/** Each count may be within the maximum of quantities, and their sum or price be above what anybody can have used. */
+function checkMeasured(
+  { service, provider }: PriceQuery,
+  usage: Pick<PricedUsage, 'quantity' | 'unit' | 'rated' | 'cost'>,
+): void {
+  const { quantity, unit, rated, cost = 0n } = usage
+  if (quantity <= QUANTITY_MAX && rated <= RATED_MAX && cost <= COST_MAX) return
+  const much = `${formatQuantity(quantity)} ${unit} at ${formatCredits(rated)} credits`
+  throw new InvalidQuantityError(`one usage of ${service} by ${provider} cannot be as much as ${much}`)
 }
 
 /** What a line is rounded up to. Where the book rounds each line or each call, that was done, and the sum is left as it is. */

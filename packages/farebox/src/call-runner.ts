@@ -225,7 +225,7 @@ export class CallRunner {
     if (request.operation !== 'call' && (signal?.aborted || this.#owner.signal()?.aborted)) {
       throw new CallerLeftError('the caller left before the call began')
     }
-    const ttlMs = (deadlines.totalMs ?? 60_000) + HOLD_MARGIN_MS
+    const ttlMs = Math.ceil(deadlines.totalMs ?? 60_000) + HOLD_MARGIN_MS
     const known = { ...this.#owner.metadata, ...metadata }
     return holdRoute(this.#parts, this.#owner.payer, { ...request, metadata: known }, { ttlMs })
   }

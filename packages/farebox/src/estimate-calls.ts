@@ -1,9 +1,9 @@
 import { CREDITS_MAX, type Credits, microCredits, type Offer, type UsageQuantity } from '@farebox/core'
-import { type PhoneNumbers, plan, type Route, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
+import type { PhoneNumbers, RequestMetadata, Route, RouteRequest } from '@farebox/router'
 import { CALL_SECONDS_MAX, callRoute, speakRoute, transcribeRoute } from './call-routes.ts'
 import { chatRoute, questionAbout } from './chat-route.ts'
 import { errorOfRoute } from './errors.ts'
-import type { MeterParts } from './hold-route.ts'
+import { type MeterParts, type Payer, planOnly } from './hold-route.ts'
 import { measureChat, offersFor } from './measure-chat.ts'
 import { readAudio } from './read-audio.ts'
 import type { WorkflowParts } from './workflow.ts'
@@ -32,14 +32,20 @@ export interface CallsEstimate extends CreditsRange {
 
 type LowOf = (offer: Offer) => readonly UsageQuantity[]
 
+/** For whom calls are estimated. */
+export interface EstimateOwner extends Pick<Payer, 'configuration' | 'apiKey'> {
+  /** What conditions look at, beside what each call says. */
+  metadata: RequestMetadata | undefined
+}
+
 /** What calls would cost, by the plan that they would be made by, whatever the balance is. */
 export async function estimateCalls(
   parts: WorkflowParts,
-  configuration: ServiceConfiguration,
+  owner: EstimateOwner,
   { chat, see, transcribe, speak, call }: PlannedCalls,
 ): Promise<CallsEstimate> {
   const services: CallEstimate[] = []
-  const add = (request: RouteRequest, low?: LowOf) => services.push(estimateCall(parts, configuration, request, low))
+  const add = (request: RouteRequest, low?: LowOf) => services.push(estimateCall(parts, owner, request, low))
   const addChat = async (service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput) => {
     const offers = offersFor(parts.catalog, service, input.provider)
     const route = chatRoute(service, operation, input, await measureChat(input, offers, parts.loadTokenizers))
@@ -54,8 +60,9 @@ export async function estimateCalls(
   return { services, low: sum('low'), expected: sum('expected'), high: sum('high') }
 }
 
-function estimateCall(parts: MeterParts, configuration: ServiceConfiguration, request: RouteRequest, low?: LowOf): CallEstimate {
-  const route = plan({ ...parts, configuration, request, affordable: CREDITS_MAX, random: () => 0 })
+function estimateCall(parts: MeterParts, owner: EstimateOwner, request: RouteRequest, low?: LowOf): CallEstimate {
+  const metadata = { ...owner.metadata, ...request.metadata }
+  const route = planOnly(parts, owner, { ...request, metadata }, CREDITS_MAX)
   if (route.status === 'refused') throw errorOfRoute(route)
   const first = route.candidates[0]
   if (!first) throw new Error('a route without candidates')

@@ -31,7 +31,8 @@ export function failureOf(
       if (attempts.every((attempt) => attempt.kind === 'unsupported') && outcome.error.providerParameter !== undefined) {
         return new ProvidersFailedError('REQUEST_REJECTED', attempts, outcome.error)
       }
-      if (attempts.every((attempt) => attempt.kind === 'rate_limited')) {
+      // Of no attempt, the error says what there was none for.
+      if (kind === 'rate_limited' && attempts.every((attempt) => attempt.kind === 'rate_limited')) {
         return new ProvidersFailedError('PROVIDERS_BUSY', attempts, outcome.error)
       }
       const isTimeout = outcome.cause === 'deadline' || kind === 'timeout'

@@ -38,6 +38,7 @@ import {
 import { Agents } from './agents.ts'
 import { BookPrices } from './book-prices.ts'
 import type { LiveDeadlines } from './call-runner.ts'
+import { checkTimes, TIMER_MS_MAX } from './check-times.ts'
 import { UnauthorizedError } from './errors.ts'
 import { type CountedTexts, type EstimateInput, type EstimateReport, estimateWorkflow } from './estimate-workflow.ts'
 import type { FailedAttempts } from './hold-route.ts'
@@ -126,18 +127,16 @@ export interface FareboxOptions {
   random?: () => number
 }
 
-/** The longest that a timer can wait. */
-const GRACE_MS_MAX = 2_147_483_647
-
 /**
  * Routes every call to the provider that suits it, and charges it to a prepaid balance.
  *
- * @throws {InvalidOptionError} `store` or `providers` is missing, or two adapters have the same name
+ * @throws {InvalidOptionError} `store` or `providers` is missing, two adapters have the same name, or an option is out of range
  */
 export function createFarebox(options: FareboxOptions): Farebox {
   if (!options.store)
     throw new InvalidOptionError('store is missing: give sqlite({ filename }) or postgres({ connectionString })')
   if (!Array.isArray(options.providers)) throw new InvalidOptionError('providers must be a list of adapters')
+  checkTimes(options)
   return new Farebox(options)
 }
 
@@ -230,8 +229,8 @@ export class Farebox {
    * @throws {InvalidOptionError} `graceMs` is no time that can be waited for
    */
   async close({ graceMs = 10_000 }: { graceMs?: number } = {}): Promise<void> {
-    if (!(graceMs >= 0 && graceMs <= GRACE_MS_MAX)) {
-      throw new InvalidOptionError(`graceMs must be milliseconds from 0 to ${GRACE_MS_MAX}, received ${graceMs}`)
+    if (!(graceMs >= 0 && graceMs <= TIMER_MS_MAX)) {
+      throw new InvalidOptionError(`graceMs must be milliseconds from 0 to ${TIMER_MS_MAX}, received ${graceMs}`)
     }
     const timer = setTimeout(() => this.streams.stop(), graceMs)
     while (this.#running.size > 0) await Promise.allSettled(this.#running)

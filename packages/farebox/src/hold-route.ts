@@ -17,6 +17,7 @@ import {
   packDecision,
   plan,
   type Route,
+  type RouteRefusal,
   type RouteRequest,
   type ServiceConfiguration,
 } from '@farebox/router'
@@ -140,15 +141,25 @@ export async function holdRoute(
   throw errorOfRefusal(refusal as Refusal)
 }
 
-/** Whether somebody could serve a request for so much, by the plan that {@link holdRoute} makes. Asks no ledger. */
-export function isAffordable(parts: MeterParts, payer: Payer, request: RouteRequest, affordable: Credits): boolean {
+/**
+ * The plan that {@link holdRoute} makes of a request, of who can spend so much. Asks no ledger.
+ *
+ * @throws {ServiceNotAllowedError} the key may not use the service at all
+ * @throws {RequestLimitError} everybody whom the key may use costs more than its limit per request
+ */
+export function planOnly(
+  parts: Omit<MeterParts, 'ledger' | 'random' | 'observers' | 'onError' | 'failedAttempts'>,
+  payer: Pick<Payer, 'configuration' | 'apiKey'>,
+  request: RouteRequest,
+  affordable: Credits,
+): Route | RouteRefusal {
   const now = parts.prices.now()
   const prices = parts.prices.asOf(now)
   const { catalog, health, classifier } = parts
   const { configuration } = payer
   const allowed = allowedRequest({ catalog, prices }, payer, request)
   const input = { catalog, health, classifier, prices, configuration, request: allowed, affordable, random: () => 0, now }
-  return plan(input).status !== 'refused'
+  return plan(input)
 }
 
 /** The refusal of a request that costs more than its key allows. */
@@ -209,7 +220,7 @@ function heldRoute(
  */
 function allowedRequest(
   { catalog, prices }: { catalog: Catalog; prices: PricePredictor },
-  { apiKey }: Payer,
+  { apiKey }: Pick<Payer, 'apiKey'>,
   request: RouteRequest,
 ): RouteRequest {
   if (!apiKey || apiKey.services.length === 0) return request

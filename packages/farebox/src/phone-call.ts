@@ -1,6 +1,7 @@
 import { isFareboxError, type PhoneRequest, type PhoneResult } from '@farebox/core'
 import type { Ledger, Refusal } from '@farebox/ledger'
 import { type AttemptOutcome, attempt, type RouteRequest } from '@farebox/router'
+import { COST_MAX } from './book-prices.ts'
 import { callRoute, seconds } from './call-routes.ts'
 import { type CallRunner, type RunnerParts, required } from './call-runner.ts'
 import { ProvidersFailedError } from './errors.ts'
@@ -14,6 +15,9 @@ import type { Metered, PhoneInput } from './workflow-calls.ts'
 export const PHONE_CALL = 'phone_call'
 /** Kind of the documents that tell that nobody knows any more how a call went, so that it is for `reconcile` to find out. */
 export const PHONE_CALL_UNKNOWN = 'phone_call_unknown'
+
+/** No call lasts longer than a year. */
+const LENGTH_SECONDS_MAX = 366 * 86_400
 
 /** Time to ring, and to hang up, where the adapter does not say. */
 const EXTRA_SECONDS = 120
@@ -75,7 +79,7 @@ async function placeWatched(
   const { certainty, ...length } = lengthOf(value, durationSecondsMax)
   const result = { ...value, ...length }
   const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty })
-  const cost = result.cost !== undefined && result.cost >= 0n ? result.cost : undefined
+  const cost = result.cost !== undefined && result.cost >= 0n && result.cost <= COST_MAX ? result.cost : undefined
   const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost }
   const { charged, balance } = await settleCall(parts, payer, held, { answer, attempts })
   watch.end({ outcome: 'succeeded', candidate, creditsUsed: charged })
@@ -93,7 +97,7 @@ async function placeWatched(
 
 /** A length that is none must not lose the charge: the call was as long as it may be at most, until its provider's records tell. */
 function lengthOf({ durationSeconds }: PhoneResult, durationSecondsMax: number) {
-  return Number.isFinite(durationSeconds) && durationSeconds >= 0
+  return durationSeconds >= 0 && durationSeconds <= LENGTH_SECONDS_MAX
     ? { durationSeconds, certainty: 'derived' as const }
     : { durationSeconds: durationSecondsMax, certainty: 'ceiling' as const }
 }

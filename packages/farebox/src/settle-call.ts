@@ -11,6 +11,7 @@ import { type ChargedOutcome, type Ledger, type SettleHoldInput, UsageSpooledErr
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord, Candidate } from '@farebox/router'
 import type { KeptAttempt } from './attempt-details.ts'
+import { isUnpriceable } from './book-prices.ts'
 import { errorOfRefusal } from './errors.ts'
 import { type HeldRoute, type MeterParts, type Payer, release } from './hold-route.ts'
 import { quietly } from './telemetry/watch-call.ts'
@@ -36,7 +37,7 @@ export interface Answer {
   attemptId: string
   /** As the provider reported it. */
   usage: Usage | undefined
-  /** What is charged where the provider did not say, or a unit of what it said has no price. */
+  /** What is charged where the provider did not say, or what it said cannot be priced. */
   fallback: () => Usage | Promise<Usage>
   /** The provider's id of the request. */
   requestId?: string
@@ -241,7 +242,7 @@ async function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usag
   }
 }
 
-/** A unit that the provider reports and nobody priced must not lose the charge: what was expected is charged then, as derived. */
+/** What the provider reports and nobody can price must not lose the charge: what was expected is charged then, as derived. */
 async function priceUsage(
   { prices }: MeterParts,
   { numbers, at }: HeldRoute,
@@ -254,7 +255,7 @@ async function priceUsage(
   try {
     return { ...prices.price(source, usage.quantities), usage }
   } catch (error) {
-    if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
+    if (!isUnpriceable(error)) throw error
     const other = await fallback()
     return { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
   }

@@ -1,5 +1,6 @@
 import {
   type ChatEvent,
+  type ChatResult,
   type Credits,
   type Quantity,
   quantity,
@@ -23,7 +24,7 @@ import { Envelope } from './envelope.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
-import { isAffordable, overKeyLimit, type Payer } from './hold-route.ts'
+import { overKeyLimit, type Payer, planOnly } from './hold-route.ts'
 import { type KeptDecision, keptDecisions } from './kept-decisions.ts'
 import { converse } from './live/converse.ts'
 import { listen } from './live/listen.ts'
@@ -341,6 +342,9 @@ export class Workflow {
    * `durationSecondsMax`, the provider is told to end it earlier.
    */
   async call({ durationSecondsMax = CALL_SECONDS_MAX, ...input }: PhoneInput): Promise<PhoneAnswer> {
+    const route = { ...input, metadata: { ...this.#options.metadata, ...input.metadata } }
+    const isAffordable = (length: number, available: Credits) =>
+      planOnly(this.#parts, this.#payer, callRoute(length, route), available).status !== 'refused'
     for (let seconds = durationSecondsMax; ; ) {
       try {
         return await this.#callFor({ ...input, durationSecondsMax: seconds })
@@ -349,9 +353,7 @@ export class Workflow {
         const { available } = error
         // Shorter each time, so that it ends though others spend what was left meanwhile.
         const range = { least: CALL_SECONDS_MIN, most: Math.ceil(seconds) - 1 }
-        const affordable = affordableSeconds(range, (length) =>
-          isAffordable(this.#parts, this.#payer, callRoute(length, input), available),
-        )
+        const affordable = affordableSeconds(range, (length) => isAffordable(length, available))
         if (affordable === undefined) throw error
         seconds = affordable
       }
@@ -363,10 +365,13 @@ export class Workflow {
    * themselves. `high` is the most that they may cost, whoever answers: what is held for the dearest of those who may.
    *
    * @throws {NoProviderError} nobody can serve one of them
+   * @throws {ServiceNotAllowedError} the key may not use one of the services
+   * @throws {RequestLimitError} one of them may cost more than the configuration or the key allows a request
    * @throws {InvalidAudioError} the audio is empty, or is none
    */
   estimate(calls: PlannedCalls): Promise<CallsEstimate> {
-    return estimateCalls(this.#parts, this.#payer.configuration, calls)
+    const { configuration, apiKey } = this
+    return estimateCalls(this.#parts, { configuration, apiKey, metadata: this.#options.metadata }, calls)
   }
 
   /**
@@ -496,7 +501,7 @@ export class Workflow {
       call: (candidate, context) =>
         required(candidate, 'chat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
       unreported: async (answer, { offer }) =>
-        (await floorUsage(measure, offer, [{ type: 'text', text: answer.text }], this.#parts.loadTokenizers)).quantities,
+        (await floorUsage(measure, offer, eventsOf(answer), this.#parts.loadTokenizers)).quantities,
       onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
     })
     return { ...result, ...metered }
@@ -533,6 +538,11 @@ export class Workflow {
     const { result, ...metered } = await this.#runner.track(placePhoneCall(this.#parts, this.#runner, this.#payer, input))
     return { ...result, ...metered }
   }
+}
+
+/** A whole answer as the events that a stream would have brought. */
+function eventsOf({ text, toolCalls = [] }: ChatResult): ChatEvent[] {
+  return [{ type: 'text', text }, ...toolCalls.map((call, index) => ({ type: 'tool_call' as const, index, ...call }))]
 }
 
 function asStream<Event>({ candidate, ...stream }: RunningStream<Event>) {

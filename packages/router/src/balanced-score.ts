@@ -57,7 +57,7 @@ export function scoreCandidates(drafts: readonly Draft[], weights: ScoreWeights)
  * Puts first one of the candidates that are as good as the best, by lot: the nearer to the best the likelier, and at the edge of
  * `NEAR_BEST` no longer. So the load spreads where it makes no difference. `candidates` are in order of their scores.
  */
-export function pickNearBest(candidates: Candidate[], draw: () => number): void {
+export function pickNearBest(candidates: Draft[], draw: () => number): void {
   const [best] = candidates
   if (!best) return
   const near = candidates.filter((candidate) => isNearBest(candidate, best))
@@ -68,7 +68,9 @@ export function pickNearBest(candidates: Candidate[], draw: () => number): void 
     left -= closeness[place] ?? 0
     return left < 0
   })
-  moveFirst(candidates, picked ?? best)
+  if (!picked || picked === best) return
+  picked.why += ', drawn by lot from those near the best'
+  moveFirst(candidates, picked)
 }
 
 /** Whether a candidate is as good as the best one, and no more ill or made up than that. */

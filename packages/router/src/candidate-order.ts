@@ -13,8 +13,9 @@ export function compareBy(strategy: Exclude<RoutingStrategy, 'weighted'>): Compa
 }
 
 /**
- * An order by lot: each candidate comes first with a chance in proportion to its weight, then the rest among themselves
- * (Efraimidis and Spirakis, 2006). Those without a weight come last, in configured order. Without `random` the heaviest is first.
+ * An order by lot: each provider comes first with a chance in proportion to its weight, then the rest among themselves
+ * (Efraimidis and Spirakis, 2006). Those who sell the same provider, and are equally well, share its weight. Those without a weight come last, in configured
+ * order. Without `random` the heaviest is first.
  */
 export function compareByLot(
   drafts: readonly Candidate[],
@@ -23,12 +24,25 @@ export function compareByLot(
 ): Compare {
   /** By place in the catalog. */
   const lots: number[] = []
+  const sellers = new Map<string, number>()
+  // Whoever is more ill comes later in any case, and takes no part of the weight.
+  const sellerOf = (draft: Candidate) => `${illnessOf(draft)} ${draft.offer.provider}`
+  for (const draft of drafts) sellers.set(sellerOf(draft), (sellers.get(sellerOf(draft)) ?? 0) + 1)
   for (const draft of drafts) {
-    const weight = Object.hasOwn(weights, draft.offer.provider) ? (weights[draft.offer.provider] ?? 0) : 0
-    lots[draft.entry.position] = weight > 0 ? (random ? Math.log(random()) / weight : weight) : Number.NEGATIVE_INFINITY
+    const { provider } = draft.offer
+    const weight = Object.hasOwn(weights, provider) ? (weights[provider] ?? 0) : 0
+    const share = weight / (sellers.get(sellerOf(draft)) ?? 1)
+    lots[draft.entry.position] = weight > 0 ? (random ? drawLot(random, share) : weight) : UNWEIGHTED
   }
   return (left, right) =>
     compareNumbers(lots[right.entry.position] ?? 0, lots[left.entry.position] ?? 0) || byConfiguration(left, right)
+}
+
+const UNWEIGHTED = Number.NEGATIVE_INFINITY
+
+/** Zero is drawn too, and its logarithm would be the lot of those without a weight. */
+function drawLot(random: () => number, weight: number): number {
+  return Math.max(Math.log(random() || Number.MIN_VALUE) / weight, -Number.MAX_VALUE)
 }
 
 /**

@@ -130,9 +130,9 @@ function because(place: string): Record<HealthCondition, string> {
   return {
     ok: place,
     probe: `${place}, recovering`,
-    rate_limited: `${place}, moved back: rate limited`,
-    sick: `${place}, moved back: failing`,
-    refusing: `${place}, moved back: key, quota or model refused`,
+    rate_limited: `${place}, but rate limited`,
+    sick: `${place}, but failing`,
+    refusing: `${place}, but its key, quota or model is refused`,
   }
 }
 

@@ -11,9 +11,9 @@ export type HealthCondition = 'ok' | 'probe' | 'rate_limited' | 'refusing' | 'si
 /** What is known of a pair, by this process and by those that share with it. */
 export interface HealthReading {
   condition: HealthCondition
-  /** Smoothed time to a whole answer; `undefined` until measured. */
+  /** Smoothed time to a whole answer; `undefined` until measured, and two minutes after the last. */
   answerMs: number | undefined
-  /** Smoothed time to the first event of a stream; `undefined` until measured. */
+  /** Smoothed time to the first event of a stream; `undefined` until measured, and two minutes after the last. */
   firstEventMs: number | undefined
   /** Share of failures that were the provider's among `samples`, 0 to 1; `undefined` without samples. 429s are not failures. */
   errorRate?: number

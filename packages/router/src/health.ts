@@ -87,18 +87,18 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
   function observe(cell: Cell, observation: HealthObservation, now: number): void {
     cell.probeUntil = 0
     if (observation.outcome === 'answering') {
-      measure(cell.firstEvents, observation.latencyMs)
+      measure(cell.firstEvents, observation.latencyMs, now)
       return
     }
     end(cell.capacity)
     if (observation.outcome === 'lost') {
-      measureAtLeast(observation.isStream ? cell.firstEvents : cell.answers, observation.waitedMs)
+      measureAtLeast(observation.isStream ? cell.firstEvents : cell.answers, observation.waitedMs, now)
       return
     }
     cell.seenAt = now
     if (observation.outcome === 'succeeded') {
       const { latencyMs, isStream } = observation
-      if (latencyMs !== undefined) measure(isStream ? cell.firstEvents : cell.answers, latencyMs)
+      if (latencyMs !== undefined) measure(isStream ? cell.firstEvents : cell.answers, latencyMs, now)
       succeed(cell, now)
       return
     }

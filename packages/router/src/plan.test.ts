@@ -120,6 +120,17 @@ describe('the order of candidates', () => {
     expect(order(planned({ configuration, health })).at(-1)).toBe('claude-3-haiku')
   })
 
+  test('gives one that was too slow another chance when that is long ago', () => {
+    let now = 0
+    const health = createHealth({ clock: () => now })
+    const [slow] = createCatalog([anthropic]).forService('gpt')
+    health.record(slow?.healthKey ?? '', { outcome: 'succeeded', latencyMs: 9_000, isStream: false })
+    const only = { configuration: presets.balanced({ latencyMsMax: 500 }), catalog: createCatalog([anthropic]), health }
+    expect(planned(only)).toMatchObject({ status: 'refused', reason: 'capability' })
+    now += 120_000
+    expect(order(planned(only))).toEqual(['claude-3-haiku'])
+  })
+
   test('is drawn in proportion to the weights', () => {
     const configuration = presets.balanced({ strategy: 'weighted', weights: { 'gpt-4o': 3, 'gpt-4': 1 } })
     let seed = 7
@@ -131,6 +142,33 @@ describe('the order of candidates', () => {
     for (let i = 0; i < 4_000; i += 1) if (order(planned({ configuration, random }))[0] === 'gpt-4o') first += 1
     expect(first / 4_000).toBeCloseTo(0.75, 1)
     expect(order(planned({ configuration }))).toEqual(['gpt-4o', 'gpt-4', 'gpt-4o-mini', 'claude-3-haiku'])
+  })
+
+  test('is drawn by weight also where the lowest number is drawn, and gives nobody without a weight a turn', () => {
+    const configuration = presets.balanced({ strategy: 'weighted', weights: { 'gpt-4o-mini': 0, 'gpt-4': 1, 'gpt-4o': 3 } })
+    expect(order(planned({ configuration, random: () => 0 }))).toEqual(['gpt-4o', 'gpt-4', 'gpt-4o-mini', 'claude-3-haiku'])
+  })
+
+  test('gives a provider that two adapters sell the share of its weight, and not twice that', () => {
+    const configuration = presets.balanced({ strategy: 'weighted', weights: { 'gpt-4o-mini': 1, 'claude-3-haiku': 1 } })
+    const second = adapter('second', [offer('gpt-4o-mini', 0.6, 300)])
+    const twins = createCatalog([openai, second, anthropic])
+    /** The share of `gpt-4o-mini`, over a grid of all that can be drawn. */
+    const shareOf = (health?: PlanInput['health']) => {
+      let first = 0
+      for (let drawn = 0; drawn < 8_000; drawn += 1) {
+        const draws = [drawn % 20, Math.floor(drawn / 20) % 20, Math.floor(drawn / 400)].map((draw) => (draw + 0.5) / 20)
+        const outcome = planned({ configuration, catalog: twins, health, random: () => draws.shift() ?? 0.5 })
+        if (order(outcome)[0] === 'gpt-4o-mini') first += 1
+      }
+      return first / 8_000
+    }
+    expect(shareOf()).toBeCloseTo(0.5, 1)
+    const sick = { read: () => ({ condition: 'sick' as const, answerMs: undefined, firstEventMs: undefined }) }
+    expect(shareOf({ read: (key) => (key.includes('second') ? sick.read() : undefined) })).toBeCloseTo(0.5, 1)
+    expect(
+      order(planned({ configuration: { ...configuration, weights: { 'gpt-4o-mini': 3, 'gpt-4': 2 } }, catalog: twins }))[0],
+    ).toBe('gpt-4o-mini')
   })
 
   test('puts a real provider before a simulated one of the same name, in adapter order', () => {
@@ -153,6 +191,7 @@ describe('the order of candidates', () => {
   test('moves the ill behind the well, and keeps the last one', () => {
     const health = { read: () => ({ condition: 'sick' as const, answerMs: undefined, firstEventMs: undefined }) }
     expect(order(planned({ health }))[0]).toBe('gpt-4o-mini')
+    expect(explainRoute(planned({ health }))[1]).toContain('gpt-4o-mini (openai): configured first, but failing;')
     const onlyMini = { read: (key: string) => (key.includes('mini') ? health.read() : undefined) }
     expect(order(planned({ health: onlyMini }))[0]).toBe('claude-3-haiku')
     expect(order(planned({ health: onlyMini })).at(-1)).toBe('gpt-4o-mini')

@@ -31,7 +31,7 @@ export interface ServiceConfiguration {
   readonly phoneProvider: string | null
   /** Whether images may be sent to a model, by the service `vision` or within a chat. */
   readonly visionEnabled: boolean
-  /** Whether requests of low complexity go to the cheapest capable provider, and ties of quality are settled by price. */
+  /** Whether requests of low complexity go to the cheapest capable provider, and price counts most in scores. */
   readonly costOptimization: boolean
   /**
    * The most that one request may cost, also at its ceiling, and one piece of live work from its beginning to its end. `null`: no limit. Zero:
@@ -53,7 +53,7 @@ export interface ServiceConfiguration {
   readonly fallbackProviders: Readonly<Partial<Record<Service, readonly string[]>>>
   /** Whether offers that are named nowhere above may serve as a last resort. */
   readonly lastResort: boolean
-  /** Share of traffic by provider, for strategy `weighted`; a provider without a weight is tried last. */
+  /** Share of traffic by provider, whoever sells it, for strategy `weighted`; a provider without a weight, or of weight 0, is tried last. */
   readonly weights: Readonly<Record<string, number>>
   /** Where data may be processed, by the name that offers state: `eu`. `null`: anywhere. An offer that states no region serves none. */
   readonly dataRegion: string | null
@@ -61,7 +61,10 @@ export interface ServiceConfiguration {
   readonly serviceLevels: readonly string[]
   /** The least quality that an offer may have, from 0 to 1. Zero: any. */
   readonly qualityMin: number
-  /** The longest predicted time to the first token of a stream, or to a whole answer. `null`: any. */
+  /**
+   * The longest predicted time to the first token of a stream, or to a whole answer: as measured in the last two minutes, else as the offer says.
+   * `null`: any.
+   */
   readonly latencyMsMax: number | null
   /**
    * Share of requests, from 0 to 1, that strategy `balanced` gives to a candidate of which less is known, at our expense. Zero: none.

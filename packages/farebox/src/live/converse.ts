@@ -27,6 +27,8 @@ const FRAME_TOKENS = 500
 /** Sound that the hold for the next answer has room for, before it must be made larger. */
 const HEARD_SECONDS = 30
 const LOW_ANSWERS = 2
+/** What a model is taken to read at most where its offer does not say. */
+const WINDOW_TOKENS = 1_000_000
 
 /**
  * Holds a conversation in speech, for as long as it can be paid. Each answer is charged when it ends, and the next one is set aside before
@@ -47,6 +49,8 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   #meter: LiveMeter | undefined
   /** What the next answer reads: all that was said so far. */
   #context: number
+  /** The most that it can read. */
+  #window = WINDOW_TOKENS
   /** What was heard since the last answer ended, in tokens. */
   #heard = 0
   #covered: number
@@ -75,6 +79,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   }
 
   open(candidate: Candidate, context: CallContext): AsyncIterable<RealtimeEvent> {
+    this.#window = candidate.offer.capabilities.contextTokens ?? WINDOW_TOKENS
     const { instructions, voice, inputFormat, outputFormat, tools } = this.#input
     const request = {
       model: candidate.offer.model,
@@ -104,7 +109,8 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     } else if (event.type === 'turn') {
       const floor = this.#floor()
       const usage = event.usage ?? floor
-      this.#context = Math.max(this.#context + this.#heard + this.#spoken, sum(usage))
+      // What is counted beyond the model's window is a mistake, which the next answer must not be held for.
+      this.#context = Math.max(this.#context + this.#heard + this.#spoken, Math.min(sum(usage), this.#window))
       // Before it is written: who ends the conversation meanwhile must not charge it again.
       this.#heard = 0
       this.#spoken = 0

@@ -1,4 +1,4 @@
-import { type Credits, isFareboxError, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
+import { type Credits, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
 import {
   type ChargedOutcome,
   type ExtendHoldOutcome,
@@ -10,7 +10,7 @@ import {
 } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord } from '@farebox/router'
-import type { PricedSource } from '../book-prices.ts'
+import { isUnpriceable, type PricedSource } from '../book-prices.ts'
 import type { MeterParts, Payer } from '../hold-route.ts'
 import { quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
 import type { SpentReason } from '../workflow-calls.ts'
@@ -19,7 +19,7 @@ import type { LiveLimit } from './live-limit.ts'
 /** What is kept of a part of live work, beside its price. */
 export interface LivePart {
   usage: Usage
-  /** What is charged where a unit of it has no price: what was measured here. */
+  /** What is charged where it cannot be priced: what was measured here. */
   fallback?: () => Usage
   requestId?: string
 }
@@ -215,13 +215,13 @@ export class LiveMeter {
     }
   }
 
-  /** A unit that the provider reports and nobody priced must not lose the part; that a price is missing is told to the host. */
+  /** What the provider reports and nobody can price must not lose the part; why it cannot be priced is told to the host. */
   #pricePart({ usage, fallback }: LivePart) {
     const total = sumOf(this.#total, usage.quantities)
     try {
       return { usage, unpriced: undefined, total, ...this.#price(total) }
     } catch (error) {
-      if (!fallback || !isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
+      if (!fallback || !isUnpriceable(error)) throw error
       const measured = fallback()
       const total = sumOf(this.#total, measured.quantities)
       const pricing = this.#price(total)

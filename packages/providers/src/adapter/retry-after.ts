@@ -11,8 +11,14 @@ export function retryAfterMs(headers: Pick<Headers, 'get'>, now: Clock): number 
   const header = headers.get('retry-after')
   const seconds = parseNumber(header)
   if (seconds !== undefined) return Math.ceil(seconds * 1000)
-  const date = Date.parse(header ?? '')
+  const date = parseDate(header ?? '')
   return Number.isNaN(date) ? undefined : Math.max(0, date - now())
+}
+
+/** In any of HTTP's three forms. `Date.parse` alone would take `-5` for a year long ago, and the oldest form, which names no zone, for local time. */
+function parseDate(text: string): number {
+  if (!/^(mon|tue|wed|thu|fri|sat|sun)/i.test(text)) return Number.NaN
+  return Date.parse(/ GMT$/i.test(text) ? text : `${text} GMT`)
 }
 
 function parseNumber(text: string | null): number | undefined {

@@ -1,6 +1,7 @@
 import { type CallContext, type ChatEvent, type ChatRequest, ProviderError, type Usage } from '@farebox/core'
 import { asCount, asRecord, asText } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
+import { closingMark } from '../adapter/closing-mark.ts'
 import { sdkEvents } from '../adapter/sdk-answer.ts'
 import { mergeAnthropicUsage } from '../usage/anthropic.ts'
 import type { AnthropicConnection } from './anthropic-client.ts'
@@ -24,8 +25,12 @@ export async function* streamChat(
   try {
     const given = await send(connection, call, streamMessageBody(connection, request))
     answer.requestId = given.requestId
-    for await (const event of sdkEvents(connection.name, call, given)) {
-      for (const part of answer.read(asRecord(event) ?? {})) {
+    const events = sdkEvents(connection.name, call, given)
+    for (;;) {
+      const reading = events.next()
+      const step = answer.isStopped ? await closingMark(reading) : await reading
+      if (!step || step.done) break
+      for (const part of answer.read(asRecord(step.value) ?? {})) {
         answer.isAnswering = true
         yield part
       }

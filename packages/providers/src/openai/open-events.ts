@@ -1,4 +1,5 @@
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { closingMark } from '../adapter/closing-mark.ts'
 import { EventParser } from '../adapter/event-parser.ts'
 import { type Answer, headerOf, readAnswer } from '../adapter/read-body.ts'
 import { sdkAnswer } from '../adapter/sdk-answer.ts'
@@ -18,8 +19,6 @@ export interface OpenedEvents {
    */
   idle(): Promise<void> | undefined
 }
-
-const END_MS_MAX = 1_000
 
 /**
  * Opens a streamed answer. Its events are read from the response itself: the SDK reads them one by one, through several generators each, which
@@ -86,12 +85,7 @@ function parse(data: string, requestId: string | undefined): unknown {
 
 /** Nothing that comes after the closing mark is of interest, not even a failure. */
 async function endOf(chunks: AsyncIterator<Uint8Array>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, END_MS_MAX)
-  })
-  await Promise.race([chunks.next().catch(() => undefined), late])
-  clearTimeout(timer)
+  await closingMark(chunks.next().catch(() => undefined))
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

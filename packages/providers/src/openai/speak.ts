@@ -2,6 +2,7 @@ import type { CallContext, SpeakRequest, SpeakResult, SpeechEvent, Usage } from 
 import type OpenAI from 'openai'
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import { bytesOfBase64 } from '../adapter/bytes.ts'
+import { closingMark } from '../adapter/closing-mark.ts'
 import { collectSpeech } from '../adapter/collect-speech.ts'
 import { expectSound } from '../adapter/expect-sound.ts'
 import { incomplete } from '../adapter/incomplete.ts'
@@ -61,15 +62,24 @@ export async function* streamSpeech(
     const bytes = readBody(response.body, call)
     if (response.headers.get('content-type')?.includes('text/event-stream')) {
       let done: { usage: unknown } | undefined
-      for await (const data of serverSentEvents(bytes)) {
-        const event = parse(data)
-        if (event?.error !== undefined) throw event.error
-        if (event?.type === 'speech.audio.done') done = { usage: event.usage ?? undefined }
-        const audio = event?.type === 'speech.audio.delta' ? asText(event.audio) : undefined
-        if (!audio) continue
-        isAnswering = true
-        const sound = bytesOfBase64(audio)
-        yield { type: 'audio', audio: heard ? heard(sound) : sound }
+      const events = serverSentEvents(bytes)
+      try {
+        for (;;) {
+          const reading = events.next()
+          const step = done ? await closingMark(reading.catch(() => undefined)) : await reading
+          if (!step || step.done) break
+          const event = parse(step.value)
+          if (event?.error !== undefined) throw event.error
+          if (event?.type === 'speech.audio.done') done = { usage: event.usage ?? undefined }
+          const audio = event?.type === 'speech.audio.delta' ? asText(event.audio) : undefined
+          if (!audio) continue
+          isAnswering = true
+          const sound = bytesOfBase64(audio)
+          yield { type: 'audio', audio: heard ? heard(sound) : sound }
+        }
+      } finally {
+        // Not waited for: what hangs would never let go.
+        events.return().catch(() => {})
       }
       if (done === undefined) throw incomplete(connection.name, 'the speech', { usage, requestId })
       usage = speechUsage(request.text, 'derived', done.usage)

@@ -1,4 +1,5 @@
 import { type CallContext, type ChatEvent, type FinishReason, ProviderError, type Usage } from '@farebox/core'
+import { closingMark } from '../adapter/closing-mark.ts'
 import { type OpenedEvents, openEvents } from './open-events.ts'
 import type { OpenaiConnection, OpenaiRequestOptions, OpenaiTexts } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
@@ -9,7 +10,7 @@ export interface StreamedAnswer {
   model: string
   finishReason: FinishReason | undefined
   usage: Usage | undefined
-  /** Whether all that the answer holds has arrived, its usage too: then a connection that breaks after it takes nothing away. */
+  /** Whether all that the answer holds has arrived, its usage too: then a connection that breaks or hangs after it takes nothing away. */
   isWhole: boolean
 }
 
@@ -39,8 +40,9 @@ export async function* streamAnswer(
     opened = await openEvents(connection, call, api.create)
     requestId = opened.requestId
     for (;;) {
-      const step = await opened.next()
-      if (step.done) break
+      const reading = opened.next()
+      const step = answer.isWhole ? await closingMark(reading) : await reading
+      if (!step || step.done) break
       const { events, failure } = readTogether(api, step.value, answer)
       for (const event of events) {
         isAnswering = true

@@ -1,0 +1,89 @@
+import type { ProviderAdapter, RealtimeEvent, Usage } from '@farebox/core'
+import { quantity } from '@farebox/core'
+import { openai } from '@farebox/providers/openai'
+import { simulated } from '@farebox/providers/simulated'
+import { credits, type FareboxOptions, PriceBook } from 'farebox'
+import { describe, expect, it } from 'vitest'
+import { openAccount, openBox } from './open-box.ts'
+import { openLoopback } from './parties.ts'
+
+const messages = [{ role: 'user' as const, content: 'When does the heron hunt?' }]
+
+async function open(options: Partial<FareboxOptions>) {
+  const box = await openBox(options)
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'work' })
+  return { workflow, usage: () => box.ledger.usageOf(accountId, workflow.id) }
+}
+
+describe('an answer of which the provider reports more than anybody can have used', () => {
+  it.each([
+    ['more tokens than a record takes', { promptTokens: 1e12, completionTokens: 1e12 }],
+    ['at a price that no record takes', { promptTokens: 5e11, completionTokens: 0 }],
+  ])('is charged by what was counted here: %s', async (_, counts) => {
+    const server = await openLoopback({ chat: () => ({ text: 'At dawn.', ...counts }) })
+    const { workflow, usage } = await open({ providers: [openai({ apiKey: server.apiKey, baseURL: server.url })] })
+    expect(await workflow.chat({ messages, provider: 'gpt-4' })).toMatchObject({ text: 'At dawn.', creditsUsed: credits(1) })
+    const stream = await workflow.streamChat({ messages, provider: 'gpt-4' })
+    for await (const _ of stream.events);
+    expect(await stream.settled).toMatchObject({ isComplete: true })
+    const records = await usage()
+    expect(records.map(({ certainty }) => certainty)).toEqual(['derived', 'floor'])
+    for (const { details } of records) expect(details).toMatchObject({ raw: { prompt_tokens: counts.promptTokens } })
+  })
+
+  it('does not keep the turns of a conversation from being charged', async () => {
+    const simulation = simulated()
+    const converse = simulation.converse as NonNullable<ProviderAdapter['converse']>
+    const impossible: Usage = {
+      quantities: [
+        { meter: 'input', quantity: quantity(1e12), unit: 'tokens' },
+        { meter: 'output', quantity: quantity(1e12), unit: 'tokens' },
+      ],
+      certainty: 'exact',
+    }
+    let turn = 0
+    async function* counted(events: AsyncIterable<RealtimeEvent>): AsyncGenerator<RealtimeEvent> {
+      for await (const event of events) yield event.type === 'turn' && turn++ === 0 ? { ...event, usage: impossible } : event
+    }
+    const provider: ProviderAdapter = {
+      ...simulation,
+      converse: (request, context) => counted(converse(request, context)),
+    }
+    const rates = [{ unit: 'tokens' as const, amount: '10', per: '1000' }]
+    const entries = [{ service: 'realtime', provider: 'gpt-realtime', rates }]
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const prices = new PriceBook({ name: 'talk', currency: 'credits', versions })
+    const errors: unknown[] = []
+    const { workflow, usage } = await open({ providers: [provider], prices, onError: (error) => errors.push(error) })
+    async function* input() {
+      for (let said = 0; said < 3; said++) {
+        yield { type: 'text' as const, text: 'Do you hear me?' }
+        yield { type: 'respond' as const }
+      }
+    }
+    const format = { encoding: 'mulaw', sampleRate: 8_000 } as const
+    const talk = await workflow.converse({ inputFormat: format, outputFormat: format, input: input() })
+    for await (const _ of talk.events);
+    expect((await talk.settled).creditsUsed).toBeGreaterThan(0n)
+    expect(turn).toBe(3)
+    expect((await usage()).filter(({ quantity }) => quantity > 0n)).toHaveLength(3)
+    expect(errors).toMatchObject([{ code: 'INVALID_QUANTITY' }])
+  })
+})
+
+it('what tools were asked is charged too where the provider does not say what it counted, whether whole or streamed', async () => {
+  const written = JSON.stringify({ text: 'heron '.repeat(1_000) })
+  const toolCalls = [{ id: 'call_1', name: 'write', arguments: written }]
+  const server = await openLoopback({ chat: () => ({ text: '', toolCalls }) })
+  server.fail({ type: 'no_usage' }, { times: 2 })
+  const { workflow, usage } = await open({ providers: [openai({ apiKey: server.apiKey, baseURL: server.url })] })
+  const wish = { messages, outputTokensMax: 4_000, tools: [{ name: 'write', parameters: { type: 'object' } }] }
+  await workflow.chat(wish)
+  const stream = await workflow.streamChat(wish)
+  for await (const _ of stream.events);
+  await stream.settled
+  const [whole, streamed] = await usage()
+  expect(whole?.quantity).toBeGreaterThan(quantity(1_000))
+  expect(whole?.quantity).toBe(streamed?.quantity)
+})
