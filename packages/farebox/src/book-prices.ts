@@ -9,6 +9,7 @@ import {
   isFareboxError,
   microCredits,
   type NanoUsd,
+  nanoUsd,
   type Offer,
   QUANTITY_MAX,
   type Quantity,
@@ -103,10 +104,7 @@ export class BookPrices implements PricePredictor {
     return this.book.versions().find(({ from, until }) => from <= at && at < (until ?? Number.POSITIVE_INFINITY))?.version
   }
 
-  /**
-   * @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits
-   * @throws {InvalidQuantityError} so much is a mistake, and no measurement
-   */
+  /** @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits */
   price(source: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
     const query = { ...source, at: source.at ?? this.#clock() }
     const rating = rate(this.book, query, quantities)
@@ -114,8 +112,19 @@ export class BookPrices implements PricePredictor {
     const { version: priceVersion } = rating
     const rated = creditsOf(rating)
     const cost = this.#costOf(query, quantities)
-    checkMeasured(query, { ...total, rated, cost })
     return { priced: { ...total, rated, roundingStep: roundingStepOf(rating), cost, priceVersion }, rating }
+  }
+
+  /**
+   * {@link price} of what a provider reported.
+   *
+   * @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits
+   * @throws {InvalidQuantityError} so much is a mistake, and no measurement
+   */
+  priceReported(source: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
+    const pricing = this.price(source, quantities)
+    checkMeasured(source, pricing.priced)
+    return pricing
   }
 
   /** The day on which a provider takes an offer's model out of service, by the cost book. */
@@ -164,11 +173,7 @@ const RATED_MAX = credits(1_000_000_000)
 export const COST_MAX = 1_000_000_000n * 1_000_000_000n
 
 /** Each count may be within the maximum of quantities, and their sum or price be above what anybody can have used. */
-function checkMeasured(
-  { service, provider }: PriceQuery,
-  usage: Pick<PricedUsage, 'quantity' | 'unit' | 'rated' | 'cost'>,
-): void {
-  const { quantity, unit, rated, cost = 0n } = usage
+function checkMeasured({ service, provider }: PricedSource, { quantity, unit, rated, cost = nanoUsd(0n) }: PricedUsage): void {
   if (quantity <= QUANTITY_MAX && rated <= RATED_MAX && cost <= COST_MAX) return
   const much = `${formatQuantity(quantity)} ${unit} at ${formatCredits(rated)} credits`
   throw new InvalidQuantityError(`one usage of ${service} by ${provider} cannot be as much as ${much}`)

@@ -253,7 +253,7 @@ async function priceUsage(
   const { service, provider, model } = candidate.offer
   const source = { service, provider, model, at, ...numbers }
   try {
-    return { ...prices.price(source, usage.quantities), usage }
+    return { ...prices.priceReported(source, usage.quantities), usage }
   } catch (error) {
     if (!isUnpriceable(error)) throw error
     const other = await fallback()

@@ -236,7 +236,7 @@ export class LiveMeter {
   }
 
   #price(quantities: readonly UsageQuantity[]) {
-    const pricing = this.#parts.prices.price(this.#work.source, quantities)
+    const pricing = this.#parts.prices.priceReported(this.#work.source, quantities)
     return { ...pricing, charge: chargeOf(pricing.rating) }
   }
 
