@@ -2,7 +2,7 @@ import { isFareboxError } from '@farebox/core'
 import { describe, expect, test } from 'vitest'
 import { defaultCostBook } from './default-cost-book.ts'
 import type { PriceBookDocument } from './document/price-book-document.ts'
-import { InvalidPriceBookError, type PriceQuery } from './errors.ts'
+import { InvalidPriceBookError, PriceNotFoundError, type PriceQuery } from './errors.ts'
 import { PriceBook } from './price-book.ts'
 import { rate } from './rate.ts'
 import { creditsOf, nanoUsdOf, refuseAboveMaximum } from './rating.ts'
@@ -201,6 +201,23 @@ describe('what is wrong is named with its row, its field and what would be right
       }),
     )
   })
+})
+
+test.each([
+  [null, 'price book without a name: Invalid input: expected object, received null'],
+  ['prices.json', 'price book without a name: Invalid input: expected object, received string, received "prices.json"'],
+  [[], 'price book without a name: Invalid input: expected object, received array'],
+  [{ name: 'ours', read: 'prices.json' }, 'price book ours: currency: '],
+])('what is no document is said to be none: %j', (document, message) => {
+  const made = () => new PriceBook(document as unknown as PriceBookDocument)
+  expect(made).toThrow(InvalidPriceBookError)
+  expect(made).toThrow(message)
+})
+
+test('what is no moment has no price', () => {
+  const find = () => bookOf({}).find({ ...phoneQuery, at: Number.NaN })
+  expect(find).toThrow(PriceNotFoundError)
+  expect(find).toThrow('price book test has no version in force for phone p at NaN')
 })
 
 test('a book is frozen to its leaves, and shares nothing with its document', () => {

@@ -8,7 +8,7 @@ import { rateEntry } from '../rate.ts'
 import { compare, decimal, divide, multiply, type Rational, rational } from '../rational.ts'
 import { unitsIn } from '../units.ts'
 import { expectBooks, expectVersion } from './expect-books.ts'
-import { marginPercent, usdText } from './margin-text.ts'
+import { marginPercent, textNotBelow, usdText } from './margin-text.ts'
 
 /** What a credit is worth, and as of when. */
 export interface MarginOptions {
@@ -184,7 +184,8 @@ function breakEven(rate: Rate, paid: Rational, used: Quantity, creditValue: Rati
   const per = rate.package?.size ?? rate.per
   const each = divide(paid, rational(used, 1_000_000n))
   const credits = divide(multiply(each, decimal(per)), creditValue)
-  return { credits: usdText(credits), per, unit: rate.unit }
+  // Rounded to the nearest it would be below cost still.
+  return { credits: textNotBelow(credits), per, unit: rate.unit }
 }
 
 function named<Facts extends object>(facts: Facts): Partial<{ [Name in keyof Facts]: NonNullable<Facts[Name]> }> {

@@ -41,6 +41,16 @@ describe('a rate', () => {
     expect(rows[0]?.breakEven).toEqual({ credits: '10', per: '1000', unit: 'tokens' })
   })
 
+  test('is covered at the price that it would have to cost, where that is no decimal either', () => {
+    const dear = { rates: [{ unit: 'minutes' as const, amount: '1' }] }
+    const thirds = { ...options, creditValueUsd: '0.003' }
+    const costs = bookOf({ ...sourced, ...dear }, { currency: 'usd', name: 'costs' })
+    const [row] = checkMargins(bookOf({ rates: [{ unit: 'minutes', amount: '300' }] }), costs, thirds).rows
+    expect(row?.breakEven).toEqual({ credits: '333.333333334', per: '1', unit: 'minutes' })
+    const raised = bookOf({ rates: [{ unit: 'minutes', amount: row?.breakEven?.credits ?? '' }] })
+    expect(checkMargins(raised, costs, thirds).rows).toMatchObject([{ status: 'covered' }])
+  })
+
   test('is compared for each meter that the cost tells apart', () => {
     const cost = (meter: string, amount: string) => ({ unit: 'tokens' as const, meter, amount, per: '1000' })
     const rows = check(
