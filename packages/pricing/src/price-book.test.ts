@@ -280,6 +280,31 @@ describe('names', () => {
 })
 
 describe('numbers', () => {
+  test.each([
+    [{ to: ['+43'] }, { to: '+4315551234' }, { to: '+4915551234' }],
+    [{ from: ['+43'] }, { from: '+4315551234' }, { from: '+4915551234' }],
+    [{ to: ['+43'] }, { to: '+43', from: '+1' }, { from: '+43' }],
+  ])('that are the only ones with a price are found, and no others: %j', (priced, found, absent) => {
+    const book = bookOf(priced)
+    expect(book.lookUp({ ...phoneQuery, ...found })?.entry).toMatchObject(priced)
+    expect(book.lookUp({ ...phoneQuery, ...absent })).toBeUndefined()
+    expect(book.lookUp(phoneQuery)).toBeUndefined()
+  })
+
+  test('are of one provider under an alias: of two, the prices of one would never be found', () => {
+    const book = (provider: string) => ({
+      ...documentOf([
+        entry('1', { provider: 'm', aliases: ['x'] }),
+        entry('2', { provider: 'm', aliases: ['x'], to: ['+44'] }),
+        entry('3', { provider, aliases: ['x'], to: ['+43'] }),
+      ]),
+      name: 'test',
+    })
+    expect(problemsOf(book('n'))).toEqual(['version a, gpt n, aliases: x is an alias of m already: keep one'])
+    const found = new PriceBook(book('m')).find({ service: 'gpt', provider: 'x', to: '+431', at: Date.parse('2026-02-01') })
+    expect(found.entry.rates[0]?.amount).toBe('3')
+  })
+
   const call = (amount: string, names: Partial<EntryDocument> = {}) =>
     entry(amount, { service: 'phone', provider: 'twilio', ...names })
   const book = bookFrom([
