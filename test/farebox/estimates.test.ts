@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { credits, formatCredits } from '@farebox/core'
+import { credits, formatCredits, type ProviderAdapter } from '@farebox/core'
 import { openai, openaiOffers } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
-import { presets } from 'farebox'
+import { PriceBook, presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { openAccount, openBox } from './open-box.ts'
 
@@ -90,6 +90,38 @@ it('an estimate by weight is of who is drawn, and not of who has no weight', asy
   const [estimated] = (await workflow.estimate({ chat: ask })).services
   const { provider } = await workflow.chat(ask)
   expect([estimated?.provider, provider]).toEqual(['gpt-4o', 'gpt-4o'])
+})
+
+it('an image is estimated as its offer says, before a workflow as in one', async () => {
+  const own: ProviderAdapter = {
+    name: 'own',
+    isSimulated: false,
+    availability: { status: 'ready' },
+    offers: [
+      {
+        service: 'gpt',
+        provider: 'own',
+        model: 'unheard-of',
+        capabilities: { images: true, imageTokensMax: 20_000 },
+        quality: 0.8,
+        latencyMs: 100,
+      },
+    ],
+    chat: () => Promise.reject(new Error('nobody asks')),
+  }
+  const entry = { service: 'gpt', provider: 'own', rates: [{ unit: 'tokens' as const, amount: '1', per: '1000' }] }
+  const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries: [entry] }
+  const box = await openBox({
+    providers: [own],
+    prices: new PriceBook({ name: 'own', currency: 'credits', versions: [version] }),
+    configuration: presets.balanced({ primaryAiModel: 'own' }),
+  })
+  const content = [{ type: 'image' as const, url: 'https://example.com/heron.png' }]
+  const messages = [{ role: 'user' as const, content }]
+  const before = await box.estimateTexts({ messages, max_output_tokens: 1 })
+  const { high } = await box.workflow({ accountId: 'nobody', name: 'plan' }).estimate({ chat: { messages, outputTokensMax: 1 } })
+  expect(before.total_credits_high).toBe(21)
+  expect(high).toBe(credits(21))
 })
 
 it('a Farebox says which of its real offers end soon', async () => {

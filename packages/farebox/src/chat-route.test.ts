@@ -49,6 +49,14 @@ describe('what is held covers the question', () => {
     expect((await held(ask('1 2 3 '), 'unheard-of', none)).input).toBe(6 + 24)
   })
 
+  it('with what a vendor says of tools, though another has the same vocabulary', async () => {
+    const input = { ...ask('x'), tools: [{ name: 'look_up', parameters: {} }] }
+    const offers = ['gemini-3-flash', 'claude-haiku-5-5'].map((model) => offer(model))
+    const route = chatRoute('gpt', 'chat', input, await measureChat(input, offers, none))
+    const [other = 0, claude = 0] = offers.map((each) => tokens({ quantities: route.usageOf(each).ceiling }).input ?? 0)
+    expect(claude - other).toBe(1_000)
+  })
+
   it('with its tools, the calls of them, the schema of the answer, and every answer', async () => {
     const bare = await held(ask('x'))
     const schema = { type: 'object', description: 'one word after another '.repeat(50) }

@@ -47,9 +47,10 @@ export function chatRoute(
 ): ChatRoute {
   const any = chatUsageRange(measure)
   const hasImages = measure.images.length > 0
+  const isTextAlone = !hasImages && measure.tools.count === 0
   // A text alone is the same to all models of one vocabulary, and to all whose vocabulary is not public.
   const kindOf = ({ model, capabilities }: Offer) =>
-    hasImages ? `${model} ${capabilities.imageTokensMax}` : (encodingOf(model) ?? 'any')
+    isTextAlone ? (encodingOf(model) ?? 'any') : `${model} ${capabilities.imageTokensMax}`
   const known = new Map([['any', Object.assign(any, { ceiling: any.high })]])
   return {
     service,

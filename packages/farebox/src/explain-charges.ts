@@ -1,6 +1,8 @@
 import { type Credits, quantity, type Unit, type UsageQuantity, units } from '@farebox/core'
 import type { UsageRow } from '@farebox/ledger'
 import { type Explanation, explain, type PriceBook, rerate } from '@farebox/pricing'
+import { lastPartOf } from './live/live-meter.ts'
+import { numbersOf } from './replay/recorded-call.ts'
 
 /** Why one usage of a workflow was charged as it was. */
 export interface ExplainedCharge {
@@ -12,9 +14,12 @@ export interface ExplainedCharge {
   charged: Credits
   /** `name@version` of the price book. */
   priceVersion: string | undefined
-  /** The call that it is a slice of: then the explanation is of the call as far as this slice, of which `rated` is the last part. */
+  /**
+   * The call that it is a slice of, by its caller's name, or the last record of live work that it is a part of: then the explanation is of
+   * the call as far as this slice, of which `rated` is the last part.
+   */
   call?: string
-  /** Absent where the book in use no longer has the version, or the usage was not priced by a book. */
+  /** Absent where the book in use no longer has the version, the usage was not priced by a book, or it was at our own expense. */
   explanation?: Explanation
 }
 
@@ -26,10 +31,11 @@ export function explainCharges(records: readonly UsageRow[], book: PriceBook): E
     .map((record) => {
       const { usageId, service, provider, rated, charged, priceVersion } = record
       const details = detailsOf(record.details)
-      const call = typeof details.call === 'string' ? details.call : undefined
-      const quantities = quantitiesOf(record, details)
-      const name = call === undefined ? usageId : [service, provider, call].join('\0')
-      const whole = [...(calls.get(name) ?? []), ...quantities]
+      const slice = typeof details.call === 'string' ? details.call : undefined
+      const last = lastPartOf(record) ?? usageId
+      const name = slice === undefined ? last : [service, provider, slice].join('\0')
+      const call = slice ?? (last !== usageId || calls.has(name) ? last : undefined)
+      const whole = [...(calls.get(name) ?? []), ...quantitiesOf(record, details)]
       calls.set(name, whole)
       const explanation = (details.explanation as Explanation | undefined) ?? explained(record, details, whole, book)
       return {
@@ -47,11 +53,13 @@ export function explainCharges(records: readonly UsageRow[], book: PriceBook): E
 
 function explained(record: UsageRow, details: Details, quantities: UsageQuantity[], book: PriceBook): Explanation | undefined {
   const { service, provider, model, priceVersion, createdAt } = record
+  // An attempt that failed keeps what its provider may bill us for, and costs its customer nothing.
+  if (record.quantity === 0n && record.rated === 0n) return undefined
   const version = book.versions().find((span) => span.version === priceVersion)
   if (!version) return undefined
   const at = typeof details.at === 'number' ? details.at : createdAt
   const isInForce = version.from <= at && at < (version.until ?? Number.POSITIVE_INFINITY)
-  const query = { service, provider, ...(model !== null && { model }), at }
+  const query = { service, provider, ...(model !== null && { model }), at, ...numbersOf(details) }
   if (!book.lookUp({ ...query, at: isInForce ? at : version.from })) return undefined
   return explain(rerate({ query, quantities }, book, isInForce ? at : version.from))
 }

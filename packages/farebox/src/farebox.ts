@@ -292,7 +292,10 @@ export class Farebox {
       const offers = offersFor(this.catalog, 'gpt', undefined)
       const measure = await measureChat({ messages, outputTokensMax }, offers, this.#parts.loadTokenizers)
       // Names of providers are models where nobody offers them.
-      texts.chat = (provider) => chatUsageRange(measure, offers.find((offer) => offer.provider === provider)?.model ?? provider)
+      texts.chat = (provider) => {
+        const offer = offers.find((each) => each.provider === provider)
+        return chatUsageRange(measure, offer?.model ?? provider, offer?.capabilities.imageTokensMax)
+      }
     }
     return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock(), texts)
   }

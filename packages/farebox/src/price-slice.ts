@@ -1,5 +1,6 @@
 import { microCredits, nanoUsd, type UsageQuantity } from '@farebox/core'
 import type { Ledger } from '@farebox/ledger'
+import type { PhoneNumbers } from '@farebox/router'
 import type { BookPrices, Pricing } from './book-prices.ts'
 
 /** Which call a slice belongs to. */
@@ -21,6 +22,8 @@ interface SliceDetails {
   meter: string
   /** When the call began, epoch milliseconds. */
   at: number
+  /** Where its price may depend on them. */
+  numbers?: PhoneNumbers
 }
 
 /**
@@ -38,6 +41,8 @@ export async function priceSlice(
     return isOurs && details?.call === call ? [{ record, details }] : []
   })
   const at = earlier[0]?.details.at ?? prices.now()
+  const { to, from } = source
+  const numbers = to === undefined && from === undefined ? undefined : { to, from }
   const before = earlier.map(({ record: { quantity: used, unit }, details: { meter } }) => ({ meter, quantity: used, unit }))
   const { priced: whole, rating } = prices.price({ ...source, at }, [...before, added])
   const rated = difference(
@@ -60,7 +65,7 @@ export async function priceSlice(
       cost: cost === undefined ? undefined : nanoUsd(cost),
     },
     rating,
-    details: { call, meter: added.meter, at },
+    details: { call, meter: added.meter, at, ...(numbers && { numbers }) },
   }
 }
 

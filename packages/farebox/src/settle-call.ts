@@ -92,8 +92,8 @@ async function settleAnswer(
         ...answerDetails(held, { ...answer, usage }, attempts),
         isBilled: cost !== undefined || undefined,
         pricedAs: insteadOf,
-        // What cannot be worked out again from usage and version alone, such as the tiers and windows that were met.
-        explanation: rating.isPlain ? undefined : explain(rating),
+        // What cannot be worked out again from usage and version alone, such as the tiers and windows that were met, or another's price.
+        explanation: rating.isPlain && insteadOf === undefined ? undefined : explain(rating),
       },
     },
   })

@@ -399,6 +399,7 @@ export class Workflow {
     const { accountId, id: workflowId } = this
     const { prices } = this.#parts
     const source = { service, provider, model, to, from }
+    const numbers = to === undefined && from === undefined ? undefined : { to, from }
     const used = { meter: 'usage', quantity: amount, unit }
     const limit = permission?.costLimitPerRequest ?? null
     const charge = async ({ priced, rating, details }: Pricing & { details?: unknown }): Promise<Recorded> => {
@@ -414,7 +415,7 @@ export class Workflow {
       else for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
       return { creditsUsed, balance: outcome.balance }
     }
-    if (call === undefined) return charge(prices.price(source, [used]))
+    if (call === undefined) return charge({ ...prices.price(source, [used]), details: numbers && { numbers } })
     // A slice is priced by those before it, so they are charged one after another.
     return this.#parts.turns.take(`${workflowId} ${service} ${provider} ${call}`, async () =>
       charge(await priceSlice(this.#parts, { accountId, workflowId, call, ...source }, used)),

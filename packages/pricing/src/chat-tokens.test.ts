@@ -1,4 +1,4 @@
-import { formatQuantity } from '@farebox/core'
+import { formatQuantity, microUnits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
 import { type ChatMeasure, chatUsageRange } from './chat-tokens.ts'
 import { imageTokens } from './image-tokens.ts'
@@ -41,6 +41,18 @@ describe('what a chat will consume', () => {
   it('has the definitions of tools in it, shorter or longer than their JSON, each in a frame', () => {
     const inputs = rangeOf({ tools: { text: counted(20), count: 2 } }).map(([input]) => input)
     expect(inputs).toEqual([109 + 2 * 3 + 10, 111 + 2 * 8 + 16, Math.ceil(134 + 2 * 24 + 21 * 1.25)])
+  })
+
+  it("has what Anthropic says of tools in it, once for all of them, with Anthropic's models alone", () => {
+    const inputsOf = (model: string, count: number) => {
+      const { low, expected, high } = chatUsageRange({ ...chat, tools: { text: counted(20), count } }, model)
+      return [low, expected, high].map(([input]) => Number(formatQuantity(input?.quantity ?? microUnits(0n))))
+    }
+    for (const count of [1, 2]) {
+      const [claude, other] = [inputsOf('anthropic/claude-haiku-5-5', count), inputsOf('gemini-3-flash', count)]
+      expect(claude.map((input, index) => input - (other[index] ?? 0))).toEqual([0, 350, 1_000])
+    }
+    expect(inputsOf('claude-haiku-5-5', 0)).toEqual(inputsOf('gemini-3-flash', 0))
   })
 
   it('counts what else is sent, but not at least: it may be free', () => {

@@ -24,6 +24,12 @@ const ANSWER: TokenRange = { low: 3, expected: 3, high: 16 }
 /** Providers write tools down in their own way: shorter than JSON as a rule, with a frame around each. */
 const TOOL: TokenRange = { low: 3, expected: 8, high: 24 }
 const TOOL_TEXT: TokenRange = { low: 0.5, expected: 0.8, high: 1.25 }
+/**
+ * What Anthropic says to its models beside the tools, once for all of them: 159 to 530 tokens, of which the newest models may have more.
+ *
+ * @source https://docs.anthropic.com/en/docs/tool-use-pricing-and-tokens
+ */
+const CLAUDE_TOOLS: TokenRange = { low: 0, expected: 350, high: 1_000 }
 /** Answers are short where they may be long. */
 const OUTPUT: Pick<TokenRange, 'low' | 'expected'> = { low: 50, expected: 300 }
 
@@ -48,7 +54,8 @@ export function chatUsageRange(chat: ChatMeasure, model?: string, imageTokensMax
   const images = chat.images.map((image) => imageTokens(model, image, imageTokensMax))
   const answers = chat.answers ?? 1
   const at = (level: keyof TokenRange): UsageQuantity[] => {
-    const tool = chat.tools.count * TOOL[level] + tools[level] * TOOL_TEXT[level]
+    const preface = chat.tools.count > 0 && /claude/i.test(model ?? '') ? CLAUDE_TOOLS[level] : 0
+    const tool = preface + chat.tools.count * TOOL[level] + tools[level] * TOOL_TEXT[level]
     const seen = images.reduce((sum, image) => sum + image[level], 0)
     const input =
       text[level] + chat.messages * MESSAGE[level] + ANSWER[level] + tool + (level === 'low' ? 0 : other[level]) + seen

@@ -30,14 +30,17 @@ export class PriceNotFoundError extends FareboxError {
 
   constructor(book: string, query: PriceQuery, facts: { unit?: Unit; problem: string; nearest?: readonly string[] }) {
     const hint = facts.nearest?.length ? `; it has ${facts.nearest.join(', ')}` : ''
-    super(
-      `price book ${book} ${facts.problem} for ${query.service} ${query.provider} at ${new Date(query.at).toISOString()}${hint}`,
-    )
+    super(`price book ${book} ${facts.problem} for ${query.service} ${query.provider} at ${momentText(query.at)}${hint}`)
     this.book = book
     this.query = query
     this.unit = facts.unit
     this.nearest = facts.nearest ?? []
   }
+}
+
+/** What is no moment is shown as it is, or nobody would learn that there is no price. */
+function momentText(at: number): string {
+  return Number.isNaN(new Date(at).getTime()) ? String(at) : new Date(at).toISOString()
 }
 
 /** A call that is planned would cost more than its price book lets one cost. Nothing was done or charged. */

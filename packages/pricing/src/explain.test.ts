@@ -78,6 +78,75 @@ describe('every rule that changed something', () => {
     expect(explanation.steps.map(({ rule }) => rule)).toEqual(['lines', 'connect_fee', 'rounding'])
   })
 
+  test('names its meters and its model, sums its lines, and rounds each where the book does', () => {
+    const rounded = bookOf({
+      model: 'm',
+      rates: [
+        { unit: 'tokens', meter: 'input', amount: '2.5', per: '10' },
+        { unit: 'tokens', amount: '1' },
+      ],
+      rounding: { mode: 'down', step: '1', point: 'line' },
+    })
+    const usage = [tokens(6), tokens(3, 'output'), tokens(1, 'reasoning')]
+    const explanation = explain(rate(rounded, { ...query, model: 'm' }, usage))
+    expect(explanation.model).toBe('m')
+    expect(explanation.lines).toMatchObject([
+      { meter: 'input', unit: 'tokens', amount: '1' },
+      { unit: 'tokens', amount: '4' },
+    ])
+    expect(explanation.lines.map((line) => 'meter' in line)).toEqual([true, false])
+    expect(explanation.lines[0]?.steps.map(({ rule }) => rule)).toEqual(['usage', 'rate', 'rounding'])
+    expect(explanationText(explanation)).toBe(
+      [
+        'phone p m at 2026-11-21T12:00:00.000Z by test@1',
+        '  6 tokens of input → 6 tokens',
+        '  6 tokens × 2.5 per 10 tokens → 1.5 credits',
+        '  rounded down to 1, by line → 1 credits',
+        '  3 tokens of output + 1 tokens of reasoning → 4 tokens',
+        '  4 tokens × 1 per 1 tokens → 4 credits',
+        '  rounded down to 1, by line → 4 credits',
+        'the sum of 2 lines → 5 credits',
+        'charged 5 credits',
+      ].join('\n'),
+    )
+  })
+
+  test('is left out where it changed nothing, and what is not known is not named', () => {
+    const idle = bookOf({
+      rates: [
+        {
+          unit: 'minutes',
+          amount: '1',
+          minimum_quantity: { quantity: '1' },
+          increment: { unit: 'seconds', first: '60', next: '60' },
+        },
+      ],
+      windows: [{ name: 'never', first_day: '2030-01-01', factor: '2' }],
+      multipliers: [{ attribute: 'region', factors: { eu: '2' } }],
+      connect_fee: '1',
+      minimum_charge: '3',
+      maximum_charge: { amount: '3', action: 'refuse' },
+    })
+    const explanation = explain(rate(idle, query, [seconds(120)]))
+    expect(explanation.lines[0]?.steps.map(({ rule }) => rule)).toEqual(['usage', 'rate'])
+    expect(explanation.steps.map(({ rule }) => rule)).toEqual(['lines', 'connect_fee', 'rounding'])
+    for (const field of ['model', 'window', 'source']) expect(explanation).not.toHaveProperty(field)
+  })
+
+  test('has the name of its rule', () => {
+    const limited = (count: number) => {
+      const book = bookOf({
+        rates: [{ unit: 'tokens', amount: '5', package: { size: '10', basis: 'period' } }],
+        minimum_charge: '6',
+        maximum_charge: { amount: '20', action: 'cap' },
+      })
+      const { lines, steps } = explain(rate(book, query, [tokens(count)]))
+      return [...(lines[0]?.steps ?? []), ...steps].map(({ rule }) => rule)
+    }
+    expect(limited(1)).toEqual(['usage', 'package', 'rate', 'lines', 'minimum_charge', 'rounding'])
+    expect(limited(100)).toEqual(['usage', 'package', 'rate', 'lines', 'maximum_charge', 'rounding'])
+  })
+
   test('limits and packages too', () => {
     const limited = bookOf({
       rates: [{ unit: 'tokens', amount: '5', package: { size: '1000' } }],

@@ -37,8 +37,14 @@ const PATCHES: readonly [RegExp, number][] = [
 ]
 const PATCHES_MAX = 1_536
 
-/** Anthropic: a token for each 750 pixels, at most 1,600, and 4,784 with its newest models, which see more. */
-const ANTHROPIC = { pixels: 750, expectedMax: 1_600, high: 4_784 }
+/**
+ * Anthropic: a token for each square of 28 pixels, a started one too. Larger images are made smaller first: to 1,568 pixels and as many
+ * tokens, which leaves a square 1,521 of them, and to 4,784 with its newest models, which see more. Until 2026 its guide said a token for
+ * each 750 pixels, and at most 1,600.
+ *
+ * @source https://platform.claude.com/docs/en/build-with-claude/vision
+ */
+const ANTHROPIC = { square: 28, longSide: 1_568, lowMax: 1_500, pixels: 750, expectedMax: 1_600, high: 4_784 }
 /** What an image may be with a model of which nothing is known: twice what is known of any but gpt-4o-mini. */
 const UNKNOWN: TokenRange = { low: 85, expected: 1_105, high: 9_568 }
 
@@ -77,11 +83,18 @@ function patchTokens(perPatch: number, { width, height }: ImageFacts): TokenRang
   return same(Math.min(high, Math.ceil(patches * perPatch)))
 }
 
-function anthropicTokens({ width, height }: ImageFacts, limit = ANTHROPIC.high): TokenRange {
-  const { pixels, expectedMax } = ANTHROPIC
-  if (width === undefined || height === undefined) return { low: 1, expected: Math.min(expectedMax, limit), high: limit }
-  const tokens = Math.ceil((width * height) / pixels)
-  return { low: Math.min(tokens, expectedMax), expected: Math.min(tokens, expectedMax), high: Math.min(tokens, limit) }
+function anthropicTokens({ width, height }: ImageFacts, limit?: number): TokenRange {
+  const { square, longSide, lowMax, pixels, expectedMax, high } = ANTHROPIC
+  const most = limit ?? high
+  if (width === undefined || height === undefined) return { low: 1, expected: Math.min(expectedMax, most), high: most }
+  const squares = (scale: number) => along(width * scale) * along(height * scale)
+  const along = (side: number) => Math.max(1, Math.ceil(Math.round(side) / square))
+  const small = squares(Math.min(1, longSide / Math.max(width, height)))
+  return {
+    low: Math.min(small, lowMax, most),
+    expected: Math.min(squares(1), limit ?? expectedMax),
+    high: Math.min(Math.max(squares(1), Math.ceil((width * height) / pixels)), most),
+  }
 }
 
 function same(tokens: number): TokenRange {

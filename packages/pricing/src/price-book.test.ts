@@ -2,7 +2,7 @@ import { isFareboxError } from '@farebox/core'
 import { describe, expect, test } from 'vitest'
 import { defaultCostBook } from './default-cost-book.ts'
 import type { PriceBookDocument } from './document/price-book-document.ts'
-import { InvalidPriceBookError, type PriceQuery } from './errors.ts'
+import { InvalidPriceBookError, PriceNotFoundError, type PriceQuery } from './errors.ts'
 import { PriceBook } from './price-book.ts'
 import { rate } from './rate.ts'
 import { creditsOf, nanoUsdOf, refuseAboveMaximum } from './rating.ts'
@@ -203,6 +203,23 @@ describe('what is wrong is named with its row, its field and what would be right
   })
 })
 
+test.each([
+  [null, 'price book without a name: Invalid input: expected object, received null'],
+  ['prices.json', 'price book without a name: Invalid input: expected object, received string, received "prices.json"'],
+  [[], 'price book without a name: Invalid input: expected object, received array'],
+  [{ name: 'ours', read: 'prices.json' }, 'price book ours: currency: '],
+])('what is no document is said to be none: %j', (document, message) => {
+  const made = () => new PriceBook(document as unknown as PriceBookDocument)
+  expect(made).toThrow(InvalidPriceBookError)
+  expect(made).toThrow(message)
+})
+
+test('what is no moment has no price', () => {
+  const find = () => bookOf({}).find({ ...phoneQuery, at: Number.NaN })
+  expect(find).toThrow(PriceNotFoundError)
+  expect(find).toThrow('price book test has no version in force for phone p at NaN')
+})
+
 test('a book is frozen to its leaves, and shares nothing with its document', () => {
   const document = documentOf()
   const book = new PriceBook(document)
@@ -263,6 +280,31 @@ describe('names', () => {
 })
 
 describe('numbers', () => {
+  test.each([
+    [{ to: ['+43'] }, { to: '+4315551234' }, { to: '+4915551234' }],
+    [{ from: ['+43'] }, { from: '+4315551234' }, { from: '+4915551234' }],
+    [{ to: ['+43'] }, { to: '+43', from: '+1' }, { from: '+43' }],
+  ])('that are the only ones with a price are found, and no others: %j', (priced, found, absent) => {
+    const book = bookOf(priced)
+    expect(book.lookUp({ ...phoneQuery, ...found })?.entry).toMatchObject(priced)
+    expect(book.lookUp({ ...phoneQuery, ...absent })).toBeUndefined()
+    expect(book.lookUp(phoneQuery)).toBeUndefined()
+  })
+
+  test('are of one provider under an alias: of two, the prices of one would never be found', () => {
+    const book = (provider: string) => ({
+      ...documentOf([
+        entry('1', { provider: 'm', aliases: ['x'] }),
+        entry('2', { provider: 'm', aliases: ['x'], to: ['+44'] }),
+        entry('3', { provider, aliases: ['x'], to: ['+43'] }),
+      ]),
+      name: 'test',
+    })
+    expect(problemsOf(book('n'))).toEqual(['version a, gpt n, aliases: x is an alias of m already: keep one'])
+    const found = new PriceBook(book('m')).find({ service: 'gpt', provider: 'x', to: '+431', at: Date.parse('2026-02-01') })
+    expect(found.entry.rates[0]?.amount).toBe('3')
+  })
+
   const call = (amount: string, names: Partial<EntryDocument> = {}) =>
     entry(amount, { service: 'phone', provider: 'twilio', ...names })
   const book = bookFrom([

@@ -32,6 +32,11 @@ export interface CheckedPriceBook {
   read(): PriceBookData
 }
 
+function isChecked(document: PriceBookDocument | CheckedPriceBook): document is CheckedPriceBook {
+  // What comes of a file may be anything: then its reader says what is wrong.
+  return typeof document === 'object' && document !== null && 'read' in document && typeof document.read === 'function'
+}
+
 /** Immutable, dated prices. Every lookup says as of when. */
 export class PriceBook {
   readonly name: string
@@ -43,7 +48,7 @@ export class PriceBook {
 
   /** @throws {InvalidPriceBookError} with everything that is wrong: rows, fields, dates that overlap or leave a gap, names priced twice */
   constructor(document: PriceBookDocument | CheckedPriceBook) {
-    const checked = 'read' in document ? document : undefined
+    const checked = isChecked(document) ? document : undefined
     const data = checked ?? readPriceBook(document as PriceBookDocument)
     this.name = data.name
     this.currency = data.currency

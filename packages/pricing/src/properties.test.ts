@@ -1,10 +1,12 @@
 import { microUnits, type UsageQuantity } from '@farebox/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { explain } from './explain.ts'
 import type { PriceBook } from './price-book.ts'
 import { rate } from './rate.ts'
 import { rateCall } from './rate-call.ts'
-import { add, compare, type Rational, rationalText, reduce, ZERO } from './rational.ts'
+import { roundedTotal } from './rating.ts'
+import { add, compare, decimal, divide, multiply, type Rational, rationalText, reduce, ZERO } from './rational.ts'
 import { billedQuantities, rateDifference, rerate } from './rerate.ts'
 import { at, bookOf, type EntryDocument, query, type RateDocument } from './testing/book-of.ts'
 
@@ -208,6 +210,36 @@ test('a period costs what its total costs, wherever calls divide it: for include
       }
       const whole = calls.reduce((total, used) => total + used, 0n)
       same(sum, totalOf(book, [{ meter: 'input', unit: 'tokens', quantity: microUnits(whole) }]))
+    }),
+  )
+})
+
+/** `1/3` or `0.25` as a fraction. */
+function read(text: string): Rational {
+  const [numerator = '', denominator] = text.split('/')
+  return denominator === undefined ? decimal(numerator) : { numerator: BigInt(numerator), denominator: BigInt(denominator) }
+}
+
+test('an explanation adds up: each step to its line, lines to their sum, and the last step to what is charged', () => {
+  fc.assert(
+    fc.property(anyEntry, usage, (entry, quantities) => {
+      const rating = rate(bookOf(entry), query, quantities)
+      const { lines, steps, total, charged } = explain(rating)
+      same(read(total), rating.total)
+      for (const line of lines) {
+        const priced = line.steps.filter(({ rule }) => rule === 'tier' || rule === 'rate')
+        const rounded = line.steps.find(({ rule }) => rule === 'rounding')
+        const exact = priced.map(({ result }) => read(result)).reduce(add, ZERO)
+        expect(line.amount).toBe(rounded?.result ?? rationalText(exact))
+        for (const { text, result } of priced) {
+          const [, used = '', amount = '', per = '1'] =
+            /([\d./]+) \S+ × ([\d.]+) per (?:package|([\d.]+) tokens)$/.exec(text) ?? []
+          same(read(result), divide(multiply(read(used), decimal(amount)), decimal(per)))
+        }
+      }
+      same(read(steps[0]?.result ?? ''), lines.map(({ amount }) => read(amount)).reduce(add, ZERO))
+      expect(steps.at(-1)?.result).toBe(charged)
+      same(read(charged), roundedTotal(rating))
     }),
   )
 })

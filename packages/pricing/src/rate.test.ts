@@ -1,4 +1,4 @@
-import { credits, formatCredits, formatUsd, quantity, type UsageQuantity } from '@farebox/core'
+import { credits, formatCredits, formatUsd, InvalidQuantityError, microUnits, quantity, type UsageQuantity } from '@farebox/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { defaultCostBook } from './default-cost-book.ts'
@@ -8,6 +8,7 @@ import { estimate } from './estimate.ts'
 import { rate, rateEntry, rateIfPriced, roundUp, totalQuantity } from './rate.ts'
 import { creditsOf, nanoUsdOf } from './rating.ts'
 import { rationalText } from './rational.ts'
+import { bookOf, costOf, type EntryDocument, query } from './testing/book-of.ts'
 
 const at = Date.parse('2026-11-21T00:00:00Z')
 
@@ -36,6 +37,48 @@ test('where it is nothing unusual that a unit has no price, none is told, and el
     expect(rateIfPriced(price, query, [usage, unknown])).toBeUndefined()
     expect(() => rateEntry(price, query, [usage, unknown])).toThrow(PriceNotFoundError)
   }
+})
+
+test('only the want of a price is passed over: what else goes wrong is told', () => {
+  const increment = { first: '1', next: '1' }
+  const plain: EntryDocument['rates'] = [{ unit: 'minutes', amount: '1' }]
+  const ruled: EntryDocument['rates'] = [{ unit: 'minutes', amount: '1', increment }]
+  const broken = (error: Error): UsageQuantity => ({
+    meter: 'duration',
+    unit: 'minutes',
+    get quantity(): never {
+      throw error
+    },
+  })
+  for (const rates of [plain, ruled]) {
+    const price = bookOf({ rates }).find(query)
+    for (const error of [new Error('no memory'), new InvalidQuantityError('no quantity')]) {
+      expect(() => rateIfPriced(price, query, [broken(error)])).toThrow(error)
+    }
+    expect(rateIfPriced(price, query, [])?.total.numerator).toBe(0n)
+    // What was not used needs no price.
+    expect(rateIfPriced(price, query, [tokens(0)])?.total.numerator).toBe(0n)
+    expect(rateIfPriced(price, query, [tokens(1)])).toBeUndefined()
+  }
+})
+
+test('the tier of a whole request is reached by what it measures, in its own unit alone', () => {
+  const steps = [{ amount: '1' }, { above: '10', amount: '2' }, { above: '20', amount: '3' }]
+  const book = (comparison: 'gt' | 'gte') =>
+    bookOf({
+      rates: [{ unit: 'tokens', tiers: { mode: 'whole_request', comparison, measured: ['input', 'cached_input'], steps } }],
+    })
+  const costs = (comparison: 'gt' | 'gte', ...usage: UsageQuantity[]) => costOf(book(comparison), usage)
+  expect([0, 10, 11, 20, 21].map((count) => costs('gt', tokens(count)))).toEqual(['0', '10', '22', '40', '63'])
+  expect([9, 10, 19, 20].map((count) => costs('gte', tokens(count)))).toEqual(['9', '20', '38', '60'])
+  expect(costs('gt', tokens(10), tokens(1, 'cached_input'))).toBe('22')
+  expect(costs('gt', tokens(10), tokens(100, 'output'))).toBe('110')
+  const images: UsageQuantity = { meter: 'input', quantity: quantity(0), unit: 'images' }
+  expect(costs('gt', { ...tokens(10), quantity: microUnits(10_000_001n) }, images)).toBe('20.000002')
+})
+
+test('a receipt line of nothing counts nothing', () => {
+  expect(totalQuantity([])).toBeUndefined()
 })
 
 describe('the contract totals', () => {

@@ -3,10 +3,10 @@ export const tokenEncodings = ['o200k_base', 'cl100k_base'] as const
 /** How a family of models divides text into tokens. */
 export type TokenEncoding = (typeof tokenEncodings)[number]
 
-/** The beginnings of model ids, the more particular first. Models that are newer than this list are not guessed at. */
+/** The beginnings of model ids, the more particular first. Models that are newer than this list are not guessed at, nor other vendors' of like names. */
 const BEGINNINGS: readonly [RegExp, TokenEncoding][] = [
   [/^(gpt-4o|chatgpt-4o|gpt-4\.[1-9]|gpt-5|gpt-oss|gpt-realtime|gpt-audio|o[134](?![a-z0-9])|codex-|computer-use)/, 'o200k_base'],
-  [/^(gpt-(4|3\.5)(?![0-9.])|text-embedding-)/, 'cl100k_base'],
+  [/^(gpt-(4|3\.5)(?![0-9.])|text-embedding-(ada|3)-)/, 'cl100k_base'],
 ]
 
 /**

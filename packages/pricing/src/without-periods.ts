@@ -7,7 +7,11 @@ export function hasPeriods({ rates, windows = [] }: PriceEntry): boolean {
   return every.some(({ included, package: sold, tiers }) => [included, sold, tiers].some((rule) => rule?.basis === 'period'))
 }
 
-/** A book without the entries that {@link hasPeriods}: what is left can be charged call by call, as `createFarebox` does. */
+/**
+ * A book without the entries that {@link hasPeriods}: what is left can be charged call by call, as `createFarebox` does.
+ *
+ * @throws {InvalidPriceBookError} nothing would be left of a version
+ */
 export function withoutPeriods({ document }: PriceBook): PriceBook {
   const versions = document.versions.map((version) => ({
     ...version,

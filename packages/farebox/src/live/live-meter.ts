@@ -188,7 +188,8 @@ export class LiveMeter {
         details: {
           ...this.#work.details({ ...part, usage }, attempts),
           unpriced,
-          explanation: rating.isPlain ? undefined : explain(rating),
+          // Also where the record names another model than the one whose price it has.
+          explanation: rating.isPlain && model === source.model ? undefined : explain(rating),
         },
       },
     }

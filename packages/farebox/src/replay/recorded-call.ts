@@ -142,7 +142,8 @@ function countsOf(begin: string, decision: DecisionRecord | undefined): UsageQua
   ) as Partial<Record<CharacterCounting, Quantity>>
 }
 
-function numbersOf({ numbers }: Details): PhoneNumbers {
+/** Between which numbers a call was, where its price may depend on them. */
+export function numbersOf({ numbers }: Details): PhoneNumbers {
   if (typeof numbers !== 'object' || numbers === null) return {}
   const { to, from } = numbers as Details
   return { ...(typeof to === 'string' && { to }), ...(typeof from === 'string' && { from }) }

@@ -18,7 +18,7 @@ export interface PriceBookProblem {
 export function problemText({ version, service, provider, model, rate, field, message }: PriceBookProblem): string {
   const row = [service, provider, model].filter((part) => part !== undefined).join(' ')
   const place = [version !== undefined && `version ${version}`, row, rate !== undefined && `rate ${rate}`, field].filter(Boolean)
-  return `${place.join(', ')}: ${message}`
+  return place.length > 0 ? `${place.join(', ')}: ${message}` : message
 }
 
 /** Where an issue of the schema is, in the names that the document itself uses as far as they can be read. */

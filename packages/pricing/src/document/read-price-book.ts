@@ -62,6 +62,7 @@ function checkEntries(
 ): PriceBookProblem[] {
   const problems: PriceBookProblem[] = []
   const owners = new Map<string, PriceEntry>()
+  const bearers = new Map<string, PriceEntry>()
   for (const entry of entries) {
     const { service, provider, model } = entry
     const complain = (field: string, message: string, rate?: number) =>
@@ -73,6 +74,16 @@ function checkEntries(
       const owner = owners.get(key)
       if (owner) complain(field, `${name} is priced twice${owner === entry ? '' : `, also by ${rowText(owner)}`}: keep one`)
       owners.set(key, entry)
+    }
+    // An alias stands for a provider with all its numbers, so another's numbers would never be found under it.
+    for (const alias of model === undefined ? (entry.aliases ?? []) : []) {
+      const key = `${service}\0${alias}`
+      const bearer = bearers.get(key)
+      const haveNumbers = [entry, bearer].some((one) => one?.to ?? one?.from)
+      if (bearer && bearer.provider !== provider && haveNumbers) {
+        complain('aliases', `${alias} is an alias of ${bearer.provider} already: keep one`)
+      }
+      bearers.set(key, bearer ?? entry)
     }
   }
   return problems

@@ -88,6 +88,14 @@ describe("LiteLLM's prices", () => {
     expect(book.entries(at).entries.find(({ provider }) => provider === 'gpt-4o-mini')?.retires).toBe('2027-01-14')
   })
 
+  it.each(['2026-13-45', '2026-02-30', 'next year', 20270114])('lose no book to a day that there is not: %j', (day) => {
+    const row = { litellm_provider: 'openai', mode: 'chat', input_cost_per_token: 1e-6, deprecation_date: day }
+    const { entries, notTaken } = importLitellm({ m: row }, options)
+    expect(notTaken).toEqual([{ row: 'm', field: 'deprecation_date', reason: `${JSON.stringify(day)} is no day` }])
+    const made = importedBook({ entries }, { name: 'litellm', version: '1', effectiveFrom: '2026-01-01T00:00:00Z' })
+    expect(new PriceBook(made).entries(at).entries).toHaveLength(1)
+  })
+
   it('are told of where they could not be taken, and unknown never becomes zero', () => {
     expect(imported.notTaken).toEqual([
       { row: 'gpt-4o-mini', field: 'input_cost_per_token_batches', reason: 'it is of another service tier' },

@@ -1,3 +1,4 @@
+import { day } from '../document/fields.ts'
 import { decimalOfNumber } from './decimal-of-number.ts'
 import type { EntryDocument, ImportedPrices, ImportSource, NotTaken, RateDocument } from './imported-prices.ts'
 import { type TokenPrice, tokenRates } from './token-rates.ts'
@@ -43,7 +44,6 @@ const SERVICES: Readonly<Record<string, readonly string[]>> = {
 const ABOVE = /^(.+)_above_(\d+)k_tokens$/
 /** Prices for calls that may wait, or that go first. */
 const SERVICE_TIER = /_(batches|flex|priority)$/
-const DAY = /^\d{4}-\d\d-\d\d$/
 
 /**
  * Takes LiteLLM's `model_prices_and_context_window.json` into entries of a cost book. The name of a model there, often with its vendor
@@ -75,6 +75,7 @@ export function importLitellm(data: unknown, options: LitellmImport): ImportedPr
       refuse('it has no price that a book can hold')
       continue
     }
+    const retires = retirementOf(model, refuse)
     const short = row.slice(row.lastIndexOf('/') + 1)
     const isFree = short !== row && short !== '' && !taken.has(short)
     if (isFree) taken.add(short)
@@ -86,8 +87,7 @@ export function importLitellm(data: unknown, options: LitellmImport): ImportedPr
         ...(isFree && { aliases: [short] }),
         rates,
         ...(vendor && { vendor }),
-        ...(typeof model.deprecation_date === 'string' &&
-          DAY.test(model.deprecation_date) && { retires: model.deprecation_date }),
+        ...(retires && { retires }),
         source: [options.source, model.source].filter((part) => typeof part === 'string').join(', '),
         checked: options.checked,
         confidence: 'single_source',
@@ -126,6 +126,14 @@ function amountOf(model: Record<string, unknown>, field: string, shift: number, 
   if (amount !== '0') return amount
   refuse('it is zero, which the file writes for unknown as well as for free', field)
   return undefined
+}
+
+/** A book is refused for one day that there is not. */
+function retirementOf({ deprecation_date: text }: Record<string, unknown>, refuse: Refuse): string | undefined {
+  if (text === undefined || text === null) return undefined
+  const parsed = day.safeParse(text)
+  if (!parsed.success) refuse(`${JSON.stringify(text)} is no day`, 'deprecation_date')
+  return parsed.data
 }
 
 function tiersOf(model: Record<string, unknown>, field: string, base: string, refuse: Refuse): TokenPrice {

@@ -1,4 +1,5 @@
-import type { PriceBookDocument } from '../document/price-book-document.ts'
+import { entrySchema, type PriceBookDocument } from '../document/price-book-document.ts'
+import { rateSchema } from '../document/rules.ts'
 import type { EntryDocument, RateDocument } from './imported-prices.ts'
 
 /** One price that an update would change. */
@@ -83,10 +84,16 @@ export function updateBook(
 function changesOf(before: EntryDocument, after: EntryDocument): PriceChange[] {
   const row = rowOf(before)
   const rates = ratesChanged(before.rates, after.rates).map((rate): PriceChange => ({ change: 'changed', ...row, ...rate }))
-  const fields = PRICED.filter((field) => field !== 'rates' && text(before[field]) !== text(after[field])).map(
+  const [read, newer] = [withDefaults(before), withDefaults(after)]
+  const fields = PRICED.filter((field) => field !== 'rates' && text(read[field]) !== text(newer[field])).map(
     (field): PriceChange => ({ change: 'changed', ...row, what: field, before: text(before[field]), after: text(after[field]) }),
   )
   return [...rates, ...fields]
+}
+
+/** As a book has read it: what is absent in one is written out in the other. */
+function withDefaults(entry: EntryDocument): EntryDocument {
+  return entrySchema.safeParse(entry).data ?? entry
 }
 
 function ratesChanged(before: readonly RateDocument[], after: readonly RateDocument[]) {
@@ -100,12 +107,20 @@ function ratesChanged(before: readonly RateDocument[], after: readonly RateDocum
   return [...changed, ...[...named.values()].map((rate) => rateText(rate, 'after'))]
 }
 
-/** A price is the same however it is written: `0.15` of a million is `0.00000015` of one, and `2.50` is `2.5`. */
+/** A price is the same however it is written: `0.15` of a million is `0.00000015` of one, `2.50` is `2.5`, and what is absent is its default. */
 function isSameRate(a: RateDocument, b: RateDocument): boolean {
-  const { amount: amountA, per: perA = '1', ...rulesA } = a
-  const { amount: amountB, per: perB = '1', ...rulesB } = b
-  if (text(rulesA) !== text(rulesB) || (amountA === undefined) !== (amountB === undefined)) return false
-  return amountA === undefined || amountB === undefined || product(amountA, perB) === product(amountB, perA)
+  const [{ amounts, per, rules }, other] = [priceIn(a), priceIn(b)]
+  if (text(rules) !== text(other.rules) || amounts.length !== other.amounts.length) return false
+  return amounts.every((amount, index) => product(amount, other.per) === product(other.amounts[index] ?? '0', per))
+}
+
+/** The amounts of a rate, that of each tier, apart from what else it says. */
+function priceIn(rate: RateDocument): { amounts: readonly string[]; per: string; rules: unknown } {
+  const { amount, per = '1', tiers, ...rules } = rateSchema.safeParse(rate).data ?? rate
+  const { steps = [], ...tiered } = tiers ?? {}
+  const amounts = amount === undefined ? steps.map((step) => step.amount) : [amount]
+  const limits = steps.map(({ above }) => above && String(product(above, '1')))
+  return { amounts, per, rules: { ...rules, ...(tiers && { tiers: { ...tiered, limits } }) } }
 }
 
 /** The product of two decimals, in units of 1e-36. */

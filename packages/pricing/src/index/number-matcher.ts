@@ -22,7 +22,8 @@ export class NumberMatcher<Value> {
       for (const calling of from) byFrom.set(calling, value)
     }
     this.#everywhere = this.#byTo.get('')?.get('')
-    this.#needsNumbers = this.#byTo.size > 1 || [...this.#byTo.values()].some((byFrom) => !byFrom.has('') || byFrom.size > 1)
+    // Unless there is a single price, and that for all numbers.
+    this.#needsNumbers = this.#everywhere === undefined || this.#byTo.size > 1 || this.#byTo.get('')?.size !== 1
   }
 
   find({ to, from }: PhoneNumbers): Value | undefined {

@@ -2,13 +2,14 @@ import { formatQuantity, type Quantity, quantity, type Unit, type UsageQuantity 
 import type { Confidence, PriceEntry } from '../document/price-book-document.ts'
 import type { Rate } from '../document/rules.ts'
 import { PriceNotFoundError, type PriceQuery } from '../errors.ts'
+import type { PhoneNumbers } from '../index/number-matcher.ts'
 import type { PriceBook } from '../price-book.ts'
 import type { PricedEntry } from '../priced-entry.ts'
 import { rateEntry } from '../rate.ts'
 import { compare, decimal, divide, multiply, type Rational, rational } from '../rational.ts'
 import { unitsIn } from '../units.ts'
 import { expectBooks, expectVersion } from './expect-books.ts'
-import { marginPercent, usdText } from './margin-text.ts'
+import { marginPercent, textNotBelow, usdText } from './margin-text.ts'
 
 /** What a credit is worth, and as of when. */
 export interface MarginOptions {
@@ -82,7 +83,7 @@ const SIZES: Record<Unit, readonly [ordinary: string, ...others: string[]]> = {
 
 /**
  * Compares what customers pay with what providers charge, for every rate of the credit book and every model of the cost book that it may
- * be used for. Each meter is compared by itself; what a receipt rounds up is not counted as income.
+ * be used for; of a phone deck, for the calls that both books find it for. Each meter is compared by itself; what a receipt rounds up is not counted as income.
  *
  * @throws {InvalidOptionError} a book is in the wrong currency or not in force at `at`, or `creditValueUsd` is not a decimal above 0
  */
@@ -91,7 +92,7 @@ export function checkMargins(prices: PriceBook, costs: PriceBook, { creditValueU
   for (const book of [prices, costs]) expectVersion(book, at)
   const rows = prices.pricedEntries(at).flatMap((price) => {
     const { service, provider, model } = price.entry
-    const known = costsOf(costs, price.entry, at)
+    const known = costsOf(prices, price, costs, at)
     if (known.length > 0) return known.flatMap((cost) => compareEntries(price, cost, creditValue, at))
     return price.entry.rates.map(({ unit, meter }): MarginRow => {
       return { status: 'no_cost', service, provider, ...named({ model, meter }), unit, isWeak: true }
@@ -100,13 +101,39 @@ export function checkMargins(prices: PriceBook, costs: PriceBook, { creditValueU
   return { prices: prices.entries(at).version, costs: costs.entries(at).version, creditValueUsd, rows }
 }
 
-/** The cost of a model, or of everything that a price for all models may be used for. */
-function costsOf(costs: PriceBook, { service, provider, model, to, from }: PriceEntry, at: number): readonly PricedEntry[] {
-  if (model !== undefined) {
-    const found = costs.lookUp({ service, provider, model, at, to: to?.[0], from: from?.[0] })
-    return found ? [found] : []
+/** What the calls that a price is for may cost: of its model, or of every model that has no price of its own, and between its numbers. */
+function costsOf(prices: PriceBook, price: PricedEntry, costs: PriceBook, at: number): readonly PricedEntry[] {
+  const { service, provider, model } = price.entry
+  if (model !== undefined && !hasNumbers(price)) {
+    const found = costs.lookUp({ service, provider, model, at })
+    if (found) return [found]
   }
-  return costs.pricedEntries(at).filter(({ entry }) => entry.service === service && entry.provider === provider)
+  const isMet = (cost: PricedEntry) =>
+    numbersOf(price.entry, cost.entry).some((numbers) => {
+      const query = { service, provider, model: model ?? cost.entry.model, at, ...numbers }
+      return prices.lookUp(query) === price && costs.lookUp(query) === cost
+    })
+  return costs
+    .pricedEntries(at)
+    .filter((cost) => cost.entry.service === service && cost.entry.provider === provider)
+    .filter((cost) => (hasNumbers(price) || hasNumbers(cost) ? isMet(cost) : model === undefined))
+}
+
+function hasNumbers({ entry: { to, from } }: PricedEntry): boolean {
+  return to !== undefined || from !== undefined
+}
+
+/** The beginnings of numbers that two entries have in common: the longer ones, by which both would be found. */
+function numbersOf(price: PriceEntry, cost: PriceEntry): PhoneNumbers[] {
+  const both = (ours: readonly string[] = [''], theirs: readonly string[] = ['']) =>
+    ours.flatMap((one) =>
+      theirs.flatMap((other) => {
+        if (one.startsWith(other)) return [one]
+        return other.startsWith(one) ? [other] : []
+      }),
+    )
+  const callers = both(price.from, cost.from)
+  return both(price.to, cost.to).flatMap((to) => callers.map((from) => ({ to, from })))
 }
 
 function compareEntries(price: PricedEntry, cost: PricedEntry, creditValue: Rational, at: number): MarginRow[] {
@@ -184,7 +211,8 @@ function breakEven(rate: Rate, paid: Rational, used: Quantity, creditValue: Rati
   const per = rate.package?.size ?? rate.per
   const each = divide(paid, rational(used, 1_000_000n))
   const credits = divide(multiply(each, decimal(per)), creditValue)
-  return { credits: usdText(credits), per, unit: rate.unit }
+  // Rounded to the nearest it would be below cost still.
+  return { credits: textNotBelow(credits), per, unit: rate.unit }
 }
 
 function named<Facts extends object>(facts: Facts): Partial<{ [Name in keyof Facts]: NonNullable<Facts[Name]> }> {

@@ -2,7 +2,13 @@ import { compare, divide, multiply, type Rational, rational, rationalText, subtr
 import { compileRounding, rounded } from '../rules/rounding.ts'
 
 const NANO = compileRounding({ mode: 'half_up', step: '0.000000001', point: 'line' })
+const NANO_UP = compileRounding({ mode: 'up', step: '0.000000001', point: 'line' })
 const TENTH = compileRounding({ mode: 'half_up', step: '0.1', point: 'line' })
+
+/** A decimal with at most nine places that is not below. */
+export function textNotBelow(amount: Rational): string {
+  return rationalText(rounded(amount, NANO_UP))
+}
 
 /** A decimal with at most nine places. */
 export function usdText(amount: Rational): string {

@@ -1,6 +1,7 @@
 import { quantity } from '@farebox/core'
 import { describe, expect, test } from 'vitest'
 import { defaultPriceBook } from '../default-price-book.ts'
+import { PriceBook } from '../price-book.ts'
 import { at, bookOf, type EntryDocument, tokens } from '../testing/book-of.ts'
 import { checkMargins, type MarginRow } from './check-margins.ts'
 import { checkWorkflowMargin } from './check-workflow-margin.ts'
@@ -39,6 +40,55 @@ describe('a rate', () => {
     )
     expect(rows[0]).toMatchObject({ status: 'below_cost', soldUsd: '0.008', costUsd: '0.01', marginPercent: '-25' })
     expect(rows[0]?.breakEven).toEqual({ credits: '10', per: '1000', unit: 'tokens' })
+  })
+
+  test('is covered at the price that it would have to cost, where that is no decimal either', () => {
+    const dear = { rates: [{ unit: 'minutes' as const, amount: '1' }] }
+    const thirds = { ...options, creditValueUsd: '0.003' }
+    const costs = bookOf({ ...sourced, ...dear }, { currency: 'usd', name: 'costs' })
+    const [row] = checkMargins(bookOf({ rates: [{ unit: 'minutes', amount: '300' }] }), costs, thirds).rows
+    expect(row?.breakEven).toEqual({ credits: '333.333333334', per: '1', unit: 'minutes' })
+    const raised = bookOf({ rates: [{ unit: 'minutes', amount: row?.breakEven?.credits ?? '' }] })
+    expect(checkMargins(raised, costs, thirds).rows).toMatchObject([{ status: 'covered' }])
+  })
+
+  test('of calls between some numbers is compared with what these cost, and with no others', () => {
+    const row = (amount: string, to?: string[], from?: string[]): EntryDocument => ({
+      service: 'phone',
+      provider: 'p',
+      rates: [{ unit: 'minutes', amount }],
+      ...(to && { to }),
+      ...(from && { from }),
+    })
+    const deck = (currency: 'usd' | 'credits', entries: EntryDocument[]) => {
+      const versions = [{ version: '1', effective_from: '2020-01-01T00:00:00Z', entries }]
+      return new PriceBook({ name: currency, currency, versions })
+    }
+    const costs = deck('usd', [
+      row('0.2', ['+43', '+4420']),
+      row('0.02', ['+43'], ['+43', '+49']),
+      row('0.01', ['+1', '+44']),
+      row('9'),
+    ])
+    const rowsOf = (...entries: EntryDocument[]) =>
+      checkMargins(deck('credits', entries), costs, options).rows.map(
+        ({ status, soldUsd, costUsd }) => `${status} ${soldUsd} ${costUsd}`,
+      )
+    expect(rowsOf(row('300', ['+43']), row('30', ['+43'], ['+43', '+49']), row('20', ['+1']))).toEqual([
+      'covered 1.5 1',
+      'covered 0.15 0.1',
+      'covered 0.1 0.05',
+    ])
+    // A price of several numbers, of which some cost more.
+    expect(rowsOf(row('20', ['+1', '+44']))).toEqual(['below_cost 0.1 1', 'covered 0.1 0.05'])
+    expect(rowsOf(row('30', ['+43'], ['+4930']), row('20'))).toEqual([
+      'covered 0.15 0.1',
+      'below_cost 0.1 1',
+      'covered 0.1 0.1',
+      'covered 0.1 0.05',
+      'below_cost 0.1 45',
+    ])
+    expect(rowsOf(row('20', ['+7']))).toEqual(['below_cost 0.1 45'])
   })
 
   test('is compared for each meter that the cost tells apart', () => {

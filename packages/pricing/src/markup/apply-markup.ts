@@ -36,11 +36,14 @@ function readMarkup(costs: PriceBook, document: MarkupDocument): Markup {
   const parsed = markupSchema.safeParse(document)
   const name = typeof document?.name === 'string' ? document.name : ''
   const problems: PriceBookProblem[] = parsed.success
-    ? parsed.data.rules.flatMap(({ percent, fixed, discount, rounding }, index) =>
-        (percent ?? fixed ?? discount ?? rounding)
-          ? []
-          : [{ field: `rules.${index}`, message: 'does nothing: give percent, fixed, discount or rounding' }],
-      )
+    ? parsed.data.rules.flatMap(({ meters, percent, fixed, discount, rounding }, index) => {
+        const field = `rules.${index}`
+        if ((percent ?? fixed ?? discount ?? rounding) === undefined) {
+          return [{ field, message: 'does nothing: give percent, fixed, discount or rounding' }]
+        }
+        if (!meters || !fixed || fixed.unit !== undefined) return []
+        return [{ field: `${field}.fixed.unit`, message: 'is missing: a rule for meters adds nothing to a call as a whole' }]
+      })
     : parsed.error.issues.map((issue) => problemOfIssue(document, issue))
   if (costs.currency !== 'usd') {
     problems.push({ field: 'costs', message: `a cost book is in usd, ${costs.name} is in ${costs.currency}` })

@@ -129,6 +129,14 @@ test.each<[string, MarkupDocument]>([
     'rules.0: does nothing: give percent, fixed, discount or rounding',
     { name: 'acme', credit_value_usd: '1', rules: [{ services: ['gpt'] }] },
   ],
+  [
+    'rules.1.fixed.unit: is missing: a rule for meters adds nothing to a call as a whole',
+    {
+      name: 'acme',
+      credit_value_usd: '1',
+      rules: [{ percent: '1' }, { meters: ['input'], percent: '1', fixed: { amount: '1' } }],
+    },
+  ],
   ['credit_value_usd: must be a plain decimal above 0', { name: 'acme', credit_value_usd: '0', rules: [] }],
 ])('%s', (problem, markup) => {
   expect(() => applyMarkup(costs(), markup)).toThrow(problem)

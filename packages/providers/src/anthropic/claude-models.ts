@@ -11,8 +11,8 @@ export interface ClaudeModel {
 }
 
 /**
- * The current models, as of November 2026. Limits are those of the Messages API; an image is a token for each 750 pixels, at most
- * 1,600, and 4,784 from version 4.7 on, which sees more.
+ * The current models, as of November 2026. Limits are those of the Messages API; an image is a token for each square of 28 pixels,
+ * at most 1,600, and 4,784 from version 4.7 on, which sees more.
  *
  * @source https://platform.claude.com/docs/en/models/haiku-5-5/overview (the table of the line-up, October 2026)
  * @source https://platform.claude.com/docs/en/build-with-claude/vision
