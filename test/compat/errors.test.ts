@@ -107,6 +107,34 @@ it('speaks OpenAI’s language of errors about everything under /v1, and of noth
   expect(models.map(({ id }) => id)).toContain('deepgram')
 })
 
+it('says in words that clients know that a request is too long for anybody, and by how much', async () => {
+  const { api, box, account } = await openCompat()
+  const long = 'heron '.repeat(20_000)
+  const messages = [{ role: 'user' as const, content: long }]
+  const { status, body } = await api.post('/v1/chat/completions', { model: 'gpt-4', messages })
+  expect([status, body.error]).toEqual([
+    422,
+    {
+      message: expect.stringMatching(
+        /^too long for any provider of gpt by gpt-4: it has some 4\d{4} tokens with its answer, and they take 8192 at most$/,
+      ),
+      type: 'invalid_request_error',
+      param: null,
+      code: 'context_length_exceeded',
+    },
+  ])
+  // Whoever has more room is asked where nobody in particular was wished for.
+  expect((await api.post('/v1/chat/completions', { model: 'auto', messages })).status).toBe(200)
+  const workflow = box.workflow({ accountId: account.accountId, name: 'work' })
+  await expect(workflow.speak({ text: 'a'.repeat(5_000), provider: 'openai-tts' })).rejects.toMatchObject({
+    code: 'REQUEST_TOO_LONG',
+    unit: 'characters',
+    length: 5_000,
+    most: 4_096,
+  })
+  expect((await box.ledger.balance(account.accountId)).held).toBe(0n)
+})
+
 it('says of a request that its provider rejects what is wrong with it, by code and parameter', async () => {
   const server = await openLoopback()
   const { api } = await openCompat({ provider: openaiOver(server) })

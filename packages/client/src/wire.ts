@@ -849,6 +849,10 @@ export interface Problem {
   limit?: string | number
   /** Which limit that is, for 429: `requests_per_minute_per_key`. */
   limit_name?: string
+  /** What a request is counted in that is too long, how long it is, and what is taken at most, for `REQUEST_TOO_LONG`. */
+  unit?: 'tokens' | 'characters'
+  length?: number
+  most?: number
   /** The budget that was too small, for 402. */
   budget_id?: string
   /** When that budget starts again. */

@@ -1,6 +1,6 @@
 import { type Credits, FareboxError, formatCredits, isFareboxError, type ProviderError } from '@farebox/core'
 import type { Refusal } from '@farebox/ledger'
-import type { RouteRefusal } from '@farebox/router'
+import type { RouteRefusal, TooLong } from '@farebox/router'
 
 /** The account cannot pay for the request, not even at the cheapest provider that may serve it. Nothing was changed. */
 export class InsufficientCreditsError extends FareboxError {
@@ -75,6 +75,23 @@ export class ServiceNotAllowedError extends FareboxError {
   constructor(service: string, message: string) {
     super(message)
     this.service = service
+  }
+}
+
+/** The request is longer than anybody who could serve it takes. A shorter one would be served. */
+export class RequestTooLongError extends FareboxError {
+  override readonly code = 'REQUEST_TOO_LONG'
+  /** What it is counted in. */
+  readonly unit: 'tokens' | 'characters'
+  /** How long it is, of a chat with the answer that it asks for, as was predicted. */
+  readonly length: number
+  readonly most: number
+
+  constructor(message: string, { unit, length, most }: TooLong) {
+    super(message)
+    this.unit = unit
+    this.length = length
+    this.most = most
   }
 }
 
@@ -178,7 +195,7 @@ export function errorOfRoute(refusal: RouteRefusal): FareboxError {
       if (needed !== undefined && limit !== undefined) return new RequestLimitError(refusal.message, needed, limit)
       break
     default:
-      break
+      if (refusal.tooLong) return new RequestTooLongError(refusal.message, refusal.tooLong)
   }
   return new NoProviderError(refusal.message)
 }

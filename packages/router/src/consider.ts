@@ -2,7 +2,7 @@ import { type Credits, credits, isFareboxError, type NanoUsd, type Offer, type Q
 import { MaximumChargeError } from '@farebox/pricing'
 import type { Draft } from './candidate-order.ts'
 import type { CatalogEntry } from './catalog.ts'
-import { type Demands, lackingCapability, tooSlow } from './eligibility.ts'
+import { type Demands, lackingCapability, tooLong, tooSlow } from './eligibility.ts'
 import type { HealthCondition, HealthView } from './health.ts'
 import { Rejection } from './route.ts'
 import type { PhoneNumbers, RouteRequest, RouteSession } from './route-request.ts'
@@ -62,6 +62,8 @@ export function consider(entry: CatalogEntry, rank: number, consideration: Consi
   const latencyMs = (demands.needs.streaming ? reading?.firstEventMs : reading?.answerMs) ?? offer.latencyMs
   const slow = tooSlow(latencyMs, demands)
   if (slow) return new Rejection(entry, 'capability', slow)
+  const long = tooLong(offer, demands)
+  if (long) return new Rejection(entry, 'capability', `it takes ${long.most} ${long.unit} at most`, { tooLong: long })
 
   const priced = price(entry, consideration)
   if (priced instanceof Rejection) return priced
@@ -98,7 +100,10 @@ function price(entry: CatalogEntry, { request, prices, session }: Consideration)
   } catch (error) {
     if (error instanceof MaximumChargeError) {
       const refused = 'its price book refuses more than'
-      return new Rejection(entry, 'over_request_limit', refused, credits(error.amount), credits(error.maximum))
+      return new Rejection(entry, 'over_request_limit', refused, {
+        charge: credits(error.amount),
+        allowed: credits(error.maximum),
+      })
     }
     if (!isPriceMissing(error)) throw error
     return new Rejection(entry, 'price_not_found', error.message)

@@ -1,5 +1,6 @@
-import type { ProviderAdapter } from '@farebox/core'
+import type { Offer, ProviderAdapter } from '@farebox/core'
 import type { CatalogEntry } from './catalog.ts'
+import type { TooLong } from './route.ts'
 import type { RouteNeeds, RouteRequest } from './route-request.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
@@ -31,7 +32,7 @@ export function demandsOf(request: RouteRequest, configuration: ServiceConfigura
   }
 }
 
-/** What an offer lacks of what is demanded, in words; `undefined` when nothing. Its latency is for {@link tooSlow}. */
+/** What an offer lacks of what is demanded, in words; `undefined` when nothing. Its latency is for {@link tooSlow}, its room for {@link tooLong}. */
 export function lackingCapability({ offer, adapter }: CatalogEntry, request: RouteRequest, demands: Demands): string | undefined {
   const { capabilities } = offer
   const { needs, language, regions, serviceLevels, qualityMin } = demands
@@ -39,8 +40,6 @@ export function lackingCapability({ offer, adapter }: CatalogEntry, request: Rou
   if (needs.streaming && !capabilities.streaming) return 'it does not stream'
   if (needs.tools && !capabilities.tools) return 'it does not call tools'
   if (demands.images && !capabilities.images) return 'it does not see images'
-  if ((needs.contextTokens ?? 0) > (capabilities.contextTokens ?? Number.POSITIVE_INFINITY)) return 'its context is too small'
-  if ((needs.characters ?? 0) > (capabilities.charactersMax ?? Number.POSITIVE_INFINITY)) return 'the text is too long for it'
   if (language !== undefined && capabilities.languages && !knows(capabilities.languages, language)) {
     return `it does not know the language ${language}`
   }
@@ -90,3 +89,15 @@ function canDo(adapter: ProviderAdapter, request: RouteRequest, streaming: boole
 }
 
 const NO_NEEDS: RouteNeeds = {}
+
+/** What of a request has no room in an offer; `undefined` when all has. */
+export function tooLong({ capabilities }: Offer, { needs }: Demands): TooLong | undefined {
+  const { contextTokens = 0, characters = 0 } = needs
+  if (contextTokens > (capabilities.contextTokens ?? Number.POSITIVE_INFINITY)) {
+    return { unit: 'tokens', length: contextTokens, most: capabilities.contextTokens ?? 0 }
+  }
+  if (characters > (capabilities.charactersMax ?? Number.POSITIVE_INFINITY)) {
+    return { unit: 'characters', length: characters, most: capabilities.charactersMax ?? 0 }
+  }
+  return undefined
+}

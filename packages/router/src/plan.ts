@@ -128,8 +128,9 @@ function overMoney(draft: Draft, configuration: ServiceConfiguration, affordable
   const limit = configuration.maxCreditsPerRequest
   const needed = draft.chargeCeiling
   if (limit !== null && needed > limit)
-    return new Rejection(draft.entry, 'over_request_limit', 'a request may cost', needed, limit)
-  if (needed > affordable) return new Rejection(draft.entry, 'insufficient_credits', 'there are', needed, affordable)
+    return new Rejection(draft.entry, 'over_request_limit', 'a request may cost', { charge: needed, allowed: limit })
+  if (needed > affordable)
+    return new Rejection(draft.entry, 'insufficient_credits', 'there are', { charge: needed, allowed: affordable })
   return undefined
 }
 

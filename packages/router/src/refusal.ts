@@ -1,5 +1,5 @@
 import type { Credits } from '@farebox/core'
-import type { RefusalReason, Rejection, RejectionReason, RouteRefusal } from './route.ts'
+import type { RefusalReason, Rejection, RejectionReason, RouteRefusal, TooLong } from './route.ts'
 import type { RouteRequest } from './route-request.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
@@ -46,8 +46,12 @@ export function refuse(
         needed,
         limit: nearest.allowed ?? configuration.maxCreditsPerRequest ?? undefined,
       }
+    case 'capability': {
+      const longest = roomiest(rejected)
+      if (longest) return { ...answer(request, rejected, nearest.reason, tooLongText(request, longest)), tooLong: longest }
+      return answer(request, rejected, nearest.reason, `no provider can serve ${service(request)}: ${nearest.detail}`)
+    }
     case 'price_not_found':
-    case 'capability':
       return answer(request, rejected, nearest.reason, `no provider can serve ${service(request)}: ${nearest.detail}`)
     default:
       return answer(request, rejected, 'no_provider', noProvider(request, rejected))
@@ -60,6 +64,18 @@ function isNearer(left: Rejection, right: Rejection): boolean {
   return (
     difference > 0 || (difference === 0 && left.charge !== undefined && right.charge !== undefined && left.charge < right.charge)
   )
+}
+
+/** Of those who would serve a shorter request, whoever takes most. */
+function roomiest(rejected: readonly Rejection[]): TooLong | undefined {
+  let found: TooLong | undefined
+  for (const { tooLong } of rejected) if (tooLong && tooLong.most > (found?.most ?? -1)) found = tooLong
+  return found
+}
+
+function tooLongText(request: RouteRequest, { unit, length, most }: TooLong): string {
+  const what = unit === 'tokens' ? `${Math.ceil(length)} tokens with its answer` : `${length} characters`
+  return `too long for any provider of ${service(request)}: it has some ${what}, and they take ${most} at most`
 }
 
 function noProvider(request: RouteRequest, rejected: readonly Rejection[]): string {

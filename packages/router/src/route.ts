@@ -57,6 +57,14 @@ export type RejectionReason =
   | 'over_request_limit'
   | 'insufficient_credits'
 
+/** What has no room: the words of a chat with its answer, in tokens, or a text that is to be spoken. */
+export interface TooLong {
+  readonly unit: 'tokens' | 'characters'
+  /** As it is predicted. */
+  readonly length: number
+  readonly most: number
+}
+
 /** An offer that was considered and left out. */
 export class Rejection {
   readonly entry: CatalogEntry
@@ -65,14 +73,22 @@ export class Rejection {
   readonly charge: Credits | undefined
   /** What that charge may be at most, where money was the reason. */
   readonly allowed: Credits | undefined
+  /** What has no room, where that is all that was wrong. */
+  readonly tooLong: TooLong | undefined
   readonly #words: string
 
-  constructor(entry: CatalogEntry, reason: RejectionReason, words: string, charge?: Credits, allowed?: Credits) {
+  constructor(
+    entry: CatalogEntry,
+    reason: RejectionReason,
+    words: string,
+    { charge, allowed, tooLong }: { charge?: Credits; allowed?: Credits; tooLong?: TooLong } = {},
+  ) {
     this.entry = entry
     this.reason = reason
     this.#words = words
     this.charge = charge
     this.allowed = allowed
+    this.tooLong = tooLong
   }
 
   get offer(): Offer {
@@ -164,5 +180,7 @@ export interface RouteRefusal {
   readonly available?: Credits
   /** What a request may cost, for `over_request_limit`. */
   readonly limit?: Credits
+  /** By how much it is too long, where a shorter one would be served: of those who would serve it, whoever takes most. */
+  readonly tooLong?: TooLong
   readonly rejected: readonly Rejection[]
 }

@@ -294,6 +294,9 @@ export const problem = z.looseObject({
     .optional()
     .describe('The limit of one request in credits, for 402; the limit that was reached, for 429'),
   limit_name: z.string().optional().describe('Which limit that is, for 429: requests_per_minute_per_key'),
+  unit: z.enum(['tokens', 'characters']).optional().describe('What is counted, for REQUEST_TOO_LONG'),
+  length: z.number().optional().describe('How long the request is, a chat with its answer, as was predicted'),
+  most: z.number().optional().describe('How long it may be'),
   budget_id: z.string().optional().describe('The budget that was too small, for 402'),
   resets_at: time.optional().describe('When that budget starts again'),
   differs: z

@@ -11,6 +11,7 @@ const CODES: Readonly<Record<string, string>> = {
   PROVIDERS_BUSY: 'rate_limit_exceeded',
   RATE_LIMITED: 'rate_limit_exceeded',
   TOO_MANY_AT_ONCE: 'rate_limit_exceeded',
+  REQUEST_TOO_LONG: 'context_length_exceeded',
   ROUTE_NOT_FOUND: 'unknown_url',
 }
 

@@ -7,6 +7,7 @@ import {
   InsufficientCreditsError,
   ProvidersFailedError,
   RequestLimitError,
+  RequestTooLongError,
   WorkflowCeilingError,
 } from '../errors.ts'
 import { InvalidBodyError, RateLimitedError } from './http-errors.ts'
@@ -49,6 +50,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   UNKNOWN_BUSINESS_ADAPTER: 422,
   PRICE_NOT_FOUND: 422,
   REQUEST_REJECTED: 422,
+  REQUEST_TOO_LONG: 422,
   PROVIDERS_BUSY: 429,
   RATE_LIMITED: 429,
   TOO_MANY_AT_ONCE: 429,
@@ -158,6 +160,10 @@ function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unkn
     }
   }
   if (error instanceof RequestLimitError) return { needed: formatCredits(error.needed), limit: formatCredits(error.limit) }
+  if (error instanceof RequestTooLongError) {
+    const { unit, length, most } = error
+    return { unit, length: Math.ceil(length), most }
+  }
   if (error instanceof InvalidBodyError) return { errors: error.fields }
   if (error instanceof InvalidConfigurationError) {
     return { errors: error.fields.map(({ field, allowed }) => ({ field: `service_configuration.${field}`, problem: allowed })) }

@@ -84,6 +84,7 @@ export async function giveUp(workflow: Workflow, error: unknown): Promise<unknow
 
 const CALLERS_REASONS: ReadonlySet<string> = new Set([
   'REQUEST_REJECTED',
+  'REQUEST_TOO_LONG',
   'CALLER_LEFT',
   'INSUFFICIENT_CREDITS',
   'BUDGET_EXCEEDED',

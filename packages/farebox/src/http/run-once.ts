@@ -135,6 +135,7 @@ const BEFORE_WORK: ReadonlySet<string> = new Set([
   'PROVIDERS_FAILED',
   'PROVIDERS_BUSY',
   'REQUEST_REJECTED',
+  'REQUEST_TOO_LONG',
   'CALLER_LEFT',
 ])
 
