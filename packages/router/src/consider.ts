@@ -38,6 +38,9 @@ export interface Consideration {
   readonly health: HealthView | undefined
 }
 
+/** What was measured shuts nobody out of whom nothing was seen for so long: as long as a breaker stays open at most. */
+const FORGIVEN_MS = 120_000
+
 /**
  * One offer on its own merits: everything but money and order.
  *
@@ -59,8 +62,13 @@ export function consider(entry: CatalogEntry, rank: number, consideration: Consi
   if (lacking) return new Rejection(entry, 'capability', lacking)
   const reading = consideration.health?.read(entry.healthKey)
   const condition = reading?.condition ?? 'ok'
-  const latencyMs = (demands.needs.streaming ? reading?.firstEventMs : reading?.answerMs) ?? offer.latencyMs
-  const slow = tooSlow(latencyMs, demands)
+  let latencyMs = (demands.needs.streaming ? reading?.firstEventMs : reading?.answerMs) ?? offer.latencyMs
+  let slow = tooSlow(latencyMs, demands)
+  // Whoever was too slow is asked for nothing, so that nobody would ever find out that it is not any more.
+  if (slow && (reading?.seenMs ?? 0) >= FORGIVEN_MS) {
+    latencyMs = offer.latencyMs
+    slow = tooSlow(latencyMs, demands)
+  }
   if (slow) return new Rejection(entry, 'capability', slow)
   const long = tooLong(offer, demands)
   if (long) return new Rejection(entry, 'capability', `it takes ${long.most} ${long.unit} at most`, { tooLong: long })

@@ -2,7 +2,6 @@ import { type CapacityLimits, isFull, ownLimits } from './capacity.ts'
 import { type Cell, worthOf } from './health-cell.ts'
 import { type Hearsay, mean } from './health-news.ts'
 import type { CapacityLack, HealthCondition, HealthReading } from './health-view.ts'
-import { isLatencyKnown, meanOf } from './latency.ts'
 
 /** When to look again whether there is room, where nobody told: another process may have, or a minute have passed. */
 const ASK_AGAIN_MS = 1_000
@@ -59,7 +58,7 @@ export function readingOf(cell: Cell, hearsay: Hearsay | undefined, halfLifeMs: 
     cell[field] * worth + (hearsay ? hearsay[field] * worthTold : 0)
   const [samples, failures, rateLimited] = [total('samples'), total('failures'), total('rateLimited')]
   const weighed = (own: number | undefined, other: number | undefined) => {
-    if (other === undefined || !hearsay || !isLatencyKnown(now - hearsay.toldAt)) return own
+    if (other === undefined || !hearsay) return own
     return mean([
       { value: own, weight: cell.samples * worth },
       { value: other, weight: hearsay.samples * worthTold },
@@ -67,11 +66,12 @@ export function readingOf(cell: Cell, hearsay: Hearsay | undefined, halfLifeMs: 
   }
   return {
     condition: conditionOf(cell, hearsay, now),
-    answerMs: weighed(meanOf(cell.answers, now), hearsay?.answerMs),
-    firstEventMs: weighed(meanOf(cell.firstEvents, now), hearsay?.firstEventMs),
+    answerMs: weighed(cell.answers.meanMs, hearsay?.answerMs),
+    firstEventMs: weighed(cell.firstEvents.meanMs, hearsay?.firstEventMs),
     errorRate: samples > 0 ? failures / samples : undefined,
     rateLimitedRate: samples + rateLimited > 0 ? rateLimited / (samples + rateLimited) : undefined,
     samples,
+    seenMs: Math.max(0, now - Math.max(cell.seenAt, hearsay?.heardAt ?? 0)),
     inFlight: cell.capacity.inFlight,
     ...limitsOf(cell, hearsay, now),
   }

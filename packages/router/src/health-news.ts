@@ -1,6 +1,5 @@
 import { type CapacityLimits, ownLimits } from './capacity.ts'
 import { type Cell, type PauseCondition, worthOf } from './health-cell.ts'
-import { isLatencyKnown, meanOf } from './latency.ts'
 
 /**
  * What one process knows of one pair, in a form that other processes can use. All times are spans from the moment of telling, because
@@ -61,8 +60,8 @@ export function newsOf(healthKey: string, cell: Cell, halfLifeMs: number, now: n
     failures: cell.failures * worth,
     rateLimited: cell.rateLimited * worth,
     answeredMs: cell.answeredAt === 0 ? undefined : Math.max(0, now - cell.answeredAt),
-    answerMs: meanOf(cell.answers, now),
-    firstEventMs: meanOf(cell.firstEvents, now),
+    answerMs: cell.answers.meanMs,
+    firstEventMs: cell.firstEvents.meanMs,
     pause: cell.pausedUntil > now ? { condition: cell.pauseCondition, forMs: cell.pausedUntil - now } : undefined,
     breaker: cell.openUntil === 0 ? undefined : { forMs: Math.max(0, cell.openUntil - now) },
     inFlightMax,
@@ -92,7 +91,6 @@ function aged(news: HealthNews, ageMs: number, halfLifeMs: number): HealthNews {
     failures: news.failures * worth,
     rateLimited: news.rateLimited * worth,
     answeredMs: news.answeredMs === undefined ? undefined : news.answeredMs + ageMs,
-    ...(!isLatencyKnown(ageMs) && { answerMs: undefined, firstEventMs: undefined }),
     pause: news.pause && { ...news.pause, forMs: news.pause.forMs - ageMs },
     breaker: news.breaker && { forMs: news.breaker.forMs - ageMs },
   }

@@ -11,9 +11,9 @@ export type HealthCondition = 'ok' | 'probe' | 'rate_limited' | 'refusing' | 'si
 /** What is known of a pair, by this process and by those that share with it. */
 export interface HealthReading {
   condition: HealthCondition
-  /** Smoothed time to a whole answer; `undefined` until measured, and two minutes after the last. */
+  /** Smoothed time to a whole answer; `undefined` until measured. */
   answerMs: number | undefined
-  /** Smoothed time to the first event of a stream; `undefined` until measured, and two minutes after the last. */
+  /** Smoothed time to the first event of a stream; `undefined` until measured. */
   firstEventMs: number | undefined
   /** Share of failures that were the provider's among `samples`, 0 to 1; `undefined` without samples. 429s are not failures. */
   errorRate?: number
@@ -21,6 +21,8 @@ export interface HealthReading {
   rateLimitedRate?: number
   /** Answers and failures that were observed. They age, so it is a fraction: each counts half after half a minute. */
   samples?: number
+  /** How long ago something was last seen of it, in milliseconds. */
+  seenMs?: number
   /** Attempts under way from this process. */
   inFlight?: number
   /** Attempts that it was found to take at once; `undefined` before the first 429, and when that is long ago. */

@@ -133,13 +133,18 @@ test('latency is smoothed, and streams are not compared with whole answers', () 
   expect(health.read(KEY)).toMatchObject({ condition: 'ok', answerMs: 120, firstEventMs: 10 })
 })
 
-test('latency of which nothing was measured for two minutes is not known any more, and what is measured then is not smoothed with it', () => {
+test('latency stays known, but when nothing was measured for two minutes a better one is not smoothed with it', () => {
   const { health, succeed, pass } = healthAt()
   succeed(9_000)
   pass(119_999)
-  expect(health.read(KEY)?.answerMs).toBe(9_000)
-  pass(1)
-  expect(health.read(KEY)?.answerMs).toBeUndefined()
+  succeed(8_000)
+  expect(health.read(KEY)).toMatchObject({ answerMs: 8_800, seenMs: 0 })
+  pass(120_000)
+  expect(health.read(KEY)).toMatchObject({ answerMs: 8_800, seenMs: 120_000 })
   succeed(100)
   expect(health.read(KEY)?.answerMs).toBe(100)
+  // One that is worse may be a moment's.
+  pass(120_000)
+  succeed(1_100)
+  expect(health.read(KEY)?.answerMs).toBe(300)
 })

@@ -62,8 +62,8 @@ export interface ServiceConfiguration {
   /** The least quality that an offer may have, from 0 to 1. Zero: any. */
   readonly qualityMin: number
   /**
-   * The longest predicted time to the first token of a stream, or to a whole answer: as measured in the last two minutes, else as the offer says.
-   * `null`: any.
+   * The longest predicted time to the first token of a stream, or to a whole answer: as measured, or as the offer says. What
+   * was measured shuts nobody out of whom nothing was seen for two minutes. `null`: any.
    */
   readonly latencyMsMax: number | null
   /**
