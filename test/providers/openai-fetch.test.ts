@@ -7,7 +7,7 @@ import { InvalidOptionError } from '@farebox/core'
 import { type OpenaiOptions, openai } from '@farebox/providers/openai'
 import { undiciFetch } from '@farebox/providers/undici-fetch'
 import OpenAI from 'openai'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type OpenaiLoopback, startOpenaiLoopback } from '../loopback/openai.ts'
 import { fullChat } from './full-chat.ts'
 import { collect } from './outcomes.ts'
@@ -47,6 +47,22 @@ describe.each<[string, Pick<OpenaiOptions, 'fetch'>]>([
     const said = events.map((each) => each.flatMap((event) => (event.type === 'text' ? [event.text] : [])).join(''))
     expect(said[0]).toBe(said[1])
     expect(lastTwo()[0]?.body).toEqual(lastTwo()[1]?.body)
+  })
+
+  it('are incomplete where the answer breaks off after its headers, for then the work was done', async () => {
+    const broken = createServer((request, response) => {
+      request.resume()
+      request.once('end', () => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' }).write('{"id":')
+        setImmediate(() => response.destroy())
+      })
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => void broken.close())
+    await once(broken, 'listening')
+    const baseURL = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`
+    for (const make of [adapter, bySdk]) {
+      await expect(make({ baseURL }).chat?.(fullChat, context)).rejects.toMatchObject({ kind: 'incomplete', status: undefined })
+    }
   })
 
   it('are embeddings too', async () => {

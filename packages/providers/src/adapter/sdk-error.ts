@@ -92,6 +92,8 @@ export interface ThrownFacts {
   systemCode: string | undefined
   isTimeout: boolean
   isConnection: boolean
+  /** The connection broke after the answer's headers had come: the work was done, and may be billed. */
+  hadBegun: boolean
 }
 
 function classify(facts: ThrownFacts, { kindByCode, kindByStatus }: SdkErrors): ProviderErrorKind {
@@ -103,6 +105,7 @@ function classify(facts: ThrownFacts, { kindByCode, kindByStatus }: SdkErrors): 
     return typed ?? kindByStatus?.get(facts.status) ?? KIND_BY_STATUS.get(facts.status) ?? byStatusClass(facts.status)
   }
   if (facts.isTimeout || SILENCE.has(facts.systemCode ?? '')) return 'timeout'
+  if (facts.hadBegun) return 'incomplete'
   if (facts.systemCode !== undefined || facts.isConnection) return 'network'
   if (facts.type !== undefined || facts.code !== undefined) return kindByCode.get(facts.type ?? '') ?? 'unavailable'
   return 'malformed'
@@ -127,12 +130,12 @@ function readThrown(thrown: unknown, read: SdkErrors['read']): ThrownFacts {
     requestId: safeName(own.requestId ?? error.requestID),
     systemCode: systemCodeOf(thrown),
     isTimeout: own.isTimeout ?? classNames.includes('APIConnectionTimeoutError'),
+    hadBegun: chain.some((link) => link instanceof TypeError && asRecord(link).message === 'terminated'),
     isConnection:
       own.isConnection ??
       (classNames.some((name) => name === 'APIConnectionError' || name === 'APIUserAbortError') ||
         chain.some(
-          (link) =>
-            link instanceof TypeError && /^(fetch failed|terminated|network error)$/i.test(asRecord(link).message as string),
+          (link) => link instanceof TypeError && /^(fetch failed|network error)$/i.test(asRecord(link).message as string),
         )),
   }
 }
