@@ -205,6 +205,21 @@ describe('a pooled fetch', () => {
     await expect(pooled('nowhere')).rejects.toThrow(TypeError)
   })
 
+  it('fails as the global one fails where a body breaks off', async () => {
+    const url = await serve((_, response) => {
+      response.writeHead(200, { 'content-length': '1000' }).write('{"id":')
+      setImmediate(() => response.destroy())
+    })
+    for (const ask of [pooled, fetch]) {
+      for (const read of ['text', 'json', 'arrayBuffer'] as const) {
+        const response = await ask(url)
+        await expect(response[read]()).rejects.toMatchObject({ name: 'TypeError', message: 'terminated' })
+      }
+    }
+    const whole = await serve((_, response) => void response.end('{"id":'))
+    for (const ask of [pooled, fetch]) await expect((await ask(whole)).json()).rejects.toThrow(SyntaxError)
+  })
+
   it('opens as many connections as it may, and no more', async () => {
     let open = 0
     let most = 0

@@ -58,15 +58,15 @@ class Pooled implements Response {
   }
 
   async json(): Promise<unknown> {
-    return this.#unread().json()
+    return asFetchFails(this.#unread().json())
   }
 
   async text(): Promise<string> {
-    return this.#unread().text()
+    return asFetchFails(this.#unread().text())
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#unread().arrayBuffer()
+    return asFetchFails(this.#unread().arrayBuffer())
   }
 
   blob(): ReturnType<Response['blob']> {
@@ -97,6 +97,17 @@ class Pooled implements Response {
     const body = WITHOUT_BODY.has(status) ? null : (Readable.toWeb(this.#answer.body) as WebStream<Uint8Array>)
     this.#streamed = new Response(body as BodyInit | null, { status, headers })
     return this.#streamed
+  }
+}
+
+/** A connection that breaks within a body is told in `fetch`'s words, which SDKs and we know by heart, and not in undici's own. */
+async function asFetchFails<Value>(reading: Promise<Value>): Promise<Value> {
+  try {
+    return await reading
+  } catch (cause) {
+    const { code, name } = cause as Partial<Record<'code' | 'name', unknown>>
+    const isBroken = typeof code === 'string' && code !== 'UND_ERR_ABORTED' && name !== 'AbortError'
+    throw isBroken ? new TypeError('terminated', { cause }) : cause
   }
 }
 
