@@ -55,5 +55,5 @@ function parseQuantity(value: number | string): bigint | undefined {
   // Counts are most of what there is.
   if (Number.isSafeInteger(value)) return BigInt(value) * UNIT
   // `toFixed` rounds the float's own value, so 0.1 + 0.2 seconds are 0.3; it turns to exponents only far above the maximum.
-  return Number.isFinite(value) ? parseDecimal(value.toFixed(QUANTITY_DECIMALS), QUANTITY_DECIMALS) : undefined
+  return Number.isFinite(value) && value >= 0 ? parseDecimal(value.toFixed(QUANTITY_DECIMALS), QUANTITY_DECIMALS) : undefined
 }
