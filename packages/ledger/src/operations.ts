@@ -319,9 +319,9 @@ export interface SaveDocumentInput extends Mutation {
 
 /** Why new work was refused. Nothing was changed. Where several apply, the first in this order is named. */
 export type Refusal =
-  | { status: 'refused'; reason: 'account_frozen' }
   | { status: 'refused'; reason: 'workflow_closed'; workflowId: string }
   | { status: 'refused'; reason: 'hold_not_open'; holdId: string; state: string }
+  | { status: 'refused'; reason: 'account_frozen' }
   | {
       status: 'refused'
       reason: 'budget_exceeded'
