@@ -202,7 +202,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('openAccount', { ...input, accountId }, `openAccount:${accountId}`, fields, call)
   }
 
-  /** Adds spendable value. It first repays what was charged beyond all earlier grants. */
+  /**
+   * Adds spendable value. It first repays what was charged beyond all earlier grants. One that may pay for some services only repays
+   * nothing, and the debt goes on counting against what may be spent.
+   */
   async grant(input: GrantInput, call?: CallOptions<Transaction>): Promise<GrantOutcome> {
     const grantId = checkNewId('grantId', input.grantId ?? newId('grant', input.accountId, input.idempotencyKey))
     const effectiveAt = input.effectiveAt === undefined ? undefined : checkTime('effectiveAt', input.effectiveAt)

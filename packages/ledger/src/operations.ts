@@ -435,7 +435,7 @@ export interface ChargebackOutcome {
   recovered: Credits
   /** The part of that which open holds had set aside: what they still spend of it is owed when they are settled. */
   held: Credits
-  /** Spent, and owed now: the account's next grants repay it before anything can be spent. */
+  /** Spent, and owed now: the account's next grants for every service repay it before anything can be spent. */
   owed: Credits
   balance: Credits
   replayed: boolean
