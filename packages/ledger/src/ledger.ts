@@ -476,7 +476,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('setBudget', input, null, fields, call)
   }
 
-  /** Draws the lines below which an account's owner is told, once for each time that the balance falls below. Replaces those of before. */
+  /**
+   * Draws the lines below which an account's owner is told, once for each time that the balance falls below. Replaces those of before.
+   * One that is drawn above the balance is told of at once; a purchase that was too small has the next one asked for.
+   */
   async setAlerts(input: SetAlertsInput, call?: CallOptions<Transaction>): Promise<SetAlertsOutcome> {
     const { balanceLow, topUp } = input
     const fields = {

@@ -205,7 +205,7 @@ export abstract class LedgerReader {
     const items = await this.#rows('journal', 'WHERE account_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?', [
       checkText('accountId', accountId),
       before ?? Number.MAX_SAFE_INTEGER,
-      checkLimit(limit),
+      checkLimit(limit) + 1,
     ])
     return pageOf(items, limit)
   }
@@ -222,7 +222,7 @@ export abstract class LedgerReader {
   ): Promise<Page<JournalEntry> & { balance: Balance }> {
     const { balance, rows } = await this.#balanceWith(
       accountId,
-      rowsQuery('journal', 'WHERE account_id = ? ORDER BY sequence DESC LIMIT ?', [accountId, checkLimit(limit)]),
+      rowsQuery('journal', 'WHERE account_id = ? ORDER BY sequence DESC LIMIT ?', [accountId, checkLimit(limit) + 1]),
     )
     return { ...pageOf(rows as unknown as RowsOf<'journal'>, limit), balance }
   }
@@ -463,8 +463,10 @@ export abstract class LedgerReader {
   }
 }
 
+/** @param rows  one more than the limit, where there are more */
 function pageOf(rows: RowsOf<'journal'>, limit: number): Page<JournalEntry> {
-  return { items: rows.map(decodeEntry), ...(rows.length === limit && { next: rows.at(-1)?.sequence }) }
+  const items = rows.slice(0, limit).map(decodeEntry)
+  return { items, ...(rows.length > limit && { next: items.at(-1)?.sequence }) }
 }
 
 function eventOf({ data, eventId, type, ...row }: RowsOf<'events'>[number]): LedgerEvent {
