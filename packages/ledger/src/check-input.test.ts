@@ -20,8 +20,15 @@ test.each<[string, (value: never) => unknown, unknown[], unknown[]]>([
   [
     'known id',
     (value) => checkKnownId('f', value),
-    ['a', 'x'.repeat(200), `reserve:${'x'.repeat(200)}`, `rollover:rollover:${'x'.repeat(200)}`],
-    ['', 'x'.repeat(201), 'reserve:', `reserve:${'x'.repeat(201)}`, 'rollover:a\n', 5, null],
+    [
+      'a',
+      'x'.repeat(200),
+      `reserve:${'x'.repeat(200)}`,
+      `rollover:rollover:${'x'.repeat(200)}`,
+      `refund:${'x'.repeat(200)}:12`,
+      'refund:refund::1',
+    ],
+    ['', 'x'.repeat(201), 'reserve:', `reserve:${'x'.repeat(201)}`, `refund:${'x'.repeat(201)}:12`, 'rollover:a\n', 5, null],
   ],
   ['amount', (value) => checkAmount('f', value), [1n, BILLION], [0n, -1n, BILLION + 1n, 5, '5', Number.NaN, null]],
   ['amount or zero', (value) => checkAmountOrZero('f', value), [0n, 1n, BILLION], [-1n, BILLION + 1n, 0, '0', null]],
@@ -59,4 +66,11 @@ test('ids that are made of several parts are different when a part is', () => {
   const [star] = checkKeyServices([{ service: 'gpt', provider: '*' }], 'a')
   expect(new Set([one, other, every, star].map((row) => row?.id)).size).toBe(4)
   expect(escapeSeparators('plain-id@x')).toBe('plain-id@x')
+})
+
+test('says what would be taken, and names what is no number', () => {
+  expect(() => checkAmountOrZero('f', -1n)).toThrow('f must be 0 or more and at most a billion credits')
+  expect(() => checkAmount('f', 0n)).toThrow('f must be above 0 and at most a billion credits')
+  expect(() => checkTime('f', Number.NaN)).toThrow('received NaN')
+  expect(() => checkInteger('f', Number.POSITIVE_INFINITY)).toThrow('received Infinity')
 })

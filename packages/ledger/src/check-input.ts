@@ -35,7 +35,11 @@ export function checkNewId(field: string, value: unknown): string {
 /** An id of what is there: that of a caller, or one that the ledger made of it, which is longer. */
 export function checkKnownId(field: string, value: unknown): string {
   const [own = ''] = (typeof value === 'string' && OWN_PREFIX.exec(value)) || []
-  return own + checkText(field, own ? String(value).slice(own.length) : value)
+  if (!own) return checkText(field, value)
+  const rest = String(value).slice(own.length)
+  // A refund may make several grants, and counts them behind its id.
+  const [count = ''] = (own.startsWith('refund:') && /(?<=.):\d{1,9}$/.exec(rest)) || []
+  return own + checkText(field, rest.slice(0, rest.length - count.length)) + count
 }
 
 export function checkOptionalText(field: string, value: unknown): string | undefined {
@@ -51,18 +55,19 @@ export function checkService(field: string, value: unknown): string {
 
 /** An amount of credits above zero. */
 export function checkAmount(field: string, value: unknown): Credits {
-  if (typeof value !== 'bigint' || value <= 0n || value > AMOUNT_MAX) {
-    throw new InvalidInputError(
-      field,
-      `must be above 0 and at most a billion credits, as bigint micro-credits; received ${show(value)}`,
-    )
-  }
+  if (typeof value !== 'bigint' || value <= 0n || value > AMOUNT_MAX) throw notAnAmount(field, 'above 0', value)
   return value as Credits
 }
 
 /** An amount of credits of zero or more. */
 export function checkAmountOrZero(field: string, value: unknown): Credits {
-  return value === 0n ? (value as Credits) : checkAmount(field, value)
+  if (typeof value !== 'bigint' || value < 0n || value > AMOUNT_MAX) throw notAnAmount(field, '0 or more', value)
+  return value as Credits
+}
+
+function notAnAmount(field: string, least: string, value: unknown): InvalidInputError {
+  const problem = `must be ${least} and at most a billion credits, as bigint micro-credits; received ${show(value)}`
+  return new InvalidInputError(field, problem)
 }
 
 export function checkTime(field: string, value: unknown): number {
@@ -110,6 +115,13 @@ export function checkOneOf<Value extends string>(field: string, value: unknown, 
 export function checkInteger(field: string, value: unknown): number {
   if (!Number.isSafeInteger(value)) throw new InvalidInputError(field, `must be a whole number, received ${show(value)}`)
   return value as number
+}
+
+/** How many are wanted: at least one. */
+export function checkLimit(value: unknown): number {
+  const limit = checkInteger('limit', value)
+  if (limit < 1) throw new InvalidInputError('limit', `must be 1 or more, received ${limit}`)
+  return limit
 }
 
 /** How a grant is carried over, as the state machine takes it. */
@@ -227,6 +239,8 @@ function jsonOf(field: string, value: unknown, charactersMax: number): string {
 
 function show(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`.slice(0, 60)
+  // As JSON those that are no numbers would be null.
+  if (typeof value === 'number') return String(value)
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
   return (JSON.stringify(value) ?? String(value)).slice(0, 60)
 }
@@ -263,6 +277,8 @@ export function checkOpening({
   opensWorkflow?: NewWorkflow
 }): NewWorkflow | undefined {
   if (opensWorkflow === undefined) return undefined
+  if (typeof opensWorkflow !== 'object' || opensWorkflow === null)
+    throw new InvalidInputError('opensWorkflow', `must be an object, received ${show(opensWorkflow)}`)
   if (workflowId === undefined) throw new InvalidInputError('workflowId', 'must be given where opensWorkflow is')
   return checkNewWorkflow('opensWorkflow.', opensWorkflow)
 }

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { checkText } from './check-input.ts'
+import { checkLimit, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
 import { decodeEntry } from './machine/journal.ts'
@@ -143,7 +143,9 @@ export class LedgerHistory {
   /** Usage records of one account after a number in its journal, in the order in which they were written. */
   async usageAfter(accountId: string, after: number, limit = PAGE): Promise<UsageTail> {
     const rest = 'WHERE account_id = ? AND sequence > ? ORDER BY sequence LIMIT ?'
-    const entries = (await this.#rows('journal', rest, [checkText('accountId', accountId), after, limit])).map(decodeEntry)
+    const entries = (await this.#rows('journal', rest, [checkText('accountId', accountId), after, checkLimit(limit)])).map(
+      decodeEntry,
+    )
     const ids = entries.flatMap(({ verb, outcome }) => {
       const field = RECORD_OF[verb]
       const id = field === undefined ? undefined : (outcome as Record<string, unknown>)[field]

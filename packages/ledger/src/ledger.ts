@@ -202,7 +202,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('openAccount', { ...input, accountId }, `openAccount:${accountId}`, fields, call)
   }
 
-  /** Adds spendable value. It first repays what was charged beyond all earlier grants. */
+  /**
+   * Adds spendable value. It first repays what was charged beyond all earlier grants. One that may pay for some services only repays
+   * nothing, and the debt goes on counting against what may be spent.
+   */
   async grant(input: GrantInput, call?: CallOptions<Transaction>): Promise<GrantOutcome> {
     const grantId = checkNewId('grantId', input.grantId ?? newId('grant', input.accountId, input.idempotencyKey))
     const effectiveAt = input.effectiveAt === undefined ? undefined : checkTime('effectiveAt', input.effectiveAt)
@@ -473,7 +476,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('setBudget', input, null, fields, call)
   }
 
-  /** Draws the lines below which an account's owner is told, once for each time that the balance falls below. Replaces those of before. */
+  /**
+   * Draws the lines below which an account's owner is told, once for each time that the balance falls below. Replaces those of before.
+   * One that is drawn above the balance is told of at once; a purchase that was too small has the next one asked for.
+   */
   async setAlerts(input: SetAlertsInput, call?: CallOptions<Transaction>): Promise<SetAlertsOutcome> {
     const { balanceLow, topUp } = input
     const fields = {

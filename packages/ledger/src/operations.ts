@@ -319,9 +319,9 @@ export interface SaveDocumentInput extends Mutation {
 
 /** Why new work was refused. Nothing was changed. Where several apply, the first in this order is named. */
 export type Refusal =
-  | { status: 'refused'; reason: 'account_frozen' }
   | { status: 'refused'; reason: 'workflow_closed'; workflowId: string }
   | { status: 'refused'; reason: 'hold_not_open'; holdId: string; state: string }
+  | { status: 'refused'; reason: 'account_frozen' }
   | {
       status: 'refused'
       reason: 'budget_exceeded'
@@ -435,7 +435,7 @@ export interface ChargebackOutcome {
   recovered: Credits
   /** The part of that which open holds had set aside: what they still spend of it is owed when they are settled. */
   held: Credits
-  /** Spent, and owed now: the account's next grants repay it before anything can be spent. */
+  /** Spent, and owed now: the account's next grants for every service repay it before anything can be spent. */
   owed: Credits
   balance: Credits
   replayed: boolean

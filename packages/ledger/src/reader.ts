@@ -1,6 +1,6 @@
 import { type Credits, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
-import { checkKnownId, checkText } from './check-input.ts'
+import { checkKnownId, checkLimit, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
 import { decodeEventData, type EventData } from './event-data.ts'
@@ -177,7 +177,7 @@ export abstract class LedgerReader {
 
   /** Accounts by id, a page at a time. */
   async accounts({ after = '', limit = 100 }: { after?: string; limit?: number } = {}): Promise<Balance[]> {
-    const rows = await this.#rows('accounts', 'WHERE account_id > ? ORDER BY account_id LIMIT ?', [after, limit])
+    const rows = await this.#rows('accounts', 'WHERE account_id > ? ORDER BY account_id LIMIT ?', [after, checkLimit(limit)])
     return rows.map(balanceOf)
   }
 
@@ -205,7 +205,7 @@ export abstract class LedgerReader {
     const items = await this.#rows('journal', 'WHERE account_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?', [
       checkText('accountId', accountId),
       before ?? Number.MAX_SAFE_INTEGER,
-      limit,
+      checkLimit(limit) + 1,
     ])
     return pageOf(items, limit)
   }
@@ -222,7 +222,7 @@ export abstract class LedgerReader {
   ): Promise<Page<JournalEntry> & { balance: Balance }> {
     const { balance, rows } = await this.#balanceWith(
       accountId,
-      rowsQuery('journal', 'WHERE account_id = ? ORDER BY sequence DESC LIMIT ?', [accountId, limit]),
+      rowsQuery('journal', 'WHERE account_id = ? ORDER BY sequence DESC LIMIT ?', [accountId, checkLimit(limit) + 1]),
     )
     return { ...pageOf(rows as unknown as RowsOf<'journal'>, limit), balance }
   }
@@ -390,7 +390,7 @@ export abstract class LedgerReader {
         ? (['account_id = ?', [checkText('accountId', filter.accountId)]] as const)
         : ([GIVEN_UP, []] as const)
     const rest = `WHERE ${condition} ORDER BY created_at DESC, account_id, event_id LIMIT ?`
-    return (await this.#rows('events', rest, [...values, limit])).map(eventOf)
+    return (await this.#rows('events', rest, [...values, checkLimit(limit)])).map(eventOf)
   }
 
   /** How many events are still to be delivered, and how many were given up: for a metrics page. */
@@ -414,7 +414,7 @@ export abstract class LedgerReader {
   protected async accountsDue(limit: number): Promise<string[]> {
     const rows = await this.#reads.select({
       text: 'SELECT account_id FROM {accounts} WHERE next_due_at IS NOT NULL AND next_due_at <= ? ORDER BY next_due_at LIMIT ?',
-      values: [await this.#reads.now(), limit],
+      values: [await this.#reads.now(), checkLimit(limit)],
       columns: { accountId: 'text' },
     })
     return rows.map((row) => row.accountId as string)
@@ -463,8 +463,10 @@ export abstract class LedgerReader {
   }
 }
 
+/** @param rows  one more than the limit, where there are more */
 function pageOf(rows: RowsOf<'journal'>, limit: number): Page<JournalEntry> {
-  return { items: rows.map(decodeEntry), ...(rows.length === limit && { next: rows.at(-1)?.sequence }) }
+  const items = rows.slice(0, limit).map(decodeEntry)
+  return { items, ...(rows.length > limit && { next: items.at(-1)?.sequence }) }
 }
 
 function eventOf({ data, eventId, type, ...row }: RowsOf<'events'>[number]): LedgerEvent {

@@ -1,5 +1,5 @@
 import type { BreakdownFilter } from './breakdowns.ts'
-import { checkText } from './check-input.ts'
+import { checkInteger, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { type RollupRange, type SignedRollupRange, signedRollupRanges } from './rollups.ts'
 import { CARRY, tables } from './tables.ts'
@@ -31,7 +31,7 @@ export async function rollupTotals<Dimension extends string, Counter extends str
   { dimensions, counters }: { dimensions: readonly Dimension[]; counters: readonly (Counter | 'charged')[] },
   filter: BreakdownFilter,
 ): Promise<RollupTotals<Dimension, Counter | 'charged'>[]> {
-  const ranges = signedRollupRanges(filter.from ?? 0, filter.to ?? END_OF_TIME)
+  const ranges = signedRollupRanges(checkInteger('from', filter.from ?? 0), checkInteger('to', filter.to ?? END_OF_TIME))
   const named = (property: string) => tables[table].columns.find((column) => column.property === property)
   const names = (properties: readonly string[]) => properties.map((property) => named(property)?.name ?? property)
   const carries = counters.flatMap((counter) => named(counter)?.carriesTo ?? [])

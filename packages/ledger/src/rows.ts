@@ -50,7 +50,7 @@ export interface AccountRow {
   posted: Credits
   /** What open holds have set aside. */
   held: Credits
-  /** What was charged beyond all grants; the next grant repays it first. */
+  /** What was charged beyond all grants; the next grant for every service repays it first. */
   debt: Credits
   /** The part of the credit line that open holds have set aside. */
   creditHeld: Credits

@@ -64,8 +64,8 @@ export async function listWorkflows(
   }
   const range: Condition[] = [
     ['account_id = ?', checkText('accountId', accountId)],
-    ...(from === undefined ? [] : [['created_at >= ?', from] satisfies Condition]),
-    ...(to === undefined ? [] : [['created_at < ?', to] satisfies Condition]),
+    ...(from === undefined ? [] : [['created_at >= ?', checkInteger('from', from)] satisfies Condition]),
+    ...(to === undefined ? [] : [['created_at < ?', checkInteger('to', to)] satisfies Condition]),
     ...(before ? [['(created_at, workflow_id) < (?, ?)', before.createdAt, before.workflowId] satisfies Condition] : []),
   ]
   const wanted = Object.entries({ name, state, api_key_id: apiKeyId, user_id: userId }).flatMap(([column, value]): Condition[] =>

@@ -96,6 +96,18 @@ export function exerciseAccounts(suite: Suite): void {
       expect(listed.filter((id) => ids.includes(id))).toEqual(ids)
     })
 
+    it('a page of nothing, of less, or of a part of a row is refused by the name of the field', async () => {
+      const accountId = await suite.account(1)
+      for (const limit of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '5' as never]) {
+        await expectInvalid('limit', () => suite.ledger.accounts({ limit }))
+        await expectInvalid('limit', () => suite.ledger.statement(accountId, { limit }))
+        await expectInvalid('limit', () => suite.ledger.latestStatement(accountId, { limit }))
+        await expectInvalid('limit', () => suite.ledger.events({ accountId }, { limit }))
+        await expectInvalid('limit', () => suite.ledger.sweep({ limit }))
+        await expectInvalid('limit', () => suite.ledger.history.usageAfter(accountId, 0, limit))
+      }
+    })
+
     it('names and ids that no database could keep are refused', async () => {
       for (const name of ['', 'x'.repeat(201), 'a\0b', 'a\nb', '\ud800', 7, null]) {
         await expectInvalid('name', () => suite.ledger.openAccount({ name: name as string }))

@@ -171,6 +171,16 @@ export function exerciseAnalytics(suite: Suite): void {
       expect(await ask({ from: 0, to: NOON, granularity: 'month' })()).toMatchObject({ entries: [] })
     })
 
+    it('a breakdown or a list of workflows from or to what is no time is refused by the name of the field', async () => {
+      const accountId = await suite.account(1)
+      for (const time of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, '5' as never]) {
+        for (const field of ['from', 'to'] as const) {
+          await expectInvalid(field, () => suite.ledger.breakdowns({ accountId, [field]: time }))
+          await expectInvalid(field, () => suite.ledger.workflows({ accountId, [field]: time }))
+        }
+      }
+    })
+
     it('a breakdown of one service tells of the workflows that used it, and of what they used of it', async () => {
       const accountId = await suite.account(1_000)
       for (const name of ['call', 'chat']) await suite.ledger.openWorkflow({ accountId, workflowId: name, name })

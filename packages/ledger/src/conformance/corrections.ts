@@ -61,6 +61,19 @@ export function exerciseCorrections(suite: Suite): void {
       expect(await suite.money(accountId)).toEqual({ balance: 4, held: 0, available: 4 })
     })
 
+    it('a grant that a refund made is taken back by its id, however long that of the correction is', async () => {
+      const accountId = await suite.account(0)
+      await suite.ledger.grant({ accountId, grantId: 'brief', amount: credits(10), expiresAt: NOON + DAY })
+      charged(await suite.ledger.charge({ accountId, ...work, usageId: 'u', usage: usage(4) }))
+      suite.now = NOON + 2 * DAY
+      await suite.ledger.refund({ accountId, usageId: 'u', correctionId: 'c'.repeat(200) })
+      const [made] = await suite.ledger.grants(accountId)
+      expect(made).toMatchObject({ source: 'refund', remaining: credits(4) })
+      const grantId = made?.grantId ?? ''
+      expect(await suite.ledger.revokeGrant({ accountId, grantId })).toMatchObject({ amount: credits(4) })
+      expect(await suite.ledger.chargeback({ accountId, grantId })).toMatchObject({ recovered: 0n, owed: 0n })
+    })
+
     it('a refund of what was charged to debt pays the debt', async () => {
       const accountId = await suite.account(3, { creditLimit: credits(10) })
       await charge(accountId, 'u', 8)
@@ -311,6 +324,22 @@ export function exerciseCorrections(suite: Suite): void {
       expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(10) })).toMatchObject({ charged: credits(10) })
       await suite.ledger.freezeAccount({ accountId, isFrozen: false })
       held(await suite.ledger.placeHold({ accountId, ...work, amount: credits(1) }))
+    })
+
+    it('of a workflow that is closed, or a hold that has ended, that is told first', async () => {
+      const accountId = await suite.account(100)
+      const holdId = await suite.hold(accountId, 10)
+      await suite.ledger.releaseHold({ accountId, holdId })
+      const workflowId = 'w'
+      await suite.ledger.openWorkflow({ accountId, workflowId, name: 'w' })
+      await suite.ledger.closeWorkflow({ accountId, workflowId })
+      await suite.ledger.freezeAccount({ accountId, isFrozen: true })
+      const closed = { status: 'refused', reason: 'workflow_closed', workflowId }
+      expect(await suite.ledger.placeHold({ accountId, workflowId, ...work, amount: credits(1) })).toEqual(closed)
+      expect(await suite.ledger.charge({ accountId, workflowId, ...work, usage: usage(1) })).toEqual(closed)
+      const child = { accountId, name: 'child', parentId: workflowId, reserve: credits(1) }
+      expect(await suite.ledger.openWorkflow(child)).toEqual(closed)
+      expect(await suite.ledger.extendHold({ accountId, holdId, amount: credits(20) })).toMatchObject({ reason: 'hold_not_open' })
     })
   })
 }

@@ -80,6 +80,18 @@ export function exerciseGrants(suite: Suite): void {
       expect(await left(accountId)).toEqual({ talk: 30 })
     })
 
+    it('a grant for some services repays no debt, which counts against what may be spent of it', async () => {
+      const accountId = await suite.account(0, { creditLimit: credits(50) })
+      charged(await suite.ledger.charge({ accountId, ...work, usage: usage(30) }))
+      const gpt = { accountId, amount: credits(20), services: ['gpt'] }
+      expect(await suite.ledger.grant(gpt)).toMatchObject({ repaid: 0n, available: credits(-10) })
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(-10), debt: credits(30) })
+      const hold = { accountId, ...work, amount: credits(41) }
+      expect(await suite.ledger.placeHold(hold)).toMatchObject({ status: 'refused', available: credits(40) })
+      expect(await suite.ledger.placeHold({ ...hold, service: 'phone' })).toMatchObject({ available: credits(20) })
+      expect(await suite.ledger.grant({ accountId, amount: credits(25) })).toMatchObject({ repaid: credits(25) })
+    })
+
     it('a pending grant counts from its day on, and not before', async () => {
       const accountId = await suite.account(0)
       const outcome = await suite.ledger.grant({ accountId, grantId: 'soon', amount: credits(10), effectiveAt: NOON + HOUR })

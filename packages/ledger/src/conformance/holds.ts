@@ -200,6 +200,7 @@ export function exerciseHolds(suite: Suite): void {
       }
       await expectInvalid('overage', hold({ overage: 'maybe' }))
       await expectInvalid('unitPrice', hold({ unitPrice: -1n }))
+      for (const opensWorkflow of [null, 'w', 5]) await expectInvalid('opensWorkflow', hold({ workflowId: 'w', opensWorkflow }))
       expect(await suite.money(accountId)).toEqual({ balance: 100, held: 0, available: 100 })
       const holdId = await suite.hold(accountId, 10)
       for (const amount of [-1n, 2n ** 63n, 1, '1', null]) {

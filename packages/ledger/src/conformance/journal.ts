@@ -53,6 +53,15 @@ export function exerciseJournal(suite: Suite): void {
       expect(paged).toEqual(all)
     })
 
+    it('the last page says that it is the last, also where it is full', async () => {
+      const accountId = await suite.account(10)
+      const [granted, opened] = (await suite.ledger.statement(accountId)).items
+      expect(await suite.ledger.statement(accountId, { limit: 2 })).toEqual({ items: [granted, opened] })
+      expect(await suite.ledger.latestStatement(accountId, { limit: 2 })).not.toHaveProperty('next')
+      expect(await suite.ledger.latestStatement(accountId, { limit: 1 })).toMatchObject({ items: [granted], next: 2 })
+      expect(await suite.ledger.statement(accountId, { before: 2, limit: 1 })).toEqual({ items: [opened] })
+    })
+
     it('the newest page and the balance after it are of one moment, though others write all the while', async () => {
       const accountId = await busyAccount()
       const writing = Array.from({ length: 40 }, () =>
