@@ -14,8 +14,12 @@ export class ReferenceAccount extends ReferenceCorrections {
     // That a key was used is nothing that happens to the account: its holds and grants wait for that.
     if (operation.verb === 'noteKeyUse') return this.#keys.do(operation, now, prefixes, this.available)
     this.now = Math.max(this.changedAt, now)
-    this.letHoldsHappen()
-    this.letGrantsHappen()
+    // In the order of time, as if somebody had looked all along.
+    for (let next = this.nextGrant; next; next = this.nextGrant) {
+      this.letHoldsHappen(next.at)
+      this.letGrantHappen(next.grant)
+    }
+    this.letHoldsHappen(this.now)
     const outcome = this.#decide(operation, prefixes)
     if ('replayed' in outcome && operation.verb !== 'advance') this.changedAt = this.now
     return outcome

@@ -44,20 +44,24 @@ export abstract class ReferenceGrants {
     return microCredits(this.balance - this.held)
   }
 
-  /** Grants begin and end; what ends may go on as another. */
-  protected letGrantsHappen(): void {
-    // The end of a grant that is spent is no event.
-    const isDue = ({ state, begins, ends, left }: Grant) =>
-      (state === 'pending' && begins <= this.now) || (state === 'active' && left > 0n && ends !== undefined && ends <= this.now)
-    for (;;) {
-      const grant = this.grants.toSorted(byBurnOrder).find(isDue)
-      if (!grant) return
-      if (grant.state === 'active') this.#expire(grant)
-      else {
-        grant.state = 'active'
-        this.changedAt = this.now
-        this.#repay(grant)
-      }
+  /** The next grant that begins or ends by now, and when. */
+  protected get nextGrant(): { grant: Grant; at: number } | undefined {
+    const due = this.grants.toSorted(byBurnOrder).flatMap((grant) => {
+      const { state, begins, ends, left } = grant
+      // The end of a grant that is spent is no event.
+      const at = state === 'pending' ? begins : state === 'active' && left > 0n ? ends : undefined
+      return at !== undefined && at <= this.now ? [{ grant, at }] : []
+    })
+    return due.toSorted((a, b) => a.at - b.at)[0]
+  }
+
+  /** A grant begins, or ends; what ends may go on as another. */
+  protected letGrantHappen(grant: Grant): void {
+    if (grant.state === 'active') this.#expire(grant)
+    else {
+      grant.state = 'active'
+      this.changedAt = this.now
+      this.#repay(grant)
     }
   }
 

@@ -22,10 +22,10 @@ import {
 
 /** Holds, and what is charged against them or without any. */
 export abstract class ReferenceWork extends ReferenceLimits {
-  /** Holds that nobody settled go back. */
-  protected letHoldsHappen(): void {
+  /** Holds that nobody settled go back, those that were to go back by then. */
+  protected letHoldsHappen(by: number): void {
     for (const hold of this.holds.toSorted(byAge)) {
-      if (hold.state === 'open' && hold.expiresAt + hold.graceMs <= this.now) this.endHold(hold, 'expired')
+      if (hold.state === 'open' && hold.expiresAt + hold.graceMs <= by) this.endHold(hold, 'expired')
     }
   }
 

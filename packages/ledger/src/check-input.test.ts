@@ -69,7 +69,7 @@ test('ids that are made of several parts are different when a part is', () => {
 })
 
 test('says what would be taken, and names what is no number', () => {
-  expect(() => checkAmountOrZero('f', -1n)).toThrow('f must be 0 or more and at most a billion credits')
+  expect(() => checkAmountOrZero('f', -1n)).toThrow('f must be 0, or above 0 and at most a billion credits')
   expect(() => checkAmount('f', 0n)).toThrow('f must be above 0 and at most a billion credits')
   expect(() => checkTime('f', Number.NaN)).toThrow('received NaN')
   expect(() => checkInteger('f', Number.POSITIVE_INFINITY)).toThrow('received Infinity')

@@ -61,7 +61,7 @@ export function checkAmount(field: string, value: unknown): Credits {
 
 /** An amount of credits of zero or more. */
 export function checkAmountOrZero(field: string, value: unknown): Credits {
-  if (typeof value !== 'bigint' || value < 0n || value > AMOUNT_MAX) throw notAnAmount(field, '0 or more', value)
+  if (typeof value !== 'bigint' || value < 0n || value > AMOUNT_MAX) throw notAnAmount(field, '0, or above 0', value)
   return value as Credits
 }
 

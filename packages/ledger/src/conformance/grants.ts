@@ -235,6 +235,31 @@ export function exerciseGrants(suite: Suite): void {
       expect(await suite.money(accountId)).toMatchObject({ balance: 0 })
     })
 
+    it.each([
+      ['each second', 1_000],
+      ['once, long after', 10_000],
+    ])('what is left is the same whether somebody looks %s', async (_, everyMs) => {
+      const owing = await suite.account(0, { creditLimit: credits(10) })
+      charged(await suite.ledger.charge({ accountId: owing, ...work, usage: usage(10) }))
+      const holding = await suite.account(0)
+      const start = suite.now
+      const brief = { amount: credits(10), effectiveAt: start + 3_000, expiresAt: start + 4_000 }
+      await suite.ledger.grant({ accountId: owing, priority: 200, ...brief })
+      await suite.ledger.grant({ accountId: owing, priority: 100, amount: credits(10), effectiveAt: start + 5_000 })
+      await suite.ledger.grant({ accountId: holding, amount: credits(10), expiresAt: start + 3_000, rollover: { ttlMs: DAY } })
+      const hold = { accountId: holding, ...work, amount: credits(6), ttlMs: 5_000, graceMs: 0 }
+      expect(await suite.ledger.placeHold(hold)).toMatchObject({ status: 'held' })
+      while (suite.now < start + 10_000) {
+        suite.now += everyMs
+        await suite.ledger.sweep()
+      }
+      // The first of the grants repaid the debt before it would have expired.
+      expect(await suite.money(owing)).toEqual({ balance: 10, held: 0, available: 10 })
+      // What the hold had set aside was not carried over, and had expired when it was given back.
+      expect(await suite.money(holding)).toEqual({ balance: 4, held: 0, available: 4 })
+      for (const accountId of [owing, holding]) expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
+    })
+
     it('what open holds have set aside is not carried over, and is theirs until they end', async () => {
       const accountId = await suite.account(0)
       const grant = { accountId, grantId: 'g', amount: credits(40), expiresAt: NOON + MINUTE }

@@ -7,14 +7,21 @@ import { repayDebt } from './lots.ts'
 import { giveBack } from './set-aside.ts'
 import type { LedgerState } from './state.ts'
 
-/** Lets everything happen that is due on an account by `now`: holds that nobody settled go back, grants expire, grants begin. */
+/**
+ * Lets everything happen that is due on an account by `now`: holds that nobody settled go back, grants expire, grants begin. In the order of
+ * their times, so that what is left is the same however seldom somebody looks.
+ */
 export function advance(state: LedgerState, account: AccountRow, now: number): void {
   if (account.nextDueAt === null || account.nextDueAt > now) return
-  for (const hold of state.openHolds(account.accountId)) if (dueAt(hold) <= now) expireHold(state, account, hold, now)
-  // One by one, since what is carried over from one may be due itself.
-  for (let grant = dueGrant(state, account, now); grant; grant = dueGrant(state, account, now)) {
-    if (grant.state === 'pending') beginGrant(state, account, grant, now)
-    else expireGrant(state, account, grant, now)
+  const holds = state.openHolds(account.accountId)
+  // Grant by grant, since what is carried over from one may be due itself.
+  for (let isOver = false; !isOver; ) {
+    const grant = firstDueGrant(state, account, now)
+    const until = grant ? grantDueAt(grant) : now
+    for (const hold of holds) if (hold.state === 'open' && dueAt(hold) <= until) expireHold(state, account, hold, now)
+    if (grant?.state === 'pending') beginGrant(state, account, grant, now)
+    else if (grant) expireGrant(state, account, grant, now)
+    else isOver = true
   }
   account.nextDueAt = nextDue(state, account)
   state.touch('accounts', account)
@@ -44,14 +51,19 @@ export function endHold(
   return postings
 }
 
-function dueGrant(state: LedgerState, { accountId }: AccountRow, now: number): GrantRow | undefined {
-  return state
-    .grants(accountId)
-    .find(
-      (grant) =>
-        (grant.state === 'pending' && grant.effectiveAt <= now) ||
-        (grant.state === 'active' && grant.expiresAt !== null && grant.expiresAt <= now),
-    )
+/** The grant that begins or ends first by `now`; of several at once, the one that is spent first. */
+function firstDueGrant(state: LedgerState, { accountId }: AccountRow, now: number): GrantRow | undefined {
+  let first: GrantRow | undefined
+  for (const grant of state.grants(accountId)) {
+    if (grantDueAt(grant) <= Math.min(now, first ? grantDueAt(first) - 1 : now)) first = grant
+  }
+  return first
+}
+
+/** When a grant begins or ends by itself. */
+function grantDueAt({ state, effectiveAt, expiresAt }: GrantRow): number {
+  if (state === 'pending') return effectiveAt
+  return state === 'active' && expiresAt !== null ? expiresAt : Number.POSITIVE_INFINITY
 }
 
 function expireHold(state: LedgerState, account: AccountRow, hold: HoldRow, now: number): void {
