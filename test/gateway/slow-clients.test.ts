@@ -35,3 +35,24 @@ test.each([
 test('a client who asks and then keeps silent is answered, and let go', async () => {
   expect(await sentTo('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi')).toMatch(/^HTTP\/1\.1 200 OK.*hi$/s)
 })
+
+test('a server that closes says so with its last answers, so that nobody sends the next request into the end of a connection', async () => {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
+  const { promise: answer, resolve } = Promise.withResolvers<Response>()
+  const server = gatewayServer(async ({ url }) => {
+    if (!url.endsWith('/slow')) return new Response('at once')
+    ask()
+    return answer
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  expect((await fetch(url)).headers.get('connection')).toBe('keep-alive')
+  const answering = fetch(`${url}/slow`)
+  await asked
+  server.close()
+  resolve(new Response('at last'))
+  const { headers } = await answering
+  expect(headers.get('connection')).toBe('close')
+})

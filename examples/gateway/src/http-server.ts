@@ -21,8 +21,13 @@ export function gatewayServer(
   fetch: (request: Request) => Response | Promise<Response>,
   { headersMs, requestMs, idleMs, checkEveryMs }: Patience = patience,
 ): GatewayServer {
-  return createAdaptorServer({
-    fetch,
+  const server = createAdaptorServer({
+    fetch: async (request) => {
+      const response = await fetch(request)
+      // Whoever is not told sends the next request into the end of the connection.
+      if (!server.listening) response.headers.set('connection', 'close')
+      return response
+    },
     serverOptions: {
       headersTimeout: headersMs,
       requestTimeout: requestMs,
@@ -31,4 +36,5 @@ export function gatewayServer(
       maxHeaderSize: 16_384,
     },
   })
+  return server
 }
