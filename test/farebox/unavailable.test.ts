@@ -6,7 +6,7 @@ import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
 import Database from 'better-sqlite3'
-import { createFarebox } from 'farebox'
+import { createFarebox, credits } from 'farebox'
 import { expect, it, onTestFinished } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
 import { serveApi } from './api-client.ts'
@@ -85,6 +85,49 @@ it('an answer whose charge cannot be written is given all the same, and charged 
   await expect.poll(() => readdirSync(directory)).toEqual([])
   expect((await box.ledger.balance(accountId)).balance).toBe(balance - answer.creditsUsed)
   expect(await workflow.close()).toMatchObject({ total_credits_used: Number(answer.creditsUsed / 1_000_000n) })
+})
+
+it.each([
+  ['whole', {}],
+  ['streamed', { stream: true }],
+])('an agent’s %s answer whose database went away meanwhile waits for it with its receipt, and is kept', async (_, how) => {
+  const folder = databaseFolder('back')
+  const store = sqlite({ filename: join(folder, 'credits.db') })
+  const commit = store.commit.bind(store)
+  let isAway = false
+  store.commit = async (operations, transaction) => {
+    if (!isAway) return commit(operations, transaction)
+    // It is back after the workflow could not be closed.
+    isAway = operations.every(({ verb }) => verb !== 'closeWorkflow')
+    throw new LedgerUnavailableError('the database is away')
+  }
+  const providers = [
+    simulated({
+      failures: () => {
+        isAway = true
+        return undefined
+      },
+    }),
+  ]
+  const box = createFarebox({ store, providers, spool: { directory: join(folder, 'spool'), retryMs: 3_600_000 } })
+  onTestFinished(async () => {
+    await box.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  const before = (await box.ledger.balance(accountId)).balance
+  await box.agents.create({ accountId, agentId: 'a' })
+  const api = await serveApi(box, key)
+  const ask = () => api.post('/api/v1/agent/a/chat', { message: 'hello', ...how }, { 'idempotency-key': 'once' })
+  const answer = await ask()
+  expect(answer.status).toBe(200)
+  const [, used] = /"total_credits_used":(\d+)/.exec(JSON.stringify(answer.body).replaceAll('\\', '')) ?? []
+  expect(Number(used)).toBeGreaterThan(0)
+  expect(await box.ledger.balance(accountId)).toMatchObject({ balance: before - credits(Number(used)), held: 0n })
+  const again = await ask()
+  expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true'])
+  expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
 })
 
 it('a charge that was written, but whose answer was lost, is asked for again in the same words, and made once', async () => {

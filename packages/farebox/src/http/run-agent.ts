@@ -1,4 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { isFareboxError } from '@farebox/core'
+import { LedgerUnavailableError } from '@farebox/ledger'
 import { type Receipt, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import type { AccountCall, JsonAnswer, ProblemAnswer } from './route.ts'
@@ -27,7 +29,7 @@ export async function runAgent<Answer extends object>(
     const workflow = open(workflowId)
     try {
       const answer = await work(workflow)
-      return { ...answer, receipt: withoutCosts(await workflow.close()) }
+      return { ...answer, receipt: withoutCosts(await closeWhenBack(workflow)) }
     } catch (error) {
       throw await giveUp(workflow, error)
     }
@@ -35,6 +37,25 @@ export async function runAgent<Answer extends object>(
   // A store that closes waits until it is paid, closed and kept.
   call.box.background(running, () => undefined)
   return running
+}
+
+/** How long after a try the next one begins. They outlast a restart of the database, and most failovers. */
+const CLOSE_WAITS_MS = [50, 200, 800, 2_000, 4_000, 8_000, 15_000]
+
+/**
+ * Closes a workflow whose work is done, and again while the database is away: its charges wait in the spool by then, so that whoever pays them
+ * would else get nothing for it.
+ */
+export async function closeWhenBack(workflow: Workflow): Promise<Receipt> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await workflow.close()
+    } catch (error) {
+      const waitMs = CLOSE_WAITS_MS[tries]
+      if (waitMs === undefined || !(error instanceof LedgerUnavailableError)) throw error
+      await pause(waitMs)
+    }
+  }
 }
 
 type WithReceipt<Answer> = Answer & { receipt: Omit<Receipt, never> }
