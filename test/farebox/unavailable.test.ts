@@ -47,6 +47,32 @@ it('without its database nothing is served that costs, and operators are told', 
   expect(metrics).not.toContain('farebox_outbox_waiting')
 })
 
+it('a database that answers and takes no changes is not ready, until it takes them again', async () => {
+  const database = new Database(':memory:')
+  const box = createFarebox({ store: sqlite({ database }), providers: [simulated()] })
+  onTestFinished(async () => {
+    await box.close()
+    database.close()
+  })
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  const api = await serveApi(box, key)
+  const state = async () => [
+    (await api.get('/readyz')).status,
+    /farebox_store_up \d/.exec(String((await api.get('/metrics')).body))?.[0],
+  ]
+  expect(await state()).toEqual([200, 'farebox_store_up 1'])
+  database.pragma('query_only = ON')
+  const grant = () => box.ledger.grant({ accountId, amount: credits(1) })
+  await expect(grant()).rejects.toThrow(LedgerUnavailableError)
+  expect(await state()).toEqual([503, 'farebox_store_up 0'])
+  expect((await api.get('/api/v1/credits')).status).toBe(200)
+  database.pragma('query_only = OFF')
+  expect(await state()).toEqual([200, 'farebox_store_up 1'])
+  expect(await box.ledger.health.read()).toEqual([])
+  await grant()
+})
+
 it('an answer whose charge cannot be written is given all the same, and charged once the database is back', async () => {
   const folder = databaseFolder('spool')
   const filename = join(folder, 'credits.db')
