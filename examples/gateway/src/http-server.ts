@@ -1,3 +1,4 @@
+import { Server } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 
 /** How long a client may take, in milliseconds. */
@@ -14,7 +15,24 @@ export interface Patience {
 
 const patience: Patience = { headersMs: 10_000, requestMs: 180_000, idleMs: 65_000, checkEveryMs: 5_000 }
 
+/** How often connections without a request under way are let go while a server closes. */
+const IDLE_MS = 250
+
 export type GatewayServer = ReturnType<typeof createAdaptorServer>
+
+/**
+ * Takes no more connections. Each answer is the last of its connection from then on, and connections without a request under way are
+ * closed a moment later: one that is closed at once may have a request on its way. Resolves when all have ended.
+ */
+export async function closeGently(server: GatewayServer): Promise<void> {
+  // Not HTTP's own `close`, which closes such connections at once.
+  const closed = new Promise((resolve) => Server.prototype.close.call(server, resolve))
+  const closing = setInterval(() => {
+    if ('closeIdleConnections' in server) server.closeIdleConnections()
+  }, IDLE_MS)
+  await closed
+  clearInterval(closing)
+}
 
 /** A server that nobody can keep busy by sending slowly, or by sending headers without an end. */
 export function gatewayServer(
