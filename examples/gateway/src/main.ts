@@ -9,7 +9,7 @@ import { Hono } from 'hono'
 import { adminTokenIn, openDataFolder } from './data-folder.ts'
 import { makeDemo } from './demo.ts'
 import { type Environment, isSet, readEnvironment, SetupError } from './environment.ts'
-import { closeGently, type GatewayServer, gatewayServer } from './http-server.ts'
+import { closeGently, type GatewayServer, gatewayServer, takeWaiting } from './http-server.ts'
 import { choosePrices } from './prices.ts'
 import { chooseProviders, type Providers } from './providers.ts'
 import { startReconciling } from './reconciling.ts'
@@ -81,6 +81,7 @@ async function main(): Promise<void> {
   const sweeping = setInterval(() => void box.ledger.sweep().catch((error: unknown) => console.error('sweep:', error)), SWEEP_MS)
   const reconciling = providers.keepsRecords ? startReconciling(box, environment.FAREBOX_RECONCILE_SECONDS * 1000) : undefined
   const signal = await stopping
+  await takeWaiting()
   print([`${signal}: finishing the requests under way`])
   clearInterval(sweeping)
   await Promise.all([drain(server), reconciling?.stop()])
