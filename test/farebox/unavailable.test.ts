@@ -156,6 +156,29 @@ it.each([
   expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
 })
 
+it('a key whose request found the database away can be used again when it is back', async () => {
+  const store = sqlite({ filename: ':memory:' })
+  const commit = store.commit.bind(store)
+  let isAway = false
+  store.commit = (operations, transaction) => {
+    // The run was begun when the database went away.
+    if (operations.some(({ verb }) => verb === 'placeHold') && !hasFailed) isAway = hasFailed = true
+    return isAway ? Promise.reject(new LedgerUnavailableError('the database is away')) : commit(operations, transaction)
+  }
+  let hasFailed = false
+  const box = createFarebox({ store, providers: [simulated()] })
+  onTestFinished(() => box.close())
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  await box.agents.create({ accountId, agentId: 'a' })
+  const api = await serveApi(box, key)
+  const ask = async () => (await api.post('/api/v1/agent/a/chat', { message: 'hello' }, { 'idempotency-key': 'once' })).status
+  expect(await ask()).toBe(503)
+  isAway = false
+  await expect.poll(ask, { timeout: 10_000 }).toBe(200)
+  expect(await box.ledger.verify(accountId)).toMatchObject({ usageRecords: 1, mismatches: [] })
+})
+
 it('a charge that was written, but whose answer was lost, is asked for again in the same words, and made once', async () => {
   const store = sqlite({ filename: ':memory:' })
   const commit = store.commit.bind(store)

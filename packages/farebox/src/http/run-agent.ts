@@ -1,10 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { isFareboxError } from '@farebox/core'
-import { LedgerUnavailableError } from '@farebox/ledger'
 import { type Receipt, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import type { AccountCall, JsonAnswer, ProblemAnswer } from './route.ts'
 import { ChargedRunError, type Run, runOnce } from './run-once.ts'
+import { whenBack } from './when-back.ts'
 
 /** What an agent is to do, in a workflow of its own. */
 export interface AgentRun {
@@ -39,23 +38,12 @@ export async function runAgent<Answer extends object>(
   return running
 }
 
-/** How long after a try the next one begins. They outlast a restart of the database, and most failovers. */
-const CLOSE_WAITS_MS = [50, 200, 800, 2_000, 4_000, 8_000, 15_000]
-
 /**
  * Closes a workflow whose work is done, and again while the database is away: its charges wait in the spool by then, so that whoever pays them
  * would else get nothing for it.
  */
-export async function closeWhenBack(workflow: Workflow): Promise<Receipt> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await workflow.close()
-    } catch (error) {
-      const waitMs = CLOSE_WAITS_MS[tries]
-      if (waitMs === undefined || !(error instanceof LedgerUnavailableError)) throw error
-      await pause(waitMs)
-    }
-  }
+export function closeWhenBack(workflow: Workflow): Promise<Receipt> {
+  return whenBack(() => workflow.close())
 }
 
 type WithReceipt<Answer> = Answer & { receipt: Omit<Receipt, never> }
