@@ -6,7 +6,7 @@ import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
 import Database from 'better-sqlite3'
-import { createFarebox } from 'farebox'
+import { createFarebox, credits } from 'farebox'
 import { expect, it, onTestFinished } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
 import { serveApi } from './api-client.ts'
@@ -47,6 +47,32 @@ it('without its database nothing is served that costs, and operators are told', 
   expect(metrics).not.toContain('farebox_outbox_waiting')
 })
 
+it('a database that answers and takes no changes is not ready, until it takes them again', async () => {
+  const database = new Database(':memory:')
+  const box = createFarebox({ store: sqlite({ database }), providers: [simulated()] })
+  onTestFinished(async () => {
+    await box.close()
+    database.close()
+  })
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  const api = await serveApi(box, key)
+  const state = async () => [
+    (await api.get('/readyz')).status,
+    /farebox_store_up \d/.exec(String((await api.get('/metrics')).body))?.[0],
+  ]
+  expect(await state()).toEqual([200, 'farebox_store_up 1'])
+  database.pragma('query_only = ON')
+  const grant = () => box.ledger.grant({ accountId, amount: credits(1) })
+  await expect(grant()).rejects.toThrow(LedgerUnavailableError)
+  expect(await state()).toEqual([503, 'farebox_store_up 0'])
+  expect((await api.get('/api/v1/credits')).status).toBe(200)
+  database.pragma('query_only = OFF')
+  expect(await state()).toEqual([200, 'farebox_store_up 1'])
+  expect(await box.ledger.health.read()).toEqual([])
+  await grant()
+})
+
 it('an answer whose charge cannot be written is given all the same, and charged once the database is back', async () => {
   const folder = databaseFolder('spool')
   const filename = join(folder, 'credits.db')
@@ -85,6 +111,72 @@ it('an answer whose charge cannot be written is given all the same, and charged 
   await expect.poll(() => readdirSync(directory)).toEqual([])
   expect((await box.ledger.balance(accountId)).balance).toBe(balance - answer.creditsUsed)
   expect(await workflow.close()).toMatchObject({ total_credits_used: Number(answer.creditsUsed / 1_000_000n) })
+})
+
+it.each([
+  ['whole', {}],
+  ['streamed', { stream: true }],
+])('an agent’s %s answer whose database went away meanwhile waits for it with its receipt, and is kept', async (_, how) => {
+  const folder = databaseFolder('back')
+  const store = sqlite({ filename: join(folder, 'credits.db') })
+  const commit = store.commit.bind(store)
+  let isAway = false
+  store.commit = async (operations, transaction) => {
+    if (!isAway) return commit(operations, transaction)
+    // It is back after the workflow could not be closed.
+    isAway = operations.every(({ verb }) => verb !== 'closeWorkflow')
+    throw new LedgerUnavailableError('the database is away')
+  }
+  const providers = [
+    simulated({
+      failures: () => {
+        isAway = true
+        return undefined
+      },
+    }),
+  ]
+  const box = createFarebox({ store, providers, spool: { directory: join(folder, 'spool'), retryMs: 3_600_000 } })
+  onTestFinished(async () => {
+    await box.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  const before = (await box.ledger.balance(accountId)).balance
+  await box.agents.create({ accountId, agentId: 'a' })
+  const api = await serveApi(box, key)
+  const ask = () => api.post('/api/v1/agent/a/chat', { message: 'hello', ...how }, { 'idempotency-key': 'once' })
+  const answer = await ask()
+  expect(answer.status).toBe(200)
+  const [, used] = /"total_credits_used":(\d+)/.exec(JSON.stringify(answer.body).replaceAll('\\', '')) ?? []
+  expect(Number(used)).toBeGreaterThan(0)
+  expect(await box.ledger.balance(accountId)).toMatchObject({ balance: before - credits(Number(used)), held: 0n })
+  const again = await ask()
+  expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true'])
+  expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
+})
+
+it('a key whose request found the database away can be used again when it is back', async () => {
+  const store = sqlite({ filename: ':memory:' })
+  const commit = store.commit.bind(store)
+  let isAway = false
+  store.commit = (operations, transaction) => {
+    // The run was begun when the database went away.
+    if (operations.some(({ verb }) => verb === 'placeHold') && !hasFailed) isAway = hasFailed = true
+    return isAway ? Promise.reject(new LedgerUnavailableError('the database is away')) : commit(operations, transaction)
+  }
+  let hasFailed = false
+  const box = createFarebox({ store, providers: [simulated()] })
+  onTestFinished(() => box.close())
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  await box.agents.create({ accountId, agentId: 'a' })
+  const api = await serveApi(box, key)
+  const ask = async () => (await api.post('/api/v1/agent/a/chat', { message: 'hello' }, { 'idempotency-key': 'once' })).status
+  expect(await ask()).toBe(503)
+  isAway = false
+  await expect.poll(ask, { timeout: 10_000 }).toBe(200)
+  expect(await box.ledger.verify(accountId)).toMatchObject({ usageRecords: 1, mismatches: [] })
 })
 
 it('a charge that was written, but whose answer was lost, is asked for again in the same words, and made once', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { gatewayServer } from '../../examples/gateway/src/http-server.ts'
+import { closeGently, gatewayServer } from '../../examples/gateway/src/http-server.ts'
 
 /** A server of the gateway's kind with little patience, and what it sends to a client who sends these bytes and no more. */
 async function sentTo(bytes: string): Promise<string> {
@@ -34,4 +34,32 @@ test.each([
 
 test('a client who asks and then keeps silent is answered, and let go', async () => {
   expect(await sentTo('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi')).toMatch(/^HTTP\/1\.1 200 OK.*hi$/s)
+})
+
+test('a server that closes says so with its last answers, and takes requests that are on their way', async () => {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
+  const { promise: answer, resolve } = Promise.withResolvers<Response>()
+  const server = gatewayServer(async ({ url }) => {
+    if (!url.endsWith('/slow')) return new Response('at once')
+    ask()
+    return answer
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}`
+  expect((await fetch(url)).headers.get('connection')).toBe('keep-alive')
+  const answering = fetch(`${url}/slow`)
+  await asked
+  const idle = connect(port, '127.0.0.1')
+  idle.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await once(idle, 'data')
+  const closed = closeGently(server)
+  idle.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  const [last] = (await once(idle, 'data')) as [Buffer]
+  expect(last.toString()).toMatch(/^HTTP\/1\.1 200 OK.*connection: close.*at once$/is)
+  resolve(new Response('at last'))
+  const { headers } = await answering
+  expect(headers.get('connection')).toBe('close')
+  await closed
 })

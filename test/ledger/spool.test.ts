@@ -70,6 +70,25 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 2 })
   })
 
+  test('what cannot be written leaves nothing behind, and a folder that was removed is made again', async () => {
+    // The first may share the end of what was sent in the background.
+    await ledger.sendSpooled()
+    const inTheWay = join(directory, 'refused', 'none of ours.json.reason.txt')
+    mkdirSync(inTheWay, { recursive: true })
+    writeFileSync(join(directory, 'none of ours.json'), '')
+    await expect(ledger.sendSpooled()).rejects.toThrow('none of ours.json.reason.txt')
+    expect(readdirSync(join(directory, 'refused'))).toEqual(['none of ours.json.reason.txt'])
+    rmSync(join(directory, 'none of ours.json'))
+
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.charge({ ...work, usage: usage(5) })).rejects.toThrow(UsageSpooledError)
+    rmSync(directory, { recursive: true })
+    await expect(ledger.charge({ ...work, usage: usage(7) })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    await expect.poll(() => files()).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(93) })
+  })
+
   test('what waits is sent by whoever starts next, in any number, and happens once', async () => {
     await ledger.close()
     ledger = open({ retryMs: 60_000 })

@@ -1,3 +1,5 @@
+import { Server } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 
 /** How long a client may take, in milliseconds. */
@@ -14,15 +16,49 @@ export interface Patience {
 
 const patience: Patience = { headersMs: 10_000, requestMs: 180_000, idleMs: 65_000, checkEveryMs: 5_000 }
 
+/** Connections that wait to be taken at most, by Node's default. */
+const BACKLOG = 511
+/** How long they are taken at most, where turns are long. */
+const TAKING_MS = 500
+/** How often connections without a request under way are let go while a server closes. */
+const IDLE_MS = 250
+
 export type GatewayServer = ReturnType<typeof createAdaptorServer>
+
+/** Takes those who have connected and wait, whom a listener that closes resets. A turn of the event loop may take one of them alone. */
+export async function takeWaiting(): Promise<void> {
+  const until = performance.now() + TAKING_MS
+  for (let turn = 0; turn < BACKLOG && performance.now() < until; turn++) await nextTurn()
+}
+
+/**
+ * Takes no more connections. Each answer is the last of its connection from then on, and connections without a request under way are
+ * closed a moment later: one that is closed at once may have a request on its way. Resolves when all have ended.
+ */
+export async function closeGently(server: GatewayServer): Promise<void> {
+  // Not HTTP's own `close`, which closes such connections at once.
+  const closed = new Promise((resolve) => Server.prototype.close.call(server, resolve))
+  const closing = setInterval(async () => {
+    // After a round of the event loop, what has arrived meanwhile has been read.
+    await nextTurn()
+    if ('closeIdleConnections' in server) server.closeIdleConnections()
+  }, IDLE_MS)
+  await closed
+  clearInterval(closing)
+}
 
 /** A server that nobody can keep busy by sending slowly, or by sending headers without an end. */
 export function gatewayServer(
   fetch: (request: Request) => Response | Promise<Response>,
   { headersMs, requestMs, idleMs, checkEveryMs }: Patience = patience,
 ): GatewayServer {
-  return createAdaptorServer({
-    fetch,
+  const server = createAdaptorServer({
+    fetch: async (request) => {
+      const response = await fetch(request)
+      // Whoever is not told sends the next request into the end of the connection.
+      if (!server.listening) response.headers.set('connection', 'close')
+      return response
+    },
     serverOptions: {
       headersTimeout: headersMs,
       requestTimeout: requestMs,
@@ -31,4 +67,5 @@ export function gatewayServer(
       maxHeaderSize: 16_384,
     },
   })
+  return server
 }

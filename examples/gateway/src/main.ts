@@ -9,7 +9,7 @@ import { Hono } from 'hono'
 import { adminTokenIn, openDataFolder } from './data-folder.ts'
 import { makeDemo } from './demo.ts'
 import { type Environment, isSet, readEnvironment, SetupError } from './environment.ts'
-import { type GatewayServer, gatewayServer } from './http-server.ts'
+import { closeGently, type GatewayServer, gatewayServer, takeWaiting } from './http-server.ts'
 import { choosePrices } from './prices.ts'
 import { chooseProviders, type Providers } from './providers.ts'
 import { startReconciling } from './reconciling.ts'
@@ -17,8 +17,6 @@ import { twilioStatus } from './twilio-status.ts'
 
 /** Requests that are still running this long after a signal are cut. */
 const DRAIN_MS = 30_000
-/** How often connections whose requests have ended are let go after a signal. */
-const IDLE_MS = 50
 const SWEEP_MS = 30_000
 const DASHBOARD = '/dashboard'
 /** Addresses that are not of the API. */
@@ -83,6 +81,7 @@ async function main(): Promise<void> {
   const sweeping = setInterval(() => void box.ledger.sweep().catch((error: unknown) => console.error('sweep:', error)), SWEEP_MS)
   const reconciling = providers.keepsRecords ? startReconciling(box, environment.FAREBOX_RECONCILE_SECONDS * 1000) : undefined
   const signal = await stopping
+  await takeWaiting()
   print([`${signal}: finishing the requests under way`])
   clearInterval(sweeping)
   await Promise.all([drain(server), reconciling?.stop()])
@@ -182,17 +181,11 @@ function stopSignal(): Promise<NodeJS.Signals> {
 }
 
 async function drain(server: GatewayServer): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve))
-  // A connection is idle again when its request has ended, and would be kept for the next one.
-  const closing = setInterval(() => {
-    if ('closeIdleConnections' in server) server.closeIdleConnections()
-  }, IDLE_MS)
   const patience = setTimeout(() => {
     if ('closeAllConnections' in server) server.closeAllConnections()
   }, DRAIN_MS)
-  await closed
+  await closeGently(server)
   clearTimeout(patience)
-  clearInterval(closing)
 }
 
 function print(lines: readonly string[]): void {

@@ -1,14 +1,15 @@
 import { isFareboxError } from '@farebox/core'
-import type {
-  ChargeInput,
-  ChargeOutcome,
-  Ledger,
-  NewWorkflow,
-  OpenWorkflowInput,
-  PlaceHoldInput,
-  PlaceHoldOutcome,
-  SettleHoldInput,
-  SettleHoldOutcome,
+import {
+  type ChargeInput,
+  type ChargeOutcome,
+  type Ledger,
+  type NewWorkflow,
+  type OpenWorkflowInput,
+  type PlaceHoldInput,
+  type PlaceHoldOutcome,
+  type SettleHoldInput,
+  type SettleHoldOutcome,
+  UsageSpooledError,
 } from '@farebox/ledger'
 import { errorOfRefusal, WorkflowClosedError } from './errors.ts'
 
@@ -39,6 +40,8 @@ export class Envelope {
   #isOpen: boolean
   #isClosed = false
   #isOver: boolean
+  /** Whether charges of it may wait in the spool. */
+  #isSpooled = false
 
   constructor(ledger: Ledger, { opens, isOpened, isOneCall, isOver }: EnvelopeOptions) {
     this.#ledger = ledger
@@ -87,8 +90,8 @@ export class Envelope {
   }
 
   async settleHold(input: SettleHoldInput): Promise<SettleHoldOutcome> {
-    if (!this.#isOneCall || input.final === false) return this.#ledger.settleHold(input)
-    const outcome = await this.#ledger.settleHold({ ...input, closesWorkflow: true })
+    if (!this.#isOneCall || input.final === false) return this.#settle(input)
+    const outcome = await this.#settle({ ...input, closesWorkflow: true })
     if (outcome.status === 'charged') this.#isClosed = true
     return outcome
   }
@@ -97,6 +100,8 @@ export class Envelope {
   async close(): Promise<void> {
     if (this.#isClosed) return
     const { accountId, workflowId } = this.#opens
+    // Its charges come before its end and its receipt, if the database is back.
+    if (this.#isSpooled) await this.#ledger.sendSpooled().catch(() => undefined)
     await this.#ledger.closeWorkflow({ accountId, workflowId })
   }
 
@@ -108,6 +113,13 @@ export class Envelope {
   /** @throws {WorkflowClosedError} whoever would close it is gone */
   #mustGoOn(): void {
     if (this.#isOver) throw new WorkflowClosedError('the workflow ended before its first use')
+  }
+
+  #settle(input: SettleHoldInput): Promise<SettleHoldOutcome> {
+    return this.#ledger.settleHold(input).catch((error: unknown) => {
+      if (error instanceof UsageSpooledError) this.#isSpooled = true
+      throw error
+    })
   }
 
   async #open(): Promise<void> {

@@ -93,6 +93,16 @@ export class CommitQueue {
     return this.#watch.stats(this.#waitingCount, this.#batches)
   }
 
+  /** Whether the database did not take what it was last given, and has taken nothing since. */
+  get isFailing(): boolean {
+    return this.#watch.isFailing
+  }
+
+  /** The database was seen to take something else. */
+  recovered(): void {
+    this.#watch.isFailing = false
+  }
+
   /** Takes no more changes, and waits for those that were taken. */
   async close(): Promise<void> {
     this.#closed ??= Promise.withResolvers()

@@ -183,6 +183,20 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#driver.planMigration()
   }
 
+  /**
+   * Asks the database for an answer and, where it did not take the last change, whether it takes one now: one that is full or
+   * read-only answers questions all the same.
+   *
+   * @throws {LedgerUnavailableError} it does not
+   * @throws {LedgerClosedError} it was closed
+   */
+  override async ping(): Promise<void> {
+    await super.ping()
+    if (!this.#queue.isFailing) return
+    await this.health.tryToWrite()
+    this.#queue.recovered()
+  }
+
   /** Writes when keys were last used, waits for the changes under way, and closes what the ledger opened. */
   async close(): Promise<void> {
     await this.closeKeys()

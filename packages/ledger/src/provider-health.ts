@@ -12,6 +12,8 @@ export interface ToldHealth {
 
 /** Longer than anything told stays true. */
 const KEPT_MS = 3_600_000
+/** Before all that is read. */
+const LONG_AGO = -10 * KEPT_MS
 const NEWS_LENGTH_MAX = 1_000_000
 
 const PUT = `INSERT INTO {provider_health} (process_id, news, told_at) VALUES (?, ?, ?)
@@ -43,6 +45,11 @@ export class ProviderHealth {
     if (now - this.#cleanedAt < KEPT_MS) return
     this.#cleanedAt = now
     await this.#driver.write({ text: 'DELETE FROM {provider_health} WHERE told_at < ?', values: [now - KEPT_MS] })
+  }
+
+  /** @internal Writes what nobody reads, to see whether the database takes it. It is removed with what is old. */
+  async tryToWrite(): Promise<void> {
+    await this.#driver.write({ text: PUT, values: ['', 'null', LONG_AGO] })
   }
 
   /** What each process told last, in the last hour. */

@@ -1,3 +1,5 @@
+import { LedgerUnavailableError } from './errors.ts'
+
 /** One transaction of the commit queue, when it is over. Times are milliseconds. */
 export interface CommitReport {
   /** Changes that shared it. */
@@ -39,6 +41,8 @@ export class QueueWatch {
   readonly #onCommit: ((report: CommitReport) => void) | undefined
   readonly #sums = { batches: 0, failedBatches: 0, operations: 0, waitMsSum: 0, waitMsMax: 0, durationMsSum: 0 }
   #msPerOperation = 0
+  /** Whether the database did not take the newest transaction. */
+  isFailing = false
 
   constructor(onCommit: ((report: CommitReport) => void) | undefined) {
     this.#onCommit = onCommit
@@ -59,6 +63,7 @@ export class QueueWatch {
     sums.waitMsMax = Math.max(sums.waitMsMax, longest)
     sums.durationMsSum += durationMs
     if (error !== undefined) sums.failedBatches++
+    this.isFailing = error instanceof LedgerUnavailableError
     const newest = durationMs / waits.length
     this.#msPerOperation += (newest - this.#msPerOperation) * (sums.batches === 1 ? 1 : NEWEST_SHARE)
     if (!this.#onCommit) return

@@ -21,7 +21,7 @@ export const operationRoutes: readonly Route[] = [
     path: '/readyz',
     operationId: 'getReadiness',
     tag: 'operations',
-    summary: 'Whether the store answers, and which providers are ready',
+    summary: 'Whether the store answers and takes changes, and which providers are ready',
     answer: readiness,
     async handle({ box, isAdmin }) {
       await box.ledger.ping()

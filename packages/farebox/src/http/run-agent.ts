@@ -3,6 +3,7 @@ import { type Receipt, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import type { AccountCall, JsonAnswer, ProblemAnswer } from './route.ts'
 import { ChargedRunError, type Run, runOnce } from './run-once.ts'
+import { whenBack } from './when-back.ts'
 
 /** What an agent is to do, in a workflow of its own. */
 export interface AgentRun {
@@ -27,7 +28,7 @@ export async function runAgent<Answer extends object>(
     const workflow = open(workflowId)
     try {
       const answer = await work(workflow)
-      return { ...answer, receipt: withoutCosts(await workflow.close()) }
+      return { ...answer, receipt: withoutCosts(await closeWhenBack(workflow)) }
     } catch (error) {
       throw await giveUp(workflow, error)
     }
@@ -35,6 +36,14 @@ export async function runAgent<Answer extends object>(
   // A store that closes waits until it is paid, closed and kept.
   call.box.background(running, () => undefined)
   return running
+}
+
+/**
+ * Closes a workflow whose work is done, and again while the database is away: its charges wait in the spool by then, so that whoever pays them
+ * would else get nothing for it.
+ */
+export function closeWhenBack(workflow: Workflow): Promise<Receipt> {
+  return whenBack(() => workflow.close())
 }
 
 type WithReceipt<Answer> = Answer & { receipt: Omit<Receipt, never> }

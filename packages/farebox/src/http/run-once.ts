@@ -7,6 +7,7 @@ import type { Farebox } from '../farebox.ts'
 import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts'
 import { type Problem, problemOf } from './problem.ts'
 import { JsonAnswer, ProblemAnswer, REPLAYED } from './route.ts'
+import { whenBack } from './when-back.ts'
 
 /** A run that has not ended after this long, and that nobody is seen to be working at, died with its process and may be begun again. */
 const RUN_MS_MAX = 10 * 60_000
@@ -85,8 +86,11 @@ async function runAndKeep<Answer extends object>(
   } catch (thrown) {
     const error = thrown instanceof ChargedRunError ? thrown.cause : thrown
     const failed = isRepeatable || isBeforeWork(error) ? codeOf(error) : 'OUTCOME_UNKNOWN'
-    // If even this cannot be written, the key answers "in progress" until the run is taken for dead.
-    await end(thrown instanceof ChargedRunError ? { problem: problemOf(error) } : { failed }).catch(() => undefined)
+    const ending = thrown instanceof ChargedRunError ? { problem: problemOf(error) } : { failed }
+    await end(ending).catch(() => {
+      // Until this can be written, the key answers "in progress": for ten minutes at most, when the run is taken for dead.
+      whenBack(() => end(ending), { ref: false }).catch(() => undefined)
+    })
     throw error
   }
   // The work is done and paid for: whoever asked gets the answer, also when it is too long to be kept for a second time.

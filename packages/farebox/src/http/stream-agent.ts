@@ -6,7 +6,7 @@ import type { ChatInput, ChatStream } from '../workflow-calls.ts'
 import type { chatAnswer, chatEvent } from './answers.ts'
 import { problemOf } from './problem.ts'
 import { type AccountCall, JsonAnswer, ProblemAnswer } from './route.ts'
-import { type AgentRun, giveUp, planAgent, simulatedMark } from './run-agent.ts'
+import { type AgentRun, closeWhenBack, giveUp, planAgent, simulatedMark } from './run-agent.ts'
 import { ChargedRunError, runOnce } from './run-once.ts'
 import { answerLeft, type Encoding, streamResponse } from './stream-response.ts'
 
@@ -74,7 +74,7 @@ async function* told(workflow: Workflow, stream: ChatStream): AsyncGenerator<Cha
   }
   if (!finish) throw answerLeft()
   await stream.settled
-  const receipt = withoutCosts(await workflow.close())
+  const receipt = withoutCosts(await closeWhenBack(workflow))
   const ending = { provider: stream.provider, ...simulatedMark(stream.isSimulated), receipt }
   yield { type: 'finish', ...ending }
   return { text, ...ending }

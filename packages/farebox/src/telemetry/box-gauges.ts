@@ -101,9 +101,10 @@ function queueFamilies(queue: QueueStats): MetricFamily[] {
 async function storeGauges({ ledger }: GaugedBox): Promise<MetricFamily[]> {
   const one = (name: string, help: string, value: number | undefined) =>
     gauge(name, help, value === undefined ? [] : [{ labels: [], value }])
-  const [events, spooled] = await Promise.all([soon(ledger.eventCounts()), soon(ledger.spooled())])
+  const isUp = ledger.ping().then(() => true)
+  const [up, events, spooled] = await Promise.all([soon(isUp), soon(ledger.eventCounts()), soon(ledger.spooled())])
   return [
-    one('farebox_store_up', 'Whether the database answers.', events ? 1 : 0),
+    one('farebox_store_up', 'Whether the database answers, and takes changes.', up && events ? 1 : 0),
     one('farebox_outbox_waiting', 'Events that are still to be delivered.', events?.waiting),
     one('farebox_outbox_given_up', 'Events that could not be delivered, and wait for somebody to look.', events?.givenUp),
     one('farebox_spool_waiting', 'Usage that waits on disk for the database.', spooled),

@@ -29,7 +29,6 @@ const REFUSED = 'refused'
 export class Spool {
   readonly #directory: string
   readonly #entriesMax: number
-  #made: Promise<unknown> | undefined
   #sequence = 0
   /** The time in the newest name. */
   #newest = 0
@@ -50,7 +49,8 @@ export class Spool {
    * @returns whether it was kept; a full spool keeps nothing
    */
   async add(operation: UsageOperation): Promise<boolean> {
-    await this.#make()
+    // Each time, since whoever clears a disk may remove it with what else is old.
+    await mkdir(this.#directory, { recursive: true })
     if ((await this.#names()).length >= this.#entriesMax) return false
     // In the order of time, then of this process's calls: a settlement in parts is sent as it was made, also where the clock was set back.
     this.#newest = Math.max(this.#newest, Date.now())
@@ -89,14 +89,6 @@ export class Spool {
     await rename(join(this.#directory, name), join(folder, name)).catch(ignoreAbsent)
   }
 
-  #make(): Promise<unknown> {
-    this.#made ??= mkdir(this.#directory, { recursive: true }).catch((error: unknown) => {
-      this.#made = undefined
-      throw error
-    })
-    return this.#made
-  }
-
   async #names(): Promise<string[]> {
     const names = (await readdir(this.#directory).catch(ignoreAbsent)) ?? []
     return names.filter((name) => name.endsWith(EXTENSION)).sort()
@@ -106,14 +98,20 @@ export class Spool {
   async #write(folder: string, name: string, text: string): Promise<void> {
     // What a crash left unfinished, or another process is writing, must not be in the way.
     const unfinished = join(folder, `${name}.${randomUUID()}.part`)
-    const file = await open(unfinished, 'wx', 0o600)
     try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
+      const file = await open(unfinished, 'wx', 0o600)
+      try {
+        await file.writeFile(text)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(unfinished, join(folder, name))
+    } catch (error) {
+      // A disk that is full must not be filled with what could not be kept.
+      await rm(unfinished, { force: true }).catch(() => undefined)
+      throw error
     }
-    await rename(unfinished, join(folder, name))
     const directory = await open(folder, 'r')
     await directory.sync().catch(() => undefined)
     await directory.close()

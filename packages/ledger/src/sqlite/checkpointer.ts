@@ -110,6 +110,10 @@ export class Checkpointer {
     })
     worker.on('message', (pages: number) => this.#answered?.(pages))
     worker.on('error', () => this.#fail())
+    // Nobody must wait for the end of one that has ended.
+    worker.on('exit', () => {
+      this.#worker = undefined
+    })
     // Only now: a listener of messages keeps the process alive again.
     worker.unref()
     return worker

@@ -9,6 +9,7 @@ import type { SqliteDatabase } from './handle.ts'
 import { LogFlusher } from './log-flusher.ts'
 import { migrateSqlite, planSqlite } from './migrate.ts'
 import { isInMemory, openFile } from './open-file.ts'
+import { OpenedFiles } from './opened-files.ts'
 import { type Applied, RowStore } from './row-store.ts'
 import { Turns } from './turns.ts'
 
@@ -49,6 +50,8 @@ export class SqliteConnection {
   #handle: SqliteDatabase | undefined
   /** Absent where commits are durable by themselves, or need not be. */
   #flusher: LogFlusher | undefined
+  /** Absent where the host opened them, or there are none. */
+  #files: OpenedFiles | undefined
   readonly #turns = new Turns()
   #closed = false
 
@@ -60,7 +63,7 @@ export class SqliteConnection {
   async migrate(options: { views: boolean }): Promise<MigrationReport> {
     const database = await this.open()
     const migrate = () => {
-      this.#flusher?.check()
+      this.#checkDisk()
       return migrateSqlite(database, this.#options.clock(), { ...options, prefix: this.#options.prefix })
     }
     const report = await this.#whenFree(migrate)
@@ -93,7 +96,7 @@ export class SqliteConnection {
     return this.#whenFree(() => {
       const started = performance.now()
       if (database.inTransaction) throw new HandleBusyError("the host's transaction on this database has not ended")
-      this.#flusher?.check()
+      this.#checkDisk()
       this.#rows.run(database, 'BEGIN IMMEDIATE')
       try {
         const version = this.#rows.dataVersion(database)
@@ -162,7 +165,7 @@ export class SqliteConnection {
   async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
     const database = await this.open()
     await this.#whenFree(() => {
-      this.#flusher?.check()
+      this.#checkDisk()
       this.#rows.write(database, statement)
     })
     // Within the host's transaction it is durable with that.
@@ -209,6 +212,7 @@ export class SqliteConnection {
           // SQLite opens its log when it first reads, and keeps it open.
           database.pragma('schema_version')
           this.#flusher?.open()
+          if (file !== '') this.#files = new OpenedFiles(journal === 'wal' ? [file, `${file}-wal`] : [file])
         })
       } catch (error) {
         database.close()
@@ -217,6 +221,12 @@ export class SqliteConnection {
     }
     this.#handle = database
     return database
+  }
+
+  /** @throws {LedgerUnavailableError} what would be written now would not be kept */
+  #checkDisk(): void {
+    this.#files?.check()
+    this.#flusher?.check()
   }
 
   /**
