@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -139,6 +139,49 @@ describe('a project that installs the tarballs', () => {
     })
     expect((await run(process.execPath, ['bundled.js'], outDir)).stdout).toBe('100\n')
   })
+
+  it.each(['esm', 'cjs'] as const)(
+    'answers in a program that was bundled as %s where neither tokenizer nor SDK is installed',
+    async (format) => {
+      const name = `chats-${format}`
+      await writeFile(
+        join(project, `${name}.js`),
+        `import { sqlite } from '@farebox/ledger/sqlite'
+      import { openai } from '@farebox/providers/openai'
+      import { simulated } from '@farebox/providers/simulated'
+      import { createFarebox, credits } from 'farebox'
+      const main = async () => {
+        const providers = [openai({ apiKey: undefined, transport: 'fetch' }), simulated()]
+        const box = createFarebox({ store: sqlite({ filename: ':memory:' }), providers })
+        await box.migrate()
+        const { accountId } = await box.ledger.openAccount({ name: 'Ada' })
+        await box.ledger.grant({ accountId, amount: credits(10) })
+        console.log((await box.workflow({ accountId, name: 'x' }).chat({ messages: [{ role: 'user', content: 'Hi' }] })).provider)
+        await box.close()
+      }
+      void main()`,
+      )
+      const outDir = join(project, name)
+      const [tokenizer, aside] = [join(project, 'node_modules/gpt-tokenizer'), join(project, 'gpt-tokenizer')]
+      await rename(tokenizer, aside)
+      try {
+        await bundle({
+          config: false,
+          entry: [join(project, `${name}.js`)],
+          outDir,
+          format,
+          platform: 'node',
+          noExternal: [/^@?farebox/, /^openai/, /^gpt-tokenizer/],
+          external: ['better-sqlite3', 'rate-limiter-flexible'],
+          silent: true,
+        })
+        const program = format === 'esm' ? `${name}.js` : `${name}.cjs`
+        expect((await run(process.execPath, [program], outDir)).stdout).toBe('gpt-4o-mini\n')
+      } finally {
+        await rename(aside, tokenizer)
+      }
+    },
+  )
 
   it.each(['nodenext', 'bundler'])('gets types for every entry with module resolution "%s"', async (moduleResolution) => {
     await linkFromWorkspace(['vitest', '@types/node'])
