@@ -74,6 +74,7 @@ export interface WorkflowOptions {
   /** The key that pays, whose permissions then hold. */
   apiKey?: AuthenticatedKey
   userId?: string
+  /** What it is told to be for, in the ledger and in breakdowns. How it is served is `configuration`: give that of {@link Farebox.businessAdapter}. */
   businessAdapter?: string
   /** The most that it may cost. @defaultValue no ceiling */
   maxCredits?: Credits
