@@ -106,3 +106,16 @@ describe('a workflow', () => {
     expect(said(() => mount(box, { workflow: 'x', configuration: presets.balanced as never }))).toContain('a function: call it')
   })
 })
+
+describe('a phone call', () => {
+  it.each<[string, object, string]>([
+    ['nobody to call', { instructions: { type: 'say', text: 'Hello' } }, 'to must be the number to call'],
+    ['nothing to say', { to: '+15551234567' }, 'instructions must say what is said or done'],
+  ])('with %s holds nothing, and is not told to have been made perhaps', async (_, input, message) => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const refused = box.workflow({ accountId, name: 'x' }).call(input as never)
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringContaining(message) })
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+})
