@@ -6,6 +6,7 @@ import { createFarebox, credits, defineBusinessAdapter, type FareboxOptions, pre
 import { farebox as express } from 'farebox/express'
 import { farebox as koa } from 'farebox/koa'
 import { describe, expect, it } from 'vitest'
+import { serveApi } from './api-client.ts'
 import { openAccount, openBox } from './open-box.ts'
 
 // What programs without types give by mistake, and are told by nobody but us.
@@ -117,5 +118,20 @@ describe('a phone call', () => {
     const refused = box.workflow({ accountId, name: 'x' }).call(input as never)
     await expect(refused).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringContaining(message) })
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+})
+
+describe('a Farebox whose providers have no key', () => {
+  it('tells its host which are off and why, and its callers not', async () => {
+    const box = await openBox({ providers: [openai({ apiKey: '' }), simulated({ services: ['phone'] })] })
+    const { accountId, key } = await openAccount(box)
+    const chat = box.workflow({ accountId, name: 'x' }).chat({ messages: [{ role: 'user', content: 'Hi' }] })
+    const why =
+      'providers that are off: openai, no API key: set OPENAI_API_KEY where the server is started, or pass openai({ apiKey })'
+    await expect(chat).rejects.toMatchObject({ code: 'NO_PROVIDER', cause: { message: why } })
+    const api = await serveApi(box, key)
+    const answer = await api.post('/v1/chat/completions', { model: 'auto', messages: [{ role: 'user', content: 'Hi' }] })
+    expect(answer.status).toBe(503)
+    expect(JSON.stringify(answer.body)).not.toContain('OPENAI_API_KEY')
   })
 })
