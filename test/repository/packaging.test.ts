@@ -105,6 +105,15 @@ describe('a project that installs the tarballs', () => {
     expect((await run(process.execPath, ['imports.js'], project)).stdout).toBe('imported\n')
   })
 
+  it('can be required by CommonJS, every entry of it', async () => {
+    await writeFile(
+      join(project, 'requires.cjs'),
+      `for (const specifier of ${JSON.stringify(runtimeEntries())}) require(specifier)
+      console.log('required')`,
+    )
+    expect((await run(process.execPath, ['requires.cjs'], project)).stdout).toBe('required\n')
+  })
+
   it('has a command that answers', async () => {
     expect((await run(join(project, 'node_modules/.bin/farebox'), ['--help'], project)).stdout).toMatch(/^Usage: farebox /)
   })
