@@ -226,6 +226,38 @@ describe('a project that installs the tarballs', () => {
     )
   })
 
+  it('takes what an environment may lack, as our pages give it, where undefined is not the same as absent', async () => {
+    await linkFromWorkspace(['@types/node'])
+    const names = ['openai', 'anthropic', 'deepgram', 'cartesia', 'elevenlabs', 'twilio', 'livekit']
+    const [ACCOUNT, KEY] = ['process.env.ACCOUNT', 'process.env.KEY']
+    const settings = (name: string) => {
+      if (name === 'twilio') return `accountSid: ${ACCOUNT}, authToken: ${KEY}, from: ${ACCOUNT}`
+      return name === 'livekit' ? `url: ${ACCOUNT}, apiKey: ${ACCOUNT}, apiSecret: ${KEY}` : `apiKey: ${KEY}`
+    }
+    await writeFile(
+      join(project, 'exact.ts'),
+      `import { ProviderError } from '@farebox/core'
+      import { postgres } from '@farebox/ledger/postgres'
+      import { createFarebox } from 'farebox'
+      import { fareboxRoutes } from 'farebox/express'
+      ${names.map((name) => `import { ${name} } from '@farebox/providers/${name}'`).join('\n')}
+      const box = createFarebox({
+        store: postgres({ connectionString: process.env.DATABASE_URL }),
+        providers: [${names.map((name) => `${name}({ ${settings(name)} })`).join(', ')}],
+      })
+      export const routes = fareboxRoutes(box, { adminToken: process.env.FAREBOX_ADMIN_TOKEN })
+      export const failure = (response?: Response) =>
+        new ProviderError('it failed', { provider: 'acme', kind: 'network', status: response?.status, retryAfterMs: undefined })`,
+    )
+    const options = '--strict --exactOptionalPropertyTypes --noEmit --target es2023 --module nodenext --types node --pretty false'
+    const compiler = join(repositoryFolder, 'node_modules/typescript/bin/tsc')
+    const told = await run(process.execPath, [compiler, ...options.split(' '), 'exact.ts'], project).then(
+      ({ stdout }) => stdout,
+      (error: { stdout?: string }) => error.stdout ?? String(error),
+    )
+    expect(told.split('\n').filter((line) => line.startsWith('exact.ts'))).toEqual([])
+  })
+
   async function linkFromWorkspace(names: string[]): Promise<void> {
     for (const name of names) {
       const target = join(project, 'node_modules', name)
