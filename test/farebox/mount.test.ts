@@ -38,6 +38,21 @@ describe.each(hosts)('a workflow mounted in $name', ({ serveHandler }) => {
     expect({ apiKeyId, userId, spent }).toEqual({ apiKeyId: account.apiKeyId, userId: 'grace', spent: credits(1) })
   })
 
+  it.each([
+    ['no messages', undefined, 'messages'],
+    ['a text for messages', 'Hello', 'messages'],
+    ['a role that there is not', [{ role: 'boss', content: 'Hello' }], 'messages.0.role'],
+    ['a number for a content', [{ role: 'user', content: 5 }], 'messages.0.content'],
+    ['nothing for a content', [{ role: 'user' }], 'messages.0.content'],
+  ])('refuses by name %s that its caller sent, and charges nothing', async (_, messages, field) => {
+    const box = await openBox()
+    const account = await openAccount(box)
+    const handOn: Handler = async (workflow, body) => ({ text: (await workflow.chat({ messages: body.messages as never })).text })
+    const refused = await apiClient((await serveHandler(box, mount, handOn)).url, account.key).post('/ai/ask', { messages })
+    expect(refused).toMatchObject({ status: 422, body: { code: 'INVALID_INPUT', errors: [{ field }] } })
+    expect(await box.ledger.balance(account.accountId)).toMatchObject({ balance: credits(10_000), held: 0n })
+  })
+
   it('writes nothing down for a request that uses no service', async () => {
     const box = await openBox()
     const account = await openAccount(box)

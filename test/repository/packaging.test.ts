@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -105,6 +105,15 @@ describe('a project that installs the tarballs', () => {
     expect((await run(process.execPath, ['imports.js'], project)).stdout).toBe('imported\n')
   })
 
+  it('can be required by CommonJS, every entry of it', async () => {
+    await writeFile(
+      join(project, 'requires.cjs'),
+      `for (const specifier of ${JSON.stringify(runtimeEntries())}) require(specifier)
+      console.log('required')`,
+    )
+    expect((await run(process.execPath, ['requires.cjs'], project)).stdout).toBe('required\n')
+  })
+
   it('has a command that answers', async () => {
     expect((await run(join(project, 'node_modules/.bin/farebox'), ['--help'], project)).stdout).toMatch(/^Usage: farebox /)
   })
@@ -140,6 +149,49 @@ describe('a project that installs the tarballs', () => {
     expect((await run(process.execPath, ['bundled.js'], outDir)).stdout).toBe('100\n')
   })
 
+  it.each(['esm', 'cjs'] as const)(
+    'answers in a program that was bundled as %s where neither tokenizer nor SDK is installed',
+    async (format) => {
+      const name = `chats-${format}`
+      await writeFile(
+        join(project, `${name}.js`),
+        `import { sqlite } from '@farebox/ledger/sqlite'
+      import { openai } from '@farebox/providers/openai'
+      import { simulated } from '@farebox/providers/simulated'
+      import { createFarebox, credits } from 'farebox'
+      const main = async () => {
+        const providers = [openai({ apiKey: undefined, transport: 'fetch' }), simulated()]
+        const box = createFarebox({ store: sqlite({ filename: ':memory:' }), providers })
+        await box.migrate()
+        const { accountId } = await box.ledger.openAccount({ name: 'Ada' })
+        await box.ledger.grant({ accountId, amount: credits(10) })
+        console.log((await box.workflow({ accountId, name: 'x' }).chat({ messages: [{ role: 'user', content: 'Hi' }] })).provider)
+        await box.close()
+      }
+      void main()`,
+      )
+      const outDir = join(project, name)
+      const [tokenizer, aside] = [join(project, 'node_modules/gpt-tokenizer'), join(project, 'gpt-tokenizer')]
+      await rename(tokenizer, aside)
+      try {
+        await bundle({
+          config: false,
+          entry: [join(project, `${name}.js`)],
+          outDir,
+          format,
+          platform: 'node',
+          noExternal: [/^@?farebox/, /^openai/, /^gpt-tokenizer/],
+          external: ['better-sqlite3', 'rate-limiter-flexible'],
+          silent: true,
+        })
+        const program = format === 'esm' ? `${name}.js` : `${name}.cjs`
+        expect((await run(process.execPath, [program], outDir)).stdout).toBe('gpt-4o-mini\n')
+      } finally {
+        await rename(aside, tokenizer)
+      }
+    },
+  )
+
   it.each(['nodenext', 'bundler'])('gets types for every entry with module resolution "%s"', async (moduleResolution) => {
     await linkFromWorkspace(['vitest', '@types/node'])
     const entries = packages.flatMap(entryPoints).map(({ specifier }) => specifier)
@@ -172,6 +224,38 @@ describe('a project that installs the tarballs', () => {
     expect(output.split('\n').filter((line) => /^(?:program\.ts|node_modules\/(?:@farebox|farebox)\/|error)/.test(line))).toEqual(
       [],
     )
+  })
+
+  it('takes what an environment may lack, as our pages give it, where undefined is not the same as absent', async () => {
+    await linkFromWorkspace(['@types/node'])
+    const names = ['openai', 'anthropic', 'deepgram', 'cartesia', 'elevenlabs', 'twilio', 'livekit']
+    const [ACCOUNT, KEY] = ['process.env.ACCOUNT', 'process.env.KEY']
+    const settings = (name: string) => {
+      if (name === 'twilio') return `accountSid: ${ACCOUNT}, authToken: ${KEY}, from: ${ACCOUNT}`
+      return name === 'livekit' ? `url: ${ACCOUNT}, apiKey: ${ACCOUNT}, apiSecret: ${KEY}` : `apiKey: ${KEY}`
+    }
+    await writeFile(
+      join(project, 'exact.ts'),
+      `import { ProviderError } from '@farebox/core'
+      import { postgres } from '@farebox/ledger/postgres'
+      import { createFarebox } from 'farebox'
+      import { fareboxRoutes } from 'farebox/express'
+      ${names.map((name) => `import { ${name} } from '@farebox/providers/${name}'`).join('\n')}
+      const box = createFarebox({
+        store: postgres({ connectionString: process.env.DATABASE_URL }),
+        providers: [${names.map((name) => `${name}({ ${settings(name)} })`).join(', ')}],
+      })
+      export const routes = fareboxRoutes(box, { adminToken: process.env.FAREBOX_ADMIN_TOKEN })
+      export const failure = (response?: Response) =>
+        new ProviderError('it failed', { provider: 'acme', kind: 'network', status: response?.status, retryAfterMs: undefined })`,
+    )
+    const options = '--strict --exactOptionalPropertyTypes --noEmit --target es2023 --module nodenext --types node --pretty false'
+    const compiler = join(repositoryFolder, 'node_modules/typescript/bin/tsc')
+    const told = await run(process.execPath, [compiler, ...options.split(' '), 'exact.ts'], project).then(
+      ({ stdout }) => stdout,
+      (error: { stdout?: string }) => error.stdout ?? String(error),
+    )
+    expect(told.split('\n').filter((line) => line.startsWith('exact.ts'))).toEqual([])
   })
 
   async function linkFromWorkspace(names: string[]): Promise<void> {

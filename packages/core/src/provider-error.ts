@@ -42,16 +42,16 @@ export interface ProviderErrorFacts {
   provider: string
   kind: ProviderErrorKind
   /** HTTP status of the provider's answer, if there was one. */
-  status?: number
+  status?: number | undefined
   /** How long the provider asked to wait. */
-  retryAfterMs?: number
+  retryAfterMs?: number | undefined
   /** The provider's own error code. */
-  providerCode?: string
+  providerCode?: string | undefined
   /** The parameter that the provider found wrong, by its own name. With `unsupported`: what of the request it cannot do. */
-  providerParameter?: string
-  requestId?: string
+  providerParameter?: string | undefined
+  requestId?: string | undefined
   /** What had been consumed when it failed; `undefined` when nothing is known. */
-  usage?: Usage
+  usage?: Usage | undefined
   cause?: unknown
 }
 

@@ -9,6 +9,7 @@ import {
   type Usage,
   type UsageQuantity,
 } from '@farebox/core'
+import { InvalidInputError } from '@farebox/ledger'
 import { type ChatMeasure, chatUsageRange, encodingOf, measureText, textTokens, type UsageRange } from '@farebox/pricing'
 import { loadTokenizers } from '@farebox/pricing/tokenizer'
 import { chatFeatures, type RouteRequest } from '@farebox/router'
@@ -93,6 +94,7 @@ const GO_ON = 'Your answer was cut off. Go on from exactly where it stopped: say
 
 /** Messages that ask about images. */
 export function questionAbout(prompt: string, images: readonly string[]): ChatMessage[] {
+  if (!Array.isArray(images)) throw new InvalidInputError('images', 'must be a list of URLs')
   const pictures = images.map((url): ContentPart => ({ type: 'image', url }))
   return [{ role: 'user', content: [{ type: 'text', text: prompt }, ...pictures] }]
 }

@@ -95,7 +95,7 @@ export class RequestTooLongError extends FareboxError {
   }
 }
 
-/** No provider can serve the request: none is configured, none has a key, or none can do what is asked. */
+/** No provider can serve the request: none is configured, none has a key, or none can do what is asked. `cause` says why some are off, for the host. */
 export class NoProviderError extends FareboxError {
   override readonly code = 'NO_PROVIDER'
 }
@@ -197,7 +197,16 @@ export function errorOfRoute(refusal: RouteRefusal): FareboxError {
     default:
       if (refusal.tooLong) return new RequestTooLongError(refusal.message, refusal.tooLong)
   }
-  return new NoProviderError(refusal.message)
+  const cause = whoIsOff(refusal)
+  return new NoProviderError(refusal.message, cause && { cause })
+}
+
+/** For the host, who can do something about it: callers are not told how it is set up. */
+function whoIsOff({ rejected }: RouteRefusal): Error | undefined {
+  const off = rejected
+    .filter(({ reason }) => reason === 'provider_disabled')
+    .map(({ entry, detail }) => `${entry.adapter.name}, ${detail}`)
+  return off.length > 0 ? new Error(`providers that are off: ${[...new Set(off)].join('; ')}`) : undefined
 }
 
 function isProviderError(error: unknown): error is ProviderError {

@@ -38,7 +38,8 @@ import {
 import { Agents } from './agents.ts'
 import { BookPrices } from './book-prices.ts'
 import type { LiveDeadlines } from './call-runner.ts'
-import { checkTimes, TIMER_MS_MAX } from './check-times.ts'
+import { checkOptions, checkOwnConfiguration } from './check-options.ts'
+import { TIMER_MS_MAX } from './check-times.ts'
 import { UnauthorizedError } from './errors.ts'
 import { type CountedTexts, type EstimateInput, type EstimateReport, estimateWorkflow } from './estimate-workflow.ts'
 import type { FailedAttempts } from './hold-route.ts'
@@ -130,13 +131,10 @@ export interface FareboxOptions {
 /**
  * Routes every call to the provider that suits it, and charges it to a prepaid balance.
  *
- * @throws {InvalidOptionError} `store` or `providers` is missing, two adapters have the same name, or an option is out of range
+ * @throws {InvalidOptionError} `store` or `providers` is missing, two adapters have the same name, or an option is wrong or out of range
  */
 export function createFarebox(options: FareboxOptions): Farebox {
-  if (!options.store)
-    throw new InvalidOptionError('store is missing: give sqlite({ filename }) or postgres({ connectionString })')
-  if (!Array.isArray(options.providers)) throw new InvalidOptionError('providers must be a list of adapters')
-  checkTimes(options)
+  checkOptions(options)
   return new Farebox(options)
 }
 
@@ -248,8 +246,13 @@ export class Farebox {
     })
   }
 
-  /** A workflow of an account. It is written down with its first use. */
+  /**
+   * A workflow of an account. It is written down with its first use.
+   *
+   * @throws {InvalidOptionError} its configuration is not whole, or its limit is no amount of credits
+   */
   workflow(options: WorkflowOptions): Workflow {
+    if (options.configuration !== undefined) checkOwnConfiguration(options.configuration)
     return new Workflow(this.#parts, options)
   }
 

@@ -1,9 +1,11 @@
-export { credits, formatCredits, formatUsd, quantity } from '@farebox/core'
-export { defaultCostBook, defaultPriceBook, PriceBook, type PriceBookDocument } from '@farebox/pricing'
+export { credits, FareboxError, formatCredits, formatUsd, InvalidOptionError, isFareboxError, quantity } from '@farebox/core'
+export { InvalidInputError } from '@farebox/ledger'
+export { defaultCostBook, defaultPriceBook, PriceBook, type PriceBookDocument, PriceNotFoundError } from '@farebox/pricing'
 export {
   type BusinessAdapter,
   businessAdapters,
   defineBusinessAdapter,
+  InvalidConfigurationError,
   parseServiceConfiguration,
   presets,
   type ServiceConfiguration,

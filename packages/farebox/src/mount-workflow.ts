@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import type { Credits } from '@farebox/core'
+import { type Credits, InvalidOptionError } from '@farebox/core'
 import type { AuthenticatedKey } from '@farebox/ledger'
-import type { ServiceConfiguration } from '@farebox/router'
+import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
 import { CallerLeftError } from './errors.ts'
 import type { Farebox } from './farebox.ts'
 import type { Workflow, WorkflowOptions } from './workflow.ts'
@@ -18,6 +18,17 @@ export interface MountOptions {
   reserve?: Credits
   /** Told of failures after the response was sent: then nobody else can be. @defaultValue nobody */
   onError?: (error: unknown) => void
+}
+
+/** @throws {InvalidOptionError} the workflow has no name, or its configuration is not whole */
+export function checkMount(options: MountOptions): void {
+  const { workflow, configuration } = options ?? {}
+  if (typeof workflow !== 'string' || workflow === '') {
+    throw new InvalidOptionError(
+      "workflow is missing: farebox(box, { workflow: 'voice_chat' }) names what breakdowns count requests under",
+    )
+  }
+  if (configuration !== undefined) checkServiceConfiguration(configuration)
 }
 
 /**

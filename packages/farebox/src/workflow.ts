@@ -19,6 +19,7 @@ import { CALL_SECONDS_MAX, callRoute, embedRoute, speakRoute, transcribeRoute } 
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
 import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
+import { checkMessages, checkPhoneCall } from './check-calls.ts'
 import { modelOf } from './dialect-options.ts'
 import { Envelope } from './envelope.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
@@ -74,6 +75,7 @@ export interface WorkflowOptions {
   /** The key that pays, whose permissions then hold. */
   apiKey?: AuthenticatedKey
   userId?: string
+  /** What it is told to be for, in the ledger and in breakdowns. How it is served is `configuration`: give that of {@link Farebox.businessAdapter}. */
   businessAdapter?: string
   /** The most that it may cost. @defaultValue no ceiling */
   maxCredits?: Credits
@@ -190,7 +192,11 @@ export class Workflow {
     return this.#payer.envelope.open()
   }
 
-  /** Asks a chat model. */
+  /**
+   * Asks a chat model.
+   *
+   * @throws {InvalidInputError} the messages are none
+   */
   chat(input: ChatInput): Promise<ChatAnswer> {
     return this.#chat('gpt', 'chat', input)
   }
@@ -340,8 +346,11 @@ export class Workflow {
   /**
    * Makes a phone call, and resolves when it has ended. It is never dialled twice. Where the account cannot pay for the whole of
    * `durationSecondsMax`, the provider is told to end it earlier.
+   *
+   * @throws {InvalidInputError} there is no number, or nothing that is said or done
    */
   async call({ durationSecondsMax = CALL_SECONDS_MAX, ...input }: PhoneInput): Promise<PhoneAnswer> {
+    checkPhoneCall(input)
     const route = { ...input, metadata: { ...this.#options.metadata, ...input.metadata } }
     const isAffordable = (length: number, available: Credits) =>
       planOnly(this.#parts, this.#payer, callRoute(length, route), available).status !== 'refused'
@@ -532,6 +541,7 @@ export class Workflow {
   }
 
   #measure(service: 'gpt' | 'vision', input: ChatInput) {
+    checkMessages(input.messages)
     return measureChat(input, offersFor(this.#parts.catalog, service, input.provider), this.#parts.loadTokenizers)
   }
 

@@ -29,7 +29,8 @@ const flag = z.boolean({ error: allowed.flag })
 const share = z.number({ error: allowed.share }).min(0, allowed.share).max(1, allowed.share)
 const word = z.string({ error: allowed.when }).max(200, allowed.when)
 
-const fields = {
+/** The fields by their wire names, but for `conditions`. */
+export const wireFields = {
   primary_ai_model: provider,
   fallback_ai_model: providerOrNull,
   voice_enabled: flag,
@@ -61,13 +62,17 @@ const fields = {
   exploration: share,
 }
 
-const condition = z.strictObject(
-  {
-    when: z.record(word, z.union([word, z.array(word).max(50, allowed.when)], { error: allowed.when }), { error: allowed.when }),
-    use: z.strictObject(fields, { error: allowed.use }).partial(),
-  },
-  { error: allowed.conditions },
-)
+const when = z.record(word, z.union([word, z.array(word).max(50, allowed.when)], { error: allowed.when }), {
+  error: allowed.when,
+})
+
+/** Conditions whose `use` has some of the given fields. */
+export function conditionsOf<Fields extends z.ZodRawShape>(fields: Fields) {
+  const use = z.strictObject(fields, { error: allowed.use }).partial()
+  return z
+    .array(z.strictObject({ when, use }, { error: allowed.conditions }), { error: allowed.conditions })
+    .max(50, allowed.conditions)
+}
 
 /**
  * Service configuration on the wire: snake_case, every field optional, unknown fields refused. What the fields mean is
@@ -76,8 +81,8 @@ const condition = z.strictObject(
  */
 export const serviceConfigurationSchema = z
   .strictObject({
-    ...fields,
-    conditions: z.array(condition, { error: allowed.conditions }).max(50, allowed.conditions),
+    ...wireFields,
+    conditions: conditionsOf(wireFields),
   })
   .partial()
 

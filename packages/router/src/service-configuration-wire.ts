@@ -8,6 +8,7 @@ import {
   type ServiceConfigurationOutput,
   serviceConfigurationSchema,
 } from './service-configuration-schema.ts'
+import { wireNames } from './wire-names.ts'
 
 /** A field of a configuration that was refused, by its wire name (`weights.deepgram`), and what it may be. */
 export interface InvalidField {
@@ -56,31 +57,6 @@ export function formatServiceConfiguration(configuration: ServiceConfiguration):
 
 type Fields = Omit<ServiceConfiguration, 'conditions'>
 type WireFields = Omit<ServiceConfigurationInput, 'conditions'>
-
-const wireNames = {
-  primaryAiModel: 'primary_ai_model',
-  fallbackAiModel: 'fallback_ai_model',
-  voiceEnabled: 'voice_enabled',
-  ttsProvider: 'tts_provider',
-  sttProvider: 'stt_provider',
-  phoneEnabled: 'phone_enabled',
-  phoneProvider: 'phone_provider',
-  visionEnabled: 'vision_enabled',
-  costOptimization: 'cost_optimization',
-  maxCreditsPerRequest: 'max_credits_per_request',
-  visionModel: 'vision_model',
-  strategy: 'strategy',
-  complexity: 'complexity',
-  accuracyFirst: 'accuracy_first',
-  fallbackProviders: 'fallback_providers',
-  lastResort: 'last_resort',
-  weights: 'weights',
-  dataRegion: 'data_region',
-  serviceLevels: 'service_levels',
-  qualityMin: 'quality_min',
-  latencyMsMax: 'latency_ms_max',
-  exploration: 'exploration',
-} as const satisfies Record<keyof Fields, keyof WireFields>
 
 /** `null` is a choice ("none"), so only an absent field is left out. */
 function readFields(wire: WireFields): Partial<Fields> {

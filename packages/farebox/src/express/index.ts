@@ -3,7 +3,7 @@ import { isFareboxError } from '@farebox/core'
 import type { Farebox } from '../farebox.ts'
 import { problemHeaders, problemOf } from '../http/problem.ts'
 import type { RoutesOptions } from '../http/routes.ts'
-import { type MountOptions, mountWorkflow } from '../mount-workflow.ts'
+import { checkMount, type MountOptions, mountWorkflow } from '../mount-workflow.ts'
 import { nodeRoutes } from '../node-routes.ts'
 import type { Workflow } from '../workflow.ts'
 
@@ -31,8 +31,11 @@ declare global {
 /**
  * Gives every request a workflow, `req.farebox`, that is paid by the API key it carries and closed with its response. A request
  * without a good key is answered with 401.
+ *
+ * @throws {InvalidOptionError} the workflow has no name, or its configuration is not whole
  */
 export function farebox(box: Farebox, options: MountOptions): ExpressHandler {
+  checkMount(options)
   return (request, response, next) => {
     const begin = (workflow: Workflow) => {
       request.farebox = workflow

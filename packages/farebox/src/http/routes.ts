@@ -27,7 +27,7 @@ import { workflowRoutes } from './workflow-routes.ts'
 /** How the HTTP API is served. */
 export interface RoutesOptions {
   /** Opens the admin routes to whoever sends it as bearer. @defaultValue none: they are closed */
-  adminToken?: string
+  adminToken?: string | undefined
   /** What one caller may ask at most. */
   limits?: RouteLimits
   /**

@@ -3,7 +3,7 @@ import { isFareboxError } from '@farebox/core'
 import type { Farebox } from '../farebox.ts'
 import { problemHeaders, problemOf } from '../http/problem.ts'
 import type { RoutesOptions } from '../http/routes.ts'
-import { type MountOptions, mountWorkflow } from '../mount-workflow.ts'
+import { checkMount, type MountOptions, mountWorkflow } from '../mount-workflow.ts'
 import { nodeRoutes } from '../node-routes.ts'
 import type { Workflow } from '../workflow.ts'
 
@@ -35,8 +35,11 @@ export interface FareboxState {
 /**
  * Gives every request a workflow, `ctx.state.farebox`, that is paid by the API key it carries and closed with its response. A
  * request without a good key is answered with 401; errors of Farebox that later middleware throws become problem documents.
+ *
+ * @throws {InvalidOptionError} the workflow has no name, or its configuration is not whole
  */
 export function farebox(box: Farebox, options: MountOptions): KoaMiddleware {
+  checkMount(options)
   return async (context, next) => {
     try {
       const mounted = mountWorkflow(box, options, context.req.headers.authorization, context.res)

@@ -23,7 +23,7 @@ import { Statements } from './statements.ts'
 /** Which Postgres database keeps the ledger, and how it is written. */
 export interface PostgresOptions {
   /** `postgres://user:password@host/database`. Give this or `pool`. */
-  connectionString?: string
+  connectionString?: string | undefined
   /** The host's own pool, which stays the host's to end. */
   pool?: PostgresPool
   /** Where the tables live; made if absent. @defaultValue `public` */

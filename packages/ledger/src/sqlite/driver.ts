@@ -68,9 +68,9 @@ const NEWEST_SHARE = 0.2
  *   option is none of what it may be
  */
 export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
-  const { filename, database, synchronous = 'full', writer = 'event loop', busyTimeoutMs = 0 } = options
+  const { filename, database, synchronous = 'full', writer = 'event loop', busyTimeoutMs = 0 } = options ?? {}
   if ((filename === undefined) === (database === undefined)) {
-    throw new InvalidOptionError('sqlite() takes either filename or database')
+    throw new InvalidOptionError("sqlite() takes either filename or database: sqlite({ filename: 'credits.db' })")
   }
   if (synchronous !== 'full' && synchronous !== 'normal') {
     throw new InvalidOptionError(`sqlite({ synchronous }) must be 'full' or 'normal', received ${JSON.stringify(synchronous)}`)

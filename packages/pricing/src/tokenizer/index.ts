@@ -117,10 +117,18 @@ function load(encoding: TokenEncoding): Promise<CountTokens | undefined> {
 }
 
 function importEncoding(encoding: TokenEncoding): Promise<Encoding> {
-  // Each named as a whole, so that bundlers see them.
-  return encoding === 'o200k_base' ? import('gpt-tokenizer/encoding/o200k_base') : import('gpt-tokenizer/encoding/cl100k_base')
+  // Each named as a whole, so that bundlers see them, and caught where it stands, so that they go on where the package is not installed.
+  return encoding === 'o200k_base'
+    ? import('gpt-tokenizer/encoding/o200k_base').catch(passOn)
+    : import('gpt-tokenizer/encoding/cl100k_base').catch(passOn)
 }
 
+function passOn(error: unknown): never {
+  throw error
+}
+
+/** A program that was bundled as CommonJS asks with `require`, which has a code of its own. */
 function isNotInstalled(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
+  if (typeof error !== 'object' || error === null || !('code' in error)) return false
+  return error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND'
 }

@@ -63,6 +63,11 @@ export async function importSdk<Loaded>(name: string, needs: string, load: () =>
   }
 }
 
+/** Catches an import where it stands, and throws it on: so a bundler goes on where a package is not installed that a program can do without. */
+export function passOn(error: unknown): never {
+  throw error
+}
+
 /** Ready with the host's client, or where all that is needed was given; `reason` says what to do where it was not. */
 export function availabilityOf(given: {
   client?: unknown

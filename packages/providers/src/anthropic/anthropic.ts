@@ -8,7 +8,7 @@ import { streamChat } from './stream-chat.ts'
 /** How Anthropic is reached, and what is asked of it. */
 export interface AnthropicOptions {
   /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
-  apiKey?: string
+  apiKey?: string | undefined
   /** Where the API is, without `/v1`; any server that speaks it will do. @defaultValue `https://api.anthropic.com` */
   baseURL?: string
   /** Your own client of the SDK instead of one made here; `apiKey`, `baseURL` and `fetch` are then its own. */

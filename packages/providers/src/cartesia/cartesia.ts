@@ -9,7 +9,7 @@ import { transcribe } from './transcribe.ts'
 /** How Cartesia is reached, and what is asked of it. */
 export interface CartesiaOptions {
   /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
-  apiKey?: string
+  apiKey?: string | undefined
   /** Where the API is. Cartesia may replace a key that it sees over plain HTTP. @defaultValue `https://api.cartesia.ai` */
   baseURL?: string
   /** Your own client of the SDK instead of one made here; `apiKey`, `baseURL` and `fetch` are then its own. */

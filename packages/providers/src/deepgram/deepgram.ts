@@ -10,7 +10,7 @@ import { transcribe } from './transcribe.ts'
 /** How Deepgram is reached, and what is asked of it. */
 export interface DeepgramOptions {
   /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
-  apiKey?: string
+  apiKey?: string | undefined
   /** Where the API is, for requests and for live connections alike. @defaultValue `https://api.deepgram.com` */
   baseUrl?: string
   /** Your own client of the SDK instead of one made here; `apiKey`, `baseUrl` and `fetch` are then its own. */

@@ -8,7 +8,7 @@ import { transcribe } from './transcribe.ts'
 /** How ElevenLabs is reached, and what is asked of it. */
 export interface ElevenlabsOptions {
   /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
-  apiKey?: string
+  apiKey?: string | undefined
   /** Where the API is. @defaultValue `https://api.elevenlabs.io` */
   baseUrl?: string
   /** Your own client of the SDK instead of one made here; `apiKey`, `baseUrl` and `fetch` are then its own. */

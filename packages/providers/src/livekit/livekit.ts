@@ -11,10 +11,10 @@ import type { LivekitContext } from './within-call.ts'
 /** How LiveKit is reached. */
 export interface LivekitOptions {
   /** Where the project is: `https:` or `wss:`, as LiveKit shows it. */
-  url?: string
+  url?: string | undefined
   /** Any of the three absent or empty, and the adapter is disabled. */
-  apiKey?: string
-  apiSecret?: string
+  apiKey?: string | undefined
+  apiSecret?: string | undefined
   /** Your own copy of the package `livekit-server-sdk`. @defaultValue imported at the first call */
   sdk?: LivekitSdk
   /** What is sold. @defaultValue {@link livekitOffers} */

@@ -1,5 +1,5 @@
 import { ProviderError } from '@farebox/core'
-import type { SdkConnection } from '../adapter/sdk-connection.ts'
+import { passOn, type SdkConnection } from '../adapter/sdk-connection.ts'
 
 /** What an SDK method takes beside its body. */
 export interface OpenaiRequestOptions {
@@ -84,7 +84,7 @@ export interface OpenaiClientOptions {
  * there is given, `null` included. Its retries are off, because retrying is the router's, and so is its log, because it prints.
  */
 export async function loadOpenaiClient(options: OpenaiClientOptions): Promise<OpenaiClient> {
-  const sdk = await import('openai')
+  const sdk = await import('openai').catch(passOn)
   return new sdk.OpenAI({ ...options, adminAPIKey: null, webhookSecret: null, maxRetries: 0, logLevel: 'off' })
 }
 

@@ -21,7 +21,7 @@ import { transcribe } from './transcribe.ts'
 /** How OpenAI is reached, and what is asked of it. */
 export interface OpenaiOptions {
   /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
-  apiKey?: string
+  apiKey?: string | undefined
   /** Where the API is; any server that speaks it will do. @defaultValue `https://api.openai.com/v1` */
   baseURL?: string
   /** @defaultValue the key's own */

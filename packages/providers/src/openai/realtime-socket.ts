@@ -5,7 +5,7 @@ import type { OpenAIRealtimeWS } from 'openai/realtime/ws'
 import type { RealtimeClientEvent } from 'openai/resources/realtime/realtime'
 import { asRecord } from '../adapter/answer.ts'
 import { type Inbox, openInbox } from '../adapter/inbox.ts'
-import { importSdk } from '../adapter/sdk-connection.ts'
+import { importSdk, passOn } from '../adapter/sdk-connection.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import type { OpenaiCall } from './send.ts'
 
@@ -35,7 +35,7 @@ const REFUSAL_BYTES_MAX = 65_536
 export async function openRealtimeSocket(connection: OpenaiConnection, call: OpenaiCall, model: string): Promise<RealtimeSocket> {
   const client = await call.race(connection.client())
   const needs = '"openai" (^6.30 or ^7) and "ws"'
-  const sdk = await call.race(importSdk(connection.name, needs, () => import('openai/realtime/ws')))
+  const sdk = await call.race(importSdk(connection.name, needs, () => import('openai/realtime/ws').catch(passOn)))
   const { websocket = {}, target = client } = connection.realtime
   if (target.baseURL === undefined || target.apiKey === undefined) {
     const message = `the client that ${connection.name} was given has no apiKey and baseURL, which a websocket is opened with`

@@ -23,14 +23,14 @@ import { twilioOffers } from './twilio-offers.ts'
 /** How Twilio is reached, and how its calls are followed. */
 export interface TwilioOptions {
   /** The account's SID, `AC…`. Absent or empty, and without a `client`, the adapter is disabled. */
-  accountSid?: string
+  accountSid?: string | undefined
   /** The account's token: the key to the API, unless there is an `apiKey`, and what status callbacks are signed with. */
-  authToken?: string
+  authToken?: string | undefined
   /** An API key's SID, `SK…`, to be used instead of the token, with `apiSecret`. */
-  apiKey?: string
-  apiSecret?: string
+  apiKey?: string | undefined
+  apiSecret?: string | undefined
   /** E.164 number that is called from when a request names none. */
-  from?: string
+  from?: string | undefined
   /** Your own client of the SDK instead of one made here; `accountSid`, `apiKey`, `baseUrl`, `timeoutMs` and `fetch` are then its own. */
   client?: TwilioClient
   /** Where the API is. @defaultValue `https://api.twilio.com` */

@@ -1,0 +1,46 @@
+import { InvalidOptionError, type ProviderAdapter } from '@farebox/core'
+import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
+import { checkTimes } from './check-times.ts'
+import type { FareboxOptions } from './farebox.ts'
+
+/**
+ * Refuses what no Farebox can be made of. The compiler says most of it to who has one.
+ *
+ * @throws {InvalidOptionError} names the option, and what it should be
+ */
+export function checkOptions(options: FareboxOptions): void {
+  const { store, providers, configuration, businessAdapters = [], prices, costs } = options ?? {}
+  if (!store) throw new InvalidOptionError('store is missing: give sqlite({ filename }) or postgres({ connectionString })')
+  if (typeof store !== 'object') {
+    throw new InvalidOptionError('store must be what sqlite({ filename }) or postgres({ connectionString }) returns')
+  }
+  if (!Array.isArray(providers)) throw new InvalidOptionError('providers must be a list of adapters')
+  for (const [index, adapter] of providers.entries()) checkAdapter(adapter, index)
+  for (const [option, book] of Object.entries({ prices, costs })) {
+    if (book === undefined || typeof book.find === 'function') continue
+    throw new InvalidOptionError(`${option} must be a price book: new PriceBook(document)`)
+  }
+  if (configuration !== undefined) checkServiceConfiguration(configuration)
+  for (const adapter of businessAdapters) {
+    checkServiceConfiguration(adapter.configuration, `the configuration of business adapter ${adapter.name}`)
+  }
+  checkTimes(options)
+}
+
+function checkAdapter(adapter: ProviderAdapter, index: number): void {
+  if (typeof adapter?.name === 'string' && Array.isArray(adapter.offers) && adapter.availability) return
+  const called = typeof adapter === 'function' ? ': a function was given, call it' : ''
+  throw new InvalidOptionError(`providers[${index}] is no adapter, such as openai({ apiKey }) or simulated()${called}`)
+}
+
+/**
+ * The two mistakes in a workflow's configuration that would only show as an error elsewhere, or never. There is one for each request, so
+ * that not all of it is looked at.
+ *
+ * @throws {InvalidOptionError} it is not whole, or its limit is no amount of credits
+ */
+export function checkOwnConfiguration(configuration: ServiceConfiguration): void {
+  const { conditions, maxCreditsPerRequest } = configuration
+  if (Array.isArray(conditions) && (maxCreditsPerRequest === null || typeof maxCreditsPerRequest === 'bigint')) return
+  checkServiceConfiguration(configuration)
+}

@@ -1,0 +1,137 @@
+import { InvalidOptionError } from '@farebox/core'
+import { sqlite } from '@farebox/ledger/sqlite'
+import { openai } from '@farebox/providers/openai'
+import { simulated } from '@farebox/providers/simulated'
+import { createFarebox, credits, defineBusinessAdapter, type FareboxOptions, presets } from 'farebox'
+import { farebox as express } from 'farebox/express'
+import { farebox as koa } from 'farebox/koa'
+import { describe, expect, it } from 'vitest'
+import { serveApi } from './api-client.ts'
+import { openAccount, openBox } from './open-box.ts'
+
+// What programs without types give by mistake, and are told by nobody but us.
+
+function said(work: () => unknown): string {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof InvalidOptionError) return error.message
+    throw error
+  }
+  return 'nothing was said'
+}
+
+const refusal = (options: object) =>
+  said(() => createFarebox({ store: sqlite({ filename: ':memory:' }), providers: [simulated()], ...options } as FareboxOptions))
+
+describe('createFarebox', () => {
+  it.each<[string, object, string]>([
+    ['a store that is the name of a file', { store: 'credits.db' }, 'store must be what sqlite({ filename }) or'],
+    ['no providers', { providers: undefined }, 'providers must be a list of adapters'],
+    ['a provider that was not called', { providers: [openai] }, 'providers[0] is no adapter, such as openai({ apiKey }) or'],
+    ['a provider that is absent', { providers: [simulated(), undefined] }, 'providers[1] is no adapter'],
+    ['a price book that is a document', { prices: { name: 'ours' } }, 'prices must be a price book: new PriceBook(document)'],
+    ['a cost book that is a document', { costs: { name: 'ours' } }, 'costs must be a price book: new PriceBook(document)'],
+    [
+      'a preset that was not called',
+      { configuration: presets.balanced },
+      'such as presets.balanced(), received a function: call it',
+    ],
+    ['the name of a preset', { configuration: 'costOptimized' }, 'such as presets.balanced(), received "costOptimized"'],
+    ['a part of a configuration', { configuration: { primaryAiModel: 'gpt-4o' } }, 'fallbackAiModel, voiceEnabled, ttsProvider'],
+  ])('refuses %s, and says what should be', (_, options, message) => {
+    expect(refusal(options)).toContain(message)
+  })
+
+  it('says that nothing was given', () => {
+    expect(said(() => Reflect.apply(createFarebox, undefined, []))).toContain('store is missing')
+    expect(said(() => Reflect.apply(sqlite, undefined, []))).toContain('sqlite() takes either filename or database')
+  })
+
+  it('names every field of a configuration that is wrong, as it is called in code', () => {
+    const configuration = presets.costOptimized({
+      maxCreditsPerRequest: 50 as never,
+      strategy: 'cheapest' as never,
+      conditions: [{ when: {}, use: { maxCreditsPerRequest: 5 as never, primary_ai_model: 'gpt-4o' } as never }],
+      ...({ primaryModel: 'gpt-4o' } as object),
+    })
+    const message = refusal({ configuration })
+    expect(message).toContain('maxCreditsPerRequest must be credits(50) and the like')
+    expect(message).toContain('strategy must be one of configured, lowest_cost')
+    expect(message).toContain('conditions.0.use.maxCreditsPerRequest must be credits(50)')
+    expect(message).toContain('conditions.0.use.primary_ai_model is unknown')
+    expect(message).toContain('primaryModel is unknown; known are primaryAiModel')
+  })
+
+  it('names the business adapter whose configuration is wrong', () => {
+    const desk = defineBusinessAdapter({
+      name: 'desk',
+      description: '',
+      configuration: { primary_ai_model: 'gpt-4o' } as object,
+    })
+    expect(refusal({ businessAdapters: [desk] })).toContain(
+      'the configuration of business adapter desk: primary_ai_model is unknown',
+    )
+  })
+
+  it('takes every preset', () => {
+    for (const preset of Object.values(presets)) {
+      const conditions = [{ when: { tier: 'free' }, use: { maxCreditsPerRequest: credits('0.5') } }]
+      expect(refusal({ configuration: preset({ conditions }) })).toBe('nothing was said')
+    }
+  })
+})
+
+describe('a workflow', () => {
+  it.each<[string, object, string]>([
+    ['a part of a configuration', { primaryAiModel: 'gpt-4o' }, 'are missing: presets.balanced({ … }) has what is not given'],
+    [
+      'a limit that is a number',
+      presets.balanced({ maxCreditsPerRequest: 5 as never }),
+      'maxCreditsPerRequest must be credits(50)',
+    ],
+  ])('is not begun with %s', async (_, configuration, message) => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    expect(said(() => box.workflow({ accountId, name: 'x', configuration: configuration as never }))).toContain(message)
+  })
+
+  it.each([
+    ['Express', express],
+    ['Koa', koa],
+  ])('is not mounted in %s without a name', async (_, mount) => {
+    const box = await openBox()
+    expect(said(() => Reflect.apply(mount, undefined, [box]))).toContain(
+      "workflow is missing: farebox(box, { workflow: 'voice_chat' })",
+    )
+    expect(said(() => mount(box, { workflow: 'x', configuration: presets.balanced as never }))).toContain('a function: call it')
+  })
+})
+
+describe('a phone call', () => {
+  it.each<[string, object, string]>([
+    ['nobody to call', { instructions: { type: 'say', text: 'Hello' } }, 'to must be the number to call'],
+    ['nothing to say', { to: '+15551234567' }, 'instructions must say what is said or done'],
+  ])('with %s holds nothing, and is not told to have been made perhaps', async (_, input, message) => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const refused = box.workflow({ accountId, name: 'x' }).call(input as never)
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringContaining(message) })
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+})
+
+describe('a Farebox whose providers have no key', () => {
+  it('tells its host which are off and why, and its callers not', async () => {
+    const box = await openBox({ providers: [openai({ apiKey: '' }), simulated({ services: ['phone'] })] })
+    const { accountId, key } = await openAccount(box)
+    const chat = box.workflow({ accountId, name: 'x' }).chat({ messages: [{ role: 'user', content: 'Hi' }] })
+    const why =
+      'providers that are off: openai, no API key: set OPENAI_API_KEY where the server is started, or pass openai({ apiKey })'
+    await expect(chat).rejects.toMatchObject({ code: 'NO_PROVIDER', cause: { message: why } })
+    const api = await serveApi(box, key)
+    const answer = await api.post('/v1/chat/completions', { model: 'auto', messages: [{ role: 'user', content: 'Hi' }] })
+    expect(answer.status).toBe(503)
+    expect(JSON.stringify(answer.body)).not.toContain('OPENAI_API_KEY')
+  })
+})
