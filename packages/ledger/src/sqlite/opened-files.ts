@@ -1,34 +1,43 @@
-import { statSync } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { LedgerUnavailableError } from '../errors.ts'
+
+/** Which file is in a place. */
+type Identity = Pick<Stats, 'ino' | 'birthtimeMs'>
 
 /**
  * Files that are open, by their names. What is written to a file after it was removed, or after another took its place, goes with this
  * process, and neither SQLite nor the system says so.
  */
 export class OpenedFiles {
-  readonly #inodes = new Map<string, number>()
+  readonly #files = new Map<string, Identity>()
 
   /** @param filenames  of those that are there */
   constructor(filenames: readonly string[]) {
     for (const filename of filenames) {
-      const inode = inodeOf(filename)
-      if (inode !== undefined) this.#inodes.set(filename, inode)
+      const identity = identityOf(filename)
+      if (identity !== undefined) this.#files.set(filename, identity)
     }
   }
 
   /** @throws {LedgerUnavailableError} one of them is not in its place */
   check(): void {
-    for (const [filename, inode] of this.#inodes) {
-      if (inodeOf(filename) !== inode) {
+    for (const [filename, opened] of this.#files) {
+      const found = identityOf(filename)
+      if (found === undefined || !isSame(found, opened)) {
         throw new LedgerUnavailableError(`${filename} was removed or replaced while it is open: put it back, or start again`)
       }
     }
   }
 }
 
-function inodeOf(filename: string): number | undefined {
+/** Some file systems make numbers of files up, and others do not know when one was made: another file differs in both. */
+function isSame(found: Identity, opened: Identity): boolean {
+  return found.ino === opened.ino || (found.birthtimeMs === opened.birthtimeMs && found.birthtimeMs > 0)
+}
+
+function identityOf(filename: string): Identity | undefined {
   try {
-    return statSync(filename, { throwIfNoEntry: false })?.ino
+    return statSync(filename, { throwIfNoEntry: false })
   } catch {
     return undefined
   }
