@@ -2,6 +2,7 @@ import { CREDITS_MAX, credits, microCredits } from '@farebox/core'
 import { describe, expect, test } from 'vitest'
 import { START } from '../testing/memory-rows.ts'
 import { OneAccount, rated } from '../testing/one-account.ts'
+import { decodeEntry } from './journal.ts'
 
 const DAY = 86_400_000
 
@@ -55,6 +56,38 @@ describe('a hold that nobody settles', () => {
     expect(ledger.hold('h').state).toBe('open')
     expect(ledger.account.nextDueAt).toBe(START + 2_010)
   })
+})
+
+test('what is due at once happens in the order of its times, each once; of one time holds first, and grants as they are spent', () => {
+  const ledger = new OneAccount(100)
+  const grant = (grantId: string, priority: number, begins: number, ends?: number) =>
+    ledger.do('grant', {
+      grantId,
+      amount: credits(10),
+      priority,
+      effectiveAt: START + begins,
+      ...(ends !== undefined && { expiresAt: START + ends }),
+    })
+  grant('short', 9, 100, 300)
+  grant('spent second', 2, 200)
+  grant('spent first', 1, 200)
+  grant('not yet', 0, 5_000)
+  ledger.do('placeHold', { holdId: 'early', amount: credits(5), ttlMs: 90 })
+  ledger.do('placeHold', { holdId: 'late', amount: credits(5), ttlMs: 240 })
+  const before = ledger.all('journal').length
+  ledger.wait(1_000)
+  const happened = ledger.all('journal').slice(before).map(decodeEntry)
+  expect(happened.map(({ verb, outcome }) => [verb, Object.values(outcome as object)[0]])).toEqual([
+    ['expireHold', 'early'],
+    ['beginGrant', 'short'],
+    ['beginGrant', 'spent first'],
+    ['beginGrant', 'spent second'],
+    ['expireHold', 'late'],
+    ['expireGrant', 'short'],
+  ])
+  expect(ledger.grant('not yet').state).toBe('pending')
+  expect(ledger.account).toMatchObject({ posted: credits(120), held: 0n, nextDueAt: START + 5_000 })
+  expect(ledger.verify()).toEqual([])
 })
 
 describe('a grant that begins later', () => {

@@ -55,7 +55,8 @@ export function endHold(
 function firstDueGrant(state: LedgerState, { accountId }: AccountRow, now: number): GrantRow | undefined {
   let first: GrantRow | undefined
   for (const grant of state.grants(accountId)) {
-    if (grantDueAt(grant) <= Math.min(now, first ? grantDueAt(first) - 1 : now)) first = grant
+    const due = grantDueAt(grant)
+    if (due <= now && (!first || due < grantDueAt(first))) first = grant
   }
   return first
 }
