@@ -122,6 +122,18 @@ describe.each(storeNames)('speech that is transcribed while it is heard, on %s',
     await heard
   })
 
+  it('does not keep its workflow open where it cannot be charged, and the host is told', async () => {
+    const errors: unknown[] = []
+    const { workflow, box, accountId } = await open(credits(1_000), { on, onError: (error) => errors.push(error) })
+    const stream = await workflow.listen({ audio: sound(30), format })
+    vi.spyOn(box.ledger, 'settleHold').mockRejectedValue(new Error('a defect'))
+    await stream.events.next()
+    await workflow.close()
+    await expect(stream.settled).rejects.toThrow('a defect')
+    expect(errors).toMatchObject([{ message: 'a defect' }])
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+
   it('is begun for as long as there are credits, and not without any', async () => {
     const { workflow } = await open(credits(2), { on })
     const stream = await workflow.listen({ audio: sound(600), format })

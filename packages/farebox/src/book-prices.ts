@@ -9,7 +9,6 @@ import {
   isFareboxError,
   microCredits,
   type NanoUsd,
-  nanoUsd,
   type Offer,
   QUANTITY_MAX,
   type Quantity,
@@ -173,8 +172,8 @@ const RATED_MAX = credits(1_000_000_000)
 export const COST_MAX = 1_000_000_000n * 1_000_000_000n
 
 /** Each count may be within the maximum of quantities, and their sum or price be above what anybody can have used. */
-function checkMeasured({ service, provider }: PricedSource, { quantity, unit, rated, cost = nanoUsd(0n) }: PricedUsage): void {
-  if (quantity <= QUANTITY_MAX && rated <= RATED_MAX && cost <= COST_MAX) return
+function checkMeasured({ service, provider }: PricedSource, { quantity, unit, rated, cost }: PricedUsage): void {
+  if (quantity <= QUANTITY_MAX && rated <= RATED_MAX && (cost === undefined || cost <= COST_MAX)) return
   const much = `${formatQuantity(quantity)} ${unit} at ${formatCredits(rated)} credits`
   throw new InvalidQuantityError(`one usage of ${service} by ${provider} cannot be as much as ${much}`)
 }

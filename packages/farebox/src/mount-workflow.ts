@@ -33,7 +33,7 @@ export function checkMount(options: MountOptions): void {
 
 /**
  * The workflow of one request: paid by the key that it carries, stopped when its client leaves, closed with its response. At once where
- * the key is remembered, which it mostly is: a promise would be a tenth of what a request costs here.
+ * the key is remembered, which it mostly is: then the request waits for no promise.
  *
  * @returns rejects with {@link UnauthorizedError} when there is no key or it is not good, and with {@link CallerLeftError} when the client
  * is gone already

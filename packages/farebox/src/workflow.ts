@@ -531,7 +531,8 @@ export class Workflow {
     const stream = await opening
     const end = async () => {
       await stream.events.return?.()
-      await stream.settled
+      // Whoever awaits it and the host are told of a failure; what is closed must not stay open because of it.
+      await stream.settled.catch(() => undefined)
     }
     this.#ends ??= new Set()
     this.#ends.add(end)

@@ -87,8 +87,8 @@ function anthropicTokens({ width, height }: ImageFacts, limit?: number): TokenRa
   const { square, longSide, lowMax, pixels, expectedMax, high } = ANTHROPIC
   const most = limit ?? high
   if (width === undefined || height === undefined) return { low: 1, expected: Math.min(expectedMax, most), high: most }
-  const squares = (scale: number) => along(width * scale) * along(height * scale)
   const along = (side: number) => Math.max(1, Math.ceil(Math.round(side) / square))
+  const squares = (scale: number) => along(width * scale) * along(height * scale)
   const small = squares(Math.min(1, longSide / Math.max(width, height)))
   return {
     low: Math.min(small, lowMax, most),

@@ -50,6 +50,7 @@ const item = z.discriminatedUnion(
         : 'must be message, function_call, function_call_output or reasoning: nothing else is supported',
   },
 )
+
 function isReference(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'type' in value && value.type === 'item_reference'
 }
