@@ -192,6 +192,21 @@ inBrowser('the focus', () => {
     await expect.poll(isOpen).toBe('false')
     expect(await hasFocus(menu)).toBe(true)
   })
+
+  test('comes back also when the key is pressed the moment the menu opens', async () => {
+    const page = await signedIn('', open().seeded.key, { viewport: { width: 390, height: 800 } })
+    const menu = page.getByRole('button', { name: 'Menu' })
+    await menu.evaluate((element) => {
+      const opening = new MutationObserver(() => {
+        opening.disconnect()
+        dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))
+      })
+      opening.observe(element, { attributeFilter: ['aria-expanded'] })
+    })
+    await menu.click()
+    await expect.poll(() => menu.getAttribute('aria-expanded')).toBe('false')
+    expect(await hasFocus(menu)).toBe(true)
+  })
 })
 
 inBrowser('what words and bars say', () => {

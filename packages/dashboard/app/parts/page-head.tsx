@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { session } from '../state/session.ts'
 
 /** Whoever loads a page begins at its top; whoever has just signed in begins at the heading. */
@@ -11,7 +11,8 @@ export function PageHead({ title, lead, children }: { title: string; lead?: Comp
   useEffect(() => {
     document.title = `${title} · Farebox`
   }, [title])
-  useEffect(() => {
+  // With what is drawn, so that it takes the focus from nothing that was reached since.
+  useLayoutEffect(() => {
     // Whoever goes through the accounts with the arrow keys wants to go on.
     const isChoosing = document.activeElement?.matches('.account-choice select')
     if (!isFirst && !isChoosing) heading.current?.focus({ preventScroll: true })

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { addressOf, leaveView, route } from '../state/route.ts'
 import { session, signOut } from '../state/session.ts'
 import { AccountChoice } from './account-choice.tsx'
@@ -20,7 +20,8 @@ export function Sidebar() {
   const [isOpen, setOpen] = useState(false)
   const { view } = route.value
   const menu = useRef<HTMLButtonElement>(null)
-  useEffect(() => {
+  // With what is drawn, not after it: a key that is pressed as soon as the menu is seen counts.
+  useLayoutEffect(() => {
     if (!isOpen) return undefined
     const closeByKey = ({ key }: KeyboardEvent) => {
       if (key !== 'Escape') return
