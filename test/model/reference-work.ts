@@ -202,6 +202,11 @@ export abstract class ReferenceWork extends ReferenceLimits {
     return usages.filter((usage) => usage.corrects === undefined && !isTakenBack(usage, usages))
   }
 
+  /** The same, of a hold that belongs to no workflow. */
+  #settledOn(holdId: string): Usage[] {
+    return this.usages.filter((usage) => usage.holdId === holdId && !isTakenBack(usage, this.usages))
+  }
+
   protected settleHold({ holdId, usageId, usage, provider, final, closesWorkflow, ...input }: Operations['settleHold']): Outcome {
     const hold = this.holds.find((each) => each.holdId === holdId)
     if (!hold) return missing('HOLD_NOT_FOUND', holdId)
@@ -217,7 +222,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     const work = { ...hold, provider: provider ?? hold.provider }
     const isLate = hold.state !== 'open'
     const isAlone = work.workflowId === undefined
-    const line = isAlone ? this.usages.filter((each) => each.holdId === holdId) : this.#lineOf(work, usage.unit)
+    const line = isAlone ? this.#settledOn(holdId) : this.#lineOf(work, usage.unit)
 
     const due = this.#due(line, usage)
     const covered = least(due, hold.left)

@@ -119,9 +119,11 @@ export interface HoldRow {
   userId: string | null
   amount: Credits
   remaining: Credits
-  /** What its settlements were rated at before rounding, when it belongs to no workflow. */
+  /** The exact price before rounding of what was settled on it; usage that was taken back whole, by a refund or an adjustment, does not count. */
   rated: Credits
+  /** What was charged for that; what a correction changed is in its usage records. */
   charged: Credits
+  /** What of it could not be charged. */
   shortfall: Credits
   state: HoldState
   overage: OveragePolicy

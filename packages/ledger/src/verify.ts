@@ -1,8 +1,8 @@
-import { uncountedOf } from './machine/corrections.ts'
+import { isTakenBack, uncountedOf } from './machine/corrections.ts'
 import { getOrInsert } from './machine/get-or-insert.ts'
 import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
 import { RollupSums } from './machine/rollup-sums.ts'
-import type { Rows, UsageRow, WorkflowLine, WorkflowRow } from './rows.ts'
+import type { HoldRow, Rows, UsageRow, WorkflowLine, WorkflowRow } from './rows.ts'
 import { CARRY, tables } from './tables.ts'
 
 /** Something that does not add up. */
@@ -139,9 +139,8 @@ function verifyPins({ accounts: [account], grants, holds }: AccountRows, expect:
 /** Usage records against the journal, and holds against the usage that was settled on them. */
 function verifyUsage({ usage_records: usage, holds }: AccountRows, buckets: Map<string, bigint>, expect: Expect): void {
   const recorded = new Map<string, bigint>()
-  const byHold = new Map<string, bigint>()
   for (const record of usage) {
-    const { usageId, service, charged, shortfall, lots, holdId } = record
+    const { usageId, service, charged, shortfall, lots } = record
     expect(
       'usage',
       usageId,
@@ -150,13 +149,31 @@ function verifyUsage({ usage_records: usage, holds }: AccountRows, buckets: Map<
     )
     add(recorded, `spent:${service}`, charged)
     add(recorded, `shortfall:${service}`, shortfall)
-    if (holdId !== null) add(byHold, holdId, charged + shortfall)
   }
   const journaled = [...buckets.keys()].filter((name) => name.startsWith('spent:') || name.startsWith('shortfall:'))
   for (const name of new Set([...journaled, ...recorded.keys()])) {
     expect('usage', name, buckets.get(name) ?? 0n, recorded.get(name) ?? 0n)
   }
-  for (const { holdId, charged, shortfall } of holds) expect('usage', holdId, byHold.get(holdId) ?? 0n, charged + shortfall)
+  verifyHolds(usage, holds, expect)
+}
+
+/** What holds say was settled on them: usage that was taken back whole does not count. */
+function verifyHolds(usage: readonly UsageRow[], holds: readonly HoldRow[], expect: Expect): void {
+  const corrections = correctionsOf(usage)
+  const counted = usage.filter((record) => !isTakenBack(record, corrections.get(record.usageId) ?? []))
+  const byHold = Map.groupBy(counted, ({ holdId }) => holdId)
+  for (const hold of holds) {
+    for (const name of ['rated', 'charged', 'shortfall'] as const) {
+      const settled = sum(byHold.get(hold.holdId) ?? [], (record) => record[name])
+      expect('usage', `${hold.holdId} ${name}`, settled, hold[name])
+    }
+  }
+}
+
+function correctionsOf(usage: readonly UsageRow[]): Map<string, UsageRow[]> {
+  const corrections = new Map<string, UsageRow[]>()
+  for (const record of usage) if (record.corrects !== null) getOrInsert(corrections, record.corrects, () => []).push(record)
+  return corrections
 }
 
 /** Receipts against usage records, and envelopes against what is spent and held in them and below them. */
@@ -174,13 +191,12 @@ function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows
   const addTo = (line: string, amounts: Record<string, bigint>): void => {
     for (const [name, amount] of Object.entries(amounts)) add(lines, `${line}\0${name}`, amount)
   }
-  const corrections = new Map<string, UsageRow[]>()
+  const corrections = correctionsOf(usage)
   for (const record of usage) {
-    const { workflowId, corrects, charged, shortfall, rated, quantity } = record
+    const { workflowId, charged, shortfall, rated, quantity } = record
     if (workflowId === null) continue
     upwards(spent, workflowId, charged)
     addTo(nameOf(workflowId, record), { charged, shortfall, rated, quantity })
-    if (corrects !== null) getOrInsert(corrections, corrects, () => []).push(record)
   }
   for (const record of usage) {
     const of = corrections.get(record.usageId)

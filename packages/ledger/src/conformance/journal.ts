@@ -210,6 +210,11 @@ export function exerciseJournal(suite: Suite): void {
         `UPDATE farebox_holds SET remaining = remaining - 1 WHERE account_id = '{id}' AND hold_id = 'open'`,
       ],
       ['a hold with other lots', 'pins', `UPDATE farebox_holds SET lots = '[]' WHERE account_id = '{id}' AND hold_id = 'open'`],
+      [
+        'a hold that was rated at less',
+        'usage',
+        `UPDATE farebox_holds SET rated = rated - 1 WHERE account_id = '{id}' AND hold_id = 'open'`,
+      ],
       ['a deleted hold', 'held', `DELETE FROM farebox_holds WHERE account_id = '{id}' AND hold_id = 'open'`],
       [
         'a lowered charge',

@@ -330,6 +330,39 @@ describe('what a refund takes off a budget', () => {
   })
 })
 
+describe('what more usage of a hold outside any workflow costs', () => {
+  const settle = (ledger: OneAccount, usageId: string, amount: number) =>
+    ledger.do('settleHold', { holdId: 'h', usageId, usage: rated(amount, { roundingStep: credits(10) }), final: false })
+  const held = (): OneAccount => {
+    const ledger = new OneAccount(100)
+    ledger.do('placeHold', { holdId: 'h', amount: credits(50) })
+    return ledger
+  }
+
+  test('is as if what was refunded whole had never been, and as if no part had been given back', () => {
+    const ledger = held()
+    expect(settle(ledger, 'u', 4)).toMatchObject({ charged: credits(10) })
+    ledger.do('refund', { usageId: 'u', correctionId: 'r', amount: credits(3) })
+    expect(settle(ledger, 'v', 4)).toMatchObject({ charged: credits(0) })
+    ledger.do('refund', { usageId: 'u', correctionId: 's' })
+    expect(ledger.hold('h')).toMatchObject({ rated: credits(4), charged: credits(0), shortfall: credits(0) })
+    expect(ledger.verify()).toEqual([])
+    expect(settle(ledger, 'x', 4)).toMatchObject({ charged: credits(10) })
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('counts again what was taken back and then charged after all', () => {
+    const ledger = held()
+    settle(ledger, 'u', 4)
+    ledger.do('adjust', { usageId: 'u', correctionId: 'j', charge: credits(0) })
+    ledger.do('adjust', { usageId: 'u', correctionId: 'k', charge: credits(7) })
+    expect(ledger.hold('h')).toMatchObject({ rated: credits(4), charged: credits(10) })
+    expect(settle(ledger, 'v', 6)).toMatchObject({ charged: credits(0) })
+    expect(settle(ledger, 'x', 1)).toMatchObject({ charged: credits(10) })
+    expect(ledger.verify()).toEqual([])
+  })
+})
+
 describe('what more usage of a line costs after a correction', () => {
   const TENS = { roundingStep: credits(10) }
   const inTens = (limit: number): OneAccount => {

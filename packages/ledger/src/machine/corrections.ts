@@ -112,6 +112,7 @@ function correct(
     const now = uncountedOf(record, [...known.corrections, { rated, charged, shortfall }])
     addUncounted(line, { rated: now.rated - before.rated, billed: now.billed - before.billed })
   }
+  countInHold(state, known, { rated, charged, shortfall })
   recordUsage(step, correctionId, usage, {
     workflow,
     service: record.service,
@@ -143,11 +144,31 @@ function correct(
  * else. Once all of it is taken back, it costs what it would if the record had never been.
  */
 export function uncountedOf(record: Amounts, corrections: readonly Amounts[]): { rated: bigint; billed: bigint } {
+  const { rated, charged, shortfall } = sumOf([record, ...corrections])
+  const isCounted = !isTakenBack(record, corrections)
+  const counted = isCounted ? { rated: record.rated, billed: record.charged + record.shortfall } : { rated: 0n, billed: 0n }
+  return { rated: rated - counted.rated, billed: charged + shortfall - counted.billed }
+}
+
+/** Whether nothing of a corrected record is charged any more that once was, or nothing at all is left of it. */
+export function isTakenBack(record: Amounts, corrections: readonly Amounts[]): boolean {
+  if (corrections.length === 0) return false
   const parts = [record, ...corrections]
   const { rated, charged, shortfall } = sumOf(parts)
-  const isTakenBack = charged === 0n && (parts.some((part) => part.charged > 0n) || (rated === 0n && shortfall === 0n))
-  const counted = isTakenBack ? { rated: 0n, billed: 0n } : { rated: record.rated, billed: record.charged + record.shortfall }
-  return { rated: rated - counted.rated, billed: charged + shortfall - counted.billed }
+  return charged === 0n && (parts.some((part) => part.charged > 0n) || (rated === 0n && shortfall === 0n))
+}
+
+/** A hold sums up what was settled on it without its corrections: a record that was taken back leaves it, and returns if it is charged again. */
+function countInHold(state: LedgerState, { record, corrections }: Corrected, correction: Amounts): void {
+  const hold = record.holdId === null ? undefined : state.hold(record.accountId, record.holdId)
+  const was = isTakenBack(record, corrections)
+  const is = isTakenBack(record, [...corrections, correction])
+  if (!hold || was === is) return
+  const times = is ? -1n : 1n
+  hold.rated = microCredits(hold.rated + times * record.rated)
+  hold.charged = microCredits(hold.charged + times * record.charged)
+  hold.shortfall = microCredits(hold.shortfall + times * record.shortfall)
+  state.touch('holds', hold)
 }
 
 type Amounts = Record<'rated' | 'charged' | 'shortfall', bigint>
