@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { newId } from './new-id.ts'
+import { newUuid } from './new-uuid.ts'
 
 test('ids are never the same, also when their random bytes have to be drawn anew', () => {
   const ids = Array.from({ length: 5_000 }, () => newId('placeHold', 'a', undefined))
@@ -11,6 +12,14 @@ test('ids begin with the time, so that rows are added at the end of their index'
   const first = newId('placeHold', 'a', undefined)
   await new Promise((resolve) => setTimeout(resolve, 5))
   expect(newId('placeHold', 'a', undefined) > first).toBe(true)
+})
+
+test('ids are in the order in which they were made, within a millisecond too and when the clock was put back', () => {
+  const ids = Array.from({ length: 5_000 }, () => newUuid())
+  vi.useFakeTimers({ now: Date.now() - 3_600_000, toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  ids.push(newUuid(), newUuid())
+  expect(ids.toSorted()).toEqual(ids)
 })
 
 test('an idempotency key has one id for each verb and account', () => {
