@@ -209,6 +209,51 @@ describe('parameters of OpenAI’s', () => {
     })
   })
 
+  it('hold Claude to the schema of an answer in its own words, where its model can be held to one', async () => {
+    const server = await startAnthropicLoopback({ answer: () => ({ text: '{"grade":1}' }) })
+    onTestFinished(() => server.close())
+    const { openai } = await openCompat({ provider: anthropic({ apiKey: server.apiKey, baseURL: server.url }) })
+    const grade = { type: ['integer', 'null'], description: 'As in school.', minimum: 1, maximum: 5 }
+    const schema = {
+      $schema: 'http://json-schema.org/draft-07/schema#',
+      type: 'object',
+      properties: {
+        grade,
+        pupil: {
+          oneOf: [
+            { type: 'object', properties: {} },
+            { type: 'string', format: 'email' },
+          ],
+        },
+      },
+      required: ['grade'],
+    }
+    const model = 'claude-3-haiku'
+    const response_format = { type: 'json_schema' as const, json_schema: { name: 'report', schema } }
+    const { choices } = await openai().chat.completions.parse({ model, messages, response_format })
+    expect(choices[0]?.message.parsed).toEqual({ grade: 1 })
+    await openai().responses.create({ model, input: 'hello', text: { format: { type: 'json_schema', name: 'report', schema } } })
+    await openai().chat.completions.create({ model, messages, response_format: { type: 'json_object' } })
+    const held = {
+      type: 'object',
+      properties: {
+        grade: { type: ['integer', 'null'], description: 'As in school.\n{"minimum":1,"maximum":5}' },
+        pupil: {
+          anyOf: [
+            { type: 'object', properties: {}, additionalProperties: false },
+            { type: 'string', format: 'email' },
+          ],
+        },
+      },
+      required: ['grade'],
+      additionalProperties: false,
+    }
+    const format = { type: 'json_schema', schema: held }
+    expect(server.requests.map(({ body }) => body.output_config)).toEqual([{ format }, { format }, undefined])
+    // What was asked for is no wish to think.
+    expect(server.requests.map(({ body }) => body.thinking)).toEqual(Array(3).fill({ type: 'disabled' }))
+  })
+
   it('keep who says something apart from others of the same role', async () => {
     const server = await openLoopback()
     const { api } = await openCompat({ provider: openaiOver(server) })

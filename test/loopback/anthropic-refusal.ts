@@ -35,7 +35,34 @@ export function refusalOf(body: Record<string, unknown>): string | undefined {
   const stops = Array.isArray(body.stop_sequences) ? body.stop_sequences : []
   if (stops.some((stop) => String(stop).trim() === '')) return 'stop_sequences: each stop sequence must contain non-whitespace'
   if (!Array.isArray(body.messages) || body.messages.length === 0) return 'messages: at least one message is required'
-  return refusalOfTurns(body.messages as Anthropic.MessageParam[])
+  return (
+    refusalOfTurns(body.messages as Anthropic.MessageParam[]) ?? refusalOfFormat(body as unknown as Anthropic.MessageCreateParams)
+  )
+}
+
+/** Answers are held to a schema by models that can be, and where everything in it can be enforced. */
+function refusalOfFormat({ model, output_config }: Anthropic.MessageCreateParams): string | undefined {
+  const schema = output_config?.format?.schema
+  if (schema === undefined) return undefined
+  if (!/^claude-(haiku|sonnet|opus)-(4-[5-9]|5)/.test(model))
+    return `output_config.format: ${model} does not support output format`
+  return refusalOfSchema(schema)
+}
+
+function refusalOfSchema(schema: unknown): string | undefined {
+  if (typeof schema !== 'object' || schema === null) return undefined
+  const { type, additionalProperties, properties } = schema as Record<string, unknown>
+  if (type === 'object' && additionalProperties !== false) {
+    return `output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false`
+  }
+  const bad = ['minimum', 'maximum', 'multipleOf', 'minLength', 'maxLength', 'maxItems', 'oneOf'].find((each) => each in schema)
+  if (bad !== undefined) return `output_config.format.schema: For '${type}' type, property '${bad}' is not supported`
+  const inner = Object.entries(schema).flatMap(([name, value]) => (name === 'properties' ? [] : [value].flat()))
+  for (const each of [...Object.values((properties ?? {}) as object), ...inner]) {
+    const refusal = refusalOfSchema(each)
+    if (refusal !== undefined) return refusal
+  }
+  return undefined
 }
 
 /** Each use of a tool must be answered in the very next turn, and nothing may be said that is empty. */

@@ -249,6 +249,29 @@ describe('a request to Anthropic', () => {
     ])
   })
 
+  it('takes the words of its own API for models that can be held to a schema', () => {
+    const service = 'gpt'
+    const speaks = (model: string) => anthropic({}).dialectOf?.({ service, provider: model, model } as never)
+    for (const model of [
+      'claude-haiku-4-5',
+      'claude-sonnet-4-5-20250929',
+      'claude-opus-4-8',
+      'claude-sonnet-5',
+      'claude-opus-5-5',
+    ]) {
+      expect(speaks(model), model).toBe('anthropic-messages')
+    }
+    for (const model of [
+      'claude-sonnet-4-20250514',
+      'claude-opus-4-1',
+      'claude-3-haiku-20240307',
+      'claude-fable-5-1',
+      'kimi-k2',
+    ]) {
+      expect(speaks(model), model).toBeUndefined()
+    }
+  })
+
   it.each(['ftp://example.com/a.png', 'data:image/svg+xml;base64,AA==', 'data:image/png,raw', 'heron.png'])(
     'is not made for an image at %s, and another provider may try',
     async (url) => {

@@ -54,8 +54,8 @@ export interface CallContext {
   attemptId: string
 }
 
-/** An API whose own parameters can be passed on: OpenAI's chat completions, responses, speech and transcriptions. */
-export type Dialect = 'openai-chat' | 'openai-responses' | 'openai-speech' | 'openai-transcription'
+/** An API whose own parameters can be passed on: OpenAI's chat completions, responses, speech and transcriptions, and Anthropic's messages. */
+export type Dialect = 'openai-chat' | 'openai-responses' | 'openai-speech' | 'openai-transcription' | 'anthropic-messages'
 
 /**
  * Our code for one provider. An adapter turns a request into one call of the provider's SDK, without retries, and the

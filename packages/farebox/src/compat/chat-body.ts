@@ -1,7 +1,7 @@
 import type { ChatMessage, ContentPart, Tool } from '@farebox/core'
 import { z } from 'zod'
 import type { ChatInput } from '../workflow-calls.ts'
-import { responsesOptions } from './translate-options.ts'
+import { messagesOptions, responsesOptions } from './translate-options.ts'
 import { givenOptions, imageUrl, modelName, present, refused, said } from './wire-schemas.ts'
 
 const textPart = z.looseObject({ type: z.literal('text'), text: said })
@@ -106,7 +106,11 @@ export function chatInput(body: ChatCompletionBody): ChatInput {
     stop: typeof stop === 'string' ? [stop] : (stop ?? undefined),
     tools: tools?.map((given) => toolOf(given.function)),
     toolChoice: typeof tool_choice === 'object' && tool_choice ? { name: tool_choice.function.name } : (tool_choice ?? undefined),
-    dialectOptions: { 'openai-chat': options, 'openai-responses': responsesOptions(options) },
+    dialectOptions: {
+      'openai-chat': options,
+      'openai-responses': responsesOptions(options),
+      'anthropic-messages': messagesOptions(options),
+    },
   }
 }
 

@@ -2,7 +2,7 @@ import type { ChatMessage, ContentPart } from '@farebox/core'
 import { z } from 'zod'
 import type { ChatInput } from '../workflow-calls.ts'
 import { toolOf } from './chat-body.ts'
-import { chatOptions } from './translate-options.ts'
+import { chatOptions, messagesOptions } from './translate-options.ts'
 import { givenOptions, imageUrl, modelName, present, refused, said } from './wire-schemas.ts'
 
 const textPart = z.looseObject({ type: z.enum(['input_text', 'output_text', 'text']), text: said })
@@ -109,6 +109,7 @@ export type ResponsesBody = z.output<typeof responsesBody>
 export function responseInput(body: ResponsesBody): ChatInput {
   const { input, instructions, max_output_tokens, temperature, tools, tool_choice } = body
   const options = givenOptions(body, responsesBody)
+  const inChats = chatOptions(options)
   const said = typeof input === 'string' ? [{ role: 'user' as const, content: input }] : messagesOf(input)
   return {
     messages: [...(instructions ? [{ role: 'system' as const, content: instructions }] : []), ...said],
@@ -116,7 +117,11 @@ export function responseInput(body: ResponsesBody): ChatInput {
     temperature: temperature ?? undefined,
     tools: tools?.map(toolOf),
     toolChoice: typeof tool_choice === 'object' && tool_choice ? { name: tool_choice.name } : (tool_choice ?? undefined),
-    dialectOptions: { 'openai-responses': options, 'openai-chat': chatOptions(options) },
+    dialectOptions: {
+      'openai-responses': options,
+      'openai-chat': inChats,
+      'anthropic-messages': messagesOptions(inChats),
+    },
   }
 }
 

@@ -1,3 +1,6 @@
+import { claudeSchema } from './claude-schema.ts'
+import { isRecord } from './is-record.ts'
+
 type Options = Readonly<Record<string, unknown>>
 
 /** Parameters of the same name and meaning in both of OpenAI's APIs for chats. */
@@ -33,6 +36,15 @@ export function chatOptions(options: Options): Record<string, unknown> {
   }
 }
 
+/**
+ * Parameters of chat completions in the words of Anthropic's messages: the schema that an answer keeps to. Without a schema, Claude is asked
+ * for JSON by the prompt alone.
+ */
+export function messagesOptions({ response_format }: Options): Record<string, unknown> {
+  const { schema } = isRecord(response_format) && isRecord(response_format.json_schema) ? response_format.json_schema : {}
+  return isRecord(schema) ? { output_config: { format: { type: 'json_schema', schema: claudeSchema(schema) } } } : {}
+}
+
 /** `{ type, json_schema: { name, schema } }` is `{ type, name, schema }` there. */
 function responsesFormat({ type, json_schema }: Options): unknown {
   return isRecord(json_schema) ? { type, ...json_schema } : { type }
@@ -48,8 +60,4 @@ function shared(options: Options): Record<string, unknown> {
 
 function given(options: Options): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null))
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

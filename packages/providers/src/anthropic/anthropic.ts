@@ -3,6 +3,7 @@ import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type AnthropicClient, type AnthropicConnection, loadAnthropicClient } from './anthropic-client.ts'
 import { type AnthropicModels, anthropicOffers } from './anthropic-offers.ts'
 import { chat } from './chat.ts'
+import { takesSchema } from './claude-models.ts'
 import { streamChat } from './stream-chat.ts'
 
 /** How Anthropic is reached, and what is asked of it. */
@@ -35,7 +36,7 @@ const OUTPUT_TOKENS_MAX = 4_096
  * client of your own. Neither retries nor the environment change what is sent.
  *
  * A request's temperature is left out where the model would refuse it, and Haiku 5.5 is told not to think unless `providerOptions` say
- * how (`thinking`, `output_config`).
+ * how (`thinking`, `output_config.effort`).
  */
 export function anthropic(options: AnthropicOptions): ProviderAdapter {
   const name = options.name ?? 'anthropic'
@@ -51,6 +52,7 @@ export function anthropic(options: AnthropicOptions): ProviderAdapter {
     isSimulated: false,
     availability,
     offers,
+    dialectOf: ({ model }) => (takesSchema(model) ? 'anthropic-messages' : undefined),
     chat: (request, context) => chat(connection, request, context),
     streamChat: (request, context) => streamChat(connection, request, context),
   }

@@ -65,6 +65,18 @@ export function thinksUnlessTold(model: string): boolean {
   return model.startsWith('claude-haiku-5-5')
 }
 
+/**
+ * Whether a model can be held to a schema: Haiku, Sonnet and Opus from version 4.5 on. Anthropic answers 400 for others.
+ *
+ * @source https://platform.claude.com/docs/en/build-with-claude/structured-outputs
+ */
+export function takesSchema(model: string): boolean {
+  return HELD_TO_SCHEMA.test(model)
+}
+
+/** `claude-haiku-4-5-20251001`, `claude-sonnet-5-5`, and not `claude-sonnet-4-20250514`. */
+const HELD_TO_SCHEMA = /^claude-(?:haiku|sonnet|opus)-(?:4-[5-9](?:-|$)|[5-9](?:-|$))/
+
 function current(id: string, { quality, latencyMs }: Pick<ClaudeModel, 'quality' | 'latencyMs'>): ClaudeModel {
   return { id, contextTokens: 1_000_000, outputTokensMax: 128_000, imageTokensMax: 4_784, quality, latencyMs }
 }

@@ -1,5 +1,6 @@
 import type Anthropic from '@anthropic-ai/sdk'
 import { type ChatRequest, ProviderError, type Tool } from '@farebox/core'
+import { asRecord } from '../adapter/answer.ts'
 import type { AnthropicConnection } from './anthropic-client.ts'
 import { takesTemperature, thinksUnlessTold } from './claude-models.ts'
 import { conversation } from './content-blocks.ts'
@@ -36,7 +37,8 @@ function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
     throw new ProviderError(message, { provider: name, kind: 'unsupported', providerParameter: 'stop' })
   }
   const most = outputTokensMax(model)
-  const isThinkingLeftOpen = providerOptions.thinking === undefined && providerOptions.output_config === undefined
+  const effort = asRecord(providerOptions.output_config)?.effort
+  const isThinkingLeftOpen = providerOptions.thinking === undefined && (effort ?? undefined) === undefined
   return {
     model,
     // Anthropic requires a limit, and refuses one above the model's own.
