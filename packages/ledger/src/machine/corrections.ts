@@ -152,7 +152,6 @@ export function uncountedOf(record: Amounts, corrections: readonly Amounts[]): {
 
 /** Whether nothing of a corrected record is charged any more that once was, or nothing at all is left of it. */
 export function isTakenBack(record: Amounts, corrections: readonly Amounts[]): boolean {
-  if (corrections.length === 0) return false
   const parts = [record, ...corrections]
   const { rated, charged, shortfall } = sumOf(parts)
   return charged === 0n && (parts.some((part) => part.charged > 0n) || (rated === 0n && shortfall === 0n))
