@@ -331,6 +331,11 @@ describe('the URL of an image', () => {
     'https://[fe80::1]/x.png',
     'https://metadata.google.internal/x.png',
     'https://intranet/x.png',
+    'https://example.com\\@127.0.0.1/x.png',
+    'https://exam\tple.com/x.png',
+    'https://[::127.0.0.1]/x.png',
+    'https://[::ffff:0:127.0.0.1]/x.png',
+    'https://[2001:0:4136:e378:8000:63bf:80ff:fffe]/x.png',
     'https://user:password@example.com/x.png',
   ])('that leads into a network is refused: %s', async (url) => {
     const { api, server, spent } = await open()
