@@ -115,6 +115,12 @@ describe('a key', () => {
     for (const answer of answers) expect(answer).toMatchObject({ status: 403, body: { code: 'SERVICE_NOT_ALLOWED' } })
     expect(await spent()).toBe(0n)
     expect((await api.as(onlyMini.key).post(`${agent}/chat`, chat)).body).toMatchObject({ provider: 'gpt-4o-mini' })
+    // It is no failure of ours, that somebody should be called for.
+    const dear = { model: 'gpt-4o', messages: [{ role: 'user', content: 'hello' }] }
+    expect(await api.as(onlyMini.key).post('/v1/chat/completions', dear)).toMatchObject({
+      status: 403,
+      body: { error: { code: 'service_not_allowed', message: `API key ${onlyMini.prefix} may not use gpt of gpt-4o` } },
+    })
   })
 
   it('that is one user’s opens no workflow of another’s', async () => {

@@ -220,6 +220,42 @@ describe('a body', () => {
     expect(await spent()).toBe(0n)
   })
 
+  it('of very many wrong fields is told the first of them, and one of more values than any request is none', async () => {
+    const { api } = await open()
+    const fields = (count: number) => Array.from({ length: count }, (_, index) => `"field${index}":0`).join(',')
+    const zeros = (count: number) => Array.from({ length: count }, () => 0).join(',')
+    const chat = (parts: string) => `{"model":"auto","messages":[{"role":"user","content":[${parts}]}]}`
+    const many = await api.post('/api/v1/workflows', `{${fields(190_000)}}`)
+    expect(many).toMatchObject({ status: 422, body: { code: 'INVALID_BODY' } })
+    expect(many.body.errors).toHaveLength(100)
+    const parts = await api.post('/v1/chat/completions', chat(zeros(190_000)))
+    expect(parts).toMatchObject({ status: 422, body: { error: { code: 'invalid_body' } } })
+    expect(JSON.stringify(parts.body).length).toBeLessThan(20_000)
+    const agent = (settings: string) =>
+      api.post('/api/v1/agent/create', `{"custom_settings":{"service_configuration":{${settings}}}}`)
+    const unknown = await agent(fields(1_000))
+    expect(unknown).toMatchObject({ status: 422, body: { code: 'INVALID_CONFIGURATION' } })
+    expect(unknown.body.errors).toHaveLength(100)
+    const weights = await agent(`"weights":{${fields(201)}}`)
+    expect(weights).toMatchObject({
+      status: 422,
+      body: { errors: [{ field: 'service_configuration.weights', problem: 'must have at most 200 entries' }] },
+    })
+    expect(await api.post('/v1/chat/completions', chat(zeros(200_001)))).toMatchObject({ status: 400 })
+  })
+
+  it('that is a form of very many entries is refused', async () => {
+    const { api } = await open()
+    const entry = (name: string) => `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n\r\n`
+    const form = (count: number) => `${Array.from({ length: count }, (_, index) => entry(`f${index}`)).join('')}--b--\r\n`
+    const send = (count: number) =>
+      api.post('/v1/audio/transcriptions', Buffer.from(form(count)), { 'content-type': 'multipart/form-data; boundary=b' })
+    expect(await send(1_000)).toMatchObject({ status: 422, body: { error: { param: 'file' } } })
+    expect(await send(1_001)).toMatchObject({ status: 400, body: { error: { message: 'the form has more than 1000 entries' } } })
+    // Looked through once for each name, as it once was, it would take the best part of an hour.
+    expect((await send(200_000)).status).toBe(400)
+  })
+
   it('of another kind than its route takes is told which', async () => {
     const { api, chat } = await open()
     const form = new FormData()
@@ -295,6 +331,11 @@ describe('the URL of an image', () => {
     'https://[fe80::1]/x.png',
     'https://metadata.google.internal/x.png',
     'https://intranet/x.png',
+    'https://example.com\\@127.0.0.1/x.png',
+    'https://exam\tple.com/x.png',
+    'https://[::127.0.0.1]/x.png',
+    'https://[::ffff:0:127.0.0.1]/x.png',
+    'https://[2001:0:4136:e378:8000:63bf:80ff:fffe]/x.png',
     'https://user:password@example.com/x.png',
   ])('that leads into a network is refused: %s', async (url) => {
     const { api, server, spent } = await open()

@@ -269,6 +269,23 @@ describe('a request sent again under its idempotency key', () => {
     expect(conflict).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_CONFLICT', differs: ['path'] } })
   })
 
+  it('gives no key of an account what another one was answered', async () => {
+    const { api, box, account, post } = await open({ providers: [simulated()] })
+    const other = api.as((await openKey(box, account.accountId, { services: [{ service: 'voice_tts' }] })).key)
+    const chat = { model: 'gpt-4o', messages: [{ role: 'user', content: 'hello' }] }
+    const answer = await post('/v1/chat/completions', chat)
+    expect(await other.post('/v1/chat/completions', chat, underOneKey)).toMatchObject({
+      status: 409,
+      body: { error: { message: expect.stringContaining('another api_key') } },
+    })
+    expect((await post('/v1/chat/completions', chat)).body).toEqual(answer.body)
+    const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+    const asAgent = [`/api/v1/agent/${agent_id}/chat`, { message: 'hello' }, { 'idempotency-key': 'order-67' }] as const
+    expect((await api.post(...asAgent)).status).toBe(200)
+    expect(await other.post(...asAgent)).toMatchObject({ status: 409, body: { differs: ['api_key'] } })
+    expect((await api.post(...asAgent)).headers.get('idempotency-replayed')).toBe('true')
+  })
+
   it('that two accounts happen to name alike is two requests', async () => {
     const box = await openBox()
     const api = await serveApi(box)

@@ -144,7 +144,7 @@ export async function holdRoute(
 /**
  * The plan that {@link holdRoute} makes of a request, of who can spend so much. Asks no ledger.
  *
- * @throws {ServiceNotAllowedError} the key may not use the service at all
+ * @throws {ServiceNotAllowedError} the key may not use the service at all, or not the provider that was asked for
  * @throws {RequestLimitError} everybody whom the key may use costs more than its limit per request
  */
 export function planOnly(
@@ -254,6 +254,10 @@ function allowedRequest(
   }
   if (!isAllowed && !keyPermission(apiKey, request.service)) {
     throw new ServiceNotAllowedError(request.service, `API key ${apiKey.prefix} may not use service ${request.service}`)
+  }
+  if (request.provider !== undefined && !keyPermission(apiKey, request.service, request.provider)) {
+    const what = `${request.service} of ${request.provider}`
+    throw new ServiceNotAllowedError(request.service, `API key ${apiKey.prefix} may not use ${what}`)
   }
   return { ...request, excludes: [...excludes] }
 }

@@ -34,6 +34,10 @@ function mp3(frames: number): Buffer {
   return Buffer.concat(Array.from({ length: frames }, () => frame))
 }
 
+/** A tag of frames whose length is in seven bits of each byte. */
+const id3 = (length: number) =>
+  Buffer.concat([text('ID3\x03\0\0'), Buffer.from([0, 0, length >> 7, length & 127]), zeros(length)])
+
 /** The description of a stream at 16 kHz, and as many bytes of sound as it may well have. */
 function flac(seconds: number): Buffer {
   const rate = (16_000n << 44n) | (0n << 41n) | (15n << 36n) | BigInt(seconds * 16_000)
@@ -117,6 +121,7 @@ describe('the length of a recording, by its own header', () => {
   it.each([
     ['wav', wav(3), 'audio/wav', 3],
     ['mp3', mp3(100), 'audio/mpeg', (100 * 1_152) / 44_100],
+    ['mp3 behind two tags', Buffer.concat([id3(300), id3(0), mp3(100)]), 'audio/mpeg', (100 * 1_152) / 44_100],
     ['flac', flac(4), 'audio/flac', 4],
     ['ogg with opus', oggOpus(5), 'audio/ogg', 5],
     ['m4a', m4a(6), 'audio/mp4', 6],
@@ -131,6 +136,25 @@ describe('the length of a recording, by its own header', () => {
     const data = webm(undefined)
     const { durationSeconds } = await readAudio(new Uint8Array(data))
     expect(durationSeconds).toBe(data.length / 750)
+  })
+
+  it.each([
+    ['marks of frames that are none', Buffer.concat([mp3(1), Buffer.alloc(200_000, 0xff)])],
+    ['tracks without an end', Buffer.concat([webm(1), Buffer.alloc(200_000, Buffer.from([0xae, 0x83, 0xd7, 0x81, 0x01]))])],
+  ])('lets others have their turn while it is looked for in %s', async (_, data) => {
+    let turns = 0
+    const timer = setInterval(() => turns++, 0)
+    await readAudio(new Uint8Array(data)).catch(() => undefined)
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(10)
+  })
+
+  it('is not looked for in every byte of what nobody recorded', async () => {
+    const reading = readAudio(new Uint8Array(Buffer.concat([mp3(1), Buffer.alloc(200_000, 0xff)])))
+    await expect(reading).rejects.toMatchObject({
+      code: 'INVALID_AUDIO',
+      cause: { message: 'the recording is read more often than sound needs' },
+    })
   })
 
   it.each([

@@ -32,10 +32,12 @@ const TAG_BYTES = 512 * 1024
 export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   if (data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
   // Loaded with the first recording: whoever only chats needs none of it.
-  const { parseBuffer } = await import('music-metadata')
-  const { format } = await parseBuffer(data, undefined, { duration: true, skipCovers: true }).catch((error: unknown) => {
-    throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)', { cause: error })
-  })
+  const { parseBlob } = await import('music-metadata')
+  const { format } = await parseBlob(readInTurns(afterTags(data)), { duration: true, skipCovers: true }).catch(
+    (error: unknown) => {
+      throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)', { cause: error })
+    },
+  )
   if (!format.container || format.hasAudio === false) {
     throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)')
   }
@@ -55,4 +57,40 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
 /** What the price is held by must not be taken from a header that lies: sound that is packed cannot be larger than what it unpacks to. */
 function bytesPerSecondMax({ lossless, sampleRate = 48_000, numberOfChannels = 2, bitsPerSample = 16 }: IFormat): number {
   return lossless ? sampleRate * numberOfChannels * (bitsPerSample / 8) * 1.1 : LOSSY_BYTES_PER_SECOND_MAX
+}
+
+/** Reads of a recording before others get their turn: some milliseconds of work. */
+const TURN_READS = 500
+/** The shortest frames in use take a read for each eight bytes. What nobody recorded may be looked through byte by byte. */
+const BYTES_PER_READ_MIN = 4
+/** So that short ones may have their tags. */
+const READS_FREE = 20_000
+
+/**
+ * A recording as its reader asks for it, piece by piece, and that lets others have their turn meanwhile: one of many megabytes may be made so
+ * that it takes minutes. It fails where it is read more often than sound needs.
+ */
+function readInTurns(data: Uint8Array): Blob {
+  const most = READS_FREE + data.byteLength / BYTES_PER_READ_MIN
+  let reads = 0
+  const read = async (start: number, end: number) => {
+    reads += 1
+    if (reads > most) throw new Error('the recording is read more often than sound needs')
+    if (reads % TURN_READS === 0) await new Promise((resolve) => setTimeout(resolve))
+    // Copied, whatever kind of bytes they are: a slice of a Buffer is none.
+    return new Uint8Array(data.subarray(start, end)).buffer
+  }
+  const slice = (start = 0, end = data.byteLength) => ({ arrayBuffer: () => read(start, end) })
+  // All that is used of one.
+  return { size: data.byteLength, type: '', slice } as unknown as Blob
+}
+
+/** What follows the ID3 tags before a recording: they say nothing of its length, and one of megabytes is read in one turn. */
+function afterTags(data: Uint8Array): Uint8Array {
+  let start = 0
+  while (data[start] === 0x49 && data[start + 1] === 0x44 && data[start + 2] === 0x33) {
+    const size = [6, 7, 8, 9].reduce((sum, at) => sum * 128 + ((data[start + at] ?? 0) & 0x7f), 0)
+    start += 10 + size + ((data[start + 5] ?? 0) & 0x10 ? 10 : 0)
+  }
+  return data.subarray(start)
 }

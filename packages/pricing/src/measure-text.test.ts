@@ -73,6 +73,25 @@ describe('a text in tokens', () => {
     expect(pieces.every((piece) => piece.length <= 256 && piece.isWellFormed())).toBe(true)
   })
 
+  it('takes no longer for each piece because it is long and has no spaces', async () => {
+    const count = countInPieces({ countTokens: ({ length }) => length })
+    // Looked through from each piece back to its beginning, as it once was, it would take minutes.
+    for (const letter of ['a', '字']) expect(await count(letter.repeat(8_000_000))).toBe(8_000_000)
+  })
+
+  it.each([
+    [128, 256],
+    [129, 129],
+    [255, 255],
+    [256, 256],
+    [257, 256],
+  ])('with a space at %i is cut at %i', (space, end) => {
+    const pieces: string[] = []
+    const count = countInPieces({ countTokens: (piece) => pieces.push(piece) })
+    void count(`${'a'.repeat(space)} ${'b'.repeat(300 - space)}`)
+    expect(pieces[0]).toHaveLength(end)
+  })
+
   it('is not counted again where it only goes on', () => {
     let counted = 0
     const count = countInPieces({

@@ -19,6 +19,11 @@ const allowed = {
   use: 'must be fields of a service configuration',
 }
 
+/** A configuration is kept with each agent and read with each of its calls. */
+const ENTRIES_MAX = 200
+const isShort = (map: object) => Object.keys(map).length <= ENTRIES_MAX
+const TOO_LONG = `must have at most ${ENTRIES_MAX} entries`
+
 const provider = z.string({ error: allowed.provider }).min(1, allowed.provider).max(100, allowed.provider)
 const providerOrNull = z
   .string({ error: allowed.providerOrNull })
@@ -48,11 +53,15 @@ export const wireFields = {
   strategy: z.enum(routingStrategies, { error: `must be one of ${routingStrategies.join(', ')}` }),
   complexity: z.enum(complexities, { error: `must be one of ${complexities.join(', ')}` }),
   accuracy_first: flag,
-  fallback_providers: z.record(z.string().refine(isServiceName, 'must be the name of a service'), z.array(provider).max(20), {
-    error: allowed.fallbacks,
-  }),
+  fallback_providers: z
+    .record(z.string().refine(isServiceName, 'must be the name of a service'), z.array(provider).max(20), {
+      error: allowed.fallbacks,
+    })
+    .refine(isShort, TOO_LONG),
   last_resort: flag,
-  weights: z.record(provider, z.number({ error: allowed.weights }).min(0, allowed.weights), { error: allowed.weights }),
+  weights: z
+    .record(provider, z.number({ error: allowed.weights }).min(0, allowed.weights), { error: allowed.weights })
+    .refine(isShort, TOO_LONG),
   data_region: z.string({ error: allowed.region }).min(1, allowed.region).max(100, allowed.region).nullable(),
   service_levels: z
     .array(z.string({ error: allowed.levels }).min(1, allowed.levels).max(100, allowed.levels), { error: allowed.levels })
@@ -62,9 +71,9 @@ export const wireFields = {
   exploration: share,
 }
 
-const when = z.record(word, z.union([word, z.array(word).max(50, allowed.when)], { error: allowed.when }), {
-  error: allowed.when,
-})
+const when = z
+  .record(word, z.union([word, z.array(word).max(50, allowed.when)], { error: allowed.when }), { error: allowed.when })
+  .refine(isShort, TOO_LONG)
 
 /** Conditions whose `use` has some of the given fields. */
 export function conditionsOf<Fields extends z.ZodRawShape>(fields: Fields) {

@@ -10,6 +10,9 @@ import {
 } from './service-configuration-schema.ts'
 import { wireNames } from './wire-names.ts'
 
+/** Fields that are named at most. */
+const FIELDS_MAX = 100
+
 /** A field of a configuration that was refused, by its wire name (`weights.deepgram`), and what it may be. */
 export interface InvalidField {
   field: string
@@ -33,11 +36,11 @@ export class InvalidConfigurationError extends FareboxError {
  *
  * @param base  @defaultValue {@link presets.balanced}
  *
- * @throws {InvalidConfigurationError} names every field that is unknown or out of range
+ * @throws {InvalidConfigurationError} names the fields that are unknown or out of range, a hundred at most
  */
 export function parseServiceConfiguration(input: unknown, base: ServiceConfiguration = presets.balanced()): ServiceConfiguration {
   const parsed = serviceConfigurationSchema.safeParse(input)
-  if (!parsed.success) throw new InvalidConfigurationError(parsed.error.issues.flatMap(invalidFields))
+  if (!parsed.success) throw new InvalidConfigurationError(parsed.error.issues.flatMap(invalidFields).slice(0, FIELDS_MAX))
   const { conditions, ...wire } = parsed.data
   const read = conditions?.map(({ when, use }) => ({ when, use: readFields(use) }))
   return Object.freeze({ ...base, ...readFields(wire), ...(read && { conditions: read }) })

@@ -52,7 +52,8 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
     run: {
       accountId,
       idempotencyKey,
-      fields: { path: new URL(request.url).pathname, ...asked.fields, ...headerFields(request) },
+      // Another key of the account may be another user's, and may ask less: it is given nobody else's answer.
+      fields: { ...asked.fields, ...headerFields(request), path: new URL(request.url).pathname, api_key: key.apiKeyId },
       isShared: sharedId !== undefined,
     },
     options: { provider: model.provider },

@@ -17,9 +17,12 @@ for (const [network, prefix] of [
   inside.addSubnet(network, prefix, 'ipv4')
 }
 for (const [network, prefix] of [
-  ['::', 127],
+  ['::', 96],
+  ['::ffff:0:0:0', 96],
   ['64:ff9b::', 96],
   ['64:ff9b:1::', 48],
+  ['100::', 64],
+  ['2001::', 23],
   ['2002::', 16],
   ['fc00::', 7],
   ['fe80::', 10],
@@ -36,7 +39,8 @@ const INSIDE_NAMES = /^(localhost|[^.]+)$|\.(localhost|local|internal|intranet|l
  * a team runs in its own network would fetch from there.
  */
 export function isPublicUrl(url: string): boolean {
-  if (!URL.canParse(url)) return false
+  // Others take a backslash for a part of the name before an `@`, and what we take for the host for that name.
+  if (!URL.canParse(url) || /[\\\s\p{Cc}]/u.test(url)) return false
   const { hostname, username, password } = new URL(url)
   if (username !== '' || password !== '') return false
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')

@@ -3,13 +3,15 @@ import { untilSent } from './until-sent.ts'
 
 /** Deeper than any body of the API; functions like JSON.stringify call themselves for each level. */
 const DEPTH_MAX = 64
+/** More than any body of the API: 4,096 messages and 512 tools have some ten thousand. Each that is wrong becomes a problem, which takes memory. */
+const VALUES_MAX = 200_000
 
 /**
  * The JSON of a request. An absent body is an empty object, so that routes whose fields are all optional take none.
  *
  * @throws {CallerLeftError} its sender left before its end
  * @throws {UnsupportedMediaTypeError} it says that it is a form or a file
- * @throws {MalformedBodyError} it is no JSON, nested too deeply, or has a field that only an attack has
+ * @throws {MalformedBodyError} it is no JSON, nested too deeply, of too many values, or has a field that only an attack has
  */
 export async function readJson(request: Request): Promise<unknown> {
   const type = request.headers.get('content-type') ?? ''
@@ -29,6 +31,7 @@ export async function readJson(request: Request): Promise<unknown> {
 /** Level by level and not by calling itself, which is what a deep body would break. */
 function checkShape(body: unknown): void {
   let level = [body]
+  let values = 0
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > DEPTH_MAX) throw new MalformedBodyError(`the body is nested more than ${DEPTH_MAX} levels deep`)
     const next: unknown[] = []
@@ -36,7 +39,10 @@ function checkShape(body: unknown): void {
       if (typeof node !== 'object' || node === null) continue
       if (Object.hasOwn(node, '__proto__'))
         throw new MalformedBodyError('the body has a field __proto__, which is none of any request')
-      for (const value of Object.values(node)) if (typeof value === 'object' && value !== null) next.push(value)
+      const inside = Object.values(node)
+      values += inside.length
+      if (values > VALUES_MAX) throw new MalformedBodyError(`the body has more than ${VALUES_MAX} values`)
+      for (const value of inside) if (typeof value === 'object' && value !== null) next.push(value)
     }
     level = next
   }

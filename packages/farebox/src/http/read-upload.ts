@@ -3,6 +3,9 @@ import { InvalidBodyError, MalformedBodyError, UnsupportedMediaTypeError } from 
 import { untilAborted } from './until-aborted.ts'
 import { untilSent } from './until-sent.ts'
 
+/** More than any form of the API: a megabyte has room for twenty thousand empty ones. */
+const ENTRIES_MAX = 1_000
+
 /** A file from a form, or a whole body, with the form's other fields: one that is there several times, with commas between. */
 export interface Upload {
   data: Uint8Array
@@ -33,14 +36,23 @@ async function read(request: Request, field: string): Promise<Upload> {
     if (isFareboxError(error)) throw error
     throw new MalformedBodyError('the multipart body cannot be read', { cause: error })
   })
+  const entries = [...form]
+  if (entries.length > ENTRIES_MAX) throw new MalformedBodyError(`the form has more than ${ENTRIES_MAX} entries`)
   const file = form.get(field)
   if (!(file instanceof Blob)) throw new InvalidBodyError([{ field, problem: 'must be a file of the form' }])
-  const lists = Object.fromEntries(
-    [...new Set(form.keys())].flatMap((name) => {
-      const values = form.getAll(name).filter((value) => typeof value === 'string')
-      return values.length > 0 ? [[name, values]] : []
-    }),
-  )
+  const lists = textsOf(entries)
   const fields = Object.fromEntries(Object.entries(lists).map(([name, values]) => [name, values.join(',')]))
   return { data: new Uint8Array(await file.arrayBuffer()), fields, lists }
+}
+
+/** The texts of a form by their names. */
+function textsOf(entries: readonly [string, FormDataEntryValue][]): Record<string, string[]> {
+  const texts = new Map<string, string[]>()
+  for (const [name, value] of entries) {
+    if (typeof value !== 'string') continue
+    const known = texts.get(name)
+    if (known) known.push(value)
+    else texts.set(name, [value])
+  }
+  return Object.fromEntries(texts)
 }

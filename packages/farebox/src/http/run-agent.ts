@@ -58,7 +58,7 @@ export async function planAgent(
   const metadata = await call.metadata()
   const agent = await box.agents.find(accountId, parameters.id ?? '')
   return {
-    run: { accountId, idempotencyKey, fields: { agent_id: agent.agentId, ...fields }, isRepeatable },
+    run: { accountId, idempotencyKey, fields: { agent_id: agent.agentId, ...fields, api_key: key.apiKeyId }, isRepeatable },
     workflow: (workflowId) =>
       box.workflow({
         workflowId,

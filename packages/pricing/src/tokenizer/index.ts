@@ -87,8 +87,10 @@ function countSlice(countPiece: CountPiece, text: string, from: number, to: numb
 function pieceEnd(text: string, start: number, to: number): number {
   const end = start + PIECE
   if (end >= to) return to
-  const space = text.lastIndexOf(' ', end)
-  return space > start + PIECE / 2 ? space : wholeCharacters(text, end)
+  const middle = start + PIECE / 2 + 1
+  // Not from the text itself: where it has no space, that would be looked for back to its beginning, piece by piece.
+  const space = text.slice(middle, end + 1).lastIndexOf(' ')
+  return space >= 0 ? middle + space : wholeCharacters(text, end)
 }
 
 /** Where to cut a text that is not to be cut within a character. */
