@@ -195,7 +195,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   async #read(client: PostgresClient, query: Query): Promise<Record<string, unknown>[]> {
     const columns = Object.entries(query.columns)
     const { rows } = await client.query(this.#statements.read(query))
-    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
+    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(name, column, row[at])])))
   }
 
   async now(): Promise<number> {
