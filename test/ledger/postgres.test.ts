@@ -182,6 +182,24 @@ describe('a ledger in Postgres', () => {
     expect((await ledger.balance(accountId)).balance).toBe(credits(100))
   })
 
+  test('a transaction that the host ends before its change was written is refused, and the change never happened', async () => {
+    const [client, other] = [await pool.connect(), await pool.connect()]
+    await other.query('BEGIN')
+    await other.query('SELECT 1 FROM farebox_accounts WHERE account_id = $1 FOR UPDATE', [accountId])
+    await client.query('BEGIN')
+    const charging = ledger.charge({ accountId, ...work }, { transaction: client })
+    const refused = expect(charging).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'transaction' })
+    // Now the account is being read, and the COMMIT waits behind that.
+    while (!(await pool.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rowCount) await new Promise(setImmediate)
+    const committed = client.query('COMMIT')
+    await other.query('ROLLBACK')
+    await Promise.all([refused, committed])
+    client.release()
+    other.release()
+    expect((await ledger.balance(accountId)).balance).toBe(credits(100))
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
   test('what joins a transaction waits for what joined it before, also where that failed, and leaves its savepoints alone', async () => {
     const other = new Ledger<unknown>(postgres({ pool }))
     const client = await pool.connect()

@@ -216,8 +216,11 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   /** Applies operations in a transaction that the host has begun. What it lost against, the host must try again. */
   async #join(client: PostgresClient, operations: readonly Operation[]): Promise<Outcome[]> {
+    // Asked again with the writes, which are undone where the host has ended its transaction since the reads.
     const before = joined.get(client) ?? Promise.resolve()
-    const run = before.then(() => this.#runBatch(client, operations, { first: IN_TRANSACTION, last: [], prepares: false }))
+    const run = before.then(() =>
+      this.#runBatch(client, operations, { first: IN_TRANSACTION, last: IN_TRANSACTION, prepares: false }),
+    )
     joined.set(
       client,
       run.catch(() => undefined),
