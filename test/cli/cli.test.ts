@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { repositoryFolder } from '../repository/workspace.ts'
 import { databaseFolder } from '../support/database-folder.ts'
@@ -281,6 +282,25 @@ test.each([
     const { code, errors } = await farebox(...command, '--store', store(), ...options)
     expect([code, errors]).toEqual([1, ['farebox: the tables are not all there yet: run farebox migrate first']])
   }
+})
+
+test.each([
+  ['SQLite', () => join(folder, 'host.db'), []],
+  ['Postgres', () => database.url, ['--schema', 'of_the_host']],
+])('where the host has a table of our names on %s, migrate says which, and not to migrate first', async (_, store, options) => {
+  if (options.length === 0) {
+    const host = new Database(store())
+    host.exec('CREATE TABLE users (id INTEGER)')
+    host.close()
+  } else {
+    const host = new pg.Client({ connectionString: store() })
+    await host.connect()
+    await host.query('CREATE SCHEMA of_the_host; CREATE TABLE of_the_host.users (id INTEGER)')
+    await host.end()
+  }
+  const { code, errors } = await farebox('migrate', '--store', store(), ...options)
+  expect([code, errors]).toEqual([1, [expect.stringMatching(/users.* already exists.* not Farebox's.* views/)]])
+  expect((await farebox('migrate', '--no-views', '--store', store(), ...options)).code).toBe(0)
 })
 
 test('a file that is no database is said to be none, and is left as it is', async () => {

@@ -167,6 +167,60 @@ describe('a ledger in Postgres', () => {
     expect((await ledger.balance(accountId)).balance).toBe(credits(93))
   })
 
+  test('a client on which no transaction was begun is refused, since its statements would commit one by one', async () => {
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query('COMMIT')
+    const wrapped: Pick<pg.PoolClient, 'query'> = { query: client.query.bind(client) as never }
+    for (const transaction of [client, wrapped, pool]) {
+      await expect(ledger.charge({ accountId, ...work }, { transaction })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        field: 'transaction',
+      })
+    }
+    client.release()
+    expect((await ledger.balance(accountId)).balance).toBe(credits(100))
+  })
+
+  test('a transaction that the host ends before its change was written is refused, and the change never happened', async () => {
+    const [client, other] = [await pool.connect(), await pool.connect()]
+    await other.query('BEGIN')
+    await other.query('SELECT 1 FROM farebox_accounts WHERE account_id = $1 FOR UPDATE', [accountId])
+    await client.query('BEGIN')
+    const charging = ledger.charge({ accountId, ...work }, { transaction: client })
+    const refused = expect(charging).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'transaction' })
+    // Now the account is being read, and the COMMIT waits behind that.
+    while (!(await pool.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rowCount) await new Promise(setImmediate)
+    const committed = client.query('COMMIT')
+    await other.query('ROLLBACK')
+    await Promise.all([refused, committed])
+    client.release()
+    other.release()
+    expect((await ledger.balance(accountId)).balance).toBe(credits(100))
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
+  test('what joins a transaction waits for what joined it before, also where that failed, and leaves its savepoints alone', async () => {
+    const other = new Ledger<unknown>(postgres({ pool }))
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query('SAVEPOINT farebox')
+    const charge = (by: Ledger<unknown>, id = accountId) => by.charge({ accountId: id, ...work }, { transaction: client })
+    const calls = await Promise.allSettled([charge(ledger), charge(ledger, 'nobody'), charge(other)])
+    expect(calls).toMatchObject([
+      { value: { balance: credits(93) } },
+      { reason: { code: 'ACCOUNT_NOT_FOUND' } },
+      { value: { balance: credits(86) } },
+    ])
+    await client.query('ROLLBACK TO farebox')
+    expect(await charge(ledger)).toMatchObject({ balance: credits(93) })
+    await client.query('COMMIT')
+    client.release()
+    await other.close()
+    expect((await ledger.balance(accountId)).balance).toBe(credits(93))
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
   test('batches over the same accounts in opposite orders do not lock each other out', async () => {
     const accounts = await Promise.all(Array.from({ length: 6 }, () => ledger.openAccount({ name: 'x' })))
     await Promise.all(accounts.map((account) => ledger.grant({ accountId: account.accountId, amount: credits(1_000) })))

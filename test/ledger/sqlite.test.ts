@@ -64,6 +64,56 @@ describe('a ledger in a SQLite file', () => {
     database.close()
   })
 
+  test('rows that the host reads one by one from its own handle are waited for, and then said to be read', async () => {
+    const database = new Database(filename)
+    const mine = new Ledger(sqlite({ database, busyTimeoutMs: 1_000 }))
+    const reading = () => {
+      const rows = database.prepare('SELECT * FROM farebox_journal').iterate()
+      rows.next()
+      return rows
+    }
+    const first = reading()
+    const waiting = [mine.charge({ accountId, ...work }), mine.verify(accountId), mine.migrate()]
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    first.return?.()
+    expect(await Promise.all(waiting)).toMatchObject([{ balance: credits(93) }, { mismatches: [] }, { applied: [] }])
+
+    const impatient = new Ledger(sqlite({ database, busyTimeoutMs: 50 }))
+    const second = reading()
+    const unavailable = { code: 'LEDGER_UNAVAILABLE', message: expect.stringContaining('the host') }
+    await expect(impatient.charge({ accountId, ...work })).rejects.toMatchObject(unavailable)
+    second.return?.()
+    database.exec('BEGIN')
+    await expect(impatient.charge({ accountId, ...work })).rejects.toMatchObject(unavailable)
+    const third = reading()
+    await expect(mine.charge({ accountId, ...work }, { transaction: database })).rejects.toMatchObject(unavailable)
+    third.return?.()
+    expect(await mine.charge({ accountId, ...work }, { transaction: database })).toMatchObject({ balance: credits(86) })
+    database.exec('COMMIT')
+    database.close()
+  })
+
+  test('a handle that the host has closed is unavailable, so that usage is not lost where there is a spool', async () => {
+    const database = new Database(filename)
+    const mine = new Ledger(sqlite({ database }), { spool: { directory: join(folder, 'spool') } })
+    expect((await mine.balance(accountId)).balance).toBe(credits(100))
+    database.close()
+    await expect(mine.balance(accountId)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+    await expect(mine.charge({ accountId, usageId: 'late', ...work })).rejects.toMatchObject({ code: 'USAGE_SPOOLED' })
+    await mine.close()
+  })
+
+  test("a host's handle may read every integer as a bigint: what was migrated is known again", async () => {
+    const database = new Database(filename)
+    database.defaultSafeIntegers(true)
+    const mine = new Ledger(sqlite({ database }))
+    const { version } = await mine.planMigration()
+    expect(typeof version).toBe('number')
+    expect(await mine.migrate()).toEqual({ applied: [], version })
+    expect(await mine.charge({ accountId, ...work })).toMatchObject({ balance: credits(93) })
+    database.close()
+  })
+
   test('a handle on which no transaction was begun is refused, since its statements would commit one by one', async () => {
     const database = new Database(filename)
     await expect(ledger.charge({ accountId, ...work }, { transaction: database })).rejects.toMatchObject({

@@ -22,8 +22,9 @@ import type {
   WorkflowState,
 } from './rows.ts'
 import { type RowsOf, rowsQuery } from './rows-query.ts'
+import { UnreadableRowError } from './unreadable-row.ts'
 import { type UsageSeries, type UsageSeriesInput, usageSeries } from './usage-series.ts'
-import { type AccountRows, type VerifyReport, verifiedTables, verifyAccount } from './verify.ts'
+import { type AccountRows, unreadableAccount, type VerifyReport, verifiedTables, verifyAccount } from './verify.ts'
 import { listWorkflows, type WorkflowCursor, type WorkflowFilter, type WorkflowPage } from './workflow-list.ts'
 
 /** What an account has. */
@@ -363,13 +364,15 @@ export abstract class LedgerReader {
 
   /** Replays an account's journal and recomputes every sum that is kept of it. */
   async verify(accountId: string): Promise<VerifyReport> {
-    const read = await this.#reads.selectAll(
-      verifiedTables.map((table) => rowsQuery(table, 'WHERE account_id = ?', [checkText('accountId', accountId)])),
-    )
-    return verifyAccount(
-      accountId,
-      Object.fromEntries(verifiedTables.map((table, index) => [table, read[index]])) as unknown as AccountRows,
-    )
+    const ofAccount = [checkText('accountId', accountId)]
+    try {
+      const read = await this.#reads.selectAll(verifiedTables.map((table) => rowsQuery(table, 'WHERE account_id = ?', ofAccount)))
+      const rows = Object.fromEntries(verifiedTables.map((table, index) => [table, read[index]])) as unknown as AccountRows
+      return verifyAccount(accountId, rows)
+    } catch (error) {
+      if (error instanceof UnreadableRowError) return unreadableAccount(accountId, error)
+      throw error
+    }
   }
 
   protected closeKeys(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { TableName } from './rows.ts'
 import { CARRY, type Column, type Load, type LoadKind, loads, type Table, tables } from './tables.ts'
+import { parseColumn } from './unreadable-row.ts'
 
 /** How the two databases write the same statement. */
 export interface SqlDialect {
@@ -70,10 +71,7 @@ export function encodeJson(column: Column, value: unknown): string | null {
   return JSON.stringify(column.encode ? column.encode(value as never) : value)
 }
 
-/** The value of a `json` column. */
-export function decodeJson(column: Pick<Column, 'decode'>, text: string | null): unknown {
-  if (text === null) return null
-  // Most lists of a row are empty.
-  const json: unknown = text === '[]' ? [] : JSON.parse(text)
-  return column.decode ? column.decode(json) : json
+/** The value of a `json` column. @throws {UnreadableRowError} it is not what the ledger wrote there */
+export function decodeJson(name: string, { decode }: Pick<Column, 'decode'>, text: string | null): unknown {
+  return text === null ? null : parseColumn(name, text, decode)
 }

@@ -4,6 +4,7 @@ import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
 import { RollupSums } from './machine/rollup-sums.ts'
 import type { HoldRow, Rows, UsageRow, WorkflowLine, WorkflowRow } from './rows.ts'
 import { CARRY, tables } from './tables.ts'
+import type { UnreadableRowError } from './unreadable-row.ts'
 
 /** Something that does not add up. */
 export interface Mismatch {
@@ -20,7 +21,8 @@ export interface Mismatch {
     | 'usage'
     | 'workflow'
     | 'rollup'
-  /** Which row: an entry's sequence, a grant's or workflow's id, a service. */
+    | 'row_unreadable'
+  /** Which row: an entry's sequence, a grant's or workflow's id, a service. Of `row_unreadable`, after which nothing is looked at: which column. */
   at: string
   expected: string
   found: string
@@ -65,6 +67,13 @@ export function verifyAccount(accountId: string, rows: AccountRows): VerifyRepor
     verifyRollups(rows, expect)
   } else expect('account_missing', accountId, 'an account', 'none')
   return { accountId, entries: rows.journal.length, usageRecords: rows.usage_records.length, mismatches }
+}
+
+/** What is found of an account that has a row which cannot be read. */
+export function unreadableAccount(accountId: string, { column, cause }: UnreadableRowError): VerifyReport {
+  const found = cause instanceof Error ? cause.message : String(cause)
+  const mismatch: Mismatch = { kind: 'row_unreadable', at: column, expected: 'what the ledger wrote', found }
+  return { accountId, entries: 0, usageRecords: 0, mismatches: [mismatch] }
 }
 
 type Expect = (kind: Mismatch['kind'], at: string, expected: unknown, found: unknown) => void

@@ -50,7 +50,8 @@ export class Shell {
       if (!options.isNew) await ledger.planMigration()
       await work(ledger)
     } catch (error) {
-      if (error instanceof SchemaVersionError && (await lacksTables(ledger))) throw tablesUnmade(error)
+      // What keeps the tables from being made is for `migrate` itself to say.
+      if (!options.isNew && error instanceof SchemaVersionError && (await lacksTables(ledger))) throw tablesUnmade(error)
       throw error
     } finally {
       await ledger.close()

@@ -41,6 +41,25 @@ export function exerciseHostTransactions(suite: Suite): void {
       expect(await suite.money(accountId)).toEqual({ balance: 6, held: 0, available: 6 })
     })
 
+    it('verbs that join one transaction at once happen one after another', async () => {
+      const accountId = await suite.account(10)
+      const other = await suite.account(10)
+      const host = await suite.begin()
+      const call = { transaction: host.handle }
+      const charges = [accountId, other, accountId, accountId].map((id) =>
+        suite.ledger.charge({ accountId: id, ...work, usage: usage(4) }, call),
+      )
+      expect(await Promise.all(charges)).toMatchObject([
+        { status: 'charged', balance: credits(6) },
+        { status: 'charged', balance: credits(6) },
+        { status: 'charged', balance: credits(2) },
+        { status: 'refused', available: credits(2) },
+      ])
+      await host.commit()
+      expect((await suite.money(accountId)).balance).toBe(2)
+      expect((await suite.money(other)).balance).toBe(6)
+    })
+
     it('a call that is refused or thrown leaves the transaction usable', async () => {
       const accountId = await suite.account(10)
       const host = await suite.begin()

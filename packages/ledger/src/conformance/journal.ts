@@ -163,6 +163,27 @@ export function exerciseJournal(suite: Suite): void {
     })
 
     // Each tampers with one row, in SQL that both databases read. {id} is the account.
+    it('a row that somebody has made unreadable is told as such, and takes no other account with it', async () => {
+      const [broken, other] = [await suite.account(10), await suite.account(10)]
+      const charge = (accountId: string) => suite.ledger.charge({ accountId, ...work, usage: usage(1) })
+      for (const text of ['{never closed', 'null']) {
+        await suite.sql(`UPDATE farebox_accounts SET alerts = '${text}' WHERE account_id = '${broken}'`)
+        expect(await Promise.allSettled([charge(broken), charge(other)])).toMatchObject([
+          { reason: { code: 'LEDGER_INTERNAL', isRetryable: false, message: expect.stringContaining('alerts') } },
+          { value: { status: 'charged' } },
+        ])
+        expect((await suite.ledger.verify(broken)).mismatches).toMatchObject([{ kind: 'row_unreadable', at: 'alerts' }])
+      }
+      await suite.sql(`UPDATE farebox_accounts SET alerts = NULL WHERE account_id = '${broken}'`)
+      expect((await charge(broken)).status).toBe('charged')
+
+      await suite.sql(`UPDATE farebox_journal SET postings = '{' || postings WHERE account_id = '${broken}' AND sequence = 2`)
+      expect((await suite.ledger.verify(broken)).mismatches).toMatchObject([{ kind: 'row_unreadable', at: 'postings' }])
+      await expect(suite.ledger.statement(broken)).rejects.toMatchObject({ code: 'LEDGER_INTERNAL' })
+      await suite.sql(`UPDATE farebox_journal SET postings = substr(postings, 2) WHERE account_id = '${broken}' AND sequence = 2`)
+      expect((await suite.ledger.verify(broken)).mismatches).toEqual([])
+    })
+
     it.each<[string, Mismatch['kind'], string]>([
       ['a raised balance', 'balance', `UPDATE farebox_accounts SET posted = posted + 1 WHERE account_id = '{id}'`],
       ['a raised hold total', 'held', `UPDATE farebox_accounts SET held = held + 1 WHERE account_id = '{id}'`],

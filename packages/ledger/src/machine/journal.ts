@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { decodePostings, encodePostings } from '../row-json.ts'
 import type { AccountRow, EntryRow, JournalEntry, Posting } from '../rows.ts'
+import { parseColumn } from '../unreadable-row.ts'
 import type { LedgerState } from './state.ts'
 
 /** What is written down about one change. */
@@ -49,12 +50,12 @@ export function entryHash(previousHash: string, entry: Omit<EntryRow, 'hash'>): 
   )
 }
 
-/** An entry as it is read. */
+/** An entry as it is read. @throws {UnreadableRowError} it is not what the ledger wrote */
 export function decodeEntry(row: EntryRow): JournalEntry {
   return {
     ...row,
-    content: JSON.parse(row.content),
-    outcome: JSON.parse(row.outcome),
-    postings: decodePostings(JSON.parse(row.postings)),
+    content: parseColumn('content', row.content),
+    outcome: parseColumn('outcome', row.outcome),
+    postings: parseColumn('postings', row.postings, decodePostings),
   }
 }

@@ -16,6 +16,11 @@ export function forgotPrepared(error: unknown): boolean {
   return code === '26000' || code === '42P05'
 }
 
+/** Whether it was asked for what only a transaction can have. */
+export function lacksTransaction(error: unknown): boolean {
+  return codeOf(error) === '25P01'
+}
+
 /** What a failure of Postgres or of the way to it means to a caller. Our own errors pass as they are. */
 export function unavailable(error: unknown): unknown {
   if (isFareboxError(error)) return error

@@ -40,12 +40,12 @@ export function encodeTexts(texts: readonly (string | undefined)[]): string {
 export function decodeRow(table: Table, values: readonly unknown[]): object {
   const row: Record<string, unknown> = {}
   table.columns.forEach((column, index) => {
-    row[column.property] = decodeValue(column, values[index])
+    row[column.property] = decodeValue(column.property, column, values[index])
   })
   return row
 }
 
-export function decodeValue(column: QueryColumn, value: unknown): unknown {
+export function decodeValue(name: string, column: QueryColumn, value: unknown): unknown {
   if (value === null || value === undefined) return null
   switch (typeof column === 'string' ? column : column.type) {
     case 'integer':
@@ -55,7 +55,7 @@ export function decodeValue(column: QueryColumn, value: unknown): unknown {
     case 'boolean':
       return value === true || value === 't'
     case 'json':
-      return decodeJson(typeof column === 'string' ? {} : column, value as string)
+      return decodeJson(name, typeof column === 'string' ? {} : column, value as string)
     default:
       return value
   }

@@ -1,12 +1,12 @@
 import { type Clock, InvalidOptionError } from '@farebox/core'
 import { checkCount } from '../check-input.ts'
 import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
-import { LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
+import { InvalidInputError, LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
 import { runBatch } from '../machine/batch.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { loads, tables } from '../tables.ts'
-import { forgotPrepared, isConflict, unavailable } from './classify-error.ts'
+import { forgotPrepared, isConflict, lacksTransaction, unavailable } from './classify-error.ts'
 import {
   hasOwnProcess,
   type PostgresClient,
@@ -81,6 +81,8 @@ const ATTEMPTS_MAX = 5
 const BEGIN: Statement = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED' }
 const ROLLBACK: Statement = { text: 'ROLLBACK', query_timeout: ROLLBACK_TIMEOUT_MS }
 const COMMIT: Statement = { text: 'COMMIT' }
+/** Changes nothing, and fails where no transaction was begun: the statements after it would commit one by one. */
+const IN_TRANSACTION: readonly Statement[] = [{ text: 'SAVEPOINT farebox' }, { text: 'RELEASE SAVEPOINT farebox' }]
 const NOW: Statement = { text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint', rowMode: 'array' }
 
 /**
@@ -100,6 +102,9 @@ export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient>
   }
   return new PostgresDriver(options, schema)
 }
+
+/** What last joined a transaction, by its client. A change reads and then writes, so another must not come between. */
+const joined = new WeakMap<PostgresClient, Promise<unknown>>()
 
 class PostgresDriver implements LedgerDriver<PostgresClient> {
   readonly name = 'postgres'
@@ -190,7 +195,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   async #read(client: PostgresClient, query: Query): Promise<Record<string, unknown>[]> {
     const columns = Object.entries(query.columns)
     const { rows } = await client.query(this.#statements.read(query))
-    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
+    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(name, column, row[at])])))
   }
 
   async now(): Promise<number> {
@@ -211,8 +216,18 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   /** Applies operations in a transaction that the host has begun. What it lost against, the host must try again. */
   async #join(client: PostgresClient, operations: readonly Operation[]): Promise<Outcome[]> {
-    return this.#runBatch(client, operations, { first: [], last: [], prepares: false }).catch((error: unknown) => {
-      throw unavailable(error)
+    // Asked again with the writes, which are undone where the host has ended its transaction since the reads.
+    const before = joined.get(client) ?? Promise.resolve()
+    const run = before.then(() =>
+      this.#runBatch(client, operations, { first: IN_TRANSACTION, last: IN_TRANSACTION, prepares: false }),
+    )
+    joined.set(
+      client,
+      run.catch(() => undefined),
+    )
+    return run.catch((error: unknown) => {
+      if (!lacksTransaction(error)) throw unavailable(error)
+      throw new InvalidInputError('transaction', 'must be a client on which the host has begun one')
     })
   }
 

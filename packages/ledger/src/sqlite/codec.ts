@@ -18,12 +18,12 @@ export function decodeRow(table: Table, values: readonly unknown[]): object {
   const row: Record<string, unknown> = {}
   for (let index = 0; index < table.columns.length; index++) {
     const column = table.columns[index] as Column
-    row[column.property] = decodeValue(column, values[index])
+    row[column.property] = decodeValue(column.property, column, values[index])
   }
   return row
 }
 
-export function decodeValue(column: QueryColumn, value: unknown): unknown {
+export function decodeValue(name: string, column: QueryColumn, value: unknown): unknown {
   if (value === null || value === undefined) return null
   switch (typeof column === 'string' ? column : column.type) {
     case 'integer':
@@ -33,7 +33,7 @@ export function decodeValue(column: QueryColumn, value: unknown): unknown {
     case 'boolean':
       return Number(value) !== 0
     case 'json':
-      return decodeJson(typeof column === 'string' ? {} : column, value as string)
+      return decodeJson(name, typeof column === 'string' ? {} : column, value as string)
     default:
       return value
   }

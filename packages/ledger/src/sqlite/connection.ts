@@ -4,7 +4,7 @@ import type { Query } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
-import { explained, HandleBusyError, isBusy } from './classify-error.ts'
+import { explained, HandleBusyError, isBusy, isHandleBusy } from './classify-error.ts'
 import type { SqliteDatabase } from './handle.ts'
 import { LogFlusher } from './log-flusher.ts'
 import { migrateSqlite, planSqlite } from './migrate.ts'
@@ -133,7 +133,11 @@ export class SqliteConnection {
   /** Applies operations in a transaction that the host has begun on its handle. */
   join(database: SqliteDatabase, operations: readonly Operation[]): Outcome[] {
     if (!database.inTransaction) throw new InvalidInputError('transaction', 'must be a database on which the host has begun one')
-    this.#rows.run(database, 'SAVEPOINT farebox')
+    try {
+      this.#rows.run(database, 'SAVEPOINT farebox')
+    } catch (error) {
+      throw explained(error)
+    }
     try {
       const { outcomes } = this.#rows.apply(database, operations)
       this.#rows.run(database, 'RELEASE farebox')
@@ -242,7 +246,8 @@ export class SqliteConnection {
       } catch (error) {
         if (!isBusy(error)) throw explained(error)
         if (performance.now() > deadline) {
-          throw new LedgerUnavailableError(`another process kept the database file for ${this.#options.busyTimeoutMs} ms`, error)
+          const who = isHandleBusy(error) ? 'the host kept its database' : 'another process kept the database file'
+          throw new LedgerUnavailableError(`${who} for ${this.#options.busyTimeoutMs} ms`, error)
         }
       }
       // Many processes that have waited for long must not spend their time asking.

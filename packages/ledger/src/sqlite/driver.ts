@@ -19,7 +19,8 @@ export interface SqliteOptions {
   /** The host's own open database, which stays the host's to close. */
   database?: SqliteDatabase
   /**
-   * `full` survives a power cut; `normal` may lose the newest commits then, but never tears.
+   * `full` survives a power cut; `normal` may lose the newest commits then, but never tears. A `database` of the host's keeps its own
+   * setting, which with a write-ahead log is `normal` unless the host says `database.pragma('synchronous = FULL')`.
    *
    * @defaultValue `full`
    */

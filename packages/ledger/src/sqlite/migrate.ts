@@ -52,7 +52,9 @@ export function planSqlite(database: SqliteDatabase | undefined, options: Option
 }
 
 function appliedTo(database: SqliteDatabase, prefix: string): AppliedMigration[] {
-  return database.prepare(`SELECT number, name, checksum FROM ${prefix}migrations ORDER BY number`).all() as AppliedMigration[]
+  const steps = database.prepare(`SELECT number, name, checksum FROM ${prefix}migrations ORDER BY number`).all()
+  // The host's handle may read every integer as a bigint.
+  return (steps as AppliedMigration[]).map((step) => ({ ...step, number: Number(step.number) }))
 }
 
 function takeStep(database: SqliteDatabase, { sql }: Migration, prefix: string): void {

@@ -53,7 +53,7 @@ export class RowStore {
     })
     const columns = Object.entries(query.columns)
     const rows = this.#prepare(database, text).all(...values) as unknown[][]
-    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(column, row[at])])))
+    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(name, column, row[at])])))
   }
 
   /** Runs a statement that changes rows, in the SQL that both databases share. */
