@@ -18,7 +18,7 @@ export interface KoaContext {
   state: Partial<FareboxState>
   status: number
   body: unknown
-  respond?: boolean
+  respond?: boolean | undefined
   get(field: string): string
   set(fields: Record<string, string>): void
 }
