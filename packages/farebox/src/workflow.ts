@@ -271,7 +271,11 @@ export class Workflow {
     return this.#endable(listen(this.#live(), input))
   }
 
-  /** Turns text into speech. */
+  /**
+   * Turns text into speech.
+   *
+   * @throws {InvalidInputError} there is no text
+   */
   async speak({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<Speech> {
     const request = speakRoute(text, options)
     const { result, ...metered } = await this.#runner.whole({
