@@ -33,6 +33,11 @@ describe('createFarebox', () => {
       { price: {}, loger: {} },
       'price, loger: createFarebox() has no such option; known are store,',
     ],
+    [
+      'a limit of an adapter in the wrong place',
+      { concurrency: { openai: 5 } },
+      'openai is no option of concurrency: use default, byAdapter',
+    ],
     ['a store that is the name of a file', { store: 'credits.db' }, 'store must be what sqlite({ filename }) or'],
     ['no providers', { providers: undefined }, 'providers must be a list of adapters'],
     ['a provider that was not called', { providers: [openai] }, 'providers[0] is no adapter, such as openai({ apiKey }) or'],

@@ -81,7 +81,7 @@ export interface FareboxOptions {
   liveDeadlines?: LiveDeadlines
   /** How often a provider is asked again before the next one is. */
   retries?: Retries
-  /** Calls that each adapter is given at once, by its name; the others wait, or go to the next provider. @defaultValue no limit */
+  /** Calls that each adapter is given at once: `{ byAdapter: { openai: 20 } }`. The others wait, or go to the next provider. @defaultValue no limit */
   concurrency?: ConcurrencyOptions
   /**
    * Asks a second provider beside one that is slow, and takes the first answer: after so long, or longer than nineteen of twenty answers
