@@ -138,11 +138,17 @@ describe('routes', () => {
   })
 })
 
+const chatOf = (outputTokensMax: unknown) => (workflow: Workflow) =>
+  workflow.chat({ messages: [{ role: 'user', content: 'Hi' }], outputTokensMax: outputTokensMax as number })
+
 describe('a call', () => {
   it.each<[string, (workflow: Workflow) => unknown, string]>([
     ['speech of no text', (workflow) => workflow.speak({ input: 'Hello' } as never), 'text must be the text that is spoken'],
     ['streamed speech of no text', (workflow) => workflow.streamSpeech({} as never), 'text must be the text that is spoken'],
     ['an estimate of no text', (workflow) => workflow.estimate({ speak: {} as never }), 'text must be the text that is spoken'],
+    ['an answer of less than nothing', chatOf(-1), 'outputTokensMax must be a whole number of tokens, received -1'],
+    ['an answer of half a token', chatOf(1.5), 'outputTokensMax must be a whole number of tokens, received 1.5'],
+    ['an answer as long as a text says', chatOf('5'), 'outputTokensMax must be a whole number of tokens, received "5"'],
     ['vectors of no list', (workflow) => workflow.embed({ inputs: 'Hello' } as never), 'inputs must be a list of texts'],
     ['vectors of numbers', (workflow) => workflow.embed({ inputs: [1] } as never), 'inputs must be a list of texts'],
     ['vectors of nothing', (workflow) => workflow.embed({ input: ['Hello'] } as never), 'inputs must be a list of texts'],
@@ -154,6 +160,15 @@ describe('a call', () => {
       code: 'INVALID_INPUT',
       message: expect.stringContaining(message),
     })
+  })
+})
+
+it.each([undefined, 'question.wav'])('a transcription of %s is told what audio must be', async (audio) => {
+  const box = await openBox()
+  const { accountId } = await openAccount(box)
+  await expect(box.workflow({ accountId, name: 'x' }).transcribe({ audio: audio as never })).rejects.toMatchObject({
+    code: 'INVALID_AUDIO',
+    message: expect.stringContaining('audio must be the bytes of a recording: a Uint8Array'),
   })
 })
 

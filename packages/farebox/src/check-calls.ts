@@ -21,6 +21,12 @@ export function checkMessages(messages: readonly ChatMessage[]): void {
   }
 }
 
+/** @throws {InvalidInputError} it is no whole number of tokens */
+export function checkTokensMax(outputTokensMax: number | undefined): void {
+  if (outputTokensMax === undefined || (Number.isSafeInteger(outputTokensMax) && outputTokensMax >= 0)) return
+  throw new InvalidInputError('outputTokensMax', `must be a whole number of tokens, received ${JSON.stringify(outputTokensMax)}`)
+}
+
 /** @throws {InvalidInputError} it is no text */
 export function checkText(text: string): void {
   if (typeof text !== 'string') throw new InvalidInputError('text', 'must be the text that is spoken')

@@ -19,7 +19,7 @@ import { CALL_SECONDS_MAX, callRoute, embedRoute, speakRoute, transcribeRoute } 
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
 import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
-import { checkMessages, checkPhoneCall } from './check-calls.ts'
+import { checkMessages, checkPhoneCall, checkTokensMax } from './check-calls.ts'
 import { modelOf } from './dialect-options.ts'
 import { Envelope } from './envelope.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
@@ -195,7 +195,7 @@ export class Workflow {
   /**
    * Asks a chat model.
    *
-   * @throws {InvalidInputError} the messages are none
+   * @throws {InvalidInputError} the messages are none, or `outputTokensMax` is no whole number
    */
   chat(input: ChatInput): Promise<ChatAnswer> {
     return this.#chat('gpt', 'chat', input)
@@ -547,6 +547,7 @@ export class Workflow {
 
   #measure(service: 'gpt' | 'vision', input: ChatInput) {
     checkMessages(input.messages)
+    checkTokensMax(input.outputTokensMax)
     return measureChat(input, offersFor(this.#parts.catalog, service, input.provider), this.#parts.loadTokenizers)
   }
 
