@@ -1,6 +1,8 @@
-import { execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { Agent, request } from 'node:http'
+import { connect, createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -39,22 +41,29 @@ describe.concurrent.each(pages.map((page) => [page, blocksOf(page)] as const))('
     expect(await printedBy(shown, here)).toEqual(said.map((block) => block?.text))
   })
 
-  testOf('server', 'its servers start, and want a key', async () => {
-    const here = await folderOf(blocks)
-    for (const { text } of ofKind('server')) {
-      const port = await freePort()
-      const program = await fileOf(text.replace('3000', String(port)), here)
-      const server = spawn(process.execPath, [...process.execArgv, program], { cwd: here, stdio: 'inherit' })
-      try {
-        const reply = await askUntilItAnswers(`http://127.0.0.1:${port}/ai/ask`)
-        expect(reply.status).toBe(401)
-        expect(await reply.json()).toMatchObject({ code: 'UNAUTHORIZED' })
-      } finally {
-        server.kill()
-        await new Promise((resolve) => server.once('close', resolve))
+  testOf(
+    'server',
+    'its servers start, want a key, and end by a signal where they say so, whatever their clients do',
+    async () => {
+      const here = await folderOf(blocks)
+      for (const { text } of ofKind('server')) {
+        const port = await freePort()
+        const program = await fileOf(text.replace('3000,', `${port},`).replace('30_000', '300'), here)
+        const server = spawn(process.execPath, [...process.execArgv, program], { cwd: here, stdio: 'inherit' })
+        try {
+          const reply = await askUntilItAnswers(`http://127.0.0.1:${port}/ai/ask`)
+          expect(reply.status).toBe(401)
+          expect(await reply.json()).toMatchObject({ code: 'UNAUTHORIZED' })
+          if (text.includes('SIGTERM')) await endsAmongClients(server, port)
+        } finally {
+          if (server.exitCode === null && server.signalCode === null) {
+            server.kill('SIGKILL')
+            await once(server, 'close')
+          }
+        }
       }
-    }
-  })
+    },
+  )
 
   test('its TypeScript is all run', () => {
     expect(blocks.filter(({ language, kind }) => language === 'ts' && kind === undefined)).toEqual([])
@@ -62,6 +71,36 @@ describe.concurrent.each(pages.map((page) => [page, blocksOf(page)] as const))('
     expect(unused).toEqual([])
   })
 })
+
+/** One client is in the middle of a request for good; others ask again and again on connections that they keep. */
+async function endsAmongClients(server: ChildProcess, port: number): Promise<void> {
+  const stuck = connect(port, '127.0.0.1').on('error', () => {})
+  await once(stuck, 'connect')
+  stuck.write('POST /ai/ask HTTP/1.1\r\nHost:')
+  const agent = new Agent({ keepAlive: true, maxSockets: 4 })
+  const ended = once(server, 'close')
+  let hasEnded = false
+  const busy = ['/ai/ask', '/api/v1/credits', '/ai/ask', '/healthz'].map(async (path) => {
+    while (!hasEnded) await answerOf(port, path, agent)
+  })
+  await answerOf(port, '/healthz', agent)
+  server.kill('SIGTERM')
+  expect(await ended).toEqual([0, null])
+  hasEnded = true
+  await Promise.all(busy)
+  agent.destroy()
+  stuck.destroy()
+}
+
+/** Waits until an answer has ended, or failed. */
+function answerOf(port: number, path: string, agent: Agent): Promise<void> {
+  return new Promise((resolve) => {
+    const asked = request({ host: '127.0.0.1', port, path, agent, method: path.startsWith('/ai') ? 'POST' : 'GET' }, (answer) =>
+      answer.on('close', resolve).resume(),
+    )
+    asked.on('error', () => setTimeout(resolve, 10)).end()
+  })
+}
 
 /** A folder with the page's own files, where its programs run. */
 async function folderOf(blocks: readonly Block[]): Promise<string> {

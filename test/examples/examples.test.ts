@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { credits } from 'farebox'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { repositoryFolder } from '../repository/workspace.ts'
 import { createTestDatabase } from '../support/postgres.ts'
@@ -99,3 +100,15 @@ function textOf(name: string, file: string): string {
 function fileOf(name: string, file: string): string {
   return join(repositoryFolder, 'examples', name, file)
 }
+
+it('examples/hono-app tells its customers nothing of what providers charge', async () => {
+  const { app, box } = await import('../../examples/hono-app/src/app.ts')
+  onTestFinished(() => box.close())
+  const { accountId } = await box.ledger.openAccount({ name: 'Ada' })
+  await box.ledger.grant({ accountId, amount: credits(10_000) })
+  const key = await box.ledger.createApiKey({ accountId })
+  const headers = { authorization: `Bearer ${key.status === 'created' ? key.secret : ''}` }
+  const answer = await (await app.request('/ai/ask', { method: 'POST', headers, body: 'What is a farebox?' })).text()
+  expect(answer).toContain('total_credits_used')
+  expect(answer).not.toContain('cost_usd')
+})

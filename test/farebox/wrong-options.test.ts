@@ -1,10 +1,12 @@
 import { InvalidOptionError } from '@farebox/core'
+import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
-import { createFarebox, credits, defineBusinessAdapter, type FareboxOptions, presets } from 'farebox'
-import { farebox as express } from 'farebox/express'
-import { farebox as koa } from 'farebox/koa'
+import { createFarebox, credits, defineBusinessAdapter, type FareboxOptions, presets, type Workflow } from 'farebox'
+import { farebox as express, fareboxRoutes as expressRoutes } from 'farebox/express'
+import { fareboxFetch } from 'farebox/fetch'
+import { farebox as koa, fareboxRoutes as koaRoutes } from 'farebox/koa'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBox } from './open-box.ts'
@@ -26,6 +28,16 @@ const refusal = (options: object) =>
 
 describe('createFarebox', () => {
   it.each<[string, object, string]>([
+    [
+      'an option that is misspelt',
+      { price: {}, loger: {} },
+      'price, loger: createFarebox() has no such option; known are store,',
+    ],
+    [
+      'a limit of an adapter in the wrong place',
+      { concurrency: { openai: 5 } },
+      'openai is no option of concurrency: use default, byAdapter',
+    ],
     ['a store that is the name of a file', { store: 'credits.db' }, 'store must be what sqlite({ filename }) or'],
     ['no providers', { providers: undefined }, 'providers must be a list of adapters'],
     ['a provider that was not called', { providers: [openai] }, 'providers[0] is no adapter, such as openai({ apiKey }) or'],
@@ -46,6 +58,7 @@ describe('createFarebox', () => {
   it('says that nothing was given', () => {
     expect(said(() => Reflect.apply(createFarebox, undefined, []))).toContain('store is missing')
     expect(said(() => Reflect.apply(sqlite, undefined, []))).toContain('sqlite() takes either filename or database')
+    expect(said(() => Reflect.apply(postgres, undefined, []))).toContain('postgres() takes either connectionString or pool')
   })
 
   it('names every field of a configuration that is wrong, as it is called in code', () => {
@@ -105,6 +118,57 @@ describe('a workflow', () => {
       "workflow is missing: farebox(box, { workflow: 'voice_chat' })",
     )
     expect(said(() => mount(box, { workflow: 'x', configuration: presets.balanced as never }))).toContain('a function: call it')
+    // Without a word it would have no ceiling.
+    expect(said(() => Reflect.apply(mount, undefined, [box, { workflow: 'x', maxCredit: credits(5) }]))).toContain(
+      'maxCredit: farebox() has no such option; known are workflow, configuration, maxCredits',
+    )
+  })
+})
+
+describe('routes', () => {
+  it.each([
+    ['Express', expressRoutes],
+    ['Koa', koaRoutes],
+    ['fetch', fareboxFetch],
+  ])('of %s refuse an option that is misspelt, as one that would leave a limit out', async (_, mount) => {
+    const box = await openBox()
+    expect(said(() => Reflect.apply(mount, undefined, [box, { limit: { timeoutMs: 5 } }]))).toContain(
+      'limit: routes() has no such option; known are adminToken, limits',
+    )
+  })
+})
+
+const chatOf = (outputTokensMax: unknown) => (workflow: Workflow) =>
+  workflow.chat({ messages: [{ role: 'user', content: 'Hi' }], outputTokensMax: outputTokensMax as number })
+
+describe('a call', () => {
+  it.each<[string, (workflow: Workflow) => unknown, string]>([
+    ['speech of no text', (workflow) => workflow.speak({ input: 'Hello' } as never), 'text must be the text that is spoken'],
+    ['streamed speech of no text', (workflow) => workflow.streamSpeech({} as never), 'text must be the text that is spoken'],
+    ['an estimate of no text', (workflow) => workflow.estimate({ speak: {} as never }), 'text must be the text that is spoken'],
+    ['an answer of less than nothing', chatOf(-1), 'outputTokensMax must be a whole number of tokens, received -1'],
+    ['an answer of half a token', chatOf(1.5), 'outputTokensMax must be a whole number of tokens, received 1.5'],
+    ['an answer as long as a text says', chatOf('5'), 'outputTokensMax must be a whole number of tokens, received "5"'],
+    ['vectors of no list', (workflow) => workflow.embed({ inputs: 'Hello' } as never), 'inputs must be a list of texts'],
+    ['vectors of numbers', (workflow) => workflow.embed({ inputs: [1] } as never), 'inputs must be a list of texts'],
+    ['vectors of nothing', (workflow) => workflow.embed({ input: ['Hello'] } as never), 'inputs must be a list of texts'],
+  ])('for %s is refused, and the field named', async (_, call, message) => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'x' })
+    await expect(async () => call(workflow)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringContaining(message),
+    })
+  })
+})
+
+it.each([undefined, 'question.wav'])('a transcription of %s is told what audio must be', async (audio) => {
+  const box = await openBox()
+  const { accountId } = await openAccount(box)
+  await expect(box.workflow({ accountId, name: 'x' }).transcribe({ audio: audio as never })).rejects.toMatchObject({
+    code: 'INVALID_AUDIO',
+    message: expect.stringContaining('audio must be the bytes of a recording: a Uint8Array'),
   })
 })
 

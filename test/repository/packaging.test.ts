@@ -227,7 +227,7 @@ describe('a project that installs the tarballs', () => {
   })
 
   it('takes what an environment may lack, as our pages give it, where undefined is not the same as absent', async () => {
-    await linkFromWorkspace(['@types/node'])
+    await linkFromWorkspace(['@types/express', '@types/koa', '@types/node'])
     const names = ['openai', 'anthropic', 'deepgram', 'cartesia', 'elevenlabs', 'twilio', 'livekit']
     const [ACCOUNT, KEY] = ['process.env.ACCOUNT', 'process.env.KEY']
     const settings = (name: string) => {
@@ -238,24 +238,36 @@ describe('a project that installs the tarballs', () => {
       join(project, 'exact.ts'),
       `import { ProviderError } from '@farebox/core'
       import { postgres } from '@farebox/ledger/postgres'
+      import express from 'express'
       import { createFarebox } from 'farebox'
-      import { fareboxRoutes } from 'farebox/express'
+      import { farebox, fareboxErrors, fareboxRoutes } from 'farebox/express'
+      import * as koa from 'farebox/koa'
+      import Koa from 'koa'
       ${names.map((name) => `import { ${name} } from '@farebox/providers/${name}'`).join('\n')}
       const box = createFarebox({
         store: postgres({ connectionString: process.env.DATABASE_URL }),
         providers: [${names.map((name) => `${name}({ ${settings(name)} })`).join(', ')}],
       })
-      export const routes = fareboxRoutes(box, { adminToken: process.env.FAREBOX_ADMIN_TOKEN })
+      const routes = { adminToken: process.env.FAREBOX_ADMIN_TOKEN }
+      const mount = { workflow: 'support' }
+      const app = express().use(fareboxRoutes(box, routes)).use('/ai', farebox(box, mount)).use(fareboxErrors())
+      app.get('/ai', async (req, res) => void res.json(await req.farebox.receipt()))
+      const koaApp = new Koa<koa.FareboxState>()
+      koaApp.use(koa.fareboxRoutes(box, routes))
+      const ai = koa.farebox(box, mount)
+      koaApp.use((ctx, next) => (ctx.path.startsWith('/ai/') ? ai(ctx, next) : next()))
       export const failure = (response?: Response) =>
         new ProviderError('it failed', { provider: 'acme', kind: 'network', status: response?.status, retryAfterMs: undefined })`,
     )
-    const options = '--strict --exactOptionalPropertyTypes --noEmit --target es2023 --module nodenext --types node --pretty false'
+    // Without a word about the tsconfig.json of the test above, beside which no file may be named.
+    const options =
+      '--ignoreConfig --strict --exactOptionalPropertyTypes --noEmit --target es2023 --module nodenext --types node --pretty false'
     const compiler = join(repositoryFolder, 'node_modules/typescript/bin/tsc')
     const told = await run(process.execPath, [compiler, ...options.split(' '), 'exact.ts'], project).then(
       ({ stdout }) => stdout,
       (error: { stdout?: string }) => error.stdout ?? String(error),
     )
-    expect(told.split('\n').filter((line) => line.startsWith('exact.ts'))).toEqual([])
+    expect(told.split('\n').filter((line) => /^(?:exact\.ts|error)/.test(line))).toEqual([])
   })
 
   async function linkFromWorkspace(names: string[]): Promise<void> {

@@ -32,7 +32,9 @@ await show('Where the others went', '/api/v1/usage', { key: ada }, (usage: Usage
 
 await show('With the key of Grace, who has one credit', '/ai/ask', { key: poor, question })
 
+// What is under way ends first. A server that goes on until a signal needs more: the guide says what.
 server.close()
+await once(server, 'close')
 await box.close()
 
 /** Opens an account with some credits, and makes a key for it. */

@@ -1,6 +1,6 @@
 import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
-import { createFarebox, presets, problemResponse, type Workflow } from 'farebox'
+import { createFarebox, presets, problemResponse, type Workflow, withoutCosts } from 'farebox'
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 
@@ -36,7 +36,7 @@ app.post('/ai/ask', async (context) => {
       }
     } finally {
       await answer.settled
-      await stream.writeSSE({ event: 'receipt', data: JSON.stringify(await workflow.close()) })
+      await stream.writeSSE({ event: 'receipt', data: JSON.stringify(withoutCosts(await workflow.close())) })
     }
   })
 })

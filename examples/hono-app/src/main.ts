@@ -31,7 +31,9 @@ say(
   Object.entries(workflow_breakdown).map(([name, run]) => `${name}: ${run.total_credits} credit, ${run.count} run`),
 )
 
+// What is under way ends first. A server that goes on until a signal needs more: the guide says what.
 server.close()
+await once(server, 'close')
 await box.close()
 
 /** Asks the app's own route, and puts what it streams in lines. */

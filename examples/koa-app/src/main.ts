@@ -31,7 +31,9 @@ say('Where the other went', [
 
 say('The same question, when one credit is left', await ask('What is a farebox?', apiKey))
 
+// What is under way ends first. A server that goes on until a signal needs more: the guide says what.
 server.close()
+await once(server, 'close')
 await box.close()
 
 /** Asks the app's own route, and puts what it says in lines. */

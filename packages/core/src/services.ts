@@ -9,7 +9,7 @@ export type Service = KnownService | (string & {})
 
 const SERVICE_NAME = /^[a-z][a-z0-9_]{0,62}$/
 
-/** Whether `name` can name a service: lower-case letters, digits and underscores, at most 63. */
+/** Whether `name` can name a service: lower-case letters, digits and underscores, at most 63, beginning with a letter. */
 export function isServiceName(name: string): boolean {
   return SERVICE_NAME.test(name)
 }

@@ -2,6 +2,7 @@ import { characterUsage, countCharacters, type Offer, type Quantity, quantity, t
 import { encodingOf, measureText, textTokens } from '@farebox/pricing'
 import { loadTokenizers } from '@farebox/pricing/tokenizer'
 import type { RouteNeeds, RouteRequest } from '@farebox/router'
+import { checkText, checkTexts } from './check-calls.ts'
 import type { LoadTokenizers } from './measure-chat.ts'
 import type { CallOptions, PhoneInput } from './workflow-calls.ts'
 
@@ -22,6 +23,7 @@ export function transcribeRoute(durationSeconds: number, options: CallOptions & 
 
 /** A speech as routing takes it. Its price is known before it is spoken. */
 export function speakRoute(text: string, options: CallOptions): RouteRequest {
+  checkText(text)
   const usage = [characterUsage(text)]
   const characters = countCharacters(text, 'code_points')
   return {
@@ -51,6 +53,7 @@ export async function embedRoute(
   { loadTokenizers: load = loadTokenizers }: { loadTokenizers?: LoadTokenizers },
   options: CallOptions,
 ): Promise<RouteRequest> {
+  checkTexts(inputs)
   const counters = await load(new Set(offers.map(({ model }) => encodingOf(model) ?? 'cl100k_base')))
   const measures = await Promise.all(inputs.map((input) => measureText(input, counters)))
   const usageOf = (offer?: Offer) => {

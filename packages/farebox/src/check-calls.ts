@@ -21,6 +21,23 @@ export function checkMessages(messages: readonly ChatMessage[]): void {
   }
 }
 
+/** @throws {InvalidInputError} it is no whole number of tokens */
+export function checkTokensMax(outputTokensMax: number | undefined): void {
+  if (outputTokensMax === undefined || (Number.isSafeInteger(outputTokensMax) && outputTokensMax >= 0)) return
+  throw new InvalidInputError('outputTokensMax', `must be a whole number of tokens, received ${JSON.stringify(outputTokensMax)}`)
+}
+
+/** @throws {InvalidInputError} it is no text */
+export function checkText(text: string): void {
+  if (typeof text !== 'string') throw new InvalidInputError('text', 'must be the text that is spoken')
+}
+
+/** @throws {InvalidInputError} they are no list of texts */
+export function checkTexts(inputs: readonly string[]): void {
+  if (!Array.isArray(inputs) || inputs.some((input) => typeof input !== 'string'))
+    throw new InvalidInputError('inputs', `must be a list of texts, such as ['Hello']`)
+}
+
 /**
  * Refuses what nobody could dial before anything is held for it. From within an adapter it would look like a call that may have been made.
  *

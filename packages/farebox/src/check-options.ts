@@ -1,7 +1,36 @@
 import { InvalidOptionError, type ProviderAdapter } from '@farebox/core'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
+import { checkNames } from './check-names.ts'
 import { checkTimes } from './check-times.ts'
 import type { FareboxOptions } from './farebox.ts'
+
+const known: Record<keyof FareboxOptions, true> = {
+  store: true,
+  providers: true,
+  configuration: true,
+  prices: true,
+  costs: true,
+  businessAdapters: true,
+  deadlines: true,
+  liveDeadlines: true,
+  retries: true,
+  concurrency: true,
+  hedge: true,
+  allowContentPolicyFallback: true,
+  classifier: true,
+  drainMs: true,
+  loadTokenizers: true,
+  minimumCreditsForApiKey: true,
+  spool: true,
+  focus: true,
+  closedWorkflowEvents: true,
+  failedAttempts: true,
+  onError: true,
+  logger: true,
+  telemetry: true,
+  clock: true,
+  random: true,
+}
 
 /**
  * Refuses what no Farebox can be made of. The compiler says most of it to who has one.
@@ -14,6 +43,7 @@ export function checkOptions(options: FareboxOptions): void {
   if (typeof store !== 'object') {
     throw new InvalidOptionError('store must be what sqlite({ filename }) or postgres({ connectionString }) returns')
   }
+  checkNames(options, known, 'createFarebox()')
   if (!Array.isArray(providers)) throw new InvalidOptionError('providers must be a list of adapters')
   for (const [index, adapter] of providers.entries()) checkAdapter(adapter, index)
   for (const [option, book] of Object.entries({ prices, costs })) {

@@ -81,7 +81,7 @@ export interface FareboxOptions {
   liveDeadlines?: LiveDeadlines
   /** How often a provider is asked again before the next one is. */
   retries?: Retries
-  /** Calls that each adapter is given at once, by its name; the others wait, or go to the next provider. @defaultValue no limit */
+  /** Calls that each adapter is given at once: `{ byAdapter: { openai: 20 } }`. The others wait, or go to the next provider. @defaultValue no limit */
   concurrency?: ConcurrencyOptions
   /**
    * Asks a second provider beside one that is slow, and takes the first answer: after so long, or longer than nineteen of twenty answers
@@ -131,7 +131,7 @@ export interface FareboxOptions {
 /**
  * Routes every call to the provider that suits it, and charges it to a prepaid balance.
  *
- * @throws {InvalidOptionError} `store` or `providers` is missing, two adapters have the same name, or an option is wrong or out of range
+ * @throws {InvalidOptionError} `store` or `providers` is missing, two adapters have the same name, or an option is unknown, wrong or out of range
  */
 export function createFarebox(options: FareboxOptions): Farebox {
   checkOptions(options)

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { type Credits, InvalidOptionError } from '@farebox/core'
 import type { AuthenticatedKey } from '@farebox/ledger'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
+import { checkNames } from './check-names.ts'
 import { CallerLeftError } from './errors.ts'
 import type { Farebox } from './farebox.ts'
 import type { Workflow, WorkflowOptions } from './workflow.ts'
@@ -20,7 +21,15 @@ export interface MountOptions {
   onError?: (error: unknown) => void
 }
 
-/** @throws {InvalidOptionError} the workflow has no name, or its configuration is not whole */
+const known: Record<keyof MountOptions, true> = {
+  workflow: true,
+  configuration: true,
+  maxCredits: true,
+  reserve: true,
+  onError: true,
+}
+
+/** @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is not whole */
 export function checkMount(options: MountOptions): void {
   const { workflow, configuration } = options ?? {}
   if (typeof workflow !== 'string' || workflow === '') {
@@ -28,6 +37,7 @@ export function checkMount(options: MountOptions): void {
       "workflow is missing: farebox(box, { workflow: 'voice_chat' }) names what breakdowns count requests under",
     )
   }
+  checkNames(options, known, 'farebox()')
   if (configuration !== undefined) checkServiceConfiguration(configuration)
 }
 

@@ -30,6 +30,8 @@ const TAG_BYTES = 512 * 1024
  * @throws {InvalidAudioError} it is empty, or no sound that is known
  */
 export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
+  if (!ArrayBuffer.isView(data))
+    throw new InvalidAudioError('audio must be the bytes of a recording: a Uint8Array, such as readFile() gives')
   if (data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
   // Loaded with the first recording: whoever only chats needs none of it.
   const { parseBlob } = await import('music-metadata')

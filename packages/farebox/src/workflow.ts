@@ -19,7 +19,7 @@ import { CALL_SECONDS_MAX, callRoute, embedRoute, speakRoute, transcribeRoute } 
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
 import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
-import { checkMessages, checkPhoneCall } from './check-calls.ts'
+import { checkMessages, checkPhoneCall, checkTokensMax } from './check-calls.ts'
 import { modelOf } from './dialect-options.ts'
 import { Envelope } from './envelope.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
@@ -195,7 +195,7 @@ export class Workflow {
   /**
    * Asks a chat model.
    *
-   * @throws {InvalidInputError} the messages are none
+   * @throws {InvalidInputError} the messages are none, or `outputTokensMax` is no whole number
    */
   chat(input: ChatInput): Promise<ChatAnswer> {
     return this.#chat('gpt', 'chat', input)
@@ -271,7 +271,11 @@ export class Workflow {
     return this.#endable(listen(this.#live(), input))
   }
 
-  /** Turns text into speech. */
+  /**
+   * Turns text into speech.
+   *
+   * @throws {InvalidInputError} there is no text
+   */
   async speak({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<Speech> {
     const request = speakRoute(text, options)
     const { result, ...metered } = await this.#runner.whole({
@@ -543,6 +547,7 @@ export class Workflow {
 
   #measure(service: 'gpt' | 'vision', input: ChatInput) {
     checkMessages(input.messages)
+    checkTokensMax(input.outputTokensMax)
     return measureChat(input, offersFor(this.#parts.catalog, service, input.provider), this.#parts.loadTokenizers)
   }
 

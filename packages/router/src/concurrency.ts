@@ -43,10 +43,13 @@ interface Gate {
 /**
  * Limits the attempts at once by adapter, which is by key.
  *
- * @throws {InvalidOptionError} a limit is not a whole number above zero, or `waitingMax` is below zero
+ * @throws {InvalidOptionError} an option is unknown, a limit is not a whole number above zero, or `waitingMax` is below zero
  */
 export function createConcurrency(options: ConcurrencyOptions = {}): Concurrency {
-  const { default: otherwise, byAdapter = {}, waitingMax } = options
+  const { default: otherwise, byAdapter = {}, waitingMax, ...unknown } = options
+  const [misplaced] = Object.keys(unknown)
+  if (misplaced !== undefined)
+    throw new InvalidOptionError(`${misplaced} is no option of concurrency: use default, byAdapter: { openai: 20 }, waitingMax`)
   for (const limit of [otherwise ?? 1, ...Object.values(byAdapter)]) {
     if (!Number.isSafeInteger(limit) || limit < 1) throw new InvalidOptionError(`a limit must be at least 1, received ${limit}`)
   }

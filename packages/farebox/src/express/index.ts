@@ -32,7 +32,7 @@ declare global {
  * Gives every request a workflow, `req.farebox`, that is paid by the API key it carries and closed with its response. A request
  * without a good key is answered with 401.
  *
- * @throws {InvalidOptionError} the workflow has no name, or its configuration is not whole
+ * @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is not whole
  */
 export function farebox(box: Farebox, options: MountOptions): ExpressHandler {
   checkMount(options)

@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { checkNames } from '../check-names.ts'
 import { compatRoutes } from '../compat/compat-routes.ts'
 import type { Farebox } from '../farebox.ts'
 import { accountRoutes } from './account-routes.ts'
@@ -44,6 +45,8 @@ export interface RoutesOptions {
   onError?: (error: unknown, request: Request) => void
 }
 
+const known: Record<keyof RoutesOptions, true> = { adminToken: true, limits: true, metadata: true, cors: true, onError: true }
+
 /** Every route of the API. */
 const routes: readonly Route[] = [
   ...agentRoutes,
@@ -76,9 +79,10 @@ function documentText(): string {
 /**
  * The API of a Farebox as one handler.
  *
- * @throws {InvalidOptionError} a limit or an origin is none
+ * @throws {InvalidOptionError} an option is unknown, or a limit or an origin is none
  */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
+  checkNames(options, known, 'routes()')
   const app = new Hono()
   const adminDigest = options.adminToken ? digestOf(options.adminToken) : undefined
   const limits = resolveLimits(options.limits)

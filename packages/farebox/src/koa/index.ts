@@ -18,7 +18,7 @@ export interface KoaContext {
   state: Partial<FareboxState>
   status: number
   body: unknown
-  respond?: boolean
+  respond?: boolean | undefined
   get(field: string): string
   set(fields: Record<string, string>): void
 }
@@ -36,7 +36,7 @@ export interface FareboxState {
  * Gives every request a workflow, `ctx.state.farebox`, that is paid by the API key it carries and closed with its response. A
  * request without a good key is answered with 401; errors of Farebox that later middleware throws become problem documents.
  *
- * @throws {InvalidOptionError} the workflow has no name, or its configuration is not whole
+ * @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is not whole
  */
 export function farebox(box: Farebox, options: MountOptions): KoaMiddleware {
   checkMount(options)

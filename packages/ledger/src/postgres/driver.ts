@@ -93,8 +93,10 @@ const NOW: Statement = { text: 'SELECT (extract(epoch FROM clock_timestamp()) * 
  *                              is not a whole one above zero
  */
 export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient> {
-  if ((options.connectionString === undefined) === (options.pool === undefined)) {
-    throw new InvalidOptionError('postgres() takes either connectionString or pool')
+  if ((options?.connectionString === undefined) === (options?.pool === undefined)) {
+    throw new InvalidOptionError(
+      "postgres() takes either connectionString or pool: postgres({ connectionString: 'postgres://user@host/database' })",
+    )
   }
   const schema = options.schema ?? 'public'
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
