@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { buffer } from 'node:stream/consumers'
+import { connect } from 'node:net'
+import { buffer, text } from 'node:stream/consumers'
 import { credits } from '@farebox/core'
 import express from 'express'
 import type { Farebox, Workflow } from 'farebox'
@@ -213,8 +214,8 @@ describe.each(routes)('a body that a middleware before the routes has read, in $
       const box = await openBox()
       const { key } = await openAccount(box)
       const { url } = await listen(serve(box, async (request) => void (await buffer(request))))
-      const text = JSON.stringify({ business_logic_adapter: 'languagelearning' })
-      const body = how === 'in chunks' ? new Blob([text]).stream() : text
+      const asked = JSON.stringify({ business_logic_adapter: 'languagelearning' })
+      const body = how === 'in chunks' ? new Blob([asked]).stream() : asked
       const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
       const answer = await fetch(`${url}/api/v1/agent/create`, { method: 'POST', headers, body, duplex: 'half' } as RequestInit)
       expect([answer.status, await answer.text()]).toEqual([500, told])
@@ -250,6 +251,18 @@ describe.each(routes)('a body that a middleware before the routes has read, in $
     const { url } = await listen(serve(box, read))
     const answer = await apiClient(url, key).post('/api/v1/agent/create', { business_logic_adapter: 'languagelearning' })
     expect(answer).toMatchObject({ status: 201, body: { business_logic_adapter: 'languagelearning' } })
+  })
+})
+
+describe.each(routes)('the routes in $name', ({ serve }) => {
+  it.each([
+    ['without a host, by HTTP/1.0, as load balancers do', 'GET /healthz HTTP/1.0\r\n\r\n'],
+    ['by a whole URL, as proxies are', 'GET http://app.test/healthz HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n'],
+  ])('may be asked %s', async (_, asked) => {
+    const { url } = await listen(serve(await openBox(), async () => undefined))
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.write(asked)
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /)
   })
 })
 

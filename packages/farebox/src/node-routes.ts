@@ -9,16 +9,21 @@ export type NodeRoutes = (request: IncomingMessage, response: ServerResponse, pa
 
 /** The HTTP API for servers that are built on Node's own. */
 export function nodeRoutes(box: Farebox, options: RoutesOptions): NodeRoutes {
-  // The host's global Request and Response stay as they are.
-  const listener = getRequestListener(box.routes(options), { overrideGlobalObjects: false })
+  // The host's global Request and Response stay as they are. A load balancer that asks by HTTP/1.0 whether we are well names no host.
+  const listener = getRequestListener(box.routes(options), { overrideGlobalObjects: false, hostname: 'localhost' })
   return async (request, response, parsed) => {
-    if (!isApiPath(request.url ?? '/')) return false
+    if (!isApiPath(pathOf(request))) return false
     // What a body parser has read cannot be read again: it is handed on under the name that the listener looks for.
     if (request.readableEnded && hasBody(request) && !isKept(request))
       Object.assign(request, { rawBody: bytesOf(parsed, request) })
     await listener(request, response)
     return true
   }
+}
+
+/** What is asked for may be a whole URL, as proxies are sent it. */
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.replace(/^https?:\/\/[^/?]*/, '')
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
