@@ -45,7 +45,7 @@ export async function startAgent(options: AgentOptions, port = 0) {
   app.post('/status', async (request, response) => {
     const { CallSid: callId = '', CallStatus: status = '', CallDuration: seconds } = await signed(request)
     // A length that is not told, or is none, is measured by the sound.
-    const duration = /^\d+$/.test(seconds ?? '') ? Number(seconds) : undefined
+    const duration = /^\d{1,9}$/.test(seconds ?? '') ? Number(seconds) : undefined
     if (ENDINGS.has(status)) (await calls.get(callId))?.hungUp(duration)
     response.sendStatus(204)
   })
