@@ -256,6 +256,39 @@ describe('a call', () => {
     const total = opened.receipts.reduce((sum, receipt) => sum + receipt.total_credits_used, 0)
     expect((await opened.money()).balance).toBe(credits(90 - total))
   })
+
+  it('shares a budget with another, and both end when it is used up', async () => {
+    const opened = await open(credits(500))
+    await opened.box.ledger.setBudget({ accountId: opened.accountId, period: 'day', limit: credits(90) })
+    const calls = await Promise.all([ring(opened), ring(opened)])
+    await Promise.all(
+      calls.map(async ({ handset, tellEnd }) => {
+        await handset.listen()
+        await handset.speak(3)
+        await handset.holdOn()
+        await tellEnd()
+      }),
+    )
+    await settled(opened, 2)
+    expect(opened.lines.filter((line) => /^\(/.test(line))).toEqual(['(the credits are gone)', '(the credits are gone)'])
+    const total = opened.receipts.reduce((sum, receipt) => sum + receipt.total_credits_used, 0)
+    expect((await opened.money()).balance).toBe(credits(500 - total))
+    expect(total).toBeLessThanOrEqual(90)
+  })
+
+  it('ends where a budget for what it says is used up, instead of going on in silence', async () => {
+    const opened = await open(credits(500))
+    await opened.box.ledger.setBudget({ accountId: opened.accountId, service: 'gpt', period: 'day', limit: credits(0) })
+    const { handset, tellEnd } = await ring(opened)
+    await handset.listen()
+    await handset.speak(4)
+    await handset.holdOn()
+    await tellEnd()
+    const receipt = await settled(opened)
+    expect(opened.lines).toContain('(the credits are gone)')
+    expect(handset.seconds).toBeLessThan(30)
+    expect((await opened.money()).balance).toBe(credits(500 - receipt.total_credits_used))
+  })
 })
 
 async function hangUp({ handset, tellEnd }: Ringing): Promise<void> {
@@ -274,6 +307,23 @@ describe('the agent', () => {
       '<Say>There is no credit',
     )
     expect(await opened.money()).toMatchObject({ balance: credits(2), held: 0n })
+  })
+
+  it('takes none that a budget leaves too little for, or whose account is frozen', async () => {
+    const opened = await open(credits(100))
+    const { accountId, box } = opened
+    const form = { ...numbers, CallSid: 'CA1', CallStatus: 'ringing' }
+    await box.ledger.setBudget({ accountId, period: 'day', limit: credits(1) })
+    expect(await post(opened, '/voice', form)).toMatchObject({
+      status: 200,
+      text: expect.stringContaining('<Say>There is no credit'),
+    })
+    await box.ledger.setBudget({ accountId, period: 'day', limit: credits(100) })
+    await box.ledger.freezeAccount({ accountId, isFrozen: true })
+    expect(await post(opened, '/voice', form)).toMatchObject({
+      status: 200,
+      text: expect.stringContaining('<Say>There is no credit'),
+    })
   })
 
   it('believes nobody but Twilio', async () => {
@@ -318,6 +368,7 @@ describe('the agent', () => {
   it.each([
     ['an empty length', { CallStatus: 'completed', CallDuration: '' }, 1],
     ['no length that is one', { CallStatus: 'completed', CallDuration: 'long' }, 1],
+    ['a length that no call has', { CallStatus: 'completed', CallDuration: '9'.repeat(20) }, 1],
     ['nothing about its end', { CallStatus: '', CallDuration: '1' }, 0],
   ])('goes by the sound of a call of which a callback tells %s', async (_, told, ended) => {
     const opened = await open(credits(100))

@@ -169,7 +169,7 @@ function isText(answer: Record<string, unknown> | AsyncIterable<string>): answer
 }
 
 /** Serves until the test ends. */
-async function listen(listener: RequestListener, prefix = ''): Promise<RunningHost> {
+export async function listen(listener: RequestListener, prefix = ''): Promise<RunningHost> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(async () => {

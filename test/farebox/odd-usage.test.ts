@@ -1,8 +1,8 @@
 import type { ProviderAdapter, RealtimeEvent, Usage } from '@farebox/core'
-import { quantity } from '@farebox/core'
+import { microUnits, quantity } from '@farebox/core'
 import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
-import { credits, type FareboxOptions, PriceBook } from 'farebox'
+import { credits, type FareboxOptions, PriceBook, presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { openAccount, openBox } from './open-box.ts'
 import { openLoopback } from './parties.ts'
@@ -86,4 +86,100 @@ it('what tools were asked is charged too where the provider does not say what it
   const [whole, streamed] = await usage()
   expect(whole?.quantity).toBeGreaterThan(quantity(1_000))
   expect(whole?.quantity).toBe(streamed?.quantity)
+})
+
+describe('an adapter of the host’s own that reports', () => {
+  const simulation = simulated()
+  const tokens = (count: unknown) => ({ meter: 'input', quantity: count, unit: 'tokens' })
+
+  it.each<[string, unknown]>([
+    ['less than nothing', { quantities: [tokens(microUnits(-5_000_000n))], certainty: 'exact' }],
+    ['less than nothing of one meter', { quantities: [tokens(quantity(9)), tokens(microUnits(-1n))], certainty: 'exact' }],
+    ['a number', { quantities: [tokens(12)], certainty: 'exact' }],
+    ['what is no number', { quantities: [tokens(Number.NaN)], certainty: 'exact' }],
+    ['nothing of nothing', { quantities: [null], certainty: 'exact' }],
+    ['no quantities', { quantities: [], certainty: 'exact' }],
+    ['an empty block', {}],
+    ['how sure it is in a word of its own', { quantities: [tokens(quantity(9))], certainty: 'sure' }],
+  ])('%s is charged by what was counted here, and nothing stays held', async (_, reported) => {
+    const usage = reported as Usage
+    const provider: ProviderAdapter = {
+      ...simulation,
+      chat: async () => ({ text: 'At dawn.', finishReason: 'stop', model: 'heron', usage }),
+      async *streamChat() {
+        yield { type: 'text', text: 'At dawn.' }
+        yield { type: 'finish', finishReason: 'stop', model: 'heron', usage }
+      },
+    }
+    const box = await openBox({ providers: [provider] })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'work' })
+    expect(await workflow.chat({ messages, provider: 'gpt-4' })).toMatchObject({ text: 'At dawn.', creditsUsed: credits(1) })
+    const stream = await workflow.streamChat({ messages, provider: 'gpt-4' })
+    for await (const _ of stream.events);
+    expect(await stream.settled).toMatchObject({ isComplete: true })
+    const records = await box.ledger.usageOf(accountId, workflow.id)
+    expect(records.map(({ certainty, quantity }) => [certainty, quantity > 0n])).toEqual([
+      ['derived', true],
+      ['floor', true],
+    ])
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+
+  it('an id of its request that is longer than a record takes is charged without it', async () => {
+    const provider: ProviderAdapter = {
+      ...simulation,
+      chat: async () => ({ text: 'At dawn.', finishReason: 'stop', model: 'heron', requestId: 'x'.repeat(100_000) }),
+    }
+    const { workflow, usage } = await open({ providers: [provider] })
+    expect(await workflow.chat({ messages, provider: 'gpt-4' })).toMatchObject({ creditsUsed: credits(1) })
+    expect(await usage()).toHaveLength(1)
+  })
+
+  it('less than nothing of a turn is charged by what was counted here, and those before stay charged', async () => {
+    const converse = simulation.converse as NonNullable<ProviderAdapter['converse']>
+    const impossible = { quantities: [tokens(microUnits(-5_000_000n))], certainty: 'exact' } as Usage
+    async function* counted(events: AsyncIterable<RealtimeEvent>): AsyncGenerator<RealtimeEvent> {
+      let turn = 0
+      for await (const event of events) yield event.type === 'turn' && turn++ === 1 ? { ...event, usage: impossible } : event
+    }
+    const provider: ProviderAdapter = { ...simulation, converse: (request, context) => counted(converse(request, context)) }
+    const rates = [{ unit: 'tokens' as const, amount: '10', per: '1000' }]
+    const entries = [{ service: 'realtime', provider: 'gpt-realtime', rates }]
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const errors: unknown[] = []
+    const { workflow, usage } = await open({
+      providers: [provider],
+      prices: new PriceBook({ name: 'talk', currency: 'credits', versions }),
+      onError: (error) => errors.push(error),
+    })
+    async function* input() {
+      for (let said = 0; said < 3; said++) {
+        yield { type: 'text' as const, text: 'How many fish does it catch?' }
+        yield { type: 'respond' as const }
+      }
+    }
+    const sound = { encoding: 'pcm_s16le', sampleRate: 24_000 } as const
+    const live = await workflow.converse({ input: input(), inputFormat: sound, outputFormat: sound })
+    for await (const _ of live.events);
+    await live.settled
+    const turns = (await usage()).filter(({ quantity }) => quantity > 0n)
+    expect(turns).toHaveLength(3)
+    expect(turns[1]?.certainty).toBe('floor')
+    expect(errors).toMatchObject([{ code: 'INVALID_QUANTITY' }])
+  })
+})
+
+it('an adapter of the host’s own that answers nothing has failed, and the next provider answers', async () => {
+  const simulation = simulated()
+  const chat = simulation.chat as NonNullable<ProviderAdapter['chat']>
+  const provider: ProviderAdapter = {
+    ...simulation,
+    chat: async (request, context) => (request.model === 'gpt-4' ? (undefined as never) : chat(request, context)),
+  }
+  const configuration = presets.balanced({ primaryAiModel: 'gpt-4', fallbackAiModel: 'gpt-4o-mini' })
+  const { workflow } = await open({ providers: [provider], configuration })
+  expect(await workflow.chat({ messages })).toMatchObject({ provider: 'gpt-4o-mini' })
+  const { attempts } = await workflow.close()
+  expect(attempts?.map(({ provider, error }) => [provider, error])).toContainEqual(['gpt-4', 'malformed'])
 })

@@ -53,6 +53,8 @@ export function gatewayServer(
   { headersMs, requestMs, idleMs, checkEveryMs }: Patience = patience,
 ): GatewayServer {
   const server = createAdaptorServer({
+    // For whoever names no host, as a load balancer may that asks by HTTP/1.0 whether we are well.
+    hostname: 'localhost',
     fetch: async (request) => {
       const response = await fetch(request)
       // Whoever is not told sends the next request into the end of the connection.

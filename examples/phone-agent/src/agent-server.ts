@@ -3,7 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { InvalidSignatureError, sayTwiml, streamTwiml, type TwilioAdapter } from '@farebox/providers/twilio'
 import express from 'express'
-import { type Farebox, InsufficientCreditsError, type Receipt } from 'farebox'
+import type { Farebox, Receipt } from 'farebox'
+import { isUnpaid } from './is-unpaid.ts'
 import { serveMediaStreams } from './media-streams.ts'
 import { PhoneCall } from './phone-call.ts'
 
@@ -44,7 +45,7 @@ export async function startAgent(options: AgentOptions, port = 0) {
   app.post('/status', async (request, response) => {
     const { CallSid: callId = '', CallStatus: status = '', CallDuration: seconds } = await signed(request)
     // A length that is not told, or is none, is measured by the sound.
-    const duration = /^\d+$/.test(seconds ?? '') ? Number(seconds) : undefined
+    const duration = /^\d{1,9}$/.test(seconds ?? '') ? Number(seconds) : undefined
     if (ENDINGS.has(status)) (await calls.get(callId))?.hungUp(duration)
     response.sendStatus(204)
   })
@@ -86,7 +87,7 @@ export async function startAgent(options: AgentOptions, port = 0) {
     try {
       return await PhoneCall.begin({ box, twilio, accountId, callId, from, to, print, statusWaitMs })
     } catch (error) {
-      if (error instanceof InsufficientCreditsError) return undefined
+      if (isUnpaid(error)) return undefined
       throw error
     }
   }

@@ -1,5 +1,6 @@
 import { mediaFormat } from '@farebox/providers/twilio'
-import { InsufficientCreditsError, type Workflow } from 'farebox'
+import type { Workflow } from 'farebox'
+import { isUnpaid } from './is-unpaid.ts'
 import { SoundQueue } from './sound-queue.ts'
 
 /** Transcribers that may fail one after another before hearing is given up. */
@@ -44,7 +45,7 @@ export class Ear {
         const { endedBy } = await live.settled
         return ['credits', 'request_limit', 'key_limit'].includes(endedBy) ? 'credits' : 'input'
       } catch (error) {
-        if (error instanceof InsufficientCreditsError) return 'credits'
+        if (isUnpaid(error)) return 'credits'
       }
     }
     return 'failure'

@@ -1,6 +1,7 @@
 import type { TwilioAdapter } from '@farebox/providers/twilio'
-import { type Farebox, InsufficientCreditsError, type MeteredTime, type Receipt, type Workflow } from 'farebox'
+import type { Farebox, MeteredTime, Receipt, Workflow } from 'farebox'
 import { Ear } from './ear.ts'
+import { isUnpaid } from './is-unpaid.ts'
 import { sentencesOf } from './sentences.ts'
 import { Voice } from './voice.ts'
 
@@ -53,7 +54,7 @@ export class PhoneCall {
   #isEnding = false
   #isLeaving = false
 
-  /** Pays for the first seconds on the telephone. @throws {InsufficientCreditsError} the account cannot */
+  /** Pays for the first seconds on the telephone. @throws what {@link isUnpaid} knows: the account cannot */
   static async begin(options: CallOptions): Promise<PhoneCall> {
     const { box, accountId, to, from, callId: requestId } = options
     const workflow = box.workflow({ accountId, name: 'phone_call' })
@@ -215,7 +216,7 @@ export class PhoneCall {
         const work = speak(signal).catch((error) => this.#apologize(error, signal))
         await this.#voice.speaking(work, signal)
       } catch (error) {
-        if (error instanceof InsufficientCreditsError) this.end('credits')
+        if (isUnpaid(error)) this.end('credits')
       }
     }
     this.#said = this.#said.then(run)
@@ -224,7 +225,7 @@ export class PhoneCall {
   /** @throws what it cannot apologize for */
   async #apologize(error: unknown, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
-    if (error instanceof InsufficientCreditsError) throw error
+    if (isUnpaid(error)) throw error
     this.#options.print(`agent: ${FAILED} (${(error as Error).message})`)
     await this.#voice?.say(FAILED, signal)
   }

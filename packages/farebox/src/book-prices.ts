@@ -1,4 +1,5 @@
 import {
+  type Certainty,
   type Clock,
   type Credits,
   credits,
@@ -13,6 +14,7 @@ import {
   QUANTITY_MAX,
   type Quantity,
   type Unit,
+  type Usage,
   type UsageQuantity,
 } from '@farebox/core'
 import {
@@ -164,6 +166,25 @@ class BookPrediction implements Prediction {
  */
 export function isUnpriceable(error: unknown): error is FareboxError {
   return isFareboxError(error) && (error.code === 'PRICE_NOT_FOUND' || error.code === 'INVALID_QUANTITY')
+}
+
+const CERTAINTIES: ReadonlySet<unknown> = new Set<Certainty>(['exact', 'derived', 'floor', 'ceiling'])
+
+/** @throws {InvalidQuantityError} it is no usage: see {@link isUsage} */
+export function checkReported(usage: Usage): void {
+  if (isUsage(usage)) return
+  throw new InvalidQuantityError('a usage must be quantities of 0 or more in millionths of a unit, with a certainty')
+}
+
+/** Whether what an adapter says is a usage: a team's own may say anything, such as less than nothing. */
+export function isUsage({ quantities, certainty }: Usage): boolean {
+  return Array.isArray(quantities) && quantities.every(isCount) && CERTAINTIES.has(certainty)
+}
+
+function isCount(used: Partial<UsageQuantity> | null): boolean {
+  return (
+    typeof used?.quantity === 'bigint' && used.quantity >= 0n && typeof used.meter === 'string' && typeof used.unit === 'string'
+  )
 }
 
 /** What one usage record may be rated at: the ledger writes no more down. */

@@ -25,6 +25,7 @@ import {
   type StreamPart,
   type Tally,
 } from '@farebox/router'
+import { isUsage } from './book-prices.ts'
 import { CallerLeftError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
 import { type HeldRoute, holdRoute, type MeterParts, type Payer, release } from './hold-route.ts'
@@ -206,7 +207,7 @@ export class CallRunner {
     const { candidate, attemptId, usage } = last
     const fallback = () => floorOf(last)
     const requestId = attempts.find((attempt) => attempt.attemptId === attemptId)?.requestId
-    onAnswered?.(candidate, usage)
+    onAnswered?.(candidate, usage && isUsage(usage) ? usage : undefined)
     const answer: Answer = { candidate, attemptId, usage, fallback, requestId }
     return settleCall(this.#parts, this.#owner.payer, held, { answer, attempts, floors })
   }
@@ -290,7 +291,7 @@ export class CallRunner {
         certainty: 'derived',
       }))
     const answer: Answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.requestId }
-    onAnswered?.(candidate, result.usage)
+    onAnswered?.(candidate, result.usage && isUsage(result.usage) ? result.usage : undefined)
     const { charged, balance } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts })
     watch.end({ outcome: 'succeeded', candidate, creditsUsed: charged })
     return {

@@ -3,7 +3,7 @@ import { type Credits, InvalidOptionError } from '@farebox/core'
 import type { AuthenticatedKey } from '@farebox/ledger'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
 import { checkNames } from './check-names.ts'
-import { CallerLeftError } from './errors.ts'
+import { CallerLeftError, WorkflowClosedError } from './errors.ts'
 import type { Farebox } from './farebox.ts'
 import type { Workflow, WorkflowOptions } from './workflow.ts'
 
@@ -45,8 +45,8 @@ export function checkMount(options: MountOptions): void {
  * The workflow of one request: paid by the key that it carries, stopped when its client leaves, closed with its response. At once where
  * the key is remembered, which it mostly is: then the request waits for no promise.
  *
- * @returns rejects with {@link UnauthorizedError} when there is no key or it is not good, and with {@link CallerLeftError} when the client
- * is gone already
+ * @returns rejects with {@link UnauthorizedError} when there is no key or it is not good, with {@link CallerLeftError} when the client
+ * is gone already, and with {@link WorkflowClosedError} when the host has answered already
  */
 export function mountWorkflow(
   box: Farebox,
@@ -64,7 +64,9 @@ export function mountWorkflow(
     if (ending) box.background(ending, options.onError)
   })
   const begin = (apiKey: AuthenticatedKey) => {
-    if (caller.hasLeft) throw new CallerLeftError('the caller left before the work began')
+    // Its end was told before anybody listened, or comes before the work does: then nobody would stop it, or close it.
+    if (response.writableEnded) throw new WorkflowClosedError('the response ended before the work began')
+    if (response.destroyed) throw new CallerLeftError('the caller left before the work began')
     workflow = box.workflow(new MountedWorkflow(caller, apiKey, options))
     return workflow
   }

@@ -4,23 +4,43 @@ import type { Farebox } from './farebox.ts'
 import { isApiPath } from './http/api-path.ts'
 import type { RoutesOptions } from './http/routes.ts'
 
-/** Answers a request of Node's server, if its path is one of the API's. `parsed`: its body, if a parser has read it already. */
+/** Answers a request of Node's server, if its path is one of the API's. `parsed`: its body, if a parser has read it already. Rejects where that is lost. */
 export type NodeRoutes = (request: IncomingMessage, response: ServerResponse, parsed?: unknown) => Promise<boolean>
 
 /** The HTTP API for servers that are built on Node's own. */
 export function nodeRoutes(box: Farebox, options: RoutesOptions): NodeRoutes {
-  // The host's global Request and Response stay as they are.
-  const listener = getRequestListener(box.routes(options), { overrideGlobalObjects: false })
+  // The host's global Request and Response stay as they are. A load balancer that asks by HTTP/1.0 whether we are well names no host.
+  const listener = getRequestListener(box.routes(options), { overrideGlobalObjects: false, hostname: 'localhost' })
   return async (request, response, parsed) => {
-    if (!isApiPath(request.url ?? '/')) return false
+    if (!isApiPath(pathOf(request))) return false
     // What a body parser has read cannot be read again: it is handed on under the name that the listener looks for.
-    if (parsed !== undefined && request.readableEnded) Object.assign(request, { rawBody: bytesOf(parsed) })
+    if (request.readableEnded && hasBody(request) && !isKept(request))
+      Object.assign(request, { rawBody: bytesOf(parsed, request) })
     await listener(request, response)
     return true
   }
 }
 
-function bytesOf(parsed: unknown): Buffer {
+/** What is asked for may be a whole URL, as proxies are sent it. */
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.replace(/^https?:\/\/[^/?]*/, '')
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+/** Whether the host, or the platform that it runs on, keeps the body as it came. */
+function isKept(request: IncomingMessage & { rawBody?: unknown }): boolean {
+  return Buffer.isBuffer(request.rawBody)
+}
+
+/** @throws the body is lost, which is the host's to mend: taken for an empty one, it would be answered as what nobody asked */
+function bytesOf(parsed: unknown, { headers }: IncomingMessage): Buffer {
   if (Buffer.isBuffer(parsed)) return parsed
-  return Buffer.from(typeof parsed === 'string' ? parsed : JSON.stringify(parsed))
+  if (typeof parsed === 'string') return Buffer.from(parsed)
+  if (parsed === undefined || /^multipart\//i.test(headers['content-type'] ?? '')) {
+    throw new Error('a middleware before fareboxRoutes has read the body and not handed it on: mount fareboxRoutes before it')
+  }
+  return Buffer.from(JSON.stringify(parsed))
 }

@@ -11,7 +11,7 @@ import { type ChargedOutcome, type Ledger, type SettleHoldInput, UsageSpooledErr
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord, Candidate } from '@farebox/router'
 import type { KeptAttempt } from './attempt-details.ts'
-import { isUnpriceable } from './book-prices.ts'
+import { checkReported, isUnpriceable } from './book-prices.ts'
 import { errorOfRefusal } from './errors.ts'
 import { type HeldRoute, type MeterParts, type Payer, release } from './hold-route.ts'
 import { quietly } from './telemetry/watch-call.ts'
@@ -124,7 +124,7 @@ export function answerDetails(
     at: held.at,
     raw: shortEnough(usage.raw),
     adapter: candidate.adapter.name,
-    requestId,
+    requestId: shortEnough(requestId),
     numbers: held.numbers,
     attempt: attemptId,
     attempts: attempts.map((attempt) => describeAttempt(attempt, attemptId)),
@@ -175,7 +175,7 @@ async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attem
         at: held.at,
         raw: shortEnough(usage.raw),
         adapter: candidate.adapter.name,
-        requestId: attempt.requestId,
+        requestId: shortEnough(attempt.requestId),
         attempt: attemptId,
         attempts: [describeAttempt(attempt, attemptId)],
       },
@@ -242,7 +242,10 @@ async function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usag
   }
 }
 
-/** What the provider reports and nobody can price must not lose the charge: what was expected is charged then, as derived. */
+/**
+ * What the provider reports and nobody can price must not lose the charge: what was expected is charged then, as derived. Nor is a usage that
+ * counts nothing a free answer: nothing was reported.
+ */
 async function priceUsage(
   { prices }: MeterParts,
   { numbers, at }: HeldRoute,
@@ -253,12 +256,13 @@ async function priceUsage(
   const { service, provider, model } = candidate.offer
   const source = { service, provider, model, at, ...numbers }
   try {
-    return { ...prices.priceReported(source, usage.quantities), usage }
+    checkReported(usage)
+    if (usage.quantities.length > 0) return { ...prices.priceReported(source, usage.quantities), usage }
   } catch (error) {
     if (!isUnpriceable(error)) throw error
-    const other = await fallback()
-    return { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
   }
+  const other = await fallback()
+  return { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
 }
 
 /**
@@ -280,7 +284,7 @@ export async function settleInput(ledger: Pick<Ledger, 'settleHold'>, make: () =
   }
 }
 
-/** A provider's usage block is a few hundred characters; one that is huge must not keep the charge from being made. */
+/** A provider's usage block is a few hundred characters, and its id of a request less; one that is huge must not keep the charge from being made. */
 function shortEnough(raw: unknown): unknown {
   try {
     return (JSON.stringify(raw) ?? '').length <= RAW_LENGTH_MAX ? raw : undefined

@@ -53,13 +53,14 @@ async function makeWhole<T extends WholeAnswer, Refusal>(
   const answer = callSafely(() => call(candidate, { signal: leash.signal, attemptId }))
   const settled = await leash.wait(answer, Math.min(attemptMs, plan.endsAt - startedAt))
   leash.release()
-  if (settled.status === 'fulfilled') {
+  // An adapter of the host's own may answer nothing, which is no answer.
+  if (settled.status === 'fulfilled' && settled.value) {
     const { value } = settled
     const isFirst = plan.answer()
     plan.finish({ outcome: 'succeeded', usage: value.usage, requestId: value.requestId ?? value.callId })
     return isFirst ? { status: 'succeeded', value } : { status: 'lost' }
   }
-  if (settled.status !== 'rejected' && onLateAnswer) listen(answer)
+  if ((settled.status === 'deadline' || settled.status === 'left') && onLateAnswer) listen(answer)
   if (settled.status === 'left') {
     plan.finish({ outcome: 'left' })
     return { status: 'left' }
@@ -67,7 +68,11 @@ async function makeWhole<T extends WholeAnswer, Refusal>(
   const error =
     settled.status === 'deadline'
       ? deadlineError(candidate, route.operation, 'answer')
-      : toProviderError(settled.error, candidate, route.operation)
+      : toProviderError(
+          settled.status === 'rejected' ? settled.error : new TypeError('it answered nothing'),
+          candidate,
+          route.operation,
+        )
   const hasLeft = plan.signal.aborted
   plan.finish({ outcome: hasLeft ? 'left' : 'failed', error, usage: error.usage })
   return hasLeft ? { status: 'left' } : { status: 'failed', error }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isFareboxError } from '@farebox/core'
 import type { Farebox } from '../farebox.ts'
+import { dropBodyHeaders } from '../http/drop-body-headers.ts'
 import { problemHeaders, problemOf } from '../http/problem.ts'
 import type { RoutesOptions } from '../http/routes.ts'
 import { checkMount, type MountOptions, mountWorkflow } from '../mount-workflow.ts'
@@ -41,18 +42,33 @@ export function farebox(box: Farebox, options: MountOptions): ExpressHandler {
       request.farebox = workflow
       next()
     }
-    const mounted = mountWorkflow(box, options, request.headers.authorization, response)
-    if (!(mounted instanceof Promise)) return begin(mounted)
-    return mounted.then(begin, (error: unknown) => sendProblem(response, error))
+    const fail = (error: unknown) => {
+      if (!response.headersSent) return isFareboxError(error) ? sendProblem(response, error) : next(error)
+      // The host has answered meanwhile. Express would close the connection over a second answer.
+      if (!isFareboxError(error)) options.onError?.(error)
+    }
+    try {
+      const mounted = mountWorkflow(box, options, request.headers.authorization, response)
+      if (mounted instanceof Promise) return mounted.then(begin, fail)
+      request.farebox = mounted
+    } catch (error) {
+      return fail(error)
+    }
+    next()
   }
 }
 
-/** The HTTP API. Other paths go on to the next handler. Body parsers may come before it or after. */
+/** The HTTP API. Other paths go on to the next handler. Parsers of JSON and of raw bodies may come before it or after, those of files after it. */
 export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): ExpressHandler {
   const routes = nodeRoutes(box, options)
-  return async (request, response, next) => {
-    if (!(await routes(request, response, request.body))) next()
-  }
+  return (request, response, next) =>
+    routes(request, response, request.body).then(
+      (isServed) => {
+        if (!isServed) next()
+      },
+      // Express 4 looks at no promise.
+      next,
+    )
 }
 
 /** Answers errors of Farebox as problem documents, and leaves the others alone. Mount it after the routes that use `req.farebox`. */
@@ -65,6 +81,7 @@ export function fareboxErrors(): ExpressErrorHandler {
 
 function sendProblem(response: ServerResponse, error: unknown): void {
   const problem = problemOf(error)
+  dropBodyHeaders(response)
   // Not `send`, which would add a charset that JSON does not have.
   response.writeHead(problem.status, problemHeaders(problem)).end(JSON.stringify(problem))
 }

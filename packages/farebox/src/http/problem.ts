@@ -125,6 +125,8 @@ export function problemOf(error: unknown, wireNames: WireNames = {}): Problem {
 export function problemHeaders({ status, retry_after }: Problem): Record<string, string> {
   return {
     'content-type': 'application/problem+json',
+    // Also where the host has said how long the answer itself may be kept.
+    'cache-control': 'no-store',
     ...(status === 401 && { 'www-authenticate': 'Bearer' }),
     ...(typeof retry_after === 'number' && { 'retry-after': String(retry_after) }),
   }

@@ -69,7 +69,8 @@ export function streamResponse<Part, Answer>(
   const response = new Response(body, {
     headers: {
       'content-type': encoding.contentType,
-      'cache-control': 'no-cache',
+      // Whoever compresses on the way, such as Express's `compression`, would wait for more.
+      'cache-control': 'no-cache, no-transform',
       // Proxies of nginx's kind would wait for more.
       'x-accel-buffering': 'no',
       ...headers,

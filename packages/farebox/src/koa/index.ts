@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isFareboxError } from '@farebox/core'
 import type { Farebox } from '../farebox.ts'
+import { dropBodyHeaders } from '../http/drop-body-headers.ts'
 import { problemHeaders, problemOf } from '../http/problem.ts'
 import type { RoutesOptions } from '../http/routes.ts'
 import { checkMount, type MountOptions, mountWorkflow } from '../mount-workflow.ts'
@@ -48,6 +49,7 @@ export function farebox(box: Farebox, options: MountOptions): KoaMiddleware {
     } catch (error) {
       if (!isFareboxError(error) || context.headerSent) throw error
       const problem = problemOf(error)
+      dropBodyHeaders(context.res)
       context.status = problem.status
       context.set(problemHeaders(problem))
       context.body = JSON.stringify(problem)
@@ -55,7 +57,7 @@ export function farebox(box: Farebox, options: MountOptions): KoaMiddleware {
   }
 }
 
-/** The HTTP API. Other paths go on to the next middleware. Body parsers may come before it or after. */
+/** The HTTP API. Other paths go on to the next middleware. Parsers of JSON and of raw bodies may come before it or after, those of files after it. */
 export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): KoaMiddleware {
   const routes = nodeRoutes(box, options)
   return async (context, next) => {

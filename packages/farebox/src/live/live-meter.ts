@@ -10,7 +10,7 @@ import {
 } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord } from '@farebox/router'
-import { isUnpriceable, type PricedSource } from '../book-prices.ts'
+import { checkReported, isUnpriceable, type PricedSource } from '../book-prices.ts'
 import type { MeterParts, Payer } from '../hold-route.ts'
 import { quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
 import type { SpentReason } from '../workflow-calls.ts'
@@ -218,8 +218,9 @@ export class LiveMeter {
 
   /** What the provider reports and nobody can price must not lose the part; why it cannot be priced is told to the host. */
   #pricePart({ usage, fallback }: LivePart) {
-    const total = sumOf(this.#total, usage.quantities)
     try {
+      checkReported(usage)
+      const total = sumOf(this.#total, usage.quantities)
       return { usage, unpriced: undefined, total, ...this.#price(total) }
     } catch (error) {
       if (!fallback || !isUnpriceable(error)) throw error
@@ -229,7 +230,7 @@ export class LiveMeter {
       this.#parts.onError(error)
       return {
         usage: { ...measured, certainty: 'floor' as const, raw: usage.raw },
-        unpriced: quantitiesJson(usage),
+        unpriced: reportedJson(usage),
         total,
         ...pricing,
       }
@@ -245,6 +246,15 @@ export class LiveMeter {
     const result = this.#turn.then(work, work)
     this.#turn = result.catch(() => {})
     return result
+  }
+}
+
+/** What was reported, where it can be written at all. */
+function reportedJson(usage: Usage) {
+  try {
+    return quantitiesJson(usage)
+  } catch {
+    return undefined
   }
 }
 
