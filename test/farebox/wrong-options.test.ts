@@ -50,9 +50,34 @@ describe('createFarebox', () => {
       'such as presets.balanced(), received a function: call it',
     ],
     ['the name of a preset', { configuration: 'costOptimized' }, 'such as presets.balanced(), received "costOptimized"'],
+    [
+      'a model that is misspelt',
+      { configuration: presets.balanced({ primaryAiModel: 'gtp-4o' }) },
+      'configuration names "gtp-4o" for gpt, which no adapter offers: offered are gpt-4o-mini, gpt-4o, gpt-4, claude-3-haiku',
+    ],
+    [
+      'a voice that is misspelt, where a condition chooses it',
+      { configuration: presets.balanced({ conditions: [{ when: { tier: 'gold' }, use: { ttsProvider: 'elevenlab' } }] }) },
+      'configuration names "elevenlab" for voice_tts, which no adapter offers',
+    ],
+    [
+      'a fallback that is misspelt, of a business adapter',
+      {
+        businessAdapters: [
+          defineBusinessAdapter({ name: 'desk', configuration: { fallbackProviders: { phone: ['twillio'] } }, description: '' }),
+        ],
+      },
+      'the configuration of business adapter desk names "twillio" for phone, which no adapter offers',
+    ],
     ['a part of a configuration', { configuration: { primaryAiModel: 'gpt-4o' } }, 'fallbackAiModel, voiceEnabled, ttsProvider'],
   ])('refuses %s, and says what should be', (_, options, message) => {
     expect(refusal(options)).toContain(message)
+  })
+
+  it('takes the names of presets, whom nobody need offer, and those that have a price', () => {
+    const providers = [{ ...simulated(), offers: [] }]
+    expect(refusal({ providers })).toBe('nothing was said')
+    expect(refusal({ providers, configuration: presets.premiumQuality() })).toBe('nothing was said')
   })
 
   it('says that nothing was given', () => {

@@ -1,5 +1,7 @@
 import { InvalidOptionError, type ProviderAdapter } from '@farebox/core'
+import { defaultPriceBook } from '@farebox/pricing'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
+import { checkNamedProviders } from './check-named-providers.ts'
 import { checkNames } from './check-names.ts'
 import { checkTimes } from './check-times.ts'
 import type { FareboxOptions } from './farebox.ts'
@@ -50,9 +52,15 @@ export function checkOptions(options: FareboxOptions): void {
     if (book === undefined || typeof book.find === 'function') continue
     throw new InvalidOptionError(`${option} must be a price book: new PriceBook(document)`)
   }
-  if (configuration !== undefined) checkServiceConfiguration(configuration)
+  const named = { providers, prices: prices ?? defaultPriceBook }
+  if (configuration !== undefined) {
+    checkServiceConfiguration(configuration)
+    checkNamedProviders(configuration, named)
+  }
   for (const adapter of businessAdapters) {
-    checkServiceConfiguration(adapter.configuration, `the configuration of business adapter ${adapter.name}`)
+    const option = `the configuration of business adapter ${adapter.name}`
+    checkServiceConfiguration(adapter.configuration, option)
+    checkNamedProviders(adapter.configuration, named, option)
   }
   checkTimes(options)
 }

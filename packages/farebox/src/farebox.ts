@@ -131,7 +131,7 @@ export interface FareboxOptions {
 /**
  * Routes every call to the provider that suits it, and charges it to a prepaid balance.
  *
- * @throws {InvalidOptionError} `store` or `providers` is missing, two adapters have the same name, or an option is unknown, wrong or out of range
+ * @throws {InvalidOptionError} `store` or `providers` is missing, two adapters have the same name, an option is unknown, wrong or out of range, or a configuration names somebody whom nobody knows
  */
 export function createFarebox(options: FareboxOptions): Farebox {
   checkOptions(options)
