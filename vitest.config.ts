@@ -21,8 +21,10 @@ export const onSources = {
   test: {
     exclude: ['**/node_modules/**', '**/dist/**', 'test/bench/**', 'test/documentation/snippet-*/**'],
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Only what never comes takes so long: on a machine that is busy, processes, sockets and browsers take their time.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
+    expect: { poll: { timeout: 30_000 } },
     // A process that a test starts with `process.execPath` and `process.execArgv` sees the sources too.
     execArgv: ['--conditions=farebox-source'],
   },

@@ -38,7 +38,7 @@ export function visitDashboard({ perDay }: { perDay: number }) {
   const openPage = async (path = '', { mayFail = false, ...options }: PageOptions = {}): Promise<Page> => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
     onTestFinished(() => context.close())
-    context.setDefaultTimeout(15_000)
+    context.setDefaultTimeout(30_000)
     const page = await context.newPage()
     page.on('request', (request) => {
       if (new URL(request.url()).origin !== open().origin) strangers.push(request.url())

@@ -39,12 +39,17 @@ describe.skipIf(!pgbouncerProgram)(pgbouncerTestName('behind PgBouncer in transa
       )
     const first = chargeAll()
     await sleep(40)
-    await operator.query(
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    const { rows: ended } = await operator.query(
+      'SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
     )
     for (const outcome of await first) {
       if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
     }
+    // They were told to end, and do so in their own time.
+    const pids = ended.map(({ pid }) => pid)
+    await expect
+      .poll(async () => (await operator.query('SELECT 1 FROM pg_stat_activity WHERE pid = ANY($1)', [pids])).rows)
+      .toEqual([])
     // Under the same ids: what was charged before is not charged again.
     for (const outcome of await chargeAll()) expect(outcome).toMatchObject({ value: { status: 'charged' } })
     expect((await ledger.balance('a')).balance).toBe(credits(1_000 - 2 * 120))
