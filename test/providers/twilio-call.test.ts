@@ -164,7 +164,7 @@ describe('a call by Twilio that may ring though no answer came', () => {
   })
 
   it('takes longer than one request may: outcome_unknown, at that time', async () => {
-    const { adapter, loopback } = await open({ timeoutMs: 600 })
+    const { adapter, loopback } = await open({ timeoutMs: 2_000 })
     const silence = loopback.fail({ type: 'silence' }, { ...placing(), isDone: true })
     const error = await failureOf(adapter.call(phoneRequest(), callContext()))
     await silence.struck
@@ -173,7 +173,7 @@ describe('a call by Twilio that may ring though no answer came', () => {
   })
 
   it('stalls in the middle of its answer: outcome_unknown', async () => {
-    const { adapter, loopback } = await open({ timeoutMs: 600 })
+    const { adapter, loopback } = await open({ timeoutMs: 2_000 })
     loopback.fail({ type: 'headers_then_hang' }, { ...placing(), isDone: true })
     expect((await failureOf(adapter.call(phoneRequest(), callContext()))).kind).toBe('outcome_unknown')
   })
