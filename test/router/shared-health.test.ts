@@ -54,7 +54,7 @@ describe.each(['sqlite', 'postgres'] as const)('two processes on one %s database
     await ledger.migrate()
     await ledger.close()
     ;[learning, listening] = await Promise.all([start(location, 0), start(location, 3_600_000)])
-  }, 60_000)
+  })
   afterAll(async () => {
     for (const cleanup of cleanups.reverse()) await cleanup()
   })
