@@ -95,8 +95,15 @@ export function visitDashboard({ perDay }: { perDay: number }) {
   }
 }
 
-/** Nothing of the page is still being asked for. */
+/** Nothing of the page is still being asked for, and what is measured of it is of its own font. */
 export async function loaded(page: Page): Promise<void> {
   await page.locator('h1').waitFor()
   await page.waitForFunction(() => document.querySelector('[aria-busy]') === null)
+  await page.evaluate(async () => {
+    const drawn = () => new Promise(requestAnimationFrame)
+    // Only what is drawn asks for fonts.
+    await drawn()
+    await document.fonts.ready
+    await drawn()
+  })
 }
