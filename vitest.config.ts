@@ -11,8 +11,8 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cach
 const sharing = ['packages/*/src/**/*.test.ts', 'test/{cli,client,compat,farebox,ledger,providers,router}/**/*.test.ts']
 const others = ['test/!(cli|client|compat|farebox|ledger|providers|router)/**/*.test.ts', 'examples/**/*.test.ts']
 
-/** Is about the sockets that its process keeps, and so wants one of its own. */
-const undiciFetch = 'test/providers/undici-fetch.test.ts'
+/** Are about what their process keeps, sockets and what it has loaded, and so want one of their own. */
+const ownProcess = ['undici-fetch', 'elevenlabs-loading'].map((name) => `test/providers/${name}.test.ts`)
 
 /** How the tests of some files run, whichever they are. */
 export const onSources = {
@@ -37,14 +37,14 @@ export default defineConfig({
     maxWorkers: 2,
     // Vitest begins with those that have a process each, which are those that take longest.
     projects: [
-      { ...onSources, test: { ...onSources.test, name: 'alone', include: [...others, undiciFetch] } },
+      { ...onSources, test: { ...onSources.test, name: 'alone', include: [...others, ...ownProcess] } },
       {
         ...onSources,
         test: {
           ...onSources.test,
           name: 'sharing',
           include: sharing,
-          exclude: [...onSources.test.exclude, undiciFetch],
+          exclude: [...onSources.test.exclude, ...ownProcess],
           isolate: false,
         },
       },
