@@ -11,8 +11,8 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cach
 const sharing = ['packages/*/src/**/*.test.ts', 'test/{cli,client,compat,farebox,ledger,providers,router}/**/*.test.ts']
 const others = ['test/!(cli|client|compat|farebox|ledger|providers|router)/**/*.test.ts', 'examples/**/*.test.ts']
 
-/** Is about the sockets that its process keeps, and so wants one of its own. */
-const undiciFetch = 'test/providers/undici-fetch.test.ts'
+/** Are about what their process keeps, sockets and what it has loaded, and so want one of their own. */
+const ownProcess = ['undici-fetch', 'elevenlabs-loading'].map((name) => `test/providers/${name}.test.ts`)
 
 /** How the tests of some files run, whichever they are. */
 export const onSources = {
@@ -21,8 +21,10 @@ export const onSources = {
   test: {
     exclude: ['**/node_modules/**', '**/dist/**', 'test/bench/**', 'test/documentation/snippet-*/**'],
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Only what never comes takes so long: on a machine that is busy, processes, sockets and browsers take their time.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
+    expect: { poll: { timeout: 30_000 } },
     // A process that a test starts with `process.execPath` and `process.execArgv` sees the sources too.
     execArgv: ['--conditions=farebox-source'],
   },
@@ -35,14 +37,14 @@ export default defineConfig({
     maxWorkers: 2,
     // Vitest begins with those that have a process each, which are those that take longest.
     projects: [
-      { ...onSources, test: { ...onSources.test, name: 'alone', include: [...others, undiciFetch] } },
+      { ...onSources, test: { ...onSources.test, name: 'alone', include: [...others, ...ownProcess] } },
       {
         ...onSources,
         test: {
           ...onSources.test,
           name: 'sharing',
           include: sharing,
-          exclude: [...onSources.test.exclude, undiciFetch],
+          exclude: [...onSources.test.exclude, ...ownProcess],
           isolate: false,
         },
       },

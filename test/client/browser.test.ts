@@ -3,7 +3,7 @@ import { openai } from '@farebox/providers/openai'
 import express from 'express'
 import { fareboxRoutes } from 'farebox/express'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openBrowser } from '../dashboard/open-browser.ts'
 import { openAccount, openBox } from '../farebox/open-box.ts'
 import { openLoopback } from '../farebox/parties.ts'
@@ -116,7 +116,7 @@ describe.skipIf(isMissing)(isMissing ? `a page (skipped: ${started.message.split
     const { box, page, unseen, given } = await open({ isAllowed: false })
     const error = await asked(page, given)
     expect(error).toEqual(['FareboxConnectionError', 'CONNECTION_FAILED', 'POST /workflows was not answered'])
-    await vi.waitFor(async () => expect((await box.ledger.accounts())[0]?.balance).toBe(10_000_000_000n))
+    await expect.poll(async () => (await box.ledger.accounts())[0]?.balance).toBe(10_000_000_000n)
     expect(unseen).toEqual([])
   })
 

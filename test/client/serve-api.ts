@@ -1,10 +1,11 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { type AddressInfo, connect, createServer as createProxy, type Server, type Socket } from 'node:net'
 import express from 'express'
 import type { Farebox } from 'farebox'
 import { fareboxRoutes } from 'farebox/express'
 import { onTestFinished } from 'vitest'
+import { createPatientServer } from '../support/patient-server.ts'
 
 export const adminToken = 'token-of-the-admin'
 
@@ -15,7 +16,7 @@ export function serveApi(box: Farebox): Promise<string> {
 
 /** Serves anything over HTTP until the test ends. */
 export function serve(listener: RequestListener): Promise<string> {
-  return listen(createServer(listener))
+  return listen(createPatientServer(listener))
 }
 
 /** Somebody between client and server who cuts lines. */

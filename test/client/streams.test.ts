@@ -3,7 +3,7 @@ import { createClient, type FareboxClient } from '@farebox/client'
 import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
 import { type Farebox, presets } from 'farebox'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { openAccount, openBox } from '../farebox/open-box.ts'
 import { openLoopback } from '../farebox/parties.ts'
 import type { OpenaiLoopback } from '../loopback/openai.ts'
@@ -68,10 +68,10 @@ describe('an answer that an agent streams', () => {
     await stall.struck
     for await (const text of stream.texts()) if (text !== '') break
     expect(await server.requests[0]?.abandoned).toBe(true)
-    await vi.waitFor(async () => expect(await balance()).toBe(9_999))
+    await expect.poll(() => balance()).toBe(9_999)
     const { workflows } = await client.workflows.list()
     expect(workflows).toMatchObject([{ total_credits_used: 1 }])
-    await vi.waitFor(async () => expect((await client.workflows.list()).workflows).toMatchObject([{ state: 'closed', held: 0 }]))
+    await expect.poll(async () => (await client.workflows.list()).workflows).toMatchObject([{ state: 'closed', held: 0 }])
   })
 
   it('stops likewise when a signal fires, and throws its reason', async () => {
@@ -84,7 +84,7 @@ describe('an answer that an agent streams', () => {
     leaving.abort(new Error('the tab was closed'))
     await expect(reading).rejects.toThrow('the tab was closed')
     expect(await server.requests[0]?.abandoned).toBe(true)
-    await vi.waitFor(async () => expect(await balance()).toBe(9_999))
+    await expect.poll(() => balance()).toBe(9_999)
   })
 
   it('that breaks off tells so within, is charged for what was produced, and is not asked for again', async () => {
@@ -97,7 +97,7 @@ describe('an answer that an agent streams', () => {
       status: 502,
       idempotencyKey: 'cut',
     })
-    await vi.waitFor(async () => expect(await balance()).toBe(9_999))
+    await expect.poll(() => balance()).toBe(9_999)
     await expect(client.agents.streamChat(agentId, { message: 'Hello' }, { ...options, retries: 0 })).rejects.toMatchObject({
       code: 'STREAM_CUT',
     })
@@ -164,22 +164,14 @@ describe('the reader of a stream', () => {
   })
 
   it('gives up when nothing comes for too long, and not because all of it takes long', async () => {
-    const slow = await pieces([...Array.from({ length: 24 }, () => event({ type: 'text', text: '.' })), finish], { everyMs: 50 })
-    expect((await read(slow, 1_000)).text).toHaveLength(24)
+    const slow = await pieces([...Array.from({ length: 24 }, () => event({ type: 'text', text: '.' })), finish], { everyMs: 100 })
+    expect((await read(slow, 2_000)).text).toHaveLength(24)
     const silent = await pieces([event({ type: 'text', text: 'Half of ' })], { ends: false })
     await expect(read(silent, 100)).rejects.toMatchObject({ code: 'TIMEOUT' })
   })
 
   it('may take its time with each piece: only what it waits for must come in time', async () => {
     const url = await pieces([event({ type: 'text', text: 'a' }), event({ type: 'text', text: 'b' }), finish], { everyMs: 20 })
-    const client = createClient({ baseUrl: url, apiKey: 'k', timeoutMs: 200, retries: 0 })
-    const heard: string[] = []
-    for await (const { type } of await client.agents.streamChat('a', { message: 'm' })) {
-      heard.push(type)
-      await wait(300)
-    }
-    expect(heard).toEqual(['text', 'text', 'finish'])
-
     const csv = await serve(async (_, response) => {
       response.writeHead(200, { 'content-type': 'text/csv' })
       for (const line of ['a\r\n', 'b\r\n']) {
@@ -188,11 +180,23 @@ describe('the reader of a stream', () => {
       }
       response.end()
     })
-    let text = ''
-    for await (const piece of createClient({ baseUrl: csv, apiKey: 'k', timeoutMs: 200, retries: 0 }).export()) {
-      text += Buffer.from(piece)
-      await wait(300)
+    const patience = { apiKey: 'k', timeoutMs: 1_000, retries: 0 }
+    const heard: string[] = []
+    const hear = async () => {
+      for await (const { type } of await createClient({ baseUrl: url, ...patience }).agents.streamChat('a', { message: 'm' })) {
+        heard.push(type)
+        await wait(1_100)
+      }
     }
+    let text = ''
+    const copy = async () => {
+      for await (const piece of createClient({ baseUrl: csv, ...patience }).export()) {
+        text += Buffer.from(piece)
+        await wait(1_100)
+      }
+    }
+    await Promise.all([hear(), copy()])
+    expect(heard).toEqual(['text', 'text', 'finish'])
     expect(text).toBe('a\r\nb\r\n')
   })
 

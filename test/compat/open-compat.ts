@@ -32,7 +32,7 @@ export const prices = new PriceBook({
 const gateway: Pick<Host, 'name' | 'serveRoutes'> = {
   name: "the gateway's server",
   async serveRoutes(box, options) {
-    const server = createAdaptorServer({ fetch: box.routes(options) })
+    const server = createAdaptorServer({ fetch: box.routes(options), serverOptions: { keepAliveTimeout: 0 } })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     onTestFinished(async () => {
       const closed = new Promise((resolve) => server.close(resolve))

@@ -43,7 +43,7 @@ inBrowser('whoever cannot see all of it', () => {
     expect(unreached).toEqual([])
     expect(objections).toEqual([])
     expect(scrolled).toBeGreaterThan(2)
-  }, 90_000)
+  })
 
   test('can leave in a window that is lower than the navigation', async () => {
     const page = await signedIn('/prices', ADMIN_TOKEN, { viewport: { width: 900, height: 320 } })
@@ -147,8 +147,9 @@ inBrowser('the focus', () => {
 
   test('stays on a button while what it asked for comes', async () => {
     const page = await signedIn('/statement')
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
     await page.route('**/api/v1/credits/statement*', async (route) => {
-      await new Promise((resolve) => setTimeout(resolve, 300))
+      await released
       await route.continue()
     })
     const older = page.getByRole('button', { name: /Older entries|Loading/ })
@@ -158,6 +159,7 @@ inBrowser('the focus', () => {
     expect(await hasFocus(older)).toBe(true)
     // Pressing again meanwhile asks for nothing more.
     await page.keyboard.press('Enter')
+    release()
     await page.getByRole('button', { name: 'Older entries' }).waitFor()
     expect(await page.locator('tbody tr').count()).toBe(100)
     expect(await hasFocus(older)).toBe(true)

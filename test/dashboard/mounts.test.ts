@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type DashboardOptions, dashboard } from '@farebox/dashboard'
 import { dashboard as expressDashboard } from '@farebox/dashboard/express'
@@ -8,6 +8,7 @@ import express from 'express'
 import Koa from 'koa'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { buildPagesIfStale } from '../../packages/dashboard/scripts/build-pages.ts'
+import { createPatientServer } from '../support/patient-server.ts'
 
 beforeAll(buildPagesIfStale)
 
@@ -95,7 +96,7 @@ test('without built pages it says how they are made', async () => {
 })
 
 async function serve(listener: RequestListener): Promise<Ask> {
-  const server = createServer(listener).listen(0, '127.0.0.1')
+  const server = createPatientServer(listener).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => void server.close())
   const { port } = server.address() as AddressInfo

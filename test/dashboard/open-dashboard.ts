@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { dashboard } from '@farebox/dashboard'
@@ -11,6 +11,7 @@ import { createFarebox, type Farebox, presets } from 'farebox'
 import { Hono } from 'hono'
 import { buildPagesIfStale } from '../../packages/dashboard/scripts/build-pages.ts'
 import { databaseFolder } from '../support/database-folder.ts'
+import { createPatientServer } from '../support/patient-server.ts'
 import { type Seeded, seedClock, seedMonth } from './seed-month.ts'
 
 export const ADMIN_TOKEN = 'token-of-the-admin'
@@ -54,7 +55,7 @@ export async function openDashboard({ perDay }: { perDay: number }): Promise<Ope
     .all('/dashboard', (context) => pages(context.req.raw))
     .all('/dashboard/*', (context) => pages(context.req.raw))
     .all('*', (context) => api(context.req.raw))
-  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+  const server = createPatientServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
   const origin = await listen(server)
   return {
     box,

@@ -147,6 +147,26 @@ inBrowser('a session', () => {
     expect(await page.locator('#main').textContent()).not.toContain('emergency_line')
   })
 
+  test('has in its title what is shown, from the moment in which that is drawn', async () => {
+    const page = await signedIn('/activity')
+    const titleWhenDrawn = (heading: string, act: string) =>
+      page.evaluate(
+        ([wanted, name]) =>
+          new Promise<string>((resolve) => {
+            new MutationObserver((_, drawing) => {
+              if (document.querySelector('h1')?.textContent !== wanted) return
+              drawing.disconnect()
+              resolve(document.title)
+            }).observe(document.body, { childList: true, subtree: true, characterData: true })
+            const all = [...document.querySelectorAll<HTMLElement>('nav a, button')]
+            all.find(({ textContent }) => textContent?.trim() === name)?.click()
+          }),
+        [heading, act],
+      )
+    expect(await titleWhenDrawn('Prices', 'Prices')).toBe('Prices · Farebox')
+    expect(await titleWhenDrawn('Sign in', 'Sign out')).toBe('Sign in · Farebox')
+  })
+
   test('is of its tab: two tabs may have two keys, and ending one leaves the other', async () => {
     const mine = await signedIn('/activity')
     const theirs = await mine.context().newPage()

@@ -38,7 +38,7 @@ export function visitDashboard({ perDay }: { perDay: number }) {
   const openPage = async (path = '', { mayFail = false, ...options }: PageOptions = {}): Promise<Page> => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
     onTestFinished(() => context.close())
-    context.setDefaultTimeout(15_000)
+    context.setDefaultTimeout(30_000)
     const page = await context.newPage()
     page.on('request', (request) => {
       if (new URL(request.url()).origin !== open().origin) strangers.push(request.url())
@@ -95,8 +95,15 @@ export function visitDashboard({ perDay }: { perDay: number }) {
   }
 }
 
-/** Nothing of the page is still being asked for. */
+/** Nothing of the page is still being asked for, and what is measured of it is of its own font. */
 export async function loaded(page: Page): Promise<void> {
   await page.locator('h1').waitFor()
   await page.waitForFunction(() => document.querySelector('[aria-busy]') === null)
+  await page.evaluate(async () => {
+    const drawn = () => new Promise(requestAnimationFrame)
+    // Only what is drawn asks for fonts.
+    await drawn()
+    await document.fonts.ready
+    await drawn()
+  })
 }

@@ -113,7 +113,7 @@ describe.each(storeNames)('exports on %s', (on) => {
 
   it('FOCUS bills what is carried over once, and takes back what was charged back, once and when it was', async () => {
     const { accountId } = await box.ledger.openAccount({ name: 'Carla' })
-    const plan = { source: 'plan', amount: credits(30), expiresAt: Date.now() + 500, rollover: { ttlMs: 86_400_000 } } as const
+    const plan = { source: 'plan', amount: credits(30), expiresAt: Date.now() + 2_000, rollover: { ttlMs: 86_400_000 } } as const
     await box.ledger.grant({ ...plan, accountId, grantId: 'plan-1' })
     await box.ledger.grant({ accountId, grantId: 'order-2', amount: credits(100), priority: 1 })
     const usage = { quantity: quantity(1), unit: 'minutes', rated: credits(20) } as const
@@ -121,7 +121,7 @@ describe.each(storeNames)('exports on %s', (on) => {
     await vi.waitFor(async () => {
       await box.ledger.sweep()
       expect(await box.ledger.history.grantsOf(accountId, ['rollover:plan-1'])).toHaveLength(1)
-    }, 10_000)
+    }, 30_000)
     const before = Date.now() - 86_400_000
     // A dispute tells of itself several times, under keys of its own.
     await box.ledger.chargeback({ accountId, grantId: 'order-2', idempotencyKey: 'dispute-opened' })
@@ -154,7 +154,7 @@ describe.each(storeNames)('exports on %s', (on) => {
       const told = (await box.ledger.statement(accountId)).items.filter(({ verb }) => verb === 'chargeback').map(({ at }) => at)
       expect(Math.max(...told)).toBeGreaterThan(Math.min(...told))
       return Math.max(...told)
-    })
+    }, 30_000)
     expect(await of({ accountId, from: later })).toEqual([])
   })
 

@@ -1,7 +1,7 @@
 import { credits } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
 import type { Farebox } from 'farebox'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBox, storeNames } from './open-box.ts'
 
@@ -29,7 +29,7 @@ describe.each(storeNames)('the changes that work takes on %s', (on) => {
     const api = await serveApi(box, key)
     const answer = await api.post(path, body)
     expect(answer.status).toBe(200)
-    await vi.waitFor(async () => expect(await changesOf(box, accountId)).toEqual(['placeHold', 'settleHold']))
+    await expect.poll(() => changesOf(box, accountId)).toEqual(['placeHold', 'settleHold'])
     const { workflows } = await box.ledger.workflows({ accountId })
     expect(workflows).toMatchObject([{ workflowId: answer.headers.get('x-farebox-workflow-id'), state: 'closed', held: 0n }])
   })

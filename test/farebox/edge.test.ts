@@ -87,9 +87,9 @@ describe('requests of one key', () => {
     expect((await api.as((await openKey(box, account.accountId)).key).get('/api/v1/credits')).status).toBe(200)
     leaving.abort()
     await first
-    await vi.waitFor(async () => expect((await api.get('/api/v1/credits')).status).toBe(200), { timeout: 10_000 })
+    await expect.poll(async () => (await api.get('/api/v1/credits')).status).toBe(200)
     await stream.body?.cancel()
-    await vi.waitFor(async () => expect((await box.ledger.balance(account.accountId)).held).toBe(0n), { timeout: 10_000 })
+    await expect.poll(async () => (await box.ledger.balance(account.accountId)).held).toBe(0n)
     // Both have gone: two more are let in, and after them two more.
     for (let round = 0; round < 2; round++) {
       const both = await Promise.all([api.post(chat, {}), api.post(chat, { message: 'x' })])
@@ -127,12 +127,10 @@ describe('a request that takes too long', () => {
     await stream.body?.cancel()
     expect(await server.requests[1]?.abandoned).toBe(true)
     const held = async () => (await box.ledger.balance(account.accountId)).held
-    await vi.waitFor(async () => expect(await held()).toBe(0n), { timeout: 10_000 })
+    await expect.poll(() => held()).toBe(0n)
     // A chat, and what the stream had produced.
     expect(await spent()).toBe(credits(21))
-    await vi.waitFor(async () => expect((await post(chat, { message: 'Hello' }, { headers })).status).toBe(200), {
-      timeout: 10_000,
-    })
+    await expect.poll(async () => (await post(chat, { message: 'Hello' }, { headers })).status).toBe(200)
     expect(await spent()).toBe(credits(41))
   })
 })

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -11,6 +11,7 @@ import { type FareboxState, fareboxRoutes as koaRoutes, farebox as mountKoa } fr
 import { Hono } from 'hono'
 import Koa from 'koa'
 import { onTestFinished } from 'vitest'
+import { createPatientServer } from '../support/patient-server.ts'
 
 /** What a host's own route does with its workflow. Text that comes bit by bit is passed on as it comes. */
 export type Handler = (
@@ -170,7 +171,7 @@ function isText(answer: Record<string, unknown> | AsyncIterable<string>): answer
 
 /** Serves until the test ends. */
 export async function listen(listener: RequestListener, prefix = ''): Promise<RunningHost> {
-  const server = createServer(listener)
+  const server = createPatientServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(async () => {
     const closed = new Promise((resolve) => server.close(resolve))

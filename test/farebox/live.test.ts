@@ -371,7 +371,7 @@ describe('live work whose provider has heard all and never ends', () => {
     const { creditsUsed, endedBy } = await stream.settled
     expect(endedBy).toBe('provider')
     expect(creditsUsed).toBe(what === 'listen' ? credits(MINUTE / 2) : 0n)
-    await vi.waitFor(() => expect(stopped).toHaveBeenCalledOnce())
+    await expect.poll(() => stopped).toHaveBeenCalledOnce()
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
   })
 
@@ -409,7 +409,7 @@ describe('live work whose input waits for somebody to speak', () => {
     controller.abort()
     await stream.settled
     await reading
-    await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce())
+    await expect.poll(() => closed).toHaveBeenCalledOnce()
   })
 
   it('remembers nothing of the pieces that were passed on', async () => {

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { compatHosts, openCompat } from '../compat/open-compat.ts'
 
 /** Bytes that are taken at most here. */
@@ -80,16 +80,14 @@ describe.each(compatHosts)('a client of $name that leaves while it sends', (host
     await leaveWithin(file, 'audio/wav', 'content-length: 1000', 'RIFF')
     await leaveWithin(chat, json, 'content-length: 1000', '{"mod')
     const answered = /farebox_http_requests_total\{method="POST",path="([^"]+)",status="(\d+)"\} (\d+)/g
-    await vi.waitFor(
-      async () => {
-        const text = await (await fetch(`${api.url}/metrics`)).text()
-        expect([...text.matchAll(answered)].map(([, ...facts]) => facts).sort()).toEqual([
-          [file, '499', '3'],
-          [chat, '499', '2'],
-        ])
-      },
-      { timeout: 10_000 },
-    )
+    const told = async () => {
+      const text = await (await fetch(`${api.url}/metrics`)).text()
+      return [...text.matchAll(answered)].map(([, ...facts]) => facts).sort()
+    }
+    await expect.poll(told).toEqual([
+      [file, '499', '3'],
+      [chat, '499', '2'],
+    ])
     expect(errors).toEqual([])
   })
 })

@@ -1,6 +1,6 @@
 import { type ChatEvent, credits, type ProviderAdapter } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
-import { expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBeside, openBox, storeNames } from './open-box.ts'
 
@@ -37,8 +37,8 @@ it.each(storeNames)('a run that goes on is never begun again, however long it ta
   const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
   const ask = (at: typeof api) => at.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello', stream: true }, underOneKey)
   const first = ask(api)
-  await vi.waitFor(() => expect(asked).toHaveLength(1), { timeout: 10_000 })
-  await vi.waitFor(async () => expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n))
+  await expect.poll(() => asked).toHaveLength(1)
+  await expect.poll(async () => (await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
 
   now += 11 * 60_000
   const inProgress = { status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } }
@@ -46,14 +46,8 @@ it.each(storeNames)('a run that goes on is never begun again, however long it ta
   expect(await ask(api)).toMatchObject(inProgress)
   letGo()
   expect((await first).status).toBe(200)
-  const again = await vi.waitFor(
-    async () => {
-      const answer = await ask(beside)
-      expect(answer.status).toBe(200)
-      return answer
-    },
-    { timeout: 10_000 },
-  )
+  await expect.poll(async () => (await ask(beside)).status).toBe(200)
+  const again = await ask(beside)
   expect(again.headers.get('idempotency-replayed')).toBe('true')
   expect(asked).toHaveLength(1)
   expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))

@@ -217,7 +217,7 @@ describe('a request', () => {
     const { workflow, usage } = await open(
       presets.premiumQuality(),
       { 'gpt-4': { kind: 'stall' } },
-      { deadlines: { attemptMs: 20 } },
+      { deadlines: { attemptMs: 500 } },
     )
     expect((await workflow.chat(ask)).provider).toBe('gpt-4o')
     const [lost, answer] = await usage()

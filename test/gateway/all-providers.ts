@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { startAnthropicLoopback } from '../loopback/anthropic.ts'
 import { startCartesiaLoopback } from '../loopback/cartesia.ts'
@@ -6,6 +6,7 @@ import { startDeepgramLoopback } from '../loopback/deepgram.ts'
 import { startElevenlabsLoopback } from '../loopback/elevenlabs.ts'
 import { startOpenaiLoopback } from '../loopback/openai.ts'
 import { startTwilioLoopback } from '../loopback/twilio.ts'
+import { createPatientServer } from '../support/patient-server.ts'
 
 export type AllProviders = Awaited<ReturnType<typeof startAllProviders>>
 
@@ -54,7 +55,7 @@ export interface PublicSite {
 /** Starts a proxy in front of a gateway that is yet to start. */
 export async function startPublicSite(): Promise<PublicSite> {
   let gatewayUrl = ''
-  const server: Server = createServer(async (request, response) => {
+  const server: Server = createPatientServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const { 'x-twilio-signature': signature, 'content-type': type = '' } = request.headers

@@ -10,7 +10,7 @@ import { Ledger } from '@farebox/ledger'
 import { sqlite } from '@farebox/ledger/sqlite'
 import OpenAI from 'openai'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { startOpenaiLoopback } from '../loopback/openai.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { failingGateway, startGateway, temporaryFolder } from './gateway-process.ts'
@@ -123,7 +123,7 @@ test('a signal lets the request under way end, and a second signal does not cut 
   await fault.struck
   gateway.kill('SIGTERM')
   gateway.kill('SIGTERM')
-  await vi.waitFor(() => expect(gateway.output()).toContain('SIGTERM: finishing'), { timeout: 10_000 })
+  await expect.poll(() => gateway.output()).toContain('SIGTERM: finishing')
   await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow()
   // The provider hangs up at last; the gateway tries the next one, and answers.
   fault.release()
@@ -146,7 +146,7 @@ test('a signal lets a stream under way end, and what it cost is charged', async 
   })
   await stall.struck
   gateway.kill('SIGTERM')
-  await vi.waitFor(() => expect(gateway.output()).toContain('SIGTERM: finishing'), { timeout: 10_000 })
+  await expect.poll(() => gateway.output()).toContain('SIGTERM: finishing')
   await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow()
   stall.release()
   const told = await answer.text()
@@ -269,7 +269,7 @@ test('events are posted to the webhook, signed, and half of its settings are ref
   await post(`/workflows/${id}/usage`, { service_type: 'phone', provider: 'twilio', units_consumed: 5, unit_type: 'minutes' })
   await post(`/workflows/${id}/close`, {})
   await expect
-    .poll(() => received, { timeout: 5_000 })
+    .poll(() => received)
     .toMatchObject([{ event: { type: 'workflow_closed', data: { workflow_id: id, name: 'call', spent: '100' } } }])
   expect(await gateway.stop('SIGTERM')).toBe(0)
   server.close()
@@ -300,7 +300,7 @@ test('goes on serving when nobody reads its log any more', async () => {
     fetch(`${gateway.url}/api/v1/agent/demo/chat`, { method: 'POST', headers, body: JSON.stringify({ message: 'hello' }) })
   for (let asked = 1; asked <= 3; asked += 1) {
     expect((await chat()).status).toBe(200)
-    await expect.poll(() => refused, { timeout: 10_000 }).toBeGreaterThanOrEqual(asked)
+    await expect.poll(() => refused).toBeGreaterThanOrEqual(asked)
   }
   expect((await chat()).status).toBe(200)
   expect(await gateway.stop('SIGTERM')).toBe(0)
@@ -313,6 +313,6 @@ test('on Postgres with an admin token of its own, usage is still kept in a data 
   await writeFile(join(spool, 'of-nobody.json'), '{}')
   const gateway = await startGateway(settings)
   // Whoever looks after the folder sets aside what is no usage.
-  await expect.poll(() => existsSync(join(spool, 'refused/of-nobody.json')), { timeout: 20_000 }).toBe(true)
+  await expect.poll(() => existsSync(join(spool, 'refused/of-nobody.json'))).toBe(true)
   expect(await gateway.stop()).toBe(0)
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Ledger, type UsageRow } from '@farebox/ledger'
 import { sqlite } from '@farebox/ledger/sqlite'
 import twilioSdk from 'twilio'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type AllProviders, type PublicSite, startAllProviders, startPublicSite } from './all-providers.ts'
 import { failingGateway, type GatewayProcess, startGateway, temporaryFolder } from './gateway-process.ts'
 
@@ -127,38 +127,34 @@ describe('with the keys of every provider', () => {
     expect(await gateway.stop()).toBe(0)
   })
 
-  test.each(['elevenlabs', 'cartesia'] as const)(
-    'Deepgram hears, Claude answers and %s speaks',
-    async (speaker) => {
-      const gateway = await start(`voice-${speaker}`)
-      const url = await agent(gateway, { primary_ai_model: 'claude-3-haiku', tts_provider: speaker, stt_provider: 'deepgram' })
-      const answer = await post(`${url}/voice`, await recording())
-      expect(answer.transcript).toBe('How many minutes of talking do one hundred credits buy?')
-      expect(Buffer.from(answer.audio, 'base64').toString()).toContain(`sound 0 of ${answer.text}`)
-      expect(answer.receipt.attempts.map(({ adapter, outcome }) => [adapter, outcome])).toEqual([
-        ['deepgram', 'succeeded'],
-        ['anthropic', 'succeeded'],
-        [speaker, 'succeeded'],
-      ])
-      const rows = await usageOf(gateway, answer)
-      const [heard, said, spoken] = [providers.deepgram, providers.anthropic, providers[speaker]].map(({ invoice }) =>
-        invoice.at(-1),
-      )
-      expect(rows.map(({ service, details }) => [service, (details as { usage: unknown }).usage])).toEqual([
-        ['voice_stt', [{ meter: 'duration', unit: 'seconds', quantity: String(heard?.quantities.seconds) }]],
-        ['gpt', expect.arrayContaining([{ meter: 'output', unit: 'tokens', quantity: String(said?.quantities.output_tokens) }])],
-        ['voice_tts', [{ meter: 'characters', unit: 'characters', quantity: String(spoken?.quantities.characters) }]],
-      ])
-      expect(await gateway.stop()).toBe(0)
-    },
-    60_000,
-  ) // ElevenLabs' SDK takes its time to load on a machine that is busy.
+  test.each(['elevenlabs', 'cartesia'] as const)('Deepgram hears, Claude answers and %s speaks', async (speaker) => {
+    const gateway = await start(`voice-${speaker}`)
+    const url = await agent(gateway, { primary_ai_model: 'claude-3-haiku', tts_provider: speaker, stt_provider: 'deepgram' })
+    const answer = await post(`${url}/voice`, await recording())
+    expect(answer.transcript).toBe('How many minutes of talking do one hundred credits buy?')
+    expect(Buffer.from(answer.audio, 'base64').toString()).toContain(`sound 0 of ${answer.text}`)
+    expect(answer.receipt.attempts.map(({ adapter, outcome }) => [adapter, outcome])).toEqual([
+      ['deepgram', 'succeeded'],
+      ['anthropic', 'succeeded'],
+      [speaker, 'succeeded'],
+    ])
+    const rows = await usageOf(gateway, answer)
+    const [heard, said, spoken] = [providers.deepgram, providers.anthropic, providers[speaker]].map(({ invoice }) =>
+      invoice.at(-1),
+    )
+    expect(rows.map(({ service, details }) => [service, (details as { usage: unknown }).usage])).toEqual([
+      ['voice_stt', [{ meter: 'duration', unit: 'seconds', quantity: String(heard?.quantities.seconds) }]],
+      ['gpt', expect.arrayContaining([{ meter: 'output', unit: 'tokens', quantity: String(said?.quantities.output_tokens) }])],
+      ['voice_tts', [{ meter: 'characters', unit: 'characters', quantity: String(spoken?.quantities.characters) }]],
+    ])
+    expect(await gateway.stop()).toBe(0)
+  })
 
   test('a signed callback ends a phone call, a forged one is a 403, and its price comes late', async () => {
     const gateway = await start('call')
     const { twilio } = providers
     const call = post(`${gateway.url}/api/v1/agent/demo/call`, { to: '+15551234567', message: 'Your order is ready.' })
-    await vi.waitFor(() => expect(twilio.calls).toHaveLength(1), { timeout: 20_000 })
+    await expect.poll(() => twilio.calls).toHaveLength(1)
     const { sid = '' } = twilio.calls[0] ?? {}
     const url = `${site.url}/twilio/status`
     const form = { CallSid: sid, CallStatus: 'completed', CallDuration: '1' }
@@ -181,13 +177,8 @@ describe('with the keys of every provider', () => {
     expect(answer.receipt.attempts).toMatchObject([{ adapter: 'twilio', outcome: 'succeeded' }])
     expect(twilio.invoice).toMatchObject([{ requestId: sid, quantities: { seconds: 49, minutes: 1 }, cost: '0.02750' }])
     expect(metered(await usageOf(gateway, answer), sid)).toEqual({ duration: 49 })
-    await vi.waitFor(
-      async () => {
-        const rows = await usageOf(gateway, answer)
-        expect(rows.reduce((sum, { cost }) => sum + (cost ?? 0n), 0n)).toBe(27_500_000n)
-      },
-      { timeout: 20_000, interval: 200 },
-    )
+    const cost = async () => (await usageOf(gateway, answer)).reduce((sum, row) => sum + (row.cost ?? 0n), 0n)
+    await expect.poll(cost, { interval: 200 }).toBe(27_500_000n)
     expect(gateway.output()).not.toContain('reconcile:')
     expect(await gateway.stop()).toBe(0)
   })
@@ -197,10 +188,10 @@ describe('with the keys of every provider', () => {
     const stranger = twilio.add({ to: '+15550001111', startedAt: Date.now() - 20 * 60_000, seconds: 30 })
     const gateway = await start('stranger')
     const line = `reconcile: not_recorded {"adapter":"twilio","requestId":"${stranger.sid}"`
-    await vi.waitFor(() => expect(gateway.output()).toContain(line), { timeout: 20_000 })
+    await expect.poll(() => gateway.output()).toContain(line)
     const looks = () => twilio.requests.filter(({ method }) => method === 'GET').length
     const before = looks()
-    await vi.waitFor(() => expect(looks()).toBeGreaterThan(before + 1), { timeout: 20_000 })
+    await expect.poll(() => looks()).toBeGreaterThan(before + 1)
     expect(gateway.output().split(line)).toHaveLength(2)
     expect(gateway.output()).not.toContain(stranger.to)
     expect(await gateway.stop()).toBe(0)

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { pgbouncerProgram, pgbouncerTestName, startPgbouncer } from '../support/pgbouncer.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { startTransactionPooler, type TransactionPooler } from '../support/transaction-pooler.ts'
+import { cutConnections } from './cut-connections.ts'
 import { openPostgresBy } from './open-postgres.ts'
 
 const work = { service: 'gpt', provider: 'gpt-4o-mini' } as const
@@ -39,12 +40,11 @@ describe.skipIf(!pgbouncerProgram)(pgbouncerTestName('behind PgBouncer in transa
       )
     const first = chargeAll()
     await sleep(40)
-    await operator.query(
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
-    )
+    const haveEnded = await cutConnections(operator)
     for (const outcome of await first) {
       if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
     }
+    await haveEnded()
     // Under the same ids: what was charged before is not charged again.
     for (const outcome of await chargeAll()) expect(outcome).toMatchObject({ value: { status: 'charged' } })
     expect((await ledger.balance('a')).balance).toBe(credits(1_000 - 2 * 120))

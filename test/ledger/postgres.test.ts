@@ -7,6 +7,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { chargeUntilKilled, placeHoldsAtOnce } from './app-servers.ts'
+import { cutConnections } from './cut-connections.ts'
 import { openPostgres } from './open-postgres.ts'
 
 exerciseLedgerDriver('postgres', openPostgres)
@@ -140,12 +141,11 @@ describe('a ledger in Postgres', () => {
 
   test('a connection that the server cuts is replaced, and the next call succeeds', async () => {
     for (let round = 0; round < 3; round++) {
-      await pool.query(
-        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
-      )
+      const haveEnded = await cutConnections(pool)
       await ledger.charge({ accountId, usageId: `u${round}`, ...work }).catch((error: unknown) => {
         expect(error).toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
       })
+      await haveEnded()
       expect(await ledger.charge({ accountId, usageId: `u${round}`, ...work })).toMatchObject({ status: 'charged' })
     }
     expect((await ledger.balance(accountId)).balance).toBe(credits(79))

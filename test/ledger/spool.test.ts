@@ -369,7 +369,7 @@ describe('a spool beside Postgres', () => {
     expect(files()).toHaveLength(2)
 
     mode = 'open'
-    await expect.poll(() => files(), { timeout: 5_000 }).toEqual([])
+    await expect.poll(() => files()).toEqual([])
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(70) })
     expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 2 })
     await ledger.close()

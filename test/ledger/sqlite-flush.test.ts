@@ -162,11 +162,11 @@ describe('a ledger in a SQLite file that survives a power cut', () => {
       else fail = () => told(eio())
     })
     const first = ledger.charge({ accountId, usageId: 'first', ...work })
-    await vi.waitFor(() => expect(fail).toBeDefined())
+    await expect.poll(() => fail).toBeDefined()
     // So many that they do not wait for the first flush to be written.
     const second = chargeMany(ledger)
     const seen = () => ledger.balance(accountId)
-    await vi.waitFor(async () => expect((await seen()).balance).toBeLessThan(before.balance - credits(1)))
+    await expect.poll(async () => (await seen()).balance).toBeLessThan(before.balance - credits(1))
     const settled = Promise.allSettled([first, second])
     fail?.()
     for (const { status, ...outcome } of await settled) {

@@ -83,7 +83,7 @@ describe.each([
     for (let round = 0; round < 3; round += 1) {
       await Promise.all(Array.from({ length: 90 }, (_, index) => charge(index % 2 ? 'ada' : 'bob', `u${round}-${index}`, '0.5')))
     }
-    await expect.poll(() => told.length, { timeout: 20_000 }).toBe(270)
+    await expect.poll(() => told.length).toBe(270)
     await outbox.stop()
     expect(new Set(told).size).toBe(270)
   })
@@ -299,7 +299,7 @@ describe.each([
       await outbox.deliverDue()
       return meter.events.size
     }
-    await expect.poll(isDone, { timeout: 20_000 }).toBe(2)
+    await expect.poll(isDone).toBe(2)
     const [event] = [...meter.events.values()]
     const records = await ledger.history.usageOf('ada', ['u1'])
     expect(event).toEqual({

@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { createPatientServer } from '../support/patient-server.ts'
 import { answerWithFault, breakStream, type Fault, type OrderedFault, type PendingFault, partsBefore } from './faults.ts'
 import type { InvoiceLine } from './invoice.ts'
 
@@ -119,7 +120,7 @@ export async function startLoopback(options: LoopbackOptions): Promise<Loopback>
   const sockets = new WebSocketServer({ noServer: true })
   let ordinal = 0
 
-  const server = createServer((incoming, response) => {
+  const server = createPatientServer((incoming, response) => {
     answer(incoming, response).catch(() => response.destroy())
   })
   server.on('upgrade', (incoming, raw, head) => {

@@ -1,5 +1,5 @@
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createPatientServer } from '../support/patient-server.ts'
 
 /** One meter event as it arrived. */
 export interface SeenMeterEvent {
@@ -33,7 +33,7 @@ export async function startStripeMeter(): Promise<StripeMeter> {
   const failures: number[] = []
   /** Requests that are answered again as they were, until they are forgotten. */
   const replayed = new Map<string, string>()
-  const server = createServer(async (request, response) => {
+  const server = createPatientServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
     const form = new URLSearchParams(body)

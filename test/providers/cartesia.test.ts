@@ -115,9 +115,9 @@ describe.each(transports)('speech streamed by %s', (transport) => {
     const events = await collect(adapter.streamSpeech?.(raw, context))
     expect(events.at(-1)).toMatchObject({ type: 'finish', model: 'sonic-3', usage: { certainty: 'derived' } })
     expect(meters(finishOf(events).usage)).toEqual({ characters: '5' })
-    await vi.waitFor(() =>
-      expect(server.invoice).toMatchObject([{ model: 'sonic-3', quantities: { characters: 5 }, outcome: 'served' }]),
-    )
+    await expect
+      .poll(() => server.invoice)
+      .toMatchObject([{ model: 'sonic-3', quantities: { characters: 5 }, outcome: 'served' }])
     expect(server.requests[0]?.path).toBe(transport === 'sse' ? '/tts/sse' : '/tts/websocket')
     expect(await server.requests[0]?.abandoned).toBe(false)
   })
@@ -298,7 +298,7 @@ describe('a transcription by Cartesia', () => {
       controller.abort()
       expect(await rest).toMatchObject({ kind: 'aborted', usage: { certainty: 'floor' } })
       expect(await server.requests.at(-1)?.abandoned).toBe(true)
-      await vi.waitFor(() => expect(isLeft).toBe(true), { interval: 5 })
+      await expect.poll(() => isLeft, { interval: 5 }).toBe(true)
     }
     await end()
   })

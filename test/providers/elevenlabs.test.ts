@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { type CharacterCounting, formatQuantity, type SpeechEvent, type Usage } from '@farebox/core'
 import { defaultCostBook, defaultPriceBook, rate } from '@farebox/pricing'
@@ -48,16 +47,6 @@ describe('elevenlabs before its first call', () => {
       ])
       await expect(adapter.speak?.(hello, context)).rejects.toMatchObject({ kind: 'authentication' })
     }
-  })
-
-  // The first test of this file that makes a call: what was loaded stays loaded.
-  it('has not loaded the SDK, which is slow and large', async () => {
-    const { cache } = createRequire(import.meta.url)
-    const loaded = () => Object.keys(cache).filter((file) => file.includes('elevenlabs-js')).length
-    const { adapter } = await open()
-    expect(loaded()).toBe(0)
-    await adapter.speak?.(hello, context)
-    expect(loaded()).toBeGreaterThan(100)
   })
 
   it('knows how long a text its model takes', () => {

@@ -129,7 +129,7 @@ describe('the rooms of LiveKit', () => {
   })
 
   it('obey a signal, and the time that LiveKit has, though the SDK knows no signal', async () => {
-    const { adapter, server } = await open({}, { requestTimeoutSeconds: 0.05 })
+    const { adapter, server } = await open({}, { requestTimeoutSeconds: 2 })
     server.fail({ type: 'silence' })
     expect(await failureOf(adapter.rooms.list())).toMatchObject({ kind: 'timeout' })
     const patient = livekit({ url: server.url, apiKey: server.apiKey, apiSecret: server.apiSecret })
@@ -230,7 +230,7 @@ describe('a telephone that is called into a room', () => {
   })
 
   it('may be ringing after every failure that does not say otherwise, so it is never called again', async () => {
-    const { adapter, server } = await open({}, { requestTimeoutSeconds: 0.05 })
+    const { adapter, server } = await open({}, { requestTimeoutSeconds: 2 })
     for (const [fault, kind] of [
       [{ type: 'silence' }, 'outcome_unknown'],
       [{ type: 'destroy' }, 'outcome_unknown'],

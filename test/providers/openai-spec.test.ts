@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { openai } from '@farebox/providers/openai'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { type OpenaiLoopback, startOpenaiLoopback } from '../loopback/openai.ts'
 import { type OpenapiValidator, openapiValidator } from '../support/openapi-validator.ts'
@@ -140,9 +140,9 @@ describe.skipIf(!hasSpec(SPEC))(specTestName("OpenAI's published specification",
     for (const event of sent) expect(invalid('RealtimeClientEvent', event)).toEqual([])
     // The same once more for what is answered.
     for (const event of sent) client.send(JSON.stringify(event))
-    await vi.waitFor(() => expect(typesOf(said)).toContain('response.done'))
+    await expect.poll(() => typesOf(said)).toContain('response.done')
     client.send(JSON.stringify({ type: 'response.cancel' }))
-    await vi.waitFor(() => expect(typesOf(said)).toContain('error'))
+    await expect.poll(() => typesOf(said)).toContain('error')
     client.terminate()
     expect(new Set(typesOf(sent)).size).toBeGreaterThan(4)
     expect(new Set(typesOf(said)).size).toBeGreaterThan(10)

@@ -164,7 +164,7 @@ describe('a call by Twilio that may ring though no answer came', () => {
   })
 
   it('takes longer than one request may: outcome_unknown, at that time', async () => {
-    const { adapter, loopback } = await open({ timeoutMs: 600 })
+    const { adapter, loopback } = await open({ timeoutMs: 2_000 })
     const silence = loopback.fail({ type: 'silence' }, { ...placing(), isDone: true })
     const error = await failureOf(adapter.call(phoneRequest(), callContext()))
     await silence.struck
@@ -173,7 +173,7 @@ describe('a call by Twilio that may ring though no answer came', () => {
   })
 
   it('stalls in the middle of its answer: outcome_unknown', async () => {
-    const { adapter, loopback } = await open({ timeoutMs: 600 })
+    const { adapter, loopback } = await open({ timeoutMs: 2_000 })
     loopback.fail({ type: 'headers_then_hang' }, { ...placing(), isDone: true })
     expect((await failureOf(adapter.call(phoneRequest(), callContext()))).kind).toBe('outcome_unknown')
   })
@@ -225,7 +225,7 @@ describe('a call by Twilio that may ring though no answer came', () => {
     const { adapter, loopback } = await open({}, { goesOnByItself: false })
     const controller = new AbortController()
     const failure = failureOf(adapter.call(phoneRequest(), callContext(controller.signal)))
-    await vi.waitFor(() => expect(loopback.requests.length).toBeGreaterThan(2))
+    await expect.poll(() => loopback.requests.length).toBeGreaterThan(2)
     controller.abort()
     expect(await failure).toMatchObject({ kind: 'outcome_unknown', requestId: loopback.calls[0]?.sid })
     expect(loopback.requests.filter(({ method }) => method === 'POST')).toHaveLength(1)
@@ -256,9 +256,16 @@ describe('a call by Twilio that may ring though no answer came', () => {
 
   it('is looked at less and less often', async () => {
     const { adapter, loopback } = await open({ pollMs: 20 }, { goesOnByItself: false })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const controller = new AbortController()
     const failure = failureOf(adapter.call(phoneRequest(), callContext(controller.signal)))
-    await new Promise((resolve) => setTimeout(resolve, 700))
+    for (let waitedMs = 0; waitedMs < 700; ) {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (vi.getTimerCount() === 0) continue
+      vi.advanceTimersByTime(10)
+      waitedMs += 10
+    }
+    vi.useRealTimers()
     controller.abort()
     await failure
     // Without longer pauses there would be some 35.

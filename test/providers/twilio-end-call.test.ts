@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { LineStatus } from '../loopback/twilio-call.ts'
 import { callContext, type OpenTwilio, openTwilio, phoneRequest, refusal } from './twilio-harness.ts'
 
@@ -60,7 +60,7 @@ describe('endCall of Twilio', () => {
     opened = await openTwilio(() => ({ pollMs: 5_000 }), { goesOnByItself: false })
     const { adapter, loopback } = opened
     const result = adapter.call(phoneRequest(), callContext())
-    await vi.waitFor(() => expect(loopback.calls).toHaveLength(1))
+    await expect.poll(() => loopback.calls).toHaveLength(1)
     const sid = loopback.calls[0]?.sid ?? ''
     await loopback.step(sid)
     await loopback.step(sid)

@@ -5,6 +5,7 @@ import type { Arranged, ProviderUnderTest, Situation } from '@farebox/providers/
 import { InvalidSignatureError, type TwilioAdapter, type TwilioOptions, twilio } from '@farebox/providers/twilio'
 import type { Fault } from '../loopback/faults.ts'
 import { startTwilioLoopback, type TwilioLoopback, type TwilioLoopbackOptions, twilioErrorBody } from '../loopback/twilio.ts'
+import { createPatientServer } from '../support/patient-server.ts'
 
 /** The token of the loopback, which no error may tell. */
 export const SECRET = '0123456789abcdefTHISISTHETOKEN'
@@ -58,7 +59,7 @@ export async function openTwilio(
 /** Where the loopback sends status callbacks: a server of the host's that hands them to `adapter`. */
 export async function startCallbackHost(): Promise<{ url: string; serve(adapter: TwilioAdapter): void; close(): Promise<void> }> {
   let adapter: TwilioAdapter | undefined
-  const server = createServer(async (request, response) => {
+  const server = createPatientServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     try {

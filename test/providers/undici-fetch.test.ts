@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
+import type { ChatEvent } from '@farebox/core'
 import { exerciseProviderAdapter } from '@farebox/providers/conformance'
 import { openai } from '@farebox/providers/openai'
 import { undiciFetch } from '@farebox/providers/undici-fetch'
@@ -162,19 +163,25 @@ describe('a pooled fetch', () => {
     const sockets = new Set<unknown>()
     const chunk = (content: string) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`
     const end = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`
+    let { promise: isHeard, resolve: hear } = Promise.withResolvers<void>()
     const url = await serve(async (request, response) => {
       sockets.add(request.socket)
       response.writeHead(200, { 'content-type': 'text/event-stream', 'x-request-id': 'req_1' })
       response.write(chunk('The ') + chunk('heron ') + chunk('sleeps').slice(0, 30))
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await isHeard
       response.end(chunk('sleeps').slice(30) + end)
     })
     const one = undiciFetch({ connections: 1 })
     const adapter = openai({ apiKey: 'sk-test', baseURL: url, fetch: one })
     for (let turn = 0; turn < 3; turn += 1) {
+      ;({ promise: isHeard, resolve: hear } = Promise.withResolvers<void>())
       const context = { signal: new AbortController().signal, attemptId: `a${turn}` }
       const request = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'Hello' }] }
-      const events = await Array.fromAsync(adapter.streamChat?.(request, context) ?? [])
+      const events: ChatEvent[] = []
+      for await (const event of adapter.streamChat?.(request, context) ?? []) {
+        events.push(event)
+        hear()
+      }
       expect(events).toMatchObject([
         { type: 'text', text: 'The heron ' },
         { type: 'text', text: 'sleeps' },

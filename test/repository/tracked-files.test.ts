@@ -31,7 +31,7 @@ function trackedFiles(): string[] {
         cwd: repositoryFolder,
         encoding: 'utf8',
       }).split('\0')
-    : globSync('**/*', { cwd: repositoryFolder, exclude: ['**/node_modules', '**/dist'] })
+    : globSync('**/*', { cwd: repositoryFolder, exclude: ['**/node_modules', '**/dist', 'test/documentation/snippet-*'] })
   return files.filter((file) => isText(file) && statSync(join(repositoryFolder, file), { throwIfNoEntry: false })?.isFile())
 }
 

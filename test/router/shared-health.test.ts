@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Ledger } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import type { Report, Word } from './health-process.ts'
@@ -54,7 +54,7 @@ describe.each(['sqlite', 'postgres'] as const)('two processes on one %s database
     await ledger.migrate()
     await ledger.close()
     ;[learning, listening] = await Promise.all([start(location, 0), start(location, 3_600_000)])
-  }, 60_000)
+  })
   afterAll(async () => {
     for (const cleanup of cleanups.reverse()) await cleanup()
   })
@@ -71,7 +71,7 @@ describe.each(['sqlite', 'postgres'] as const)('two processes on one %s database
       const learned = await serve(learning, { provider, requests, fails })
       expect(learned).toMatchObject({ reading: { condition } })
       const heard = () => serve(listening, { provider, requests: 0 })
-      await vi.waitFor(async () => expect(await heard()).toMatchObject({ reading: { condition } }), { timeout: 10_000 })
+      await expect.poll(() => heard()).toMatchObject({ reading: { condition } })
       expect(await serve(listening, { provider, requests: 1 })).toMatchObject({ called: ['other'] })
     },
   )

@@ -14,7 +14,7 @@ export interface Pgbouncer {
   stop(): Promise<void>
 }
 
-const startsWithinMs = 10_000
+const startsWithinMs = 60_000
 
 /** Where PgBouncer is installed; undefined where it is not. Debian puts it where only root looks. */
 export const pgbouncerProgram: string | undefined = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']

@@ -1,7 +1,7 @@
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestProject } from 'vitest/node'
 import { databaseParent } from './database-folder.ts'
+import { createPatientServer } from './patient-server.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 
 declare module 'vitest' {
@@ -15,7 +15,7 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   let starting: Promise<PostgresServer> | undefined
 
-  const broker = createServer((_request, response) => {
+  const broker = createPatientServer((_request, response) => {
     starting ??= startPostgres({ parent: databaseParent() })
     starting.then(
       (server) => response.end(server.url),

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { isReachableBy, locatePostgresBinaries, type ServerUser, serverUser } from './postgres-binaries.ts'
 
-const startWithinMs = 20_000
+const startWithinMs = 60_000
 
 export interface PostgresServer {
   /** Connection string of the superuser and the `postgres` database. */

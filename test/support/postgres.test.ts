@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createTestDatabase, startPostgres } from './postgres.ts'
 
 async function connect(url: string): Promise<pg.Client> {
@@ -85,7 +85,7 @@ describe('startPostgres', () => {
     const { rows } = await client.query('SHOW data_directory')
 
     owner.kill('SIGKILL')
-    await vi.waitFor(() => expect(existsSync(rows[0].data_directory)).toBe(false), { timeout: 10_000, interval: 100 })
+    await expect.poll(() => existsSync(rows[0].data_directory), { interval: 100 }).toBe(false)
     await expect(connect(url)).rejects.toThrow()
   })
 })

@@ -6,7 +6,7 @@ import { inject } from 'vitest'
 export { startPostgres } from './postgres-server.ts'
 
 /** How long connections that a test has closed may take to leave the server's list. */
-const connectionsLeaveWithinMs = 2_000
+const connectionsLeaveWithinMs = 20_000
 
 export interface TestDatabase {
   /** Connection string of an empty database that nobody else uses. */

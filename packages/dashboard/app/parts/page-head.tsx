@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { session } from '../state/session.ts'
 
 /** Whoever loads a page begins at its top; whoever has just signed in begins at the heading. */
@@ -8,7 +8,7 @@ let isFirst = session.peek() !== undefined
 /** The heading of a view. It takes the focus when somebody arrives from another view, so that a screen reader begins there. */
 export function PageHead({ title, lead, children }: { title: string; lead?: ComponentChildren; children?: ComponentChildren }) {
   const heading = useRef<HTMLHeadingElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = `${title} · Farebox`
   }, [title])
   // With what is drawn, so that it takes the focus from nothing that was reached since.

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { AskError, getJsonAs } from '../api/get-json.ts'
 import { Brand } from '../parts/brand.tsx'
 import { type Session, signedOutBecause, signIn } from '../state/session.ts'
@@ -8,7 +8,8 @@ export function SignIn() {
   const [isAsking, setAsking] = useState(false)
   const field = useRef<HTMLInputElement>(null)
   const [problem, setProblem] = useState<string>()
-  useEffect(() => {
+  // With what is drawn, not after it: the title of whoever has left goes with what was shown.
+  useLayoutEffect(() => {
     document.title = 'Sign in · Farebox'
     field.current?.focus()
   }, [])
