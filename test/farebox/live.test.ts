@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import {
@@ -335,6 +336,134 @@ describe('a conversation', () => {
     await expect(texts(stream.events)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
     expect(await stream.settled).toMatchObject({ endedBy: 'caller' })
     expect(await usage()).toHaveLength(1)
+  })
+})
+
+/** A model that talks as it is told to, by what it reads of its input. */
+function talker(talk: (inputs: AsyncIterator<RealtimeInput>) => AsyncIterable<RealtimeEvent>): ProviderAdapter {
+  return {
+    ...simulated({ services: ['realtime'] }),
+    async *converse({ input, model }) {
+      yield { type: 'open' }
+      yield* talk(input[Symbol.asyncIterator]())
+      yield { type: 'finish', model }
+    },
+  }
+}
+
+function turn(tokens: number): RealtimeEvent {
+  const quantities: UsageQuantity[] = [{ meter: 'output', quantity: quantity(tokens), unit: 'tokens' }]
+  return { type: 'turn', turnId: 't', isComplete: true, usage: { quantities, certainty: 'exact' } }
+}
+
+describe('a conversation with a model of its own will', () => {
+  it('is charged for an answer that came whole, though its reader leaves before the end of it', async () => {
+    const provider = talker(async function* (inputs) {
+      for (let piece = 0; piece < 3; piece += 1) yield { type: 'audio', audio: new Uint8Array(8_000) }
+      yield turn(5_000)
+      await inputs.next()
+    })
+    const { workflow, usage } = await open(credits(1_000), { providers: [provider] })
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      await new Promise<never>(() => {})
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    for await (const { type } of stream.events) {
+      if (type !== 'audio') continue
+      await vi.waitFor(async () => expect(await usage()).toHaveLength(1))
+      break
+    }
+    expect(await stream.settled).toEqual({ creditsUsed: credits(50), endedBy: 'caller' })
+    expect(await usage()).toMatchObject([{ quantity: 5_000_000_000n, certainty: 'exact' }])
+  })
+
+  it('ends when the next answer cannot be paid, though nobody reads', async () => {
+    let answers = 0
+    const provider = talker(async function* (inputs) {
+      let isOver = false
+      inputs.next().then(() => {
+        isOver = true
+      })
+      for (; !isOver && answers < 100; answers += 1) {
+        yield turn(5_000)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    })
+    const { workflow, balance } = await open(credits(120), { providers: [provider] })
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      await new Promise<never>(() => {})
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    expect((await stream.settled).endedBy).toBe('credits')
+    expect(answers).toBeLessThan(100)
+    expect(await balance()).toBeGreaterThanOrEqual(0n)
+  })
+
+  it('asks for the next answer only when the one that was silenced has been paid', async () => {
+    const told: string[] = []
+    const provider = talker(async function* (inputs) {
+      const hear = async () => told.push((await inputs.next()).value?.type ?? 'end')
+      await hear()
+      yield { type: 'audio', audio: new Uint8Array(800) }
+      await hear()
+      const next = hear()
+      for (let round = 0; round < 5; round += 1) await new Promise(setImmediate)
+      told.push('turn')
+      yield turn(5_000)
+      await next
+    })
+    const { box, workflow } = await open(credits(1_000), { providers: [provider] })
+    const settle = box.ledger.settleHold.bind(box.ledger)
+    vi.spyOn(box.ledger, 'settleHold').mockImplementation(async (...given) => {
+      const outcome = await settle(...given)
+      told.push('charged')
+      return outcome
+    })
+    const { promise: speaking, resolve: speaks } = Promise.withResolvers<void>()
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      yield { type: 'respond' }
+      await speaking
+      yield { type: 'cancel' }
+      yield { type: 'respond' }
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    for await (const { type } of stream.events) if (type === 'audio') speaks()
+    await stream.settled
+    expect(told.slice(0, 5)).toEqual(['respond', 'cancel', 'turn', 'charged', 'respond'])
+  })
+})
+
+describe('live work whose input fails', () => {
+  const inputs = {
+    'because its source does': new Error('the microphone is gone'),
+    'because it brings what is not bytes': new ArrayBuffer(8_000),
+  }
+  it.each(Object.entries(inputs))('has been ended by its caller, and costs what was heard: %s', async (_, last) => {
+    const { workflow, usage, balance } = await open(credits(1_000))
+    async function* audio(): AsyncGenerator<Uint8Array> {
+      yield* sound(15)
+      if (last instanceof Error) throw last
+      yield last as unknown as Uint8Array
+    }
+    const stream = await workflow.listen({ audio: audio(), format })
+    await expect(texts(stream.events)).rejects.toMatchObject({ code: 'STREAM_CUT' })
+    expect(await stream.settled).toEqual({ creditsUsed: credits(2), endedBy: 'caller' })
+    expect(await usage()).toMatchObject([{ quantity: 15_000_000n }])
+    expect(await balance()).toBe(credits(998))
+  })
+
+  it('names a piece of a conversation that is not bytes', async () => {
+    const { workflow } = await open(credits(1_000))
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      yield { type: 'audio', audio: new Int16Array(800) as unknown as Uint8Array }
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    const error: Error = await texts(stream.events).then(
+      () => expect.unreachable(),
+      (thrown) => thrown,
+    )
+    expect(inspect(error)).toContain('input must bring sound as Uint8Array, received Int16Array')
+    expect((await stream.settled).endedBy).toBe('caller')
   })
 })
 

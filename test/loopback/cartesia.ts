@@ -1,4 +1,5 @@
 import type Cartesia from '@cartesia/cartesia-js'
+import type { WebSocket } from 'ws'
 import { readWav } from '../../packages/providers/src/adapter/wav.ts'
 import { type Exchange, type Loopback, type SocketExchange, serverSentEvent, startLoopback } from './loopback-server.ts'
 
@@ -9,6 +10,8 @@ export interface CartesiaLoopbackOptions {
   speak?: (text: string) => readonly Uint8Array[]
   /** What a recording, or live sound, is heard as. @defaultValue a fixed sentence */
   text?: string
+  /** Hears of each websocket that is opened, before anything is said over it. */
+  onSocket?: (socket: WebSocket) => void
 }
 
 /** Cartesia's protocol, on this machine: HTTP, server-sent events and websockets. */
@@ -90,6 +93,7 @@ export async function startCartesiaLoopback(options: CartesiaLoopbackOptions = {
   }
 
   function connect(exchange: SocketExchange): void {
+    options.onSocket?.(exchange.socket)
     if (exchange.request.path === '/tts/websocket') speakOver(exchange)
     else hearOver(exchange)
   }

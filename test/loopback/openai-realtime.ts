@@ -32,6 +32,7 @@ export function holdSession(
   exchange: SocketExchange,
   answer: (said: string) => RealtimeAnswer,
   heard: RealtimeClientEvent[],
+  repeatsUsage = false,
 ): void {
   const { socket, request, requestId, fault, bill } = exchange
   const model = request.query.get('model') ?? ''
@@ -103,13 +104,15 @@ export function holdSession(
     await send({ type: 'input_audio_buffer.committed', previous_item_id: null, ...place })
     if (!session.audio?.input?.transcription) return
     const usage = { type: 'duration' as const, seconds }
-    await send({
-      type: 'conversation.item.input_audio_transcription.completed',
+    const written = {
+      type: 'conversation.item.input_audio_transcription.completed' as const,
       ...place,
       content_index: 0,
       transcript: 'something aloud',
       usage,
-    })
+    }
+    await send(written)
+    if (repeatsUsage) await send(written)
   }
 
   async function respond(): Promise<void> {
@@ -174,6 +177,7 @@ export function holdSession(
       ...(isSilent || given.failsWith ? {} : { usage }),
     }
     isServed = await send({ type: 'response.done', response })
+    if (repeatsUsage) await send({ type: 'response.done', response })
     if (isServed) line.outcome = 'served'
   }
 

@@ -28,6 +28,8 @@ export interface OpenaiLoopbackOptions {
   respond?: (asked: ChatAsked) => ResponseAnswer
   /** What a turn of a conversation is answered with, told what was said in it. @defaultValue a sentence about it */
   converse?: (said: string) => RealtimeAnswer
+  /** Whether a conversation is told twice what each part of it used. @defaultValue false */
+  repeatsUsage?: boolean
   /** What a transcription is answered with. @defaultValue a fixed question, and the length of the audio */
   transcribe?: (audio: Uint8Array) => TranscriptionAnswer
   /** The bytes of a speech, in chunks as they are streamed. @defaultValue three chunks that depend on the text */
@@ -144,7 +146,7 @@ export async function startOpenaiLoopback(options: OpenaiLoopbackOptions = {}): 
     prefix: '/v1',
     serve,
     admit: ({ path, headers }) => (path !== '/realtime' ? 404 : headers.authorization === `Bearer ${apiKey}` ? undefined : 401),
-    connect: (exchange) => holdSession(exchange, (said) => options.converse?.(said) ?? {}, heard),
+    connect: (exchange) => holdSession(exchange, (said) => options.converse?.(said) ?? {}, heard, options.repeatsUsage),
   })
   return { ...loopback, apiKey, heard }
 }

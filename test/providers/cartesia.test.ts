@@ -4,8 +4,10 @@ import type { SpeechEvent, TranscriptEvent, Usage } from '@farebox/core'
 import { defaultCostBook, defaultPriceBook, type PriceBook, rate } from '@farebox/pricing'
 import { type CartesiaOptions, cartesia } from '@farebox/providers/cartesia'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { WebSocket } from 'ws'
 import {
   type CartesiaLoopback,
+  type CartesiaLoopbackOptions,
   cartesiaErrorBody,
   cartesiaErrorEvent,
   MISSING_VOICE,
@@ -38,8 +40,8 @@ afterEach(async () => {
   expect(unhandled).toEqual([])
 })
 
-async function open(options: CartesiaOptions = {}) {
-  loopback = await startCartesiaLoopback()
+async function open(options: CartesiaOptions = {}, given: CartesiaLoopbackOptions = {}) {
+  loopback = await startCartesiaLoopback(given)
   return { server: loopback, adapter: cartesia({ ...optionsFor(loopback), ...options }) }
 }
 
@@ -194,6 +196,35 @@ describe('a websocket to Cartesia', () => {
     }
   })
 
+  it.each(['null', '{"type":"chunk"}', '{"type":"chunk","data":5}', '[]', '7'])(
+    'over which %s comes crashes nothing',
+    async (message) => {
+      const onSocket = (socket: WebSocket) => socket.once('message', () => socket.send(message))
+      const { adapter } = await open({ transport: 'websocket' }, { onSocket })
+      for (const make of [() => adapter.streamSpeech?.(raw, context), () => adapter.streamTranscription?.(live(), context)]) {
+        const kind = await collect<unknown>(make()).then(
+          () => 'served',
+          (error) => error.kind,
+        )
+        expect(kind).toMatch(/^(served|malformed)$/)
+      }
+    },
+  )
+
+  it.each([1001, 1008, 1011, 4000])('that is closed with %i while sound is sent is unavailable', async (code) => {
+    const onSocket = (socket: WebSocket) => socket.once('message', () => socket.close(code))
+    const { adapter } = await open({}, { onSocket })
+    const endless = async function* () {
+      for (;;) {
+        yield new Uint8Array(160)
+        await new Promise(setImmediate)
+      }
+    }
+    const error = await failureOf(collect(adapter.streamTranscription?.({ ...live(), audio: endless() }, context)))
+    expect(['unavailable', 'incomplete']).toContain(error.kind)
+    expect(error.message).toContain(String(code))
+  })
+
   it('that is closed half-way says with which code', async () => {
     const { adapter, server } = await open({ transport: 'websocket' })
     server.fail({ type: 'close', after: 1, code: 1011 })
@@ -261,6 +292,18 @@ describe('a transcription by Cartesia', () => {
     server.fail({ type: 'no_usage' })
     const { usage } = finishOf(await collect(adapter.streamTranscription?.(live(), context)))
     expect(usage).toMatchObject({ certainty: 'floor' })
+    expect(meters(usage)).toEqual({ duration: '1' })
+  })
+
+  it.each([1, 1_000_000])('of live sound of which it tells %i seconds twice costs what was sent', async (duration) => {
+    const told = JSON.stringify({ type: 'transcript', text: 'again', is_final: true, request_id: 'r', duration })
+    const onSocket = (socket: WebSocket) =>
+      socket.on('message', (_, isBinary) => {
+        if (!isBinary) for (let time = 0; time < 2; time += 1) socket.send(told)
+      })
+    const { adapter } = await open({}, { onSocket })
+    const { usage } = finishOf(await collect(adapter.streamTranscription?.(live(), context)))
+    expect(usage).toMatchObject({ certainty: 'derived', raw: { duration: 2 * duration + 1 } })
     expect(meters(usage)).toEqual({ duration: '1' })
   })
 

@@ -83,6 +83,18 @@ describe('a live transcription', () => {
     })
   })
 
+  it('costs what was sent where Deepgram bills more than it can have heard', async () => {
+    const { listen } = await open({
+      onSocket: (socket) =>
+        socket.on('message', (_, isBinary) => {
+          if (!isBinary) socket.send(JSON.stringify(liveMetadata(id, 2_000_000)))
+        }),
+    })
+    const finish = (await collect(listen())).at(-1)
+    expect(finish).toMatchObject({ type: 'finish', usage: { certainty: 'derived' } })
+    expect(seconds(finish?.type === 'finish' ? finish.usage : undefined)).toBe('2')
+  })
+
   it('says that it goes on while the sound pauses, and only then', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     const { server, listen } = await open()

@@ -212,6 +212,17 @@ describe('a conversation with OpenAI', () => {
     expect(finish?.type === 'finish' && meters(finish.usage)).toEqual({ transcription: '1.2' })
   })
 
+  it('counts what is told twice once', async () => {
+    const { adapter, server } = await open({ repeatsUsage: true })
+    const providerOptions = { audio: { input: { transcription: { model: 'gpt-transcribe' } } } }
+    const input: RealtimeInput[] = [{ type: 'audio', audio: words }, { type: 'audio', audio: silence }, ...hello, ...hello]
+    const events = await collect(adapter.converse?.(talk(input, { providerOptions }), context))
+    expect(events.filter(({ type }) => type === 'turn')).toHaveLength(server.invoice.length)
+    expect(events.filter(({ type }) => type === 'heard')).toHaveLength(1)
+    const finish = events.at(-1)
+    expect(finish?.type === 'finish' && meters(finish.usage)).toEqual({ transcription: '0.6' })
+  })
+
   it('is refused before it is opened in a sound that OpenAI does not know', async () => {
     const { adapter, server } = await open()
     const outputFormat = { encoding: 'pcm_s16le', sampleRate: 16_000 } as const

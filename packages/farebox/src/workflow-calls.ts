@@ -248,7 +248,7 @@ export interface SpeechStream extends MeteredStream<SpeechEvent> {
  */
 export type SpentReason = 'credits' | 'request_limit' | 'key_limit'
 
-/** Why live work ended: its input did, it could not be paid any longer, its caller left, or its provider failed. */
+/** Why live work ended: its input did, it could not be paid any longer, its caller left or the input failed, or its provider did. */
 export type LiveEnd = 'input' | SpentReason | 'caller' | 'provider'
 
 /** Live work as it goes on. It is charged in parts while it does. */

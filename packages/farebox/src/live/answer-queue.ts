@@ -9,16 +9,20 @@ const WAITING_MAX = 1_000
  */
 export class AnswerQueue {
   #isUnderWay = false
+  /** Something of it was told, so that its end will be too. */
+  #hasBegun = false
   #ended = Promise.withResolvers<undefined>()
 
   /** An answer is being given, also one that nobody asked for. */
   begun(): void {
     this.#isUnderWay = true
+    this.#hasBegun = true
   }
 
   /** It has ended, and the next one is paid. */
   ended(): void {
     this.#isUnderWay = false
+    this.#hasBegun = false
     this.#ended.resolve(undefined)
     this.#ended = Promise.withResolvers()
   }
@@ -33,8 +37,8 @@ export class AnswerQueue {
       if (first && !(first.type === 'respond' && this.#isUnderWay)) {
         waiting.shift()
         if (first.type === 'respond') this.#isUnderWay = true
-        // An answer that had not begun is never ended by a turn.
-        if (first.type === 'cancel') this.#isUnderWay = false
+        // An answer that had not begun may never be ended by a turn.
+        if (first.type === 'cancel' && !this.#hasBegun) this.#isUnderWay = false
         yield first
         continue
       }

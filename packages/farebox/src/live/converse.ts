@@ -13,7 +13,7 @@ import { required } from '../call-runner.ts'
 import type { ConverseInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import { AnswerQueue } from './answer-queue.ts'
 import type { LiveMeter } from './live-meter.ts'
-import { checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
+import { checkPiece, checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { untilStopped } from './until-stopped.ts'
 
 /** Tokens that an answer may have where its caller does not say: about a minute and a half of speech. */
@@ -103,8 +103,8 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   }
 
   async see(event: RealtimeEvent): Promise<void> {
+    if (event.type === 'audio' || event.type === 'text' || event.type === 'tool_call') this.#answers.begun()
     if (event.type === 'audio') {
-      this.#answers.begun()
       this.#spoken += soundSeconds(event.audio.length, this.#input.outputFormat) * SPOKEN_TOKENS_PER_SECOND
     } else if (event.type === 'turn') {
       const floor = this.#floor()
@@ -137,10 +137,14 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     const inputs = this.#input.input[Symbol.asyncIterator]()
     try {
       for await (const input of untilStopped(this.#answers.inTurn(inputs), this.#over.signal)) {
+        if (input.type === 'audio') checkPiece('input', input.audio)
         this.#heard += this.#tokensOf(input)
         if (this.#heard > this.#covered && !(await this.#cover(this.#heard * 2))) return
         yield input
       }
+    } catch (error) {
+      this.#endedBy = 'caller'
+      throw error
     } finally {
       this.#over.abort()
       // It may wait for somebody to speak, who is not waited for.

@@ -5,7 +5,7 @@ import { required } from '../call-runner.ts'
 import type { HeldRoute } from '../hold-route.ts'
 import type { ListenInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import type { LiveMeter } from './live-meter.ts'
-import { checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
+import { checkPiece, checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -76,6 +76,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
     const pieces = audio[Symbol.asyncIterator]()
     try {
       for await (const piece of untilStopped(pieces, this.#over.signal)) {
+        checkPiece('audio', piece)
         const heard = this.#heard + soundSeconds(piece.length, format)
         const spent = heard > this.#time.covered ? await this.#time.cover(this.#heard, heard) : undefined
         if (spent) {
@@ -86,6 +87,9 @@ class ListenSession implements LiveSession<TranscriptEvent> {
         this.#time.warn(heard)
         yield piece
       }
+    } catch (error) {
+      this.#endedBy = 'caller'
+      throw error
     } finally {
       this.#over.abort()
       // It may wait for somebody to speak, who is not waited for.

@@ -17,6 +17,7 @@ import type { CallWatch } from '../telemetry/watch-call.ts'
 import type { CallOptions, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import { liveLimit } from './live-limit.ts'
 import { LiveMeter, type LiveWork } from './live-meter.ts'
+import { readAhead } from './read-ahead.ts'
 import { withinSilence } from './within-silence.ts'
 
 /** How long a provider may be silent after the end of its input. What was said last is written down within a second or two. */
@@ -34,7 +35,7 @@ export interface LiveSession<Event> {
   /** Called when a provider is ready, before anything is read: from here on it feeds, covers and charges by this meter. */
   begin(meter: LiveMeter, held: HeldRoute): void
   open(candidate: Candidate, context: CallContext): AsyncIterable<Event>
-  /** Sees each event before the caller does. */
+  /** Sees each event before the caller does, as soon as it is there. Where that fails, the work ends, and the caller is told when it comes to it. */
   see?(event: Event): Promise<void> | void
   /** Fires when there is no more input. */
   readonly over: AbortSignal
@@ -42,7 +43,7 @@ export interface LiveSession<Event> {
   end(): void
   /** What is still to be charged when it has ended, by what the provider reported last. */
   rest(usage: Usage | undefined): Usage
-  /** Why its input ended. */
+  /** Why its input ended: `caller` where that failed. */
   readonly endedBy: LiveEnd
 }
 
@@ -54,6 +55,18 @@ export interface LiveSession<Event> {
 export function checkSound(name: string, { sampleRate }: SoundFormat): void {
   if (Number.isFinite(sampleRate) && sampleRate > 0) return
   throw new InvalidOptionError(`${name}.sampleRate must be samples per second above 0, received ${sampleRate}`)
+}
+
+/**
+ * Makes sure that a piece of sound has as many bytes as it says it is long: of any other kind nobody would know how much was heard.
+ *
+ * @throws {InvalidOptionError} it is not bytes
+ */
+export function checkPiece(name: string, piece: unknown): asserts piece is Uint8Array {
+  // By its shape: another realm has a `Uint8Array` of its own.
+  if (ArrayBuffer.isView(piece) && 'BYTES_PER_ELEMENT' in piece && piece.BYTES_PER_ELEMENT === 1) return
+  const kind = Object.prototype.toString.call(piece).slice(8, -1)
+  throw new InvalidOptionError(`${name} must bring sound as Uint8Array, received ${kind}`)
 }
 
 /**
@@ -118,7 +131,8 @@ async function openWatched<Event extends StreamEvent>(
   parts.streams.add(() => void value.events.return?.(), value.ended)
   const { provider } = candidate.offer
   const { isSimulated } = candidate.adapter
-  return { provider, isSimulated, balance: held.balance, events: seen(value.events, session), settled }
+  const events = session.see ? readAhead(value.events, (event) => session.see?.(event)) : value.events
+  return { provider, isSimulated, balance: held.balance, events, settled }
 }
 
 async function holdOneOf(
@@ -148,32 +162,6 @@ function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string): L
 
 function endOf(status: 'finished' | 'cut' | 'left', session: { endedBy: LiveEnd }): LiveEnd {
   if (status === 'finished') return session.endedBy
-  return status === 'left' ? 'caller' : 'provider'
-}
-
-/** The events, each seen by the session first. */
-function seen<Event>(
-  events: AsyncIterableIterator<Event, undefined, undefined>,
-  session: LiveSession<Event>,
-): AsyncIterableIterator<Event, undefined, undefined> {
-  if (!session.see) return events
-  const wrapped: AsyncIterableIterator<Event, undefined, undefined> = {
-    async next() {
-      const step = await events.next()
-      try {
-        if (!step.done) await session.see?.(step.value)
-      } catch (error) {
-        // Whoever reads in a loop is thrown out of it, and says no more that it has left.
-        await events.return?.()
-        throw error
-      }
-      return step
-    },
-    async return() {
-      await events.return?.()
-      return { done: true, value: undefined }
-    },
-    [Symbol.asyncIterator]: () => wrapped,
-  }
-  return wrapped
+  // Where its input failed, that cut it.
+  return status === 'left' || session.endedBy === 'caller' ? 'caller' : 'provider'
 }

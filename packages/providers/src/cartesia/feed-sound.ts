@@ -31,7 +31,7 @@ export async function feedSound(
     })
     if (call.signal.aborted) return
     if (step.done) break
-    socket.hear(step.value)
+    if (!socket.hear(step.value)) return
     heard.add(step.value.length)
     while (socket.pendingBytes() > PENDING_MAX && !call.signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))

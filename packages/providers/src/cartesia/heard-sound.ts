@@ -32,21 +32,24 @@ export class HeardSound {
   }
 
   /**
-   * Seconds of sound. `exact` where what the provider reported covers all that it was sent; else what was sent, as a `floor`: silence
-   * is billed too, and brings no transcript that could tell of it.
+   * Seconds of sound. `exact` where what the provider reported is all that it was sent; else what was sent: as a `floor` where less was
+   * reported, since silence is billed too, and brings no transcript that could tell of it; and `derived` where more was, which nobody can
+   * have heard: a transcript was told twice, or counts those before it.
    *
    * @returns `undefined` before any sound was sent
    */
   usage(): Usage | undefined {
     const sent = quantity(soundSeconds(this.#bytes, this.#format))
     const reported = this.#reported ?? microUnits(0n)
-    if (sent === 0n && reported === 0n) return undefined
+    if (sent === 0n) return undefined
     const raw = this.#reported === undefined ? undefined : { duration: this.reportedSeconds }
-    if (this.isWhole && reported + TOLERANCE >= sent) return durationUsage(reported, 'exact', raw)
-    if (reported > sent) return durationUsage(reported, 'floor', raw)
-    return durationUsage(sent, 'floor', raw)
+    const isMore = reported > sent + ROUNDING
+    if (this.isWhole && reported + TOLERANCE >= sent && !isMore) return durationUsage(reported, 'exact', raw)
+    return durationUsage(sent, this.isWhole && isMore ? 'derived' : 'floor', raw)
   }
 }
 
 /** A tenth of a second: a provider that counts in whole frames misses up to one at the end. */
 const TOLERANCE = UNIT / 10n
+/** A provider that rounds up counts up to a second more. */
+const ROUNDING = UNIT

@@ -1,7 +1,9 @@
 import type { Cartesia } from '@cartesia/cartesia-js'
+import type { WebSocket } from 'ws'
 import { eventQueue } from '../adapter/event-queue.ts'
 import { closedSocketError, closeSocket, cutSocket } from '../adapter/socket-end.ts'
 import { socketFailure } from './cartesia-error.ts'
+import { containThrows } from './contain-throws.ts'
 import { loadSocketClasses } from './socket-classes.ts'
 import { contextId } from './speech-body.ts'
 import { readSpeechEvent, type SpeechSource } from './speech-source.ts'
@@ -21,6 +23,8 @@ export const speechSocket: SpeechSource = async function* speechSocket(connectio
   emitter.on('error', (error) => events.fail(socketFailure(error)))
   emitter.on('event', (event) => events.push({ ...event }))
   const { socket } = emitter
+  // No other kind is made: the SDK's classes are loaded with `ws`.
+  containThrows(socket as unknown as WebSocket, events.fail)
   socket.addEventListener('close', ({ code }: { code: number }) => events.push({ type: 'closed', code }))
   const cut = () => cutSocket(socket)
   call.signal.addEventListener('abort', cut)

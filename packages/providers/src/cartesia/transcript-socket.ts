@@ -4,13 +4,14 @@ import { asRecord } from '../adapter/answer.ts'
 import { type EventQueue, eventQueue } from '../adapter/event-queue.ts'
 import { closeSocket, cutSocket } from '../adapter/socket-end.ts'
 import { socketFailure } from './cartesia-error.ts'
+import { containThrows } from './contain-throws.ts'
 
 /** A websocket that hears and tells. */
 export interface TranscriptSocket {
   /** What it tells, and of itself `open` and `closed`. A failure comes after what was told before it. */
   readonly events: EventQueue<Record<string, unknown>>
-  /** Sends sound. */
-  hear(sound: Uint8Array): void
+  /** Sends sound. @returns whether it was taken: a connection that has ended takes none, and tells by itself that it has */
+  hear(sound: Uint8Array): boolean
   /** Bytes that were sent and have not left this machine. */
   pendingBytes(): number
   /** Asks for what is still to be told, and for the end. */
@@ -34,11 +35,18 @@ export function transcriptSocket(emitter: ManualFinalizeWS): TranscriptSocket {
   emitter.socket.on('open', () => events.push({ type: 'open' }))
   // No other kind is made: the SDK's classes are loaded with `ws`.
   const platformSocket = emitter.socket.platformSocket as WebSocket
+  containThrows(platformSocket, events.fail)
   return {
     events,
-    hear: (sound) => emitter.sendRaw(sound),
+    hear: (sound) => {
+      if (platformSocket.readyState !== platformSocket.OPEN) return false
+      emitter.sendRaw(sound)
+      return true
+    },
     pendingBytes: () => platformSocket.bufferedAmount,
-    finish: () => emitter.send('close'),
+    finish: () => {
+      if (platformSocket.readyState === platformSocket.OPEN) emitter.send('close')
+    },
     close: () => closeSocket(platformSocket),
     cut: () => cutSocket(platformSocket),
   }

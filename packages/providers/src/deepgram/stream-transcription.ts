@@ -39,6 +39,7 @@ export async function* streamTranscription(
     const client = await call.race(connection.client())
     const opened = await openLiveSocket(client, call, liveQuery(request))
     socket = opened
+    const openedAt = connection.now()
     yield { type: 'open' }
     let isFed = false
     feedSound(opened, request.audio, call).then(
@@ -63,6 +64,7 @@ export async function* streamTranscription(
           throw new ConnectionEnded(asText(message.variant) ?? asText(message.err_code))
         case 'Metadata':
           told = readable(() => deepgramUsage(message))
+          if (told && isMoreThan(billableSeconds(opened, request, connection.now() - openedAt), told)) told = undefined
           // Before all the sound was sent, it tells of a stream that Deepgram ended.
           if (isFed) finish = { type: 'finish', model: request.model, ...measured(message, told, opened, request) }
       }
@@ -106,6 +108,15 @@ function measured(
 ): { usage: Usage; durationSeconds?: number } {
   if (told === undefined) return { usage: soundUsage(socket, request, 'derived') }
   return { usage: told, durationSeconds: Number(message.duration) }
+}
+
+/** What Deepgram can bill at most: the sound, or the time for which the connection was open, and a minute for how it may count. */
+function billableSeconds({ bytesTaken }: LiveSocket, { format }: LiveTranscribeRequest, openMs: number): number {
+  return Math.max(soundSeconds(bytesTaken, format), openMs / 1_000) + 60
+}
+
+function isMoreThan(seconds: number, { quantities }: Usage): boolean {
+  return quantities.some((told) => told.meter === 'duration' && told.quantity > quantity(seconds))
 }
 
 /** The seconds of sound that the network took. */

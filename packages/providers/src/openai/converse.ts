@@ -49,6 +49,7 @@ export async function* converse(
       )
       if (event.type === INPUT_ENDED) talk.end()
       if (event.type === 'error' && !talk.forgives(asRecord(event.error)?.code)) throw event.error
+      if (talk.isRepeated(event)) continue
       talk.hear(event)
       for (const told of readEvent(event)) {
         talk.tell(told)

@@ -7,7 +7,7 @@ import {
   type Usage,
   type UsageQuantity,
 } from '@farebox/core'
-import { asRecord } from '../adapter/answer.ts'
+import { asRecord, asText } from '../adapter/answer.ts'
 import { readable } from '../adapter/readable-usage.ts'
 import { sumQuantities } from '../adapter/sum-quantities.ts'
 import { openaiTranscriptionUsage } from '../usage/openai.ts'
@@ -34,6 +34,8 @@ export class RealtimeTalk {
   /** Bytes of sound handed out of answers that have not ended. */
   #untoldBytes = 0
   #transcriptions: Usage[] = []
+  /** What has told its usage. */
+  #told = new Set<string>()
   readonly #socket: Pick<RealtimeSocket, 'send'>
   readonly #outputFormat: SoundFormat
 
@@ -89,6 +91,15 @@ export class RealtimeTalk {
   end(): void {
     this.#input = this.#hasSound ? 'draining' : 'ended'
     if (this.#hasSound) this.#socket.send({ type: 'input_audio_buffer.clear' })
+  }
+
+  /** Whether an event tells again what an answer, or writing down what the user said, has used. Asked once of each event. */
+  isRepeated(event: RealtimeServerEvent): boolean {
+    const key = usageKey(event)
+    if (key === undefined) return false
+    const isRepeated = this.#told.has(key)
+    this.#told.add(key)
+    return isRepeated
   }
 
   /** Follows what the server says. */
@@ -158,6 +169,14 @@ export class RealtimeTalk {
     this.#isRequested = true
     this.#socket.send({ type: 'response.create' })
   }
+}
+
+/** Names what an event tells the usage of; `undefined` where it tells none, or has no name. */
+function usageKey({ type, response, item_id, content_index }: RealtimeServerEvent): string | undefined {
+  const id = type === 'response.done' ? asText(asRecord(response)?.id) : undefined
+  if (id !== undefined) return `response ${id}`
+  const isWritten = type === 'conversation.item.input_audio_transcription.completed' && asText(item_id) !== undefined
+  return isWritten ? `item ${item_id} ${content_index}` : undefined
 }
 
 /**
