@@ -163,6 +163,13 @@ describe('the reader of a stream', () => {
     await expect(read(url)).rejects.toMatchObject({ name: 'FareboxConnectionError', code: 'STREAM_CUT' })
   })
 
+  it('takes an error without its problem for what it is', async () => {
+    const url = await serve((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: {"type":"error"}\n\n')
+    })
+    await expect(read(url)).rejects.toMatchObject({ name: 'FareboxConnectionError', code: 'STREAM_CUT' })
+  })
+
   it('gives up when nothing comes for too long, and not because all of it takes long', async () => {
     const slow = await pieces([...Array.from({ length: 24 }, () => event({ type: 'text', text: '.' })), finish], { everyMs: 50 })
     expect((await read(slow, 1_000)).text).toHaveLength(24)

@@ -69,9 +69,15 @@ async function* chatEvents(opened: OpenedStream): AsyncGenerator<ChatEvent, void
 function read(data: string, opened: OpenedStream): ChatEvent | { type: 'error'; problem: Problem } {
   try {
     const told: unknown = JSON.parse(data)
-    if (typeof told === 'object' && told !== null) return told as ChatEvent
+    if (isEvent(told)) return told
   } catch (cause) {
     throw opened.failure(cause)
   }
   throw opened.failure(undefined)
+}
+
+function isEvent(told: unknown): told is ChatEvent | { type: 'error'; problem: Problem } {
+  if (typeof told !== 'object' || told === null) return false
+  const { type, problem } = told as { type?: unknown; problem?: unknown }
+  return type !== 'error' || (typeof problem === 'object' && problem !== null)
 }
