@@ -420,6 +420,12 @@ inBrowser('however it is used', () => {
         .evaluate((each) => getComputedStyle(each).paddingLeft),
     )
     await receipt.locator('tbody').getByText('deepgram').first().waitFor()
+    const lines = await receipt.getByText('Transcription', { exact: true }).evaluate((words) => {
+      const range = document.createRange()
+      range.selectNodeContents(words)
+      return range.getClientRects().length
+    })
+    expect(lines).toBe(1)
   })
 
   test('it follows the theme of the device, until another is chosen, which is kept', async () => {

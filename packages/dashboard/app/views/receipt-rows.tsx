@@ -34,7 +34,7 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetail }) {
             <tbody>
               {receipt.services_used.map(({ service_type, provider, units_consumed, unit_type, credits_used }) => (
                 <tr key={`${service_type} ${provider} ${unit_type}`}>
-                  <th scope="row" class="twofold">
+                  <th scope="row" class="twofold service">
                     <span>{serviceName(service_type)}</span>
                     <span class="narrow-only">{provider}</span>
                   </th>
