@@ -428,6 +428,18 @@ inBrowser('however it is used', () => {
     expect(lines).toBe(1)
   })
 
+  test('a table in the place of the chart stays within its card, with each day in one line', async () => {
+    const page = await signedIn('?by=provider', open().seeded.key, { viewport: { width: 390, height: 800 } })
+    await page.getByRole('button', { name: 'Show table' }).click()
+    const card = page.getByRole('region', { name: 'Spend over time' })
+    const [outer, inner] = await Promise.all([card.boundingBox(), card.locator('.table-scroll').boundingBox()])
+    if (!outer || !inner) throw new Error('there is no table in its card')
+    expect(inner.x).toBeGreaterThanOrEqual(outer.x)
+    expect(inner.x + inner.width).toBeLessThanOrEqual(outer.x + outer.width)
+    const heights = await card.locator('tbody tr').evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().height))
+    expect(Math.max(...heights)).toBeLessThan(1.5 * Math.min(...heights))
+  })
+
   test('it follows the theme of the device, until another is chosen, which is kept', async () => {
     const page = await signedIn('', open().seeded.key, { colorScheme: 'dark' })
     const brightness = () =>
