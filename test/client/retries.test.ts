@@ -189,7 +189,69 @@ describe('a server that is not well', () => {
   })
 })
 
+describe('a server that redirects', () => {
+  it.each([301, 302, 303, 307, 308])(
+    'after a %d gets no POST elsewhere, where it would be a GET or come without its key',
+    async (status) => {
+      const seen: string[] = []
+      const url = await serve(({ method, url: path = '' }, response) => {
+        seen.push(`${method} ${path}`)
+        if (path.startsWith('/moved')) return response.end('{"workflows":[],"next_cursor":null}')
+        response.writeHead(status, { location: `/moved${path}` }).end()
+      })
+      const client = createClient({ baseUrl: url, apiKey: 'k' })
+      await expect(client.workflows.open({ workflow_name: 'w' })).rejects.toMatchObject({
+        code: `HTTP_${status}`,
+        message: expect.stringContaining('to /moved/api/v1/workflows'),
+      })
+      expect(seen).toEqual(['POST /api/v1/workflows'])
+      expect(await client.workflows.list()).toEqual({ workflows: [], next_cursor: null })
+    },
+  )
+})
+
+describe('a mistake of the caller', () => {
+  it.each([
+    ['a body that is no JSON', {}, { units_consumed: 5n as unknown as number }],
+    ['retries that are no number', { retries: Number.NaN }, { units_consumed: 5 }],
+    ['a time that is no number', { timeoutMs: Number.NaN }, { units_consumed: 5 }],
+  ])('is told at once, and nothing is sent: %s', async (_, options, fields) => {
+    let requests = 0
+    const url = await serve((_request, response) => {
+      requests++
+      response.writeHead(503).end()
+    })
+    const usage = { service_type: 'gpt', provider: 'gpt-4o', unit_type: 'tokens', ...fields } as const
+    await expect(createClient({ baseUrl: url, apiKey: 'k', ...options }).workflows.usage('w', usage)).rejects.toThrow(TypeError)
+    expect(requests).toBe(0)
+  })
+})
+
 describe('a caller who leaves', () => {
+  it.each([
+    ['a stream', (ended: (reason: unknown) => void) => new ReadableStream<Uint8Array>({ cancel: ended })],
+    [
+      'pieces',
+      (ended: (reason: unknown) => void) => ({
+        [Symbol.asyncIterator]: () => ({
+          next: () => new Promise<never>(() => undefined),
+          return: async () => {
+            ended('returned')
+            return { done: true as const, value: undefined }
+          },
+        }),
+      }),
+    ],
+  ])('while a recording is still read (%s) is answered at once, and the recording ends', async (_, recording) => {
+    const leaving = new AbortController()
+    const { promise: ended, resolve } = Promise.withResolvers<unknown>()
+    const client = createClient({ baseUrl: 'http://127.0.0.1:9', apiKey: 'k' })
+    const asked = client.agents.voice('a', { audio: recording(resolve) }, { signal: leaving.signal })
+    setTimeout(() => leaving.abort(new Error('the tab was closed')), 20)
+    await expect(asked).rejects.toThrow('the tab was closed')
+    expect(await ended).toBeDefined()
+  })
+
   it('is answered at once with the reason of the signal', async () => {
     const url = await serve(() => undefined)
     const leaving = new AbortController()

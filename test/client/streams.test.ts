@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { createClient, type FareboxClient } from '@farebox/client'
+import { type ChatStream, createClient, type FareboxClient } from '@farebox/client'
 import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
 import { type Farebox, presets } from 'farebox'
@@ -160,6 +160,29 @@ describe('the reader of a stream', () => {
 
   it('takes a connection that ends without an ending for what it is', async () => {
     const url = await pieces([event({ type: 'text', text: 'Half of ' })])
+    await expect(read(url)).rejects.toMatchObject({ name: 'FareboxConnectionError', code: 'STREAM_CUT' })
+  })
+
+  it.each([
+    ['events', (stream: ChatStream) => stream[Symbol.asyncIterator]()],
+    ['texts', (stream: ChatStream) => stream.texts()],
+  ])('ends also where its %s are left before the first is read', async (_, iteratorOf) => {
+    let isEnded = false
+    const body = new ReadableStream<Uint8Array>({
+      cancel() {
+        isEnded = true
+      },
+    })
+    const answered = new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+    const client = createClient({ baseUrl: 'https://api.example', apiKey: 'k', fetch: async () => answered })
+    await iteratorOf(await client.agents.streamChat('a', { message: 'Hello' })).return()
+    expect(isEnded).toBe(true)
+  })
+
+  it('takes an error without its problem for what it is', async () => {
+    const url = await serve((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: {"type":"error"}\n\n')
+    })
     await expect(read(url)).rejects.toMatchObject({ name: 'FareboxConnectionError', code: 'STREAM_CUT' })
   })
 

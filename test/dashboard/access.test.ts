@@ -130,6 +130,16 @@ inBrowser('whoever cannot see all of it', () => {
 })
 
 inBrowser('the focus', () => {
+  test('does not see what leads past the navigation before it has the focus, however large the type', async () => {
+    const page = await signedIn()
+    await page.evaluate(() => document.documentElement.style.setProperty('font-size', '250%'))
+    const skip = page.getByRole('button', { name: 'Skip to content' })
+    const bottom = () => skip.evaluate((element) => element.getBoundingClientRect().bottom)
+    expect(await bottom()).toBeLessThanOrEqual(0)
+    await skip.focus()
+    expect(await bottom()).toBeGreaterThan(0)
+  })
+
   test('begins at the heading after signing in, and stays with the accounts while an admin goes through them', async () => {
     const page = await openPage('/keys')
     await signIn(page, ADMIN_TOKEN)

@@ -379,6 +379,68 @@ inBrowser('however it is used', () => {
     expect(await units.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBeLessThanOrEqual(0)
   })
 
+  test('what is listed adds up to what was spent, and what all savings assume is said once', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Many names' })
+    await ledger.grant({ accountId, amount: credits(10_000) })
+    await ledger.setBudget({ accountId, period: 'total', limit: credits(450), mode: 'warn' })
+    const made = await ledger.createApiKey({ accountId, name: 'many' })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    for (let place = 1; place <= 9; place++) {
+      const workflow = open().box.workflow({ accountId, name: `kind_${place}` })
+      await workflow.record('gpt', 'gpt-4', quantity(place * 400), 'tokens')
+      await workflow.end()
+    }
+    const page = await signedIn('', made.secret)
+    const lines = page.getByRole('region', { name: 'Top workflows' }).locator('.bar-list-line')
+    const amounts = await lines.locator('.number').allTextContents()
+    expect(await lines.last().textContent()).toMatch(/^3 others/)
+    expect(amounts.map((text) => number(text.split(' ')[0] ?? ''))).toEqual([90, 80, 70, 60, 50, 40, 60])
+    const savings = page.getByRole('region', { name: 'Savings' })
+    expect(await savings.locator('li').count()).toBe(6)
+    expect((await savings.textContent())?.split('the same units would have been used')).toHaveLength(2)
+    await savings.getByText('and 3 more, which save less').waitFor()
+    await visit(page, '/keys')
+    await page.getByText('100% used, the limit is reached').waitFor()
+  })
+
+  test('a receipt shows what was charged at 320 pixels, and its amounts stand where its heading begins', async () => {
+    const page = await signedIn(`/workflows/${open().seeded.rescued}`, open().seeded.key, {
+      viewport: { width: 320, height: 800 },
+    })
+    const receipt = page.getByRole('region', { name: 'Receipt' })
+    const { scrolls, edge } = await receipt.locator('.table-scroll').evaluate((table) => {
+      const cell = [...table.querySelectorAll('thead th')].filter((each) => getComputedStyle(each).display !== 'none').at(-1)
+      return { scrolls: table.scrollWidth > table.clientWidth, edge: cell && getComputedStyle(cell).paddingRight }
+    })
+    expect(scrolls).toBe(false)
+    expect(edge).toBe(
+      await receipt
+        .locator('thead th')
+        .first()
+        .evaluate((each) => getComputedStyle(each).paddingLeft),
+    )
+    await receipt.locator('tbody').getByText('deepgram').first().waitFor()
+    const lines = await receipt.getByText('Transcription', { exact: true }).evaluate((words) => {
+      const range = document.createRange()
+      range.selectNodeContents(words)
+      return range.getClientRects().length
+    })
+    expect(lines).toBe(1)
+  })
+
+  test('a table in the place of the chart stays within its card, with each day in one line', async () => {
+    const page = await signedIn('?by=provider', open().seeded.key, { viewport: { width: 390, height: 800 } })
+    await page.getByRole('button', { name: 'Show table' }).click()
+    const card = page.getByRole('region', { name: 'Spend over time' })
+    const [outer, inner] = await Promise.all([card.boundingBox(), card.locator('.table-scroll').boundingBox()])
+    if (!outer || !inner) throw new Error('there is no table in its card')
+    expect(inner.x).toBeGreaterThanOrEqual(outer.x)
+    expect(inner.x + inner.width).toBeLessThanOrEqual(outer.x + outer.width)
+    const heights = await card.locator('tbody tr').evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().height))
+    expect(Math.max(...heights)).toBeLessThan(1.5 * Math.min(...heights))
+  })
+
   test('it follows the theme of the device, until another is chosen, which is kept', async () => {
     const page = await signedIn('', open().seeded.key, { colorScheme: 'dark' })
     const brightness = () =>

@@ -64,6 +64,15 @@ inBrowser('a network that is slow or gone', () => {
     await expect.poll(() => page.getByRole('alert').count()).toBe(0)
   })
 
+  test('an answer that is nothing is not waited for any longer', async () => {
+    const page = await openPage()
+    await signIn(page, open().seeded.key)
+    await page.route('**/api/v1/**', (route) => route.fulfill({ contentType: 'application/json', body: 'null' }))
+    await page.getByRole('link', { name: 'Statement' }).click()
+    await page.getByText('This could not be loaded').waitFor()
+    await page.getByText('the server answered 200, and not as the API does').waitFor()
+  })
+
   test('a series that is too long to be read to its end is not shown as if that were all', async () => {
     const page = await signedIn('/keys', open().seeded.key, { mayFail: true })
     await page.route('**/api/v1/usage/series*', async (route) => {

@@ -49,7 +49,7 @@ export class AgentsClient {
   /** Asks an agent by voice, and is answered by voice. */
   async voice(agentId: string, { audio, ...fields }: VoiceRequest, options?: RequestOptions): Promise<VoiceAnswer> {
     const body = new FormData()
-    body.set('audio', await readAudio(audio), 'audio')
+    body.set('audio', await readAudio(audio, options?.signal), 'audio')
     for (const [name, value] of Object.entries(fields)) if (value !== undefined) body.set(name, value)
     return this.#transport.send({ method: 'POST', path: `/agent/${segment(agentId)}/voice`, body }, options)
   }

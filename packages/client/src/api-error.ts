@@ -2,7 +2,7 @@ import type { Problem } from './wire.ts'
 
 /** The API answered with an error. Its facts are in `problem`: what was needed, which field was wrong. */
 export class FareboxApiError extends Error {
-  /** The HTTP status. */
+  /** The HTTP status. 0 of a redirect that a browser keeps from its page. */
   readonly status: number
   /** Stable: `INSUFFICIENT_CREDITS`. `HTTP_502` and the like where somebody else answered, such as a proxy. */
   readonly code: string

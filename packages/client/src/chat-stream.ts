@@ -12,7 +12,8 @@ export class ChatStream implements AsyncIterable<ChatEvent> {
 
   /** Made by {@link FareboxClient.agents}. */
   constructor(opened: OpenedStream) {
-    this.#events = chatEvents(opened)
+    // What is read already cannot be cancelled here: its reader ends it.
+    this.#events = alsoEnding(chatEvents(opened), () => opened.body.cancel().then(opened.ended, () => undefined))
   }
 
   /**
@@ -24,8 +25,8 @@ export class ChatStream implements AsyncIterable<ChatEvent> {
   }
 
   /** The texts alone. */
-  async *texts(): AsyncGenerator<string, void, undefined> {
-    for await (const event of this) if (event.type === 'text') yield event.text
+  texts(): AsyncGenerator<string, void, undefined> {
+    return alsoEnding(textsOf(this), () => this.#events.return())
   }
 
   /** Reads what is left, and answers it as a whole. */
@@ -41,6 +42,23 @@ export class ChatStream implements AsyncIterable<ChatEvent> {
     }
     throw new TypeError('the stream has been read already')
   }
+}
+
+async function* textsOf(events: AsyncIterable<ChatEvent>): AsyncGenerator<string, void, undefined> {
+  for await (const event of events) if (event.type === 'text') yield event.text
+}
+
+/** What leaves a generator before it has begun runs nothing of it, and would leave what it reads open. */
+function alsoEnding<Entry>(
+  generator: AsyncGenerator<Entry, void, undefined>,
+  end: () => Promise<unknown>,
+): AsyncGenerator<Entry, void, undefined> {
+  const leave = generator.return.bind(generator)
+  generator.return = async (value) => {
+    await end()
+    return leave(value)
+  }
+  return generator
 }
 
 async function* chatEvents(opened: OpenedStream): AsyncGenerator<ChatEvent, void, undefined> {
@@ -69,9 +87,15 @@ async function* chatEvents(opened: OpenedStream): AsyncGenerator<ChatEvent, void
 function read(data: string, opened: OpenedStream): ChatEvent | { type: 'error'; problem: Problem } {
   try {
     const told: unknown = JSON.parse(data)
-    if (typeof told === 'object' && told !== null) return told as ChatEvent
+    if (isEvent(told)) return told
   } catch (cause) {
     throw opened.failure(cause)
   }
   throw opened.failure(undefined)
+}
+
+function isEvent(told: unknown): told is ChatEvent | { type: 'error'; problem: Problem } {
+  if (typeof told !== 'object' || told === null) return false
+  const { type, problem } = told as { type?: unknown; problem?: unknown }
+  return type !== 'error' || (typeof problem === 'object' && problem !== null)
 }

@@ -1,11 +1,47 @@
 import type { VoiceRequest } from './wire.ts'
 
-/** A recording as a form takes it. A stream is read first, so that the same can be sent again. */
-export async function readAudio(audio: VoiceRequest['audio']): Promise<Blob> {
+interface Pieces {
+  next(): Promise<{ done?: boolean; value?: unknown }>
+  end(reason: unknown): unknown
+}
+
+/** A recording as a form takes it. A stream is read first, so that the same can be sent again; when `signal` fires, it is ended. */
+export async function readAudio(audio: VoiceRequest['audio'], signal?: AbortSignal): Promise<Blob> {
   if (audio instanceof Blob) return audio
-  if (audio instanceof ReadableStream) return new Response(audio).blob()
-  if (!(Symbol.asyncIterator in audio)) return new Blob([audio as BlobPart])
+  if (audio instanceof ReadableStream) return readPieces(ofStream(audio.getReader()), signal)
+  if (Symbol.asyncIterator in audio) return readPieces(ofIterator(audio[Symbol.asyncIterator]()), signal)
+  return new Blob([audio as BlobPart])
+}
+
+async function readPieces(pieces: Pieces, signal: AbortSignal | undefined): Promise<Blob> {
   const parts: BlobPart[] = []
-  for await (const part of audio) parts.push(part as BlobPart)
-  return new Blob(parts)
+  let leave = () => undefined as unknown
+  const left = new Promise<never>((_, reject) => {
+    leave = () => reject(signal?.reason)
+  })
+  // It may fire when nobody waits any more.
+  left.catch(() => undefined)
+  signal?.addEventListener('abort', leave, { once: true })
+  try {
+    signal?.throwIfAborted()
+    for (;;) {
+      const { done, value } = await Promise.race([pieces.next(), left])
+      if (done) return new Blob(parts)
+      parts.push(value as BlobPart)
+    }
+  } catch (error) {
+    // Whoever made the sound is told, and not waited for.
+    Promise.resolve(pieces.end(error)).catch(() => undefined)
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', leave)
+  }
+}
+
+function ofStream(reader: ReadableStreamDefaultReader<Uint8Array>): Pieces {
+  return { next: () => reader.read(), end: (reason) => reader.cancel(reason) }
+}
+
+function ofIterator(iterator: AsyncIterator<Uint8Array>): Pieces {
+  return { next: () => iterator.next(), end: () => iterator.return?.() }
 }

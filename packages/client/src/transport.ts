@@ -108,8 +108,8 @@ export class Transport {
     options: RequestOptions,
     answered: (attempt: Attempt) => Promise<Answer>,
   ): Promise<Answer> {
-    const retries = options.retries ?? this.#connection.retries ?? RETRIES
-    const timeoutMs = options.timeoutMs ?? this.#connection.timeoutMs ?? TIMEOUT_MS
+    const retries = checkNumber('retries', options.retries ?? this.#connection.retries ?? RETRIES)
+    const timeoutMs = checkNumber('timeoutMs', options.timeoutMs ?? this.#connection.timeoutMs ?? TIMEOUT_MS)
     const idempotencyKey = request.method === 'POST' ? (options.idempotencyKey ?? newIdempotencyKey()) : undefined
     for (let failures = 1; ; failures++) {
       const attempt = new Attempt(request, { signal: options.signal, timeoutMs, idempotencyKey })
@@ -134,11 +134,15 @@ export class Transport {
     const isForm = body instanceof FormData
     if (body && !isForm) headers.set('content-type', 'application/json')
     const send = this.#connection.fetch ?? globalThis.fetch
+    // What cannot be JSON is a mistake of the caller's, and no failure of the connection.
+    const sent = isForm ? body : body && JSON.stringify(body)
     try {
       return await send(`${this.#baseUrl}${root ? '' : '/api/v1'}${path}${queryString(query)}`, {
         method,
         headers,
-        body: isForm ? body : body && JSON.stringify(body),
+        body: sent,
+        // Of a POST that is redirected, a GET arrives, whose answer would look like its own.
+        redirect: method === 'POST' ? 'manual' : 'follow',
         signal: attempt.signal,
       })
     } catch (cause) {
@@ -153,6 +157,12 @@ function checkBaseUrl(url: string): string {
     /^https?:\/\/[^\s/]/i.test(url) || (url !== undefined && typeof location !== 'undefined' && !url.includes(':'))
   if (isAddress) return url
   throw new TypeError(`baseUrl must be where the API is mounted, such as https://example.com, received ${JSON.stringify(url)}`)
+}
+
+/** Against what came of a text that is no number: nothing is ever more than it, so that nothing would end. */
+function checkNumber(name: string, value: number): number {
+  if (!Number.isNaN(value)) return value
+  throw new TypeError(`${name} must be a number, received ${value}`)
 }
 
 /** Tells what is wrong, and never the secret. */
@@ -263,11 +273,21 @@ function parseJson(text: string): unknown {
 }
 
 /** The problem that the API sent, or one in its shape where somebody else answered. */
-function problemOf({ status, statusText, ok }: Response, answer: unknown): Problem {
+function problemOf(response: Response, answer: unknown): Problem {
+  const { status, statusText } = response
   const { code: told, detail: words } = (answer ?? {}) as Partial<Record<'code' | 'detail', unknown>>
   if (typeof told === 'string' && typeof words === 'string') return { ...(answer as Problem), status }
-  const detail = ok ? 'the answer is not what was asked for' : `the server answered ${status} ${statusText}`.trim()
-  return { type: 'about:blank', title: statusText, status, code: `HTTP_${status}`, detail }
+  return { type: 'about:blank', title: statusText, status, code: `HTTP_${status}`, detail: inWords(response) }
+}
+
+function inWords({ status, statusText, ok, type, headers }: Response): string {
+  if (ok) return 'the answer is not what was asked for'
+  const to = status >= 300 && status < 400 ? headers.get('location') : null
+  // A page is told no more of a redirect than that there is one.
+  if (to !== null || type === 'opaqueredirect') {
+    return `the server redirects${to === null ? '' : ` to ${to}`}, which no POST follows: baseUrl must be where the API itself is`
+  }
+  return `the server answered ${status} ${statusText}`.trim()
 }
 
 function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {

@@ -75,8 +75,9 @@ export async function getJsonAs<Answer>(
       : 'the server cannot be reached'
     throw new AskError(0, 'UNREACHABLE', reason)
   }
-  if (response.ok && answer !== undefined) return answer as Answer
-  const problem = answer as Partial<Problem> | undefined
+  // Every answer of the API is an object: what is none came from somebody else.
+  if (response.ok && typeof answer === 'object' && answer !== null) return answer as Answer
+  const problem = answer as Partial<Problem> | null | undefined
   throw new AskError(
     response.status,
     problem?.code ?? `HTTP_${response.status}`,

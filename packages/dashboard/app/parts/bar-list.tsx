@@ -8,12 +8,15 @@ export interface Bar {
   href?: string
 }
 
-/** Amounts of credits, the largest first, each with its share of them all. */
+const LISTED_MAX = 6
+
+/** Amounts of credits, the largest first, each with its share of them all. Those that are too many to be listed are one line, so that nothing is missing from the whole. */
 export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }) {
-  const largest = Math.max(1, ...bars.map(({ amount }) => amount))
+  const listed = largestFirst(bars)
+  const largest = Math.max(1, ...listed.map(({ amount }) => amount))
   return (
     <ul class="bar-list">
-      {bars.map(({ name, detail, amount, href }) => (
+      {listed.map(({ name, detail, amount, href }) => (
         <li key={name + detail}>
           <div class="bar-list-line">
             <span class="bar-list-name">
@@ -37,4 +40,12 @@ export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }
       ))}
     </ul>
   )
+}
+
+function largestFirst(bars: readonly Bar[]): Bar[] {
+  const sorted = [...bars].sort((one, other) => other.amount - one.amount)
+  if (sorted.length <= LISTED_MAX + 1) return sorted
+  const others = sorted.slice(LISTED_MAX)
+  const amount = others.reduce((sum, each) => sum + each.amount, 0)
+  return [...sorted.slice(0, LISTED_MAX), { name: `${credits(others.length)} others`, amount }]
 }

@@ -50,7 +50,9 @@ export function Budgets({
               {share >= 1
                 ? mode === 'block'
                   ? ', further work is refused'
-                  : ', over the limit'
+                  : used > limit
+                    ? ', over the limit'
+                    : ', the limit is reached'
                 : `, ${credits(Math.max(0, limit - used))} left`}
               {resets_at && (
                 <span title={`${instant(resets_at)}, days of ${time_zone}`}> · starts again {ago(resets_at, now)}</span>

@@ -4,6 +4,7 @@ import { isRangeName, type RangeName, rangeNames } from '../state/ranges.ts'
 import { route, setQuery } from '../state/route.ts'
 import { BalanceStats } from './balance-stats.tsx'
 import { Breakdowns } from './breakdowns.tsx'
+import { Savings } from './savings.tsx'
 import { SpendChart } from './spend-chart.tsx'
 
 /** What there is, how fast it goes, and where to. */
@@ -23,6 +24,7 @@ export function Overview() {
       <BalanceStats />
       <SpendChart range={range} />
       <Breakdowns range={range} />
+      <Savings range={range} />
     </>
   )
 }

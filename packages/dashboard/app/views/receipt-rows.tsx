@@ -17,7 +17,9 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetail }) {
             <thead>
               <tr>
                 <th scope="col">Service</th>
-                <th scope="col">Provider</th>
+                <th scope="col" class="wide-only">
+                  Provider
+                </th>
                 <th scope="col" class="right">
                   Units
                 </th>
@@ -32,8 +34,11 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetail }) {
             <tbody>
               {receipt.services_used.map(({ service_type, provider, units_consumed, unit_type, credits_used }) => (
                 <tr key={`${service_type} ${provider} ${unit_type}`}>
-                  <th scope="row">{serviceName(service_type)}</th>
-                  <td>{provider}</td>
+                  <th scope="row" class="twofold service">
+                    <span>{serviceName(service_type)}</span>
+                    <span class="narrow-only">{provider}</span>
+                  </th>
+                  <td class="wide-only">{provider}</td>
                   <td class="right">
                     <span class="number">{exactly(units_consumed)}</span>{' '}
                     <span class="faint small">{unitName(units_consumed, unit_type)}</span>
@@ -43,9 +48,9 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetail }) {
                 </tr>
               ))}
               <tr>
-                <th scope="row" colSpan={3}>
-                  Total
-                </th>
+                <th scope="row">Total</th>
+                <td class="wide-only" />
+                <td />
                 <td class="right number">
                   <strong>{credits(total)}</strong>
                 </td>
