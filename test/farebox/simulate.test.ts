@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { credits, quantity } from '@farebox/core'
+import { credits, microCredits, quantity } from '@farebox/core'
 import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
 import { defaultPriceBook, type Farebox, type FareboxOptions, presets, type ServiceConfiguration, simulationJson } from 'farebox'
@@ -149,6 +149,54 @@ describe('what recorded work would have cost', () => {
       difference: '0',
       credits_then: '51',
     })
+  })
+
+  it('is no less because calls were taken back one by one, each of which was rounded up by itself', async () => {
+    const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'chat' })
+    for (let index = 0; index < 10; index++) {
+      await workflow.record('gpt', 'gpt-4', 1, 'tokens')
+      await workflow.refund('nobody answered')
+    }
+    await workflow.chat(question)
+    await workflow.close()
+    const { total_credits: spent } = await box.usage({ accountId })
+    const same = await box.simulate({ ...EVER, accountId, prices: defaultPriceBook })
+    expect(same).toMatchObject({ creditsThen: credits(spent), creditsNow: credits(spent) })
+    const { recommendations } = await box.recommendations({ accountId })
+    expect(recommendations).toMatchObject([
+      { change: { primary_ai_model: 'gpt-4o-mini' }, credits_used: spent, calls_changed: 1 },
+    ])
+
+    const cheap = await openBox({ configuration: presets.premiumQuality({ primaryAiModel: 'gpt-4o-mini' }), random: () => 0.5 })
+    const other = await openAccount(cheap)
+    await cheap.workflow({ accountId: other.accountId, name: 'chat' }).chat(question)
+    const { total_credits: cost } = await cheap.usage({ accountId: other.accountId })
+    expect(recommendations[0]?.credits_saved).toBe(spent - cost)
+  })
+
+  it.each(['0.1', '2.5', '10'])('rounds what stays as it was to the step of its book, %s credits', async (step) => {
+    const { versions, ...document } = defaultPriceBook.document
+    const rounding = { point: 'total', mode: 'up', step } as const
+    const prices = new PriceBook({
+      ...document,
+      versions: versions.map((version) => ({ ...version, entries: version.entries.map((entry) => ({ ...entry, rounding })) })),
+    })
+    const chatted = async (primaryAiModel: string, chats: number) => {
+      const box = await openBox({ configuration: presets.balanced({ primaryAiModel }), prices, random: () => 0.5 })
+      const { accountId } = await openAccount(box)
+      const workflow = box.workflow({ accountId, name: 'chat' })
+      for (let index = 0; index < chats; index++) await workflow.chat({ ...question, complexity: 'high' })
+      const records = await box.ledger.usageOf(accountId, workflow.id)
+      return { box, accountId, records, spent: records.reduce((sum, { charged }) => sum + charged, 0n) }
+    }
+    const { box, accountId, records } = await chatted('gpt-4o', 2)
+    const given = microCredits(1n)
+    await box.ledger.refund({ accountId, usageId: records[0]?.usageId ?? '', amount: given })
+    const simulation = await box.simulate({ ...EVER, accountId, changes: { primaryAiModel: 'gpt-4o-mini' } })
+    const [stays, moves] = [await chatted('gpt-4o', 1), await chatted('gpt-4o-mini', 1)]
+    expect(simulation.creditsNow).toBe(stays.spent + moves.spent - given)
   })
 
   it('says what the configuration would not have done, and refuses what makes no sense', async () => {

@@ -30,7 +30,7 @@ export class ChangeSums {
   isPricedOtherwiseToday = false
 
   add(calls: readonly ReplayedCall[], { prices, today, now }: { prices: ReplayPrices; today: ReplayPrices; now: number }): void {
-    for (const { creditsThen, creditsNow } of replayWorkflow(calls).values()) {
+    for (const { creditsThen, creditsNow } of replayWorkflow(calls, (call) => prices.stepOf(call)).values()) {
       this.creditsThen += creditsThen
       this.creditsNow += creditsNow
     }

@@ -4,7 +4,7 @@ import type { PriceBook } from '@farebox/pricing'
 import type { ServiceConfiguration } from '@farebox/router'
 import { type RecordedWorkflow, type ReplayProgress, readWorkflows } from './read-workflows.ts'
 import { CallReplay, namedBy, type ReplayParts, type ReplayUnder } from './replay-call.ts'
-import { type ReplayPrices, replayPrices } from './replay-prices.ts'
+import { ReplayPrices, replayPrices } from './replay-prices.ts'
 import { replayWorkflow } from './replay-workflow.ts'
 import type { MovedCalls, NotReplayed, SimulatedLine, Simulation } from './simulation.ts'
 
@@ -49,7 +49,7 @@ export async function simulate(parts: SimulateParts, input: SimulateInput): Prom
     throw new InvalidOptionError('nothing is different: give configuration, changes or prices')
   if (!(from < to)) throw new InvalidOptionError(`from must be before to, received ${from} and ${to}`)
   const under = replayUnder(parts, input)
-  const sums = new SimulationSums()
+  const sums = new SimulationSums(new ReplayPrices(parts.book))
   let accounts = 0
   for await (const id of accountId === undefined ? accountIds(parts.ledger) : [accountId]) {
     const replay = new CallReplay({ ...parts, keys: await keysOf(parts.ledger, id) })
@@ -99,6 +99,7 @@ type LineSums = Pick<SimulatedLine, 'workflowName' | 'service' | 'workflows' | '
 
 /** Adds replayed workflows up, in as much memory as there are names of workflows and services. */
 class SimulationSums {
+  readonly #then: ReplayPrices
   readonly #lines = new Map<string, LineSums>()
   readonly #notReplayed = new Map<string, { service: string; reason: string; calls: number; due: bigint }>()
   #workflows = 0
@@ -106,11 +107,16 @@ class SimulationSums {
   #elsewhere = 0
   #translated = 0
 
+  /** @param then  what the calls were charged by */
+  constructor(then: ReplayPrices) {
+    this.#then = then
+  }
+
   add({ name, calls }: RecordedWorkflow, replay: CallReplay, under: ReplayUnder): void {
     this.#workflows += 1
     this.#calls += calls.length
     const replayed = calls.map((call) => ({ call, replayed: replay.replay(call, under) }))
-    for (const [service, { creditsThen, creditsNow }] of replayWorkflow(replayed)) {
+    for (const [service, { creditsThen, creditsNow }] of replayWorkflow(replayed, (call) => this.#then.stepOf(call))) {
       const line = this.#line(name, service)
       line.workflows += 1
       line.creditsThen += creditsThen
