@@ -8,6 +8,8 @@ import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
 
 const sound = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
 const question = { messages: [{ role: 'user' as const, content: 'Which train leaves first, and from where? '.repeat(20) }] }
+const picture =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 const EVER = { from: 0, to: Date.UTC(2100, 0, 1) }
 
 /** What would save most, by workflow and service, where the premium preset was in use. */
@@ -285,6 +287,51 @@ describe('recommendations', () => {
 
     const careful = await workedBox(presets.emergencyServices())
     expect((await careful.box.recommendations({ accountId: careful.accountId })).recommendations).toEqual([])
+  })
+
+  it('count images as each model does: a cheaper token is no saving where the same image is many times as many', async () => {
+    const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'album' })
+    for (let index = 0; index < 3; index++)
+      await workflow.see({ prompt: 'What is this?', images: [picture], complexity: 'medium' })
+    await workflow.close()
+    expect((await box.recommendations({ accountId })).recommendations).toEqual([])
+    const simulation = await box.simulate({ ...EVER, accountId, changes: { visionModel: 'gpt-4o-mini' } })
+    expect(simulation.difference).toBeGreaterThan(0n)
+    expect(simulation.assumptions.join()).toContain('images count')
+  })
+
+  it('of a chat model count what looks at images with it too, in whichever workflow of the name', async () => {
+    const box = await openBox({ configuration: presets.premiumQuality({ visionModel: null }), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    for (const isChat of [false, true, false]) {
+      const workflow = box.workflow({ accountId, name: 'album' })
+      if (isChat) await workflow.chat({ ...question, complexity: 'medium' })
+      else await workflow.see({ prompt: 'What is this?', images: [picture], complexity: 'medium' })
+      await workflow.close()
+    }
+    const { recommendations } = await box.recommendations({ accountId })
+    // With gpt-4o-mini chats would cost no more, but images would.
+    expect(recommendations).toMatchObject([{ change: { primary_ai_model: 'claude-3-haiku' } }])
+    const simulate = (primaryAiModel: string) => box.simulate({ ...EVER, accountId, changes: { primaryAiModel } })
+    expect(Number(-(await simulate('claude-3-haiku')).difference / 1_000_000n)).toBe(recommendations[0]?.credits_saved)
+    const mini = await simulate('gpt-4o-mini')
+    expect(mini.lines.find(({ service }) => service === 'vision')?.difference).toBeGreaterThan(0n)
+  })
+
+  it('leave no call to nobody', async () => {
+    const configuration = presets.costOptimized({ primaryAiModel: 'gpt-4o', lastResort: false, costOptimization: false })
+    const box = await openBox({ configuration, random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'album' })
+    await workflow.chat({ ...question, complexity: 'medium' })
+    await workflow.see({ prompt: 'What is this?', images: [picture], complexity: 'medium' })
+    await workflow.close()
+    const told = (await box.recommendations({ accountId })).recommendations.map(({ change }) => JSON.stringify(change))
+    // Claude looks at no images here.
+    expect(told.join()).not.toContain('claude')
+    expect(told.join()).not.toContain('gpt-4o-mini')
   })
 
   it('are of the prices of then, and are kept back where those of today would not bear them out', async () => {

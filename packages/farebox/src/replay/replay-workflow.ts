@@ -1,9 +1,16 @@
-import { type Credits, microCredits } from '@farebox/core'
+import { type Credits, microCredits, type UsageQuantity } from '@farebox/core'
 import type { RecordedCall } from './recorded-call.ts'
 import { type ReplayedPrice, roundUpTo } from './replay-prices.ts'
 
 /** What becomes of a call: it stays as it was, and why where that is not because nothing is different; or another price for it. */
-export type Replayed = { isSame: true; because?: string } | ({ isSame: false; provider: string } & ReplayedPrice)
+export type Replayed =
+  | {
+      isSame: true
+      because?: string
+      /** Whether it would not be as it was: refused, or at a cost that nobody knows. */
+      isLost?: boolean
+    }
+  | ({ isSame: false; provider: string; quantities: readonly UsageQuantity[] } & ReplayedPrice)
 
 /** One call, with what becomes of it. */
 export interface ReplayedCall {

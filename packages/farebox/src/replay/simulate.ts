@@ -106,6 +106,7 @@ class SimulationSums {
   #calls = 0
   #elsewhere = 0
   #translated = 0
+  #recounted = 0
 
   /** @param then  what the calls were charged by */
   constructor(then: ReplayPrices) {
@@ -130,6 +131,7 @@ class SimulationSums {
         continue
       }
       if (after.isTranslated) this.#translated += 1
+      if (after.quantities !== call.quantities) this.#recounted += 1
       if (after.provider === call.provider) continue
       if (!call.decision) this.#elsewhere += 1
       const pair = `${call.provider}\0${after.provider}`
@@ -192,6 +194,7 @@ class SimulationSums {
       assumptions: assumptionsOf(under, {
         elsewhere: this.#elsewhere,
         translated: this.#translated,
+        recounted: this.#recounted,
         hasConditions: (configuration?.conditions.length ?? 0) > 0,
       }),
     }
@@ -216,7 +219,14 @@ class SimulationSums {
 /** What a replay takes for granted, in words. */
 function assumptionsOf(
   under: Pick<ReplayUnder, 'configure' | 'prices' | 'arePricesOther'>,
-  { elsewhere, translated, hasConditions }: { elsewhere: number; translated: number; hasConditions?: boolean },
+  {
+    elsewhere,
+    translated,
+    recounted,
+    hasConditions,
+  }: Record<'elsewhere' | 'translated' | 'recounted', number> & {
+    hasConditions: boolean
+  },
 ): string[] {
   return [
     'the same units would have been used: as many tokens, characters and seconds as were counted then',
@@ -226,6 +236,7 @@ function assumptionsOf(
       : 'prices as they were at each call',
     ...(elsewhere > 0 ? ['work that was recorded from elsewhere would have followed the configuration'] : []),
     ...(translated > 0 ? ['cached tokens count as input, and reasoning as output, where a price has no rate for them'] : []),
+    ...(recounted > 0 ? ['images count as many tokens as each model was expected to make of them'] : []),
     ...(hasConditions ? ['conditions see only the metadata that those of then looked at'] : []),
   ]
 }
