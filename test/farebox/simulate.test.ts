@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { credits, quantity } from '@farebox/core'
+import { credits, microCredits, quantity } from '@farebox/core'
 import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
 import { defaultPriceBook, type Farebox, type FareboxOptions, presets, type ServiceConfiguration, simulationJson } from 'farebox'
@@ -8,6 +8,8 @@ import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
 
 const sound = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
 const question = { messages: [{ role: 'user' as const, content: 'Which train leaves first, and from where? '.repeat(20) }] }
+const picture =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 const EVER = { from: 0, to: Date.UTC(2100, 0, 1) }
 
 /** What would save most, by workflow and service, where the premium preset was in use. */
@@ -151,6 +153,54 @@ describe('what recorded work would have cost', () => {
     })
   })
 
+  it('is no less because calls were taken back one by one, each of which was rounded up by itself', async () => {
+    const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'chat' })
+    for (let index = 0; index < 10; index++) {
+      await workflow.record('gpt', 'gpt-4', 1, 'tokens')
+      await workflow.refund('nobody answered')
+    }
+    await workflow.chat(question)
+    await workflow.close()
+    const { total_credits: spent } = await box.usage({ accountId })
+    const same = await box.simulate({ ...EVER, accountId, prices: defaultPriceBook })
+    expect(same).toMatchObject({ creditsThen: credits(spent), creditsNow: credits(spent) })
+    const { recommendations } = await box.recommendations({ accountId })
+    expect(recommendations).toMatchObject([
+      { change: { primary_ai_model: 'gpt-4o-mini' }, credits_used: spent, calls_changed: 1 },
+    ])
+
+    const cheap = await openBox({ configuration: presets.premiumQuality({ primaryAiModel: 'gpt-4o-mini' }), random: () => 0.5 })
+    const other = await openAccount(cheap)
+    await cheap.workflow({ accountId: other.accountId, name: 'chat' }).chat(question)
+    const { total_credits: cost } = await cheap.usage({ accountId: other.accountId })
+    expect(recommendations[0]?.credits_saved).toBe(spent - cost)
+  })
+
+  it.each(['0.1', '2.5', '10'])('rounds what stays as it was to the step of its book, %s credits', async (step) => {
+    const { versions, ...document } = defaultPriceBook.document
+    const rounding = { point: 'total', mode: 'up', step } as const
+    const prices = new PriceBook({
+      ...document,
+      versions: versions.map((version) => ({ ...version, entries: version.entries.map((entry) => ({ ...entry, rounding })) })),
+    })
+    const chatted = async (primaryAiModel: string, chats: number) => {
+      const box = await openBox({ configuration: presets.balanced({ primaryAiModel }), prices, random: () => 0.5 })
+      const { accountId } = await openAccount(box)
+      const workflow = box.workflow({ accountId, name: 'chat' })
+      for (let index = 0; index < chats; index++) await workflow.chat({ ...question, complexity: 'high' })
+      const records = await box.ledger.usageOf(accountId, workflow.id)
+      return { box, accountId, records, spent: records.reduce((sum, { charged }) => sum + charged, 0n) }
+    }
+    const { box, accountId, records } = await chatted('gpt-4o', 2)
+    const given = microCredits(1n)
+    await box.ledger.refund({ accountId, usageId: records[0]?.usageId ?? '', amount: given })
+    const simulation = await box.simulate({ ...EVER, accountId, changes: { primaryAiModel: 'gpt-4o-mini' } })
+    const [stays, moves] = [await chatted('gpt-4o', 1), await chatted('gpt-4o-mini', 1)]
+    expect(simulation.creditsNow).toBe(stays.spent + moves.spent - given)
+  })
+
   it('says what the configuration would not have done, and refuses what makes no sense', async () => {
     const { box, spent } = await workedBox(presets.balanced())
     const silent = await box.simulate({ ...EVER, changes: { voiceEnabled: false } })
@@ -237,6 +287,51 @@ describe('recommendations', () => {
 
     const careful = await workedBox(presets.emergencyServices())
     expect((await careful.box.recommendations({ accountId: careful.accountId })).recommendations).toEqual([])
+  })
+
+  it('count images as each model does: a cheaper token is no saving where the same image is many times as many', async () => {
+    const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'album' })
+    for (let index = 0; index < 3; index++)
+      await workflow.see({ prompt: 'What is this?', images: [picture], complexity: 'medium' })
+    await workflow.close()
+    expect((await box.recommendations({ accountId })).recommendations).toEqual([])
+    const simulation = await box.simulate({ ...EVER, accountId, changes: { visionModel: 'gpt-4o-mini' } })
+    expect(simulation.difference).toBeGreaterThan(0n)
+    expect(simulation.assumptions.join()).toContain('images count')
+  })
+
+  it('of a chat model count what looks at images with it too, in whichever workflow of the name', async () => {
+    const box = await openBox({ configuration: presets.premiumQuality({ visionModel: null }), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    for (const isChat of [false, true, false]) {
+      const workflow = box.workflow({ accountId, name: 'album' })
+      if (isChat) await workflow.chat({ ...question, complexity: 'medium' })
+      else await workflow.see({ prompt: 'What is this?', images: [picture], complexity: 'medium' })
+      await workflow.close()
+    }
+    const { recommendations } = await box.recommendations({ accountId })
+    // With gpt-4o-mini chats would cost no more, but images would.
+    expect(recommendations).toMatchObject([{ change: { primary_ai_model: 'claude-3-haiku' } }])
+    const simulate = (primaryAiModel: string) => box.simulate({ ...EVER, accountId, changes: { primaryAiModel } })
+    expect(Number(-(await simulate('claude-3-haiku')).difference / 1_000_000n)).toBe(recommendations[0]?.credits_saved)
+    const mini = await simulate('gpt-4o-mini')
+    expect(mini.lines.find(({ service }) => service === 'vision')?.difference).toBeGreaterThan(0n)
+  })
+
+  it('leave no call to nobody', async () => {
+    const configuration = presets.costOptimized({ primaryAiModel: 'gpt-4o', lastResort: false, costOptimization: false })
+    const box = await openBox({ configuration, random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'album' })
+    await workflow.chat({ ...question, complexity: 'medium' })
+    await workflow.see({ prompt: 'What is this?', images: [picture], complexity: 'medium' })
+    await workflow.close()
+    const told = (await box.recommendations({ accountId })).recommendations.map(({ change }) => JSON.stringify(change))
+    // Claude looks at no images here.
+    expect(told.join()).not.toContain('claude')
+    expect(told.join()).not.toContain('gpt-4o-mini')
   })
 
   it('are of the prices of then, and are kept back where those of today would not bear them out', async () => {

@@ -26,8 +26,8 @@ export interface Recommendation {
   /** Calls that would go elsewhere. */
   calls_changed: number
   /**
-   * How sure it is: `high` for calls that were routed here and counted by their providers; `medium` where something was derived, translated,
-   * or only a part was looked at; `low` where work was recorded from elsewhere, and nobody knows who could have done it.
+   * How sure it is: `high` for calls that were routed here and counted by their providers; `medium` where something was derived, translated
+   * or counted by another model's rule, or only a part was looked at; `low` where work was recorded from elsewhere, and nobody knows who could have done it.
    */
   confidence: 'high' | 'medium' | 'low'
   message: string
@@ -86,7 +86,7 @@ function recommendation(saving: Saving, isComplete: boolean): Recommendation {
 
 function confidenceOf({ sums }: Saving, isComplete: boolean): Recommendation['confidence'] {
   if (sums.elsewhere > 0) return 'low'
-  return isComplete && sums.inexact === 0 && sums.translated === 0 ? 'high' : 'medium'
+  return isComplete && sums.inexact === 0 && sums.translated === 0 && sums.recounted === 0 ? 'high' : 'medium'
 }
 
 function assumptionsOf({ sums }: Saving, isComplete: boolean): string[] {
@@ -98,6 +98,7 @@ function assumptionsOf({ sums }: Saving, isComplete: boolean): string[] {
     [sums.elsewhere > 0, 'work that was recorded from elsewhere would have followed the configuration'],
     [sums.inexact > 0, 'not all units were counted by a provider; some were derived from what was sent'],
     [sums.translated > 0, 'cached tokens count as input, and reasoning as output, where a price has no rate for them'],
+    [sums.recounted > 0, 'images count as many tokens as each model was expected to make of them'],
     [!isComplete, 'the newest workflows of the time are typical; the others were not looked at'],
   ]
   return said.flatMap(([applies, words]) => (applies ? [words] : []))

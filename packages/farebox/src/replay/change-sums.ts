@@ -25,23 +25,29 @@ export class ChangeSums {
   elsewhere = 0
   inexact = 0
   translated = 0
+  /** Calls that would be refused, or cost what nobody knows. */
+  lost = 0
+  /** Moved calls whose images another model counts otherwise. */
+  recounted = 0
   /** What moved calls would save at the prices of today, before rounding; only of those whose prices have changed. */
   savedToday = 0n
   isPricedOtherwiseToday = false
 
   add(calls: readonly ReplayedCall[], { prices, today, now }: { prices: ReplayPrices; today: ReplayPrices; now: number }): void {
-    for (const { creditsThen, creditsNow } of replayWorkflow(calls).values()) {
+    for (const { creditsThen, creditsNow } of replayWorkflow(calls, (call) => prices.stepOf(call)).values()) {
       this.creditsThen += creditsThen
       this.creditsNow += creditsNow
     }
     this.workflows += 1
     this.calls += calls.length
     for (const { call, replayed } of calls) {
+      if (replayed.isSame && replayed.isLost) this.lost += 1
       if (replayed.isSame || replayed.provider === call.provider) continue
       this.movedCalls += 1
       if (!call.decision) this.elsewhere += 1
       if (!call.isExact) this.inexact += 1
       if (replayed.isTranslated) this.translated += 1
+      if (replayed.quantities !== call.quantities) this.recounted += 1
       const { service, provider: from, unit, quantities, numbers, at } = call
       const key = [service, from, replayed.provider, unit].join('\0')
       const known = this.moved.get(key) ?? { from, to: replayed.provider, service, calls: 0, quantity: 0n, unit }
@@ -53,8 +59,9 @@ export class ChangeSums {
         continue
       }
       this.isPricedOtherwiseToday = true
-      const priceOf = (provider: string) => today.priceOf({ service, provider, at, ...numbers }, quantities)?.rated
-      const [before, after] = [priceOf(from), priceOf(replayed.provider)]
+      const priceOf = (provider: string, used: typeof quantities) =>
+        today.priceOf({ service, provider, at, ...numbers }, used)?.rated
+      const [before, after] = [priceOf(from, quantities), priceOf(replayed.provider, replayed.quantities)]
       // Without a price of today for both, nothing is saved today.
       if (before !== undefined && after !== undefined) this.savedToday += before - after
     }
@@ -64,8 +71,8 @@ export class ChangeSums {
     return this.creditsThen - this.creditsNow
   }
 
-  /** Whether it saves something, also at the prices of today. */
+  /** Whether it saves something, also at the prices of today, and no call is the worse for it. */
   get isSaving(): boolean {
-    return this.saved > 0n && this.savedToday > 0n && this.movedCalls > 0
+    return this.lost === 0 && this.saved > 0n && this.savedToday > 0n && this.movedCalls > 0
   }
 }

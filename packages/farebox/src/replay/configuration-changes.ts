@@ -8,6 +8,8 @@ export interface ConfigurationChange {
   wire: Readonly<Record<string, unknown>>
   /** The provider that it names, where it names one. */
   to?: string
+  /** Another service that follows the same field. */
+  also?: string
   /** The quality of that provider's offer, 0 to 1. */
   quality: number
   configure: (then: ServiceConfiguration) => ServiceConfiguration
@@ -35,7 +37,7 @@ export function changesFor(call: RecordedCall, replay: CallReplay): Configuratio
       const [field, wireName] = FIELDS[service] ?? []
       const fallbacks = { [service]: [to] }
       return field && wireName
-        ? change({ [wireName]: to }, { [field]: to }, { to, quality })
+        ? change({ [wireName]: to }, { [field]: to }, { to, quality, ...(field === 'primaryAiModel' && { also: 'vision' }) })
         : change({ fallback_providers: fallbacks }, { fallbackProviders: fallbacks }, { to, quality })
     })
   return [
@@ -68,11 +70,12 @@ export const presetChanges: readonly ConfigurationChange[] = (['costOptimized', 
 function change(
   wire: Record<string, unknown>,
   fields: Partial<ServiceConfiguration>,
-  { to, quality = 0 }: { to?: string; quality?: number } = {},
+  { to, also, quality = 0 }: { to?: string; also?: string; quality?: number } = {},
 ): ConfigurationChange {
   return {
     wire,
     ...(to !== undefined && { to }),
+    ...(also !== undefined && { also }),
     quality,
     configure: unlessAccuracyFirst(({ fallbackProviders, ...then }) => ({
       ...then,

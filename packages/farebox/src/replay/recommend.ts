@@ -46,7 +46,7 @@ type Tally = Map<string, Map<string, Map<ConfigurationChange, ChangeSums>>>
 
 /**
  * Makes recorded calls again under each change of configuration that may make them cheaper, at the prices of then. What saves nothing is
- * left out, and what would save nothing any more at the prices of today.
+ * left out, and what would save nothing any more at the prices of today, or would leave a call to nobody.
  */
 export async function findSavings(parts: SimulateParts & { ledger: Ledger }, input: RecommendInput): Promise<Savings> {
   const { accountId, workflowName, apiKeyId, userId, service, provider, callsMax = CALLS_MAX, onProgress, signal } = input
@@ -92,7 +92,13 @@ class SavingsTally {
     this.counts.calls += calls.length
     if (calls.length === 0) return
     for (const [service, ofService] of Map.groupBy(calls, (call) => call.service)) {
-      for (const change of this.#changesFor(ofService)) this.#count(name, service, change, ofService)
+      for (const change of this.#changesFor(ofService))
+        this.#count(name, service, change, ofService, this.#following(change, calls))
+    }
+    if (!calls.some(({ service }) => service === 'gpt')) {
+      // What chats of other workflows of the name are told to do is done here too.
+      const asChats = calls.filter(({ decision }) => decision).map((call) => ({ ...call, service: 'gpt' }))
+      for (const change of this.#changesFor(asChats)) this.#count(name, 'gpt', change, [], this.#following(change, calls))
     }
     for (const change of presetChanges) this.#count(name, PRESETS, change, calls)
   }
@@ -113,10 +119,26 @@ class SavingsTally {
     return known
   }
 
-  #count(name: string, part: string, change: ConfigurationChange, calls: readonly RecordedCall[]): void {
+  /** Calls of another service that follow the same field. */
+  #following({ also }: ConfigurationChange, calls: readonly RecordedCall[]): readonly RecordedCall[] {
+    return calls.filter(({ service, decision }) => service === also && decision)
+  }
+
+  #count(
+    name: string,
+    part: string,
+    change: ConfigurationChange,
+    calls: readonly RecordedCall[],
+    following: readonly RecordedCall[] = [],
+  ): void {
     const { configure, elsewhere } = change
     const under = { configure, elsewhere, prices: this.#prices, arePricesOther: false }
-    const replayed = calls.map((call) => ({ call, replayed: this.#replay.replay(call, under) }))
+    const replay = (call: RecordedCall) => ({ call, replayed: this.#replay.replay(call, under) })
+    const others = following.map(replay)
+    // Those that stay where they are have no part in it.
+    const isFollowed = others.some(({ replayed }) => !replayed.isSame || replayed.isLost)
+    const replayed = [...calls.map(replay), ...(isFollowed ? others : [])]
+    if (replayed.length === 0) return
     this.#sumsOf(name, part, change).add(replayed, { prices: this.#prices, today: this.#today, now: this.#now })
   }
 
@@ -133,19 +155,23 @@ class SavingsTally {
   best(): Savings['savings'] {
     const savings: Saving[] = []
     for (const [workflowName, parts] of this.#tally) {
-      let together = 0n
-      for (const [part, changes] of parts) {
-        if (part === PRESETS) continue
-        const best = bestOf(workflowName, changes)
-        if (!best) continue
-        together += best.sums.saved
-        savings.push(best)
-      }
+      const found = [...parts].flatMap(([part, changes]) => (part === PRESETS ? [] : (bestOf(workflowName, changes) ?? [])))
+      const best = found.filter((saving) => !found.some((other) => isPartOf(saving, other)))
+      const together = best.reduce((sum, { sums }) => sum + sums.saved, 0n)
+      savings.push(...best)
       const preset = bestOf(workflowName, parts.get(PRESETS) ?? new Map())
       if (preset && preset.sums.saved > together) savings.push(preset)
     }
     return savings.sort((a, b) => Number(b.sums.saved - a.sums.saved) || (a.workflowName < b.workflowName ? -1 : 1))
   }
+}
+
+/** Whether another saving is of the same calls, and is the larger one: both together would not save both. */
+function isPartOf(saving: Saving, other: Saving): boolean {
+  if (saving === other) return false
+  const services = new Set([...other.sums.moved.values()].map(({ service }) => service))
+  if (![...saving.sums.moved.values()].some(({ service }) => services.has(service))) return false
+  return saving.sums.saved < other.sums.saved || (saving.sums.saved === other.sums.saved && saving.change.also !== undefined)
 }
 
 /** Among services, whose names are lower-case. */

@@ -8,7 +8,7 @@ import {
   type UsageQuantity,
   units,
 } from '@farebox/core'
-import type { UsageRow } from '@farebox/ledger'
+import { isTakenBack, type UsageRow } from '@farebox/ledger'
 import type { DecisionRecord, PhoneNumbers } from '@farebox/router'
 import { decisionOf } from '../kept-decisions.ts'
 
@@ -30,6 +30,8 @@ export interface RecordedCall {
   due: Credits
   /** What later corrections changed of that. */
   corrected: Credits
+  /** The part of `rated` and `due` that was taken back altogether: it is no part of what its line is rounded for. */
+  takenBack: { rated: Credits; due: Credits }
   /** Why its provider was chosen; `undefined` where the host did the work by itself. */
   decision: DecisionRecord | undefined
   isSimulated: boolean
@@ -46,10 +48,10 @@ export interface RecordedCall {
 export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
   const calls = new Map<string, RecordedCall>()
   const callOf = new Map<string, RecordedCall>()
-  const corrections: UsageRow[] = []
+  const corrections = new Map<string, UsageRow[]>()
   for (const record of records) {
     if (record.corrects !== null) {
-      corrections.push(record)
+      corrections.set(record.corrects, [...(corrections.get(record.corrects) ?? []), record])
       continue
     }
     if (record.quantity === 0n && record.rated === 0n) continue
@@ -60,11 +62,17 @@ export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
     if (!before) calls.set(name, call)
     callOf.set(record.usageId, call)
   }
-  for (const { corrects, charged, shortfall } of corrections) {
-    const call = callOf.get(corrects ?? '')
-    if (!call) continue
-    call.corrected = microCredits(call.corrected + charged + shortfall)
-    if (charged + shortfall !== 0n) call.fixedBecause = 'corrected'
+  for (const record of records) {
+    const [call, of] = [callOf.get(record.usageId), corrections.get(record.usageId)]
+    if (!call || !of) continue
+    for (const { charged, shortfall } of of) {
+      call.corrected = microCredits(call.corrected + charged + shortfall)
+      if (charged + shortfall !== 0n) call.fixedBecause = 'corrected'
+    }
+    if (record.rated === 0n || !isTakenBack(record, of)) continue
+    call.fixedBecause = 'corrected'
+    const { rated, due } = call.takenBack
+    call.takenBack = { rated: microCredits(rated + record.rated), due: microCredits(due + record.charged + record.shortfall) }
   }
   return [...calls.values()]
 }
@@ -89,6 +97,7 @@ function newCall(record: UsageRow, details: Details): RecordedCall {
     rated,
     due: microCredits(charged + shortfall),
     corrected: microCredits(0n),
+    takenBack: { rated: microCredits(0n), due: microCredits(0n) },
     decision,
     isSimulated: details.simulated === true,
     isExact: certainty === 'exact',

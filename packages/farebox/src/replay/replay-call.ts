@@ -1,4 +1,4 @@
-import { credits, type Offer } from '@farebox/core'
+import { credits, microUnits, type Offer, quantity } from '@farebox/core'
 import { type AuthenticatedKey, keyPermission } from '@farebox/ledger'
 import {
   type Catalog,
@@ -65,6 +65,7 @@ const reasons = {
   corrected: 'calls that were refunded or corrected afterwards',
   not_offered: 'no provider that the configuration names is on offer and ready',
   not_allowed: 'the API key may not use the provider',
+  images: 'each model counts images otherwise, and nobody counted them for the provider',
   no_price: 'the price book has no rate for what was counted',
 } as const
 
@@ -81,7 +82,7 @@ export class CallReplay {
   replay(call: RecordedCall, under: ReplayUnder): Replayed {
     if (call.fixedBecause) return same(reasons[call.fixedBecause])
     const choice = call.decision ? this.#routed(call, call.decision, under) : this.#elsewhere(call, under)
-    if (typeof choice === 'string') return same(choice)
+    if (typeof choice === 'string') return same(choice, call.decision && this.#isServed(call, call.decision, under))
     if (choice && (choice.provider !== call.provider || (choice.model ?? call.model) !== call.model)) {
       return this.#priced(call, choice, under)
     }
@@ -97,7 +98,9 @@ export class CallReplay {
   }
 
   #priced(call: RecordedCall, { provider, model }: Choice, under: ReplayUnder): Replayed {
-    const { service, at, numbers, quantities, decision } = call
+    const { service, at, numbers, decision } = call
+    const quantities = countedBy(call, { provider, model })
+    if (!quantities) return same(`${reasons.images}: ${provider}`, true)
     const entries = this.#parts.catalog?.forService(service) ?? []
     const offer = entries.find((entry) => entry.offer.provider === provider && entry.offer.model === model)?.offer
     const source = {
@@ -111,7 +114,7 @@ export class CallReplay {
     if (!price) return same(`${reasons.no_price}: ${provider}`)
     const other = call.pricedAs && call.provider === provider ? call.pricedAs : undefined
     const instead = other && under.prices.priceOf({ service, provider: other, at, ...numbers }, quantities)
-    return { isSame: false, provider, ...(instead && instead.rated < price.rated ? instead : price) }
+    return { isSame: false, provider, quantities, ...(instead && instead.rated < price.rated ? instead : price) }
   }
 
   /** Who would have been asked first; `undefined` for the same as then, and words where there is nobody. */
@@ -121,6 +124,17 @@ export class CallReplay {
     { configure, prices, arePricesOther }: ReplayUnder,
   ): Choice | string | undefined {
     if (!configure && !arePricesOther) return undefined
+    const record = this.#planned(call, decision, { configure, prices })
+    if (record.outcome !== 'planned') return record.message ?? record.outcome
+    const [first] = record.candidates
+    const [before] = decision.candidates
+    if (!first || (first.provider === before?.provider && first.model === before.model)) return undefined
+    const limit = this.#permission(call, first.provider)?.costLimitPerRequest ?? null
+    return limit !== null && credits(first.ceiling) > limit ? reasons.not_allowed : first
+  }
+
+  /** The decision as it would be made today. */
+  #planned(call: RecordedCall, decision: DecisionRecord, { configure, prices }: Pick<ReplayUnder, 'configure' | 'prices'>) {
     const isCatalogAsked = configure && this.#parts.catalog
     const { record } = replayDecision(this.#asAllowed(call, decision), {
       ...(configure && { configuration: configure(this.#configurationOf(decision)) }),
@@ -129,12 +143,12 @@ export class CallReplay {
       prices: prices.asOf(call.at),
       classifier: this.#parts.classifier,
     })
-    if (record.outcome !== 'planned') return record.message ?? record.outcome
-    const [first] = record.candidates
-    const [before] = decision.candidates
-    if (!first || (first.provider === before?.provider && first.model === before.model)) return undefined
-    const limit = this.#permission(call, first.provider)?.costLimitPerRequest ?? null
-    return limit !== null && credits(first.ceiling) > limit ? reasons.not_allowed : first
+    return record
+  }
+
+  /** Whether somebody would serve a call today as it was configured, so that it is the change which keeps it from being served. */
+  #isServed(call: RecordedCall, decision: DecisionRecord, { prices }: ReplayUnder): boolean {
+    return this.#planned(call, decision, { configure: (then) => then, prices }).outcome === 'planned'
   }
 
   /** Work that the host did by itself goes to the first that the configuration names for it. */
@@ -203,6 +217,32 @@ export class CallReplay {
   }
 }
 
-function same(because?: string): Replayed {
-  return because === undefined ? { isSame: true } : { isSame: true, because }
+/**
+ * What a call would have used elsewhere. Of the same image one model makes many times the tokens of another, so what was counted is taken in the
+ * proportion in which the two were expected to count; `undefined` where the decision does not say how one of them would.
+ */
+function countedBy(
+  { decision, provider, model, quantities }: RecordedCall,
+  choice: Choice,
+): RecordedCall['quantities'] | undefined {
+  if (!decision?.request.needs?.images || (provider === choice.provider && model === choice.model)) return quantities
+  const [then, now] = [inputOf(decision, { provider, model }), inputOf(decision, choice)]
+  if (!then || now === undefined) return undefined
+  if (then === now) return quantities
+  return quantities.map((usage) =>
+    usage.unit === 'tokens' && /^(input|cached_input|cache_write.*)$/.test(usage.meter)
+      ? { ...usage, quantity: microUnits((usage.quantity * now + then - 1n) / then) }
+      : usage,
+  )
+}
+
+/** How many tokens a candidate was expected to make of a request; `undefined` of who was none. */
+function inputOf({ candidates, request }: DecisionRecord, { provider, model }: Choice): bigint | undefined {
+  const found = candidates.find((each) => each.provider === provider && (model === undefined || each.model === model))
+  const text = found && (found.expected ?? request.expected).find((expected) => expected.endsWith(' tokens input'))
+  return text === undefined ? undefined : quantity(text.split(' ')[0] ?? '0')
+}
+
+function same(because?: string, isLost = false): Replayed {
+  return because === undefined ? { isSame: true } : { isSame: true, because, ...(isLost && { isLost }) }
 }

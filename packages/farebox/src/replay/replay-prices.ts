@@ -20,6 +20,7 @@ import {
 } from '@farebox/pricing'
 import type { PhoneNumbers, PricePredictor } from '@farebox/router'
 import { roundingStepOf } from '../book-prices.ts'
+import type { RecordedCall } from './recorded-call.ts'
 
 /** What a usage would be rated at. */
 export interface ReplayedPrice {
@@ -68,6 +69,12 @@ export class ReplayPrices {
     return rating && priceOf(rating, folded, true)
   }
 
+  /** What the line of a call was rounded up to; where the book has no price for it any more, as the amounts look. */
+  stepOf({ service, provider, model, at, numbers, quantities, due, rated }: RecordedCall): Credits {
+    const step = this.priceOf({ service, provider, model, at, ...numbers }, quantities)?.step
+    return step ?? (due !== rated && due % WHOLE_CREDIT === 0n ? WHOLE_CREDIT : microCredits(1n))
+  }
+
   /** Whether an offer is priced otherwise at `at` than at `now`: by another version of the book. */
   differs(at: number, now: number): boolean {
     return this.#versionAt === undefined && this.book.entries(at).version !== this.book.entries(now).version
@@ -112,6 +119,8 @@ function priceOf(rating: Rating, quantities: readonly UsageQuantity[], isTransla
   const unit = totalQuantity(quantities)?.unit ?? 'requests'
   return { rated: creditsOf(rating), step: roundingStepOf(rating), unit, isTranslated }
 }
+
+const WHOLE_CREDIT = microCredits(1_000_000n)
 
 /** What is read as plain input or output where a book has no rate of its own for it. */
 const FOLDS: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@ import type { PriceBook } from '@farebox/pricing'
 import type { ServiceConfiguration } from '@farebox/router'
 import { type RecordedWorkflow, type ReplayProgress, readWorkflows } from './read-workflows.ts'
 import { CallReplay, namedBy, type ReplayParts, type ReplayUnder } from './replay-call.ts'
-import { type ReplayPrices, replayPrices } from './replay-prices.ts'
+import { ReplayPrices, replayPrices } from './replay-prices.ts'
 import { replayWorkflow } from './replay-workflow.ts'
 import type { MovedCalls, NotReplayed, SimulatedLine, Simulation } from './simulation.ts'
 
@@ -49,7 +49,7 @@ export async function simulate(parts: SimulateParts, input: SimulateInput): Prom
     throw new InvalidOptionError('nothing is different: give configuration, changes or prices')
   if (!(from < to)) throw new InvalidOptionError(`from must be before to, received ${from} and ${to}`)
   const under = replayUnder(parts, input)
-  const sums = new SimulationSums()
+  const sums = new SimulationSums(new ReplayPrices(parts.book))
   let accounts = 0
   for await (const id of accountId === undefined ? accountIds(parts.ledger) : [accountId]) {
     const replay = new CallReplay({ ...parts, keys: await keysOf(parts.ledger, id) })
@@ -99,18 +99,25 @@ type LineSums = Pick<SimulatedLine, 'workflowName' | 'service' | 'workflows' | '
 
 /** Adds replayed workflows up, in as much memory as there are names of workflows and services. */
 class SimulationSums {
+  readonly #then: ReplayPrices
   readonly #lines = new Map<string, LineSums>()
   readonly #notReplayed = new Map<string, { service: string; reason: string; calls: number; due: bigint }>()
   #workflows = 0
   #calls = 0
   #elsewhere = 0
   #translated = 0
+  #recounted = 0
+
+  /** @param then  what the calls were charged by */
+  constructor(then: ReplayPrices) {
+    this.#then = then
+  }
 
   add({ name, calls }: RecordedWorkflow, replay: CallReplay, under: ReplayUnder): void {
     this.#workflows += 1
     this.#calls += calls.length
     const replayed = calls.map((call) => ({ call, replayed: replay.replay(call, under) }))
-    for (const [service, { creditsThen, creditsNow }] of replayWorkflow(replayed)) {
+    for (const [service, { creditsThen, creditsNow }] of replayWorkflow(replayed, (call) => this.#then.stepOf(call))) {
       const line = this.#line(name, service)
       line.workflows += 1
       line.creditsThen += creditsThen
@@ -124,6 +131,7 @@ class SimulationSums {
         continue
       }
       if (after.isTranslated) this.#translated += 1
+      if (after.quantities !== call.quantities) this.#recounted += 1
       if (after.provider === call.provider) continue
       if (!call.decision) this.#elsewhere += 1
       const pair = `${call.provider}\0${after.provider}`
@@ -186,6 +194,7 @@ class SimulationSums {
       assumptions: assumptionsOf(under, {
         elsewhere: this.#elsewhere,
         translated: this.#translated,
+        recounted: this.#recounted,
         hasConditions: (configuration?.conditions.length ?? 0) > 0,
       }),
     }
@@ -210,7 +219,14 @@ class SimulationSums {
 /** What a replay takes for granted, in words. */
 function assumptionsOf(
   under: Pick<ReplayUnder, 'configure' | 'prices' | 'arePricesOther'>,
-  { elsewhere, translated, hasConditions }: { elsewhere: number; translated: number; hasConditions?: boolean },
+  {
+    elsewhere,
+    translated,
+    recounted,
+    hasConditions,
+  }: Record<'elsewhere' | 'translated' | 'recounted', number> & {
+    hasConditions: boolean
+  },
 ): string[] {
   return [
     'the same units would have been used: as many tokens, characters and seconds as were counted then',
@@ -220,6 +236,7 @@ function assumptionsOf(
       : 'prices as they were at each call',
     ...(elsewhere > 0 ? ['work that was recorded from elsewhere would have followed the configuration'] : []),
     ...(translated > 0 ? ['cached tokens count as input, and reasoning as output, where a price has no rate for them'] : []),
+    ...(recounted > 0 ? ['images count as many tokens as each model was expected to make of them'] : []),
     ...(hasConditions ? ['conditions see only the metadata that those of then looked at'] : []),
   ]
 }

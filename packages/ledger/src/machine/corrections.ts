@@ -150,8 +150,14 @@ export function uncountedOf(record: Amounts, corrections: readonly Amounts[]): {
   return { rated: rated - counted.rated, billed: charged + shortfall - counted.billed }
 }
 
-/** Whether nothing of a corrected record is charged any more that once was, or nothing at all is left of it. */
-export function isTakenBack(record: Amounts, corrections: readonly Amounts[]): boolean {
+/**
+ * Whether nothing of a corrected usage record is charged any more that once was, or nothing at all is left of it. More usage of its line is
+ * then rounded up as if the record had never been.
+ */
+export function isTakenBack(
+  record: Record<'rated' | 'charged' | 'shortfall', bigint>,
+  corrections: readonly Record<'rated' | 'charged' | 'shortfall', bigint>[],
+): boolean {
   const parts = [record, ...corrections]
   const { rated, charged, shortfall } = sumOf(parts)
   return charged === 0n && (parts.some((part) => part.charged > 0n) || (rated === 0n && shortfall === 0n))

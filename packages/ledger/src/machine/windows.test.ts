@@ -28,6 +28,13 @@ test.each([
   // In Kathmandu they went from midnight to a quarter past when 1986 began.
   ['month', 'Asia/Kathmandu', '1985-12-01T00:00:00Z', '1985-11-30T18:30:00Z', '1985-12-31T18:30:00Z'],
   ['day', 'Asia/Kathmandu', '1985-12-31T18:30:00Z', '1985-12-31T18:30:00Z', '1986-01-01T18:15:00Z'],
+  // In Amman and Vostok they went back to midnight: it was that twice, and the day began the first time.
+  ['day', 'Asia/Amman', '2010-10-28T21:30:00Z', '2010-10-28T21:00:00Z', '2010-10-29T22:00:00Z'],
+  ['day', 'Asia/Amman', '2010-10-28T20:30:00Z', '2010-10-27T21:00:00Z', '2010-10-28T21:00:00Z'],
+  ['week', 'Antarctica/Vostok', '2023-12-17T18:00:00Z', '2023-12-17T17:00:00Z', '2023-12-24T19:00:00Z'],
+  // A day that never was, and one whose midnight came an hour after the clocks had first shown it nearly.
+  ['day', 'Pacific/Apia', '2011-12-30T09:59:59Z', '2011-12-29T10:00:00Z', '2011-12-30T10:00:00Z'],
+  ['day', 'America/Sao_Paulo', '2018-02-18T02:30:00Z', '2018-02-17T02:00:00Z', '2018-02-18T03:00:00Z'],
 ] as const)('the %s in %s of %s begins at %s and ends at %s', (period, timeZone, now, start, end) => {
   expect(windowOf(period, timeZone, at(now))).toEqual({ start: at(start), end: at(end) })
 })

@@ -33,17 +33,19 @@ export function windowOf(period: BudgetPeriod, timeZone: string, now: number): W
 
 /**
  * The first moment of a day. Where clocks were put forward at midnight that is later than 00:00, which never was; what `TZDate` makes
- * of such a time may still be the day before (in Kathmandu, 1986 began at 00:15).
+ * of such a time may still be the day before (in Kathmandu, 1986 began at 00:15). Where they were put back to midnight it was 00:00 twice,
+ * and `TZDate` may name the second time (in Vostok, a day of 2023 began two hours before).
  */
 function beginOfDay(year: number, month: number, day: number, timeZone: string): number {
   const time = new TZDate(year, month, day, timeZone).getTime()
   const wanted = Date.UTC(year, month, day)
-  if (localDate(time, timeZone) >= wanted) return time
-  let [before, since] = [time, time + 24 * HOUR]
+  const isBegun = (at: number) => localDate(at, timeZone) >= wanted
+  if (isBegun(time) && !isBegun(time - 1)) return time
+  let [before, since] = isBegun(time) ? [time - 24 * HOUR, time] : [time, time + 24 * HOUR]
   while (since - before > 1) {
     const middle = Math.floor((before + since) / 2)
-    if (localDate(middle, timeZone) < wanted) before = middle
-    else since = middle
+    if (isBegun(middle)) since = middle
+    else before = middle
   }
   return since
 }
