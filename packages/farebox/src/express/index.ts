@@ -37,23 +37,29 @@ declare global {
  */
 export function farebox(box: Farebox, options: MountOptions): ExpressHandler {
   checkMount(options)
+  // Whatever is made for each request counts: most have a key that is remembered, and need none of the closures.
+  const fail = (error: unknown, response: ServerResponse, next: (error?: unknown) => void) => {
+    if (!response.headersSent) return isFareboxError(error) ? sendProblem(response, error) : next(error)
+    // The host has answered meanwhile. Express would close the connection over a second answer.
+    if (!isFareboxError(error)) options.onError?.(error)
+  }
   return (request, response, next) => {
-    const begin = (workflow: Workflow) => {
-      request.farebox = workflow
-      next()
-    }
-    const fail = (error: unknown) => {
-      if (!response.headersSent) return isFareboxError(error) ? sendProblem(response, error) : next(error)
-      // The host has answered meanwhile. Express would close the connection over a second answer.
-      if (!isFareboxError(error)) options.onError?.(error)
-    }
+    let mounted: Workflow | Promise<Workflow>
     try {
-      const mounted = mountWorkflow(box, options, request.headers.authorization, response)
-      if (mounted instanceof Promise) return mounted.then(begin, fail)
-      request.farebox = mounted
+      mounted = mountWorkflow(box, options, request.headers.authorization, response)
     } catch (error) {
-      return fail(error)
+      return fail(error, response, next)
     }
+    if (mounted instanceof Promise) {
+      return mounted.then(
+        (workflow) => {
+          request.farebox = workflow
+          next()
+        },
+        (error: unknown) => fail(error, response, next),
+      )
+    }
+    request.farebox = mounted
     next()
   }
 }
