@@ -85,6 +85,13 @@ describe.each(storeNames)('speech that is transcribed while it is heard, on %s',
     expect((await workflow.close()).services_used).toMatchObject([{ units_consumed: 150, credits_used: 20 }])
   })
 
+  it('is charged when it has ended, though nobody reads what was told of it', async () => {
+    const { workflow, box, accountId } = await open(credits(1_000), { on })
+    const { settled } = await workflow.listen({ audio: sound(150), format })
+    expect(await settled).toEqual({ creditsUsed: credits(20), endedBy: 'input' })
+    expect(await box.ledger.balance(accountId)).toMatchObject({ balance: credits(1_000 - 20), held: 0n })
+  })
+
   it('warns when credits run low, and ends within a second of the last of them', async () => {
     const { workflow, balance } = await open(credits(10), { on })
     const read = { seconds: 0 }

@@ -131,7 +131,7 @@ async function openWatched<Event extends StreamEvent>(
   parts.streams.add(() => void value.events.return?.(), value.ended)
   const { provider } = candidate.offer
   const { isSimulated } = candidate.adapter
-  const events = session.see ? readAhead(value.events, (event) => session.see?.(event)) : value.events
+  const events = readAhead(value.events, (event) => session.see?.(event))
   return { provider, isSimulated, balance: held.balance, events, settled }
 }
 
