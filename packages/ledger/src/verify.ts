@@ -2,7 +2,7 @@ import { isTakenBack, uncountedOf } from './machine/corrections.ts'
 import { getOrInsert } from './machine/get-or-insert.ts'
 import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
 import { RollupSums } from './machine/rollup-sums.ts'
-import type { HoldRow, Rows, UsageRow, WorkflowLine, WorkflowRow } from './rows.ts'
+import type { Rows, UsageRow, WorkflowLine, WorkflowRow } from './rows.ts'
 import { CARRY, tables } from './tables.ts'
 import type { UnreadableRowError } from './unreadable-row.ts'
 
@@ -62,8 +62,10 @@ export function verifyAccount(accountId: string, rows: AccountRows): VerifyRepor
     const buckets = verifyJournal(rows, expect)
     verifyBalance(rows, buckets, expect)
     verifyPins(rows, expect)
+    const corrections = correctionsOf(rows.usage_records)
     verifyUsage(rows, buckets, expect)
-    verifyWorkflows(rows, expect)
+    verifyHolds(rows, corrections, expect)
+    verifyWorkflows(rows, corrections, expect)
     verifyRollups(rows, expect)
   } else expect('account_missing', accountId, 'an account', 'none')
   return { accountId, entries: rows.journal.length, usageRecords: rows.usage_records.length, mismatches }
@@ -145,8 +147,8 @@ function verifyPins({ accounts: [account], grants, holds }: AccountRows, expect:
   expect('pins', 'credit line', pins.get('') ?? 0n, account?.creditHeld)
 }
 
-/** Usage records against the journal, and holds against the usage that was settled on them. */
-function verifyUsage({ usage_records: usage, holds }: AccountRows, buckets: Map<string, bigint>, expect: Expect): void {
+/** Usage records against the journal. */
+function verifyUsage({ usage_records: usage }: AccountRows, buckets: Map<string, bigint>, expect: Expect): void {
   const recorded = new Map<string, bigint>()
   for (const record of usage) {
     const { usageId, service, charged, shortfall, lots } = record
@@ -163,12 +165,10 @@ function verifyUsage({ usage_records: usage, holds }: AccountRows, buckets: Map<
   for (const name of new Set([...journaled, ...recorded.keys()])) {
     expect('usage', name, buckets.get(name) ?? 0n, recorded.get(name) ?? 0n)
   }
-  verifyHolds(usage, holds, expect)
 }
 
-/** What holds say was settled on them: usage that was taken back whole does not count. */
-function verifyHolds(usage: readonly UsageRow[], holds: readonly HoldRow[], expect: Expect): void {
-  const corrections = correctionsOf(usage)
+/** What holds say was settled on them, against usage records: usage that was taken back whole does not count. */
+function verifyHolds({ usage_records: usage, holds }: AccountRows, corrections: Corrections, expect: Expect): void {
   const counted = usage.filter((record) => !isTakenBack(record, corrections.get(record.usageId) ?? []))
   const byHold = Map.groupBy(counted, ({ holdId }) => holdId)
   for (const hold of holds) {
@@ -179,14 +179,21 @@ function verifyHolds(usage: readonly UsageRow[], holds: readonly HoldRow[], expe
   }
 }
 
-function correctionsOf(usage: readonly UsageRow[]): Map<string, UsageRow[]> {
+/** What corrects each record that is corrected. */
+type Corrections = ReadonlyMap<string, readonly UsageRow[]>
+
+function correctionsOf(usage: readonly UsageRow[]): Corrections {
   const corrections = new Map<string, UsageRow[]>()
   for (const record of usage) if (record.corrects !== null) getOrInsert(corrections, record.corrects, () => []).push(record)
   return corrections
 }
 
 /** Receipts against usage records, and envelopes against what is spent and held in them and below them. */
-function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows, expect: Expect): void {
+function verifyWorkflows(
+  { workflows, usage_records: usage, holds }: AccountRows,
+  corrections: Corrections,
+  expect: Expect,
+): void {
   const byId = new Map(workflows.map((workflow) => [workflow.workflowId, workflow]))
   const lines = new Map<string, bigint>()
   const spent = new Map<string, bigint>()
@@ -200,7 +207,6 @@ function verifyWorkflows({ workflows, usage_records: usage, holds }: AccountRows
   const addTo = (line: string, amounts: Record<string, bigint>): void => {
     for (const [name, amount] of Object.entries(amounts)) add(lines, `${line}\0${name}`, amount)
   }
-  const corrections = correctionsOf(usage)
   for (const record of usage) {
     const { workflowId, charged, shortfall, rated, quantity } = record
     if (workflowId === null) continue

@@ -131,6 +131,7 @@ async function openWatched<Event extends StreamEvent>(
   parts.streams.add(() => void value.events.return?.(), value.ended)
   const { provider } = candidate.offer
   const { isSimulated } = candidate.adapter
+  // Read also where nobody reads: what has ended is charged, and its hold is let go.
   const events = readAhead(value.events, (event) => session.see?.(event))
   return { provider, isSimulated, balance: held.balance, events, settled }
 }
