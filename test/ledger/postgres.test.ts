@@ -75,6 +75,16 @@ describe('a ledger in Postgres', () => {
     }
   })
 
+  test('a schema may have the name of a word of SQL', async () => {
+    const other = new Ledger(postgres({ pool, schema: 'order' }))
+    await other.migrate()
+    await other.openAccount({ accountId, name: 'a third Ada' })
+    expect((await other.balance(accountId)).balance).toBe(0n)
+    expect(await other.verify(accountId)).toMatchObject({ mismatches: [] })
+    expect((await other.migrate()).applied).toEqual([])
+    await other.close()
+  })
+
   test("a host's users table is named, with the way out", async () => {
     await pool.query('CREATE SCHEMA host; CREATE TABLE host.users (id TEXT)')
     const other = new Ledger(postgres({ pool, schema: 'host' }))

@@ -17,6 +17,11 @@ export function sqlName(name: TableName): string {
   return `farebox_${name}`
 }
 
+/** The name of a schema in SQL. In quotes, since `order` and `user` are words of the language too; the usual one reads better without. */
+export function sqlSchema(name: string): string {
+  return name === 'public' ? name : `"${name}"`
+}
+
 /** Replaces `{holds}` by the full name of that table. */
 export function nameTables(text: string, tableName: (name: TableName) => string): string {
   return text.replace(/\{(\w+)\}/g, (_, name: TableName) => tableName(name))

@@ -8,6 +8,7 @@ import {
   pendingMigrations,
   versionOf,
 } from '../migrations.ts'
+import { sqlSchema } from '../sql.ts'
 import { type PostgresClient, TIMEOUT_MS_MAX } from './client.ts'
 
 /** Names our lock among the advisory locks of the database: "farebox" in ASCII. */
@@ -29,15 +30,16 @@ export async function migratePostgres(
   if (version > 0 && found.length === 0) return { applied: [], version }
   await client.query({ text: `SELECT pg_advisory_xact_lock(${LOCK})`, ...UNLIMITED })
   // `IF NOT EXISTS` asks for the right to make one before it looks.
-  if (!(await exists(client, 'to_regnamespace', schema))) await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${schema}` })
+  if (!(await exists(client, 'to_regnamespace', schema)))
+    await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${sqlSchema(schema)}` })
   await client.query({
-    text: `CREATE TABLE IF NOT EXISTS ${schema}.farebox_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at TIMESTAMPTZ NOT NULL DEFAULT now())`,
+    text: `CREATE TABLE IF NOT EXISTS ${sqlSchema(schema)}.farebox_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, at TIMESTAMPTZ NOT NULL DEFAULT now())`,
   })
   const applied = await appliedTo(client, schema)
   const pending = pendingMigrations('postgres', applied, options)
   for (const migration of pending) {
     await client.query({
-      text: `INSERT INTO ${schema}.farebox_migrations (number, name, checksum) VALUES ($1, $2, $3)`,
+      text: `INSERT INTO ${sqlSchema(schema)}.farebox_migrations (number, name, checksum) VALUES ($1, $2, $3)`,
       values: [migration.number, migration.name, checksum(migration)],
     })
     await client.query({ text: inSchema(migration.sql, schema), ...UNLIMITED }).catch((error: unknown) => {
@@ -55,7 +57,7 @@ export async function planPostgres(client: PostgresClient, schema: string, optio
 
 async function appliedTo(client: PostgresClient, schema: string): Promise<AppliedMigration[]> {
   const { rows } = await client.query({
-    text: `SELECT number, name, checksum FROM ${schema}.farebox_migrations ORDER BY number`,
+    text: `SELECT number, name, checksum FROM ${sqlSchema(schema)}.farebox_migrations ORDER BY number`,
     rowMode: 'array',
   })
   // A pool of the host's may have its own idea of what an integer is.
@@ -68,7 +70,7 @@ async function exists(client: PostgresClient, lookUp: 'to_regclass' | 'to_regnam
 }
 
 function inSchema(sql: string, schema: string): string {
-  return sql.replaceAll('{schema}', schema)
+  return sql.replaceAll('{schema}', sqlSchema(schema))
 }
 
 /** A table or view of one of our names that is not ours is the one failure that a user can mend. */

@@ -1,7 +1,7 @@
 import type { Query } from '../driver.ts'
 import type { Changes, LoadRequest } from '../machine/state.ts'
 import type { TableName } from '../rows.ts'
-import { insertStatement, loadStatement, nameTables, type SqlDialect, sqlName, writeStatement } from '../sql.ts'
+import { insertStatement, loadStatement, nameTables, type SqlDialect, sqlName, sqlSchema, writeStatement } from '../sql.ts'
 import { type Load, type LoadKind, loads, type Table, tables } from '../tables.ts'
 import type { Statement } from './client.ts'
 import { arrayType, encodeColumns, encodeTexts } from './codec.ts'
@@ -20,7 +20,7 @@ export class Statements {
   constructor(schema: string, isDistributed: boolean) {
     this.#isDistributed = isDistributed
     this.#dialect = {
-      tableName: (name) => `${schema}.${sqlName(name)}`,
+      tableName: (name) => `${sqlSchema(schema)}.${sqlName(name)}`,
       matches: (column, index) =>
         isDistributed && column === 'account_id' ? `${column} = $${index}` : `${column} = ANY($${index}::text[])`,
       // Side by side in the select list, where Postgres takes them row by row; in FROM it would first copy each column.
