@@ -76,6 +76,7 @@ it.each([
   ['web_search_options', { ...ask, web_search_options: {} }],
   ['service_tier', { ...ask, service_tier: 'priority' }],
   ['prediction', { ...ask, prediction: { type: 'content', content: 'x' } }],
+  ['moderation', { ...ask, moderation: { model: 'omni-moderation-latest' } }],
   ['temperature', { ...ask, temperature: 3 }],
   ['max_completion_tokens', { ...ask, max_completion_tokens: 0 }],
 ])('a chat refuses a wrong %s by name', async (param, body) => {
