@@ -76,6 +76,7 @@ it.each([
   ['web_search_options', { ...ask, web_search_options: {} }],
   ['service_tier', { ...ask, service_tier: 'priority' }],
   ['prediction', { ...ask, prediction: { type: 'content', content: 'x' } }],
+  ['moderation', { ...ask, moderation: { model: 'omni-moderation-latest' } }],
   ['temperature', { ...ask, temperature: 3 }],
   ['max_completion_tokens', { ...ask, max_completion_tokens: 0 }],
 ])('a chat refuses a wrong %s by name', async (param, body) => {
@@ -152,6 +153,22 @@ it('says of a request that its provider rejects what is wrong with it, by code a
   expect(await rejected(long)).toBe(`${said} (gpt-4o context_too_long: context_length_exceeded at messages)`)
   expect(await rejected(words)).toBe(`${said} (gpt-4o invalid_request)`)
 })
+
+it.each([false, true])(
+  'says of a conversation that its provider finds too long the code by which clients know that (streamed: %s)',
+  async (stream) => {
+    const server = await openLoopback()
+    const { openai, box, account } = await openCompat({ provider: openaiOver(server) })
+    const rejected = (code: string) => {
+      const error = { message: 'no', type: 'invalid_request_error', code, param: 'messages' }
+      server.fail({ type: 'status', status: 400, body: { error } })
+      return openai().chat.completions.create({ ...ask, model: 'gpt-4o', stream })
+    }
+    await expect(rejected('context_length_exceeded')).rejects.toMatchObject({ status: 422, code: 'context_length_exceeded' })
+    await expect(rejected('invalid_value')).rejects.toMatchObject({ status: 422, code: 'request_rejected' })
+    expect((await box.ledger.balance(account.accountId)).held).toBe(0n)
+  },
+)
 
 it.each([false, true])('says what a provider cannot do, and asks nobody again for it (streamed: %s)', async (stream) => {
   const server = await openLoopback()

@@ -89,6 +89,7 @@ describe.each(pairs)('$sdk at $name', ({ host, Client }) => {
       created: 0,
       owned_by: 'simulated',
     })
+    expect(await openai().models.retrieve('tts-1')).toMatchObject({ id: 'tts-1', owned_by: 'simulated' })
     expect(await openai().models.retrieve(agent.agentId)).toMatchObject({ id: 'desk', owned_by: 'farebox' })
     await expect(openai().models.retrieve('gpt-nothing')).rejects.toMatchObject({ status: 404, code: 'model_not_found' })
   })
@@ -110,12 +111,36 @@ it.each([
   ['response_format', { file: new Blob([question]), model: 'auto', response_format: 'srt' }],
   ['stream', { file: new Blob([question]), model: 'auto', stream: 'true' }],
   ['timestamp_granularities[]', { file: new Blob([question]), model: 'auto', 'timestamp_granularities[]': 'word' }],
+  ['timestamp_granularities', { file: new Blob([question]), model: 'auto', timestamp_granularities: 'word' }],
+  ['include', { file: new Blob([question]), model: 'auto', include: 'logprobs' }],
   ['file', { file: new Blob(['no sound']), model: 'auto' }],
 ])('a transcription refuses a wrong %s by name', async (param, fields) => {
   const { api } = await openCompat()
   const form = new FormData()
   for (const [name, value] of Object.entries(fields)) form.set(name, value)
   expect(await api.post('/v1/audio/transcriptions', form)).toMatchObject({ status: 422, body: { error: { param } } })
+})
+
+it('a verbose transcription names a language and a duration, also where its provider tells none', async () => {
+  const server = await openLoopback({ transcribe: () => ({ text: 'hello' }) })
+  const { openai } = await openCompat({ provider: openaiOver(server) })
+  const verbose = async (language?: string) => {
+    const form = { file: new File([question], 'question.wav'), model: 'auto', response_format: 'verbose_json' as const }
+    return openai().audio.transcriptions.create({ ...form, ...(language && { language }) })
+  }
+  expect(await verbose()).toMatchObject({ text: 'hello', language: 'und', duration: expect.any(Number) })
+  expect(await verbose('de')).toMatchObject({ language: 'de' })
+})
+
+it('a form is read whatever the case of its media type', async () => {
+  const { api } = await openCompat()
+  const form = new FormData()
+  form.set('model', 'auto')
+  form.set('file', new Blob([question]), 'question.wav')
+  const sent = new Request('http://127.0.0.1', { method: 'POST', body: form })
+  const type = (sent.headers.get('content-type') ?? '').replace('multipart/form-data', 'Multipart/Form-Data')
+  const answer = await api.post('/v1/audio/transcriptions', new Uint8Array(await sent.arrayBuffer()), { 'content-type': type })
+  expect([answer.status, answer.body]).toEqual([200, { text: expect.any(String), usage: expect.anything() }])
 })
 
 it('hands lists of a transcription on as lists', async () => {

@@ -1,3 +1,5 @@
+import type { ProviderAdapter } from '@farebox/core'
+import { simulated } from '@farebox/providers/simulated'
 import { describe, expect, it } from 'vitest'
 import { openLoopback } from '../farebox/parties.ts'
 import { openapiValidator } from '../support/openapi-validator.ts'
@@ -65,6 +67,23 @@ it.each([false, true])('a refusal is given again under an idempotency key (strea
   if (stream) expect(String(second.body)).toContain(JSON.stringify({ refusal: NO }))
   else expect(second.body).toEqual(first.body)
   expect(await spent()).toBe(cost)
+})
+
+it('likelihoods of a refusal are given again with it', async () => {
+  const logprobs = { content: null, refusal: [{ token: 'no', logprob: -0.1, bytes: [110, 111], top_logprobs: [] }] }
+  const provider: ProviderAdapter = {
+    ...simulated(),
+    async *streamChat({ model }) {
+      yield { type: 'text', text: 'no', isRefusal: true, logprobs }
+      yield { type: 'finish', finishReason: 'stop', model }
+    },
+  }
+  const { api } = await openCompat({ provider })
+  const once = () => api.post('/v1/chat/completions', { ...chat, logprobs: true, stream: true }, { 'idempotency-key': 'once' })
+  const first = String((await once()).body)
+  await expect.poll(async () => (await once()).status, { interval: 5 }).toBe(200)
+  expect(first).toContain(JSON.stringify(logprobs))
+  expect(String((await once()).body)).toBe(first)
 })
 
 it.skipIf(!hasSpec(SPEC))(specTestName('refusals keep the published specification', SPEC), async () => {

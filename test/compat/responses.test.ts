@@ -199,6 +199,41 @@ it('of several tools can be answered at a provider whose chats want the results 
   ])
 })
 
+describe.each([[], [{ id: 'call_1', name: 'weather', arguments: '{"at":"Gr' }]])(
+  'a response that is not whole',
+  (...toolCalls) => {
+    it.each(['chat', 'responses'] as const)(
+      'says of what was being written last that it is not, over a provider’s %s',
+      async (api) => {
+        const server = await openLoopback({ chat: () => ({ text: 'First', toolCalls, finishReason: 'length' }) })
+        const { openai } = await openCompat({ provider: openaiOver(server, api) })
+        const asked = { ...ask, model: 'gpt-4o', tools }
+        const whole = await openai().responses.create(asked)
+        const done: string[] = []
+        const stream = openai().responses.stream(asked)
+        stream.on('response.output_item.done', ({ item }) => done.push(`${item.type} ${'status' in item && item.status}`))
+        const streamed = await stream.finalResponse()
+        const expected = toolCalls.length > 0 ? ['message completed', 'function_call incomplete'] : ['message incomplete']
+        expect(done).toEqual(expected)
+        for (const { status, output } of [whole, streamed]) {
+          expect(status).toBe('incomplete')
+          const told = output.map((item) => `${item.type} ${'status' in item && item.status}`)
+          // Whole chats have no text beside calls at this provider.
+          expect(expected.slice(-told.length)).toEqual(told)
+        }
+      },
+    )
+  },
+)
+
+it('keep what says how their prompt is cached at a provider of chats', async () => {
+  const server = await openLoopback()
+  const { openai } = await openCompat({ provider: openaiOver(server) })
+  const cached = { prompt_cache_key: 'desk', prompt_cache_options: { mode: 'explicit' as const } }
+  await openai().responses.create({ ...ask, ...cached })
+  expect(server.requests[0]?.body).toMatchObject(cached)
+})
+
 const picture = { type: 'input_image', image_url: `data:image/png;base64,${'A'.repeat(400)}` }
 
 it.each([
@@ -213,6 +248,7 @@ it.each([
   ['input.0.content.0.type', { input: [{ role: 'developer', content: [picture] }] }],
   ['input.0.role', { input: [{ role: 'tool', content: 'sunny' }] }],
   ['truncation', { truncation: 'auto' }],
+  ['moderation', { moderation: { model: 'omni-moderation-latest' } }],
   ['context_management', { context_management: [{ type: 'compaction', compact_threshold: 1_000 }] }],
 ])('a response that needs %s is refused by name', async (param, fields) => {
   const { openai, spent } = await openCompat()

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openAccount } from '../farebox/open-box.ts'
 import { openLoopback } from '../farebox/parties.ts'
 import { startAnthropicLoopback } from '../loopback/anthropic.ts'
-import { openaiOver, openCompat } from './open-compat.ts'
+import { clients, openaiOver, openCompat } from './open-compat.ts'
 
 const messages = [{ role: 'user' as const, content: 'hello' }]
 
@@ -372,6 +372,31 @@ describe('under one idempotency key', () => {
     expect(await spent()).toBe(cost)
     const other = await api.post(path, { ...body, user: 'somebody else' }, headers)
     expect(other).toMatchObject({ status: 409, body: { error: { code: 'idempotency_conflict' } } })
+  })
+
+  it.each(clients)('what $sdk tries again by itself is charged once, where it sends a key of its own', async ({ Client }) => {
+    class Once extends Client {
+      protected override idempotencyHeader = 'Idempotency-Key'
+    }
+    const { account, baseURL, spent } = await openCompat({ Client })
+    let sent = 0
+    const losing = async (url: string | URL | Request, init?: RequestInit) => {
+      const answer = await fetch(url, init)
+      sent += 1
+      if (sent % 2 === 0) return answer
+      await answer.text()
+      throw new TypeError('the connection broke')
+    }
+    const openai = new Once({ apiKey: account.key, baseURL, maxRetries: 10, fetch: losing })
+    const ask = { model: 'gpt-4o-mini', messages }
+    const { data, response } = await openai.chat.completions.create(ask).withResponse()
+    expect([data.choices[0]?.message.content, response.headers.get('idempotency-replayed')]).toEqual([
+      expect.stringContaining('hello'),
+      'true',
+    ])
+    await openai.chat.completions.stream(ask).finalChatCompletion()
+    // Another request is another one, although it asks the same.
+    expect(await spent()).toBe(credits(2))
   })
 
   it('a stream that broke off is not begun again: it was charged', async () => {

@@ -853,6 +853,8 @@ export interface Problem {
   unit?: 'tokens' | 'characters'
   length?: number
   most?: number
+  /** What the last provider found wrong, for `REQUEST_REJECTED`: `invalid_request`, `content_policy`, `context_too_long`, `unsupported`. */
+  kind?: string
   /** The budget that was too small, for 402. */
   budget_id?: string
   /** When that budget starts again. */

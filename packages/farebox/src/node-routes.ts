@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Farebox } from './farebox.ts'
 import { isApiPath } from './http/api-path.ts'
+import { REQUEST_ID } from './http/request-id.ts'
 import type { RoutesOptions } from './http/routes.ts'
 
 /** Answers a request of Node's server, if its path is one of the API's. `parsed`: its body, if a parser has read it already. Rejects where that is lost. */
@@ -10,7 +11,7 @@ export type NodeRoutes = (request: IncomingMessage, response: ServerResponse, pa
 /** The HTTP API for servers that are built on Node's own. */
 export function nodeRoutes(box: Farebox, options: RoutesOptions): NodeRoutes {
   // The host's global Request and Response stay as they are. A load balancer that asks by HTTP/1.0 whether we are well names no host.
-  const listener = getRequestListener(box.routes(options), { overrideGlobalObjects: false, hostname: 'localhost' })
+  const listener = getRequestListener(named(box.routes(options)), { overrideGlobalObjects: false, hostname: 'localhost' })
   return async (request, response, parsed) => {
     if (!isApiPath(pathOf(request))) return false
     // What a body parser has read cannot be read again: it is handed on under the name that the listener looks for.
@@ -18,6 +19,15 @@ export function nodeRoutes(box: Farebox, options: RoutesOptions): NodeRoutes {
       Object.assign(request, { rawBody: bytesOf(parsed, request) })
     await listener(request, response)
     return true
+  }
+}
+
+/** What a middleware of the host has called a request is its id here too. */
+function named(handle: (request: Request) => Promise<Response>) {
+  return (request: Request, { outgoing }: { outgoing: Pick<ServerResponse, 'getHeader'> }) => {
+    const id = outgoing.getHeader(REQUEST_ID)
+    if (id !== undefined) request.headers.set(REQUEST_ID, String(id))
+    return handle(request)
   }
 }
 

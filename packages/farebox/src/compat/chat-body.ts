@@ -89,6 +89,7 @@ export const chatCompletionBody = z.looseObject({
   audio: refused('is not supported: use /v1/audio/speech'),
   modalities: z.array(z.literal('text', 'must be text: sound is not supported here')).nullish(),
   prediction: refused('is not supported'),
+  moderation: refused('is not supported: answers have no place for its results'),
   web_search_options: refused('is not supported'),
   service_tier: z.enum(['auto', 'default'], 'must be auto or default: the others have other prices').nullish(),
 })

@@ -35,7 +35,9 @@ export type ChatStreamEvent = ChatEvent | { type: 'finish'; finishReason: Finish
 export function eventsOf({ text, refusal, toolCalls, finishReason, logprobs, tokens }: ChatOutcome): ChatStreamEvent[] {
   return [
     ...(text === '' ? [] : [{ type: 'text' as const, text, logprobs }]),
-    ...(refusal === undefined ? [] : [{ type: 'text' as const, text: refusal, isRefusal: true }]),
+    ...(refusal === undefined
+      ? []
+      : [{ type: 'text' as const, text: refusal, isRefusal: true, ...(text === '' && { logprobs }) }]),
     ...toolCalls.map((call, index) => ({ type: 'tool_call' as const, index, ...call })),
     { type: 'finish', finishReason, tokens },
   ]
@@ -46,15 +48,16 @@ export class ChatSum {
   #text = ''
   #refusal = ''
   readonly #toolCalls: ToolCall[] = []
-  readonly #logprobs: unknown[] = []
+  readonly #logprobs: Record<'content' | 'refusal', unknown[]> = { content: [], refusal: [] }
   #finish: Pick<ChatOutcome, 'finishReason' | 'tokens'> | undefined
 
   add(event: ChatStreamEvent): void {
     if (event.type === 'text') {
       if (event.isRefusal) this.#refusal += event.text
       else this.#text += event.text
-      const { content } = (event.logprobs ?? {}) as { content?: unknown }
-      if (Array.isArray(content)) this.#logprobs.push(...content)
+      const { content, refusal } = (event.logprobs ?? {}) as { content?: unknown; refusal?: unknown }
+      if (Array.isArray(content)) this.#logprobs.content.push(...content)
+      if (Array.isArray(refusal)) this.#logprobs.refusal.push(...refusal)
     } else if (event.type === 'tool_call') {
       const call = this.#toolCalls[event.index] ?? { id: '', name: '', arguments: '' }
       this.#toolCalls[event.index] = call
@@ -70,13 +73,17 @@ export class ChatSum {
   /** @throws {AnswerNotKeptError} the events ended without a finish: their reader has left, so this is no answer */
   outcome(identity: ChatIdentity): ChatOutcome {
     if (!this.#finish) throw answerLeft()
+    const { content, refusal } = this.#logprobs
     return {
       ...identity,
       ...this.#finish,
       text: this.#text,
       refusal: this.#refusal || undefined,
       toolCalls: this.#toolCalls.filter((call) => call !== undefined),
-      logprobs: this.#logprobs.length > 0 ? { content: this.#logprobs, refusal: null } : undefined,
+      logprobs:
+        content.length + refusal.length > 0
+          ? { content: content.length > 0 ? content : null, refusal: refusal.length > 0 ? refusal : null }
+          : undefined,
     }
   }
 }

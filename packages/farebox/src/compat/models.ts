@@ -1,6 +1,6 @@
 import type { Service } from '@farebox/core'
 import { type AuthenticatedKey, keyPermission } from '@farebox/ledger'
-import { presets } from '@farebox/router'
+import { type CatalogEntry, presets } from '@farebox/router'
 import type { Farebox } from '../farebox.ts'
 import { ModelNotFoundError } from '../http/http-errors.ts'
 import { accountRoute } from '../http/route.ts'
@@ -33,7 +33,7 @@ export const models = [
     answer: model,
     async handle({ box, key, parameters }) {
       const id = parameters.model ?? ''
-      const owner = listModels(box, key).get(id)
+      const owner = listModels(box, key).get(id) ?? ownerBehind(box, key, id)
       if (owner !== undefined) return modelJson(id, owner)
       if (await findConfiguration(box, key.accountId, id)) return modelJson(id, 'farebox')
       throw new ModelNotFoundError(`there is no model ${JSON.stringify(id)}: GET /v1/models lists what there is`)
@@ -44,15 +44,29 @@ export const models = [
 /** By their names, who each model belongs to: what is on offer now, and what this key may use. */
 function listModels(box: Farebox, key: AuthenticatedKey): Map<string, string> {
   const owners = new Map<string, string>()
-  for (const service of SERVICES) {
-    for (const { offer, adapter } of box.catalog.forService(service)) {
-      if (adapter.availability.status !== 'ready' || owners.has(offer.provider)) continue
-      if (key.services.length === 0 || keyPermission(key, service, offer.provider)) owners.set(offer.provider, adapter.name)
-    }
+  for (const { offer, adapter } of usableEntries(box, key)) {
+    if (!owners.has(offer.provider)) owners.set(offer.provider, adapter.name)
   }
   const named = [AUTO, ...Object.keys(presets), ...box.businessAdapters.map(({ name }) => name)]
   for (const name of named) if (!owners.has(name)) owners.set(name, 'farebox')
   return owners
+}
+
+/** Who has the model that stands behind a provider: it is none of the list, but may be asked for all the same. */
+function ownerBehind(box: Farebox, key: AuthenticatedKey, model: string): string | undefined {
+  return usableEntries(box, key).find(({ offer }) => offer.model === model)?.adapter.name
+}
+
+function usableEntries(box: Farebox, key: AuthenticatedKey): CatalogEntry[] {
+  return SERVICES.flatMap((service) =>
+    box.catalog
+      .forService(service)
+      .filter(
+        ({ offer, adapter }) =>
+          adapter.availability.status === 'ready' &&
+          (key.services.length === 0 || keyPermission(key, service, offer.provider) !== undefined),
+      ),
+  )
 }
 
 /** `created` is not known of other people's models, and OpenAI's clients want a number. */

@@ -3,6 +3,7 @@ import { type ChatOutcome, type ChatStreamEvent, ChatSum } from './chat-outcome.
 import {
   beginning,
   callItem,
+  lastStatus,
   messageItem,
   type ResponseEnvelope,
   refusalPart,
@@ -34,7 +35,7 @@ export async function* responseEvents(
     for (const told of items.read(event)) yield numbered(told)
   }
   const outcome = sum.outcome(envelope.identity)
-  for (const told of items.close()) yield numbered(told)
+  for (const told of items.close(lastStatus(outcome.finishReason))) yield numbered(told)
   const response = { ...responseObject(outcome, envelope), output: items.done }
   yield numbered({ type: `response.${String(response.status)}`, response: { ...response, farebox: await settled() } })
   return outcome
@@ -93,14 +94,17 @@ class OutputItems {
     }
   }
 
-  /** An answer without any content is still a message. */
-  *close(): Generator<Json, void, undefined> {
+  /** An answer without any content is still a message. `last`: the status of what was being filled. */
+  *close(last: string): Generator<Json, void, undefined> {
     if (this.#count === 0) yield* this.#openText()
-    yield* this.#closeText()
+    yield* this.#closeText(last)
     for (const [index, { place, call }] of this.#calls) {
       const { name, arguments: text } = call
       yield { type: 'response.function_call_arguments.done', ...place, name, arguments: text }
-      yield this.#isDone(place.output_index, callItem(this.#id, index, call))
+      yield this.#isDone(
+        place.output_index,
+        callItem(this.#id, index, call, place.output_index === this.#count - 1 ? last : undefined),
+      )
     }
   }
 
@@ -127,7 +131,7 @@ class OutputItems {
     return opened
   }
 
-  *#closeText(): Generator<Json, void, undefined> {
+  *#closeText(status?: string): Generator<Json, void, undefined> {
     const open = this.#text
     this.#text = undefined
     if (!open) return
@@ -136,7 +140,7 @@ class OutputItems {
     if (isRefusal) yield { type: 'response.refusal.done', ...place, refusal: text }
     else yield { type: 'response.output_text.done', ...place, text, logprobs: [] }
     yield { type: 'response.content_part.done', ...place, part }
-    yield this.#isDone(place.output_index, messageItem(id, [part]))
+    yield this.#isDone(place.output_index, messageItem(id, [part], status))
   }
 
   #isDone(output_index: number, item: ReturnType<typeof messageItem | typeof callItem>): Json {

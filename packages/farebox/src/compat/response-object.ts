@@ -61,11 +61,18 @@ export function beginning({ identity: { id, created }, provider, body }: Respons
   }
 }
 
-/** What was said, if anything was, and then the calls of tools. */
-function outputOf({ id, text, refusal, toolCalls }: ChatOutcome): ResponseAnswer['output'] {
-  const calls = toolCalls.map((call, index) => callItem(id, index, call))
+/** What was said, if anything was, and then the calls of tools. Where the answer is not whole, the last of them is not. */
+function outputOf({ id, text, refusal, toolCalls, finishReason }: ChatOutcome): ResponseAnswer['output'] {
+  const last = lastStatus(finishReason)
+  const calls = toolCalls.map((call, index) => callItem(id, index, call, index === toolCalls.length - 1 ? last : 'completed'))
   const said = text === '' && refusal !== undefined ? refusalPart(refusal) : textPart(text)
-  return text === '' && refusal === undefined && calls.length > 0 ? calls : [messageItem(id, [said]), ...calls]
+  if (text === '' && refusal === undefined && calls.length > 0) return calls
+  return [messageItem(id, [said], calls.length > 0 ? 'completed' : last), ...calls]
+}
+
+/** The status of the item that was being filled when an answer ended. */
+export function lastStatus(reason: FinishReason): 'completed' | 'incomplete' {
+  return INCOMPLETE[reason] ? 'incomplete' : 'completed'
 }
 
 export function messageItem(id: string, content: readonly Json[], status = 'completed') {

@@ -98,6 +98,7 @@ export const responsesBody = z.looseObject({
   background: z.literal(false, 'is not supported: answers come at once').nullish(),
   include: z.array(z.string()).nullish().describe('Taken, but answers hold text and tool calls alone'),
   truncation: z.literal('disabled', 'must be disabled: what is too long is refused').nullish(),
+  moderation: refused('is not supported: answers have no place for its results'),
   context_management: refused('is not supported: answers hold text and tool calls alone'),
   max_tool_calls: refused('is not supported: there are no tools but yours'),
   service_tier: z.enum(['auto', 'default'], 'must be auto or default: the others have other prices').nullish(),

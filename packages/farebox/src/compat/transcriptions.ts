@@ -7,16 +7,23 @@ import { transcription } from './answers.ts'
 import { serveWhole } from './serve-whole.ts'
 import { givenOptions, modelName, refused } from './wire-schemas.ts'
 
+const withoutTimes = z.literal('segment', 'is not supported: transcripts come without times').optional()
+
 const transcriptionForm = z.looseObject({
   model: modelName,
   language: z.string().min(2).max(20).optional().describe('ISO 639-1 code'),
   response_format: z.enum(['json', 'verbose_json', 'text'], 'must be json, verbose_json or text').default('json'),
   temperature: z.coerce.number().min(0).max(1).optional(),
   stream: z.literal('false', 'is not supported: leave it out').optional(),
-  // What verbose_json has by default, and what our answers leave out, as they may.
-  'timestamp_granularities[]': z.literal('segment', 'is not supported: transcripts come without times').optional(),
+  // What verbose_json has by default, and what our answers leave out, as they may. Some clients name a list without its brackets.
+  'timestamp_granularities[]': withoutTimes,
+  timestamp_granularities: withoutTimes,
   'include[]': refused('is not supported'),
+  include: refused('is not supported'),
 })
+
+/** A verbose transcript always names a language. @source ISO 639-2 */
+const UNDETERMINED = 'und'
 
 /** What is kept of a transcript. */
 interface KeptTranscript {
@@ -64,7 +71,7 @@ export const transcriptions = accountRoute({
         if (format === 'json') return new JsonAnswer(200, { text, ...usage }, headers)
         return new JsonAnswer(
           200,
-          { task: 'transcribe' as const, language: heard ?? language, duration: seconds, text, ...usage },
+          { task: 'transcribe' as const, language: heard ?? language ?? UNDETERMINED, duration: seconds, text, ...usage },
           headers,
         )
       },

@@ -11,6 +11,7 @@ const SHARED = [
   'safety_identifier',
   'prompt_cache_key',
   'prompt_cache_retention',
+  'prompt_cache_options',
   'service_tier',
 ]
 

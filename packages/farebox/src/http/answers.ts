@@ -297,6 +297,12 @@ export const problem = z.looseObject({
   unit: z.enum(['tokens', 'characters']).optional().describe('What is counted, for REQUEST_TOO_LONG'),
   length: z.number().optional().describe('How long the request is, a chat with its answer, as was predicted'),
   most: z.number().optional().describe('How long it may be'),
+  kind: z
+    .string()
+    .optional()
+    .describe(
+      'What the last provider found wrong, for REQUEST_REJECTED: invalid_request, content_policy, context_too_long, unsupported',
+    ),
   budget_id: z.string().optional().describe('The budget that was too small, for 402'),
   resets_at: time.optional().describe('When that budget starts again'),
   differs: z

@@ -38,6 +38,7 @@ export const answerHeaders = {
   'x-farebox-provider': header('Who answered, by its wire name', text),
   'x-farebox-credits-used': header('Whole credits; absent where the answer is a stream', whole),
   'x-farebox-balance': header('Whole credits that the account has left', whole),
+  'x-request-id': header('What the request is called: as its x-request-id said, or by a name of ours', text),
   'x-should-retry': header('Whether it may be asked again, for OpenAI’s clients, which would after every 409 and 5xx', {
     type: 'string',
     enum: ['true', 'false'],
@@ -64,6 +65,7 @@ export function headersOf({
   if (access !== 'public' && access !== 'admin') names.push('RateLimit', 'RateLimit-Policy')
   if (method === 'post' && !changesNothing) names.push('Idempotency-Replayed')
   if (isFile) names.push('Content-Disposition')
+  if (isOpenaiPath(path)) names.push('x-request-id')
   if (method === 'post' && isOpenaiPath(path)) {
     names.push(
       'x-farebox-workflow-id',
@@ -99,7 +101,7 @@ function failure(status: number, type: string, schema: string): Json {
   // Whoever asked is known by then: their limits count what failed too, and a failure that was charged is one that is told again.
   else names.push('RateLimit', 'RateLimit-Policy', 'Idempotency-Replayed')
   if ([409, 429, 502, 503, 504].includes(status)) names.push('Retry-After')
-  if (schema === 'OpenaiError') names.push('x-should-retry')
+  if (schema === 'OpenaiError') names.push('x-request-id', 'x-should-retry')
   return {
     description: codes.length > 0 ? `${titleOfStatus(status)}: ${codes.join(', ')}` : titleOfStatus(status),
     headers: references(names),

@@ -31,7 +31,7 @@ async function read(request: Request, field: string): Promise<Upload> {
   if (/^application\/(json|xml)/i.test(type)) {
     throw new UnsupportedMediaTypeError(`send multipart/form-data with the file as the field ${field}`)
   }
-  if (!type.startsWith('multipart/form-data')) return { data: new Uint8Array(await request.arrayBuffer()), fields: {}, lists: {} }
+  if (!/^multipart\/form-data/i.test(type)) return { data: new Uint8Array(await request.arrayBuffer()), fields: {}, lists: {} }
   const form = await request.formData().catch((error: unknown) => {
     if (isFareboxError(error)) throw error
     throw new MalformedBodyError('the multipart body cannot be read', { cause: error })

@@ -19,6 +19,7 @@ import { openapiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { problemOf } from './problem.ts'
 import { problemAnswer } from './problem-answer.ts'
+import { requestId, requestIdFacts } from './request-id.ts'
 import { type KnownMetadata, publicRoute, type Route } from './route.ts'
 import { safeHeaders } from './safe-headers.ts'
 import { statusRoutes } from './status-routes.ts'
@@ -90,7 +91,10 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
 
   const failure = (error: unknown, context: Context, wireNames?: Route['wireNames']) =>
     problemAnswer(problemOf(error, wireNames), context.req.path, error instanceof RateLimitedError ? error.headers : {})
+  const tellLog = (context: Context, path: string, status: number, error: unknown) =>
+    box.log.answered({ method: context.req.method, path, status, ...requestIdFacts(context) }, error)
   app.use(safeHeaders)
+  app.use('/v1/*', requestId)
   if (options.cors) app.use(crossOrigin(options.cors))
   const [ofRequest, ofUpload] = [limitBody(limits.requestBytes, failure), limitBody(limits.uploadBytes, failure)]
   for (const route of routes) {
@@ -103,7 +107,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
         const named = inWireNames(error, route, context.req.header('idempotency-key'))
         const failed = failure(named, context, route.wireNames)
         if (failed.status >= 500) {
-          box.log.answered({ method: context.req.method, path: route.path, status: failed.status }, error)
+          tellLog(context, route.path, failed.status, error)
           report(error)
         }
         return failed
@@ -128,7 +132,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
   app.onError((error, context) => {
     const failed = failure(error, context)
     if (failed.status >= 500) {
-      box.log.answered({ method: context.req.method, path: '', status: failed.status }, error)
+      tellLog(context, '', failed.status, error)
       options.onError?.(error, context.req.raw)
     }
     return failed

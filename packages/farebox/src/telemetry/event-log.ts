@@ -38,7 +38,7 @@ export class EventLog implements CallObserver {
   }
 
   /** An answer of the API that says that something is wrong on our side. */
-  answered(facts: { method: string; path: string; status: number }, error: unknown): void {
+  answered(facts: { method: string; path: string; status: number; x_request_id?: string }, error: unknown): void {
     this.#tell('error', { ...facts, ...errorFacts(error) }, 'a request failed')
   }
 
