@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono'
 import { checkNames } from '../check-names.ts'
 import { compatRoutes } from '../compat/compat-routes.ts'
 import type { Farebox } from '../farebox.ts'
+import { quietly } from '../telemetry/watch-call.ts'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
@@ -90,13 +91,14 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
 
   const failure = (error: unknown, context: Context, wireNames?: Route['wireNames']) =>
     problemAnswer(problemOf(error, wireNames), context.req.path, error instanceof RateLimitedError ? error.headers : {})
+  const tell = (error: unknown, request: Request) => void quietly(() => options.onError?.(error, request))
   app.use(safeHeaders)
   if (options.cors) app.use(crossOrigin(options.cors))
   const [ofRequest, ofUpload] = [limitBody(limits.requestBytes, failure), limitBody(limits.uploadBytes, failure)]
   for (const route of routes) {
     app.on(route.method.toUpperCase(), route.path, route.form ? ofUpload : ofRequest, async (context) => {
       const started = performance.now()
-      const report = (error: unknown) => options.onError?.(error, context.req.raw)
+      const report = (error: unknown) => tell(error, context.req.raw)
       const headers: Record<string, string> = {}
       const parts = { context, report, adminDigest, limits, limiter, headers, metadata: options.metadata }
       const response = await answerRequest(box, route, parts).catch((error: unknown) => {
@@ -129,7 +131,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     const failed = failure(error, context)
     if (failed.status >= 500) {
       box.log.answered({ method: context.req.method, path: '', status: failed.status }, error)
-      options.onError?.(error, context.req.raw)
+      tell(error, context.req.raw)
     }
     return failed
   })
