@@ -118,6 +118,25 @@ describe.each([
     }
   })
 
+  test('that failed is tried again when it is time, though the clock was set back meanwhile', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+    onTestFinished(() => void vi.useRealTimers())
+    const told: string[] = []
+    let isAway = true
+    const outbox = outboxTo(told, {
+      deliver(record) {
+        if (isAway) throw new Error('away')
+        told.push(nameOf(record))
+      },
+      retryDelayMs: () => 1,
+    })
+    await charge('ada', 'a1')
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+    isAway = false
+    vi.setSystemTime(Date.now() - 86_400_000)
+    await expect.poll(() => outbox.deliverDue().then(() => told)).toEqual(['ada a1'])
+  })
+
   test('that a receiver does not take holds its account up and no other, until it is taken', async () => {
     const told: string[] = []
     const errors: string[] = []
