@@ -322,6 +322,19 @@ test('an event is tried for about a day before it is given up, unless more is sa
   expect(hours).toBeLessThan(31)
 })
 
+test('an event is tried again though its delays say no number for it, as a list that has ended', async () => {
+  await fall()
+  const delays = [1_000]
+  const outbox = new Outbox(ledger, {
+    deliver: () => Promise.reject(new Error('not yet')),
+    retryDelayMs: (attempt) => delays[attempt] as number,
+  })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+  const [event] = await ledger.events({ accountId })
+  expect(event?.dueAt).toBeGreaterThan(now)
+  expect(await ledger.eventCounts()).toEqual({ waiting: 1, givenUp: 0 })
+})
+
 test('a handler may refuse an event for good', async () => {
   await fall()
   const outbox = new Outbox(ledger, {

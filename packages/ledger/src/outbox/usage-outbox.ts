@@ -2,7 +2,7 @@ import { InvalidOptionError, isFareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
 import { unthrowing } from '../unthrowing.ts'
-import { ATTEMPTS_MAX, attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 import { Repeated } from './repeated.ts'
 
@@ -223,7 +223,7 @@ export class UsageOutbox {
     onError(error, record)
     const attempts = (this.#waiting.get(accountId)?.attempts ?? 0) + 1
     if (!(error instanceof DeliveryRefusedError) && attempts < attemptsMax) {
-      this.#waiting.set(accountId, { attempts, until: performance.now() + Math.max(1, Math.round(retryDelayMs(attempts))) })
+      this.#waiting.set(accountId, { attempts, until: performance.now() + delayAfter(attempts, retryDelayMs) })
       report.failed += 1
       return false
     }
