@@ -209,6 +209,15 @@ describe.each(storeNames)('exports on %s', (on) => {
     expect((await api.as(undefined).get('/api/v1/export')).status).toBe(401)
   })
 
+  it('a cell of several lines is one cell, whatever ends them', async () => {
+    for (const end of ['\n', '\r', '\r\n']) {
+      const seller = `Acme${end}=1+1`
+      const text = await all(exportUsage(box.ledger, { format: 'focus', focus: { ...focus, seller } }))
+      expect(text).toContain(`,"${seller}",`)
+      expect(csv(text).map((row) => row.ProviderName)).toEqual([seller, seller, seller])
+    }
+  })
+
   it('bad options are named at once, before anything is read', () => {
     const base = { format: 'csv' } as const
     for (const [options, name] of [

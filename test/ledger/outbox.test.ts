@@ -180,6 +180,31 @@ test('a listener of an outbox that throws is not in the way of what it is told o
   expect([attempts, unhandled]).toEqual([1, []])
 })
 
+test('a listener of an outbox that fails later, or never ends, does not end the process either, nor hold it up', async () => {
+  await fall()
+  const unhandled: unknown[] = []
+  const hear = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', hear)
+  onTestFinished(() => void process.off('unhandledRejection', hear))
+  const never = new Promise<void>(() => undefined)
+  let heard = 0
+  const outbox = new Outbox(ledger, {
+    pollMs: 1,
+    deliver: () => Promise.reject(new Error('not yet')),
+    onError: async () => {
+      heard += 1
+      if (heard > 1) return never
+      throw new Error('the collector is gone')
+    },
+  })
+  await outbox.deliverDue()
+  const away = vi.spyOn(ledger, 'eventsDue').mockRejectedValue(new Error('away'))
+  outbox.start()
+  await expect.poll(() => away.mock.calls.length).toBeGreaterThan(2)
+  await outbox.stop()
+  expect([heard > 2, unhandled]).toEqual([true, []])
+})
+
 test('stopping waits for all deliveries under way, also where the end of one could not be written', async () => {
   await fall()
   const other = await ledger.openAccount({ name: 'Bob' })
@@ -297,6 +322,19 @@ test('an event is tried for about a day before it is given up, unless more is sa
   expect(hours).toBeLessThan(31)
 })
 
+test('an event is tried again though its delays say no number for it, as a list that has ended', async () => {
+  await fall()
+  const delays = [1_000]
+  const outbox = new Outbox(ledger, {
+    deliver: () => Promise.reject(new Error('not yet')),
+    retryDelayMs: (attempt) => delays[attempt] as number,
+  })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+  const [event] = await ledger.events({ accountId })
+  expect(event?.dueAt).toBeGreaterThan(now)
+  expect(await ledger.eventCounts()).toEqual({ waiting: 1, givenUp: 0 })
+})
+
 test('a handler may refuse an event for good', async () => {
   await fall()
   const outbox = new Outbox(ledger, {
@@ -314,6 +352,11 @@ test('addresses, secrets and numbers that cannot be used are refused by name', (
   }
   for (const bad of ['', 'whsec_', 'whsec_c2hvcnQ=', secret.slice(6)]) {
     expect(() => webhook({ url, secret: bad }), bad).toThrow(InvalidOptionError)
+  }
+  // Of a variable that is not set, and in the base64 of addresses, which receivers do not read.
+  for (const bad of [undefined as never, `whsec_${'-_'.repeat(20)}`]) {
+    expect(() => webhook({ url, secret: bad }), bad).toThrow(InvalidOptionError)
+    expect(() => webhook({ url, secret: [secret, bad] }), bad).toThrow(InvalidOptionError)
   }
   for (const field of ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax']) {
     expect(() => new Outbox(ledger, { deliver: () => undefined, [field]: 0 }), field).toThrow(field)
@@ -364,6 +407,44 @@ test('a heartbeat goes on when an extension fails', async () => {
   const before = calls
   await new Promise((resolve) => setTimeout(resolve, 15))
   expect(calls).toBe(before)
+})
+
+test('a listener of a heartbeat that takes for ever, or fails later, does not keep the hold from being extended', async () => {
+  const unhandled: unknown[] = []
+  const hear = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', hear)
+  onTestFinished(() => void process.off('unhandledRejection', hear))
+  const { holdId } = (await ledger.placeHold({
+    accountId,
+    service: 'phone',
+    provider: 'x',
+    amount: credits(10),
+    ttlMs: 1_000,
+  })) as {
+    holdId: string
+  }
+  let extended = 0
+  const errors: unknown[] = []
+  const heartbeat = keepAlive(ledger, {
+    accountId,
+    holdId,
+    ttlMs: 60_000,
+    everyMs: 5,
+    onExtended: () => {
+      extended += 1
+      return new Promise<void>(() => undefined)
+    },
+    onLost: () => Promise.reject(new Error('nobody to tell')),
+    onError: async (error) => {
+      errors.push(error)
+      throw error
+    },
+  })
+  await expect.poll(() => extended).toBeGreaterThan(2)
+  await ledger.releaseHold({ accountId, holdId })
+  await expect.poll(() => errors).toMatchObject([{ message: 'nobody to tell' }])
+  await heartbeat.stop()
+  expect(unhandled).toEqual([])
 })
 
 test('a listener of a heartbeat that throws ends neither the heartbeat nor the process', async () => {

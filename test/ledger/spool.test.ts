@@ -208,6 +208,21 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
   })
 
+  test('what cannot be read, or is half of a change, holds up nothing that comes after it', async () => {
+    other.exec('BEGIN IMMEDIATE')
+    mkdirSync(join(directory, '0-a-folder.json'), { recursive: true })
+    writeFileSync(
+      join(directory, '0-half.json'),
+      '{"version":1,"operation":{"verb":"settleHold","idempotencyKey":"k","accountId":"ada"}}',
+    )
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    await expect.poll(() => files()).toEqual(['0-a-folder.json'])
+    await expect(ledger.sendSpooled()).rejects.toThrow('EISDIR')
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+    expect(readdirSync(join(directory, 'refused'))).toContain('0-half.json')
+  })
+
   test('what a crash left of a reason is not in the way of the next one', async () => {
     await ledger.sendSpooled()
     mkdirSync(join(directory, 'refused'), { recursive: true })
@@ -322,6 +337,8 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     await expect(ledger.charge({ ...work, usage: usage(1) })).rejects.toThrow(/spool could not keep/)
     other.exec('COMMIT')
     expect(() => open({ directory: '' })).toThrow('directory')
+    // Of a variable that is not set: it would be found out when the database is away.
+    expect(() => open({ directory: undefined })).toThrow('directory')
     expect(() => open({ entriesMax: 0 })).toThrow('entriesMax')
   })
 })

@@ -118,6 +118,25 @@ describe.each([
     }
   })
 
+  test('that failed is tried again when it is time, though the clock was set back meanwhile', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+    onTestFinished(() => void vi.useRealTimers())
+    const told: string[] = []
+    let isAway = true
+    const outbox = outboxTo(told, {
+      deliver(record) {
+        if (isAway) throw new Error('away')
+        told.push(nameOf(record))
+      },
+      retryDelayMs: () => 1,
+    })
+    await charge('ada', 'a1')
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+    isAway = false
+    vi.setSystemTime(Date.now() - 86_400_000)
+    await expect.poll(() => outbox.deliverDue().then(() => told)).toEqual(['ada a1'])
+  })
+
   test('that a receiver does not take holds its account up and no other, until it is taken', async () => {
     const told: string[] = []
     const errors: string[] = []
@@ -344,6 +363,33 @@ describe.each([
     expect([meter.asked.length, meter.events.size]).toEqual([2, 1])
   })
 
+  test('reaches Stripe after a failure, which Stripe says again for a day under the same key', async () => {
+    const meter = await startStripeMeter()
+    onTestFinished(() => meter.close())
+    const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+    const deliver = stripeMeterEvents({ stripe, eventName: 'farebox_credits', customerOf: () => 'cus_ada' })
+    const outbox = outboxTo([], { deliver, retryDelayMs: () => 1, attemptsMax: 4 })
+    await charge('ada', 'u1')
+    meter.fail(500, 503)
+    await expect.poll(() => outbox.deliverDue().then(() => meter.events.size)).toBe(1)
+    expect(new Set(meter.asked.map(({ identifier }) => identifier)).size).toBe(1)
+    expect(new Set(meter.asked.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(3)
+    expect(await Array.fromAsync(outbox.givenUp())).toEqual([])
+  })
+
+  test('waits for Stripe’s clock where ours is ahead, and is not given up', async () => {
+    const meter = await startStripeMeter()
+    onTestFinished(() => meter.close())
+    const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+    const deliver = stripeMeterEvents({ stripe, eventName: 'farebox_credits', customerOf: () => 'cus_ada' })
+    const outbox = outboxTo([], { deliver, retryDelayMs: () => 1 })
+    await charge('ada', 'u1')
+    meter.behindMs = 600_000
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+    meter.behindMs = 0
+    await expect.poll(() => outbox.deliverDue().then(() => meter.events.size)).toBe(1)
+  })
+
   test('is told to two of Stripe’s meters, and counted by each', async () => {
     const meter = await startStripeMeter()
     onTestFinished(() => meter.close())
@@ -406,6 +452,7 @@ test('a CloudEvent has one content type, however the host spells a header of its
 })
 
 test('options that cannot work are named', () => {
+  expect(() => cloudEvents({ url: 'https://events.example/', source: 'of us' })).toThrow('source must be a URI reference')
   const ledger = new Ledger({} as never)
   const deliver = () => undefined
   for (const [options, name] of [

@@ -19,8 +19,10 @@ export interface StripeMeter {
   readonly events: ReadonlyMap<string, SeenMeterEvent>
   /** Everything that was asked, taken or not. */
   readonly asked: readonly SeenMeterEvent[]
-  /** Answers the next requests with these statuses, in order; 0 hangs up after the event was taken. */
+  /** Answers the next requests with these statuses, in order; 0 hangs up after the event was taken. What is 500 or more is said again under the same key. */
   fail(...statuses: number[]): void
+  /** By how much its clock is behind this machine's, in milliseconds. @defaultValue 0 */
+  behindMs: number
   /** Forgets requests, as Stripe does after a day: the same event is then refused, because there is one of its identifier. */
   forget(): void
   close(): Promise<void>
@@ -33,6 +35,9 @@ export async function startStripeMeter(): Promise<StripeMeter> {
   const failures: number[] = []
   /** Requests that are answered again as they were, until they are forgotten. */
   const replayed = new Map<string, string>()
+  /** Refusals that are said again under their key, as Stripe does whatever an endpoint answered. */
+  const refused = new Map<string, [status: number, message: string]>()
+  let behindMs = 0
   const server = createPatientServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
@@ -54,11 +59,20 @@ export async function startStripeMeter(): Promise<StripeMeter> {
     const answer = (status: number, json: object) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json))
     const refuse = (status: number, message: string) => answer(status, { error: { type: 'invalid_request_error', message } })
+    const keep = (status: number, message: string) => {
+      refused.set(event.idempotencyKey, [status, message])
+      return refuse(status, message)
+    }
+    const kept = refused.get(event.idempotencyKey)
+    if (kept) return refuse(...kept)
     const failure = failures.shift()
+    if (failure !== undefined && failure >= 500) return keep(failure, 'it was ordered to fail')
     if (failure !== undefined && failure > 0) return refuse(failure, 'it was ordered to fail')
     if (request.url !== '/v1/billing/meter_events') return refuse(404, 'unrecognized request URL')
     if (!/^-?\d+$/.test(event.payload.value ?? '')) return refuse(400, 'invalid value')
     if (!event.payload.stripe_customer_id?.startsWith('cus_')) return refuse(400, 'no such customer')
+    if (Number(event.timestamp) * 1000 > Date.now() - behindMs + 300_000)
+      return keep(400, 'The event timestamp cannot be more than 5 minutes in future.')
     const before = replayed.get(event.idempotencyKey)
     if (before !== undefined && before !== body)
       return refuse(400, 'Keys for idempotent requests can only be used with the same parameters.')
@@ -81,6 +95,12 @@ export async function startStripeMeter(): Promise<StripeMeter> {
     asked,
     fail: (...statuses) => failures.push(...statuses),
     forget: () => replayed.clear(),
+    get behindMs() {
+      return behindMs
+    },
+    set behindMs(milliseconds) {
+      behindMs = milliseconds
+    },
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

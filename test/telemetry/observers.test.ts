@@ -1,6 +1,7 @@
 import { simulated } from '@farebox/providers/simulated'
 import type { CallObserver, CallWatcher } from 'farebox'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { serveApi } from '../farebox/api-client.ts'
 import { openAccount, openBox } from '../farebox/open-box.ts'
 
 const ask = { messages: [{ role: 'user' as const, content: 'When do you open?' }] }
@@ -50,4 +51,55 @@ it.each(Object.entries(failing))('an observer that %s costs the call nothing, an
   expect(calls).toBe(1)
   expect(await box.ledger.usageOf(accountId, workflow.id)).toHaveLength(2)
   await workflow.close()
+})
+
+it('an observer, or a logger, that fails later ends neither the call nor the process', async () => {
+  const unhandled: unknown[] = []
+  const hear = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', hear)
+  onTestFinished(() => void process.off('unhandledRejection', hear))
+  let told = 0
+  const later = async () => {
+    told += 1
+    throw new Error('the collector is gone')
+  }
+  const telemetry: CallObserver = { begin: () => ({ attempted: later, held: later, ended: later }), recorded: later }
+  const logger = { debug: later, info: later, warn: later, error: later }
+  const box = await openBox({ providers: [simulated()], telemetry, logger })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'help' })
+  expect(await workflow.chat(ask)).toMatchObject({ provider: 'gpt-4o-mini' })
+  await workflow.record('phone', 'twilio', 1, 'minutes')
+  await workflow.close()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([told > 5, unhandled]).toEqual([true, []])
+})
+
+it.each([
+  [
+    'throws',
+    () => {
+      throw new Error('the collector is gone')
+    },
+  ],
+  [
+    'fails later',
+    async () => {
+      throw new Error('the collector is gone')
+    },
+  ],
+])('an onError that %s ends neither the process nor a request', async (_, onError) => {
+  const unhandled: unknown[] = []
+  const hear = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', hear)
+  onTestFinished(() => void process.off('unhandledRejection', hear))
+  const box = await openBox({ onError })
+  const { key } = await openAccount(box)
+  box.background(Promise.reject(new Error('away')))
+  const api = await serveApi(box, key, { onError })
+  vi.spyOn(box.ledger, 'breakdowns').mockRejectedValue(new Error('broken'))
+  const { status, body } = await api.get('/api/v1/usage')
+  expect([status, body.code]).toEqual([500, 'INTERNAL'])
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(unhandled).toEqual([])
 })

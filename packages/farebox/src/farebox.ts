@@ -57,6 +57,7 @@ import { BoxMetrics } from './telemetry/box-metrics.ts'
 import type { CallObserver } from './telemetry/call-observer.ts'
 import { EventLog } from './telemetry/event-log.ts'
 import type { Logger } from './telemetry/logger.ts'
+import { quietly } from './telemetry/watch-call.ts'
 import { Turns } from './turns.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
 import { Workflow, type WorkflowOptions, type WorkflowParts } from './workflow.ts'
@@ -183,7 +184,7 @@ export class Farebox {
     this.log = new EventLog(options.logger, this.health)
     this.#onError = (error) => {
       this.log.unawaited(error)
-      options.onError?.(error)
+      quietly(() => options.onError?.(error))
     }
     const { telemetry = [] } = options
     this.#parts = {

@@ -12,7 +12,10 @@ export interface HistoryRange {
   accountId?: string
   /** @defaultValue the beginning */
   from?: number
-  /** Exclusive. @defaultValue now, and after */
+  /**
+   * Exclusive. What is written in a transaction has the time at which it was asked for, and is there when that has committed: a range that ends a
+   * while ago is complete, one that ends now may lack what commits later, which the next range does not have either. @defaultValue now, and after
+   */
   until?: number
 }
 

@@ -1,6 +1,7 @@
 import { InvalidInputError } from './errors.ts'
 import type { Ledger } from './ledger.ts'
 import type { HeldOutcome, Refusal } from './operations.ts'
+import { unthrowing } from './unthrowing.ts'
 
 /** Which hold is kept alive, and who is told of it. */
 export interface KeepAliveOptions {
@@ -40,27 +41,27 @@ export function keepAlive(ledger: Pick<Ledger, 'extendHold'>, options: KeepAlive
       `must be whole milliseconds below ttlMs (${ttlMs}) and a timer's most, received ${everyMs}`,
     )
   }
+  const onError = unthrowing(options.onError)
+  /** Nobody waits for a listener: one that takes its time must not keep the hold from being extended. */
+  const tell = (listen: () => void) => void (async () => listen())().catch(onError)
   let running: Promise<void> | undefined
   const timer = setInterval(() => {
     // One at a time: a slow database must not pile extensions up.
-    running ??= beat()
-      // What a listener throws must not end the process.
-      .catch(() => undefined)
-      .finally(() => {
-        running = undefined
-      })
+    running ??= beat().finally(() => {
+      running = undefined
+    })
   }, everyMs)
   timer.unref()
 
   async function beat(): Promise<void> {
     try {
       const outcome = await ledger.extendHold({ accountId, holdId, ttlMs })
-      if (outcome.status === 'held') return options.onExtended?.(outcome)
+      if (outcome.status === 'held') return tell(() => options.onExtended?.(outcome))
       if (outcome.reason !== 'hold_not_open') return
       clearInterval(timer)
-      options.onLost?.(outcome)
+      tell(() => options.onLost?.(outcome))
     } catch (error) {
-      options.onError?.(error)
+      onError(error)
     }
   }
 

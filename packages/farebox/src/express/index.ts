@@ -6,6 +6,7 @@ import { problemHeaders, problemOf } from '../http/problem.ts'
 import type { RoutesOptions } from '../http/routes.ts'
 import { checkMount, type MountOptions, mountWorkflow } from '../mount-workflow.ts'
 import { nodeRoutes } from '../node-routes.ts'
+import { quietly } from '../telemetry/watch-call.ts'
 import type { Workflow } from '../workflow.ts'
 
 export type { MountOptions } from '../mount-workflow.ts'
@@ -41,7 +42,7 @@ export function farebox(box: Farebox, options: MountOptions): ExpressHandler {
   const fail = (error: unknown, response: ServerResponse, next: (error?: unknown) => void) => {
     if (!response.headersSent) return isFareboxError(error) ? sendProblem(response, error) : next(error)
     // The host has answered meanwhile. Express would close the connection over a second answer.
-    if (!isFareboxError(error)) options.onError?.(error)
+    if (!isFareboxError(error)) quietly(() => options.onError?.(error))
   }
   return (request, response, next) => {
     let mounted: Workflow | Promise<Workflow>

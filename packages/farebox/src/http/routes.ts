@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono'
 import { checkNames } from '../check-names.ts'
 import { compatRoutes } from '../compat/compat-routes.ts'
 import type { Farebox } from '../farebox.ts'
+import { quietly } from '../telemetry/watch-call.ts'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
@@ -93,6 +94,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     problemAnswer(problemOf(error, wireNames), context.req.path, error instanceof RateLimitedError ? error.headers : {})
   const tellLog = (context: Context, path: string, status: number, error: unknown) =>
     box.log.answered({ method: context.req.method, path, status, ...requestIdFacts(context) }, error)
+  const tell = (error: unknown, request: Request) => void quietly(() => options.onError?.(error, request))
   app.use(safeHeaders)
   app.use('/v1/*', requestId)
   if (options.cors) app.use(crossOrigin(options.cors))
@@ -100,7 +102,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
   for (const route of routes) {
     app.on(route.method.toUpperCase(), route.path, route.form ? ofUpload : ofRequest, async (context) => {
       const started = performance.now()
-      const report = (error: unknown) => options.onError?.(error, context.req.raw)
+      const report = (error: unknown) => tell(error, context.req.raw)
       const headers: Record<string, string> = {}
       const parts = { context, report, adminDigest, limits, limiter, headers, metadata: options.metadata }
       const response = await answerRequest(box, route, parts).catch((error: unknown) => {
@@ -133,7 +135,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     const failed = failure(error, context)
     if (failed.status >= 500) {
       tellLog(context, '', failed.status, error)
-      options.onError?.(error, context.req.raw)
+      tell(error, context.req.raw)
     }
     return failed
   })

@@ -86,8 +86,7 @@ function runBy<T>(watcher: Pick<CallWatcher, 'run'>, work: () => T): T {
     if ('error' in begun) throw begun.error
     return begun.result
   }
-  const told = quietly(() => watcher.run?.(once))
-  if (told instanceof Promise) told.catch(() => undefined)
+  quietly(() => watcher.run?.(once))
   return once()
 }
 
@@ -106,7 +105,10 @@ function tellAnswered(watchers: readonly AttemptWatcher[], facts: AnswerFacts): 
 /** What an observer fails at is its own affair. */
 export function quietly<T>(tell: () => T): T | undefined {
   try {
-    return tell()
+    const told = tell()
+    // It may fail later, where an observer or a logger is asynchronous.
+    if (told instanceof Promise) told.catch(() => undefined)
+    return told
   } catch {
     return undefined
   }

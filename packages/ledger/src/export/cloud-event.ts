@@ -1,3 +1,5 @@
+import { InvalidOptionError } from '@farebox/core'
+
 /** An event in the JSON format of CloudEvents 1.0. */
 export interface CloudEvent {
   specversion: '1.0'
@@ -14,6 +16,13 @@ export interface CloudEvent {
 
 /** Where usage and purchases are said to come from, where the host does not say. */
 export const CLOUD_EVENT_SOURCE = 'urn:farebox'
+
+/** @throws {InvalidOptionError} it is no URI reference */
+export function checkSource(source: string): void {
+  if (source === '' || /[\s<>"{}|\\^`]/.test(source)) {
+    throw new InvalidOptionError(`source must be a URI reference, received ${JSON.stringify(source)}`)
+  }
+}
 
 interface EventFields {
   type: 'usage' | 'purchase'

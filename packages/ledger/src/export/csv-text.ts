@@ -12,7 +12,8 @@ const NUMBER = /^-?\d+(\.\d+)?$/
  */
 export function csvText(columns: readonly string[], rows: readonly object[]): string {
   const cells = rows.map((row) => columns.map((column) => cellOf((row as Record<string, unknown>)[column])))
-  return stringify(cells, { record_delimiter: 'windows' })
+  // Half a line's end is one to most readers.
+  return stringify(cells, { record_delimiter: 'windows', quoted_match: /[\r\n]/ })
 }
 
 function cellOf(value: unknown): string {

@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '@farebox/core'
 import type { HistoryRange } from '../history.ts'
 import type { Ledger } from '../ledger.ts'
-import { CLOUD_EVENT_SOURCE } from './cloud-event.ts'
+import { CLOUD_EVENT_SOURCE, checkSource } from './cloud-event.ts'
 import type { FocusOptions } from './focus-options.ts'
 
 /** `csv` and `focus` are CSV with a line of names, `jsonl` and `cloudevents` a JSON object on each line. */
@@ -46,7 +46,5 @@ export function checkExport({
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(until) || from >= until) {
     throw new InvalidOptionError(`from must be before until, in epoch milliseconds: received ${from} and ${until}`)
   }
-  if (source === '' || /[\s<>"{}|\\^`]/.test(source)) {
-    throw new InvalidOptionError(`source must be a URI reference, received ${JSON.stringify(source)}`)
-  }
+  checkSource(source)
 }

@@ -1,4 +1,4 @@
-import { CLOUD_EVENT_SOURCE, type CloudEvent, cloudEvent } from '../export/cloud-event.ts'
+import { CLOUD_EVENT_SOURCE, type CloudEvent, checkSource, cloudEvent } from '../export/cloud-event.ts'
 import { usageFields } from '../export/usage-fields.ts'
 import { checkReceipt, checkReceiverUrl } from './receiver-url.ts'
 import type { DeliverUsage } from './usage-outbox.ts'
@@ -21,10 +21,11 @@ export interface CloudEventsOptions {
  * Posts each usage record as a CloudEvent 1.0 in structured mode: for a {@link UsageOutbox}. `source` and `id` are the same each time that a
  * record is told, so a receiver that has it already knows. 410 gives a record up, other failures are tried again; redirects are not followed.
  *
- * @throws {InvalidOptionError} the address cannot be used
+ * @throws {InvalidOptionError} the address or the source cannot be used
  */
 export function cloudEvents(options: CloudEventsOptions): DeliverUsage {
   const { source = CLOUD_EVENT_SOURCE, includeCosts, fetch } = options
+  checkSource(source)
   const address = checkReceiverUrl(options.url, 'cloudEvents')
   // However the host spells it: two content types would be sent as one that nobody knows.
   const headers = new Headers(options.headers)

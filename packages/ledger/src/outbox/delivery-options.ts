@@ -20,6 +20,12 @@ export function doubling(attempt: number): number {
   return Math.min(DELAY_MIN_MS * 2 ** (attempt - 1), DELAY_MAX_MS) * (0.75 + Math.random() / 2)
 }
 
+/** {@link doubling}, where the host's own says no number: a list that ends would else end the attempts, or put them off for ever. */
+export function delayAfter(attempt: number, retryDelayMs: (attempt: number) => number): number {
+  const delayMs = Math.round(retryDelayMs(attempt))
+  return Math.max(1, Number.isSafeInteger(delayMs) ? delayMs : Math.round(doubling(attempt)))
+}
+
 /** Why a delivery failed, as it is kept: one line. */
 export function wordsOf(error: unknown): string {
   const words = error instanceof Error ? error.message : String(error)

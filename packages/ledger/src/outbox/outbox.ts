@@ -2,7 +2,7 @@ import { FareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
 import { unthrowing } from '../unthrowing.ts'
-import { ATTEMPTS_MAX, attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
 import { Repeated } from './repeated.ts'
 
 /** Who is told of events, and how often it is tried. */
@@ -106,7 +106,7 @@ export class Outbox {
     const isLast = claim.attempts >= attemptsMax && !stopping.aborted
     const isGivenUp = error instanceof DeliveryRefusedError || isLast
     // From now on, however long the attempt took.
-    const delayMs = isGivenUp ? undefined : Math.max(1, Math.round(this.#options.retryDelayMs(claim.attempts)))
+    const delayMs = isGivenUp ? undefined : delayAfter(claim.attempts, this.#options.retryDelayMs)
     await this.#ledger.endDelivery({ accountId, eventId, error: wordsOf(error), delayMs })
     return isGivenUp ? 'givenUp' : 'failed'
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { formatCredits, InvalidOptionError } from '@farebox/core'
 import { v5 as uuidv5 } from 'uuid'
 import type { UsageRow } from '../rows.ts'
@@ -38,10 +39,13 @@ const NAMESPACE = '0f1a4c3e-6f0e-5d0b-8f2d-7c1b2a9e4d35'
 
 /** Statuses that say that the same event will be refused again. A wrong key, a conflict or too many requests may be over the next time. */
 const FINAL: ReadonlySet<number> = new Set([400, 402, 404, 422])
+/** Stripe takes events of 35 days. What is younger by our clock and of the wrong time by Stripe's is the fault of a clock, which may be set right. */
+const YOUNG_MS = 34 * 86_400_000
 
 /**
  * Reports usage to a meter of Stripe's billing: for a {@link UsageOutbox}. Each record is one event, whose `identifier` is the same each time, so
- * that Stripe counts it once: it knows an identifier again for 24 hours at least, and not for ever. Stripe takes events of the last 35 days. Refunds are negative values, for meters that sum.
+ * that Stripe counts it once: it knows an identifier again for 24 hours at least, and not for ever. Stripe takes events of the last 35 days and of five
+ * minutes to come: what a clock that is ahead has dated later is tried again. Refunds are negative values, for meters that sum.
  *
  * @throws {InvalidOptionError} an option is missing
  * @source https://docs.stripe.com/api/billing/meter-event/create
@@ -55,6 +59,8 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
     throw new InvalidOptionError(`eventName must have 1 to 100 characters, received ${JSON.stringify(eventName)}`)
   }
   const { customer: customerKey = 'stripe_customer_id', value: valueKey = 'value' } = payloadKeys
+  /** Events that Stripe failed at: under the same idempotency key it gives the same answer again, for a day. Their identifiers still count once. */
+  const failed = new Set<string>()
   return async (record) => {
     const amount = amountOf(record, value)
     if (amount === undefined || amount === '0') return
@@ -68,11 +74,14 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
       await stripe.billing.meterEvents.create(
         { event_name: eventName, identifier, timestamp, payload },
         // The outbox tries again, and says when.
-        { idempotencyKey: `farebox-${identifier}`, maxNetworkRetries: 0 },
+        { idempotencyKey: `farebox-${identifier}${failed.has(identifier) ? `-${randomUUID()}` : ''}`, maxNetworkRetries: 0 },
       )
     } catch (error) {
-      if (!isKnownAlready(error)) throw asRefusal(error)
+      if (isKnownAlready(error)) return
+      if (isKeptAnswer(error, record)) failed.add(identifier)
+      throw asRefusal(error, record)
     }
+    failed.delete(identifier)
   }
 }
 
@@ -97,9 +106,24 @@ function isKnownAlready(error: unknown): boolean {
   return statusCode === 400 && /already exists with identifier/i.test(String(message))
 }
 
-function asRefusal(error: unknown): unknown {
+/**
+ * Whether Stripe would give this answer again, though another try may end otherwise: it keeps what an endpoint said, its failures too.
+ *
+ * @source https://docs.stripe.com/api/idempotent_requests
+ */
+function isKeptAnswer(error: unknown, record: UsageRow): boolean {
   const { statusCode } = error as { statusCode?: unknown }
-  if (typeof statusCode !== 'number' || !FINAL.has(statusCode)) return error
+  return isOfAClock(error, record) || (typeof statusCode === 'number' && statusCode >= 500)
+}
+
+function isOfAClock(error: unknown, { createdAt }: UsageRow): boolean {
+  const { statusCode, message } = error as { statusCode?: unknown; message?: unknown }
+  return statusCode === 400 && /timestamp/i.test(String(message)) && createdAt > Date.now() - YOUNG_MS
+}
+
+function asRefusal(error: unknown, record: UsageRow): unknown {
+  const { statusCode } = error as { statusCode?: unknown }
+  if (typeof statusCode !== 'number' || !FINAL.has(statusCode) || isOfAClock(error, record)) return error
   const words = error instanceof Error ? error.message : String(error)
   return new DeliveryRefusedError(`Stripe answered ${statusCode}: ${words}`, { cause: error })
 }

@@ -2,7 +2,7 @@ import { InvalidOptionError, isFareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
 import { unthrowing } from '../unthrowing.ts'
-import { ATTEMPTS_MAX, attemptDelivery, checkWhole, doubling, wordsOf } from './delivery-options.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 import { Repeated } from './repeated.ts'
 
@@ -87,7 +87,7 @@ export class UsageOutbox {
   readonly #options: Required<UsageOutboxOptions>
   /** How far each account that has changed was told about, by its changes. */
   readonly #told = new Map<string, number>()
-  /** Accounts whose next record failed, how often, and when it is tried again. */
+  /** Accounts whose next record failed, how often, and when it is tried again: by the time of this process, which nobody sets back. */
   readonly #waiting = new Map<string, { attempts: number; until: number }>()
   /** Accounts of which something could not be read or noted: they are looked at again. */
   readonly #failed = new Set<string>()
@@ -123,7 +123,7 @@ export class UsageOutbox {
     const report: UsageOutboxReport = { delivered: 0, failed: 0, givenUp: 0 }
     const { history } = this.#ledger
     const now = Date.now()
-    const due = [...this.#waiting].filter(([, { until }]) => until <= now).map(([accountId]) => accountId)
+    const due = [...this.#waiting].filter(([, { until }]) => until <= performance.now()).map(([accountId]) => accountId)
     const changed = new Set([...due, ...this.#failed])
     const errors: unknown[] = []
     const isWhole = now < this.#begunAt || now >= this.#wholeAt + WHOLE_LOOK_MS
@@ -223,7 +223,7 @@ export class UsageOutbox {
     onError(error, record)
     const attempts = (this.#waiting.get(accountId)?.attempts ?? 0) + 1
     if (!(error instanceof DeliveryRefusedError) && attempts < attemptsMax) {
-      this.#waiting.set(accountId, { attempts, until: Date.now() + Math.max(1, Math.round(retryDelayMs(attempts))) })
+      this.#waiting.set(accountId, { attempts, until: performance.now() + delayAfter(attempts, retryDelayMs) })
       report.failed += 1
       return false
     }

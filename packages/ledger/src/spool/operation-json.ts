@@ -18,8 +18,9 @@ export function encodeOperation(operation: UsageOperation): string {
 export function decodeOperation(text: string): UsageOperation | undefined {
   try {
     const { version, operation, details } = JSON.parse(text, revive)
-    if (version !== 1 || typeof operation.idempotencyKey !== 'string') return undefined
+    if (version !== 1 || typeof operation.idempotencyKey !== 'string' || typeof operation.accountId !== 'string') return undefined
     if (operation.verb !== 'settleHold' && operation.verb !== 'charge') return undefined
+    if (typeof operation.input?.usage !== 'object' || operation.input.usage === null) return undefined
     if (details !== undefined) operation.input.usage.details = details
     return operation
   } catch {

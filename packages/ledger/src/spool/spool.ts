@@ -33,9 +33,11 @@ export class Spool {
   /** The time in the newest name. */
   #newest = 0
 
-  /** @throws {InvalidOptionError} `directory` is empty, or `entriesMax` is no whole number of 1 or more */
+  /** @throws {InvalidOptionError} `directory` is no path, or `entriesMax` is no whole number of 1 or more */
   constructor({ directory, entriesMax = 100_000 }: SpoolOptions) {
-    if (directory === '') throw new InvalidOptionError('directory of a spool must be a path')
+    if (typeof directory !== 'string' || directory === '') {
+      throw new InvalidOptionError(`directory of a spool must be a path, received ${JSON.stringify(directory)}`)
+    }
     if (!Number.isSafeInteger(entriesMax) || entriesMax < 1) {
       throw new InvalidOptionError(`entriesMax must be a whole number of 1 or more, received ${entriesMax}`)
     }
@@ -65,14 +67,15 @@ export class Spool {
     return (await this.#names()).length
   }
 
-  /** What waits, oldest first, read one by one. A file that is no change of ours is set aside. */
-  async *entries(): AsyncGenerator<SpooledOperation> {
+  /**
+   * What waits, oldest first, read one by one. A file that is no change of ours is set aside.
+   *
+   * @param onFailure  hears of a file that cannot be read or set aside. It stays, and what comes after it does not wait for it
+   */
+  async *entries(onFailure: (error: unknown) => void): AsyncGenerator<SpooledOperation> {
     for (const name of await this.#names()) {
-      const text = await readFile(join(this.#directory, name), 'utf8').catch(ignoreAbsent)
-      if (text === undefined) continue
-      const operation = decodeOperation(text)
+      const operation = await this.#read(name).catch((error: unknown) => void onFailure(error))
       if (operation) yield { name, operation }
-      else await this.refuse(name, 'it is not a change of the ledger')
     }
   }
 
@@ -87,6 +90,14 @@ export class Spool {
     await mkdir(folder, { recursive: true })
     await this.#write(folder, `${name}.reason.txt`, `${reason}\n`)
     await rename(join(this.#directory, name), join(folder, name)).catch(ignoreAbsent)
+  }
+
+  /** @returns undefined where it was sent meanwhile, or is set aside */
+  async #read(name: string): Promise<UsageOperation | undefined> {
+    const text = await readFile(join(this.#directory, name), 'utf8').catch(ignoreAbsent)
+    const operation = text === undefined ? undefined : decodeOperation(text)
+    if (text !== undefined && !operation) await this.refuse(name, 'it is not a change of the ledger')
+    return operation
   }
 
   async #names(): Promise<string[]> {

@@ -106,7 +106,7 @@ export class UsageSpool {
 
   /** Learns of the holds that a process before this one kept settlements of. */
   async #readHolds(): Promise<void> {
-    for await (const { operation } of this.#spool.entries()) {
+    for await (const { operation } of this.#spool.entries(() => undefined)) {
       if (operation.verb === 'settleHold') this.#holds.add(holdKey(operation.accountId, operation.input.holdId))
     }
   }
@@ -123,8 +123,9 @@ export class UsageSpool {
   async #sendNow(): Promise<SpoolReport> {
     const report: SpoolReport = { sent: 0, refused: 0, waiting: 0 }
     const kept = this.#kept
+    const failures: unknown[] = []
     let together: SpooledOperation[] = []
-    for await (const entry of this.#spool.entries()) {
+    for await (const entry of this.#spool.entries((error) => failures.push(error))) {
       together.push(entry)
       if (together.length < SENT_AT_ONCE) continue
       const isSent = await this.#sendAll(together, report)
@@ -132,6 +133,7 @@ export class UsageSpool {
       if (!isSent) break
     }
     await this.#sendAll(together, report)
+    if (failures.length > 0) throw failures[0]
     report.waiting = await this.#spool.size()
     if (report.waiting === 0 && this.#kept === kept) this.#holds.clear()
     return report
