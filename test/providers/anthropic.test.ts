@@ -205,6 +205,21 @@ describe('a request to Anthropic', () => {
     ])
   })
 
+  it('that only the system says anything in is left to providers that answer it, and not sent', async () => {
+    const { adapter, server } = await open()
+    const messages: ChatMessage[] = [
+      { role: 'system', content: 'Greet whoever comes.' },
+      { role: 'user', content: ' ' },
+    ]
+    for (const ask of [
+      () => adapter.chat?.({ model: MODEL, messages }, context),
+      () => collect(adapter.streamChat?.({ model: MODEL, messages }, context)),
+    ]) {
+      expect(await failureOf(ask())).toMatchObject({ kind: 'unsupported', providerParameter: 'messages' })
+    }
+    expect(server.requests).toEqual([])
+  })
+
   it('limits the answer to what its model can write, and to what needs no stream where nothing is said', async () => {
     const { adapter, server } = await open()
     for (const [model, outputTokensMax] of [

@@ -19,7 +19,7 @@ export const PLAIN_TOKENS_MAX = 21_333
 /**
  * The body of a plain message. Our own fields win over `providerOptions`, so that a passed-through option cannot undo metering.
  *
- * @throws {ProviderError} `unsupported`: Anthropic stops at no white space, and reads no such image
+ * @throws {ProviderError} `unsupported`: Anthropic stops at no white space, reads no such image, and answers no system alone
  */
 export function messageBody(limits: Limits, request: ChatRequest): Body {
   return { ...request.providerOptions, ...fields(limits, request), stream: false }
