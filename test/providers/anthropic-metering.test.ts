@@ -31,6 +31,16 @@ describe('a chat with claude-3-haiku in a workflow', () => {
     expect(server.invoice).toMatchObject([{ model: 'claude-haiku-5-5', quantities: { input_tokens: 2_000, output_tokens: 400 } }])
   })
 
+  it('is charged by the tokens that Anthropic counted where the book has no price for what came beside them', async () => {
+    const usage = { input_tokens: 21_000, output_tokens: 1_000, server_tool_use: { web_search_requests: 2 } }
+    const message = { model: 'claude-haiku-5-5', content: [{ type: 'text', text: 'At nine.' }], stop_reason: 'end_turn', usage }
+    const provider = anthropic({ client: { messages: { create: async () => message } } })
+    const box = await openBox({ providers: [provider], configuration: presets.balanced() })
+    const { accountId } = await openAccount(box)
+    const answer = await box.workflow({ accountId, name: 'support' }).chat({ messages: [{ role: 'user', content: 'When?' }] })
+    expect(formatCredits(answer.creditsUsed)).toBe('22')
+  })
+
   it('answers where gpt-4o-mini does not, whatever temperature was asked for', async () => {
     const { provider, server } = await open()
     const ill = await openLoopback()

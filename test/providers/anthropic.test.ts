@@ -205,6 +205,38 @@ describe('a request to Anthropic', () => {
     ])
   })
 
+  it('holds a model that can be held to a schema to that of a strict tool', async () => {
+    const { adapter, server } = await open()
+    const parameters = { type: 'object', properties: {}, additionalProperties: false }
+    const tools = [true, false, undefined].map((strict) => ({
+      name: 'book',
+      parameters,
+      ...(strict === undefined ? {} : { strict }),
+    }))
+    for (const model of ['claude-haiku-5-5', 'claude-sonnet-4-20250514'])
+      await adapter.chat?.({ ...hello, model, tools }, context)
+    const sent = server.requests.map(({ body }) => (body.tools as { strict?: boolean }[]).map(({ strict }) => strict))
+    expect(sent).toEqual([
+      [true, undefined, undefined],
+      [undefined, undefined, undefined],
+    ])
+  })
+
+  it('that only the system says anything in is left to providers that answer it, and not sent', async () => {
+    const { adapter, server } = await open()
+    const messages: ChatMessage[] = [
+      { role: 'system', content: 'Greet whoever comes.' },
+      { role: 'user', content: ' ' },
+    ]
+    for (const ask of [
+      () => adapter.chat?.({ model: MODEL, messages }, context),
+      () => collect(adapter.streamChat?.({ model: MODEL, messages }, context)),
+    ]) {
+      expect(await failureOf(ask())).toMatchObject({ kind: 'unsupported', providerParameter: 'messages' })
+    }
+    expect(server.requests).toEqual([])
+  })
+
   it('limits the answer to what its model can write, and to what needs no stream where nothing is said', async () => {
     const { adapter, server } = await open()
     for (const [model, outputTokensMax] of [

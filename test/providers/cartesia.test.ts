@@ -104,6 +104,13 @@ describe('a request to Cartesia', () => {
     expect(server.requests[0]?.body.output_format).toEqual({ ...output_format, container: 'raw' })
   })
 
+  it('speaks to a telephone as telephones hear, whatever its options say', async () => {
+    const { adapter, server } = await open()
+    const output_format = { container: 'mp3', encoding: 'pcm_s16le', sample_rate: 44_100 }
+    await collect(adapter.streamSpeech?.({ ...raw, format: 'mulaw', providerOptions: { output_format } }, context))
+    expect(server.requests[0]?.body.output_format).toEqual({ container: 'raw', encoding: 'pcm_mulaw', sample_rate: 8_000 })
+  })
+
   it('is not made for a format that Cartesia does not speak in', async () => {
     const { adapter, server } = await open()
     expect(await failureOf(adapter.speak?.({ ...raw, format: 'opus' }, context))).toMatchObject({ kind: 'unsupported' })

@@ -229,6 +229,18 @@ describe('a telephone that is called into a room', () => {
     })
   })
 
+  it('may be ringing where the answer breaks off after its headers, or a proxy is overloaded', async () => {
+    const { adapter, server } = await open()
+    const fault = server.fail({ type: 'headers_then_hang' })
+    const failure = failureOf(adapter.dial(request))
+    await fault.struck
+    fault.release()
+    expect(await failure).toMatchObject({ kind: 'outcome_unknown', isRetryable: false })
+    server.fail({ type: 'status', status: 529 })
+    expect(await failureOf(adapter.dial(request))).toMatchObject({ kind: 'outcome_unknown', status: 529 })
+    expect(server.requests).toHaveLength(2)
+  })
+
   it('may be ringing after every failure that does not say otherwise, so it is never called again', async () => {
     const { adapter, server } = await open({}, { requestTimeoutSeconds: 2 })
     for (const [fault, kind] of [

@@ -100,6 +100,18 @@ describe('what providers reply becomes usage in buckets that do not overlap', ()
     expect(buckets(usage)).toEqual({ input: '472 tokens', cache_write: '10 tokens', output: '89 tokens' })
   })
 
+  it('what an Anthropic stream wrote to its cache after it had told the lifetimes', () => {
+    const cache_creation = { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 300 }
+    const start = { ...replies.anthropicStart, cache_creation_input_tokens: 300, cache_creation }
+    const usage = anthropicUsage(mergeAnthropicUsage(start, { output_tokens: 89, cache_creation_input_tokens: 1_000 }))
+    expect(buckets(usage)).toEqual({
+      input: '472 tokens',
+      cache_write: '700 tokens',
+      cache_write_1h: '300 tokens',
+      output: '89 tokens',
+    })
+  })
+
   it('several channels of Deepgram, at most each of them', () => {
     const usage = deepgramUsage(replies.deepgramTwoChannels)
     expect(buckets(usage)).toEqual({ duration: '20 seconds', input: '310 tokens', output: '42 tokens' })

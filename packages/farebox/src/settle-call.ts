@@ -6,12 +6,13 @@ import {
   type ProviderErrorKind,
   type Quantity,
   type Usage,
+  type UsageQuantity,
 } from '@farebox/core'
 import { type ChargedOutcome, type Ledger, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord, Candidate } from '@farebox/router'
 import type { KeptAttempt } from './attempt-details.ts'
-import { checkReported, isUnpriceable } from './book-prices.ts'
+import { checkReported, isUnpriceable, type PricedSource } from './book-prices.ts'
 import { errorOfRefusal } from './errors.ts'
 import { type HeldRoute, type MeterParts, type Payer, release } from './hold-route.ts'
 import { quietly } from './telemetry/watch-call.ts'
@@ -243,8 +244,9 @@ async function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usag
 }
 
 /**
- * What the provider reports and nobody can price must not lose the charge: what was expected is charged then, as derived. Nor is a usage that
- * counts nothing a free answer: nothing was reported.
+ * What the provider reports and nobody can price must not lose the charge: what was expected is charged then, as derived, or that part of the
+ * report which has a price, whichever is more: searches of the web that no book knows come beside all the tokens of what was found. Nor is a
+ * usage that counts nothing a free answer: nothing was reported.
  */
 async function priceUsage(
   { prices }: MeterParts,
@@ -255,14 +257,32 @@ async function priceUsage(
 ) {
   const { service, provider, model } = candidate.offer
   const source = { service, provider, model, at, ...numbers }
+  let known: ReturnType<typeof priceKnownPart>
   try {
     checkReported(usage)
     if (usage.quantities.length > 0) return { ...prices.priceReported(source, usage.quantities), usage }
   } catch (error) {
     if (!isUnpriceable(error)) throw error
+    if (error.code === 'PRICE_NOT_FOUND') known = priceKnownPart(prices, source, usage)
   }
   const other = await fallback()
-  return { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
+  const expected = { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
+  return known && known.priced.rated > expected.priced.rated ? known : expected
+}
+
+/** What a usage costs at least of which a part has no price; `undefined` where no part has one. */
+function priceKnownPart(prices: MeterParts['prices'], source: PricedSource, usage: Usage) {
+  const price = (quantities: readonly UsageQuantity[]) => {
+    try {
+      return prices.priceReported(source, quantities)
+    } catch (error) {
+      if (!isUnpriceable(error)) throw error
+      return undefined
+    }
+  }
+  const quantities = usage.quantities.filter((one) => price([one]))
+  const pricing = quantities.length > 0 ? price(quantities) : undefined
+  return pricing && { ...pricing, usage: { ...usage, quantities, certainty: 'floor' as const } }
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { SdkConnection } from '../adapter/sdk-connection.ts'
+import { SDK_TIMEOUT_MS } from '../adapter/sdk-timeout.ts'
 
 /** What an SDK method takes beside its body. */
 export interface AnthropicRequestOptions {
@@ -30,12 +31,6 @@ export interface AnthropicClientOptions {
 }
 
 /**
- * A day. Deadlines are the caller's signal, and an SDK without a timeout refuses to ask for an answer that may take longer than ten
- * minutes, unless it is streamed.
- */
-export const SDK_TIMEOUT_MS = 86_400_000
-
-/**
  * Loads the SDK and makes a client that nothing in the environment can redirect: each value that the SDK would otherwise look up there
  * is given, and the headers that it takes from there whatever it is given are taken off again. Its retries, its log and its traces
  * are off.
@@ -48,6 +43,8 @@ export async function loadAnthropicClient(options: AnthropicClientOptions): Prom
     webhookKey: null,
     maxRetries: 0,
     timeout: SDK_TIMEOUT_MS,
+    // SDKs before 1 send the key in a header that `fetch` would take along to wherever a redirect leads.
+    fetchOptions: { redirect: 'manual' },
     logLevel: 'off',
     openTelemetry: false,
   })

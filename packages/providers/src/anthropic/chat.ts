@@ -36,7 +36,7 @@ function readMessage({ name }: AnthropicConnection, request: ChatRequest, { data
     text: blocks.map((block) => (block.type === 'text' ? (asText(block.text) ?? '') : '')).join(''),
     ...(toolCalls.length === 0 ? {} : { toolCalls }),
     finishReason: finishReason(asText(message.stop_reason)),
-    model: asText(message.model) ?? request.model,
+    model: asText(message.model) || request.model,
     ...(usage === undefined ? {} : { usage }),
     ...(requestId === undefined ? {} : { requestId }),
   }

@@ -15,7 +15,8 @@ export interface Conversation {
  * Words a conversation for Anthropic. The results of tools that were called together belong in one turn of the user, together with
  * what the user says next, so turns of one side that follow each other become one.
  *
- * @throws {ProviderError} `unsupported`: an image is neither an `https:` URL nor base64 of a kind that Anthropic reads
+ * @throws {ProviderError} `unsupported`: nobody but the system says anything, or an image is neither an `https:` URL nor base64 of a kind that
+ *   Anthropic reads
  */
 export function conversation(provider: string, messages: readonly ChatMessage[]): Conversation {
   const system = messages.flatMap((message) =>
@@ -30,6 +31,10 @@ export function conversation(provider: string, messages: readonly ChatMessage[])
     const last = turns.at(-1)
     if (last?.role === role) last.content.push(...content)
     else turns.push({ role, content })
+  }
+  if (turns.length === 0) {
+    const message = `${provider} answers nobody: a conversation needs words of a user or an assistant`
+    throw new ProviderError(message, { provider, kind: 'unsupported', providerParameter: 'messages' })
   }
   return { ...(system.length === 0 ? {} : { system: system.join('\n\n') }), messages: turns }
 }

@@ -2,7 +2,7 @@ import type Anthropic from '@anthropic-ai/sdk'
 import { type ChatRequest, ProviderError, type Tool } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
 import type { AnthropicConnection } from './anthropic-client.ts'
-import { takesTemperature, thinksUnlessTold } from './claude-models.ts'
+import { takesSchema, takesTemperature, thinksUnlessTold } from './claude-models.ts'
 import { conversation } from './content-blocks.ts'
 
 /** Models up to version 4.6 take a temperature, which the SDK's types no longer have. */
@@ -19,7 +19,7 @@ export const PLAIN_TOKENS_MAX = 21_333
 /**
  * The body of a plain message. Our own fields win over `providerOptions`, so that a passed-through option cannot undo metering.
  *
- * @throws {ProviderError} `unsupported`: Anthropic stops at no white space, and reads no such image
+ * @throws {ProviderError} `unsupported`: Anthropic stops at no white space, reads no such image, and answers no system alone
  */
 export function messageBody(limits: Limits, request: ChatRequest): Body {
   return { ...request.providerOptions, ...fields(limits, request), stream: false }
@@ -46,14 +46,20 @@ function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
     ...conversation(name, request.messages),
     ...(temperature === undefined || !takesTemperature(model) ? {} : { temperature: Math.min(temperature, 1) }),
     ...(stop === undefined ? {} : { stop_sequences: [...stop] }),
-    ...(tools === undefined ? {} : { tools: tools.map(tool) }),
+    ...(tools === undefined ? {} : { tools: tools.map((given) => tool(given, model)) }),
     ...(toolChoice === undefined ? {} : { tool_choice: choice(toolChoice) }),
     ...(isThinkingLeftOpen && thinksUnlessTold(model) ? { thinking: { type: 'disabled' as const } } : {}),
   }
 }
 
-function tool({ name, description, parameters }: Tool): Anthropic.Tool {
-  return { name, ...(description === undefined ? {} : { description }), input_schema: { ...parameters, type: 'object' } }
+function tool({ name, description, parameters, strict }: Tool, model: string): Anthropic.Tool {
+  return {
+    name,
+    ...(description === undefined ? {} : { description }),
+    // @source https://platform.claude.com/docs/en/agents-and-tools/tool-use/strict-tool-use
+    ...(strict && takesSchema(model) ? { strict } : {}),
+    input_schema: { ...parameters, type: 'object' },
+  }
 }
 
 function choice(given: NonNullable<ChatRequest['toolChoice']>): Anthropic.ToolChoice {

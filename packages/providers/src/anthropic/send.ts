@@ -1,6 +1,7 @@
 import type { Call } from '../adapter/call.ts'
 import { type SdkAnswer, sdkAnswer } from '../adapter/sdk-answer.ts'
-import { type AnthropicConnection, SDK_TIMEOUT_MS } from './anthropic-client.ts'
+import { SDK_TIMEOUT_MS } from '../adapter/sdk-timeout.ts'
+import type { AnthropicConnection } from './anthropic-client.ts'
 
 /** Makes one request of the SDK within `call`: never retried, and ended by the call's signal alone. */
 export async function send(connection: AnthropicConnection, call: Call, body: object): Promise<SdkAnswer> {

@@ -1,4 +1,5 @@
 import type { SdkConnection } from '../adapter/sdk-connection.ts'
+import { SDK_TIMEOUT_MS } from '../adapter/sdk-timeout.ts'
 
 /** What an SDK method takes beside its body. */
 export interface CartesiaRequestOptions {
@@ -41,7 +42,7 @@ export interface CartesiaClientOptions {
  */
 export async function loadCartesiaClient(options: CartesiaClientOptions): Promise<CartesiaClient> {
   const sdk = await import('@cartesia/cartesia-js')
-  return new sdk.Cartesia({ ...options, token: null, maxRetries: 0, logLevel: 'off' })
+  return new sdk.Cartesia({ ...options, token: null, maxRetries: 0, timeout: SDK_TIMEOUT_MS, logLevel: 'off' })
 }
 
 /** Headers that undo `CARTESIA_CUSTOM_HEADERS`, the one setting that the SDK takes from the environment whatever it is given. */

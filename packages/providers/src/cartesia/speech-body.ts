@@ -9,7 +9,8 @@ export interface SpeechDefaults {
 }
 
 /**
- * The body of a speech. Of `providerOptions.output_format` the rates and the encoding are taken; the container is the request's.
+ * The body of a speech. Of `providerOptions.output_format` the rates and the encoding are taken, but not for a telephone; the container is the
+ * request's.
  *
  * @throws {ProviderError} `unsupported`: Cartesia does not make this format
  */
@@ -24,8 +25,13 @@ export function speechBody(provider: string, request: SpeakRequest, { voice }: P
     model_id: request.model,
     transcript: request.text,
     voice: request.voice ?? voice,
-    output_format: { ...format, ...asRecord(request.providerOptions?.output_format), container: format.container },
+    output_format: { ...format, ...asRecord(request.providerOptions?.output_format), ...pinned(request.format, format) },
   }
+}
+
+/** What no option changes: a telephone plays one coding at one rate. */
+function pinned(name: AudioFormat, format: Record<string, unknown>): Record<string, unknown> {
+  return name === 'mulaw' ? format : { container: format.container }
 }
 
 /** 24,000 samples per second, as other providers speak, unless it is for a telephone. */

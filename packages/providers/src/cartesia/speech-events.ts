@@ -1,4 +1,5 @@
 import { asRecord, malformed } from '../adapter/answer.ts'
+import { expectSound } from '../adapter/expect-sound.ts'
 import { incomplete } from '../adapter/incomplete.ts'
 import { send } from './send.ts'
 import { contextId } from './speech-body.ts'
@@ -11,8 +12,9 @@ import { readSpeechEvent, type SpeechSource } from './speech-source.ts'
 export const speechEvents: SpeechSource = async function* speechEvents(connection, call, speech) {
   const named = contextId(speech.attemptId)
   const body = { ...speech.body, ...(named === undefined ? {} : { context_id: named }) }
-  const { data, requestId } = await send(connection, call, (client, options) => client.tts.generateSSE(body, options))
+  const { data, requestId, headers } = await send(connection, call, (client, options) => client.tts.generateSSE(body, options))
   if (!isAsyncIterable(data)) throw malformed(connection.name, 'a stream', requestId)
+  expectSound(connection.name, headers, requestId)
   speech.hasBegun = true
   speech.requestId = requestId
   const events = data[Symbol.asyncIterator]()

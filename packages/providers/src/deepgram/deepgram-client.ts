@@ -1,3 +1,4 @@
+import { answeringFetch } from '../adapter/answering-fetch.ts'
 import type { SdkConnection } from '../adapter/sdk-connection.ts'
 
 /** What an SDK method takes beside its request. */
@@ -78,27 +79,4 @@ export async function loadDeepgramClient({ apiKey, baseUrl, fetch }: DeepgramCli
     timeoutInSeconds: TIMEOUT_SECONDS,
     fetch: answeringFetch(fetch ?? ((input, init) => globalThis.fetch(input, init))),
   })
-}
-
-const failures = new WeakMap<object, unknown>()
-
-/** What `fetch` failed with behind an error of the SDK, where {@link loadDeepgramClient} made the client. */
-export function fetchFailure(headers: unknown): unknown {
-  return typeof headers === 'object' && headers !== null ? failures.get(headers) : undefined
-}
-
-/**
- * A `fetch` that answers even when it failed. The SDK stops its timer only when it gets an answer: after a failure the timer would keep
- * the process from ending, for as long as the timeout is.
- */
-function answeringFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
-  return async (input, init) => {
-    try {
-      return await fetch(input, init)
-    } catch (error) {
-      const response = Response.error()
-      failures.set(response.headers, error)
-      return response
-    }
-  }
 }

@@ -1,7 +1,8 @@
 import type { ProviderError, ProviderErrorKind } from '@farebox/core'
 import { asRecord, asText } from '../adapter/answer.ts'
+import { fetchFailure } from '../adapter/answering-fetch.ts'
 import { type FailurePlace, type SdkErrors, sdkError } from '../adapter/sdk-error.ts'
-import { type DeepgramConnection, fetchFailure } from './deepgram-client.ts'
+import type { DeepgramConnection } from './deepgram-client.ts'
 
 /**
  * Classifies what the SDK threw, by Deepgram's codes before its statuses. See {@link sdkError}. Errors come in two styles, `err_code`

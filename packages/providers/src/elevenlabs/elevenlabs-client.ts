@@ -1,4 +1,6 @@
+import { answeringFetch } from '../adapter/answering-fetch.ts'
 import type { SdkConnection } from '../adapter/sdk-connection.ts'
+import { SDK_TIMEOUT_MS } from '../adapter/sdk-timeout.ts'
 
 /** What an SDK method takes beside its request. */
 export interface ElevenlabsRequestOptions {
@@ -29,7 +31,12 @@ export interface ElevenlabsClientOptions {
  * Loads the SDK, which takes up to three seconds and a hundred megabytes, and makes a client with its retries off, because retrying is the
  * router's. It reads nothing from the environment where a key is given; its log is silent unless asked.
  */
-export async function loadElevenlabsClient(options: ElevenlabsClientOptions): Promise<ElevenlabsClient> {
+export async function loadElevenlabsClient({ fetch, ...options }: ElevenlabsClientOptions): Promise<ElevenlabsClient> {
   const sdk = await import('@elevenlabs/elevenlabs-js')
-  return new sdk.ElevenLabsClient({ ...options, maxRetries: 0 })
+  return new sdk.ElevenLabsClient({
+    ...options,
+    maxRetries: 0,
+    timeoutInSeconds: SDK_TIMEOUT_MS / 1000,
+    fetch: answeringFetch(fetch ?? ((input, init) => globalThis.fetch(input, init))),
+  })
 }

@@ -1,5 +1,6 @@
 import type { ProviderError, ProviderErrorKind } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
+import { fetchFailure } from '../adapter/answering-fetch.ts'
 import { type FailurePlace, sdkError } from '../adapter/sdk-error.ts'
 import type { ElevenlabsConnection } from './elevenlabs-client.ts'
 
@@ -10,7 +11,8 @@ import type { ElevenlabsConnection } from './elevenlabs-client.ts'
  * @source https://elevenlabs.io/docs/eleven-api/resources/errors and https://help.elevenlabs.io/hc/en-us/articles/19572237925521
  */
 export function elevenlabsError({ name, now }: ElevenlabsConnection, thrown: unknown, place: FailurePlace): ProviderError {
-  return sdkError({ name, now, kindByCode: KIND_BY_CODE, read }, thrown, place)
+  const failure = fetchFailure(asRecord(asRecord(thrown)?.rawResponse)?.headers) ?? thrown
+  return sdkError({ name, now, kindByCode: KIND_BY_CODE, read }, failure, place)
 }
 
 const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([

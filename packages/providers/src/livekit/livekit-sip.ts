@@ -29,7 +29,15 @@ export type LivekitDialOutcome =
   | { status: 'refused'; sipStatus: number; reason?: string }
 
 /** Kinds that leave open whether the phone rings. */
-const OPEN: ReadonlySet<ProviderErrorKind> = new Set(['timeout', 'aborted', 'network', 'unavailable', 'malformed'])
+const OPEN: ReadonlySet<ProviderErrorKind> = new Set([
+  'timeout',
+  'aborted',
+  'network',
+  'unavailable',
+  'overloaded',
+  'incomplete',
+  'malformed',
+])
 /** Failures of a connection that was never made. */
 const NOT_CONNECTED: ReadonlySet<string | undefined> = new Set([
   'ECONNREFUSED',

@@ -53,7 +53,7 @@ function readChat(connection: OpenaiConnection, request: ChatRequest, data: unkn
     ...(toolCalls.length === 0 ? {} : { toolCalls }),
     finishReason: finishReason(asText(choice?.finish_reason) ?? ''),
     ...(choice?.logprobs ? { logprobs: choice.logprobs } : {}),
-    model: asText(answer?.model) ?? request.model,
+    model: asText(answer?.model) || request.model,
     ...(usage === undefined ? {} : { usage }),
     ...(requestId === undefined ? {} : { requestId }),
   }

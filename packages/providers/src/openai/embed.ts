@@ -21,7 +21,7 @@ export async function embed(connection: OpenaiConnection, request: EmbedRequest,
     const usage = readable(() => openaiEmbeddingUsage(answer?.usage))
     return {
       embeddings,
-      model: asText(answer?.model) ?? request.model,
+      model: asText(answer?.model) || request.model,
       ...(usage === undefined ? {} : { usage }),
       ...(requestId === undefined ? {} : { requestId }),
     }

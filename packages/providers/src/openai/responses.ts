@@ -27,7 +27,7 @@ export async function respond(connection: OpenaiConnection, request: ChatRequest
       ...(isRefusal && { isRefusal }),
       ...(toolCalls.length === 0 ? {} : { toolCalls }),
       finishReason: reason,
-      model: asText(response?.model) ?? request.model,
+      model: asText(response?.model) || request.model,
       ...(usage === undefined ? {} : { usage }),
       ...(requestId === undefined ? {} : { requestId }),
     }

@@ -81,7 +81,7 @@ export async function* streamSpeech(
         // Not waited for: what hangs would never let go.
         events.return().catch(() => {})
       }
-      if (done === undefined) throw incomplete(connection.name, 'the speech', { usage, requestId })
+      if (!done || !isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
       usage = speechUsage(request.text, 'derived', done.usage)
     } else {
       for await (const audio of bytes) {

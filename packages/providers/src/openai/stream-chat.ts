@@ -40,7 +40,8 @@ function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallN
   // A request may ask for several answers; they are all paid for, and the first is the one that a plain chat returns.
   if (!choice || (choice.index !== undefined && choice.index !== 0)) return []
   const reason = asText(choice.finish_reason)
-  if (reason !== undefined) answer.finishReason = finishReason(reason)
+  // Some servers say an empty one until the last.
+  if (reason) answer.finishReason = finishReason(reason)
   const delta = asRecord(choice.delta)
   const events: ChatEvent[] = []
   const logprobs = choice.logprobs ? { logprobs: choice.logprobs } : {}

@@ -20,7 +20,9 @@ export function anthropicUsage(usage: unknown): Usage | undefined {
   const lifetimes = block(given?.cache_creation)
   const fiveMinutes = lifetimes && read('ephemeral_5m_input_tokens', lifetimes)
   const oneHour = lifetimes && read('ephemeral_1h_input_tokens', lifetimes)
-  const isSplit = fiveMinutes !== undefined || oneHour !== undefined
+  // A stream tells lifetimes when it starts, and goes on counting: its server tools write to the cache too.
+  const written = read('cache_creation_input_tokens')
+  const untold = written === undefined ? undefined : Math.max(0, written - (fiveMinutes ?? 0) - (oneHour ?? 0))
   const thinking = block(given?.output_tokens_details)
   const searches = read('web_search_requests', block(given?.server_tool_use) ?? {})
   return {
@@ -30,7 +32,7 @@ export function anthropicUsage(usage: unknown): Usage | undefined {
           input,
           output,
           cached_input: read('cache_read_input_tokens'),
-          cache_write: isSplit ? undefined : read('cache_creation_input_tokens'),
+          cache_write: untold,
           cache_write_5m: fiveMinutes,
           cache_write_1h: oneHour,
           reasoning: thinking && read('thinking_tokens', thinking),
