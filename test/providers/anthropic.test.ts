@@ -205,23 +205,6 @@ describe('a request to Anthropic', () => {
     ])
   })
 
-  it('holds a model that can be held to a schema to that of a strict tool', async () => {
-    const { adapter, server } = await open()
-    const parameters = { type: 'object', properties: {}, additionalProperties: false }
-    const tools = [true, false, undefined].map((strict) => ({
-      name: 'book',
-      parameters,
-      ...(strict === undefined ? {} : { strict }),
-    }))
-    for (const model of ['claude-haiku-5-5', 'claude-sonnet-4-20250514'])
-      await adapter.chat?.({ ...hello, model, tools }, context)
-    const sent = server.requests.map(({ body }) => (body.tools as { strict?: boolean }[]).map(({ strict }) => strict))
-    expect(sent).toEqual([
-      [true, undefined, undefined],
-      [undefined, undefined, undefined],
-    ])
-  })
-
   it('that only the system says anything in is left to providers that answer it, and not sent', async () => {
     const { adapter, server } = await open()
     const messages: ChatMessage[] = [

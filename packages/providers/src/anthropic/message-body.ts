@@ -2,7 +2,7 @@ import type Anthropic from '@anthropic-ai/sdk'
 import { type ChatRequest, ProviderError, type Tool } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
 import type { AnthropicConnection } from './anthropic-client.ts'
-import { takesSchema, takesTemperature, thinksUnlessTold } from './claude-models.ts'
+import { takesTemperature, thinksUnlessTold } from './claude-models.ts'
 import { conversation } from './content-blocks.ts'
 
 /** Models up to version 4.6 take a temperature, which the SDK's types no longer have. */
@@ -46,20 +46,14 @@ function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
     ...conversation(name, request.messages),
     ...(temperature === undefined || !takesTemperature(model) ? {} : { temperature: Math.min(temperature, 1) }),
     ...(stop === undefined ? {} : { stop_sequences: [...stop] }),
-    ...(tools === undefined ? {} : { tools: tools.map((given) => tool(given, model)) }),
+    ...(tools === undefined ? {} : { tools: tools.map(tool) }),
     ...(toolChoice === undefined ? {} : { tool_choice: choice(toolChoice) }),
     ...(isThinkingLeftOpen && thinksUnlessTold(model) ? { thinking: { type: 'disabled' as const } } : {}),
   }
 }
 
-function tool({ name, description, parameters, strict }: Tool, model: string): Anthropic.Tool {
-  return {
-    name,
-    ...(description === undefined ? {} : { description }),
-    // @source https://platform.claude.com/docs/en/agents-and-tools/tool-use/strict-tool-use
-    ...(strict && takesSchema(model) ? { strict } : {}),
-    input_schema: { ...parameters, type: 'object' },
-  }
+function tool({ name, description, parameters }: Tool): Anthropic.Tool {
+  return { name, ...(description === undefined ? {} : { description }), input_schema: { ...parameters, type: 'object' } }
 }
 
 function choice(given: NonNullable<ChatRequest['toolChoice']>): Anthropic.ToolChoice {
