@@ -35,7 +35,7 @@ export interface GrantInput extends Mutation {
   priority?: number
   /** Epoch milliseconds from which it can be spent. @defaultValue now */
   effectiveAt?: number
-  /** Epoch milliseconds at which what is left of it expires. @defaultValue never */
+  /** Epoch milliseconds at which what is left of it expires, when it has paid what is owed. @defaultValue never */
   expiresAt?: number
   /** The services it may pay for. @defaultValue every service */
   services?: readonly Service[]
@@ -269,7 +269,7 @@ export interface RevokeApiKeyInput extends Mutation {
 /** What {@link Ledger.setKeyServices} takes. */
 export interface SetKeyServicesInput extends Mutation {
   apiKeyId: string
-  /** Replaces what the key may use; rows it had that are not named are disabled. */
+  /** Replaces what the key may use; rows it had that are not named are disabled, or say what the row for their whole service says. */
   services: readonly KeyServiceInput[]
 }
 
