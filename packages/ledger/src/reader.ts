@@ -1,6 +1,6 @@
 import { type Credits, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
-import { checkKnownId, checkLimit, checkText } from './check-input.ts'
+import { checkInteger, checkKnownId, checkLimit, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
 import { decodeEventData, type EventData } from './event-data.ts'
@@ -198,14 +198,19 @@ export abstract class LedgerReader {
     return { balance, grants: (rows as unknown as RowsOf<'grants'>).sort(burnOrder) }
   }
 
-  /** The account's journal, newest first. */
+  /**
+   * The account's journal, newest first.
+   *
+   * @param before  the sequence of the entry that the page before ended with
+   * @throws {InvalidInputError} `before` or `limit` is no whole number
+   */
   async statement(
     accountId: string,
     { before, limit = 100 }: { before?: number; limit?: number } = {},
   ): Promise<Page<JournalEntry>> {
     const items = await this.#rows('journal', 'WHERE account_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?', [
       checkText('accountId', accountId),
-      before ?? Number.MAX_SAFE_INTEGER,
+      checkInteger('before', before ?? Number.MAX_SAFE_INTEGER),
       checkLimit(limit) + 1,
     ])
     return pageOf(items, limit)
