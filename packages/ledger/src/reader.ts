@@ -176,13 +176,16 @@ export abstract class LedgerReader {
     return balanceOf(account)
   }
 
-  /** Accounts by id, a page at a time. */
+  /** Accounts by id, a page at a time, with their balances as they were last written: what is due since happens when they are used, or by `sweep`. */
   async accounts({ after = '', limit = 100 }: { after?: string; limit?: number } = {}): Promise<Balance[]> {
     const rows = await this.#rows('accounts', 'WHERE account_id > ? ORDER BY account_id LIMIT ?', [after, checkLimit(limit)])
     return rows.map(balanceOf)
   }
 
-  /** Grants that are spendable now or later, or hold something back, in the order in which they are spent. */
+  /**
+   * Grants that are spendable now or later, or hold something back, in the order in which they are spent. As they were last written: one that has
+   * expired since is among them until the account is used, its balance read, or by `sweep`.
+   */
   async grants(accountId: string): Promise<GrantRow[]> {
     const rows = await this.#rows('grants', LASTING_GRANTS, [checkText('accountId', accountId)])
     return rows.sort(burnOrder)
