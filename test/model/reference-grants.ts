@@ -68,6 +68,7 @@ export abstract class ReferenceGrants {
   #expire(grant: Grant): void {
     const { rollover, ends = this.now } = grant
     this.changedAt = this.now
+    this.#repay(grant)
     const gone = this.#end(grant)
     const carried = rollover ? least(gone, rollover.max ?? gone) : 0n
     if (!rollover || carried === 0n) return
@@ -96,7 +97,7 @@ export abstract class ReferenceGrants {
 
   #repay(grant: Grant): Credits {
     if (grant.services) return microCredits(0n)
-    const repaid = least(this.debt, grant.left)
+    const repaid = least(this.debt, grant.left - this.pinned(grant.grantId))
     grant.left -= repaid
     this.debt -= repaid
     return repaid

@@ -353,7 +353,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('adjust', input, correctionKey(input), fields, call)
   }
 
-  /** Takes back what is left of a grant, for example when its payment was reversed. */
+  /**
+   * Takes back what is left of a grant, for example of one that was given by mistake. What was spent of it stays paid: where a payment was
+   * reversed, {@link chargeback} has that owed.
+   */
   async revokeGrant(input: RevokeGrantInput, call?: CallOptions<Transaction>): Promise<RevokeGrantOutcome> {
     const grantId = checkKnownId('grantId', input.grantId)
     return this.#change('revokeGrant', input, `revokeGrant:${grantId}`, { grantId }, call)

@@ -35,7 +35,7 @@ export interface GrantInput extends Mutation {
   priority?: number
   /** Epoch milliseconds from which it can be spent. @defaultValue now */
   effectiveAt?: number
-  /** Epoch milliseconds at which what is left of it expires. @defaultValue never */
+  /** Epoch milliseconds at which what is left of it expires, when it has paid what is owed. @defaultValue never */
   expiresAt?: number
   /** The services it may pay for. @defaultValue every service */
   services?: readonly Service[]
@@ -101,7 +101,8 @@ export interface UsageInput {
   rated: Credits
   /**
    * The step to which the price is rounded up, on the sum of everything that the same provider did for the same service in the
-   * same workflow, so that many small calls are not each rounded. @defaultValue 1 credit
+   * same workflow, in the same unit, so that many small calls are not each rounded; outside any workflow on the sum of what its hold
+   * was settled for. @defaultValue 1 credit
    */
   roundingStep?: Credits
   model?: string
@@ -141,6 +142,7 @@ export interface ChargeInput extends Mutation {
   usage: UsageInput
   workflowId?: string
   apiKeyId?: string
+  /** @defaultValue the workflow's */
   userId?: string
   /** What happens when the balance does not cover it. @defaultValue `reject`: nothing is charged, and the outcome is `refused` */
   overage?: OveragePolicy
@@ -269,7 +271,7 @@ export interface RevokeApiKeyInput extends Mutation {
 /** What {@link Ledger.setKeyServices} takes. */
 export interface SetKeyServicesInput extends Mutation {
   apiKeyId: string
-  /** Replaces what the key may use; rows it had that are not named are disabled. */
+  /** Replaces what the key may use; rows it had that are not named are disabled, or say what the row for their whole service says. */
   services: readonly KeyServiceInput[]
 }
 

@@ -1,6 +1,6 @@
 import { type Credits, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
-import { checkKnownId, checkLimit, checkText } from './check-input.ts'
+import { checkInteger, checkKnownId, checkLimit, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
 import { decodeEventData, type EventData } from './event-data.ts'
@@ -176,13 +176,16 @@ export abstract class LedgerReader {
     return balanceOf(account)
   }
 
-  /** Accounts by id, a page at a time. */
+  /** Accounts by id, a page at a time, with their balances as they were last written: what is due since happens when they are used, or by `sweep`. */
   async accounts({ after = '', limit = 100 }: { after?: string; limit?: number } = {}): Promise<Balance[]> {
     const rows = await this.#rows('accounts', 'WHERE account_id > ? ORDER BY account_id LIMIT ?', [after, checkLimit(limit)])
     return rows.map(balanceOf)
   }
 
-  /** Grants that are spendable now or later, or hold something back, in the order in which they are spent. */
+  /**
+   * Grants that are spendable now or later, or hold something back, in the order in which they are spent. As they were last written: one that has
+   * expired since is among them until the account is used, its balance read, or by `sweep`.
+   */
   async grants(accountId: string): Promise<GrantRow[]> {
     const rows = await this.#rows('grants', LASTING_GRANTS, [checkText('accountId', accountId)])
     return rows.sort(burnOrder)
@@ -198,14 +201,19 @@ export abstract class LedgerReader {
     return { balance, grants: (rows as unknown as RowsOf<'grants'>).sort(burnOrder) }
   }
 
-  /** The account's journal, newest first. */
+  /**
+   * The account's journal, newest first.
+   *
+   * @param before  the sequence of the entry that the page before ended with
+   * @throws {InvalidInputError} `before` or `limit` is no whole number
+   */
   async statement(
     accountId: string,
     { before, limit = 100 }: { before?: number; limit?: number } = {},
   ): Promise<Page<JournalEntry>> {
     const items = await this.#rows('journal', 'WHERE account_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?', [
       checkText('accountId', accountId),
-      before ?? Number.MAX_SAFE_INTEGER,
+      checkInteger('before', before ?? Number.MAX_SAFE_INTEGER),
       checkLimit(limit) + 1,
     ])
     return pageOf(items, limit)

@@ -237,6 +237,26 @@ export function exerciseApiKeys(suite: Suite): void {
       expect(keyPermission(await authenticated(secret), 'vision')).toBeUndefined()
     })
 
+    it('a permission for a whole service is for providers too that were named before, whatever they were allowed then', async () => {
+      const accountId = await suite.account(5_000)
+      const services = [
+        { service: 'gpt', provider: 'gpt-4o', costLimitPerRequest: credits(1) },
+        { service: 'gpt', provider: 'gpt-4', enabled: false },
+        { service: 'phone', provider: 'twilio' },
+      ]
+      const { secret, apiKeyId } = await create(accountId, { services })
+      await suite.ledger.setKeyServices({ accountId, apiKeyId, services: [{ service: 'gpt', costLimitPerRequest: credits(7) }] })
+      const key = await authenticated(secret)
+      for (const provider of ['gpt-4o', 'gpt-4', 'gpt-5', undefined]) {
+        expect(keyPermission(key, 'gpt', provider), provider).toEqual({ costLimitPerRequest: credits(7) })
+      }
+      expect(keyPermission(key, 'phone', 'twilio')).toBeUndefined()
+      await suite.ledger.setKeyServices({ accountId, apiKeyId, services: [{ service: 'gpt', provider: 'gpt-5' }] })
+      const narrowed = await authenticated(secret)
+      expect(keyPermission(narrowed, 'gpt', 'gpt-5')).toEqual({ costLimitPerRequest: null })
+      for (const provider of ['gpt-4o', 'gpt-4', undefined]) expect(keyPermission(narrowed, 'gpt', provider)).toBeUndefined()
+    })
+
     it('two permissions for the same service and provider are refused by name', async () => {
       const accountId = await suite.account(5_000)
       const twice = [{ service: 'gpt' }, { service: 'phone' }, { service: 'gpt', enabled: false }]

@@ -1,7 +1,7 @@
 import { credits, microUnits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
 import type { Mismatch } from '../verify.ts'
-import { charged, HOUR, NOON, type Suite, usage, whole, work } from './suite.ts'
+import { charged, expectInvalid, HOUR, NOON, type Suite, usage, whole, work } from './suite.ts'
 
 export function exerciseJournal(suite: Suite): void {
   /** An account in which everything has happened that the ledger keeps sums of. */
@@ -60,6 +60,13 @@ export function exerciseJournal(suite: Suite): void {
       expect(await suite.ledger.latestStatement(accountId, { limit: 2 })).not.toHaveProperty('next')
       expect(await suite.ledger.latestStatement(accountId, { limit: 1 })).toMatchObject({ items: [granted], next: 2 })
       expect(await suite.ledger.statement(accountId, { before: 2, limit: 1 })).toEqual({ items: [opened] })
+    })
+
+    it('a page before what is no number is refused by name, and not empty', async () => {
+      const accountId = await suite.account(10)
+      for (const before of [Number.NaN, 1.5, '2' as never]) {
+        await expectInvalid('before', () => suite.ledger.statement(accountId, { before }))
+      }
     })
 
     it('the newest page and the balance after it are of one moment, though others write all the while', async () => {

@@ -162,6 +162,20 @@ export function exerciseSettlements(suite: Suite): void {
       await suite.hold(accountId, 70)
     })
 
+    it('what a hold gave back pays the debt before it expires: nothing that was used is paid for twice', async () => {
+      const accountId = await suite.account(0, { debtLimit: credits(30) })
+      const expiresAt = suite.now + 3_600_000
+      await suite.ledger.grant({ accountId, grantId: 'g', amount: credits(100), expiresAt, rollover: { max: credits(5) } })
+      const holdId = await suite.hold(accountId, 100)
+      await suite.ledger.charge({ accountId, ...work, usage: usage(20), overage: 'debt' })
+      await suite.ledger.settleHold({ accountId, holdId, usage: usage(72) })
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(8), debt: credits(20) })
+      suite.now = expiresAt
+      // 92 of 100 were used; of the 8 that were left, 5 are carried over.
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(5), debt: 0n })
+      expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
+    })
+
     it('debt goes no further than the limit, however it is taken', async () => {
       const accountId = await suite.account(0, { creditLimit: credits(10), debtLimit: credits(30) })
       await suite.ledger.charge({ accountId, ...work, usage: usage(4) })

@@ -90,6 +90,59 @@ test('what is due at once happens in the order of its times, each once; of one t
   expect(ledger.verify()).toEqual([])
 })
 
+describe('a grant that ends', () => {
+  test('pays what is owed first, of what holds have not set aside; the rest is gone', () => {
+    const ledger = new OneAccount(0, { debtLimit: credits(50) })
+    ledger.do('grant', { grantId: 'g', amount: credits(100), expiresAt: START + 500 })
+    ledger.do('placeHold', { holdId: 'kept', amount: credits(30), ttlMs: 5_000 })
+    ledger.do('placeHold', { holdId: 'back', amount: credits(70), ttlMs: 5_000 })
+    ledger.do('charge', { usageId: 'u', usage: rated(20), overage: 'debt' })
+    ledger.do('releaseHold', { holdId: 'back' })
+    expect(ledger.account).toMatchObject({ posted: credits(80), held: credits(30), debt: credits(20) })
+    ledger.wait(500)
+    expect(ledger.entry).toMatchObject({
+      verb: 'expireGrant',
+      outcome: { grantId: 'g', amount: '50000000', repaid: '20000000' },
+      postings: [
+        ['available', -credits(50)],
+        ['expired', credits(50)],
+      ],
+    })
+    expect(ledger.grant('g')).toMatchObject({ state: 'expired', remaining: credits(30), pinned: credits(30), gone: credits(50) })
+    expect(ledger.account).toMatchObject({ posted: credits(30), held: credits(30), debt: credits(0) })
+    ledger.do('settleHold', { holdId: 'kept', usageId: 'kept', usage: rated(25) })
+    expect(ledger.account).toMatchObject({ posted: credits(0), held: credits(0), debt: credits(0) })
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('pays nothing where holds have all of it, or where it may pay for some services only', () => {
+    const ledger = new OneAccount(0, { debtLimit: credits(50) })
+    const ends = { amount: credits(10), expiresAt: START + 500 }
+    ledger.do('grant', { grantId: 'held', ...ends })
+    ledger.do('placeHold', { holdId: 'h', amount: credits(10), ttlMs: 5_000 })
+    ledger.do('charge', { usageId: 'u', usage: rated(20), overage: 'debt' })
+    ledger.do('grant', { grantId: 'calls', ...ends, services: ['phone'] })
+    ledger.wait(500)
+    expect(ledger.account).toMatchObject({ posted: -credits(10), held: credits(10), debt: credits(20) })
+    ledger.do('releaseHold', { holdId: 'h' })
+    expect(ledger.account).toMatchObject({ posted: -credits(20), held: credits(0), debt: credits(20) })
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('that paid a debt is owed whole when its payment is reversed', () => {
+    const ledger = new OneAccount(0, { debtLimit: credits(50) })
+    ledger.do('grant', { grantId: 'g', amount: credits(100), expiresAt: START + 500 })
+    ledger.do('placeHold', { holdId: 'h', amount: credits(100) })
+    ledger.do('charge', { usageId: 'u', usage: rated(20), overage: 'debt' })
+    ledger.do('settleHold', { holdId: 'h', usageId: 'h', usage: rated(10) })
+    ledger.wait(500)
+    expect(ledger.account).toMatchObject({ posted: credits(0), debt: credits(0) })
+    expect(ledger.do('chargeback', { grantId: 'g' })).toMatchObject({ recovered: credits(0), owed: credits(30) })
+    expect(ledger.account).toMatchObject({ posted: -credits(30), debt: credits(30) })
+    expect(ledger.verify()).toEqual([])
+  })
+})
+
 describe('a grant that begins later', () => {
   test('waits outside the balance, and begins at its time', () => {
     const ledger = new OneAccount()

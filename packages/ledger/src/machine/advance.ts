@@ -98,15 +98,18 @@ function beginGrant(state: LedgerState, account: AccountRow, grant: GrantRow, no
   )
 }
 
-/** What holds have pinned stays theirs until they end; of the rest, what may be carried over becomes a new grant. */
+/**
+ * What holds have pinned stays theirs until they end. The rest pays debt, which was taken while they or a refund kept it away: nobody owes what
+ * they had credits for. Of what is left then, what may be carried over becomes a new grant.
+ */
 function expireGrant(state: LedgerState, account: AccountRow, grant: GrantRow, now: number): void {
+  const repaid = repayDebt(state, account, grant)
   const gone = grant.remaining - grant.pinned
   const carried = least(gone, grant.rollover ? (grant.rollover.max ?? gone) : 0n)
   grant.remaining = grant.pinned
   grant.gone = microCredits(grant.gone + gone)
   grant.state = 'expired'
   account.posted = microCredits(account.posted - gone + carried)
-  state.touch('grants', grant)
   if (grant.pinned === 0n) state.dropGrant(grant)
   const next = carried > 0n ? carryOver(state, grant, carried, now) : undefined
   appendEntry(
@@ -119,6 +122,7 @@ function expireGrant(state: LedgerState, account: AccountRow, grant: GrantRow, n
       outcome: {
         grantId: grant.grantId,
         amount: gone.toString(),
+        ...(repaid > 0n && { repaid: repaid.toString() }),
         ...(next && { carried: carried.toString(), to: next.grantId }),
       },
       postings: [

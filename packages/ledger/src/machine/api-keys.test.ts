@@ -184,6 +184,30 @@ describe('the services of a key', () => {
     expect(ledger.all('api_key_services').map(({ createdAt }) => createdAt)).toEqual([START, START, START])
   })
 
+  test('that are allowed as a whole are so for a provider that was named before: its row says the same', () => {
+    const ledger = new OneAccount(10)
+    const x = { id: 'k:gpt:x', service: 'gpt', provider: 'x', costLimitPerRequest: credits(1) }
+    const services = [
+      x,
+      { id: 'k:gpt:y', service: 'gpt', provider: 'y', enabled: false },
+      { id: 'k:phone:x', service: 'phone', provider: 'x' },
+    ]
+    ledger.do('createApiKey', { ...key, services })
+    const gpt = { id: 'k:gpt:', service: 'gpt', costLimitPerRequest: credits(7) }
+    ledger.do('setKeyServices', { apiKeyId: 'k', services: [gpt] })
+    expect(state(ledger)).toEqual([
+      ['k:gpt:x', true, credits(7)],
+      ['k:gpt:y', true, credits(7)],
+      ['k:phone:x', false, null],
+      ['k:gpt:', true, credits(7)],
+    ])
+    ledger.do('setKeyServices', {
+      apiKeyId: 'k',
+      services: [{ ...gpt, enabled: false }, x],
+    })
+    expect(state(ledger).filter(([, enabled]) => enabled)).toEqual([['k:gpt:x', true, credits(1)]])
+  })
+
   test('are those of that key alone, also where another is changed in the same batch', () => {
     const ledger = new OneAccount(10)
     for (const apiKeyId of ['k', 'l']) {

@@ -80,14 +80,19 @@ export function revokeApiKey({ state, account, now }: Step, input: Operations['r
   return { done: { status: 'revoked', apiKeyId: key.apiKeyId, replayed: false }, postings: [] }
 }
 
-/** Replaces what a key may use. Rows of before that are not named again stay, disabled, so that the table tells its history. */
+/**
+ * Replaces what a key may use. Rows of before that are not named again stay, so that the table tells its history: disabled, or, as one for a
+ * provider counts before one for its whole service, saying the same as that.
+ */
 export function setKeyServices(step: Step, input: Operations['setKeyServices']): Decision<'setKeyServices'> {
   const { state, account } = step
   const key = state.apiKey(account.accountId, input.apiKeyId)
   if (!key) return refuse({ status: 'failed', code: 'API_KEY_NOT_FOUND', id: input.apiKeyId })
   const before = state.keyServices(account.accountId, input.apiKeyId)
   for (const row of before) {
-    row.enabled = false
+    const whole = input.services.find(({ service, provider }) => service === row.serviceType && provider === undefined)
+    if (whole) setService(row, whole)
+    else row.enabled = false
     state.touch('api_key_services', row)
   }
   for (const service of input.services) {

@@ -48,6 +48,28 @@ describe('the window of a budget', () => {
     expect(ledger.budget('b').used).toBe(credits(0))
   })
 
+  test('has one use of a hold, however often that is extended in it', () => {
+    const ledger = new OneAccount(1_000)
+    for (const budgetId of ['a', 'b']) ledger.do('setBudget', { budgetId, period: 'minute', limit: credits(900) })
+    ledger.do('placeHold', { holdId: 'h', amount: credits(3), ttlMs: 9 * MINUTE })
+    ledger.now = WINDOW + MINUTE
+    for (let second = 0; second < 60; second++) {
+      ledger.do('settleHold', { holdId: 'h', usageId: `part ${second}`, usage: rated(1), final: false })
+      ledger.do('extendHold', { holdId: 'h', amount: credits(3) })
+      ledger.now += 1_000
+    }
+    const use = (budgetId: string, windowStart: number, amount: number) => ({ budgetId, windowStart, amount: credits(amount) })
+    expect(ledger.hold('h').budgets).toEqual([
+      use('a', WINDOW, 3),
+      use('b', WINDOW, 3),
+      use('a', WINDOW + MINUTE, 60),
+      use('b', WINDOW + MINUTE, 60),
+    ])
+    ledger.now -= 1_000
+    ledger.do('releaseHold', { holdId: 'h' })
+    expect(ledger.budget('a').used).toBe(credits(57))
+  })
+
   test('gets a refund back from its first moment on, but not of work that may be older than the budget', () => {
     const ledger = new OneAccount(100)
     ledger.do('setBudget', { budgetId: 'b', period: 'minute', limit: credits(60) })

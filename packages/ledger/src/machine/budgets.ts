@@ -86,6 +86,20 @@ export function countInBudgets(
   return uses
 }
 
+/**
+ * Adds to what a hold is counted at. What counts in the window of what was counted there last becomes one with it: a call that is paid second
+ * by second has as many uses as there are windows, and not as there are seconds.
+ */
+export function addUses(uses: BudgetUse[], more: readonly BudgetUse[]): void {
+  const before = uses.length
+  for (const use of more) {
+    const at = uses.findLastIndex(({ budgetId }) => budgetId === use.budgetId)
+    const newest = at < before ? uses[at] : undefined
+    if (newest?.windowStart === use.windowStart) newest.amount = microCredits(newest.amount + use.amount)
+    else uses.push(use)
+  }
+}
+
 /** How much of these uses counts in one budget, whatever the window. */
 export function usedOf(uses: readonly BudgetUse[], budgetId: string): bigint {
   return uses.reduce((sum, use) => (use.budgetId === budgetId ? sum + use.amount : sum), 0n)

@@ -118,11 +118,11 @@ export function moveLots(lots: Lot[], amount: Credits): Lot[] {
   return moved
 }
 
-/** Lets a grant that has just begun pay what was charged beyond all grants. Returns what it paid. */
+/** Lets what holds have not set aside of a grant pay what was charged beyond all grants, when it begins or ends. Returns what it paid. */
 export function repayDebt(state: LedgerState, account: AccountRow, grant: GrantRow): Credits {
   state.touch('grants', grant)
   if (grant.services !== null || account.debt === 0n) return microCredits(0n)
-  const repaid = least(account.debt, grant.remaining)
+  const repaid = least(account.debt, grant.remaining - grant.pinned)
   account.debt = microCredits(account.debt - repaid)
   spend(state, grant, repaid)
   return repaid

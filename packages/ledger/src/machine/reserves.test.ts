@@ -235,6 +235,21 @@ describe('a budget that counts other work than a reserve', () => {
     expect(used()).toEqual([12, 12].map(credits))
   })
 
+  test('counts it in a few uses, however many calls draw on it and give back', () => {
+    const ledger = new OneAccount(100)
+    ledger.do('setBudget', { budgetId: 'b', limit: credits(90) })
+    ledger.do('openWorkflow', { workflowId: 'w', reserve: reserve(50) })
+    for (let call = 0; call < 20; call++) {
+      ledger.do('placeHold', { holdId: `h${call}`, workflowId: 'w', amount: credits(3) })
+      ledger.do('settleHold', { holdId: `h${call}`, usageId: `h${call}`, usage: rated(1) })
+    }
+    const { budgets } = ledger.hold('reserve:w')
+    expect(budgets.filter(({ amount }) => amount > 0n)).toEqual([use('b', 28), use('b', 1), use('b', 1)])
+    expect(budgets.length).toBeLessThan(8)
+    ledger.do('closeWorkflow', { workflowId: 'w' })
+    expect(ledger.budget('b').used).toBe(credits(20))
+  })
+
   test('that was set after the reserve counts only what is drawn from then on', () => {
     const ledger = new OneAccount(100)
     ledger.do('openWorkflow', { workflowId: 'w', reserve: reserve(50) })

@@ -45,6 +45,8 @@ export function drawReserves(state: LedgerState, reserves: readonly HoldRow[], a
     if (take === 0n) continue
     const from = reserve.workflowId ?? ''
     for (const lot of moveLots(reserve.lots, take)) drawn.lots.push({ ...lot, reserves: [from, ...(lot.reserves ?? [])] })
+    // Without those that nothing is left of, or a reserve would grow with each call that draws on it.
+    reserve.budgets = reserve.budgets.filter((use) => use.amount > 0n)
     drawn.uses.push(...moveUses(reserve.budgets, take))
     drawn.amount += take
     moveReserve(state, reserve, microCredits(-take))

@@ -1,7 +1,7 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { AccountRow, BudgetUse, HoldRow, Lot, Posting } from '../rows.ts'
 import type { Limits } from './affordable.ts'
-import { countInBudgets, uncountInBudgets } from './budgets.ts'
+import { addUses, countInBudgets, uncountInBudgets } from './budgets.ts'
 import { envelopesOf, moveEnvelopes } from './envelopes.ts'
 import { least } from './least.ts'
 import { consumeFree, consumePinned, pinLots, unpinLot } from './lots.ts'
@@ -14,7 +14,7 @@ export function setAside({ state, account }: Step, limits: Limits, hold: HoldRow
   const drawn = drawReserves(state, limits.reserves, amount)
   const fresh = microCredits(amount - drawn.amount)
   hold.lots.push(...drawn.lots, ...pinLots(state, account, hold.service, fresh))
-  hold.budgets.push(...countInBudgets(state, limits.budgets, amount, drawn.uses))
+  addUses(hold.budgets, countInBudgets(state, limits.budgets, amount, drawn.uses))
   hold.remaining = microCredits(hold.remaining + amount)
   moveEnvelopes(state, limits.envelopes, { held: amount })
   renewReserves(state, limits.reserves, hold.expiresAt)
