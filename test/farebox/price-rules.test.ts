@@ -63,6 +63,22 @@ it('slices of a call add up to the last micro-credit, where no part of it is a d
   expect((await workflow.close()).total_credits_used).toBe(2)
 })
 
+it('a price that falls as a call grows is charged once, in slices as in parts of live work', async () => {
+  const steps = [{ amount: '30' }, { above: '1', amount: '10' }]
+  const falling: Partial<Entry> = { rates: [{ unit: 'minutes', tiers: { mode: 'volume', comparison: 'gt', steps } }] }
+  const box = await openBox({ prices: bookWith(falling) })
+  const { accountId } = await openAccount(box)
+  const sliced = box.workflow({ accountId, name: 'slices' })
+  for (let slice = 0; slice < 3; slice += 1) await sliced.record('phone', 'twilio', 60, 'seconds', { call: 'a' })
+  // A minute costs 30, two cost 20, and three 30 again.
+  expect((await sliced.close()).total_credits_used).toBe(30)
+  const live = box.workflow({ accountId, name: 'parts' })
+  const time = await live.meter({ service: 'phone', provider: 'twilio' })
+  for (let second = 1; second <= 180; second += 1) await time.reached(second)
+  expect((await time.end(180)).creditsUsed).toBe(credits(30))
+  expect((await live.explain()).map(({ rated }) => rated > 0n)).toEqual([true, false, true])
+})
+
 it('what is recorded without the name of a call is a call by itself', async () => {
   const box = await openBox({ prices: metered })
   const { accountId } = await openAccount(box)
