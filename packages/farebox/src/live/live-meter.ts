@@ -172,8 +172,9 @@ export class LiveMeter {
     const { usage, unpriced, total, priced, rating, charge } = this.#pricePart(part)
     const { quantities, certainty } = usage
     // Where more costs less, what was charged stays, and nothing is added until the whole costs more than that.
-    const rated = priced.rated > this.#rated ? priced.rated : this.#rated
-    const cost = priced.cost !== undefined && priced.cost > this.#cost ? priced.cost : this.#cost
+    const beyond = (whole: bigint, before: bigint) => (whole > before ? whole - before : 0n)
+    const rated = beyond(priced.rated, this.#rated)
+    const cost = priced.cost === undefined ? undefined : beyond(priced.cost, this.#cost)
     const input: SettleHoldInput = {
       accountId,
       holdId: this.#holdId,
@@ -183,8 +184,8 @@ export class LiveMeter {
       usage: {
         ...priced,
         quantity: quantities.reduce((sum, { quantity }) => sum + quantity, 0n) as Quantity,
-        rated: microCredits(rated - this.#rated),
-        cost: priced.cost === undefined ? undefined : nanoUsd(cost - this.#cost),
+        rated: microCredits(rated),
+        cost: cost === undefined ? undefined : nanoUsd(cost),
         model,
         certainty,
         details: {
@@ -196,8 +197,8 @@ export class LiveMeter {
       },
     }
     this.#total = total
-    this.#rated = rated
-    this.#cost = cost
+    this.#rated += rated
+    this.#cost += cost ?? 0n
     this.#waiting.push({ input, charge })
     this.#isFinal = final
     await this.#write()
