@@ -55,9 +55,13 @@ export interface EstimatedServiceJson {
   credits_high: number
 }
 
-/** Texts that were counted: a conversation in the tokens of a provider's model, a speech in characters. */
-export interface CountedTexts {
+/** What is known of planned work beside the book: who is on offer, and texts that were counted. */
+export interface KnownOfWork {
+  /** The model that a provider's offer names, which may have a price of its own. @defaultValue none: a provider is priced by its name alone */
+  modelOf?: (service: string, provider: string) => string | undefined
+  /** A conversation in the tokens of a provider's model. */
   chat?: (provider: string) => UsageRange
+  /** A speech in characters. */
   speech?: UsageQuantity
 }
 
@@ -78,17 +82,18 @@ export function estimateWorkflow(
   configuration: ServiceConfiguration,
   input: EstimateInput,
   at: number,
-  texts: CountedTexts = {},
+  known: KnownOfWork = {},
 ): EstimateReport {
-  const services = plannedServices(input, texts).map(({ service, unit, variantsOf }) => {
+  const services = plannedServices(input, known).map(({ service, unit, variantsOf }) => {
     const [provider, ...behind] = namedProviders(configuration, service)
     if (!provider) throw new NoProviderError(`the configuration names no provider for ${service}`)
+    const queryOf = (named: string): Query => ({ service, provider: named, model: known.modelOf?.(service, named), at })
     const first = variantsOf(provider)
-    const expected = firstPrice(book, { service, provider, at }, first.expected)
+    const expected = firstPrice(book, queryOf(provider), first.expected)
     const units = unitsJson(totalQuantity(first.expected[0])?.quantity ?? quantity(0))
     const possible = [provider, ...behind].flatMap((named) => {
       const { expected: usual, others, most } = variantsOf(named)
-      const query = { service, provider: named, at }
+      const query = queryOf(named)
       const dearest = most && priceIfThere(() => rateMost(book, query, most.high, most.otherMeters))
       return [...[...usual, ...others].map((usage) => price(book, query, usage)), dearest].filter((found) => found !== undefined)
     })
@@ -121,7 +126,7 @@ interface PlannedService {
   variantsOf: (provider: string) => Variants
 }
 
-function plannedServices(input: EstimateInput, { chat, speech }: CountedTexts): PlannedService[] {
+function plannedServices(input: EstimateInput, { chat, speech }: KnownOfWork): PlannedService[] {
   const { ai_tokens, voice_minutes, tts_characters, phone_minutes } = input
   const planned: PlannedService[] = []
   const add = (service: string, unit: UsageQuantity['unit'], variantsOf: PlannedService['variantsOf']) =>
