@@ -68,6 +68,19 @@ describe('prices import', () => {
     })
   })
 
+  test('reads files with a mark before their text, as editors on Windows leave it', async () => {
+    const mark = '\uFEFF'
+    await writeFile(path('marked.json'), mark + (await readFile(path('litellm.json'), 'utf8')))
+    const { code, errors } = await farebox('prices', 'import', 'litellm', path('marked.json'), '--out', path('marked-book.json'))
+    expect([code, errors]).toEqual([0, ['not taken: dall-e-3: its mode is image_generation, which is no service of ours']])
+    await writeFile(path('marked-book.json'), mark + (await readFile(path('marked-book.json'), 'utf8')))
+    const { code: listed } = await farebox('prices', '--book', path('marked-book.json'))
+    const { code: updated } = await farebox(
+      ...['prices', 'update', path('marked-book.json'), '--format', 'litellm', '--from', path('marked.json')],
+    )
+    expect([listed, updated]).toEqual([0, 0])
+  })
+
   test('takes the package that is installed, and of it the vendors that are named', async () => {
     const { code } = await farebox('prices', 'import', 'genai', 'installed', '--vendor', 'groq', '--out', path('groq.json'))
     expect(code).toBe(0)

@@ -157,3 +157,39 @@ it('a model behind the name of another ends when it ends itself', async () => {
     'realtime gpt-realtime 2027-01-20',
   ])
 })
+
+it('what is planned is priced by the model that is offered, as its call is', async () => {
+  const versions = [
+    {
+      version: '1',
+      effective_from: '2025-01-01T00:00:00Z',
+      entries: [
+        { service: 'voice_tts', provider: 'loud', rates: [{ unit: 'characters' as const, amount: '5' }] },
+        { service: 'voice_tts', provider: 'loud', model: 'loud-2', rates: [{ unit: 'characters' as const, amount: '2' }] },
+        { service: 'voice_tts', provider: 'soft', model: 'soft-1', rates: [{ unit: 'characters' as const, amount: '3' }] },
+      ],
+    },
+  ]
+  const speaks: ProviderAdapter = {
+    name: 'speaks',
+    isSimulated: false,
+    availability: { status: 'ready' },
+    offers: ['loud-2', 'soft-1'].map((model) => {
+      const [provider = ''] = model.split('-')
+      return { service: 'voice_tts', provider, model, capabilities: {}, quality: 0.8, latencyMs: 100 }
+    }),
+    speak: async () => ({ audio: new Uint8Array(1), format: { encoding: 'mp3' } }) as never,
+  }
+  const box = await openBox({ providers: [speaks], prices: new PriceBook({ name: 'voices', currency: 'credits', versions }) })
+  const { accountId } = await openAccount(box)
+  for (const [provider, total] of [
+    ['loud', 10],
+    ['soft', 15],
+  ] as const) {
+    const planned = { service_configuration: { tts_provider: provider } }
+    expect(box.estimate({ ...planned, tts_characters: 5 }).total_credits).toBe(total)
+    expect((await box.estimateTexts({ ...planned, tts_text: 'Hello' })).total_credits).toBe(total)
+    const call = { speak: { text: 'Hello', provider } }
+    expect((await box.workflow({ accountId, name: 'speech' }).estimate(call)).expected).toBe(credits(total))
+  }
+})

@@ -1,5 +1,6 @@
-import { credits, formatCredits, quantity } from '@farebox/core'
+import { credits, formatCredits, type ProviderAdapter, quantity } from '@farebox/core'
 import { type PriceBookDocument, rate, rerate } from '@farebox/pricing'
+import { simulated } from '@farebox/providers/simulated'
 import { createFarebox, defaultPriceBook, PriceBook } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
@@ -63,6 +64,22 @@ it('slices of a call add up to the last micro-credit, where no part of it is a d
   expect((await workflow.close()).total_credits_used).toBe(2)
 })
 
+it('a price that falls as a call grows is charged once, in slices as in parts of live work', async () => {
+  const steps = [{ amount: '30' }, { above: '1', amount: '10' }]
+  const falling: Partial<Entry> = { rates: [{ unit: 'minutes', tiers: { mode: 'volume', comparison: 'gt', steps } }] }
+  const box = await openBox({ prices: bookWith(falling) })
+  const { accountId } = await openAccount(box)
+  const sliced = box.workflow({ accountId, name: 'slices' })
+  for (let slice = 0; slice < 3; slice += 1) await sliced.record('phone', 'twilio', 60, 'seconds', { call: 'a' })
+  // A minute costs 30, two cost 20, and three 30 again.
+  expect((await sliced.close()).total_credits_used).toBe(30)
+  const live = box.workflow({ accountId, name: 'parts' })
+  const time = await live.meter({ service: 'phone', provider: 'twilio' })
+  for (let second = 1; second <= 180; second += 1) await time.reached(second)
+  expect((await time.end(180)).creditsUsed).toBe(credits(30))
+  expect((await live.explain()).map(({ rated }) => rated > 0n)).toEqual([true, false, true])
+})
+
 it('what is recorded without the name of a call is a call by itself', async () => {
   const box = await openBox({ prices: metered })
   const { accountId } = await openAccount(box)
@@ -97,6 +114,52 @@ describe('what a provider serves', () => {
         .chat({ messages: [{ role: 'user', content: 'Hello' }], provider: 'gpt-4o-mini', outputTokensMax })
     await expect(ask(4_000)).rejects.toMatchObject({ code: 'REQUEST_LIMIT', limit: credits(1) })
     expect((await ask(100)).creditsUsed).toBe(credits(1))
+  })
+})
+
+describe('what is held covers', () => {
+  it('what a provider keeps of a question in its cache, where that is dearer than the question', async () => {
+    const messages = [{ role: 'user' as const, content: 'When does the heron hunt? '.repeat(1_000) }]
+    const ask = { messages, provider: 'm', outputTokensMax: 10 }
+    let kept = quantity(0)
+    const keeping: ProviderAdapter = {
+      name: 'keeping',
+      isSimulated: false,
+      availability: { status: 'ready' },
+      offers: [{ service: 'gpt', provider: 'm', model: 'gpt-5.6-sol', capabilities: {}, quality: 0.8, latencyMs: 100 }],
+      chat: async ({ model }) => {
+        const quantities = [{ meter: 'cache_write', quantity: kept, unit: 'tokens' as const }]
+        return { text: 'At dawn.', finishReason: 'stop', model, usage: { quantities, certainty: 'exact' } }
+      },
+    }
+    const rate = (meter: string, amount: string) => ({ unit: 'tokens' as const, meter, amount, per: '1000' })
+    const rates = [rate('input', '2'), rate('cached_input', '0.2'), rate('cache_write', '2.5'), rate('output', '10')]
+    const entries = [{ service: 'gpt', provider: 'm', rates }]
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const prices = new PriceBook({ name: 'caches', currency: 'credits', versions })
+    const box = await openBox({ providers: [keeping], prices })
+    const poor = await openAccount(box, { balance: credits(14) })
+    const { services, high } = await box.workflow({ accountId: poor.accountId, name: 'poor' }).estimate({ chat: ask })
+    kept = services[0]?.quantities[0]?.quantity ?? kept
+    const before = { messages, max_output_tokens: 10, service_configuration: { primary_ai_model: 'm', fallback_ai_model: null } }
+    expect((await box.estimateTexts(before)).total_credits_high).toBe(Number(formatCredits(high)))
+    const asked = box.workflow({ accountId: poor.accountId, name: 'asked' }).chat(ask)
+    await expect(asked).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
+    const { accountId } = await openAccount(box, { balance: high })
+    const workflow = box.workflow({ accountId, name: 'rich' })
+    expect((await workflow.chat(ask)).creditsUsed).toBeLessThanOrEqual(high)
+    expect((await box.ledger.usageOf(accountId, workflow.id)).map(({ shortfall }) => shortfall)).toEqual([0n])
+  })
+
+  it('a call that ends where its price is the highest', async () => {
+    const steps = [{ amount: '30' }, { above: '1', amount: '10' }]
+    const falling: Partial<Entry> = { rates: [{ unit: 'minutes', tiers: { mode: 'volume', comparison: 'gt', steps } }] }
+    const box = await openBox({ prices: bookWith(falling), providers: [simulated({ callSeconds: 60 })] })
+    const { accountId } = await openAccount(box, { balance: credits(30) })
+    const workflow = box.workflow({ accountId, name: 'call' })
+    const call = { to: '+15551234567', instructions: { type: 'say' as const, text: 'Hello' }, durationSecondsMax: 120 }
+    expect((await workflow.estimate({ call })).high).toBe(credits(30))
+    expect((await workflow.call(call)).creditsUsed).toBe(credits(30))
   })
 })
 

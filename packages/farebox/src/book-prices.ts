@@ -21,12 +21,14 @@ import {
   chargeOf,
   creditsOf,
   nanoUsdOf,
+  type OtherMeters,
   type PriceBook,
   type PriceQuery,
   type Rating,
   type Rounding,
   rate,
   rateIfPriced,
+  rateMost,
   refuseAboveMaximum,
   totalQuantity,
 } from '@farebox/pricing'
@@ -89,15 +91,23 @@ export class BookPrices implements PricePredictor {
 
   /** The predictor of one moment, so that a call is held for by the prices that charge it. */
   asOf(at: number): PricePredictor {
-    return { predict: (offer, quantities, numbers) => this.#predict(at, offer, quantities, numbers) }
+    return {
+      predict: (offer, quantities, numbers) => this.#predict(at, offer, quantities, numbers),
+      predictMost: (offer, most, numbers, otherMeters) => this.#predictMost(queryOf(at, offer, numbers), most, otherMeters),
+    }
   }
 
   #predict(at: number, offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers) {
-    const { service, provider, model } = offer
-    const query = { service, provider, model, at, to: numbers?.to, from: numbers?.from }
+    const query = queryOf(at, offer, numbers)
     const rating = rate(this.book, query, quantities)
     refuseAboveMaximum(rating)
     return new BookPrediction(chargeOf(rating), () => this.#costOf(query, quantities))
+  }
+
+  #predictMost(query: PriceQuery, most: readonly UsageQuantity[], otherMeters?: OtherMeters): Credits {
+    const rating = rateMost(this.book, query, most, otherMeters)
+    refuseAboveMaximum(rating)
+    return chargeOf(rating)
   }
 
   /** The version of the credit book that is in force at a moment, as usage records name it. */
@@ -143,6 +153,10 @@ export class BookPrices implements PricePredictor {
     const rating = price && rateIfPriced(price, query, quantities)
     return rating && nanoUsdOf(rating)
   }
+}
+
+function queryOf(at: number, { service, provider, model }: Offer, numbers?: PhoneNumbers): PriceQuery {
+  return { service, provider, model, at, to: numbers?.to, from: numbers?.from }
 }
 
 /** A prediction whose cost is looked up when it is asked for: of a ceiling nobody does. */

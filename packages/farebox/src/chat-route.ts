@@ -51,13 +51,14 @@ export function chatRoute(
   const isTextAlone = !hasImages && measure.tools.count === 0
   // A text alone is the same to all models of one vocabulary, and to all whose vocabulary is not public.
   const kindOf = ({ model, capabilities }: Offer) =>
-    isTextAlone ? (encodingOf(model) ?? 'any') : `${model} ${capabilities.imageTokensMax}`
+    isTextAlone ? (encodingOf(model) ?? (/claude/i.test(model) ? 'claude' : 'any')) : `${model} ${capabilities.imageTokensMax}`
   const known = new Map([['any', Object.assign(any, { ceiling: any.high })]])
   return {
     service,
     operation,
     expected: any.expected,
     ceiling: any.high,
+    otherMeters: any.otherMeters,
     usageOf(offer) {
       const kind = kindOf(offer)
       let usage = known.get(kind)

@@ -7,7 +7,7 @@ import {
   type Unit,
   type UsageQuantity,
 } from '@farebox/core'
-import { chargeOf, type PriceBook, rate, totalQuantity, type UsageRange } from '@farebox/pricing'
+import { chargeOf, type PriceBook, type Rating, rate, rateMost, totalQuantity, type UsageRange } from '@farebox/pricing'
 import { namedProviders, type ServiceConfiguration } from '@farebox/router'
 import { longer } from './call-routes.ts'
 import { NoProviderError } from './errors.ts'
@@ -55,9 +55,13 @@ export interface EstimatedServiceJson {
   credits_high: number
 }
 
-/** Texts that were counted: a conversation in the tokens of a provider's model, a speech in characters. */
-export interface CountedTexts {
+/** What is known of planned work beside the book: who is on offer, and texts that were counted. */
+export interface KnownOfWork {
+  /** The model that a provider's offer names, which may have a price of its own. @defaultValue none: a provider is priced by its name alone */
+  modelOf?: (service: string, provider: string) => string | undefined
+  /** A conversation in the tokens of a provider's model. */
   chat?: (provider: string) => UsageRange
+  /** A speech in characters. */
   speech?: UsageQuantity
 }
 
@@ -68,6 +72,8 @@ interface Variants {
   expected: readonly [Variant, ...Variant[]]
   /** What the work may turn out as. Those that the book has no rates for are left out. */
   others: readonly Variant[]
+  /** The most that it may turn out as. */
+  most?: Pick<UsageRange, 'high' | 'otherMeters'>
 }
 
 /** @throws {NoProviderError} a service is planned for which the configuration names no provider */
@@ -76,19 +82,20 @@ export function estimateWorkflow(
   configuration: ServiceConfiguration,
   input: EstimateInput,
   at: number,
-  texts: CountedTexts = {},
+  known: KnownOfWork = {},
 ): EstimateReport {
-  const services = plannedServices(input, texts).map(({ service, unit, variantsOf }) => {
+  const services = plannedServices(input, known).map(({ service, unit, variantsOf }) => {
     const [provider, ...behind] = namedProviders(configuration, service)
     if (!provider) throw new NoProviderError(`the configuration names no provider for ${service}`)
+    const queryOf = (named: string): Query => ({ service, provider: named, model: known.modelOf?.(service, named), at })
     const first = variantsOf(provider)
-    const expected = firstPrice(book, { service, provider, at }, first.expected)
+    const expected = firstPrice(book, queryOf(provider), first.expected)
     const units = unitsJson(totalQuantity(first.expected[0])?.quantity ?? quantity(0))
     const possible = [provider, ...behind].flatMap((named) => {
-      const variants = variantsOf(named)
-      return [...variants.expected, ...variants.others].flatMap(
-        (usage) => price(book, { service, provider: named, at }, usage) ?? [],
-      )
+      const { expected: usual, others, most } = variantsOf(named)
+      const query = queryOf(named)
+      const dearest = most && priceIfThere(() => rateMost(book, query, most.high, most.otherMeters))
+      return [...[...usual, ...others].map((usage) => price(book, query, usage)), dearest].filter((found) => found !== undefined)
     })
     const ordered = [...possible, expected].sort((a, b) => Number(a - b))
     return { service, provider, units, unit, expected, low: ordered[0] ?? expected, high: ordered.at(-1) ?? expected }
@@ -119,15 +126,15 @@ interface PlannedService {
   variantsOf: (provider: string) => Variants
 }
 
-function plannedServices(input: EstimateInput, { chat, speech }: CountedTexts): PlannedService[] {
+function plannedServices(input: EstimateInput, { chat, speech }: KnownOfWork): PlannedService[] {
   const { ai_tokens, voice_minutes, tts_characters, phone_minutes } = input
   const planned: PlannedService[] = []
   const add = (service: string, unit: UsageQuantity['unit'], variantsOf: PlannedService['variantsOf']) =>
     planned.push({ service, unit, variantsOf })
   if (chat) {
     add('gpt', 'tokens', (provider) => {
-      const { low, expected, high } = chat(provider)
-      return { expected: [expected], others: [low, high] }
+      const usage = chat(provider)
+      return { expected: [usage.expected], others: [usage.low], most: usage }
     })
   } else if (ai_tokens) {
     // Three of four tokens of a conversation are sent, where a book prices the two sides apart.
@@ -159,18 +166,18 @@ function firstPrice(book: PriceBook, query: Query, [first, ...others]: Variants[
     if (found !== undefined) return found
   }
   // It throws what is missing of the usual way to count.
-  return charge(book, query, first)
+  return chargeOf(rate(book, query, first))
 }
 
 function price(book: PriceBook, query: Query, usage: Variant): Credits | undefined {
+  return priceIfThere(() => rate(book, query, usage))
+}
+
+function priceIfThere(rated: () => Rating): Credits | undefined {
   try {
-    return charge(book, query, usage)
+    return chargeOf(rated())
   } catch (error) {
     if (isFareboxError(error) && error.code === 'PRICE_NOT_FOUND') return undefined
     throw error
   }
-}
-
-function charge(book: PriceBook, query: Query, usage: Variant): Credits {
-  return chargeOf(rate(book, query, usage))
 }

@@ -41,7 +41,7 @@ import type { LiveDeadlines } from './call-runner.ts'
 import { checkOptions, checkOwnConfiguration } from './check-options.ts'
 import { TIMER_MS_MAX } from './check-times.ts'
 import { UnauthorizedError } from './errors.ts'
-import { type CountedTexts, type EstimateInput, type EstimateReport, estimateWorkflow } from './estimate-workflow.ts'
+import { type EstimateInput, type EstimateReport, estimateWorkflow, type KnownOfWork } from './estimate-workflow.ts'
 import type { FailedAttempts } from './hold-route.ts'
 import { createRoutes, type RoutesOptions } from './http/routes.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
@@ -284,24 +284,30 @@ export class Farebox {
   /** What planned work will cost, by service and in total, before any call. */
   estimate(input: EstimateInput): EstimateReport {
     const { configuration } = applyConditions(parseServiceConfiguration(input.service_configuration ?? {}, this.configuration))
-    return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock())
+    return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock(), this.#known())
   }
 
   /** The same, with texts counted first: `messages` by the tokens of each model that may answer, `tts_text` by its characters. */
   async estimateTexts(input: EstimateInput): Promise<EstimateReport> {
     const { configuration } = applyConditions(parseServiceConfiguration(input.service_configuration ?? {}, this.configuration))
     const { messages, max_output_tokens: outputTokensMax, tts_text: text } = input
-    const texts: CountedTexts = text ? { speech: characterUsage(text) } : {}
+    const known: KnownOfWork = { ...this.#known(), ...(text && { speech: characterUsage(text) }) }
     if (messages) {
       const offers = offersFor(this.catalog, 'gpt', undefined)
       const measure = await measureChat({ messages, outputTokensMax }, offers, this.#parts.loadTokenizers)
       // Names of providers are models where nobody offers them.
-      texts.chat = (provider) => {
+      known.chat = (provider) => {
         const offer = offers.find((each) => each.provider === provider)
         return chatUsageRange(measure, offer?.model ?? provider, offer?.capabilities.imageTokensMax)
       }
     }
-    return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock(), texts)
+    return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock(), known)
+  }
+
+  /** Calls are priced by the model that is offered, so what is planned is too. */
+  #known(): KnownOfWork {
+    const offered = (service: string) => this.catalog.forService(service).map(({ offer }) => offer)
+    return { modelOf: (service, provider) => offered(service).find((offer) => offer.provider === provider)?.model }
   }
 
   /** What is on offer, by real providers, and will be taken out of service within so many days: time to name another model. */

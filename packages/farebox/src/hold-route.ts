@@ -16,6 +16,7 @@ import {
   type PricePredictor,
   packDecision,
   plan,
+  predictCeiling,
   type Route,
   type RouteRefusal,
   type RouteRequest,
@@ -268,7 +269,7 @@ const UNPRICEABLE: ReadonlySet<string> = new Set(['PRICE_NOT_FOUND', 'MAXIMUM_CH
 /** What an offer may cost at most; `undefined` when it has no price, which is for the plan to reject. */
 function chargeCeilingOf(prices: PricePredictor, offer: Offer, request: RouteRequest): Credits | undefined {
   try {
-    return prices.predict(offer, (request.usageOf?.(offer) ?? request).ceiling, request.numbers).charge
+    return predictCeiling(prices, offer, request)
   } catch (error) {
     if (isFareboxError(error) && UNPRICEABLE.has(error.code)) return undefined
     throw error

@@ -25,6 +25,7 @@ export async function measureChat(
   // Other vendors' vocabularies are not public, and this one is the nearest.
   const counters = await load(new Set(offers.map(({ model }) => encodingOf(model) ?? 'o200k_base')))
   const measure = (text: string) => measureText(text, counters)
+  const written = options.map((each) => JSON.stringify(each))
   const text = await measure(messages.map(textOf).join('\n'))
   const images = messages.flatMap(imagesOf)
   return {
@@ -32,9 +33,10 @@ export async function measureChat(
     messages: messages.length,
     images: images.length > 0 ? await Promise.all(images) : [],
     tools: { text: await measure(tools.length > 0 ? JSON.stringify(tools) : ''), count: tools.length },
-    other: await measure(longest(options.map((each) => JSON.stringify(each)))),
+    other: await measure(longest(written)),
     outputTokensMax,
     answers: Math.max(1, ...options.map(answersOf)),
+    asksForCache: written.some((text) => text.includes('"cache_control"')),
   }
 }
 

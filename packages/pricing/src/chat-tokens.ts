@@ -1,6 +1,7 @@
 import { quantity, type UsageQuantity } from '@farebox/core'
 import { type ImageFacts, imageTokens } from './image-tokens.ts'
 import { type TextMeasure, type TokenRange, textTokens } from './measure-text.ts'
+import type { OtherMeters } from './rate-most.ts'
 
 /** What is known of a chat before it runs. */
 export interface ChatMeasure {
@@ -16,6 +17,8 @@ export interface ChatMeasure {
   outputTokensMax: number
   /** Answers that are asked for; all of them are paid for. @defaultValue 1 */
   answers?: number
+  /** Whether the provider is asked to keep some of it in its cache. @defaultValue false */
+  asksForCache?: boolean
 }
 
 /** What OpenAI puts around each message and before the answer; other vendors and names in messages take more. */
@@ -39,7 +42,15 @@ export interface UsageRange {
   expected: UsageQuantity[]
   /** What a hold must cover. */
   high: UsageQuantity[]
+  /** By what other meters the model may count it, for {@link rateMost}. */
+  otherMeters: OtherMeters
 }
+
+/** What a provider may count by itself: what it read from its cache, and what it keeps there for the next time. */
+const CACHED: OtherMeters = { input: ['cached_input', 'cache_write'], output: ['reasoning'] }
+/** Anthropic keeps nothing unless it is asked to. */
+const NOT_KEPT: OtherMeters = { input: ['cached_input'], output: ['reasoning'] }
+const KEPT: OtherMeters = { input: ['cached_input', 'cache_write', 'cache_write_5m', 'cache_write_1h'], output: ['reasoning'] }
 
 /**
  * What a chat will consume of one model.
@@ -53,8 +64,9 @@ export function chatUsageRange(chat: ChatMeasure, model?: string, imageTokensMax
   const other = textTokens(chat.other, model)
   const images = chat.images.map((image) => imageTokens(model, image, imageTokensMax))
   const answers = chat.answers ?? 1
+  const isClaude = /claude/i.test(model ?? '')
   const at = (level: keyof TokenRange): UsageQuantity[] => {
-    const preface = chat.tools.count > 0 && /claude/i.test(model ?? '') ? CLAUDE_TOOLS[level] : 0
+    const preface = chat.tools.count > 0 && isClaude ? CLAUDE_TOOLS[level] : 0
     const tool = preface + chat.tools.count * TOOL[level] + tools[level] * TOOL_TEXT[level]
     const seen = images.reduce((sum, image) => sum + image[level], 0)
     const input =
@@ -62,18 +74,20 @@ export function chatUsageRange(chat: ChatMeasure, model?: string, imageTokensMax
     const output = level === 'high' ? chat.outputTokensMax : Math.min(chat.outputTokensMax, OUTPUT[level])
     return [tokens('input', input), tokens('output', output * answers)]
   }
-  return new ChatUsage(at)
+  return new ChatUsage(at, chat.asksForCache ? KEPT : isClaude ? NOT_KEPT : CACHED)
 }
 
 /** Only estimates ask for the least. */
 class ChatUsage implements UsageRange {
   readonly expected: UsageQuantity[]
   readonly high: UsageQuantity[]
+  readonly otherMeters: OtherMeters
   readonly #at: (level: keyof TokenRange) => UsageQuantity[]
 
-  constructor(at: (level: keyof TokenRange) => UsageQuantity[]) {
+  constructor(at: (level: keyof TokenRange) => UsageQuantity[], otherMeters: OtherMeters) {
     this.expected = at('expected')
     this.high = at('high')
+    this.otherMeters = otherMeters
     this.#at = at
   }
 

@@ -1,5 +1,5 @@
 import { type Credits, credits, isFareboxError, type NanoUsd, type Offer, type Quantity, type UsageQuantity } from '@farebox/core'
-import { MaximumChargeError } from '@farebox/pricing'
+import { MaximumChargeError, type OtherMeters } from '@farebox/pricing'
 import type { Draft } from './candidate-order.ts'
 import type { CatalogEntry } from './catalog.ts'
 import { type Demands, lackingCapability, tooLong, tooSlow } from './eligibility.ts'
@@ -19,6 +19,20 @@ export interface PricePredictor {
    * @throws {MaximumChargeError} when its price book refuses so dear a call
    */
   predict(offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers): Prediction
+
+  /**
+   * What a call that uses no more than `most` may be charged, however its provider counts it. Throws as `predict`. @defaultValue what `predict` says
+   *
+   * @param otherMeters  by which the provider may count it
+   */
+  predictMost?(offer: Offer, most: readonly UsageQuantity[], numbers?: PhoneNumbers, otherMeters?: OtherMeters): Credits
+}
+
+/** What a call of an offer may be charged at most: what is held for it. Throws as {@link PricePredictor.predict}. */
+export function predictCeiling(prices: PricePredictor, offer: Offer, request: RouteRequest): Credits {
+  const { ceiling, otherMeters } = request.usageOf?.(offer) ?? request
+  if (prices.predictMost) return prices.predictMost(offer, ceiling, request.numbers, otherMeters)
+  return prices.predict(offer, ceiling, request.numbers).charge
 }
 
 /** What a usage would be charged, and what it would cost us where that is known. */
@@ -100,7 +114,7 @@ function price(entry: CatalogEntry, { request, prices, session }: Consideration)
   const usage = request.usageOf?.(offer) ?? request
   try {
     const { charge, cost } = prices.predict(offer, usage.expected, request.numbers)
-    let ceiling = usage.ceiling === usage.expected ? charge : prices.predict(offer, usage.ceiling, request.numbers).charge
+    let ceiling = usage.ceiling === usage.expected ? charge : predictCeiling(prices, offer, request)
     if (ceiling < charge) ceiling = charge
     const cached = session && isSessionWith(session, entry) ? priceCached(offer, usage.expected, session, prices) : undefined
     // A price book may ask more for what is cached than for what is not; nothing is kept for the sake of that.

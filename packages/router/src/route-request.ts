@@ -1,4 +1,5 @@
 import type { Offer, Quantity, Service, UsageQuantity } from '@farebox/core'
+import type { OtherMeters } from '@farebox/pricing'
 import type { ChatFeatures } from './chat-features.ts'
 import type { RequestMetadata } from './conditions.ts'
 import type { Operation } from './route.ts'
@@ -12,8 +13,10 @@ export interface RouteRequest {
   expected: readonly UsageQuantity[]
   /** The most that it can use, which a hold must cover; its charge is what limits and balances are compared with. */
   ceiling: readonly UsageQuantity[]
-  /** The same two of one offer, where they depend on its model. */
-  usageOf?: (offer: Offer) => Pick<RouteRequest, 'expected' | 'ceiling'>
+  /** By what other meters a provider may count the ceiling. @defaultValue none */
+  otherMeters?: OtherMeters
+  /** The same of one offer, where they depend on its model. */
+  usageOf?: (offer: Offer) => Pick<RouteRequest, 'expected' | 'ceiling' | 'otherMeters'>
   /** The numbers of a phone call, which its price may depend on. */
   numbers?: PhoneNumbers
   needs?: RouteNeeds

@@ -6,10 +6,12 @@ import {
   defaultPriceBook,
   type MarginRow,
   PriceBook,
+  type PriceBookDocument,
   type PriceEntry,
   type Rate,
 } from '@farebox/pricing'
 import type { Command } from 'commander'
+import { parseJsonFile } from './parse-json-file.ts'
 import { parseMoment } from './parse-moment.ts'
 import type { Shell } from './shell.ts'
 
@@ -80,17 +82,7 @@ async function readBook(file: string | undefined, standard: PriceBook): Promise<
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new InvalidOptionError(`price book ${file} cannot be read`, { cause: error })
   })
-  return new PriceBook(parseJson(file, text))
-}
-
-function parseJson(file: string, text: string) {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new InvalidOptionError(`price book ${file} is not JSON: ${error instanceof Error ? error.message : ''}`, {
-      cause: error,
-    })
-  }
+  return new PriceBook(parseJsonFile(`price book ${file}`, text) as PriceBookDocument)
 }
 
 function asOf(text: string | undefined): number {

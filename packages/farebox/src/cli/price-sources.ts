@@ -7,6 +7,7 @@ import {
   importLitellm,
   importTwilioVoice,
 } from '@farebox/pricing/import'
+import { parseJsonFile } from './parse-json-file.ts'
 
 /** Formats that prices are read from. */
 export const priceFormats = ['genai', 'litellm', 'twilio'] as const
@@ -41,9 +42,9 @@ export async function readPrices(
     case 'twilio':
       return importTwilioVoice(text, source)
     case 'litellm':
-      return importLitellm(parseJson(from, text), { ...source, vendors })
+      return importLitellm(parseJsonFile(from, text), { ...source, vendors })
     case 'genai': {
-      const data = parseJson(from, text)
+      const data = parseJsonFile(from, text)
       if (!isProviders(data))
         throw new InvalidOptionError(`${from} is not the data of genai-prices, which is a list of providers`)
       return importGenaiPrices(data, { ...source, vendors })
@@ -82,14 +83,6 @@ async function readText(from: string): Promise<string> {
   const text = await reply.text()
   if (text.length > BYTES_MAX) throw new InvalidOptionError(`${url.origin}${url.pathname} is larger than a list of prices`)
   return text
-}
-
-function parseJson(from: string, text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new InvalidOptionError(`${from} is not JSON`, { cause: error })
-  }
 }
 
 function isProviders(data: unknown): data is GenaiProvider[] {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { InvalidOptionError } from '@farebox/core'
 import { PriceBook, type PriceBookDocument } from '@farebox/pricing'
+import { parseJsonFile } from './parse-json-file.ts'
 
 /**
  * The price book in a file, checked.
@@ -12,12 +13,7 @@ export async function readBook(file: string): Promise<PriceBookDocument> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new InvalidOptionError(`there is no price book ${file}: name a JSON file`, { cause })
   })
-  try {
-    const document: PriceBookDocument = JSON.parse(text)
-    new PriceBook(document)
-    return document
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new InvalidOptionError(`${file} is not JSON`, { cause: error })
-    throw error
-  }
+  const document = parseJsonFile(file, text) as PriceBookDocument
+  new PriceBook(document)
+  return document
 }

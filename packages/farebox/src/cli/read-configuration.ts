@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { InvalidOptionError } from '@farebox/core'
 import { parseServiceConfiguration, presets, type ServiceConfiguration } from '@farebox/router'
+import { parseJsonFile } from './parse-json-file.ts'
 
 /**
  * The configuration that `--configuration` names: a preset, or the path of a JSON file in the wire form.
@@ -15,7 +16,7 @@ export async function readConfiguration(name: string): Promise<ServiceConfigurat
       `--configuration must be a preset (${Object.keys(presets).join(', ')}) or the path of a JSON file, received ${name}`,
     )
   })
-  return parseServiceConfiguration(parseJson(text) ?? refuse(`${name} is not JSON`))
+  return parseServiceConfiguration(parseJsonFile(name, text) ?? refuse(`${name} holds no configuration`))
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Credits, microCredits, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
+import { type Credits, microCredits, nanoUsd, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
 import {
   type ChargedOutcome,
   type ExtendHoldOutcome,
@@ -171,7 +171,10 @@ export class LiveMeter {
     const { source, model = source.model } = this.#work
     const { usage, unpriced, total, priced, rating, charge } = this.#pricePart(part)
     const { quantities, certainty } = usage
-    const rest = (whole: bigint, before: bigint) => (whole > before ? whole - before : 0n)
+    // Where more costs less, what was charged stays, and nothing is added until the whole costs more than that.
+    const beyond = (whole: bigint, before: bigint) => (whole > before ? whole - before : 0n)
+    const rated = beyond(priced.rated, this.#rated)
+    const cost = priced.cost === undefined ? undefined : beyond(priced.cost, this.#cost)
     const input: SettleHoldInput = {
       accountId,
       holdId: this.#holdId,
@@ -181,8 +184,8 @@ export class LiveMeter {
       usage: {
         ...priced,
         quantity: quantities.reduce((sum, { quantity }) => sum + quantity, 0n) as Quantity,
-        rated: microCredits(rest(priced.rated, this.#rated)),
-        cost: priced.cost === undefined ? undefined : (rest(priced.cost, this.#cost) as typeof priced.cost),
+        rated: microCredits(rated),
+        cost: cost === undefined ? undefined : nanoUsd(cost),
         model,
         certainty,
         details: {
@@ -194,8 +197,8 @@ export class LiveMeter {
       },
     }
     this.#total = total
-    this.#rated = priced.rated
-    this.#cost = priced.cost ?? this.#cost
+    this.#rated += rated
+    this.#cost += cost ?? 0n
     this.#waiting.push({ input, charge })
     this.#isFinal = final
     await this.#write()

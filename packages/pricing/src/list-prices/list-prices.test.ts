@@ -52,6 +52,7 @@ describe('the list prices', () => {
     [{ service: 'gpt', provider: 'gpt-4o-mini-2024-07-18' }, 'cached_input', 1_000_000, 'tokens', '0.075'],
     [{ service: 'vision', provider: 'gpt-4o-2024-11-20' }, 'reasoning', 1_000_000, 'tokens', '10'],
     [{ service: 'gpt', provider: 'claude-3-haiku-20240307' }, 'cache_write_5m', 1_000_000, 'tokens', '0.3'],
+    [{ service: 'gpt', provider: 'claude-3-haiku', model: 'claude-haiku-5-5' }, 'reasoning', 1_000_000, 'tokens', '0.5'],
     [{ service: 'gpt', provider: 'claude-sonnet-4-5-20250929' }, 'cache_write_1h', 1_000, 'tokens', '0.006'],
     [{ service: 'gpt', provider: 'gpt-5.4-2026-03-05' }, 'input', 271_999, 'tokens', '0.6799975'],
     [{ service: 'gpt', provider: 'gpt-5.4-2026-03-05' }, 'input', 272_000, 'tokens', '1.36'],

@@ -109,14 +109,22 @@ function costsOf(prices: PriceBook, price: PricedEntry, costs: PriceBook, at: nu
     if (found) return [found]
   }
   const isMet = (cost: PricedEntry) =>
-    numbersOf(price.entry, cost.entry).some((numbers) => {
-      const query = { service, provider, model: model ?? cost.entry.model, at, ...numbers }
-      return prices.lookUp(query) === price && costs.lookUp(query) === cost
-    })
+    numbersOf(price.entry, cost.entry).some((numbers) =>
+      namesOf(model, cost.entry).some((name) => {
+        const query = { service, provider, model: name, at, ...numbers }
+        return prices.lookUp(query) === price && costs.lookUp(query) === cost
+      }),
+    )
   return costs
     .pricedEntries(at)
     .filter((cost) => cost.entry.service === service && cost.entry.provider === provider)
-    .filter((cost) => (hasNumbers(price) || hasNumbers(cost) ? isMet(cost) : model === undefined))
+    .filter((cost) => (model === undefined || hasNumbers(price) || hasNumbers(cost)) && isMet(cost))
+}
+
+/** The models of a cost that a price may be asked for: its own, or else all by which the cost is found. */
+function namesOf(own: string | undefined, { model, aliases = [] }: PriceEntry): readonly (string | undefined)[] {
+  if (own !== undefined || model === undefined) return [own ?? model]
+  return [model, ...aliases.map((alias) => alias.replace(/\*$/, ''))]
 }
 
 function hasNumbers({ entry: { to, from } }: PricedEntry): boolean {

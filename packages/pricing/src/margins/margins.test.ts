@@ -140,6 +140,31 @@ describe('a rate', () => {
     const rows = checkMargins(bookOf({}), bookOf({}, { currency: 'usd', versions }), options).rows
     expect(rows.map(({ model, status }) => `${model} ${status}`)).toEqual(['large below_cost', 'small covered'])
   })
+
+  test('without a model is not compared with models that have a price of their own', () => {
+    const minute = (amount: string, names: object = {}) => ({
+      service: 'phone',
+      provider: 'p',
+      rates: [{ unit: 'minutes' as const, amount }],
+      ...names,
+    })
+    const versions = (...entries: ReturnType<typeof minute>[]) => [
+      { version: '1', effective_from: '2020-01-01T00:00:00Z', entries },
+    ]
+    const large = { model: 'large', aliases: ['huge', 'large-*'] }
+    const costs = bookOf({}, { currency: 'usd', versions: versions(minute('0.001'), minute('0.1', large)) })
+    const models = (...entries: ReturnType<typeof minute>[]) =>
+      checkMargins(bookOf({}, { versions: versions(...entries) }), costs, options).rows.map(
+        ({ model, soldUsd, status }) => `${model} ${soldUsd} ${status}`,
+      )
+    expect(models(minute('2'), minute('200', large))).toEqual(['undefined 0.01 covered', 'large 1 covered'])
+    // Its other names would still be sold at the price of all others.
+    expect(models(minute('2'), minute('200', { model: 'large' }))).toEqual([
+      'undefined 0.01 covered',
+      'large 0.01 below_cost',
+      'large 1 covered',
+    ])
+  })
 })
 
 test('the default book sells speech far below what it costs', () => {

@@ -4,7 +4,7 @@ import { type PriceBookProblem, problemOfIssue } from '../document/problem.ts'
 import type { Rate } from '../document/rules.ts'
 import { InvalidPriceBookError } from '../errors.ts'
 import { PriceBook } from '../price-book.ts'
-import { add, decimal, divide, multiply, type Rational, rational, rationalText, subtract, ZERO } from '../rational.ts'
+import { add, compare, decimal, divide, multiply, type Rational, rational, rationalText, subtract, ZERO } from '../rational.ts'
 import { rounded } from '../rules/rounding.ts'
 import { unitsIn } from '../units.ts'
 import { type Markup, type MarkupDocument, type MarkupRule, markupSchema } from './markup-document.ts'
@@ -12,9 +12,12 @@ import { type Markup, type MarkupDocument, type MarkupRule, markupSchema } from 
 type EntryDocument = PriceBookDocument['versions'][number]['entries'][number]
 
 const HUNDRED = rational(100n)
+const TEN = rational(10n)
 const ONE = rational(1n)
-/** Where no rule says how prices are rounded: as finely as credits are kept. */
+/** Where no rule says how amounts are rounded: as finely as credits are kept. */
 const FINEST = { mode: 'up', step: '0.000001' } as const
+/** As many decimals as a book can hold. */
+const DECIMALS_MAX = 18
 
 /**
  * Makes a price book in credits of a cost book in US dollars, version by version. Every amount goes through the rules in the order in
@@ -103,8 +106,19 @@ function priceOf(usd: Rational, rules: readonly MarkupRule[], markup: Markup, of
     if (fixed && of) price = add(price, fixedFor(fixed, of))
     if (discount !== undefined) price = multiply(price, subtract(ONE, divide(decimal(discount), HUNDRED)))
   }
-  const rule = { ...(rules.findLast(({ rounding }) => rounding)?.rounding ?? FINEST), point: 'line' as const }
-  return rounded(divide(price, decimal(markup.credit_value_usd)), { rule, step: decimal(rule.step) })
+  const inCredits = divide(price, decimal(markup.credit_value_usd))
+  const finest = of?.unit === undefined ? FINEST : { ...FINEST, step: finestStep(inCredits) }
+  const rule = { ...(rules.findLast(({ rounding }) => rounding)?.rounding ?? finest), point: 'line' as const }
+  return rounded(inCredits, { rule, step: decimal(rule.step) })
+}
+
+/** A price of a single token is far less than what is kept of an amount: it keeps six digits of its own, or rounding would make many times of it. */
+function finestStep(price: Rational): string {
+  let decimals = 6
+  for (let tenfold = multiply(price, TEN); decimals < DECIMALS_MAX && compare(tenfold, ONE) < 0; decimals += 1) {
+    tenfold = multiply(tenfold, TEN)
+  }
+  return `0.${'1'.padStart(decimals, '0')}`
 }
 
 function fixedFor(fixed: NonNullable<MarkupRule['fixed']>, { unit, size }: { unit?: Unit; size: Rational }): Rational {

@@ -107,6 +107,19 @@ test('versions keep their dates', () => {
   expect(book.versions().map(({ version }) => version)).toEqual(['acme@2025', 'acme@2026'])
 })
 
+test('a price of one token keeps its digits, however small it is', () => {
+  const book = costs({
+    rates: [
+      { unit: 'tokens', meter: 'input', amount: '0.00000002' },
+      { unit: 'tokens', meter: 'output', amount: '0' },
+    ],
+  })
+  const inDollars = applyMarkup(book, { name: 'acme', credit_value_usd: '1', rules: [{ percent: '50' }] })
+  expect(costOf(inDollars, [tokens(1_000_000)])).toBe('0.03')
+  const inThirds = applyMarkup(book, { name: 'acme', credit_value_usd: '3', rules: [] })
+  expect(costOf(inThirds, [tokens(1_000_000), tokens(1, 'output')])).toBe('0.00666667')
+})
+
 test('a markup without a discount never sells below cost', () => {
   const amount = fc.integer({ min: 1, max: 10_000_000 }).map((value) => `${value / 1_000}`)
   fc.assert(

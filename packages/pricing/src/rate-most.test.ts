@@ -1,0 +1,106 @@
+import { microUnits, quantity, type UsageQuantity } from '@farebox/core'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { rate } from './rate.ts'
+import { rateMost } from './rate-most.ts'
+import { compare, rationalText } from './rational.ts'
+import { bookOf, type EntryDocument, query, type RateDocument, seconds, tokens } from './testing/book-of.ts'
+
+const most = (entry: Partial<EntryDocument>, quantities: UsageQuantity[], otherMeters = {}) =>
+  rationalText(rateMost(bookOf(entry), query, quantities, otherMeters).total)
+
+describe('the most that a call can come to', () => {
+  const rates = (prices: Record<string, string>): RateDocument[] =>
+    Object.entries(prices).map(([meter, amount]) => ({ unit: 'tokens', meter, amount }))
+  const others = { input: ['cached_input', 'cache_write'], output: ['reasoning'] }
+  const usage = [tokens(10), tokens(5, 'output')]
+
+  test.each<[string, RateDocument[], string]>([
+    ['what a cache is given is dearer', rates({ input: '2', cached_input: '1', cache_write: '3', output: '4' }), '50'],
+    ['what a cache had is dearer', rates({ input: '2', cached_input: '5', cache_write: '3', output: '4' }), '70'],
+    ['reasoning is dearer too', rates({ input: '2', cache_write: '3', output: '4', reasoning: '6' }), '60'],
+    ['it has no price, and is passed over', rates({ input: '2', output: '4' }), '40'],
+    ['one price is for all that are not named', [...rates({ input: '2', output: '4' }), { unit: 'tokens', amount: '7' }], '105'],
+    ['one price is for all', [{ unit: 'tokens', amount: '7' }], '105'],
+  ])('counts on the dearest of the meters that it may be counted by, where %s', (_, given, total) => {
+    expect(most({ rates: given }, usage, others)).toBe(total)
+  })
+
+  test.each([
+    ['gt', {}, 120, '30'],
+    ['gt', {}, 200, '100/3'],
+    ['gt', { included: { unit: 'seconds', quantity: '30' } }, 120, '30'],
+    ['gte', { increment: { unit: 'seconds', first: '30', next: '6' } }, 120, '27'],
+    ['gt', { increment: { unit: 'seconds', first: '50', next: '50' } }, 90, '25'],
+  ] as const)('counts on the end of a tier that is dearer: %s, %j, %d seconds', (comparison, rules, used, total) => {
+    const steps = [{ amount: '30' }, { above: '1', amount: '10' }]
+    const tiers = { mode: 'volume' as const, comparison, steps }
+    expect(most({ rates: [{ unit: 'minutes', ...rules, tiers }] }, [seconds(used)])).toBe(total)
+  })
+
+  test('without a price is an error', () => {
+    expect(() => most({ rates: rates({ output: '1' }) }, [tokens(1)], others)).toThrow('has no rate for tokens of input')
+  })
+})
+
+const price = fc.integer({ min: 0, max: 1_000 }).map((value) => `${value / 100}`)
+const small = fc.integer({ min: 1, max: 40 }).map(String)
+const volume = fc
+  .record({
+    comparison: fc.constantFrom('gt' as const, 'gte' as const),
+    limits: fc.uniqueArray(fc.integer({ min: 1, max: 120 }), { minLength: 1, maxLength: 3 }),
+    amounts: fc.array(price, { minLength: 4, maxLength: 4 }),
+  })
+  .map(({ limits, amounts, comparison }) => ({
+    mode: 'volume' as const,
+    comparison,
+    steps: [
+      { amount: amounts[0] ?? '1' },
+      ...limits.sort((a, b) => a - b).map((above, index) => ({ above: String(above), amount: amounts[index + 1] ?? '1' })),
+    ],
+  }))
+const rules = fc.record(
+  {
+    minimum_quantity: small.map((least) => ({ quantity: least })),
+    increment: fc.record({ first: small, next: small }),
+    included: small.map((free) => ({ quantity: free })),
+  },
+  { requiredKeys: [] },
+)
+const anyRate = fc.oneof(
+  fc.record({ amount: price }).map((plain): RateDocument => ({ unit: 'tokens', ...plain })),
+  fc.tuple(rules, price).map(([more, amount]): RateDocument => ({ unit: 'tokens', amount, ...more })),
+  fc.tuple(rules, volume).map(([more, tiers]): RateDocument => ({ unit: 'tokens', tiers, ...more })),
+)
+const anyEntry = fc.record(
+  {
+    rates: fc.tuple(anyRate, anyRate, anyRate, anyRate).map(([input, cached, write, output]): RateDocument[] => [
+      { ...input, meter: 'input' },
+      { ...cached, meter: 'cached_input' },
+      { ...write, meter: 'cache_write' },
+      { ...output, meter: 'output' },
+    ]),
+    connect_fee: price,
+    minimum_charge: small,
+    rounding: fc.constantFrom({ step: '1', point: 'resource' as const }, { step: '1', point: 'total' as const }),
+  },
+  { requiredKeys: ['rates'] },
+)
+const micros = fc.bigInt({ min: 0n, max: 150_000_000n })
+
+test('no call that uses less, or counts its input by another meter, costs more than the most', () => {
+  const whole = fc.integer({ min: 0, max: 150 }).map((count) => quantity(count))
+  const used = fc.oneof(micros.map(microUnits), whole)
+  const meter = fc.constantFrom('input', 'cached_input', 'cache_write')
+  fc.assert(
+    fc.property(anyEntry, used, used, used, used, meter, (entry, input, output, lessInput, lessOutput, countedBy) => {
+      const book = bookOf(entry)
+      const of = (name: string, count: bigint) => ({ meter: name, unit: 'tokens' as const, quantity: microUnits(count) })
+      const held = rateMost(book, query, [of('input', input), of('output', output)], { input: ['cached_input', 'cache_write'] })
+      const least = (a: bigint, b: bigint) => (a < b ? a : b)
+      const call = [of(countedBy, least(input, lessInput)), of('output', least(output, lessOutput))]
+      expect(compare(rate(book, query, call).total, held.total)).toBeLessThanOrEqual(0)
+    }),
+    { numRuns: 1_000 },
+  )
+})
