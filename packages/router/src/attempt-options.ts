@@ -54,7 +54,7 @@ export interface AttemptOptions<Refusal = never> {
   beforeAttempt?: (candidate: Candidate, facts: BeforeAttemptFacts) => Promise<BeforeAttemptRefusal<Refusal> | undefined>
   /** Told of each attempt as it ends. It must not throw: what it throws is ignored. */
   onAttempt?: (record: AttemptRecord) => void
-  /** @defaultValue the host's clock */
+  /** Dates the records. How long things take is measured by {@link steadyClock}, which nobody sets. @defaultValue the host's clock */
   clock?: Clock
   /** From 0 up to 1. @defaultValue `Math.random` */
   random?: () => number

@@ -25,12 +25,11 @@ export async function attemptStream<Event extends StreamEvent, Refusal = never, 
   options: StreamAttemptOptions<Event, Refusal, Produced>,
 ): Promise<AttemptOutcome<AttemptStream<Event, Produced>, Refusal>> {
   const run = new AttemptRun(resolveAttemptOptions(options), true)
-  const { route, clock, deadlines, allowContentPolicyFallback } = run.options
+  const { route, deadlines, allowContentPolicyFallback } = run.options
   const { afterContent = 'end', continuationsMax = CONTINUATIONS_MAX } = options
 
   const open = (plan: AttemptPlan, earlier: readonly StreamPart<Produced>[]) =>
     openStream(plan, (context: CallContext) => options.open(plan.candidate, context, earlier), {
-      clock,
       firstEventMs: deadlines.firstEventMs,
       operation: route.operation,
     })

@@ -211,6 +211,26 @@ describe('deadlines', () => {
     expect(outcome.attempts.map(({ endedAt }) => endedAt - startedAt)).toEqual([100, 150])
   })
 
+  test.each([
+    ['forward', 3_600_000],
+    ['back', -3_600_000],
+  ])('a clock that is put %s during a call neither ends nor prolongs it', async (_, byMs) => {
+    const health = createHealth()
+    const late = { first: ['hang', 'hang'], second: ['hang'] } satisfies Parameters<typeof play>[0]
+    const played = play(late, { deadlines: { attemptMs: 100, totalMs: 150 }, health })
+    const startedAt = Date.now()
+    await vi.advanceTimersByTimeAsync(50)
+    vi.setSystemTime(Date.now() + byMs)
+    await vi.advanceTimersByTimeAsync(99)
+    expect(played.called).toEqual(['first', 'second'])
+    await vi.advanceTimersByTimeAsync(1)
+    const outcome = await played.running
+    expect(outcome).toMatchObject({ status: 'failed', cause: 'deadline', error: { kind: 'timeout' } })
+    expect(outcome.attempts.map((attempt) => attempt.endedAt - attempt.startedAt)).toEqual([100, 50])
+    expect(outcome.attempts[0]?.startedAt).toBe(startedAt)
+    expect(outcome.attempts[1]?.startedAt).toBe(startedAt + 100 + byMs)
+  })
+
   test('without time no attempt is made', async () => {
     const played = play({ first: [] }, { deadlines: { totalMs: 0 } })
     expect(await outcomeOf(played)).toMatchObject({ status: 'failed', cause: 'deadline', attempts: [] })

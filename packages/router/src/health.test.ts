@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createHealth } from './health.ts'
 
 const KEY = 'openai gpt-4o'
@@ -17,6 +17,24 @@ function healthAt(start = 1_000_000) {
     condition: () => health.read(KEY)?.condition ?? 'ok',
   }
 }
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+test.each([
+  ['forward', 3_600_000],
+  ['back', -3_600_000],
+])('a clock that is put %s neither ends a pause nor prolongs it', (_, byMs) => {
+  vi.useFakeTimers()
+  const health = createHealth()
+  health.record(KEY, { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 5_000 })
+  vi.setSystemTime(Date.now() + byMs)
+  vi.advanceTimersByTime(4_999)
+  expect(health.lack(KEY)).toEqual({ reason: 'paused', waitMs: 1 })
+  vi.advanceTimersByTime(1)
+  expect(health.read(KEY)?.condition).toBe('ok')
+})
 
 describe('the breaker', () => {
   test('stays closed below the smallest sample', () => {

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '@farebox/core'
+import { type Clock, steadyClock } from '@farebox/core'
 import { begin, cut, end, raise, roomOf } from './capacity.ts'
 import { type Cell, count, meaningOf, newCell, pause } from './health-cell.ts'
 import { conditionOf, lackOf, limitsOf, readingOf } from './health-condition.ts'
@@ -18,7 +18,7 @@ export type {
 
 /** When a provider counts as ill, and for how long. */
 export interface HealthOptions {
-  /** @defaultValue the host's clock */
+  /** @defaultValue {@link steadyClock}: one that is set would end a pause, or prolong it */
   clock?: Clock
   /** Age at which an observation counts half. @defaultValue 30_000 */
   halfLifeMs?: number
@@ -48,7 +48,7 @@ export interface HealthOptions {
  * the pair takes at once. What the caller caused (a bad request, a refused prompt, leaving) says nothing about the provider.
  */
 export function createHealth(options: HealthOptions = {}): ShareableHealth {
-  const clock = options.clock ?? systemClock
+  const clock = options.clock ?? steadyClock
   const halfLifeMs = options.halfLifeMs ?? 30_000
   const samplesMin = options.samplesMin ?? 4
   const errorRateMax = options.errorRateMax ?? 0.5
@@ -102,7 +102,7 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
       succeed(cell, now)
       return
     }
-    const { kind, retryAfterMs, startedAt = now } = observation
+    const { kind, retryAfterMs, tookMs = 0, startedAt = now - tookMs } = observation
     switch (meaningOf(kind)) {
       case 'illness':
         fail(cell, now)
