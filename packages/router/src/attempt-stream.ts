@@ -20,6 +20,7 @@ const CONTINUATIONS_MAX = 2
  * `afterContent` says that another one may continue what it began.
  *
  * @throws what `beforeAttempt` throws, before the first content
+ * @throws {InvalidOptionError} a number of `deadlines`, `retries` or `hedge` is `NaN`
  */
 export async function attemptStream<Event extends StreamEvent, Refusal = never, Produced = readonly Event[]>(
   options: StreamAttemptOptions<Event, Refusal, Produced>,

@@ -13,6 +13,7 @@ import { attempt, type WholeAttemptOptions } from './attempt.ts'
 import type { LateAnswer } from './attempt-options.ts'
 import type { AttemptRecord } from './attempt-record.ts'
 import { createHealth } from './health.ts'
+import { createHedgeBudget } from './hedge-budget.ts'
 import type { Candidate, Operation, Route } from './route.ts'
 
 interface Answer {
@@ -234,6 +235,17 @@ describe('deadlines', () => {
   test('without time no attempt is made', async () => {
     const played = play({ first: [] }, { deadlines: { totalMs: 0 } })
     expect(await outcomeOf(played)).toMatchObject({ status: 'failed', cause: 'deadline', attempts: [] })
+    expect(played.called).toEqual([])
+  })
+
+  test.each([
+    ['deadlines.totalMs', { deadlines: { totalMs: Number.NaN } }],
+    ['deadlines.attemptMs', { deadlines: { attemptMs: Number.NaN } }],
+    ['retries.triesMax', { retries: { triesMax: Number.NaN } }],
+    ['hedge.afterMs', { hedge: { afterMs: Number.NaN, budget: createHedgeBudget() } }],
+  ])('%s that is no number is refused: nobody would wait for it to pass', async (option, wrong) => {
+    const played = play({ first: [] }, wrong)
+    await expect(played.running).rejects.toThrow(`${option} must be a number, received NaN`)
     expect(played.called).toEqual([])
   })
 

@@ -31,6 +31,7 @@ export interface WholeAnswer {
  * never thrown.
  *
  * @throws what `beforeAttempt` throws
+ * @throws {InvalidOptionError} a number of `deadlines`, `retries` or `hedge` is `NaN`
  */
 export async function attempt<T extends WholeAnswer, Refusal = never>(
   options: WholeAttemptOptions<T, Refusal>,
