@@ -36,6 +36,14 @@ test.each([
   expect(health.read(KEY)?.condition).toBe('ok')
 })
 
+test.each([
+  ['halfLifeMs must be above 0, received 0', { halfLifeMs: 0 }],
+  ['health.halfLifeMs must be a number, received NaN', { halfLifeMs: Number.NaN }],
+  ['health.errorRateMax must be a number, received NaN', { errorRateMax: Number.NaN }],
+])('is not made with numbers by which no breaker would ever open: %s', (message, options) => {
+  expect(() => createHealth(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', message }))
+})
+
 describe('the breaker', () => {
   test('stays closed below the smallest sample', () => {
     const { fail, condition } = healthAt()
