@@ -11,6 +11,7 @@ it.each<[string, Partial<FareboxOptions>]>([
   ['deadlines.firstEventMs must be milliseconds from 0, received -1', { deadlines: { firstEventMs: -1 } }],
   ['deadlines.totalMs must be at most 2147483647, received Infinity', { deadlines: { totalMs: Number.POSITIVE_INFINITY } }],
   ['liveDeadlines.finishMs must be milliseconds from 0, received NaN', { liveDeadlines: { finishMs: Number.NaN } }],
+  ['hedge.afterMs must be milliseconds from 0, or p95, received NaN', { hedge: { afterMs: Number.NaN } }],
   ['retries.backoffMs must be milliseconds from 0, received -5', { retries: { backoffMs: -5 } }],
   ['retries.triesMax must be at least 1, received NaN', { retries: { triesMax: Number.NaN } }],
 ])('a Farebox is not made with times that no call could keep to: %s', (message, options) => {

@@ -320,6 +320,28 @@ describe('recommendations', () => {
     expect(mini.lines.find(({ service }) => service === 'vision')?.difference).toBeGreaterThan(0n)
   })
 
+  it('of a strategy, which acts on every service, are of all calls that it would move, and are made once', async () => {
+    const configuration = presets.premiumQuality({ fallbackAiModel: 'gpt-4' })
+    const box = await openBox({ configuration, random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'story' })
+    // No one model is the cheapest of both.
+    await workflow.chat({ ...question, needs: { qualityMin: 0.8 } })
+    await workflow.chat(question)
+    await workflow.speak({ text: 'The train to Bath leaves first, from platform two. '.repeat(50) })
+    await workflow.close()
+    const { recommendations } = await box.recommendations({ accountId })
+    const routed = recommendations.filter(({ change }) => 'strategy' in change)
+    const simulation = await box.simulate({ ...EVER, accountId, changes: { strategy: 'lowest_cost' } })
+    const saved = Number(-simulation.difference / 1_000_000n)
+    expect(routed).toMatchObject([{ credits_saved: saved, calls: 3, calls_changed: 3 }])
+    expect(credits(routed[0]?.credits_used ?? 0)).toBe(simulation.creditsThen)
+    const others = recommendations.filter((one) => one !== routed[0]).map(({ credits_saved }) => credits_saved)
+    expect(others.reduce((sum, one) => sum + one, 0)).toBeLessThan(saved)
+    const asked = (await box.recommendations({ accountId, service: 'gpt' })).recommendations
+    expect(asked.map(({ change }) => Object.keys(change))).toEqual([['primary_ai_model']])
+  })
+
   it('leave no call to nobody', async () => {
     const configuration = presets.costOptimized({ primaryAiModel: 'gpt-4o', lastResort: false, costOptimization: false })
     const box = await openBox({ configuration, random: () => 0.5 })

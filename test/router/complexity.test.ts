@@ -18,6 +18,12 @@ const classify = (text: string, shape?: Parameters<typeof chatFeatures>[1]) =>
   complexityClassifier.classify(chatFeatures(user(text), shape))
 
 describe('the classifier', () => {
+  it('takes no longer for a number without an end, which states no length', () => {
+    const lengthWords = (text: string) => chatFeatures(user(text)).lengthWords
+    expect(['in 500 words', '1,000-word', '1,000,000 words'].map(lengthWords)).toEqual([1, 1, 1])
+    expect(lengthWords(`${'1'.repeat(200)} words`)).toBe(0)
+  })
+
   it.each([
     'hello',
     'What are your opening hours?',

@@ -171,7 +171,7 @@ export class Farebox {
     this.catalog = createCatalog(options.providers)
     this.configuration = options.configuration ?? presets.balanced()
     this.prices = new BookPrices(options.prices ?? defaultPriceBook, options.costs ?? defaultCostBook, clock)
-    this.health = createHealth({ clock })
+    this.health = createHealth()
     this.concurrency = createConcurrency(options.concurrency)
     this.ledger = new Ledger(options.store, {
       minimumCreditsForApiKey: options.minimumCreditsForApiKey ?? credits(5_000),
@@ -331,7 +331,7 @@ export class Farebox {
    * be called before {@link close}.
    */
   shareHealth(options: Omit<ShareHealthOptions, 'clock'> = {}): SharedHealth {
-    return shareHealth(this.health, this.ledger.health, { onError: this.#onError, ...options, clock: this.#parts.clock })
+    return shareHealth(this.health, this.ledger.health, { onError: this.#onError, ...options })
   }
 
   /** Where an account's credits went. */

@@ -1,7 +1,7 @@
 import { type CallContext, type Clock, type ProviderError, systemClock } from '@farebox/core'
 import type { AttemptCause, AttemptRecord } from './attempt-record.ts'
 import { type Concurrency, createConcurrency } from './concurrency.ts'
-import { type Deadlines, type Retries, resolveDeadlines, resolveRetries } from './deadlines.ts'
+import { type Deadlines, type Retries, refuseNaN, resolveDeadlines, resolveRetries } from './deadlines.ts'
 import type { Health } from './health.ts'
 import type { HedgeBudget } from './hedge-budget.ts'
 import { startTimer } from './leash.ts'
@@ -54,7 +54,7 @@ export interface AttemptOptions<Refusal = never> {
   beforeAttempt?: (candidate: Candidate, facts: BeforeAttemptFacts) => Promise<BeforeAttemptRefusal<Refusal> | undefined>
   /** Told of each attempt as it ends. It must not throw: what it throws is ignored. */
   onAttempt?: (record: AttemptRecord) => void
-  /** @defaultValue the host's clock */
+  /** Dates the records. How long things take is measured by {@link steadyClock}, which nobody sets. @defaultValue the host's clock */
   clock?: Clock
   /** From 0 up to 1. @defaultValue `Math.random` */
   random?: () => number
@@ -72,9 +72,14 @@ export interface ResolvedAttemptOptions<Refusal>
   signal: AbortSignal | undefined
 }
 
-/** Fills in the defaults. */
+/**
+ * Fills in the defaults.
+ *
+ * @throws {InvalidOptionError} a number is `NaN`
+ */
 export function resolveAttemptOptions<Refusal>(options: AttemptOptions<Refusal>): ResolvedAttemptOptions<Refusal> {
   const { operation } = options.route
+  if (options.hedge) refuseNaN('hedge', options.hedge)
   return {
     route: options.route,
     id: options.id,

@@ -1,4 +1,4 @@
-import type { ProviderError, Usage } from '@farebox/core'
+import { type ProviderError, steadyClock, type Usage } from '@farebox/core'
 import type { ResolvedAttemptOptions } from './attempt-options.ts'
 import type { AttemptCause, AttemptEnding, AttemptRecord } from './attempt-record.ts'
 import type { Slot } from './concurrency.ts'
@@ -32,9 +32,8 @@ export interface AttemptEnd {
 export interface AttemptPlan {
   readonly candidate: Candidate
   readonly attemptId: string
-  readonly startedAt: number
-  /** When the whole route must have ended, epoch milliseconds. */
-  readonly endsAt: number
+  /** Until the whole route must have ended, when the attempt began. */
+  readonly msLeft: number
   /** Fires when the caller leaves, or another attempt has won. */
   readonly signal: AbortSignal
   /** An answer, or the first content of a stream, has come. False where another attempt was first: it is lost then. */
@@ -47,7 +46,7 @@ export interface AttemptPlan {
 interface PlanRun {
   readonly options: Pick<ResolvedAttemptOptions<never>, 'clock' | 'health' | 'onAttempt'>
   readonly isStream: boolean
-  readonly endsAt: number
+  readonly msLeft: number
   readonly signal: AbortSignal
   readonly attempts: AttemptRecord[]
 }
@@ -58,47 +57,46 @@ export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): 
   const { candidate, cause, slot, contestant } = facts
   const { healthKey } = candidate.entry
   const startedAt = clock()
-  let answeredAt: number | undefined
+  const beganAt = steadyClock()
+  let answeredMs: number | undefined
 
-  function observe(outcome: AttemptEnding, { error, isComplete, isOurs }: AttemptEnd, endedAt: number): HealthObservation {
+  function observe(outcome: AttemptEnding, { error, isComplete, isOurs }: AttemptEnd, tookMs: number): HealthObservation {
     const { isStream } = run
-    if (outcome === 'lost') return { outcome, waitedMs: Math.max(0, endedAt - startedAt), isStream }
+    if (outcome === 'lost') return { outcome, waitedMs: tookMs, isStream }
     if (outcome === 'succeeded' || isComplete) {
       // How long a stream took to begin was told when it began.
-      const latencyMs = isStream || answeredAt === undefined ? undefined : Math.max(0, answeredAt - startedAt)
-      return { outcome: 'succeeded', latencyMs, isStream }
+      return { outcome: 'succeeded', latencyMs: isStream ? undefined : answeredMs, isStream }
     }
     return {
       outcome: 'failed',
       kind: (isOurs ? undefined : error?.kind) ?? 'aborted',
       retryAfterMs: error?.retryAfterMs,
-      startedAt,
+      tookMs,
     }
   }
 
   return {
     candidate,
     attemptId,
-    startedAt,
-    endsAt: run.endsAt,
+    msLeft: run.msLeft,
     signal: contestant?.signal ?? run.signal,
     answer() {
       if (contestant && !contestant.claim()) return false
-      answeredAt = clock()
-      if (run.isStream) health.record(healthKey, { outcome: 'answering', latencyMs: Math.max(0, answeredAt - startedAt) })
+      answeredMs = steadyClock() - beganAt
+      if (run.isStream) health.record(healthKey, { outcome: 'answering', latencyMs: answeredMs })
       return true
     },
     finish(end) {
       const { error, usage } = end
-      const endedAt = clock()
+      const tookMs = steadyClock() - beganAt
       const outcome = contestant?.hasLost() ? 'lost' : end.outcome
       const record: AttemptRecord = {
         attemptId,
         candidate,
         cause,
         startedAt,
-        answeredAt,
-        endedAt,
+        answeredAt: answeredMs === undefined ? undefined : startedAt + answeredMs,
+        endedAt: startedAt + tookMs,
         outcome,
         errorKind: error?.kind,
         error,
@@ -109,7 +107,7 @@ export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): 
       }
       run.attempts.push(record)
       slot()
-      health.record(healthKey, observe(outcome, end, endedAt))
+      health.record(healthKey, observe(outcome, end, tookMs))
       try {
         onAttempt(record)
       } catch {

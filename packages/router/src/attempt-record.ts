@@ -18,7 +18,7 @@ export interface AttemptRecord {
   readonly attemptId: string
   readonly candidate: Candidate
   readonly cause: AttemptCause
-  /** Epoch milliseconds, UTC. */
+  /** By the clock of the host, epoch milliseconds, UTC. The other times are counted on from it, so that a clock that is set makes none of them wrong. */
   readonly startedAt: number
   /** When the answer, or the first content of a stream, came, epoch milliseconds, UTC; `undefined` when none did. */
   readonly answeredAt: number | undefined

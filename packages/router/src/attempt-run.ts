@@ -1,4 +1,4 @@
-import { ProviderError } from '@farebox/core'
+import { ProviderError, steadyClock } from '@farebox/core'
 import type { ResolvedAttemptOptions } from './attempt-options.ts'
 import { type AttemptPlan, type PlanFacts, planAttempt } from './attempt-plan.ts'
 import type { AttemptCause, AttemptOutcome, AttemptRecord } from './attempt-record.ts'
@@ -9,8 +9,7 @@ export class AttemptRun<Refusal> {
   readonly options: ResolvedAttemptOptions<Refusal>
   readonly isStream: boolean
   readonly attempts: AttemptRecord[] = []
-  /** When it must have ended, epoch milliseconds. */
-  readonly endsAt: number
+  readonly #endsAt: number
   /** Those that may still be asked, in order. */
   queue: Candidate[]
   lastError: ProviderError | undefined
@@ -25,7 +24,7 @@ export class AttemptRun<Refusal> {
   constructor(options: ResolvedAttemptOptions<Refusal>, isStream: boolean) {
     this.options = options
     this.isStream = isStream
-    this.endsAt = options.clock() + options.deadlines.totalMs
+    this.#endsAt = steadyClock() + options.deadlines.totalMs
     this.queue = [...options.route.candidates]
     if (options.signal?.aborted) this.leave()
     else options.signal?.addEventListener('abort', this.leave)
@@ -41,8 +40,9 @@ export class AttemptRun<Refusal> {
     return this.#ordinal > 0
   }
 
+  /** Until it must have ended. */
   get msLeft(): number {
-    return this.endsAt - this.options.clock()
+    return this.#endsAt - steadyClock()
   }
 
   /** The caller leaves: by its signal, or because it reads no more. */

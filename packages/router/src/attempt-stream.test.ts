@@ -120,6 +120,26 @@ test('an answer of nothing is an answer', async () => {
   expect(await readAll(await streamOf(play({ only: [finish] })))).toEqual({ events: [finish], error: undefined })
 })
 
+test.each([
+  ['forward', 3_600_000],
+  ['back', -3_600_000],
+])('a clock that is put %s neither ends a stream nor prolongs it', async (_, byMs) => {
+  const deadlines = { firstEventMs: 100, totalMs: 1_000 }
+  const health = createHealth()
+  const played = play({ only: [text(''), 60, text('Hello'), 100, text(' you'), Number.POSITIVE_INFINITY] }, { deadlines, health })
+  await vi.advanceTimersByTimeAsync(30)
+  vi.setSystemTime(Date.now() + byMs)
+  await vi.advanceTimersByTimeAsync(30)
+  const stream = await streamOf(played)
+  expect(health.read('only')).toMatchObject({ firstEventMs: 60 })
+  const read = readAll(stream)
+  vi.setSystemTime(Date.now() + byMs)
+  await vi.advanceTimersByTimeAsync(939)
+  expect(played.signals[0]?.aborted).toBe(false)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(await read).toMatchObject({ events: [text(''), text('Hello'), text(' you')], error: { code: 'STREAM_CUT' } })
+})
+
 describe('before the first content', () => {
   test.each([
     ['a failure', [fails('unavailable')]],

@@ -20,17 +20,17 @@ const CONTINUATIONS_MAX = 2
  * `afterContent` says that another one may continue what it began.
  *
  * @throws what `beforeAttempt` throws, before the first content
+ * @throws {InvalidOptionError} a number of `deadlines`, `retries` or `hedge` is `NaN`
  */
 export async function attemptStream<Event extends StreamEvent, Refusal = never, Produced = readonly Event[]>(
   options: StreamAttemptOptions<Event, Refusal, Produced>,
 ): Promise<AttemptOutcome<AttemptStream<Event, Produced>, Refusal>> {
   const run = new AttemptRun(resolveAttemptOptions(options), true)
-  const { route, clock, deadlines, allowContentPolicyFallback } = run.options
+  const { route, deadlines, allowContentPolicyFallback } = run.options
   const { afterContent = 'end', continuationsMax = CONTINUATIONS_MAX } = options
 
   const open = (plan: AttemptPlan, earlier: readonly StreamPart<Produced>[]) =>
     openStream(plan, (context: CallContext) => options.open(plan.candidate, context, earlier), {
-      clock,
       firstEventMs: deadlines.firstEventMs,
       operation: route.operation,
     })

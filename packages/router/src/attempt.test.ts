@@ -13,6 +13,7 @@ import { attempt, type WholeAttemptOptions } from './attempt.ts'
 import type { LateAnswer } from './attempt-options.ts'
 import type { AttemptRecord } from './attempt-record.ts'
 import { createHealth } from './health.ts'
+import { createHedgeBudget } from './hedge-budget.ts'
 import type { Candidate, Operation, Route } from './route.ts'
 
 interface Answer {
@@ -211,9 +212,40 @@ describe('deadlines', () => {
     expect(outcome.attempts.map(({ endedAt }) => endedAt - startedAt)).toEqual([100, 150])
   })
 
+  test.each([
+    ['forward', 3_600_000],
+    ['back', -3_600_000],
+  ])('a clock that is put %s during a call neither ends nor prolongs it', async (_, byMs) => {
+    const health = createHealth()
+    const late = { first: ['hang', 'hang'], second: ['hang'] } satisfies Parameters<typeof play>[0]
+    const played = play(late, { deadlines: { attemptMs: 100, totalMs: 150 }, health })
+    const startedAt = Date.now()
+    await vi.advanceTimersByTimeAsync(50)
+    vi.setSystemTime(Date.now() + byMs)
+    await vi.advanceTimersByTimeAsync(99)
+    expect(played.called).toEqual(['first', 'second'])
+    await vi.advanceTimersByTimeAsync(1)
+    const outcome = await played.running
+    expect(outcome).toMatchObject({ status: 'failed', cause: 'deadline', error: { kind: 'timeout' } })
+    expect(outcome.attempts.map((attempt) => attempt.endedAt - attempt.startedAt)).toEqual([100, 50])
+    expect(outcome.attempts[0]?.startedAt).toBe(startedAt)
+    expect(outcome.attempts[1]?.startedAt).toBe(startedAt + 100 + byMs)
+  })
+
   test('without time no attempt is made', async () => {
     const played = play({ first: [] }, { deadlines: { totalMs: 0 } })
     expect(await outcomeOf(played)).toMatchObject({ status: 'failed', cause: 'deadline', attempts: [] })
+    expect(played.called).toEqual([])
+  })
+
+  test.each([
+    ['deadlines.totalMs', { deadlines: { totalMs: Number.NaN } }],
+    ['deadlines.attemptMs', { deadlines: { attemptMs: Number.NaN } }],
+    ['retries.triesMax', { retries: { triesMax: Number.NaN } }],
+    ['hedge.afterMs', { hedge: { afterMs: Number.NaN, budget: createHedgeBudget() } }],
+  ])('%s that is no number is refused: nobody would wait for it to pass', async (option, wrong) => {
+    const played = play({ first: [] }, wrong)
+    await expect(played.running).rejects.toThrow(`${option} must be a number, received NaN`)
     expect(played.called).toEqual([])
   })
 

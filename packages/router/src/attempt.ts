@@ -31,6 +31,7 @@ export interface WholeAnswer {
  * never thrown.
  *
  * @throws what `beforeAttempt` throws
+ * @throws {InvalidOptionError} a number of `deadlines`, `retries` or `hedge` is `NaN`
  */
 export async function attempt<T extends WholeAnswer, Refusal = never>(
   options: WholeAttemptOptions<T, Refusal>,
@@ -48,10 +49,10 @@ async function makeWhole<T extends WholeAnswer, Refusal>(
   { call, onLateAnswer, route }: WholeAttemptOptions<T, Refusal>,
   attemptMs: number,
 ): Promise<AttemptResult<T>> {
-  const { candidate, attemptId, startedAt } = plan
+  const { candidate, attemptId } = plan
   const leash = createLeash(plan.signal)
   const answer = callSafely(() => call(candidate, { signal: leash.signal, attemptId }))
-  const settled = await leash.wait(answer, Math.min(attemptMs, plan.endsAt - startedAt))
+  const settled = await leash.wait(answer, Math.min(attemptMs, plan.msLeft))
   leash.release()
   // An adapter of the host's own may answer nothing, which is no answer.
   if (settled.status === 'fulfilled' && settled.value) {

@@ -111,7 +111,7 @@ const RECALL =
 const CONDITIONS =
   /\b(?:if|unless|except|assum\w+|suppos\w+|given that|provided|such that|at (?:least|most)|not|never|without|neither|nor|only|however|although|each|every|remaining|rest of|twice|half|times as|more than|less than|fewer)\b/gi
 const LENGTH =
-  /\b(?:essay|article|report|stor(?:y|ies)|chapter|novel|blog post|speech|script|in[- ]depth|detailed|comprehensive|thorough\w*|[1-9][\d,]{2,}[- ]words?|pages?)\b/gi
+  /\b(?:essay|article|report|stor(?:y|ies)|chapter|novel|blog post|speech|script|in[- ]depth|detailed|comprehensive|thorough\w*|[1-9][\d,]{2,8}[- ]words?|pages?)\b/gi
 const MATH =
   /\\[a-z]{1,30}|\$[^$\n]{1,80}\$|[a-z0-9)] ?\^ ?[a-z0-9({-]|\d ?[-+*/×÷=<>≤≥] ?\d|[a-z] ?= ?-?[a-z0-9(]|[√∑∫∏∞π≤≥≠]|\b(?:equations?|integrals?|derivatives?|probability|polynomials?|matrix|integers?|triangle|theorem|modulo|logarithm)\b/gi
 const CODE =

@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '@farebox/core'
 import { isLive, type Operation } from './route.ts'
 
 /**
@@ -32,8 +33,13 @@ export interface Retries {
 
 const CALL_MS_MAX = 4 * 3_600_000 + 60_000
 
-/** Fills in the defaults. */
+/**
+ * Fills in the defaults.
+ *
+ * @throws {InvalidOptionError} one is `NaN`
+ */
 export function resolveDeadlines(deadlines: Deadlines, operation: Operation): Required<Deadlines> {
+  refuseNaN('deadlines', deadlines)
   const isLong = isLive(operation)
   const totalMs = deadlines.totalMs ?? (isLong ? CALL_MS_MAX : 60_000)
   return {
@@ -44,12 +50,24 @@ export function resolveDeadlines(deadlines: Deadlines, operation: Operation): Re
   }
 }
 
-/** Fills in the defaults. */
+/**
+ * Fills in the defaults.
+ *
+ * @throws {InvalidOptionError} one is `NaN`
+ */
 export function resolveRetries(retries: Retries): Required<Retries> {
+  refuseNaN('retries', retries)
   return {
     triesMax: retries.triesMax ?? 2,
     backoffMs: retries.backoffMs ?? 250,
     backoffMsMax: retries.backoffMsMax ?? 4_000,
     waitMsMax: retries.waitMsMax ?? 1_000,
+  }
+}
+
+/** `NaN` is neither before nor after any moment: what waits for it waits for ever. */
+export function refuseNaN(option: string, numbers: object): void {
+  for (const [field, value] of Object.entries(numbers)) {
+    if (Number.isNaN(value)) throw new InvalidOptionError(`${option}.${field} must be a number, received NaN`)
   }
 }

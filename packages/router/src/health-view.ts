@@ -39,13 +39,14 @@ export interface HealthView {
 
 /**
  * How an attempt goes, as far as health is concerned. `answering`: its stream has begun, the end is still to be told. `lost`: another
- * one answered first, so this one would have taken longer. `startedAt` is on the clock of health.
+ * one answered first, so this one would have taken longer. When a failed one began is known by `tookMs`, or by `startedAt` on
+ * the clock of health.
  */
 export type HealthObservation =
   | { outcome: 'answering'; latencyMs: number }
   | { outcome: 'succeeded'; latencyMs?: number; isStream: boolean }
   | { outcome: 'lost'; waitedMs: number; isStream: boolean }
-  | { outcome: 'failed'; kind: ProviderErrorKind; retryAfterMs?: number; startedAt?: number }
+  | { outcome: 'failed'; kind: ProviderErrorKind; retryAfterMs?: number; tookMs?: number; startedAt?: number }
 
 /**
  * Why there is no capacity: a pause after a 429, and how long it lasts; or as much is under way as the pair was found to take, and when to

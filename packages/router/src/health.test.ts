@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createHealth } from './health.ts'
 
 const KEY = 'openai gpt-4o'
@@ -17,6 +17,32 @@ function healthAt(start = 1_000_000) {
     condition: () => health.read(KEY)?.condition ?? 'ok',
   }
 }
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+test.each([
+  ['forward', 3_600_000],
+  ['back', -3_600_000],
+])('a clock that is put %s neither ends a pause nor prolongs it', (_, byMs) => {
+  vi.useFakeTimers()
+  const health = createHealth()
+  health.record(KEY, { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 5_000 })
+  vi.setSystemTime(Date.now() + byMs)
+  vi.advanceTimersByTime(4_999)
+  expect(health.lack(KEY)).toEqual({ reason: 'paused', waitMs: 1 })
+  vi.advanceTimersByTime(1)
+  expect(health.read(KEY)?.condition).toBe('ok')
+})
+
+test.each([
+  ['halfLifeMs must be above 0, received 0', { halfLifeMs: 0 }],
+  ['health.halfLifeMs must be a number, received NaN', { halfLifeMs: Number.NaN }],
+  ['health.errorRateMax must be a number, received NaN', { errorRateMax: Number.NaN }],
+])('is not made with numbers by which no breaker would ever open: %s', (message, options) => {
+  expect(() => createHealth(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', message }))
+})
 
 describe('the breaker', () => {
   test('stays closed below the smallest sample', () => {

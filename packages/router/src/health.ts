@@ -1,5 +1,6 @@
-import { type Clock, systemClock } from '@farebox/core'
+import { type Clock, InvalidOptionError, steadyClock } from '@farebox/core'
 import { begin, cut, end, raise, roomOf } from './capacity.ts'
+import { refuseNaN } from './deadlines.ts'
 import { type Cell, count, meaningOf, newCell, pause } from './health-cell.ts'
 import { conditionOf, lackOf, limitsOf, readingOf } from './health-condition.ts'
 import { type Hearsay, mergeReports, newsOf } from './health-news.ts'
@@ -18,7 +19,7 @@ export type {
 
 /** When a provider counts as ill, and for how long. */
 export interface HealthOptions {
-  /** @defaultValue the host's clock */
+  /** @defaultValue {@link steadyClock}: one that is set would end a pause, or prolong it */
   clock?: Clock
   /** Age at which an observation counts half. @defaultValue 30_000 */
   halfLifeMs?: number
@@ -46,10 +47,14 @@ export interface HealthOptions {
  * Errors of the provider (5xx, network, timeouts, answers cut or not understood) count towards an error rate that ages, and
  * open the breaker. 429 is not illness: it pauses the pair for as long as the provider asked, leaves the rate alone, and teaches how much
  * the pair takes at once. What the caller caused (a bad request, a refused prompt, leaving) says nothing about the provider.
+ *
+ * @throws {InvalidOptionError} a number is `NaN`, or `halfLifeMs` is not above 0
  */
 export function createHealth(options: HealthOptions = {}): ShareableHealth {
-  const clock = options.clock ?? systemClock
+  refuseNaN('health', options)
+  const clock = options.clock ?? steadyClock
   const halfLifeMs = options.halfLifeMs ?? 30_000
+  if (!(halfLifeMs > 0)) throw new InvalidOptionError(`halfLifeMs must be above 0, received ${halfLifeMs}`)
   const samplesMin = options.samplesMin ?? 4
   const errorRateMax = options.errorRateMax ?? 0.5
   const openMs = options.openMs ?? 5_000
@@ -102,7 +107,7 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
       succeed(cell, now)
       return
     }
-    const { kind, retryAfterMs, startedAt = now } = observation
+    const { kind, retryAfterMs, tookMs = 0, startedAt = now - tookMs } = observation
     switch (meaningOf(kind)) {
       case 'illness':
         fail(cell, now)

@@ -1,4 +1,4 @@
-import type { CallContext } from '@farebox/core'
+import { type CallContext, steadyClock } from '@farebox/core'
 import type { AttemptPlan } from './attempt-plan.ts'
 import type { AttemptResult } from './hedge.ts'
 import { createLeash, type Leash } from './leash.ts'
@@ -19,15 +19,15 @@ export interface OpenedStream<Event> {
 export async function openStream<Event extends StreamEvent>(
   plan: AttemptPlan,
   open: (context: CallContext) => AsyncIterable<Event>,
-  { clock, firstEventMs, operation }: { clock: () => number; firstEventMs: number; operation: Operation },
+  { firstEventMs, operation }: { firstEventMs: number; operation: Operation },
 ): Promise<AttemptResult<OpenedStream<Event>>> {
-  const { candidate, attemptId, startedAt } = plan
+  const { candidate, attemptId } = plan
   const leash = createLeash(plan.signal)
   const source = createSource(() => open({ signal: leash.signal, attemptId }))
-  const firstBy = Math.min(startedAt + firstEventMs, plan.endsAt)
+  const firstBy = steadyClock() + Math.min(firstEventMs, plan.msLeft)
   const waiting: Event[] = []
   for (;;) {
-    const next = read(await leash.wait(source.next(), firstBy - clock()), candidate, operation, 'first content')
+    const next = read(await leash.wait(source.next(), firstBy - steadyClock()), candidate, operation, 'first content')
     if (next.status === 'event') {
       waiting.push(next.event)
       if (!isContent(next.event)) continue

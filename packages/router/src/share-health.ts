@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '@farebox/core'
+import { type Clock, steadyClock } from '@farebox/core'
 import type { HealthReport } from './health-news.ts'
 import type { ShareableHealth } from './health-view.ts'
 import { parseNews } from './parse-news.ts'
@@ -22,7 +22,7 @@ export interface ShareHealthOptions {
   processId?: string
   /** Told when the store cannot be reached: everybody goes on with what they know. @defaultValue ignores it */
   onError?: (error: unknown) => void
-  /** The clock of `health`. @defaultValue the host's */
+  /** The clock of `health`. @defaultValue {@link steadyClock} */
   clock?: Clock
 }
 
@@ -45,7 +45,7 @@ export function shareHealth(
   store: HealthStore,
   options: ShareHealthOptions = {},
 ): SharedHealth {
-  const { everyMs = 1_000, processId = crypto.randomUUID(), onError = () => {}, clock = systemClock } = options
+  const { everyMs = 1_000, processId = crypto.randomUUID(), onError = () => {}, clock = steadyClock } = options
   let timer: ReturnType<typeof setTimeout> | undefined
   /** The loop that goes on. One that was stopped during an exchange ends after it, also where another was started meanwhile. */
   let running: object | undefined

@@ -1,4 +1,4 @@
-import type { ProviderError } from '@farebox/core'
+import { type ProviderError, steadyClock } from '@farebox/core'
 import { startTimer } from './leash.ts'
 import { type OpenedStream, stop } from './open-stream.ts'
 import { drainMsOf, type ProductionParts, tellSeam } from './production-parts.ts'
@@ -23,7 +23,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
   /** What the consumer reads. */
   #read: LivePart<Event, Produced>
   readonly #unread: UnreadEvents<Event>
-  /** Until when the provider is heard though the consumer has left, epoch milliseconds. */
+  /** Until when the provider is heard though the consumer has left, by {@link steadyClock}. */
   #drainsUntil: number | undefined
   /** Another candidate is being looked for, to continue. */
   #isLooking = false
@@ -75,7 +75,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
       this.#endLeft()
       return
     }
-    this.#drainsUntil = run.options.clock() + drainMs
+    this.#drainsUntil = steadyClock() + drainMs
     clearTimeout(this.#timer)
     this.#timer = startTimer(drainMs, () => this.#endLeft())
     this.#wake?.()
@@ -97,9 +97,9 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
     const live = this.#live
     if (live) {
       const { run } = this.#parts
-      const { deadlines, clock, route } = run.options
+      const { deadlines, route } = run.options
       const { leash, source } = live.opened
-      const leftMs = this.#drainsUntil === undefined ? run.msLeft : this.#drainsUntil - clock()
+      const leftMs = this.#drainsUntil === undefined ? run.msLeft : this.#drainsUntil - steadyClock()
       const settled = await leash.wait(source.next(), Math.min(deadlines.betweenEventsMs, leftMs))
       // Whatever ended the stream while it was waited for has the last word.
       if (!this.ending) {
@@ -136,7 +136,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
   async #fail(live: LivePart<Event, Produced>, error: ProviderError): Promise<void> {
     if (this.#drainsUntil !== undefined) {
       // At the cap it is we who hear no longer, which says nothing of the provider.
-      const isOurs = this.#parts.run.options.clock() >= this.#drainsUntil
+      const isOurs = steadyClock() >= this.#drainsUntil
       this.#endLeft(isOurs ? {} : { error, usage: error.usage })
       return
     }

@@ -24,14 +24,14 @@ const FIELDS: Readonly<Record<string, readonly [field: keyof ServiceConfiguratio
   phone: ['phoneProvider', 'phone_provider'],
 }
 
-/** The changes that may make calls of one service cheaper: each provider that is on offer, then routing by price. The best offers first. */
+/** The changes that may make calls of one service cheaper: each provider that is on offer, the best first. */
 export function changesFor(call: RecordedCall, replay: CallReplay): ConfigurationChange[] {
   const { service } = call
   const byProvider = new Map<string, number>()
   for (const { offer } of replay.standIns(call)) {
     byProvider.set(offer.provider, Math.max(offer.quality, byProvider.get(offer.provider) ?? 0))
   }
-  const named = [...byProvider]
+  return [...byProvider]
     .sort(([, left], [, right]) => right - left)
     .map(([to, quality]) => {
       const [field, wireName] = FIELDS[service] ?? []
@@ -40,15 +40,10 @@ export function changesFor(call: RecordedCall, replay: CallReplay): Configuratio
         ? change({ [wireName]: to }, { [field]: to }, { to, quality, ...(field === 'primaryAiModel' && { also: 'vision' }) })
         : change({ fallback_providers: fallbacks }, { fallbackProviders: fallbacks }, { to, quality })
     })
-  return [
-    ...named,
-    change({ cost_optimization: true }, { costOptimization: true }),
-    change({ strategy: 'lowest_cost' }, { strategy: 'lowest_cost' }),
-  ]
 }
 
 /** The presets as changes. Where data may go and how good answers must be stays as it was. */
-export const presetChanges: readonly ConfigurationChange[] = (['costOptimized', 'balanced'] as const).map((preset) => ({
+const presetChanges: readonly ConfigurationChange[] = (['costOptimized', 'balanced'] as const).map((preset) => ({
   wire: { preset },
   quality: 0,
   configure: unlessAccuracyFirst(
@@ -66,6 +61,13 @@ export const presetChanges: readonly ConfigurationChange[] = (['costOptimized', 
   ),
   elsewhere: presets[preset](),
 }))
+
+/** The changes that act on the calls of every service: routing by price, and the presets. */
+export const wholeChanges: readonly ConfigurationChange[] = [
+  change({ cost_optimization: true }, { costOptimization: true }),
+  change({ strategy: 'lowest_cost' }, { strategy: 'lowest_cost' }),
+  ...presetChanges,
+]
 
 function change(
   wire: Record<string, unknown>,

@@ -1,6 +1,6 @@
 import type { BreakdownFilter, Ledger } from '@farebox/ledger'
 import { ChangeSums, type MovedUnits } from './change-sums.ts'
-import { type ConfigurationChange, changesFor, presetChanges } from './configuration-changes.ts'
+import { type ConfigurationChange, changesFor, wholeChanges } from './configuration-changes.ts'
 import { type RecordedWorkflow, type ReplayProgress, readWorkflows } from './read-workflows.ts'
 import type { RecordedCall } from './recorded-call.ts'
 import { CallReplay } from './replay-call.ts'
@@ -34,14 +34,17 @@ export interface Savings {
   calls: number
   /** Whether all workflows of the time were read. */
   isComplete: boolean
-  /** At most one for each name of workflows and service, the largest first; and a preset where it saves more than all of these together. */
+  /**
+   * At most one for each name of workflows and service, the largest first; and one that acts on every service, such as a preset, where it saves
+   * more than all of these together. None of those where a service or provider was asked for: what it does to others was not looked at.
+   */
   savings: Saving[]
 }
 
 const CALLS_MAX = 2_000
 const MONTH_MS = 30 * 86_400_000
 
-/** Sums by name of workflows, then by service or preset, then by change. */
+/** Sums by name of workflows, then by service or all of them, then by change. */
 type Tally = Map<string, Map<string, Map<ConfigurationChange, ChangeSums>>>
 
 /**
@@ -53,7 +56,7 @@ export async function findSavings(parts: SimulateParts & { ledger: Ledger }, inp
   const to = input.to ?? parts.now
   const from = input.from ?? Math.max(0, to - MONTH_MS)
   const replay = new CallReplay({ ...parts, keys: await keysOf(parts.ledger, accountId) })
-  const tally = new SavingsTally(replay, parts)
+  const tally = new SavingsTally(replay, parts, service === undefined && provider === undefined ? wholeChanges : [])
   const workflows = readWorkflows(
     parts.ledger,
     { accountId, from, to, name: workflowName, apiKeyId, userId },
@@ -75,13 +78,20 @@ class SavingsTally {
   readonly #prices: ReplayPrices
   readonly #today: ReplayPrices
   readonly #now: number
+  /** Those that act on every service. */
+  readonly #wholeChanges: readonly ConfigurationChange[]
   readonly #tally: Tally = new Map()
   readonly #changes = new Map<string, readonly ConfigurationChange[]>()
   /** By what they say: a change is the same one whichever call it was found for, so that its sums are of all of them. */
   readonly #byWire = new Map<string, ConfigurationChange>()
 
-  constructor(replay: CallReplay, { book, now }: Pick<SimulateParts, 'book' | 'now'>) {
+  constructor(
+    replay: CallReplay,
+    { book, now }: Pick<SimulateParts, 'book' | 'now'>,
+    wholeChanges: readonly ConfigurationChange[],
+  ) {
     this.#replay = replay
+    this.#wholeChanges = wholeChanges
     this.#prices = new ReplayPrices(book)
     this.#today = new ReplayPrices(book, now)
     this.#now = now
@@ -100,7 +110,7 @@ class SavingsTally {
       const asChats = calls.filter(({ decision }) => decision).map((call) => ({ ...call, service: 'gpt' }))
       for (const change of this.#changesFor(asChats)) this.#count(name, 'gpt', change, [], this.#following(change, calls))
     }
-    for (const change of presetChanges) this.#count(name, PRESETS, change, calls)
+    for (const change of this.#wholeChanges) this.#count(name, WHOLE, change, calls)
   }
 
   #changesFor(calls: readonly RecordedCall[]): readonly ConfigurationChange[] {
@@ -155,12 +165,12 @@ class SavingsTally {
   best(): Savings['savings'] {
     const savings: Saving[] = []
     for (const [workflowName, parts] of this.#tally) {
-      const found = [...parts].flatMap(([part, changes]) => (part === PRESETS ? [] : (bestOf(workflowName, changes) ?? [])))
+      const found = [...parts].flatMap(([part, changes]) => (part === WHOLE ? [] : (bestOf(workflowName, changes) ?? [])))
       const best = found.filter((saving) => !found.some((other) => isPartOf(saving, other)))
       const together = best.reduce((sum, { sums }) => sum + sums.saved, 0n)
       savings.push(...best)
-      const preset = bestOf(workflowName, parts.get(PRESETS) ?? new Map())
-      if (preset && preset.sums.saved > together) savings.push(preset)
+      const whole = bestOf(workflowName, parts.get(WHOLE) ?? new Map())
+      if (whole && whole.sums.saved > together) savings.push(whole)
     }
     return savings.sort((a, b) => Number(b.sums.saved - a.sums.saved) || (a.workflowName < b.workflowName ? -1 : 1))
   }
@@ -175,7 +185,7 @@ function isPartOf(saving: Saving, other: Saving): boolean {
 }
 
 /** Among services, whose names are lower-case. */
-const PRESETS = 'PRESETS'
+const WHOLE = 'WHOLE'
 
 /** The change that saves most; of equals the first, which is the one of the best offer. */
 function bestOf(workflowName: string, changes: ReadonlyMap<ConfigurationChange, ChangeSums>): Saving | undefined {
