@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { formatCredits, InvalidOptionError } from '@farebox/core'
 import { type BalanceSource, type GrantSource, grantSources, type ImportReport, importBalances } from '@farebox/ledger'
 import { Option } from 'commander'
@@ -76,6 +77,7 @@ async function sourceOf(file: string | undefined, options: ImportCommandOptions)
     const { readPostgresBalances } = await import('@farebox/ledger/postgres')
     return readPostgresBalances({ connectionString: where, ...columns })
   }
+  if (!existsSync(where)) throw new InvalidOptionError(`cannot open ${where}: there is no such file`)
   const { readSqliteBalances } = await import('@farebox/ledger/sqlite')
   return readSqliteBalances({ filename: where, ...columns })
 }
