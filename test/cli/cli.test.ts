@@ -239,6 +239,73 @@ test('a store that is neither a file nor Postgres is refused without repeating i
   expect(errors.join()).not.toContain('secret')
 })
 
+test.each([
+  ['jdbc:postgresql://app:secret@localhost/x', 'jdbc:postgresql'],
+  ['postgresql+psycopg://app:secret@localhost/x', 'postgresql+psycopg'],
+])('an address that another library would take, %s, is not made the path of a file', async (address, scheme) => {
+  const why = `must be a postgres:// URL or the path of a SQLite file, received ${scheme}://…`
+  expect(await farebox('migrate', '--store', address)).toMatchObject({ code: 1, errors: [`farebox: --store ${why}`] })
+  const at = ['--store', join(folder, 'into.db')]
+  await farebox('migrate', ...at)
+  const imported = await farebox('import', '--from', address, '--table', 'users', ...at)
+  expect(imported).toMatchObject({ code: 1, errors: [`farebox: --from ${why}`] })
+})
+
+test('a postgres URL in capital letters is one', async () => {
+  const store = database.url.replace(/^\w+/, (scheme) => scheme.toUpperCase())
+  expect(await farebox('migrate', '--plan', '--store', store, '--schema', 'capital')).toMatchObject({ code: 2, errors: [] })
+})
+
+test('tables are not made where they would be gone at once', async () => {
+  expect(await farebox('migrate', '--store', ':memory:')).toMatchObject({
+    code: 1,
+    errors: ['farebox: --store :memory: would end with the command: give the path of a file'],
+  })
+})
+
+test('what no time will mend on Postgres is not said to be well again soon', async () => {
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  await client.query("CREATE ROLE cli_reader LOGIN PASSWORD 'right'")
+  try {
+    const at = (change: (url: URL) => void) => {
+      const url = new URL(database.url)
+      change(url)
+      return ['--store', url.href]
+    }
+    const reader = (password: string) => at((url) => Object.assign(url, { username: 'cli_reader', password }))
+    for (const [store, problem] of [
+      [reader('wrong'), /password authentication failed for user "cli_reader"$/],
+      [reader('right'), /permission denied for database/],
+      [at((url) => Object.assign(url, { pathname: '/of_nobody' })), /database "of_nobody" does not exist$/],
+    ] as const) {
+      const { code, errors } = await farebox('migrate', '--schema', 'cli_reader_only', ...store)
+      expect([code, errors]).toEqual([1, [expect.stringMatching(problem)]])
+    }
+  } finally {
+    await client.query('DROP ROLE cli_reader')
+    await client.end()
+  }
+})
+
+test('a whole API key names itself, and is repeated by no error', async () => {
+  const at = ['--store', join(folder, 'whole-key.db')]
+  await farebox('migrate', ...at)
+  await farebox('open-account', 'Ada', '--id', 'ada', ...at)
+  const [created] = await json('create-key', 'ada', '--minimum-balance', '0', ...at)
+  const key = String(created?.key)
+  expect(await farebox('usage', 'ada', '--key', key, ...at)).toMatchObject({ code: 0, errors: [] })
+  expect(await json('revoke-key', key, ...at)).toEqual([{ prefix: created?.prefix, revoked: true }])
+  const other = `fbx_${'x'.repeat(43)}`
+  for (const command of [
+    ['revoke-key', other],
+    ['rotate-key', other],
+    ['usage', 'ada', '--key', other],
+  ]) {
+    expect(await farebox(...command, ...at)).toMatchObject({ code: 1, errors: ['farebox: no API key "xxxxxxxx"'] })
+  }
+})
+
 test('a file that is not there is not made: only migrate makes one', async () => {
   const typo = join(folder, 'typo.db')
   for (const command of [['accounts'], ['verify'], ['open-account', 'Ada'], ['keys', 'ada']]) {
@@ -264,6 +331,10 @@ test('a store whose tables have names of their own is looked after by its prefix
   await farebox('migrate', ...at)
   await farebox('open-account', 'Ada', '--id', 'ada', ...at)
   expect(await json('accounts', ...at)).toMatchObject([{ account: 'ada' }])
+  const file = new Database(join(folder, 'prefixed.db'))
+  const made = file.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'team_migrations'").pluck().all()
+  file.close()
+  expect((await json('tables', ...at)).map(({ table }) => table).sort()).toEqual(made.sort())
   const { code, errors } = await farebox('accounts', '--store', join(folder, 'prefixed.db'))
   expect(code).toBe(1)
   expect(errors.join()).toMatch(/migrate/)

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
@@ -93,6 +94,14 @@ describe.each([
     expect([inFolder.code, inFolder.errors]).toEqual([1, [`farebox: --out names a folder, not a file: ${folder}`]])
   })
 
+  test('takes the times that usage takes', async () => {
+    for (const time of ['2020-01-01T12:00Z', '2020-01-01T12:00+05:30', '2020-01-01T12:00:00.5Z']) {
+      const { code, lines, errors } = await farebox('export', ...at, '--format', 'jsonl', '--account', 'ada', '--from', time)
+      expect([time, code, errors, lines.length]).toEqual([time, 0, [], 1])
+    }
+    expect((await farebox('export', ...at, '--from', '2020-01-01T12:00')).errors[0]).toContain('a time such as 2026-11-01T12:00Z')
+  })
+
   test('leaves nothing where it fails, and says why', async () => {
     const out = file('none')
     for (const [options, why] of [
@@ -179,6 +188,50 @@ describe.each([
       differences: [],
     })
   })
+})
+
+test('an export never takes the place of the ledger that it is made of', async () => {
+  const [store, link] = [join(folder, 'kept.db'), join(folder, 'kept-link.db')]
+  await farebox('migrate', '--store', store)
+  symlinkSync(store, link)
+  const before = readFileSync(store)
+  for (const [from, out] of [
+    [store, store],
+    [link, store],
+    [store, link],
+  ] as const) {
+    const { code, errors } = await farebox('export', '--store', from, '--out', out, '--force')
+    expect([code, errors]).toEqual([1, [`farebox: --out names the store itself: ${out}`]])
+  }
+  expect(readFileSync(store)).toEqual(before)
+})
+
+/** A module that exports something to compare records of, which are none. */
+const BOX = `{ close: async () => {}, reconcile: async ({ from = 0, until = 1 }) => ({ from, until, adapters: [], agreed: 0, differences: [] }) }`
+
+// In a process of its own, because what runs the tests loads modules in its own way, too.
+test.each([
+  ['ends when it is done, whatever its module has left open', 'open.mjs', `setInterval(() => {}, 1_000); export default ${BOX}`],
+  [
+    'takes a module that a compiler made CommonJS of',
+    'compiled.cjs',
+    `exports.__esModule = true; exports.default = () => (${BOX})`,
+  ],
+  ['takes a module that was written as CommonJS', 'written.cjs', `module.exports = ${BOX}`],
+])('farebox reconcile %s', async (_, name, text) => {
+  const config = join(folder, name)
+  await writeFile(config, text)
+  const main = join(import.meta.dirname, '../../packages/farebox/src/cli/main.ts')
+  const child = spawn(process.execPath, ['--conditions=farebox-source', main, 'reconcile', '--config', config])
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (data: Buffer) => {
+      output += data.toString()
+    })
+  }
+  const [code] = await once(child, 'close')
+  expect([code, output]).toEqual([0, 'no provider keeps records that can be asked for\n0 agree, 0 differ\n'])
 })
 
 test('farebox reconcile says what is wrong with its module', async () => {

@@ -272,6 +272,16 @@ test('an app can import from a table in the very file that the ledger is in', as
   })
 })
 
+test('a SQLite file that is misspelt is said to be absent, and not to be copied', async () => {
+  const store = join(folder, 'into.db')
+  await farebox('migrate', '--store', store)
+  const absent = join(folder, 'absent.db')
+  expect(await farebox('import', '--from', absent, '--table', 'users', '--store', store)).toMatchObject({
+    code: 1,
+    errors: [`farebox: cannot open ${absent}: there is no such file`],
+  })
+})
+
 describe('what cannot be imported is said in one line, and exit code 1', () => {
   test.each<[string, () => Promise<string[]>, RegExp]>([
     ['nothing to import', async () => [], /give either a CSV file or --from/],

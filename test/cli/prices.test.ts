@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -171,6 +171,34 @@ describe('prices update', () => {
     expect((await readBook('own.json')).versions).toHaveLength(2)
   })
 
+  test('of a link, changes the book that it leads to, and leaves nothing beside it', async () => {
+    await writeFile(path('linked.json'), JSON.stringify(own()))
+    symlinkSync(path('linked.json'), path('link.json'))
+    const from = ['--from', path('litellm.json'), '--format', 'litellm']
+    expect((await farebox('prices', 'update', path('link.json'), ...from, '--write')).code).toBe(0)
+    expect(lstatSync(path('link.json')).isSymbolicLink()).toBe(true)
+    expect((await readBook('linked.json')).versions).toHaveLength(2)
+    mkdirSync(path('shelf'))
+    const inFolder = ['prices', 'import', 'litellm', path('litellm.json'), '--out', path('shelf'), '--force']
+    expect((await farebox(...inFolder)).errors.at(-1)).toBe(`farebox: --out names a folder, not a file: ${path('shelf')}`)
+    expect(readdirSync(folder).filter((name) => /\.new$|partial/.test(name))).toEqual([])
+  })
+
+  test('repeats no secret of an address, and says why it cannot be fetched', async () => {
+    await writeFile(path('own.json'), JSON.stringify(own()))
+    const errorsOf = async (from: string) => (await farebox('prices', 'update', path('own.json'), '--from', from)).errors
+    expect(await errorsOf('https://me:secret@127.0.0.1:1/prices.json')).toEqual([
+      'farebox: prices are fetched from an address without user and password',
+    ])
+    const closed = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => closed.once('listening', resolve))
+    const { port } = closed.address() as AddressInfo
+    await new Promise((resolve) => closed.close(resolve))
+    expect(await errorsOf(`https://127.0.0.1:${port}/prices.json?token=secret`)).toEqual([
+      `farebox: https://127.0.0.1:${port}/prices.json cannot be fetched: connect ECONNREFUSED 127.0.0.1:${port}`,
+    ])
+  })
+
   test('refuses a version that would begin before the last one', async () => {
     await writeFile(path('own.json'), JSON.stringify(own()))
     const update = ['prices', 'update', path('own.json'), '--from', path('litellm.json'), '--format', 'litellm', '--write']
@@ -222,6 +250,9 @@ test('prices retiring lists the models that end', async () => {
   expect((await farebox('prices', 'retiring', '--days', 'soon')).errors.join()).toMatch(
     /--days must be a whole number, received soon/,
   )
+  expect((await farebox('prices', 'retiring', '--days', '')).errors).toEqual([
+    'farebox: --days must be a whole number, received ',
+  ])
 })
 
 test('prices alone still prints the default book', async () => {

@@ -117,8 +117,9 @@ interface UsageOptions extends Shared, RangeOptions {
 
 async function usageFilter(ledger: Ledger, accountId: string, options: UsageOptions): Promise<BreakdownFilter> {
   const { service, provider, workflow, key: prefix, user } = options
-  const key = prefix === undefined ? undefined : await ledger.apiKey(barePrefix(prefix))
-  if (prefix !== undefined && key?.accountId !== accountId) throw new NotFoundError('API_KEY_NOT_FOUND', prefix)
+  const bare = prefix === undefined ? undefined : barePrefix(prefix)
+  const key = bare === undefined ? undefined : await ledger.apiKey(bare)
+  if (bare !== undefined && key?.accountId !== accountId) throw new NotFoundError('API_KEY_NOT_FOUND', bare)
   const scope = { service, provider, workflowName: workflow, apiKeyId: key?.apiKeyId, userId: user }
   return { accountId, ...parseRange(options, Date.now()), ...scope }
 }

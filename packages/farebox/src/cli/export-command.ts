@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { InvalidOptionError } from '@farebox/core'
 import type { ExportFormat, FocusOptions } from '@farebox/ledger/export'
@@ -5,6 +6,7 @@ import { Option } from 'commander'
 import { checkOrder } from './parse-range.ts'
 import { parseTime } from './parse-time.ts'
 import { lacksTables, type Shared, type Shell, tablesUnmade } from './shell.ts'
+import { isPostgres } from './store.ts'
 import { writeFileWhole } from './write-file.ts'
 
 interface ExportCommandOptions extends Shared {
@@ -47,6 +49,7 @@ export function addExportCommand(shell: Shell): void {
     .action((options: ExportCommandOptions) =>
       shell.withLedger(options, async (ledger) => {
         const { kind, format, account: accountId, from, to: until, out, force = false, includeCosts } = options
+        if (out !== undefined) checkNotStore(out, options.store)
         if (options.json && out === undefined) throw new InvalidOptionError('--json tells of a file: give --out')
         checkOrder(from, until)
         // Said before a line of it is printed.
@@ -73,6 +76,15 @@ export function addExportCommand(shell: Shell): void {
         shell.print(options, [{ file, kind, format, records, bytes }])
       }),
     )
+}
+
+/** A ledger is more than what is exported of it, also to whoever may replace files. @throws {InvalidOptionError} the two are one file */
+function checkNotStore(out: string, store: string): void {
+  if (isPostgres(store, '--store') || !existsSync(out)) return
+  const file = realpathSync(store)
+  if ([file, `${file}-wal`, `${file}-shm`].includes(realpathSync(out))) {
+    throw new InvalidOptionError(`--out names the store itself: ${resolve(out)}`)
+  }
 }
 
 function focusOf({ creditPrice, currency, seller }: ExportCommandOptions): FocusOptions {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { formatCredits, InvalidOptionError } from '@farebox/core'
 import { type BalanceSource, type GrantSource, grantSources, type ImportReport, importBalances } from '@farebox/ledger'
 import { Option } from 'commander'
@@ -71,12 +72,14 @@ async function sourceOf(file: string | undefined, options: ImportCommandOptions)
   }
   if (table === undefined) throw new InvalidOptionError('--table is missing: name the table or view that has the users')
   const columns = { table, idColumn, balanceColumn, nameColumn }
-  if (isPostgres(from ?? '', '--from')) {
+  const where = from ?? ''
+  if (isPostgres(where, '--from')) {
     const { readPostgresBalances } = await import('@farebox/ledger/postgres')
-    return readPostgresBalances({ connectionString: from ?? '', ...columns })
+    return readPostgresBalances({ connectionString: where, ...columns })
   }
+  if (!existsSync(where)) throw new InvalidOptionError(`cannot open ${where}: there is no such file`)
   const { readSqliteBalances } = await import('@farebox/ledger/sqlite')
-  return readSqliteBalances({ filename: from ?? '', ...columns })
+  return readSqliteBalances({ filename: where, ...columns })
 }
 
 function reportLines(report: ImportReport): string[] {

@@ -91,7 +91,7 @@ export function addKeyCommands(shell: Shell): void {
       shell.withLedger(shared, async (ledger) => {
         const { accountId, apiKeyId } = await keyOf(ledger, prefix)
         await ledger.revokeApiKey({ accountId, apiKeyId })
-        shell.print(shared, [{ prefix, revoked: true }])
+        shell.print(shared, [{ prefix: barePrefix(prefix), revoked: true }])
       }),
     )
 }

@@ -24,3 +24,7 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 await runProgram(createProgram(terminal), process.argv.slice(2), terminal)
+// What a module of the host's has opened for itself, such as a pool or a timer, would keep `reconcile` from ending. A failure is told above.
+process.stdout.write('', (error) => {
+  if (!error) process.exit()
+})

@@ -14,7 +14,7 @@ export async function openConfig(path: string): Promise<Farebox> {
   const found = statSync(file, { throwIfNoEntry: false })
   if (!found) throw new InvalidOptionError(`there is no file ${file}`)
   if (found.isDirectory()) throw new InvalidOptionError(`--config names a folder, not a file: ${file}`)
-  const { default: exported } = await load(file)
+  const exported = defaultOf(await load(file))
   const box: unknown = typeof exported === 'function' ? await exported() : await exported
   // By what it can do, and not by its class, which a second copy of the package has as well.
   if (!isFarebox(box)) {
@@ -32,6 +32,12 @@ async function load(file: string): Promise<{ default?: unknown }> {
     const words = error instanceof Error ? error.message : String(error)
     throw new InvalidOptionError(`${file} cannot be loaded: ${words}`, { cause: error })
   }
+}
+
+/** What compilers make of `export default` in CommonJS, such as TypeScript, is a field of what Node has as the default export. */
+function defaultOf({ default: exported }: { default?: unknown }): unknown {
+  const isCompiled = typeof exported === 'object' && exported !== null && '__esModule' in exported && 'default' in exported
+  return isCompiled ? exported.default : exported
 }
 
 function isFarebox(value: unknown): value is Farebox {

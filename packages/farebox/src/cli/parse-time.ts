@@ -1,11 +1,9 @@
 import { InvalidArgumentError } from 'commander'
-import { z } from 'zod'
+import { parseMoment } from './parse-moment.ts'
 
-const time = z.union([z.iso.date(), z.iso.datetime({ offset: true })])
-
-/** A time of a command line: `2026-11-01`, or RFC 3339 with a zone. Epoch milliseconds. */
+/** A time of a command line: `2026-11-01`, or `2026-11-01T12:00Z`. Epoch milliseconds. */
 export function parseTime(text: string): number {
-  // A day that is in no calendar is refused, which `Date.parse` alone takes for another.
-  if (!time.safeParse(text).success) throw new InvalidArgumentError('It must be a day such as 2026-11-01 (UTC), or RFC 3339.')
-  return Date.parse(text)
+  const at = parseMoment(text)
+  if (at !== undefined) return at
+  throw new InvalidArgumentError('It must be a day such as 2026-11-01 (UTC), or a time such as 2026-11-01T12:00Z.')
 }

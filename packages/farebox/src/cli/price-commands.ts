@@ -1,4 +1,5 @@
-import { rename, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { InvalidOptionError } from '@farebox/core'
 import { defaultCostBook, PriceBook, type PriceBookDocument, retirements } from '@farebox/pricing'
 import { importedBook, type NotTaken, updateBook } from '@farebox/pricing/import'
@@ -6,6 +7,7 @@ import { Argument, type Command, Option } from 'commander'
 import { INSTALLED, type PriceFormat, priceFormats, readPrices } from './price-sources.ts'
 import { readBook } from './read-book.ts'
 import type { Terminal } from './terminal.ts'
+import { writeFileWhole } from './write-file.ts'
 
 interface ImportOptions {
   out: string
@@ -92,7 +94,7 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
     .option('--json', 'print JSON')
     .action(async (file: string | undefined, { days, json }: { days: string; json?: boolean }) => {
       const within = Number(days)
-      if (!Number.isSafeInteger(within) || within < 0)
+      if (!/^\d+$/.test(days) || !Number.isSafeInteger(within))
         throw new InvalidOptionError(`--days must be a whole number, received ${days}`)
       const book = file === undefined ? defaultCostBook : new PriceBook(await readBook(file))
       const rows = retirements(book, now(), within).map(({ entry, daysLeft }) => ({
@@ -127,8 +129,7 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
 async function writeBook(file: string, document: PriceBookDocument, flag: 'w' | 'wx'): Promise<void> {
   const text = `${JSON.stringify(document, null, 2)}\n`
   if (flag === 'wx') return writeFile(file, text, { flag })
-  await writeFile(`${file}.new`, text)
-  await rename(`${file}.new`, file)
+  await writeFileWhole(resolve(file), [text], true)
 }
 
 /** Today's date, and a number behind it where there was a version today. */

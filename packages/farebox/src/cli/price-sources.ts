@@ -78,11 +78,23 @@ async function readText(from: string): Promise<string> {
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal)) {
     throw new InvalidOptionError(`prices are fetched over https: only, received ${url.protocol}//…`)
   }
-  const reply = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS) })
-  if (!reply.ok) throw new InvalidOptionError(`${url.origin}${url.pathname} answered ${reply.status}`)
-  const text = await reply.text()
-  if (text.length > BYTES_MAX) throw new InvalidOptionError(`${url.origin}${url.pathname} is larger than a list of prices`)
+  if (url.username || url.password) throw new InvalidOptionError('prices are fetched from an address without user and password')
+  const address = `${url.origin}${url.pathname}`
+  const text = await fetchText(url).catch((cause: unknown) => {
+    // By itself it is `fetch failed`.
+    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+    const words = reason instanceof Error ? reason.message : String(reason)
+    throw new InvalidOptionError(`${address} cannot be fetched: ${words}`, { cause })
+  })
+  if (typeof text === 'number') throw new InvalidOptionError(`${address} answered ${text}`)
+  if (text.length > BYTES_MAX) throw new InvalidOptionError(`${address} is larger than a list of prices`)
   return text
+}
+
+/** The text, or the status where it is not one of success. */
+async function fetchText(url: URL): Promise<string | number> {
+  const reply = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS) })
+  return reply.ok ? reply.text() : reply.status
 }
 
 function isProviders(data: unknown): data is GenaiProvider[] {

@@ -50,7 +50,7 @@ export async function runProgram(program: Command, parameters: readonly string[]
     if (absent) terminal.error(`farebox: install it beside farebox: npm install ${absent}`)
     else if (isReadOnly(error))
       terminal.error('farebox: SQLite writes beside a file that it reads too: copy it to where you may write')
-    else if (isFareboxError(error) && error.isRetryable && !isDamaged(error)) terminal.error('farebox: trying again may help')
+    else if (isFareboxError(error) && error.isRetryable && !isLasting(error)) terminal.error('farebox: trying again may help')
     terminal.exitCode(1)
   }
 }
@@ -71,8 +71,9 @@ function isReadOnly(error: unknown): boolean {
   return /^SQLITE_(READONLY|CANTOPEN)/.test(causeCode(error))
 }
 
-function isDamaged(error: unknown): boolean {
-  return /^SQLITE_(CORRUPT|NOTADB)/.test(causeCode(error))
+/** A file that is damaged; on Postgres a wrong password, a database that is not there, or a right that is missing. */
+function isLasting(error: unknown): boolean {
+  return /^(SQLITE_(CORRUPT|NOTADB)|28|3D000$|42501$)/.test(causeCode(error))
 }
 
 /** The database's own code for what it failed at, such as `SQLITE_CORRUPT`. */

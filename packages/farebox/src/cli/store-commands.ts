@@ -46,8 +46,10 @@ export function addStoreCommands(shell: Shell): void {
           else for (const statement of statements) terminal.line(statement)
           return
         }
+        const { schema, prefix } = shared
+        const inStore = (name: string) => (prefix === undefined ? name : name.replace(/^farebox_/, prefix))
         const rows = tablePlacements().map(({ name, placement, primaryKey }) => ({
-          table: shared.schema === undefined ? name : `${shared.schema}.${name}`,
+          table: schema === undefined ? inStore(name) : `${schema}.${name}`,
           placement,
           primary_key: primaryKey.join(', '),
         }))

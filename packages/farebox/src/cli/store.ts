@@ -19,7 +19,6 @@ export async function openStore(
   { store, schema, prefix }: { store: string; schema?: string; prefix?: string },
   { isNew = false, views }: StoreOptions = {},
 ): Promise<Ledger> {
-  if (store === '') throw new InvalidOptionError('--store is empty: give a postgres:// URL or the path of a SQLite file')
   // Each driver is loaded only when it is used, since a user installs only one of the two databases' packages.
   if (isPostgres(store, '--store')) {
     if (prefix !== undefined) throw new InvalidOptionError('--prefix is for SQLite: give --schema')
@@ -27,6 +26,7 @@ export async function openStore(
     return new Ledger(postgres({ connectionString: store, schema, views }))
   }
   if (schema !== undefined) throw new InvalidOptionError('--schema is for Postgres: give --prefix')
+  if (store === ':memory:') throw new InvalidOptionError('--store :memory: would end with the command: give the path of a file')
   checkFile(store, isNew)
   const { sqlite } = await import('@farebox/ledger/sqlite')
   return new Ledger(sqlite({ filename: store, prefix, views }))
@@ -35,14 +35,15 @@ export async function openStore(
 /**
  * Whether an option names a Postgres database; otherwise it is the path of a SQLite file.
  *
- * @throws {InvalidOptionError} it is a URL of another kind, whose secrets are not repeated
+ * @throws {InvalidOptionError} it is empty, or a URL of another kind, whose secrets are not repeated
  */
 export function isPostgres(where: string, option: string): boolean {
-  if (/^postgres(ql)?:\/\//.test(where)) return true
-  if (!/^[a-z]+:\/\//.test(where)) return false
-  throw new InvalidOptionError(
-    `${option} must be a postgres:// URL or the path of a SQLite file, received ${where.split('://')[0]}://…`,
-  )
+  if (where === '') throw new InvalidOptionError(`${option} is empty: give a postgres:// URL or the path of a SQLite file`)
+  if (/^postgres(ql)?:\/\//i.test(where)) return true
+  // Those of other libraries too, such as postgresql+psycopg:// and jdbc:postgresql://.
+  const [, scheme] = /^([a-z][a-z0-9+.:-]*):\/\//i.exec(where) ?? []
+  if (scheme === undefined) return false
+  throw new InvalidOptionError(`${option} must be a postgres:// URL or the path of a SQLite file, received ${scheme}://…`)
 }
 
 /** SQLite would make an empty database of every misspelt name, and one of an empty file. */

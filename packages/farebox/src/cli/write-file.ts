@@ -13,7 +13,11 @@ import { InvalidOptionError } from '@farebox/core'
  * @returns           how many bytes were written
  * @throws {InvalidOptionError} a file is there, something that is no file, or its folder is not
  */
-export async function writeFileWhole(path: string, pieces: AsyncIterable<string>, overwrites: boolean): Promise<number> {
+export async function writeFileWhole(
+  path: string,
+  pieces: Iterable<string> | AsyncIterable<string>,
+  overwrites: boolean,
+): Promise<number> {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found?.isDirectory()) throw new InvalidOptionError(`--out names a folder, not a file: ${path}`)
   // To put a file in the place of a device or a pipe would be the end of it: /dev/stdout, for whoever may.
@@ -24,7 +28,7 @@ export async function writeFileWhole(path: string, pieces: AsyncIterable<string>
   return writeWhole(found ? realpathSync(path) : path, pieces, overwrites)
 }
 
-async function writeWhole(path: string, pieces: AsyncIterable<string>, overwrites: boolean): Promise<number> {
+async function writeWhole(path: string, pieces: Iterable<string> | AsyncIterable<string>, overwrites: boolean): Promise<number> {
   const folder = dirname(resolve(path))
   if (!existsSync(folder)) throw new InvalidOptionError(`there is no folder ${folder}`)
   // By chance, and not by the process: in containers all have the same number, and one that was killed leaves its own.
