@@ -161,6 +161,11 @@ describe('routes', () => {
       'limit: routes() has no such option; known are adminToken, limits',
     )
   })
+
+  it.each(['schlüssel', 'two\nlines', 12345678])('refuse an admin token that nobody could send: %s', async (adminToken) => {
+    const box = await openBox()
+    expect(said(() => box.routes({ adminToken: adminToken as string }))).toContain('adminToken must be a text of ASCII')
+  })
 })
 
 const chatOf = (outputTokensMax: unknown) => (workflow: Workflow) =>

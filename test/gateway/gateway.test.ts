@@ -104,6 +104,16 @@ test('a key of the demo account can be chosen, also later', async () => {
   await second.stop()
 })
 
+// The start said that the key had been printed at the first one, and the key that was set opened nothing.
+test('a chosen key that cannot be one of the demo account is refused', async () => {
+  const settings = { ...dataFolder('not-chosen'), FAREBOX_DEMO_KEY: 'fbx_chosen_by_the_operator' }
+  const first = await startGateway(settings)
+  await first.stop()
+  const { code, output } = await failingGateway({ ...settings, FAREBOX_DEMO_KEY: 'fbx_chosen_by_somebody_else' })
+  expect(code).toBe(1)
+  expect(output).toMatch(/^farebox: FAREBOX_DEMO_KEY was revoked, or its first 8 characters .*\n$/)
+})
+
 test('a signal lets the request under way end, and a second signal does not cut it', async () => {
   const loopback = await startOpenaiLoopback()
   const gateway = await startGateway({
@@ -213,6 +223,46 @@ describe('what cannot work is said in one line, and the exit code is 1', () => {
     const { code, output } = await failingGateway({ ...dataFolder('flags'), PORT: '99999', COST_OPTIMIZATION_ENABLED: 'perhaps' })
     expect(code).toBe(1)
     expect(output).toMatch(/^farebox: PORT .*; COST_OPTIMIZATION_ENABLED must be true or false\n$/)
+  })
+
+  // Each was taken, and with it nobody could ask, or not at the port that was meant.
+  test('a port that is blank, and secrets that nobody can send', async () => {
+    const settings = { PORT: ' ', FAREBOX_ADMIN_TOKEN: 'geheimschlüssel', FAREBOX_DEMO_KEY: 'fbx_schlüssel' }
+    const { code, output } = await failingGateway({ ...dataFolder('unsendable'), ...settings })
+    expect(code).toBe(1)
+    expect(output).toBe(
+      'farebox: PORT must be a port number; FAREBOX_ADMIN_TOKEN must have at least 8 characters of ASCII, no blank at its ends; ' +
+        'FAREBOX_DEMO_KEY must have at least 8 characters, all of them visible ASCII\n',
+    )
+  })
+
+  test.each([
+    [
+      { FAREBOX_WEBHOOK_URL: 'nonsense', FAREBOX_WEBHOOK_SECRET: `whsec_${randomBytes(24).toString('base64')}` },
+      /^farebox: FAREBOX_WEBHOOK_URL and FAREBOX_WEBHOOK_SECRET: url of a webhook must begin with .*\n$/,
+    ],
+    [
+      { FAREBOX_CREDIT_USD: '0.000000000001', FAREBOX_MARKUP_PERCENT: '999999' },
+      /^farebox: FAREBOX_CREDIT_USD and FAREBOX_MARKUP_PERCENT make prices that cannot be written: [^;]+\n$/,
+    ],
+  ])('what does not do is told by its name: %o', async (settings, line) => {
+    const { code, output } = await failingGateway({ ...dataFolder('unfit'), ...settings })
+    expect(code).toBe(1)
+    expect(output).toMatch(line)
+  })
+
+  // The admin routes were closed to everybody, and the start said nothing of it.
+  test.each([
+    ['nothing, as a disk that was full leaves it', ''],
+    ['a single letter', 'x\n'],
+    ['words', 'to be filled in\n'],
+  ])('a kept admin token that is %s', async (_, kept) => {
+    const settings = dataFolder(`kept-${kept.length}`)
+    await mkdir(settings.FAREBOX_DATA_DIR ?? '')
+    await writeFile(join(settings.FAREBOX_DATA_DIR ?? '', 'admin-token'), kept)
+    const { code, output } = await failingGateway(settings)
+    expect(code).toBe(1)
+    expect(output).toMatch(/^farebox: .*admin-token holds no admin token: remove it, and the next start makes one\n$/)
   })
 
   test('a default that no adapter knows, which would leave its work to another and tell nobody', async () => {

@@ -63,3 +63,35 @@ test('a server that closes says so with its last answers, and takes requests tha
   expect(headers.get('connection')).toBe('close')
   await closed
 })
+
+// Each request of a few dozen bytes made its answer wait in memory: 64 KiB of them, some two hundred megabytes of the OpenAPI document.
+test('a client who sends requests ahead of too many answers has the rest refused, in their turn', async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  let running = 0
+  let most = 0
+  const server = gatewayServer(async () => {
+    running += 1
+    most = Math.max(most, running)
+    if (running === 64) setImmediate(release)
+    await released
+    running -= 1
+    return new Response('at last')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  onTestFinished(() => {
+    socket.destroy()
+    server.close()
+  })
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(1_000))
+  let received = ''
+  let statuses: string[] = []
+  for await (const data of socket) {
+    received += String(data)
+    statuses = received.match(/HTTP\/1\.1 \d+/g) ?? []
+    if (statuses.length === 1_000) break
+  }
+  expect(most).toBe(64)
+  expect(new Set(statuses)).toEqual(new Set(['HTTP/1.1 200', 'HTTP/1.1 429']))
+})

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { access, constants, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { SetupError } from './environment.ts'
+import { isToken, SetupError } from './environment.ts'
 
 /** @throws {SetupError} it cannot be made or written to */
 export async function openDataFolder(path: string): Promise<string> {
@@ -37,16 +37,30 @@ async function isThere(path: string): Promise<boolean> {
   )
 }
 
-/** The admin token of this folder, made at the first start. Only the folder's owner can read it. */
+/**
+ * The admin token of this folder, made at the first start. Only the folder's owner can read it.
+ *
+ * @throws {SetupError} it cannot be written or read, or what was kept is none
+ */
 export async function adminTokenIn(folder: string): Promise<{ token: string; isNew: boolean; file: string }> {
   const file = join(folder, 'admin-token')
-  const token = `fba_${randomBytes(24).toString('base64url')}`
+  const made = `fba_${randomBytes(24).toString('base64url')}`
   try {
-    await writeFile(file, `${token}\n`, { flag: 'wx', mode: 0o600 })
-    return { token, isNew: true, file }
+    await writeFile(file, `${made}\n`, { flag: 'wx', mode: 0o600 })
+    return { token: made, isNew: true, file }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
-      throw new SetupError(`cannot write ${file}: ${(error as Error).message}`)
-    return { token: (await readFile(file, 'utf8')).trim(), isNew: false, file }
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code !== 'EEXIST') {
+      // A disk that is full takes the file without its words.
+      await rm(file, { force: true }).catch(() => undefined)
+      throw new SetupError(`cannot write ${file}: ${message}`)
+    }
   }
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new SetupError(`cannot read ${file}: ${error.message}`)
+  })
+  const token = text.trim()
+  // With an empty one the admin routes would be closed to everybody, and with a short one open to many.
+  if (!isToken(token)) throw new SetupError(`${file} holds no admin token: remove it, and the next start makes one`)
+  return { token, isNew: false, file }
 }

@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto'
 import { join } from 'node:path'
-import { credits, type Farebox, formatCredits } from 'farebox'
+import { credits, type Farebox, formatCredits, isFareboxError } from 'farebox'
+import { SetupError } from './environment.ts'
 
 const ACCOUNT = 'demo'
 const AGENT = 'demo'
@@ -9,6 +11,7 @@ const CREDITS = credits(100_000)
  * A demo account with credits, a key and an agent, made at the first start. Returns what to tell whoever starts the gateway.
  *
  * @param adminToken  the admin token as a shell finds it
+ * @throws {SetupError} the key that was given cannot be one of the demo account
  */
 export async function makeDemo(box: Farebox, givenKey: string | undefined, url: string, adminToken: string): Promise<string[]> {
   const { ledger } = box
@@ -36,16 +39,26 @@ export async function makeDemo(box: Farebox, givenKey: string | undefined, url: 
   ]
 }
 
-/** The key, when this start made it or was given it. */
+/**
+ * The key, when this start made it or was given it.
+ *
+ * @throws {SetupError} the one that was given can be none of this account
+ */
 async function demoKey({ ledger }: Farebox, given: string | undefined): Promise<string | undefined> {
-  if (given !== undefined && (await ledger.authenticate(given))?.accountId === ACCOUNT) return given
-  const apiKeyId = given === undefined ? 'demo' : `demo:${given.slice(0, 12)}`
-  const outcome = await ledger.createApiKey({
-    accountId: ACCOUNT,
-    apiKeyId,
-    name: 'demo',
-    minimumBalance: credits(0),
-    secret: given,
+  const ofDemo = { accountId: ACCOUNT, name: 'demo', minimumBalance: credits(0) }
+  if (given === undefined) {
+    const outcome = await ledger.createApiKey({ ...ofDemo, apiKeyId: 'demo' })
+    return outcome.status === 'created' ? outcome.secret : undefined
+  }
+  const isGood = async () => (await ledger.authenticate(given))?.accountId === ACCOUNT
+  if (await isGood()) return given
+  const apiKeyId = `demo:${hash('sha256', given).slice(0, 12)}`
+  await ledger.createApiKey({ ...ofDemo, apiKeyId, secret: given }).catch((error: unknown) => {
+    if (!(isFareboxError(error) && error.code === 'ALREADY_EXISTS')) throw error
   })
-  return outcome.status === 'created' ? outcome.secret : undefined
+  // Another gateway may have made it meanwhile.
+  if (await isGood()) return given
+  throw new SetupError(
+    'FAREBOX_DEMO_KEY was revoked, or its first 8 characters (after fbx_) are those of another key: choose another',
+  )
 }

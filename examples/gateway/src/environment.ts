@@ -12,6 +12,11 @@ const count = z.preprocess(
   (value) => (value === '' ? undefined : value),
   z.coerce.number({ error: COUNT }).int(COUNT).min(1, COUNT).optional(),
 )
+
+/** What can be sent as a bearer, by any client, and not be guessed at once. */
+export const isToken = (value: string) => /^[\x21-\x7e]{8,}$/.test(value)
+const TOKEN = 'must have at least 8 characters, all of them visible ASCII'
+
 const isOrigin = (origin: string) => URL.canParse(origin) && new URL(origin).origin === origin
 
 const SECONDS = 'must be whole seconds from 1 to 86400'
@@ -21,18 +26,19 @@ const url = text.refine((value) => value === undefined || /^https?:\/\/./.test(U
 
 const schema = z.object({
   HOST: text,
-  PORT: z.preprocess(
-    (value) => (value === '' ? undefined : value),
-    z.coerce.number({ error: 'must be a port number' }).int().min(0).max(65_535).default(8787),
-  ),
+  PORT: text
+    .refine((port) => port === undefined || (/^\d{1,5}$/.test(port) && Number(port) <= 65_535), 'must be a port number')
+    .transform((port) => Number(port ?? 8787)),
   NODE_ENV: text,
   DATABASE_URL: text.refine((url) => url === undefined || /^postgres(ql)?:\/\/./.test(url), 'must begin with postgres://'),
   FAREBOX_DATA_DIR: text,
-  FAREBOX_ADMIN_TOKEN: text.refine((token) => token === undefined || token.length >= 8, 'must have at least 8 characters'),
-  FAREBOX_DEMO_KEY: text.refine(
-    (key) => key === undefined || /^\S{8,200}$/.test(key),
-    'must have at least 8 characters, none of them blank',
+  FAREBOX_ADMIN_TOKEN: text.refine(
+    (token) => token === undefined || /^[\x21-\x7e][\x20-\x7e]{6,}[\x21-\x7e]$/.test(token),
+    'must have at least 8 characters of ASCII, no blank at its ends',
   ),
+  FAREBOX_DEMO_KEY: text
+    .refine((key) => key === undefined || isToken(key), TOKEN)
+    .refine((key) => key === undefined || key.length <= 200, 'must have at most 200 characters'),
   FAREBOX_WEBHOOK_URL: text,
   FAREBOX_WEBHOOK_SECRET: text,
   FAREBOX_SIMULATED: flag,

@@ -1,4 +1,5 @@
-import { Server } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Server, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 
@@ -22,6 +23,9 @@ const BACKLOG = 511
 const TAKING_MS = 500
 /** How often connections without a request under way are let go while a server closes. */
 const IDLE_MS = 250
+
+/** Requests of one connection that may wait for their answers: a client who sends them ahead and reads nothing fills memory with answers. */
+const AHEAD_MAX = 64
 
 export type GatewayServer = ReturnType<typeof createAdaptorServer>
 
@@ -69,5 +73,24 @@ export function gatewayServer(
       maxHeaderSize: 16_384,
     },
   })
+  refuseAhead(server)
   return server
+}
+
+/** Answers what a connection sends ahead of too many answers with a 429, in its turn. */
+function refuseAhead(server: GatewayServer): void {
+  const waiting = new WeakMap<Socket, number>()
+  const listeners = server.listeners('request')
+  server.removeAllListeners('request')
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request
+    const ahead = waiting.get(socket) ?? 0
+    if (ahead >= AHEAD_MAX) {
+      response.writeHead(429, { 'retry-after': '1', 'content-length': '0' }).end()
+      return
+    }
+    waiting.set(socket, ahead + 1)
+    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1))
+    for (const listener of listeners) listener.call(server, request, response)
+  })
 }

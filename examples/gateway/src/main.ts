@@ -155,9 +155,17 @@ function openOutbox({ FAREBOX_WEBHOOK_URL: url, FAREBOX_WEBHOOK_SECRET: secret }
   if (url === undefined || secret === undefined)
     throw new SetupError('FAREBOX_WEBHOOK_URL and FAREBOX_WEBHOOK_SECRET go together')
   return new Outbox(box.ledger, {
-    deliver: webhook({ url, secret }),
+    deliver: webhookOf(url, secret),
     onError: (error) => console.error('webhook:', error instanceof Error ? error.message : error),
   })
+}
+
+function webhookOf(url: string, secret: string): ReturnType<typeof webhook> {
+  try {
+    return webhook({ url, secret })
+  } catch (error) {
+    throw new SetupError(`FAREBOX_WEBHOOK_URL and FAREBOX_WEBHOOK_SECRET: ${(error as Error).message}`)
+  }
 }
 
 async function listen(server: GatewayServer, host: string, port: number): Promise<string> {

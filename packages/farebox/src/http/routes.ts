@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '@farebox/core'
 import { type Context, Hono } from 'hono'
 import { checkNames } from '../check-names.ts'
 import { compatRoutes } from '../compat/compat-routes.ts'
@@ -81,12 +82,12 @@ function documentText(): string {
 /**
  * The API of a Farebox as one handler.
  *
- * @throws {InvalidOptionError} an option is unknown, or a limit or an origin is none
+ * @throws {InvalidOptionError} an option is unknown, nobody could send the admin token, or a limit or an origin is none
  */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
   checkNames(options, known, 'routes()')
   const app = new Hono()
-  const adminDigest = options.adminToken ? digestOf(options.adminToken) : undefined
+  const adminDigest = adminDigestOf(options.adminToken)
   const limits = resolveLimits(options.limits)
   const limiter = new KeyLimiter(limits)
 
@@ -140,6 +141,13 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     return failed
   })
   return async (request) => app.fetch(request)
+}
+
+function adminDigestOf(token: string | undefined): Buffer | undefined {
+  if (!token) return undefined
+  if (typeof token !== 'string' || !/^[\x20-\x7e]+$/.test(token))
+    throw new InvalidOptionError('adminToken must be a text of ASCII, since it is sent in a header')
+  return digestOf(token)
 }
 
 /** By path, the methods that it is asked for by. HEAD is what GET answers, without its body. */
