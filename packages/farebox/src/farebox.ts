@@ -6,6 +6,7 @@ import {
   InvalidOptionError,
   type Offer,
   type ProviderAdapter,
+  steadyClock,
   systemClock,
 } from '@farebox/core'
 import { type AuthenticatedKey, Ledger, type LedgerDriver, type MigrationReport, type UsageSpoolOptions } from '@farebox/ledger'
@@ -163,6 +164,8 @@ export class Farebox {
   readonly #parts: WorkflowParts
   readonly #running = new Set<Promise<unknown>>()
   readonly #onError: (error: unknown) => void
+  /** What a provider's pauses are measured by. */
+  readonly #healthClock: Clock
 
   constructor(options: FareboxOptions) {
     const clock = options.clock ?? systemClock
@@ -171,7 +174,8 @@ export class Farebox {
     this.catalog = createCatalog(options.providers)
     this.configuration = options.configuration ?? presets.balanced()
     this.prices = new BookPrices(options.prices ?? defaultPriceBook, options.costs ?? defaultCostBook, clock)
-    this.health = createHealth()
+    this.#healthClock = options.clock ?? steadyClock
+    this.health = createHealth({ clock: this.#healthClock })
     this.concurrency = createConcurrency(options.concurrency)
     this.ledger = new Ledger(options.store, {
       minimumCreditsForApiKey: options.minimumCreditsForApiKey ?? credits(5_000),
@@ -331,7 +335,7 @@ export class Farebox {
    * be called before {@link close}.
    */
   shareHealth(options: Omit<ShareHealthOptions, 'clock'> = {}): SharedHealth {
-    return shareHealth(this.health, this.ledger.health, { onError: this.#onError, ...options })
+    return shareHealth(this.health, this.ledger.health, { onError: this.#onError, ...options, clock: this.#healthClock })
   }
 
   /** Where an account's credits went. */
