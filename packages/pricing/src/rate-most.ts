@@ -104,11 +104,16 @@ class Dearest {
         const isMeasured = (usage: UsageQuantity) => usage.unit === unit && counts(price, usage, rates)
         // The rest is not used, or counted by another meter.
         for (let other = -1; other < widest; other += 1) {
+          let isMoved = other < 0
           const restOf = (usage: UsageQuantity, index: number) => {
             const meter = metersOf[index]?.filter((each) => !isMeasured({ ...usage, meter: each }))[other]
-            return meter === undefined ? [] : [{ ...usage, meter }]
+            if (meter === undefined) return []
+            isMoved = true
+            return [{ ...usage, meter }]
           }
-          consider(upTo(end, before, price, isMeasured, restOf))
+          const cut = upTo(end, before, price, isMeasured, restOf)
+          if (!cut || !isMoved) break
+          consider(cut)
         }
       }
     }
@@ -170,23 +175,25 @@ function billedUpTo({ included, increment }: CompiledRate, above: Rational, isBe
   return whole < 0n ? ZERO : add(increment.first, multiply(increment.next, rational(whole)))
 }
 
-/** The same usage, with no more than `end` of what is measured, and what becomes of the rest. */
+/** The same usage, with no more than `end` of what is measured, and what becomes of the rest; `undefined` where there is no rest. */
 function upTo(
   end: bigint,
   counted: Counted,
   { rate }: UnitPrice,
   isMeasured: (usage: UsageQuantity) => boolean,
   restOf: (usage: UsageQuantity, index: number) => readonly UsageQuantity[],
-): Counted {
+): Counted | undefined {
   const { counting } = rate.rate
   let left = end > 0n ? end : 0n
-  return counted.map((parts, index) =>
+  let hasRest = false
+  const cut = counted.map((parts, index) =>
     parts.flatMap((usage) => {
       if (!isMeasured(usage)) return [usage]
       const measured = (counting && usage.counts?.[counting]) ?? usage.quantity
       const kept = measured < left ? measured : left
       left -= kept
       if (kept === measured) return [usage]
+      hasRest = true
       const of = (part: bigint): UsageQuantity => ({
         ...usage,
         quantity: microUnits(part < usage.quantity ? part : usage.quantity),
@@ -195,4 +202,5 @@ function upTo(
       return [of(kept), ...restOf(of(measured - kept), index)]
     }),
   )
+  return hasRest ? cut : undefined
 }
