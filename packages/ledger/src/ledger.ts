@@ -159,7 +159,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return report
   }
 
-  /** Sends usage that was spooled while the database was away. It happens by itself too: after `migrate`, and while there is any. */
+  /**
+   * Sends usage that was spooled while the database was away. It happens by itself too: after `migrate`, and while there is any. A file that
+   * cannot be read is passed over and stays; what came of it is thrown when the rest was sent, but for last settlements, whose hold it may be a part of.
+   */
   async sendSpooled(): Promise<SpoolReport> {
     return this.#spool?.send() ?? { sent: 0, refused: 0, waiting: 0 }
   }
