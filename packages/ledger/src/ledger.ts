@@ -161,7 +161,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /**
    * Sends usage that was spooled while the database was away. It happens by itself too: after `migrate`, and while there is any. A file that
-   * cannot be read is passed over and stays; what came of it is thrown when the rest was sent, but for last settlements, whose hold it may be a part of.
+   * cannot be read stays, and its error is thrown when the rest was sent. Only last settlements wait for it: it may be a part of their hold.
    */
   async sendSpooled(): Promise<SpoolReport> {
     return this.#spool?.send() ?? { sent: 0, refused: 0, waiting: 0 }
