@@ -1,6 +1,7 @@
 import { credits, formatCredits, type ProviderAdapter, quantity } from '@farebox/core'
 import { type PriceBookDocument, rate, rerate } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
+import { replayDecision } from '@farebox/router'
 import { createFarebox, defaultPriceBook, PriceBook } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
@@ -160,6 +161,9 @@ describe('what is held covers', () => {
     const call = { to: '+15551234567', instructions: { type: 'say' as const, text: 'Hello' }, durationSecondsMax: 120 }
     expect((await workflow.estimate({ call })).high).toBe(credits(30))
     expect((await workflow.call(call)).creditsUsed).toBe(credits(30))
+    // By the same prices the same would be decided again.
+    const [{ decision } = {}] = await workflow.decisions()
+    expect(decision && replayDecision(decision, { prices: box.prices }).diff).toEqual([])
   })
 })
 

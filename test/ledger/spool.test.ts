@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { credits, microUnits } from '@farebox/core'
@@ -251,6 +251,26 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(files()).toEqual([])
     expect(refused).toEqual([])
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(81), held: 0n })
+  })
+
+  test('the last settlement of a hold stays behind a file that cannot be read now, which may be a part of it', async () => {
+    const part = await holdInParts()
+    other.exec('BEGIN IMMEDIATE')
+    await expect(part('one', 10, false)).rejects.toThrow(UsageSpooledError)
+    await expect(part('last', 5, true)).rejects.toThrow(UsageSpooledError)
+    await expect(ledger.charge({ ...work, usage: usage(7) })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    const [first = ''] = files().sort()
+    const away = join(folder, first)
+    renameSync(join(directory, first), away)
+    symlinkSync(first, join(directory, first))
+    await expect(ledger.sendSpooled()).rejects.toThrow('ELOOP')
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(93), held: credits(30) })
+    rmSync(join(directory, first))
+    renameSync(away, join(directory, first))
+    expect(await ledger.sendSpooled()).toEqual({ sent: 2, refused: 0, waiting: 0 })
+    expect(refused).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(78), held: 0n })
   })
 
   test('the last settlement of a hold stays behind a part that the database could not take yet', async () => {

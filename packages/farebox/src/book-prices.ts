@@ -89,8 +89,13 @@ export class BookPrices implements PricePredictor {
     return this.asOf(this.#clock()).predict(offer, quantities, numbers)
   }
 
+  /** What is held for a call that uses no more than `most`. Throws as {@link predict}. */
+  predictMost(offer: Offer, most: readonly UsageQuantity[], numbers?: PhoneNumbers, otherMeters?: OtherMeters): Credits {
+    return this.asOf(this.#clock()).predictMost(offer, most, numbers, otherMeters)
+  }
+
   /** The predictor of one moment, so that a call is held for by the prices that charge it. */
-  asOf(at: number): PricePredictor {
+  asOf(at: number): Required<PricePredictor> {
     return {
       predict: (offer, quantities, numbers) => this.#predict(at, offer, quantities, numbers),
       predictMost: (offer, most, numbers, otherMeters) => this.#predictMost(queryOf(at, offer, numbers), most, otherMeters),

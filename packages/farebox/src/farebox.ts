@@ -124,7 +124,10 @@ export interface FareboxOptions {
   logger?: Logger
   /** Who hears of calls: `openTelemetry()` of `farebox/opentelemetry`, or the team's own. @defaultValue nobody */
   telemetry?: CallObserver | readonly CallObserver[]
-  /** @defaultValue the host's */
+  /**
+   * What time it is: dates what is recorded, chooses prices, and says how long a provider that is ill is left alone. How long calls take, and may
+   * take, is measured by a clock that nobody sets. @defaultValue the host's
+   */
   clock?: Clock
   /** From 0 up to 1: chance in routing, retries and hedges. @defaultValue `Math.random` */
   random?: () => number

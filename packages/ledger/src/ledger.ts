@@ -159,7 +159,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return report
   }
 
-  /** Sends usage that was spooled while the database was away. It happens by itself too: after `migrate`, and while there is any. */
+  /**
+   * Sends usage that was spooled while the database was away. It happens by itself too: after `migrate`, and while there is any. A file that
+   * cannot be read stays, and its error is thrown when the rest was sent. Only last settlements wait for it: it may be a part of their hold.
+   */
   async sendSpooled(): Promise<SpoolReport> {
     return this.#spool?.send() ?? { sent: 0, refused: 0, waiting: 0 }
   }

@@ -38,6 +38,41 @@ describe('the most that a call can come to', () => {
     expect(most({ rates: [{ unit: 'minutes', ...rules, tiers }] }, [seconds(used)])).toBe(total)
   })
 
+  test('counts on the end of a tier in the unit that is used, and in the characters that are billed', () => {
+    const steps = [{ amount: '30' }, { above: '1', amount: '10' }]
+    const tiers = { mode: 'whole_request' as const, comparison: 'gt' as const, measured: ['duration'], steps }
+    expect(most({ rates: [{ unit: 'minutes', meter: 'duration', tiers }] }, [seconds(120)])).toBe('30')
+    const bytes = {
+      unit: 'characters',
+      counting: 'utf8_bytes',
+      tiers: { ...tiers, mode: 'volume', measured: undefined },
+    } as const
+    const text = { meter: 'characters', unit: 'characters' as const, quantity: quantity(2), counts: { utf8_bytes: quantity(4) } }
+    expect(most({ rates: [bytes] }, [{ ...text, quantity: quantity(1), counts: { utf8_bytes: quantity(2) } }])).toBe('30')
+    expect(most({ rates: [{ ...bytes, tiers: { ...bytes.tiers, comparison: 'gte' } }] }, [text])).toBe('40')
+  })
+
+  test('counts on the rest by another meter, where a tier of the first ends', () => {
+    const steps = [{ amount: '30' }, { above: '100', amount: '10' }]
+    const given: RateDocument[] = [
+      { unit: 'tokens', meter: 'input', tiers: { mode: 'volume', comparison: 'gt', steps } },
+      ...rates({ cached_input: '8', output: '1' }),
+    ]
+    expect(most({ rates: given }, [tokens(200)], others)).toBe(String(100 * 30 + 100 * 8))
+  })
+
+  test.each<[string, Partial<EntryDocument>, string]>([
+    ['rounded', { rounding: { step: '1', point: 'line' } }, '2'],
+    ['raised', {}, '10.02'],
+  ])('counts on a little of another meter, which is %s by itself', (what, rule, total) => {
+    const cached = what === 'raised' ? { minimum_quantity: { quantity: '1000' } } : {}
+    const given: RateDocument[] = [
+      { unit: 'tokens', meter: 'input', amount: '0.01' },
+      { unit: 'tokens', meter: 'cached_input', amount: '0.01', ...cached },
+    ]
+    expect(most({ rates: given, ...rule }, [tokens(3)], others)).toBe(total)
+  })
+
   test('without a price is an error', () => {
     expect(() => most({ rates: rates({ output: '1' }) }, [tokens(1)], others)).toThrow('has no rate for tokens of input')
   })
@@ -86,6 +121,13 @@ const anyEntry = fc.record(
   },
   { requiredKeys: ['rates'] },
 )
+const wholeRequests = fc.tuple(volume, volume, volume, volume).map((all) => {
+  const inputs = ['input', 'cached_input', 'cache_write']
+  return all.map((tiers, index): RateDocument => {
+    const whole = { ...tiers, mode: 'whole_request' as const, measured: inputs }
+    return { unit: 'tokens', meter: inputs[index] ?? 'output', tiers: whole }
+  })
+})
 const micros = fc.bigInt({ min: 0n, max: 150_000_000n })
 
 test('no call that uses less, or counts its input by another meter, costs more than the most', () => {
@@ -102,5 +144,19 @@ test('no call that uses less, or counts its input by another meter, costs more t
       expect(compare(rate(book, query, call).total, held.total)).toBeLessThanOrEqual(0)
     }),
     { numRuns: 1_000 },
+  )
+})
+
+test('no division of the input among its meters costs more than the most, where all of it chooses the tier', () => {
+  const count = fc.integer({ min: 0, max: 150 })
+  fc.assert(
+    fc.property(wholeRequests, count, count, count, count, (rates, cached, written, plain, output) => {
+      const book = bookOf({ rates })
+      const call = [tokens(plain), tokens(cached, 'cached_input'), tokens(written, 'cache_write'), tokens(output, 'output')]
+      const most = [tokens(plain + cached + written), tokens(output, 'output')]
+      const held = rateMost(book, query, most, { input: ['cached_input', 'cache_write'] })
+      expect(compare(rate(book, query, call).total, held.total)).toBeLessThanOrEqual(0)
+    }),
+    { numRuns: 500 },
   )
 })

@@ -1,6 +1,7 @@
 import { microUnits, type Unit, type UsageQuantity } from '@farebox/core'
 import type { PriceQuery } from './errors.ts'
 import type { PriceBook } from './price-book.ts'
+import type { PricedEntry } from './priced-entry.ts'
 import { rateEntry, rateIfPriced } from './rate.ts'
 import type { Rating } from './rating.ts'
 import { add, ceiling, compare, divide, floor, multiply, type Rational, rational, reduce, subtract, ZERO } from './rational.ts'
@@ -10,9 +11,14 @@ import type { RateSet, UnitPrice } from './rules/rate-set.ts'
 /** By meter, others that a provider may count the same by instead: what its cache was given of the input is `cache_write`. */
 export type OtherMeters = Readonly<Partial<Record<string, readonly string[]>>>
 
+/** A whole unit, in millionths of it. */
+const ONE = 1_000_000n
+
 /**
  * The dearest that a call can come to which uses no more than `most`: what is to be held for it. That is more than the price of `most` where the
- * provider may count some of it by a meter that is dearer, or where less costs more, as in a tier that ends before.
+ * provider may count some of it by a meter that is dearer, where less costs more, as in a tier that ends before, or where what is counted by two
+ * meters is billed, or rounded, twice. It looks where tiers end and at a little of each meter, and not at every division: where the tiers of one quantity
+ * look at different meters, or steps are paid for, a call may come to somewhat more.
  *
  * @throws {PriceNotFoundError} as {@link rate}, of `most` itself: another meter without a price is passed over
  */
@@ -23,44 +29,141 @@ export function rateMost(
   otherMeters: OtherMeters = {},
 ): Rating {
   const price = book.find(query)
+  const asItIs = rateEntry(price, query, most)
+  const plain = price.plainRates(query)
+  if (plain?.isLinear) return rateEntry(price, query, byDearestMeters(most, otherMeters, plain))
   const { rates } = price.ratesAt(query.at)
-  let dearest = rateEntry(price, query, most)
-  const consider = (quantities: readonly UsageQuantity[]) => {
-    const rating = rateIfPriced(price, query, quantities)
-    if (rating && compare(rating.total, dearest.total) > 0) dearest = rating
+  const metersOf = most.map(({ meter, unit }) => [meter, ...(otherMeters[meter] ?? []).filter((each) => rates.find(each, unit))])
+  const dearest = new Dearest(price, query, asItIs)
+  const ends = most.flatMap(({ unit }, index) => (metersOf[index] ?? []).flatMap((meter) => endsOf(rates, meter, unit)))
+  for (const counted of waysToCount(most, metersOf)) dearest.search(counted, metersOf, rates, ends)
+  return dearest.rating
+}
+
+/** Where each price is by itself, and the same for all of a quantity. */
+function byDearestMeters(most: readonly UsageQuantity[], otherMeters: OtherMeters, rates: RateSet): readonly UsageQuantity[] {
+  return most.map((usage) => {
+    let dearest = usage
+    let highest = rates.find(usage.meter, usage.unit)?.multipliers?.[0] ?? 0n
+    for (const meter of otherMeters[usage.meter] ?? []) {
+      const multiplier = rates.find(meter, usage.unit)?.multipliers?.[0] ?? 0n
+      if (multiplier > highest) [dearest, highest] = [{ ...usage, meter }, multiplier]
+    }
+    return dearest
+  })
+}
+
+/** What a call used, as it may be counted: each quantity by one meter, or divided among some. */
+type Counted = readonly (readonly UsageQuantity[])[]
+
+/** The most that is still in a tier after which a cheaper one begins. */
+interface TierEnd {
+  price: UnitPrice
+  unit: Unit
+  /** In millionths of `unit`. */
+  end: bigint
+}
+
+/** Each quantity by each of its meters, with each of the others. */
+function waysToCount(most: readonly UsageQuantity[], metersOf: readonly (readonly string[])[]): Counted[] {
+  return most.reduce<Counted[]>(
+    (ways, usage, index) =>
+      (metersOf[index] ?? []).flatMap((meter) =>
+        ways.map((way) => [...way, [meter === usage.meter ? usage : { ...usage, meter }]]),
+      ),
+    [[]],
+  )
+}
+
+/** The dearest of the ratings that were looked at. */
+class Dearest {
+  rating: Rating
+  readonly #price: PricedEntry
+  readonly #query: PriceQuery
+
+  constructor(price: PricedEntry, query: PriceQuery, rating: Rating) {
+    this.#price = price
+    this.#query = query
+    this.rating = rating
   }
-  // What one quantity costs is not what another does, so the dearest of each together are the dearest of all.
-  for (const [index, usage] of most.entries()) {
-    const counted = dearest.quantities
-    const own = rates.find(usage.meter, usage.unit)
-    for (const meter of [usage.meter, ...(otherMeters[usage.meter] ?? [])]) {
-      const found = rates.find(meter, usage.unit)
-      if (!found || (found === own && meter !== usage.meter)) continue
-      const quantities = found === own ? counted : counted.with(index, { ...usage, meter })
-      if (quantities !== counted) consider(quantities)
-      for (const end of endsOfTiers(found))
-        consider(upTo(end, quantities, (other) => isMeasured(found, other, rates, usage.unit)))
+
+  /** Looks at what was counted in one way, at less of it, and at parts of it that are counted by other meters. */
+  search(whole: Counted, metersOf: readonly (readonly string[])[], rates: RateSet, ends: readonly TierEnd[]): void {
+    let counted = whole
+    let total = this.#look(whole)
+    const consider = (other: Counted) => {
+      const found = this.#look(other)
+      if (compare(found, total) <= 0) return
+      total = found
+      counted = other
+    }
+    const widest = Math.max(1, ...metersOf.map(({ length }) => length))
+    for (let before: Counted | undefined; ends.length > 0 && before !== counted; ) {
+      before = counted
+      for (const { price, unit, end } of ends) {
+        const isMeasured = (usage: UsageQuantity) => usage.unit === unit && counts(price, usage, rates)
+        // The rest is not used, or counted by another meter.
+        for (let other = -1; other < widest; other += 1) {
+          let isMoved = other < 0
+          const restOf = (usage: UsageQuantity, index: number) => {
+            const meter = metersOf[index]?.filter((each) => !isMeasured({ ...usage, meter: each }))[other]
+            if (meter === undefined) return []
+            isMoved = true
+            return [{ ...usage, meter }]
+          }
+          const cut = upTo(end, before, price, isMeasured, restOf)
+          if (!cut || !isMoved) break
+          consider(cut)
+        }
+      }
+    }
+    for (const [index, meters] of metersOf.entries()) {
+      for (const meter of meters) {
+        const [usage, ...more] = counted[index] ?? []
+        const found = usage && usage.meter !== meter && rates.find(meter, usage.unit)
+        if (!usage || !found || usage.quantity <= ONE || !isDearWhenLittle(this.#price, found)) continue
+        const less = { ...usage, quantity: microUnits(usage.quantity - ONE) }
+        consider(counted.with(index, [less, ...more, { ...usage, meter, quantity: microUnits(ONE) }]))
+      }
     }
   }
-  return dearest
+
+  #look(counted: Counted): Rational {
+    const rating = rateIfPriced(this.#price, this.#query, counted.flat())
+    if (rating && compare(rating.total, this.rating.total) > 0) this.rating = rating
+    return rating?.total ?? ZERO
+  }
 }
 
 /** Whether a quantity counts for the tier of a price. */
-function isMeasured(price: UnitPrice, { meter, unit }: UsageQuantity, rates: RateSet, by: Unit): boolean {
-  if (unit !== by) return false
+function counts(price: UnitPrice, { meter, unit }: UsageQuantity, rates: RateSet): boolean {
   const { tiers } = price.rate
   return tiers?.mode === 'whole_request' ? tiers.measured.has(meter) : rates.find(meter, unit) === price
 }
 
-/** The most that is still in each tier but the last, in millionths of the unit that is used. */
-function endsOfTiers({ rate, conversion }: UnitPrice): bigint[] {
-  const { tiers } = rate
-  if (!tiers || tiers.mode === 'graduated') return []
-  if (tiers.reachedAt) return tiers.reachedAt.slice(1).map((reached) => reached - 1n)
-  return tiers.steps.slice(1).map(({ above }) => {
-    const end = divide(billedUpTo(rate, above, tiers.includesBeginning), conversion)
-    return tiers.includesBeginning && !rate.increment ? ceiling(end) - 1n : floor(end)
+/** Whether the first of it costs more than its part of the rest. */
+function isDearWhenLittle(price: PricedEntry, { rate }: UnitPrice): boolean {
+  if (price.rounding.point === 'line') return true
+  return rate.minimumQuantity !== undefined || rate.increment !== undefined || rate.package !== undefined
+}
+
+function endsOf(rates: RateSet, meter: string, unit: Unit): TierEnd[] {
+  const price = rates.find(meter, unit)
+  const tiers = price?.rate.tiers
+  if (!tiers) return []
+  const { rate, conversion } = price
+  return tiers.steps.flatMap(({ above, price: amount }, index) => {
+    const earlier = tiers.steps[index - 1]
+    if (!earlier || compare(amount, earlier.price) >= 0) return []
+    const at = (end: bigint) => [{ price, unit, end }]
+    if (tiers.mode === 'whole_request') return at(justBelow(divide(above, conversion), tiers.includesBeginning))
+    const isBelow = tiers.includesBeginning && tiers.mode === 'volume'
+    return at(justBelow(divide(billedUpTo(rate, above, isBelow), conversion), isBelow && !rate.increment))
   })
+}
+
+function justBelow(end: Rational, isBelow: boolean): bigint {
+  return isBelow ? ceiling(end) - 1n : floor(end)
 }
 
 /** The most that may be used for no more than `above` to be paid, or for less than it, after what is included and in whole increments. */
@@ -72,17 +175,32 @@ function billedUpTo({ included, increment }: CompiledRate, above: Rational, isBe
   return whole < 0n ? ZERO : add(increment.first, multiply(increment.next, rational(whole)))
 }
 
-/** The same usage, with no more than `end` of what is measured. */
+/** The same usage, with no more than `end` of what is measured, and what becomes of the rest; `undefined` where there is no rest. */
 function upTo(
   end: bigint,
-  quantities: readonly UsageQuantity[],
+  counted: Counted,
+  { rate }: UnitPrice,
   isMeasured: (usage: UsageQuantity) => boolean,
-): readonly UsageQuantity[] {
+  restOf: (usage: UsageQuantity, index: number) => readonly UsageQuantity[],
+): Counted | undefined {
+  const { counting } = rate.rate
   let left = end > 0n ? end : 0n
-  return quantities.map((usage) => {
-    if (!isMeasured(usage)) return usage
-    const kept = usage.quantity < left ? usage.quantity : left
-    left -= kept
-    return { ...usage, quantity: microUnits(kept) }
-  })
+  let hasRest = false
+  const cut = counted.map((parts, index) =>
+    parts.flatMap((usage) => {
+      if (!isMeasured(usage)) return [usage]
+      const measured = (counting && usage.counts?.[counting]) ?? usage.quantity
+      const kept = measured < left ? measured : left
+      left -= kept
+      if (kept === measured) return [usage]
+      hasRest = true
+      const of = (part: bigint): UsageQuantity => ({
+        ...usage,
+        quantity: microUnits(part < usage.quantity ? part : usage.quantity),
+        ...(counting && usage.counts && { counts: { ...usage.counts, [counting]: microUnits(part) } }),
+      })
+      return [of(kept), ...restOf(of(measured - kept), index)]
+    }),
+  )
+  return hasRest ? cut : undefined
 }

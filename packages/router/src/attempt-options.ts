@@ -1,10 +1,11 @@
 import { type CallContext, type Clock, type ProviderError, systemClock } from '@farebox/core'
 import type { AttemptCause, AttemptRecord } from './attempt-record.ts'
 import { type Concurrency, createConcurrency } from './concurrency.ts'
-import { type Deadlines, type Retries, refuseNaN, resolveDeadlines, resolveRetries } from './deadlines.ts'
+import { type Deadlines, type Retries, resolveDeadlines, resolveRetries } from './deadlines.ts'
 import type { Health } from './health.ts'
 import type { HedgeBudget } from './hedge-budget.ts'
 import { startTimer } from './leash.ts'
+import { refuseNaN } from './refuse-nan.ts'
 import { type Candidate, isLive, type Route } from './route.ts'
 
 /** What `beforeAttempt` answers to keep a candidate from being called; `undefined` lets it pass. */

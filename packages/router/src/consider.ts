@@ -29,8 +29,12 @@ export interface PricePredictor {
 }
 
 /** What a call of an offer may be charged at most: what is held for it. Throws as {@link PricePredictor.predict}. */
-export function predictCeiling(prices: PricePredictor, offer: Offer, request: RouteRequest): Credits {
-  const { ceiling, otherMeters } = request.usageOf?.(offer) ?? request
+export function predictCeiling(
+  prices: PricePredictor,
+  offer: Offer,
+  request: RouteRequest,
+  { ceiling, otherMeters }: Pick<RouteRequest, 'ceiling' | 'otherMeters'> = request.usageOf?.(offer) ?? request,
+): Credits {
   if (prices.predictMost) return prices.predictMost(offer, ceiling, request.numbers, otherMeters)
   return prices.predict(offer, ceiling, request.numbers).charge
 }
@@ -114,7 +118,9 @@ function price(entry: CatalogEntry, { request, prices, session }: Consideration)
   const usage = request.usageOf?.(offer) ?? request
   try {
     const { charge, cost } = prices.predict(offer, usage.expected, request.numbers)
-    let ceiling = usage.ceiling === usage.expected ? charge : predictCeiling(prices, offer, request)
+    // What is expected at most may still end sooner, and be dearer for it.
+    const isCeiling = usage.ceiling === usage.expected && !prices.predictMost
+    let ceiling = isCeiling ? charge : predictCeiling(prices, offer, request, usage)
     if (ceiling < charge) ceiling = charge
     const cached = session && isSessionWith(session, entry) ? priceCached(offer, usage.expected, session, prices) : undefined
     // A price book may ask more for what is cached than for what is not; nothing is kept for the sake of that.
@@ -132,7 +138,7 @@ function price(entry: CatalogEntry, { request, prices, session }: Consideration)
   }
 }
 
-/** With what is cached counted as such; `undefined` where the books have no price for that. The ceiling counts on no cache. */
+/** With what is cached counted as such; `undefined` where the books have no price for that. */
 function priceCached(
   offer: Offer,
   expected: readonly UsageQuantity[],

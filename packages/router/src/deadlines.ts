@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@farebox/core'
+import { refuseNaN } from './refuse-nan.ts'
 import { isLive, type Operation } from './route.ts'
 
 /**
@@ -62,12 +62,5 @@ export function resolveRetries(retries: Retries): Required<Retries> {
     backoffMs: retries.backoffMs ?? 250,
     backoffMsMax: retries.backoffMsMax ?? 4_000,
     waitMsMax: retries.waitMsMax ?? 1_000,
-  }
-}
-
-/** `NaN` is neither before nor after any moment: what waits for it waits for ever. */
-export function refuseNaN(option: string, numbers: object): void {
-  for (const [field, value] of Object.entries(numbers)) {
-    if (Number.isNaN(value)) throw new InvalidOptionError(`${option}.${field} must be a number, received NaN`)
   }
 }

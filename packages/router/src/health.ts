@@ -1,11 +1,11 @@
 import { type Clock, InvalidOptionError, steadyClock } from '@farebox/core'
 import { begin, cut, end, raise, roomOf } from './capacity.ts'
-import { refuseNaN } from './deadlines.ts'
 import { type Cell, count, meaningOf, newCell, pause } from './health-cell.ts'
 import { conditionOf, lackOf, limitsOf, readingOf } from './health-condition.ts'
 import { type Hearsay, mergeReports, newsOf } from './health-news.ts'
 import type { HealthObservation, ShareableHealth } from './health-view.ts'
 import { measure, measureAtLeast, slowest } from './latency.ts'
+import { refuseNaN } from './refuse-nan.ts'
 
 export type {
   CapacityLack,

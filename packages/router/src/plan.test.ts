@@ -81,6 +81,19 @@ function rejections(outcome: Route | RouteRefusal): Record<string, string> {
   return Object.fromEntries(outcome.rejected.map(({ offer, reason }) => [offer.provider, reason]))
 }
 
+test('what is held for a call of a known length covers one that ends sooner and is dearer for it, and is measured once', () => {
+  const usage = tokens(1_000)
+  let measured = 0
+  const usageOf = () => {
+    measured += 1
+    return { expected: usage, ceiling: usage }
+  }
+  const falling = { ...prices, predictMost: () => credits(30) }
+  const route = planned({ prices: falling, request: request({ ...usageOf(), usageOf, provider: 'gpt-4o-mini' }) }) as Route
+  expect(route.candidates).toMatchObject([{ chargeExpected: credits(1), chargeCeiling: credits(30) }])
+  expect(measured).toBe(2)
+})
+
 describe('the order of candidates', () => {
   test('is the configured model, its fallback, then other offers', () => {
     expect(order(planned()).slice(0, 2)).toEqual(['gpt-4o-mini', 'claude-3-haiku'])

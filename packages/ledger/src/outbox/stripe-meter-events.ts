@@ -77,9 +77,11 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
         { idempotencyKey: `farebox-${identifier}${failed.has(identifier) ? `-${randomUUID()}` : ''}`, maxNetworkRetries: 0 },
       )
     } catch (error) {
-      if (isKnownAlready(error)) return
-      if (isKeptAnswer(error, record)) failed.add(identifier)
-      throw asRefusal(error, record)
+      if (!isKnownAlready(error)) {
+        if (isKeptAnswer(error, record)) failed.add(identifier)
+        else if (isFinal(error)) failed.delete(identifier)
+        throw asRefusal(error, record)
+      }
     }
     failed.delete(identifier)
   }
@@ -121,9 +123,13 @@ function isOfAClock(error: unknown, { createdAt }: UsageRow): boolean {
   return statusCode === 400 && /timestamp/i.test(String(message)) && createdAt > Date.now() - YOUNG_MS
 }
 
-function asRefusal(error: unknown, record: UsageRow): unknown {
+function isFinal(error: unknown): error is { statusCode: number } {
   const { statusCode } = error as { statusCode?: unknown }
-  if (typeof statusCode !== 'number' || !FINAL.has(statusCode) || isOfAClock(error, record)) return error
+  return typeof statusCode === 'number' && FINAL.has(statusCode)
+}
+
+function asRefusal(error: unknown, record: UsageRow): unknown {
+  if (!isFinal(error) || isOfAClock(error, record)) return error
   const words = error instanceof Error ? error.message : String(error)
-  return new DeliveryRefusedError(`Stripe answered ${statusCode}: ${words}`, { cause: error })
+  return new DeliveryRefusedError(`Stripe answered ${error.statusCode}: ${words}`, { cause: error })
 }

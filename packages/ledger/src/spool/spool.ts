@@ -70,12 +70,15 @@ export class Spool {
   /**
    * What waits, oldest first, read one by one. A file that is no change of ours is set aside.
    *
-   * @param onFailure  hears of a file that cannot be read or set aside. It stays, and what comes after it does not wait for it
+   * @param onFailure  hears of a file that cannot be read or set aside, and whether it may yet be a change. It stays, and is passed over
    */
-  async *entries(onFailure: (error: unknown) => void): AsyncGenerator<SpooledOperation> {
+  async *entries(onFailure: (error: unknown, mayBeChange: boolean) => void): AsyncGenerator<SpooledOperation> {
     for (const name of await this.#names()) {
-      const operation = await this.#read(name).catch((error: unknown) => void onFailure(error))
+      const text = await this.#read(name).catch((error: unknown) => void onFailure(error, !isFolder(error)))
+      if (text === undefined) continue
+      const operation = decodeOperation(text)
       if (operation) yield { name, operation }
+      else await this.refuse(name, 'it is not a change of the ledger').catch((error: unknown) => onFailure(error, false))
     }
   }
 
@@ -92,12 +95,9 @@ export class Spool {
     await rename(join(this.#directory, name), join(folder, name)).catch(ignoreAbsent)
   }
 
-  /** @returns undefined where it was sent meanwhile, or is set aside */
-  async #read(name: string): Promise<UsageOperation | undefined> {
-    const text = await readFile(join(this.#directory, name), 'utf8').catch(ignoreAbsent)
-    const operation = text === undefined ? undefined : decodeOperation(text)
-    if (text !== undefined && !operation) await this.refuse(name, 'it is not a change of the ledger')
-    return operation
+  /** @returns undefined where it was sent meanwhile */
+  #read(name: string): Promise<string | undefined> {
+    return readFile(join(this.#directory, name), 'utf8').catch(ignoreAbsent)
   }
 
   async #names(): Promise<string[]> {
@@ -132,4 +132,8 @@ export class Spool {
 function ignoreAbsent(error: unknown): undefined {
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
   throw error
+}
+
+function isFolder(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EISDIR'
 }

@@ -124,8 +124,15 @@ export class UsageSpool {
     const report: SpoolReport = { sent: 0, refused: 0, waiting: 0 }
     const kept = this.#kept
     const failures: unknown[] = []
+    let mayLackPart = false
+    const onFailure = (error: unknown, mayBeChange: boolean) => {
+      failures.push(error)
+      mayLackPart ||= mayBeChange
+    }
     let together: SpooledOperation[] = []
-    for await (const entry of this.#spool.entries((error) => failures.push(error))) {
+    for await (const entry of this.#spool.entries(onFailure)) {
+      // What could not be read may be a part of its hold, which the ledger would not take after it.
+      if (mayLackPart && isLast(entry)) continue
       together.push(entry)
       if (together.length < SENT_AT_ONCE) continue
       const isSent = await this.#sendAll(together, report)
@@ -182,6 +189,11 @@ export class UsageSpool {
     unthrowing(this.#options.onRefused)(operation, reason)
     return 'refused'
   }
+}
+
+/** Whether it ends a hold. */
+function isLast({ operation }: SpooledOperation): boolean {
+  return operation.verb === 'settleHold' && operation.input.final
 }
 
 function holdKey(accountId: string, holdId: string): string {

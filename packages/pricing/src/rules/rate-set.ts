@@ -21,6 +21,8 @@ export class RateSet {
   readonly rates: readonly CompiledRate[]
   /** Whether every amount is a price × quantity, where the price may depend on what the request uses. */
   readonly isPlain: boolean
+  /** Whether it does not. */
+  readonly isLinear: boolean
   /** What one is divided by to get the price of a plain rate. */
   readonly denominator: bigint
   readonly #byUnit = new Map<Unit, { meters: Map<string, UnitPrice>; others: UnitPrice | undefined }>()
@@ -28,6 +30,7 @@ export class RateSet {
   constructor(rates: readonly Rate[]) {
     this.rates = rates.map(compileRate)
     this.isPlain = this.rates.every(({ plainPrices }) => plainPrices !== undefined)
+    this.isLinear = this.isPlain && this.rates.every(({ tiers }) => tiers === undefined)
     const priced = this.rates.flatMap((rate) =>
       units.flatMap((unit) => {
         const factor = unitsIn(rate.rate.unit, unit)
