@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChatEvent, ChatRequest, ProviderAdapter, Usage } from '@farebox/core'
 import { ProviderError, quantity } from '@farebox/core'
+import { loadTokenizers } from '@farebox/pricing/tokenizer'
 import { type SimulatedFailures, simulated } from '@farebox/providers/simulated'
 import { explainRoute, replayDecision, unpackDecision } from '@farebox/router'
 import { credits, type FareboxOptions, PriceBook, presets } from 'farebox'
@@ -248,6 +249,28 @@ describe('tokenizers that cannot be loaded', () => {
       })(),
     ).rejects.toMatchObject({ code: 'STREAM_CUT' })
     expect((await stream.settled).creditsUsed).toBeGreaterThan(0n)
+    expect(await usage()).toMatchObject([{ certainty: 'ceiling' }])
+  })
+
+  it('let a whole answer be charged no more than its own model may use', async () => {
+    let isBroken = false
+    const answering: Pick<ProviderAdapter, 'chat'> = {
+      async chat({ model }) {
+        isBroken = true
+        return { text: 'at dusk', finishReason: 'stop', model }
+      },
+    }
+    const offer = { model: 'gpt-4o', capabilities: { outputTokensMax: 4_096 } }
+    const { workflow, usage } = await open({
+      providers: [model('counted', answering, offer)],
+      prices: bookOf({ counted: { any: '1000' } }),
+      loadTokenizers: async (encodings) => {
+        if (isBroken) throw new Error('the disk is gone')
+        return loadTokenizers(encodings)
+      },
+    })
+    const { high } = await workflow.estimate({ chat: ask })
+    expect(await workflow.chat(ask)).toMatchObject({ creditsUsed: high })
     expect(await usage()).toMatchObject([{ certainty: 'ceiling' }])
   })
 })
