@@ -31,8 +31,16 @@ export interface PricePredictor {
 /** What a call of an offer may be charged at most: what is held for it. Throws as {@link PricePredictor.predict}. */
 export function predictCeiling(prices: PricePredictor, offer: Offer, request: RouteRequest): Credits {
   const { ceiling, otherMeters } = request.usageOf?.(offer) ?? request
-  if (prices.predictMost) return prices.predictMost(offer, ceiling, request.numbers, otherMeters)
-  return prices.predict(offer, ceiling, request.numbers).charge
+  const most = (quantities: readonly UsageQuantity[]) =>
+    prices.predictMost?.(offer, quantities, request.numbers, otherMeters) ??
+    prices.predict(offer, quantities, request.numbers).charge
+  if (!request.ceilingIfPriced?.length) return most(ceiling)
+  try {
+    return most([...ceiling, ...request.ceilingIfPriced])
+  } catch (error) {
+    if (!isFareboxError(error) || error.code !== 'PRICE_NOT_FOUND') throw error
+    return most(ceiling)
+  }
 }
 
 /** What a usage would be charged, and what it would cost us where that is known. */
