@@ -5,6 +5,7 @@ import {
   type Credits,
   type FareboxError,
   type ProviderAdapter,
+  type Quantity,
   quantity,
   type RealtimeEvent,
   type RealtimeInput,
@@ -688,6 +689,28 @@ describe('live work of which a provider counts what nobody priced', () => {
     expect((await usage()).at(-1)).toMatchObject({ quantity: quantity(60), certainty: 'floor', details: kept })
     const { held } = await box.ledger.balance(accountId)
     expect([await balance(), held]).toEqual([credits(1_000) - creditsUsed - credits(MINUTE), 0n])
+  })
+
+  it('is charged by the part of the report that has a price, where that is more', async () => {
+    const talk = async (converse: ProviderAdapter['converse']) => {
+      const { workflow, usage } = await open(credits(1_000), { providers: [{ ...simulated(), converse }], onError: () => {} })
+      const stream = await workflow.converse({ ...conversation, input: turns(2) })
+      for await (const _ of stream.events);
+      return { ...(await stream.settled), kept: (await usage()).map(({ certainty, quantity }) => ({ certainty, quantity })) }
+    }
+    async function* thrice(events: AsyncIterable<RealtimeEvent>): AsyncGenerator<RealtimeEvent> {
+      for await (const event of events) {
+        if (event.type !== 'turn' || !event.usage) yield event
+        else {
+          const quantities = event.usage.quantities.map((one) => ({ ...one, quantity: (one.quantity * 3n) as Quantity }))
+          yield { ...event, usage: { ...event.usage, quantities } }
+        }
+      }
+    }
+    const { converse = nothing } = simulated()
+    const plain = await talk((request, context) => thrice(converse(request, context)))
+    const odd = await talk((request, context) => counted(thrice(converse(request, context))))
+    expect(odd).toEqual({ ...plain, kept: plain.kept.map((each) => ({ ...each, certainty: 'floor' })) })
   })
 
   async function* nothing(): AsyncGenerator<never> {}

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChatEvent, ChatRequest, ProviderAdapter, Usage } from '@farebox/core'
 import { ProviderError, quantity } from '@farebox/core'
+import { loadTokenizers } from '@farebox/pricing/tokenizer'
 import { type SimulatedFailures, simulated } from '@farebox/providers/simulated'
 import { explainRoute, replayDecision, unpackDecision } from '@farebox/router'
 import { credits, type FareboxOptions, PriceBook, presets } from 'farebox'
@@ -200,6 +201,55 @@ describe('who pays for attempts that fail', () => {
   })
 })
 
+describe('a failed attempt that its customer pays for', () => {
+  /** An attempt that fails has used 3 credits of its most, which are 5; the answer after it uses all of them. */
+  async function ask5(kind: 'malformed' | 'unavailable', balance: string) {
+    const held: bigint[] = []
+    const answering = (name: string) =>
+      model(name, {
+        async chat() {
+          held.push((await box.ledger.balance(accountId)).held)
+          if (held.length === 1) {
+            throw new ProviderError('not now', { provider: name, kind, usage: tokens({ input: 10, output: 740 }) })
+          }
+          return { text: 'ok', finishReason: 'stop', model: name, usage: tokens({ input: 10, output: 1_024 }) }
+        },
+      })
+    const box = await openBox({
+      providers: [answering('first'), answering('second')],
+      prices: bookOf({ first: { any: '4' }, second: { any: '4' } }),
+      configuration: presets.balanced({ primaryAiModel: 'first', fallbackAiModel: 'second' }),
+      failedAttempts: 'charged',
+      retries: { backoffMs: 1 },
+    })
+    const { accountId } = await openAccount(box, { balance: credits(balance) })
+    const workflow = box.workflow({ accountId, name: 'work' })
+    const answer = await workflow.chat(ask).catch((error: { code: string }) => error)
+    const usage = await box.ledger.usageOf(accountId, workflow.id)
+    return { answer, held, charged: usage.map(({ charged, shortfall }) => [charged, shortfall]) }
+  }
+
+  it.each(['malformed', 'unavailable'] as const)('is held for beside what comes after it: %s', async (kind) => {
+    const { answer, held, charged } = await ask5(kind, '8')
+    expect(answer).toMatchObject({ text: 'ok', provider: kind === 'malformed' ? 'second' : 'first' })
+    expect(held).toEqual([credits(5), credits(8)])
+    expect(charged).toEqual([
+      [credits(3), 0n],
+      [credits(5), 0n],
+    ])
+  })
+
+  it.each(['malformed', 'unavailable'] as const)('is the last where no other can be paid beside it: %s', async (kind) => {
+    const { answer, held, charged } = await ask5(kind, '7')
+    expect(answer).toMatchObject({ code: 'PROVIDERS_FAILED', attempts: [{ provider: 'first', kind }] })
+    expect(held).toEqual([credits(5)])
+    expect(charged).toEqual([
+      [credits(3), 0n],
+      [0n, 0n],
+    ])
+  })
+})
+
 describe('a failed attempt that cannot be priced', () => {
   it('does not keep the answer after it from being charged, and is told to the host', async () => {
     const odd = model('odd', {
@@ -248,6 +298,28 @@ describe('tokenizers that cannot be loaded', () => {
       })(),
     ).rejects.toMatchObject({ code: 'STREAM_CUT' })
     expect((await stream.settled).creditsUsed).toBeGreaterThan(0n)
+    expect(await usage()).toMatchObject([{ certainty: 'ceiling' }])
+  })
+
+  it('let a whole answer be charged no more than its own model may use', async () => {
+    let isBroken = false
+    const answering: Pick<ProviderAdapter, 'chat'> = {
+      async chat({ model }) {
+        isBroken = true
+        return { text: 'at dusk', finishReason: 'stop', model }
+      },
+    }
+    const offer = { model: 'gpt-4o', capabilities: { outputTokensMax: 4_096 } }
+    const { workflow, usage } = await open({
+      providers: [model('counted', answering, offer)],
+      prices: bookOf({ counted: { any: '1000' } }),
+      loadTokenizers: async (encodings) => {
+        if (isBroken) throw new Error('the disk is gone')
+        return loadTokenizers(encodings)
+      },
+    })
+    const { high } = await workflow.estimate({ chat: ask })
+    expect(await workflow.chat(ask)).toMatchObject({ creditsUsed: high })
     expect(await usage()).toMatchObject([{ certainty: 'ceiling' }])
   })
 })

@@ -318,6 +318,10 @@ describe('recommendations', () => {
     expect(Number(-(await simulate('claude-3-haiku')).difference / 1_000_000n)).toBe(recommendations[0]?.credits_saved)
     const mini = await simulate('gpt-4o-mini')
     expect(mini.lines.find(({ service }) => service === 'vision')?.difference).toBeGreaterThan(0n)
+    // What follows the change is counted also where chats alone are asked for, and a change is none of images where these are.
+    expect((await box.recommendations({ accountId, service: 'gpt' })).recommendations).toEqual(recommendations)
+    const seen = (await box.recommendations({ accountId, service: 'vision' })).recommendations
+    expect(seen.filter(({ change }) => 'primary_ai_model' in change)).toEqual([])
   })
 
   it('of a strategy, which acts on every service, are of all calls that it would move, and are made once', async () => {

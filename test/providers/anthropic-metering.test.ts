@@ -2,7 +2,7 @@ import { credits, formatCredits, type Usage } from '@farebox/core'
 import { defaultCostBook, rate } from '@farebox/pricing'
 import { anthropic } from '@farebox/providers/anthropic'
 import { openai } from '@farebox/providers/openai'
-import { defaultPriceBook, presets } from 'farebox'
+import { type ChatInput, defaultPriceBook, PriceBook, presets } from 'farebox'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openAccount, openBox } from '../farebox/open-box.ts'
 import { openLoopback } from '../farebox/parties.ts'
@@ -39,6 +39,43 @@ describe('a chat with claude-3-haiku in a workflow', () => {
     const { accountId } = await openAccount(box)
     const answer = await box.workflow({ accountId, name: 'support' }).chat({ messages: [{ role: 'user', content: 'When?' }] })
     expect(formatCredits(answer.creditsUsed)).toBe('22')
+  })
+
+  it('is held for with the searches that its options ask for, where the book has a price for them', async () => {
+    const message = { model: 'claude-haiku-5-5', content: [{ type: 'text', text: 'At nine.' }], stop_reason: 'end_turn' }
+    const usage = { input_tokens: 10, output_tokens: 10, server_tool_use: { web_search_requests: 3 } }
+    const provider = anthropic({ client: { messages: { create: async () => ({ ...message, usage }) } } })
+    const tokens = { unit: 'tokens' as const, amount: '1', per: '1000' }
+    const searches = { unit: 'requests' as const, meter: 'web_searches', amount: '10' }
+    const bookOf = (...rates: (typeof searches)[]) => {
+      const entries = [{ service: 'gpt', provider: 'claude-3-haiku', rates: [tokens, ...rates] }]
+      const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries }
+      return new PriceBook({ name: 'test', currency: 'credits', versions: [version] })
+    }
+    const chat = (tool?: object, own: Partial<ChatInput> = {}): ChatInput => ({
+      messages: [{ role: 'user', content: 'When?' }],
+      ...(tool && { providerOptions: { tools: [tool] } }),
+      ...own,
+    })
+    const search = { type: 'web_search_20250305', name: 'web_search' }
+    const open = async (prices: PriceBook, balance: number) => {
+      const box = await openBox({ providers: [provider], configuration: presets.balanced(), prices })
+      const { accountId } = await openAccount(box, { balance: credits(balance) })
+      return box.workflow({ accountId, name: 'support' })
+    }
+    const priced = await open(bookOf(searches), 20)
+    const highOf = async (input: ChatInput) => (await priced.estimate({ chat: input })).high
+    const alone = await highOf(chat())
+    expect(await highOf(chat({ ...search, max_uses: 3 }))).toBe(alone + credits(30))
+    expect(await highOf(chat(search))).toBe(alone + credits(50))
+    // Another tool, and one whose place the caller's own tools take.
+    expect(await highOf(chat({ type: 'bash_20250124', name: 'bash' }))).toBe(alone)
+    expect(await highOf(chat(search, { tools: [{ name: 'look', parameters: {} }] }))).toBe(
+      await highOf(chat(undefined, { tools: [{ name: 'look', parameters: {} }] })),
+    )
+    await expect(priced.chat(chat({ ...search, max_uses: 3 }))).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
+    const unpriced = await open(bookOf(), 20)
+    expect(await unpriced.chat(chat({ ...search, max_uses: 3 }))).toMatchObject({ text: 'At nine.' })
   })
 
   it('answers where gpt-4o-mini does not, whatever temperature was asked for', async () => {

@@ -33,6 +33,76 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     expect(await anthropic({ apiKey, baseURL: server }).chat?.(hello, context)).toMatchObject({ model: 'a-model' })
   })
 
+  describe.each(['sdk', 'fetch'] as const)('over %s', (transport) => {
+    const open = (baseURL: string) => openai({ apiKey, baseURL, transport })
+    const chatOf = async (message: object) => {
+      const body = JSON.stringify({ choices: [{ message, finish_reason: 'stop' }] })
+      return open(await serve('application/json', (response) => response.end(body))).chat?.(hello, context)
+    }
+    const streamOf = async (...deltas: object[]) => {
+      const events = [...deltas, {}].map((delta, at) => ({
+        choices: [{ index: 0, delta, finish_reason: at === deltas.length ? 'stop' : null }],
+      }))
+      return collect(open(await serveEvents(events)).streamChat?.(hello, context))
+    }
+    const thought = { type: 'thinking', thinking: [{ type: 'text', text: 'Birds …' }] }
+    const parts = [
+      { type: 'text', text: 'The her' },
+      { type: 'reference', reference_ids: [1] },
+      { type: 'text', text: 'on' },
+    ]
+
+    it('is read where it comes in parts, without what was thought', async () => {
+      expect(await chatOf({ content: [thought, ...parts] })).toMatchObject({ text: 'The heron' })
+      expect(await chatOf({ content: [thought] })).toMatchObject({ text: '' })
+      expect(await chatOf({ content: { type: 'text', text: 'A heron' } })).toMatchObject({ text: 'A heron' })
+      expect(await chatOf({ content: [], refusal: 'No' })).toMatchObject({ text: 'No', isRefusal: true })
+      const events = await streamOf({ content: [thought] }, { content: parts }, { content: ' sleeps' })
+      const texts = events.flatMap((event) => (event.type === 'text' ? [event.text] : []))
+      expect(texts.join('')).toBe('The heron sleeps')
+    })
+
+    it('has the arguments of its tools as text, and ids for calls that have none', async () => {
+      const calls = ['Graz', 'Linz'].map((at, index) => ({ index, function: { name: 'weather', arguments: { at } } }))
+      const id = expect.stringMatching(/^[a-z0-9]{9}$/)
+      const whole = await chatOf({ content: null, tool_calls: calls })
+      expect(whole?.toolCalls).toEqual([
+        { id, name: 'weather', arguments: '{"at":"Graz"}' },
+        { id, name: 'weather', arguments: '{"at":"Linz"}' },
+      ])
+      expect(whole?.toolCalls?.[0]?.id).not.toBe(whole?.toolCalls?.[1]?.id)
+      const pieces = [
+        { index: 0, function: { name: 'weather' } },
+        { index: 0, function: { arguments: '{}' } },
+      ]
+      const streamed = await streamOf({ tool_calls: [calls[1]] }, ...pieces.map((piece) => ({ tool_calls: [piece] })))
+      expect(streamed.filter(({ type }) => type === 'tool_call')).toEqual([
+        { type: 'tool_call', index: 0, id, name: 'weather', arguments: '{"at":"Linz"}' },
+        { type: 'tool_call', index: 1, id, name: 'weather', arguments: '' },
+        { type: 'tool_call', index: 1, arguments: '{}' },
+      ])
+    })
+
+    it('of the API of responses has them too', async () => {
+      const item = { type: 'function_call', call_id: '', name: 'weather', arguments: { at: 'Graz' } }
+      const body = { status: 'completed', output: [item] }
+      const server = await serve('application/json', (response) => response.end(JSON.stringify(body)))
+      const adapter = openai({ apiKey, baseURL: server, transport, api: 'responses' })
+      const id = expect.stringMatching(/^[a-z0-9]{9}$/)
+      const call = { id, name: 'weather', arguments: '{"at":"Graz"}' }
+      expect(await adapter.chat?.(hello, context)).toMatchObject({ toolCalls: [call] })
+      const events = [
+        { type: 'response.output_item.added', output_index: 0, item },
+        { type: 'response.completed', response: body },
+      ]
+      const streaming = openai({ apiKey, baseURL: await serveEvents(events), transport, api: 'responses' })
+      expect(await collect(streaming.streamChat?.(hello, context))).toMatchObject([
+        { type: 'tool_call', ...call },
+        { type: 'finish' },
+      ])
+    })
+  })
+
   it('is no speech where there is nothing to hear', async () => {
     const done = { type: 'speech.audio.done', usage: { input_tokens: 1, output_tokens: 0, total_tokens: 1 } }
     const adapter = openai({ apiKey, baseURL: await serveEvents([done]) })

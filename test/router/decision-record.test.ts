@@ -207,6 +207,26 @@ describe('a replay', () => {
     )
   })
 
+  it('of a weighted record that has not all candidates puts those that it has in the order that they had', () => {
+    const shape = fc.record({ seed: fc.integer({ min: 1, max: 1e6 }), affordable: fc.constantFrom(2, 100), share: fc.nat(9) })
+    fc.assert(
+      fc.property(shape, ({ seed, affordable, share }) => {
+        const names = Array.from({ length: 12 }, (_, place) => `model-${place}`)
+        // Two who sell the same share its weight.
+        const sold = [...names, ...names.slice(0, share)].map((name) => offer(name, 0.8, 100))
+        const many = createCatalog([adapter('one', sold.slice(0, 12)), adapter('two', sold.slice(12))])
+        const weights = Object.fromEntries(names.slice(1).map((name, place) => [name, 1 + (place % 3)]))
+        const configuration = presets.balanced({ strategy: 'weighted', weights })
+        const flat = { predict: ({ provider }: { provider: string }) => ({ charge: credits(provider === 'model-5' ? 3 : 1) }) }
+        const input = { catalog: many, prices: flat, configuration, affordable: credits(affordable), random: dice(seed) }
+        const record = recorded({ ...input, health: undefined, request: request() })
+        expect(record.candidatesOmitted).toBeGreaterThan(0)
+        expect(replayDecision(record)).toMatchObject({ isSame: true, diff: [] })
+        expect(replayDecision(record, { catalog: many, prices: flat }).record.candidates).toEqual(record.candidates)
+      }),
+    )
+  })
+
   it('with another configuration tells what that would have chosen', () => {
     const { isSame, diff, record } = replayDecision(recorded(), {
       configuration: presets.premiumQuality({ strategy: 'lowest_latency' }),

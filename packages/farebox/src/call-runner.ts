@@ -286,7 +286,7 @@ export class CallRunner {
     }
     const { value: result, candidate, attemptId, attempts } = outcome
     const fallback = () =>
-      fallbackUsage(request, async () => ({
+      fallbackUsage(held.usageOf(candidate.offer), async () => ({
         quantities: await (typeof unreported === 'function' ? unreported(result, candidate) : unreported),
         certainty: 'derived',
       }))

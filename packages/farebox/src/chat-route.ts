@@ -15,6 +15,7 @@ import { loadTokenizers } from '@farebox/pricing/tokenizer'
 import { chatFeatures, type RouteRequest } from '@farebox/router'
 import { choices } from './call-routes.ts'
 import type { LoadTokenizers } from './measure-chat.ts'
+import { webSearches } from './web-searches.ts'
 import type { ChatInput } from './workflow-calls.ts'
 
 /** Tokens that an answer may have where its caller does not say. */
@@ -59,6 +60,7 @@ export function chatRoute(
     expected: any.expected,
     ceiling: any.high,
     otherMeters: any.otherMeters,
+    ceilingIfPriced: webSearches(input),
     usageOf(offer) {
       const kind = kindOf(offer)
       let usage = known.get(kind)

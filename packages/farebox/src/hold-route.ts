@@ -1,6 +1,8 @@
 import { CREDITS_MAX, type Credits, formatCredits, isFareboxError, microCredits, type Offer } from '@farebox/core'
 import { type AuthenticatedKey, type HeldOutcome, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
+import { chargeOf } from '@farebox/pricing'
 import {
+  type AttemptRecord,
   applyConditions,
   type BeforeAttemptFacts,
   type BeforeAttemptRefusal,
@@ -22,7 +24,7 @@ import {
   type RouteRequest,
   type ServiceConfiguration,
 } from '@farebox/router'
-import type { BookPrices } from './book-prices.ts'
+import { type BookPrices, checkReported, isUnpriceable } from './book-prices.ts'
 import type { Envelope } from './envelope.ts'
 import { errorOfRefusal, errorOfRoute, RequestLimitError, ServiceNotAllowedError } from './errors.ts'
 import type { CallObserver } from './telemetry/call-observer.ts'
@@ -47,7 +49,8 @@ export interface MeterParts {
 
 /**
  * Who pays for what failed attempts used: `ours` writes it down as our cost, and the customer pays for answers alone; `charged` charges the
- * customer what providers are known to have counted.
+ * customer what providers are known to have counted. That is charged first, and the hold is made to cover it and the next attempt before that is made:
+ * where the account cannot pay for both, nobody else is asked. A limit per request is of one attempt.
  */
 export type FailedAttempts = 'ours' | 'charged'
 
@@ -188,6 +191,9 @@ function heldRoute(
 ): HeldRoute {
   const { request } = input
   let held = amount
+  // Those that have ended are charged before the answer.
+  const chargedFor = (attempts: readonly AttemptRecord[]) =>
+    parts.failedAttempts === 'charged' ? attempts.reduce((sum, one) => sum + reportedCharge(parts, one, { at, request }), 0n) : 0n
   return {
     route,
     holdId,
@@ -199,8 +205,8 @@ function heldRoute(
     at,
     usageOf: (offer) => request.usageOf?.(offer) ?? request,
     decision: () => packDecision(decisionRecord(route, input, { at, priceVersion: parts.prices.versionAt(at) })),
-    async beforeAttempt(candidate, { cause }) {
-      const needed = holdFor(route, candidate)
+    async beforeAttempt(candidate, { cause, attempts }) {
+      const needed = microCredits(holdFor(route, candidate) + chargedFor(attempts))
       // Where failed attempts are charged, one that runs beside or after another is charged with it.
       const isBoth = parts.failedAttempts === 'charged' && (cause === 'hedge' || cause === 'continuation')
       const amount = isBoth ? microCredits(held + needed) : needed
@@ -210,6 +216,23 @@ function heldRoute(
       held = amount
       return undefined
     },
+  }
+}
+
+/** What an attempt is charged by what its provider reported of it; nothing where that cannot be priced. */
+function reportedCharge(
+  { prices }: Pick<MeterParts, 'prices'>,
+  { candidate, usage }: AttemptRecord,
+  { at, request }: Pick<HeldRoute, 'at'> & Pick<PlanInput, 'request'>,
+): Credits {
+  const { service, provider, model } = candidate.offer
+  if (!usage || usage.certainty === 'ceiling') return microCredits(0n)
+  try {
+    checkReported(usage)
+    return chargeOf(prices.priceReported({ service, provider, model, at, ...request.numbers }, usage.quantities).rating)
+  } catch (error) {
+    if (!isUnpriceable(error)) throw error
+    return microCredits(0n)
   }
 }
 

@@ -12,9 +12,10 @@ import { type ChargedOutcome, type Ledger, type SettleHoldInput, UsageSpooledErr
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord, Candidate } from '@farebox/router'
 import type { KeptAttempt } from './attempt-details.ts'
-import { checkReported, isUnpriceable, type PricedSource } from './book-prices.ts'
+import { checkReported, isUnpriceable, type Pricing } from './book-prices.ts'
 import { errorOfRefusal } from './errors.ts'
 import { type HeldRoute, type MeterParts, type Payer, release } from './hold-route.ts'
+import { knownPart } from './known-part.ts'
 import { quietly } from './telemetry/watch-call.ts'
 
 const RAW_LENGTH_MAX = 16_384
@@ -257,32 +258,18 @@ async function priceUsage(
 ) {
   const { service, provider, model } = candidate.offer
   const source = { service, provider, model, at, ...numbers }
-  let known: ReturnType<typeof priceKnownPart>
+  const price = (quantities: readonly UsageQuantity[]) => prices.priceReported(source, quantities)
+  let known: ReturnType<typeof knownPart<Pricing>>
   try {
     checkReported(usage)
-    if (usage.quantities.length > 0) return { ...prices.priceReported(source, usage.quantities), usage }
+    if (usage.quantities.length > 0) return { ...price(usage.quantities), usage }
   } catch (error) {
     if (!isUnpriceable(error)) throw error
-    if (error.code === 'PRICE_NOT_FOUND') known = priceKnownPart(prices, source, usage)
+    known = knownPart(error, usage, price)
   }
   const other = await fallback()
   const expected = { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
   return known && known.priced.rated > expected.priced.rated ? known : expected
-}
-
-/** What a usage costs at least of which a part has no price; `undefined` where no part has one. */
-function priceKnownPart(prices: MeterParts['prices'], source: PricedSource, usage: Usage) {
-  const price = (quantities: readonly UsageQuantity[]) => {
-    try {
-      return prices.priceReported(source, quantities)
-    } catch (error) {
-      if (!isUnpriceable(error)) throw error
-      return undefined
-    }
-  }
-  const quantities = usage.quantities.filter((one) => price([one]))
-  const pricing = quantities.length > 0 ? price(quantities) : undefined
-  return pricing && { ...pricing, usage: { ...usage, quantities, certainty: 'floor' as const } }
 }
 
 /**

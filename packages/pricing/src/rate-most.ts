@@ -29,9 +29,9 @@ export function rateMost(
   otherMeters: OtherMeters = {},
 ): Rating {
   const price = book.find(query)
-  const asItIs = rateEntry(price, query, most)
   const plain = price.plainRates(query)
   if (plain?.isLinear) return rateEntry(price, query, byDearestMeters(most, otherMeters, plain))
+  const asItIs = rateEntry(price, query, most)
   const { rates } = price.ratesAt(query.at)
   const metersOf = most.map(({ meter, unit }) => [meter, ...(otherMeters[meter] ?? []).filter((each) => rates.find(each, unit))])
   const dearest = new Dearest(price, query, asItIs)
@@ -43,8 +43,10 @@ export function rateMost(
 /** Where each price is by itself, and the same for all of a quantity. */
 function byDearestMeters(most: readonly UsageQuantity[], otherMeters: OtherMeters, rates: RateSet): readonly UsageQuantity[] {
   return most.map((usage) => {
+    const own = rates.find(usage.meter, usage.unit)
+    if (!own) return usage
     let dearest = usage
-    let highest = rates.find(usage.meter, usage.unit)?.multipliers?.[0] ?? 0n
+    let highest = own.multipliers?.[0] ?? 0n
     for (const meter of otherMeters[usage.meter] ?? []) {
       const multiplier = rates.find(meter, usage.unit)?.multipliers?.[0] ?? 0n
       if (multiplier > highest) [dearest, highest] = [{ ...usage, meter }, multiplier]

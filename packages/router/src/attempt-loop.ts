@@ -36,6 +36,7 @@ async function tryCandidate<T, Refusal>(
 ): Promise<AttemptOutcome<T, Refusal> | 'next'> {
   const { retries, sleep } = run.options
   for (let tries = 1; ; tries += 1) {
+    if (tries > 1 && !(await run.allow(candidate, 'retry'))) return 'next'
     const entered = await enter(run, candidate, tries > 1)
     if (entered.status === 'left') return run.left()
     if (entered.status === 'deadline') return run.failed('deadline')

@@ -48,8 +48,8 @@ export interface AttemptOptions<Refusal = never> {
   /** Whether a prompt that one provider refused for its content may be given to the next. @defaultValue false */
   allowContentPolicyFallback?: boolean
   /**
-   * Awaited before the first attempt at each candidate: the place to fit a hold to it. A refusal skips that candidate. What it
-   * throws is thrown on, except before a hedge or a continuation, which is then not made. It is not raced with deadlines, because a hold
+   * Awaited before the first attempt at each candidate, and before a later one where an attempt has reported usage meanwhile: the place to
+   * fit a hold to it. A refusal skips that candidate. What it throws is thrown on, except before a hedge or a continuation, which is then not made. It is not raced with deadlines, because a hold
    * that nobody waits for would be forgotten.
    */
   beforeAttempt?: (candidate: Candidate, facts: BeforeAttemptFacts) => Promise<BeforeAttemptRefusal<Refusal> | undefined>

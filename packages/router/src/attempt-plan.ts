@@ -65,7 +65,7 @@ export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): 
     if (outcome === 'lost') return { outcome, waitedMs: tookMs, isStream }
     if (outcome === 'succeeded' || isComplete) {
       // How long a stream took to begin was told when it began.
-      return { outcome: 'succeeded', latencyMs: isStream ? undefined : answeredMs, isStream }
+      return { outcome: 'succeeded', latencyMs: isStream ? undefined : answeredMs, isStream, tookMs }
     }
     return {
       outcome: 'failed',

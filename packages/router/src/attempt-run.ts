@@ -18,7 +18,8 @@ export class AttemptRun<Refusal> {
   #refused: { refusal: Refusal; candidate: Candidate } | undefined
   #ordinal = 0
   readonly #deferred = new Set<Candidate>()
-  readonly #allowed = new Set<Candidate>()
+  /** Candidates that may be called, and how many attempts had reported usage by then. */
+  readonly #allowed = new Map<Candidate, number>()
   readonly #controller = new AbortController()
 
   constructor(options: ResolvedAttemptOptions<Refusal>, isStream: boolean) {
@@ -69,12 +70,13 @@ export class AttemptRun<Refusal> {
     return true
   }
 
-  /** Asks `beforeAttempt`, once for each candidate. */
+  /** Asks `beforeAttempt`, once for each candidate, and again where attempts have reported usage since: a hold may have to cover that too. */
   async allow(candidate: Candidate, cause: AttemptCause): Promise<boolean> {
-    if (this.#allowed.has(candidate)) return true
+    const reported = this.attempts.filter(({ usage }) => usage).length
+    if (this.#allowed.get(candidate) === reported) return true
     const answer = await this.options.beforeAttempt(candidate, { cause, attempts: this.attempts })
     if (answer) this.#refused ??= { refusal: answer.refused, candidate }
-    else this.#allowed.add(candidate)
+    else this.#allowed.set(candidate, reported)
     return answer === undefined
   }
 

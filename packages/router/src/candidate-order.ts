@@ -30,12 +30,17 @@ export function compareByLot(
   for (const draft of drafts) sellers.set(sellerOf(draft), (sellers.get(sellerOf(draft)) ?? 0) + 1)
   for (const draft of drafts) {
     const { provider } = draft.offer
-    const weight = Object.hasOwn(weights, provider) ? (weights[provider] ?? 0) : 0
+    const weight = weightOf(provider, weights)
     const share = weight / (sellers.get(sellerOf(draft)) ?? 1)
     lots[draft.entry.position] = weight > 0 ? (random ? drawLot(random, share) : weight) : UNWEIGHTED
   }
   return (left, right) =>
     compareNumbers(lots[right.entry.position] ?? 0, lots[left.entry.position] ?? 0) || byConfiguration(left, right)
+}
+
+/** The weight of a provider; 0 where it has none, and no lot is drawn for it. */
+export function weightOf(provider: string, weights: Readonly<Record<string, number>>): number {
+  return Object.hasOwn(weights, provider) ? (weights[provider] ?? 0) : 0
 }
 
 const UNWEIGHTED = Number.NEGATIVE_INFINITY

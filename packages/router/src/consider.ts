@@ -35,8 +35,16 @@ export function predictCeiling(
   request: RouteRequest,
   { ceiling, otherMeters }: Pick<RouteRequest, 'ceiling' | 'otherMeters'> = request.usageOf?.(offer) ?? request,
 ): Credits {
-  if (prices.predictMost) return prices.predictMost(offer, ceiling, request.numbers, otherMeters)
-  return prices.predict(offer, ceiling, request.numbers).charge
+  const most = (quantities: readonly UsageQuantity[]) =>
+    prices.predictMost?.(offer, quantities, request.numbers, otherMeters) ??
+    prices.predict(offer, quantities, request.numbers).charge
+  if (!request.ceilingIfPriced?.length) return most(ceiling)
+  try {
+    return most([...ceiling, ...request.ceilingIfPriced])
+  } catch (error) {
+    if (!isPriceMissing(error)) throw error
+    return most(ceiling)
+  }
 }
 
 /** What a usage would be charged, and what it would cost us where that is known. */

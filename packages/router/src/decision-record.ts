@@ -5,6 +5,7 @@ import { applyConditions } from './conditions.ts'
 import { configurationDigest, differingFields } from './configuration-digest.ts'
 import type { HealthCondition } from './health.ts'
 import type { PlanInput } from './plan.ts'
+import { recordedDraws } from './recorded-draws.ts'
 import { recordedCandidate, recordedComplexity, recordedRejection, type UsageTexts } from './recorded-parts.ts'
 import { type RecordedRequest, recordedRequest } from './recorded-request.ts'
 import type { Operation, RefusalReason, RejectionReason, Route, RouteRefusal } from './route.ts'
@@ -50,6 +51,8 @@ export interface DecisionRecord {
   readonly session?: { readonly candidate: number; readonly isKept: boolean }
   /** The random numbers that were drawn, in order. */
   readonly draws?: readonly number[]
+  /** Of a `weighted` decision of which the record has not all candidates: the draws for those that it has, in the order of the catalog. */
+  readonly recordedDraws?: readonly number[]
 }
 
 /** The configuration that was in force, by what differs from `presets.balanced()`. */
@@ -163,13 +166,13 @@ export function decisionRecord(
       conditions: met.length > 0 ? met : undefined,
     },
     complexity: recordedComplexity(complexity),
-    ...(isPlanned ? planned(decision, input) : { candidates: [] }),
+    ...(isPlanned ? planned(decision, input, rejected) : { candidates: [] }),
     rejected: rejected.slice(0, RECORDED_MAX).map(recordedRejection),
     rejectedOmitted: omitted(rejected),
   }
 }
 
-function planned(route: Route, { request }: PlanInput) {
+function planned(route: Route, { request, configuration }: PlanInput, rejected: Route['rejected']) {
   const { candidates, exploration, session, notOffered, draws = [] } = route
   const place = (candidate: Route['candidates'][number]) => candidates.indexOf(candidate)
   const texts: UsageTexts = new Map()
@@ -180,6 +183,10 @@ function planned(route: Route, { request }: PlanInput) {
     exploration: exploration && { candidate: place(exploration.candidate), insteadOf: place(exploration.insteadOf) },
     session: session && { candidate: place(session.candidate), isKept: session.isKept },
     draws: draws.length > 0 ? draws : undefined,
+    recordedDraws: recordedDraws(route, applyConditions(configuration, request.metadata).configuration.weights, {
+      candidates: candidates.slice(0, RECORDED_MAX),
+      rejected: rejected.slice(0, RECORDED_MAX),
+    }),
   }
 }
 

@@ -14,9 +14,13 @@ export interface Cell {
   countedAt: number
   pausedUntil: number
   pauseCondition: PauseCondition
+  /** When the pause was last asked for. */
+  pausedAt: number
   /** When the breaker lets a probe through; 0 while it is closed. */
   openUntil: number
   openings: number
+  /** When a probe began whose end is not known yet, and when it is given up. */
+  probeAt: number
   probeUntil: number
   /** When the last answer came; 0 before the first. */
   answeredAt: number
@@ -37,8 +41,10 @@ export function newCell(now: number): Cell {
     countedAt: now,
     pausedUntil: 0,
     pauseCondition: 'rate_limited',
+    pausedAt: 0,
     openUntil: 0,
     openings: 0,
+    probeAt: 0,
     probeUntil: 0,
     answeredAt: 0,
     seenAt: now,
@@ -64,10 +70,16 @@ export function worthOf(ageMs: number, halfLifeMs: number): number {
 }
 
 /** Leaves a pair alone. A later answer without Retry-After must not shorten what an earlier one asked for. */
-export function pause(cell: Cell, condition: PauseCondition, until: number): void {
+export function pause(cell: Cell, condition: PauseCondition, until: number, now: number): void {
   if (until < cell.pausedUntil) return
   cell.pausedUntil = until
   cell.pauseCondition = condition
+  cell.pausedAt = now
+}
+
+/** Whether an attempt began no earlier than a moment. Clocks may count whole milliseconds, and round one moment up and another down. */
+export function beganSince(startedAt: number, moment: number): boolean {
+  return startedAt >= moment - 1
 }
 
 /** What a failure says: that the provider is ill, has no capacity, refuses us, or nothing, because the caller caused it. */

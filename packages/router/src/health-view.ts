@@ -39,12 +39,12 @@ export interface HealthView {
 
 /**
  * How an attempt goes, as far as health is concerned. `answering`: its stream has begun, the end is still to be told. `lost`: another
- * one answered first, so this one would have taken longer. When a failed one began is known by `tookMs`, or by `startedAt` on
- * the clock of health.
+ * one answered first, so this one would have taken longer. When one began that has ended is known by `tookMs`, or by `startedAt` on
+ * the clock of health: what began before a refusal or a probe says nothing about it. @defaultValue just now
  */
 export type HealthObservation =
   | { outcome: 'answering'; latencyMs: number }
-  | { outcome: 'succeeded'; latencyMs?: number; isStream: boolean }
+  | { outcome: 'succeeded'; latencyMs?: number; isStream: boolean; tookMs?: number; startedAt?: number }
   | { outcome: 'lost'; waitedMs: number; isStream: boolean }
   | { outcome: 'failed'; kind: ProviderErrorKind; retryAfterMs?: number; tookMs?: number; startedAt?: number }
 

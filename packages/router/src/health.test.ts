@@ -117,6 +117,23 @@ describe('the breaker', () => {
     health.record(KEY, { outcome: 'failed', kind: 'aborted' })
     expect(condition()).toBe('probe')
   })
+
+  test('has one probe at a time, whatever comes meanwhile of attempts that began before', () => {
+    const { health, fail, pass, condition } = healthAt()
+    health.begin(KEY)
+    for (let i = 0; i < 4; i += 1) fail('unavailable')
+    pass(5_000)
+    health.begin(KEY)
+    pass(10)
+    health.record(KEY, { outcome: 'failed', kind: 'aborted', tookMs: 5_010 })
+    health.record(KEY, { outcome: 'lost', waitedMs: 5_010, isStream: false })
+    expect([condition(), health.begin(KEY)]).toEqual(['sick', false])
+    // That its stream has begun does not end it.
+    health.record(KEY, { outcome: 'answering', latencyMs: 10 })
+    expect([condition(), health.begin(KEY)]).toEqual(['sick', false])
+    health.record(KEY, { outcome: 'failed', kind: 'aborted', tookMs: 10.9 })
+    expect(health.begin(KEY)).toBe(true)
+  })
 })
 
 test('a 429 pauses for as long as the provider asked, and is not illness', () => {
@@ -143,6 +160,20 @@ test('a refused key pauses the provider at once', () => {
   const { fail, condition } = healthAt()
   fail('authentication')
   expect(condition()).toBe('refusing')
+})
+
+test('an answer ends the pause after a refusal, but for one that was under way before', () => {
+  const { health, fail, pass, condition } = healthAt()
+  fail('authentication')
+  pass(10)
+  health.record(KEY, { outcome: 'succeeded', latencyMs: 100, isStream: false, tookMs: 100 })
+  health.record(KEY, { outcome: 'succeeded', isStream: true, tookMs: 900 })
+  expect(condition()).toBe('refusing')
+  health.record(KEY, { outcome: 'succeeded', latencyMs: 5, isStream: false, tookMs: 5 })
+  expect(condition()).toBe('ok')
+  fail('rate_limited', 7_000)
+  health.record(KEY, { outcome: 'succeeded', latencyMs: 5, isStream: false })
+  expect(condition()).toBe('rate_limited')
 })
 
 test('what the caller did wrong says nothing about the provider', () => {

@@ -1,6 +1,6 @@
 import { type Clock, InvalidOptionError, steadyClock } from '@farebox/core'
 import { begin, cut, end, raise, roomOf } from './capacity.ts'
-import { type Cell, count, meaningOf, newCell, pause } from './health-cell.ts'
+import { beganSince, type Cell, count, meaningOf, newCell, pause } from './health-cell.ts'
 import { conditionOf, lackOf, limitsOf, readingOf } from './health-condition.ts'
 import { type Hearsay, mergeReports, newsOf } from './health-news.ts'
 import type { HealthObservation, ShareableHealth } from './health-view.ts'
@@ -78,23 +78,26 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
     }
   }
 
-  function succeed(cell: Cell, now: number): void {
+  function succeed(cell: Cell, startedAt: number, now: number): void {
     if (cell.openUntil === 0) {
       count(cell, 'answer', halfLifeMs, now)
     } else {
       // One live answer is the proof that we waited for: what happened before the breaker opened no longer counts.
       Object.assign(cell, { openUntil: 0, openings: 0, samples: 1, failures: 0, rateLimited: 0, countedAt: now })
     }
+    // Who is answered is accepted again. A rate limit is no such question: it lasts for as long as was asked.
+    if (cell.pauseCondition === 'refusing' && beganSince(startedAt, cell.pausedAt)) cell.pausedUntil = 0
     cell.answeredAt = now
     raise(cell.capacity, now)
   }
 
   function observe(cell: Cell, observation: HealthObservation, now: number): void {
-    cell.probeUntil = 0
     if (observation.outcome === 'answering') {
       measure(cell.firstEvents, observation.latencyMs, now)
       return
     }
+    const startedAt = startOf(observation, now)
+    if (observation.outcome === 'succeeded' || beganSince(startedAt, cell.probeAt)) cell.probeUntil = 0
     end(cell.capacity)
     if (observation.outcome === 'lost') {
       measureAtLeast(observation.isStream ? cell.firstEvents : cell.answers, observation.waitedMs, now)
@@ -104,10 +107,10 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
     if (observation.outcome === 'succeeded') {
       const { latencyMs, isStream } = observation
       if (latencyMs !== undefined) measure(isStream ? cell.firstEvents : cell.answers, latencyMs, now)
-      succeed(cell, now)
+      succeed(cell, startedAt, now)
       return
     }
-    const { kind, retryAfterMs, tookMs = 0, startedAt = now - tookMs } = observation
+    const { kind, retryAfterMs } = observation
     switch (meaningOf(kind)) {
       case 'illness':
         fail(cell, now)
@@ -115,10 +118,10 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
       case 'capacity':
         count(cell, 'rate_limited', halfLifeMs, now)
         cut(cell.capacity, { startedAt, retryAfterMs }, now)
-        pause(cell, 'rate_limited', now + Math.min(cooldownMsMax, Math.max(0, retryAfterMs ?? cooldownMs)))
+        pause(cell, 'rate_limited', now + Math.min(cooldownMsMax, Math.max(0, retryAfterMs ?? cooldownMs)), now)
         break
       case 'refusal':
-        pause(cell, 'refusing', now + refusingMs)
+        pause(cell, 'refusing', now + refusingMs, now)
         break
       case 'ours':
         break
@@ -157,6 +160,7 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
       const hearsay = heard.get(healthKey)
       const condition = conditionOf(cell, hearsay, now)
       if (condition === 'probe') {
+        cell.probeAt = now
         cell.probeUntil = now + probeMs
         // Others found it ill: should it fail here too, the breaker opens here too.
         if (cell.openUntil === 0) cell.openUntil = Math.min(now, hearsay?.openUntil ?? now)
@@ -194,4 +198,11 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
       heard = mergeReports(reports, halfLifeMs, clock())
     },
   }
+}
+
+/** When an attempt began that has ended. */
+function startOf(observation: Exclude<HealthObservation, { outcome: 'answering' }>, now: number): number {
+  if (observation.outcome === 'lost') return now - observation.waitedMs
+  const { tookMs = 0, startedAt = now - tookMs } = observation
+  return startedAt
 }

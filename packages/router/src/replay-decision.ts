@@ -32,13 +32,17 @@ export interface ReplayedDecision {
   readonly diff: readonly string[]
 }
 
-/** What another configuration, catalog or price book would have chosen, with health, balance and chance as they were. Makes no calls. */
+/**
+ * What another configuration, catalog or price book would have chosen, with health, balance and chance as they were. Makes no calls. Of a `balanced`
+ * decision with more candidates than a record keeps, scores and draws without a catalog are among those that it has.
+ */
 export function replayDecision(record: DecisionRecord, options: ReplayOptions = {}): ReplayedDecision {
   const offers = new RecordedOffers(record)
   if (!options.catalog && offers.isEmpty) {
     const diff = options.configuration ? ['not known without a catalog: the record has the charge of no offer'] : []
     return { record, isSame: diff.length === 0, diff }
   }
+  const draws = options.catalog ? record.draws : (record.recordedDraws ?? record.draws)
   const input = {
     request: requestOf(record, offers),
     configuration: options.configuration ?? parseServiceConfiguration(record.configuration.differs),
@@ -48,7 +52,7 @@ export function replayDecision(record: DecisionRecord, options: ReplayOptions = 
     affordable: credits(record.affordable),
     // A session that lasted then lasts now, also where the record does not say when it was.
     now: record.session ? undefined : record.at,
-    random: record.draws && drawAgain(record.draws),
+    random: draws && drawAgain(draws),
     classifier: options.classifier ?? classifierOf(record),
   }
   const replayed = decisionRecord(plan(input), input, { at: record.at })

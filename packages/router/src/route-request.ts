@@ -15,6 +15,8 @@ export interface RouteRequest {
   ceiling: readonly UsageQuantity[]
   /** By what other meters a provider may count the ceiling. @defaultValue none */
   otherMeters?: OtherMeters
+  /** What it may use beside the ceiling, of which a hold covers as much as the offer has a price for. @defaultValue none */
+  ceilingIfPriced?: readonly UsageQuantity[]
   /** The same of one offer, where they depend on its model. */
   usageOf?: (offer: Offer) => Pick<RouteRequest, 'expected' | 'ceiling' | 'otherMeters'>
   /** The numbers of a phone call, which its price may depend on. */

@@ -24,6 +24,21 @@ const ENTRIES_MAX = 200
 const isShort = (map: object) => Object.keys(map).length <= ENTRIES_MAX
 const TOO_LONG = `must have at most ${ENTRIES_MAX} entries`
 
+/** A map from names. What zod makes of one lacks `__proto__` without a word, and a condition without its key would apply always. */
+function mapOf<Key extends z.ZodString, Value extends z.ZodType>(key: Key, value: Value, error: string) {
+  const map = z.record(key, value, { error }).refine(isShort, TOO_LONG)
+  const refusing = z.preprocess((given, { issues }) => {
+    if (typeof given === 'object' && given !== null && Object.hasOwn(given, PROTO)) {
+      issues.push({ code: 'custom', path: [PROTO], message: 'is no name that a map can have', input: given })
+    }
+    return given
+  }, map)
+  // It takes and gives what the map alone would.
+  return refusing as unknown as typeof map
+}
+
+const PROTO = '__proto__'
+
 const provider = z.string({ error: allowed.provider }).min(1, allowed.provider).max(100, allowed.provider)
 const providerOrNull = z
   .string({ error: allowed.providerOrNull })
@@ -53,15 +68,13 @@ export const wireFields = {
   strategy: z.enum(routingStrategies, { error: `must be one of ${routingStrategies.join(', ')}` }),
   complexity: z.enum(complexities, { error: `must be one of ${complexities.join(', ')}` }),
   accuracy_first: flag,
-  fallback_providers: z
-    .record(z.string().refine(isServiceName, 'must be the name of a service'), z.array(provider).max(20), {
-      error: allowed.fallbacks,
-    })
-    .refine(isShort, TOO_LONG),
+  fallback_providers: mapOf(
+    z.string().refine(isServiceName, 'must be the name of a service'),
+    z.array(provider).max(20),
+    allowed.fallbacks,
+  ),
   last_resort: flag,
-  weights: z
-    .record(provider, z.number({ error: allowed.weights }).min(0, allowed.weights), { error: allowed.weights })
-    .refine(isShort, TOO_LONG),
+  weights: mapOf(provider, z.number({ error: allowed.weights }).min(0, allowed.weights), allowed.weights),
   data_region: z.string({ error: allowed.region }).min(1, allowed.region).max(100, allowed.region).nullable(),
   service_levels: z
     .array(z.string({ error: allowed.levels }).min(1, allowed.levels).max(100, allowed.levels), { error: allowed.levels })
@@ -71,9 +84,7 @@ export const wireFields = {
   exploration: share,
 }
 
-const when = z
-  .record(word, z.union([word, z.array(word).max(50, allowed.when)], { error: allowed.when }), { error: allowed.when })
-  .refine(isShort, TOO_LONG)
+const when = mapOf(word, z.union([word, z.array(word).max(50, allowed.when)], { error: allowed.when }), allowed.when)
 
 /** Conditions whose `use` has some of the given fields. */
 export function conditionsOf<Fields extends z.ZodRawShape>(fields: Fields) {

@@ -1,6 +1,7 @@
 import { credits, microCredits } from '@farebox/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { checkServiceConfiguration } from './check-service-configuration.ts'
 import { presets } from './presets.ts'
 import { formatServiceConfiguration, InvalidConfigurationError, parseServiceConfiguration } from './service-configuration-wire.ts'
 
@@ -127,6 +128,20 @@ describe('parseServiceConfiguration', () => {
       'conditions.1.use.conditions': expect.stringContaining('is unknown'),
       'conditions.2': 'must be a list of at most 50 conditions, each { when, use }',
     })
+  })
+
+  test('a key __proto__ of a map is refused by name, and leaves no condition that always applies', () => {
+    const input: unknown = JSON.parse(
+      '{"conditions":[{"when":{"__proto__":"x"},"use":{}}],"weights":{"__proto__":1},"fallback_providers":{"__proto__":[]}}',
+    )
+    const message = 'is no name that a map can have'
+    expect(refusedFields(input)).toEqual({
+      'conditions.0.when.__proto__': message,
+      'weights.__proto__': message,
+      'fallback_providers.__proto__': message,
+    })
+    const { weights } = input as { weights: Record<string, number> }
+    expect(() => checkServiceConfiguration({ ...presets.balanced(), weights })).toThrow(`weights.__proto__ ${message}`)
   })
 
   test.each([null, 'cheap', 3, []])('%j is not a configuration', (input) => {

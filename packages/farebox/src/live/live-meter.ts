@@ -12,6 +12,7 @@ import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord } from '@farebox/router'
 import { checkReported, isUnpriceable, type PricedSource } from '../book-prices.ts'
 import type { MeterParts, Payer } from '../hold-route.ts'
+import { knownPart } from '../known-part.ts'
 import { quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
 import type { SpentReason } from '../workflow-calls.ts'
 import type { LiveLimit } from './live-limit.ts'
@@ -219,23 +220,28 @@ export class LiveMeter {
     }
   }
 
-  /** What the provider reports and nobody can price must not lose the part; why it cannot be priced is told to the host. */
+  /**
+   * What the provider reports and nobody can price must not lose the part: what was measured is charged then, or that part of the report which
+   * has a price, whichever is more. Why it cannot be priced is told to the host.
+   */
   #pricePart({ usage, fallback }: LivePart) {
+    const price = (quantities: readonly UsageQuantity[]) => {
+      const total = sumOf(this.#total, quantities)
+      return { total, ...this.#price(total) }
+    }
     try {
       checkReported(usage)
-      const total = sumOf(this.#total, usage.quantities)
-      return { usage, unpriced: undefined, total, ...this.#price(total) }
+      return { usage, unpriced: undefined, ...price(usage.quantities) }
     } catch (error) {
       if (!fallback || !isUnpriceable(error)) throw error
-      const measured = fallback()
-      const total = sumOf(this.#total, measured.quantities)
-      const pricing = this.#price(total)
+      const { raw } = usage
+      const known = knownPart(error, usage, price)
+      const floor = fallback()
+      const measured = { usage: { ...floor, certainty: 'floor' as const, raw }, ...price(floor.quantities) }
       this.#parts.onError(error)
       return {
-        usage: { ...measured, certainty: 'floor' as const, raw: usage.raw },
+        ...(known && known.priced.rated > measured.priced.rated ? known : measured),
         unpriced: reportedJson(usage),
-        total,
-        ...pricing,
       }
     }
   }

@@ -56,7 +56,7 @@ export async function findSavings(parts: SimulateParts & { ledger: Ledger }, inp
   const to = input.to ?? parts.now
   const from = input.from ?? Math.max(0, to - MONTH_MS)
   const replay = new CallReplay({ ...parts, keys: await keysOf(parts.ledger, accountId) })
-  const tally = new SavingsTally(replay, parts, service === undefined && provider === undefined ? wholeChanges : [])
+  const tally = new SavingsTally(replay, parts, { service, provider })
   const workflows = readWorkflows(
     parts.ledger,
     { accountId, from, to, name: workflowName, apiKeyId, userId },
@@ -65,10 +65,7 @@ export async function findSavings(parts: SimulateParts & { ledger: Ledger }, inp
   for (;;) {
     const next = await workflows.next()
     if (next.done) return { from, to, ...tally.counts, isComplete: next.value, savings: tally.best() }
-    const { calls } = next.value
-    const asked = (call: RecordedCall) =>
-      (service ?? call.service) === call.service && (provider ?? call.provider) === call.provider
-    tally.add({ ...next.value, calls: calls.filter(asked) })
+    tally.add(next.value)
   }
 }
 
@@ -78,8 +75,11 @@ class SavingsTally {
   readonly #prices: ReplayPrices
   readonly #today: ReplayPrices
   readonly #now: number
-  /** Those that act on every service. */
+  readonly #asked: Pick<RecommendInput, 'service' | 'provider'>
+  /** Those that act on every service. None where a part was asked for. */
   readonly #wholeChanges: readonly ConfigurationChange[]
+  /** Services that were asked for, with the names of the workflows that used them. */
+  readonly #found = new Set<string>()
   readonly #tally: Tally = new Map()
   readonly #changes = new Map<string, readonly ConfigurationChange[]>()
   /** By what they say: a change is the same one whichever call it was found for, so that its sums are of all of them. */
@@ -88,29 +88,39 @@ class SavingsTally {
   constructor(
     replay: CallReplay,
     { book, now }: Pick<SimulateParts, 'book' | 'now'>,
-    wholeChanges: readonly ConfigurationChange[],
+    asked: Pick<RecommendInput, 'service' | 'provider'>,
   ) {
     this.#replay = replay
-    this.#wholeChanges = wholeChanges
+    this.#asked = asked
+    this.#wholeChanges = this.#isPart ? [] : wholeChanges
     this.#prices = new ReplayPrices(book)
     this.#today = new ReplayPrices(book, now)
     this.#now = now
   }
 
+  get #isPart(): boolean {
+    return this.#asked.service !== undefined || this.#asked.provider !== undefined
+  }
+
+  /** Takes in all calls of a workflow: what follows a change is counted also where it was not asked for. */
   add({ name, calls }: RecordedWorkflow): void {
+    const { service: only, provider } = this.#asked
+    const asked = this.#isPart
+      ? calls.filter((call) => (only ?? call.service) === call.service && (provider ?? call.provider) === call.provider)
+      : calls
     this.counts.workflows += 1
-    this.counts.calls += calls.length
-    if (calls.length === 0) return
-    for (const [service, ofService] of Map.groupBy(calls, (call) => call.service)) {
+    this.counts.calls += asked.length
+    for (const [service, ofService] of Map.groupBy(asked, (call) => call.service)) {
+      this.#found.add(`${service} ${name}`)
       for (const change of this.#changesFor(ofService))
         this.#count(name, service, change, ofService, this.#following(change, calls))
     }
-    if (!calls.some(({ service }) => service === 'gpt')) {
+    if ((only ?? 'gpt') === 'gpt' && !asked.some(({ service }) => service === 'gpt')) {
       // What chats of other workflows of the name are told to do is done here too.
       const asChats = calls.filter(({ decision }) => decision).map((call) => ({ ...call, service: 'gpt' }))
       for (const change of this.#changesFor(asChats)) this.#count(name, 'gpt', change, [], this.#following(change, calls))
     }
-    for (const change of this.#wholeChanges) this.#count(name, WHOLE, change, calls)
+    if (calls.length > 0) for (const change of this.#wholeChanges) this.#count(name, WHOLE, change, calls)
   }
 
   #changesFor(calls: readonly RecordedCall[]): readonly ConfigurationChange[] {
@@ -165,7 +175,8 @@ class SavingsTally {
   best(): Savings['savings'] {
     const savings: Saving[] = []
     for (const [workflowName, parts] of this.#tally) {
-      const found = [...parts].flatMap(([part, changes]) => (part === WHOLE ? [] : (bestOf(workflowName, changes) ?? [])))
+      const isFound = (part: string) => part !== WHOLE && (!this.#isPart || this.#found.has(`${part} ${workflowName}`))
+      const found = [...parts].flatMap(([part, changes]) => (isFound(part) ? (bestOf(workflowName, changes) ?? []) : []))
       const best = found.filter((saving) => !found.some((other) => isPartOf(saving, other)))
       const together = best.reduce((sum, { sums }) => sum + sums.saved, 0n)
       savings.push(...best)

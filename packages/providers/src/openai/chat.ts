@@ -1,10 +1,12 @@
 import type { CallContext, ChatRequest, ChatResult, FinishReason, ToolCall } from '@farebox/core'
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import { chatBody } from './chat-body.ts'
+import { contentText } from './content-text.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { chatUsage } from './openai-usage.ts'
 import { openOpenaiCall, send } from './send.ts'
+import { readToolCall } from './tool-call.ts'
 
 /** One chat completion, whole. */
 export async function chat(connection: OpenaiConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
@@ -45,7 +47,7 @@ function readChat(connection: OpenaiConnection, request: ChatRequest, data: unkn
   if (!message) throw malformed(connection.name, 'a message', requestId)
   const toolCalls = Array.isArray(message.tool_calls) ? message.tool_calls.flatMap(toolCall) : []
   const usage = chatUsage(answer?.usage)
-  const content = asText(message.content)
+  const content = contentText(message.content)
   // A refusal is what the model had to say.
   const refusal = content ? undefined : asText(message.refusal)
   return {
@@ -62,6 +64,5 @@ function readChat(connection: OpenaiConnection, request: ChatRequest, data: unkn
 function toolCall(given: unknown): ToolCall[] {
   const call = asRecord(given)
   const named = asRecord(call?.function)
-  const name = asText(named?.name)
-  return name === undefined ? [] : [{ id: asText(call?.id) ?? '', name, arguments: asText(named?.arguments) ?? '' }]
+  return readToolCall({ id: call?.id, name: named?.name, arguments: named?.arguments })
 }

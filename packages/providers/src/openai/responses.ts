@@ -5,6 +5,7 @@ import { openaiError } from './openai-error.ts'
 import { responseUsage } from './openai-usage.ts'
 import { responsesBody } from './responses-body.ts'
 import { openOpenaiCall, send } from './send.ts'
+import { readToolCall } from './tool-call.ts'
 
 /** One answer of the Responses API, whole. */
 export async function respond(connection: OpenaiConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
@@ -61,9 +62,8 @@ function readOutput(output: unknown): { text: string; isRefusal: boolean; toolCa
     // A refusal is what the model had to say.
     text: parts.map((part) => asText(part?.text) ?? asText(part?.refusal) ?? '').join(''),
     isRefusal: parts.some((part) => asText(part?.refusal)) && !parts.some((part) => asText(part?.text)),
-    toolCalls: items.flatMap((item) => {
-      const name = item?.type === 'function_call' ? asText(item.name) : undefined
-      return name === undefined ? [] : [{ id: asText(item?.call_id) ?? '', name, arguments: asText(item?.arguments) ?? '' }]
-    }),
+    toolCalls: items.flatMap((item) =>
+      item?.type === 'function_call' ? readToolCall({ id: item.call_id, name: item.name, arguments: item.arguments }) : [],
+    ),
   }
 }

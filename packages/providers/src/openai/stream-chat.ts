@@ -2,9 +2,11 @@ import type { CallContext, ChatEvent, ChatRequest } from '@farebox/core'
 import { asCount, asRecord, asText } from '../adapter/answer.ts'
 import { finishReason } from './chat.ts'
 import { streamChatBody } from './chat-body.ts'
+import { contentText } from './content-text.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { chatUsage } from './openai-usage.ts'
 import { type StreamedAnswer, streamAnswer } from './stream-answer.ts'
+import { argumentsText } from './tool-call.ts'
 import { ToolCallNumbers } from './tool-call-numbers.ts'
 
 /** One chat completion, as it is written. See {@link streamAnswer}. */
@@ -45,20 +47,21 @@ function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallN
   const delta = asRecord(choice.delta)
   const events: ChatEvent[] = []
   const logprobs = choice.logprobs ? { logprobs: choice.logprobs } : {}
-  const text = asText(delta?.content)
+  const text = contentText(delta?.content)
   const refusal = asText(delta?.refusal)
   if (text) events.push({ type: 'text', text, ...logprobs })
   else if (refusal) events.push({ type: 'text', text: refusal, isRefusal: true, ...logprobs })
   for (const part of Array.isArray(delta?.tool_calls) ? delta.tool_calls : []) {
     const call = asRecord(part)
     const named = asRecord(call?.function)
-    const [id, name] = [asText(call?.id) || undefined, asText(named?.name) || undefined]
+    const name = asText(named?.name) || undefined
+    const { number, id } = toolCalls.take({ index: asCount(call?.index), id: asText(call?.id) || undefined, name })
     events.push({
       type: 'tool_call',
-      index: toolCalls.numberOf({ index: asCount(call?.index), id, name }),
+      index: number,
       ...(id === undefined ? {} : { id }),
       ...(name === undefined ? {} : { name }),
-      arguments: asText(named?.arguments) ?? '',
+      arguments: argumentsText(named?.arguments),
     })
   }
   return events

@@ -5,6 +5,7 @@ import { responseUsage } from './openai-usage.ts'
 import { endOf } from './responses.ts'
 import { streamResponsesBody } from './responses-body.ts'
 import { type StreamedAnswer, streamAnswer } from './stream-answer.ts'
+import { argumentsText, toolCallId } from './tool-call.ts'
 
 /** One answer of the Responses API, as it is written. It ends with an event of its own, and there is no other mark. */
 export async function* streamResponse(
@@ -33,10 +34,9 @@ function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolC
       const item = asRecord(event.item)
       if (item?.type !== 'function_call') return []
       const index = toolCalls.push(asCount(event.output_index)) - 1
-      const [id, name] = [asText(item.call_id), asText(item.name)]
-      return [
-        { type: 'tool_call', index, ...(id ? { id } : {}), ...(name ? { name } : {}), arguments: asText(item.arguments) ?? '' },
-      ]
+      const name = asText(item.name)
+      const id = asText(item.call_id) || toolCallId()
+      return [{ type: 'tool_call', index, id, ...(name ? { name } : {}), arguments: argumentsText(item.arguments) }]
     }
     case 'response.function_call_arguments.delta': {
       const index = toolCalls.indexOf(asCount(event.output_index))

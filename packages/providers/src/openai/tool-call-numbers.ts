@@ -1,3 +1,5 @@
+import { toolCallId } from './tool-call.ts'
+
 /** What a piece of a tool call says of which call it belongs to. */
 interface Piece {
   index: number | undefined
@@ -5,15 +7,28 @@ interface Piece {
   name: string | undefined
 }
 
+interface Call extends Piece {
+  isIdTold: boolean
+}
+
 /**
  * Numbers the calls of tools in one streamed answer. OpenAI gives each an index; some servers that speak its protocol leave it out or give
  * all calls the same, and one call may have another id in each of its pieces. A call begins with its name.
  */
 export class ToolCallNumbers {
-  readonly #calls: Piece[] = []
+  readonly #calls: Call[] = []
 
-  /** The number of the call that a piece belongs to, from 0. */
-  numberOf(piece: Piece): number {
+  /** The number of the call that a piece belongs to, from 0; and with the first that can tell, the call's id, made up where it has none. */
+  take(piece: Piece): { number: number; id: string | undefined } {
+    const number = this.#numberOf(piece)
+    const call = this.#calls[number]
+    if (!call || call.isIdTold) return { number, id: undefined }
+    const id = piece.id ?? (piece.name === undefined ? undefined : toolCallId())
+    call.isIdTold = id !== undefined
+    return { number, id }
+  }
+
+  #numberOf(piece: Piece): number {
     const known = this.#lastOf(piece)
     const call = this.#calls[known]
     if (call && !beginsAnother(piece, call)) {
@@ -21,7 +36,7 @@ export class ToolCallNumbers {
       call.id ||= piece.id
       return known
     }
-    return this.#calls.push({ ...piece }) - 1
+    return this.#calls.push({ ...piece, isIdTold: false }) - 1
   }
 
   #lastOf({ index, id }: Piece): number {

@@ -1,0 +1,27 @@
+import type { Usage, UsageQuantity } from '@farebox/core'
+import { isUnpriceable } from './book-prices.ts'
+
+/**
+ * That part of a usage which has a price, and what it costs; `undefined` where no part has one.
+ *
+ * @param error  why the whole has none
+ * @param price  throws what {@link isUnpriceable} knows of quantities that have none
+ */
+export function knownPart<Pricing>(
+  error: { code: string },
+  usage: Usage,
+  price: (quantities: readonly UsageQuantity[]) => Pricing,
+): (Pricing & { usage: Usage }) | undefined {
+  if (error.code !== 'PRICE_NOT_FOUND') return undefined
+  const priceIfAny = (quantities: readonly UsageQuantity[]) => {
+    try {
+      return price(quantities)
+    } catch (thrown) {
+      if (!isUnpriceable(thrown)) throw thrown
+      return undefined
+    }
+  }
+  const quantities = usage.quantities.filter((one) => priceIfAny([one]))
+  const pricing = quantities.length > 0 ? priceIfAny(quantities) : undefined
+  return pricing && { ...pricing, usage: { ...usage, quantities, certainty: 'floor' } }
+}
