@@ -1,4 +1,4 @@
-import { type Credits, credits } from '@farebox/core'
+import { type Credits, credits, microUnits } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
 import { presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
@@ -32,6 +32,21 @@ describe.each(storeNames)('on %s', (on) => {
     expect(ended.closedAt).not.toBeNull()
     expect(await workflow.close()).toMatchObject({ workflow_id: workflow.id, total_credits_used: 1 })
     await expect(workflow.chat(question)).rejects.toMatchObject({ code: 'WORKFLOW_CLOSED' })
+  })
+
+  it('gives back each of two charges whose long ids begin alike', async () => {
+    const box = await openBox({ on })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'work' })
+    await workflow.chat(question)
+    const { balance } = await box.ledger.balance(accountId)
+    for (const end of ['a', 'b']) {
+      const usage = { quantity: microUnits(1_000_000n), unit: 'minutes', rated: credits(3) } as const
+      const usageId = 'x'.repeat(199) + end
+      await box.ledger.charge({ accountId, workflowId: workflow.id, usageId, service: 'phone', provider: 'x', usage })
+    }
+    await workflow.refund('it came to nothing')
+    expect((await box.ledger.balance(accountId)).balance).toBe(balance + credits(1))
   })
 
   it('the reason of a workflow that cannot be opened is told, and nothing stays held for it', async () => {

@@ -392,6 +392,16 @@ test('a heartbeat keeps a hold alive, says what is affordable, and hears when th
   expect(() => keepAlive(ledger, { accountId, holdId, ttlMs: 10, everyMs: 10 })).toThrow('everyMs')
 })
 
+test('a heartbeat extends a hold soon, which may have been placed for less than it is kept alive for', async () => {
+  const placed = await ledger.placeHold({ accountId, service: 'phone', provider: 'x', amount: credits(10), ttlMs: 1_000 })
+  const { holdId } = placed as { holdId: string }
+  let extended = 0
+  const heartbeat = keepAlive(ledger, { accountId, holdId, onExtended: () => void extended++ })
+  await expect.poll(() => extended).toBe(1)
+  await heartbeat.stop()
+  expect(await ledger.hold(accountId, holdId)).toMatchObject({ expiresAt: START + 300_000 })
+})
+
 test('a heartbeat goes on when an extension fails', async () => {
   const errors: unknown[] = []
   let calls = 0

@@ -39,7 +39,7 @@ const isNameless: ReadonlySet<string> = new Set([...isSilent, 'extendHold', 'set
 const SERVICES = ['gpt', 'phone'] as const
 const USERS = ['ada', 'bob'] as const
 const KEYS = ['k0', 'k1'] as const
-const ZONES = ['UTC', 'UTC', 'Europe/Berlin', 'Asia/Kathmandu', 'America/St_Johns'] as const
+const ZONES = ['UTC', 'UTC', 'Europe/Berlin', 'Asia/Kathmandu', 'Asia/Katmandu', 'America/St_Johns'] as const
 const UNITS = ['tokens', 'minutes'] as const
 /** Milliseconds; some beyond the windows of budgets. */
 const SPANS = [1, 1_000, 61_000, 3_600_000, 3_600_000, 90_000_000, 180_000_000] as const
@@ -162,6 +162,11 @@ class Draw {
   /** One of few, so that accounts want the same; but of their own world, which may share a storage with others. */
   get prefix(): string {
     return `fbx_${this.accountId.replace(/-.*/, '')}_${this.choices.below(20)}`
+  }
+
+  /** What its caller says of a secret of their own. */
+  get secret(): string | undefined {
+    return this.choices.maybe(50, () => this.choices.oneOf(['one', 'other']))
   }
 
   get span(): number {
@@ -314,6 +319,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     name: 'default',
     prefix: draw.prefix,
     hash: `${draw.index}`,
+    secret: draw.secret,
     services: [],
     minimumBalance: draw.amount(0, 200),
     expiresAt: draw.choices.maybe(30, () => draw.now + draw.span),
@@ -322,6 +328,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     apiKeyId: draw.choices.oneOf(KEYS),
     prefix: draw.prefix,
     hash: `${draw.index}`,
+    secret: draw.secret,
     graceMs: draw.choices.oneOf([0, 1_000]),
   }),
   noteKeyUse: (draw) => ({ apiKeyId: draw.choices.oneOf(KEYS), at: draw.now }),

@@ -21,8 +21,14 @@ export class ReferenceAccount extends ReferenceCorrections {
     }
     this.letHoldsHappen(this.now)
     const outcome = this.#decide(operation, prefixes)
-    if ('replayed' in outcome && operation.verb !== 'advance') this.changedAt = this.now
+    if (this.hasHappened(operation, outcome) && operation.verb !== 'advance') this.changedAt = this.now
     return outcome
+  }
+
+  /** Whether something came of it. A refusal is nothing that happened, nor is it that somebody without a key of their own took back what was spent. */
+  hasHappened({ verb, input, idempotencyKey }: Operation, outcome: Outcome): boolean {
+    const isVain = verb === 'revokeGrant' && idempotencyKey === `revokeGrant:${input.grantId}` && this.isSpent(input.grantId)
+    return 'replayed' in outcome && !isVain
   }
 
   #decide(operation: Exclude<Operation, { verb: 'openAccount' }>, prefixes: Set<string>): Outcome {

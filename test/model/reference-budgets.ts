@@ -41,10 +41,8 @@ export class ReferenceBudgets {
   /** A budget that changes whom it limits, or its period, begins again at nothing. */
   set(input: Operations['setBudget'], now: number): void {
     const known = this.#budgets.get(input.budgetId)
-    const isSame = (['userId', 'apiKeyId', 'service', 'period', 'timeZone'] as const).every(
-      (field) => known?.input[field] === input[field],
-    )
-    if (known && isSame) known.input = input
+    const isSame = (['userId', 'apiKeyId', 'service', 'period'] as const).every((field) => known?.input[field] === input[field])
+    if (known && isSame && zoneOf(known.input.timeZone) === zoneOf(input.timeZone)) known.input = input
     else this.#budgets.set(input.budgetId, { input, since: now, window: windowOf(input, now)[0], counts: [] })
   }
 
@@ -166,6 +164,11 @@ function windowOf({ period, timeZone }: Operations['setBudget'], now: number): [
   // The clocks of a zone may have changed since midnight.
   const instantOf = (midnight: number) => midnight - offsetOf(timeZone, midnight - offsetOf(timeZone, midnight))
   return [instantOf(from), instantOf(to)]
+}
+
+/** The name of a zone that has two. */
+export function zoneOf(timeZone: string): string {
+  return timeZone === 'Asia/Katmandu' ? 'Asia/Kathmandu' : timeZone
 }
 
 const offsets = new Map<string, Intl.DateTimeFormat>()

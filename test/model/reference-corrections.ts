@@ -1,6 +1,17 @@
 import { microCredits, microUnits } from '@farebox/core'
 import type { Failure, Operations, Outcome } from '../../packages/ledger/src/operations.ts'
-import { exists, invalid, least, missing, type Part, positive, sum, takeLast, type Usage } from './reference-things.ts'
+import {
+  exists,
+  invalid,
+  least,
+  missing,
+  outOfRange,
+  type Part,
+  positive,
+  sum,
+  takeLast,
+  type Usage,
+} from './reference-things.ts'
 import { ReferenceWork } from './reference-work.ts'
 
 /** What sets right what was charged. */
@@ -36,6 +47,7 @@ export abstract class ReferenceCorrections extends ReferenceWork {
     if (requested > now.charged || now.charged <= 0n) {
       return { status: 'refused', reason: 'refund_exceeds_charge', usageId, refundable: positive(now.charged), requested }
     }
+    if (this.wouldOverflow(requested)) return outOfRange('amount')
     // What could not be taken stays rated, and no more than what is given back stops being so.
     const rated = requested === now.charged || now.rated - requested < now.shortfall ? now.shortfall : now.rated - requested
     const parts = this.#payBack(now, requested, correctionId)
@@ -53,6 +65,7 @@ export abstract class ReferenceCorrections extends ReferenceWork {
     if (due <= 0n) {
       // Lower: what was never taken is forgotten first.
       const forgotten = least(now.shortfall, -due)
+      if (this.wouldOverflow(-due - forgotten)) return outOfRange('charge')
       const parts = this.#payBack(now, -due - forgotten, correctionId)
       return this.#corrected(now, correctionId, { rated, charged: due + forgotten, shortfall: -forgotten }, parts)
     }

@@ -8,6 +8,7 @@ import {
   type Hold,
   least,
   missing,
+  outOfRange,
   type Part,
   positive,
   sum,
@@ -106,8 +107,7 @@ export abstract class ReferenceGrants {
   protected grant(input: Operations['grant']): Outcome {
     const { grantId, amount, effectiveAt = this.now, expiresAt, rollover } = input
     if (this.grants.some((grant) => grant.grantId === grantId)) return exists('grant', grantId)
-    const coming = sum(this.grants.filter(({ state }) => state === 'pending').map(({ left }) => left))
-    if (this.balance + coming + amount > CREDITS_MAX) return { status: 'failed', code: 'AMOUNT_OUT_OF_RANGE', field: 'amount' }
+    if (this.wouldOverflow(amount)) return outOfRange('amount')
     if (expiresAt !== undefined && expiresAt <= this.now) {
       return { status: 'failed', code: 'INVALID_INPUT', field: 'expiresAt', problem: `is not in the future: ${expiresAt}` }
     }
@@ -132,12 +132,23 @@ export abstract class ReferenceGrants {
     return { status: 'granted', grantId, amount, repaid, available: this.available, replayed: false }
   }
 
+  /** Whether so much more is too much, once all that is pending has begun. */
+  protected wouldOverflow(amount: bigint): boolean {
+    const coming = sum(this.grants.filter(({ state }) => state === 'pending').map(({ left }) => left))
+    return this.balance + coming + amount > CREDITS_MAX
+  }
+
   protected revokeGrant({ grantId }: Operations['revokeGrant']): Outcome {
     const grant = this.grants.find((each) => each.grantId === grantId)
     if (!grant) return missing('GRANT_NOT_FOUND', grantId)
     // One that is spent stays so: there is nothing to take back.
     const isOpen = grant.state !== 'ended' && grant.left > 0n
     return { status: 'revoked', grantId, amount: microCredits(isOpen ? this.#end(grant) : 0n), replayed: false }
+  }
+
+  /** Whether all of a grant was spent. It may come back, so that nobody can say yet what its revocation takes. */
+  protected isSpent(grantId: string): boolean {
+    return this.grants.some((grant) => grant.grantId === grantId && grant.state !== 'ended' && grant.left === 0n)
   }
 
   /** The whole of a grant goes, with what it was carried over to; what was spent of it is owed. */

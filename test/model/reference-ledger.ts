@@ -1,5 +1,6 @@
 import type { Operation, Outcome } from '../../packages/ledger/src/operations.ts'
 import { ReferenceAccount } from './reference-account.ts'
+import { zoneOf } from './reference-budgets.ts'
 
 /**
  * What the ledger should do, as one would write it for a room that has to agree on it: accounts one after another, lists of things,
@@ -22,8 +23,8 @@ export class ReferenceLedger {
     const acting = account ?? new ReferenceAccount(input as OpenAccount, now)
     this.accounts.set(accountId, acting)
     const outcome = verb === 'openAccount' ? opened(accountId) : acting.do(operation, now, this.#prefixes)
-    const happened = 'replayed' in outcome
-    if (happened && idempotencyKey !== null) acting.answers.set(idempotencyKey, { operation, outcome })
+    if (acting.hasHappened(operation, outcome) && idempotencyKey !== null)
+      acting.answers.set(idempotencyKey, { operation, outcome })
     return outcome
   }
 }
@@ -63,7 +64,9 @@ function fieldsOf({ verb, input }: Operation): Map<string, string> {
       if (field === undefined || (priced && isGroup && BY_BOOK.has(inner))) continue
       fields.set(
         isGroup ? `${name}.${inner}` : name,
-        JSON.stringify(field, (_, each) => (typeof each === 'bigint' ? `${each}` : each)),
+        JSON.stringify(name === 'timeZone' ? zoneOf(`${field}`) : field, (_, each) =>
+          typeof each === 'bigint' ? `${each}` : each,
+        ),
       )
     }
   }

@@ -148,6 +148,10 @@ export function exists(what: string, id: string): Failure {
   return { status: 'failed', code: 'ALREADY_EXISTS', what, id }
 }
 
+export function outOfRange(field: string): Failure {
+  return { status: 'failed', code: 'AMOUNT_OUT_OF_RANGE', field }
+}
+
 export function invalid(field: string, problem: string): Failure {
   return { status: 'failed', code: 'INVALID_INPUT', field, problem }
 }

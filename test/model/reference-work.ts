@@ -138,7 +138,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     const hold = this.#openHold(holdId)
     if ('status' in hold) return hold
     const more = microCredits((amount ?? hold.left) - hold.left)
-    const refusal = more > 0n ? this.refusal(hold, more) : undefined
+    const refusal = more > 0n ? (this.closedOver(hold.workflowId) ?? this.refusal(hold, more)) : undefined
     if (refusal) return refusal
     if (ttlMs !== undefined) hold.expiresAt = this.now + ttlMs
     if (more > 0n) this.setAside(hold, more)

@@ -26,6 +26,7 @@ import {
   type Tally,
 } from '@farebox/router'
 import { isUsage } from './book-prices.ts'
+import { correctionIdOf } from './correction-id.ts'
 import { CallerLeftError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
 import { type HeldRoute, holdRoute, type MeterParts, type Payer, release } from './hold-route.ts'
@@ -313,7 +314,7 @@ export class CallRunner {
     await this.idle()
     const { accountId } = this.#owner.payer
     const usageId = late.attemptId
-    const correctionId = `late:${usageId}`.slice(0, 200)
+    const correctionId = correctionIdOf('late', usageId)
     await this.#parts.ledger
       .adjust({ accountId, usageId, cost: priced.cost, correctionId, reason: 'it answered late' })
       .catch((error: unknown) => {

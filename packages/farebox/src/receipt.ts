@@ -15,7 +15,9 @@ export interface ServiceUsed {
 export interface Receipt {
   workflow_id: string
   workflow_name: string
+  /** What was used in it, without what workflows below it used: they have receipts of their own. */
   services_used: ServiceUsed[]
+  /** What it cost, with the workflows below it. */
   total_credits_used: number
   /** The price books and versions that it was rated by, such as `default@1`; absent where nothing was. */
   price_versions?: string[]

@@ -20,6 +20,7 @@ import { CallRunner, type RunnerParts, type RunningStream, required } from './ca
 import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
 import { checkMessages, checkPhoneCall, checkTokensMax } from './check-calls.ts'
+import { correctionIdOf } from './correction-id.ts'
 import { modelOf } from './dialect-options.ts'
 import { Envelope } from './envelope.ts'
 import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
@@ -485,7 +486,7 @@ export class Workflow {
   async refund(reason: string): Promise<void> {
     for (const { usageId, charged, corrects } of await this.#records()) {
       if (corrects !== null || charged === 0n) continue
-      const correctionId = `refund:${usageId}`.slice(0, 200)
+      const correctionId = correctionIdOf('refund', usageId)
       await this.#parts.ledger.refund({ accountId: this.accountId, usageId, correctionId, reason })
     }
   }

@@ -5,7 +5,8 @@ import type { KeyServiceInput, NewWorkflow, Operations, RatedUsage, RolloverInpu
 /** The largest amount that one change may name: a billion credits. A larger one is a mistake, and sums of many must fit a column. */
 const AMOUNT_MAX = 1_000_000_000n * 1_000_000n
 const COST_MAX = 1_000_000_000n * 1_000_000_000n
-const TEXT_MAX = 200
+/** How long a name or id may be. */
+export const TEXT_MAX = 200
 const DETAILS_MAX = 64 * 1024
 const BODY_MAX = 8 * 1024 * 1024
 /** Year 2255: the largest time that both databases, `Date` and JSON agree on without thought. */

@@ -9,7 +9,7 @@ export interface KeepAliveOptions {
   holdId: string
   /** How long the hold lives from each extension on, in milliseconds. @defaultValue 300_000 (five minutes) */
   ttlMs?: number
-  /** How often it is extended. @defaultValue a third of `ttlMs`, so that two failures in a row lose nothing */
+  /** How often it is extended, after a second at most. @defaultValue a third of `ttlMs`, so that two failures in a row lose nothing */
   everyMs?: number
   /** Hears each extension, with what is still affordable: the moment to warn that credits run low. */
   onExtended?(outcome: HeldOutcome): void
@@ -21,6 +21,8 @@ export interface KeepAliveOptions {
 
 /** The longest that a timer of Node's can wait. Beyond it, it would not wait at all. */
 const EVERY_MS_MAX = 2 ** 31 - 1
+/** A hold may have been placed for less than `ttlMs`, so it is not left to that for long. */
+const FIRST_MS = 1_000
 
 /**
  * Extends a hold while its work goes on, until it is stopped: for work whose length nobody knows, such as a telephone call. Should the
@@ -45,20 +47,25 @@ export function keepAlive(ledger: Pick<Ledger, 'extendHold'>, options: KeepAlive
   /** Nobody waits for a listener: one that takes its time must not keep the hold from being extended. */
   const tell = (listen: () => void) => void (async () => listen())().catch(onError)
   let running: Promise<void> | undefined
-  const timer = setInterval(() => {
+  const next = () => {
     // One at a time: a slow database must not pile extensions up.
     running ??= beat().finally(() => {
       running = undefined
     })
-  }, everyMs)
-  timer.unref()
+  }
+  const timer = setInterval(next, everyMs).unref()
+  const first = setTimeout(next, Math.min(everyMs, FIRST_MS)).unref()
+  const end = () => {
+    clearTimeout(first)
+    clearInterval(timer)
+  }
 
   async function beat(): Promise<void> {
     try {
       const outcome = await ledger.extendHold({ accountId, holdId, ttlMs })
       if (outcome.status === 'held') return tell(() => options.onExtended?.(outcome))
       if (outcome.reason !== 'hold_not_open') return
-      clearInterval(timer)
+      end()
       tell(() => options.onLost?.(outcome))
     } catch (error) {
       onError(error)
@@ -67,7 +74,7 @@ export function keepAlive(ledger: Pick<Ledger, 'extendHold'>, options: KeepAlive
 
   return {
     async stop() {
-      clearInterval(timer)
+      end()
       await running
     },
   }

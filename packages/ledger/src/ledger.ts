@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { type Credits, credits } from '@farebox/core'
 import { apiKeyHash, apiKeyPrefix, newApiKeySecret } from './api-key-secret.ts'
 import {
@@ -24,12 +25,14 @@ import {
   checkTimeZone,
   checkUsage,
   escapeSeparators,
+  TEXT_MAX,
 } from './check-input.ts'
 import { CommitQueue, type CommitQueueOptions } from './commit-queue.ts'
 import type { LedgerDriver } from './driver.ts'
 import { errorOf, InvalidInputError, LedgerOverloadedError, LedgerUnavailableError, UsageSpooledError } from './errors.ts'
 import { LedgerHistory } from './history.ts'
 import type { KeyUse } from './key-uses.ts'
+import { revocationKeyOf } from './machine/grants.ts'
 import type { MigrationPlan, MigrationReport } from './migrations.ts'
 import { newId } from './new-id.ts'
 import type {
@@ -267,7 +270,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('placeHold', input, input.holdId === undefined ? null : `placeHold:${holdId}`, fields, call)
   }
 
-  /** Gives an open hold more time, or another amount, more or less. Without a key of its own it happens each time it is called. */
+  /** Gives an open hold more time, or another amount, more (unless a workflow above its own was closed) or less. Without a key of its own it happens each time it is called. */
   async extendHold(input: ExtendHoldInput, call?: CallOptions<Transaction>): Promise<ExtendHoldOutcome> {
     const fields = {
       holdId: checkKnownId('holdId', input.holdId),
@@ -358,11 +361,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /**
    * Takes back what is left of a grant, for example of one that was given by mistake. What was spent of it stays paid: where a payment was
-   * reversed, {@link chargeback} has that owed.
+   * reversed, {@link chargeback} has that owed. One that is spent is revoked by no call: if a refund brings it back, call again.
    */
   async revokeGrant(input: RevokeGrantInput, call?: CallOptions<Transaction>): Promise<RevokeGrantOutcome> {
     const grantId = checkKnownId('grantId', input.grantId)
-    return this.#change('revokeGrant', input, `revokeGrant:${grantId}`, { grantId }, call)
+    return this.#change('revokeGrant', input, revocationKeyOf(grantId), { grantId }, call)
   }
 
   /**
@@ -402,6 +405,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * Makes an API key and returns its secret, this once.
    *
    * @param input.secret  a key of the caller's own instead of a random one, for demonstrations and tests; at least 8 characters
+   * @throws {IdempotencyConflictError} the key was used before with another secret; it names `secret`, and tells none
    */
   async createApiKey(
     input: CreateApiKeyInput & { secret?: string },
@@ -417,6 +421,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       userId: checkOptionalText('userId', input.userId),
       prefix: apiKeyPrefix(secret),
       hash: apiKeyHash(secret),
+      secret: input.secret === undefined ? undefined : apiKeyHash(secret),
       services: checkKeyServices(input.services ?? [], apiKeyId),
       expiresAt: input.expiresAt === undefined ? undefined : checkTime('expiresAt', input.expiresAt),
       minimumBalance: checkAmountOrZero('minimumBalance', input.minimumBalance ?? this.#minimumCreditsForApiKey),
@@ -449,6 +454,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       apiKeyId: checkText('apiKeyId', input.apiKeyId),
       prefix: apiKeyPrefix(secret),
       hash: apiKeyHash(secret),
+      secret: input.secret === undefined ? undefined : apiKeyHash(secret),
       graceMs: checkSpan('graceMs', input.graceMs ?? ROTATION_GRACE_MS, 0),
     }
     const outcome = await this.#change('rotateApiKey', input, null, fields, call)
@@ -639,7 +645,7 @@ function checkSecret(given: string | undefined): string {
   return secret
 }
 
-/** One budget for each scope and period: `account/day`, `key:k,service:gpt/month`. */
+/** One budget for each scope and period: `account/day`, `key:k,service:gpt/month`; a digest of the scope where that would be too long for an id. */
 function defaultBudgetId({
   userId,
   apiKeyId,
@@ -649,7 +655,9 @@ function defaultBudgetId({
   const scope = Object.entries({ user: userId, key: apiKeyId, service })
     .filter((entry): entry is [string, string] => entry[1] !== undefined)
     .map(([name, value]) => `${name}:${escapeSeparators(value)}`)
-  return `${scope.join(',') || 'account'}/${period}`
+  const names = scope.join(',') || 'account'
+  const id = `${names}/${period}`
+  return id.length <= TEXT_MAX ? id : `sha256:${hash('sha256', names)}/${period}`
 }
 
 function checkReserve({ reserve, reserveTtlMs, maxCredits }: OpenWorkflowInput) {

@@ -41,7 +41,7 @@ export interface GrantInput extends Mutation {
   services?: readonly Service[]
   /** What is left when it expires becomes a new grant, with the id `rollover:` and its own. @defaultValue nothing is carried over */
   rollover?: RolloverInput
-  /** The id of the `top_up_needed` event that this purchase answers; until then no other top-up is asked for. */
+  /** The id of the `top_up_needed` event that this purchase answers; until it has begun no other top-up is asked for. */
   topUpId?: string
 }
 
@@ -568,11 +568,13 @@ export interface Operations {
     userId?: string
     prefix: string
     hash: string
+    /** The hash again, of a secret that the caller chose: another one under the same key is another change. */
+    secret?: string
     services: readonly (KeyServiceInput & { id: string })[]
     expiresAt?: number
     minimumBalance: Credits
   }
-  rotateApiKey: { apiKeyId: string; prefix: string; hash: string; graceMs: number }
+  rotateApiKey: { apiKeyId: string; prefix: string; hash: string; secret?: string; graceMs: number }
   revokeApiKey: Omit<RevokeApiKeyInput, keyof Mutation>
   setKeyServices: { apiKeyId: string; services: readonly (KeyServiceInput & { id: string })[] }
   setBudget: Omit<SetBudgetInput, keyof Mutation> & {

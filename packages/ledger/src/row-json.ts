@@ -15,24 +15,27 @@ export function decodeLots(json: unknown): Lot[] {
   }))
 }
 
-export function encodeAlerts({ balanceLow, topUp, pendingTopUpId }: Alerts): unknown {
+export function encodeAlerts({ balanceLow, topUp, pendingTopUpId, pendingGrantId }: Alerts): unknown {
   return {
     balance_low: balanceLow?.toString() ?? null,
     top_up: topUp && { at: topUp.at.toString(), amount: topUp.amount.toString() },
     pending_top_up_id: pendingTopUpId,
+    pending_grant_id: pendingGrantId,
   }
 }
 
 export function decodeAlerts(json: unknown): Alerts {
-  const { balance_low, top_up, pending_top_up_id } = json as {
+  const { balance_low, top_up, pending_top_up_id, pending_grant_id } = json as {
     balance_low: string | null
     top_up: { at: string; amount: string } | null
     pending_top_up_id: string | null
+    pending_grant_id?: string
   }
   return {
     balanceLow: balance_low === null ? null : amountOf(balance_low),
     topUp: top_up && { at: amountOf(top_up.at), amount: amountOf(top_up.amount) },
     pendingTopUpId: pending_top_up_id,
+    ...(pending_grant_id !== undefined && { pendingGrantId: pending_grant_id }),
   }
 }
 

@@ -36,6 +36,8 @@ export interface Alerts {
   topUp: { at: Credits; amount: Credits } | null
   /** The event whose purchase is awaited: until then no other one is asked for. */
   pendingTopUpId: string | null
+  /** The grant that the purchase came as, where it begins later: it is awaited until then. */
+  pendingGrantId?: string
 }
 
 /** An account, as its table holds it. */

@@ -13,6 +13,7 @@ import {
 import type { Ledger } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import type { BookPrices } from '../book-prices.ts'
+import { correctionIdOf } from '../correction-id.ts'
 import type { Difference, ReconcileReport } from './difference.ts'
 import { type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
 import { costOf, loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
@@ -177,8 +178,8 @@ async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { ch
     }
     if (share.charge === undefined && share.cost === undefined) continue
     // The amounts are part of the id, and so is how often it was corrected: a price that changes back is another correction.
-    const times = corrections > 0 ? `:${corrections}` : ''
-    const correctionId = `reconciled:${usageId}:${share.charge ?? ''}:${share.cost ?? ''}${times}`.slice(0, 200)
+    const times = corrections > 0 ? [String(corrections)] : []
+    const correctionId = correctionIdOf('reconciled', usageId, share.charge ?? '', share.cost ?? '', ...times)
     await ledger.adjust({ accountId, usageId, ...share, correctionId, reason })
   }
 }

@@ -42,6 +42,25 @@ export function exerciseApiKeys(suite: Suite): void {
       expect(kept).not.toContain(secret.slice(12))
     })
 
+    it('another secret of the caller under the same key is a conflict, which does not tell it', async () => {
+      const accountId = await suite.account(5_000)
+      const [one, other] = [`${accountId} one`, `${accountId} other`].map((text) => text.replaceAll(/[- ]/g, '_'))
+      const ask = (secret?: string) => ({ accountId, apiKeyId: 'k', secret })
+      const created = await create(accountId, ask(one))
+      expect(await suite.ledger.createApiKey(ask(one))).toMatchObject({ prefix: created.prefix, replayed: true })
+      for (const secret of [other, 'quite_another', undefined]) {
+        const error = await suite.ledger.createApiKey(ask(secret)).catch((thrown: unknown) => thrown)
+        expect(error).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT', differs: ['secret'] })
+        for (const text of [one, other]) expect(String(error)).not.toContain(text)
+      }
+      expect(await authenticated(one ?? '')).toMatchObject({ apiKeyId: 'k' })
+      const rotate = (secret: string) => suite.ledger.rotateApiKey({ accountId, apiKeyId: 'k', idempotencyKey: 'r', secret })
+      const next = `next_${one}`
+      await rotate(next)
+      expect(await rotate(next)).toMatchObject({ replayed: true })
+      await expect(rotate(`${next}!`)).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT', differs: ['secret'] })
+    })
+
     it('an account needs 5,000 credits available to make a key, or what the caller says', async () => {
       const accountId = await suite.account(5_000)
       const holdId = await suite.hold(accountId, 1)

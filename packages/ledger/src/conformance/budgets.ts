@@ -248,6 +248,36 @@ export function exerciseBudgets(suite: Suite): void {
       ])
     })
 
+    it('a zone that another machine knows by another name is the same zone', async () => {
+      const accountId = await suite.account(100)
+      const set = { accountId, period: 'day', limit: credits(10), timeZone: 'Asia/Kolkata', idempotencyKey: 'again' } as const
+      await suite.ledger.setBudget(set)
+      charged(await spend(accountId, 4))
+      const [known] = await suite.ledger.budgets(accountId)
+      const elsewhere = known?.timeZone === 'Asia/Kolkata' ? 'Asia/Calcutta' : 'Asia/Kolkata'
+      await suite.sql(`UPDATE farebox_budgets SET time_zone = '${elsewhere}' WHERE account_id = '${accountId}'`)
+      await suite.ledger.setBudget({ ...set, idempotencyKey: undefined })
+      expect(await used(accountId)).toEqual({ 'account/day': credits(4) })
+      await suite.ledger.setBudget({ ...set, idempotencyKey: undefined, timeZone: 'Asia/Colombo' })
+      expect(await used(accountId)).toEqual({ 'account/day': 0n })
+    })
+
+    it('the id that a budget gets is never longer than one may be, and another one for each scope', async () => {
+      const accountId = await suite.account(100)
+      const long = ':'.repeat(199)
+      const scopes = [
+        { userId: `${long}a` },
+        { userId: `${long}b` },
+        { userId: `${long}a`, apiKeyId: 'k' },
+        { userId: `${long}a` },
+      ]
+      const ids: string[] = []
+      for (const scope of scopes) ids.push(await budget(accountId, 'day', 10, scope))
+      expect(new Set(ids).size).toBe(3)
+      expect(ids[3]).toBe(ids[0])
+      for (const budgetId of ids) expect(await budget(accountId, 'day', 5, { budgetId })).toBe(budgetId)
+    })
+
     it('names that hold separators do not make two budgets one', async () => {
       const accountId = await suite.account(1_000)
       const one = await budget(accountId, 'day', 1, { userId: 'a,key:b' })

@@ -237,6 +237,40 @@ export function exerciseCorrections(suite: Suite): void {
     })
   })
 
+  describe('grants that were spent', () => {
+    it('are revoked once a refund has brought them back, however often that was tried before', async () => {
+      const accountId = await suite.account(10)
+      await charge(accountId, 'u', 10)
+      const entries = (await suite.ledger.statement(accountId)).items.length
+      const nothing = { status: 'revoked', grantId: 'first', amount: 0n, replayed: false }
+      for (const _ of [1, 2]) expect(await suite.ledger.revokeGrant({ accountId, grantId: 'first' })).toEqual(nothing)
+      expect((await suite.ledger.statement(accountId)).items).toHaveLength(entries)
+      await suite.ledger.refund({ accountId, usageId: 'u', amount: credits(7) })
+      expect(await suite.ledger.revokeGrant({ accountId, grantId: 'first' })).toEqual({ ...nothing, amount: credits(7) })
+      expect(await suite.ledger.revokeGrant({ accountId, grantId: 'first' })).toMatchObject({
+        amount: credits(7),
+        replayed: true,
+      })
+      expect(await suite.money(accountId)).toEqual({ balance: 0, held: 0, available: 0 })
+    })
+  })
+
+  describe('corrections of an account that is full', () => {
+    it('are refused by name where the balance would not fit its column', async () => {
+      const accountId = await suite.account(10)
+      await charge(accountId, 'u', 8)
+      suite.expectBroken(accountId)
+      await suite.sql(`UPDATE farebox_accounts SET posted = 9223372036854775807 - 1000000 WHERE account_id = '${accountId}'`)
+      const refund = { accountId, usageId: 'u', correctionId: 'r' }
+      const outOfRange = (field: string) => ({ code: 'AMOUNT_OUT_OF_RANGE', field })
+      await expect(suite.ledger.refund(refund)).rejects.toMatchObject(outOfRange('amount'))
+      await expect(suite.ledger.adjust({ accountId, usageId: 'u', charge: credits(6) })).rejects.toMatchObject(
+        outOfRange('charge'),
+      )
+      expect(await suite.ledger.refund({ ...refund, amount: credits(1) })).toMatchObject({ refunded: credits(1) })
+    })
+  })
+
   describe('chargebacks', () => {
     it('a payment that was reversed takes back what is left, and what was spent is owed', async () => {
       const accountId = await suite.account(100)

@@ -83,6 +83,47 @@ export function exerciseEvents(suite: Suite): void {
       expect(await suite.ledger.events({ accountId })).toHaveLength(3)
     })
 
+    it('a top-up that begins later is awaited until it does, and the next one is asked for if it is too small then', async () => {
+      const accountId = await suite.account(10)
+      await suite.ledger.setAlerts({ accountId, topUp: { at: credits(50), amount: credits(20) } })
+      const asked = () => suite.ledger.events({ accountId })
+      const [{ id: topUpId } = { id: '' }] = await asked()
+      const later = { accountId, amount: credits(20), topUpId, effectiveAt: suite.now + DAY }
+      await suite.ledger.grant({ ...later, grantId: 'later' })
+      await expectInvalid('topUpId', () => suite.ledger.grant({ ...later, grantId: 'twice' }))
+      await suite.ledger.setAlerts({ accountId, topUp: { at: credits(60), amount: credits(20) } })
+      charged(await spend(accountId, 1))
+      expect(await asked()).toHaveLength(1)
+      suite.now += DAY
+      expect(await suite.money(accountId)).toMatchObject({ balance: 29 })
+      const [second, ...before] = await asked()
+      expect(second).toMatchObject({ type: 'top_up_needed', data: { balance: credits(29), threshold: credits(60) } })
+      expect(before).toMatchObject([{ id: topUpId }])
+      const enough = { accountId, grantId: 'enough', amount: credits(90), topUpId: second?.id, effectiveAt: suite.now + DAY }
+      await suite.ledger.grant(enough)
+      suite.now += DAY
+      expect(await suite.money(accountId)).toMatchObject({ balance: 119 })
+      charged(await spend(accountId, 60))
+      expect(await asked()).toHaveLength(3)
+    })
+
+    it.each(['revokeGrant', 'chargeback'] as const)(
+      'a top-up whose grant is taken back by %s before it begins is given up',
+      async (verb) => {
+        const accountId = await suite.account(10)
+        await suite.ledger.setAlerts({ accountId, topUp: { at: credits(50), amount: credits(20) } })
+        const [{ id: topUpId } = { id: '' }] = await suite.ledger.events({ accountId })
+        const effectiveAt = suite.now + DAY
+        await suite.ledger.grant({ accountId, grantId: 'later', amount: credits(20), topUpId, effectiveAt })
+        await suite.ledger[verb]({ accountId, grantId: 'later' })
+        await expectInvalid('topUpId', () => suite.ledger.cancelTopUp({ accountId, topUpId }))
+        suite.now += 1
+        await suite.ledger.grant({ accountId, amount: credits(60) })
+        charged(await spend(accountId, 60))
+        expect(await suite.ledger.events({ accountId })).toHaveLength(2)
+      },
+    )
+
     it('a top-up that was too small is followed by another', async () => {
       const accountId = await suite.account(10)
       await suite.ledger.setAlerts({ accountId, topUp: { at: credits(50), amount: credits(20) } })

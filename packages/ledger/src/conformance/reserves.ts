@@ -146,6 +146,22 @@ export function exerciseReserves(suite: Suite): void {
       expect(await suite.ledger.openWorkflow({ accountId, name: 'c', parentId: 'below' })).toEqual(refused)
     })
 
+    it('a hold below a workflow that was closed is not raised, but lives on, is lowered and settled', async () => {
+      const accountId = await suite.account(100)
+      await open(accountId, 'top', 0)
+      await open(accountId, 'below', 10, { parentId: 'top' })
+      const holdId = await suite.hold(accountId, 5, { workflowId: 'below' })
+      await suite.ledger.closeWorkflow({ accountId, workflowId: 'top' })
+      const refused = { status: 'refused', reason: 'workflow_closed', workflowId: 'top' }
+      expect(await suite.ledger.extendHold({ accountId, holdId, amount: credits(6) })).toEqual(refused)
+      expect(await suite.ledger.extendHold({ accountId, holdId: 'reserve:below', amount: credits(60) })).toEqual(refused)
+      const longer = { accountId, holdId, ttlMs: HOUR }
+      expect(await suite.ledger.extendHold(longer)).toMatchObject({ amount: credits(5), expiresAt: suite.now + HOUR })
+      expect(await suite.ledger.extendHold({ accountId, holdId, amount: credits(4) })).toMatchObject({ amount: credits(4) })
+      charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(4) }))
+      expect((await suite.money(accountId)).balance).toBe(96)
+    })
+
     it('a reserve counts once under ceilings, however often it is drawn on and given back', async () => {
       const accountId = await suite.account(500)
       await open(accountId, 'top', 0, { maxCredits: credits(100) })

@@ -413,6 +413,26 @@ describe('revoking a grant', () => {
     expect(ledger.do('revokeGrant', { grantId: 'nobody' })).toEqual({ status: 'failed', code: 'GRANT_NOT_FOUND', id: 'nobody' })
   })
 
+  test('that is spent is remembered under a key of the caller, and under its own once it took something', () => {
+    const ledger = new OneAccount(10)
+    ledger.do('charge', { usageId: 'u', usage: rated(10) })
+    const revoke = (key: string) => ledger.do('revokeGrant', { grantId: 'first' }, key)
+    const took = (amount: number, replayed = false) => ({
+      status: 'revoked',
+      grantId: 'first',
+      amount: credits(amount),
+      replayed,
+    })
+    const entries = ledger.all('journal').length
+    expect([revoke('revokeGrant:first'), revoke('mine')]).toEqual([took(0), took(0)])
+    expect(ledger.all('journal')).toHaveLength(entries + 1)
+    ledger.do('refund', { usageId: 'u', correctionId: 'r' })
+    expect([revoke('mine'), revoke('revokeGrant:first')]).toEqual([took(0, true), took(10)])
+    expect(revoke('revokeGrant:first')).toEqual(took(10, true))
+    expect(ledger.account.posted).toBe(0n)
+    expect(ledger.verify()).toEqual([])
+  })
+
   test('in a batch keeps what comes after it from spending it', () => {
     const ledger = new OneAccount(10)
     const charge = { service: 'gpt', provider: 'x', overage: 'cap', usageId: 'u', usage: rated(3) } as const

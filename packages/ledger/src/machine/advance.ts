@@ -1,5 +1,6 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { AccountRow, GrantRow, HoldRow, Posting } from '../rows.ts'
+import { completeAwaited } from './alerts.ts'
 import { emit } from './events.ts'
 import { appendEntry } from './journal.ts'
 import { least } from './least.ts'
@@ -23,6 +24,7 @@ export function advance(state: LedgerState, account: AccountRow, now: number): v
     else if (grant) expireGrant(state, account, grant, now)
     else isOver = true
   }
+  completeAwaited({ state, account, now })
   account.nextDueAt = nextDue(state, account)
   state.touch('accounts', account)
 }

@@ -1,12 +1,14 @@
 import type { Operations } from '../operations.ts'
+import type { AccountRow, Alerts } from '../rows.ts'
 import { setAlerts as keep, noticeLow, noticeTopUp } from './events.ts'
+import type { LedgerState } from './state.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
 /** Draws the lines below which an account's owner is told. One that is drawn above the balance is crossed by being drawn. */
 export function setAlerts({ state, account, now }: Step, input: Operations['setAlerts']): Decision<'setAlerts'> {
   const { balanceLow = null, topUp = null } = input
   const before = account.alerts
-  keep(state, account, { balanceLow, topUp, pendingTopUpId: before?.pendingTopUpId ?? null })
+  keep(state, account, { ...before, balanceLow, topUp, pendingTopUpId: before?.pendingTopUpId ?? null })
   if (balanceLow !== null && balanceLow !== before?.balanceLow) noticeLow(state, account, balanceLow, now, 'set')
   if (topUp && topUp.at !== before?.topUp?.at) noticeTopUp(state, account, topUp.at, now, 'set')
   return { done: { status: 'set', replayed: false }, postings: [] }
@@ -16,19 +18,45 @@ export function setAlerts({ state, account, now }: Step, input: Operations['setA
 export function completeTopUp({ state, account, now }: Step, topUpId: string): void {
   if (!account.alerts) return
   const { topUp } = account.alerts
-  keep(state, account, { ...account.alerts, pendingTopUpId: null })
+  keep(state, account, answered(account.alerts))
   if (topUp) noticeTopUp(state, account, topUp.at, now, topUpId)
 }
 
-/** Whether this is the purchase that was asked for. */
-export function isPending(account: { alerts: { pendingTopUpId: string | null } | null }, topUpId: string): boolean {
+/** Lets the wait for a purchase go on until its grant begins: the balance is as low as before. */
+export function awaitGrant({ state, account }: Step, grantId: string): void {
+  if (account.alerts) keep(state, account, { ...account.alerts, pendingGrantId: grantId })
+}
+
+/** Ends the wait for a purchase whose grant has begun. */
+export function completeAwaited(step: Step): void {
+  const { accountId, alerts } = step.account
+  const { pendingTopUpId, pendingGrantId } = alerts ?? {}
+  if (!pendingTopUpId || pendingGrantId === undefined) return
+  if (step.state.grant(accountId, pendingGrantId)?.state !== 'pending') completeTopUp(step, pendingTopUpId)
+}
+
+/** Gives up a purchase whose grant was taken back before it began. */
+export function giveUpGrant(state: LedgerState, account: AccountRow, grantId: string): void {
+  if (account.alerts?.pendingGrantId === grantId) keep(state, account, answered(account.alerts))
+}
+
+/** Whether this is the purchase that was asked for, and no grant has come for it. */
+export function isUnanswered(account: AccountRow, topUpId: string): boolean {
+  return isPending(account, topUpId) && account.alerts?.pendingGrantId === undefined
+}
+
+function isPending(account: AccountRow, topUpId: string): boolean {
   return account.alerts?.pendingTopUpId === topUpId
+}
+
+function answered({ balanceLow, topUp }: Alerts): Alerts {
+  return { balanceLow, topUp, pendingTopUpId: null }
 }
 
 /** Gives up a purchase that was asked for. The next one is asked for when the balance falls below the line again. */
 export function cancelTopUp({ state, account }: Step, { topUpId }: Operations['cancelTopUp']): Decision<'cancelTopUp'> {
   if (!account.alerts || !isPending(account, topUpId)) return refuse(notPending(topUpId))
-  keep(state, account, { ...account.alerts, pendingTopUpId: null })
+  keep(state, account, answered(account.alerts))
   return { done: { status: 'cancelled', topUpId, replayed: false }, postings: [] }
 }
 

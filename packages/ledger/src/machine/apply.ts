@@ -68,6 +68,7 @@ function change(
   before = known.posted
   const decision = decide({ state, account: known, now: at }, operation)
   if ('refused' in decision) return decision.refused
+  if ('nothing' in decision) return decision.nothing
   const { verb, idempotencyKey } = operation
   appendEntry(
     state,
@@ -120,7 +121,7 @@ function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' 
     case 'adjust':
       return adjust(step, operation.input)
     case 'revokeGrant':
-      return revokeGrant(step, operation.input)
+      return revokeGrant(step, operation.input, operation.idempotencyKey)
     case 'chargeback':
       return chargeback(step, operation.input)
     case 'freezeAccount':

@@ -2,6 +2,7 @@ import { microCredits } from '@farebox/core'
 import type { Operations } from '../operations.ts'
 import type { GrantRow } from '../rows.ts'
 import { rolloverIdOf } from './advance.ts'
+import { giveUpGrant } from './alerts.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
 /**
@@ -23,8 +24,10 @@ export function chargeback(step: Step, input: Operations['chargeback']): Decisio
     if (grant.state === 'charged_back') continue
     const left = grant.remaining
     held += grant.pinned
-    if (grant.state === 'pending') pending += left
-    else owed += takeBack(step, grant)
+    if (grant.state === 'pending') {
+      pending += left
+      giveUpGrant(state, account, grant.grantId)
+    } else owed += takeBack(step, grant)
     recovered += left
     grant.gone = microCredits(grant.gone + left)
     grant.remaining = microCredits(0n)

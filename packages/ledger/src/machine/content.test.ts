@@ -31,3 +31,12 @@ test('a field that is missing on either side is a difference, and differences ar
 test("a number and the text of it are not the same in a body, whose fields are the host's own", () => {
   expect(differences(contentOf('v', { body: { a: 1 } }), contentOf('v', { body: { a: '1' } }))).toEqual(['body.a'])
 })
+
+test('a time zone is the same under either of its names, and other fields of such names are not', () => {
+  expect(
+    differences({ timeZone: 'Asia/Calcutta', userId: 'Asia/Calcutta' }, { timeZone: 'Asia/Kolkata', userId: 'Asia/Kolkata' }),
+  ).toEqual(['userId'])
+  for (const timeZone of ['Asia/Colombo', 'Mars/Olympus'])
+    expect(differences({ timeZone: 'Asia/Kolkata' }, { timeZone })).toEqual(['timeZone'])
+  expect(differences({ timeZone: 'Mars/Olympus' }, { timeZone: 'Mars/Base' })).toEqual(['timeZone'])
+})

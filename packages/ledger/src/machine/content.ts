@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { isSameZone } from './windows.ts'
 
 /** Longer values are kept as their digest: enough to see that they differ. */
 const LENGTH_MAX = 80
@@ -31,7 +32,12 @@ export function contentOf(verb: string, input: object): Record<string, string> {
 
 /** The fields in which two contents differ, in the order of their names. */
 export function differences(a: Record<string, string>, b: Record<string, string>): string[] {
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((field) => a[field] !== b[field]).sort()
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((field) => !isSame(field, a[field], b[field])).sort()
+}
+
+function isSame(field: string, a: string | undefined, b: string | undefined): boolean {
+  if (a === b) return true
+  return field === 'timeZone' && a !== undefined && b !== undefined && isSameZone(a, b)
 }
 
 function collect(content: Record<string, string>, path: string, value: object): void {

@@ -1,4 +1,4 @@
-import { credits, microUnits, nanoUsd } from '@farebox/core'
+import { CREDITS_MAX, credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { START } from '../testing/memory-rows.ts'
@@ -55,6 +55,23 @@ describe('a refund', () => {
       { records: 1n, charged: credits(17) },
     ])
     expect(ledger.verify()).toEqual([])
+  })
+
+  test('is refused where the balance, with what is pending, would not fit its column, and so is a lower price', () => {
+    const ledger = new OneAccount(10)
+    ledger.do('charge', { usageId: 'u', usage: rated(12), overage: 'cap' })
+    ledger.do('grant', { grantId: 'most', amount: microCredits(CREDITS_MAX - credits(5)) })
+    ledger.do('grant', { grantId: 'later', amount: credits(1), effectiveAt: START + 9 })
+    const outOfRange = { status: 'failed', code: 'AMOUNT_OUT_OF_RANGE' }
+    expect(ledger.do('refund', { usageId: 'u', correctionId: 'r' })).toEqual({ ...outOfRange, field: 'amount' })
+    expect(ledger.do('adjust', { usageId: 'u', correctionId: 'r', charge: credits(5) })).toEqual({
+      ...outOfRange,
+      field: 'charge',
+    })
+    const adjusted = ledger.do('adjust', { usageId: 'u', correctionId: 'r', charge: credits(6) })
+    expect(adjusted).toMatchObject({ refunded: credits(4), shortfall: credits(-2), balance: CREDITS_MAX - credits(1) })
+    expect(ledger.do('refund', { usageId: 'u', correctionId: 's', amount: microCredits(1n) })).toMatchObject(outOfRange)
+    expect(ledger.do('adjust', { usageId: 'u', correctionId: 's', cost: nanoUsd(1n) })).toMatchObject({ status: 'corrected' })
   })
 
   test.each([false, true])('of the rest goes on where the one before it ended; rows newest first: %s', (isBackwards) => {

@@ -2,6 +2,7 @@ import { type Credits, microCredits, microUnits, type NanoUsd, nanoUsd } from '@
 import type { CorrectedOutcome, Operations } from '../operations.ts'
 import type { Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { limitsOf, refusalOf } from './affordable.ts'
+import { balanceBeyond } from './balance-beyond.ts'
 import { giveBackToBudgets } from './budgets.ts'
 import { addToLine, lineOf, recordUsage, spentPostings, takableOf } from './charges.ts'
 import { moveEnvelopes } from './envelopes.ts'
@@ -34,6 +35,8 @@ export function refund(step: Step, input: Operations['refund']): Decision<'refun
     const refundable = microCredits(known.charged > 0n ? known.charged : 0n)
     return refuse({ status: 'refused', reason: 'refund_exceeds_charge', usageId: input.usageId, refundable, requested })
   }
+  const tooMuch = balanceBeyond(step, requested, 'amount')
+  if (tooMuch) return refuse(tooMuch)
   // What could not be taken stays rated.
   const taken = known.rated - known.shortfall
   const rated = requested === known.charged ? taken : least(requested, taken)
@@ -49,6 +52,8 @@ export function adjust(step: Step, input: Operations['adjust']): Decision<'adjus
     const refusal = refusalOf(step, limitsOf(step, known.record, known.workflow), due)
     if (refusal) return refuse(refusal)
   }
+  const tooMuch = balanceBeyond(step, -due - forgettable(known, due), 'charge')
+  if (tooMuch) return refuse(tooMuch)
   const rated = microCredits(input.charge === undefined ? 0n : input.charge - known.rated)
   return correct(step, known, input, { rated, due, cost: input.cost, overage: input.overage })
 }
@@ -85,7 +90,7 @@ function correct(
     lots = taken.lots
     postings = spentPostings(record.service, taken.fromReserve, taken.fromFree, shortfall)
   } else {
-    const forgotten = keepsShortfall ? 0n : least(known.shortfall, -due)
+    const forgotten = keepsShortfall ? 0n : forgettable(known, due)
     shortfall = microCredits(-forgotten)
     charged = microCredits(due + forgotten)
     const given = returnLots(step, known.lots, microCredits(-charged), correctionId)
@@ -136,6 +141,11 @@ function correct(
     },
     postings,
   }
+}
+
+/** What of a lower price was never taken, and is forgotten before anything is given back. */
+function forgettable({ shortfall }: Corrected, due: Credits): Credits {
+  return due < 0n ? least(shortfall, -due) : microCredits(0n)
 }
 
 /**

@@ -11,7 +11,7 @@ export function envelopesOf(state: LedgerState, workflow: WorkflowRow | undefine
   return envelopes
 }
 
-/** The refusal of new work below a workflow that was closed; `undefined` where all are open. */
+/** The refusal of new work, or of more for what is under way, below a workflow that was closed; `undefined` where all are open. */
 export function closedEnvelope(state: LedgerState, workflow: WorkflowRow | undefined) {
   const closed = envelopesOf(state, workflow).find((envelope) => envelope.state === 'closed')
   return closed && { status: 'refused' as const, reason: 'workflow_closed' as const, workflowId: closed.workflowId }

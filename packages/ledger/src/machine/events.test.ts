@@ -87,6 +87,24 @@ describe('a top-up', () => {
     expect(ledger.events).toHaveLength(2)
   })
 
+  test('that begins later answers when it begins, by the balance of then, and can be given up until then', () => {
+    const ledger = new OneAccount(10)
+    ledger.do('setAlerts', { topUp })
+    const first = ledger.account.alerts?.pendingTopUpId ?? ''
+    const brief = { grantId: 'brief', effectiveAt: START + 10, expiresAt: START + 20, topUpId: first }
+    ledger.do('grant', { ...brief, amount: credits(90) })
+    expect(ledger.account.alerts).toEqual({ balanceLow: null, topUp, pendingTopUpId: first, pendingGrantId: 'brief' })
+    ledger.wait(30)
+    expect(ledger.events).toEqual([needed(10, 50, 200), needed(10, 50, 200)])
+    const second = ledger.account.alerts?.pendingTopUpId ?? ''
+    expect(ledger.account.alerts).toEqual({ balanceLow: null, topUp, pendingTopUpId: second })
+    ledger.do('grant', { grantId: 'late', amount: credits(5), effectiveAt: START + 90, topUpId: second })
+    expect(ledger.do('cancelTopUp', { topUpId: second })).toMatchObject({ status: 'cancelled' })
+    ledger.wait(90)
+    expect(ledger.account).toMatchObject({ posted: credits(15), alerts: { pendingTopUpId: null } })
+    expect(ledger.events).toHaveLength(2)
+  })
+
   test('that was given up is asked for when the balance falls below the line again', () => {
     const ledger = new OneAccount(100)
     ledger.do('setAlerts', { topUp, balanceLow: credits(60) })

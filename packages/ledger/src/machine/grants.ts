@@ -1,8 +1,9 @@
-import { CREDITS_MAX, microCredits } from '@farebox/core'
+import { microCredits } from '@farebox/core'
 import type { Operations } from '../operations.ts'
 import type { GrantRow } from '../rows.ts'
 import { remindAt } from './advance.ts'
-import { completeTopUp, isPending, notPending } from './alerts.ts'
+import { awaitGrant, completeTopUp, giveUpGrant, isUnanswered, notPending } from './alerts.ts'
+import { balanceBeyond } from './balance-beyond.ts'
 import { repayDebt } from './lots.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
@@ -13,10 +14,8 @@ export function grant(step: Step, input: Operations['grant']): Decision<'grant'>
   if (state.grant(account.accountId, grantId)) {
     return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'grant', id: grantId })
   }
-  // What is pending will be posted one day, when nobody can be told that it does not fit.
-  const pending = state.grants(account.accountId).reduce((sum, row) => (row.state === 'pending' ? sum + row.remaining : sum), 0n)
-  if (account.posted + pending + amount > CREDITS_MAX)
-    return refuse({ status: 'failed', code: 'AMOUNT_OUT_OF_RANGE', field: 'amount' })
+  const tooMuch = balanceBeyond(step, amount, 'amount')
+  if (tooMuch) return refuse(tooMuch)
 
   if (input.expiresAt !== undefined && input.expiresAt <= now) {
     return refuse({
@@ -27,7 +26,7 @@ export function grant(step: Step, input: Operations['grant']): Decision<'grant'>
     })
   }
 
-  if (input.topUpId !== undefined && !isPending(account, input.topUpId)) return refuse(notPending(input.topUpId))
+  if (input.topUpId !== undefined && !isUnanswered(account, input.topUpId)) return refuse(notPending(input.topUpId))
 
   const effectiveAt = input.effectiveAt ?? now
   const row: GrantRow = {
@@ -58,7 +57,10 @@ export function grant(step: Step, input: Operations['grant']): Decision<'grant'>
     account.posted = microCredits(account.posted + amount)
     repaid = repayDebt(state, account, row)
   }
-  if (input.topUpId !== undefined) completeTopUp(step, input.topUpId)
+  if (input.topUpId !== undefined) {
+    if (begins) completeTopUp(step, input.topUpId)
+    else awaitGrant(step, grantId)
+  }
   return {
     done: { status: 'granted', grantId, amount, repaid, available: microCredits(account.posted - account.held), replayed: false },
     postings: [
@@ -69,10 +71,25 @@ export function grant(step: Step, input: Operations['grant']): Decision<'grant'>
   }
 }
 
-/** Takes back what is left of a grant. What open holds have set aside stays theirs until they end, and expires then. */
-export function revokeGrant({ state, account }: Step, { grantId }: Operations['revokeGrant']): Decision<'revokeGrant'> {
+/** The key under which a grant is revoked unless the caller names another. */
+export function revocationKeyOf(grantId: string): string {
+  return `revokeGrant:${grantId}`
+}
+
+/**
+ * Takes back what is left of a grant. What open holds have set aside stays theirs until they end, and expires then. One that is spent stays as it
+ * is, and its own key is kept for when there is something to take: a refund may bring it back.
+ */
+export function revokeGrant(
+  { state, account }: Step,
+  { grantId }: Operations['revokeGrant'],
+  idempotencyKey: string | null,
+): Decision<'revokeGrant'> {
   const row = state.grant(account.accountId, grantId)
   if (!row) return refuse({ status: 'failed', code: 'GRANT_NOT_FOUND', id: grantId })
+  if (row.state === 'spent' && idempotencyKey === revocationKeyOf(grantId)) {
+    return { nothing: { status: 'revoked', grantId, amount: microCredits(0n), replayed: false } }
+  }
   const isPending = row.state === 'pending'
   const isOpen = isPending || row.state === 'active'
   const amount = microCredits(isOpen ? row.remaining - row.pinned : 0n)
@@ -82,7 +99,8 @@ export function revokeGrant({ state, account }: Step, { grantId }: Operations['r
     row.state = 'revoked'
     state.touch('grants', row)
     if (row.pinned === 0n) state.dropGrant(row)
-    if (!isPending) account.posted = microCredits(account.posted - amount)
+    if (isPending) giveUpGrant(state, account, grantId)
+    else account.posted = microCredits(account.posted - amount)
   }
   return {
     done: { status: 'revoked', grantId, amount, replayed: false },

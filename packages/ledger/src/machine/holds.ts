@@ -3,6 +3,7 @@ import type { HeldOutcome, Operations } from '../operations.ts'
 import type { AccountRow, HoldRow } from '../rows.ts'
 import { dueAt, endHold, remindAt } from './advance.ts'
 import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
+import { closedEnvelope } from './envelopes.ts'
 import { addWorkflow } from './new-workflow.ts'
 import { isReserve, renewReserves } from './reserves.ts'
 import { giveBack, setAside } from './set-aside.ts'
@@ -75,7 +76,7 @@ export function newHold(
   }
 }
 
-/** Gives an open hold more time, or another amount. */
+/** Gives an open hold more time, or another amount. More of it is new work, which a workflow below one that was closed takes none of. */
 export function extendHold(step: Step, input: Operations['extendHold']): Decision<'extendHold'> {
   const { state, account, now } = step
   const hold = openHold(step, input.holdId)
@@ -86,6 +87,8 @@ export function extendHold(step: Step, input: Operations['extendHold']): Decisio
   const limits = isReserve(hold) ? { ...known, reserves: known.reserves.filter((reserve) => reserve !== hold) } : known
   const change = microCredits((input.amount ?? hold.remaining) - hold.remaining)
   if (change > 0n) {
+    const closed = closedEnvelope(state, workflow)
+    if (closed) return refuse(closed)
     const refusal = refusalOf(step, limits, change)
     if (refusal) return refuse(refusal)
   }

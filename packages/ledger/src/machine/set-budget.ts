@@ -4,6 +4,7 @@ import type { BudgetRow } from '../rows.ts'
 import { startWindow } from './budgets.ts'
 import type { LedgerState } from './state.ts'
 import type { Decision, Step } from './step.ts'
+import { isSameZone } from './windows.ts'
 
 /** Sets or changes a limit. What the current window has used stays counted unless the window, or whom it limits, changes. */
 export function setBudget({ state, account, now }: Step, input: Operations['setBudget']): Decision<'setBudget'> {
@@ -14,12 +15,13 @@ export function setBudget({ state, account, now }: Step, input: Operations['setB
     apiKeyId: input.apiKeyId ?? null,
     service: input.service ?? null,
     period,
-    timeZone,
   }
   if (known) {
-    const isSame = Object.entries(scope).every(([name, value]) => known[name as keyof typeof scope] === value)
+    const isSame =
+      Object.entries(scope).every(([name, value]) => known[name as keyof typeof scope] === value) &&
+      isSameZone(known.timeZone, timeZone)
     if (known.limit !== limit) known.alertedPercent = 0
-    Object.assign(known, { ...scope, limit, mode, alertsAtPercent })
+    Object.assign(known, { ...scope, timeZone, limit, mode, alertsAtPercent })
     if (!isSame) beginAgain(state, known, now)
     state.touch('budgets', known)
   } else {
@@ -28,6 +30,7 @@ export function setBudget({ state, account, now }: Step, input: Operations['setB
       accountId: account.accountId,
       budgetId,
       ...scope,
+      timeZone,
       limit,
       mode,
       windowStart: now,

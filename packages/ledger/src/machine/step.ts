@@ -12,10 +12,11 @@ export interface Step {
 
 /**
  * What a verb decided. `done` changed rows, and is journaled with its postings, whose amounts add up to zero; `event` is to be
- * told. Anything else changed nothing.
+ * told. Anything else changed nothing: `nothing` is an answer without an entry, so that its key may find something to do another time.
  */
 export type Decision<Name extends Verb> =
   | { done: Extract<Outcomes[Name], { replayed: boolean }>; postings: readonly Posting[]; event?: NewEvent }
+  | { nothing: Extract<Outcomes[Name], { replayed: boolean }> }
   | { refused: Extract<Outcomes[Name], { status: 'refused' }> | Failure }
 
 /** Says no without having changed anything. */

@@ -31,6 +31,20 @@ export function windowOf(period: BudgetPeriod, timeZone: string, now: number): W
   return { start: midnight(0, monday), end: midnight(0, monday + 7) }
 }
 
+/** Whether two names are of one time zone, as here they may be and elsewhere were: Asia/Calcutta is Asia/Kolkata. */
+export function isSameZone(a: string, b: string): boolean {
+  return a === b || (zoneName(a) !== undefined && zoneName(a) === zoneName(b))
+}
+
+/** The name by which this machine knows a zone; `undefined` where it does not. */
+function zoneName(timeZone: string): string | undefined {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * The first moment of a day. Where clocks were put forward at midnight that is later than 00:00, which never was; what `TZDate` makes
  * of such a time may still be the day before (in Kathmandu, 1986 began at 00:15). Where they were put back to midnight it was 00:00 twice,
