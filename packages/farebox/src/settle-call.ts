@@ -266,6 +266,8 @@ async function priceUsage(
     if (error.code === 'PRICE_NOT_FOUND') known = priceKnownPart(prices, source, usage)
   }
   const other = await fallback()
+  // Where nothing else was measured, as of an attempt that failed, there is no other price of it.
+  if (known && other === usage) return known
   const expected = { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
   return known && known.priced.rated > expected.priced.rated ? known : expected
 }
@@ -282,7 +284,10 @@ function priceKnownPart(prices: MeterParts['prices'], source: PricedSource, usag
   }
   const quantities = usage.quantities.filter((one) => price([one]))
   const pricing = quantities.length > 0 ? price(quantities) : undefined
-  return pricing && { ...pricing, usage: { ...usage, quantities, certainty: 'floor' as const } }
+  if (!pricing) return undefined
+  // What customers pay nothing for may cost us something.
+  const cost = prices.costOf(source, usage.quantities) ?? pricing.priced.cost
+  return { ...pricing, priced: { ...pricing.priced, cost }, usage: { ...usage, quantities, certainty: 'floor' as const } }
 }
 
 /**
