@@ -247,7 +247,7 @@ export class Farebox {
     this.#running.add(work)
     void work.then(ended, (error: unknown) => {
       ended()
-      onError(error)
+      quietly(() => onError(error))
     })
   }
 
