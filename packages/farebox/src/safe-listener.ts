@@ -3,9 +3,9 @@
  *
  * @param listener  it may be asynchronous; nobody waits for it
  */
-export function safeListener<Facts>(
-  listener: ((facts: Facts) => void) | undefined,
+export function safeListener<Facts extends unknown[]>(
+  listener: ((...facts: Facts) => void) | undefined,
   onError: (error: unknown) => void,
-): (facts: Facts) => void {
-  return (facts) => void (async () => listener?.(facts))().catch(onError)
+): (...facts: Facts) => void {
+  return (...facts) => void (async () => listener?.(...facts))().catch(onError)
 }
