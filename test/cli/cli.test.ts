@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -266,24 +267,26 @@ test('tables are not made where they would be gone at once', async () => {
 test('what no time will mend on Postgres is not said to be well again soon', async () => {
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
-  await client.query("CREATE ROLE cli_reader LOGIN PASSWORD 'right'")
+  // Roles are of the whole server, which other runs may share.
+  const role = `reader_${randomBytes(6).toString('hex')}`
+  await client.query(`CREATE ROLE ${role} LOGIN PASSWORD 'right'`)
   try {
     const at = (change: (url: URL) => void) => {
       const url = new URL(database.url)
       change(url)
       return ['--store', url.href]
     }
-    const reader = (password: string) => at((url) => Object.assign(url, { username: 'cli_reader', password }))
+    const reader = (password: string) => at((url) => Object.assign(url, { username: role, password }))
     for (const [store, problem] of [
-      [reader('wrong'), /password authentication failed for user "cli_reader"$/],
+      [reader('wrong'), /password authentication failed for user "reader_\w+"$/],
       [reader('right'), /permission denied for database/],
       [at((url) => Object.assign(url, { pathname: '/of_nobody' })), /database "of_nobody" does not exist$/],
     ] as const) {
-      const { code, errors } = await farebox('migrate', '--schema', 'cli_reader_only', ...store)
+      const { code, errors } = await farebox('migrate', '--schema', 'reader_only', ...store)
       expect([code, errors]).toEqual([1, [expect.stringMatching(problem)]])
     }
   } finally {
-    await client.query('DROP ROLE cli_reader')
+    await client.query(`DROP ROLE ${role}`)
     await client.end()
   }
 })

@@ -199,6 +199,9 @@ test('an export never takes the place of the ledger that it is made of', async (
     [store, store],
     [link, store],
     [store, link],
+    // Of SQLite, and not there until somebody writes.
+    [store, `${store}-wal`],
+    [link, `${store}-journal`],
   ] as const) {
     const { code, errors } = await farebox('export', '--store', from, '--out', out, '--force')
     expect([code, errors]).toEqual([1, [`farebox: --out names the store itself: ${out}`]])

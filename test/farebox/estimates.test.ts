@@ -193,3 +193,26 @@ it('what is planned is priced by the model that is offered, as its call is', asy
     expect((await box.workflow({ accountId, name: 'speech' }).estimate(call)).expected).toBe(credits(total))
   }
 })
+
+it('what is planned is priced by the model of whoever is ready, and not of an adapter that lacks its key', async () => {
+  const named = (name: string, isReady: boolean): ProviderAdapter => ({
+    ...simulated(),
+    name,
+    availability: isReady ? { status: 'ready' } : { status: 'disabled', reason: 'no key' },
+    offers: [{ service: 'gpt', provider: 'small', model: name, capabilities: {}, quality: 0.8, latencyMs: 100 }],
+  })
+  const rates = (amount: string) => [{ unit: 'tokens' as const, amount, per: '1000' }]
+  const entries = [
+    { service: 'gpt', provider: 'small', model: 'cheap', rates: rates('1') },
+    { service: 'gpt', provider: 'small', model: 'dear', rates: rates('3') },
+  ]
+  const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+  const prices = new PriceBook({ name: 'models', currency: 'credits', versions })
+  const box = await openBox({ providers: [named('cheap', false), named('dear', true)], prices })
+  const planned = { service_configuration: { primary_ai_model: 'small', fallback_ai_model: null } }
+  expect(box.estimate({ ...planned, ai_tokens: 1_000 }).total_credits).toBe(3)
+  const { accountId } = await openAccount(box)
+  const { high } = await box.workflow({ accountId, name: 'plan' }).estimate({ chat: ask })
+  const texts = { ...planned, messages: ask.messages, max_output_tokens: ask.outputTokensMax }
+  expect((await box.estimateTexts(texts)).total_credits_high).toBe(Number(formatCredits(high)))
+})

@@ -347,6 +347,69 @@ describe('a candidate that is tried out to learn about it', () => {
   })
 })
 
+describe('a report of which a part has no price', () => {
+  const { quantities: counted } = tokens({ input: 600, output: 400 })
+  const searches = { meter: 'web_searches', quantity: quantity(2), unit: 'requests' as const }
+  const report: Usage = { quantities: [...counted, searches], certainty: 'exact' }
+  const answering = (name: string): Pick<ProviderAdapter, 'chat'> => ({
+    chat: async () => ({ text: name, finishReason: 'stop', model: name, usage: report }),
+  })
+  /** A book of models, each with its price of a thousand tokens and that of a search, where it has one. */
+  const priced = (currency: 'credits' | 'usd', ...models: [provider: string, amount: string, searchAmount?: string][]) => {
+    const entries = models.map(([provider, amount, searchAmount]) => ({
+      service: 'gpt',
+      provider,
+      rates: [
+        { unit: 'tokens' as const, amount, per: '1000' },
+        ...(searchAmount === undefined ? [] : [{ unit: 'requests' as const, amount: searchAmount }]),
+      ],
+    }))
+    const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries }
+    return new PriceBook({ name: 'searches', currency, versions: [version] })
+  }
+
+  it('costs us all of it, also where customers are charged for the rest alone', async () => {
+    const { workflow, usage } = await open({
+      providers: [model('m', answering('m'))],
+      prices: priced('credits', ['m', '2']),
+      costs: priced('usd', ['m', '0.001', '0.01']),
+      configuration: presets.balanced({ primaryAiModel: 'm' }),
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ creditsUsed: credits(2) })
+    expect(await usage()).toMatchObject([{ certainty: 'floor', cost: 21_000_000n }])
+  })
+
+  it('does not lose the charge of one that was tried out where another has the prices', async () => {
+    const { workflow } = await open({
+      providers: [model('usual', answering('usual')), model('dearer', answering('dearer'))],
+      prices: priced('credits', ['usual', '2'], ['dearer', '3', '5']),
+      configuration: presets.balanced({ primaryAiModel: 'usual', strategy: 'balanced', exploration: 1 }),
+      random: () => 0,
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'usual', creditsUsed: credits(2) })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'dearer', creditsUsed: credits(2) })
+  })
+
+  it('is written down of an attempt that failed', async () => {
+    const failing = model('failing', {
+      chat: async () => {
+        throw new ProviderError('cut off', { kind: 'incomplete', provider: 'failing', usage: report })
+      },
+    })
+    const { workflow, usage } = await open({
+      providers: [failing, model('good', answering('good'))],
+      prices: priced('credits', ['failing', '7'], ['good', '2']),
+      configuration: presets.balanced({ primaryAiModel: 'failing', fallbackAiModel: 'good' }),
+      failedAttempts: 'charged',
+    })
+    await workflow.chat(ask)
+    expect((await usage()).map(({ provider, charged }) => [provider, charged])).toEqual([
+      ['failing', credits(7)],
+      ['good', credits(2)],
+    ])
+  })
+})
+
 describe('a conversation whose beginning is cached', () => {
   it('stays where the cache is, when that is cheaper', async () => {
     const seen: string[] = []

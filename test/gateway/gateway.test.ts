@@ -5,12 +5,14 @@ import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Ledger } from '@farebox/ledger'
 import { sqlite } from '@farebox/ledger/sqlite'
 import OpenAI from 'openai'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { adminTokenIn } from '../../examples/gateway/src/data-folder.ts'
 import { startOpenaiLoopback } from '../loopback/openai.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { failingGateway, startGateway, temporaryFolder } from './gateway-process.ts'
@@ -112,6 +114,18 @@ test('a chosen key that cannot be one of the demo account is refused', async () 
   const { code, output } = await failingGateway({ ...settings, FAREBOX_DEMO_KEY: 'fbx_chosen_by_somebody_else' })
   expect(code).toBe(1)
   expect(output).toMatch(/^farebox: FAREBOX_DEMO_KEY was revoked, or its first 8 characters .*\n$/)
+})
+
+// Its operator was told to remove it.
+test('an admin token that another gateway has made and not written yet is waited for', async () => {
+  const settings = dataFolder('at-once')
+  await mkdir(settings.FAREBOX_DATA_DIR ?? '')
+  const file = join(settings.FAREBOX_DATA_DIR ?? '', 'admin-token')
+  await writeFile(file, '')
+  const found = adminTokenIn(settings.FAREBOX_DATA_DIR ?? '').catch((error: unknown) => error)
+  await sleep(20)
+  await writeFile(file, 'fba_of_the_other\n')
+  expect(await found).toEqual({ token: 'fba_of_the_other', isNew: false, file })
 })
 
 test('a signal lets the request under way end, and a second signal does not cut it', async () => {

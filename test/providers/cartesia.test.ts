@@ -106,7 +106,7 @@ describe('a request to Cartesia', () => {
 
   it('speaks to a telephone as telephones hear, whatever its options say', async () => {
     const { adapter, server } = await open()
-    const output_format = { container: 'mp3', encoding: 'pcm_s16le', sample_rate: 44_100 }
+    const output_format = { container: 'mp3', encoding: 'pcm_s16le', sample_rate: 44_100, bit_rate: 128_000 }
     await collect(adapter.streamSpeech?.({ ...raw, format: 'mulaw', providerOptions: { output_format } }, context))
     expect(server.requests[0]?.body.output_format).toEqual({ container: 'raw', encoding: 'pcm_mulaw', sample_rate: 8_000 })
   })

@@ -1,5 +1,5 @@
 import { simulated } from '@farebox/providers/simulated'
-import type { CallObserver, CallWatcher } from 'farebox'
+import { type CallObserver, type CallWatcher, credits } from 'farebox'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { serveApi } from '../farebox/api-client.ts'
 import { openAccount, openBox } from '../farebox/open-box.ts'
@@ -54,10 +54,7 @@ it.each(Object.entries(failing))('an observer that %s costs the call nothing, an
 })
 
 it('an observer, or a logger, that fails later ends neither the call nor the process', async () => {
-  const unhandled: unknown[] = []
-  const hear = (reason: unknown) => unhandled.push(reason)
-  process.on('unhandledRejection', hear)
-  onTestFinished(() => void process.off('unhandledRejection', hear))
+  const unhandled = unhandledRejections()
   let told = 0
   const later = async () => {
     told += 1
@@ -75,7 +72,7 @@ it('an observer, or a logger, that fails later ends neither the call nor the pro
   expect([told > 5, unhandled]).toEqual([true, []])
 })
 
-it.each([
+const failingListeners: [how: string, listener: () => void][] = [
   [
     'throws',
     () => {
@@ -88,18 +85,49 @@ it.each([
       throw new Error('the collector is gone')
     },
   ],
-])('an onError that %s ends neither the process nor a request', async (_, onError) => {
+]
+
+/** What nobody awaited and failed since. */
+function unhandledRejections(): unknown[] {
   const unhandled: unknown[] = []
   const hear = (reason: unknown) => unhandled.push(reason)
   process.on('unhandledRejection', hear)
   onTestFinished(() => void process.off('unhandledRejection', hear))
+  return unhandled
+}
+
+it.each(failingListeners)('an onError that %s ends neither the process nor a request', async (_, onError) => {
+  const unhandled = unhandledRejections()
   const box = await openBox({ onError })
   const { key } = await openAccount(box)
   box.background(Promise.reject(new Error('away')))
+  box.background(Promise.reject(new Error('away')), onError)
   const api = await serveApi(box, key, { onError })
   vi.spyOn(box.ledger, 'breakdowns').mockRejectedValue(new Error('broken'))
   const { status, body } = await api.get('/api/v1/usage')
   expect([status, body.code]).toEqual([500, 'INTERNAL'])
   await new Promise((resolve) => setImmediate(resolve))
   expect(unhandled).toEqual([])
+})
+
+it.each(failingListeners)('a listener that %s ends neither the work nor the process, and is told', async (_, onLow) => {
+  const unhandled = unhandledRejections()
+  const errors: unknown[] = []
+  const box = await openBox({ providers: [simulated()], onError: (error) => errors.push(error) })
+  const { accountId } = await openAccount(box, { balance: credits(40) })
+  const workflow = box.workflow({ accountId, name: 'call' })
+  const again = { idempotencyKey: 'k', onReplayed: onLow }
+  for (let times = 0; times < 2; times += 1) await workflow.record('phone', 'twilio', 1, 'seconds', again)
+  const time = await workflow.meter({ service: 'phone', provider: 'twilio', onLow, onSpent: onLow })
+  for (let second = 1; !time.isSpent; second += 1) await time.reached(second)
+  expect(await time.end()).toMatchObject({ creditsUsed: expect.any(BigInt) })
+  async function* sound() {
+    yield new Uint8Array(16_000)
+  }
+  const format = { encoding: 'pcm_s16le' as const, sampleRate: 8_000 }
+  const { settled } = await workflow.listen({ audio: sound(), format, lowSeconds: 3_600, onLow })
+  expect(await settled).toMatchObject({ endedBy: 'input' })
+  await workflow.close()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([errors.map(String), unhandled]).toEqual([Array(4).fill('Error: the collector is gone'), []])
 })

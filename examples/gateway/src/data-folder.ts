@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isToken, SetupError } from './environment.ts'
+
+/** How often a token's file that is empty is read, and how long apart. */
+const EMPTY_TRIES = 10
+const EMPTY_MS = 50
 
 /** @throws {SetupError} it cannot be made or written to */
 export async function openDataFolder(path: string): Promise<string> {
@@ -56,11 +61,19 @@ export async function adminTokenIn(folder: string): Promise<{ token: string; isN
       throw new SetupError(`cannot write ${file}: ${message}`)
     }
   }
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new SetupError(`cannot read ${file}: ${error.message}`)
-  })
-  const token = text.trim()
+  const token = await keptToken(file)
   // With an empty one the admin routes would be closed to everybody, and with a short one open to many.
   if (!isToken(token)) throw new SetupError(`${file} holds no admin token: remove it, and the next start makes one`)
   return { token, isNew: false, file }
+}
+
+/** What a file holds; where that is nothing, once more for a while: another gateway that starts may be about to write it. */
+async function keptToken(file: string): Promise<string> {
+  for (let tries = 1; ; tries += 1) {
+    const text = await readFile(file, 'utf8').catch((error: Error) => {
+      throw new SetupError(`cannot read ${file}: ${error.message}`)
+    })
+    if (text !== '' || tries === EMPTY_TRIES) return text.trim()
+    await sleep(EMPTY_MS)
+  }
 }

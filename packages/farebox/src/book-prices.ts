@@ -152,6 +152,11 @@ export class BookPrices implements PricePredictor {
     return this.#costs.lookUp({ service, provider: model, at })?.entry.retires
   }
 
+  /** What a usage costs us; `undefined` where the cost book does not say. */
+  costOf(source: PricedSource, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
+    return this.#costOf({ ...source, at: source.at ?? this.#clock() }, quantities)
+  }
+
   /** `undefined` when the list prices do not say: unknown is not free. */
   #costOf(query: PriceQuery, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
     const price = this.#costs.lookUp(query)

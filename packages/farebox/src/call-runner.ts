@@ -31,6 +31,7 @@ import { CallerLeftError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
 import { type HeldRoute, holdRoute, type MeterParts, type Payer, release } from './hold-route.ts'
 import type { OpenStreams } from './open-streams.ts'
+import { safeListener } from './safe-listener.ts'
 import { type Answer, settleCall } from './settle-call.ts'
 import type { ObservedCall } from './telemetry/call-observer.ts'
 import { CallWatch } from './telemetry/watch-call.ts'
@@ -167,13 +168,13 @@ export class CallRunner {
     const { request, options, streaming = {}, mayContinue } = call
     const held = await this.hold(request, options)
     watch.held(held)
+    const onContinued = safeListener(streaming.onContinued, this.#parts.onError)
     const outcome = await attemptStream<Event, Refusal, Produced>({
       ...this.attemptOptions(held, options, watch),
       open: watch.opening(call.open),
       ...(call.tally && { tally: call.tally }),
       afterContent: ({ produced }) => (mayContinue?.(produced) && streaming.afterContent === 'continue' ? 'continue' : 'end'),
-      onContinued: ({ from, to }) =>
-        streaming.onContinued?.({ from: from.candidate.offer.provider, to: to.candidate.offer.provider }),
+      onContinued: ({ from, to }) => onContinued({ from: from.candidate.offer.provider, to: to.candidate.offer.provider }),
       drain: ({ candidate }) => (candidate.offer.capabilities.billsAbandoned ? this.#parts.drainMs : 0),
     }).catch((error: unknown) => this.giveUp(held, error))
     if (outcome.status !== 'succeeded') {

@@ -250,7 +250,7 @@ export class Farebox {
     this.#running.add(work)
     void work.then(ended, (error: unknown) => {
       ended()
-      onError(error)
+      quietly(() => onError(error))
     })
   }
 
@@ -304,7 +304,7 @@ export class Farebox {
       const measure = await measureChat({ messages, outputTokensMax }, offers, this.#parts.loadTokenizers)
       // Names of providers are models where nobody offers them.
       known.chat = (provider) => {
-        const offer = offers.find((each) => each.provider === provider)
+        const offer = this.#offerOf('gpt', provider)
         return chatUsageRange(measure, offer?.model ?? provider, offer?.capabilities.imageTokensMax)
       }
     }
@@ -313,8 +313,13 @@ export class Farebox {
 
   /** Calls are priced by the model that is offered, so what is planned is too. */
   #known(): KnownOfWork {
-    const offered = (service: string) => this.catalog.forService(service).map(({ offer }) => offer)
-    return { modelOf: (service, provider) => offered(service).find((offer) => offer.provider === provider)?.model }
+    return { modelOf: (service, provider) => this.#offerOf(service, provider)?.model }
+  }
+
+  /** The offer of whoever would be asked: an adapter without its key is asked nothing, and may name another model. */
+  #offerOf(service: string, provider: string): Offer | undefined {
+    const named = this.catalog.forService(service).filter(({ offer }) => offer.provider === provider)
+    return (named.find(({ adapter }) => adapter.availability.status === 'ready') ?? named[0])?.offer
   }
 
   /** What is on offer, by real providers, and will be taken out of service within so many days: time to name another model. */

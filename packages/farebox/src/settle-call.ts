@@ -266,8 +266,12 @@ async function priceUsage(
   } catch (error) {
     if (!isUnpriceable(error)) throw error
     known = knownPart(error, usage, price)
+    // What customers pay nothing for may cost us something.
+    if (known) known.priced.cost = prices.costOf(source, usage.quantities) ?? known.priced.cost
   }
   const other = await fallback()
+  // Where nothing else was measured, as of an attempt that failed, there is no other price of it.
+  if (known && other === usage) return known
   const expected = { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
   return known && known.priced.rated > expected.priced.rated ? known : expected
 }

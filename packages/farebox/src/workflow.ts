@@ -37,6 +37,7 @@ import { placePhoneCall } from './phone-call.ts'
 import { priceSlice } from './price-slice.ts'
 import { readAudio } from './read-audio.ts'
 import { type Receipt, receiptOf } from './receipt.ts'
+import { safeListener } from './safe-listener.ts'
 import { quietly } from './telemetry/watch-call.ts'
 import type { Turns } from './turns.ts'
 import type {
@@ -425,7 +426,7 @@ export class Workflow {
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
       const { charged: creditsUsed, replayed } = outcome
       const work = { accountId, workflowId, service, creditsUsed }
-      if (replayed) onReplayed?.()
+      if (replayed) safeListener(onReplayed, this.#parts.onError)()
       else for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
       return { creditsUsed, balance: outcome.balance }
     }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createHealth } from './health.ts'
 import { type HealthStore, shareHealth } from './share-health.ts'
 
@@ -197,5 +197,34 @@ describe('the loop', () => {
     await vi.advanceTimersByTimeAsync(250)
     expect(errors).toHaveLength(3)
     await shared.stop()
+  })
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('the log is gone')
+      },
+    ],
+    [
+      'fails later',
+      async () => {
+        throw new Error('the log is gone')
+      },
+    ],
+  ])('goes on where an onError %s', async (_, onError) => {
+    const unhandled: unknown[] = []
+    const hear = (reason: unknown) => unhandled.push(reason)
+    process.on('unhandledRejection', hear)
+    onTestFinished(() => void process.off('unhandledRejection', hear))
+    const read = vi.fn(async () => {
+      throw new Error('gone')
+    })
+    const shared = shareHealth(createHealth(), { publish: async () => {}, read }, { everyMs: 100, onError })
+    shared.start()
+    await vi.advanceTimersByTimeAsync(250)
+    await shared.exchange()
+    await shared.stop()
+    expect([read.mock.calls.length, unhandled]).toEqual([4, []])
   })
 })

@@ -66,7 +66,8 @@ export function shareHealth(
       })
       health.hear(reports)
     } catch (error) {
-      onError(error)
+      // It may throw, or be asynchronous and fail later: neither may end the exchange, or the process.
+      void (async () => onError(error))().catch(() => {})
     }
   }
 

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { InvalidOptionError } from '@farebox/core'
 import type { ExportFormat, FocusOptions } from '@farebox/ledger/export'
 import { Option } from 'commander'
@@ -80,9 +80,12 @@ export function addExportCommand(shell: Shell): void {
 
 /** A ledger is more than what is exported of it, also to whoever may replace files. @throws {InvalidOptionError} the two are one file */
 function checkNotStore(out: string, store: string): void {
-  if (isPostgres(store, '--store') || !existsSync(out)) return
+  const folder = dirname(resolve(out))
+  if (isPostgres(store, '--store') || !existsSync(folder)) return
   const file = realpathSync(store)
-  if ([file, `${file}-wal`, `${file}-shm`].includes(realpathSync(out))) {
+  // SQLite's own files beside it come and go.
+  const named = existsSync(out) ? realpathSync(out) : join(realpathSync(folder), basename(out))
+  if ([file, `${file}-wal`, `${file}-shm`, `${file}-journal`].includes(named)) {
     throw new InvalidOptionError(`--out names the store itself: ${resolve(out)}`)
   }
 }

@@ -26,5 +26,6 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
 await runProgram(createProgram(terminal), process.argv.slice(2), terminal)
 // What a module of the host's has opened for itself, such as a pool or a timer, would keep `reconcile` from ending. A failure is told above.
 process.stdout.write('', (error) => {
-  if (!error) process.exit()
+  // Errors too are on their way still where a terminal or a pipe is asynchronous, as on Windows.
+  if (!error) process.stderr.write('', () => process.exit())
 })

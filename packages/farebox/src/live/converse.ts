@@ -10,6 +10,7 @@ import {
 import type { Candidate } from '@farebox/router'
 import { converseRoute } from '../call-routes.ts'
 import { required } from '../call-runner.ts'
+import { safeListener } from '../safe-listener.ts'
 import type { ConverseInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import { AnswerQueue } from './answer-queue.ts'
 import type { LiveMeter } from './live-meter.ts'
@@ -37,7 +38,7 @@ const WINDOW_TOKENS = 1_000_000
 export async function converse(live: LiveParts, input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
   checkSound('inputFormat', input.inputFormat)
   checkSound('outputFormat', input.outputFormat)
-  const session = new ConverseSession(input)
+  const session = new ConverseSession({ ...input, onLow: safeListener(input.onLow, live.parts.onError) })
   const ceiling = session.nextTurn()
   const expected = [tokens('audio_input', FRAME_TOKENS), tokens('audio_output', 300)]
   return openLive(live, [converseRoute({ expected, ceiling }, input)], input, session)

@@ -3,6 +3,7 @@ import type { Candidate } from '@farebox/router'
 import { listenRoute, seconds } from '../call-routes.ts'
 import { required } from '../call-runner.ts'
 import type { HeldRoute } from '../hold-route.ts'
+import { safeListener } from '../safe-listener.ts'
 import type { ListenInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import type { LiveMeter } from './live-meter.ts'
 import { checkPiece, checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
@@ -21,7 +22,12 @@ export async function listen(live: LiveParts, input: ListenInput): Promise<LiveS
   checkSound('format', input.format)
   const [first, ...smaller] = PARTS
   const route = (part: number) => listenRoute(part, input.language, input)
-  return openLive(live, [route(first), ...smaller.map(route)], input, new ListenSession(input))
+  return openLive(
+    live,
+    [route(first), ...smaller.map(route)],
+    input,
+    new ListenSession(input, safeListener(input.onLow, live.parts.onError)),
+  )
 }
 
 /** How far one transcription has come, in seconds of its sound. */
@@ -33,8 +39,8 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   #heard = 0
   #endedBy: LiveEnd = 'input'
 
-  constructor(input: ListenInput) {
-    const { lowSeconds = LOW_SECONDS, onLow } = input
+  constructor(input: ListenInput, onLow: ListenInput['onLow']) {
+    const { lowSeconds = LOW_SECONDS } = input
     this.#input = input
     this.#time = new PaidTime({ parts: PARTS, chargeSeconds: 1, lowSeconds, onLow })
   }

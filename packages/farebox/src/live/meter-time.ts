@@ -5,6 +5,7 @@ import { applyConditions } from '@farebox/router'
 import { seconds } from '../call-routes.ts'
 import type { CallRunner } from '../call-runner.ts'
 import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
+import { safeListener } from '../safe-listener.ts'
 import { quantitiesJson } from '../settle-call.ts'
 import type { MeterEnd, MeteredTime, MeterInput, SpentReason } from '../workflow-calls.ts'
 import { liveLimit, overLiveLimit } from './live-limit.ts'
@@ -72,10 +73,11 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
       limit,
       details: ({ usage }: LivePart) => ({ usage: quantitiesJson(usage), at: source.at, requestId, numbers }),
     })
-    const { onLow } = input
+    const onLow = safeListener(input.onLow, parts.onError)
     const time = new PaidTime({ parts: PARTS, chargeSeconds: CHARGE_SECONDS, lowSeconds, onLow })
+    const onSpent = safeListener(input.onSpent, parts.onError)
     time.begin(meter, outcome, reserveSeconds + part)
-    const running = new RunningTime(meter, time, { runner, input, reserveSeconds, onError: parts.onError })
+    const running = new RunningTime(meter, time, { runner, onSpent, reserveSeconds, onError: parts.onError })
     // A Farebox that closes waits for whoever meters it as for the reader of a stream, and then ends it itself.
     parts.background(running.over)
     parts.streams.add(() => void running.stop(), running.over)
@@ -86,7 +88,7 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
 
 interface RunningParts {
   runner: CallRunner
-  input: MeterInput
+  onSpent(facts: { reason: SpentReason }): void
   reserveSeconds: number
   onError(error: unknown): void
 }
@@ -157,7 +159,7 @@ class RunningTime implements MeteredTime {
   }
 
   async #cover(): Promise<void> {
-    const { input, reserveSeconds, onError } = this.#parts
+    const { onSpent, reserveSeconds, onError } = this.#parts
     let reason: SpentReason | undefined
     try {
       reason = await this.#time.cover(this.#seconds, this.#seconds + reserveSeconds)
@@ -168,7 +170,7 @@ class RunningTime implements MeteredTime {
       return
     }
     this.#isSpent = true
-    if (!this.#told) input.onSpent?.({ reason })
+    if (!this.#told) onSpent({ reason })
   }
 
   async #end(passed?: number): Promise<MeterEnd> {

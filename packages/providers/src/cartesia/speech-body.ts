@@ -25,13 +25,12 @@ export function speechBody(provider: string, request: SpeakRequest, { voice }: P
     model_id: request.model,
     transcript: request.text,
     voice: request.voice ?? voice,
-    output_format: { ...format, ...asRecord(request.providerOptions?.output_format), ...pinned(request.format, format) },
+    // A telephone plays one coding at one rate.
+    output_format:
+      request.format === 'mulaw'
+        ? format
+        : { ...format, ...asRecord(request.providerOptions?.output_format), container: format.container },
   }
-}
-
-/** What no option changes: a telephone plays one coding at one rate. */
-function pinned(name: AudioFormat, format: Record<string, unknown>): Record<string, unknown> {
-  return name === 'mulaw' ? format : { container: format.container }
 }
 
 /** 24,000 samples per second, as other providers speak, unless it is for a telephone. */
