@@ -9,6 +9,7 @@ import { Ledger } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { parse } from 'csv-parse/sync'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { expectFocus } from '../exports/focus-rules.ts'
 import { databaseFolder } from '../support/database-folder.ts'
@@ -235,6 +236,29 @@ test.each([
   }
   const [code] = await once(child, 'close')
   expect([code, output]).toEqual([0, 'no provider keeps records that can be asked for\n0 agree, 0 differ\n'])
+})
+
+test.each(['SIGINT', 'SIGTERM'] as const)('an export that %s ends leaves no part of its file, and ends by it', async (signal) => {
+  const store = await createTestDatabase()
+  onTestFinished(() => store.drop())
+  const ledger = new Ledger(postgres({ connectionString: store.url }))
+  await ledger.migrate()
+  await ledger.close()
+  // Keeps the export waiting in the middle of its work.
+  const other = new pg.Client({ connectionString: store.url })
+  await other.connect()
+  onTestFinished(() => other.end())
+  await other.query('BEGIN; LOCK TABLE farebox_usage_records')
+  const out = join(folder, `ended-by-${signal}.csv`)
+  const main = join(import.meta.dirname, '../../packages/farebox/src/cli/main.ts')
+  const parameters = ['--conditions=farebox-source', main, 'export', '--store', store.url, '--out', out]
+  const child = spawn(process.execPath, parameters, { stdio: 'ignore' })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const left = () => readdirSync(folder).filter((each) => each.startsWith(`ended-by-${signal}`))
+  await expect.poll(left).toHaveLength(1)
+  child.kill(signal)
+  expect(await once(child, 'close')).toEqual([null, signal])
+  expect(left()).toEqual([])
 })
 
 test('farebox reconcile says what is wrong with its module', async () => {

@@ -46,6 +46,9 @@ describe.each(compatHosts)('a client of $name that is still sending a body which
   ])('%s is told so when it has sent it', async (_, head, sent) => {
     const { api, account } = await openCompat({ host, routes: { limits: { requestBytes: BODY_MAX } } })
     expect(await sentBy(api.url, { key: account.key, head, pieces: sent })).toMatch(/^HTTP\/1\.1 413 /)
+    // Whoever watches the share of requests that fail sees it too.
+    const counted = 'farebox_http_requests_total{method="POST",path="/v1/embeddings",status="413"} 1'
+    expect(await (await fetch(`${api.url}/metrics`)).text()).toContain(counted)
   })
 })
 

@@ -55,6 +55,9 @@ describe.each([
 
     const front = await fetch(`${first.url}/`, { redirect: 'manual' })
     expect([front.status, front.headers.get('location')]).toEqual([302, '/dashboard'])
+    // Links in letters and chats carry where they were clicked.
+    const linked = await fetch(`${first.url}/?utm_source=letter`, { redirect: 'manual' })
+    expect([linked.status, linked.headers.get('location')]).toEqual([302, '/dashboard'])
 
     const commands = printed.split('\n').filter((line) => line.startsWith('  curl'))
     const { stdout } = await run('sh', ['-c', commands[0] ?? ''])

@@ -279,6 +279,95 @@ test('what an outbox did not come to tell because it stops is told by the next o
   expect(told).toEqual(['balance_low'])
 })
 
+/** Accounts whose balance has just fallen: one event each. */
+async function fallAll(accountIds: readonly string[]): Promise<void> {
+  for (const id of accountIds) {
+    await ledger.openAccount({ accountId: id, name: id })
+    await ledger.grant({ accountId: id, amount: credits(10) })
+    await ledger.setAlerts({ accountId: id, balanceLow: credits(50) })
+  }
+}
+
+test('a delivery that hangs holds up no event of another account, also one that becomes due meanwhile', async () => {
+  const gate = Promise.withResolvers<void>()
+  const told: string[] = []
+  const outbox = new Outbox(ledger, {
+    concurrency: 2,
+    pollMs: 5,
+    async deliver(event) {
+      if (event.accountId === 'ada') await gate.promise
+      told.push(event.accountId)
+    },
+  })
+  await fallAll(['ada', 'bob', 'eve', 'dan'])
+  outbox.start()
+  await expect.poll(() => told.toSorted()).toEqual(['bob', 'dan', 'eve'])
+  await fallAll(['fay'])
+  await expect.poll(() => told).toContain('fay')
+  gate.resolve()
+  await expect.poll(() => told.toSorted()).toEqual(['ada', 'bob', 'dan', 'eve', 'fay'])
+  await outbox.stop()
+  expect(await ledger.eventCounts()).toEqual({ waiting: 0, givenUp: 0 })
+})
+
+test('an account whose deliveries all hang leaves places for the others, and no more are under way than was said', async () => {
+  const gate = Promise.withResolvers<void>()
+  const told: string[] = []
+  let underWay = 0
+  let most = 0
+  const outbox = new Outbox(ledger, {
+    concurrency: 4,
+    pollMs: 5,
+    async deliver(event) {
+      most = Math.max(most, ++underWay)
+      await (event.accountId === accountId ? gate.promise : new Promise((resolve) => setImmediate(resolve)))
+      underWay -= 1
+      told.push(event.accountId)
+    },
+  })
+  for (let line = 101; line <= 106; line += 1) await ledger.setAlerts({ accountId, balanceLow: credits(line) })
+  const { waiting } = await ledger.eventCounts()
+  expect(waiting).toBe(6)
+  now += 1
+  await fallAll(['bob', 'eve', 'dan', 'fay', 'gil'])
+  const looking = outbox.deliverDue()
+  await expect.poll(() => told.toSorted()).toEqual(['bob', 'dan', 'eve', 'fay', 'gil'])
+  gate.resolve()
+  expect(await looking).toEqual({ delivered: 11, failed: 0, givenUp: 0 })
+  expect(most).toBeLessThanOrEqual(4)
+})
+
+test('all that is due of one account is told by one look, also where it is more than it may have under way', async () => {
+  for (let line = 101; line <= 106; line += 1) await ledger.setAlerts({ accountId, balanceLow: credits(line) })
+  const outbox = new Outbox(ledger, { deliver: () => undefined })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 6, failed: 0, givenUp: 0 })
+})
+
+test('what is due is delivered for whoever asks for it after the outbox was stopped, and stopping waits for that too', async () => {
+  await fall()
+  const told: string[] = []
+  const begun = Promise.withResolvers<void>()
+  const outbox = new Outbox(ledger, {
+    retryDelayMs: () => 1,
+    async deliver({ type }, signal) {
+      told.push(type)
+      if (told.length > 1) return
+      begun.resolve()
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    },
+  })
+  outbox.start()
+  await outbox.stop()
+  const looking = outbox.deliverDue()
+  await begun.promise
+  await outbox.stop()
+  expect(await ledger.events({ accountId })).toMatchObject([{ deliveredAt: null, attempts: 1, dueAt: now + 1 }])
+  expect(await looking).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+  now += 1
+  expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+  expect(told).toEqual(['balance_low', 'balance_low'])
+})
+
 test('an outbox that is started again while it stops looks once at a time', async () => {
   let looking = 0
   let most = 0

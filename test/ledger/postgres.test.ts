@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { credits } from '@farebox/core'
+import { credits, InvalidOptionError } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
 import { type PostgresPool, postgres } from '@farebox/ledger/postgres'
@@ -116,6 +116,19 @@ describe('a ledger in Postgres', () => {
         await expect(call()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
       }
       await away.close()
+    }
+  })
+
+  test('a schema that is named in the connection string, as Prisma does it, is refused, since the tables would be elsewhere', () => {
+    for (const query of ['schema=credits', 'connection_limit=5&schema=credits', 'sslmode=disable&schema=credits#x']) {
+      const wrong = () => postgres({ connectionString: `${database.url}?${query}` })
+      expect(wrong, query).toThrow(InvalidOptionError)
+      expect(wrong, query).toThrow("give schema: 'credits'")
+      expect(() => postgres({ connectionString: `${database.url}?${query}`, schema: 'credits' }), query).toThrow('leave it out')
+    }
+    expect(() => postgres({ connectionString: 'postgres://app:a?schema=se/cret@127.0.0.1/credits' })).toThrow(/^(?!.*cret@)/)
+    for (const query of ['application_name=schema', 'options=-c%20search_path%3Dschema']) {
+      expect(() => postgres({ connectionString: `${database.url}?${query}` }), query).not.toThrow()
     }
   })
 

@@ -266,6 +266,72 @@ describe.each([
     expect(errors).toEqual([])
   })
 
+  test('leaves one note in each account, however often it looks, and no entry in its journal', async () => {
+    const told: string[] = []
+    const outbox = outboxTo(told)
+    const notes = () => Array.fromAsync(ledger.documentsBetween({ from: 0, until: Number.MAX_SAFE_INTEGER, kind: 'told_books' }))
+    const journal = async () => {
+      const changed: number[] = []
+      for await (const page of ledger.history.changedSince(0)) changed.push(...page.map(({ sequence }) => sequence))
+      return changed
+    }
+    const before = await journal()
+    for (let round = 1; round <= 4; round += 1) {
+      await charge('ada', `a${round}`)
+      await charge('bob', `b${round}`)
+      expect((await outbox.deliverDue()).delivered).toBe(2)
+    }
+    expect((await notes()).map(({ accountId }) => accountId)).toEqual(['ada', 'bob'])
+    expect(await journal()).toEqual(before.map((sequence) => sequence + 4))
+    // What a slower process notes does not take it back.
+    await ledger.saveDocument({ accountId: 'ada', kind: 'told_books', documentId: 'through', body: {}, version: 1 })
+    expect(await outboxTo(told).deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+  })
+
+  test('that was given up is told when somebody asks for it again, and is then no longer listed', async () => {
+    const told: string[] = []
+    const errors: unknown[] = []
+    let fault: Error | undefined = new DeliveryRefusedError('no such customer')
+    const outbox = outboxTo(told, {
+      deliver(record) {
+        if (fault && record.usageId !== 'a2') throw fault
+        told.push(nameOf(record))
+      },
+      onError: (error) => errors.push(error),
+    })
+    for (const id of ['a1', 'a2', 'a3']) await charge('ada', id)
+    expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 2 })
+    const givenUp = async () => (await Array.fromAsync(outbox.givenUp())).map(({ usageId, error }) => [usageId, error])
+    fault = new Error('still away')
+    expect(await outbox.retryUsage({ accountId: 'ada', usageId: 'a1' })).toEqual({ isDelivered: false })
+    expect(errors.at(-1)).toBe(fault)
+    expect(await givenUp()).toEqual([
+      ['a1', 'still away'],
+      ['a3', 'no such customer'],
+    ])
+    fault = undefined
+    // By whichever process, also when it has just started, and once.
+    const other = outboxTo(told)
+    expect(await other.retryUsage({ accountId: 'ada', usageId: 'a1' })).toEqual({ isDelivered: true })
+    expect(await outbox.retryUsage({ accountId: 'ada', usageId: 'a1' })).toEqual({ isDelivered: true })
+    expect(told).toEqual(['ada a2', 'ada a1'])
+    expect(await givenUp()).toEqual([['a3', 'no such customer']])
+    for (const usageId of ['a2', 'nobody']) {
+      await expect(outbox.retryUsage({ accountId: 'ada', usageId })).rejects.toMatchObject({ code: 'USAGE_NOT_FOUND' })
+    }
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+  })
+
+  test('is told by whoever asks for it after the outbox was stopped', async () => {
+    const told: string[] = []
+    const outbox = outboxTo(told)
+    outbox.start()
+    await outbox.stop()
+    await charge('ada', 'a1')
+    expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+    expect(told).toEqual(['ada a1'])
+  })
+
   test('stopping notes what was told, and what hangs is told again', async () => {
     const told: string[] = []
     const { promise: hanging, resolve: hangs } = Promise.withResolvers<void>()

@@ -27,12 +27,13 @@ const weights = {
   setKeyServices: 1,
   noteKeyUse: 1,
   saveDocument: 1,
+  replaceDocument: 1,
   advance: 1,
 } satisfies Partial<Record<Verb, number>>
 const verbs = Object.entries(weights).flatMap(([verb, weight]) => Array<string>(weight).fill(verb)) as (keyof typeof weights)[]
 
 /** What the journal does not tell. */
-const isSilent: ReadonlySet<string> = new Set<Verb>(['advance', 'noteKeyUse'])
+const isSilent: ReadonlySet<string> = new Set<Verb>(['advance', 'noteKeyUse', 'replaceDocument'])
 /** What makes nothing that has an id. */
 const isNameless: ReadonlySet<string> = new Set([...isSilent, 'extendHold', 'setBudget', 'freezeAccount', 'setKeyServices'])
 
@@ -338,6 +339,12 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     return { apiKeyId, services: [{ id: `${apiKeyId}:gpt:`, service: 'gpt', enabled: draw.choices.happens(50) }] }
   },
   saveDocument: (draw) => ({ kind: 'agent', documentId: `d${draw.choices.below(20)}`, body: { n: draw.choices.below(3) } }),
+  replaceDocument: (draw) => ({
+    kind: draw.choices.happens(90) ? 'note' : 'agent',
+    documentId: `d${draw.choices.below(3)}`,
+    body: { n: draw.choices.below(3) },
+    version: 1 + draw.choices.below(20),
+  }),
   advance: () => ({}),
 }
 

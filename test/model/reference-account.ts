@@ -8,11 +8,13 @@ import { ANY_SERVICE, byAge, exists, missing, reserveIdOf } from './reference-th
 export class ReferenceAccount extends ReferenceCorrections {
   readonly answers = new Map<string, Answer>()
   readonly #keys = new ReferenceKeys()
-  readonly #documents = new Set<string>()
+  /** Their versions, of those that have one. */
+  readonly #documents = new Map<string, number | undefined>()
 
   do(operation: Exclude<Operation, { verb: 'openAccount' }>, now: number, prefixes: Set<string>): Outcome {
     // That a key was used is nothing that happens to the account: its holds and grants wait for that.
     if (operation.verb === 'noteKeyUse') return this.#keys.do(operation, now, prefixes, this.available)
+    if (operation.verb === 'replaceDocument') return this.#replaceDocument(operation.input)
     this.now = Math.max(this.changedAt, now)
     // In the order of time, as if somebody had looked all along.
     for (let next = this.nextGrant; next; next = this.nextGrant) {
@@ -118,7 +120,16 @@ export class ReferenceAccount extends ReferenceCorrections {
   #saveDocument({ kind, documentId }: Operations['saveDocument']): Outcome {
     const name = `${kind} ${documentId}`
     if (this.#documents.has(name)) return exists(kind, documentId)
-    this.#documents.add(name)
+    this.#documents.set(name, undefined)
     return { status: 'saved', documentId, replayed: false }
+  }
+
+  #replaceDocument({ kind, documentId, version }: Operations['replaceDocument']): Outcome {
+    const name = `${kind} ${documentId}`
+    const kept = this.#documents.get(name)
+    if (this.#documents.has(name) && kept === undefined) return exists(kind, documentId)
+    const isNewer = kept === undefined || version > kept
+    if (isNewer) this.#documents.set(name, version)
+    return { status: 'saved', documentId, replayed: !isNewer }
   }
 }

@@ -20,7 +20,7 @@ const DRAIN_MS = 30_000
 const SWEEP_MS = 30_000
 const DASHBOARD = '/dashboard'
 /** Addresses that are not of the API. */
-const OTHERS = /^[^:]+:\/\/[^/]+\/(dashboard|twilio|$)/
+const OTHERS = /^[^:]+:\/\/[^/]+\/(dashboard|twilio|[?]|$)/
 
 // Whoever reads the log may leave, as in `npm start | head`: the lines are lost, and requests are served all the same.
 for (const stream of [process.stdout, process.stderr]) {

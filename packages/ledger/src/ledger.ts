@@ -536,8 +536,9 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('endDelivery', { accountId }, null, input, undefined)
   }
 
-  /** Keeps something of the host's in its account, for example an agent. */
+  /** Keeps something of the host's in its account, for example an agent; with a `version`, in the place of earlier ones. */
   async saveDocument(input: SaveDocumentInput, call?: CallOptions<Transaction>): Promise<SaveDocumentOutcome> {
+    if (input.version !== undefined) return this.#replaceDocument(input, input.version, call)
     const fields = {
       kind: checkService('kind', input.kind),
       documentId: checkText('documentId', input.documentId ?? newId('saveDocument', input.accountId, input.idempotencyKey)),
@@ -550,6 +551,26 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       fields,
       call,
     )
+  }
+
+  async #replaceDocument(
+    { accountId, idempotencyKey, ...input }: SaveDocumentInput,
+    version: number,
+    call: CallOptions<Transaction> | undefined,
+  ): Promise<SaveDocumentOutcome> {
+    if (idempotencyKey !== undefined) {
+      throw new InvalidInputError(
+        'idempotencyKey',
+        'is not for a document with a version, which the version makes safe to repeat',
+      )
+    }
+    const fields = {
+      kind: checkService('kind', input.kind),
+      documentId: checkText('documentId', input.documentId),
+      body: checkBody(input.body),
+      version: checkInteger('version', version),
+    }
+    return this.#change('replaceDocument', { accountId }, null, fields, call)
   }
 
   /**

@@ -317,6 +317,12 @@ export interface SaveDocumentInput extends Mutation {
   documentId?: string
   /** Anything that JSON can carry, at most 8 MB. */
   body: Record<string, unknown>
+  /**
+   * Of something that is kept up to date under its `documentId`, such as how far a reader came: a whole number, which is kept as `body.version`.
+   * It takes the place of what was kept with a smaller one; what was kept with the same or a greater one stays. It leaves no entry in the
+   * journal, so that an account does not grow by it. @defaultValue none: what was kept is never replaced
+   */
+  version?: number
 }
 
 /** Why new work was refused. Nothing was changed. Where several apply, the first in this order is named. */
@@ -597,6 +603,8 @@ export interface Operations {
   /** Makes an event due now. */
   retryEvent: { eventId: string }
   saveDocument: { kind: string; documentId: string; body: Record<string, unknown> }
+  /** Keeps a document in the place of an earlier version. */
+  replaceDocument: { kind: string; documentId: string; body: Record<string, unknown>; version: number }
   /** Lets what is due on one account happen: grants begin and expire, abandoned holds go back. */
   advance: Record<never, never>
   /** Keeps when a key was last used. It moves nothing, so the journal does not tell of it. */
@@ -654,6 +662,7 @@ export interface Outcomes {
   endDelivery: { status: 'noted'; replayed: boolean }
   retryEvent: { status: 'due'; isDelivered: boolean; replayed: boolean }
   saveDocument: SaveDocumentOutcome
+  replaceDocument: SaveDocumentOutcome
   advance: { status: 'advanced'; replayed: boolean }
   noteKeyUse: { status: 'noted'; replayed: boolean }
 }

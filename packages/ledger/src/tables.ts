@@ -239,7 +239,7 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     used: 'bigint',
     createdAt: 'integer',
   }),
-  documents: table('documents', 'insert', ['accountId', 'kind', 'documentId'], {
+  documents: table('documents', 'upsert', ['accountId', 'kind', 'documentId'], {
     accountId: 'text',
     kind: 'text',
     documentId: 'text',

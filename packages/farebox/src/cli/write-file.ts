@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createWriteStream, existsSync, realpathSync, statSync } from 'node:fs'
+import { createWriteStream, existsSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { link, open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { finished } from 'node:stream/promises'
@@ -33,6 +33,7 @@ async function writeWhole(path: string, pieces: Iterable<string> | AsyncIterable
   if (!existsSync(folder)) throw new InvalidOptionError(`there is no folder ${folder}`)
   // By chance, and not by the process: in containers all have the same number, and one that was killed leaves its own.
   const beside = `${path}.${randomUUID()}.partial`
+  const stopListening = onEndSignal(() => rmSync(beside, { force: true }))
   const stream = createWriteStream(beside, { flags: 'wx' })
   try {
     await once(stream, 'open')
@@ -46,7 +47,28 @@ async function writeWhole(path: string, pieces: Iterable<string> | AsyncIterable
   } finally {
     stream.destroy()
     await rm(beside, { force: true })
+    stopListening()
   }
+}
+
+/**
+ * Cleans up where somebody ends the process before the work is done, which then ends as it would have.
+ *
+ * @returns  stops listening
+ */
+function onEndSignal(cleanUp: () => void): () => void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  const end = (signal: NodeJS.Signals) => {
+    stopListening()
+    cleanUp()
+    // Unless somebody else listens too, and says how it ends.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+  }
+  const stopListening = () => {
+    for (const signal of signals) process.off(signal, end)
+  }
+  for (const signal of signals) process.on(signal, end)
+  return stopListening
 }
 
 async function toDisk(path: string): Promise<void> {

@@ -6,17 +6,23 @@ import { untilSent } from './until-sent.ts'
 /**
  * Refuses bodies that are longer than so many bytes: by their length where it is told, and else as soon as it shows, to whoever reads them.
  * What is still sent of them is read first, so that their clients see the refusal.
+ *
+ * @param answer  refuses by the length that is told; `startedMs` is when the request came, as `performance.now()` tells it
  */
-export function limitBody(maxSize: number, answer: (error: BodyTooLargeError, context: Context) => Response): MiddlewareHandler {
+export function limitBody(
+  maxSize: number,
+  answer: (error: BodyTooLargeError, context: Context, startedMs: number) => Response,
+): MiddlewareHandler {
   return async (context, next) => {
     const { method } = context.req
     const length = context.req.header('content-length')
     // Where the length is told, the body need not be looked at, which would make a web stream of it.
     if (length !== undefined && context.req.header('transfer-encoding') === undefined) {
       if (!(Number(length) > maxSize)) return next()
+      const startedMs = performance.now()
       const { body } = context.req.raw
       if (body && Number(length) <= DRAIN_BYTES_MAX) await drainBody(body.getReader())
-      return answer(tooLarge(maxSize), context)
+      return answer(tooLarge(maxSize), context, startedMs)
     }
     const { url, headers, body, signal } = context.req.raw
     if (method === 'GET' || method === 'HEAD' || !body) return next()

@@ -99,9 +99,15 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
   app.use(safeHeaders)
   app.use('/v1/*', requestId)
   if (options.cors) app.use(crossOrigin(options.cors))
-  const [ofRequest, ofUpload] = [limitBody(limits.requestBytes, failure), limitBody(limits.uploadBytes, failure)]
   for (const route of routes) {
-    app.on(route.method.toUpperCase(), route.path, route.form ? ofUpload : ofRequest, async (context) => {
+    const answered = (response: Response, startedMs: number) => {
+      box.metrics.answered(route.method, route.path, response.status, performance.now() - startedMs)
+      return response
+    }
+    const ofLimit = limitBody(route.form ? limits.uploadBytes : limits.requestBytes, (error, context, startedMs) =>
+      answered(failure(error, context), startedMs),
+    )
+    app.on(route.method.toUpperCase(), route.path, ofLimit, async (context) => {
       const started = performance.now()
       const report = (error: unknown) => tell(error, context.req.raw)
       const headers: Record<string, string> = {}
@@ -116,8 +122,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
         return failed
       })
       for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
-      box.metrics.answered(route.method, route.path, response.status, performance.now() - started)
-      return response
+      return answered(response, started)
     })
   }
   for (const [path, allowed] of methodsByPath()) {

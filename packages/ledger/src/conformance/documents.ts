@@ -32,6 +32,30 @@ export function exerciseDocuments(suite: Suite): void {
       ).rejects.toMatchObject({ code: 'ALREADY_EXISTS', id: 'd' })
     })
 
+    it('a document with a version takes the place of earlier ones, and of nothing else', async () => {
+      const accountId = await suite.account(0)
+      const save = (version: number, body: Record<string, unknown>, documentId = 'd') =>
+        suite.ledger.saveDocument({ accountId, kind: 'note', documentId, body, version })
+      const kept = async () => (await suite.ledger.document(accountId, 'note', 'd'))?.body
+      expect(await save(5, { at: 'five' })).toEqual({ status: 'saved', documentId: 'd', replayed: false })
+      expect(await save(7, { at: 'seven' })).toMatchObject({ replayed: false })
+      expect(await kept()).toEqual({ at: 'seven', version: 7 })
+      for (const version of [7, 6]) expect(await save(version, { at: 'late' })).toMatchObject({ replayed: true })
+      expect(await kept()).toEqual({ at: 'seven', version: 7 })
+      // Whichever order they come in.
+      await Promise.all([9, 12, 10, 8, 11].map((version) => save(version, {})))
+      expect(await kept()).toEqual({ version: 12 })
+      await suite.ledger.saveDocument({ accountId, kind: 'note', documentId: 'fixed', body: {} })
+      await expect(save(1, {}, 'fixed')).rejects.toMatchObject({ code: 'ALREADY_EXISTS', id: 'fixed' })
+      await expect(suite.ledger.saveDocument({ accountId, kind: 'note', documentId: 'd', body: {} })).rejects.toMatchObject({
+        code: 'ALREADY_EXISTS',
+      })
+      const wrong = { accountId, kind: 'note', documentId: 'd', body: {}, version: 13 }
+      await expectInvalid('version', () => suite.ledger.saveDocument({ ...wrong, version: 1.5 }))
+      await expectInvalid('documentId', () => suite.ledger.saveDocument({ ...wrong, documentId: undefined as never }))
+      await expectInvalid('idempotencyKey', () => suite.ledger.saveDocument({ ...wrong, idempotencyKey: 'k' }))
+    })
+
     it('documents about a hold or a grant, whatever their kind, are in the way of nothing that is done with it', async () => {
       const accountId = await suite.account(0)
       const save = (kind: string, documentId: string) => suite.ledger.saveDocument({ accountId, kind, documentId, body: {} })

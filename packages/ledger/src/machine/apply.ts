@@ -9,7 +9,7 @@ import { charge, settleHold } from './charges.ts'
 import { contentOf, differences } from './content.ts'
 import { adjust, refund } from './corrections.ts'
 import { claimEvent, endDelivery, retryEvent } from './deliveries.ts'
-import { saveDocument } from './documents.ts'
+import { replaceDocument, saveDocument } from './documents.ts'
 import { emit, noticeCrossings } from './events.ts'
 import { freezeAccount } from './freeze-account.ts'
 import { grant, revokeGrant } from './grants.ts'
@@ -48,6 +48,8 @@ function applyOne(state: LedgerState, operation: Operation, now: number): Outcom
       return endDelivery(state, operation.accountId, operation.input, now)
     case 'retryEvent':
       return retryEvent(state, operation.accountId, operation.input, now)
+    case 'replaceDocument':
+      return replaceDocument(state, operation.accountId, operation.input, now)
     default:
       return change(state, known, operation, content, Math.max(now, known.updatedAt))
   }
@@ -82,7 +84,7 @@ function change(
 }
 
 /** Verbs that are about no money, and leave no entry. */
-type Unjournaled = 'noteKeyUse' | 'claimEvent' | 'endDelivery' | 'retryEvent'
+type Unjournaled = 'noteKeyUse' | 'claimEvent' | 'endDelivery' | 'retryEvent' | 'replaceDocument'
 
 function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' | 'advance' | Unjournaled }>): Decision<Verb> {
   switch (operation.verb) {

@@ -1,4 +1,5 @@
-import type { Operations } from '../operations.ts'
+import type { Failure, Operations, Outcomes } from '../operations.ts'
+import type { LedgerState } from './state.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
 /** Keeps something of the host's in its account. */
@@ -9,4 +10,23 @@ export function saveDocument({ state, account, now }: Step, input: Operations['s
   }
   state.insert('documents', { accountId: account.accountId, kind, documentId, body, createdAt: now })
   return { done: { status: 'saved', documentId, replayed: false }, postings: [] }
+}
+
+/** Keeps something in the place of an earlier version. A document that has no version is nothing to be replaced. */
+export function replaceDocument(
+  state: LedgerState,
+  accountId: string,
+  { kind, documentId, body, version }: Operations['replaceDocument'],
+  now: number,
+): Outcomes['replaceDocument'] | Failure {
+  const row = { accountId, kind, documentId, body: { ...body, version }, createdAt: now }
+  const known = state.document(accountId, kind, documentId)
+  if (!known) state.insert('documents', row)
+  else {
+    const { version: kept } = known.body as { version?: unknown }
+    if (typeof kept !== 'number') return { status: 'failed', code: 'ALREADY_EXISTS', what: kind, id: documentId }
+    if (version <= kept) return { status: 'saved', documentId, replayed: true }
+    state.touch('documents', Object.assign(known, row))
+  }
+  return { status: 'saved', documentId, replayed: false }
 }

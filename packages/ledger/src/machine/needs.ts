@@ -54,6 +54,10 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
       want('event', accountId, input.eventId)
       continue
     }
+    if (verb === 'replaceDocument') {
+      want('document', accountId, input.kind, input.documentId)
+      continue
+    }
     if (verb === 'noteKeyUse') {
       want('apiKey', accountId, input.apiKeyId)
       continue

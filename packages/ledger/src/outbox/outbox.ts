@@ -15,7 +15,7 @@ export interface OutboxOptions {
   deliver(event: LedgerEvent, signal: AbortSignal): Promise<void> | void
   /** How often to look for events, in milliseconds, give or take a quarter. @defaultValue 1_000 */
   pollMs?: number
-  /** Deliveries under way at once. @defaultValue 8 */
+  /** Deliveries under way at once, of one account at most half of them: one whose receiver hangs leaves the others their turn. @defaultValue 8 */
   concurrency?: number
   /** How long one delivery may take; then another process may try. @defaultValue 30_000 */
   timeoutMs?: number
@@ -26,6 +26,9 @@ export interface OutboxOptions {
   /** Hears of every failed attempt, and of a database that cannot be read, which has no event. */
   onError?(error: unknown, event?: LedgerEvent): void
 }
+
+/** Events that are looked through for some that are not of a busy account. */
+const LOOKED_THROUGH_MAX = 5_000
 
 /** What one look at the outbox did. */
 export interface OutboxReport {
@@ -55,12 +58,18 @@ export class Outbox {
   readonly #ledger: Ledger<never>
   readonly #options: Required<OutboxOptions>
   readonly #looking: Repeated
+  /** Deliveries under way, with their accounts. They never reject. */
+  readonly #underWay = new Map<Promise<void>, string>()
 
   constructor(ledger: Ledger<never>, options: OutboxOptions) {
     this.#ledger = ledger
     this.#options = resolve(options)
     const { pollMs, onError } = this.#options
-    this.#looking = new Repeated(() => this.deliverDue(), { pauseMs: pollMs, onError })
+    // A turn does not wait for the deliveries that it began: one that hangs would keep what is due next waiting.
+    this.#looking = new Repeated((signal) => this.#beginDue({ signal, report: noReport(), errors: [], onError }), {
+      pauseMs: pollMs,
+      onError,
+    })
   }
 
   /** Looks for events from now on. Does not keep the process alive. */
@@ -69,33 +78,86 @@ export class Outbox {
   }
 
   /** Stops looking, and waits for the deliveries under way, whose signal is aborted. */
-  stop(): Promise<void> {
-    return this.#looking.stop()
+  async stop(): Promise<void> {
+    await this.#looking.stop()
+    await Promise.all(this.#underWay.keys())
   }
 
-  /** Delivers what is due now, and says how it went. */
-  async deliverDue(): Promise<OutboxReport> {
-    const report: OutboxReport = { delivered: 0, failed: 0, givenUp: 0 }
-    for (;;) {
-      const { now, events } = await this.#ledger.eventsDue(this.#options.concurrency)
-      const ends = await Promise.allSettled(events.map((event) => this.#deliver(event, now)))
-      for (const end of ends) if (end.status === 'fulfilled' && end.value) report[end.value] += 1
+  /** Delivers what is due now, and says how it went, whether or not it was started, or stopped before. */
+  deliverDue(): Promise<OutboxReport> {
+    return this.#looking.once(async (signal) => {
+      const look: Look = { signal, report: noReport(), errors: [], onError: () => undefined }
+      await this.#beginDue(look).catch((error: unknown) => look.errors.push(error))
       // Not before all have ended: whoever stops it waits for them, and closes the database then.
-      const failed = ends.find((end) => end.status === 'rejected')
-      if (failed) throw failed.reason
-      if (events.length < this.#options.concurrency || this.#looking.signal.aborted) return report
+      await Promise.all(this.#underWay.keys())
+      if (look.errors.length > 0) throw look.errors[0]
+      return look.report
+    })
+  }
+
+  /** Begins to deliver all that is due, as places become free. */
+  async #beginDue(look: Look): Promise<void> {
+    const { concurrency, pollMs } = this.#options
+    let limit = concurrency
+    // What could not be taken is still due, and is left to the next look.
+    while (!look.signal.aborted && look.errors.length === 0) {
+      const underWay = [...this.#underWay.keys()]
+      if (underWay.length >= concurrency) {
+        await Promise.race(underWay)
+        continue
+      }
+      const { now, events } = await this.#ledger.eventsDue(limit)
+      const taking: Promise<unknown>[] = []
+      for (const event of events) {
+        const isFull = this.#underWay.size >= concurrency || this.#isBusy(event.accountId)
+        if (!isFull && !look.signal.aborted) taking.push(this.#begin(event, now, look))
+      }
+      // Until then they are due.
+      await Promise.all(taking)
+      if (events.length < limit && taking.length === events.length) return
+      if (taking.length > 0) continue
+      // What others are to hear is behind all that a busy account is to hear.
+      if (events.length === limit && limit < LOOKED_THROUGH_MAX) limit = Math.min(limit * 4, LOOKED_THROUGH_MAX)
+      else await within(pollMs, Promise.race(underWay))
     }
   }
 
-  /** @returns undefined when another process took the event, or the outbox is stopping */
-  async #deliver(event: LedgerEvent, now: number): Promise<keyof OutboxReport | undefined> {
+  /** Whether an account has as many deliveries under way as one may have. */
+  #isBusy(accountId: string): boolean {
+    const count = [...this.#underWay.values()].filter((each) => each === accountId).length
+    return count >= Math.ceil(this.#options.concurrency / 2)
+  }
+
+  /** @returns when the event is taken, or cannot be */
+  #begin(event: LedgerEvent, now: number, look: Look): Promise<unknown> {
+    const { accountId, id: eventId } = event
+    const claiming = this.#ledger.claimEvent({ accountId, eventId, until: now + this.#options.timeoutMs * 2 })
+    const delivery = this.#deliver(event, claiming, look.signal)
+      .then(
+        (end) => {
+          if (end) look.report[end] += 1
+        },
+        (error: unknown) => {
+          look.errors.push(error)
+          look.onError(error)
+        },
+      )
+      .finally(() => this.#underWay.delete(delivery))
+    this.#underWay.set(delivery, accountId)
+    return claiming.catch(() => undefined)
+  }
+
+  /** @returns undefined when another process took the event */
+  async #deliver(
+    event: LedgerEvent,
+    claiming: ReturnType<Ledger['claimEvent']>,
+    stopping: AbortSignal,
+  ): Promise<keyof OutboxReport | undefined> {
     const { accountId, id: eventId } = event
     const { timeoutMs, attemptsMax } = this.#options
-    if (this.#looking.signal.aborted) return undefined
-    const claim = await this.#ledger.claimEvent({ accountId, eventId, until: now + timeoutMs * 2 })
+    const claim = await claiming
     if (!claim.isClaimed) return undefined
     const attempted = { ...event, attempts: claim.attempts }
-    const stopping = this.#looking.signal
     const error = await attemptDelivery((signal) => this.#options.deliver(attempted, signal), { stopping, timeoutMs })
     if (error === undefined) {
       await this.#ledger.endDelivery({ accountId, eventId })
@@ -110,6 +172,27 @@ export class Outbox {
     await this.#ledger.endDelivery({ accountId, eventId, error: wordsOf(error), delayMs })
     return isGivenUp ? 'givenUp' : 'failed'
   }
+}
+
+/** One look at what is due. */
+interface Look {
+  signal: AbortSignal
+  report: OutboxReport
+  /** Of the database. */
+  errors: unknown[]
+  onError(error: unknown): void
+}
+
+/** Waits so long at most. Does not keep the process alive. */
+async function within(timeMs: number, promise: Promise<unknown>): Promise<void> {
+  const { promise: isOver, resolve: over } = Promise.withResolvers<void>()
+  const timer = setTimeout(over, timeMs).unref()
+  await Promise.race([promise, isOver])
+  clearTimeout(timer)
+}
+
+function noReport(): OutboxReport {
+  return { delivered: 0, failed: 0, givenUp: 0 }
 }
 
 function resolve(options: OutboxOptions): Required<OutboxOptions> {

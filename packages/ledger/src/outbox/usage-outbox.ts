@@ -1,4 +1,5 @@
-import { InvalidOptionError, isFareboxError } from '@farebox/core'
+import { InvalidOptionError } from '@farebox/core'
+import { NotFoundError } from '../errors.ts'
 import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
 import { unthrowing } from '../unthrowing.ts'
@@ -40,7 +41,7 @@ export interface UsageOutboxReport {
   delivered: number
   /** To be tried again. */
   failed: number
-  /** Not to be tried again: see {@link UsageOutbox.givenUp}. */
+  /** Not to be tried again by itself: see {@link UsageOutbox.givenUp} and {@link UsageOutbox.retryUsage}. */
   givenUp: number
 }
 
@@ -61,11 +62,14 @@ const MARGIN_MS = 600_000
  * there before.
  */
 const WHOLE_LOOK_MS = 3_600_000
-const SEQUENCE_DIGITS = 16
+/** The note of how far an account was told about, by its id. */
+const NOTE = 'through'
+/** Above any other: what was told stays so, whatever another process says. */
+const TOLD = Number.MAX_SAFE_INTEGER
 
 /**
  * Tells every usage record and correction to a receiver, at least once each and in the order of its account, across restarts: it follows the
- * accounts' journals, and notes in each account how far it came.
+ * accounts' journals, and keeps one note in each account of how far it came.
  *
  * Several processes may each run one of the same name, so that one goes on where another died. Each reads how far the others came
  * before it tells an account's records, so what one has told the others pass; nothing is claimed, so what two are at in the same moment is
@@ -102,7 +106,7 @@ export class UsageOutbox {
     this.#ledger = ledger
     this.#options = resolve(options)
     const { pollMs, onError } = this.#options
-    this.#looking = new Repeated(() => this.deliverDue(), { pauseMs: pollMs, onError })
+    this.#looking = new Repeated((signal) => this.#look(signal), { pauseMs: pollMs, onError })
   }
 
   /** Looks for records from now on. Does not keep the process alive. */
@@ -116,10 +120,52 @@ export class UsageOutbox {
   }
 
   /**
-   * Tells what there is to be told now, and says how it went. An account that cannot be read, or whose note cannot be written, holds up no
-   * other: its error is thrown when all have been looked at, and it is looked at again.
+   * Tells what there is to be told now, and says how it went, whether or not it was started, or stopped before. An account that cannot be
+   * read, or whose note cannot be written, holds up no other: its error is thrown when all have been looked at, and it is looked at again.
    */
-  async deliverDue(): Promise<UsageOutboxReport> {
+  deliverDue(): Promise<UsageOutboxReport> {
+    return this.#looking.once((signal) => this.#look(signal))
+  }
+
+  /** Records that were given up and not told since, for somebody to look at: of all accounts, in a range of time. */
+  async *givenUp({ from = 0, until = Number.MAX_SAFE_INTEGER } = {}): AsyncGenerator<UndeliveredUsage, void, undefined> {
+    for await (const document of this.#ledger.documentsBetween({ from, until, kind: this.#deadKind })) {
+      const { error, isTold } = document.body as unknown as DeadBody
+      if (isTold) continue
+      yield { accountId: document.accountId, usageId: document.documentId, error, givenUpAt: document.createdAt }
+    }
+  }
+
+  /**
+   * Tells a record that was given up, once and now, for its receiver was mended: what came after it in its account may have been told before it.
+   * When that fails too it stays with {@link givenUp}, with the new error, of which `onError` hears.
+   *
+   * @returns whether it was told, now or by an earlier call
+   * @throws {NotFoundError} no such record of this account was given up
+   */
+  retryUsage({ accountId, usageId }: { accountId: string; usageId: string }): Promise<{ isDelivered: boolean }> {
+    return this.#looking.once(async (stopping) => {
+      const document = await this.#ledger.document(accountId, this.#deadKind, usageId)
+      const [record] = document ? await this.#ledger.history.usageOf(accountId, [usageId]) : []
+      if (!document || !record) throw new NotFoundError('USAGE_NOT_FOUND', usageId)
+      const { isTold, error: before, version } = document.body as unknown as DeadBody
+      if (isTold) return { isDelivered: true }
+      const { deliver, timeoutMs, onError } = this.#options
+      const error = await attemptDelivery((signal) => deliver(record, signal), { stopping, timeoutMs })
+      if (error === undefined) {
+        await this.#keepDead(record, { error: before, isTold: true, version: TOLD })
+        return { isDelivered: true }
+      }
+      // What was stopped has not failed.
+      if (!stopping.aborted) {
+        onError(error, record)
+        await this.#keepDead(record, { error: wordsOf(error), version: version + 1 })
+      }
+      return { isDelivered: false }
+    })
+  }
+
+  async #look(signal: AbortSignal): Promise<UsageOutboxReport> {
     const report: UsageOutboxReport = { delivered: 0, failed: 0, givenUp: 0 }
     const { history } = this.#ledger
     const now = Date.now()
@@ -134,25 +180,17 @@ export class UsageOutbox {
         newest = Math.max(newest, updatedAt)
         if (sequence > (this.#told.get(accountId) ?? 0) && !this.#waiting.has(accountId)) changed.add(accountId)
       }
-      if (changed.size >= 500) errors.push(...(await this.#tellAll(changed, report)))
+      if (changed.size >= 500) errors.push(...(await this.#tellAll(changed, { report, signal })))
     }
-    errors.push(...(await this.#tellAll(changed, report)))
+    errors.push(...(await this.#tellAll(changed, { report, signal })))
     // Where it was stopped, accounts may be left that were not come to.
-    if (!this.#looking.signal.aborted) {
+    if (!signal.aborted) {
       this.#lookedAt = newest
       this.#begunAt = now
       if (isWhole) this.#wholeAt = now
     }
     if (errors.length > 0) throw errors[0]
     return report
-  }
-
-  /** Records that were given up, for somebody to look at: of all accounts, in a range of time. */
-  async *givenUp({ from = 0, until = Number.MAX_SAFE_INTEGER } = {}): AsyncGenerator<UndeliveredUsage, void, undefined> {
-    for await (const document of this.#ledger.documentsBetween({ from, until, kind: this.#deadKind })) {
-      const { error } = document.body as { error: string }
-      yield { accountId: document.accountId, usageId: document.documentId, error, givenUpAt: document.createdAt }
-    }
   }
 
   get #kind(): string {
@@ -164,15 +202,15 @@ export class UsageOutbox {
   }
 
   /** @returns what failed, when nothing is under way any more */
-  async #tellAll(accounts: Set<string>, report: UsageOutboxReport): Promise<unknown[]> {
+  async #tellAll(accounts: Set<string>, look: Look): Promise<unknown[]> {
     const queue = [...accounts]
     const errors: unknown[] = []
     accounts.clear()
     const work = async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        if (this.#looking.signal.aborted) return
+        if (look.signal.aborted) return
         try {
-          await this.#tellAccount(next, report)
+          await this.#tellAccount(next, look)
           this.#failed.delete(next)
         } catch (error) {
           this.#failed.add(next)
@@ -184,14 +222,14 @@ export class UsageOutbox {
     return errors
   }
 
-  async #tellAccount(accountId: string, report: UsageOutboxReport): Promise<void> {
+  async #tellAccount(accountId: string, look: Look): Promise<void> {
     let from = await this.#cursorOf(accountId)
     for (;;) {
       const { records, through, hasMore } = await this.#ledger.history.usageAfter(accountId, from, BATCH)
       let cursor = from
       let isStuck = false
       for (const record of records) {
-        if (this.#looking.signal.aborted || (record.createdAt >= this.#options.from && !(await this.#tell(record, report)))) {
+        if (look.signal.aborted || (record.createdAt >= this.#options.from && !(await this.#tell(record, look)))) {
           isStuck = true
           break
         }
@@ -208,10 +246,9 @@ export class UsageOutbox {
   }
 
   /** @returns whether to go on with the next record */
-  async #tell(record: UsageRow, report: UsageOutboxReport): Promise<boolean> {
-    const { accountId, usageId } = record
+  async #tell(record: UsageRow, { report, signal: stopping }: Look): Promise<boolean> {
+    const { accountId } = record
     const { timeoutMs, attemptsMax, onError, retryDelayMs } = this.#options
-    const stopping = this.#looking.signal
     const error = await attemptDelivery((signal) => this.#options.deliver(record, signal), { stopping, timeoutMs })
     if (error === undefined) {
       this.#waiting.delete(accountId)
@@ -219,7 +256,7 @@ export class UsageOutbox {
       return true
     }
     // What was stopped has not failed.
-    if (this.#looking.signal.aborted) return false
+    if (stopping.aborted) return false
     onError(error, record)
     const attempts = (this.#waiting.get(accountId)?.attempts ?? 0) + 1
     if (!(error instanceof DeliveryRefusedError) && attempts < attemptsMax) {
@@ -229,15 +266,14 @@ export class UsageOutbox {
     }
     this.#waiting.delete(accountId)
     report.givenUp += 1
-    const body = { error: wordsOf(error) }
-    await this.#ledger.saveDocument({ accountId, kind: this.#deadKind, documentId: usageId, body }).catch(ignoreKept)
+    await this.#keepDead(record, { error: wordsOf(error), version: 1 })
     return true
   }
 
   async #cursorOf(accountId: string): Promise<number> {
     // Read each time: another process of this name may have told what is new here.
     const last = await this.#ledger.history.lastDocument(accountId, this.#kind)
-    const noted = last === undefined ? 0 : Number(last.documentId)
+    const noted = last === undefined ? 0 : (last.body as { version: number }).version
     const told = this.#told.get(accountId) ?? 0
     if (noted <= told) return told
     // It then got past what failed here; once, or what fails next would be tried for the first time for ever.
@@ -246,12 +282,29 @@ export class UsageOutbox {
     return noted
   }
 
-  /** Notes are never changed, so each is a new one, and the last counts. */
+  /** One note for each account, of which the furthest counts: another process may have come further meanwhile. */
   async #note(accountId: string, sequence: number): Promise<void> {
-    const documentId = String(sequence).padStart(SEQUENCE_DIGITS, '0')
-    await this.#ledger.saveDocument({ accountId, kind: this.#kind, documentId, body: {} }).catch(ignoreKept)
+    await this.#ledger.saveDocument({ accountId, kind: this.#kind, documentId: NOTE, body: {}, version: sequence })
     this.#told.set(accountId, sequence)
   }
+
+  async #keepDead({ accountId, usageId }: UsageRow, { version, ...body }: DeadBody): Promise<void> {
+    await this.#ledger.saveDocument({ accountId, kind: this.#deadKind, documentId: usageId, body, version })
+  }
+}
+
+/** One look at all accounts that have changed. */
+interface Look {
+  report: UsageOutboxReport
+  signal: AbortSignal
+}
+
+/** What is kept of a record that was given up. */
+interface DeadBody {
+  error: string
+  isTold?: boolean
+  /** How often it was given up, or {@link TOLD}. */
+  version: number
 }
 
 function resolve(options: UsageOutboxOptions): Required<UsageOutboxOptions> {
@@ -274,10 +327,4 @@ function resolve(options: UsageOutboxOptions): Required<UsageOutboxOptions> {
   checkWhole(resolved, ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax'], 1)
   checkWhole(resolved, ['from'], 0)
   return resolved
-}
-
-/** What was kept before stays as it was. */
-function ignoreKept(error: unknown): void {
-  const isKept = isFareboxError(error) && (error.code === 'ALREADY_EXISTS' || error.code === 'IDEMPOTENCY_CONFLICT')
-  if (!isKept) throw error
 }

@@ -89,8 +89,8 @@ const NOW: Statement = { text: 'SELECT (extract(epoch FROM clock_timestamp()) * 
  * A ledger in a Postgres database, by `pg`. Connects at the first call, not now. Needs no session state, so it works behind a
  * pooler in transaction mode.
  *
- * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, `schema` is not a plain name, or a number
- *                              is not a whole one above zero
+ * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, `schema` is not a plain name or is named in
+ *                              `connectionString`, or a number is not a whole one above zero
  */
 export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient> {
   if ((options?.connectionString === undefined) === (options?.pool === undefined)) {
@@ -98,11 +98,26 @@ export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient>
       "postgres() takes either connectionString or pool: postgres({ connectionString: 'postgres://user@host/database' })",
     )
   }
+  checkConnectionString(options.connectionString)
   const schema = options.schema ?? 'public'
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
+  if (!PLAIN_NAME.test(schema)) {
     throw new InvalidOptionError(`schema must be a plain lower-case name, received ${JSON.stringify(schema)}`)
   }
   return new PostgresDriver(options, schema)
+}
+
+const PLAIN_NAME = /^[a-z_][a-z0-9_]{0,62}$/
+
+/** As Prisma writes it. `pg` passes over what it does not know, and the tables would be in another schema than the one that was named. */
+function checkConnectionString(connectionString: string | undefined): void {
+  const [, query = ''] = /\?([^#]*)/.exec(connectionString ?? '') ?? []
+  const named = new URLSearchParams(query).get('schema')
+  if (named === null) return
+  // What is no name may be a part of a password that was not encoded.
+  const schema = PLAIN_NAME.test(named) ? named : 'name'
+  throw new InvalidOptionError(
+    `connectionString has ?schema=, which Postgres does not know: leave it out, and give schema: '${schema}', or --schema ${schema} on the command line`,
+  )
 }
 
 /** What last joined a transaction, by its client. A change reads and then writes, so another must not come between. */
