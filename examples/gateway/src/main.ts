@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   })
   const server = gatewayServer(fetch)
   const url = await listen(server, host, environment.PORT)
-  // From here on there may be requests to finish. Printing the lines below may also prompt somebody to send a signal.
+  // Before the lines below announce the server: there may be requests to finish already, and a reader may send a signal at once.
   const stopping = stopSignal()
 
   const isDemo = environment.NODE_ENV !== 'production' || environment.FAREBOX_DEMO_KEY !== undefined

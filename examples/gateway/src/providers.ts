@@ -59,7 +59,7 @@ export function chooseProviders(environment: Environment, prices: PriceBook): Pr
   }
 }
 
-/** The method that an adapter needs to serve each service, over the gateway's routes or from your own code. */
+/** The adapter method that each service needs, over the gateway's routes or from your own code. */
 const METHODS: Readonly<Record<string, keyof ProviderAdapter>> = {
   gpt: 'chat',
   vision: 'chat',

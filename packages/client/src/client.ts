@@ -67,7 +67,7 @@ export class FareboxClient extends AccountReader {
     return this.estimate({ ...planned, service_configuration: configuration }, options)
   }
 
-  /** Checks whether the server process answers. */
+  /** Checks that the server process answers. */
   health(options?: RequestOptions): Promise<Health> {
     return this.#transport.send({ method: 'GET', path: '/healthz', root: true }, options)
   }

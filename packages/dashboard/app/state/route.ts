@@ -11,7 +11,7 @@ export const route = computed(() => {
   return { view: segments[0] ?? '', id: segments[1], query: url.searchParams }
 })
 
-/** The address of a view: `workflows/w_1`. Without a leading slash, because the page may be mounted anywhere. */
+/** The address of a view, beneath wherever the page is mounted: `/dashboard/workflows/w_1`. */
 export function addressOf(view: string, id?: string): string {
   return `${base}${view}${id === undefined ? '' : `/${encodeURIComponent(id)}`}`
 }

@@ -11,7 +11,7 @@ export interface Session {
 
 const KEY = 'farebox.session'
 
-/** `undefined`: nobody is signed in. */
+/** The current session; `undefined` if nobody is signed in. */
 export const session = signal<Session | undefined>(readSession())
 
 /** Why the last session ended, if the user did not end it. */

@@ -117,7 +117,7 @@ function availableNote({ available, credit_balance, grants }: Credits, now: numb
   return (available > 0 ? expiryNote(grants, now) : undefined) ?? 'What new work may use'
 }
 
-/** The next credits that expire, if any do. */
+/** Says which credits expire next, if any do. */
 function expiryNote(grants: readonly Grant[], now: number): string | undefined {
   const next = grants
     .flatMap(({ expires_at, remaining }) =>
