@@ -5,7 +5,7 @@ import { createFarebox, credits, presets, type Workflow } from 'farebox'
 
 const box = createFarebox({
   store: sqlite({ filename: ':memory:' }),
-  // Answers without keys, except that gpt-4o is down. The real things: openai and anthropic of @farebox/providers.
+  // Made-up answers, so no keys are needed, and gpt-4o is down. In production: openai and anthropic of @farebox/providers.
   providers: [simulated({ failures: { 'gpt-4o': { kind: 'unavailable', status: 503 } } })],
 })
 await box.migrate()
@@ -45,7 +45,7 @@ await ask(
 )
 await box.close()
 
-/** Who would be asked first, by the plan that the call itself would be made by. */
+/** Prints the provider that would be asked first. An estimate plans the call as the call itself would. */
 async function firstChoice(name: string, workflow: Workflow): Promise<void> {
   const { services } = await workflow.estimate({ chat: { messages: caller('Which number do I call?'), complexity: 'low' } })
   say(`${name}: ${services[0]?.provider}`)

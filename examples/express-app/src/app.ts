@@ -6,7 +6,7 @@ import { farebox, fareboxErrors, fareboxRoutes } from 'farebox/express'
 
 export const box = createFarebox({
   store: sqlite({ filename: ':memory:' }),
-  // Answers without a key. The real thing: [openai({ apiKey: process.env.OPENAI_API_KEY })]
+  // Made-up answers, so no key is needed. In production: [openai({ apiKey: process.env.OPENAI_API_KEY })]
   providers: [simulated()],
   configuration: presets.premiumQuality(),
 })
@@ -15,7 +15,7 @@ await box.migrate()
 export const app = express()
 app.use(express.json())
 
-// Whoever asks under /ai pays with the API key of the request. One request is one workflow, closed with its response.
+// A request under /ai is paid for by its API key. Each request is one workflow, which closes with its response.
 app.use('/ai', farebox(box, { workflow: 'voice_chat' }))
 app.post('/ai/ask', async (req, res) => {
   const answer = await req.farebox.chat({ messages: [{ role: 'user', content: req.body.question }] })
@@ -29,5 +29,5 @@ app.post('/ai/ask', async (req, res) => {
 
 // Balance, usage, estimates, prices: the HTTP API, under /api/v1.
 app.use(fareboxRoutes(box))
-// Too few credits, a bad key, a failed provider: each is a problem document with its status.
+// Too few credits, a bad key or a failed provider: each becomes a problem document with its own status.
 app.use(fareboxErrors())

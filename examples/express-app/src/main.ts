@@ -32,22 +32,22 @@ await show('Where the others went', '/api/v1/usage', { key: ada }, (usage: Usage
 
 await show('With the key of Grace, who has one credit', '/ai/ask', { key: poor, question })
 
-// What is under way ends first. A server that goes on until a signal needs more: the guide says what.
+// Pending requests end first. A server that runs until a signal needs more, as the guide explains.
 server.close()
 await once(server, 'close')
 await box.close()
 
-/** Opens an account with some credits, and makes a key for it. */
+/** Opens an account with some credits, and creates a key for it. */
 async function openAccount(name: string, amount: number): Promise<string> {
   const { accountId } = await box.ledger.openAccount({ name })
   await box.ledger.grant({ accountId, amount: credits(amount) })
-  // An account needs 5,000 credits to make a key, unless the host says otherwise.
+  // By default, an account needs 5,000 credits to create a key.
   const key = await box.ledger.createApiKey({ accountId, minimumBalance: credits(0) })
   if (key.status === 'refused' || !key.secret) throw new Error(`no key for ${name}`)
   return key.secret
 }
 
-/** Sends a request, a POST where it asks something, and prints its status with the lines that `read` makes of the answer. */
+/** Sends a request, a POST if there is a question, and prints its status with the lines that `read` makes of the answer. */
 async function show<Answer>(
   title: string,
   path: string,

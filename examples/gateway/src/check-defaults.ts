@@ -4,9 +4,9 @@ import { type Environment, SetupError } from './environment.ts'
 const SERVICES = { DEFAULT_AI_MODEL: 'gpt', DEFAULT_TTS_PROVIDER: 'voice_tts', DEFAULT_STT_PROVIDER: 'voice_stt' } as const
 
 /**
- * Whoever is to be tried first must be somebody: another provider would answer instead of a misspelt one, and nobody be told.
+ * Checks that the default providers exist. Without this, another provider would silently answer instead of a misspelt one.
  *
- * @param offers  of every adapter, also of those that are off: whose key is missing today may have one tomorrow
+ * @param offers  the offers of every adapter, including disabled ones: a key that is missing today may be there tomorrow
  * @throws {SetupError} no adapter knows the name
  */
 export function checkDefaults(environment: Environment, offers: readonly Offer[]): void {

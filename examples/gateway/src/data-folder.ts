@@ -8,7 +8,7 @@ import { isToken, SetupError } from './environment.ts'
 const EMPTY_TRIES = 10
 const EMPTY_MS = 50
 
-/** @throws {SetupError} it cannot be made or written to */
+/** @throws {SetupError} the folder cannot be created or written to */
 export async function openDataFolder(path: string): Promise<string> {
   const folder = resolve(path)
   try {
@@ -23,8 +23,8 @@ export async function openDataFolder(path: string): Promise<string> {
 }
 
 /**
- * Makes a folder and those above it. Not with Node's `recursive`, which tries for ever in a place like /proc, where a folder whose
- * parent exists cannot be made for want of its parent.
+ * Creates a folder and its parents. Node's `recursive` option would retry for ever in a place like /proc, where creating a folder
+ * fails with `ENOENT` although its parent exists.
  */
 async function makeFolder(folder: string): Promise<void> {
   const parent = dirname(folder)
@@ -43,9 +43,9 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /**
- * The admin token of this folder, made at the first start. Only the folder's owner can read it.
+ * Returns the admin token of this folder, and creates it at the first start. Only the folder's owner can read it.
  *
- * @throws {SetupError} it cannot be written or read, or what was kept is none
+ * @throws {SetupError} the token cannot be written or read, or the file holds no token
  */
 export async function adminTokenIn(folder: string): Promise<{ token: string; isNew: boolean; file: string }> {
   const file = join(folder, 'admin-token')
@@ -56,13 +56,13 @@ export async function adminTokenIn(folder: string): Promise<{ token: string; isN
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code !== 'EEXIST') {
-      // A disk that is full takes the file without its words.
+      // A full disk leaves an empty file behind.
       await rm(file, { force: true }).catch(() => undefined)
       throw new SetupError(`cannot write ${file}: ${message}`)
     }
   }
   const token = await keptToken(file)
-  // With an empty one the admin routes would be closed to everybody, and with a short one open to many.
+  // An empty token would close the admin routes to everybody, and a short one could be guessed.
   if (!isToken(token)) throw new SetupError(`${file} holds no admin token: remove it, and the next start makes one`)
   return { token, isNew: false, file }
 }

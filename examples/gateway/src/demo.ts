@@ -8,10 +8,11 @@ const AGENT = 'demo'
 const CREDITS = credits(100_000)
 
 /**
- * A demo account with credits, a key and an agent, made at the first start. Returns what to tell whoever starts the gateway.
+ * Creates a demo account with credits, a key and an agent at the first start.
  *
- * @param adminToken  the admin token as a shell finds it
- * @throws {SetupError} the key that was given cannot be one of the demo account
+ * @param adminToken  the shell expression for the admin token
+ * @returns the lines to print for the operator
+ * @throws {SetupError} the given key cannot belong to the demo account
  */
 export async function makeDemo(box: Farebox, givenKey: string | undefined, url: string, adminToken: string): Promise<string[]> {
   const { ledger } = box
@@ -40,9 +41,9 @@ export async function makeDemo(box: Farebox, givenKey: string | undefined, url: 
 }
 
 /**
- * The key, when this start made it or was given it.
+ * The demo key, if this start created it or was given it.
  *
- * @throws {SetupError} the one that was given can be none of this account
+ * @throws {SetupError} the given key cannot belong to the demo account
  */
 async function demoKey({ ledger }: Farebox, given: string | undefined): Promise<string | undefined> {
   const ofDemo = { accountId: ACCOUNT, name: 'demo', minimumBalance: credits(0) }
@@ -56,7 +57,7 @@ async function demoKey({ ledger }: Farebox, given: string | undefined): Promise<
   await ledger.createApiKey({ ...ofDemo, apiKeyId, secret: given }).catch((error: unknown) => {
     if (!(isFareboxError(error) && error.code === 'ALREADY_EXISTS')) throw error
   })
-  // Another gateway may have made it meanwhile.
+  // Another gateway may have created the key meanwhile.
   if (await isGood()) return given
   throw new SetupError(
     'FAREBOX_DEMO_KEY was revoked, or its first 8 characters (after fbx_) are those of another key: choose another',

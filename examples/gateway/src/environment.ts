@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** A setting that is set to nothing is not set. */
+/** An empty setting counts as not set. */
 const text = z.preprocess((value) => (value === '' ? undefined : value), z.string().optional())
 const flag = z.preprocess(
   (value) => (value === '' ? undefined : typeof value === 'string' ? value.toLowerCase() : value),
@@ -13,7 +13,7 @@ const count = z.preprocess(
   z.coerce.number({ error: COUNT }).int(COUNT).min(1, COUNT).optional(),
 )
 
-/** What can be sent as a bearer, by any client, and not be guessed at once. */
+/** Whether any client can send a value as a bearer token, and nobody can guess it at once. */
 export const isToken = (value: string) => /^[\x21-\x7e]{8,}$/.test(value)
 const TOKEN = 'must have at least 8 characters, all of them visible ASCII'
 
@@ -73,7 +73,7 @@ const schema = z.object({
   CARTESIA_BASE_URL: url,
   ELEVENLABS_API_KEY: text,
   ELEVENLABS_BASE_URL: url,
-  // Their values are not quoted: whoever mixes up two variables has put the token here.
+  // The message does not quote the value: it may be the auth token, if somebody has mixed up the two variables.
   TWILIO_ACCOUNT_SID: text.refine(
     (sid) => sid === undefined || /^AC[0-9a-fA-F]{32}$/.test(sid),
     'must be AC and 32 hexadecimal digits',
@@ -97,13 +97,13 @@ const schema = z.object({
   ),
 })
 
-/** The settings of the gateway, checked. */
+/** The checked settings of the gateway. */
 export type Environment = z.output<typeof schema>
 
-/** A setting, or what it points at, is wrong: one line, and the process ends. */
+/** A setting, or what it points to, is wrong. The gateway prints one line and exits. */
 export class SetupError extends Error {}
 
-/** @throws {SetupError} a setting is malformed: the message names it */
+/** @throws {SetupError} a setting is malformed; the message names it */
 export function readEnvironment(environment: NodeJS.ProcessEnv): Environment {
   const parsed = schema.safeParse(environment)
   if (parsed.success) return parsed.data

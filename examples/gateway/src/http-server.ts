@@ -5,45 +5,48 @@ import { createAdaptorServer } from '@hono/node-server'
 
 /** How long a client may take, in milliseconds. */
 export interface Patience {
-  /** For the headers of a request. */
+  /** To send the headers of a request. */
   headersMs: number
-  /** For a whole request: a long recording over a slow line. */
+  /** To send a whole request: a long recording over a slow line. */
   requestMs: number
-  /** Between two requests: longer than proxies keep a connection, which would else send the next one into its end. */
+  /** Between two requests. Longer than proxies keep a connection, or one might send its next request as the server closes it. */
   idleMs: number
-  /** How often connections are looked at. */
+  /** How often to check connections for these limits. */
   checkEveryMs: number
 }
 
 const patience: Patience = { headersMs: 10_000, requestMs: 180_000, idleMs: 65_000, checkEveryMs: 5_000 }
 
-/** Connections that wait to be taken at most, by Node's default. */
+/** The most connections that wait to be accepted, by Node's default. */
 const BACKLOG = 511
-/** How long they are taken at most, where turns are long. */
+/** The longest time to accept them, if turns of the event loop are slow. */
 const TAKING_MS = 500
-/** How often connections without a request under way are let go while a server closes. */
+/** How often a closing server closes connections without a pending request. */
 const IDLE_MS = 250
 
-/** Requests of one connection that may wait for their answers: a client who sends them ahead and reads nothing fills memory with answers. */
+/** The most pending requests of one connection: a client that pipelines requests and reads no answers would fill the memory. */
 const AHEAD_MAX = 64
 
 export type GatewayServer = ReturnType<typeof createAdaptorServer>
 
-/** Takes those who have connected and wait, whom a listener that closes resets. A turn of the event loop may take one of them alone. */
+/**
+ * Accepts the connections that wait in the backlog, because closing the listener would reset them. One turn of the event loop may
+ * accept only one of them.
+ */
 export async function takeWaiting(): Promise<void> {
   const until = performance.now() + TAKING_MS
   for (let turn = 0; turn < BACKLOG && performance.now() < until; turn++) await nextTurn()
 }
 
 /**
- * Takes no more connections. Each answer is the last of its connection from then on, and connections without a request under way are
- * closed a moment later: one that is closed at once may have a request on its way. Resolves when all have ended.
+ * Stops accepting connections. Each later answer is the last on its connection. Connections without a pending request close a
+ * moment later rather than at once, because a request may be on its way. Resolves when all connections have ended.
  */
 export async function closeGently(server: GatewayServer): Promise<void> {
-  // Not HTTP's own `close`, which closes such connections at once.
+  // The `close` of an HTTP server would close idle connections at once.
   const closed = new Promise((resolve) => Server.prototype.close.call(server, resolve))
   const closing = setInterval(async () => {
-    // After a round of the event loop, what has arrived meanwhile has been read.
+    // A turn of the event loop reads the requests that have arrived meanwhile.
     await nextTurn()
     if ('closeIdleConnections' in server) server.closeIdleConnections()
   }, IDLE_MS)
@@ -51,17 +54,17 @@ export async function closeGently(server: GatewayServer): Promise<void> {
   clearInterval(closing)
 }
 
-/** A server that nobody can keep busy by sending slowly, or by sending headers without an end. */
+/** Creates a server that a client cannot tie up by sending slowly, or by sending endless headers. */
 export function gatewayServer(
   fetch: (request: Request) => Response | Promise<Response>,
   { headersMs, requestMs, idleMs, checkEveryMs }: Patience = patience,
 ): GatewayServer {
   const server = createAdaptorServer({
-    // For whoever names no host, as a load balancer may that asks by HTTP/1.0 whether we are well.
+    // For requests without a `Host` header, such as a load balancer's health check in HTTP/1.0.
     hostname: 'localhost',
     fetch: async (request) => {
       const response = await fetch(request)
-      // Whoever is not told sends the next request into the end of the connection.
+      // Tell the client, or it may send its next request while the connection closes.
       if (!server.listening) response.headers.set('connection', 'close')
       return response
     },
@@ -77,7 +80,7 @@ export function gatewayServer(
   return server
 }
 
-/** Answers what a connection sends ahead of too many answers with a 429, in its turn. */
+/** Answers requests with a 429, in their turn, while their connection has too many pending ones. */
 function refuseAhead(server: GatewayServer): void {
   const waiting = new WeakMap<Socket, number>()
   const listeners = server.listeners('request')

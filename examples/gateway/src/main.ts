@@ -15,14 +15,14 @@ import { chooseProviders, type Providers } from './providers.ts'
 import { startReconciling } from './reconciling.ts'
 import { twilioStatus } from './twilio-status.ts'
 
-/** Requests that are still running this long after a signal are cut. */
+/** How long pending requests may still run after a signal. */
 const DRAIN_MS = 30_000
 const SWEEP_MS = 30_000
 const DASHBOARD = '/dashboard'
-/** Addresses that are not of the API. */
+/** URLs outside the API. */
 const OTHERS = /^[^:]+:\/\/[^/]+\/(dashboard|twilio|[?]|$)/
 
-// Whoever reads the log may leave, as in `npm start | head`: the lines are lost, and requests are served all the same.
+// The reader of the log may leave, as in `npm start | head`. The lines are lost then, but the gateway keeps serving.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   })
   const server = gatewayServer(fetch)
   const url = await listen(server, host, environment.PORT)
-  // From here on there are requests to finish, and whoever reads below that it listens may send a signal at once.
+  // Before the lines below announce the server: there may be requests to finish already, and a reader may send a signal at once.
   const stopping = stopSignal()
 
   const isDemo = environment.NODE_ENV !== 'production' || environment.FAREBOX_DEMO_KEY !== undefined
@@ -114,7 +114,7 @@ function openFarebox(environment: Environment, { adapters, prices }: Providers &
   })
 }
 
-/** The API of the library, and beside it the dashboard and what Twilio calls. */
+/** Combines the library's API with the dashboard and the route for Twilio's callbacks. */
 function openRoutes(box: Farebox, { callbacks }: Providers, environment: Environment): (request: Request) => Promise<Response> {
   const { FAREBOX_CORS_ORIGINS: origins } = environment
   const api = box.routes({
@@ -130,14 +130,14 @@ function openRoutes(box: Farebox, { callbacks }: Providers, environment: Environ
   if (callbacks) others.route('/', twilioStatus(callbacks.twilio, callbacks.url))
   const pages = dashboard({ path: DASHBOARD })
   for (const path of [DASHBOARD, `${DASHBOARD}/*`]) others.all(path, (context) => pages(context.req.raw))
-  // Whoever opens the address that was printed wants to see something.
+  // Somebody who opens the printed address should see something.
   others.get('/', (context) => context.redirect(DASHBOARD))
   others.all('*', (context) => api(context.req.raw))
-  // Nearly all requests are for the API, which looks at their paths itself.
+  // Nearly all requests are for the API, which does its own routing.
   return async (request) => (OTHERS.test(request.url) ? others.fetch(request) : api(request))
 }
 
-/** A model that serves two services ends once. */
+/** Lists the models that will be retired, each once, even if it serves two services. */
 function retiringNotes(box: Farebox): string[] {
   const notes = box
     .retiring()
@@ -149,7 +149,7 @@ function logError(error: unknown): void {
   console.error(new Date().toISOString(), error)
 }
 
-/** Tells the ledger's events to whoever is to know, if an address was given. */
+/** Delivers the ledger's events to a webhook, if one is set. */
 function openOutbox({ FAREBOX_WEBHOOK_URL: url, FAREBOX_WEBHOOK_SECRET: secret }: Environment, box: Farebox): Outbox | undefined {
   if (url === undefined && secret === undefined) return undefined
   if (url === undefined || secret === undefined)
@@ -181,7 +181,7 @@ async function listen(server: GatewayServer, host: string, port: number): Promis
   return `http://${host.includes(':') ? `[${host}]` : host}:${typeof address === 'object' ? address?.port : port}`
 }
 
-/** The first signal. A terminal sends it to the whole group and npm sends it on, so it comes twice: the second changes nothing. */
+/** Resolves at the first signal. It may come twice, from the terminal and from npm: the second changes nothing. */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(signal))

@@ -2,10 +2,10 @@ import { applyMarkup, defaultCostBook, defaultPriceBook, type PriceBook, without
 import { type Environment, SetupError } from './environment.ts'
 
 /**
- * What customers pay: the default prices or, where the settings say what a credit is sold for and what is to be earned, the list prices of
- * providers with that on top.
+ * Chooses what customers pay: the default prices or, if the settings state the price of a credit and a markup, the providers' list
+ * prices plus that markup.
  *
- * @throws {SetupError} only one of the two settings is there, or they make prices of too many digits
+ * @throws {SetupError} only one of the two settings is set, or they lead to prices with too many digits
  */
 export function choosePrices({ FAREBOX_CREDIT_USD: credit, FAREBOX_MARKUP_PERCENT: percent }: Environment): PriceBook {
   if (credit === undefined && percent === undefined) return defaultPriceBook
@@ -18,7 +18,7 @@ export function choosePrices({ FAREBOX_CREDIT_USD: credit, FAREBOX_MARKUP_PERCEN
       rules: [{ percent }],
     })
   } catch (error) {
-    // One for each price.
+    // The message lists one problem per price.
     const [first] = (error as Error).message.split('; ')
     throw new SetupError(`FAREBOX_CREDIT_USD and FAREBOX_MARKUP_PERCENT make prices that cannot be written: ${first}`)
   }

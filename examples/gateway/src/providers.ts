@@ -7,19 +7,20 @@ import { type RealAdapters, realAdapters } from './real-adapters.ts'
 
 export interface Providers {
   adapters: ProviderAdapter[]
-  /** Twilio, and where it reports on calls; absent when it does not. */
+  /** Twilio, and the URL to which it reports the status of calls; absent if it does not report. */
   callbacks?: { twilio: RealAdapters['twilio']; url: string }
-  /** Whether a real provider keeps records that ours can be compared with. */
+  /** Whether a real provider keeps records to reconcile with. */
   keepsRecords: boolean
-  /** What to tell whoever starts the gateway, a line each. */
+  /** Lines to print for the operator. */
   notes: string[]
 }
 
 /**
- * The providers that have keys, and a simulated one for every service that none of them can serve.
+ * Chooses the providers: all real ones and, if simulation is allowed, a simulated one for every service that none with a key
+ * serves.
  *
- * @param prices  what has no price in them is not sold, and so not served
- * @throws {SetupError} in production, when nothing is real and nobody asked for simulation; or a default that no adapter knows
+ * @param prices  the prices; an offer without one is not sold, and so not served
+ * @throws {SetupError} in production, no real provider is ready and simulation is not set; or no adapter knows a default provider
  */
 export function chooseProviders(environment: Environment, prices: PriceBook): Providers {
   const hasPrice = ({ service, provider, model }: Offer) =>
@@ -58,7 +59,7 @@ export function chooseProviders(environment: Environment, prices: PriceBook): Pr
   }
 }
 
-/** What an adapter must have to serve a service over the gateway's routes, or for code of your own. */
+/** The adapter method that each service needs, over the gateway's routes or from your own code. */
 const METHODS: Readonly<Record<string, keyof ProviderAdapter>> = {
   gpt: 'chat',
   vision: 'chat',
@@ -94,7 +95,7 @@ function adapterNote(
   return [note, caller, told].join('; ')
 }
 
-/** An unknown price is never charged, so what has none is not sold. */
+/** Lists the offers that have no price. They are not sold, because Farebox never charges an unknown price. */
 function unpricedNote(unpriced: readonly Offer[]): string[] {
   if (unpriced.length === 0) return []
   const lists = services(unpriced).map((service) => {

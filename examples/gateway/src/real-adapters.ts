@@ -10,17 +10,17 @@ import { undiciFetch } from '@farebox/providers/undici-fetch'
 import type { Environment } from './environment.ts'
 import { STATUS_PATH } from './twilio-status.ts'
 
-/** Every adapter, in the order in which they are tried where nothing else decides; those without keys are off. */
+/** Every adapter, in the order in which to try them if nothing else decides. Those without keys are disabled. */
 export interface RealAdapters {
   all: readonly ProviderAdapter[]
   twilio: TwilioAdapter
-  /** Where Twilio reports on calls; absent when it does not. */
+  /** The URL to which Twilio reports the status of calls; absent if it does not report. */
   statusCallbackUrl: string | undefined
 }
 
-/** Makes them of the settings. Nothing is loaded or sent. */
+/** Creates the adapters from the settings, without loading or sending anything. */
 export function realAdapters(environment: Environment): RealAdapters {
-  // One pool of connections for all of them.
+  // All adapters share one connection pool.
   const fetch = undiciFetch()
   const publicUrl = environment.FAREBOX_PUBLIC_URL?.replace(/\/+$/, '')
   const statusCallbackUrl = publicUrl && `${publicUrl}${STATUS_PATH}`

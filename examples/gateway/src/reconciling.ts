@@ -1,25 +1,25 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Difference, Farebox } from 'farebox'
 
-/** A comparison that goes on until it is stopped. */
+/** Periodic reconciliation, until it is stopped. */
 export interface Reconciling {
-  /** Ends it, the run under way included. */
+  /** Stops it and waits for the current run to end. */
   stop(): Promise<void>
 }
 
-/** Most runs look no further back than this: the longest call, and time for its price to come. */
+/** Most runs look back no further than this, which covers the longest call and the time until its price arrives. */
 const RECENT_MS = 6 * 3_600_000
-/** One run in each hour looks as far back as `reconcile` does by itself, which takes longer. */
+/** Once an hour, a slower run looks back as far as `reconcile` does by default. */
 const THOROUGH_MS = 3_600_000
 
 /**
- * Compares our records with the providers' own, now and then every `everyMs`, one run at a time. What somebody should look at is logged in
- * a line, once for as long as it stays.
+ * Compares Farebox's records with the providers' own: at once, and then every `everyMs`, one run at a time. Logs each difference
+ * that needs attention in one line, and only once while it persists.
  */
 export function startReconciling(box: Farebox, everyMs: number): Reconciling {
   const stopping = new AbortController()
   const { signal } = stopping
-  // What a simulated provider served is forgotten with its process.
+  // A simulated provider forgets its records when its process ends.
   const simulated = new Set(box.providers.filter(({ isSimulated }) => isSimulated).map(({ name }) => name))
   let told = new Set<string>()
   let failure: string | undefined
@@ -36,7 +36,7 @@ export function startReconciling(box: Farebox, everyMs: number): Reconciling {
         .map((difference) => [identityOf(difference), lineOf(difference)]),
     )
     for (const [identity, line] of lines) if (!told.has(identity)) log(line)
-    // Only a thorough run shows that something has gone.
+    // Only a thorough run shows that a difference is gone.
     told = new Set(isThorough ? lines.keys() : [...told, ...lines.keys()])
     if (isThorough) thoroughAt = now
     failure = undefined
@@ -62,7 +62,7 @@ export function startReconciling(box: Farebox, everyMs: number): Reconciling {
   }
 }
 
-/** What was set right needs nobody, and a late price that is not overdue comes by itself. */
+/** Whether somebody should look at a difference. Corrected ones need nobody, and a price that is not overdue will still arrive. */
 function needsAnEye(difference: Difference): boolean {
   switch (difference.type) {
     case 'not_recorded':
@@ -78,13 +78,13 @@ function needsAnEye(difference: Difference): boolean {
   }
 }
 
-/** What stays the same from run to run. */
+/** The parts of a difference that stay the same from run to run. */
 function identityOf(difference: Difference): string {
   const { type, accountId, usageId, holdId, adapter, requestId } = difference as Partial<Record<string, unknown>>
   return JSON.stringify([type, accountId, usageId, holdId, adapter, requestId])
 }
 
-/** Without telephone numbers, which do not belong in a log. */
+/** Formats a difference without telephone numbers, which do not belong in a log. */
 function lineOf(difference: Difference): string {
   const { type, to: _, ...facts } = difference as Difference & { to?: string }
   return `${type} ${JSON.stringify(facts, (_name, value: unknown) => {

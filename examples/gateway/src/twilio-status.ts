@@ -2,16 +2,16 @@ import { InvalidSignatureError, type TwilioAdapter } from '@farebox/providers/tw
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 
-/** Where Twilio reports how calls go. */
+/** The path to which Twilio reports the status of calls. */
 export const STATUS_PATH = '/twilio/status'
 
 /** A status callback is a form of a few hundred bytes, and anybody may send one. */
 const BODY_BYTES_MAX = 65_536
 
 /**
- * The route that takes Twilio's status callbacks. What Twilio did not sign gets a 403, and changes nothing.
+ * The route for Twilio's status callbacks. A request that Twilio did not sign gets a 403 and changes nothing.
  *
- * @param publicUrl  the URL that Twilio was given, which it signs: behind a proxy it is not the one that arrives here
+ * @param publicUrl  the URL that Twilio calls and signs; behind a proxy, the URL that arrives here is another
  */
 export function twilioStatus(twilio: TwilioAdapter, publicUrl: string): Hono {
   return new Hono().post(STATUS_PATH, bodyLimit({ maxSize: BODY_BYTES_MAX }), async (context) => {

@@ -6,7 +6,7 @@ import { streamSSE } from 'hono/streaming'
 
 export const box = createFarebox({
   store: sqlite({ filename: ':memory:' }),
-  // Answers without a key. The real thing: [openai({ apiKey: process.env.OPENAI_API_KEY })]
+  // Made-up answers, so no key is needed. In production: [openai({ apiKey: process.env.OPENAI_API_KEY })]
   providers: [simulated()],
   configuration: presets.costOptimized(),
 })
@@ -14,10 +14,10 @@ await box.migrate()
 
 export const app = new Hono<{ Variables: { farebox: Workflow } }>()
 
-// Too few credits, a bad key, a failed provider: each is a problem document with its status.
+// Too few credits, a bad key or a failed provider: each becomes a problem document with its own status.
 app.onError((error) => problemResponse(error))
 
-// Whoever asks under /ai pays with the API key of the request, and stops the model by leaving. One request is one workflow.
+// A request under /ai is paid for by its API key, and stops the model if its client leaves. Each request is one workflow.
 app.use('/ai/*', async (context, next) => {
   const secret = /^Bearer (\S+)$/.exec(context.req.header('authorization') ?? '')?.[1]
   const workflow = await box.workflowOf(secret, { name: 'help_desk', signal: context.req.raw.signal })
@@ -41,6 +41,6 @@ app.post('/ai/ask', async (context) => {
   })
 })
 
-// Balance, usage, estimates, prices, and OpenAI's API: all other paths.
+// All other paths: balance, usage, estimates, prices, and OpenAI's API.
 const routes = box.routes()
 app.all('*', (context) => routes(context.req.raw))

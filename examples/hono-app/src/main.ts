@@ -11,7 +11,7 @@ const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
 const { accountId } = await box.ledger.openAccount({ name: 'Ada' })
 await box.ledger.grant({ accountId, amount: credits(2) })
-// An account needs 5,000 credits to make a key, unless the host says otherwise.
+// By default, an account needs 5,000 credits to create a key.
 const created = await box.ledger.createApiKey({ accountId, minimumBalance: credits(0) })
 if (created.status === 'refused' || !created.secret) throw new Error('no key was made')
 const apiKey = created.secret
@@ -19,7 +19,7 @@ const apiKey = created.secret
 say('Without a key', await ask('What is a farebox?'))
 say('With a key', await ask('What is a farebox?', apiKey))
 
-// The library's own routes have a client.
+// The client calls the library's own routes.
 const client = createClient({ baseUrl, apiKey })
 const { credit_balance, held } = await client.credits()
 say('The credits after it', [`balance ${credit_balance}, held ${held}`])
@@ -31,12 +31,12 @@ say(
   Object.entries(workflow_breakdown).map(([name, run]) => `${name}: ${run.total_credits} credit, ${run.count} run`),
 )
 
-// What is under way ends first. A server that goes on until a signal needs more: the guide says what.
+// Pending requests end first. A server that runs until a signal needs more, as the guide explains.
 server.close()
 await once(server, 'close')
 await box.close()
 
-/** Asks the app's own route, and puts what it streams in lines. */
+/** Calls the app's own route, and returns what it streams as lines. */
 async function ask(question: string, key?: string): Promise<string[]> {
   const response = await fetch(`${baseUrl}/ai/ask`, {
     method: 'POST',

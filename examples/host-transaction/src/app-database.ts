@@ -4,9 +4,9 @@ import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 
-/** A transaction of the app's own, open until its work ends. */
+/** A transaction of the app, open until its work ends. */
 export interface AppTransaction {
-  /** What every verb of the ledger takes as `{ transaction }`. */
+  /** Pass this to any verb of the ledger as `{ transaction }`. */
   handle: unknown
   insertOrder(accountId: string, orderId: string, title: string): Promise<void>
 }
@@ -15,13 +15,13 @@ export interface AppTransaction {
 export interface AppDatabase {
   ledger: Ledger<unknown>
   migrate(): Promise<void>
-  /** Commits what `work` did, or undoes all of it when it throws. */
+  /** Commits what `work` did, or rolls all of it back if it throws. */
   transaction<Result>(work: (transaction: AppTransaction) => Promise<Result>): Promise<Result>
   orders(accountId: string): Promise<string[]>
   close(): Promise<void>
 }
 
-/** The ledger borrows the app's pool: a transaction is a client of it. */
+/** The ledger shares the app's pool. A transaction is a client of that pool. */
 export async function openPostgres(connectionString: string): Promise<AppDatabase> {
   const schema = 'farebox_host_example'
   const pool = new pg.Pool({ connectionString })
@@ -64,8 +64,8 @@ export async function openPostgres(connectionString: string): Promise<AppDatabas
 }
 
 /**
- * The ledger borrows the app's handle: a transaction is the handle itself, while one is open on it. A handle has one at a time, so
- * they take turns; what the ledger does by itself waits for its turn too.
+ * The ledger shares the app's database handle. A transaction is the handle itself, while one is open on it. A handle has only one
+ * open transaction, so transactions take turns, and the ledger's own work waits for its turn too.
  */
 export function openSqlite(): AppDatabase {
   const database = new Database(':memory:')

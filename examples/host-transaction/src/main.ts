@@ -9,7 +9,7 @@ const { ledger } = app
 const { accountId } = await ledger.openAccount({ name: 'Ada' })
 await ledger.grant({ accountId, amount: credits(100) })
 
-/** An order and its charge: both, or neither. The order's id makes the charge safe to send again. */
+/** Records an order and its charge: both, or neither. The charge uses the order's id, so repeating it charges once. */
 async function order(orderId: string, title: string, price: number, afterwards: () => void = () => undefined): Promise<string> {
   return app.transaction(async (transaction) => {
     await transaction.insertOrder(accountId, orderId, title)

@@ -7,7 +7,7 @@ import Koa from 'koa'
 
 export const box = createFarebox({
   store: sqlite({ filename: ':memory:' }),
-  // Answers without a key. The real thing: [openai({ apiKey: process.env.OPENAI_API_KEY })]
+  // Made-up answers, so no key is needed. In production: [openai({ apiKey: process.env.OPENAI_API_KEY })]
   providers: [simulated()],
   configuration: presets.costOptimized(),
 })
@@ -20,8 +20,8 @@ export const app = new Koa<FareboxState>()
 // Balance, usage, estimates, prices: the HTTP API, under /api/v1.
 app.use(fareboxRoutes(box))
 
-// Whoever asks under /ai pays with the API key of the request. One request is one workflow, closed with its response. What goes
-// wrong in it (too few credits, a bad key, a failed provider) becomes a problem document with its status.
+// A request under /ai is paid for by its API key. Each request is one workflow, which closes with its response. An error in it
+// (too few credits, a bad key, a failed provider) becomes a problem document with its own status.
 app.use((ctx, next) => (ctx.path.startsWith('/ai/') ? ai(ctx, next) : next()))
 
 app.use(async (ctx, next) => {

@@ -5,7 +5,7 @@ import { microphone, microphoneFormat, recording } from './sound.ts'
 
 const box = createFarebox({
   store: sqlite({ filename: ':memory:' }),
-  // Answers without keys. The real things: deepgram, openai, anthropic and cartesia of @farebox/providers.
+  // Made-up answers, so no keys are needed. In production: deepgram, openai, anthropic and cartesia of @farebox/providers.
   providers: [simulated()],
 })
 await box.migrate()
@@ -36,7 +36,7 @@ const message = await lesson.transcribe({ audio: recording(4), language: 'en' })
 await teach(message.text)
 
 heading('What is not part of a lesson')
-// A request may cost 75 credits, and ten minutes of sound cost more.
+// A request may cost at most 75 credits, and ten minutes of sound cost more.
 await refused('ten minutes of sound', lesson.transcribe({ audio: recording(600) }))
 await refused('a telephone call', lesson.call({ to: '+15551234567', instructions: { type: 'say', text: 'Hello' } }))
 
@@ -48,7 +48,7 @@ for (const used of receipt.services_used) {
 say(`${receipt.total_credits_used} credits; ${formatCredits((await box.ledger.balance(accountId)).balance)} are left`)
 await box.close()
 
-/** Answers what the pupil said, in words and aloud. */
+/** Answers the pupil in text and aloud. */
 async function teach(said: string): Promise<void> {
   say(`pupil: ${said}`)
   const answer = await lesson.chat({ messages: heard(said), outputTokensMax: 200 })

@@ -1,14 +1,14 @@
 const SAMPLE_RATE = 8_000
 
-/** Raw sound as a microphone gives it: 16 bits a sample, of one channel. */
+/** Raw sound from a microphone: 16 bits per sample, one channel. */
 export const microphoneFormat = { encoding: 'pcm_s16le', sampleRate: SAMPLE_RATE } as const
 
-/** What a microphone hears in so many seconds, a tenth of one at a time. A real one would not be silent. */
+/** A silent microphone: yields `seconds` seconds of sound, a tenth of a second at a time. */
 export async function* microphone(seconds: number): AsyncGenerator<Uint8Array, void, undefined> {
   for (let piece = 0; piece < seconds * 10; piece += 1) yield new Uint8Array((SAMPLE_RATE * 2) / 10)
 }
 
-/** A WAV file of so many seconds. */
+/** A silent WAV file of `seconds` seconds. */
 export function recording(seconds: number): Uint8Array {
   const length = SAMPLE_RATE * 2 * seconds
   const header = Buffer.alloc(44)

@@ -8,26 +8,26 @@ import { isUnpaid } from './is-unpaid.ts'
 import { serveMediaStreams } from './media-streams.ts'
 import { PhoneCall } from './phone-call.ts'
 
-/** Twilio's words for a call that has ended. */
+/** Twilio's statuses of a call that has ended. */
 const ENDINGS = new Set(['completed', 'busy', 'no-answer', 'failed', 'canceled'])
 
 export interface AgentOptions {
   box: Farebox
   twilio: TwilioAdapter
-  /** How Twilio reaches this server, which it signs: `https://agent.example.com`. */
+  /** The public URL at which Twilio reaches this server, and which it signs: `https://agent.example.com`. */
   site: string
-  /** The account that pays for a call to this number; `undefined`: nobody does. */
+  /** Looks up the account that pays for calls to a number; `undefined` if none does. */
   accountOf(to: string): Promise<string | undefined>
   print(line: string): void
-  /** Hears what a call has cost. */
+  /** Called with the receipt when a call has ended. */
   onEnded(receipt: Receipt): void
-  /** @defaultValue 5_000 */
+  /** How long to wait for Twilio to report the length of a call, in milliseconds. @defaultValue 5_000 */
   statusWaitMs?: number
-  /** A call whose stream has not begun by then is given up. @defaultValue 30_000 */
+  /** How long to wait for a call's media stream to begin, in milliseconds. @defaultValue 30_000 */
   connectWaitMs?: number
 }
 
-/** Serves calls until it is closed: `POST /voice` and `POST /status` for Twilio's webhooks, and its media streams at `/media`. */
+/** Serves calls until it is closed: `POST /voice` and `POST /status` for Twilio's webhooks, and `/media` for its media streams. */
 export async function startAgent(options: AgentOptions, port = 0) {
   const { box, twilio, site, accountOf, print, onEnded, statusWaitMs = 5_000, connectWaitMs = 30_000 } = options
   const streamUrl = `${site.replace(/^http/, 'ws')}/media`
@@ -36,7 +36,7 @@ export async function startAgent(options: AgentOptions, port = 0) {
   const app = express().use(express.urlencoded({ extended: false }))
   app.post('/voice', async (request, response) => {
     const { CallSid: callId = '', From: from = '', To: to = '' } = await signed(request)
-    // Twilio asks again where it got no answer.
+    // Twilio repeats a webhook that got no answer.
     const call = await (calls.get(callId) ?? begin(callId, from, to))
     response
       .type('text/xml')
@@ -44,7 +44,7 @@ export async function startAgent(options: AgentOptions, port = 0) {
   })
   app.post('/status', async (request, response) => {
     const { CallSid: callId = '', CallStatus: status = '', CallDuration: seconds } = await signed(request)
-    // A length that is not told, or is none, is measured by the sound.
+    // If Twilio reports no valid length, the sound received measures it.
     const duration = /^\d{1,9}$/.test(seconds ?? '') ? Number(seconds) : undefined
     if (ENDINGS.has(status)) (await calls.get(callId))?.hungUp(duration)
     response.sendStatus(204)
@@ -54,7 +54,7 @@ export async function startAgent(options: AgentOptions, port = 0) {
     response.sendStatus(error instanceof InvalidSignatureError ? 403 : 500)
   }) as express.ErrorRequestHandler)
 
-  /** The fields of a request that is Twilio's. @throws {InvalidSignatureError} it is somebody else's */
+  /** Returns the fields of a request that Twilio signed. @throws {InvalidSignatureError} Twilio did not sign it */
   async function signed(request: express.Request): Promise<Partial<Record<string, string>>> {
     const form = await twilio.webhook({
       url: site + request.originalUrl,
@@ -64,7 +64,7 @@ export async function startAgent(options: AgentOptions, port = 0) {
     return Object.fromEntries(Object.entries(form).map(([name, value]) => [name, String(value)]))
   }
 
-  /** @returns nothing where nobody can pay for the call */
+  /** @returns `undefined` if no account can pay for the call */
   function begin(callId: string, from: string, to: string): Promise<PhoneCall | undefined> {
     const beginning = open(callId, from, to)
     calls.set(callId, beginning)
@@ -98,10 +98,10 @@ export async function startAgent(options: AgentOptions, port = 0) {
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
-    /** Ends every call, settles it, and stops. */
+    /** Ends and settles every call, then stops the server. */
     async close(): Promise<void> {
       server.close()
-      // One that cannot begin any more keeps none of the others.
+      // A call that fails to begin must not keep the others from ending.
       const ends = [...calls.values()].map(async (beginning) => {
         const call = await beginning
         call?.end('server')

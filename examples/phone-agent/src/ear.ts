@@ -3,13 +3,13 @@ import type { Workflow } from 'farebox'
 import { isUnpaid } from './is-unpaid.ts'
 import { SoundQueue } from './sound-queue.ts'
 
-/** Transcribers that may fail one after another before hearing is given up. */
+/** How many transcribers may fail in a row before the agent stops listening. */
 const FAILURES_MAX = 3
 
-/** What was heard: words that may still change, or that are final. */
+/** Called with the words heard, which may still change unless they are final. */
 export type OnHeard = (text: string, isFinal: boolean) => Promise<void>
 
-/** Hears the caller. When a transcriber fails, another goes on where it stopped. */
+/** Transcribes what the caller says. If a transcriber fails, another continues where it stopped. */
 export class Ear {
   readonly #workflow: Workflow
   readonly #sound = new SoundQueue()
@@ -22,17 +22,17 @@ export class Ear {
     this.#sound.push(sound)
   }
 
-  /** There is nothing more to hear: what was heard is still transcribed. */
+  /** No more sound will come. What has been heard is still transcribed. */
   end(): void {
     this.#sound.end()
   }
 
-  /** Resolves when all that was heard has been dealt with. */
+  /** Resolves when everything heard so far has been processed. */
   caughtUp(): Promise<void> {
     return this.#sound.drained()
   }
 
-  /** Transcribes until the sound ends, or the credits do, or nobody can. Resolves to which, when all of it is charged. */
+  /** Transcribes until the sound or the credits end, or transcribers keep failing. Resolves to the reason once all is charged. */
   async listen(onHeard: OnHeard): Promise<'input' | 'credits' | 'failure'> {
     for (let failures = 0; failures < FAILURES_MAX; failures += 1) {
       try {

@@ -1,24 +1,24 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 
-/** A fiftieth of a second of sound, as telephones code it. */
+/** Telephone sound comes in pieces of a fiftieth of a second. */
 const PIECE_MS = 20
 const PIECE_BYTES = 160
 const VOICE = Buffer.alloc(PIECE_BYTES, 0x55).toString('base64')
 const SILENCE = Buffer.alloc(PIECE_BYTES, 0xff).toString('base64')
 
 /**
- * A telephone whose time passes as fast as the agent can follow: after each second of sound it waits until the agent has dealt with it. What
- * the agent says takes as long to hear as it would.
+ * A simulated telephone. Its time passes as fast as the agent can follow: after each second of sound, it waits until the agent has
+ * processed it. In that time, what the agent says takes as long to hear as on a real telephone.
  */
 export class Handset {
   readonly callId: string
   readonly #streamSid = `MZ${'0'.repeat(32)}`
   readonly #socket: WebSocket
-  /** What was sent and not played yet: bytes of sound, and marks between them. */
+  /** What the agent has sent and the handset has not played yet: numbers of bytes of sound, with marks between them. */
   #playing: (number | string)[] = []
   #timeMs = 0
-  /** Called with whatever comes from the agent. */
+  /** Called whenever something comes from the agent. */
   #onMessage: () => void = () => undefined
   #pongs = 0
   #hasEnded = false
@@ -38,7 +38,7 @@ export class Handset {
     return this.#hasEnded || this.#socket.readyState > WebSocket.OPEN
   }
 
-  /** How long the call has lasted, as it is billed. */
+  /** The length of the call so far, in whole seconds, as it is billed. */
   get seconds(): number {
     return Math.ceil(this.#timeMs / 1_000)
   }
@@ -50,19 +50,19 @@ export class Handset {
     this.#send({ event: 'start', start: { callSid: this.callId, tracks: ['inbound'], customParameters: {}, mediaFormat } })
   }
 
-  /** Speaks for so many seconds. */
+  /** Speaks for a number of seconds. */
   speak(seconds: number): Promise<void> {
     return this.#pass(Math.round((seconds * 1_000) / PIECE_MS), VOICE)
   }
 
-  /** Waits for what the agent has to say, and listens to all of it, or to so many seconds. */
+  /** Waits until the agent has something to say, then listens to all of it, or for at most `seconds` seconds. */
   async listen(seconds = Number.POSITIVE_INFINITY): Promise<void> {
     await this.#until(() => this.#playing.some((item) => typeof item === 'string' && !item.startsWith('sentence')))
     const bytes = this.#playing.reduce<number>((sum, item) => sum + (typeof item === 'number' ? item : 0), 0)
     await this.#pass(Math.ceil(Math.min(bytes / PIECE_BYTES, (seconds * 1_000) / PIECE_MS)), SILENCE)
   }
 
-  /** Says nothing, and listens to whatever is said, until the agent hangs up. */
+  /** Listens in silence until the agent hangs up. */
   async holdOn(): Promise<void> {
     while (!this.hasEnded) await this.#pass(1_000 / PIECE_MS, SILENCE)
   }
@@ -74,13 +74,13 @@ export class Handset {
     this.#socket.close()
   }
 
-  /** Loses the connection, without a word. */
+  /** Loses the connection without notice. */
   drop(): void {
     this.#hasEnded = true
     this.#socket.terminate()
   }
 
-  /** Lets so many pieces of sound pass, and waits until the agent has dealt with them. */
+  /** Sends a number of pieces of sound, and waits until the agent has processed them. */
   async #pass(pieces: number, payload: string): Promise<void> {
     for (let piece = 1; piece <= pieces && !this.hasEnded; piece += 1) {
       this.#send({ event: 'media', media: { track: 'inbound', timestamp: String(this.#timeMs), payload } })
@@ -96,7 +96,7 @@ export class Handset {
     await this.#until(() => this.#pongs > pongs)
   }
 
-  /** Waits for something, or for the end of the call. */
+  /** Waits for a condition, or for the end of the call. */
   async #until(isSo: () => boolean): Promise<void> {
     while (!this.hasEnded && !isSo()) {
       await new Promise<void>((resolve) => {
@@ -105,7 +105,7 @@ export class Handset {
     }
   }
 
-  /** Plays what was sent: marks come back when their time has come. */
+  /** Plays what the agent has sent, and returns each mark when the sound before it has been played. */
   #play(bytes: number): void {
     let left = bytes
     for (let item = this.#playing[0]; item !== undefined && (left > 0 || typeof item === 'string'); item = this.#playing[0]) {

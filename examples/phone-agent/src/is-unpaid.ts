@@ -2,7 +2,7 @@ import { isFareboxError } from 'farebox'
 
 const REASONS: ReadonlySet<string> = new Set(['INSUFFICIENT_CREDITS', 'BUDGET_EXCEEDED', 'ACCOUNT_FROZEN'])
 
-/** Whether an account cannot pay any more: its credits are gone, a budget of it is used up, or it is frozen. */
+/** Whether an error means that the account can no longer pay: no credits left, a budget used up, or the account frozen. */
 export function isUnpaid(error: unknown): boolean {
   return isFareboxError(error) && REASONS.has(error.code)
 }

@@ -6,7 +6,7 @@ import { startAgent } from './agent-server.ts'
 import { printReceipt } from './print-receipt.ts'
 import { SimulatedTwilio } from './simulated-twilio.ts'
 
-// A call without a telephone, a key or a bill. `src/serve.ts` takes real ones.
+// A call without a telephone, a key or a bill. `src/serve.ts` takes real calls.
 const site = 'https://agent.example.com'
 const account = { accountSid: `AC${'0'.repeat(32)}`, authToken: 'simulated' }
 const [caller, shop] = ['+15551234567', '+15557654321']
@@ -15,7 +15,7 @@ const network = await SimulatedTwilio.start({ ...account, site, address: () => `
 const phone = twilio({ ...account, baseUrl: network.url })
 const box = createFarebox({
   store: sqlite({ filename: ':memory:' }),
-  // Silence ends a sentence of the caller's.
+  // Half a second of silence ends the caller's sentence.
   providers: [phone, simulated({ services: ['gpt', 'voice_stt', 'voice_tts'], pauseMs: 500 })],
   configuration: presets.balanced({ ttsProvider: 'cartesia', sttProvider: 'deepgram' }),
 })
@@ -35,7 +35,7 @@ const agent = await startAgent({
 console.log(`${caller} calls ${shop}, with 70 credits`)
 await network.call({ from: caller, to: shop }, async (handset) => {
   await handset.listen()
-  // What is said is made up, two and a half words in a second: these are sentences of nine words, and one of twelve.
+  // The transcripts are made up, at two and a half words per second: these are sentences of nine words, and one of twelve.
   await handset.speak(3.6)
   await handset.listen(3)
   await handset.speak(3.6)

@@ -4,17 +4,17 @@ import { readMediaMessage, type TwilioAdapter } from '@farebox/providers/twilio'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { PhoneCall } from './phone-call.ts'
 
-/** Twilio sends sound in pieces of so many seconds. */
+/** The length of each piece of sound that Twilio sends. */
 const PIECE_SECONDS = 0.02
 
 export interface MediaStreamOptions {
   twilio: TwilioAdapter
-  /** The `wss:` URL that Twilio was told to connect to, and signs. */
+  /** The `wss:` URL that Twilio connects to and signs. */
   url: string
   callOf(callId: string): Promise<PhoneCall | undefined> | undefined
 }
 
-/** Takes the media streams of calls. Who is not Twilio gets a 403. */
+/** Accepts the media streams of calls. A client other than Twilio gets a 403. */
 export function serveMediaStreams(server: Server, { twilio, url, callOf }: MediaStreamOptions) {
   const sockets = new WebSocketServer({ noServer: true, autoPong: false })
   server.on('upgrade', async (request: IncomingMessage, raw: Duplex, head: Buffer) => {
@@ -24,7 +24,7 @@ export function serveMediaStreams(server: Server, { twilio, url, callOf }: Media
     else raw.end('HTTP/1.1 403 Forbidden\r\n\r\n')
   })
 
-  /** Deals with one message after another. */
+  /** Processes the messages of a stream one after another. */
   function serve(socket: WebSocket): void {
     let call: PhoneCall | undefined
     let work = Promise.resolve()
@@ -50,7 +50,7 @@ export function serveMediaStreams(server: Server, { twilio, url, callOf }: Media
     }
 
     socket.on('message', (data) => next(() => receive(data.toString())))
-    // A pong says that what came before the ping has been dealt with.
+    // A pong says that everything before the ping has been processed.
     socket.on('ping', (data) => next(() => call?.caughtUp().then(() => socket.pong(data))))
     socket.on('error', () => socket.terminate())
     socket.on('close', () => next(() => call?.left()))

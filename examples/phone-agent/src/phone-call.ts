@@ -5,7 +5,7 @@ import { isUnpaid } from './is-unpaid.ts'
 import { sentencesOf } from './sentences.ts'
 import { Voice } from './voice.ts'
 
-/** What is said that no model has written. */
+/** Fixed phrases, which no model writes. */
 const GREETING = 'Hello! How can I help you?'
 const LOW = 'By the way, about one minute of credit is left.'
 const SPENT = 'Your credit is used up now. Goodbye!'
@@ -27,22 +27,22 @@ export interface CallOptions {
   callId: string
   from: string
   to: string
-  /** Hears how the call goes, a line at a time. */
+  /** Prints one line about the progress of the call. */
   print(line: string): void
-  /** How long Twilio may take to tell how long the call was, in milliseconds. */
+  /** How long to wait for Twilio to report the length of the call, in milliseconds. */
   statusWaitMs: number
 }
 
-/** One call: a workflow of an account, from the webhook to the receipt. */
+/** One phone call, billed as one workflow of an account, from the webhook to the receipt. */
 export class PhoneCall {
-  /** What it has cost, when every leg of it is settled. */
+  /** Resolves to the receipt when every part of the call is settled. */
   readonly ended: Promise<Receipt>
   readonly #options: CallOptions
   readonly #workflow: Workflow
   readonly #time: MeteredTime
   readonly #ear: Ear
   readonly #messages: { role: 'system' | 'user' | 'assistant'; content: string }[] = [{ role: 'system', content: INSTRUCTIONS }]
-  /** As Twilio told it, in seconds. */
+  /** The length that Twilio reported, in seconds. */
   readonly #duration = Promise.withResolvers<number | undefined>()
   readonly #receipt = Promise.withResolvers<Receipt>()
   #voice: Voice | undefined
@@ -54,7 +54,7 @@ export class PhoneCall {
   #isEnding = false
   #isLeaving = false
 
-  /** Pays for the first seconds on the telephone. @throws what {@link isUnpaid} knows: the account cannot */
+  /** Begins a call by paying for its first seconds. @throws an error that {@link isUnpaid} recognizes: the account cannot pay */
   static async begin(options: CallOptions): Promise<PhoneCall> {
     const { box, accountId, to, from, callId: requestId } = options
     const workflow = box.workflow({ accountId, name: 'phone_call' })
@@ -77,11 +77,11 @@ export class PhoneCall {
     return this.#voice !== undefined
   }
 
-  /** The caller can be heard, and spoken to. */
+  /** Connects the media stream: from here on, the agent hears the caller and can speak. */
   connect(streamId: string, send: (message: string) => void): void {
     const voice = new Voice(this.#workflow, streamId, send)
     this.#voice = voice
-    // At the end there is nothing left to pay for these with, so they are paid for now.
+    // When the credits run out, nothing is left to pay for these phrases, so synthesize them now.
     const prepared = { low: this.#prepare(LOW), spent: this.#prepare(SPENT) }
     this.#prepared = prepared
     this.#listening = this.#listen()
@@ -91,37 +91,37 @@ export class PhoneCall {
     })
   }
 
-  /** The caller was heard, so many seconds after the stream began. */
+  /** Handles sound from the caller, `second` seconds after the stream began. */
   async hear(sound: Uint8Array, second: number): Promise<void> {
     await this.#time.reached(second)
     this.#ear.hear(sound)
   }
 
-  /** What was said before this mark has been heard. */
+  /** Handles a mark that has come back: the caller has heard everything before it. */
   mark(name: string): void {
     if (name === GOODBYE) this.#isLeaving = true
     this.#voice?.mark(name)
   }
 
-  /** The caller is gone, or never came. */
+  /** The caller has left, or never came. */
   left(): void {
     this.#voice?.end()
     this.end('caller')
   }
 
-  /** Twilio tells that the call has ended, and how long it was. */
+  /** Twilio reports that the call has ended, and its length. */
   hungUp(seconds: number | undefined): void {
     this.#duration.resolve(seconds)
     this.left()
   }
 
-  /** Resolves when all that was heard has been dealt with. */
+  /** Resolves when everything heard so far has been processed. */
   async caughtUp(): Promise<void> {
     await this.#ear.caughtUp()
     if (this.#isLeaving) await this.ended
   }
 
-  /** Ends the call, once: see {@link ended}. */
+  /** Ends the call, if it is not ending already. See {@link ended}. */
   end(by: keyof typeof endings): void {
     if (this.#isEnding) return
     this.#isEnding = true
@@ -171,7 +171,7 @@ export class PhoneCall {
 
   async #heard(text: string, isFinal: boolean): Promise<void> {
     const { box, accountId, print } = this.#options
-    // Whoever speaks interrupts: what was said is silenced, and what is still being thought of is stopped.
+    // The caller interrupts: silence what is playing, and stop the answer that is still being produced.
     if (this.#voice?.isSpeaking && !this.#saying.signal.aborted) {
       print('(the caller interrupts)')
       this.#saying.abort()
@@ -184,7 +184,7 @@ export class PhoneCall {
     this.#say((signal) => this.#answer(signal))
   }
 
-  /** Answers what was said last. Its first sentence is spoken while the model writes the next. */
+  /** Answers the caller's last words. Speaks the first sentence while the model writes the next. */
   async #answer(signal: AbortSignal): Promise<void> {
     const voice = this.#voice
     const messages = [...this.#messages]
@@ -195,7 +195,7 @@ export class PhoneCall {
       this.#options.print(`agent: ${sentence}`)
       await voice.say(sentence, signal)
       this.#count += 1
-      // The model is to know what its caller has heard, not what it meant to say.
+      // The model's history holds what the caller has heard, not what the model meant to say.
       voice.heard(`sentence ${this.#count}`).then(() => {
         if (signal.aborted) return
         if (heard.content === '') this.#messages.push(heard)
@@ -205,7 +205,7 @@ export class PhoneCall {
     await answer.settled
   }
 
-  /** Says something when all that was to be said before has been heard. */
+  /** Speaks after everything before it has been heard or interrupted. */
   #say(speak: (signal: AbortSignal) => Promise<void>): void {
     const run = async () => {
       if (this.#isEnding || !this.#voice) return
@@ -222,7 +222,7 @@ export class PhoneCall {
     this.#said = this.#said.then(run)
   }
 
-  /** @throws what it cannot apologize for */
+  /** Tells the caller that something failed. @throws `error` itself, if it means that the account cannot pay */
   async #apologize(error: unknown, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     if (isUnpaid(error)) throw error

@@ -1,6 +1,6 @@
 import type { Receipt } from 'farebox'
 
-/** What a call has cost, a line for each leg. */
+/** Prints what a call has cost, with a line for each service used. */
 export function printReceipt({ services_used, total_credits_used }: Receipt): void {
   console.log('The receipt')
   for (const { service_type, provider, units_consumed, unit_type, credits_used } of services_used) {

@@ -1,7 +1,7 @@
-/** A sentence that has ended, and what comes after it. Short ones are said with the next. */
+/** A complete sentence, and the text after it. A short sentence is spoken together with the next. */
 const SENTENCE = /^(.{12,}?[.!?…]["”’)]*)\s+(.*)$/s
 
-/** The sentences of an answer while it is written, so that the first can be said before the last is known. */
+/** Splits an answer into sentences as it arrives, so that the first can be spoken before the last is written. */
 export async function* sentencesOf(events: AsyncIterable<{ type: string; text?: string }>): AsyncGenerator<string> {
   let rest = ''
   for await (const { text = '' } of events) {

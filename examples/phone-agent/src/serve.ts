@@ -29,17 +29,17 @@ const box = createFarebox({
 await box.migrate()
 const accountId = 'shop'
 await box.ledger.openAccount({ accountId, name: 'Shop' })
-// The same grant again changes nothing.
+// Repeating a grant with the same id changes nothing.
 await box.ledger.grant({ accountId, grantId: 'first', amount: credits(1_000) })
 
-// Every number of yours is paid by one account here; yours will tell whose `to` is.
+// Here, one account pays for every number. Your own function looks up the account that owns the number.
 const accountOf = async () => accountId
 const options = { box, twilio: phone, site: site.replace(/\/+$/, ''), accountOf, print: console.log, onEnded: printReceipt }
 const agent = await startAgent(options, Number(PORT))
 console.log(`listening on http://127.0.0.1:${agent.port} for ${site}`)
 
 const sweeping = setInterval(() => void box.ledger.sweep().catch(console.error), 30_000)
-// A terminal sends a signal to the whole group and npm sends it on, so it may come twice: the second changes nothing.
+// A signal may come twice, from the terminal and from npm: the second changes nothing.
 await new Promise((resolve) => {
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, resolve)
 })
@@ -47,7 +47,7 @@ clearInterval(sweeping)
 await agent.close()
 await box.close()
 
-/** Says what is missing, and ends. */
+/** Prints the problem and exits. */
 function fail(problem: string): never {
   console.error(problem)
   process.exit(1)

@@ -7,13 +7,13 @@ import { Handset } from './handset.ts'
 export interface SimulatedTwilioOptions {
   accountSid: string
   authToken: string
-  /** How the agent believes to be reached, which is what is signed. */
+  /** The public URL that the agent expects, and that Twilio signs. */
   site: string
-  /** Where it is in truth: `http://127.0.0.1:1234`. */
+  /** The agent's real address: `http://127.0.0.1:1234`. */
   address(): string
 }
 
-/** Twilio's side of one call after another, without a telephone: webhooks, the media stream, and the API that hangs up. */
+/** Plays Twilio's part in one call after another, without a telephone: webhooks, the media stream, and the API that hangs up. */
 export class SimulatedTwilio {
   readonly #options: SimulatedTwilioOptions
   readonly #server: Server
@@ -43,12 +43,12 @@ export class SimulatedTwilio {
     return simulated
   }
 
-  /** Where its API is. */
+  /** The address of its API. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** Calls the agent, and lets `talk` be the caller. Resolves when the agent knows that the call is over. */
+  /** Calls the agent, with `talk` as the caller. Resolves when the agent knows that the call is over. */
   async call(numbers: { from: string; to: string }, talk: (handset: Handset) => Promise<void>): Promise<void> {
     this.#calls += 1
     const callId = `CA${String(this.#calls).padStart(32, '0')}`

@@ -1,4 +1,4 @@
-/** Sound on its way from the telephone to whoever transcribes it. When one transcriber fails, the next goes on with what is left. */
+/** Sound on its way from the telephone to a transcriber. If one transcriber fails, the next continues with the unread sound. */
 export class SoundQueue {
   readonly #pieces: Uint8Array[] = []
   #isEnded = false
@@ -17,13 +17,13 @@ export class SoundQueue {
     for (const tell of this.#onDrained.splice(0)) tell()
   }
 
-  /** Resolves when all that was pushed has been taken, and more is waited for. */
+  /** Resolves when the reader has taken everything and waits for more. */
   async drained(): Promise<void> {
     if (this.#isEnded || (this.#pieces.length === 0 && this.#wake)) return
     await new Promise<void>((resolve) => this.#onDrained.push(resolve))
   }
 
-  /** What comes, until it ends. One reader at a time. */
+  /** Iterates over the sound until it ends. Only one reader at a time. */
   read(): AsyncIterable<Uint8Array> & AsyncIterator<Uint8Array, undefined> {
     let isLeft = false
     const done = { done: true, value: undefined } as const

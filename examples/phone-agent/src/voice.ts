@@ -1,10 +1,10 @@
 import { clearMessage, markMessage, mediaMessage } from '@farebox/providers/twilio'
 import type { Workflow } from 'farebox'
 
-/** The mark after all that is to be said. */
+/** The mark after everything that one answer says. */
 const ALL = 'all'
 
-/** The agent's voice on one media stream: what is said is heard one after another, until it is silenced. */
+/** The agent's voice on one media stream. The caller hears everything in order, until it is silenced. */
 export class Voice {
   readonly #workflow: Workflow
   readonly #send: (message: string) => void
@@ -19,24 +19,24 @@ export class Voice {
     this.#send = send
   }
 
-  /** Speaks, while it is being synthesized. Resolves when all of it is on its way, and charged. */
+  /** Speaks a text while it is still being synthesized. Resolves when all sound has been sent and charged. */
   async say(text: string, signal: AbortSignal): Promise<void> {
     const speech = await this.#workflow.streamSpeech({ text, format: 'mulaw', signal })
     for await (const event of speech.events) if (event.type === 'audio' && !signal.aborted) this.play(event.audio)
     await speech.settled
   }
 
-  /** Plays sound that is there. */
+  /** Plays ready sound. */
   play(sound: Uint8Array): void {
     if (sound.length > 0) this.#send(mediaMessage(this.#streamId, sound))
   }
 
-  /** Whether something is being said, or was and is not heard yet. */
+  /** Whether the agent is speaking, or has sent sound that the caller has not heard yet. */
   get isSpeaking(): boolean {
     return this.#isSpeaking
   }
 
-  /** Speaks until `work` is done and all that it said has been heard, or until it is interrupted. */
+  /** Counts as speaking until `work` is done and the caller has heard all of it, or until the caller interrupts. */
   async speaking(work: Promise<void>, signal: AbortSignal): Promise<void> {
     this.#isSpeaking = true
     signal.addEventListener('abort', () => this.mark(ALL))
@@ -48,7 +48,7 @@ export class Voice {
     }
   }
 
-  /** Resolves when all that was said before has been heard, or was silenced. */
+  /** Sends a mark. Resolves when the caller has heard everything sent before it, or it was silenced. */
   async heard(name: string): Promise<void> {
     if (this.#isEnded) return
     await new Promise<void>((resolve) => {
@@ -57,18 +57,18 @@ export class Voice {
     })
   }
 
-  /** Takes a mark that came back. */
+  /** Handles a mark that has come back. */
   mark(name: string): void {
     this.#waiting.get(name)?.()
     this.#waiting.delete(name)
   }
 
-  /** Silences what was not heard yet. */
+  /** Silences everything that the caller has not heard yet. */
   clear(): void {
     this.#send(clearMessage(this.#streamId))
   }
 
-  /** Nobody hears it any more. */
+  /** The stream has ended: nothing waits to be heard any more. */
   end(): void {
     this.#isEnded = true
     for (const resolve of this.#waiting.values()) resolve()

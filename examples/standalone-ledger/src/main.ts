@@ -11,7 +11,7 @@ import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 
 const HOUR = 3_600_000
-// A clock of our own lets this program see a grant expire. Without one, SQLite takes the host's and Postgres its server's.
+// A custom clock lets this program see a grant expire. By default, SQLite uses the host's clock and Postgres its server's.
 let now = Date.parse('2026-11-02T09:00:00Z')
 const clock = () => now
 
@@ -55,7 +55,7 @@ sayCharged(await ledger.settleHold(hangUp))
 await sayBalance()
 
 heading('A refusal is a value, and changes nothing')
-// Of the 165 credits left, 20 are for gpt alone.
+// Of the 165 credits left, 20 may pay for gpt only.
 for (const asked of [{ amount: credits(100), workflowId }, { amount: credits(500) }]) {
   const refused = await ledger.placeHold({ accountId, ...phone, ...asked })
   if (refused.status !== 'refused' || !('requested' in refused)) throw new Error('this should have been refused')
@@ -107,7 +107,7 @@ for (const account of [accountId, other.accountId]) {
 }
 await ledger.close()
 
-/** Phone minutes at 20 credits, rated exactly; the ledger rounds the sum of a workflow up to whole credits. */
+/** Phone minutes at 20 credits each, rated exactly. The ledger rounds the sum of a workflow up to whole credits. */
 function minutes(count: string): UsageInput {
   const amount = quantity(count)
   return { quantity: amount, unit: 'minutes', rated: microCredits(amount * 20n) }

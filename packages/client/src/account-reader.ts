@@ -18,22 +18,22 @@ import type {
 } from './wire.ts'
 import { WorkflowsReader } from './workflows-client.ts'
 
-/** Which page of a statement is wanted. */
+/** Selects a page of a statement. */
 export interface StatementFilter {
-  /** The `next` of an earlier page. @defaultValue the newest */
+  /** The `next` of the page before. @defaultValue the newest page */
   cursor?: string
-  /** Entries of one page. @defaultValue 100 */
+  /** The most entries on one page. @defaultValue 100 */
   limit?: number
 }
 
-/** Which account the admin token reads; empty for an API key, which reads its own. */
+/** The account that the admin token reads. Empty for an API key, which reads its own account. */
 export interface AccountScope {
   account_id?: string
 }
 
-/** Everything that can be read of one account. Made by {@link createClient} and {@link AdminClient.account}. */
+/** Reads everything about one account. Made by {@link createClient} and {@link AdminClient.account}. */
 export class AccountReader {
-  /** What the account's workflows have cost. */
+  /** The account's workflows and what they cost. */
   readonly workflows: WorkflowsReader
   readonly #transport: Transport
   readonly #scope: AccountScope
@@ -44,37 +44,37 @@ export class AccountReader {
     this.#scope = scope
   }
 
-  /** Where credits went, by workflow and by service. */
+  /** Reports where credits went, by workflow and by service. */
   usage(query?: UsageQuery, options?: RequestOptions): Promise<UsageReport> {
     return this.#transport.send({ method: 'GET', path: '/usage', query: { ...query, ...this.#scope } }, options)
   }
 
-  /** Where credits went over time: one page, by time and then by name. */
+  /** Reports where credits went over time: one page of entries, ordered by time and then by name. */
   usageSeries(query?: UsageSeriesQuery, options?: RequestOptions): Promise<UsageSeries> {
     return this.#transport.send({ method: 'GET', path: '/usage/series', query: { ...query, ...this.#scope } }, options)
   }
 
-  /** Where the credits of one key went. */
+  /** Reports where the credits spent with one key went. */
   keyUsage(prefix: string, options?: RequestOptions): Promise<KeyUsageReport> {
     return this.#transport.send({ method: 'GET', path: `/usage/keys/${segment(prefix)}`, query: this.#scope }, options)
   }
 
-  /** Where credits could be saved. */
+  /** Recommends changes that would save credits. */
   recommendations(query?: UsageQuery, options?: RequestOptions): Promise<Recommendations> {
     return this.#transport.send({ method: 'GET', path: '/usage/recommendations', query: { ...query, ...this.#scope } }, options)
   }
 
-  /** Balance and grants. */
+  /** Fetches the balance and the grants behind it. */
   credits(options?: RequestOptions): Promise<Credits> {
     return this.#transport.send({ method: 'GET', path: '/credits', query: this.#scope }, options)
   }
 
-  /** One page of the journal, newest first. */
+  /** Fetches one page of the journal, newest first. */
   statement(query?: StatementFilter, options?: RequestOptions): Promise<StatementPage> {
     return this.#transport.send({ method: 'GET', path: '/credits/statement', query: { ...query, ...this.#scope } }, options)
   }
 
-  /** The whole journal, newest first, fetched page by page as it is read. */
+  /** Iterates over the whole journal, newest first. Fetches each page as you reach it. */
   statementEntries(query?: StatementFilter, options?: RequestOptions): AsyncGenerator<StatementEntry, void, undefined> {
     const pages = pagesOf(
       (cursor) => this.statement({ ...query, cursor }, options),
@@ -84,7 +84,7 @@ export class AccountReader {
     return entriesOf(pages, ({ entries }) => entries)
   }
 
-  /** The same, page by page as it is read. */
+  /** Iterates over all entries of {@link usageSeries}. Fetches each page as you reach it. */
   usageSeriesEntries(query?: UsageSeriesQuery, options?: RequestOptions): AsyncGenerator<UsageSeriesEntry, void, undefined> {
     const pages = pagesOf(
       (cursor) => this.usageSeries({ ...query, cursor }, options),
@@ -94,17 +94,17 @@ export class AccountReader {
     return entriesOf(pages, ({ series }) => series)
   }
 
-  /** Usage or purchases as a file, piece by piece: `for await (const piece of client.export({ format: 'focus' }))`. */
+  /** Exports usage or purchases as a file, chunk by chunk: `for await (const piece of client.export({ format: 'focus' }))`. */
   export(query?: ExportQuery, options?: RequestOptions): AsyncGenerator<Uint8Array, void, undefined> {
     return readExport(this.#transport, '/export', { ...query, ...this.#scope }, options)
   }
 
-  /** The account's keys, newest first, with what each may use and spend. */
+  /** Lists the account's keys, newest first, with what each may use and spend. */
   keys(options?: RequestOptions): Promise<OwnKeys> {
     return this.#transport.send({ method: 'GET', path: '/keys', query: this.#scope }, options)
   }
 
-  /** What the account, its users and its keys may spend, and have spent. */
+  /** Lists the budgets of the account, its users and its keys, with what each has spent. */
   budgets(options?: RequestOptions): Promise<Budgets> {
     return this.#transport.send({ method: 'GET', path: '/budgets', query: this.#scope }, options)
   }

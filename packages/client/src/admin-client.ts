@@ -23,16 +23,16 @@ import type {
   RotateKeyRequest,
 } from './wire.ts'
 
-/** What {@link createAdminClient} needs. */
+/** The options of {@link createAdminClient}. */
 export interface AdminClientOptions extends ConnectionOptions {
-  /** The server's admin token. It opens every account, so it belongs on servers only. */
+  /** The server's admin token. It gives access to every account, so keep it on servers. */
   adminToken: string
 }
 
 /**
- * A client of the admin routes: accounts, grants, keys and budgets.
+ * Creates a client of the admin routes: accounts, grants, keys and budgets.
  *
- * @throws {TypeError} `baseUrl` is no address, or `adminToken` is missing or no token
+ * @throws {TypeError} `baseUrl` is not an address, or `adminToken` is missing or malformed
  * @example
  * const admin = createAdminClient({ baseUrl: 'https://example.com', adminToken })
  * const { account_id } = await admin.createAccount({ name: 'Ada', credits: 10_000 })
@@ -42,7 +42,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
   return new AdminClient(options)
 }
 
-/** Every route of the API that the admin token opens. Made by {@link createAdminClient}. */
+/** Every admin route of the API, and every read of any account. Made by {@link createAdminClient}. */
 export class AdminClient {
   readonly #transport: Transport
 
@@ -50,17 +50,17 @@ export class AdminClient {
     this.#transport = new Transport(connection, 'adminToken', adminToken)
   }
 
-  /** Opens an account, with credits or without. */
+  /** Opens an account, optionally with credits. */
   createAccount(body: CreateAccountRequest, options?: RequestOptions): Promise<CreatedAccount> {
     return this.#transport.send({ method: 'POST', path: '/admin/accounts', body }, options)
   }
 
-  /** One page of the accounts, by their ids, with their balances. */
+  /** Fetches one page of accounts with their balances, ordered by id. */
   accounts(query?: AccountsQuery, options?: RequestOptions): Promise<AccountPage> {
     return this.#transport.send({ method: 'GET', path: '/admin/accounts', query }, options)
   }
 
-  /** The accounts, fetched page by page as they are read. */
+  /** Iterates over all accounts. Fetches each page as you reach it. */
   listAccounts(query?: AccountsQuery, options?: RequestOptions): AsyncGenerator<AccountListing, void, undefined> {
     const pages = pagesOf(
       (cursor) => this.accounts({ ...query, cursor }, options),
@@ -70,7 +70,7 @@ export class AdminClient {
     return entriesOf(pages, ({ accounts }) => accounts)
   }
 
-  /** Reads of any account whatever its own key could, and what its providers charge besides. */
+  /** Reads any account: everything that its own key could read, and what providers charge as well. */
   account(accountId: string): AccountReader {
     return new AccountReader(this.#transport, { account_id: accountId })
   }
@@ -80,37 +80,37 @@ export class AdminClient {
     return this.#transport.send({ method: 'POST', path: '/admin/grants', body }, options)
   }
 
-  /** Usage or purchases of all accounts, or of one, with what providers charged, as a file, piece by piece. */
+  /** Exports usage or purchases of all accounts, or of one, as a file, chunk by chunk. Includes what providers charged. */
   export(query?: ExportQuery & { account_id?: string }, options?: RequestOptions): AsyncGenerator<Uint8Array, void, undefined> {
     return readExport(this.#transport, '/admin/export', query, options)
   }
 
-  /** Makes an API key, which is shown this once. */
+  /** Creates an API key. The answer is the only time that the key is shown. */
   createKey(body: CreateKeyRequest, options?: RequestOptions): Promise<CreatedKey> {
     return this.#transport.send({ method: 'POST', path: '/admin/keys', body }, options)
   }
 
-  /** An account's keys, newest first, with when each was last used. */
+  /** Lists an account's keys, newest first, with when each was last used. */
   accountKeys(accountId: string, options?: RequestOptions): Promise<AccountKeys> {
     return this.#transport.send({ method: 'GET', path: `/admin/accounts/${segment(accountId)}/keys` }, options)
   }
 
-  /** Gives a key another secret, which is shown this once. The key keeps its services, limits, budgets and usage. */
+  /** Gives a key a new secret, shown only in this answer. The key keeps its services, limits, budgets and usage. */
   rotateKey(prefix: string, body: RotateKeyRequest = {}, options?: RequestOptions): Promise<RotatedKey> {
     return this.#transport.send({ method: 'POST', path: `/admin/keys/${segment(prefix)}/rotate`, body }, options)
   }
 
-  /** Replaces what a key may use. */
+  /** Replaces the services that a key may use. */
   setKeyServices(prefix: string, services: KeyServiceRequest[], options?: RequestOptions): Promise<KeyServices> {
     return this.#transport.send({ method: 'POST', path: `/admin/keys/${segment(prefix)}/services`, body: { services } }, options)
   }
 
-  /** Ends a key for good. */
+  /** Revokes a key for good. */
   revokeKey(prefix: string, options?: RequestOptions): Promise<RevokedKey> {
     return this.#transport.send({ method: 'POST', path: `/admin/keys/${segment(prefix)}/revoke` }, options)
   }
 
-  /** Limits what an account, a user or a key may spend over a period. Setting it again changes it. */
+  /** Limits what an account, a user or a key may spend per period. Setting the same budget again changes it. */
   setBudget(body: BudgetRequest, options?: RequestOptions): Promise<CreatedBudget> {
     return this.#transport.send({ method: 'POST', path: '/admin/budgets', body }, options)
   }

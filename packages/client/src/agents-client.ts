@@ -12,7 +12,7 @@ import type {
   VoiceRequest,
 } from './wire.ts'
 
-/** What a phone call takes beside its talk: ringing, and the server's own work. */
+/** The time that a phone call takes beyond the talk itself: ringing, and the server's own work. */
 const CALL_MARGIN_MS = 180_000
 const CALL_MINUTES = 10
 
@@ -24,18 +24,18 @@ export class AgentsClient {
     this.#transport = transport
   }
 
-  /** Makes an agent from a business adapter and settings of its own. */
+  /** Creates an agent from a business adapter and its own settings. */
   create(body: CreateAgentRequest = {}, options?: RequestOptions): Promise<Agent> {
     return this.#transport.send({ method: 'POST', path: '/agent/create', body }, options)
   }
 
-  /** Asks an agent in writing. */
+  /** Sends an agent a text message or a conversation, and returns its complete answer. */
   chat(agentId: string, body: ChatRequest, options?: RequestOptions): Promise<ChatAnswer> {
     return this.#transport.send({ method: 'POST', path: `/agent/${segment(agentId)}/chat`, body }, options)
   }
 
   /**
-   * Asks an agent in writing, and reads its answer as it is produced. Resolves when the answer begins.
+   * Does the same as {@link chat}, but streams the answer as it is produced. Resolves when the answer begins.
    *
    * @example
    * const stream = await client.agents.streamChat(agent.agent_id, { message: 'Hola' })
@@ -46,7 +46,7 @@ export class AgentsClient {
     return new ChatStream(await this.#transport.stream({ method: 'POST', path, body: { ...body, stream: true } }, options))
   }
 
-  /** Asks an agent by voice, and is answered by voice. */
+  /** Sends an agent a recording, and returns its spoken answer. */
   async voice(agentId: string, { audio, ...fields }: VoiceRequest, options?: RequestOptions): Promise<VoiceAnswer> {
     const body = new FormData()
     body.set('audio', await readAudio(audio, options?.signal), 'audio')
@@ -55,11 +55,11 @@ export class AgentsClient {
   }
 
   /**
-   * Lets an agent call a telephone; answers when the call has ended. A telephone should ring once, so this is not sent again
-   * by itself, unless `retries` asks for it here.
+   * Makes an agent call a telephone. Resolves when the call has ended. A telephone should ring only once, so this request is not
+   * retried unless you pass `retries` here.
    *
-   * Node's own `fetch` gives up on an answer after five minutes, whatever `timeoutMs` says. Where calls may be longer, give the
-   * client a `fetch` that waits, such as undici's with an agent of `headersTimeout: 0`.
+   * Node's own `fetch` gives up on an answer after five minutes, whatever `timeoutMs` says. For longer calls, give the client a
+   * `fetch` that waits, such as undici's with an agent of `headersTimeout: 0`.
    */
   call(agentId: string, body: CallRequest, options: RequestOptions = {}): Promise<CallAnswer> {
     const timeoutMs = (body.max_minutes ?? CALL_MINUTES) * 60_000 + CALL_MARGIN_MS

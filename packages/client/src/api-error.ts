@@ -1,18 +1,18 @@
 import type { Problem } from './wire.ts'
 
-/** The API answered with an error. Its facts are in `problem`: what was needed, which field was wrong. */
+/** The API answered with an error. `problem` holds its details, such as the credits needed or the field that was wrong. */
 export class FareboxApiError extends Error {
-  /** The HTTP status. 0 of a redirect that a browser keeps from its page. */
+  /** The HTTP status; 0 for a redirect, whose status a browser hides from its page. */
   readonly status: number
-  /** Stable: `INSUFFICIENT_CREDITS`. `HTTP_502` and the like where somebody else answered, such as a proxy. */
+  /** A stable code: `INSUFFICIENT_CREDITS`. `HTTP_502` and the like if something other than the API answered, such as a proxy. */
   readonly code: string
   readonly problem: Problem
-  /** How long the server asks to be left alone. */
+  /** How long the server asks the client to wait. */
   readonly retryAfterMs: number | undefined
-  /** The idempotency key of the request, if it had one: the same key again is safe. */
+  /** The idempotency key of the request, if it had one. Sending the request again under it is safe. */
   readonly idempotencyKey: string | undefined
 
-  /** The first field that was wrong, of a 422: `services.0.provider`. All of them, and what each must be, are in `problem.errors`. */
+  /** For a 422: the first wrong field, such as `services.0.provider`. `problem.errors` lists all, with what each must be. */
   get field(): string | undefined {
     return this.problem.errors?.[0]?.field
   }
@@ -29,11 +29,11 @@ export class FareboxApiError extends Error {
 }
 
 /**
- * There was no answer, also after the retries: whether the request had an effect is not known. Sending it again under the same
+ * There was no answer, even after the retries, so the request may or may not have had an effect. Sending it again under the same
  * idempotency key is safe.
  */
 export class FareboxConnectionError extends Error {
-  /** `STREAM_CUT`: an answer had begun, and what came of it was charged. */
+  /** `STREAM_CUT`: the answer broke off after it had begun. What was produced is charged. */
   readonly code: 'CONNECTION_FAILED' | 'TIMEOUT' | 'STREAM_CUT'
   readonly idempotencyKey: string | undefined
 

@@ -4,37 +4,37 @@ import type { OpenedStream } from './transport.ts'
 import type { ChatAnswer, ChatEvent, Problem } from './wire.ts'
 
 /**
- * An answer as it is produced: texts, and at last who gave it and its receipt. Read it once, with `for await`, {@link texts} or
- * {@link answer}. Stopping to read stops the provider, and what was produced is charged.
+ * An answer as it is produced: text events, then a `finish` event with the provider and the receipt. Read it once, with
+ * `for await`, {@link texts} or {@link answer}. If you stop reading, the provider stops too, and what it has produced is charged.
  */
 export class ChatStream implements AsyncIterable<ChatEvent> {
   readonly #events: AsyncGenerator<ChatEvent, void, undefined>
 
   /** Made by {@link FareboxClient.agents}. */
   constructor(opened: OpenedStream) {
-    // What is read already cannot be cancelled here: its reader ends it.
+    // Once reading has begun, the body is locked and `cancel` rejects: its reader ends it then.
     this.#events = alsoEnding(chatEvents(opened), () => opened.body.cancel().then(opened.ended, () => undefined))
   }
 
   /**
-   * @throws {FareboxApiError} the answer broke off, with the problem that the server told
+   * @throws {FareboxApiError} the server ended the answer with a problem
    * @throws {FareboxConnectionError} the connection broke off (`STREAM_CUT`), or nothing came for too long (`TIMEOUT`)
    */
   [Symbol.asyncIterator](): AsyncGenerator<ChatEvent, void, undefined> {
     return this.#events
   }
 
-  /** The texts alone. */
+  /** Iterates over the text of the answer only. */
   texts(): AsyncGenerator<string, void, undefined> {
     return alsoEnding(textsOf(this), () => this.#events.return())
   }
 
-  /** Reads what is left, and answers it as a whole. */
+  /** Reads the rest of the stream and returns it as one answer. */
   async answer(): Promise<ChatAnswer> {
     let text = ''
     for await (const event of this) {
       if (event.type === 'text') text += event.text
-      // What a newer server may tell besides is neither.
+      // A newer server may send other types of events: skip them.
       if (event.type === 'finish') {
         const { type: _, ...ending } = event
         return { text, ...ending }
@@ -48,7 +48,7 @@ async function* textsOf(events: AsyncIterable<ChatEvent>): AsyncGenerator<string
   for await (const event of events) if (event.type === 'text') yield event.text
 }
 
-/** What leaves a generator before it has begun runs nothing of it, and would leave what it reads open. */
+/** Also runs `end` on `return`: a generator that has not started runs no `finally` then, and would leave its source open. */
 function alsoEnding<Entry>(
   generator: AsyncGenerator<Entry, void, undefined>,
   end: () => Promise<unknown>,
@@ -71,7 +71,7 @@ async function* chatEvents(opened: OpenedStream): AsyncGenerator<ChatEvent, void
       if (step.done) throw opened.failure(undefined)
       const told = read(step.value.data, opened)
       if (told.type === 'error') throw new FareboxApiError(told.problem, { idempotencyKey: opened.idempotencyKey })
-      // How long its reader takes with it is not the server's time.
+      // The time that the reader takes does not count against the server.
       opened.ended()
       yield told
       if (told.type === 'finish') return
@@ -83,7 +83,7 @@ async function* chatEvents(opened: OpenedStream): AsyncGenerator<ChatEvent, void
   }
 }
 
-/** @throws {FareboxConnectionError} it is no event of ours: somebody on the way wrote into the answer */
+/** @throws {FareboxConnectionError} the data is not a Farebox event: something in between, such as a proxy, wrote it */
 function read(data: string, opened: OpenedStream): ChatEvent | { type: 'error'; problem: Problem } {
   try {
     const told: unknown = JSON.parse(data)

@@ -4,13 +4,13 @@ import { type ConnectionOptions, type RequestOptions, Transport } from './transp
 import type { Estimate, EstimateRequest, Health, PriceList, ProviderStatus, Readiness, ServiceConfiguration } from './wire.ts'
 import { WorkflowsClient } from './workflows-client.ts'
 
-/** What {@link createClient} needs. */
+/** The options of {@link createClient}. */
 export interface ClientOptions extends ConnectionOptions {
-  /** A key of the account that pays: `fbx_…`. */
+  /** An API key of the account that pays: `fbx_…`. */
   apiKey: string
 }
 
-/** What {@link FareboxClient.estimateWorkflowCost} is told. Absent is none. */
+/** The work that {@link FareboxClient.estimateWorkflowCost} estimates. An absent field counts as none. */
 export interface PlannedWork {
   aiTokens?: number
   voiceMinutes?: number
@@ -19,11 +19,11 @@ export interface PlannedWork {
 }
 
 /**
- * A client of a Farebox server, for one account.
+ * Creates a client of a Farebox server, for one account.
  *
- * Each POST carries an idempotency key, so that sending it again after a dropped connection charges once.
+ * Each POST carries an idempotency key, so a retry after a dropped connection does not charge twice.
  *
- * @throws {TypeError} `baseUrl` is no address, or `apiKey` is missing or no key
+ * @throws {TypeError} `baseUrl` is not an address, or `apiKey` is missing or malformed
  * @example
  * const client = createClient({ baseUrl: 'https://example.com', apiKey: 'fbx_your_key' })
  * const agent = await client.agents.create({ business_logic_adapter: 'languagelearning' })
@@ -33,7 +33,7 @@ export function createClient(options: ClientOptions): FareboxClient {
   return new FareboxClient(options)
 }
 
-/** Every route of the API that an API key opens. Made by {@link createClient}. */
+/** Every route of the API that an API key can use. Made by {@link createClient}. */
 export class FareboxClient extends AccountReader {
   readonly agents: AgentsClient
   override readonly workflows: WorkflowsClient
@@ -47,12 +47,12 @@ export class FareboxClient extends AccountReader {
     this.workflows = new WorkflowsClient(transport)
   }
 
-  /** What planned work will cost, by service, before any call. */
+  /** Estimates what planned work will cost, by service, without calling a provider. */
   estimate(body: EstimateRequest, options?: RequestOptions): Promise<Estimate> {
     return this.#transport.send({ method: 'POST', path: '/estimate', body }, options)
   }
 
-  /** The same in words of TypeScript: `estimateWorkflowCost({ aiTokens: 3000, phoneMinutes: 5 }, ServicePresets.balanced())`. */
+  /** {@link estimate} in camelCase: `estimateWorkflowCost({ aiTokens: 3000, phoneMinutes: 5 }, ServicePresets.balanced())`. */
   estimateWorkflowCost(
     { aiTokens, voiceMinutes, ttsCharacters, phoneMinutes }: PlannedWork,
     configuration?: Partial<ServiceConfiguration>,
@@ -67,22 +67,22 @@ export class FareboxClient extends AccountReader {
     return this.estimate({ ...planned, service_configuration: configuration }, options)
   }
 
-  /** Whether the process answers. */
+  /** Checks that the server process answers. */
   health(options?: RequestOptions): Promise<Health> {
     return this.#transport.send({ method: 'GET', path: '/healthz', root: true }, options)
   }
 
-  /** Whether the store answers, and which providers take calls. */
+  /** Checks whether the store answers, and lists which providers take calls. */
   readiness(options?: RequestOptions): Promise<Readiness> {
     return this.#transport.send({ method: 'GET', path: '/readyz', root: true }, options)
   }
 
-  /** How the providers are doing. */
+  /** Fetches the health of the providers. */
   status(options?: RequestOptions): Promise<ProviderStatus> {
     return this.#transport.send({ method: 'GET', path: '/status' }, options)
   }
 
-  /** What everything costs. */
+  /** Fetches the current price list. */
   prices(options?: RequestOptions): Promise<PriceList> {
     return this.#transport.send({ method: 'GET', path: '/prices' }, options)
   }

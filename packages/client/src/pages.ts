@@ -1,8 +1,8 @@
 /**
- * The pages of a list, fetched as they are read.
+ * Iterates over the pages of a list. Fetches each page as the reader reaches it.
  *
- * @param nextOf  the cursor of the page after one; absent or `null` at the end
- * @param cursor  of the first page. @defaultValue the list's beginning
+ * @param nextOf  returns the cursor of the page after the given one; absent or `null` at the end
+ * @param cursor  the cursor of the first page. @defaultValue the list's beginning
  */
 export async function* pagesOf<Page>(
   fetchPage: (cursor: string | undefined) => Promise<Page>,
@@ -17,7 +17,7 @@ export async function* pagesOf<Page>(
   } while (next !== undefined && next !== null)
 }
 
-/** The entries of all pages, one after another. */
+/** Iterates over the entries of all pages. */
 export async function* entriesOf<Page, Entry>(
   pages: AsyncIterable<Page>,
   entriesIn: (page: Page) => readonly Entry[],

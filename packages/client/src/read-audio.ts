@@ -5,7 +5,7 @@ interface Pieces {
   end(reason: unknown): unknown
 }
 
-/** A recording as a form takes it. A stream is read first, so that the same can be sent again; when `signal` fires, it is ended. */
+/** Turns a recording into a `Blob` for a form. Reads a stream to its end, so that a retry can resend it. `signal` ends it. */
 export async function readAudio(audio: VoiceRequest['audio'], signal?: AbortSignal): Promise<Blob> {
   if (audio instanceof Blob) return audio
   if (audio instanceof ReadableStream) return readPieces(ofStream(audio.getReader()), signal)
@@ -19,7 +19,7 @@ async function readPieces(pieces: Pieces, signal: AbortSignal | undefined): Prom
   const left = new Promise<never>((_, reject) => {
     leave = () => reject(signal?.reason)
   })
-  // It may fire when nobody waits any more.
+  // The signal may fire when nothing awaits this any more, which would be an unhandled rejection.
   left.catch(() => undefined)
   signal?.addEventListener('abort', leave, { once: true })
   try {
@@ -30,7 +30,7 @@ async function readPieces(pieces: Pieces, signal: AbortSignal | undefined): Prom
       parts.push(value as BlobPart)
     }
   } catch (error) {
-    // Whoever made the sound is told, and not waited for.
+    // The source is told to stop, but not waited for.
     Promise.resolve(pieces.end(error)).catch(() => undefined)
     throw error
   } finally {

@@ -6,9 +6,10 @@ export interface ServerSentEvent {
 }
 
 /**
- * Reads server-sent events from the body of an answer, however it is cut into pieces. Stopping to read ends the answer.
+ * Reads server-sent events from the body of an answer, however it is split into chunks. When the reader stops, the body is
+ * cancelled.
  *
- * @param heard  called with each piece
+ * @param heard  called for each chunk
  * @source  HTML standard, section 9.2.6: interpreting an event stream
  */
 export async function* readEvents(
@@ -30,7 +31,7 @@ export async function* readEvents(
   }
 }
 
-/** Lines end with a carriage return, a line feed, or both. What comes after the last end is none. */
+/** Lines end with a carriage return, a line feed, or both. Text after the last line end is dropped. */
 async function* lines(body: ReadableStream<Uint8Array>, heard: () => void): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder()
   const reader = body.getReader()
@@ -43,7 +44,7 @@ async function* lines(body: ReadableStream<Uint8Array>, heard: () => void): Asyn
       heard()
       const text = decoder.decode(value, { stream: true })
       if (text === '') continue
-      // A line's end may be cut in two: what follows a carriage return was begun before.
+      // A chunk may end between a carriage return and its line feed, which then ends no second line.
       rest += endedByReturn && text.startsWith('\n') ? text.slice(1) : text
       endedByReturn = text.endsWith('\r')
       const parts = rest.split(/\r\n|\n|\r/)
@@ -51,7 +52,7 @@ async function* lines(body: ReadableStream<Uint8Array>, heard: () => void): Asyn
       yield* parts
     }
   } finally {
-    // Whoever stops reading wants no more of it; a body that broke off cannot be cancelled.
+    // Cancel the rest when the reader stops early. A body that broke off cannot be cancelled.
     await reader.cancel().catch(() => undefined)
   }
 }

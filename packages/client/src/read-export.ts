@@ -3,10 +3,10 @@ import type { RequestOptions, Transport } from './transport.ts'
 const FORMATS = ['text/csv', 'application/x-ndjson']
 
 /**
- * Reads an export as it comes, in pieces that are cut anywhere. Stopping to read ends it.
+ * Reads an export as it arrives, in chunks that may split a line anywhere. When the reader stops, the export is cancelled.
  *
  * @throws {FareboxApiError} the API answered with an error
- * @throws {FareboxConnectionError} nobody answered, or the answer broke off (`STREAM_CUT`)
+ * @throws {FareboxConnectionError} there was no answer, or it broke off (`STREAM_CUT`)
  */
 export async function* readExport(
   transport: Transport,
@@ -22,7 +22,7 @@ export async function* readExport(
         throw opened.failure(cause)
       })
       if (done) return
-      // How long its reader takes with it is not the server's time.
+      // The time that the reader takes does not count against the server.
       opened.ended()
       yield value
       opened.heard()

@@ -2,16 +2,16 @@ import { FareboxApiError, FareboxConnectionError } from './api-error.ts'
 
 const FIRST_WAIT_MS = 250
 const WAIT_MS_MAX = 8_000
-/** A server that asks for more patience than this is not waited for: the caller is told instead. */
+/** If the server asks for a longer wait than this, the client fails at once instead. */
 const RETRY_AFTER_MS_MAX = 60_000
 const RETRIED_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
 /**
- * How long to wait before a request is sent again.
+ * How long to wait before retrying a request.
  *
- * @param failures  how often it has failed, from 1
- * @param random    from 0 to 1, so that many clients do not come back at once
- * @returns         milliseconds, or `undefined` when sending it again would not help
+ * @param failures  how often the request has failed, from 1
+ * @param random    jitter from 0 to 1, so that many clients do not return at once
+ * @returns         milliseconds, or `undefined` if a retry would not help
  */
 export function retryWaitMs(error: unknown, failures: number, random: number): number | undefined {
   if (!mayPass(error)) return undefined
@@ -22,10 +22,10 @@ export function retryWaitMs(error: unknown, failures: number, random: number): n
 }
 
 /**
- * What a `Retry-After` header asks for.
+ * How long a `Retry-After` header asks the client to wait.
  *
  * @param now  epoch milliseconds
- * @returns    milliseconds, or `undefined` when there is none that can be read
+ * @returns    milliseconds, or `undefined` if the header is missing or malformed
  * @source     RFC 9110, section 10.2.3: seconds, or a date
  */
 export function parseRetryAfter(header: string | null, now: number): number | undefined {
@@ -35,7 +35,7 @@ export function parseRetryAfter(header: string | null, now: number): number | un
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }
 
-/** Whether the same request may succeed later. A 409 of that code is our own first attempt, which the server still works on. */
+/** Whether the same request may succeed later. `IDEMPOTENCY_IN_PROGRESS`: the server is still working on an earlier attempt. */
 function mayPass(error: unknown): boolean {
   if (error instanceof FareboxConnectionError) return error.code !== 'STREAM_CUT'
   return error instanceof FareboxApiError && (RETRIED_STATUSES.has(error.status) || error.code === 'IDEMPOTENCY_IN_PROGRESS')

@@ -30,12 +30,12 @@ const balanced: Preset = (overrides) => ({
   ...overrides,
 })
 
-/** Service configurations for common wishes, as the API takes them, each with `overrides` on top. */
+/** Service configurations for common goals, in the API's wire format. Each preset takes `overrides`, which replace its fields. */
 export const ServicePresets: Readonly<Record<PresetName, Preset>> = {
-  /** The cheapest providers, at most 50 credits a request, which ends live work too. */
+  /** The cheapest providers, and at most 50 credits per request. The limit applies to live work too, which ends there. */
   costOptimized: (overrides) => balanced({ vision_model: null, max_credits_per_request: 50, ...overrides }),
 
-  /** The best providers, whatever they cost. */
+  /** The best providers, regardless of cost. */
   premiumQuality: (overrides) =>
     balanced({
       primary_ai_model: 'gpt-4',
@@ -47,7 +47,7 @@ export const ServicePresets: Readonly<Record<PresetName, Preset>> = {
       ...overrides,
     }),
 
-  /** Accuracy and speed first, no limits. */
+  /** Accuracy and speed before cost, with no spending limit. */
   emergencyServices: (overrides) =>
     balanced({
       primary_ai_model: 'gpt-4o',
@@ -61,6 +61,6 @@ export const ServicePresets: Readonly<Record<PresetName, Preset>> = {
       ...overrides,
     }),
 
-  /** Cheap where it is good enough, without a limit. */
+  /** Cheap providers where they are good enough, with no spending limit. */
   balanced,
 }

@@ -2,40 +2,43 @@ import { FareboxApiError, FareboxConnectionError } from './api-error.ts'
 import { parseRetryAfter, retryWaitMs } from './retry.ts'
 import type { Problem } from './wire.ts'
 
-/** How a server is reached. */
+/** How the client reaches a server. */
 export interface ConnectionOptions {
-  /** Where the API is mounted, without `/api/v1`: `https://example.com`, or empty for the page's own origin. */
+  /** Where the API is mounted, without `/api/v1`: `https://example.com`. In a browser, empty for the page's own origin. */
   baseUrl: string
-  /** @defaultValue the global one */
+  /** @defaultValue the global `fetch` */
   fetch?: typeof fetch
-  /** How often a request is sent again after a dropped connection, a timeout, or a 429, 502, 503 or 504. @defaultValue 2 */
+  /** How often to retry a request after a dropped connection, a timeout, or a 429, 502, 503 or 504. @defaultValue 2 */
   retries?: number
-  /** How long one attempt may take; of a stream, until it begins and then until each next piece; `Infinity` is without end. @defaultValue 120_000 */
+  /**
+   * How long one attempt may take, in milliseconds; `Infinity` for no limit. Of a stream: until it begins, and then until each
+   * next chunk. @defaultValue 120_000
+   */
   timeoutMs?: number
 }
 
-/** How one request is made. */
+/** Options of one request. */
 export interface RequestOptions {
-  /** Names a POST, so that it has its effect once however often it is sent. @defaultValue a new one for each call */
+  /** Identifies a POST, so that it takes effect once however often it is sent. @defaultValue a new key for each call */
   idempotencyKey?: string
-  /** Gives up when it fires. */
+  /** Aborts the request. */
   signal?: AbortSignal
-  /** @defaultValue the client's */
+  /** How often to retry. @defaultValue the client's */
   retries?: number
-  /** How long one attempt may take. @defaultValue the client's */
+  /** How long one attempt may take, in milliseconds. @defaultValue the client's */
   timeoutMs?: number
 }
 
-/** A request before it is sent. */
+/** A request to send. */
 export interface ApiRequest {
   method: 'GET' | 'POST'
-  /** Under `/api/v1`: `/credits`; or where it is if that is elsewhere, as `root` says. */
+  /** The path beneath `/api/v1`, such as `/credits`, or beneath `baseUrl` itself if `root` is set. */
   path: string
   root?: boolean
   query?: object
-  /** A form, or what becomes JSON. */
+  /** A form, or an object that is sent as JSON. */
   body?: FormData | object
-  /** What a streamed answer may be. @defaultValue server-sent events */
+  /** The media types that a streamed answer may have. @defaultValue server-sent events */
   streams?: readonly string[]
 }
 
@@ -43,11 +46,11 @@ export interface ApiRequest {
 export interface OpenedStream {
   body: ReadableStream<Uint8Array>
   idempotencyKey: string | undefined
-  /** To be called with each piece, and when its reader wants the next one, which may take as long again. */
+  /** Restarts the timeout. To be called for each chunk, and whenever the reader asks for the next one. */
   heard(): void
-  /** To be called when nobody waits for a piece. */
+  /** Stops the timeout. To be called when the reader does not wait for a chunk. */
   ended(): void
-  /** What it means that the body broke off. */
+  /** The error to throw when the body broke off. */
   failure(cause: unknown): unknown
 }
 
@@ -57,13 +60,13 @@ const TIMEOUT_MS = 120_000
 /** 24 days. @source HTML standard, timers: a signed integer of 32 bits */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
-/** Sends requests, and sends them again when that may help and can do no harm. */
+/** Sends requests, and retries them where that may help and is safe. */
 export class Transport {
   readonly #connection: ConnectionOptions
   readonly #baseUrl: string
   readonly #authorization: string
 
-  /** @throws {TypeError} the address is none, or the secret is none that can be sent */
+  /** @throws {TypeError} `baseUrl` is not an address, or the secret is missing or cannot be sent in a header */
   constructor(connection: ConnectionOptions, name: 'apiKey' | 'adminToken', secret: string) {
     this.#connection = connection
     this.#baseUrl = checkBaseUrl(connection.baseUrl).replace(/\/+$/, '')
@@ -72,19 +75,19 @@ export class Transport {
 
   /**
    * @throws {FareboxApiError} the API answered with an error
-   * @throws {FareboxConnectionError} nobody answered
+   * @throws {FareboxConnectionError} there was no answer
    */
   send<Answer>(request: ApiRequest, options: RequestOptions = {}): Promise<Answer> {
     return this.#untilAnswered(request, options, async (attempt) => {
       const response = await this.#begin(attempt)
       const answer = parseJson(await bodyOf(response, attempt))
-      // Every answer of the API is an object: what is none came from somebody else.
+      // Every answer of the API is an object: anything else came from something in between, such as a proxy.
       if (response.ok && typeof answer === 'object' && answer !== null) return answer as Answer
       throw errorOf(response, answer, attempt)
     })
   }
 
-  /** The same for an answer that comes bit by bit: resolves when it begins. From then on it is not asked for again. */
+  /** Sends a request whose answer is streamed. Resolves when the answer begins, and retries only until then. */
   stream(request: ApiRequest, options: RequestOptions = {}): Promise<OpenedStream> {
     return this.#untilAnswered(request, options, async (attempt) => {
       const response = await this.#begin(attempt)
@@ -130,18 +133,18 @@ export class Transport {
     const accept = ['application/json', ...streams].join(', ')
     const headers = new Headers({ accept, authorization: this.#authorization })
     if (attempt.idempotencyKey !== undefined) headers.set('idempotency-key', attempt.idempotencyKey)
-    // A form brings its own content type, with its boundary.
+    // `fetch` sets the content type of a form itself, with its boundary.
     const isForm = body instanceof FormData
     if (body && !isForm) headers.set('content-type', 'application/json')
     const send = this.#connection.fetch ?? globalThis.fetch
-    // What cannot be JSON is a mistake of the caller's, and no failure of the connection.
+    // Outside the `try`: a body that cannot become JSON is the caller's mistake, not a failed connection.
     const sent = isForm ? body : body && JSON.stringify(body)
     try {
       return await send(`${this.#baseUrl}${root ? '' : '/api/v1'}${path}${queryString(query)}`, {
         method,
         headers,
         body: sent,
-        // Of a POST that is redirected, a GET arrives, whose answer would look like its own.
+        // A redirected POST would arrive as a GET, and the answer to that would look like its own.
         redirect: method === 'POST' ? 'manual' : 'follow',
         signal: attempt.signal,
       })
@@ -152,20 +155,20 @@ export class Transport {
 }
 
 function checkBaseUrl(url: string): string {
-  // In a page, an address may be relative to it.
+  // In a browser, an address may be relative to the page.
   const isAddress =
     /^https?:\/\/[^\s/]/i.test(url) || (url !== undefined && typeof location !== 'undefined' && !url.includes(':'))
   if (isAddress) return url
   throw new TypeError(`baseUrl must be where the API is mounted, such as https://example.com, received ${JSON.stringify(url)}`)
 }
 
-/** Against what came of a text that is no number: nothing is ever more than it, so that nothing would end. */
+/** Rejects NaN. Every comparison with it is false, so retries would never end and timeouts never fire. */
 function checkNumber(name: string, value: number): number {
   if (!Number.isNaN(value)) return value
   throw new TypeError(`${name} must be a number, received ${value}`)
 }
 
-/** Tells what is wrong, and never the secret. */
+/** The error names the problem but never the secret. */
 function checkSecret(name: string, secret: string): string {
   const problem =
     typeof secret !== 'string' ? 'is missing' : /[^\x21-\x7e]/.test(secret) ? 'has characters that no key has' : undefined
@@ -173,7 +176,7 @@ function checkSecret(name: string, secret: string): string {
   throw new TypeError(`${name} ${problem}: whoever runs the server gave it to you`)
 }
 
-/** One sending of a request. */
+/** One attempt to send a request. */
 class Attempt {
   readonly request: ApiRequest
   readonly idempotencyKey: string | undefined
@@ -192,7 +195,7 @@ class Attempt {
     this.signal = signal ? AbortSignal.any([signal, this.deadline.signal]) : this.deadline.signal
   }
 
-  /** Why it broke off: its caller left, its time was over, or the connection failed. */
+  /** The error for an attempt that broke off: the caller aborted it, it timed out, or the connection failed. */
   failure(cause: unknown, code: 'CONNECTION_FAILED' | 'STREAM_CUT', what: string): unknown {
     if (this.#caller?.aborted) return this.#caller.reason
     const { method, path } = this.request
@@ -205,7 +208,7 @@ class Attempt {
   }
 }
 
-/** A signal that fires when so long has passed since it was last restarted. */
+/** A timeout: its signal fires `ms` milliseconds after the last restart. */
 class Deadline {
   readonly ms: number
   readonly #over = new AbortController()
@@ -222,7 +225,7 @@ class Deadline {
 
   restart(): void {
     clearTimeout(this.#timer)
-    // A timer that is set for longer than it can count fires at once.
+    // A timer set for longer than this would fire at once.
     if (this.ms <= TIMER_MS_MAX) this.#timer = setTimeout(() => this.#over.abort(), this.ms)
   }
 
@@ -242,19 +245,20 @@ async function bodyOf(response: Response, attempt: Attempt): Promise<string> {
 }
 
 function errorOf(response: Response, answer: unknown, { idempotencyKey }: Attempt): FareboxApiError {
-  // A date is one of the server's clock, which need not be ours. Pages of other origins may not see that, and have only their own.
+  // A date in `Retry-After` is by the server's clock, which may differ from this one. Pages of other origins cannot read the
+  // server's `Date`, and fall back to their own clock.
   const now = Date.parse(response.headers.get('date') ?? '')
   const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), Number.isNaN(now) ? Date.now() : now)
   return new FareboxApiError(problemOf(response, answer), { retryAfterMs, idempotencyKey })
 }
 
-/** One segment of a path. What would lead elsewhere (`..`) is refused, for it can be no id. */
+/** Encodes an id as one segment of a path. Throws on what would lead elsewhere, such as `..`, because it cannot be an id. */
 export function segment(id: string): string {
   if (id === '' || id === '.' || id === '..') throw new TypeError(`an id was expected, received ${JSON.stringify(id)}`)
   return encodeURIComponent(id)
 }
 
-/** 128 random bits. Not `crypto.randomUUID`, which browsers keep from pages that were not served over HTTPS. */
+/** 128 random bits. Not `crypto.randomUUID`, which browsers withhold from pages that were not served over HTTPS. */
 function newIdempotencyKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
@@ -272,7 +276,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The problem that the API sent, or one in its shape where somebody else answered. */
+/** The problem that the API sent, or one of the same shape if something else answered. */
 function problemOf(response: Response, answer: unknown): Problem {
   const { status, statusText } = response
   const { code: told, detail: words } = (answer ?? {}) as Partial<Record<'code' | 'detail', unknown>>
@@ -283,7 +287,7 @@ function problemOf(response: Response, answer: unknown): Problem {
 function inWords({ status, statusText, ok, type, headers }: Response): string {
   if (ok) return 'the answer is not what was asked for'
   const to = status >= 300 && status < 400 ? headers.get('location') : null
-  // A page is told no more of a redirect than that there is one.
+  // A browser tells a page that there was a redirect, but not where to.
   if (to !== null || type === 'opaqueredirect') {
     return `the server redirects${to === null ? '' : ` to ${to}`}, which no POST follows: baseUrl must be where the API itself is`
   }

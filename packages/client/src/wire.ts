@@ -1,66 +1,66 @@
-// What crosses the wire, as the API has it: snake_case, whole credits unless a field says otherwise, times in RFC 3339.
+// The API's wire format: snake_case names, whole credits unless a field says otherwise, times in RFC 3339.
 
-/** A service by its wire name, or a team's own. */
+/** The wire name of a service: one that Farebox knows, or a team's own. */
 export type ServiceType = 'phone' | 'gpt' | 'voice_stt' | 'voice_tts' | 'vision' | 'realtime' | 'embedding' | (string & {})
 
-/** What quantities are counted in. */
+/** A unit that quantities are counted in. */
 export type UnitType = 'tokens' | 'minutes' | 'seconds' | 'characters' | 'images' | 'requests' | 'bytes'
 
-/** Credits as a request may state them: a whole number, or a decimal string with at most six decimals. */
+/** An amount of credits in a request: a whole number, or a decimal string with at most six decimals. */
 export type CreditAmount = number | string
 
-/** Which providers are wanted, and what they may cost. */
+/** Which providers to use, and what they may cost. */
 export interface ServiceConfiguration {
-  /** Chat model tried first. */
+  /** The chat model to try first. */
   primary_ai_model: string
-  /** Chat model tried next. `null`: none by name. */
+  /** The chat model to try next. `null`: none in particular. */
   fallback_ai_model: string | null
   voice_enabled: boolean
-  /** Speaks. `null`: any that is on offer. */
+  /** The provider that speaks. `null`: any available one. */
   tts_provider: string | null
-  /** Transcribes. `null`: any that is on offer. */
+  /** The provider that transcribes. `null`: any available one. */
   stt_provider: string | null
   phone_enabled: boolean
-  /** Makes phone calls. `null`: any that is on offer. */
+  /** The provider that places phone calls. `null`: any available one. */
   phone_provider: string | null
   vision_enabled: boolean
-  /** Whether requests of low complexity go to the cheapest capable provider. */
+  /** Whether to send requests of low complexity to the cheapest capable provider. */
   cost_optimization: boolean
-  /** The most credits that one request may cost, and one piece of live work from its beginning to its end. `null`: no limit. */
+  /** The most credits that one request, or one live session as a whole, may cost. `null`: no limit. */
   max_credits_per_request: CreditAmount | null
-  /** Model that looks at images. `null`: the chat models. */
+  /** The model for requests with images. `null`: the chat models. */
   vision_model: string | null
-  /** How the candidates of a request are ordered. */
+  /** How to order the candidates of a request. */
   strategy: 'configured' | 'lowest_cost' | 'lowest_latency' | 'highest_quality' | 'weighted' | 'balanced'
-  /** Complexity of requests that do not state theirs. `auto`: worked out from each. */
+  /** The complexity of requests that do not state theirs. `auto`: derived from each request. */
   complexity: 'low' | 'medium' | 'high' | 'auto'
-  /** Accuracy and speed before cost. */
+  /** Whether accuracy and speed come before cost. */
   accuracy_first: boolean
-  /** Providers tried after those named above, by service, in order. */
+  /** The providers to try after those named above, by service, in order. */
   fallback_providers: Record<string, string[]>
-  /** Whether offers that are named nowhere above may serve as a last resort. */
+  /** Whether providers that are not named above may serve as a last resort. */
   last_resort: boolean
-  /** Share of traffic by provider, for strategy `weighted`. */
+  /** Each provider's share of the traffic, for the strategy `weighted`. */
   weights: Record<string, number>
   /** Where data may be processed: `eu`. `null`: anywhere. */
   data_region: string | null
-  /** What the operator of every provider must promise: `zero_retention`. */
+  /** What the operator of every provider must guarantee: `zero_retention`. */
   service_levels: string[]
-  /** The least quality that a provider may have, from 0 to 1. */
+  /** The lowest acceptable quality of a provider, from 0 to 1. */
   quality_min: number
-  /** The longest predicted time to the first token of a stream, or to a whole answer. `null`: any. */
+  /** The longest acceptable predicted time to a stream's first token, or to a whole answer, in milliseconds. `null`: any. */
   latency_ms_max: number | null
-  /** Share of requests, from 0 to 1, that strategy `balanced` gives to a provider of which less is known. */
+  /** The share of requests, from 0 to 1, that the strategy `balanced` sends to a provider that it knows less about. */
   exploration: number
-  /** What differs for requests of certain metadata. All that apply do, in order, a later one over an earlier. */
+  /** Changes for requests with certain metadata. All that match apply in order, so a later one overrides an earlier one. */
   conditions: ConfigurationCondition[]
 }
 
-/** What differs for requests of certain metadata: for `tier` `free`, a cheaper model. */
+/** A change of configuration for requests with certain metadata: a cheaper model where `tier` is `free`, for example. */
 export interface ConfigurationCondition {
-  /** By key, the value or values that apply. Every key must be met. */
+  /** The matching value or values of each metadata key. Every key must match. */
   when: Record<string, string | string[]>
-  /** The fields that differ. */
+  /** The fields to change. */
   use: Partial<Omit<ServiceConfiguration, 'conditions'>>
 }
 
@@ -73,23 +73,23 @@ export interface ServiceUsed {
   credits_used: number
 }
 
-/** What a workflow cost. */
+/** What a workflow used and cost. */
 export interface Receipt {
   workflow_id: string
   workflow_name: string
   services_used: ServiceUsed[]
   total_credits_used: number
-  /** The price books and versions that it was rated by. */
+  /** The price books, with their versions, that rated it. */
   price_versions?: string[]
-  /** What was tried for it, in order: who was asked, why, and how it ended. Absent where nothing was routed. */
+  /** The attempts in order: which provider was asked, why, and how it ended. Absent if nothing was routed. */
   attempts?: AttemptUsed[]
-  /** Credits that were due and could not be taken; absent when there were none. */
+  /** Credits that were due but could not be collected; absent if there were none. */
   shortfall?: number
-  /** Seconds from opening to closing, or until now. */
+  /** Seconds from opening to closing, or until now if it is still open. */
   duration: number
 }
 
-/** One attempt of a call. */
+/** One attempt to serve a call. */
 export interface AttemptUsed {
   attempt_id: string
   service_type: ServiceType
@@ -100,14 +100,14 @@ export interface AttemptUsed {
   outcome: string
   /** `first`, `retry`, `fallback`, `hedge` or `continuation`. */
   cause: string
-  /** Why that one was asked. */
+  /** Why this provider was asked. */
   reason: string
-  /** The kind of its failure: `timeout`, `rate_limited`, … */
+  /** The kind of failure, if it failed: `timeout`, `rate_limited`, … */
   error?: string
-  /** How sure its usage is. */
+  /** How certain its usage is: `exact`, `derived`, `floor` or `ceiling`. */
   certainty?: string
   credits_used: number
-  /** What its provider charges, in dollars. Told to the admin token alone. */
+  /** What its provider charges, in dollars. Only for the admin token. */
   cost_usd?: string
   /** ISO 8601, UTC. */
   started_at: string
@@ -115,17 +115,17 @@ export interface AttemptUsed {
   duration: number
 }
 
-/** A new agent: a use case, with what differs from it. */
+/** A new agent: a use case, and changes to it. */
 export interface CreateAgentRequest {
-  /** The use case it starts from: `emergencyservices`, `languagelearning`, or a team's own. */
+  /** The use case that it starts from: `emergencyservices`, `languagelearning`, or a team's own. */
   business_logic_adapter?: string
   custom_settings?: {
-    /** Fields that differ. */
+    /** The fields that differ from the use case. */
     service_configuration?: Partial<ServiceConfiguration>
   }
 }
 
-/** An agent, with its configuration as resolved. */
+/** An agent, with its resolved configuration. */
 export interface Agent {
   agent_id: string
   business_logic_adapter: string | null
@@ -138,9 +138,9 @@ export interface ChatMessage {
   content: string
 }
 
-/** What an agent is asked: one message, or a conversation. */
+/** A request to an agent: one message, or a conversation. */
 export type ChatRequest = ({ message: string; messages?: undefined } | { messages: ChatMessage[]; message?: undefined }) & {
-  /** What breakdowns count it under. @defaultValue `chat` */
+  /** The name that breakdowns group it under. @defaultValue `chat` */
   workflow_name?: string
   complexity?: 'low' | 'medium' | 'high'
   accuracy?: 'standard' | 'high'
@@ -148,30 +148,30 @@ export type ChatRequest = ({ message: string; messages?: undefined } | { message
   max_output_tokens?: number
 }
 
-/** What every answer of an agent carries. */
+/** What every answer of an agent contains. */
 export interface AgentAnswer {
   receipt: Receipt
-  /** Present when a simulated provider made it up. */
+  /** Present if a simulated provider made up the answer. */
   simulated?: true
 }
 
-/** What an agent answered in writing. */
+/** An agent's answer in text. */
 export interface ChatAnswer extends AgentAnswer {
   text: string
-  /** Who answered, by its wire name. */
+  /** The wire name of the provider that answered. */
   provider: string
 }
 
-/** A part of an answer that is sent as it is produced. */
+/** An event of a streamed answer. */
 export type ChatEvent =
   | {
       type: 'text'
-      /** What follows what came before. */
+      /** The next piece of the text. */
       text: string
     }
   | (AgentAnswer & {
       type: 'finish'
-      /** Who answered, by its wire name. */
+      /** The wire name of the provider that answered. */
       provider: string
     })
 
@@ -179,11 +179,11 @@ export type ChatEvent =
 export interface VoiceRequest {
   /** The recording, in any common container. A stream is read to its end before it is sent. */
   audio: Blob | Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
-  /** ISO 639-1 code of the language that is spoken. @defaultValue found out */
+  /** ISO 639-1 code of the language that is spoken. @defaultValue detected */
   language?: string
-  /** The voice that answers. @defaultValue the provider's */
+  /** The voice that answers. @defaultValue the provider's own default */
   voice?: string
-  /** What breakdowns count it under. @defaultValue `voice_chat` */
+  /** The name that breakdowns group it under. @defaultValue `voice_chat` */
   workflow_name?: string
 }
 
@@ -193,19 +193,19 @@ export interface VoiceAnswer extends AgentAnswer {
   transcript: string
   /** What it answered. */
   text: string
-  /** The answer as sound, in Base64. */
+  /** The spoken answer, in Base64. */
   audio: string
   audio_format: string
 }
 
-/** A telephone call that says something, or follows the instructions at a URL. */
+/** A telephone call to place. It speaks a message, or follows the instructions at a URL. */
 export type CallRequest = ({ message: string; url?: undefined } | { url: string; message?: undefined }) & {
   /** E.164: `+15551234567`. */
   to: string
   from?: string
   /** @defaultValue 10 */
   max_minutes?: number
-  /** What breakdowns count it under. @defaultValue `phone_call` */
+  /** The name that breakdowns group it under. @defaultValue `phone_call` */
   workflow_name?: string
 }
 
@@ -216,15 +216,15 @@ export interface CallAnswer extends AgentAnswer {
   duration_seconds: number
 }
 
-/** A workflow for work that is done elsewhere. */
+/** A workflow to open for work that is done outside Farebox. */
 export interface OpenWorkflowRequest {
-  /** What breakdowns count it under. */
+  /** The name that breakdowns group it under. */
   workflow_name: string
   business_adapter?: string
   user_id?: string
-  /** The most that it may cost. @defaultValue no ceiling */
+  /** The most credits that it may cost. @defaultValue no ceiling */
   max_credits?: CreditAmount
-  /** Set aside now for its work, whatever else the account spends. @defaultValue nothing */
+  /** Credits to hold for its work from now on, so that the account cannot spend them elsewhere. @defaultValue nothing */
   reserve_credits?: CreditAmount
 }
 
@@ -233,46 +233,46 @@ export interface OpenedWorkflow {
   workflow_id: string
 }
 
-/** Work that was done elsewhere. */
+/** What work that was done outside Farebox consumed. */
 export interface UsageRequest {
   service_type: ServiceType
   provider: string
   /** A number, or a decimal string with at most six decimals. */
   units_consumed: number | string
   unit_type: UnitType
-  /** For phone calls: the number called, in E.164, where the price depends on it. */
+  /** For phone calls: the number called, in E.164, if the price depends on it. */
   to?: string
-  /** The number called from. */
+  /** For phone calls: the number called from. */
   from?: string
-  /** Names a call that is recorded in slices, which cost what the whole call would. */
+  /** Identifies a call that is recorded in slices, so that all of them together cost what the whole call would. */
   call?: string
 }
 
-/** What recorded usage cost, in whole credits, and what is left. */
+/** What recorded usage cost, and the remaining balance, in whole credits. */
 export interface UsageCharged {
   credits_used: number
   credit_balance: number
 }
 
-/** What is planned. Absent is none. */
+/** Planned work to estimate. An absent field counts as none. */
 export interface EstimateRequest {
   ai_tokens?: number
-  /** Minutes of speech to be transcribed. */
+  /** Minutes of speech to transcribe. */
   voice_minutes?: number
-  /** Characters to be spoken. */
+  /** Characters to speak. */
   tts_characters?: number
   phone_minutes?: number
-  /** A conversation whose tokens the server counts, instead of `ai_tokens`. */
+  /** A conversation, instead of `ai_tokens`: the server counts its tokens. */
   messages?: ChatMessage[]
-  /** Tokens that its answer may have at most. @defaultValue 1024 */
+  /** The most tokens that the answer to `messages` may have. @defaultValue 1024 */
   max_output_tokens?: number
-  /** A text whose characters the server counts, instead of `tts_characters`. */
+  /** A text, instead of `tts_characters`: the server counts its characters. */
   tts_text?: string
-  /** Fields that differ from the server's own configuration. */
+  /** The fields that differ from the server's own configuration. */
   service_configuration?: Partial<ServiceConfiguration>
 }
 
-/** What planned work will cost, in whole credits: as expected, at least and at most. */
+/** What planned work will cost, in whole credits: the expected, the lowest and the highest cost. */
 export interface Estimate {
   services: EstimatedService[]
   total_credits: number
@@ -281,58 +281,58 @@ export interface Estimate {
   price_version: string
 }
 
-/** What one service would cost, before any call. */
+/** What the planned work of one service would cost. */
 export interface EstimatedService {
   service_type: ServiceType
-  /** Who is asked first. */
+  /** The provider that is asked first. */
   provider: string
   units: number
   unit_type: UnitType
-  /** As expected: with the provider that is asked first. */
+  /** The expected cost: with the provider that is asked first. */
   credits: number
-  /** At least: with the cheapest provider that the configuration names. */
+  /** The lowest cost: with the cheapest provider that the configuration names. */
   credits_low: number
-  /** At most: with the dearest that it names. */
+  /** The highest cost: with the most expensive provider that the configuration names. */
   credits_high: number
 }
 
-/** A span of time: RFC 3339, `to` exclusive. */
+/** A range of time, in RFC 3339; `to` is exclusive. */
 export interface TimeRange {
   from?: string
   to?: string
 }
 
-/** Which part of the history a usage report is about. */
+/** Which usage a report covers. */
 export interface UsageQuery extends TimeRange {
   service?: ServiceType
   provider?: string
   workflow_name?: string
-  /** The prefix of a key. */
+  /** A key's prefix. */
   api_key?: string
   user_id?: string
 }
 
-/** What is to be exported, and how. */
+/** What to export, and in which format. */
 export interface ExportQuery extends TimeRange {
-  /** `focus` is the FinOps Open Cost and Usage Specification, where the operator offers it. @defaultValue `csv` */
+  /** `focus` is the FinOps Open Cost and Usage Specification, if the operator offers it. @defaultValue `csv` */
   format?: 'csv' | 'focus' | 'jsonl' | 'cloudevents'
   /** @defaultValue `usage` */
   kind?: 'usage' | 'purchases'
 }
 
-/** How usage over time is cut up. Days are those of UTC, weeks begin on Monday. */
+/** How to divide usage over time. Days are UTC days, and weeks begin on Monday. */
 export interface UsageSeriesQuery extends UsageQuery {
   /** @defaultValue `day` */
   granularity?: 'hour' | 'day' | 'week' | 'month'
-  /** `provider` is service and provider in one: `phone_twilio`. @defaultValue `none` */
+  /** `provider` groups by service and provider together: `phone_twilio`. @defaultValue `none` */
   group_by?: 'none' | 'workflow' | 'service' | 'provider' | 'api_key' | 'user'
-  /** Entries of a page. @defaultValue 1_000 */
+  /** The most entries on one page. @defaultValue 1_000 */
   limit?: number
-  /** The `next_cursor` of an earlier page. @defaultValue the first */
+  /** The `next_cursor` of the page before. @defaultValue the first page */
   cursor?: string
 }
 
-/** Usage over time, by time and then by name. Buckets in which nothing was used are left out. */
+/** Usage over time, ordered by time and then by name. Empty buckets are left out. */
 export interface UsageSeries {
   granularity: 'hour' | 'day' | 'week' | 'month'
   group_by: 'none' | 'workflow' | 'service' | 'provider' | 'api_key' | 'user'
@@ -343,20 +343,20 @@ export interface UsageSeries {
   next_cursor: string | null
 }
 
-/** What was used in one bucket of time. */
+/** What one group used in one bucket of time. */
 export interface UsageSeriesEntry {
   starts_at: string
-  /** `null`: of nothing by that name, or of everything where it is grouped by nothing. */
+  /** The name of the group. `null`: usage without such a name, or all usage if `group_by` is `none`. */
   name: string | null
   total_credits: number
   usage_count: number
 }
 
-/** Which workflows are wanted. */
+/** Which workflows to list. */
 export interface WorkflowsQuery extends TimeRange {
   workflow_name?: string
   state?: 'open' | 'closed'
-  /** The prefix of a key. */
+  /** A key's prefix. */
   api_key?: string
   user_id?: string
   /** @defaultValue 100 */
@@ -371,7 +371,7 @@ export interface WorkflowPage {
   next_cursor: string | null
 }
 
-/** A workflow, in a list. */
+/** A workflow in a list. */
 export interface WorkflowListing {
   workflow_id: string
   workflow_name: string
@@ -381,58 +381,58 @@ export interface WorkflowListing {
   created_at: string
   closed_at: string | null
   user_id: string | null
-  /** The prefix of the key that it was opened with. */
+  /** The prefix of the key that opened it. */
   api_key: string | null
 }
 
-/** A receipt, with how its providers were chosen. */
+/** A receipt, with the decisions that chose its providers. */
 export interface WorkflowDetails extends Receipt {
-  /** The oldest first. */
+  /** Oldest first. */
   decisions: RouteDecision[]
 }
 
-/** How the provider of one call was chosen. Amounts are decimal strings of credits. */
+/** How routing chose the provider of one call. Amounts are decimal strings of credits. */
 export interface RouteDecision {
   usage_id: string
   service_type: ServiceType
   operation: string
-  /** Who answered in the end. */
+  /** The provider that answered in the end. */
   answered_by: string
   decided_at: string | null
-  /** `planned`, or why nobody could serve it. */
+  /** `planned`, or why no provider could serve the call. */
   outcome: string
   strategy?: string
   hold?: string
   price_version?: string
-  /** What differed from the balanced preset. */
+  /** The fields that differed from the balanced preset. */
   configuration: Partial<ServiceConfiguration>
   conditions_met?: number[]
-  /** What the call was expected to use, and at most: `1200 tokens input`. */
+  /** What the call was expected to use, and below, what it might use at most: `1200 tokens input`. */
   expected: string[]
   at_most: string[]
   asked_provider?: string
   complexity?: { value: string; by: string; [fact: string]: unknown }
-  /** First choice first. */
+  /** The first choice first. */
   candidates: RouteCandidate[]
   candidates_omitted?: number
   rejected: { provider: string; model: string; adapter: string; reason: string; detail: string; charge?: string }[]
   rejected_omitted?: number
   not_offered?: string[]
-  /** Places among the candidates. */
+  /** Indexes into `candidates`. */
   exploration?: { candidate: number; instead_of: number }
   session?: { candidate: number; is_kept: boolean }
 }
 
-/** Who could have served a call, as its decision kept it. Amounts are decimal strings of credits. */
+/** An offer that could have served a call, as the decision recorded it. Amounts are decimal strings of credits. */
 export interface RouteCandidate {
   provider: string
   model: string
   adapter: string
   simulated: boolean
-  /** Expected, and at most. */
+  /** The expected charge, and below, the highest. */
   charge: string
   ceiling: string
-  /** What the provider charges, in dollars. Told to the admin token alone. */
+  /** What the provider charges, in dollars. Only for the admin token. */
   cost_usd?: string
   latency_ms: number
   quality: number
@@ -443,13 +443,13 @@ export interface RouteCandidate {
   why: string
 }
 
-/** How the providers are doing. */
+/** The health of the providers. */
 export interface ProviderStatus {
   status: 'ok' | 'degraded'
   adapters: AdapterStatus[]
 }
 
-/** How an adapter is doing. */
+/** The health of one adapter. */
 export interface AdapterStatus {
   adapter: string
   simulated: boolean
@@ -460,7 +460,7 @@ export interface AdapterStatus {
   offers: OfferStatus[]
 }
 
-/** What was seen of one offer; what was not is absent. */
+/** The observed health of one offer. What has not been observed is absent. */
 export interface OfferStatus {
   service_type: ServiceType
   provider: string
@@ -476,7 +476,7 @@ export interface OfferStatus {
   per_minute_max?: number
 }
 
-/** What may be spent over a period, and was. */
+/** A limit on spending per period, and what has been spent of it. */
 export interface Budget {
   budget_id: string
   user_id: string | null
@@ -503,14 +503,14 @@ export interface OwnKeys {
   keys: (KeySummary & { budgets: Budget[] })[]
 }
 
-/** Which page of the accounts is wanted. */
+/** Selects a page of accounts. */
 export interface AccountsQuery {
   /** @defaultValue 100 */
   limit?: number
   cursor?: string
 }
 
-/** An account with its balance, in a list. */
+/** An account in a list, with its balance. */
 export interface AccountListing {
   account_id: string
   name: string
@@ -519,7 +519,7 @@ export interface AccountListing {
   available: number
 }
 
-/** A page of accounts, by their ids. */
+/** A page of accounts, ordered by id. */
 export interface AccountPage {
   accounts: AccountListing[]
   /** `null` at the end. */
@@ -529,14 +529,14 @@ export interface AccountPage {
 /** Where credits went. */
 export interface UsageReport {
   total_credits: number
-  /** By the names of workflows. `avg_duration` is in seconds. */
+  /** Keyed by workflow name. `avg_duration` is in seconds. */
   workflow_breakdown: Record<string, { count: number; total_credits: number; avg_duration: number }>
   service_breakdown: ServiceBreakdown[]
 }
 
-/** What one service of one provider was used for and cost. */
+/** How much one service of one provider was used, and what that cost. */
 export interface ServiceBreakdown {
-  /** Service and provider in one: `phone_twilio`. */
+  /** Service and provider together: `phone_twilio`. */
   name: string
   service_type: ServiceType
   provider: string
@@ -546,13 +546,13 @@ export interface ServiceBreakdown {
   total_credits: number
 }
 
-/** What one API key was used for. */
+/** What one API key was used for, and what that cost. */
 export interface KeyUsageReport {
   /** The prefix of the key. */
   api_key: string
   total_credits: number
   workflows_used: Record<string, { count: number; total_credits: number }>
-  /** The dearest first. */
+  /** The most expensive first. */
   top_consuming_services: ServiceBreakdown[]
 }
 
@@ -561,7 +561,7 @@ export interface Health {
   status: 'ok'
 }
 
-/** Whether the store answers, and which providers take calls; why one does not is only for the admin token. */
+/** Whether the store answers, and which providers take calls. Only the admin token sees why one does not. */
 export interface Readiness {
   status: 'ok'
   providers: { name: string; simulated: boolean; status: string; reason?: string }[]
@@ -569,41 +569,40 @@ export interface Readiness {
 
 /** A change of configuration that would have saved credits. */
 export interface Recommendation {
-  /** Of the workflows that it is about. */
+  /** The name of the workflows that it concerns. */
   workflow_name: string
   /** What to change: fields of a service configuration, or `{ preset }`. */
   change: Record<string, unknown>
-  /** Of the largest part of what would go elsewhere. */
+  /** The service and the providers of the largest part of the work that would move. */
   service_type: ServiceType
   from_provider: string
   to_provider: string
-  /** What of it would go elsewhere. */
+  /** How many of its units would move to `to_provider`. */
   units_consumed: number
   unit_type: UnitType
-  /** What the calls that were looked at cost. */
+  /** What the examined calls cost. */
   credits_used: number
-  /** What they would have cost less, down to the last whole credit. */
+  /** How much less they would have cost, rounded down to a whole credit. */
   credits_saved: number
-  /** Of `credits_used`, from 0 to 1. */
+  /** The saving as a share of `credits_used`, from 0 to 1. */
   share_saved: number
   workflows: number
   calls: number
-  /** Calls that would go elsewhere. */
+  /** How many calls would move to another provider. */
   calls_changed: number
-  /** `low` where work was recorded from elsewhere, `high` where all was routed here and counted by its providers. */
+  /** `low` if some of the work was done outside Farebox, `high` if the history is complete and providers counted all of it. */
   confidence: 'high' | 'medium' | 'low'
   message: string
   assumptions: string[]
 }
 
-/** Where credits could be saved, the most first, and what that is known from. */
-/** Where credits could be saved. */
+/** Recommended changes, the largest saving first, and the history that they are based on. */
 export interface Recommendations {
   from: string
   to: string
   workflows: number
   calls: number
-  /** Whether all workflows of the time were looked at; otherwise the newest were. */
+  /** Whether all workflows of that time were examined; otherwise only the newest. */
   is_complete: boolean
   recommendations: Recommendation[]
 }
@@ -627,25 +626,25 @@ export interface Grant {
   services: string[] | null
 }
 
-/** A balance, with the grants that make it up in the order in which they are spent. */
+/** A balance, with the grants that make it up, in the order in which they are spent. */
 export interface Credits {
   credit_balance: number
   held: number
-  /** Balance less held: what new work may use. */
+  /** The balance less what is held: what new work may use. */
   available: number
   grants: Grant[]
 }
 
-/** A movement of credits. Its amounts are exact decimal strings. */
+/** A movement of credits. Amounts are exact decimal strings. */
 export interface StatementEntry {
   sequence: number
   at: string
   type: string
-  /** How it moved the balance. */
+  /** How much it changed the balance. */
   change: string
   /** The balance after it. */
   balance: string
-  /** Every bucket that it touched. They sum to zero. */
+  /** The change of each bucket that it touched. They sum to zero. */
   postings: Record<string, string>
   hash: string
 }
@@ -657,30 +656,30 @@ export interface StatementPage {
   next?: string
 }
 
-/** What customers pay at this moment. */
+/** What customers pay at present. */
 export interface PriceList {
   price_version: string
   prices: Price[]
 }
 
-/** One rate of the price book, as callers are shown it. */
+/** One rate of the price book, as callers see it. */
 export interface Price {
   service_type: ServiceType
   provider: string
   model?: string
   meter?: string
-  /** Credits per `per` units, a decimal string; of the first tier, where there are `rules.tiers`. */
+  /** Credits per `per` units, as a decimal string. With `rules.tiers`: of the first tier. */
   credits: string
   per: number | string
   unit_type: UnitType
-  /** Increments, tiers, fees, windows and whatever else applies, as the price book writes them; absent where there are none. */
+  /** Increments, tiers, fees, windows and other rules, as in the price book; absent if there are none. */
   rules?: Record<string, unknown>
 }
 
-/** A new account. */
+/** An account to open. */
 export interface CreateAccountRequest {
   name: string
-  /** What it begins with. @defaultValue none */
+  /** The credits that it starts with. @defaultValue none */
   credits?: CreditAmount
 }
 
@@ -689,7 +688,7 @@ export interface CreatedAccount {
   account_id: string
 }
 
-/** Credits for an account. */
+/** Credits to grant to an account. */
 export interface GrantRequest {
   account_id: string
   credits: CreditAmount
@@ -711,7 +710,7 @@ export interface Granted {
   credit_balance: number
 }
 
-/** What a key may use from now on. */
+/** The services that a key may use from now on. */
 export interface KeyServicesRequest {
   services: KeyServiceRequest[]
 }
@@ -729,7 +728,7 @@ export type KeyServiceRequest =
       cost_limit_per_request?: CreditAmount
     }
 
-/** A new API key of an account. */
+/** An API key to create for an account. */
 export interface CreateKeyRequest {
   account_id: string
   name?: string
@@ -740,31 +739,31 @@ export interface CreateKeyRequest {
   expires_at?: string
 }
 
-/** The key that was made. */
+/** The key that was created. */
 export interface CreatedKey {
   /**
-   * The key itself, which is shown once. Absent when this answer was sent again because the first one was lost: the key was made,
-   * nobody knows it, and it is best revoked.
+   * The key itself, which is shown only once. Absent if the first answer was lost and this is a repeat of it: nobody knows the key
+   * then, so revoke it.
    */
   key?: string
-  /** What names the key from now on. */
+  /** Identifies the key from now on. */
   prefix: string
 }
 
-/** How a key gets another secret. */
+/** How to rotate a key. */
 export interface RotateKeyRequest {
-  /** How long the secret of before stays good; 0 after it has leaked. @defaultValue 86_400 (24 hours) */
+  /** How long the previous secret stays valid; 0 if it has leaked. @defaultValue 86_400 (24 hours) */
   grace_seconds?: number
 }
 
 /** The key with its new secret. */
 export interface RotatedKey {
-  /** The key itself, which is shown once. Absent when this answer was sent again because the first one was lost: rotate once more. */
+  /** The key itself, which is shown only once. Absent if the first answer was lost and this is a repeat of it: rotate once more. */
   key?: string
-  /** What names the key from now on. Its earlier prefixes lead to it too. */
+  /** Identifies the key from now on. Its earlier prefixes still identify it too. */
   prefix: string
   previous_prefix: string
-  /** When the secret of before ends. */
+  /** When the previous secret expires. */
   previous_expires_at: string
 }
 
@@ -784,14 +783,14 @@ export interface KeySummary {
   /** `null`: never. */
   expires_at: string | null
   revoked_at: string | null
-  /** At most a minute before the latest use; `null`: never used. */
+  /** When the key was last used, or up to a minute before; `null`: never used. */
   last_used_at: string | null
-  /** Of the secret that the last rotation replaced. */
+  /** The prefix of the secret that the last rotation replaced. */
   previous_prefix: string | null
   previous_expires_at: string | null
 }
 
-/** What a key may use. */
+/** The services that a key may use. */
 export interface KeyServices {
   prefix: string
   services: KeyService[]
@@ -808,13 +807,13 @@ export interface KeyService {
   cost_limit_per_request: number | null
 }
 
-/** The key that was ended. */
+/** The key that was revoked. */
 export interface RevokedKey {
   prefix: string
   revoked: true
 }
 
-/** What may be spent over a period: by the account, or by one user or key of it, in all or on one service. */
+/** A limit per period on what an account, or one user or key of it, may spend in all or on one service. */
 export interface BudgetRequest {
   account_id: string
   period: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'total'
@@ -831,7 +830,7 @@ export interface CreatedBudget {
   budget_id: string
 }
 
-/** An RFC 9457 problem: what every error of the API says. */
+/** An RFC 9457 problem, the body of every error of the API. */
 export interface Problem {
   type: string
   title: string
@@ -839,29 +838,29 @@ export interface Problem {
   /** Stable: `INSUFFICIENT_CREDITS`. */
   code: string
   detail: string
-  /** Fields that were wrong, for 422. */
+  /** For 422: the fields that were wrong. */
   errors?: { field: string; problem: string }[]
-  /** Credits that were needed, for 402; a decimal string. */
+  /** For 402: the credits that were needed, as a decimal string. */
   needed?: string
-  /** Credits that there were, for 402; a decimal string. */
+  /** For 402: the credits that were available, as a decimal string. */
   available?: string
-  /** The limit of one request, for 402, as a decimal string; the limit that was reached, for 429. */
+  /** For 402: the limit of one request, as a decimal string. For 429: the limit that was reached. */
   limit?: string | number
-  /** Which limit that is, for 429: `requests_per_minute_per_key`. */
+  /** For 429: the name of that limit, such as `requests_per_minute_per_key`. */
   limit_name?: string
-  /** What a request is counted in that is too long, how long it is, and what is taken at most, for `REQUEST_TOO_LONG`. */
+  /** For `REQUEST_TOO_LONG`: the unit that measures the request, and below, its length and the greatest length accepted. */
   unit?: 'tokens' | 'characters'
   length?: number
   most?: number
-  /** What the last provider found wrong, for `REQUEST_REJECTED`: `invalid_request`, `content_policy`, `context_too_long`, `unsupported`. */
+  /** For `REQUEST_REJECTED`: the last provider's reason, `invalid_request`, `content_policy`, `context_too_long` or `unsupported`. */
   kind?: string
-  /** The budget that was too small, for 402. */
+  /** For 402: the budget that was too small. */
   budget_id?: string
-  /** When that budget starts again. */
+  /** When that budget resets. */
   resets_at?: string
-  /** Fields in which this request differs from the first one under its idempotency key, for 409. */
+  /** For 409: the fields in which this request differs from the first one under its idempotency key. */
   differs?: string[]
-  /** Seconds after which it may be tried again. */
+  /** Seconds to wait before trying again. */
   retry_after?: number
   [fact: string]: unknown
 }

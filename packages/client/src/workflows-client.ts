@@ -13,7 +13,7 @@ import type {
   WorkflowsQuery,
 } from './wire.ts'
 
-/** What the workflows of an account have cost. */
+/** Reads an account's workflows and what they cost. */
 export class WorkflowsReader {
   readonly #transport: Transport
   readonly #scope: AccountScope
@@ -23,17 +23,17 @@ export class WorkflowsReader {
     this.#scope = scope
   }
 
-  /** The account's workflows, newest first: one page. */
+  /** Fetches one page of the account's workflows, newest first. */
   list(query?: WorkflowsQuery, options?: RequestOptions): Promise<WorkflowPage> {
     return this.#transport.send({ method: 'GET', path: '/workflows', query: { ...query, ...this.#scope } }, options)
   }
 
-  /** What a workflow has cost so far, what was tried for it, and how its providers were chosen. */
+  /** Fetches what a workflow has cost so far, its attempts, and how its providers were chosen. */
   get(workflowId: string, options?: RequestOptions): Promise<WorkflowDetails> {
     return this.#transport.send({ method: 'GET', path: `/workflows/${segment(workflowId)}`, query: this.#scope }, options)
   }
 
-  /** The account's workflows, newest first, fetched page by page as they are read. */
+  /** Iterates over all of the account's workflows, newest first. Fetches each page as you reach it. */
   listAll(query?: WorkflowsQuery, options?: RequestOptions): AsyncGenerator<WorkflowListing, void, undefined> {
     const pages = pagesOf(
       (cursor) => this.list({ ...query, cursor }, options),
@@ -44,7 +44,7 @@ export class WorkflowsReader {
   }
 }
 
-/** Work that is done elsewhere. */
+/** Reads workflows, and bills work that is done outside Farebox. */
 export class WorkflowsClient extends WorkflowsReader {
   readonly #transport: Transport
 
@@ -53,17 +53,17 @@ export class WorkflowsClient extends WorkflowsReader {
     this.#transport = transport
   }
 
-  /** Opens a workflow for work that is done elsewhere. */
+  /** Opens a workflow for work that is done outside Farebox. */
   open(body: OpenWorkflowRequest, options?: RequestOptions): Promise<OpenedWorkflow> {
     return this.#transport.send({ method: 'POST', path: '/workflows', body }, options)
   }
 
-  /** Charges what a service consumed. */
+  /** Charges for what a service consumed. */
   usage(workflowId: string, body: UsageRequest, options?: RequestOptions): Promise<UsageCharged> {
     return this.#transport.send({ method: 'POST', path: `/workflows/${segment(workflowId)}/usage`, body }, options)
   }
 
-  /** Closes a workflow and answers its receipt. Closing again answers the same. */
+  /** Closes a workflow and returns its receipt. Closing it again returns the same receipt. */
   close(workflowId: string, options?: RequestOptions): Promise<Receipt> {
     return this.#transport.send({ method: 'POST', path: `/workflows/${segment(workflowId)}/close` }, options)
   }

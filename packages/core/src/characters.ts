@@ -2,8 +2,8 @@ import { type Quantity, quantity } from './quantity.ts'
 import type { CharacterCounting, UsageQuantity } from './usage.ts'
 
 /**
- * How many characters a text has. `code_points` is what most people call characters; `utf16_units` is JavaScript's `length`;
- * `utf8_bytes` is what some providers bill. They agree on plain English only: `é` is 1, 1 and 2, and `😀` is 1, 2 and 4.
+ * Counts the characters of a text. `code_points` is what most people call characters, `utf16_units` is JavaScript's `length`, and
+ * some providers bill `utf8_bytes`. The three agree on ASCII text only: `é` counts 1, 1 and 2, and `😀` counts 1, 2 and 4.
  */
 export function countCharacters(text: string, counting: CharacterCounting): number {
   switch (counting) {
@@ -16,7 +16,7 @@ export function countCharacters(text: string, counting: CharacterCounting): numb
   }
 }
 
-/** The characters of a text as a usage: its code points, and how prices may count it otherwise. */
+/** The usage of a text: its quantity in code points, with every other way in which a price may count it. */
 export function characterUsage(text: string): UsageQuantity & { counts: Readonly<Record<CharacterCounting, Quantity>> } {
   const count = (counting: CharacterCounting) => quantity(countCharacters(text, counting))
   const counts = { code_points: count('code_points'), utf16_units: count('utf16_units'), utf8_bytes: count('utf8_bytes') }

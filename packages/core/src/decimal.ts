@@ -1,10 +1,10 @@
-/** Plain decimals only: no exponent, no hex, no blanks, no `NaN`. Sixty digits bound the work an attacker can ask for. */
+/** Plain decimals only: no exponent, no hex, no blanks, no `NaN`. The limit of sixty digits bounds the work of parsing. */
 const DECIMAL = /^(-?)(\d{1,40})(?:\.(\d{1,20}))?$/
 
 /**
- * Reads a decimal as an integer count of `10^-decimals`: `parseDecimal('1.5', 6)` is `1_500_000n`.
+ * Parses a decimal into an integer count of `10^-decimals`: `parseDecimal('1.5', 6)` is `1_500_000n`.
  *
- * @returns `undefined` when the text is not a plain decimal, or says more than `decimals` can hold
+ * @returns `undefined` when the text is not a plain decimal, or has more significant decimals than `decimals`
  */
 export function parseDecimal(text: string, decimals: number): bigint | undefined {
   const match = DECIMAL.exec(text)
@@ -16,9 +16,9 @@ export function parseDecimal(text: string, decimals: number): bigint | undefined
   return sign ? -value : value
 }
 
-/** Writes an integer count of `10^-decimals` as the shortest exact decimal: `formatDecimal(1_500_000n, 6)` is `'1.5'`. */
+/** Formats an integer count of `10^-decimals` as its shortest exact decimal: `formatDecimal(1_500_000n, 6)` is `'1.5'`. */
 export function formatDecimal(value: bigint, decimals: number): string {
-  // Most amounts that are written often are whole, and small enough to be exact as numbers, which are several times as fast.
+  // Most amounts are whole and exact as numbers, and number arithmetic is several times as fast as bigint arithmetic.
   const small = Number(value)
   const power = 10 ** decimals
   if (Number.isSafeInteger(small) && small % power === 0) return String(small / power)
@@ -29,5 +29,5 @@ export function formatDecimal(value: bigint, decimals: number): string {
   return fraction === '' ? whole : `${whole}.${fraction}`
 }
 
-/** A power costs more to raise than all the rest of a text. */
+/** Precomputed, because raising a power costs more than the rest of the formatting. */
 const POWERS_OF_TEN = Array.from({ length: 13 }, (_, decimals) => 10n ** BigInt(decimals))

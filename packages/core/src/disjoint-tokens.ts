@@ -2,26 +2,26 @@ import { FareboxError } from './errors.ts'
 import { quantity } from './quantity.ts'
 import type { InputTokenMeter, OutputTokenMeter, TokenMeter, UsageQuantity } from './usage.ts'
 
-/** Counts as a source reported them; absent and `undefined` are "not reported", and 0 is "reported as none". */
+/** Token counts as a source reported them. Absent or `undefined` means "not reported"; 0 means "reported as none". */
 export type TokenCounts = Readonly<Partial<Record<TokenMeter, number | undefined>>>
 
-/** How a source counts: which of its parts are counted a second time in its totals. What is not named is counted apart. */
+/** How a source counts tokens: which parts its totals already include. It counts every other part separately. */
 export interface TokenSource {
-  /** Who counts, for errors: `OpenAI chat completions`. */
+  /** The source's name, for error messages: `OpenAI chat completions`. */
   name: string
-  /** Parts of the prompt that the source's `input` counts too. */
+  /** Parts of the prompt that the source's `input` includes. */
   inputIncludes: readonly Exclude<InputTokenMeter, 'input'>[]
-  /** Parts of the answer that the source's `output` counts too. */
+  /** Parts of the answer that the source's `output` includes. */
   outputIncludes: readonly Exclude<OutputTokenMeter, 'output'>[]
 }
 
 /**
- * Splits reported counts into buckets that do not overlap, so that each can be priced by itself: what a total includes is taken
- * out of it. A bucket that was not reported is absent, never zero; a part that was reported as none is left out, because it adds
- * nothing to any price.
+ * Splits reported counts into buckets that do not overlap, so that each can be priced by itself. It subtracts from each total the
+ * parts that the total includes. A bucket that was not reported is absent, never zero. A part reported as none is left out,
+ * because it adds nothing to any price.
  *
- * @returns the buckets, `input` and `output` first; their sum is what was consumed, each token counted once
- * @throws {InvalidUsageError} a count is no whole number of zero or more, the parts add up to more than the total that includes
+ * @returns the buckets, `input` and `output` first; they add up to what was consumed, with each token counted once
+ * @throws {InvalidUsageError} a count is not a whole number of zero or more, parts add up to more than the total that includes
  *   them, or such a part is reported without its total
  */
 export function disjointTokens(counts: TokenCounts, source: TokenSource): UsageQuantity[] {
@@ -45,12 +45,12 @@ export function disjointTokens(counts: TokenCounts, source: TokenSource): UsageQ
   return [...totals, ...parts]
 }
 
-/** A source's own counts contradict each other, or are no counts. Nothing is charged by them. */
+/** A source reported counts that contradict each other, or values that are not counts. Nothing is charged for them. */
 export class InvalidUsageError extends FareboxError {
   override readonly code = 'INVALID_USAGE'
-  /** Who counted. */
+  /** The name of the source. */
   readonly source: string
-  /** The count that cannot be: a meter, or a field of the provider's answer. */
+  /** The impossible count: a meter, or a field of the provider's answer. */
   readonly field: string
 
   constructor(source: string, field: string, problem: string) {

@@ -1,15 +1,15 @@
 const mark = Symbol.for('farebox.error')
 
 /**
- * Base of every error that Farebox throws. `code` is stable and documented; `isRetryable` says whether the same call may
- * succeed later; `isSafe` says whether the message may be shown to an end user.
+ * The base class of every error that Farebox throws. `code` is stable and documented, `isRetryable` says whether the same call may
+ * succeed later, and `isSafe` says whether an end user may see the message.
  */
 export abstract class FareboxError extends Error {
-  /** Stable, documented, upper snake case. */
+  /** Stable and documented, in upper snake case. */
   abstract readonly code: string
-  /** Whether the same call may succeed if made again later. */
+  /** Whether the same call may succeed later. */
   readonly isRetryable: boolean = false
-  /** Whether the message may cross the wire to the caller of an HTTP API. */
+  /** Whether the message may be sent to the caller of an HTTP API. */
   readonly isSafe: boolean = true
 
   constructor(message: string, options?: ErrorOptions) {
@@ -19,12 +19,12 @@ export abstract class FareboxError extends Error {
   }
 }
 
-/** Whether `error` is one of ours, also when two copies of this package are loaded. */
+/** Whether `error` is a {@link FareboxError}, even one from another loaded copy of this package. */
 export function isFareboxError(error: unknown): error is FareboxError {
   return typeof error === 'object' && error !== null && mark in error
 }
 
-/** An option given to a constructor or factory is missing or out of range. The message names the option and the value received. */
+/** An option of a constructor or factory is missing or out of range. The message names the option and the value received. */
 export class InvalidOptionError extends FareboxError {
   override readonly code = 'INVALID_OPTION'
 }

@@ -2,20 +2,20 @@ import { FareboxError } from './errors.ts'
 import type { Usage } from './usage.ts'
 
 /**
- * What went wrong at a provider, in classes that routing acts on.
+ * The kinds of provider failure. Routing decides by the kind whether to retry or to fall back.
  *
  * | kind | same provider again | next candidate |
  * |---|---|---|
  * | `rate_limited` | after `retryAfterMs` | yes |
  * | `overloaded`, `unavailable`, `network` | yes | yes |
  * | `timeout` | no | yes |
- * | `incomplete` (the answer stopped half-way) | no | before content only |
+ * | `incomplete` (the answer stopped half-way) | no | only before any content |
  * | `authentication`, `quota_exhausted`, `model_not_found` | no | yes |
  * | `context_too_long` | no | one with a larger window |
  * | `content_policy` | no | only if allowed |
- * | `invalid_request` | no | no: it would fail everywhere |
+ * | `invalid_request` | no | no: it would fail at every provider |
  * | `unsupported` (the adapter cannot do this) | no | yes |
- * | `malformed` (the answer was not understood) | no | yes |
+ * | `malformed` (the adapter could not parse the answer) | no | yes |
  * | `outcome_unknown` (a phone may be ringing) | never | never |
  * | `aborted` (the caller left) | no | no |
  */
@@ -37,27 +37,27 @@ export type ProviderErrorKind =
   | 'outcome_unknown'
   | 'aborted'
 
-/** What an adapter knows of a failure when it throws {@link ProviderError}. */
+/** What an adapter knows about a failure when it throws a {@link ProviderError}. */
 export interface ProviderErrorFacts {
   provider: string
   kind: ProviderErrorKind
   /** HTTP status of the provider's answer, if there was one. */
   status?: number | undefined
-  /** How long the provider asked to wait. */
+  /** How long the provider asked callers to wait. */
   retryAfterMs?: number | undefined
   /** The provider's own error code. */
   providerCode?: string | undefined
-  /** The parameter that the provider found wrong, by its own name. With `unsupported`: what of the request it cannot do. */
+  /** The parameter that the provider rejected, as the provider names it. With `unsupported`: what it cannot do of the request. */
   providerParameter?: string | undefined
   requestId?: string | undefined
-  /** What had been consumed when it failed; `undefined` when nothing is known. */
+  /** What the call had consumed when it failed; `undefined` when unknown. */
   usage?: Usage | undefined
   cause?: unknown
 }
 
 const RETRYABLE: ReadonlySet<ProviderErrorKind> = new Set(['rate_limited', 'overloaded', 'unavailable', 'network'])
 
-/** A call to a provider failed. The message never holds a key or a prompt, but may hold the provider's words: not safe to show. */
+/** A call to a provider failed. The message holds no key and no prompt, but may quote the provider: do not show it to end users. */
 export class ProviderError extends FareboxError {
   override readonly code = 'PROVIDER_ERROR'
   override readonly isRetryable: boolean

@@ -3,73 +3,76 @@ import type { Service } from './services.ts'
 import type { Usage } from './usage.ts'
 
 /**
- * What a provider sells for one service: the row of the catalog that routing chooses among. `provider` is the wire name
- * that configurations, price books and receipts use (`gpt-4o-mini`, `openai-whisper`); `model` is what the provider's API
- * is asked for, and is data: `openai-whisper` means OpenAI's transcription on whatever model is current.
+ * What a provider sells for one service: one row of the catalog that routing chooses from. `provider` is the wire name that
+ * configurations, price books and receipts use (`gpt-4o-mini`, `openai-whisper`). `model` is the model that the adapter requests
+ * from the provider's API. It may change: `openai-whisper` stands for OpenAI's transcription, on whatever model is current.
  */
 export interface Offer {
   service: Service
   provider: string
   model: string
-  /** What price books call the model where it hears live sound, if that has a price of its own. */
+  /** The model's name in price books when it processes live sound, if live sound has its own price. */
   liveModel?: string
   capabilities: OfferCapabilities
-  /** How good its results are for its service, from 0 (worst) to 1 (best). Data, to be overridden with a team's own findings. */
+  /** How good its results are for its service, from 0 (worst) to 1 (best). A team may override it with its own findings. */
   quality: number
-  /** Expected time to the first byte of an answer, until measured. */
+  /** Expected time to the first byte of an answer, used until Farebox has measured it. */
   latencyMs: number
 }
 
-/** What an offer can do. An absent capability is one it lacks. */
+/** What an offer can do. It lacks every capability that is absent. */
 export interface OfferCapabilities {
   streaming?: boolean
   tools?: boolean
   images?: boolean
-  /** Tokens that input and output may have together. */
+  /** The most tokens that input and output may have together. */
   contextTokens?: number
-  /** Tokens that an answer may have at most. */
+  /** The most tokens that an answer may have. */
   outputTokensMax?: number
-  /** Tokens that one image is counted as at most. */
+  /** The most tokens that one image counts as. */
   imageTokensMax?: number
-  /** Characters that one speech request may have at most. */
+  /** The most characters that one speech request may have. */
   charactersMax?: number
-  /** Whether its provider finishes an answer whose reader has left, and bills all of it: then it is heard to its end, to know how much that is. */
+  /** Whether the provider finishes and bills an answer whose caller has left. Farebox then reads on, to learn how much that is. */
   billsAbandoned?: boolean
-  /** Languages that it understands and speaks, as ISO 639-1 codes. Absent: those of its kind, which is not a limit. */
+  /** Languages that it understands and speaks, as ISO 639-1 codes. Absent: not stated, so it may serve any language. */
   languages?: readonly string[]
-  /** Where its data is processed: `eu`, `us`. Absent: not stated, so it serves no request that names a region. */
+  /** Where it processes data: `eu`, `us`. Absent: not stated, so it serves no request that names a region. */
   regions?: readonly string[]
-  /** What else its operator promises, in words of the team's own: `zero_retention`, `hipaa`. */
+  /** What else its operator guarantees, in the team's own terms: `zero_retention`, `hipaa`. */
   serviceLevels?: readonly string[]
 }
 
-/** Why an adapter takes no calls. */
+/** Whether an adapter takes calls, and if not, why. */
 export type Availability = { status: 'ready' } | { status: 'disabled'; reason: string }
 
-/** What every call to an adapter is given beside its request. */
+/** What every call to an adapter receives beside its request. */
 export interface CallContext {
-  /** Aborts the call: the caller left, or a deadline passed. The adapter stops the provider's work within 100 ms. */
+  /** Aborts the call, because the caller left or a deadline passed. The adapter must stop the provider's work within 100 ms. */
   signal: AbortSignal
-  /** Names this attempt in the provider's logs, where the provider allows that. */
+  /** Identifies this attempt in the provider's logs, where the provider allows that. */
   attemptId: string
 }
 
-/** An API whose own parameters can be passed on: OpenAI's chat completions, responses, speech and transcriptions, and Anthropic's messages. */
+/**
+ * A provider API whose native parameters can be passed through: OpenAI's chat completions, responses, speech and transcriptions,
+ * and Anthropic's messages.
+ */
 export type Dialect = 'openai-chat' | 'openai-responses' | 'openai-speech' | 'openai-transcription' | 'anthropic-messages'
 
 /**
- * Our code for one provider. An adapter turns a request into one call of the provider's SDK, without retries, and the
+ * Connects Farebox to one provider. An adapter turns a request into one call of the provider's SDK, without retries, and the
  * answer into a result with the usage that the provider reported. It throws {@link ProviderError} and nothing else.
  */
 export interface ProviderAdapter {
   /** The adapter's name: `openai`. Unique within one Farebox. */
   readonly name: string
-  /** Whether answers are made up. Shown wherever providers are listed. */
+  /** Whether its answers are made up. Every list of providers shows this. */
   readonly isSimulated: boolean
   readonly availability: Availability
-  /** What it sells. Empty when it is disabled is wrong: list the offers, so that a rejection can say why. */
+  /** What it sells. A disabled adapter lists its offers too, so that a rejection can say why. */
   readonly offers: readonly Offer[]
-  /** The API by which it reaches an offer, if `providerOptions` in the words of that API are passed on to it. Absent: none are. */
+  /** The API behind an offer, if the adapter passes that API's own `providerOptions` through. Absent: it passes none through. */
   dialectOf?(offer: Offer): Dialect | undefined
   chat?(request: ChatRequest, context: CallContext): Promise<ChatResult>
   streamChat?(request: ChatRequest, context: CallContext): AsyncIterable<ChatEvent>
@@ -77,40 +80,40 @@ export interface ProviderAdapter {
   speak?(request: SpeakRequest, context: CallContext): Promise<SpeakResult>
   streamSpeech?(request: SpeakRequest, context: CallContext): AsyncIterable<SpeechEvent>
   embed?(request: EmbedRequest, context: CallContext): Promise<EmbedResult>
-  /** Transcribes sound while it is heard. Its first event is `open`; the sound is not read before that. */
+  /** Transcribes live sound. Its first event is `open`, and it reads no sound before that. */
   streamTranscription?(request: LiveTranscribeRequest, context: CallContext): AsyncIterable<TranscriptEvent>
-  /** Holds a conversation in speech. Its first event is `open`; the input is not read before that. */
+  /** Holds a spoken conversation. Its first event is `open`, and it reads no input before that. */
   converse?(request: RealtimeRequest, context: CallContext): AsyncIterable<RealtimeEvent>
-  /** Places a call and waits for its end. Aborting does not hang up a call that may ring: it ends by itself at its limit. */
+  /** Places a call and waits for its end. Aborting does not hang up a call that may be ringing: that ends at its time limit. */
   call?(request: PhoneRequest, context: CallContext): Promise<PhoneResult>
-  /** Seconds that a call may take beside those that it lasts: to wait in a queue, to ring, and until its end is told. @defaultValue 120 */
+  /** Seconds that a call may take beyond its own length: to wait in a queue, to ring, and to report its end. @defaultValue 120 */
   readonly callExtraSeconds?: number
-  /** Hangs up a call. Resolves also when it had ended before. */
+  /** Hangs up a call. Resolves even if the call has already ended. */
   endCall?(callId: string, context: CallContext): Promise<void>
-  /** What the provider's own records say of its work in a range of time, oldest first: what ours are compared with. */
+  /** The provider's own records of a range of time, oldest first. Reconciliation compares Farebox's records with them. */
   records?(range: RecordsRange, context: CallContext): AsyncIterable<ProviderRecord>
 }
 
-/** A range of time in epoch milliseconds, UTC, its end excluded; of phone calls, optionally those to one number. */
+/** A range of time in epoch milliseconds, UTC, its end excluded. With `to`: only the phone calls to that number. */
 export interface RecordsRange {
   from: number
   until: number
   to?: string
 }
 
-/** What a provider's own records say of one request. */
+/** What a provider's own records say about one request. */
 export interface ProviderRecord {
-  /** The provider's id of the request, as results carry it: `requestId`, or the `callId` of a phone call. */
+  /** The provider's id of the request, the same as in its result: `requestId`, or the `callId` of a phone call. */
   requestId: string
   service: Service
-  /** When it began, epoch milliseconds, UTC. */
+  /** When the request began, in epoch milliseconds, UTC. */
   at: number
-  /** `pending`: it has not ended, or its price is not known yet. */
+  /** `pending`: the request has not ended, or its price is not known yet. */
   status: 'pending' | 'final'
-  /** The number called, of a phone call. */
+  /** For a phone call: the number called. */
   to?: string
   usage?: Usage
-  /** What the provider billed for it; `undefined` when it does not say, or not yet. */
+  /** What the provider billed for the request; `undefined` when it does not say, or not yet. */
   cost?: NanoUsd
 }
 
@@ -129,44 +132,44 @@ export interface Tool {
   name: string
   description?: string
   parameters: Record<string, unknown>
-  /** Whether arguments must follow `parameters` to the letter, at providers that can see to it. @defaultValue as the provider does */
+  /** Whether arguments must match `parameters` exactly, at providers that can enforce it. @defaultValue the provider's own */
   strict?: boolean
 }
 
-/** The model's wish to run a tool; `arguments` is JSON text as the model wrote it, valid or not. */
+/** The model's request to run a tool. `arguments` is the JSON text as the model wrote it, valid or not. */
 export interface ToolCall {
   id: string
   name: string
   arguments: string
 }
 
-/** A question to a chat model, as an adapter is given it. */
+/** A request to a chat model, as an adapter receives it. */
 export interface ChatRequest {
   model: string
   messages: readonly ChatMessage[]
-  /** Tokens that the answer may have at most, reasoning included. */
+  /** The most tokens that the answer may have, reasoning included. */
   outputTokensMax?: number
   temperature?: number
   stop?: readonly string[]
   tools?: readonly Tool[]
   toolChoice?: 'auto' | 'none' | 'required' | { name: string }
-  /** Parameters of the provider's own API, passed through untouched. */
+  /** Parameters of the provider's own API, passed through unchanged. */
   providerOptions?: Record<string, unknown>
 }
 
-/** Why an answer ended. `length`: the limit of tokens was reached. */
+/** Why an answer ended. `length`: it reached the token limit. */
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'other'
 
-/** The whole answer of a chat model. */
+/** A chat model's complete answer. */
 export interface ChatResult {
   text: string
-  /** Whether `text` is what the model declines with, where its provider tells that from an answer. */
+  /** Whether `text` is a refusal, where the provider distinguishes refusals from answers. */
   isRefusal?: boolean
   toolCalls?: readonly ToolCall[]
   finishReason: FinishReason
-  /** How likely each token was, in the provider's words, where that was asked for by `providerOptions`. */
+  /** The log probabilities of the tokens, in the provider's format, if `providerOptions` asked for them. */
   logprobs?: unknown
-  /** The model that answered, as the provider named it. */
+  /** The model that answered, as the provider names it. */
   model: string
   /** `undefined`: the provider did not report it. */
   usage?: Usage
@@ -174,28 +177,28 @@ export interface ChatResult {
   requestId?: string
 }
 
-/** An event of a streamed answer. A stream that ends without `finish` is incomplete, and the adapter throws. */
+/** An event of a streamed answer. If the stream ends without `finish`, it is incomplete and the adapter throws. */
 export type ChatEvent =
   | { type: 'text'; text: string; isRefusal?: boolean; logprobs?: unknown }
   | { type: 'tool_call'; index: number; id?: string; name?: string; arguments: string }
   | { type: 'finish'; finishReason: FinishReason; model: string; usage?: Usage; requestId?: string }
 
-/** A recording to be transcribed. */
+/** A recording to transcribe. */
 export interface TranscribeRequest {
   model: string
   audio: Audio
-  /** ISO 639-1 code of the spoken language; absent: the provider finds out. */
+  /** ISO 639-1 code of the spoken language; absent: the provider detects it. */
   language?: string
   providerOptions?: Record<string, unknown>
 }
 
-/** Recorded sound. `mediaType` is what its first bytes say, for example `audio/wav`. */
+/** Recorded sound. `mediaType` is detected from its first bytes: `audio/wav`, for example. */
 export interface Audio {
   data: Uint8Array
   mediaType: string
 }
 
-/** What was said in a recording. */
+/** The transcript of a recording. */
 export interface TranscribeResult {
   text: string
   /** Length of the audio as the provider measured it. */
@@ -206,12 +209,12 @@ export interface TranscribeResult {
   requestId?: string
 }
 
-/** What speech can be asked for in. `mulaw` is what telephones play: raw 8-bit µ-law, 8,000 samples per second. */
+/** The formats in which speech can be requested. `mulaw` is what telephones play: raw 8-bit µ-law, 8,000 samples per second. */
 export const audioFormats = ['mp3', 'wav', 'opus', 'pcm', 'mulaw'] as const
-/** A container, or a coding, that speech can be asked for in. */
+/** A container or an encoding in which speech can be requested. */
 export type AudioFormat = (typeof audioFormats)[number]
 
-/** Text to be spoken. */
+/** Text to speak. */
 export interface SpeakRequest {
   model: string
   text: string
@@ -220,7 +223,7 @@ export interface SpeakRequest {
   providerOptions?: Record<string, unknown>
 }
 
-/** A whole speech. */
+/** Complete synthesized speech. */
 export interface SpeakResult {
   audio: Uint8Array
   format: AudioFormat
@@ -229,12 +232,12 @@ export interface SpeakResult {
   requestId?: string
 }
 
-/** An event of streamed speech. A stream that ends without `finish` is incomplete, and the adapter throws. */
+/** An event of streamed speech. If the stream ends without `finish`, it is incomplete and the adapter throws. */
 export type SpeechEvent =
   | { type: 'audio'; audio: Uint8Array }
   | { type: 'finish'; model: string; usage?: Usage; requestId?: string }
 
-/** Texts to be turned into vectors. */
+/** Texts to embed. */
 export interface EmbedRequest {
   model: string
   inputs: readonly string[]
@@ -243,64 +246,68 @@ export interface EmbedRequest {
   providerOptions?: Record<string, unknown>
 }
 
-/** Texts as vectors. */
+/** The embeddings of texts. */
 export interface EmbedResult {
-  /** One vector for each input, in their order. */
+  /** One vector for each input, in the order of the inputs. */
   embeddings: readonly (readonly number[])[]
   model: string
   usage?: Usage
   requestId?: string
 }
 
-/** How sound is coded that comes and goes piece by piece: 16-bit little-endian samples, or 8-bit µ-law as telephones use it. One channel. */
+/** The encoding of streamed sound: 16-bit little-endian samples, or 8-bit µ-law as telephones use it. Always one channel. */
 export interface SoundFormat {
   encoding: 'pcm_s16le' | 'mulaw'
   /** Samples per second. */
   sampleRate: number
 }
 
-/** Seconds of sound that so many bytes hold. */
+/** How many seconds of sound `bytes` bytes hold. */
 export function soundSeconds(bytes: number, { encoding, sampleRate }: SoundFormat): number {
   return bytes / (sampleRate * (encoding === 'mulaw' ? 1 : 2))
 }
 
-/** Sound to be transcribed while it is heard. */
+/** Live sound to transcribe as it arrives. */
 export interface LiveTranscribeRequest {
   model: string
-  /** The sound as it is heard, in pieces of any length. Its end ends the transcription: what was heard is still transcribed. */
+  /** The sound as it arrives, in pieces of any length. When it ends, the rest is transcribed and the transcription ends. */
   audio: AsyncIterable<Uint8Array>
   format: SoundFormat
-  /** ISO 639-1 code of the spoken language. @defaultValue found out, or the model's own */
+  /** ISO 639-1 code of the spoken language. @defaultValue detected, or the model's own */
   language?: string
   providerOptions?: Record<string, unknown>
 }
 
 /**
- * An event of a live transcription. `open` comes first, when the provider is ready to hear. A transcript that is not final may be
- * replaced by the next. `requestId` comes as soon as the provider says it, so that a stream which is left keeps it. A stream that ends without `finish` is incomplete, and the adapter throws.
+ * An event of a live transcription. `open` comes first, when the provider is ready for sound. The next transcript may replace one
+ * that is not final. `requestId` comes as soon as the provider reports it, so that it is known even if the caller leaves early.
+ * If the stream ends without `finish`, it is incomplete and the adapter throws.
  */
 export type TranscriptEvent =
   | { type: 'open'; requestId?: string }
   | { type: 'transcript'; text: string; isFinal: boolean; startSeconds?: number; endSeconds?: number; requestId?: string }
   | { type: 'finish'; model: string; durationSeconds?: number; usage?: Usage; requestId?: string }
 
-/** A conversation in speech. */
+/** A spoken conversation to hold. */
 export interface RealtimeRequest {
   model: string
-  /** What the conversation is fed with. Its end ends the conversation, after the answer that is being given. */
+  /** What the user and the caller send. When it ends, the model finishes its current answer and the conversation ends. */
   input: AsyncIterable<RealtimeInput>
-  /** What the model is to be and do. */
+  /** The system prompt: what the model is and does. */
   instructions?: string
   voice?: string
   inputFormat: SoundFormat
   outputFormat: SoundFormat
   tools?: readonly Tool[]
-  /** Tokens that one answer may have at most. */
+  /** The most tokens that one answer may have. */
   outputTokensMax?: number
   providerOptions?: Record<string, unknown>
 }
 
-/** What a conversation is fed with. `respond` asks for an answer now, where the model would wait for a pause. `cancel` silences it. */
+/**
+ * An input to a conversation. `respond` asks for an answer at once, without the pause that the model would wait for. `cancel`
+ * stops the answer being given.
+ */
 export type RealtimeInput =
   | { type: 'audio'; audio: Uint8Array }
   | { type: 'text'; text: string }
@@ -309,9 +316,9 @@ export type RealtimeInput =
   | { type: 'cancel' }
 
 /**
- * An event of a conversation. `open` comes first. `heard` is what the user said; `text` is what the answer says, in writing. `turn`
- * ends an answer and tells what it used: each is charged when it comes. A conversation that ends without `finish` is incomplete, and
- * the adapter throws; `usage` of `finish` is what no turn has told.
+ * An event of a conversation. `open` comes first. `heard` is what the user said, and `text` is the transcript of the answer.
+ * `turn` ends an answer and reports its usage, which is charged at once. If a conversation ends without `finish`, it is
+ * incomplete and the adapter throws. The `usage` of `finish` covers only what no turn has reported.
  */
 export type RealtimeEvent =
   | { type: 'open'; requestId?: string }
@@ -322,15 +329,15 @@ export type RealtimeEvent =
   | { type: 'turn'; turnId: string; isComplete: boolean; usage?: Usage }
   | { type: 'finish'; model: string; usage?: Usage; requestId?: string }
 
-/** A telephone call to be placed. */
+/** A telephone call to place. */
 export interface PhoneRequest {
   /** E.164 number to call: `+15551234567`. */
   to: string
   /** E.164 number that the callee sees. */
   from?: string
-  /** What is said or done when the call is answered. */
+  /** What happens when the call is answered. */
   instructions: { type: 'say'; text: string } | { type: 'url'; url: string } | { type: 'twiml'; twiml: string }
-  /** The provider ends the call at this length: the hard limit of its cost. */
+  /** The length at which the provider ends the call. It is the hard limit on the call's cost. */
   durationSecondsMax: number
 }
 
@@ -338,9 +345,9 @@ export interface PhoneRequest {
 export interface PhoneResult {
   callId: string
   status: 'completed' | 'busy' | 'no_answer' | 'failed' | 'canceled'
-  /** Seconds that the call was connected. */
+  /** How many seconds the call was connected. */
   durationSeconds: number
   usage?: Usage
-  /** What the provider billed for it. `undefined`: not told yet; {@link ProviderAdapter.records} tells it later. */
+  /** What the provider billed for the call; `undefined` if not known yet. {@link ProviderAdapter.records} reports it later. */
   cost?: NanoUsd
 }

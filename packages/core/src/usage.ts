@@ -1,17 +1,18 @@
 import type { Quantity, Unit } from './quantity.ts'
 
 /**
- * What a quantity counts. Meters of one usage are disjoint: cached input is not also counted as input, reasoning not also
- * as output, so every meter can be priced by itself and their sum is what was consumed.
+ * What a quantity counts. The meters of one usage do not overlap: cached input is not also counted as input, nor reasoning as
+ * output. Each meter can therefore be priced by itself, and the sum of all is what was consumed.
  */
 export type Meter = TokenMeter | 'characters' | 'duration' | 'images' | 'requests' | (string & {})
 
 /**
- * The buckets of tokens. `cache_write` is a write of unstated lifetime; `cache_write_5m` and `cache_write_1h` live five minutes
- * and one hour. `cached_audio_input` and `cached_image_input` were read from a cache; `cached_input` is text that was.
+ * The meters that count tokens. `cached_input`, `cached_audio_input` and `cached_image_input` are text, audio and images read
+ * from a cache. `cache_write_5m` and `cache_write_1h` are writes to a cache that keeps them five minutes and one hour,
+ * `cache_write` is a write of unstated lifetime.
  */
 export type TokenMeter = InputTokenMeter | OutputTokenMeter
-/** A bucket that tokens of a request are counted in. */
+/** A meter that counts tokens of a request. */
 export type InputTokenMeter =
   | 'input'
   | 'cached_input'
@@ -22,7 +23,7 @@ export type InputTokenMeter =
   | 'cache_write_1h'
   | 'audio_input'
   | 'image_input'
-/** A bucket that tokens of an answer are counted in. */
+/** A meter that counts tokens of an answer. */
 export type OutputTokenMeter = 'output' | 'reasoning' | 'audio_output' | 'image_output'
 
 /** One metered quantity. */
@@ -30,16 +31,17 @@ export interface UsageQuantity {
   meter: Meter
   quantity: Quantity
   unit: Unit
-  /** For characters: the same text as prices may count it. Where it is absent, only prices that do not say how they count apply. */
+  /** For characters: the same text in each counting. Without it, no rate that counts `utf16_units` or `utf8_bytes` applies. */
   counts?: Readonly<Partial<Record<CharacterCounting, Quantity>>>
 }
 
-/** Ways to count the characters of a text: `é` is 1, 1 and 2, and `😀` is 1, 2 and 4. */
+/** Ways to count the characters of a text: `é` counts 1, 1 and 2, and `😀` counts 1, 2 and 4. */
 export type CharacterCounting = 'code_points' | 'utf16_units' | 'utf8_bytes'
 
 /**
- * How sure a usage is. `exact`: the provider reported it. `derived`: computed from facts we hold (characters that we sent, the
- * length of a file). `floor`: at least this much, for example a stream that was cut. `ceiling`: at most this much.
+ * How certain a usage is. `exact`: the provider reported it. `derived`: Farebox computed it from facts that it holds (the
+ * characters it sent, the length of a file). `floor`: at least this much, for example of a stream that was cut. `ceiling`: at
+ * most this much.
  */
 export type Certainty = 'exact' | 'derived' | 'floor' | 'ceiling'
 
@@ -47,6 +49,6 @@ export type Certainty = 'exact' | 'derived' | 'floor' | 'ceiling'
 export interface Usage {
   quantities: readonly UsageQuantity[]
   certainty: Certainty
-  /** The provider's own usage block, as it came. */
+  /** The provider's own usage block, unchanged. */
   raw?: unknown
 }

@@ -23,7 +23,7 @@ const views: Readonly<Record<string, ComponentType>> = {
   statement: Statement,
 }
 
-/** Views that are of the server, and need no account to look at. */
+/** Views of the server as a whole, which need no chosen account. */
 const WITHOUT_ACCOUNT = ['prices', 'providers']
 
 /** The whole dashboard. */

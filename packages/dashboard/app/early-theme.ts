@@ -1,4 +1,4 @@
 import { applyTheme } from './state/apply-theme.ts'
 
-// Before the page is painted, so that it never flashes in the other theme.
+// Runs before the first paint, so that the page never flashes in the wrong theme.
 applyTheme()

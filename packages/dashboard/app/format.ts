@@ -3,7 +3,7 @@ const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFra
 const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 6 })
 const percents = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 })
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' })
-// With the time zone, which is the reader's: charts are of UTC.
+// Instants show the time zone, because they are in the reader's and charts are in UTC.
 const instants = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
 const days = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
@@ -11,7 +11,7 @@ const days = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 export const credits = (amount: number): string => whole.format(amount)
 /** `12.3K`, for axes. */
 export const shortCredits = (amount: number): string => short.format(amount)
-/** With its decimals, of a number or a decimal string: `0.015`. */
+/** Formats a number or a decimal string with all its decimals: `0.015`. */
 export const exactly = (amount: number | string): string =>
   typeof amount === 'number'
     ? exact.format(amount)
@@ -19,7 +19,7 @@ export const exactly = (amount: number | string): string =>
       ? // As a text, because a number would not hold the last digits of a large one.
         exact.format(amount as `${number}`)
       : amount
-/** `42%`, of a share from 0 to 1; a little is not nothing, and nearly all is not all. */
+/** Formats a share from 0 to 1: `42%`. A tiny share is `<1%` rather than `0%`, and nearly all is `>99%` rather than `100%`. */
 export const percent = (share: number): string => {
   if (share > 0 && share < 0.005) return `<${percents.format(0.01)}`
   return share >= 0.995 && share < 1 ? `>${percents.format(0.99)}` : percents.format(share)
@@ -45,11 +45,11 @@ export function ago(at: string | number, now: number): string {
   return relative.format(Math.round(seconds / size), unit)
 }
 
-/** `340 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`, of seconds. */
+/** Formats a number of seconds: `340 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(seconds: number): string {
   if (seconds < 1) return `${whole.format(seconds * 1000)} ms`
   if (seconds < 59.95) return `${exact.format(Math.round(seconds * 10) / 10)} s`
-  // Rounded before it is divided: there is no minute of 60 seconds.
+  // Round before dividing, so that no minute shows 60 seconds.
   const [inSeconds, inMinutes] = [Math.round(seconds), Math.round(seconds / 60)]
   if (inSeconds < 3_600) return `${Math.floor(inSeconds / 60)} min ${inSeconds % 60} s`
   if (seconds < 172_800) return `${Math.floor(inMinutes / 60)} h ${inMinutes % 60} min`
@@ -66,15 +66,15 @@ const SERVICES: ReadonlyMap<string, string> = new Map([
   ['embedding', 'Embedding'],
 ])
 
-/** A service in words; a team's own keeps its name. */
+/** The display name of a service. A team's own service keeps its wire name. */
 export const serviceName = (service: string): string => SERVICES.get(service) ?? service
 
-/** A service and a provider in one, as series name them: `gpt_gpt-4o` is `Chat: gpt-4o`. A team's own service keeps its name. */
+/** The display name of a service and provider pair: `gpt_gpt-4o` is `Chat: gpt-4o`. A team's own service keeps its wire name. */
 export function providerName(name: string): string {
   for (const [service, words] of SERVICES)
     if (name.startsWith(`${service}_`)) return `${words}: ${name.slice(service.length + 1)}`
   return name
 }
 
-/** A unit after a count of it: `tokens`, and `token` after 1. */
+/** The name of a unit after a count: `tokens`, but `token` after 1. */
 export const unitName = (count: number | string, unit: string): string => (Number(count) === 1 ? unit.replace(/s$/, '') : unit)

@@ -10,10 +10,10 @@ const packageFolder = join(import.meta.dirname, '..')
 const app = join(packageFolder, 'app')
 const pages = join(packageFolder, 'dist/pages')
 
-/** Below this, compressing saves nothing. */
+/** Compressing a smaller file saves nothing. */
 const GZIP_BYTES_MIN = 1_000
 
-/** Builds the pages into `dist/pages`: the page itself, and its files with a hash of each in its name. */
+/** Builds the pages into `dist/pages`: the page itself, and its assets, with a content hash in each name. */
 export async function buildPages(): Promise<void> {
   await rm(pages, { recursive: true, force: true })
   const { metafile } = await build({
@@ -38,7 +38,7 @@ export async function buildPages(): Promise<void> {
     metafile: true,
     logLevel: 'error',
   })
-  // By the name of an entry, the file that it became.
+  // The built file of each entry, by the entry's name.
   const built = new Map(
     Object.keys(metafile.outputs).map((file) => [
       basename(file).replace(/-[A-Z0-9]{8}(?=\.)/, ''),
@@ -59,7 +59,7 @@ export async function buildPages(): Promise<void> {
   await Promise.all(globSync(join(pages, 'assets/*.{js,css,svg}')).map(compress))
 }
 
-/** Builds them unless they are newer than everything that they are made of: for tests, which may run without a build. */
+/** Builds the pages unless they are newer than all their sources. For tests, which may run before any build. */
 export async function buildPagesIfStale(): Promise<void> {
   const sources = globSync([join(app, '**/*'), join(packageFolder, '../client/src/*.ts'), import.meta.filename])
   const newest = Math.max(...(await Promise.all(sources.map(modified))))

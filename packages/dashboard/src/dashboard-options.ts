@@ -1,27 +1,27 @@
-/** How the dashboard is served. */
+/** How to serve the dashboard. */
 export interface DashboardOptions {
-  /** Where its pages are, beginning with a slash. @defaultValue `/dashboard` */
+  /** The path of its pages, beginning with a slash. @defaultValue `/dashboard` */
   path?: string
   /**
-   * Where the API is mounted, without `/api/v1`: `https://api.example.com`, or `/billing` under the pages' own origin. Another origin has to
-   * allow this one by CORS. @defaultValue the root of the pages' own origin
+   * Where the API is mounted, without `/api/v1`: `https://api.example.com`, or `/billing` under the pages' own origin. An API on
+   * another origin must allow the pages' origin by CORS. @defaultValue the root of the pages' own origin
    */
   apiBase?: string
-  /** Folder of the built pages, for a server that is bundled into one file. @defaultValue the one that the package brings */
+  /** The folder of the built pages, for a server that is bundled into one file. @defaultValue the folder in this package */
   pagesFolder?: string
 }
 
-/** The options as they are used. */
+/** The options, checked and with their defaults. */
 export interface ResolvedDashboardOptions {
-  /** Without a slash at its end; empty for the root. */
+  /** Without a trailing slash; empty for the root. */
   readonly path: string
   readonly apiBase: string
-  /** The origin of the API where it is another than the pages', for the content security policy. */
+  /** The origin of the API if it differs from that of the pages, for the content security policy. */
   readonly apiOrigin: string | undefined
   readonly pagesFolder: string | undefined
 }
 
-/** @throws {TypeError} an option is malformed: it is named, with what was received */
+/** @throws {TypeError} an option is malformed; the message names it and the value received */
 export function resolveDashboardOptions({
   path = '/dashboard',
   apiBase = '',

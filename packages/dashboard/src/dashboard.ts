@@ -4,8 +4,8 @@ import { isBeneath, servePages } from './serve-pages.ts'
 export type { DashboardOptions } from './dashboard-options.ts'
 
 /**
- * The dashboard for servers that speak `Request` and `Response`: static pages that ask the HTTP API, with the key of whoever signs in. It
- * knows nothing itself, so nothing guards it. Paths outside `path` get a 404.
+ * Creates the dashboard for servers that use the standard `Request` and `Response`. Its static pages query the HTTP API with the
+ * key of the user who signs in. The pages hold no data themselves, so they need no protection. Paths outside `path` get a 404.
  *
  * @throws {TypeError} an option is malformed
  *

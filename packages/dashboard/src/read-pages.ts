@@ -2,18 +2,18 @@ import { readdir, readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** A built file, as it is sent. */
+/** A built file, ready to send. */
 export interface PageFile {
   readonly bytes: Uint8Array
-  /** The same compressed, where that is worth it. */
+  /** The compressed file, if compressing it saves enough. */
   readonly gzipped: Uint8Array | undefined
   readonly type: string
 }
 
 export interface Pages {
-  /** The page, with places for where it is and where the API is. */
+  /** The page, with placeholders for its own base path and for the address of the API. */
   readonly index: string
-  /** By name below the page: `assets/app-3f2a.js`. */
+  /** By path beneath the page: `assets/app-3f2a.js`. */
   readonly assets: ReadonlyMap<string, PageFile>
 }
 
@@ -25,10 +25,10 @@ const TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
 }
 
-/** The same from `src` and from `dist`. */
+/** The same folder, whether this runs from `src` or from `dist`. */
 const builtPages = new URL('../dist/pages/', import.meta.url)
 
-/** @throws {Error} there are none, with how they are made */
+/** @throws {Error} there are no built pages; the message says how to build them */
 export async function readPages(given?: string): Promise<Pages> {
   const folder = given === undefined ? builtPages : pathToFileURL(`${given}/`)
   try {

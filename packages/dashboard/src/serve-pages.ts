@@ -4,12 +4,12 @@ import { type PageFile, readPages } from './read-pages.ts'
 /** Answers a request whose path is beneath `prefix`. */
 export type ServePages = (request: Request, prefix: string) => Promise<Response>
 
-/** Whether a path is a prefix or below it. */
+/** Whether a path is the prefix itself or beneath it. */
 export function isBeneath(path: string, prefix: string): boolean {
   return path === prefix || path.startsWith(`${prefix}/`)
 }
 
-/** Serves the built pages. They are read with the first request, and kept. */
+/** Serves the built pages. Reads them at the first request and keeps them in memory. */
 export function servePages({ apiBase, apiOrigin, pagesFolder }: ResolvedDashboardOptions): ServePages {
   let reading: ReturnType<typeof readPages> | undefined
   const policy = contentSecurityPolicy(apiOrigin)
@@ -25,7 +25,7 @@ export function servePages({ apiBase, apiOrigin, pagesFolder }: ResolvedDashboar
     const name = new URL(request.url).pathname.slice(prefix.length + 1)
     const asset = pages.assets.get(name)
     if (asset) return assetAnswer(asset, request, policy)
-    // Every other address is a view, which the program of the page knows; an asset that is not there is none of these.
+    // Every other path is a view, which the page itself routes. A missing asset is not.
     if (name.startsWith('assets/')) return new Response('not found', { status: 404 })
     const page = pages.index
       .replace('{{base}}', () => escapeAttribute(`${prefix}/`))
@@ -44,7 +44,7 @@ function assetAnswer({ bytes, gzipped, type }: PageFile, request: Request, polic
       ...safety(policy),
       'content-type': type,
       'content-length': String(body.length),
-      // Its name holds a hash of what is in it.
+      // The file's name contains a hash of its content.
       'cache-control': 'public, max-age=31536000, immutable',
       vary: 'accept-encoding',
       ...(isGzip && { 'content-encoding': 'gzip' }),
@@ -61,7 +61,7 @@ function safety(policy: string): Record<string, string> {
   }
 }
 
-/** Nothing but its own files, and the API. */
+/** Allows only the dashboard's own files and the API. */
 function contentSecurityPolicy(apiOrigin: string | undefined): string {
   return [
     "default-src 'self'",

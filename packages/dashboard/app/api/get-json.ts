@@ -5,12 +5,12 @@ const apiBase = document.querySelector<HTMLMetaElement>('meta[name=farebox-api]'
 
 const TIMEOUT_MS = 20_000
 
-/** What is asked, beside the account. Absent values are left out. */
+/** The query parameters, without the account. Absent values are left out. */
 export type Query = Readonly<Record<string, string | number | undefined>>
 
-/** The API said no, or nobody answered: `detail` says why, in words for a reader. */
+/** The API refused a request or did not answer. The message explains why, for the user. */
 export class AskError extends Error {
-  /** 0 where nobody answered. */
+  /** 0 if there was no answer. */
   readonly status: number
   readonly code: string
 
@@ -23,9 +23,9 @@ export class AskError extends Error {
 }
 
 /**
- * Asks the API, for the account that is looked at. A key that is no longer good ends the session with the server's reason.
+ * Queries the API for the account on display. A key that is no longer valid ends the session, with the server's reason.
  *
- * @throws {AskError}
+ * @throws {AskError} the API refused the request or did not answer
  */
 export async function getJson<Answer>(path: string, query: Query = {}, signal?: AbortSignal): Promise<Answer> {
   const asking = session.value
@@ -39,9 +39,9 @@ export async function getJson<Answer>(path: string, query: Query = {}, signal?: 
 }
 
 /**
- * The same as somebody who may not be signed in yet.
+ * Queries the API with the given credentials, which need not be signed in yet.
  *
- * @throws {AskError}
+ * @throws {AskError} the API refused the request or did not answer
  */
 export async function getJsonAs<Answer>(
   { secret, kind, accountId }: Session,
@@ -67,7 +67,7 @@ export async function getJsonAs<Answer>(
     answer = await response.json().catch(() => undefined)
   } catch (error) {
     signal?.throwIfAborted()
-    // A key that no header can hold never left the browser.
+    // `fetch` throws on a key that does not fit into a header, without sending anything.
     if (error instanceof TypeError && /[^\u0020-\u007e]/.test(secret))
       throw new AskError(401, 'UNAUTHORIZED', 'the key has characters that no key has')
     const reason = timeout.aborted
@@ -75,7 +75,7 @@ export async function getJsonAs<Answer>(
       : 'the server cannot be reached'
     throw new AskError(0, 'UNREACHABLE', reason)
   }
-  // Every answer of the API is an object: what is none came from somebody else.
+  // Every answer of the API is an object: anything else came from something in between, such as a proxy.
   if (response.ok && typeof answer === 'object' && answer !== null) return answer as Answer
   const problem = answer as Partial<Problem> | null | undefined
   throw new AskError(

@@ -3,17 +3,17 @@ import { credits } from '../format.ts'
 import type { Granularity } from '../state/ranges.ts'
 import { AskError, getJson } from './get-json.ts'
 
-/** What the parts of a bucket are by. */
+/** What the usage in each bucket is grouped by. */
 export type SeriesGroup = UsageSeries['group_by']
 
-/** Entries of a page, and pages that are read at most: more than that would keep a browser busy. */
+/** The entries per page, and the most pages to read: more would keep a browser busy. */
 const PAGE = 10_000
 const PAGES_MAX = 5
 
 /**
- * Usage over time, all pages of it. Buckets in which nothing was used are left out.
+ * Reads all pages of usage over time. Empty buckets are left out.
  *
- * @throws {AskError} there is more than is read: a part of it would look like the whole
+ * @throws {AskError} the request failed, or there are more pages than are read, and a part would look like the whole
  */
 export async function getSeries(
   { granularity, groupBy, from, to }: { granularity: Granularity; groupBy: SeriesGroup; from: Date; to?: Date },

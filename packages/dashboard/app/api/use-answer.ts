@@ -2,16 +2,16 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { session } from '../state/session.ts'
 import type { AskError } from './get-json.ts'
 
-/** What is known of a question that was put to the API. */
+/** The state of a query to the API. */
 export interface Answered<Answer> {
-  /** The latest answer to this very question; kept while it is asked again. */
+  /** The latest answer to this query. It stays while the query is repeated. */
   data: Answer | undefined
-  /** Why the latest asking failed. */
+  /** Why the latest request failed. */
   error: AskError | undefined
   isAsking: boolean
-  /** When the data came, epoch milliseconds. */
+  /** When the data arrived, in epoch milliseconds. */
   at: number | undefined
-  /** Resolves when that was answered, or failed. */
+  /** Repeats the query. Resolves when it is answered or has failed. */
   askAgain(): Promise<void>
 }
 
@@ -23,10 +23,10 @@ interface Kept<Answer> {
 }
 
 /**
- * Puts a question to the API, again whenever it changes, and every so often where that is asked for: not while nobody looks at the tab, and
- * at once when somebody does again.
+ * Queries the API, and again whenever the query changes. With `everyMs`, it also polls: not while the tab is hidden, but at once
+ * when the tab is visible again.
  *
- * @param question  names what is asked, so that an answer to another one is never shown
+ * @param question  identifies the query, so that the answer to another one is never shown
  */
 export function useAnswer<Answer>(
   question: string,
@@ -38,7 +38,7 @@ export function useAnswer<Answer>(
   const [kept, keep] = useState<Kept<Answer>>({ question: whole })
   const [round, setRound] = useState(0)
   const [isAsking, setAsking] = useState(true)
-  // Made anew with each round, so that the same is asked again.
+  // A new object in each round, so that the effect repeats an unchanged query.
   const asked = useMemo(() => ({ question: whole, round }), [whole, round])
   const isUnderWay = useRef(false)
   const waiting = useRef<(() => void)[]>([])
@@ -80,7 +80,7 @@ export function useAnswer<Answer>(
   useEffect(() => {
     if (everyMs === undefined) return undefined
     const seen = () => {
-      // An answer that takes longer than this is waited for: asking anew would end it, and none would ever come.
+      // Wait for an answer that takes longer than `everyMs`: a new round would abort it, and no answer would ever arrive.
       if (document.visibilityState === 'visible' && !isUnderWay.current) setRound((before) => before + 1)
     }
     const asking = setInterval(seen, everyMs)

@@ -1,6 +1,6 @@
 import type { AttemptUsed, WorkflowDetails } from '@farebox/client'
 
-/** A workflow in whole. What providers charge, `cost_usd`, is told to admins alone. */
+/** The details of a workflow. Only the admin token sees `cost_usd`, what providers charge. */
 export interface WorkflowDetail extends Omit<WorkflowDetails, 'attempts'> {
   attempts?: (AttemptUsed & { cost_usd?: string })[]
 }

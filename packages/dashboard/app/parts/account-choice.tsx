@@ -7,21 +7,21 @@ import { chooseAccount, session } from '../state/session.ts'
 
 type Account = AccountPage['accounts'][number]
 
-/** Accounts of a page, and pages that are read at most: a list to choose from has an end. */
+/** The accounts per page, and the most pages to read: a longer list would be no use to choose from. */
 const PAGE = 1_000
 const PAGES_MAX = 5
 
-/** Which account an admin looks at. The first one, until another is chosen. */
+/** Lets an admin choose an account. Until then, it chooses the first one. */
 export function AccountChoice() {
   const accounts = useAnswer('accounts', readAccounts)
   const chosen = session.value?.accountId
-  // Kept while it is asked for anew, which every choice does: a list that is empty for a moment would lose the focus.
+  // Every choice reloads the list. Keep the old one meanwhile, because a list that is briefly empty would lose the focus.
   const known = useRef<readonly Account[]>([])
   if (accounts.data) known.current = accounts.data
   const list = known.current
   const first = list[0]?.account_id
   useEffect(() => {
-    // As it is now: somebody may have chosen since this was drawn.
+    // Peek at the session again: the user may have chosen since this render.
     if (session.peek()?.accountId === undefined && first !== undefined) chooseAccount(first)
   }, [chosen, first])
   return (

@@ -5,14 +5,14 @@ import { Icon } from './icon.tsx'
 
 interface Props<Answer> {
   of: Answered<Answer>
-  /** What is said where there is nothing, and what to do about it. */
+  /** What to show if there is nothing, with a hint on what to do. */
   empty?: { title: string; hint: ComponentChildren; when(data: Answer): boolean }
-  /** Lines that stand for what is coming. */
+  /** The number of placeholder lines while loading. */
   ghosts?: number
   children(data: Answer): ComponentChildren
 }
 
-/** What the API answered; before that a sketch of it, or why there is none and how to go on. */
+/** Shows what the API answered. Until then it shows placeholders, or why the request failed and a way to retry. */
 export function AnswerView<Answer>({ of, empty, ghosts = 4, children }: Props<Answer>) {
   if (of.data === undefined) {
     return of.error ? <Failure error={of.error} again={of.askAgain} /> : <Ghosts lines={ghosts} />
@@ -29,7 +29,7 @@ export function AnswerView<Answer>({ of, empty, ghosts = 4, children }: Props<An
   )
 }
 
-/** What is shown was true once: asking again has failed. */
+/** A warning that the data shown is outdated, because the latest request failed. */
 export function Outdated({ error }: { error: AskError }) {
   return (
     <p class="banner" role="alert">
@@ -38,7 +38,7 @@ export function Outdated({ error }: { error: AskError }) {
   )
 }
 
-/** There is nothing to show. */
+/** A notice that there is nothing to show. */
 export function Nothing({ title, hint }: { title: string; hint: ComponentChildren }) {
   return (
     <div class="notice">

@@ -1,6 +1,6 @@
 export type Tone = 'good' | 'warn' | 'bad' | 'live' | 'plain' | ''
 
-/** A state in a word. Its colour only repeats what the word says. */
+/** A state in a word. Its colour adds nothing that the word does not say. */
 export function Badge({ tone = '', children }: { tone?: Tone; children: string }) {
   return <span class={`badge ${tone}`}>{children}</span>
 }

@@ -8,7 +8,7 @@ import type { Layer } from './stack-series.ts'
 import { useWidth } from './use-width.ts'
 
 interface Props {
-  /** What the chart shows, for those who do not see it. */
+  /** What the chart shows, for screen readers. */
   label: string
   buckets: readonly Date[]
   granularity: Granularity
@@ -19,7 +19,7 @@ const HEIGHT = 264
 const MARGIN = { top: 8, right: 6, bottom: 26, left: 46 }
 const LABEL_WIDTH = 66
 
-/** Credits over time as stacked bars. A slider that is not seen goes from bar to bar by keyboard, and says what each is made of. */
+/** Credits over time as stacked bars. A visually hidden slider moves between bars by keyboard and announces what each contains. */
 export function BarChart({ label, buckets, granularity, layers }: Props) {
   const plot = useRef<HTMLDivElement>(null)
   const width = useWidth(plot)
@@ -139,7 +139,7 @@ function stacked(layers: readonly Layer[], count: number): StackedBar[] {
   ) as StackedBar[]
 }
 
-/** Round where a bar ends, and at least as high as a hair, so that a little is not nothing. */
+/** Rounds the top of a bar, and makes it at least one pixel high, so that a tiny amount stays visible. */
 function barPath({
   x,
   width,

@@ -10,7 +10,7 @@ export interface Bar {
 
 const LISTED_MAX = 6
 
-/** Amounts of credits, the largest first, each with its share of them all. Those that are too many to be listed are one line, so that nothing is missing from the whole. */
+/** Amounts of credits, the largest first, each with its share of the total. If there are too many, the smallest share one line. */
 export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }) {
   const listed = largestFirst(bars)
   const largest = Math.max(1, ...listed.map(({ amount }) => amount))

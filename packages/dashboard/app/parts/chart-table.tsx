@@ -3,7 +3,7 @@ import { bucketTitle, type Granularity } from '../state/ranges.ts'
 import type { Layer } from './stack-series.ts'
 import { TableScroll } from './table-scroll.tsx'
 
-/** The numbers of a chart, for those who would rather read them. Newest first; buckets of nothing are left out. */
+/** The numbers of a chart as a table, newest first. Empty buckets are left out. */
 export function ChartTable({
   label,
   buckets,

@@ -4,7 +4,7 @@ import type { Layer } from './stack-series.ts'
 interface Props {
   title: string
   layers: readonly Layer[]
-  /** The bucket that it tells of. */
+  /** The index of the bucket that it describes. */
   place: number
   /** The middle of its bar, and the width of the plot, in CSS pixels. */
   x: number
@@ -14,7 +14,7 @@ interface Props {
 const WIDTH = 216
 const GAP = 14
 
-/** What a bar is made of, beside it. What it says is also said by the chart, so screen readers skip it. */
+/** Shows beside a bar what the bar is made of. Screen readers skip it, because the chart announces the same. */
 export function ChartTooltip({ title, layers, place, x, width }: Props) {
   const used = layers.filter(({ values }) => (values[place] ?? 0) > 0)
   const total = used.reduce((sum, { values }) => sum + (values[place] ?? 0), 0)

@@ -20,7 +20,7 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS
 
-/** A line drawing beside words that say the same, so screen readers skip it. */
+/** A line icon. Screen readers skip it, because the words beside it say the same. */
 export function Icon({ name, size = 17 }: { name: IconName; size?: number }) {
   return (
     <svg

@@ -1,6 +1,9 @@
 import { useState } from 'preact/hooks'
 
-/** A button that reads the page after those shown; where that fails, it says why and may be pressed again. It keeps the focus meanwhile, which a disabled one would lose. */
+/**
+ * A button that loads the next page. If that fails, it shows why and can be pressed again. It is never `disabled`, because a
+ * disabled button loses the focus.
+ */
 export function Older({ label, read }: { label: string; read(): Promise<void> }) {
   const [isAsking, setAsking] = useState(false)
   const [problem, setProblem] = useState<string>()

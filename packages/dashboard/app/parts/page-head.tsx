@@ -2,18 +2,18 @@ import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { session } from '../state/session.ts'
 
-/** Whoever loads a page begins at its top; whoever has just signed in begins at the heading. */
+/** A freshly loaded page keeps the focus at its top. After signing in, the focus goes to the heading. */
 let isFirst = session.peek() !== undefined
 
-/** The heading of a view. It takes the focus when somebody arrives from another view, so that a screen reader begins there. */
+/** The heading of a view. It takes the focus when the user arrives from another view, so that a screen reader starts there. */
 export function PageHead({ title, lead, children }: { title: string; lead?: ComponentChildren; children?: ComponentChildren }) {
   const heading = useRef<HTMLHeadingElement>(null)
   useLayoutEffect(() => {
     document.title = `${title} · Farebox`
   }, [title])
-  // With what is drawn, so that it takes the focus from nothing that was reached since.
+  // A layout effect, so that it cannot take the focus from anything that the user has reached since.
   useLayoutEffect(() => {
-    // Whoever goes through the accounts with the arrow keys wants to go on.
+    // A user who steps through the accounts with the arrow keys keeps the focus there.
     const isChoosing = document.activeElement?.matches('.account-choice select')
     if (!isFirst && !isChoosing) heading.current?.focus({ preventScroll: true })
     isFirst = false

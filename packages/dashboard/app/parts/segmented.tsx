@@ -1,14 +1,14 @@
 import { useId } from 'preact/hooks'
 
 interface Props<Value extends string> {
-  /** What is chosen, for those who do not see it. */
+  /** What the options are about, for screen readers. */
   label: string
   value: Value
   options: readonly (readonly [value: Value, label: string])[]
   onChange(value: Value): void
 }
 
-/** A choice of a few, side by side: radio buttons, so that arrow keys move along it. */
+/** A choice between a few options, side by side. They are radio buttons, so that the arrow keys move between them. */
 export function Segmented<Value extends string>({ label, value, options, onChange }: Props<Value>) {
   const name = useId()
   return (

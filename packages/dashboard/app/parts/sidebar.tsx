@@ -15,12 +15,12 @@ const items: readonly (readonly [view: string, label: string, icon: IconName])[]
   ['statement', 'Statement', 'statement'],
 ]
 
-/** Where one can go, who one is, and how one leaves. On a narrow screen it opens from a button. */
+/** The navigation, the account and the sign-out button. On a narrow screen, a button opens it. */
 export function Sidebar() {
   const [isOpen, setOpen] = useState(false)
   const { view } = route.value
   const menu = useRef<HTMLButtonElement>(null)
-  // With what is drawn, not after it: a key that is pressed as soon as the menu is seen counts.
+  // A layout effect, so that Escape works as soon as the menu is visible.
   useLayoutEffect(() => {
     if (!isOpen) return undefined
     const closeByKey = ({ key }: KeyboardEvent) => {

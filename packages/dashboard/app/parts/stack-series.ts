@@ -1,7 +1,7 @@
 import type { UsageSeriesEntry } from '@farebox/client'
 import { credits } from '../format.ts'
 
-/** One colour of a chart: what one name used, bucket by bucket. */
+/** One layer of a stacked chart, in its own colour: what one name used in each bucket. */
 export interface Layer {
   name: string
   /** A CSS variable. */
@@ -10,14 +10,14 @@ export interface Layer {
   total: number
 }
 
-/** Names with a colour of their own; what the others used is put together. */
+/** How many names get their own colour. The others are combined. */
 const NAMED_MAX = 6
 
 /**
- * Entries of a series as layers over all buckets, the largest first and what is left last.
+ * Turns the entries of a series into layers over all buckets, the largest first and the combined rest last.
  *
- * @param buckets  their starts; an entry outside them is left out
- * @param nameOf   an entry's name for readers
+ * @param buckets  the starts of the buckets; entries outside them are left out
+ * @param nameOf   returns the display name of an entry
  */
 export function stackSeries(
   entries: readonly UsageSeriesEntry[],

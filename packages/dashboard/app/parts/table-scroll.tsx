@@ -3,8 +3,8 @@ import { useRef } from 'preact/hooks'
 import { useOverflow } from './use-overflow.ts'
 
 /**
- * Holds a table that may be wider than the screen. Where it is, it can be reached and moved by keyboard, and has a name; where it is not,
- * it is no stop on the way.
+ * Scrolls a table that may be wider than the screen. Only while it is wider, it has a name and takes the keyboard focus, so that a
+ * table that fits is no tab stop.
  *
  * @param label  what the table lists
  */

@@ -8,7 +8,7 @@ const themes: readonly (readonly [theme: Theme, label: string, icon: IconName])[
   ['dark', 'dark', 'moon'],
 ]
 
-/** Goes through the themes: as the device, light, dark. */
+/** A button that cycles through the themes: system, light, dark. */
 export function ThemeChoice() {
   const [theme, setTheme] = useState(chosenTheme)
   const place = themes.findIndex(([each]) => each === theme)

@@ -1,4 +1,7 @@
-/** A share from 0 to 1 as a bar. Nothing is no bar, and a little is not nothing. What it says stands beside it, so screen readers skip it. */
+/**
+ * A share from 0 to 1 as a bar. Zero draws no bar, and even a tiny share a visible one. Screen readers skip it, because the number
+ * stands beside it.
+ */
 export function Track({ share, tone = '' }: { share: number; tone?: 'bad' | 'warn' | '' }) {
   return (
     <div class={`track ${tone}`} aria-hidden="true">

@@ -3,7 +3,7 @@ import { Badge } from './badge.tsx'
 import { Icon } from './icon.tsx'
 import { useNow } from './use-now.ts'
 
-/** When what is shown was asked for, and whether it goes on being asked. */
+/** Shows when the data arrived, and whether it keeps updating. */
 export function Updated({ at, isLive, onToggle }: { at: number | undefined; isLive: boolean; onToggle(): void }) {
   const now = useNow(1_000)
   return (

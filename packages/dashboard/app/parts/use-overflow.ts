@@ -1,7 +1,7 @@
 import type { RefObject } from 'preact'
 import { useLayoutEffect, useState } from 'preact/hooks'
 
-/** Whether what an element holds is wider than it, as both change. */
+/** Whether an element's content is wider than the element. Updates as either changes. */
 export function useOverflow(element: RefObject<HTMLElement | null>): boolean {
   const [isWider, setWider] = useState(false)
   useLayoutEffect(() => {

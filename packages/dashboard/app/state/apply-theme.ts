@@ -1,9 +1,9 @@
-/** What a reader has chosen; `system` follows the device. */
+/** The theme that the user chose. `system` follows the device. */
 export type Theme = 'system' | 'light' | 'dark'
 
 const KEY = 'farebox.theme'
 
-/** The theme that was chosen on this device. A browser that keeps nothing has chosen none. */
+/** The theme chosen on this device; `system` if none was, or if the browser has no storage. */
 export function chosenTheme(): Theme {
   try {
     const kept = localStorage.getItem(KEY)
@@ -13,14 +13,14 @@ export function chosenTheme(): Theme {
   }
 }
 
-/** Shows the page in a theme, and keeps a choice. */
+/** Shows the page in the given theme and stores the choice, or shows the stored one. */
 export function applyTheme(theme?: Theme): void {
   if (theme !== undefined) {
     try {
       if (theme === 'system') localStorage.removeItem(KEY)
       else localStorage.setItem(KEY, theme)
     } catch {
-      // It lasts as long as the page then.
+      // Without storage, the choice lasts as long as the page.
     }
   }
   const shown = theme ?? chosenTheme()

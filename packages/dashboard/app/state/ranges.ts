@@ -1,7 +1,7 @@
-/** How wide the bars of a chart are. Buckets are of UTC, as the API has them. */
+/** The width of a chart's buckets. They are in UTC, as in the API. */
 export type Granularity = 'hour' | 'day' | 'week' | 'month'
 
-/** A span of time that can be chosen. */
+/** A time range that the user can choose. */
 export type RangeName = '24h' | '7d' | '30d' | '90d' | '12m'
 
 export const rangeNames: readonly (readonly [name: RangeName, label: string])[] = [
@@ -20,13 +20,13 @@ const SHAPES: Readonly<Record<RangeName, { granularity: Granularity; count: numb
   '12m': { granularity: 'month', count: 12 },
 }
 
-/** A span of time as it is now, with the starts of its buckets; the last one is still going on. */
+/** A time range up to now, with the starts of its buckets. The last bucket is still open. */
 export interface Range {
   name: RangeName
   granularity: Granularity
   from: Date
   buckets: Date[]
-  /** The same length of time before it, up to the same moment, for comparison. */
+  /** The range of equal length before it, up to the same point in its last bucket, for comparison. */
   before: { from: Date; to: Date }
 }
 
@@ -40,12 +40,12 @@ export function rangeOf(name: RangeName, now: number): Range {
   return { name, granularity, from, buckets, before }
 }
 
-/** From an address, where anything may stand. */
+/** Checks a range name from an address, which may contain anything. */
 export function isRangeName(text: string | null): text is RangeName {
   return text !== null && Object.hasOwn(SHAPES, text)
 }
 
-/** The start of the bucket that an instant is in; weeks begin on Mondays. */
+/** The start of the bucket that contains an instant. Weeks begin on Monday. */
 export function bucketStart(granularity: Granularity, at: Date): Date {
   const [year, month, date] = [at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate()]
   if (granularity === 'hour') return new Date(Date.UTC(year, month, date, at.getUTCHours()))
@@ -54,14 +54,14 @@ export function bucketStart(granularity: Granularity, at: Date): Date {
   return new Date(Date.UTC(year, month, 1))
 }
 
-/** The instant that many buckets later, or earlier. */
+/** The instant `count` buckets later, or earlier if `count` is negative. */
 export function bucketsLater(granularity: Granularity, at: Date, count: number): Date {
   const later = new Date(at)
   if (granularity === 'hour') later.setUTCHours(later.getUTCHours() + count)
   else if (granularity === 'day') later.setUTCDate(later.getUTCDate() + count)
   else if (granularity === 'week') later.setUTCDate(later.getUTCDate() + 7 * count)
   else {
-    // The 31st of a month that has 30 days is its last one.
+    // The 31st becomes the last day of a shorter month.
     const date = later.getUTCDate()
     later.setUTCDate(1)
     later.setUTCMonth(later.getUTCMonth() + count)
@@ -91,10 +91,10 @@ const TITLES: Readonly<Record<Granularity, Intl.DateTimeFormat>> = {
   month: new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', month: 'long', year: 'numeric' }),
 }
 
-/** A bucket beneath an axis. */
+/** The label of a bucket beneath an axis. */
 export const bucketLabel = (granularity: Granularity, at: Date): string => LABELS[granularity].format(at)
 
-/** A bucket by itself. */
+/** The title of a bucket on its own. */
 export function bucketTitle(granularity: Granularity, at: Date): string {
   return `${granularity === 'week' ? 'Week of ' : ''}${TITLES[granularity].format(at)}${granularity === 'hour' ? ' UTC' : ''}`
 }

@@ -4,19 +4,19 @@ const base = new URL(document.baseURI).pathname
 
 const address = signal(here())
 
-/** Which view is shown, and what its address says of it. */
+/** The current view, with the id and the query of its address. */
 export const route = computed(() => {
   const url = new URL(address.value, document.baseURI)
   const segments = url.pathname.slice(base.length).split('/').filter(Boolean).map(decodeSegment)
   return { view: segments[0] ?? '', id: segments[1], query: url.searchParams }
 })
 
-/** The address of a view: `workflows/w_1`. Without a leading slash, because the page may be mounted anywhere. */
+/** The address of a view, beneath wherever the page is mounted: `/dashboard/workflows/w_1`. */
 export function addressOf(view: string, id?: string): string {
   return `${base}${view}${id === undefined ? '' : `/${encodeURIComponent(id)}`}`
 }
 
-/** Changes what the address says of the view, and nothing else. Empty removes. */
+/** Changes parameters in the query of the address, and nothing else. An empty value removes its parameter. */
 export function setQuery(changes: Readonly<Record<string, string | undefined>>): void {
   const url = new URL(location.href)
   for (const [name, value] of Object.entries(changes)) {
@@ -27,20 +27,20 @@ export function setQuery(changes: Readonly<Record<string, string | undefined>>):
   address.value = here()
 }
 
-/** Goes to an address of the dashboard without loading the page again. */
+/** Navigates to an address of the dashboard without reloading the page. */
 function go(to: string): void {
   history.pushState(null, '', to)
   address.value = here()
   scrollTo(0, 0)
 }
 
-/** Puts the first view in the place of the one shown: what its address tells of an account is not for whoever comes next. */
+/** Replaces the current view with the first one, so that its address reveals nothing of this account to the next user. */
 export function leaveView(): void {
   history.replaceState(null, '', base)
   address.value = here()
 }
 
-/** Follows links and the browser's buttons from here on. */
+/** Starts to handle links and the browser's back and forward buttons. */
 export function followAddresses(): void {
   addEventListener('popstate', () => {
     address.value = here()

@@ -1,44 +1,44 @@
 import { signal } from '@preact/signals'
 
-/** Who is signed in. It lives in `sessionStorage`: it ends with the tab, and no address ever holds it. */
+/** Who is signed in. `sessionStorage` holds it, so it ends with the tab. No address ever contains it. */
 export interface Session {
   /** An API key of an account, or the admin token. */
   secret: string
   kind: 'account' | 'admin'
-  /** Which account an admin looks at; absent until one is chosen. */
+  /** The account that an admin looks at; absent until one is chosen. */
   accountId?: string
 }
 
 const KEY = 'farebox.session'
 
-/** `undefined`: nobody is signed in. */
+/** The current session; `undefined` if nobody is signed in. */
 export const session = signal<Session | undefined>(readSession())
 
-/** Why the last session ended, where it was not by choice. */
+/** Why the last session ended, if the user did not end it. */
 export const signedOutBecause = signal<string | undefined>(undefined)
 
 export function signIn(next: Session): void {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(next))
   } catch {
-    // A browser that keeps nothing: it lasts as long as the page then.
+    // Without storage, the session lasts as long as the page.
   }
   signedOutBecause.value = undefined
   session.value = next
 }
 
-/** @param reason  what the server said, where it ended the session */
+/** @param reason  the server's reason, if it ended the session */
 export function signOut(reason?: string): void {
   try {
     sessionStorage.removeItem(KEY)
   } catch {
-    // It was never kept.
+    // Without storage, there is nothing to remove.
   }
   signedOutBecause.value = reason
   session.value = undefined
 }
 
-/** Another account, for an admin. */
+/** Switches an admin to another account. */
 export function chooseAccount(accountId: string): void {
   if (session.value?.kind === 'admin') signIn({ ...session.value, accountId })
 }

@@ -11,7 +11,7 @@ import { route, setQuery } from '../state/route.ts'
 import { WorkflowRows } from './workflow-rows.tsx'
 
 const PAGE = 50
-/** Workflows that the API tells in one answer, at most. */
+/** The most workflows that the API returns at once. */
 const LIMIT_MAX = 1_000
 const EVERY_MS = 4_000
 
@@ -22,7 +22,7 @@ const states: readonly (readonly [state: State, label: string])[] = [
   ['closed', 'Closed'],
 ]
 
-/** Workflows as they come, the newest first. */
+/** The account's workflows, newest first, updated live. */
 export function Activity() {
   const [isLive, setLive] = useState(true)
   const { query } = route.value
@@ -30,7 +30,7 @@ export function Activity() {
   const state = states.find(([each]) => each === query.get('state'))?.[0] ?? 'all'
   const filter = { workflow_name: name || undefined, state: state === 'all' ? undefined : state }
   const question = `workflows ${name} ${state}`
-  // All that are shown are asked for each time: one that has ended is then told as ended, wherever it stands.
+  // Each poll reloads all workflows shown, so that one that has closed shows as closed, wherever it stands.
   const shown = useRef({ question, count: PAGE })
   if (shown.current.question !== question) shown.current = { question, count: PAGE }
   const answered = useAnswer(question, (signal) => readWorkflows(filter, shown.current.count, signal), {
@@ -92,7 +92,7 @@ export function Activity() {
   )
 }
 
-/** Workflows from the newest on, so many of them, with what comes after. */
+/** Reads the newest `count` workflows, and the cursor of those that follow. */
 async function readWorkflows(
   filter: Record<string, string | undefined>,
   count: number,

@@ -10,7 +10,7 @@ type Attempt = NonNullable<WorkflowDetail['attempts']>[number]
 const TONES: Readonly<Record<string, Tone>> = { succeeded: 'good', failed: 'bad', cut: 'warn', left: 'warn', lost: '' }
 const LANE_TONES: Readonly<Record<string, string>> = { failed: 'bad', cut: 'bad', left: 'faint', lost: 'faint' }
 
-/** Who was asked, when, how long it took and how it ended. The lanes are on one scale of time. */
+/** The attempts: which provider was asked, when, how long it took and how it ended. All lanes share one time scale. */
 export function AttemptRows({ attempts }: { attempts: readonly Attempt[] }) {
   const starts = attempts.map(({ started_at }) => new Date(started_at).getTime())
   const begin = Math.min(...starts)

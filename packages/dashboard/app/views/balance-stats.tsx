@@ -10,7 +10,7 @@ import { BURN_DAYS, type BurnRate, burnRate } from './burn-rate.ts'
 
 const EVERY_MS = 15_000
 
-/** What the account has, and how long it lasts. */
+/** The account's balance, and how long it will last. */
 export function BalanceStats() {
   const now = useNow(60_000)
   const today = bucketStart('day', new Date(now))
@@ -102,7 +102,7 @@ function Lasts({ daysLeft, now }: { daysLeft: number | undefined; now: number })
   )
 }
 
-/** What the rate was worked out from. */
+/** Says what the rate was computed from. */
 function burnNote({ days, spentToday }: BurnRate): string {
   const today = `${credits(spentToday)} so far today`
   if (days > 0) return `Average of the last ${days === 1 ? 'full day' : `${days} full days`} (UTC); ${today}`
@@ -112,12 +112,12 @@ function burnNote({ days, spentToday }: BurnRate): string {
 }
 
 function availableNote({ available, credit_balance, grants }: Credits, now: number): string {
-  // A credit line lets work go on below zero, so that is not said to be the end.
+  // A credit line lets work continue below zero, so do not say that the credits are used up.
   if (credit_balance < 0) return 'Below zero: what is owed is taken from the next grant'
   return (available > 0 ? expiryNote(grants, now) : undefined) ?? 'What new work may use'
 }
 
-/** The next credits that expire, if any do. */
+/** Says which credits expire next, if any do. */
 function expiryNote(grants: readonly Grant[], now: number): string | undefined {
   const next = grants
     .flatMap(({ expires_at, remaining }) =>

@@ -12,7 +12,7 @@ const EVERY_MS = 15_000
 
 /** Which workflows and providers the credits went to. */
 export function Breakdowns({ range: name }: { range: RangeName }) {
-  // As it is when it is asked: the range moves on, and what is shown stays until there is something newer.
+  // Computed at each request, because the range moves on with time. The old data stays until the new arrives.
   const query = () => ({ from: rangeOf(name, Date.now()).from.toISOString() })
   const usage = useAnswer(`usage ${name}`, (signal) => getJson<UsageReport>('/usage', query(), signal), { everyMs: EVERY_MS })
   const span = `Last ${rangeNames.find(([each]) => each === name)?.[1]}`

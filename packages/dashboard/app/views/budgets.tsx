@@ -8,7 +8,7 @@ const NEAR = 0.8
 /**
  * Budgets as bars.
  *
- * @param keyNames  by prefix
+ * @param keyNames  the names of the keys, by prefix
  */
 export function Budgets({
   budgets,

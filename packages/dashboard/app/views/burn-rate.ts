@@ -1,29 +1,29 @@
 import type { UsageSeriesEntry } from '@farebox/client'
 import { bucketStart, bucketsLater } from '../state/ranges.ts'
 
-/** How fast an account spends, and what that was worked out from. */
+/** How fast an account spends, and what that was computed from. */
 export interface BurnRate {
-  /** Credits a day. */
+  /** Credits per day. */
   perDay: number
-  /** Full days, of UTC, that it is the average of; 0 where nothing was spent before today, so that it is today's pace. */
+  /** How many full UTC days `perDay` averages; 0 if nothing was spent before today, and `perDay` is today's pace. */
   days: number
-  /** Credits spent today, which is not over. */
+  /** Credits spent today so far. */
   spentToday: number
-  /** How long what is available lasts at that rate; `undefined` where nothing is spent. */
+  /** How many days the available credits last at that rate; `undefined` if nothing is spent. */
   daysLeft: number | undefined
 }
 
-/** Days that are looked at, at most. */
+/** The most days to average. */
 export const BURN_DAYS = 7
 const DAY_MS = 86_400_000
-/** Today counts as this much of a day at least: a burst in its first minutes says little of the rest. */
+/** Today counts as at least this part of a day, because a burst in its first minutes says little about the rest. */
 const PART_MIN = 1 / 4
 
 /**
- * The average of the last seven full days, or of those since the first spending, if that is later. Today is left out, because it is not over;
- * only where it is all that there is, its spending so far is taken on to a whole day.
+ * The average of the last seven full days, or of the days since the first spending, if that is later. Today is left out, because
+ * it is not over. If nothing was spent before today, the rate extrapolates today's spending to a whole day.
  *
- * @param entries    by day, at least of the last seven full days
+ * @param entries    daily entries, at least of the last seven full days
  * @param available  credits that new work may use
  * @param now        epoch milliseconds
  */

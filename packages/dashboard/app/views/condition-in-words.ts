@@ -8,7 +8,7 @@ const CONDITIONS: ReadonlyMap<string, readonly [text: string, tone: Tone]> = new
   ['sick', ['Failing', 'bad']],
 ])
 
-/** How a provider is doing, the same wherever it is said. */
+/** The health of a provider in words, the same in every view. */
 export function conditionInWords(condition: string): readonly [text: string, tone: Tone] {
   return CONDITIONS.get(condition) ?? [condition.replaceAll('_', ' '), 'warn']
 }

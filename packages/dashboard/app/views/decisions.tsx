@@ -6,7 +6,7 @@ import { Card } from '../parts/card.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 import { conditionInWords } from './condition-in-words.ts'
 
-/** How the providers of a workflow were chosen: who was considered, with what, and who was not and why. */
+/** How the providers of a workflow were chosen: the candidates with their figures, and the rejected offers with the reasons. */
 export function Decisions({ decisions }: { decisions: readonly RouteDecision[] }) {
   return (
     <Card title="Route decisions" note="Who was considered for each call, and why the others were not">

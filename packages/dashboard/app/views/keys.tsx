@@ -12,7 +12,7 @@ import { Budgets } from './budgets.tsx'
 
 type Key = OwnKeys['keys'][number]
 
-/** The keys of the account with what each may use, and what may be spent over which time. */
+/** The account's keys with what each may use, and its budgets. */
 export function Keys() {
   const now = useNow(30_000)
   const budgets = useAnswer('budgets', (signal) => getJson<BudgetsAnswer>('/budgets', {}, signal), {

@@ -7,7 +7,7 @@ import { Breakdowns } from './breakdowns.tsx'
 import { Savings } from './savings.tsx'
 import { SpendChart } from './spend-chart.tsx'
 
-/** What there is, how fast it goes, and where to. */
+/** The balance, how fast it is spent, and on what. */
 export function Overview() {
   const asked = route.value.query.get('range')
   const range: RangeName = isRangeName(asked) ? asked : '30d'

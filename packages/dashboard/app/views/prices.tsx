@@ -7,7 +7,7 @@ import { AnswerView, Nothing } from '../parts/answer-view.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 
-/** What everything costs, to be searched. */
+/** The price list, with a search field. */
 export function Prices() {
   const [search, setSearch] = useState('')
   const answered = useAnswer('prices', (signal) => getJson<PriceList>('/prices', {}, signal))

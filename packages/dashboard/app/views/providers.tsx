@@ -14,10 +14,10 @@ import { conditionInWords } from './condition-in-words.ts'
 const EVERY_MS = 5_000
 
 const NOT_ASKED = ['Not asked yet', ''] as const
-/** From this share of errors on, it is said in colour. */
+/** From this share of errors on, the error rate is coloured. */
 const MANY_ERRORS = 0.05
 
-/** How the providers are doing, as routing knows it. */
+/** The health of the providers, as routing knows it. */
 export function Providers() {
   const [isLive, setLive] = useState(true)
   const answered = useAnswer('status', (signal) => getJson<ProviderStatus>('/status', {}, signal), {
@@ -117,7 +117,7 @@ function OfferRow({ offer }: { offer: OfferStatus }) {
     samples,
     in_flight,
   } = offer
-  // Nothing is known of what was not asked yet, which is not the same as being well.
+  // The health of a provider that was never asked is unknown, which is not the same as good.
   const [text, tone] = condition === 'ok' && samples === undefined ? NOT_ASKED : conditionInWords(condition)
   return (
     <tr>

@@ -8,7 +8,7 @@ import { type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
 
 const LISTED_MAX = 6
 
-/** Where credits could be saved, the most first. */
+/** Recommendations that would save credits, the largest saving first. */
 export function Savings({ range: name }: { range: RangeName }) {
   const answered = useAnswer(`savings ${name}`, (signal) =>
     getJson<Recommendations>('/usage/recommendations', { from: rangeOf(name, Date.now()).from.toISOString() }, signal),
@@ -35,7 +35,7 @@ function Listed({ recommendations }: Pick<Recommendations, 'recommendations'>) {
   const listed = recommendations.slice(0, LISTED_MAX)
   const omitted = recommendations.length - listed.length
   const [first] = listed
-  // Said once, because they are long, and would hide what differs.
+  // Show shared assumptions only once: they are long, and would hide what differs.
   const shared = first?.assumptions.filter((each) => listed.every(({ assumptions }) => assumptions.includes(each))) ?? []
   return (
     <div class="card-body">

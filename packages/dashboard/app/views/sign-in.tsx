@@ -3,12 +3,12 @@ import { AskError, getJsonAs } from '../api/get-json.ts'
 import { Brand } from '../parts/brand.tsx'
 import { type Session, signedOutBecause, signIn } from '../state/session.ts'
 
-/** Asks for a key, and finds out what kind it is. */
+/** Asks for a key or the admin token, and finds out which it is. */
 export function SignIn() {
   const [isAsking, setAsking] = useState(false)
   const field = useRef<HTMLInputElement>(null)
   const [problem, setProblem] = useState<string>()
-  // With what is drawn, not after it: the title of whoever has left goes with what was shown.
+  // A layout effect, so that the old title disappears together with the view of the user who has left.
   useLayoutEffect(() => {
     document.title = 'Sign in · Farebox'
     field.current?.focus()
@@ -71,13 +71,13 @@ export function SignIn() {
 
 const REFUSED = 'This key was not accepted. It may be mistyped, expired or revoked: ask whoever runs the server for another.'
 
-/** @throws {AskError} it is neither a key nor the admin token, or nobody answered */
+/** @throws {AskError} the secret is neither a key nor the admin token, or there was no answer */
 async function whose(secret: string): Promise<Session> {
   const kinds: Session[] = [
     { secret, kind: 'account' },
     { secret, kind: 'admin' },
   ]
-  // Keys that the ledger made say so; others may be either, and one question more finds out.
+  // The prefix marks keys that the ledger created. Any other secret may be either, and at most one more request finds out.
   if (!secret.startsWith('fbx_')) kinds.reverse()
   for (const [place, asking] of kinds.entries()) {
     try {

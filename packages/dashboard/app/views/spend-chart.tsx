@@ -35,7 +35,7 @@ const NAMES: Partial<Record<SeriesGroup, (name: string) => string>> = { service:
 
 const EVERY_MS = 15_000
 
-/** Credits over time, as a chart or as a table, by whatever is asked for. */
+/** Credits over time, as a chart or a table, grouped as the user chose. */
 export function SpendChart({ range: name }: { range: RangeName }) {
   const [isTable, setTable] = useState(false)
   const groupBy = groups.find(([group]) => group === route.value.query.get('by'))?.[0] ?? 'workflow'
@@ -43,7 +43,7 @@ export function SpendChart({ range: name }: { range: RangeName }) {
   const answered = useAnswer(
     `series ${name} ${groupBy}`,
     async (signal) => {
-      // With the answer, so that both move on together when an hour or a day begins.
+      // Computed with each answer, so that the range and the data move on together when a new bucket begins.
       const range = rangeOf(name, Date.now())
       const [entries, earlier] = await Promise.all([
         getSeries({ granularity, groupBy, from: range.from }, signal),
@@ -115,7 +115,7 @@ export function SpendChart({ range: name }: { range: RangeName }) {
   )
 }
 
-/** Against the time before, up to the same moment of it. */
+/** The change from the range before, up to the same point in it. */
 function Change({ now, before }: { now: number; before: number }) {
   if (before === 0) return <span class="change faint">nothing in the period before</span>
   const change = now / before - 1

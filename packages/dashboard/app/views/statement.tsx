@@ -110,7 +110,7 @@ function EntryRow({ entry: { sequence, at, type, change, balance, postings, hash
   )
 }
 
-/** `settleHold` is `Settle hold`, and the bucket `spent:gpt` is `Spent on Chat`. */
+/** The display name of an entry type or a bucket: `settleHold` is `Settle hold`, and `spent:gpt` is `Spent on Chat`. */
 function inWords(name: string): string {
   const [what = '', service] = name.split(':')
   const words = what.replaceAll('_', ' ').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
@@ -118,7 +118,7 @@ function inWords(name: string): string {
   return service === undefined ? sentence : `${sentence} on ${serviceName(service)}`
 }
 
-/** With the sign that typographers use. */
+/** Formats an amount with its sign, using the typographic minus. */
 function signed(amount: string): string {
   return amount.startsWith('-') ? `−${exactly(amount.slice(1))}` : `+${exactly(amount)}`
 }

@@ -12,7 +12,7 @@ import { ReceiptRows } from './receipt-rows.tsx'
 
 const EVERY_MS = 10_000
 
-/** One workflow: what it cost, what was tried for it, and how its providers were chosen. */
+/** One workflow: what it cost, its attempts, and how its providers were chosen. */
 export function WorkflowPage() {
   const id = route.value.id ?? ''
   const answered = useAnswer(

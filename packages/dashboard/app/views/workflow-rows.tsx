@@ -5,7 +5,7 @@ import { TableScroll } from '../parts/table-scroll.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { addressOf } from '../state/route.ts'
 
-/** Workflows as a table; a row leads to its workflow. */
+/** A table of workflows. Each row links to its workflow. */
 export function WorkflowRows({
   workflows,
   isNew,

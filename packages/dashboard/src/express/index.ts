@@ -12,8 +12,8 @@ export type ExpressHandler = (
 ) => Promise<void>
 
 /**
- * The dashboard. Used without a path it is at `path`, and other paths go on to the next handler; used with one
- * (`app.use('/money', dashboard())`) it is there.
+ * Creates the dashboard as an Express handler. `app.use(dashboard())` serves it at `path` and passes other paths on to the next
+ * handler. `app.use('/money', dashboard())` serves it at `/money`.
  *
  * @throws {TypeError} an option is malformed
  */

@@ -4,7 +4,7 @@ import { nodePages } from '../node-pages.ts'
 
 export type { DashboardOptions } from '../dashboard-options.ts'
 
-/** The slice of a Koa context that we use. */
+/** The part of a Koa context that the dashboard uses. */
 export interface KoaContext {
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -15,7 +15,7 @@ export interface KoaContext {
 export type KoaMiddleware = (context: KoaContext, next: () => Promise<unknown>) => Promise<void>
 
 /**
- * The dashboard, at `path`. Other paths go on to the next middleware.
+ * Creates the dashboard as Koa middleware. It serves `path` and passes other paths on to the next middleware.
  *
  * @throws {TypeError} an option is malformed
  */
