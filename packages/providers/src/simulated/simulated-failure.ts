@@ -3,9 +3,8 @@ import { type Offer, ProviderError, type ProviderErrorKind, type Usage } from '@
 /**
  * How a simulated call fails.
  *
- * - a kind of {@link ProviderError}: the call throws it. A stream throws it after `afterParts` parts, by default 1 for
- *   `incomplete` and
- *   0 for other kinds.
+ * - a kind of {@link ProviderError}: the call throws it. A stream throws it after `afterParts` parts (default 1 for `incomplete`,
+ *   otherwise 0).
  * - `stall`: the call hangs after `afterParts` parts (default 0) until the caller aborts it
  * - `unreported_usage`: the call succeeds but reports no usage
  */
