@@ -17,7 +17,7 @@ export interface ElevenlabsOptions {
   offers?: readonly Offer[]
   /** The models behind the provider `elevenlabs`. */
   models?: ElevenlabsModels
-  /** The id of the voice for requests that name none. @defaultValue the voice of ElevenLabs' quickstart */
+  /** The id of the voice for requests that name none. @defaultValue the voice of ElevenLabs' introduction */
   voice?: string
   /** The adapter's name. Two ElevenLabs adapters in one router need different names. @defaultValue `elevenlabs` */
   name?: string

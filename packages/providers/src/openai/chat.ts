@@ -6,7 +6,7 @@ import { openaiError } from './openai-error.ts'
 import { chatUsage } from './openai-usage.ts'
 import { openOpenaiCall, send } from './send.ts'
 
-/** One chat completion, whole. */
+/** Makes a plain chat completion. */
 export async function chat(connection: OpenaiConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
   const call = openOpenaiCall(connection, context)
   try {
@@ -22,7 +22,7 @@ export async function chat(connection: OpenaiConnection, request: ChatRequest, c
   }
 }
 
-/** Why an answer ended, in our words. */
+/** Maps OpenAI's finish reason to ours. */
 export function finishReason(reason: string): FinishReason {
   switch (reason) {
     case 'stop':
@@ -46,7 +46,7 @@ function readChat(connection: OpenaiConnection, request: ChatRequest, data: unkn
   const toolCalls = Array.isArray(message.tool_calls) ? message.tool_calls.flatMap(toolCall) : []
   const usage = chatUsage(answer?.usage)
   const content = asText(message.content)
-  // A refusal is what the model had to say.
+  // A refusal counts as the model's answer.
   const refusal = content ? undefined : asText(message.refusal)
   return {
     ...(refusal ? { text: refusal, isRefusal: true } : { text: content ?? '' }),

@@ -1,4 +1,4 @@
-/** What a piece of a tool call says of which call it belongs to. */
+/** The fields by which a fragment of a tool call identifies its call. */
 interface Piece {
   index: number | undefined
   id: string | undefined
@@ -6,13 +6,13 @@ interface Piece {
 }
 
 /**
- * Numbers the calls of tools in one streamed answer. OpenAI gives each an index; some servers that speak its protocol leave it out or give
- * all calls the same, and one call may have another id in each of its pieces. A call begins with its name.
+ * Numbers the tool calls in one streamed answer. OpenAI gives each an index, but some compatible servers omit it, or give all
+ * calls the same one, or change a call's id with every fragment. A call's first fragment has its name.
  */
 export class ToolCallNumbers {
   readonly #calls: Piece[] = []
 
-  /** The number of the call that a piece belongs to, from 0. */
+  /** The number of the call to which a fragment belongs, from 0. */
   numberOf(piece: Piece): number {
     const known = this.#lastOf(piece)
     const call = this.#calls[known]
