@@ -19,8 +19,7 @@ export interface SdkErrors {
   /** The clock for HTTP dates in `retry-after`. */
   now: Clock
   /**
-   * The meaning of the provider's codes and types. A code outranks the status. A type counts only for 429, 5xx and inside
-   * streams.
+   * The meaning of the provider's codes and types. Codes outrank the status. Types count only for 429, 5xx and inside streams.
    */
   kindByCode: ReadonlyMap<string, ProviderErrorKind>
   /** Statuses that mean something different for this provider. */

@@ -16,10 +16,7 @@ export function cutSocket(socket: EndableSocket): void {
 
 const GOODBYE_MS = 1_000
 
-/**
- * Closes a websocket, and drops it after a second without a reply. `ws` alone would wait for half a minute and keep the process
- * alive.
- */
+/** Closes a websocket, and drops it after a second without a reply. `ws` would keep the process alive for half a minute. */
 export function closeSocket(socket: EndableSocket): void {
   socket.close(1000)
   const timer = setTimeout(() => cutSocket(socket), GOODBYE_MS)

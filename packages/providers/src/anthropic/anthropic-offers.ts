@@ -9,8 +9,8 @@ export interface AnthropicModels {
 
 /**
  * What Anthropic sells, for chat and vision. Provider names are roles: `claude-3-haiku` is the current small model, because
- * configurations and the default price book use that name. The other models go by their own names, which the default price book
- * does not have.
+ * configurations and the default price book use that name. Other models go by their own names, which the default price book
+ * lacks.
  */
 export function anthropicOffers({ haiku = CURRENT_HAIKU }: AnthropicModels = {}): readonly Offer[] {
   const role = claudeModels.find(({ id }) => id === haiku) ?? { ...smallest(), id: haiku }

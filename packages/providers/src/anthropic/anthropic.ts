@@ -12,7 +12,7 @@ export interface AnthropicOptions {
   apiKey?: string | undefined
   /** The API's base URL, without `/v1`. Any server that speaks this API will do. @defaultValue `https://api.anthropic.com` */
   baseURL?: string
-  /** Your own SDK client. It replaces `apiKey`, `baseURL` and `fetch` with its own settings. */
+  /** Your own SDK client. Its settings replace `apiKey`, `baseURL` and `fetch`. */
   client?: AnthropicClient
   /** What the adapter sells. @defaultValue {@link anthropicOffers} of `models` */
   offers?: readonly Offer[]

@@ -15,8 +15,8 @@ export interface Conversation {
  * Converts a conversation to Anthropic's form. It merges consecutive turns of one role, because the results of parallel tool
  * calls belong in one user turn, together with the user's next message.
  *
- * @throws {ProviderError} `unsupported`: only the system says anything, or an image is neither an `http:` or `https:` URL nor base64
- *   in a format that Anthropic reads
+ * @throws {ProviderError} `unsupported`: only the system says anything, or an image is neither an `http:` or `https:` URL nor
+ *   base64 in a format that Anthropic reads
  */
 export function conversation(provider: string, messages: readonly ChatMessage[]): Conversation {
   const system = messages.flatMap((message) =>

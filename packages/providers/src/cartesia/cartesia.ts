@@ -12,7 +12,7 @@ export interface CartesiaOptions {
   apiKey?: string | undefined
   /** The API's base URL. Cartesia may rotate a key that it sees over plain HTTP. @defaultValue `https://api.cartesia.ai` */
   baseURL?: string
-  /** Your own SDK client. It replaces `apiKey`, `baseURL` and `fetch` with its own settings. */
+  /** Your own SDK client. Its settings replace `apiKey`, `baseURL` and `fetch`. */
   client?: CartesiaClient
   /** What the adapter sells. @defaultValue {@link cartesiaOffers} of `models` */
   offers?: readonly Offer[]

@@ -34,8 +34,8 @@ export class HeardSound {
   /**
    * The usage in seconds of audio. If the provider reported everything that we sent, its count is `exact`. Otherwise our own
    * count applies. It is a `floor` if the provider reported less, or not everything was sent: Cartesia also bills silence, which
-   * yields no transcript. It is `derived` if the provider reported more than we sent, because a transcript repeated or included
-   * earlier ones.
+   * yields no transcript. It is `derived` if the provider reported more than we sent: a transcript repeated or included earlier
+   * ones.
    *
    * @returns `undefined` before we sent any audio
    */

@@ -41,10 +41,7 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['INVALID_QUERY_PARAMETER', 'invalid_request'],
 ])
 
-/**
- * Deepgram has no code for an unknown model: it answers 400, also for the wrong language, or 403 if the key may not use the
- * model.
- */
+/** Deepgram has no code for an unknown model. It answers 400, also for the wrong language, or 403 if the key may not use it. */
 const KIND_WITHOUT_MODEL: ReadonlyMap<number, ProviderErrorKind> = new Map([
   [400, 'model_not_found'],
   [403, 'model_not_found'],

@@ -13,7 +13,7 @@ export interface DeepgramOptions {
   apiKey?: string | undefined
   /** The API's base URL, for requests and live connections. @defaultValue `https://api.deepgram.com` */
   baseUrl?: string
-  /** Your own SDK client. It replaces `apiKey`, `baseUrl` and `fetch` with its own settings. */
+  /** Your own SDK client. Its settings replace `apiKey`, `baseUrl` and `fetch`. */
   client?: DeepgramClient
   /** What the adapter sells. @defaultValue {@link deepgramOffers} of `models` */
   offers?: readonly Offer[]

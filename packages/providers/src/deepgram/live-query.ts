@@ -3,8 +3,7 @@ import { meteredOptions } from './send.ts'
 
 /**
  * The query of a live transcription. The audio format overrides `providerOptions`, because we compute the usage of a broken
- * stream from it. The SDK's own connection settings are dropped from `providerOptions`, because they could open a second
- * connection.
+ * stream from it. `providerOptions` cannot set the SDK's own connection settings, which could open a second connection.
  */
 export function liveQuery({ model, format, language, providerOptions }: LiveTranscribeRequest): Record<string, unknown> {
   const options = Object.entries(meteredOptions(providerOptions)).filter(([name]) => !PINNED.has(name))

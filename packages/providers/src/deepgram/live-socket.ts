@@ -30,8 +30,7 @@ export class ConnectionEnded extends Error {
 }
 
 /**
- * Opens one live connection within `call`. By default the SDK would reopen a broken one up to 30 times, and Deepgram would bill
- * each.
+ * Opens one live connection within `call`. By default the SDK would reopen a broken one up to 30 times, each time for money.
  *
  * @throws the SDK's error when Deepgram refuses the connection
  */
@@ -47,8 +46,8 @@ export async function openLiveSocket(client: DeepgramClient, call: Call, query: 
   )
   const messages = eventQueue<unknown>()
   let bytesTaken = 0
-  // Attached before anything can fail. Both an error and a close may arrive, even twice. A host's own transport may only report
-  // an error.
+  // Attached before anything can fail. An error and a close may both arrive, even twice. A host's transport may send only an
+  // error.
   socket.on('error', () => messages.fail(new ConnectionEnded()))
   socket.on('close', ({ reason }) => messages.fail(new ConnectionEnded(reason)))
   socket.on('message', (message) => messages.push(message))

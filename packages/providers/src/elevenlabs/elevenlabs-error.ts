@@ -5,8 +5,8 @@ import { type FailurePlace, sdkError } from '../adapter/sdk-error.ts'
 import type { ElevenlabsConnection } from './elevenlabs-client.ts'
 
 /**
- * Classifies an error of the SDK, by ElevenLabs' codes first, because it also answers 401 for an exhausted quota. See {@link
- * sdkError}.
+ * Classifies an error of the SDK, by ElevenLabs' codes first, because it also answers 401 for an exhausted quota. See
+ * {@link sdkError}.
  *
  * @source https://elevenlabs.io/docs/eleven-api/resources/errors and https://help.elevenlabs.io/hc/en-us/articles/19572237925521
  */

@@ -11,7 +11,7 @@ export interface ElevenlabsOptions {
   apiKey?: string | undefined
   /** The API's base URL. @defaultValue `https://api.elevenlabs.io` */
   baseUrl?: string
-  /** Your own SDK client. It replaces `apiKey`, `baseUrl` and `fetch` with its own settings. */
+  /** Your own SDK client. Its settings replace `apiKey`, `baseUrl` and `fetch`. */
   client?: ElevenlabsClient
   /** What the adapter sells. @defaultValue {@link elevenlabsOffers} of `models` */
   offers?: readonly Offer[]

@@ -12,7 +12,7 @@ import type { LivekitContext } from './within-call.ts'
 export interface LivekitOptions {
   /** The project's URL as LiveKit shows it, `https:` or `wss:`. */
   url?: string | undefined
-  /** The adapter is disabled unless `url`, `apiKey` and `apiSecret` are all set. An empty string counts as absent. */
+  /** The API key. The adapter is disabled unless `url`, `apiKey` and `apiSecret` are all set and not empty. */
   apiKey?: string | undefined
   apiSecret?: string | undefined
   /** Your own copy of the package `livekit-server-sdk`. @defaultValue the adapter imports it at the first call */
@@ -42,8 +42,8 @@ export interface LivekitAdapter extends ProviderAdapter {
  * LiveKit, in its cloud or on your own servers.
  *
  * LiveKit carries audio and video but serves none of the calls that Farebox routes, so the router never chooses it. Record its
- * minutes yourself: `ParticipantMinutes` computes them from LiveKit's webhooks. The adapter loads and sends nothing before the
- * first call.
+ * minutes yourself: `ParticipantMinutes` computes them from its webhooks. The adapter loads and sends nothing before the first
+ * call.
  */
 export function livekit(options: LivekitOptions): LivekitAdapter {
   const name = options.name ?? 'livekit'

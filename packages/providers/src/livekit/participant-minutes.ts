@@ -35,7 +35,7 @@ export class ParticipantMinutes {
   readonly #stays = new Map<string, Stay>()
   readonly #finished = new Map<string, number>()
 
-  /** Adds a webhook's event. It ignores events without a room, and those that concern no participant, except `room_finished`. */
+  /** Adds a webhook's event. It ignores events without a room, and those without a participant except `room_finished`. */
   add({ type, at, room, participant }: LivekitEvent): void {
     if (room === undefined || room.sid === '') return
     if (type === 'room_finished') this.#finished.set(room.sid, earliest(this.#finished.get(room.sid), at))

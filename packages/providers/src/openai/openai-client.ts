@@ -62,9 +62,8 @@ export interface OpenaiConnection extends SdkConnection<OpenaiClient> {
 }
 
 /**
- * Options passed unchanged to the package `ws`, for conversations only. The SDK always connects by `wss:`, whatever the base URL
- * says. `ca` trusts your own certificate, `agent` uses a proxy, and `createConnection: () => net.connect(port, host)` skips
- * encryption.
+ * Options for the package `ws`, for conversations only. The SDK always connects by `wss:`, whatever the base URL says. `ca`
+ * trusts your own certificate, `agent` uses a proxy, and `createConnection: () => net.connect(port, host)` skips encryption.
  */
 export interface OpenaiWebsocketOptions {
   headers?: Record<string, string>

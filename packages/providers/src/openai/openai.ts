@@ -28,7 +28,7 @@ export interface OpenaiOptions {
   organization?: string
   /** The project to bill. @defaultValue the key's own */
   project?: string
-  /** Your own SDK client. It replaces `apiKey`, `baseURL`, `organization`, `project` and `fetch` with its own settings. */
+  /** Your own SDK client. Its settings replace `apiKey`, `baseURL`, `organization`, `project` and `fetch`. */
   client?: OpenaiClient
   /** What the adapter sells. @defaultValue {@link openaiOffers} of `models` */
   offers?: readonly Offer[]

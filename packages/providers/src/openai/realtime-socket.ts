@@ -29,8 +29,8 @@ const UNSENT_BYTES_MAX = 1_000_000
 const REFUSAL_BYTES_MAX = 65_536
 
 /**
- * Opens a session's websocket with the SDK, which does not reopen it when it drops. A second session would cost money and not
- * know the first.
+ * Opens a session's websocket with the SDK, which does not reopen it when it drops. A second session would have no memory of the
+ * first, and cost money.
  */
 export async function openRealtimeSocket(connection: OpenaiConnection, call: OpenaiCall, model: string): Promise<RealtimeSocket> {
   const client = await call.race(connection.client())

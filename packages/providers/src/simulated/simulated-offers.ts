@@ -5,8 +5,7 @@ import { openaiOffers } from '../openai/openai-offers.ts'
 const MINI_IMAGE_TOKENS = 48_169
 
 /**
- * What the simulated adapter sells: every provider in the default price book, plus OpenAI's conversations and embeddings, as of
- * November 2026.
+ * What the adapter sells: every provider in the default price book, and OpenAI's conversations and embeddings (November 2026).
  */
 export const simulatedOffers: readonly Offer[] = [
   chatOffer('gpt', 'gpt-4o-mini', 0.72, 450, {

@@ -55,10 +55,7 @@ export function durationUsage(seconds: number): Usage {
   }
 }
 
-/**
- * Speaks a text as tones whose length follows it. Raw audio when the request asks for it, otherwise WAV, which every player
- * supports.
- */
+/** Speaks a text as tones as long as its words: as raw audio if requested, otherwise as WAV, which every player supports. */
 export function simulatedSound(text: string, asked: AudioFormat, seed: number): { audio: Uint8Array; format: AudioFormat } {
   const samples = tones(text, SAMPLE_RATE, seed)
   if (asked === 'pcm') return { audio: writePcm(samples), format: asked }

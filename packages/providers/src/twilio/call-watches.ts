@@ -29,10 +29,7 @@ export interface CallWatches {
   tell(news: CallNews): void
 }
 
-/**
- * Makes watches. They open by attempt before the call is placed, because a callback may arrive before the answer, or instead of
- * it.
- */
+/** Makes watches. They open before their call is placed, because a callback may arrive before the answer, or instead of it. */
 export function callWatches(): CallWatches {
   const watching = new Set<(news: CallNews) => void>()
   return {

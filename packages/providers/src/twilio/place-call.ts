@@ -10,8 +10,8 @@ import type { TwilioExchange } from './twilio-http.ts'
 
 /**
  * Places a call, never twice, and waits for its end. Once the request is sent, every failure but a plain refusal is
- * `outcome_unknown`, with the call's id, if known, as `requestId`. That includes an abort and a deadline, which end our wait but
- * not the call.
+ * `outcome_unknown`, with the call's id, if known, as `requestId`. An abort and a deadline are too: they end our wait, not the
+ * call.
  */
 export async function placeCall(connection: TwilioConnection, request: PhoneRequest, context: CallContext): Promise<PhoneResult> {
   const parameters = callParameters(connection.name, connection.settings, request, context.attemptId)

@@ -20,7 +20,7 @@ export interface TwilioCallUpdate {
   /** The attempt that placed the call, if this adapter placed it. */
   attemptId?: string
   status: TwilioCallStatus
-  /** The latest status known of the call, because callbacks may arrive in any order. */
+  /** The furthest status that the call is known to have reached. Callbacks may arrive in any order. */
   latestStatus: TwilioCallStatus
   /** The callback's position among those of the call, from 0. */
   sequenceNumber?: number

@@ -31,7 +31,7 @@ export interface TwilioOptions {
   apiSecret?: string | undefined
   /** The E.164 number to call from when a request names none. */
   from?: string | undefined
-  /** Your own SDK client. It replaces `accountSid`, `apiKey`, `baseUrl`, `timeoutMs` and `fetch` with its own settings. */
+  /** Your own SDK client. Its settings replace `accountSid`, `apiKey`, `baseUrl`, `timeoutMs` and `fetch`. */
   client?: TwilioClient
   /** The base URL of every request. @defaultValue `https://api.twilio.com`, and `https://pricing.twilio.com` for prices */
   baseUrl?: string
@@ -72,7 +72,7 @@ export interface TwilioAdapter extends ProviderAdapter {
    * Handles a status callback that your server received. When it reports that a call has ended, the `call` that waits for it in
    * this process returns. A `call` in another process finds out by polling. Callbacks may arrive twice and in any order.
    *
-   * @throws {InvalidSignatureError} Twilio did not sign it: answer 403. Nothing has changed.
+   * @throws {InvalidSignatureError} Twilio did not sign it: answer 403. Nothing has changed
    * @throws {ProviderError} `malformed`: Twilio signed it, but it does not report a call's status
    */
   statusCallback(request: TwilioRequest): Promise<TwilioCallUpdate>
@@ -83,10 +83,8 @@ export interface TwilioAdapter extends ProviderAdapter {
    */
   webhook(request: TwilioRequest): Promise<SignedForm>
   /**
-   * Whether the upgrade request of a media stream comes from Twilio.
-   *
-   * @param url        the `wss:` URL in your instructions
-   * @param signature  the request's header `x-twilio-signature`
+   * Whether the upgrade request of a media stream comes from Twilio. `url` is the `wss:` URL in your instructions, and
+   * `signature` the request's header `x-twilio-signature`.
    */
   verifyUpgrade(url: string, signature: string | null | undefined): Promise<boolean>
   /** What a minute of a call would cost. `undefined` when Twilio quotes no price, or none in US dollars. */

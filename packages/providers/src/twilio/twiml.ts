@@ -39,8 +39,8 @@ export function streamTwiml({ url, parameters = {}, statusCallbackUrl }: StreamO
 }
 
 /**
- * Escapes `text` for XML content and attributes. Control characters, which XML does not allow, are left out, and lone surrogates,
- * which are half a character.
+ * Escapes `text` for XML content and attributes. It drops what XML cannot hold: control characters and half characters (lone
+ * surrogates).
  */
 export function escapeXml(text: string): string {
   return text
