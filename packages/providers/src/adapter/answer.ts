@@ -1,8 +1,6 @@
 import { ProviderError } from '@farebox/core'
 
-/**
- * `value` if it is an object, otherwise `undefined`. Adapters read answers leniently, because any server may speak the protocol.
- */
+/** `value` if it is an object, otherwise `undefined`. Answers are read leniently, because any server may speak the protocol. */
 export function asRecord(value: unknown): Record<string, unknown> | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
 }

@@ -1,6 +1,4 @@
-/**
- * How long to wait for the end of a body that is otherwise complete, in milliseconds. The answer loses nothing if it never comes.
- */
+/** How long to wait for the end of a body, in milliseconds, once the answer is complete and needs no more of it. */
 const END_MS_MAX = 1_000
 
 /** Waits briefly for what follows a complete answer, usually its closing mark. `undefined` if nothing arrives in time. */

@@ -1,8 +1,6 @@
 import type { Call } from './call.ts'
 
-/**
- * A `Response` as adapters read it. `chunks` and `header`, where present, avoid the cost of a web stream and a `Headers` object.
- */
+/** A `Response` as adapters read it. `chunks` and `header`, if present, save the cost of a web stream and of `Headers`. */
 export interface Answer extends Pick<Response, 'status' | 'ok' | 'headers' | 'body' | 'text' | 'json'> {
   chunks?(): AsyncIterator<Uint8Array>
   header?(name: string): string | null

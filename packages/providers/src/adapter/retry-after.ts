@@ -1,8 +1,7 @@
 import type { Clock } from '@farebox/core'
 
 /**
- * How long the headers ask to wait, in milliseconds: by `retry-after-ms`, or else by `retry-after`, in seconds or as an HTTP
- * date.
+ * How long the headers ask to wait, in milliseconds: `retry-after-ms`, or else `retry-after`, in seconds or as an HTTP date.
  *
  * @returns `undefined` when the headers have neither, or not in a form that HTTP allows
  */

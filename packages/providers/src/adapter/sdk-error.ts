@@ -18,9 +18,7 @@ export interface SdkErrors {
   name: string
   /** The clock for HTTP dates in `retry-after`. */
   now: Clock
-  /**
-   * The meaning of the provider's codes and types. Codes outrank the status. Types count only for 429, 5xx and inside streams.
-   */
+  /** The meaning of the provider's codes and types. Codes outrank the status. Types count only for 429, 5xx and in streams. */
   kindByCode: ReadonlyMap<string, ProviderErrorKind>
   /** Statuses that mean something different for this provider. */
   kindByStatus?: ReadonlyMap<number, ProviderErrorKind>

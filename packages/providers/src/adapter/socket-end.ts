@@ -33,9 +33,7 @@ export interface ClosedSocketFacts extends Pick<ProviderErrorFacts, 'usage' | 'r
   isAnswering: boolean
 }
 
-/**
- * The error for a websocket that closed too early. Once the caller has received a part, it is `incomplete`, whatever the code.
- */
+/** The error for a websocket that closed early. It is `incomplete` once the caller has received a part, whatever the code. */
 export function closedSocketError(provider: string, { what, code, isAnswering, ...facts }: ClosedSocketFacts): ProviderError {
   const kind = isAnswering || code === 1000 ? 'incomplete' : code === 1006 ? 'network' : 'unavailable'
   const message = `${provider} closed the connection (${code}) without finishing ${what}`

@@ -30,7 +30,7 @@ export class ConnectionEnded extends Error {
 }
 
 /**
- * Opens one live connection within `call`. By default the SDK would reopen a broken one up to 30 times, each time for money.
+ * Opens one live connection within `call`. The SDK alone would reopen a broken one up to 30 times, and Deepgram bills each.
  *
  * @throws the SDK's error when Deepgram refuses the connection
  */
@@ -46,8 +46,7 @@ export async function openLiveSocket(client: DeepgramClient, call: Call, query: 
   )
   const messages = eventQueue<unknown>()
   let bytesTaken = 0
-  // Attached before anything can fail. An error and a close may both arrive, even twice. A host's transport may send only an
-  // error.
+  // Attached before anything can fail. An error and a close may both arrive, even twice. A host transport may only send an error.
   socket.on('error', () => messages.fail(new ConnectionEnded()))
   socket.on('close', ({ reason }) => messages.fail(new ConnectionEnded(reason)))
   socket.on('message', (message) => messages.push(message))

@@ -4,9 +4,7 @@ import { withinCall } from './within-call.ts'
 
 /** Who may join which room, and what they may do there. */
 export interface LivekitTokenRequest {
-  /**
-   * Your name for the participant, unique within the room. When a second participant joins with it, LiveKit removes the first.
-   */
+  /** Your name for the participant, unique within the room. If a second participant joins with it, LiveKit removes the first. */
   identity: string
   room: string
   /** The name that others see. */

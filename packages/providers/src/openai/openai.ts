@@ -56,9 +56,7 @@ export interface OpenaiOptions {
   now?: Clock
 }
 
-/**
- * `chat`: Chat Completions, which most compatible servers speak. `responses`: the newer Responses API, without stop sequences.
- */
+/** `chat`: Chat Completions, which most compatible servers speak. `responses`: the newer Responses API, without stop sequences. */
 export type OpenaiApi = 'chat' | 'responses'
 
 /**
