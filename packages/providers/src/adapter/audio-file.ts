@@ -1,6 +1,6 @@
 import type { Audio } from '@farebox/core'
 
-/** Providers tell formats apart by the file's extension. */
+/** Providers detect the format by the file's extension. */
 const EXTENSION_BY_MEDIA_TYPE: ReadonlyMap<string, string> = new Map([
   ['audio/wave', 'wav'],
   ['audio/x-wav', 'wav'],
@@ -13,10 +13,10 @@ const EXTENSION_BY_MEDIA_TYPE: ReadonlyMap<string, string> = new Map([
   ['video/webm', 'webm'],
 ])
 
-/** Recorded sound as the file that a form carries, named so that its format can be told. */
+/** A recording as a file for a form, whose name tells the provider its format. */
 export function audioFile({ data, mediaType }: Audio): File {
   const type = mediaType.split(';')[0]?.trim().toLowerCase() ?? ''
   const extension = EXTENSION_BY_MEDIA_TYPE.get(type) ?? /^audio\/([a-z0-9]{2,4})$/.exec(type)?.[1] ?? 'wav'
-  // A copy: the bytes may be a view on shared memory, which a File does not take.
+  // Copied, because a File does not take a view of shared memory.
   return new File([new Uint8Array(data)], `audio.${extension}`, { type })
 }

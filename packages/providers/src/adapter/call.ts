@@ -1,35 +1,35 @@
 import { isFareboxError, ProviderError, type ProviderErrorFacts } from '@farebox/core'
 
-/** One call under its caller's signal: what the SDK is told to obey, and a guard for what the SDK forgets to. */
+/** One call under its caller's signal: a signal for the SDK, and a guard where the SDK ignores it. */
 export interface Call {
-  /** Aborts with the caller's signal, and when the call ends. Give it to the SDK. */
+  /** Aborts with the caller's signal, or when the call ends. Pass it to the SDK. */
   readonly signal: AbortSignal
   /**
    * Waits for `work` or for the caller's abort, whichever comes first.
    *
-   * @throws {ProviderError} `aborted` or `timeout`, as the signal's reason says
+   * @throws {ProviderError} `aborted` or `timeout`, by the signal's reason
    */
   race<T>(work: PromiseLike<T>): Promise<T>
   /**
-   * For work that waits for nothing.
+   * Checks for the caller's abort where there is nothing to wait for.
    *
-   * @throws {ProviderError} as {@link race} does, where the caller has left
+   * @throws {ProviderError} as {@link race} does, if the caller has aborted
    */
   throwIfAborted(): void
   /**
-   * Ends the call: forgets the caller's signal, and stops what still runs at the provider.
+   * Ends the call: removes its listener from the caller's signal, and aborts what still runs at the provider.
    *
-   * @param idle  what the provider is still heard for. @defaultValue nothing
+   * @param idle  delays that abort until it settles. @defaultValue no delay
    */
   end(idle?: Promise<void>): void
 }
 
 /**
- * Opens a call that ends at once when `signal` aborts, even where the SDK hangs: no SDK's own timeout covers a body that stalls.
- * The SDK is given a signal of this call alone, because it never takes its listener off the one that it was given.
+ * Opens a call that ends at once when `signal` aborts, even if the SDK hangs: no SDK's timeout covers a stalled body. The SDK
+ * gets a signal of this call alone, because it never removes its listener.
  */
 export function openCall(provider: string, signal: AbortSignal): Call {
-  // Made when it is asked for: not every call hands its signal on.
+  // Created on demand, because not every call passes its signal on.
   let controller: AbortController | undefined
   let endedBy: unknown
   const stop = (reason: unknown) => {
@@ -80,10 +80,10 @@ export function openCall(provider: string, signal: AbortSignal): Call {
   }
 }
 
-/** Made once: an error takes its stack, which costs as much as the rest of a call's bookkeeping. */
+/** Shared, because capturing an error's stack costs as much as the rest of a call's bookkeeping. */
 const ENDED = new DOMException('the call has ended', 'AbortError')
 
-/** Why an aborted signal ended a call: `timeout` when a deadline passed, `aborted` when the caller left. */
+/** The error of a call whose signal aborted: `timeout` if a deadline passed, `aborted` if the caller gave up. */
 export function signalError(provider: string, signal: AbortSignal, facts: Pick<ProviderErrorFacts, 'usage'> = {}): ProviderError {
   return isDeadline(signal.reason)
     ? new ProviderError(`${provider} did not answer before the deadline`, { provider, kind: 'timeout', ...facts })

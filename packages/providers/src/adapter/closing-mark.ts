@@ -1,7 +1,7 @@
-/** How long the end of a body is waited for after all that it holds has come, in milliseconds: it takes nothing away where it does not come. */
+/** How long to wait for the end of a body, in milliseconds, once the answer is complete and needs no more of it. */
 const END_MS_MAX = 1_000
 
-/** What reading on after the end of an answer brings: its closing mark, usually. `undefined` where that does not come in a while. */
+/** Waits briefly for what follows a complete answer, usually its closing mark. `undefined` if nothing arrives in time. */
 export async function closingMark<Step>(reading: Promise<Step>): Promise<Step | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<undefined>((resolve) => {

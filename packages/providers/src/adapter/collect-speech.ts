@@ -2,7 +2,7 @@ import type { AudioFormat, SpeakResult, SpeechEvent } from '@farebox/core'
 import { joinBytes } from './bytes.ts'
 import { incomplete } from './incomplete.ts'
 
-/** A streamed speech as a whole one, so that the two cannot disagree. */
+/** Collects a streamed speech into a plain result, so that the two cannot disagree. */
 export async function collectSpeech(
   provider: string,
   format: AudioFormat,

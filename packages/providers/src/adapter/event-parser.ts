@@ -1,20 +1,20 @@
 /**
- * Finds the `data` of server-sent events in chunks of bytes, all of a chunk at once; comments, event names and ids are left out.
+ * Parses the `data` of server-sent events out of chunks of bytes. It skips comments, event names and ids.
  *
- * An event that the stream ends within is dropped, as the specification says: half an event is not an event.
+ * As the specification demands, it drops an event that the stream's end cuts off.
  *
  * @source https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export class EventParser {
   readonly #decoder = new TextDecoder()
-  /** The beginning of a line that has not ended. */
+  /** The start of an unfinished line. */
   #rest = ''
   #data: string[] = []
 
   /** The events that end within this chunk. */
   read(chunk: Uint8Array): string[] {
     const text = this.#rest + this.#decoder.decode(chunk, { stream: true })
-    // Nearly nobody ends lines otherwise, and a search for one character is many times faster.
+    // Almost all servers end lines with `\n` alone, and splitting at one character is many times faster.
     const lines = text.includes('\r') ? text.split(/\r\n|\n|\r(?!$)/) : text.split('\n')
     this.#rest = lines.pop() ?? ''
     const events: string[] = []

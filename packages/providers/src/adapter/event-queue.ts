@@ -1,13 +1,13 @@
-/** Events that come whenever they like, kept in order until they are read one by one. */
+/** A queue that keeps pushed events in order until a reader takes them one by one. */
 export interface EventQueue<T> {
   push(event: T): void
-  /** Nothing more comes: after what is waiting, readers are told `error`. The first call counts, and what is pushed after it is dropped. */
+  /** Ends the queue: after the remaining events, reading throws `error`. Later errors and events are ignored. */
   fail(error: unknown): void
-  /** The next event, as soon as there is one. One reader at a time. */
+  /** Waits for the next event. One reader at a time. */
   next(): Promise<T>
 }
 
-/** Joins an emitter that does not wait with a reader that does. */
+/** Connects an emitter that cannot wait to a reader that does. */
 export function eventQueue<T>(): EventQueue<T> {
   const waiting: T[] = []
   let failure: { error: unknown } | undefined

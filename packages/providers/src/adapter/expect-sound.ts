@@ -1,10 +1,10 @@
 import { malformed } from './answer.ts'
 
 /**
- * Makes sure that a body is sound. A server, or a proxy in front of it, may fail with a status of success and a body of words, which nobody
- * should hear, nor pay for as a speech.
+ * Checks that a body is audio. A server, or a proxy in front of it, may report a failure as text under a status of success.
+ * Nobody should hear that, or pay for it as a speech.
  *
- * @throws {ProviderError} `malformed`: the body is JSON or a page
+ * @throws {ProviderError} `malformed`: the body is JSON, HTML or plain text
  */
 export function expectSound(provider: string, headers: Pick<Headers, 'get'> | undefined, requestId: string | undefined): void {
   const type = headers?.get('content-type')?.trim().toLowerCase() ?? ''

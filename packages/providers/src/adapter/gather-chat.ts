@@ -1,6 +1,6 @@
 import { type ChatEvent, type ChatResult, ProviderError, type ToolCall } from '@farebox/core'
 
-/** A streamed answer as a plain one. It fails as the stream does, with what had been used by then. */
+/** Collects a streamed answer into a plain one. It fails with the stream's error, which has the usage up to then. */
 export async function gatherChat(provider: string, events: AsyncIterable<ChatEvent>): Promise<ChatResult> {
   let text = ''
   const toolCalls: ToolCall[] = []

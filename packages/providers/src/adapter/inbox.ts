@@ -1,10 +1,10 @@
-/** What callbacks put in, for one reader to take out in order: how the messages of a websocket become a stream. */
+/** A queue between callbacks and one reader, which turns a websocket's messages into a stream. */
 export interface Inbox<Item> {
-  /** Puts an item in, unless the inbox was closed. */
+  /** Adds an item, unless the inbox is closed. */
   put(item: Item): void
-  /** Closes the inbox: what is in it can still be taken, and then taking fails with `reason`. Only the first reason counts. */
+  /** Closes the inbox. After the remaining items, `take` rejects with `reason`. Only the first reason counts. */
   close(reason: unknown): void
-  /** The next item, when there is one. */
+  /** Waits for the next item. */
   take(): Promise<Item>
 }
 

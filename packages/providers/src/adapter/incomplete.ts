@@ -1,6 +1,6 @@
 import { ProviderError, type ProviderErrorFacts } from '@farebox/core'
 
-/** A stream ended without its closing mark; `what` names what it was to bring: `the speech`. */
+/** The error for a stream that ended without its closing mark. `what` names its content: `the speech`. */
 export function incomplete(
   provider: string,
   what: string,

@@ -1,6 +1,6 @@
 import { FareboxError } from '@farebox/core'
 
-/** A request that claims to come from a provider does not carry that provider's signature. Answer it with 403 and do nothing else. */
+/** A request claims to come from a provider but lacks that provider's signature. Answer it with 403 and do nothing else. */
 export class InvalidSignatureError extends FareboxError {
   override readonly code = 'INVALID_SIGNATURE'
 }

@@ -1,17 +1,17 @@
 import type { Call } from './call.ts'
 
-/** A `Response` as adapters read it: maybe one that has what they need without a web stream and without `Headers`, which cost more. */
+/** A `Response` as adapters read it. `chunks` and `header`, if present, save the cost of a web stream and of `Headers`. */
 export interface Answer extends Pick<Response, 'status' | 'ok' | 'headers' | 'body' | 'text' | 'json'> {
   chunks?(): AsyncIterator<Uint8Array>
   header?(name: string): string | null
 }
 
-/** One of an answer's headers. @param name  in lower case */
+/** Reads one header of an answer. @param name  in lower case */
 export function headerOf(answer: Answer, name: string): string | null {
   return answer.header ? answer.header(name) : answer.headers.get(name)
 }
 
-/** The chunks of an answer's body under its call's signal. An answer that is given up is cancelled: SDKs hand a body over and forget it. */
+/** Reads a body's chunks under the call's signal. It cancels a body that is not read to its end, which SDKs do not. */
 export async function* readBody(body: ReadableStream<Uint8Array>, call: Call): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = body.getReader()
   try {
@@ -25,7 +25,7 @@ export async function* readBody(body: ReadableStream<Uint8Array>, call: Call): A
   }
 }
 
-/** As {@link readBody}, of whatever answered. Nothing where there is no body. */
+/** Like {@link readBody}, for any kind of answer. An answer without a body has no chunks. */
 export function readAnswer(answer: Pick<Answer, 'body' | 'chunks'>, call: Call): AsyncIterator<Uint8Array> {
   if (typeof answer.chunks === 'function') return answer.chunks()
   return answer.body ? readBody(answer.body, call) : readNothing()

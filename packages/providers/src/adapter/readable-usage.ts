@@ -1,8 +1,8 @@
 import { isFareboxError } from '@farebox/core'
 
 /**
- * What `read` makes of a provider's usage or price, or `undefined` where that contradicts itself: a server that cannot count must cost neither
- * its caller the answer nor us the charge, which is then made by what we counted ourselves.
+ * Runs `read` on a provider's usage or price, and returns `undefined` if that contradicts itself. A server's miscount must not
+ * cost the caller the answer, nor us the charge, which then follows our own count.
  */
 export function readable<T>(read: () => T | undefined): T | undefined {
   try {

@@ -3,10 +3,10 @@ import { durationUsage } from './duration-usage.ts'
 import { readWav } from './wav.ts'
 
 /**
- * What the transcription of a recording cost: its duration, which is what customers are priced by. Where the provider reported none, or
- * something else, it is read from the recording itself, and `raw` keeps what was reported.
+ * The usage of a recording's transcription: its duration, by which customers pay. If the provider reported no duration, it comes
+ * from the recording itself, and `raw` keeps what the provider reported.
  *
- * @returns without `usage` when nothing was reported and the recording does not say how long it is
+ * @returns no `usage` if the provider reported none and the recording does not state its length
  */
 export function recordingUsage(
   reported: Usage | undefined,

@@ -1,9 +1,9 @@
 import type { Clock } from '@farebox/core'
 
 /**
- * How long an answer's headers ask to wait, in milliseconds: `retry-after-ms`, else `retry-after` in seconds or as an HTTP date.
+ * How long the headers ask to wait, in milliseconds: `retry-after-ms`, or else `retry-after`, in seconds or as an HTTP date.
  *
- * @returns `undefined` when the headers do not say, or say it in no way that HTTP knows
+ * @returns `undefined` when the headers have neither, or not in a form that HTTP allows
  */
 export function retryAfterMs(headers: Pick<Headers, 'get'>, now: Clock): number | undefined {
   const milliseconds = parseNumber(headers.get('retry-after-ms'))
@@ -15,7 +15,10 @@ export function retryAfterMs(headers: Pick<Headers, 'get'>, now: Clock): number 
   return Number.isNaN(date) ? undefined : Math.max(0, date - now())
 }
 
-/** In any of HTTP's three forms. `Date.parse` alone would take `-5` for a year long ago, and the oldest form, which names no zone, for local time. */
+/**
+ * Parses any of HTTP's three date formats. `Date.parse` alone would take `-5` for a year in the distant past, and the oldest
+ * format, which names no zone, for local time.
+ */
 function parseDate(text: string): number {
   if (!/^(mon|tue|wed|thu|fri|sat|sun)/i.test(text)) return Number.NaN
   return Date.parse(/ GMT$/i.test(text) ? text : `${text} GMT`)

@@ -1,29 +1,29 @@
 import { asRecord, asText, malformed } from './answer.ts'
 import type { Call } from './call.ts'
 
-/** An answer of an SDK, and the id under which the provider logged it. */
+/** An SDK's answer, and the id under which the provider logged its request. */
 export interface SdkAnswer {
   data: unknown
   requestId: string | undefined
 }
 
-/** An answer of an SDK, and what its promise tells besides. */
+/** An SDK's answer, and what its promise reveals about the response. */
 export interface AnswerAndFacts {
   data: unknown
-  /** The HTTP response, the request's id. Nothing where the host has wrapped its client. */
+  /** The HTTP response and the request's id. Empty if the host has wrapped its client. */
   facts: Readonly<Record<string, unknown>>
 }
 
-/** Waits within `call` for what a method of OpenAI's generated SDKs, and of those alike, returned. */
+/** Waits within `call` for the answer of an SDK built like OpenAI's. */
 export async function sdkAnswer(call: Call, pending: PromiseLike<unknown>): Promise<SdkAnswer> {
   const { data, facts } = await answerAndFacts(call, pending, 'withResponse')
-  // Where the promise is a plain one, the id is where the SDK leaves it in the answer.
+  // With a plain promise, the id is where the SDK puts it in the answer.
   return { data, requestId: asText(facts.request_id) ?? asText(asRecord(data)?._request_id) }
 }
 
 /**
- * Waits, within `call`, for an answer of an SDK and for what its promise tells besides when asked by `method`. A client that the host has
- * wrapped may return a plain promise, which tells nothing.
+ * Waits within `call` for an SDK's answer, and for what its promise's `method` reveals about the response. A client that the host
+ * has wrapped may return a plain promise, which has no such method.
  */
 export async function answerAndFacts(
   call: Call,
@@ -36,7 +36,7 @@ export async function answerAndFacts(
   return { data: facts.data, facts }
 }
 
-/** The headers among what an SDK tells of a response; none where it tells of none. */
+/** The headers of an SDK's response object. Empty if it has none. */
 export function headersOf(response: unknown): Pick<Headers, 'get'> {
   const headers = asRecord(response)?.headers
   return headers instanceof Headers ? headers : NO_HEADERS
@@ -45,9 +45,9 @@ export function headersOf(response: unknown): Pick<Headers, 'get'> {
 const NO_HEADERS: Pick<Headers, 'get'> = { get: () => null }
 
 /**
- * The events of a streamed answer, each awaited within `call`.
+ * Yields the events of a streamed answer, waiting for each within `call`.
  *
- * @throws {ProviderError} `malformed`: this is no stream
+ * @throws {ProviderError} `malformed`: the answer is not a stream
  */
 export async function* sdkEvents(
   provider: string,

@@ -4,25 +4,25 @@ import { type Availability, type Clock, ProviderError, systemClock } from '@fare
 export interface SdkConnection<Client> {
   /** The adapter's name, for errors. */
   name: string
-  /** Tells the time that an HTTP date in `retry-after` is compared with. */
+  /** The clock for HTTP dates in `retry-after`. */
   now: Clock
-  /** @throws {ProviderError} `authentication` when disabled, `unsupported` when the SDK is not installed */
+  /** @throws {ProviderError} `authentication` if the adapter is disabled, `unsupported` if the SDK is not installed */
   client(): Promise<Client>
 }
 
 export interface SdkConnectionOptions<Client> {
   name: string
   availability: Availability
-  /** The SDK's package and the range that fits, for whoever has not installed it: `openai (^6.30 or ^7)`. */
+  /** The SDK's package and supported versions, for the error if it is missing: `"openai" (^6.30 or ^7)`. */
   needs: string
   /** The host's own client. */
   client?: Client
-  /** Imports the SDK and makes a client, at the first call. */
+  /** Imports the SDK and makes a client. Runs at the first call. */
   load: () => Promise<Client>
   now?: Clock
 }
 
-/** Reaches a provider through the host's client, or through one that is made at the first call. */
+/** Connects to a provider through the host's client, or through one made at the first call. */
 export function connectSdk<Client>(options: SdkConnectionOptions<Client>): SdkConnection<Client> {
   const { name, availability, needs } = options
   let loading: Promise<Client> | undefined
@@ -41,17 +41,17 @@ export function connectSdk<Client>(options: SdkConnectionOptions<Client>): SdkCo
   }
 }
 
-/** @throws {ProviderError} `authentication`: what the provider needs was not given */
+/** @throws {ProviderError} `authentication`: the adapter lacks its credentials */
 export function checkEnabled(name: string, availability: Availability): void {
   if (availability.status === 'ready') return
   throw new ProviderError(`${name} is disabled: ${availability.reason}`, { provider: name, kind: 'authentication' })
 }
 
 /**
- * Loads what an SDK is needed for.
+ * Runs an import of an SDK.
  *
- * @param needs  packages and the ranges that fit, for whoever has not installed them: `"openai" (^6.30 or ^7)`
- * @throws {ProviderError} `unsupported`: it is not installed
+ * @param needs  the packages and their supported versions, for the error if they are missing: `"openai" (^6.30 or ^7)`
+ * @throws {ProviderError} `unsupported`: a package is not installed
  */
 export async function importSdk<Loaded>(name: string, needs: string, load: () => Promise<Loaded>): Promise<Loaded> {
   try {
@@ -63,12 +63,12 @@ export async function importSdk<Loaded>(name: string, needs: string, load: () =>
   }
 }
 
-/** Catches an import where it stands, and throws it on: so a bundler goes on where a package is not installed that a program can do without. */
+/** Rethrows. An `import()` with a `catch` beside it tells a bundler that the package is optional and may be missing. */
 export function passOn(error: unknown): never {
   throw error
 }
 
-/** Ready with the host's client, or where all that is needed was given; `reason` says what to do where it was not. */
+/** `ready` if there is a host's client or all secrets are set, otherwise `disabled` with `reason`, which says what to do. */
 export function availabilityOf(given: {
   client?: unknown
   secrets: readonly (string | undefined)[]

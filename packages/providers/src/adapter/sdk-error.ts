@@ -4,27 +4,27 @@ import { retryAfterMs } from './retry-after.ts'
 
 /** Where a call was when it failed. */
 export interface FailurePlace {
-  /** The caller's signal: once it has aborted, that is why the call failed, whatever the SDK says. */
+  /** The caller's signal. Once it has aborted, it is the reason for the failure, whatever the SDK says. */
   signal: AbortSignal
-  /** Whether a part of the answer had already been handed out. */
+  /** Whether the caller had already received a part of the answer. */
   isAnswering?: boolean
-  /** What is known to have been consumed. */
+  /** The usage known so far. */
   usage?: Usage
 }
 
-/** How one provider's SDK tells of failures. */
+/** How to read the errors of one provider's SDK. */
 export interface SdkErrors {
   /** The adapter's name. */
   name: string
-  /** Tells the time that an HTTP date in `retry-after` is compared with. */
+  /** The clock for HTTP dates in `retry-after`. */
   now: Clock
-  /** What the provider's own codes and types mean. A code decides before the status does; a type only for 429, 5xx and inside streams. */
+  /** The meaning of the provider's codes and types. Codes outrank the status. Types count only for 429, 5xx and in streams. */
   kindByCode: ReadonlyMap<string, ProviderErrorKind>
-  /** Statuses that mean something else here than elsewhere. */
+  /** Statuses that mean something different for this provider. */
   kindByStatus?: ReadonlyMap<number, ProviderErrorKind>
   /**
-   * Reads what this SDK's errors carry in a way of their own. What it leaves out is looked for where SDKs usually keep it: `status` or
-   * `statusCode`, `code`, `type`, `param`, `headers`, `requestID`.
+   * Reads facts that this SDK's errors keep in unusual places. For facts that it omits, `sdkError` looks in the usual ones:
+   * `status` or `statusCode`, `code`, `type`, `param`, `headers`, `requestID`.
    */
   read?(
     error: Record<string, unknown>,
@@ -33,14 +33,14 @@ export interface SdkErrors {
 }
 
 /**
- * Classifies what an SDK threw by what it carries (`status`, `code`, `type`), never by its class: two copies of the SDK may be
- * loaded, and some SDKs name all their errors `Error`.
+ * Turns what an SDK threw into a `ProviderError`. It classifies by fields (`status`, `code`, `type`) and never by class, because
+ * two copies of the SDK may be loaded, and some SDKs name all their errors `Error`.
  *
- * Where several reasons apply, the first wins: the caller's signal, the provider's code, the status, the broken connection. Once
- * a part of an answer was handed out, every other failure is `incomplete`, because trying again would say that part twice.
+ * If several reasons apply, the first wins: the caller's signal, the provider's code, the status, the broken connection. Once the
+ * caller has received a part of an answer, every other failure is `incomplete`, because a retry would repeat that part.
  *
- * The message and the cause leave out the provider's words, which may quote the prompt or the key; its code and parameter name
- * the fault without them.
+ * The message and the cause omit the provider's text, which may quote the prompt or the key. The provider's code and parameter
+ * identify the fault without it.
  */
 export function sdkError(errors: SdkErrors, thrown: unknown, place: FailurePlace): ProviderError {
   const { name, now } = errors
@@ -58,7 +58,7 @@ export function sdkError(errors: SdkErrors, thrown: unknown, place: FailurePlace
     providerParameter: facts.param,
     requestId: facts.requestId,
     usage,
-    // An answer's error quotes the answer; a broken connection's names hosts and system calls only.
+    // The error of an answer quotes the answer. That of a broken connection names only hosts and system calls.
     cause: facts.status === undefined && facts.systemCode !== undefined ? thrown : undefined,
   })
 }
@@ -77,10 +77,10 @@ const KIND_BY_STATUS: ReadonlyMap<number, ProviderErrorKind> = new Map([
   [529, 'overloaded'],
 ])
 
-/** A connection that was open for too long without a word, by undici's names. One that could not be opened is `network`. */
+/** undici's codes for an open connection that stayed silent too long. A connection that could not be opened is `network`. */
 const SILENCE = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
-/** What an SDK's error carries. */
+/** The facts in an SDK's error. */
 export interface ThrownFacts {
   status: number | undefined
   code: string | undefined
@@ -88,11 +88,11 @@ export interface ThrownFacts {
   param: string | undefined
   headers: Pick<Headers, 'get'> | undefined
   requestId: string | undefined
-  /** The operating system's or undici's code, from wherever in the chain of causes it is. */
+  /** The code of the operating system or of undici, from anywhere in the chain of causes. */
   systemCode: string | undefined
   isTimeout: boolean
   isConnection: boolean
-  /** The connection broke after the answer's headers had come: the work was done, and may be billed. */
+  /** Whether the connection broke after the answer's headers: the provider did the work and may bill it. */
   hadBegun: boolean
 }
 
@@ -152,14 +152,14 @@ function describe(name: string, kind: ProviderErrorKind, facts: ThrownFacts): st
   return `${name} reported an error${suffix}`
 }
 
-/** The operating system's or undici's code of a broken connection (`ECONNREFUSED`), from wherever in the chain of causes it is. */
+/** The code of a broken connection (`ECONNREFUSED`), by the operating system or undici, from anywhere in the chain of causes. */
 export function systemCodeOf(thrown: unknown): string | undefined {
   return causes(thrown)
     .map((link) => asRecord(link).code)
     .find(isSystemCode)
 }
 
-/** What was thrown, what caused that, and so on: the outermost first. */
+/** The chain of causes: `thrown`, its cause and so on, at most five. */
 export function causes(thrown: unknown): object[] {
   const chain: object[] = []
   for (let link = thrown; typeof link === 'object' && link !== null && chain.length < 5; link = asRecord(link).cause)
@@ -171,7 +171,7 @@ function isSystemCode(code: unknown): code is string {
   return typeof code === 'string' && /^(E[A-Z0-9_]{2,}|UND_ERR_[A-Z_]+|CERT_[A-Z_]+|[A-Z_]*CERT[A-Z_]*)$/.test(code)
 }
 
-/** A word that can name a fault. Anything longer or freer could be a quotation of the request. */
+/** `value` if it looks like an identifier. Anything longer or freer could quote the request, and a key must not pass either. */
 function safeName(value: unknown): string | undefined {
   return typeof value === 'string' && /^[A-Za-z0-9_.[\]-]{1,64}$/.test(value) && !/^(sk|fbx)[-_]/.test(value) ? value : undefined
 }

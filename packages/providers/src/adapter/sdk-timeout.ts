@@ -1,5 +1,5 @@
 /**
- * A day: how long an SDK may wait where its timer cannot be turned off. Deadlines are the caller's signal; and without a timeout Anthropic's SDK
- * refuses to ask for an answer that may take longer than ten minutes, unless it is streamed.
+ * The timeout for SDKs whose timer cannot be turned off, one day, since the caller's signal sets the deadline. Without a timeout,
+ * Anthropic's SDK refuses plain requests that may take longer than ten minutes.
  */
 export const SDK_TIMEOUT_MS = 86_400_000

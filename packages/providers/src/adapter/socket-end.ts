@@ -1,14 +1,14 @@
 import { ProviderError, type ProviderErrorFacts } from '@farebox/core'
 
-/** The slice of a websocket that ending it needs: one of the package `ws`, or the platform's own. */
+/** The part of a websocket needed to end it, whether from the package `ws` or the platform. */
 export interface EndableSocket {
   close(code?: number): void
-  /** Only `ws` can hang up without a goodbye. */
+  /** Drops the connection without a close handshake. Only `ws` has it. */
   terminate?(): void
   addEventListener(type: 'close', listener: () => void): void
 }
 
-/** Cuts a websocket: the provider sees the end at once, also where nobody would answer a goodbye. */
+/** Drops a websocket at once, where possible without a close handshake that the provider might never answer. */
 export function cutSocket(socket: EndableSocket): void {
   if (socket.terminate) socket.terminate()
   else socket.close()
@@ -16,24 +16,24 @@ export function cutSocket(socket: EndableSocket): void {
 
 const GOODBYE_MS = 1_000
 
-/** Says goodbye, and cuts the websocket where nobody answers: `ws` alone would wait for half a minute, and keep the process up. */
+/** Closes a websocket, and drops it after a second without a reply. `ws` would keep the process alive for half a minute. */
 export function closeSocket(socket: EndableSocket): void {
   socket.close(1000)
   const timer = setTimeout(() => cutSocket(socket), GOODBYE_MS)
   socket.addEventListener('close', () => clearTimeout(timer))
 }
 
-/** Where a websocket was when it closed. */
+/** The state of an answer when its websocket closed. */
 export interface ClosedSocketFacts extends Pick<ProviderErrorFacts, 'usage' | 'requestId'> {
-  /** What it was to bring: `the speech`. */
+  /** What the websocket should have delivered: `the speech`. */
   what: string
-  /** The code that it closed with: 1000 is a goodbye, 1006 none. */
+  /** The close code: 1000 is a normal close, 1006 a lost connection. */
   code: number
-  /** Whether a part of the answer had already been handed out. */
+  /** Whether the caller had already received a part of the answer. */
   isAnswering: boolean
 }
 
-/** A websocket closed before its answer was whole. Once a part was handed out that is `incomplete`, however it closed. */
+/** The error for a websocket that closed early. It is `incomplete` once the caller has received a part, whatever the code. */
 export function closedSocketError(provider: string, { what, code, isAnswering, ...facts }: ClosedSocketFacts): ProviderError {
   const kind = isAnswering || code === 1000 ? 'incomplete' : code === 1006 ? 'network' : 'unavailable'
   const message = `${provider} closed the connection (${code}) without finishing ${what}`

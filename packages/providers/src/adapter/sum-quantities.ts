@@ -1,6 +1,6 @@
 import { microUnits, type UsageQuantity } from '@farebox/core'
 
-/** Quantities of several usages as those of one: what counts the same thing in the same unit is added up. */
+/** Adds up quantities that share a meter and a unit. */
 export function sumQuantities(quantities: readonly UsageQuantity[]): UsageQuantity[] {
   const sums = new Map<string, UsageQuantity>()
   for (const { meter, unit, quantity } of quantities) {

@@ -1,23 +1,23 @@
 import { encodeMulaw } from './mulaw.ts'
 
-/** Samples per second of a telephone's sound. */
+/** Samples per second of telephone audio. */
 const TELEPHONE_RATE = 8_000
-/** What a telephone carries, up to a guard below half its rate: what is higher would be heard as something lower. */
+/** The highest frequency to keep, with a guard band below half the rate. Anything above half the rate would alias. */
 const CUTOFF_HERTZ = 3_500
-/** Length of the filter on either side, in samples of the telephone's. */
+/** The filter's length on either side, in telephone samples. */
 const REACH = 8
 
 /**
- * Turns 16-bit little-endian samples, piece by piece, into a telephone's: 8-bit µ-law, 8,000 samples per second. A piece may end in the middle
- * of a sample.
+ * Converts 16-bit little-endian samples, piece by piece, to telephone audio: 8-bit µ-law, 8,000 samples per second. A piece may
+ * end within a sample.
  *
- * @param sampleRate  of the samples that it is given, a multiple of 8,000
+ * @param sampleRate  the rate of the input, a multiple of 8,000
  */
 export function telephoneSound(sampleRate: number): (piece: Uint8Array) => Uint8Array {
   const step = sampleRate / TELEPHONE_RATE
   const taps = lowPass(sampleRate, REACH * step)
   let bytes = new Uint8Array()
-  /** The last samples, as many as the filter looks back on. */
+  /** The last samples, as many as the filter still needs. */
   let samples = new Float32Array(taps.length - 1)
   let skip = 0
   return (piece) => {
@@ -42,13 +42,13 @@ export function telephoneSound(sampleRate: number): (piece: Uint8Array) => Uint8
   }
 }
 
-/** A windowed sinc that lets through what is below the cutoff, and nothing louder than it came. */
+/** The taps of a windowed-sinc low-pass filter, normalized to unity gain. */
 function lowPass(sampleRate: number, reach: number): Float32Array {
   const turn = (2 * Math.PI * CUTOFF_HERTZ) / sampleRate
   const taps = Array.from({ length: 2 * reach + 1 }, (_, index) => {
     const x = index - reach
     const sinc = x === 0 ? turn / Math.PI : Math.sin(turn * x) / (Math.PI * x)
-    // Hann's window.
+    // Hann window.
     return sinc * (0.5 + 0.5 * Math.cos((Math.PI * x) / (reach + 1)))
   })
   const total = taps.reduce((sum, tap) => sum + tap, 0)

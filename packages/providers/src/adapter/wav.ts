@@ -1,17 +1,17 @@
-/** What the header of a WAV file says, and how much sound follows it. */
+/** The header of a WAV file, and the length of the audio after it. */
 export interface WavFacts {
   /** Frames per second. */
   sampleRate: number
   channels: number
   bitsPerSample: number
-  /** Length of the sound that is really there: a header may promise more, or, when it was streamed, say nothing. */
+  /** The length of the audio actually there. The header may promise more, or not know it if the file was streamed. */
   durationSeconds: number
 }
 
 const HEADER_BYTES = 44
 const PCM = 1
 
-/** Reads the header of a WAV file. `undefined`: this is not one, or it has no sound. */
+/** Reads the header of a WAV file. `undefined` if it is not one or has no audio data. */
 export function readWav(data: Uint8Array): WavFacts | undefined {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   if (data.length < HEADER_BYTES || tag(data, 0) !== 'RIFF' || tag(data, 8) !== 'WAVE') return undefined
@@ -27,7 +27,7 @@ export function readWav(data: Uint8Array): WavFacts | undefined {
         sampleRate: view.getUint32(body + 4, true),
         bitsPerSample: view.getUint16(body + 14, true),
       }
-      // Of plain samples the rate follows from the rest; what the header says of it may be a lie.
+      // For PCM the byte rate follows from the other fields, and the header's own may be wrong.
       const { channels, sampleRate, bitsPerSample } = format
       const isPlain = view.getUint16(body, true) === PCM
       bytesPerSecond = isPlain ? (sampleRate * channels * bitsPerSample) / 8 : view.getUint32(body + 8, true)
@@ -40,7 +40,7 @@ export function readWav(data: Uint8Array): WavFacts | undefined {
   return undefined
 }
 
-/** A WAV file of 16-bit mono samples, each from -1 to 1. */
+/** Writes samples from -1 to 1 as a 16-bit mono WAV file. */
 export function writeWav(samples: Float32Array, sampleRate: number): Uint8Array {
   const sound = writePcm(samples)
   const file = new Uint8Array(HEADER_BYTES + sound.length)
@@ -62,7 +62,7 @@ export function writeWav(samples: Float32Array, sampleRate: number): Uint8Array 
   return file
 }
 
-/** Samples from -1 to 1 as 16-bit little-endian PCM, without a header. */
+/** Encodes samples from -1 to 1 as 16-bit little-endian PCM, without a header. */
 export function writePcm(samples: Float32Array): Uint8Array {
   const view = new DataView(new ArrayBuffer(samples.length * 2))
   samples.forEach((sample, index) => {

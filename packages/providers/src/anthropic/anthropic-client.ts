@@ -1,17 +1,17 @@
 import type { SdkConnection } from '../adapter/sdk-connection.ts'
 import { SDK_TIMEOUT_MS } from '../adapter/sdk-timeout.ts'
 
-/** What an SDK method takes beside its body. */
+/** The options of an SDK method, besides its body. */
 export interface AnthropicRequestOptions {
   signal?: AbortSignal
   maxRetries?: number
-  /** Milliseconds. */
+  /** In milliseconds. */
   timeout?: number
 }
 
 /**
- * The slice of the SDK's client that is used: `new Anthropic()` of `@anthropic-ai/sdk` 0.60 or later and 1 fits, so do its clients for
- * other clouds, and so does a wrapper that traces its calls.
+ * The part of the SDK's client that the adapter uses. `new Anthropic()` of `@anthropic-ai/sdk` 0.60 or later and 1 fits, and so
+ * do its clients for other clouds, and a wrapper that traces its calls.
  */
 export interface AnthropicClient {
   messages: { create(body: object, options?: AnthropicRequestOptions): PromiseLike<unknown> }
@@ -19,11 +19,11 @@ export interface AnthropicClient {
 
 /** What every method of the adapter needs to reach the provider. */
 export interface AnthropicConnection extends SdkConnection<AnthropicClient> {
-  /** Tokens that a model's answer may have at most. */
+  /** The most tokens that a model's answer may have. */
   outputTokensMax(model: string): number
 }
 
-/** What a client of our own is made from. */
+/** The settings of a client that the adapter makes. */
 export interface AnthropicClientOptions {
   apiKey: string
   baseURL: string
@@ -31,9 +31,8 @@ export interface AnthropicClientOptions {
 }
 
 /**
- * Loads the SDK and makes a client that nothing in the environment can redirect: each value that the SDK would otherwise look up there
- * is given, and the headers that it takes from there whatever it is given are taken off again. Its retries, its log and its traces
- * are off.
+ * Loads the SDK and makes a client that the environment cannot redirect. It sets every value that the SDK would otherwise look up
+ * there, and removes the headers that the SDK always takes from there. Retries, log and traces are off.
  */
 export async function loadAnthropicClient(options: AnthropicClientOptions): Promise<AnthropicClient> {
   const { Anthropic } = await import('@anthropic-ai/sdk')
@@ -43,7 +42,7 @@ export async function loadAnthropicClient(options: AnthropicClientOptions): Prom
     webhookKey: null,
     maxRetries: 0,
     timeout: SDK_TIMEOUT_MS,
-    // SDKs before 1 send the key in a header that `fetch` would take along to wherever a redirect leads.
+    // SDKs before 1 send the key in a header that `fetch` would forward to the target of a redirect.
     fetchOptions: { redirect: 'manual' },
     logLevel: 'off',
     openTelemetry: false,
@@ -52,7 +51,9 @@ export async function loadAnthropicClient(options: AnthropicClientOptions): Prom
   return client as AnthropicClient
 }
 
-/** Forgets `ANTHROPIC_CUSTOM_HEADERS`, which the SDK makes its default headers and which could replace even the key. */
+/**
+ * Removes the headers of `ANTHROPIC_CUSTOM_HEADERS`. The SDK makes them its default headers, and they could replace even the key.
+ */
 function forgetHeaders(client: object): void {
   const settings: unknown = Reflect.get(client, '_options')
   if (typeof settings === 'object' && settings !== null) Reflect.set(settings, 'defaultHeaders', undefined)

@@ -3,7 +3,7 @@ import { asRecord } from '../adapter/answer.ts'
 import { type FailurePlace, sdkError } from '../adapter/sdk-error.ts'
 import type { AnthropicConnection } from './anthropic-client.ts'
 
-/** Classifies what the SDK threw, by what Anthropic's types and few codes mean. See {@link sdkError}. */
+/** Classifies an error of the SDK, by Anthropic's types and its few codes. See {@link sdkError}. */
 export function anthropicError({ name, now }: AnthropicConnection, thrown: unknown, place: FailurePlace): ProviderError {
   return sdkError({ name, now, kindByCode: KIND_BY_CODE, read }, thrown, place)
 }
@@ -30,8 +30,8 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
 ])
 
 /**
- * What Anthropic says in words alone, under the type `invalid_request_error`, and the name that we give it. The words themselves are
- * not passed on.
+ * Faults that Anthropic describes only in the message, under the type `invalid_request_error`, and our codes for them. The
+ * adapter does not pass the message on.
  */
 const CODE_BY_WORDS: readonly [RegExp, string][] = [
   [/prompt is too long|exceeds? (?:the )?context (?:limit|window)/i, 'prompt_too_long'],
@@ -39,7 +39,7 @@ const CODE_BY_WORDS: readonly [RegExp, string][] = [
   [/blocked by (?:our )?content filter/i, 'content_filtered'],
 ]
 
-/** SDKs before 1 leave the type in the body, which holds `{ type: 'error', error: { type, message } }`. */
+/** SDKs before 1 leave the type in the body, whose shape is `{ type: 'error', error: { type, message } }`. */
 function read(error: Record<string, unknown>) {
   const body = asRecord(error.error)
   const told = asRecord(body?.error) ?? body

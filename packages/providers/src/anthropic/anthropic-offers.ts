@@ -1,16 +1,16 @@
 import type { Offer } from '@farebox/core'
 import { type ClaudeModel, CURRENT_HAIKU, claudeModels } from './claude-models.ts'
 
-/** The model that stands behind a name that Anthropic no longer serves. */
+/** The model behind the provider `claude-3-haiku`, which Anthropic itself no longer serves. */
 export interface AnthropicModels {
-  /** What `claude-3-haiku` asks for. @defaultValue `claude-haiku-5-5` */
+  /** The model of `claude-3-haiku`. @defaultValue `claude-haiku-5-5` */
   haiku?: string
 }
 
 /**
- * What Anthropic sells, for chat and for vision. Names of providers are roles: `claude-3-haiku` is whatever small model is current,
- * because configurations and the default price book name it. The other models go by their own names, which only price books of a
- * team's own know.
+ * What Anthropic sells, for chat and vision. Provider names are roles: `claude-3-haiku` is the current small model, because
+ * configurations and the default price book use that name. Other models go by their own names, which the default price book
+ * lacks.
  */
 export function anthropicOffers({ haiku = CURRENT_HAIKU }: AnthropicModels = {}): readonly Offer[] {
   const role = claudeModels.find(({ id }) => id === haiku) ?? { ...smallest(), id: haiku }
@@ -24,7 +24,7 @@ function offer({ provider, model }: { provider: string; model: ClaudeModel }): O
   return { provider, model: id, quality, latencyMs, capabilities: { streaming: true, tools: true, images: true, ...limits } }
 }
 
-/** The model with the least limits: what a model of which nothing is known can do too. */
+/** The model with the smallest limits, whose limits we assume for an unknown model. */
 function smallest(): ClaudeModel {
   return claudeModels.reduce((least, model) => (model.contextTokens < least.contextTokens ? model : least))
 }

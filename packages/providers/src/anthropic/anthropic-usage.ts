@@ -3,15 +3,15 @@ import { asCount, asRecord } from '../adapter/answer.ts'
 import { readable } from '../adapter/readable-usage.ts'
 import { anthropicUsage } from '../usage/anthropic.ts'
 
-/** Bytes of text per token: of an answer that was cut, at least so much was written. */
+/** Bytes of text per token, for a lower bound on the output of an interrupted answer. */
 const BYTES_PER_TOKEN = 4
 
 /**
- * What a message used. A server whose counts contradict each other must cost neither its caller the answer nor us the charge: then
- * its two sides are taken alone, which is the least that was used, as the cache is counted apart from them.
+ * Reads the usage of a message. If a server's counts contradict each other, it uses input and output tokens alone, so that
+ * neither the answer nor the charge is lost. That is a floor, because cache tokens count separately.
  *
- * @param block  `usage` of an answer, as it came
- * @returns      `undefined` when not even the two sides can be read
+ * @param block  the `usage` of an answer, unchanged
+ * @returns      `undefined` when even input and output tokens are unreadable
  */
 export function messageUsage(block: unknown): Usage | undefined {
   const usage = readable(() => anthropicUsage(block))
@@ -22,11 +22,11 @@ export function messageUsage(block: unknown): Usage | undefined {
 }
 
 /**
- * What an answer that was cut used at least: its input as it was counted, and the output that was counted or written so far, whichever
- * is more. A stream tells its output when it ends; until then the count is of the first token or two.
+ * The least that an interrupted answer used: its reported input, and the larger of its reported and its received output. A stream
+ * reports its output only at its end. Until then the count covers a token or two.
  *
- * @param block         what was reported until then
- * @param bytesWritten  UTF-8 bytes of the text and of the arguments of tools that arrived
+ * @param block         the usage reported so far
+ * @param bytesWritten  the UTF-8 bytes received of text and tool arguments
  */
 export function cutUsage(block: Record<string, unknown>, bytesWritten: number): Usage | undefined {
   const written = Math.floor(bytesWritten / BYTES_PER_TOKEN)

@@ -6,37 +6,37 @@ import { chat } from './chat.ts'
 import { takesSchema } from './claude-models.ts'
 import { streamChat } from './stream-chat.ts'
 
-/** How Anthropic is reached, and what is asked of it. */
+/** How {@link anthropic} reaches the API, and what it sells. */
 export interface AnthropicOptions {
-  /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
+  /** The secret key. Without it and without a `client`, the adapter is disabled. An empty string counts as absent. */
   apiKey?: string | undefined
-  /** Where the API is, without `/v1`; any server that speaks it will do. @defaultValue `https://api.anthropic.com` */
+  /** The API's base URL, without `/v1`. Any server that speaks this API will do. @defaultValue `https://api.anthropic.com` */
   baseURL?: string
-  /** Your own client of the SDK instead of one made here; `apiKey`, `baseURL` and `fetch` are then its own. */
+  /** Your own SDK client. Its settings replace `apiKey`, `baseURL` and `fetch`. */
   client?: AnthropicClient
-  /** What is sold. @defaultValue {@link anthropicOffers} of `models` */
+  /** What the adapter sells. @defaultValue {@link anthropicOffers} of `models` */
   offers?: readonly Offer[]
-  /** The model behind `claude-3-haiku`, for when Anthropic retires that of today. */
+  /** The model behind the provider `claude-3-haiku`. Set it when Anthropic retires the current one. */
   models?: AnthropicModels
-  /** The name of the adapter; give each its own when two stand side by side. @defaultValue `anthropic` */
+  /** The adapter's name. Two Anthropic adapters in one router need different names. @defaultValue `anthropic` */
   name?: string
   /** @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
-  /** Tells the time. @defaultValue the host's clock */
+  /** The clock to read. @defaultValue the system clock */
   now?: Clock
 }
 
-/** Tokens that an answer may have where its model is in no offer: what every model that speaks this protocol can write. */
+/** The output limit, in tokens, for a model that no offer names: every model with this API can write as much. */
 const OUTPUT_TOKENS_MAX = 4_096
 
 /**
  * Anthropic, or any server that speaks its Messages API: chat and vision.
  *
- * Nothing is loaded or sent before the first call: then the package `@anthropic-ai/sdk` (^0.60 or ^1) is imported, unless you pass a
- * client of your own. Neither retries nor the environment change what is sent.
+ * The adapter loads and sends nothing before the first call. It then imports the package `@anthropic-ai/sdk` (^0.60 or ^1),
+ * unless you pass your own client. It turns the SDK's retries off and ignores its environment variables.
  *
- * A request's temperature is left out where the model would refuse it, and Haiku 5.5 is told not to think unless `providerOptions` say
- * how (`thinking`, `output_config.effort`).
+ * The adapter omits a request's temperature for models that would refuse it. It turns thinking off for Haiku 5.5, unless
+ * `providerOptions` configure it (`thinking`, `output_config.effort`).
  */
 export function anthropic(options: AnthropicOptions): ProviderAdapter {
   const name = options.name ?? 'anthropic'

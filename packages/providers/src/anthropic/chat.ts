@@ -11,7 +11,7 @@ import { messageBody, PLAIN_TOKENS_MAX } from './message-body.ts'
 import { send } from './send.ts'
 import { streamChat } from './stream-chat.ts'
 
-/** One message, whole. One that may be long comes as a stream, because SDKs refuse to wait for it otherwise. */
+/** Makes a plain message. It streams one that may be long, because SDKs refuse to wait for it otherwise. */
 export async function chat(connection: AnthropicConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
   if ((request.outputTokensMax ?? 0) > PLAIN_TOKENS_MAX)
     return gatherChat(connection.name, streamChat(connection, request, context))
@@ -32,7 +32,7 @@ function readMessage({ name }: AnthropicConnection, request: ChatRequest, { data
   const toolCalls = blocks.flatMap(toolCall)
   const usage = messageUsage(message.usage)
   return {
-    // Thoughts and the work of Anthropic's own tools are blocks too; what is said are those of text.
+    // Thinking and Anthropic's server tools have blocks too. Only text blocks are the answer.
     text: blocks.map((block) => (block.type === 'text' ? (asText(block.text) ?? '') : '')).join(''),
     ...(toolCalls.length === 0 ? {} : { toolCalls }),
     finishReason: finishReason(asText(message.stop_reason)),

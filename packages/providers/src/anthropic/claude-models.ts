@@ -1,18 +1,18 @@
-/** What is known of one of Anthropic's models. */
+/** The facts about one of Anthropic's models. */
 export interface ClaudeModel {
-  /** As Anthropic's API names it. */
+  /** The model's name in Anthropic's API. */
   id: string
   contextTokens: number
   outputTokensMax: number
-  /** Tokens that one image is at most. */
+  /** The most tokens that one image counts. */
   imageTokensMax: number
   quality: number
   latencyMs: number
 }
 
 /**
- * The current models, as of November 2026. Limits are those of the Messages API; an image is a token for each square of 28 pixels,
- * at most 1,600, and 4,784 from version 4.7 on, which sees more.
+ * The current models, as of November 2026. Limits are those of the Messages API. An image counts a token for each square of 28
+ * pixels, at most 1,600. From version 4.7 on, with its higher resolution, it counts at most 4,784.
  *
  * @source https://platform.claude.com/docs/en/models/haiku-5-5/overview (the table of the line-up, October 2026)
  * @source https://platform.claude.com/docs/en/build-with-claude/vision
@@ -33,9 +33,9 @@ export const claudeModels: readonly ClaudeModel[] = [
 ]
 
 /**
- * What stands behind the name `claude-3-haiku`. Claude 3 Haiku was retired on 2026-04-20. Anthropic then named Haiku 4.5 as its
- * successor, which costs four times as much and may itself be retired since 2026-10-15; Haiku 5.5, of 2026-10-07, costs less than
- * Claude 3 Haiku did up to prompts of 100,000 tokens, and stays until 2027-10-07 at least.
+ * The model behind the provider `claude-3-haiku`. Anthropic retired Claude 3 Haiku on 2026-04-20. It named Haiku 4.5 as the
+ * successor, which costs four times as much and may itself retire at any time since 2026-10-15. Haiku 5.5 was released on
+ * 2026-10-07. For prompts of up to 100,000 tokens it costs less than Claude 3 Haiku did, and it stays until 2027-10-07 at least.
  *
  * @source https://platform.claude.com/docs/en/about-claude/model-deprecations
  * @source https://platform.claude.com/docs/en/models/haiku-5-5/overview
@@ -43,8 +43,8 @@ export const claudeModels: readonly ClaudeModel[] = [
 export const CURRENT_HAIKU = 'claude-haiku-5-5'
 
 /**
- * Whether a model takes a temperature. From version 4.7 on, Claude answers 400 to any but its own. Models of other makers behind this
- * protocol take one.
+ * Whether a model accepts a temperature. From version 4.7 on, Claude answers 400 to any but the default. Other makers' models
+ * behind this protocol accept one.
  *
  * @source https://platform.claude.com/docs/en/models/haiku-5-5/migration-guide ("Remove sampling parameters")
  */
@@ -56,8 +56,8 @@ export function takesTemperature(model: string): boolean {
 const SAMPLED = /^claude-(?:[123](?:[-.]|$)|instant|(?:haiku|sonnet|opus)-4(?:-[0-6])?(?:-\d{8})?$)/
 
 /**
- * Whether a model thinks before it answers unless it is told not to. Thinking counts as output and within its limit, so a short
- * answer of a model that is chosen for speed could be all thought and no word.
+ * Whether a model thinks by default. Thinking counts as output and towards its limit, so a short answer of a model chosen for
+ * speed could be all thinking and no text.
  *
  * @source https://platform.claude.com/docs/en/models/haiku-5-5/whats-new-haiku-5-5 ("Adaptive thinking and effort")
  */
@@ -66,7 +66,7 @@ export function thinksUnlessTold(model: string): boolean {
 }
 
 /**
- * Whether a model can be held to a schema: Haiku, Sonnet and Opus from version 4.5 on. Anthropic answers 400 for others.
+ * Whether a model supports output by a schema: Haiku, Sonnet and Opus do from version 4.5 on. Anthropic answers 400 for others.
  *
  * @source https://platform.claude.com/docs/en/build-with-claude/structured-outputs
  */

@@ -5,18 +5,18 @@ import { asRecord } from '../adapter/answer.ts'
 type Turn = Anthropic.UserMessageParam | Anthropic.AssistantMessageParam
 type Block = Anthropic.ContentBlockParam
 
-/** A conversation as Anthropic takes it: what the system says apart from the turns of user and assistant. */
+/** A conversation in Anthropic's form, with the system prompt apart from the turns of user and assistant. */
 export interface Conversation {
   system?: string
   messages: Turn[]
 }
 
 /**
- * Words a conversation for Anthropic. The results of tools that were called together belong in one turn of the user, together with
- * what the user says next, so turns of one side that follow each other become one.
+ * Converts a conversation to Anthropic's form. It merges consecutive turns of one role, because the results of parallel tool
+ * calls belong in one user turn, together with the user's next message.
  *
- * @throws {ProviderError} `unsupported`: nobody but the system says anything, or an image is neither an `https:` URL nor base64 of a kind that
- *   Anthropic reads
+ * @throws {ProviderError} `unsupported`: only the system says anything, or an image is neither an `http:` or `https:` URL nor
+ *   base64 in a format that Anthropic reads
  */
 export function conversation(provider: string, messages: readonly ChatMessage[]): Conversation {
   const system = messages.flatMap((message) =>
@@ -25,7 +25,7 @@ export function conversation(provider: string, messages: readonly ChatMessage[])
   const turns: { role: Turn['role']; content: Block[] }[] = []
   for (const message of messages) {
     const content = blocks(provider, message)
-    // A message that says nothing would be refused.
+    // Anthropic refuses an empty message.
     if (content.length === 0) continue
     const role = message.role === 'assistant' ? 'assistant' : 'user'
     const last = turns.at(-1)
@@ -54,7 +54,7 @@ function blocks(provider: string, message: ChatMessage): Block[] {
   }
 }
 
-/** Anthropic refuses texts in which nothing is said. */
+/** A text block. None for blank text, which Anthropic refuses. */
 function text(given: string): Block[] {
   return given.trim() === '' ? [] : [{ type: 'text', text: given }]
 }
@@ -77,7 +77,7 @@ function toolUse({ id, name, arguments: given }: ToolCall): Anthropic.ToolUseBlo
   return { type: 'tool_use', id, name, input: toolInput(given) }
 }
 
-/** Anthropic takes nothing but an object. What a model wrote that is none is kept as it was written. */
+/** A tool call's arguments as an object, which Anthropic requires. Anything else that a model wrote is wrapped verbatim. */
 function toolInput(given: string): Record<string, unknown> {
   if (given.trim() === '') return {}
   try {

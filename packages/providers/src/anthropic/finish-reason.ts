@@ -1,6 +1,6 @@
 import type { FinishReason } from '@farebox/core'
 
-/** Why an answer ended, in our words. `pause_turn` is a tool of Anthropic's own that wants to go on. */
+/** Maps Anthropic's stop reason to ours. `pause_turn`, with which a server tool pauses a turn, maps to `other`. */
 export function finishReason(reason: string | undefined): FinishReason {
   switch (reason) {
     case 'end_turn':

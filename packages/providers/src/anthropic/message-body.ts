@@ -5,27 +5,27 @@ import type { AnthropicConnection } from './anthropic-client.ts'
 import { takesTemperature, thinksUnlessTold } from './claude-models.ts'
 import { conversation } from './content-blocks.ts'
 
-/** Models up to version 4.6 take a temperature, which the SDK's types no longer have. */
+/** Models up to version 4.6 accept a temperature, which the SDK's types no longer include. */
 type Body = Anthropic.MessageCreateParamsNonStreaming & { temperature?: number }
 type StreamBody = Anthropic.MessageCreateParamsStreaming & { temperature?: number }
 type Limits = Pick<AnthropicConnection, 'name' | 'outputTokensMax'>
 
 /**
- * Tokens that an answer may have where its caller does not say, and the most that every SDK asks for without a stream: ten minutes at
- * 128,000 tokens an hour. Above it some refuse to send the request, whatever timeout it is given.
+ * The default output limit, in tokens, and the highest that every SDK version sends without a stream: ten minutes at 128,000
+ * tokens an hour. Above it, some versions refuse the request whatever its timeout.
  */
 export const PLAIN_TOKENS_MAX = 21_333
 
 /**
- * The body of a plain message. Our own fields win over `providerOptions`, so that a passed-through option cannot undo metering.
+ * The body of a plain message. Our own fields override `providerOptions`, so that no option can undo metering.
  *
- * @throws {ProviderError} `unsupported`: Anthropic stops at no white space, reads no such image, and answers no system alone
+ * @throws {ProviderError} `unsupported`: a blank stop sequence, an image in an unsupported form, or only system messages
  */
 export function messageBody(limits: Limits, request: ChatRequest): Body {
   return { ...request.providerOptions, ...fields(limits, request), stream: false }
 }
 
-/** The body of a streamed message, which reports its usage without being asked. See {@link messageBody}. */
+/** The body of a streamed message, which always reports its usage. See {@link messageBody}. */
 export function streamMessageBody(limits: Limits, request: ChatRequest): StreamBody {
   return { ...request.providerOptions, ...fields(limits, request), stream: true }
 }
@@ -41,7 +41,7 @@ function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
   const isThinkingLeftOpen = providerOptions.thinking === undefined && (effort ?? undefined) === undefined
   return {
     model,
-    // Anthropic requires a limit, and refuses one above the model's own.
+    // Anthropic requires a limit, and refuses one above the model's maximum.
     max_tokens: Math.min(request.outputTokensMax ?? PLAIN_TOKENS_MAX, most),
     ...conversation(name, request.messages),
     ...(temperature === undefined || !takesTemperature(model) ? {} : { temperature: Math.min(temperature, 1) }),

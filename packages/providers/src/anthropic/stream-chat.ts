@@ -12,8 +12,8 @@ import { streamMessageBody } from './message-body.ts'
 import { send } from './send.ts'
 
 /**
- * One message, as it is written. The SDK ends a stream silently when the connection closes early and when it is aborted, so an answer
- * counts as whole only after its `message_stop`.
+ * Streams one message. The SDK ends a stream silently when the connection closes early or is aborted, so an answer is complete
+ * only after its `message_stop`.
  */
 export async function* streamChat(
   connection: AnthropicConnection,
@@ -38,7 +38,7 @@ export async function* streamChat(
     if (context.signal.aborted) throw context.signal.reason
     if (!answer.isStopped) throw incomplete(connection.name, answer)
   } catch (thrown) {
-    // All that the answer holds had arrived.
+    // After `message_stop` the answer is complete, so a failure does no harm.
     if (!answer.isStopped) {
       const { isAnswering, usage } = answer
       throw anthropicError(connection, thrown, { signal: context.signal, isAnswering, usage })
@@ -49,26 +49,26 @@ export async function* streamChat(
   yield answer.finish()
 }
 
-/** What is known of an answer so far. */
+/** What a streamed answer has reported so far. */
 class Answer {
   requestId: string | undefined
-  /** Whether a part of it was handed out. */
+  /** Whether the caller has received a part of it. */
   isAnswering = false
-  /** Whether its closing mark was seen. */
+  /** Whether its closing mark has arrived. */
   isStopped = false
   #model: string
   #stopReason: string | undefined
-  /** What was reported of its usage; `undefined` until anything was. */
+  /** The usage reported so far. */
   #reported: Record<string, unknown> | undefined
   #bytesWritten = 0
-  /** The calls of tools, by the index of their block. */
+  /** The tool calls, by the index of their block. */
   readonly #tools = new Map<number, { index: number; isEmpty: boolean }>()
 
   constructor(model: string) {
     this.#model = model
   }
 
-  /** What an event adds to the answer. */
+  /** Reads an event, and returns what it adds to the answer. */
   read(event: Record<string, unknown>): ChatEvent[] {
     const block = asCount(event.index) ?? 0
     switch (event.type) {
@@ -98,7 +98,7 @@ class Answer {
     }
   }
 
-  /** What it used at least, while it is not whole. */
+  /** The least that an incomplete answer has used. */
   get usage(): Usage | undefined {
     return this.#reported && cutUsage(this.#reported, this.#bytesWritten)
   }
@@ -122,7 +122,7 @@ class Answer {
     if (content.type === 'text') return this.#say(content.text)
     if (content.type !== 'tool_use') return []
     const index = this.#tools.size
-    // The input comes in pieces after an empty object; a server that does not stream it may say it at once.
+    // The input streams after an empty object, but some servers send it whole at once.
     const whole = Object.keys(asRecord(content.input) ?? {}).length > 0 ? JSON.stringify(content.input) : ''
     this.#tools.set(block, { index, isEmpty: whole === '' })
     this.#bytesWritten += byteLength(whole)

@@ -4,7 +4,7 @@ import { type FailurePlace, sdkError } from '../adapter/sdk-error.ts'
 import type { CartesiaConnection } from './cartesia-client.ts'
 
 /**
- * Classifies what the SDK threw, what a stream or websocket said inside itself, and why a websocket was refused. See {@link sdkError}.
+ * Classifies an error of the SDK, an error event of a stream or websocket, or the refusal of a websocket. See {@link sdkError}.
  *
  * @source https://docs.cartesia.ai/use-the-api/api-errors
  */
@@ -16,11 +16,13 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['concurrency_limited', 'rate_limited'],
   ['quota_exceeded', 'quota_exhausted'],
   ['model_not_found', 'model_not_found'],
-  // The voice is asked for beside the model, and another provider has others.
+  // Like a missing model, a missing voice may exist at another provider.
   ['voice_not_found', 'model_not_found'],
 ])
 
-/** The SDK keeps an answer's words in `error`; an event inside a stream comes bare; a refused handshake is told in a message alone. */
+/**
+ * The SDK keeps an answer's body in `error`. A stream's error event is the body itself. A refused handshake has only a message.
+ */
 function read(error: Record<string, unknown>) {
   const body = asRecord(error.error) ?? error
   const refused = /^Unexpected server response: (\d{3})$/.exec(String(error.message))?.[1]
@@ -31,12 +33,12 @@ function read(error: Record<string, unknown>) {
   }
 }
 
-/** What an emitter of the SDK's websockets told as its error: the provider's event, or what broke the connection. */
+/** The cause of a websocket's error: the provider's error event, or what broke the connection. */
 export function socketFailure(told: unknown): unknown {
   const error = asRecord(told)
   const event = asRecord(error?.error)
   if (event?.type === 'error') return event
-  // `ws` wraps what broke the connection into an event of its own.
+  // `ws` wraps the cause in its own event.
   const cause = asRecord(error?.cause) ?? error
   return cause?.error ?? cause ?? told
 }

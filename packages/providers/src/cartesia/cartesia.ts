@@ -6,41 +6,41 @@ import { speak, streamSpeech } from './speak.ts'
 import { streamTranscription } from './stream-transcription.ts'
 import { transcribe } from './transcribe.ts'
 
-/** How Cartesia is reached, and what is asked of it. */
+/** How {@link cartesia} reaches the API, and what it sells and requests. */
 export interface CartesiaOptions {
-  /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
+  /** The secret key. Without it and without a `client`, the adapter is disabled. An empty string counts as absent. */
   apiKey?: string | undefined
-  /** Where the API is. Cartesia may replace a key that it sees over plain HTTP. @defaultValue `https://api.cartesia.ai` */
+  /** The API's base URL. Cartesia may rotate a key that it sees over plain HTTP. @defaultValue `https://api.cartesia.ai` */
   baseURL?: string
-  /** Your own client of the SDK instead of one made here; `apiKey`, `baseURL` and `fetch` are then its own. */
+  /** Your own SDK client. Its settings replace `apiKey`, `baseURL` and `fetch`. */
   client?: CartesiaClient
-  /** What is sold. @defaultValue {@link cartesiaOffers} of `models` */
+  /** What the adapter sells. @defaultValue {@link cartesiaOffers} of `models` */
   offers?: readonly Offer[]
-  /** The models behind the name `cartesia`. */
+  /** The models behind the provider `cartesia`. */
   models?: CartesiaModels
-  /** The id of the voice that speaks when a request names none. @defaultValue the one of the SDK's examples */
+  /** The id of the voice for requests that name none. @defaultValue the voice of the SDK's examples */
   voice?: string
   /**
-   * How raw sound (`pcm`) is streamed; other formats always come as a body of bytes. The websocket needs the package `ws`.
+   * How to stream raw audio (`pcm`). Other formats always arrive as a response body. The websocket needs the package `ws`.
    *
    * @defaultValue `sse`
    */
   transport?: 'sse' | 'websocket'
-  /** Options of the package `ws` for every websocket, which `fetch` does not reach: `agent` for a proxy, `ca`, `createConnection`. */
+  /** Options of the package `ws` for every websocket, since `fetch` opens none: `agent` for a proxy, `ca`, `createConnection`. */
   websocket?: Readonly<Record<string, unknown>>
-  /** The name of the adapter; give each its own when two stand side by side. @defaultValue `cartesia` */
+  /** The adapter's name. Two Cartesia adapters in one router need different names. @defaultValue `cartesia` */
   name?: string
   /** @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
-  /** Tells the time. @defaultValue the host's clock */
+  /** The clock to read. @defaultValue the system clock */
   now?: Clock
 }
 
 /**
- * Cartesia: text to speech, whole and streamed, and speech to text, of recordings and of live sound.
+ * Cartesia: text to speech, whole and streamed, and speech to text, recorded and live.
  *
- * Nothing is loaded or sent before the first call: then the package `@cartesia/cartesia-js` (^4.2) is imported, unless you pass a
- * client of your own. Neither retries nor the environment change what is sent.
+ * The adapter loads and sends nothing before the first call. It then imports the package `@cartesia/cartesia-js` (^4.2), unless
+ * you pass your own client. It turns the SDK's retries off and ignores its environment variables.
  */
 export function cartesia(options: CartesiaOptions): ProviderAdapter {
   const name = options.name ?? 'cartesia'

@@ -1,8 +1,8 @@
 import type { WebSocket } from 'ws'
 
 /**
- * Makes what the SDK throws while it reads a message a failure of the connection: `null`, or a chunk of sound without any, would end the
- * process. Called when the SDK listens, and before anything can come.
+ * Turns what the SDK throws while it reads a message into a failure of the connection. Otherwise `null`, or an audio chunk
+ * without data, would end the process. Call it once the SDK listens and before any message can arrive.
  */
 export function containThrows(socket: Pick<WebSocket, 'listeners' | 'off' | 'on'>, fail: (error: unknown) => void): void {
   for (const listener of socket.listeners('message')) {
@@ -12,7 +12,7 @@ export function containThrows(socket: Pick<WebSocket, 'listeners' | 'off' | 'on'
       try {
         read.apply(socket, message)
       } catch {
-        // What was thrown tells of the SDK, and has a code that looks like one of the network.
+        // The error itself describes the SDK's internals, and its code looks like a network code.
         fail(new SyntaxError('a message of the websocket was not understood'))
       }
     })

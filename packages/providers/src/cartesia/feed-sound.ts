@@ -3,14 +3,14 @@ import type { Call } from '../adapter/call.ts'
 import type { HeardSound } from './heard-sound.ts'
 import type { TranscriptSocket } from './transcript-socket.ts'
 
-/** Bytes that may wait on this machine before more sound is read: half a minute of a telephone. */
+/** The most bytes to buffer before reading more audio: half a minute of telephone audio. */
 const PENDING_MAX = 256 * 1024
 const PAUSE_MS = 20
 
 /**
- * Sends sound as it comes, not faster than the network takes it, and says at its end that this is all.
+ * Sends audio as it arrives, no faster than the network takes it, and signals its end.
  *
- * @throws {ProviderError} `aborted`: the sound itself failed, which is the caller's and not the provider's
+ * @throws {ProviderError} `aborted`: reading the caller's audio failed
  */
 export async function feedSound(
   provider: string,
@@ -22,7 +22,7 @@ export async function feedSound(
   const pieces = sound[Symbol.asyncIterator]()
   const stop = () => void pieces.return?.().catch(() => {})
   call.signal.addEventListener('abort', stop)
-  // Its caller may have left before the sound was looked at.
+  // The caller may have aborted before this listener existed.
   if (call.signal.aborted) stop()
   for (;;) {
     const step = await pieces.next().catch((cause: unknown) => {

@@ -3,9 +3,9 @@ import { durationUsage } from '../adapter/duration-usage.ts'
 import { readable } from '../adapter/readable-usage.ts'
 import { cartesiaTranscriptionUsage } from '../usage/cartesia.ts'
 
-/** How much live sound was sent and how much the provider said it heard, which is what a live transcription costs. */
+/** Counts the live audio that we sent and that the provider reported, for the usage of a live transcription. */
 export class HeardSound {
-  /** Whether all of the sound was sent. */
+  /** Whether we have sent all of the audio. */
   isWhole = false
   readonly #format: SoundFormat
   #bytes = 0
@@ -15,7 +15,7 @@ export class HeardSound {
     this.#format = format
   }
 
-  /** Seconds of sound that the provider said it transcribed; `undefined` when it never said. */
+  /** The seconds of audio that the provider reported as transcribed. `undefined` if it reported none. */
   get reportedSeconds(): number | undefined {
     return this.#reported === undefined ? undefined : Number(this.#reported) / Number(UNIT)
   }
@@ -24,7 +24,7 @@ export class HeardSound {
     this.#bytes += bytes
   }
 
-  /** Reads the duration of a transcript. Each final one tells of the sound that made it; others will be told again. */
+  /** Adds the duration of a final transcript. Interim ones will be reported again. */
   report(transcript: Readonly<Record<string, unknown>>): void {
     if (transcript.is_final !== true) return
     const [told] = readable(() => cartesiaTranscriptionUsage(transcript))?.quantities ?? []
@@ -32,11 +32,12 @@ export class HeardSound {
   }
 
   /**
-   * Seconds of sound. `exact` where what the provider reported is all that it was sent; else what was sent: as a `floor` where less was
-   * reported, since silence is billed too, and brings no transcript that could tell of it; and `derived` where more was, which nobody can
-   * have heard: a transcript was told twice, or counts those before it.
+   * The usage in seconds of audio. If the provider reported everything that we sent, its count is `exact`. Otherwise our own
+   * count applies. It is a `floor` if the provider reported less, or not everything was sent: Cartesia also bills silence, which
+   * yields no transcript. It is `derived` if the provider reported more than we sent: a transcript repeated or included earlier
+   * ones.
    *
-   * @returns `undefined` before any sound was sent
+   * @returns `undefined` before we sent any audio
    */
   usage(): Usage | undefined {
     const sent = quantity(soundSeconds(this.#bytes, this.#format))
@@ -49,7 +50,7 @@ export class HeardSound {
   }
 }
 
-/** A tenth of a second: a provider that counts in whole frames misses up to one at the end. */
+/** A tenth of a second, because a provider that counts whole frames may miss the last one. */
 const TOLERANCE = UNIT / 10n
-/** A provider that rounds up counts up to a second more. */
+/** One second, because a provider may round up. */
 const ROUNDING = UNIT

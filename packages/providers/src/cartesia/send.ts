@@ -2,14 +2,14 @@ import type { Call } from '../adapter/call.ts'
 import { answerAndFacts, headersOf } from '../adapter/sdk-answer.ts'
 import type { CartesiaClient, CartesiaConnection, CartesiaRequestOptions } from './cartesia-client.ts'
 
-/** An answer of the SDK, its headers, and the id under which the provider logged it, where it says so. */
+/** An SDK's answer, its headers, and the id under which the provider logged its request, if it sent one. */
 export interface SdkAnswer {
   data: unknown
   requestId: string | undefined
   headers: Pick<Headers, 'get'>
 }
 
-/** Makes one request of the SDK within `call`: never retried, and ended by the call's signal. */
+/** Makes one request within `call`. It never retries, and the call's signal ends it. */
 export async function send(
   connection: CartesiaConnection,
   call: Call,

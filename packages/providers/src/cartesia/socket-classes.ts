@@ -7,8 +7,8 @@ export interface SocketClasses {
 }
 
 /**
- * Loads the SDK's websockets, also for a client that the host made. They come from its CommonJS build: in a module its look for the
- * package `ws` always fails, and then it opens the platform's websocket, which takes no options and puts the key into the URL.
+ * Loads the SDK's websocket classes, also for a host's own client. It loads the CommonJS build, because the ESM build never finds
+ * the package `ws` and falls back to the platform's websocket, which takes no options and puts the key into the URL.
  *
  * @throws {ProviderError} `unsupported`: the SDK, or `ws` beside it, is not installed
  */

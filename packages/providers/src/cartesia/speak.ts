@@ -11,7 +11,7 @@ import { speechEvents } from './speech-events.ts'
 import { speechSocket } from './speech-socket.ts'
 import type { Speech, SpeechSource } from './speech-source.ts'
 
-/** Speaks a text, whole. */
+/** Speaks a text, and returns the whole speech. */
 export async function speak(
   connection: CartesiaConnection,
   request: SpeakRequest,
@@ -22,8 +22,8 @@ export async function speak(
 }
 
 /**
- * Speaks a text, as it is spoken. Cartesia's events and websockets carry raw sound alone, so `pcm` and `mulaw` come by them; other formats
- * come as a body of bytes, whose end is its closing mark.
+ * Speaks a text, and streams the speech. Cartesia's events and websockets carry only raw audio, so they serve `pcm` and `mulaw`.
+ * Other formats arrive as a body of bytes, whose end is the closing mark.
  */
 export function streamSpeech(
   connection: CartesiaConnection,
@@ -39,7 +39,9 @@ function isRaw(format: AudioFormat): boolean {
   return format === 'pcm' || format === 'mulaw'
 }
 
-/** Cartesia reports no cost of a speech, so it is the characters of its text; of one that was cut, at most these. */
+/**
+ * Cartesia reports no usage of a speech, so we count the characters of its text. For an interrupted speech they are a ceiling.
+ */
 async function* hear(
   source: SpeechSource,
   connection: CartesiaConnection,

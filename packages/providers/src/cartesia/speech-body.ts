@@ -1,16 +1,16 @@
 import { type AudioFormat, ProviderError, type SpeakRequest } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
 
-/** What a speech is asked for with, beside its request. */
+/** Defaults for what a request leaves open. */
 export interface SpeechDefaults {
   voice: string
-  /** How raw sound is streamed. */
+  /** How to stream raw audio. */
   transport: 'sse' | 'websocket'
 }
 
 /**
- * The body of a speech. Of `providerOptions.output_format` the rates and the encoding are taken, but not for a telephone; the container is the
- * request's.
+ * The body of a speech. `providerOptions.output_format` may set rates and encoding, except for `mulaw`. The container always
+ * follows the request's format.
  *
  * @throws {ProviderError} `unsupported`: Cartesia does not make this format
  */
@@ -33,7 +33,7 @@ export function speechBody(provider: string, request: SpeakRequest, { voice }: P
   }
 }
 
-/** 24,000 samples per second, as other providers speak, unless it is for a telephone. */
+/** `wav` and `pcm` have 24,000 samples per second, like those of other providers. A telephone plays only one encoding at one rate. */
 const OUTPUT_FORMATS: ReadonlyMap<AudioFormat, Record<string, unknown>> = new Map([
   ['mp3', { container: 'mp3', sample_rate: 44_100, bit_rate: 128_000 }],
   ['wav', { container: 'wav', encoding: 'pcm_s16le', sample_rate: 24_000 }],
@@ -41,7 +41,11 @@ const OUTPUT_FORMATS: ReadonlyMap<AudioFormat, Record<string, unknown>> = new Ma
   ['mulaw', { container: 'raw', encoding: 'pcm_mulaw', sample_rate: 8_000 }],
 ])
 
-/** Names a speech in the provider's logs by its attempt. @returns `undefined` for what a context cannot be called */
+/**
+ * The context id that names a speech in the provider's logs by its attempt.
+ *
+ * @returns `undefined` if the attempt id is not a valid one
+ */
 export function contextId(attemptId: string): string | undefined {
   return /^[\w.:-]{1,128}$/.test(attemptId) ? attemptId : undefined
 }

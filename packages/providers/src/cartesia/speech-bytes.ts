@@ -5,7 +5,7 @@ import { headersOf } from '../adapter/sdk-answer.ts'
 import { send } from './send.ts'
 import type { SpeechSource } from './speech-source.ts'
 
-/** Sound as a body of bytes, in any format. No timeout of the SDK covers it: the call does. */
+/** Streams audio as a body of bytes, in any format. The call's signal ends it, because no timeout of the SDK covers it. */
 export const speechBytes: SpeechSource = async function* speechBytes(connection, call, speech) {
   const { data, requestId } = await send(connection, call, (client, options) => client.tts.generate(speech.body, options))
   const body = typeof data === 'object' && data !== null && 'body' in data ? data.body : undefined

@@ -6,8 +6,8 @@ import { contextId } from './speech-body.ts'
 import { readSpeechEvent, type SpeechSource } from './speech-source.ts'
 
 /**
- * Raw sound as server-sent events. The SDK hands an error out as one more event, and ends silently when the connection closes early or
- * is aborted, so a speech is whole only after `done`.
+ * Streams raw audio as server-sent events. The SDK delivers an error as an ordinary event, and ends silently when the connection
+ * closes early or is aborted, so a speech is complete only after `done`.
  */
 export const speechEvents: SpeechSource = async function* speechEvents(connection, call, speech) {
   const named = contextId(speech.attemptId)

@@ -9,11 +9,11 @@ import { contextId } from './speech-body.ts'
 import { readSpeechEvent, type SpeechSource } from './speech-source.ts'
 
 /**
- * Raw sound over a websocket of its own. One per speech: a connection that were kept would keep the host's process up, and an adapter
- * has no moment at which to close it.
+ * Streams raw audio over a websocket, one for each speech. A shared connection would keep the host's process alive, and an
+ * adapter has no moment at which to close it.
  *
  * The SDK's own `generate` never settles when the socket drops, and its `websocket()` turns a refused handshake into an unhandled
- * rejection; so its emitter is listened to from the first moment, and the socket's end with it.
+ * rejection. So we attach listeners to its emitter and to the socket at once.
  */
 export const speechSocket: SpeechSource = async function* speechSocket(connection, call, speech) {
   const client = await call.race(connection.client())
@@ -23,7 +23,7 @@ export const speechSocket: SpeechSource = async function* speechSocket(connectio
   emitter.on('error', (error) => events.fail(socketFailure(error)))
   emitter.on('event', (event) => events.push({ ...event }))
   const { socket } = emitter
-  // No other kind is made: the SDK's classes are loaded with `ws`.
+  // Always a `ws` socket, because `loadSocketClasses` requires `ws`.
   containThrows(socket as unknown as WebSocket, events.fail)
   socket.addEventListener('close', ({ code }: { code: number }) => events.push({ type: 'closed', code }))
   const cut = () => cutSocket(socket)

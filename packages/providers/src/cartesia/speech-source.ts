@@ -3,20 +3,20 @@ import { bytesOfBase64 } from '../adapter/bytes.ts'
 import type { Call } from '../adapter/call.ts'
 import type { CartesiaConnection } from './cartesia-client.ts'
 
-/** One speech on its way. */
+/** One speech in progress. */
 export interface Speech {
   body: object
   attemptId: string
-  /** What it costs at most. */
+  /** The most that it can use. */
   ceiling: Usage
-  /** Whether the provider has begun to speak, so that it may bill. The source says so. */
+  /** Whether the provider has begun to speak and may bill. The source sets it. */
   hasBegun: boolean
-  /** Whether a part of it was handed out. */
+  /** Whether the caller has received a part of it. */
   isAnswering: boolean
   requestId: string | undefined
 }
 
-/** A way in which the sound of a speech comes. Ending without an error means that all of it came. */
+/** Streams the audio of a speech over one transport. If it ends without an error, the speech is complete. */
 export type SpeechSource = (
   connection: CartesiaConnection,
   call: Call,
@@ -26,8 +26,8 @@ export type SpeechSource = (
 /**
  * Reads an event of a speech, from a stream or a websocket.
  *
- * @returns the sound that it carries; `done` for the closing mark; `undefined` for what is neither
- * @throws what the provider said went wrong. Cartesia bills no errors, so nothing was consumed unless sound had come before
+ * @returns the event's audio, `done` for the closing mark, or `undefined` for any other event
+ * @throws the provider's error event. Cartesia does not bill errors, so the usage is none unless audio came before
  * @source https://docs.cartesia.ai/pricing
  */
 export function readSpeechEvent(event: Readonly<Record<string, unknown>>, speech: Speech): Uint8Array | 'done' | undefined {

@@ -14,10 +14,10 @@ import { loadSocketClasses } from './socket-classes.ts'
 import { type TranscriptSocket, transcriptSocket } from './transcript-socket.ts'
 
 /**
- * Transcribes live sound. What was said before a pause is told with `ink-whisper`; `ink-2` tells it when the sound ends, so a host that
- * hears where its speakers stop ends the sound there.
+ * Transcribes live audio. `ink-whisper` returns transcripts at pauses. `ink-2` returns them when the audio ends, so a host that
+ * detects the end of an utterance should end the audio there.
  *
- * A request for the model of recordings is served by the model of live sound, since one offer stands for both.
+ * A request that names the model for recordings gets the live model, because one offer covers both.
  */
 export async function* streamTranscription(
   connection: CartesiaConnection,
@@ -61,7 +61,7 @@ export async function* streamTranscription(
           throw closedSocketError(name, facts)
         }
         case 'done':
-          // It answers our goodbye. Without that, not all of the sound was heard.
+          // `done` should answer our end of audio. If it arrives earlier, Cartesia did not hear everything.
           if (!heard.isWhole) throw incomplete(name, 'the transcript', { usage: heard.usage(), requestId })
           isDone = true
       }
@@ -91,7 +91,7 @@ function parameters({ format, language, providerOptions }: LiveTranscribeRequest
     model,
     encoding: format.encoding === 'mulaw' ? ('pcm_mulaw' as const) : format.encoding,
     sample_rate: format.sampleRate,
-    // The SDK's type knows the language of its newest model alone.
+    // The SDK's type allows only the language of its newest model.
     ...(language === undefined ? {} : { language: language as 'en' }),
   }
 }
@@ -109,7 +109,7 @@ function transcript(event: Readonly<Record<string, unknown>>): TranscriptEvent {
   }
 }
 
-/** Times of words, which the SDK's types call lists and other servers send one by one. */
+/** The times of a word: a list by the SDK's types, a single number from other servers. */
 function asTimes(value: unknown): number[] {
   return [value].flat().filter((time) => typeof time === 'number')
 }

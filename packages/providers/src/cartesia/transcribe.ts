@@ -9,7 +9,7 @@ import type { CartesiaConnection } from './cartesia-client.ts'
 import { cartesiaError } from './cartesia-error.ts'
 import { send } from './send.ts'
 
-/** Transcribes recorded sound. Where no language is named, Cartesia takes it for English. */
+/** Transcribes a recording. Cartesia assumes English if the request names no language. */
 export async function transcribe(
   connection: CartesiaConnection,
   request: TranscribeRequest,

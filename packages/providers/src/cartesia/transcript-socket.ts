@@ -6,34 +6,34 @@ import { closeSocket, cutSocket } from '../adapter/socket-end.ts'
 import { socketFailure } from './cartesia-error.ts'
 import { containThrows } from './contain-throws.ts'
 
-/** A websocket that hears and tells. */
+/** The websocket of a live transcription. */
 export interface TranscriptSocket {
-  /** What it tells, and of itself `open` and `closed`. A failure comes after what was told before it. */
+  /** The provider's events, plus our own `open` and `closed`. A failure comes after all earlier events. */
   readonly events: EventQueue<Record<string, unknown>>
-  /** Sends sound. @returns whether it was taken: a connection that has ended takes none, and tells by itself that it has */
+  /** Sends audio. @returns `false` if the connection has ended, which `events` also reports */
   hear(sound: Uint8Array): boolean
-  /** Bytes that were sent and have not left this machine. */
+  /** The sent bytes that have not left this machine. */
   pendingBytes(): number
-  /** Asks for what is still to be told, and for the end. */
+  /** Signals the end of the audio, and requests the remaining transcripts. */
   finish(): void
-  /** Ends it when all was told. */
+  /** Closes the connection after the last event. */
   close(): void
-  /** Ends it whatever was told. */
+  /** Drops the connection at once. */
   cut(): void
 }
 
 /**
- * Listens to a websocket of the SDK, which must have been made in this moment. It was given no way to reconnect: a second connection
- * would be billed, and would not know what was said.
+ * Attaches to an SDK's websocket, which the caller must have just made, without reconnection: a second connection would cost
+ * money and not know the audio of the first.
  */
 export function transcriptSocket(emitter: ManualFinalizeWS): TranscriptSocket {
   const events = eventQueue<Record<string, unknown>>()
-  // At once: without a listener the SDK turns a refused handshake into an unhandled rejection.
+  // Attached at once, because without a listener the SDK turns a refused handshake into an unhandled rejection.
   emitter.on('error', (error) => events.fail(socketFailure(error)))
   emitter.on('event', (event) => events.push(asRecord(event) ?? {}))
   emitter.on('close', (code) => events.push({ type: 'closed', code }))
   emitter.socket.on('open', () => events.push({ type: 'open' }))
-  // No other kind is made: the SDK's classes are loaded with `ws`.
+  // Always a `ws` socket, because `loadSocketClasses` requires `ws`.
   const platformSocket = emitter.socket.platformSocket as WebSocket
   containThrows(platformSocket, events.fail)
   return {

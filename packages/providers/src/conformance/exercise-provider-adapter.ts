@@ -20,8 +20,8 @@ import { type ConformanceOptions, type Method, methods, type ProviderUnderTest, 
 import { CALL_SECONDS_MAX, context, PROMPT, type SampleEvent, SOUND_SECONDS, samplesOf } from './sample-calls.ts'
 
 /**
- * Holds an adapter to the contract of `ProviderAdapter`: what it may say about usage, how its streams end, how its errors are
- * classified, and that a signal ends every call. Run it inside a vitest file, once for each way to open the adapter.
+ * Tests an adapter against the contract of `ProviderAdapter`: its usage reports, how its streams end, how it classifies errors,
+ * and that a signal ends every call. Run it inside a vitest file, once for each way to open the adapter.
  */
 export function exerciseProviderAdapter(name: string, open: () => Promise<ProviderUnderTest>, options: ConformanceOptions): void {
   const has = (method: Method) => options.methods.includes(method)
@@ -209,7 +209,7 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
         const rest = failureOf(drain(events))
         await arranged.struck
         controller.abort()
-        // Awaited before the provider is let go: only the signal can have ended it.
+        // The provider still hangs here, so only the signal can have ended the stream.
         expect((await rest).kind).toBe('aborted')
         arranged.release()
       })
@@ -272,7 +272,7 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
   })
 }
 
-/** The ProviderError that `work` fails with. Anything else that happens is a failure of the test. */
+/** The ProviderError that `work` fails with. Any other outcome fails the test. */
 async function failureOf(work: Promise<unknown>): Promise<ProviderError> {
   const thrown = await work.then(
     (value) => expect.unreachable(`the call succeeded with ${inspect(value)}`),
@@ -282,7 +282,7 @@ async function failureOf(work: Promise<unknown>): Promise<ProviderError> {
   return thrown
 }
 
-/** By its mark, as an adapter may come with a copy of core of its own. */
+/** Checks the code rather than the class, because an adapter may load its own copy of core. */
 function isProviderError(thrown: unknown): thrown is ProviderError {
   return isFareboxError(thrown) && thrown.code === 'PROVIDER_ERROR'
 }
@@ -296,7 +296,7 @@ function expectUsage(usage: Usage | undefined, certainty?: Usage['certainty']): 
   if (certainty) expect(usage.certainty).toBe(certainty)
 }
 
-/** The last event of a stream that ended as it should. */
+/** The `finish` event, which must end the stream. */
 function finishOf(events: readonly SampleEvent[]): SampleEvent {
   const last = events.at(-1)
   if (last?.type !== 'finish') throw new Error(`the last event is ${last?.type}`)

@@ -1,6 +1,6 @@
 import type { AudioFormat, ProviderAdapter, ProviderErrorKind } from '@farebox/core'
 
-/** Methods of an adapter that the suite exercises. A plain method has its stream tested with it. */
+/** The adapter methods that the suite exercises. An adapter with a plain method and its stream must agree on both. */
 export const methods = [
   'chat',
   'streamChat',
@@ -12,26 +12,26 @@ export const methods = [
   'embed',
   'call',
 ] as const
-/** A method of an adapter. */
+/** An adapter method that the suite can exercise. */
 export type Method = (typeof methods)[number]
 
 /** The methods that stream. */
 export const streamMethods = ['streamChat', 'streamTranscription', 'streamSpeech', 'converse'] as const
 export type StreamMethod = (typeof streamMethods)[number]
 
-/** Whether a method answers in events. */
+/** Whether a method answers with a stream of events. */
 export function isStreamMethod(method: Method): method is StreamMethod {
   return (streamMethods as readonly Method[]).includes(method)
 }
 
 /**
- * What the provider is made to do with the next call of a method.
+ * What the provider must do with the next call of a method.
  *
- * - `unreported_usage`: answers well, without saying what it cost
- * - `no_answer`: takes the request and never answers
- * - `stalled_answer`: begins to answer, then says nothing more; a stream hands out one part first
- * - `truncated_answer`: ends its stream after a part or more, as if all were well, but without its closing mark
- * - `failure`: fails in a way that the adapter must classify as `kind`
+ * - `unreported_usage`: answer successfully, but report no usage
+ * - `no_answer`: accept the request and never answer
+ * - `stalled_answer`: begin to answer, then hang. A stream sends one part first.
+ * - `truncated_answer`: end the stream cleanly after one or more parts, but without its closing mark
+ * - `failure`: fail in a way that the adapter must classify as `kind`
  */
 export type Situation =
   | { type: 'unreported_usage' }
@@ -40,36 +40,38 @@ export type Situation =
   | { type: 'truncated_answer' }
   | { type: 'failure'; kind: ProviderErrorKind }
 
-/** A situation that was arranged. */
+/** A situation that the provider will run into, and control over it. */
 export interface Arranged {
-  /** Resolves when the situation has come about at the provider. */
+  /** Resolves when the provider has reached the situation. */
   struck: Promise<void>
-  /** Lets a call that hangs end, at the provider's side. */
+  /** Makes the provider end a call that hangs. */
   release(): void
 }
 
-/** An adapter, and power over the provider that it talks to. */
+/** An adapter, and control over the provider that it talks to. */
 export interface ProviderUnderTest {
   adapter: ProviderAdapter
   arrange(method: Method, situation: Situation): Arranged
   close(): Promise<void>
 }
 
-/** What {@link exerciseProviderAdapter} may expect of an adapter and its provider. */
+/** What {@link exerciseProviderAdapter} tests, and with what. */
 export interface ConformanceOptions {
-  /** The methods that the adapter has, and no others. */
+  /** All methods that the adapter has. */
   methods: readonly Method[]
-  /** The kinds of failure that the provider can be made to show. */
+  /** The kinds of failure that `arrange` can produce. */
   failureKinds: readonly ProviderErrorKind[]
   /**
-   * Methods whose work goes on at the provider when their caller stops waiting, as a phone rings on. Once such a request was sent, an abort, a
-   * deadline and whatever is no plain refusal are `outcome_unknown`. @defaultValue none
+   * Methods whose work continues at the provider after the caller stops waiting, like a phone that keeps ringing. Once the
+   * adapter has sent such a request, every failure but a plain refusal is `outcome_unknown`, an abort or a deadline included.
+   *
+   * @defaultValue none
    */
   irrevocable?: readonly Method[]
-  /** Texts that no error may hold: the key, for one. The suite adds its own prompts. */
+  /** Texts that no error may contain, such as the API key. The suite adds its own prompts. */
   secrets?: readonly string[]
-  /** The format that speech is asked for in. @defaultValue `mp3` */
+  /** The format of the speech that the suite requests. @defaultValue `mp3` */
   speechFormat?: AudioFormat
-  /** Tests that do not apply, by name, each with the reason. */
+  /** Tests to skip: the name of each, with the reason. */
   skip?: Readonly<Record<string, string>>
 }

@@ -12,7 +12,7 @@ import type {
 import { writeWav } from '../adapter/wav.ts'
 import { isStreamMethod, type Method, type StreamMethod } from './provider-under-test.ts'
 
-/** Words of the sample requests, which no error may repeat. */
+/** The text of the sample requests. No error may repeat it. */
 export const PROMPT = 'the heron sleeps on one leg'
 
 const SERVICE_BY_METHOD: Readonly<Record<Method, Service>> = {
@@ -27,18 +27,18 @@ const SERVICE_BY_METHOD: Readonly<Record<Method, Service>> = {
   call: 'phone',
 }
 
-/** How the samples of live sound are coded: what telephones send. */
+/** The format of live audio samples, as telephones send it. */
 const SOUND: SoundFormat = { encoding: 'mulaw', sampleRate: 8_000 }
 const SOUND_PIECES = 10
 const PIECE_BYTES = 800
 
-/** Seconds of sound that a sample of a live method holds. */
+/** How much audio a sample call of a live method sends, in seconds. */
 export const SOUND_SECONDS = (SOUND_PIECES * PIECE_BYTES) / SOUND.sampleRate
 
-/** Seconds that the sample phone call may last. */
+/** The time limit of the sample phone call, in seconds. */
 export const CALL_SECONDS_MAX = 60
 
-/** A context that is never aborted, unless a signal is given. */
+/** A context for sample calls. By default its signal never aborts. */
 export function context(signal: AbortSignal = new AbortController().signal): CallContext {
   return { signal, attemptId: 'attempt-of-the-suite' }
 }
@@ -51,9 +51,9 @@ export interface SampleEvent {
 
 /** Makes sample calls. */
 export interface Samples {
-  /** Makes a sample call of `method` and waits for all of it. Streams come as the list of their events. */
+  /** Makes a sample call of `method` and waits for all of it. For a stream, resolves with the list of its events. */
   sampleCall(adapter: ProviderAdapter, method: Method, given?: CallContext): Promise<unknown>
-  /** Opens a sample stream of `method`. `onRead` hears of each piece that a live method reads of its input. */
+  /** Opens a sample stream of `method`. `onRead` runs for each piece of input that a live method reads. */
   sampleStream(
     adapter: ProviderAdapter,
     method: StreamMethod,
@@ -62,7 +62,7 @@ export interface Samples {
   ): AsyncIterable<SampleEvent>
 }
 
-/** Sample calls that ask for speech in `format`. */
+/** Makes sample calls that request speech in `format`. */
 export function samplesOf(format: AudioFormat): Samples {
   return { sampleCall, sampleStream }
 
@@ -107,7 +107,7 @@ export function samplesOf(format: AudioFormat): Samples {
   }
 }
 
-/** Sound as a telephone sends it: µ-law silence in pieces. */
+/** Telephone audio: pieces of µ-law silence. */
 async function* soundPieces(onRead: () => void): AsyncGenerator<Uint8Array, void, undefined> {
   for (let piece = 0; piece < SOUND_PIECES; piece += 1) {
     onRead()

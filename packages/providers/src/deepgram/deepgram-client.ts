@@ -1,7 +1,7 @@
 import { answeringFetch } from '../adapter/answering-fetch.ts'
 import type { SdkConnection } from '../adapter/sdk-connection.ts'
 
-/** What an SDK method takes beside its request. */
+/** The options of an SDK method, besides its request. */
 export interface DeepgramRequestOptions {
   abortSignal?: AbortSignal
   maxRetries?: number
@@ -9,7 +9,7 @@ export interface DeepgramRequestOptions {
   queryParams?: Record<string, unknown>
 }
 
-/** A live connection of the SDK, before and after it is open. */
+/** A live connection of the SDK, whether open yet or not. */
 export interface DeepgramSocket {
   on(event: 'open', handler: () => void): void
   on(event: 'message', handler: (message: unknown) => void): void
@@ -24,8 +24,8 @@ export interface DeepgramSocket {
 }
 
 /**
- * The slice of the SDK's client that is used: `new DeepgramClient()` of `@deepgram/sdk` 5.13 fits, and so does a wrapper that traces
- * its calls.
+ * The part of the SDK's client that the adapter uses. `new DeepgramClient()` of `@deepgram/sdk` 5.13 fits, and so does a wrapper
+ * that traces its calls.
  */
 export interface DeepgramClient {
   listen: {
@@ -51,7 +51,7 @@ export interface DeepgramClient {
 /** What every method of the adapter needs to reach the provider. */
 export type DeepgramConnection = SdkConnection<DeepgramClient>
 
-/** What a client of our own is made from. */
+/** The settings of a client that the adapter makes. */
 export interface DeepgramClientOptions {
   apiKey: string
   baseUrl: string
@@ -59,16 +59,16 @@ export interface DeepgramClientOptions {
 }
 
 /**
- * How long the SDK may wait for the headers of an answer. The caller's deadline is what counts, but a timer of the SDK's cannot be turned
- * off: so this is as long as Deepgram works on any request before it gives up by itself.
+ * How long the SDK may wait for an answer's headers. The caller's deadline decides, but the SDK's timer cannot be turned off, so
+ * this is as long as Deepgram itself works on any request.
  *
  * @source https://community.deepgram.com/answers/en/handling-long-running-whisper-requests-1306412665064656903 (20 minutes)
  */
 export const TIMEOUT_SECONDS = 1_200
 
 /**
- * Loads the SDK and makes a client that nothing in the environment can redirect, because the key and the address are given. Its
- * retries are off, because retrying is the router's.
+ * Loads the SDK and makes a client that the environment cannot redirect, because the key and the address are set. Retries are
+ * off, because the router retries.
  */
 export async function loadDeepgramClient({ apiKey, baseUrl, fetch }: DeepgramClientOptions): Promise<DeepgramClient> {
   const sdk = await import('@deepgram/sdk')

@@ -5,8 +5,8 @@ import { type FailurePlace, type SdkErrors, sdkError } from '../adapter/sdk-erro
 import type { DeepgramConnection } from './deepgram-client.ts'
 
 /**
- * Classifies what the SDK threw, by Deepgram's codes before its statuses. See {@link sdkError}. Errors come in two styles, `err_code`
- * with `err_msg` and `category` with `message`, and from a refused websocket as a text with the status in it.
+ * Classifies an error of the SDK, by Deepgram's codes first. See {@link sdkError}. Errors have `err_code` with `err_msg`, or
+ * `category` with `message`. A refused websocket gives a text with the status in it.
  *
  * @source https://developers.deepgram.com/docs/errors
  */
@@ -17,7 +17,7 @@ export function deepgramError({ name, now }: DeepgramConnection, thrown: unknown
   return sdkError(errors, failure, place)
 }
 
-/** The id under which Deepgram logged a request: in a header that has had two names, and in most bodies. */
+/** The id under which Deepgram logged a request, from a header, which has had two names, or from the body. */
 export function requestIdOf(headers: unknown, body: unknown): string | undefined {
   const get = asRecord(headers)?.get
   const header = (name: string) => (typeof get === 'function' ? asText(get.call(headers, name)) : undefined)
@@ -41,7 +41,7 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['INVALID_QUERY_PARAMETER', 'invalid_request'],
 ])
 
-/** Deepgram has no code for a model that it does not know, or not in this language: a 400, or a 403 where the key may not use it. */
+/** Deepgram has no code for an unknown model. It answers 400, also for the wrong language, or 403 if the key may not use it. */
 const KIND_WITHOUT_MODEL: ReadonlyMap<number, ProviderErrorKind> = new Map([
   [400, 'model_not_found'],
   [403, 'model_not_found'],
@@ -65,7 +65,7 @@ function read(error: Record<string, unknown>): ReturnType<NonNullable<SdkErrors[
   }
 }
 
-/** What lies behind the event that a websocket fails with, which itself holds the request with its key. */
+/** The error inside a websocket's error event. The event itself holds the request, and with it the key. */
 function socketFailure(thrown: unknown): unknown {
   const event = asRecord(thrown)
   return event?.type === 'error' && event.error !== undefined ? event.error : thrown
@@ -76,7 +76,7 @@ function refusedStatus(message: unknown): number | undefined {
   return status === undefined ? undefined : Number(status)
 }
 
-/** The SDK's timeouts, by their words: they have no status, and their class depends on where the time ran out. */
+/** Whether this is the SDK's timeout. It has no status, and its class depends on where the time ran out. */
 function isTimeout({ message, name }: Record<string, unknown>): boolean {
   return name === 'DeepgramTimeoutError' || /^"?timeout"?$/i.test(asText(message) ?? '')
 }

@@ -1,16 +1,16 @@
 import type { Offer } from '@farebox/core'
 
-/** The models that stand behind `deepgram`. */
+/** The models behind the provider `deepgram`. */
 export interface DeepgramModels {
-  /** What hears. @defaultValue `nova-3` */
+  /** The model that transcribes. @defaultValue `nova-3` */
   transcribe?: string
-  /** What speaks: a voice, whose name is that of its model. @defaultValue `aura-2-thalia-en` */
+  /** The model that speaks. At Deepgram each voice is a model. @defaultValue `aura-2-thalia-en` */
   speak?: string
 }
 
 /**
- * What Deepgram sells, as of November 2026. Both go by the provider name `deepgram`, which the default cost book prices by model:
- * `nova-3` by the second, `aura-2-…` by the character.
+ * What Deepgram sells, as of November 2026. Both offers use the provider name `deepgram`, and the default cost book prices them
+ * by model: `nova-3` by the second, `aura-2-…` by the character.
  *
  * @source https://developers.deepgram.com/docs/text-to-speech (at most 2,000 characters a request)
  */

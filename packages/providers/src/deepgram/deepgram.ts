@@ -7,33 +7,33 @@ import { speak, streamSpeech } from './speak.ts'
 import { streamTranscription } from './stream-transcription.ts'
 import { transcribe } from './transcribe.ts'
 
-/** How Deepgram is reached, and what is asked of it. */
+/** How {@link deepgram} reaches the API, and what it sells. */
 export interface DeepgramOptions {
-  /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
+  /** The secret key. Without it and without a `client`, the adapter is disabled. An empty string counts as absent. */
   apiKey?: string | undefined
-  /** Where the API is, for requests and for live connections alike. @defaultValue `https://api.deepgram.com` */
+  /** The API's base URL, for requests and live connections. @defaultValue `https://api.deepgram.com` */
   baseUrl?: string
-  /** Your own client of the SDK instead of one made here; `apiKey`, `baseUrl` and `fetch` are then its own. */
+  /** Your own SDK client. Its settings replace `apiKey`, `baseUrl` and `fetch`. */
   client?: DeepgramClient
-  /** What is sold. @defaultValue {@link deepgramOffers} of `models` */
+  /** What the adapter sells. @defaultValue {@link deepgramOffers} of `models` */
   offers?: readonly Offer[]
-  /** The models behind `deepgram`. */
+  /** The models behind the provider `deepgram`. */
   models?: DeepgramModels
-  /** The project whose records are read. @defaultValue the key's own, asked for when records are */
+  /** The project whose records to read. @defaultValue the key's own, looked up when records are first read */
   projectId?: string
-  /** The name of the adapter; give each its own when two stand side by side. @defaultValue `deepgram` */
+  /** The adapter's name. Two Deepgram adapters in one router need different names. @defaultValue `deepgram` */
   name?: string
-  /** For requests; live connections do not go by it. @defaultValue the global `fetch` */
+  /** Sends requests. Live connections do not use it. @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
-  /** Tells the time. @defaultValue the host's clock */
+  /** The clock to read. @defaultValue the system clock */
   now?: Clock
 }
 
 /**
  * Deepgram: speech to text, recorded and live, and text to speech.
  *
- * Nothing is loaded or sent before the first call: then the package `@deepgram/sdk` (^5.13) is imported, unless you pass a client of your
- * own. Neither retries nor the environment change what is sent, and a live connection that breaks is not opened again.
+ * The adapter loads and sends nothing before the first call. It then imports the package `@deepgram/sdk` (^5.13), unless you pass
+ * your own client. It turns the SDK's retries off, ignores its environment variables and never reopens a broken live connection.
  */
 export function deepgram(options: DeepgramOptions): ProviderAdapter {
   const connection = connect(options)

@@ -1,22 +1,22 @@
 import type { Call } from '../adapter/call.ts'
 import type { LiveSocket } from './live-socket.ts'
 
-/** What may wait for a slow network: half a minute of telephone sound, or eight seconds of studio sound. */
+/** The most bytes to buffer for a slow network: half a minute of telephone audio, or eight seconds of 16 kHz audio. */
 const BUFFERED_BYTES_MAX = 256 * 1_024
 const DRAIN_MS = 10
 
 /**
- * How often it is looked whether there was sound. Deepgram ends a connection that was silent for ten seconds; twice this is less.
+ * How often to check for silence. Deepgram ends a connection after ten seconds without audio, which is more than twice this.
  *
  * @source https://developers.deepgram.com/docs/keep-alive
  */
 const KEEP_ALIVE_MS = 4_000
 
 /**
- * Sends sound as it comes, no faster than the network takes it, and says so when there is none for a while. Resolves at the sound's end,
- * when Deepgram was told of it, or when the connection has ended.
+ * Sends audio as it arrives, no faster than the network takes it, and keep-alives while there is none. Resolves when it has told
+ * Deepgram of the audio's end, or when the connection has ended.
  *
- * @throws what reading the sound throws
+ * @throws what reading the audio throws
  */
 export async function feedSound(socket: LiveSocket, audio: AsyncIterable<Uint8Array>, call: Call): Promise<void> {
   const pieces = audio[Symbol.asyncIterator]()
@@ -25,20 +25,20 @@ export async function feedSound(socket: LiveSocket, audio: AsyncIterable<Uint8Ar
     if (isSilent && socket.bufferedBytes() === 0) attempt(() => socket.keepAlive())
     isSilent = true
   }, KEEP_ALIVE_MS)
-  // The next piece may never come: neither the timer nor the source of the sound waits for it.
+  // Stops the timer and the source at once, because the next piece may never arrive.
   const stop = () => {
     clearInterval(keepAlive)
     pieces.return?.()?.catch(() => {})
   }
   call.signal.addEventListener('abort', stop, { once: true })
-  // Its caller may have left before the sound was looked at.
+  // The caller may have aborted before this listener existed.
   if (call.signal.aborted) stop()
   try {
     for (;;) {
       const { done, value } = await pieces.next()
       if (call.signal.aborted) return
       if (done) break
-      // To Deepgram a piece of no length is the end.
+      // Deepgram takes an empty piece for the end.
       if (value.length === 0) continue
       isSilent = false
       if (!attempt(() => socket.sendSound(value))) return
@@ -53,7 +53,7 @@ export async function feedSound(socket: LiveSocket, audio: AsyncIterable<Uint8Ar
   }
 }
 
-/** Whether it could be sent. A connection that has ended takes nothing, and tells by itself that it has. */
+/** Sends, and returns whether that worked. It swallows the error of an ended connection, which reports its end elsewhere. */
 function attempt(send: () => void): boolean {
   try {
     send()

@@ -2,8 +2,8 @@ import type { LiveTranscribeRequest } from '@farebox/core'
 import { meteredOptions } from './send.ts'
 
 /**
- * What a live transcription is asked for with. How the sound is coded wins over `providerOptions`, because what a broken stream used is
- * counted by it; so do the SDK's own settings of the connection, which are not Deepgram's and could open it twice.
+ * The query of a live transcription. The audio format overrides `providerOptions`, because we compute the usage of a broken
+ * stream from it. `providerOptions` cannot set the SDK's own connection settings, which could open a second connection.
  */
 export function liveQuery({ model, format, language, providerOptions }: LiveTranscribeRequest): Record<string, unknown> {
   const options = Object.entries(meteredOptions(providerOptions)).filter(([name]) => !PINNED.has(name))

@@ -3,24 +3,24 @@ import type { Call } from '../adapter/call.ts'
 import { type EventQueue, eventQueue } from '../adapter/event-queue.ts'
 import { type DeepgramClient, TIMEOUT_SECONDS } from './deepgram-client.ts'
 
-/** A live connection that is open. */
+/** An open live connection. */
 export interface LiveSocket {
-  /** What Deepgram says, until the connection ends and they fail with {@link ConnectionEnded}. */
+  /** Deepgram's messages. After the connection's end, reading throws {@link ConnectionEnded}. */
   readonly messages: EventQueue<unknown>
-  /** Bytes of sound that were handed to {@link sendSound}. */
+  /** The bytes of audio passed to {@link sendSound}. */
   readonly bytesTaken: number
-  /** Bytes that wait for the network. */
+  /** The bytes that still wait for the network. */
   bufferedBytes(): number
   sendSound(piece: Uint8Array): void
-  /** Says that the stream goes on though there is no sound. */
+  /** Keeps the connection open while there is no audio. */
   keepAlive(): void
-  /** Says that there is no more sound: what was heard is transcribed, and Deepgram ends the connection. */
+  /** Signals the end of the audio. Deepgram transcribes the rest and ends the connection. */
   closeStream(): void
-  /** Ends the connection now, whatever waits for the network. */
+  /** Ends the connection now, without waiting for buffered bytes. */
   close(): void
 }
 
-/** The connection ended; `reason` is why, as Deepgram names it: `NET-0001`. */
+/** The connection ended. `reason` is Deepgram's code for the cause: `NET-0001`. */
 export class ConnectionEnded extends Error {
   readonly reason: string | undefined
   constructor(reason?: string) {
@@ -30,9 +30,9 @@ export class ConnectionEnded extends Error {
 }
 
 /**
- * Opens a live connection within `call`, once: the SDK would open another by itself when one breaks, up to 30 times, and each is billed.
+ * Opens one live connection within `call`. The SDK alone would reopen a broken one up to 30 times, and Deepgram bills each.
  *
- * @throws what the SDK throws when the connection is refused
+ * @throws the SDK's error when Deepgram refuses the connection
  */
 export async function openLiveSocket(client: DeepgramClient, call: Call, query: object): Promise<LiveSocket> {
   const socket = await call.race(
@@ -46,7 +46,7 @@ export async function openLiveSocket(client: DeepgramClient, call: Call, query: 
   )
   const messages = eventQueue<unknown>()
   let bytesTaken = 0
-  // Before anything can fail. An error and a close may both come, and twice; of a transport of the host's own, an error alone.
+  // Attached before anything can fail. An error and a close may both arrive, even twice. A host transport may only send an error.
   socket.on('error', () => messages.fail(new ConnectionEnded()))
   socket.on('close', ({ reason }) => messages.fail(new ConnectionEnded(reason)))
   socket.on('message', (message) => messages.push(message))
@@ -80,9 +80,9 @@ const CLOSED = 3
 const GOODBYE_MS = 1_000
 
 /**
- * Sees to it that a connection of the package `ws`, which the SDK keeps to itself, ends. One that is stuck is cut at once: its goodbye
- * would wait behind the sound in the buffer, and with it the end of the bill. So is one whose goodbye nobody answers, for which `ws` would
- * wait half a minute, and keep the process up. Any other kind of connection is left to end as it can.
+ * Makes sure that a websocket of the package `ws`, which the SDK hides, ends. It drops a stuck one at once, whose close frame
+ * would wait behind the buffered audio while Deepgram keeps billing. It drops another after a second without a reply, for which
+ * `ws` would wait half a minute and keep the process alive. It leaves other kinds of websocket alone.
  */
 function hangUp(wire: unknown, isStuck: boolean): void {
   const inner = asRecord(wire)?._ws as Partial<Pick<WebSocket, 'addEventListener' | 'readyState'>> & { terminate?(): void }

@@ -18,8 +18,8 @@ import { send } from './send.ts'
 const PAGE_SIZE = 1_000
 
 /**
- * What Deepgram says of the requests in a range of time, oldest first, with what it billed for each. It needs a key with the scope
- * `usage:read`. Requests of services that this adapter does not offer, such as reading, are left out.
+ * Deepgram's records of the requests in a range of time, oldest first, with the amount that it billed for each. The key needs the
+ * scope `usage:read`. Requests to services that this adapter does not sell, such as text analysis, are left out.
  */
 export async function* records(
   connection: DeepgramConnection,
@@ -44,7 +44,7 @@ export async function* records(
   }
 }
 
-/** What a key's project is, where nobody said: a key belongs to one. */
+/** The key's only project, for when the options name none. */
 async function onlyProject(connection: DeepgramConnection, call: Call): Promise<string> {
   const { data, requestId } = await send(connection, call, (client, options) => client.manage.v1.projects.list(options))
   const projects = asRecord(data)?.projects
@@ -59,7 +59,7 @@ async function onlyProject(connection: DeepgramConnection, call: Call): Promise<
   })
 }
 
-/** All requests of a range, page by page, each once: while pages are read, new requests may push old ones from page to page. */
+/** All requests of a range, without duplicates: new requests may push old ones to a later page during the listing. */
 async function listRequests(
   connection: DeepgramConnection,
   call: Call,
@@ -81,7 +81,7 @@ async function listRequests(
       const id = asText(request?.request_id)
       if (request && id !== undefined) found.set(id, request)
     }
-    // A server that does not turn pages over says the same again.
+    // A server without paging repeats the same page.
     const isLast = answer.requests.length < (asCount(answer.limit) ?? PAGE_SIZE) || found.size === before
     if (isLast) return [...found.values()]
     page = (asCount(answer.page) ?? page ?? 0) + 1
@@ -104,7 +104,7 @@ function hasDetails(request: Record<string, unknown>): boolean {
   return asRecord(asRecord(request.response)?.details) !== undefined
 }
 
-/** A request as a record; none where it is not ours, or says not even when it was. */
+/** A request as a record. None if its service is not ours, or it lacks its id or its time. */
 function readRecord(request: Record<string, unknown>): ProviderRecord[] {
   const requestId = asText(request.request_id)
   const service = SERVICE_BY_ENDPOINT.get(/^\/?v\d+\/([a-z]+)/.exec(asText(request.path) ?? '')?.[1] ?? '')
@@ -112,7 +112,7 @@ function readRecord(request: Record<string, unknown>): ProviderRecord[] {
   if (requestId === undefined || service === undefined || Number.isNaN(at)) return []
   const details = asRecord(asRecord(request.response)?.details)
   const cost = usdOf(details?.usd)
-  // What failed is never billed, so there is nothing to wait for.
+  // Deepgram never bills a failed request, so its cost is final.
   const isFailed = typeof request.code === 'number' && request.code >= 400
   const usage = service === 'voice_stt' ? readable(() => deepgramUsage(details)) : undefined
   return [
@@ -133,8 +133,8 @@ const SERVICE_BY_ENDPOINT: ReadonlyMap<string, Service> = new Map([
 ])
 
 /**
- * An amount of US dollars as Deepgram tells it, a number or a text, to the nearest nano-USD. Digits only: no arithmetic is done on the
- * float, whose decimal is what Deepgram wrote.
+ * Deepgram's amount in US dollars, a number or a text, rounded to the nearest nano-USD. It works on the decimal digits, because
+ * float arithmetic would add errors.
  */
 function usdOf(value: unknown): NanoUsd | undefined {
   const text = typeof value === 'number' && Number.isFinite(value) ? value.toFixed(NANO_DECIMALS) : asText(value)
@@ -146,12 +146,12 @@ function usdOf(value: unknown): NanoUsd | undefined {
 
 const NANO_DECIMALS = 9
 
-/** `YYYY-MM-DDTHH:MM:SS+00:00`, the form with a time zone that Deepgram takes. */
+/** `YYYY-MM-DDTHH:MM:SS+00:00`, the format with a time zone that Deepgram accepts. */
 function timestamp(seconds: number): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, 19)}+00:00`
 }
 
-/** A time without a zone is UTC: the host's own zone would move it. */
+/** Parses a time. One without a zone is UTC, while `Date.parse` would take it for local time. */
 function readTime(text: string): number {
   return Date.parse(/(Z|[+-]\d{2}:?\d{2})$/i.test(text) ? text : `${text}Z`)
 }

@@ -3,14 +3,14 @@ import type { Call } from '../adapter/call.ts'
 import { type DeepgramClient, type DeepgramConnection, type DeepgramRequestOptions, TIMEOUT_SECONDS } from './deepgram-client.ts'
 import { requestIdOf } from './deepgram-error.ts'
 
-/** An answer of the SDK, its headers, and the id under which the provider logged it. */
+/** An SDK's answer, its headers, and the id under which the provider logged its request. */
 export interface DeepgramAnswer {
   data: unknown
   headers: Pick<Headers, 'get'> | undefined
   requestId: string | undefined
 }
 
-/** Makes one request of the SDK within `call`: never retried, and ended by the call's signal. */
+/** Makes one request within `call`. It never retries, and the call's signal ends it. */
 export async function send(
   connection: DeepgramConnection,
   call: Call,
@@ -28,7 +28,7 @@ export async function send(
   return { data: answer?.data, headers, requestId: requestIdOf(headers, answer?.data) }
 }
 
-/** Options of the API that would undo metering: an answer that goes to a callback does not say what it cost. */
+/** The options without those that would undo metering: an answer sent to a callback would not report its usage here. */
 export function meteredOptions(given: Record<string, unknown> = {}): Record<string, unknown> {
   const { callback: _, callback_method: __, ...options } = given
   return options

@@ -13,12 +13,12 @@ import { deepgramError } from './deepgram-error.ts'
 import { meteredOptions, send } from './send.ts'
 import { voiceModel } from './voice-model.ts'
 
-/** Speaks a text, whole. */
+/** Speaks a text, and returns the whole speech. */
 export async function speak(connection: DeepgramConnection, request: SpeakRequest, context: CallContext): Promise<SpeakResult> {
   return collectSpeech(connection.name, request.format, streamSpeech(connection, request, context))
 }
 
-/** Speaks a text, as it is spoken. The characters that Deepgram counted are in the headers, before the sound. */
+/** Speaks a text, and streams the speech. Deepgram's character count arrives in the headers, before the audio. */
 export async function* streamSpeech(
   connection: DeepgramConnection,
   request: SpeakRequest,
@@ -37,7 +37,7 @@ export async function* streamSpeech(
     if (!body) throw malformed(connection.name, 'a body', requestId)
     expectSound(connection.name, headers, requestId)
     const reported = readable(() => headers && deepgramSpeechUsage(request.text, headers))
-    // From here on the provider is speaking: at most the whole text is paid for.
+    // From here on the provider may bill, at most for the whole text.
     usage = { ...(reported ?? speechUsage(request.text, 'ceiling')), certainty: 'ceiling' }
     for await (const audio of readBody(body, call)) {
       isAnswering = true
@@ -55,7 +55,7 @@ export async function* streamSpeech(
   yield finish
 }
 
-/** How each format is asked for. An mp3 has no container of its own choosing. */
+/** The query for each format. For mp3, Deepgram allows no choice of container. */
 const QUERY_BY_FORMAT: Readonly<Record<AudioFormat, { encoding: string; container?: string; sample_rate?: number }>> = {
   mp3: { encoding: 'mp3' },
   wav: { encoding: 'linear16', container: 'wav' },

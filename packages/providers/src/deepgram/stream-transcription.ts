@@ -22,8 +22,8 @@ import { ConnectionEnded, type LiveSocket, openLiveSocket } from './live-socket.
 import { transcriptOf } from './transcribe.ts'
 
 /**
- * Transcribes sound while it is heard. What Deepgram billed is in its last message; where that does not come, the stream is incomplete,
- * and at least the sound that was sent is paid for.
+ * Transcribes live audio. Deepgram's last message reports the billed seconds. If it never arrives, the stream is incomplete, and
+ * its usage is at least the audio sent.
  */
 export async function* streamTranscription(
   connection: DeepgramConnection,
@@ -55,7 +55,7 @@ export async function* streamTranscription(
       switch (message?.type) {
         case 'Results': {
           const transcript = readTranscript(message)
-          // Silence is no transcript, unless it takes words back.
+          // An empty transcript matters only if it takes interim words back.
           if (transcript.text !== '' || (transcript.isFinal && isReplaceable)) yield { ...transcript, ...named(requestId) }
           isReplaceable = !transcript.isFinal && (isReplaceable || transcript.text !== '')
           break
@@ -65,7 +65,7 @@ export async function* streamTranscription(
         case 'Metadata':
           told = readable(() => deepgramUsage(message))
           if (told && isMoreThan(billableSeconds(opened, request, connection.now() - openedAt), told)) told = undefined
-          // Before all the sound was sent, it tells of a stream that Deepgram ended.
+          // If it arrives before all audio is sent, Deepgram has ended the stream early.
           if (isFed) finish = { type: 'finish', model: request.model, ...measured(message, told, opened, request) }
       }
     }
@@ -83,7 +83,7 @@ function named(requestId: string | undefined): { requestId?: string } {
   return requestId === undefined ? {} : { requestId }
 }
 
-/** Reading the caller's sound failed. */
+/** Reading the caller's audio failed. */
 class SoundFailure extends Error {
   constructor(cause: unknown) {
     super('the sound could not be read', { cause })
@@ -110,7 +110,7 @@ function measured(
   return { usage: told, durationSeconds: Number(message.duration) }
 }
 
-/** What Deepgram can bill at most: the sound, or the time for which the connection was open, and a minute for how it may count. */
+/** The most that Deepgram can bill: the audio's length or the connection's, whichever is longer, and a minute of tolerance. */
 function billableSeconds({ bytesTaken }: LiveSocket, { format }: LiveTranscribeRequest, openMs: number): number {
   return Math.max(soundSeconds(bytesTaken, format), openMs / 1_000) + 60
 }
@@ -119,7 +119,7 @@ function isMoreThan(seconds: number, { quantities }: Usage): boolean {
   return quantities.some((told) => told.meter === 'duration' && told.quantity > quantity(seconds))
 }
 
-/** The seconds of sound that the network took. */
+/** The seconds of audio that have left this machine. */
 function soundUsage(socket: LiveSocket, { format }: LiveTranscribeRequest, certainty: Certainty): Usage {
   const bytes = Math.max(0, socket.bytesTaken - socket.bufferedBytes())
   return durationUsage(quantity(soundSeconds(bytes, format)), certainty)
@@ -134,7 +134,7 @@ function liveError(
   const { name: provider } = connection
   const { usage } = place
   if (thrown instanceof ConnectionEnded && !place.signal.aborted) {
-    // A reason can be a sentence, and quote what must not be told.
+    // A reason that is not a code may be a sentence that quotes secrets.
     const providerCode = /^[A-Za-z]{2,16}([_-][A-Za-z0-9]{2,16})*$/.exec(thrown.reason ?? '')?.[0]
     const message = `${provider} ended the transcription before it was complete${providerCode === undefined ? '' : `: ${providerCode}`}`
     return new ProviderError(message, { provider, kind: 'incomplete', providerCode, usage, requestId })

@@ -8,7 +8,7 @@ import type { DeepgramConnection } from './deepgram-client.ts'
 import { deepgramError } from './deepgram-error.ts'
 import { meteredOptions, send } from './send.ts'
 
-/** Transcribes recorded sound. */
+/** Transcribes a recording. */
 export async function transcribe(
   connection: DeepgramConnection,
   request: TranscribeRequest,
@@ -17,7 +17,7 @@ export async function transcribe(
   const call = openCall(connection.name, context.signal)
   try {
     const { data, requestId } = await send(connection, call, (client, options) =>
-      // All options go into the query by this way, those too that the SDK does not know yet.
+      // `queryParams` also carries options that the SDK does not know yet.
       client.listen.v1.media.transcribeFile(request.audio.data, {}, { ...options, queryParams: transcribeQuery(request) }),
     )
     return readTranscription(connection, request, data, requestId)
@@ -30,7 +30,7 @@ export async function transcribe(
 
 function transcribeQuery({ language, model, providerOptions }: TranscribeRequest): Record<string, unknown> {
   const options = meteredOptions(providerOptions)
-  // Deepgram takes speech for English unless it is told otherwise, or to find out.
+  // Deepgram assumes English unless the query names a language or requests detection.
   const detection = options.language === undefined ? { detect_language: true } : {}
   const spoken = language === undefined ? {} : { language, detect_language: undefined }
   return { smart_format: true, ...detection, ...options, ...spoken, model }
@@ -51,7 +51,7 @@ function readTranscription(
   return {
     text: channels.map(transcriptOf).filter(Boolean).join('\n'),
     model: request.model,
-    // Of the recording, however many of its channels are paid for.
+    // The length of the recording, however many of its channels Deepgram bills.
     ...(reported === undefined ? {} : { durationSeconds: Number(asRecord(answer.metadata)?.duration) }),
     ...(language === undefined ? {} : { language }),
     ...(usage === undefined ? {} : { usage }),
@@ -59,15 +59,15 @@ function readTranscription(
   }
 }
 
-/** The likeliest transcript of a channel, of a recording and of a live message alike. */
+/** The likeliest transcript of a channel, for recordings and live messages. */
 export function transcriptOf(channel: unknown): string {
   const alternatives = asRecord(channel)?.alternatives
   return asText(asRecord(Array.isArray(alternatives) ? alternatives[0] : undefined)?.transcript) ?? ''
 }
 
 /**
- * What a transcription cost: the seconds that it is priced by. Tokens of summaries and the like, which Deepgram bills besides, have no
- * price of a transcription's unit: they stay in `raw`, and the seconds are then a `floor`.
+ * The usage of a transcription in the unit of its price: seconds. Deepgram also bills tokens of summaries and the like, for which
+ * a transcription has no price. They stay in `raw`, and the seconds are then a `floor`.
  */
 function transcriptionUsage(answer: Record<string, unknown>): Usage | undefined {
   const usage = readable(() => deepgramUsage(answer))

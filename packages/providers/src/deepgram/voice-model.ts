@@ -3,8 +3,8 @@ import { ProviderError, type SpeakRequest } from '@farebox/core'
 const VOICE = /^(aura(?:-\d+)?)-([a-z]+-[a-z]{2})$/
 
 /**
- * The model that speaks in the voice that was asked for: at Deepgram every voice is a model, `aura-2-thalia-en`. A voice is named by
- * the whole model, or by what follows the family: `apollo-en`.
+ * The model for the requested voice: at Deepgram every voice is a model, such as `aura-2-thalia-en`. A request names a voice by
+ * the whole model, or by the part after the family: `apollo-en`.
  *
  * @throws {ProviderError} `unsupported`: the voice belongs to another family than `model`, which has another price
  */

@@ -2,13 +2,15 @@ import { answeringFetch } from '../adapter/answering-fetch.ts'
 import type { SdkConnection } from '../adapter/sdk-connection.ts'
 import { SDK_TIMEOUT_MS } from '../adapter/sdk-timeout.ts'
 
-/** What an SDK method takes beside its request. */
+/** The options of an SDK method, besides its request. */
 export interface ElevenlabsRequestOptions {
   abortSignal?: AbortSignal
   maxRetries?: number
 }
 
-/** The slice of the SDK's client that is used: `new ElevenLabsClient()` of `@elevenlabs/elevenlabs-js` 2.73 or later fits. */
+/**
+ * The part of the SDK's client that the adapter uses. `new ElevenLabsClient()` of `@elevenlabs/elevenlabs-js` 2.73 or later fits.
+ */
 export interface ElevenlabsClient {
   textToSpeech: {
     convert(voiceId: string, request: object, options?: ElevenlabsRequestOptions): PromiseLike<unknown>
@@ -20,7 +22,7 @@ export interface ElevenlabsClient {
 /** What every method of the adapter needs to reach the provider. */
 export type ElevenlabsConnection = SdkConnection<ElevenlabsClient>
 
-/** What a client of our own is made from. */
+/** The settings of a client that the adapter makes. */
 export interface ElevenlabsClientOptions {
   apiKey: string
   baseUrl: string
@@ -28,8 +30,8 @@ export interface ElevenlabsClientOptions {
 }
 
 /**
- * Loads the SDK, which takes up to three seconds and a hundred megabytes, and makes a client with its retries off, because retrying is the
- * router's. It reads nothing from the environment where a key is given; its log is silent unless asked.
+ * Loads the SDK, which takes up to three seconds and a hundred megabytes, and makes a client. Retries are off, because the router
+ * retries. With a key, the SDK reads nothing from the environment. Its log is off by default.
  */
 export async function loadElevenlabsClient({ fetch, ...options }: ElevenlabsClientOptions): Promise<ElevenlabsClient> {
   const sdk = await import('@elevenlabs/elevenlabs-js')

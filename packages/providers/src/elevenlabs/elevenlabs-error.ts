@@ -5,8 +5,8 @@ import { type FailurePlace, sdkError } from '../adapter/sdk-error.ts'
 import type { ElevenlabsConnection } from './elevenlabs-client.ts'
 
 /**
- * Classifies what the SDK threw, by ElevenLabs' codes before its statuses: it answers 401 also where the quota is used up.
- * See {@link sdkError}.
+ * Classifies an error of the SDK, by ElevenLabs' codes first, because it also answers 401 for an exhausted quota. See
+ * {@link sdkError}.
  *
  * @source https://elevenlabs.io/docs/eleven-api/resources/errors and https://help.elevenlabs.io/hc/en-us/articles/19572237925521
  */
@@ -23,21 +23,21 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['rate_limit_exceeded', 'rate_limited'],
   ['system_busy', 'overloaded'],
   ['invalid_api_key', 'authentication'],
-  // The voice is asked for beside the model, and another provider has others.
+  // Like a missing model, a missing voice may exist at another provider.
   ['voice_not_found', 'model_not_found'],
   ['model_not_found', 'model_not_found'],
   ['max_character_limit_exceeded', 'context_too_long'],
   ['text_too_long', 'context_too_long'],
 ])
 
-/** `detail` is an object with a code, or, for a request that breaks the schema, a list of the places that do. */
+/** `detail` is an object with a code or, for a request that violates the schema, a list of the violations. */
 function read(error: Record<string, unknown>) {
   const answer = asRecord(error.body)?.detail
   const detail = asRecord(answer) ?? {}
   const [broken] = Array.isArray(answer) ? answer.map(asRecord) : []
   const place = Array.isArray(broken?.loc) ? broken.loc.at(-1) : undefined
   const headers = asRecord(error.rawResponse)?.headers
-  // `status` is the older name of the code, and some errors come with both, only one of which says which it is.
+  // `status` is the older name of `code`. Some errors have both, and only one of the two is specific.
   const codes = [detail.code, detail.status]
   return {
     code: codes.find((code) => typeof code === 'string' && KIND_BY_CODE.has(code)) ?? codes.find(Boolean),

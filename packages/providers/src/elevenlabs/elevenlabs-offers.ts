@@ -1,10 +1,10 @@
 import type { Offer } from '@farebox/core'
 
-/** The models that stand behind the name of ElevenLabs. */
+/** The models behind the provider `elevenlabs`. */
 export interface ElevenlabsModels {
-  /** What speaks. @defaultValue `eleven_multilingual_v2` */
+  /** The model that speaks. @defaultValue `eleven_multilingual_v2` */
   speak?: string
-  /** What transcribes. @defaultValue `scribe_v2` */
+  /** The model that transcribes. @defaultValue `scribe_v2` */
   transcribe?: string
 }
 
@@ -37,7 +37,7 @@ export function elevenlabsOffers(models: ElevenlabsModels = {}): readonly Offer[
 }
 
 /**
- * Characters that one request may have, by how the model is called; a model that is not listed publishes none.
+ * The most characters in one request, by the start of the model's name. For other models, ElevenLabs publishes no limit.
  *
  * @source https://help.elevenlabs.io/hc/en-us/articles/19572237925521
  */
@@ -50,7 +50,7 @@ const CHARACTERS_MAX: readonly (readonly [string, number])[] = [
 ]
 
 /**
- * The voice that speaks when a request names none: the one of ElevenLabs' own introduction.
+ * The voice for requests that name none, taken from ElevenLabs' introduction.
  *
  * @source https://elevenlabs.io/docs/overview/intro
  */

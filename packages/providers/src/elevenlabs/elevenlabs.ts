@@ -5,34 +5,34 @@ import { ELEVENLABS_VOICE, type ElevenlabsModels, elevenlabsOffers } from './ele
 import { speak, streamSpeech } from './speak.ts'
 import { transcribe } from './transcribe.ts'
 
-/** How ElevenLabs is reached, and what is asked of it. */
+/** How {@link elevenlabs} reaches the API, and what it sells and requests. */
 export interface ElevenlabsOptions {
-  /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
+  /** The secret key. Without it and without a `client`, the adapter is disabled. An empty string counts as absent. */
   apiKey?: string | undefined
-  /** Where the API is. @defaultValue `https://api.elevenlabs.io` */
+  /** The API's base URL. @defaultValue `https://api.elevenlabs.io` */
   baseUrl?: string
-  /** Your own client of the SDK instead of one made here; `apiKey`, `baseUrl` and `fetch` are then its own. */
+  /** Your own SDK client. Its settings replace `apiKey`, `baseUrl` and `fetch`. */
   client?: ElevenlabsClient
-  /** What is sold. @defaultValue {@link elevenlabsOffers} of `models` */
+  /** What the adapter sells. @defaultValue {@link elevenlabsOffers} of `models` */
   offers?: readonly Offer[]
-  /** The models behind the name `elevenlabs`. */
+  /** The models behind the provider `elevenlabs`. */
   models?: ElevenlabsModels
-  /** The id of the voice that speaks when a request names none. @defaultValue the one of ElevenLabs' introduction */
+  /** The id of the voice for requests that name none. @defaultValue the voice of ElevenLabs' introduction */
   voice?: string
-  /** The name of the adapter; give each its own when two stand side by side. @defaultValue `elevenlabs` */
+  /** The adapter's name. Two ElevenLabs adapters in one router need different names. @defaultValue `elevenlabs` */
   name?: string
   /** @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
-  /** Tells the time. @defaultValue the host's clock */
+  /** The clock to read. @defaultValue the system clock */
   now?: Clock
 }
 
 /**
  * ElevenLabs: text to speech, whole and streamed, and speech to text.
  *
- * Nothing is loaded or sent before the first call: then the package `@elevenlabs/elevenlabs-js` (^2.73) is imported, unless you pass a
- * client of your own. That takes it some seconds; a host that minds makes the client when it starts. Neither retries nor the
- * environment change what is sent.
+ * The adapter loads and sends nothing before the first call. It then imports the package `@elevenlabs/elevenlabs-js` (^2.73),
+ * which takes several seconds. To avoid that delay, make a client at startup and pass it. The adapter turns the SDK's retries off
+ * and ignores its environment variables.
  */
 export function elevenlabs(options: ElevenlabsOptions): ProviderAdapter {
   const name = options.name ?? 'elevenlabs'

@@ -2,13 +2,13 @@ import type { Call } from '../adapter/call.ts'
 import { answerAndFacts, headersOf } from '../adapter/sdk-answer.ts'
 import type { ElevenlabsClient, ElevenlabsConnection, ElevenlabsRequestOptions } from './elevenlabs-client.ts'
 
-/** An answer of the SDK, and its headers, which tell what it cost. */
+/** An SDK's answer and its headers, which report the usage. */
 export interface SdkAnswer {
   data: unknown
   headers: Pick<Headers, 'get'>
 }
 
-/** Makes one request of the SDK within `call`: never retried, and ended by the call's signal. */
+/** Makes one request within `call`. It never retries, and the call's signal ends it. */
 export async function send(
   connection: ElevenlabsConnection,
   call: Call,

@@ -12,12 +12,12 @@ import type { ElevenlabsConnection } from './elevenlabs-client.ts'
 import { elevenlabsError } from './elevenlabs-error.ts'
 import { send } from './send.ts'
 
-/** What a speech is asked for with, beside its request. */
+/** Defaults for what a request leaves open. */
 export interface SpeechDefaults {
   voice: string
 }
 
-/** Speaks a text, whole. */
+/** Speaks a text, and returns the whole speech. */
 export async function speak(
   connection: ElevenlabsConnection,
   request: SpeakRequest,
@@ -27,7 +27,7 @@ export async function speak(
   return collectSpeech(connection.name, request.format, hear('convert', connection, request, context, defaults))
 }
 
-/** Speaks a text, as it is spoken: as bytes, whose end is their closing mark. */
+/** Speaks a text, and streams the speech as bytes, whose end is the closing mark. */
 export function streamSpeech(
   connection: ElevenlabsConnection,
   request: SpeakRequest,
@@ -38,8 +38,8 @@ export function streamSpeech(
 }
 
 /**
- * A customer pays for the characters of the text, so these are the usage. What ElevenLabs bills for them (the header `character-cost`)
- * measures the same speech a second time, and is kept in `raw`: as a second quantity in characters it would be paid for too.
+ * Customers pay for the characters of the text, so these are the usage. The characters that ElevenLabs bills (the header
+ * `character-cost`) measure the same speech again. They stay in `raw`, because customers would pay for a second quantity too.
  */
 async function* hear(
   method: 'convert' | 'stream',
@@ -60,7 +60,7 @@ async function* hear(
     requestId = headers.get('request-id') ?? undefined
     if (!(data instanceof ReadableStream)) throw malformed(connection.name, 'a body', requestId)
     expectSound(connection.name, headers, requestId)
-    // From here on the provider is speaking: at most the whole text is paid for.
+    // From here on the provider may bill, at most for the whole text.
     raw = readable(() => elevenlabsSpeechUsage(headers))?.raw
     usage = speechUsage(request.text, 'ceiling', raw)
     for await (const audio of readBody(data, call)) {
@@ -77,7 +77,7 @@ async function* hear(
   yield { type: 'finish', model: request.model, usage, ...(requestId === undefined ? {} : { requestId }) }
 }
 
-/** The request in the SDK's words. Of `providerOptions.outputFormat` the rates are taken, where it is of the request's format. */
+/** The request in the SDK's form. `providerOptions.outputFormat` may set the rates, if it matches the request's format. */
 function speechBody(request: SpeakRequest): object {
   const [defaultFormat, isOfFormat] = OUTPUT_FORMATS[request.format]
   const wanted = request.providerOptions?.outputFormat
@@ -89,7 +89,7 @@ function speechBody(request: SpeakRequest): object {
   }
 }
 
-/** What each format is asked for as, and what else is of that format. None needs a plan of its own. */
+/** ElevenLabs' name for each format, and a pattern for its other variants. The defaults need no special plan. */
 const OUTPUT_FORMATS: Readonly<Record<AudioFormat, readonly [string, RegExp]>> = {
   mp3: ['mp3_44100_128', /^mp3_/],
   wav: ['wav_24000', /^wav_/],

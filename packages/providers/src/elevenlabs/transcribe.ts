@@ -9,7 +9,7 @@ import type { ElevenlabsConnection } from './elevenlabs-client.ts'
 import { elevenlabsError } from './elevenlabs-error.ts'
 import { send } from './send.ts'
 
-/** Transcribes recorded sound. */
+/** Transcribes a recording. */
 export async function transcribe(
   connection: ElevenlabsConnection,
   request: TranscribeRequest,
@@ -43,8 +43,8 @@ export async function transcribe(
 }
 
 /**
- * The request in the SDK's words. A webhook would answer without the transcript, and channels one by one are billed once each and
- * answered without a text of the whole; neither fits what is asked for here.
+ * The request in the SDK's form. It turns two options off: with a webhook, the answer has no transcript. With multi-channel,
+ * ElevenLabs bills each channel and returns no overall text.
  */
 function transcribeBody(request: TranscribeRequest): object {
   return {

@@ -1,8 +1,8 @@
 import type { SdkConnection } from '../adapter/sdk-connection.ts'
 
 /**
- * The slice of the package `livekit-server-sdk` (^2.19) that is used: `import * as sdk from 'livekit-server-sdk'` fits, and so does a
- * copy of it that traces its calls.
+ * The part of the package `livekit-server-sdk` (^2.19) that the adapter uses. `import * as sdk from 'livekit-server-sdk'` fits,
+ * and so does a copy of it that traces its calls.
  */
 export interface LivekitSdk {
   RoomServiceClient: new (host: string, apiKey: string, apiSecret: string, options: LivekitClientOptions) => LivekitRoomClient
@@ -15,14 +15,14 @@ export interface LivekitSdk {
   WebhookReceiver: new (apiKey: string, apiSecret: string) => { receive(body: string, authorization?: string): Promise<object> }
 }
 
-/** What a client of the SDK is told. */
+/** The options of an SDK client. */
 export interface LivekitClientOptions {
-  /** Seconds. */
+  /** In seconds. */
   requestTimeout?: number
   failover?: boolean
 }
 
-/** The slice of the SDK's client of rooms. */
+/** The part of the SDK's room client that the adapter uses. */
 export interface LivekitRoomClient {
   createRoom(options: { name: string }): Promise<object>
   listRooms(names?: string[]): Promise<object[]>
@@ -31,25 +31,25 @@ export interface LivekitRoomClient {
   removeParticipant(room: string, identity: string): Promise<void>
 }
 
-/** The slice of the SDK's client of telephone trunks. */
+/** The part of the SDK's SIP client that the adapter uses. */
 export interface LivekitSipClient {
   createSipParticipant(trunkId: string, number: string, room: string, options?: object): Promise<object>
 }
 
-/** What every method of the adapter works with. */
+/** What every method of the adapter works with, instead of one client. */
 export interface LivekitParts {
   rooms: LivekitRoomClient
   sip: LivekitSipClient
   /** Signs a token. */
   token(options: ConstructorParameters<LivekitSdk['AccessToken']>[2], grants: object): Promise<string>
-  /** Checks a webhook, and reads it. It throws when the signature does not fit. */
+  /** Verifies a webhook, and reads it. Throws if the signature is wrong. */
   receive(body: string, authorization: string | undefined): Promise<object>
 }
 
-/** How the parts are reached. */
+/** The connection through which methods get the parts. */
 export type LivekitConnection = SdkConnection<LivekitParts>
 
-/** What the parts are made from. */
+/** The settings of the parts. */
 export interface LivekitSettings {
   url: string
   apiKey: string
@@ -59,8 +59,8 @@ export interface LivekitSettings {
 }
 
 /**
- * Makes the SDK's clients, which nothing in the environment can redirect, since all that they would look up there is given. Their
- * tries in other regions are off: trying again is the caller's, and a phone must not be called twice.
+ * Makes the SDK's clients. The environment cannot redirect them, because everything that they would look up there is set.
+ * Failover to other regions is off: retries are up to the caller, and a phone must not be called twice.
  */
 export async function loadLivekitParts({ url, apiKey, apiSecret, ...settings }: LivekitSettings): Promise<LivekitParts> {
   const sdk: LivekitSdk = settings.sdk ?? (await import('livekit-server-sdk'))

@@ -3,7 +3,7 @@ import { asRecord } from '../adapter/answer.ts'
 import { type FailurePlace, sdkError } from '../adapter/sdk-error.ts'
 import type { LivekitConnection } from './livekit-client.ts'
 
-/** Classifies what the SDK threw, by the codes of Twirp before its statuses. See {@link sdkError}. */
+/** Classifies an error of the SDK, by Twirp's codes first. See {@link sdkError}. */
 export function livekitError({ name, now }: LivekitConnection, thrown: unknown, place: FailurePlace): ProviderError {
   return sdkError({ name, now, kindByCode: KIND_BY_CODE, read }, thrown, place)
 }
@@ -30,7 +30,7 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['not_found', 'invalid_request'],
 ])
 
-/** The SDK's own timeout is that of the platform. */
+/** The SDK's timeout throws the platform's `TimeoutError`. */
 function read(error: Record<string, unknown>) {
   return { isTimeout: error.name === 'TimeoutError', requestId: asRecord(error.metadata)?.request_id }
 }

@@ -3,26 +3,26 @@ import { asRecord, asText } from '../adapter/answer.ts'
 import type { LivekitConnection } from './livekit-client.ts'
 import { type LivekitParticipant, type LivekitRoom, readParticipant, readRoom, readSeconds } from './livekit-facts.ts'
 
-/** What a webhook of LiveKit tells, as data that JSON can hold. */
+/** The content of a LiveKit webhook, as JSON-compatible data. */
 export interface LivekitEvent {
-  /** Unlike that of any other event. LiveKit may send one again, and in any order. */
+  /** The unique id of the event. LiveKit may send an event more than once, and in any order. */
   id: string
   /** `room_started`, `participant_joined`, `participant_left`, `room_finished`, `track_published`, … */
   type: string
-  /** When it happened, epoch milliseconds, to the second. */
+  /** When it happened, in epoch milliseconds, to the second. */
   at: number
   room?: LivekitRoom
   participant?: LivekitParticipant
-  /** All of it, as it came. */
+  /** The whole event, unchanged. */
   raw: Record<string, unknown>
 }
 
 /**
- * Checks that a webhook is LiveKit's, and reads it.
+ * Verifies that a webhook comes from LiveKit, and reads it.
  *
- * @param rawBody        the body as it came, before anything has parsed it
- * @param authorization  the header of that name
- * @throws {ProviderError} `authentication`: the signature is absent, too old or not of this body; `malformed`: it is no event
+ * @param rawBody        the raw body, unparsed
+ * @param authorization  the header `Authorization`
+ * @throws {ProviderError} `authentication`: the signature is absent, expired or for another body; `malformed`: it is not an event
  */
 export async function livekitEvent(
   connection: LivekitConnection,
@@ -34,7 +34,7 @@ export async function livekitEvent(
   const { receive } = await connection.client()
   const event = asRecord(
     await receive(body, authorization?.replace(/^Bearer /i, '')).catch((thrown: unknown) => {
-      // After the signature was checked the body alone can be at fault.
+      // A JSON error arises only after the signature check, so the body is at fault.
       const kind = isJsonError(thrown) ? 'malformed' : 'authentication'
       const problem = kind === 'malformed' ? 'is no event' : 'is not signed with the key of this project'
       throw new ProviderError(`a webhook of ${name} ${problem}`, { provider: name, kind })
@@ -55,7 +55,7 @@ export async function livekitEvent(
   }
 }
 
-/** What JSON and protobuf throw; the JWT's and the checksum's errors are others. */
+/** Whether JSON or protobuf threw. The errors of the JWT and the checksum are different. */
 function isJsonError(thrown: unknown): boolean {
   return thrown instanceof SyntaxError || (thrown instanceof Error && /cannot decode/i.test(thrown.message))
 }

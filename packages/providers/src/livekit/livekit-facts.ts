@@ -1,32 +1,32 @@
 import { asRecord, asText } from '../adapter/answer.ts'
 
-/** A room as LiveKit tells of it. */
+/** A room, as LiveKit reports it. */
 export interface LivekitRoom {
-  /** LiveKit's id of this room: another room of the same name has another. */
+  /** LiveKit's id of this room. A later room of the same name has a different one. */
   sid: string
   name: string
-  /** Epoch milliseconds. */
+  /** In epoch milliseconds. */
   createdAt?: number
-  /** How many are in it. */
+  /** The number of participants. */
   participants: number
   metadata?: string
 }
 
-/** What takes part: a person's browser, a telephone, an agent, or LiveKit's own recorder. */
+/** The kind of a participant, such as a person's browser, a phone, an agent or LiveKit's recorder. */
 export type LivekitParticipantKind = 'standard' | 'ingress' | 'egress' | 'sip' | 'agent' | 'connector' | 'bridge' | 'other'
 
-/** Who takes part in a room. */
+/** A participant in a room. */
 export interface LivekitParticipant {
-  /** LiveKit's id of this stay: who joins again has another. */
+  /** LiveKit's id of this stay. Whoever joins again gets a different one. */
   sid: string
   identity: string
   name?: string
   kind: LivekitParticipantKind
-  /** Epoch milliseconds, to the second. */
+  /** In epoch milliseconds, to the second. */
   joinedAt?: number
 }
 
-/** A room as the SDK hands it over. */
+/** Reads a room from the SDK's object. */
 export function readRoom(given: unknown): LivekitRoom {
   const room = asRecord(given)
   const createdAt = readSeconds(room?.creationTime)
@@ -39,7 +39,7 @@ export function readRoom(given: unknown): LivekitRoom {
   }
 }
 
-/** A participant as the SDK hands it over. */
+/** Reads a participant from the SDK's object. */
 export function readParticipant(given: unknown): LivekitParticipant {
   const participant = asRecord(given)
   const joinedAt = readSeconds(participant?.joinedAt)
@@ -53,16 +53,16 @@ export function readParticipant(given: unknown): LivekitParticipant {
 }
 
 /**
- * A time that LiveKit tells in seconds, as epoch milliseconds. Its numbers of 64 bits come as `bigint`, which JSON cannot hold.
+ * Converts LiveKit's time in seconds to epoch milliseconds. LiveKit's 64-bit numbers are `bigint`, which JSON cannot represent.
  *
- * @returns `undefined` when it is not told, which LiveKit does by zero
+ * @returns `undefined` when the time is unset, for which LiveKit sends zero
  */
 export function readSeconds(given: unknown): number | undefined {
   const seconds = readInteger(given)
   return seconds === undefined || seconds <= 0n || seconds > MOST_SECONDS ? undefined : Number(seconds) * 1_000
 }
 
-/** The last second that a date can tell. */
+/** The last second that a `Date` can represent. */
 const MOST_SECONDS = 8_640_000_000_000n
 
 const KIND_BY_NUMBER: ReadonlyMap<number, LivekitParticipantKind> = new Map([

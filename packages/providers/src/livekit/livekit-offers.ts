@@ -1,8 +1,8 @@
 import type { Offer } from '@farebox/core'
 
 /**
- * What LiveKit sells: the time of each participant in a room. `model` names the line of its price list, by which list prices know it;
- * minutes of its agents are `agent-session` there. It answers nothing by itself, so it has no quality to be chosen for.
+ * What LiveKit sells: the time of each participant in a room. `model` is the item in LiveKit's price list, which the list prices
+ * use. For its agents' minutes that item is `agent-session`. LiveKit serves no routed calls, so its quality is 0.
  *
  * @source https://livekit.io/pricing
  */

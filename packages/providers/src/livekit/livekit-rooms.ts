@@ -2,33 +2,33 @@ import type { LivekitConnection } from './livekit-client.ts'
 import { type LivekitParticipant, type LivekitRoom, readParticipant, readRoom } from './livekit-facts.ts'
 import { type LivekitContext, withinCall } from './within-call.ts'
 
-/** A room to be opened. */
+/** A room to open. */
 export interface LivekitRoomRequest {
   name: string
-  /** How many may be in it. @defaultValue no limit */
+  /** The most participants. @defaultValue no limit */
   participantsMax?: number
-  /** Seconds that it stays open before anyone joins. @defaultValue LiveKit's own */
+  /** How long the room stays open before anyone joins, in seconds. @defaultValue LiveKit's own */
   emptySecondsMax?: number
-  /** Seconds that it stays open after the last has left. @defaultValue LiveKit's own */
+  /** How long the room stays open after the last participant leaves, in seconds. @defaultValue LiveKit's own */
   departureSecondsMax?: number
   metadata?: string
 }
 
-/** The rooms of a LiveKit project. Every method throws {@link ProviderError} and nothing else. */
+/** The rooms of a LiveKit project. Every method throws only {@link ProviderError}. */
 export interface LivekitRooms {
-  /** Opens a room. One that is open already is answered as it is. */
+  /** Opens a room, or returns the open room of that name unchanged. */
   create(request: LivekitRoomRequest, context?: LivekitContext): Promise<LivekitRoom>
-  /** The rooms that are open: all, or those of these names. */
+  /** Lists the open rooms: all, or those with these names. */
   list(names?: readonly string[], context?: LivekitContext): Promise<LivekitRoom[]>
-  /** Closes a room, which sends everyone out of it. */
+  /** Closes a room, and disconnects everyone in it. */
   end(room: string, context?: LivekitContext): Promise<void>
-  /** Who is in a room. */
+  /** Lists the participants in a room. */
   participants(room: string, context?: LivekitContext): Promise<LivekitParticipant[]>
-  /** Sends someone out of a room, who may join again while a token allows it. */
+  /** Removes a participant from a room. They may rejoin as long as their token is valid. */
   remove(room: string, identity: string, context?: LivekitContext): Promise<void>
 }
 
-/** The rooms behind a connection. */
+/** Makes the room methods of a connection. */
 export function livekitRooms(connection: LivekitConnection): LivekitRooms {
   return {
     create: (request, context = {}) =>

@@ -4,31 +4,31 @@ import { systemCodeOf } from '../adapter/sdk-error.ts'
 import type { LivekitConnection, LivekitParts } from './livekit-client.ts'
 import { type LivekitContext, withinCall } from './within-call.ts'
 
-/** A telephone that is to be called into a room. */
+/** A phone call into a room. */
 export interface LivekitDialRequest {
-  /** The outbound trunk, as LiveKit names it. */
+  /** LiveKit's id of the outbound trunk. */
   trunkId: string
-  /** E.164 number to call. */
+  /** The E.164 number to call. */
   to: string
   room: string
-  /** Who the caller is within the room. */
+  /** The phone's identity as a participant in the room. */
   identity: string
-  /** E.164 number that the callee sees. @defaultValue the trunk's */
+  /** The E.164 number that the callee sees. @defaultValue the trunk's */
   from?: string
-  /** LiveKit ends the call at this length, in whole seconds: the hard limit of its cost. */
+  /** The length at which LiveKit ends the call, in whole seconds: the hard limit of its cost. */
   durationSecondsMax: number
-  /** In whole seconds. @defaultValue LiveKit's own */
+  /** How long the phone may ring, in whole seconds. @defaultValue LiveKit's own */
   ringSecondsMax?: number
-  /** Answers when the call is answered or refused, instead of when it is dialled. @defaultValue `false` */
+  /** Waits until the callee answers or refuses, instead of returning once LiveKit has dialled. @defaultValue `false` */
   waitUntilAnswered?: boolean
 }
 
-/** What came of it. A busy line is no failure: `sipStatus` is 486 then. */
+/** The outcome of a phone call into a room. A busy line is not an error: it is `refused`, with the `sipStatus` 486. */
 export type LivekitDialOutcome =
   | { status: 'dialled'; sipCallId: string; participantSid: string; identity: string }
   | { status: 'refused'; sipStatus: number; reason?: string }
 
-/** Kinds that leave open whether the phone rings. */
+/** Error kinds after which the phone may be ringing. */
 const OPEN: ReadonlySet<ProviderErrorKind> = new Set([
   'timeout',
   'aborted',
@@ -38,7 +38,7 @@ const OPEN: ReadonlySet<ProviderErrorKind> = new Set([
   'incomplete',
   'malformed',
 ])
-/** Failures of a connection that was never made. */
+/** Codes of connections that never opened. */
 const NOT_CONNECTED: ReadonlySet<string | undefined> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -47,8 +47,8 @@ const NOT_CONNECTED: ReadonlySet<string | undefined> = new Set([
 ])
 
 /**
- * Calls a telephone into a room. It is asked once, and a request that may have reached LiveKit fails as `outcome_unknown`, because the
- * phone may be ringing.
+ * Calls a phone number and puts the call into a room. It never retries. If a failed request may have reached LiveKit, the error
+ * is `outcome_unknown`, because the phone may be ringing.
  *
  * @throws {ProviderError}
  */
@@ -81,7 +81,7 @@ export async function dialLivekit(
   }
 }
 
-/** The SDK takes zero and what is no number for no limit, and fails at a fraction. */
+/** Checks a duration and rounds it down. The SDK would take zero or `NaN` for no limit, and fail at a fraction. */
 function wholeSeconds({ name }: LivekitConnection, option: string, given: number): number {
   const whole = Math.floor(given)
   if (Number.isSafeInteger(whole) && whole >= 1) return whole

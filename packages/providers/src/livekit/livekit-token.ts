@@ -2,18 +2,18 @@ import { ProviderError } from '@farebox/core'
 import type { LivekitConnection } from './livekit-client.ts'
 import { withinCall } from './within-call.ts'
 
-/** Who may join which room, and what for. */
+/** Who may join which room, and what they may do there. */
 export interface LivekitTokenRequest {
-  /** Who joins, in the team's own words: unique within the room, so a second who joins by it sends the first out. */
+  /** Your name for the participant, unique within the room. If a second participant joins with it, LiveKit removes the first. */
   identity: string
   room: string
-  /** What others see. */
+  /** The name that others see. */
   name?: string
   metadata?: string
   attributes?: Readonly<Record<string, string>>
-  /** @defaultValue to join, to hear and to speak */
+  /** What the participant may do. @defaultValue join, subscribe and publish */
   grants?: LivekitGrants
-  /** Seconds in which it can be used to join; who has joined may stay longer. @defaultValue 600 */
+  /** How long the token can be used to join, in seconds. A participant may stay longer. @defaultValue 600 */
   ttlSeconds?: number
 }
 
@@ -23,20 +23,20 @@ export interface LivekitGrants {
   canSubscribe?: boolean
   canPublishData?: boolean
   canUpdateOwnMetadata?: boolean
-  /** Nobody sees that one is there. */
+  /** Hides the participant from others. */
   hidden?: boolean
-  /** To govern the room. */
+  /** Lets the participant administer the room. */
   roomAdmin?: boolean
-  /** To join as an agent. */
+  /** Lets the participant join as an agent. */
   agent?: boolean
 }
 
 const TTL_SECONDS = 600
 
 /**
- * A token with which a browser or an app joins one room. It is made here, without a request to LiveKit.
+ * Makes a token that lets a browser or an app join one room, without a request to LiveKit.
  *
- * @throws {ProviderError} `invalid_request`: it names nobody or no room, or its time is not whole seconds above zero
+ * @throws {ProviderError} `invalid_request`: the identity or the room is empty, or `ttlSeconds` is not a whole number above zero
  */
 export async function livekitToken(connection: LivekitConnection, request: LivekitTokenRequest): Promise<string> {
   const { identity, room, name, metadata, attributes, grants, ttlSeconds = TTL_SECONDS } = request

@@ -8,41 +8,42 @@ import { dialLivekit, type LivekitDialOutcome, type LivekitDialRequest } from '.
 import { type LivekitTokenRequest, livekitToken } from './livekit-token.ts'
 import type { LivekitContext } from './within-call.ts'
 
-/** How LiveKit is reached. */
+/** How {@link livekit} reaches the API. */
 export interface LivekitOptions {
-  /** Where the project is: `https:` or `wss:`, as LiveKit shows it. */
+  /** The project's URL as LiveKit shows it, `https:` or `wss:`. */
   url?: string | undefined
-  /** Any of the three absent or empty, and the adapter is disabled. */
+  /** The API key. The adapter is disabled unless `url`, `apiKey` and `apiSecret` are all set and not empty. */
   apiKey?: string | undefined
   apiSecret?: string | undefined
-  /** Your own copy of the package `livekit-server-sdk`. @defaultValue imported at the first call */
+  /** Your own copy of the package `livekit-server-sdk`. @defaultValue the adapter imports it at the first call */
   sdk?: LivekitSdk
-  /** What is sold. @defaultValue {@link livekitOffers} */
+  /** What the adapter sells. @defaultValue {@link livekitOffers} */
   offers?: readonly Offer[]
-  /** The name of the adapter; give each its own when two stand side by side. @defaultValue `livekit` */
+  /** The adapter's name. Two LiveKit adapters in one router need different names. @defaultValue `livekit` */
   name?: string
-  /** Seconds that LiveKit has for an answer. @defaultValue 10 */
+  /** The timeout of one request, in seconds. @defaultValue 10 */
   requestTimeoutSeconds?: number
-  /** Tells the time. @defaultValue the host's clock */
+  /** The clock to read. @defaultValue the system clock */
   now?: Clock
 }
 
-/** LiveKit beside the calls that Farebox routes: rooms, the tokens to join them, telephones called into them, and its webhooks. */
+/** LiveKit as a provider, with its rooms, join tokens, outbound phone calls and webhooks. */
 export interface LivekitAdapter extends ProviderAdapter {
   readonly rooms: LivekitRooms
-  /** A token with which a browser or an app joins one room. */
+  /** Makes a token that lets a browser or an app join one room. */
   token(request: LivekitTokenRequest): Promise<string>
-  /** Calls a telephone into a room. */
+  /** Calls a phone number and puts the call into a room. */
   dial(request: LivekitDialRequest, context?: LivekitContext): Promise<LivekitDialOutcome>
-  /** Checks that a webhook is LiveKit's, and reads it. Give it the body as it came. */
+  /** Verifies that a webhook comes from LiveKit, and reads it. Pass the raw body, unparsed. */
   webhook(rawBody: string | Uint8Array, authorization: string | undefined): Promise<LivekitEvent>
 }
 
 /**
- * LiveKit, in its cloud or on servers of your own.
+ * LiveKit, in its cloud or on your own servers.
  *
- * It carries sound and pictures and answers no calls, so routing never takes it; its minutes are recorded by the team, as
- * `ParticipantMinutes` works them out from its webhooks. Nothing is loaded or sent before the first call.
+ * LiveKit carries audio and video but serves none of the calls that Farebox routes, so the router never chooses it. Record its
+ * minutes yourself: `ParticipantMinutes` computes them from its webhooks. The adapter loads and sends nothing before the first
+ * call.
  */
 export function livekit(options: LivekitOptions): LivekitAdapter {
   const name = options.name ?? 'livekit'

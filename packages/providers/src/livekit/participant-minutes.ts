@@ -2,24 +2,24 @@ import { type Certainty, type Quantity, quantity, type Usage } from '@farebox/co
 import type { LivekitEvent } from './livekit-event.ts'
 import type { LivekitParticipantKind } from './livekit-facts.ts'
 
-/** One stay of one participant in one room, and what it used. */
+/** One stay of one participant in one room, and its usage. */
 export interface ParticipantSession {
-  /** LiveKit's id of the stay: `call` and `idempotencyKey` of what is recorded for it. */
+  /** LiveKit's id of the stay. Record the stay with it as `call` and `idempotencyKey`. */
   id: string
   identity: string
   kind: LivekitParticipantKind
   room: { sid: string; name: string }
-  /** Epoch milliseconds, to the second. */
+  /** In epoch milliseconds, to the second. */
   joinedAt: number
-  /** When it ended, or until when it was counted. */
+  /** When the stay ended, or until when it is counted, in epoch milliseconds. */
   until: number
-  /** `open`: it goes on, as far as is known. */
+  /** `open`: no event has ended the stay. */
   status: 'open' | 'ended'
-  /** How long it was, in seconds: what is recorded. */
+  /** The length of the stay in seconds, which is the quantity to record. */
   seconds: Quantity
   /**
-   * The same as a usage. `exact`: both ends were told. `ceiling`: the room closed and nobody told that this one had left before. `floor`: it goes
-   * on, and was counted until now.
+   * The same length as a usage. `exact`: events reported both ends. `ceiling`: the room closed without an event that this
+   * participant had left. `floor`: the stay is still open, and counted until now.
    */
   usage: Usage
 }
@@ -27,15 +27,15 @@ export interface ParticipantSession {
 const ENDS = new Set(['participant_left', 'participant_connection_aborted'])
 
 /**
- * Works out from LiveKit's webhooks how long each participant was in a room, which is what LiveKit bills. The events may come in any
- * order, more than once, and not at all: the same ones always give the same sessions. It has no clock, and keeps what it is told until
- * {@link forget} is called for the room.
+ * Computes from LiveKit's webhooks how long each participant was in a room, which is what LiveKit bills. Events may arrive in any
+ * order, repeatedly or not at all. The same events always give the same sessions. It reads no clock, and keeps events until you
+ * {@link forget} their room.
  */
 export class ParticipantMinutes {
   readonly #stays = new Map<string, Stay>()
   readonly #finished = new Map<string, number>()
 
-  /** Takes a webhook. Those that tell nothing of who is there are passed over. */
+  /** Adds a webhook's event. It ignores events without a room, and those without a participant except `room_finished`. */
   add({ type, at, room, participant }: LivekitEvent): void {
     if (room === undefined || room.sid === '') return
     if (type === 'room_finished') this.#finished.set(room.sid, earliest(this.#finished.get(room.sid), at))
@@ -43,7 +43,7 @@ export class ParticipantMinutes {
     const { identity, kind } = participant
     const id = `${room.sid} ${participant.sid}`
     const stay = this.#stays.get(id) ?? { id: participant.sid, identity, kind, room: { sid: room.sid, name: room.name } }
-    // Every event of a participant tells when it joined, so one that was lost is made up for by the next.
+    // Every event of a participant has its joining time, so the next event makes up for a lost one.
     const joinedAt = participant.joinedAt ?? (type === 'participant_joined' ? at : undefined)
     if (joinedAt !== undefined) stay.joinedAt = earliest(stay.joinedAt, joinedAt)
     if (ENDS.has(type)) stay.leftAt = earliest(stay.leftAt, at)
@@ -51,9 +51,9 @@ export class ParticipantMinutes {
   }
 
   /**
-   * What is known of every stay, in the order of joining. A stay whose beginning nobody told is left out.
+   * All known stays, in the order of joining, except stays whose beginning is unknown.
    *
-   * @param now  until when stays that go on are counted, epoch milliseconds; absent: they are left out
+   * @param now  the time until which to count open stays, in epoch milliseconds. When absent, they are left out.
    */
   sessions(now?: number): ParticipantSession[] {
     return [...this.#stays.values()]
@@ -78,7 +78,7 @@ function sessionOf({ joinedAt, leftAt, ...who }: Stay, finishedAt: number | unde
 }
 
 function session(known: Omit<ParticipantSession, 'usage' | 'seconds'>, certainty: Certainty): ParticipantSession {
-  // Clocks of two servers may disagree by a moment.
+  // The clocks of two servers may disagree slightly.
   const until = Math.max(known.joinedAt, known.until)
   const seconds = quantity(BigInt(Math.floor((until - known.joinedAt) / 1_000)))
   return {

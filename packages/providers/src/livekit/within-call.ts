@@ -2,14 +2,14 @@ import { openCall } from '../adapter/call.ts'
 import type { LivekitConnection, LivekitParts } from './livekit-client.ts'
 import { livekitError } from './livekit-error.ts'
 
-/** What a request may be given beside its content. */
+/** Options of a request to LiveKit. */
 export interface LivekitContext {
-  /** Ends the wait for the answer. LiveKit may do what was asked all the same. */
+  /** Ends the wait for the answer. LiveKit may still carry out the request. */
   signal?: AbortSignal
 }
 
 /**
- * Makes one request, and fails as {@link livekitError} says. The SDK takes no signal, so the wait alone ends with it.
+ * Makes one request, and throws errors of {@link livekitError}. The SDK takes no signal, so the signal ends only the wait.
  *
  * @throws {ProviderError}
  */

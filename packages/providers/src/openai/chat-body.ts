@@ -6,12 +6,12 @@ type PartParam = OpenAI.Chat.Completions.ChatCompletionContentPart
 type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming
 type StreamBody = OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming
 
-/** The body of a plain chat. Our own fields win over `providerOptions`, so that a passed-through option cannot undo metering. */
+/** The body of a plain chat. Our own fields override `providerOptions`, so that no option can undo metering. */
 export function chatBody(request: ChatRequest): Body {
   return { ...request.providerOptions, ...fields(request), stream: false }
 }
 
-/** The body of a streamed chat, which always asks for usage: without it a stream says nothing of what it cost. */
+/** The body of a streamed chat. It always requests usage, which a stream would otherwise not report. */
 export function streamChatBody(request: ChatRequest): StreamBody {
   const options = request.providerOptions?.stream_options
   return {
@@ -36,7 +36,9 @@ function fields(request: ChatRequest) {
   }
 }
 
-/** Chats take the results of tools right behind the calls alone, so what was said between two calls goes before both. */
+/**
+ * Merges consecutive assistant messages after a tool call, because the API accepts tool results only directly after the calls.
+ */
 function callsTogether(messages: readonly ChatMessage[]): ChatMessage[] {
   const together: ChatMessage[] = []
   for (const given of messages) {

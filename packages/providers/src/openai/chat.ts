@@ -8,7 +8,7 @@ import { chatUsage } from './openai-usage.ts'
 import { openOpenaiCall, send } from './send.ts'
 import { readToolCall } from './tool-call.ts'
 
-/** One chat completion, whole. */
+/** Makes a plain chat completion. */
 export async function chat(connection: OpenaiConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
   const call = openOpenaiCall(connection, context)
   try {
@@ -24,7 +24,7 @@ export async function chat(connection: OpenaiConnection, request: ChatRequest, c
   }
 }
 
-/** Why an answer ended, in our words. */
+/** Maps OpenAI's finish reason to ours. */
 export function finishReason(reason: string): FinishReason {
   switch (reason) {
     case 'stop':
@@ -48,7 +48,7 @@ function readChat(connection: OpenaiConnection, request: ChatRequest, data: unkn
   const toolCalls = Array.isArray(message.tool_calls) ? message.tool_calls.flatMap(toolCall) : []
   const usage = chatUsage(answer?.usage)
   const content = contentText(message.content)
-  // A refusal is what the model had to say.
+  // A refusal counts as the model's answer.
   const refusal = content ? undefined : asText(message.refusal)
   return {
     ...(refusal ? { text: refusal, isRefusal: true } : { text: content ?? '' }),

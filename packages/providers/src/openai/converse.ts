@@ -9,12 +9,12 @@ import { openRealtimeSocket, type RealtimeServerEvent, type RealtimeSocket } fro
 import { RealtimeTalk } from './realtime-talk.ts'
 import { type OpenaiCall, openOpenaiCall } from './send.ts'
 
-/** What a conversation tells itself when its input has ended. */
+/** An event of our own among the server's: the input has ended. */
 const INPUT_ENDED = 'input.ended'
 
 /**
- * A conversation over the Realtime API. It ends when its input has ended and the answer under way is given; a connection that drops
- * before is incomplete, and a response that fails ends it, because nobody would hear of it otherwise.
+ * Holds a conversation over the Realtime API. It ends when its input has ended and the last answer is complete. A connection that
+ * drops earlier makes it `incomplete`. A failed response ends it with an error, because no event would tell the caller.
  */
 export async function* converse(
   connection: OpenaiConnection,
@@ -61,7 +61,7 @@ export async function* converse(
     const isAnswering = talk !== undefined && (isDropped || talk.isAnswering)
     throw openaiError(connection, thrown, { signal: context.signal, isAnswering, usage: talk?.untold })
   } finally {
-    // Not waited for: an input that waits for its next piece would keep the conversation from ending.
+    // Not awaited, because an input that waits for its next piece would hold up the end.
     input?.return?.().catch(() => {})
     socket?.end()
     call.end()
@@ -70,7 +70,7 @@ export async function* converse(
   yield { type: 'finish', model, ...(usage === undefined ? {} : { usage }), ...(requestId === undefined ? {} : { requestId }) }
 }
 
-/** Sets the session up, and waits until the server has. @returns the session as the server describes it */
+/** Configures the session, and waits for the server to confirm. @returns the session as the server describes it */
 async function openSession(
   connection: OpenaiConnection,
   call: OpenaiCall,
@@ -88,7 +88,7 @@ async function openSession(
   }
 }
 
-/** Passes the input on, piece by piece, no faster than it can be sent, until the call ends. */
+/** Passes the input on, no faster than the network takes it, until the input or the call ends. */
 async function feed(
   provider: string,
   input: AsyncIterator<RealtimeInput>,
@@ -108,7 +108,7 @@ async function feed(
   }
 }
 
-/** What an event of the server means to the caller. The older names are those of servers that have not followed. */
+/** Translates a server event for the caller. Some compatible servers still use the older event names. */
 function readEvent(event: RealtimeServerEvent): RealtimeEvent[] {
   switch (event.type) {
     case 'conversation.item.input_audio_transcription.completed': {
@@ -129,7 +129,7 @@ function readEvent(event: RealtimeServerEvent): RealtimeEvent[] {
     }
     case 'response.output_item.done': {
       const item = asRecord(event.item)
-      // One that was cut off has half its arguments.
+      // An interrupted call has incomplete arguments.
       if (item?.type !== 'function_call' || item.status === 'incomplete') return []
       const [id, name] = [asText(item.call_id), asText(item.name)]
       return id && name ? [{ type: 'tool_call', id, name, arguments: asText(item.arguments) ?? '' }] : []
@@ -141,7 +141,7 @@ function readEvent(event: RealtimeServerEvent): RealtimeEvent[] {
   }
 }
 
-/** What an answer used, whether it was given whole, cancelled or cut off. One that failed at once has used nothing to tell of. */
+/** The `turn` event of an answer, whether complete, cancelled or cut off. An answer that failed without usage has none. */
 function readTurn(response: Record<string, unknown>): RealtimeEvent[] {
   const usage = turnUsage(response.usage)
   if (response.status === 'failed' && usage === undefined) return []
@@ -149,7 +149,7 @@ function readTurn(response: Record<string, unknown>): RealtimeEvent[] {
   return [{ type: 'turn', turnId: asText(response.id) ?? '', isComplete, ...(usage === undefined ? {} : { usage }) }]
 }
 
-/** Throws what an answer failed with. */
+/** Throws the error of a failed answer. */
 function checkAnswer(response: Record<string, unknown> | undefined): void {
   if (response?.status === 'failed') throw asRecord(response.status_details)?.error
 }

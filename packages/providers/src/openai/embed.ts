@@ -7,7 +7,7 @@ import { type OpenaiConnection, resource } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { openOpenaiCall, send } from './send.ts'
 
-/** Turns texts into vectors. */
+/** Embeds texts. */
 export async function embed(connection: OpenaiConnection, request: EmbedRequest, context: CallContext): Promise<EmbedResult> {
   const call = openOpenaiCall(connection, context)
   try {
@@ -37,13 +37,13 @@ function embedBody(request: EmbedRequest): OpenAI.EmbeddingCreateParams {
     ...request.providerOptions,
     model: request.model,
     input: [...request.inputs],
-    // The SDK asks for base64 of its own accord, and not every server that speaks this protocol knows it.
+    // By default the SDK requests base64, which not every compatible server supports.
     encoding_format: 'float',
     ...(request.dimensions === undefined ? {} : { dimensions: request.dimensions }),
   }
 }
 
-/** The vectors in the order of their texts, which the answer tells by index and need not keep. */
+/** The vectors in the order of their texts. The answer numbers them but may order them differently. */
 function readVectors(data: unknown, count: number): number[][] | undefined {
   const vectors: number[][] = []
   for (const [position, given] of (Array.isArray(data) ? data : []).entries()) {

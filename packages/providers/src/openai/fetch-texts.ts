@@ -4,19 +4,20 @@ import { type Answer, headerOf } from '../adapter/read-body.ts'
 import type { OpenaiClientOptions, OpenaiRequestOptions, OpenaiResource, OpenaiTexts } from './openai-client.ts'
 
 /**
- * What the SDK's client does for texts, by `fetch` alone: a body is posted as JSON, and its answer handed over. The SDK costs three times
- * as much as the request itself, most of it for what is not wanted of it: retries, timeouts, logs, headers that describe the caller's machine.
+ * Replaces the SDK's client for chats and embeddings with `fetch` alone: it posts a body as JSON and returns the answer. The SDK
+ * costs three times as much as the request itself, mostly for features that the adapter does not use: retries, timeouts, logs,
+ * and headers that describe the caller's machine.
  *
- * @throws {InvalidOptionError} `baseURL` is no address
+ * @throws {InvalidOptionError} `baseURL` is not an absolute URL
  */
 export function fetchTexts({ baseURL, fetch }: Pick<OpenaiClientOptions, 'baseURL' | 'fetch'>): Required<OpenaiTexts> {
   const at = (path: string) => new FetchResource(urlOf(baseURL, path), fetch)
   return { chat: { completions: at('/chat/completions') }, responses: at('/responses'), embeddings: at('/embeddings') }
 }
 
-/** A query stays behind the path: some servers want their version in it. */
+/** Appends `path` but keeps the query, in which some servers expect their version. */
 function urlOf(baseURL: string, path: string): URL {
-  // Not quoted: there may be a password in it.
+  // The error does not quote the URL, which may contain a password.
   if (!URL.canParse(baseURL)) throw new InvalidOptionError('openai({ baseURL }) must be an absolute URL')
   const url = new URL(baseURL)
   url.pathname = url.pathname.replace(/\/*$/, path)

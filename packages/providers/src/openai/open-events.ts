@@ -10,19 +10,19 @@ import { type OpenaiCall, request } from './send.ts'
 export interface OpenedEvents {
   requestId: string | undefined
   /**
-   * Those that arrived together, together. Where one cannot be read, the ones before it come first, and then what it was thrown for.
+   * The events that arrived together. If one is unreadable, those before it come first, and the next call throws.
    */
   next(): Promise<IteratorResult<readonly unknown[], undefined>>
   /**
-   * After the closing mark: resolves when the body's own end has come, so that its connection can be used again, or has not come for a
-   * second. Before it there is nothing to wait for.
+   * After the closing mark, resolves when the body has ended and its connection can be reused, or after a second. Before the
+   * mark, `undefined`.
    */
   idle(): Promise<void> | undefined
 }
 
 /**
- * Opens a streamed answer. Its events are read from the response itself: the SDK reads them one by one, through several generators each, which
- * costs more than all the rest of a stream. A client that the host has wrapped may hand over nothing but the SDK's own events.
+ * Opens a streamed answer. It parses events from the response itself, because the SDK passes each event through several
+ * generators, which costs more than the rest of a stream. A client that the host has wrapped may offer only the SDK's events.
  */
 export async function openEvents(
   connection: OpenaiConnection,
@@ -75,7 +75,7 @@ function eventsOf(chunks: AsyncIterator<Uint8Array>, call: OpenaiCall, requestId
   return { next, idle: () => (isDone ? endOf(chunks) : undefined) }
 }
 
-/** As the SDK reads it: an error among the events ends them. */
+/** Parses an event as the SDK does: an error event throws. */
 function parse(data: string, requestId: string | undefined): unknown {
   const event: unknown = JSON.parse(data)
   const { error } = asRecord(event) ?? {}
@@ -83,7 +83,7 @@ function parse(data: string, requestId: string | undefined): unknown {
   return event
 }
 
-/** Nothing that comes after the closing mark is of interest, not even a failure. */
+/** Waits for the body's end. After the closing mark nothing matters, not even a failure. */
 async function endOf(chunks: AsyncIterator<Uint8Array>): Promise<void> {
   await closingMark(chunks.next().catch(() => undefined))
 }

@@ -1,7 +1,7 @@
 import { ProviderError } from '@farebox/core'
 import { passOn, type SdkConnection } from '../adapter/sdk-connection.ts'
 
-/** What an SDK method takes beside its body. */
+/** The options of an SDK method, besides its body. */
 export interface OpenaiRequestOptions {
   signal?: AbortSignal
   maxRetries?: number
@@ -9,8 +9,8 @@ export interface OpenaiRequestOptions {
 }
 
 /**
- * The slice of the SDK's client that is used: `new OpenAI()` of `openai` 6.30 or later and 7 fits, and so does a wrapper that
- * traces its calls.
+ * The part of the SDK's client that the adapter uses. `new OpenAI()` of `openai` 6.30 or later and 7 fits, and so does a wrapper
+ * that traces its calls.
  */
 export interface OpenaiClient {
   chat: { completions: OpenaiResource }
@@ -19,20 +19,20 @@ export interface OpenaiClient {
   embeddings?: OpenaiResource
   /** For chats over the Responses API. */
   responses?: OpenaiResource
-  /** For conversations: the SDK opens their websocket with what it finds here. */
+  /** For conversations: the key with which the SDK opens their websocket, at `baseURL`. */
   apiKey?: unknown
   baseURL?: string
 }
 
-/** A part of the SDK's client that makes requests. */
+/** One of the client's API resources. */
 export interface OpenaiResource {
   create(body: object, options?: OpenaiRequestOptions): PromiseLike<unknown>
 }
 
 /**
- * A part of the client that a method needs.
+ * Checks that the client has a resource that a method needs.
  *
- * @throws {ProviderError} `unsupported`: the host's own client comes without it
+ * @throws {ProviderError} `unsupported`: the host's own client lacks it
  */
 export function resource(
   { name }: Pick<OpenaiConnection, 'name'>,
@@ -43,34 +43,34 @@ export function resource(
   throw new ProviderError(`the client that ${name} was given has no ${partName}`, { provider: name, kind: 'unsupported' })
 }
 
-/** What answers text with text and numbers: requests and answers are JSON, so that no more than a `fetch` is needed for them. */
+/** The resources with JSON requests and answers, for which a `fetch` is enough. */
 export type OpenaiTexts = Pick<OpenaiClient, 'chat' | 'responses' | 'embeddings'>
 
 /** What every method of the adapter needs to reach the provider. */
 export interface OpenaiConnection extends SdkConnection<OpenaiClient> {
-  /** As `client`, for texts alone. */
+  /** Like `client`, but only for chats and embeddings. */
   texts(): Promise<OpenaiTexts>
-  /** Sent with each request, above what the environment could have put into the client. */
+  /** Headers of each request, which override those that the client took from the environment. */
   headers: Record<string, string | null>
-  /** How websockets are opened. */
+  /** How to open websockets. */
   realtime: {
     /** Options for `ws`. */
     websocket?: OpenaiWebsocketOptions
-    /** Where the session is and the key to it. Absent: what the host's own client says. */
+    /** The session's address and key. @defaultValue those of the host's own client */
     target?: Pick<OpenaiClient, 'apiKey' | 'baseURL'>
   }
 }
 
 /**
- * Options handed to the package `ws` as they are, for conversations alone: the SDK opens them at `wss:` whatever the address says. `ca`
- * trusts a certificate of your own, `agent` goes through a proxy, `createConnection: () => net.connect(port, host)` skips the encryption.
+ * Options for the package `ws`, for conversations only. The SDK always connects by `wss:`, whatever the base URL says. `ca`
+ * trusts your own certificate, `agent` uses a proxy, and `createConnection: () => net.connect(port, host)` skips encryption.
  */
 export interface OpenaiWebsocketOptions {
   headers?: Record<string, string>
   [option: string]: unknown
 }
 
-/** What a client of our own is made from. */
+/** The settings of a client that the adapter makes. */
 export interface OpenaiClientOptions {
   apiKey: string
   baseURL: string
@@ -80,15 +80,15 @@ export interface OpenaiClientOptions {
 }
 
 /**
- * Loads the SDK and makes a client that nothing in the environment can redirect: each value that the SDK would otherwise look up
- * there is given, `null` included. Its retries are off, because retrying is the router's, and so is its log, because it prints.
+ * Loads the SDK and makes a client that the environment cannot redirect: it sets every value that the SDK would otherwise look up
+ * there, some to `null`. Retries are off, because the router retries. The log is off, because it would print.
  */
 export async function loadOpenaiClient(options: OpenaiClientOptions): Promise<OpenaiClient> {
   const sdk = await import('openai').catch(passOn)
   return new sdk.OpenAI({ ...options, adminAPIKey: null, webhookSecret: null, maxRetries: 0, logLevel: 'off' })
 }
 
-/** Headers that undo `OPENAI_CUSTOM_HEADERS`, the one setting that the SDK takes from the environment whatever it is given. */
+/** Headers that undo `OPENAI_CUSTOM_HEADERS`, the only setting that the SDK always takes from the environment. */
 export function pinnedHeaders(
   options: Pick<OpenaiClientOptions, 'apiKey' | 'organization' | 'project'>,
 ): Record<string, string | null> {

@@ -2,7 +2,7 @@ import type { ProviderError, ProviderErrorKind } from '@farebox/core'
 import { type FailurePlace, sdkError } from '../adapter/sdk-error.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 
-/** Classifies what the SDK threw, by OpenAI's codes before its statuses. See {@link sdkError}. */
+/** Classifies an error of the SDK, by OpenAI's codes first. See {@link sdkError}. */
 export function openaiError({ name, now }: OpenaiConnection, thrown: unknown, place: FailurePlace): ProviderError {
   return sdkError({ name, now, kindByCode: KIND_BY_CODE }, thrown, place)
 }
@@ -44,7 +44,7 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map<string, Pro
   ['overloaded_error', 'overloaded'],
   ['server_error', 'unavailable'],
   ['invalid_request_error', 'invalid_request'],
-  // Codes of responses, which come without a status. A prompt is called invalid when it was flagged.
+  // Codes of failed responses, which have no status. OpenAI calls a flagged prompt invalid.
   ['invalid_prompt', 'content_policy'],
   ['image_content_policy_violation', 'content_policy'],
   ['bio_policy', 'content_policy'],

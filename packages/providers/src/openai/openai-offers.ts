@@ -1,19 +1,21 @@
 import type { Offer } from '@farebox/core'
 
-/** The models that stand behind the names of OpenAI's speech services. */
+/** The models behind OpenAI's speech providers. */
 export interface OpenaiModels {
-  /** What `openai-whisper` asks for. @defaultValue `gpt-transcribe` */
+  /** The model of `openai-whisper`. @defaultValue `gpt-transcribe` */
   transcribe?: string
-  /** What `openai-tts` asks for. @defaultValue `tts-1` */
+  /** The model of `openai-tts`. @defaultValue `tts-1` */
   speak?: string
 }
 
 /**
- * What OpenAI sells, as of November 2026. Names of providers are roles; models are data, because OpenAI retires them:
- * `whisper-1` and `gpt-4o-transcribe` end on 2027-02-26, so `openai-whisper` is `gpt-transcribe`, which is billed by the duration
- * of the audio. `tts-1` and `gpt-4o-mini-tts` both end on 2027-01-06 without a successor on this API; `tts-1` is billed by the
- * character, so its cost is known before the call and after a cut. The chat models gpt-4o and gpt-4o-mini end on 2027-01-14, and
- * gpt-realtime on 2027-01-20, for which gpt-realtime-2.1 is to be taken.
+ * What OpenAI sells, as of November 2026.
+ *
+ * Provider names are roles, while models change, because OpenAI retires them. `whisper-1` and `gpt-4o-transcribe` end on
+ * 2027-02-26, so `openai-whisper` uses `gpt-transcribe`, which OpenAI bills by the audio's duration. `tts-1` and
+ * `gpt-4o-mini-tts` both end on 2027-01-06 without a successor in this API. `openai-tts` uses `tts-1`, which OpenAI bills by the
+ * character: its cost is known before the call, and when a speech breaks off. The chat models gpt-4o and gpt-4o-mini end on
+ * 2027-01-14. gpt-realtime ends on 2027-01-20, and gpt-realtime-2.1 succeeds it.
  *
  * @source https://developers.openai.com/api/docs/deprecations, and the page of each model for its limits
  */
@@ -67,11 +69,11 @@ export function openaiOffers(models: OpenaiModels = {}): readonly Offer[] {
   ]
 }
 
-/** gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of at most eight tiles, by OpenAI's guide to vision. */
+/** By OpenAI's vision guide, gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of its tiles, at most eight. */
 const MINI_IMAGE_TOKENS = 48_169
 
 /**
- * Tokens that all texts of one request may have together. Each text may have 8,192, and there may be 2,048 of them.
+ * The most tokens that all texts of one request may have together. Each text may have 8,192, and a request may have 2,048 texts.
  *
  * @source the SDK's documentation of `embeddings.create`, `input`
  */

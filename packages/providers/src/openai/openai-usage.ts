@@ -5,23 +5,23 @@ import { recordingUsage } from '../adapter/recording-usage.ts'
 import { openaiChatUsage, openaiRealtimeUsage, openaiResponseUsage, openaiTranscriptionUsage } from '../usage/openai.ts'
 
 /**
- * What a chat used. A server whose counts contradict each other must cost neither its caller the answer nor us the charge: then the
- * two totals are taken alone, as `derived`, and the block is kept.
+ * Reads the usage of a chat. If a server's counts contradict each other, it uses the two totals alone, as `derived`, and keeps
+ * the block in `raw`, so that neither the answer nor the charge is lost.
  *
- * @param block  `usage` of an answer, as it came
- * @returns      `undefined` when not even the totals can be read
+ * @param block  the `usage` of an answer, unchanged
+ * @returns      `undefined` when even the totals are unreadable
  */
 export function chatUsage(block: unknown): Usage | undefined {
   const { prompt_tokens, completion_tokens } = asRecord(block) ?? {}
   return orTotals(openaiChatUsage, block, { prompt_tokens, completion_tokens })
 }
 
-/** What a response used; as {@link chatUsage}. */
+/** Reads the usage of a response, like {@link chatUsage}. */
 export function responseUsage(block: unknown): Usage | undefined {
   return orTotals(openaiResponseUsage, block, totals(block))
 }
 
-/** What a turn of a conversation used; as {@link chatUsage}. */
+/** Reads the usage of a conversation's turn, like {@link chatUsage}. */
 export function turnUsage(block: unknown): Usage | undefined {
   return orTotals(openaiRealtimeUsage, block, totals(block))
 }
@@ -39,10 +39,10 @@ function orTotals(read: (block: unknown) => Usage | undefined, block: unknown, a
 }
 
 /**
- * What a transcription cost: the duration of its audio, which is what customers are priced by. A model that is billed by tokens
- * reports these alone; then the duration is read from the audio, and the tokens stay in `raw`.
+ * The usage of a transcription: the duration of its audio, by which customers pay. A model that OpenAI bills by tokens reports
+ * only those. The duration then comes from the audio, and the tokens stay in `raw`.
  *
- * @returns `undefined` when the provider reported nothing and the audio does not say how long it is
+ * @returns no `usage` when the provider reported none and the audio does not state its length
  */
 export function transcriptionUsage(
   answer: Record<string, unknown>,

@@ -18,49 +18,52 @@ import { streamChat } from './stream-chat.ts'
 import { streamResponse } from './stream-responses.ts'
 import { transcribe } from './transcribe.ts'
 
-/** How OpenAI is reached, and what is asked of it. */
+/** How {@link openai} reaches the API, and what it sells and requests. */
 export interface OpenaiOptions {
-  /** The secret key. Absent or empty, and without a `client`, the adapter is disabled. */
+  /** The secret key. Without it and without a `client`, the adapter is disabled. An empty string counts as absent. */
   apiKey?: string | undefined
-  /** Where the API is; any server that speaks it will do. @defaultValue `https://api.openai.com/v1` */
+  /** The API's base URL. Any server that speaks this API will do. @defaultValue `https://api.openai.com/v1` */
   baseURL?: string
-  /** @defaultValue the key's own */
+  /** The organization to bill. @defaultValue the key's own */
   organization?: string
-  /** @defaultValue the key's own */
+  /** The project to bill. @defaultValue the key's own */
   project?: string
-  /** Your own client of the SDK instead of one made here; `apiKey`, `baseURL`, `organization`, `project` and `fetch` are then its own. */
+  /** Your own SDK client. Its settings replace `apiKey`, `baseURL`, `organization`, `project` and `fetch`. */
   client?: OpenaiClient
-  /** What is sold. @defaultValue {@link openaiOffers} of `models` */
+  /** What the adapter sells. @defaultValue {@link openaiOffers} of `models` */
   offers?: readonly Offer[]
-  /** The models behind `openai-whisper` and `openai-tts`, for when OpenAI retires those of today. */
+  /** The models behind the providers `openai-whisper` and `openai-tts`. Set them when OpenAI retires the current ones. */
   models?: OpenaiModels
-  /** Which of OpenAI's two APIs chats go over: for all models, or model by model. @defaultValue `chat` */
+  /** The API that chats use, for all models or for each model. @defaultValue `chat` */
   api?: OpenaiApi | ((model: string) => OpenaiApi)
-  /** The voice of speech when a request names none; conversations then have the model's own. @defaultValue `alloy` */
+  /** The voice of speech when a request names none. Conversations default to the model's own voice. @defaultValue `alloy` */
   voice?: string
-  /** The name of the adapter; give each its own when two stand side by side. @defaultValue `openai` */
+  /** The adapter's name. Two OpenAI adapters in one router need different names. @defaultValue `openai` */
   name?: string
   /** @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
   /**
-   * What asks for chats and embeddings. `sdk`: the official SDK. `fetch`: `fetch` alone, with the same bodies, answers and errors, which with
-   * `undiciFetch()` costs a quarter of the CPU (`npm run bench -- fetch`) and needs no SDK; speech in either direction does. Not for a `client` of your own. @defaultValue `sdk`
+   * What sends chats and embeddings. `sdk`: the official SDK. `fetch`: `fetch` alone, with the same bodies, answers and errors.
+   * With `undiciFetch()` it takes a quarter of the CPU (`npm run bench -- fetch`), and it needs no SDK, though speech and
+   * transcription still do. It cannot be combined with your own `client`.
+   *
+   * @defaultValue `sdk`
    */
   transport?: 'sdk' | 'fetch'
-  /** How the websockets of conversations are opened. @defaultValue as the package `ws` does */
+  /** How to open the websockets of conversations. @defaultValue the defaults of the package `ws` */
   websocket?: OpenaiWebsocketOptions
-  /** Tells the time. @defaultValue the host's clock */
+  /** The clock to read. @defaultValue the system clock */
   now?: Clock
 }
 
-/** `chat`: Chat Completions, which most servers of this protocol speak. `responses`: the newer Responses API, without stop sequences. */
+/** `chat`: Chat Completions, which most compatible servers speak. `responses`: the newer Responses API, without stop sequences. */
 export type OpenaiApi = 'chat' | 'responses'
 
 /**
- * OpenAI, or any server that speaks its API: chat, vision, speech to text, text to speech, conversations in speech and embeddings.
+ * OpenAI, or any server that speaks its API: chat, vision, speech to text, text to speech, spoken conversations and embeddings.
  *
- * Nothing is loaded or sent before the first call: then the package `openai` (^6.30 or ^7) is imported, unless you pass a client
- * of your own; conversations need `ws` besides. Neither retries nor the environment change what is sent.
+ * The adapter loads and sends nothing before the first call. It then imports the package `openai` (^6.30 or ^7), unless you pass
+ * your own client. Conversations also need `ws`. The adapter turns the SDK's retries off and ignores its environment variables.
  */
 export function openai(options: OpenaiOptions): ProviderAdapter {
   const name = options.name ?? 'openai'

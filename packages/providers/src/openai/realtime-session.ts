@@ -3,11 +3,11 @@ import type { RealtimeAudioFormats, SessionUpdateEvent } from 'openai/resources/
 import { asRecord } from '../adapter/answer.ts'
 
 /**
- * Sets a session up as a conversation was asked for. Our own fields win over `providerOptions`, which is the session as OpenAI
- * describes it: `{ audio: { input: { turn_detection, transcription } }, reasoning }`. What users say is written down only where a
- * `transcription` is asked for there, because it is billed on top.
+ * The event that configures a session for a conversation. Our own fields override `providerOptions`, which has the shape of
+ * OpenAI's session: `{ audio: { input: { turn_detection, transcription } }, reasoning }`. OpenAI transcribes the user's speech
+ * only if `providerOptions` request a `transcription`, because it bills that on top.
  *
- * @throws {ProviderError} `unsupported`: OpenAI knows no such sound
+ * @throws {ProviderError} `unsupported`: OpenAI does not support one of the audio formats
  */
 export function sessionUpdate(provider: string, request: RealtimeRequest): SessionUpdateEvent {
   const audio = asRecord(request.providerOptions?.audio)

@@ -9,28 +9,28 @@ import { importSdk, passOn } from '../adapter/sdk-connection.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import type { OpenaiCall } from './send.ts'
 
-/** An event of the server, or what a conversation puts between them for itself. */
+/** A server event, or one that the conversation itself puts among them. */
 export type RealtimeServerEvent = Record<string, unknown>
 
-/** A session of the Realtime API over its websocket. */
+/** The websocket of a Realtime API session. */
 export interface RealtimeSocket {
-  /** What the server says. Taking fails when the connection was refused, broke or was closed. */
+  /** The server's events. `take` rejects once the server has refused the connection, or it broke or closed. */
   events: Inbox<RealtimeServerEvent>
   send(event: RealtimeClientEvent): void
-  /** Waits until little of what was sent is still on its way out. */
+  /** Waits until few sent bytes are still buffered. */
   drained(): Promise<void>
-  /** Closes the connection, at once. */
+  /** Closes the connection at once. */
   end(): void
 }
 
-/** Bytes on their way out above which nothing is read from the caller: some ten seconds of sound as it is sent. */
+/** With more bytes buffered than this, some ten seconds of encoded audio, the adapter stops reading the caller's input. */
 const UNSENT_BYTES_MAX = 1_000_000
-/** A refusal's body that is longer than this is none of OpenAI's. */
+/** OpenAI's own refusals have shorter bodies than this. */
 const REFUSAL_BYTES_MAX = 65_536
 
 /**
- * Opens the websocket of a session with the SDK, which does not open it again when it drops: a second session would know nothing of
- * the first, and be paid for.
+ * Opens a session's websocket with the SDK, which does not reopen it when it drops. A second session would have no memory of the
+ * first, and cost money.
  */
 export async function openRealtimeSocket(connection: OpenaiConnection, call: OpenaiCall, model: string): Promise<RealtimeSocket> {
   const client = await call.race(connection.client())
@@ -43,18 +43,18 @@ export async function openRealtimeSocket(connection: OpenaiConnection, call: Ope
   }
   const headers = { ...websocket.headers, ...filled(connection.headers), ...call.headers }
   const props = { model, options: { ...websocket, headers } }
-  // A whole client may have a key that changes, which only `create` asks for. Of a slice, the SDK takes what it finds.
+  // A full client may have a function for its key, which only `create` calls. A partial client needs the constructor.
   const opening = isWhole(target)
     ? sdk.OpenAIRealtimeWS.create(target, props)
     : Promise.resolve(new sdk.OpenAIRealtimeWS(props, target as { apiKey: string; baseURL: string }))
   return call.race(opening.then((opened) => attach(opened, call)))
 }
 
-/** Listens before anything can happen: an error that nobody listens to would end the process. */
+/** Attaches listeners before anything can happen, because an error without a listener would end the process. */
 function attach(opened: OpenAIRealtimeWS, call: OpenaiCall): RealtimeSocket {
   const events = openInbox<RealtimeServerEvent>()
   opened.on('event', (event) => events.put({ ...event }))
-  // What the server reports as an error comes as an event too; only what has none is a failure of the connection.
+  // An error that the server reports also arrives as an event. Only an error without one is a connection failure.
   opened.on('error', (error) => {
     if (error.error === undefined) events.close(error)
   })
@@ -64,7 +64,7 @@ function attach(opened: OpenAIRealtimeWS, call: OpenaiCall): RealtimeSocket {
   })
   const end = () => {
     opened.close()
-    // The other side may never say goodbye, and keeps the answer running until it knows that nobody listens.
+    // The server may never complete the close handshake, and would keep generating until it notices.
     opened.socket.terminate()
   }
   if (call.signal.aborted) end()
@@ -78,7 +78,7 @@ function attach(opened: OpenAIRealtimeWS, call: OpenaiCall): RealtimeSocket {
   }
 }
 
-/** What the server answered instead of opening a session, as the SDK words an error. */
+/** The server's answer when it refuses the session, in the shape of an SDK error. */
 async function readRefusal(response: IncomingMessage): Promise<object> {
   const { statusCode: status } = response
   const headers = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]))
@@ -91,7 +91,7 @@ async function readRefusal(response: IncomingMessage): Promise<object> {
       chunks.push(chunk as Uint8Array)
     }
   } catch {
-    // The status says enough.
+    // The status is enough.
   }
   const { code, type, param } = asRecord(parse(Buffer.concat(chunks).toString('utf8'))?.error) ?? {}
   return { status, headers, requestID: headers.get('x-request-id'), code, type, param }

@@ -14,27 +14,27 @@ import { openaiTranscriptionUsage } from '../usage/openai.ts'
 import type { RealtimeServerEvent, RealtimeSocket } from './realtime-socket.ts'
 
 /**
- * Where a conversation is: what was asked for, what is being answered, and what has been used that no turn has told. OpenAI gives one
- * answer at a time and refuses a second, so one that is asked for meanwhile waits here.
+ * The state of a conversation: requested answers, answers in progress, and usage that no turn has reported. OpenAI refuses a
+ * second answer while one is in progress, so a request for another waits here.
  */
 export class RealtimeTalk {
-  /** Whether anything of an answer was handed out. */
+  /** Whether the caller has received any part of an answer. */
   isAnswering = false
   #answers = new Set<string>()
-  /** An answer was asked for and has not begun. */
+  /** We have requested an answer that has not begun. */
   #isRequested = false
-  /** One more is to be asked for when the one under way has ended. */
+  /** We must request another answer when the current one ends. */
   #isWanted = false
-  /** The user has paused, and the model answers that by itself. */
+  /** The user has paused, and the server will answer without a request. */
   #isExpected = false
   #answersPauses = true
-  /** Sound was sent that no answer has been asked for yet. */
+  /** The audio buffer holds audio that has not been committed. */
   #hasSound = false
   #input: 'open' | 'draining' | 'ended' = 'open'
-  /** Bytes of sound handed out of answers that have not ended. */
+  /** Bytes of audio that the caller received from answers in progress. */
   #untoldBytes = 0
   #transcriptions: Usage[] = []
-  /** What has told its usage. */
+  /** The keys of events whose usage has been reported. */
   #told = new Set<string>()
   readonly #socket: Pick<RealtimeSocket, 'send'>
   readonly #outputFormat: SoundFormat
@@ -44,7 +44,7 @@ export class RealtimeTalk {
     this.#outputFormat = outputFormat
   }
 
-  /** Whether all that was asked is answered and nothing more can be. */
+  /** Whether the input has ended and no answer is in progress, requested or expected. */
   get isOver(): boolean {
     return this.#input === 'ended' && !this.#isUnderWay && !this.#isExpected
   }
@@ -53,7 +53,7 @@ export class RealtimeTalk {
     return this.#answers.size > 0 || this.#isRequested || this.#isWanted
   }
 
-  /** Passes on what the caller says. */
+  /** Sends a piece of the caller's input. */
   feed(input: RealtimeInput): void {
     const { send } = this.#socket
     switch (input.type) {
@@ -85,15 +85,15 @@ export class RealtimeTalk {
   }
 
   /**
-   * The caller has said all. What is left in the buffer is not followed by a pause, so nobody will answer it; that it was emptied also
-   * tells that everything before has been heard, and so whether an answer is on its way.
+   * Handles the end of the input. No pause follows the audio left in the buffer, so the server will never answer it. Clearing the
+   * buffer also confirms that the server has processed everything before, so we know whether an answer is coming.
    */
   end(): void {
     this.#input = this.#hasSound ? 'draining' : 'ended'
     if (this.#hasSound) this.#socket.send({ type: 'input_audio_buffer.clear' })
   }
 
-  /** Whether an event tells again what an answer, or writing down what the user said, has used. Asked once of each event. */
+  /** Whether an event repeats the usage of an answer or a transcription. Call it once for each event. */
   isRepeated(event: RealtimeServerEvent): boolean {
     const key = usageKey(event)
     if (key === undefined) return false
@@ -102,7 +102,7 @@ export class RealtimeTalk {
     return isRepeated
   }
 
-  /** Follows what the server says. */
+  /** Updates the state by a server event. */
   hear(event: RealtimeServerEvent): void {
     const response = asRecord(event.response)
     switch (event.type) {
@@ -137,10 +137,10 @@ export class RealtimeTalk {
     }
   }
 
-  /** Whether an error that the server reports is one that a conversation goes on after. */
+  /** Whether the conversation can continue after an error that the server reports. */
   forgives(code: unknown): boolean {
     if (code === 'conversation_already_has_active_response') {
-      // The user had paused just when we asked, and is being answered; ours is asked for again after that.
+      // The server began to answer a pause just as we requested an answer. Request ours again after that one.
       this.#isRequested = false
       this.#isWanted = true
       return true
@@ -148,13 +148,13 @@ export class RealtimeTalk {
     return code === 'response_cancel_not_active' || code === 'input_audio_buffer_commit_empty'
   }
 
-  /** Follows what the caller is told. */
+  /** Updates the state by an event for the caller. */
   tell(event: RealtimeEvent): void {
     if (event.type === 'audio') this.#untoldBytes += event.audio.length
     this.isAnswering ||= event.type === 'audio' || event.type === 'text' || event.type === 'tool_call'
   }
 
-  /** What was used that no turn has told: writing down what the user said, and an answer that was broken off. */
+  /** The usage that no turn has reported: transcriptions of the user's speech, and an interrupted answer. */
   get untold(): Usage | undefined {
     const quantities = transcriptionQuantities(this.#transcriptions)
     const tokens = Math.floor(soundSeconds(this.#untoldBytes, this.#outputFormat) * OUTPUT_TOKENS_PER_SECOND)
@@ -171,7 +171,7 @@ export class RealtimeTalk {
   }
 }
 
-/** Names what an event tells the usage of; `undefined` where it tells none, or has no name. */
+/** A key for the answer or transcription whose usage an event reports. `undefined` if it reports none or has no id. */
 function usageKey({ type, response, item_id, content_index }: RealtimeServerEvent): string | undefined {
   const id = type === 'response.done' ? asText(asRecord(response)?.id) : undefined
   if (id !== undefined) return `response ${id}`
@@ -180,13 +180,13 @@ function usageKey({ type, response, item_id, content_index }: RealtimeServerEven
 }
 
 /**
- * Tokens of a second of sound that an answer holds.
+ * Tokens per second of an answer's audio.
  *
  * @source https://developers.openai.com/api/docs/guides/realtime-costs ("1 token per 50 ms of audio" of assistant messages)
  */
 const OUTPUT_TOKENS_PER_SECOND = 20
 
-/** What transcriptions used. They have a price of their own, so they are not mixed with what the model itself has used. */
+/** The usage of transcriptions, under separate meters, because they have a different price from the model's own usage. */
 function transcriptionQuantities(usages: readonly Usage[]): UsageQuantity[] {
   const all = usages.flatMap(({ quantities }) => quantities)
   return sumQuantities(

@@ -7,10 +7,10 @@ type Item = OpenAI.Responses.ResponseInputItem
 type Part = OpenAI.Responses.ResponseInputContent
 
 /**
- * The body of a plain response. Our own fields win over `providerOptions`: one that runs in the background answers before it has
- * used anything, and one that is stored is kept by OpenAI although our requests carry all that they build on.
+ * The body of a plain response. Our own fields override `providerOptions`. A background response would answer before it has used
+ * anything. A stored one would stay with OpenAI for nothing, because our requests carry their whole context.
  *
- * @throws {ProviderError} `unsupported`: this API knows no stop sequences
+ * @throws {ProviderError} `unsupported`: the request has stop sequences, which this API lacks
  */
 export function responsesBody(provider: string, request: ChatRequest): Body {
   return { ...request.providerOptions, ...fields(provider, request), stream: false }
@@ -35,7 +35,7 @@ function fields(provider: string, request: ChatRequest) {
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
     ...(request.tools === undefined
       ? {}
-      : // Strict is the default here and not in chats, and refuses many a schema that is fine there.
+      : // Unlike Chat Completions, this API defaults to strict, which refuses many schemas that work there.
         { tools: request.tools.map((tool) => ({ type: 'function' as const, strict: false, ...tool })) }),
     ...(request.toolChoice === undefined ? {} : { tool_choice: toolChoice(request.toolChoice) }),
   }

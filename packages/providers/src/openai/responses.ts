@@ -7,7 +7,7 @@ import { responsesBody } from './responses-body.ts'
 import { openOpenaiCall, send } from './send.ts'
 import { readToolCall } from './tool-call.ts'
 
-/** One answer of the Responses API, whole. */
+/** Makes a plain response with the Responses API. */
 export async function respond(connection: OpenaiConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
   const call = openOpenaiCall(connection, context)
   let usage: ChatResult['usage']
@@ -39,7 +39,7 @@ export async function respond(connection: OpenaiConnection, request: ChatRequest
   }
 }
 
-/** Why a response ended, in our words. `undefined`: it has not ended, or not as an answer. */
+/** Maps the status of a response to our finish reason. `undefined` if it has not ended, or has failed. */
 export function endOf(response: Record<string, unknown>): FinishReason | undefined {
   if (response.status === 'completed') return readOutput(response.output).toolCalls.length > 0 ? 'tool_calls' : 'stop'
   if (response.status !== 'incomplete') return undefined
@@ -59,7 +59,7 @@ function readOutput(output: unknown): { text: string; isRefusal: boolean; toolCa
     item?.type === 'message' && Array.isArray(item.content) ? item.content.map(asRecord) : [],
   )
   return {
-    // A refusal is what the model had to say.
+    // A refusal counts as the model's answer.
     text: parts.map((part) => asText(part?.text) ?? asText(part?.refusal) ?? '').join(''),
     isRefusal: parts.some((part) => asText(part?.refusal)) && !parts.some((part) => asText(part?.text)),
     toolCalls: items.flatMap((item) =>

@@ -3,13 +3,13 @@ import { type Call, openCall } from '../adapter/call.ts'
 import { type SdkAnswer, sdkAnswer } from '../adapter/sdk-answer.ts'
 import type { OpenaiConnection, OpenaiRequestOptions } from './openai-client.ts'
 
-/** One request: of what, and how it is made there. */
+/** One request: how to get the client, and which of its methods to call. */
 export interface OpenaiRequest<Client> {
   client(): Promise<Client>
   create(client: Client, options: OpenaiRequestOptions): PromiseLike<unknown>
 }
 
-/** Makes one request within `call`: never retried, and ended by the call's signal. */
+/** Makes one request within `call`. It never retries, and the call's signal ends it. */
 export async function send<Client>(
   connection: Pick<OpenaiConnection, 'headers'>,
   call: OpenaiCall,
@@ -18,7 +18,9 @@ export async function send<Client>(
   return sdkAnswer(call, (await request(connection, call, made)).pending)
 }
 
-/** The same, without waiting for the answer: what the SDK returned, wrapped because it is a promise itself. */
+/**
+ * Makes one request without waiting for its answer. The SDK's promise is wrapped in an object so that `await` does not unwrap it.
+ */
 export async function request<Client>(
   connection: Pick<OpenaiConnection, 'headers'>,
   call: OpenaiCall,
@@ -29,13 +31,13 @@ export async function request<Client>(
   return { pending: create(client, { signal: call.signal, maxRetries: 0, headers }) }
 }
 
-/** A call, and the headers that are its own. */
+/** A call with its own headers. */
 export interface OpenaiCall extends Call {
   headers: Record<string, string>
 }
 
 /**
- * Opens a call for one method of the adapter, named in the provider's logs by its attempt.
+ * Opens a call, and names it in the provider's logs by its attempt id.
  *
  * @source https://developers.openai.com/api/reference/overview ("Debugging requests": at most 512 ASCII characters, else a 400)
  */

@@ -14,15 +14,15 @@ import type { OpenaiConnection } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { openOpenaiCall, send } from './send.ts'
 
-/** Of OpenAI's `pcm`. */
+/** The sample rate of OpenAI's `pcm`. */
 const SAMPLES_PER_SECOND = 24_000
 
-/** What a speech is asked for with, beside its request. */
+/** Defaults for what a request leaves open. */
 export interface SpeechDefaults {
   voice: string
 }
 
-/** Speaks a text, whole. */
+/** Speaks a text, and returns the whole speech. */
 export async function speak(
   connection: OpenaiConnection,
   request: SpeakRequest,
@@ -33,9 +33,9 @@ export async function speak(
 }
 
 /**
- * Speaks a text, as it is spoken. Plain bytes say nothing of what they cost, so every model that can is asked for events, whose
- * last one reports usage; a server that answers with bytes all the same is understood. OpenAI does not speak for telephones: its `pcm`
- * becomes `mulaw` here.
+ * Speaks a text, and streams the speech. Plain bytes report no usage, so the adapter requests events from every model that
+ * supports them, and the last event reports it. A server may still answer with bytes. OpenAI does not speak `mulaw`, so the
+ * adapter converts `pcm`.
  */
 export async function* streamSpeech(
   connection: OpenaiConnection,
@@ -57,7 +57,7 @@ export async function* streamSpeech(
     if (!isResponse(response) || !response.body) throw malformed(connection.name, 'a body', answer.requestId)
     requestId = answer.requestId
     expectSound(connection.name, response.headers, requestId)
-    // From here on the provider is speaking: at most the whole text is paid for.
+    // From here on the provider may bill, at most for the whole text.
     usage = speechUsage(request.text, 'ceiling')
     const bytes = readBody(response.body, call)
     if (response.headers.get('content-type')?.includes('text/event-stream')) {
@@ -78,7 +78,7 @@ export async function* streamSpeech(
           yield { type: 'audio', audio: heard ? heard(sound) : sound }
         }
       } finally {
-        // Not waited for: what hangs would never let go.
+        // Not awaited, because a hanging stream would never return.
         events.return().catch(() => {})
       }
       if (!done || !isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
@@ -104,10 +104,10 @@ function speechBody(request: SpeakRequest, defaults: SpeechDefaults): OpenAI.Aud
     ...request.providerOptions,
     model: request.model,
     input: request.text,
-    // A voice among the options is one of OpenAI's own, which was not to go to another provider.
+    // `providerOptions` may name a voice that only OpenAI has, so that a fallback does not ask another provider for it.
     voice: request.voice ?? asText(request.providerOptions?.voice) ?? defaults.voice,
     response_format: request.format === 'mulaw' ? 'pcm' : request.format,
-    // These models refuse events. They are billed by the character, so nothing is missed.
+    // These models refuse events. OpenAI bills them by the character, so no usage is lost.
     stream_format: request.model.startsWith('tts-1') ? 'audio' : 'sse',
   }
 }

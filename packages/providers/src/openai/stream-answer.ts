@@ -5,25 +5,25 @@ import type { OpenaiConnection, OpenaiRequestOptions, OpenaiTexts } from './open
 import { openaiError } from './openai-error.ts'
 import { openOpenaiCall } from './send.ts'
 
-/** What is known of a streamed answer so far. */
+/** What a streamed answer has reported so far. */
 export interface StreamedAnswer {
   model: string
   finishReason: FinishReason | undefined
   usage: Usage | undefined
-  /** Whether all that the answer holds has arrived, its usage too: then a connection that breaks or hangs after it takes nothing away. */
+  /** Whether the whole answer has arrived, usage included. A connection that breaks or hangs after that does no harm. */
   isWhole: boolean
 }
 
 /** How one of OpenAI's APIs streams an answer. */
 export interface StreamedApi {
   create(client: OpenaiTexts, options: OpenaiRequestOptions): PromiseLike<unknown>
-  /** Reads one event of the stream into `answer`. What it throws ends the answer. */
+  /** Reads one event of the stream into `answer`. An error that it throws ends the answer. */
   read(event: unknown, answer: StreamedAnswer): ChatEvent[]
 }
 
 /**
- * One answer, as it is written. The SDK ends a stream silently when the connection closes early and when it is aborted, so an
- * answer counts as whole only after its finish reason was seen.
+ * Streams one answer. The SDK ends a stream silently when the connection closes early or is aborted, so an answer is complete
+ * only once its finish reason has arrived.
  */
 export async function* streamAnswer(
   connection: OpenaiConnection,
@@ -53,7 +53,7 @@ export async function* streamAnswer(
     if (context.signal.aborted) throw context.signal.reason
     if (answer.finishReason === undefined) throw incomplete(connection.name, knownUsage(answer), requestId)
   } catch (thrown) {
-    // All that the answer holds had arrived; only its closing mark was lost.
+    // If the answer is whole, only its closing mark was lost.
     if (!answer.isWhole) {
       throw openaiError(connection, thrown, { signal: context.signal, isAnswering, usage: knownUsage(answer) })
     }
@@ -79,12 +79,12 @@ function incomplete(provider: string, usage: Usage | undefined, requestId: strin
   })
 }
 
-/** Usage of a part of the answer is the least that was consumed. */
+/** The usage so far. That of a partial answer is a floor. */
 function knownUsage({ usage, isWhole }: StreamedAnswer): Usage | undefined {
   return usage && (isWhole ? usage : { ...usage, certainty: 'floor' })
 }
 
-/** What came together, read. Words that arrived together are passed on together, since each event costs the same however long it is. */
+/** Reads events that arrived together, and merges their text, because an event costs the same however long it is. */
 function readTogether(api: StreamedApi, given: readonly unknown[], answer: StreamedAnswer) {
   const events: ChatEvent[] = []
   try {
@@ -102,7 +102,7 @@ function readTogether(api: StreamedApi, given: readonly unknown[], answer: Strea
   return { events }
 }
 
-/** Whether two texts may become one. */
+/** Whether two text events may be merged. */
 function isOfOne(left: Extract<ChatEvent, { type: 'text' }>, right: Extract<ChatEvent, { type: 'text' }>): boolean {
   return !left.logprobs && !right.logprobs && left.isRefusal === right.isRefusal
 }

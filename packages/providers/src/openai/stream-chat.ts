@@ -9,7 +9,7 @@ import { type StreamedAnswer, streamAnswer } from './stream-answer.ts'
 import { argumentsText } from './tool-call.ts'
 import { ToolCallNumbers } from './tool-call-numbers.ts'
 
-/** One chat completion, as it is written. See {@link streamAnswer}. */
+/** Streams a chat completion. See {@link streamAnswer}. */
 export function streamChat(
   connection: OpenaiConnection,
   request: ChatRequest,
@@ -31,7 +31,7 @@ function readChunk(value: unknown, answer: StreamedAnswer, toolCalls: ToolCallNu
   const usage = chatUsage(chunk.usage)
   if (usage) {
     answer.usage = usage
-    // The usage of the whole request comes in a chunk without choices.
+    // The chunk with the usage of the whole request has no choices.
     answer.isWhole = choices.length === 0 && answer.finishReason !== undefined
   }
   return events
@@ -39,10 +39,10 @@ function readChunk(value: unknown, answer: StreamedAnswer, toolCalls: ToolCallNu
 
 function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallNumbers): ChatEvent[] {
   const choice = asRecord(given)
-  // A request may ask for several answers; they are all paid for, and the first is the one that a plain chat returns.
+  // A request may ask for several answers. The caller pays for all, and gets the first, as in a plain chat.
   if (!choice || (choice.index !== undefined && choice.index !== 0)) return []
   const reason = asText(choice.finish_reason)
-  // Some servers say an empty one until the last.
+  // Some servers send an empty reason until the last chunk.
   if (reason) answer.finishReason = finishReason(reason)
   const delta = asRecord(choice.delta)
   const events: ChatEvent[] = []

@@ -7,14 +7,14 @@ import { streamResponsesBody } from './responses-body.ts'
 import { type StreamedAnswer, streamAnswer } from './stream-answer.ts'
 import { argumentsText, toolCallId } from './tool-call.ts'
 
-/** One answer of the Responses API, as it is written. It ends with an event of its own, and there is no other mark. */
+/** Streams a response of the Responses API. Its final event is its only closing mark. */
 export async function* streamResponse(
   connection: OpenaiConnection,
   request: ChatRequest,
   context: CallContext,
 ): AsyncGenerator<ChatEvent, void, undefined> {
   const body = streamResponsesBody(connection.name, request)
-  // Tool calls are counted by themselves; the provider's own index counts all that it puts out.
+  // Our index counts tool calls alone, while the provider's counts all output items.
   const toolCalls: (number | undefined)[] = []
   yield* streamAnswer(connection, request.model, context, {
     create: (client, options) => resource(connection, client.responses, 'responses').create(body, options),

@@ -1,6 +1,6 @@
 import { toolCallId } from './tool-call.ts'
 
-/** What a piece of a tool call says of which call it belongs to. */
+/** The fields by which a fragment of a tool call identifies its call. */
 interface Piece {
   index: number | undefined
   id: string | undefined
@@ -12,13 +12,16 @@ interface Call extends Piece {
 }
 
 /**
- * Numbers the calls of tools in one streamed answer. OpenAI gives each an index; some servers that speak its protocol leave it out or give
- * all calls the same, and one call may have another id in each of its pieces. A call begins with its name.
+ * Numbers the tool calls in one streamed answer. OpenAI gives each an index, but some compatible servers omit it, or give all
+ * calls the same one, or change a call's id with every fragment. A call's first fragment has its name.
  */
 export class ToolCallNumbers {
   readonly #calls: Call[] = []
 
-  /** The number of the call that a piece belongs to, from 0; and with the first that can tell, the call's id, made up where it has none. */
+  /**
+   * The number of the call to which a fragment belongs, from 0, and, with the first fragment that tells it, the call's id. The id is made up
+   * if the server gives none.
+   */
   take(piece: Piece): { number: number; id: string | undefined } {
     const number = this.#numberOf(piece)
     const call = this.#calls[number]

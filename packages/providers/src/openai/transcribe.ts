@@ -7,7 +7,7 @@ import { openaiError } from './openai-error.ts'
 import { transcriptionUsage } from './openai-usage.ts'
 import { openOpenaiCall, send } from './send.ts'
 
-/** Transcribes recorded sound. */
+/** Transcribes a recording. */
 export async function transcribe(
   connection: OpenaiConnection,
   request: TranscribeRequest,
@@ -40,7 +40,7 @@ export async function transcribe(
   }
 }
 
-/** Formats that report usage. `text`, `srt` and `vtt` answer with a bare string, which does not say what it cost. */
+/** Formats that report usage. `text`, `srt` and `vtt` answer with a bare string. */
 const METERED_FORMATS = new Set<unknown>(['json', 'verbose_json', 'diarized_json'])
 
 function transcribeBody(request: TranscribeRequest): OpenAI.Audio.TranscriptionCreateParamsNonStreaming {

@@ -6,7 +6,7 @@
 export function fingerprint(seed: number, content: string | Uint8Array): number {
   let hash = 0x811c9dc5 ^ seed
   if (typeof content === 'string') {
-    // Most texts are ASCII, and need no array of their bytes.
+    // ASCII text, the common case, needs no encoding to bytes.
     for (let index = 0; index < content.length; index++) {
       const unit = content.charCodeAt(index)
       if (unit > 0x7f) return fingerprint(seed, encoder.encode(content))
@@ -21,7 +21,7 @@ export function fingerprint(seed: number, content: string | Uint8Array): number 
 const encoder = new TextEncoder()
 
 /**
- * 32 bits that look unlike those of any neighbour, for numbers that are to look random.
+ * Scrambles a number into 32 bits that look random, even for neighbouring numbers.
  *
  * @source the finalizer of MurmurHash3, https://github.com/aappleby/smhasher
  */

@@ -2,11 +2,11 @@ import { type ChatMessage, type ChatRequest, type ChatResult, quantity, type Too
 import { fingerprint } from './fingerprint.ts'
 
 const OPENINGS = ['Happy to help with that.', 'Good question.', 'Here is what I can tell you.', 'Let me answer that.']
-/** Tokens that the frame of a message takes, and those of an image at low detail, as OpenAI counts them. */
+/** Tokens of a message's framing and of a low-detail image, as OpenAI counts them. */
 const MESSAGE_TOKENS = 4
 const IMAGE_TOKENS = 85
 
-/** An answer about the last thing that the user said. The same seed and request give the same answer. */
+/** Answers the user's last message. The same seed and request give the same answer. */
 export function simulatedChat(request: ChatRequest, seed: number): Omit<ChatResult, 'usage'> & { usage: Usage } {
   const toolCalls = chooseTools(request, seed)
   const whole = toolCalls.length > 0 ? '' : sentence(request, seed)
@@ -24,7 +24,7 @@ export function simulatedChat(request: ChatRequest, seed: number): Omit<ChatResu
   }
 }
 
-/** Usage of a chat: tokens in and out. */
+/** The usage of a chat: input and output tokens. */
 export function tokenUsage(input: number, output: number): Usage {
   return {
     quantities: [
@@ -36,12 +36,12 @@ export function tokenUsage(input: number, output: number): Usage {
   }
 }
 
-/** Tokens of everything that was sent. */
+/** Counts the tokens of all messages in a request. */
 export function countInputTokens(request: ChatRequest): number {
   return request.messages.reduce((sum, message) => sum + messageTokens(message), 0)
 }
 
-/** Four characters to a token, which is about right for English. */
+/** Estimates tokens at four characters each, which is about right for English. */
 export function countTokens(text: string): number {
   return Math.ceil(text.length / 4)
 }

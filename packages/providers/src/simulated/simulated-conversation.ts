@@ -17,21 +17,21 @@ import { simulatedSoundPiece, simulatedTranscript } from './simulated-voice.ts'
 type Turn = Extract<RealtimeEvent, { type: 'turn' }> & { usage: Usage }
 export type ConversationPart = Exclude<RealtimeEvent, { type: 'open' | 'finish' | 'turn' }> | Turn
 
-/** What a conversation has used: what its turns have told, and what the answer under way has used so far. */
+/** What a conversation has used: the usage that its turns reported, and that of the answer in progress. */
 export interface Talked {
   told: Usage[]
   untold: Usage | undefined
 }
 
-/** Tokens of a second of sound, heard and said, as OpenAI counts them. */
+/** Tokens per second of audio, input and output, as OpenAI counts them. */
 const HEARD_TOKENS_PER_SECOND = 10
 const SAID_TOKENS_PER_SECOND = 20
-/** Silence after words that is a pause, in seconds. */
+/** How long a silence after speech must last to count as a pause. */
 const PAUSE_SECONDS = 0.5
 
 /**
- * A conversation: it answers what is written when it is asked to, and what is said after a pause too; it runs a tool when it is named;
- * and it falls silent when it is told to.
+ * Simulates a conversation. It answers when asked to respond, and after a pause in the speaker's audio. It calls a tool that the
+ * input names, and stops an answer when the input cancels it.
  */
 export async function* simulatedConversation(
   request: RealtimeRequest,
@@ -96,7 +96,7 @@ export async function* simulatedConversation(
   }
 }
 
-/** All that a conversation has used. */
+/** The total usage of a conversation. */
 export function conversationUsage({ told, untold }: Talked): Usage | undefined {
   const usages = untold ? [...told, untold] : told
   if (usages.length === 0) return undefined
@@ -125,7 +125,7 @@ function* answer(
   }
 }
 
-/** Reads the input ahead of the answers, so that one can be cancelled while it is given. */
+/** Reads the input ahead, so that a cancel reaches the answer in progress. */
 function openFeed({ input }: RealtimeRequest, call: Call) {
   const iterator = input[Symbol.asyncIterator]()
   const inbox = openInbox<{ input: RealtimeInput | undefined; ordinal: number }>()
@@ -142,7 +142,7 @@ function openFeed({ input }: RealtimeRequest, call: Call) {
   return feed
 }
 
-/** Listens for words and for the pause after them. */
+/** Collects audio, and detects speech followed by a pause. */
 class Ear {
   readonly #format: SoundFormat
   #pieces: Uint8Array[] = []

@@ -2,10 +2,10 @@ import { type EmbedRequest, type EmbedResult, quantity } from '@farebox/core'
 import { fingerprint, mixed } from './fingerprint.ts'
 import { countTokens } from './simulated-chat.ts'
 
-/** Length of vectors when none is asked for, as of text-embedding-3-small. */
+/** The default vector length, that of text-embedding-3-small. */
 const DIMENSIONS = 1_536
 
-/** Vectors of length one. Texts that share words lie closer together than others, and the same text always lies at the same place. */
+/** Embeds texts as unit vectors. Texts that share words lie closer together, and the same text always gets the same vector. */
 export function simulatedEmbedding({ model, inputs, dimensions = DIMENSIONS }: EmbedRequest, seed: number): EmbedResult {
   const tokens = inputs.reduce((sum, text) => sum + countTokens(text), 0)
   return {

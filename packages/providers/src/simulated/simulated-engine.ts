@@ -5,7 +5,7 @@ import { type Fate, fateOf, type SimulatedFailures } from './simulated-failure.t
 import { latencyOf, type SimulatedLatency } from './simulated-latency.ts'
 import type { ServedRecord, SimulatedRecords } from './simulated-records.ts'
 
-/** What all simulated calls go by. */
+/** Settings that all simulated calls share. */
 export interface EngineOptions {
   name: string
   seed: number
@@ -18,35 +18,35 @@ export interface EngineOptions {
   records: SimulatedRecords
 }
 
-/** What a call asks for: an offer of one of these services, of this model where it matters. */
+/** The offer that a call needs: one of these services, and this model where it matters. */
 export interface Asked {
   services: readonly Service[]
   model?: string
 }
 
-/** An answer in parts. */
+/** An answer that streams in parts. */
 export interface PartedWork<Part, Finish> {
   parts: Iterable<Part> | AsyncIterable<Part>
-  /** What was used when so many parts had been handed out. */
+  /** The usage after this many parts. */
   usageAfter(parts: number): Usage | undefined
-  /** The last event, once all parts were handed out. */
+  /** Makes the last event, after all parts. */
   finish(): Finish
-  /** All that was used, for the records. @defaultValue what the last event tells, or what {@link usageAfter} does */
+  /** The total usage, for the records. @defaultValue the usage of the last event, or {@link usageAfter} if the call broke off */
   used?(): Usage | undefined
 }
 
-/** A call that has begun: when, of which offer, and what is to become of it. */
+/** A call that has begun, with its planned outcome. */
 export interface Begun {
   call: Call
   fate: Fate
-  /** The id of this request, unlike that of any other. */
+  /** The unique id of this request. */
   requestId: string
   remember(record: Partial<ServedRecord>): void
-  /** Lets the time between two parts pass. */
+  /** Waits for the time between two parts. */
   pause(part: number): Promise<void> | undefined
 }
 
-/** Makes simulated calls: finds their offer and their fate, lets their time pass, and remembers what was served. */
+/** Runs simulated calls: finds each one's offer and fate, waits out its latency and records what it served. */
 export function createEngine(options: EngineOptions) {
   const { name, seed, offers, failures, latencyMs, betweenPartsMs, sleep, now, records } = options
   const callsByPair = new Map<Offer, number>()
@@ -91,9 +91,9 @@ export function createEngine(options: EngineOptions) {
     const call = openCall(name, context.signal)
     try {
       const begun = await begin(asked, context, call)
-      // A plain answer comes whole or not at all, so any number of parts is one too many.
+      // A plain answer arrives whole or not at all, so a failure after any number of parts strikes before it.
       const outcome = begun.fate.afterParts(Number.POSITIVE_INFINITY)
-      // Nobody knows that this call was made, but it was, and the records say so.
+      // The caller cannot know whether the provider served this call. It did, so the records show it.
       if (outcome instanceof ProviderError && outcome.kind === 'outcome_unknown') begun.remember(recordOf(work(begun)))
       await strike(begun, Number.POSITIVE_INFINITY)
       const answer = work(begun)
@@ -104,7 +104,7 @@ export function createEngine(options: EngineOptions) {
     }
   }
 
-  /** Hands out the parts of one call, and its last event when all went well. */
+  /** Yields the parts of one call, then its last event if nothing failed. */
   async function* parted<Part, Finish extends { usage?: Usage }>(
     asked: Asked,
     context: CallContext,
@@ -125,7 +125,7 @@ export function createEngine(options: EngineOptions) {
         yield begun.fate.reportsUsage ? part : withoutUsage(part)
         await strike(begun, count, soFar)
       }
-      // A failure that was to come after more parts than there are still comes before the end.
+      // A failure planned for more parts than there are strikes before the end.
       await strike(begun, Number.POSITIVE_INFINITY, soFar)
       const finish = answer.finish()
       begun.remember({ usage: answer.used?.() ?? finish.usage })
@@ -134,7 +134,7 @@ export function createEngine(options: EngineOptions) {
     } catch (thrown) {
       throw context.signal.aborted ? signalError(name, context.signal, { usage: soFar() }) : thrown
     } finally {
-      // Broken off: what was handed out is what a provider would bill.
+      // The call broke off: a provider would bill the parts that it delivered.
       if (answer && count > 0) begun?.remember({ usage: answer.used?.() ?? soFar() })
       call.end()
     }
@@ -143,7 +143,7 @@ export function createEngine(options: EngineOptions) {
   return { plain, parted }
 }
 
-/** Lets a failure happen that is due after this many parts, and the caller's abort. */
+/** Throws the failure that is due after this many parts, or the caller's abort. A stall waits for that abort. */
 async function strike({ call, fate }: Begun, partsBefore: number, usage?: () => Usage | undefined): Promise<void> {
   const outcome = fate.afterParts(partsBefore, usage)
   if (outcome === 'stall') await call.race(new Promise<never>(() => {}))

@@ -3,38 +3,38 @@ import { type Offer, ProviderError, type ProviderErrorKind, type Usage } from '@
 /**
  * How a simulated call fails.
  *
- * - a kind of {@link ProviderError}: the call throws it. `incomplete` ends a stream after `afterParts` parts instead
- *   (default 1), and a plain call without an answer.
- * - `stall`: after `afterParts` parts (default 0) nothing comes until the caller gives up
- * - `unreported_usage`: all goes well, but nobody says what it cost
+ * - a kind of {@link ProviderError}: the call throws it. A stream throws it after `afterParts` parts (default 1 for `incomplete`,
+ *   otherwise 0).
+ * - `stall`: the call hangs after `afterParts` parts (default 0) until the caller aborts it
+ * - `unreported_usage`: the call succeeds but reports no usage
  */
 export type SimulatedFailure =
   | { kind: ProviderErrorKind; status?: number; retryAfterMs?: number; providerCode?: string; afterParts?: number }
   | { kind: 'stall'; afterParts?: number }
   | { kind: 'unreported_usage' }
 
-/** What a simulated call is about to do, for a function that decides how it fails. */
+/** A simulated call about to run, as passed to a function that decides whether it fails. */
 export interface SimulatedCall {
   offer: Offer
   attemptId: string
-  /** How many calls of this service and provider came before. */
+  /** How many calls to this service and provider came before. */
   callsBefore: number
 }
 
-/** Failures by provider (`gpt-4o`), or a function that is asked before each call. */
+/** Failures by provider (`gpt-4o`), or a function called before each call. */
 export type SimulatedFailures =
   | Readonly<Record<string, SimulatedFailure>>
   | ((call: SimulatedCall) => SimulatedFailure | undefined)
 
-/** How one simulated call goes, step by step. */
+/** The planned outcome of one simulated call. */
 export interface Fate {
-  /** Whether usage is reported. */
+  /** Whether the call reports its usage. */
   reportsUsage: boolean
-  /** What happens after this many parts were handed out, or instead of a plain answer. */
+  /** What happens after this many parts, or instead of a plain answer. */
   afterParts(parts: number, usage?: () => Usage | undefined): 'continue' | 'stall' | ProviderError
 }
 
-/** Reads what the failures say about a call. */
+/** Looks up how a call fails, if at all. */
 export function fateOf(failures: SimulatedFailures, call: SimulatedCall, adapter: string): Fate {
   const failure = typeof failures === 'function' ? failures(call) : failures[call.offer.provider]
   return {

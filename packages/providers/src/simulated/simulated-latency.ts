@@ -1,13 +1,13 @@
 import { InvalidOptionError } from '@farebox/core'
 import { fingerprint, mixed } from './fingerprint.ts'
 
-/** Milliseconds: always as many, or spread around a median so that one in twenty takes `p95` or more. */
+/** A latency in milliseconds: fixed, or spread around a median so that one call in twenty takes `p95` or longer. */
 export type SimulatedLatency = number | { median: number; p95: number }
 
 /** The 95th percentile of the normal distribution, in standard deviations. */
 const P95 = 1.6449
 
-/** @throws {InvalidOptionError} the latency is below zero, or its spread is none */
+/** @throws {InvalidOptionError} the latency is below zero or not finite, or its `p95` is below its median */
 export function checkLatency(name: string, latency: SimulatedLatency): SimulatedLatency {
   const { median, p95 } = typeof latency === 'number' ? { median: latency, p95: latency } : latency
   const isFine = Number.isFinite(p95) && p95 >= median && median >= 0
@@ -17,7 +17,7 @@ export function checkLatency(name: string, latency: SimulatedLatency): Simulated
   )
 }
 
-/** How long one wait takes: the same for the same seed and occasion. Spread log-normally, as answers of real providers about are. */
+/** The length of one wait, the same for the same seed and occasion. Log-normal, roughly like the latencies of real providers. */
 export function latencyOf(latency: SimulatedLatency, seed: number, occasion: string): number {
   if (typeof latency === 'number') return latency
   const { median, p95 } = latency
@@ -27,7 +27,7 @@ export function latencyOf(latency: SimulatedLatency, seed: number, occasion: str
   return median * Math.exp((Math.log(p95 / median) / P95) * normal)
 }
 
-/** A number above 0 and at most 1. Fingerprints of like texts are alike, so their bits are mixed. */
+/** A number above 0 and at most 1. It mixes the bits because similar texts have similar fingerprints. */
 function uniform(seed: number, occasion: string): number {
   return (mixed(fingerprint(seed, occasion)) + 1) / 2 ** 32
 }

@@ -3,24 +3,24 @@ import type { Call } from '../adapter/call.ts'
 import { fingerprint } from './fingerprint.ts'
 import { SENTENCES, WORDS_PER_SECOND } from './simulated-voice.ts'
 
-/** How far a live transcription has heard. */
+/** How much audio a live transcription has received. */
 export interface Hearing {
   bytes: number
 }
 
-/** Who hears, and what. */
+/** Settings of a live transcription. */
 export interface Listener {
   seed: number
-  /** Silence that ends a sentence, in milliseconds. Absent: words are heard in silence as well. */
+  /** How long a silence must last to end a sentence, in milliseconds. When absent, silence transcribes to words too. */
   pauseMs?: number
 }
 
 type Transcript = Extract<TranscriptEvent, { type: 'transcript' }>
 
 /**
- * Sentences that could have been said in sound, word by word as they are heard, and whole when their time has passed, or when their speaker
- * pauses. How the sound is cut into pieces changes when they are told, not what is heard, unless pauses count: then a piece is silence or
- * speech as a whole.
+ * Transcribes live audio into plausible sentences. An interim transcript grows word by word, and becomes final at the sentence's
+ * end or when the speaker pauses. The chunking of the audio changes when transcripts arrive but not what they say, unless pauses
+ * count: each chunk is then all silence or all speech.
  */
 export async function* simulatedListening(
   request: LiveTranscribeRequest,
@@ -60,7 +60,7 @@ export async function* simulatedListening(
         const words = told
         yield transcript(words, true)
         next(words)
-        // What is said next begins with a word of its own.
+        // The next sentence starts at a word boundary.
         spoken = Math.ceil((startWord / WORDS_PER_SECOND) * bytesPerSecond(format))
         continue
       }
@@ -77,7 +77,7 @@ export async function* simulatedListening(
         yield transcript(told, false)
       }
     }
-    // What is cut off by the end is final too, and a moment of sound is a word.
+    // The end of the audio makes a cut-off sentence final, and even a moment of audio is one word.
     if (spoken > 0 && (told > 0 || startWord === 0)) yield transcript(Math.max(1, told), true)
   } finally {
     audio.return?.().catch(() => {})
@@ -88,7 +88,7 @@ function bytesPerSecond(format: SoundFormat): number {
   return 1 / soundSeconds(1, format)
 }
 
-/** Silence is a flat line, as telephones send it between words: zeros in samples, ones in µ-law. */
+/** Silence is a flat signal, as telephones send it between words: zero bits in PCM, one bits in µ-law, whatever the sign. */
 function isSilence(piece: Uint8Array, { encoding }: SoundFormat): boolean {
   const flat = encoding === 'mulaw' ? 0x7f : 0
   const mask = encoding === 'mulaw' ? 0x7f : 0xff

@@ -1,10 +1,12 @@
 import type { Offer, OfferCapabilities } from '@farebox/core'
 import { openaiOffers } from '../openai/openai-offers.ts'
 
-/** gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of at most eight tiles, by OpenAI's guide to vision. */
+/** By OpenAI's vision guide, gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of its tiles, at most eight. */
 const MINI_IMAGE_TOKENS = 48_169
 
-/** What the simulated adapter sells: every provider that the default price book knows, and of conversations and embeddings OpenAI's, as of November 2026. */
+/**
+ * What the adapter sells: every provider in the default price book, and OpenAI's conversations and embeddings (November 2026).
+ */
 export const simulatedOffers: readonly Offer[] = [
   chatOffer('gpt', 'gpt-4o-mini', 0.72, 450, {
     images: true,
@@ -38,10 +40,10 @@ export const simulatedOffers: readonly Offer[] = [
   ...openaiOffers().filter(({ service }) => service === 'realtime' || service === 'embedding'),
 ]
 
-/** A pair of service and provider, as two adapters may both sell it. */
+/** A pair of service and provider, which more than one adapter may sell. */
 export type OfferPair = Pick<Offer, 'service' | 'provider'>
 
-/** `offers` without those that `others` sell too. */
+/** `offers` without the pairs that `others` also sell. */
 export function withoutPairs(offers: readonly Offer[], others: readonly OfferPair[]): readonly Offer[] {
   return offers.filter(
     (offer) => !others.some(({ service, provider }) => service === offer.service && provider === offer.provider),

@@ -1,18 +1,18 @@
 import { type NanoUsd, nanoUsd, type ProviderRecord, type RecordsRange } from '@farebox/core'
 
-/** What was served, as the simulated provider remembers it. */
+/** The simulated provider's record of a request that it served. */
 export type ServedRecord = Omit<ProviderRecord, 'status' | 'cost'> & {
-  /** From when on its price is known, of a phone call. */
+  /** When a phone call's price becomes known, in the clock's milliseconds. */
   pricedAt?: number
   cost?: NanoUsd
 }
 
-/** The records of a provider: the last ones, oldest first. */
+/** The provider's most recent records, oldest first. */
 export class SimulatedRecords {
   readonly #records: ServedRecord[] = []
   readonly #max: number
 
-  /** @param max  how many are remembered */
+  /** @param max  how many records to keep */
   constructor(max: number) {
     this.#max = max
   }
@@ -22,7 +22,7 @@ export class SimulatedRecords {
     if (this.#records.length > this.#max) this.#records.shift()
   }
 
-  /** What is known at `now` of the requests that began in a range of time. */
+  /** The requests that began in a range of time, as known at `now`. */
   within({ from, until, to }: RecordsRange, now: number): ProviderRecord[] {
     return this.#records
       .filter((record) => record.at >= from && record.at < until && (to === undefined || record.to === to))
@@ -35,7 +35,7 @@ export class SimulatedRecords {
 }
 
 /**
- * What a call costs: every minute that was begun.
+ * The cost of a phone call. Every started minute counts.
  *
  * @source the list price of a call by Twilio to the United States, 0.014 USD per minute
  */

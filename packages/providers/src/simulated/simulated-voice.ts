@@ -3,7 +3,7 @@ import { encodeMulaw } from '../adapter/mulaw.ts'
 import { readWav, writePcm, writeWav } from '../adapter/wav.ts'
 import { fingerprint } from './fingerprint.ts'
 
-/** What people say, in this simulation. */
+/** Sentences that simulated speakers say. */
 export const SENTENCES = [
   'Hello, I would like to know how many credits I have left.',
   'Could you please tell me what the weather will be like tomorrow?',
@@ -12,23 +12,23 @@ export const SENTENCES = [
   'I need help with my last order, it has not arrived yet.',
   'What is the fastest way to the central station from here?',
 ]
-/** How fast they say it. */
+/** How fast they speak. */
 export const WORDS_PER_SECOND = 2.5
-/** Bytes per second of sound whose format is not read: 128 kbit/s, as most MP3 files have. */
+/** Assumed bytes per second of audio in other formats than WAV: 128 kbit/s, typical of MP3 files. */
 const COMPRESSED_BYTES_PER_SECOND = 16_000
 
-/** Telephone quality: enough for a tone, and a page of text stays under 4 MB. */
+/** Telephone quality, which is enough for tones and keeps a page of speech under 4 MB. */
 const SAMPLE_RATE = 8_000
 const SECONDS_PER_CHARACTER = 0.06
 
-/** The length of recorded sound, in seconds. `undefined`: it is no sound at all. */
+/** The length of a recording in seconds. `undefined` when the bytes are not audio. */
 export function simulatedDuration({ data, mediaType }: Audio): number | undefined {
   const wav = readWav(data)
   if (wav) return wav.durationSeconds
   return data.length === 0 || /wav/.test(mediaType) ? undefined : data.length / COMPRESSED_BYTES_PER_SECOND
 }
 
-/** Words that could have been said in this sound, as many as fit its length. The same bytes say the same. */
+/** A plausible transcript of some audio, with as many words as fit its length. The same bytes give the same words. */
 export function simulatedTranscript(data: Uint8Array, durationSeconds: number, seed: number): string {
   const first = fingerprint(seed, data)
   const wordsMax = Math.max(1, Math.round(durationSeconds * WORDS_PER_SECOND))
@@ -41,12 +41,12 @@ export function simulatedTranscript(data: Uint8Array, durationSeconds: number, s
   return chosen.join(' ')
 }
 
-/** How long a call lasts in which `text` is said: time to pick up and to hang up, and the text itself. */
+/** How long a phone call lasts that says `text`: time to pick up, to speak and to hang up. */
 export function simulatedCallSeconds(text: string): number {
   return Math.round(8 + text.length * SECONDS_PER_CHARACTER)
 }
 
-/** Usage counted in seconds. */
+/** Usage measured in seconds. */
 export function durationUsage(seconds: number): Usage {
   return {
     quantities: [{ meter: 'duration', quantity: quantity(seconds), unit: 'seconds' }],
@@ -55,7 +55,7 @@ export function durationUsage(seconds: number): Usage {
   }
 }
 
-/** Sound whose length depends on the text. Raw when raw sound was asked for, else WAV, which any player plays. */
+/** Speaks a text as tones as long as its words: as raw audio if requested, otherwise as WAV, which every player supports. */
 export function simulatedSound(text: string, asked: AudioFormat, seed: number): { audio: Uint8Array; format: AudioFormat } {
   const samples = tones(text, SAMPLE_RATE, seed)
   if (asked === 'pcm') return { audio: writePcm(samples), format: asked }
@@ -63,7 +63,7 @@ export function simulatedSound(text: string, asked: AudioFormat, seed: number): 
   return { audio: writeWav(samples, SAMPLE_RATE), format: 'wav' }
 }
 
-/** Sound of a text as it is sent piece by piece. */
+/** Speaks one piece of a text for a live conversation. */
 export function simulatedSoundPiece(text: string, { encoding, sampleRate }: SoundFormat, seed: number): Uint8Array {
   const samples = tones(text, sampleRate, seed)
   return encoding === 'mulaw' ? encodeMulaw(samples) : writePcm(samples)
@@ -79,7 +79,7 @@ function tones(text: string, sampleRate: number, seed: number): Float32Array {
     const length = Math.floor([...word].length * samplesPerCharacter)
     const hertz = 180 + (fingerprint(seed, word.trim()) % 24) * 10
     for (let index = 0; index < length; index += 1) {
-      // A half sine over the word lets each tone fade in and out instead of clicking.
+      // A half-sine envelope over the word fades each tone in and out, so it does not click.
       samples[start + index] = 0.3 * Math.sin((Math.PI * index) / length) * Math.sin((2 * Math.PI * hertz * index) / sampleRate)
     }
     start += length

@@ -24,43 +24,47 @@ import { type OfferPair, simulatedOffers, withoutPairs } from './simulated-offer
 import { SimulatedRecords, simulatedCallCost } from './simulated-records.ts'
 import { durationUsage, simulatedCallSeconds, simulatedDuration, simulatedSound, simulatedTranscript } from './simulated-voice.ts'
 
-/** What is simulated, how fast, and what goes wrong. */
+/** What {@link simulated} sells, how fast it answers and how it fails. */
 export interface SimulatedOptions {
-  /** Answers differ from seed to seed, and from nothing else than the request. @defaultValue 1 */
+  /** Answers depend on this seed and the request alone. @defaultValue 1 */
   seed?: number
-  /** What is sold. @defaultValue {@link simulatedOffers} */
+  /** What the adapter sells. @defaultValue {@link simulatedOffers} */
   offers?: readonly Offer[]
-  /** Only the offers of these services. @defaultValue all */
+  /** Sells only offers of these services. @defaultValue all services */
   services?: readonly Service[]
-  /** Not what these offers sell: give it the offers of your real adapters, and only the gaps between them are simulated. */
+  /** Leaves out what these offers sell. Pass your real adapters' offers to simulate only what they lack. */
   except?: readonly OfferPair[]
-  /** How long each call takes before its first part, in milliseconds. @defaultValue 0 */
+  /** The time before a call's first part, in milliseconds. @defaultValue 0 */
   latencyMs?: SimulatedLatency
-  /** How long passes between two parts of a stream, in milliseconds. @defaultValue 0 */
+  /** The time between two parts of a stream, in milliseconds. @defaultValue 0 */
   betweenPartsMs?: SimulatedLatency
-  /** How calls fail. @defaultValue none does */
+  /** How calls fail. @defaultValue no call fails */
   failures?: SimulatedFailures
-  /** Silence that ends a sentence of live sound, in milliseconds; words are then heard in sound alone. @defaultValue silence has words too */
+  /**
+   * How long a silence must last to end a sentence of live audio, in milliseconds. Silence then transcribes to no words.
+   *
+   * @defaultValue silence transcribes to words too
+   */
   pauseMs?: number
-  /** How long a phone call lasts, in seconds. @defaultValue as long as it takes to say what is said */
+  /** How long a phone call lasts, in seconds. @defaultValue as long as it takes to speak its text */
   callSeconds?: number
-  /** How long after a phone call its price is known, in milliseconds; at 0 its result tells it. @defaultValue a minute */
+  /** How long after a phone call its price becomes known, in milliseconds. At 0 the call's result has it. @defaultValue 60,000 */
   priceDelayMs?: number
-  /** How many requests are remembered for `records`. @defaultValue 10,000 */
+  /** How many requests to keep for `records`. @defaultValue 10,000 */
   recordsMax?: number
-  /** Waits; for tests that own the clock. @defaultValue a timer */
+  /** Waits for a time. Tests that control the clock replace it. @defaultValue a timer */
   sleep?: (milliseconds: number) => Promise<void>
-  /** Tells the time that records carry. @defaultValue the host's clock */
+  /** The clock that dates records. @defaultValue the system clock */
   now?: Clock
-  /** @defaultValue `simulated` */
+  /** The adapter's name. @defaultValue `simulated` */
   name?: string
 }
 
 /**
- * A provider of everything that answers without a network, a key or a bill: what to develop and test against.
+ * A provider of every service, for development and tests. It needs no network and no key, and costs nothing.
  *
- * Answers follow from the request and the seed alone, usage is exact, sound can be played, signals are obeyed, failures come when they
- * are asked for, and what was served is remembered as a provider's own records would.
+ * Answers depend on the request and the seed alone. Usage is exact, audio is playable and signals end calls at once. Calls fail
+ * as `failures` say. `records` lists what the adapter served, as a real provider's records would.
  */
 export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
   const { name = 'simulated', seed = 1, failures = {}, sleep = wait, now = systemClock, priceDelayMs = 60_000 } = options
@@ -184,7 +188,7 @@ export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
         },
       ),
     endCall: async (_callId, { signal }) => {
-      // Calls are over before their result is known, so there is none to hang up.
+      // A simulated call is over before its caller learns its id, so there is nothing to hang up.
       const call = openCall(name, signal)
       await call.race(Promise.resolve()).finally(call.end)
     },
@@ -202,7 +206,7 @@ export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
 const CHATS: readonly Service[] = ['gpt', 'vision']
 const SLICES = 4
 
-/** The parts of a live method, after the one that says that it is open. */
+/** The parts of a live method, after its `open` event. */
 async function* opened<Part>(requestId: string, parts: () => AsyncIterable<Part>) {
   yield { type: 'open' as const, requestId }
   yield* parts()
@@ -220,7 +224,7 @@ function invalid(provider: string, reason: string): ProviderError {
 }
 
 function slices(audio: Uint8Array): Uint8Array[] {
-  // Whole samples in each slice, so that any of them can be played.
+  // Each slice holds whole samples, so that it can be played.
   const length = Math.max(2, Math.ceil(audio.length / SLICES / 2) * 2)
   return Array.from({ length: Math.ceil(audio.length / length) }, (_, index) =>
     audio.subarray(index * length, (index + 1) * length),

@@ -4,7 +4,7 @@ import type { TwilioClient, TwilioConnection } from './twilio-client.ts'
 import { twilioError } from './twilio-error.ts'
 import type { TwilioExchange } from './twilio-http.ts'
 
-/** Makes one request that changes nothing, or nothing more the second time: what it fails with may be tried again. */
+/** Makes one idempotent request, which is safe to retry after a failure. */
 export async function ask(
   connection: TwilioConnection,
   call: Call,

@@ -15,23 +15,24 @@ export interface PlacedCall {
   context: CallContext
 }
 
-/** How much longer each pause is than the one before, up to so many times the first. */
+/** The growth of each pause over the one before, and its maximum as a multiple of the first. */
 const BACKOFF = 1.5
 const BACKOFF_MAX = 8
-/** How often in a row Twilio may fail to tell how a call is. */
+/** How many polls in a row may fail. */
 const FAILURES_MAX = 6
-/** How long Twilio may ask us to wait before we ask again. */
+/** The longest `retry-after` to respect between polls. */
 const RETRY_AFTER_MS_MAX = 60_000
-/** How often a call that was completed is looked at again for its duration. */
+/** How many polls of an ended call may lack its duration. */
 const UNREPORTED_MAX = 4
-/** Seconds that a call may be queued, and that Twilio may take to say that it ended. */
+/** How long a call may be queued, and how long Twilio may take to report its end. */
 const QUEUE_SECONDS_MAX = 600
 const TELLING_SECONDS_MAX = 120
 
 /**
- * Waits until a call has ended, by the status callbacks that the host hands on and by asking, at growing intervals. It never hangs up.
+ * Waits for a call to end. It learns of the end from status callbacks that the host passes on, and by polling at growing
+ * intervals. It never hangs up.
  *
- * @throws {ProviderError} `outcome_unknown`, with the call's id: it could not be followed to its end
+ * @throws {ProviderError} `outcome_unknown`, with the call's id: the call could not be followed to its end
  */
 export async function awaitEnd(connection: TwilioConnection, placed: PlacedCall): Promise<PhoneResult> {
   try {
@@ -42,7 +43,9 @@ export async function awaitEnd(connection: TwilioConnection, placed: PlacedCall)
   }
 }
 
-/** How much longer than its time limit a call is followed: it may have to wait, then it rings, and its end may be told late. */
+/**
+ * How many seconds beyond its time limit to follow a call, for its time in the queue, its ringing and a late report of its end.
+ */
 export function extraSeconds(ringSeconds: number): number {
   return QUEUE_SECONDS_MAX + ringSeconds + TELLING_SECONDS_MAX
 }
@@ -81,7 +84,7 @@ async function follow(connection: TwilioConnection, placed: PlacedCall): Promise
   }
 }
 
-/** How the call is, or why that was not told. */
+/** Polls the call once. It returns a failure of the request instead of throwing it. */
 async function look(
   connection: TwilioConnection,
   { callId, call, context }: PlacedCall,
@@ -95,7 +98,7 @@ async function look(
   }
 }
 
-/** Spread by a fifth either way, so that calls that began together do not ask together for ever. */
+/** Varies a pause by up to a fifth either way, so that calls that began together do not keep polling together. */
 function jittered(milliseconds: number): number {
   return milliseconds * (0.8 + Math.random() * 0.4)
 }

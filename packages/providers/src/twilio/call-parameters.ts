@@ -3,18 +3,18 @@ import type { TwilioSettings } from './twilio-client.ts'
 import { invalidRequest } from './twilio-error.ts'
 import { sayTwiml } from './twiml.ts'
 
-/** The name in a status callback's query that carries the id of our attempt. */
+/** The query parameter of a status callback with our attempt's id. */
 export const ATTEMPT_PARAMETER = 'attempt_id'
 
-/** Characters that instructions may have when they are sent with the call. @source the specification of Twilio's API, `Twiml` */
+/** The most characters of instructions sent with the call. @source the specification of Twilio's API, `Twiml` */
 const TWIML_MAX = 4_000
-/** Seconds that a phone may ring at most, by the same. */
+/** The longest time that a phone may ring, in seconds. @source the same */
 const RING_SECONDS_MAX = 600
 
 /**
- * A call in the SDK's words. `timeLimit` is always among them: at that length Twilio ends the call, which is the hard limit of what it costs.
+ * The SDK's parameters for a call. They always include `timeLimit`, at which Twilio ends the call: the hard limit of its cost.
  *
- * @throws {ProviderError} `invalid_request`: it would be refused, or would have no limit
+ * @throws {ProviderError} `invalid_request`: Twilio would refuse the call, or it would have no time limit
  */
 export function callParameters(
   name: string,

@@ -6,17 +6,17 @@ import { readEnd } from './read-call.ts'
 import type { TwilioConnection } from './twilio-client.ts'
 
 const DAY_MS = 86_400_000
-/** Queries that a long range is split into at most. */
+/** The most queries for one range. */
 const WINDOWS_MAX = 32
-/** Calls that Twilio puts on a page at most. */
+/** The most calls that Twilio puts on a page. */
 const PAGE_SIZE = 1_000
 
 /**
- * The calls that began in a range, oldest first. Twilio lists the newest first, so a range is read in windows, each of which is put in order
- * before it is handed out.
+ * The calls that began in a range, oldest first. Twilio lists the newest first, so this reads the range in windows, and sorts
+ * each before yielding it.
  *
- * Windows are whole days in UTC: Twilio documents its filter by dates, and what it makes of a time of day it does not say. So more is asked for
- * than is wanted, and what is outside of the range is left out here. So are calls that others made to us.
+ * Windows are whole days in UTC, because Twilio documents its filter by date and does not say how it treats a time of day. This
+ * drops calls outside the range, and inbound calls.
  */
 export async function* callRecords(
   connection: TwilioConnection,
@@ -43,7 +43,7 @@ export async function* callRecords(
       }
       const from = Math.max(window.from, range.from)
       const until = Math.min(window.until, range.until)
-      // Times are whole seconds; within one, the order is Twilio's, turned round.
+      // Times are whole seconds. Calls of the same second keep Twilio's order, reversed.
       yield* records
         .reverse()
         .filter(({ at }) => at >= from && at < until)
@@ -65,7 +65,9 @@ function windowsOf({ from, until }: RecordsRange): { from: number; until: number
   }))
 }
 
-/** None for what is no call of ours, or has no time. A call that was not dialled yet has the time at which it was placed. */
+/**
+ * The record of a call. None for an inbound call, or one without an id or a time. A call not yet dialled has its creation time.
+ */
 function recordOf(instance: unknown): ProviderRecord[] {
   const given = asRecord(instance)
   const requestId = asText(given?.sid)
@@ -78,7 +80,7 @@ function recordOf(instance: unknown): ProviderRecord[] {
       requestId,
       service: 'phone',
       at,
-      // A call that was never connected is not charged, so it has no price to wait for.
+      // Twilio does not charge a call that never connected, so there is no price to wait for.
       status: end !== undefined && (asText(given?.price) !== undefined || end.status !== 'completed') ? 'final' : 'pending',
       ...(to === undefined ? {} : { to }),
       ...(end?.usage === undefined ? {} : { usage: end.usage }),

@@ -1,35 +1,35 @@
 import type { EndedCall } from './read-call.ts'
 
-/** What was heard about a call besides what we asked. */
+/** News about a call from outside the wait for it: a status callback, or another request. */
 export interface CallNews {
   callId: string
-  /** The attempt that placed it, where that is told. */
+  /** The attempt that placed it, if known. */
   attemptId?: string
-  /** How it ended, if it did. */
+  /** How it ended, if it has. */
   end?: EndedCall
 }
 
-/** One attempt to place a call, until that call ends. */
+/** Watches one attempt to place a call, until the call ends. */
 export interface CallWatch {
-  /** The call's id: what the answer to placing it said, or until then what a status callback did. */
+  /** The call's id, from the answer to the request that placed it, or until then from a status callback. */
   readonly callId: string | undefined
   readonly end: EndedCall | undefined
-  /** The answer to placing the call told its id. */
+  /** Sets the call's id, once Twilio's answer names it. */
   identify(callId: string): void
-  /** Waits so long, or until there is news. */
+  /** Waits for a time, or until there is news. */
   pause(milliseconds: number): Promise<void>
-  /** Stops watching. A pause that goes on ends. */
+  /** Stops watching, and ends a pause in progress. */
   close(): void
 }
 
-/** The attempts that wait for their calls. */
+/** All watches of an adapter. */
 export interface CallWatches {
   open(attemptId: string): CallWatch
-  /** Tells whoever waits for this call. */
+  /** Passes news to the watches of its call. */
   tell(news: CallNews): void
 }
 
-/** Watches by attempt from before its call is placed, because a status callback can be faster than the answer, or come in its stead. */
+/** Makes watches. They open before their call is placed, because a callback may arrive before the answer, or instead of it. */
 export function callWatches(): CallWatches {
   const watching = new Set<(news: CallNews) => void>()
   return {
@@ -43,7 +43,7 @@ export function callWatches(): CallWatches {
         if (news.callId !== callId) end = undefined
         callId = news.callId
         end ??= news.end
-        // That it rings is no news to whoever knows that it was placed.
+        // Once the id is known, only the call's end is news.
         if (end !== undefined || !isIdentified) wake()
       }
       watching.add(hear)

@@ -6,14 +6,14 @@ import { readEnd } from './read-call.ts'
 import type { TwilioConnection } from './twilio-client.ts'
 import { outcomeUnknown } from './twilio-error.ts'
 
-/** How often a call is told to end. It may be answered, or end by itself, between a look at it and the order. */
+/** How many times to try to end a call. Between the poll and the update, the callee may answer, or the call may end. */
 const ROUNDS_MAX = 5
-/** Twilio's code for an order that comes when the call has ended. @source https://www.twilio.com/docs/api/errors/21220 */
+/** Twilio's code for an update to a call that has already ended. @source https://www.twilio.com/docs/api/errors/21220 */
 const ALREADY_ENDED = '21220'
 
 /**
- * Hangs up a call, and resolves when Twilio says that it is over, also if it was before. `canceled` ends a call that is queued or rings and
- * leaves one that was answered alone, `completed` ends that one, so which of them is sent follows from how the call is.
+ * Hangs up a call, and resolves once Twilio reports that it is over, even if it already was. The status `canceled` ends only a
+ * queued or ringing call, and `completed` an answered one, so the call's state decides which to send.
  *
  * @source https://www.twilio.com/docs/voice/api/call-resource#update-a-call-resource
  */
@@ -39,7 +39,7 @@ export async function endCall(connection: TwilioConnection, callId: string, cont
   }
 }
 
-/** Tells whoever waits for the call's end, who need not ask once more. */
+/** Whether the call has ended. If so, it tells the watches, which then need not poll again. */
 function isOver({ watches }: TwilioConnection, callId: string, call: unknown): boolean {
   const end = readEnd(call)
   if (end !== undefined) watches.tell({ callId, end })
@@ -50,7 +50,7 @@ function orderFor(call: unknown): 'completed' | 'canceled' {
   return asRecord(call)?.status === 'in-progress' ? 'completed' : 'canceled'
 }
 
-/** @returns the call, or `undefined` when it ended before the order came */
+/** Sets the call's status. @returns the call, or `undefined` if it had already ended */
 async function order(
   connection: TwilioConnection,
   call: Call,

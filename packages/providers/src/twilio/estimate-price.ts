@@ -4,13 +4,13 @@ import { openCall } from '../adapter/call.ts'
 import { ask } from './ask.ts'
 import type { TwilioConnection } from './twilio-client.ts'
 
-/** The two ends of a call that may be placed, in E.164. */
+/** The numbers at both ends of a planned call, in E.164. */
 export interface CallEnds {
   to: string
   from?: string
 }
 
-/** What a minute of a call would cost this account, or `undefined` where Twilio has no price for it or none in US dollars. */
+/** What a minute of a call would cost this account. `undefined` when Twilio quotes no price, or none in US dollars. */
 export async function estimatePrice(
   connection: TwilioConnection,
   { to, from = connection.settings.from }: CallEnds,
@@ -26,7 +26,7 @@ export async function estimatePrice(
       const amount = parseUsd(String(currentPrice ?? current_price))
       return amount === undefined ? [] : [amount]
     })
-    // One for each group of numbers that the caller's may belong to; we cannot tell which, so the dearest.
+    // The price depends on the group of the caller's number, which we cannot tell, so the highest applies.
     return prices.sort((left, right) => (left < right ? 1 : -1))[0]
   } finally {
     call.end()

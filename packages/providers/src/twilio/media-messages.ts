@@ -2,28 +2,28 @@ import { ProviderError, type SoundFormat } from '@farebox/core'
 import { asRecord, asText } from '../adapter/answer.ts'
 import { base64OfBytes, bytesOfBase64 } from '../adapter/bytes.ts'
 
-/** How a telephone's sound is coded in both directions. */
+/** The audio format of media streams, in both directions. */
 export const mediaFormat: SoundFormat = { encoding: 'mulaw', sampleRate: 8_000 }
 
 /**
- * A message of Twilio's to your websocket server. `connected` and `start` come first, `stop` last. `mark` comes when what was sent before the
- * mark of that name has been heard, or was cleared.
+ * A message from Twilio to your websocket server. `connected` and `start` come first, `stop` last. `mark` arrives once the audio
+ * sent before the mark of that name has been played or cleared.
  *
  * @source https://www.twilio.com/docs/voice/media-streams/websocket-messages
  */
 export type MediaMessage =
   | { type: 'connected' }
   | { type: 'start'; streamId: string; callId: string; tracks: readonly string[]; parameters: Readonly<Record<string, string>> }
-  /** Sound in {@link mediaFormat}, usually 20 ms of it, from so many milliseconds after the stream began. */
+  /** Audio in {@link mediaFormat}, usually 20 ms. `timestampMs` counts from the start of the stream. */
   | { type: 'media'; streamId: string; track: string; timestampMs: number; audio: Uint8Array }
   | { type: 'mark'; streamId: string; name: string }
   | { type: 'dtmf'; streamId: string; digit: string }
   | { type: 'stop'; streamId: string; callId: string }
 
 /**
- * Reads a message of a media stream. `undefined`: one of a kind that is not known here, which is to be passed over.
+ * Reads a message of a media stream. `undefined` for an unknown type, which you should ignore.
  *
- * @throws {ProviderError} `malformed`: it is no message of a media stream
+ * @throws {ProviderError} `malformed`: it is not a message of a media stream
  */
 export function readMediaMessage(message: string): MediaMessage | undefined {
   const given = parse(message)
@@ -61,17 +61,17 @@ export function readMediaMessage(message: string): MediaMessage | undefined {
   }
 }
 
-/** Plays sound in {@link mediaFormat} to the callee, after what was sent before. */
+/** The message that plays audio in {@link mediaFormat} to the callee, after all audio sent before. */
 export function mediaMessage(streamId: string, audio: Uint8Array): string {
   return JSON.stringify({ event: 'media', streamSid: streamId, media: { payload: base64OfBytes(audio) } })
 }
 
-/** Asks to be told, by a `mark` of this name, when all that was sent before has been heard. */
+/** The message that requests a `mark` of this name once all audio sent before has been played. */
 export function markMessage(streamId: string, name: string): string {
   return JSON.stringify({ event: 'mark', streamSid: streamId, mark: { name } })
 }
 
-/** Silences what was sent and not heard yet: the callee has begun to speak. */
+/** The message that discards audio not yet played, for when the callee begins to speak. */
 export function clearMessage(streamId: string): string {
   return JSON.stringify({ event: 'clear', streamSid: streamId })
 }

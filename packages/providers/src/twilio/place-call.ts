@@ -9,8 +9,9 @@ import { outcomeUnknown, placingError } from './twilio-error.ts'
 import type { TwilioExchange } from './twilio-http.ts'
 
 /**
- * Places one call, once, and waits for its end. What happens after the request was sent and is no plain refusal is `outcome_unknown`, with the
- * call's id as `requestId` where that is known: also an abort and a deadline, because they stop our waiting and not the phone.
+ * Places a call, never twice, and waits for its end. Once the request is sent, every failure but a plain refusal is
+ * `outcome_unknown`, with the call's id, if known, as `requestId`. An abort and a deadline are too: they end our wait, not the
+ * call.
  */
 export async function placeCall(connection: TwilioConnection, request: PhoneRequest, context: CallContext): Promise<PhoneResult> {
   const parameters = callParameters(connection.name, connection.settings, request, context.attemptId)
@@ -38,7 +39,7 @@ async function place(connection: TwilioConnection, parameters: object, { context
   try {
     const client = await call.race(connection.client())
     context.signal.throwIfAborted()
-    // From here on a client of the host's may have sent it; our own tells.
+    // A host's client may send the request from here on without telling us. Our own sets this when it does.
     exchange.wasSent = connection.isHostClient
     const answer = await call.race(connection.http.run(exchange, () => client.calls.create(parameters)))
     const callId = asText(asRecord(answer)?.sid)
@@ -55,7 +56,7 @@ async function place(connection: TwilioConnection, parameters: object, { context
   }
 }
 
-/** The id of a call that we got no answer about, as a status callback tells it: one that came before, or comes in a while. */
+/** The id of a call whose request got no answer, from a status callback that has arrived or arrives soon. */
 async function hearOf({ settings }: TwilioConnection, { context, call, watch }: Placing): Promise<string | undefined> {
   if (watch.callId === undefined && settings.statusCallbackUrl !== undefined && !context.signal.aborted) {
     await call.race(watch.pause(settings.pollMs * 2)).catch(() => {})

@@ -3,7 +3,7 @@ import { asRecord } from '../adapter/answer.ts'
 import { readable } from '../adapter/readable-usage.ts'
 import { twilioCallUsage } from '../usage/twilio.ts'
 
-/** Twilio's words for where a call is. */
+/** The status of a call, in Twilio's terms. */
 export type TwilioCallStatus =
   | 'queued'
   | 'initiated'
@@ -15,12 +15,12 @@ export type TwilioCallStatus =
   | 'failed'
   | 'canceled'
 
-/** How a call ended, by the call resource or by a status callback. */
+/** How a call ended, from the call resource or a status callback. */
 export interface EndedCall {
   status: PhoneResult['status']
-  /** `undefined`: it was connected, and for how long is not told yet. */
+  /** `undefined` if the call was connected and Twilio has not reported its duration yet. */
   usage?: Usage
-  /** `undefined`: not told yet, or in another currency than US dollars. */
+  /** `undefined` if Twilio has not reported it yet, or not in US dollars. */
   cost?: NanoUsd
 }
 
@@ -32,18 +32,18 @@ const END_BY_STATUS: ReadonlyMap<unknown, PhoneResult['status']> = new Map([
   ['canceled', 'canceled'],
 ])
 
-/** How a call ended; `undefined` while it goes on. A count or a price that makes no sense is read as not told. */
+/** How a call ended. `undefined` while it lasts. An invalid duration or price counts as not reported. */
 export function readEnd(call: unknown): EndedCall | undefined {
   const given = asRecord(call)
   const status = END_BY_STATUS.get(given?.status ?? given?.CallStatus)
   if (status === undefined) return undefined
-  // Apart, so that a price that makes no sense does not cost us the duration.
+  // Read separately, so that an invalid price does not lose the duration.
   const usage = readable(() => twilioCallUsage({ ...given, price: null }).usage)
   const cost = readable(() => twilioCallUsage({ ...given, duration: '0', CallDuration: undefined }).cost)
   return { status, ...(usage === undefined ? {} : { usage }), ...(cost === undefined ? {} : { cost }) }
 }
 
-/** The seconds of a call by the times at which it began and ended, for when Twilio does not count them; rounded up. */
+/** The seconds between a call's start and end, rounded up, for when Twilio reports no duration. */
 export function secondsBetween(call: unknown): Usage | undefined {
   const { startTime, endTime } = asRecord(call) ?? {}
   if (!(startTime instanceof Date) || !(endTime instanceof Date)) return undefined
@@ -51,12 +51,12 @@ export function secondsBetween(call: unknown): Usage | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? durationUsage(Math.max(1, seconds), 'derived') : undefined
 }
 
-/** Usage of so many seconds. */
+/** Usage measured in seconds. */
 export function durationUsage(seconds: number, certainty: Usage['certainty']): Usage {
   return { quantities: [{ meter: 'duration', quantity: quantity(seconds), unit: 'seconds' }], certainty }
 }
 
-/** The result of a call that ended after the time that `usage` tells. */
+/** The result of a call that ended, with the duration in `usage`. */
 export function phoneResult(callId: string, { status, cost }: EndedCall, usage: Usage): PhoneResult {
   const [duration] = usage.quantities
   const durationSeconds = duration === undefined ? 0 : Number(formatQuantity(duration.quantity))

@@ -1,14 +1,15 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** The fields of a form. A field that was sent more than once has all its values. */
+/** The fields of a form. A repeated field has all its values. */
 export type SignedForm = Readonly<Record<string, string | readonly string[]>>
 
-/** What tells a request of Twilio's from anybody's. The SDK's `validateRequest` is one. */
+/** Checks Twilio's signature of a request, like the SDK's `validateRequest`. */
 export type ValidateSignature = (authToken: string, signature: string, url: string, form: SignedForm) => boolean
 
 /**
- * Checks a signature as the SDK does, for where the SDK is not installed: base64 of HMAC-SHA1, by the account's token, over the URL as it was
- * called and the form's fields in the order of their names. Proxies add and drop the standard port, so either way will do.
+ * Checks a signature as the SDK does, for when the SDK is not installed. The signature is the base64 of an HMAC-SHA1, with the
+ * account's token as the key, over the URL as called and the form's fields sorted by name. It may cover the URL with or without
+ * the standard port, because proxies add and drop it.
  *
  * @source https://www.twilio.com/docs/usage/security#validating-requests
  */
@@ -29,7 +30,7 @@ function signatureOf(authToken: string, url: string, form: SignedForm): string {
     .digest('base64')
 }
 
-/** The parts of a URL, as they were written: a URL object would encode some characters anew, and they were signed as they are. */
+/** The parts of a URL, verbatim. A `URL` object would re-encode some characters, and the signature covers them as written. */
 const PARTS = /^([a-z][a-z0-9+.-]*):\/\/((?:[^/?#@]*@)?(?:\[[^\]]*\]|[^/?#:]*))(:\d*)?(.*)$/is
 
 function withoutPort(url: string): string {

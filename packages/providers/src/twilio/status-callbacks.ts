@@ -4,9 +4,9 @@ import { ATTEMPT_PARAMETER } from './call-parameters.ts'
 import { type EndedCall, readEnd, type TwilioCallStatus } from './read-call.ts'
 import type { SignedForm, ValidateSignature } from './signature.ts'
 
-/** A request that came to your server and says that it is Twilio's. */
+/** A request to your server that claims to come from Twilio. */
 export interface TwilioRequest {
-  /** The URL as Twilio called it, with its query: behind a proxy, the public one. */
+  /** The URL that Twilio called, with its query. Behind a proxy, this is the public URL. */
   url: string
   /** The header `x-twilio-signature`. */
   signature: string | null | undefined
@@ -14,37 +14,37 @@ export interface TwilioRequest {
   form: SignedForm | URLSearchParams
 }
 
-/** What a status callback says. */
+/** The content of a status callback. */
 export interface TwilioCallUpdate {
   callId: string
-  /** The attempt that placed the call, when this adapter did. */
+  /** The attempt that placed the call, if this adapter placed it. */
   attemptId?: string
   status: TwilioCallStatus
-  /** The furthest that the call is known to have come; callbacks may arrive in any order. */
+  /** The furthest status that the call is known to have reached. Callbacks may arrive in any order. */
   latestStatus: TwilioCallStatus
-  /** Its place among the callbacks of the call, from 0. */
+  /** The callback's position among those of the call, from 0. */
   sequenceNumber?: number
-  /** Whether the same callback had come before. */
+  /** Whether the same callback has arrived before. */
   isReplay: boolean
   /** How the call ended, if it has. */
   end?: EndedCall
-  /** Seconds that it was connected, once it has ended. */
+  /** The seconds that the call was connected, once it has ended. */
   usage?: Usage
   /** `human`, `machine_start`, `fax`… when `machineDetection` is on. */
   answeredBy?: string
-  /** The telephone network's answer: `486` is busy. */
+  /** The phone network's answer: `486` means busy. */
   sipResponseCode?: string
 }
 
 export interface StatusCallbacks {
-  /** Reads a callback that was validated. */
+  /** Reads a validated callback. */
   receive(url: string, form: Readonly<Record<string, unknown>>): TwilioCallUpdate
 }
 
-/** Calls whose callbacks are remembered, so that one that comes twice is known. The oldest is forgotten first. */
+/** For how many calls to remember callbacks, to detect replays. The least recently updated call is forgotten first. */
 const CALLS_MAX = 10_000
 
-/** Remembers which callbacks have come, by call and sequence number, and how far each call has come. */
+/** Remembers the callbacks of each call by sequence number, and the call's latest status. */
 export function statusCallbacks(provider: string): StatusCallbacks {
   const known = new Map<string, { seen: Set<string>; latestStatus: TwilioCallStatus }>()
   return {
@@ -86,11 +86,11 @@ export function statusCallbacks(provider: string): StatusCallbacks {
 }
 
 /**
- * Makes sure that a request is Twilio's, in constant time.
+ * Verifies that a request comes from Twilio, with a constant-time comparison.
  *
- * @returns the form as it was signed
- * @throws {InvalidSignatureError} it is not, or was changed on its way
- * @throws {InvalidOptionError} there is no token to check it with
+ * @returns the signed form
+ * @throws {InvalidSignatureError} Twilio did not sign it, or it was changed on its way
+ * @throws {InvalidOptionError} the adapter has no auth token to check it with
  */
 export function validated(
   validate: ValidateSignature,
@@ -105,7 +105,7 @@ export function validated(
   return fields
 }
 
-/** How far along each status is. A call that has ended goes no further. */
+/** The order of statuses. An end status is final. */
 const RANK: Readonly<Record<TwilioCallStatus, number>> = {
   queued: 0,
   initiated: 1,
@@ -132,7 +132,7 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** Without the fields that are not told. */
+/** `fields` without those that are `undefined`. */
 function defined<T extends object>(fields: T): Partial<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>
 }

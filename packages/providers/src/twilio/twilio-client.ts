@@ -2,7 +2,7 @@ import type { SdkConnection } from '../adapter/sdk-connection.ts'
 import type { CallWatches } from './call-watches.ts'
 import type { TwilioHttp } from './twilio-http.ts'
 
-/** The slice of the SDK's client that is used: what `twilio()` of `twilio` 5.13 or later and 6 makes fits. */
+/** The part of the SDK's client that the adapter uses. The client of `twilio()` of `twilio` 5.13 or later and 6 fits. */
 export interface TwilioClient {
   calls: {
     (callId: string): { fetch(): PromiseLike<unknown>; update(parameters: object): PromiseLike<unknown> }
@@ -14,7 +14,7 @@ export interface TwilioClient {
   }
 }
 
-/** How calls are made when the request does not say. */
+/** How to place and follow calls. */
 export interface TwilioSettings {
   from: string | undefined
   statusCallbackUrl: string | undefined
@@ -26,31 +26,31 @@ export interface TwilioSettings {
 /** What every method of the adapter needs to reach the provider. */
 export interface TwilioConnection extends SdkConnection<TwilioClient> {
   http: TwilioHttp
-  /** Whether the client is the host's own, whose requests we cannot follow on their way. */
+  /** Whether the client is the host's own, whose requests we cannot observe. */
   isHostClient: boolean
   settings: TwilioSettings
-  /** The calls that wait for their end. */
+  /** The watches of calls in progress. */
   watches: CallWatches
 }
 
-/** What a client of our own is made from. */
+/** The credentials of a client that the adapter makes. */
 export interface TwilioCredentials {
   accountSid: string
-  /** The account's SID, or an API key's. */
+  /** The SID of the account, or of an API key. */
   username: string
   password: string
 }
 
 /**
- * Loads the SDK and makes a client that nothing in the environment can redirect: edge and region are given as none, and its requests
- * go through `http`, which decides where to. The SDK retries nothing unless it is told to.
+ * Loads the SDK and makes a client that the environment cannot redirect: edge and region are set to none, and `http` decides
+ * where requests go. The SDK's retries are off.
  */
 export async function loadTwilioClient(
   { accountSid, username, password }: TwilioCredentials,
   http: TwilioHttp,
 ): Promise<TwilioClient> {
   const { default: twilio } = await import('twilio')
-  // The SDK declares a class of its own here, and uses nothing of it but `request`.
+  // The SDK declares its own class here, but uses only `request`.
   const httpClient = http.client as unknown as NonNullable<Parameters<typeof twilio>[2]>['httpClient']
   return twilio(username, password, { accountSid, httpClient, edge: '', region: '', logLevel: 'none', autoRetry: false })
 }

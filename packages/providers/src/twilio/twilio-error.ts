@@ -4,7 +4,7 @@ import { sdkError } from '../adapter/sdk-error.ts'
 import type { TwilioConnection } from './twilio-client.ts'
 import { neverConnected, type TwilioExchange } from './twilio-http.ts'
 
-/** Classifies what the SDK threw, by Twilio's codes before its statuses. See {@link sdkError}. */
+/** Classifies an error of the SDK, by Twilio's codes first. See {@link sdkError}. */
 export function twilioError(
   { name, now }: Pick<TwilioConnection, 'name' | 'now'>,
   thrown: unknown,
@@ -25,8 +25,8 @@ export function twilioError(
 }
 
 /**
- * What a failure to place a call means. Creating a call is not idempotent, and Twilio says itself that one which was answered with 500
- * may still ring: only a refusal in its own words, and a connection that was never opened, prove that no phone rings.
+ * Classifies a failure to place a call. Creating a call is not idempotent, and by Twilio's own documentation a phone may ring
+ * even after a 500. Only an explicit refusal or a connection that never opened proves that no phone rings.
  *
  * @source https://www.twilio.com/docs/api/errors/20500
  */
@@ -35,13 +35,13 @@ export function placingError(
   thrown: unknown,
   { signal, exchange }: { signal: AbortSignal; exchange: TwilioExchange },
 ): ProviderError {
-  // An answer that came tells more than the caller's leaving while it came.
+  // A refusal proves that no phone rings, even if the caller has aborted meanwhile.
   if (isRefusal(thrown)) return twilioError(connection, thrown, { signal: new AbortController().signal, exchange })
   const error = twilioError(connection, thrown, { signal, exchange })
   return exchange.wasSent && !neverConnected(thrown) ? outcomeUnknown(connection.name, error, undefined) : error
 }
 
-/** A call may be ringing, and nobody knows how it will end. `callId` is its id, where that much is known. */
+/** The error for a call that may be ringing and whose end is unknown. `callId` is its id, if known. */
 export function outcomeUnknown(name: string, error: ProviderError, callId: string | undefined): ProviderError {
   const { status, providerCode, cause } = error
   const what =
@@ -56,14 +56,14 @@ export function outcomeUnknown(name: string, error: ProviderError, callId: strin
   })
 }
 
-/** The request is wrong before it is sent. `reason` quotes no more of it than is needed. */
+/** The error for a request that is wrong before it is sent. `reason` should quote no more of it than necessary. */
 export function invalidRequest(provider: string, reason: string): ProviderError {
   return new ProviderError(`${provider} cannot place this call: ${reason}`, { provider, kind: 'invalid_request' })
 }
 
 /**
- * What Twilio's codes mean to routing. `unsupported` is what this account may not do, though another provider may: it says nothing about the health of
- * this one, and the phone has not rung.
+ * The meaning of Twilio's codes for routing. `unsupported` is for what this account may not do but another provider might: it
+ * says nothing about Twilio's health, and no phone has rung.
  *
  * @source https://www.twilio.com/docs/api/errors (each code has its page there); 21215: https://support.twilio.com/hc/en-us/articles/223180228
  */
@@ -98,14 +98,16 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['573005', 'unsupported'], // a trial account's recipient
 ])
 
-/** Twilio has no models: what is not found is an account or a call that was asked for. */
+/** Twilio has no models. What it does not find is an account or a call. */
 const KIND_BY_STATUS: ReadonlyMap<number, ProviderErrorKind> = new Map([
   [404, 'invalid_request'],
   [410, 'invalid_request'],
   [413, 'invalid_request'],
 ])
 
-/** Statuses by which any server, a proxy too, says that it did not take the request. 408 and 499 are not: they are about waiting. */
+/**
+ * Statuses with which any server, even a proxy, refuses a request. They exclude 408 and 499, which end a wait and prove nothing.
+ */
 const REFUSALS = new Set([400, 401, 402, 403, 404, 405, 410, 411, 413, 414, 415, 421, 422, 429, 431])
 
 function isRefusal(thrown: unknown): boolean {
@@ -114,7 +116,7 @@ function isRefusal(thrown: unknown): boolean {
   return REFUSALS.has(status) || typeof code === 'number'
 }
 
-/** axios, which a host's own client sends with, keeps the request in its errors, with the key and what was to be said. */
+/** Strips the request, with its key and its text, from the errors of axios, which a host's own client may use. */
 function withoutRequest(thrown: unknown): unknown {
   const error = asRecord(thrown)
   if (error?.config === undefined && error?.request === undefined) return thrown

@@ -2,17 +2,17 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { base64OfBytes } from '../adapter/bytes.ts'
 import { causes } from '../adapter/sdk-error.ts'
 
-/** One request of the SDK, as its caller follows it. */
+/** One request of the SDK, as its caller observes it. */
 export interface TwilioExchange {
-  /** Ends the request. */
+  /** Aborts the request. */
   signal: AbortSignal
-  /** Whether the provider may have received it. A connection that could not be opened is told apart by {@link neverConnected}. */
+  /** Whether the provider may have received it, unless {@link neverConnected} proves the opposite. */
   wasSent: boolean
-  /** Headers of the answer, which the SDK's errors leave out. */
+  /** The answer's headers, which the SDK's errors omit. */
   headers?: Headers
 }
 
-/** What the SDK hands to its `httpClient`: the part of it that is used. */
+/** The part of the SDK's `httpClient` request that we use. */
 export interface TwilioHttpRequest {
   method: string
   uri: string
@@ -23,32 +23,32 @@ export interface TwilioHttpRequest {
   data?: object
 }
 
-/** What the SDK wants back. The body is JSON text, which it parses. */
+/** The answer that the SDK expects. It parses the body, JSON text, itself. */
 export interface TwilioHttpAnswer {
   statusCode: number
   body: string
   headers: Record<string, string>
 }
 
-/** The SDK's way to the provider. */
+/** The HTTP client through which the SDK sends its requests. */
 export interface TwilioHttp {
-  /** Given to the SDK as its `httpClient`. */
+  /** The SDK's `httpClient`. */
   readonly client: { request(request: TwilioHttpRequest): Promise<TwilioHttpAnswer> }
-  /** Makes the requests of `work` obey and report to `exchange`: the SDK's methods take no options of a single call. */
+  /** Runs `work` with `exchange` for its requests, because the SDK's methods take no options for a single request. */
   run<T>(exchange: TwilioExchange, work: () => T): T
 }
 
 export interface TwilioHttpOptions {
-  /** Where every request goes, whatever the SDK, its answers or the environment say. @defaultValue Twilio's own addresses */
+  /** The base URL of every request, whatever the SDK, its answers or the environment say. @defaultValue Twilio's own addresses */
   baseUrl?: string
-  /** How long one request may take. */
+  /** The timeout of one request, in milliseconds. */
   timeoutMs: number
   fetch: typeof globalThis.fetch
 }
 
 /**
- * Sends the SDK's requests by `fetch`, each once: nothing is retried, and no redirect is followed, because a phone that may be
- * ringing must not be called again, and because the key would go along.
+ * Sends the SDK's requests with `fetch`. It never retries, because a phone that may be ringing must not be called again. It
+ * follows no redirect, because the key would travel along.
  */
 export function twilioHttp({ baseUrl, timeoutMs, fetch }: TwilioHttpOptions): TwilioHttp {
   const exchanges = new AsyncLocalStorage<TwilioExchange>()
@@ -82,8 +82,8 @@ export function twilioHttp({ baseUrl, timeoutMs, fetch }: TwilioHttpOptions): Tw
 }
 
 /**
- * Whether `thrown` proves that no connection was opened, so that the provider cannot have received anything: the name was not found,
- * nobody listened, or the certificate was refused. A connection that broke proves nothing.
+ * Whether `thrown` proves that no connection opened and the provider received nothing: name resolution failed, nothing listened,
+ * or we rejected the certificate. A broken connection proves nothing.
  */
 export function neverConnected(thrown: unknown): boolean {
   return causes(thrown).some((link) => {
@@ -104,8 +104,8 @@ function addressOf(uri: string, baseUrl: string | undefined): URL {
 }
 
 /**
- * A body that can be read only once, so that `fetch` cannot send it a second time. It may do that by its specification with a body that it was given
- * whole, when a server answers 421, and Node does.
+ * A body that can be read only once, so that `fetch` cannot resend it. Its specification lets it resend other bodies when a
+ * server answers 421, and Node does.
  */
 function sentOnce(text: string): { bodyHeaders: Record<string, string>; body: ReadableStream<Uint8Array>; duplex: 'half' } {
   const bytes = new TextEncoder().encode(text)
@@ -118,7 +118,7 @@ function sentOnce(text: string): { bodyHeaders: Record<string, string>; body: Re
   return { bodyHeaders: { 'content-length': String(bytes.length) }, body, duplex: 'half' }
 }
 
-/** The fields of a form. A list is a field for each of its items. */
+/** The fields of a form. A list becomes one field for each item. */
 function fields(form: object | undefined): [string, string][] {
   return Object.entries(form ?? {}).flatMap(([name, value]): [string, string][] => {
     if (value === undefined || value === null) return []

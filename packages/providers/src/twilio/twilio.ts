@@ -20,73 +20,84 @@ import { loadTwilioClient, type TwilioClient, type TwilioConnection } from './tw
 import { twilioHttp } from './twilio-http.ts'
 import { twilioOffers } from './twilio-offers.ts'
 
-/** How Twilio is reached, and how its calls are followed. */
+/** How {@link twilio} reaches the API, places calls and follows them. */
 export interface TwilioOptions {
-  /** The account's SID, `AC…`. Absent or empty, and without a `client`, the adapter is disabled. */
+  /** The account's SID, `AC…`. Without it and without a `client`, the adapter is disabled. An empty string counts as absent. */
   accountSid?: string | undefined
-  /** The account's token: the key to the API, unless there is an `apiKey`, and what status callbacks are signed with. */
+  /** The account's auth token. It verifies signatures, and authenticates requests unless you set an `apiKey`. */
   authToken?: string | undefined
-  /** An API key's SID, `SK…`, to be used instead of the token, with `apiSecret`. */
+  /** The SID of an API key, `SK…`. With `apiSecret`, it authenticates requests instead of the auth token. */
   apiKey?: string | undefined
   apiSecret?: string | undefined
-  /** E.164 number that is called from when a request names none. */
+  /** The E.164 number to call from when a request names none. */
   from?: string | undefined
-  /** Your own client of the SDK instead of one made here; `accountSid`, `apiKey`, `baseUrl`, `timeoutMs` and `fetch` are then its own. */
+  /** Your own SDK client. Its settings replace `accountSid`, `apiKey`, `baseUrl`, `timeoutMs` and `fetch`. */
   client?: TwilioClient
-  /** Where the API is. @defaultValue `https://api.twilio.com` */
+  /** The base URL of every request. @defaultValue `https://api.twilio.com`, and `https://pricing.twilio.com` for prices */
   baseUrl?: string
-  /** Where your server takes status callbacks, as Twilio reaches it. Hand them to {@link TwilioAdapter.statusCallback}. @defaultValue none are sent */
+  /**
+   * The public URL at which your server receives status callbacks. Pass each one to {@link TwilioAdapter.statusCallback}.
+   *
+   * @defaultValue Twilio sends none
+   */
   statusCallbackUrl?: string
-  /** How long a call is left alone before Twilio is asked how it is; each pause is longer than the one before, up to eight times as long. @defaultValue 3_000 */
+  /**
+   * The first pause between polls of a call's status, in milliseconds. Pauses grow to eight times as long.
+   *
+   * @defaultValue 3_000
+   */
   pollMs?: number
-  /** Seconds that a phone rings before it counts as not answered, 600 at most. @defaultValue 60 */
+  /** How long to let the phone ring before the call counts as unanswered, in seconds, 600 at most. @defaultValue 60 */
   ringSeconds?: number
-  /** Whether to find out if a machine answers. Twilio charges for it, beside the call's price. @defaultValue it does not */
+  /** Detects answering machines. Twilio charges for this on top of the call's price. @defaultValue off */
   machineDetection?: 'Enable' | 'DetectMessageEnd'
-  /** How long one request may take. @defaultValue 30_000 */
+  /** The timeout of one request, in milliseconds. @defaultValue 30_000 */
   timeoutMs?: number
-  /** What is sold. @defaultValue {@link twilioOffers} */
+  /** What the adapter sells. @defaultValue {@link twilioOffers} */
   offers?: readonly Offer[]
-  /** The name of the adapter; give each its own when two stand side by side. @defaultValue `twilio` */
+  /** The adapter's name. Two Twilio adapters in one router need different names. @defaultValue `twilio` */
   name?: string
-  /** Tells the time. @defaultValue the host's clock */
+  /** The clock to read. @defaultValue the system clock */
   now?: Clock
   /** @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
 }
 
-/** Twilio as a provider, and what your server needs to hear from it. */
+/** Twilio as a provider, with handlers for the requests that Twilio sends to your server. */
 export interface TwilioAdapter extends ProviderAdapter {
   call: NonNullable<ProviderAdapter['call']>
   endCall: NonNullable<ProviderAdapter['endCall']>
   records: NonNullable<ProviderAdapter['records']>
   /**
-   * Takes a status callback that came to your server. The call that it tells of, if it waits here, ends with it; polling does the same for one
-   * that waits in another process. A callback may come twice and in any order.
+   * Handles a status callback that your server received. When it reports that a call has ended, the `call` that waits for it in
+   * this process returns. A `call` in another process finds out by polling. Callbacks may arrive twice and in any order.
    *
-   * @throws {InvalidSignatureError} it is not Twilio's: answer 403. Nothing has changed.
-   * @throws {ProviderError} `malformed`: it is Twilio's, and not about the status of a call
+   * @throws {InvalidSignatureError} Twilio did not sign it: answer 403. Nothing has changed
+   * @throws {ProviderError} `malformed`: Twilio signed it, but it does not report a call's status
    */
   statusCallback(request: TwilioRequest): Promise<TwilioCallUpdate>
   /**
-   * Makes sure that a request to your server is Twilio's, such as the webhook of a call that comes in, and tells its fields.
+   * Verifies that a request to your server, such as the webhook of an incoming call, comes from Twilio, and returns its fields.
    *
-   * @throws {InvalidSignatureError} it is not Twilio's: answer 403
+   * @throws {InvalidSignatureError} Twilio did not sign it: answer 403
    */
   webhook(request: TwilioRequest): Promise<SignedForm>
-  /** Whether the upgrade request of a media stream is Twilio's. `url` is the `wss:` URL of your instructions; `signature` its `x-twilio-signature`. */
+  /**
+   * Whether the upgrade request of a media stream comes from Twilio. `url` is the `wss:` URL in your instructions, and
+   * `signature` the request's header `x-twilio-signature`.
+   */
   verifyUpgrade(url: string, signature: string | null | undefined): Promise<boolean>
-  /** What a minute of a call would cost, or `undefined`: Twilio does not say, or not in US dollars. */
+  /** What a minute of a call would cost. `undefined` when Twilio quotes no price, or none in US dollars. */
   estimatePrice(ends: CallEnds, context: CallContext): Promise<NanoUsd | undefined>
 }
 
 /**
- * Twilio: outbound phone calls. Each is placed once and never again, and ended by Twilio at `durationSecondsMax`.
+ * Twilio: outbound phone calls. The adapter never places a call twice, and Twilio ends each call at `durationSecondsMax`.
  *
- * Nothing is loaded or sent before the first call: then the package `twilio` (^5.13 or ^6) is imported, unless you pass a client of your
- * own. Neither retries nor the environment change what is sent.
+ * The adapter loads and sends nothing before the first call. It then imports the package `twilio` (^5.13 or ^6), unless you pass
+ * your own client. It turns the SDK's retries off and ignores its environment variables.
  *
- * @throws {InvalidOptionError} an option is not what Twilio or a clock can use
+ * @throws {InvalidOptionError} an SID or URL has the wrong form, or a duration is not above zero
  */
 export function twilio(options: TwilioOptions): TwilioAdapter {
   checkOptions(options)
@@ -150,14 +161,14 @@ function connect(name: string, options: TwilioOptions, availability: Availabilit
   }
 }
 
-/** The SDK's way to check a signature, which knows more of what proxies do to URLs; ours where the SDK is not installed. */
+/** The SDK's signature check, which handles more of the ways proxies rewrite URLs, or our own where the SDK is not installed. */
 async function loadValidate(): Promise<ValidateSignature> {
   const sdk = await import('twilio').catch(() => undefined)
   return sdk?.default.validateRequest ?? validateSignature
 }
 
 function checkOptions({ accountSid, statusCallbackUrl, pollMs, ringSeconds, timeoutMs }: TwilioOptions): void {
-  // The value is not quoted: whoever mixes up two variables has put the token here.
+  // The error does not quote the value: someone who mixed up two variables may have put the token here.
   if (accountSid?.trim() && !/^AC[0-9a-fA-F]{32}$/.test(accountSid.trim())) {
     throw new InvalidOptionError('accountSid must be an account’s SID, AC and 32 hexadecimal digits, received something else')
   }

@@ -1,32 +1,32 @@
 import { InvalidOptionError } from '@farebox/core'
 
-/** How a text is said. */
+/** How to speak a text. */
 export interface SayOptions {
-  /** Twilio's name of a voice: `Polly.Amy`. @defaultValue the account's */
+  /** A voice by Twilio's name: `Polly.Amy`. @defaultValue the account's */
   voice?: string
-  /** BCP 47: `en-GB`. @defaultValue the voice's */
+  /** The language as a BCP 47 tag: `en-GB`. @defaultValue the voice's */
   language?: string
 }
 
-/** Instructions that say `text` and hang up. */
+/** TwiML that speaks `text` and hangs up. */
 export function sayTwiml(text: string, options: SayOptions = {}): string {
   return response(element('Say', { voice: options.voice, language: options.language }, escapeXml(text)))
 }
 
-/** Where the sound of a call goes. */
+/** Where to stream the audio of a call. */
 export interface StreamOptions {
-  /** Where your websocket server is: `wss:`, without a query, which Twilio does not pass on. */
+  /** The `wss:` URL of your websocket server, without a query, which Twilio would drop. */
   url: string
-  /** Told to your server in the `start` message. */
+  /** Passed to your server in the `start` message. */
   parameters?: Readonly<Record<string, string>>
-  /** Where Twilio tells that the stream started, stopped or failed. */
+  /** The URL to which Twilio reports that the stream started, stopped or failed. */
   statusCallbackUrl?: string
 }
 
 /**
- * Instructions that connect the call to your websocket server, which hears the callee and is heard by them. See {@link readMediaMessage}.
+ * TwiML that connects the call to your websocket server, with audio in both directions. See {@link readMediaMessage}.
  *
- * @throws {InvalidOptionError} the URL is none that Twilio connects to
+ * @throws {InvalidOptionError} the URL is not `wss:`, or has a query
  * @source https://www.twilio.com/docs/voice/twiml/stream
  */
 export function streamTwiml({ url, parameters = {}, statusCallbackUrl }: StreamOptions): string {
@@ -38,7 +38,10 @@ export function streamTwiml({ url, parameters = {}, statusCallbackUrl }: StreamO
   return response(element('Connect', {}, element('Stream', { url, statusCallback: statusCallbackUrl }, inner.join(''))))
 }
 
-/** `text` as it may stand in XML, as content and as an attribute. What XML cannot hold (control characters, half characters) is left out. */
+/**
+ * Escapes `text` for XML content and attributes. It drops what XML cannot hold: control characters and half characters (lone
+ * surrogates).
+ */
 export function escapeXml(text: string): string {
   return text
     .toWellFormed()

@@ -2,12 +2,12 @@ import { Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
 import type { Dispatcher } from 'undici'
 
-/** Statuses whose answers have no body, and that `Response` takes none for. */
+/** Statuses without a body. The `Response` constructor accepts none for them. */
 const WITHOUT_BODY = new Set([204, 205, 304])
 
 /**
- * An answer of undici as a `Response`. A body that is read whole is read by undici itself; the platform's own response and its web stream,
- * which cost more than all the rest, are made only for who asks for what nothing else can give.
+ * An undici response as a `Response`. undici itself reads a body that the caller wants whole. The platform's response and web
+ * stream cost more than everything else, so this class makes them only for callers that need them.
  */
 class Pooled implements Response {
   readonly status: number
@@ -24,7 +24,7 @@ class Pooled implements Response {
     this.url = url
     this.status = answer.statusCode
     this.ok = this.status >= 200 && this.status < 300
-    // What is not read keeps its connection from being used again.
+    // An unread body keeps its connection out of the pool.
     if (WITHOUT_BODY.has(answer.statusCode)) answer.body.dump().catch(() => {})
   }
 
@@ -33,7 +33,7 @@ class Pooled implements Response {
     return this.#headers
   }
 
-  /** One of the headers, without making the platform's object of all of them. @param name  in lower case */
+  /** Reads one header without building a `Headers` object. @param name  in lower case */
   header(name: string): string | null {
     const value = this.#answer.headers[name]
     return (Array.isArray(value) ? value.join(', ') : value) ?? null
@@ -51,7 +51,7 @@ class Pooled implements Response {
     return this.#streamed?.bodyUsed ?? this.#answer.body.bodyUsed
   }
 
-  /** The chunks of the body as they come, without a web stream. */
+  /** The chunks of the body as they arrive, without a web stream. */
   chunks(): AsyncIterator<Uint8Array> {
     this.#unread()
     return this.#answer.body[Symbol.asyncIterator]()
@@ -86,7 +86,7 @@ class Pooled implements Response {
   }
 
   #unread(): Pick<Response, 'json' | 'text' | 'arrayBuffer'> {
-    // undici takes a second reading for a fault of its own.
+    // undici reports a second read as an internal error.
     if (this.bodyUsed) throw new TypeError('Body is unusable: Body has already been read')
     return this.#streamed ?? this.#answer.body
   }
@@ -100,7 +100,9 @@ class Pooled implements Response {
   }
 }
 
-/** A connection that breaks within a body is told in `fetch`'s words, which SDKs and we know by heart, and not in undici's own. */
+/**
+ * Rethrows a connection that breaks within a body as the error that global `fetch` throws, which SDKs and `sdkError` recognize.
+ */
 async function asFetchFails<Value>(reading: Promise<Value>): Promise<Value> {
   try {
     return await reading
@@ -111,7 +113,7 @@ async function asFetchFails<Value>(reading: Promise<Value>): Promise<Value> {
   }
 }
 
-// What asks whether it is a Response is told yes. Everything that the platform's prototype has is covered above.
+// Makes `instanceof Response` true. The class covers every member of the platform's prototype.
 Object.setPrototypeOf(Pooled.prototype, Response.prototype)
 
 export { Pooled as PooledResponse }

@@ -3,28 +3,28 @@ import type { ReadableStream as WebStream } from 'node:stream/web'
 import { Agent, type Dispatcher } from 'undici'
 import { PooledResponse } from './pooled-response.ts'
 
-/** How many connections there may be, and for how long. */
+/** Options of {@link undiciFetch}: the size and lifetime of its connection pool. */
 export interface UndiciFetchOptions {
-  /** Connections to one host at most; requests beyond wait for one to be free. @defaultValue 128 */
+  /** The most connections to one host. Further requests wait until one is free. @defaultValue 128 */
   connections?: number
-  /** How long a connection is kept that nobody uses, in milliseconds. @defaultValue 60,000 */
+  /** How long to keep an idle connection, in milliseconds. @defaultValue 60,000 */
   keepAliveMs?: number
-  /** Your own dispatcher, a proxy agent for one, instead of a pool made here. You close it. */
+  /** Your own dispatcher instead of a new pool, such as a proxy agent. Close it yourself. */
   dispatcher?: Dispatcher
 }
 
-/** A `fetch` over connections of its own. */
+/** A `fetch` with its own connection pool. */
 export type UndiciFetch = typeof globalThis.fetch & {
-  /** Waits for the requests under way, and closes the connections. */
+  /** Waits for requests in progress, then closes the connections. Does nothing for your own dispatcher. */
   close(): Promise<void>
 }
 
 /**
- * A `fetch` for the SDKs of providers, over a pool of connections, for `openai({ fetch })` and its like. A plain chat through OpenAI's SDK
- * costs about three fifths of the CPU that it costs with Node's global `fetch` (`npm run bench -- fetch`).
+ * Makes a `fetch` over a connection pool for providers' SDKs, to pass as `openai({ fetch })` and the like. A plain chat through
+ * OpenAI's SDK takes about three fifths of the CPU that it takes with Node's global `fetch` (`npm run bench -- fetch`).
  *
- * It does what SDKs need and leaves out what browsers do: redirects are not followed, as a key must not travel with one; bodies
- * are asked for uncompressed; there are no cookies, caches or origins.
+ * It does what SDKs need and omits what browsers do. It follows no redirects, since the API key would travel along. It requests
+ * uncompressed bodies. It has no cookies, caches or origins.
  */
 export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
   const { connections = 128, keepAliveMs = 60_000 } = options
@@ -47,7 +47,7 @@ export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
       return new PooledResponse(answer, url.href)
     } catch (cause) {
       if (signal?.aborted) throw signal.reason
-      // As the global one says it, which is what SDKs and their users know.
+      // The global `fetch` throws this error, so SDKs and their users know it.
       throw new TypeError('fetch failed', { cause })
     }
   }
@@ -55,7 +55,7 @@ export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
   return Object.assign(fetch, { close: async () => (options.dispatcher ? undefined : pool.close()) })
 }
 
-/** Headers as undici takes them: names and values in turn. Bodies are asked for as they are. */
+/** Headers as undici takes them, names and values in turn. They always request an uncompressed body. */
 function listOf(given: RequestInit['headers'], type: string | undefined): string[] {
   const list = ['accept-encoding', 'identity']
   let hasType = type === undefined
@@ -63,16 +63,16 @@ function listOf(given: RequestInit['headers'], type: string | undefined): string
     if (name === 'content-type') hasType = true
     if (name !== 'accept-encoding') list.push(name, value)
   }
-  // Not copied where it can be helped: the platform's are slow.
+  // Copying `Headers` is slow, so only other iterables become one.
   if (given instanceof Headers) given.forEach(add)
-  // Pairs, a map, the headers of another library.
+  // Pairs, a `Map`, or another library's headers.
   else if (given && Symbol.iterator in given) new Headers(given).forEach(add)
   else for (const [name, value] of Object.entries(given ?? {})) add(String(value).trim(), name.toLowerCase())
   if (type !== undefined && !hasType) list.push('content-type', type)
   return list
 }
 
-/** A body as undici takes it, and what it is. Forms are written out by the platform, and said to be what they are. */
+/** A body as undici takes it, and its content type. The platform serializes forms and names their type. */
 async function encode(body: RequestInit['body']): Promise<{ body: string | Uint8Array | Readable | null; type?: string }> {
   if (body === undefined || body === null) return { body: null }
   if (typeof body === 'string') return { body, type: 'text/plain;charset=UTF-8' }

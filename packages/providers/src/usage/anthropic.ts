@@ -1,15 +1,15 @@
 import { disjointTokens, quantity, type TokenSource, type Usage, type UsageQuantity } from '@farebox/core'
 import { block, reportedNumber } from './reported.ts'
 
-/** Anthropic counts what it read from and wrote to its cache apart from `input_tokens`, and thinking within `output_tokens`. */
+/** Anthropic counts cache reads and writes outside `input_tokens`, but thinking inside `output_tokens`. */
 const messages: TokenSource = { name: 'Anthropic messages', inputIncludes: [], outputIncludes: ['reasoning'] }
 
 /**
- * The `usage` of a message. Writes to the cache are told apart by their lifetime where Anthropic does, because one hour costs more
- * than five minutes. Searches of its server tools are billed by the request.
+ * Reads the `usage` of a message. It separates cache writes by lifetime where Anthropic does, because one hour costs more than
+ * five minutes. Anthropic bills the searches of its server tools per request.
  *
- * @returns `undefined` when the block is absent, or lacks one of its two sides
- * @throws {InvalidUsageError} the counts contradict each other, or are no counts
+ * @returns `undefined` when the block is absent, or lacks its input or output tokens
+ * @throws {InvalidUsageError} the counts contradict each other, or are not counts
  */
 export function anthropicUsage(usage: unknown): Usage | undefined {
   const given = block(usage)
@@ -20,7 +20,7 @@ export function anthropicUsage(usage: unknown): Usage | undefined {
   const lifetimes = block(given?.cache_creation)
   const fiveMinutes = lifetimes && read('ephemeral_5m_input_tokens', lifetimes)
   const oneHour = lifetimes && read('ephemeral_1h_input_tokens', lifetimes)
-  // A stream tells lifetimes when it starts, and goes on counting: its server tools write to the cache too.
+  // A stream reports lifetimes only at its start, but its server tools write more to the cache later.
   const written = read('cache_creation_input_tokens')
   const untold = written === undefined ? undefined : Math.max(0, written - (fiveMinutes ?? 0) - (oneHour ?? 0))
   const thinking = block(given?.output_tokens_details)
@@ -47,8 +47,8 @@ export function anthropicUsage(usage: unknown): Usage | undefined {
 }
 
 /**
- * The usage of a stream: what `message_start` said of the input, under the counts of the last `message_delta`, which are of the
- * whole answer so far. Give the result to {@link anthropicUsage}.
+ * Merges the usage of a stream: the counts of the last `message_delta`, which cover the whole answer so far, replace those of
+ * `message_start`. Pass the result to {@link anthropicUsage}.
  */
 export function mergeAnthropicUsage(start: unknown, delta: unknown): Record<string, unknown> {
   const reported = Object.entries(block(delta) ?? {}).filter(([, value]) => value !== undefined && value !== null)

@@ -2,10 +2,10 @@ import { quantity, type Usage } from '@farebox/core'
 import { block, reportedNumber } from './reported.ts'
 
 /**
- * The usage of a transcription of a recording: seconds of audio.
+ * Reads the usage of a recording's transcription: seconds of audio.
  *
- * @returns `undefined` when no duration is reported
- * @throws {InvalidUsageError} the duration is none
+ * @returns `undefined` when the answer reports no duration
+ * @throws {InvalidUsageError} the duration is not a number of zero or more
  */
 export function cartesiaTranscriptionUsage(answer: unknown): Usage | undefined {
   const duration = reportedNumber('Cartesia speech to text', block(answer), 'duration')

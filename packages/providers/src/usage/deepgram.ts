@@ -3,18 +3,18 @@ import { block, headerOf, type ReplyHeaders, reportedNumber, reportedText } from
 
 const listen: TokenSource = { name: 'Deepgram listen', inputIncludes: [], outputIncludes: [] }
 
-/** What Deepgram counts tokens of, beside the audio. */
+/** The features for which Deepgram counts tokens on top of the audio. */
 const INTELLIGENCE = ['summary_info', 'sentiment_info', 'topics_info', 'intents_info']
 
 /**
- * The usage of a prerecorded transcription, or of the last `Metadata` of a live one: seconds of audio, and the tokens of the
- * summaries, sentiments, topics and intents that were asked for.
+ * Reads the usage of a prerecorded transcription, or of the last `Metadata` of a live one: seconds of audio, and the tokens of
+ * any summaries, sentiments, topics and intents.
  *
- * Each channel that was transcribed by itself counts, and then the usage is a `ceiling`: Deepgram does not publish whether it bills
- * them one by one.
+ * Channels transcribed separately each count in full. The usage is then a `ceiling`, because Deepgram does not publish whether it
+ * bills each channel.
  *
  * @param answer  the answer with `metadata` and `results`, or the live message itself
- * @returns       `undefined` when no duration is reported, as in the answer to a request with a callback
+ * @returns       `undefined` when there is no duration, as in the answer to a request with a callback
  */
 export function deepgramUsage(answer: unknown): Usage | undefined {
   const reply = block(answer)
@@ -41,15 +41,15 @@ export function deepgramUsage(answer: unknown): Usage | undefined {
   }
 }
 
-/** The headers that count the characters of a speech: of Aura-1, and as Aura-2 was seen to name it. */
+/** The headers with a speech's character count: Aura-1's documented name, and the one that Aura-2 was seen to send. */
 const CHARACTER_HEADERS = ['dg-char-count', 'x-dg-characters']
 
 /**
- * The usage of a speech, by the header `dg-char-count` or `x-dg-characters`: the characters that Deepgram counted, with how prices may
- * count those of the text otherwise.
+ * Reads the usage of a speech from the header `dg-char-count` or `x-dg-characters`: the characters that Deepgram counted, along
+ * with the text's own counts, by which a price may count instead.
  *
- * @param text  what was spoken
- * @returns     `undefined` when neither header is there
+ * @param text  the spoken text
+ * @returns     `undefined` when both headers are absent
  */
 export function deepgramSpeechUsage(text: string, headers: ReplyHeaders): Usage | undefined {
   for (const name of CHARACTER_HEADERS) {

@@ -4,9 +4,9 @@ import { block, headerOf, type ReplyHeaders, reportedNumber, reportedText } from
 const HEADERS = ['character-cost', 'request-id', 'history-item-id']
 
 /**
- * The usage of a speech, by the header `character-cost`: the characters that ElevenLabs bills, which are fewer than those of the
- * text for its cheaper models (27 for a text of 54 with Flash). So they are a meter of their own, `billed_characters`, with one
- * price for all models; never add them to the characters of the text.
+ * Reads the usage of a speech from the header `character-cost`: the characters that ElevenLabs bills. For its cheaper models
+ * these are fewer than the text has: with Flash, 27 for a text of 54. They therefore have their own meter, `billed_characters`,
+ * with one price for all models. Never add them to the characters of the text.
  *
  * @returns `undefined` when the header is absent
  */
@@ -21,7 +21,7 @@ export function elevenlabsSpeechUsage(headers: ReplyHeaders): Usage | undefined 
   }
 }
 
-/** The usage of a transcription: seconds of audio, under the name of the API or of the SDK. */
+/** Reads the usage of a transcription: seconds of audio, under the API's field name or the SDK's. */
 export function elevenlabsTranscriptionUsage(answer: unknown): Usage | undefined {
   const reply = block(answer)
   const read = (field: string) => reportedNumber('ElevenLabs speech to text', reply, field)

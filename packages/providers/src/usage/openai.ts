@@ -21,11 +21,11 @@ const speech: TokenSource = { name: 'OpenAI speech', inputIncludes: [], outputIn
 const embeddings: TokenSource = { name: 'OpenAI embeddings', inputIncludes: [], outputIncludes: [] }
 
 /**
- * The `usage` of a chat completion, or of the last chunk of its stream. Image tokens stay within `input`: a chat is billed for
- * them as for any other input. Rejected predictions stay within `output`, for the same reason.
+ * Reads the `usage` of a chat completion, or of the last chunk of its stream. Image tokens stay within `input`, because OpenAI
+ * bills them like any other input. Rejected predictions stay within `output`, for the same reason.
  *
- * @returns `undefined` when the block is absent, or lacks one of its two sides: what is not reported is not zero
- * @throws {InvalidUsageError} the counts contradict each other, or are no counts
+ * @returns `undefined` when the block is absent, or lacks its input or output tokens: unreported is not zero
+ * @throws {InvalidUsageError} the counts contradict each other, or are not counts
  */
 export function openaiChatUsage(usage: unknown): Usage | undefined {
   const read = reader(chat, usage)
@@ -45,7 +45,7 @@ export function openaiChatUsage(usage: unknown): Usage | undefined {
   })
 }
 
-/** The `usage` of a response, which a stream carries in its `response.completed`. As {@link openaiChatUsage}. */
+/** Reads the `usage` of a response, which a stream carries in its `response.completed`, like {@link openaiChatUsage}. */
 export function openaiResponseUsage(usage: unknown): Usage | undefined {
   const read = reader(responses, usage)
   const input = read('input_tokens')
@@ -62,8 +62,8 @@ export function openaiResponseUsage(usage: unknown): Usage | undefined {
 }
 
 /**
- * The `usage` of a `response.done` of a realtime session. Audio and images have prices of their own there, cached or not. Where
- * the kinds of what was cached are not told, all of it is cached text.
+ * Reads the `usage` of a realtime session's `response.done`. Audio and images have their own prices there, cached or not. Cached
+ * tokens without a breakdown count as cached text.
  */
 export function openaiRealtimeUsage(usage: unknown): Usage | undefined {
   const read = reader(realtime, usage)
@@ -89,10 +89,10 @@ export function openaiRealtimeUsage(usage: unknown): Usage | undefined {
 }
 
 /**
- * The usage of a transcription. Models are billed by the duration of the audio (`gpt-transcribe`, `whisper-1`) or by tokens
- * (`gpt-4o-transcribe`); `verbose_json` tells the duration besides.
+ * Reads the usage of a transcription. OpenAI bills some models by the audio's duration (`gpt-transcribe`, `whisper-1`) and others
+ * by tokens (`gpt-4o-transcribe`). The format `verbose_json` also reports the duration.
  *
- * @param answer  the whole answer, not its `usage` alone
+ * @param answer  the whole answer, not just its `usage`
  */
 export function openaiTranscriptionUsage(answer: unknown): Usage | undefined {
   const given = block(answer)?.usage
@@ -109,7 +109,7 @@ export function openaiTranscriptionUsage(answer: unknown): Usage | undefined {
   return exact(given, transcription, { input, output, audio_input: audio })
 }
 
-/** The `usage` of a `speech.audio.done`: text in, audio out. A speech that comes as plain bytes reports nothing. */
+/** Reads the `usage` of a `speech.audio.done`: text in, audio out. A speech that arrives as plain bytes reports no usage. */
 export function openaiSpeechUsage(usage: unknown): Usage | undefined {
   const read = reader(speech, usage)
   const input = read('input_tokens')
@@ -118,7 +118,7 @@ export function openaiSpeechUsage(usage: unknown): Usage | undefined {
   return exact(usage, speech, { input, audio_output: output })
 }
 
-/** The `usage` of embeddings: there is no output. */
+/** Reads the `usage` of embeddings, which have no output tokens. */
 export function openaiEmbeddingUsage(usage: unknown): Usage | undefined {
   const input = reader(embeddings, usage)('prompt_tokens')
   return input === undefined ? undefined : exact(usage, embeddings, { input })
@@ -138,7 +138,7 @@ function duration(seconds: number, raw: unknown): Usage {
   return { quantities, certainty: 'exact', ...(raw === undefined || raw === null ? {} : { raw }) }
 }
 
-/** What is left of a count without a part of it; less than none is for the check of counts to refuse. */
+/** A count minus a part of it. The result may be negative: `disjointTokens` then throws. */
 function less(count: number | undefined, part: number | undefined): number | undefined {
   return count === undefined ? undefined : count - (part ?? 0)
 }

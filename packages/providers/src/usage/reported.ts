@@ -1,15 +1,15 @@
 import { InvalidUsageError } from '@farebox/core'
 
-/** An object of a provider's reply, or `undefined` where there is none. */
+/** `value` if it is an object, otherwise `undefined`. */
 export function block(value: unknown): Readonly<Record<string, unknown>> | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
 }
 
 /**
- * A number that a provider reported. `undefined` and `null` are "not reported"; whatever else is no number is an error, because a
- * field that changed its meaning must not be read as if it were absent.
+ * Reads a number that a provider reported. `undefined` and `null` mean "not reported". Any other value that is not a number is an
+ * error, because a field whose meaning changed must not pass for absent.
  *
- * @param source  who reported it, for the error
+ * @param source  who reported it, for the error message
  * @throws {InvalidUsageError} it is not a finite number of zero or more
  */
 export function reportedNumber(
@@ -24,7 +24,7 @@ export function reportedNumber(
   throw new InvalidUsageError(source, field, `reported ${field} as ${shown}, which is no number of zero or more`)
 }
 
-/** A number that a provider reported as text, as in a header or a form; an empty text is "not reported". */
+/** Reads a number that a provider reported as text, as in a header or a form. An empty text means "not reported". */
 export function reportedText(
   source: string,
   of: Readonly<Record<string, unknown>> | undefined,
@@ -36,10 +36,10 @@ export function reportedText(
   return reportedNumber(source, { [field]: isDecimal ? Number(value) : value }, field)
 }
 
-/** Headers of an answer: of `fetch`, or as a plain object with lower-case names. */
+/** The headers of a response: a `Headers` object, or a plain object with lower-case names. */
 export type ReplyHeaders = Pick<Headers, 'get'> | Readonly<Record<string, string | readonly string[] | undefined>>
 
-/** One header under its name, or nothing where it is absent. */
+/** An object with one header under its name, or an empty object if the header is absent. */
 export function headerOf(headers: ReplyHeaders, name: string): Readonly<Record<string, string>> {
   const found = typeof headers.get === 'function' ? headers.get(name) : (headers as Record<string, unknown>)[name]
   return typeof found === 'string' ? { [name]: found } : {}

@@ -1,26 +1,26 @@
 import { InvalidUsageError, type NanoUsd, nanoUsd, parseUsd, quantity, type Usage } from '@farebox/core'
 import { block, reportedText } from './reported.ts'
 
-/** Twilio's words for calls that were never connected. Their duration is empty, and they are not charged. */
+/** The statuses of calls that never connected. Their duration is empty, and Twilio does not charge for them. */
 const NEVER_CONNECTED = new Set(['busy', 'failed', 'no-answer', 'canceled'])
 const SOURCE = 'Twilio calls'
 
-/** What a call used, and what Twilio says that it cost. */
+/** The usage of a call, and the cost that Twilio reports. */
 export interface TwilioCallUsage {
-  /** Seconds that the call was connected; `undefined` while it goes on. */
+  /** The seconds that the call was connected. `undefined` while it lasts. */
   usage: Usage | undefined
   /**
-   * What Twilio charged for the connection, once it knows, which takes minutes. Features such as answering machine detection are
-   * not in it. `undefined`: not reported yet, or in another currency than US dollars.
+   * What Twilio charged for the connection, which it reports minutes after the call. It excludes features such as answering
+   * machine detection. `undefined` when Twilio has not reported it yet, or not in US dollars.
    */
   cost: NanoUsd | undefined
 }
 
 /**
- * The usage of a call resource, as the API sends it or as the SDK hands it out, or of a status callback. Billing rounds it up to
- * whole minutes per leg: that is a rule of the price book, so here are the seconds.
+ * Reads the usage of a call resource, as the API sends it or the SDK returns it, or of a status callback. The usage is in
+ * seconds: rounding up to whole minutes per leg is a rule of the price book.
  *
- * @throws {InvalidUsageError} the duration or the price is no number
+ * @throws {InvalidUsageError} the duration or the price is not a number, or the price is above zero
  */
 export function twilioCallUsage(call: unknown): TwilioCallUsage {
   const given = block(call)
@@ -49,13 +49,13 @@ function usageOf(wasConnected: boolean, reported: number | undefined, raw: unkno
   return { quantities: [{ meter: 'duration', quantity: quantity(seconds), unit: 'seconds' }], certainty: 'exact', raw }
 }
 
-/** A price is what the balance changed by, so it is below zero. */
+/** Twilio's price is the change of the balance, so it is negative. */
 function costOf(call: ReturnType<typeof block>): NanoUsd | undefined {
   const price = call?.price
   const unit = call?.price_unit ?? call?.priceUnit
   if (price === undefined || price === null || price === '' || String(unit).toUpperCase() !== 'USD') return undefined
   const amount = parseUsd(String(price))
-  // One above zero would give us money for a call.
+  // A positive price would mean that Twilio pays for the call.
   if (amount === undefined || amount > 0n)
     throw new InvalidUsageError(SOURCE, 'price', `reported price as ${String(price).slice(0, 40)}`)
   return nanoUsd(-amount)
