@@ -8,10 +8,7 @@ import type { TokenCounts } from './token-counts.ts'
 
 type Json = Record<string, unknown>
 
-/**
- * A chat completion in OpenAI's format. `model` is the wire name of the provider that served it, by which callers can request it
- * again.
- */
+/** A chat completion in OpenAI's format. `model` is the wire name of the provider that served it, which callers can request again. */
 export function chatCompletion(
   { id, created, text, refusal, toolCalls, finishReason, logprobs, tokens }: ChatOutcome,
   { provider }: Served,

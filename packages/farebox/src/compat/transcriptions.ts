@@ -15,8 +15,7 @@ const transcriptionForm = z.looseObject({
   response_format: z.enum(['json', 'verbose_json', 'text'], 'must be json, verbose_json or text').default('json'),
   temperature: z.coerce.number().min(0).max(1).optional(),
   stream: z.literal('false', 'is not supported: leave it out').optional(),
-  // `segment` is the default of verbose_json. Our answers may leave segments out, and do. Some clients omit the brackets of a
-  // list.
+  // `segment` is the default of verbose_json. Our answers leave segments out, as they may. Some clients omit a list's brackets.
   'timestamp_granularities[]': withoutTimes,
   timestamp_granularities: withoutTimes,
   'include[]': refused('is not supported'),

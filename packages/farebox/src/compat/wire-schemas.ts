@@ -5,7 +5,7 @@ import { text } from '../http/schemas.ts'
 /** The model that a request names. It is also looked up among the account's agents, so a database must accept it. */
 export const modelName = text
 
-/** A text in a request. */
+/** Text in a request. */
 export const said = z.string().max(400_000)
 
 /** The URL of an image. */

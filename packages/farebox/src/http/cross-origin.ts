@@ -7,13 +7,11 @@ import { answerHeaders } from './openapi-parts.ts'
 export interface CorsOptions {
   /** Origins such as `https://app.example.com`. There is no `*`: everyone who can open a page can spend the API key in it. */
   origins: readonly string[]
-  /** How long browsers may cache the permission. @defaultValue 600 */
+  /** How long browsers may cache the permission, in seconds. @defaultValue 600 */
   maxAgeSeconds?: number
 }
 
-/**
- * Headers that OpenAI's client adds. A browser sends its requests only if all of these are allowed. @source the package openai
- */
+/** Headers that OpenAI's client adds. Browsers send its requests only if all of them are allowed. @source the package openai */
 const OPENAI_HEADERS = [
   'user-agent',
   'openai-beta',

@@ -2,10 +2,10 @@ import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { InvalidBodyError } from './http-errors.ts'
 
-/** What a cursor must be. */
+/** The message for an invalid cursor. */
 export const CURSOR_WORDS = 'must be the next cursor of an earlier page of the same list'
 
-/** A text in a cursor that a database accepts. Names that join two parts are longer than either. */
+/** A text in a cursor that a database accepts. The length leaves room for names that join two parts. */
 export const placeText = z
   .string()
   .max(1_000)

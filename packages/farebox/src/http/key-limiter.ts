@@ -66,10 +66,7 @@ export class KeyLimiter {
   }
 }
 
-/**
- * @source draft-ietf-httpapi-ratelimit-headers-10: the quota and its window in seconds, what remains and the seconds until it
- * resets
- */
+/** @source draft-ietf-httpapi-ratelimit-headers-10: quota and window in seconds, remaining requests and seconds until the reset */
 function rateHeaders(quota: number, { remainingPoints, msBeforeNext }: RateLimiterRes): Record<string, string> {
   return {
     'ratelimit-policy': `"requests";q=${quota};w=${MINUTE_SECONDS}`,

@@ -98,8 +98,7 @@ function failure(status: number, type: string, schema: string): Json {
   const codes = Object.entries(statusOfCode).flatMap(([code, its]) => (its === status ? [code] : []))
   const names: (keyof typeof answerHeaders)[] = []
   if (status === 401) names.push('WWW-Authenticate')
-  // The caller is known by then: failures count towards their limits, and one that was charged is repeated under its idempotency
-  // key.
+  // The caller is known by then: failures count towards their limits, and one that was charged is repeated under its key.
   else names.push('RateLimit', 'RateLimit-Policy', 'Idempotency-Replayed')
   if ([409, 429, 502, 503, 504].includes(status)) names.push('Retry-After')
   if (schema === 'OpenaiError') names.push('x-request-id', 'x-should-retry')

@@ -4,10 +4,7 @@ import { metricsText } from '../telemetry/metric-family.ts'
 import { health, readiness } from './answers.ts'
 import { publicRoute, type Route } from './route.ts'
 
-/**
- * Routes for operators' tools. The router adds `/openapi.json`, since it knows all routes. Clients have no methods for it or
- * `/metrics`.
- */
+/** Routes for operators' tools. The router adds `/openapi.json`. Clients have no methods for that one and `/metrics`. */
 export const operationRoutes: readonly Route[] = [
   publicRoute({
     method: 'get',

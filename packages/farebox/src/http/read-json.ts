@@ -3,10 +3,7 @@ import { untilSent } from './until-sent.ts'
 
 /** Deeper than any body of the API. Functions like JSON.stringify recurse for each level. */
 const DEPTH_MAX = 64
-/**
- * More than any body of the API: 4,096 messages and 512 tools have some ten thousand. Each wrong value costs memory for its
- * problem.
- */
+/** More than any body of the API: 4,096 messages and 512 tools have some ten thousand. Each invalid value takes memory. */
 const VALUES_MAX = 200_000
 
 /**

@@ -38,10 +38,7 @@ const phoneNumber = z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be an E.164 numb
 
 const message = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string().min(1).max(400_000) })
 
-/**
- * The fields of a service configuration that differ from its base. Parsed once the base is known: see
- * `parseServiceConfiguration`.
- */
+/** The fields of a service configuration that differ from its base. `parseServiceConfiguration` checks them against that base. */
 export const configurationFields = z.record(z.string(), z.unknown())
 
 export const createAgentBody = z.strictObject({

@@ -79,7 +79,7 @@ export function streamResponse<Part, Answer>(
   return { response, answer, abandon }
 }
 
-/** The error of a streamed answer whose client went away. What was produced is charged, and nothing is kept. */
+/** The error of a streamed answer whose client went away. What was produced is charged, and the answer is not kept. */
 export function answerLeft(): AnswerNotKeptError {
   return new AnswerNotKeptError('the caller left before the answer had ended: what was produced is charged')
 }
