@@ -8,7 +8,7 @@ import type { TokenCounts } from './token-counts.ts'
 
 type Json = Record<string, unknown>
 
-/** A chat completion in OpenAI's format. `model` is the wire name of the provider that served it, which callers can request again. */
+/** A chat completion in OpenAI's format. `model` is the wire name of the provider that served it, for callers to request again. */
 export function chatCompletion(
   { id, created, text, refusal, toolCalls, finishReason, logprobs, tokens }: ChatOutcome,
   { provider }: Served,

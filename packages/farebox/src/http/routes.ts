@@ -44,7 +44,7 @@ export interface RoutesOptions {
   metadata?: KnownMetadata
   /** Other origins whose pages may call the API. @defaultValue none */
   cors?: CorsOptions
-  /** Called with every error that is answered with a 5xx status or breaks off a stream. @defaultValue nobody is told */
+  /** Called with every error of status 500 or above, whether it is answered or breaks off a stream. @defaultValue nobody is told */
   onError?: (error: unknown, request: Request) => void
 }
 
