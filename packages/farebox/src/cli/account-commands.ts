@@ -21,7 +21,7 @@ import { parseCredits } from './parse-credits.ts'
 import { parseRange, type RangeOptions } from './parse-range.ts'
 import type { Shared, Shell } from './shell.ts'
 
-/** `accounts`, `open-account`, `grant` and `usage`. */
+/** Adds `accounts`, `open-account`, `grant` and `usage`. */
 export function addAccountCommands(shell: Shell): void {
   const { terminal } = shell
 
@@ -81,7 +81,7 @@ export function addAccountCommands(shell: Shell): void {
     .addOption(new Option('--by <part>', 'each span of time by its parts; implies --granularity day').choices(seriesGroups))
     .action((accountId: string, shared: UsageOptions) =>
       shell.withLedger(shared, async (ledger) => {
-        // An account that is not there has used nothing either, and should not look like one that is.
+        // A missing account has used nothing either. Reading its balance makes that an error.
         await ledger.balance(accountId)
         const filter = await usageFilter(ledger, accountId, shared)
         if (shared.granularity || shared.by) return printSeries(shell, shared, ledger, filter)
@@ -97,7 +97,7 @@ async function openAccount(ledger: Ledger, name: string, id: string | undefined)
   try {
     return (await ledger.openAccount({ name, accountId: id })).accountId
   } catch (error) {
-    // Under an id it is opened once, as under an idempotency key, which nobody has given here.
+    // The ledger treats the id as an idempotency key, but the user gave none: name the account instead.
     if (!(error instanceof IdempotencyConflictError)) throw error
     throw new InvalidOptionError(`there is an account ${id} already, of another name: give another --id, or the same name`, {
       cause: error,

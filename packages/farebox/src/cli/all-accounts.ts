@@ -1,6 +1,6 @@
 import type { Ledger } from '@farebox/ledger'
 
-/** Rows of accounts that are read at once. */
+/** How many accounts are read at once. */
 export const PAGE = 500
 
 /** The ids of every account, read a page at a time. */

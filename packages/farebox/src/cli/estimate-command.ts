@@ -18,7 +18,7 @@ interface EstimateOptions {
   json?: boolean
 }
 
-/** `estimate`: what planned work will cost, before any call. It needs no store. */
+/** Adds `estimate`: what planned work will cost, before any call. It needs no store. */
 export function addEstimateCommand(shell: Shell, now: () => number = Date.now): void {
   shell
     .plainCommand('estimate', 'what planned work will cost, by service: as expected, at least and at most')
@@ -42,7 +42,7 @@ export function addEstimateCommand(shell: Shell, now: () => number = Date.now): 
       const { configuration, set = [], book } = options
       const base = configuration === undefined ? presets.balanced() : await readConfiguration(configuration)
       const prices = book === undefined ? defaultPriceBook : new PriceBook(await readBook(book))
-      // As the API does: what holds without conditions, or under one that asks for nothing.
+      // As in the API: of the conditions, only those that ask for nothing apply.
       const applied = applyConditions({ ...base, ...readChanges(set) })
       const estimate = estimateWorkflow(prices, applied.configuration, input, now())
       const { terminal } = shell
@@ -55,7 +55,7 @@ export function addEstimateCommand(shell: Shell, now: () => number = Date.now): 
     })
 }
 
-/** A count of units, to the last of six decimals. @throws {InvalidOptionError} it is none */
+/** A count of units, with at most six decimals. @throws {InvalidOptionError} it is not one */
 function parseCount(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (!/^\d{1,9}(\.\d{1,6})?$/.test(text))

@@ -23,10 +23,10 @@ interface ExportCommandOptions extends Shared {
   seller?: string
 }
 
-/** Records between two words of progress. */
+/** Records between two progress messages. */
 const PROGRESS = 10_000
 
-/** `export`. */
+/** Adds `export`. */
 export function addExportCommand(shell: Shell): void {
   const { terminal } = shell
   shell
@@ -52,9 +52,9 @@ export function addExportCommand(shell: Shell): void {
         if (out !== undefined) checkNotStore(out, options.store)
         if (options.json && out === undefined) throw new InvalidOptionError('--json tells of a file: give --out')
         checkOrder(from, until)
-        // Said before a line of it is printed.
+        // Fail before the first line is printed.
         if (await lacksTables(ledger)) throw tablesUnmade()
-        // Loaded when it is used: other commands need none of it.
+        // Loaded on demand: other commands do not need it.
         const { exportPurchases, exportUsage } = await import('@farebox/ledger/export')
         if (accountId !== undefined) await ledger.history.account(accountId)
         let records = 0
@@ -67,7 +67,7 @@ export function addExportCommand(shell: Shell): void {
         const focus = format === 'focus' ? focusOf(options) : undefined
         const pieces = write(ledger, { format, accountId, from, until, includeCosts, focus, onRecords })
         if (out === undefined) {
-          // A page may hold nothing that is told. Of a piece's last line only that is taken off which the terminal adds again.
+          // A page may have nothing to export. Drop only the last line break, which the terminal adds again.
           for await (const piece of pieces) if (piece !== '') terminal.line(piece.replace(/\n$/, ''))
           return
         }
@@ -78,7 +78,7 @@ export function addExportCommand(shell: Shell): void {
     )
 }
 
-/** A ledger is more than what is exported of it, also to whoever may replace files. @throws {InvalidOptionError} the two are one file */
+/** Keeps an export from replacing its own ledger, even with --force. @throws {InvalidOptionError} both are the same file */
 function checkNotStore(out: string, store: string): void {
   const folder = dirname(resolve(out))
   if (isPostgres(store, '--store') || !existsSync(folder)) return

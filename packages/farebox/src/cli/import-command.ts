@@ -20,10 +20,10 @@ interface ImportCommandOptions extends Shared {
   strict?: boolean
 }
 
-/** How often a long import says how far it is. */
+/** Rows between two progress messages. */
 const PROGRESS_ROWS = 5_000
 
-/** `import`. */
+/** Adds `import`. */
 export function addImportCommand(shell: Shell): void {
   const { terminal } = shell
 
@@ -61,7 +61,7 @@ export function addImportCommand(shell: Shell): void {
     )
 }
 
-/** Each reader is loaded only when it is used, since a user installs only one of the two databases' packages. */
+/** Loads each reader on demand, since a user installs only one of the two databases' packages. */
 async function sourceOf(file: string | undefined, options: ImportCommandOptions): Promise<BalanceSource> {
   const { from, table, idColumn, balanceColumn, nameColumn, delimiter } = options
   if ((file === undefined) === (from === undefined)) throw new InvalidOptionError('give either a CSV file or --from')

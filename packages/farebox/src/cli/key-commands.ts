@@ -5,10 +5,10 @@ import { barePrefix } from './bare-prefix.ts'
 import { parseCreditsOrZero } from './parse-credits.ts'
 import type { Shared, Shell } from './shell.ts'
 
-/** A leap year. */
+/** The hours of a leap year. */
 const GRACE_HOURS_MAX = 8_784
 
-/** `keys`, `create-key`, `rotate-key` and `revoke-key`. */
+/** Adds `keys`, `create-key`, `rotate-key` and `revoke-key`. */
 export function addKeyCommands(shell: Shell): void {
   shell
     .command('keys', "list an account's API keys")

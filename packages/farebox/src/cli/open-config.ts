@@ -5,7 +5,8 @@ import { InvalidOptionError } from '@farebox/core'
 import type { Farebox } from '../farebox.ts'
 
 /**
- * The Farebox of a module of the host's, for commands that need providers: its default export is one, or a function that makes one.
+ * Loads the host's Farebox from a module, for commands that need providers. Its default export is a Farebox, or a function that
+ * makes one.
  *
  * @throws {InvalidOptionError} there is no such file, it cannot be loaded, or it exports something else
  */
@@ -16,7 +17,7 @@ export async function openConfig(path: string): Promise<Farebox> {
   if (found.isDirectory()) throw new InvalidOptionError(`--config names a folder, not a file: ${file}`)
   const exported = defaultOf(await load(file))
   const box: unknown = typeof exported === 'function' ? await exported() : await exported
-  // By what it can do, and not by its class, which a second copy of the package has as well.
+  // Check its methods, not its class: a second copy of the package has a class of its own.
   if (!isFarebox(box)) {
     throw new InvalidOptionError(
       `the default export of ${file} must be a Farebox, or a function that makes one: createFarebox({ … })`,
@@ -34,7 +35,7 @@ async function load(file: string): Promise<{ default?: unknown }> {
   }
 }
 
-/** What compilers make of `export default` in CommonJS, such as TypeScript, is a field of what Node has as the default export. */
+/** Unwraps a module that was compiled to CommonJS: its `export default` is a field of what Node imports as the default export. */
 function defaultOf({ default: exported }: { default?: unknown }): unknown {
   const isCompiled = typeof exported === 'object' && exported !== null && '__esModule' in exported && 'default' in exported
   return isCompiled ? exported.default : exported

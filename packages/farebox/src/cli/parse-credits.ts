@@ -1,16 +1,16 @@
 import { type Credits, credits, InvalidOptionError } from '@farebox/core'
 
-/** The most that one change of a ledger may move. */
+/** The most credits that one change of a ledger may move. */
 const AT_ONCE_MAX = 1_000_000_000
 
-/** @throws {InvalidOptionError} not a plain decimal of credits above 0, or more than a ledger takes at once */
+/** @throws {InvalidOptionError} the text is not a plain decimal above 0, or is more than a ledger moves at once */
 export function parseCredits(text: string): Credits {
   const amount = decimal(text)
   if (amount === undefined || amount === 0n) throw new InvalidOptionError(`credits must be above 0, ${expected(text)}`)
   return amount
 }
 
-/** @throws {InvalidOptionError} not a plain decimal of credits, or more than a ledger takes at once */
+/** @throws {InvalidOptionError} the text is not a plain decimal, or is more than a ledger moves at once */
 export function parseCreditsOrZero(text: string): Credits {
   const amount = decimal(text)
   if (amount === undefined) throw new InvalidOptionError(`credits must be 0 or more, ${expected(text)}`)

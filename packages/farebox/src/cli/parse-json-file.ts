@@ -1,9 +1,9 @@
 import { InvalidOptionError } from '@farebox/core'
 
 /**
- * What a JSON file holds. The mark that some editors put before UTF-8 is no part of it.
+ * Parses the text of a JSON file. Skips the byte order mark that some editors put before UTF-8.
  *
- * @param file  what it is called, for the error
+ * @param file  its name, for the error
  * @throws {InvalidOptionError} it is not JSON
  */
 export function parseJsonFile(file: string, text: string): unknown {

@@ -2,14 +2,14 @@ import { InvalidOptionError } from '@farebox/core'
 import { withinTimes } from '../within-times.ts'
 import { parseMoment } from './parse-moment.ts'
 
-/** A span of time as a command line tells it. */
+/** A range of time as given on the command line. */
 export interface RangeOptions {
   from?: string
   to?: string
   month?: string
 }
 
-/** Epoch milliseconds, `to` exclusive; absent where nothing was said. */
+/** Epoch milliseconds, `to` exclusive. Absent where nothing was given. */
 export interface ParsedRange {
   from?: number
   to?: number
@@ -18,7 +18,7 @@ export interface ParsedRange {
 /**
  * Reads `--from`, `--to` and `--month`, in UTC.
  *
- * @throws {InvalidOptionError} one of them is no time, both ways are used at once, or `from` is not before `to`
+ * @throws {InvalidOptionError} one of them is not a time, `--month` is combined with the others, or `from` is not before `to`
  */
 export function parseRange({ from, to, month }: RangeOptions, now: number): ParsedRange {
   if (month !== undefined) {

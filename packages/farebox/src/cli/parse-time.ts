@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { parseMoment } from './parse-moment.ts'
 
-/** A time of a command line: `2026-11-01`, or `2026-11-01T12:00Z`. Epoch milliseconds. */
+/** A time on the command line, such as `2026-11-01` or `2026-11-01T12:00Z`, as epoch milliseconds. */
 export function parseTime(text: string): number {
   const at = parseMoment(text)
   if (at !== undefined) return at

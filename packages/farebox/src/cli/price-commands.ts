@@ -50,7 +50,7 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
       tellNotTaken(notTaken, options.json)
       if (entries.length === 0) throw new InvalidOptionError(`${file} holds no price that could be taken`)
       const document = importedBook(imported, { name: options.name, version: checked, effectiveFrom: options.effective })
-      // It is read before it is written: a book that is refused helps nobody.
+      // Check the book before it is written: an invalid one helps nobody.
       new PriceBook(document)
       await writeBook(options.out, document, options.force ? 'w' : 'wx')
       if (options.json) terminal.line(JSON.stringify({ book: options.out, rows: entries.length, not_taken: notTaken }, null, 2))
@@ -125,14 +125,14 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
   }
 }
 
-/** Beside the file and then in its place, so that nobody reads half a book. */
+/** Replaces an existing file in one step, so that nobody reads half a book. */
 async function writeBook(file: string, document: PriceBookDocument, flag: 'w' | 'wx'): Promise<void> {
   const text = `${JSON.stringify(document, null, 2)}\n`
   if (flag === 'wx') return writeFile(file, text, { flag })
   await writeFileWhole(resolve(file), [text], true)
 }
 
-/** Today's date, and a number behind it where there was a version today. */
+/** Today's date, with a number after it if there is already a version of today. */
 function newVersion({ versions }: PriceBookDocument, day: string): string {
   const taken = new Set(versions.map(({ version }) => version))
   for (let count = 1; ; count++) {

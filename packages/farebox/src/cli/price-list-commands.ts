@@ -28,11 +28,11 @@ interface CheckOptions extends PriceOptions {
   strict?: boolean
 }
 
-/** What fails a check, and what fails a strict one. */
+/** The margins that fail a check, then those that fail a strict one. */
 const LOSSES: ReadonlySet<MarginRow['status']> = new Set(['below_cost'])
 const DOUBTS: ReadonlySet<MarginRow['status']> = new Set(['below_cost', 'below_cost_for_some', 'no_cost', 'not_comparable'])
 
-/** `prices`, under which other commands about price books hang, and `prices check`. */
+/** Adds `prices`, the parent of the other commands for price books, and `prices check`. */
 export function addPriceListCommands(shell: Shell, program: Command): Command {
   const prices = program
     .command('prices')
@@ -76,7 +76,7 @@ export function addPriceListCommands(shell: Shell, program: Command): Command {
   return prices
 }
 
-/** @throws {InvalidOptionError} the file cannot be read, or holds no JSON */
+/** @throws {InvalidOptionError} the file cannot be read, or is not JSON */
 async function readBook(file: string | undefined, standard: PriceBook): Promise<PriceBook> {
   if (file === undefined) return standard
   const text = await readFile(file, 'utf8').catch((error: unknown) => {

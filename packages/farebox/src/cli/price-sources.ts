@@ -9,22 +9,22 @@ import {
 } from '@farebox/pricing/import'
 import { parseJsonFile } from './parse-json-file.ts'
 
-/** Formats that prices are read from. */
+/** The formats of price lists that can be read. */
 export const priceFormats = ['genai', 'litellm', 'twilio'] as const
 export type PriceFormat = (typeof priceFormats)[number]
 
-/** Instead of a file: the package `@pydantic/genai-prices` that is installed beside. */
+/** Names the installed package `@pydantic/genai-prices` in place of a file. */
 export const INSTALLED = 'installed'
 
 const BYTES_MAX = 64 * 1024 * 1024
 const FETCH_MS = 60_000
 
 /**
- * Reads prices from a file, from an address that the caller named, or from the package that is installed.
+ * Reads prices from a file, from an address that the caller named, or from the installed package.
  *
  * @param from     a path, an `https:` address, or {@link INSTALLED}
  * @param checked  the day on which they are read
- * @throws {InvalidOptionError} there is nothing to be read, or it is in another format
+ * @throws {InvalidOptionError} there is nothing to read, or it is in another format
  */
 export async function readPrices(
   format: PriceFormat,
@@ -70,7 +70,7 @@ async function versionBeside(entry: string): Promise<string> {
   return String((manifest as { version?: unknown }).version)
 }
 
-/** Nothing is fetched but what was named as an address. */
+/** Reads a file, or fetches what was named as an address. */
 async function readText(from: string): Promise<string> {
   const url = /^[a-z][a-z0-9+.-]+:\/\//i.test(from) ? new URL(from) : undefined
   if (!url) return readFile(from, 'utf8')
@@ -81,7 +81,7 @@ async function readText(from: string): Promise<string> {
   if (url.username || url.password) throw new InvalidOptionError('prices are fetched from an address without user and password')
   const address = `${url.origin}${url.pathname}`
   const text = await fetchText(url).catch((cause: unknown) => {
-    // By itself it is `fetch failed`.
+    // The error itself says only `fetch failed`.
     const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
     const words = reason instanceof Error ? reason.message : String(reason)
     throw new InvalidOptionError(`${address} cannot be fetched: ${words}`, { cause })
@@ -91,7 +91,7 @@ async function readText(from: string): Promise<string> {
   return text
 }
 
-/** The text, or the status where it is not one of success. */
+/** The text, or the status of an unsuccessful reply. */
 async function fetchText(url: URL): Promise<string | number> {
   const reply = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS) })
   return reply.ok ? reply.text() : reply.status

@@ -14,7 +14,10 @@ import { addSimulateCommand } from './simulate-command.ts'
 import { addStoreCommands } from './store-commands.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The `farebox` command. Exit codes: 0 done, 1 could not be done, 2 something was found: by `verify`, `reconcile`, `migrate --plan`, `import` or `prices check`. */
+/**
+ * The `farebox` command. Exit codes: 0 done, 1 failed, 2 something was found by `verify`, `reconcile`, `migrate --plan`, `import`
+ * or `prices check`.
+ */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('farebox')
     .description('Look after the credits of a Farebox.')
@@ -22,7 +25,7 @@ export function createProgram(terminal: Terminal): Command {
     .configureOutput({ writeOut: (text) => terminal.line(text.trimEnd()), writeErr: (text) => terminal.error(text.trimEnd()) })
     .exitOverride()
     .showHelpAfterError('(the same with --help says what it takes)')
-    // An option belongs to the command that it stands behind: `prices import … --json` is not `prices --json`.
+    // An option belongs to the command that it follows: `prices import … --json` is not `prices --json`.
     .enablePositionalOptions()
   const shell = new Shell(program, terminal)
   addStoreCommands(shell)
@@ -38,12 +41,14 @@ export function createProgram(terminal: Terminal): Command {
   return program
 }
 
-/** Runs a command line; whatever goes wrong is one line and exit code 1, and where the line itself was wrong, another that names --help. */
+/**
+ * Runs a command line. A failure prints one line and sets exit code 1. A wrong command line gets a second line that names --help.
+ */
 export async function runProgram(program: Command, parameters: readonly string[], terminal: Terminal): Promise<void> {
   try {
     await program.parseAsync(parameters, { from: 'user' })
   } catch (error) {
-    // Commander has printed its own errors, and throws for --help too.
+    // Commander has already printed its own errors. It throws for --help too.
     if (isCommanderExit(error)) return terminal.exitCode(error.exitCode)
     terminal.error(`farebox: ${error instanceof Error ? error.message : String(error)}`)
     const absent = absentPackage(error)
@@ -55,12 +60,12 @@ export async function runProgram(program: Command, parameters: readonly string[]
   }
 }
 
-/** By the package's own name, for where this file is depends on how it was bundled. */
+/** Resolves the package by its name, since the place of this file depends on how it was bundled. */
 function versionOfPackage(): string {
   return (createRequire(import.meta.url)('farebox/package.json') as { version: string }).version
 }
 
-/** The package that could not be imported, where that is what went wrong: a database's own, which a user installs when they use it. */
+/** The package whose import failed, if that was the cause: the driver of a database, which users install themselves. */
 function absentPackage(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
   const isAbsent = 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
@@ -71,12 +76,12 @@ function isReadOnly(error: unknown): boolean {
   return /^SQLITE_(READONLY|CANTOPEN)/.test(causeCode(error))
 }
 
-/** A file that is damaged; on Postgres a wrong password, a database that is not there, or a right that is missing. */
+/** Whether a retry cannot help: a damaged file, or on Postgres a wrong password, a missing database or a missing privilege. */
 function isLasting(error: unknown): boolean {
   return /^(SQLITE_(CORRUPT|NOTADB)|28|3D000$|42501$)/.test(causeCode(error))
 }
 
-/** The database's own code for what it failed at, such as `SQLITE_CORRUPT`. */
+/** The database's own error code, such as `SQLITE_CORRUPT`. */
 function causeCode(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
   return cause instanceof Error && 'code' in cause ? String(cause.code) : ''

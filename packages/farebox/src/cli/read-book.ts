@@ -4,10 +4,10 @@ import { PriceBook, type PriceBookDocument } from '@farebox/pricing'
 import { parseJsonFile } from './parse-json-file.ts'
 
 /**
- * The price book in a file, checked.
+ * Reads and checks the price book in a file.
  *
  * @throws {InvalidOptionError} there is no such file, or it is not JSON
- * @throws {InvalidPriceBookError} it is no price book
+ * @throws {InvalidPriceBookError} it is not a valid price book
  */
 export async function readBook(file: string): Promise<PriceBookDocument> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {

@@ -4,7 +4,7 @@ import { parseServiceConfiguration, presets, type ServiceConfiguration } from '@
 import { parseJsonFile } from './parse-json-file.ts'
 
 /**
- * The configuration that `--configuration` names: a preset, or the path of a JSON file in the wire form.
+ * Reads the configuration that `--configuration` names: a preset, or the path of a JSON file in the wire form.
  *
  * @throws {InvalidOptionError} it is neither
  * @throws {InvalidConfigurationError} a field of the file is wrong
@@ -20,8 +20,8 @@ export async function readConfiguration(name: string): Promise<ServiceConfigurat
 }
 
 /**
- * The fields that `--set` names: `stt_provider=deepgram`, `cost_optimization=true`, `fallback_ai_model=null`. A value that is JSON is read as
- * such, any other as text.
+ * Parses the fields that `--set` names: `stt_provider=deepgram`, `cost_optimization=true`, `fallback_ai_model=null`. A value that
+ * is valid JSON is read as JSON, any other as text.
  *
  * @throws {InvalidOptionError} one of them has no value
  * @throws {InvalidConfigurationError} a field is unknown, or its value is wrong
@@ -40,7 +40,7 @@ export function readChanges(settings: readonly string[]): Partial<ServiceConfigu
   )
 }
 
-/** `undefined` where it is no JSON, and for `null`. */
+/** `undefined` where the text is not JSON, and for `null`. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) ?? undefined

@@ -7,18 +7,18 @@ export interface CsvOptions {
   path: string
   idColumn: string
   balanceColumn: string
-  /** Absent: a column `name`, where there is one. */
+  /** @defaultValue the column `name`, if there is one */
   nameColumn?: string
   /** One character. */
   delimiter: string
 }
 
-/** A record that is longer lacks a closing quote, and would otherwise take the rest of the file with it. */
+/** A longer record lacks a closing quote, and would otherwise swallow the rest of the file. */
 const RECORD_BYTES_MAX = 64 * 1024
 
 /**
- * The users of a CSV file (RFC 4180, UTF-8 with or without a mark, the first record names the columns) with their balances as text.
- * Reads as it is iterated, from the beginning each time.
+ * The users of a CSV file, with their balances as text. The file is RFC 4180 in UTF-8, with or without a byte order mark, and its
+ * first record names the columns. Each iteration reads it from the beginning.
  */
 export function readCsvBalances(options: CsvOptions): AsyncIterable<BalanceRow | UnreadableRow> {
   return { [Symbol.asyncIterator]: () => read(options) }
@@ -30,9 +30,9 @@ async function* read(options: CsvOptions): AsyncGenerator<BalanceRow | Unreadabl
     delimiter: options.delimiter,
     info: true,
     max_record_size: RECORD_BYTES_MAX,
-    // Each of them, because a file that was put together of two has both; by itself the parser takes the first for all.
+    // All of them: a file joined from two may mix them, and by default the parser expects the first one throughout.
     record_delimiter: ['\r\n', '\n', '\r'],
-    // The lengths are compared below: a record of another length is one bad row, and not the end of the file.
+    // Lengths are compared below, so that a record of another length is one bad row, not the end of the import.
     relax_column_count: true,
     skip_empty_lines: true,
     trim: true,
@@ -81,10 +81,10 @@ function columnsOf(header: readonly string[], options: CsvOptions): Columns {
 
 function rowOf(record: readonly string[], columns: Columns, line: number): BalanceRow | UnreadableRow {
   if (record.length !== columns.count) {
-    // An amount with a comma that is not quoted looks just like this: no field of the record can be trusted.
+    // An unquoted amount with a comma looks just like this, so no field of the record can be trusted.
     return { line, problem: `the row has ${record.length} fields, the first line names ${columns.count}` }
   }
-  // What is decoded as UTF-8 and is none, such as what a spreadsheet saves as plain CSV.
+  // The file was decoded as UTF-8 but is not, such as one that a spreadsheet saved as plain CSV.
   if (record.some((field) => field.includes('\uFFFD'))) return { line, problem: 'the row is not UTF-8: save the file as UTF-8' }
   const name = record[columns.name]
   return { line, accountId: record[columns.id] ?? '', credits: record[columns.balance] ?? '', ...(name && { name }) }

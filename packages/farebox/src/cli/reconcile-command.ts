@@ -15,10 +15,10 @@ interface ReconcileCommandOptions {
   json?: boolean
 }
 
-/** Records between two words of progress. */
+/** Records between two progress messages. */
 const PROGRESS = 500
 
-/** `reconcile`. */
+/** Adds `reconcile`. */
 export function addReconcileCommand(shell: Shell): void {
   const { terminal } = shell
   shell
@@ -68,7 +68,7 @@ function reportJson({ from, until, adapters, agreed, differences }: ReconcileRep
   }
 }
 
-/** A difference in snake case; amounts are decimals, an error is its code. */
+/** A difference with its fields in snake case. Amounts become decimals, and an error becomes its code. */
 function differenceJson(difference: Difference): Record<string, unknown> {
   const fields = Object.entries(difference).flatMap(([name, value]): [string, unknown][] => {
     if (value === undefined) return []

@@ -12,7 +12,7 @@ export interface Shared {
   json?: boolean
 }
 
-/** What the commands have in common: how they are declared, how they reach the ledger and how they print. */
+/** What the commands share: how they are declared, reach the ledger and print. */
 export class Shell {
   readonly terminal: Terminal
   readonly #program: Command
@@ -46,11 +46,11 @@ export class Shell {
   async withLedger(shared: Shared, work: (ledger: Ledger) => Promise<void>, options: StoreOptions = {}): Promise<void> {
     const ledger = await openStore(shared, options)
     try {
-      // It throws where the database is newer: what is meant by its tables is not known to this code, whatever it can still read of them.
+      // Throws if the database is newer: this code may still read its tables, but does not know what they mean.
       if (!options.isNew) await ledger.planMigration()
       await work(ledger)
     } catch (error) {
-      // What keeps the tables from being made is for `migrate` itself to say.
+      // `migrate` itself reports what keeps it from making the tables.
       if (!options.isNew && error instanceof SchemaVersionError && (await lacksTables(ledger))) throw tablesUnmade(error)
       throw error
     } finally {
@@ -59,13 +59,13 @@ export class Shell {
   }
 }
 
-/** Whether tables are absent, or older than this code. */
+/** Whether tables are missing, or older than this code. */
 export async function lacksTables(ledger: Ledger): Promise<boolean> {
   const { pending } = await ledger.planMigration()
   return pending.some(({ name }) => name !== 'views')
 }
 
-/** In words for a shell: the ledger's own name a function of its code. */
+/** Names the command to run. The ledger's own message names a method. */
 export function tablesUnmade(cause?: unknown): InvalidOptionError {
   return new InvalidOptionError('the tables are not all there yet: run farebox migrate first', { cause })
 }

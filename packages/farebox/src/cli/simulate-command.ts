@@ -17,7 +17,7 @@ interface SimulateOptions extends Shared, RangeOptions {
   workflow?: string
 }
 
-/** `simulate`: what would last month have cost with …? */
+/** Adds `simulate`: what would last month have cost with …? */
 export function addSimulateCommand(shell: Shell, now: () => number = Date.now): void {
   shell
     .command('simulate', 'what recorded work would have cost with another configuration or price book')
@@ -42,7 +42,7 @@ export function addSimulateCommand(shell: Shell, now: () => number = Date.now): 
           {
             ledger,
             book: options.book === undefined ? defaultPriceBook : new PriceBook(await readBook(options.book)),
-            // The command knows no providers: whom a decision considered is on offer, and whom the book has a price for.
+            // The command knows no providers. On offer are those that a decision considered, and those with a price in the book.
             catalog: undefined,
             classifier: undefined,
             isRetired: () => false,
@@ -100,7 +100,7 @@ function signed(difference: bigint): string {
   return `${difference > 0n ? '+' : ''}${formatCredits(microCredits(difference))}`
 }
 
-/** In tenths of a percent. */
+/** A share in percent, to one decimal. */
 function shareOf(difference: bigint, whole: Credits): string {
   if (whole === 0n) return ''
   const tenths = Number((difference * 1_000n) / whole)

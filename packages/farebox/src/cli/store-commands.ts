@@ -12,7 +12,7 @@ interface MigrateOptions extends Shared {
   views: boolean
 }
 
-/** `migrate`, `tables` and `verify`. */
+/** Adds `migrate`, `tables` and `verify`. */
 export function addStoreCommands(shell: Shell): void {
   const { terminal } = shell
 
@@ -91,7 +91,7 @@ function printPlan({ terminal }: Shell, { json, sql }: MigrateOptions, { version
   const what = steps.length === 0 ? 'nothing is pending' : `${counted(steps.length, 'step')} pending`
   if (json) terminal.line(JSON.stringify({ schema_version: version, pending: steps }, null, 2))
   else if (sql) {
-    // Nothing but SQL, so that it can be read by what reads SQL.
+    // Print nothing but SQL, so that SQL tools can read it.
     terminal.line(`-- schema version ${version}, ${what}`)
     for (const step of pending) terminal.line(`\n-- step ${step.number}: ${step.name}\n${step.sql.trimEnd()}`)
   } else {

@@ -4,9 +4,9 @@ import { InvalidOptionError } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 
 export interface StoreOptions {
-  /** Whether a SQLite file may be made. One that is not there is an error otherwise, for most likely it is misspelt. */
+  /** Whether a SQLite file may be created. Otherwise a missing one is an error, since its name is most likely misspelt. */
   isNew?: boolean
-  /** Whether migrating makes the views for SQL by hand. @defaultValue true */
+  /** Whether a migration creates the views for SQL by hand. @defaultValue true */
   views?: boolean
 }
 
@@ -19,7 +19,7 @@ export async function openStore(
   { store, schema, prefix }: { store: string; schema?: string; prefix?: string },
   { isNew = false, views }: StoreOptions = {},
 ): Promise<Ledger> {
-  // Each driver is loaded only when it is used, since a user installs only one of the two databases' packages.
+  // Drivers are loaded on demand, since a user installs only one of the two databases' packages.
   if (isPostgres(store, '--store')) {
     if (prefix !== undefined) throw new InvalidOptionError('--prefix is for SQLite: give --schema')
     const { postgres } = await import('@farebox/ledger/postgres')
@@ -33,20 +33,20 @@ export async function openStore(
 }
 
 /**
- * Whether an option names a Postgres database; otherwise it is the path of a SQLite file.
+ * Whether an option names a Postgres database. Otherwise it is the path of a SQLite file.
  *
- * @throws {InvalidOptionError} it is empty, or a URL of another kind, whose secrets are not repeated
+ * @throws {InvalidOptionError} it is empty, or a URL of another kind. The message repeats no secrets of the URL
  */
 export function isPostgres(where: string, option: string): boolean {
   if (where === '') throw new InvalidOptionError(`${option} is empty: give a postgres:// URL or the path of a SQLite file`)
   if (/^postgres(ql)?:\/\//i.test(where)) return true
-  // Those of other libraries too, such as postgresql+psycopg:// and jdbc:postgresql://.
+  // Includes the schemes of other libraries, such as postgresql+psycopg:// and jdbc:postgresql://.
   const [, scheme] = /^([a-z][a-z0-9+.:-]*):\/\//i.exec(where) ?? []
   if (scheme === undefined) return false
   throw new InvalidOptionError(`${option} must be a postgres:// URL or the path of a SQLite file, received ${scheme}://…`)
 }
 
-/** SQLite would make an empty database of every misspelt name, and one of an empty file. */
+/** Without this check, SQLite would create a database for every misspelt name, and in every empty file. */
 function checkFile(filename: string, isNew: boolean): void {
   const path = resolve(filename)
   const file = statSync(path, { throwIfNoEntry: false })
@@ -57,10 +57,10 @@ function checkFile(filename: string, isNew: boolean): void {
   else if (!isNew) throw new InvalidOptionError(`there is no file ${path}; to make one: farebox migrate --store ${filename}`)
 }
 
-/** Every database of SQLite begins with it: https://www.sqlite.org/fileformat.html#magic_header_string */
+/** Every SQLite database begins with it: https://www.sqlite.org/fileformat.html#magic_header_string */
 const HEADER = Buffer.from('SQLite format 3\0')
 
-/** SQLite itself says it in words that sound as if trying again might help. */
+/** Replaces SQLite's own message, which sounds as if a retry might help. */
 function checkContent(path: string, filename: string, isNew: boolean): void {
   const begin = Buffer.alloc(HEADER.length)
   const file = openSync(path, 'r')

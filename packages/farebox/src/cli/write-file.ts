@@ -7,11 +7,11 @@ import { finished } from 'node:stream/promises'
 import { InvalidOptionError } from '@farebox/core'
 
 /**
- * Writes pieces to a file that appears whole or not at all: beside its place first, and there when all is on the disk.
+ * Writes a file that appears whole or not at all: under another name first, and in its place once all of it is on the disk.
  *
- * @param overwrites  whether a file that is there may be replaced
+ * @param overwrites  whether it may replace an existing file
  * @returns           how many bytes were written
- * @throws {InvalidOptionError} a file is there, something that is no file, or its folder is not
+ * @throws {InvalidOptionError} the file exists, the path is not that of a file, or its folder does not exist
  */
 export async function writeFileWhole(
   path: string,
@@ -20,18 +20,18 @@ export async function writeFileWhole(
 ): Promise<number> {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found?.isDirectory()) throw new InvalidOptionError(`--out names a folder, not a file: ${path}`)
-  // To put a file in the place of a device or a pipe would be the end of it: /dev/stdout, for whoever may.
+  // A file in the place of a device or a pipe would destroy it, such as /dev/stdout for a privileged user.
   if (found && !found.isFile())
     throw new InvalidOptionError(`--out names what is no file: ${path}; without --out it goes to the output`)
   if (!overwrites && found) throw new InvalidOptionError(`there is a file ${path} already: --force replaces it`)
-  // Of a link, what it leads to is replaced.
+  // Replace the target of a link, not the link.
   return writeWhole(found ? realpathSync(path) : path, pieces, overwrites)
 }
 
 async function writeWhole(path: string, pieces: Iterable<string> | AsyncIterable<string>, overwrites: boolean): Promise<number> {
   const folder = dirname(resolve(path))
   if (!existsSync(folder)) throw new InvalidOptionError(`there is no folder ${folder}`)
-  // By chance, and not by the process: in containers all have the same number, and one that was killed leaves its own.
+  // Random, not the process id: in containers all have the same one, and a killed process leaves its file behind.
   const beside = `${path}.${randomUUID()}.partial`
   const stopListening = onEndSignal(() => rmSync(beside, { force: true }))
   const stream = createWriteStream(beside, { flags: 'wx' })
@@ -80,14 +80,14 @@ async function toDisk(path: string): Promise<void> {
   }
 }
 
-/** Fails where somebody has made the file meanwhile, which a rename would not notice. */
+/** Fails if the file was created in the meantime. A rename would silently replace it. */
 async function placeNew(from: string, path: string): Promise<void> {
   try {
     await link(from, path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') throw new InvalidOptionError(`there is a file ${path} already: --force replaces it`)
-    // Not every file system has links.
+    // Not every file system supports links.
     await rename(from, path)
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
-// What the routes for OpenAI's clients answer: those fields of OpenAI's that ours have. `test/compat/spec.test.ts` holds them to
-// OpenAI's own specification.
+// What the routes for OpenAI's clients answer: the subset of OpenAI's fields that Farebox fills. `test/compat/spec.test.ts`
+// checks them against OpenAI's own specification.
 
 const usageDetails = z.record(z.string(), z.number().int())
 

@@ -5,21 +5,21 @@ import { fieldWords } from '../http/field-words.ts'
 import { InvalidBodyError } from '../http/http-errors.ts'
 import { amount, text } from '../http/schemas.ts'
 
-/** What a caller says of a request in headers, since the bodies are OpenAI's. */
+/** What a caller sets with headers, since the bodies are OpenAI's. */
 export interface CallerHeaders {
   /** `x-farebox-workflow`: the name that breakdowns count it under. */
   workflowName?: string
-  /** `x-farebox-workflow-id`: an open workflow of the account, which it joins. */
+  /** `x-farebox-workflow-id`: an open workflow of the account for the request to join. */
   workflowId?: string
   /** `x-farebox-configuration`: a preset, a business adapter, an agent, or fields of a service configuration as JSON. */
   configuration?: string
-  /** `x-farebox-metadata`: JSON, or `tier=free, region=eu`. What the configuration's conditions look at. */
+  /** `x-farebox-metadata`: what the configuration's conditions look at, as JSON or as `tier=free, region=eu`. */
   metadata?: Record<string, string>
   /** `x-farebox-max-credits`: the most that its workflow may cost. */
   maxCredits?: Credits
 }
 
-/** @throws {InvalidBodyError} a header is not what it must be: the field is its name */
+/** @throws {InvalidBodyError} a header is invalid. The error's field is the name of the header */
 export function readCallerHeaders({ headers }: Request): CallerHeaders {
   const read = <Value>(name: string, schema: z.ZodType<Value>): Value | undefined => {
     const value = headers.get(name)
@@ -46,9 +46,9 @@ export function readCallerHeaders({ headers }: Request): CallerHeaders {
 }
 
 /**
- * A configuration that a header gives as JSON, on top of `base`.
+ * Parses a configuration from the JSON of a header, on top of `base`.
  *
- * @throws {InvalidBodyError} it is no JSON, or a field is unknown or out of range
+ * @throws {InvalidBodyError} it is not JSON, or a field is unknown or out of range
  */
 export function parseConfigurationHeader(json: string, base: ServiceConfiguration): ServiceConfiguration {
   const name = 'x-farebox-configuration'
@@ -62,7 +62,7 @@ export function parseConfigurationHeader(json: string, base: ServiceConfiguratio
   }
 }
 
-/** A header that cannot be acted on. */
+/** The error for an invalid header. */
 export function invalidHeader(name: string, problem: string): InvalidBodyError {
   return new InvalidBodyError([{ field: name, problem }])
 }

@@ -68,7 +68,7 @@ const toolChoice = z.union([
 
 const outputTokens = z.number().int().min(1).max(1_000_000).nullish()
 
-/** The body of a chat completion. Fields that are not named here go to OpenAI's chat completions as they are. */
+/** The body of a chat completion request. Fields not named here are passed on unchanged to OpenAI's chat completions. */
 export const chatCompletionBody = z.looseObject({
   model: modelName,
   messages: z.array(message).min(1).max(4_096),
@@ -82,7 +82,7 @@ export const chatCompletionBody = z.looseObject({
   tool_choice: toolChoice.nullish(),
   store: z.boolean().nullish().describe('Taken, but nothing is stored'),
   metadata: z.unknown().optional().describe('Taken, but it belongs to what is stored'),
-  // What an answer of ours has no place for, or what costs more than tokens and would go unpaid.
+  // Fields for which our answers have no place, or which cost more than tokens and would go unbilled.
   n: z.literal(1, 'must be 1: ask again for another answer').nullish(),
   functions: refused('is not supported: use tools'),
   function_call: refused('is not supported: use tool_choice'),
@@ -96,7 +96,7 @@ export const chatCompletionBody = z.looseObject({
 
 export type ChatCompletionBody = z.output<typeof chatCompletionBody>
 
-/** A chat completion as a workflow takes it. */
+/** A chat completion request as input of a workflow. */
 export function chatInput(body: ChatCompletionBody): ChatInput {
   const { max_completion_tokens, max_tokens, temperature, stop, tools, tool_choice } = body
   const options = givenOptions(body, chatCompletionBody)
@@ -115,7 +115,7 @@ export function chatInput(body: ChatCompletionBody): ChatInput {
   }
 }
 
-/** A function as either of OpenAI's APIs describes it. One without parameters takes none. */
+/** Reads a function as either of OpenAI's APIs describes it. One without `parameters` takes none. */
 export function toolOf(given: {
   name: string
   description?: string | null
@@ -135,7 +135,7 @@ function chatMessage(given: ChatCompletionBody['messages'][number]): ChatMessage
       return { role: 'user', content: userContent(given.content), ...present({ name: given.name }) }
     case 'assistant': {
       const calls = given.tool_calls?.map(({ id, function: { name, arguments: text } }) => ({ id, name, arguments: text }))
-      // What a model refused with stands beside a content of null, which nobody takes by itself.
+      // A refusal comes with a `content` of null, which no provider accepts by itself.
       const content = joined(given.content) ?? given.refusal ?? null
       return {
         role: 'assistant',

@@ -8,7 +8,7 @@ import type { TokenCounts } from './token-counts.ts'
 
 type Json = Record<string, unknown>
 
-/** A chat completion, as OpenAI writes it. `model` is the wire name of who served it, by which it can be asked for again. */
+/** A chat completion in OpenAI's format. `model` is the wire name of the provider that served it, for callers to request again. */
 export function chatCompletion(
   { id, created, text, refusal, toolCalls, finishReason, logprobs, tokens }: ChatOutcome,
   { provider }: Served,
@@ -41,8 +41,8 @@ export function chatCompletion(
 }
 
 /**
- * The chunks of a chat completion: the role first, then what is said, then why it ended, and at last the usage, with what it cost under
- * `farebox`, if that was asked for.
+ * The chunks of a chat completion: the role, then the content, then the finish reason. If the caller asked for usage, it comes
+ * last, with the cost under `farebox`.
  *
  * @throws {StreamCutError} the answer ended early
  */

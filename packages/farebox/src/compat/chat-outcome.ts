@@ -2,24 +2,24 @@ import type { ChatEvent, ChatResult, FinishReason, ToolCall } from '@farebox/cor
 import { answerLeft } from '../http/stream-response.ts'
 import { type TokenCounts, tokenCounts } from './token-counts.ts'
 
-/** What a chat came to, as JSON: what answers of either form are written from, and what is kept to be given again. */
+/** The outcome of a chat, as JSON. Both formats of answers are written from it, and it is kept under an idempotency key. */
 export interface ChatOutcome {
-  /** Unlike any other: the part of its id behind the prefix. */
+  /** The unique part of the answer's id, after the prefix. */
   id: string
-  /** When it began, epoch seconds, UTC. */
+  /** When it began, in epoch seconds. */
   created: number
   text: string
-  /** What the model declined with. */
+  /** The text with which the model declined. */
   refusal?: string
   toolCalls: readonly ToolCall[]
   finishReason: FinishReason
-  /** Likelihoods of tokens, in OpenAI's words. */
+  /** Log probabilities of tokens, in OpenAI's format. */
   logprobs?: unknown
-  /** Absent: nobody reported them. */
+  /** Absent where no usage was reported. */
   tokens?: TokenCounts
 }
 
-/** What names an answer before it is there. */
+/** What identifies an answer before it exists. */
 export type ChatIdentity = Pick<ChatOutcome, 'id' | 'created'>
 
 export function outcomeOf(identity: ChatIdentity, result: ChatResult): ChatOutcome {
@@ -28,10 +28,10 @@ export function outcomeOf(identity: ChatIdentity, result: ChatResult): ChatOutco
   return { ...identity, ...said, toolCalls, finishReason, logprobs, tokens: tokenCounts(usage) }
 }
 
-/** The event that ends a stream, with tokens that are counted already where it is told again. */
+/** An event of a chat. The last event of a repeated answer has its tokens counted already. */
 export type ChatStreamEvent = ChatEvent | { type: 'finish'; finishReason: FinishReason; tokens: TokenCounts | undefined }
 
-/** A stream that amounts to an outcome. */
+/** The events of a stream that amounts to an outcome. */
 export function eventsOf({ text, refusal, toolCalls, finishReason, logprobs, tokens }: ChatOutcome): ChatStreamEvent[] {
   return [
     ...(text === '' ? [] : [{ type: 'text' as const, text, logprobs }]),
@@ -43,7 +43,7 @@ export function eventsOf({ text, refusal, toolCalls, finishReason, logprobs, tok
   ]
 }
 
-/** Adds the events of a stream up. */
+/** Adds up the events of a stream. */
 export class ChatSum {
   #text = ''
   #refusal = ''
@@ -70,7 +70,7 @@ export class ChatSum {
     }
   }
 
-  /** @throws {AnswerNotKeptError} the events ended without a finish: their reader has left, so this is no answer */
+  /** @throws {AnswerNotKeptError} the events ended without a finish: their reader left, so the answer is incomplete */
   outcome(identity: ChatIdentity): ChatOutcome {
     if (!this.#finish) throw answerLeft()
     const { content, refusal } = this.#logprobs

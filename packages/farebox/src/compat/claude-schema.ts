@@ -4,15 +4,15 @@ type Keyword = [name: string, value: unknown]
 
 const KEPT = new Set(['$ref', 'type', 'enum', 'const', 'title', 'required', 'default'])
 const FORMATS = new Set(['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'uri', 'ipv4', 'ipv6', 'uuid'])
-/** Said anew below, or of no meaning to a model. */
+/** Rewritten below, or meaningless to a model. */
 const DROPPED = new Set(['$schema', 'additionalProperties', 'description'])
 
-/** No schema for an answer is as deep as this, and none is followed deeper. */
+/** Deeper than the schema of any answer. Deeper levels stay as they are. */
 const DEPTH_MAX = 64
 
 /**
- * A JSON Schema as Claude takes one, which answers 400 to more: every object is closed, and what is not enforced (bounds, lengths,
- * patterns) is told in the description, where the model reads it.
+ * Reduces a JSON Schema to what Claude accepts. It answers 400 to anything else. Closes every object, and moves what Claude does
+ * not enforce (bounds, lengths, patterns) to the description, where the model reads it.
  *
  * @source https://platform.claude.com/docs/en/build-with-claude/structured-outputs
  */
@@ -34,7 +34,7 @@ export function claudeSchema(schema: unknown, depth = 0): unknown {
   }
 }
 
-/** A keyword that is enforced, with the schemas in it as Claude takes them. */
+/** A keyword that Claude enforces, with its inner schemas reduced. `undefined` where Claude does not enforce it. */
 function takenKeyword([name, value]: Keyword, inner: (schema: unknown) => unknown): Keyword | undefined {
   if (KEPT.has(name)) return [name, value]
   switch (name) {

@@ -6,5 +6,5 @@ import { responses } from './responses.ts'
 import { speech } from './speech.ts'
 import { transcriptions } from './transcriptions.ts'
 
-/** The routes that speak OpenAI's API: its clients work when their base URL is changed. */
+/** The routes that speak OpenAI's API. Its clients only need another base URL. */
 export const compatRoutes: readonly Route[] = [chatCompletions, responses, embeddings, speech, transcriptions, ...models]

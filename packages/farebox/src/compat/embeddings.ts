@@ -18,7 +18,7 @@ const embeddingsBody = z.looseObject({
   dimensions: z.number().int().min(1).max(16_384).nullish(),
 })
 
-/** What is kept of vectors. */
+/** What an idempotency key keeps of an answer with vectors. */
 interface KeptVectors {
   vectors: readonly (readonly number[])[]
   tokens?: number

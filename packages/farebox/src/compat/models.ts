@@ -7,7 +7,7 @@ import { accountRoute } from '../http/route.ts'
 import { model, modelList } from './answers.ts'
 import { AUTO, findConfiguration } from './resolve-model.ts'
 
-/** Services that these routes can ask for. */
+/** The services that the OpenAI-compatible routes can call. */
 const SERVICES: readonly Service[] = ['gpt', 'embedding', 'voice_tts', 'voice_stt']
 
 export const models = [
@@ -41,7 +41,7 @@ export const models = [
   }),
 ]
 
-/** By their names, who each model belongs to: what is on offer now, and what this key may use. */
+/** The models on offer now that this key may use: by name, the owner of each. */
 function listModels(box: Farebox, key: AuthenticatedKey): Map<string, string> {
   const owners = new Map<string, string>()
   for (const { offer, adapter } of usableEntries(box, key)) {
@@ -52,7 +52,7 @@ function listModels(box: Farebox, key: AuthenticatedKey): Map<string, string> {
   return owners
 }
 
-/** Who has the model that stands behind a provider: it is none of the list, but may be asked for all the same. */
+/** The owner of the model behind a provider. The list leaves such models out, but a caller may request them. */
 function ownerBehind(box: Farebox, key: AuthenticatedKey, model: string): string | undefined {
   return usableEntries(box, key).find(({ offer }) => offer.model === model)?.adapter.name
 }
@@ -69,7 +69,7 @@ function usableEntries(box: Farebox, key: AuthenticatedKey): CatalogEntry[] {
   )
 }
 
-/** `created` is not known of other people's models, and OpenAI's clients want a number. */
+/** `created` is unknown for most models, but OpenAI's clients expect a number. */
 function modelJson(id: string, owner: string) {
   return { id, object: 'model' as const, created: 0, owned_by: owner }
 }

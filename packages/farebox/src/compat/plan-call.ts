@@ -7,32 +7,32 @@ import type { CallOptions } from '../workflow-calls.ts'
 import { invalidHeader, parseConfigurationHeader, readCallerHeaders } from './caller-headers.ts'
 import { findConfiguration, type NamedConfiguration, resolveModel } from './resolve-model.ts'
 
-/** A request of an OpenAI client, whatever it is for. */
+/** A request of an OpenAI client, for any service. */
 export interface Asked {
   service: Service
   model: string
-  /** The name of its workflow, where the caller gives none. */
+  /** The name of its workflow, unless the caller gives one. */
   name: string
-  /** What was asked for, field by field: what makes a request another one. */
+  /** What was asked for, field by field. Requests that differ in a field are different requests. */
   fields: Record<string, unknown>
 }
 
-/** How a request is to be served. */
+/** How to serve a request. */
 export interface PlannedCall {
   run: Run
   options: Pick<CallOptions, 'provider'>
-  /** The workflow to serve it in: a new one of this id, unless the caller has named one. */
+  /** The workflow to serve it in: a new one with this id, unless the caller named one. */
   workflow(workflowId: string): Workflow
-  /** Closes the workflow in its own time, if it is the request's own. */
+  /** Closes the workflow in the background, if it is the request's own. */
   leave(workflow: Workflow): void
 }
 
 /**
- * Finds out who may serve a request, in which workflow and by which configuration.
+ * Decides which providers may serve a request, in which workflow and with which configuration.
  *
- * @throws {ModelNotFoundError} the model is none
+ * @throws {ModelNotFoundError} there is no such model
  * @throws {NotFoundError} the account has no such workflow
- * @throws {InvalidBodyError} a header is wrong
+ * @throws {InvalidBodyError} a header is invalid
  */
 export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked): Promise<PlannedCall> {
   const { box, key, request, idempotencyKey } = call
@@ -46,13 +46,13 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
   const { configuration = named?.configuration, businessAdapter = named?.businessAdapter } = model
   const { workflowId: sharedId, workflowName, maxCredits } = caller
   const metadata = await call.metadata(caller.metadata)
-  // One that is not there is a 404 at once, and not an error of the hold.
+  // A missing workflow should be a 404 at once, not a failure of the hold.
   if (sharedId !== undefined) await box.ledger.workflow(accountId, sharedId)
   return {
     run: {
       accountId,
       idempotencyKey,
-      // Another key of the account may be another user's, and may ask less: it is given nobody else's answer.
+      // Another key of the account may belong to another user and allow less, so it must not get this key's answer.
       fields: { ...asked.fields, ...headerFields(request), path: new URL(request.url).pathname, api_key: key.apiKeyId },
       isShared: sharedId !== undefined,
     },
@@ -90,7 +90,7 @@ async function namedConfiguration(
   ])
 }
 
-/** Headers that make a request another one. */
+/** The headers that distinguish one request from another. */
 function headerFields({ headers }: Request): Record<string, unknown> {
   return Object.fromEntries(
     HEADERS.flatMap((name) => {

@@ -3,26 +3,26 @@ import { presets, type ServiceConfiguration } from '@farebox/router'
 import type { Farebox } from '../farebox.ts'
 import { ModelNotFoundError } from '../http/http-errors.ts'
 
-/** What is chosen by whatever is configured. */
+/** Leaves the choice of the provider to the configuration. */
 export const AUTO = 'auto'
 
 /** What a caller's `model` stands for. */
 export interface ResolvedModel {
   /** The only provider that may serve. */
   provider?: string
-  /** The configuration by which one is chosen. */
+  /** The configuration that chooses the provider. */
   configuration?: ServiceConfiguration
   businessAdapter?: string
 }
 
-/** A configuration under a name, and who it belongs to. */
+/** A configuration that has a name, with its business adapter if it has one. */
 export type NamedConfiguration = ResolvedModel & { configuration: ServiceConfiguration }
 
 /**
- * What `model` stands for, the first of: a provider of this service by its wire name, or by the model that stands behind it; `auto`; an
- * agent of the account; a preset or a business adapter.
+ * Finds what `model` stands for. The first match wins: a provider of this service by its wire name, or by the model behind it;
+ * `auto`; an agent of the account; a preset or a business adapter.
  *
- * @throws {ModelNotFoundError} none of them
+ * @throws {ModelNotFoundError} it is none of them
  */
 export async function resolveModel(
   box: Farebox,
@@ -38,7 +38,7 @@ export async function resolveModel(
   throw new ModelNotFoundError(`there is no model ${JSON.stringify(model)} for this: GET /v1/models lists what there is`)
 }
 
-/** The configuration of an agent, a preset or a business adapter, in this order. */
+/** Finds the configuration of an agent, a preset or a business adapter, in this order. */
 export async function findConfiguration(box: Farebox, accountId: string, name: string): Promise<NamedConfiguration | undefined> {
   const agent = await box.agents.find(accountId, name).catch((error: unknown) => {
     if (isFareboxError(error) && (error.code === 'AGENT_NOT_FOUND' || error.code === 'INVALID_INPUT')) return undefined

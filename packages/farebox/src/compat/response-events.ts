@@ -15,8 +15,8 @@ import type { ServedStream } from './serve-stream.ts'
 type Json = Record<string, unknown>
 
 /**
- * A response as events: each text and each call of a tool is an item that is added, filled and done. The last event holds the whole, and
- * what it cost under `farebox`.
+ * A response as events: each text and each tool call is an item that is added, filled and done. The last event holds the whole
+ * response, with the cost under `farebox`.
  *
  * @throws {StreamCutError} the answer ended early
  */
@@ -47,7 +47,7 @@ function numbering(): (event: Json) => Json {
   return (event) => ({ ...event, sequence_number: next++ })
 }
 
-/** A message that is being filled. */
+/** A message that is still being filled. */
 interface OpenText {
   id: string
   place: { output_index: number; content_index: 0; item_id: string }
@@ -56,8 +56,8 @@ interface OpenText {
 }
 
 /**
- * The items of an answer's output while they are being filled. A text is closed by what comes after it. Calls stay open to the end, because some
- * servers send the pieces of several in turns.
+ * The output items of an answer while they are being filled. The next item closes a text. Tool calls stay open until the end,
+ * because some servers interleave the pieces of several.
  */
 class OutputItems {
   readonly #done: (ReturnType<typeof messageItem | typeof callItem> | undefined)[] = []
@@ -65,14 +65,14 @@ class OutputItems {
   #count = 0
   #texts = 0
   #text: OpenText | undefined
-  /** By their place among the calls. */
+  /** By their index among the calls. */
   readonly #calls = new Map<number, { place: { output_index: number; item_id: string }; call: ToolCall }>()
 
   constructor(id: string) {
     this.#id = id
   }
 
-  /** Those that are filled, in their order. */
+  /** The finished items, in order. */
   get done() {
     return this.#done.filter((item) => item !== undefined)
   }
@@ -94,7 +94,7 @@ class OutputItems {
     }
   }
 
-  /** An answer without any content is still a message. `last`: the status of what was being filled. */
+  /** Closes the open items. The last one gets the status `last`. An answer without any content is still a message. */
   *close(last: string): Generator<Json, void, undefined> {
     if (this.#count === 0) yield* this.#openText()
     yield* this.#closeText(last)
@@ -110,7 +110,7 @@ class OutputItems {
 
   *#openText(isRefusal = false): Generator<Json, OpenText, undefined> {
     const output_index = this.#count++
-    // What is said after a call is a message of its own.
+    // A text after a tool call is a message of its own.
     const id = this.#texts++ === 0 ? this.#id : `${this.#texts}_${this.#id}`
     const item = messageItem(id, [], 'in_progress')
     const place = { output_index, content_index: 0 as const, item_id: item.id }

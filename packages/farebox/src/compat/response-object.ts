@@ -8,20 +8,20 @@ import type { TokenCounts } from './token-counts.ts'
 type Json = Record<string, unknown>
 type ResponseAnswer = z.input<typeof responseAnswer>
 
-/** What an answer repeats of its request. */
+/** What a response states besides its outcome: its identity, its provider, and what it repeats of the request. */
 export interface ResponseEnvelope {
   identity: ChatIdentity
   provider: string
   body: ResponsesBody
 }
 
-/** Why an answer is not whole, in OpenAI's words. */
+/** Why an answer is incomplete, in OpenAI's terms. */
 const INCOMPLETE: Readonly<Partial<Record<FinishReason, string>>> = {
   length: 'max_output_tokens',
   content_filter: 'content_filter',
 }
 
-/** A response, as OpenAI writes it. */
+/** A response in OpenAI's format. */
 export function responseObject(outcome: ChatOutcome, envelope: ResponseEnvelope): ResponseAnswer {
   const reason = INCOMPLETE[outcome.finishReason]
   return {
@@ -33,7 +33,7 @@ export function responseObject(outcome: ChatOutcome, envelope: ResponseEnvelope)
   }
 }
 
-/** A response of which nothing is there yet. */
+/** A response that has no output yet. */
 export function beginning({ identity: { id, created }, provider, body }: ResponseEnvelope): ResponseAnswer {
   return {
     id: `resp_${id}`,
@@ -61,7 +61,7 @@ export function beginning({ identity: { id, created }, provider, body }: Respons
   }
 }
 
-/** What was said, if anything was, and then the calls of tools. Where the answer is not whole, the last of them is not. */
+/** The text, if there is any, then the tool calls. If the answer is incomplete, so is the last item. */
 function outputOf({ id, text, refusal, toolCalls, finishReason }: ChatOutcome): ResponseAnswer['output'] {
   const last = lastStatus(finishReason)
   const calls = toolCalls.map((call, index) => callItem(id, index, call, index === toolCalls.length - 1 ? last : 'completed'))

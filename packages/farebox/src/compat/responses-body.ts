@@ -17,7 +17,7 @@ const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart], {
   error: 'must be input_text, output_text, refusal or input_image',
 })
 const content = z.union([said, z.array(part)])
-/** An image anywhere else would be sent as the words of its URL, and paid for as such. */
+/** Content without images: one outside a user's message would be sent, and billed, as the text of its URL. */
 const texts = z.union([
   said,
   z.array(
@@ -40,7 +40,7 @@ const item = z.discriminatedUnion(
     ),
     z.looseObject({ type: z.literal('function_call'), call_id: z.string(), name: z.string(), arguments: z.string() }),
     z.looseObject({ type: z.literal('function_call_output'), call_id: z.string(), output: texts }),
-    // What a model thought before is of no use to another one.
+    // Accepted and dropped: one model's reasoning is of no use to another.
     z.looseObject({ type: z.literal('reasoning') }),
   ],
   {
@@ -55,7 +55,7 @@ function isReference(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'type' in value && value.type === 'item_reference'
 }
 
-/** A message may come without its type. */
+/** A message may omit its type. */
 const typed = z.preprocess(
   (value) =>
     typeof value === 'object' && value !== null && 'role' in value && !('type' in value) ? { type: 'message', ...value } : value,
@@ -78,7 +78,7 @@ const tool = z.discriminatedUnion(
 
 const NOTHING_STORED = 'is not supported: nothing is stored, send the whole conversation as input'
 
-/** The body of a response. Fields that are not named here go to OpenAI's Responses API as they are. */
+/** The body of a request for a response. Fields not named here are passed on unchanged to OpenAI's Responses API. */
 export const responsesBody = z.looseObject({
   model: modelName,
   input: z.union([said.min(1), z.array(typed).min(1).max(4_096)]),
@@ -106,7 +106,7 @@ export const responsesBody = z.looseObject({
 
 export type ResponsesBody = z.output<typeof responsesBody>
 
-/** A response as a workflow takes it. */
+/** A request for a response as input of a workflow. */
 export function responseInput(body: ResponsesBody): ChatInput {
   const { input, instructions, max_output_tokens, temperature, tools, tool_choice } = body
   const options = givenOptions(body, responsesBody)
@@ -126,7 +126,7 @@ export function responseInput(body: ResponsesBody): ChatInput {
   }
 }
 
-/** Items as messages: calls of tools that follow one another belong to one message, with the text before them. */
+/** Converts items to messages. Consecutive tool calls share one message, with the text before them. */
 function messagesOf(items: readonly z.output<typeof item>[]): ChatMessage[] {
   const messages: ChatMessage[] = []
   for (const given of items) {

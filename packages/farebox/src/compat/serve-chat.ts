@@ -9,12 +9,12 @@ import type { Served } from './served.ts'
 
 type Json = Record<string, unknown>
 
-/** A chat by one of OpenAI's two APIs for it. */
+/** How one of OpenAI's two chat APIs asks and answers. */
 export interface ChatForm<Body> {
   input: ChatInput
-  /** The answer as a whole. */
+  /** Writes the answer as a whole. */
   whole(outcome: ChatOutcome, served: Served): Body
-  /** The answer bit by bit. */
+  /** Writes the answer as a stream. */
   parts(
     events: AsyncIterable<ChatStreamEvent>,
     served: ServedStream,

@@ -8,30 +8,31 @@ import { type Asked, type PlannedCall, planCall } from './plan-call.ts'
 import type { KeptAnswer } from './serve-whole.ts'
 import { type Served, servedBy, servedHeaders, withBalance } from './served.ts'
 
-/** How a request is answered bit by bit. */
+/** How to answer a request with a stream. */
 export interface StreamForm<Event, Part, Answer extends object> {
   open(workflow: Workflow, options: PlannedCall['options']): Promise<MeteredStream<Event>>
   /**
-   * Turns events into what is sent, and returns what they amount to, as JSON.
+   * Turns events into the parts to send, and returns what they amount to, as JSON.
    *
-   * @param kept  the answer that they amount to, where it is given again
+   * @param kept  the first answer, where it is being repeated
    */
   parts(events: AsyncIterable<Event>, served: ServedStream, kept?: Answer): AsyncGenerator<Part, Answer, undefined>
-  /** The events that an answer came from, for when it is asked for again. */
+  /** The events of a kept answer, to repeat it. */
   again(answer: Answer): Iterable<Event>
   encoding: Encoding<Part>
 }
 
-/** What is known of a stream while it goes on, and when it has ended. */
+/** What is known about a stream while it runs, and once it has ended. */
 export interface ServedStream {
   served: Served
-  /** With its cost, where that could be written down at once. */
+  /** The same with its cost, unless the charge could not be recorded at once. */
   settled(): Promise<Served>
 }
 
 /**
- * Serves a request whose answer is passed on as it comes. Until its first content nothing is sent, so that a failure has a status; after
- * it, a failure is told within the stream. Under an idempotency key the answer is kept when it has ended, and then streamed again.
+ * Serves a request whose answer is passed on as it arrives. Nothing is sent before the first content, so that an earlier failure
+ * can set the status. A later failure is reported within the stream. Under an idempotency key the finished answer is kept and
+ * streamed again.
  */
 export async function serveStream<Event, Part, Answer extends object>(
   call: AccountCall<unknown, unknown>,
@@ -67,7 +68,7 @@ export async function serveStream<Event, Part, Answer extends object>(
       throw new ChargedRunError(error)
     }
   })
-  // What fails after the beginning is told within the stream, and the charge by its settlement.
+  // A failure after the stream has begun is reported within it, and a failed charge by its settlement.
   box.background(run, () => undefined)
   const outcome = await Promise.race([begun, run])
   if (outcome instanceof Response || outcome instanceof ProblemAnswer) return outcome
@@ -79,7 +80,7 @@ export async function serveStream<Event, Part, Answer extends object>(
   }).response
 }
 
-/** The same parts; a stream that is whole has been paid for when its client sees its end. */
+/** The same parts, but their end waits for the settlement: when the client sees it, the stream is paid for. */
 async function* settledFirst<Part, Answer>(
   parts: AsyncGenerator<Part, Answer, undefined>,
   settled: Promise<unknown>,

@@ -5,20 +5,20 @@ import type { Metered } from '../workflow-calls.ts'
 import { type Asked, type PlannedCall, planCall } from './plan-call.ts'
 import { type Served, servedBy, servedHeaders, withBalance } from './served.ts'
 
-/** An answer as it is kept under an idempotency key: all that is needed to give it again. */
+/** An answer as kept under an idempotency key: all it takes to repeat it. */
 export interface KeptAnswer<Answer> {
   answer: Answer
   served: Served
 }
 
-/** How a request is answered as a whole. */
+/** How to answer a request as a whole. */
 export interface WholeForm<Answer extends object, Body> {
-  /** Makes the call. Its answer is JSON. */
+  /** Makes the call. Its answer must be JSON. */
   work(workflow: Workflow, options: PlannedCall['options']): Promise<{ answer: Answer; metered: Metered }>
   respond(answer: Answer, served: Served, headers: Record<string, string>): Response | JsonAnswer<Body>
 }
 
-/** Serves a request whose answer comes as a whole, once for an idempotency key. */
+/** Serves a request whose answer comes as a whole, once per idempotency key. */
 export async function serveWhole<Answer extends object, Body>(
   call: AccountCall<unknown, unknown>,
   asked: Asked,
@@ -35,7 +35,7 @@ export async function serveWhole<Answer extends object, Body>(
       plan.leave(workflow)
     }
   })
-  // Also when its caller has left, a store that closes waits until it is paid.
+  // Closing the Farebox waits until the run is paid, even if its caller has left.
   box.background(run, () => undefined)
   const outcome = await run
   if (outcome instanceof ProblemAnswer) return outcome

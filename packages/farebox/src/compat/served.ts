@@ -4,18 +4,18 @@ import { balanceJson, chargedJson } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import type { Metered } from '../workflow-calls.ts'
 
-/** What is said of an answer beside it: by whom it was given, in which workflow, and for how much. */
+/** What accompanies an answer: its provider, its workflow and its cost. */
 export interface Served {
   workflow_id: string
   provider: string
-  /** Whole credits. Absent while a stream goes on. */
+  /** Whole credits. Absent while a stream runs. */
   credits_used?: number
-  /** Whole credits, after it. */
+  /** Whole credits that the account has left. */
   balance?: number
   simulated?: true
 }
 
-/** What is known of an answer: of a stream, without its cost. */
+/** What is known about an answer. The cost of a stream is missing while it runs. */
 export function servedBy(
   workflow: Workflow,
   { provider, isSimulated, creditsUsed, balance }: Pick<Metered, 'provider' | 'isSimulated'> & Partial<Metered>,
@@ -29,7 +29,7 @@ export function servedBy(
   }
 }
 
-/** Adds what the account has left, where that is not known. An answer that was paid for does not fail because that cannot be read. */
+/** Adds the balance if it is missing. If that fails, the answer goes out without it, since it is paid for. */
 export async function withBalance(box: Farebox, { accountId }: AuthenticatedKey, served: Served): Promise<Served> {
   if (served.balance !== undefined) return served
   try {
@@ -39,7 +39,7 @@ export async function withBalance(box: Farebox, { accountId }: AuthenticatedKey,
   }
 }
 
-/** The same as headers. */
+/** {@link Served} as headers. */
 export function servedHeaders({ workflow_id, provider, credits_used, balance, simulated }: Served): Record<string, string> {
   return {
     'x-farebox-workflow-id': workflow_id,

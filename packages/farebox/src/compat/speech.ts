@@ -23,7 +23,7 @@ const speechBody = z.looseObject({
     ),
 })
 
-/** Voices that OpenAI's models have, and nobody else. @source the SDK's type of `voice` */
+/** Voices that only OpenAI's models have. @source the SDK's type of `voice` */
 const OPENAI_VOICES: ReadonlySet<string> = new Set([
   'alloy',
   'ash',
@@ -49,10 +49,10 @@ const MEDIA_TYPES: Readonly<Record<AudioFormat, string>> = {
   mulaw: 'audio/basic',
 }
 
-/** How OpenAI counts a speech that it bills by tokens. */
+/** The usage that OpenAI reports for speech that it bills by tokens. */
 const tokenUsage = z.object({ input_tokens: z.number(), output_tokens: z.number(), total_tokens: z.number() })
 
-/** What is kept of a speech: its bytes as base64. */
+/** What an idempotency key keeps of a speech: its bytes in Base64. */
 interface KeptSpeech {
   audio: string
   format: AudioFormat
@@ -112,7 +112,7 @@ function speakInput(body: z.output<typeof speechBody>): SpeakInput {
   }
 }
 
-/** The sound as it is spoken. */
+/** The audio as it is spoken. */
 async function* speechBytes(
   events: AsyncIterable<SpeechEvent>,
   format: AudioFormat,
@@ -131,7 +131,7 @@ async function* speechBytes(
   return { audio: base64(spoken), format, ...(tokens.success && { usage: tokens.data }) }
 }
 
-/** The same as OpenAI's events. The last has what it cost under `farebox`, and the provider's tokens where it counts any. */
+/** The same as OpenAI's events. The last one has the cost under `farebox`, and the provider's token counts if it reports any. */
 async function* speechEvents(
   events: AsyncIterable<SpeechEvent>,
   { settled }: ServedStream,
@@ -150,7 +150,7 @@ async function* speechEvents(
   }
 }
 
-/** Bytes cannot tell of a failure: a connection that breaks off can. */
+/** Bytes cannot express a failure, so the connection breaks off. */
 function bytesOf(format: AudioFormat): Encoding<Uint8Array | object> {
   return { contentType: MEDIA_TYPES[format], encode: (part) => part as Uint8Array }
 }

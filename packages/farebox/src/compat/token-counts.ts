@@ -1,6 +1,6 @@
 import { formatQuantity, type OutputTokenMeter, type Usage } from '@farebox/core'
 
-/** Tokens in and out, and which of them were of a kind, as OpenAI counts them: the kinds are parts of the sums. */
+/** Tokens as OpenAI counts them: `input` and `output` are totals, and the other kinds are parts of them. */
 export interface TokenCounts {
   input: number
   cached: number
@@ -13,7 +13,7 @@ export interface TokenCounts {
 
 const OUTPUT: ReadonlySet<string> = new Set<OutputTokenMeter>(['output', 'reasoning', 'audio_output', 'image_output'])
 
-/** What a usage says of tokens. `undefined`: nobody reported it, which is not zero. */
+/** The token counts of a usage. `undefined`: none were reported, which is not zero. */
 export function tokenCounts(usage: Usage | undefined): TokenCounts | undefined {
   const tokens = usage?.quantities.filter(({ unit }) => unit === 'tokens') ?? []
   if (tokens.length === 0) return undefined

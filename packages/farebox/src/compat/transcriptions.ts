@@ -15,17 +15,17 @@ const transcriptionForm = z.looseObject({
   response_format: z.enum(['json', 'verbose_json', 'text'], 'must be json, verbose_json or text').default('json'),
   temperature: z.coerce.number().min(0).max(1).optional(),
   stream: z.literal('false', 'is not supported: leave it out').optional(),
-  // What verbose_json has by default, and what our answers leave out, as they may. Some clients name a list without its brackets.
+  // `segment` is the default of verbose_json. Our answers leave segments out, as they may. Some clients omit a list's brackets.
   'timestamp_granularities[]': withoutTimes,
   timestamp_granularities: withoutTimes,
   'include[]': refused('is not supported'),
   include: refused('is not supported'),
 })
 
-/** A verbose transcript always names a language. @source ISO 639-2 */
+/** Stands for an unknown language in a verbose transcript, which always names one. @source ISO 639-2 */
 const UNDETERMINED = 'und'
 
-/** What is kept of a transcript. */
+/** What an idempotency key keeps of a transcript. */
 interface KeptTranscript {
   text: string
   language?: string
@@ -79,7 +79,7 @@ export const transcriptions = accountRoute({
   },
 })
 
-/** A form names a list `keywords[]`, once for each entry. */
+/** Collects lists: a form repeats a field such as `keywords[]` for each entry. */
 function withLists(options: Record<string, unknown>, lists: Upload['lists']): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(options).map(([name, value]) => (name.endsWith('[]') ? [name.slice(0, -2), lists[name]] : [name, value])),

@@ -3,7 +3,7 @@ import { isRecord } from './is-record.ts'
 
 type Options = Readonly<Record<string, unknown>>
 
-/** Parameters of the same name and meaning in both of OpenAI's APIs for chats. */
+/** Parameters with the same name and meaning in both of OpenAI's chat APIs. */
 const SHARED = [
   'top_p',
   'parallel_tool_calls',
@@ -15,7 +15,7 @@ const SHARED = [
   'service_tier',
 ]
 
-/** Parameters of chat completions in the words of responses. What responses do not know, such as `seed`, is left out. */
+/** Translates parameters of chat completions to those of responses. Leaves out what responses do not know, such as `seed`. */
 export function responsesOptions(options: Options): Record<string, unknown> {
   const { response_format, verbosity, reasoning_effort } = options
   const text = { ...(isRecord(response_format) && { format: responsesFormat(response_format) }), ...given({ verbosity }) }
@@ -26,7 +26,7 @@ export function responsesOptions(options: Options): Record<string, unknown> {
   }
 }
 
-/** Parameters of responses in the words of chat completions. What these do not know, such as `truncation`, is left out. */
+/** Translates parameters of responses to those of chat completions. Leaves out what these do not know, such as `truncation`. */
 export function chatOptions(options: Options): Record<string, unknown> {
   const text = isRecord(options.text) ? options.text : {}
   const reasoning = isRecord(options.reasoning) ? options.reasoning : {}
@@ -38,15 +38,15 @@ export function chatOptions(options: Options): Record<string, unknown> {
 }
 
 /**
- * Parameters of chat completions in the words of Anthropic's messages: the schema that an answer keeps to. Without a schema, Claude is asked
- * for JSON by the prompt alone.
+ * Translates parameters of chat completions to those of Anthropic's messages: the schema of the answer. Without a schema, only
+ * the prompt asks Claude for JSON.
  */
 export function messagesOptions({ response_format }: Options): Record<string, unknown> {
   const { schema } = isRecord(response_format) && isRecord(response_format.json_schema) ? response_format.json_schema : {}
   return isRecord(schema) ? { output_config: { format: { type: 'json_schema', schema: claudeSchema(schema) } } } : {}
 }
 
-/** `{ type, json_schema: { name, schema } }` is `{ type, name, schema }` there. */
+/** `{ type, json_schema: { name, schema } }` becomes `{ type, name, schema }`. */
 function responsesFormat({ type, json_schema }: Options): unknown {
   return isRecord(json_schema) ? { type, ...json_schema } : { type }
 }

@@ -2,19 +2,19 @@ import { z } from 'zod'
 import { isPublicUrl } from '../http/public-url.ts'
 import { text } from '../http/schemas.ts'
 
-/** What a request names as its model: it is looked for among the agents of the account too, so that a database has to take it. */
+/** The model that a request names. It is also looked up among the account's agents, so a database must accept it. */
 export const modelName = text
 
-/** Something that was written. */
+/** Text in a request. */
 export const said = z.string().max(400_000)
 
-/** Where an image is. */
+/** The URL of an image. */
 export const imageUrl = z
   .string()
   .regex(/^(https:\/\/|data:image\/)/i, 'must be an https: URL or a data: URL of an image')
   .refine((url) => /^data:/i.test(url) || isPublicUrl(url), 'must not lead into a private network')
 
-/** A field of OpenAI's that cannot be acted on. Without it, or with `null`, a request is fine. */
+/** A field of OpenAI's that is not supported. A request may omit it or set it to `null`. */
 export function refused(why: string) {
   return z
     .unknown()
@@ -23,13 +23,13 @@ export function refused(why: string) {
     .describe(`Not supported: ${why}`)
 }
 
-/** The fields of a body that its schema does not name: parameters of OpenAI's, to be passed on. */
+/** The fields of a body that its schema does not name: OpenAI's parameters to pass on. */
 export function givenOptions(body: Record<string, unknown>, { shape }: { shape: object }): Record<string, unknown> {
   const others = Object.entries(body).filter(([name, value]) => !(name in shape) && value !== null && value !== undefined)
   return Object.fromEntries(others)
 }
 
-/** An object without its fields that are `null` or `undefined`. */
+/** A copy without the fields that are `null` or `undefined`. */
 export function present<Fields extends object>(fields: Fields): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined)) as never
 }

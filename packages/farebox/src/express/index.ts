@@ -11,37 +11,37 @@ import type { Workflow } from '../workflow.ts'
 
 export type { MountOptions } from '../mount-workflow.ts'
 
-/** The slice of Express that we use: its requests and responses are Node's own, with a parsed body. */
+/** The slice of Express that Farebox uses: Node's own requests and responses, with a parsed body. */
 type ExpressRequest = IncomingMessage & { body?: unknown; farebox?: Workflow }
 type Next = (error?: unknown) => void
 
 /** A handler for `app.use`. */
 export type ExpressHandler = (request: ExpressRequest, response: ServerResponse, next: Next) => void | Promise<void>
 
-/** An error handler for `app.use`: Express knows it by its four parameters. */
+/** An error handler for `app.use`. Express recognizes it by its four parameters. */
 export type ExpressErrorHandler = (error: unknown, request: IncomingMessage, response: ServerResponse, next: Next) => void
 
 declare global {
   namespace Express {
     interface Request {
-      /** The workflow of this request, where {@link farebox} is mounted. */
+      /** The workflow of this request. Set where {@link farebox} is mounted. */
       farebox: Workflow
     }
   }
 }
 
 /**
- * Gives every request a workflow, `req.farebox`, that is paid by the API key it carries and closed with its response. A request
- * without a good key is answered with 401.
+ * Middleware that gives every request a workflow, `req.farebox`. The request's API key pays for it, and it closes with the
+ * response. A request without a valid key gets a 401.
  *
- * @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is not whole
+ * @throws {InvalidOptionError} the workflow has no name, an option is unknown, or the configuration is incomplete or invalid
  */
 export function farebox(box: Farebox, options: MountOptions): ExpressHandler {
   checkMount(options)
-  // Whatever is made for each request counts: most have a key that is remembered, and need none of the closures.
+  // Allocations per request add up: most requests carry a key that is already cached, and need none of the closures.
   const fail = (error: unknown, response: ServerResponse, next: (error?: unknown) => void) => {
     if (!response.headersSent) return isFareboxError(error) ? sendProblem(response, error) : next(error)
-    // The host has answered meanwhile. Express would close the connection over a second answer.
+    // The host has already answered. Express would close the connection over a second answer.
     if (!isFareboxError(error)) quietly(() => options.onError?.(error))
   }
   return (request, response, next) => {
@@ -65,7 +65,10 @@ export function farebox(box: Farebox, options: MountOptions): ExpressHandler {
   }
 }
 
-/** The HTTP API. Other paths go on to the next handler. Parsers of JSON and of raw bodies may come before it or after, those of files after it. */
+/**
+ * Middleware that serves the HTTP API, and passes other paths on to the next handler. Mount parsers of JSON and raw bodies before
+ * or after it, and parsers of uploaded files after it.
+ */
 export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): ExpressHandler {
   const routes = nodeRoutes(box, options)
   return (request, response, next) =>
@@ -73,12 +76,14 @@ export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): Expres
       (isServed) => {
         if (!isServed) next()
       },
-      // Express 4 looks at no promise.
+      // Express 4 ignores the promise of a handler, so a rejection has to reach `next` here.
       next,
     )
 }
 
-/** Answers errors of Farebox as problem documents, and leaves the others alone. Mount it after the routes that use `req.farebox`. */
+/**
+ * Answers Farebox's errors with problem documents, and passes all others on. Mount it after the routes that use `req.farebox`.
+ */
 export function fareboxErrors(): ExpressErrorHandler {
   return (error, _request, response, next) => {
     if (!isFareboxError(error) || response.headersSent) return next(error)
@@ -89,6 +94,6 @@ export function fareboxErrors(): ExpressErrorHandler {
 function sendProblem(response: ServerResponse, error: unknown): void {
   const problem = problemOf(error)
   dropBodyHeaders(response)
-  // Not `send`, which would add a charset that JSON does not have.
+  // Not `send`, which would add a charset: JSON has none.
   response.writeHead(problem.status, problemHeaders(problem)).end(JSON.stringify(problem))
 }

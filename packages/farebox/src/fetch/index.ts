@@ -3,8 +3,8 @@ import { isApiPath } from '../http/api-path.ts'
 import type { RoutesOptions } from '../http/routes.ts'
 
 /**
- * The HTTP API for servers that speak `Request` and `Response`: Hono, Fastify, Deno, workers. Answers `undefined` for paths that
- * are not the API's, so that the host can go on.
+ * The HTTP API for servers that speak `Request` and `Response`: Hono, Fastify, Deno, workers. Resolves to `undefined` for paths
+ * outside the API, so that the host can serve them itself.
  *
  * @example
  * const farebox = fareboxFetch(box)

@@ -135,7 +135,7 @@ function prefixesOf(keys: readonly ApiKeySummary[]): Map<string, string> {
   return new Map(keys.map(({ apiKeyId, prefix }) => [apiKeyId, prefix]))
 }
 
-/** What an entry charges: a price for each rate, and the rules of the price book as they are written there. */
+/** The prices of an entry: one for each rate, with its rules as the price book writes them. */
 function pricesJson(entry: PriceEntry) {
   const { service, provider, model, connect_fee, minimum_charge, maximum_charge, multipliers, windows, rounding } = entry
   const ofCall = { connect_fee, minimum_charge, maximum_charge, multipliers, windows, rounding }
@@ -180,7 +180,7 @@ function entryJson(entry: JournalEntry, balance: Credits) {
   }
 }
 
-/** How an entry moved the balance, which is what is available and what is held. */
+/** How an entry changed the balance, which is the sum of what is available and what is held. */
 function changeOf({ postings }: JournalEntry): bigint {
   return postings.reduce((sum, [bucket, amount]) => (bucket === 'available' || bucket === 'held' ? sum + amount : sum), 0n)
 }

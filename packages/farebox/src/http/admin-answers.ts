@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-// What the API answers to the admin token, as `answers.ts` has it for the key of an account.
+// What the API answers to the admin token. `answers.ts` has what it answers to an account's API key.
 
 const credits = z.number().int().describe('Whole credits')
 const time = z.string().describe('RFC 3339 time, UTC')

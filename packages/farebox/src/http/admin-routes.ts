@@ -43,7 +43,7 @@ export const adminRoutes: readonly Route[] = [
     async handle({ box, body, idempotencyKey }) {
       const amount = body.credits ?? microCredits(0n)
       const { accountId, replayed } = await box.ledger.openAccount({ name: body.name, idempotencyKey })
-      // Kept, so that the same request again grants nothing a second time and one for other credits is a conflict, none included.
+      // Kept so that a repeated request grants nothing twice, and one for other credits, or for none, is a conflict.
       const asked = { credits: formatCredits(amount) }
       await box.ledger.saveDocument({ accountId, kind: 'opening', documentId: 'opening', body: asked })
       if (amount > 0n) await box.ledger.grant({ accountId, amount, idempotencyKey: `opening:${accountId}` })
@@ -140,7 +140,7 @@ export const adminRoutes: readonly Route[] = [
     async handle({ box, parameters }) {
       const accountId = parameters.account_id ?? ''
       const keys = await box.ledger.apiKeys(accountId)
-      // An account that is not there has no keys either, and should not look like one that is.
+      // A missing account has no keys either. Reading its balance makes that a 404.
       if (keys.length === 0) await box.ledger.balance(accountId)
       return { keys: keys.map(keyJson) }
     },
@@ -216,7 +216,7 @@ export const adminRoutes: readonly Route[] = [
     fails: [404],
     async handle({ box, body, idempotencyKey }) {
       const key = body.key_prefix === undefined ? undefined : await keyOf(box, body.key_prefix)
-      // It would limit nobody.
+      // Such a budget would limit nobody.
       if (key && key.accountId !== body.account_id) throw new NotFoundError('API_KEY_NOT_FOUND', body.key_prefix ?? '')
       const { budgetId, replayed } = await box.ledger.setBudget({
         accountId: body.account_id,

@@ -10,7 +10,7 @@ import { runAgent, simulatedMark } from './run-agent.ts'
 import { callBody, chatBody, createAgentBody, voiceFields } from './schemas.ts'
 import { streamAgent } from './stream-agent.ts'
 
-/** How an agent answers what it hears: briefly, since it is spoken. */
+/** Asks for a short answer, since it is spoken. */
 const VOICE_INSTRUCTIONS = 'Answer in one or two short sentences that can be read aloud. Use no lists, links or markup.'
 
 export const agentRoutes: readonly Route[] = [

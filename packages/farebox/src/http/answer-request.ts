@@ -15,15 +15,15 @@ import { withinTime } from './within-time.ts'
 
 const IDEMPOTENCY_KEY_MAX = 180
 
-/** What a request is answered by, beside its route. */
+/** What it takes to answer a request, in addition to its route. */
 export interface AnswerParts {
   context: Context
   adminDigest: Buffer | undefined
   limits: ResolvedLimits
   limiter: KeyLimiter
-  /** What the host knows of a caller. */
+  /** What the host knows about a caller. */
   metadata: KnownMetadata | undefined
-  /** Gets what the answer says of the limits in headers, however it turns out. */
+  /** Filled with the rate limit headers of the answer, which a failure carries too. */
   headers: Record<string, string>
   report(error: unknown): void
 }
@@ -31,7 +31,7 @@ export interface AnswerParts {
 /** Who asks. */
 type Caller = Omit<Awaited<ReturnType<typeof callerOf>>, 'query'>
 
-/** Finds out who asks and whether they may, and has what they ask answered in time. */
+/** Authenticates the caller, applies their limits, and answers within the time limit. */
 export async function answerRequest(box: Farebox, route: Route, parts: AnswerParts): Promise<Response> {
   const { context, adminDigest, limits, limiter } = parts
   const secret = bearer(context.req.raw)
@@ -47,7 +47,7 @@ export async function answerRequest(box: Farebox, route: Route, parts: AnswerPar
   try {
     return await withinTime(route.hasOwnTimeLimit ? Number.POSITIVE_INFINITY : limits.timeoutMs, late, running)
   } catch (error) {
-    // What goes on after its time is over counts until it has ended; nobody reads what it answers.
+    // Work that outlives its time limit counts as under way until it ends. Nobody reads its answer.
     const ended = running.then(
       (response) => response.body?.cancel(),
       () => leave(),
@@ -57,7 +57,7 @@ export async function answerRequest(box: Farebox, route: Route, parts: AnswerPar
   }
 }
 
-/** Reads what is asked and lets the route answer. `leave` is called when the answer has been given. */
+/** Parses the request and lets the route answer. Calls `leave` when the answer has ended. */
 async function handle(
   box: Farebox,
   route: Route,
@@ -75,7 +75,7 @@ async function handle(
   const call: Omit<AccountCall<unknown, unknown>, keyof Caller> = {
     box,
     request,
-    // Most routes never look at it.
+    // Created on demand: most routes never use it.
     get signal() {
       return AbortSignal.any([request.signal, late.signal])
     },
@@ -97,7 +97,7 @@ async function handle(
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
 }
 
-/** Whoever asks by HEAD reads no body, so that one which nobody reads would never end. */
+/** Drops the body of an answer to HEAD: nobody reads it, so it would never end. */
 async function withoutUnasked({ method }: Request, response: Response): Promise<Response> {
   if (method !== 'HEAD') return response
   await response.body?.cancel()
@@ -108,7 +108,7 @@ function bearer(request: Request): string | undefined {
   return /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
 }
 
-/** The parameters of a query by name: each is there once, for nobody knows which of two is meant. */
+/** The query's parameters by name. Refuses a repeated one, since either value could be meant. */
 function queryOf({ req }: Context): Record<string, string> {
   const given = Object.entries(req.queries())
   const repeated = given.filter(([, values]) => values.length > 1)
@@ -124,7 +124,7 @@ function idempotencyKeyOf(request: Request): string | undefined {
   return key
 }
 
-/** Ids are texts that a database takes. */
+/** Refuses ids that a database would not accept as text. */
 function checkParameters(parameters: Record<string, string>): Record<string, string> {
   for (const [field, value] of Object.entries(parameters)) {
     if (!text.safeParse(value).success) {

@@ -4,8 +4,8 @@ import { serviceConfigurationSchema } from '@farebox/router'
 import { z } from 'zod'
 import { keySummary } from './admin-answers.ts'
 
-// What the API answers to the key of an account. Each schema types its handler, writes the OpenAPI document, and is what the
-// tests hold every real answer to. Answers may grow fields, so their readers take others too.
+// What the API answers to an account's API key. Each schema types its handler and documents it in OpenAPI, and the tests check
+// every real answer against it. Answers may gain fields, so their readers must accept unknown ones.
 
 const serviceType = z.string().describe('A service by its wire name: gpt')
 const unitType = z.enum(units)
@@ -59,7 +59,7 @@ export const agent = z.object({
   service_configuration: serviceConfiguration,
 })
 
-/** What every answer of an agent carries. */
+/** The fields of every agent's answer. */
 const ofAgent = {
   receipt,
   simulated: z.literal(true).optional().describe('Present where a simulated provider made it up'),
@@ -71,7 +71,7 @@ export const chatAnswer = z.object({
   ...ofAgent,
 })
 
-/** What a streamed answer of an agent consists of. */
+/** An event of an agent's streamed answer. */
 export const chatEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), text: z.string().describe('What follows what came before') }),
   z.object({ type: z.literal('finish'), provider: z.string(), ...ofAgent }),
@@ -274,7 +274,7 @@ export const readiness = z.object({
   ),
 })
 
-/** An OpenAPI document. What is in it is for OpenAPI to say. */
+/** An OpenAPI document. Its content is for OpenAPI to define. */
 export const openapiAnswer = z.looseObject({ openapi: z.string() })
 
 export const problem = z.looseObject({

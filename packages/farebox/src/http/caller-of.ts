@@ -6,9 +6,9 @@ import { InvalidBodyError } from './http-errors.ts'
 import type { Route } from './route.ts'
 
 /**
- * Who asks, for which account, and the rest of what they ask.
+ * Authenticates the caller, and returns their account and the rest of the query.
  *
- * @throws {UnauthorizedError} they may not
+ * @throws {UnauthorizedError} the API key or the admin token is missing or wrong
  * @throws {InvalidBodyError} the admin token names no account where it must, or an API key names one
  */
 export async function callerOf(
@@ -61,7 +61,7 @@ function isAdmin(secret: string | undefined, adminDigest: Buffer | undefined): b
   return secret !== undefined && adminDigest !== undefined && timingSafeEqual(digestOf(secret), adminDigest)
 }
 
-/** What an admin token is compared by, in a time that says nothing of it. */
+/** The digest by which admin tokens are compared, in constant time. */
 export function digestOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }

@@ -8,7 +8,7 @@ import * as answers from './answers.ts'
 import * as routing from './routing-answers.ts'
 import * as bodies from './schemas.ts'
 
-/** What requests hold, by the names that the OpenAPI document gives it. */
+/** The schemas of requests, by their names in the OpenAPI document. */
 export const requests = {
   CreateAgentRequest: bodies.createAgentBody,
   ChatRequest: bodies.chatBody,
@@ -24,7 +24,7 @@ export const requests = {
   BudgetRequest: bodies.budgetBody,
 } as const
 
-/** What answers hold, by the names that the OpenAPI document gives it. */
+/** The schemas of answers, by their names in the OpenAPI document. */
 export const responses = {
   ServiceConfiguration: answers.serviceConfiguration,
   ServiceUsed: answers.serviceUsed,
@@ -79,7 +79,7 @@ export const responses = {
   Problem: answers.problem,
 } as const
 
-/** What has a name in the document, and is nobody's to write by hand: OpenAI's clients have types of their own. */
+/** Schemas with a name in the document that need no wire types: OpenAI's clients bring their own. */
 export const others = {
   ServiceConfigurationFields: serviceConfigurationSchema,
   CreateChatCompletionRequest: chatCompletionBody,

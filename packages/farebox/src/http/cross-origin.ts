@@ -3,15 +3,15 @@ import type { MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 import { answerHeaders } from './openapi-parts.ts'
 
-/** Which pages of other origins may ask the API. */
+/** Which other origins' pages may call the API. */
 export interface CorsOptions {
-  /** Each as `https://app.example.com`. There is no `*`: an API key in a page is spent by whoever gets at that page. */
+  /** Origins such as `https://app.example.com`. There is no `*`: everyone who can open a page can spend the API key in it. */
   origins: readonly string[]
-  /** How long browsers may remember it. @defaultValue 600 */
+  /** How long browsers may cache the permission, in seconds. @defaultValue 600 */
   maxAgeSeconds?: number
 }
 
-/** What OpenAI's client says of itself: a browser sends none of its requests where these may not be sent. @source the package openai */
+/** Headers that OpenAI's client adds. Browsers send its requests only if all of them are allowed. @source the package openai */
 const OPENAI_HEADERS = [
   'user-agent',
   'openai-beta',
@@ -32,7 +32,7 @@ const OPENAI_HEADERS = [
   ].map((name) => `x-stainless-${name}`),
 ]
 
-/** @throws {InvalidOptionError} an origin is none */
+/** @throws {InvalidOptionError} an entry of `origins` is not an origin */
 export function crossOrigin({ origins, maxAgeSeconds = 600 }: CorsOptions): MiddlewareHandler {
   for (const origin of origins) {
     const parsed = URL.canParse(origin) ? new URL(origin) : undefined

@@ -2,29 +2,29 @@ import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { InvalidBodyError } from './http-errors.ts'
 
-/** What a cursor must be. */
+/** The message for an invalid cursor. */
 export const CURSOR_WORDS = 'must be the next cursor of an earlier page of the same list'
 
-/** A text in a cursor: one that a database takes. Names of two parts are longer than either. */
+/** A text in a cursor that a database accepts. The length leaves room for names that join two parts. */
 export const placeText = z
   .string()
   .max(1_000)
   .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value))
 
-/** Which list a place is in: its name, and what it is of and by, such as the account. */
+/** Identifies a list: its name, then what selects its rows, such as the account. */
 export type ListName = readonly (string | undefined)[]
 
 type Place = readonly (string | number | null)[]
 
-/** A place in a list as a caller sends it back: nothing to be read or made up. It is good for the list that gave it. */
+/** Encodes a place in a list as an opaque cursor, which only the same list accepts. `null` where there is no place. */
 export function writeCursor(list: ListName, place: Place | undefined): string | null {
   return place ? Buffer.from(JSON.stringify([markOf(list, place), ...place])).toString('base64url') : null
 }
 
 /**
- * The place that {@link writeCursor} wrote.
+ * Decodes a place that {@link writeCursor} encoded.
  *
- * @throws {InvalidBodyError} it is none, or one of another list
+ * @throws {InvalidBodyError} it is not a cursor, or is one of another list
  */
 export function readCursor<Schema extends z.ZodType<Place>>(
   list: ListName,
@@ -44,7 +44,7 @@ export function readCursor<Schema extends z.ZodType<Place>>(
 
 const written = z.tuple([z.string()]).rest(z.unknown())
 
-/** Short: it tells mistakes, and keeps no secret. Whoever makes a cursor up finds nothing but what is their own. */
+/** A short checksum against mistakes, not a secret: a forged cursor finds only what its sender may read anyway. */
 function markOf(list: ListName, place: Place): string {
   return hash('sha256', JSON.stringify([list, place]), 'base64url').slice(0, 8)
 }

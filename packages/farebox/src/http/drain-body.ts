@@ -1,11 +1,11 @@
-/** The longest that the rest of a body is read for. A body that is taken may come far more slowly, so nobody gains by this. */
+/** The longest time to drain a body. This helps no attacker: a body that is accepted may arrive far more slowly. */
 const DRAIN_MS = 5_000
-/** The most that is read of it; nothing is kept. */
+/** The most bytes to drain. None are kept. */
 export const DRAIN_BYTES_MAX = 64 * 1024 * 1024
 
 /**
- * Reads on what will not be used of a body, within bounds. Whoever is still sending when the connection closes is told that it was reset, and
- * never sees the answer: nginx, for the same reason, lingers before it closes.
+ * Reads and discards the rest of a body, within bounds. A client that is still sending when the connection closes sees a reset
+ * instead of the answer. nginx lingers before it closes for the same reason.
  */
 export async function drainBody(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<undefined>()

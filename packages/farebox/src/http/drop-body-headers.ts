@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-/** What says how a body is coded, how long it is, what it is called and how long it may be kept. */
+/** Headers that describe a body: its encoding, length, name and lifetime. */
 const OF_THE_BODY = [
   'content-disposition',
   'content-encoding',
@@ -12,7 +12,7 @@ const OF_THE_BODY = [
   'last-modified',
 ]
 
-/** Takes back what a host has said of the answer that it meant to give, and that a problem document takes the place of. */
+/** Removes what the host said about the body of its own answer, before a problem document replaces that answer. */
 export function dropBodyHeaders(response: ServerResponse): void {
   for (const name of OF_THE_BODY) response.removeHeader(name)
 }

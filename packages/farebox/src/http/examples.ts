@@ -15,7 +15,7 @@ const receipt = {
 }
 const accountId = '0198c3f4-1111-7c55-9d1e-3f2a5b6c7d8e'
 
-/** What the document shows of requests and answers. */
+/** The examples of requests and answers in the OpenAPI document. */
 export const examples: Partial<WireRequests & WireAnswers> = {
   CreateAgentRequest: {
     business_logic_adapter: 'emergencyservices',

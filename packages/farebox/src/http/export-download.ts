@@ -2,7 +2,7 @@ import type { ExportFormat } from '@farebox/ledger/export'
 import type { Farebox } from '../farebox.ts'
 import { InvalidBodyError } from './http-errors.ts'
 
-/** What is asked for. */
+/** Which export to write. */
 export interface Download {
   kind: 'usage' | 'purchases'
   format: ExportFormat
@@ -21,10 +21,10 @@ const ENDINGS: Readonly<Record<ExportFormat, string>> = {
 }
 
 /**
- * An export as an answer that is read from the database as fast as its reader takes it. What goes wrong before the first piece is a problem;
- * after it, the answer breaks off.
+ * Streams an export from the database as fast as its reader takes it. A failure before the first piece becomes a problem. After
+ * it, the answer breaks off.
  *
- * @throws {InvalidBodyError} FOCUS is asked for, and the host has not said what a credit costs
+ * @throws {InvalidBodyError} FOCUS was asked for, and the host has not set the price of a credit
  * @throws {NotFoundError} no such account
  */
 export async function exportDownload(
@@ -37,7 +37,7 @@ export async function exportDownload(
     throw new InvalidBodyError([{ field: 'format', problem }])
   }
   if (accountId !== undefined) await box.ledger.history.account(accountId)
-  // Loaded when it is used: most processes export nothing.
+  // Loaded on demand: most processes export nothing.
   const { exportMediaTypes, exportPurchases, exportUsage } = await import('@farebox/ledger/export')
   const write = kind === 'usage' ? exportUsage : exportPurchases
   const pieces = write(box.ledger, { format, accountId, from, until, includeCosts, focus })
@@ -51,7 +51,7 @@ export async function exportDownload(
   })
 }
 
-/** A piece is read when the one before it was taken, and none after its reader has left. */
+/** Reads a piece once the one before it was taken, and none after the reader has left. */
 function streamOf(
   first: IteratorResult<string, void>,
   pieces: AsyncGenerator<string, void, undefined>,

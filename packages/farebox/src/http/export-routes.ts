@@ -8,7 +8,7 @@ const streams = {
   'application/x-ndjson': 'With `format` jsonl or cloudevents: an object in each line',
 }
 
-/** Usage and purchases as files. */
+/** Routes that export usage and purchases as files. */
 export const exportRoutes: readonly Route[] = [
   readRoute({
     method: 'get',

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 
 type RawIssue = Parameters<z.core.$ZodErrorMap>[0]
 
-/** How a kind of value is asked for. */
+/** What messages call each kind of value. */
 const KINDS: Readonly<Record<string, string>> = {
   string: 'a text',
   number: 'a number',
@@ -18,7 +18,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   url: 'must be an https: URL',
 }
 
-/** What a field must be, in words of our own, where its schema says nothing better: they name the fix and quote no value. */
+/** The message for an invalid field whose schema gives none: it names the fix and quotes no value. */
 export function fieldWords(issue: RawIssue): string {
   switch (issue.code) {
     case 'invalid_type': {
@@ -52,7 +52,7 @@ function sizeWords(origin: string, size: number | bigint, atMostOrLeast: string,
   return `must be ${beyond} ${size}`
 }
 
-/** What each of several forms would have to be. */
+/** The message for a value that fits no branch of a union. */
 function formsWords(isMissing: boolean, branches: readonly (readonly z.core.$ZodIssue[])[]): string {
   const words = branches.flatMap(([first]) =>
     first && first.path.length === 0 ? [first.message.replace(/^(must be|is missing: give) /, '')] : [],

@@ -16,31 +16,31 @@ export class InvalidBodyError extends FareboxError {
   }
 }
 
-/** The body is longer than is taken. */
+/** The body is longer than the limit. */
 export class BodyTooLargeError extends FareboxError {
   override readonly code = 'BODY_TOO_LARGE'
 }
 
-/** The body is of a kind that the route does not take. */
+/** The route does not accept this content type. */
 export class UnsupportedMediaTypeError extends FareboxError {
   override readonly code = 'UNSUPPORTED_MEDIA_TYPE'
 }
 
-/** The request took longer than it may, and its work was stopped. */
+/** The request exceeded its time limit, and its work was stopped. */
 export class RequestTimeoutError extends FareboxError {
   override readonly code = 'REQUEST_TIMEOUT'
   override readonly isRetryable = true
 }
 
-/** An API key asks more than it may. */
+/** An API key makes more requests than its limits allow. */
 export class RateLimitedError extends FareboxError {
   override readonly code: 'RATE_LIMITED' | 'TOO_MANY_AT_ONCE'
   override readonly isRetryable = true
-  /** Which limit was reached, by its name on the wire. */
+  /** The wire name of the limit that was reached. */
   readonly limitName: string
   readonly limit: number
   readonly retryAfterMs: number
-  /** What its answer says of the limit. */
+  /** The headers that tell the limit. */
   readonly headers: Readonly<Record<string, string>>
 
   constructor(
@@ -57,22 +57,22 @@ export class RateLimitedError extends FareboxError {
   }
 }
 
-/** There is something at this path, and it is asked for by another method. */
+/** The path exists, but not with this method. */
 export class MethodNotAllowedError extends FareboxError {
   override readonly code = 'METHOD_NOT_ALLOWED'
 }
 
-/** There is nothing at this path. */
+/** The path does not exist. */
 export class RouteNotFoundError extends FareboxError {
   override readonly code = 'ROUTE_NOT_FOUND'
 }
 
-/** A caller asked for a model, an agent or a configuration that there is not. */
+/** A caller asked for a model, an agent or a configuration that does not exist. */
 export class ModelNotFoundError extends FareboxError {
   override readonly code = 'MODEL_NOT_FOUND'
 }
 
-/** The request was served before, and its answer is no longer there. */
+/** The request was charged before, but its answer was not kept. */
 export class AnswerNotKeptError extends FareboxError {
   override readonly code = 'ANSWER_NOT_KEPT'
 }

@@ -3,10 +3,10 @@ import { IdempotencyConflictError, InvalidInputError } from '@farebox/ledger'
 import { InvalidBodyError } from './http-errors.ts'
 import type { Route } from './route.ts'
 
-/** A conflict, and a field that the ledger did not take, are named as the caller sent them. */
+/** Renames the fields of an idempotency conflict, or of input that the ledger refused, to what the caller sent. */
 export function inWireNames(error: unknown, { wireNames = {} }: Route, idempotencyKey: string | undefined): unknown {
   if (isConflict(error)) {
-    // Under the same key at another route everything differs, and only that matters.
+    // The same key at another route differs in everything, and only the route matters.
     const isOtherRoute = error.differs.includes('verb')
     const names = isOtherRoute
       ? ['path']
@@ -16,7 +16,7 @@ export function inWireNames(error: unknown, { wireNames = {} }: Route, idempoten
     ])
   }
   if (error instanceof InvalidInputError) {
-    // Too large a price is that of too large a quantity.
+    // A price that is too large comes from a quantity that is.
     const field = error.field === 'usage.rated' ? 'usage.quantity' : error.field
     return new InvalidBodyError([
       { field: wireNames[field] || wireName(field), problem: error.message.slice(error.field.length + 1) },

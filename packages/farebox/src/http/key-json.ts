@@ -2,7 +2,7 @@ import type { ApiKeySummary, BudgetRow, KeyService } from '@farebox/ledger'
 import { balanceJson, chargedJson } from '../receipt.ts'
 import { instantJson } from './instant-json.ts'
 
-/** A key in its wire form, without its secret, which is nowhere kept. */
+/** A key in its wire form. Its secret is not stored anywhere. */
 export function keyJson(key: ApiKeySummary) {
   return {
     prefix: key.prefix,
@@ -33,7 +33,7 @@ export function keyServiceJson(row: KeyService) {
  * A budget in its wire form.
  *
  * @param budget    in its current window
- * @param prefixes  of keys, by their ids
+ * @param prefixes  of keys, by key id
  */
 export function budgetJson(budget: BudgetRow, prefixes: ReadonlyMap<string, string>) {
   const { apiKeyId, windowEnd } = budget

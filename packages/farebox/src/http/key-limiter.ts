@@ -4,15 +4,15 @@ import type { ResolvedLimits } from './limits.ts'
 
 const MINUTE_SECONDS = 60
 
-/** A request that was let in. */
+/** A request that was admitted. */
 export interface Entry {
-  /** What is left of the limits, as headers of its answer. */
+  /** What remains of the limits, as headers of the answer. */
   headers: Readonly<Record<string, string>>
-  /** To be called once, when it has ended. */
+  /** Call it when the request has ended. Further calls do nothing. */
   leave(): void
 }
 
-/** Counts what each API key asks, in this process. */
+/** Counts the requests of each API key in this process. */
 export class KeyLimiter {
   readonly #limits: ResolvedLimits
   readonly #running = new Map<string, number>()
@@ -24,7 +24,7 @@ export class KeyLimiter {
     if (Number.isFinite(points)) this.#perMinute = new RateLimiterMemory({ points, duration: MINUTE_SECONDS })
   }
 
-  /** @throws {RateLimitedError} the key asks too much */
+  /** @throws {RateLimitedError} the key has too many requests under way, or made too many in this minute */
   async enter(apiKeyId: string): Promise<Entry> {
     const running = this.#running.get(apiKeyId) ?? 0
     const { concurrentRequestsPerKey: most } = this.#limits
@@ -66,7 +66,7 @@ export class KeyLimiter {
   }
 }
 
-/** @source draft-ietf-httpapi-ratelimit-headers-10: quota and window in seconds, what remains and for how long */
+/** @source draft-ietf-httpapi-ratelimit-headers-10: quota and window in seconds, remaining requests and seconds until the reset */
 function rateHeaders(quota: number, { remainingPoints, msBeforeNext }: RateLimiterRes): Record<string, string> {
   return {
     'ratelimit-policy': `"requests";q=${quota};w=${MINUTE_SECONDS}`,

@@ -4,10 +4,8 @@ import { BodyTooLargeError } from './http-errors.ts'
 import { untilSent } from './until-sent.ts'
 
 /**
- * Refuses bodies that are longer than so many bytes: by their length where it is told, and else as soon as it shows, to whoever reads them.
- * What is still sent of them is read first, so that their clients see the refusal.
- *
- * @param answer  refuses by the length that is told; `startedMs` is when the request came, as `performance.now()` tells it
+ * Refuses bodies longer than `maxSize` bytes: up front where the length is declared, otherwise once a reader has got that far.
+ * Drains the rest of the body first, so that the client sees the refusal.
  */
 export function limitBody(
   maxSize: number,
@@ -16,7 +14,7 @@ export function limitBody(
   return async (context, next) => {
     const { method } = context.req
     const length = context.req.header('content-length')
-    // Where the length is told, the body need not be looked at, which would make a web stream of it.
+    // With a declared length there is no need to touch the body, which would turn it into a web stream.
     if (length !== undefined && context.req.header('transfer-encoding') === undefined) {
       if (!(Number(length) > maxSize)) return next()
       const startedMs = performance.now()
@@ -26,14 +24,14 @@ export function limitBody(
     }
     const { url, headers, body, signal } = context.req.raw
     if (method === 'GET' || method === 'HEAD' || !body) return next()
-    // Named one by one: what Node's adapter hands on only looks like a request to whoever would copy it.
+    // Field by field: what Node's adapter passes on only looks like a `Request`, so it cannot be copied as one.
     const init: RequestInit & { duplex: 'half' } = { method, headers, signal, body: limited(body, maxSize), duplex: 'half' }
     context.req.raw = new Request(url, init)
     return next()
   }
 }
 
-/** The same body, read when it is asked for and not before: whoever may ask nothing is to fill no memory. */
+/** The same body, read only on demand: an unauthorized caller must not fill memory. */
 function limited(body: ReadableStream<Uint8Array>, maxSize: number): ReadableStream<Uint8Array> {
   const source: UnderlyingDefaultSource<Uint8Array> = {
     async pull(controller) {
@@ -55,7 +53,7 @@ function tooLarge(maxSize: number): BodyTooLargeError {
   return new BodyTooLargeError(`the body is longer than ${maxSize} bytes`)
 }
 
-/** The whole of it; `undefined` where it is longer. In one piece of memory: kept apart, pieces of a byte would take a hundred each. */
+/** The whole body, or `undefined` where it is longer. In one buffer: chunks of one byte would take a hundred bytes each. */
 async function readUpTo(
   maxSize: number,
   reader: ReadableStreamDefaultReader<Uint8Array>,

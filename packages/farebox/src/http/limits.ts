@@ -1,23 +1,23 @@
 import { InvalidOptionError } from '@farebox/core'
 
-/** What one caller may ask of the API at most. Each is about the whole of the handler's process. */
+/** Limits on the requests of one caller. Requests are counted per process, not across processes. */
 export interface RouteLimits {
-  /** Longer JSON gets a 413. @defaultValue 26_214_400 (25 MiB: a conversation with images) */
+  /** The longest JSON body, in bytes. Longer ones get a 413. @defaultValue 26_214_400 (25 MiB: a conversation with images) */
   requestBytes?: number
-  /** Longer forms and recordings get a 413. @defaultValue 26_214_400 (25 MiB, a long recording) */
+  /** The longest form or recording, in bytes. Longer ones get a 413. @defaultValue 26_214_400 (25 MiB: a long recording) */
   uploadBytes?: number
-  /** Requests of one API key that may be under way, streams included; more get a 429. @defaultValue 1_000 */
+  /** Requests that one API key may have under way, streams included. More get a 429. @defaultValue 1_000 */
   concurrentRequestsPerKey?: number
-  /** Requests that one API key may make in a minute; more get a 429. What it may spend is for budgets to say. @defaultValue no limit */
+  /** Requests that one API key may make per minute. More get a 429. To limit spending, use budgets. @defaultValue no limit */
   requestsPerMinutePerKey?: number
   /**
-   * How long a request may take until its answer, or a stream, begins. Then its work is stopped, settled as for a caller who left, and
-   * answered with a 504. Phone calls say themselves how long they may take. @defaultValue 300_000
+   * How long a request may take until its answer or stream begins, in milliseconds. After that its work is stopped and settled as
+   * if the caller had left, and the request gets a 504. Phone calls set their own time limit. @defaultValue 300_000
    */
   timeoutMs?: number
 }
 
-/** The same, with nothing left open. */
+/** {@link RouteLimits} with every default filled in. */
 export type ResolvedLimits = Readonly<Required<RouteLimits>>
 
 const MIB = 1024 * 1024
@@ -30,7 +30,7 @@ const defaults: ResolvedLimits = {
   timeoutMs: 300_000,
 }
 
-/** @throws {InvalidOptionError} a limit is no whole number above 0 */
+/** @throws {InvalidOptionError} a limit is unknown, or is not a whole number above 0 */
 export function resolveLimits(given: RouteLimits = {}): ResolvedLimits {
   const chosen = Object.entries(given).filter(([, value]) => value !== undefined)
   for (const [name, value] of chosen) {

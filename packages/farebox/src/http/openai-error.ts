@@ -1,13 +1,13 @@
 import type { Problem } from './problem.ts'
 
-/** An error as OpenAI words it. */
+/** An error in OpenAI's format. */
 export interface OpenaiError {
   error: { message: string; type: string; param: string | null; code: string }
 }
 
 const TOO_LONG = 'context_length_exceeded'
 
-/** Codes that OpenAI's clients know. All others are ours, in lower case. */
+/** Codes that OpenAI's clients know. All others are Farebox's own, in lower case. */
 const CODES: Readonly<Record<string, string>> = {
   UNAUTHORIZED: 'invalid_api_key',
   PROVIDERS_BUSY: 'rate_limit_exceeded',
@@ -19,7 +19,7 @@ const CODES: Readonly<Record<string, string>> = {
 
 const TYPES: Readonly<Record<number, string>> = { 402: 'insufficient_quota', 403: 'permission_error', 429: 'rate_limit_error' }
 
-/** A problem in OpenAI's words, of the same status. `param` is the first field that is wrong. */
+/** A problem in OpenAI's format. `param` is the first field that is wrong. */
 export function openaiError({ status, code, detail, errors, kind }: Problem): OpenaiError {
   const [first] = Array.isArray(errors) ? (errors as { field?: unknown }[]) : []
   return {
@@ -27,7 +27,7 @@ export function openaiError({ status, code, detail, errors, kind }: Problem): Op
       message: detail,
       type: TYPES[status] ?? (status >= 500 ? 'server_error' : 'invalid_request_error'),
       param: typeof first?.field === 'string' ? first.field : null,
-      // Clients that shorten a conversation look for it, whoever has found out that it is too long.
+      // Clients that shorten a conversation look for this code, whether Farebox or the provider found it too long.
       code: kind === 'context_too_long' ? TOO_LONG : (CODES[code] ?? code.toLowerCase()),
     },
   }

@@ -47,7 +47,7 @@ export const answerHeaders = {
   'x-farebox-simulated': header('Present where a simulated provider made it up', { type: 'string', const: 'true' }),
 } as const
 
-/** What the answers of a route say in headers when all went well, as references into the document. */
+/** The headers of a route's successful answers, as references into the document. */
 export function headersOf({
   path,
   method,
@@ -78,7 +78,7 @@ export function headersOf({
   return references(names)
 }
 
-/** Every way in which requests fail, as responses of the document: by status, and in whose words. */
+/** All failures as responses of the document: for each status, one as a problem and one in OpenAI's format. */
 export function failures(): Json {
   const statuses = [...new Set([...Object.values(statusOfCode), 500])].sort((a, b) => a - b)
   return Object.fromEntries(
@@ -89,7 +89,7 @@ export function failures(): Json {
   )
 }
 
-/** The name of a failure among them. */
+/** The name of a failure in {@link failures}. */
 export function failureName(status: number, path: string): string {
   return isOpenaiPath(path) ? `Openai${status}` : `Problem${status}`
 }
@@ -98,7 +98,7 @@ function failure(status: number, type: string, schema: string): Json {
   const codes = Object.entries(statusOfCode).flatMap(([code, its]) => (its === status ? [code] : []))
   const names: (keyof typeof answerHeaders)[] = []
   if (status === 401) names.push('WWW-Authenticate')
-  // Whoever asked is known by then: their limits count what failed too, and a failure that was charged is one that is told again.
+  // The caller is known by then: failures count towards their limits, and one that was charged is repeated under its key.
   else names.push('RateLimit', 'RateLimit-Policy', 'Idempotency-Replayed')
   if ([409, 429, 502, 503, 504].includes(status)) names.push('Retry-After')
   if (schema === 'OpenaiError') names.push('x-request-id', 'x-should-retry')

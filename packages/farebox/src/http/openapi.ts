@@ -20,7 +20,7 @@ const TAGS: Readonly<Record<RouteTag, string>> = {
   operations: 'For those who run the server',
 }
 
-/** Who may ask, by any of these. */
+/** The security schemes of each kind of access. Any one of them suffices. */
 const SCHEMES: Readonly<Record<Route['access'], readonly string[]>> = {
   public: [],
   account: ['api_key'],
@@ -71,7 +71,7 @@ export function openapiDocument(routes: readonly Route[]): Json {
   }
 }
 
-/** Every schema that has a name, each referring to the others by theirs. `names` is filled with whose is which. */
+/** All named schemas, with references to one another by name. Fills `names` with the name of each schema. */
 function namedSchemas(names: Map<z.ZodType, string>): Json {
   const registry = z.registry<{ id: string }>()
   for (const [id, schema] of Object.entries({ ...requests, ...responses, ...others })) {
@@ -92,13 +92,13 @@ function namedSchemas(names: Map<z.ZodType, string>): Json {
   )
 }
 
-/** What JSON Schema would not say by itself. */
+/** Adjusts the JSON Schema that Zod derives. */
 function describe(zodSchema: unknown, jsonSchema: Json): void {
   if (zodSchema === configurationFields) {
     for (const key of Object.keys(jsonSchema)) delete jsonSchema[key]
     jsonSchema.$ref = `${SCHEMAS}ServiceConfigurationFields`
   }
-  // The pattern of a time fills half a page, and its format says the same.
+  // A time's pattern fills half a page, and its format says the same.
   if (jsonSchema.format === 'date-time') delete jsonSchema.pattern
 }
 
@@ -132,7 +132,7 @@ function operation(route: Route, names: Map<z.ZodType, string>): Json {
   }
 }
 
-/** The statuses of failures, which follow from what a route is and does. */
+/** The statuses with which a route may fail, derived from its definition. */
 function statusesOf({ path, method, access, query, changesNothing, fails = [] }: Route): number[] {
   const statuses = new Set([429, 500, 503, 504, ...fails])
   if (access !== 'public') statuses.add(401)

@@ -4,7 +4,7 @@ import { metricsText } from '../telemetry/metric-family.ts'
 import { health, readiness } from './answers.ts'
 import { publicRoute, type Route } from './route.ts'
 
-/** What operators' tools ask. `/openapi.json` is added by the router, which knows all routes. Clients have no methods for it or `/metrics`. */
+/** Routes for operators' tools. The router adds `/openapi.json`. Clients have no methods for that one and `/metrics`. */
 export const operationRoutes: readonly Route[] = [
   publicRoute({
     method: 'get',
@@ -31,7 +31,7 @@ export const operationRoutes: readonly Route[] = [
           name,
           simulated: isSimulated,
           status: availability.status,
-          // "Set OPENAI_API_KEY" is for who could: anybody may ask this.
+          // This route is public, and a reason such as "Set OPENAI_API_KEY" is only for the operator.
           ...(isAdmin && availability.status === 'disabled' && { reason: availability.reason }),
         })),
       }

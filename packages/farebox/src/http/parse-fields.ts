@@ -2,11 +2,11 @@ import type { z } from 'zod'
 import { fieldWords } from './field-words.ts'
 import { InvalidBodyError } from './http-errors.ts'
 
-/** Fields that are told at most: what is wrong is named, and not sent back. */
+/** The most fields that an error names. */
 const FIELDS_MAX = 100
 
 /**
- * Reads what a caller sent.
+ * Checks what a caller sent against a schema.
  *
  * @throws {InvalidBodyError} names each field that is missing, wrong or unknown, a hundred at most
  */
@@ -23,7 +23,7 @@ export function parseFields<Schema extends z.ZodType>(schema: Schema, value: unk
   throw new InvalidBodyError(firstOfEach(fields))
 }
 
-/** One problem per field is enough to mend it. Of hundreds of fields, the first say what is wrong with all of them. */
+/** One problem per field is enough to fix it. Of hundreds of fields, the first ones show what is wrong with all. */
 function firstOfEach(fields: InvalidBodyError['fields']): InvalidBodyError['fields'] {
   const byField = new Map<string, InvalidBodyError['fields'][number]>()
   for (const problem of fields) {
@@ -33,7 +33,7 @@ function firstOfEach(fields: InvalidBodyError['fields']): InvalidBodyError['fiel
   return [...byField.values()]
 }
 
-/** Of a value that may be several things, what is wrong with the one that it is nearest to: where reading it got furthest. */
+/** For a union, the issues of the branch that the value comes closest to: the one whose issues lie deepest. */
 function nearestIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
   const depthOf = (issues: readonly z.core.$ZodIssue[]) => issues.reduce((depth, { path }) => Math.max(depth, path.length), 0)

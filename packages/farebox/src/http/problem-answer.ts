@@ -1,15 +1,15 @@
 import { openaiError } from './openai-error.ts'
 import { type Problem, problemHeaders } from './problem.ts'
 
-/** Paths of the OpenAI-compatible routes. */
+/** Whether a path is one of the OpenAI-compatible routes. */
 export function isOpenaiPath(path: string): boolean {
   return path.startsWith('/v1/')
 }
 
 /**
- * The answer that a problem becomes at a path: as OpenAI words it where its clients ask, else as it is.
+ * The answer with a problem: in OpenAI's format on the paths of its clients, otherwise as a problem document.
  *
- * @param headers  sent beside the problem's own
+ * @param headers  sent in addition to the problem's own
  */
 export function problemAnswer(problem: Problem, path: string, headers: Readonly<Record<string, string>> = {}): Response {
   const { status } = problem
@@ -20,7 +20,7 @@ export function problemAnswer(problem: Problem, path: string, headers: Readonly<
     headers: {
       ...own,
       'content-type': 'application/json',
-      // OpenAI's SDK asks again after every 409 and 5xx unless it is told not to.
+      // OpenAI's SDK retries every 409 and 5xx unless this header says not to.
       'x-should-retry': String(problem.retry_after !== undefined),
     },
   })

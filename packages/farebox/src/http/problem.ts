@@ -12,7 +12,7 @@ import {
 } from '../errors.ts'
 import { InvalidBodyError, RateLimitedError } from './http-errors.ts'
 
-/** The HTTP status of every code: the one table, used by every shell. What is not here is a defect of ours: 500. */
+/** The HTTP status of every error code, shared by all integrations. A code that is missing here is a bug in Farebox: 500. */
 export const statusOfCode: Readonly<Record<string, number>> = {
   MALFORMED_BODY: 400,
   UNAUTHORIZED: 401,
@@ -76,10 +76,10 @@ export interface Problem {
   [fact: string]: unknown
 }
 
-/** What a route calls a field that has another name elsewhere. */
+/** A route's wire names, by the names of the fields in the code. */
 type WireNames = Readonly<Record<string, string>>
 
-/** What is said of errors whose own words are not for everybody. */
+/** Public messages for errors whose own messages are not safe to show. */
 const SAFE_WORDS: Readonly<Record<string, string>> = {
   LEDGER_UNAVAILABLE: 'the ledger cannot be reached: nothing is lost, try again under the same idempotency key',
 }
@@ -102,12 +102,14 @@ const TITLES: Readonly<Record<number, string>> = {
   504: 'Provider timed out',
 }
 
-/** A status in a few words. */
+/** A short title for a status. */
 export function titleOfStatus(status: number): string {
   return TITLES[status] ?? 'Internal error'
 }
 
-/** What an error says on the wire. Of errors that are not ours, and of unsafe ones, only that something went wrong. */
+/**
+ * The problem document for an error. Hides the message of an unsafe error, and everything about an error that is not Farebox's.
+ */
 export function problemOf(error: unknown, wireNames: WireNames = {}): Problem {
   if (!isFareboxError(error)) return newProblem(500, 'INTERNAL', 'something went wrong on our side')
   const status = statusOfCode[error.code] ?? 500
@@ -121,18 +123,18 @@ export function problemOf(error: unknown, wireNames: WireNames = {}): Problem {
   }
 }
 
-/** What is said of a problem in the headers of its answer, by whichever shell it is sent. */
+/** The headers of a problem's answer, whichever integration sends it. */
 export function problemHeaders({ status, retry_after }: Problem): Record<string, string> {
   return {
     'content-type': 'application/problem+json',
-    // Also where the host has said how long the answer itself may be kept.
+    // Overrides what the host may have set for the answer that it meant to give.
     'cache-control': 'no-store',
     ...(status === 401 && { 'www-authenticate': 'Bearer' }),
     ...(typeof retry_after === 'number' && { 'retry-after': String(retry_after) }),
   }
 }
 
-/** The answer that an error becomes. */
+/** An error as the `Response` that reports it. */
 export function problemResponse(error: unknown, wireNames?: WireNames): Response {
   const problem = problemOf(error, wireNames)
   return new Response(JSON.stringify(problem), { status: problem.status, headers: problemHeaders(problem) })
@@ -148,7 +150,7 @@ function newProblem(status: number, code: string, detail: string): Problem {
   }
 }
 
-/** Amounts are decimal strings here, since what is available may be fractional. */
+/** The facts of an error, by their wire names. Amounts are decimal strings, since what is available may be fractional. */
 function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unknown> {
   if (error instanceof InsufficientCreditsError || error instanceof WorkflowCeilingError) {
     return { needed: formatCredits(error.needed), available: formatCredits(error.available) }

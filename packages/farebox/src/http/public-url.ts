@@ -35,18 +35,18 @@ for (const [network, prefix] of [
 const INSIDE_NAMES = /^(localhost|[^.]+)$|\.(localhost|local|internal|intranet|lan|home\.arpa)$/
 
 /**
- * Whether a URL may be handed to a provider to be fetched: by its words it leads to the open internet. We fetch none ourselves; a model that
- * a team runs in its own network would fetch from there.
+ * Whether a provider may be given a URL to fetch: by its host name, it leads to the public internet. Farebox itself fetches none,
+ * but a model that a team runs in its own network would fetch from there.
  */
 export function isPublicUrl(url: string): boolean {
-  // Others take a backslash for a part of the name before an `@`, and what we take for the host for that name.
+  // Other parsers take a backslash, and the host that `URL` sees before it, for the user name in front of an `@`.
   if (!URL.canParse(url) || /[\\\s\p{Cc}]/u.test(url)) return false
   const { hostname, username, password } = new URL(url)
   if (username !== '' || password !== '') return false
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
   const version = isIP(host)
   if (version === 4) return !inside.check(host)
-  // An IPv4 address within one of IPv6 is checked as what it is.
+  // `BlockList` checks an IPv4-mapped address against the IPv4 networks.
   if (version === 6) return !inside.check(host, 'ipv6')
   return !INSIDE_NAMES.test(host)
 }

@@ -1,17 +1,17 @@
 import { MalformedBodyError, UnsupportedMediaTypeError } from './http-errors.ts'
 import { untilSent } from './until-sent.ts'
 
-/** Deeper than any body of the API; functions like JSON.stringify call themselves for each level. */
+/** Deeper than any body of the API. Functions like JSON.stringify recurse for each level. */
 const DEPTH_MAX = 64
-/** More than any body of the API: 4,096 messages and 512 tools have some ten thousand. Each that is wrong becomes a problem, which takes memory. */
+/** More than any body of the API: 4,096 messages and 512 tools have some ten thousand. Each invalid value takes memory. */
 const VALUES_MAX = 200_000
 
 /**
- * The JSON of a request. An absent body is an empty object, so that routes whose fields are all optional take none.
+ * The JSON of a request. An absent body reads as an empty object, so that routes whose fields are all optional need none.
  *
- * @throws {CallerLeftError} its sender left before its end
- * @throws {UnsupportedMediaTypeError} it says that it is a form or a file
- * @throws {MalformedBodyError} it is no JSON, nested too deeply, of too many values, or has a field that only an attack has
+ * @throws {CallerLeftError} the sender left before the end of the body
+ * @throws {UnsupportedMediaTypeError} the content type is that of a form or a file
+ * @throws {MalformedBodyError} it is not JSON, is nested too deeply, has too many values, or has a `__proto__` field
  */
 export async function readJson(request: Request): Promise<unknown> {
   const type = request.headers.get('content-type') ?? ''
@@ -28,7 +28,7 @@ export async function readJson(request: Request): Promise<unknown> {
   return body
 }
 
-/** Level by level and not by calling itself, which is what a deep body would break. */
+/** Goes level by level: a deep body would overflow the stack of a recursive check. */
 function checkShape(body: unknown): void {
   let level = [body]
   let values = 0

@@ -3,23 +3,23 @@ import { InvalidBodyError, MalformedBodyError, UnsupportedMediaTypeError } from 
 import { untilAborted } from './until-aborted.ts'
 import { untilSent } from './until-sent.ts'
 
-/** More than any form of the API: a megabyte has room for twenty thousand empty ones. */
+/** More than any form of the API has. A megabyte has room for twenty thousand empty entries. */
 const ENTRIES_MAX = 1_000
 
-/** A file from a form, or a whole body, with the form's other fields: one that is there several times, with commas between. */
+/** A file from a form, or a whole body, with the form's other fields. Repeated fields are joined with commas. */
 export interface Upload {
   data: Uint8Array
   fields: Readonly<Record<string, string | undefined>>
-  /** What each field holds, entry by entry. */
+  /** The values of each field, one for each entry. */
   lists: Readonly<Record<string, readonly string[]>>
 }
 
 /**
- * Reads the file of a multipart field, or the body itself where it is no form.
+ * Reads the file of a multipart field, or the body itself where it is not a form.
  *
- * @throws {CallerLeftError} its sender left before its end
+ * @throws {CallerLeftError} the sender left before the end of the body
  * @throws {InvalidBodyError} the form has no such file
- * @throws {UnsupportedMediaTypeError} it is JSON
+ * @throws {UnsupportedMediaTypeError} the body is JSON or XML
  * @throws {MalformedBodyError} the form cannot be read
  */
 export function readUpload({ request, signal }: { request: Request; signal: AbortSignal }, field: string): Promise<Upload> {
@@ -45,7 +45,7 @@ async function read(request: Request, field: string): Promise<Upload> {
   return { data: new Uint8Array(await file.arrayBuffer()), fields, lists }
 }
 
-/** The texts of a form by their names. */
+/** The texts of a form, by field. */
 function textsOf(entries: readonly [string, FormDataEntryValue][]): Record<string, string[]> {
   const texts = new Map<string, string[]>()
   for (const [name, value] of entries) {

@@ -3,42 +3,42 @@ import type { z } from 'zod'
 import type { Farebox } from '../farebox.ts'
 import type { Problem } from './problem.ts'
 
-/** What a handler is given: everything of the request that it declared, parsed. */
+/** What a handler receives: the parts of the request that its route declares, parsed. */
 export interface RouteCall<Body, Query> {
   box: Farebox
   request: Request
-  /** Fires when the caller leaves, or the request has taken longer than it may. */
+  /** Fires when the caller leaves, or when the request exceeds its time limit. */
   signal: AbortSignal
-  /** Of `:name` in the path. */
+  /** The values of each `:name` in the path. */
   parameters: Readonly<Record<string, string>>
   body: Body
   query: Query
   idempotencyKey: string | undefined
-  /** Whether it is the operator who asks: with the admin token. */
+  /** Whether the operator asks, with the admin token. */
   isAdmin: boolean
-  /** Tells the operator of a failure that came after the answer had begun. */
+  /** Tells the operator about a failure after the answer has begun. */
   report(error: unknown): void
 }
 
-/** What a host knows of whoever holds an API key. */
+/** What a host knows about the holder of an API key. */
 export type KnownMetadata = (key: AuthenticatedKey) => Metadata | undefined | Promise<Metadata | undefined>
 type Metadata = Readonly<Record<string, string>>
 
-/** What a handler of an account is given. */
+/** What the handler of an account route receives. */
 export interface AccountCall<Body, Query> extends RouteCall<Body, Query> {
   key: AuthenticatedKey
-  /** What conditions look at: what the host knows of the caller, above what the caller says. */
+  /** The metadata that conditions look at: what the caller sent, overridden by what the host knows. */
   metadata(said?: Metadata): Promise<Metadata | undefined>
 }
 
-/** What a handler is given that reads of an account: for a key of it, or for whoever has the admin token. */
+/** What the handler of a route that reads an account receives, from one of its keys or from the admin token. */
 export interface ReadCall<Body, Query> extends RouteCall<Body, Query> {
   accountId: string
   /** `undefined` when the admin token asks. */
   key: AuthenticatedKey | undefined
 }
 
-/** A JSON answer with a status of its own, or with headers. */
+/** A JSON answer with its own status or headers. */
 export class JsonAnswer<Body = unknown> {
   readonly status: number
   readonly body: Body
@@ -51,10 +51,13 @@ export class JsonAnswer<Body = unknown> {
   }
 }
 
-/** Says in an answer that it was given before under the same idempotency key. */
+/** Marks an answer that repeats the first one under the same idempotency key. */
 export const REPLAYED: Readonly<Record<string, string>> = { 'idempotency-replayed': 'true' }
 
-/** A JSON answer to a change that the ledger makes once for an idempotency key. What happens once without a key too is no answer given again. */
+/**
+ * A JSON answer to a change that the ledger makes once per idempotency key. Without a key it is never marked as replayed, even if
+ * the ledger makes the change only once anyway.
+ */
 export function changed<Body>(
   status: 200 | 201,
   body: Body,
@@ -63,7 +66,7 @@ export function changed<Body>(
   return new JsonAnswer(status, body, idempotencyKey !== undefined && replayed ? REPLAYED : {})
 }
 
-/** A problem as it was answered before, with headers beside its own. */
+/** A problem that was answered before, with headers in addition to its own. */
 export class ProblemAnswer {
   readonly problem: Problem
   readonly headers: Readonly<Record<string, string>>
@@ -74,44 +77,44 @@ export class ProblemAnswer {
   }
 }
 
-/** What a handler may answer: the JSON body of a 200, the same with a status or headers, a problem, or a whole `Response`. */
+/** What a handler may return: the JSON body of a 200, a body with its own status or headers, a problem, or a whole `Response`. */
 export type Answered<Body> = Body | JsonAnswer<Body> | ProblemAnswer | Response
 
-/** How calls of providers fail, beside how every request may. */
+/** Statuses of failed provider calls, in addition to those of every request. */
 export const SPENDING: readonly number[] = [402, 403, 404, 499, 502, 504]
 
-/** What the routes are about, for whoever reads the document. */
+/** The sections of the OpenAPI document. */
 export type RouteTag = 'agents' | 'workflows' | 'credits' | 'usage' | 'admin' | 'openai' | 'operations'
 
-/** What a route is, beside what it does. The table of routes serves the requests and writes the OpenAPI document. */
+/** A route without its handler. The same table of routes serves the requests and generates the OpenAPI document. */
 interface RouteShape<Body extends z.ZodType, Query extends z.ZodType, Answer extends z.ZodType> {
   method: 'get' | 'post'
   /** With parameters as `:name`. */
   path: string
-  /** Names it for generated clients: `createAgent`. */
+  /** Its name in generated clients: `createAgent`. */
   operationId: string
   tag: RouteTag
   summary: string
-  /** Absent where there is none, or where the handler reads one of another kind. */
+  /** The schema of the JSON body. Absent where there is no body, or where the handler reads one of another kind. */
   body?: Body
-  /** The fields of a form whose handler reads an upload, by name, its file among them. */
+  /** The form that the handler reads: which field is the file, the other fields, and the media type of a bare upload. */
   form?: { file: string; fields: z.ZodObject; raw?: string }
   query?: Query
   /** @defaultValue 200 */
   status?: 200 | 201
-  /** What is answered when all went well, as JSON. Its handler is held to it. */
+  /** The schema of a successful JSON answer. It types what the handler may return. */
   answer: Answer
-  /** Other kinds of answers, by media type, and when they are given. */
+  /** Other kinds of answers: by media type, when each is given. */
   streams?: Readonly<Record<string, string>>
-  /** Whether its request says how long it may take, and nobody else does. @defaultValue false */
+  /** Whether the request sets its own time limit, so that `limits.timeoutMs` does not apply. @defaultValue false */
   hasOwnTimeLimit?: boolean
-  /** Whether its answer is a file to be kept under a name. @defaultValue false */
+  /** Whether its answer is a file to download, with a name. @defaultValue false */
   isFile?: boolean
-  /** Whether it changes nothing, so that an idempotency key says nothing. @defaultValue whether it is a GET */
+  /** Whether it changes nothing, so that an idempotency key has no effect. @defaultValue whether it is a GET */
   changesNothing?: boolean
-  /** Statuses of its own failures, beside those that follow from what it is. */
+  /** Statuses of its own failures, in addition to those that follow from its other fields. */
   fails?: readonly number[]
-  /** Names of the ledger's fields on the wire, where an idempotency conflict names them. */
+  /** Wire names of the ledger's fields, for errors that name a field. */
   wireNames?: Readonly<Record<string, string>>
 }
 
@@ -124,7 +127,7 @@ export type Route = RouteShape<z.ZodType, z.ZodType, z.ZodType> &
     | { access: 'anyKey'; handle(call: RouteCall<never, never>): unknown }
   )
 
-/** What is only written out, and so may be read-only. */
+/** A body that may be read-only, since it is only serialized. */
 type Sent<Body> = Body extends object ? { readonly [Field in keyof Body]: Sent<Body[Field]> } : Body
 
 type Handled<Answer extends z.ZodType> = Answered<Sent<z.input<Answer>>> | Promise<Answered<Sent<z.input<Answer>>>>
@@ -136,14 +139,14 @@ export function accountRoute<Body extends z.ZodType, Query extends z.ZodType, An
   return { ...route, access: 'account' } as Route
 }
 
-/** A route that reads of an account: with one of its API keys, or with the admin token and `account_id` in the query. */
+/** A route that reads an account: with one of its API keys, or with the admin token and `account_id` in the query. */
 export function readRoute<Body extends z.ZodType, Query extends z.ZodType, Answer extends z.ZodType>(
   route: RouteShape<Body, Query, Answer> & { handle(call: ReadCall<z.output<Body>, z.output<Query>>): Handled<Answer> },
 ): Route {
   return { ...route, access: 'read' } as Route
 }
 
-/** A route about the server itself, that needs an API key of any account or the admin token. */
+/** A route about the server itself. It needs an API key of any account, or the admin token. */
 export function anyKeyRoute<Body extends z.ZodType, Query extends z.ZodType, Answer extends z.ZodType>(
   route: RouteShape<Body, Query, Answer> & { handle(call: RouteCall<z.output<Body>, z.output<Query>>): Handled<Answer> },
 ): Route {
@@ -157,7 +160,7 @@ export function adminRoute<Body extends z.ZodType, Query extends z.ZodType, Answ
   return { ...route, access: 'admin' } as Route
 }
 
-/** A route that anybody may ask. */
+/** A route that needs no credentials. */
 export function publicRoute<Body extends z.ZodType, Query extends z.ZodType, Answer extends z.ZodType>(
   route: RouteShape<Body, Query, Answer> & { handle(call: RouteCall<z.output<Body>, z.output<Query>>): Handled<Answer> },
 ): Route {

@@ -28,23 +28,23 @@ import { statusRoutes } from './status-routes.ts'
 import { usageRoutes } from './usage-routes.ts'
 import { workflowRoutes } from './workflow-routes.ts'
 
-/** How the HTTP API is served. */
+/** Options of the HTTP API. */
 export interface RoutesOptions {
-  /** Opens the admin routes to whoever sends it as bearer. @defaultValue none: they are closed */
+  /** Opens the admin routes to requests that send it as bearer token. @defaultValue none: the admin routes are closed */
   adminToken?: string | undefined
-  /** What one caller may ask at most. */
+  /** Limits on the requests of one caller. */
   limits?: RouteLimits
   /**
-   * What the host knows of whoever holds an API key, for the conditions of configurations: `({ accountId }) => ({ tier: tierOf(accountId) })`. It
-   * stands above what callers say of themselves in `x-farebox-metadata`, so a condition on what it always gives can be trusted. Where it
-   * throws, the request is answered with a 500 and nothing is called.
+   * What the host knows about the holder of an API key, for the conditions of configurations:
+   * `({ accountId }) => ({ tier: tierOf(accountId) })`. It overrides what callers claim in `x-farebox-metadata`, so a condition
+   * can trust every field that it always returns. If it throws, the request gets a 500 and no provider is called.
    *
    * @defaultValue nothing
    */
   metadata?: KnownMetadata
-  /** Pages of which other origins may ask. @defaultValue none */
+  /** Other origins whose pages may call the API. @defaultValue none */
   cors?: CorsOptions
-  /** Told of every error that is answered with a 500, and of what was behind a 502 or broke a stream off. @defaultValue nobody */
+  /** Called with every error of status 500 or above, whether it is answered or breaks off a stream. @defaultValue nobody is told */
   onError?: (error: unknown, request: Request) => void
 }
 
@@ -73,7 +73,7 @@ const routes: readonly Route[] = [
 ]
 
 let written: string | undefined
-/** The OpenAPI document, written when it is first asked for. */
+/** The OpenAPI document, built when it is first requested. */
 function documentText(): string {
   written ??= JSON.stringify(openapiDocument(routes))
   return written
@@ -82,7 +82,7 @@ function documentText(): string {
 /**
  * The API of a Farebox as one handler.
  *
- * @throws {InvalidOptionError} an option is unknown, nobody could send the admin token, or a limit or an origin is none
+ * @throws {InvalidOptionError} an option is unknown, a limit or an origin is invalid, or the admin token is not ASCII text
  */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
   checkNames(options, known, 'routes()')
@@ -155,7 +155,7 @@ function adminDigestOf(token: string | undefined): Buffer | undefined {
   return digestOf(token)
 }
 
-/** By path, the methods that it is asked for by. HEAD is what GET answers, without its body. */
+/** The allowed methods of each path. A GET route also serves HEAD, without the body. */
 function methodsByPath(): Map<string, string[]> {
   const methods = new Map<string, string[]>()
   for (const { path, method } of routes) {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { receipt, serviceConfiguration } from './answers.ts'
 
-// What the API answers about routing: how providers are doing, and how they were chosen.
+// What the API answers about routing: the state of providers, and how they were chosen.
 
 const credits = z.string().describe('Credits as an exact decimal')
 const condition = z.enum(['ok', 'probe', 'rate_limited', 'refusing', 'sick'])

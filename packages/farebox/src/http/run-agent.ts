@@ -5,19 +5,19 @@ import type { AccountCall, JsonAnswer, ProblemAnswer } from './route.ts'
 import { ChargedRunError, type Run, runOnce } from './run-once.ts'
 import { whenBack } from './when-back.ts'
 
-/** What an agent is to do, in a workflow of its own. */
+/** What an agent does in its own workflow. */
 export interface AgentRun {
   /** What was asked for, field by field. */
   fields: Record<string, unknown>
-  /** What breakdowns count it under. */
+  /** The workflow name that breakdowns count it under. */
   name: string
-  /** Whether it may be begun again when nobody knows how it ended. @defaultValue true */
+  /** Whether it may start again when its outcome is unknown. @defaultValue true */
   isRepeatable?: boolean
-  /** Whether it is one call. @defaultValue false */
+  /** Whether it makes a single call, whose charge also closes the workflow. @defaultValue false */
   isOneCall?: boolean
 }
 
-/** Runs one workflow as an agent, and adds its receipt to the answer. */
+/** Runs one workflow with an agent's configuration, and adds its receipt to the answer. */
 export async function runAgent<Answer extends object>(
   call: AccountCall<unknown, unknown>,
   run: AgentRun,
@@ -33,14 +33,14 @@ export async function runAgent<Answer extends object>(
       throw await giveUp(workflow, error)
     }
   })
-  // A store that closes waits until it is paid, closed and kept.
+  // Closing the Farebox waits until the run is paid, its workflow closed and its answer kept.
   call.box.background(running, () => undefined)
   return running
 }
 
 /**
- * Closes a workflow whose work is done, and again while the database is away: its charges wait in the spool by then, so that whoever pays them
- * would else get nothing for it.
+ * Closes a workflow whose work is done, with retries while the database is unavailable. Its charges are already in the spool
+ * then: without retries, the account would pay for an answer that it never got.
  */
 export function closeWhenBack(workflow: Workflow): Promise<Receipt> {
   return whenBack(() => workflow.close())
@@ -48,7 +48,7 @@ export function closeWhenBack(workflow: Workflow): Promise<Receipt> {
 
 type WithReceipt<Answer> = Answer & { receipt: Omit<Receipt, never> }
 
-/** Who an agent is, and the workflow in which it works. */
+/** Finds the agent, and plans its run and its workflow. */
 export async function planAgent(
   call: AccountCall<unknown, unknown>,
   { fields, name, isRepeatable, isOneCall }: AgentRun,
@@ -75,8 +75,8 @@ export async function planAgent(
 }
 
 /**
- * Ends a workflow whose work came to nothing. What it charged is given back, unless the caller was the reason: who sends what no
- * provider takes, leaves, or runs out of credits half-way has had what came before.
+ * Ends a workflow whose work failed, and returns the error to throw. Refunds its charges, unless the caller caused the failure:
+ * one who sent what no provider accepts, left, or ran out of credits halfway pays for the work done before.
  */
 export async function giveUp(workflow: Workflow, error: unknown): Promise<unknown> {
   if (!workflow.isOpened) return error
@@ -86,7 +86,7 @@ export async function giveUp(workflow: Workflow, error: unknown): Promise<unknow
     const { total_credits_used } = await workflow.close()
     return total_credits_used > 0 ? new ChargedRunError(error) : error
   } catch {
-    // The store is away: what was charged stays charged, and the run must not be begun again under its key.
+    // The database is unavailable: the charges stay, so the run must not start again under its key.
     return new ChargedRunError(error)
   }
 }
@@ -101,7 +101,7 @@ const CALLERS_REASONS: ReadonlySet<string> = new Set([
   'SERVICE_NOT_ALLOWED',
 ])
 
-/** Nobody should take a made-up answer for a real one. */
+/** Marks a simulated answer, so that nobody takes it for a real one. */
 export function simulatedMark(isSimulated: boolean): { simulated?: true } {
   return isSimulated ? { simulated: true } : {}
 }

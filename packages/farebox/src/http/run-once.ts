@@ -9,29 +9,30 @@ import { type Problem, problemOf } from './problem.ts'
 import { JsonAnswer, ProblemAnswer, REPLAYED } from './route.ts'
 import { whenBack } from './when-back.ts'
 
-/** A run that has not ended after this long, and that nobody is seen to be working at, died with its process and may be begun again. */
+/** A run that has not ended after this long and shows no sign of life died with its process, and may start again. */
 const RUN_MS_MAX = 10 * 60_000
 const TRIES_MAX = 100
-/** Turns runs into ids of their workflows: any fixed UUID would do. */
+/** Derives workflow ids from runs. Any fixed UUID would do. */
 const RUN_NAMESPACE = '5b0f8a4e-0d0b-4c3b-9a53-2f3c5a7f1e21'
-/** The workflows of the runs that each Farebox is working at. */
+/** The workflows of the runs under way in this process, for each Farebox. */
 const runningOf = new WeakMap<Farebox, Set<string>>()
 
-/** Work that is to be done once for an idempotency key. */
+/** Work to do once per idempotency key. */
 export interface Run {
   accountId: string
   idempotencyKey: string | undefined
   /** What was asked for, field by field. */
   fields: Record<string, unknown>
-  /** Whether it may be begun again when nobody knows how it ended. A telephone must not ring twice. @defaultValue true */
+  /** Whether it may start again when its outcome is unknown. A phone must not ring twice. @defaultValue true */
   isRepeatable?: boolean
-  /** Whether it works in a workflow that others work in too: then nobody can tell what it charged before it died. @defaultValue false */
+  /** Whether it shares its workflow with other work, which hides what it charged if it dies. @defaultValue false */
   isShared?: boolean
 }
 
 /**
- * Runs `work` once for an idempotency key: a later request with the same fields gets the first answer, one with other fields a
- * conflict that names them. A run that failed and charged nothing is begun again; one that charged is not, and answers as it did.
+ * Runs `work` once per idempotency key. A later request with the same fields gets the first answer, one with other fields a
+ * conflict that names them. A run that failed without a charge starts again. One that failed after a charge does not: it repeats
+ * its failure.
  */
 export async function runOnce<Answer extends object>(
   box: Farebox,
@@ -44,16 +45,16 @@ export async function runOnce<Answer extends object>(
       throw error instanceof ChargedRunError ? error.cause : error
     })
   }
-  // What was asked is compared, not kept: prompts have no place in a ledger.
+  // Digests are enough to compare requests, and prompts have no place in a ledger.
   const digests = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, digestOf(value)]))
   for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
     const documentId = `${idempotencyKey}#${attempt}`
-    // Known before the run, so that one that died can be asked what it charged.
+    // Derived before the run, so that the charges of a run that died can be looked up.
     const workflowId = uuidv5(`${accountId}\0${documentId}`, RUN_NAMESPACE)
     const begun = await box.ledger.saveDocument({ accountId, kind: 'run', documentId, body: digests })
     if (begun.replayed) {
       const end = await box.ledger.document(accountId, 'run_end', documentId)
-      // Kept as this same route answered it.
+      // Another route would be a conflict, so the answer has this route's type.
       if (end?.body.answer) return new JsonAnswer(200, end.body.answer as Answer, REPLAYED)
       if (end?.body.failed === 'OUTCOME_UNKNOWN') throw outcomeUnknown()
       if (end?.body.problem) return new ProblemAnswer(end.body.problem as Problem, REPLAYED)
@@ -72,7 +73,7 @@ export async function runOnce<Answer extends object>(
   throw new IdempotencyInProgressError('too many requests under this idempotency key have failed: use another one')
 }
 
-/** Runs `work`, and keeps how it ended for whoever asks again. */
+/** Runs `work` and keeps its outcome for repeated requests. */
 async function runAndKeep<Answer extends object>(
   box: Farebox,
   { accountId, isRepeatable }: Run,
@@ -88,12 +89,12 @@ async function runAndKeep<Answer extends object>(
     const failed = isRepeatable || isBeforeWork(error) ? codeOf(error) : 'OUTCOME_UNKNOWN'
     const ending = thrown instanceof ChargedRunError ? { problem: problemOf(error) } : { failed }
     await end(ending).catch(() => {
-      // Until this can be written, the key answers "in progress": for ten minutes at most, when the run is taken for dead.
+      // Until this is written, the key answers "in progress": for ten minutes at most, after which the run counts as dead.
       whenBack(() => end(ending), { ref: false }).catch(() => undefined)
     })
     throw error
   }
-  // The work is done and paid for: whoever asked gets the answer, also when it is too long to be kept for a second time.
+  // The work is done and paid for, so the caller gets the answer even if it is too long to keep for a repeated request.
   await end({ answer })
     .catch(() => end({ problem: problemOf(answerNotKept()) }))
     .catch(() => undefined)
@@ -111,24 +112,24 @@ async function whileRunning<Result>(box: Farebox, workflowId: string, work: () =
 }
 
 /**
- * Whether somebody works at a run: this process, or another whose calls have credits set aside. They stay so for as long as a call may take,
- * and go back by themselves soon after its process has died.
+ * Whether a run is under way: in this process, or in another one whose calls hold credits. A hold lasts as long as its call may
+ * take, and expires soon after its process has died.
  */
 async function isAlive(box: Farebox, accountId: string, workflowId: string): Promise<boolean> {
   if (runningOf.get(box)?.has(workflowId)) return true
-  // What is due on an account happens when its balance is read: holds whose time is up are none.
+  // Reading the balance applies what is due on the account, so that expired holds no longer count.
   await box.ledger.balance(accountId)
   return ((await workflowOf(box, accountId, workflowId))?.held ?? 0n) > 0n
 }
 
-/** A run failed although it had charged something: it must not be begun again. `cause` is what its caller is told. */
+/** A run failed after a charge, so it must not start again. `cause` is what its caller is told. */
 export class ChargedRunError extends Error {
   constructor(cause: unknown) {
     super('a run failed after it had charged', { cause })
   }
 }
 
-/** Errors that say that nothing had been done. */
+/** Codes of errors which imply that no work was done. */
 const BEFORE_WORK: ReadonlySet<string> = new Set([
   'INSUFFICIENT_CREDITS',
   'BUDGET_EXCEEDED',
@@ -159,7 +160,7 @@ async function hasCharged(box: Farebox, accountId: string, workflowId: string): 
   return ((await workflowOf(box, accountId, workflowId))?.spent ?? 0n) > 0n
 }
 
-/** `undefined`: nothing was done in it. */
+/** `undefined` where nothing was ever done in the workflow. */
 async function workflowOf(box: Farebox, accountId: string, workflowId: string): Promise<WorkflowSummary | undefined> {
   try {
     return await box.ledger.workflow(accountId, workflowId)

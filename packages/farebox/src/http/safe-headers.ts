@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 
-/** What every answer says to browsers: it is what it says, it is nothing to show, and it is not to be kept. */
+/** Headers that tell browsers not to sniff, render or cache an answer. */
 const HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -8,7 +8,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 }
 
-/** Adds them where an answer does not say otherwise. Whether a host is reached by HTTPS alone is for the host to say. */
+/** Adds these headers where an answer does not set its own. HSTS is for the host to decide. */
 export const safeHeaders: MiddlewareHandler = async (context, next) => {
   await next()
   const { headers } = context.res

@@ -15,7 +15,7 @@ const instant = z.iso
   .transform((value) => Date.parse(value))
   .refine((at) => at >= 0 && at < TIME_END, 'must be a time from 1970 until 2255')
   .describe('RFC 3339 time')
-/** One of those that something is looked for between. */
+/** One end of a range of time to search. */
 const bound = z.iso
   .datetime({ offset: true })
   .transform((value) => withinTimes(Date.parse(value)))
@@ -38,7 +38,7 @@ const phoneNumber = z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be an E.164 numb
 
 const message = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string().min(1).max(400_000) })
 
-/** Fields of a service configuration that differ. They are read where it is known from what: see `parseServiceConfiguration`. */
+/** The fields of a service configuration that differ from its base. `parseServiceConfiguration` checks them against that base. */
 export const configurationFields = z.record(z.string(), z.unknown())
 
 export const createAgentBody = z.strictObject({
@@ -61,7 +61,7 @@ export const chatBody = z
     error: 'give either message or messages',
   })
 
-/** What a form says beside its recording. */
+/** The fields of a form in addition to its recording. */
 export const voiceFields = z.object({
   language: z.string().min(2).max(20).optional().describe('ISO 639-1 code of the language that is spoken'),
   voice: text.optional().describe('The voice that answers'),
@@ -90,7 +90,7 @@ export const openWorkflowBody = z
     max_credits: amount.optional(),
     reserve_credits: positiveAmount.optional(),
   })
-  // What is no amount is told by its own field.
+  // An invalid amount is reported by its own field.
   .refine(
     ({ max_credits: most, reserve_credits: reserve }) =>
       !(typeof most === 'bigint' && typeof reserve === 'bigint') || reserve <= most,
@@ -143,7 +143,7 @@ export const estimateBody = z
   })
 
 const range = { from: bound.optional(), to: bound.optional().describe('RFC 3339 time, exclusive') }
-/** That a range is one. What is no time is told by its own field. */
+/** Whether `from` is before `to`. An invalid time is reported by its own field. */
 const isRange = ({ from = 0, to }: { from?: number; to?: number }) =>
   typeof from !== 'number' || typeof to !== 'number' || from < to
 const AFTER_FROM = { path: ['to'], error: 'must be after from' }

@@ -13,7 +13,7 @@ import { answerLeft, type Encoding, streamResponse } from './stream-response.ts'
 type ChatAnswer = z.input<typeof chatAnswer>
 type ChatEvent = z.input<typeof chatEvent>
 
-/** Server-sent events that are named by their type. A failure is one too: a problem. */
+/** Server-sent events, named by their type. A failure is an event with a problem. */
 const encoding: Encoding<ChatEvent> = {
   contentType: 'text/event-stream; charset=utf-8',
   encode: (event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
@@ -21,9 +21,9 @@ const encoding: Encoding<ChatEvent> = {
 }
 
 /**
- * Lets an agent answer in writing as its model does: texts, and at last the receipt. Until the first text nothing is sent, so that a
- * failure has a status; after it, a failure is told within the stream, and what was produced is charged. Under an idempotency key the
- * answer is kept when it has ended, and then told again.
+ * Streams an agent's text answer as its model produces it, then the receipt. Nothing is sent before the first text, so that an
+ * earlier failure can set the status. A later failure is an event in the stream, and what was produced is charged. Under an
+ * idempotency key the finished answer is kept and repeated.
  */
 export async function streamAgent(
   call: AccountCall<unknown, unknown>,
@@ -54,7 +54,7 @@ export async function streamAgent(
       throw new ChargedRunError(error)
     }
   })
-  // What fails after the beginning is told within the stream.
+  // A failure after the stream has begun is reported within it.
   box.background(run, () => undefined)
   const outcome = await Promise.race([begun, run])
   if (outcome instanceof Response || outcome instanceof ProblemAnswer) return outcome
@@ -62,7 +62,7 @@ export async function streamAgent(
   return streamResponse(toldAgain(answer), { headers, encoding }).response
 }
 
-/** What a model says, and the receipt when it is paid for. */
+/** The model's texts, then the receipt once they are paid for. */
 async function* told(workflow: Workflow, stream: ChatStream): AsyncGenerator<ChatEvent, ChatAnswer, undefined> {
   let text = ''
   let finish: Extract<ModelEvent, { type: 'finish' }> | undefined

@@ -2,13 +2,13 @@ import { AnswerNotKeptError } from './http-errors.ts'
 import { openaiError } from './openai-error.ts'
 import { type Problem, problemOf } from './problem.ts'
 
-/** How the parts of a stream are written. */
+/** How to write the parts of a stream. */
 export interface Encoding<Part> {
   contentType: string
   encode(part: Part): string | Uint8Array
-  /** What follows the last part. */
+  /** Written after the last part. */
   end?: string
-  /** How a failure is told within the stream. Absent: it cannot be, and the connection is broken off. */
+  /** Writes a failure into the stream. Absent where the format cannot express one: then the connection breaks off. */
   failure?(problem: Problem): string
 }
 
@@ -19,25 +19,25 @@ interface StreamOptions<Part> {
   leave?: () => void
 }
 
-/** A streamed answer on its way. */
+/** A streamed answer under way. */
 export interface StreamedResponse<Answer> {
   response: Response
-  /** What its parts amount to, when all were sent. Rejects where they were not. */
+  /** What the parts amount to, once all were sent. Rejects if they were not. */
   answer: Promise<Answer>
-  /** Gives it up, as if its client had gone away. */
+  /** Ends it as if its client had gone away. */
   abandon(): void
 }
 
 /**
- * A response whose body is read from `parts` as fast as the client takes it, and no faster. `answer` is what they return when all were
- * sent; it rejects with what they threw, or when the client went away.
+ * A response whose body reads `parts` only as fast as the client takes it. `answer` resolves to their return value once all were
+ * sent. It rejects with what they threw, or when the client goes away.
  */
 export function streamResponse<Part, Answer>(
   parts: AsyncGenerator<Part, Answer, undefined>,
   { headers, encoding, leave }: StreamOptions<Part>,
 ): StreamedResponse<Answer> {
   const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>()
-  // Not everybody waits for it.
+  // Not every caller awaits it.
   answer.catch(() => undefined)
   const bytes = new TextEncoder()
   const written = (data: string | Uint8Array) => (typeof data === 'string' ? bytes.encode(data) : data)
@@ -56,7 +56,7 @@ export function streamResponse<Part, Answer>(
           controller.close()
         } catch (error) {
           reject(error)
-          // A server prints what a body fails with, so that says nothing of the answer.
+          // Servers log the error of a body, so it must reveal nothing about the answer.
           if (!encoding.failure) return controller.error(new Error('a streamed answer broke off'))
           controller.enqueue(written(encoding.failure(problemOf(error))))
           controller.close()
@@ -69,9 +69,9 @@ export function streamResponse<Part, Answer>(
   const response = new Response(body, {
     headers: {
       'content-type': encoding.contentType,
-      // Whoever compresses on the way, such as Express's `compression`, would wait for more.
+      // Compression on the way, such as Express's `compression`, would buffer the stream.
       'cache-control': 'no-cache, no-transform',
-      // Proxies of nginx's kind would wait for more.
+      // So would nginx and similar proxies.
       'x-accel-buffering': 'no',
       ...headers,
     },
@@ -79,13 +79,13 @@ export function streamResponse<Part, Answer>(
   return { response, answer, abandon }
 }
 
-/** The client of a streamed answer went away: what was produced is charged, and the rest was not. */
+/** The error of a streamed answer whose client went away. What was produced is charged, and the answer is not kept. */
 export function answerLeft(): AnswerNotKeptError {
   return new AnswerNotKeptError('the caller left before the answer had ended: what was produced is charged')
 }
 
 /**
- * Server-sent events, each with JSON as its data, and failures as OpenAI words them: those of one stream.
+ * The encoding of one stream of server-sent events, with JSON as data and failures in OpenAI's format.
  *
  * @param options  `isNamed`: events carry their `type` as their name, and a failure is a numbered event like the others
  */
@@ -105,7 +105,7 @@ export function eventStream<Part extends object>(
     failure(problem) {
       const told = openaiError(problem)
       if (!options.isNamed) return encode(told)
-      // Where the specification has its fields, and where OpenAI's SDK and others look for them.
+      // The specification has these fields at the top. OpenAI's SDK and others look for them under `error`.
       const { type, ...fields } = told.error
       return encode({ type: 'error', ...fields, sequence_number: sent, ...told })
     },

@@ -1,4 +1,4 @@
-/** Waits for `work` until the signal fires, and throws its reason then. What the work comes to after that is nobody's concern. */
+/** Waits for `work` until the signal fires, then throws the signal's reason and ignores the outcome of the work. */
 export async function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const leave = () => reject(signal.reason)

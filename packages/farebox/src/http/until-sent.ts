@@ -4,13 +4,13 @@ import { CallerLeftError } from '../errors.ts'
 /**
  * Waits until a body has been read.
  *
- * @throws {CallerLeftError} its sender left before its end, which is no failure of ours
+ * @throws {CallerLeftError} the sender left before the end of the body, which is no failure of ours
  */
 export async function untilSent<Result>(reading: Promise<Result>): Promise<Result> {
   try {
     return await reading
   } catch (cause) {
-    // One that was read before us is told by a TypeError: its sender is still there.
+    // A TypeError says that the body was already read: its sender is still there.
     if (isFareboxError(cause) || cause instanceof TypeError) throw cause
     throw new CallerLeftError('the caller left before the body had ended', { cause })
   }

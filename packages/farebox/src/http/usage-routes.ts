@@ -9,10 +9,10 @@ import { instantJson } from './instant-json.ts'
 import { type Route, readRoute } from './route.ts'
 import { emptyQuery, seriesQuery, usageQuery } from './schemas.ts'
 
-/** Where the series went on: the start of a bucket, and a name in it. */
+/** Where a page of the series ended: the start of its last bucket, and the last name in it. */
 const seriesPlace = z.tuple([z.number().int().min(0), placeText.nullable()])
 
-/** Where credits went, and where they could be saved. */
+/** Routes that report where credits went, and where they could be saved. */
 export const usageRoutes: readonly Route[] = [
   readRoute({
     method: 'get',
@@ -89,7 +89,7 @@ export const usageRoutes: readonly Route[] = [
   }),
 ]
 
-/** @throws {NotFoundError} the account has no key of that prefix */
+/** @throws {NotFoundError} the account has no key with that prefix */
 async function usageFilterOf(box: Farebox, accountId: string, query: z.output<typeof usageQuery>): Promise<UsageFilter> {
   return {
     accountId,
@@ -103,7 +103,7 @@ async function usageFilterOf(box: Farebox, accountId: string, query: z.output<ty
   }
 }
 
-/** The id of the key that a prefix names. @throws {NotFoundError} the account has none of it */
+/** The id of the key with a prefix. @throws {NotFoundError} the account has no such key */
 export async function apiKeyIdOf(box: Farebox, accountId: string, prefix: string | undefined): Promise<string | undefined> {
   if (prefix === undefined) return undefined
   const key = await box.ledger.apiKey(prefix)

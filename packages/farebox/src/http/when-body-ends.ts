@@ -1,5 +1,5 @@
 /**
- * The same response, whose end is told once: when its body was read to the end, broke off or was given up. Reads no faster than its
+ * The same response, but calls `ended` when its body was read to the end, broke off or was cancelled. Reads no faster than its
  * reader does.
  */
 export function whenBodyEnds(response: Response, ended: () => void): Response {

@@ -87,7 +87,7 @@ export const workflowRoutes: readonly Route[] = [
     async handle({ box, accountId, key, parameters }) {
       const workflow = box.workflow({ accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
       const { receipt: spent, decisions } = await workflow.account()
-      // What providers charge is for the host to know, and not for its customers.
+      // What providers charge is the host's business, not its customers'.
       const isHost = key === undefined
       return {
         ...(isHost ? spent : withoutCosts(spent)),
@@ -107,7 +107,7 @@ export const workflowRoutes: readonly Route[] = [
       service: 'service_type',
       'usage.quantity': 'units_consumed',
       'usage.unit': 'unit_type',
-      // What follows from the price book, and not from what the caller sent.
+      // These follow from the price book, not from what the caller sent.
       'usage.rated': '',
       'usage.cost': '',
       'usage.priceVersion': '',

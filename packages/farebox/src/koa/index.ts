@@ -10,7 +10,7 @@ import type { Workflow } from '../workflow.ts'
 
 export type { MountOptions } from '../mount-workflow.ts'
 
-/** The slice of a Koa context that we use. */
+/** The slice of a Koa context that Farebox uses. */
 export interface KoaContext {
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -34,10 +34,10 @@ export interface FareboxState {
 }
 
 /**
- * Gives every request a workflow, `ctx.state.farebox`, that is paid by the API key it carries and closed with its response. A
- * request without a good key is answered with 401; errors of Farebox that later middleware throws become problem documents.
+ * Middleware that gives every request a workflow, `ctx.state.farebox`. The request's API key pays for it, and it closes with the
+ * response. A request without a valid key gets a 401. Farebox's errors that later middleware throws become problem documents.
  *
- * @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is not whole
+ * @throws {InvalidOptionError} the workflow has no name, an option is unknown, or the configuration is incomplete or invalid
  */
 export function farebox(box: Farebox, options: MountOptions): KoaMiddleware {
   checkMount(options)
@@ -57,7 +57,10 @@ export function farebox(box: Farebox, options: MountOptions): KoaMiddleware {
   }
 }
 
-/** The HTTP API. Other paths go on to the next middleware. Parsers of JSON and of raw bodies may come before it or after, those of files after it. */
+/**
+ * Middleware that serves the HTTP API, and passes other paths on to the next middleware. Mount parsers of JSON and raw bodies
+ * before or after it, and parsers of uploaded files after it.
+ */
 export function fareboxRoutes(box: Farebox, options: RoutesOptions = {}): KoaMiddleware {
   const routes = nodeRoutes(box, options)
   return async (context, next) => {

@@ -2,11 +2,11 @@ import type { Credits, Usage } from '@farebox/core'
 import type { Attributes, Counter, Histogram, Meter } from '@opentelemetry/api'
 import { creditsNumber, tokensOf } from './gen-ai-attributes.ts'
 
-/** Boundaries as the conventions ask for. */
+/** Bucket boundaries that the semantic conventions ask for. */
 const SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 const TOKENS = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864]
 
-/** The instruments. Their attributes are names that the host configured, and codes. */
+/** The metric instruments. Their attributes are only codes and names that the host configured, so their cardinality stays low. */
 export class CallMeasures {
   readonly #operationSeconds: Histogram
   readonly #tokens: Histogram
@@ -40,7 +40,7 @@ export class CallMeasures {
     })
   }
 
-  /** One attempt, by the attributes of its span that are few. */
+  /** Records one attempt. `attributes` are those of its span with low cardinality. */
   attempted(attributes: Attributes, milliseconds: number, usage: Usage | undefined): void {
     this.#operationSeconds.record(milliseconds / 1000, attributes)
     if (!usage) return

@@ -1,12 +1,12 @@
 import type { ChatMessage, ContentPart } from '@farebox/core'
 import type { AnswerFacts } from '../telemetry/call-observer.ts'
 
-/** What was said, as JSON in the shape of the conventions. Images that are not at an address are named and left out. */
+/** The messages of a request as JSON, in the shape of the conventions. Of an inline image only the media type is kept. */
 export function inputMessages(messages: readonly ChatMessage[]): string {
   return JSON.stringify(messages.map((message) => ({ role: message.role, parts: partsOf(message) })))
 }
 
-/** What was answered, in the same shape. */
+/** The answer as JSON, in the same shape. */
 export function outputMessages({ text, finishReason = 'stop' }: AnswerFacts): string | undefined {
   const content = text?.()
   if (content === undefined) return undefined

@@ -2,7 +2,7 @@ import type { Credits, Usage, UsageQuantity } from '@farebox/core'
 import type { AttemptRecord, Candidate, Operation } from '@farebox/router'
 import type { Attributes } from '@opentelemetry/api'
 
-/** What the conventions call our operations. Those for which they have no name keep ours. */
+/** What the conventions call our operations. Operations without a name there keep ours. */
 const OPERATIONS: Readonly<Record<Operation, string>> = {
   chat: 'chat',
   see: 'chat',
@@ -16,12 +16,15 @@ const OPERATIONS: Readonly<Record<Operation, string>> = {
 
 const SPOKEN: ReadonlySet<Operation> = new Set(['speak', 'converse'])
 
-/** The name of an attempt's span, as the conventions form it. */
+/** The name of an attempt's span, formed as the conventions say. */
 export function spanName(operation: Operation, { offer }: Candidate): string {
   return `${OPERATIONS[operation]} ${offer.model}`
 }
 
-/** What is known of an attempt when it begins, and is few enough for metrics. A telephone call is no generative AI. */
+/**
+ * The attributes that are known when an attempt begins, with a cardinality low enough for metrics. A phone call gets no
+ * `gen_ai.*`: it is not generative AI.
+ */
 export function operationAttributes(operation: Operation, { offer, adapter }: Candidate): Attributes {
   const own = { 'farebox.service': offer.service, 'farebox.provider': offer.provider }
   if (operation === 'call') return { ...own, 'farebox.adapter': adapter.name }
@@ -47,12 +50,14 @@ export function endAttributes(record: AttemptRecord): Attributes {
   }
 }
 
-/** The class of an attempt's failure; `undefined` where it has not failed, or nobody cares any more. */
+/** The class of an attempt's failure. `undefined` where it succeeded or was abandoned. */
 export function errorTypeOf({ outcome, errorKind }: AttemptRecord): string | undefined {
   return outcome === 'failed' || outcome === 'cut' ? (errorKind ?? outcome) : undefined
 }
 
-/** Tokens as the conventions count them: cached input is input too, and reasoning is output. `undefined`: not reported. */
+/**
+ * Tokens as the conventions count them: input includes cached input, and output includes reasoning. `undefined`: not reported.
+ */
 export function tokensOf({ quantities }: Usage): { input: number | undefined; output: number | undefined } {
   const sum = (isCounted: (meter: string) => boolean) => {
     const counted = quantities.filter(({ meter, unit }) => unit === 'tokens' && isCounted(meter))
@@ -61,7 +66,7 @@ export function tokensOf({ quantities }: Usage): { input: number | undefined; ou
   return { input: sum((meter) => !isOutput(meter)), output: sum(isOutput) }
 }
 
-/** Credits as a number, to be looked at and added up by those who watch; nobody is charged by it. */
+/** Credits as a number, for dashboards only. No charge is computed from it. */
 export function creditsNumber(amount: Credits): number {
   return Number(amount) / 1_000_000
 }
@@ -89,7 +94,7 @@ function isOutput(meter: string): boolean {
   return meter === 'output' || meter === 'reasoning' || meter.endsWith('_output')
 }
 
-/** A quantity as a number. */
+/** Converts a quantity, which counts millionths, to a number. */
 function wholeOf(quantity: bigint): number {
   return Number(quantity) / 1_000_000
 }

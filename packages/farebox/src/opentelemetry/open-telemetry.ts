@@ -3,33 +3,34 @@ import type { CallObserver } from '../telemetry/call-observer.ts'
 import { CallMeasures } from './call-measures.ts'
 import { TracedCall } from './traced-call.ts'
 
-/** What is told to OpenTelemetry. */
+/** What {@link openTelemetry} records, and where. */
 export interface OpenTelemetryOptions {
   /**
-   * Whether spans keep what callers say and models answer: `gen_ai.input.messages` and `gen_ai.output.messages`. Whoever reads traces then
-   * reads those. @defaultValue false
+   * Whether spans record prompts and answers, as `gen_ai.input.messages` and `gen_ai.output.messages`. Everyone with access to
+   * the traces can then read them. @defaultValue false
    */
   recordContent?: boolean
-  /** @defaultValue the one that the host's SDK has registered */
+  /** @defaultValue the one that the host's SDK registers */
   tracerProvider?: TracerProvider
-  /** @defaultValue the one that the host's SDK has registered */
+  /** @defaultValue the one that the host's SDK registers */
   meterProvider?: MeterProvider
 }
 
 const SCOPE = 'farebox'
 
 /**
- * Spans and metrics by OpenTelemetry's semantic conventions for generative AI: give it to `createFarebox({ telemetry })`.
+ * Spans and metrics that follow OpenTelemetry's semantic conventions for generative AI. Pass it to
+ * `createFarebox({ telemetry })`.
  *
- * Each call is a span of ours (`farebox chat`) beneath whatever span is active, with what was set aside and charged as `farebox.*`; each
- * attempt is a client span beneath it (`chat gpt-4o-mini`) with `gen_ai.*`, so that tokens are counted once. Without an SDK that is
- * registered nothing is recorded and next to nothing is done.
+ * Each call is a span (`farebox chat`) beneath the active span, with what was held and charged as `farebox.*` attributes. Each
+ * attempt is a client span beneath it (`chat gpt-4o-mini`) with the `gen_ai.*` attributes, so that tokens are counted once.
+ * Without a registered SDK nothing is recorded, at next to no cost.
  *
  * @source https://opentelemetry.io/docs/specs/semconv/gen-ai/
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): CallObserver {
   const { recordContent = false, tracerProvider, meterProvider } = options
-  // The host may register its SDK after this; the tracer follows that by itself, and the meter is asked for again.
+  // The host may register its SDK later. A tracer picks that up by itself. A meter does not, so look it up each time.
   const tracer = (tracerProvider ?? trace).getTracer(SCOPE)
   let measures: CallMeasures | undefined
   let measuredBy: MeterProvider | undefined

@@ -22,12 +22,12 @@ export interface TracedCallParts {
   recordContent: boolean
 }
 
-/** One call as a span, with a span for each attempt beneath it. */
+/** Traces one call as a span, with a child span for each attempt. */
 export class TracedCall implements CallWatcher {
   readonly #call: ObservedCall
   readonly #parts: TracedCallParts
   readonly #span: Span
-  /** Where the call's span is active; `undefined` where nobody traces. */
+  /** The context in which the call's span is active. `undefined` where tracing is off. */
   readonly #context: Context | undefined
   readonly #startedAt = performance.now()
   readonly #attempts = new Map<string, { span: Span; startedAt: number }>()
@@ -37,7 +37,7 @@ export class TracedCall implements CallWatcher {
     this.#parts = parts
     const parent = context.active()
     this.#span = parts.tracer.startSpan(`farebox ${call.operation}`, { kind: SpanKind.INTERNAL }, parent)
-    // A span that was sampled out still leads its children; without an SDK there is none at all.
+    // A span that was sampled out is still the parent of its attempts. Without an SDK there is no span at all.
     const isThere = this.#span.isRecording() || trace.isSpanContextValid(this.#span.spanContext())
     this.#context = isThere ? trace.setSpan(parent, this.#span) : undefined
     if (this.#span.isRecording()) this.#span.setAttributes(callAttributes(call))
