@@ -35,6 +35,7 @@ export interface ChatFeatures {
   readonly englishShare: number
   /** Letters beyond A to Z, of any writing system. */
   readonly otherLetters: number
+  /** Images in the whole conversation. */
   readonly images: number
   readonly tools: number
   /** Maximum tokens of the answer. 0: not stated. */

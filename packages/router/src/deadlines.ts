@@ -28,9 +28,9 @@ export interface Retries {
    * retry. @defaultValue 250
    */
   backoffMs?: number
-  /** The bound stops doubling here. @defaultValue 4_000 */
+  /** Maximum of that bound, in milliseconds. @defaultValue 4_000 */
   backoffMsMax?: number
-  /** The longest wait for the same candidate while another is available. @defaultValue 1_000 */
+  /** The longest wait for the same candidate while another is available, in milliseconds. @defaultValue 1_000 */
   waitMsMax?: number
 }
 

@@ -58,7 +58,7 @@ export interface DecisionRecord {
 
 /** The configuration that was in force, as its differences from `presets.balanced()`. */
 export interface RecordedConfiguration {
-  /** Identifies the configuration by all of its fields, including conditions. See {@link configurationDigest}. */
+  /** Identifies the configuration by all of its fields, including conditions. */
   readonly digest: string
   /** The differing fields in wire form, with the conditions applied. */
   readonly differs: Omit<ServiceConfigurationInput, 'conditions'>
@@ -85,7 +85,7 @@ export interface RecordedCandidate {
   readonly model: string
   readonly adapter: string
   readonly isSimulated?: true
-  /** Expected charge, credits. The ceiling is the most that may be charged. */
+  /** Expected charge. `ceiling` is the maximum charge. Both in credits. */
   readonly charge: string
   readonly ceiling: string
   /** What the provider charges you, nano-USD. */
