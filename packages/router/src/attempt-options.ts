@@ -110,10 +110,7 @@ export type LateAnswer<T> =
   | { attemptId: string; candidate: Candidate; status: 'answered'; value: T }
   | { attemptId: string; candidate: Candidate; status: 'failed'; error: ProviderError }
 
-/**
- * Calls one candidate. Anything it throws other than a `ProviderError` counts as `malformed`, or as `outcome_unknown` for a phone
- * call.
- */
+/** Calls one candidate. Throws other than `ProviderError` count as `malformed`, and for a phone call as `outcome_unknown`. */
 export type CallCandidate<T> = (candidate: Candidate, context: CallContext) => T
 
 const alwaysWell: Health = {

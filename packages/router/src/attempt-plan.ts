@@ -38,10 +38,7 @@ export interface AttemptPlan {
   readonly signal: AbortSignal
   /** Reports an answer, or the first content of a stream. False: another attempt was first, so this one is lost. */
   answer(): boolean
-  /**
-   * Records how the attempt ended, in the outcome, `onAttempt` and health. Call it once. An attempt that lost a race is recorded
-   * as lost.
-   */
+  /** Records how the attempt ended, for the outcome, `onAttempt` and health. Call it once. A lost race is recorded as `lost`. */
   finish(end: AttemptEnd): void
 }
 

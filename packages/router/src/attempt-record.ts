@@ -42,7 +42,7 @@ export interface AttemptRecord {
 }
 
 /**
- * What became of a route.
+ * The outcome of serving a route.
  *
  * - `succeeded`: `value` is the answer.
  * - `failed`: `error` is the error of the last attempt. `cause` says whether candidates ran out (`exhausted`), time ran out

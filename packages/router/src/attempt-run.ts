@@ -62,9 +62,7 @@ export class AttemptRun<Refusal> {
     return (condition !== 'ok' && condition !== 'probe') || this.options.concurrency.isCrowded(adapter.name)
   }
 
-  /**
-   * Moves a candidate behind the others, once, if one of them is healthy. It stays in the queue, so the last one is always tried.
-   */
+  /** Moves a candidate behind the others, once, if one of them is healthy. The last candidate is never given up. */
   defer(candidate: Candidate): boolean {
     if (this.#deferred.has(candidate) || this.queue.every(this.isBlocked)) return false
     this.#deferred.add(candidate)
@@ -73,7 +71,7 @@ export class AttemptRun<Refusal> {
   }
 
   /**
-   * Asks `beforeAttempt` once for each candidate, and again if attempts have reported usage since, which a hold may have to
+   * Asks `beforeAttempt` once for each candidate, and again if attempts have reported usage since, which a hold may need to
    * cover.
    */
   async allow(candidate: Candidate, cause: AttemptCause): Promise<boolean> {

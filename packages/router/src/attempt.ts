@@ -11,8 +11,8 @@ import { deadlineError, toProviderError } from './provider-failure.ts'
 /** Options of {@link attempt}. */
 export interface WholeAttemptOptions<T, Refusal = never> extends AttemptOptions<Refusal> {
   /**
-   * Calls a candidate. Its signal fires at the deadline, when the caller leaves, or when another attempt wins. Nothing waits for
-   * it after that.
+   * Calls a candidate. Its signal fires at the deadline, when the caller leaves or when another attempt wins, which ends the wait
+   * for it.
    */
   call: CallCandidate<Promise<T>>
   /**

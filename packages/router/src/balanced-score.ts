@@ -13,7 +13,7 @@ export interface ScoreWeights {
 const NEAR_BEST = 0.05
 /** The time that a 429 costs: a short wait, and going to the next candidate. It costs no money. */
 const RATE_LIMITED_MS = 500
-/** Upper bound of the failure share, which would otherwise make the expected tries infinite. */
+/** Caps the failure share, and so the expected failures at nine for one answer. Without a cap they could be infinite. */
 const FAILURE_SHARE_MAX = 0.9
 
 /** The weights that `configuration` implies. */

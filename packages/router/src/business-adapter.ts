@@ -58,8 +58,7 @@ export const businessAdapters = {
 } as const
 
 /**
- * Finds the business adapter called `name`, first in `extra`, then in {@link businessAdapters}. So `extra` can override one of
- * those.
+ * Finds the business adapter called `name`, first in `extra`, then in {@link businessAdapters}.
  *
  * @throws {UnknownBusinessAdapterError} no business adapter has this name. The error lists the known names
  */

@@ -4,10 +4,7 @@ import { InvalidOptionError, type Offer, type ProviderAdapter, type Service } fr
 export interface CatalogEntry {
   readonly offer: Offer
   readonly adapter: ProviderAdapter
-  /**
-   * Identifies the pair in {@link Health} by adapter, service, provider and model, so that two keys of one provider have separate
-   * health.
-   */
+  /** Key in {@link Health}: adapter, service, provider and model, so that two API keys of one provider have separate health. */
   readonly healthKey: string
   /** Place in the catalog. The lower one wins a tie. */
   readonly position: number

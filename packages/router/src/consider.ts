@@ -65,10 +65,7 @@ export interface Consideration {
   readonly health: HealthView | undefined
 }
 
-/**
- * After this long without an observation, a measured latency no longer excludes an offer. Equals the longest time of an open
- * breaker.
- */
+/** After this long unobserved, a measured latency no longer excludes an offer. As long as a breaker stays open at most. */
 const FORGIVEN_MS = 120_000
 
 /**

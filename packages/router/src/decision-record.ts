@@ -136,10 +136,7 @@ export interface DecisionContext {
   priceVersion?: string
 }
 
-/**
- * Creates the record of `decision`, which `plan` made from `input`. `plan` itself creates none, so only callers that keep it pay
- * for it.
- */
+/** Creates the record of `decision`, which `plan` made from `input`. `plan` creates none itself, so call this only to keep it. */
 export function decisionRecord(
   decision: Route | RouteRefusal,
   input: PlanInput,

@@ -34,7 +34,7 @@ function chargeLines(before: RecordedCandidate | undefined, { provider, adapter,
   return [`${nameOf({ provider, adapter })}: ${charge} credits (at most ${ceiling}) instead of ${was}`]
 }
 
-/** Whether the candidates that both have are in a different order. */
+/** Describes how the candidates that both have changed their order. */
 function orderLines(before: DecisionRecord, after: DecisionRecord): string[] {
   const kept = after.candidates.filter((candidate) => find(before, candidate)).map(nameOf)
   const were = before.candidates.filter((candidate) => find(after, candidate)).map(nameOf)

@@ -23,7 +23,7 @@ export async function enter<Refusal>(run: AttemptRun<Refusal>, candidate: Candid
     if (lack) {
       run.lacks = { provider: candidate.offer.provider, retryAfterMs: lack.waitMs }
       if (goElsewhere(run, candidate, lack.waitMs, isRetry)) return { status: 'elsewhere' }
-      // Capacity may return before the deadline at any time. A pause that outlasts the deadline is not worth waiting for.
+      // Capacity may return at any time before the deadline. A pause beyond the deadline will not end, so call anyway.
       if (lack.reason === 'full' || lack.waitMs < leftMs) {
         const jitterMs = random() * Math.min(250, lack.waitMs)
         await waitFor(run, candidate, Math.min(lack.waitMs + jitterMs, leftMs))

@@ -33,7 +33,7 @@ export interface HealthReading {
 
 /** The part of health that planning reads. */
 export interface HealthView {
-  /** What is known about a pair. `undefined`: nothing, so it counts as well. */
+  /** What is known about a pair. `undefined`: nothing, so it counts as healthy. */
   read(healthKey: string): HealthReading | undefined
 }
 
@@ -67,8 +67,7 @@ export interface Health extends HealthView {
   begin(healthKey: string, isForced?: boolean): boolean
   record(healthKey: string, observation: HealthObservation): void
   /**
-   * The capacity that an attempt would have to wait for. `undefined`: it may be made, or something other than capacity prevents
-   * it.
+   * The capacity that an attempt would have to wait for. `undefined`: it may be made, or lacks something other than capacity.
    *
    * @param isRetry  whether the attempt is a retry, whose own backoff has already observed the pause
    */

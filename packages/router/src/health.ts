@@ -86,8 +86,7 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
       // One live answer proves recovery: observations from before the breaker opened no longer count.
       Object.assign(cell, { openUntil: 0, openings: 0, samples: 1, failures: 0, rateLimited: 0, countedAt: now })
     }
-    // An answer proves that the key, quota and model are accepted again. It does not end a rate limit, which lasts as long as
-    // asked.
+    // An answer proves that the key, quota and model are accepted again. It does not shorten the pause of a rate limit.
     if (cell.pauseCondition === 'refusing' && beganSince(startedAt, cell.pausedAt)) cell.pausedUntil = 0
     cell.answeredAt = now
     raise(cell.capacity, now)

@@ -75,7 +75,7 @@ function requestOf({ service, operation, request, complexity }: DecisionRecord, 
   }
 }
 
-/** Repeats the recorded draws. If the replay needs more, it gets 0.5, which favors no candidate. */
+/** Repeats the recorded draws. If the replay needs more, it gets 0.5, the neutral middle. */
 function drawAgain(draws: readonly number[]): () => number {
   let next = 0
   return () => draws[next++] ?? 0.5

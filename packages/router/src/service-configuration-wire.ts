@@ -19,10 +19,7 @@ export interface InvalidField {
   allowed: string
 }
 
-/**
- * A service configuration has fields that are unknown or out of range. `fields` lists each by its wire name, with what is
- * allowed.
- */
+/** A configuration has fields that are unknown or out of range. `fields` lists each by its wire name, with what is allowed. */
 export class InvalidConfigurationError extends FareboxError {
   override readonly code = 'INVALID_CONFIGURATION'
   readonly fields: readonly InvalidField[]
