@@ -1,14 +1,14 @@
 import type { ProviderErrorKind } from '@farebox/core'
 import type { Operation } from './route.ts'
 
-/** Where to go after a failure. */
+/** What to do after a failure. */
 export type NextStep = 'retry' | 'next' | 'next_larger' | 'stop'
 
 /**
- * What may follow a failed attempt, by the table at `ProviderErrorKind`. `retry` may also go to the next candidate.
+ * The step that may follow a failed attempt, by the table at `ProviderErrorKind`. `retry` also permits the next candidate.
  *
- * A phone that may be ringing must not be called again: with operation `call`, only a failure that proves that the provider
- * turned the request down leads on.
+ * A phone that may be ringing must not be called again. So for operation `call`, only failures that prove that the provider
+ * turned the request down allow another attempt.
  */
 export function stepAfter(kind: ProviderErrorKind, operation: Operation, allowContentPolicyFallback: boolean): NextStep {
   if (operation === 'call' && !provesNothingHappened.has(kind)) return 'stop'

@@ -7,9 +7,9 @@ import { type MakeAttempt, makeHedged, type RaceResult } from './hedge.ts'
 import type { Candidate } from './route.ts'
 
 /**
- * Goes through the candidates of a route until one serves. The same candidate is tried again after a backoff where that helps; the next
- * one where it may do better. Candidates that are known to be ill wait until those that are well have failed. Called again for the same
- * run, it goes on with those that are left.
+ * Tries the candidates of a route until one serves. After a failure, it retries the same candidate with a backoff if that can
+ * help, or goes to the next one. Candidates known to be ill wait until the healthy ones have failed. Another call for the same
+ * run continues with the remaining candidates.
  */
 export async function serve<T, Refusal>(
   run: AttemptRun<Refusal>,
@@ -56,7 +56,7 @@ async function tryCandidate<T, Refusal>(
   }
 }
 
-/** Puts the candidates that are left in the order that failures call for, and says where to go after that of `candidate`. */
+/** Reorders the remaining candidates according to the failures, and returns the next step after the failure of `candidate`. */
 function learn<Refusal>(
   run: AttemptRun<Refusal>,
   candidate: Candidate,
@@ -70,13 +70,13 @@ function learn<Refusal>(
     run.lastError = error
     if (next === 'stop') return { step: next, error }
     if (next === 'next_larger') run.queue = run.queue.filter(isLargerThan(failed))
-    // A key that is not accepted, or has no money left, opens no other door of the same provider.
+    // A key that is refused or out of quota fails for every offer of its adapter, so those go last.
     if (error.kind === 'authentication' || error.kind === 'quota_exhausted') {
       const isSame = ({ adapter }: Candidate) => adapter.name === failed.adapter.name
       run.queue = [...run.queue.filter((other) => !isSame(other)), ...run.queue.filter(isSame)]
     }
     if (failed === candidate) [step, own] = [next, error]
-    // A hedge that failed in passing keeps its turn.
+    // A hedge with a retryable failure keeps its turn.
     else if (next === 'retry' && retries.triesMax > 1) run.queue.unshift(failed)
   }
   return { step, error: own }
@@ -88,7 +88,7 @@ function backoffMs<Refusal>({ options }: AttemptRun<Refusal>, error: ProviderErr
   return Math.max(0, error?.retryAfterMs ?? 0) + jitterMs
 }
 
-/** A window that is not stated is not known to be larger. */
+/** An offer that states no context window does not count as larger. */
 function isLargerThan(small: Candidate): (candidate: Candidate) => boolean {
   const contextTokens = small.offer.capabilities.contextTokens ?? 0
   return (candidate) => (candidate.offer.capabilities.contextTokens ?? 0) > contextTokens

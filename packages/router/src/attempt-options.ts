@@ -8,67 +8,70 @@ import { startTimer } from './leash.ts'
 import { refuseNaN } from './refuse-nan.ts'
 import { type Candidate, isLive, type Route } from './route.ts'
 
-/** What `beforeAttempt` answers to keep a candidate from being called; `undefined` lets it pass. */
+/** What `beforeAttempt` returns to refuse a candidate. `undefined` lets the candidate pass. */
 export interface BeforeAttemptRefusal<Refusal> {
   refused: Refusal
 }
 
-/** What `beforeAttempt` is told beside the candidate. */
+/** What `beforeAttempt` receives in addition to the candidate. */
 export interface BeforeAttemptFacts {
-  /** Why it would be called. A `hedge` runs beside another attempt, and a `continuation` after one that has produced: a hold must cover both. */
+  /**
+   * Why the candidate would be called. A `hedge` runs beside another attempt and a `continuation` follows one that produced
+   * output, so a hold must cover both attempts.
+   */
   cause: AttemptCause
-  /** Those that have ended, so far. */
+  /** The attempts that have ended so far. */
   attempts: readonly AttemptRecord[]
 }
 
 /**
- * A second attempt in parallel where the first is slow. The first to answer is taken, the other one aborted and recorded as `lost`. Never
- * done to phone calls, live transcriptions and conversations.
+ * Starts a second attempt in parallel when the first is slow. The first to answer wins. The other is aborted and recorded as
+ * `lost`. Phone calls, live transcriptions and conversations are never hedged.
  */
 export interface HedgeOptions {
-  /** How long the first candidate is waited for; `p95`: as long as nineteen of twenty of its answers took, once enough were measured. */
+  /** How long to wait for the first candidate. `p95`: the 95th percentile of its answer times, once enough are measured. */
   afterMs: number | 'p95'
   budget: HedgeBudget
 }
 
-/** What a loop of attempts is given. */
+/** Options common to {@link attempt} and {@link attemptStream}. */
 export interface AttemptOptions<Refusal = never> {
   route: Route
-  /** Names the request; its attempts are `${id}.1`, `${id}.2`, … */
+  /** Id of the request. Its attempts are `${id}.1`, `${id}.2`, … */
   id: string
   deadlines?: Deadlines
   retries?: Retries
   /** Fires when the caller leaves. */
   signal?: AbortSignal
   health?: Health
-  /** Keeps attempts at once to what adapters allow; shared by all requests. @defaultValue no limit */
+  /** Limits concurrent attempts by adapter. All requests share it. @defaultValue no limit */
   concurrency?: Concurrency
-  /** @defaultValue never two attempts at once */
+  /** @defaultValue no hedging */
   hedge?: HedgeOptions
-  /** Whether a prompt that one provider refused for its content may be given to the next. @defaultValue false */
+  /** Whether a prompt that one provider refused for its content may go to the next. @defaultValue false */
   allowContentPolicyFallback?: boolean
   /**
-   * Awaited before the first attempt at each candidate, and before a later one where an attempt has reported usage meanwhile: the place to
-   * fit a hold to it. A refusal skips that candidate. What it throws is thrown on, except before a hedge or a continuation, which is then not made. It is not raced with deadlines, because a hold
-   * that nobody waits for would be forgotten.
+   * Awaited before the first attempt at each candidate, and before a later one if an attempt has reported usage since: the place
+   * to adjust a hold. A refusal skips the candidate. Its exceptions propagate, except before a hedge or a continuation, which is
+   * then not made. Deadlines do not interrupt it, because a hold that nobody waits for would be lost.
    */
   beforeAttempt?: (candidate: Candidate, facts: BeforeAttemptFacts) => Promise<BeforeAttemptRefusal<Refusal> | undefined>
-  /** Told of each attempt as it ends. It must not throw: what it throws is ignored. */
+  /** Receives each attempt as it ends. Exceptions that it throws are ignored. */
   onAttempt?: (record: AttemptRecord) => void
-  /** Dates the records. How long things take is measured by {@link steadyClock}, which nobody sets. @defaultValue the host's clock */
+  /** Dates the records. Durations are measured by {@link steadyClock}, which nobody can set. @defaultValue the host's clock */
   clock?: Clock
-  /** From 0 up to 1. @defaultValue `Math.random` */
+  /** Random numbers from 0 up to 1, for jitter. @defaultValue `Math.random` */
   random?: () => number
-  /** Waits, at most until `signal` fires; never rejects. @defaultValue `setTimeout` */
+  /** Resolves after `milliseconds`, or earlier when `signal` fires. Must not reject. @defaultValue `setTimeout` */
   sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>
 }
 
-/** {@link AttemptOptions} with every default in its place. */
+/** {@link AttemptOptions} with all defaults filled in. */
 export interface ResolvedAttemptOptions<Refusal>
   extends Required<Omit<AttemptOptions<Refusal>, 'deadlines' | 'retries' | 'hedge' | 'signal'>> {
   deadlines: Required<Deadlines>
   retries: Required<Retries>
-  /** `undefined` also where the operation must not be hedged. */
+  /** Also `undefined` where the operation must not be hedged. */
   hedge: HedgeOptions | undefined
   signal: AbortSignal | undefined
 }
@@ -100,14 +103,14 @@ export function resolveAttemptOptions<Refusal>(options: AttemptOptions<Refusal>)
 }
 
 /**
- * What came of an attempt that had already been given up: the id of a phone call that rang after all, for example, or the usage of a
- * hedge that was lost.
+ * The outcome of an attempt that had already been abandoned: the id of a phone call that rang after all, for example, or the
+ * usage of a lost hedge.
  */
 export type LateAnswer<T> =
   | { attemptId: string; candidate: Candidate; status: 'answered'; value: T }
   | { attemptId: string; candidate: Candidate; status: 'failed'; error: ProviderError }
 
-/** Calls one candidate. It may start work in any way; what it throws beside `ProviderError` counts as `malformed`. */
+/** Calls one candidate. Throws other than `ProviderError` count as `malformed`, and for a phone call as `outcome_unknown`. */
 export type CallCandidate<T> = (candidate: Candidate, context: CallContext) => T
 
 const alwaysWell: Health = {

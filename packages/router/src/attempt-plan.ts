@@ -6,13 +6,13 @@ import type { Contestant } from './contest.ts'
 import type { HealthObservation } from './health.ts'
 import type { Candidate } from './route.ts'
 
-/** What an attempt is begun with. */
+/** What an attempt begins with. */
 export interface PlanFacts {
   candidate: Candidate
   cause: AttemptCause
-  /** Given back when it ends. */
+  /** Released when the attempt ends. */
   slot: Slot
-  /** Its place among attempts side by side; absent where it is the only one. */
+  /** Its entry in a race of parallel attempts. Absent: it runs alone. */
   contestant?: Contestant
 }
 
@@ -22,23 +22,23 @@ export interface AttemptEnd {
   error?: ProviderError
   usage?: Usage
   requestId?: string
-  /** A stream that nobody wanted any more was read to its finish all the same. */
+  /** The consumer left, but the stream was read to its finish. */
   isComplete?: boolean
-  /** The error says nothing of the provider. */
+  /** The provider is not to blame for the error. */
   isOurs?: boolean
 }
 
-/** One attempt that has begun. */
+/** An attempt that has begun. */
 export interface AttemptPlan {
   readonly candidate: Candidate
   readonly attemptId: string
-  /** Until the whole route must have ended, when the attempt began. */
+  /** Milliseconds left for the whole route when the attempt began. */
   readonly msLeft: number
-  /** Fires when the caller leaves, or another attempt has won. */
+  /** Fires when the caller leaves, or when another attempt has won. */
   readonly signal: AbortSignal
-  /** An answer, or the first content of a stream, has come. False where another attempt was first: it is lost then. */
+  /** Reports an answer, or the first content of a stream. False: another attempt was first, so this one is lost. */
   answer(): boolean
-  /** Writes down how it ended, for the outcome, for `onAttempt` and for health. Called once. One that has lost is lost, however it ended. */
+  /** Records how the attempt ended, for the outcome, `onAttempt` and health. Call it once. A lost race is recorded as `lost`. */
   finish(end: AttemptEnd): void
 }
 
@@ -51,7 +51,7 @@ interface PlanRun {
   readonly attempts: AttemptRecord[]
 }
 
-/** Begins an attempt. Its record is added to those of the run when it ends. */
+/** Begins an attempt. When it ends, its record is added to those of the run. */
 export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): AttemptPlan {
   const { clock, health, onAttempt } = run.options
   const { candidate, cause, slot, contestant } = facts
@@ -64,7 +64,7 @@ export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): 
     const { isStream } = run
     if (outcome === 'lost') return { outcome, waitedMs: tookMs, isStream }
     if (outcome === 'succeeded' || isComplete) {
-      // How long a stream took to begin was told when it began.
+      // `answer` has already reported how long a stream took to begin.
       return { outcome: 'succeeded', latencyMs: isStream ? undefined : answeredMs, isStream, tookMs }
     }
     return {
@@ -111,7 +111,7 @@ export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): 
       try {
         onAttempt(record)
       } catch {
-        // An observer that fails must not turn an answer that was paid for into a failure.
+        // A failing observer must not turn an answer that costs money into a failure.
       }
     },
   }

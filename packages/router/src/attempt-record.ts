@@ -2,49 +2,55 @@ import type { ProviderError, ProviderErrorKind, Usage } from '@farebox/core'
 import type { Candidate } from './route.ts'
 
 /**
- * How one attempt ended. `cut`: a stream stopped after content had been passed on. `left`: the caller went away, before or
- * during the answer. `lost`: another attempt, made beside it, answered first.
+ * How one attempt ended. `cut`: a stream broke off after its first content. `left`: the caller left before or during the answer.
+ * `lost`: a parallel attempt answered first.
  */
 export type AttemptEnding = 'succeeded' | 'failed' | 'cut' | 'left' | 'lost'
 
 /**
- * Why an attempt was made. `first` of the route; `retry` at the same candidate; `fallback` to another one; `hedge` beside one that was
- * slow; `continuation` of a stream that another one had begun.
+ * Why an attempt was made. `first`: the first attempt of the route. `retry`: the same candidate again. `fallback`: another
+ * candidate after a failure. `hedge`: in parallel with a slow attempt. `continuation`: to continue a stream that another
+ * candidate began.
  */
 export type AttemptCause = 'first' | 'retry' | 'fallback' | 'hedge' | 'continuation'
 
-/** One call to one candidate of a route. Each is accounted, the failed ones too: some providers charge for those. */
+/** One call to one candidate of a route. Failed attempts are recorded too, because some providers charge for them. */
 export interface AttemptRecord {
   readonly attemptId: string
   readonly candidate: Candidate
   readonly cause: AttemptCause
-  /** By the clock of the host, epoch milliseconds, UTC. The other times are counted on from it, so that a clock that is set makes none of them wrong. */
+  /**
+   * Epoch milliseconds, UTC, by the host's clock. The other times add measured durations to it, so resetting the clock does not
+   * distort them.
+   */
   readonly startedAt: number
-  /** When the answer, or the first content of a stream, came, epoch milliseconds, UTC; `undefined` when none did. */
+  /** When the answer, or the first content of a stream, arrived, epoch milliseconds, UTC. `undefined`: neither did. */
   readonly answeredAt: number | undefined
   /** Epoch milliseconds, UTC. */
   readonly endedAt: number
   readonly outcome: AttemptEnding
   readonly errorKind: ProviderErrorKind | undefined
   readonly error: ProviderError | undefined
-  /** HTTP status of the provider's answer, of a failure that had one. */
+  /** HTTP status of a failure, if the provider answered at all. */
   readonly status: number | undefined
   /** The provider's own error code. */
   readonly providerCode: string | undefined
-  /** The provider's id of the request, also of one that failed; of a phone call, the id of the call. */
+  /** The provider's id of the request, also for failures. For a phone call, the id of the call. */
   readonly requestId: string | undefined
-  /** What the provider reported, of a failure too. `undefined`: not reported, which is not zero. */
+  /** What the provider reported, also for failures. `undefined`: not reported, which does not mean zero. */
   readonly usage: Usage | undefined
 }
 
 /**
- * What became of a route.
+ * The outcome of serving a route.
  *
- * `succeeded`: `value` is the answer. `failed`: `error` is that of the last attempt; `cause` says whether candidates ran out,
- * time ran out, or going on would have been wrong. `refused`: `beforeAttempt` let no candidate pass that was left; `refusal` is
- * the first of those. `left`: the caller's signal fired.
+ * - `succeeded`: `value` is the answer.
+ * - `failed`: `error` is the error of the last attempt. `cause` says whether candidates ran out (`exhausted`), time ran out
+ *   (`deadline`), or trying further would have been wrong (`stopped`).
+ * - `refused`: `beforeAttempt` refused every remaining candidate. `refusal` is the first of these refusals.
+ * - `left`: the caller's signal fired.
  *
- * `attempts` are in the order in which they ended. That of a stream is added when it ends.
+ * `attempts` are in the order in which they ended. A stream's attempt is added when the stream ends.
  */
 export type AttemptOutcome<T, Refusal = never> =
   | { status: 'succeeded'; value: T; candidate: Candidate; attemptId: string; attempts: readonly AttemptRecord[] }
@@ -53,7 +59,7 @@ export type AttemptOutcome<T, Refusal = never> =
       status: 'refused'
       refusal: Refusal
       candidate: Candidate
-      /** Of the last attempt, if there was one before. */
+      /** The error of the last attempt, if there was one. */
       error: ProviderError | undefined
       attempts: readonly AttemptRecord[]
     }

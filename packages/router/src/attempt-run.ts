@@ -4,21 +4,21 @@ import { type AttemptPlan, type PlanFacts, planAttempt } from './attempt-plan.ts
 import type { AttemptCause, AttemptOutcome, AttemptRecord } from './attempt-record.ts'
 import type { Candidate } from './route.ts'
 
-/** A route that is being served: who may still be asked, what has happened, and until when. */
+/** The state of a route that is being served: remaining candidates, past attempts and the deadline. */
 export class AttemptRun<Refusal> {
   readonly options: ResolvedAttemptOptions<Refusal>
   readonly isStream: boolean
   readonly attempts: AttemptRecord[] = []
   readonly #endsAt: number
-  /** Those that may still be asked, in order. */
+  /** The candidates that may still be tried, in order. */
   queue: Candidate[]
   lastError: ProviderError | undefined
-  /** What it waited for last, in vain so far. */
+  /** The provider whose capacity the run last waited for. */
   lacks: { provider: string; retryAfterMs?: number } | undefined
   #refused: { refusal: Refusal; candidate: Candidate } | undefined
   #ordinal = 0
   readonly #deferred = new Set<Candidate>()
-  /** Candidates that may be called, and how many attempts had reported usage by then. */
+  /** Candidates that `beforeAttempt` allowed, with the number of attempts that had reported usage by then. */
   readonly #allowed = new Map<Candidate, number>()
   readonly #controller = new AbortController()
 
@@ -41,17 +41,17 @@ export class AttemptRun<Refusal> {
     return this.#ordinal > 0
   }
 
-  /** Until it must have ended. */
+  /** Milliseconds until the overall deadline. */
   get msLeft(): number {
     return this.#endsAt - steadyClock()
   }
 
-  /** The caller leaves: by its signal, or because it reads no more. */
+  /** Called when the caller leaves: its signal fired, or it stopped reading. */
   readonly leave = (): void => {
     this.#controller.abort(this.options.signal?.reason)
   }
 
-  /** Lets go of the caller's signal. */
+  /** Removes the listener from the caller's signal. */
   close(): void {
     this.options.signal?.removeEventListener('abort', this.leave)
   }
@@ -62,7 +62,7 @@ export class AttemptRun<Refusal> {
     return (condition !== 'ok' && condition !== 'probe') || this.options.concurrency.isCrowded(adapter.name)
   }
 
-  /** Puts a candidate behind the others, once, if one of them is well. The last one is never given up. */
+  /** Moves a candidate behind the others, once, if one of them is healthy. The last candidate is never given up. */
   defer(candidate: Candidate): boolean {
     if (this.#deferred.has(candidate) || this.queue.every(this.isBlocked)) return false
     this.#deferred.add(candidate)
@@ -70,7 +70,10 @@ export class AttemptRun<Refusal> {
     return true
   }
 
-  /** Asks `beforeAttempt`, once for each candidate, and again where attempts have reported usage since: a hold may have to cover that too. */
+  /**
+   * Asks `beforeAttempt` once for each candidate, and again if attempts have reported usage since, which a hold may need to
+   * cover.
+   */
   async allow(candidate: Candidate, cause: AttemptCause): Promise<boolean> {
     const reported = this.attempts.filter(({ usage }) => usage).length
     if (this.#allowed.get(candidate) === reported) return true
@@ -80,14 +83,14 @@ export class AttemptRun<Refusal> {
     return answer === undefined
   }
 
-  /** Begins an attempt, which must be finished. Health was asked before. */
+  /** Begins an attempt, which the caller must finish. Call `health.begin` first. */
   begin(facts: PlanFacts): AttemptPlan {
     this.#ordinal += 1
     this.#refused = undefined
     return planAttempt(this, [this.options.id, this.#ordinal].join('.'), facts)
   }
 
-  /** What became of the route where nobody answered and nobody is left to ask. */
+  /** The outcome when no candidate answered and none is left. */
   end<T>(): AttemptOutcome<T, Refusal> {
     if (this.msLeft <= 0) return this.failed('deadline')
     if (this.#refused) return { status: 'refused', ...this.#refused, error: this.lastError, attempts: this.attempts }

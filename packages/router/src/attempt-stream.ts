@@ -15,12 +15,12 @@ import { keepEvents, type Tally } from './tally.ts'
 const CONTINUATIONS_MAX = 2
 
 /**
- * Serves a route with a stream. Resolves when a candidate has produced its first content, so that until then every failure,
- * fallback and refusal is a value and nothing has been sent to the caller. From then on the candidate is final, unless
- * `afterContent` says that another one may continue what it began.
+ * Serves a route with a stream. Resolves when a candidate has produced its first content. Until then nothing has reached the
+ * caller, and every failure, fallback and refusal is a returned value. From then on the candidate is final, unless `afterContent`
+ * lets another one continue the stream.
  *
  * @throws what `beforeAttempt` throws, before the first content
- * @throws {InvalidOptionError} a number of `deadlines`, `retries` or `hedge` is `NaN`
+ * @throws {InvalidOptionError} a number in `deadlines`, `retries` or `hedge` is `NaN`
  */
 export async function attemptStream<Event extends StreamEvent, Refusal = never, Produced = readonly Event[]>(
   options: StreamAttemptOptions<Event, Refusal, Produced>,
@@ -35,7 +35,7 @@ export async function attemptStream<Event extends StreamEvent, Refusal = never, 
       operation: route.operation,
     })
 
-  /** The stream of another candidate that goes on where `parts` were cut; `undefined` where none does, or none may. */
+  /** The stream of another candidate that continues where `parts` were cut, or `undefined` if none can or may. */
   async function continueAfter(parts: readonly StreamPart<Produced>[]): Promise<OpenedStream<Event> | undefined> {
     const cut = parts.at(-1)
     if (!cut?.error || parts.length > continuationsMax || run.queue.length === 0) return undefined
@@ -53,7 +53,7 @@ export async function attemptStream<Event extends StreamEvent, Refusal = never, 
     isLive = true
     const production = new StreamProduction<Event, Produced>(outcome.value, {
       run,
-      // Without a tally of the caller's, what was produced is the events.
+      // Without a tally from the caller, `Produced` is the list of events.
       tally: options.tally ?? (keepEvents as () => Tally<Event, never>),
       drain: options.drain ?? (() => 0),
       continueAfter,

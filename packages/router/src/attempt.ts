@@ -8,18 +8,21 @@ import type { AttemptResult } from './hedge.ts'
 import { createLeash } from './leash.ts'
 import { deadlineError, toProviderError } from './provider-failure.ts'
 
-/** What a loop of attempts at a whole answer is given. */
+/** Options of {@link attempt}. */
 export interface WholeAttemptOptions<T, Refusal = never> extends AttemptOptions<Refusal> {
-  /** Calls a candidate. Its signal fires at the deadline and when the caller leaves; it is not waited for after that. */
+  /**
+   * Calls a candidate. Its signal fires at the deadline, when the caller leaves or when another attempt wins, which ends the wait
+   * for it.
+   */
   call: CallCandidate<Promise<T>>
   /**
-   * Told what became of an attempt that was given up at a deadline, when the caller left or when another one won, should it answer after
-   * all. It must not throw: what it throws is ignored.
+   * Receives the late outcome of an attempt that was abandoned: at a deadline, because the caller left or because another attempt
+   * won. Exceptions that it throws are ignored.
    */
   onLateAnswer?: (answer: LateAnswer<T>) => void
 }
 
-/** What answers carry that records need: all adapters' results do. */
+/** The fields of an answer that go into its {@link AttemptRecord}. The results of all adapters have them. */
 export interface WholeAnswer {
   usage?: Usage
   requestId?: string
@@ -27,11 +30,11 @@ export interface WholeAnswer {
 }
 
 /**
- * Serves a route: calls its candidates in order until one answers, within one overall deadline. What providers do is a value,
- * never thrown.
+ * Serves a route: calls its candidates in order until one answers, within one overall deadline. Failures of providers are
+ * returned, not thrown.
  *
  * @throws what `beforeAttempt` throws
- * @throws {InvalidOptionError} a number of `deadlines`, `retries` or `hedge` is `NaN`
+ * @throws {InvalidOptionError} a number in `deadlines`, `retries` or `hedge` is `NaN`
  */
 export async function attempt<T extends WholeAnswer, Refusal = never>(
   options: WholeAttemptOptions<T, Refusal>,
@@ -54,7 +57,7 @@ async function makeWhole<T extends WholeAnswer, Refusal>(
   const answer = callSafely(() => call(candidate, { signal: leash.signal, attemptId }))
   const settled = await leash.wait(answer, Math.min(attemptMs, plan.msLeft))
   leash.release()
-  // An adapter of the host's own may answer nothing, which is no answer.
+  // A custom adapter may resolve to nothing, which is no answer.
   if (settled.status === 'fulfilled' && settled.value) {
     const { value } = settled
     const isFirst = plan.answer()
@@ -91,7 +94,7 @@ async function makeWhole<T extends WholeAnswer, Refusal>(
   }
 }
 
-/** A call that throws before it returns its promise has failed like any other. */
+/** Turns a synchronous throw into a rejection, so that it counts as a failure like any other. */
 function callSafely<T>(call: () => Promise<T>): Promise<T> {
   try {
     return call()

@@ -2,21 +2,21 @@ import { type Draft, isAsWellAs, moveFirst } from './candidate-order.ts'
 import type { Candidate } from './route.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
-/** What matters in a score; the three sum to 1. */
+/** Weights of the parts of a score. They sum to 1. */
 export interface ScoreWeights {
   cost: number
   latency: number
   quality: number
 }
 
-/** Candidates whose scores are within this of the best are as good as the best. */
+/** Scores within this distance of the best count as equally good. */
 const NEAR_BEST = 0.05
-/** What being turned away for want of capacity costs in time, beside no money: a short wait, and the next candidate. */
+/** The time that a 429 costs: a short wait, and going to the next candidate. It costs no money. */
 const RATE_LIMITED_MS = 500
-/** A share of failures above this says no more: nine tries for one answer are enough to know. */
+/** Caps the failure share, and so the expected failures at nine for one answer. Without a cap they could be infinite. */
 const FAILURE_SHARE_MAX = 0.9
 
-/** What matters to `configuration`. */
+/** The weights that `configuration` implies. */
 export function scoreWeights(configuration: ServiceConfiguration): ScoreWeights {
   if (configuration.accuracyFirst) return { cost: 0, latency: 0.2, quality: 0.8 }
   if (configuration.costOptimization) return { cost: 0.6, latency: 0.2, quality: 0.2 }
@@ -24,10 +24,10 @@ export function scoreWeights(configuration: ServiceConfiguration): ScoreWeights 
 }
 
 /**
- * Gives every draft its score: price, time to the first token (of a stream) or to the answer, and quality. Price and time include what
- * failures add: each failure that is to be expected before an answer costs the price and the time of another try, each 429 the time of
- * a short wait. They are measured against the best of the field: half of the score's share for a candidate twice as dear or twice as
- * slow, so one extreme candidate does not blur the others.
+ * Scores every draft by price, quality, and time to the first token (of a stream) or to the answer. Price and time include
+ * expected failures: each failure before an answer costs the price and the time of another try, each 429 the time of a short
+ * wait. Price and time are relative to the best candidate: twice the price or time gets half the points. So one extreme candidate
+ * does not compress the differences between the others.
  */
 export function scoreCandidates(drafts: readonly Draft[], weights: ScoreWeights): void {
   const prices = new Float64Array(drafts.length)
@@ -54,8 +54,8 @@ export function scoreCandidates(drafts: readonly Draft[], weights: ScoreWeights)
 }
 
 /**
- * Puts first one of the candidates that are as good as the best, by lot: the nearer to the best the likelier, and at the edge of
- * `NEAR_BEST` no longer. So the load spreads where it makes no difference. `candidates` are in order of their scores.
+ * Moves a randomly drawn near-best candidate to the front, to spread the load where it makes no difference. The probability falls
+ * linearly with the distance from the best score and reaches zero at `NEAR_BEST`. `candidates` must be in order, best first.
  */
 export function pickNearBest(candidates: Draft[], draw: () => number): void {
   const [best] = candidates
@@ -73,12 +73,12 @@ export function pickNearBest(candidates: Draft[], draw: () => number): void {
   moveFirst(candidates, picked)
 }
 
-/** Whether a candidate is as good as the best one, and no more ill or made up than that. */
+/** Whether a candidate's score is near that of `best`, with health as good, and simulated only if that one is too. */
 export function isNearBest(candidate: Candidate, best: Candidate): boolean {
   return candidate.score > best.score - NEAR_BEST && isAsWellAs(candidate, best)
 }
 
-/** Failures to be expected before one success. */
+/** Expected failures before one success. */
 function perSuccess(failureShare = 0): number {
   const bounded = Math.min(Math.max(failureShare, 0), FAILURE_SHARE_MAX)
   return bounded / (1 - bounded)

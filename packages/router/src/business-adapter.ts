@@ -2,29 +2,29 @@ import { credits, FareboxError, InvalidOptionError } from '@farebox/core'
 import { presets } from './presets.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
-/** A use case, turned into the configuration that serves it. */
+/** A named configuration for one use case. */
 export interface BusinessAdapter {
-  /** What callers choose it by: lower-case letters, digits and underscores. */
+  /** The name by which callers choose it: lower-case letters, digits and underscores. */
   readonly name: string
   readonly description: string
   readonly configuration: ServiceConfiguration
 }
 
-/** What {@link defineBusinessAdapter} takes. */
+/** Input of {@link defineBusinessAdapter}. */
 export interface BusinessAdapterInput {
-  /** Lower-case letters, digits and underscores, at most 63, beginning with a letter. */
+  /** Lower-case letters, digits and underscores, at most 63 in total, beginning with a letter. */
   name: string
   description: string
-  /** Whole, or the fields that differ from {@link presets.balanced}. */
+  /** A whole configuration, or the fields that differ from {@link presets.balanced}. */
   configuration: Partial<ServiceConfiguration>
 }
 
 const NAME = /^[a-z][a-z0-9_]{0,62}$/
 
 /**
- * A team's own business adapter.
+ * Defines a custom business adapter.
  *
- * @throws {InvalidOptionError} the name is not lower-case letters, digits and underscores
+ * @throws {InvalidOptionError} the name is invalid, see {@link BusinessAdapterInput}
  */
 export function defineBusinessAdapter(input: BusinessAdapterInput): BusinessAdapter {
   if (!NAME.test(input.name)) {
@@ -58,9 +58,9 @@ export const businessAdapters = {
 } as const
 
 /**
- * The business adapter called `name`: one of `extra`, else one of ours. A team's own may take the name of one of ours.
+ * Finds the business adapter called `name`, first in `extra`, then in {@link businessAdapters}.
  *
- * @throws {UnknownBusinessAdapterError} nobody is called that; the error lists the names that are known
+ * @throws {UnknownBusinessAdapterError} no business adapter has this name. The error lists the known names
  */
 export function resolveBusinessAdapter(name: string, extra: readonly BusinessAdapter[] = []): BusinessAdapter {
   const known = [...extra, ...Object.values(businessAdapters)]
@@ -69,7 +69,7 @@ export function resolveBusinessAdapter(name: string, extra: readonly BusinessAda
   return found
 }
 
-/** No business adapter has this name. `known` lists those that can be asked for. */
+/** No business adapter has the requested name. `known` lists the names that exist. */
 export class UnknownBusinessAdapterError extends FareboxError {
   override readonly code = 'UNKNOWN_BUSINESS_ADAPTER'
   readonly requested: string

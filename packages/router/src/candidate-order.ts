@@ -4,28 +4,28 @@ import type { RoutingStrategy } from './strategy.ts'
 
 type Compare = (left: Candidate, right: Candidate) => number
 
-/** A candidate whose score is still to be found. */
+/** A candidate that planning may still change: its score is yet to be computed. */
 export type Draft = { -readonly [Field in keyof Candidate]: Candidate[Field] }
 
-/** The order of `strategy` among candidates that are equally well, ties included, so that it is total. */
+/** The order of `strategy` among candidates of equal health. It breaks all ties, so it is total. */
 export function compareBy(strategy: Exclude<RoutingStrategy, 'weighted'>): Compare {
   return comparators[strategy]
 }
 
 /**
- * An order by lot: each provider comes first with a chance in proportion to its weight, then the rest among themselves
- * (Efraimidis and Spirakis, 2006). Those who sell the same provider, and are equally well, share its weight. Those without a weight come last, in configured
- * order. Without `random` the heaviest is first.
+ * A weighted random order: each provider comes first with a probability in proportion to its weight, and so on among the rest
+ * (Efraimidis and Spirakis, 2006). Sellers of the same provider with equal health share its weight. Candidates without a weight
+ * come last, in configured order. Without `random`, the heaviest comes first.
  */
 export function compareByLot(
   drafts: readonly Candidate[],
   weights: Readonly<Record<string, number>>,
   random?: () => number,
 ): Compare {
-  /** By place in the catalog. */
+  /** Indexed by place in the catalog. */
   const lots: number[] = []
   const sellers = new Map<string, number>()
-  // Whoever is more ill comes later in any case, and takes no part of the weight.
+  // A seller in worse health sorts behind in any case, so it must not take a share of the weight.
   const sellerOf = (draft: Candidate) => `${illnessOf(draft)} ${draft.offer.provider}`
   for (const draft of drafts) sellers.set(sellerOf(draft), (sellers.get(sellerOf(draft)) ?? 0) + 1)
   for (const draft of drafts) {
@@ -38,21 +38,21 @@ export function compareByLot(
     compareNumbers(lots[right.entry.position] ?? 0, lots[left.entry.position] ?? 0) || byConfiguration(left, right)
 }
 
-/** The weight of a provider; 0 where it has none, and no lot is drawn for it. */
+/** The weight of a provider. 0: it has none, so planning draws no number for it. */
 export function weightOf(provider: string, weights: Readonly<Record<string, number>>): number {
   return Object.hasOwn(weights, provider) ? (weights[provider] ?? 0) : 0
 }
 
 const UNWEIGHTED = Number.NEGATIVE_INFINITY
 
-/** Zero is drawn too, and its logarithm would be the lot of those without a weight. */
+/** `random` may return 0, whose logarithm would equal `UNWEIGHTED`. */
 function drawLot(random: () => number, weight: number): number {
   return Math.max(Math.log(random() || Number.MIN_VALUE) / weight, -Number.MAX_VALUE)
 }
 
 /**
- * Puts a real candidate before a simulated one of the same provider, which is faster and no dearer but makes answers up.
- * The places that a provider has in the order stay its own; only who takes which of them changes.
+ * Puts a real candidate before a simulated one of the same provider, which is faster and no more expensive but makes up its
+ * answers. Only candidates of the same provider swap places.
  */
 export function putRealFirst(candidates: Candidate[]): void {
   const madeUp = new Set<string>()
@@ -71,17 +71,17 @@ export function putRealFirst(candidates: Candidate[]): void {
   }
 }
 
-/** How far back a condition moves a candidate. A probe takes its usual place: one request has to find out. */
+/** How far back its condition moves a candidate. A probe keeps its usual place, because one request has to test it. */
 export function illnessOf(candidate: Candidate): number {
   return illness[candidate.condition]
 }
 
-/** Whether `candidate` is no more ill than `other`, and made up only if that one is. */
+/** Whether `candidate` is at least as healthy as `other`, and simulated only if that one is too. */
 export function isAsWellAs(candidate: Candidate, other: Candidate): boolean {
   return illnessOf(candidate) <= illnessOf(other) && (!candidate.adapter.isSimulated || other.adapter.isSimulated)
 }
 
-/** Moves a candidate to the front; the others keep their order. */
+/** Moves a candidate to the front. The others keep their order. */
 export function moveFirst(candidates: Candidate[], candidate: Candidate): void {
   const place = candidates.indexOf(candidate)
   if (place <= 0) return
@@ -115,7 +115,7 @@ const comparators: Record<Exclude<RoutingStrategy, 'weighted'>, Compare> = {
   balanced: (left, right) => right.score - left.score || byConfiguration(left, right),
 }
 
-/** Subtraction would make NaN of two infinities. */
+/** Compares without subtraction, which would give NaN for two infinities. */
 function compareNumbers(left: number, right: number): number {
   return left < right ? -1 : left > right ? 1 : 0
 }

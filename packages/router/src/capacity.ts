@@ -1,15 +1,15 @@
 /**
- * How much work a pair of adapter and model takes at once and in a minute, learnt from its 429s in the way of TCP: a 429 cuts what is
- * allowed, answers raise it slowly. Nothing is limited before the first 429.
+ * How many attempts a pair of adapter and model takes at once and per minute. The limits are learned from 429s, like TCP
+ * congestion control: a 429 cuts a limit, and answers raise it slowly. Nothing is limited before the first 429.
  */
 export interface Capacity {
-  /** Attempts begun and not yet recorded. */
+  /** Attempts that have begun and not ended. */
   inFlight: number
-  /** Attempts that may be in flight; a fraction counts as nothing. `undefined`: no limit is known. */
+  /** Limit of attempts in flight, rounded down where it applies. `undefined`: no limit is known. */
   inFlightMax: number | undefined
-  /** Attempts that may begin within a minute. `undefined`: no limit is known. */
+  /** Limit of attempts that begin within a minute. `undefined`: no limit is known. */
   perMinuteMax: number | undefined
-  /** What had been accepted in the minute before the last 429 that told of minutes. */
+  /** Attempts accepted in the minute before the last 429 that indicated a limit per minute. */
   acceptedBefore: number | undefined
   /** When the limits were last cut, epoch milliseconds. */
   cutAt: number
@@ -18,27 +18,30 @@ export interface Capacity {
   readonly begun: MinuteWindow
 }
 
-/** How many attempts began in the last minute, or up to ten seconds more: too few would be worse than too many. */
+/** Counts the attempts that began in the last 60 to 70 seconds. Counting a few too many is better than too few. */
 interface MinuteWindow {
-  /** Attempts by slice of ten seconds: the newest is at `slice % SLICES`. */
+  /** Attempts by slice of ten seconds. The newest slice is at `slice % SLICES`. */
   counts: number[]
   slice: number
 }
 
 const SLICE_MS = 10_000
 const SLICES = 7
-/** What a cut leaves. */
+/** The share of a limit that a cut leaves. */
 const KEPT = 0.7
 const KEPT_PER_MINUTE = 0.9
-/** A 429 says something about the minute only where the provider asked to wait this long, */
+/** A 429 indicates a limit per minute only if the provider asked to wait at least this long. */
 const WINDOW_MS_MIN = 1_000
-/** where this many had been accepted in it, because fewer are no measure, */
+/** It also needs this many accepted attempts in the minute before it, because fewer are no measure. */
 const ACCEPTED_MIN = 10
-/** and where as many had been accepted before the last one, to this share: else it was not the number of requests that was too high. */
+/**
+ * The accepted attempts before two such 429s must agree to within this share. Otherwise the number of requests was not what
+ * exceeded the limit.
+ */
 const LIKENESS = 0.25
-/** How much more may begin in a minute, after a minute at the limit: at least one. */
+/** Each answer at the limit raises it by this, or by `1 / limit` if that is more. So a minute at the limit adds 2 % or 1. */
 const GROWTH_PER_MINUTE = 0.02
-/** A limit that has not been met for so long is forgotten: the provider may have raised it. */
+/** A limit is forgotten this long after the last 429, because the provider may have raised it. */
 const FORGOTTEN_MS = 600_000
 
 export function newCapacity(): Capacity {
@@ -54,13 +57,13 @@ export function newCapacity(): Capacity {
   }
 }
 
-/** Limits that hold now: our own, or else those that another process has learnt. */
+/** The limits in force: those that this process learned, or else those of other processes. */
 export interface CapacityLimits {
   inFlightMax: number | undefined
   perMinuteMax: number | undefined
 }
 
-/** Our own limits; those that were not met for ten minutes are forgotten. */
+/** The limits that this process learned. Forgets them ten minutes after the last 429. */
 export function ownLimits(capacity: Capacity, now: number): CapacityLimits {
   if (capacity.limitedAt !== 0 && now - capacity.limitedAt >= FORGOTTEN_MS) {
     capacity.inFlightMax = undefined
@@ -71,14 +74,14 @@ export function ownLimits(capacity: Capacity, now: number): CapacityLimits {
   return capacity
 }
 
-/** Whether one more would be above a limit. One at a time is always allowed. */
+/** Whether one more attempt would exceed a limit. One is always allowed. */
 export function isFull(capacity: Capacity, limits: CapacityLimits, now: number): boolean {
   const { perMinuteMax } = limits
   if (roomOf(capacity, limits) <= 0) return true
   return perMinuteMax !== undefined && begunInMinute(capacity.begun, now) >= Math.max(1, Math.floor(perMinuteMax))
 }
 
-/** How many more may be in flight. */
+/** How many more attempts may be in flight. */
 export function roomOf({ inFlight }: Capacity, { inFlightMax }: CapacityLimits): number {
   return inFlightMax === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(inFlightMax)) - inFlight
 }
@@ -90,15 +93,15 @@ export function begin(capacity: Capacity, now: number): void {
   capacity.begun.counts[at] = (capacity.begun.counts[at] ?? 0) + 1
 }
 
-/** An attempt has ended in any way but a 429. */
+/** Counts the end of an attempt, however it ended. */
 export function end(capacity: Capacity): void {
   capacity.inFlight = Math.max(0, capacity.inFlight - 1)
 }
 
-/** An answer came. A limit that was in use grows: by one for each round of answers. */
+/** Counts an answer. A limit that was reached grows, the one in flight by one for each round of answers. */
 export function raise(capacity: Capacity, now: number): void {
   const { inFlightMax, perMinuteMax } = capacity
-  // Counted with the one that has just ended.
+  // Includes the attempt that has just ended.
   if (inFlightMax !== undefined && capacity.inFlight + 1 >= Math.floor(inFlightMax))
     capacity.inFlightMax = inFlightMax + 1 / inFlightMax
   if (perMinuteMax !== undefined && begunInMinute(capacity.begun, now) >= Math.floor(perMinuteMax)) {
@@ -107,8 +110,8 @@ export function raise(capacity: Capacity, now: number): void {
 }
 
 /**
- * A 429 came, and {@link end} was told. What is still in flight was not refused, so it is the best measure of what fits. Refusals of
- * attempts that began before the last cut are part of the same flood, and cut no further than to that.
+ * Learns from a 429. Call {@link end} first. What is still in flight was not refused, so it is the best measure of what fits.
+ * Attempts that began before the last cut belong to the same burst, so their 429s cut the limit no further than to that measure.
  */
 export function cut(capacity: Capacity, facts: { startedAt: number; retryAfterMs: number | undefined }, now: number): void {
   ownLimits(capacity, now)
@@ -120,7 +123,7 @@ export function cut(capacity: Capacity, facts: { startedAt: number; retryAfterMs
   const at = Math.floor(facts.startedAt / SLICE_MS)
   const { begun } = capacity
   advance(begun, now)
-  // It was not accepted, so it does not count as begun.
+  // The attempt was not accepted, so it does not count as begun.
   if (begun.slice - at < SLICES && at >= 0) begun.counts[at % SLICES] = Math.max(0, (begun.counts[at % SLICES] ?? 0) - 1)
   if ((facts.retryAfterMs ?? 0) >= WINDOW_MS_MIN) learnMinute(capacity, begunInMinute(begun, now), isNews)
   if (isNews) capacity.cutAt = now

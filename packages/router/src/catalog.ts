@@ -4,21 +4,22 @@ import { InvalidOptionError, type Offer, type ProviderAdapter, type Service } fr
 export interface CatalogEntry {
   readonly offer: Offer
   readonly adapter: ProviderAdapter
-  /** Names the pair in {@link Health}: adapter, service, provider and model, so two keys of one provider are ill apart. */
+  /** Key in {@link Health}: adapter, service, provider and model, so that two API keys of one provider have separate health. */
   readonly healthKey: string
-  /** Place in the catalog; the smaller wins a tie. */
+  /** Place in the catalog. The lower one wins a tie. */
   readonly position: number
 }
 
-/** All that can be routed to. */
+/** All offers that requests can be routed to. */
 export interface Catalog {
-  /** The offers of a service, those of real adapters before those of simulated ones, each in the order of the adapters. */
+  /** The offers of a service, those of real adapters before those of simulated ones, otherwise in the order of the adapters. */
   forService(service: Service): readonly CatalogEntry[]
   readonly services: readonly Service[]
 }
 
 /**
- * Lists what `adapters` offer. Two adapters that sell the same provider are two entries, so one can stand in for the other.
+ * Creates a catalog of what `adapters` offer. Two adapters that sell the same provider have separate entries, so one can stand in
+ * for the other.
  *
  * @throws {InvalidOptionError} two adapters have the same name, or one lists the same offer twice
  */
@@ -44,7 +45,7 @@ export function createCatalog(adapters: readonly ProviderAdapter[]): Catalog {
   return { services, forService: (service) => byService.get(service) ?? NONE }
 }
 
-/** What names a pair of adapter and offer in {@link CatalogEntry.healthKey}. */
+/** The {@link CatalogEntry.healthKey} of a pair of adapter and offer. */
 export function healthKeyOf({ name }: ProviderAdapter, { service, provider, model }: Offer): string {
   return JSON.stringify([name, service, provider, model])
 }

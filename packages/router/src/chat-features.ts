@@ -1,16 +1,16 @@
 import type { ChatMessage, Tool } from '@farebox/core'
 
-/** What a chat is like, as numbers that say how hard it may be. Counts are of the last question unless they say otherwise. */
+/** Features of a chat that indicate how hard it is. Unless stated otherwise, they describe the last message of the user. */
 export interface ChatFeatures {
-  /** Roughly: characters by four. */
+  /** Estimated tokens: characters divided by four. */
   readonly questionTokens: number
-  /** The same of the whole conversation. */
+  /** Estimated tokens of the whole conversation. */
   readonly contextTokens: number
-  /** Messages of the user. */
+  /** Messages of the user in the conversation. */
   readonly turns: number
   /** Question marks. */
   readonly questions: number
-  /** Words that ask for thought: `why`, `prove`, `compare`, `calculate`. */
+  /** Words that ask for reasoning: `why`, `prove`, `compare`, `calculate`. */
   readonly reasoningWords: number
   /** Words that ask for a fact: `who`, `when`, `which`, `define`. */
   readonly recallWords: number
@@ -21,37 +21,38 @@ export interface ChatFeatures {
   readonly numbers: number
   /** Operators between numbers, LaTeX commands, powers. */
   readonly mathMarks: number
-  /** Lines that look like code, and fences around it, in the whole conversation. */
+  /** Lines that look like code, and code fences, in the whole conversation. */
   readonly codeMarks: number
   /** Numbered or bulleted lines, and words such as `step` and `then`. */
   readonly steps: number
-  /** Lettered answers to choose among. */
+  /** Lettered answers of a multiple-choice question. */
   readonly choices: number
-  /** Words of health, law, money and danger, where a wrong answer does harm, in the whole conversation. */
+  /** Words about health, law, money and danger, where wrong answers do harm, in the whole conversation. */
   readonly safetyWords: number
   /** Writing systems: Latin, Cyrillic, Han, …, in the whole conversation. */
   readonly scripts: number
-  /** Share of words that are common in English and in no other language of its letters, from 0 to 1. */
+  /** Share of words that are common in English and in no other language with the same letters, from 0 to 1. */
   readonly englishShare: number
   /** Letters beyond A to Z, of any writing system. */
   readonly otherLetters: number
+  /** Images in the whole conversation. */
   readonly images: number
   readonly tools: number
-  /** Tokens that the answer may have at most; 0 where that is not stated. */
+  /** Maximum tokens of the answer. 0: not stated. */
   readonly outputTokensMax: number
 }
 
-/** What {@link chatFeatures} looks at beside the messages. */
+/** What {@link chatFeatures} considers besides the messages. */
 export interface ChatShape {
   tools?: readonly Tool[]
   outputTokensMax?: number
 }
 
-/** Texts are looked at to this length: what makes a question hard shows before. */
+/** Only this much text is examined. What makes a question hard shows earlier. */
 const CHARACTERS_MAX = 16_000
 const CHARACTERS_PER_TOKEN = 4
 
-/** Describes a chat by its features. Pure; nothing of the text is kept. */
+/** Computes the features of a chat. Pure. Keeps nothing of the text. */
 export function chatFeatures(
   messages: readonly ChatMessage[],
   { tools = [], outputTokensMax = 0 }: ChatShape = {},
@@ -103,7 +104,7 @@ function englishShare(text: string): number {
   return words === 0 ? 0 : count(text, ENGLISH) / words
 }
 
-// Every repetition is bounded or cannot overlap with what follows it, so that no text takes long to read.
+// In each pattern, repetitions are bounded or cannot overlap with what follows, so that no text causes excessive backtracking.
 const REASONING =
   /\b(?:why|how (?:can|could|do|does|should|would)|prove|proof|deriv\w+|demonstrat\w+|explain\w*|compar\w+|contrast\w*|analy[sz]\w+|evaluat\w+|assess\w*|design\w*|plan\w*|optimi[sz]\w+|calculat\w+|comput\w+|determin\w+|solve\w*|estimat\w+|simplif\w+|debug\w*|refactor\w*|implement\w*|critiqu\w+|argu\w+|infer\w*|deduc\w+|implies|imply|therefore|trade-?offs?|pros and cons)\b/gi
 const RECALL =

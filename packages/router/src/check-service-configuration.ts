@@ -6,7 +6,7 @@ import { wireNames } from './wire-names.ts'
 
 const limit = 'must be credits(50) and the like, which are bigint micro-credits from 0, or null for no limit'
 
-/** The fields as they are in code: the same values under other names, but for the limit. */
+/** The wire fields under the names that they have in code. Only the limit has another type. */
 const fields = {
   ...Object.fromEntries(Object.entries(wireNames).map(([name, wireName]) => [name, wireFields[wireName]])),
   maxCreditsPerRequest: z.bigint({ error: limit }).min(0n, limit).max(CREDITS_MAX, limit).nullable(),
@@ -14,9 +14,10 @@ const fields = {
 const schema = z.strictObject({ ...fields, conditions: conditionsOf(fields) })
 
 /**
- * Refuses what is no whole service configuration. Programs without types, and values that come from elsewhere, are told by nobody else.
+ * Checks that a value is a complete service configuration. Catches what the compiler cannot: untyped programs and external
+ * values.
  *
- * @param option  what the message calls it
+ * @param option  the option's name in the message
  * @throws {InvalidOptionError} names each field that is missing, unknown or out of range
  */
 export function checkServiceConfiguration(configuration: ServiceConfiguration, option = 'configuration'): void {

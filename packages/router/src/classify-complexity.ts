@@ -2,17 +2,17 @@ import type { ChatFeatures } from './chat-features.ts'
 import type { ComplexityClassifier, Contribution } from './complexity.ts'
 import { BIAS, complexityWeights, HIGH_MIN, LOW_MAX } from './complexity-weights.ts'
 
-/** Of a share of common words below this, the text is not taken for English. */
+/** A text with a smaller share of common English words does not count as English. */
 const ENGLISH_SHARE_MIN = 0.15
-/** Answers that may be longer than this are not simple. */
+/** Requests that allow longer answers are not simple. */
 const OUTPUT_TOKENS_MAX = 2_048
-/** Conversations longer than this are not simple. */
+/** Longer conversations are not simple. */
 const CONTEXT_TOKENS_MAX = 4_000
 
 /**
- * The classifier that comes with Farebox: a sum of weighed features, each of which can be seen. It is careful: `low` is a short plain
- * question and nothing else, and whatever has tools, images, code, mathematics, words of health, law, money or danger, words that ask
- * for thought, or a language whose words it does not know, is `medium` at least.
+ * The classifier that comes with Farebox: a weighted sum of features, each reported as a contribution. It is cautious. Only a
+ * short plain question is `low`. A request is at least `medium` if it has tools, images, code, mathematics, terms of health, law,
+ * money or danger, words that ask for reasoning, or text in a language other than English.
  */
 export const complexityClassifier: ComplexityClassifier = {
   name: 'farebox-1',
@@ -35,7 +35,7 @@ export const complexityClassifier: ComplexityClassifier = {
 
 const weighed = Object.entries(complexityWeights) as [keyof ChatFeatures, number][]
 
-/** Why features are not those of a simple request; `undefined` when they may be. */
+/** Why a request with these features is not simple. `undefined`: it may be. */
 function guardAgainstLow(features: ChatFeatures): string | undefined {
   if (features.turns === 0 || features.questionTokens === 0) return 'nothing is asked'
   if (features.tools > 0) return 'it has tools'

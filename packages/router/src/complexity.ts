@@ -2,9 +2,9 @@ import type { ChatFeatures } from './chat-features.ts'
 import type { RouteRequest } from './route-request.ts'
 import type { Complexity, ServiceConfiguration } from './service-configuration.ts'
 
-/** Judges how hard a request is to answer well. A learned model may stand in for {@link complexityClassifier}. Pure and fast. */
+/** Judges how hard a request is to answer well. Must be pure and fast. A learned model can replace {@link complexityClassifier}. */
 export interface ComplexityClassifier {
-  /** Names it, with its version, in decision records. */
+  /** Name and version, for decision records. */
   readonly name: string
   classify(features: ChatFeatures): ComplexityVerdict
 }
@@ -12,11 +12,11 @@ export interface ComplexityClassifier {
 /** What a classifier found, and why. */
 export interface ComplexityVerdict {
   readonly complexity: Complexity
-  /** Sum of the contributions: the higher, the harder. */
+  /** Higher means harder. {@link complexityClassifier} adds the contributions to a constant. */
   readonly score: number
-  /** What each feature added to the score, the weightiest first; features that added nothing are left out. */
+  /** What each feature added to the score, largest first. Features that added nothing are left out. */
   readonly contributions: readonly Contribution[]
-  /** Why it is not `low` whatever the score says. */
+  /** Why the request is not `low`, although its score is. */
   readonly guard?: string
 }
 
@@ -25,21 +25,21 @@ export interface Contribution {
   readonly feature: string
   readonly value: number
   readonly weight: number
-  /** Their product. */
+  /** `value` times `weight`. */
   readonly contribution: number
 }
 
-/** How hard a request was taken to be, and who said so. `default`: it was to be worked out, and nothing was known of it. */
+/** How hard a request was judged to be, and by whom. `default`: the complexity was `auto`, but the request had no features. */
 export interface ComplexityDecision {
   readonly complexity: Complexity
   readonly by: 'request' | 'configuration' | 'classifier' | 'default'
-  /** The classifier's, where it was asked. */
+  /** Name of the classifier, where it was asked. */
   readonly classifier?: string
   readonly features?: ChatFeatures
   readonly verdict?: ComplexityVerdict
 }
 
-/** The complexity of a request: its own, else the configuration's; where that is `auto`, as `classifier` finds. */
+/** The complexity of a request: its own, or else the configuration's. For `auto`, the classifier decides. */
 export function resolveComplexity(
   { complexity, features }: Pick<RouteRequest, 'complexity' | 'features'>,
   configuration: Pick<ServiceConfiguration, 'complexity'>,
@@ -55,7 +55,7 @@ export function resolveComplexity(
 
 const UNKNOWN: ComplexityDecision = Object.freeze({ complexity: 'medium', by: 'default' })
 
-/** Made once, because planning asks on every request. */
+/** Created once, because planning needs one for every request. */
 const statedDecisions = { request: statedBy('request'), configuration: statedBy('configuration') }
 
 function statedBy(by: 'request' | 'configuration'): Record<Complexity, ComplexityDecision> {

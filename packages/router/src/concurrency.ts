@@ -2,20 +2,20 @@ import { InvalidOptionError } from '@farebox/core'
 import pLimit, { type LimitFunction } from 'p-limit'
 import { startTimer } from './leash.ts'
 
-/** How many attempts each adapter is given at once. */
+/** How many concurrent attempts each adapter gets. */
 export interface ConcurrencyOptions {
-  /** Attempts at once of each adapter that is not named. @defaultValue any number */
+  /** Concurrent attempts of each adapter that `byAdapter` does not name. @defaultValue unlimited */
   default?: number
-  /** Attempts at once, by name of the adapter. */
+  /** Concurrent attempts, by name of the adapter. */
   byAdapter?: Readonly<Record<string, number>>
-  /** Attempts that may wait at one adapter while another candidate could be asked. @defaultValue as many as may run */
+  /** Attempts that may wait for one adapter while another candidate is available. @defaultValue the adapter's limit */
   waitingMax?: number
 }
 
-/** The right to one attempt. Calling it gives the right back; calling it again does nothing. */
+/** The right to one attempt. Call it to give the right back. Further calls do nothing. */
 export type Slot = () => void
 
-/** How busy one adapter is: for a metrics page. */
+/** How busy one adapter is, for metrics. */
 export interface ConcurrencyStats {
   adapter: string
   limit: number
@@ -23,13 +23,13 @@ export interface ConcurrencyStats {
   waiting: number
 }
 
-/** Keeps the attempts that are made of each adapter at once to its number, in this process. */
+/** Limits the concurrent attempts of each adapter within this process. */
 export interface Concurrency {
-  /** A slot if one is free now. */
+  /** Returns a slot if one is free now. */
   takeNow(adapter: string): Slot | undefined
-  /** A slot, in the order of asking; `undefined` when none came free in time, or `signal` fired first. */
+  /** Waits for a slot, first come, first served. Resolves to `undefined` after `waitMs`, or when `signal` fires. */
   take(adapter: string, signal: AbortSignal, waitMs: number): Promise<Slot | undefined>
-  /** Whether so many wait at the adapter already that another candidate is to be preferred. */
+  /** Whether so many attempts already wait for the adapter that another candidate is preferable. */
   isCrowded(adapter: string): boolean
   stats(): ConcurrencyStats[]
 }
@@ -41,7 +41,7 @@ interface Gate {
 }
 
 /**
- * Limits the attempts at once by adapter, which is by key.
+ * Creates a limit on concurrent attempts by adapter, and so by API key.
  *
  * @throws {InvalidOptionError} an option is unknown, a limit is not a whole number above zero, or `waitingMax` is below zero
  */
@@ -93,7 +93,7 @@ export function createConcurrency(options: ConcurrencyOptions = {}): Concurrency
 
 const UNLIMITED: Slot = () => {}
 
-/** Takes a slot that is free: counted at once, so that nobody else takes it before `p-limit` has run. */
+/** Takes a free slot. Counts it at once, so that no other attempt takes it before `p-limit` has run. */
 function occupy(gate: Gate): Slot {
   const { promise, resolve } = Promise.withResolvers<void>()
   gate.running += 1
@@ -119,7 +119,7 @@ function wait(gate: Gate, signal: AbortSignal, waitMs: number): Promise<Slot | u
     const timer = startTimer(waitMs, giveUp)
     signal.addEventListener('abort', giveUp)
     void gate.limit(() => {
-      // It gave up before its turn came, and is passed over.
+      // The attempt gave up before its turn.
       if (!isWaiting) return undefined
       stopWaiting()
       gate.running += 1

@@ -1,27 +1,27 @@
 import { given } from './given.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
-/** Metadata of a request, as the host knows it: `{ tier: 'free' }`. */
+/** Metadata that the host attaches to a request: `{ tier: 'free' }`. */
 export type RequestMetadata = Readonly<Record<string, string>>
 
-/** What differs for requests of certain metadata: for `tier` `free`, a cheaper model. */
+/** Overrides of a configuration for requests with certain metadata: for `tier` `free`, a cheaper model. */
 export interface ConfigurationCondition {
-  /** By key, the value or values that apply. Every key must be met; a request that lacks one does not meet it. Empty: always. */
+  /** By key, the value or values to match. Every key must match, and a missing one does not. Empty: always matches. */
   readonly when: Readonly<Record<string, string | readonly string[]>>
-  /** The fields that differ. */
+  /** The fields to override. */
   readonly use: Partial<Omit<ServiceConfiguration, 'conditions'>>
 }
 
 /** A configuration with its conditions applied. */
 export interface AppliedConditions {
   readonly configuration: ServiceConfiguration
-  /** Places in `conditions` of those that were met, from 0. */
+  /** Indexes in `conditions` of those that matched. */
   readonly met: readonly number[]
 }
 
 /**
- * The configuration in force for a request. Every condition that is met applies, in order, and a later one wins field by field: so a rule
- * on where data may go is not lost because a rule on price came first. Pure.
+ * The configuration in force for a request. Every matching condition applies, in order, and later ones win field by field. So a
+ * rule on where data may go still applies when a rule on price comes first. Pure.
  */
 export function applyConditions(configuration: ServiceConfiguration, metadata: RequestMetadata = {}): AppliedConditions {
   if (configuration.conditions.length === 0) return { configuration, met: NONE }

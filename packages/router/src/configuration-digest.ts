@@ -3,12 +3,12 @@ import type { ServiceConfiguration } from './service-configuration.ts'
 import type { ServiceConfigurationInput } from './service-configuration-schema.ts'
 import { formatServiceConfiguration } from './service-configuration-wire.ts'
 
-/** Of each configuration that was asked about: they are frozen, and few. */
+/** Caches the digest of each configuration. Configurations are frozen, and few. */
 const digests = new WeakMap<ServiceConfiguration, string>()
 
 /**
- * Sixteen hexadecimal digits that tell configurations apart, whatever the order of their fields (FNV-1a of 64 bits over the wire form).
- * For telling them apart only: whoever wants two with the same digest can make them.
+ * Sixteen hexadecimal digits that identify a configuration, regardless of the order of its fields (64-bit FNV-1a of the wire
+ * form). Not collision-resistant: anyone can construct two configurations with the same digest.
  */
 export function configurationDigest(configuration: ServiceConfiguration): string {
   const known = digests.get(configuration)
@@ -23,7 +23,7 @@ type Fields = Omit<ServiceConfigurationInput, 'conditions'>
 const differences = new WeakMap<ServiceConfiguration, Fields>()
 let base: Readonly<Record<string, string>> | undefined
 
-/** The fields of a configuration that are not those of `presets.balanced()`, in wire form. Its conditions are left out. */
+/** The fields of a configuration that differ from `presets.balanced()`, in wire form, without its conditions. */
 export function differingFields(configuration: ServiceConfiguration): Fields {
   const known = differences.get(configuration)
   if (known) return known
@@ -39,7 +39,7 @@ export function differingFields(configuration: ServiceConfiguration): Fields {
   return differing
 }
 
-/** JSON with the keys of every object in order. */
+/** JSON with sorted keys. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     part && typeof part === 'object' && !Array.isArray(part)
@@ -48,7 +48,7 @@ function canonical(value: unknown): string {
   )
 }
 
-/** http://www.isthe.com/chongo/tech/comp/fnv/ */
+/** 64-bit FNV-1a, see http://www.isthe.com/chongo/tech/comp/fnv/ */
 function fnv1a(text: string): string {
   let hash = 0xcbf29ce484222325n
   for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)

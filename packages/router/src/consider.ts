@@ -8,27 +8,28 @@ import { Rejection } from './route.ts'
 import type { PhoneNumbers, RouteRequest, RouteSession } from './route-request.ts'
 import { isSessionWith, withCachedInput } from './session.ts'
 
-/** What planning asks of price books. */
+/** Predicts charges and costs for planning. */
 export interface PricePredictor {
   /**
-   * What `quantities` of `offer` would be charged, and what they would cost us where that is known. Pure.
+   * Predicts the charge for `quantities` of `offer`, and their cost to you where that is known. Pure.
    *
-   * @param numbers  of a phone call
+   * @param numbers  the numbers of a phone call
    *
-   * @throws {FareboxError} with code `PRICE_NOT_FOUND`, when the offer has no price
-   * @throws {MaximumChargeError} when its price book refuses so dear a call
+   * @throws {FareboxError} with code `PRICE_NOT_FOUND`, if the offer has no price
+   * @throws {MaximumChargeError} if its price book refuses such an expensive call
    */
   predict(offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers): Prediction
 
   /**
-   * What a call that uses no more than `most` may be charged, however its provider counts it. Throws as `predict`. @defaultValue what `predict` says
+   * The maximum charge for a call that uses no more than `most`, however its provider counts it. Throws like `predict`.
+   * @defaultValue the charge that `predict` gives
    *
-   * @param otherMeters  by which the provider may count it
+   * @param otherMeters  other meters by which the provider may count the usage
    */
   predictMost?(offer: Offer, most: readonly UsageQuantity[], numbers?: PhoneNumbers, otherMeters?: OtherMeters): Credits
 }
 
-/** What a call of an offer may be charged at most: what is held for it. Throws as {@link PricePredictor.predict}. */
+/** The maximum charge for a call of an offer, which a hold must cover. Throws like {@link PricePredictor.predict}. */
 export function predictCeiling(
   prices: PricePredictor,
   offer: Offer,
@@ -47,30 +48,30 @@ export function predictCeiling(
   }
 }
 
-/** What a usage would be charged, and what it would cost us where that is known. */
+/** The predicted charge for a usage, and its cost to you where that is known. */
 export interface Prediction {
   charge: Credits
   cost?: NanoUsd
 }
 
-/** What offers are considered by. */
+/** The inputs that are the same for all offers of a request. */
 export interface Consideration {
   readonly request: RouteRequest
   readonly demands: Demands
   readonly lastResort: boolean
-  /** The session of the request, while it lasts. */
+  /** The session of the request, unless it has expired. */
   readonly session: RouteSession | undefined
   readonly prices: PricePredictor
   readonly health: HealthView | undefined
 }
 
-/** What was measured shuts nobody out of whom nothing was seen for so long: as long as a breaker stays open at most. */
+/** After this long unobserved, a measured latency no longer excludes an offer. As long as a breaker stays open at most. */
 const FORGIVEN_MS = 120_000
 
 /**
- * One offer on its own merits: everything but money and order.
+ * Judges one offer by itself and prices it. Limits, balance and order come later.
  *
- * @param rank  its place in the configured order, -1 when it is named nowhere
+ * @param rank  its place in the configured order, or -1 if the configuration does not name it
  */
 export function consider(entry: CatalogEntry, rank: number, consideration: Consideration): Draft | Rejection {
   const { request, demands } = consideration
@@ -90,7 +91,7 @@ export function consider(entry: CatalogEntry, rank: number, consideration: Consi
   const condition = reading?.condition ?? 'ok'
   let latencyMs = (demands.needs.streaming ? reading?.firstEventMs : reading?.answerMs) ?? offer.latencyMs
   let slow = tooSlow(latencyMs, demands)
-  // Whoever was too slow is asked for nothing, so that nobody would ever find out that it is not any more.
+  // An offer that was too slow gets no requests, so without this its measured latency would never improve.
   if (slow && (reading?.seenMs ?? 0) >= FORGIVEN_MS) {
     latencyMs = offer.latencyMs
     slow = tooSlow(latencyMs, demands)
@@ -118,7 +119,7 @@ export function consider(entry: CatalogEntry, rank: number, consideration: Consi
   }
 }
 
-/** `ceiling` is never below the charge. */
+/** A prediction with its ceiling, which is never below the charge. */
 type Priced = Prediction & { ceiling: Credits; cachedInput: Quantity | undefined }
 
 function price(entry: CatalogEntry, { request, prices, session }: Consideration): Priced | Rejection {
@@ -126,12 +127,12 @@ function price(entry: CatalogEntry, { request, prices, session }: Consideration)
   const usage = request.usageOf?.(offer) ?? request
   try {
     const { charge, cost } = prices.predict(offer, usage.expected, request.numbers)
-    // What is expected at most may still end sooner, and be dearer for it.
+    // Even if the expected usage is the most, `predictMost` may exceed its charge: a call that ends sooner can cost more.
     const isCeiling = usage.ceiling === usage.expected && !prices.predictMost
     let ceiling = isCeiling ? charge : predictCeiling(prices, offer, request, usage)
     if (ceiling < charge) ceiling = charge
     const cached = session && isSessionWith(session, entry) ? priceCached(offer, usage.expected, session, prices) : undefined
-    // A price book may ask more for what is cached than for what is not; nothing is kept for the sake of that.
+    // A price book may charge more for cached input than for fresh input. Such a cache is no reason to keep a session.
     return cached && cached.charge <= charge ? { ...cached, ceiling } : { charge, cost, ceiling, cachedInput: undefined }
   } catch (error) {
     if (error instanceof MaximumChargeError) {
@@ -146,7 +147,7 @@ function price(entry: CatalogEntry, { request, prices, session }: Consideration)
   }
 }
 
-/** With what is cached counted as such; `undefined` where the books have no price for that. */
+/** The prediction with cached input priced as such. `undefined`: there is none, or it has no price. */
 function priceCached(
   offer: Offer,
   expected: readonly UsageQuantity[],

@@ -1,14 +1,14 @@
-/** One attempt's place among those made side by side. */
+/** One attempt's entry in a race of parallel attempts. */
 export interface Contestant {
-  /** Fires when the caller leaves, and when another attempt has won. */
+  /** Fires when the caller leaves, or when another attempt has decided the race. */
   readonly signal: AbortSignal
-  /** Takes the place of the winner, if it is still free. */
+  /** Makes this attempt the winner, unless the race is decided. True if it is the winner. */
   claim(): boolean
-  /** Whether another attempt has decided it. */
+  /** Whether the race is decided and this attempt has not won. */
   hasLost(): boolean
 }
 
-/** Attempts made side by side for one request: the first to answer wins, and the others are stopped. */
+/** A race of parallel attempts for one request. The first to answer wins, and the others are aborted. */
 export class Contest {
   readonly #signal: AbortSignal
   readonly #controllers: AbortController[] = []
@@ -38,7 +38,7 @@ export class Contest {
     }
   }
 
-  /** Stops all but the winner: there is one, or what one has met would be met by all. */
+  /** Ends the race and aborts all but the winner. Without a winner it aborts all, because one met an error that all would meet. */
   decide(): void {
     this.#isOver = true
     for (const controller of this.#controllers) {
@@ -46,7 +46,7 @@ export class Contest {
     }
   }
 
-  /** Lets go of the caller's signal. */
+  /** Removes the listener from the caller's signal. */
   end(): void {
     this.#signal.removeEventListener('abort', this.#leave)
   }

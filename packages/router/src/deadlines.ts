@@ -2,32 +2,35 @@ import { refuseNaN } from './refuse-nan.ts'
 import { isLive, type Operation } from './route.ts'
 
 /**
- * How long things may take, in milliseconds. A phone call, a live transcription and a conversation may by default take as long as a
- * telephone network lets a call; in the two that are streams, silence is no sign of illness.
+ * Time limits in milliseconds. By default, live work (a phone call, a live transcription, a conversation) may take as long as a
+ * telephone network lets a call last. In live streams, silence is no sign of illness.
  */
 export interface Deadlines {
   /**
-   * The whole route: every attempt, wait, fallback and continuation, and a stream to its end.
-   * @defaultValue 60_000, for what is live 4 hours and a minute
+   * The whole route: every attempt, wait, fallback and continuation, and a stream until its end.
+   * @defaultValue 60_000, for live work 4 hours and a minute
    */
   totalMs?: number
-  /** One attempt that answers as a whole. @defaultValue 30_000, for what is live the total */
+  /** One attempt at a whole answer. @defaultValue 30_000, for live work `totalMs` */
   attemptMs?: number
   /** From the start of an attempt to the first content of its stream. @defaultValue 15_000 */
   firstEventMs?: number
-  /** Between two events of a stream. @defaultValue 15_000, for what is live the total */
+  /** Between two events of a stream. @defaultValue 15_000, for live work `totalMs` */
   betweenEventsMs?: number
 }
 
-/** How often one candidate is asked, and how long is waited between. */
+/** How often to try one candidate, and how long to wait in between. */
 export interface Retries {
-  /** Attempts at one candidate, the first included. @defaultValue 2 */
+  /** Attempts at one candidate, including the first. @defaultValue 2 */
   triesMax?: number
-  /** The first backoff is anywhere between nothing and this; it doubles with each. @defaultValue 250 */
+  /**
+   * Upper bound of the first backoff, in milliseconds. The backoff is random from 0 up to the bound, which doubles with each
+   * retry. @defaultValue 250
+   */
   backoffMs?: number
-  /** @defaultValue 4_000 */
+  /** Maximum of that bound, in milliseconds. @defaultValue 4_000 */
   backoffMsMax?: number
-  /** The longest wait for the same candidate while another could be asked instead. @defaultValue 1_000 */
+  /** The longest wait for the same candidate while another is available, in milliseconds. @defaultValue 1_000 */
   waitMsMax?: number
 }
 

@@ -14,10 +14,11 @@ import type { ServiceConfigurationInput } from './service-configuration-schema.t
 import type { RoutingStrategy } from './strategy.ts'
 
 /**
- * A routing decision as JSON: what was asked, under which configuration, and who was considered with which scores, charges and reasons.
- * A few hundred bytes to some two kilobytes; {@link packDecision} makes it shorter, to be kept with a usage record, and {@link replayDecision} decides
- * it again. It holds no text of the request, no telephone number beyond its prefix, and as much of the metadata as conditions look at. Amounts are
- * decimal strings of credits; what it has not got is `undefined`.
+ * A routing decision as JSON: what was requested, under which configuration, and which offers were considered, with scores,
+ * charges and reasons. Takes a few hundred bytes to about two kilobytes. {@link packDecision} shortens it for storage with a
+ * usage record, and {@link replayDecision} makes the decision again. It contains no text of the request, only the prefixes of
+ * phone numbers, and only the metadata that conditions match. Amounts are decimal strings of credits. Missing facts are
+ * `undefined`.
  */
 export interface DecisionRecord {
   readonly version: 1
@@ -25,15 +26,15 @@ export interface DecisionRecord {
   readonly operation: Operation
   /** `planned`, or why there is no route. */
   readonly outcome: 'planned' | RefusalReason
-  /** Of a refusal. */
+  /** The message of a refusal. */
   readonly message?: string
   readonly strategy?: RoutingStrategy
-  /** The most that the route holds. */
+  /** The hold that the route needs. */
   readonly hold?: string
   readonly affordable: string
-  /** When it was decided, epoch milliseconds, UTC. */
+  /** When the decision was made, epoch milliseconds, UTC. */
   readonly at?: number
-  /** The version of the price book that predicted. */
+  /** The version of the price book behind the predictions. */
   readonly priceVersion?: string
   readonly request: RecordedRequest
   readonly configuration: RecordedConfiguration
@@ -45,35 +46,35 @@ export interface DecisionRecord {
   readonly rejected: readonly RecordedRejection[]
   readonly rejectedOmitted?: number
   readonly notOffered?: readonly string[]
-  /** Places among the candidates. */
+  /** Indexes in the route's candidates. */
   readonly exploration?: { readonly candidate: number; readonly insteadOf: number }
-  /** The place of the candidate among the candidates, and whether it is first because of the session. */
+  /** Index of the session's candidate in the route's candidates, and whether it is first because of the session. */
   readonly session?: { readonly candidate: number; readonly isKept: boolean }
-  /** The random numbers that were drawn, in order. */
+  /** The random numbers that planning drew, in order. */
   readonly draws?: readonly number[]
-  /** Of a `weighted` decision of which the record has not all candidates: the draws for those that it has, in the order of the catalog. */
+  /** For a `weighted` decision with omitted candidates: the draws for the recorded ones, in catalog order. */
   readonly recordedDraws?: readonly number[]
 }
 
-/** The configuration that was in force, by what differs from `presets.balanced()`. */
+/** The configuration that was in force, as its differences from `presets.balanced()`. */
 export interface RecordedConfiguration {
-  /** Tells configurations apart, by all of their fields, conditions included. */
+  /** Identifies the configuration by all of its fields, including conditions. */
   readonly digest: string
-  /** Wire form, with the conditions applied. */
+  /** The differing fields in wire form, with the conditions applied. */
   readonly differs: Omit<ServiceConfigurationInput, 'conditions'>
-  /** Places of the conditions that were met. */
+  /** Indexes of the conditions that matched. */
   readonly conditions?: readonly number[]
 }
 
-/** A complexity, and how it was found. */
+/** A complexity, and how it was determined. */
 export interface RecordedComplexity {
   readonly value: Complexity
   readonly by: 'request' | 'configuration' | 'classifier' | 'default'
   readonly classifier?: string
-  /** Those that are not zero. */
+  /** The features that are not zero. */
   readonly features?: Readonly<Record<string, number>>
   readonly score?: number
-  /** By feature: its value as weighed, its weight, and their product. */
+  /** By feature: its scaled value, its weight, and their product. */
   readonly contributions?: Readonly<Record<string, readonly [value: number, weight: number, contribution: number]>>
   readonly guard?: string
 }
@@ -84,10 +85,10 @@ export interface RecordedCandidate {
   readonly model: string
   readonly adapter: string
   readonly isSimulated?: true
-  /** Expected and at most, credits. */
+  /** Expected charge. `ceiling` is the maximum charge. Both in credits. */
   readonly charge: string
   readonly ceiling: string
-  /** What the provider charges us, nano-USD. */
+  /** What the provider charges you, nano-USD. */
   readonly cost?: string
   readonly latencyMs: number
   readonly quality: number
@@ -101,7 +102,7 @@ export interface RecordedCandidate {
   readonly errorRate?: number
   readonly rateLimitedRate?: number
   readonly samples?: number
-  /** What its model is expected to use and may use, where that is not what the request says. */
+  /** The expected and the maximum usage of its model, where they differ from the request's. */
   readonly expected?: readonly string[]
   readonly most?: readonly string[]
   readonly regions?: readonly string[]
@@ -116,7 +117,7 @@ export interface RecordedRejection {
   readonly adapter: string
   readonly reason: RejectionReason
   readonly detail: string
-  /** The ceiling, where money was the reason; the others then too. */
+  /** The ceiling. Present only where money was the reason, as are the fields that follow. */
   readonly charge?: string
   readonly quality?: number
   readonly latencyMs?: number
@@ -124,18 +125,18 @@ export interface RecordedRejection {
   readonly isSimulated?: true
 }
 
-/** How many candidates, and how many rejections, a record holds. */
+/** The most candidates, and the most rejections, that a record contains. */
 export const RECORDED_MAX = 8
 
-/** What a record says beside the decision and its inputs. */
+/** What a record contains besides the decision and its inputs. */
 export interface DecisionContext {
-  /** When it was decided, epoch milliseconds, UTC. @defaultValue `now` of the input */
+  /** When the decision was made, epoch milliseconds, UTC. @defaultValue `now` of the input */
   at?: number
-  /** The version of the price book that predicted. */
+  /** The version of the price book behind the predictions. */
   priceVersion?: string
 }
 
-/** The record of a decision: of `decision`, which `plan` made of `input`. To be asked for only where it is kept; `plan` makes none. */
+/** Creates the record of `decision`, which `plan` made from `input`. `plan` creates none itself, so call this only to keep it. */
 export function decisionRecord(
   decision: Route | RouteRefusal,
   input: PlanInput,
@@ -146,7 +147,7 @@ export function decisionRecord(
   const complexity =
     (isPlanned ? decision.complexity : undefined) ??
     resolveComplexity(input.request, configuration, input.classifier ?? complexityClassifier)
-  // Where the caller has named a provider, that nobody else was asked goes without saying, and would be the longest part.
+  // If the caller names a provider, the rejections of all others are obvious and would be the longest part of the record.
   const rejected = decision.rejected.filter(({ reason }) => reason !== 'not_requested')
   return {
     version: 1,

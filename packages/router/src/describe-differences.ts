@@ -1,6 +1,6 @@
 import type { DecisionRecord, RecordedCandidate } from './decision-record.ts'
 
-/** What `after` decided otherwise than `before`, in lines, the most important first. Empty: nothing. */
+/** How decision `after` differs from `before`, as lines of text, most important first. Empty: they are the same. */
 export function describeDifferences(before: DecisionRecord, after: DecisionRecord): string[] {
   if (before.outcome !== after.outcome)
     return [`${outcomeOf(after)} instead of ${outcomeOf(before)}`, ...strategyLines(before, after)]
@@ -34,7 +34,7 @@ function chargeLines(before: RecordedCandidate | undefined, { provider, adapter,
   return [`${nameOf({ provider, adapter })}: ${charge} credits (at most ${ceiling}) instead of ${was}`]
 }
 
-/** Where the same candidates are in another order. */
+/** Describes how the candidates that both have changed their order. */
 function orderLines(before: DecisionRecord, after: DecisionRecord): string[] {
   const kept = after.candidates.filter((candidate) => find(before, candidate)).map(nameOf)
   const were = before.candidates.filter((candidate) => find(after, candidate)).map(nameOf)

@@ -4,7 +4,7 @@ import type { TooLong } from './route.ts'
 import type { RouteNeeds, RouteRequest } from './route-request.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
-/** What every candidate of a request must be and do: its own needs and those of the configuration together. */
+/** What every candidate of a request must satisfy: the demands of the request and of the configuration combined. */
 export interface Demands {
   readonly needs: RouteNeeds
   readonly images: boolean
@@ -15,7 +15,7 @@ export interface Demands {
   readonly latencyMsMax: number
 }
 
-/** Puts together what `request` and `configuration` demand: where both say something, the stricter counts. */
+/** Combines what `request` and `configuration` demand. Where both set a bound, the stricter applies. */
 export function demandsOf(request: RouteRequest, configuration: ServiceConfiguration): Demands {
   const needs = request.needs ?? NO_NEEDS
   return {
@@ -32,7 +32,7 @@ export function demandsOf(request: RouteRequest, configuration: ServiceConfigura
   }
 }
 
-/** What an offer lacks of what is demanded, in words; `undefined` when nothing. Its latency is for {@link tooSlow}, its room for {@link tooLong}. */
+/** Which demand an offer fails, as text, or `undefined`. {@link tooSlow} checks latency, {@link tooLong} checks size. */
 export function lackingCapability({ offer, adapter }: CatalogEntry, request: RouteRequest, demands: Demands): string | undefined {
   const { capabilities } = offer
   const { needs, language, regions, serviceLevels, qualityMin } = demands
@@ -55,7 +55,7 @@ export function lackingCapability({ offer, adapter }: CatalogEntry, request: Rou
   return undefined
 }
 
-/** Why an offer of this latency is too slow, in words; `undefined` when it is not. */
+/** Why an offer with this latency is too slow, as text, or `undefined`. */
 export function tooSlow(latencyMs: number, { latencyMsMax, needs }: Demands): string | undefined {
   if (latencyMs <= latencyMsMax) return undefined
   return `it ${needs.streaming ? 'begins' : 'answers'} in ${Math.round(latencyMs)} ms, more than ${latencyMsMax}`
@@ -90,7 +90,7 @@ function canDo(adapter: ProviderAdapter, request: RouteRequest, streaming: boole
 
 const NO_NEEDS: RouteNeeds = {}
 
-/** What of a request has no room in an offer; `undefined` when all has. */
+/** Which part of a request does not fit an offer, or `undefined`. */
 export function tooLong({ capabilities }: Offer, { needs }: Demands): TooLong | undefined {
   const { contextTokens = 0, characters = 0 } = needs
   if (contextTokens > (capabilities.contextTokens ?? Number.POSITIVE_INFINITY)) {

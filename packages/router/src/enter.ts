@@ -2,18 +2,18 @@ import type { AttemptRun } from './attempt-run.ts'
 import type { Slot } from './concurrency.ts'
 import type { Candidate } from './route.ts'
 
-/** Leave to make one attempt, or why there is none. `elsewhere`: another candidate comes first now. */
+/** Permission to make one attempt, or why there is none. `elsewhere`: another candidate comes first now. */
 export type Entered = { status: 'entered'; slot: Slot } | { status: 'left' } | { status: 'deadline' } | { status: 'elsewhere' }
 
 /**
- * Waits until an attempt at a candidate may be made: for the end of its pause, for capacity as it was learnt, and for a slot of its
- * adapter. All of it counts against the overall deadline. Where another candidate is well, that one is taken rather than waiting; where
- * nobody else is left, the candidate is called though it is ill.
+ * Waits until an attempt at a candidate may be made: for its pause to end, for room within its learned limits, and for a slot of
+ * its adapter. All waits count against the overall deadline. If another candidate is healthy, it goes there instead of waiting.
+ * If no other is left, it calls the candidate even though it is ill.
  */
 export async function enter<Refusal>(run: AttemptRun<Refusal>, candidate: Candidate, isRetry: boolean): Promise<Entered> {
   const { health, concurrency, random } = run.options
   const { healthKey } = candidate.entry
-  // Only the first try heeds the breaker: a retry follows a failure that we have just reported ourselves.
+  // Retries ignore the breaker, because the failure that they follow may itself have just opened it.
   let isForced = isRetry
   for (;;) {
     if (run.signal.aborted) return { status: 'left' }
@@ -23,7 +23,7 @@ export async function enter<Refusal>(run: AttemptRun<Refusal>, candidate: Candid
     if (lack) {
       run.lacks = { provider: candidate.offer.provider, retryAfterMs: lack.waitMs }
       if (goElsewhere(run, candidate, lack.waitMs, isRetry)) return { status: 'elsewhere' }
-      // Capacity comes back before the deadline, or it may; of a pause we know that it does not.
+      // Capacity may return at any time before the deadline. A pause beyond the deadline will not end, so call anyway.
       if (lack.reason === 'full' || lack.waitMs < leftMs) {
         const jitterMs = random() * Math.min(250, lack.waitMs)
         await waitFor(run, candidate, Math.min(lack.waitMs + jitterMs, leftMs))
@@ -34,7 +34,7 @@ export async function enter<Refusal>(run: AttemptRun<Refusal>, candidate: Candid
     const { name } = candidate.adapter
     let slot = concurrency.takeNow(name)
     if (!slot) {
-      // Others may have come while this one was being prepared.
+      // The adapter may have become crowded since this candidate was chosen.
       if (!isRetry && concurrency.isCrowded(name) && run.defer(candidate)) return { status: 'elsewhere' }
       slot = await concurrency.take(name, run.signal, leftMs)
     }
@@ -42,7 +42,7 @@ export async function enter<Refusal>(run: AttemptRun<Refusal>, candidate: Candid
       run.lacks = { provider: candidate.offer.provider }
       continue
     }
-    // Time may have passed since, and others may have begun.
+    // Time may have passed while waiting, and other attempts may have begun.
     const isInTime = !run.signal.aborted && run.msLeft > 0
     if (isInTime && health.begin(healthKey, isForced)) return { status: 'entered', slot }
     slot()
@@ -52,7 +52,7 @@ export async function enter<Refusal>(run: AttemptRun<Refusal>, candidate: Candid
   }
 }
 
-/** Waits so long, or until there may be room, or the caller leaves. */
+/** Waits for `milliseconds`, or until there may be room or the caller leaves. */
 async function waitFor<Refusal>(run: AttemptRun<Refusal>, { entry }: Candidate, milliseconds: number): Promise<void> {
   const { health, sleep } = run.options
   const waiting = new AbortController()
@@ -64,7 +64,7 @@ async function waitFor<Refusal>(run: AttemptRun<Refusal>, { entry }: Candidate, 
   run.signal.removeEventListener('abort', wake)
 }
 
-/** Puts a candidate that would have to wait behind another one that is well, or that would have to wait for less. */
+/** Moves a candidate that would have to wait behind one that is healthy or has a shorter wait. False if there is none. */
 function goElsewhere<Refusal>(run: AttemptRun<Refusal>, candidate: Candidate, waitMs: number, isRetry: boolean): boolean {
   const { health, retries } = run.options
   const waitOf = ({ entry }: Candidate) => health.lack(entry.healthKey)?.waitMs ?? 0

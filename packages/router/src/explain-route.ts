@@ -3,7 +3,7 @@ import type { DecisionRecord, RecordedComplexity } from './decision-record.ts'
 import { recordedCandidate, recordedComplexity, recordedRejection } from './recorded-parts.ts'
 import type { Route, RouteRefusal } from './route.ts'
 
-/** What {@link explainRoute} tells, whether it was just decided or is read from a record. */
+/** What {@link explainRoute} explains, from a fresh decision or from a record. */
 type Explained = Pick<
   DecisionRecord,
   | 'service'
@@ -18,7 +18,7 @@ type Explained = Pick<
   | 'rejectedOmitted'
 > & { notOffered?: readonly string[]; complexity?: RecordedComplexity; conditions?: readonly number[] }
 
-/** A route, a refusal or the record of either as lines that a person can read, the most important first. */
+/** Explains a route, a refusal or the record of either in readable lines, most important first. */
 export function explainRoute(decision: Route | RouteRefusal | DecisionRecord): string[] {
   const told = 'status' in decision ? explained(decision) : { ...decision, conditions: decision.configuration.conditions }
   const { service, operation, outcome, complexity, conditions = [] } = told

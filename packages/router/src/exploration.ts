@@ -1,16 +1,16 @@
 import { type Draft, isAsWellAs, moveFirst } from './candidate-order.ts'
 import type { Exploration } from './route.ts'
 
-/** How many times the price of who it replaces an explored candidate may cost: we pay the difference. */
+/** How many times the price of the replaced candidate an explored one may cost, because the host pays the difference. */
 const PRICE_TIMES_MAX = 2
-/** How much worse than who it replaces an explored candidate may be: the customer gets its answer. */
+/** How much lower in quality an explored candidate may be, because the customer gets its answer. */
 const QUALITY_LOSS_MAX = 0.1
 
 /**
- * With a probability of `share`, puts first a candidate of which less is known than of the one that is: the least known, among equals the
- * best. It is as well as that one, real if that one is, at most twice as dear and hardly worse.
+ * With a probability of `share`, moves a less known candidate to the front: the one with the fewest samples, and the best of
+ * equals. It must be as healthy as the first one, real if that one is, at most twice as expensive, and hardly lower in quality.
  *
- * @param candidates  in their order
+ * @param candidates  in order, first choice first
  */
 export function explore(candidates: Draft[], share: number, draw: () => number): Exploration | undefined {
   const [first] = candidates

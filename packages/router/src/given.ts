@@ -1,4 +1,4 @@
-/** The fields of an object that are given: one that is present but `undefined` is not. */
+/** The fields of an object that are not `undefined`. */
 export function given<T extends object>(fields: T): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
 }

@@ -2,34 +2,34 @@ import type { ProviderErrorKind } from '@farebox/core'
 import { type Capacity, newCapacity } from './capacity.ts'
 import { type Latency, newLatency } from './latency.ts'
 
-/** Why a pair is left alone for a while. */
+/** Why a pair is paused. */
 export type PauseCondition = 'rate_limited' | 'refusing'
 
-/** What this process has seen of one pair of adapter and model. Times are epoch milliseconds. */
+/** What this process has observed about one pair of adapter and model. Times are epoch milliseconds. */
 export interface Cell {
-  /** Observations as they were worth at `countedAt`: they age. */
+  /** Observations, decayed to their value at `countedAt`. */
   samples: number
   failures: number
   rateLimited: number
   countedAt: number
   pausedUntil: number
   pauseCondition: PauseCondition
-  /** When the pause was last asked for. */
+  /** When the pause was last set. */
   pausedAt: number
-  /** When the breaker lets a probe through; 0 while it is closed. */
+  /** When the breaker lets a probe through. 0: it is closed. */
   openUntil: number
   openings: number
-  /** When a probe began whose end is not known yet, and when it is given up. */
+  /** When the last probe began, and until when its outcome is awaited. */
   probeAt: number
   probeUntil: number
-  /** When the last answer came; 0 before the first. */
+  /** When the last answer came. 0: none yet. */
   answeredAt: number
-  /** When something was last seen. */
+  /** When the last observation was made. */
   seenAt: number
   readonly answers: Latency
   readonly firstEvents: Latency
   readonly capacity: Capacity
-  /** Attempts that wait for room. */
+  /** Callbacks of attempts that wait for room. */
   readonly waiting: Set<() => void>
 }
 
@@ -55,7 +55,7 @@ export function newCell(now: number): Cell {
   }
 }
 
-/** Adds one observation to those of before, which are worth less by now. */
+/** Adds one observation, after decaying the earlier ones. */
 export function count(cell: Cell, what: 'answer' | 'failure' | 'rate_limited', halfLifeMs: number, now: number): void {
   const worth = worthOf(now - cell.countedAt, halfLifeMs)
   cell.samples = cell.samples * worth + (what === 'rate_limited' ? 0 : 1)
@@ -64,12 +64,12 @@ export function count(cell: Cell, what: 'answer' | 'failure' | 'rate_limited', h
   cell.countedAt = now
 }
 
-/** What an observation of that age counts, from 1 down to 0. */
+/** The weight of an observation of the given age, from 1 down to 0. */
 export function worthOf(ageMs: number, halfLifeMs: number): number {
   return 0.5 ** (Math.max(0, ageMs) / halfLifeMs)
 }
 
-/** Leaves a pair alone. A later answer without Retry-After must not shorten what an earlier one asked for. */
+/** Pauses a pair. A later 429 without Retry-After must not shorten the pause that an earlier one asked for. */
 export function pause(cell: Cell, condition: PauseCondition, until: number, now: number): void {
   if (until < cell.pausedUntil) return
   cell.pausedUntil = until
@@ -77,12 +77,12 @@ export function pause(cell: Cell, condition: PauseCondition, until: number, now:
   cell.pausedAt = now
 }
 
-/** Whether an attempt began no earlier than a moment. Clocks may count whole milliseconds, and round one moment up and another down. */
+/** Whether an attempt began at or after a moment. Tolerates one millisecond, because clocks round moments up and down. */
 export function beganSince(startedAt: number, moment: number): boolean {
   return startedAt >= moment - 1
 }
 
-/** What a failure says: that the provider is ill, has no capacity, refuses us, or nothing, because the caller caused it. */
+/** What a failure says about the provider: illness, lack of capacity, refusal, or nothing, because our side caused it (`ours`). */
 export function meaningOf(kind: ProviderErrorKind): 'illness' | 'capacity' | 'refusal' | 'ours' {
   return meanings[kind]
 }

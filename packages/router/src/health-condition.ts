@@ -3,15 +3,15 @@ import { type Cell, worthOf } from './health-cell.ts'
 import { type Hearsay, mean } from './health-news.ts'
 import type { CapacityLack, HealthCondition, HealthReading } from './health-view.ts'
 
-/** When to look again whether there is room, where nobody told: another process may have, or a minute have passed. */
+/** When to check for room again if no callback came: another process may have made room, or a minute may have passed. */
 const ASK_AGAIN_MS = 1_000
 
-/** What others say of an illness; nothing where we were answered since: then we know better. */
+/** What other processes report about an illness. `undefined` if this process has had an answer since, which is fresher. */
 function believed(cell: Cell, hearsay: Hearsay | undefined): Hearsay | undefined {
   return hearsay && hearsay.heardAt >= cell.answeredAt ? hearsay : undefined
 }
 
-/** The limits that hold: those that this process has learnt, or else those that others have. */
+/** The limits in force: those that this process learned, or else those of other processes. */
 export function limitsOf(cell: Cell, hearsay: Hearsay | undefined, now: number): CapacityLimits {
   const own = ownLimits(cell.capacity, now)
   return {
@@ -20,7 +20,7 @@ export function limitsOf(cell: Cell, hearsay: Hearsay | undefined, now: number):
   }
 }
 
-/** How a pair is doing, by what was seen here and what others say. */
+/** The condition of a pair, from own observations and the reports of other processes. */
 export function conditionOf(cell: Cell, hearsay: Hearsay | undefined, now: number): HealthCondition {
   if (cell.pausedUntil > now) return cell.pauseCondition
   const told = believed(cell, hearsay)
@@ -35,7 +35,7 @@ export function conditionOf(cell: Cell, hearsay: Hearsay | undefined, now: numbe
   return told.openUntil > now ? 'sick' : probe
 }
 
-/** What an attempt would have to wait for; `undefined` where capacity is not what it lacks. */
+/** The capacity that an attempt would have to wait for. `undefined`: it does not lack capacity. */
 export function lackOf(cell: Cell, hearsay: Hearsay | undefined, isRetry: boolean, now: number): CapacityLack | undefined {
   const told = believed(cell, hearsay)
   const untilOf = (pause: Pick<Cell, 'pausedUntil' | 'pauseCondition'>) =>
@@ -50,7 +50,7 @@ export function lackOf(cell: Cell, hearsay: Hearsay | undefined, isRetry: boolea
   return { reason: 'full', waitMs: ASK_AGAIN_MS }
 }
 
-/** All that is known of a pair. What others have measured counts with ours, by how much each has seen lately. */
+/** Everything known about a pair. Own and reported measurements are weighted by how many recent samples each side has. */
 export function readingOf(cell: Cell, hearsay: Hearsay | undefined, halfLifeMs: number, now: number): HealthReading {
   const worth = worthOf(now - cell.countedAt, halfLifeMs)
   const worthTold = hearsay ? worthOf(now - hearsay.toldAt, halfLifeMs) : 0

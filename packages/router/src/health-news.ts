@@ -2,39 +2,39 @@ import { type CapacityLimits, ownLimits } from './capacity.ts'
 import { type Cell, type PauseCondition, worthOf } from './health-cell.ts'
 
 /**
- * What one process knows of one pair, in a form that other processes can use. All times are spans from the moment of telling, because
- * the clocks of two machines do not agree.
+ * What one process knows about one pair, in a form for other processes. All times are relative to the moment of publishing,
+ * because the clocks of two machines do not agree.
  */
 export interface HealthNews {
   healthKey: string
-  /** How long ago something was last seen of it. */
+  /** Time since the last observation. */
   seenMs: number
-  /** Observations, after ageing. */
+  /** Observations, decayed. */
   samples: number
   failures: number
   rateLimited: number
-  /** How long ago the last answer came; absent where none did. */
+  /** Time since the last answer. Absent: none yet. */
   answeredMs?: number
   answerMs?: number
   firstEventMs?: number
   pause?: { condition: PauseCondition; forMs: number }
-  /** The breaker is open; it lets a probe through in so long, or now. */
+  /** Present while the breaker is open. It lets a probe through after `forMs`. */
   breaker?: { forMs: number }
   inFlightMax?: number
   perMinuteMax?: number
 }
 
-/** What one process told, and how long ago. */
+/** What one process published, and how long ago. */
 export interface HealthReport {
   ageMs: number
   news: readonly HealthNews[]
 }
 
-/** What other processes know of one pair. Times are on our own clock. */
+/** What other processes know about one pair, merged. Times are on this process's clock. */
 export interface Hearsay {
-  /** When the news came to us, which is when what they count is worth as much as it says. */
+  /** When the reports arrived. The counts are decayed to this moment. */
   toldAt: number
-  /** When the freshest of it was seen. */
+  /** When the latest observation was made. */
   heardAt: number
   samples: number
   failures: number
@@ -49,7 +49,7 @@ export interface Hearsay {
   limits: CapacityLimits
 }
 
-/** What this process has seen itself of one pair: never what it has heard, which would go round for ever. */
+/** What this process itself has observed about one pair. Excludes what it heard from others, which would circulate forever. */
 export function newsOf(healthKey: string, cell: Cell, halfLifeMs: number, now: number): HealthNews {
   const worth = worthOf(now - cell.countedAt, halfLifeMs)
   const { inFlightMax, perMinuteMax } = ownLimits(cell.capacity, now)
@@ -70,9 +70,10 @@ export function newsOf(healthKey: string, cell: Cell, halfLifeMs: number, now: n
 }
 
 /**
- * What several processes told, as one, by pair. Pure. Each counts with its age: observations fade by the half-life, pauses and open
- * breakers have run on since. Where one heard an answer after another had found the pair ill, the illness is over. Latencies are the
- * mean, by how much each has seen lately; of limits the highest is taken, because each process learns its own share.
+ * Merges the reports of several processes, by pair. Pure. Reports count according to their age: observations decay by the
+ * half-life, and the times left of pauses and open breakers shrink. If one process had an answer after another found the pair
+ * ill, the illness is over. Latencies are means weighted by recent samples. Of the limits, the highest applies, because each
+ * process learns its own share.
  */
 export function mergeReports(reports: readonly HealthReport[], halfLifeMs: number, now: number): Map<string, Hearsay> {
   const told = Map.groupBy(
@@ -98,7 +99,7 @@ function aged(news: HealthNews, ageMs: number, halfLifeMs: number): HealthNews {
 
 function mergeNews(items: readonly HealthNews[], now: number): Hearsay {
   const answeredMs = least(items.map((item) => item.answeredMs))
-  // An answer that came after a process had seen an illness is fresher than the illness.
+  // An answer later than a process's last observation overrules the illness that it reports.
   const isOver = ({ seenMs }: HealthNews) => answeredMs !== undefined && answeredMs < seenMs
   const pauses = items.flatMap((item) => (item.pause && item.pause.forMs > 0 && !isOver(item) ? [item.pause] : []))
   const longest = pauses.toSorted((a, b) => b.forMs - a.forMs)[0]
@@ -123,7 +124,7 @@ function mergeNews(items: readonly HealthNews[], now: number): Hearsay {
   }
 }
 
-/** A mean by weight, in which even what has faded counts for a little where there is nothing better. */
+/** A weighted mean. The weights have a small minimum, so that fully decayed values still count if there is nothing better. */
 export function mean(parts: readonly { value: number | undefined; weight: number }[]): number | undefined {
   let total = 0
   let weights = 0

@@ -2,45 +2,45 @@ import type { ProviderErrorKind } from '@farebox/core'
 import type { HealthNews, HealthReport } from './health-news.ts'
 
 /**
- * How a pair of adapter and model is doing. `rate_limited`: out of capacity, until a time it gave or because it has as much in flight as
- * it was found to take. `refusing`: the key, the quota or the model is not accepted. `sick`: its error rate opened the breaker.
- * `probe`: sick, but one request may find out.
+ * How a pair of adapter and model is doing. `rate_limited`: out of capacity, either until a time that it gave or because its
+ * learned limit is reached. `refusing`: it does not accept the key, the quota or the model. `sick`: its error rate opened the
+ * breaker. `probe`: sick, but one request may test whether it has recovered.
  */
 export type HealthCondition = 'ok' | 'probe' | 'rate_limited' | 'refusing' | 'sick'
 
-/** What is known of a pair, by this process and by those that share with it. */
+/** What this process, and those that share health with it, know about a pair. */
 export interface HealthReading {
   condition: HealthCondition
-  /** Smoothed time to a whole answer; `undefined` until measured. */
+  /** Smoothed time to a whole answer. `undefined` until measured. */
   answerMs: number | undefined
-  /** Smoothed time to the first event of a stream; `undefined` until measured. */
+  /** Smoothed time to the first event of a stream. `undefined` until measured. */
   firstEventMs: number | undefined
-  /** Share of failures that were the provider's among `samples`, 0 to 1; `undefined` without samples. 429s are not failures. */
+  /** Share of `samples` that failed by the provider's fault, 0 to 1. `undefined` without samples. 429s do not count as failures. */
   errorRate?: number
-  /** Share of 429s among these and `samples`, 0 to 1; `undefined` where neither was seen. */
+  /** Share of 429s among 429s and `samples` together, 0 to 1. `undefined` without either. */
   rateLimitedRate?: number
-  /** Answers and failures that were observed. They age, so it is a fraction: each counts half after half a minute. */
+  /** Observed answers and failures. Fractional, because observations decay: by default, each counts half after half a minute. */
   samples?: number
-  /** How long ago something was last seen of it, in milliseconds. */
+  /** Time since the last observation, in milliseconds. */
   seenMs?: number
   /** Attempts under way from this process. */
   inFlight?: number
-  /** Attempts that it was found to take at once; `undefined` before the first 429, and when that is long ago. */
+  /** Learned limit of concurrent attempts. `undefined` before the first 429, and again long after the last one. */
   inFlightMax?: number
-  /** Attempts that it was found to take in a minute; `undefined` where no 429 told. */
+  /** Learned limit of attempts per minute. `undefined` while no 429s have revealed one. */
   perMinuteMax?: number
 }
 
-/** What planning needs to know. */
+/** The part of health that planning reads. */
 export interface HealthView {
-  /** `undefined`: nothing is known, so nothing is wrong. */
+  /** What is known about a pair. `undefined`: nothing, so it counts as healthy. */
   read(healthKey: string): HealthReading | undefined
 }
 
 /**
- * How an attempt goes, as far as health is concerned. `answering`: its stream has begun, the end is still to be told. `lost`: another
- * one answered first, so this one would have taken longer. When one began that has ended is known by `tookMs`, or by `startedAt` on
- * the clock of health: what began before a refusal or a probe says nothing about it. @defaultValue just now
+ * How an attempt is going, or went. `answering`: its stream has begun, and its end is reported later. `lost`: another attempt
+ * answered first, so this one would have taken longer. `tookMs`, or `startedAt` on the clock of health, tells when an ended
+ * attempt began, because an attempt that began before a refusal or a probe says nothing about it. @defaultValue just now
  */
 export type HealthObservation =
   | { outcome: 'answering'; latencyMs: number }
@@ -49,43 +49,44 @@ export type HealthObservation =
   | { outcome: 'failed'; kind: ProviderErrorKind; retryAfterMs?: number; tookMs?: number; startedAt?: number }
 
 /**
- * Why there is no capacity: a pause after a 429, and how long it lasts; or as much is under way as the pair was found to take, and when to
- * look again, should nobody tell before.
+ * Why there is no capacity, and how long to wait. `paused`: a 429 paused the pair for `waitMs`. `full`: its learned limit is
+ * reached. Check again after `waitMs`, unless {@link Health.whenFreed} tells earlier.
  */
 export interface CapacityLack {
   reason: 'paused' | 'full'
   waitMs: number
 }
 
-/** Remembers how providers are doing. Every `begin` that answers true is followed by one `record` that is not `answering`. */
+/** Remembers how providers are doing. Every `begin` that returns true must be followed by one `record` other than `answering`. */
 export interface Health extends HealthView {
   /**
-   * Whether an attempt should be made now; if so, it is in flight. Where that is a probe, the answer is true once until it is recorded.
+   * Whether an attempt should be made now. If so, it counts as in flight. A probe gets true once, until its outcome is recorded.
    *
-   * @param isForced  it is made in any case, because nobody else is left: the answer is true
+   * @param isForced  whether the attempt is made in any case, because no other candidate is left. Then the result is true
    */
   begin(healthKey: string, isForced?: boolean): boolean
   record(healthKey: string, observation: HealthObservation): void
   /**
-   * What an attempt would have to wait for, as far as capacity goes; `undefined` where it may be made, or would not for other reasons.
+   * The capacity that an attempt would have to wait for. `undefined`: it may be made, or lacks something other than capacity.
    *
-   * @param isRetry  it follows a 429 of its own, whose pause it has kept in its own way
+   * @param isRetry  whether the attempt is a retry, whose own backoff has already observed the pause
    */
   lack(healthKey: string, isRetry?: boolean): CapacityLack | undefined
   /**
-   * Has a waiting attempt told, once, when there may be room for it: as many are told as there is room for, in the order of asking.
+   * Calls `tell` once, when there may be room for a waiting attempt. Calls as many waiting attempts as there is room for, in the
+   * order in which they asked.
    *
-   * @returns  forgets it again
+   * @returns  a function that cancels the wait
    */
   whenFreed(healthKey: string, tell: () => void): () => void
-  /** What nineteen of twenty answers, or first events of streams, were not slower than; `undefined` until enough were measured. */
+  /** The 95th percentile of the times to an answer, or to the first event of a stream. `undefined` until enough are measured. */
   slowMs(healthKey: string, isStream: boolean): number | undefined
 }
 
-/** Health that can tell other processes what it knows, and listen to them. */
+/** Health that can exchange what it knows with other processes. */
 export interface ShareableHealth extends Health {
-  /** What this process has seen itself of the pairs about which there is something to tell since `since`, epoch milliseconds. */
+  /** What this process itself has observed, for each pair with an observation since `since`, epoch milliseconds. */
   tell(since: number): HealthNews[]
-  /** Takes in what others know, in place of what they told before. What this process has seen since is trusted more. */
+  /** Replaces what other processes told before with `reports`. Later observations of this process take precedence. */
   hear(reports: readonly HealthReport[]): void
 }

@@ -19,34 +19,35 @@ export type {
 
 /** When a provider counts as ill, and for how long. */
 export interface HealthOptions {
-  /** @defaultValue {@link steadyClock}: one that is set would end a pause, or prolong it */
+  /** @defaultValue {@link steadyClock}, because resetting a clock would shorten or prolong a pause */
   clock?: Clock
   /** Age at which an observation counts half. @defaultValue 30_000 */
   halfLifeMs?: number
-  /** Observations, after ageing, to the nearest whole, below which the breaker stays closed. @defaultValue 4 */
+  /** Minimum observations, after decay and rounding, for the breaker to open. @defaultValue 4 */
   samplesMin?: number
-  /** Share of failures, 0 to 1, that opens the breaker. @defaultValue 0.5 */
+  /** Share of failures, 0 to 1, at which the breaker opens. @defaultValue 0.5 */
   errorRateMax?: number
-  /** How long the breaker is open the first time; doubles with each failed probe. @defaultValue 5_000 */
+  /** How long the breaker stays open the first time. Doubles with each failed probe. @defaultValue 5_000 */
   openMs?: number
-  /** @defaultValue 120_000 */
+  /** The longest that the breaker stays open. @defaultValue 120_000 */
   openMsMax?: number
   /** Cool-down after a 429 that did not say how long. @defaultValue 2_000 */
   cooldownMs?: number
   /** The longest cool-down that a provider can ask for. @defaultValue 300_000 */
   cooldownMsMax?: number
-  /** Pause after a key, a quota or a model was not accepted. @defaultValue 60_000 */
+  /** Pause after the provider refused a key, a quota or a model. @defaultValue 60_000 */
   refusingMs?: number
-  /** When an unanswered probe is given up. @defaultValue 60_000 */
+  /** How long to wait for a probe's outcome before allowing another. @defaultValue 60_000 */
   probeMs?: number
 }
 
 /**
- * A circuit breaker, a memory of latency and a measure of capacity for every pair of adapter and model.
+ * Creates a circuit breaker, latency statistics and learned capacity limits for every pair of adapter and model.
  *
- * Errors of the provider (5xx, network, timeouts, answers cut or not understood) count towards an error rate that ages, and
- * open the breaker. 429 is not illness: it pauses the pair for as long as the provider asked, leaves the rate alone, and teaches how much
- * the pair takes at once. What the caller caused (a bad request, a refused prompt, leaving) says nothing about the provider.
+ * The provider's errors (5xx, network errors, timeouts, truncated or malformed answers) count towards a decaying error rate,
+ * which opens the breaker. A 429 is not illness: it pauses the pair for as long as the provider asked, leaves the error rate
+ * alone, and teaches how many attempts the pair takes. Failures that the caller caused (a bad request, a refused prompt, leaving)
+ * say nothing about the provider.
  *
  * @throws {InvalidOptionError} a number is `NaN`, or `halfLifeMs` is not above 0
  */
@@ -69,7 +70,7 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
   function fail(cell: Cell, now: number): void {
     count(cell, 'failure', halfLifeMs, now)
     const probeFailed = cell.openUntil !== 0 && cell.openUntil <= now
-    // Four failures within a few seconds are four, though the first is worth a little less by now.
+    // Rounded, so that four failures within a few seconds count as four although the first has decayed a little.
     const isEnough = Math.round(cell.samples) >= samplesMin
     const rateExceeded = cell.openUntil === 0 && isEnough && cell.failures / cell.samples >= errorRateMax
     if (probeFailed || rateExceeded) {
@@ -82,10 +83,10 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
     if (cell.openUntil === 0) {
       count(cell, 'answer', halfLifeMs, now)
     } else {
-      // One live answer is the proof that we waited for: what happened before the breaker opened no longer counts.
+      // One live answer proves recovery: observations from before the breaker opened no longer count.
       Object.assign(cell, { openUntil: 0, openings: 0, samples: 1, failures: 0, rateLimited: 0, countedAt: now })
     }
-    // Who is answered is accepted again. A rate limit is no such question: it lasts for as long as was asked.
+    // An answer proves that the key, quota and model are accepted again. It does not shorten the pause of a rate limit.
     if (cell.pauseCondition === 'refusing' && beganSince(startedAt, cell.pausedAt)) cell.pausedUntil = 0
     cell.answeredAt = now
     raise(cell.capacity, now)
@@ -162,7 +163,7 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
       if (condition === 'probe') {
         cell.probeAt = now
         cell.probeUntil = now + probeMs
-        // Others found it ill: should it fail here too, the breaker opens here too.
+        // Other processes found it ill. If the probe fails here, the breaker must open here too.
         if (cell.openUntil === 0) cell.openUntil = Math.min(now, hearsay?.openUntil ?? now)
       }
       if (!isForced && condition !== 'ok' && condition !== 'probe') return false
@@ -200,7 +201,7 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
   }
 }
 
-/** When an attempt began that has ended. */
+/** When an ended attempt began. */
 function startOf(observation: Exclude<HealthObservation, { outcome: 'answering' }>, now: number): number {
   if (observation.outcome === 'lost') return now - observation.waitedMs
   const { tookMs = 0, startedAt = now - tookMs } = observation

@@ -1,25 +1,25 @@
 import { InvalidOptionError } from '@farebox/core'
 
-/** Allows that share of requests a second attempt in parallel. One budget is shared by all requests, so that hedging cannot double the load. */
+/** Limits hedging to a share of requests. All requests share one budget, so that hedging cannot double the load. */
 export interface HedgeBudget {
-  /** A request begins that may be hedged. */
+  /** Counts a request that may be hedged. */
   earn(): void
-  /** Whether one may be hedged now, which spends it. */
+  /** Spends one hedge. False if none is left. */
   spend(): boolean
-  /** What was spent was not used after all. */
+  /** Returns a hedge that was spent but not made. */
   giveBack(): void
 }
 
 /** How many requests may be hedged. */
 export interface HedgeBudgetOptions {
-  /** At most this share of requests is hedged, 0 to 1. @defaultValue 0.05 */
+  /** Maximum share of requests to hedge, 0 to 1. @defaultValue 0.05 */
   share?: number
-  /** Hedges that can be saved up for a slow moment. @defaultValue 10 */
+  /** Maximum hedges saved up for a slow moment. @defaultValue 10 */
   burst?: number
 }
 
 /**
- * A budget that begins empty: of the first hundred requests five may be hedged, whatever happens to them.
+ * Creates a budget, which begins empty. By default, at most five of the first hundred requests may be hedged.
  *
  * @throws {InvalidOptionError} `share` is not from 0 to 1, or `burst` is below 1
  */
@@ -32,7 +32,7 @@ export function createHedgeBudget({ share = 0.05, burst = 10 }: HedgeBudgetOptio
       saved = Math.min(burst, saved + share)
     },
     spend() {
-      // Twenty times a twentieth is a little less than one.
+      // In floating point, twenty times 0.05 adds up to a little less than 1.
       if (saved < 1 - 1e-9) return false
       saved = Math.max(0, saved - 1)
       return true

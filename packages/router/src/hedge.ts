@@ -7,25 +7,25 @@ import type { Slot } from './concurrency.ts'
 import { Contest } from './contest.ts'
 import type { Candidate } from './route.ts'
 
-/** What came of one attempt. `lost`: another one, made beside it, has decided. */
+/** The outcome of one attempt. `lost`: a parallel attempt decided the race. */
 export type AttemptResult<T> =
   | { status: 'succeeded'; value: T }
   | { status: 'failed'; error: ProviderError }
   | { status: 'left' }
   | { status: 'lost' }
 
-/** Makes one attempt, and finishes it; a stream may do so later. Never rejects. */
+/** Makes one attempt and finishes it. A stream may finish it later. Never rejects. */
 export type MakeAttempt<T> = (plan: AttemptPlan) => Promise<AttemptResult<T>>
 
-/** What came of an attempt, and of the one that may have been made beside it. */
+/** The joint outcome of an attempt and its hedge, if there was one. */
 export type RaceResult<T> =
   | { status: 'succeeded'; value: T; plan: AttemptPlan }
   | { status: 'failed'; failures: readonly { candidate: Candidate; error: ProviderError }[] }
   | { status: 'left' }
 
 /**
- * Makes an attempt; where it is the first of its route, it is slow and the budget allows it, a second one beside it at the next candidate
- * that is well.
+ * Makes an attempt. If it is the first of its route and slow, and the budget allows it, makes a second one in parallel at the
+ * next healthy candidate.
  */
 export async function makeHedged<T, Refusal>(
   run: AttemptRun<Refusal>,
@@ -40,7 +40,7 @@ export async function makeHedged<T, Refusal>(
   const contest = new Contest(run.signal)
   const start = async (plan: AttemptPlan) => {
     const result = await make(plan)
-    // What is bound to fail everywhere need not be waited for elsewhere.
+    // An error that every candidate would give ends the race.
     if (result.status === 'failed' && isFinal(run, result.error)) contest.decide()
     return { plan, result }
   }
@@ -55,7 +55,7 @@ export async function makeHedged<T, Refusal>(
   return resultOf(results)
 }
 
-/** Whom to ask beside a slow attempt: the next that is well and has room, if the budget and `beforeAttempt` allow it. */
+/** The candidate for a hedge: the next healthy one that has room, if the budget and `beforeAttempt` allow it. */
 async function chooseHedge<Refusal>(
   run: AttemptRun<Refusal>,
   isAnswered: AbortSignal,
@@ -70,12 +70,12 @@ async function chooseHedge<Refusal>(
   if (slot && health.begin(candidate.entry.healthKey)) return { candidate, slot }
   slot?.()
   hedge.budget.giveBack()
-  // One that was refused would be refused again.
+  // A candidate that `beforeAttempt` refused is dropped: it would refuse it again.
   if (isAllowed !== false) run.queue.unshift(candidate)
   return undefined
 }
 
-/** How long the first attempt is waited for; `undefined` where it is not to be hedged. */
+/** How long to wait for the first attempt. `undefined`: do not hedge it. */
 function hedgeAfterMs<Refusal>(run: AttemptRun<Refusal>, { entry }: Candidate): number | undefined {
   const { hedge, health } = run.options
   if (!hedge) return undefined

@@ -1,18 +1,18 @@
-/** How long a pair took to answer: smoothed, and the newest measurements. Times are epoch milliseconds. */
+/** How long a pair takes to answer: a smoothed mean and the newest measurements. Moments are epoch milliseconds. */
 export interface Latency {
-  /** Smoothed, in milliseconds; `undefined` until measured. */
+  /** Smoothed mean, in milliseconds. `undefined` until measured. */
   meanMs: number | undefined
   measuredAt: number
-  /** The newest, in no order. */
+  /** The newest measurements, as a ring buffer. */
   readonly newest: number[]
   next: number
 }
 
 const WEIGHT = 0.2
 const NEWEST_MAX = 32
-/** Fewer say nothing about the slowest of twenty. */
+/** Fewer measurements say nothing about the 95th percentile. */
 const NEWEST_MIN = 8
-/** After so long without a measurement a better one is taken at once, instead of smoothed with what was. */
+/** After this long without a measurement, a faster one replaces the mean instead of being smoothed into it. */
 const OLD_MS = 120_000
 
 export function newLatency(): Latency {
@@ -28,12 +28,12 @@ export function measure(latency: Latency, milliseconds: number, now: number): vo
   latency.next = (latency.next + 1) % NEWEST_MAX
 }
 
-/** Takes in an answer that was given up after so long: it would have taken longer, so only what is above the mean is news. */
+/** Records a lower bound, from an attempt abandoned after `milliseconds`. It is informative only if it exceeds the mean. */
 export function measureAtLeast(latency: Latency, milliseconds: number, now: number): void {
   if (milliseconds > (latency.meanMs ?? Number.POSITIVE_INFINITY)) measure(latency, milliseconds, now)
 }
 
-/** What nineteen of twenty answers were not slower than; `undefined` until eight were measured. */
+/** The 95th percentile of the newest measurements. `undefined` until there are eight. */
 export function slowest(latency: Latency): number | undefined {
   const { newest } = latency
   if (newest.length < NEWEST_MIN) return undefined

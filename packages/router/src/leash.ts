@@ -1,4 +1,4 @@
-/** What came of a promise that was not waited for longer than allowed. */
+/** The outcome of a promise after a bounded wait. */
 export type Settled<T> =
   | { status: 'fulfilled'; value: T }
   | { status: 'rejected'; error: unknown }
@@ -6,33 +6,33 @@ export type Settled<T> =
   /** The caller left, or the work was cancelled. */
   | { status: 'left' }
 
-/** Holds one piece of work to its deadlines, and to the caller's presence. */
+/** Bounds one piece of work by its deadlines and by the caller's signal. */
 export interface Leash {
-  /** Given to the work. Fires when a deadline passes, when the caller leaves, or on `cancel`. */
+  /** The signal for the work. Fires when a deadline passes, when the caller leaves, or on `cancel`. */
   readonly signal: AbortSignal
   /**
-   * Waits for `promise`, at most `milliseconds`, then fires the signal and answers without it: work that ignores its signal
-   * cannot keep us. Never rejects, and what the promise does later raises nothing.
+   * Waits for `promise`, at most `milliseconds`. Then fires the signal and resolves without it, so work that ignores its signal
+   * cannot block the caller. Never rejects. A later rejection of the promise is ignored.
    */
   wait<T>(promise: PromiseLike<T>, milliseconds: number): Promise<Settled<T>>
-  /** Stops the work, and the wait for it. */
+  /** Stops the work and the wait for it. */
   cancel(): void
-  /** Lets go of the caller's signal. Whatever was given the leash's signal may go on using it. */
+  /** Removes the listener from the caller's signal. The leash's own signal stays usable. */
   release(): void
 }
 
-/** The longest that a timer can wait; above it Node fires at once. */
+/** The longest delay of a timer. For longer ones, Node fires at once. */
 const TIMER_MS_MAX = 2_147_483_647
 
-/** Why every stream that has ended is cancelled. Made once: an error takes its stack, which costs more than all else here. */
+/** The abort reason of `cancel`. Created once, because capturing an error's stack costs more than everything else here. */
 const UNWANTED = new DOMException('no longer wanted', 'AbortError')
 
-/** A timer that may be asked for any time, also one that has passed or never comes. */
+/** Starts a timer for any delay, including negative and infinite ones. */
 export function startTimer(milliseconds: number, work: () => void): ReturnType<typeof setTimeout> {
   return setTimeout(work, Math.min(Math.max(0, milliseconds), TIMER_MS_MAX))
 }
 
-/** A leash for work that is done for the holder of `signal`. Release it when the work has ended. */
+/** Creates a leash for work on behalf of the caller behind `signal`. Release it when the work has ended. */
 export function createLeash(signal: AbortSignal): Leash {
   const controller = new AbortController()
   const waiting = new Set<() => void>()
@@ -58,14 +58,14 @@ export function createLeash(signal: AbortSignal): Leash {
           abort(new DOMException('a deadline passed', 'TimeoutError'))
         }
         const timer = startTimer(milliseconds, expire)
-        // Listening to one's own signal would cost more than the rest of the wait.
+        // A set of callbacks, because a listener on our own signal would cost more than the rest of the wait.
         waiting.add(left)
         promise.then(
           (value) => finish({ status: 'fulfilled', value }),
           (error: unknown) => finish({ status: 'rejected', error }),
         )
         if (controller.signal.aborted) left()
-        // A stream of answers that are ready at once would never let the timer run.
+        // Expire here, because a stream whose events are always ready would never let the timer run.
         else if (milliseconds <= 0) expire()
       })
     },

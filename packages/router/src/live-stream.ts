@@ -2,8 +2,8 @@ import type { AttemptStream, StreamEvent } from './stream-ending.ts'
 import type { StreamProduction } from './stream-production.ts'
 
 /**
- * Passes on what is produced, event by event as the consumer asks. The iterator is written by hand, because a generator would run `return`
- * only after the event that it waits for, and not at all before it was first read.
+ * Passes on events as the consumer asks for them. The iterator is written by hand, because a generator would delay `return` until
+ * the event that it is waiting for, and would not run its cleanup if it was never read.
  */
 export function createLiveStream<Event extends StreamEvent, Produced>(
   production: StreamProduction<Event, Produced>,
@@ -30,7 +30,7 @@ export function createLiveStream<Event extends StreamEvent, Produced>(
 
   const events: AttemptStream<Event, Produced>['events'] = {
     next() {
-      // One read at a time: providers' iterators need not allow two.
+      // One read at a time, because providers' iterators need not support concurrent ones.
       const result = reading.then(readOn)
       reading = result.catch(() => {})
       return result

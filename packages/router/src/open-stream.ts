@@ -11,11 +11,11 @@ export interface OpenedStream<Event> {
   plan: AttemptPlan
   leash: Leash
   source: Source<Event>
-  /** Events that were read while waiting for content; the last is the content. */
+  /** Events read while waiting for content. The last one is the content. */
   waiting: readonly Event[]
 }
 
-/** Opens a stream and waits for its first content. Until then every failure is a value, and nobody was given anything. */
+/** Opens a stream and waits for its first content. Until then, failures are returned and the consumer has received nothing. */
 export async function openStream<Event extends StreamEvent>(
   plan: AttemptPlan,
   open: (context: CallContext) => AsyncIterable<Event>,
@@ -47,14 +47,14 @@ export async function openStream<Event extends StreamEvent>(
   }
 }
 
-/** Stops a provider, without waiting for it. */
+/** Stops a provider without waiting for it. */
 export function stop(leash: Leash, source: Source<unknown>): void {
   leash.cancel()
   leash.release()
   source.close()
 }
 
-/** A finish is content too: an answer of nothing is an answer. Empty text is what providers open with. */
+/** A finish counts as content, because an empty answer is an answer. Empty text does not, because providers open streams with it. */
 function isContent(event: StreamEvent): boolean {
   return event.type !== 'text' || event.text !== ''
 }

@@ -2,22 +2,22 @@ import { CREDITS_MAX, formatCredits } from '@farebox/core'
 import type { DecisionRecord, RecordedCandidate, RecordedRejection } from './decision-record.ts'
 
 /**
- * A decision record as it is kept beside each call: the same facts in two thirds of the room, since they are most of what a call leaves behind. What
- * each candidate and each rejection has is told by its place in a list, and what several have in common is written once. {@link unpackDecision} reads it.
+ * A decision record in the form stored with each call, where it is most of the data. It has the same facts in two thirds of the
+ * space: candidates and rejections are tuples, and shared values are written once. {@link unpackDecision} reads it.
  */
 export interface PackedDecision extends Omit<DecisionRecord, 'version' | 'affordable' | 'candidates' | 'rejected'> {
   readonly version: 2
-  /** Absent: more than any account can have. */
+  /** Absent: the maximum, more than any account can have. */
   readonly affordable?: string
   readonly candidates: readonly PackedCandidate[]
-  /** What models use that do not use what the request says, with what they use at most. Candidates name their place here. */
+  /** The expected and maximum usages that differ from the request's. Candidates refer to them by index. */
   readonly usages?: readonly PackedUsage[]
   readonly rejected?: readonly PackedRejections[]
 }
 
 type PackedUsage = readonly [expected: readonly string[] | null, most: readonly string[] | null]
 
-/** `model` is 0 where it is called like its provider. */
+/** `model` is 0 where it has the same name as the provider. */
 type PackedCandidate = readonly [
   provider: string,
   model: string | 0,
@@ -34,7 +34,7 @@ type PackedCandidate = readonly [
   further?: Omit<RecordedCandidate, keyof CandidateFields> & { readonly usage?: number },
 ]
 
-/** Those of one adapter that follow each other and were rejected for the same reason. */
+/** Consecutive rejections of one adapter with the same reason and detail. */
 type PackedRejections = readonly [
   adapter: string,
   reason: RecordedRejection['reason'],
@@ -63,7 +63,7 @@ type MoneyFields = Omit<RecordedRejection, 'provider' | 'model' | 'adapter' | 'r
 
 const UNLIMITED = formatCredits(CREDITS_MAX)
 
-/** Packs a record, to be written as JSON. */
+/** Packs a record for storage as JSON. */
 export function packDecision(record: DecisionRecord): PackedDecision {
   const usages: PackedUsage[] = []
   const candidates = record.candidates.map((candidate) => packCandidate(candidate, usages))
@@ -79,9 +79,9 @@ export function packDecision(record: DecisionRecord): PackedDecision {
 }
 
 /**
- * The record that was packed, or that an earlier version of this package kept as it was.
+ * Unpacks a record. Also accepts an unpacked record, as earlier versions of this package stored it.
  *
- * @returns `undefined` for what is neither, or of a later version
+ * @returns `undefined` for anything else, and for later versions
  */
 export function unpackDecision(packed: unknown): DecisionRecord | undefined {
   if (typeof packed !== 'object' || packed === null) return undefined

@@ -20,7 +20,7 @@ const newsSchema = z.object({
   perMinuteMax: limit.optional(),
 })
 
-/** What another process told, as far as it is understood: it may run another version. */
+/** Parses the news of another process. Skips items that it does not understand, because that process may run another version. */
 export function parseNews(news: unknown): HealthNews[] {
   if (!Array.isArray(news)) return []
   return news.flatMap((item: unknown) => {

@@ -16,33 +16,35 @@ import { isServiceEnabled, namedProviders, type ServiceConfiguration, switchOf }
 import { keepSession } from './session.ts'
 import type { RoutingStrategy } from './strategy.ts'
 
-/** All that a route depends on. */
+/** Everything that a route depends on. */
 export interface PlanInput {
   request: RouteRequest
   configuration: ServiceConfiguration
   catalog: Catalog
   prices: PricePredictor
   health?: HealthView
-  /** What may still be spent: the least of balance, budgets and the workflow's ceiling. */
+  /** What may still be spent: the lowest of balance, budgets and the workflow's ceiling. */
   affordable: Credits
-  /** From 0 up to 1, for chance: strategy `weighted`, near-best picks and exploration. Without it the heaviest or best is first. */
+  /** Draws from 0 up to 1, for strategy `weighted`, near-best picks and exploration. Without it, the heaviest or best is first. */
   random?: () => number
-  /** Epoch milliseconds, UTC, for the end of a session. Without it, a session is taken to last. */
+  /** Epoch milliseconds, UTC, to tell whether a session has expired. Without it, no session expires. */
   now?: number
-  /** Judges requests of complexity `auto`. @defaultValue {@link complexityClassifier} */
+  /** Classifies requests of complexity `auto`. @defaultValue {@link complexityClassifier} */
   classifier?: ComplexityClassifier
 }
 
 /**
- * Chooses who may serve a request, and in which order. Makes no calls; the same inputs give the same route.
+ * Chooses which candidates may serve a request, and in which order. Makes no calls: the same inputs give the same route.
  *
- * The configuration's conditions apply first. The strategy is `highest_quality` for a request of high accuracy; else `lowest_cost` for
- * one of low complexity under cost optimization, unless accuracy comes first; else the configured one. Candidates that are ill or out
- * of capacity go behind those that are well, and stay in the route, so the last one is never lost. Whatever is above the request limit
- * or what is affordable, at its ceiling, is left out, so a cheaper candidate takes its place; with `accuracyFirst` the first choice, if
- * it is configured by name, is never replaced this way. At last a session, a near-best pick or exploration may change who is first.
+ * 1. The configuration's conditions apply.
+ * 2. The strategy is `highest_quality` for a request of high accuracy. Otherwise it is `lowest_cost` for a request of low
+ *    complexity under cost optimization, unless `accuracyFirst` is set. Otherwise it is the configured one.
+ * 3. Offers whose ceiling exceeds the request limit or what is affordable are left out, so a cheaper candidate takes their place.
+ *    Under `accuracyFirst`, if that would drop a first choice that is configured by name, the request is refused instead.
+ * 4. Candidates that are ill or out of capacity move behind healthy ones but stay in the route, as a last resort.
+ * 5. A session, a near-best pick or exploration may change which candidate comes first.
  *
- * @throws whatever `prices` throws beside `PRICE_NOT_FOUND` and `MAXIMUM_CHARGE`
+ * @throws whatever `prices` throws, except `PRICE_NOT_FOUND` and `MAXIMUM_CHARGE`
  */
 export function plan(input: PlanInput): Route | RouteRefusal {
   const { request, catalog, affordable } = input
@@ -123,7 +125,7 @@ function strategyFor(
   return configuration.strategy
 }
 
-/** The limit before the balance: a request over the limit is refused however rich the account is. */
+/** Checks the limit before the balance: a request over the limit is refused however large the balance is. */
 function overMoney(draft: Draft, configuration: ServiceConfiguration, affordable: Credits): Rejection | undefined {
   const limit = configuration.maxCreditsPerRequest
   const needed = draft.chargeCeiling
@@ -153,7 +155,7 @@ function dearestHold(candidates: readonly Draft[], exploration: Route['explorati
   return dearest
 }
 
-/** `random` that writes down what it gave, so that a decision can be made again. */
+/** Wraps `random` to record its draws, so that the decision can be replayed. */
 function drawer(random: (() => number) | undefined, draws: number[]): (() => number) | undefined {
   if (!random) return undefined
   return () => {

@@ -57,7 +57,8 @@ function preset(own: Partial<ServiceConfiguration>): Preset {
 }
 
 /**
- * Configurations for common wishes, each a frozen copy with `overrides` on top: `presets.costOptimized({ phoneEnabled: false })`.
+ * Configurations for common goals. Each call returns a frozen copy with `overrides` applied:
+ * `presets.costOptimized({ phoneEnabled: false })`.
  *
  * | preset | chat | speech-to-text | text-to-speech | cost |
  * |---|---|---|---|---|
@@ -66,8 +67,9 @@ function preset(own: Partial<ServiceConfiguration>): Preset {
  * | `emergencyServices` | gpt-4o, gpt-4 | openai-whisper | openai-tts | accuracy and speed first, no limit |
  * | `balanced` | gpt-4o-mini, claude-3-haiku | deepgram | openai-tts | optimized, no limit |
  *
- * A limit on a request is one on live work too: a live transcription, a conversation or metered time ends when it has cost so much, from its
- * beginning to its end, and a phone call is refused that may cost more. For long ones, `presets.costOptimized({ maxCreditsPerRequest: null })`.
+ * The limit per request applies to live work too. A live transcription, a conversation or metered time ends once its total cost
+ * reaches the limit. A phone call that may cost more is refused. For long ones, use
+ * `presets.costOptimized({ maxCreditsPerRequest: null })`.
  */
 export const presets = {
   costOptimized: preset(costOptimized),

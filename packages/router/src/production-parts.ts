@@ -6,17 +6,17 @@ import type { StreamSeam } from './stream-options.ts'
 import type { LivePart } from './stream-part.ts'
 import type { Tally } from './tally.ts'
 
-/** What a stream needs beside its first part. */
+/** What a stream needs besides its first part. */
 export interface ProductionParts<Event extends StreamEvent, Produced> {
   run: Pick<AttemptRun<unknown>, 'options' | 'signal' | 'msLeft' | 'leave' | 'close'>
   tally: () => Tally<Event, Produced>
   drain: (facts: { candidate: Candidate; produced: Produced }) => number
-  /** Opens the stream of another candidate after these parts; `undefined` where none goes on. */
+  /** Opens the stream of another candidate that continues after these parts, or gives `undefined` if none does. */
   continueAfter: (parts: readonly StreamPart<Produced>[]) => Promise<OpenedStream<Event> | undefined>
   onContinued: (seam: StreamSeam<Produced>) => void
 }
 
-/** How long a part is to be heard though the consumer has left, in milliseconds: not at all where the caller's function fails. */
+/** How long to drain a part after the consumer left, in milliseconds. 0 if the caller's function throws. */
 export function drainMsOf<Event extends StreamEvent, Produced>(
   { drain }: Pick<ProductionParts<Event, Produced>, 'drain'>,
   live: LivePart<Event, Produced>,
@@ -29,7 +29,7 @@ export function drainMsOf<Event extends StreamEvent, Produced>(
   }
 }
 
-/** Tells of a seam. */
+/** Reports a seam. */
 export function tellSeam<Event extends StreamEvent, Produced>(
   { onContinued }: Pick<ProductionParts<Event, Produced>, 'onContinued'>,
   seam: StreamSeam<Produced>,
@@ -37,6 +37,6 @@ export function tellSeam<Event extends StreamEvent, Produced>(
   try {
     onContinued(seam)
   } catch {
-    // An observer that fails must not cut a stream that goes on.
+    // A failing observer must not cut a stream that continues.
   }
 }

@@ -1,15 +1,15 @@
 import { illnessOf, weightOf } from './candidate-order.ts'
 import type { Candidate, Rejection, Route } from './route.ts'
 
-/** Those whom a record keeps of a route. */
+/** The part of a route that a record keeps. */
 interface Kept {
   candidates: readonly Candidate[]
   rejected: readonly Rejection[]
 }
 
 /**
- * The draws of a `weighted` route that belong to those whom the record keeps, in the order of the catalog: what draws for them alone must be
- * given for the same order. `undefined` where all were kept, or other strategies drew.
+ * The draws of a `weighted` route for its recorded offers, in catalog order. Drawing among these offers alone, they give the same
+ * order. `undefined`: the record has all offers, or the strategy is another.
  */
 export function recordedDraws(
   { strategy, candidates, rejected, draws = [] }: Route,
@@ -25,12 +25,12 @@ export function recordedDraws(
   return drawn.flatMap(({ position, seller }, place) => {
     const draw = draws[place]
     if (draw === undefined || !places.has(position)) return []
-    // A weight is shared by all who sell the same provider, also by those who are left out.
+    // All sellers of a provider share its weight, including those that the record omits.
     return [draw ** (sellersOf(drawn, seller) / sellersOf(own, seller))]
   })
 }
 
-/** All that lots were drawn for: who was too dear had one too. */
+/** Every offer that had a draw, including those that were too expensive. */
 function inOrder({ candidates, rejected }: Kept) {
   const drafts = [
     ...candidates.map((candidate) => ({ entry: candidate.entry, illness: illnessOf(candidate) })),

@@ -8,9 +8,9 @@ import type { RouteRequest } from './route-request.ts'
 
 type UsageRange = Pick<RouteRequest, 'expected' | 'ceiling'>
 
-/** The offers whose charges a record has, as planning takes them: a catalog, their prices, their health. */
+/** The offers with a recorded charge, in the form that planning needs: a catalog, prices and health. */
 export class RecordedOffers {
-  /** What the request was to use, where its model made no difference. */
+  /** The usage of the request, where it does not depend on the model. */
   readonly usage: UsageRange
   readonly catalog: Catalog
   readonly prices: PricePredictor
@@ -49,7 +49,7 @@ export class RecordedOffers {
     return { charge: credits(quantities === usage.ceiling ? candidate.ceiling : candidate.charge), cost }
   }
 
-  /** Of two adapters that sell the same, the one whose offer it is; of another catalog, either. */
+  /** Finds an offer by identity, because two adapters may sell the same one. An offer of another catalog matches by name. */
   #find(offer: Offer) {
     return (
       this.#recorded.find(({ entry }) => entry.offer === offer) ??
@@ -58,7 +58,7 @@ export class RecordedOffers {
   }
 }
 
-/** The candidates, and whoever was too dear, whose charge at the ceiling is known. */
+/** The candidates, and the offers that were too expensive: their charge at the ceiling is recorded. */
 function chargedOf({ candidates, rejected }: DecisionRecord): RecordedCandidate[] {
   const tooDear = rejected.flatMap((rejection): RecordedCandidate[] => {
     const { provider, model, adapter, isSimulated, charge, quality = 0, latencyMs = 0, position = 0 } = rejection
@@ -71,7 +71,7 @@ function chargedOf({ candidates, rejected }: DecisionRecord): RecordedCandidate[
 
 function entryOf(service: string, candidate: RecordedCandidate): CatalogEntry {
   const { adapter: name, provider, model, quality, latencyMs, position, regions, serviceLevels } = candidate
-  // It could do all that was needed; what it could do beside that is not recorded.
+  // The offer had every capability that the request needed. Its others are not recorded.
   const capabilities = { streaming: true, tools: true, images: true, regions, serviceLevels }
   const offer: Offer = { service, provider, model, quality, latencyMs, capabilities }
   const adapter: ProviderAdapter = {
@@ -104,7 +104,7 @@ const operations = {
   call: none,
 } satisfies Partial<ProviderAdapter>
 
-/** To planning, a price that the record does not have is one that is missing. */
+/** Planning treats an offer without a recorded charge as one without a price. */
 class NotRecordedError extends FareboxError {
   override readonly code = 'PRICE_NOT_FOUND'
 }

@@ -6,10 +6,10 @@ import type { Candidate, Rejection } from './route.ts'
 import type { RouteRequest } from './route-request.ts'
 
 /**
- * A candidate as a record keeps it. What it has not got is `undefined`.
+ * A candidate as a record keeps it. Missing facts are `undefined`.
  *
- * @param request  where what its model uses is to be recorded too, if that is not what the request says of all
- * @param texts    what was written already: many candidates use the very same
+ * @param request  pass it to record the usage of the candidate's model too, where it differs from the request's
+ * @param texts    usages already formatted, because many candidates share the same ones
  */
 export function recordedCandidate(
   candidate: Candidate,
@@ -44,7 +44,7 @@ export function recordedCandidate(
   }
 }
 
-/** Usages as texts, each written once. */
+/** Formatted usages, so that each is formatted only once. */
 export type UsageTexts = Map<readonly UsageQuantity[], readonly string[]>
 
 function textsOf(texts: UsageTexts, usage: readonly UsageQuantity[]): readonly string[] {
@@ -91,12 +91,12 @@ export function recordedComplexity({ complexity, by, classifier, features, verdi
   }
 }
 
-/** What is zero, or unknown, is left out. */
+/** Omits zero, like unknown values. */
 function roundedIfAny(value: number | undefined): number | undefined {
   return value ? rounded(value) : undefined
 }
 
-/** To four decimals: more say nothing about a prediction. */
+/** Rounds to four decimals. More would mean nothing in a prediction. */
 function rounded(value: number): number {
   return Math.round(value * 1e4) / 1e4
 }

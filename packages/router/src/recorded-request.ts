@@ -3,9 +3,9 @@ import type { RequestMetadata } from './conditions.ts'
 import type { PhoneNumbers, RouteNeeds, RouteRequest } from './route-request.ts'
 import type { ServiceConfiguration, StatedComplexity } from './service-configuration.ts'
 
-/** What was asked, without its content. */
+/** A request without its content. */
 export interface RecordedRequest {
-  /** `1200 tokens input`, and for characters their other counts: `5 characters characters utf8_bytes=6`. */
+  /** `1200 tokens input`. For characters, the other counts follow: `5 characters characters utf8_bytes=6`. */
   readonly expected: readonly string[]
   readonly most: readonly string[]
   readonly needs?: RouteNeeds
@@ -13,9 +13,9 @@ export interface RecordedRequest {
   readonly complexity?: StatedComplexity
   readonly accuracy?: 'standard' | 'high'
   readonly excludes?: readonly string[]
-  /** As much of it as the configuration's conditions look at. */
+  /** Only the keys that the configuration's conditions match. */
   readonly metadata?: RequestMetadata
-  /** Their first seven characters, which is what prices go by. */
+  /** Only the first seven characters, which prices depend on. */
   readonly numbers?: PhoneNumbers
   readonly session?: { provider: string; adapter?: string; cachedInput: string; expiresAt: number }
 }
@@ -40,17 +40,17 @@ export function recordedRequest(request: RouteRequest, configuration: ServiceCon
   }
 }
 
-/** Usage as short texts: `1200 tokens input`. */
+/** Formats usage as short texts: `1200 tokens input`. */
 export function usageTexts(quantities: readonly UsageQuantity[]): string[] {
   return quantities.map(({ meter, quantity: amount, unit, counts }) => {
-    // Joined, since a text that is made of pieces makes `JSON.stringify` take twice as long over the whole record.
+    // `join` rather than a template: with concatenated strings, `JSON.stringify` takes twice as long over the whole record.
     const text = [formatQuantity(amount), unit, meter].join(' ')
     if (!counts) return text
     return Object.entries(counts).reduce((said, [counting, count]) => `${said} ${counting}=${formatQuantity(count)}`, text)
   })
 }
 
-/** Reads what {@link usageTexts} wrote. */
+/** Parses what {@link usageTexts} wrote. */
 export function readUsage(texts: readonly string[]): UsageQuantity[] {
   return texts.map((text) => {
     const [amount = '0', unit = 'tokens', meter = 'input', ...others] = text.split(' ')

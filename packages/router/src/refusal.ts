@@ -3,7 +3,7 @@ import type { RefusalReason, Rejection, RejectionReason, RouteRefusal, TooLong }
 import type { RouteRequest } from './route-request.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
-/** How near to serving a rejection came; the nearest decides the refusal. */
+/** How close to serving a rejected offer came. The closest one decides the refusal. */
 const nearness: Record<RejectionReason, number> = {
   not_requested: 0,
   excluded: 0,
@@ -15,13 +15,13 @@ const nearness: Record<RejectionReason, number> = {
   insufficient_credits: 4,
 }
 
-/** The refusal of a request whose service the configuration switches off. */
+/** The refusal of a request whose service the configuration disables. */
 export function refuseDisabled(request: RouteRequest): RouteRefusal {
   const what = request.needs?.images || request.operation === 'see' ? 'vision' : request.service
   return answer(request, [], 'service_disabled', `the configuration does not enable ${what}`)
 }
 
-/** The refusal that `rejected` add up to. */
+/** The refusal that follows from the rejections. */
 export function refuse(
   request: RouteRequest,
   rejected: readonly Rejection[],
@@ -58,7 +58,7 @@ export function refuse(
   }
 }
 
-/** Of two that came equally near for want of money, the cheaper one. */
+/** Of two equally close rejections over money, the cheaper one is nearer. */
 function isNearer(left: Rejection, right: Rejection): boolean {
   const difference = nearness[left.reason] - nearness[right.reason]
   return (
@@ -66,7 +66,7 @@ function isNearer(left: Rejection, right: Rejection): boolean {
   )
 }
 
-/** Of those who would serve a shorter request, whoever takes most. */
+/** Of the offers that would serve a shorter request, the one that accepts the most. */
 function roomiest(rejected: readonly Rejection[]): TooLong | undefined {
   let found: TooLong | undefined
   for (const { tooLong } of rejected) if (tooLong && tooLong.most > (found?.most ?? -1)) found = tooLong

@@ -12,29 +12,30 @@ import type { RouteRequest } from './route-request.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 import { parseServiceConfiguration } from './service-configuration-wire.ts'
 
-/** What is to be other than it was. Absent: as recorded. */
+/** What to change in a replay. Absent fields stay as recorded. */
 export interface ReplayOptions {
   configuration?: ServiceConfiguration
-  /** Without one, only those are considered whose charge the record has: its candidates, and whoever was too dear. */
+  /** Without a catalog, only offers with a recorded charge are considered: the candidates, and those that were too expensive. */
   catalog?: Catalog
-  /** Without them, charges are those of the record, and offers that it has no charge of have no price. */
+  /** Without prices, the recorded charges apply, and offers without one have no price. */
   prices?: PricePredictor
-  /** Judges complexity again, from the recorded features. */
+  /** Judges the complexity anew, from the recorded features. */
   classifier?: ComplexityClassifier
 }
 
-/** A decision made again. */
+/** A replayed decision, compared with the original. */
 export interface ReplayedDecision {
   readonly record: DecisionRecord
-  /** Whether the same candidates are chosen in the same order at the same charges. */
+  /** Whether the replay chooses the same candidates in the same order at the same charges. */
   readonly isSame: boolean
-  /** What differs, the most important first. Empty: nothing. */
+  /** The differences as text, most important first. Empty: none. */
   readonly diff: readonly string[]
 }
 
 /**
- * What another configuration, catalog or price book would have chosen, with health, balance and chance as they were. Makes no calls. Of a `balanced`
- * decision with more candidates than a record keeps, scores and draws without a catalog are among those that it has.
+ * Shows what another configuration, catalog or price book would have chosen, with health, balance and random draws as recorded.
+ * Makes no calls. If a `balanced` decision had more candidates than a record keeps, a replay without a catalog scores and draws
+ * among the recorded ones only.
  */
 export function replayDecision(record: DecisionRecord, options: ReplayOptions = {}): ReplayedDecision {
   const offers = new RecordedOffers(record)
@@ -50,7 +51,7 @@ export function replayDecision(record: DecisionRecord, options: ReplayOptions = 
     prices: options.prices ?? offers.prices,
     health: offers.health,
     affordable: credits(record.affordable),
-    // A session that lasted then lasts now, also where the record does not say when it was.
+    // A session that was valid then must stay valid, even if the record does not say when that was.
     now: record.session ? undefined : record.at,
     random: draws && drawAgain(draws),
     classifier: options.classifier ?? classifierOf(record),
@@ -74,13 +75,13 @@ function requestOf({ service, operation, request, complexity }: DecisionRecord, 
   }
 }
 
-/** The draws of then, and where more are wanted the middle, which favours nobody. */
+/** Repeats the recorded draws. If the replay needs more, it gets 0.5, the neutral middle. */
 function drawAgain(draws: readonly number[]): () => number {
   let next = 0
   return () => draws[next++] ?? 0.5
 }
 
-/** One that says what was said then. */
+/** A classifier that repeats the recorded verdict. */
 function classifierOf({ complexity }: DecisionRecord): ComplexityClassifier {
   if (complexity?.by !== 'classifier') return complexityClassifier
   const { value, score = 0, contributions = {}, guard, classifier = 'recorded' } = complexity
@@ -95,7 +96,7 @@ function classifierOf({ complexity }: DecisionRecord): ComplexityClassifier {
   return { name: classifier, classify: () => verdict }
 }
 
-/** What a record leaves out is zero. */
+/** Records omit features that are zero. */
 const NO_FEATURES: ChatFeatures = {
   questionTokens: 0,
   contextTokens: 0,

@@ -5,76 +5,76 @@ import type { RequestMetadata } from './conditions.ts'
 import type { Operation } from './route.ts'
 import type { StatedComplexity } from './service-configuration.ts'
 
-/** What is to be routed. */
+/** A request to be routed. */
 export interface RouteRequest {
   service: Service
   operation: Operation
-  /** What the request will probably use; its charge is what strategies compare. */
+  /** What the request will probably use. Strategies compare its charge. */
   expected: readonly UsageQuantity[]
-  /** The most that it can use, which a hold must cover; its charge is what limits and balances are compared with. */
+  /** The most that the request can use. Its charge is checked against limits and balances, and a hold must cover it. */
   ceiling: readonly UsageQuantity[]
-  /** By what other meters a provider may count the ceiling. @defaultValue none */
+  /** Other meters by which a provider may count the ceiling. @defaultValue none */
   otherMeters?: OtherMeters
-  /** What it may use beside the ceiling, of which a hold covers as much as the offer has a price for. @defaultValue none */
+  /** Usage on top of the ceiling. The hold covers it where the offer has a price for it. @defaultValue none */
   ceilingIfPriced?: readonly UsageQuantity[]
-  /** The same of one offer, where they depend on its model. */
+  /** The usage for one offer, where it depends on the model. */
   usageOf?: (offer: Offer) => Pick<RouteRequest, 'expected' | 'ceiling' | 'otherMeters'>
-  /** The numbers of a phone call, which its price may depend on. */
+  /** The numbers of a phone call. Its price may depend on them. */
   numbers?: PhoneNumbers
   needs?: RouteNeeds
-  /** The only provider that may serve it, when the caller insists. */
+  /** The only provider that may serve the request, where the caller insists on one. */
   provider?: string
   /** @defaultValue the configuration's */
   complexity?: StatedComplexity
-  /** What a chat is like, see {@link chatFeatures}. Asked for only where the complexity is `auto`; without it, that is `medium`. */
+  /** Features of a chat, see {@link chatFeatures}. Called only for complexity `auto`. Without it, `auto` means `medium`. */
   features?: () => ChatFeatures
-  /** `high` takes the provider of the highest quality. @defaultValue `standard` */
+  /** `high` chooses the provider of the highest quality. @defaultValue `standard` */
   accuracy?: 'standard' | 'high'
-  /** Providers that may not serve it. */
+  /** Providers that must not serve the request. */
   excludes?: readonly string[]
-  /** What the configuration's conditions look at. To be set by the host: whoever sets it chooses among the configurations. */
+  /** What the configuration's conditions match. Only the host should set it: it decides which configuration applies. */
   metadata?: RequestMetadata
-  /** Whose cache has a part of the input already. */
+  /** The provider that already has part of the input in its cache. */
   session?: RouteSession
 }
 
-/** What a provider has in its cache of a conversation that it served before. */
+/** What a provider has cached of a conversation that it served before. */
 export interface RouteSession {
   provider: string
-  /** @defaultValue any adapter that sells the provider */
+  /** The adapter that served it. @defaultValue any adapter that sells the provider */
   adapter?: string
-  /** Tokens of this request's input that are in the cache. */
+  /** Tokens of this request's input that are cached. */
   cachedInput: Quantity
-  /** When the cache is thought to be gone, epoch milliseconds, UTC. */
+  /** When the cache is expected to expire, epoch milliseconds, UTC. */
   expiresAt: number
 }
 
-/** Telephone numbers in E.164. */
+/** Phone numbers in E.164 format. */
 export interface PhoneNumbers {
   to?: string
   from?: string
 }
 
 /**
- * What a candidate must be able to do. An offer that states no limit of tokens or characters has none, and one that states no languages
- * knows those of its kind; one that states no region or service level has none of them.
+ * What a candidate must be able to do. An offer that states no token or character limit has none. One that states no languages
+ * accepts any. One that states no region or service level meets no demand for one.
  */
 export interface RouteNeeds {
   streaming?: boolean
   tools?: boolean
   images?: boolean
-  /** Tokens of input and output together. */
+  /** Input and output tokens together. */
   contextTokens?: number
   /** Characters to be spoken. */
   characters?: number
-  /** ISO 639-1 code, or one that begins with it: `pt-BR` is met by `pt`. */
+  /** ISO 639-1 code, or a tag that begins with one. An offer of `pt` serves `pt-BR`. */
   language?: string
-  /** Where data may be processed, by the name that offers state. Beside `dataRegion` of the configuration, not instead of it. */
+  /** Region where data must be processed, as offers name it. Applies in addition to the configuration's `dataRegion`. */
   region?: string
-  /** What the operator must promise, beside what the configuration asks for. */
+  /** What the provider's operator must promise, in addition to what the configuration requires. */
   serviceLevels?: readonly string[]
-  /** The least quality; the higher of this and the configuration's. */
+  /** Minimum quality. The higher of this and the configuration's applies. */
   qualityMin?: number
-  /** The longest predicted time to the first token of a stream, or to a whole answer; the shorter of this and the configuration's. */
+  /** Maximum predicted time to the first token or to a whole answer. The shorter of this and the configuration's applies. */
   latencyMsMax?: number
 }

@@ -12,41 +12,41 @@ import type { ComplexityDecision } from './complexity.ts'
 import type { HealthCondition, HealthReading } from './health.ts'
 import type { RoutingStrategy } from './strategy.ts'
 
-/** What an adapter is asked to do. `listen` is a live transcription, `converse` a conversation in speech. */
+/** What an adapter is asked to do. `listen` is a live transcription, `converse` a spoken conversation. */
 export type Operation = 'chat' | 'see' | 'transcribe' | 'listen' | 'speak' | 'converse' | 'embed' | 'call'
 
-/** Whether an operation goes on for as long as people talk, so that its deadlines are those of a telephone call. */
+/** Whether an operation lasts as long as people talk, and so gets the deadlines of a phone call. */
 export function isLive(operation: Operation): boolean {
   return operation === 'call' || operation === 'listen' || operation === 'converse'
 }
 
-/** An offer that may serve the request, with what that is predicted to take. */
+/** An offer that may serve the request, with its predicted charge, cost and latency. */
 export interface Candidate {
   readonly offer: Offer
   readonly adapter: ProviderAdapter
   readonly entry: CatalogEntry
   /** Charge for the expected usage. */
   readonly chargeExpected: Credits
-  /** Charge for the ceiling, never below the expected one. */
+  /** Charge for the ceiling, never below `chargeExpected`. */
   readonly chargeCeiling: Credits
-  /** What the provider charges us for the expected usage; `undefined` when the price book does not say. */
+  /** What the provider charges you for the expected usage. `undefined`: the price book does not say. */
   readonly cost: NanoUsd | undefined
-  /** As measured, or as the offer says until then. */
+  /** As measured. Until there is a measurement, as the offer states. */
   readonly latencyMs: number
-  /** Tokens of the input that it is expected to read from its cache. Absent: its charge counts on none. */
+  /** Input tokens that the provider is expected to read from its cache. Absent: the charge assumes none. */
   readonly cachedInput?: Quantity
-  /** From 0 (worst) to 1 (best): price and time, with what failures add to them, and quality, beside those of the other candidates. */
+  /** From 0 (worst) to 1 (best), relative to the other candidates: quality, and price and time including expected failures. */
   readonly score: number
-  /** Place in the configured order, from 0; `undefined` when it is named nowhere. */
+  /** Place in the configured order, from 0. `undefined`: the configuration does not name it. */
   readonly rank: number | undefined
   readonly condition: HealthCondition
-  /** What was known of its health. Absent: nothing. */
+  /** Its health when the route was planned. Absent: nothing was known. */
   readonly reading?: HealthReading
-  /** Why it is in the route, in words. */
+  /** Why it is in the route, as text. */
   readonly why: string
 }
 
-/** Why an offer is not a candidate, in the order in which they are checked: the first that applies is given. */
+/** Why an offer is not a candidate: the first that applies, in this order, except that `not_configured` precedes `excluded`. */
 export type RejectionReason =
   | 'not_requested'
   | 'excluded'
@@ -57,23 +57,23 @@ export type RejectionReason =
   | 'over_request_limit'
   | 'insufficient_credits'
 
-/** What has no room: the words of a chat with its answer, in tokens, or a text that is to be spoken. */
+/** Input that does not fit: a chat with its answer, in tokens, or a text to be spoken, in characters. */
 export interface TooLong {
   readonly unit: 'tokens' | 'characters'
-  /** As it is predicted. */
+  /** Predicted length. */
   readonly length: number
   readonly most: number
 }
 
-/** An offer that was considered and left out. */
+/** An offer that planning considered and left out. */
 export class Rejection {
   readonly entry: CatalogEntry
   readonly reason: RejectionReason
   /** Charge at the ceiling, where money was the reason. */
   readonly charge: Credits | undefined
-  /** What that charge may be at most, where money was the reason. */
+  /** The most that it was allowed to charge, where money was the reason. */
   readonly allowed: Credits | undefined
-  /** What has no room, where that is all that was wrong. */
+  /** What did not fit, where that was the only obstacle. */
   readonly tooLong: TooLong | undefined
   readonly #words: string
 
@@ -95,14 +95,14 @@ export class Rejection {
     return this.entry.offer
   }
 
-  /** The reason in words. Written when it is read, because planning happens on every request and reading does not. */
+  /** The reason as text. Composed when read, because every request is planned and few explanations are read. */
   get detail(): string {
     if (this.charge === undefined || this.allowed === undefined) return this.#words
     return `may cost ${formatCredits(this.charge)} credits, ${this.#words} ${formatCredits(this.allowed)}`
   }
 }
 
-/** The ordered candidates chosen for a request, and why. */
+/** The candidates chosen for a request, in order, and why. */
 export interface Route {
   readonly status: 'planned'
   readonly service: Service
@@ -110,53 +110,53 @@ export interface Route {
   /** First choice first; never empty. */
   readonly candidates: readonly Candidate[]
   readonly rejected: readonly Rejection[]
-  /** The strategy that ordered them, which the request may have chosen. */
+  /** The strategy that ordered the candidates. The request may have overridden the configured one. */
   readonly strategy: RoutingStrategy
   /** Configured providers that no adapter offers. */
   readonly notOffered: readonly string[]
-  /** The most that {@link holdFor} asks for a candidate of the chain: held, it covers whichever serves. */
+  /** The highest {@link holdFor} of all candidates. A hold of this amount covers whichever serves. */
   readonly hold: Credits
-  /** How hard the request was taken to be, which may have chosen the strategy. */
+  /** How hard the request was judged to be. This may have decided the strategy. */
   readonly complexity?: ComplexityDecision
-  /** Places in the configuration's `conditions` of those that were met. Absent: none. */
+  /** Indexes in the configuration's `conditions` of those that matched. Absent: none. */
   readonly conditions?: readonly number[]
-  /** Present where a candidate goes first to become better known. */
+  /** Present where a less known candidate goes first, to learn more about it. */
   readonly exploration?: Exploration
-  /** Present where the request has a session with a candidate, whose charge then counts what it has cached. */
+  /** Present where the request has a session with a candidate. That candidate's charge then accounts for its cached input. */
   readonly session?: SessionEffect
-  /** The random numbers that were drawn, in order. Absent or empty: chance had no part. */
+  /** The random numbers that planning drew, in order. Absent or empty: none. */
   readonly draws?: readonly number[]
 }
 
 /**
- * A candidate goes first of which less is known, so that more will be. That is at our expense: whatever its attempt uses, the customer
- * pays no more than `insteadOf` would have charged for it, and no more than {@link holdFor} need be held.
+ * A less known candidate that goes first, so that the router learns more about it, at your expense. Whatever its attempt uses,
+ * the customer pays no more than `insteadOf` would have charged for it, and no hold above {@link holdFor} is needed.
  */
 export interface Exploration {
   readonly candidate: Candidate
-  /** Who would have been first, and comes second. */
+  /** The candidate that would have been first, and now comes second. */
   readonly insteadOf: Candidate
 }
 
 /** What a session did to a route. */
 export interface SessionEffect {
   readonly candidate: Candidate
-  /** Whether the candidate is first because of what it has cached, and would not be otherwise. */
+  /** Whether the candidate is first only because of what it has cached. */
   readonly isKept: boolean
 }
 
-/** What must be held before `candidate` of `route` is called: its ceiling, and for an explored one no more than that of who it replaced. */
+/** The hold that `candidate` needs before it is called: its ceiling. An explored one needs no more than `insteadOf` would. */
 export function holdFor({ exploration }: Pick<Route, 'exploration'>, candidate: Candidate): Credits {
   const isReplacing = exploration?.candidate === candidate && exploration.insteadOf.chargeCeiling < candidate.chargeCeiling
   return isReplacing ? exploration.insteadOf.chargeCeiling : candidate.chargeCeiling
 }
 
 /**
- * Why a request has no route. Where offers were rejected for several reasons, the one that came closest to serving decides,
- * because removing that obstacle is enough. From the closest:
+ * Why a request has no route. Where offers were rejected for different reasons, the offer that came closest to serving decides,
+ * because removing its obstacle is enough. From closest to furthest:
  *
  * `insufficient_credits`, `over_request_limit`, `price_not_found`, `capability`, `no_provider` (none offered, all excluded or
- * without a key). `service_disabled` comes before all of them: the offers are not looked at.
+ * without a key). `service_disabled` comes before all of these, and no offer is considered.
  */
 export type RefusalReason =
   | 'service_disabled'
@@ -166,21 +166,21 @@ export type RefusalReason =
   | 'capability'
   | 'no_provider'
 
-/** Nothing can serve the request. */
+/** A request that nothing can serve. */
 export interface RouteRefusal {
   readonly status: 'refused'
   readonly service: Service
   readonly operation: Operation
   readonly reason: RefusalReason
-  /** Safe to show. */
+  /** Safe to show to users. */
   readonly message: string
-  /** The least that would have sufficed, where money was the reason: the cheapest ceiling. */
+  /** The smallest amount that would have sufficed, where money was the reason: the cheapest ceiling. */
   readonly needed?: Credits
   /** What the account may spend, for `insufficient_credits`. */
   readonly available?: Credits
   /** What a request may cost, for `over_request_limit`. */
   readonly limit?: Credits
-  /** By how much it is too long, where a shorter one would be served: of those who would serve it, whoever takes most. */
+  /** What was too long, where a shorter request would have been served. Measured against the offer that accepts the most. */
   readonly tooLong?: TooLong
   readonly rejected: readonly Rejection[]
 }

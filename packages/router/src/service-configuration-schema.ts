@@ -19,12 +19,12 @@ const allowed = {
   use: 'must be fields of a service configuration',
 }
 
-/** A configuration is kept with each agent and read with each of its calls. */
+/** Bounds the size of maps, because each agent stores a configuration and each of its calls reads it. */
 const ENTRIES_MAX = 200
 const isShort = (map: object) => Object.keys(map).length <= ENTRIES_MAX
 const TOO_LONG = `must have at most ${ENTRIES_MAX} entries`
 
-/** A map from names. What zod makes of one lacks `__proto__` without a word, and a condition without its key would apply always. */
+/** A map from names that refuses `__proto__`. Zod drops that key silently, and a condition that lost its key would always match. */
 function mapOf<Key extends z.ZodString, Value extends z.ZodType>(key: Key, value: Value, error: string) {
   const map = z.record(key, value, { error }).refine(isShort, TOO_LONG)
   const refusing = z.preprocess((given, { issues }) => {
@@ -33,7 +33,7 @@ function mapOf<Key extends z.ZodString, Value extends z.ZodType>(key: Key, value
     }
     return given
   }, map)
-  // It takes and gives what the map alone would.
+  // Its input and output types are those of the map alone.
   return refusing as unknown as typeof map
 }
 
@@ -49,7 +49,7 @@ const flag = z.boolean({ error: allowed.flag })
 const share = z.number({ error: allowed.share }).min(0, allowed.share).max(1, allowed.share)
 const word = z.string({ error: allowed.when }).max(200, allowed.when)
 
-/** The fields by their wire names, but for `conditions`. */
+/** The fields by their wire names, except `conditions`. */
 export const wireFields = {
   primary_ai_model: provider,
   fallback_ai_model: providerOrNull,
@@ -86,7 +86,7 @@ export const wireFields = {
 
 const when = mapOf(word, z.union([word, z.array(word).max(50, allowed.when)], { error: allowed.when }), allowed.when)
 
-/** Conditions whose `use` has some of the given fields. */
+/** The schema of conditions whose `use` may have any of the given fields. */
 export function conditionsOf<Fields extends z.ZodRawShape>(fields: Fields) {
   const use = z.strictObject(fields, { error: allowed.use }).partial()
   return z
@@ -95,9 +95,9 @@ export function conditionsOf<Fields extends z.ZodRawShape>(fields: Fields) {
 }
 
 /**
- * Service configuration on the wire: snake_case, every field optional, unknown fields refused. What the fields mean is
- * said at {@link ServiceConfiguration}. `max_credits_per_request` is credits, whole (`50`) or decimal (`0.5`, `"0.5"`),
- * and `null` is no limit; a number is read by its shortest decimal, so no amount is ever a float.
+ * Service configuration on the wire: snake_case, every field optional, unknown fields refused. {@link ServiceConfiguration}
+ * documents the fields. `max_credits_per_request` is in credits, whole (`50`) or decimal (`0.5`, `"0.5"`). `null` is no limit. A
+ * number is read by its shortest decimal form, so amounts stay exact.
  */
 export const serviceConfigurationSchema = z
   .strictObject({
@@ -106,13 +106,13 @@ export const serviceConfigurationSchema = z
   })
   .partial()
 
-/** A service configuration as it crosses the wire, in part. */
+/** A partial service configuration in wire form. */
 export type ServiceConfigurationInput = z.input<typeof serviceConfigurationSchema>
 
-/** A whole service configuration as it crosses the wire. */
+/** A complete service configuration in wire form. */
 export type ServiceConfigurationOutput = Required<ServiceConfigurationInput>
 
-/** A limit in credits as the wire has it; `undefined` where it is none. */
+/** Parses a limit in credits from its wire form. `undefined`: it is not a valid limit. */
 export function readLimit(value: number | string): Credits | undefined {
   try {
     const amount = credits(String(value))

@@ -10,16 +10,16 @@ import {
 } from './service-configuration-schema.ts'
 import { wireNames } from './wire-names.ts'
 
-/** Fields that are named at most. */
+/** The most fields that an error names. */
 const FIELDS_MAX = 100
 
-/** A field of a configuration that was refused, by its wire name (`weights.deepgram`), and what it may be. */
+/** An invalid field of a configuration, by its wire name (`weights.deepgram`), and what is allowed. */
 export interface InvalidField {
   field: string
   allowed: string
 }
 
-/** A service configuration has fields that are unknown or out of range. `fields` names each, in wire form, and what is allowed. */
+/** A configuration has fields that are unknown or out of range. `fields` lists each by its wire name, with what is allowed. */
 export class InvalidConfigurationError extends FareboxError {
   override readonly code = 'INVALID_CONFIGURATION'
   readonly fields: readonly InvalidField[]
@@ -31,12 +31,12 @@ export class InvalidConfigurationError extends FareboxError {
 }
 
 /**
- * Reads a configuration, whole or in part, from its wire form. Fields that are absent keep the value of `base`; a list or
- * map that is present replaces that of `base` as a whole.
+ * Parses a complete or partial configuration from its wire form. Absent fields keep the value of `base`. A list or map that is
+ * present replaces that of `base` entirely.
  *
  * @param base  @defaultValue {@link presets.balanced}
  *
- * @throws {InvalidConfigurationError} names the fields that are unknown or out of range, a hundred at most
+ * @throws {InvalidConfigurationError} fields are unknown or out of range. The error names at most a hundred of them
  */
 export function parseServiceConfiguration(input: unknown, base: ServiceConfiguration = presets.balanced()): ServiceConfiguration {
   const parsed = serviceConfigurationSchema.safeParse(input)
@@ -46,7 +46,7 @@ export function parseServiceConfiguration(input: unknown, base: ServiceConfigura
   return Object.freeze({ ...base, ...readFields(wire), ...(read && { conditions: read }) })
 }
 
-/** Writes a configuration in its wire form. A limit is a JSON integer when it is whole, else a decimal string. */
+/** Formats a configuration in its wire form. A limit becomes a JSON integer when it is whole, and otherwise a decimal string. */
 export function formatServiceConfiguration(configuration: ServiceConfiguration): ServiceConfigurationOutput {
   const { conditions, ...own } = configuration
   return {
@@ -61,7 +61,7 @@ export function formatServiceConfiguration(configuration: ServiceConfiguration):
 type Fields = Omit<ServiceConfiguration, 'conditions'>
 type WireFields = Omit<ServiceConfigurationInput, 'conditions'>
 
-/** `null` is a choice ("none"), so only an absent field is left out. */
+/** Omits absent fields only, because `null` is a choice ("none"). */
 function readFields(wire: WireFields): Partial<Fields> {
   const fields: Record<string, unknown> = {}
   for (const [name, wireName] of Object.entries(wireNames)) {

@@ -5,83 +5,83 @@ import type { RoutingStrategy } from './strategy.ts'
 /** How hard a request is to answer well. */
 export type Complexity = 'low' | 'medium' | 'high'
 
-/** A complexity as it may be stated. `auto`: worked out from the request, see {@link ComplexityClassifier}. */
+/** The complexities that can be stated. `auto`: derived from the request, see {@link ComplexityClassifier}. */
 export const complexities = ['low', 'medium', 'high', 'auto'] as const
 /** A complexity as a request or configuration states it. */
 export type StatedComplexity = (typeof complexities)[number]
 
 /**
- * Which providers a team wants for its services, and what they may cost. The wire form is snake_case, see
- * {@link serviceConfigurationSchema}; the meaning of each field is documented here, once.
+ * Which providers a team wants for its services, and what they may cost. This is the one place that documents what each field
+ * means. The wire form is snake_case, see {@link serviceConfigurationSchema}.
  */
 export interface ServiceConfiguration {
   /** Chat model tried first, and for vision too unless `visionModel` says otherwise. */
   readonly primaryAiModel: string
-  /** Chat model tried next. `null`: none by name. */
+  /** Chat model tried next. `null`: no named fallback. */
   readonly fallbackAiModel: string | null
   /** Whether `voice_stt`, `voice_tts` and `realtime` may be used. */
   readonly voiceEnabled: boolean
-  /** Speaks. `null`: any that is on offer. */
+  /** Provider of text-to-speech. `null`: any that is offered. */
   readonly ttsProvider: string | null
-  /** Transcribes. `null`: any that is on offer. */
+  /** Provider of speech-to-text. `null`: any that is offered. */
   readonly sttProvider: string | null
   /** Whether `phone` may be used. */
   readonly phoneEnabled: boolean
-  /** Makes phone calls. `null`: any that is on offer. */
+  /** Provider of phone calls. `null`: any that is offered. */
   readonly phoneProvider: string | null
-  /** Whether images may be sent to a model, by the service `vision` or within a chat. */
+  /** Whether images may be sent to a model, through the service `vision` or within a chat. */
   readonly visionEnabled: boolean
-  /** Whether requests of low complexity go to the cheapest capable provider, and price counts most in scores. */
+  /** Whether requests of low complexity go to the cheapest capable provider and price weighs most in scores. */
   readonly costOptimization: boolean
   /**
-   * The most that one request may cost, also at its ceiling, and one piece of live work from its beginning to its end. `null`: no limit. Zero:
-   * only what is free.
+   * The most that one request may cost, measured at its ceiling. For live work, the limit covers the whole session. `null`: no
+   * limit. Zero: only free offers.
    */
   readonly maxCreditsPerRequest: Credits | null
-  /** Model that looks at images. `null`: the chat models. */
+  /** Model for images. `null`: the chat models. */
   readonly visionModel: string | null
-  /** How the candidates of a request are ordered. */
+  /** How the router orders the candidates of a request. */
   readonly strategy: RoutingStrategy
-  /** Complexity of requests that do not state theirs. `auto`: worked out from each. */
+  /** Complexity of requests that state none. `auto`: derived from each request. */
   readonly complexity: StatedComplexity
   /**
-   * Accuracy and speed before cost: low complexity does not cheapen the choice, and where the configured provider is over
-   * the limit or the balance the request is refused rather than given to a cheaper one.
+   * Puts accuracy and speed before cost. Low complexity does not lead to a cheaper choice. A request whose configured provider
+   * exceeds the limit or the balance is refused instead of going to a cheaper provider.
    */
   readonly accuracyFirst: boolean
-  /** Providers tried after those named above, by service, in order. */
+  /** Providers to try after those named above, by service, in order. */
   readonly fallbackProviders: Readonly<Partial<Record<Service, readonly string[]>>>
-  /** Whether offers that are named nowhere above may serve as a last resort. */
+  /** Whether offers that no field above names may serve as a last resort. */
   readonly lastResort: boolean
-  /** Share of traffic by provider, whoever sells it, for strategy `weighted`; a provider without a weight, or of weight 0, is tried last. */
+  /** Share of traffic by provider, across its adapters, for strategy `weighted`. Providers of no weight, or 0, are tried last. */
   readonly weights: Readonly<Record<string, number>>
-  /** Where data may be processed, by the name that offers state: `eu`. `null`: anywhere. An offer that states no region serves none. */
+  /** Region where data may be processed, as offers name it: `eu`. `null`: any. An offer that states no region matches none. */
   readonly dataRegion: string | null
-  /** What the operator of every provider must promise: `zero_retention`. */
+  /** What every provider's operator must promise: `zero_retention`. */
   readonly serviceLevels: readonly string[]
-  /** The least quality that an offer may have, from 0 to 1. Zero: any. */
+  /** Minimum quality of an offer, from 0 to 1. Zero: any. */
   readonly qualityMin: number
   /**
-   * The longest predicted time to the first token of a stream, or to a whole answer: as measured, or as the offer says. What
-   * was measured shuts nobody out of whom nothing was seen for two minutes. `null`: any.
+   * Maximum predicted time to the first token of a stream, or to a whole answer: as measured, or as the offer states. `null`:
+   * any. A measurement excludes nobody once two minutes have passed without a new observation.
    */
   readonly latencyMsMax: number | null
   /**
-   * Share of requests, from 0 to 1, that strategy `balanced` gives to a candidate of which less is known, at our expense. Zero: none.
-   * Never those of high accuracy or complexity, nor any where accuracy comes first.
+   * Share of requests, from 0 to 1, that strategy `balanced` sends to a less known candidate, at your expense. Zero: none. It
+   * never explores with requests of high accuracy or high complexity, nor under `accuracyFirst`.
    */
   readonly exploration: number
-  /** What differs for requests of certain metadata. All that apply do, in order, a later one over an earlier. */
+  /** Overrides for requests with certain metadata. All matching conditions apply in order, and later ones win. */
   readonly conditions: readonly ConfigurationCondition[]
 }
 
-/** Whether the configuration lets `service` be used. Services without a switch always may. */
+/** Whether the configuration enables `service`. A service without a switch is always enabled. */
 export function isServiceEnabled(configuration: ServiceConfiguration, service: Service): boolean {
   const field = switchOf(service)
   return field === undefined || configuration[field]
 }
 
-/** The field that switches `service` on and off; `undefined` when it has none. */
+/** The field that switches `service` on and off, or `undefined` when there is none. */
 export function switchOf(service: Service): 'voiceEnabled' | 'phoneEnabled' | 'visionEnabled' | undefined {
   switch (service) {
     case 'voice_stt':
@@ -97,7 +97,7 @@ export function switchOf(service: Service): 'voiceEnabled' | 'phoneEnabled' | 'v
   }
 }
 
-/** The providers that the configuration names for `service`, first choice first, each once. */
+/** The providers that the configuration names for `service`, without duplicates, first choice first. */
 export function namedProviders(configuration: ServiceConfiguration, service: Service): readonly string[] {
   const names: string[] = []
   const add = (name: string | null | undefined) => {
@@ -123,7 +123,7 @@ export function namedProviders(configuration: ServiceConfiguration, service: Ser
       add(configuration.phoneProvider)
       break
   }
-  // A service may be called `constructor`, which every object has.
+  // A service may be called `constructor`, a property that every object inherits.
   if (Object.hasOwn(configuration.fallbackProviders, service)) configuration.fallbackProviders[service]?.forEach(add)
   return names
 }

@@ -6,12 +6,12 @@ import type { Candidate, SessionEffect } from './route.ts'
 import type { RouteSession } from './route-request.ts'
 import type { RoutingStrategy } from './strategy.ts'
 
-/** Whether `entry` is who the session is with. */
+/** Whether the session is with `entry`. */
 export function isSessionWith(session: RouteSession, { offer, adapter }: CatalogEntry): boolean {
   return session.provider === offer.provider && (session.adapter === undefined || session.adapter === adapter.name)
 }
 
-/** `quantities` with up to `cachedInput` tokens of the input as read from a cache; `undefined` when there is no such input. */
+/** `quantities` with up to `cachedInput` input tokens counted as read from a cache. `undefined`: no input can be cached. */
 export function withCachedInput(quantities: readonly UsageQuantity[], cachedInput: Quantity): UsageQuantity[] | undefined {
   const input = quantities.find(({ meter, unit }) => meter === 'input' && unit === 'tokens')
   if (!input) return undefined
@@ -26,9 +26,13 @@ export function withCachedInput(quantities: readonly UsageQuantity[], cachedInpu
 }
 
 /**
- * Keeps a conversation where its beginning is cached, if that pays under `strategy`: first of all under `lowest_cost` where it is no
- * dearer than the cheapest, under `balanced` where it is near the best, and in configured order or that of quality where it is cheaper
- * than the first and no worse. Never before who is better off in health, and never by the other strategies.
+ * Moves the candidate that has the beginning of the conversation cached to the front, if that pays under `strategy`:
+ *
+ * - `lowest_cost`: if it is no more expensive than the cheapest.
+ * - `balanced`: if its score is near the best.
+ * - `configured` and `highest_quality`: if it is cheaper than the first candidate and of no lower quality.
+ *
+ * Other strategies never keep a session. A candidate never moves before a healthier one.
  */
 export function keepSession(candidates: Draft[], strategy: RoutingStrategy): SessionEffect | undefined {
   const candidate = candidates.find(({ cachedInput }) => cachedInput !== undefined)
@@ -54,7 +58,7 @@ function pays(candidate: Candidate, first: Candidate, strategy: RoutingStrategy)
   }
 }
 
-/** By what the customer pays; where that is equal, by what we pay, if both are known. */
+/** Compares what the customer pays, and if that is equal, what the host pays, if both costs are known. */
 function compareCost(left: Candidate, right: Candidate): number {
   if (left.chargeExpected !== right.chargeExpected) return left.chargeExpected < right.chargeExpected ? -1 : 1
   if (left.cost === undefined || right.cost === undefined || left.cost === right.cost) return 0

@@ -4,42 +4,42 @@ import type { ShareableHealth } from './health-view.ts'
 import { parseNews } from './parse-news.ts'
 
 /**
- * Where processes tell each other what they know of providers: `ledger.health`, or a store of the host's own. It keeps the last that each
- * process told, and knows how long ago that was by a clock of its own, so that those of the processes need not agree.
+ * Where processes exchange what they know about providers: `ledger.health`, or a custom store. It keeps the latest news of each
+ * process and measures its age by its own clock, so the clocks of the processes need not agree.
  */
 export interface HealthStore {
-  /** Replaces what a process told before. `news` is plain JSON. */
+  /** Replaces what the process published before. `news` is plain JSON. */
   publish(processId: string, news: unknown): Promise<void>
-  /** What each process told last, and how long ago, in milliseconds. */
+  /** What each process published last, and how long ago, in milliseconds. */
   read(): Promise<readonly { processId: string; ageMs: number; news: unknown }[]>
 }
 
-/** How processes exchange what they learn of providers. */
+/** How a process exchanges what it learns about providers. */
 export interface ShareHealthOptions {
-  /** Between two exchanges. @defaultValue 1_000 */
+  /** Interval between exchanges, in milliseconds. @defaultValue 1_000 */
   everyMs?: number
-  /** Names this process; no other may have the same. @defaultValue a random one */
+  /** Unique id of this process. @defaultValue random */
   processId?: string
-  /** Told when the store cannot be reached: everybody goes on with what they know. @defaultValue ignores it */
+  /** Receives errors of the store. Until it works again, each process goes on with what it knows. @defaultValue ignores them */
   onError?: (error: unknown) => void
-  /** The clock of `health`. @defaultValue {@link steadyClock} */
+  /** Must be the clock of `health`. @defaultValue {@link steadyClock} */
   clock?: Clock
 }
 
-/** The exchange of one process with the others. */
+/** One process's exchange with the others. */
 export interface SharedHealth {
-  /** Begins to exchange, now and then at every interval. The timer does not keep the process alive. */
+  /** Exchanges now, and from then on at every interval. The timer does not keep the process alive. */
   start(): void
-  /** Tells and listens once, now. Never rejects. */
+  /** Publishes and reads once, now. Never rejects. */
   exchange(): Promise<void>
-  /** Ends it, when what is under way has ended. What was heard stays known, and fades. */
+  /** Stops, after any exchange under way. What was heard stays known, and decays. */
   stop(): Promise<void>
 }
 
-/** News of pairs that nothing was seen of for so long is not told any more. The longest pause is as long. */
+/** Pairs without an observation for this long are no longer published. Equals the longest pause. */
 const TOLD_MS = 300_000
 
-/** Lets processes learn from each other which providers are ill, out of capacity or slow. Nothing happens before `start`. */
+/** Lets processes learn from each other which providers are ill, out of capacity or slow. Does nothing before `start`. */
 export function shareHealth(
   health: Pick<ShareableHealth, 'tell' | 'hear'>,
   store: HealthStore,
@@ -47,7 +47,7 @@ export function shareHealth(
 ): SharedHealth {
   const { everyMs = 1_000, processId = crypto.randomUUID(), onError = () => {}, clock = steadyClock } = options
   let timer: ReturnType<typeof setTimeout> | undefined
-  /** The loop that goes on. One that was stopped during an exchange ends after it, also where another was started meanwhile. */
+  /** Identifies the current loop, so that a loop stopped during an exchange ends even if another has been started since. */
   let running: object | undefined
   let exchanging: Promise<void> | undefined
   let toldAt = 0
@@ -66,7 +66,7 @@ export function shareHealth(
       })
       health.hear(reports)
     } catch (error) {
-      // It may throw, or be asynchronous and fail later: neither may end the exchange, or the process.
+      // `onError` may throw or return a promise that rejects. Neither may end the exchange or the process.
       void (async () => onError(error))().catch(() => {})
     }
   }

@@ -5,12 +5,12 @@
  * |---|---|
  * | `configured` | the configured provider, its fallbacks in order, then other offers by score |
  * | `lowest_cost` | the lowest charge for the expected usage |
- * | `lowest_latency` | the shortest time to the first byte, as measured, or as the offer says until then |
+ * | `lowest_latency` | the shortest time to the first token or whole answer, as measured, or as the offer states until then |
  * | `highest_quality` | the best quality |
- * | `weighted` | drawn at random by the configured weights |
- * | `balanced` | by lot, one of those with nearly the best score of price, time, failures and quality together |
+ * | `weighted` | a random draw by the configured weights |
+ * | `balanced` | a random draw among those near the best score, which combines price, time, failures and quality |
  *
- * Ties go to the configured order, then to real before simulated providers, then to the order of the catalog.
+ * Ties are broken by configured order, then real before simulated providers, then catalog order.
  */
 export const routingStrategies = [
   'configured',
@@ -20,5 +20,5 @@ export const routingStrategies = [
   'weighted',
   'balanced',
 ] as const
-/** A strategy by its wire name. */
+/** A routing strategy, by its wire name. */
 export type RoutingStrategy = (typeof routingStrategies)[number]

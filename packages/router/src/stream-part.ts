@@ -9,18 +9,18 @@ export interface PartEnd {
   error?: ProviderError
   usage?: Usage
   requestId?: string
-  /** It was read to its finish, though nobody wanted it any more. */
+  /** The consumer left, but the part was read to its finish. */
   isComplete?: boolean
-  /** It says nothing of the provider. */
+  /** The provider is not to blame for the end. */
   isOurs?: boolean
 }
 
-/** The part of a stream that is being produced. */
+/** The part of a stream that a provider is producing. */
 export class LivePart<Event extends StreamEvent, Produced> {
   readonly opened: OpenedStream<Event>
   readonly #produced: Tally<Event, Produced>
   readonly #delivered: Tally<Event, Produced>
-  /** What the provider calls it, as soon as it says so: of one that does not come to its finish, its own records are found by that. */
+  /** The provider's id of the request, kept as soon as it arrives, so that a part without a finish can be traced at the provider. */
   #requestId: string | undefined
 
   constructor(opened: OpenedStream<Event>, tally: () => Tally<Event, Produced>) {
@@ -28,7 +28,7 @@ export class LivePart<Event extends StreamEvent, Produced> {
     this.#produced = tally()
     this.#delivered = tally()
     for (const event of opened.waiting) this.produce(event)
-    // From here on it is for the stream to act when the caller leaves: the provider may be drained.
+    // From here on, the stream decides what happens when the caller leaves, because it may drain the provider.
     opened.leash.release()
   }
 
@@ -45,7 +45,7 @@ export class LivePart<Event extends StreamEvent, Produced> {
     this.#delivered.add(event)
   }
 
-  /** Stops the provider and writes down how it ended. Called once. */
+  /** Stops the provider and records how the part ended. Call it once. */
   end(end: PartEnd): StreamPart<Produced> {
     const { plan, leash, source } = this.opened
     stop(leash, source)
@@ -53,7 +53,7 @@ export class LivePart<Event extends StreamEvent, Produced> {
     return this.describe(end)
   }
 
-  /** What it has contributed so far. */
+  /** What the part has contributed so far. */
   describe({ outcome, error, usage }: PartEnd): StreamPart<Produced> {
     const { candidate, attemptId } = this.opened.plan
     const [produced, delivered] = [this.#produced, this.#delivered]

@@ -9,8 +9,8 @@ import { read } from './stream-source.ts'
 import { UnreadEvents } from './unread-events.ts'
 
 /**
- * Reads what providers produce, one after another if need be, and sees to the ending, which comes once: by a finish, by a cut that
- * nobody continues, or by somebody leaving. It reads when it is told to, and by itself only to drain.
+ * Reads what one provider after another produces, and ends the stream exactly once: at a finish, at a cut that no candidate
+ * continues, or when the caller or consumer leaves. It reads only on demand, except to drain.
  */
 export class StreamProduction<Event extends StreamEvent, Produced> {
   readonly ended: Promise<StreamEnding<Event, Produced>>
@@ -18,14 +18,14 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
   readonly #parts: ProductionParts<Event, Produced>
   readonly #resolve: (ending: StreamEnding<Event, Produced>) => void
   readonly #done: StreamPart<Produced>[] = []
-  /** What is being produced; `undefined` while another candidate is looked for, and after the end. */
+  /** The part that the provider is producing. `undefined` while looking for another candidate, and after the end. */
   #live: LivePart<Event, Produced> | undefined
-  /** What the consumer reads. */
+  /** The part that the consumer is reading. */
   #read: LivePart<Event, Produced>
   readonly #unread: UnreadEvents<Event>
-  /** Until when the provider is heard though the consumer has left, by {@link steadyClock}. */
+  /** Until when to drain the provider after the consumer left, by {@link steadyClock}. */
   #drainsUntil: number | undefined
-  /** Another candidate is being looked for, to continue. */
+  /** Whether the stream is looking for another candidate to continue. */
   #isLooking = false
   #step: Promise<void> | undefined
   #wake: (() => void) | undefined
@@ -39,26 +39,26 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
     this.#live = new LivePart(opened, parts.tally)
     this.#read = this.#live
     this.#unread = new UnreadEvents(opened.waiting)
-    // A consumer that reads slowly, or not at all, must not hold the provider beyond the deadline of the whole.
+    // A consumer that reads slowly, or not at all, must not keep the provider beyond the overall deadline.
     this.#timer = startTimer(parts.run.msLeft, () => this.#expire())
     parts.run.signal.addEventListener('abort', this.leave)
     if (parts.run.signal.aborted) this.leave()
     else this.#endIfFinish(this.#live, opened.waiting.at(-1))
   }
 
-  /** Whether nothing more is to be read than what was read already. */
+  /** Whether the consumer will get no events beyond those already read from the provider. */
   get isOver(): boolean {
     return this.ending !== undefined || this.#drainsUntil !== undefined
   }
 
-  /** The next event that was produced and not yet taken. */
+  /** The next event that was produced and not yet taken, or `undefined`. */
   take(): Event | undefined {
     const event = this.#unread.take()
     if (event !== undefined) this.#read.deliver(event)
     return event
   }
 
-  /** Reads on. Resolves when there is something to take, or it is over. */
+  /** Reads on. Resolves when there may be an event to take, or the stream is over. */
   more(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
@@ -66,7 +66,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
     })
   }
 
-  /** The consumer leaves. */
+  /** Called when the consumer leaves. */
   readonly leave = (): void => {
     if (this.isOver) return
     const { run } = this.#parts
@@ -82,7 +82,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
     void this.#drain()
   }
 
-  /** What a consumer is told whose caller has left. */
+  /** The error for a consumer that reads on after its caller left. */
   errorOfLeaving(): StreamCutError<Produced> {
     const parts = this.#live ? [...this.#done, this.#live.describe({ outcome: 'left' })] : this.#done
     return new StreamCutError({ error: leftError(this.#read.candidate), parts: parts as unknown as StreamParts<Produced> })
@@ -101,7 +101,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
       const { leash, source } = live.opened
       const leftMs = this.#drainsUntil === undefined ? run.msLeft : this.#drainsUntil - steadyClock()
       const settled = await leash.wait(source.next(), Math.min(deadlines.betweenEventsMs, leftMs))
-      // Whatever ended the stream while it was waited for has the last word.
+      // If something else ended the stream during the wait, ignore this event.
       if (!this.ending) {
         const next = read(settled, live.candidate, route.operation, 'next event')
         if (next.status === 'event') this.#produce(live, next.event)
@@ -135,7 +135,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
 
   async #fail(live: LivePart<Event, Produced>, error: ProviderError): Promise<void> {
     if (this.#drainsUntil !== undefined) {
-      // At the cap it is we who hear no longer, which says nothing of the provider.
+      // At the cap, draining stops on our side, so the provider is not to blame.
       const isOurs = steadyClock() >= this.#drainsUntil
       this.#endLeft(isOurs ? {} : { error, usage: error.usage })
       return
@@ -145,7 +145,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
     const opened = await this.#parts.continueAfter([...this.#done]).catch(() => undefined)
     this.#isLooking = false
     if (this.ending) {
-      // Somebody left, or time ran out, while another candidate was looked for.
+      // The caller or consumer left, or time ran out, while looking for another candidate.
       if (opened) {
         stop(opened.leash, opened.source)
         opened.plan.finish({ outcome: 'left' })
@@ -168,7 +168,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
   #expire(): void {
     const { operation } = this.#parts.run.options.route
     const cut = this.#live ? undefined : this.#done.at(-1)?.error
-    // Where nothing was being waited for, it was the consumer who took so long.
+    // Without a read in progress, the consumer was slow, not the provider.
     this.#endCut(cut ?? deadlineError(this.#read.candidate, operation, 'end of the stream'), this.#step === undefined)
   }
 
@@ -188,7 +188,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
     this.#done.push(live.end(end))
   }
 
-  /** Everything is written down at once, so what was produced is accounted though nobody reads on. */
+  /** Ends the stream at once, so that what was produced is accounted even if the consumer never reads on. */
   #end(ending: StreamEnding<Event, Produced>): void {
     const { run } = this.#parts
     this.ending = ending

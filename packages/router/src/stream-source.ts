@@ -3,14 +3,14 @@ import type { Settled } from './leash.ts'
 import { deadlineError, toProviderError } from './provider-failure.ts'
 import type { Candidate, Operation } from './route.ts'
 
-/** A provider's stream that can be let go. */
+/** A provider's stream that can be abandoned. */
 export interface Source<Event> {
   next(): Promise<IteratorResult<Event>>
   /** Asks the provider's iterator to end, without waiting for it. */
   close(): void
 }
 
-/** The stream of `open`, opened by the first `next`, so that a failure to open is a failure to read. */
+/** Wraps the stream of `open`. The first `next` opens it, so that a failure to open is a failure to read. */
 export function createSource<Event>(open: () => AsyncIterable<Event>): Source<Event> {
   let iterator: AsyncIterator<Event> | undefined
   return {
@@ -20,16 +20,16 @@ export function createSource<Event>(open: () => AsyncIterable<Event>): Source<Ev
     },
     close() {
       const closing = iterator
-      // An async generator that hangs in `next` queues its `return` for ever; its signal has fired, that has to do.
+      // If an async generator hangs in `next`, its `return` stays queued forever, so do not wait. Its signal has fired already.
       ;(async () => closing?.return?.())().catch(() => {})
     },
   }
 }
 
-/** What one read of a stream brought. */
+/** The result of one read from a stream. */
 export type Reading<Event> = { status: 'event'; event: Event } | { status: 'left' } | { status: 'failed'; error: ProviderError }
 
-/** Turns what came of `next` into an event or a reason to stop. A stream that ends without a finish is incomplete. */
+/** Turns the outcome of `next` into an event or a reason to stop. A stream that ends without a finish is incomplete. */
 export function read<Event>(
   settled: Settled<IteratorResult<Event>>,
   candidate: Candidate,

@@ -1,32 +1,32 @@
 import { countCharacters } from '@farebox/core'
 
-/** Sums up the events of a stream, so that they need not be kept. */
+/** Summarizes the events of a stream, so that they need not be kept. */
 export interface Tally<Event, Produced> {
   add(event: Event): void
-  /** The sum so far. */
+  /** The summary so far. */
   read(): Produced
 }
 
-/** What a stream has brought. */
+/** How much a stream has produced. */
 export interface ProducedCounts {
   events: number
-  /** Of the text, in code points. */
+  /** Length of the text in code points. */
   characters: number
-  /** Of the text, in UTF-8. */
+  /** Length of the text in UTF-8. */
   textBytes: number
-  /** Of the arguments of tool calls, in UTF-8. */
+  /** Length of the arguments of tool calls in UTF-8. */
   argumentBytes: number
-  /** Of sound. */
+  /** Length of the audio. */
   audioBytes: number
 }
 
-/** Counts what a stream brings, in the same memory however long it is. */
+/** Creates a tally that counts what a stream produces. Its memory use does not grow with the stream. */
 export function createTally(): Tally<{ type: string }, ProducedCounts> {
   const counts: ProducedCounts = { events: 0, characters: 0, textBytes: 0, argumentBytes: 0, audioBytes: 0 }
   return {
     add(event: { type: string; text?: unknown; arguments?: unknown; audio?: unknown }) {
       counts.events += 1
-      // What a user said is not produced, though it comes as text.
+      // The transcript of what a user said also has text, but the provider did not produce it.
       if (typeof event.text === 'string' && event.type === 'text') {
         counts.characters += countCharacters(event.text, 'code_points')
         counts.textBytes += countCharacters(event.text, 'utf8_bytes')

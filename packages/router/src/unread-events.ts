@@ -1,4 +1,4 @@
-/** Events that were produced and not yet taken, in order. What was taken is let go. */
+/** A queue of events that were produced and not yet taken. It releases taken events once it is empty. */
 export class UnreadEvents<Event> {
   readonly #events: Event[]
   #next = 0

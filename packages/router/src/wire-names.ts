@@ -1,7 +1,7 @@
 import type { ServiceConfiguration } from './service-configuration.ts'
 import type { ServiceConfigurationInput } from './service-configuration-schema.ts'
 
-/** What each field of a configuration is called on the wire. */
+/** The wire name of each configuration field. */
 export const wireNames = {
   primaryAiModel: 'primary_ai_model',
   fallbackAiModel: 'fallback_ai_model',
