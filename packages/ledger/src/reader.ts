@@ -339,8 +339,8 @@ export abstract class LedgerReader {
 
   /**
    * Where credits went, by service and by workflow. It reads daily and hourly sums, so its cost does not grow with the usage in
-   * that time. Filtered by service or provider, it lists the workflows that used it, with what they used of it. Their counts and
-   * durations still cover all workflows of the same name.
+   * that time. Filtered by service or provider, it lists the workflows that used it, with what they were charged for it. Their
+   * counts and durations still cover all workflows of the same name.
    */
   breakdowns(filter: BreakdownFilter): Promise<Breakdowns> {
     return breakdowns(this.#reads, filter)
