@@ -69,7 +69,7 @@ export class KeyRing {
     this.#known.forget(apiKeyId)
   }
 
-  /** Writes when keys were last used, where that was not written yet. */
+  /** Writes the last uses of keys that are not written yet. */
   close(): Promise<void> {
     return this.#uses.flush()
   }

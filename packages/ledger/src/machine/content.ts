@@ -58,7 +58,7 @@ function textOf(field: unknown): string {
   if (typeof field === 'string') return field
   if (typeof field !== 'object' || field === null) return String(field)
   try {
-    // First without a replacer, which takes several times as long, since details are long.
+    // Tries without a replacer first: with one it takes several times as long, and details are long.
     return JSON.stringify(field)
   } catch {
     return JSON.stringify(field, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner))
