@@ -7,7 +7,7 @@ const SECRET_LENGTH = 43
 const PREFIX_LENGTH = 8
 const MARK = 'fbx_'
 
-/** A new key: `fbx_` and 256 random bits, in letters and digits that survive shells, URLs and double-clicks. */
+/** A new secret: `fbx_` and 256 random bits, as letters and digits that survive shells, URLs and double-clicks. */
 export function newApiKeySecret(): string {
   let bits = BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`)
   let text = ''
@@ -18,17 +18,17 @@ export function newApiKeySecret(): string {
   return MARK + text
 }
 
-/** The part of a key by which it is looked up and listed: the first eight characters after `fbx_`. */
+/** The prefix by which a key is looked up and listed: its first eight characters after `fbx_`. */
 export function apiKeyPrefix(secret: string): string {
   return (secret.startsWith(MARK) ? secret.slice(MARK.length) : secret).slice(0, PREFIX_LENGTH)
 }
 
-/** SHA-256 of a key, in hex: all that is kept of it. The key is random, so a slow hash would add nothing. */
+/** SHA-256 of a key, in hex. Only this and the prefix are stored. The key is random, so a slow hash would add nothing. */
 export function apiKeyHash(secret: string): string {
   return hash('sha256', secret)
 }
 
-/** Compares two hashes in a time that does not depend on where they differ. */
+/** Compares two hashes in constant time, wherever they differ. */
 export function isSameHash(a: string, b: string): boolean {
   const left = Buffer.from(a)
   const right = Buffer.from(b)

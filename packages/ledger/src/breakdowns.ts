@@ -2,7 +2,7 @@ import { type Credits, microCredits, type Quantity, type Service, type Unit } fr
 import type { LedgerDriver } from './driver.ts'
 import { rollupTotals } from './rollup-query.ts'
 
-/** Which part of an account's history a breakdown is about. Times are epoch milliseconds, taken to whole hours. */
+/** Which part of an account's history a breakdown covers. Times are epoch milliseconds, extended to whole hours. */
 export interface BreakdownFilter {
   accountId: string
   /** @defaultValue the beginning */
@@ -16,7 +16,7 @@ export interface BreakdownFilter {
   provider?: string
 }
 
-/** What one service of one provider was used for, and what was charged for it. */
+/** How much of one service of one provider was used, and what was charged for it. */
 export interface ServiceBreakdown {
   service: Service
   provider: string
@@ -27,14 +27,14 @@ export interface ServiceBreakdown {
   shortfall: Credits
 }
 
-/** What the workflows of one name came to. */
+/** The totals of the workflows with one name. */
 export interface WorkflowBreakdown {
   name: string
-  /** Workflows that were opened. */
+  /** How many were opened. */
   count: number
   closed: number
   charged: Credits
-  /** Of the closed ones. */
+  /** The average duration of the closed ones. */
   averageDurationMs: number
 }
 
@@ -44,7 +44,7 @@ export interface Breakdowns {
   workflows: WorkflowBreakdown[]
 }
 
-/** Where credits went, by sums that are kept by day and by hour. */
+/** Where credits went, from daily and hourly sums. */
 export async function breakdowns(reads: LedgerDriver, filter: BreakdownFilter): Promise<Breakdowns> {
   const services = await rollupTotals(
     reads,
@@ -69,14 +69,14 @@ export async function breakdowns(reads: LedgerDriver, filter: BreakdownFilter): 
   )
   return {
     services: services
-      // Attempts that failed are records too, of nothing. What was forgiven of a shortfall makes that of another time smaller.
+      // Failed attempts are records too, but of no usage. A negative shortfall is one of another time that was waived since.
       .filter((row) => isUsed(row) || row.shortfall < 0n)
       .map((row) => ({ ...row, records: Number(row.records) }) as ServiceBreakdown),
     workflows: filter.service === undefined && filter.provider === undefined ? named : await usersOf(reads, filter, named),
   }
 }
 
-/** Of workflows by name, those that used a service or a provider, with what they used of it. */
+/** Of workflows by name, those that used a service or provider, with what they were charged for it. */
 async function usersOf(
   reads: LedgerDriver,
   filter: BreakdownFilter,

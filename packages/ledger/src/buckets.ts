@@ -4,12 +4,12 @@ const WEEK = 7 * DAY
 /** 1970-01-05, the first Monday. */
 const MONDAY = 4 * DAY
 
-/** How long the buckets of a series are. Days are those of UTC; weeks begin on Monday. */
+/** Every {@link Granularity}. Days are those of UTC, and weeks begin on Monday. */
 export const granularities = ['hour', 'day', 'week', 'month'] as const
-/** How long a bucket of time is. */
+/** The length of a bucket of time. */
 export type Granularity = (typeof granularities)[number]
 
-/** The start of the bucket that contains `at`, epoch milliseconds, UTC. */
+/** The start of the bucket that contains `at`, in epoch milliseconds, by UTC. */
 export function bucketStart(granularity: Granularity, at: number): number {
   switch (granularity) {
     case 'hour':
@@ -23,7 +23,7 @@ export function bucketStart(granularity: Granularity, at: number): number {
   }
 }
 
-/** The start of the bucket that is `count` after, or below zero before, the one that contains `at`. */
+/** The start of the bucket that is `count` buckets after the one that contains `at`, or before it if `count` is negative. */
 export function bucketsLater(granularity: Granularity, at: number, count: number): number {
   if (granularity === 'month') {
     const date = new Date(at)
@@ -44,7 +44,9 @@ export function bucketCount(granularity: Granularity, from: number, to: number):
   return (bucketStart(granularity, to - 1) - bucketStart(granularity, from)) / length + 1
 }
 
-/** The start of its bucket as SQL over a column of epoch milliseconds, for times from `from` to `to`. Both databases understand it. */
+/**
+ * SQL for the start of the bucket that contains a column of epoch milliseconds, for times from `from` to `to`, on both databases.
+ */
 export function bucketSql(granularity: Granularity, column: string, from: number, to: number): string {
   switch (granularity) {
     case 'hour':
@@ -58,7 +60,7 @@ export function bucketSql(granularity: Granularity, column: string, from: number
   }
 }
 
-/** Months have no common length, and the databases no common word for them: so each is named, the latest first. */
+/** Months differ in length, and the databases have no common function for them, so each month is listed, latest first. */
 function monthSql(column: string, from: number, to: number): string {
   const first = bucketStart('month', from)
   const months = Array.from({ length: bucketCount('month', from, to) }, (_, index) => bucketsLater('month', first, index))

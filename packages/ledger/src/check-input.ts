@@ -2,14 +2,14 @@ import { type Credits, InvalidOptionError, isServiceName, type NanoUsd, QUANTITY
 import { InvalidInputError } from './errors.ts'
 import type { KeyServiceInput, NewWorkflow, Operations, RatedUsage, RolloverInput, UsageInput } from './operations.ts'
 
-/** The largest amount that one change may name: a billion credits. A larger one is a mistake, and sums of many must fit a column. */
+/** The largest amount in one change: a billion credits. A larger one is a mistake, and sums of many amounts must fit a column. */
 const AMOUNT_MAX = 1_000_000_000n * 1_000_000n
 const COST_MAX = 1_000_000_000n * 1_000_000_000n
-/** How long a name or id may be. */
+/** The most characters in a name or id. */
 export const TEXT_MAX = 200
 const DETAILS_MAX = 64 * 1024
 const BODY_MAX = 8 * 1024 * 1024
-/** Year 2255: the largest time that both databases, `Date` and JSON agree on without thought. */
+/** In the year 2255, well within what both databases, `Date` and JSON can represent. */
 const TIME_MAX = 9_000_000_000_000
 
 /** A name or id: 1 to 200 printable characters. */
@@ -17,15 +17,15 @@ export function checkText(field: string, value: unknown): string {
   if (typeof value !== 'string' || value.length === 0 || value.length > TEXT_MAX) {
     throw new InvalidInputError(field, `must be a text of 1 to ${TEXT_MAX} characters, received ${show(value)}`)
   }
-  // Control characters and broken surrogate pairs are refused by Postgres or lost on the way.
+  // Postgres rejects control characters and broken surrogate pairs, or they get lost on the way.
   if (/\p{Cc}/u.test(value) || !value.isWellFormed()) throw new InvalidInputError(field, 'must not hold control characters')
   return value
 }
 
-/** What the ids begin with that the ledger makes of others. What was carried over can be carried over again. */
+/** The prefixes of ids that the ledger derives from others. They may repeat, since a grant can be carried over again. */
 const OWN_PREFIX = /^(?:(?:reserve|rollover|refund):)+/
 
-/** An id that the caller chose for something new: not of a form that the ledger makes itself. */
+/** An id that the caller chose for something new. It must not look like one that the ledger derives itself. */
 export function checkNewId(field: string, value: unknown): string {
   const id = checkText(field, value)
   const [own] = OWN_PREFIX.exec(id) ?? []
@@ -33,12 +33,12 @@ export function checkNewId(field: string, value: unknown): string {
   return id
 }
 
-/** An id of what is there: that of a caller, or one that the ledger made of it, which is longer. */
+/** The id of something that exists: a caller's, or a longer one that the ledger derived from it. */
 export function checkKnownId(field: string, value: unknown): string {
   const [own = ''] = (typeof value === 'string' && OWN_PREFIX.exec(value)) || []
   if (!own) return checkText(field, value)
   const rest = String(value).slice(own.length)
-  // A refund may make several grants, and counts them behind its id.
+  // A refund may make several grants, and numbers them after its id.
   const [count = ''] = (own.startsWith('refund:') && /(?<=.):\d{1,9}$/.exec(rest)) || []
   return own + checkText(field, rest.slice(0, rest.length - count.length)) + count
 }
@@ -78,7 +78,7 @@ export function checkTime(field: string, value: unknown): number {
   return value as number
 }
 
-/** Shares in whole percent. */
+/** A list of shares in whole percent. */
 export function checkPercents(field: string, value: unknown): number[] {
   if (!Array.isArray(value)) throw new InvalidInputError(field, `must be a list of whole percents, received ${show(value)}`)
   for (const [index, percent] of value.entries()) {
@@ -88,7 +88,7 @@ export function checkPercents(field: string, value: unknown): number[] {
   return value as number[]
 }
 
-/** A time zone that this machine knows, under the name by which it knows it. */
+/** A time zone that this machine knows, returned under the name that this machine uses. */
 export function checkTimeZone(field: string, value: unknown): string {
   try {
     const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: checkText(field, value) }).resolvedOptions()
@@ -118,7 +118,7 @@ export function checkInteger(field: string, value: unknown): number {
   return value as number
 }
 
-/** How many are wanted: at least one. */
+/** The limit of a page: at least one. */
 export function checkLimit(value: unknown): number {
   const limit = checkInteger('limit', value)
   if (limit < 1) throw new InvalidInputError('limit', `must be 1 or more, received ${limit}`)
@@ -159,7 +159,7 @@ export function checkUsage(usage: UsageInput): RatedUsage {
     )
   }
   if (cost !== undefined) checkCost('usage.cost', cost)
-  // Field by field: what a caller's object has beside them is no part of the change.
+  // Field by field, since further properties of the caller's object are no part of the change.
   return {
     quantity: usage.quantity as Quantity,
     unit: checkOneOf('usage.unit', usage.unit, units),
@@ -219,12 +219,12 @@ function checkKeyService(field: string, input: KeyServiceInput, apiKeyId: string
   }
 }
 
-/** A part of an id that is made of several, such that no two lists of parts make the same one. */
+/** Escapes one part of a compound id, so that different lists of parts never give the same id. */
 export function escapeSeparators(part: string): string {
   return part.replace(/[%:,/]/g, encodeURIComponent)
 }
 
-/** A value as JSON, at most `charactersMax` long: the caller can't change it while it waits, and it may go to another thread. */
+/** A value as JSON of at most `charactersMax` characters: safe from changes by the caller, and ready for another thread. */
 function jsonOf(field: string, value: unknown, charactersMax: number): string {
   let text: string | undefined
   try {
@@ -240,25 +240,25 @@ function jsonOf(field: string, value: unknown, charactersMax: number): string {
 
 function show(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`.slice(0, 60)
-  // As JSON those that are no numbers would be null.
+  // In JSON, NaN and infinities would be null.
   if (typeof value === 'number') return String(value)
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
   return (JSON.stringify(value) ?? String(value)).slice(0, 60)
 }
 
-/** An option that counts something, of which there must be at least one. */
+/** An option that is a count of at least one. */
 export function checkCount(name: string, value: number): number {
   if (Number.isInteger(value) && value > 0) return value
   throw new InvalidOptionError(`${name} must be a whole number above zero, received ${value}`)
 }
 
-/** True or false, and nothing that only looks like it. */
+/** True or false, and not just something truthy or falsy. */
 export function checkFlag(field: string, value: boolean): boolean {
   if (typeof value !== 'boolean') throw new InvalidInputError(field, 'must be true or false')
   return value
 }
 
-/** What a workflow is opened with. */
+/** The properties of a new workflow. */
 export function checkNewWorkflow(path: '' | 'opensWorkflow.', input: NewWorkflow): NewWorkflow {
   return {
     name: checkText(`${path}name`, input.name),
@@ -269,7 +269,7 @@ export function checkNewWorkflow(path: '' | 'opensWorkflow.', input: NewWorkflow
   }
 }
 
-/** The workflow that a hold or a charge is to open. */
+/** The workflow that a hold or charge opens, if any. */
 export function checkOpening({
   workflowId,
   opensWorkflow,

@@ -5,15 +5,15 @@ import type { Operation, Outcome } from './operations.ts'
 import { type CommitReport, type QueueStats, QueueWatch } from './queue-watch.ts'
 
 export interface CommitQueueOptions {
-  /** Changes in one transaction at most. @defaultValue 1_000 */
+  /** The most changes in one transaction. @defaultValue 1_000 */
   batchMax?: number
-  /** Changes waiting at most; more are refused with {@link LedgerOverloadedError}. @defaultValue 20_000 */
+  /** The most changes that may wait. Further ones fail with {@link LedgerOverloadedError}. @defaultValue 20_000 */
   waitingMax?: number
   /**
-   * Told of every transaction when it is over: how many changes shared it, how long they had waited, how long it took. It is
-   * called before their callers go on, so it should only count. What it throws is ignored.
+   * Called after every transaction with how many changes shared it, how long they had waited and how long it took. It runs before
+   * their callers go on, so it should do no more than count. What it throws is ignored.
    *
-   * @defaultValue nobody
+   * @defaultValue none
    */
   onCommit?: (report: CommitReport) => void
 }
@@ -25,19 +25,23 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-/** Where two transactions could run at once, fewer changes than this share one: each transaction costs as much as some twenty changes. */
+/** Fewer changes than this share one transaction even if several could run, since each costs as much as some twenty changes. */
 const WORTH_SHARING = 64
-/** Where batches are made in order, one that would wait for another anyway, and grow meanwhile, is begun beside it when it is this large. */
+/**
+ * With an ordered driver, a batch starts beside another only with at least this many changes. It would have to wait for the other
+ * anyway, and grows meanwhile.
+ */
 const WORTH_WAITING = 32
 
 /**
- * Group commit: changes that arrive while a transaction is under way share the next one, so a busy ledger pays for one disk
- * flush per batch. A lone caller waits for nobody. Each is answered when its own batch is durable.
+ * Group commit: changes that arrive while a transaction is running share the next one, so a busy ledger pays for one disk flush
+ * per batch. A lone caller waits for nobody. Each change is answered when its own batch is durable. Batch sizes adapt by
+ * themselves, since a batch takes what arrived during the last one.
  *
- * An account's changes are made in the order in which they came: it is in one batch at a time, so that batches which run side by side
- * never wait for each other's rows, or in several where the driver keeps their order. The size of a batch adapts by itself: it is what came during the last one.
- * One exception: changes of a batch that the database could not store are tried one by one, and where the driver keeps the order the next
- * batch is on its way by then, so that they come after it. Each still happens once or fails.
+ * An account's changes are applied in the order of their arrival. Its account is in one batch at a time, so that concurrent
+ * batches never wait for each other's rows, or in several if the driver keeps them in order. There is one exception: the changes
+ * of a batch that the database could not store are retried one by one. An ordered driver already has the next batch by then, so
+ * they come after it. Each of them still happens once or fails.
  */
 export class CommitQueue {
   readonly #driver: LedgerDriver
@@ -47,9 +51,9 @@ export class CommitQueue {
   readonly #accountsMax: number
   readonly #isOrdered: boolean
   readonly #watch: QueueWatch
-  /** What waits, by account. */
+  /** The waiting changes, by account. */
   readonly #waiting = new Map<string, Waiting[]>()
-  /** Accounts with changes waiting and none under way, the one that has waited longest first. */
+  /** Accounts whose waiting changes may join a batch, the longest waiting first. */
   readonly #ready = new Set<string>()
   readonly #underWay = new Set<string>()
   #readyCount = 0
@@ -93,17 +97,17 @@ export class CommitQueue {
     return this.#watch.stats(this.#waitingCount, this.#batches)
   }
 
-  /** Whether the database did not take what it was last given, and has taken nothing since. */
+  /** Whether the database failed the last transaction, and has accepted nothing since. */
   get isFailing(): boolean {
     return this.#watch.isFailing
   }
 
-  /** The database was seen to take something else. */
+  /** Notes that the database has accepted another write. */
   recovered(): void {
     this.#watch.isFailing = false
   }
 
-  /** Takes no more changes, and waits for those that were taken. */
+  /** Accepts no more changes, and waits for those that were accepted. */
   async close(): Promise<void> {
     this.#closed ??= Promise.withResolvers()
     if (this.#batches + this.#waitingCount === 0) this.#closed.resolve()
@@ -111,8 +115,8 @@ export class CommitQueue {
   }
 
   /**
-   * Starts batches one turn of the event loop later. That costs a lone caller microseconds, lets all callers of this turn into the
-   * first batch, and those that the last batch has just answered into the next one, beside those that came meanwhile.
+   * Starts batches one turn of the event loop later. That costs a lone caller microseconds, and lets all callers of this turn
+   * join the first batch. Callers that the last batch has just answered can join the next one, with those that arrived meanwhile.
    */
   #takeTurn(): void {
     if (this.#isTurnTaken || !this.#isWorthABatch) return
@@ -130,7 +134,9 @@ export class CommitQueue {
     return this.#readyCount >= (isBeside ? WORTH_WAITING : 1)
   }
 
-  /** @param share  changes after which no other account is taken in: what one account waits for is shared out only in order */
+  /**
+   * @param share  how many changes are enough; the changes of one account are split between batches only if the driver is ordered
+   */
   #nextBatch(share: number): Waiting[] {
     const batch: Waiting[] = []
     const enough = Math.min(share, this.#batchMax, this.#driver.batches?.changesMax?.() ?? this.#batchMax)
@@ -189,7 +195,7 @@ export class CommitQueue {
         for (const { reject } of batch) reject(error)
         return
       }
-      // One change that cannot be applied must not take its neighbours with it; alone, it is doubted for a last time.
+      // One change that cannot be applied must not fail its neighbours. A change that fails alone is tried once more, as doubtful.
       for (const one of batch) {
         await this.#commit([batch.length > 1 ? one : { ...one, operation: { ...one.operation, isDoubtful: true } }])
       }

@@ -4,56 +4,56 @@ import type { Operation, Outcome } from './operations.ts'
 import type { ColumnType } from './tables.ts'
 
 /**
- * Our code for one database. It loads the rows that a batch touches, lets the state machine decide, and writes what changed,
- * all in one transaction. It knows no rule about money.
+ * The ledger's access to one database. A driver loads the rows that a batch touches, lets the state machine decide, and writes
+ * what changed, all in one transaction. It contains no rules about money.
  *
- * `Transaction` is the host's own open transaction: a `PoolClient` on Postgres, the database handle on SQLite.
+ * `Transaction` is the type of a host's own open transaction: a `PoolClient` on Postgres, the database handle on SQLite.
  */
 export interface LedgerDriver<Transaction = unknown> {
   /** Names the database in messages: `sqlite`, `postgres`. */
   readonly name: string
-  /** The store's clock, where asking it costs no round trip; absent where only the server knows the time. */
+  /** The store's clock, if reading it takes no round trip. Absent if only the server knows the time. */
   readonly clock?: Clock
-  /** How the ledger may cut its batches for this database. @defaultValue one after another, each over any number of accounts */
+  /** How the ledger may form batches for this database. @defaultValue one at a time, with any number of accounts */
   readonly batches?: BatchLimits
   /** Brings the schema up to date. Safe to call from many processes at once. */
   migrate(): Promise<MigrationReport>
-  /** Says what {@link migrate} would do, and changes nothing. */
+  /** Tells what {@link migrate} would do, without changing anything. */
   planMigration(): Promise<MigrationPlan>
   /**
-   * Applies operations in order, in one transaction, and answers when they are durable: all of them, or none.
+   * Applies operations in order, in one transaction: all of them or none. Resolves when they are durable.
    *
-   * @param transaction  joins the host's transaction instead: durable when the host commits, undone when it rolls back
+   * @param transaction  a transaction of the host to join instead: durable when the host commits, undone when it rolls back
    * @throws {LedgerUnavailableError} the database could not be reached, or the transaction could not be completed
    */
   commit(operations: readonly Operation[], transaction?: Transaction): Promise<Outcome[]>
   /** Reads rows. */
   select(query: Query): Promise<Record<string, unknown>[]>
-  /** Answers several queries as of one moment. */
+  /** Answers several queries, all as of the same moment. */
   selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]>
-  /** Runs one statement that changes rows which no account owns; those of accounts are changed by {@link commit} alone. */
+  /** Runs one statement that changes rows which belong to no account. Only {@link commit} changes those of accounts. */
   write(statement: Pick<Query, 'text' | 'values'>): Promise<void>
-  /** The store's clock, epoch milliseconds. */
+  /** The store's time, in epoch milliseconds. */
   now(): Promise<number>
-  /** Closes what the driver opened, and nothing that it was given. */
+  /** Closes what the driver opened, but nothing that it was given. */
   close(): Promise<void>
 }
 
-/** What a driver can take at once. */
+/** The limits on the batches that a driver accepts. */
 export interface BatchLimits {
-  /** Batches that may be under way at once. Their accounts are never the same, unless `isOrdered`. */
+  /** How many batches may run at once. They never share an account, unless `isOrdered`. */
   atOnce: number
-  /** Whether the driver applies batches in the order in which it was given them: an account may then be in several. @defaultValue false */
+  /** Whether the driver applies batches in the order given, so that they may share accounts. @defaultValue false */
   isOrdered?: boolean
-  /** Changes in one batch at most, from one moment to the next. @defaultValue any number */
+  /** The most changes in one batch, which may vary over time. @defaultValue any number */
   changesMax?(): number
-  /** Accounts in one batch at most. @defaultValue any number */
+  /** The most accounts in one batch. @defaultValue any number */
   accountsMax?: number
 }
 
 /**
- * A query in the SQL that both databases share: `?` for values, `{holds}` for a table of ours, and the types of the
- * columns it answers, by property.
+ * A query in the SQL that both databases share. It has `?` for values, `{holds}` for a table of the ledger, and the types of the
+ * result's columns by property name.
  */
 export interface Query {
   text: string

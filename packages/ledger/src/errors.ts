@@ -1,7 +1,7 @@
 import { FareboxError } from '@farebox/core'
 import type { Failure } from './operations.ts'
 
-/** A field of a call is missing, malformed or out of range. Nothing was changed. */
+/** Thrown when a field of a call is missing, malformed or out of range. Nothing was changed. */
 export class InvalidInputError extends FareboxError {
   override readonly code = 'INVALID_INPUT'
   /** The field at fault: `amount`, `usage.quantity`. */
@@ -13,7 +13,7 @@ export class InvalidInputError extends FareboxError {
   }
 }
 
-/** The account, hold, workflow or key that a call names does not exist in that account. */
+/** Thrown when a call names something that does not exist in its account: a hold, workflow, key or the account itself. */
 export class NotFoundError extends FareboxError {
   override readonly code: Extract<Failure, { code: `${string}_NOT_FOUND` }>['code']
   readonly id: string
@@ -25,7 +25,7 @@ export class NotFoundError extends FareboxError {
   }
 }
 
-/** The idempotency key was used before, with other content. Nothing was changed. */
+/** Thrown when the idempotency key was used before with other content. Nothing was changed. */
 export class IdempotencyConflictError extends FareboxError {
   override readonly code = 'IDEMPOTENCY_CONFLICT'
   readonly idempotencyKey: string
@@ -39,7 +39,7 @@ export class IdempotencyConflictError extends FareboxError {
   }
 }
 
-/** Something of that id exists already, made under another idempotency key. */
+/** Thrown when something with the same id exists already, created under another idempotency key. Nothing was changed. */
 export class AlreadyExistsError extends FareboxError {
   override readonly code = 'ALREADY_EXISTS'
   readonly id: string
@@ -50,7 +50,7 @@ export class AlreadyExistsError extends FareboxError {
   }
 }
 
-/** The change would take a balance beyond what a signed 64-bit integer of micro-credits holds. */
+/** Thrown when a change would take a balance beyond a signed 64-bit integer of micro-credits. Nothing was changed. */
 export class AmountOutOfRangeError extends FareboxError {
   override readonly code = 'AMOUNT_OUT_OF_RANGE'
   readonly field: string
@@ -61,11 +61,11 @@ export class AmountOutOfRangeError extends FareboxError {
   }
 }
 
-/** The database could not be reached, or gave up. What was asked may or may not have happened: send it again under the same key. */
+/** Thrown when the database did not answer or gave up. The change may or may not have happened: repeat it under the same key. */
 export class LedgerUnavailableError extends FareboxError {
   override readonly code = 'LEDGER_UNAVAILABLE'
   override readonly isRetryable = true
-  /** The message may hold the database's words. */
+  /** The message may quote the database. */
   override readonly isSafe = false
 
   constructor(message: string, cause?: unknown) {
@@ -74,12 +74,12 @@ export class LedgerUnavailableError extends FareboxError {
 }
 
 /**
- * The database is away, and the usage is safe on this machine's disk: it is charged once, when the database is back. Thrown only by a
- * ledger that was given a spool. Do not send the usage again under another key.
+ * Thrown when the database is unavailable and the usage was saved on this machine's disk instead. It is charged once when the
+ * database is back. Only a ledger with a spool throws this. Do not send the usage again under another key.
  */
 export class UsageSpooledError extends FareboxError {
   override readonly code = 'USAGE_SPOOLED'
-  /** The record that the usage will have. */
+  /** The id of the usage record that will be written. */
   readonly usageId: string
 
   constructor(usageId: string, cause: unknown) {
@@ -88,11 +88,11 @@ export class UsageSpooledError extends FareboxError {
   }
 }
 
-/** More changes are waiting than the queue takes. Nothing was changed. */
+/** Thrown when the queue of waiting changes is full. Nothing was changed. */
 export class LedgerOverloadedError extends FareboxError {
   override readonly code = 'LEDGER_OVERLOADED'
   override readonly isRetryable = true
-  /** How long those that wait will probably take, in milliseconds. */
+  /** How long the waiting changes will probably take, in milliseconds. */
   readonly retryAfterMs: number
 
   constructor(message: string, retryAfterMs: number) {
@@ -101,12 +101,12 @@ export class LedgerOverloadedError extends FareboxError {
   }
 }
 
-/** The ledger was closed, and takes no more calls. */
+/** Thrown by every call to a ledger that was closed. */
 export class LedgerClosedError extends FareboxError {
   override readonly code = 'LEDGER_CLOSED'
 }
 
-/** A defect of the ledger, or a row that somebody else changed. The batch was rolled back; other changes go on. */
+/** Thrown for a defect in the ledger, or a row that something else changed. The batch was rolled back. Other changes go on. */
 export class LedgerInternalError extends FareboxError {
   override readonly code = 'LEDGER_INTERNAL'
   override readonly isSafe = false
@@ -116,17 +116,17 @@ export class LedgerInternalError extends FareboxError {
   }
 }
 
-/** The database's tables are absent, older or newer than this code. */
+/** Thrown when the database's tables are missing, or older or newer than this code. */
 export class SchemaVersionError extends FareboxError {
   override readonly code = 'SCHEMA_VERSION'
 }
 
-/** The error of a database that was never migrated. */
+/** The error for a database that was never migrated. */
 export function noTables(cause: unknown): SchemaVersionError {
   return new SchemaVersionError('the ledger has no tables in this database yet: call migrate() first', { cause })
 }
 
-/** The error that a failure of the state machine stands for. */
+/** The error to throw for a failure of the state machine. */
 export function errorOf(failure: Failure): FareboxError {
   switch (failure.code) {
     case 'IDEMPOTENCY_CONFLICT':

@@ -1,11 +1,11 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { BudgetPeriod, EventType } from './rows.ts'
 
-/** What each event tells. */
+/** The data of each type of event. */
 export interface EventData {
-  /** The balance fell below the line that `setAlerts` drew. */
+  /** The balance fell below the threshold set by `setAlerts`. */
   balance_low: { balance: Credits; threshold: Credits }
-  /** A budget's use reached one of its shares: once in each of its windows. Of several at once, the highest is told. */
+  /** The use of a budget reached one of its alert percentages, once per window. If it reached several at once, the highest. */
   limit_crossed: {
     budgetId: string
     percent: number
@@ -13,26 +13,26 @@ export interface EventData {
     limit: Credits
     mode: 'block' | 'warn'
     period: BudgetPeriod
-    /** Epoch milliseconds at which it starts again; absent for `total`. */
+    /** When the budget starts again, in epoch milliseconds. Absent for `total`. */
     resetsAt?: number
   }
-  /** Nobody settled or extended a hold in time, so that it went back by itself: a crash, or work whose end was never told. */
+  /** A hold was given back because it was not settled or extended in time, for example after a crash. */
   hold_expired: { holdId: string; workflowId: string | null; service: string; provider: string; amount: Credits }
-  /** A workflow ended; only with the ledger's option `closedWorkflowEvents`. */
+  /** A workflow was closed. Emitted only with the ledger's option `closedWorkflowEvents`. */
   workflow_closed: { workflowId: string; name: string; spent: Credits; durationMs: number }
-  /** The balance fell below the line at which more is to be bought. Grant it with the event's id as `topUpId`. */
+  /** The balance fell below the top-up threshold. Grant the purchase with the event's id as `topUpId`. */
   top_up_needed: { balance: Credits; threshold: Credits; amount: Credits }
 }
 
-/** The fields that hold amounts, which JSON carries as strings. */
+/** The fields that are amounts, which JSON holds as strings. */
 const AMOUNTS: ReadonlySet<string> = new Set(['balance', 'threshold', 'used', 'limit', 'amount', 'spent'])
 
-/** As it is stored. */
+/** Event data as it is stored. */
 export function encodeEventData(data: EventData[EventType]): Record<string, unknown> {
   return mapFields(data, (_, value) => (typeof value === 'bigint' ? value.toString() : value))
 }
 
-/** As it is told. */
+/** Event data as listeners get it. */
 export function decodeEventData<Type extends EventType>(stored: Record<string, unknown>): EventData[Type] {
   return mapFields(stored, (name, value) => (AMOUNTS.has(name) ? microCredits(BigInt(value as string)) : value)) as never
 }

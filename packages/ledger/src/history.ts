@@ -6,30 +6,31 @@ import { decodeEntry } from './machine/journal.ts'
 import type { GrantRow, TableName, UsageRow } from './rows.ts'
 import { type RowsOf, rowsQuery } from './rows-query.ts'
 
-/** Which part of the history is read. Times are epoch milliseconds on the store's clock. */
+/** Which part of the history to read. Times are epoch milliseconds on the store's clock. */
 export interface HistoryRange {
   /** @defaultValue every account, one after another */
   accountId?: string
   /** @defaultValue the beginning */
   from?: number
   /**
-   * Exclusive. What is written in a transaction has the time at which it was asked for, and is there when that has committed: a range that ends a
-   * while ago is complete, one that ends now may lack what commits later, which the next range does not have either. @defaultValue now, and after
+   * Exclusive. Rows carry a time taken within their transaction, but become visible when it commits. So a range that ended a
+   * while ago is complete, but one that ends now may miss rows that commit later, and so will the next range.
+   * @defaultValue no end
    */
   until?: number
 }
 
-/** What an account is, without what it has. */
+/** What an account is, without its balance. */
 export interface AccountFacts {
   accountId: string
   name: string
   createdAt: number
 }
 
-/** A part of an account's usage records, in the order in which they were written. */
+/** A page of an account's usage records, in the order in which they were written. */
 export interface UsageTail {
   records: UsageRow[]
-  /** The account's changes up to here were looked at: where to go on. */
+  /** The sequence of the last journal entry that was read: pass it as `after` to go on. */
   through: number
   hasMore: boolean
 }
@@ -45,13 +46,13 @@ export interface ChargedBackGrant {
 /** An account that has changed. */
 export interface ChangedAccount {
   accountId: string
-  /** How many changes it has had. */
+  /** How many journal entries it has. */
   sequence: number
-  /** When the last of them was. */
+  /** When it last changed. */
   updatedAt: number
 }
 
-/** The verbs that write usage records, with the field of their answer that names it. */
+/** The verbs that write usage records, with the field of their outcome that holds the record's id. */
 const RECORD_OF: Readonly<Record<string, string>> = {
   charge: 'usageId',
   settleHold: 'usageId',
@@ -60,13 +61,13 @@ const RECORD_OF: Readonly<Record<string, string>> = {
 }
 
 const PAGE = 500
-/** Entries of a journal that are looked through at once. */
+/** How many journal entries are searched at once. */
 const SPAN = 5_000
 const END_OF_TIME = Number.MAX_SAFE_INTEGER
 
 /**
- * Reads what happened, for exports and for those who follow it: page by page along primary keys, so that little is in memory however long
- * it is. Changes nothing.
+ * Reads what happened, for exports and for consumers that follow the ledger. It reads page by page along primary keys, so it
+ * needs little memory however long the history is. It changes nothing.
  */
 export class LedgerHistory {
   readonly #driver: LedgerDriver<never>
@@ -84,17 +85,17 @@ export class LedgerHistory {
     return { accountId, name, createdAt }
   }
 
-  /** Usage records and their corrections, a page at a time, by account and id. */
+  /** Usage records and their corrections, a page at a time, in the order of account and id. */
   usage(range: HistoryRange = {}): AsyncGenerator<UsageRow[], void, undefined> {
     return this.#pages('usage_records', 'usage_id', range, ({ usageId }) => usageId)
   }
 
-  /** Grants, whatever has become of them, a page at a time, by account and id. */
+  /** Grants in any state, a page at a time, in the order of account and id. */
   grants(range: HistoryRange = {}): AsyncGenerator<GrantRow[], void, undefined> {
     return this.#pages('grants', 'grant_id', range, ({ grantId }) => grantId)
   }
 
-  /** Grants that were charged back in a range of time, each told once, by account. */
+  /** Grants that were charged back in a range of time, each once, in the order of their accounts. */
   async *chargebacks({
     accountId,
     from = 0,
@@ -115,7 +116,7 @@ export class LedgerHistory {
     }
   }
 
-  /** When these grants were charged back, for the first time. Nothing is told of one that went with the grant that it was carried over from. */
+  /** When these grants were first charged back. Leaves out those that went with the grant that they were carried over from. */
   async #chargebacksOf(accountId: string, grantIds: Set<string>): Promise<ChargedBackGrant[]> {
     const told: ChargedBackGrant[] = []
     const [account] = await this.#rows('accounts', 'WHERE account_id = ?', [accountId])
@@ -127,23 +128,23 @@ export class LedgerHistory {
         const { grantId } = outcome as { grantId: string }
         if (grantIds.delete(grantId)) told.push({ accountId, grantId, at })
       }
-      // Whoever else is served by this process has its turn before a long journal is read on.
+      // Lets other work of this process run before going on with a long journal.
       await setImmediate()
     }
     return told
   }
 
-  /** Grants of one account by their ids; those that there are. */
+  /** The grants of one account with these ids, leaving out unknown ones. */
   grantsOf(accountId: string, grantIds: readonly string[]): Promise<GrantRow[]> {
     return this.#byIds('grants', 'grant_id', accountId, grantIds)
   }
 
-  /** Usage records of one account by their ids; those that there are. */
+  /** The usage records of one account with these ids, leaving out unknown ones. */
   usageOf(accountId: string, usageIds: readonly string[]): Promise<UsageRow[]> {
     return this.#byIds('usage_records', 'usage_id', accountId, usageIds)
   }
 
-  /** Usage records of one account after a number in its journal, in the order in which they were written. */
+  /** Usage records of one account after a sequence in its journal, in the order in which they were written. */
   async usageAfter(accountId: string, after: number, limit = PAGE): Promise<UsageTail> {
     const rest = 'WHERE account_id = ? AND sequence > ? ORDER BY sequence LIMIT ?'
     const entries = (await this.#rows('journal', rest, [checkText('accountId', accountId), after, checkLimit(limit)])).map(
@@ -159,7 +160,7 @@ export class LedgerHistory {
     return { records, through: entries.at(-1)?.sequence ?? after, hasMore: entries.length === limit }
   }
 
-  /** Accounts that have changed since a time, a page at a time, each with how many changes it has had. */
+  /** Accounts that have changed since a time, a page at a time, each with the number of its journal entries. */
   async *changedSince(since: number): AsyncGenerator<ChangedAccount[], void, undefined> {
     for (let after = ''; ; ) {
       const rows = await this.#driver.select({
@@ -191,7 +192,7 @@ export class LedgerHistory {
     const range = `created_at >= ? AND created_at < ?${only && ` AND ${only}`}`
     let [account, id] = [accountId ?? '', '']
     for (;;) {
-      // One account, or all of them: each is one walk along the primary key.
+      // For one account or for all of them, this is one walk along the primary key.
       const [position, values] =
         accountId === undefined
           ? [`(account_id, ${key}) > (?, ?)`, [account, id]]

@@ -3,30 +3,33 @@ import type { Ledger } from './ledger.ts'
 import type { HeldOutcome, Refusal } from './operations.ts'
 import { unthrowing } from './unthrowing.ts'
 
-/** Which hold is kept alive, and who is told of it. */
+/** Which hold to keep alive, and which callbacks to call. */
 export interface KeepAliveOptions {
   accountId: string
   holdId: string
-  /** How long the hold lives from each extension on, in milliseconds. @defaultValue 300_000 (five minutes) */
+  /** How long the hold lives from each extension, in milliseconds. @defaultValue 300_000 (five minutes) */
   ttlMs?: number
-  /** How often it is extended, after a second at most. @defaultValue a third of `ttlMs`, so that two failures in a row lose nothing */
+  /**
+   * How often to extend it, in milliseconds. The first extension comes after a second at most.
+   * @defaultValue a third of `ttlMs`, so that two failures in a row lose nothing
+   */
   everyMs?: number
-  /** Hears each extension, with what is still affordable: the moment to warn that credits run low. */
+  /** Called after each extension with what is still affordable, for example to warn that credits run low. */
   onExtended?(outcome: HeldOutcome): void
-  /** Hears that the hold has ended, so that the work should too. It is not extended any more. */
+  /** Called when the hold has ended, so that the work should end too. The hold is not extended any more. */
   onLost?(refusal: Refusal): void
-  /** Hears of an extension that failed, such as by a database that is away; it goes on. */
+  /** Called when an extension fails, for example because the database is unavailable. Extensions go on. */
   onError?(error: unknown): void
 }
 
-/** The longest that a timer of Node's can wait. Beyond it, it would not wait at all. */
+/** The longest delay of a Node timer. A longer one would not wait at all. */
 const EVERY_MS_MAX = 2 ** 31 - 1
-/** A hold may have been placed for less than `ttlMs`, so it is not left to that for long. */
+/** The first extension comes early, since the hold may have been placed for less than `ttlMs`. */
 const FIRST_MS = 1_000
 
 /**
- * Extends a hold while its work goes on, until it is stopped: for work whose length nobody knows, such as a telephone call. Should the
- * process die the hold goes back by itself within `ttlMs` and its grace. Does not keep the process alive.
+ * Extends a hold until stopped, for work of unknown length such as a telephone call. If the process dies, the hold is given back
+ * by itself within `ttlMs` plus its grace period. Does not keep the process alive.
  *
  * @example
  * const heartbeat = keepAlive(ledger, { accountId, holdId, onLost: () => call.hangUp() })
@@ -44,11 +47,11 @@ export function keepAlive(ledger: Pick<Ledger, 'extendHold'>, options: KeepAlive
     )
   }
   const onError = unthrowing(options.onError)
-  /** Nobody waits for a listener: one that takes its time must not keep the hold from being extended. */
+  /** Calls a listener without waiting for it, since a slow one must not delay the next extension. */
   const tell = (listen: () => void) => void (async () => listen())().catch(onError)
   let running: Promise<void> | undefined
   const next = () => {
-    // One at a time: a slow database must not pile extensions up.
+    // One at a time, so that extensions do not pile up on a slow database.
     running ??= beat().finally(() => {
       running = undefined
     })

@@ -1,20 +1,20 @@
 import type { PresentedKey } from './key-ring.ts'
 
-/** Good for this long after it was read: the most that a revocation elsewhere can lag. */
+/** How long a key stays cached after it was read, which is how long a revocation elsewhere can take to have effect. */
 const TTL_MS = 10_000
 const KEYS_MAX = 10_000
 
 interface Known {
   presented: PresentedKey
-  /** By a clock that nobody sets. */
+  /** A time on the monotonic clock. */
   readAt: number
-  /** Whether it was asked for since it was last asked whether it should go. */
+  /** Whether it was used since it was last considered for eviction. */
   isUsed: boolean
 }
 
 /**
- * Keys that were found good a moment ago, by the hash of the secret, so that the hot path asks no database. Where one must make room,
- * those that were used stay for another round: what keeping the order of every use would do, at the price of a mark.
+ * Caches keys that were found valid, by the hash of the secret, so that the hot path needs no database. Eviction gives keys that
+ * were used a second chance: much like least recently used, but for the price of a flag.
  */
 export class KeyCache {
   readonly #keys = new Map<string, Known>()
@@ -31,12 +31,12 @@ export class KeyCache {
     return known.presented
   }
 
-  /** Counts what was forgotten: a key that was read before something was forgotten may be the one. */
+  /** How often a key was forgotten. A key that is being read from the database meanwhile may be that one. */
   get forgotten(): number {
     return this.#forgotten
   }
 
-  /** Remembers a key, unless something was forgotten since `forgotten` was read, before the key was. */
+  /** Caches a key, unless any was forgotten since the caller took `forgotten`, before it read the key. */
   set(hash: string, presented: PresentedKey, forgotten: number): void {
     if (forgotten !== this.#forgotten) return
     this.#keys.delete(hash)
@@ -44,7 +44,7 @@ export class KeyCache {
     if (this.#keys.size > KEYS_MAX) this.#makeRoom()
   }
 
-  /** Drops a key at once, because it was revoked or rotated or its services changed. */
+  /** Drops a key at once, because it was revoked or rotated, or its services changed. */
   forget(apiKeyId: string): void {
     this.#forgotten++
     for (const [hash, { presented }] of this.#keys) if (presented.key.apiKeyId === apiKeyId) this.#keys.delete(hash)

@@ -12,25 +12,25 @@ import { StoreClock } from './store-clock.ts'
 export interface PresentedKey {
   key: AuthenticatedKey
   use: KnownUse
-  /** When this secret ends, epoch milliseconds on the store's clock; null: never. */
+  /** When this secret ends, in epoch milliseconds on the store's clock. Null means never. */
   until: number | null
 }
 
-/** The API keys of a ledger: who presents one, and what they are. */
+/** Authenticates and lists the API keys of a ledger. */
 export class KeyRing {
   readonly #reads: LedgerDriver
   readonly #clock: StoreClock
   readonly #known = new KeyCache()
   readonly #uses: KeyUses
 
-  /** @param write  keeps when a key was used */
+  /** @param write  stores when a key was used */
   constructor(reads: LedgerDriver, write: (use: KeyUse) => Promise<unknown>) {
     this.#reads = reads
     this.#clock = new StoreClock(reads)
     this.#uses = new KeyUses(write)
   }
 
-  /** Whose key a secret is; `undefined` when it is nobody's, was revoked or has ended. */
+  /** The key that a secret belongs to, or `undefined` if it does not exist, was revoked or has expired. */
   async authenticate(secret: string): Promise<AuthenticatedKey | undefined> {
     if (!isOfLength(secret)) return undefined
     const hash = apiKeyHash(secret)
@@ -38,13 +38,13 @@ export class KeyRing {
     return presented && this.#use(presented)
   }
 
-  /** The same without asking the database: `undefined` also for a key that is not remembered. */
+  /** The same without asking the database. Returns `undefined` also for a key that is not cached. */
   known(secret: string): AuthenticatedKey | undefined {
     const presented = isOfLength(secret) ? this.#known.get(apiKeyHash(secret)) : undefined
     return presented && this.#use(presented)
   }
 
-  /** The key that a prefix leads to, which may be the prefix of a secret that it had before. */
+  /** The key with a prefix, which may be the prefix of an earlier secret. */
   async byPrefix(prefix: string): Promise<ApiKeySummary | undefined> {
     const row = await this.#rowByPrefix(prefix)
     return row && summaryOf(row, await this.#servicesOf(row))
@@ -64,12 +64,12 @@ export class KeyRing {
     )
   }
 
-  /** Asks the database about this key again, because it was changed. */
+  /** Drops a key from the cache, because it was changed. */
   forget(apiKeyId: string): void {
     this.#known.forget(apiKeyId)
   }
 
-  /** Writes when keys were last used, as far as that was not yet written. */
+  /** Writes the last uses of keys that are not written yet. */
   close(): Promise<void> {
     return this.#uses.flush()
   }
@@ -81,7 +81,7 @@ export class KeyRing {
     return presented.key
   }
 
-  /** Looks for a key that is not known yet. None has control characters, which Postgres would refuse to look for. */
+  /** Looks up a key that is not cached. No key contains control characters, which Postgres would reject in a query. */
   async #find(secret: string, hash: string): Promise<PresentedKey | undefined> {
     return /\p{Cc}/u.test(secret) ? undefined : this.#read(apiKeyPrefix(secret), hash)
   }
@@ -118,7 +118,8 @@ export class KeyRing {
 }
 
 /**
- * What a key may do with a service: `undefined` when it may not. A row for the provider counts before one for the whole service.
+ * What a key may do with a service, or `undefined` if it may not use it. A row for the provider takes precedence over one for
+ * the whole service.
  */
 export function keyPermission(
   key: Pick<AuthenticatedKey, 'services'>,

@@ -1,25 +1,25 @@
 import { LRUCache } from 'lru-cache'
 
-/** That a key was used at a time on the store's clock. */
+/** One use of a key, at a time on the store's clock. */
 export interface KeyUse {
   accountId: string
   apiKeyId: string
   at: number
 }
 
-/** What is kept of a key's last use may be this much behind, so that a busy key costs one small write a minute. */
+/** How far the stored last use of a key may lag behind, so that a busy key costs one small write a minute. */
 const WRITE_EVERY_MS = 60_000
 const KEYS_MAX = 10_000
 
 /** The uses of one key. */
 export interface KnownUse extends KeyUse {
-  /** The use that was sent to be written last. */
+  /** The last use that was sent to be written. */
   sentAt: number
-  /** The use that is known to be kept. */
+  /** The last use that is known to be stored. */
   keptAt: number
 }
 
-/** Remembers when keys were last used, and writes it down beside the calls: each key at most once a minute, and at the end. */
+/** Tracks when keys were last used, and writes it in the background: at most once a minute for each key, and at the end. */
 export class KeyUses {
   readonly #write: (use: KeyUse) => Promise<unknown>
   readonly #known = new LRUCache<string, KnownUse>({ max: KEYS_MAX })
@@ -29,7 +29,7 @@ export class KeyUses {
     this.#write = write
   }
 
-  /** Takes what the database says of a key, so that of many processes not each writes the same minute. */
+  /** Takes in the last use that the database has, so that not every process writes the same minute. */
   learn({ accountId, apiKeyId, lastUsedAt }: { accountId: string; apiKeyId: string; lastUsedAt: number | null }): KnownUse {
     const [sentAt, keptAt] = lastUsedAt === null ? [-Infinity, 0] : [lastUsedAt, lastUsedAt]
     const known = this.#known.get(nameOf(accountId, apiKeyId))
@@ -39,13 +39,13 @@ export class KeyUses {
     return known
   }
 
-  /** Costs a caller nothing: what is written is written in the background, and a failure is made good by a later write. */
+  /** Notes a use. It never delays the caller: writes run in the background, and a later write makes up for a failed one. */
   note(known: KnownUse, at: number): void {
     known.at = Math.max(known.at, at)
     if (known.at - known.sentAt >= WRITE_EVERY_MS) this.#send(known)
   }
 
-  /** Writes what is not yet kept, and waits for it. */
+  /** Writes all uses that are not stored yet, and waits for that. */
   async flush(): Promise<void> {
     await Promise.all(this.#writing)
     for (const known of this.#known.values()) if (known.at > known.keptAt) this.#send(known)
@@ -65,7 +65,7 @@ export class KeyUses {
         () => {
           known.keptAt = Math.max(known.keptAt, at)
         },
-        // The database is away, or the key's account is: when it was used is not worth failing anybody's call.
+        // The database is unavailable, or the account is gone. The time of a use is not worth failing a call for.
         () => undefined,
       )
       .finally(() => this.#writing.delete(writing))

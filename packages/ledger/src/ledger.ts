@@ -94,38 +94,39 @@ import { budgetPeriods, grantSources, overagePolicies } from './rows.ts'
 import type { UsageOperation } from './spool/operation-json.ts'
 import { type SpoolReport, UsageSpool, type UsageSpoolOptions } from './spool/usage-spool.ts'
 
-/** How a {@link Ledger} queues, spools and tells. All of it may be left out. */
+/** Settings of a {@link Ledger}: its queue, its spool and its events. Every one is optional. */
 export interface LedgerOptions extends CommitQueueOptions {
   /**
-   * Where usage goes that cannot be written because the database is away or far behind: `settleHold` and `charge` then throw {@link UsageSpooledError},
-   * and it is charged, once, when the database is back. New holds are refused all the same. @defaultValue none: the failure is thrown
+   * Keeps usage on disk while the database is unavailable or overloaded. `settleHold` and `charge` then throw
+   * {@link UsageSpooledError}, and the usage is charged once when the database is back. New holds still fail.
+   * @defaultValue none: the failure is thrown
    */
   spool?: UsageSpoolOptions
-  /** Whether each workflow that closes is told as an event: one row more for each. @defaultValue false */
+  /** Whether to emit an event for each workflow that closes, at the cost of one more row per workflow. @defaultValue false */
   closedWorkflowEvents?: boolean
-  /** What an account must have available to make an API key, its credit line not counted. @defaultValue 5_000 credits */
+  /** The available balance, without credit line, that an account needs to create an API key. @defaultValue 5_000 credits */
   minimumCreditsForApiKey?: Credits
 }
 
-/** What every verb takes beside its input. */
+/** Options that every verb takes besides its input. */
 export interface CallOptions<Transaction> {
-  /** The host's own open transaction, so that its rows and this change commit together or not at all. */
+  /** An open transaction of the host, so that the host's rows and this change commit together or not at all. */
   transaction?: Transaction
 }
 
-/** Five minutes: longer than most calls, short enough that a crash does not tie credits up for long. */
+/** Longer than most calls, but short enough that a crash does not tie up credits for long. */
 const HOLD_TTL_MS = 300_000
 const HOLD_GRACE_MS = 60_000
-/** Long enough for a telephone call's pauses: its holds renew it. */
+/** Long enough for the pauses in a telephone call: each hold under the workflow renews the reserve. */
 const RESERVE_TTL_MS = 3_600_000
 const GRANT_PRIORITY = 100
 const ALERTS_AT_PERCENT = [80, 100]
-/** Long enough to bring a new secret to every server that has the old one. */
+/** Long enough to roll out a new secret to every server that uses the old one. */
 const ROTATION_GRACE_MS = 86_400_000
 
 /**
- * Prepaid credits: who has them, what sets them aside and what spends them. Every verb is one atomic step that is durable when
- * its promise resolves, and safe to send again under the same idempotency key.
+ * Keeps accounts of prepaid credits: grants add them, holds set them aside, charges spend them. Every verb is one atomic change.
+ * It is durable when its promise resolves, and safe to repeat under the same idempotency key.
  *
  * @example
  * const ledger = new Ledger(sqlite({ filename: 'credits.db' }))
@@ -134,9 +135,9 @@ const ROTATION_GRACE_MS = 86_400_000
  * await ledger.grant({ accountId, amount: credits(1000) })
  */
 export class Ledger<Transaction = unknown> extends LedgerReader {
-  /** Where the processes on this database tell each other how their providers are doing. */
+  /** Shares the health of providers among the processes that use this database. */
   readonly health: ProviderHealth
-  /** What happened, for exports and for those who follow it. */
+  /** Reads what happened, for exports and for consumers that follow the ledger. */
   readonly history: LedgerHistory
   readonly #driver: LedgerDriver<Transaction>
   readonly #queue: CommitQueue
@@ -163,38 +164,39 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Sends usage that was spooled while the database was away. It happens by itself too: after `migrate`, and while there is any. A file that
-   * cannot be read stays, and its error is thrown when the rest was sent. Only last settlements wait for it: it may be a part of their hold.
+   * Sends the usage that was spooled while the database was unavailable. The ledger also does this by itself, after `migrate` and
+   * for as long as usage is waiting. A file that cannot be read stays in the spool, and its error is thrown after the rest was
+   * sent. Final settlements stay too until it is gone, since it may be an earlier part of their hold.
    */
   async sendSpooled(): Promise<SpoolReport> {
     return this.#spool?.send() ?? { sent: 0, refused: 0, waiting: 0 }
   }
 
-  /** How much usage waits in the spool of this machine. */
+  /** How many usage records are waiting in the spool of this machine. */
   async spooled(): Promise<number> {
     return (await this.#spool?.waiting()) ?? 0
   }
 
-  /** What waits for the database at this moment, and how long changes have waited so far: for a metrics page. */
+  /** Tells how many changes are waiting for the database now, and how long changes have waited so far, for a metrics page. */
   queueStats(): QueueStats {
     return this.#queue.stats()
   }
 
   /**
-   * Says what {@link migrate} would do, and changes nothing: a SQLite file that is not there is not made either.
+   * Tells what {@link migrate} would do, without changing anything. It does not even create a missing SQLite file.
    *
-   * @throws {SchemaVersionError} the database is newer than this code, or a step it has taken was changed since
+   * @throws {SchemaVersionError} the database is newer than this code, or a migration that it has applied was edited since
    */
   planMigration(): Promise<MigrationPlan> {
     return this.#driver.planMigration()
   }
 
   /**
-   * Asks the database for an answer and, where it did not take the last change, whether it takes one now: one that is full or
-   * read-only answers questions all the same.
+   * Checks that the database answers. If the last change failed, checks that it accepts writes too: a database that is full or
+   * read-only still answers queries.
    *
-   * @throws {LedgerUnavailableError} it does not
-   * @throws {LedgerClosedError} it was closed
+   * @throws {LedgerUnavailableError} the database does not answer, or still refuses writes
+   * @throws {LedgerClosedError} the ledger was closed
    */
   override async ping(): Promise<void> {
     await super.ping()
@@ -203,7 +205,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     this.#queue.recovered()
   }
 
-  /** Writes when keys were last used, waits for the changes under way, and closes what the ledger opened. */
+  /** Writes when keys were last used, waits for the changes in progress, and closes what the ledger opened. */
   async close(): Promise<void> {
     await this.closeKeys()
     await this.#spool?.close()
@@ -223,8 +225,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Adds spendable value. It first repays what was charged beyond all earlier grants. One that may pay for some services only repays
-   * nothing, and the debt goes on counting against what may be spent.
+   * Adds credits to an account. A grant for every service first repays the account's debt. A grant restricted to some services
+   * repays nothing, and the debt keeps reducing what may be spent.
    */
   async grant(input: GrantInput, call?: CallOptions<Transaction>): Promise<GrantOutcome> {
     const grantId = checkNewId('grantId', input.grantId ?? newId('grant', input.accountId, input.idempotencyKey))
@@ -248,8 +250,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Sets value aside before work starts, or says why not. The hold goes back by itself when it is neither settled nor extended
-   * for `ttlMs` and `graceMs`.
+   * Sets credits aside before work starts, or refuses and says why. A hold that is neither settled nor extended is given back
+   * once `ttlMs` plus `graceMs` have passed.
    */
   async placeHold(input: PlaceHoldInput, call?: CallOptions<Transaction>): Promise<PlaceHoldOutcome> {
     const holdId = checkNewId('holdId', input.holdId ?? newId('placeHold', input.accountId, input.idempotencyKey))
@@ -270,7 +272,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('placeHold', input, input.holdId === undefined ? null : `placeHold:${holdId}`, fields, call)
   }
 
-  /** Gives an open hold more time, or another amount, more (unless a workflow above its own was closed) or less. Without a key of its own it happens each time it is called. */
+  /**
+   * Gives an open hold more time, or a larger or smaller amount. A larger one is refused if a workflow above the hold's own was
+   * closed. Without an idempotency key, each call takes effect.
+   */
   async extendHold(input: ExtendHoldInput, call?: CallOptions<Transaction>): Promise<ExtendHoldOutcome> {
     const fields = {
       holdId: checkKnownId('holdId', input.holdId),
@@ -281,9 +286,9 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Charges what the work cost. Above what was held, the hold's overage policy decides: `cap` takes what is available and
-   * records the shortfall, `debt` goes on to the account's debt limit, `reject` changes nothing. A hold that has ended is
-   * charged afresh under the same policy. charged + shortfall is always the rated price, rounded.
+   * Charges what the work cost. If that is more than was held, the hold's overage policy decides: `cap` takes what is available
+   * and records the shortfall, `debt` goes on to the account's debt limit, `reject` changes nothing. If the hold has expired or
+   * was released, everything is charged afresh under the same policy. charged + shortfall is always the rated price, rounded.
    */
   async settleHold(input: SettleHoldInput, call?: CallOptions<Transaction>): Promise<SettleHoldOutcome> {
     const final = input.final ?? true
@@ -306,13 +311,13 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#usage('settleHold', mutationOf(input), `usage:${usageId}`, fields, call)
   }
 
-  /** Gives a whole hold back. */
+  /** Gives back everything that a hold still sets aside, and ends it. */
   async releaseHold(input: ReleaseHoldInput, call?: CallOptions<Transaction>): Promise<ReleaseHoldOutcome> {
     const holdId = checkKnownId('holdId', input.holdId)
     return this.#change('releaseHold', input, `releaseHold:${holdId}`, { holdId }, call)
   }
 
-  /** Charges work that no hold was placed for; refused when the balance does not cover it, unless `overage` says otherwise. */
+  /** Charges work that no hold was placed for. Refuses when the balance does not cover it, unless `overage` says otherwise. */
   async charge(input: ChargeInput, call?: CallOptions<Transaction>): Promise<ChargeOutcome> {
     const usageId = checkText('usageId', input.usageId ?? newId('charge', input.accountId, input.idempotencyKey))
     const fields = {
@@ -329,15 +334,16 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     }
     if (input.closesWorkflow && input.workflowId === undefined)
       throw new InvalidInputError('closesWorkflow', 'must not be set without workflowId')
-    // What may be sent twice needs a key.
+    // The spool may send a charge twice, so with a spool every charge needs a key.
     const key = input.usageId === undefined && !this.#spool ? null : `usage:${usageId}`
     return this.#usage('charge', mutationOf(input), key, fields, call)
   }
 
   /**
-   * Gives a charge back, or a part of it: to the grants that paid for it, the last drawn first. What came from one that has expired
-   * since becomes a new grant, so that a refund is never lost.
-   * What more usage of a line costs is not changed by it, unless it gives back all of a charge: then it is as if that had never been.
+   * Gives back a charge or a part of it to the grants that paid for it, starting with the one drawn last. What a grant paid that
+   * has expired or was revoked since becomes a new grant, so that a refund is never lost.
+   * A partial refund does not change what further usage on the same receipt line costs. A full refund prices it as if the charge
+   * had never been made.
    */
   async refund(input: RefundInput, call?: CallOptions<Transaction>): Promise<RefundOutcome> {
     const fields = {
@@ -347,7 +353,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('refund', input, correctionKey(input), fields, call)
   }
 
-  /** Sets right what a usage record turned out to have cost, for the customer, for us, or both: a late price, for example. */
+  /** Corrects what a usage record cost the customer, or us, or both, for example when a price arrives late. */
   async adjust(input: AdjustInput, call?: CallOptions<Transaction>): Promise<AdjustOutcome> {
     if (input.charge === undefined && input.cost === undefined) throw new InvalidInputError('charge', 'or cost must be given')
     const fields = {
@@ -360,8 +366,9 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Takes back what is left of a grant, for example of one that was given by mistake. What was spent of it stays paid: where a payment was
-   * reversed, {@link chargeback} has that owed. One that is spent is revoked by no call: if a refund brings it back, call again.
+   * Takes back what is left of a grant, for example one that was given by mistake. What was spent of it stays paid. If a payment
+   * was reversed, use {@link chargeback}, which also makes the spent part owed. A grant that is fully spent is not revoked: call
+   * again if a refund brings it back.
    */
   async revokeGrant(input: RevokeGrantInput, call?: CallOptions<Transaction>): Promise<RevokeGrantOutcome> {
     const grantId = checkKnownId('grantId', input.grantId)
@@ -369,21 +376,21 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Takes a whole grant back, because its payment was reversed: what was spent of it is owed, and the next grants repay it first.
-   * Freeze the account as well to stop what a credit line would still allow.
+   * Takes back a whole grant whose payment was reversed. What was spent of it becomes debt, which the next grants repay first.
+   * Freeze the account as well to stop spending on its credit line.
    */
   async chargeback(input: ChargebackInput, call?: CallOptions<Transaction>): Promise<ChargebackOutcome> {
     const fields = { grantId: checkKnownId('grantId', input.grantId), reason: checkOptionalText('reason', input.reason) }
     return this.#change('chargeback', input, `chargeback:${fields.grantId}`, fields, call)
   }
 
-  /** Refuses new work on an account until it is unfrozen; what is under way may settle against its holds. */
+  /** Refuses new work on an account until it is unfrozen. Work in progress may still settle its holds. */
   async freezeAccount(input: FreezeAccountInput, call?: CallOptions<Transaction>): Promise<FreezeAccountOutcome> {
     const fields = { isFrozen: checkFlag('isFrozen', input.isFrozen), reason: checkOptionalText('reason', input.reason) }
     return this.#change('freezeAccount', input, null, fields, call)
   }
 
-  /** Opens an envelope for calls that share a budget, a receipt and an id; refused when its reserve cannot be set aside. */
+  /** Opens a workflow: an envelope for calls that share a budget, a receipt and an id. Refused if its reserve cannot be held. */
   async openWorkflow(input: OpenWorkflowInput, call?: CallOptions<Transaction>): Promise<OpenWorkflowOutcome> {
     const workflowId = checkText('workflowId', input.workflowId ?? newId('openWorkflow', input.accountId, input.idempotencyKey))
     const fields = {
@@ -395,17 +402,18 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('openWorkflow', input, input.workflowId === undefined ? null : `openWorkflow:${workflowId}`, fields, call)
   }
 
-  /** Ends a workflow; holds still open under it go back. Closing again returns the first outcome. */
+  /** Closes a workflow and releases the holds still open under it. Closing it again returns the first outcome. */
   async closeWorkflow(input: CloseWorkflowInput, call?: CallOptions<Transaction>): Promise<CloseWorkflowOutcome> {
     const workflowId = checkText('workflowId', input.workflowId)
     return this.#change('closeWorkflow', input, `closeWorkflow:${workflowId}`, { workflowId, announce: this.#announces }, call)
   }
 
   /**
-   * Makes an API key and returns its secret, this once.
+   * Creates an API key and returns its secret, which is never shown again.
    *
-   * @param input.secret  a key of the caller's own instead of a random one, for demonstrations and tests; at least 8 characters
-   * @throws {IdempotencyConflictError} the key was used before with another secret; it names `secret`, and tells none
+   * @param input.secret  the secret to use instead of a random one, for demonstrations and tests; at least 8 characters
+   * @throws {IdempotencyConflictError} the idempotency key was used before with another secret; the error names the field
+   * `secret`, but discloses neither value
    */
   async createApiKey(
     input: CreateApiKeyInput & { secret?: string },
@@ -437,11 +445,12 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Gives a key another secret and returns it, this once. The key keeps its id, name, services, limits, budgets and expiry; the
-   * secret of before stays good for `graceMs`, so that its users can be told, and the one before that ends now. Without an
-   * idempotency key it happens each time it is called; under one it happens once, and a replay cannot show the secret again.
+   * Gives an API key a new secret and returns it, which is never shown again. The key keeps its id, name, services, limits,
+   * budgets and expiry. The previous secret stays valid for `graceMs`, so that its users can switch, and the one before that ends
+   * now. Without an idempotency key, each call rotates the key again. With one, the rotation happens once, and a replay cannot
+   * return the secret.
    *
-   * @param input.secret  a secret of the caller's own instead of a random one; at least 8 characters
+   * @param input.secret  the secret to use instead of a random one; at least 8 characters
    * @throws {NotFoundError} no such key in this account
    * @throws {InvalidInputError} the key was revoked or has expired
    */
@@ -463,8 +472,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Ends a key for good: at once in this process, within ten seconds in others, which may remember it for so long. Within a
-   * transaction of the host's, ten seconds after its commit.
+   * Ends an API key for good: at once in this process, and within ten seconds in others, which may cache it that long. In a
+   * transaction of the host, it takes up to ten seconds after the commit.
    */
   async revokeApiKey(input: RevokeApiKeyInput, call?: CallOptions<Transaction>): Promise<RevokeApiKeyOutcome> {
     const apiKeyId = checkText('apiKeyId', input.apiKeyId)
@@ -473,7 +482,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return outcome
   }
 
-  /** Replaces what a key may use; an empty list leaves it nothing. */
+  /** Replaces the services that an API key may use. An empty list leaves it none. */
   async setKeyServices(input: SetKeyServicesInput, call?: CallOptions<Transaction>): Promise<SetKeyServicesOutcome> {
     const apiKeyId = checkText('apiKeyId', input.apiKeyId)
     const fields = { apiKeyId, services: checkKeyServices(input.services, apiKeyId) }
@@ -482,7 +491,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return outcome
   }
 
-  /** Limits what an account, a user or a key may spend, in all or on one service, over a period. */
+  /** Limits what an account, a user or an API key may spend in a period, in total or on one service. */
   async setBudget(input: SetBudgetInput, call?: CallOptions<Transaction>): Promise<SetBudgetOutcome> {
     const { userId, apiKeyId, service, period } = input
     const scope = {
@@ -503,8 +512,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Draws the lines below which an account's owner is told, once for each time that the balance falls below. Replaces those of before.
-   * One that is drawn above the balance is told of at once; a purchase that was too small has the next one asked for.
+   * Sets the balances below which an account's owner is alerted, once each time that the balance falls below. Replaces the
+   * previous ones. A threshold above the current balance alerts at once. If a top-up was too small, the next one is requested.
    */
   async setAlerts(input: SetAlertsInput, call?: CallOptions<Transaction>): Promise<SetAlertsOutcome> {
     const { balanceLow, topUp } = input
@@ -515,28 +524,28 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('setAlerts', input, null, fields, call)
   }
 
-  /** Gives up a purchase that was asked for, so that the next fall of the balance asks again. */
+  /** Gives up a top-up that was requested, so that the next fall of the balance requests one again. */
   async cancelTopUp(input: CancelTopUpInput, call?: CallOptions<Transaction>): Promise<CancelTopUpOutcome> {
     const fields = { topUpId: checkText('topUpId', input.topUpId), reason: checkOptionalText('reason', input.reason) }
     return this.#change('cancelTopUp', input, `cancelTopUp:${fields.topUpId}`, fields, call)
   }
 
-  /** Makes an event due again that was given up. @throws {NotFoundError} no such event in this account */
+  /** Makes an event that was given up due again. @throws {NotFoundError} no such event in this account */
   async retryEvent({ accountId, eventId }: { accountId: string; eventId: string }): Promise<{ isDelivered: boolean }> {
     return this.#change('retryEvent', { accountId }, null, { eventId: checkText('eventId', eventId) }, undefined)
   }
 
-  /** @internal Takes an event to deliver it. */
+  /** @internal Claims an event for delivery. */
   async claimEvent({ accountId, ...input }: { accountId: string; eventId: string; until: number }) {
     return this.#change('claimEvent', { accountId }, null, input, undefined)
   }
 
-  /** @internal Says how a delivery went. */
+  /** @internal Records how a delivery went. */
   async endDelivery({ accountId, ...input }: { accountId: string; eventId: string; error?: string; delayMs?: number }) {
     return this.#change('endDelivery', { accountId }, null, input, undefined)
   }
 
-  /** Keeps something of the host's in its account, for example an agent; with a `version`, in the place of earlier ones. */
+  /** Stores a document of the host in an account, for example an agent. One with a `version` replaces earlier versions. */
   async saveDocument(input: SaveDocumentInput, call?: CallOptions<Transaction>): Promise<SaveDocumentOutcome> {
     if (input.version !== undefined) return this.#replaceDocument(input, input.version, call)
     const fields = {
@@ -574,10 +583,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Lets what is due happen on accounts that nobody uses: grants begin and expire, abandoned holds go back. Accounts in use need
-   * no sweep, since every verb does the same for its own account first.
+   * Applies what is due on idle accounts: begins and expires grants, gives back abandoned holds. Accounts in use need no sweep,
+   * since every verb does the same for its own account first.
    *
-   * @param limit  accounts looked at in one call
+   * @param limit  the most accounts to process in one call
    * @returns      how many accounts had something due; call again while it equals `limit`
    */
   async sweep({ limit = 500 }: { limit?: number } = {}): Promise<number> {
@@ -586,17 +595,17 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return due.length
   }
 
-  /** Lets what is due on one account happen, so that its balance can be read. */
+  /** Applies what is due on one account, so that its balance can be read. */
   protected override async advance(accountId: string): Promise<void> {
     await this.#queue.submit({ verb: 'advance', accountId, idempotencyKey: null, input: {} })
   }
 
-  /** Keeps when a key was used, with other changes in one transaction. */
+  /** Records when a key was used, batched with other changes in one transaction. */
   protected override noteKeyUse({ accountId, ...input }: KeyUse): Promise<unknown> {
     return this.#queue.submit({ verb: 'noteKeyUse', accountId, idempotencyKey: null, input })
   }
 
-  /** A change that must not be lost: where the database is away it is spooled, if there is a spool. */
+  /** Submits usage, which must not be lost: if the database is unavailable and there is a spool, the usage goes there. */
   async #usage<Name extends 'settleHold' | 'charge'>(
     verb: Name,
     mutation: Mutation,
@@ -609,7 +618,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
         await this.#afterItsParts(mutation.accountId, fields as Operations['settleHold'])
       return await this.#change(verb, mutation, defaultKey, fields, call)
     } catch (error) {
-      // Within a transaction of the host's, whether it happens is the host's to decide.
+      // In a transaction of the host, the host decides whether the usage happens at all.
       const isAway = error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError
       if (!this.#spool || call?.transaction || !isAway) throw error
       const { accountId, idempotencyKey = defaultKey } = mutation
@@ -618,19 +627,19 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     }
   }
 
-  /** Whether a charge ends its workflow. Absent where it does not, as most do not. */
+  /** The fields of a charge that closes its workflow. Empty for most, which do not. */
   #closing({ closesWorkflow }: { closesWorkflow?: boolean }): Pick<Operations['charge'], 'closesWorkflow' | 'announce'> {
     return checkFlag('closesWorkflow', closesWorkflow ?? false) ? { closesWorkflow: true, announce: this.#announces } : {}
   }
 
-  /** @throws {LedgerUnavailableError} an earlier part of the same hold is still in the spool, so that this one has to go there too */
+  /** @throws {LedgerUnavailableError} an earlier part of the same hold is still in the spool, so this one has to go there too */
   async #afterItsParts(accountId: string, { holdId }: Operations['settleHold']): Promise<void> {
     if (await this.#spool?.isWaiting(accountId, holdId)) {
       throw new LedgerUnavailableError(`an earlier part of hold ${JSON.stringify(holdId)} waits in the spool`)
     }
   }
 
-  /** @param defaultKey  null where the caller gave neither key nor id, and so could not repeat the change */
+  /** @param defaultKey  null if the caller gave neither key nor id, and so cannot repeat the change */
   async #change<Name extends Verb>(
     verb: Name,
     { accountId, idempotencyKey }: Mutation,
@@ -645,7 +654,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       input,
     } as Operation
     const outcome: Outcome | undefined = call?.transaction
-      ? // What the database refuses may end the host's whole transaction.
+      ? // A duplicate that the database rejects may abort the host's whole transaction, so look for one first.
         (await this.#driver.commit([{ ...operation, isDoubtful: true }], call.transaction))[0]
       : await this.#queue.submit(operation)
     if (outcome?.status === 'failed') throw errorOf(outcome)
@@ -653,12 +662,12 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 }
 
-/** Whose change it is, and its key. Details may be long, and what an input holds is held for as long as a promise that was given it waits. */
+/** Copies only the account and the key, so that a waiting promise does not keep the caller's whole input in memory. */
 function mutationOf({ accountId, idempotencyKey }: Mutation): Mutation {
   return { accountId, idempotencyKey }
 }
 
-/** A key's secret: the caller's own, or a random one. */
+/** The secret for a key: the caller's own, or a random one. */
 function checkSecret(given: string | undefined): string {
   const secret = given === undefined ? newApiKeySecret() : checkText('secret', given)
   if (secret.length < 8 || /\s/.test(secret))
@@ -666,7 +675,7 @@ function checkSecret(given: string | undefined): string {
   return secret
 }
 
-/** One budget for each scope and period: `account/day`, `key:k,service:gpt/month`; a digest of the scope where that would be too long for an id. */
+/** One id per scope and period: `account/day`, `key:k,service:gpt/month`. A scope too long for an id becomes its digest. */
 function defaultBudgetId({
   userId,
   apiKeyId,

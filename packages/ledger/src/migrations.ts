@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { SchemaVersionError } from './errors.ts'
 import { migrations } from './migrations.generated.ts'
 
-/** One numbered step of the schema. */
+/** One numbered migration of the schema. */
 export interface Migration {
   number: number
   name: string
   sql: string
 }
 
-/** A step that a database says it has taken. */
+/** A migration that a database has recorded as applied. */
 export interface AppliedMigration {
   number: number
   name: string
@@ -18,42 +18,44 @@ export interface AppliedMigration {
 
 /** What {@link LedgerDriver.migrate} did. */
 export interface MigrationReport {
-  /** Names of the steps taken now; empty when the schema was current. */
+  /** The names of the migrations applied now. Empty if the schema was up to date. */
   applied: string[]
-  /** The number of the newest step. */
+  /** The number of the newest migration. */
   version: number
 }
 
-/** A step that {@link LedgerDriver.migrate} would take. */
+/** A migration that {@link LedgerDriver.migrate} would apply. */
 export interface PlannedMigration extends Migration {
-  /** SHA-256 of `sql` as it is kept in the source, in hex: what the database will remember of the step. */
+  /** SHA-256 of the migration's source SQL, in hex. The database records it with the migration. */
   checksum: string
 }
 
 /** What {@link LedgerDriver.migrate} would do. */
 export interface MigrationPlan {
-  /** The number of the newest step that the database has taken; 0 when it has none of the ledger's tables. */
+  /** The number of the newest applied migration. 0 if the database has none of the ledger's tables. */
   version: number
-  /** The steps still to be taken, in order; empty when the schema is current. */
+  /** The migrations still to be applied, in order. Empty if the schema is up to date. */
   pending: PlannedMigration[]
 }
 
 export type Dialect = 'sqlite' | 'postgres'
 
-/** The step that makes the views for SQL by hand, whose names a host's own tables may have already. */
+/**
+ * The migration that creates the views for hand-written SQL. It is optional, since the host's own tables may have their names.
+ */
 const VIEWS = 'views'
 
-/** A step as it is recorded: the checksum tells whether the file changed after it was taken. */
+/** The checksum that is recorded with a migration. It shows whether the migration was edited after it was applied. */
 export function checksum(migration: Migration): string {
   return createHash('sha256').update(migration.sql).digest('hex')
 }
 
-/** The number of the newest of these steps: the views may be taken after later ones. */
+/** The highest number of these migrations. It may not be the last one's, since the views may be created later. */
 export function versionOf(steps: readonly { number: number }[]): number {
   return Math.max(0, ...steps.map(({ number }) => number))
 }
 
-/** What would be done to a database that has taken these steps. @throws {SchemaVersionError} as {@link pendingMigrations} does */
+/** The plan for a database that has applied these migrations. @throws {SchemaVersionError} as {@link pendingMigrations} does */
 export function migrationPlan(
   dialect: Dialect,
   applied: readonly AppliedMigration[],
@@ -68,11 +70,11 @@ export function migrationPlan(
 }
 
 /**
- * The steps still to be taken.
+ * The migrations still to be applied.
  *
- * @param options.views  whether the views for SQL by hand are wanted
+ * @param options.views  whether to create the views for hand-written SQL
  *
- * @throws {SchemaVersionError} the database is newer than this code, or a step it has taken was changed since
+ * @throws {SchemaVersionError} the database is newer than this code, or a migration that it has applied was edited since
  */
 export function pendingMigrations(
   dialect: Dialect,

@@ -3,17 +3,17 @@ import { v7 as uuidv7 } from 'uuid'
 
 const ID_BYTES = 16
 
-/** Random bytes for many ids: to ask for those of one at a time costs four times as much as the rest of it. */
+/** Random bytes for many ids. Drawing those of each id separately costs four times as much as the rest of making it. */
 const random = new Uint8Array(256 * ID_BYTES)
 let drawn = random.length
 
-/** The time and the sequence number of the newest id: given random bytes, `uuid` counts on from no other id. */
+/** The time and sequence number of the newest id. `uuid` keeps no such state itself if it is given random bytes. */
 let msecs = 0
 let seq = 0
 
 /**
- * A new UUIDv7: unlike any other, and after all that this process made before it, also within a millisecond and when the clock was put
- * back. So what is listed by time and id is listed in the order in which it was made.
+ * A new UUIDv7. It is unique, and greater than all that this process made before, even within a millisecond and after the clock
+ * was set back. So a list sorted by time and id is in the order of creation.
  */
 export function newUuid(): string {
   if (drawn === random.length) {
@@ -25,7 +25,7 @@ export function newUuid(): string {
   const now = Date.now()
   if (now > msecs) {
     msecs = now
-    // Not all of its 32 bits, so that there is room to count.
+    // Only 31 of its 32 bits, to leave room for counting up.
     seq = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) >>> 1
   } else seq += 1
   return uuidv7({ random: bytes, msecs, seq })

@@ -1,10 +1,10 @@
 import { LedgerUnavailableError } from './errors.ts'
 
 /**
- * The error of a database that an older version made. What was asked can be done once it is migrated, so it is one of those for which usage
- * waits in a spool.
+ * The error for a database whose tables are from an older version. The change can succeed once the database is migrated, so the
+ * error is one for which usage is spooled.
  *
- * @param words  the database's own
+ * @param words  the database's own message
  */
 export function oldTables(cause: unknown, words: string): LedgerUnavailableError {
   return new LedgerUnavailableError(`the tables are older than this version of Farebox: call migrate() (${words})`, cause)

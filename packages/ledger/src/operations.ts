@@ -1,12 +1,12 @@
 import type { Certainty, Credits, NanoUsd, Quantity, Service, Unit } from '@farebox/core'
 import type { BudgetPeriod, GrantSource, OveragePolicy, Rollover } from './rows.ts'
 
-/** Fields that every change takes. */
+/** The fields that every change takes. */
 export interface Mutation {
   accountId: string
   /**
-   * Names this change, so that it happens once however often it is sent. The same key and content again returns the first
-   * outcome, marked `replayed`; the same key with other content throws {@link IdempotencyConflictError}.
+   * Identifies this change, so that it happens once however often it is sent. Repeating it with the same content returns the
+   * first outcome, marked `replayed`. The same key with other content throws {@link IdempotencyConflictError}.
    *
    * @defaultValue derived from the id that the change creates or ends
    */
@@ -33,25 +33,28 @@ export interface GrantInput extends Mutation {
   source?: GrantSource
   /** Lower numbers are spent first. @defaultValue 100 */
   priority?: number
-  /** Epoch milliseconds from which it can be spent. @defaultValue now */
+  /** When it becomes spendable, in epoch milliseconds. @defaultValue now */
   effectiveAt?: number
-  /** Epoch milliseconds at which what is left of it expires, when it has paid what is owed. @defaultValue never */
+  /** When what is left of it expires, in epoch milliseconds. It repays debt first. @defaultValue never */
   expiresAt?: number
-  /** The services it may pay for. @defaultValue every service */
+  /** The services that it may pay for. @defaultValue every service */
   services?: readonly Service[]
-  /** What is left when it expires becomes a new grant, with the id `rollover:` and its own. @defaultValue nothing is carried over */
+  /**
+   * Carries what is left at its expiry over to a new grant, whose id is `rollover:` followed by this one's.
+   * @defaultValue nothing is carried over
+   */
   rollover?: RolloverInput
-  /** The id of the `top_up_needed` event that this purchase answers; until it has begun no other top-up is asked for. */
+  /** The id of the `top_up_needed` event that this purchase answers. No other top-up is requested until the grant has begun. */
   topUpId?: string
 }
 
-/** How the rest of a grant is carried over when it expires. */
+/** How what is left of a grant is carried over when it expires. */
 export interface RolloverInput {
-  /** The most that is carried over. @defaultValue everything that open holds have not set aside */
+  /** The most to carry over. @defaultValue everything that open holds have not set aside */
   max?: Credits
   /** How long the new grant lives. @defaultValue as long as the first one */
   ttlMs?: number
-  /** How often it may be carried over, at most 12. @defaultValue 1 */
+  /** How many times it may be carried over, at most 12. @defaultValue 1 */
   times?: number
 }
 
@@ -68,41 +71,41 @@ export interface PlaceHoldInput extends Mutation {
   userId?: string
   /** How long the hold lives without being extended. @defaultValue 300_000 (five minutes) */
   ttlMs?: number
-  /** How much longer a late settle still finds it. @defaultValue 60_000 (one minute) */
+  /** How much longer a late settlement can still draw on it. @defaultValue 60_000 (one minute) */
   graceMs?: number
   /** What happens when the work costs more than was held. @defaultValue `cap` */
   overage?: OveragePolicy
-  /** The price of one unit; with it the answer says how many more units can be afforded. */
+  /** The price of one unit. If given, the outcome says how many more units the account can afford. */
   unitPrice?: Credits
-  /** Opens the workflow `workflowId` with the same change, if it is not open yet. @defaultValue it was opened before */
+  /** Opens the workflow `workflowId` in the same change, unless it is open already. @defaultValue it was opened before */
   opensWorkflow?: NewWorkflow
 }
 
 /**
- * A workflow that is opened by its first hold or charge, all or nothing: where that is refused, it is not opened. Where it is open
- * already, as these words say, it is joined; under other words it is another workflow, and the change fails.
+ * A workflow that its first hold or charge opens. If the hold or charge is refused, the workflow is not opened either. If it is
+ * open already with these same properties, the change joins it. With other properties, the change fails.
  */
 export type NewWorkflow = Pick<OpenWorkflowInput, 'name' | 'businessAdapter' | 'userId' | 'apiKeyId' | 'maxCredits'>
 
 /** What {@link Ledger.extendHold} takes. */
 export interface ExtendHoldInput extends Mutation {
   holdId: string
-  /** The new life of the hold, from now. */
+  /** The new lifetime of the hold, counted from now. */
   ttlMs?: number
-  /** The new amount left to draw on, more or less than now. */
+  /** The new amount left to draw on, larger or smaller than now. */
   amount?: Credits
 }
 
-/** What was consumed and what it is worth, as rated by a price book. */
+/** What was consumed, and its price as rated by a price book. */
 export interface UsageInput {
   quantity: Quantity
   unit: Unit
   /** The exact price in micro-credits, before rounding. */
   rated: Credits
   /**
-   * The step to which the price is rounded up, on the sum of everything that the same provider did for the same service in the
-   * same workflow, in the same unit, so that many small calls are not each rounded; outside any workflow on the sum of what its hold
-   * was settled for. @defaultValue 1 credit
+   * The step to which the price is rounded up. In a workflow, the sum over the same service, provider and unit is rounded, so
+   * that many small calls are not each rounded up. Outside any workflow, the sum of everything settled on the hold is.
+   * @defaultValue 1 credit
    */
   roundingStep?: Credits
   model?: string
@@ -110,21 +113,24 @@ export interface UsageInput {
   /** @defaultValue `exact` */
   certainty?: Certainty
   priceVersion?: string
-  /** Raw usage, rated lines and attempts; kept as JSON beside the record. */
+  /** Raw usage, rated lines and attempts. Stored with the record as JSON. */
   details?: unknown
 }
 
 /** What {@link Ledger.settleHold} takes. */
 export interface SettleHoldInput extends Mutation {
   holdId: string
-  /** Names the usage record. @defaultValue the hold's id; a hold settled in parts must name each part */
+  /** The id of the usage record. A hold that is settled in parts must name each part. @defaultValue the hold's id */
   usageId?: string
   usage: UsageInput
-  /** The provider that did the work, when it is not the one that the hold was placed for. */
+  /** The provider that did the work, if it is not the one that the hold was placed for. */
   provider?: string
-  /** Whether the hold ends and what is left of it goes back. @defaultValue true */
+  /** Whether this ends the hold and gives back what is left of it. @defaultValue true */
   final?: boolean
-  /** Closes the hold's workflow with the same change, as {@link Ledger.closeWorkflow} does. Only for a final settlement. @defaultValue false */
+  /**
+   * Closes the hold's workflow in the same change, as {@link Ledger.closeWorkflow} does. Only for a final settlement.
+   * @defaultValue false
+   */
   closesWorkflow?: boolean
 }
 
@@ -146,19 +152,19 @@ export interface ChargeInput extends Mutation {
   userId?: string
   /** What happens when the balance does not cover it. @defaultValue `reject`: nothing is charged, and the outcome is `refused` */
   overage?: OveragePolicy
-  /** Opens the workflow `workflowId` with the same change, if it is not open yet. @defaultValue it was opened before */
+  /** Opens the workflow `workflowId` in the same change, unless it is open already. @defaultValue it was opened before */
   opensWorkflow?: NewWorkflow
-  /** Closes the workflow with the same change, as {@link Ledger.closeWorkflow} does. @defaultValue false */
+  /** Closes the workflow in the same change, as {@link Ledger.closeWorkflow} does. @defaultValue false */
   closesWorkflow?: boolean
 }
 
 /** What {@link Ledger.refund} takes. */
 export interface RefundInput extends Mutation {
-  /** The usage record whose charge is given back. */
+  /** The usage record whose charge to give back. */
   usageId: string
-  /** How much of it. @defaultValue all that is left of the charge */
+  /** How much to give back. @defaultValue all that is left of the charge */
   amount?: Credits
-  /** Names the correcting record. @defaultValue a new UUIDv7 */
+  /** The id of the correcting record. @defaultValue a new UUIDv7 */
   correctionId?: string
   /** Why, for the record. */
   reason?: string
@@ -166,15 +172,15 @@ export interface RefundInput extends Mutation {
 
 /** What {@link Ledger.adjust} takes. */
 export interface AdjustInput extends Mutation {
-  /** The usage record that turned out to be wrong. */
+  /** The usage record to correct. */
   usageId: string
-  /** What should have been charged for it, in all. @defaultValue as it was */
+  /** The total that should have been charged for it. @defaultValue as it was */
   charge?: Credits
-  /** What the provider charges us for it, in all. @defaultValue as it was */
+  /** The total that the provider charges us for it. @defaultValue as it was */
   cost?: NanoUsd
   /** What happens when more is due than the balance covers. @defaultValue `cap` */
   overage?: OveragePolicy
-  /** Names the correcting record. @defaultValue a new UUIDv7 */
+  /** The id of the correcting record. @defaultValue a new UUIDv7 */
   correctionId?: string
   /** Why, for the record. */
   reason?: string
@@ -195,7 +201,7 @@ export interface ChargebackInput extends Mutation {
 
 /** What {@link Ledger.freezeAccount} takes. */
 export interface FreezeAccountInput extends Mutation {
-  /** Whether new work is refused from now on, also such as costs nothing. What is under way may settle. */
+  /** Whether to refuse new work from now on, even if it costs nothing. Work in progress may still settle. */
   isFrozen: boolean
   /** Why, for the journal. */
   reason?: string
@@ -209,17 +215,17 @@ export interface OpenWorkflowInput extends Mutation {
   businessAdapter?: string
   userId?: string
   apiKeyId?: string
-  /** The most that it may cost, children included. @defaultValue no ceiling */
+  /** The most that it may cost, including its children. @defaultValue no ceiling */
   maxCredits?: Credits
   /**
-   * Set aside now, for its holds and charges and those of its children to draw on first: so a call that has begun can go on, whatever
-   * else the account spends. What they give back returns to it, and closing the workflow frees the rest. Only grants that may
-   * pay for every service are reserved. @defaultValue nothing
+   * The amount to set aside now. The holds and charges of the workflow and its children draw on it first, so a call that has
+   * begun can go on whatever else the account spends. What they give back returns to the reserve, and closing the workflow
+   * releases the rest. Grants restricted to some services cannot be reserved. @defaultValue nothing
    */
   reserve?: Credits
-  /** How long the reserve lives; each hold under the workflow keeps it for at least as long as itself. @defaultValue 3_600_000 (an hour) */
+  /** How long the reserve lives, and at least as long as each hold under the workflow. @defaultValue 3_600_000 (an hour) */
   reserveTtlMs?: number
-  /** An open workflow whose ceiling this one shares. */
+  /** The open workflow that this one belongs to, and whose ceiling it shares. */
   parentId?: string
 }
 
@@ -238,14 +244,14 @@ export interface CreateApiKeyInput extends Mutation {
   services?: readonly KeyServiceInput[]
   expiresAt?: number
   /**
-   * What the account must have available, its credit line not counted: a key is for who has paid.
+   * The available balance that the account needs. Its credit line does not count, since it is no sign that anybody has paid.
    *
    * @defaultValue the ledger's `minimumCreditsForApiKey`
    */
   minimumBalance?: Credits
 }
 
-/** What a key may do with one service, as it is set. */
+/** What an API key may do with one service. */
 export interface KeyServiceInput {
   service: Service
   /** @defaultValue every provider of the service */
@@ -259,7 +265,7 @@ export interface KeyServiceInput {
 /** What {@link Ledger.rotateApiKey} takes. */
 export interface RotateApiKeyInput extends Mutation {
   apiKeyId: string
-  /** How long the secret of before stays good. 0 ends it at once, which is right when it has leaked. @defaultValue 86_400_000 (24 hours) */
+  /** How long the previous secret stays valid. Use 0 to end a leaked one at once. @defaultValue 86_400_000 (24 hours) */
   graceMs?: number
 }
 
@@ -271,33 +277,36 @@ export interface RevokeApiKeyInput extends Mutation {
 /** What {@link Ledger.setKeyServices} takes. */
 export interface SetKeyServicesInput extends Mutation {
   apiKeyId: string
-  /** Replaces what the key may use; rows it had that are not named are disabled, or say what the row for their whole service says. */
+  /**
+   * Everything that the key may use from now on. A row that is not named again is disabled, unless the list names its whole
+   * service: then it takes over what is set for that.
+   */
   services: readonly KeyServiceInput[]
 }
 
 /** What {@link Ledger.setBudget} takes. */
 export interface SetBudgetInput extends Mutation {
-  /** @defaultValue derived from scope and period, so that setting it again changes it */
+  /** @defaultValue derived from scope and period, so that setting the same budget again changes it */
   budgetId?: string
   userId?: string
   apiKeyId?: string
   service?: Service
   /** Weeks begin on Monday. */
   period: BudgetPeriod
-  /** IANA name, such as `Europe/Berlin`, of the zone at whose midnight days, weeks and months begin. @defaultValue `UTC` */
+  /** IANA name of the time zone at whose midnight days, weeks and months begin, such as `Europe/Berlin`. @defaultValue `UTC` */
   timeZone?: string
   limit: Credits
   /** @defaultValue `block` */
   mode?: 'block' | 'warn'
-  /** Shares of the limit in whole percent at which `limit_crossed` is told, once in each window. @defaultValue [80, 100] */
+  /** The shares of the limit, in whole percent, at which to emit `limit_crossed`, once per window. @defaultValue [80, 100] */
   alertsAtPercent?: readonly number[]
 }
 
 /** What {@link Ledger.setAlerts} takes. */
 export interface SetAlertsInput extends Mutation {
-  /** Tells `balance_low` when the balance falls below it. @defaultValue never */
+  /** Emits `balance_low` when the balance falls below this amount. @defaultValue never */
   balanceLow?: Credits
-  /** Tells `top_up_needed`, for so much, when the balance falls below a line. @defaultValue never */
+  /** Emits `top_up_needed`, asking for `amount`, when the balance falls below `at`. @defaultValue never */
   topUp?: { at: Credits; amount: Credits }
 }
 
@@ -311,21 +320,21 @@ export interface CancelTopUpInput extends Mutation {
 
 /** What {@link Ledger.saveDocument} takes. */
 export interface SaveDocumentInput extends Mutation {
-  /** What it is, for example `agent`. */
+  /** The kind of document, for example `agent`. */
   kind: string
   /** @defaultValue a new UUIDv7 */
   documentId?: string
   /** Anything that JSON can carry, at most 8 MB. */
   body: Record<string, unknown>
   /**
-   * Of something that is kept up to date under its `documentId`, such as how far a reader came: a whole number, which is kept as `body.version`.
-   * It takes the place of what was kept with a smaller one; what was kept with the same or a greater one stays. It leaves no entry in the
-   * journal, so that an account does not grow by it. @defaultValue none: what was kept is never replaced
+   * A whole number, for a document that is updated under the same `documentId`, such as a reader's position. Stored as
+   * `body.version`. The document replaces one with a smaller version; one with the same or a greater version stays. Such updates
+   * leave no journal entry, so that they do not make the account grow. @defaultValue none: the document is never replaced
    */
   version?: number
 }
 
-/** Why new work was refused. Nothing was changed. Where several apply, the first in this order is named. */
+/** Why new work was refused. Nothing was changed. If several reasons apply, the first in this order is given. */
 export type Refusal =
   | { status: 'refused'; reason: 'workflow_closed'; workflowId: string }
   | { status: 'refused'; reason: 'hold_not_open'; holdId: string; state: string }
@@ -350,7 +359,7 @@ export interface OpenAccountOutcome {
   replayed: boolean
 }
 
-/** What a grant came to. */
+/** The grant that was made. */
 export interface GrantOutcome {
   status: 'granted'
   grantId: string
@@ -367,83 +376,83 @@ export interface HeldOutcome {
   holdId: string
   amount: Credits
   expiresAt: number
-  /** The balance: what grants still hold, this hold among it, less debt. */
+  /** The balance: what is left of grants, including what this hold sets aside, less debt. */
   balance: Credits
-  /** What may still be spent beside this hold: the least of balance, workflow ceiling and budgets. */
+  /** What may still be spent besides this hold: the least of balance, workflow ceiling and budgets. */
   affordable: Credits
-  /** The same in units, when the hold named a `unitPrice`. */
+  /** The same in units, if the hold was given a `unitPrice`. */
   affordableUnits?: bigint
   replayed: boolean
 }
-/** How placing a hold went. */
+/** The hold that was placed, or why it was refused. */
 export type PlaceHoldOutcome = HeldOutcome | Refusal
-/** How an extension went. */
+/** The hold that was extended, or why that was refused. */
 export type ExtendHoldOutcome = HeldOutcome | Refusal
 
-/** What a settlement or charge took. */
+/** What a settlement or a charge took. */
 export interface ChargedOutcome {
   status: 'charged'
   usageId: string
   /** Taken from the account. */
   charged: Credits
-  /** Rated but not taken: the account could not pay it. charged + shortfall = what was rated, rounded. */
+  /** What the account could not pay. charged + shortfall is the rated price, rounded. */
   shortfall: Credits
-  /** The balance afterwards: what grants still hold, less debt. */
+  /** The balance afterwards: what is left of grants, less debt. */
   balance: Credits
   available: Credits
-  /** What may still be spent: the least of balance, workflow ceiling and budgets, with what is left of the hold. */
+  /** What may still be spent: the least of balance, workflow ceiling and budgets, plus what is left of the hold. */
   affordable: Credits
-  /** Whether the hold had ended before, so that this was charged afresh. */
+  /** Whether the hold had already ended, so that this was charged afresh. */
   late: boolean
   replayed: boolean
 }
-/** How a settlement went. */
+/** What a settlement took, or why it was refused. */
 export type SettleHoldOutcome = ChargedOutcome | Refusal
-/** How a charge went. */
+/** What a charge took, or why it was refused. */
 export type ChargeOutcome = ChargedOutcome | Refusal
 
-/** How giving a hold back went. */
+/** What was given back, or why the release was refused. */
 export type ReleaseHoldOutcome = { status: 'released'; holdId: string; amount: Credits; replayed: boolean } | Refusal
 
-/** How a refund went. */
+/** The correction that a refund made, or why it was refused. */
 export type RefundOutcome =
   | CorrectedOutcome
   | { status: 'refused'; reason: 'refund_exceeds_charge'; usageId: string; refundable: Credits; requested: Credits }
 
-/** A usage record was corrected by another. */
+/** A usage record was corrected by a further record. */
 export interface CorrectedOutcome {
   status: 'corrected'
   /** The correcting record. */
   correctionId: string
   usageId: string
-  /** Given back; negative where more was charged. */
+  /** The amount given back, negative if more was charged. */
   refunded: Credits
-  /** Due and not taken. */
+  /** What is due but could not be taken. */
   shortfall: Credits
   balance: Credits
   replayed: boolean
 }
-/** How a correction went. */
+/** The correction that was made, or why it was refused. */
 export type AdjustOutcome = CorrectedOutcome | Refusal
 
-/** What was taken back of a grant. */
+/** How much of a grant was taken back. */
 export interface RevokeGrantOutcome {
   status: 'revoked'
   grantId: string
-  /** Taken back. What open holds have set aside stays theirs until they end. */
+  /** The amount taken back. What open holds have set aside stays with them until they end. */
   amount: Credits
   replayed: boolean
 }
 
-/** What a chargeback brought back, and what is owed now. */
+/** What a chargeback recovered, and what the account owes now. */
 export interface ChargebackOutcome {
   status: 'charged_back'
   grantId: string
-  /** Unspent, and taken back. */
+  /** The unspent part, which was taken back. */
   recovered: Credits
-  /** The part of that which open holds had set aside: what they still spend of it is owed when they are settled. */
+  /** The part of `recovered` that open holds had set aside. What they still spend of it becomes debt when they settle. */
   held: Credits
-  /** Spent, and owed now: the account's next grants for every service repay it before anything can be spent. */
+  /** The spent part, which is debt now. The account's next grants for every service repay it before anything can be spent. */
   owed: Credits
   balance: Credits
   replayed: boolean
@@ -461,15 +470,15 @@ export type OpenWorkflowOutcome =
   | {
       status: 'opened'
       workflowId: string
-      /** What was set aside, if a reserve was asked for. */
+      /** The amount set aside, if a reserve was requested. */
       reserved?: Credits
-      /** The hold that keeps it: it can be extended or released like any other, and is never settled itself. */
+      /** The hold that keeps the reserve. It can be extended or released like any other, but never settled. */
       reserveHoldId?: string
       replayed: boolean
     }
   | Refusal
 
-/** What a workflow came to. */
+/** What a closed workflow cost, and how long it took. */
 export interface CloseWorkflowOutcome {
   status: 'closed'
   workflowId: string
@@ -478,39 +487,39 @@ export interface CloseWorkflowOutcome {
   replayed: boolean
 }
 
-/** The key that was made, or what its account lacks. */
+/** The API key that was created, or what its account lacks. */
 export type CreateApiKeyOutcome =
   | {
       status: 'created'
       apiKeyId: string
       prefix: string
-      /** The key itself, shown this once. Absent on a replay: only its hash was kept. */
+      /** The key itself, shown only this once. Absent on a replay, since only its hash is stored. */
       secret?: string
       replayed: boolean
     }
   | { status: 'refused'; reason: 'insufficient_balance'; available: Credits; requested: Credits }
 
-/** The key with its new secret. */
+/** The API key with its new secret. */
 export interface RotateApiKeyOutcome {
   status: 'rotated'
   apiKeyId: string
   prefix: string
-  /** The new key itself, shown this once. Absent on a replay: only its hash was kept. */
+  /** The new key itself, shown only this once. Absent on a replay, since only its hash is stored. */
   secret?: string
   previousPrefix: string
-  /** Until when the secret of before is good, epoch milliseconds. */
+  /** Until when the previous secret is valid, in epoch milliseconds. */
   previousUntil: number
   replayed: boolean
 }
 
-/** The key that was ended. */
+/** The API key that was revoked. */
 export interface RevokeApiKeyOutcome {
   status: 'revoked'
   apiKeyId: string
   replayed: boolean
 }
 
-/** The key whose services were set. */
+/** The API key whose services were set. */
 export interface SetKeyServicesOutcome {
   status: 'set'
   apiKeyId: string
@@ -524,27 +533,27 @@ export interface SetBudgetOutcome {
   replayed: boolean
 }
 
-/** That the lines were drawn. */
+/** Confirms that the alerts were set. */
 export interface SetAlertsOutcome {
   status: 'set'
   replayed: boolean
 }
 
-/** That a top-up was given up. */
+/** The top-up that was given up. */
 export interface CancelTopUpOutcome {
   status: 'cancelled'
   topUpId: string
   replayed: boolean
 }
 
-/** The document that was kept. */
+/** The document that was saved. */
 export interface SaveDocumentOutcome {
   status: 'saved'
   documentId: string
   replayed: boolean
 }
 
-/** The verbs of the ledger with their inputs as the state machine takes them, every default filled in. */
+/** The ledger's verbs, with their inputs as the state machine takes them: every default is filled in. */
 export interface Operations {
   openAccount: { name: string; creditLimit: Credits; debtLimit: Credits }
   grant: Required<Omit<GrantInput, keyof Mutation | 'effectiveAt' | 'expiresAt' | 'services' | 'rollover' | 'topUpId'>> &
@@ -557,7 +566,7 @@ export interface Operations {
   settleHold: Required<Omit<SettleHoldInput, keyof Mutation | 'provider' | 'usage' | 'closesWorkflow'>> & {
     provider?: string
     usage: RatedUsage
-    /** In place of the hold's own policy, where the work is long done: see {@link UsageSpool}. */
+    /** Replaces the hold's own policy for usage from the spool, whose work is done already: see {@link UsageSpool}. */
     overage?: 'cap'
   } & Closing
   releaseHold: Omit<ReleaseHoldInput, keyof Mutation>
@@ -574,7 +583,7 @@ export interface Operations {
     userId?: string
     prefix: string
     hash: string
-    /** The hash again, of a secret that the caller chose: another one under the same key is another change. */
+    /** The hash again, if the caller chose the secret, so that another secret under the same idempotency key is a conflict. */
     secret?: string
     services: readonly (KeyServiceInput & { id: string })[]
     expiresAt?: number
@@ -596,21 +605,21 @@ export interface Operations {
   freezeAccount: Omit<FreezeAccountInput, keyof Mutation>
   setAlerts: Omit<SetAlertsInput, keyof Mutation>
   cancelTopUp: Omit<CancelTopUpInput, keyof Mutation>
-  /** Takes a due event for the process that will deliver it, until then. */
+  /** Claims a due event for the process that will deliver it, until a time. */
   claimEvent: { eventId: string; until: number }
-  /** How that went: no `error` is delivered; with one, in how long to try again, if ever. */
+  /** Records how a delivery went. No `error` means success. After an error, `delayMs` says when to try again, if ever. */
   endDelivery: { eventId: string; error?: string; delayMs?: number }
   /** Makes an event due now. */
   retryEvent: { eventId: string }
   saveDocument: { kind: string; documentId: string; body: Record<string, unknown> }
-  /** Keeps a document in the place of an earlier version. */
+  /** Stores a document in place of an earlier version. */
   replaceDocument: { kind: string; documentId: string; body: Record<string, unknown>; version: number }
-  /** Lets what is due on one account happen: grants begin and expire, abandoned holds go back. */
+  /** Applies what is due on one account: begins and expires grants, gives back abandoned holds. */
   advance: Record<never, never>
-  /** Keeps when a key was last used. It moves nothing, so the journal does not tell of it. */
+  /** Records when a key was last used. It moves no credits, so it leaves no journal entry. */
   noteKeyUse: { apiKeyId: string; at: number }
 }
-/** Whether a charge closes its workflow, and whether that is told as an event. */
+/** Whether a charge closes its workflow, and whether that emits an event. */
 interface Closing {
   closesWorkflow?: boolean
   announce?: boolean
@@ -619,7 +628,7 @@ interface Closing {
 /** The name of a change. */
 export type Verb = keyof Operations
 
-/** {@link UsageInput} with its defaults. Its details are JSON already, which nothing below needs to look into. */
+/** {@link UsageInput} with its defaults filled in. Its details are JSON text already, since nothing below reads them. */
 export type RatedUsage = Omit<UsageInput, 'details'> &
   Required<Pick<UsageInput, 'roundingStep' | 'certainty'>> & { details?: string }
 
@@ -630,12 +639,12 @@ export type Operation = {
     accountId: string
     idempotencyKey: string | null
     input: Operations[Name]
-    /** Looks for what most likely is not there, such as a usage record with the id of a hold that is open. */
+    /** Also looks for rows that most likely do not exist, such as a usage record with the id of an open hold. */
     isDoubtful?: boolean
   }
 }[Verb]
 
-/** What each verb answers when it does not fail. */
+/** The outcome of each verb when it does not fail. */
 export interface Outcomes {
   openAccount: OpenAccountOutcome
   grant: GrantOutcome
@@ -667,7 +676,7 @@ export interface Outcomes {
   noteKeyUse: { status: 'noted'; replayed: boolean }
 }
 
-/** What a wrong call gets: thrown by the ledger as the error of that code. Nothing was changed. */
+/** The outcome of an invalid call. The ledger throws it as the error with that code. Nothing was changed. */
 export type Failure =
   | {
       status: 'failed'
@@ -686,5 +695,5 @@ export type Failure =
   | { status: 'failed'; code: 'AMOUNT_OUT_OF_RANGE'; field: string }
   | { status: 'failed'; code: 'INVALID_INPUT'; field: string; problem: string }
 
-/** What the state machine answers an operation. */
+/** The state machine's answer to an operation. */
 export type Outcome = Outcomes[Verb] | Failure

@@ -2,17 +2,17 @@ import { checkText } from './check-input.ts'
 import type { LedgerDriver } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
 
-/** What one process told of its providers, and how long ago by the store's clock. */
+/** What one process published about its providers, and how long ago on the store's clock. */
 export interface ToldHealth {
   processId: string
   ageMs: number
-  /** As it was told. */
+  /** What it published, unchanged. */
   news: unknown
 }
 
-/** Longer than anything told stays true. */
+/** How long news is kept, which is longer than any of it stays true. */
 const KEPT_MS = 3_600_000
-/** Before all that is read. */
+/** A time that no reader asks for. */
 const LONG_AGO = -10 * KEPT_MS
 const NEWS_LENGTH_MAX = 1_000_000
 
@@ -20,8 +20,9 @@ const PUT = `INSERT INTO {provider_health} (process_id, news, told_at) VALUES (?
   ON CONFLICT (process_id) DO UPDATE SET news = excluded.news, told_at = excluded.told_at`
 
 /**
- * What the processes on one database tell each other of their providers: a `HealthStore` as `shareHealth` of `@farebox/router` takes it. No
- * account owns it, and the ledger does not know what it says. Ages are by the store's clock, so that those of the processes need not agree.
+ * Shares the health of providers among the processes that use one database. It is a `HealthStore` for `shareHealth` of
+ * `@farebox/router`. The news belongs to no account, and the ledger does not interpret it. Ages are by the store's clock, so the
+ * clocks of the processes need not agree.
  */
 export class ProviderHealth {
   readonly #driver: LedgerDriver<never>
@@ -33,7 +34,7 @@ export class ProviderHealth {
   }
 
   /**
-   * Replaces what a process told before.
+   * Publishes a process's news, in place of what it published before.
    *
    * @param news  plain JSON, up to a million characters
    */
@@ -47,12 +48,12 @@ export class ProviderHealth {
     await this.#driver.write({ text: 'DELETE FROM {provider_health} WHERE told_at < ?', values: [now - KEPT_MS] })
   }
 
-  /** @internal Writes what nobody reads, to see whether the database takes it. It is removed with what is old. */
+  /** @internal Writes a row that nobody reads, to test whether the database accepts writes. It is deleted along with old news. */
   async tryToWrite(): Promise<void> {
     await this.#driver.write({ text: PUT, values: ['', 'null', LONG_AGO] })
   }
 
-  /** What each process told last, in the last hour. */
+  /** The latest news of each process that published any in the last hour. */
   async read(): Promise<ToldHealth[]> {
     const now = await this.#driver.now()
     const rows = await this.#driver.select({

@@ -1,38 +1,40 @@
 import { LedgerUnavailableError } from './errors.ts'
 
-/** One transaction of the commit queue, when it is over. Times are milliseconds. */
+/** A finished transaction of the commit queue. Times are in milliseconds. */
 export interface CommitReport {
-  /** Changes that shared it. */
+  /** How many changes shared it. */
   operations: number
-  /** How long the one that waited longest had waited for its turn. */
+  /** The longest time that one of them had waited. */
   waitMsMax: number
   waitMsMean: number
-  /** From the first statement until it was durable, or had failed. */
+  /** The time from the first statement until the transaction was durable or had failed. */
   durationMs: number
-  /** Why none of its changes was made; absent when all were. */
+  /** Why none of its changes was made. Absent if all were. */
   error?: unknown
 }
 
-/** The commit queue of one ledger at this moment, and what went through it since it was made. Times are milliseconds. */
+/** The commit queue of one ledger now, and its totals since it was created. Times are in milliseconds. */
 export interface QueueStats {
-  /** Changes that wait for a transaction. */
+  /** How many changes are waiting for a transaction. */
   waiting: number
-  /** Transactions under way. */
+  /** How many transactions are running. */
   underWay: number
-  /** Transactions that are over, and those of them that failed. */
+  /** How many transactions have finished, including the failed ones. */
   batches: number
   failedBatches: number
-  /** Changes in all of them: `operations / batches` is the mean size. One that was tried again without its neighbours counts twice. */
+  /**
+   * The changes in all of them, so that `operations / batches` is the mean size. A change that was retried alone counts twice.
+   */
   operations: number
-  /** The sum over all changes of how long each waited for its turn. */
+  /** The sum of all changes' waiting times. */
   waitMsSum: number
-  /** The longest that one waited. */
+  /** The longest waiting time of a change. */
   waitMsMax: number
-  /** The sum over all transactions of how long each took. */
+  /** The sum of all transactions' durations. */
   durationMsSum: number
 }
 
-/** How much the newest batch counts in the rate that is expected of the next. */
+/** The weight of the newest batch in the moving average that predicts the next. */
 const NEWEST_SHARE = 0.2
 const RETRY_AFTER_MS = { min: 50, max: 30_000 }
 
@@ -41,7 +43,7 @@ export class QueueWatch {
   readonly #onCommit: ((report: CommitReport) => void) | undefined
   readonly #sums = { batches: 0, failedBatches: 0, operations: 0, waitMsSum: 0, waitMsMax: 0, durationMsSum: 0 }
   #msPerOperation = 0
-  /** Whether the database did not take the newest transaction. */
+  /** Whether the database was unavailable for the newest transaction. */
   isFailing = false
 
   constructor(onCommit: ((report: CommitReport) => void) | undefined) {
@@ -71,7 +73,7 @@ export class QueueWatch {
     try {
       this.#onCommit(error === undefined ? report : { ...report, error })
     } catch {
-      // A watcher's own failure must not become that of the changes it watches.
+      // A failing watcher must not fail the changes that it watches.
     }
   }
 
@@ -79,7 +81,7 @@ export class QueueWatch {
     return { waiting, underWay, ...this.#sums }
   }
 
-  /** How long so many changes will take, by what the newest batches took; milliseconds. */
+  /** How long this many changes will probably take, in milliseconds, judging by the newest batches. */
   timeFor(operations: number): number {
     const { min, max } = RETRY_AFTER_MS
     return Math.round(Math.min(Math.max(operations * this.#msPerOperation, min), max))

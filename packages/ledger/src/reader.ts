@@ -27,20 +27,20 @@ import { type UsageSeries, type UsageSeriesInput, usageSeries } from './usage-se
 import { type AccountRows, unreadableAccount, type VerifyReport, verifiedTables, verifyAccount } from './verify.ts'
 import { listWorkflows, type WorkflowCursor, type WorkflowFilter, type WorkflowPage } from './workflow-list.ts'
 
-/** What an account has. */
+/** The balance of an account, and what it is made of. */
 export interface Balance {
   accountId: string
   name: string
-  /** What grants still hold, less debt. */
+  /** What is left of grants, less debt. */
   balance: Credits
   held: Credits
-  /** balance − held; new work may use this and the credit line. */
+  /** balance − held. New work may use this and the credit line. */
   available: Credits
   creditLimit: Credits
   debt: Credits
 }
 
-/** A workflow as its receipt shows it. */
+/** A workflow, as its receipt shows it. */
 export interface WorkflowSummary {
   accountId: string
   workflowId: string
@@ -51,7 +51,7 @@ export interface WorkflowSummary {
   parentId: string | null
   state: WorkflowState
   maxCredits: Credits | null
-  /** Charged to it, and to its children. */
+  /** What was charged to it and its children. */
   spent: Credits
   held: Credits
   /** What was set aside when it opened. */
@@ -61,7 +61,7 @@ export interface WorkflowSummary {
   closedAt: number | null
 }
 
-/** A key that was presented and is good, with what it may do. */
+/** A valid API key that was presented, with what it may do. */
 export interface AuthenticatedKey {
   accountId: string
   apiKeyId: string
@@ -69,43 +69,43 @@ export interface AuthenticatedKey {
   name: string
   userId: string | null
   expiresAt: number | null
-  /** Empty: every service. */
+  /** Empty means every service. */
   services: readonly KeyService[]
 }
 
-/** What a key may do with one service. */
+/** What an API key may do with one service. */
 export interface KeyService {
   id: string
   service: Service
-  /** Null is every provider. */
+  /** Null means every provider. */
   provider: string | null
   enabled: boolean
   costLimitPerRequest: Credits | null
   createdAt: number
 }
 
-/** A key with its history. */
+/** An API key with its history. */
 export interface ApiKeySummary extends AuthenticatedKey {
   createdAt: number
   revokedAt: number | null
-  /** Of the secret that the last rotation replaced. */
+  /** The prefix of the secret that the last rotation replaced. */
   previousPrefix: string | null
-  /** When that secret ends, or has ended, epoch milliseconds. */
+  /** When that secret ends or ended, in epoch milliseconds. */
   previousUntil: number | null
   /**
-   * When it was last used, epoch milliseconds on the store's clock; null is never. Written at most once a minute, so the true time
-   * may be up to a minute later; exact once the ledger that saw it was closed.
+   * When it was last used, in epoch milliseconds on the store's clock. Null means never. Written at most once a minute, so the
+   * true time may be up to a minute later. It is exact once the ledger that saw the use was closed.
    */
   lastUsedAt: number | null
 }
 
-/** What the host kept in its account. */
+/** A document that the host stored in an account. */
 export interface SavedDocument {
   body: Record<string, unknown>
   createdAt: number
 }
 
-/** Something that the ledger tells by itself, in the transaction that caused it. */
+/** An event that the ledger emits by itself. It is written in the transaction that caused it. */
 export type LedgerEvent = {
   [Type in EventType]: {
     id: string
@@ -113,7 +113,7 @@ export type LedgerEvent = {
     accountId: string
     data: EventData[Type]
     createdAt: number
-    /** When it is tried next; null when it was delivered or given up. */
+    /** When its delivery is tried next. Null once it was delivered or given up. */
     dueAt: number | null
     attempts: number
     deliveredAt: number | null
@@ -122,14 +122,14 @@ export type LedgerEvent = {
   }
 }[EventType]
 
-/** A page of something, newest first. */
+/** A page of items, newest first. */
 export interface Page<Item> {
   items: Item[]
-  /** Give it as `before` to read on; absent at the end. */
+  /** Pass it as `before` to get the next page. Absent on the last page. */
   next?: number
 }
 
-/** Epoch milliseconds on the store's clock, the end excluded. */
+/** A range of epoch milliseconds on the store's clock, without its end. */
 export interface TimeRange {
   from: number
   until: number
@@ -139,10 +139,10 @@ const IN_RANGE = 'created_at >= ? AND created_at < ?'
 const PAGE = 500
 const GIVEN_UP = 'due_at IS NULL AND delivered_at IS NULL'
 
-/** Those of an account that are not used up. */
+/** The grants of an account that have something left. */
 const LASTING_GRANTS = 'WHERE account_id = ? AND remaining > 0'
 
-/** The queries of the ledger. They change nothing, except that what is due on an account happens before its balance is read. */
+/** The queries of the ledger. They change nothing, except that reading a balance first applies what is due on the account. */
 export abstract class LedgerReader {
   readonly #reads: LedgerDriver
   readonly #keys: KeyRing
@@ -157,10 +157,10 @@ export abstract class LedgerReader {
   protected abstract noteKeyUse(use: KeyUse): Promise<unknown>
 
   /**
-   * Asks the database for an answer: the time alone would not do, which a clock may tell that knows nothing of it.
+   * Checks that the database answers a query. Asking for the time would prove nothing: a clock may run without the database.
    *
-   * @throws {LedgerUnavailableError} it does not answer
-   * @throws {LedgerClosedError} it was closed
+   * @throws {LedgerUnavailableError} the database does not answer
+   * @throws {LedgerClosedError} the ledger was closed
    */
   async ping(): Promise<void> {
     await this.#reads.select({ text: 'SELECT 1 AS answer', values: [], columns: { answer: { type: 'integer' } } })
@@ -176,15 +176,18 @@ export abstract class LedgerReader {
     return balanceOf(account)
   }
 
-  /** Accounts by id, a page at a time, with their balances as they were last written: what is due since happens when they are used, or by `sweep`. */
+  /**
+   * Accounts in the order of their ids, a page at a time. Their balances are as last written: what has become due since is
+   * applied when an account is used, or by `sweep`.
+   */
   async accounts({ after = '', limit = 100 }: { after?: string; limit?: number } = {}): Promise<Balance[]> {
     const rows = await this.#rows('accounts', 'WHERE account_id > ? ORDER BY account_id LIMIT ?', [after, checkLimit(limit)])
     return rows.map(balanceOf)
   }
 
   /**
-   * Grants that are spendable now or later, or hold something back, in the order in which they are spent. As they were last written: one that has
-   * expired since is among them until the account is used, its balance read, or by `sweep`.
+   * Grants with something left, in the order in which they are spent. They are as last written: a grant that has expired since is
+   * still among them until the account is used, its balance is read, or `sweep` runs.
    */
   async grants(accountId: string): Promise<GrantRow[]> {
     const rows = await this.#rows('grants', LASTING_GRANTS, [checkText('accountId', accountId)])
@@ -192,7 +195,7 @@ export abstract class LedgerReader {
   }
 
   /**
-   * The balance, and the grants of {@link grants} behind it: both as of one moment, whoever writes meanwhile.
+   * The balance and the {@link grants} behind it, both as of the same moment.
    *
    * @throws {NotFoundError} no such account
    */
@@ -204,8 +207,8 @@ export abstract class LedgerReader {
   /**
    * The account's journal, newest first.
    *
-   * @param before  the sequence of the entry that the page before ended with
-   * @throws {InvalidInputError} `before` or `limit` is no whole number
+   * @param before  the sequence of the last entry on the previous page
+   * @throws {InvalidInputError} `before` or `limit` is not a whole number
    */
   async statement(
     accountId: string,
@@ -220,8 +223,8 @@ export abstract class LedgerReader {
   }
 
   /**
-   * The newest page of the account's journal, and the balance after its first entry: both as of one moment, whoever writes meanwhile.
-   * Read on with {@link statement}.
+   * The newest page of the account's journal, and the balance after its newest entry, both as of the same moment.
+   * Get further pages with {@link statement}.
    *
    * @throws {NotFoundError} no such account
    */
@@ -256,12 +259,12 @@ export abstract class LedgerReader {
     return row
   }
 
-  /** What one workflow's attempts consumed, oldest first. */
+  /** The usage records of a workflow, oldest first. */
   usageOf(accountId: string, workflowId: string): Promise<UsageRow[]> {
     return this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ? ORDER BY sequence', [accountId, workflowId])
   }
 
-  /** What the attempts of several workflows consumed, by workflow, oldest first. */
+  /** The usage records of several workflows, grouped by workflow, oldest first. */
   async usageOfWorkflows(accountId: string, workflowIds: readonly string[]): Promise<Map<string, UsageRow[]>> {
     if (workflowIds.length === 0) return new Map()
     const rows = await this.#rows(
@@ -273,10 +276,10 @@ export abstract class LedgerReader {
   }
 
   /**
-   * What was consumed in a range of time, of all accounts, by account and usage id. It looks at every record that there is, so it is for work
-   * that is done now and then, such as comparing them with a provider's invoice.
+   * The usage records of all accounts in a range of time, in the order of account and usage id. It scans every record, so it is
+   * meant for occasional work, such as comparing usage with a provider's invoice.
    *
-   * @param service  only of this one
+   * @param service  the only service to include
    */
   async *usageBetween({ from, until, service }: TimeRange & { service: Service }): AsyncGenerator<UsageRow, void, undefined> {
     yield* this.#pages(
@@ -288,7 +291,7 @@ export abstract class LedgerReader {
     )
   }
 
-  /** What {@link Ledger.saveDocument} kept in a range of time, of one kind and all accounts. */
+  /** The documents of one kind that {@link Ledger.saveDocument} stored in a range of time, in all accounts. */
   async *documentsBetween({ from, until, kind }: TimeRange & { kind: string }): AsyncGenerator<DocumentRow, void, undefined> {
     yield* this.#pages('documents', ['account_id', 'document_id'], `kind = ? AND ${IN_RANGE}`, [kind, from, until], (row) => [
       row.accountId,
@@ -296,7 +299,7 @@ export abstract class LedgerReader {
     ])
   }
 
-  /** What {@link Ledger.saveDocument} kept; `undefined` when there is no such document. */
+  /** A document that {@link Ledger.saveDocument} stored, or `undefined` if there is none. */
   async document(accountId: string, kind: string, documentId: string): Promise<SavedDocument | undefined> {
     const [row] = await this.#rows('documents', 'WHERE account_id = ? AND kind = ? AND document_id = ?', [
       checkText('accountId', accountId),
@@ -306,12 +309,12 @@ export abstract class LedgerReader {
     return row && { body: row.body as Record<string, unknown>, createdAt: row.createdAt }
   }
 
-  /** An account's budgets as they were last written: one whose window is over still says what that window used. */
+  /** An account's budgets as last written. A budget whose window is over still shows what was used in that window. */
   budgets(accountId: string): Promise<BudgetRow[]> {
     return this.#rows('budgets', 'WHERE account_id = ? ORDER BY budget_id', [checkText('accountId', accountId)])
   }
 
-  /** An account's budgets, each in the window that it is in now. */
+  /** An account's budgets, each in its current window. */
   async currentBudgets(accountId: string): Promise<BudgetRow[]> {
     const budgets = await this.budgets(accountId)
     if (budgets.length === 0) return budgets
@@ -326,7 +329,7 @@ export abstract class LedgerReader {
   }
 
   /**
-   * Usage over time, by hour, day, week or month, and by what it was for. Reads the same sums as {@link breakdowns}.
+   * Usage over time, by hour, day, week or month, and by what it was spent on. Reads the same sums as {@link breakdowns}.
    *
    * @throws {InvalidInputError} `from` is not before `to`, or so long before it that there are too many buckets
    */
@@ -335,42 +338,42 @@ export abstract class LedgerReader {
   }
 
   /**
-   * Where credits went, by service and by workflow. Reads sums that are kept by day and by hour, so it costs the same however much was
-   * used in that time. Of one service or provider, workflows are those that used it: what they used of it, but how many they were and
-   * how long they took as of all of their name.
+   * Where credits went, by service and by workflow. It reads daily and hourly sums, so its cost does not grow with the usage in
+   * that time. Filtered by service or provider, it lists the workflows that used it, with what they were charged for it. Their
+   * counts and durations still cover all workflows of the same name.
    */
   breakdowns(filter: BreakdownFilter): Promise<Breakdowns> {
     return breakdowns(this.#reads, filter)
   }
 
   /**
-   * Whose key this is, and what it may do; `undefined` for a key that does not exist, was revoked or has expired. A good key is
-   * remembered for ten seconds: a revocation, a rotation or other services take effect at once in this process, and in others
-   * within that time. When it expires is a matter of the store's clock.
+   * Tells whose API key this is and what it may do, or `undefined` if it does not exist, was revoked or has expired. A valid key
+   * is cached for ten seconds: a revocation, a rotation or a change of its services takes effect at once in this process, and in
+   * others within that time. The store's clock decides when a key has expired.
    */
   authenticate(secret: string): Promise<AuthenticatedKey | undefined> {
     return this.#keys.authenticate(secret)
   }
 
   /**
-   * {@link authenticate} at once, from what is remembered: `undefined` also for a good key that was not asked about in the last ten
-   * seconds. For hot paths, which ask the other way when this does not know.
+   * Looks an API key up in the cache of {@link authenticate}, without waiting. Returns `undefined` also for a valid key that is
+   * not cached. Meant for hot paths, which call `authenticate` if this finds nothing.
    */
   knownKey(secret: string): AuthenticatedKey | undefined {
     return this.#keys.known(secret)
   }
 
-  /** The key of a prefix, good or not; `undefined` when there is none. A prefix from before a rotation leads to its key too. */
+  /** The API key with a prefix, valid or not, or `undefined` if there is none. Prefixes from before a rotation work too. */
   apiKey(prefix: string): Promise<ApiKeySummary | undefined> {
     return this.#keys.byPrefix(checkText('prefix', prefix))
   }
 
-  /** An account's keys, newest first. */
+  /** An account's API keys, newest first. */
   apiKeys(accountId: string): Promise<ApiKeySummary[]> {
     return this.#keys.ofAccount(checkText('accountId', accountId))
   }
 
-  /** Replays an account's journal and recomputes every sum that is kept of it. */
+  /** Replays an account's journal and checks every sum that is derived from it. */
   async verify(accountId: string): Promise<VerifyReport> {
     const ofAccount = [checkText('accountId', accountId)]
     try {
@@ -391,7 +394,7 @@ export abstract class LedgerReader {
     this.#keys.forget(apiKeyId)
   }
 
-  /** What the ledger told, or tried to: of one account, newest first, or of all that was given up and waits for somebody to look. */
+  /** Events, newest first: those of one account, or those of all accounts whose delivery was given up. */
   async events(
     filter: { accountId: string } | { isGivenUp: true },
     { limit = 100 }: { limit?: number } = {},
@@ -404,7 +407,7 @@ export abstract class LedgerReader {
     return (await this.#rows('events', rest, [...values, checkLimit(limit)])).map(eventOf)
   }
 
-  /** How many events are still to be delivered, and how many were given up: for a metrics page. */
+  /** How many events are waiting to be delivered, and how many were given up, for a metrics page. */
   async eventCounts(): Promise<{ waiting: number; givenUp: number }> {
     const count = async (condition: string) => {
       const text = `SELECT COUNT(*) AS total FROM {events} WHERE ${condition}`
@@ -415,7 +418,7 @@ export abstract class LedgerReader {
     return { waiting, givenUp }
   }
 
-  /** @internal Events that are to be delivered by now, the oldest first. */
+  /** @internal Events that are due for delivery, the longest due first. */
   async eventsDue(limit: number): Promise<{ now: number; events: LedgerEvent[] }> {
     const now = await this.#reads.now()
     const rows = await this.#rows('events', 'WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?', [now, limit])
@@ -431,7 +434,7 @@ export abstract class LedgerReader {
     return rows.map((row) => row.accountId as string)
   }
 
-  /** The rows that meet a condition, in the order of their keys, a page at a time. */
+  /** The rows that meet a condition, in the order of their keys, read a page at a time. */
   async *#pages<Name extends TableName>(
     table: Name,
     keys: readonly string[],
@@ -451,7 +454,7 @@ export abstract class LedgerReader {
     }
   }
 
-  /** The balance, and what a query of the same account finds: as of one moment. What is due happens first, as it does where the balance alone is asked for. */
+  /** The balance and the result of a query on the same account, both as of one moment. Like `balance`, applies what is due first. */
   async #balanceWith(accountId: string, query: Query): Promise<{ balance: Balance; rows: Record<string, unknown>[] }> {
     await this.balance(accountId)
     const [accounts = [], rows = []] = await this.#reads.selectAll([
@@ -474,7 +477,7 @@ export abstract class LedgerReader {
   }
 }
 
-/** @param rows  one more than the limit, where there are more */
+/** @param rows  one more than `limit` if there is a further page */
 function pageOf(rows: RowsOf<'journal'>, limit: number): Page<JournalEntry> {
   const items = rows.slice(0, limit).map(decodeEntry)
   return { items, ...(rows.length > limit && { next: items.at(-1)?.sequence }) }

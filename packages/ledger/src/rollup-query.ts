@@ -4,26 +4,26 @@ import type { LedgerDriver, Query } from './driver.ts'
 import { type RollupRange, type SignedRollupRange, signedRollupRanges } from './rollups.ts'
 import { CARRY, tables } from './tables.ts'
 
-/** The last moment of a `Date`, at the end of a day. */
+/** The latest moment that a `Date` can hold, on a day boundary. */
 const END_OF_TIME = 8_640_000_000_000_000
 /**
- * More rows than there are. Postgres does not share out among processes what has a limit: to start them takes ten times as long as
- * to read some thousand rows, which it expects to be slower than it is.
+ * A limit above any number of rows. Postgres does not run a query with a limit in parallel: starting workers takes ten times as
+ * long as reading some thousand rows, which Postgres expects to be slower than it is.
  */
 const ALL_ROWS = 9_000_000_000_000_000
 
 /**
- * Where an amount is cut in two to be added up: SQLite fails where a sum is more than a 64-bit integer, and either part may be added some
- * billion times before it is.
+ * Splits an amount into two parts that are summed separately. SQLite fails if a sum exceeds a 64-bit integer, and each part can
+ * be added some billion times before it does.
  */
 export const HALF = 1_000_000_000n
 
-/** Sums of `counters` over rollups, by property, of one value of each of the `dimensions`. */
+/** The sums of each counter over rollups, for one combination of the dimensions' values. */
 export type RollupTotals<Dimension extends string, Counter extends string> = Record<Dimension, string> & Record<Counter, bigint>
 
 /**
- * Sums `counters` of rollups over the time and the scope of a filter, grouped by `dimensions`, the largest charge first. However large
- * they are: the parts of a sum are put together here.
+ * Sums `counters` of rollups over the time and scope of a filter, grouped by `dimensions`, the largest charge first. The sums may
+ * be of any size, since their parts are put together here as bigints.
  */
 export async function rollupTotals<Dimension extends string, Counter extends string>(
   reads: LedgerDriver,
@@ -60,7 +60,7 @@ export async function rollupTotals<Dimension extends string, Counter extends str
       ...counters.map((counter) => [counter, total(counter)]),
     ]) as RollupTotals<Dimension, Counter | 'charged'>
   })
-  // What was used in nothing but the hours that are taken away was not used at all.
+  // Groups that were used only in the subtracted hours were not used at all.
   return totals
     .filter((row) => counters.some((counter) => row[counter] !== 0n))
     .sort((a, b) => (a.charged === b.charged ? 0 : a.charged < b.charged ? 1 : -1))
@@ -73,7 +73,7 @@ function partsOf(property: string, name: string): { key: string; sql: string }[]
   ]
 }
 
-/** The rollups of an account in the scope of a filter. Each range of them is read by itself, from the start of the primary key. */
+/** A query for the rollups of an account in the scope of a filter. It reads each range separately, along the primary key. */
 export function rollupsOf<Range extends RollupRange>(
   table: RollupTable,
   columns: (range: Range) => readonly string[],
@@ -94,7 +94,7 @@ export function rollupsOf<Range extends RollupRange>(
 
 type RollupTable = 'usage_rollups' | 'workflow_rollups'
 
-/** The columns that a filter fixes, with their values. */
+/** The columns that a filter restricts, with their values. */
 function scopeOf(filter: BreakdownFilter): [column: string, value: string][] {
   const { apiKeyId, userId, workflowName, service, provider } = filter
   const scope = { service, provider, api_key_id: apiKeyId, user_id: userId, workflow_name: workflowName }

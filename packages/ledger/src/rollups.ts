@@ -3,7 +3,7 @@ import type { RollupPeriod } from './rows.ts'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-/** The rollups that something of `at` counts in: of its hour, and of its day. */
+/** The rollups in which something at `at` counts: those of its hour and of its day. */
 export function rollupsOf(at: number): [hour: RollupStart, day: RollupStart] {
   return [
     { period: 'hour', startsAt: at - (at % HOUR) },
@@ -16,7 +16,7 @@ export interface RollupStart {
   startsAt: number
 }
 
-/** Rollups of one period, from one start up to another, which is not among them. */
+/** The rollups of one period that start from `from` up to, but not including, `to`. */
 export interface RollupRange {
   period: RollupPeriod
   from: number
@@ -24,8 +24,8 @@ export interface RollupRange {
 }
 
 /**
- * Which rollups add up to the time from `from` to `to`, both taken to whole hours that contain them: days, and hours at both ends. So
- * a breakdown reads as many rows as there are days, however much was used in them.
+ * The rollups that add up to the time from `from` to `to`, extended to whole hours: days, with hours at both ends. So the number
+ * of rows that a breakdown reads depends on the number of days, however much was used in them.
  */
 export function rollupRanges(from: number, to: number): RollupRange[] {
   const begin = from - (from % HOUR)
@@ -41,21 +41,21 @@ export function rollupRanges(from: number, to: number): RollupRange[] {
   return ranges.filter((range) => range.from < range.to)
 }
 
-/** Rollups to add up, or to take away from the others. */
+/** Rollups to add, or to subtract from the others. */
 export interface SignedRollupRange extends RollupRange {
   isTakenAway: boolean
 }
 
 /**
- * The same time by fewer rollups, for sums that nothing else is asked of: of a day that is wanted for its most part, the whole is read, and the
- * hours are taken away that are not.
+ * Like {@link rollupRanges}, but with fewer rollups, for when only sums are needed. A day that is mostly wanted is read whole,
+ * and the hours that are not wanted are subtracted.
  */
 export function signedRollupRanges(from: number, to: number): SignedRollupRange[] {
   const begin = from - (from % HOUR)
   const end = Math.ceil(to / HOUR) * HOUR
   const firstDay = begin % DAY < DAY / 2 ? begin - (begin % DAY) : Math.ceil(begin / DAY) * DAY
   const lastDay = end % DAY > DAY / 2 ? Math.ceil(end / DAY) * DAY : end - (end % DAY)
-  // Of a single day both ends are taken away, which may be more than what is wanted.
+  // For a single day, hours would be subtracted at both ends, which may be more than the hours that are wanted.
   const isBrief = lastDay - firstDay === DAY && end - begin <= DAY / 2
   if (firstDay >= lastDay || isBrief) return [{ period: 'hour', from: begin, to: end, isTakenAway: false }]
   const ranges: SignedRollupRange[] = [

@@ -82,7 +82,7 @@ export function encodeLines(lines: readonly WorkflowLine[]): unknown {
   }))
 }
 
-/** A line as JSON keeps it: amounts are strings. */
+/** A receipt line as JSON, in which amounts are strings. */
 type LineJson = Partial<
   Record<'service_type' | 'provider' | 'unit_type' | 'units' | 'rated' | 'charged' | 'shortfall' | 'price_version', string>
 > & { uncounted?: readonly [rated: string, billed: string] }

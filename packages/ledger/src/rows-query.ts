@@ -3,7 +3,7 @@ import type { Rows, TableName } from './rows.ts'
 import { columnNames } from './sql.ts'
 import { tables } from './tables.ts'
 
-/** A query for whole rows of one table; `rest` is everything after `FROM table`. */
+/** A query for whole rows of one table. `rest` is everything after `FROM table`. */
 export function rowsQuery<Name extends TableName>(name: Name, rest: string, values: Query['values']): Query {
   const table = tables[name]
   return {

@@ -1,90 +1,90 @@
 import type { Certainty, Credits, NanoUsd, Quantity, Service, Unit } from '@farebox/core'
 
-/** Where a grant came from. `purchase` was paid for; the others were not. */
+/** Every {@link GrantSource}. `purchase` was paid for; the others were not. */
 export const grantSources = ['purchase', 'promo', 'plan', 'refund', 'adjustment'] as const
-/** Where the value of a grant came from. Among grants of one priority and expiry, free ones are spent before paid ones. */
+/** Where a grant's credits came from. Among grants of the same priority and expiry, free ones are spent before paid ones. */
 export type GrantSource = (typeof grantSources)[number]
 
-/** What happens when work cost more than was held: see {@link SettleHoldInput}. */
+/** Every {@link OveragePolicy}. */
 export const overagePolicies = ['cap', 'debt', 'reject'] as const
 /** What happens when work costs more than was held: `cap` takes what is available, `debt` goes on to the debt limit, `reject` changes nothing. */
 export type OveragePolicy = (typeof overagePolicies)[number]
 
-/** How often a budget starts again at zero. `total` never does. */
+/** Every {@link BudgetPeriod}. */
 export const budgetPeriods = ['minute', 'hour', 'day', 'week', 'month', 'total'] as const
-/** The window of a budget. */
+/** How often a budget starts again at zero. `total` never does. */
 export type BudgetPeriod = (typeof budgetPeriods)[number]
 
-/** A part of a grant, set aside by a hold or drawn by a charge. An empty `grantId` is the account's credit line. */
+/** A part of a grant that a hold sets aside or a charge has drawn. An empty `grantId` stands for the account's credit line. */
 export interface Lot {
   grantId: string
   amount: Credits
-  /** The workflows whose reserves it was drawn from, the nearest first: it goes back there. */
+  /** The workflows whose reserves it was drawn from and returns to, nearest first. */
   reserves?: readonly string[]
 }
 
-/** What the ledger tells about by itself: see {@link LedgerEvent}. */
+/** Every {@link EventType}. */
 export const eventTypes = ['balance_low', 'limit_crossed', 'hold_expired', 'workflow_closed', 'top_up_needed'] as const
-/** What an event tells of. */
+/** What a {@link LedgerEvent} reports. */
 export type EventType = (typeof eventTypes)[number]
 
-/** At which balances an account's owner wants to know. */
+/** The balances at which an account's owner is alerted. */
 export interface Alerts {
-  /** Null is never. */
+  /** Null means never. */
   balanceLow: Credits | null
-  /** When more is to be bought, and how much; null is never. */
+  /** When to request a top-up, and of how much. Null means never. */
   topUp: { at: Credits; amount: Credits } | null
-  /** The event whose purchase is awaited: until then no other one is asked for. */
+  /** The event whose top-up is awaited. Until it arrives, no other one is requested. */
   pendingTopUpId: string | null
-  /** The grant that the purchase came as, where it begins later: it is awaited until then. */
+  /** The grant that answers the top-up, if it begins later. The wait goes on until then. */
   pendingGrantId?: string
 }
 
-/** An account, as its table holds it. */
+/** An account, as stored. */
 export interface AccountRow {
   accountId: string
   name: string
-  /** How far below zero the balance may go: 0 is strictly prepaid. */
+  /** How far below zero the balance may go. 0 means strictly prepaid. */
   creditLimit: Credits
   /** How much further the overage policy `debt` may go. */
   debtLimit: Credits
-  /** What active grants still hold, less debt. */
+  /** The balance: what is left of grants that have begun, less debt. */
   posted: Credits
   /** What open holds have set aside. */
   held: Credits
-  /** What was charged beyond all grants; the next grant for every service repays it first. */
+  /** What was charged beyond all grants. The next grant for every service repays it first. */
   debt: Credits
   /** The part of the credit line that open holds have set aside. */
   creditHeld: Credits
-  /** When something of this account next begins, expires or heals by itself. */
+  /** When a grant of this account next begins or expires, or a hold is next given back. */
   nextDueAt: number | null
   hasBudgets: boolean
-  /** Whether new work is refused, until somebody has looked into it. */
+  /** Whether new work is refused. */
   isFrozen: boolean
   alerts: Alerts | null
-  /** Journal entries so far. */
+  /** The number of journal entries so far. */
   sequence: number
-  /** Hash of the newest journal entry. */
+  /** The hash of the newest journal entry. */
   chainHash: string
   createdAt: number
-  /** The latest time at which the account changed: its clock never runs backwards. */
+  /** When the account last changed. Later changes never get an earlier time. */
   updatedAt: number
 }
 
-/** Where a grant is in its life. */
+/** Where a grant is in its life cycle. */
 export type GrantState = 'pending' | 'active' | 'spent' | 'expired' | 'revoked' | 'charged_back'
 
-/** What becomes of a grant that expires unspent: a grant of its own, that lives on. */
+/** How what is left of an expiring grant is carried over to a new grant. */
 export interface Rollover {
-  /** The most that is carried over; null is all. */
+  /** The most to carry over. Null means all of it. */
   max: Credits | null
-  /** How long the next grant lives, from when this one expires. */
+  /** How long the new grant lives, counted from when this one expires. */
   ttlMs: number
-  /** How often it may still be carried over. */
+  /** How many more times it may be carried over. */
   times: number
 }
 
-/** A grant, as its table holds it. */
+/** A grant, as stored. */
 export interface GrantRow {
   accountId: string
   grantId: string
@@ -93,24 +93,24 @@ export interface GrantRow {
   priority: number
   amount: Credits
   remaining: Credits
-  /** The part of `remaining` that open holds will draw on. */
+  /** The part of `remaining` that open holds have set aside. */
   pinned: Credits
-  /** What expired, was carried over or taken back; the rest of what is missing was spent. */
+  /** What expired, was carried over or taken back. `amount - remaining - gone` was spent. */
   gone: Credits
   effectiveAt: number
   expiresAt: number | null
-  /** The services it may pay for; null is every service. */
+  /** The services that it may pay for. Null means every service. */
   services: readonly Service[] | null
-  /** Whether and how what is left at its expiry is carried over. */
+  /** How what is left at its expiry is carried over. Null means not at all. */
   rollover: Rollover | null
   state: GrantState
   createdAt: number
 }
 
-/** Where a hold is in its life. */
+/** Where a hold is in its life cycle. */
 export type HoldState = 'open' | 'settled' | 'released' | 'expired'
 
-/** A hold, as its table holds it. */
+/** A hold, as stored. */
 export interface HoldRow {
   accountId: string
   holdId: string
@@ -121,16 +121,16 @@ export interface HoldRow {
   userId: string | null
   amount: Credits
   remaining: Credits
-  /** The exact price before rounding of what was settled on it; usage that was taken back whole, by a refund or an adjustment, does not count. */
+  /** The exact price, before rounding, of what was settled on it, except usage that a correction took back whole. */
   rated: Credits
-  /** What was charged for that; what a correction changed is in its usage records. */
+  /** What was charged for that. Partial corrections are only in the usage records. */
   charged: Credits
-  /** What of it could not be charged. */
+  /** What could not be charged for that. */
   shortfall: Credits
   state: HoldState
   overage: OveragePolicy
   lots: Lot[]
-  /** The budgets it counts in, each with the window in which it was taken. */
+  /** The budgets that it counts in, each with the window in which it was counted. */
   budgets: BudgetUse[]
   createdAt: number
   expiresAt: number
@@ -138,11 +138,11 @@ export interface HoldRow {
   endedAt: number | null
 }
 
-/** The window of a budget in which a hold is counted. */
+/** How much of a hold counts in one window of a budget. */
 export interface BudgetUse {
   budgetId: string
   windowStart: number
-  /** What of it is still counted there. */
+  /** The amount still counted there. */
   amount: Credits
 }
 
@@ -156,20 +156,20 @@ export interface WorkflowLine {
   rated: Credits
   charged: Credits
   shortfall: Credits
-  /** What of `rated`, and of `charged` and `shortfall`, does not count for what more usage costs: corrections brought it. Unset where that is nothing. */
+  /** What corrections added to `rated` and `charged + shortfall` that does not count in the price of further usage. Unset if zero. */
   uncounted?: { rated: Credits; billed: Credits }
-  /** The price book and version that its newest usage was rated by; null where nobody said. */
+  /** The price book and version that its newest usage was rated by. Null if not given. */
   priceVersion: string | null
 }
 
-/** Whether a workflow takes more calls. */
+/** Whether a workflow accepts more calls. */
 export type WorkflowState = 'open' | 'closed'
 
-/** A workflow, as its table holds it. */
+/** A workflow, as stored. */
 export interface WorkflowRow {
   accountId: string
   workflowId: string
-  /** The workflow at the top, whose ceiling is shared; its own id when it has no parent. */
+  /** The workflow at the top. Its own id if it has no parent. */
   rootId: string
   parentId: string | null
   name: string
@@ -177,20 +177,20 @@ export interface WorkflowRow {
   userId: string | null
   apiKeyId: string | null
   state: WorkflowState
-  /** The most that it may cost together with its children; null is no ceiling. */
+  /** The most that it may cost together with its children. Null means no ceiling. */
   maxCredits: Credits | null
-  /** Charged to it and, at the root, to its children. */
+  /** What was charged to it and its children. */
   spent: Credits
-  /** Held for it and, at the root, for its children. */
+  /** What is held for it and its children. */
   held: Credits
-  /** What was set aside when it opened, for its legs to draw on; null is nothing. */
+  /** What was set aside when it opened, for its calls to draw on. Null means nothing. */
   reserve: Credits | null
   lines: WorkflowLine[]
   createdAt: number
   closedAt: number | null
 }
 
-/** What one attempt consumed, and what it cost. Never changed; a correction is another record. */
+/** What one attempt consumed, and what it cost. A record never changes: corrections are records of their own. */
 export interface UsageRow {
   accountId: string
   usageId: string
@@ -205,7 +205,7 @@ export interface UsageRow {
   rated: Credits
   charged: Credits
   shortfall: Credits
-  /** What the provider charges us; null when it is not known. */
+  /** What the provider charges us. Null if unknown. */
   cost: NanoUsd | null
   certainty: Certainty
   priceVersion: string | null
@@ -214,39 +214,39 @@ export interface UsageRow {
   userId: string | null
   /** Raw usage, rated lines and the route's attempts, as the caller gave them. */
   details: unknown
-  /** The record that this one corrects; its own amounts are then differences, and may be negative. */
+  /** The record that this one corrects. The amounts of a correction are differences, and may be negative. */
   corrects: string | null
   createdAt: number
 }
 
-/** A signed movement into one bucket of an account's book, in micro-credits. */
+/** A signed movement into one bucket of an account's books, in micro-credits. */
 export type Posting = readonly [bucket: string, amount: bigint]
 
-/** One change as the journal keeps it. */
+/** One change, as the journal records it. */
 export interface JournalEntry {
   accountId: string
   sequence: number
   at: number
   verb: string
-  /** Null for what the ledger does by itself, such as expiry, and for changes that no caller could repeat. */
+  /** Null for what the ledger does by itself, such as expiry, and for changes that no caller can repeat. */
   idempotencyKey: string | null
   /** The caller's input, field by field, so that a conflict can name what differs. */
   content: Record<string, string>
-  /** What the caller was answered; amounts are strings. */
+  /** The outcome that the caller got. Amounts are strings. */
   outcome: unknown
   postings: readonly Posting[]
-  /** SHA-256 over the previous entry's hash and every field, in hex. */
+  /** SHA-256 of the previous entry's hash and every field, in hex. */
   hash: string
 }
 
-/** An entry as it is stored: what the hash covers is kept as the very text that was hashed. */
+/** A journal entry, as stored: what the hash covers is kept as exactly the text that was hashed. */
 export type EntryRow = Omit<JournalEntry, 'content' | 'outcome' | 'postings'> & {
   content: string
   outcome: string
   postings: string
 }
 
-/** An API key, as its table holds it: without its secret. */
+/** An API key, as stored: without its secret. */
 export interface ApiKeyRow {
   accountId: string
   apiKeyId: string
@@ -258,69 +258,69 @@ export interface ApiKeyRow {
   createdAt: number
   expiresAt: number | null
   revokedAt: number | null
-  /** Of the secret before the last rotation. */
+  /** The prefix of the secret before the last rotation. */
   previousPrefix: string | null
   previousHash: string | null
-  /** When the secret before ends. */
+  /** When the previous secret ends. */
   previousUntil: number | null
-  /** A time at which it was used, at most a minute before the latest; null: never. */
+  /** When it was last used, up to a minute early. Null means never. */
   lastUsedAt: number | null
 }
 
-/** What a key may do with one service, as its table holds it. */
+/** What an API key may do with one service, as stored. */
 export interface ApiKeyServiceRow {
   accountId: string
   id: string
   apiKeyId: string
   serviceType: Service
-  /** Null is every provider of the service. */
+  /** Null means every provider of the service. */
   provider: string | null
   enabled: boolean
   costLimitPerRequest: Credits | null
   createdAt: number
 }
 
-/** Leads from the start of a key to its account. */
+/** Leads from the prefix of an API key to its account. */
 export interface KeyPrefixRow {
   prefix: string
   accountId: string
   apiKeyId: string
 }
 
-/** What one process told the others of its providers. */
+/** What one process told the others about its providers. */
 export interface ProviderHealthRow {
   processId: string
   news: unknown
   toldAt: number
 }
 
-/** A budget, as its table holds it. */
+/** A budget, as stored. */
 export interface BudgetRow {
   accountId: string
   budgetId: string
-  /** Null limits the account as a whole. */
+  /** The user whose spending it limits. Null means every user. */
   userId: string | null
   apiKeyId: string | null
   service: Service | null
   period: BudgetPeriod
-  /** IANA name of the zone in which its days, weeks and months begin. */
+  /** IANA name of the time zone in which its days, weeks and months begin. */
   timeZone: string
   limit: Credits
-  /** `warn` only reports. */
+  /** `block` refuses work beyond the limit. `warn` only emits events. */
   mode: 'block' | 'warn'
   windowStart: number
-  /** When it starts again; null for `total`. */
+  /** When it starts again. Null for `total`. */
   windowEnd: number | null
-  /** The shares of the limit, in percent, at which its owner is told, once in each window. */
+  /** The shares of the limit, in percent, at which its owner is alerted, once per window. */
   alertsAtPercent: readonly number[]
   /** The highest of them that this window has reached. */
   alertedPercent: number
-  /** Held and charged in this window. */
+  /** What was held and charged in this window. */
   used: Credits
   createdAt: number
 }
 
-/** Something that the host keeps in its account beside the money, such as an agent. Never changed. */
+/** Something that the host stores in an account, such as an agent. Only documents with a version are ever replaced. */
 export interface DocumentRow {
   accountId: string
   kind: string
@@ -329,12 +329,12 @@ export interface DocumentRow {
   createdAt: number
 }
 
-/** Over how long a rollup adds up. Days make a long breakdown cheap, hours take its ends to the hour. */
+/** Every {@link RollupPeriod}. Days make long breakdowns cheap, and hours make their ends exact to the hour. */
 export const rollupPeriods = ['hour', 'day'] as const
-/** The span that a row of totals sums up. */
+/** The span of time that one rollup row sums up. */
 export type RollupPeriod = (typeof rollupPeriods)[number]
 
-/** Sums of usage records over an hour or a day, by everything that a breakdown asks for. */
+/** Sums of usage records over an hour or a day, by every dimension that a breakdown can ask for. */
 export interface UsageRollupRow {
   accountId: string
   period: RollupPeriod
@@ -346,17 +346,17 @@ export interface UsageRollupRow {
   apiKeyId: string
   userId: string
   records: bigint
-  /** Together with `quantityCarry` times 10^18, which is what does not fit a 64-bit integer. */
+  /** The true sum is this plus `quantityCarry` times 10^18, since it may not fit a 64-bit integer. */
   quantity: bigint
   quantityCarry: bigint
   charged: bigint
   shortfall: bigint
-  /** Together with `costCarry` times 10^18. */
+  /** The true sum is this plus `costCarry` times 10^18. */
   cost: bigint
   costCarry: bigint
 }
 
-/** Counts of workflows by the hour, and the day, in which they opened or closed. */
+/** Counts of the workflows that opened or closed in an hour or a day. */
 export interface WorkflowRollupRow {
   accountId: string
   period: RollupPeriod
@@ -370,15 +370,15 @@ export interface WorkflowRollupRow {
   charged: bigint
 }
 
-/** Something that somebody is to be told, kept until that was done. */
+/** An event and the state of its delivery, as stored. */
 export interface EventRow {
   accountId: string
   eventId: string
   type: EventType
-  /** As JSON; amounts are strings of micro-credits. */
+  /** JSON in which amounts are strings of micro-credits. */
   data: Record<string, unknown>
   createdAt: number
-  /** When it is to be delivered, or tried again; null when it was delivered or given up. */
+  /** When to deliver it or try again. Null once it was delivered or given up. */
   dueAt: number | null
   attempts: number
   deliveredAt: number | null
@@ -386,7 +386,7 @@ export interface EventRow {
   error: string | null
 }
 
-/** Every table of the ledger by its row. */
+/** The row type of each table of the ledger. */
 export interface Rows {
   accounts: AccountRow
   grants: GrantRow
@@ -404,5 +404,5 @@ export interface Rows {
   usage_rollups: UsageRollupRow
   workflow_rollups: WorkflowRollupRow
 }
-/** A table of the ledger, by the name that the state machine uses. */
+/** The name of a table of the ledger, as the state machine uses it. */
 export type TableName = keyof Rows

@@ -2,9 +2,9 @@ import type { TableName } from './rows.ts'
 import { CARRY, type Column, type Load, type LoadKind, loads, type Table, tables } from './tables.ts'
 import { parseColumn } from './unreadable-row.ts'
 
-/** How the two databases write the same statement. */
+/** Where the two databases differ in the same statement. */
 export interface SqlDialect {
-  /** The full name of one of our tables. */
+  /** The full name of a table of the ledger. */
   tableName(name: TableName): string
   /** The condition that a column is one of the values of parameter `index` (1-based). */
   matches(column: string, index: number): string
@@ -17,7 +17,9 @@ export function sqlName(name: TableName): string {
   return `farebox_${name}`
 }
 
-/** The name of a schema in SQL. In quotes, since `order` and `user` are words of the language too; the usual one reads better without. */
+/**
+ * The name of a schema in SQL. Quoted, since `order` and `user` are keywords, except the usual one, which reads better without.
+ */
 export function sqlSchema(name: string): string {
   return name === 'public' ? name : `"${name}"`
 }
@@ -51,7 +53,7 @@ export function writeStatement(table: Table, dialect: SqlDialect, given: readonl
   return `${insert} ON CONFLICT (${table.primaryKey.join(', ')}) DO UPDATE SET ${updates.join(', ')}`
 }
 
-/** A counter and what is added to it. One that carries to another column keeps the rest, so that neither outgrows an integer. */
+/** The new value of a counter. A counter with a carry column keeps only the remainder, so that neither outgrows an integer. */
 function addition(table: Table, { name, property, carriesTo }: Column): string {
   const sum = `stored.${name} + excluded.${name}`
   if (carriesTo !== undefined) return `(${sum}) % ${CARRY}`
@@ -59,7 +61,7 @@ function addition(table: Table, { name, property, carriesTo }: Column): string {
   return from ? `${sum} + (stored.${from.name} + excluded.${from.name}) / ${CARRY}` : sum
 }
 
-/** Writes some columns of one row that is there: first their values, then those of its primary key. */
+/** Updates some columns of an existing row. Its parameters are their values, then those of the primary key. */
 export function updateStatement(table: Table, dialect: SqlDialect, changed: readonly Column[]): string {
   const updates = changed.map(({ name }) => `${name} = ?`).join(', ')
   const key = table.primaryKey.map((name, index) => dialect.matches(name, changed.length + index + 1)).join(' AND ')
@@ -70,13 +72,13 @@ export function columnNames(table: Table): string {
   return table.columns.map(({ name }) => name).join(', ')
 }
 
-/** The JSON text of a value in a `json` column; null stays null. */
+/** The JSON text of a value for a `json` column. Null stays null. */
 export function encodeJson(column: Column, value: unknown): string | null {
   if (value === null || value === undefined) return null
   return JSON.stringify(column.encode ? column.encode(value as never) : value)
 }
 
-/** The value of a `json` column. @throws {UnreadableRowError} it is not what the ledger wrote there */
+/** The value in a `json` column. @throws {UnreadableRowError} it is not what the ledger wrote there */
 export function decodeJson(name: string, { decode }: Pick<Column, 'decode'>, text: string | null): unknown {
   return text === null ? null : parseColumn(name, text, decode)
 }

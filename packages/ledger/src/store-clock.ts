@@ -1,8 +1,8 @@
 import type { LedgerDriver } from './driver.ts'
 
 /**
- * The store's clock without a round trip: what it said last, and how long ago that was by a clock that nobody sets. So that
- * app servers whose own clocks are wrong agree on when a key has expired.
+ * Estimates the store's time without a round trip, from its last answer and the monotonic time since. So app servers agree on
+ * when a key has expired, even if their own clocks are wrong.
  */
 export class StoreClock {
   readonly #driver: Pick<LedgerDriver, 'clock' | 'now'>
@@ -12,15 +12,15 @@ export class StoreClock {
     this.#driver = driver
   }
 
-  /** Asks the store, where only the store knows. */
+  /** Asks the store for its time, if only the store knows it. */
   async read(): Promise<void> {
     if (this.#driver.clock) return
-    // Taken before the question, so that a slow answer makes the reckoning early and never late.
+    // Taken before asking, so that the estimate runs ahead of the store's time after a slow answer, and never behind.
     const monotonic = performance.now()
     this.#said = { at: await this.#driver.now(), monotonic }
   }
 
-  /** Epoch milliseconds. Where only the store knows, {@link read} must have been called before. */
+  /** The estimated time, in epoch milliseconds. If only the store knows it, call {@link read} first. */
   reckon(): number {
     if (this.#driver.clock) return this.#driver.clock()
     if (!this.#said) throw new Error('the store was not asked for its time yet')

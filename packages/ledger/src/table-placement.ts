@@ -1,16 +1,19 @@
 import { sqlName } from './sql.ts'
 import { tables } from './tables.ts'
 
-/** One table of the ledger, and where its rows belong when the database is spread over several servers. */
+/** One table of the ledger, and where its rows belong when the database is distributed over several servers. */
 export interface TablePlacement {
-  /** Its name in SQL, without a schema. */
+  /** The table's name in SQL, without a schema. */
   name: string
-  /** Its rows lie with their account on one server, or all of them on every server. */
+  /** Whether each row is on the same server as its account, or all rows are on every server. */
   placement: 'distributed by account_id' | 'reference'
   primaryKey: readonly string[]
 }
 
-/** Every table of the ledger but `farebox_migrations`, which stays where `migrate` runs. Accounts, which the others lie with, come first. */
+/**
+ * Every table of the ledger except `farebox_migrations`, which stays where `migrate` runs. The accounts come first, since the
+ * other tables are placed with them.
+ */
 export function tablePlacements(): TablePlacement[] {
   return Object.values(tables).map(({ name, primaryKey }) => ({
     name: sqlName(name),
@@ -19,7 +22,7 @@ export function tablePlacements(): TablePlacement[] {
   }))
 }
 
-/** The statements that spread freshly migrated tables over the nodes of a Citus cluster; each is run once, on the coordinator. */
+/** The statements that distribute freshly migrated tables over a Citus cluster. Run each once, on the coordinator. */
 export function citusStatements(schema = 'public'): string[] {
   const placements = tablePlacements()
   const accounts = `${schema}.${placements[0]?.name}`

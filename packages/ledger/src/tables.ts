@@ -15,14 +15,14 @@ import type { Rows, TableName } from './rows.ts'
 /** How a column is stored. Both databases keep amounts and times in signed 64-bit integers and JSON as text. */
 export type ColumnType = 'text' | 'bigint' | 'integer' | 'boolean' | 'json'
 
-/** One column: its SQL name is the property's name in snake case. */
+/** One column. Its SQL name is the property's name in snake case. */
 export interface Column {
   name: string
   property: string
   type: ColumnType
-  /** Of a counter that may outgrow a 64-bit integer: the column that counts what it held in whole {@link CARRY}s. */
+  /** For a counter that may outgrow a 64-bit integer: the column that counts its whole {@link CARRY}s. */
   carriesTo?: string
-  /** How queries read what the state machine has in another type. */
+  /** The type that queries read, if the state machine uses another. */
   readAs?: ColumnType
   /** For `json` columns whose values hold amounts. */
   decode?: (json: unknown) => unknown
@@ -30,8 +30,8 @@ export interface Column {
 }
 
 /**
- * What one is worth in a column that another carries to: ten usage records of the largest quantity, or cost, are more than a
- * 64-bit integer holds, and a rollup has to hold any number of them.
+ * The value of one in a carry column. Ten usage records of the largest quantity or cost exceed a 64-bit integer, and a rollup has
+ * to hold the sum of any number of them.
  */
 export const CARRY = 1_000_000_000_000_000_000n
 
@@ -44,7 +44,7 @@ export type WriteMode = 'upsert' | 'insert' | 'add'
 export interface Table<Name extends TableName = TableName> {
   name: Name
   mode: WriteMode
-  /** The names of the first columns. */
+  /** The names of its columns, which are the table's first ones. */
   primaryKey: readonly string[]
   columns: readonly Column[]
 }
@@ -75,7 +75,7 @@ const rollover = { type: 'json', decode: decodeRollover, encode: encodeRollover 
 const alerts = { type: 'json', decode: decodeAlerts, encode: encodeAlerts } as const
 const lines = { type: 'json', decode: decodeLines, encode: encodeLines } as const
 
-/** The tables in the order in which they are written. A driver needs no other knowledge of what the ledger stores. */
+/** The tables, in the order in which they are written. A driver needs to know nothing else about what the ledger stores. */
 export const tables: { readonly [Name in TableName]: Table<Name> } = {
   accounts: table('accounts', 'upsert', ['accountId'], {
     accountId: 'text',
@@ -171,7 +171,7 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
     lots,
     apiKeyId: 'text',
     userId: 'text',
-    // As long as all the rest of a charge together, and none of the state machine's business.
+    // As long as the rest of a charge together, and the state machine never looks inside, so it is text to it.
     details: { type: 'text', readAs: 'json' },
     corrects: 'text',
     createdAt: 'integer',
@@ -295,16 +295,16 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
 }
 
 /**
- * The ways in which the state machine asks for rows: by these columns, and of these rows only. A driver turns each into one
- * statement and needs an index for it.
+ * The ways in which the state machine loads rows: by equality of the `by` columns, and only rows that meet `where`. A driver
+ * turns each into one statement and needs an index for it.
  */
 export const loads = {
   account: { table: 'accounts', by: ['account_id'] },
-  /** Those that are open, or that a hold still draws on: what has ended otherwise has nothing left. */
+  /** Grants that can be spent now or later, or that a hold still pins. Others have nothing left. */
   grants: { table: 'grants', by: ['account_id'], where: 'remaining > 0' },
   grant: { table: 'grants', by: ['account_id', 'grant_id'] },
   hold: { table: 'holds', by: ['account_id', 'hold_id'] },
-  /** Read only when the account says that something of it is due. */
+  /** Loaded only if something of the account is due, or for verbs that go through all open holds. */
   openHolds: { table: 'holds', by: ['account_id'], where: `state = 'open'` },
   workflow: { table: 'workflows', by: ['account_id', 'workflow_id'] },
   workflowHolds: { table: 'holds', by: ['account_id', 'workflow_id'], where: `state = 'open'` },
@@ -319,7 +319,7 @@ export const loads = {
   document: { table: 'documents', by: ['account_id', 'kind', 'document_id'] },
 } as const satisfies Record<string, Load>
 
-/** One way to ask for rows. */
+/** One way to load rows. */
 export interface Load {
   table: TableName
   by: readonly string[]

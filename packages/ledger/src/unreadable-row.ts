@@ -1,6 +1,8 @@
 import { LedgerInternalError } from './errors.ts'
 
-/** A row that the ledger did not write as it is now: its account can neither be changed nor verified before somebody mends it. */
+/**
+ * Thrown for a row that something else changed. Its account can be neither changed nor verified until somebody repairs the row.
+ */
 export class UnreadableRowError extends LedgerInternalError {
   readonly column: string
 
@@ -10,10 +12,10 @@ export class UnreadableRowError extends LedgerInternalError {
   }
 }
 
-/** Parses the JSON text of a column. @throws {UnreadableRowError} it is no JSON, or none that `decode` takes */
+/** Parses the JSON text of a column. @throws {UnreadableRowError} it is not JSON, or `decode` rejects it */
 export function parseColumn<Value>(column: string, text: string, decode?: (json: unknown) => Value): Value {
   try {
-    // Most lists of a row are empty.
+    // Skips parsing for most lists in a row, which are empty.
     const json: unknown = text === '[]' ? [] : JSON.parse(text)
     return decode ? decode(json) : (json as Value)
   } catch (error) {

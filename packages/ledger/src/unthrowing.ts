@@ -1,7 +1,7 @@
-/** A listener of the host's that may throw: that must neither end the process nor be in the way of what it is told of. */
+/** Wraps a listener of the host, so that an error in it neither ends the process nor disturbs the work that calls it. */
 export function unthrowing<Told extends unknown[]>(listener: ((...told: Told) => void) | undefined): (...told: Told) => void {
   return (...told) => {
-    // It may be asynchronous and fail later. It has nobody to tell, and nobody waits for it.
+    // The listener may be asynchronous and fail later. Nobody waits for it, and there is nobody to tell.
     void (async () => listener?.(...told))().catch(() => undefined)
   }
 }

@@ -7,19 +7,19 @@ import { InvalidInputError } from './errors.ts'
 import { HALF, rollupsOf } from './rollup-query.ts'
 import { rollupRanges } from './rollups.ts'
 
-/** What the parts of a bucket are by. `provider` is service and provider in one, as breakdowns name them: `phone_twilio`. */
+/** Every {@link SeriesGroup}. `provider` combines service and provider, such as `phone_twilio`. */
 export const seriesGroups = ['none', 'workflow', 'service', 'provider', 'api_key', 'user'] as const
-/** What usage over time is grouped by. */
+/** What the usage in each bucket is grouped by. */
 export type SeriesGroup = (typeof seriesGroups)[number]
 
-/** Which usage a series is of, and how it is cut up. */
+/** Which usage a series covers, and how it is divided. */
 export interface UsageSeriesInput extends BreakdownFilter {
   granularity: Granularity
   /** @defaultValue `none`: each bucket as a whole */
   groupBy?: SeriesGroup
-  /** The last entry of the page before. @defaultValue the first page */
+  /** The `next` of the previous page. @defaultValue the first page */
   after?: SeriesCursor
-  /** Entries of a page at most. @defaultValue 1_000 */
+  /** The most entries on a page. @defaultValue 1_000 */
   limit?: number
 }
 
@@ -29,29 +29,29 @@ export interface SeriesCursor {
   name: string | null
 }
 
-/** What was used in one bucket, by one name. */
+/** The usage of one group in one bucket. */
 export interface SeriesEntry extends SeriesCursor {
-  /** Of a workflow, a service, a user, a key's prefix; null where usage has none, and where a series is by none. */
+  /** The name of the workflow, service or user, or the prefix of the key. Null for usage without one, and without grouping. */
   name: string | null
   charged: Credits
   records: number
 }
 
-/** A page of a series, by time and then by name. Buckets in which nothing was used are left out. */
+/** A page of a series, sorted by time and then by name. Buckets without usage are left out. */
 export interface UsageSeries {
   from: number
   to: number
   entries: SeriesEntry[]
-  /** Give it as `after` to read on; absent at the end. */
+  /** Pass it as `after` to get the next page. Absent on the last page. */
   next?: SeriesCursor
 }
 
-/** Buckets of one series at most. */
+/** The most buckets in one series. */
 const SERIES_BUCKETS_MAX = 1_000
 
 const PAGE_MAX = 10_000
 
-/** How many buckets there are where nobody says since when. */
+/** The default number of buckets, if `from` is not given. */
 const USUAL = { hour: 48, day: 30, week: 26, month: 12 } as const satisfies Record<Granularity, number>
 
 const names: Record<SeriesGroup, string> = {
@@ -64,7 +64,7 @@ const names: Record<SeriesGroup, string> = {
 }
 
 /**
- * Usage over time. Like a breakdown it reads sums by day, and by hour where days do not do.
+ * Usage over time. Like a breakdown, it reads daily sums, and hourly ones where days are too coarse.
  *
  * @throws {InvalidInputError} `from` is not before `to`, or there are more than {@link SERIES_BUCKETS_MAX} buckets between them
  */
@@ -84,7 +84,7 @@ export async function usageSeries(reads: LedgerDriver, input: UsageSeriesInput):
       `is ${count} ${granularity}s before to, and a series has at most ${SERIES_BUCKETS_MAX}: ${remedy}`,
     )
   }
-  // A place behind the end, which nobody was given.
+  // A cursor beyond the end, which the ledger never returned.
   if (input.after && input.after.startsAt >= to) return { from, to, entries: [] }
   const query = seriesQuery({ ...input, granularity, groupBy: group, from, to, limit: limit + 1 })
   const rows = await reads.select({
@@ -131,7 +131,7 @@ function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
     'shortfall',
   ]
   const rollups = rollupsOf('usage_rollups', () => columns, ranges, input)
-  // Attempts that failed are records too, of nothing.
+  // Failed attempts are records too, but of no usage.
   const used = `${amountSql('charged')} <> 0 OR MAX(quantity) > 0 OR MAX(quantity_carry) > 0 OR ${amountSql('shortfall')} > 0`
   const charged = `SUM(charged / ${HALF}) AS high, SUM(charged % ${HALF}) AS low`
   const grouped = `SELECT bucket, name, ${charged}, SUM(records) AS records FROM (${rollups.text}) AS rollups GROUP BY bucket, name HAVING ${used}`
@@ -150,7 +150,7 @@ function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
   }
 }
 
-/** The sum of an amount, for comparison only: what is more than a 64-bit integer is a rough number on SQLite. */
+/** The sum of an amount, for comparison only: beyond a 64-bit integer, SQLite gives an approximate number. */
 function amountSql(name: string): string {
   return `(SUM(${name} / ${HALF}) * ${HALF} + SUM(${name} % ${HALF}))`
 }

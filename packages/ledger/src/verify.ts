@@ -6,7 +6,7 @@ import type { Rows, UsageRow, WorkflowLine, WorkflowRow } from './rows.ts'
 import { CARRY, tables } from './tables.ts'
 import type { UnreadableRowError } from './unreadable-row.ts'
 
-/** Something that does not add up. */
+/** Two values that should be equal and are not. */
 export interface Mismatch {
   kind:
     | 'account_missing'
@@ -22,13 +22,16 @@ export interface Mismatch {
     | 'workflow'
     | 'rollup'
     | 'row_unreadable'
-  /** Which row: an entry's sequence, a grant's or workflow's id, a service. Of `row_unreadable`, after which nothing is looked at: which column. */
+  /**
+   * Where it was found: an entry's sequence, the id of a grant or workflow, or a service. For `row_unreadable`, which ends the
+   * verification, the column.
+   */
   at: string
   expected: string
   found: string
 }
 
-/** What replaying an account found. */
+/** The result of replaying an account. */
 export interface VerifyReport {
   accountId: string
   entries: number
@@ -48,10 +51,10 @@ export const verifiedTables = [
   'workflow_rollups',
 ] as const
 
-/** All rows that one account has in them, as of one moment. */
+/** All rows of one account in these tables, as of one moment. */
 export type AccountRows = { readonly [Name in (typeof verifiedTables)[number]]: readonly Rows[Name][] }
 
-/** Replays one account: its hash chain, the balance of each entry, and every sum that is kept beside the journal. */
+/** Replays one account. Checks its hash chain, that each entry balances, and every sum that is stored besides the journal. */
 export function verifyAccount(accountId: string, rows: AccountRows): VerifyReport {
   const mismatches: Mismatch[] = []
   const expect: Expect = (kind, at, expected, found) => {
@@ -71,7 +74,7 @@ export function verifyAccount(accountId: string, rows: AccountRows): VerifyRepor
   return { accountId, entries: rows.journal.length, usageRecords: rows.usage_records.length, mismatches }
 }
 
-/** What is found of an account that has a row which cannot be read. */
+/** The report on an account with a row that cannot be read. */
 export function unreadableAccount(accountId: string, { column, cause }: UnreadableRowError): VerifyReport {
   const found = cause instanceof Error ? cause.message : String(cause)
   const mismatch: Mismatch = { kind: 'row_unreadable', at: column, expected: 'what the ledger wrote', found }
@@ -80,7 +83,7 @@ export function unreadableAccount(accountId: string, { column, cause }: Unreadab
 
 type Expect = (kind: Mismatch['kind'], at: string, expected: unknown, found: unknown) => void
 
-/** The chain of hashes and the balance of each entry. Returns what the journal says is in each bucket. */
+/** Checks the hash chain, and that each entry balances. Returns the balance of each bucket according to the journal. */
 function verifyJournal({ accounts: [account], journal }: AccountRows, expect: Expect): Map<string, bigint> {
   const buckets = new Map<string, bigint>()
   let previous = GENESIS_HASH
@@ -131,7 +134,7 @@ function verifyBalance({ accounts: [account], grants, holds }: AccountRows, buck
   )
 }
 
-/** What open holds will draw on, against what grants and the credit line have set aside for them. */
+/** Checks the lots of holds against what grants and the credit line have set aside for them. */
 function verifyPins({ accounts: [account], grants, holds }: AccountRows, expect: Expect): void {
   const pins = new Map<string, bigint>()
   for (const hold of holds) {
@@ -147,7 +150,7 @@ function verifyPins({ accounts: [account], grants, holds }: AccountRows, expect:
   expect('pins', 'credit line', pins.get('') ?? 0n, account?.creditHeld)
 }
 
-/** Usage records against the journal. */
+/** Checks usage records against the journal. */
 function verifyUsage({ usage_records: usage }: AccountRows, buckets: Map<string, bigint>, expect: Expect): void {
   const recorded = new Map<string, bigint>()
   for (const record of usage) {
@@ -167,7 +170,7 @@ function verifyUsage({ usage_records: usage }: AccountRows, buckets: Map<string,
   }
 }
 
-/** What holds say was settled on them, against usage records: usage that was taken back whole does not count. */
+/** Checks the settled sums of holds against usage records. Usage that was taken back whole does not count. */
 function verifyHolds({ usage_records: usage, holds }: AccountRows, corrections: Corrections, expect: Expect): void {
   const counted = usage.filter((record) => !isTakenBack(record, corrections.get(record.usageId) ?? []))
   const byHold = Map.groupBy(counted, ({ holdId }) => holdId)
@@ -179,7 +182,7 @@ function verifyHolds({ usage_records: usage, holds }: AccountRows, corrections: 
   }
 }
 
-/** What corrects each record that is corrected. */
+/** The corrections of each corrected record, by its usage id. */
 type Corrections = ReadonlyMap<string, readonly UsageRow[]>
 
 function correctionsOf(usage: readonly UsageRow[]): Corrections {
@@ -188,7 +191,7 @@ function correctionsOf(usage: readonly UsageRow[]): Corrections {
   return corrections
 }
 
-/** Receipts against usage records, and envelopes against what is spent and held in them and below them. */
+/** Checks receipts against usage records, and envelopes against what is spent and held in and below them. */
 function verifyWorkflows(
   { workflows, usage_records: usage, holds }: AccountRows,
   corrections: Corrections,
@@ -238,7 +241,7 @@ function verifyWorkflows(
   for (const [line, amount] of lines) expect('workflow', line.replaceAll('\0', ' '), amount, 0n)
 }
 
-/** The sums that breakdowns read, against usage records and workflows: each in its hour and its day, by everything that can be asked for. */
+/** Checks the rollups that breakdowns read against usage records and workflows, by hour and day and in every dimension. */
 function verifyRollups(rows: AccountRows, expect: Expect): void {
   const byId = new Map(rows.workflows.map((workflow) => [workflow.workflowId, workflow]))
   const usage = new RollupSums('usage_rollups')
@@ -269,7 +272,7 @@ function whoseOf(
   return { accountId, workflowName, apiKeyId: apiKeyId ?? '', userId: userId ?? '' }
 }
 
-/** Compares each counter of two lists of rollups; one that is not there counts as zero. */
+/** Compares each counter in two lists of rollups. A missing one counts as zero. */
 function compareRollups(
   name: 'usage_rollups' | 'workflow_rollups',
   expected: readonly object[],

@@ -4,7 +4,7 @@ import type { LedgerDriver } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
 import type { WorkflowState } from './rows.ts'
 
-/** Which workflows of an account are wanted. Times are of their opening, epoch milliseconds. */
+/** Which workflows of an account to list. Times are those of their opening, in epoch milliseconds. */
 export interface WorkflowFilter {
   accountId: string
   /** @defaultValue the beginning */
@@ -23,37 +23,37 @@ export interface WorkflowCursor {
   workflowId: string
 }
 
-/** A workflow as lists show it. */
+/** A workflow, as lists show it. */
 export interface WorkflowListing extends WorkflowCursor {
   name: string
   state: WorkflowState
   userId: string | null
   apiKeyId: string | null
-  /** Of the key that it was opened with; null without one. */
+  /** The prefix of the API key that it was opened with. Null if there was none. */
   apiKeyPrefix: string | null
   spent: Credits
   held: Credits
   closedAt: number | null
 }
 
-/** A page of workflows, newest first. Of a filter that few meet it may be short, or empty, and still not be the last. */
+/** A page of workflows, newest first. If few workflows match the filter, it may be short or empty and still not be the last. */
 export interface WorkflowPage {
   workflows: WorkflowListing[]
-  /** Give it as `before` to read on; absent at the end. Workflows that are opened meanwhile do not move it. */
+  /** Pass it as `before` to get the next page. Absent on the last page. Workflows opened meanwhile do not shift it. */
   next?: WorkflowCursor
 }
 
 const PAGE_MAX = 1_000
 
 /**
- * Workflows that one page looks at where only some are wanted: an index for each filter would cost every write, and to look for the last one
- * of its kind through all of them would take seconds.
+ * The most workflows that one filtered page scans. An index for each filter would slow every write, and a scan of all workflows
+ * for a rare match would take seconds.
  */
 const LOOKED_AT_MAX = 5_000
 
 const own = ['workflow_id', 'name', 'state', 'user_id', 'api_key_id', 'spent', 'held', 'created_at', 'closed_at'] as const
 
-/** Workflows of an account, newest first, a page at a time: read backwards along the index of when they were opened. */
+/** Workflows of an account, newest first, a page at a time. Reads backwards along the index on their opening times. */
 export async function listWorkflows(
   reads: LedgerDriver,
   { accountId, from, to, name, state, apiKeyId, userId }: WorkflowFilter,
@@ -91,7 +91,7 @@ export async function listWorkflows(
 
 type Listed = Omit<WorkflowListing, 'apiKeyPrefix'>
 
-/** The prefixes of the keys that workflows were opened with, by the ids of the keys. */
+/** The prefixes of the API keys that workflows were opened with, by key id. */
 async function prefixesOf(reads: LedgerDriver, accountId: string, workflows: readonly Listed[]): Promise<Map<string, string>> {
   const ids = [...new Set(workflows.flatMap(({ apiKeyId }) => apiKeyId ?? []))]
   if (ids.length === 0) return new Map()
@@ -103,7 +103,7 @@ async function prefixesOf(reads: LedgerDriver, accountId: string, workflows: rea
   return new Map(keys.map(({ apiKeyId, prefix }) => [String(apiKeyId), String(prefix)]))
 }
 
-/** Part of a `WHERE`, and its values. */
+/** Part of a `WHERE` clause, with its values. */
 type Condition = [text: string, ...values: (string | number)[]]
 
 const NEWEST_FIRST = 'ORDER BY created_at DESC, workflow_id DESC'

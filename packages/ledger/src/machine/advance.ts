@@ -9,13 +9,13 @@ import { giveBack } from './set-aside.ts'
 import type { LedgerState } from './state.ts'
 
 /**
- * Lets everything happen that is due on an account by `now`: holds that nobody settled go back, grants expire, grants begin. In the order of
- * their times, so that what is left is the same however seldom somebody looks.
+ * Applies everything that is due on an account by `now`: gives back abandoned holds, begins and expires grants. It does so in the
+ * order of their due times, so that the result does not depend on how often it runs.
  */
 export function advance(state: LedgerState, account: AccountRow, now: number): void {
   if (account.nextDueAt === null || account.nextDueAt > now) return
   const holds = state.openHolds(account.accountId)
-  // Grant by grant, since what is carried over from one may be due itself.
+  // Grant by grant, since a grant that was carried over may be due itself.
   for (let isOver = false; !isOver; ) {
     const grant = firstDueGrant(state, account, now)
     const until = grant ? grantDueAt(grant) : now
@@ -29,17 +29,17 @@ export function advance(state: LedgerState, account: AccountRow, now: number): v
   state.touch('accounts', account)
 }
 
-/** Makes sure that the account is looked at again by `at`. */
+/** Makes sure that {@link advance} runs on the account by `at`. */
 export function remindAt(account: AccountRow, at: number): void {
   if (account.nextDueAt === null || at < account.nextDueAt) account.nextDueAt = at
 }
 
-/** When a hold that nobody settles goes back by itself. */
+/** When a hold that is not settled is given back by itself. */
 export function dueAt(hold: HoldRow): number {
   return hold.expiresAt + hold.graceMs
 }
 
-/** Ends a hold and gives what is left of it back. Returns what became of it as postings. */
+/** Ends a hold and gives back what is left of it. Returns the postings. */
 export function endHold(
   state: LedgerState,
   account: AccountRow,
@@ -53,7 +53,7 @@ export function endHold(
   return postings
 }
 
-/** The grant that begins or ends first by `now`; of several at once, the one that is spent first. */
+/** The first grant that begins or expires by `now`. If several do at once, the one that is spent first. */
 function firstDueGrant(state: LedgerState, { accountId }: AccountRow, now: number): GrantRow | undefined {
   let first: GrantRow | undefined
   for (const grant of state.grants(accountId)) {
@@ -63,7 +63,7 @@ function firstDueGrant(state: LedgerState, { accountId }: AccountRow, now: numbe
   return first
 }
 
-/** When a grant begins or ends by itself. */
+/** When a grant begins or expires by itself. */
 function grantDueAt({ state, effectiveAt, expiresAt }: GrantRow): number {
   if (state === 'pending') return effectiveAt
   return state === 'active' && expiresAt !== null ? expiresAt : Number.POSITIVE_INFINITY
@@ -101,8 +101,9 @@ function beginGrant(state: LedgerState, account: AccountRow, grant: GrantRow, no
 }
 
 /**
- * What holds have pinned stays theirs until they end. The rest pays debt, which was taken while they or a refund kept it away: nobody owes what
- * they had credits for. Of what is left then, what may be carried over becomes a new grant.
+ * Expires a grant. What holds have pinned stays with them until they end. The rest first repays debt, which may have arisen while
+ * a hold pinned these credits or before a refund returned them: nobody should owe what they had credits for. What may be carried
+ * over of the remainder becomes a new grant.
  */
 function expireGrant(state: LedgerState, account: AccountRow, grant: GrantRow, now: number): void {
   const repaid = repayDebt(state, account, grant)
@@ -138,12 +139,12 @@ function expireGrant(state: LedgerState, account: AccountRow, grant: GrantRow, n
   )
 }
 
-/** The id of the grant that what was left of another was carried over to. */
+/** The id of the grant to which what is left of a grant is carried over. */
 export function rolloverIdOf(grantId: string): string {
   return `rollover:${grantId}`
 }
 
-/** The id of the grant that this one was carried over from, where it was; nobody else may give a grant such an id. */
+/** The id of the grant that this one was carried over from, if it was. Callers cannot give a grant such an id. */
 export function carriedFromIdOf(grantId: string): string | undefined {
   return /^rollover:(.+)$/.exec(grantId)?.[1]
 }

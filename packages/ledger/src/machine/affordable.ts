@@ -13,19 +13,19 @@ export interface Limits {
   spender: Spender
   budgets: readonly BudgetRow[]
   envelopes: readonly WorkflowRow[]
-  /** What was set aside for such work before; drawn on first. */
+  /** The reserves that were set aside for this work. They are drawn on first. */
   reserves: readonly HoldRow[]
 }
 
-/** What limits a spender, in a workflow or outside any. */
+/** Everything that limits a spender, in a workflow or outside any. */
 export function limitsOf({ state, account, now }: Step, spender: Spender, workflow: WorkflowRow | undefined): Limits {
   const envelopes = envelopesOf(state, workflow)
   return { spender, budgets: budgetsOf(state, account, spender, now), envelopes, reserves: reservesOf(state, envelopes) }
 }
 
 /**
- * The workflow that new work belongs to, if any, and what limits the work; or why there is none. Its user is the workflow's unless named.
- * A workflow that is new is to be opened when nothing refuses the work.
+ * The workflow that new work belongs to, if any, and what limits the work, or why it is refused. Its user defaults to the
+ * workflow's. If the workflow is new, the caller opens it once nothing refuses the work.
  */
 export function newWork(step: Step, input: Spender & { workflowId?: string; opensWorkflow?: NewWorkflow }) {
   const found = workflowOf(step, input)
@@ -46,7 +46,7 @@ function workflowOf(step: Step, { workflowId, opensWorkflow }: { workflowId?: st
   return refuse({ status: 'failed' as const, code: 'WORKFLOW_NOT_FOUND' as const, id: workflowId })
 }
 
-/** What may still be spent: the least of balance (and debt `beyond` the credit line), workflow ceilings and budgets. */
+/** What may still be spent: the least of balance (with debt `beyond` the credit line), workflow ceilings and budgets. */
 export function affordable(step: Step, limits: Limits, beyond = 0n): Credits {
   if (step.account.isFrozen) return microCredits(0n)
   let least: bigint = balanceLeft(step, limits, beyond)
@@ -57,7 +57,7 @@ export function affordable(step: Step, limits: Limits, beyond = 0n): Credits {
   return microCredits(least > 0n ? least : 0n)
 }
 
-/** Why `requested` cannot be spent, naming the tightest limit; `undefined` when it can. */
+/** Why `requested` cannot be spent, or `undefined` if it can. */
 export function refusalOf(step: Step, limits: Limits, requested: Credits): Refusal | undefined {
   if (step.account.isFrozen) return { status: 'refused', reason: 'account_frozen' }
   const budget = tightest(limits)
@@ -82,19 +82,19 @@ export function refusalOf(step: Step, limits: Limits, requested: Credits): Refus
   return undefined
 }
 
-/** A reserve is held already, so all of it is beside the free balance. */
+/** The balance that may be spent. A reserve is held already, so all of it comes on top of the free balance. */
 function balanceLeft({ state, account }: Step, { spender, reserves }: Limits, beyond = 0n): Credits {
   return spendable(freeBalance(state, account, spender.service, beyond), reserves, ({ remaining }) => remaining)
 }
 
-/** A reserve counts in the budgets that there were when it was made. */
+/** The tightest budget. A reserve already counts in the budgets that applied to it when it was made. */
 function tightest({ budgets, reserves }: Limits): TightestBudget | undefined {
   return tightestBudget(budgets, (left, { budgetId }) =>
     spendable(left, reserves, (reserve) => usedOf(reserve.budgets, budgetId)),
   )
 }
 
-/** A reserve counts under the ceilings of its own workflow and of those above. */
+/** The tightest ceiling. A reserve already counts under the ceilings of its own workflow and of those above it. */
 function tightestCeiling({ envelopes, reserves }: Limits) {
   return ceilingLeft(envelopes, (left, depth) =>
     spendable(left, reserves, ({ workflowId, remaining }) => {

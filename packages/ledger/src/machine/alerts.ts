@@ -4,7 +4,7 @@ import { setAlerts as keep, noticeLow, noticeTopUp } from './events.ts'
 import type { LedgerState } from './state.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
-/** Draws the lines below which an account's owner is told. One that is drawn above the balance is crossed by being drawn. */
+/** Sets the balances below which an account's owner is alerted. A new threshold above the current balance alerts at once. */
 export function setAlerts({ state, account, now }: Step, input: Operations['setAlerts']): Decision<'setAlerts'> {
   const { balanceLow = null, topUp = null } = input
   const before = account.alerts
@@ -14,7 +14,7 @@ export function setAlerts({ state, account, now }: Step, input: Operations['setA
   return { done: { status: 'set', replayed: false }, postings: [] }
 }
 
-/** Ends the wait for a purchase that has arrived. If it was too small, the next one is asked for. */
+/** Ends the wait for a top-up that has arrived. If it was too small, requests the next one. */
 export function completeTopUp({ state, account, now }: Step, topUpId: string): void {
   if (!account.alerts) return
   const { topUp } = account.alerts
@@ -22,12 +22,12 @@ export function completeTopUp({ state, account, now }: Step, topUpId: string): v
   if (topUp) noticeTopUp(state, account, topUp.at, now, topUpId)
 }
 
-/** Lets the wait for a purchase go on until its grant begins: the balance is as low as before. */
+/** Keeps waiting for a top-up until its grant begins, since the balance is still as low as before. */
 export function awaitGrant({ state, account }: Step, grantId: string): void {
   if (account.alerts) keep(state, account, { ...account.alerts, pendingGrantId: grantId })
 }
 
-/** Ends the wait for a purchase whose grant has begun. */
+/** Ends the wait for a top-up whose grant has begun. */
 export function completeAwaited(step: Step): void {
   const { accountId, alerts } = step.account
   const { pendingTopUpId, pendingGrantId } = alerts ?? {}
@@ -35,12 +35,12 @@ export function completeAwaited(step: Step): void {
   if (step.state.grant(accountId, pendingGrantId)?.state !== 'pending') completeTopUp(step, pendingTopUpId)
 }
 
-/** Gives up a purchase whose grant was taken back before it began. */
+/** Gives up a top-up whose grant was taken back before it began. */
 export function giveUpGrant(state: LedgerState, account: AccountRow, grantId: string): void {
   if (account.alerts?.pendingGrantId === grantId) keep(state, account, answered(account.alerts))
 }
 
-/** Whether this is the purchase that was asked for, and no grant has come for it. */
+/** Whether this top-up was requested and no grant has answered it yet. */
 export function isUnanswered(account: AccountRow, topUpId: string): boolean {
   return isPending(account, topUpId) && account.alerts?.pendingGrantId === undefined
 }
@@ -53,14 +53,14 @@ function answered({ balanceLow, topUp }: Alerts): Alerts {
   return { balanceLow, topUp, pendingTopUpId: null }
 }
 
-/** Gives up a purchase that was asked for. The next one is asked for when the balance falls below the line again. */
+/** Gives up a requested top-up. The next one is requested when the balance falls below the threshold again. */
 export function cancelTopUp({ state, account }: Step, { topUpId }: Operations['cancelTopUp']): Decision<'cancelTopUp'> {
   if (!account.alerts || !isPending(account, topUpId)) return refuse(notPending(topUpId))
   keep(state, account, answered(account.alerts))
   return { done: { status: 'cancelled', topUpId, replayed: false }, postings: [] }
 }
 
-/** Why a purchase cannot be completed or given up. */
+/** The failure for a top-up that cannot be completed or given up. */
 export function notPending(topUpId: string) {
   const problem = `is not the top-up that is awaited: ${topUpId}`
   return { status: 'failed' as const, code: 'INVALID_INPUT' as const, field: 'topUpId', problem }

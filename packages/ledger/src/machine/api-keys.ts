@@ -4,7 +4,7 @@ import type { ApiKeyServiceRow } from '../rows.ts'
 import type { LedgerState } from './state.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
-/** Makes a key that spends from the account. What it needs must be there: a credit line is no sign that anybody has paid. */
+/** Creates a key that spends from the account. A credit line does not count: it is no sign that anybody has paid. */
 export function createApiKey({ state, account, now }: Step, input: Operations['createApiKey']): Decision<'createApiKey'> {
   const { apiKeyId, prefix } = input
   if (state.apiKey(account.accountId, apiKeyId)) {
@@ -36,8 +36,8 @@ export function createApiKey({ state, account, now }: Step, input: Operations['c
 }
 
 /**
- * Gives a key another secret. It stays the same key, so its permissions, its budgets and what it has used stay with it. There are
- * two secrets at most: the one before the last ends now, whatever it was promised.
+ * Gives a key a new secret. It stays the same key, so it keeps its permissions, budgets and usage. A key has two secrets at most:
+ * the one before the previous ends now, even within its grace period.
  */
 export function rotateApiKey({ state, account, now }: Step, input: Operations['rotateApiKey']): Decision<'rotateApiKey'> {
   const { apiKeyId, prefix, hash, graceMs } = input
@@ -56,7 +56,7 @@ export function rotateApiKey({ state, account, now }: Step, input: Operations['r
   return { done: { status: 'rotated', apiKeyId, prefix, previousPrefix, previousUntil, replayed: false }, postings: [] }
 }
 
-/** Keeps the latest time at which a key was used, as several processes tell it. */
+/** Records when a key was last used. Several processes report this, and the latest time wins. */
 export function noteKeyUse(
   state: LedgerState,
   accountId: string,
@@ -71,7 +71,7 @@ export function noteKeyUse(
   return { status: 'noted', replayed: false }
 }
 
-/** Ends a key for good, whichever secret it is presented under. */
+/** Ends a key for good, with all its secrets. */
 export function revokeApiKey({ state, account, now }: Step, input: Operations['revokeApiKey']): Decision<'revokeApiKey'> {
   const key = state.apiKey(account.accountId, input.apiKeyId)
   if (!key) return refuse({ status: 'failed', code: 'API_KEY_NOT_FOUND', id: input.apiKeyId })
@@ -81,8 +81,8 @@ export function revokeApiKey({ state, account, now }: Step, input: Operations['r
 }
 
 /**
- * Replaces what a key may use. Rows of before that are not named again stay, so that the table tells its history: disabled, or, as one for a
- * provider counts before one for its whole service, saying the same as that.
+ * Replaces what a key may use. Earlier rows that are not named again stay, so that the table keeps its history. They are
+ * disabled, unless their whole service is named: a row for one provider takes precedence over that, so it gets the same settings.
  */
 export function setKeyServices(step: Step, input: Operations['setKeyServices']): Decision<'setKeyServices'> {
   const { state, account } = step
@@ -100,7 +100,7 @@ export function setKeyServices(step: Step, input: Operations['setKeyServices']):
     if (known) setService(known, service)
     else addService(step, input.apiKeyId, service)
   }
-  // A key without rows may use everything, so one that may use nothing needs a row: of no service, and disabled.
+  // A key without rows may use everything, so a key that may use nothing needs a row: a disabled one that names no service.
   if (before.length === 0 && input.services.length === 0) {
     addService(step, input.apiKeyId, { id: `${input.apiKeyId}::`, service: '*', enabled: false })
   }

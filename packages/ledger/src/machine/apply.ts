@@ -22,11 +22,11 @@ import type { Decision, Step } from './step.ts'
 import { closeWorkflow, openWorkflow } from './workflows.ts'
 
 /**
- * Applies operations to the loaded rows, in order, each as one atomic step. All rules about money live below this function:
- * it does no I/O, reads no clock and rolls no dice, so that both databases agree and every case can be simulated.
+ * Applies operations to the loaded rows, in order, each as one atomic step. All rules about money live in this function and
+ * below. It uses no I/O, clock or randomness, so both databases give the same results and every case can be simulated.
  *
- * @param now  the store's clock, epoch milliseconds; an account that has seen a later time keeps to that
- * @returns    one outcome per operation; what changed is in `state.changes()`
+ * @param now  the store's time in epoch milliseconds; an account that has seen a later time keeps that one
+ * @returns    one outcome per operation; the changed rows are in `state.changes()`
  */
 export function apply(state: LedgerState, operations: readonly Operation[], now: number): Outcome[] {
   return operations.map((operation) => applyOne(state, operation, now))
@@ -55,7 +55,7 @@ function applyOne(state: LedgerState, operation: Operation, now: number): Outcom
   }
 }
 
-/** One step of an account: what is due happens, then the verb, and then what they crossed is told. */
+/** One step of an account: applies what is due, then the verb, and emits events for the thresholds that either crossed. */
 function change(
   state: LedgerState,
   known: AccountRow,
@@ -83,7 +83,7 @@ function change(
   return decision.done
 }
 
-/** Verbs that are about no money, and leave no entry. */
+/** Verbs that move no credits and leave no journal entry. */
 type Unjournaled = 'noteKeyUse' | 'claimEvent' | 'endDelivery' | 'retryEvent' | 'replaceDocument'
 
 function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' | 'advance' | Unjournaled }>): Decision<Verb> {

@@ -4,7 +4,7 @@ import { apply } from './apply.ts'
 import { missingRows } from './needs.ts'
 import { type Changes, LedgerState, type LoadRequest } from './state.ts'
 
-/** What a driver answers to a list of load requests: the rows of each, and the store's time. */
+/** A driver's answer to a list of load requests: the rows of each, and the store's time. */
 export interface LoadReply {
   now: number
   rows: readonly (readonly object[])[]
@@ -16,14 +16,14 @@ export interface BatchResult {
 }
 
 /**
- * One batch as a conversation with a driver: it yields what it needs loaded, is sent the rows, and returns what to write. The
- * driver runs it inside one transaction. The first request is for the accounts, which the driver locks in the order given before it
- * loads anything else.
+ * Runs one batch as a conversation with a driver: it yields load requests, is sent their rows, and returns what to write. The
+ * driver runs it inside one transaction. The first request is for the accounts, which the driver locks in the given order before
+ * it loads anything else.
  */
 export function* runBatch(operations: readonly Operation[]): Generator<LoadRequest[], BatchResult, LoadReply> {
   const state = new LedgerState()
   const accountIds = [...new Set(operations.map(({ accountId }) => accountId))].sort()
-  // With what the accounts cannot tell differently: it saves the driver a round trip while they are locked.
+  // Requests what is needed whatever the accounts say, which saves the driver a round trip while they are locked.
   const foreseen = missingRows(state, operations, 0)
   let requests: LoadRequest[] = [{ kind: 'account', keys: accountIds.map((id) => [id]) }, ...foreseen]
   let now = 0

@@ -4,7 +4,7 @@ import { least } from './least.ts'
 import type { LedgerState } from './state.ts'
 import { windowOf } from './windows.ts'
 
-/** Whose spending is asked about. */
+/** Who spends, and on what: it decides which budgets apply. */
 export interface Spender {
   service: Service
   userId?: string | null
@@ -18,7 +18,7 @@ export interface TightestBudget {
   resetsAt?: number
 }
 
-/** The budgets that a spender's work counts in, each in its current window. */
+/** The budgets in which a spender's work counts, each in its current window. */
 export function budgetsOf(state: LedgerState, account: AccountRow, spender: Spender, now: number): BudgetRow[] {
   if (!account.hasBudgets) return []
   const applicable = state.budgets(account.accountId).filter((budget) => appliesTo(budget, spender))
@@ -30,7 +30,7 @@ export function budgetsOf(state: LedgerState, account: AccountRow, spender: Spen
   return applicable
 }
 
-/** Lets a budget begin again at nothing, in the window that contains `now`. */
+/** Starts a budget again at zero, in the window that contains `now`. */
 export function startWindow(budget: BudgetRow, now: number): void {
   const { start, end } = windowOf(budget.period, budget.timeZone, now)
   budget.windowStart = start
@@ -40,9 +40,9 @@ export function startWindow(budget: BudgetRow, now: number): void {
 }
 
 /**
- * The blocking budget with the least left, of equals the one that starts again last; `undefined` when none limits.
+ * The blocking budget with the least left, or `undefined` if there is none. Of equals, the one that starts again last.
  *
- * @param spendable  what can be spent where so much is left in a budget, which reserves that count in it already may raise
+ * @param spendable  how much can be spent when `left` is left in a budget: more, if reserves are counted in it already
  */
 export function tightestBudget(
   budgets: readonly BudgetRow[],
@@ -65,9 +65,9 @@ function isTighter(a: TightestBudget, b: TightestBudget): boolean {
 }
 
 /**
- * Counts `amount` in the current window of each budget, less what is counted already. Returns where it is counted now.
+ * Counts `amount` in the current window of each budget, except what is counted already. Returns where it is counted now.
  *
- * @param counted  where a part of it was counted before, by the reserves that it was drawn from
+ * @param counted  where the reserves that it was drawn from have counted a part of it
  */
 export function countInBudgets(
   state: LedgerState,
@@ -87,8 +87,8 @@ export function countInBudgets(
 }
 
 /**
- * Adds to what a hold is counted at. What counts in the window of what was counted there last becomes one with it: a call that is paid second
- * by second has as many uses as there are windows, and not as there are seconds.
+ * Adds to the budget uses of a hold. A use in the same window as the budget's newest one is merged with it, so that a call that
+ * is paid second by second has one use per window rather than one per second.
  */
 export function addUses(uses: BudgetUse[], more: readonly BudgetUse[]): void {
   const before = uses.length
@@ -100,12 +100,12 @@ export function addUses(uses: BudgetUse[], more: readonly BudgetUse[]): void {
   }
 }
 
-/** How much of these uses counts in one budget, whatever the window. */
+/** How much of these uses counts in one budget, over all windows. */
 export function usedOf(uses: readonly BudgetUse[], budgetId: string): bigint {
   return uses.reduce((sum, use) => (use.budgetId === budgetId ? sum + use.amount : sum), 0n)
 }
 
-/** Takes up to `amount` in each budget off these uses, the newest first. Returns what was taken: it stays counted where it is. */
+/** Takes up to `amount` per budget off these uses, newest first. Returns what was taken. The budgets still count it. */
 export function moveUses(uses: BudgetUse[], amount: Credits): BudgetUse[] {
   const moved: BudgetUse[] = []
   for (const use of uses.toReversed()) {
@@ -119,10 +119,10 @@ export function moveUses(uses: BudgetUse[], amount: Credits): BudgetUse[] {
 }
 
 /**
- * Takes back what a hold was counted at and did not need: the newest counting first, each in the window in which it was made.
- * Windows that are over stay as they were.
+ * Takes what a hold did not need off its budgets, newest use first, each in the window in which it was counted. Windows that are
+ * over stay as they were.
  *
- * @param moved  what of it a reserve goes on counting
+ * @param moved  the part that went back to a reserve, and stays counted
  */
 export function uncountInBudgets(
   state: LedgerState,
@@ -142,8 +142,8 @@ export function uncountInBudgets(
 }
 
 /**
- * Takes a refund off the budgets in whose current window the work of `takenAt` counts; windows that are over stay as they were. Work
- * of the very millisecond of a budget may be older than it, so it stays counted if it is.
+ * Takes a refund off the budgets in whose current window the work of `takenAt` counts. Windows that are over stay as they were.
+ * Work in the very millisecond in which a budget was created may be older than the budget, so nothing is taken off for it.
  */
 export function giveBackToBudgets(state: LedgerState, budgets: readonly BudgetRow[], takenAt: number, amount: Credits): void {
   for (const budget of budgets) {

@@ -1,6 +1,6 @@
 import type { GrantRow } from '../rows.ts'
 
-/** The order in which grants are spent: priority, soonest expiry, free before paid, oldest, id. */
+/** The order in which grants are spent: by priority, soonest expiry, free before paid, oldest first, then by id. */
 export function burnOrder(a: GrantRow, b: GrantRow): number {
   return (
     a.priority - b.priority ||

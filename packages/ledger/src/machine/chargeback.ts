@@ -6,8 +6,8 @@ import { giveUpGrant } from './alerts.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
 /**
- * Takes a whole grant back, because its payment was reversed: what is left of it, and as debt what was spent of it. Holds that drew
- * on it stay, and become debt when they are settled.
+ * Takes back a whole grant whose payment was reversed. What is left of it is gone, and what was spent of it becomes debt. Holds
+ * that pinned some of it stay open, and what they settle becomes debt too.
  */
 export function chargeback(step: Step, input: Operations['chargeback']): Decision<'chargeback'> {
   const { state, account } = step
@@ -18,7 +18,7 @@ export function chargeback(step: Step, input: Operations['chargeback']): Decisio
   for (let next: string | undefined = input.grantId; next !== undefined; ) {
     const grant = state.grant(account.accountId, next)
     if (!grant && next === input.grantId) return refuse({ status: 'failed', code: 'GRANT_NOT_FOUND', id: next })
-    // Holds may have had it all when it expired, so that nothing was carried over.
+    // There is no further grant if holds had pinned everything when this one expired.
     if (!grant) break
     next = isCarriedOver(grant) ? rolloverIdOf(next) : undefined
     if (grant.state === 'charged_back') continue
@@ -53,12 +53,12 @@ export function chargeback(step: Step, input: Operations['chargeback']): Decisio
   }
 }
 
-/** Whether something of a grant became another grant when it expired. */
+/** Whether a part of a grant may have become another grant when it expired. */
 export function isCarriedOver({ rollover, state, gone }: GrantRow): boolean {
   return rollover !== null && gone > 0n && (state === 'expired' || state === 'charged_back')
 }
 
-/** Takes a grant off the balance, with what holds pinned of it. Returns what was spent of it, which is debt now. */
+/** Takes a grant off the balance, including what holds have pinned of it. Returns what was spent of it, which is debt now. */
 function takeBack({ state, account }: Step, grant: GrantRow): bigint {
   const spent = grant.amount - grant.remaining - grant.gone
   account.posted = microCredits(account.posted - grant.remaining - spent)

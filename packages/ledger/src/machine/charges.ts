@@ -13,7 +13,7 @@ import { isReserve } from './reserves.ts'
 import { takeFree } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
-/** Charges what was consumed against a hold; what is left of it goes back by itself when the settlement is final. */
+/** Charges usage against a hold. A final settlement also gives back what is left of the hold. */
 export function settleHold(step: Step, input: Operations['settleHold']): Decision<'settleHold'> {
   const { state, account, now } = step
   const hold = state.hold(account.accountId, input.holdId)
@@ -51,7 +51,7 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
   const drawn = consumePinned(state, account, hold.lots, fromHold)
   hold.remaining = microCredits(hold.remaining - fromHold)
   const beyond = least(excess, takable)
-  // What the hold covered was counted in budgets when it was placed; what it did not is counted now.
+  // Budgets counted what the hold covered when it was placed. They count the excess now.
   const { lots, fromReserve, fromFree } = takeFree(step, limits, beyond)
   drawn.push(...lots)
   const charged = microCredits(fromHold + beyond)
@@ -83,8 +83,8 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
 }
 
 /**
- * Charges work that no hold was placed for. Under `reject` it is new work, which a frozen account refuses though it costs nothing; the other
- * policies write down what has happened already.
+ * Charges work that no hold was placed for. Under `reject` it is new work, which a frozen account refuses even if it costs
+ * nothing. The other policies record work that was done already.
  */
 export function charge(step: Step, input: Operations['charge']): Decision<'charge'> {
   const { state, account } = step
@@ -123,7 +123,7 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
   return { done: chargedOutcome(step, input.usageId, charged, shortfall, affordable(step, limits), false), postings, event }
 }
 
-/** Ends a workflow with its last charge. */
+/** Closes the workflow along with its last charge, if that was asked for. */
 function closeWith(
   step: Step,
   workflow: WorkflowRow | undefined,
@@ -136,13 +136,13 @@ function closeWith(
   return ended.event
 }
 
-/** What a line, or a hold outside any workflow, has been rated and billed so far. */
+/** What a receipt line, or a hold outside any workflow, was rated and billed so far. */
 type Billed = Pick<WorkflowLine, 'rated' | 'charged' | 'shortfall' | 'uncounted'>
 const NOTHING_YET: Billed = { rated: microCredits(0n), charged: microCredits(0n), shortfall: microCredits(0n) }
 
 /**
- * What is due for `usage`: the line's whole price, rounded up once, less what it was billed before. So a leg that is settled in
- * many slices costs what one settlement of the whole would, and the order of slices does not matter.
+ * What is due for `usage`: the line's whole price, rounded up once, less what was billed before. So a call that is settled in
+ * many parts costs as much as one settlement of the whole, whatever the order of the parts.
  */
 function dueOn({ rated, charged, shortfall, uncounted }: Billed, usage: RatedUsage): Credits {
   const whole = roundUp(rated - (uncounted?.rated ?? 0n) + usage.rated, usage.roundingStep)
@@ -154,7 +154,7 @@ function roundUp(amount: bigint, step: bigint): bigint {
   return step <= 1n ? amount : ((amount + step - 1n) / step) * step
 }
 
-/** How much may be taken beyond what was held. Only the `debt` policy may go past the credit line, up to the account's debt limit. */
+/** How much may be taken beyond what was held. Only the `debt` policy may exceed the credit line, up to the debt limit. */
 export function takableOf(policy: HoldRow['overage'], step: Step, limits: Limits): Credits {
   return affordable(step, limits, policy === 'debt' ? step.account.debtLimit : 0n)
 }
@@ -241,7 +241,9 @@ export function recordUsage({ state, account, now }: Step, usageId: string, usag
   if (workflow) state.workflowRollups.add(now, { ...user, opened: 0n, closed: 0n, durationMs: 0n, charged })
 }
 
-/** Spent comes out of what was held first; what could not be taken is written down beside it, so that rated = charged + shortfall. */
+/**
+ * The postings of a charge, drawn from holds and then the free balance. The shortfall is posted too: rated = charged + shortfall.
+ */
 export function spentPostings(service: string, fromHold: Credits, fromFree: Credits, shortfall: Credits): Posting[] {
   return [
     ['held', -fromHold],

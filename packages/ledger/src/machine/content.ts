@@ -1,16 +1,16 @@
 import { hash } from 'node:crypto'
 import { isSameZone } from './windows.ts'
 
-/** Longer values are kept as their digest: enough to see that they differ. */
+/** Longer values are stored as their digest, which is enough to see that they differ. */
 const LENGTH_MAX = 80
 
 /**
- * What says nothing about what the caller asked for: it is made up for each call, or, as with the workflow that is to be opened if it is not
- * open yet, depends on what was done before.
+ * Fields that are no part of what the caller asked for. They are generated for each call or, like the workflow to open if it is
+ * not open yet, depend on what was done before.
  */
 const INCIDENTAL: ReadonlySet<string> = new Set(['prefix', 'hash', 'announce', 'opensWorkflow'])
 
-/** To make up a name, and to look it up among those that are known, costs more than to write what it names. */
+/** Precomputed, since building such a name and looking it up costs more than writing its value. */
 const USAGE_PATHS: ReadonlyMap<string, string> = new Map(
   ['quantity', 'unit', 'rated', 'roundingStep', 'certainty', 'cost', 'details', 'model', 'priceVersion'].map((name) => [
     name,
@@ -18,19 +18,19 @@ const USAGE_PATHS: ReadonlyMap<string, string> = new Map(
   ]),
 )
 
-/** What follows from a usage and a price book: the same usage under tomorrow's book is still the same change. */
+/** Fields that a price book derives from the usage: the same usage under tomorrow's book is still the same change. */
 const BY_BOOK: ReadonlySet<string> = new Set(['rated', 'roundingStep', 'cost', 'priceVersion'])
 
-/** What a change asked for, field by field, so that a later one under the same key can be compared with it. */
+/** What a change asked for, field by field, so that a later change under the same key can be compared with it. */
 export function contentOf(verb: string, input: object): Record<string, string> {
   const content: Record<string, string> = { verb }
   collect(content, '', input)
-  // The policy under which the spool settles what it kept: the caller asked for no other change, and may ask for it again.
+  // Only the spool sets it. The caller asked for the same change without it, and may repeat that.
   if (verb === 'settleHold') delete content.overage
   return content
 }
 
-/** The fields in which two contents differ, in the order of their names. */
+/** The fields in which two contents differ, sorted by name. */
 export function differences(a: Record<string, string>, b: Record<string, string>): string[] {
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((field) => !isSame(field, a[field], b[field])).sort()
 }
@@ -47,18 +47,18 @@ function collect(content: Record<string, string>, path: string, value: object): 
     const field = fields[name]
     if (field === undefined || (!path && INCIDENTAL.has(name)) || (isRatedByBook && BY_BOOK.has(name))) continue
     const at = path === 'usage' ? (USAGE_PATHS.get(name) ?? `usage.${name}`) : path ? `${path}.${name}` : name
-    // Spread out, so that a conflict names `usage.quantity` and not all of the usage.
+    // Spread out, so that a conflict names `usage.quantity` rather than the whole usage.
     if (!path && (name === 'usage' || name === 'body')) collect(content, at, field as object)
     else content[at] = short(path === 'body' ? (JSON.stringify(field) ?? '') : textOf(field))
   }
 }
 
-/** Each field of ours has one type, so its text is enough; of a body the JSON is kept, where 5 and "5" differ. */
+/** The text of a field. It is enough, since each field has one type. A body is kept as JSON instead: there 5 and "5" differ. */
 function textOf(field: unknown): string {
   if (typeof field === 'string') return field
   if (typeof field !== 'object' || field === null) return String(field)
   try {
-    // A function that is asked about each value takes several times as long, and details are long.
+    // Tries without a replacer first: with one it takes several times as long, and details are long.
     return JSON.stringify(field)
   } catch {
     return JSON.stringify(field, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner))

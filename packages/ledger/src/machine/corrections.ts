@@ -12,21 +12,21 @@ import { takeFree } from './set-aside.ts'
 import type { LedgerState } from './state.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
-/** A usage record with everything that corrected it so far. */
+/** A usage record, with the sums of it and its corrections so far. */
 interface Corrected {
   record: UsageRow
-  /** What corrected it so far, in order. */
+  /** Its corrections so far, oldest first. */
   corrections: UsageRow[]
   workflow: WorkflowRow | undefined
   rated: Credits
   charged: Credits
   shortfall: Credits
   cost: NanoUsd | null
-  /** What was drawn and not given back, in the order in which it was drawn. */
+  /** The lots that were drawn and not given back, in the order in which they were drawn. */
   lots: Lot[]
 }
 
-/** Gives a charge back, or a part of it: to the lots that paid for it, in reverse. */
+/** Gives back a charge or a part of it to the lots that paid for it, in reverse order. */
 export function refund(step: Step, input: Operations['refund']): Decision<'refund'> {
   const known = correctedRecord(step, input.usageId, input.correctionId)
   if ('refused' in known) return known
@@ -37,13 +37,13 @@ export function refund(step: Step, input: Operations['refund']): Decision<'refun
   }
   const tooMuch = balanceBeyond(step, requested, 'amount')
   if (tooMuch) return refuse(tooMuch)
-  // What could not be taken stays rated.
+  // The shortfall is no part of a refund, so it stays rated.
   const taken = known.rated - known.shortfall
   const rated = requested === known.charged ? taken : least(requested, taken)
   return correct(step, known, input, { rated: microCredits(-rated), due: microCredits(-requested), keepsShortfall: true })
 }
 
-/** Sets right what a record turned out to have cost, for the customer, for us, or both. */
+/** Corrects what a usage record cost the customer, or us, or both. */
 export function adjust(step: Step, input: Operations['adjust']): Decision<'adjust'> {
   const known = correctedRecord(step, input.usageId, input.correctionId)
   if ('refused' in known) return known
@@ -65,7 +65,7 @@ interface Correction {
   due: Credits
   cost?: NanoUsd
   overage?: 'cap' | 'debt' | 'reject'
-  /** A refund gives back what was taken; an adjustment first forgets what could not be. */
+  /** A refund gives back only what was charged. An adjustment first waives the shortfall. */
   keepsShortfall?: boolean
 }
 
@@ -143,15 +143,15 @@ function correct(
   }
 }
 
-/** What of a lower price was never taken, and is forgotten before anything is given back. */
+/** How much of a price reduction waives a shortfall, before anything is given back. */
 function forgettable({ shortfall }: Corrected, due: Credits): Credits {
   return due < 0n ? least(shortfall, -due) : microCredits(0n)
 }
 
 /**
- * What of a corrected record does not count for what more usage of its line costs. As long as something of the record is charged, that
- * usage costs what it would without any correction: what was given back is not billed again, and what was charged later pays for nothing
- * else. Once all of it is taken back, it costs what it would if the record had never been.
+ * The part of a corrected record that does not count in the price of further usage on its line. As long as some of the record is
+ * charged, that usage costs the same as without any correction: what was given back is not billed again, and what was charged
+ * later pays for nothing else. Once the record is taken back whole, that usage costs the same as if the record had never existed.
  */
 export function uncountedOf(record: Amounts, corrections: readonly Amounts[]): { rated: bigint; billed: bigint } {
   const { rated, charged, shortfall } = sumOf([record, ...corrections])
@@ -161,8 +161,8 @@ export function uncountedOf(record: Amounts, corrections: readonly Amounts[]): {
 }
 
 /**
- * Whether nothing of a corrected usage record is charged any more that once was, or nothing at all is left of it. More usage of its line is
- * then rounded up as if the record had never been.
+ * Whether a corrected usage record was taken back whole: either it was charged once and no longer is, or nothing at all is left
+ * of it. Further usage on its line is then rounded up as if the record had never existed.
  */
 export function isTakenBack(
   record: Record<'rated' | 'charged' | 'shortfall', bigint>,
@@ -173,7 +173,9 @@ export function isTakenBack(
   return charged === 0n && (parts.some((part) => part.charged > 0n) || (rated === 0n && shortfall === 0n))
 }
 
-/** A hold sums up what was settled on it without its corrections: a record that was taken back leaves it, and returns if it is charged again. */
+/**
+ * A hold sums up its settlements without corrections. A record that is taken back whole leaves the sum until it is charged again.
+ */
 function countInHold(state: LedgerState, { record, corrections }: Corrected, correction: Amounts): void {
   const hold = record.holdId === null ? undefined : state.hold(record.accountId, record.holdId)
   const was = isTakenBack(record, corrections)
@@ -229,14 +231,16 @@ function correctedRecord({ state, account }: Step, usageId: string, correctionId
   return corrected
 }
 
-/** What a hold covered was counted in budgets when it was taken, and what a reserve covered when that was made: it may be a window ago. */
+/** When budgets first counted a record: when its hold was placed, or when a reserve was made, which may be a window ago. */
 function countedSince(state: LedgerState, record: UsageRow, envelopes: readonly WorkflowRow[]): number {
   const hold = record.holdId === null ? undefined : state.hold(record.accountId, record.holdId)
   const reserves = envelopes.filter(({ reserve }) => reserve !== null)
   return Math.min((hold ?? record).createdAt, ...reserves.map(({ createdAt }) => createdAt))
 }
 
-/** Adds what a correction drew, and takes off what it gave back: from the end, as it was given. */
+/**
+ * Adds a lot that a correction drew, or takes off one that it gave back, from the end, since that is the order of giving back.
+ */
 function applyLot(lots: Lot[], { grantId, amount }: Lot): void {
   if (amount > 0n) {
     lots.push({ grantId, amount })

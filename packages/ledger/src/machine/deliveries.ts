@@ -2,7 +2,7 @@ import type { Failure, Operations, Outcomes } from '../operations.ts'
 import type { EventRow } from '../rows.ts'
 import type { LedgerState } from './state.ts'
 
-/** Takes an event for one of several processes that deliver, until `until`: then it is due again, should that process have died. */
+/** Claims an event for one of several delivering processes. It is due again at `until`, in case that process has died. */
 export function claimEvent(
   state: LedgerState,
   accountId: string,
@@ -19,7 +19,7 @@ export function claimEvent(
   })
 }
 
-/** Writes down how an attempt to deliver ended. What was delivered stays so, whatever a slower process says. */
+/** Records how a delivery attempt ended. A delivered event stays delivered, whatever a slower process reports. */
 export function endDelivery(
   state: LedgerState,
   accountId: string,
@@ -36,7 +36,7 @@ export function endDelivery(
   })
 }
 
-/** Makes an event that was given up, or waits, due now. */
+/** Makes an event due now that is waiting or was given up. */
 export function retryEvent(
   state: LedgerState,
   accountId: string,

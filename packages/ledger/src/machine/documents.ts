@@ -2,7 +2,7 @@ import type { Failure, Operations, Outcomes } from '../operations.ts'
 import type { LedgerState } from './state.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
-/** Keeps something of the host's in its account. */
+/** Stores a document of the host in an account. */
 export function saveDocument({ state, account, now }: Step, input: Operations['saveDocument']): Decision<'saveDocument'> {
   const { kind, documentId, body } = input
   if (state.document(account.accountId, kind, documentId)) {
@@ -12,7 +12,7 @@ export function saveDocument({ state, account, now }: Step, input: Operations['s
   return { done: { status: 'saved', documentId, replayed: false }, postings: [] }
 }
 
-/** Keeps something in the place of an earlier version. A document that has no version is nothing to be replaced. */
+/** Stores a document in place of an earlier version. A document without a version cannot be replaced. */
 export function replaceDocument(
   state: LedgerState,
   accountId: string,

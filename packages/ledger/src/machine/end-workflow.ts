@@ -5,18 +5,18 @@ import { countWorkflow } from './new-workflow.ts'
 import { isReserve } from './reserves.ts'
 import type { Step } from './step.ts'
 
-/** What came of ending a workflow: what its holds gave back, and what is to be told. */
+/** The result of ending a workflow: the postings of what its holds gave back, and the event to emit. */
 export interface EndedWorkflow {
   postings: Posting[]
   event?: NewEvent
 }
 
-/** Ends a workflow, if it has not ended before. Holds that are still open under it go back. */
+/** Ends a workflow, unless it has ended before, and releases the holds still open under it. */
 export function endWorkflow(step: Step, workflow: WorkflowRow, announce: boolean | undefined): EndedWorkflow {
   const { state, account, now } = step
   if (workflow.state !== 'open') return { postings: [] }
   const postings: Posting[] = []
-  // The reserve last: what the others drew from it goes back to it first.
+  // The reserve comes last, since the other holds first return to it what they drew.
   const open = state.openHolds(account.accountId, workflow.workflowId)
   for (const hold of open.toSorted((a, b) => Number(isReserve(a)) - Number(isReserve(b)))) {
     postings.push(...endHold(state, account, hold, 'released', now))

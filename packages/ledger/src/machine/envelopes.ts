@@ -2,7 +2,7 @@ import { type Credits, microCredits } from '@farebox/core'
 import type { WorkflowRow } from '../rows.ts'
 import type { LedgerState } from './state.ts'
 
-/** A workflow and those above it up to the top: each shares its ceiling with all below it. */
+/** A workflow and all workflows above it. Each shares its ceiling with all those below it. */
 export function envelopesOf(state: LedgerState, workflow: WorkflowRow | undefined): WorkflowRow[] {
   const envelopes: WorkflowRow[] = []
   for (let next = workflow; next; next = next.parentId === null ? undefined : state.workflow(next.accountId, next.parentId)) {
@@ -11,16 +11,16 @@ export function envelopesOf(state: LedgerState, workflow: WorkflowRow | undefine
   return envelopes
 }
 
-/** The refusal of new work, or of more for what is under way, below a workflow that was closed; `undefined` where all are open. */
+/** The refusal of new or additional work in or below a closed workflow, or `undefined` if all are open. */
 export function closedEnvelope(state: LedgerState, workflow: WorkflowRow | undefined) {
   const closed = envelopesOf(state, workflow).find((envelope) => envelope.state === 'closed')
   return closed && { status: 'refused' as const, reason: 'workflow_closed' as const, workflowId: closed.workflowId }
 }
 
 /**
- * The ceiling with the least left under it; `undefined` when there is none. Of equals, the lowest.
+ * The ceiling with the least left under it, or `undefined` if there is none. Of equals, the lowest workflow's.
  *
- * @param spendable  what can be spent where so much is left under a ceiling, which reserves below it may raise
+ * @param spendable  how much can be spent when `left` is left under a ceiling: more, if reserves are counted under it already
  */
 export function ceilingLeft(
   envelopes: readonly WorkflowRow[],
@@ -35,7 +35,7 @@ export function ceilingLeft(
   return tightest
 }
 
-/** Moves the envelopes' sums. */
+/** Adds to what is held and spent in each envelope. */
 export function moveEnvelopes(
   state: LedgerState,
   envelopes: readonly WorkflowRow[],

@@ -4,17 +4,17 @@ import { type EventData, encodeEventData } from '../event-data.ts'
 import type { AccountRow, Alerts, EventType } from '../rows.ts'
 import type { LedgerState } from './state.ts'
 
-/** Turns what happened into the id of its event: any fixed UUID would do. */
+/** The namespace of event ids. Any fixed UUID would do. */
 const NAMESPACE = 'b3f1f6f0-58a1-5c5e-9c53-0a2f8d1c6a77'
 
-/** Something to be told, as a verb decides it. */
+/** An event to emit, as a verb decides it. */
 export type NewEvent = { [Type in EventType]: { type: Type; data: EventData[Type] } }[EventType]
 
 /**
- * Writes an event in the transaction of what it tells about.
+ * Writes an event in the same transaction as the change that it reports.
  *
- * @param about  what sets it apart from others of its type that the same journal entry causes
- * @returns      its id: the same one, should the batch be applied again
+ * @param about  distinguishes it from other events of its type that the same journal entry causes
+ * @returns      its id, which is the same if the batch is applied again
  */
 export function emit(state: LedgerState, account: AccountRow, event: NewEvent, about: string, now: number): string {
   const { accountId, sequence } = account
@@ -33,7 +33,7 @@ export function emit(state: LedgerState, account: AccountRow, event: NewEvent, a
   return eventId
 }
 
-/** Tells what a change took across a line: once for each crossing. To be called when its journal entry is written. */
+/** Emits one event for each threshold that a change crossed. Call it after the change's journal entry is written. */
 export function noticeCrossings(state: LedgerState, account: AccountRow, before: Credits, now: number): void {
   if (account.alerts) {
     noticeLow(state, account, before, now)
@@ -42,7 +42,7 @@ export function noticeCrossings(state: LedgerState, account: AccountRow, before:
   if (account.hasBudgets) noticeBudgets(state, account, now)
 }
 
-/** @param before  the balance from which it came */
+/** @param before  the balance before the change */
 export function noticeLow(state: LedgerState, account: AccountRow, before: Credits, now: number, about = ''): void {
   const { alerts, posted: balance } = account
   const threshold = alerts?.balanceLow ?? null
@@ -50,7 +50,7 @@ export function noticeLow(state: LedgerState, account: AccountRow, before: Credi
   emit(state, account, { type: 'balance_low', data: { balance, threshold } }, about, now)
 }
 
-/** Asks for a purchase, unless one is awaited already. */
+/** Requests a top-up, unless one is awaited already. */
 export function noticeTopUp(state: LedgerState, account: AccountRow, before: Credits, now: number, about = ''): void {
   const { alerts, posted: balance } = account
   if (!alerts?.topUp || alerts.pendingTopUpId !== null) return
@@ -60,7 +60,7 @@ export function noticeTopUp(state: LedgerState, account: AccountRow, before: Cre
   setAlerts(state, account, { ...alerts, pendingTopUpId })
 }
 
-/** Changes what an account's owner wants to know; nothing at all is kept as null. */
+/** Sets an account's alerts. If nothing is set, they are stored as null. */
 export function setAlerts(state: LedgerState, account: AccountRow, alerts: Alerts): void {
   const isEmpty = alerts.balanceLow === null && alerts.topUp === null && alerts.pendingTopUpId === null
   account.alerts = isEmpty ? null : alerts
@@ -70,7 +70,7 @@ export function setAlerts(state: LedgerState, account: AccountRow, alerts: Alert
 function noticeBudgets(state: LedgerState, account: AccountRow, now: number): void {
   for (const budget of state.budgets(account.accountId)) {
     const { budgetId, used, limit, mode, period, windowStart, windowEnd, alertedPercent } = budget
-    // What was used in a window that is over crosses nothing, should the limit change now.
+    // If the limit changes now, what was used in a window that is over must not cross it.
     if (used === 0n || (windowEnd !== null && now >= windowEnd)) continue
     const reached = budget.alertsAtPercent.filter((percent) => used * 100n >= BigInt(percent) * limit)
     const percent = Math.max(0, ...reached)

@@ -7,7 +7,7 @@ import { balanceBeyond } from './balance-beyond.ts'
 import { repayDebt } from './lots.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
-/** Adds spendable value. What begins later waits as `pending`, outside the balance. */
+/** Adds a grant. One that begins later waits as `pending`, outside the balance. */
 export function grant(step: Step, input: Operations['grant']): Decision<'grant'> {
   const { state, account, now } = step
   const { grantId, amount } = input
@@ -65,20 +65,20 @@ export function grant(step: Step, input: Operations['grant']): Decision<'grant'>
     done: { status: 'granted', grantId, amount, repaid, available: microCredits(account.posted - account.held), replayed: false },
     postings: [
       ['granted', -amount],
-      // Not by the grant's state: one that debt used up at once is spent by now.
+      // Not by the grant's state: one that repaying debt used up is already spent.
       [begins ? 'available' : 'pending', amount],
     ],
   }
 }
 
-/** The key under which a grant is revoked unless the caller names another. */
+/** The default idempotency key of a grant's revocation. */
 export function revocationKeyOf(grantId: string): string {
   return `revokeGrant:${grantId}`
 }
 
 /**
- * Takes back what is left of a grant. What open holds have set aside stays theirs until they end, and expires then. One that is spent stays as it
- * is, and its own key is kept for when there is something to take: a refund may bring it back.
+ * Takes back what is left of a grant. What open holds have set aside stays with them until they end, and the rest of that is then
+ * gone. A spent grant stays as it is, and the default key is not used up, since a refund may bring the grant back.
  */
 export function revokeGrant(
   { state, account }: Step,

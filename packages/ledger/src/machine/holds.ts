@@ -9,7 +9,7 @@ import { isReserve, renewReserves } from './reserves.ts'
 import { giveBack, setAside } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
-/** Sets value aside before work starts. */
+/** Sets credits aside before work starts. */
 export function placeHold(step: Step, input: Operations['placeHold']): Decision<'placeHold'> {
   const { state, account, now } = step
   const { holdId, amount, service } = input
@@ -41,7 +41,7 @@ export function placeHold(step: Step, input: Operations['placeHold']): Decision<
   return { done: heldOutcome(step, hold, limits, input.unitPrice), postings }
 }
 
-/** A hold with nothing set aside for it yet. */
+/** A new hold, with nothing set aside for it yet. */
 export function newHold(
   { accountId }: AccountRow,
   now: number,
@@ -76,7 +76,7 @@ export function newHold(
   }
 }
 
-/** Gives an open hold more time, or another amount. More of it is new work, which a workflow below one that was closed takes none of. */
+/** Gives an open hold more time or another amount. A larger amount is new work, which is refused below a closed workflow. */
 export function extendHold(step: Step, input: Operations['extendHold']): Decision<'extendHold'> {
   const { state, account, now } = step
   const hold = openHold(step, input.holdId)
@@ -102,7 +102,7 @@ export function extendHold(step: Step, input: Operations['extendHold']): Decisio
   return { done: heldOutcome(step, hold, limits), postings }
 }
 
-/** Gives a whole hold back. */
+/** Gives back everything that a hold still sets aside, and ends it. */
 export function releaseHold(step: Step, input: Operations['releaseHold']): Decision<'releaseHold'> {
   const hold = openHold(step, input.holdId)
   if ('refused' in hold) return hold
@@ -111,7 +111,7 @@ export function releaseHold(step: Step, input: Operations['releaseHold']): Decis
   return { done: { status: 'released', holdId: hold.holdId, amount, replayed: false }, postings }
 }
 
-/** The hold, if it is open at this moment. */
+/** The hold if it is open, or the refusal. */
 function openHold(step: Step, holdId: string) {
   const { state, account } = step
   const hold = state.hold(account.accountId, holdId)

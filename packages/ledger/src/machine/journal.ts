@@ -4,20 +4,20 @@ import type { AccountRow, EntryRow, JournalEntry, Posting } from '../rows.ts'
 import { parseColumn } from '../unreadable-row.ts'
 import type { LedgerState } from './state.ts'
 
-/** What is written down about one change. */
+/** What the journal records about one change. */
 export interface EntryInput {
   verb: string
   idempotencyKey: string | null
   content: Record<string, string>
-  /** As JSON: amounts are strings. */
+  /** Plain JSON, in which amounts are strings. */
   outcome: unknown
   postings: readonly Posting[]
 }
 
-/** Hash before the first entry of an account. */
+/** The hash that precedes an account's first entry. */
 export const GENESIS_HASH = ''
 
-/** Appends an entry to an account's journal and moves the account's clock. */
+/** Appends an entry to an account's journal and advances the account's clock. */
 export function appendEntry(state: LedgerState, account: AccountRow, input: EntryInput, now: number): void {
   const entry: EntryRow = {
     accountId: account.accountId,
@@ -39,8 +39,8 @@ export function appendEntry(state: LedgerState, account: AccountRow, input: Entr
 }
 
 /**
- * Chains an entry to the one before it. No field can hold a line break: ids and keys are checked for control characters, and JSON
- * escapes them. So no two entries have the same lines.
+ * The hash that chains an entry to the one before it. No field can contain a line break, since ids and keys are checked for
+ * control characters and JSON escapes them. So two different entries never hash the same text.
  */
 export function entryHash(previousHash: string, entry: Omit<EntryRow, 'hash'>): string {
   const { accountId, sequence, at, verb, idempotencyKey, content, outcome, postings } = entry
@@ -50,7 +50,7 @@ export function entryHash(previousHash: string, entry: Omit<EntryRow, 'hash'>): 
   )
 }
 
-/** An entry as it is read. @throws {UnreadableRowError} it is not what the ledger wrote */
+/** Decodes a stored entry. @throws {UnreadableRowError} the entry is not what the ledger wrote */
 export function decodeEntry(row: EntryRow): JournalEntry {
   return {
     ...row,

@@ -2,8 +2,8 @@ import type { LoadKind } from '../tables.ts'
 import { getOrInsert } from './get-or-insert.ts'
 
 /**
- * Keys of load requests. They are told apart by account first, and not joined to one text: to make and hash such a text for each look-up
- * costs more than all the arithmetic of a charge.
+ * A set of load request keys. It is nested by account rather than keyed by one joined string: building and hashing such a string
+ * for each look-up costs more than all the arithmetic of a charge.
  */
 export class KeySet {
   readonly #kinds = new Map<LoadKind, Map<string, Set<string>>>()
@@ -28,7 +28,7 @@ export class KeySet {
   }
 }
 
-/** What a key says beside its first part. Most say one thing more. */
+/** A key without its first part, as text. Most keys have two parts. */
 export function restOf(key: readonly string[]): string {
   if (key.length === 2) return key[1] ?? ''
   return key.length === 1 ? '' : key.slice(1).join('\0')

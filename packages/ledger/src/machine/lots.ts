@@ -3,13 +3,13 @@ import type { AccountRow, GrantRow, Lot } from '../rows.ts'
 import { least } from './least.ts'
 import type { LedgerState } from './state.ts'
 
-/** The id that stands for the account's credit line in a list of lots. */
+/** The grant id that stands for the account's credit line in a list of lots. */
 const CREDIT_LINE = ''
 
 /**
- * What an account could spend on a service now: unpinned lots that may pay for it, and what is left of its credit line and of
- * the debt that it may take `beyond` it. Never more than takes the whole account to the end of that line, so that debt counts
- * against lots which holds gave back after it was taken.
+ * What an account can spend on a service now: unpinned grants that may pay for it, plus what is left of its credit line and of
+ * the debt allowed `beyond` that. Capped at what would take the whole account to the end of that line, so that debt counts
+ * against grants whose credits holds gave back after the debt arose.
  */
 export function freeBalance(state: LedgerState, account: AccountRow, service: Service, beyond = 0n): Credits {
   let free = 0n
@@ -20,7 +20,7 @@ export function freeBalance(state: LedgerState, account: AccountRow, service: Se
   return least(free + (line > 0n ? line : 0n), most > 0n ? most : 0n)
 }
 
-/** Sets `amount` aside in the order of burn-down. The caller has checked that {@link freeBalance} covers it. */
+/** Pins `amount` in burn order. The caller has checked that {@link freeBalance} covers it. */
 export function pinLots(state: LedgerState, account: AccountRow, service: Service, amount: Credits): Lot[] {
   const lots: Lot[] = []
   let left: bigint = amount
@@ -42,7 +42,7 @@ export function pinLots(state: LedgerState, account: AccountRow, service: Servic
   return lots
 }
 
-/** Draws `amount` from the front of pinned lots. Returns what was drawn; `lots` keeps the rest. */
+/** Spends `amount` from the front of pinned lots. Returns what was drawn, and leaves the rest in `lots`. */
 export function consumePinned(state: LedgerState, account: AccountRow, lots: Lot[], amount: Credits): Lot[] {
   const drawn = moveLots(lots, amount).map(({ grantId, amount: take }) => ({ grantId, amount: take }))
   for (const { grantId, amount: take } of drawn) {
@@ -60,7 +60,9 @@ export function consumePinned(state: LedgerState, account: AccountRow, lots: Lot
   return drawn
 }
 
-/** Draws `amount` from unpinned lots, then from the credit line, then as debt beyond it: the caller has decided that it may. */
+/**
+ * Spends `amount` from unpinned grants, then from the credit line, then as debt beyond it. The caller has checked that it may.
+ */
 export function consumeFree(state: LedgerState, account: AccountRow, service: Service, amount: Credits): Lot[] {
   const drawn: Lot[] = []
   let left: bigint = amount
@@ -82,9 +84,9 @@ export function consumeFree(state: LedgerState, account: AccountRow, service: Se
 }
 
 /**
- * Gives pinned value back to its grant. What goes back to one that has ended meanwhile is gone with it.
+ * Gives a pinned amount back to its grant. If the grant has ended meanwhile, the amount is gone with it.
  *
- * @returns the part that is gone
+ * @returns the amount that is gone
  */
 export function unpinLot(state: LedgerState, account: AccountRow, grantId: string, amount: Credits): Credits {
   account.held = microCredits(account.held - amount)
@@ -102,7 +104,7 @@ export function unpinLot(state: LedgerState, account: AccountRow, grantId: strin
   return amount
 }
 
-/** Takes `amount` from the front of a list of lots. Returns what was taken; `lots` keeps the rest. */
+/** Takes `amount` from the front of a list of lots. Returns what was taken, and leaves the rest in `lots`. */
 export function moveLots(lots: Lot[], amount: Credits): Lot[] {
   const moved: Lot[] = []
   let left: bigint = amount
@@ -118,7 +120,7 @@ export function moveLots(lots: Lot[], amount: Credits): Lot[] {
   return moved
 }
 
-/** Lets what holds have not set aside of a grant pay what was charged beyond all grants, when it begins or ends. Returns what it paid. */
+/** Repays the account's debt from the unpinned part of a grant that begins or expires. Returns what was repaid. */
 export function repayDebt(state: LedgerState, account: AccountRow, grant: GrantRow): Credits {
   state.touch('grants', grant)
   if (grant.services !== null || account.debt === 0n) return microCredits(0n)

@@ -8,8 +8,8 @@ import { reserveIdOf } from './reserves.ts'
 import type { LedgerState, LoadRequest } from './state.ts'
 
 /**
- * What must be loaded before the operations can be applied, beside their accounts. Asked again after each load, since a hold
- * leads to its workflow and a workflow to its root; an empty answer means that everything is there.
+ * Lists the rows to load before the operations can be applied, besides their accounts. The caller asks again after each load,
+ * since a hold leads to its workflow and a workflow to its root. An empty list means that everything is loaded.
  */
 export function missingRows(state: LedgerState, operations: readonly Operation[], now: number): LoadRequest[] {
   const wanted = new Map<LoadKind, string[][]>()
@@ -19,7 +19,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     getOrInsert(wanted, kind, () => []).push(key)
   }
   const wantWorkflow = (accountId: string, workflowId: string | null | undefined): void => {
-    // Each leads to the one above it, and the first names the top, so that two levels take one more load.
+    // Each workflow leads to its parent, and the first also names the root, so that two levels take only one more load.
     for (let next = workflowId; next !== null && next !== undefined; ) {
       want('workflow', accountId, next)
       const row = state.workflow(accountId, next)
@@ -29,13 +29,13 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     }
   }
 
-  /** Those that go back when it closes. */
+  /** The holds that a workflow releases when it closes. */
   const wantHoldsOf = (accountId: string, workflowId: string | null | undefined): void => {
     if (workflowId !== null && workflowId !== undefined) want('workflowHolds', accountId, workflowId)
   }
 
   let placed: Map<string, string | undefined> | undefined
-  /** The workflow of a hold that is there, or that the operations place. */
+  /** The workflow of a hold that is loaded, or that one of the operations places. */
   const workflowOfHold = (accountId: string, holdId: string): string | null | undefined => {
     const hold = state.hold(accountId, holdId)
     if (hold) return hold.workflowId
@@ -45,7 +45,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
 
   for (const operation of operations) {
     const { accountId, idempotencyKey, verb, input } = operation
-    // An id that was made for this call names nothing yet, so there is nothing to look for.
+    // Without a key, the id was generated for this call and names nothing yet, so there is nothing to look for.
     const isRepeatable = idempotencyKey !== null
     const account = state.account(accountId)
     if (isRepeatable && !isFirstSettlement(state, operation)) want('entry', accountId, idempotencyKey)
@@ -155,7 +155,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
   return [...wanted].map(([kind, keys]) => ({ kind, keys }))
 }
 
-/** Names the hold that an operation places. Neither id can hold a line break. */
+/** Identifies the hold that an operation places. Neither id can contain a line break. */
 function placedBy({ verb, accountId, input }: Operation): string {
   return verb === 'placeHold' ? nameOf(accountId, input.holdId) : ''
 }
@@ -169,8 +169,9 @@ function nameOf(accountId: string, holdId: string): string {
 }
 
 /**
- * Whether a settlement of the whole hold, under the hold's own id, is the first: then neither its usage record nor its key can be
- * there, unless somebody used the id for something else: then the database refuses the batch, and it is run again with the doubt. Until the hold is loaded it may be, so that an open one needs nothing else.
+ * Whether this is the first settlement of a whole hold, under the hold's own id. Then neither its usage record nor its key can
+ * exist, and need not be looked up. If the id was used for something else after all, the database rejects the batch, and the
+ * operation runs again as doubtful. Until the hold is loaded this returns true, so that an open hold needs no further load.
  */
 function isFirstSettlement(state: LedgerState, operation: Operation): boolean {
   const { verb, accountId, idempotencyKey, input, isDoubtful } = operation

@@ -3,7 +3,7 @@ import type { NewWorkflow, Operations } from '../operations.ts'
 import type { WorkflowRow } from '../rows.ts'
 import { refuse, type Step } from './step.ts'
 
-/** A workflow of which nothing was written yet. */
+/** A new workflow, not inserted yet. */
 export function newWorkflow(
   { account, now }: Step,
   input: Omit<Operations['openWorkflow'], 'parentId'>,
@@ -30,13 +30,15 @@ export function newWorkflow(
   }
 }
 
-/** Opens it. */
+/** Inserts a new workflow and counts it as opened. */
 export function addWorkflow(step: Step, workflow: WorkflowRow): void {
   step.state.insert('workflows', workflow)
   countWorkflow(step, workflow, { opened: 1n, closed: 0n, durationMs: 0n })
 }
 
-/** The workflow that a hold or a charge opens, not yet written; or the same one, which something else has opened before; or why it is neither. */
+/**
+ * The workflow that a hold or charge opens: a new one, not inserted yet, or the same one if it is open already, or the failure.
+ */
 export function workflowToOpen(step: Step, workflowId: string, opens: NewWorkflow) {
   const { state, account } = step
   const known = state.workflow(account.accountId, workflowId)
@@ -46,7 +48,7 @@ export function workflowToOpen(step: Step, workflowId: string, opens: NewWorkflo
   return refuse({ status: 'failed' as const, code: 'ALREADY_EXISTS' as const, what: 'workflow', id: workflowId })
 }
 
-/** What whoever opens a workflow says of it. */
+/** The properties that the opener of a workflow chooses. They must match for a workflow to count as the same. */
 const SAID = ['parentId', 'name', 'businessAdapter', 'userId', 'apiKeyId', 'maxCredits', 'reserve'] as const
 
 /** Counts a workflow that was opened or closed. */

@@ -1,6 +1,6 @@
 import { microCredits } from '@farebox/core'
 
-/** The fields of outcomes that hold amounts, which JSON carries as strings. */
+/** The fields of outcomes that are amounts, which JSON holds as strings. */
 const AMOUNTS: ReadonlySet<string> = new Set([
   'amount',
   'repaid',
@@ -18,7 +18,7 @@ const AMOUNTS: ReadonlySet<string> = new Set([
   'spent',
 ])
 
-/** An outcome as the journal keeps it. */
+/** An outcome as the journal stores it. */
 export function encodeOutcome(outcome: object): Record<string, unknown> {
   const json: Record<string, unknown> = {}
   const fields = outcome as Record<string, unknown>
@@ -29,7 +29,7 @@ export function encodeOutcome(outcome: object): Record<string, unknown> {
   return json
 }
 
-/** The outcome of a change that was made before. */
+/** The stored outcome of an earlier change, marked as replayed. */
 export function decodeOutcome(json: unknown): { status: string; replayed: boolean } {
   const outcome: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(json as Record<string, unknown>)) {

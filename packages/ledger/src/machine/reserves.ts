@@ -6,7 +6,7 @@ import { least } from './least.ts'
 import { moveLots } from './lots.ts'
 import type { LedgerState } from './state.ts'
 
-/** The service of a reserve: every one. A lot that is limited to some services cannot be reserved for all. */
+/** The service of a reserve: any. So a grant that is restricted to some services cannot be reserved. */
 export const ANY_SERVICE = '*'
 
 /** The id of the hold that keeps a workflow's reserve. */
@@ -14,12 +14,12 @@ export function reserveIdOf(workflowId: string): string {
   return `reserve:${workflowId}`
 }
 
-/** Whether a hold is the reserve of its workflow, which is drawn on and never settled itself. */
+/** Whether a hold is the reserve of its workflow, which other work draws on and which is never settled itself. */
 export function isReserve(hold: HoldRow): boolean {
   return hold.service === ANY_SERVICE
 }
 
-/** The open reserves that work under these envelopes draws on, the nearest first. */
+/** The open reserves that work under these envelopes draws on, nearest first. */
 export function reservesOf(state: LedgerState, envelopes: readonly WorkflowRow[]): HoldRow[] {
   const reserves: HoldRow[] = []
   for (const { accountId, workflowId, reserve } of envelopes) {
@@ -36,7 +36,7 @@ export interface Drawn {
   uses: BudgetUse[]
 }
 
-/** Takes up to `amount` from reserves, the nearest first. It stays held: whoever draws decides for what. */
+/** Takes up to `amount` from reserves, nearest first. It stays held on the account: the caller decides for what. */
 export function drawReserves(state: LedgerState, reserves: readonly HoldRow[], amount: Credits): Drawn {
   const drawn = { amount: 0n, lots: [] as Lot[], uses: [] as BudgetUse[] }
   for (const reserve of reserves) {
@@ -45,7 +45,7 @@ export function drawReserves(state: LedgerState, reserves: readonly HoldRow[], a
     if (take === 0n) continue
     const from = reserve.workflowId ?? ''
     for (const lot of moveLots(reserve.lots, take)) drawn.lots.push({ ...lot, reserves: [from, ...(lot.reserves ?? [])] })
-    // Without those that nothing is left of, or a reserve would grow with each call that draws on it.
+    // Empty uses are dropped, or a reserve would grow with each call that draws on it.
     reserve.budgets = reserve.budgets.filter((use) => use.amount > 0n)
     drawn.uses.push(...moveUses(reserve.budgets, take))
     drawn.amount += take
@@ -55,10 +55,10 @@ export function drawReserves(state: LedgerState, reserves: readonly HoldRow[], a
 }
 
 /**
- * Gives what a hold drew from a reserve and did not need back to it, or to the next one that is still open.
+ * Returns what a hold drew from a reserve and did not need, to that reserve or, if it has ended, to the next open one.
  *
- * @param uses  where the hold is counted: what the reserve's own budgets count moves back with the amount
- * @returns     what is counted by the reserve now; `undefined` when there is no such reserve
+ * @param uses  the hold's budget uses; those in budgets that also apply to the reserve move back with the amount
+ * @returns     the uses that moved to the reserve, or `undefined` if no reserve is open
  */
 export function returnToReserve(
   state: LedgerState,
@@ -82,7 +82,7 @@ export function returnToReserve(
   return moved
 }
 
-/** Keeps reserves alive for as long as the work that draws on them. */
+/** Keeps reserves alive as long as the work under them. */
 export function renewReserves(state: LedgerState, reserves: readonly HoldRow[], until: number): void {
   for (const reserve of reserves) {
     if (reserve.expiresAt >= until) continue
@@ -92,9 +92,9 @@ export function renewReserves(state: LedgerState, reserves: readonly HoldRow[], 
 }
 
 /**
- * How much can be spent where `left` is left under a limit in which a part of each reserve is counted already.
+ * How much can be spent when `left` is left under a limit that counts a part of each reserve already.
  *
- * @param countedOf  that part of a reserve; drawing it adds nothing to what the limit counts
+ * @param countedOf  that part of a reserve: drawing it adds nothing to what the limit counts
  */
 export function spendable(left: bigint, reserves: readonly HoldRow[], countedOf: (reserve: HoldRow) => bigint): Credits {
   let most = 0n

@@ -5,10 +5,10 @@ import type { Step } from './step.ts'
 
 /**
  * Gives `amount` back to the lots that it was drawn from, the last drawn first. What came from a grant that has expired or was
- * revoked since, or from debt that was repaid since, becomes a grant of its own: a refund is never lost.
+ * revoked since, or from debt that was repaid since, becomes a new grant, so that a refund is never lost.
  *
- * @param drawn  in the order in which it was drawn
- * @returns      the lots, negative, and the postings for what became new grants
+ * @param drawn  the lots, in the order in which they were drawn
+ * @returns      the returned lots, as negative amounts, and the postings for what became new grants
  */
 export function returnLots(
   step: Step,
@@ -40,10 +40,10 @@ export function returnLots(
   }
 }
 
-/** Gives back to where it came from. Returns how much of it that could take. */
+/** Gives back to the grant or debt that an amount came from. Returns how much of it that could take. */
 function giveTo({ state, account, now }: Step, grantId: string, amount: bigint): bigint {
   const grant = state.grant(account.accountId, grantId)
-  // What a chargeback turned into debt comes off it again.
+  // The credit line, or a grant whose chargeback turned what was spent of it into debt: a refund reduces that debt.
   if (!grant || grant.state === 'charged_back') {
     const repaid = amount < account.debt ? amount : account.debt
     account.debt = microCredits(account.debt - repaid)

@@ -5,13 +5,13 @@ import { getOrInsert } from './get-or-insert.ts'
 
 type RollupTable = 'usage_rollups' | 'workflow_rollups'
 
-/** What a batch adds to the rows of one table of rollups, each of which is written once. */
+/** Sums up what a batch adds to one table of rollups, so that each row is written once. */
 export class RollupSums<Name extends RollupTable> {
   readonly #rows: Rows[Name][] = []
   readonly #dimensions: readonly string[]
   readonly #counters: readonly string[]
   readonly #carrying: readonly Column[]
-  /** The hour and the day that something counts in. To look both up by one key is half the work. */
+  /** The rows of the hour and the day in which something counts. One look-up for both is half the work. */
   readonly #pairs = new Map<string, Counted[]>()
   readonly #days = new Map<string, Counted>()
 
@@ -25,7 +25,7 @@ export class RollupSums<Name extends RollupTable> {
     this.#dimensions = others.map(({ property }) => property)
   }
 
-  /** The rows to write, in the order in which they came up. */
+  /** The rows to write, in the order in which they were first added to. */
   get rows(): Rows[Name][] {
     for (const row of this.#rows as unknown as Counted[]) {
       for (const { property, carriesTo = '' } of this.#carrying) {
@@ -38,7 +38,7 @@ export class RollupSums<Name extends RollupTable> {
     return this.#rows
   }
 
-  /** Adds to the counters of the hour and of the day of `at`, epoch milliseconds. */
+  /** Adds to the counters of the hour and the day that contain `at`, in epoch milliseconds. */
   add(at: number, counted: Omit<Rows[Name], 'period' | 'startsAt' | 'quantityCarry' | 'costCarry'>): void {
     const added = counted as Counted
     let dimensions = ''
@@ -46,7 +46,7 @@ export class RollupSums<Name extends RollupTable> {
     const [hour, day] = rollupsOf(at)
     for (const sums of getOrInsert(this.#pairs, hour.startsAt + dimensions, () => [
       this.#begin(added, hour),
-      // Two hours of one batch may be of one day.
+      // Several hours of one batch may share a day.
       getOrInsert(this.#days, day.startsAt + dimensions, () => this.#begin(added, day)),
     ])) {
       for (const property of this.#counters) {

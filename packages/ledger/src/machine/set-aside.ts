@@ -9,7 +9,7 @@ import { drawReserves, renewReserves, returnToReserve } from './reserves.ts'
 import type { LedgerState } from './state.ts'
 import type { Step } from './step.ts'
 
-/** Sets `amount` more aside for a hold: from the reserves of its workflow first. The caller has checked that it can be afforded. */
+/** Sets `amount` more aside for a hold, from the reserves of its workflow first. The caller has checked that it is affordable. */
 export function setAside({ state, account }: Step, limits: Limits, hold: HoldRow, amount: Credits): Posting[] {
   const drawn = drawReserves(state, limits.reserves, amount)
   const fresh = microCredits(amount - drawn.amount)
@@ -24,7 +24,7 @@ export function setAside({ state, account }: Step, limits: Limits, hold: HoldRow
   ]
 }
 
-/** Gives `amount` of a hold back, the last set aside first: to the reserve that it was drawn from, if that is open still. */
+/** Gives back `amount` of a hold, last set aside first, to the reserve that it was drawn from, if that is still open. */
 export function giveBack(state: LedgerState, account: AccountRow, hold: HoldRow, amount: Credits): Posting[] {
   let left: bigint = amount
   let reserved = 0n
@@ -55,7 +55,7 @@ export function giveBack(state: LedgerState, account: AccountRow, hold: HoldRow,
   ]
 }
 
-/** Takes `amount` that was not held for this work: from the reserves of its workflow first. */
+/** Spends `amount` that was not held for this work, from the reserves of its workflow first. */
 export function takeFree(
   { state, account }: Step,
   limits: Limits,

@@ -6,7 +6,7 @@ import type { LedgerState } from './state.ts'
 import type { Decision, Step } from './step.ts'
 import { isSameZone } from './windows.ts'
 
-/** Sets or changes a limit. What the current window has used stays counted unless the window, or whom it limits, changes. */
+/** Sets or changes a budget. What was used in the current window stays counted, unless the budget's scope or window changes. */
 export function setBudget({ state, account, now }: Step, input: Operations['setBudget']): Decision<'setBudget'> {
   const { budgetId, limit, mode, period, timeZone, alertsAtPercent } = input
   const known = state.budgets(account.accountId).find((budget) => budget.budgetId === budgetId)
@@ -47,7 +47,9 @@ export function setBudget({ state, account, now }: Step, input: Operations['setB
   return { done: { status: 'set', budgetId, replayed: false }, postings: [] }
 }
 
-/** What open holds counted for somebody else, or in another window, is not theirs to take back from it. */
+/**
+ * Starts a budget again, and drops it from open holds: what they counted in the old scope or window must not be taken off now.
+ */
 function beginAgain(state: LedgerState, budget: BudgetRow, now: number): void {
   startWindow(budget, now)
   budget.createdAt = now

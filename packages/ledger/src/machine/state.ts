@@ -20,35 +20,35 @@ import { getOrInsert } from './get-or-insert.ts'
 import { KeySet, restOf } from './key-set.ts'
 import { RollupSums } from './rollup-sums.ts'
 
-/** Rows to load: of `kind`, those whose columns equal one of `keys`. */
+/** Rows to load: those of `kind` whose key columns equal one of `keys`. */
 export interface LoadRequest {
   kind: LoadKind
   keys: readonly (readonly string[])[]
 }
 
-/** Rows to write, in any order within one table. */
+/** Rows to write, by table. Their order within a table does not matter. */
 export type Changes = { [Name in TableName]: Rows[Name][] }
 
 /**
- * The part of the ledger that one batch of operations touches: the rows that were loaded, as the operations change them, and
- * which of them changed. It does no I/O: it says what it lacks, and is given it.
+ * The part of the ledger that one batch of operations touches: the loaded rows, as the operations change them, and which of them
+ * changed. It does no I/O: `missingRows` says what it lacks, and the driver loads that.
  */
 export class LedgerState {
   readonly usageRollups = new RollupSums('usage_rollups')
   readonly workflowRollups = new RollupSums('workflow_rollups')
   readonly #loaded = new KeySet()
-  /** By table, by account (or whatever else a key begins with), and by the rest of the primary key. */
+  /** By table, by account (or whatever a primary key begins with), and by the rest of the primary key. */
   readonly #rows = new Map<TableName, Map<string, Map<string, object>>>()
   readonly #changed = new Map<TableName, Set<object>>()
   readonly #grants = new Map<string, GrantRow[]>()
   readonly #budgets = new Map<string, BudgetRow[]>()
 
-  /** Whether these rows, or their absence, are known. */
+  /** Whether these rows were loaded, so that their absence is known too. */
   has(kind: LoadKind, key: readonly string[]): boolean {
     return this.#loaded.has(kind, key)
   }
 
-  /** Takes what was loaded. A row that an earlier load brought stays the same object. */
+  /** Adds loaded rows. A row that is there already stays the same object. */
   put(request: LoadRequest, rows: readonly object[]): void {
     for (const key of request.keys) this.#loaded.add(request.kind, key)
     const { table } = loads[request.kind]
@@ -67,7 +67,7 @@ export class LedgerState {
     return this.#get('accounts', accountId)
   }
 
-  /** Grants that are spendable now or later, in the order in which they are spent. */
+  /** Grants with something left, in the order in which they are spent. */
   grants(accountId: string): GrantRow[] {
     return this.#grants.get(accountId) ?? []
   }
@@ -80,7 +80,7 @@ export class LedgerState {
     return this.#get('holds', accountId, holdId)
   }
 
-  /** The open holds that were loaded for an account; all of them after an `openHolds` load. */
+  /** The open holds that were loaded for an account. After an `openHolds` load, these are all of them. */
   openHolds(accountId: string, workflowId?: string): HoldRow[] {
     const open: HoldRow[] = []
     for (const row of this.#of('holds', accountId)) {
@@ -103,12 +103,12 @@ export class LedgerState {
     return this.#get('usage_records', accountId, usageId)
   }
 
-  /** The records that were loaded as corrections of one. */
+  /** The loaded corrections of a usage record. */
   corrections(accountId: string, usageId: string): UsageRow[] {
     return [...(this.#of('usage_records', accountId) as Iterable<UsageRow>)].filter(({ corrects }) => corrects === usageId)
   }
 
-  /** Puts a grant that was spent back on the list of those that are spent from. */
+  /** Puts a grant that was spent back on the list of grants to spend from. */
   reviveGrant(grant: GrantRow): void {
     const open = this.grants(grant.accountId)
     if (!open.includes(grant)) open.push(grant)
@@ -140,10 +140,10 @@ export class LedgerState {
     return this.#budgets.get(accountId) ?? []
   }
 
-  /** Adds a new row, and remembers to write it. */
+  /** Adds a new row and marks it to be written. */
   insert<Name extends TableName>(table: Name, row: Rows[Name]): void {
     this.touch(table, row)
-    // Entries are asked for by their idempotency key only.
+    // Entries are looked up only by idempotency key.
     if (table === 'journal') {
       this.#remember(row as EntryRow)
       return
@@ -161,12 +161,12 @@ export class LedgerState {
     }
   }
 
-  /** Remembers to write a row that was changed. */
+  /** Marks a changed row to be written. */
   touch<Name extends TableName>(table: Name, row: Rows[Name]): void {
     getOrInsert(this.#changed, table, () => new Set<object>()).add(row)
   }
 
-  /** Takes a grant with nothing left off the list of those that are spent from. */
+  /** Takes a grant with nothing left off the list of grants to spend from. */
   dropGrant(grant: GrantRow): void {
     const open = this.grants(grant.accountId)
     const at = open.indexOf(grant)
@@ -193,7 +193,7 @@ export class LedgerState {
     for (const row of rows) groups.get(row.accountId)?.push(row)
   }
 
-  /** @param rest  of the primary key, see {@link restOf} */
+  /** @param rest  the rest of the primary key, see {@link restOf} */
   #get<Name extends TableName>(table: Name, first: string, rest = ''): Rows[Name] | undefined {
     return this.#rows.get(table)?.get(first)?.get(rest) as Rows[Name] | undefined
   }
@@ -203,7 +203,7 @@ export class LedgerState {
     return this.#rows.get(table)?.get(accountId)?.values() ?? []
   }
 
-  /** The rows of one table whose keys begin like that of `row`. */
+  /** The rows of one table whose primary keys begin like that of `row`. */
   #rowsLike(table: TableName, row: object): Map<string, object> {
     const byFirst = getOrInsert(this.#rows, table, () => new Map<string, Map<string, object>>())
     const first = (row as Record<string, string>)[keyProperties[table][0] ?? ''] ?? ''
@@ -218,7 +218,7 @@ function restOfRow(table: TableName, row: object): string {
   return third === undefined ? (values[second] ?? '') : restOf(keyProperties[table].map((property) => values[property] ?? ''))
 }
 
-/** The properties of a table's primary key. */
+/** The properties that make up each table's primary key. */
 const keyProperties = Object.fromEntries(
   Object.values(tables).map((table) => [
     table.name,

@@ -4,7 +4,7 @@ import type { BudgetPeriod } from '../rows.ts'
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
-/** A span of time in epoch milliseconds: from its start up to, and without, its end. */
+/** A span of time in epoch milliseconds, without its end. */
 export interface Window {
   start: number
   /** Null for `total`, which never starts again. */
@@ -12,8 +12,8 @@ export interface Window {
 }
 
 /**
- * The window of a period that contains `now`. Days, weeks and months begin at midnight in the time zone, weeks on Monday, so a day
- * may have 23 or 25 hours; minutes and hours are those of UTC everywhere.
+ * The window of a period that contains `now`. Days, weeks and months begin at midnight in the time zone, and weeks on Monday, so
+ * a day may have 23 or 25 hours. Minutes and hours are those of UTC in every zone.
  */
 export function windowOf(period: BudgetPeriod, timeZone: string, now: number): Window {
   if (period === 'total') return { start: 0, end: null }
@@ -31,12 +31,12 @@ export function windowOf(period: BudgetPeriod, timeZone: string, now: number): W
   return { start: midnight(0, monday), end: midnight(0, monday + 7) }
 }
 
-/** Whether two names are of one time zone, as here they may be and elsewhere were: Asia/Calcutta is Asia/Kolkata. */
+/** Whether two names mean the same time zone, since machines may name it differently: Asia/Calcutta is Asia/Kolkata. */
 export function isSameZone(a: string, b: string): boolean {
   return a === b || (zoneName(a) !== undefined && zoneName(a) === zoneName(b))
 }
 
-/** The name by which this machine knows a zone; `undefined` where it does not. */
+/** The name by which this machine knows a zone, or `undefined` if it does not. */
 function zoneName(timeZone: string): string | undefined {
   try {
     return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone
@@ -46,9 +46,9 @@ function zoneName(timeZone: string): string | undefined {
 }
 
 /**
- * The first moment of a day. Where clocks were put forward at midnight that is later than 00:00, which never was; what `TZDate` makes
- * of such a time may still be the day before (in Kathmandu, 1986 began at 00:15). Where they were put back to midnight it was 00:00 twice,
- * and `TZDate` may name the second time (in Vostok, a day of 2023 began two hours before).
+ * The first moment of a day. If clocks went forward at midnight, 00:00 never happened, and what `TZDate` makes of it may still be
+ * on the day before (in Kathmandu, 1986 began at 00:15). If they went back to midnight, 00:00 happened twice, and `TZDate` may
+ * return the second (in Vostok, a day of 2023 began two hours earlier).
  */
 function beginOfDay(year: number, month: number, day: number, timeZone: string): number {
   const time = new TZDate(year, month, day, timeZone).getTime()
@@ -64,7 +64,7 @@ function beginOfDay(year: number, month: number, day: number, timeZone: string):
   return since
 }
 
-/** The date on the wall at a moment, as the milliseconds of the same date in UTC. */
+/** The local date at a moment, as the epoch milliseconds of the same date in UTC. */
 function localDate(time: number, timeZone: string): number {
   const local = new TZDate(time, timeZone)
   return Date.UTC(local.getFullYear(), local.getMonth(), local.getDate())

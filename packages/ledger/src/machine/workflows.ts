@@ -9,7 +9,7 @@ import { ANY_SERVICE, reserveIdOf } from './reserves.ts'
 import { setAside } from './set-aside.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
-/** Opens an envelope for calls that share a budget, a receipt and an id, and sets its reserve aside. */
+/** Opens a workflow and sets its reserve aside. */
 export function openWorkflow(step: Step, input: Operations['openWorkflow']): Decision<'openWorkflow'> {
   const { state, account, now } = step
   const { workflowId, reserve } = input
@@ -42,7 +42,7 @@ export function openWorkflow(step: Step, input: Operations['openWorkflow']): Dec
     ttlMs: reserve.ttlMs,
     graceMs: 0,
   })
-  // What a reserve takes from the one above it is counted there, and under its own ceiling now.
+  // What this reserve draws from the ones above is counted there already. Now it also counts under its own ceiling.
   const postings = setAside(step, { ...above, envelopes: [workflow, ...above.envelopes] }, hold, reserve.amount)
   state.insert('holds', hold)
   remindAt(account, dueAt(hold))
@@ -52,7 +52,7 @@ export function openWorkflow(step: Step, input: Operations['openWorkflow']): Dec
   }
 }
 
-/** Ends a workflow. Holds that are still open under it go back. */
+/** Closes a workflow and releases the holds still open under it. */
 export function closeWorkflow(step: Step, input: Operations['closeWorkflow']): Decision<'closeWorkflow'> {
   const { state, account, now } = step
   const workflow = state.workflow(account.accountId, input.workflowId)
