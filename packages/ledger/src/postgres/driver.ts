@@ -62,7 +62,8 @@ export interface PostgresOptions {
    * another transaction has locked. After that the ledger drops the connection, so that a server that vanished silently does not
    * block callers.
    *
-   * @defaultValue 30_000; with the host's own `pool`, or a `query_timeout` in `connectionString`, whatever that sets
+   * @defaultValue 30_000; with the host's own `pool`, or a `query_timeout` in `connectionString`, whatever that sets, which may
+   *   be no limit
    */
   answerTimeoutMs?: number
   /** @defaultValue the database server's clock, so that all app servers agree */

@@ -29,15 +29,10 @@ export interface SqliteOptions {
   /** How long to retry while another process holds the file, in milliseconds. @defaultValue 5_000 */
   busyTimeoutMs?: number
   /**
-   * Which thread writes changes.
-   *
-   * `event loop` writes on the calling thread, a few milliseconds of changes at a time. The disk flush runs in the background,
-   * unless the disk is fast enough to wait for.
-   *
-   * `thread` writes on a thread of its own. Sending a change there and its outcome back costs about as much as writing it. Choose
-   * it for hosts whose event loop must never block, that have cores to spare and are not bundled into one file.
-   *
-   * With `database` or `:memory:` everything runs on the event loop.
+   * Which thread writes changes. `event loop` writes on the calling thread, a few milliseconds of changes at a time. The disk
+   * flush runs in the background, unless the disk is fast enough to wait for. `thread` writes on a thread of its own. Sending a
+   * change there and its outcome back costs about as much as writing it. Choose it if the event loop must never block, cores are
+   * to spare, and the host is not bundled into one file. With `database` or `:memory:` everything runs on the event loop.
    *
    * @defaultValue `event loop`
    */
