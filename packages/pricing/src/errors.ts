@@ -8,9 +8,7 @@ export interface PriceQuery extends PhoneNumbers {
   service: string
   provider: string
   model?: string
-  /**
-   * The moment that decides the price of the whole call, in epoch milliseconds, UTC. Use the same one for all slices of a call.
-   */
+  /** The moment that prices the whole call, in epoch milliseconds, UTC. Use the same one for all slices of a call. */
   at: number
   /** Attributes for multipliers: `{ region: 'eu', service_tier: 'batch' }`. */
   attributes?: Readonly<Record<string, string>>

@@ -58,10 +58,7 @@ export interface Explanation {
   source?: string
 }
 
-/**
- * Explains a rating step by step: quantity → minimum → increment → included → package or tier → rate → factors → rounding →
- * charge.
- */
+/** Explains a rating: quantity → minimum → increment → included → package or tier → rate → factors → rounding → charge. */
 export function explain(rating: Rating): Explanation {
   const { price, query, call, currency } = rating
   const { service, provider, model, at } = query

@@ -49,8 +49,7 @@ const ANTHROPIC = { square: 28, longSide: 1_568, lowMax: 1_500, pixels: 750, exp
 const UNKNOWN: TokenRange = { low: 85, expected: 1_105, high: 9_568 }
 
 /**
- * Estimates how many tokens an image counts as. If its size is unknown, `high` is the most that an image of any size can count
- * as.
+ * Estimates how many tokens an image takes. If its size is unknown, `high` is the most that an image of any size can take.
  *
  * @param limit  the most tokens that the model's offer allows for an image, for models not known here
  */

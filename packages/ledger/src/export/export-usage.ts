@@ -83,10 +83,7 @@ function focusPage(ledger: ExportedLedger, focus: ResolvedFocusOptions) {
   }
 }
 
-/**
- * Sources of the grants that paid. A refund that its original grant could not take back is a grant of its own, and inherits the
- * source.
- */
+/** Sources of the grants that paid. A refund its grant could not take back is a grant of its own, with the first one's source. */
 async function sourcesOf(
   ledger: ExportedLedger,
   accountId: string,

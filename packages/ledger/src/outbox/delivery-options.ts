@@ -20,10 +20,7 @@ export function doubling(attempt: number): number {
   return Math.min(DELAY_MIN_MS * 2 ** (attempt - 1), DELAY_MAX_MS) * (0.75 + Math.random() / 2)
 }
 
-/**
- * The host's delay, or {@link doubling} if that is not a number. The end of a host's list must not stop or postpone retries
- * forever.
- */
+/** The host's delay, or {@link doubling} where that is not a number, which would end retries or postpone them forever. */
 export function delayAfter(attempt: number, retryDelayMs: (attempt: number) => number): number {
   const delayMs = Math.round(retryDelayMs(attempt))
   return Math.max(1, Number.isSafeInteger(delayMs) ? delayMs : Math.round(doubling(attempt)))

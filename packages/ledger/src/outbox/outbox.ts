@@ -15,19 +15,13 @@ export interface OutboxOptions {
   deliver(event: LedgerEvent, signal: AbortSignal): Promise<void> | void
   /** Time between polls, in milliseconds, ±25 %. @defaultValue 1_000 */
   pollMs?: number
-  /**
-   * Most deliveries at once. One account gets at most half, so that its hanging receiver cannot block the others. @defaultValue 8
-   */
+  /** Most deliveries at once, at most half for one account, so that its hanging receiver cannot block others. @defaultValue 8 */
   concurrency?: number
-  /**
-   * How long one delivery may take, in milliseconds. After twice that, other processes may take the event. @defaultValue 30_000
-   */
+  /** How long one delivery may take, in milliseconds. After twice that, another process may try. @defaultValue 30_000 */
   timeoutMs?: number
   /** How often to attempt an event before giving it up. @defaultValue 19: about a day */
   attemptsMax?: number
-  /**
-   * Milliseconds between a failed attempt, counted from 1, and the next. @defaultValue doubling from 2 seconds to 4 hours, ±25 %
-   */
+  /** Milliseconds from a failed attempt, counted from 1, to the next. @defaultValue doubling from 2 seconds to 4 hours, ±25 % */
   retryDelayMs?(attempt: number): number
   /** Called for every failed attempt, and without an event when the database cannot be reached. */
   onError?(error: unknown, event?: LedgerEvent): void

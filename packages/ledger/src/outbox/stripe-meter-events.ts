@@ -39,10 +39,7 @@ const NAMESPACE = '0f1a4c3e-6f0e-5d0b-8f2d-7c1b2a9e4d35'
 
 /** Statuses of permanent failures. A wrong key, a conflict or a rate limit may be over by the next attempt. */
 const FINAL: ReadonlySet<number> = new Set([400, 402, 404, 422])
-/**
- * Stripe accepts events up to 35 days old. If it rejects the timestamp of a younger one, a clock is wrong, and may yet be
- * corrected.
- */
+/** Stripe accepts events up to 35 days old. If it rejects a younger timestamp, a clock is wrong, and may be corrected. */
 const YOUNG_MS = 34 * 86_400_000
 
 /**
@@ -62,10 +59,7 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
     throw new InvalidOptionError(`eventName must have 1 to 100 characters, received ${JSON.stringify(eventName)}`)
   }
   const { customer: customerKey = 'stripe_customer_id', value: valueKey = 'value' } = payloadKeys
-  /**
-   * Events that need a new idempotency key, since Stripe repeats its failure for a day under the old one. The identifier still
-   * counts once.
-   */
+  /** Events that need a new idempotency key: Stripe replays a failure for a day. Their identifiers still count once. */
   const failed = new Set<string>()
   return async (record) => {
     const amount = amountOf(record, value)
@@ -115,8 +109,7 @@ function isKnownAlready(error: unknown): boolean {
 }
 
 /**
- * Whether Stripe would replay this answer under the same idempotency key, although a new request may succeed. It stores failures
- * too.
+ * Whether Stripe would replay this failure under the same idempotency key, although a new request may succeed.
  *
  * @source https://docs.stripe.com/api/idempotent_requests
  */

@@ -12,9 +12,7 @@ export type DeliverUsage = (record: UsageRow, signal: AbortSignal) => Promise<vo
 
 /** Where a {@link UsageOutbox} delivers usage records, and how it retries. */
 export interface UsageOutboxOptions {
-  /**
-   * Names the receiver: 1 to 40 lower-case letters, digits and `_`. Its progress is stored under this name, so never change it.
-   */
+  /** The receiver's name: 1 to 40 lower-case letters, digits and `_`. Its progress is stored under it, so never change it. */
   name: string
   /**
    * Delivers one record. The record counts as delivered when this returns. When it throws, the outbox retries later, and the
@@ -32,9 +30,7 @@ export interface UsageOutboxOptions {
   timeoutMs?: number
   /** How often to attempt a record before giving it up. @defaultValue 19: about a day */
   attemptsMax?: number
-  /**
-   * Milliseconds between a failed attempt, counted from 1, and the next. @defaultValue doubling from 2 seconds to 4 hours, ±25 %
-   */
+  /** Milliseconds from a failed attempt, counted from 1, to the next. @defaultValue doubling from 2 seconds to 4 hours, ±25 % */
   retryDelayMs?(attempt: number): number
   /** Called for every failed attempt, and without a record when the database cannot be reached. */
   onError?(error: unknown, record?: UsageRow): void
@@ -59,9 +55,7 @@ export interface UndeliveredUsage {
 
 /** Records of one account that are read at once, and share one saved cursor. */
 const BATCH = 100
-/**
- * How far back to look again: a change may be committed this much later than its timestamp, because it waits for its transaction.
- */
+/** How far back to look again: a change waits for its transaction, so it may be committed this long after its timestamp. */
 const MARGIN_MS = 600_000
 /**
  * How often to look at all accounts. This also happens when the host's clock was set back, because changes written by such a
@@ -133,9 +127,7 @@ export class UsageOutbox {
     return this.#looking.once((signal) => this.#look(signal))
   }
 
-  /**
-   * Lists the records of all accounts given up from `from` until before `until`, in epoch milliseconds, and not delivered since.
-   */
+  /** Lists the records of all accounts given up between `from` and `until` (epoch milliseconds) and not delivered since. */
   async *givenUp({ from = 0, until = Number.MAX_SAFE_INTEGER } = {}): AsyncGenerator<UndeliveredUsage, void, undefined> {
     for await (const document of this.#ledger.documentsBetween({ from, until, kind: this.#deadKind })) {
       const { error, isTold } = document.body as unknown as DeadBody
@@ -209,7 +201,7 @@ export class UsageOutbox {
     return `untold_${this.#options.name}`
   }
 
-  /** Resolves once nothing is under way any more. @returns the errors */
+  /** @returns the errors, once nothing is under way any more */
   async #tellAll(accounts: Set<string>, look: Look): Promise<unknown[]> {
     const queue = [...accounts]
     const errors: unknown[] = []
@@ -284,8 +276,7 @@ export class UsageOutbox {
     const noted = last === undefined ? 0 : (last.body as { version: number }).version
     const told = this.#told.get(accountId) ?? 0
     if (noted <= told) return told
-    // The other process got past the record that failed here. Clear it only when the cursor moved, or attempts would never add
-    // up.
+    // The other process got past the record that failed here. Clear it only if the cursor moved, or attempts never add up.
     this.#waiting.delete(accountId)
     this.#told.set(accountId, noted)
     return noted

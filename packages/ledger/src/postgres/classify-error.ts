@@ -21,9 +21,7 @@ export function lacksTransaction(error: unknown): boolean {
   return codeOf(error) === '25P01'
 }
 
-/**
- * Translates a failure of Postgres or of the connection into the error the caller sees. Farebox errors pass through unchanged.
- */
+/** Translates a failure of Postgres or the connection into the error the caller sees. Farebox errors pass unchanged. */
 export function unavailable(error: unknown): unknown {
   if (isFareboxError(error)) return error
   const code = codeOf(error)

@@ -36,8 +36,7 @@ export interface PostgresOptions {
   /** The most connections the ledger opens when it makes its own pool. @defaultValue 4 */
   poolSize?: number
   /**
-   * How many transactions of one ledger may run concurrently, each over different accounts. Raise it where the server is far
-   * away.
+   * How many transactions of one ledger may run concurrently, each over different accounts. Raise it if the server is far away.
    *
    * @defaultValue 2; as many as `poolSize` when `distributed`
    */
@@ -62,8 +61,7 @@ export interface PostgresOptions {
    * another transaction has locked. After that the ledger drops the connection, so that a server that vanished silently does not
    * block callers.
    *
-   * @defaultValue 30_000; with the host's own `pool`, or a `query_timeout` in `connectionString`, whatever that sets, which may
-   *   be no limit
+   * @defaultValue 30_000; with the host's own `pool`, or a `query_timeout` in `connectionString`, what that sets, if anything
    */
   answerTimeoutMs?: number
   /** @defaultValue the database server's clock, so that all app servers agree */
@@ -309,8 +307,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   async #withClient<Result>(work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
     const pool = await this.#open()
     const client = await pool.connect()
-    // A broken connection rejects its statements, which suffices, and then emits `error`, which without a listener ends the
-    // process.
+    // A broken connection rejects its statements, which suffices, but then emits `error`, which needs a listener or ends Node.
     const ignore = () => undefined
     client.on?.('error', ignore)
     try {

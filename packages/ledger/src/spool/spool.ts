@@ -70,8 +70,7 @@ export class Spool {
   /**
    * Reads the waiting changes one by one, oldest first. A file that holds no ledger change is moved to `refused`.
    *
-   * @param onFailure  called for a file that cannot be read or moved, with whether it may still be a change. The file stays, and
-   *   is skipped.
+   * @param onFailure  called for a file that cannot be read or moved, with whether it may be a change. The file is skipped.
    */
   async *entries(onFailure: (error: unknown, mayBeChange: boolean) => void): AsyncGenerator<SpooledOperation> {
     for (const name of await this.#names()) {

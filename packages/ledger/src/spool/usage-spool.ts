@@ -167,10 +167,7 @@ export class UsageSpool {
     return !ends.includes('waits')
   }
 
-  /**
-   * Sends a final settlement after its hold's parts. In separate transactions the parts could fail, and the final one end the
-   * hold first.
-   */
+  /** Sends a final settlement after its hold's parts. In another transaction, it could end the hold although a part failed. */
   async #sendAfter(parts: readonly Promise<End>[], last: SpooledOperation): Promise<End> {
     return (await Promise.all(parts)).includes('waits') ? 'waits' : this.#sendOne(last)
   }

@@ -206,8 +206,7 @@ export class SqliteConnection {
         await this.#whenFree(() => {
           const [{ journal_mode: journal }] = database.pragma('journal_mode = WAL') as [{ journal_mode: string }]
           const [{ file }] = database.pragma('database_list') as [{ file: string }]
-          // With `normal`, SQLite flushes its log only before copying it, and the flusher does the rest. Some file systems allow
-          // no log.
+          // `normal` flushes the log only before copying it. The flusher does the rest. Some file systems allow no log.
           const isOurs = this.#options.synchronous === 'full' && journal === 'wal' && file !== ''
           if (isOurs) this.#flusher = new LogFlusher(`${file}-wal`, () => isCopied(database))
           database.pragma(`synchronous = ${isOurs ? 'normal' : this.#options.synchronous}`)

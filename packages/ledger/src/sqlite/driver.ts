@@ -61,9 +61,7 @@ const MEASURED_MS_MAX = 10
 const CHANGES_MIN = 16
 /** Up to this many changes, a fast disk is flushed synchronously: the event loop has nothing better to do. */
 const FLUSHED_HERE_MAX = 64
-/**
- * The next batch is prepared while one is flushed, or written by the thread. More batches at once would only make each smaller.
- */
+/** The next batch is prepared while one is flushed, or written by the thread. A third would only make each smaller. */
 const BATCHES_AT_ONCE = 2
 /** Weight of the newest batch in the moving average of costs. */
 const NEWEST_SHARE = 0.2
@@ -183,9 +181,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     return this.#flushed(written, operations.length)
   }
 
-  /**
-   * Resolves once the write is durable. A large batch is flushed in the background, so that the next can be written meanwhile.
-   */
+  /** Resolves once the write is durable. A large batch is flushed in the background, while the next is written. */
   async #flushed(writing: Promise<Written>, count: number): Promise<Written> {
     const written = await writing
     if (count <= FLUSHED_HERE_MAX && this.#connection.isFlushBrief) this.#connection.flushNow()

@@ -38,9 +38,9 @@ export class LogFlusher {
   }
 
   /**
-   * Opens the log. Call this as soon as SQLite has opened it, from when on it exists for as long as the database is open. The
-   * operating system reports a failed write only to processes that had the file open at the time, and what another process has
-   * lost takes everything written after it with it.
+   * Opens the log. Call this as soon as SQLite has opened it; it then exists for as long as the database is open. The operating
+   * system reports a failed write only to processes that had the file open at the time. If another process loses a write,
+   * everything written after it is lost too.
    */
   open(): void {
     try {

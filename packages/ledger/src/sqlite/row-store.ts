@@ -129,10 +129,7 @@ export class RowStore {
   }
 }
 
-/**
- * A prepared statement takes some kilobytes. Hosts usually need a few dozen, but odd mixtures of absent fields could make
- * thousands.
- */
+/** A prepared statement takes some kilobytes. Hosts need a few dozen, but odd mixtures of absent fields could make thousands. */
 const STATEMENTS_MAX = 500
 
 /** The stored values of each row a batch has loaded, so that only changed columns are written. */

@@ -12,10 +12,7 @@ export class Turns {
   #othersAt = Number.NEGATIVE_INFINITY
   #wroteAt = Number.NEGATIVE_INFINITY
 
-  /**
-   * @param version  SQLite's `data_version` in this transaction. It differs from the last one's if another connection has
-   *   written.
-   */
+  /** @param version  SQLite's `data_version` in this transaction, which changes when another connection has written */
   wrote(version: bigint): void {
     this.#wroteAt = performance.now()
     if (this.#version !== undefined && this.#version !== version) this.#othersAt = this.#wroteAt

@@ -35,9 +35,7 @@ export class WriterThread {
   #isClosing = false
   #isEnded = false
 
-  /**
-   * @param clock  a clock other than the system's. The thread cannot call it, so it is read when a batch is sent.
-   */
+  /** @param clock  a clock other than the system's. The thread cannot call it, so it is read when a batch is sent. */
   constructor(options: WriterOptions, clock: Clock | undefined) {
     this.#clock = clock
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
@@ -84,8 +82,7 @@ export class WriterThread {
 
   /** Ends the thread after the batches it was sent. */
   async close(): Promise<void> {
-    // Ref first: otherwise, if nothing else keeps the process alive, it would exit while the thread starts, without awaiting
-    // this.
+    // Ref first: a process kept alive by nothing else would exit while the thread starts, without awaiting this.
     this.#isClosing = true
     this.#worker.ref()
     await this.#ready.catch(() => undefined)

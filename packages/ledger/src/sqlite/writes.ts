@@ -14,9 +14,8 @@ const ROWS_AT_ONCE = 16
 export const COLUMNS_MAX = 26
 
 /**
- * Groups the new rows of one table by shape: which of their columns are null, and which are zero or an empty list. Those values
- * are written into the statement's text, since binding them costs as much as binding any other and many amounts of a new row are
- * zero.
+ * Groups the new rows of one table by shape: which columns are null, and which are zero or an empty list. Those values go into
+ * the statement's text, since binding them costs as much as binding any other, and many amounts of a new row are zero.
  */
 export class InsertsByShape {
   readonly #table: Table
@@ -89,8 +88,7 @@ function insertText(table: Table, key: number, nulls: number, empties: number, r
     const row = `(${given.map(value).join(', ')})`
     const many = { ...dialect, source: () => `VALUES ${Array.from({ length: rows }, () => row).join(', ')}` }
     if (table.mode === 'add') return writeStatement(table, many, given)
-    // Rows that were not loaded are new. A failure rolls back the whole transaction, so SQLite need not be able to undo one
-    // statement.
+    // Rows that were not loaded are new. A failure rolls back the whole transaction, so no statement need be undone alone.
     return insertStatement(table, many, given).replace('INSERT', 'INSERT OR FAIL')
   })
 }

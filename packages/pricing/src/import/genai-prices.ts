@@ -3,10 +3,7 @@ import { aliasesOf, NameOwners } from './genai-names.ts'
 import type { EntryDocument, ImportedPrices, ImportSource, NotTaken } from './imported-prices.ts'
 import { entriesOfModel, type ModelPrices } from './model-prices.ts'
 
-/**
- * A provider in the data of `@pydantic/genai-prices`: the result of `await waitForUpdate()`, or `data.json`. Only the fields read
- * here.
- */
+/** A provider in the data of `@pydantic/genai-prices`, which `await waitForUpdate()` resolves to, or `data.json` holds. */
 export interface GenaiProvider {
   id: string
   pricing_urls?: readonly string[]

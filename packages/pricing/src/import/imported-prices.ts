@@ -8,7 +8,7 @@ export type RateDocument = EntryDocument['rates'][number]
 export interface NotTaken {
   /** The row, in the source's own terms: `openai/gpt-4o`, `line 12`. */
   row: string
-  /** The field concerned. Often the rest of the row was imported. */
+  /** The field concerned, if it is one. The rest of the row may have been imported. */
   field?: string
   reason: string
 }

@@ -13,10 +13,7 @@ type Column = keyof typeof COLUMNS
 
 /** How to read Twilio's voice price list. */
 export interface TwilioImport extends ImportSource {
-  /**
-   * Billing increments in seconds, if a contract says other than whole minutes: the minimum, then the step. @defaultValue 60 and
-   * 60
-   */
+  /** Billing increments in seconds, if a contract differs: the minimum, then the step. @defaultValue 60 and 60, whole minutes */
   increment?: { first: string; next: string }
 }
 

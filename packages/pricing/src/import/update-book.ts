@@ -43,8 +43,7 @@ const TAKEN_OVER = ['rates', 'windows', 'aliases', 'vendor', 'retires', 'source'
 const PRICED = ['rates', 'windows', 'aliases', 'retires'] as const
 
 /**
- * Updates a book with imported prices. Versions are immutable, so changes make a new version. Rows that the source lacks stay as
- * they are.
+ * Updates a book with imported prices. Versions are immutable, so changes make a new version. Rows that the source lacks stay.
  */
 export function updateBook(
   document: PriceBookDocument,
@@ -108,8 +107,7 @@ function ratesChanged(before: readonly RateDocument[], after: readonly RateDocum
 }
 
 /**
- * Compares rates however they are written: `0.15` per million equals `0.00000015` per one, `2.50` equals `2.5`, absent equals the
- * default.
+ * Compares rates however they are written: `0.15` per million is `0.00000015` per one, `2.50` is `2.5`, absent is the default.
  */
 function isSameRate(a: RateDocument, b: RateDocument): boolean {
   const [{ amounts, per, rules }, other] = [priceIn(a), priceIn(b)]

@@ -22,10 +22,13 @@ export interface MarginOptions {
 /**
  * The result of comparing a price with a cost.
  *
- * | status | meaning | |---|---| | `covered` | the price covers the cost, at every size tried | | `below_cost` | an ordinary call
- * is sold below cost | | `below_cost_for_some` | only a call of another size is sold below cost, for example one of a second that
- * costs a whole minute | | `no_cost` | the cost book does not have the provider | | `not_comparable` | both books have it, but in
- * units that do not convert into each other, such as characters and tokens |
+ * | status | meaning |
+ * |---|---|
+ * | `covered` | the price covers the cost, at every size tried |
+ * | `below_cost` | an ordinary call is sold below cost |
+ * | `below_cost_for_some` | only a call of another size is sold below cost, such as one of a second that costs a whole minute |
+ * | `no_cost` | the cost book does not have the provider |
+ * | `not_comparable` | both books have it, but in units that do not convert into each other, such as characters and tokens |
  */
 export type MarginStatus = 'covered' | 'below_cost' | 'below_cost_for_some' | 'no_cost' | 'not_comparable'
 
