@@ -3,60 +3,60 @@ import { type ImageFacts, imageTokens } from './image-tokens.ts'
 import { type TextMeasure, type TokenRange, textTokens } from './measure-text.ts'
 import type { OtherMeters } from './rate-most.ts'
 
-/** What is known of a chat before it runs. */
+/** What is known about a chat before it runs. */
 export interface ChatMeasure {
-  /** All that is said: messages, and the calls of tools in them. */
+  /** The text of all messages, including tool calls. */
   text: TextMeasure
   messages: number
   images: readonly ImageFacts[]
-  /** The definitions of tools, as JSON, and how many there are. */
+  /** The tool definitions as JSON, and their number. */
   tools: { text: TextMeasure; count: number }
-  /** What else is sent that may count as input, such as the schema of an answer. */
+  /** Anything else sent that may count as input, such as a response schema. */
   other: TextMeasure
-  /** Tokens that one answer may have at most. */
+  /** The most tokens that one answer may have. */
   outputTokensMax: number
-  /** Answers that are asked for; all of them are paid for. @defaultValue 1 */
+  /** Number of answers requested, each of which is billed. @defaultValue 1 */
   answers?: number
-  /** Whether the provider is asked to keep some of it in its cache. @defaultValue false */
+  /** Whether the request asks the provider to cache part of the prompt. @defaultValue false */
   asksForCache?: boolean
 }
 
-/** What OpenAI puts around each message and before the answer; other vendors and names in messages take more. */
+/** Tokens that OpenAI adds around each message and before the answer. Other vendors, and names in messages, add more. */
 const MESSAGE: TokenRange = { low: 3, expected: 4, high: 8 }
 const ANSWER: TokenRange = { low: 3, expected: 3, high: 16 }
-/** Providers write tools down in their own way: shorter than JSON as a rule, with a frame around each. */
+/** Providers rewrite tool definitions: usually shorter than JSON, with a frame around each. */
 const TOOL: TokenRange = { low: 3, expected: 8, high: 24 }
 const TOOL_TEXT: TokenRange = { low: 0.5, expected: 0.8, high: 1.25 }
 /**
- * What Anthropic says to its models beside the tools, once for all of them: 159 to 530 tokens, of which the newest models may have more.
+ * The system prompt that Anthropic adds once if there are tools: 159 to 530 tokens, and possibly more with the newest models.
  *
  * @source https://docs.anthropic.com/en/docs/tool-use-pricing-and-tokens
  */
 const CLAUDE_TOOLS: TokenRange = { low: 0, expected: 350, high: 1_000 }
-/** Answers are short where they may be long. */
+/** Answers are usually far shorter than the limit. */
 const OUTPUT: Pick<TokenRange, 'low' | 'expected'> = { low: 50, expected: 300 }
 
-/** A usage at least, as expected, and at most. */
+/** The least, the expected and the most usage. */
 export interface UsageRange {
   readonly low: UsageQuantity[]
   expected: UsageQuantity[]
   /** What a hold must cover. */
   high: UsageQuantity[]
-  /** By what other meters the model may count it, for {@link rateMost}. */
+  /** Other meters by which the provider may count the usage, for {@link rateMost}. */
   otherMeters: OtherMeters
 }
 
-/** What a provider may count by itself: what it read from its cache, and what it keeps there for the next time. */
+/** Many providers cache on their own, and count separately what they read from the cache and what they store there. */
 const CACHED: OtherMeters = { input: ['cached_input', 'cache_write'], output: ['reasoning'] }
-/** Anthropic keeps nothing unless it is asked to. */
+/** Anthropic stores nothing unless asked. */
 const NOT_KEPT: OtherMeters = { input: ['cached_input'], output: ['reasoning'] }
 const KEPT: OtherMeters = { input: ['cached_input', 'cache_write', 'cache_write_5m', 'cache_write_1h'], output: ['reasoning'] }
 
 /**
- * What a chat will consume of one model.
+ * Estimates how many tokens a chat will use with one model.
  *
- * @param model  as the provider names it; `undefined` is any model
- * @param imageTokensMax  the most that an image is counted as, for models whose rule is not known
+ * @param model  the provider's name for it; `undefined` means any model
+ * @param imageTokensMax  the most tokens that one image counts as, for models whose rule is not known
  */
 export function chatUsageRange(chat: ChatMeasure, model?: string, imageTokensMax?: number): UsageRange {
   const text = textTokens(chat.text, model)
@@ -77,7 +77,7 @@ export function chatUsageRange(chat: ChatMeasure, model?: string, imageTokensMax
   return new ChatUsage(at, chat.asksForCache ? KEPT : isClaude ? NOT_KEPT : CACHED)
 }
 
-/** Only estimates ask for the least. */
+/** Computes `low` lazily, because only estimates need it. */
 class ChatUsage implements UsageRange {
   readonly expected: UsageQuantity[]
   readonly high: UsageQuantity[]

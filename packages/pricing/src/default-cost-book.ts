@@ -3,12 +3,12 @@ import { listPrices } from './list-prices/list-prices.ts'
 import { PriceBook } from './price-book.ts'
 
 /**
- * What providers charge us, in US dollars at list price. It is read when it is first asked, since it is large. A team's contract prices
- * belong in a book of its own, which {@link listPrices} is a start for.
+ * What providers charge, in US dollars at list price. It is large, so it is read on first use. Put a team's contract prices in a
+ * book of their own, starting from {@link listPrices}.
  */
 export const defaultCostBook: PriceBook = new PriceBook({
   name: 'list-prices',
   currency: 'usd',
-  // A test reads it by the schema: nothing changes, so all that the schema would fill in is there.
+  // A test parses it with the schema and finds it unchanged, so it contains every default.
   read: () => listPrices() as PriceBookData,
 })

@@ -1,6 +1,8 @@
 import { PriceBook } from './price-book.ts'
 
-/** What customers pay, in credits, when a team has no book of its own. Its numbers are a contract: a change is a new version. */
+/**
+ * What customers pay, in credits, unless the host brings a book of its own. Its prices never change: a change is a new version.
+ */
 export const defaultPriceBook: PriceBook = new PriceBook({
   name: 'default',
   currency: 'credits',
@@ -26,7 +28,7 @@ export const defaultPriceBook: PriceBook = new PriceBook({
   ],
 })
 
-/** Every token of a model at one price, per thousand. */
+/** One price for all tokens of a model, per thousand. */
 function chat(service: string, provider: string, amount: string) {
   return { service, provider, rates: [{ unit: 'tokens' as const, amount, per: '1000' }] }
 }

@@ -3,29 +3,29 @@ import type { Currency } from './document/price-book-document.ts'
 import { type PriceBookProblem, problemText } from './document/problem.ts'
 import type { PhoneNumbers } from './index/number-matcher.ts'
 
-/** What is looked for in a price book, and what is known of the call. */
+/** What to look up in a price book, with the facts of the call that affect its price. */
 export interface PriceQuery extends PhoneNumbers {
   service: string
   provider: string
   model?: string
-  /** The moment that prices the whole call, epoch milliseconds, UTC. The same for all slices of one call. */
+  /** The moment that prices the whole call, in epoch milliseconds, UTC. Use the same one for all slices of a call. */
   at: number
-  /** What multipliers go by: `{ region: 'eu', service_tier: 'batch' }`. */
+  /** Attributes for multipliers: `{ region: 'eu', service_tier: 'batch' }`. */
   attributes?: Readonly<Record<string, string>>
-  /** What was billed in the current period before this call, for rules by period: see {@link billedQuantities}. @defaultValue nothing */
+  /** What was billed earlier in the current period, for rules by period: see {@link billedQuantities}. @defaultValue nothing */
   usedBefore?: readonly UsageQuantity[]
-  /** Where the caller can only use one. @defaultValue the book's */
+  /** The currency the caller requires. A book in another one has no price. @defaultValue the book's */
   currency?: Currency
 }
 
-/** The book has no price for this. Nothing is ever priced at zero for want of one. */
+/** The book has no price for a query. A missing price is never taken as zero. */
 export class PriceNotFoundError extends FareboxError {
   override readonly code = 'PRICE_NOT_FOUND'
   readonly book: string
   readonly query: PriceQuery
-  /** The unit or meter that has no rate, where the provider has others. */
+  /** The unit that has no rate, if the provider has rates for others. */
   readonly unit: Unit | undefined
-  /** Names in the book that come closest. */
+  /** The closest names in the book. */
   readonly nearest: readonly string[]
 
   constructor(book: string, query: PriceQuery, facts: { unit?: Unit; problem: string; nearest?: readonly string[] }) {
@@ -38,16 +38,16 @@ export class PriceNotFoundError extends FareboxError {
   }
 }
 
-/** What is no moment is shown as it is, or nobody would learn that there is no price. */
+/** Shows an invalid moment as it is. Throwing here would hide that there is no price. */
 function momentText(at: number): string {
   return Number.isNaN(new Date(at).getTime()) ? String(at) : new Date(at).toISOString()
 }
 
-/** A call that is planned would cost more than its price book lets one cost. Nothing was done or charged. */
+/** A planned call would cost more than its price book allows. Nothing was done or charged. */
 export class MaximumChargeError extends FareboxError {
   override readonly code = 'MAXIMUM_CHARGE'
   readonly query: PriceQuery
-  /** Decimals of the book's currency, with at most six places. */
+  /** What the call would cost: a decimal in the book's currency, with at most six places. */
   readonly amount: string
   readonly maximum: string
 
@@ -59,7 +59,7 @@ export class MaximumChargeError extends FareboxError {
   }
 }
 
-/** The document is not a price book: the message names every row and field that is wrong, and what would be right. */
+/** The document is not a valid price book. The message names every wrong row and field, and what would be right. */
 export class InvalidPriceBookError extends FareboxError {
   override readonly code = 'INVALID_PRICE_BOOK'
   readonly book: string

@@ -3,31 +3,31 @@ import type { PriceBook } from './price-book.ts'
 import { rate } from './rate.ts'
 import { chargeOf, refuseAboveMaximum } from './rating.ts'
 
-/** Work that is planned: what one service of one provider will consume. */
+/** Planned work: what it will consume of one provider's service. */
 export interface PlannedUsage {
   service: string
   provider: string
   quantities: readonly UsageQuantity[]
 }
 
-/** What one planned use would cost. */
+/** Planned usage with its cost. */
 export interface EstimatedService extends PlannedUsage {
   credits: Credits
 }
 
-/** What planned work would cost. */
+/** The estimated cost of planned work. */
 export interface Estimate {
   services: EstimatedService[]
   total: Credits
-  /** The version of the book that was used. */
+  /** The version of the price book used: `name@version`. */
   version: string
 }
 
 /**
- * What planned work will cost, by service and in total, rounded as a receipt is.
+ * Estimates what planned work will cost, by service and in total. Each amount is rounded as on a receipt.
  *
- * @throws {PriceNotFoundError} one of the providers or units has no price at `at`
- * @throws {MaximumChargeError} one of them would cost more than its book lets a call cost
+ * @throws {PriceNotFoundError} a provider or unit has no price at `at`
+ * @throws {MaximumChargeError} a use would cost more than the book allows for a call
  */
 export function estimate(book: PriceBook, planned: readonly PlannedUsage[], at: number): Estimate {
   const services = planned.map((usage) => {

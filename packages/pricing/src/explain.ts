@@ -7,7 +7,7 @@ import { type Rating, roundedTotal } from './rating.ts'
 import { add, compare, multiply, type Rational, rationalText, subtract } from './rational.ts'
 import { amountOf } from './rules/tiers.ts'
 
-/** The rules in the order in which they are applied. */
+/** The rules, in the order in which they apply. */
 export type ExplainedRule =
   | 'usage'
   | 'minimum_quantity'
@@ -23,18 +23,18 @@ export type ExplainedRule =
   | 'minimum_charge'
   | 'maximum_charge'
 
-/** One step from usage to charge. */
+/** One step on the way from usage to charge. */
 export interface ExplainedStep {
   rule: ExplainedRule
-  /** For people: `increment 60/60 seconds`. */
+  /** Readable text: `in increments of 60/60 seconds`. */
   text: string
-  /** What comes out, exactly: a decimal, or a fraction such as `61/60` where no decimal is exact. */
+  /** The exact result: a decimal, or a fraction such as `61/60` where no decimal is exact. */
   result: string
   /** A unit such as `minutes`, or the currency. */
   unit: string
 }
 
-/** Why a charge is what it is, as data that JSON can hold. */
+/** How a charge came about, as JSON-compatible data. */
 export interface Explanation {
   book: string
   /** `name@version`. */
@@ -45,20 +45,20 @@ export interface Explanation {
   model?: string
   /** The moment that priced the call, ISO 8601, UTC. */
   at: string
-  /** The window whose prices held. */
+  /** Name of the time window whose prices applied. */
   window?: string
-  /** What each rate charged. */
+  /** The charge of each rate. */
   lines: { meter?: string; unit: string; steps: ExplainedStep[]; amount: string }[]
-  /** From the lines' sum to the charge. Absent rules were not written, or changed nothing. */
+  /** From the sum of the lines to the charge. A rule is absent if the book lacks it or it changed nothing. */
   steps: ExplainedStep[]
-  /** Exact, as far as the book does not round lines or calls. */
+  /** Exact, except where the book rounds lines or calls. */
   total: string
-  /** What this call costs by itself. Where the book rounds totals, other calls of the same line are summed before. */
+  /** What this call alone costs, rounded. Where the book rounds totals, a receipt first sums all calls of a line. */
   charged: string
   source?: string
 }
 
-/** Says how a rating came about: quantity → minimum → increment → included → package or tier → rate → factors → rounding → charge. */
+/** Explains a rating: quantity → minimum → increment → included → package or tier → rate → factors → rounding → charge. */
 export function explain(rating: Rating): Explanation {
   const { price, query, call, currency } = rating
   const { service, provider, model, at } = query
@@ -89,7 +89,7 @@ export function explain(rating: Rating): Explanation {
   }
 }
 
-/** An explanation for people, a line for each step. */
+/** Formats an explanation as readable text, one line per step. */
 export function explanationText(explanation: Explanation): string {
   const { version, service, provider, model, at, window, lines, steps, charged, currency } = explanation
   const step = ({ text, result, unit }: ExplainedStep) => `${text} → ${result} ${unit}`

@@ -1,11 +1,11 @@
 import type { TokenRange } from './measure-text.ts'
 
-/** What is known of an image before it is sent. */
+/** What is known about an image before it is sent. */
 export interface ImageFacts {
-  /** Pixels; absent where the image lies elsewhere, or its header tells nothing. */
+  /** Size in pixels. Absent if the image is remote, or its header does not say. */
   width?: number
   height?: number
-  /** @defaultValue `auto`, which providers take as `high` */
+  /** The requested level of detail. @defaultValue `auto`, which providers treat as `high` */
   detail?: 'auto' | 'low' | 'high'
 }
 
@@ -15,11 +15,11 @@ interface Tiles {
 }
 
 /**
- * Models that count squares of 512 pixels, after the image was made to fit 2,048 pixels and its shorter side 768. At low detail it
- * is the base alone. gpt-4o-mini's counts are so much higher that an image costs the same as with gpt-4o.
+ * Models that count tiles of 512 pixels, after scaling the image to fit 2,048 pixels and its shorter side 768. At low detail,
+ * only the base counts. gpt-4o-mini's counts are higher by so much that an image costs the same as with gpt-4o.
  *
- * @source https://platform.openai.com/docs/guides/images-vision, and the bills in
- *   https://community.openai.com/t/1262691: 2,845 and 8,512 tokens for a small image and twelve tokens of text with gpt-4o-mini
+ * @source https://platform.openai.com/docs/guides/images-vision, and the bills in https://community.openai.com/t/1262691: 2,845
+ *   and 8,512 tokens for a small image and twelve tokens of text with gpt-4o-mini
  */
 const TILES: readonly [RegExp, Tiles][] = [
   [/^gpt-4o-mini/, { base: 2_833, tile: 5_667 }],
@@ -29,7 +29,7 @@ const TILES: readonly [RegExp, Tiles][] = [
   [/^computer-use/, { base: 65, tile: 129 }],
 ]
 
-/** Models that count patches of 32 pixels, at most 1,536 of them, each as so many tokens. */
+/** Models that count patches of 32 pixels, at most 1,536 of them, and their tokens per patch. */
 const PATCHES: readonly [RegExp, number][] = [
   [/^(gpt-4\.1-mini|gpt-5-mini)/, 1.62],
   [/^(gpt-4\.1-nano|gpt-5-nano)/, 2.46],
@@ -38,20 +38,20 @@ const PATCHES: readonly [RegExp, number][] = [
 const PATCHES_MAX = 1_536
 
 /**
- * Anthropic: a token for each square of 28 pixels, a started one too. Larger images are made smaller first: to 1,568 pixels and as many
- * tokens, which leaves a square 1,521 of them, and to 4,784 with its newest models, which see more. Until 2026 its guide said a token for
- * each 750 pixels, and at most 1,600.
+ * Anthropic counts one token for each square of 28 pixels, including partial ones. It first scales larger images down to 1,568
+ * pixels and as many tokens, which leaves 1,521 for a square image, or to 4,784 with its newest models. Until 2026 its guide said
+ * one token for each 750 pixels, and at most 1,600.
  *
  * @source https://platform.claude.com/docs/en/build-with-claude/vision
  */
 const ANTHROPIC = { square: 28, longSide: 1_568, lowMax: 1_500, pixels: 750, expectedMax: 1_600, high: 4_784 }
-/** What an image may be with a model of which nothing is known: twice what is known of any but gpt-4o-mini. */
+/** Tokens of an image with an unknown model: up to twice the most of any known model but gpt-4o-mini. */
 const UNKNOWN: TokenRange = { low: 85, expected: 1_105, high: 9_568 }
 
 /**
- * How many tokens of a model an image is. Where its size is unknown, `high` is the most that an image of any size can be.
+ * Estimates how many tokens an image takes. If its size is unknown, `high` is the most that an image of any size can take.
  *
- * @param limit  the most that the model's offer says an image can be, for models that are not known here
+ * @param limit  the most tokens that the model's offer allows for an image, for models not known here
  */
 export function imageTokens(model: string | undefined, image: ImageFacts, limit?: number): TokenRange {
   const name = (model ?? '').toLowerCase().replace(/^.*\//, '').replace(/^ft:/, '')
@@ -66,7 +66,7 @@ export function imageTokens(model: string | undefined, image: ImageFacts, limit?
 function tileTokens({ base, tile }: Tiles, { width, height, detail }: ImageFacts): TokenRange {
   if (detail === 'low') return same(base)
   if (width === undefined || height === undefined) {
-    // At most 2 by 4 squares; a picture of usual proportions is 2 by 2.
+    // At most 2 by 4 tiles. A picture of usual proportions has 2 by 2.
     return { low: base + tile, expected: base + 4 * tile, high: base + 8 * tile }
   }
   const fit = Math.min(1, 2_048 / Math.max(width, height))
@@ -79,7 +79,7 @@ function patchTokens(perPatch: number, { width, height }: ImageFacts): TokenRang
   const high = Math.ceil(PATCHES_MAX * perPatch)
   if (width === undefined || height === undefined) return { low: Math.ceil(perPatch), expected: high, high }
   const patches = Math.ceil(width / 32) * Math.ceil(height / 32)
-  // An image of too many patches is made smaller, which by bills ends at the most that it may be.
+  // An image with too many patches is scaled down. According to bills, it then counts as the maximum.
   return same(Math.min(high, Math.ceil(patches * perPatch)))
 }
 

@@ -1,13 +1,13 @@
 import { encodingOf, type TokenEncoding, tokenEncodings } from './token-encoding.ts'
 
-/** At least, as expected, and at most: whole tokens. */
+/** The least, the expected and the most tokens, as whole numbers. */
 export interface TokenRange {
   low: number
   expected: number
   high: number
 }
 
-/** What is known of a text: its size, and its tokens by the vocabularies that it was counted with. */
+/** The size of a text, and its token counts by encoding, where it was counted. */
 export interface TextMeasure {
   asciiCharacters: number
   /** UTF-8 bytes of all other characters. */
@@ -15,18 +15,18 @@ export interface TextMeasure {
   tokens: Readonly<Partial<Record<TokenEncoding, number>>>
 }
 
-/** Counts tokens by one vocabulary, such as those of `@farebox/pricing/tokenizer`. */
+/** Counts tokens in one encoding, such as those of `@farebox/pricing/tokenizer`. */
 export type CountTokens = (text: string) => number | Promise<number>
 
-/** Characters of English, and bytes of other scripts, in one token on average. */
+/** Average number of English characters in a token, and of UTF-8 bytes in other scripts. */
 const ASCII_PER_TOKEN = 4
 const OTHER_BYTES_PER_TOKEN = 3
-/** Texts are counted without the frame that the provider puts around them, and in pieces. */
+/** Counts miss the framing that providers add, and are made in pieces. */
 const COUNT_TOLERANCE = 0.02
-/** Vocabularies that are not public, beside the one of 200,000 words: at least, on average, and at most. */
+/** Token counts of models without a public encoding, relative to the public ones: least, average and most. */
 const OTHER_VENDORS = { low: 0.9, expected: 1.15, high: 2 }
 
-/** Measures a text, with the counters that there are. */
+/** Measures a text, using the available token counters. */
 export async function measureText(
   text: string,
   counters: Readonly<Partial<Record<TokenEncoding, CountTokens>>> = {},
@@ -37,18 +37,19 @@ export async function measureText(
     const count = counters[encoding]
     if (!count) continue
     const counted = text === '' ? 0 : count(text)
-    // Mostly they are counted already, and then nothing is waited for.
+    // Counters are usually synchronous. Awaiting only promises keeps that case fast.
     tokens[encoding] = typeof counted === 'number' ? counted : await counted
   }
   return { asciiCharacters: text.length - others.length, otherBytes: others === '' ? 0 : utf8Bytes(others), tokens }
 }
 
 /**
- * How many tokens of a model a text is. By the model's own vocabulary where that is public and was counted; else guessed from
- * another, or from its size. No vocabulary makes more than one token of a byte, so `high` holds for every text. It is never less than
- * by size either: a server that speaks a provider's API may have another model behind a known name, or count by size itself.
+ * Estimates how many tokens a text has for a model. It uses the model's own encoding if that is public and was counted, or else
+ * another one, or the text's size. With size alone, `high` holds for every text, since no vocabulary makes more than one token of
+ * a byte. `high` is never below the estimate by size: a server that speaks a provider's API may run another model under a known
+ * name, or count by size.
  *
- * @param model  `undefined`: any model
+ * @param model  `undefined` means any model
  */
 export function textTokens({ asciiCharacters, otherBytes, tokens }: TextMeasure, model: string | undefined): TokenRange {
   const encoding = model === undefined ? undefined : encodingOf(model)

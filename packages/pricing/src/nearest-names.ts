@@ -1,6 +1,6 @@
 const NAMES_MAX = 5
 
-/** The names that differ least from `wanted`, the nearest first; of equals, the one that comes first. */
+/** The names most similar to `wanted`, nearest first. Equally near names keep their order. */
 export function nearestNames(wanted: string, names: Iterable<string>): string[] {
   const lower = wanted.toLowerCase()
   return [...new Set(names)]
@@ -10,7 +10,7 @@ export function nearestNames(wanted: string, names: Iterable<string>): string[] 
     .map(({ name }) => name)
 }
 
-/** Levenshtein's: how many characters must be put in, taken out or replaced to make one text of the other. */
+/** Levenshtein distance: how many characters to insert, delete or replace to turn one text into the other. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {

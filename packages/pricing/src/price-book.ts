@@ -14,30 +14,30 @@ interface Version {
   index: PriceIndex
 }
 
-/** A version of a book, and the time in which it is in force. */
+/** A version of a price book, and when it is in force. */
 export interface VersionSpan {
   /** `name@version`. */
   version: string
   /** Epoch milliseconds, UTC. */
   from: number
-  /** When the next one begins; absent for the last. */
+  /** When the next version begins, in epoch milliseconds, UTC. Absent for the last one. */
   until?: number
 }
 
-/** A book that is read when it is first asked: a large one, which was checked when it was made. */
+/** A large book that was checked when it was built, and is read only on its first use. */
 export interface CheckedPriceBook {
   name: string
   currency: Currency
-  /** A document of that name and currency, in which every default is filled in. */
+  /** Returns a document of that name and currency, with all defaults filled in. */
   read(): PriceBookData
 }
 
 function isChecked(document: PriceBookDocument | CheckedPriceBook): document is CheckedPriceBook {
-  // What comes of a file may be anything: then its reader says what is wrong.
+  // A document from a file may be anything. `readPriceBook` reports what is wrong with it.
   return typeof document === 'object' && document !== null && 'read' in document && typeof document.read === 'function'
 }
 
-/** Immutable, dated prices. Every lookup says as of when. */
+/** Immutable prices in dated versions. Every lookup names the moment it is for. */
 export class PriceBook {
   readonly name: string
   readonly currency: Currency
@@ -46,7 +46,9 @@ export class PriceBook {
   /** Newest first. */
   #indexed: readonly Version[] | undefined
 
-  /** @throws {InvalidPriceBookError} with everything that is wrong: rows, fields, dates that overlap or leave a gap, names priced twice */
+  /**
+   * @throws {InvalidPriceBookError} lists everything wrong: rows, fields, dates that overlap or leave a gap, names priced twice
+   */
   constructor(document: PriceBookDocument | CheckedPriceBook) {
     const checked = isChecked(document) ? document : undefined
     const data = checked ?? readPriceBook(document as PriceBookDocument)
@@ -56,13 +58,13 @@ export class PriceBook {
     if (!checked) this.#indexed = this.#index()
   }
 
-  /** What it was made from, with defaults filled in. Frozen. */
+  /** The document behind the book, with defaults filled in. Frozen. */
   get document(): PriceBookData {
     this.#document ??= frozen(this.#read())
     return this.#document
   }
 
-  /** Where an entry has no rounding of its own. */
+  /** The rounding of entries that have none of their own. */
   get rounding(): Rounding {
     return Object.freeze(this.document.rounding ?? DEFAULT_ROUNDING[this.currency])
   }
@@ -84,32 +86,32 @@ export class PriceBook {
   }
 
   /**
-   * The price in force at `query.at`: the entry of the model, otherwise the provider's own.
+   * Finds the price in force at `query.at`: the model's entry, or else the provider's entry for all models.
    *
-   * @throws {PriceNotFoundError} no version was in force then, or it does not price this provider, model or number
+   * @throws {PriceNotFoundError} no version is in force then, or it does not price this provider, model or number
    */
   find(query: PriceQuery): PricedEntry {
     return this.lookUp(query) ?? this.#notFound(query)
   }
 
-  /** As {@link find}, where having no price is nothing unusual. */
+  /** Like {@link find}, but returns `undefined` if there is no price. */
   lookUp(query: PriceQuery): PricedEntry | undefined {
     if (query.currency !== undefined && query.currency !== this.currency) return undefined
     return this.#versionAt(query.at)?.index.find(query)
   }
 
-  /** Every price in force at a time. */
+  /** Every entry in force at a moment, in epoch milliseconds, and the name of its version. */
   entries(at: number): { version: string; entries: readonly PriceEntry[] } {
     const version = this.#versionAt(at)
     return { version: version?.name ?? this.name, entries: version?.entries ?? [] }
   }
 
-  /** Every price in force at a time, with its version and rounding. */
+  /** Every entry in force at a moment, in epoch milliseconds, each with its version and rounding. */
   pricedEntries(at: number): readonly PricedEntry[] {
     return this.#versionAt(at)?.priced ?? []
   }
 
-  /** When each version is in force, the oldest first. */
+  /** When each version is in force, oldest first. */
   versions(): VersionSpan[] {
     return this.#versions
       .map(({ name, from }, index) => ({ version: name, from, until: this.#versions[index - 1]?.from }))

@@ -6,27 +6,27 @@ import { RateSet } from './rules/rate-set.ts'
 import { type CompiledRounding, compileRounding } from './rules/rounding.ts'
 import { holdsMoment } from './rules/window.ts'
 
-/** What an entry says, with its decimals read once. */
+/** An entry with its decimals parsed. */
 export interface CompiledEntry {
   rates: RateSet
   windows: readonly { window: PriceWindow; rates: RateSet; factor?: Rational }[]
   connectFee?: Rational
   minimumCharge?: Rational
   maximumCharge?: Rational
-  /** What is rounded here; the rounding of a total is for whoever sums. */
+  /** Rounds lines and calls. Rounding a total is up to the code that sums calls. */
   rounding: CompiledRounding
-  /** Whether nothing is added to the sum of a call's lines, and nothing of it rounded. */
+  /** Whether a call costs just the sum of its lines, without fees, limits or rounding. */
   isPlain: boolean
 }
 
-/** An entry as it is in one version of one book. */
+/** An entry of one version of one book. */
 export class PricedEntry {
   readonly entry: PriceEntry
   readonly book: string
-  /** `name@version`, as usage records keep it. */
+  /** `name@version`, as stored in usage records. */
   readonly version: string
   readonly currency: Currency
-  /** The entry's own, or else the book's. */
+  /** The entry's own rounding, or else the book's. */
   readonly rounding: Rounding
   #compiled: CompiledEntry | undefined
 
@@ -38,19 +38,19 @@ export class PricedEntry {
     this.rounding = entry.rounding ?? of.rounding
   }
 
-  /** Compiled when it is first used: a book has thousands of entries, and a host uses a few. */
+  /** Compiled on first use: a book has thousands of entries, and a host uses a few. */
   get compiled(): CompiledEntry {
     this.#compiled ??= compileEntry(this.entry, this.rounding)
     return this.#compiled
   }
 
-  /** Whether what a call costs depends on what was used in the period before it. */
+  /** Whether a call's cost depends on earlier usage in the period. */
   get isByPeriod(): boolean {
     const { rates, windows } = this.compiled
     return [rates, ...windows.map((window) => window.rates)].some((set) => set.rates.some((rate) => rate.isByPeriod))
   }
 
-  /** The rates under which a call costs the sum of price × quantity, and nothing else; `undefined` where it takes more to say. */
+  /** The rates that apply, if a call costs just the sum of price × quantity. Otherwise `undefined`. */
   plainRates({ at, attributes }: PriceQuery): RateSet | undefined {
     const { isPlain, rates, windows } = this.compiled
     if (!isPlain || (attributes !== undefined && this.entry.multipliers !== undefined)) return undefined
@@ -59,7 +59,7 @@ export class PricedEntry {
     return found.factor === undefined && found.rates.isPlain ? found.rates : undefined
   }
 
-  /** The rates that hold at a moment, and the window that says so. */
+  /** The rates that apply at a moment, and their time window, if any. */
   ratesAt(at: number): { rates: RateSet; window?: PriceWindow; factor?: Rational } {
     const { rates, windows } = this.compiled
     return windows.find(({ window }) => holdsMoment(window, at)) ?? { rates }

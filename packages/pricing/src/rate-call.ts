@@ -6,29 +6,29 @@ import { add, compare, type Rational, ZERO } from './rational.ts'
 import { factorsOf } from './rules/multipliers.ts'
 import { rounded } from './rules/rounding.ts'
 
-/** What one call costs, step by step. Amounts are exact, in the book's currency; a step that no rule asks for is absent. */
+/** What one call costs, step by step. Amounts are exact, in the book's currency. Steps without a rule are absent. */
 export interface RatedCall {
-  /** The window whose prices hold. */
+  /** Name of the time window whose prices apply. */
   window?: string
   lines: readonly RatedLine[]
-  /** Lines that were each rounded, where rounding is by line. */
+  /** The rounded amount of each line, if rounding is by line. */
   roundedLines?: readonly Rational[]
-  /** Of all lines. */
+  /** The sum of all lines. */
   subtotal: Rational
   connectFee?: Rational
-  /** Where the minimum charge is more than what came before. */
+  /** The minimum charge, if it applied. */
   raisedTo?: Rational
-  /** Where rounding is by resource. */
+  /** The rounded total, if rounding is by resource, or by line after a minimum charge, and changed it. */
   roundedTo?: Rational
-  /** What it would have cost, where the maximum charge is less. */
+  /** What the call would have cost, if the maximum charge applied. */
   beforeMaximum?: Rational
   total: Rational
 }
 
 /**
- * Applies every rule of an entry to one call, in this order: the rates of the window; each rate's minimum quantity, increment, included
- * units, package or tiers; factors of the window and of multipliers; rounding by line; connect fee; minimum charge; rounding by
- * resource; maximum charge.
+ * Applies every rule of an entry to one call, in this order: the window's rates; each rate's minimum quantity, increment,
+ * included units, package or tiers; the factors of the window and of multipliers; rounding by line; connect fee; minimum charge;
+ * rounding by resource; maximum charge.
  *
  * @throws {PriceNotFoundError} a unit, or the value of an attribute, has no price
  */
@@ -52,7 +52,7 @@ export function rateCall(priced: PricedEntry, query: PriceQuery, quantities: rea
     subtotal,
     total: subtotal,
   }
-  // What used nothing is not a call: a telephone that was not answered costs neither its fee nor its minimum.
+  // A call that used nothing, such as an unanswered phone call, costs neither its connect fee nor its minimum charge.
   if (!lines.some(({ used }) => used.numerator > 0n)) return call
   if (connectFee) {
     call.connectFee = point === 'line' ? rounded(connectFee, rounding) : connectFee

@@ -13,28 +13,28 @@ import type { RateSet, UnitPrice } from './rules/rate-set.ts'
 import { amountOf, type Portion, portionsOf } from './rules/tiers.ts'
 import { unitsIn } from './units.ts'
 
-/** What one rate charges for a call. Quantities are exact, in the rate's unit; amounts in the book's currency. */
+/** What one rate charges for a call. Quantities are exact, in the rate's unit. Amounts are in the book's currency. */
 export interface RatedLine {
   rate: Rate
-  /** What of the usage it prices, as it was given. */
+  /** The usage it prices, as given. */
   usage: readonly UsageQuantity[]
   used: Rational
   /** After the minimum quantity. */
   atLeast: Rational
-  /** After the increment: what counts as used in the period. */
+  /** After the increment. This counts as used in the period. */
   billed: Rational
-  /** What of it is included. */
+  /** The included part of `billed`, which is free. */
   free: Rational
-  /** Packages that must be bought, where it is sold so. */
+  /** Number of packages to buy, if it is sold in packages. */
   packages?: Rational
-  /** What is paid for, by tier. Where there are no tiers, all of it is in tier 0. */
+  /** The quantity paid for, by tier. Without tiers, all of it is in tier 0. */
   portions: readonly Portion[]
   factors: readonly Factor[]
-  /** Exact; not rounded, wherever rounding is done. */
+  /** Exact, and not yet rounded. */
   amount: Rational
 }
 
-/** Prices quantities by the rates of one set, each rate once for everything that it prices. */
+/** Prices quantities with a set of rates. Each rate makes one line for everything it prices. */
 export function rateLines(
   priced: PricedEntry,
   query: PriceQuery,
@@ -62,7 +62,7 @@ function rateLine(
   const billed = increment ? incremented(raised, increment) : raised
   const free = included ? freeOf(billed, included.quantity, included.isByPeriod ? before : ZERO) : ZERO
   const paid = subtract(billed, free)
-  // What was free in the period did not use up a package or a tier.
+  // Free units used up no package or tier earlier in the period.
   const paidBefore = included?.isByPeriod ? subtract(before, freeOf(before, included.quantity, ZERO)) : before
   const packages = sold && packagesFor(paid, sold.size, sold.isByPeriod ? paidBefore : ZERO)
   const portions = tiers
@@ -83,7 +83,7 @@ function rateLine(
   }
 }
 
-/** A quantity of zero needs no price: at any it costs nothing. */
+/** Sums quantities by rate. A quantity of zero needs no rate, because it costs nothing at any price. */
 function sumByRate(
   priced: PricedEntry,
   query: PriceQuery,
@@ -105,7 +105,7 @@ function sumByRate(
   return sums
 }
 
-/** The quantity as the rate counts: characters in the way that it names. */
+/** The quantity as the rate counts it. A rate may name a way to count characters. */
 function countedAs(priced: PricedEntry, query: PriceQuery, { rate: { rate } }: UnitPrice, usage: UsageQuantity): bigint {
   if (rate.counting === undefined || usage.unit !== 'characters') return usage.quantity
   const counted = usage.counts?.[rate.counting]
@@ -127,7 +127,7 @@ function factorsFor({ rate }: CompiledRate, factors: readonly Factor[]): readonl
   return factors.filter(({ meters }) => meters === undefined || (rate.meter !== undefined && meters.includes(rate.meter)))
 }
 
-/** What the whole request used of some meters. */
+/** What the whole request used of the given meters, in the rate's unit. */
 function measuredOf({ rate }: CompiledRate, meters: ReadonlySet<string>, quantities: readonly UsageQuantity[]): Rational {
   if (meters.size === 0) return ZERO
   return quantities.reduce((sum, usage) => {

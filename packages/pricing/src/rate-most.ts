@@ -8,19 +8,22 @@ import { add, ceiling, compare, divide, floor, multiply, type Rational, rational
 import type { CompiledRate } from './rules/compiled-rate.ts'
 import type { RateSet, UnitPrice } from './rules/rate-set.ts'
 
-/** By meter, others that a provider may count the same by instead: what its cache was given of the input is `cache_write`. */
+/** For each meter, others by which a provider may count the same usage: input that its cache stores counts as `cache_write`. */
 export type OtherMeters = Readonly<Partial<Record<string, readonly string[]>>>
 
-/** A whole unit, in millionths of it. */
+/** One unit, in millionths. */
 const ONE = 1_000_000n
 
 /**
- * The dearest that a call can come to which uses no more than `most`: what is to be held for it. That is more than the price of `most` where the
- * provider may count some of it by a meter that is dearer, where less costs more, as in a tier that ends before, or where what is counted by two
- * meters is billed, or rounded, twice. It looks where tiers end and at a little of each meter, and not at every division: where the tiers of one quantity
- * look at different meters, or steps are paid for, a call may come to somewhat more.
+ * Finds the highest price of a call that uses no more than `most`: the amount to hold for it.
  *
- * @throws {PriceNotFoundError} as {@link rate}, of `most` itself: another meter without a price is passed over
+ * It can exceed the price of `most` itself: where the provider may count some usage by a dearer meter, where less usage costs
+ * more, as in a dearer lower tier, or where usage split between two meters is billed, or rounded, twice.
+ *
+ * It tries the ends of tiers and a small amount of each meter, not every possible split. So a call may still cost slightly more
+ * where the tiers of one quantity measure different meters, or usage is billed in steps.
+ *
+ * @throws {PriceNotFoundError} as for {@link rate}, if `most` itself has no price. Other meters without a price are ignored.
  */
 export function rateMost(
   book: PriceBook,
@@ -40,7 +43,7 @@ export function rateMost(
   return dearest.rating
 }
 
-/** Where each price is by itself, and the same for all of a quantity. */
+/** Counts each quantity by its dearest meter. This is exact where every price is price × quantity, without tiers. */
 function byDearestMeters(most: readonly UsageQuantity[], otherMeters: OtherMeters, rates: RateSet): readonly UsageQuantity[] {
   return most.map((usage) => {
     const own = rates.find(usage.meter, usage.unit)
@@ -55,10 +58,10 @@ function byDearestMeters(most: readonly UsageQuantity[], otherMeters: OtherMeter
   })
 }
 
-/** What a call used, as it may be counted: each quantity by one meter, or divided among some. */
+/** One way to count a call's usage: each quantity by one meter, or split among several. */
 type Counted = readonly (readonly UsageQuantity[])[]
 
-/** The most that is still in a tier after which a cheaper one begins. */
+/** The largest quantity still in a tier that a cheaper one follows. */
 interface TierEnd {
   price: UnitPrice
   unit: Unit
@@ -66,7 +69,7 @@ interface TierEnd {
   end: bigint
 }
 
-/** Each quantity by each of its meters, with each of the others. */
+/** All combinations of a meter for each quantity. */
 function waysToCount(most: readonly UsageQuantity[], metersOf: readonly (readonly string[])[]): Counted[] {
   return most.reduce<Counted[]>(
     (ways, usage, index) =>
@@ -77,7 +80,7 @@ function waysToCount(most: readonly UsageQuantity[], metersOf: readonly (readonl
   )
 }
 
-/** The dearest of the ratings that were looked at. */
+/** Keeps the dearest of the ratings tried. */
 class Dearest {
   rating: Rating
   readonly #price: PricedEntry
@@ -89,7 +92,7 @@ class Dearest {
     this.rating = rating
   }
 
-  /** Looks at what was counted in one way, at less of it, and at parts of it that are counted by other meters. */
+  /** Tries one way of counting, then less usage, then parts of it counted by other meters. */
   search(whole: Counted, metersOf: readonly (readonly string[])[], rates: RateSet, ends: readonly TierEnd[]): void {
     let counted = whole
     let total = this.#look(whole)
@@ -104,7 +107,7 @@ class Dearest {
       before = counted
       for (const { price, unit, end } of ends) {
         const isMeasured = (usage: UsageQuantity) => usage.unit === unit && counts(price, usage, rates)
-        // The rest is not used, or counted by another meter.
+        // Usage beyond the end is dropped (-1), or counted by another meter.
         for (let other = -1; other < widest; other += 1) {
           let isMoved = other < 0
           const restOf = (usage: UsageQuantity, index: number) => {
@@ -137,13 +140,13 @@ class Dearest {
   }
 }
 
-/** Whether a quantity counts for the tier of a price. */
+/** Whether a quantity counts towards the tier of a price. */
 function counts(price: UnitPrice, { meter, unit }: UsageQuantity, rates: RateSet): boolean {
   const { tiers } = price.rate
   return tiers?.mode === 'whole_request' ? tiers.measured.has(meter) : rates.find(meter, unit) === price
 }
 
-/** Whether the first of it costs more than its part of the rest. */
+/** Whether a small quantity costs more than its proportional share. */
 function isDearWhenLittle(price: PricedEntry, { rate }: UnitPrice): boolean {
   if (price.rounding.point === 'line') return true
   return rate.minimumQuantity !== undefined || rate.increment !== undefined || rate.package !== undefined
@@ -168,7 +171,7 @@ function justBelow(end: Rational, isBelow: boolean): bigint {
   return isBelow ? ceiling(end) - 1n : floor(end)
 }
 
-/** The most that may be used for no more than `above` to be paid, or for less than it, after what is included and in whole increments. */
+/** The most usage of which at most `above`, or with `isBelow` less, is paid for, given included units and whole increments. */
 function billedUpTo({ included, increment }: CompiledRate, above: Rational, isBelow: boolean): Rational {
   const paid = reduce(included && !included.isByPeriod ? add(above, included.quantity) : above)
   if (!increment) return paid
@@ -177,7 +180,7 @@ function billedUpTo({ included, increment }: CompiledRate, above: Rational, isBe
   return whole < 0n ? ZERO : add(increment.first, multiply(increment.next, rational(whole)))
 }
 
-/** The same usage, with no more than `end` of what is measured, and what becomes of the rest; `undefined` where there is no rest. */
+/** Cuts the measured usage to `end`, and replaces the rest by `restOf`. `undefined` if there is no rest. */
 function upTo(
   end: bigint,
   counted: Counted,

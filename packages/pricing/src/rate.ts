@@ -17,16 +17,16 @@ import { rational } from './rational.ts'
 import type { RateSet, UnitPrice } from './rules/rate-set.ts'
 
 /**
- * Prices the usage of one call with the book in force at `query.at`. A call that is settled in slices is rated as a whole each time: its
- * next slice costs the rating of everything so far, less the rating of what came before.
+ * Prices the usage of one call, with the version in force at `query.at`. For a call settled in slices, rate the whole call each
+ * time: the next slice costs the rating of everything so far, less the rating of what came before.
  *
- * @throws {PriceNotFoundError} the provider, one of the units, or a stated attribute has no price then
+ * @throws {PriceNotFoundError} the provider, a unit or a stated attribute has no price then
  */
 export function rate(book: PriceBook, query: PriceQuery, quantities: readonly UsageQuantity[]): Rating {
   return rateEntry(book.find(query), query, quantities)
 }
 
-/** {@link rate} where the price was looked up before. */
+/** Like {@link rate}, for a price that was already looked up. */
 export function rateEntry(price: PricedEntry, query: PriceQuery, quantities: readonly UsageQuantity[]): Rating {
   const plain = price.plainRates(query)
   if (plain) {
@@ -38,7 +38,7 @@ export function rateEntry(price: PricedEntry, query: PriceQuery, quantities: rea
   return new Rating(price, query, quantities, call.total, call)
 }
 
-/** {@link rateEntry}, where it is nothing unusual that a unit has no price: `undefined` then. */
+/** Like {@link rateEntry}, but returns `undefined` if a unit or a stated attribute has no price. */
 export function rateIfPriced(price: PricedEntry, query: PriceQuery, quantities: readonly UsageQuantity[]): Rating | undefined {
   const plain = price.plainRates(query)
   if (plain) {
@@ -54,9 +54,10 @@ export function rateIfPriced(price: PricedEntry, query: PriceQuery, quantities: 
 }
 
 /**
- * Most prices are price × quantity. Their steps are only worked out when somebody asks for them.
+ * Rates plain prices, which most are: price × quantity. Their steps are worked out only on demand.
  *
- * @returns a usage that has no price, if there is one: an error costs more than all the rest, and not every caller needs one
+ * @returns the first usage without a price, if any. Creating an error would cost more than rating, and not every caller needs
+ *   one.
  */
 function ratePlain(
   price: PricedEntry,
@@ -74,7 +75,7 @@ function ratePlain(
   return new Rating(price, query, quantities, rational(sum, rates.denominator))
 }
 
-/** The price of the tier that the whole request reaches. */
+/** The multiplier of a price; with tiers, of the tier that the whole request reaches. */
 function multiplierOf(
   { multipliers, rate: { tiers, rate } }: UnitPrice,
   quantities: readonly UsageQuantity[],
@@ -89,12 +90,12 @@ function multiplierOf(
   return multipliers?.[tier]
 }
 
-/** Rounds an amount up to a step, by default to a whole credit. */
+/** Rounds an amount up to a multiple of `step`. @defaultValue a whole credit */
 export function roundUp(amount: Credits, step: bigint = 1_000_000n): Credits {
   return microCredits(((amount + step - 1n) / step) * step)
 }
 
-/** Quantities of one unit as one: what a receipt line shows. The first quantity says which unit. */
+/** Sums all quantities that have the unit of the first one, as a receipt line shows them. `undefined` if there are none. */
 export function totalQuantity(quantities: readonly UsageQuantity[]): { quantity: Quantity; unit: Unit } | undefined {
   const unit = quantities[0]?.unit
   if (unit === undefined) return undefined

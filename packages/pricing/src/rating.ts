@@ -12,16 +12,19 @@ const MICRO_CREDITS = rational(1_000_000n)
 const NANO_USD = rational(1_000_000_000n)
 const MICRO_UP = compileRounding({ mode: 'up', step: '0.000001', point: 'line' })
 
-/** What a usage costs under one version of one book, exactly. It keeps what it was made from, so that it can be explained and made again. */
+/**
+ * The exact cost of a call's usage under one version of one book. It keeps its inputs, so that it can be explained and
+ * recomputed.
+ */
 export class Rating {
   readonly price: PricedEntry
   readonly query: PriceQuery
   readonly quantities: readonly UsageQuantity[]
-  /** Exact, in the book's currency, and not always in lowest terms. Rounded only where the book rounds lines or calls. */
+  /** Exact, in the book's currency, not always in lowest terms. Rounded only if the book rounds lines or calls. */
   readonly total: Rational
   #call: RatedCall | undefined
 
-  /** Made by {@link rate}. */
+  /** Use {@link rate} to make one. */
   constructor(price: PricedEntry, query: PriceQuery, quantities: readonly UsageQuantity[], total: Rational, call?: RatedCall) {
     this.price = price
     this.query = query
@@ -43,12 +46,12 @@ export class Rating {
     return this.price.currency
   }
 
-  /** How whoever sums must round: where the point is `total`, `total` is exact. */
+  /** How to round. If its point is `total`, `total` is exact, and the sum over calls is what to round. */
   get rounding(): Rounding {
     return this.price.rounding
   }
 
-  /** Whether it is price × quantity and nothing else, so that usage and version say everything. */
+  /** Whether the cost is just price × quantity, so that usage and version explain it fully. */
   get isPlain(): boolean {
     return this.price.plainRates(this.query) !== undefined
   }
@@ -57,7 +60,7 @@ export class Rating {
     return this.call.lines
   }
 
-  /** Every step. Plain prices take them only when asked. */
+  /** Every step. For plain prices, computed on first use. */
   get call(): RatedCall {
     this.#call ??= rateCall(this.price, this.query, this.quantities)
     return this.#call
@@ -65,7 +68,7 @@ export class Rating {
 }
 
 /**
- * The exact price in micro-credits, up to the next one.
+ * Returns the exact price, rounded up to the next micro-credit.
  *
  * @throws {PriceNotFoundError} the rating is in another currency
  */
@@ -75,7 +78,7 @@ export function creditsOf(rating: Rating): Credits {
 }
 
 /**
- * What one call costs by itself, rounded as its book says: what an estimate shows, and a receipt with this one call on it.
+ * Returns what one call alone costs, rounded as its book says. An estimate shows this, and so does a receipt with only this call.
  *
  * @throws {PriceNotFoundError} the rating is in another currency
  */
@@ -84,14 +87,14 @@ export function chargeOf(rating: Rating): Credits {
   return microCredits(ceiling(multiply(roundedTotal(rating), MICRO_CREDITS)))
 }
 
-/** What one call costs by itself, in the currency of its book. */
+/** What one call alone costs, rounded, in the currency of its book. */
 export function roundedTotal({ price, total }: Rating): Rational {
   const { rounding } = price.compiled
   return rounding.rule.point === 'total' ? rounded(total, rounding) : total
 }
 
 /**
- * The exact cost in nano-USD, up to the next one.
+ * Returns the exact cost, rounded up to the next nano-dollar.
  *
  * @throws {PriceNotFoundError} the rating is in another currency
  */
@@ -101,7 +104,7 @@ export function nanoUsdOf(rating: Rating): NanoUsd {
 }
 
 /**
- * For work that is planned: what may not be begun, because its book refuses so dear a call. Work that was done costs the maximum.
+ * Rejects planned work whose book refuses such an expensive call. Work already done costs the maximum instead.
  *
  * @throws {MaximumChargeError} the book has `maximum_charge` with action `refuse`, and the usage costs more
  */

@@ -1,4 +1,6 @@
-/** An exact fraction. The denominator is positive; it is not always in lowest terms, since one division at the end is enough. */
+/**
+ * An exact fraction with a positive denominator. It is not always in lowest terms, because reducing it once at the end is enough.
+ */
 export interface Rational {
   numerator: bigint
   denominator: bigint
@@ -28,7 +30,7 @@ export function divide(a: Rational, b: Rational): Rational {
   return rational(a.numerator * b.denominator, a.denominator * b.numerator)
 }
 
-/** Negative, zero or positive, as `a` is below, equal to or above `b`. */
+/** Negative, zero or positive if `a` is less than, equal to or greater than `b`. */
 export function compare(a: Rational, b: Rational): number {
   const difference = a.numerator * b.denominator - b.numerator * a.denominator
   return difference < 0n ? -1 : difference > 0n ? 1 : 0
@@ -42,25 +44,25 @@ export function greatest(a: Rational, b: Rational): Rational {
   return compare(a, b) >= 0 ? a : b
 }
 
-/** The greatest whole number that is not above. */
+/** The greatest integer not above the value. */
 export function floor({ numerator, denominator }: Rational): bigint {
   const quotient = numerator / denominator
   return numerator < 0n && quotient * denominator !== numerator ? quotient - 1n : quotient
 }
 
-/** The least whole number that is not below. */
+/** The least integer not below the value. */
 export function ceiling({ numerator, denominator }: Rational): bigint {
   const quotient = numerator / denominator
   return numerator > 0n && quotient * denominator !== numerator ? quotient + 1n : quotient
 }
 
-/** A plain decimal as a fraction; the text was checked by the price book's schema. */
+/** Parses a plain decimal, which the price book's schema has checked. */
 export function decimal(text: string): Rational {
   const [whole = '0', fraction = ''] = text.split('.')
   return rational(BigInt(whole + fraction), 10n ** BigInt(fraction.length))
 }
 
-/** In lowest terms. */
+/** Reduces a fraction to lowest terms. */
 export function reduce(value: Rational): Rational {
   const divisor = greatestCommonDivisor(value.numerator, value.denominator)
   return divisor === 1n ? value : rational(value.numerator / divisor, value.denominator / divisor)
@@ -70,7 +72,7 @@ export function leastCommonMultiple(a: bigint, b: bigint): bigint {
   return (a / greatestCommonDivisor(a, b)) * b
 }
 
-/** `0.4`, or `1/3` where no decimal is exact. */
+/** Formats a fraction: `0.4`, or `1/3` where no decimal is exact. */
 export function rationalText(value: Rational): string {
   const { numerator, denominator } = reduce(value)
   const decimals = decimalsOf(denominator)
@@ -83,7 +85,7 @@ export function rationalText(value: Rational): string {
   return decimals === 0 ? `${sign}${digits}` : `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`
 }
 
-/** How many decimals write `1 / denominator` exactly; `undefined` where none do. */
+/** How many decimals `1 / denominator` takes. `undefined` if no number of them is exact. */
 function decimalsOf(denominator: bigint): number | undefined {
   let [rest, twos, fives] = [denominator, 0, 0]
   for (; rest % 2n === 0n; rest /= 2n) twos += 1

@@ -9,29 +9,30 @@ import { unitsIn } from './units.ts'
 const ONE = rational(1n)
 const MICRO = rational(1_000_000n)
 
-/** What is needed to price a call again: what it used, and what was known of it. A {@link Rating} is one. */
+/** What it takes to price a call again: its usage, and its facts. A {@link Rating} is one. */
 export interface RateableUsage {
   query: PriceQuery
   quantities: readonly UsageQuantity[]
 }
 
 /**
- * Prices what was used again, under the version of `book` that is in force at `at`. Time windows go by the moment of the call itself. So
- * the same usage, book and moment give the same rating, whenever and wherever it is asked for.
+ * Prices a call again, under the version of `book` in force at `at`. Time windows still follow the moment of the call itself. The
+ * same usage, book and moment always give the same rating.
  *
- * @param at  epoch milliseconds, UTC. @defaultValue when the work was done
- * @throws {PriceNotFoundError} as {@link rate}
+ * @param at  epoch milliseconds, UTC. @defaultValue the moment of the call
+ * @throws {PriceNotFoundError} as for {@link rate}
  */
 export function rerate({ query, quantities }: RateableUsage, book: PriceBook, at: number = query.at): Rating {
   return rateEntry(book.find({ ...query, at }), query, quantities)
 }
 
 /**
- * What the next slice of a call costs: everything so far, less what came before. Slices of one call add up to what the whole costs,
- * whatever its rules are and wherever it is split. Below zero where a rule makes more cost less, as volume and whole_request tiers may.
+ * Prices the next slice of a call: everything so far, less what came before. The slices add up to the price of the whole call,
+ * whatever its rules and wherever it is split. The result is negative where more usage costs less, as with some volume and
+ * whole_request tiers.
  *
- * @returns `total`, exact, in the book's currency, and the rating of everything so far
- * @throws {PriceNotFoundError} as {@link rate}
+ * @returns `total`, exact, in the book's currency, and `whole`, the rating of everything so far
+ * @throws {PriceNotFoundError} as for {@link rate}
  */
 export function rateDifference(
   book: PriceBook,
@@ -44,13 +45,13 @@ export function rateDifference(
 }
 
 /**
- * What a call was billed for, after minimum quantities and increments: what counts as used in the period for the calls after it. The sum
- * of these over the period is the next call's `usedBefore`.
+ * Returns what a call was billed for, after minimum quantities and increments. This is what counts as used in the period:
+ * concatenate it over all calls of the period to get the next call's `usedBefore`.
  */
 export function billedQuantities({ lines }: Rating): UsageQuantity[] {
   return lines.flatMap(({ rate: { unit, counting }, usage: [first], billed }) => {
     if (!first) return []
-    // In seconds, since a sixtieth of a minute has no exact decimal.
+    // In seconds, because a sixtieth of a minute has no exact decimal.
     const exact = unit === 'minutes' ? 'seconds' : unit
     const count = microUnits(ceiling(multiply(billed, multiply(unitsIn(exact, unit) ?? ONE, MICRO))))
     return [{ meter: first.meter, unit: exact, quantity: count, ...(counting && { counts: { [counting]: count } }) }]

@@ -42,7 +42,7 @@ export function exerciseAnalytics(suite: Suite): void {
       await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'call' })
       const key = await suite.ledger.createApiKey({ accountId, minimumBalance: credits(0) })
       if (key.status !== 'created') throw new Error(key.reason)
-      // A Wednesday; then the Sunday of its week, the Monday of the next one, and the first of the next month.
+      // A Wednesday, the Sunday of its week, the Monday after that, and the first of the next month.
       await use(accountId, NOON, 1, { userId: 'ada' })
       await use(accountId, NOON + HOUR, 2, { workflowId: 'w', apiKeyId: key.apiKeyId })
       await use(accountId, Date.UTC(2026, 6, 19, 23), 4, { service: 'phone', provider: 'twilio', workflowId: 'w' })
@@ -205,7 +205,7 @@ export function exerciseAnalytics(suite: Suite): void {
       if (key.status !== 'created') throw new Error(key.reason)
       const open = (workflowId: string, more: object = {}, owner = accountId) =>
         suite.ledger.openWorkflow({ accountId: owner, workflowId, name: 'call', ...more })
-      // Two at one time, whose ids say nothing of their order.
+      // Two opened at the same time, whose ids do not tell their order.
       await open('z', { apiKeyId: key.apiKeyId })
       await open('a', { userId: 'ada', name: 'chat' })
       suite.now = NOON + MINUTE
@@ -289,11 +289,11 @@ export function exerciseAnalytics(suite: Suite): void {
       suite.now = NOON + 3 * DAY
       const total = { records: 56, quantity: 52n * QUANTITY_MAX + 28n, shortfall: credits(52_000_000_004) }
       expect((await suite.ledger.breakdowns({ accountId })).services).toMatchObject([total])
-      // Days, of which hours are taken away.
+      // Whole days, less the hours outside the range.
       const { services } = await suite.ledger.breakdowns({ accountId, from: NOON + HOUR, to: NOON + 2 * DAY + HOUR })
       expect(services).toMatchObject([{ records: 42, quantity: 39n * QUANTITY_MAX + 21n }])
       expect(await seriesOf({ accountId, granularity: 'month', from: Date.UTC(2026, 6, 1) })).toEqual(['2026-07-01T00 null 0 56'])
-      // What is left over in sums that have outgrown their column is given back like any other.
+      // A correction works on sums that have outgrown their column like on any other.
       suite.now = NOON + 2 * DAY
       await suite.ledger.charge({ accountId, usageId: 'u', ...work, overage: 'cap', usage: usage(1, largest) })
       const lowered = await suite.ledger.adjust({ accountId, usageId: 'u', cost: nanoUsd(1n) })

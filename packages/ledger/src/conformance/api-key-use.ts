@@ -45,7 +45,7 @@ export function exerciseApiKeyUse(suite: Suite): void {
         suite.now += 1_000
         await ledger.authenticate(secret)
       }
-      // A change of another kind on the same queue has passed whatever was written before it.
+      // The queue is ordered, so once another change is done, everything queued before it has been written.
       await ledger.setKeyServices({ accountId, apiKeyId: 'k', services: [] })
       expect(await lastUsed(accountId)).toBe(first)
       suite.now = first + MINUTE

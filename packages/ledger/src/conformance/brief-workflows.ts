@@ -2,7 +2,7 @@ import { credits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
 import { expectInvalid, held, MINUTE, NOON, type Suite, usage, work } from './suite.ts'
 
-/** Workflows that are opened by their first hold or charge, and closed by their last. */
+/** Workflows that their first hold or charge opens, and their last one closes. */
 export function exerciseBriefWorkflows(suite: Suite): void {
   const opensWorkflow = { name: 'chat', userId: 'ada', businessAdapter: 'emergency', maxCredits: credits(50) }
 
@@ -91,7 +91,7 @@ export function exerciseBriefWorkflows(suite: Suite): void {
         code: 'IDEMPOTENCY_CONFLICT',
         differs: ['closesWorkflow'],
       })
-      // Once it is open nothing needs to be said of it.
+      // A retry of the hold need not repeat `opensWorkflow`, nor give the same one.
       const again = [{ opensWorkflow: undefined }, { opensWorkflow: { name: 'call' } }]
       for (const more of again) expect(await suite.ledger.placeHold({ ...hold, ...more })).toMatchObject({ replayed: true })
     })

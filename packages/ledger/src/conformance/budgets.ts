@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type BudgetPeriod, budgetPeriods } from '../rows.ts'
 import { charged, DAY, expectInvalid, HOUR, MINUTE, NOON, type Suite, usage, work } from './suite.ts'
 
-/** When the window that NOON lies in ends. */
+/** When the window containing NOON ends. */
 const ends: Record<BudgetPeriod, number | undefined> = {
   minute: NOON - 30_000 + MINUTE,
   hour: NOON - 30_000 + HOUR,
@@ -229,7 +229,7 @@ export function exerciseBudgets(suite: Suite): void {
 
     it('days, weeks and months begin at midnight of the zone that was named', async () => {
       const accountId = await suite.account(1_000)
-      // NOON is 20:00 of the 15th in Manila, and 05:00 of it in Los Angeles.
+      // NOON is 20:00 on the 15th in Manila, and 05:00 on the same day in Los Angeles.
       await budget(accountId, 'day', 10, { timeZone: 'Asia/Manila' })
       charged(await spend(accountId, 10))
       expect(await spend(accountId, 1)).toMatchObject({ resetsAt: Date.UTC(2026, 6, 15, 16) })

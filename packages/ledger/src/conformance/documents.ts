@@ -42,7 +42,7 @@ export function exerciseDocuments(suite: Suite): void {
       expect(await kept()).toEqual({ at: 'seven', version: 7 })
       for (const version of [7, 6]) expect(await save(version, { at: 'late' })).toMatchObject({ replayed: true })
       expect(await kept()).toEqual({ at: 'seven', version: 7 })
-      // Whichever order they come in.
+      // The highest version wins, in whatever order they arrive.
       await Promise.all([9, 12, 10, 8, 11].map((version) => save(version, {})))
       expect(await kept()).toEqual({ version: 12 })
       await suite.ledger.saveDocument({ accountId, kind: 'note', documentId: 'fixed', body: {} })

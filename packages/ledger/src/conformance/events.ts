@@ -208,7 +208,7 @@ export function exerciseEvents(suite: Suite): void {
       await suite.ledger.closeWorkflow({ accountId, workflowId: 'w' })
       await suite.ledger.closeWorkflow({ accountId, workflowId: 'quiet' })
       await ledger.closeWorkflow({ accountId, workflowId: 'quiet', idempotencyKey: 'again' })
-      // One that takes the same moment for all would be told in any order.
+      // Events of the same moment may come in any order.
       suite.now += 1_000
       const brief = {
         accountId,

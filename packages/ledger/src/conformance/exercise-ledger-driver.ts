@@ -27,10 +27,10 @@ import { Suite } from './suite.ts'
 import { exerciseWorkflows } from './workflows.ts'
 
 /**
- * Holds a driver to the contract of `LedgerDriver`: everything that the ledger promises, on that database. Run it inside a
- * vitest file. After each test the books of every account that it opened are verified.
+ * Tests that a driver fulfils the contract of `LedgerDriver`: everything the ledger promises, on that database. Call it in a
+ * vitest file. After each test, it verifies the books of every account the test opened.
  *
- * @param open  opens the driver on an empty database that nobody else uses; called a few times
+ * @param open  opens the driver on a new, empty database of its own; called several times
  */
 export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
   describe(`${name} as a ledger driver`, () => {

@@ -253,9 +253,9 @@ export function exerciseGrants(suite: Suite): void {
         suite.now += everyMs
         await suite.ledger.sweep()
       }
-      // The first of the grants repaid the debt before it would have expired.
+      // The first grant repaid the debt before it would have expired.
       expect(await suite.money(owing)).toEqual({ balance: 10, held: 0, available: 10 })
-      // What the hold had set aside was not carried over, and had expired when it was given back.
+      // The held credits were not carried over, and had expired by the time the hold gave them back.
       expect(await suite.money(holding)).toEqual({ balance: 4, held: 0, available: 4 })
       for (const accountId of [owing, holding]) expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
     })

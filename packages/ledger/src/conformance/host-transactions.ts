@@ -85,7 +85,7 @@ export function exerciseHostTransactions(suite: Suite): void {
   })
 }
 
-/** An account's id as part of a table's name. */
+/** An account's id in a form that fits into a table name. */
 function tag(accountId: string): string {
   return accountId.replaceAll('-', '')
 }

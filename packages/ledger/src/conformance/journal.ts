@@ -80,7 +80,7 @@ export function exerciseJournal(suite: Suite): void {
         const moved = items.flatMap(({ postings }) => postings).filter(([bucket]) => bucket === 'available' || bucket === 'held')
         expect(moved.reduce((sum, [, amount]) => sum + amount, 0n)).toBe(balance.balance)
       }
-      // A grant that has begun meanwhile is on it.
+      // It includes a grant that has taken effect meanwhile.
       suite.now = NOON + 2 * HOUR
       const { items, balance, next } = await suite.ledger.latestStatement(accountId, { limit: 3 })
       expect([items.length, next]).toEqual([3, items[2]?.sequence])
@@ -100,7 +100,7 @@ export function exerciseJournal(suite: Suite): void {
       for (const { balance, grants } of [...read, await suite.ledger.balanceAndGrants(accountId)]) {
         expect(grants.reduce((sum, { remaining }) => sum + remaining, 0n)).toBe(balance.balance)
       }
-      // What is due happens first, and the grants are in the order in which they are spent.
+      // Whatever is due is applied first, and grants come in the order in which they are spent.
       await suite.ledger.grant({ accountId, grantId: 'brief', amount: credits(5), expiresAt: NOON + HOUR })
       expect((await suite.ledger.balanceAndGrants(accountId)).grants[0]?.grantId).toBe('brief')
       suite.now = NOON + 2 * HOUR
@@ -169,7 +169,6 @@ export function exerciseJournal(suite: Suite): void {
       expect((await suite.ledger.verify('nobody')).mismatches).toMatchObject([{ kind: 'account_missing', at: 'nobody' }])
     })
 
-    // Each tampers with one row, in SQL that both databases read. {id} is the account.
     it('a row that somebody has made unreadable is told as such, and takes no other account with it', async () => {
       const [broken, other] = [await suite.account(10), await suite.account(10)]
       const charge = (accountId: string) => suite.ledger.charge({ accountId, ...work, usage: usage(1) })
@@ -191,6 +190,7 @@ export function exerciseJournal(suite: Suite): void {
       expect((await suite.ledger.verify(broken)).mismatches).toEqual([])
     })
 
+    // Each tampers with one row, in SQL that both databases accept. `{id}` stands for the account.
     it.each<[string, Mismatch['kind'], string]>([
       ['a raised balance', 'balance', `UPDATE farebox_accounts SET posted = posted + 1 WHERE account_id = '{id}'`],
       ['a raised hold total', 'held', `UPDATE farebox_accounts SET held = held + 1 WHERE account_id = '{id}'`],

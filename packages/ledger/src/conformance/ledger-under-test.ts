@@ -1,12 +1,12 @@
 import type { Clock } from '@farebox/core'
 import type { LedgerDriver } from '../driver.ts'
 
-/** A driver on an empty database of its own, and the ways into that database that a host and an operator have. */
+/** A driver on a database of its own, with the access to it that a host and an operator have. */
 export interface LedgerUnderTest {
   driver: LedgerDriver
-  /** Runs one statement on a connection of its own, as an operator would, and answers its rows. */
+  /** Runs one statement on a separate connection, as an operator would, and returns its rows. */
   sql(text: string): Promise<Record<string, unknown>[]>
-  /** Begins a transaction of the host's own. */
+  /** Begins a transaction as the host would. */
   begin(): Promise<HostTransaction>
   /** Closes the driver and everything that was opened for it. */
   cleanup(): Promise<void>
@@ -14,13 +14,13 @@ export interface LedgerUnderTest {
 
 /** A transaction that the host opened and will end. */
 export interface HostTransaction {
-  /** What a verb takes as `transaction`. */
+  /** What the ledger's methods take as `transaction`. */
   handle: unknown
-  /** Runs a statement of the host's own inside it. */
+  /** Runs a statement of the host inside it. */
   sql(text: string): Promise<void>
   commit(): Promise<void>
   rollback(): Promise<void>
 }
 
-/** Opens a driver on an empty database that nobody else uses. Without `clock` it takes the store's own time. */
+/** Opens a driver on a new, empty database of its own. Without `clock` it uses the store's own time. */
 export type OpenLedger = (options: { clock?: Clock }) => Promise<LedgerUnderTest>

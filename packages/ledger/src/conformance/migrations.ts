@@ -51,7 +51,7 @@ export function exerciseMigrations(open: OpenLedger): void {
       const largest = usage(0, { quantity: microUnits(QUANTITY_MAX), cost: nanoUsd(10n ** 18n) })
       const use = () => ledger.charge({ accountId: 'a', ...work, overage: 'cap', usage: largest })
       for (let record = 0; record < 9; record++) await use()
-      // As such a database was: each sum in one column.
+      // Restores the older schema, which kept each sum in one column.
       for (const name of ['quantity', 'cost']) {
         await sql(`UPDATE farebox_usage_rollups SET ${name} = 9 * ${QUANTITY_MAX}`)
         await sql(`ALTER TABLE farebox_usage_rollups DROP COLUMN ${name}_carry`)

@@ -6,7 +6,7 @@ export function exerciseOperators(suite: Suite): void {
   describe('what operators type', () => {
     it('the newest workflows with what they cost and which services they used', async () => {
       const accountId = await suite.account(1_000)
-      // Later than any other test's, so that LIMIT 5 shows these.
+      // Later than the workflows of all other tests, so that LIMIT 5 shows these.
       suite.now += 1e10
       for (const workflowId of ['old', 'new']) {
         suite.now += 1_000

@@ -171,7 +171,7 @@ export function exerciseSettlements(suite: Suite): void {
       await suite.ledger.settleHold({ accountId, holdId, usage: usage(72) })
       expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(8), debt: credits(20) })
       suite.now = expiresAt
-      // 92 of 100 were used; of the 8 that were left, 5 are carried over.
+      // 92 of 100 were used. Of the remaining 8, 5 are carried over.
       expect(await suite.ledger.balance(accountId)).toMatchObject({ balance: credits(5), debt: 0n })
       expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
     })

@@ -5,14 +5,14 @@ import { type CallOptions, Ledger } from '../ledger.ts'
 import type { ChargedOutcome, HeldOutcome, OpenAccountInput, PlaceHoldInput, UsageInput } from '../operations.ts'
 import type { HostTransaction, LedgerUnderTest, OpenLedger } from './ledger-under-test.ts'
 
-/** 2026-07-15 12:00:30 UTC, a Wednesday: far from the edge of every window but the minute's. */
+/** 2026-07-15 12:00:30 UTC, a Wednesday: far from the edge of every budget window except the minute's. */
 export const NOON = Date.UTC(2026, 6, 15, 12, 0, 30)
 
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
 
-/** What the tests of one driver share: a ledger on one database, a clock that they set, and accounts of their own. */
+/** What the tests of one driver share: a ledger on one database, a clock they can set, and helpers to open accounts. */
 export class Suite {
   readonly open: OpenLedger
   /** The store's clock. */
@@ -32,7 +32,7 @@ export class Suite {
       this.now = NOON
       this.#mine = []
     })
-    // Whatever a test did, the books of its accounts must add up.
+    // Whatever a test did, its accounts' books must add up.
     afterEach(async () => {
       for (const accountId of this.#mine) expect((await this.ledger.verify(accountId)).mismatches, accountId).toEqual([])
     })
@@ -59,7 +59,7 @@ export class Suite {
     return this.underTest.begin()
   }
 
-  /** A second ledger on the same database, as another part of the host would have it. */
+  /** A second ledger on the same driver, as another part of the host would make. */
   another(): Ledger {
     return new Ledger(this.underTest.driver)
   }
@@ -73,12 +73,12 @@ export class Suite {
     return accountId
   }
 
-  /** Verifies the books of an account after the test, which opened it in a way of its own. */
+  /** Verifies an account's books after the test. For accounts opened other than by {@link account}. */
   verifyAfterwards(accountId: string): void {
     if (!this.#mine.includes(accountId)) this.#mine.push(accountId)
   }
 
-  /** Leaves the books of an account alone after the test, because the test breaks them on purpose. */
+  /** Skips verifying an account's books after a test that breaks them on purpose. */
   expectBroken(accountId: string): void {
     this.#mine = this.#mine.filter((mine) => mine !== accountId)
   }
@@ -104,18 +104,18 @@ export class Suite {
 /** The service and provider of most calls. */
 export const work = { service: 'gpt', provider: 'gpt-4o-mini' } as const
 
-/** Usage that is rated at `rated` credits: a number of whole credits, or a decimal string. */
+/** Usage rated at `rated` credits: a number of whole credits, or a decimal string. */
 export function usage(rated: number | string, more: Partial<UsageInput> = {}): UsageInput {
   return { quantity: microUnits(1_000_000n), unit: 'tokens', rated: credits(rated), ...more }
 }
 
-/** The outcome of a hold that must have been placed. */
+/** Expects the hold to be placed, and returns its outcome. */
 export function held(outcome: { status: string }): HeldOutcome {
   expect(outcome).toMatchObject({ status: 'held' })
   return outcome as HeldOutcome
 }
 
-/** The outcome of a settlement or charge that must have been made. */
+/** Expects the settlement or charge to be made, and returns its outcome. */
 export function charged(outcome: { status: string }): ChargedOutcome {
   expect(outcome).toMatchObject({ status: 'charged' })
   return outcome as ChargedOutcome
@@ -127,7 +127,7 @@ export function whole(amount: Credits): number {
   return Number(amount / 1_000_000n)
 }
 
-/** Expects `call` to be turned down for that field. */
+/** Expects `call` to be rejected because of `field`. */
 export async function expectInvalid(field: string, call: () => Promise<unknown>): Promise<void> {
   const error = await call().then(
     (outcome) => expect.unreachable(`${field} was accepted: ${String(outcome)}`),

@@ -1,7 +1,7 @@
 import type { AccountFacts } from '../history.ts'
 import type { ExportedLedger } from './export-options.ts'
 
-/** Facts of accounts as an export comes by them: rows of one account follow each other, so the last is enough. */
+/** Looks up accounts for an export. Rows come grouped by account, so caching the last one is enough. */
 export function accountCache({ history }: ExportedLedger): (accountId: string) => Promise<AccountFacts> {
   let last: AccountFacts | undefined
   return async (accountId) => {

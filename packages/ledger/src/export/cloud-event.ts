@@ -4,20 +4,20 @@ import { InvalidOptionError } from '@farebox/core'
 export interface CloudEvent {
   specversion: '1.0'
   id: string
-  /** With `id` it names the event, whoever receives it. */
+  /** Together with `id`, identifies the event. */
   source: string
   type: string
-  /** The account. */
+  /** The account's id. */
   subject: string
   time: string
   datacontenttype: 'application/json'
   data: object
 }
 
-/** Where usage and purchases are said to come from, where the host does not say. */
+/** The default prefix of `source`. */
 export const CLOUD_EVENT_SOURCE = 'urn:farebox'
 
-/** @throws {InvalidOptionError} it is no URI reference */
+/** @throws {InvalidOptionError} it is not a URI reference */
 export function checkSource(source: string): void {
   if (source === '' || /[\s<>"{}|\\^`]/.test(source)) {
     throw new InvalidOptionError(`source must be a URI reference, received ${JSON.stringify(source)}`)
@@ -26,17 +26,17 @@ export function checkSource(source: string): void {
 
 interface EventFields {
   type: 'usage' | 'purchase'
-  /** Unique among the usage, or the purchases, of its account. */
+  /** Unique among the account's usage, or its purchases. */
   id: string
   account_id: string
   created_at: string
 }
 
 /**
- * Something of an account as an event: `farebox.usage.recorded` or `farebox.purchase.recorded`. The same record has the same `source` and `id`
- * each time, because both are of its ids alone, and no other has both.
+ * Wraps a record of an account in an event: `farebox.usage.recorded` or `farebox.purchase.recorded`. `source` and `id` depend
+ * only on the record's ids, so the same record always has the same pair, and no other record has it.
  *
- * @param source  a URI reference, to which the account is added, and for purchases that they are
+ * @param source  a URI reference. The account is appended to it, and `purchases` for purchases.
  * @source https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
  */
 export function cloudEvent({ type, id, account_id, created_at }: EventFields, data: object, source: string): CloudEvent {

@@ -4,28 +4,28 @@ import type { Ledger } from '../ledger.ts'
 import { CLOUD_EVENT_SOURCE, checkSource } from './cloud-event.ts'
 import type { FocusOptions } from './focus-options.ts'
 
-/** `csv` and `focus` are CSV with a line of names, `jsonl` and `cloudevents` a JSON object on each line. */
+/** `csv` and `focus` are CSV with a header line. `jsonl` and `cloudevents` have one JSON object per line. */
 export const exportFormats = ['csv', 'focus', 'jsonl', 'cloudevents'] as const
-/** A form that history can be exported in. */
+/** A format in which history can be exported. */
 export type ExportFormat = (typeof exportFormats)[number]
 
-/** What is exported, and how. */
+/** What to export, and how. */
 export interface ExportOptions extends HistoryRange {
   format: ExportFormat
-  /** Needed by the format `focus`. */
+  /** Required for the format `focus`. */
   focus?: FocusOptions
-  /** Whether what providers charge us is told in `csv`, `jsonl` and `cloudevents`. @defaultValue false */
+  /** Whether `csv`, `jsonl` and `cloudevents` include what providers charge the host. @defaultValue false */
   includeCosts?: boolean
-  /** Told how many records each piece holds: for those who wait. */
+  /** Called with the number of records in each piece, to show progress. */
   onRecords?: (count: number) => void
-  /** Begins the `source` of CloudEvents: a URI reference. @defaultValue `urn:farebox` */
+  /** Prefix of each CloudEvent's `source`: a URI reference. @defaultValue `urn:farebox` */
   source?: string
 }
 
-/** The ledger, as far as exports need it. */
+/** The part of a ledger that exports need. */
 export type ExportedLedger = Pick<Ledger<never>, 'history'>
 
-/** What a download of a format is. */
+/** The media type of each format, for downloads. */
 export const exportMediaTypes: Readonly<Record<ExportFormat, string>> = {
   csv: 'text/csv; charset=utf-8; header=present',
   focus: 'text/csv; charset=utf-8; header=present',
@@ -33,7 +33,7 @@ export const exportMediaTypes: Readonly<Record<ExportFormat, string>> = {
   cloudevents: 'application/x-ndjson',
 }
 
-/** @throws {InvalidOptionError} the format or the range is none */
+/** @throws {InvalidOptionError} the format, the range or the source is invalid */
 export function checkExport({
   format,
   from = 0,

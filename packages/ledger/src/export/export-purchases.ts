@@ -24,10 +24,10 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof PurchaseFields)[]
 
 /**
- * Grants as text, whatever has become of them: what was bought, and what was given. FOCUS, which tells of charges, also has a row for each
- * chargeback in the range. Otherwise as {@link exportUsage}.
+ * Exports grants as text, both bought and given, whatever has become of them. `focus`, which lists charges, also has a row for
+ * each chargeback in the range. Otherwise it works like {@link exportUsage}.
  *
- * @throws {InvalidOptionError} at once, where an option is missing or wrong
+ * @throws {InvalidOptionError} immediately, if an option is missing or invalid
  */
 export function exportPurchases(ledger: ExportedLedger, options: ExportOptions): AsyncGenerator<string, void, undefined> {
   checkExport(options)

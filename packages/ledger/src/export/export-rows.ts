@@ -1,6 +1,6 @@
 import { csvText } from './csv-text.ts'
 
-/** Pages of rows as CSV: a line of names, also where there is no row, then a text for each page. */
+/** Formats pages of rows as CSV: a header line, even without rows, then one text per page. */
 export async function* csvPages<Row>(
   columns: readonly string[],
   pages: AsyncIterable<readonly Row[]>,
@@ -10,7 +10,7 @@ export async function* csvPages<Row>(
   for await (const rows of pages) yield csvText(columns, await toFields(rows))
 }
 
-/** Tells of each page before it is passed on. */
+/** Passes pages on, and calls `onRecords` before each. */
 export async function* counted<Row>(
   pages: AsyncIterable<readonly Row[]>,
   onRecords: ((count: number) => void) | undefined,
@@ -21,7 +21,7 @@ export async function* counted<Row>(
   }
 }
 
-/** Pages of rows as JSON, an object on each line. */
+/** Formats pages of rows as JSON, one object per line. */
 export async function* jsonPages<Row>(
   pages: AsyncIterable<readonly Row[]>,
   toObject: (row: Row) => object,

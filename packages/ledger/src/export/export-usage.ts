@@ -30,11 +30,11 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof UsageFields)[]
 
 /**
- * Usage records as text, in pieces of a few hundred records, by account and id. Read on when the last piece has gone to where it goes: no more than
- * one is in memory.
+ * Exports usage records as text, in pieces of a few hundred records, ordered by account and id. Only one piece is in memory at a
+ * time, if the consumer writes each before it reads the next.
  *
- * @throws {InvalidOptionError} at once, where an option is missing or wrong
- * @throws {NotFoundError} while reading: no such account
+ * @throws {InvalidOptionError} immediately, if an option is missing or invalid
+ * @throws {NotFoundError} while reading, if there is no such account
  * @example
  * await pipeline(exportUsage(ledger, { format: 'csv', from, until }), createWriteStream('usage.csv'))
  */
@@ -58,12 +58,12 @@ export function exportUsage(ledger: ExportedLedger, options: ExportOptions): Asy
   }
 }
 
-/** Ids of the grants that refunds become: the correction, and which of its lots. */
+/** The id of a grant made for a refund: the correction's id, and the number of its lot. */
 const REFUND_ID = /^refund:(.+):(\d+)$/
-/** Refunds of what was paid with refunds are followed so far back. */
+/** How far back to follow refunds of usage that was itself paid with refunds. */
 const REFUNDS_MAX = 8
 
-/** Attempts that cost nothing and used nothing are no charges, and FOCUS tells of charges. */
+/** FOCUS lists charges, so attempts that cost nothing and used nothing are left out. */
 function focusPage(ledger: ExportedLedger, focus: ResolvedFocusOptions) {
   const accountOf = accountCache(ledger)
   return async (rows: readonly UsageRow[]) => {
@@ -83,7 +83,7 @@ function focusPage(ledger: ExportedLedger, focus: ResolvedFocusOptions) {
   }
 }
 
-/** Sources of the grants that paid. A refund that its grant could not take back is a grant of its own: its source is that of the first. */
+/** Sources of the grants that paid. A refund its grant could not take back is a grant of its own, with the first one's source. */
 async function sourcesOf(
   ledger: ExportedLedger,
   accountId: string,

@@ -1,6 +1,6 @@
 /**
- * The columns of an export by FOCUS 1.2: all that it calls mandatory, the conditional ones that apply to prepaid credits, and ours, which begin
- * with `x_`.
+ * The columns of a FOCUS 1.2 export: all mandatory ones, the conditional ones that apply to prepaid credits, and custom ones,
+ * which begin with `x_`.
  *
  * @source https://focus.finops.org/focus-specification/v1-2/
  */
@@ -50,5 +50,5 @@ export const focusColumns = [
 
 export type FocusColumn = (typeof focusColumns)[number]
 
-/** A row; null is an empty cell. */
+/** A row. `null` is an empty cell. */
 export type FocusRow = Record<FocusColumn, string | null>

@@ -1,18 +1,18 @@
 import { InvalidOptionError } from '@farebox/core'
 
-/** What FOCUS wants to know that a ledger of credits does not. */
+/** Facts that a FOCUS export needs and a ledger of credits does not know. */
 export interface FocusOptions {
-  /** What a credit costs, as a decimal with at most nine decimals: `0.001`. */
+  /** Price of one credit, as a decimal string with at most nine decimal places: `0.001`. */
   creditPrice: string
-  /** ISO 4217 code of what it costs. @defaultValue `USD` */
+  /** ISO 4217 code of the price's currency. @defaultValue `USD` */
   currency?: string
-  /** Who sells the credits, and sends the invoices. */
+  /** Name of the company that sells the credits and sends the invoices. */
   seller: string
 }
 
-/** {@link FocusOptions} that were checked. */
+/** Checked {@link FocusOptions}. */
 export interface ResolvedFocusOptions {
-  /** Of a credit, in 1e-9 of the currency. */
+  /** Price of one credit, in billionths of the currency. */
   nanoPrice: bigint
   creditPrice: string
   currency: string
@@ -20,9 +20,9 @@ export interface ResolvedFocusOptions {
 }
 
 /**
- * What FOCUS needs, checked, with nothing left open.
+ * Checks {@link FocusOptions} and fills in the defaults.
  *
- * @throws {InvalidOptionError} names the option that is missing or wrong
+ * @throws {InvalidOptionError} an option is missing or invalid; the message names it
  */
 export function resolveFocusOptions(options: FocusOptions | undefined): ResolvedFocusOptions {
   if (!options) throw new InvalidOptionError('focus is missing: FOCUS needs { creditPrice, currency, seller }')

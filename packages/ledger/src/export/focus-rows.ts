@@ -9,11 +9,11 @@ import type { ToldGrant } from './told-grants.ts'
 const HOUR_MS = 3_600_000
 const CREDIT = credits(1)
 
-/** What was given, and not sold: usage that it pays for costs its customer nothing. */
+/** Credits that were given, not sold. Usage paid with them costs the customer nothing. */
 const FREE: ReadonlySet<GrantSource> = new Set(['promo', 'adjustment'])
 const SOLD: ReadonlySet<GrantSource> = new Set(['purchase', 'plan'])
 
-/** Names of services in words, and FOCUS's own for what they are. */
+/** Readable names of services, and their FOCUS subcategories. */
 const SERVICES: Readonly<Record<string, { name: string; subcategory: string }>> = {
   gpt: { name: 'Chat', subcategory: 'Generative AI' },
   vision: { name: 'Vision', subcategory: 'Generative AI' },
@@ -23,18 +23,18 @@ const SERVICES: Readonly<Record<string, { name: string; subcategory: string }>> 
   voice_stt: { name: 'Speech to text', subcategory: 'Natural Language Processing' },
 }
 
-/** What else is known of a usage record. */
+/** Further facts about a usage record. */
 export interface UsageContext {
   account: AccountFacts
-  /** Sources of the grants that paid for it, by their ids. */
+  /** Sources of the grants that paid for it, by grant id. */
   sources: ReadonlyMap<string, GrantSource>
-  /** When the record that it corrects was written. */
+  /** When the corrected record was written. */
   correctedAt?: number
 }
 
 /**
- * A usage record as FOCUS tells of usage that was paid in advance: nothing is billed for it, and its effective cost is that of the
- * credits that were bought for it. A correction is an adjustment, of an earlier billing period where its record is.
+ * A usage record as a FOCUS row for prepaid usage: nothing is billed, and the effective cost is that of the bought credits it
+ * used. A correction is an `Adjustment`, and of class `Correction` if the corrected record is in an earlier billing period.
  */
 export function focusUsageRow(row: UsageRow, context: UsageContext, options: ResolvedFocusOptions): FocusRow {
   const { service, provider, unit, charged, createdAt } = row
@@ -73,8 +73,8 @@ export function focusUsageRow(row: UsageRow, context: UsageContext, options: Res
 }
 
 /**
- * A grant as FOCUS tells of it. What was sold is a purchase that covers usage to come, so that it is billed now and its effective cost is
- * that of the usage; what was given, or carried over from what was billed before, costs nothing. A payment that was reversed is an
+ * A grant as a FOCUS row. Sold credits are a purchase that covers later usage: they are billed now, and their effective cost
+ * appears with the usage. Credits that were given, or carried over from an earlier bill, cost nothing. A chargeback is an
  * adjustment that takes the bill back.
  */
 export function focusPurchaseRow(told: ToldGrant, account: AccountFacts, options: ResolvedFocusOptions): FocusRow {
@@ -128,7 +128,7 @@ function shared(accountId: string, account: AccountFacts, at: number, options: R
   }
 }
 
-/** What is priced is the credit, so that quantity × price is the cost to the last digit. */
+/** Prices the credits, not the usage, so that quantity × price equals the cost to the last digit. */
 function priced(credits: bigint, options: ResolvedFocusOptions) {
   const cost = moneyText(credits, options)
   return {
@@ -142,14 +142,16 @@ function priced(credits: bigint, options: ResolvedFocusOptions) {
   }
 }
 
-/** What of a charge was paid with credits that were sold; both are negative of a refund. What was drawn on credit the next purchase pays. */
+/**
+ * The part of a charge that was paid with sold credits, negative for a refund. The next purchase pays what was drawn on credit.
+ */
 function paidShare({ charged, lots }: UsageRow, sources: UsageContext['sources']): bigint {
   const isFree = ({ grantId }: { grantId: string }) => FREE.has(sources.get(grantId) ?? 'purchase')
   const free = lots.filter(isFree).reduce((sum, { amount }) => sum + amount, 0n)
   return charged - free
 }
 
-/** Micro-credits × price of a credit, exactly. */
+/** Exact money for micro-credits, as a decimal string. */
 function moneyText(microCredits: bigint, { nanoPrice }: ResolvedFocusOptions): string {
   const product = microCredits * nanoPrice
   const [sign, size] = product < 0n ? ['-', -product] : ['', product]
@@ -164,12 +166,12 @@ function serviceOf(service: Service): { name: string; category: string; subcateg
   return { name: service === 'phone' ? 'Telephone' : service, category: 'Other', subcategory: 'Other (Other)' }
 }
 
-/** Units are capitalized there. */
+/** FOCUS capitalizes units. */
 function unitText(unit: string): string {
   return unit.charAt(0).toUpperCase() + unit.slice(1)
 }
 
-/** The first moment of a month, UTC, so many months later. */
+/** The first moment of a month in UTC, `later` months after that of `at`. */
 function monthOf(at: number, later = 0): number {
   const date = new Date(at)
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + later)

@@ -1,7 +1,7 @@
 import { formatCredits } from '@farebox/core'
 import type { GrantRow } from '../rows.ts'
 
-/** A grant as exports carry it, as it is now. Amounts are decimal strings of credits, times RFC 3339, UTC. */
+/** A grant's current state, in the form of an export. Amounts are decimal strings of credits, times are RFC 3339 in UTC. */
 export interface PurchaseFields {
   account_id: string
   grant_id: string
@@ -9,12 +9,12 @@ export interface PurchaseFields {
   source: string
   credits: string
   credits_remaining: string
-  /** What expired, was carried over or taken back. */
+  /** Credits that expired, were carried over or taken back. */
   credits_gone: string
   state: string
   effective_at: string
   expires_at: string | null
-  /** The services that it may pay for, by comma; null is every service. */
+  /** The services it may pay for, separated by commas. `null` means every service. */
   services: string | null
 }
 

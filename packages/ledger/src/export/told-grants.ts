@@ -2,14 +2,14 @@ import type { HistoryRange } from '../history.ts'
 import type { GrantRow } from '../rows.ts'
 import type { ExportedLedger } from './export-options.ts'
 
-/** A grant, as it was made or as its payment was reversed. */
+/** A grant to export, either because it was made or because its payment was reversed. */
 export interface ToldGrant {
   grant: GrantRow
-  /** When its payment was reversed; absent where it is told of because it was made. */
+  /** When its payment was reversed. Absent for the row of the grant itself. */
   chargedBackAt?: number
 }
 
-/** Grants that were made in a range of time, a page at a time, and after them those that were charged back in it. */
+/** Pages of the grants made in a time range, then of those charged back in it. */
 export async function* toldGrants(
   { history }: ExportedLedger,
   range: HistoryRange,

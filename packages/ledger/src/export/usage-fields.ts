@@ -2,8 +2,8 @@ import { formatCredits, formatQuantity, formatUsd } from '@farebox/core'
 import type { UsageRow } from '../rows.ts'
 
 /**
- * A usage record as exports carry it. Quantities and amounts are decimal strings, and of a correction they are differences; times are
- * RFC 3339, UTC. What callers said is nowhere in it.
+ * A usage record in the form of an export. Quantities and amounts are decimal strings, and differences in a correction. Times are
+ * RFC 3339 in UTC. It never contains the callers' content.
  */
 export interface UsageFields {
   account_id: string
@@ -19,19 +19,19 @@ export interface UsageFields {
   /** The price before rounding, in credits. */
   credits_rated: string
   credits_charged: string
-  /** What was due and could not be taken. */
+  /** Credits that were due but could not be charged. */
   credits_shortfall: string
   certainty: string
   price_version: string | null
   api_key_id: string | null
   user_id: string | null
-  /** The record that it corrects. */
+  /** Id of the corrected record. */
   corrects: string | null
-  /** What the provider charges us, in US dollars; only where that was asked for. */
+  /** What the provider charges the host, in US dollars. Only with `includeCosts`. */
   cost_usd?: string | null
 }
 
-/** @param includeCosts  whether our cost is told, which is nothing for customers. @defaultValue false */
+/** @param includeCosts  whether to include the host's own cost, which customers should not see. @defaultValue false */
 export function usageFields(row: UsageRow, { includeCosts = false }: { includeCosts?: boolean } = {}): UsageFields {
   return {
     account_id: row.accountId,

@@ -1,29 +1,33 @@
 import { type Credits, credits, isFareboxError } from '@farebox/core'
 import { checkAmountOrZero, checkText } from '../check-input.ts'
 
-/** A user and a balance, as another system has them. */
+/** A user of another system, with the balance there. */
 export interface BalanceRow {
-  /** Where it stands in its source, for the report. @defaultValue its position, from 1 */
+  /** Line in the source, for the report. @defaultValue the row's position, from 1 */
   line?: number
-  /** The user's id, which becomes the account's. */
+  /** The user's id, which becomes the account's id. */
   accountId: string
-  /** @defaultValue the id */
+  /** The account's name. @defaultValue the id */
   name?: string
-  /** Credits as a plain decimal, never a number, which could not hold every decimal exactly; or micro-credits. */
+  /**
+   * The balance: credits as a plain decimal string, or micro-credits. Never a number, which cannot hold every decimal exactly.
+   */
   credits: string | Credits
 }
 
-/** A row that its source could not read. It is reported, and the others go on. */
+/** A row that its source could not read. The import reports it and continues. */
 export interface UnreadableRow {
   line?: number
   accountId?: string
   problem: string
 }
 
-/** Where balances come from. `isStrict` reads it twice, so that needs one that can be, such as a list or what a reader returns. */
+/**
+ * Where balances come from. `isStrict` iterates it twice, so it then must be a list or what a reader returns, not a generator.
+ */
 export type BalanceSource = AsyncIterable<BalanceRow | UnreadableRow> | Iterable<BalanceRow | UnreadableRow>
 
-/** A row that can be imported. */
+/** A valid row. */
 export interface CheckedRow {
   line: number
   accountId: string
@@ -31,7 +35,7 @@ export interface CheckedRow {
   amount: Credits
 }
 
-/** The row as it can be imported, or why it cannot. */
+/** Checks a row. Returns it ready to import, or the problem with it. */
 export function checkRow(
   row: BalanceRow | UnreadableRow,
   position: number,
@@ -40,7 +44,7 @@ export function checkRow(
   if ('problem' in row) return { ...row, line }
   try {
     const accountId = checkText('id', row.accountId)
-    // It stands for a character that was lost on the way, and two users who differ in that one would become one.
+    // U+FFFD replaces a character lost in decoding. Two users whose ids differ only there would become one.
     if (accountId.includes('\uFFFD'))
       return { accountId, line, problem: 'the id has lost a character: read it in its own encoding' }
     const amount = amountOf(row.credits)
@@ -53,10 +57,12 @@ export function checkRow(
   }
 }
 
-/** The most that one change of a ledger may move. */
+/** The most that a single ledger change may move. */
 const BALANCE_MAX = credits(1_000_000_000)
 
-/** Plain decimals alone: what a float or a spreadsheet made of an amount (`1e3`, `1,000`, `$5`) is refused rather than guessed at. */
+/**
+ * Accepts plain decimals only. What a float or a spreadsheet made of an amount (`1e3`, `1,000`, `$5`) is refused, not guessed at.
+ */
 function amountOf(given: string | Credits): Credits | string {
   if (typeof given === 'bigint') return checkAmountOrZero('credits', given)
   if (typeof given !== 'string') return `the balance must be a text or micro-credits as bigint, received a ${typeof given}`

@@ -7,46 +7,47 @@ import { type GrantSource, grantSources } from '../rows.ts'
 import { type BalanceSource, type CheckedRow, checkRow } from './balance-row.ts'
 import { countRow, emptyReport, type ImportReport, type RowResult } from './import-report.ts'
 
-/** How balances are imported. */
+/** How to import balances. */
 export interface ImportOptions {
   /**
-   * Names the import. Under one name an account is imported once, whatever its source says later; another name is another import,
-   * which grants again. @defaultValue `opening`
+   * Names the import. Under one name each account is imported once, whatever the source says later. Another name is another
+   * import, which grants again. @defaultValue `opening`
    */
   importId?: string
-  /** What the grants count as. @defaultValue `purchase`: users have paid for their balances, so free credits are spent before them */
+  /** The grants' source. @defaultValue `purchase`: users have paid for their balances, so free credits are spent first */
   source?: GrantSource
-  /** Reads and compares, and writes nothing. It remembers each id, to find users who come twice. @defaultValue false */
+  /** Compares without writing anything. Keeps every id in memory, to find duplicate users. @defaultValue false */
   isDryRun?: boolean
-  /** Writes nothing unless every row can be imported; for that it reads the source twice, the first time as a dry run. @defaultValue false */
+  /** Writes nothing unless every row can be imported. Reads the source twice, the first time as a dry run. @defaultValue false */
   isStrict?: boolean
-  /** Rows under way at once; they share transactions. @defaultValue 256 */
+  /** Rows processed at once, which share transactions. @defaultValue 256 */
   concurrency?: number
-  /** Told every thousand rows how far it is. */
+  /** Called every thousand rows with the report so far. */
   onProgress?: (report: Readonly<ImportReport>) => void
 }
 
 const CONCURRENCY = 256
 const PROGRESS_ROWS = 1_000
-/** The kind of document in which each account keeps what was decided about it. */
+/** Kind of the document that records an account's import. */
 const KIND = 'import'
 
-/** What an import decided to grant an account, as its document keeps it. */
+/** The content of that document: what the import decided to grant. */
 interface Decision extends Record<string, unknown> {
   credits: string
   source: GrantSource
 }
 
 /**
- * Opens an account for each user of another system, with the balance that it has there as a grant. It can be stopped at any moment
- * and run again: what was imported is not imported twice, also by several processes at once. A balance that has changed in the source since
- * is reported and not applied. Rows that cannot be imported are reported with their reason, and the others go on.
+ * Opens an account for each user of another system, and grants it the balance it has there. It can be stopped at any moment and
+ * run again, even by several processes at once: nothing is imported twice. A balance that has since changed in the source is
+ * reported, not applied. A row that cannot be imported is reported with the reason, and the import continues.
  *
- * It holds no more than `concurrency` rows in memory, however long the source, and in a dry run the ids and balances of those before.
+ * It holds at most `concurrency` rows in memory, however long the source. A dry run also holds the ids and balances of all rows
+ * before.
  *
  * @param rows  for example what `readPostgresBalances` or `readSqliteBalances` returns
- * @throws {InvalidInputError} an option is wrong
- * @throws {LedgerUnavailableError} the database went away; run it again
+ * @throws {InvalidInputError} an option is invalid
+ * @throws {LedgerUnavailableError} the database became unreachable; run the import again
  */
 export async function importBalances(
   ledger: Ledger<never>,
@@ -96,12 +97,12 @@ async function importEach(
 }
 
 /**
- * First what is to be granted is written down, then it is granted. A row that died between the two is granted by the next run as it
- * was decided, also when its source says something else by then.
+ * Imports one row: records the decision first, then grants it. If the process dies in between, the next run grants what was
+ * decided, even if the source has changed by then.
  */
 async function importRow(ledger: Ledger<never>, row: CheckedRow, importId: string, decision: Decision): Promise<RowResult> {
   const { accountId, name } = row
-  // Asked for together, so that they share a transaction; the queue keeps their order.
+  // Submitted together, so that they share a transaction. The queue keeps their order.
   const [isNewAccount, decided] = await Promise.all([
     ledger.openAccount({ accountId, name }).then(({ replayed }) => !replayed, otherwise(isThere, false)),
     ledger
@@ -113,14 +114,14 @@ async function importRow(ledger: Ledger<never>, row: CheckedRow, importId: strin
   const isGranted = amount > 0n && !(await grantOnce(ledger, accountId, importId, { ...kept, amount })).replayed
   if (!decided) return different(row, kept, decision)
   if (isGranted) return { status: 'granted', isNewAccount, amount }
-  // Decided by this run, and granted by another one in between: then that one counts it.
+  // If another run granted what this one decided, the other run counts it.
   return { status: kept.isNew && amount === 0n ? 'withoutCredits' : 'importedBefore', isNewAccount }
 }
 
 /**
- * What {@link importRow} would do.
+ * Reports what {@link importRow} would do.
  *
- * @param decided  by account, for the rows before
+ * @param decided  decisions for the rows before, by account
  */
 async function planRow(
   ledger: Ledger<never>,
@@ -132,7 +133,7 @@ async function planRow(
   const { accountId, amount } = row
   const before = decided.get(accountId)
   if (!before) decided.set(accountId, decision)
-  // Not by its balance, which would let what is due on the account happen first.
+  // Reading the balance would first apply whatever is due on the account, so look at its statement instead.
   const [entries, document] = await Promise.all([
     ledger.statement(accountId, { limit: 1 }),
     ledger.document(accountId, KIND, importId),
@@ -181,18 +182,18 @@ function isConflict(error: unknown): boolean {
   return isFareboxError(error) && error.code === 'IDEMPOTENCY_CONFLICT'
 }
 
-/** The account was opened before, by an import under another name for the user or by somebody else. */
+/** Whether the account exists already, opened by an import with another user name or by other code. */
 function isThere(error: unknown): boolean {
   return isConflict(error) || (isFareboxError(error) && error.code === 'ALREADY_EXISTS')
 }
 
-/** Errors that are about this row alone. Any other would be every row's, and ends the import. */
+/** Whether the error concerns this row alone. Any other would affect every row, and ends the import. */
 function isOfRow(error: unknown): error is Error {
   const codes = ['INVALID_INPUT', 'AMOUNT_OUT_OF_RANGE', 'IDEMPOTENCY_CONFLICT', 'ALREADY_EXISTS', 'LEDGER_INTERNAL']
   return isFareboxError(error) && codes.includes(error.code)
 }
 
-/** Whether this is a generator, which is over when it was read. */
+/** Whether this is a generator, which can be read only once. */
 function isReadOnce(rows: BalanceSource): boolean {
   const iterator = Symbol.asyncIterator in rows ? rows[Symbol.asyncIterator]() : rows[Symbol.iterator]()
   return (iterator as unknown) === rows

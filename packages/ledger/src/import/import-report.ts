@@ -1,44 +1,44 @@
 import { type Credits, microCredits } from '@farebox/core'
 
-/** What an import did, or would do. Every row is in one of `granted`, `withoutCredits`, `importedBefore`, `different` and `failed`. */
+/** What an import did, or would do. Each row counts as `granted`, `withoutCredits`, `importedBefore`, `different` or `failed`. */
 export interface ImportReport {
-  /** `planned`: a dry run. `refused`: `isStrict`, and a row failed or differed, so nothing was written. */
+  /** `planned`: a dry run. `refused`: with `isStrict`, a row failed or differed, so nothing was written. */
   status: 'imported' | 'planned' | 'refused'
   rows: number
-  /** Accounts that were not there. */
+  /** Accounts that did not exist before. */
   accountsCreated: number
-  /** Rows whose credits were granted now. */
+  /** Rows whose credits this run granted. */
   granted: number
   creditsGranted: Credits
-  /** Rows of 0 credits: the account is there, with nothing to grant. */
+  /** Rows of 0 credits: the account exists, with nothing to grant. */
   withoutCredits: number
-  /** Rows that an earlier run had imported just so. */
+  /** Rows that an earlier run imported with the same balance. */
   importedBefore: number
-  /** Rows that an earlier run had imported with another balance, and that were left as they are. */
+  /** Rows that an earlier run imported with another balance or source. They were left as they are. */
   different: number
   /** Rows that could not be imported. */
   failed: number
-  /** The first thousand that failed or differed, in the order of the source. */
+  /** The first thousand rows that failed or differed, in the order of the source. */
   problems: ImportProblem[]
 }
 
 /** A row that was not imported, and why. */
 export interface ImportProblem {
   kind: 'failed' | 'different'
-  /** Where the row stands in its source. */
+  /** The row's line in the source. */
   line: number
-  /** Absent when the row has no readable id. */
+  /** Absent if the row has no readable id. */
   accountId?: string
   reason: string
 }
 
-/** What became of one row. */
+/** The result of one row. */
 export type RowResult =
   | { status: 'granted'; isNewAccount: boolean; amount: Credits }
   | { status: 'withoutCredits' | 'importedBefore'; isNewAccount: boolean }
   | ({ status: ImportProblem['kind'] } & Omit<ImportProblem, 'kind'>)
 
-/** More are counted and not kept, so that a source of nothing but bad rows does not fill the memory. */
+/** Further problems are only counted, so that a source full of bad rows does not fill the memory. */
 const PROBLEMS_MAX = 1_000
 
 export function emptyReport(status: ImportReport['status']): ImportReport {

@@ -2,10 +2,10 @@ import { InvalidOptionError } from '@farebox/core'
 
 const DELAY_MIN_MS = 2_000
 const DELAY_MAX_MS = 4 * 3_600_000
-/** By {@link doubling} they take a day, so that a receiver that is away for a night misses nothing. */
+/** With {@link doubling} these take about a day, so that a receiver that is down overnight misses nothing. */
 export const ATTEMPTS_MAX = 19
 
-/** @throws {InvalidOptionError} one of the named options is no whole number of `least` or more */
+/** @throws {InvalidOptionError} one of the named options is not a whole number of `least` or more */
 export function checkWhole<Options extends object>(options: Options, names: readonly (keyof Options)[], least: number): void {
   for (const name of names) {
     const value = options[name]
@@ -15,27 +15,27 @@ export function checkWhole<Options extends object>(options: Options, names: read
   }
 }
 
-/** Milliseconds to the next attempt: from 2 seconds doubling to 4 hours, ±25 %. */
+/** Milliseconds until the next attempt: doubling from 2 seconds to 4 hours, ±25 %. */
 export function doubling(attempt: number): number {
   return Math.min(DELAY_MIN_MS * 2 ** (attempt - 1), DELAY_MAX_MS) * (0.75 + Math.random() / 2)
 }
 
-/** {@link doubling}, where the host's own says no number: a list that ends would else end the attempts, or put them off for ever. */
+/** The host's delay, or {@link doubling} where that is not a number, which would end retries or postpone them forever. */
 export function delayAfter(attempt: number, retryDelayMs: (attempt: number) => number): number {
   const delayMs = Math.round(retryDelayMs(attempt))
   return Math.max(1, Number.isSafeInteger(delayMs) ? delayMs : Math.round(doubling(attempt)))
 }
 
-/** Why a delivery failed, as it is kept: one line. */
+/** Why a delivery failed, as one line of at most 500 characters. */
 export function wordsOf(error: unknown): string {
   const words = error instanceof Error ? error.message : String(error)
   return words.replace(/\p{Cc}/gu, ' ').slice(0, 500) || 'no reason given'
 }
 
 /**
- * One attempt at a delivery, within its time and until the outbox stops.
+ * Attempts one delivery, until its timeout passes or the outbox stops.
  *
- * @returns  why it failed; `undefined` when it did not
+ * @returns the error, or `undefined` if the delivery succeeded
  */
 export async function attemptDelivery(
   deliver: (signal: AbortSignal) => Promise<void> | void,
@@ -47,7 +47,7 @@ export async function attemptDelivery(
   signal.addEventListener('abort', abort, { once: true })
   try {
     signal.throwIfAborted()
-    // A receiver that does not heed its signal must not hold the others up.
+    // A `deliver` that ignores its signal must not hold up the others.
     await Promise.race([deliver(signal), ended.promise])
     return undefined
   } catch (error) {

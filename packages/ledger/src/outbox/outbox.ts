@@ -5,48 +5,48 @@ import { unthrowing } from '../unthrowing.ts'
 import { ATTEMPTS_MAX, attemptDelivery, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
 import { Repeated } from './repeated.ts'
 
-/** Who is told of events, and how often it is tried. */
+/** Where an {@link Outbox} delivers events, and how it retries. */
 export interface OutboxOptions {
   /**
-   * Tells an event to whoever is to know. It counts as told when this returns; when it throws it is tried again later, unless the
-   * error is a {@link DeliveryRefusedError}. It may be called again for an event that was told, and by several processes: what it does
-   * should be safe to repeat under `event.id`.
+   * Delivers one event. The event counts as delivered when this returns. When it throws, the outbox retries later, unless the
+   * error is a {@link DeliveryRefusedError}. An event may be delivered more than once, also by several processes, so make this
+   * idempotent by `event.id`.
    */
   deliver(event: LedgerEvent, signal: AbortSignal): Promise<void> | void
-  /** How often to look for events, in milliseconds, give or take a quarter. @defaultValue 1_000 */
+  /** Time between polls, in milliseconds, ±25 %. @defaultValue 1_000 */
   pollMs?: number
-  /** Deliveries under way at once, of one account at most half of them: one whose receiver hangs leaves the others their turn. @defaultValue 8 */
+  /** Most deliveries at once, at most half for one account, so that its hanging receiver cannot block others. @defaultValue 8 */
   concurrency?: number
-  /** How long one delivery may take; then another process may try. @defaultValue 30_000 */
+  /** How long one delivery may take, in milliseconds. After twice that, another process may try. @defaultValue 30_000 */
   timeoutMs?: number
-  /** How often an event is tried before it is given up. @defaultValue 19: about a day */
+  /** How often to attempt an event before giving it up. @defaultValue 19: about a day */
   attemptsMax?: number
-  /** Milliseconds from a failed attempt, the first being 1, to the next. @defaultValue from 2 seconds doubling to 4 hours, ±25 % */
+  /** Milliseconds from a failed attempt, counted from 1, to the next. @defaultValue doubling from 2 seconds to 4 hours, ±25 % */
   retryDelayMs?(attempt: number): number
-  /** Hears of every failed attempt, and of a database that cannot be read, which has no event. */
+  /** Called for every failed attempt, and without an event when the database cannot be reached. */
   onError?(error: unknown, event?: LedgerEvent): void
 }
 
-/** Events that are looked through for some that are not of a busy account. */
+/** How far to look for an event of another account when the first ones belong to busy accounts. */
 const LOOKED_THROUGH_MAX = 5_000
 
-/** What one look at the outbox did. */
+/** What one poll of the outbox did, in numbers of events. */
 export interface OutboxReport {
   delivered: number
-  /** To be tried again. */
+  /** Failed, to be retried. */
   failed: number
-  /** Not to be tried again: see `ledger.events({ isGivenUp: true })`. */
+  /** Failed for good: see `ledger.events({ isGivenUp: true })`. */
   givenUp: number
 }
 
-/** The receiver will never take this event: it is given up at once. */
+/** Throw this from `deliver` when the receiver will never accept the event. The outbox gives it up at once. */
 export class DeliveryRefusedError extends FareboxError {
   override readonly code = 'DELIVERY_REFUSED'
 }
 
 /**
- * Tells what the ledger has to tell, at least once each, with retries. Any number of processes may each run one on the same
- * database: each event is delivered by one of them at a time.
+ * Delivers the ledger's events, each at least once, with retries. Any number of processes may run one on the same database: only
+ * one of them delivers an event at a time.
  *
  * @example
  * const outbox = new Outbox(ledger, { deliver: webhook({ url, secret }) })
@@ -58,48 +58,48 @@ export class Outbox {
   readonly #ledger: Ledger<never>
   readonly #options: Required<OutboxOptions>
   readonly #looking: Repeated
-  /** Deliveries under way, with their accounts. They never reject. */
+  /** Deliveries under way, by account. The promises never reject. */
   readonly #underWay = new Map<Promise<void>, string>()
 
   constructor(ledger: Ledger<never>, options: OutboxOptions) {
     this.#ledger = ledger
     this.#options = resolve(options)
     const { pollMs, onError } = this.#options
-    // A turn does not wait for the deliveries that it began: one that hangs would keep what is due next waiting.
+    // A poll does not wait for the deliveries it began: one that hangs would delay whatever is due next.
     this.#looking = new Repeated((signal) => this.#beginDue({ signal, report: noReport(), errors: [], onError }), {
       pauseMs: pollMs,
       onError,
     })
   }
 
-  /** Looks for events from now on. Does not keep the process alive. */
+  /** Starts polling. Does not keep the process alive. */
   start(): void {
     this.#looking.start()
   }
 
-  /** Stops looking, and waits for the deliveries under way, whose signal is aborted. */
+  /** Stops polling, aborts the deliveries under way and waits for them. */
   async stop(): Promise<void> {
     await this.#looking.stop()
     await Promise.all(this.#underWay.keys())
   }
 
-  /** Delivers what is due now, and says how it went, whether or not it was started, or stopped before. */
+  /** Delivers everything due now, whether or not the outbox is started, and reports the results. */
   deliverDue(): Promise<OutboxReport> {
     return this.#looking.once(async (signal) => {
       const look: Look = { signal, report: noReport(), errors: [], onError: () => undefined }
       await this.#beginDue(look).catch((error: unknown) => look.errors.push(error))
-      // Not before all have ended: whoever stops it waits for them, and closes the database then.
+      // Wait for all of them even after an error: once `stop` has returned, the host may close the database.
       await Promise.all(this.#underWay.keys())
       if (look.errors.length > 0) throw look.errors[0]
       return look.report
     })
   }
 
-  /** Begins to deliver all that is due, as places become free. */
+  /** Begins delivering everything due, as slots become free. */
   async #beginDue(look: Look): Promise<void> {
     const { concurrency, pollMs } = this.#options
     let limit = concurrency
-    // What could not be taken is still due, and is left to the next look.
+    // After an error, what was not claimed is still due, and left to the next poll.
     while (!look.signal.aborted && look.errors.length === 0) {
       const underWay = [...this.#underWay.keys()]
       if (underWay.length >= concurrency) {
@@ -112,23 +112,23 @@ export class Outbox {
         const isFull = this.#underWay.size >= concurrency || this.#isBusy(event.accountId)
         if (!isFull && !look.signal.aborted) taking.push(this.#begin(event, now, look))
       }
-      // Until then they are due.
+      // Events are listed as due until they are claimed.
       await Promise.all(taking)
       if (events.length < limit && taking.length === events.length) return
       if (taking.length > 0) continue
-      // What others are to hear is behind all that a busy account is to hear.
+      // A busy account's events may fill the list. Those of other accounts come after them.
       if (events.length === limit && limit < LOOKED_THROUGH_MAX) limit = Math.min(limit * 4, LOOKED_THROUGH_MAX)
       else await within(pollMs, Promise.race(underWay))
     }
   }
 
-  /** Whether an account has as many deliveries under way as one may have. */
+  /** Whether an account already uses its share of the deliveries under way. */
   #isBusy(accountId: string): boolean {
     const count = [...this.#underWay.values()].filter((each) => each === accountId).length
     return count >= Math.ceil(this.#options.concurrency / 2)
   }
 
-  /** @returns when the event is taken, or cannot be */
+  /** Resolves once the event is claimed, or could not be. The delivery goes on. */
   #begin(event: LedgerEvent, now: number, look: Look): Promise<unknown> {
     const { accountId, id: eventId } = event
     const claiming = this.#ledger.claimEvent({ accountId, eventId, until: now + this.#options.timeoutMs * 2 })
@@ -147,7 +147,7 @@ export class Outbox {
     return claiming.catch(() => undefined)
   }
 
-  /** @returns undefined when another process took the event */
+  /** @returns `undefined` if another process claimed the event */
   async #deliver(
     event: LedgerEvent,
     claiming: ReturnType<Ledger['claimEvent']>,
@@ -164,26 +164,26 @@ export class Outbox {
       return 'delivered'
     }
     this.#options.onError(error, attempted)
-    // What was stopped may not have been told at all, so it was not the last attempt.
+    // An attempt cut short by `stop` may never have reached the receiver, so it cannot be the last.
     const isLast = claim.attempts >= attemptsMax && !stopping.aborted
     const isGivenUp = error instanceof DeliveryRefusedError || isLast
-    // From now on, however long the attempt took.
+    // The delay counts from now, however long the attempt took.
     const delayMs = isGivenUp ? undefined : delayAfter(claim.attempts, this.#options.retryDelayMs)
     await this.#ledger.endDelivery({ accountId, eventId, error: wordsOf(error), delayMs })
     return isGivenUp ? 'givenUp' : 'failed'
   }
 }
 
-/** One look at what is due. */
+/** One poll for due events. */
 interface Look {
   signal: AbortSignal
   report: OutboxReport
-  /** Of the database. */
+  /** Failures of the database. */
   errors: unknown[]
   onError(error: unknown): void
 }
 
-/** Waits so long at most. Does not keep the process alive. */
+/** Waits for a promise, but at most this long. Does not keep the process alive. */
 async function within(timeMs: number, promise: Promise<unknown>): Promise<void> {
   const { promise: isOver, resolve: over } = Promise.withResolvers<void>()
   const timer = setTimeout(over, timeMs).unref()

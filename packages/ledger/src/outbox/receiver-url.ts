@@ -1,11 +1,11 @@
 import { InvalidOptionError } from '@farebox/core'
 import { DeliveryRefusedError } from './outbox.ts'
 
-/** @throws {InvalidOptionError} it begins neither with `https://` nor with `http://` and this machine, or has a password in it */
+/** @throws {InvalidOptionError} the URL is neither `https` nor `http` to this machine, or contains a user name or password */
 export function checkReceiverUrl(url: string, what: string): URL {
   const address = URL.canParse(url) ? new URL(url) : undefined
   const isLocal = address?.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(address.hostname)
-  // `fetch` refuses such an address each time, and quotes it with the password.
+  // `fetch` would reject such a URL each time, with the password in its message.
   if (address?.username || address?.password) {
     throw new InvalidOptionError(
       `url of ${what} must have no name and password in it: a receiver tells us by the signature or a header`,
@@ -16,12 +16,12 @@ export function checkReceiverUrl(url: string, what: string): URL {
 }
 
 /**
- * Reads a receiver's answer: 200 to 299 is a receipt.
+ * Checks a receiver's response: 200 to 299 acknowledges the delivery.
  *
- * @throws {DeliveryRefusedError} 410: nobody will ever take it
+ * @throws {DeliveryRefusedError} 410: the receiver will never accept it
  */
 export async function checkReceipt(response: Response, address: URL): Promise<void> {
-  // The status is the receipt. That the connection breaks after it takes nothing back, or the event would be told twice.
+  // The status alone acknowledges. If the connection breaks after it, a retry would deliver the event twice.
   await response.body?.cancel().catch(() => undefined)
   if (response.ok) return
   if (response.status === 410) throw new DeliveryRefusedError(`${address.origin} answered 410: it takes no more events`)

@@ -1,6 +1,6 @@
 /**
- * Work that is done again and again, a while after it was done, until it is stopped. The while varies by a quarter, so that processes which were
- * started together do not go on together. It does not keep the process alive.
+ * Repeats work until it is stopped, with a pause after each run. The pause varies by ±25 %, so that processes started together
+ * drift apart. It does not keep the process alive.
  */
 export class Repeated {
   readonly #work: (signal: AbortSignal) => Promise<unknown>
@@ -9,7 +9,7 @@ export class Repeated {
   #timer: NodeJS.Timeout | undefined
   #stopping = new AbortController()
 
-  /** @param work  ends early when its signal aborts, which is when it is to stop */
+  /** @param work  must end early when its signal aborts, which {@link stop} does */
   constructor(work: (signal: AbortSignal) => Promise<unknown>, options: { pauseMs: number; onError(error: unknown): void }) {
     this.#work = work
     this.#options = options
@@ -19,7 +19,7 @@ export class Repeated {
     if (!this.#timer) this.#schedule(0)
   }
 
-  /** Does something once, whether or not it was started, which {@link stop} ends and waits for like its own work. */
+  /** Runs other work once, whether or not this is started. {@link stop} aborts it and waits for it too. */
   async once<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     const working = work(this.#stopping.signal)
     this.#underWay.add(working)
@@ -30,7 +30,7 @@ export class Repeated {
     }
   }
 
-  /** Stops, and waits for what is under way, whose signal is aborted. What is begun later is not stopped by it. */
+  /** Aborts the work under way and waits for it. Work begun later is not affected. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -40,7 +40,7 @@ export class Repeated {
   }
 
   #schedule(delayMs: number): void {
-    // Its own: should it be started again while the last turn is under way, that one must not go on as well.
+    // Keep this run's own signal: if `start` is called again while it is ending, it must not reschedule itself as well.
     const { signal } = this.#stopping
     this.#timer = setTimeout(() => {
       void this.once(this.#work)

@@ -5,7 +5,7 @@ import type { UsageRow } from '../rows.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 import type { DeliverUsage } from './usage-outbox.ts'
 
-/** The slice of the host's Stripe client that is used. */
+/** The part of the host's Stripe client that is used. */
 export interface StripeMeterClient {
   billing: {
     meterEvents: {
@@ -17,37 +17,37 @@ export interface StripeMeterClient {
   }
 }
 
-/** Which meter of Stripe is told, and how customers are named. */
+/** The Stripe meter to report to, and how to find customers. */
 export interface StripeMeterEventsOptions {
   /** The host's own client: `new Stripe(key)`. */
   stripe: StripeMeterClient
-  /** `event_name` of the meter. */
+  /** The meter's `event_name`, of 1 to 100 characters. */
   eventName: string
-  /** Stripe's customer of a record: `cus_…`. `undefined` is nobody, and the record is passed over. */
+  /** Returns the Stripe customer of a record: `cus_…`. `undefined` skips the record. */
   customerOf(record: UsageRow): string | undefined | Promise<string | undefined>
   /**
-   * What is reported of a record: `credits`, which must be whole; `micro_credits`, which always are; or a whole number of the host's own, as text,
-   * where `undefined` reports nothing. A record of nothing is passed over. @defaultValue `credits`
+   * The value to report of a record: `credits`, which must be whole; `micro_credits`, which always are; or a function that
+   * returns a whole number, or `undefined` to skip the record. A value of 0 is skipped. @defaultValue `credits`
    */
   value?: 'credits' | 'micro_credits' | ((record: UsageRow) => string | bigint | undefined)
-  /** Keys of the payload, where the meter has its own. @defaultValue Stripe's: `stripe_customer_id` and `value` */
+  /** Payload keys, if the meter has custom ones. @defaultValue Stripe's own: `stripe_customer_id` and `value` */
   payloadKeys?: { customer?: string; value?: string }
 }
 
-/** Turns records into identifiers of their events: any fixed UUID would do. */
+/** Namespace of the events' UUIDs. Any fixed UUID would do. */
 const NAMESPACE = '0f1a4c3e-6f0e-5d0b-8f2d-7c1b2a9e4d35'
 
-/** Statuses that say that the same event will be refused again. A wrong key, a conflict or too many requests may be over the next time. */
+/** Statuses of permanent failures. A wrong key, a conflict or a rate limit may be over by the next attempt. */
 const FINAL: ReadonlySet<number> = new Set([400, 402, 404, 422])
-/** Stripe takes events of 35 days. What is younger by our clock and of the wrong time by Stripe's is the fault of a clock, which may be set right. */
+/** Stripe accepts events up to 35 days old. If it rejects a younger timestamp, a clock is wrong, and may be corrected. */
 const YOUNG_MS = 34 * 86_400_000
 
 /**
- * Reports usage to a meter of Stripe's billing: for a {@link UsageOutbox}. Each record is one event, whose `identifier` is the same each time, so
- * that Stripe counts it once: it knows an identifier again for 24 hours at least, and not for ever. Stripe takes events of the last 35 days and of five
- * minutes to come: what a clock that is ahead has dated later is tried again. Refunds are negative values, for meters that sum.
+ * Reports usage to a Stripe billing meter, for a {@link UsageOutbox}. Each record becomes one event with a fixed `identifier`, so
+ * that Stripe counts it once. Stripe remembers identifiers for at least 24 hours, but not forever. It accepts events from 35 days
+ * ago to five minutes ahead. An event dated later by a fast clock is retried. Refunds are negative values, for meters that sum.
  *
- * @throws {InvalidOptionError} an option is missing
+ * @throws {InvalidOptionError} `stripe` or `eventName` is missing or invalid
  * @source https://docs.stripe.com/api/billing/meter-event/create
  */
 export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsage {
@@ -59,21 +59,21 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
     throw new InvalidOptionError(`eventName must have 1 to 100 characters, received ${JSON.stringify(eventName)}`)
   }
   const { customer: customerKey = 'stripe_customer_id', value: valueKey = 'value' } = payloadKeys
-  /** Events that Stripe failed at: under the same idempotency key it gives the same answer again, for a day. Their identifiers still count once. */
+  /** Events that need a new idempotency key: Stripe replays a failure for a day. Their identifiers still count once. */
   const failed = new Set<string>()
   return async (record) => {
     const amount = amountOf(record, value)
     if (amount === undefined || amount === '0') return
     const customer = await customerOf(record)
     if (customer === undefined) return
-    // The meter is in it: a record that is told to two of them is two events.
+    // The meter's name is part of it, because a record reported to two meters is two events.
     const identifier = uuidv5([eventName, record.accountId, record.usageId].join('\0'), NAMESPACE)
     const payload = { [customerKey]: customer, [valueKey]: amount }
     const timestamp = Math.floor(record.createdAt / 1000)
     try {
       await stripe.billing.meterEvents.create(
         { event_name: eventName, identifier, timestamp, payload },
-        // The outbox tries again, and says when.
+        // The outbox does the retrying.
         { idempotencyKey: `farebox-${identifier}${failed.has(identifier) ? `-${randomUUID()}` : ''}`, maxNetworkRetries: 0 },
       )
     } catch (error) {
@@ -99,9 +99,9 @@ function amountOf(record: UsageRow, value: NonNullable<StripeMeterEventsOptions[
 }
 
 /**
- * Whether Stripe has the event since an earlier try: its words are all that tells this refusal from others.
+ * Whether Stripe already has the event from an earlier attempt. Only the message tells this failure from others.
  *
- * @source https://github.com/langfuse/langfuse/pull/16292, which quotes the answer
+ * @source https://github.com/langfuse/langfuse/pull/16292, which quotes the message
  */
 function isKnownAlready(error: unknown): boolean {
   const { statusCode, message } = error as { statusCode?: unknown; message?: unknown }
@@ -109,7 +109,7 @@ function isKnownAlready(error: unknown): boolean {
 }
 
 /**
- * Whether Stripe would give this answer again, though another try may end otherwise: it keeps what an endpoint said, its failures too.
+ * Whether Stripe would replay this failure under the same idempotency key, although a new request may succeed.
  *
  * @source https://docs.stripe.com/api/idempotent_requests
  */

@@ -7,45 +7,45 @@ import { ATTEMPTS_MAX, attemptDelivery, checkWhole, delayAfter, doubling, wordsO
 import { DeliveryRefusedError } from './outbox.ts'
 import { Repeated } from './repeated.ts'
 
-/** Tells a usage record to whoever is to know. */
+/** Delivers one usage record. */
 export type DeliverUsage = (record: UsageRow, signal: AbortSignal) => Promise<void> | void
 
-/** Who is told of usage records, and how often it is tried. */
+/** Where a {@link UsageOutbox} delivers usage records, and how it retries. */
 export interface UsageOutboxOptions {
-  /** Names this receiver: what it has been told is kept under it, so a name is never changed. Lower-case letters, digits and `_`. */
+  /** The receiver's name: 1 to 40 lower-case letters, digits and `_`. Its progress is stored under it, so never change it. */
   name: string
   /**
-   * Tells one record. It counts as told when this returns; when it throws it is tried again later, and the records after it in its
-   * account wait, unless the error is a {@link DeliveryRefusedError}. It may be called again for a record that was told: what it does should be
-   * safe to repeat under the ids of account and record.
+   * Delivers one record. The record counts as delivered when this returns. When it throws, the outbox retries later, and the
+   * account's later records wait, unless the error is a {@link DeliveryRefusedError}. A record may be delivered more than once,
+   * so make this idempotent by the ids of account and record.
    */
   deliver: DeliverUsage
-  /** Records that were written before are not told, epoch milliseconds on the store's clock. @defaultValue 0: all are */
+  /** Skips records written before this time, in epoch milliseconds of the store's clock. @defaultValue 0: delivers all */
   from?: number
-  /** How often to look for records, in milliseconds, give or take a quarter. @defaultValue 5_000 */
+  /** Time between polls, in milliseconds, ±25 %. @defaultValue 5_000 */
   pollMs?: number
-  /** Accounts that are told about at once. @defaultValue 8 */
+  /** How many accounts to deliver at once. @defaultValue 8 */
   concurrency?: number
-  /** How long one delivery may take. @defaultValue 30_000 */
+  /** How long one delivery may take, in milliseconds. @defaultValue 30_000 */
   timeoutMs?: number
-  /** How often a record is tried before it is given up. @defaultValue 19: about a day */
+  /** How often to attempt a record before giving it up. @defaultValue 19: about a day */
   attemptsMax?: number
-  /** Milliseconds from a failed attempt, the first being 1, to the next. @defaultValue from 2 seconds doubling to 4 hours, ±25 % */
+  /** Milliseconds from a failed attempt, counted from 1, to the next. @defaultValue doubling from 2 seconds to 4 hours, ±25 % */
   retryDelayMs?(attempt: number): number
-  /** Hears of every failed attempt, and of a database that cannot be read, which has no record. */
+  /** Called for every failed attempt, and without a record when the database cannot be reached. */
   onError?(error: unknown, record?: UsageRow): void
 }
 
-/** What one look did. */
+/** What one poll did, in numbers of records. */
 export interface UsageOutboxReport {
   delivered: number
-  /** To be tried again. */
+  /** Failed, to be retried. */
   failed: number
-  /** Not to be tried again by itself: see {@link UsageOutbox.givenUp} and {@link UsageOutbox.retryUsage}. */
+  /** Failed, and not retried automatically: see {@link UsageOutbox.givenUp} and {@link UsageOutbox.retryUsage}. */
   givenUp: number
 }
 
-/** A record that could not be told. */
+/** A record that could not be delivered. */
 export interface UndeliveredUsage {
   accountId: string
   usageId: string
@@ -53,32 +53,32 @@ export interface UndeliveredUsage {
   givenUpAt: number
 }
 
-/** Records of one account that share a note of what was told. */
+/** Records of one account that are read at once, and share one saved cursor. */
 const BATCH = 100
-/** A change may be written later than it says by this much, for it waits for its transaction. */
+/** How far back to look again: a change waits for its transaction, so it may be committed this long after its timestamp. */
 const MARGIN_MS = 600_000
 /**
- * All accounts are looked at this often, and when the host's clock was set back: what is written by a clock that was set back seems to have been
- * there before.
+ * How often to look at all accounts. This also happens when the host's clock was set back, because changes written by such a
+ * clock look old.
  */
 const WHOLE_LOOK_MS = 3_600_000
-/** The note of how far an account was told about, by its id. */
+/** Document id of an account's cursor. */
 const NOTE = 'through'
-/** Above any other: what was told stays so, whatever another process says. */
+/** The highest version, so that no other process can undo a delivery. */
 const TOLD = Number.MAX_SAFE_INTEGER
 
 /**
- * Tells every usage record and correction to a receiver, at least once each and in the order of its account, across restarts: it follows the
- * accounts' journals, and keeps one note in each account of how far it came.
+ * Delivers every usage record and correction to a receiver: each at least once, in order within its account, and across restarts.
+ * It follows the accounts' journals, and saves a cursor in each account.
  *
- * Several processes may each run one of the same name, so that one goes on where another died. Each reads how far the others came
- * before it tells an account's records, so what one has told the others pass; nothing is claimed, so what two are at in the same moment is
- * told by both, under the same ids. To be told each record once, receivers compare the ids of account and record, as Stripe does with the identifiers of
- * `stripeMeterEvents` and receivers of `cloudEvents` with `source` and `id`.
+ * Several processes may each run one of the same name, so that one continues where another died. Before each account, a process
+ * reads its cursor and skips what others have delivered. It claims nothing, so two processes at the same account may both deliver
+ * a record, under the same ids. Receivers must deduplicate by the ids of account and record, as Stripe does by the identifiers of
+ * `stripeMeterEvents`, and receivers of `cloudEvents` by `source` and `id`.
  *
- * Each look reads through the rows of all accounts for those that have changed, which takes about a millisecond for two thousand accounts on Postgres
- * and a tenth of that on SQLite: choose a longer `pollMs` where there are millions. An index would make looks cheap and every charge dearer, since each
- * writes the time of its account's last change.
+ * Each poll scans all accounts for those that changed. That takes about a millisecond for two thousand accounts on Postgres, and
+ * a tenth of that on SQLite. With millions of accounts, choose a longer `pollMs`. An index would make polls cheap but every
+ * charge dearer, since each charge writes the time of its account's last change.
  *
  * @example
  * const outbox = new UsageOutbox(ledger, { name: 'stripe', deliver: stripeMeterEvents({ stripe, eventName: 'credits', customerOf }) })
@@ -89,19 +89,19 @@ const TOLD = Number.MAX_SAFE_INTEGER
 export class UsageOutbox {
   readonly #ledger: Ledger<never>
   readonly #options: Required<UsageOutboxOptions>
-  /** How far each account that has changed was told about, by its changes. */
+  /** By account, the sequence number up to which its changes were handled. */
   readonly #told = new Map<string, number>()
-  /** Accounts whose next record failed, how often, and when it is tried again: by the time of this process, which nobody sets back. */
+  /** Accounts whose next record failed: how often, and when to retry it on the process's monotonic clock. */
   readonly #waiting = new Map<string, { attempts: number; until: number }>()
-  /** Accounts of which something could not be read or noted: they are looked at again. */
+  /** Accounts that could not be read, or whose cursor could not be saved. The next poll looks at them again. */
   readonly #failed = new Set<string>()
   #lookedAt = 0
-  /** When it last looked, and when at all accounts, by the host's clock. */
+  /** When the last poll began, and the last one of all accounts, by the host's clock. */
   #begunAt = 0
   #wholeAt = 0
   readonly #looking: Repeated
 
-  /** @throws {InvalidOptionError} names the option that is missing or wrong */
+  /** @throws {InvalidOptionError} an option is missing or invalid; the message names it */
   constructor(ledger: Ledger<never>, options: UsageOutboxOptions) {
     this.#ledger = ledger
     this.#options = resolve(options)
@@ -109,25 +109,25 @@ export class UsageOutbox {
     this.#looking = new Repeated((signal) => this.#look(signal), { pauseMs: pollMs, onError })
   }
 
-  /** Looks for records from now on. Does not keep the process alive. */
+  /** Starts polling. Does not keep the process alive. */
   start(): void {
     this.#looking.start()
   }
 
-  /** Stops looking, waits for the deliveries under way, whose signal is aborted, and notes how far it came. */
+  /** Stops polling, aborts the deliveries under way, waits for them and saves the cursors. */
   stop(): Promise<void> {
     return this.#looking.stop()
   }
 
   /**
-   * Tells what there is to be told now, and says how it went, whether or not it was started, or stopped before. An account that cannot be
-   * read, or whose note cannot be written, holds up no other: its error is thrown when all have been looked at, and it is looked at again.
+   * Delivers everything due now, whether or not the outbox is started, and reports the results. An account that cannot be read,
+   * or whose cursor cannot be saved, holds up no other: its error is thrown after all accounts, and the next poll tries it again.
    */
   deliverDue(): Promise<UsageOutboxReport> {
     return this.#looking.once((signal) => this.#look(signal))
   }
 
-  /** Records that were given up and not told since, for somebody to look at: of all accounts, in a range of time. */
+  /** Lists the records of all accounts given up between `from` and `until` (epoch milliseconds) and not delivered since. */
   async *givenUp({ from = 0, until = Number.MAX_SAFE_INTEGER } = {}): AsyncGenerator<UndeliveredUsage, void, undefined> {
     for await (const document of this.#ledger.documentsBetween({ from, until, kind: this.#deadKind })) {
       const { error, isTold } = document.body as unknown as DeadBody
@@ -137,11 +137,11 @@ export class UsageOutbox {
   }
 
   /**
-   * Tells a record that was given up, once and now, for its receiver was mended: what came after it in its account may have been told before it.
-   * When that fails too it stays with {@link givenUp}, with the new error, of which `onError` hears.
+   * Attempts a given-up record once more, for example after its receiver was repaired. Later records of its account may have been
+   * delivered before it. If this fails too, the record stays in {@link givenUp} with the new error, and `onError` is called.
    *
-   * @returns whether it was told, now or by an earlier call
-   * @throws {NotFoundError} no such record of this account was given up
+   * @returns whether it was delivered, now or by an earlier call
+   * @throws {NotFoundError} this account has no such given-up record
    */
   retryUsage({ accountId, usageId }: { accountId: string; usageId: string }): Promise<{ isDelivered: boolean }> {
     return this.#looking.once(async (stopping) => {
@@ -156,7 +156,7 @@ export class UsageOutbox {
         await this.#keepDead(record, { error: before, isTold: true, version: TOLD })
         return { isDelivered: true }
       }
-      // What was stopped has not failed.
+      // A delivery cut short by `stop` has not failed.
       if (!stopping.aborted) {
         onError(error, record)
         await this.#keepDead(record, { error: wordsOf(error), version: version + 1 })
@@ -183,7 +183,7 @@ export class UsageOutbox {
       if (changed.size >= 500) errors.push(...(await this.#tellAll(changed, { report, signal })))
     }
     errors.push(...(await this.#tellAll(changed, { report, signal })))
-    // Where it was stopped, accounts may be left that were not come to.
+    // If it was stopped, some accounts may not have been reached.
     if (!signal.aborted) {
       this.#lookedAt = newest
       this.#begunAt = now
@@ -201,7 +201,7 @@ export class UsageOutbox {
     return `untold_${this.#options.name}`
   }
 
-  /** @returns what failed, when nothing is under way any more */
+  /** @returns the errors, once nothing is under way any more */
   async #tellAll(accounts: Set<string>, look: Look): Promise<unknown[]> {
     const queue = [...accounts]
     const errors: unknown[] = []
@@ -236,7 +236,7 @@ export class UsageOutbox {
         cursor = record.sequence
       }
       if (!isStuck) cursor = through
-      // Changes that are no usage are not worth a note of their own: they are looked through again after a restart.
+      // Changes other than usage are not worth saving a cursor for. After a restart they are scanned again.
       if (records.length > 0 && cursor > from) await this.#note(accountId, cursor)
       if (isStuck) return
       this.#told.set(accountId, cursor)
@@ -245,7 +245,7 @@ export class UsageOutbox {
     }
   }
 
-  /** @returns whether to go on with the next record */
+  /** @returns whether to continue with the next record */
   async #tell(record: UsageRow, { report, signal: stopping }: Look): Promise<boolean> {
     const { accountId } = record
     const { timeoutMs, attemptsMax, onError, retryDelayMs } = this.#options
@@ -255,7 +255,7 @@ export class UsageOutbox {
       report.delivered += 1
       return true
     }
-    // What was stopped has not failed.
+    // A delivery cut short by `stop` has not failed.
     if (stopping.aborted) return false
     onError(error, record)
     const attempts = (this.#waiting.get(accountId)?.attempts ?? 0) + 1
@@ -271,18 +271,18 @@ export class UsageOutbox {
   }
 
   async #cursorOf(accountId: string): Promise<number> {
-    // Read each time: another process of this name may have told what is new here.
+    // Read each time, because another process of this name may have delivered what is new here.
     const last = await this.#ledger.history.lastDocument(accountId, this.#kind)
     const noted = last === undefined ? 0 : (last.body as { version: number }).version
     const told = this.#told.get(accountId) ?? 0
     if (noted <= told) return told
-    // It then got past what failed here; once, or what fails next would be tried for the first time for ever.
+    // The other process got past the record that failed here. Clear it only if the cursor moved, or attempts never add up.
     this.#waiting.delete(accountId)
     this.#told.set(accountId, noted)
     return noted
   }
 
-  /** One note for each account, of which the furthest counts: another process may have come further meanwhile. */
+  /** Saves an account's cursor. The furthest one counts, because another process may be ahead. */
   async #note(accountId: string, sequence: number): Promise<void> {
     await this.#ledger.saveDocument({ accountId, kind: this.#kind, documentId: NOTE, body: {}, version: sequence })
     this.#told.set(accountId, sequence)
@@ -293,13 +293,13 @@ export class UsageOutbox {
   }
 }
 
-/** One look at all accounts that have changed. */
+/** One poll of the changed accounts. */
 interface Look {
   report: UsageOutboxReport
   signal: AbortSignal
 }
 
-/** What is kept of a record that was given up. */
+/** What is stored about a given-up record. */
 interface DeadBody {
   error: string
   isTold?: boolean

@@ -3,13 +3,13 @@ import { Webhook } from 'standardwebhooks'
 import type { LedgerEvent } from '../reader.ts'
 import { checkReceipt, checkReceiverUrl } from './receiver-url.ts'
 
-/** Where events are posted, and what signs them. */
+/** Where to post events, and how to sign them. */
 export interface WebhookOptions {
-  /** Where events are posted: `https`, or `http` to this machine. */
+  /** The receiver's address: `https`, or `http` to this machine. */
   url: string
   /**
-   * What signs them, known to the receiver: `whsec_` and at least 24 bytes in base64. While a secret is replaced, the new one and the old: each signs,
-   * and a receiver that knows either takes the event.
+   * The signing secret, shared with the receiver: `whsec_` and at least 24 bytes in base64. To rotate it, give the new and the
+   * old one. Both sign each event, so a receiver that knows either accepts it.
    */
   secret: string | readonly string[]
   /** @defaultValue the global `fetch` */
@@ -17,14 +17,14 @@ export interface WebhookOptions {
 }
 
 /**
- * Delivers events by HTTP, signed as the Standard Webhooks specification says (https://www.standardwebhooks.com), so that a receiver
- * checks them with a library of its own language. The body is `{id, type, account_id, created_at, data}` in snake case; amounts are
- * decimal strings of credits, times ISO 8601.
+ * Delivers events by HTTP, signed according to the Standard Webhooks specification (https://www.standardwebhooks.com), which has
+ * libraries in many languages. The body is `{id, type, account_id, created_at, data}` in snake case. Amounts are decimal strings
+ * of credits, times are ISO 8601.
  *
- * Any status of 200 to 299 is a receipt; 410 says that nobody will ever take it, so that it is given up; others are tried again.
- * Redirects are not followed.
+ * A status of 200 to 299 acknowledges the event. A 410 gives it up for good. Anything else is retried. Redirects are not
+ * followed.
  *
- * @throws {InvalidOptionError} the address or the secret cannot be used
+ * @throws {InvalidOptionError} `url` or `secret` is invalid
  */
 export function webhook({ url, secret, fetch }: WebhookOptions): (event: LedgerEvent, signal: AbortSignal) => Promise<void> {
   const address = checkReceiverUrl(url, 'a webhook')
@@ -59,7 +59,7 @@ function checkSecret(secret: unknown): Webhook {
   try {
     if (typeof secret === 'string' && secret.startsWith('whsec_') && isLongEnough(secret)) return new Webhook(secret)
   } catch {
-    // It is not the base64 that receivers read: that of addresses is another.
+    // Not the standard base64 that receivers read: the URL-safe alphabet differs.
   }
   throw new InvalidOptionError('secret of a webhook must be whsec_ and at least 24 bytes in base64')
 }

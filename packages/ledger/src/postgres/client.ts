@@ -1,26 +1,26 @@
 import { type ExchangeConnection, exchange } from './exchange.ts'
 
-/** One statement as `pg` takes it: its values are texts, whatever the type of their columns. */
+/** One statement as `pg` takes it. Values are text, whatever the type of their columns. */
 export interface Statement {
   text: string
   values?: (string | null)[]
   rowMode?: 'array'
-  /** How long `pg` waits for its answer, in milliseconds. @defaultValue what its client was given */
+  /** How long `pg` waits for the answer, in milliseconds. @defaultValue the client's own */
   query_timeout?: number
 }
 
-/** The longest that a timer of Node knows; one that is set longer goes off at once. */
+/** The longest delay of a Node timer. A longer one fires at once. */
 export const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
 /** How statements are sent. */
 export interface SendOptions {
-  /** Whether the server may keep them prepared on this connection. */
+  /** Whether to keep them prepared on this connection. */
   prepares: boolean
-  /** How long the answer may take. @defaultValue what the client was given */
+  /** How long the answer may take, in milliseconds. @defaultValue the client's own */
   timeoutMs?: number
 }
 
-/** The slice of a `pg` client that the ledger uses. */
+/** The part of a `pg` client that the ledger uses. */
 export interface PostgresClient {
   query(statement: {
     text: string
@@ -30,31 +30,31 @@ export interface PostgresClient {
   }): Promise<{ rows: unknown[][] }>
 }
 
-/** A client that a pool lends, and that says so when its connection breaks. */
+/** A client on loan from a pool. It emits `error` when its connection breaks. */
 export interface PooledPostgresClient extends PostgresClient {
   release(error?: Error | boolean): void
   on?(event: 'error', listener: () => void): unknown
   off?(event: 'error', listener: () => void): unknown
 }
 
-/** The slice of a `pg` pool that the ledger uses. */
+/** The part of a `pg` pool that the ledger uses. */
 export interface PostgresPool {
   connect(): Promise<PooledPostgresClient>
   end(): Promise<void>
 }
 
-/** What a client of `pg` has beside that, and another one may lack. */
+/** Further members of `pg`'s own client, which other clients may lack. */
 interface PgClient extends PostgresClient {
   connection?: Partial<ExchangeConnection>
-  /** Whether it sends each query without waiting for the answers to earlier ones. */
+  /** Whether the client sends each query without waiting for earlier answers. */
   pipeline?: boolean
-  /** The process of the server that answers it, as the server said when it connected. */
+  /** The server process id, as the server announced it on connecting. */
   processID?: number | null
 }
 
 /**
- * Sends statements in order and returns their rows, in one round trip where the client is one of `pg`'s. The first error wins, and
- * the statements after it are not run.
+ * Sends statements in order and returns their rows. With `pg`'s own client this is one round trip. The first error rejects, and
+ * the statements after it do not run.
  */
 export async function sendAll(
   client: PgClient,
@@ -68,7 +68,7 @@ export async function sendAll(
   return replies
 }
 
-/** Whether it speaks the protocol by itself, and one query after another: `pg.native` does not, a pipelining client neither. */
+/** Whether the client speaks the protocol in JavaScript, one query at a time. `pg.native` and pipelining clients do not. */
 function isOfPg(client: PgClient): client is PgClient & { connection: ExchangeConnection } {
   const { connection, pipeline } = client
   return !pipeline && typeof connection?.parse === 'function' && typeof connection.stream?.cork === 'function'
@@ -76,12 +76,12 @@ function isOfPg(client: PgClient): client is PgClient & { connection: ExchangeCo
 
 const OWN_PROCESS: Statement = { text: 'SELECT pg_backend_pid()', rowMode: 'array' }
 
-/** The clients that are known to talk to one server process all the time, or known not to. */
+/** By client, whether it always talks to the same server process. */
 const direct = new WeakMap<object, boolean>()
 
 /**
- * Whether this client has a server process of its own for as long as it is connected, which is what prepared statements need. Behind a
- * pooler such as PgBouncer it has not: there the process that answers is another than the one that was announced.
+ * Whether this client keeps one server process for as long as it is connected, which prepared statements require. Behind a pooler
+ * such as PgBouncer it does not: the process that answers differs from the one announced.
  */
 export async function hasOwnProcess(client: PgClient, timeoutMs?: number): Promise<boolean> {
   const known = direct.get(client)

@@ -2,14 +2,14 @@ import type { QueryColumn } from '../driver.ts'
 import { decodeJson, encodeJson } from '../sql.ts'
 import type { Column, Table } from '../tables.ts'
 
-/** The type of the array that carries one column of many rows. */
+/** The Postgres array type that carries one column of many rows. */
 export function arrayType(column: Column): string {
   return { text: 'text[]', json: 'text[]', bigint: 'bigint[]', integer: 'bigint[]', boolean: 'boolean[]' }[column.type]
 }
 
 /**
- * Rows as Postgres takes them: one array per column, as text. `pg` would write the same text, and spend more on escaping it than the
- * state machine spends on deciding it. Most columns repeat what the row before them says, and then its text is taken again.
+ * Encodes rows for Postgres: one array literal per column. `pg` would produce the same text, but spend more time on escaping it
+ * than the state machine needs for the batch. Most columns repeat the value of the row before, so its text is reused.
  */
 export function encodeColumns(table: Table, rows: readonly object[]): string[] {
   return table.columns.map((column) => {
@@ -31,12 +31,12 @@ export function encodeColumns(table: Table, rows: readonly object[]): string[] {
   })
 }
 
-/** Texts as Postgres takes them in one array. */
+/** Encodes texts as one Postgres array literal. */
 export function encodeTexts(texts: readonly (string | undefined)[]): string {
   return `{${texts.map((text) => (text === undefined ? 'NULL' : quoted(text))).join(',')}}`
 }
 
-/** A row as Postgres gives it: 64-bit integers are strings. */
+/** Decodes a row as Postgres returns it: 64-bit integers are strings. */
 export function decodeRow(table: Table, values: readonly unknown[]): object {
   const row: Record<string, unknown> = {}
   table.columns.forEach((column, index) => {
@@ -62,7 +62,7 @@ export function decodeValue(name: string, column: QueryColumn, value: unknown): 
 }
 
 function quoted(text: string): string {
-  // Twice as fast as one pattern for both: the texts of the journal are JSON, which is full of the second and has hardly any of the first.
+  // Twice as fast as one pattern for both: the journal's texts are JSON, full of quotes and with hardly a backslash.
   const escaped = text.includes('\\') ? text.replaceAll('\\', '\\\\') : text
   return `"${escaped.replaceAll('"', '\\"')}"`
 }

@@ -20,77 +20,83 @@ import { decodeRow, decodeValue } from './codec.ts'
 import { migratePostgres, planPostgres } from './migrate.ts'
 import { Statements } from './statements.ts'
 
-/** Which Postgres database keeps the ledger, and how it is written. */
+/** The Postgres database that keeps the ledger, and how the ledger uses it. */
 export interface PostgresOptions {
   /** `postgres://user:password@host/database`. Give this or `pool`. */
   connectionString?: string | undefined
-  /** The host's own pool, which stays the host's to end. */
+  /** The host's own pool. The host ends it; the ledger never does. */
   pool?: PostgresPool
-  /** Where the tables live; made if absent. @defaultValue `public` */
+  /** The schema of the tables, created if absent. @defaultValue `public` */
   schema?: string
-  /** Whether `migrate` makes the views `users`, `multi_service_usage_records` and `api_key_services`, whose names a host's own tables may have. @defaultValue true */
+  /**
+   * Whether `migrate` creates the views `users`, `multi_service_usage_records` and `api_key_services`. Turn it off where the host
+   * has tables of those names. @defaultValue true
+   */
   views?: boolean
-  /** Connections that the ledger opens at most, when it makes its own pool. @defaultValue 4 */
+  /** The most connections the ledger opens when it makes its own pool. @defaultValue 4 */
   poolSize?: number
   /**
-   * Transactions of one ledger that may run side by side, over different accounts: more where the way to the server is long.
+   * How many transactions of one ledger may run concurrently, each over different accounts. Raise it if the server is far away.
    *
    * @defaultValue 2; as many as `poolSize` when `distributed`
    */
   batchesAtOnce?: number
   /**
-   * Whether the tables are distributed over several servers by `account_id`, as Citus does it. Each transaction is then about one
-   * account, so that one server can do all of it, and each statement names it.
+   * Whether the tables are distributed over several servers by `account_id`, as with Citus. Each transaction then covers one
+   * account, so that a single server can run it, and each statement names that account.
    *
    * @defaultValue false
    */
   distributed?: boolean
   /**
-   * Whether the server may keep the ledger's statements prepared, by names of ours, on each connection. Behind a pooler in transaction
-   * mode that works only where the pooler takes part: PgBouncer from 1.21 on with `max_prepared_statements`. Where a name turns out
-   * not to be there, the ledger does without from then on.
+   * Whether to use named prepared statements on each connection. Behind a pooler in transaction mode they work only if the pooler
+   * supports them: PgBouncer from 1.21 on with `max_prepared_statements`. If a prepared statement turns out to be missing, the
+   * ledger stops using them.
    *
-   * @defaultValue on connections that turn out to have a server process of their own, which behind a pooler they have not
+   * @defaultValue only on connections found to have a server process of their own, which connections through a pooler lack
    */
   preparedStatements?: boolean
   /**
-   * How long the server may take to answer one round trip of a change, a wait for an account that another transaction has locked
-   * included. After that its connection is given up, so that a server which went away without a word does not keep its callers waiting.
+   * How long the server may take to answer one round trip of a change, in milliseconds, including any wait for an account that
+   * another transaction has locked. After that the ledger drops the connection, so that a server that vanished silently does not
+   * block callers.
    *
-   * @defaultValue 30_000; where the host's pool or `connectionString` has a `query_timeout` of its own, that one
+   * @defaultValue 30_000; with the host's own `pool`, or a `query_timeout` in `connectionString`, what that sets, if anything
    */
   answerTimeoutMs?: number
-  /** @defaultValue the server's clock, so that all app servers agree */
+  /** @defaultValue the database server's clock, so that all app servers agree */
   clock?: Clock
 }
 
-/** Of a change. What locks accounts keeps others from them. */
+/** Timeout of a change, which locks accounts and so blocks others. */
 const ANSWER_TIMEOUT_MS = 30_000
-/** Of a read, which keeps nobody waiting and may have much to go through. */
+/** Timeout of a read, which blocks nobody and may have much to go through. */
 const READ_TIMEOUT_MS = 300_000
-/** A connection of which this much is not heard back is given up either way. */
+/** Timeout of a rollback. The connection of one that fails is dropped either way. */
 const ROLLBACK_TIMEOUT_MS = 1_000
 
-/** Connections, where neither the host's pool nor its options say how many. */
+/** Default size of the ledger's own pool. */
 const POOL_SIZE = 4
 
-/** How often a transaction that lost against another one is tried again. */
+/** How often a transaction is attempted when it keeps conflicting with others. */
 const ATTEMPTS_MAX = 5
 
-/** By its name, because a role or a database may have another as its default: a stricter one refuses what waits its turn here. */
+/**
+ * Names the isolation level, since a role or database may default to a stricter one, which would reject what here waits its turn.
+ */
 const BEGIN: Statement = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED' }
 const ROLLBACK: Statement = { text: 'ROLLBACK', query_timeout: ROLLBACK_TIMEOUT_MS }
 const COMMIT: Statement = { text: 'COMMIT' }
-/** Changes nothing, and fails where no transaction was begun: the statements after it would commit one by one. */
+/** Changes nothing, and fails outside a transaction, where the statements after it would commit one by one. */
 const IN_TRANSACTION: readonly Statement[] = [{ text: 'SAVEPOINT farebox' }, { text: 'RELEASE SAVEPOINT farebox' }]
 const NOW: Statement = { text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint', rowMode: 'array' }
 
 /**
- * A ledger in a Postgres database, by `pg`. Connects at the first call, not now. Needs no session state, so it works behind a
- * pooler in transaction mode.
+ * Keeps a ledger in a Postgres database, through `pg`. It connects at the ledger's first call, not here. It needs no session
+ * state, so it works behind a pooler in transaction mode.
  *
- * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, `schema` is not a plain name or is named in
- *                              `connectionString`, or a number is not a whole one above zero
+ * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, `schema` is not a plain name or
+ *   appears in `connectionString`, or a number is not a whole one above zero
  */
 export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient> {
   if ((options?.connectionString === undefined) === (options?.pool === undefined)) {
@@ -108,19 +114,19 @@ export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient>
 
 const PLAIN_NAME = /^[a-z_][a-z0-9_]{0,62}$/
 
-/** As Prisma writes it. `pg` passes over what it does not know, and the tables would be in another schema than the one that was named. */
+/** Rejects `?schema=`, which Prisma writes. `pg` ignores what it does not know, so the tables would land in another schema. */
 function checkConnectionString(connectionString: string | undefined): void {
   const [, query = ''] = /\?([^#]*)/.exec(connectionString ?? '') ?? []
   const named = new URLSearchParams(query).get('schema')
   if (named === null) return
-  // What is no name may be a part of a password that was not encoded.
+  // A value that is not a plain name may be part of an unencoded password, so it is not repeated.
   const schema = PLAIN_NAME.test(named) ? named : 'name'
   throw new InvalidOptionError(
     `connectionString has ?schema=, which Postgres does not know: leave it out, and give schema: '${schema}', or --schema ${schema} on the command line`,
   )
 }
 
-/** What last joined a transaction, by its client. A change reads and then writes, so another must not come between. */
+/** The newest batch that joined each client's transaction. A batch reads and then writes, so two must not interleave. */
 const joined = new WeakMap<PostgresClient, Promise<unknown>>()
 
 class PostgresDriver implements LedgerDriver<PostgresClient> {
@@ -170,14 +176,14 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
           try {
             return await this.#runBatch(client, operations, { first: [BEGIN], last: [COMMIT], prepares, timeoutMs })
           } catch (error) {
-            // The server may be gone, or have rolled back already; what matters is the first error.
+            // The server may be gone or have rolled back already. Only the first error matters.
             await client.query(ROLLBACK).catch(() => undefined)
             throw error
           }
         })
       } catch (error) {
-        // Behind a pooler that we did not notice, or after a DISCARD ALL of the host's: then we do without from now on.
-        // Several batches may find that out at once.
+        // An undetected pooler, or a DISCARD ALL by the host, lost a prepared statement: do without them from now on.
+        // Several batches may notice at once.
         if (forgotPrepared(error) && mayPrepare) this.#mayPrepare = false
         else if (!isConflict(error) || attempt === ATTEMPTS_MAX) throw unavailable(error)
       }
@@ -231,9 +237,9 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     if (pool && !this.#options.pool) await pool.end()
   }
 
-  /** Applies operations in a transaction that the host has begun. What it lost against, the host must try again. */
+  /** Applies operations in a transaction that the host has begun. After a conflict, the host must retry it. */
   async #join(client: PostgresClient, operations: readonly Operation[]): Promise<Outcome[]> {
-    // Asked again with the writes, which are undone where the host has ended its transaction since the reads.
+    // Checked again with the writes, so that they are undone if the host has ended its transaction since the reads.
     const before = joined.get(client) ?? Promise.resolve()
     const run = before.then(() =>
       this.#runBatch(client, operations, { first: IN_TRANSACTION, last: IN_TRANSACTION, prepares: false }),
@@ -249,8 +255,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 
   /**
-   * Runs the batch between `first` and `last`. Each list of loads is one round trip, the first together with `first`, and so are all
-   * writes with `last`: a batch is two in most cases, and its accounts are locked for one of them.
+   * Runs the batch between `first` and `last`. Each list of loads is one round trip, the first of them together with `first`. All
+   * writes are another, together with `last`. So most batches take two round trips, and lock their accounts for one.
    */
   async #runBatch(
     client: PostgresClient,
@@ -301,7 +307,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   async #withClient<Result>(work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
     const pool = await this.#open()
     const client = await pool.connect()
-    // A connection that breaks tells its statements, which is enough, and then itself: without a listener that ends the process.
+    // A broken connection rejects its statements, which suffices, but then emits `error`, which needs a listener or ends Node.
     const ignore = () => undefined
     client.on?.('error', ignore)
     try {
@@ -309,7 +315,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
       client.release()
       return result
     } catch (error) {
-      // A connection that broke must not go back to the pool; one whose transaction was refused may.
+      // A broken connection must not return to the pool. One whose transaction lost a conflict may.
       client.release(!isConflict(error))
       throw error
     } finally {
@@ -333,9 +339,9 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
       connectionTimeoutMillis: 10_000,
       query_timeout: READ_TIMEOUT_MS,
     })
-    // A server that goes down may say so in the breath in which it takes a connection, before the one who waits for it can listen.
+    // A server may go down just as it accepts a connection, before the caller waiting for the connection can add a listener.
     pool.on('connect', (client) => client.on('error', () => undefined))
-    // An idle connection that the server ends is replaced at the next use; without a listener it would end the process.
+    // The pool replaces an idle connection that the server ends. Without a listener, its error would end the process.
     pool.on('error', () => undefined)
     return pool
   }

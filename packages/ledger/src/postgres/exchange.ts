@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { PostgresClient, SendOptions, Statement } from './client.ts'
 
-/** The slice of a `pg` connection that an exchange speaks through: the messages of Postgres' extended query protocol. */
+/** The part of a `pg` connection that an exchange uses: the messages of Postgres' extended query protocol. */
 export interface ExchangeConnection {
   stream: { cork(): void; uncork(): void }
   parse(message: { name: string; text: string }): void
@@ -12,11 +12,12 @@ export interface ExchangeConnection {
 }
 
 /**
- * Sends statements as one message to the server, and gets their rows as one: `pg` itself writes, flushes and describes each statement
- * apart, which for a batch of ours costs more than running them. The server runs them in order, and none after one that failed.
+ * Sends all statements to the server in one write, and reads their rows in one reply. `pg` itself writes, flushes and describes
+ * each statement separately, which for a ledger batch costs more than running them. The server runs them in order, and stops at
+ * the first failure.
  *
- * @param options.prepares  whether the server keeps each statement under a name, for the next time on the same connection
- * @returns                 the rows of each statement, all values as Postgres' text; booleans are `t` and `f`
+ * @param options.prepares  whether to name each statement, so that the connection can reuse it
+ * @returns the rows of each statement. All values are in Postgres' text format; booleans are `t` and `f`
  */
 export function exchange(
   client: PostgresClient,
@@ -26,16 +27,16 @@ export function exchange(
   return new Promise((resolve, reject) => {
     const query = new Exchange(statements, prepares ? preparedOn(client) : undefined, resolve, reject)
     query.query_timeout = timeoutMs
-    // A query class of one's own, as pg-cursor and pg-query-stream are: it speaks for itself, and `pg` waits for its turn.
+    // A custom query class, like pg-cursor and pg-query-stream: `pg` queues it, and then lets it drive the connection.
     void (client.query as unknown as (query: Exchange) => void).call(client, query)
   })
 }
 
-/** One exchange, in the words in which `pg` tells a query what arrives for it. */
+/** One exchange, as an object with the methods that `pg` calls on a query. */
 class Exchange {
-  /** What `pg` sets to be told that the query is over, when it has a time limit of its own. */
+  /** Set by `pg` when the query has a timeout, to learn that it is over. */
   callback: (() => void) | undefined
-  /** Where `pg` looks for a time limit of this query's own. */
+  /** Read by `pg` as this query's own timeout, in milliseconds. */
   query_timeout: number | undefined
   readonly statements: readonly Statement[]
   readonly #prepared: Set<string> | undefined
@@ -61,7 +62,7 @@ class Exchange {
     for (const { text, values = [] } of this.statements) {
       const name = this.#prepared ? nameOf(text) : ''
       if (!this.#prepared?.has(name)) {
-        // After a failure it is not known whether the server has kept it; to close one that is not there is no error.
+        // After a failure the server may or may not have kept it. Closing one that does not exist is no error.
         if (name !== '') connection.close({ type: 'S', name })
         connection.parse({ name, text })
       }
@@ -96,7 +97,7 @@ class Exchange {
 
 const preparedStatements = new WeakMap<object, Set<string>>()
 
-/** The names that are known to be prepared on a client's connection. */
+/** The statement names known to be prepared on a client's connection. */
 function preparedOn(client: object): Set<string> {
   const known = preparedStatements.get(client) ?? new Set()
   preparedStatements.set(client, known)
@@ -105,7 +106,7 @@ function preparedOn(client: object): Set<string> {
 
 const names = new Map<string, string>()
 
-/** The text's own digest: two versions of this package on one connection cannot mean different statements by one name. */
+/** Names a statement by the digest of its text, so that two versions of this package on one connection cannot clash. */
 function nameOf(text: string): string {
   let name = names.get(text)
   if (name === undefined) {

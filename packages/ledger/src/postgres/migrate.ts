@@ -11,15 +11,15 @@ import {
 import { sqlSchema } from '../sql.ts'
 import { type PostgresClient, TIMEOUT_MS_MAX } from './client.ts'
 
-/** Names our lock among the advisory locks of the database: "farebox" in ASCII. */
+/** The ledger's key among the database's advisory locks: "farebox" in ASCII. */
 const LOCK = '28820821684514680'
 
-/** A step over a large table takes as long as it takes, and so does the wait for another process's. */
+/** A step over a large table may take any time, and so may waiting for another process to finish one. */
 const UNLIMITED = { query_timeout: TIMEOUT_MS_MAX }
 
 /**
- * Brings one schema up to date, inside the caller's transaction. Twenty processes at once take each step once. Where nothing is pending it
- * only reads, so that a role that may make nothing can start too.
+ * Migrates one schema, inside the caller's transaction. However many processes migrate at once, each step runs once. If nothing
+ * is pending it only reads, so that a role without the right to create anything can start too.
  */
 export async function migratePostgres(
   client: PostgresClient,
@@ -29,7 +29,7 @@ export async function migratePostgres(
   const { version, pending: found } = await planPostgres(client, schema, options)
   if (version > 0 && found.length === 0) return { applied: [], version }
   await client.query({ text: `SELECT pg_advisory_xact_lock(${LOCK})`, ...UNLIMITED })
-  // `IF NOT EXISTS` asks for the right to make one before it looks.
+  // `IF NOT EXISTS` demands the right to create a schema before it checks for one.
   if (!(await exists(client, 'to_regnamespace', schema)))
     await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${sqlSchema(schema)}` })
   await client.query({
@@ -49,7 +49,7 @@ export async function migratePostgres(
   return { applied: pending.map(({ name }) => name), version: versionOf([...applied, ...pending]) }
 }
 
-/** What {@link migratePostgres} would do. Reads, and changes nothing. */
+/** Reports what {@link migratePostgres} would do. Changes nothing. */
 export async function planPostgres(client: PostgresClient, schema: string, options: { views: boolean }): Promise<MigrationPlan> {
   const applied = (await exists(client, 'to_regclass', `${schema}.farebox_migrations`)) ? await appliedTo(client, schema) : []
   return migrationPlan('postgres', applied, options, (sql) => inSchema(sql, schema))
@@ -60,7 +60,7 @@ async function appliedTo(client: PostgresClient, schema: string): Promise<Applie
     text: `SELECT number, name, checksum FROM ${sqlSchema(schema)}.farebox_migrations ORDER BY number`,
     rowMode: 'array',
   })
-  // A pool of the host's may have its own idea of what an integer is.
+  // The host's pool may parse integers in its own way.
   return rows.map(([number, name, sum]) => ({ number: Number(number), name, checksum: sum })) as AppliedMigration[]
 }
 
@@ -73,7 +73,7 @@ function inSchema(sql: string, schema: string): string {
   return sql.replaceAll('{schema}', sqlSchema(schema))
 }
 
-/** A table or view of one of our names that is not ours is the one failure that a user can mend. */
+/** Explains the one failure a user can fix: a table or view of their own has one of the ledger's names. */
 function explain(error: unknown, schema: string): unknown {
   const { code, message } = error as { code?: string; message?: string }
   if (code !== '42P07') return error

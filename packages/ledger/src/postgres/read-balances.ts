@@ -3,24 +3,24 @@ import type { BalanceRow, UnreadableRow } from '../import/balance-row.ts'
 import { floatingPointProblem, missingBalance, missingId } from '../import/floating-point.ts'
 import { unavailable } from './classify-error.ts'
 
-/** The table that balances are read from. */
+/** The Postgres table to read balances from. */
 export interface PostgresBalancesOptions {
   /** `postgres://user:password@host/database` of the system to import from. */
   connectionString: string
-  /** `users`, or with its schema `app.users`. A view will do. */
+  /** A table or a view: `users`, or `app.users` with its schema. */
   table: string
   idColumn: string
-  /** Credits. Of a floating-point column only whole numbers are taken. */
+  /** The balance in credits. Of a floating-point column, only whole numbers are accepted. */
   balanceColumn: string
-  /** @defaultValue none: accounts are named by their ids */
+  /** @defaultValue none: accounts are named after their ids */
   nameColumn?: string
 }
 
 const ROWS_AT_ONCE = 1_000
 
 /**
- * The users of a Postgres table with their balances, in the order of their ids, as of one moment: for `importBalances`. Reads a
- * thousand at a time, in a read-only transaction, each time it is iterated.
+ * Reads the users of a Postgres table with their balances, for `importBalances`: ordered by id, from one snapshot. Each iteration
+ * reads the table anew, a thousand rows at a time, in a read-only transaction.
  */
 export function readPostgresBalances(options: PostgresBalancesOptions): AsyncIterable<BalanceRow | UnreadableRow> {
   return { [Symbol.asyncIterator]: () => read(options) }
@@ -29,12 +29,12 @@ export function readPostgresBalances(options: PostgresBalancesOptions): AsyncIte
 async function* read(options: PostgresBalancesOptions): AsyncGenerator<BalanceRow | UnreadableRow> {
   const { default: pg } = await import('pg')
   const client = new pg.Client({ connectionString: options.connectionString, connectionTimeoutMillis: 10_000 })
-  // A connection that breaks tells its query, which is enough; without a listener it would end the process.
+  // A broken connection rejects its query, which suffices. Without a listener, its `error` event would end the process.
   client.on('error', () => undefined)
   try {
     await client.connect()
     await client.query('BEGIN READ ONLY')
-    // Before Postgres 12, or where somebody asked for it, a real of 99999.99 reads as 100000, which looks whole.
+    // Before Postgres 12, or if the server is so configured, a real of 99999.99 reads as 100000, which looks whole.
     await client.query('SET LOCAL extra_float_digits = 3')
     await client.query(`DECLARE balances NO SCROLL CURSOR FOR ${selectOf(options)}`)
     for (let line = 1; ; ) {
@@ -49,7 +49,7 @@ async function* read(options: PostgresBalancesOptions): AsyncGenerator<BalanceRo
   }
 }
 
-/** As text, so that no number becomes a float on the way. */
+/** Casts the columns to text, so that no number becomes a float on the way. */
 function selectOf({ table, idColumn, balanceColumn, nameColumn }: PostgresBalancesOptions): string {
   const balance = quoted(balanceColumn)
   const name = nameColumn === undefined ? 'NULL' : `${quoted(nameColumn)}::text`
@@ -70,7 +70,7 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** A name that is wrong is the caller's to mend. */
+/** Turns a wrong table or column name into an error about the caller's options. */
 function explained(error: unknown, { table }: PostgresBalancesOptions): unknown {
   const { code, message } = error as { code?: string; message?: string }
   if (code === '42P01' || code === '3F000') return new InvalidOptionError(`there is no table ${table} in the source`)

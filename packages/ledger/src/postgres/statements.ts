@@ -9,8 +9,8 @@ import { arrayType, encodeColumns, encodeTexts } from './codec.ts'
 const tableNames = Object.keys(tables) as TableName[]
 
 /**
- * What the driver says to Postgres about the tables of one schema. Every statement is about many rows at once; where the tables are
- * distributed, about rows of one account, which it names by `account_id = $1` so that one node can answer it.
+ * Builds the driver's statements for the tables of one schema. Every statement covers many rows. Where the tables are
+ * distributed, these belong to one account, named by `account_id = $1` so that one node can answer.
  */
 export class Statements {
   readonly #dialect: SqlDialect
@@ -23,12 +23,12 @@ export class Statements {
       tableName: (name) => `${sqlSchema(schema)}.${sqlName(name)}`,
       matches: (column, index) =>
         isDistributed && column === 'account_id' ? `${column} = $${index}` : `${column} = ANY($${index}::text[])`,
-      // Side by side in the select list, where Postgres takes them row by row; in FROM it would first copy each column.
+      // In the select list, Postgres unnests the arrays row by row. In FROM, it would first copy each column.
       source: (columns) => `SELECT ${columns.map((column, index) => `unnest($${index + 1}::${arrayType(column)})`).join(', ')}`,
     }
   }
 
-  /** Statements whose rows together are those that are asked for: one, or where the tables are distributed one for each account. */
+  /** Returns the statements that load the requested rows: one, or one for each account where the tables are distributed. */
   load({ kind, keys }: LoadRequest): Statement[] {
     const { by }: Load = loads[kind]
     const text = this.#text(`load ${kind}`, () => this.#loadText(kind))
@@ -43,7 +43,7 @@ export class Statements {
     }))
   }
 
-  /** @param stored  the rows that were read in this transaction; the others are new */
+  /** @param stored  the rows read in this transaction; all others are new */
   *writes(changes: Changes, stored: ReadonlySet<object>): Generator<Statement> {
     for (const name of tableNames) {
       const table = tables[name]
@@ -81,7 +81,7 @@ export class Statements {
 
   #loadText(kind: LoadKind): string {
     const text = loadStatement(kind, this.#dialect)
-    // Locking the accounts first, in one order, keeps two batches from waiting for each other.
+    // Locking accounts first, in a fixed order, keeps two batches from deadlocking.
     return kind === 'account' ? `${text} ORDER BY account_id FOR UPDATE` : text
   }
 

@@ -1,11 +1,11 @@
 import type { Operation } from '../operations.ts'
 
-/** A change that tells what was consumed: the work is done, so that it must be charged sooner or later. */
+/** A change that reports consumption. The work is done, so it must be charged sooner or later. */
 export type UsageOperation = Extract<Operation, { verb: 'settleHold' | 'charge' }>
 
 /**
- * A change as the text of a file. JSON has no integers beyond 2^53, so that amounts are written as `{"bigint": "…"}`; the host's own
- * `details`, which may look like anything, are kept as text beside.
+ * Encodes a change as the text of a file. JSON has no integers beyond 2^53, so amounts are written as `{"bigint": "…"}`. The
+ * host's `details`, which may contain anything, are kept outside the operation as text.
  */
 export function encodeOperation(operation: UsageOperation): string {
   const { details, ...usage } = operation.input.usage
@@ -14,7 +14,7 @@ export function encodeOperation(operation: UsageOperation): string {
   return `${JSON.stringify(file, (_, value) => (typeof value === 'bigint' ? { bigint: value.toString() } : value), 2)}\n`
 }
 
-/** The change that a file holds; `undefined` when it is none that this version can send. */
+/** Decodes the change in a file. `undefined` if this version cannot send it. */
 export function decodeOperation(text: string): UsageOperation | undefined {
   try {
     const { version, operation, details } = JSON.parse(text, revive)

@@ -5,35 +5,35 @@ import { InvalidOptionError } from '@farebox/core'
 import { decodeOperation, encodeOperation, type UsageOperation } from './operation-json.ts'
 
 export interface SpoolOptions {
-  /** A folder of this machine's own, made if absent. Several processes may share it. */
+  /** A local folder, created if absent. Several processes may share it. */
   directory: string
-  /** Usage kept at most; beyond it the database's failure is thrown as without a spool. @defaultValue 100_000 */
+  /** Most changes to keep. Beyond that, the database's error is thrown as without a spool. @defaultValue 100_000 */
   entriesMax?: number
 }
 
-/** One change that waits, under the name of its file. */
+/** One waiting change, with the name of its file. */
 export interface SpooledOperation {
   name: string
   operation: UsageOperation
 }
 
 const EXTENSION = '.json'
-/** Where what the ledger refused is kept, for somebody to look at. */
+/** Subfolder for changes that the ledger refused, kept for inspection. */
 const REFUSED = 'refused'
 
 /**
- * Usage that could not be written to the database, on this machine's disk: one file for each change, complete or absent. A file
- * is durable when `add` resolves, and goes when the ledger has its change; should two processes send the same one, its idempotency
- * key makes it happen once.
+ * Keeps usage that could not be written to the database on the local disk: one file for each change, complete or absent. A file
+ * is durable when `add` resolves, and removed once the ledger has its change. If two processes send the same change, its
+ * idempotency key makes it happen once.
  */
 export class Spool {
   readonly #directory: string
   readonly #entriesMax: number
   #sequence = 0
-  /** The time in the newest name. */
+  /** The time in the newest file's name. */
   #newest = 0
 
-  /** @throws {InvalidOptionError} `directory` is no path, or `entriesMax` is no whole number of 1 or more */
+  /** @throws {InvalidOptionError} `directory` is not a path, or `entriesMax` is not a whole number of 1 or more */
   constructor({ directory, entriesMax = 100_000 }: SpoolOptions) {
     if (typeof directory !== 'string' || directory === '') {
       throw new InvalidOptionError(`directory of a spool must be a path, received ${JSON.stringify(directory)}`)
@@ -48,13 +48,13 @@ export class Spool {
   /**
    * Keeps a change until the ledger has it.
    *
-   * @returns whether it was kept; a full spool keeps nothing
+   * @returns whether it was kept; a full spool keeps nothing more
    */
   async add(operation: UsageOperation): Promise<boolean> {
-    // Each time, since whoever clears a disk may remove it with what else is old.
+    // Create it each time, because a disk cleanup may have removed it.
     await mkdir(this.#directory, { recursive: true })
     if ((await this.#names()).length >= this.#entriesMax) return false
-    // In the order of time, then of this process's calls: a settlement in parts is sent as it was made, also where the clock was set back.
+    // Names sort by time, then by this process's calls. So partial settlements are sent in order, even if the clock was set back.
     this.#newest = Math.max(this.#newest, Date.now())
     const order = [this.#newest, this.#sequence++].map((part) => part.toString().padStart(14, '0')).join('-')
     const name = `${order}-${randomUUID()}${EXTENSION}`
@@ -68,9 +68,9 @@ export class Spool {
   }
 
   /**
-   * What waits, oldest first, read one by one. A file that is no change of ours is set aside.
+   * Reads the waiting changes one by one, oldest first. A file that holds no ledger change is moved to `refused`.
    *
-   * @param onFailure  hears of a file that cannot be read or set aside, and whether it may yet be a change. It stays, and is passed over
+   * @param onFailure  called for a file that cannot be read or moved, with whether it may be a change. The file is skipped.
    */
   async *entries(onFailure: (error: unknown, mayBeChange: boolean) => void): AsyncGenerator<SpooledOperation> {
     for (const name of await this.#names()) {
@@ -82,12 +82,12 @@ export class Spool {
     }
   }
 
-  /** The ledger has it. */
+  /** Removes a change that the ledger has. */
   async remove(name: string): Promise<void> {
     await rm(join(this.#directory, name), { force: true })
   }
 
-  /** The ledger will never take it: it is kept beside, with the reason. */
+  /** Moves a change that the ledger will never accept to `refused`, with the reason beside it. */
   async refuse(name: string, reason: string): Promise<void> {
     const folder = join(this.#directory, REFUSED)
     await mkdir(folder, { recursive: true })
@@ -95,7 +95,7 @@ export class Spool {
     await rename(join(this.#directory, name), join(folder, name)).catch(ignoreAbsent)
   }
 
-  /** @returns undefined where it was sent meanwhile */
+  /** @returns `undefined` if the change was sent meanwhile */
   #read(name: string): Promise<string | undefined> {
     return readFile(join(this.#directory, name), 'utf8').catch(ignoreAbsent)
   }
@@ -105,9 +105,11 @@ export class Spool {
     return names.filter((name) => name.endsWith(EXTENSION)).sort()
   }
 
-  /** Under another name first, so that a file is never seen half-written, and its folder after it, so that its name is kept as well. */
+  /**
+   * Writes under a temporary name first, so that nobody sees half a file, then syncs the folder, so that the name is durable too.
+   */
   async #write(folder: string, name: string, text: string): Promise<void> {
-    // What a crash left unfinished, or another process is writing, must not be in the way.
+    // A unique name avoids files that a crash left behind or another process is writing.
     const unfinished = join(folder, `${name}.${randomUUID()}.part`)
     try {
       const file = await open(unfinished, 'wx', 0o600)
@@ -119,7 +121,7 @@ export class Spool {
       }
       await rename(unfinished, join(folder, name))
     } catch (error) {
-      // A disk that is full must not be filled with what could not be kept.
+      // Failed attempts must not fill a disk that is full already.
       await rm(unfinished, { force: true }).catch(() => undefined)
       throw error
     }

@@ -5,31 +5,31 @@ import { unthrowing } from '../unthrowing.ts'
 import type { UsageOperation } from './operation-json.ts'
 import { Spool, type SpooledOperation, type SpoolOptions } from './spool.ts'
 
-/** Where usage is kept while the database is away, and who hears of it. */
+/** Where to keep usage while the database is unreachable, and how to retry. */
 export interface UsageSpoolOptions extends SpoolOptions {
-  /** How often to try again while usage waits, in milliseconds. @defaultValue 5_000 */
+  /** Time between retries while usage waits, in milliseconds. @defaultValue 5_000 */
   retryMs?: number
-  /** Hears of usage that the ledger would not take, which is kept in the folder `refused` with the reason. */
+  /** Called for usage that the ledger refused. It is kept in the folder `refused`, with the reason. */
   onRefused?(operation: UsageOperation, reason: string): void
 }
 
-/** What sending the spool to the ledger did. */
+/** What sending the spool to the ledger did, in numbers of changes. */
 export interface SpoolReport {
-  /** The ledger has it now, once. */
+  /** Now in the ledger, exactly once. */
   sent: number
-  /** The ledger would not take it. */
+  /** Refused by the ledger. */
   refused: number
-  /** Still here, because the database cannot be reached. */
+  /** Still in the spool, because the database is unreachable. */
   waiting: number
 }
 
-/** What became of a change that was sent. */
+/** The result of sending one change. */
 type End = 'sent' | 'refused' | 'waits'
 
-/** Sent together: they share a transaction. */
+/** How many changes to send together, so that they share transactions. */
 const SENT_AT_ONCE = 100
 
-/** Keeps usage while the database is away, and sends it when it is back. */
+/** Keeps usage while the database is unreachable, and sends it once it is back. */
 export class UsageSpool {
   readonly #spool: Spool
   readonly #submit: (operation: Operation) => Promise<Outcome>
@@ -37,7 +37,9 @@ export class UsageSpool {
   #timer: NodeJS.Timeout | undefined
   #sending: Promise<SpoolReport> | undefined
   #closed = false
-  /** The holds that a kept settlement may be about, until nothing waits, and how often something was kept. */
+  /**
+   * Holds that waiting settlements may concern. Cleared only when nothing waits and, by the count below, nothing new was kept.
+   */
   readonly #holds = new Set<string>()
   #kept = 0
   #isRead: Promise<void> | undefined
@@ -51,7 +53,8 @@ export class UsageSpool {
   /**
    * Keeps usage that the database could not take.
    *
-   * @param failure  what the database said, thrown as it is when the spool is full, and as the cause when the disk fails as well
+   * @param failure  the database's error, thrown as it is when the spool is full
+   * @throws {LedgerUnavailableError} the disk failed too; the message repeats that of `failure`
    */
   async keep(operation: UsageOperation, failure: LedgerUnavailableError | LedgerOverloadedError): Promise<void> {
     this.#kept++
@@ -64,11 +67,11 @@ export class UsageSpool {
   }
 
   /**
-   * Whether a part of a hold that was kept still waits, after another try. What comes after it must wait too: a last settlement would
-   * end the hold, and the ledger would not take the part any more.
+   * Retries, and returns whether a partial settlement of this hold still waits. Later settlements must then wait too: a final one
+   * would end the hold, and the ledger would refuse the part.
    */
   async isWaiting(accountId: string, holdId: string): Promise<boolean> {
-    // A disk that cannot be read says nothing, and must not be in the way of a database that is there.
+    // A disk that cannot be read must not block a database that can be reached.
     this.#isRead ??= this.#readHolds().catch(() => undefined)
     await this.#isRead
     const key = holdKey(accountId, holdId)
@@ -81,7 +84,7 @@ export class UsageSpool {
     return this.#spool.size()
   }
 
-  /** Sends what waits, oldest first. Calls that meet share the work. */
+  /** Sends the waiting changes, oldest first. Concurrent calls share one run. */
   send(): Promise<SpoolReport> {
     this.#sending ??= this.#sendNow().finally(() => {
       this.#sending = undefined
@@ -89,7 +92,7 @@ export class UsageSpool {
     return this.#sending
   }
 
-  /** Sends in the background, and again until nothing waits. */
+  /** Sends in the background, and retries until nothing waits. */
   sendSoon(): void {
     this.send()
       .catch(() => ({ waiting: 1 }))
@@ -104,7 +107,7 @@ export class UsageSpool {
     await this.#sending?.catch(() => undefined)
   }
 
-  /** Learns of the holds that a process before this one kept settlements of. */
+  /** Finds the holds whose settlements an earlier process kept. */
   async #readHolds(): Promise<void> {
     for await (const { operation } of this.#spool.entries(() => undefined)) {
       if (operation.verb === 'settleHold') this.#holds.add(holdKey(operation.accountId, operation.input.holdId))
@@ -131,7 +134,7 @@ export class UsageSpool {
     }
     let together: SpooledOperation[] = []
     for await (const entry of this.#spool.entries(onFailure)) {
-      // What could not be read may be a part of its hold, which the ledger would not take after it.
+      // The unreadable file may be a partial settlement of the same hold, which the ledger would refuse after this final one.
       if (mayLackPart && isLast(entry)) continue
       together.push(entry)
       if (together.length < SENT_AT_ONCE) continue
@@ -146,7 +149,7 @@ export class UsageSpool {
     return report
   }
 
-  /** @returns false when the database is still away */
+  /** @returns `false` if the database is still unreachable */
   async #sendAll(entries: readonly SpooledOperation[], report: SpoolReport): Promise<boolean> {
     const parts = new Map<string, Promise<End>[]>()
     const ends = await Promise.all(
@@ -164,7 +167,7 @@ export class UsageSpool {
     return !ends.includes('waits')
   }
 
-  /** They may be in transactions of their own, of which the first may fail: a last settlement would then end the hold before its parts. */
+  /** Sends a final settlement after its hold's parts. In another transaction, it could end the hold although a part failed. */
   async #sendAfter(parts: readonly Promise<End>[], last: SpooledOperation): Promise<End> {
     return (await Promise.all(parts)).includes('waits') ? 'waits' : this.#sendOne(last)
   }
@@ -191,7 +194,7 @@ export class UsageSpool {
   }
 }
 
-/** Whether it ends a hold. */
+/** Whether the change ends a hold. */
 function isLast({ operation }: SpooledOperation): boolean {
   return operation.verb === 'settleHold' && operation.input.final
 }
@@ -201,24 +204,24 @@ function holdKey(accountId: string, holdId: string): string {
 }
 
 /**
- * The forms in which the ledger may take a change, the caller's own first. Work that was done cannot be refused any more: what the balance
- * lacks is written down as a shortfall, and where the workflow was closed meanwhile the account owes it all the same. What another
- * process has sent in a later form is a conflict in the earlier ones, and a replay in that.
+ * The forms in which to send a change, the caller's own first. The work is done and can no longer be refused: a shortfall records
+ * what the balance lacks, and if the workflow has been closed, the account owes it all the same. If another process has sent a
+ * later form, the earlier ones conflict with it, and that form is a replay.
  */
 function formsOf(operation: UsageOperation): UsageOperation[] {
-  // A hold that rejects what is above it would else give back what it held: work that was done would cost nothing.
+  // Otherwise a hold that rejects overage would be released, and the work done would cost nothing.
   if (operation.verb === 'settleHold') return [operation, { ...operation, input: { ...operation.input, overage: 'cap' } }]
   const capped: UsageOperation = { ...operation, input: { ...operation.input, overage: 'cap' } }
   return [operation, capped, { ...capped, input: { ...capped.input, workflowId: undefined } }]
 }
 
-/** Why the ledger did not take it; `undefined` when it has it, now or since before. */
+/** Why the ledger did not accept the change. `undefined` if the ledger has it, now or from before. */
 function refusalIn(outcome: Outcome): string | undefined {
   if (outcome.status === 'refused') return `refused: ${(outcome as Refusal).reason}`
   return outcome.status === 'failed' ? JSON.stringify(outcome) : undefined
 }
 
-/** Whether it is not the change that is at fault, but the database: it is away, or not (yet) one of a ledger. */
+/** Whether the database is at fault, not the change: it is unreachable, or not (yet) migrated. */
 function isAway(error: unknown): boolean {
   const faults = [LedgerUnavailableError, LedgerOverloadedError, LedgerClosedError, SchemaVersionError]
   return faults.some((fault) => error instanceof fault)

@@ -2,21 +2,21 @@ import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 
 /**
- * How much is written before the write-ahead log is copied into the file: rows, and so many more for each transaction, which begins
- * its pages anew. It makes some 16 MB of log, so that pages which are written often are copied once.
+ * How many rows are written before the write-ahead log is copied into the file. Each transaction counts as some rows more,
+ * because it logs whole pages again. The total is about 16 MB of log, so that a page written often is copied once.
  */
 const ROWS_BETWEEN = 16_000
 const ROWS_OF_TRANSACTION = 24
-/** Pages that the log may have grown by during a pass for the next one to be the last: a few milliseconds of copying. */
+/** When the log grew by fewer pages than this during a pass, the next pass is the last: a few milliseconds of copying. */
 const PAGES_LAST = 400
 const PASSES_MAX = 8
 
 /**
- * Copies SQLite's write-ahead log into the file on a thread of its own. SQLite would do it inside some COMMIT and keep the event
- * loop for tens of milliseconds meanwhile.
+ * Copies SQLite's write-ahead log into the file on a thread of its own. SQLite itself would copy it inside a COMMIT and block the
+ * event loop for tens of milliseconds.
  *
- * Passes beside the running writer copy almost everything, but the log can start again from its beginning only when a pass has
- * copied all of it. So the last, short pass is made while the writer waits, without blocking its thread.
+ * Passes made while the writer runs copy almost everything, but the log can restart from its beginning only after a pass has
+ * copied all of it. So the writer waits for the last, short pass, without blocking its thread.
  */
 export class Checkpointer {
   readonly #filename: string
@@ -29,13 +29,13 @@ export class Checkpointer {
   #answered: ((pages: number) => void) | undefined
   #lastPass: Promise<void> | undefined
 
-  /** @param onFailure  called once when there can be no such thread: SQLite must then copy by itself */
+  /** @param onFailure  called once if the thread cannot run: SQLite must then copy the log itself */
   constructor(filename: string, onFailure: () => void) {
     this.#filename = filename
     this.#onFailure = onFailure
   }
 
-  /** Counts the rows of a transaction that was committed, and begins to copy when they are many. */
+  /** Counts the rows of a committed transaction, and starts copying once there are enough. */
   wrote(rows: number): void {
     this.#rows += rows + ROWS_OF_TRANSACTION
     if (this.#rows < ROWS_BETWEEN || this.#state !== 'idle') return
@@ -46,15 +46,15 @@ export class Checkpointer {
     void this.#copy()
   }
 
-  /** Whether the last pass waits for a moment in which nothing is written: {@link beforeWrite} gives it that. */
+  /** Whether the last pass waits for a moment without writes, which {@link beforeWrite} provides. */
   get isNearlyDone(): boolean {
     return this.#state === 'nearly done'
   }
 
-  /** To be awaited before each transaction, with none under way. */
+  /** Await this before each transaction, while none is under way. */
   async beforeWrite(): Promise<void> {
     if (!this.isNearlyDone) return
-    // Several ledgers may share a driver, and so wait for the same pass.
+    // Ledgers that share a driver wait for the same pass.
     this.#lastPass ??= this.#finish()
     await this.#lastPass
   }
@@ -90,7 +90,7 @@ export class Checkpointer {
     if (this.#state !== 'failed') this.#state = state
   }
 
-  /** One pass. Answers how many pages the log had when it began. */
+  /** Runs one pass. Resolves with the number of pages in the log when it began. */
   #pass(): Promise<number> {
     return new Promise((resolve) => {
       this.#answered = resolve
@@ -110,11 +110,11 @@ export class Checkpointer {
     })
     worker.on('message', (pages: number) => this.#answered?.(pages))
     worker.on('error', () => this.#fail())
-    // Nobody must wait for the end of one that has ended.
+    // `close` must not wait for a thread that has already ended.
     worker.on('exit', () => {
       this.#worker = undefined
     })
-    // Only now: a listener of messages keeps the process alive again.
+    // Must come last: adding a message listener refs the worker again.
     worker.unref()
     return worker
   }
@@ -127,7 +127,7 @@ export class Checkpointer {
   }
 }
 
-/** As text, so that it needs no file of its own, which a host's bundler would have to know about. */
+/** The worker's source is a string, because a host's bundler would have to know about a separate file. */
 const WORKER = `
 const { parentPort, workerData } = require('node:worker_threads')
 const Database = require(workerData.module)
@@ -141,7 +141,7 @@ parentPort.on('message', (message) => {
   try {
     parentPort.postMessage(database.pragma('wal_checkpoint(PASSIVE)')[0].log)
   } catch {
-    // Another process copies at this moment, or the disk is full: the log stays as it is until the next time.
+    // Another process is copying, or the disk is full: the log stays as it is until the next pass.
     parentPort.postMessage(0)
   }
 })

@@ -1,19 +1,19 @@
 import { LedgerInternalError, LedgerUnavailableError, noTables } from '../errors.ts'
 import { oldTables } from '../old-tables.ts'
 
-/** The host has a transaction under way on the handle that it shares with the ledger. It passes like another process's. */
+/** The host has a transaction open on the handle it shares with the ledger. Like another process's lock, it will pass. */
 export class HandleBusyError extends Error {
   readonly code = 'SQLITE_BUSY'
 }
 
-/** What better-sqlite3 says, without a code, of a handle whose rows are being read one by one, and of one that was closed. */
+/** Messages that better-sqlite3 throws without a code: for a handle that is iterating over rows, and for a closed one. */
 const READING = 'This database connection is busy executing a query'
 const CLOSED = 'The database connection is not open'
 
-/** What a failure of SQLite means to a caller. Our own errors pass as they are. */
+/** Translates a SQLite failure into the error the caller sees. Farebox errors pass through unchanged. */
 export function explained(error: unknown): unknown {
   const code = codeOf(error)
-  // A value that does not fit its column, or a sum that does not: the change is at fault, not the database.
+  // A value or a sum does not fit its column: the change is at fault, not the database.
   if (code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_TOOBIG' || error instanceof RangeError) {
     return new LedgerInternalError('a change does not fit the tables of the ledger, and was not made', error)
   }
@@ -26,12 +26,12 @@ export function explained(error: unknown): unknown {
   return code.startsWith('SQLITE_') ? new LedgerUnavailableError(`SQLite failed: ${messageOf(error)}`, error) : error
 }
 
-/** Whether somebody else has the file, or the handle, at this moment. */
+/** Whether another process holds the file, or the host its handle, at this moment. */
 export function isBusy(error: unknown): boolean {
   return isHandleBusy(error) || codeOf(error).startsWith('SQLITE_BUSY') || codeOf(error).startsWith('SQLITE_LOCKED')
 }
 
-/** Whether it is the host that has the handle which it shares with the ledger. */
+/** Whether the host is using the handle it shares with the ledger. */
 export function isHandleBusy(error: unknown): boolean {
   return error instanceof HandleBusyError || messageOf(error) === READING
 }

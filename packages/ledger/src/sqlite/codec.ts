@@ -2,7 +2,7 @@ import type { QueryColumn } from '../driver.ts'
 import { decodeJson, encodeJson } from '../sql.ts'
 import type { Column, Table } from '../tables.ts'
 
-/** A row as SQLite takes it, in the order of the table's columns. */
+/** Encodes a row as SQLite binds it, in the order of the table's columns. */
 export function encodeRow(table: Table, row: object): unknown[] {
   const values = row as Record<string, unknown>
   const encoded = new Array<unknown>(table.columns.length)
@@ -13,7 +13,7 @@ export function encodeRow(table: Table, row: object): unknown[] {
   return encoded
 }
 
-/** A row as SQLite gives it: integers are `bigint`. */
+/** Decodes a row as SQLite returns it: integers are `bigint`. */
 export function decodeRow(table: Table, values: readonly unknown[]): object {
   const row: Record<string, unknown> = {}
   for (let index = 0; index < table.columns.length; index++) {

@@ -18,39 +18,39 @@ export interface ConnectionOptions {
   database?: SqliteDatabase
   synchronous: 'full' | 'normal'
   busyTimeoutMs: number
-  /** What the names of the tables begin with. */
+  /** Prefix of the table names. */
   prefix: string
   clock: Clock
 }
 
 /**
- * Memory for pages at most, in KiB, of each of the two connections. With SQLite's own 2 MB, ten thousand accounts in use would be read from
- * the file again and again: their holds took half as long again.
+ * Page cache of each of the two connections, in KiB. SQLite's default of 2 MB would reread ten thousand active accounts from the
+ * file again and again, which made their holds half as slow again.
  */
 const CACHE_KIB = 32_768
 
 /**
- * Pages in the write-ahead log before SQLite copies them into the file within a COMMIT: where nothing else copies, and where a
- * thread does, in case it falls behind. A batch of 64 charges touches some 600 pages, most of them again with the next one, so SQLite's own
- * 1,000 would copy the same pages at every other commit.
+ * How many pages the write-ahead log holds before SQLite copies them into the file within a COMMIT: without a copying thread, and
+ * with one, in case that thread falls behind. A batch of 64 charges touches some 600 pages, and the next batch mostly the same
+ * ones, so SQLite's default of 1,000 would copy the same pages at every other commit.
  */
 const CHECKPOINT_PAGES = 8_000
 const CHECKPOINT_PAGES_BEHIND = 32_000
 
-/** What one transaction did, and how long it held the file and the thread. */
+/** What one transaction did, and how long it occupied the file and the thread. */
 export interface Written extends Applied {
   tookMs: number
 }
 
-/** One connection to a SQLite file, or the host's own. Waits without blocking while another process writes. */
+/** One connection to a SQLite file, or the host's own. While another process writes, it waits without blocking. */
 export class SqliteConnection {
   readonly #options: ConnectionOptions
   readonly #rows: RowStore
   #database: Promise<SqliteDatabase> | undefined
   #handle: SqliteDatabase | undefined
-  /** Absent where commits are durable by themselves, or need not be. */
+  /** Absent when commits are durable by themselves, or need not be. */
   #flusher: LogFlusher | undefined
-  /** Absent where the host opened them, or there are none. */
+  /** Absent when the host opened the database, or it has no files. */
   #files: OpenedFiles | undefined
   readonly #turns = new Turns()
   #closed = false
@@ -71,7 +71,7 @@ export class SqliteConnection {
     return report
   }
 
-  /** Says what {@link migrate} would do, and changes nothing. */
+  /** Reports what {@link migrate} would do, and changes nothing. */
   async planMigration(options: { views: boolean }): Promise<MigrationPlan> {
     const { filename = '', database, prefix } = this.#options
     const plan = (handle?: SqliteDatabase) => planSqlite(handle, { ...options, prefix })
@@ -80,7 +80,7 @@ export class SqliteConnection {
       return this.#whenFree(() => plan(known))
     }
     if (!existsSync(filename)) return plan()
-    // Not by the ledger's own connection, which would turn the file's journal into a write-ahead log.
+    // The ledger's own connection would switch the file's journal to a write-ahead log.
     const visitor = await openFile(filename)
     try {
       return await this.#whenFree(() => plan(visitor))
@@ -89,7 +89,7 @@ export class SqliteConnection {
     }
   }
 
-  /** Applies operations in a transaction of their own, which is not durable before {@link flush}. */
+  /** Applies operations in a transaction of their own. It is durable only after {@link flush}. */
   async commit(operations: readonly Operation[]): Promise<Written> {
     const database = this.#handle ?? (await this.open())
     if (this.#turns.isOthers()) await pause(1)
@@ -112,25 +112,25 @@ export class SqliteConnection {
   }
 
   /**
-   * Makes all that was committed before durable.
+   * Makes all earlier commits durable.
    *
-   * @throws {LedgerUnavailableError} the disk failed: whether it will be there after a power cut is unknown
+   * @throws {LedgerUnavailableError} the disk failed: it is unknown whether the commits would survive a power cut
    */
   async flush(): Promise<void> {
     await this.#flusher?.flush()
   }
 
-  /** The same, while the thread waits. */
+  /** Like {@link flush}, but blocks the thread. */
   flushNow(): void {
     this.#flusher?.flushNow()
   }
 
-  /** Whether the thread would not wait for long. */
+  /** Whether {@link flushNow} is expected to be short. */
   get isFlushBrief(): boolean {
     return this.#flusher?.isBrief ?? true
   }
 
-  /** Applies operations in a transaction that the host has begun on its handle. */
+  /** Applies operations in a transaction that the host has begun on its own handle. */
   join(database: SqliteDatabase, operations: readonly Operation[]): Outcome[] {
     if (!database.inTransaction) throw new InvalidInputError('transaction', 'must be a database on which the host has begun one')
     try {
@@ -143,18 +143,18 @@ export class SqliteConnection {
       this.#rows.run(database, 'RELEASE farebox')
       return outcomes
     } catch (error) {
-      // All of it or nothing, also where the host goes on after the error. SQLite may have rolled the whole transaction back.
+      // All or nothing, even if the host carries on after the error. SQLite may already have rolled back the whole transaction.
       if (database.inTransaction) database.exec('ROLLBACK TO farebox; RELEASE farebox')
       throw explained(error)
     }
   }
 
-  /** Answers queries as of one moment. */
+  /** Answers all queries from one snapshot. */
   async select(queries: readonly Query[]): Promise<Record<string, unknown>[][]> {
     const database = await this.open()
     return this.#whenFree(() => {
       const read = () => queries.map((query) => this.#rows.select(database, query))
-      // A single statement needs no transaction, and within one of the host's on the same handle, that is the moment.
+      // A single statement needs no transaction, and a host transaction on the same handle already fixes the snapshot.
       if (queries.length === 1 || database.inTransaction) return read()
       this.#rows.run(database, 'BEGIN')
       try {
@@ -165,18 +165,18 @@ export class SqliteConnection {
     })
   }
 
-  /** Runs one statement that changes rows which no account owns. Within a transaction of the host's on the same handle it is part of that. */
+  /** Runs one statement that changes rows no account owns. It joins a host transaction that is open on the same handle. */
   async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
     const database = await this.open()
     await this.#whenFree(() => {
       this.#checkDisk()
       this.#rows.write(database, statement)
     })
-    // Within the host's transaction it is durable with that.
+    // Inside a host transaction, it becomes durable with that.
     if (!database.inTransaction) await this.flush()
   }
 
-  /** Lets SQLite copy its write-ahead log into the file by itself, because nobody else does. */
+  /** Lets SQLite copy its write-ahead log into the file by itself, because nothing else does. */
   copyLogItself(): void {
     if (this.#handle?.open) this.#handle.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   }
@@ -190,7 +190,7 @@ export class SqliteConnection {
     return this.#database
   }
 
-  /** Closes what was opened here, and not the host's handle. */
+  /** Closes what this connection opened, but never the host's handle. */
   async close(): Promise<void> {
     this.#closed = true
     const database = await this.#database?.catch(() => undefined)
@@ -206,14 +206,14 @@ export class SqliteConnection {
         await this.#whenFree(() => {
           const [{ journal_mode: journal }] = database.pragma('journal_mode = WAL') as [{ journal_mode: string }]
           const [{ file }] = database.pragma('database_list') as [{ file: string }]
-          // SQLite then flushes its log before it copies it, and no more: the rest is ours. Some file systems can have no log.
+          // `normal` flushes the log only before copying it. The flusher does the rest. Some file systems allow no log.
           const isOurs = this.#options.synchronous === 'full' && journal === 'wal' && file !== ''
           if (isOurs) this.#flusher = new LogFlusher(`${file}-wal`, () => isCopied(database))
           database.pragma(`synchronous = ${isOurs ? 'normal' : this.#options.synchronous}`)
           database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES_BEHIND}`)
           database.pragma(`cache_size = -${CACHE_KIB}`)
           database.pragma('temp_store = MEMORY')
-          // SQLite opens its log when it first reads, and keeps it open.
+          // The first read makes SQLite open its log, which then stays open.
           database.pragma('schema_version')
           this.#flusher?.open()
           if (file !== '') this.#files = new OpenedFiles(journal === 'wal' ? [file, `${file}-wal`] : [file])
@@ -227,15 +227,15 @@ export class SqliteConnection {
     return database
   }
 
-  /** @throws {LedgerUnavailableError} what would be written now would not be kept */
+  /** @throws {LedgerUnavailableError} a write made now would be lost */
   #checkDisk(): void {
     this.#files?.check()
     this.#flusher?.check()
   }
 
   /**
-   * Runs `work`, and again while another process holds the file. SQLite's own waiting would block the thread, and sleeps so long that
-   * one of two processes waits for most of a second; to ask again every millisecond, between turns, does neither.
+   * Runs `work`, and retries while another process holds the file. SQLite's busy handler would block the thread, and sleeps so
+   * long that one of two processes can wait for most of a second. A retry every millisecond from the event loop does neither.
    */
   async #whenFree<Result>(work: () => Result): Promise<Result> {
     const deadline = performance.now() + this.#options.busyTimeoutMs
@@ -250,13 +250,13 @@ export class SqliteConnection {
           throw new LedgerUnavailableError(`${who} for ${this.#options.busyTimeoutMs} ms`, error)
         }
       }
-      // Many processes that have waited for long must not spend their time asking.
+      // Back off, so that many waiting processes do not spend their time polling.
       await pause(Math.min(1 + Math.floor(tries / 64), 8))
     }
   }
 }
 
-/** Copies the whole write-ahead log into the file, which is flushed, and begins it anew. */
+/** Copies the whole write-ahead log into the file, flushes the file and truncates the log. Returns whether that succeeded. */
 function isCopied(database: SqliteDatabase): boolean {
   try {
     const [{ busy }] = database.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number }]

@@ -9,64 +9,68 @@ import { isInMemory } from './open-file.ts'
 import { checkPrefix, PREFIX } from './table-prefix.ts'
 import { WriterThread } from './writer-thread.ts'
 
-/** Where a ledger's changes are written: see {@link SqliteOptions.writer}. */
+/** Which thread writes the ledger's changes: see {@link SqliteOptions.writer}. */
 export type SqliteWriter = 'event loop' | 'thread'
 
-/** Which SQLite database keeps the ledger, and how it is written. */
+/** The SQLite database that keeps the ledger, and how the ledger writes to it. */
 export interface SqliteOptions {
   /** Path of the database file, or `:memory:`. Give this or `database`. */
   filename?: string
-  /** The host's own open database, which stays the host's to close. */
+  /** The host's own open database. The host closes it; the ledger never does. */
   database?: SqliteDatabase
   /**
-   * `full` survives a power cut; `normal` may lose the newest commits then, but never tears. A `database` of the host's keeps its own
-   * setting, which with a write-ahead log is `normal` unless the host says `database.pragma('synchronous = FULL')`.
+   * `full` survives a power cut. `normal` may lose the newest commits in one, but never corrupts the file. The host's own
+   * `database` keeps its own setting, which with a write-ahead log is `normal` unless the host runs
+   * `database.pragma('synchronous = FULL')`.
    *
    * @defaultValue `full`
    */
   synchronous?: 'full' | 'normal'
-  /** How long to keep asking for the file while another process writes. @defaultValue 5_000 */
+  /** How long to retry while another process holds the file, in milliseconds. @defaultValue 5_000 */
   busyTimeoutMs?: number
   /**
-   * Where changes are written. `event loop`: where it is called, some milliseconds of changes at once, and flushed to the disk beside it unless
-   * the disk is as quick as that. `thread`: on a thread of its own, to which each change is sent, and its outcome back, which costs about as much as to
-   * write it: for hosts whose event loop must never wait, with cores to spare, and that are not bundled into one file. With `database` and with `:memory:`
-   * everything is on the event loop.
+   * Which thread writes changes. `event loop` writes on the calling thread, a few milliseconds of changes at a time. The disk
+   * flush runs in the background, unless the disk is fast enough to wait for. `thread` writes on a thread of its own. Sending a
+   * change there and its outcome back costs about as much as writing it. Choose it if the event loop must never block, cores are
+   * to spare, and the host is not bundled into one file. With `database` or `:memory:` everything runs on the event loop.
    *
    * @defaultValue `event loop`
    */
   writer?: SqliteWriter
   /**
-   * What the names of the tables begin with, so that two ledgers can share a file: lower case, with an underscore at the end. The views
-   * for SQL by hand keep their names, so only one of the two can have them. @defaultValue `farebox_`
+   * Prefix of the table names, so that two ledgers can share a file: lower case, ending with an underscore. The views for
+   * hand-written SQL have fixed names, so only one of the two ledgers can have them. @defaultValue `farebox_`
    */
   prefix?: string
-  /** Whether `migrate` makes the views `users`, `multi_service_usage_records` and `api_key_services`, whose names a host's own tables may have. @defaultValue true */
+  /**
+   * Whether `migrate` creates the views `users`, `multi_service_usage_records` and `api_key_services`. Turn it off where the host
+   * has tables of those names. @defaultValue true
+   */
   views?: boolean
-  /** @defaultValue the system's */
+  /** @defaultValue the system clock */
   clock?: Clock
 }
 
-/** A batch on the event loop holds it up for about so long at most, and there may be two in a row. */
+/** Roughly how long one batch may block the event loop. Two batches may follow each other. */
 const HELD_UP_MS_MAX = 5
-/** What one change is taken to cost before any was measured; and each further one of its batch. */
+/** Estimated cost of the first change of a batch, and of each further one, until real batches have been measured. */
 const ALONE_MS = 0.15
 const FURTHER_MS = 0.03
-/** One slow write, such as the first, is not yet a slow machine. */
+/** Caps each measurement, so that one slow write, such as the first, does not count as a slow machine. */
 const MEASURED_MS_MAX = 10
 const CHANGES_MIN = 16
-/** So many changes are flushed where they were written, if the disk is fast: the event loop has nothing better to do. */
+/** Up to this many changes, a fast disk is flushed synchronously: the event loop has nothing better to do. */
 const FLUSHED_HERE_MAX = 64
-/** While one batch is flushed, or written by the thread, the next is made ready: more would only make them smaller. */
+/** The next batch is prepared while one is flushed, or written by the thread. A third would only make each smaller. */
 const BATCHES_AT_ONCE = 2
-/** How much the newest batch counts in what is expected of the next. */
+/** Weight of the newest batch in the moving average of costs. */
 const NEWEST_SHARE = 0.2
 
 /**
- * A ledger in one SQLite file, by better-sqlite3. Opens the file at the first call, not now.
+ * Keeps a ledger in one SQLite file, through better-sqlite3. The file is opened at the ledger's first call, not here.
  *
- * @throws {InvalidOptionError} neither or both of `filename` and `database` are given, `prefix` is not the start of a plain name, or another
- *   option is none of what it may be
+ * @throws {InvalidOptionError} neither or both of `filename` and `database` are given, `prefix` is not the start of a plain name,
+ *   or another option has an invalid value
  */
 export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
   const { filename, database, synchronous = 'full', writer = 'event loop', busyTimeoutMs = 0 } = options ?? {}
@@ -92,13 +96,13 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   readonly #options: SqliteOptions
   readonly #connection: SqliteConnection
   readonly #checkpointer: Checkpointer | undefined
-  /** Absent where everything is written on the event loop, and when the driver is closed. */
+  /** Absent when everything is written on the event loop, and once the driver is closed. */
   #startThread: (() => WriterThread) | undefined
   #thread: WriterThread | undefined
   #aloneMs = ALONE_MS
   #furtherMs = FURTHER_MS
   readonly #underWay = new Set<Promise<Written>>()
-  /** What is written on the event loop, one after another. */
+  /** The tail of the writes on the event loop, which run one after another. */
   #here: Promise<unknown> = Promise.resolve()
 
   constructor(options: SqliteOptions) {
@@ -163,7 +167,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     await this.#connection.close()
   }
 
-  /** Lets what is under way be written, so that the rest of the log can be copied while nothing is. */
+  /** Waits for the writes under way, so that the rest of the log can be copied while nothing writes. */
   async #finishCopy(): Promise<void> {
     await Promise.allSettled(this.#underWay)
     await this.#checkpointer?.beforeWrite()
@@ -177,7 +181,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     return this.#flushed(written, operations.length)
   }
 
-  /** What was written, when it is durable. After many changes there are more that can be written while the disk is at it. */
+  /** Resolves once the write is durable. A large batch is flushed in the background, while the next is written. */
   async #flushed(writing: Promise<Written>, count: number): Promise<Written> {
     const written = await writing
     if (count <= FLUSHED_HERE_MAX && this.#connection.isFlushBrief) this.#connection.flushNow()
@@ -191,7 +195,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     else this.#furtherMs += (Math.max(measured - this.#aloneMs, 0) / (count - 1) - this.#furtherMs) * NEWEST_SHARE
   }
 
-  /** How many changes the event loop can be held up for; never so few that nothing more would be learnt of what they take. */
+  /** How many changes fit into the time the event loop may be blocked. The minimum keeps batches large enough to measure. */
   get #changesMax(): number {
     return Math.max(CHANGES_MIN, 1 + Math.floor((HELD_UP_MS_MAX - this.#aloneMs) / this.#furtherMs))
   }

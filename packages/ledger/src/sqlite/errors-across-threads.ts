@@ -1,7 +1,7 @@
 import { LedgerClosedError, LedgerInternalError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
 import { codeOf, messageOf } from './classify-error.ts'
 
-/** An error as it crosses from one thread to another, which loses the class and the fields of every error. */
+/** An error in the form that crosses threads. Structured cloning would lose its class and fields. */
 export interface SentError {
   code: string
   message: string
@@ -19,7 +19,7 @@ export function packError(error: unknown): SentError {
   }
 }
 
-/** The same error again. What a connection throws is one of ours; anything else is a defect. */
+/** Restores the error. A connection throws only Farebox errors, so anything else is a defect. */
 export function unpackError({ code, message, cause }: SentError): Error {
   const original = cause && Object.assign(new Error(cause.message), { name: cause.name, code: cause.code })
   switch (code) {

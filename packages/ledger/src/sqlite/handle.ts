@@ -1,4 +1,4 @@
-/** The slice of a better-sqlite3 database that the ledger uses. */
+/** The part of a better-sqlite3 database that the ledger uses. */
 export interface SqliteDatabase {
   readonly open: boolean
   readonly inTransaction: boolean
@@ -8,7 +8,7 @@ export interface SqliteDatabase {
   close(): unknown
 }
 
-/** The slice of a better-sqlite3 statement that the ledger uses. */
+/** The part of a better-sqlite3 statement that the ledger uses. */
 export interface SqliteStatement {
   readonly reader: boolean
   safeIntegers(isOn: boolean): this

@@ -2,7 +2,7 @@ import { InvalidOptionError } from '@farebox/core'
 import { LedgerUnavailableError } from '../errors.ts'
 import type { SqliteDatabase, SqliteStatement } from './handle.ts'
 
-/** The slice of better-sqlite3 that opens a file. */
+/** The part of better-sqlite3 that opens a file. */
 export type BetterSqlite = new (
   filename: string,
   options: { timeout: number; readonly?: boolean; fileMustExist?: boolean },
@@ -11,13 +11,13 @@ export type BetterSqlite = new (
 }
 
 /**
- * The package is loaded only when it is used, since a user installs only what they use.
+ * Loads better-sqlite3 on demand, because it is an optional dependency.
  *
- * @throws {InvalidOptionError} this Node is too old for it
- * @throws {LedgerUnavailableError} it is not installed
+ * @throws {InvalidOptionError} this version of Node is too old for it
+ * @throws {LedgerUnavailableError} better-sqlite3 is not installed
  */
 export async function loadBetterSqlite(): Promise<BetterSqlite> {
-  // better-sqlite3 13 crashes the process on older versions, without a message.
+  // On older versions, better-sqlite3 13 crashes the process without a message.
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major < 22 || (major === 22 && minor < 14)) {
     throw new InvalidOptionError(`@farebox/ledger/sqlite needs Node 22.14 or later, this is ${process.versions.node}`)

@@ -2,16 +2,16 @@ import fs from 'node:fs'
 import { LedgerUnavailableError } from '../errors.ts'
 import { messageOf } from './classify-error.ts'
 
-/** How much the newest flush counts in what the next is expected to take. */
+/** Weight of the newest flush in the moving average of their durations. */
 const NEWEST_SHARE = 0.2
-/** A disk that flushes within this long may hold up the thread. To have it done on another one takes as long as a third of a short flush. */
+/** A flush expected to take less than this may block the thread. Handing it to another thread costs a third of a short flush. */
 const BRIEF_MS = 1
 
 /**
- * Makes what SQLite has written to its write-ahead log durable, which SQLite itself would do within each COMMIT, with the file locked and the
- * thread at a stand. Committed here is what other connections see; durable, and so acknowledged, is what was flushed after it. The log only
- * grows at its end, whoever writes to it, and is flushed by whoever copies it before it begins anew: what is durable is always all up
- * to some commit.
+ * Flushes SQLite's write-ahead log to the disk. SQLite itself would flush within each COMMIT, with the file locked and the thread
+ * blocked. Other connections see a change once it is committed; it is durable, and acknowledged, only once a later flush has
+ * succeeded. Every process only appends to the log, and whoever copies it flushes it before it restarts. So what is durable is
+ * always everything up to some commit.
  */
 export class LogFlusher {
   readonly #filename: string
@@ -24,34 +24,35 @@ export class LogFlusher {
   #isClosed = false
 
   /**
-   * @param filename  the log's own
-   * @param isWholeAgain  copies the whole log into the file and begins it anew; whether that could be done
+   * @param filename  path of the log itself
+   * @param isWholeAgain  copies the whole log into the file and restarts it; returns whether that succeeded
    */
   constructor(filename: string, isWholeAgain: () => boolean) {
     this.#filename = filename
     this.#isWholeAgain = isWholeAgain
   }
 
-  /** Whether a flush is so short that it had better be waited for where one is. */
+  /** Whether the next flush is expected to be short enough to block the thread for. */
   get isBrief(): boolean {
     return this.#underWay === undefined && this.#expectedMs < BRIEF_MS
   }
 
   /**
-   * To be called when SQLite has opened the log, which is there from then on for as long as the database is open. A system tells of a failure
-   * those alone who had the file open then, and what another process has lost is lost with all that is written after it.
+   * Opens the log. Call this as soon as SQLite has opened it; it then exists for as long as the database is open. The operating
+   * system reports a failed write only to processes that had the file open at the time. If another process loses a write,
+   * everything written after it is lost too.
    */
   open(): void {
     try {
       this.#open()
     } catch {
-      // The first flush says why, if it comes to that: whoever may not write can still read.
+      // The first flush, if there is one, reports why: a process that may not write can still read.
     }
   }
 
   /**
-   * To be called before each transaction. After a flush that failed, the system takes what it could not write for written, so another flush
-   * would say nothing; only what is copied into the file is then written again, and flushed with it.
+   * Recovers from a failed flush. Call this before each transaction. After a failure the operating system marks the lost pages as
+   * written, so another flush would succeed without them. Only copying the log into the file writes them again.
    *
    * @throws {LedgerUnavailableError} the disk still fails
    */
@@ -62,9 +63,9 @@ export class LogFlusher {
   }
 
   /**
-   * Flushes what was committed before this call. One flush at a time, and one for all that wait for the next.
+   * Flushes everything committed before this call. One flush runs at a time, and all callers that wait share the next one.
    *
-   * @throws {LedgerUnavailableError} the disk failed, so that nobody knows what of it is kept
+   * @throws {LedgerUnavailableError} the disk failed, so it is unknown what was kept
    */
   async flush(): Promise<void> {
     if (this.#isClosed) return this.#checkTrusted()
@@ -76,7 +77,7 @@ export class LogFlusher {
     return this.#next
   }
 
-  /** The same, while the thread waits. */
+  /** Like {@link flush}, but blocks the thread. */
   flushNow(): void {
     const started = performance.now()
     this.#checkTrusted()
@@ -90,8 +91,8 @@ export class LogFlusher {
   }
 
   /**
-   * Waits for the flushes under way. Before SQLite is closed, which may delete the log, and when nothing more is written: what was written and
-   * is yet to be flushed is so here, so that whoever asks for it afterwards is told what is so.
+   * Waits for the flushes under way, and flushes what is left, so that callers that ask later get the true result. Call this when
+   * nothing writes any more, and before closing SQLite, which may delete the log.
    */
   async close(): Promise<void> {
     while (this.#underWay) await Promise.allSettled([this.#next ?? this.#underWay])
@@ -99,7 +100,7 @@ export class LogFlusher {
     try {
       this.flushNow()
     } catch {
-      // Told to those whose changes they are.
+      // The callers whose changes these are get the error from their own flush.
     }
     this.#isClosed = true
     if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor)
@@ -109,7 +110,7 @@ export class LogFlusher {
   #start(): Promise<void> {
     this.#next = undefined
     const flush = this.#run().finally(() => {
-      // Where another waits to begin, it is the next at once: there are never two at a time, of which only one would be told of a failure.
+      // A waiting flush takes over at once. Two flushes must never overlap, because only one of them would learn of a failure.
       if (this.#underWay === flush && this.#next === undefined) this.#underWay = undefined
     })
     this.#underWay = flush
@@ -126,7 +127,7 @@ export class LogFlusher {
     } catch (error) {
       throw this.#fail(error)
     }
-    // Told late where the event loop had other work, so it may take less than it seemed to, and never more.
+    // A busy event loop delays the callback, so this measurement may lower the estimate but never raise it.
     this.#learn(Math.min(performance.now() - started, this.#expectedMs))
   }
 
@@ -135,7 +136,7 @@ export class LogFlusher {
     return this.#descriptor
   }
 
-  /** What was committed after what a flush has lost is lost with it. */
+  /** Whatever was committed after a lost flush is lost with it. */
   #checkTrusted(): void {
     if (this.#failure !== undefined) throw this.#unavailable()
   }

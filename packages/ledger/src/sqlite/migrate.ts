@@ -13,13 +13,13 @@ import type { SqliteDatabase } from './handle.ts'
 import { withPrefix } from './table-prefix.ts'
 
 interface Options {
-  /** Whether the views for SQL by hand are wanted. */
+  /** Whether to create the views for hand-written SQL. */
   views: boolean
-  /** What the names of the tables begin with. */
+  /** Prefix of the table names. */
   prefix: string
 }
 
-/** Brings a SQLite file up to date in one transaction. Twenty processes at once take each step once. */
+/** Migrates a SQLite file in one transaction. However many processes migrate at once, each step runs once. */
 export function migrateSqlite(database: SqliteDatabase, now: number, options: Options): MigrationReport {
   const { prefix } = options
   database.exec('BEGIN IMMEDIATE')
@@ -42,7 +42,7 @@ export function migrateSqlite(database: SqliteDatabase, now: number, options: Op
   }
 }
 
-/** What {@link migrateSqlite} would do to a file; to one that is not there without it. Reads, and changes nothing. */
+/** Reports what {@link migrateSqlite} would do; without a database, to a file that does not exist yet. Changes nothing. */
 export function planSqlite(database: SqliteDatabase | undefined, options: Options): MigrationPlan {
   const { prefix } = options
   const [known] =
@@ -53,7 +53,7 @@ export function planSqlite(database: SqliteDatabase | undefined, options: Option
 
 function appliedTo(database: SqliteDatabase, prefix: string): AppliedMigration[] {
   const steps = database.prepare(`SELECT number, name, checksum FROM ${prefix}migrations ORDER BY number`).all()
-  // The host's handle may read every integer as a bigint.
+  // The host may have configured its handle to read every integer as a bigint.
   return (steps as AppliedMigration[]).map((step) => ({ ...step, number: Number(step.number) }))
 }
 
@@ -61,7 +61,7 @@ function takeStep(database: SqliteDatabase, { sql }: Migration, prefix: string):
   try {
     database.exec(withPrefix(sql, prefix))
   } catch (error) {
-    // A table or view of one of our names that is not ours is the one failure that a user can mend.
+    // The one failure a user can fix: a table or view of their own has one of the ledger's names.
     const message = error instanceof Error ? error.message : ''
     if (!message.includes('already exists')) throw error
     throw new SchemaVersionError(

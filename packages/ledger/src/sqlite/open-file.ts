@@ -3,7 +3,7 @@ import { messageOf } from './classify-error.ts'
 import type { SqliteDatabase } from './handle.ts'
 import { loadBetterSqlite } from './load-better-sqlite.ts'
 
-/** Opens a file by better-sqlite3. */
+/** Opens a file through better-sqlite3. */
 export async function openFile(filename: string): Promise<SqliteDatabase> {
   const Database = await loadBetterSqlite()
   try {

@@ -1,21 +1,21 @@
 import { type Stats, statSync } from 'node:fs'
 import { LedgerUnavailableError } from '../errors.ts'
 
-/** How long files are taken to be where they were: to look costs a lone change a fifth of its time. */
+/** How long a check stays valid. Checking before each change would take a fifth of the time of a lone one. */
 const LOOK_EVERY_MS = 50
 
-/** Which file is in a place. */
+/** Tells the file at a path from another one at the same path. */
 type Identity = Pick<Stats, 'ino' | 'birthtimeMs'>
 
 /**
- * Files that are open, by their names. What is written to a file after it was removed, or after another took its place, goes with this
- * process, and neither SQLite nor the system says so.
+ * Checks that open files are still at their paths. What a process writes to a file after it was removed or replaced is gone when
+ * the process ends, and neither SQLite nor the operating system reports it.
  */
 export class OpenedFiles {
   readonly #files = new Map<string, Identity>()
   #nextLook = 0
 
-  /** @param filenames  of those that are there */
+  /** @param filenames  paths to watch; those that do not exist are ignored */
   constructor(filenames: readonly string[]) {
     for (const filename of filenames) {
       const identity = identityOf(filename)
@@ -23,7 +23,7 @@ export class OpenedFiles {
     }
   }
 
-  /** @throws {LedgerUnavailableError} one of them was not in its place, a moment ago at most */
+  /** @throws {LedgerUnavailableError} one of the files was removed or replaced. It looks at most every 50 ms. */
   check(): void {
     const now = performance.now()
     if (now < this.#nextLook) return
@@ -37,7 +37,7 @@ export class OpenedFiles {
   }
 }
 
-/** Some file systems make numbers of files up, and others do not know when one was made: another file differs in both. */
+/** Some file systems invent inode numbers, and others record no birth time. Only a different file differs in both. */
 function isSame(found: Identity, opened: Identity): boolean {
   return found.ino === opened.ino || (found.birthtimeMs === opened.birthtimeMs && found.birthtimeMs > 0)
 }

@@ -3,22 +3,22 @@ import type { BalanceRow, UnreadableRow } from '../import/balance-row.ts'
 import { floatingPointProblem, missingBalance, missingId } from '../import/floating-point.ts'
 import { loadBetterSqlite } from './load-better-sqlite.ts'
 
-/** The table that balances are read from. */
+/** The SQLite table to read balances from. */
 export interface SqliteBalancesOptions {
-  /** Path of the database file of the system to import from. */
+  /** Path of the database file to import from. */
   filename: string
-  /** A view will do. */
+  /** A table or a view. */
   table: string
   idColumn: string
-  /** Credits. Of floating-point values (REAL) only whole numbers are taken. */
+  /** The balance in credits. Of floating-point values (REAL), only whole numbers are accepted. */
   balanceColumn: string
-  /** @defaultValue none: accounts are named by their ids */
+  /** @defaultValue none: accounts are named after their ids */
   nameColumn?: string
 }
 
 /**
- * The users of a SQLite table with their balances, in the order of their ids, as of one moment: for `importBalances`. Reads row by row, on
- * a connection that cannot write, each time it is iterated.
+ * Reads the users of a SQLite table with their balances, for `importBalances`: ordered by id, from one snapshot. Each iteration
+ * reads the table anew, row by row, on a read-only connection.
  */
 export function readSqliteBalances(options: SqliteBalancesOptions): AsyncIterable<BalanceRow | UnreadableRow> {
   return { [Symbol.asyncIterator]: () => read(options) }
@@ -47,7 +47,7 @@ function selectOf({ table, idColumn, balanceColumn, nameColumn }: SqliteBalances
   return `SELECT ${quoted(idColumn)}, ${quoted(balanceColumn)}, ${name} FROM ${quoted(table)} ORDER BY ${quoted(idColumn)}`
 }
 
-/** SQLite has a type for each value: integers arrive as `bigint`, REAL as `number`. */
+/** SQLite types each value, not the column: integers arrive as `bigint`, REAL as `number`. */
 function rowOf([id, balance, name]: readonly unknown[], line: number): BalanceRow | UnreadableRow {
   if (id === null) return { line, problem: missingId }
   if (typeof id !== 'string' && typeof id !== 'bigint')

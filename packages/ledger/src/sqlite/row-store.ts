@@ -11,14 +11,14 @@ import type { SqliteDatabase, SqliteStatement } from './handle.ts'
 import { withPrefix } from './table-prefix.ts'
 import { dialect, InsertsByShape, updateOf } from './writes.ts'
 
-/** What a batch did within the transaction under way. */
+/** What a batch did within the open transaction. */
 export interface Applied {
   outcomes: Outcome[]
-  /** How many rows it wrote. */
+  /** How many rows the batch wrote. */
   rows: number
 }
 
-/** Reads and writes the ledger's rows on a handle, in whatever transaction is under way there. It does not wait. */
+/** Reads and writes the ledger's rows on a handle, within whatever transaction is open there. Never waits for a lock. */
 export class RowStore {
   readonly #clock: Clock
   readonly #prefix: string
@@ -56,7 +56,7 @@ export class RowStore {
     return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(name, column, row[at])])))
   }
 
-  /** Runs a statement that changes rows, in the SQL that both databases share. */
+  /** Runs a statement that changes rows, written in the SQL that both databases share. */
   write(database: SqliteDatabase, { text, values }: Pick<Query, 'text' | 'values'>): void {
     this.#prepare(database, nameTables(text, sqlName)).run(...values)
   }
@@ -66,7 +66,7 @@ export class RowStore {
     this.#prepare(database, text).run()
   }
 
-  /** A number that changes when another connection has written to the file. */
+  /** Returns a number that changes when another connection has written to the file. */
   dataVersion(database: SqliteDatabase): bigint {
     const [row] = this.#prepare(database, 'PRAGMA data_version').all() as [[bigint]]
     return row[0]
@@ -94,7 +94,7 @@ export class RowStore {
     return { now: this.#clock(), rows }
   }
 
-  /** Writes what changed. Returns the number of rows. */
+  /** Writes what changed, and returns the number of rows. */
   #write(database: SqliteDatabase, changes: Changes, stored: StoredRows): number {
     let count = 0
     for (const name of tableNames) {
@@ -116,7 +116,7 @@ export class RowStore {
     return count
   }
 
-  /** Statements are prepared once per database; the host's own handle in a transaction may be another one. */
+  /** Prepares each statement once per database. A host's transaction may be on a different handle. */
   #prepare(database: SqliteDatabase, text: string): SqliteStatement {
     if (this.#statements?.on !== database) this.#statements = { on: database, all: new Map() }
     const known = this.#statements.all.get(text)
@@ -129,10 +129,10 @@ export class RowStore {
   }
 }
 
-/** Prepared statements are some kilobytes each. A host's calls lead to a few dozen; odd mixtures of absent fields could lead to thousands. */
+/** A prepared statement takes some kilobytes. Hosts need a few dozen, but odd mixtures of absent fields could make thousands. */
 const STATEMENTS_MAX = 500
 
-/** The values of the rows that a batch has loaded, as they were stored, to write only what changed. */
+/** The stored values of each row a batch has loaded, so that only changed columns are written. */
 type StoredRows = Map<object, readonly unknown[]>
 
 const loadTexts = new Map((Object.keys(loads) as LoadKind[]).map((kind) => [kind, loadStatement(kind, dialect)]))

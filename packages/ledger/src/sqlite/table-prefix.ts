@@ -1,9 +1,9 @@
 import { InvalidOptionError } from '@farebox/core'
 
-/** What the names of the ledger's tables and indexes begin with in our statements. */
+/** The prefix of table and index names in the ledger's own statements. */
 export const PREFIX = 'farebox_'
 
-/** @throws {InvalidOptionError} it is not the start of a plain name, or of one of SQLite's own */
+/** @throws {InvalidOptionError} it is not the start of a plain name, or is reserved by SQLite */
 export function checkPrefix(prefix: string): string {
   if (/^[a-z][a-z0-9_]{0,30}_$/.test(prefix) && !prefix.startsWith('sqlite_')) return prefix
   throw new InvalidOptionError(
@@ -11,7 +11,7 @@ export function checkPrefix(prefix: string): string {
   )
 }
 
-/** A statement of ours on tables whose names begin otherwise. Values are bound, so the text holds names alone. */
+/** Rewrites a statement for tables with another prefix. Values are always bound, so only names can match. */
 export function withPrefix(sql: string, prefix: string): string {
   return prefix === PREFIX ? sql : sql.replaceAll(PREFIX, prefix)
 }

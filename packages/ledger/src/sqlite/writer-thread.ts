@@ -5,7 +5,7 @@ import type { Operation } from '../operations.ts'
 import type { Written } from './connection.ts'
 import { type SentError, unpackError } from './errors-across-threads.ts'
 
-/** What the thread is started with. */
+/** What the writer thread is started with. */
 export interface WriterOptions {
   filename: string
   synchronous: 'full' | 'normal'
@@ -22,9 +22,9 @@ interface Pending {
 }
 
 /**
- * Writes on a thread of its own, so that neither SQLite's work nor the disk's holds up the event loop. Whole batches go there and their
- * outcomes come back: the file is never locked while anybody waits for the event loop. It is one more connection to the
- * file, as another process's would be, so that nothing else needs to know of it.
+ * Writes on a thread of its own, so that neither SQLite nor the disk blocks the event loop. It takes whole batches and sends
+ * their outcomes back, so the file is never locked while it waits for the event loop. To the rest of the system it is one more
+ * connection to the file, like another process's.
  */
 export class WriterThread {
   readonly #worker: Worker
@@ -35,9 +35,7 @@ export class WriterThread {
   #isClosing = false
   #isEnded = false
 
-  /**
-   * @param clock  a clock that is not the system's, which the thread cannot call: it is read when a batch is sent
-   */
+  /** @param clock  a clock other than the system's. The thread cannot call it, so it is read when a batch is sent. */
   constructor(options: WriterOptions, clock: Clock | undefined) {
     this.#clock = clock
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
@@ -57,11 +55,11 @@ export class WriterThread {
       })
     })
     this.#ready.catch(() => undefined)
-    // Only now: a listener of messages keeps the process alive again.
+    // Must come last: adding a message listener refs the worker again.
     this.#worker.unref()
   }
 
-  /** Whether it is gone. */
+  /** Whether the thread has ended. */
   get isEnded(): boolean {
     return this.#isEnded
   }
@@ -73,7 +71,7 @@ export class WriterThread {
       try {
         this.#post({ id, operations, now: this.#clock?.() })
       } catch (error) {
-        // Nothing was sent, so nothing must be waited for.
+        // Nothing was sent, so no answer will come.
         reject(new LedgerInternalError('a change cannot be sent to the thread that writes', error))
         return
       }
@@ -82,9 +80,9 @@ export class WriterThread {
     })
   }
 
-  /** Lets it finish what it was given. */
+  /** Ends the thread after the batches it was sent. */
   async close(): Promise<void> {
-    // First of all: where nothing else keeps the process alive, it would end while the thread starts, and not wait for this promise.
+    // Ref first: a process kept alive by nothing else would exit while the thread starts, without awaiting this.
     this.#isClosing = true
     this.#worker.ref()
     await this.#ready.catch(() => undefined)
@@ -106,7 +104,7 @@ export class WriterThread {
     else pending?.resolve(message)
   }
 
-  /** What was under way may or may not have happened. */
+  /** Batches under way may or may not have been committed. */
   #end(cause: unknown): void {
     this.#isEnded = true
     for (const { reject } of this.#pending.values()) reject(new LedgerUnavailableError('the thread that writes has ended', cause))

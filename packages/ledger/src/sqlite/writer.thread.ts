@@ -4,7 +4,7 @@ import { SqliteConnection } from './connection.ts'
 import { packError } from './errors-across-threads.ts'
 import type { FromWriter, ToWriter, WriterOptions } from './writer-thread.ts'
 
-/** The program of the thread that {@link WriterThread} starts: commits what it is sent, in that order, on a connection of its own. */
+/** Runs in the thread that {@link WriterThread} starts: commits the batches it is sent, in order, on a connection of its own. */
 const options = workerData as WriterOptions
 let now: number | undefined
 const connection = new SqliteConnection({ ...options, clock: () => now ?? systemClock() })

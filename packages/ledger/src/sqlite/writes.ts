@@ -2,20 +2,20 @@ import { getOrInsert } from '../machine/get-or-insert.ts'
 import { insertStatement, type SqlDialect, sqlName, updateStatement, writeStatement } from '../sql.ts'
 import type { Column, Table } from '../tables.ts'
 
-/** A statement and the values to bind. */
+/** A statement, and the values to bind to it. */
 export interface Write {
   text: string
   values: unknown[]
 }
 
-/** Rows that one statement inserts. To run a statement costs about as much as to bind eight values. */
+/** How many rows one statement inserts. Running a statement costs about as much as binding eight values. */
 const ROWS_AT_ONCE = 16
-/** Two sets of columns must fit one exact number. */
+/** Two bit sets of columns must fit one safe integer. */
 export const COLUMNS_MAX = 26
 
 /**
- * Collects the new rows of one table by shape: which of their columns are null, and which zero or an empty list. Those are
- * written into the text, since to bind a nothing costs as much as to bind a something, and many amounts of a new row are zero.
+ * Groups the new rows of one table by shape: which columns are null, and which are zero or an empty list. Those values go into
+ * the statement's text, since binding them costs as much as binding any other, and many amounts of a new row are zero.
  */
 export class InsertsByShape {
   readonly #table: Table
@@ -25,7 +25,7 @@ export class InsertsByShape {
     this.#table = table
   }
 
-  /** @param row  its values, in the order of the table's columns */
+  /** @param row  values in the order of the table's columns */
   add(row: readonly unknown[]): void {
     let nulls = 0
     let empties = 0
@@ -57,14 +57,13 @@ export class InsertsByShape {
 interface Shape {
   nulls: number
   empties: number
-  /** Of all rows, one after another, without those that the text holds. */
+  /** The bound values of all rows, one row after another. */
   values: unknown[]
   rows: number
 }
 
 /**
- * Writes the columns of a row that changed: SQLite looks at no index, and touches no page of one, whose columns are not named.
- * `undefined` when none did.
+ * Updates only the columns that changed, since SQLite skips every index whose columns are not named. `undefined` if none changed.
  */
 export function updateOf(table: Table, before: readonly unknown[], after: readonly unknown[]): Write | undefined {
   const values: unknown[] = []
@@ -89,7 +88,7 @@ function insertText(table: Table, key: number, nulls: number, empties: number, r
     const row = `(${given.map(value).join(', ')})`
     const many = { ...dialect, source: () => `VALUES ${Array.from({ length: rows }, () => row).join(', ')}` }
     if (table.mode === 'add') return writeStatement(table, many, given)
-    // What was not loaded is new. A failure undoes the whole transaction, so SQLite need not be able to undo one statement alone.
+    // Rows that were not loaded are new. A failure rolls back the whole transaction, so no statement need be undone alone.
     return insertStatement(table, many, given).replace('INSERT', 'INSERT OR FAIL')
   })
 }
@@ -113,7 +112,7 @@ function emptyOf(column: Column): string {
   return column.type === 'json' || column.type === 'text' ? `'[]'` : '0'
 }
 
-/** Whether a value that was read is the one to write: integers are read as `bigint`, and may be written as numbers. */
+/** Whether a column is unchanged. Integers are read as `bigint`, but may be written as numbers. */
 function isSame(before: unknown, after: unknown): boolean {
   if (typeof after === 'number' && typeof before === 'bigint') return Number(before) === after
   return before === after

@@ -4,7 +4,7 @@ import { type Complain, checkRate } from './check-rate.ts'
 import type { PriceEntry } from './price-book-document.ts'
 import type { PriceWindow, Rate } from './rules.ts'
 
-/** What the schema alone cannot say of an entry. `rate` is the index of the rate that is complained of. */
+/** Checks what the schema alone cannot. `rate` in a complaint is the index of the rate concerned. */
 export function checkEntry(entry: PriceEntry, complain: (field: string, message: string, rate?: number) => void): void {
   for (const [index, rate] of entry.rates.entries()) checkRate(rate, (field, message) => complain(field, message, index))
   checkRatesTogether(entry.rates, (index, message) => complain('meter', message, index))
@@ -39,7 +39,7 @@ function checkFactors({ rates, windows = [], multipliers = [] }: PriceEntry, com
   }
 }
 
-/** Each quantity must have one price at most. */
+/** Each quantity must have at most one price. */
 function checkRatesTogether(rates: readonly Rate[], complain: (index: number, message: string) => void): void {
   for (const [index, { meter, unit }] of rates.entries()) {
     const twin = rates.slice(0, index).findIndex((other) => other.meter === meter && unitsIn(other.unit, unit) !== undefined)

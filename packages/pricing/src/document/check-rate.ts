@@ -2,10 +2,10 @@ import { compare, decimal } from '../rational.ts'
 import { unitsIn } from '../units.ts'
 import type { Rate } from './rules.ts'
 
-/** Tells of one thing that is wrong: the field, and what would be right. */
+/** Reports one problem: the field, and what would be right. */
 export type Complain = (field: string, message: string) => void
 
-/** What the schema alone cannot say of a rate. */
+/** Checks what the schema alone cannot. */
 export function checkRate(rate: Rate, complain: Complain): void {
   if (rate.tiers && rate.amount !== undefined) complain('amount', 'there are tiers as well: keep one of the two')
   if (!rate.tiers && rate.amount === undefined) complain('amount', 'is missing: write "0" for what is free, or give tiers')

@@ -42,7 +42,7 @@ const versionSchema = z.strictObject({
   entries: z.array(entrySchema).min(1),
 })
 
-/** The JSON form of a price book. Amounts are decimal strings; nothing in it is a float. */
+/** The JSON form of a price book. Amounts are decimal strings, never floats. */
 export const priceBookSchema = z.strictObject({
   $schema: z.string().optional(),
   name,
@@ -51,19 +51,19 @@ export const priceBookSchema = z.strictObject({
   versions: z.array(versionSchema).min(1),
 })
 
-/** What a price book is made from. */
+/** A price book as JSON, before it is checked: defaults may be absent. */
 export type PriceBookDocument = z.input<typeof priceBookSchema>
-/** A document after it was read: defaults are filled in. */
+/** A checked document, with defaults filled in. */
 export type PriceBookData = z.output<typeof priceBookSchema>
 export type PriceVersion = PriceBookData['versions'][number]
-/** The prices of one service at one provider, for one model or for all. */
+/** The prices of one service of one provider, for one model or for all of them. */
 export type PriceEntry = z.output<typeof entrySchema>
-/** How sure a price is. */
+/** How reliable a price is. */
 export type Confidence = (typeof confidences)[number]
-/** What the amounts of a book are in. */
+/** The currency of a book's amounts. */
 export type Currency = PriceBookData['currency']
 
-/** The JSON Schema (draft 2020-12) of {@link PriceBookDocument}, for editors and for checks in other languages. */
+/** Returns the JSON Schema (draft 2020-12) of {@link PriceBookDocument}, for editors and for validation in other languages. */
 export function priceBookJsonSchema(): Record<string, unknown> {
   return { title: 'Farebox price book', ...z.toJSONSchema(priceBookSchema, { io: 'input' }) }
 }

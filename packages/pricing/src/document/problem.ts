@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 
-/** One thing that is wrong with a price book, and where. Names that could not be read are absent. */
+/** One problem in a price book, and where it is. Names that could not be read are absent. */
 export interface PriceBookProblem {
   version?: string
   service?: string
@@ -8,20 +8,20 @@ export interface PriceBookProblem {
   model?: string
   /** Index of the rate in its entry, from 0. */
   rate?: number
-  /** The field, from there on: `increment.next`. */
+  /** Path of the field within that rate, entry or version: `increment.next`. */
   field: string
   /** What is wrong, and what would be right. */
   message: string
 }
 
-/** `version 2026-11, gpt gpt-4o, rate 0, amount: must be …`. */
+/** Formats a problem: `version 2026-11, gpt gpt-4o, rate 0, amount: must be …`. */
 export function problemText({ version, service, provider, model, rate, field, message }: PriceBookProblem): string {
   const row = [service, provider, model].filter((part) => part !== undefined).join(' ')
   const place = [version !== undefined && `version ${version}`, row, rate !== undefined && `rate ${rate}`, field].filter(Boolean)
   return place.length > 0 ? `${place.join(', ')}: ${message}` : message
 }
 
-/** Where an issue of the schema is, in the names that the document itself uses as far as they can be read. */
+/** Locates a schema issue by the document's own names, as far as they can be read. */
 export function problemOfIssue(document: unknown, issue: z.core.$ZodIssue): PriceBookProblem {
   const [versions, versionIndex, entries, entryIndex, ...rest] = issue.path
   const message = messageOf(issue, valueAt(document, issue.path))

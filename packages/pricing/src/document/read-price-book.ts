@@ -12,9 +12,9 @@ import {
 import { type PriceBookProblem, problemOfIssue } from './problem.ts'
 
 /**
- * Reads and checks a price book. What comes back is frozen to its leaves, and shares nothing with what was given.
+ * Reads and checks a price book. The result is deeply frozen, and shares nothing with the input.
  *
- * @throws {InvalidPriceBookError} with everything that is wrong, each with its row, its field and what would be right
+ * @throws {InvalidPriceBookError} lists everything wrong, each with its row, its field and what would be right
  */
 export function readPriceBook(document: PriceBookDocument): PriceBookData {
   const parsed = priceBookSchema.safeParse(document)
@@ -33,7 +33,7 @@ export function readPriceBook(document: PriceBookDocument): PriceBookData {
   return frozen(parsed.data)
 }
 
-/** Every moment from the first version on is in exactly one version. */
+/** Checks that every moment from the first version on is in exactly one version. */
 function checkVersions(versions: readonly PriceVersion[]): PriceBookProblem[] {
   const problems: PriceBookProblem[] = []
   for (const [index, { version, effective_from: from, effective_until: until }] of versions.entries()) {
@@ -75,7 +75,7 @@ function checkEntries(
       if (owner) complain(field, `${name} is priced twice${owner === entry ? '' : `, also by ${rowText(owner)}`}: keep one`)
       owners.set(key, entry)
     }
-    // An alias stands for a provider with all its numbers, so another's numbers would never be found under it.
+    // An alias stands for one provider with all its numbers. Another provider's numbers would never be found under it.
     for (const alias of model === undefined ? (entry.aliases ?? []) : []) {
       const key = `${service}\0${alias}`
       const bearer = bearers.get(key)
@@ -89,7 +89,7 @@ function checkEntries(
   return problems
 }
 
-/** Every combination of names under which the entry is found. */
+/** Every combination of name and numbers under which the entry is found. */
 function namesOf(entry: PriceEntry): { field: string; name: string; key: string }[] {
   const { service, provider, model, aliases = [], to = [''], from = [''] } = entry
   const own = { field: model === undefined ? 'provider' : 'model', name: model ?? provider }
@@ -109,7 +109,7 @@ function rowText({ service, provider, model }: PriceEntry): string {
   return [service, provider, model].filter((part) => part !== undefined).join(' ')
 }
 
-/** A value that is frozen to its leaves. */
+/** Freezes a value deeply, and returns it. */
 export function frozen<Value>(value: Value): Value {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     for (const inner of Object.values(value)) frozen(inner)

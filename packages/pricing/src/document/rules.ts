@@ -5,7 +5,7 @@ import { amount, day, name, positive, timeOfDay } from './fields.ts'
 const unit = z.enum(units)
 const ownUnit = unit.optional().describe("Absent: the rate's unit. Seconds and minutes may stand for one another")
 
-/** What a rule looks back on: this call alone, or everything in the current period, of which the caller says how much was used. */
+/** What a rule counts: this call alone, or everything in the current period, for which the caller supplies the earlier usage. */
 const basis = z.enum(['request', 'period'])
 
 const incrementSchema = z
@@ -58,7 +58,7 @@ const tiersSchema = z
   })
   .describe('Prices that depend on how much is used')
 
-/** How the characters of a text are counted: `é` is one or two code points, `😀` one code point, two UTF-16 units and four bytes. */
+/** How to count characters: `é` is one or two code points. `😀` is one code point, two UTF-16 units and four bytes. */
 const characterCountings = ['code_points', 'utf16_units', 'utf8_bytes'] as const satisfies CharacterCounting[]
 
 export const rateSchema = z
@@ -133,23 +133,23 @@ export const roundingSchema = z.strictObject({
     ),
 })
 
-/** The price of one meter, or of one unit. */
+/** The price of one meter, or of every meter of a unit. */
 export type Rate = z.output<typeof rateSchema>
-/** The steps in which a rate bills. */
+/** The billing increments of a rate. */
 export type Increment = z.output<typeof incrementSchema>
-/** Units that are free, by request or by period. */
+/** Units that are free, per request or per period. */
 export type Included = z.output<typeof includedSchema>
-/** Units that are sold whole. */
+/** Units that are sold in whole packages. */
 export type Package = z.output<typeof packageSchema>
-/** Prices that change with how much is used. */
+/** Prices that depend on the quantity used. */
 export type Tiers = z.output<typeof tiersSchema>
-/** The most that a call may cost, and what happens to dearer ones. */
+/** The most that a call may cost, and what happens to dearer calls. */
 export type MaximumCharge = z.output<typeof maximumChargeSchema>
-/** Factors by what is said of a call: its region, its service tier. */
+/** Price factors by an attribute of the call, such as its region or service tier. */
 export type Multiplier = z.output<typeof multiplierSchema>
 /** Prices for certain days and times of day. */
 export type PriceWindow = z.output<typeof windowSchema>
-/** How, to what step and where amounts are rounded. */
+/** Which way, to what step, and at what point amounts are rounded. */
 export type Rounding = z.output<typeof roundingSchema>
 /** Which way an amount is rounded. */
 export type RoundingMode = (typeof roundingModes)[number]

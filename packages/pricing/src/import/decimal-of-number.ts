@@ -1,9 +1,9 @@
 /**
- * The decimal that a JSON number was written as: `1.5e-7` is `0.00000015`. Numbers are read by their shortest decimal, which is what
- * their author wrote, so no digit of the float itself gets into a price.
+ * Converts a JSON number to the decimal it was written as: `1.5e-7` becomes `0.00000015`. It takes the number's shortest decimal,
+ * which is what the author wrote, so floating-point error cannot get into a price.
  *
- * @param shift  digits to move the point to the right: 6 makes a price per token one per million
- * @returns      `undefined` when it is no number of zero or more, or no price book can hold it
+ * @param shift  how many digits to move the point to the right: 6 turns a price per token into one per million
+ * @returns `undefined` if the value is not a number of 0 or more, or a price book cannot hold it
  */
 export function decimalOfNumber(value: unknown, shift = 0): string | undefined {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) return undefined

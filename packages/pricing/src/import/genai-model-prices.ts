@@ -3,10 +3,10 @@ import type { RateDocument } from './imported-prices.ts'
 import type { ModelPrices, Prices } from './model-prices.ts'
 import type { TokenPrice } from './token-rates.ts'
 
-/** Tells of a field that could not be taken, and why. */
+/** Reports a field that could not be imported, and why. */
 export type Refuse = (field: string, reason: string) => void
 
-/** Prices of tokens by their names there; `cache_write` is the one of five minutes. */
+/** The meters of each token price. `cache_write` is the five-minute cache. */
 const TOKEN_METERS: Readonly<Record<string, readonly string[]>> = {
   input_mtok: ['input'],
   cache_read_mtok: ['cached_input'],
@@ -23,17 +23,17 @@ const TOKEN_METERS: Readonly<Record<string, readonly string[]>> = {
   input_video_mtok: ['video_input'],
   output_video_mtok: ['video_output'],
 }
-/** Prices of other things: their meter, and the unit and number that they are for. */
+/** Prices of other things: their meter, unit and number of units. */
 const OTHER_METERS: Readonly<Record<string, Pick<RateDocument, 'unit' | 'meter' | 'per'>>> = {
   input_audio_hours: { unit: 'minutes', meter: 'duration', per: '60' },
   web_searches_kcount: { unit: 'requests', meter: 'web_searches', per: '1000' },
   storage_searches_kcount: { unit: 'requests', meter: 'storage_searches', per: '1000' },
   requests_kcount: { unit: 'requests', meter: 'requests', per: '1000' },
 }
-/** The same price again, under the name that it had before. */
+/** Older names of prices, which repeat the price under the newer name. */
 const DUPLICATES: Readonly<Record<string, string>> = { audio_hours: 'input_audio_hours' }
 
-/** The price in force on the first day that counts, and those that come after or apply at certain times. */
+/** Reads the price in force on the day `from`, and the later and time-of-day prices as windows. */
 export function readModelPrices(
   prices: unknown,
   from: string,
@@ -44,7 +44,7 @@ export function readModelPrices(
     .filter(({ prices: found }) => found.tokens || found.others)
   const base = usable.findLast(({ constraint }) => constraint === undefined || (constraint.day ?? '9') <= from)
   if (!base) return undefined
-  // The last that applies is the price there, and the first window here.
+  // In the data the last price that applies wins, but in a book the first window.
   const windows = usable
     .slice(usable.indexOf(base) + 1)
     .flatMap(({ constraint, prices: other }) => (constraint ? [{ ...windowTime(constraint), prices: other }] : []))
@@ -53,14 +53,14 @@ export function readModelPrices(
 }
 
 interface Constraint {
-  /** The day from which it holds. */
+  /** The first day on which it applies. */
   day?: string
-  /** The times of day, in UTC, between which it holds. */
+  /** The times of day, in UTC, between which it applies. */
   from?: string
   until?: string
 }
 
-/** Prices, and when they hold; without a constraint, at first. */
+/** Prices, and when they apply. Without a constraint, they are the initial prices. */
 interface Condition {
   constraint?: Constraint
   prices: Fields

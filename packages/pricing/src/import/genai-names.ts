@@ -1,18 +1,18 @@
-/** What a model is called besides: `{ or: [{ equals: … }, { starts_with: … }] }`. */
+/** A model with the rule for its other names: `{ or: [{ equals: … }, { starts_with: … }] }`. */
 interface NamedModel {
   id: string
   match?: unknown
 }
 
-/** The pattern of a model's dated ids: `^gpt-6-sol-\d{4}-\d{2}-\d{2}$`, `^claude-opus-5-\d{8}$`. */
+/** Matches patterns of dated model ids: `^gpt-6-sol-\d{4}-\d{2}-\d{2}$`, `^claude-opus-5-\d{8}$`. */
 const DATED = /^\^((?:[\w-]|\\\.)+)-\\d\{(?:4\}-\\d\{2\}-\\d\{2|8)\}\$$/
 
 /**
- * The other names of a model. Only exact names and beginnings can be aliases of an entry; what is matched by a part, an end or a
- * pattern is told of.
+ * Returns a model's other names. Only exact names and prefixes can be aliases of an entry. Matches by substring, suffix or
+ * pattern are reported, except patterns of dated ids, which become prefixes.
  *
- * @param ownNames  what models are called themselves, which is no alias of another
- * @param ownerOf   whose a name is, if anybody's
+ * @param ownNames  the ids of the vendor's models, which cannot be aliases of others
+ * @param ownerOf  returns the row that has a name already, if any
  */
 export function aliasesOf(
   model: NamedModel,
@@ -42,7 +42,7 @@ function namesIn(match: unknown): { name: string; problem?: string }[] {
   return [{ name: '', problem: `names that match ${JSON.stringify(match)}` }]
 }
 
-/** Names that are taken, by whom: a name itself, or all that begin like an alias of another vendor. */
+/** Keeps track of which row has which name. */
 export class NameOwners {
   readonly #exact = new Map<string, { row: string; vendor: string }>()
 
@@ -50,7 +50,7 @@ export class NameOwners {
     this.#exact.set(name, { row, vendor })
   }
 
-  /** Who has this very name; or, of another vendor, an alias that stands for it. */
+  /** The row that has exactly this name, or another vendor's row whose alias matches it. */
   ownerOf(name: string, vendor: string): string | undefined {
     const exact = this.#exact.get(name)
     if (exact) return exact.row

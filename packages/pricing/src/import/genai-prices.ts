@@ -3,14 +3,14 @@ import { aliasesOf, NameOwners } from './genai-names.ts'
 import type { EntryDocument, ImportedPrices, ImportSource, NotTaken } from './imported-prices.ts'
 import { entriesOfModel, type ModelPrices } from './model-prices.ts'
 
-/** The data of `@pydantic/genai-prices`, as far as it is read: what `await waitForUpdate()` resolves to, or `data.json`. */
+/** A provider in the data of `@pydantic/genai-prices`, which `await waitForUpdate()` resolves to, or `data.json` holds. */
 export interface GenaiProvider {
   id: string
   pricing_urls?: readonly string[]
   models: readonly GenaiModel[]
 }
 
-/** A model in the data of genai-prices, before it is checked. */
+/** A model in the data of genai-prices, unchecked. */
 export interface GenaiModel {
   id: string
   match?: unknown
@@ -19,19 +19,21 @@ export interface GenaiModel {
   deprecated?: boolean
 }
 
-/** What is taken from the data of genai-prices. */
+/** What to import from the data of genai-prices. */
 export interface GenaiImport extends ImportSource {
-  /** Vendors whose models are taken, in order: of two models of one name, the first vendor's is. @defaultValue all of them */
+  /**
+   * Vendors whose models to import. If two have a model of the same name, the earlier vendor's wins. @defaultValue all vendors
+   */
   vendors?: readonly string[]
-  /** Which of our services a model serves. @defaultValue `gpt` and `vision`, and by name `embedding` and `realtime` */
+  /** Which Farebox services a model serves. @defaultValue `gpt` and `vision`, or by its name `embedding` or `realtime` */
   servicesOf?: (vendor: string, model: string) => readonly string[]
-  /** Prices that ended before this day are left out: `2025-01-01`. @defaultValue the beginning of time */
+  /** Leaves out prices that ended before this day: `2025-01-01`. @defaultValue the beginning of time */
   from?: string
 }
 
 /**
- * Takes the prices of `@pydantic/genai-prices` into entries of a cost book, one for each model and service. Prices that change on a
- * day, or by the time of day, become windows of their entry; prices by the length of a prompt become tiers.
+ * Converts the prices of `@pydantic/genai-prices` into entries of a cost book, one for each model and service. Prices that change
+ * on a day, or by time of day, become windows of their entry. Prices by prompt length become tiers.
  */
 export function importGenaiPrices(providers: readonly GenaiProvider[], options: GenaiImport): ImportedPrices {
   const { models, notTaken } = readGenaiPrices(providers, options)
@@ -43,7 +45,7 @@ export function importGenaiPrices(providers: readonly GenaiProvider[], options: 
   return { entries, notTaken }
 }
 
-/** The same, model by model: `source` is the vendor's own page. */
+/** Like {@link importGenaiPrices}, but returns models instead of entries. `source` is the vendor's own page. */
 export function readGenaiPrices(
   providers: readonly GenaiProvider[],
   options: Omit<GenaiImport, 'source' | 'checked'>,
@@ -81,7 +83,7 @@ export function readGenaiPrices(
   return { models, notTaken }
 }
 
-/** The service that a model is sold for, by what its vendor calls it. */
+/** Guesses a model's services from its name. */
 function usualServices(_vendor: string, model: string): readonly string[] {
   if (/embed/.test(model)) return ['embedding']
   if (/realtime/.test(model)) return ['realtime']

@@ -1,33 +1,33 @@
 import type { PriceBookDocument } from '../document/price-book-document.ts'
 
-/** An entry of a price book as it is written. */
+/** A price book entry as written, before defaults are filled in. */
 export type EntryDocument = PriceBookDocument['versions'][number]['entries'][number]
 export type RateDocument = EntryDocument['rates'][number]
 
-/** What could not be taken from a source, and why. */
+/** A part of a source that could not be imported, and why. */
 export interface NotTaken {
-  /** The row, in the source's own words: `openai/gpt-4o`, `line 12`. */
+  /** The row, in the source's own terms: `openai/gpt-4o`, `line 12`. */
   row: string
-  /** The part of the row, where the rest of it was taken: a field, or a name that it goes by. */
+  /** The field concerned, if it is one. The rest of the row may have been imported. */
   field?: string
   reason: string
 }
 
-/** What was taken from a source, and what was not. Nothing unknown was turned into a price, least of all into zero. */
+/** What was imported from a source, and what was not. An unknown price is never guessed, and never taken as zero. */
 export interface ImportedPrices {
   entries: EntryDocument[]
   notTaken: NotTaken[]
 }
 
-/** Where prices were read, and when: for every row. */
+/** Where and when the prices were read. Every entry records it. */
 export interface ImportSource {
-  /** Who published it, with its version or address. */
+  /** Who published the prices, with version or URL. */
   source: string
-  /** The day on which it was read: `2026-11-20`. */
+  /** The day on which they were read: `2026-11-20`. */
   checked: string
 }
 
-/** A price book of one version, made of what was imported. */
+/** Makes a price book in US dollars, with a single version, of imported entries. */
 export function importedBook(
   { entries }: Pick<ImportedPrices, 'entries'>,
   { name, version, effectiveFrom }: { name: string; version: string; effectiveFrom: string },

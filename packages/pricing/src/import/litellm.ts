@@ -3,13 +3,13 @@ import { decimalOfNumber } from './decimal-of-number.ts'
 import type { EntryDocument, ImportedPrices, ImportSource, NotTaken, RateDocument } from './imported-prices.ts'
 import { type TokenPrice, tokenRates } from './token-rates.ts'
 
-/** What is taken from LiteLLM's price file. */
+/** What to import from LiteLLM's price file. */
 export interface LitellmImport extends ImportSource {
-  /** Vendors (`litellm_provider`) whose models are taken. @defaultValue all of them */
+  /** Vendors (`litellm_provider`) whose models to import. @defaultValue all vendors */
   vendors?: readonly string[]
 }
 
-/** Prices of one token, by their names there. */
+/** Fields with prices per token, and their meters. */
 const TOKEN_METERS: Readonly<Record<string, string>> = {
   input_cost_per_token: 'input',
   cache_read_input_token_cost: 'cached_input',
@@ -23,7 +23,7 @@ const TOKEN_METERS: Readonly<Record<string, string>> = {
   input_cost_per_image_token: 'image_input',
   output_cost_per_image_token: 'image_output',
 }
-/** Prices of other things, each for one. */
+/** Fields with prices of other things, each per single unit. */
 const OTHER_METERS: Readonly<Record<string, Pick<RateDocument, 'unit' | 'meter'>>> = {
   input_cost_per_second: { unit: 'seconds', meter: 'duration' },
   input_cost_per_character: { unit: 'characters', meter: 'characters' },
@@ -31,7 +31,7 @@ const OTHER_METERS: Readonly<Record<string, Pick<RateDocument, 'unit' | 'meter'>
   input_cost_per_query: { unit: 'requests', meter: 'requests' },
   input_cost_per_request: { unit: 'requests', meter: 'requests' },
 }
-/** The service of each mode. Modes that are none of ours are told of. */
+/** The services of each mode. Other modes are reported. */
 const SERVICES: Readonly<Record<string, readonly string[]>> = {
   chat: ['gpt'],
   completion: ['gpt'],
@@ -42,12 +42,12 @@ const SERVICES: Readonly<Record<string, readonly string[]>> = {
   realtime: ['realtime'],
 }
 const ABOVE = /^(.+)_above_(\d+)k_tokens$/
-/** Prices for calls that may wait, or that go first. */
+/** Fields with prices for calls that may wait, or that have priority. */
 const SERVICE_TIER = /_(batches|flex|priority)$/
 
 /**
- * Takes LiteLLM's `model_prices_and_context_window.json` into entries of a cost book. The name of a model there, often with its vendor
- * in front, is its provider here; the name without the vendor is an alias where only one model has it.
+ * Converts LiteLLM's `model_prices_and_context_window.json` into entries of a cost book. The model's name there, often prefixed
+ * with its vendor, becomes the entry's provider. The name without the vendor becomes an alias of the first model that has it.
  */
 export function importLitellm(data: unknown, options: LitellmImport): ImportedPrices {
   const notTaken: NotTaken[] = []
@@ -55,7 +55,7 @@ export function importLitellm(data: unknown, options: LitellmImport): ImportedPr
   const rows = typeof data === 'object' && data !== null && !Array.isArray(data) ? Object.entries(data) : []
   const taken = new Set(rows.map(([name]) => name))
   for (const [row, value] of rows) {
-    // A description of the fields, not a model.
+    // Describes the fields, and is not a model.
     if (row === 'sample_spec') continue
     const refuse = (reason: string, field?: string) => notTaken.push({ row, ...(field && { field }), reason })
     if (typeof value !== 'object' || value === null) {
@@ -117,7 +117,7 @@ function ratesOf(model: Record<string, unknown>, refuse: Refuse): RateDocument[]
   return [...tokenRates(tokens), ...oncePerMeter(others)]
 }
 
-/** The file writes zero for what it does not know, for what is free, and for the side that a model does not have: it is no price. */
+/** Reads a price. Zero is not accepted: the file uses it for unknown prices, for free ones, and for the side a model lacks. */
 function amountOf(model: Record<string, unknown>, field: string, shift: number, refuse: Refuse): string | undefined {
   const value = model[field]
   if (value === undefined || value === null) return undefined
@@ -128,7 +128,7 @@ function amountOf(model: Record<string, unknown>, field: string, shift: number, 
   return undefined
 }
 
-/** A book is refused for one day that there is not. */
+/** Reads the retirement day. Checked here, because one invalid day would make the whole book invalid. */
 function retirementOf({ deprecation_date: text }: Record<string, unknown>, refuse: Refuse): string | undefined {
   if (text === undefined || text === null) return undefined
   const parsed = day.safeParse(text)
@@ -147,7 +147,7 @@ function tiersOf(model: Record<string, unknown>, field: string, base: string, re
   return further.length > 0 ? [{ amount: base }, ...further] : base
 }
 
-/** Prices that were not read: of other tiers of service, of batches, of tools, of pixels. */
+/** Whether a field holds a price that was not read: of another service tier, of batches, of tools, of pixels. */
 function isOtherPrice(field: string, value: unknown, tokens: Readonly<Record<string, unknown>>): boolean {
   if (!/cost/.test(field) || field in TOKEN_METERS || field in OTHER_METERS || value === 0 || value === null) return false
   const of = ABOVE.exec(field)?.[1]
@@ -155,7 +155,7 @@ function isOtherPrice(field: string, value: unknown, tokens: Readonly<Record<str
   return meter === undefined || !(meter in tokens)
 }
 
-/** There are two ways to say the price of a request. */
+/** Keeps the first rate of each meter, because the file has two fields for the price of a request. */
 function oncePerMeter(rates: readonly RateDocument[]): RateDocument[] {
   return rates.filter(({ meter }, index) => rates.findIndex((other) => other.meter === meter) === index)
 }

@@ -1,16 +1,16 @@
 import type { EntryDocument, RateDocument } from './imported-prices.ts'
 import { type TokenPrices, tokenRates } from './token-rates.ts'
 
-/** What a model costs, once for all services that it serves: entries of a book say it in full. */
+/** What a model costs, in compact form: once for all its services. */
 export interface ModelPrices extends Pick<EntryDocument, 'aliases' | 'vendor' | 'retires' | 'source' | 'note'> {
   provider: string
   services: readonly string[]
   prices: Prices
-  /** Other prices at certain times, the first that applies first. */
+  /** Other prices at certain times. The first window that applies wins. */
   windows?: readonly (WindowTime & { prices: Prices })[]
 }
 
-/** Prices of a million tokens by meter, and rates of other things. */
+/** Prices per million tokens by meter, and rates of other things. */
 export interface Prices {
   tokens?: TokenPrices
   others?: readonly RateDocument[]
@@ -18,7 +18,7 @@ export interface Prices {
 
 type WindowTime = Pick<NonNullable<EntryDocument['windows']>[number], 'name' | 'first_day' | 'from' | 'until'>
 
-/** The entries of a model: the same price for each of its services. */
+/** Expands a model into entries, one for each service, all at the same prices. */
 export function entriesOfModel({
   services,
   prices,

@@ -1,7 +1,7 @@
 import type { RateDocument } from './imported-prices.ts'
 
 const MILLION = '1000000'
-/** All that is sent. A tier of context is chosen by their sum. */
+/** The meters of everything sent. Their sum decides the context-length tier. */
 const INPUT_METERS = [
   'input',
   'cached_input',
@@ -14,15 +14,15 @@ const INPUT_METERS = [
   'image_input',
 ]
 
-/** The price of a million tokens: flat, or in tiers of which the whole request's input chooses one. */
+/** The price per million tokens: flat, or in tiers that the whole request's input chooses from. */
 export type TokenPrice = string | readonly { above?: string; amount: string }[]
 
-/** Prices of a million tokens by meter. */
+/** Prices per million tokens, by meter. */
 export type TokenPrices = Readonly<Partial<Record<string, TokenPrice>>>
 
 /**
- * Meters that cost what another does where they have no price of their own: providers say so of what is read from a cache without a
- * discount, of what is written to one, of images in a chat and of reasoning. Audio is not among them: it is never billed as text.
+ * Meters that take another meter's price if they have none of their own. Providers bill so for cache reads without a discount,
+ * cache writes, images in a chat, and reasoning. Audio is not listed, because it is never billed as text.
  */
 const AS_ANOTHER: readonly [string, string][] = [
   ['cached_input', 'input'],
@@ -35,7 +35,7 @@ const AS_ANOTHER: readonly [string, string][] = [
 ]
 
 /**
- * The rates of a model that is billed by tokens.
+ * Builds the rates of a model that is billed by tokens.
  *
  * @param comparison  whether a tier begins above its bound (`gt`) or at it (`gte`)
  */

@@ -1,7 +1,7 @@
 import { CsvError, parse } from 'csv-parse/sync'
 import type { EntryDocument, ImportedPrices, ImportSource, NotTaken } from './imported-prices.ts'
 
-/** The columns of Twilio's `OutboundVoicePricing.csv`, without regard to case. */
+/** The columns of Twilio's `OutboundVoicePricing.csv`, in lower case. */
 const COLUMNS = {
   country: 'country',
   description: 'description',
@@ -11,21 +11,21 @@ const COLUMNS = {
 } as const
 type Column = keyof typeof COLUMNS
 
-/** How Twilio's list of voice prices is read. */
+/** How to read Twilio's voice price list. */
 export interface TwilioImport extends ImportSource {
-  /** Seconds that are billed at least, and then in steps, where a contract says other than whole minutes. @defaultValue 60 and 60 */
+  /** Billing increments in seconds, if a contract differs: the minimum, then the step. @defaultValue 60 and 60, whole minutes */
   increment?: { first: string; next: string }
 }
 
-/** Words for "any number" in the column of caller ids; `ROW` is the rest of the world. */
+/** Values that mean "any number" in the caller column. `ROW` is the rest of the world. */
 const ANYWHERE = new Set(['', 'ALL', 'ROW'])
 
 /**
- * Takes Twilio's list of prices for calls into a phone deck: an entry for each row, found by the longest beginning of the number
+ * Converts Twilio's voice price list into a phone deck: usually one entry per row, found by the longest prefix of the number
  * called and of the number called from. Calls are billed by started minutes, as Twilio does unless a contract says otherwise.
  *
- * A row without prefixes, or without a price, is told of; where two rows are about the same numbers they are one if they agree on the price, and
- * if they do not, the first is taken and the other is told of. What else a row is about is taken all the same.
+ * A row without prefixes or a price is reported and skipped. If two rows price the same numbers differently, the first one wins
+ * and the conflict is reported. If they agree, the numbers are imported once. A row's other numbers are imported either way.
  */
 export function importTwilioVoice(csv: string, options: TwilioImport): ImportedPrices {
   const notTaken: NotTaken[] = []
@@ -72,7 +72,7 @@ export function importTwilioVoice(csv: string, options: TwilioImport): ImportedP
   return { entries, notTaken }
 }
 
-/** Rows of cells, or what is wrong with the text. */
+/** Returns rows of cells, or what is wrong with the text. */
 function readCsv(csv: string): string[][] | string {
   try {
     return parse(csv, { bom: true, skip_empty_lines: true, relax_column_count: true, trim: true })
@@ -108,7 +108,7 @@ function columnsOf(header: readonly string[]): Record<Column, number> | undefine
   return found.every(([, index]) => index >= 0) ? (Object.fromEntries(found) as Record<Column, number>) : undefined
 }
 
-/** A price as it is written, which may have a dollar in front. Blanks and dashes are unknown; zero is zero only when written. */
+/** Reads a price, which may begin with a dollar sign. Blanks and dashes are unknown. Only a written zero is zero. */
 function priceOf(text: string): string | undefined {
   const [, whole, fraction = ''] = /^\$?\s*(\d{1,12})(?:\.(\d{1,12}))?$/.exec(text) ?? []
   if (whole === undefined) return undefined

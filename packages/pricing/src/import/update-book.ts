@@ -2,49 +2,48 @@ import { entrySchema, type PriceBookDocument } from '../document/price-book-docu
 import { rateSchema } from '../document/rules.ts'
 import type { EntryDocument, RateDocument } from './imported-prices.ts'
 
-/** One price that an update would change. */
+/** One price that an update changes. */
 export interface PriceChange {
   change: 'added' | 'changed'
   service: string
   provider: string
   model?: string
-  /** Numbers called and called from, of a phone deck. */
+  /** In a phone deck: the numbers called and called from. */
   numbers?: string
-  /** The meter that is priced, with its unit; or the field, where it is no rate. */
+  /** The meter and unit of a rate, or the name of another field. */
   what: string
-  /** Absent where there was none. */
+  /** Absent if there was none. */
   before?: string
-  /** Absent where there is none any more. */
+  /** Absent if there is none any more. */
   after?: string
 }
 
-/** What newer prices change in a book. */
+/** The result of updating a book with newer prices. */
 export interface BookUpdate {
-  /** The book with one more version; the same document where nothing changes. */
+  /** The book with one more version, or the same document if nothing changes. */
   document: PriceBookDocument
   changes: PriceChange[]
-  /** Rows that the source has and the book does not, when these are not added. */
+  /** Number of rows that only the source has and that were not added. */
   notInBook: number
 }
 
-/** The version that newer prices become, and what it takes of them. */
+/** The new version, and which rows it gets. */
 export interface UpdateOptions {
   /** The name of the new version. */
   version: string
-  /** When it begins, after the last one: a moment with its offset. */
+  /** When it begins: a moment with a UTC offset, after the last version's beginning. */
   effectiveFrom: string
-  /** Whether rows that the book does not have are added. @defaultValue false */
+  /** Whether to add rows that the book does not have. @defaultValue false */
   addRows?: boolean
 }
 
-/** What a row takes over from its source. Its other rules, such as a connect fee, are a team's own and stay. */
+/** The fields that a row takes from the source. Its other rules, such as a connect fee, are the team's own and stay. */
 const TAKEN_OVER = ['rates', 'windows', 'aliases', 'vendor', 'retires', 'source', 'checked', 'confidence'] as const
-/** What makes a new version: that a price was read again does not. */
+/** The fields whose changes make a new version. Rereading the same price does not. */
 const PRICED = ['rates', 'windows', 'aliases', 'retires'] as const
 
 /**
- * Brings a book up to date with prices that were imported. Versions are immutable, so changes make a new one, and rows that the source
- * does not have stay as they are.
+ * Updates a book with imported prices. Versions are immutable, so changes make a new version. Rows that the source lacks stay.
  */
 export function updateBook(
   document: PriceBookDocument,
@@ -72,7 +71,7 @@ export function updateBook(
   }
   const notInBook = addRows ? 0 : unknown.length
   if (changes.length === 0) return { document, changes, notInBook }
-  // The end of the last version follows from the beginning of the next.
+  // The last version's end follows from the next one's beginning.
   const versions = document.versions.map((one) => (one === last ? { ...one, effective_until: undefined } : one))
   return {
     document: { ...document, versions: [...versions, { version, effective_from: effectiveFrom, entries }] },
@@ -91,7 +90,7 @@ function changesOf(before: EntryDocument, after: EntryDocument): PriceChange[] {
   return [...rates, ...fields]
 }
 
-/** As a book has read it: what is absent in one is written out in the other. */
+/** Fills in defaults, so that an absent field equals one written out. */
 function withDefaults(entry: EntryDocument): EntryDocument {
   return entrySchema.safeParse(entry).data ?? entry
 }
@@ -107,14 +106,16 @@ function ratesChanged(before: readonly RateDocument[], after: readonly RateDocum
   return [...changed, ...[...named.values()].map((rate) => rateText(rate, 'after'))]
 }
 
-/** A price is the same however it is written: `0.15` of a million is `0.00000015` of one, `2.50` is `2.5`, and what is absent is its default. */
+/**
+ * Compares rates however they are written: `0.15` per million is `0.00000015` per one, `2.50` is `2.5`, absent is the default.
+ */
 function isSameRate(a: RateDocument, b: RateDocument): boolean {
   const [{ amounts, per, rules }, other] = [priceIn(a), priceIn(b)]
   if (text(rules) !== text(other.rules) || amounts.length !== other.amounts.length) return false
   return amounts.every((amount, index) => product(amount, other.per) === product(other.amounts[index] ?? '0', per))
 }
 
-/** The amounts of a rate, that of each tier, apart from what else it says. */
+/** Separates a rate's amounts, one for each tier, from its other rules. */
 function priceIn(rate: RateDocument): { amounts: readonly string[]; per: string; rules: unknown } {
   const { amount, per = '1', tiers, ...rules } = rateSchema.safeParse(rate).data ?? rate
   const { steps = [], ...tiered } = tiers ?? {}
@@ -163,7 +164,7 @@ function short(prefixes: readonly string[]): string {
   return others.length > 0 ? `${first} and ${others.length} more` : first
 }
 
-/** A value in one way of writing, whatever the order of its fields. */
+/** Serializes a value independently of the order of its fields. */
 function text(value: unknown): string | undefined {
   if (value === undefined) return undefined
   return JSON.stringify(value, (_, inner: unknown) =>

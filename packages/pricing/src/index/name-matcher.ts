@@ -1,10 +1,10 @@
-/** Finds what a name stands for: by the name itself, or else by the longest registered beginning (`claude-3-haiku-*`). */
+/** Looks up values by name: by the exact name, or else by the longest registered prefix (`claude-3-haiku-*`). */
 export class NameMatcher<Value> {
   readonly #registered = new Map<string, Value>()
-  /** The longest first. */
+  /** Longest first. */
   readonly #beginnings: { beginning: string; value: Value }[] = []
 
-  /** The first value of a name stays. */
+  /** Registers a name. A name that is already registered keeps its value. */
   add(name: string, value: Value): void {
     if (this.#registered.has(name)) return
     this.#registered.set(name, value)
@@ -19,12 +19,12 @@ export class NameMatcher<Value> {
     return this.#beginnings.find(({ beginning }) => name.startsWith(beginning))?.value
   }
 
-  /** What was registered under this very text, whatever else it may stand for. */
+  /** The value registered under exactly this text, without matching prefixes. */
   registered(name: string): Value | undefined {
     return this.#registered.get(name)
   }
 
-  /** As they were registered, aliases too. */
+  /** All registered names, including prefixes with their `*`. */
   names(): Iterable<string> {
     return this.#registered.keys()
   }

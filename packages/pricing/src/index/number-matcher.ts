@@ -1,4 +1,4 @@
-/** Telephone numbers in E.164, which some prices depend on. */
+/** The telephone numbers of a call, in E.164. Some prices depend on them. */
 export interface PhoneNumbers {
   /** The number called: `+442071234567`. */
   to?: string
@@ -7,8 +7,8 @@ export interface PhoneNumbers {
 }
 
 /**
- * Finds a price by the numbers called and called from: the longest beginning of `to` that has a price for `from`, and of `from` the
- * longest too. What names no numbers is for all others.
+ * Finds a price by the numbers called and called from: the longest prefix of `to` that has a price for `from`, then the longest
+ * prefix of `from`. A price without numbers is for all others.
  */
 export class NumberMatcher<Value> {
   readonly #byTo = new Map<string, Map<string, Value>>()
@@ -22,7 +22,7 @@ export class NumberMatcher<Value> {
       for (const calling of from) byFrom.set(calling, value)
     }
     this.#everywhere = this.#byTo.get('')?.get('')
-    // Unless there is a single price, and that for all numbers.
+    // Numbers do not matter if the only price is for all of them.
     this.#needsNumbers = this.#everywhere === undefined || this.#byTo.size > 1 || this.#byTo.get('')?.size !== 1
   }
 

@@ -6,18 +6,18 @@ import { NumberMatcher } from './number-matcher.ts'
 
 /** The prices of one provider for one service. */
 interface ProviderPrices {
-  /** By the model's name, and then by the numbers of a call. */
+  /** By model name, then by the numbers of a call. */
   models: NameMatcher<NumberMatcher<PricedEntry>>
-  /** For every model that has no price of its own. */
+  /** Prices of every model without a price of its own. */
   anyModel: NumberMatcher<PricedEntry> | undefined
 }
 
-/** The prices of one version, by name. */
+/** Looks up the prices of one version. */
 export class PriceIndex {
   readonly #services = new Map<string, NameMatcher<ProviderPrices>>()
 
   constructor(entries: readonly PricedEntry[]) {
-    // Providers by their own names come before aliases, so that an alias never hides one.
+    // Add all providers before any alias, so that an alias never hides a provider.
     for (const priced of entries) this.#add(priced)
     for (const { entry } of entries) this.#addProviderAliases(entry)
   }
@@ -29,7 +29,7 @@ export class PriceIndex {
     return (named ?? prices.anyModel)?.find(query)
   }
 
-  /** Why nothing was found, and the names that come nearest to what was looked for. */
+  /** Why a query finds nothing, and the closest names. */
   whyAbsent({ service, provider, model, to }: PriceQuery): { problem: string; nearest: readonly string[] } {
     const providers = this.#services.get(service)
     if (!providers) return { problem: `has no service ${service}`, nearest: nearestNames(service, this.#services.keys()) }

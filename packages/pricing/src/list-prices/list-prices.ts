@@ -3,19 +3,19 @@ import type { EntryDocument } from '../import/imported-prices.ts'
 import { entriesOfModel, type ModelPrices } from '../import/model-prices.ts'
 import { readListPrices } from './list-prices.generated.ts'
 
-/** What the default cost book is made of. */
+/** The data of the default cost book. */
 export interface ListPrices {
-  /** Where the prices of `models` were read; each names its vendor's own page besides. */
+  /** Where the prices of `models` were read. Each model also names its vendor's own page. */
   source: string
   checked: string
   models: ModelPrices[]
-  /** Prices of everything else, each with its own source. */
+  /** All other prices, each with its own source. */
   entries: EntryDocument[]
 }
 
 /**
- * What providers charge at list price, as a document: for a book of your own that differs in a few rows. Every row says where and when
- * it was read, and how sure it is.
+ * Returns what providers charge at list price, as a document from which to make your own book with a few rows changed. Every row
+ * says where and when it was read, and how reliable it is.
  */
 export function listPrices(): PriceBookDocument {
   const { source, checked, models, entries } = readListPrices()

@@ -11,55 +11,55 @@ import { unitsIn } from '../units.ts'
 import { expectBooks, expectVersion } from './expect-books.ts'
 import { marginPercent, textNotBelow, usdText } from './margin-text.ts'
 
-/** What a credit is worth, and as of when. */
+/** What a credit is worth, and the moment to compare. */
 export interface MarginOptions {
   /** What a customer pays for one credit, in US dollars: `0.001`. */
   creditValueUsd: string
-  /** As of when, epoch milliseconds, UTC. */
+  /** The moment whose prices to compare, in epoch milliseconds, UTC. */
   at: number
 }
 
 /**
- * What a comparison of a price with a cost found.
+ * The result of comparing a price with a cost.
  *
  * | status | meaning |
  * |---|---|
- * | `covered` | the price covers the cost, at every size that was tried |
- * | `below_cost` | an ordinary call is sold below its cost |
- * | `below_cost_for_some` | an ordinary call is not, but one of another size is, for example a call of one second that costs a whole minute |
+ * | `covered` | the price covers the cost, at every size tried |
+ * | `below_cost` | an ordinary call is sold below cost |
+ * | `below_cost_for_some` | only a call of another size is sold below cost, such as one of a second that costs a whole minute |
  * | `no_cost` | the cost book does not have the provider |
- * | `not_comparable` | both have it, in units of which neither can be turned into the other, such as characters and tokens |
+ * | `not_comparable` | both books have it, but in units that do not convert into each other, such as characters and tokens |
  */
 export type MarginStatus = 'covered' | 'below_cost' | 'below_cost_for_some' | 'no_cost' | 'not_comparable'
 
-/** How a price compares with a cost. Amounts are decimals of US dollars, to nine places. */
+/** How a price compares with a cost. Amounts are decimal strings of US dollars, with up to nine places. */
 export interface MarginRow {
   status: MarginStatus
   service: string
   provider: string
-  /** The model of the price or, where that has none, of the cost. */
+  /** The model of the price, or if that has none, of the cost. */
   model?: string
   meter?: string
   unit: Unit
-  /** The size of the call that is shown: an ordinary one, or the one that is sold below cost. */
+  /** The size of the call shown: an ordinary one, or one that is sold below cost. */
   quantity?: string
   soldUsd?: string
   costUsd?: string
-  /** What of the price is left after the cost, in percent; below zero where it is sold below cost. */
+  /** What remains of the price after the cost, in percent. Negative if sold below cost. */
   marginPercent?: string
-  /** For `below_cost`: the least price in credits that would cover the cost, for the rate's own `per` units. */
+  /** For `below_cost`: the lowest price in credits that would cover the cost, for the rate's own `per` units. */
   breakEven?: { credits: string; per: string; unit: Unit }
-  /** For `not_comparable`: what the cost is counted in. */
+  /** For `not_comparable`: the units of the cost. */
   costUnits?: readonly Unit[]
-  /** Whether the cost is not well known: it names no source, a single one, a weak one, or several that disagree. */
+  /** Whether the cost is uncertain: it has no source, a single or weak one, or several that disagree. */
   isWeak: boolean
   confidence?: Confidence
   source?: string
-  /** The day on which the provider takes it out of service. */
+  /** The day on which the provider retires it. */
   retires?: string
 }
 
-/** Two books beside each other, rate by rate. */
+/** A comparison of two books, rate by rate. */
 export interface MarginReport {
   /** `name@version`. */
   prices: string
@@ -70,7 +70,7 @@ export interface MarginReport {
 
 const WEAK: ReadonlySet<Confidence> = new Set(['single_source', 'sources_disagree', 'weak'])
 
-/** An ordinary call first, then others that rules treat otherwise: very short, just past a step, long. */
+/** An ordinary call first, then sizes that rules may treat differently: very short, just past a step, long. */
 const SIZES: Record<Unit, readonly [ordinary: string, ...others: string[]]> = {
   tokens: ['1000', '1', '250000'],
   seconds: ['300', '1', '61', '3600'],
@@ -82,10 +82,12 @@ const SIZES: Record<Unit, readonly [ordinary: string, ...others: string[]]> = {
 }
 
 /**
- * Compares what customers pay with what providers charge, for every rate of the credit book and every model of the cost book that it may
- * be used for; of a phone deck, for the calls that both books find it for. Each meter is compared by itself; what a receipt rounds up is not counted as income.
+ * Compares what customers pay with what providers charge: every rate of the credit book with every model of the cost book that it
+ * may apply to. In a phone deck, a price is compared with a cost only if some call finds both. Each meter is compared separately.
+ * Rounding up on receipts does not count as income.
  *
- * @throws {InvalidOptionError} a book is in the wrong currency or not in force at `at`, or `creditValueUsd` is not a decimal above 0
+ * @throws {InvalidOptionError} a book is in the wrong currency or not in force at `at`, or `creditValueUsd` is not a decimal
+ *   above 0
  */
 export function checkMargins(prices: PriceBook, costs: PriceBook, { creditValueUsd, at }: MarginOptions): MarginReport {
   const creditValue = expectBooks(prices, costs, creditValueUsd)
@@ -101,7 +103,10 @@ export function checkMargins(prices: PriceBook, costs: PriceBook, { creditValueU
   return { prices: prices.entries(at).version, costs: costs.entries(at).version, creditValueUsd, rows }
 }
 
-/** What the calls that a price is for may cost: of its model, or of every model that has no price of its own, and between its numbers. */
+/**
+ * The costs of the calls that a price applies to: of its model, or of all models without a price of their own, between its
+ * numbers.
+ */
 function costsOf(prices: PriceBook, price: PricedEntry, costs: PriceBook, at: number): readonly PricedEntry[] {
   const { service, provider, model } = price.entry
   if (model !== undefined && !hasNumbers(price)) {
@@ -121,7 +126,7 @@ function costsOf(prices: PriceBook, price: PricedEntry, costs: PriceBook, at: nu
     .filter((cost) => (model === undefined || hasNumbers(price) || hasNumbers(cost)) && isMet(cost))
 }
 
-/** The models of a cost that a price may be asked for: its own, or else all by which the cost is found. */
+/** The model names to try: the price's own, or else all names of the cost. */
 function namesOf(own: string | undefined, { model, aliases = [] }: PriceEntry): readonly (string | undefined)[] {
   if (own !== undefined || model === undefined) return [own ?? model]
   return [model, ...aliases.map((alias) => alias.replace(/\*$/, ''))]
@@ -131,7 +136,7 @@ function hasNumbers({ entry: { to, from } }: PricedEntry): boolean {
   return to !== undefined || from !== undefined
 }
 
-/** The beginnings of numbers that two entries have in common: the longer ones, by which both would be found. */
+/** The number prefixes that two entries have in common. Of each pair it takes the longer, which finds both. */
 function numbersOf(price: PriceEntry, cost: PriceEntry): PhoneNumbers[] {
   const both = (ours: readonly string[] = [''], theirs: readonly string[] = ['']) =>
     ours.flatMap((one) =>
@@ -183,7 +188,7 @@ function compareEntries(price: PricedEntry, cost: PricedEntry, creditValue: Rati
   })
 }
 
-/** What both books make of a usage; `undefined` where one of them cannot price it. */
+/** Rates a usage with both books. `undefined` if one of them cannot price it. */
 function tryBoth(
   price: PricedEntry,
   cost: PricedEntry,
@@ -191,7 +196,7 @@ function tryBoth(
   usage: readonly UsageQuantity[],
 ): { credits: Rational; usd: Rational } | undefined {
   const counted = usage.map((one) =>
-    // A text whose characters all count as one, so that ways of counting agree.
+    // As for ASCII text, for which all ways of counting agree.
     one.unit === 'characters'
       ? { ...one, counts: { code_points: one.quantity, utf16_units: one.quantity, utf8_bytes: one.quantity } }
       : one,
@@ -204,7 +209,7 @@ function tryBoth(
   }
 }
 
-/** The meters under which a rate must be compared: its own, or all that the cost tells apart. */
+/** The meters to compare a rate under: its own, or all that the cost distinguishes. */
 function metersOf(rate: Rate, price: PriceEntry, cost: PriceEntry): readonly (string | undefined)[] {
   if (rate.meter !== undefined) return [rate.meter]
   const elsewhere = new Set(price.rates.map(({ meter }) => meter))
@@ -219,7 +224,7 @@ function breakEven(rate: Rate, paid: Rational, used: Quantity, creditValue: Rati
   const per = rate.package?.size ?? rate.per
   const each = divide(paid, rational(used, 1_000_000n))
   const credits = divide(multiply(each, decimal(per)), creditValue)
-  // Rounded to the nearest it would be below cost still.
+  // Rounding to nearest could leave it below cost.
   return { credits: textNotBelow(credits), per, unit: rate.unit }
 }
 

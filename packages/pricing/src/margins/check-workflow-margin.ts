@@ -13,23 +13,23 @@ export interface WorkflowCall extends Omit<PriceQuery, 'at' | 'currency'> {
   quantities: readonly UsageQuantity[]
 }
 
-/** What a whole workflow brings in, and what it costs. Amounts of dollars are decimals, to nine places. */
+/** What a whole workflow is sold for, and what it costs. Dollar amounts are decimal strings, with up to nine places. */
 export interface WorkflowMargin {
-  /** As on a receipt: each line rounded. */
+  /** The price in credits, with each call rounded as by itself. */
   credits: string
   soldUsd: string
-  /** Of the calls whose cost is known. */
+  /** The cost of the calls whose cost is known. */
   costUsd: string
-  /** Absent where a cost is not known, or nothing is charged. */
+  /** Absent if a cost is unknown or nothing is charged. */
   marginPercent?: string
   isBelowCost: boolean
   calls: { service: string; provider: string; credits: string; soldUsd: string; costUsd?: string }[]
-  /** `service provider` of the calls whose cost is not known. */
+  /** `service provider` of each call whose cost is unknown. */
   withoutCost: string[]
 }
 
 /**
- * Compares what a workflow of some calls is sold for with what it costs. A loss on one service may be made good by another.
+ * Compares the price of a workflow's calls with their cost. One service may make up for a loss on another.
  *
  * @throws {PriceNotFoundError} a call has no price in credits
  * @throws {InvalidOptionError} a book is in the wrong currency, or `creditValueUsd` is not a decimal above 0

@@ -4,6 +4,8 @@ import type { PriceBook } from '../price-book.ts'
 import { decimal, type Rational } from '../rational.ts'
 
 /**
+ * Checks the currencies of two books and the value of a credit.
+ *
  * @returns the value of a credit in US dollars
  * @throws {InvalidOptionError} a book is in the wrong currency, or the value is not a decimal above 0
  */
@@ -16,7 +18,7 @@ export function expectBooks(prices: PriceBook, costs: PriceBook, creditValueUsd:
   )
 }
 
-/** @throws {InvalidOptionError} no version of the book is in force: comparing nothing would look as if nothing were wrong */
+/** @throws {InvalidOptionError} no version of the book is in force. Comparing nothing would look as if nothing were wrong. */
 export function expectVersion(book: PriceBook, at: number): void {
   const [first] = book.versions()
   if (first && first.from <= at) return

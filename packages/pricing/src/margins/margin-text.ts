@@ -5,17 +5,17 @@ const NANO = compileRounding({ mode: 'half_up', step: '0.000000001', point: 'lin
 const NANO_UP = compileRounding({ mode: 'up', step: '0.000000001', point: 'line' })
 const TENTH = compileRounding({ mode: 'half_up', step: '0.1', point: 'line' })
 
-/** A decimal with at most nine places that is not below. */
+/** Formats an amount with at most nine decimal places, rounded up. */
 export function textNotBelow(amount: Rational): string {
   return rationalText(rounded(amount, NANO_UP))
 }
 
-/** A decimal with at most nine places. */
+/** Formats an amount with at most nine decimal places. */
 export function usdText(amount: Rational): string {
   return rationalText(rounded(amount, NANO))
 }
 
-/** What of a price is left after a cost, in percent with one place; `undefined` where nothing is charged. */
+/** What remains of a price after the cost, in percent with one decimal place. `undefined` if nothing is charged. */
 export function marginPercent(sold: Rational, cost: Rational): string | undefined {
   if (compare(sold, ZERO) <= 0) return undefined
   return rationalText(rounded(multiply(divide(subtract(sold, cost), sold), rational(100n)), TENTH))

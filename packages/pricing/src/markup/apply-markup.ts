@@ -14,16 +14,16 @@ type EntryDocument = PriceBookDocument['versions'][number]['entries'][number]
 const HUNDRED = rational(100n)
 const TEN = rational(10n)
 const ONE = rational(1n)
-/** Where no rule says how amounts are rounded: as finely as credits are kept. */
+/** The rounding if no rule names one: as fine as the ledger keeps credits. */
 const FINEST = { mode: 'up', step: '0.000001' } as const
-/** As many decimals as a book can hold. */
+/** The most decimals that a price book can hold. */
 const DECIMALS_MAX = 18
 
 /**
- * Makes a price book in credits of a cost book in US dollars, version by version. Every amount goes through the rules in the order in
- * which they are written: within a rule percent, then fixed, then discount. Then it is divided by the value of a credit, and rounded.
+ * Turns a cost book in US dollars into a price book in credits, version by version. Every amount passes through the rules in
+ * order, and within a rule through percent, fixed and discount. It is then divided by the value of a credit, and rounded.
  *
- * @throws {InvalidPriceBookError} the markup breaks its schema, a rule does nothing, or the book is not in US dollars
+ * @throws {InvalidPriceBookError} the markup does not match its schema, a rule does nothing, or the book is not in US dollars
  */
 export function applyMarkup(costs: PriceBook, document: MarkupDocument): PriceBook {
   const markup = readMarkup(costs, document)
@@ -91,14 +91,16 @@ function markedUpRate(rate: Rate, rules: readonly MarkupRule[], markup: Markup):
   }
 }
 
-/** The fee of a call in credits, with what rules add to each call. */
+/** The connect fee in credits, including what rules add to each call. */
 function feeOf(entry: PriceEntry, rules: readonly MarkupRule[], markup: Markup): Rational {
   const addsToCall = rules.some(({ fixed }) => fixed && fixed.unit === undefined)
   if (entry.connect_fee === undefined && !addsToCall) return ZERO
   return priceOf(decimal(entry.connect_fee ?? '0'), rules, markup, { size: ONE })
 }
 
-/** @param of  what the amount is the price of; absent: a limit, to which nothing fixed is added. Without a unit: one call */
+/**
+ * @param of  what the amount is the price of. Without a unit, one call. Absent, the amount is a limit, and gets no fixed markup.
+ */
 function priceOf(usd: Rational, rules: readonly MarkupRule[], markup: Markup, of?: { unit?: Unit; size: Rational }): Rational {
   let price = usd
   for (const { percent, fixed, discount } of rules) {
@@ -112,7 +114,7 @@ function priceOf(usd: Rational, rules: readonly MarkupRule[], markup: Markup, of
   return rounded(inCredits, { rule, step: decimal(rule.step) })
 }
 
-/** A price of a single token is far less than what is kept of an amount: it keeps six digits of its own, or rounding would make many times of it. */
+/** Keeps six significant digits. The price of one token is far below a micro-credit, so rounding to that would multiply it. */
 function finestStep(price: Rational): string {
   let decimals = 6
   for (let tenfold = multiply(price, TEN); decimals < DECIMALS_MAX && compare(tenfold, ONE) < 0; decimals += 1) {
@@ -129,7 +131,7 @@ function fixedFor(fixed: NonNullable<MarkupRule['fixed']>, { unit, size }: { uni
   return factor ? multiply(multiply(decimal(fixed.amount), factor), divide(size, decimal(fixed.per))) : ZERO
 }
 
-/** A limit must not be rounded past where amounts are rounded to steps. */
+/** Rounds a limit up to whole rounding steps, so that rounding a charge cannot exceed it. */
 function wholeSteps(amount: Rational, { rounding }: Markup): Rational {
   return rounded(amount, {
     rule: { mode: 'up', step: rounding?.step ?? '1', point: 'total' },

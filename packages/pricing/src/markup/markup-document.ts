@@ -28,7 +28,7 @@ const ruleSchema = z
   })
   .describe('Applies to what it names; to everything, where it names nothing')
 
-/** How a cost book in US dollars becomes a price book in credits. */
+/** The JSON form of a markup, which turns a cost book in US dollars into a price book in credits. */
 export const markupSchema = z.strictObject({
   name: name.describe('The name of the book that it makes'),
   credit_value_usd: positive.describe('What a customer pays for one credit, in US dollars'),
@@ -36,7 +36,7 @@ export const markupSchema = z.strictObject({
   rounding: roundingSchema.optional().describe('Of the book that it makes. Absent: up to a whole credit of the total'),
 })
 
-/** Rules that make a credit book of a cost book. */
+/** Rules that turn a cost book into a credit book, before they are checked. */
 export type MarkupDocument = z.input<typeof markupSchema>
 export type Markup = z.output<typeof markupSchema>
 export type MarkupRule = Markup['rules'][number]

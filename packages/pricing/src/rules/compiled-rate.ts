@@ -4,22 +4,22 @@ import { decimal, divide, multiply, type Rational } from '../rational.ts'
 import { unitsIn } from '../units.ts'
 import { type CompiledTiers, compileTiers } from './tiers.ts'
 
-/** Units that may stand for one another, so that what is measured must be converted first. */
+/** Units that convert into each other, so that measured quantities may need converting first. */
 const unitsOfTime: ReadonlySet<Unit> = new Set(['seconds', 'minutes'])
 
-/** A rate with its decimals read once. Quantities are in the rate's unit, prices for one of it. */
+/** A rate with its decimals parsed. Quantities are in the rate's unit, prices for one of it. */
 export interface CompiledRate {
   rate: Rate
-  /** Price of one unit, or of one package; absent where there are tiers. */
+  /** Price of one unit, or of one package. Absent with tiers. */
   price?: Rational
   minimumQuantity?: Rational
   increment?: { first: Rational; next: Rational }
   included?: { quantity: Rational; isByPeriod: boolean }
   package?: { size: Rational; isByPeriod: boolean }
   tiers?: CompiledTiers
-  /** Where an amount is a price × quantity, and nothing else: that price, or the price of each tier of the whole request. */
+  /** If the amount is just price × quantity: that price, or with whole_request tiers the price of each tier. */
   plainPrices?: readonly Rational[]
-  /** Whether it asks what was used in the period before the call. */
+  /** Whether it depends on earlier usage in the period. */
   isByPeriod: boolean
 }
 

@@ -1,6 +1,6 @@
 import { add, ceiling, compare, divide, multiply, type Rational, rational, subtract } from '../rational.ts'
 
-/** Raises to what is billed: at least the first increment, then whole next ones. Nothing used is nothing billed. */
+/** Rounds usage up to billing increments: at least `first`, then whole multiples of `next`. Zero stays zero. */
 export function incremented(used: Rational, { first, next }: { first: Rational; next: Rational }): Rational {
   if (used.numerator === 0n) return used
   if (compare(used, first) <= 0) return first

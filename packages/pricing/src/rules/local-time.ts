@@ -1,10 +1,10 @@
-/** A moment as clocks and calendars show it somewhere. */
+/** A moment in local time. */
 export interface LocalTime {
   /** `2026-11-21`. */
   day: string
   /** From 0 for Monday to 6 for Sunday. */
   weekday: number
-  /** Minutes since local midnight, as the clock shows them. */
+  /** Minutes since midnight on the local clock. */
   minute: number
 }
 
@@ -12,8 +12,8 @@ const DAY_MS = 86_400_000
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 /**
- * What the clock shows in `zone` at a moment. Going from the moment to the clock is never ambiguous, so an hour that a change of
- * the clocks skips is never met, and one that it repeats is met twice.
+ * Converts a moment to local time in `zone`. This direction is never ambiguous: an hour that a clock change skips never occurs,
+ * and one that it repeats occurs twice.
  *
  * @param at    epoch milliseconds, UTC
  * @param zone  UTC or an IANA zone
@@ -23,12 +23,12 @@ export function localTime(at: number, zone: string): LocalTime {
   return utcTime(at + shift)
 }
 
-/** The day before a local day: `2026-11-20`, and Friday. */
+/** The previous local day, with its weekday. */
 export function dayBefore({ day, weekday }: LocalTime): Pick<LocalTime, 'day' | 'weekday'> {
   return { day: isoDay(Date.parse(day) - DAY_MS), weekday: (weekday + 6) % 7 }
 }
 
-/** A clock's reading as if it were UTC's. */
+/** The local clock's reading, as epoch milliseconds as if it were UTC. */
 function clockMs(at: number, zone: string): number {
   const found = formats.get(zone)
   const format =
@@ -45,7 +45,7 @@ function clockMs(at: number, zone: string): number {
       minute: 'numeric',
       second: 'numeric',
     })
-  // Making one takes far longer than using it. There are a few hundred zones, and every one was named by a price book.
+  // Creating a format takes far longer than using it. There are a few hundred zones, and only price books name them.
   if (!found) formats.set(zone, format)
   const parts = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, Number(value)]))
   const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts
@@ -54,7 +54,7 @@ function clockMs(at: number, zone: string): number {
 
 function utcTime(at: number): LocalTime {
   const days = Math.floor(at / DAY_MS)
-  // The epoch began on a Thursday.
+  // 1 January 1970 was a Thursday.
   return { day: isoDay(at), weekday: (((days + 3) % 7) + 7) % 7, minute: Math.floor((at - days * DAY_MS) / 60_000) }
 }
 

@@ -1,23 +1,23 @@
 import type { Multiplier } from '../document/rules.ts'
 import { decimal, type Rational } from '../rational.ts'
 
-/** A factor that applies to a call, and why. */
+/** A factor that applies to a call, and its reason. */
 export interface Factor {
   /** `window off-peak`, or `region eu`. */
   name: string
   factor: Rational
-  /** Absent: every rate. */
+  /** The meters whose rates it applies to. Absent: every rate. */
   meters?: readonly string[]
 }
 
-/** A stated attribute has a value for which there is no factor. */
+/** A stated attribute whose value has no factor. */
 export interface UnknownValue {
   attribute: string
   value: string
   known: readonly string[]
 }
 
-/** The factors that the stated attributes of a call bring with them. */
+/** The factors for a call's stated attributes. Stops at the first value without one. */
 export function factorsOf(
   multipliers: readonly Multiplier[],
   attributes: Readonly<Record<string, string>> = {},

@@ -4,26 +4,26 @@ import { leastCommonMultiple, multiply, type Rational, rational, reduce } from '
 import { unitsIn } from '../units.ts'
 import { type CompiledRate, compileRate } from './compiled-rate.ts'
 
-/** A quantity comes in millionths of its unit. */
+/** Quantities are in millionths of their unit. */
 const MICRO = rational(1n, 1_000_000n)
 
-/** A rate as it prices quantities of one unit. */
+/** A rate, applied to quantities of one unit. */
 export interface UnitPrice {
   rate: CompiledRate
-  /** The rate's units in one millionth of this unit. */
+  /** How many of the rate's units one millionth of this unit is. */
   conversion: Rational
-  /** Where an amount is a price × quantity: the price of a millionth of this unit, by tier, in parts of the set's `denominator`. */
+  /** For plain rates: the price of a millionth of this unit, by tier, as numerators over the set's `denominator`. */
   multipliers: readonly bigint[] | undefined
 }
 
-/** Rates that hold at one time, found by meter and unit. */
+/** The rates in force at one time, by meter and unit. */
 export class RateSet {
   readonly rates: readonly CompiledRate[]
-  /** Whether every amount is a price × quantity, where the price may depend on what the request uses. */
+  /** Whether every amount is price × quantity, at a price that may depend on the tier of the whole request. */
   readonly isPlain: boolean
-  /** Whether it does not. */
+  /** Whether every amount is price × quantity at a fixed price, without tiers. */
   readonly isLinear: boolean
-  /** What one is divided by to get the price of a plain rate. */
+  /** The common denominator of all multipliers. */
   readonly denominator: bigint
   readonly #byUnit = new Map<Unit, { meters: Map<string, UnitPrice>; others: UnitPrice | undefined }>()
 
@@ -52,7 +52,7 @@ export class RateSet {
     }
   }
 
-  /** The rate of a meter, or else the one for every meter of the unit. */
+  /** The rate for a meter, or else the one for all other meters of the unit. */
   find(meter: string, unit: Unit): UnitPrice | undefined {
     const found = this.#byUnit.get(unit)
     return found && (found.meters.get(meter) ?? found.others)

@@ -1,7 +1,7 @@
 import type { Rounding, RoundingMode } from '../document/rules.ts'
 import { ceiling, decimal, divide, floor, multiply, type Rational, rational } from '../rational.ts'
 
-/** Rounding with its step read once. */
+/** A rounding rule with its step parsed. */
 export interface CompiledRounding {
   rule: Rounding
   step: Rational
@@ -11,7 +11,10 @@ export function compileRounding(rule: Rounding): CompiledRounding {
   return { rule, step: decimal(rule.step) }
 }
 
-/** The multiple of the step that the mode says. Amounts below zero round as their place on the number line says: up is towards more. */
+/**
+ * Rounds an amount to a multiple of the step. `up` and `down` follow the number line, so a negative amount rounds up towards
+ * zero.
+ */
 export function rounded(amount: Rational, { rule, step }: CompiledRounding): Rational {
   return multiply(step, rational(wholeOf(divide(amount, step), rule.mode)))
 }

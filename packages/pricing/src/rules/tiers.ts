@@ -15,25 +15,25 @@ import {
   ZERO,
 } from '../rational.ts'
 
-/** Tiers with their decimals read once. */
+/** Tiers with their decimals parsed. */
 export interface CompiledTiers {
   mode: Tiers['mode']
   isByPeriod: boolean
-  /** Whether a quantity that is exactly where a tier begins is in it. */
+  /** Whether a quantity exactly at a tier's beginning is in that tier. */
   includesBeginning: boolean
   measured: ReadonlySet<string>
-  /** For `whole_request`: the least millionths of the measured unit that reach each tier. */
+  /** For `whole_request`: the least quantity that reaches each tier, in millionths of the measured unit. */
   reachedAt?: readonly bigint[]
-  /** In ascending order; the first begins at 0. */
+  /** In ascending order. The first begins at 0. */
   steps: readonly { above: Rational; price: Rational }[]
 }
 
 /** A part of a quantity, and the tier that prices it. */
 export interface Portion {
-  /** From 0. */
+  /** Index of the tier, from 0. */
   tier: number
   quantity: Rational
-  /** Of one unit. */
+  /** Price of one unit. */
   price: Rational
 }
 
@@ -56,13 +56,14 @@ export function compileTiers({ mode, basis, comparison, measured = [], steps }: 
 }
 
 /**
- * Divides a quantity among the tiers that price it.
+ * Splits a quantity among the tiers that price it.
  *
- * With `volume` by period, a call that reaches another tier prices what was used before it again: that part comes first, as what was
- * charged for it with a minus, and then at the new price. So the sum over a period depends on its total alone.
+ * With `volume` by period, a call that reaches another tier reprices the period's earlier usage. One negative portion takes back
+ * what was charged for it, and the next one charges everything at the new price. So the sum over a period depends only on its
+ * total.
  *
- * @param before    what was used in the period before
- * @param measured  what the request used of the meters that choose its tier, for `whole_request`
+ * @param before  earlier usage in the period
+ * @param measured  for `whole_request`: what the request used of the meters that choose its tier
  */
 export function portionsOf(tiers: CompiledTiers, quantity: Rational, before: Rational, measured: Rational): Portion[] {
   switch (tiers.mode) {
@@ -82,7 +83,7 @@ export function portionsOf(tiers: CompiledTiers, quantity: Rational, before: Rat
   }
 }
 
-/** What portions cost together. */
+/** The total price of some portions. */
 export function amountOf(portions: readonly Portion[]): Rational {
   return portions.reduce((sum, { quantity, price }) => add(sum, multiply(quantity, price)), ZERO)
 }
@@ -96,7 +97,7 @@ function tierOf({ steps, includesBeginning }: CompiledTiers, quantity: Rational)
   return { tier, price: steps[tier]?.price ?? ZERO }
 }
 
-/** Each unit in its own tier: the comparison decides nothing here, since what lies exactly on a limit has no extent. */
+/** Prices each unit in its own tier. `gt` or `gte` makes no difference here, because a single point on a limit has no extent. */
 function graduated({ steps }: CompiledTiers, quantity: Rational, before: Rational): Portion[] {
   const after = add(before, quantity)
   return steps.flatMap(({ above, price }, tier) => {

@@ -2,8 +2,8 @@ import { days, type PriceWindow } from '../document/rules.ts'
 import { dayBefore, type LocalTime, localTime } from './local-time.ts'
 
 /**
- * Whether a window holds a moment. A window that goes past midnight belongs to the day on which it began: `fri` from 22:00 until 06:00
- * holds Saturday at 02:00.
+ * Whether a window contains a moment. A window past midnight belongs to the day on which it begins: `fri` from 22:00 until 06:00
+ * contains Saturday at 02:00.
  *
  * @param at  epoch milliseconds, UTC
  */

@@ -2,37 +2,39 @@ import { LRUCache } from 'lru-cache'
 import type { CountTokens } from '../measure-text.ts'
 import { type TokenEncoding, tokenEncodings } from '../token-encoding.ts'
 
-/** What counts tokens, by encoding; one that is not there counts nothing. */
+/** Token counters by encoding. Those not available are absent. */
 export type Tokenizers = Readonly<Partial<Record<TokenEncoding, CountTokens>>>
 
-/** The slice of `gpt-tokenizer` that is used. */
+/** The part of `gpt-tokenizer` that is used. */
 interface Encoding {
   countTokens(text: string, options: { disallowedSpecial: Set<string> }): number
 }
 
-/** A tokenizer takes the square of a word's length, and a script without spaces is one word: longer ones are cut. */
+/** Longest piece to tokenize. Tokenizing takes time quadratic in a word's length, and text without spaces is one word. */
 const PIECE = 256
-/** Pieces whose counts are kept: some megabytes. A conversation sends all that was said again with every turn, a service its instructions. */
+/**
+ * How many piece counts to cache: some megabytes. Conversations resend their history with every turn, and services their prompts.
+ */
 const KEPT = 8_192
-/** What is counted before others get their turn: about ten milliseconds of work. */
+/** Characters to count before yielding to the event loop: about ten milliseconds of work. */
 const TURN = 65_536
-/** What looks like a mark of the model's own is text like any other. */
+/** Counts text that looks like a special token as ordinary text. */
 const AS_TEXT = { disallowedSpecial: new Set<string>() }
 
 const loading = new Map<TokenEncoding, Promise<CountTokens | undefined>>()
 const loaded = new Map<TokenEncoding, CountTokens>()
 
 /**
- * The tokenizers of `gpt-tokenizer`, loaded when first asked for: about 70 MB of memory and a quarter of a second for
- * `o200k_base`, a third of that for `cl100k_base`.
+ * Loads the tokenizers of `gpt-tokenizer` on first use. `o200k_base` takes about 70 MB of memory and a quarter of a second,
+ * `cl100k_base` a third of that.
  *
- * @returns those that there are: none where the package is not installed
+ * @returns the available tokenizers: none if the package is not installed
  */
 export async function loadTokenizers(encodings: Iterable<TokenEncoding> = tokenEncodings): Promise<Tokenizers> {
   const tokenizers: Partial<Record<TokenEncoding, CountTokens>> = {}
   const missing: TokenEncoding[] = []
   for (const encoding of new Set(encodings)) {
-    // Each chat asks for them, and what is loaded need not be waited for.
+    // Every chat comes through here, and loaded ones need no waiting.
     const known = loaded.get(encoding)
     if (known) tokenizers[encoding] = known
     else missing.push(encoding)
@@ -44,8 +46,8 @@ export async function loadTokenizers(encodings: Iterable<TokenEncoding> = tokenE
 }
 
 /**
- * Counts a text with an encoding, in pieces, letting others have their turn during long ones. Pieces are cut from the front, so that a text
- * which goes on where another ended has the same ones, and those are not counted again.
+ * Makes a counter that counts a text in pieces, and yields to the event loop during long ones. Pieces are cut from the front, so
+ * that a text that extends an earlier one shares its pieces, and their cached counts.
  */
 export function countInPieces({ countTokens }: Encoding): CountTokens {
   const counts = new LRUCache<string, number>({ max: KEPT })
@@ -53,7 +55,7 @@ export function countInPieces({ countTokens }: Encoding): CountTokens {
     const known = counts.get(piece)
     if (known !== undefined) return known
     const count = countTokens(piece, AS_TEXT)
-    // Copied: a part of a text keeps the whole of it in memory.
+    // Copy the key: a substring would keep the whole text in memory.
     counts.set(JSON.parse(JSON.stringify(piece)), count)
     return count
   }
@@ -83,17 +85,17 @@ function countSlice(countPiece: CountPiece, text: string, from: number, to: numb
   return total
 }
 
-/** Before a space where there is one, since words begin with theirs, and never within a character. */
+/** Cuts before a space if possible, since a token includes the space before its word, and never within a character. */
 function pieceEnd(text: string, start: number, to: number): number {
   const end = start + PIECE
   if (end >= to) return to
   const middle = start + PIECE / 2 + 1
-  // Not from the text itself: where it has no space, that would be looked for back to its beginning, piece by piece.
+  // Search a slice: in a text without spaces, `lastIndexOf` on the text itself would scan back to its beginning for each piece.
   const space = text.slice(middle, end + 1).lastIndexOf(' ')
   return space >= 0 ? middle + space : wholeCharacters(text, end)
 }
 
-/** Where to cut a text that is not to be cut within a character. */
+/** Moves a cut so that it does not split a surrogate pair. */
 function wholeCharacters(text: string, end: number): number {
   const isTrailing = (text.charCodeAt(end) & 0xfc00) === 0xdc00
   return isTrailing ? end - 1 : end
@@ -119,7 +121,7 @@ function load(encoding: TokenEncoding): Promise<CountTokens | undefined> {
 }
 
 function importEncoding(encoding: TokenEncoding): Promise<Encoding> {
-  // Each named as a whole, so that bundlers see them, and caught where it stands, so that they go on where the package is not installed.
+  // Literal specifiers let bundlers see the imports. The `catch` on each lets them continue if the package is not installed.
   return encoding === 'o200k_base'
     ? import('gpt-tokenizer/encoding/o200k_base').catch(passOn)
     : import('gpt-tokenizer/encoding/cl100k_base').catch(passOn)
@@ -129,7 +131,7 @@ function passOn(error: unknown): never {
   throw error
 }
 
-/** A program that was bundled as CommonJS asks with `require`, which has a code of its own. */
+/** Whether a module is missing. Programs bundled as CommonJS use `require`, which has an error code of its own. */
 function isNotInstalled(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || !('code' in error)) return false
   return error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND'
