@@ -482,7 +482,7 @@ export class Workflow {
     return this.receipt()
   }
 
-  /** Does the same as {@link close}, but saves the cost of a receipt, which takes a read of all that the workflow did. */
+  /** Does the same as {@link close}, but returns no receipt, which saves reading everything that the workflow did. */
   async end(): Promise<void> {
     await this.open()
     await this.#runner.idle()
