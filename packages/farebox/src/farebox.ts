@@ -93,8 +93,8 @@ export interface FareboxOptions {
   concurrency?: ConcurrencyOptions
   /**
    * Hedges slow requests: asks a second provider in parallel and takes the first answer. The hedge starts after `afterMs`
-   * milliseconds, or with `p95` after the time within which 95% of answers arrive. At most a `share` of requests is hedged, 0.05
-   * by default, plus up to `burst` saved up. You pay for the answer that is not used.
+   * milliseconds, or with `p95` after the time within which 95% of the first provider's answers arrive. At most a `share` of
+   * requests is hedged, 0.05 by default. Unused hedges are saved, up to `burst`. You pay for the answer that is not used.
    * @defaultValue never
    */
   hedge?: { afterMs: number | 'p95' } & HedgeBudgetOptions

@@ -94,7 +94,8 @@ async function settleAnswer(
         ...answerDetails(held, { ...answer, usage }, attempts),
         isBilled: cost !== undefined || undefined,
         pricedAs: insteadOf,
-        // Kept if usage and price version alone cannot explain the charge: tiers and time windows, or another provider's price.
+        // Kept if usage and price version alone cannot explain the charge, because of tiers, time windows or another provider's
+        // price.
         explanation: rating.isPlain && insteadOf === undefined ? undefined : explain(rating),
       },
     },

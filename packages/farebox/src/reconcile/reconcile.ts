@@ -186,8 +186,8 @@ async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { ch
 }
 
 /**
- * Adjusts amounts to add up to `total`. The first takes what is missing. An excess is taken off from the first on, to zero at
- * most.
+ * Adjusts amounts to add up to `total`. The first takes what is missing. An excess comes off the first, then off the next ones.
+ * No amount falls below zero.
  */
 function spread(total: bigint, amounts: readonly bigint[]): bigint[] {
   let difference = total - amounts.reduce((sum, amount) => sum + amount, 0n)
