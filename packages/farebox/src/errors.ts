@@ -49,7 +49,7 @@ export class WorkflowCeilingError extends FareboxError {
   }
 }
 
-/** Every provider that may serve the request costs more than `max_credits_per_request` allows. */
+/** Every provider that may serve the request costs more than `max_credits_per_request` or the API key allows. */
 export class RequestLimitError extends FareboxError {
   override readonly code = 'REQUEST_LIMIT'
   readonly needed: Credits

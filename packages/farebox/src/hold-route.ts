@@ -149,7 +149,7 @@ export async function holdRoute(
 /**
  * Makes the plan that {@link holdRoute} would, for a payer who can spend `affordable`. Does not touch the ledger.
  *
- * @throws {ServiceNotAllowedError} the key may not use the service at all, or not the provider that was asked for
+ * @throws {ServiceNotAllowedError} the key may not use the service at all, or not the requested provider
  * @throws {RequestLimitError} every provider that the key may use costs more than its limit per request
  */
 export function planOnly(
