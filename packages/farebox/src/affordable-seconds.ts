@@ -1,6 +1,6 @@
 /**
- * The longest time, in whole seconds from `least` to `most`, that can be paid; `undefined` where not even the least can. Longer never
- * costs less, so that some ten questions find it to the second, whatever is taken as a fee or billed in whole minutes.
+ * Finds the longest affordable time in whole seconds, from `least` to `most`. `undefined` if not even `least` is affordable. More
+ * time never costs less, so a binary search of about ten steps finds it to the second, whatever the fees and billing increments.
  */
 export function affordableSeconds(
   { least, most }: { least: number; most: number },

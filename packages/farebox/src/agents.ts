@@ -8,19 +8,19 @@ import {
 } from '@farebox/router'
 import { AgentNotFoundError } from './errors.ts'
 
-/** A configuration under a name of its own, kept in an account. */
+/** A named configuration that is stored in an account. */
 export interface Agent {
   agentId: string
   businessAdapter: string | null
   configuration: ServiceConfiguration
 }
 
-/** A new agent: a use case, with what differs from it. */
+/** A new agent: a use case, and the settings that differ from it. */
 export interface CreateAgentInput {
   accountId: string
   /** The use case it starts from. @defaultValue none: `presets.balanced()` */
   businessAdapter?: string
-  /** Fields of the service configuration that differ, in their wire form. */
+  /** The fields of the service configuration that differ, in wire form. */
   serviceConfiguration?: unknown
   idempotencyKey?: string
   /** @defaultValue a new UUIDv7 */
@@ -40,9 +40,9 @@ export class Agents {
   }
 
   /**
-   * Resolves a configuration and keeps it; `replayed` says that it was kept before, under the same idempotency key or id.
+   * Resolves a configuration and stores it. `replayed` tells that the same idempotency key or id has stored it before.
    *
-   * @throws {UnknownBusinessAdapterError} nobody is called that
+   * @throws {UnknownBusinessAdapterError} there is no business adapter of that name
    * @throws {InvalidConfigurationError} a field of the configuration is unknown or out of range
    */
   async create(input: CreateAgentInput): Promise<Agent & { replayed: boolean }> {
@@ -60,7 +60,11 @@ export class Agents {
     return { agentId: documentId, businessAdapter, configuration, replayed }
   }
 
-  /** @throws {AgentNotFoundError} the account has no such agent */
+  /**
+   * Reads an agent.
+   *
+   * @throws {AgentNotFoundError} the account has no such agent
+   */
   async find(accountId: string, agentId: string): Promise<Agent> {
     const document = await this.#ledger.document(accountId, KIND, agentId)
     if (!document) throw new AgentNotFoundError(`no agent ${JSON.stringify(agentId)}`)

@@ -1,8 +1,8 @@
 import type { UsageRow } from '@farebox/ledger'
 
-/** One attempt of a call, as the details of a usage record keep it. */
+/** One attempt of a call, as recorded in the details of a usage record. */
 export interface AttemptDetails {
-  /** Of the call's hold, and its place among the attempts: `0198….1`. */
+  /** The id of the call's hold and the number of the attempt: `0198….1`. */
   id: string
   provider: string
   model: string
@@ -15,19 +15,19 @@ export interface AttemptDetails {
   startedAt: number
   endedAt: number
   outcome: string
-  /** The kind of its failure. */
+  /** The kind of failure. */
   error?: string
-  /** HTTP status of its failure. */
+  /** The HTTP status of the failure. */
   status?: number
-  /** The provider's own code of its failure. */
+  /** The provider's own code of the failure. */
   code?: string
 }
 
-/** An attempt as it is kept: the record's own leaves out what the record says itself. */
+/** An attempt as it is stored. The record's own attempt leaves out what the record itself has. */
 export type KeptAttempt = Omit<AttemptDetails, Told> & Partial<Pick<AttemptDetails, Told>>
 type Told = 'id' | 'provider' | 'model' | 'adapter'
 
-/** The attempts that a usage record tells of in its details; `own` is the one that its usage is of. */
+/** Reads the attempts from the details of a usage record. `own` is the id of the attempt that the record's usage belongs to. */
 export function attemptsOf(record: Pick<UsageRow, 'provider' | 'model' | 'details'>): {
   own: string | undefined
   all: readonly AttemptDetails[]

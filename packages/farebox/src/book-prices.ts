@@ -35,34 +35,34 @@ import {
 import type { PhoneNumbers, Prediction, PricePredictor } from '@farebox/router'
 import { checkSettleable } from './check-settleable.ts'
 
-/** A usage as the ledger takes it: one quantity, its exact price, and what it cost us where that is known. */
+/** A usage in the form of the ledger: one quantity, its exact price, and its cost if known. */
 export interface PricedUsage {
   quantity: Quantity
   unit: Unit
-  /** Exact to the micro-credit, and up to the next one. */
+  /** The price, rounded up to the next micro-credit. */
   rated: Credits
-  /** What the sum of a receipt's line is rounded up to. */
+  /** The step that the sum of a receipt's line is rounded up to. */
   roundingStep: Credits
   cost?: NanoUsd
   priceVersion: string
 }
 
-/** {@link PricedUsage} with how it came about. */
+/** A {@link PricedUsage} and the rating behind it. */
 export interface Pricing {
   priced: PricedUsage
   rating: Rating
 }
 
-/** Who did something, and for a phone call between which numbers. */
+/** The service, provider and model that a price depends on, and the numbers of a phone call. */
 export type PricedSource = PhoneNumbers & {
   service: string
   provider: string
   model?: string
-  /** The moment that prices the whole call. @defaultValue now */
+  /** The time whose prices apply to the whole call, in epoch milliseconds. @defaultValue now */
   at?: number
 }
 
-/** The two price books of a Farebox: what its customers pay in credits, and what its providers charge in dollars. */
+/** The two price books of a Farebox: what its customers pay in credits, and what its providers charge in US dollars. */
 export class BookPrices implements PricePredictor {
   readonly book: PriceBook
   readonly #costs: PriceBook
@@ -76,25 +76,27 @@ export class BookPrices implements PricePredictor {
     this.#clock = clock
   }
 
-  /** The moment that prices a call which begins now. */
+  /** The current time, which selects the prices of a call that begins now. */
   now(): number {
     return this.#clock()
   }
 
   /**
+   * Predicts the charge and the cost of a call.
+   *
    * @throws {PriceNotFoundError} the offer has no price in credits
-   * @throws {MaximumChargeError} its price book refuses so dear a call
+   * @throws {MaximumChargeError} the charge exceeds the maximum of the price book
    */
   predict(offer: Offer, quantities: readonly UsageQuantity[], numbers?: PhoneNumbers): Prediction {
     return this.asOf(this.#clock()).predict(offer, quantities, numbers)
   }
 
-  /** What is held for a call that uses no more than `most`. Throws as {@link predict}. */
+  /** The amount to hold for a call that uses no more than `most`. Throws like {@link predict}. */
   predictMost(offer: Offer, most: readonly UsageQuantity[], numbers?: PhoneNumbers, otherMeters?: OtherMeters): Credits {
     return this.asOf(this.#clock()).predictMost(offer, most, numbers, otherMeters)
   }
 
-  /** The predictor of one moment, so that a call is held for by the prices that charge it. */
+  /** A predictor with the prices of one time, so that the hold of a call uses the same prices as its charge. */
   asOf(at: number): Required<PricePredictor> {
     return {
       predict: (offer, quantities, numbers) => this.#predict(at, offer, quantities, numbers),
@@ -115,12 +117,16 @@ export class BookPrices implements PricePredictor {
     return chargeOf(rating)
   }
 
-  /** The version of the credit book that is in force at a moment, as usage records name it. */
+  /** The version of the credit book in force at a time, as usage records name it. */
   versionAt(at: number): string | undefined {
     return this.book.versions().find(({ from, until }) => from <= at && at < (until ?? Number.POSITIVE_INFINITY))?.version
   }
 
-  /** @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits */
+  /**
+   * Prices a usage.
+   *
+   * @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits
+   */
   price(source: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
     const query = { ...source, at: source.at ?? this.#clock() }
     const rating = rate(this.book, query, quantities)
@@ -132,10 +138,10 @@ export class BookPrices implements PricePredictor {
   }
 
   /**
-   * {@link price} of what a provider reported.
+   * Does the same as {@link price}, for a usage that a provider reported.
    *
    * @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits
-   * @throws {InvalidQuantityError} so much is a mistake, and no measurement
+   * @throws {InvalidQuantityError} the usage is too large to be a real measurement
    */
   priceReported(source: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
     const pricing = this.price(source, quantities)
@@ -143,21 +149,21 @@ export class BookPrices implements PricePredictor {
     return pricing
   }
 
-  /** The day on which a provider takes an offer's model out of service, by the cost book. */
+  /** The day on which a provider retires an offer's model, by the cost book. */
   retirementOf({ service, provider, model }: Offer): string | undefined {
     const at = this.#clock()
     const entry = this.#costs.lookUp({ service, provider, model, at })?.entry
     if (entry?.model !== undefined || model === provider) return entry?.retires
-    // What is said without a model is of the one that the provider is named after: another behind its name ends by itself.
+    // An entry without a model is about the model that the provider is named after. Another model retires on its own day.
     return this.#costs.lookUp({ service, provider: model, at })?.entry.retires
   }
 
-  /** What a usage costs us; `undefined` where the cost book does not say. */
+  /** The cost of a usage. `undefined` if the cost book has no price for it. */
   costOf(source: PricedSource, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
     return this.#costOf({ ...source, at: source.at ?? this.#clock() }, quantities)
   }
 
-  /** `undefined` when the list prices do not say: unknown is not free. */
+  /** `undefined` if the cost book has no price: an unknown cost must not count as zero. */
   #costOf(query: PriceQuery, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
     const price = this.#costs.lookUp(query)
     const rating = price && rateIfPriced(price, query, quantities)
@@ -169,7 +175,7 @@ function queryOf(at: number, { service, provider, model }: Offer, numbers?: Phon
   return { service, provider, model, at, to: numbers?.to, from: numbers?.from }
 }
 
-/** A prediction whose cost is looked up when it is asked for: of a ceiling nobody does. */
+/** A prediction that looks its cost up lazily: nobody reads the cost of a ceiling. */
 class BookPrediction implements Prediction {
   readonly charge: Credits
   readonly #costOf: () => NanoUsd | undefined
@@ -185,8 +191,8 @@ class BookPrediction implements Prediction {
 }
 
 /**
- * Whether a usage cannot be priced as its provider reported it: a unit of it has no price, or it counts more than anybody can have used. What
- * was measured here is charged then.
+ * Whether an error means that a reported usage cannot be priced: one of its units has no price, or its counts are implausible.
+ * Then what Farebox measured itself is charged.
  */
 export function isUnpriceable(error: unknown): error is FareboxError {
   return isFareboxError(error) && (error.code === 'PRICE_NOT_FOUND' || error.code === 'INVALID_QUANTITY')
@@ -194,13 +200,13 @@ export function isUnpriceable(error: unknown): error is FareboxError {
 
 const CERTAINTIES: ReadonlySet<unknown> = new Set<Certainty>(['exact', 'derived', 'floor', 'ceiling'])
 
-/** @throws {InvalidQuantityError} it is no usage: see {@link isUsage} */
+/** @throws {InvalidQuantityError} the report is not a valid usage: see {@link isUsage} */
 export function checkReported(usage: Usage): void {
   if (isUsage(usage)) return
   throw new InvalidQuantityError('a usage must be quantities of 0 or more in millionths of a unit, with a certainty')
 }
 
-/** Whether what an adapter says is a usage: a team's own may say anything, such as less than nothing. */
+/** Whether an adapter's report is a valid usage. A custom adapter may report anything, such as negative counts. */
 export function isUsage({ quantities, certainty }: Usage): boolean {
   return Array.isArray(quantities) && quantities.every(isCount) && CERTAINTIES.has(certainty)
 }
@@ -211,19 +217,21 @@ function isCount(used: Partial<UsageQuantity> | null): boolean {
   )
 }
 
-/** What one usage record may be rated at: the ledger writes no more down. */
+/** The most that one usage record may be rated at. The ledger accepts no more. */
 const RATED_MAX = credits(1_000_000_000)
-/** What one may cost us, in nano-USD: the ledger writes no more down. */
+/** The most that one usage record may cost, in nano-USD. The ledger accepts no more. */
 export const COST_MAX = 1_000_000_000n * 1_000_000_000n
 
-/** Each count may be within the maximum of quantities, and their sum or price be above what anybody can have used. */
+/** Checks the total: even if each count is valid, their sum or price may be implausible. */
 function checkMeasured({ service, provider }: PricedSource, { quantity, unit, rated, cost }: PricedUsage): void {
   if (quantity <= QUANTITY_MAX && rated <= RATED_MAX && (cost === undefined || cost <= COST_MAX)) return
   const much = `${formatQuantity(quantity)} ${unit} at ${formatCredits(rated)} credits`
   throw new InvalidQuantityError(`one usage of ${service} by ${provider} cannot be as much as ${much}`)
 }
 
-/** What a line is rounded up to. Where the book rounds each line or each call, that was done, and the sum is left as it is. */
+/**
+ * The step that a receipt's line is rounded up to. If the book has already rounded each line or call, the sum is left as it is.
+ */
 export function roundingStepOf({ rounding }: Rating): Credits {
   let step = roundingSteps.get(rounding)
   if (step === undefined) {
@@ -233,5 +241,5 @@ export function roundingStepOf({ rounding }: Rating): Credits {
   return step
 }
 
-/** A step is a decimal, and to read one takes as long as the rest of a price. */
+/** Cached, because parsing a step's decimal takes as long as the rest of pricing. */
 const roundingSteps = new WeakMap<Rounding, Credits>()

@@ -6,10 +6,10 @@ import { checkText, checkTexts } from './check-calls.ts'
 import type { LoadTokenizers } from './measure-chat.ts'
 import type { CallOptions, PhoneInput } from './workflow-calls.ts'
 
-/** A phone call is ended at this length where its caller does not say. */
+/** The default maximum length of a phone call. */
 export const CALL_SECONDS_MAX = 600
 
-/** A transcription as routing takes it. */
+/** The route request of a transcription. */
 export function transcribeRoute(durationSeconds: number, options: CallOptions & { language?: string }): RouteRequest {
   const expected = seconds(durationSeconds)
   return {
@@ -21,7 +21,7 @@ export function transcribeRoute(durationSeconds: number, options: CallOptions & 
   }
 }
 
-/** A speech as routing takes it. Its price is known before it is spoken. */
+/** The route request of a speech. Its usage is known in advance. */
 export function speakRoute(text: string, options: CallOptions): RouteRequest {
   checkText(text)
   const usage = [characterUsage(text)]
@@ -35,18 +35,18 @@ export function speakRoute(text: string, options: CallOptions): RouteRequest {
   }
 }
 
-/** The first part of a live transcription as routing takes it. */
+/** The route request of the first part of a live transcription. */
 export function listenRoute(durationSeconds: number, language: string | undefined, options: CallOptions): RouteRequest {
   const expected = seconds(durationSeconds)
   return { service: 'voice_stt', operation: 'listen', expected, ceiling: expected, ...choices(options, spoken(language)) }
 }
 
-/** The first turn of a conversation as routing takes it. */
+/** The route request of the first turn of a conversation. */
 export function converseRoute(turn: { expected: UsageQuantity[]; ceiling: UsageQuantity[] }, options: CallOptions): RouteRequest {
   return { service: 'realtime', operation: 'converse', ...turn, ...choices(options) }
 }
 
-/** Texts to be turned into vectors, as routing takes them: counted by the vocabularies of the models that may do it. */
+/** The route request of texts to embed. Counts them with the tokenizers of the models that may serve it. */
 export async function embedRoute(
   inputs: readonly string[],
   offers: readonly Offer[],
@@ -64,7 +64,7 @@ export async function embedRoute(
   return { service: 'embedding', operation: 'embed', ...usageOf(), usageOf, ...choices(options) }
 }
 
-/** A phone call as routing takes it: held for as long as it may take, at the price of its numbers. */
+/** The route request of a phone call. The hold covers its maximum length, at the price of its numbers. */
 export function callRoute(
   durationSecondsMax: number,
   { to, from, ...options }: CallOptions & Partial<Pick<PhoneInput, 'to' | 'from' | 'durationSecondsExpected'>>,
@@ -74,7 +74,7 @@ export function callRoute(
   return { service: 'phone', operation: 'call', expected, ceiling, numbers: { to, from }, ...choices(options) }
 }
 
-/** The choices of a caller that routing knows about, with what the call itself needs. */
+/** The caller's options that routing uses, combined with the needs of the call itself. */
 export function choices(
   { provider, complexity, accuracy, metadata, needs }: CallOptions,
   own: RouteNeeds = {},
@@ -82,17 +82,17 @@ export function choices(
   return { provider, complexity, accuracy, metadata, needs: { ...needs, ...own } }
 }
 
-/** Providers measure sound a little differently than its header does. */
+/** Adds a margin, because providers measure audio a little differently than its header does. */
 export function longer(quantities: readonly UsageQuantity[]): UsageQuantity[] {
   return quantities.map((usage) => ({ ...usage, quantity: (usage.quantity + usage.quantity / 50n + 1_000_000n) as Quantity }))
 }
 
-/** A need to understand a language, where one is named. */
+/** Requires a provider that understands the language, if one is given. */
 function spoken(language: string | undefined): RouteNeeds {
   return language === undefined ? {} : { language }
 }
 
-/** A duration as usage. */
+/** Converts a duration in seconds to a usage. */
 export function seconds(duration: number): UsageQuantity[] {
   return [{ meter: 'duration', quantity: quantity(duration), unit: 'seconds' }]
 }

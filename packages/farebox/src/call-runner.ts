@@ -37,13 +37,16 @@ import type { ObservedCall } from './telemetry/call-observer.ts'
 import { CallWatch } from './telemetry/watch-call.ts'
 import type { CallOptions, Metered, StreamOptions } from './workflow-calls.ts'
 
-/** How long live work may take. */
+/** The deadlines of live work. */
 export interface LiveDeadlines extends Deadlines {
-  /** How long a provider may be silent after the end of its input, before its stream counts as broken off. @defaultValue 30_000 */
+  /**
+   * How many milliseconds a provider may stay silent after its input has ended. Then its stream counts as cut.
+   * @defaultValue 30_000
+   */
   finishMs?: number
 }
 
-/** What running calls needs of a Farebox. */
+/** The parts of a Farebox that running calls uses. */
 export interface RunnerParts extends MeterParts {
   deadlines: Deadlines
   liveDeadlines: LiveDeadlines
@@ -51,10 +54,10 @@ export interface RunnerParts extends MeterParts {
   concurrency?: Concurrency
   hedge?: HedgeOptions
   allowContentPolicyFallback?: boolean
-  /** How long a provider is heard that bills an answer whose reader has left. */
+  /** How long to keep reading from a provider that bills answers whose reader has left, in milliseconds. */
   drainMs: number
   clock(): number
-  /** Lets work go on that nobody awaits. */
+  /** Runs work in the background that nobody awaits. */
   background(work: Promise<unknown>): void
   /** Streams that wait for their readers. */
   streams: OpenStreams
@@ -63,65 +66,68 @@ export interface RunnerParts extends MeterParts {
 /** The workflow that calls are run for. */
 export interface RunnerOwner {
   payer: Payer
-  /** What breakdowns count the workflow under. */
+  /** The name that breakdowns group the workflow by. */
   workflowName: string
-  /** Fires when the workflow's caller leaves. Asked for when there is something to stop: to make one costs more than the rest of a workflow. */
+  /**
+   * Aborts when the workflow's caller leaves. Read only when there is something to stop: creating one costs more than the whole
+   * workflow.
+   */
   signal(): AbortSignal | undefined
   metadata?: Readonly<Record<string, string>>
 }
 
 type Quantities = readonly UsageQuantity[]
 
-/** One call that answers as a whole. */
+/** A call that returns a whole answer. */
 export interface WholeCall<Result> {
   request: RouteRequest
   options: CallOptions
   call: (candidate: Candidate, context: CallContext) => Promise<Result>
-  /** What the caller says, for observers that are told to keep it. */
+  /** The caller's input, for observers that record it. */
   input?: ObservedCall['input']
-  /** What is charged where the provider does not say what it counted. */
+  /** The usage to charge if the provider does not report any. */
   unreported: readonly UsageQuantity[] | ((result: Result, candidate: Candidate) => Quantities | Promise<Quantities>)
-  /** Hears who answered, and what it said that it used. */
+  /** Called with the candidate that answered and the usage that it reported. */
   onAnswered?: (candidate: Candidate, usage: Usage | undefined) => void
   /** @defaultValue the Farebox's */
   deadlines?: Deadlines
 }
 
-/** One call that answers in events. `Produced` is what is kept of them. */
+/** A call that streams its answer as events. `Produced` is what is kept of them. */
 export interface StreamedCall<Event extends StreamEvent, Produced> {
   request: RouteRequest
   options: CallOptions
   open: StreamAttemptOptions<Event, Refusal, Produced>['open']
-  /** What the caller says, for observers that are told to keep it. */
+  /** The caller's input, for observers that record it. */
   input?: ObservedCall['input']
-  /** Sums up what was produced. @defaultValue keeps the events */
+  /** Sums up the events produced. @defaultValue keeps all of them */
   tally?: () => Tally<Event, Produced>
-  /** What was used at least, where the provider did not say, or its answer was cut. */
+  /** The least that was used, for an answer that was cut or whose provider reports no usage. */
   unreported: (candidate: Candidate, produced: Produced) => Usage | Promise<Usage>
-  /** Whether another provider could go on after this. @defaultValue none could */
+  /** Whether another provider could continue after these events. @defaultValue false */
   mayContinue?: (produced: Produced) => boolean
   streaming?: StreamOptions
-  /** Hears who answered, and what it said that it used. */
+  /** Called with the candidate that answered and the usage that it reported. */
   onAnswered?: (candidate: Candidate, usage: Usage | undefined) => void
 }
 
 /** A streamed answer that has begun. */
 export interface RunningStream<Event> {
   candidate: Candidate
-  /** What the account had when it began. */
+  /** The account's balance when the stream began. */
   balance: Credits
   events: AsyncIterableIterator<Event, undefined, undefined>
   settled: Promise<Pick<Metered, 'creditsUsed' | 'balance'> & { isComplete: boolean }>
 }
 
-/** How long a hold outlives the deadline of what it pays for. */
+/** How long a hold outlives the deadline of the call that it pays for. */
 const HOLD_MARGIN_MS = 60_000
 
-/** Routes, holds, attempts and settles the calls of one workflow. */
+/** Runs the calls of one workflow: plans a route, places the hold, makes the attempts and settles. */
 export class CallRunner {
   readonly #parts: RunnerParts
   readonly #owner: RunnerOwner
-  /** What is under way: closing waits for it, so that its charges are on the receipt. */
+  /** Work under way. Closing waits for it, so that its charges are on the receipt. */
   readonly #running = new Set<Promise<unknown>>()
 
   constructor(parts: RunnerParts, owner: RunnerOwner) {
@@ -129,12 +135,12 @@ export class CallRunner {
     this.#owner = owner
   }
 
-  /** Waits for what is under way. */
+  /** Waits for the work under way. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running)
   }
 
-  /** Counts `work` among what is under way. A Farebox that closes waits for it too: what a provider has answered is to be paid. */
+  /** Tracks `work` as under way. A closing Farebox waits for it too, so that every answer is charged. */
   track<Result>(work: Promise<Result>): Promise<Result> {
     const settled = () => void this.#running.delete(work)
     this.#running.add(work)
@@ -142,12 +148,12 @@ export class CallRunner {
     return work
   }
 
-  /** Makes a call that answers as a whole. */
+  /** Makes a call that returns a whole answer. */
   whole<Result extends { usage?: Usage; requestId?: string }>(call: WholeCall<Result>): Promise<Metered & { result: Result }> {
     return this.track(this.wholeWithin(call))
   }
 
-  /** As {@link whole}, for work that is tracked already. */
+  /** Does the same as {@link whole}, for work that is tracked already. */
   wholeWithin<Result extends { usage?: Usage; requestId?: string }>(
     call: WholeCall<Result>,
   ): Promise<Metered & { result: Result }> {
@@ -155,7 +161,7 @@ export class CallRunner {
     return watch.run(() => this.#wholeWatched(call, watch))
   }
 
-  /** Makes a call that answers in events. Resolves with the first content; until then nothing was sent to the caller. */
+  /** Makes a call that streams its answer. Resolves with the first content: before that, nothing has reached the caller. */
   stream<Event extends StreamEvent, Produced>(call: StreamedCall<Event, Produced>): Promise<RunningStream<Event>> {
     const watch = this.watch(call.request, { input: call.input, isStream: true })
     return this.track(watch.run(() => this.#stream(call, watch)))
@@ -183,18 +189,20 @@ export class CallRunner {
     }
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
-      // Closing waits from here on, not before: whoever is to read the stream may be the one who closes.
+      // Tracked only from here on: code that closes the workflow before it reads the stream would wait for itself.
       const { charged, balance } = await watch.run(() => this.track(this.#settleStream(held, call, ending, attempts)))
       watch.end({ ...endOf(ending), creditsUsed: charged })
       return { creditsUsed: charged, balance, isComplete: ending.status === 'finished' }
     })
-    // Whoever awaits it is told; closing the Farebox waits for it in any case.
+    // A closing Farebox waits for it, even if nobody else does.
     this.#parts.background(settled)
     this.#parts.streams.add(() => void value.events.return?.(), value.ended)
     return { candidate, balance: held.balance, events: value.events, settled }
   }
 
-  /** The last provider's part is the answer; those before it were cut, and are accounted like other failed attempts. */
+  /**
+   * Settles a stream. The last provider's part is the answer. Earlier parts were cut, and are settled like other failed attempts.
+   */
   async #settleStream<Event extends StreamEvent, Produced>(
     held: HeldRoute,
     { unreported, onAnswered }: StreamedCall<Event, Produced>,
@@ -215,16 +223,16 @@ export class CallRunner {
   }
 
   /**
-   * Plans a call and sets its price aside.
+   * Plans a call and places a hold for its price.
    *
-   * @throws {CallerLeftError} nobody waits for it any more: nothing was opened or held
+   * @throws {CallerLeftError} the caller has left: nothing was opened or held
    */
   async hold(
     request: RouteRequest,
     { metadata, signal }: CallOptions,
     deadlines: Deadlines = this.#parts.deadlines,
   ): Promise<HeldRoute> {
-    // A workflow that opened now would be closed by nobody, and keep its reserve.
+    // Nobody would close a workflow that opened now, and its reserve would stay set aside.
     if (request.operation !== 'call' && (signal?.aborted || this.#owner.signal()?.aborted)) {
       throw new CallerLeftError('the caller left before the call began')
     }
@@ -249,11 +257,11 @@ export class CallRunner {
     })
   }
 
-  /** What the router's attempts are given. */
+  /** The options of the router's attempts. */
   attemptOptions(held: HeldRoute, { signal }: CallOptions, watch: CallWatch) {
-    // Whoever leaves does not end a telephone call: it goes on to its end or its limit, and is charged.
+    // A phone call goes on after its caller has left: it runs to its end or its limit, and is charged.
     const signals = held.route.operation === 'call' ? [] : [signal, this.#owner.signal()].filter((one) => one !== undefined)
-    // A signal that joins others costs as much as the whole plan of a route.
+    // `AbortSignal.any` costs as much as planning a whole route, so a single signal is used as it is.
     const [only] = signals
     const joined = signals.length > 1 ? AbortSignal.any(signals) : only
     return {
@@ -305,13 +313,13 @@ export class CallRunner {
     }
   }
 
-  /** An attempt that was given up has answered after all: what it cost us is known now. */
+  /** Corrects the cost of an attempt that had been given up but answered after all, now that its usage is known. */
   async #correctCost(held: HeldRoute, late: LateAnswer<{ usage?: Usage }>): Promise<void> {
     if (late.status !== 'answered' || !late.value.usage) return
     const { service, provider, model } = late.candidate.offer
     const { priced } = this.#parts.prices.price({ service, provider, model, at: held.at }, late.value.usage.quantities)
     if (priced.cost === undefined) return
-    // Its record is written when the call has ended, which may be later than this.
+    // The attempt's record is written when the call has ended, which may be later than this.
     await this.idle()
     const { accountId } = this.#owner.payer
     const usageId = late.attemptId
@@ -323,20 +331,20 @@ export class CallRunner {
       })
   }
 
-  /** Gives a hold back because of an error, and throws it on. */
+  /** Releases a hold because of an error, and rethrows the error. */
   async giveUp(held: HeldRoute, error: unknown): Promise<never> {
     await release(this.#parts, this.#owner.payer, held)
     throw error
   }
 }
 
-/** How a stream ended, and who was the last to serve it. */
+/** How a stream ended, and the candidate that served it last. */
 function endOf({ status, parts }: StreamEnding<unknown, unknown>) {
   const { candidate } = parts.at(-1) ?? parts[0]
   return { outcome: status === 'finished' ? ('succeeded' as const) : status, candidate }
 }
 
-/** The adapter's method. An offer without it is a defect of the adapter, and the next candidate is tried. */
+/** The adapter's method. If the adapter lacks it, its offer is wrong, and the next candidate is tried. */
 export function required<Name extends MethodName>({ adapter, offer }: Candidate, name: Name): NonNullable<ProviderAdapter[Name]> {
   const method = adapter[name]
   if (method) return method as NonNullable<ProviderAdapter[Name]>
@@ -347,7 +355,7 @@ type MethodName = {
   [Name in keyof ProviderAdapter]-?: NonNullable<ProviderAdapter[Name]> extends (...parameters: never[]) => unknown ? Name : never
 }[keyof ProviderAdapter]
 
-/** What is charged where the provider does not say; where even that cannot be told, the most that was expected. */
+/** The usage to charge if the provider reports none. If even that cannot be determined, the ceiling of the request. */
 async function fallbackUsage(
   { ceiling }: Pick<RouteRequest, 'ceiling'>,
   unreported: () => Usage | Promise<Usage>,

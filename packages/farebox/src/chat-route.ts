@@ -18,10 +18,10 @@ import type { LoadTokenizers } from './measure-chat.ts'
 import { webSearches } from './web-searches.ts'
 import type { ChatInput } from './workflow-calls.ts'
 
-/** Tokens that an answer may have where its caller does not say. */
+/** The default maximum of tokens in an answer. */
 export const OUTPUT_TOKENS_MAX = 1_024
 
-/** A chat as adapters take it. The answer is always limited, because what is held must cover it. */
+/** The request for adapters. It always limits the answer, because the hold must cover it. */
 export function chatRequest(input: ChatInput): Omit<ChatRequest, 'model'> {
   const { messages, temperature, stop, tools, toolChoice, providerOptions } = input
   return {
@@ -35,12 +35,12 @@ export function chatRequest(input: ChatInput): Omit<ChatRequest, 'model'> {
   }
 }
 
-/** The route request of a chat, which also knows what each model uses at least. */
+/** The route request of a chat. Its `usageOf` includes the least that each model will use. */
 export interface ChatRoute extends RouteRequest {
   usageOf: (offer: Offer) => UsageRange & Pick<RouteRequest, 'ceiling'>
 }
 
-/** A chat as routing takes it: what it will use of each model, and what it needs. */
+/** Builds the route request of a chat: what it will use of each model, and what it needs. */
 export function chatRoute(
   service: 'gpt' | 'vision',
   operation: 'chat' | 'see',
@@ -50,7 +50,7 @@ export function chatRoute(
   const any = chatUsageRange(measure)
   const hasImages = measure.images.length > 0
   const isTextAlone = !hasImages && measure.tools.count === 0
-  // A text alone is the same to all models of one vocabulary, and to all whose vocabulary is not public.
+  // Text counts the same for all models with one tokenizer, and for all models whose tokenizer is not public.
   const kindOf = ({ model, capabilities }: Offer) =>
     isTextAlone ? (encodingOf(model) ?? (/claude/i.test(model) ? 'claude' : 'any')) : `${model} ${capabilities.imageTokensMax}`
   const known = new Map([['any', Object.assign(any, { ceiling: any.high })]])
@@ -81,7 +81,7 @@ export function chatRoute(
 }
 
 /**
- * A chat that another provider has begun to answer, for the one that is to go on: it is shown what was said, and asked for the rest alone.
+ * The messages for the provider that continues an answer: the chat, the answer so far, and a request for only the rest.
  */
 export function continuedMessages(
   messages: readonly ChatMessage[],
@@ -92,10 +92,10 @@ export function continuedMessages(
   return [...messages, { role: 'assistant', content: said.join('') }, { role: 'user', content: GO_ON }]
 }
 
-/** Some models would begin anew after their own unfinished words, and some go on without being told: all understand this. */
+/** Without this request, some models would start over after their own unfinished answer, while others continue. */
 const GO_ON = 'Your answer was cut off. Go on from exactly where it stopped: say only the rest, and repeat nothing of it.'
 
-/** Messages that ask about images. */
+/** Builds the messages of a question about images. */
 export function questionAbout(prompt: string, images: readonly string[]): ChatMessage[] {
   if (!Array.isArray(images)) throw new InvalidInputError('images', 'must be a list of URLs')
   const pictures = images.map((url): ContentPart => ({ type: 'image', url }))
@@ -103,8 +103,8 @@ export function questionAbout(prompt: string, images: readonly string[]): ChatMe
 }
 
 /**
- * What a chat used at least, where the provider did not say: the question, and what was produced of the answer, counted by the model's
- * vocabulary where that is at hand.
+ * The least that a chat used, if the provider reports no usage: the prompt, and what was produced of the answer. Counted with the
+ * model's tokenizer if that is available.
  */
 export async function floorUsage(
   measure: ChatMeasure,
@@ -122,7 +122,7 @@ export async function floorUsage(
   return { quantities: [...asked, { meter: 'output', quantity: quantity(low), unit: 'tokens' }], certainty: 'floor' }
 }
 
-/** A model is not passed over because of the little that its question may be longer than expected. */
+/** Uses the expected length, so that a model is not skipped because the prompt might turn out a little longer. */
 function contextTokens(expected: readonly UsageQuantity[], { outputTokensMax }: ChatMeasure): number {
   const input = expected.find(({ meter }) => meter === 'input')
   return outputTokensMax + (input ? Number(formatQuantity(input.quantity)) : 0)

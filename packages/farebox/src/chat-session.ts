@@ -1,7 +1,7 @@
 import type { ChatMessage, Quantity, Usage } from '@farebox/core'
 import type { Candidate, RouteSession } from '@farebox/router'
 
-/** How long providers keep the beginning of a conversation, at the least that they promise. */
+/** The shortest time for which providers promise to cache the beginning of a conversation. */
 const CACHE_MS = 300_000
 
 interface Turn {
@@ -13,13 +13,13 @@ interface Turn {
 }
 
 /**
- * Remembers who has the beginning of a workflow's conversation in its cache, so that routing can stay there where that pays. Only a provider
- * that has told of cached input is believed to have a cache.
+ * Remembers which provider has the beginning of a workflow's conversation in its cache, so that routing can stay there if that is
+ * cheaper. A provider counts as having a cache only once it has reported cached input.
  */
 export class ChatSession {
   #last: Turn | undefined
 
-  /** What a chat that goes on from the last one finds in the cache; `undefined` where it begins differently. */
+  /** What the cache holds for a chat that continues the last one. `undefined` if it does not continue it. */
   before(messages: readonly ChatMessage[], now: number): RouteSession | undefined {
     const last = this.#last
     if (!last || now >= last.at + CACHE_MS || !goesOn(last.messages, messages)) return undefined
@@ -27,7 +27,7 @@ export class ChatSession {
     return { provider, adapter, cachedInput: input, expiresAt: last.at + CACHE_MS }
   }
 
-  /** Takes note of an answer. */
+  /** Records an answer. */
   after(messages: readonly ChatMessage[], { offer, adapter }: Candidate, usage: Usage | undefined, now: number): void {
     const read = usage?.quantities.filter(({ meter }) => meter === 'input' || meter.startsWith('cache')) ?? []
     const hasCache = read.some(({ meter, quantity }) => meter !== 'input' && quantity > 0n)
@@ -40,7 +40,7 @@ export class ChatSession {
   }
 }
 
-/** Whether `messages` begins with all of `earlier`, and says more. */
+/** Whether `messages` begins with all of `earlier` and adds to it. */
 function goesOn(earlier: readonly ChatMessage[], messages: readonly ChatMessage[]): boolean {
   if (messages.length <= earlier.length) return false
   return earlier.every(

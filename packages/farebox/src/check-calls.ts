@@ -4,9 +4,9 @@ import { InvalidInputError } from '@farebox/ledger'
 const roles = ['system', 'developer', 'user', 'assistant', 'tool']
 
 /**
- * Refuses what is no chat: hosts hand on what their own callers sent, which no compiler has seen.
+ * Rejects malformed messages. Hosts pass on what their own callers sent, which no compiler has checked.
  *
- * @throws {InvalidInputError} names the message
+ * @throws {InvalidInputError} a message is malformed; the error names it
  */
 export function checkMessages(messages: readonly ChatMessage[]): void {
   if (!Array.isArray(messages)) {
@@ -21,27 +21,28 @@ export function checkMessages(messages: readonly ChatMessage[]): void {
   }
 }
 
-/** @throws {InvalidInputError} it is no whole number of tokens */
+/** @throws {InvalidInputError} it is not a whole number of tokens */
 export function checkTokensMax(outputTokensMax: number | undefined): void {
   if (outputTokensMax === undefined || (Number.isSafeInteger(outputTokensMax) && outputTokensMax >= 0)) return
   throw new InvalidInputError('outputTokensMax', `must be a whole number of tokens, received ${JSON.stringify(outputTokensMax)}`)
 }
 
-/** @throws {InvalidInputError} it is no text */
+/** @throws {InvalidInputError} it is not a string */
 export function checkText(text: string): void {
   if (typeof text !== 'string') throw new InvalidInputError('text', 'must be the text that is spoken')
 }
 
-/** @throws {InvalidInputError} they are no list of texts */
+/** @throws {InvalidInputError} they are not a list of strings */
 export function checkTexts(inputs: readonly string[]): void {
   if (!Array.isArray(inputs) || inputs.some((input) => typeof input !== 'string'))
     throw new InvalidInputError('inputs', `must be a list of texts, such as ['Hello']`)
 }
 
 /**
- * Refuses what nobody could dial before anything is held for it. From within an adapter it would look like a call that may have been made.
+ * Rejects a call that cannot be dialled, before a hold is placed. An error from within an adapter would look like a call that may
+ * have been made.
  *
- * @throws {InvalidInputError} there is no number, or nothing that is said or done
+ * @throws {InvalidInputError} the input has no number, or nothing to say or do
  */
 export function checkPhoneCall({ to, instructions }: Pick<PhoneRequest, 'to' | 'instructions'>): void {
   if (typeof to !== 'string' || to === '') throw new InvalidInputError('to', 'must be the number to call: +15551234567')

@@ -3,11 +3,12 @@ import { defaultPriceBook, type PriceBook } from '@farebox/pricing'
 import { namedProviders, type ServiceConfiguration } from '@farebox/router'
 
 /**
- * Refuses a configuration that names somebody whom no adapter offers and no book has a price for: misspelt, the last resort would answer
- * instead, at its own price. Whom a book knows, ours too, is left alone: presets name providers that a team need not have.
+ * Rejects a configuration that names a provider which no adapter offers and no price book knows. If the name is a typo, the last
+ * resort would answer instead, at its own price. Names that a price book knows, even the default one, are accepted: presets name
+ * providers that a host need not have.
  *
- * @param option  what the message calls it
- * @throws {InvalidOptionError} names who is unknown, and for which service, and who is offered for it
+ * @param option  the name of the option in the message
+ * @throws {InvalidOptionError} a provider is unknown; the message names it, its service, and the providers on offer for that
  */
 export function checkNamedProviders(
   { conditions, ...configuration }: ServiceConfiguration,

@@ -1,11 +1,11 @@
 import { InvalidOptionError } from '@farebox/core'
 
 /**
- * Refuses an option that there is not: misspelt, it would be taken for one that was not given.
+ * Rejects unknown options. A misspelt option would otherwise be ignored.
  *
- * @param known  every option that there is
- * @param of     what the message calls the options: `createFarebox`
- * @throws {InvalidOptionError} names it, and those that there are
+ * @param known  every option that exists
+ * @param of     what has the options, for the message: `createFarebox()`
+ * @throws {InvalidOptionError} an option is unknown; the message names it and the known ones
  */
 export function checkNames<Options extends object>(
   given: Options,

@@ -35,9 +35,9 @@ const known: Record<keyof FareboxOptions, true> = {
 }
 
 /**
- * Refuses what no Farebox can be made of. The compiler says most of it to who has one.
+ * Rejects invalid options, for hosts without TypeScript and for what its types cannot express.
  *
- * @throws {InvalidOptionError} names the option, and what it should be
+ * @throws {InvalidOptionError} an option is invalid; the message names it and what it should be
  */
 export function checkOptions(options: FareboxOptions): void {
   const { store, providers, configuration, businessAdapters = [], prices, costs } = options ?? {}
@@ -72,10 +72,10 @@ function checkAdapter(adapter: ProviderAdapter, index: number): void {
 }
 
 /**
- * The two mistakes in a workflow's configuration that would only show as an error elsewhere, or never. There is one for each request, so
- * that not all of it is looked at.
+ * Checks a workflow's configuration for two mistakes that would only show up elsewhere, or never. It does not check everything,
+ * because it may run for each request.
  *
- * @throws {InvalidOptionError} it is not whole, or its limit is no amount of credits
+ * @throws {InvalidOptionError} the configuration is incomplete, or its limit is not an amount of credits
  */
 export function checkOwnConfiguration(configuration: ServiceConfiguration): void {
   const { conditions, maxCreditsPerRequest } = configuration

@@ -2,9 +2,9 @@ import { InvalidOptionError } from '@farebox/core'
 import { hasPeriods, type PriceBook, type PriceEntry } from '@farebox/pricing'
 
 /**
- * A Farebox settles calls one by one, in any number of processes, and a ledger rounds sums up. What a price book says beyond that would
- * be charged wrongly without anybody noticing, so it is refused where the book is given. A cost by period is taken for the first of it,
- * which is its dearest.
+ * Rejects price books that a Farebox cannot settle. It settles calls one by one, in any number of processes, and its ledger
+ * rounds sums up, so any other rule would be charged wrongly without anybody noticing. Costs by period are allowed: every call
+ * counts as the first of its period, which costs the most.
  *
  * @throws {InvalidOptionError} a book is in the wrong currency, rounds totals other than up, or prices credits by period
  */

@@ -2,13 +2,13 @@ import { InvalidOptionError } from '@farebox/core'
 import type { Deadlines, HedgeOptions, Retries } from '@farebox/router'
 import type { LiveDeadlines } from './call-runner.ts'
 
-/** The longest that a timer can wait. */
+/** The longest time that a timer can wait, in milliseconds. */
 export const TIMER_MS_MAX = 2_147_483_647
 
 /**
- * Refuses deadlines, retries and hedges that no call could keep to.
+ * Rejects invalid deadlines, retries and hedges.
  *
- * @throws {InvalidOptionError} names the first that is none
+ * @throws {InvalidOptionError} a value is invalid; the message names the first one
  */
 export function checkTimes({
   deadlines = {},
@@ -28,7 +28,7 @@ export function checkTimes({
     }
   }
   const { totalMs = 0 } = deadlines
-  // What a call sets aside is held for longer than that.
+  // The hold of a call outlives its deadline, so the deadline must be finite.
   if (totalMs > TIMER_MS_MAX)
     throw new InvalidOptionError(`deadlines.totalMs must be at most ${TIMER_MS_MAX}, received ${totalMs}`)
   if (hedge && hedge.afterMs !== 'p95' && !(hedge.afterMs >= 0))

@@ -3,9 +3,9 @@ import type { DecisionRecord } from '@farebox/router'
 import type { KeptDecision } from './kept-decisions.ts'
 
 /**
- * A decision for a route in its wire form. Amounts are decimal strings of credits.
+ * Converts a routing decision to wire form. Amounts are decimal strings of credits.
  *
- * @param isHost  whether to tell what only the host is to know: what providers charge, and how to set one up that is off
+ * @param isHost  whether to include what only the host may know: what providers charge, and why one is disabled
  */
 export function decisionJson({ usageId, provider, decision }: KeptDecision, { isHost }: { isHost: boolean }) {
   const { at, request, configuration, session } = decision

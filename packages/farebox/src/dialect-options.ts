@@ -4,8 +4,8 @@ import type { ChatInput, DialectOptions } from './workflow-calls.ts'
 type Options = Record<string, unknown>
 
 /**
- * The model of a candidate, and what it is given in the words of its own API. Parameters of an API that its adapter does not speak stay
- * behind: they would make another provider refuse what it could serve.
+ * The model of a candidate, and the options in the dialect of its API. Parameters of other dialects are dropped: they would make
+ * a provider reject a request that it could serve.
  */
 export function modelOf(
   { adapter, offer }: Candidate,
@@ -17,7 +17,7 @@ export function modelOf(
   return own ? { model, providerOptions: { ...providerOptions, ...own } } : { model }
 }
 
-/** What a chat may be sent with, whoever serves it. */
+/** All options that a chat may be sent with, depending on who serves it. */
 export function possibleOptions({ providerOptions, dialectOptions }: ChatInput): Options[] {
   const byDialect = Object.values(dialectOptions ?? {}).map((own) => ({ ...providerOptions, ...own }))
   return providerOptions ? [providerOptions, ...byDialect] : byDialect

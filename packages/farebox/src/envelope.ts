@@ -13,34 +13,34 @@ import {
 } from '@farebox/ledger'
 import { errorOfRefusal, WorkflowClosedError } from './errors.ts'
 
-/** What an envelope is opened with, and how it is used. */
+/** The options of an envelope. */
 export interface EnvelopeOptions {
   opens: OpenWorkflowInput & { workflowId: string }
-  /** Whether it is in the ledger already. */
+  /** Whether the ledger has the workflow already. */
   isOpened: boolean
-  /** Whether it is for one call alone, and so closes with the call's charge. */
+  /** Whether the workflow is for a single call, and so closes with that call's charge. */
   isOneCall: boolean
   /** Whether it takes no more work. */
   isOver: boolean
 }
 
 /**
- * A workflow as the ledger has it. Its first hold or charge opens it, and where it is for one call alone, the charge closes it, in the same
- * change: each change costs a row in the journal, and each transaction a flush of the disk.
+ * A workflow's entry in the ledger. Its first hold or charge opens it in the same write, and the charge of a single-call workflow
+ * closes it. This saves journal rows and transactions, each of which flushes the disk.
  */
 export class Envelope {
   readonly #ledger: Ledger
   readonly #opens: OpenWorkflowInput & { workflowId: string }
-  /** What its first hold or charge opens it with; absent where it must be opened before. */
+  /** Opens the workflow along with its first hold or charge. Absent if it must be opened before. */
   readonly #opensWorkflow: NewWorkflow | undefined
   readonly #isOneCall: boolean
   #opening: Promise<void> | undefined
-  /** Changes under way that open it. */
+  /** Pending writes that open the workflow. */
   readonly #underWay = new Set<Promise<unknown>>()
   #isOpen: boolean
   #isClosed = false
   #isOver: boolean
-  /** Whether charges of it may wait in the spool. */
+  /** Whether some of its charges may wait in the spool. */
   #isSpooled = false
 
   constructor(ledger: Ledger, { opens, isOpened, isOneCall, isOver }: EnvelopeOptions) {
@@ -54,18 +54,18 @@ export class Envelope {
     this.#opensWorkflow = isPlain ? { name, businessAdapter, userId, apiKeyId, maxCredits } : undefined
   }
 
-  /** Whether it is in the ledger, or may be in a moment. */
+  /** Whether the workflow is in the ledger, or is about to be. */
   get isOpened(): boolean {
     return this.#isOpen || this.#opening !== undefined || this.#underWay.size > 0
   }
 
-  /** Opens it, unless it is open. */
+  /** Opens the workflow, unless it is open. */
   async open(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
     if (this.#isOpen) return
     this.#mustGoOn()
     this.#opening ??= this.#open().finally(() => {
-      // Where it failed it may be possible a moment later.
+      // A failed attempt may succeed later.
       this.#opening = undefined
     })
     await this.#opening
@@ -96,21 +96,21 @@ export class Envelope {
     return outcome
   }
 
-  /** Closes it, unless its charge did. */
+  /** Closes the workflow, unless its charge did. */
   async close(): Promise<void> {
     if (this.#isClosed) return
     const { accountId, workflowId } = this.#opens
-    // Its charges come before its end and its receipt, if the database is back.
+    // If the database is back, spooled charges go in before the workflow closes and its receipt is read.
     if (this.#isSpooled) await this.#ledger.sendSpooled().catch(() => undefined)
     await this.#ledger.closeWorkflow({ accountId, workflowId })
   }
 
-  /** Takes no more work, if it was never used. */
+  /** Makes an unused workflow refuse all further work. */
   abandon(): void {
     this.#isOver = true
   }
 
-  /** @throws {WorkflowClosedError} whoever would close it is gone */
+  /** @throws {WorkflowClosedError} the workflow was abandoned: nothing would close it */
   #mustGoOn(): void {
     if (this.#isOver) throw new WorkflowClosedError('the workflow ended before its first use')
   }
@@ -131,7 +131,7 @@ export class Envelope {
     this.#isOpen = true
   }
 
-  /** Whether the one that is there is this one, opened by a hold of another `Workflow` of the same id. */
+  /** Whether the workflow in the ledger is the same one, opened by a hold of another `Workflow` of this id. */
   async #isSame(): Promise<boolean> {
     if (!this.#opensWorkflow) return false
     const { accountId, workflowId, name, businessAdapter = null, userId = null, apiKeyId = null, maxCredits = null } = this.#opens
@@ -151,12 +151,14 @@ export class Envelope {
     }
   }
 
-  /** Asked for at once, in this order, both are written in one transaction. Where it cannot be opened, that is the reason. */
+  /**
+   * Requests both at once, in this order, so that the ledger writes them in one transaction. A failure to open takes precedence.
+   */
   async #openAndHold(hold: PlaceHoldInput): Promise<PlaceHoldOutcome> {
     const [opened, held] = await Promise.allSettled([this.open(), this.#ledger.placeHold(hold)])
     if (opened.status === 'rejected') {
       const { accountId } = hold
-      // If even this fails, the hold goes back by itself when its time is up.
+      // If even this fails, the hold expires by itself.
       if (held.status === 'fulfilled' && held.value.status === 'held') {
         await this.#ledger.releaseHold({ accountId, holdId: held.value.holdId }).catch(() => undefined)
       }

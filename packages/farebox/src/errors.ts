@@ -2,7 +2,7 @@ import { type Credits, FareboxError, formatCredits, isFareboxError, type Provide
 import type { Refusal } from '@farebox/ledger'
 import type { RouteRefusal, TooLong } from '@farebox/router'
 
-/** The account cannot pay for the request, not even at the cheapest provider that may serve it. Nothing was changed. */
+/** The account cannot pay for the request, not even at the cheapest provider that may serve it. Nothing was charged or held. */
 export class InsufficientCreditsError extends FareboxError {
   override readonly code = 'INSUFFICIENT_CREDITS'
   readonly needed: Credits
@@ -15,13 +15,13 @@ export class InsufficientCreditsError extends FareboxError {
   }
 }
 
-/** A budget leaves too little for the request. Nothing was changed. */
+/** A budget leaves too little for the request. Nothing was charged or held. */
 export class BudgetExceededError extends FareboxError {
   override readonly code = 'BUDGET_EXCEEDED'
   readonly budgetId: string
   readonly needed: Credits
   readonly available: Credits
-  /** Epoch milliseconds at which the budget starts again. */
+  /** When the budget resets, in epoch milliseconds. */
   readonly resetsAt: number | undefined
 
   constructor(facts: { budgetId: string; needed: Credits; available: Credits; resetsAt?: number }) {
@@ -36,7 +36,7 @@ export class BudgetExceededError extends FareboxError {
   }
 }
 
-/** The workflow's ceiling leaves too little for the request. Nothing was changed. */
+/** The workflow's ceiling leaves too little for the request. Nothing was charged or held. */
 export class WorkflowCeilingError extends FareboxError {
   override readonly code = 'WORKFLOW_CEILING'
   readonly needed: Credits
@@ -49,7 +49,7 @@ export class WorkflowCeilingError extends FareboxError {
   }
 }
 
-/** Every provider that may serve the request costs more than `max_credits_per_request` allows. */
+/** Every provider that may serve the request costs more than `max_credits_per_request` or the API key allows. */
 export class RequestLimitError extends FareboxError {
   override readonly code = 'REQUEST_LIMIT'
   readonly needed: Credits
@@ -62,12 +62,12 @@ export class RequestLimitError extends FareboxError {
   }
 }
 
-/** The account is frozen. Nothing was changed. */
+/** The account is frozen. Nothing was charged or held. */
 export class AccountFrozenError extends FareboxError {
   override readonly code = 'ACCOUNT_FROZEN'
 }
 
-/** The configuration switches the service off, or the API key may not use it. */
+/** The configuration disables the service, or the API key may not use it. */
 export class ServiceNotAllowedError extends FareboxError {
   override readonly code = 'SERVICE_NOT_ALLOWED'
   readonly service: string
@@ -78,12 +78,12 @@ export class ServiceNotAllowedError extends FareboxError {
   }
 }
 
-/** The request is longer than anybody who could serve it takes. A shorter one would be served. */
+/** The request is longer than any provider that could serve it accepts. A shorter request would be served. */
 export class RequestTooLongError extends FareboxError {
   override readonly code = 'REQUEST_TOO_LONG'
-  /** What it is counted in. */
+  /** The unit of `length` and `most`. */
   readonly unit: 'tokens' | 'characters'
-  /** How long it is, of a chat with the answer that it asks for, as was predicted. */
+  /** The predicted length of the request. For a chat, this includes the answer that it asks for. */
   readonly length: number
   readonly most: number
 
@@ -95,27 +95,30 @@ export class RequestTooLongError extends FareboxError {
   }
 }
 
-/** No provider can serve the request: none is configured, none has a key, or none can do what is asked. `cause` says why some are off, for the host. */
+/**
+ * No provider can serve the request: none is configured, none has a key, or none can do what is asked. `cause` names the disabled
+ * providers and why, for the host only.
+ */
 export class NoProviderError extends FareboxError {
   override readonly code = 'NO_PROVIDER'
 }
 
-/** The workflow was closed, and takes no more work. */
+/** The workflow is closed and takes no more work. */
 export class WorkflowClosedError extends FareboxError {
   override readonly code = 'WORKFLOW_CLOSED'
 }
 
 /**
- * Every provider that was tried failed. What they said is in `cause`, and not for end users; of a request that was rejected the message
- * has the provider's code and the parameter that it found wrong. `OUTCOME_UNKNOWN`: a telephone may
- * have rung, so the same must not be asked again.
+ * Every provider that was tried failed. `cause` holds what they said, which is not for end users. If a provider rejected the
+ * request, the message has its code and the parameter that it found wrong. `OUTCOME_UNKNOWN` means that a phone may have rung: do
+ * not repeat the call.
  */
 export class ProvidersFailedError extends FareboxError {
   override readonly code: 'PROVIDERS_FAILED' | 'PROVIDER_TIMEOUT' | 'PROVIDERS_BUSY' | 'REQUEST_REJECTED' | 'OUTCOME_UNKNOWN'
   override readonly isRetryable: boolean
-  /** The providers tried, with how each failed. */
+  /** The providers that were tried, and how each failed. */
   readonly attempts: readonly { provider: string; kind: string }[]
-  /** How long the provider asked to wait. */
+  /** How long the provider asked to wait before a retry. */
   readonly retryAfterMs: number | undefined
 
   constructor(code: ProvidersFailedError['code'], attempts: ProvidersFailedError['attempts'], cause: unknown) {
@@ -129,7 +132,7 @@ export class ProvidersFailedError extends FareboxError {
   }
 }
 
-/** What a provider found wrong, without its words: they may quote the prompt or a key. */
+/** Describes what a provider found wrong, but leaves out its message, which may quote the prompt or a key. */
 function faultOf({ providerCode = '', providerParameter = '' }: ProviderError): string {
   const code = /^[\w.-]{1,64}$/.test(providerCode) ? ` ${providerCode}` : ''
   const parameter = /^[\w.[\]-]{1,200}$/.test(providerParameter) ? ` at ${providerParameter}` : ''
@@ -144,27 +147,27 @@ const FAILED: Readonly<Record<ProvidersFailedError['code'], string>> = {
   OUTCOME_UNKNOWN: 'the call may have been made: do not repeat it before you know',
 }
 
-/** The caller went away before an answer began. Nothing was charged. */
+/** The caller left before an answer began. Nothing was charged. */
 export class CallerLeftError extends FareboxError {
   override readonly code = 'CALLER_LEFT'
 }
 
-/** There is no key, or it is not good. */
+/** The API key or admin token is missing or not valid. */
 export class UnauthorizedError extends FareboxError {
   override readonly code = 'UNAUTHORIZED'
 }
 
-/** The audio is empty, or is none. */
+/** The audio is empty, not audio, or too large for the length that it states. */
 export class InvalidAudioError extends FareboxError {
   override readonly code = 'INVALID_AUDIO'
 }
 
-/** There is no agent of that id in the account. */
+/** The account has no agent of that id. */
 export class AgentNotFoundError extends FareboxError {
   override readonly code = 'AGENT_NOT_FOUND'
 }
 
-/** The error that a refusal of the ledger stands for. `needed`: the least that would have sufficed. */
+/** Converts a refusal of the ledger to an error. `needed` is the least that would have sufficed. */
 export function errorOfRefusal(refusal: Refusal, needed?: Credits): FareboxError {
   switch (refusal.reason) {
     case 'insufficient_balance':
@@ -182,7 +185,7 @@ export function errorOfRefusal(refusal: Refusal, needed?: Credits): FareboxError
   }
 }
 
-/** The error that a refusal of the router stands for. */
+/** Converts a refusal of the router to an error. */
 export function errorOfRoute(refusal: RouteRefusal): FareboxError {
   const { needed, available, limit } = refusal
   switch (refusal.reason) {
@@ -201,7 +204,7 @@ export function errorOfRoute(refusal: RouteRefusal): FareboxError {
   return new NoProviderError(refusal.message, cause && { cause })
 }
 
-/** For the host, who can do something about it: callers are not told how it is set up. */
+/** Names the disabled providers for the host. Callers must not learn how it is set up. */
 function whoIsOff({ rejected }: RouteRefusal): Error | undefined {
   const off = rejected
     .filter(({ reason }) => reason === 'provider_disabled')

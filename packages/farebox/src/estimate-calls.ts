@@ -9,36 +9,36 @@ import { readAudio } from './read-audio.ts'
 import type { WorkflowParts } from './workflow.ts'
 import type { ChatInput, PlannedCalls } from './workflow-calls.ts'
 
-/** A price at least, as expected, and at most: by the cheapest, the first and the dearest provider that may serve. */
+/** The lowest, expected and highest price: of the cheapest provider that may serve, of the first, and of the most expensive. */
 export interface CreditsRange {
   low: Credits
   expected: Credits
   high: Credits
 }
 
-/** What one call would cost. */
+/** The estimated cost of one call. */
 export interface CallEstimate extends CreditsRange {
   service: string
-  /** Who would be asked first. */
+  /** The provider that would be asked first. */
   provider: string
   /** What that provider is expected to count. */
   quantities: readonly UsageQuantity[]
 }
 
-/** What calls would cost, and in total. */
+/** The estimated cost of several calls, by service and in total. */
 export interface CallsEstimate extends CreditsRange {
   services: CallEstimate[]
 }
 
 type LowOf = (offer: Offer) => readonly UsageQuantity[]
 
-/** For whom calls are estimated. */
+/** The workflow that calls are estimated for. */
 export interface EstimateOwner extends Pick<Payer, 'configuration' | 'apiKey'> {
-  /** What conditions look at, beside what each call says. */
+  /** Metadata that conditions check, in addition to that of each call. */
   metadata: RequestMetadata | undefined
 }
 
-/** What calls would cost, by the plan that they would be made by, whatever the balance is. */
+/** Estimates calls with the plan that would serve them, whatever the balance. */
 export async function estimateCalls(
   parts: WorkflowParts,
   owner: EstimateOwner,
@@ -76,7 +76,7 @@ function estimateCall(parts: MeterParts, owner: EstimateOwner, request: RouteReq
   }
 }
 
-/** The cheapest candidate, at the least that it may use. */
+/** The lowest charge of any candidate, for the least that it may use. */
 function leastOf(
   { prices }: MeterParts,
   { candidates }: Route,

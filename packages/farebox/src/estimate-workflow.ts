@@ -13,25 +13,25 @@ import { longer } from './call-routes.ts'
 import { NoProviderError } from './errors.ts'
 import { chargedJson, unitsJson } from './receipt.ts'
 
-/** What is planned, in its wire form. Absent is none. */
+/** Planned work, in wire form. An absent field counts as none. */
 export interface EstimateInput {
   ai_tokens?: number
-  /** Minutes of speech to be transcribed. */
+  /** Minutes of speech to transcribe. */
   voice_minutes?: number
-  /** Characters to be spoken. */
+  /** Characters to speak. */
   tts_characters?: number
   phone_minutes?: number
-  /** A conversation to be answered, whose tokens are counted instead of `ai_tokens`. */
+  /** A conversation to answer. Its tokens are counted instead of `ai_tokens`. */
   messages?: readonly ChatMessage[]
-  /** Tokens that its answer may have at most. @defaultValue 1_024 */
+  /** The most tokens that its answer may have. @defaultValue 1_024 */
   max_output_tokens?: number
-  /** A text to be spoken, whose characters are counted instead of `tts_characters`. */
+  /** A text to speak. Its characters are counted instead of `tts_characters`. */
   tts_text?: string
-  /** Fields that differ from the Farebox's own configuration. */
+  /** The fields that differ from the Farebox's own configuration. */
   service_configuration?: unknown
 }
 
-/** What planned work will cost, in its wire form: whole credits. */
+/** The estimated cost of planned work, in wire form and whole credits. */
 export interface EstimateReport {
   services: EstimatedServiceJson[]
   total_credits: number
@@ -40,43 +40,50 @@ export interface EstimateReport {
   price_version: string
 }
 
-/** What one service will cost, in its wire form. */
+/** The estimated cost of one service, in wire form. */
 export interface EstimatedServiceJson {
   service_type: string
-  /** Who is asked first. */
+  /** The provider that is asked first. */
   provider: string
   units: number
   unit_type: Unit
-  /** As expected: with the provider that is asked first. */
+  /** The expected cost, at the provider that is asked first. */
   credits: number
-  /** At least: with the cheapest provider that the configuration names. */
+  /** The lowest cost, at the cheapest provider that the configuration names. */
   credits_low: number
-  /** At most: with the dearest that it names. */
+  /** The highest cost, at the most expensive provider that it names. */
   credits_high: number
 }
 
-/** What is known of planned work beside the book: who is on offer, and texts that were counted. */
+/** What is known of planned work in addition to the price book: the models on offer, and counted texts. */
 export interface KnownOfWork {
-  /** The model that a provider's offer names, which may have a price of its own. @defaultValue none: a provider is priced by its name alone */
+  /**
+   * The model of a provider's offer, which may have a price of its own.
+   * @defaultValue none: a provider is priced by its name only
+   */
   modelOf?: (service: string, provider: string) => string | undefined
-  /** A conversation in the tokens of a provider's model. */
+  /** The conversation, counted in tokens of a provider's model. */
   chat?: (provider: string) => UsageRange
-  /** A speech in characters. */
+  /** The text to speak, counted in characters. */
   speech?: UsageQuantity
 }
 
-/** One way in which planned work may be counted. */
+/** One way to count planned work. */
 type Variant = readonly UsageQuantity[]
 interface Variants {
-  /** The first that the book has rates for. */
+  /** The first one that the book has rates for is the expected one. */
   expected: readonly [Variant, ...Variant[]]
-  /** What the work may turn out as. Those that the book has no rates for are left out. */
+  /** Other ways that the work may turn out. Those that the book has no rates for are ignored. */
   others: readonly Variant[]
-  /** The most that it may turn out as. */
+  /** The most that the work may use. */
   most?: Pick<UsageRange, 'high' | 'otherMeters'>
 }
 
-/** @throws {NoProviderError} a service is planned for which the configuration names no provider */
+/**
+ * Estimates planned work with the providers that the configuration names.
+ *
+ * @throws {NoProviderError} the configuration names no provider for a planned service
+ */
 export function estimateWorkflow(
   book: PriceBook,
   configuration: ServiceConfiguration,
@@ -137,7 +144,7 @@ function plannedServices(input: EstimateInput, { chat, speech }: KnownOfWork): P
       return { expected: [usage.expected], others: [usage.low], most: usage }
     })
   } else if (ai_tokens) {
-    // Three of four tokens of a conversation are sent, where a book prices the two sides apart.
+    // If the book prices input and output separately, assume three input tokens for each output token.
     const mixed = [one('input', ai_tokens * 0.75, 'tokens'), one('output', ai_tokens * 0.25, 'tokens')]
     const others = [[one('input', ai_tokens, 'tokens')], [one('output', ai_tokens, 'tokens')]]
     add('gpt', 'tokens', () => ({ expected: [[one('usage', ai_tokens, 'tokens')], mixed], others }))
@@ -165,7 +172,7 @@ function firstPrice(book: PriceBook, query: Query, [first, ...others]: Variants[
     const found = price(book, query, usage)
     if (found !== undefined) return found
   }
-  // It throws what is missing of the usual way to count.
+  // Throws an error that names the missing price.
   return chargeOf(rate(book, query, first))
 }
 

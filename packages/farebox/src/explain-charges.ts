@@ -4,26 +4,26 @@ import { type Explanation, explain, type PriceBook, rerate } from '@farebox/pric
 import { lastPartOf } from './live/live-meter.ts'
 import { numbersOf } from './replay/recorded-call.ts'
 
-/** Why one usage of a workflow was charged as it was. */
+/** Explains what one usage of a workflow was charged. */
 export interface ExplainedCharge {
   usageId: string
   service: string
   provider: string
-  /** Before a receipt's line is rounded. */
+  /** The price before the receipt's line is rounded. */
   rated: Credits
   charged: Credits
-  /** `name@version` of the price book. */
+  /** The price book and version, as `name@version`. */
   priceVersion: string | undefined
   /**
-   * The call that it is a slice of, by its caller's name, or the last record of live work that it is a part of: then the explanation is of
-   * the call as far as this slice, of which `rated` is the last part.
+   * Present if the usage is a slice of a call or a part of live work: the caller's name for the call, or the id of the last
+   * record of the live work. The explanation then covers the call up to this slice, and `rated` is this slice's share of it.
    */
   call?: string
-  /** Absent where the book in use no longer has the version, the usage was not priced by a book, or it was at our own expense. */
+  /** Absent if the current book no longer has the version, no book priced the usage, or the host bore its cost. */
   explanation?: Explanation
 }
 
-/** Explains usage records from what they keep, and from the book where that says the rest. Corrections are left out. */
+/** Explains usage records from their details and, for the rest, from the price book. Leaves out corrections. */
 export function explainCharges(records: readonly UsageRow[], book: PriceBook): ExplainedCharge[] {
   const calls = new Map<string, UsageQuantity[]>()
   return records
@@ -53,7 +53,7 @@ export function explainCharges(records: readonly UsageRow[], book: PriceBook): E
 
 function explained(record: UsageRow, details: Details, quantities: UsageQuantity[], book: PriceBook): Explanation | undefined {
   const { service, provider, model, priceVersion, createdAt } = record
-  // An attempt that failed keeps what its provider may bill us for, and costs its customer nothing.
+  // A failed attempt records what its provider may bill, but charges the customer nothing.
   if (record.quantity === 0n && record.rated === 0n) return undefined
   const version = book.versions().find((span) => span.version === priceVersion)
   if (!version) return undefined
@@ -70,7 +70,7 @@ function detailsOf(details: unknown): Details {
   return typeof details === 'object' && details !== null ? details : {}
 }
 
-/** Every bucket, where the record keeps them; otherwise its one quantity. */
+/** All meters, if the record keeps them, or else its one quantity. */
 function quantitiesOf(record: UsageRow, { usage, meter }: Details): UsageQuantity[] {
   if (Array.isArray(usage) && usage.every(isUsage)) {
     return usage.map((one) => ({ meter: one.meter, quantity: quantity(one.quantity), unit: one.unit }))

@@ -3,7 +3,7 @@ import type { Refusal } from '@farebox/ledger'
 import type { AttemptOutcome, Operation } from '@farebox/router'
 import { CallerLeftError, errorOfRefusal, ProvidersFailedError } from './errors.ts'
 
-/** The error of a route that brought no answer. */
+/** Converts the outcome of a route without an answer to an error. */
 export function failureOf(
   outcome: Exclude<AttemptOutcome<unknown, Refusal>, { status: 'succeeded' }>,
   operation: Operation,
@@ -27,11 +27,11 @@ export function failureOf(
       if (kind === 'invalid_request' || kind === 'content_policy' || kind === 'context_too_long') {
         return new ProvidersFailedError('REQUEST_REJECTED', attempts, outcome.error)
       }
-      // A parameter is the caller's; whatever else is unsupported may be a package that is not installed.
+      // An unsupported parameter is the caller's mistake. Without one, the cause may be a package that is not installed.
       if (attempts.every((attempt) => attempt.kind === 'unsupported') && outcome.error.providerParameter !== undefined) {
         return new ProvidersFailedError('REQUEST_REJECTED', attempts, outcome.error)
       }
-      // Of no attempt, the error says what there was none for.
+      // If no attempt was made, `every` is true, and the error tells why there was none.
       if (kind === 'rate_limited' && attempts.every((attempt) => attempt.kind === 'rate_limited')) {
         return new ProvidersFailedError('PROVIDERS_BUSY', attempts, outcome.error)
       }
@@ -41,7 +41,7 @@ export function failureOf(
   }
 }
 
-/** Failures of which a provider says that no telephone rang. */
+/** Failures after which a provider has certainly not dialled. */
 const NOT_DIALLED: ReadonlySet<ProviderErrorKind> = new Set([
   'rate_limited',
   'authentication',

@@ -63,89 +63,101 @@ import { Turns } from './turns.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
 import { Workflow, type WorkflowOptions, type WorkflowParts } from './workflow.ts'
 
-/** What {@link createFarebox} needs. Only `store` and `providers` must be given. */
+/** The options of {@link createFarebox}. Only `store` and `providers` are required. */
 export interface FareboxOptions {
   /** Where credits are kept: `sqlite({ filename })` or `postgres({ connectionString })`. */
   store: LedgerDriver
-  /** Who may be called. One that lacks its key is disabled, and traffic goes to the others. */
+  /** The providers that may be called. An adapter without its key is disabled, and its traffic goes to the others. */
   providers: readonly ProviderAdapter[]
-  /** How services are chosen, unless an agent or a workflow has its own. @defaultValue `presets.balanced()` */
+  /** How providers are chosen, unless an agent or a workflow has its own configuration. @defaultValue `presets.balanced()` */
   configuration?: ServiceConfiguration
   /** What customers pay, in credits. @defaultValue {@link defaultPriceBook} */
   prices?: PriceBook
   /** What providers charge, in US dollars. @defaultValue {@link defaultCostBook} */
   costs?: PriceBook
-  /** A team's own use cases, beside `emergencyservices` and `languagelearning`. */
+  /** Your own use cases, in addition to `emergencyservices` and `languagelearning`. */
   businessAdapters?: readonly BusinessAdapter[]
   /** How long calls may take. */
   deadlines?: Deadlines
-  /** How long live transcriptions and conversations may take, and how long their providers may be silent. @defaultValue four hours */
+  /**
+   * How long live transcriptions and conversations may last, and how long their providers may stay silent.
+   * @defaultValue four hours
+   */
   liveDeadlines?: LiveDeadlines
-  /** How often a provider is asked again before the next one is. */
+  /** How often a failed request is retried at the same provider before it falls back to the next one. */
   retries?: Retries
-  /** Calls that each adapter is given at once: `{ byAdapter: { openai: 20 } }`. The others wait, or go to the next provider. @defaultValue no limit */
+  /**
+   * How many calls each adapter handles at once: `{ byAdapter: { openai: 20 } }`. Further calls wait, or go to the next provider.
+   * @defaultValue no limit
+   */
   concurrency?: ConcurrencyOptions
   /**
-   * Asks a second provider beside one that is slow, and takes the first answer: after so long, or longer than nineteen of twenty answers
-   * took (`p95`). At most a `share` of requests, 0.05 by default, and up to `burst` saved up. We pay for the answer that is not taken.
+   * Hedges slow requests: asks a second provider in parallel and takes the first answer. The hedge starts after `afterMs`
+   * milliseconds, or with `p95` after the time within which 95% of the first provider's answers arrive. At most a `share` of
+   * requests is hedged, 0.05 by default. Unused hedges are saved, up to `burst`. You pay for the answer that is not used.
    * @defaultValue never
    */
   hedge?: { afterMs: number | 'p95' } & HedgeBudgetOptions
-  /** Whether a prompt that one provider refused for its content may be given to the next. @defaultValue false */
+  /** Whether a prompt that one provider refused for its content may be sent to the next one. @defaultValue false */
   allowContentPolicyFallback?: boolean
-  /** Judges chats of complexity `auto`. @defaultValue by their features, cautiously */
+  /** Judges the complexity of chats with `complexity: 'auto'`. @defaultValue a cautious judgment by the chat's features */
   classifier?: ComplexityClassifier
   /**
-   * How long a provider that bills abandoned answers is heard when the reader of a stream has left, in milliseconds, to know what it bills.
-   * @defaultValue 10_000
+   * How long to keep reading a stream whose reader has left, in milliseconds, if its provider bills abandoned answers: the end of
+   * the stream tells what it bills. @defaultValue 10_000
    */
   drainMs?: number
   /**
-   * Finds the tokenizers by which questions are counted before they are asked. Without one, a token is held for each byte.
-   * @defaultValue those of the package `gpt-tokenizer`, where that is installed; they are loaded with the first chat
+   * Loads the tokenizers that count a prompt before it is sent. Without one, each byte of the prompt holds the price of a token.
+   * @defaultValue those of the package `gpt-tokenizer`, if it is installed; they are loaded with the first chat
    */
   loadTokenizers?: LoadTokenizers
-  /** Balance that an account needs to make an API key. @defaultValue 5_000 credits */
+  /** The balance that an account needs to create an API key. @defaultValue 5_000 credits */
   minimumCreditsForApiKey?: Credits
-  /** Where usage goes while the database is away, to be charged when it is back. @defaultValue none: it is tried again for a second, then lost */
+  /**
+   * Where usage is kept while the database is unavailable, to be charged when it is back.
+   * @defaultValue none: the charge is retried for a second, then lost
+   */
   spool?: UsageSpoolOptions
-  /** What a credit costs, and who sells it: what exports by FOCUS need. @defaultValue there are none */
+  /** What a credit costs and who sells it, as FOCUS exports need it. @defaultValue none: there are no FOCUS exports */
   focus?: FocusOptions
-  /** Whether each workflow that closes is told as an event of the ledger. @defaultValue false */
+  /** Whether the ledger emits an event for each workflow that closes. @defaultValue false */
   closedWorkflowEvents?: boolean
-  /** Who pays for attempts that failed and that their provider bills all the same. @defaultValue `ours`: customers pay for answers alone */
+  /** Who pays for failed attempts that their provider bills all the same. @defaultValue `ours`: customers pay for answers only */
   failedAttempts?: FailedAttempts
-  /** Told of failures that nobody awaits, such as a stream whose charge could not be written. @defaultValue nobody */
+  /** Called with errors that nobody awaits, such as a stream whose charge could not be written. @defaultValue no callback */
   onError?: (error: unknown) => void
   /**
-   * The host's logger, which hears of failed attempts, fallbacks, providers that fall ill, refused and failed calls, spooled usage,
-   * reconciliation and answers of 500 and above, with ids and codes and without texts. @defaultValue nothing is logged
+   * The host's logger. Farebox logs failed attempts, fallbacks, providers that become unhealthy, refused and failed calls,
+   * spooled usage, reconciliation and responses of 500 and above, with ids and codes but no texts.
+   * @defaultValue nothing is logged
    */
   logger?: Logger
-  /** Who hears of calls: `openTelemetry()` of `farebox/opentelemetry`, or the team's own. @defaultValue nobody */
+  /** Observers of calls: `openTelemetry()` of `farebox/opentelemetry`, or your own. @defaultValue none */
   telemetry?: CallObserver | readonly CallObserver[]
   /**
-   * What time it is: dates what is recorded, chooses prices, and says how long a provider that is ill is left alone. How long calls take, and may
-   * take, is measured by a clock that nobody sets. @defaultValue the host's
+   * The clock that dates records, selects prices and times how long an unhealthy provider is left alone. The durations and
+   * deadlines of calls use a monotonic clock instead. @defaultValue the host's
    */
   clock?: Clock
-  /** From 0 up to 1: chance in routing, retries and hedges. @defaultValue `Math.random` */
+  /** The source of randomness in routing, retries and hedges: numbers from 0 up to 1. @defaultValue `Math.random` */
   random?: () => number
 }
 
 /**
- * Routes every call to the provider that suits it, and charges it to a prepaid balance.
+ * Creates a Farebox, which routes every call to a suitable provider and charges it to a prepaid balance.
  *
- * @throws {InvalidOptionError} `store` or `providers` is missing, two adapters have the same name, an option is unknown, wrong or out of range, or a configuration names somebody whom nobody knows
+ * @throws {InvalidOptionError} `store` or `providers` is missing, two adapters have the same name, an option is unknown, wrong or
+ * out of range, or a configuration names an unknown provider
  */
 export function createFarebox(options: FareboxOptions): Farebox {
   checkOptions(options)
   return new Farebox(options)
 }
 
-/** Joins router, prices and ledger. Made by {@link createFarebox}. */
+/** The router, the prices and the ledger of one application. Made by {@link createFarebox}. */
 export class Farebox {
-  /** The ledger itself, for everything about accounts, grants and keys. */
+  /** The ledger, for everything about accounts, grants and keys. */
   readonly ledger: Ledger
   readonly catalog: Catalog
   readonly providers: readonly ProviderAdapter[]
@@ -154,20 +166,20 @@ export class Farebox {
   readonly health: ShareableHealth
   readonly concurrency: Concurrency
   readonly agents: Agents
-  /** What `/metrics` counts. */
+  /** The counters behind `/metrics`. */
   readonly metrics = new BoxMetrics()
-  /** What the host's logger is told. */
+  /** Writes to the host's logger. */
   readonly log: EventLog
-  /** @internal Those that wait for their readers. */
+  /** @internal Streams that wait for their readers. */
   readonly streams = new OpenStreams()
-  /** What exports by FOCUS need, where the host has said it. */
+  /** The options of FOCUS exports, if the host has set them. */
   readonly focus: FocusOptions | undefined
-  /** The use cases that can be asked for by name: the team's own, then ours whose names they have not taken. */
+  /** The use cases available by name: your own, then the built-in ones whose names yours do not take. */
   readonly businessAdapters: readonly BusinessAdapter[]
   readonly #parts: WorkflowParts
   readonly #running = new Set<Promise<unknown>>()
   readonly #onError: (error: unknown) => void
-  /** What a provider's pauses are measured by. */
+  /** Times how long an unhealthy provider is left alone. */
   readonly #healthClock: Clock
 
   constructor(options: FareboxOptions) {
@@ -227,12 +239,12 @@ export class Farebox {
   }
 
   /**
-   * Waits for the calls and charges under way, and closes the store. Streams may go on for `graceMs`; then they end as if their readers had left:
-   * their providers are stopped, and what was produced is charged. So is metered time that nobody has ended, for as far as it has come. A
-   * telephone call is waited for until it ends.
+   * Waits for the calls and charges under way, then closes the store. Streams may continue for `graceMs`, then they end as if
+   * their readers had left: their providers are stopped, and what they have produced is charged. Metered time that is still
+   * running ends then as well, and is charged for the time reached. A phone call is never cut short: closing waits for its end.
    *
    * @param options.graceMs  milliseconds. @defaultValue 10_000
-   * @throws {InvalidOptionError} `graceMs` is no time that can be waited for
+   * @throws {InvalidOptionError} `graceMs` is negative, or more than a timer can wait
    */
   async close({ graceMs = 10_000 }: { graceMs?: number } = {}): Promise<void> {
     if (!(graceMs >= 0 && graceMs <= TIMER_MS_MAX)) {
@@ -244,7 +256,7 @@ export class Farebox {
     await this.ledger.close()
   }
 
-  /** Lets work go on that nobody awaits, such as the settlement of a stream. {@link close} waits for it. */
+  /** Runs work in the background that nobody awaits, such as the settlement of a stream. {@link close} waits for it. */
   background(work: Promise<unknown>, onError: (error: unknown) => void = this.#onError): void {
     const ended = () => void this.#running.delete(work)
     this.#running.add(work)
@@ -255,9 +267,9 @@ export class Farebox {
   }
 
   /**
-   * A workflow of an account. It is written down with its first use.
+   * Starts or resumes a workflow of an account. The ledger opens it with its first use.
    *
-   * @throws {InvalidOptionError} its configuration is not whole, or its limit is no amount of credits
+   * @throws {InvalidOptionError} its configuration is incomplete, or its limit is not an amount of credits
    */
   workflow(options: WorkflowOptions): Workflow {
     if (options.configuration !== undefined) checkOwnConfiguration(options.configuration)
@@ -265,7 +277,7 @@ export class Farebox {
   }
 
   /**
-   * The workflow of a caller who presents an API key.
+   * Authenticates a caller by API key, and starts or resumes a workflow that this key pays for.
    *
    * @param secret  the key: `fbx_…`
    * @throws {UnauthorizedError} the key does not exist, was revoked or has expired
@@ -275,7 +287,11 @@ export class Farebox {
     return this.workflow({ ...options, apiKey, accountId: apiKey.accountId })
   }
 
-  /** @throws {UnauthorizedError} there is no key, or it is not good */
+  /**
+   * Finds the API key that a secret belongs to.
+   *
+   * @throws {UnauthorizedError} there is no secret, or the key does not exist, was revoked or has expired
+   */
   async authenticate(secret: string | undefined): Promise<AuthenticatedKey> {
     if (!secret) throw new UnauthorizedError('an API key is needed: send Authorization: Bearer fbx_…')
     const key = await this.ledger.authenticate(secret)
@@ -283,18 +299,20 @@ export class Farebox {
     return key
   }
 
-  /** The business adapter of a name, the team's own first. */
+  /** Finds a business adapter by name. Your own take precedence over the built-in ones. */
   businessAdapter(name: string): BusinessAdapter {
     return resolveBusinessAdapter(name, this.businessAdapters)
   }
 
-  /** What planned work will cost, by service and in total, before any call. */
+  /** Estimates what planned work will cost, by service and in total, without calling a provider. */
   estimate(input: EstimateInput): EstimateReport {
     const { configuration } = applyConditions(parseServiceConfiguration(input.service_configuration ?? {}, this.configuration))
     return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock(), this.#known())
   }
 
-  /** The same, with texts counted first: `messages` by the tokens of each model that may answer, `tts_text` by its characters. */
+  /**
+   * Like {@link estimate}, but counts texts first: `messages` in tokens of each model that may answer, `tts_text` in characters.
+   */
   async estimateTexts(input: EstimateInput): Promise<EstimateReport> {
     const { configuration } = applyConditions(parseServiceConfiguration(input.service_configuration ?? {}, this.configuration))
     const { messages, max_output_tokens: outputTokensMax, tts_text: text } = input
@@ -302,7 +320,7 @@ export class Farebox {
     if (messages) {
       const offers = offersFor(this.catalog, 'gpt', undefined)
       const measure = await measureChat({ messages, outputTokensMax }, offers, this.#parts.loadTokenizers)
-      // Names of providers are models where nobody offers them.
+      // If nobody offers it, the provider's name serves as the model's.
       known.chat = (provider) => {
         const offer = this.#offerOf('gpt', provider)
         return chatUsageRange(measure, offer?.model ?? provider, offer?.capabilities.imageTokensMax)
@@ -311,25 +329,25 @@ export class Farebox {
     return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock(), known)
   }
 
-  /** Calls are priced by the model that is offered, so what is planned is too. */
+  /** Estimates use the price of the model on offer, as calls do. */
   #known(): KnownOfWork {
     return { modelOf: (service, provider) => this.#offerOf(service, provider)?.model }
   }
 
-  /** The offer of whoever would be asked: an adapter without its key is asked nothing, and may name another model. */
+  /** Prefers an adapter that is ready: one without its key takes no calls, and may name another model. */
   #offerOf(service: string, provider: string): Offer | undefined {
     const named = this.catalog.forService(service).filter(({ offer }) => offer.provider === provider)
     return (named.find(({ adapter }) => adapter.availability.status === 'ready') ?? named[0])?.offer
   }
 
-  /** What is on offer, by real providers, and will be taken out of service within so many days: time to name another model. */
+  /** Lists the offers of real providers that will be retired within so many days, so that you can switch models in time. */
   retiring(withinDays = 90): RetiringOffer[] {
     return retiringOffers(this.catalog, this.prices, this.#parts.clock(), withinDays)
   }
 
   /**
-   * Compares our records with those that the providers keep, where an adapter can tell them, and sets right what was only estimated: prices
-   * that came late, and phone calls whose outcome was unknown. Run it every minute or so where phone calls are made.
+   * Compares the ledger's records with the providers' own, where an adapter can fetch them, and corrects what was only estimated:
+   * prices that arrived late, and phone calls whose outcome was unknown. If you make phone calls, run it about every minute.
    */
   async reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
     const { ledger, prices, providers } = this
@@ -339,35 +357,37 @@ export class Farebox {
   }
 
   /**
-   * Lets the processes on this store tell each other which providers are ill, slow or at their limit. `start()` begins, `stop()` ends it, to
-   * be called before {@link close}.
+   * Shares with the other processes on this store which providers are unhealthy, slow or at their limit. Call `start()` on the
+   * result to begin, and `stop()` before {@link close}.
    */
   shareHealth(options: Omit<ShareHealthOptions, 'clock'> = {}): SharedHealth {
     return shareHealth(this.health, this.ledger.health, { onError: this.#onError, ...options, clock: this.#healthClock })
   }
 
-  /** Where an account's credits went. */
+  /** Reports where an account's credits went. */
   usage(filter: UsageFilter): Promise<UsageReport> {
     return usageReport(this.ledger, filter)
   }
 
-  /** Where the credits of one key went. */
+  /** Reports where the credits spent with one key went. `undefined` if the account has no key of that prefix. */
   keyUsage(accountId: string, prefix: string): Promise<KeyUsageReport | undefined> {
     return keyUsage(this.ledger, accountId, prefix)
   }
 
   /**
-   * Where credits could be saved: what recorded calls would have cost under other configurations. They are made again on paper, from the
-   * decisions and the counts that are kept; no provider is called. The newest 2,000 calls are looked at, unless `callsMax` says otherwise.
+   * Recommends changes that would save credits, by what recorded calls would have cost under other configurations. It replays
+   * them from the recorded decisions and usage, and calls no provider. It considers the newest 2,000 calls, unless `callsMax`
+   * says otherwise.
    */
   async recommendations(input: RecommendInput): Promise<RecommendationReport> {
     return recommendationReport(await findSavings(this.#replayParts(), input))
   }
 
   /**
-   * What recorded work would have cost under another configuration or price book: of one account or of all, read a page at a time.
+   * Computes what recorded work of one account or of all would have cost under another configuration or price book. It reads the
+   * records a page at a time.
    *
-   * @throws {InvalidOptionError} nothing is to be different, or `from` is not before `to`
+   * @throws {InvalidOptionError} the input changes nothing, or `from` is not before `to`
    */
   simulate(input: SimulateInput): Promise<Simulation> {
     return simulate(this.#replayParts(), input)
@@ -383,12 +403,15 @@ export class Farebox {
     return { ledger, catalog, book: prices.book, classifier: this.#parts.classifier, isRetired, now }
   }
 
-  /** The time by which prices are looked up and durations measured. */
+  /** The current time, in epoch milliseconds, by the Farebox's clock. */
   now(): number {
     return this.#parts.clock()
   }
 
-  /** The HTTP API as a web-standard handler: mount it with `farebox/express`, `farebox/koa`, Hono, or any server that speaks `Request`. */
+  /**
+   * Creates the HTTP API as a web-standard handler. Mount it with `farebox/express`, `farebox/koa`, Hono, or any server that
+   * handles `Request`.
+   */
   routes(options: RoutesOptions = {}): (request: Request) => Promise<Response> {
     return createRoutes(this, options)
   }

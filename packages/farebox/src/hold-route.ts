@@ -29,32 +29,33 @@ import type { Envelope } from './envelope.ts'
 import { errorOfRefusal, errorOfRoute, RequestLimitError, ServiceNotAllowedError } from './errors.ts'
 import type { CallObserver } from './telemetry/call-observer.ts'
 
-/** What metering needs of a Farebox. */
+/** The parts of a Farebox that metering uses. */
 export interface MeterParts {
   ledger: Ledger
   catalog: Catalog
   prices: BookPrices
   health: Health
-  /** From 0 up to 1: chance, in routing. */
+  /** The source of randomness in routing: numbers from 0 up to 1. */
   random(): number
-  /** Judges chats of complexity `auto`. */
+  /** Judges the complexity of chats with `complexity: 'auto'`. */
   classifier?: ComplexityClassifier
-  /** Who pays for attempts that failed at a provider which bills them all the same. */
+  /** Who pays for failed attempts that their provider bills all the same. */
   failedAttempts: FailedAttempts
-  /** Told of failures that nobody awaits. */
+  /** Called with errors that nobody awaits. */
   onError(error: unknown): void
-  /** Who hears of calls. */
+  /** Observers of calls. */
   observers: readonly CallObserver[]
 }
 
 /**
- * Who pays for what failed attempts used: `ours` writes it down as our cost, and the customer pays for answers alone; `charged` charges the
- * customer what providers are known to have counted. That is charged first, and the hold is made to cover it and the next attempt before that is made:
- * where the account cannot pay for both, nobody else is asked. A limit per request is of one attempt.
+ * Who pays for what failed attempts used. `ours`: you do. The ledger records it as cost, and customers pay for answers only.
+ * `charged`: the customer pays for the usage that providers are known to have counted. Before each further attempt, the hold is
+ * extended to cover that usage as well. If the account cannot pay for both, no other provider is asked. A limit per request
+ * applies to each attempt by itself.
  */
 export type FailedAttempts = 'ours' | 'charged'
 
-/** Who pays, under which rules. */
+/** The account that pays, and the rules that apply. */
 export interface Payer {
   accountId: string
   workflowId: string
@@ -65,36 +66,36 @@ export interface Payer {
   userId?: string
 }
 
-/** A route whose money is set aside. */
+/** A route whose hold is placed. */
 export interface HeldRoute {
   route: Route
   holdId: string
-  /** What is set aside to begin with. */
+  /** The initial amount of the hold. */
   amount: Credits
-  /** What may still be spent beside it. */
+  /** What may still be spent in addition to the hold. */
   affordable: Credits
-  /** What the account had when it was placed. */
+  /** The account's balance when the hold was placed. */
   balance: Credits
   numbers: PhoneNumbers | undefined
-  /** What governs the call: the payer's configuration, with those of its conditions that were met. */
+  /** The configuration of the call: the payer's, with the conditions applied that were met. */
   configuration(): ServiceConfiguration
-  /** The moment that prices the call, from its hold to its charge. */
+  /** The time whose prices apply to the call, from its hold to its charge, in epoch milliseconds. */
   at: number
-  /** The decision for this route, as usage records keep it. Made when it is asked for. */
+  /** The decision for this route, in the form that usage records keep. Computed on demand. */
   decision(): PackedDecision
-  /** What the call will use of one offer, and at most. */
+  /** What the call is expected to use of an offer, and the most that it may use. */
   usageOf(offer: Offer): Pick<RouteRequest, 'expected' | 'ceiling'>
-  /** For the router: fits the hold to a dearer candidate before it is called. */
+  /** For the router: extends the hold before it calls a more expensive candidate. */
   beforeAttempt(candidate: Candidate, facts: BeforeAttemptFacts): Promise<BeforeAttemptRefusal<Refusal> | undefined>
 }
 
-/** The route changes at most this often because the ledger affords less than was thought. */
+/** How many plans are tried at most, each for the smaller amount that the ledger has found affordable. */
 const REPLANS_MAX = 3
 
 /**
- * Chooses a route and sets its price aside as one decision. It plans as if everything could be paid, so that the usual case asks
- * the ledger once; a refusal says what is affordable, and the next plan finds what costs less, or says that nothing does. The workflow
- * opens with the hold, and not for what no provider may serve anyway.
+ * Chooses a route and places the hold for its price, as one decision. The first plan assumes that everything is affordable, so
+ * that the usual case asks the ledger only once. If the ledger refuses, it says what is affordable, and the next plan looks for a
+ * cheaper route. The workflow opens with the hold, and so stays unopened if no provider can serve the request.
  */
 export async function holdRoute(
   parts: MeterParts,
@@ -146,10 +147,10 @@ export async function holdRoute(
 }
 
 /**
- * The plan that {@link holdRoute} makes of a request, of who can spend so much. Asks no ledger.
+ * Makes the plan that {@link holdRoute} would, for a payer who can spend `affordable`. Does not touch the ledger.
  *
- * @throws {ServiceNotAllowedError} the key may not use the service at all, or not the provider that was asked for
- * @throws {RequestLimitError} everybody whom the key may use costs more than its limit per request
+ * @throws {ServiceNotAllowedError} the key may not use the service at all, or not the requested provider
+ * @throws {RequestLimitError} every provider that the key may use costs more than its limit per request
  */
 export function planOnly(
   parts: Omit<MeterParts, 'ledger' | 'random' | 'observers' | 'onError' | 'failedAttempts'>,
@@ -166,13 +167,13 @@ export function planOnly(
   return plan(input)
 }
 
-/** The refusal of a request that costs more than its key allows. */
+/** The error for a request that costs more than its API key allows. */
 export function overKeyLimit(apiKey: AuthenticatedKey, service: string, charge: Credits, limit: Credits): RequestLimitError {
   const cost = `${service} may cost ${formatCredits(charge)} credits`
   return new RequestLimitError(`${cost}, API key ${apiKey.prefix} allows ${formatCredits(limit)} a request`, charge, limit)
 }
 
-/** Gives a whole hold back. If even that fails, the hold goes back by itself when its time is up. */
+/** Releases a whole hold. If even that fails, the hold expires by itself. */
 export async function release(
   { ledger }: Pick<MeterParts, 'ledger'>,
   { accountId }: Pick<Payer, 'accountId'>,
@@ -191,7 +192,7 @@ function heldRoute(
 ): HeldRoute {
   const { request } = input
   let held = amount
-  // Those that have ended are charged before the answer.
+  // Ended attempts are charged before the answer, so the hold must cover them too.
   const chargedFor = (attempts: readonly AttemptRecord[]) =>
     parts.failedAttempts === 'charged' ? attempts.reduce((sum, one) => sum + reportedCharge(parts, one, { at, request }), 0n) : 0n
   return {
@@ -207,7 +208,7 @@ function heldRoute(
     decision: () => packDecision(decisionRecord(route, input, { at, priceVersion: parts.prices.versionAt(at) })),
     async beforeAttempt(candidate, { cause, attempts }) {
       const needed = microCredits(holdFor(route, candidate) + chargedFor(attempts))
-      // Where failed attempts are charged, one that runs beside or after another is charged with it.
+      // If failed attempts are charged, a hedge or a continuation is charged along with the attempt that it joins.
       const isBoth = parts.failedAttempts === 'charged' && (cause === 'hedge' || cause === 'continuation')
       const amount = isBoth ? microCredits(held + needed) : needed
       if (amount <= held) return undefined
@@ -219,7 +220,7 @@ function heldRoute(
   }
 }
 
-/** What an attempt is charged by what its provider reported of it; nothing where that cannot be priced. */
+/** What a failed attempt is charged for the usage that its provider reported. Nothing if that cannot be priced. */
 function reportedCharge(
   { prices }: Pick<MeterParts, 'prices'>,
   { candidate, usage }: AttemptRecord,
@@ -237,10 +238,11 @@ function reportedCharge(
 }
 
 /**
- * Leaves out the providers that a key may not use, or not for this price.
+ * Excludes the providers that the key may not use, or not at this price.
  *
- * @throws {ServiceNotAllowedError} the key may not use the service at all
- * @throws {RequestLimitError} every provider with a price that it may use, and that was asked for, costs more than its limit per request
+ * @throws {ServiceNotAllowedError} the key may not use the service at all, or not the provider that was asked for
+ * @throws {RequestLimitError} every provider that may be used, was asked for and has a price costs more than the key's limit per
+ * request
  */
 function allowedRequest(
   { catalog, prices }: { catalog: Catalog; prices: PricePredictor },
@@ -262,7 +264,7 @@ function allowedRequest(
     isAllowed = true
     const limit = permission.costLimitPerRequest
     const charge = limit === null ? undefined : chargeCeilingOf(prices, offer, request)
-    // Who was not asked for is no way out of the limit, and who has no price serves nobody.
+    // Only a provider that may be asked and that has a price can still serve the request within the limit.
     const isAsked = request.provider === undefined || offer.provider === request.provider
     if (limit === null) {
       if (isAsked) unlimited.push(offer)
@@ -286,10 +288,10 @@ function allowedRequest(
   return { ...request, excludes: [...excludes] }
 }
 
-/** Why an offer cannot be planned with, whatever the caller may spend. */
+/** Codes of errors that rule an offer out, whatever the caller may spend. */
 const UNPRICEABLE: ReadonlySet<string> = new Set(['PRICE_NOT_FOUND', 'MAXIMUM_CHARGE'])
 
-/** What an offer may cost at most; `undefined` when it has no price, which is for the plan to reject. */
+/** The most that an offer may cost. `undefined` if it has no price: the plan rejects it then. */
 function chargeCeilingOf(prices: PricePredictor, offer: Offer, request: RouteRequest): Credits | undefined {
   try {
     return predictCeiling(prices, offer, request)

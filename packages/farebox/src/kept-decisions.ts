@@ -1,15 +1,15 @@
 import type { UsageRow } from '@farebox/ledger'
 import { type DecisionRecord, unpackDecision } from '@farebox/router'
 
-/** A decision for a route, with the usage that it led to. */
+/** A routing decision, and the usage that it led to. */
 export interface KeptDecision {
   usageId: string
-  /** Who answered in the end. */
+  /** The provider that answered in the end. */
   provider: string
   decision: DecisionRecord
 }
 
-/** The decisions in the details of usage records. Work that was done elsewhere has none. */
+/** Reads the decisions from the details of usage records. Work done outside Farebox has none. */
 export function keptDecisions(records: readonly Pick<UsageRow, 'usageId' | 'provider' | 'details'>[]): KeptDecision[] {
   return records.flatMap(({ usageId, provider, details }) => {
     const decision = decisionOf(details)
@@ -17,7 +17,7 @@ export function keptDecisions(records: readonly Pick<UsageRow, 'usageId' | 'prov
   })
 }
 
-/** The decision that the details of a usage record keep; `undefined` where there is none, or one of a later version. */
+/** Reads the decision from the details of a usage record. `undefined` if there is none, or one of a newer version. */
 export function decisionOf(details: unknown): DecisionRecord | undefined {
   if (typeof details !== 'object' || details === null) return undefined
   return unpackDecision((details as { decision?: unknown }).decision)

@@ -2,10 +2,10 @@ import type { Usage, UsageQuantity } from '@farebox/core'
 import { isUnpriceable } from './book-prices.ts'
 
 /**
- * That part of a usage which has a price, and what it costs; `undefined` where no part has one.
+ * Finds the part of a usage that has a price, and prices it. `undefined` if no part has one.
  *
- * @param error  why the whole has none
- * @param price  throws what {@link isUnpriceable} knows of quantities that have none
+ * @param error  why the whole usage has no price
+ * @param price  prices quantities, and throws an {@link isUnpriceable} error if they have no price
  */
 export function knownPart<Pricing>(
   error: { code: string },

@@ -7,13 +7,13 @@ import { possibleOptions } from './dialect-options.ts'
 import { readImage } from './read-image.ts'
 import type { ChatInput } from './workflow-calls.ts'
 
-/** Finds tokenizers. Those that are not found are done without: then more is held for a text. */
+/** Loads tokenizers. If one is missing, more is held for a text. */
 export type LoadTokenizers = (encodings: Iterable<TokenEncoding>) => Promise<Tokenizers>
 
 /**
- * Counts what a chat sends, by the vocabularies of the models that may answer it.
+ * Counts what a chat sends, with the tokenizers of the models that may answer it.
  *
- * @param offers  who may answer
+ * @param offers  the offers that may answer
  */
 export async function measureChat(
   input: ChatInput,
@@ -22,7 +22,7 @@ export async function measureChat(
 ): Promise<ChatMeasure> {
   const { messages, tools = [], outputTokensMax = OUTPUT_TOKENS_MAX } = input
   const options = possibleOptions(input)
-  // Other vendors' vocabularies are not public, and this one is the nearest.
+  // The tokenizers of other vendors are not public. This one is the closest to them.
   const counters = await load(new Set(offers.map(({ model }) => encodingOf(model) ?? 'o200k_base')))
   const measure = (text: string) => measureText(text, counters)
   const written = options.map((each) => JSON.stringify(each))
@@ -40,7 +40,7 @@ export async function measureChat(
   }
 }
 
-/** Who may answer a chat: all that offer the service, or the one that the caller insists on. */
+/** The offers that may answer a chat: all of the service, or only those of the provider that the caller requested. */
 export function offersFor(catalog: Catalog, service: string, provider: string | undefined): Offer[] {
   const offers = catalog.forService(service).map(({ offer }) => offer)
   return provider === undefined ? offers : offers.filter((offer) => offer.provider === provider)
@@ -66,7 +66,7 @@ function imagesOf({ content }: ChatMessage): Promise<ImageFacts>[] {
   return content.flatMap((part) => (part.type === 'image' ? [readImage(part.url, part.detail)] : []))
 }
 
-/** A provider may be asked for several answers to one question, and bills each. */
+/** The number of answers that the options ask for. The provider bills each. */
 function answersOf(options: Record<string, unknown>): number {
   const asked = options.n
   return typeof asked === 'number' && Number.isSafeInteger(asked) && asked > 1 ? asked : 1

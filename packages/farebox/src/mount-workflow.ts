@@ -7,17 +7,20 @@ import { CallerLeftError, WorkflowClosedError } from './errors.ts'
 import type { Farebox } from './farebox.ts'
 import type { Workflow, WorkflowOptions } from './workflow.ts'
 
-/** What a mounted workflow is like. */
+/** The options of a mounted workflow. */
 export interface MountOptions {
-  /** The name that breakdowns count it under. */
+  /** The name that breakdowns group it by. */
   workflow: string
   /** @defaultValue the Farebox's */
   configuration?: ServiceConfiguration
   /** The most that one request may cost. @defaultValue no ceiling */
   maxCredits?: Credits
-  /** Set aside before a request's first call. @defaultValue nothing: each call sets its own aside */
+  /** Credits to set aside before a request's first call. @defaultValue none: each call places its own hold */
   reserve?: Credits
-  /** Told of failures after the response was sent: then nobody else can be. @defaultValue nobody */
+  /**
+   * Called with errors that occur after the response was sent.
+   * @defaultValue the Farebox's `onError`, for workflows that could not be closed
+   */
   onError?: (error: unknown) => void
 }
 
@@ -29,7 +32,7 @@ const known: Record<keyof MountOptions, true> = {
   onError: true,
 }
 
-/** @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is not whole */
+/** @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is incomplete */
 export function checkMount(options: MountOptions): void {
   const { workflow, configuration } = options ?? {}
   if (typeof workflow !== 'string' || workflow === '') {
@@ -42,11 +45,11 @@ export function checkMount(options: MountOptions): void {
 }
 
 /**
- * The workflow of one request: paid by the key that it carries, stopped when its client leaves, closed with its response. At once where
- * the key is remembered, which it mostly is: then the request waits for no promise.
+ * Creates the workflow of one request. The API key of the request pays for it, it stops when the client leaves, and it closes
+ * with the response. Returns synchronously if the key is cached, as it usually is, so that the request need not await a promise.
  *
- * @returns rejects with {@link UnauthorizedError} when there is no key or it is not good, with {@link CallerLeftError} when the client
- * is gone already, and with {@link WorkflowClosedError} when the host has answered already
+ * @returns throws or rejects with {@link UnauthorizedError} if the key is missing or invalid, with {@link CallerLeftError} if the
+ * client has already left, and with {@link WorkflowClosedError} if the host has already answered
  */
 export function mountWorkflow(
   box: Farebox,
@@ -56,15 +59,15 @@ export function mountWorkflow(
 ): Workflow | Promise<Workflow> {
   const caller = new Caller()
   let workflow: Workflow | undefined
-  // Before the key is looked up, because a client may leave meanwhile.
+  // Registered before the key is looked up, because the client may leave meanwhile.
   response.on('close', () => {
     if (!response.writableFinished) caller.leave()
-    // What is begun after the response would be ended by nobody.
+    // An unused workflow is abandoned: nothing would end work that begins after the response.
     const ending = workflow?.endIfUsed()
     if (ending) box.background(ending, options.onError)
   })
   const begin = (apiKey: AuthenticatedKey) => {
-    // Its end was told before anybody listened, or comes before the work does: then nobody would stop it, or close it.
+    // The response has already ended or closed, so nothing would stop or close the workflow.
     if (response.writableEnded) throw new WorkflowClosedError('the response ended before the work began')
     if (response.destroyed) throw new CallerLeftError('the caller left before the work began')
     workflow = box.workflow(new MountedWorkflow(caller, apiKey, options))
@@ -75,7 +78,7 @@ export function mountWorkflow(
   return known ? begin(known) : box.authenticate(secret).then(begin)
 }
 
-/** Whoever waits for the response. Most requests end without anybody having asked for the signal, which is the dearest part of them. */
+/** The client of a request. Creates its signal lazily: most requests never use it, and it is their most expensive part. */
 class Caller {
   hasLeft = false
   #controller: AbortController | undefined
@@ -92,7 +95,10 @@ class Caller {
   }
 }
 
-/** What a mounted workflow is made of. A class, because an object with a getter takes as long to make as all else here. */
+/**
+ * The options of a mounted workflow. A class, because creating an object literal with a getter takes as long as everything else
+ * here.
+ */
 class MountedWorkflow implements WorkflowOptions {
   readonly accountId: string
   readonly apiKey: AuthenticatedKey

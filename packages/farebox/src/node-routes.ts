@@ -5,16 +5,20 @@ import { isApiPath } from './http/api-path.ts'
 import { REQUEST_ID } from './http/request-id.ts'
 import type { RoutesOptions } from './http/routes.ts'
 
-/** Answers a request of Node's server, if its path is one of the API's. `parsed`: its body, if a parser has read it already. Rejects where that is lost. */
+/**
+ * Answers a request of a Node server and resolves to `true`, if its path belongs to the API. `parsed` is the request's body, if a
+ * body parser has already read it. Rejects if that body is lost.
+ */
 export type NodeRoutes = (request: IncomingMessage, response: ServerResponse, parsed?: unknown) => Promise<boolean>
 
-/** The HTTP API for servers that are built on Node's own. */
+/** Creates the HTTP API for servers that are built on Node's own. */
 export function nodeRoutes(box: Farebox, options: RoutesOptions): NodeRoutes {
-  // The host's global Request and Response stay as they are. A load balancer that asks by HTTP/1.0 whether we are well names no host.
+  // Leave the host's global Request and Response alone. A load balancer's HTTP/1.0 health check sends no Host header, so give a
+  // default.
   const listener = getRequestListener(named(box.routes(options)), { overrideGlobalObjects: false, hostname: 'localhost' })
   return async (request, response, parsed) => {
     if (!isApiPath(pathOf(request))) return false
-    // What a body parser has read cannot be read again: it is handed on under the name that the listener looks for.
+    // A body that a parser has read cannot be read again, so pass it on as `rawBody`, where the listener looks for it.
     if (request.readableEnded && hasBody(request) && !isKept(request))
       Object.assign(request, { rawBody: bytesOf(parsed, request) })
     await listener(request, response)
@@ -22,7 +26,7 @@ export function nodeRoutes(box: Farebox, options: RoutesOptions): NodeRoutes {
   }
 }
 
-/** What a middleware of the host has called a request is its id here too. */
+/** Adopts the request id that a middleware of the host has set. */
 function named(handle: (request: Request) => Promise<Response>) {
   return (request: Request, { outgoing }: { outgoing: Pick<ServerResponse, 'getHeader'> }) => {
     const id = outgoing.getHeader(REQUEST_ID)
@@ -31,7 +35,7 @@ function named(handle: (request: Request) => Promise<Response>) {
   }
 }
 
-/** What is asked for may be a whole URL, as proxies are sent it. */
+/** The path of a request, whose target may be a whole URL, as in requests to a proxy. */
 function pathOf({ url = '/' }: IncomingMessage): string {
   return url.replace(/^https?:\/\/[^/?]*/, '')
 }
@@ -40,12 +44,15 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-/** Whether the host, or the platform that it runs on, keeps the body as it came. */
+/** Whether the host or its platform has kept the raw body. */
 function isKept(request: IncomingMessage & { rawBody?: unknown }): boolean {
   return Buffer.isBuffer(request.rawBody)
 }
 
-/** @throws the body is lost, which is the host's to mend: taken for an empty one, it would be answered as what nobody asked */
+/**
+ * @throws {Error} the body is lost, which the host must fix: an empty body in its place would be another request than the
+ * client's
+ */
 function bytesOf(parsed: unknown, { headers }: IncomingMessage): Buffer {
   if (Buffer.isBuffer(parsed)) return parsed
   if (typeof parsed === 'string') return Buffer.from(parsed)

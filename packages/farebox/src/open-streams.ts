@@ -1,12 +1,12 @@
 /**
- * Streams under way, which end when their readers read on or leave, and metered time, which ends when its host says so: whoever closes need
- * not wait for these for ever.
+ * Tracks running streams and metered time, so that closing need not wait forever for the readers of streams and for the code that
+ * meters.
  */
 export class OpenStreams {
   readonly #leaves = new Set<() => void>()
   #isStopped = false
 
-  /** Takes up a stream until `ended` settles. `leave` ends it as if its reader had left; it is called at most once. */
+  /** Tracks a stream until `ended` settles. `leave` ends it as if its reader had left, and is called at most once. */
   add(leave: () => void, ended: Promise<unknown>): void {
     if (this.#isStopped) {
       leave()
@@ -17,7 +17,7 @@ export class OpenStreams {
     ended.then(settled, settled)
   }
 
-  /** Ends those under way, and any that begins later. */
+  /** Ends all running streams, and any that begin later. */
   stop(): void {
     this.#isStopped = true
     for (const leave of this.#leaves) leave()

@@ -11,31 +11,31 @@ import { settleCall } from './settle-call.ts'
 import type { CallWatch } from './telemetry/watch-call.ts'
 import type { Metered, PhoneInput } from './workflow-calls.ts'
 
-/** Kind of the documents that tell of calls before they are dialled. The document's id is that of the call's hold. */
+/** The kind of documents that note a call before it is dialled. The document's id is that of the call's hold. */
 export const PHONE_CALL = 'phone_call'
-/** Kind of the documents that tell that nobody knows any more how a call went, so that it is for `reconcile` to find out. */
+/** The kind of documents that mark the outcome of a call as unknown, so that `reconcile` looks into it. */
 export const PHONE_CALL_UNKNOWN = 'phone_call_unknown'
 
 /** No call lasts longer than a year. */
 const LENGTH_SECONDS_MAX = 366 * 86_400
 
-/** Time to ring, and to hang up, where the adapter does not say. */
+/** The default time for ringing and hanging up, if the adapter states none. */
 const EXTRA_SECONDS = 120
 
-/** What is kept of a call before it is dialled, so that it can be charged though the process that dialled it has died. */
+/** A note of a call, stored before it is dialled, so that the call can be charged even if the process dies. */
 export interface PhoneCallNote {
   workflow_id: string
   to: string
   from: string | null
-  /** The moment that prices it, epoch milliseconds. */
+  /** The time whose prices apply to it, in epoch milliseconds. */
   at: number
-  /** When whoever dialled it has given it up, epoch milliseconds. */
+  /** When the process that dialled it stops waiting for it, in epoch milliseconds. */
   until: number
 }
 
 /**
- * Makes one telephone call, and waits for its end. It is written down before it is dialled, and where its outcome is unknown its hold is
- * kept: {@link Farebox.reconcile} asks the provider what became of it, and charges it then.
+ * Places one phone call, and waits for its end. Notes the call before it is dialled. If its outcome is unknown, its hold stays
+ * open, and {@link Farebox.reconcile} later asks the provider about the call and charges it.
  */
 export function placePhoneCall(
   parts: RunnerParts,
@@ -95,14 +95,16 @@ async function placeWatched(
   }
 }
 
-/** A length that is none must not lose the charge: the call was as long as it may be at most, until its provider's records tell. */
+/**
+ * Replaces an invalid length by the longest possible one, so that the call is charged. The provider's records correct it later.
+ */
 function lengthOf({ durationSeconds }: PhoneResult, durationSecondsMax: number) {
   return durationSeconds >= 0 && durationSeconds <= LENGTH_SECONDS_MAX
     ? { durationSeconds, certainty: 'derived' as const }
     : { durationSeconds: durationSecondsMax, certainty: 'ceiling' as const }
 }
 
-/** Who will place the call is not known yet, so it is given the time of the slowest. */
+/** Takes the time of the slowest adapter, because it is not known yet which one will place the call. */
 function extraSeconds({ catalog }: RunnerParts): number {
   return Math.max(...catalog.forService('phone').map(({ adapter }) => adapter.callExtraSeconds ?? EXTRA_SECONDS), 0)
 }
@@ -111,7 +113,7 @@ function isUnknown(failure: unknown): boolean {
   return failure instanceof ProvidersFailedError && failure.code === 'OUTCOME_UNKNOWN'
 }
 
-/** Its hold stays, so that what the call may still cost is not spent on something else. */
+/** Marks the outcome as unknown. The hold stays open, so that nothing else spends what the call may still cost. */
 async function noteUnknown(
   ledger: Ledger,
   { accountId }: Payer,
@@ -121,7 +123,7 @@ async function noteUnknown(
   const callId = attempts.at(-1)?.error?.requestId ?? null
   const body = { call_id: callId }
   await ledger.saveDocument({ accountId, kind: PHONE_CALL_UNKNOWN, documentId: holdId, body }).catch((error: unknown) => {
-    // Reconciliation finds it without, only later.
+    // Reconciliation finds the call even without this mark, only later.
     if (!isFareboxError(error)) throw error
   })
 }

@@ -3,7 +3,7 @@ import type { Ledger } from '@farebox/ledger'
 import type { PhoneNumbers } from '@farebox/router'
 import type { BookPrices, Pricing } from './book-prices.ts'
 
-/** Which call a slice belongs to. */
+/** Identifies the call that a slice belongs to. */
 export interface SlicedCall {
   accountId: string
   workflowId: string
@@ -16,19 +16,19 @@ export interface SlicedCall {
   call: string
 }
 
-/** What is kept of a slice, so that the next one can be priced. */
+/** The details that a slice's record keeps to price the next slice. */
 interface SliceDetails {
   call: string
   meter: string
-  /** When the call began, epoch milliseconds. */
+  /** When the call began, in epoch milliseconds. */
   at: number
-  /** Where its price may depend on them. */
+  /** Present if the price may depend on them. */
   numbers?: PhoneNumbers
 }
 
 /**
- * Prices the next slice of a call: all of the call so far, less what its earlier slices were rated at. So slices cost what the whole
- * call would, to the last micro-credit: its connect fee and its minimum once, its increments and tiers over all of it.
+ * Prices the next slice of a call: the price of the call so far, minus what its earlier slices were rated at. So slices cost what
+ * the whole call would, to the micro-credit: the connect fee and the minimum apply once, and increments and tiers to the whole.
  */
 export async function priceSlice(
   { ledger, prices }: { ledger: Ledger; prices: BookPrices },
@@ -69,7 +69,7 @@ export async function priceSlice(
   }
 }
 
-/** Not below zero: where more costs less, what was charged stays. */
+/** Never below zero: if more costs less, earlier charges stand. */
 function difference(whole: bigint, parts: readonly bigint[]): bigint {
   const rest = parts.reduce((sum, part) => sum - part, whole)
   return rest > 0n ? rest : 0n

@@ -1,51 +1,53 @@
 import type { CatalogEntry, HealthCondition } from '@farebox/router'
 import type { Farebox } from './farebox.ts'
 
-/** How the providers are doing, in its wire form. */
+/** The health of the providers, in wire form. */
 export interface ProviderStatus {
-  /** `degraded`: something that is on offer by a real provider is not well, or a service has no provider that is. */
+  /** `degraded`: an offer of a ready adapter is not healthy, or a service has no ready adapter. */
   status: 'ok' | 'degraded'
   adapters: AdapterStatus[]
 }
 
-/** One adapter, with everything that it offers. */
+/** One adapter and its offers. */
 export interface AdapterStatus {
   adapter: string
-  /** Whether its answers are made up. */
+  /** Whether it makes up its answers. */
   simulated: boolean
   availability: 'ready' | 'disabled'
-  /** Why it takes no calls. Only for the admin token. */
+  /** Why it takes no calls. Shown to the admin token only. */
   reason?: string
-  /** Calls under way and waiting, where the team limits how many it gives the adapter at once. */
+  /** Running and waiting calls, if `concurrency` limits the adapter. */
   concurrency?: { limit: number; running: number; waiting: number }
   offers: OfferStatus[]
 }
 
-/** One thing that an adapter offers, as this process and those that share with it have seen it. What was not seen is absent. */
+/**
+ * One offer of an adapter, as observed by this process and those that share health with it. What has not been observed is absent.
+ */
 export interface OfferStatus {
   service_type: string
   provider: string
   model: string
   /**
-   * `ok`; `rate_limited` (out of capacity for now), `refusing` (its key, quota or model is not accepted), `sick` (its errors opened the
-   * breaker), `probe` (sick, and about to be tried again).
+   * `ok`, `rate_limited` (out of capacity for now), `refusing` (does not accept its key, quota or model), `sick` (errors opened
+   * the circuit breaker) or `probe` (sick, and about to be tried again).
    */
   condition: HealthCondition
-  /** Milliseconds to a whole answer, and to the first part of a stream, smoothed. */
+  /** Smoothed milliseconds to a whole answer, and to the first part of a stream. */
   answer_ms?: number
   first_event_ms?: number
-  /** Share of failures, and of 429s, from 0 to 1. */
+  /** The share of failures, and of 429s, from 0 to 1. */
   error_rate?: number
   rate_limited_rate?: number
-  /** Answers and failures that these are of; they age, so it is a fraction. */
+  /** The number of answers and failures behind these figures. Samples lose weight with age, so it may be a fraction. */
   samples?: number
   in_flight?: number
-  /** What it was found to take at once, and in a minute. */
+  /** The most requests that the provider was found to accept at once, and per minute. */
   in_flight_max?: number
   per_minute_max?: number
 }
 
-/** What routing knows of the providers at this moment. Why one is off is in words for its operator, and told to nobody else. */
+/** Reports what routing knows of the providers right now. Only an operator is told why an adapter is disabled. */
 export function providerStatus(box: Farebox, { isOperator }: { isOperator: boolean }): ProviderStatus {
   const entries = box.catalog.services.flatMap((service) => box.catalog.forService(service))
   const slots = new Map(box.concurrency.stats().map(({ adapter, ...stats }) => [adapter, stats]))

@@ -2,12 +2,12 @@ import type { Audio } from '@farebox/core'
 import type { IFormat } from 'music-metadata'
 import { InvalidAudioError } from './errors.ts'
 
-/** Recorded sound that was looked into: what it is, and how long it takes. */
+/** A recording with its media type and duration. */
 export interface ReadAudio extends Audio {
   durationSeconds: number
 }
 
-/** What containers are called on the wire, by the names that music-metadata gives them. */
+/** Media types by music-metadata's names of containers. */
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   WAVE: 'audio/wav',
   MPEG: 'audio/mpeg',
@@ -17,23 +17,23 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   'EBML/matroska': 'audio/webm',
 }
 
-/** Speech at the lowest rate in use, 6 kbit/s: the longest that sound of unstated length can be. */
+/** Speech at 6 kbit/s, the lowest bit rate in use. It bounds the duration of audio that states none. */
 const BYTES_PER_SECOND_MIN = 750
 /** 512 kbit/s: above every lossy format in use. */
 const LOSSY_BYTES_PER_SECOND_MAX = 64_000
-/** Covers and other tags, which a short file may mostly consist of. */
+/** Allowance for cover images and other tags, which may make up most of a short file. */
 const TAG_BYTES = 512 * 1024
 
 /**
- * Finds out what a recording is and how long it takes, by its own header and not by what its sender says of it.
+ * Reads the type and the duration of a recording from its own header, rather than trust its sender.
  *
- * @throws {InvalidAudioError} it is empty, or no sound that is known
+ * @throws {InvalidAudioError} the recording is empty, of an unknown kind, or too large for the duration that it states
  */
 export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   if (!ArrayBuffer.isView(data))
     throw new InvalidAudioError('audio must be the bytes of a recording: a Uint8Array, such as readFile() gives')
   if (data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
-  // Loaded with the first recording: whoever only chats needs none of it.
+  // Loaded with the first recording, because applications that only chat do not need it.
   const { parseBlob } = await import('music-metadata')
   const { format } = await parseBlob(readInTurns(afterTags(data)), { duration: true, skipCovers: true }).catch(
     (error: unknown) => {
@@ -43,7 +43,7 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   if (!format.container || format.hasAudio === false) {
     throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)')
   }
-  // A WAV file counts its samples: one that tells no length has none.
+  // A WAV file states its number of samples. If it states no duration, it has no audio.
   const longest = format.container === 'WAVE' ? 0 : data.byteLength / BYTES_PER_SECOND_MIN
   const durationSeconds = format.duration ?? longest
   if (!(durationSeconds > 0)) throw new InvalidAudioError('the audio has no sound in it')
@@ -56,21 +56,21 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   return { data, mediaType: MEDIA_TYPES[format.container] ?? 'audio/mp4', durationSeconds }
 }
 
-/** What the price is held by must not be taken from a header that lies: sound that is packed cannot be larger than what it unpacks to. */
+/** The highest plausible byte rate. It exposes a header with a false duration, on which the hold would depend. */
 function bytesPerSecondMax({ lossless, sampleRate = 48_000, numberOfChannels = 2, bitsPerSample = 16 }: IFormat): number {
   return lossless ? sampleRate * numberOfChannels * (bitsPerSample / 8) * 1.1 : LOSSY_BYTES_PER_SECOND_MAX
 }
 
-/** Reads of a recording before others get their turn: some milliseconds of work. */
+/** The number of reads before other work gets a turn: some milliseconds. */
 const TURN_READS = 500
-/** The shortest frames in use take a read for each eight bytes. What nobody recorded may be looked through byte by byte. */
+/** The shortest frames in use need one read per eight bytes. A forged file may cause a read per byte. */
 const BYTES_PER_READ_MIN = 4
-/** So that short ones may have their tags. */
+/** Reads that any recording may take, so that short ones can have tags. */
 const READS_FREE = 20_000
 
 /**
- * A recording as its reader asks for it, piece by piece, and that lets others have their turn meanwhile: one of many megabytes may be made so
- * that it takes minutes. It fails where it is read more often than sound needs.
+ * A `Blob` whose reads yield to other work from time to time, and fail if there are more of them than audio needs. A forged file
+ * of many megabytes could otherwise keep the process busy for minutes.
  */
 function readInTurns(data: Uint8Array): Blob {
   const most = READS_FREE + data.byteLength / BYTES_PER_READ_MIN
@@ -79,15 +79,15 @@ function readInTurns(data: Uint8Array): Blob {
     reads += 1
     if (reads > most) throw new Error('the recording is read more often than sound needs')
     if (reads % TURN_READS === 0) await new Promise((resolve) => setTimeout(resolve))
-    // Copied, whatever kind of bytes they are: a slice of a Buffer is none.
+    // Copied through a new `Uint8Array`, because `slice` of a `Buffer` does not copy.
     return new Uint8Array(data.subarray(start, end)).buffer
   }
   const slice = (start = 0, end = data.byteLength) => ({ arrayBuffer: () => read(start, end) })
-  // All that is used of one.
+  // The reader uses only these properties.
   return { size: data.byteLength, type: '', slice } as unknown as Blob
 }
 
-/** What follows the ID3 tags before a recording: they say nothing of its length, and one of megabytes is read in one turn. */
+/** Skips the ID3 tags before a recording. They do not affect its duration, and a tag of megabytes would be read in one turn. */
 function afterTags(data: Uint8Array): Uint8Array {
   let start = 0
   while (data[start] === 0x49 && data[start + 1] === 0x44 && data[start + 2] === 0x33) {

@@ -1,6 +1,6 @@
 import type { ImageFacts } from '@farebox/pricing'
 
-/** The formats that models take, by their first bytes. Others are not read. */
+/** The signatures of the formats that models accept. Other formats are not read. */
 const SIGNATURES: readonly (readonly number[])[] = [
   [0x89, 0x50, 0x4e, 0x47], // PNG
   [0xff, 0xd8, 0xff], // JPEG
@@ -8,14 +8,14 @@ const SIGNATURES: readonly (readonly number[])[] = [
   [0x52, 0x49, 0x46, 0x46], // WebP
 ]
 
-/** Base64 of the part of a file that its size is looked for in: a header, behind what a camera puts before it. */
+/** How many Base64 characters to search for the image's size: enough for the metadata of a camera before it. */
 const HEADER_LENGTH_MAX = 512 * 1024
-/** No model takes a larger one. */
+/** The longest side in pixels. No model accepts a larger image. */
 const SIDE_MAX = 65_535
 
 /**
- * What an image is, by its own header. One that lies elsewhere is not fetched, and one that cannot be read is no error: both are
- * held for at the most that an image can be.
+ * Reads the size of an image from its own header. It does not fetch a remote image, and an unreadable image is not an error. For
+ * both, the hold assumes the largest possible image.
  */
 export async function readImage(url: string, detail: ImageFacts['detail']): Promise<ImageFacts> {
   const unknown: ImageFacts = detail === undefined ? {} : { detail }

@@ -2,7 +2,7 @@ import { type Credits, formatQuantity, formatUsd, nanoUsd, type Quantity, type U
 import type { UsageRow, WorkflowSummary } from '@farebox/ledger'
 import { type AttemptDetails, attemptsOf } from './attempt-details.ts'
 
-/** One line of a receipt, in its wire form. */
+/** One line of a receipt, in wire form. */
 export interface ServiceUsed {
   service_type: string
   provider: string
@@ -11,55 +11,60 @@ export interface ServiceUsed {
   credits_used: number
 }
 
-/** What a workflow cost, in its wire form: whole credits. */
+/** What a workflow cost, in wire form and whole credits. */
 export interface Receipt {
   workflow_id: string
   workflow_name: string
-  /** What was used in it, without what workflows below it used: they have receipts of their own. */
+  /** What the workflow itself used. Workflows below it have receipts of their own. */
   services_used: ServiceUsed[]
-  /** What it cost, with the workflows below it. */
+  /** What the workflow cost, including the workflows below it. */
   total_credits_used: number
-  /** The price books and versions that it was rated by, such as `default@1`; absent where nothing was. */
+  /** The price books and versions that rated it, such as `default@1`. Absent if nothing was rated. */
   price_versions?: string[]
-  /** What was tried for it, in order: who was asked, why, how it ended and what it cost. Absent where nothing was routed. */
+  /** The attempts in order: which provider was asked, why, how it ended and what it cost. Absent if nothing was routed. */
   attempts?: AttemptUsed[]
-  /** Credits that were due and could not be taken; absent when there were none. */
+  /** Credits that were due but could not be charged. Absent if there are none. */
   shortfall?: number
-  /** Seconds from opening to closing, or until now. */
+  /** Seconds from opening until closing, or until now. */
   duration: number
 }
 
-/** One attempt of a call, in its wire form. */
+/** One attempt of a call, in wire form. */
 export interface AttemptUsed {
   attempt_id: string
   service_type: string
   provider: string
   model: string
   adapter: string
-  /** `succeeded`, `failed`, `cut` (ended early, after a part of the answer), `left` (its caller did) or `lost` (another was faster). */
+  /**
+   * `succeeded`, `failed`, `cut` (broke off within its answer), `left` (the caller left) or `lost` (another attempt was faster).
+   */
   outcome: string
-  /** `first`, `retry` (the same again), `fallback` (another one), `hedge` (beside a slow one) or `continuation` (of a stream that was cut). */
+  /**
+   * `first`, `retry` (at the same provider), `fallback` (at another), `hedge` (in parallel with a slow one) or `continuation` (of
+   * a stream that was cut).
+   */
   cause: string
-  /** Why that one was asked. */
+  /** Why this provider was asked. */
   reason: string
   /** The kind of its failure: `timeout`, `rate_limited`, … */
   error?: string
-  /** How sure its usage is: `exact`, `derived`, `floor` or `ceiling`. Absent where it used nothing. */
+  /** How certain its usage is: `exact`, `derived`, `floor` or `ceiling`. Absent if it used nothing. */
   certainty?: string
   credits_used: number
-  /** What its provider charges for it, in dollars, where that is known. Told to the host, not to its customers. */
+  /** What its provider charges for it, in US dollars, if known. For the host only, not for its customers. */
   cost_usd?: string
   started_at: string
   /** Seconds. */
   duration: number
 }
 
-/** Attempts that a receipt lists at most: those of the latest calls. */
+/** The most attempts that a receipt lists: those of the latest calls. */
 const ATTEMPTS_MAX = 1_000
 
 /**
- * @param records  of the workflow, with the attempts in their details
- * @param now      when the workflow is still open
+ * @param records  the workflow's usage records, whose details hold the attempts
+ * @param now      ends the duration of a workflow that is still open
  */
 export function receiptOf(workflow: WorkflowSummary, records: readonly UsageRow[], now: number): Receipt {
   const attempts = attemptsUsed(records)
@@ -83,18 +88,20 @@ export function receiptOf(workflow: WorkflowSummary, records: readonly UsageRow[
   }
 }
 
-/** A copy of a receipt without what providers charge (`cost_usd` of its attempts), which is not for customers to know: for answers to them. */
+/** Copies a receipt without what providers charge (`cost_usd` of its attempts). Use it for answers to customers. */
 export function withoutCosts(receipt: Receipt): Receipt {
   const { attempts, ...rest } = receipt
   return { ...rest, ...(attempts && { attempts: attempts.map(({ cost_usd: _, ...attempt }) => attempt) }) }
 }
 
-/** Failed attempts leave lines of nothing behind. */
+/** Leaves out the empty lines of failed attempts. */
 function isUsed({ quantity, charged, shortfall }: WorkflowSummary['lines'][number]): boolean {
   return quantity > 0n || charged !== 0n || shortfall > 0n
 }
 
-/** Each attempt once: a record of its own tells what it cost, and the record of its call's answer tells the rest of the story. */
+/**
+ * Lists each attempt once. Its own record, if it has one, has its cost, and the record of the call's answer describes the rest.
+ */
 function attemptsUsed(records: readonly UsageRow[]): AttemptUsed[] {
   const corrections = correctionsOf(records)
   const attempts = new Map<string, AttemptUsed>()
@@ -129,7 +136,7 @@ function attemptJson({ service }: UsageRow, attempt: AttemptDetails): AttemptUse
   }
 }
 
-/** What an attempt cost, later corrections included. */
+/** What an attempt cost, including later corrections. */
 function paidFor(record: UsageRow, corrections: readonly UsageRow[] = []) {
   const charged = corrections.reduce((sum, correction) => sum + correction.charged, record.charged as bigint)
   const costs = [record, ...corrections].flatMap(({ cost }) => (cost === null ? [] : [cost]))
@@ -149,19 +156,22 @@ function correctionsOf(records: readonly UsageRow[]): Map<string, UsageRow[]> {
   return byUsage
 }
 
-/** A charge in whole credits. Where a team rounds to less than a credit, the fraction is shown as the next whole one: of a refund less is given back. */
+/**
+ * Converts a charge to whole credits. If prices round to less than a credit, a fraction is rounded up, so that a refund shows
+ * less.
+ */
 export function chargedJson(amount: Credits): number {
-  // Division cuts off towards zero, which is up where more was given back than charged.
+  // BigInt division truncates towards zero, so it rounds negative amounts up.
   return Number((amount > 0n ? amount + 999_999n : amount) / 1_000_000n)
 }
 
-/** A balance in whole credits: what is left of a credit does not count. */
+/** Converts a balance to whole credits, rounded down. */
 export function balanceJson(amount: Credits): number {
   const floor = amount / 1_000_000n
   return Number(amount < 0n && floor * 1_000_000n !== amount ? floor - 1n : floor)
 }
 
-/** Units are measurements, so a JSON number is enough for them. */
+/** Converts a quantity to a JSON number, which is exact enough for a measurement. */
 export function unitsJson(quantity: Quantity): number {
   return Number(formatQuantity(quantity))
 }

@@ -2,50 +2,51 @@ import { breakdownName, type Credits, microCredits, type Quantity, type Unit } f
 import { chargedJson, unitsJson } from './receipt.ts'
 import type { Saving, Savings } from './replay/recommend.ts'
 
-/** A change of configuration that would have saved credits, in its wire form: whole credits. */
+/** A change of configuration that would have saved credits, in wire form and whole credits. */
 export interface Recommendation {
-  /** Of the workflows that it is about. */
+  /** The name of the workflows that it is for. */
   workflow_name: string
   /** What to change: fields of a service configuration, or `{ preset }`. */
   change: Readonly<Record<string, unknown>>
-  /** Of the largest part of what would go elsewhere. */
+  /** The service of the largest group of calls that would move. `from_provider` and `to_provider` belong to it too. */
   service_type: string
   from_provider: string
   to_provider: string
-  /** What of it would go elsewhere. */
+  /** How many units of it would move. */
   units_consumed: number
   unit_type: Unit
-  /** What the calls that were looked at cost. */
+  /** What the calls considered have cost. */
   credits_used: number
-  /** What they would have cost less, down to the last whole credit. Above zero, unless it is a part of one. */
+  /** What the change would have saved, rounded down to whole credits. Above zero. */
   credits_saved: number
-  /** Of `credits_used`, from 0 to 1. */
+  /** The saved share of `credits_used`, from 0 to 1. */
   share_saved: number
   workflows: number
   calls: number
-  /** Calls that would go elsewhere. */
+  /** How many calls would move to another provider. */
   calls_changed: number
   /**
-   * How sure it is: `high` for calls that were routed here and counted by their providers; `medium` where something was derived, translated
-   * or counted by another model's rule, or only a part was looked at; `low` where work was recorded from elsewhere, and nobody knows who could have done it.
+   * How certain the saving is, judged by the calls that would move. `high`: Farebox routed them, and providers counted them.
+   * `medium`: some usage was derived, translated or counted by another model's rule, or not all workflows were considered. `low`:
+   * some work was done outside Farebox, and which other provider could have done it is unknown.
    */
   confidence: 'high' | 'medium' | 'low'
   message: string
   assumptions: string[]
 }
 
-/** Where credits could be saved, and what that is known from. */
+/** Recommendations, and the records that they are based on. */
 export interface RecommendationReport {
   from: string
   to: string
   workflows: number
   calls: number
-  /** Whether all workflows of the time were looked at; otherwise the newest were. */
+  /** Whether all workflows of the period were considered. If not, only the newest were. */
   is_complete: boolean
   recommendations: Recommendation[]
 }
 
-/** Savings in their wire form. What saves less than a credit is not worth a word. */
+/** Converts savings to wire form. Leaves out those of less than a credit. */
 export function recommendationReport({ from, to, workflows, calls, isComplete, savings }: Savings): RecommendationReport {
   return {
     from: new Date(from).toISOString(),

@@ -3,16 +3,16 @@ import { daysUntil } from '@farebox/pricing'
 import type { Catalog } from '@farebox/router'
 import type { BookPrices } from './book-prices.ts'
 
-/** An offer whose model its provider takes out of service. */
+/** An offer whose model its provider retires. */
 export interface RetiringOffer {
   offer: Offer
-  /** The day: `2027-01-06`. */
+  /** The day of retirement: `2027-01-06`. */
   retires: string
-  /** Whole days from now; below 0 when it is gone. */
+  /** Whole days from now. Negative if the model is already retired. */
   daysLeft: number
 }
 
-/** Offers that real adapters with a key sell, whose models end within so many days by the cost book; the next first. */
+/** Lists the offers of ready, real adapters whose models retire within so many days by the cost book, soonest first. */
 export function retiringOffers(catalog: Catalog, prices: BookPrices, at: number, withinDays: number): RetiringOffer[] {
   return catalog.services
     .flatMap((service) => catalog.forService(service))

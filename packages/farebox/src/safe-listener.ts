@@ -1,7 +1,8 @@
 /**
- * A listener of the host's that neither ends the work nor the process: what it fails at, at once or later, is told to `onError`.
+ * Wraps a callback of the host so that its errors end neither the work nor the process. They go to `onError`, even if they occur
+ * later.
  *
- * @param listener  it may be asynchronous; nobody waits for it
+ * @param listener  may be asynchronous; it is not awaited
  */
 export function safeListener<Facts extends unknown[]>(
   listener: ((...facts: Facts) => void) | undefined,

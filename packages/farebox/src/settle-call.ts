@@ -22,8 +22,8 @@ const RAW_LENGTH_MAX = 16_384
 const SETTLE_WAITS_MS = [50, 200, 800]
 
 /**
- * Failures after which a provider may bill although it said nothing: it had the request, and may have done the work. All others say that it
- * did none.
+ * Failures after which a provider may bill without having reported any usage: it had the request, and may have done the work. All
+ * other failures mean that it did none.
  */
 const MAY_BE_BILLED: ReadonlySet<ProviderErrorKind> = new Set([
   'timeout',
@@ -33,17 +33,17 @@ const MAY_BE_BILLED: ReadonlySet<ProviderErrorKind> = new Set([
   'outcome_unknown',
 ])
 
-/** The answer that a call is charged by. */
+/** The answer that a call is charged for. */
 export interface Answer {
   candidate: Candidate
   attemptId: string
-  /** As the provider reported it. */
+  /** The usage that the provider reported. */
   usage: Usage | undefined
-  /** What is charged where the provider did not say, or what it said cannot be priced. */
+  /** The usage to charge if the provider reported none, or none that can be priced. */
   fallback: () => Usage | Promise<Usage>
   /** The provider's id of the request. */
   requestId?: string
-  /** What the provider has billed for it, where it says so at once. @defaultValue by the cost book */
+  /** What the provider has billed for it, if it says so at once. @defaultValue rated by the cost book */
   cost?: NanoUsd
 }
 
@@ -51,18 +51,18 @@ export interface Answer {
 export interface CallEnding {
   answer?: Answer
   attempts: readonly AttemptRecord[]
-  /** What attempts are known to have used at least, by their ids, where their providers did not say. */
+  /** The least that attempts have used, by attempt id, if their providers reported nothing. */
   floors?: ReadonlyMap<string, Usage>
 }
 
-/** What a call was charged, and what is left then, where the ledger has said so. */
+/** What a call was charged, and the balance after it, if the ledger has returned one. */
 export type CallCharge = Pick<ChargedOutcome, 'charged'> & Partial<Pick<ChargedOutcome, 'balance'>>
 
 /**
- * Accounts a call that has ended: its answer is charged against the hold, and what is left goes back. Each failed attempt that its
- * provider may bill is written down with what it cost us, and charged to nobody, unless the policy says otherwise.
+ * Settles a call that has ended. It charges the answer against the hold and releases the rest. It records each failed attempt
+ * that its provider may bill, with its cost. Customers are not charged for those, unless `failedAttempts` is `charged`.
  *
- * Where the database is away and the charge was spooled, it is told as it will be: its own price, rounded.
+ * If the database is unavailable and the charge is spooled, the result is what will be charged: the rounded price of the answer.
  */
 export async function settleCall(parts: MeterParts, payer: Payer, held: HeldRoute, ending: CallEnding): Promise<CallCharge> {
   const { answer, attempts, floors } = ending
@@ -71,7 +71,7 @@ export async function settleCall(parts: MeterParts, payer: Payer, held: HeldRout
   return answer ? settleAnswer(parts, payer, held, answer, attempts) : endHold(parts, payer, held, attempts)
 }
 
-/** Charges an answer, with the story of how it came about. */
+/** Charges an answer, and records the attempts that led to it. */
 async function settleAnswer(
   parts: MeterParts,
   payer: Payer,
@@ -94,7 +94,8 @@ async function settleAnswer(
         ...answerDetails(held, { ...answer, usage }, attempts),
         isBilled: cost !== undefined || undefined,
         pricedAs: insteadOf,
-        // What cannot be worked out again from usage and version alone, such as the tiers and windows that were met, or another's price.
+        // Kept if usage and price version alone cannot explain the charge, because of tiers, time windows or another provider's
+        // price.
         explanation: rating.isPlain && insteadOf === undefined ? undefined : explain(rating),
       },
     },
@@ -115,7 +116,7 @@ export function tellSpooled(
   for (const observer of observers) quietly(() => observer.spooled?.({ accountId, workflowId, holdId }))
 }
 
-/** What a usage record keeps of an answer, and of how it came about. */
+/** The details that a usage record keeps of an answer and its attempts. */
 export function answerDetails(
   held: HeldRoute,
   { candidate, attemptId, usage, requestId }: Pick<Answer, 'candidate' | 'requestId'> & { attemptId?: string; usage: Usage },
@@ -136,8 +137,8 @@ export function answerDetails(
 }
 
 /**
- * Writes a failed attempt down that may cost us something. By default the customer consumed nothing of it, so its quantity is zero and
- * what the provider counted is in its details.
+ * Records a failed attempt that its provider may bill. By default the customer consumed none of it: the record's quantity is
+ * zero, and its details have what the provider counted.
  */
 export async function settleLost(
   parts: MeterParts,
@@ -151,7 +152,7 @@ export async function settleLost(
   try {
     await writeLost(parts, payer, held, attempt, usage)
   } catch (error) {
-    // It costs its customer nothing, so it must not cost the answer either.
+    // A failed attempt that cannot be recorded must not keep the answer from being settled.
     if (!(error instanceof UsageSpooledError)) parts.onError(error)
   }
 }
@@ -185,7 +186,7 @@ async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attem
   }))
 }
 
-/** Ends the hold of a call that brought no answer. What was tried is written down, for the receipt; nothing is charged. */
+/** Ends the hold of a call without an answer. Charges nothing, but records the attempts for the receipt. */
 async function endHold(
   parts: MeterParts,
   payer: Payer,
@@ -211,13 +212,13 @@ async function endHold(
       details: { at: held.at, attempts: attempts.map((attempt) => describeAttempt(attempt)) },
     },
   })).catch((error: unknown) => {
-    // The hold goes back by itself when its time is up.
+    // The hold expires by itself.
     if (!isFareboxError(error)) throw error
   })
   return { charged }
 }
 
-/** What a failed attempt used: as reported, else the most that it can have used where its provider may bill it. */
+/** What a failed attempt used: as reported, or else the most that it can have used if its provider may bill it. */
 function lostUsage(held: HeldRoute, { usage, errorKind, outcome, candidate }: AttemptRecord, floor?: Usage): Usage | undefined {
   if (usage ?? floor) return usage ?? floor
   const isUnknown =
@@ -226,8 +227,8 @@ function lostUsage(held: HeldRoute, { usage, errorKind, outcome, candidate }: At
 }
 
 /**
- * The price of an answer. Of a candidate that was tried out at our expense, it is no more than the one that it replaced would have charged for
- * the same usage; what it costs us stays its own.
+ * Prices an answer. If the router tried out a candidate at the host's expense, the customer pays no more for the usage than at
+ * the candidate that it replaced. The cost is still that of the one that answered.
  */
 async function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usage, fallback }: Answer) {
   const own = { ...(await priceUsage(parts, held, candidate, usage ?? (await fallback()), fallback)), insteadOf: undefined }
@@ -245,9 +246,9 @@ async function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usag
 }
 
 /**
- * What the provider reports and nobody can price must not lose the charge: what was expected is charged then, as derived, or that part of the
- * report which has a price, whichever is more: searches of the web that no book knows come beside all the tokens of what was found. Nor is a
- * usage that counts nothing a free answer: nothing was reported.
+ * Prices a usage. If the price book cannot price the whole report, the answer must still be charged: by the fallback, or by the
+ * part of the report that has a price, whichever is more. That part may be the larger one: next to web searches without a price,
+ * a report counts all the tokens of what they found. A report that counts nothing is treated as missing, not as a free answer.
  */
 async function priceUsage(
   { prices }: MeterParts,
@@ -266,20 +267,21 @@ async function priceUsage(
   } catch (error) {
     if (!isUnpriceable(error)) throw error
     known = knownPart(error, usage, price)
-    // What customers pay nothing for may cost us something.
+    // Usage that customers pay nothing for may still have a cost.
     if (known) known.priced.cost = prices.costOf(source, usage.quantities) ?? known.priced.cost
   }
   const other = await fallback()
-  // Where nothing else was measured, as of an attempt that failed, there is no other price of it.
+  // A failed attempt has no other measurement, so there is no other price to compare with.
   if (known && other === usage) return known
   const expected = { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
   return known && known.priced.rated > expected.priced.rated ? known : expected
 }
 
 /**
- * Settles a hold, again where the database is away for a moment: the work is done, and its price is known.
+ * Settles a hold. Retries if the database is unavailable for a moment, because the work is done and its price is known.
  *
- * @param make  makes the same each time, which a try that was made all the same is known by. Nobody keeps it meanwhile: a tenth of what a call holds while its charge waits
+ * @param make  makes the input, the same each time: so the ledger recognizes a try that did get through. It is made anew for each
+ * try and not kept, because it is a tenth of the memory that a call takes while its charge waits
  */
 export async function settleInput(ledger: Pick<Ledger, 'settleHold'>, make: () => SettleHoldInput): Promise<ChargedOutcome> {
   for (let tries = 0; ; tries++) {
@@ -295,7 +297,10 @@ export async function settleInput(ledger: Pick<Ledger, 'settleHold'>, make: () =
   }
 }
 
-/** A provider's usage block is a few hundred characters, and its id of a request less; one that is huge must not keep the charge from being made. */
+/**
+ * Drops a usage block or request id that is far too long. They take a few hundred characters, and a huge one must not prevent the
+ * charge.
+ */
 function shortEnough(raw: unknown): unknown {
   try {
     return (JSON.stringify(raw) ?? '').length <= RAW_LENGTH_MAX ? raw : undefined
@@ -304,12 +309,12 @@ function shortEnough(raw: unknown): unknown {
   }
 }
 
-/** The quantities of a usage, as details keep them. */
+/** The quantities of a usage, in the form that record details keep. */
 export function quantitiesJson({ quantities }: Usage) {
   return quantities.map(({ meter, quantity, unit }) => ({ meter, quantity: formatQuantity(quantity), unit }))
 }
 
-/** @param own  the attempt of which the record says the rest itself */
+/** @param own  the id of the record's own attempt: the record itself has its provider, model and adapter */
 function describeAttempt(attempt: AttemptRecord, own?: string): KeptAttempt {
   const { attemptId, candidate, cause, startedAt, endedAt, outcome, errorKind, providerCode, status } = attempt
   const { provider, model } = candidate.offer

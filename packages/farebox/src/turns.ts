@@ -1,4 +1,4 @@
-/** Lets work of one name run one after another, in the order in which it was asked for. Other names do not wait. */
+/** Runs work of the same name one after another, in the order requested. Work of other names does not wait. */
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>()
 

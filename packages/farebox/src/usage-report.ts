@@ -2,19 +2,19 @@ import { breakdownName, type Credits, microCredits, type Unit } from '@farebox/c
 import type { BreakdownFilter, Ledger } from '@farebox/ledger'
 import { chargedJson, unitsJson } from './receipt.ts'
 
-/** Which part of an account's history a usage report is about. */
+/** Selects the part of an account's history that a usage report covers. */
 export type UsageFilter = BreakdownFilter
 
-/** Where credits went, in its wire form: whole credits, seconds. */
+/** Where credits went, in wire form: whole credits and seconds. */
 export interface UsageReport {
   total_credits: number
   workflow_breakdown: Record<string, { count: number; total_credits: number; avg_duration: number }>
   service_breakdown: ServiceBreakdownJson[]
 }
 
-/** What one service of one provider was used for and cost, as JSON says it. */
+/** What was used of one service of one provider, and what it cost, in wire form. */
 export interface ServiceBreakdownJson {
-  /** Service and provider in one: `phone_twilio`. */
+  /** Service and provider combined: `phone_twilio`. */
   name: string
   service_type: string
   provider: string
@@ -24,13 +24,13 @@ export interface ServiceBreakdownJson {
   total_credits: number
 }
 
-/** What one API key was used for, in its wire form. */
+/** What one API key was used for, in wire form. */
 export interface KeyUsageReport {
-  /** The prefix: the key itself is nowhere kept. */
+  /** The key's prefix. The key itself is not stored. */
   api_key: string
   total_credits: number
   workflows_used: Record<string, { count: number; total_credits: number }>
-  /** The dearest first. */
+  /** Sorted by credits, highest first. */
   top_consuming_services: ServiceBreakdownJson[]
 }
 
@@ -57,7 +57,7 @@ export async function usageReport(ledger: Ledger, filter: UsageFilter): Promise<
   }
 }
 
-/** `undefined` when the account has no key of that prefix. */
+/** Reports what one API key was used for. `undefined` if the account has no key of that prefix. */
 export async function keyUsage(ledger: Ledger, accountId: string, prefix: string): Promise<KeyUsageReport | undefined> {
   const key = await ledger.apiKey(prefix)
   if (!key || key.accountId !== accountId) return undefined

@@ -2,16 +2,16 @@ import { quantity, type UsageQuantity } from '@farebox/core'
 import { possibleOptions } from './dialect-options.ts'
 import type { ChatInput } from './workflow-calls.ts'
 
-/** Searches that are held for where the caller does not limit them: Claude sets itself no limit. */
+/** The number of searches to hold for if the caller sets no limit. Claude has none of its own. */
 const SEARCHES_MAX = 5
 
 /**
- * The searches of the web that a chat may make, where its options ask for Claude's own tool for them.
+ * The web searches that a chat may make, if its options include Claude's web search tool.
  *
  * @source https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
  */
 export function webSearches(input: ChatInput): UsageQuantity[] | undefined {
-  // Tools of the caller's own take the place of those in its options.
+  // The caller's `tools` replace those in the options.
   if (input.tools !== undefined) return undefined
   const most = Math.max(0, ...possibleOptions(input).map(searchesOf))
   return most > 0 ? [{ meter: 'web_searches', quantity: quantity(most), unit: 'requests' }] : undefined
@@ -29,5 +29,5 @@ function searchesOfTool(tool: unknown): number {
   return isLimited ? Math.min(max_uses, SEARCHES_LIMIT) : SEARCHES_MAX
 }
 
-/** No answer searches so often. */
+/** More searches than any answer makes. */
 const SEARCHES_LIMIT = 1_000

@@ -1,9 +1,8 @@
-/** Where the times end that a ledger keeps, epoch milliseconds. */
+/** The end of the times that a ledger can store, in epoch milliseconds. */
 export const TIME_END = Date.UTC(2255, 0, 1)
 
 /**
- * A time that something is looked for from or until, as one that a ledger keeps: there is nothing before its first and after its last, so that
- * any other is as good as these.
+ * Limits the start or end of a search to the times that a ledger can store. There is nothing before or after them to find.
  *
  * @param at  epoch milliseconds
  */

@@ -16,40 +16,48 @@ import type {
 } from '@farebox/core'
 import type { RouteNeeds } from '@farebox/router'
 
-/** How one call may be served. */
+/** Options that every call takes. */
 export interface CallOptions {
   /** The only provider that may serve it, by its wire name: `gpt-4o`, `deepgram`. @defaultValue as configured */
   provider?: string
-  /** `low` takes a cheaper provider where cost is optimized; `auto` judges a chat by what it asks. @defaultValue as configured */
+  /**
+   * `low` prefers a cheaper provider if the configuration optimizes cost. `auto` judges a chat by its content.
+   * @defaultValue as configured
+   */
   complexity?: 'low' | 'medium' | 'high' | 'auto'
-  /** `high` takes the best provider. @defaultValue `standard` */
+  /** `high` prefers the best provider. @defaultValue `standard` */
   accuracy?: 'standard' | 'high'
-  /** What a provider must be and promise, beside what the configuration asks for. */
+  /** Requirements that a provider must meet, in addition to those of the configuration. */
   needs?: Pick<RouteNeeds, 'region' | 'serviceLevels' | 'qualityMin' | 'latencyMsMax'>
-  /** What the configuration's conditions look at, beside the workflow's: `{ tier: 'free' }`. Set by the host, not by its callers. */
+  /**
+   * Metadata that the configuration's conditions check, in addition to the workflow's: `{ tier: 'free' }`. The host sets it,
+   * never its callers.
+   */
   metadata?: Readonly<Record<string, string>>
-  /** Fires when the caller leaves: the provider is stopped, and what was produced is charged. */
+  /** Aborts when the caller leaves. The provider is stopped, and what it has produced is charged. Phone calls go on. */
   signal?: AbortSignal
 }
 
-/** Parameters in the words of a provider's API: they go to adapters that speak it, and to no other. */
+/** Parameters in the dialect of a provider's API. Only adapters that speak this dialect receive them. */
 export type DialectOptions = Readonly<Partial<Record<Dialect, Record<string, unknown>>>>
 
 /** How an answer is streamed. */
 export interface StreamOptions {
   /**
-   * What happens when a provider fails in the middle of its answer: `end` it with an error, and charge what was produced; or `continue` at
-   * the next provider, which is given what was said so far, and is then all that is charged. @defaultValue `end`
+   * What happens when a provider fails in the middle of its answer. `end` ends the stream with an error and charges what was
+   * produced. `continue` goes on at the next provider, which is given the answer so far. Only that provider's part is charged
+   * then, unless `failedAttempts` is `charged`.
+   * @defaultValue `end`
    */
   afterContent?: 'end' | 'continue'
-  /** Hears that another provider goes on. */
+  /** Called when another provider continues the answer. */
   onContinued?: (seam: { from: string; to: string }) => void
 }
 
 /** A question to a chat model. */
 export interface ChatInput extends CallOptions {
   messages: readonly ChatMessage[]
-  /** Tokens that the answer may have at most; what is held depends on it. @defaultValue 1_024 */
+  /** The most tokens that the answer may have. The hold depends on it. @defaultValue 1_024 */
   outputTokensMax?: number
   temperature?: number
   stop?: readonly string[]
@@ -60,105 +68,114 @@ export interface ChatInput extends CallOptions {
   dialectOptions?: DialectOptions
 }
 
-/** A question to a chat model whose answer is passed on as it comes. */
+/** A question to a chat model whose answer is streamed. */
 export interface StreamChatInput extends ChatInput, StreamOptions {}
 
 /** A question about images. */
 export interface SeeInput extends Omit<ChatInput, 'messages'> {
-  /** What is asked about the images. */
+  /** The question about the images. */
   prompt: string
   /** `https:` or `data:` URLs. */
   images: readonly string[]
 }
 
-/** A recording to be transcribed. */
+/** A recording to transcribe. */
 export interface TranscribeInput extends CallOptions {
   /** The recording, in any common container. */
   audio: Uint8Array
-  /** ISO 639-1 code of the language. @defaultValue found out */
+  /** ISO 639-1 code of the language. @defaultValue detected by the provider */
   language?: string
   dialectOptions?: DialectOptions
 }
 
-/** Sound to be transcribed while it is heard. */
+/** Audio to transcribe live. */
 export interface ListenInput extends CallOptions {
-  /** The sound as it is heard, in pieces of any length. Its end ends the transcription. */
+  /** The audio as it arrives, in chunks of any length. The transcription ends when it does. */
   audio: AsyncIterable<Uint8Array>
   format: SoundFormat
-  /** ISO 639-1 code of the language. @defaultValue found out */
+  /** ISO 639-1 code of the language. @defaultValue detected by the provider */
   language?: string
-  /** Credits run low when they pay for less than this many seconds more. @defaultValue 30 */
+  /** Credits run low when they pay for fewer seconds than this. @defaultValue 30 */
   lowSeconds?: number
-  /** Hears once that credits, or what a request may cost, run low, and for about how many seconds more they last: the moment to say so. */
+  /**
+   * Called once, when credits or the request's cost limit run low, with about how many seconds they still last. Use it to warn
+   * the speaker.
+   */
   onLow?: (facts: { secondsLeft: number }) => void
 }
 
-/** A conversation in speech. */
+/** A spoken conversation with a model. */
 export interface ConverseInput extends CallOptions {
-  /** What the conversation is fed with. Its end ends the conversation. */
+  /** What the user says and sends. The conversation ends when it does. */
   input: AsyncIterable<RealtimeInput>
   instructions?: string
   voice?: string
   inputFormat: SoundFormat
   outputFormat: SoundFormat
   tools?: readonly Tool[]
-  /** Tokens that one answer may have at most; what is held for each depends on it. @defaultValue 2_048 */
+  /** The most tokens that one answer may have. The hold for each answer depends on it. @defaultValue 2_048 */
   outputTokensMax?: number
-  /** Credits run low when they pay for fewer answers than this beside the next. @defaultValue 2 */
+  /** Credits run low when they pay for fewer answers than this after the next one. @defaultValue 2 */
   lowAnswers?: number
-  /** Hears once that credits, or what a request may cost, run low, and for how many answers more they last at least: the moment to say so. */
+  /**
+   * Called once, when credits or the request's cost limit run low, with how many more answers they pay for at least. Use it to
+   * warn the user.
+   */
   onLow?: (facts: { answersLeft: number }) => void
 }
 
-/** Time that the host's own code spends with a provider: a telephone call that came in. */
+/** Time that your own code spends with a provider, such as an incoming phone call. */
 export interface MeterInput {
   service: Service
-  /** The provider that its price is of. */
+  /** The provider whose price applies. */
   provider: string
   model?: string
-  /** The number called, in E.164, where the price of a call depends on it. */
+  /** The number called, in E.164, if the price of a call depends on it. */
   to?: string
   /** The number called from. */
   from?: string
-  /** The id that the provider knows it by, kept with what is charged. */
+  /** The provider's id of the work. Usage records keep it. */
   requestId?: string
-  /** Seconds that stay paid for when the credits are gone, to end the work in: a goodbye. @defaultValue 10 */
+  /** Seconds that stay paid for after the credits are gone, to end the work in, such as for a goodbye. @defaultValue 10 */
   reserveSeconds?: number
-  /** Credits run low when they last for less than this many seconds more. @defaultValue 60 */
+  /** Credits run low when they last for fewer seconds than this. @defaultValue 60 */
   lowSeconds?: number
-  /** Hears once that credits, or what a request may cost, run low, and for about how many seconds more they last, given all that the account pays for. */
+  /**
+   * Called once, when credits or the request's cost limit run low, with about how many seconds they still last, given everything
+   * that the account pays for.
+   */
   onLow?: (facts: { secondsLeft: number }) => void
-  /** Hears that no more than the reserve can be paid, and why: the moment to end the work. */
+  /** Called when no more than the reserve can be paid, with the reason. End the work then. */
   onSpent?: (facts: { reason: SpentReason }) => void
 }
 
-/** Time that is paid for while it passes, in parts that cost what the whole would. */
+/** Running time that is metered. It is charged in parts, which together cost what the whole would. */
 export interface MeteredTime {
-  /** How far it has come. */
+  /** The seconds reached so far. */
   readonly seconds: number
-  /** Whether no more than the reserve could be paid. */
+  /** Whether the account could pay for no more than the reserve. */
   readonly isSpent: boolean
   /**
-   * Tells how far it has come, in seconds from its beginning, as often as you like. Resolves when what comes next is paid for, or cannot be;
-   * nobody has to wait for that.
+   * Reports the time reached, in seconds since the beginning, as often as you like. Resolves when it is known whether the time
+   * ahead is paid for. You need not await it.
    */
   reached(seconds: number): Promise<void>
   /**
-   * Ends it, charges what is left to charge, and gives the rest of its hold back. Ending it again answers the same. Closing the workflow does it too,
-   * and closing the Farebox when its grace is over.
+   * Ends it, charges what has not been charged yet, and releases the rest of its hold. Ending it again returns the same result.
+   * Closing the workflow also ends it, and so does closing the Farebox after its grace period.
    *
-   * @param seconds  how long it was by the provider's count. @defaultValue as far as it has come
+   * @param seconds  the whole time by the provider's count. @defaultValue the seconds reached
    */
   end(seconds?: number): Promise<MeterEnd>
 }
 
-/** What metered time has come to. */
+/** The total of metered time. */
 export interface MeterEnd {
   creditsUsed: Credits
   seconds: number
 }
 
-/** Text to be spoken. */
+/** Text to turn into speech. */
 export interface SpeakInput extends CallOptions {
   text: string
   voice?: string
@@ -167,22 +184,22 @@ export interface SpeakInput extends CallOptions {
   dialectOptions?: DialectOptions
 }
 
-/** Texts to be turned into vectors. */
+/** Texts to turn into vectors. */
 export interface EmbedInput extends CallOptions {
   inputs: readonly string[]
-  /** Length of the vectors. @defaultValue the model's own */
+  /** The length of each vector. @defaultValue the model's own */
   dimensions?: number
 }
 
-/** A telephone call to be placed. */
+/** A phone call to place. */
 export interface PhoneInput extends Omit<PhoneRequest, 'durationSecondsMax'>, CallOptions {
-  /** The call is ended at this length, or earlier where the account affords less. @defaultValue 600 */
+  /** The call ends at this length, or earlier if the account affords less. @defaultValue 600 */
   durationSecondsMax?: number
-  /** How long it will probably take: what providers are compared and estimates made by. @defaultValue as long as it may */
+  /** How long it will probably take. Comparisons of providers and estimates use this. @defaultValue `durationSecondsMax` */
   durationSecondsExpected?: number
 }
 
-/** Calls that may be made. */
+/** Calls to estimate, without making them. */
 export interface PlannedCalls {
   chat?: ChatInput
   see?: SeeInput
@@ -191,92 +208,96 @@ export interface PlannedCalls {
   call?: Omit<PhoneInput, 'to' | 'instructions'> & Partial<Pick<PhoneInput, 'to'>>
 }
 
-/** What else is known of work that the caller did itself. */
+/** Details of work that you did outside Farebox. */
 export interface RecordOptions {
   model?: string
-  /** The number called, in E.164, where the price of a call depends on it. */
+  /** The number called, in E.164, if the price of a call depends on it. */
   to?: string
   /** The number called from. */
   from?: string
   /**
-   * Names a call that is recorded in slices, such as a phone call while it lasts: its slices cost what the whole call would, with one
-   * connect fee and one minimum. Slices of one call are recorded one after another. @defaultValue what is recorded is a call by itself
+   * An id for a call that is recorded in slices, such as a phone call in progress. Its slices together cost what the whole call
+   * would, with one connect fee and one minimum. Slices of one call are recorded one after another.
+   * @defaultValue the record is a call of its own
    */
   call?: string
   idempotencyKey?: string
-  /** Told where it was recorded before, under the same key: the answer is that of then. */
+  /** Called if the same key has recorded work before. The result is the earlier one then. */
   onReplayed?: () => void
 }
 
-/** What every call answers beside its result. */
+/** What every call returns in addition to its result. */
 export interface Metered {
-  /** Who served it, by its wire name. */
+  /** The wire name of the provider that served it. */
   provider: string
   creditsUsed: Credits
-  /** What the account had left when it was charged; absent where the charge waits for the database to come back. */
+  /** The account's balance after the charge. Absent while the charge waits for the database to come back. */
   balance?: Credits
-  /** Whether the answer was made up by a simulated provider. */
+  /** Whether a simulated provider made up the answer. */
   isSimulated: boolean
 }
 
-/** What a chat model answered, with what it cost. */
+/** The answer of a chat model, and what it cost. */
 export type ChatAnswer = Metered & ChatResult
 
-/** An answer as it is produced. */
+/** An answer that is streamed as it is produced. */
 export interface MeteredStream<Event> {
   provider: string
   isSimulated: boolean
-  /** What the account had when it began, before it is charged for this. */
+  /** The account's balance when the stream began, before it is charged. */
   balance: Credits
-  /** Read once. Stopping to read stops the provider, and what was produced is charged. */
+  /** The events. Read them once. If you stop reading, the provider stops too, and what it has produced is charged. */
   events: AsyncIterableIterator<Event, undefined, undefined>
-  /** What the stream cost, when it has ended, however it ended. */
+  /** Resolves when the stream has ended, however it ended, with what it cost. */
   settled: Promise<Pick<Metered, 'creditsUsed' | 'balance'> & { isComplete: boolean }>
 }
 
-/** An answer of a chat model as it comes. */
+/** The streamed answer of a chat model. */
 export type ChatStream = MeteredStream<ChatEvent>
 
-/** A speech as it is spoken. */
+/** Streamed speech. */
 export interface SpeechStream extends MeteredStream<SpeechEvent> {
   format: AudioFormat
 }
 
 /**
- * Why live work cannot be paid any longer: the account, a budget or the workflow has no more `credits`, or it has come to what one request
- * may cost, by the configuration (`request_limit`) or by the API key (`key_limit`).
+ * Why live work can no longer be paid: the account, a budget or the workflow has no more `credits`, or the work has reached the
+ * most that one request may cost, by the configuration (`request_limit`) or by the API key (`key_limit`).
  */
 export type SpentReason = 'credits' | 'request_limit' | 'key_limit'
 
-/** Why live work ended: its input did, it could not be paid any longer, its caller left or the input failed, or its provider did. */
+/**
+ * Why live work ended: its `input` ended, it could no longer be paid, its `caller` left or the input failed, or its `provider`
+ * ended it.
+ */
 export type LiveEnd = 'input' | SpentReason | 'caller' | 'provider'
 
-/** Live work as it goes on. It is charged in parts while it does. */
+/** Live work in progress. It is charged in parts as it runs. */
 export interface LiveStream<Event> extends Omit<MeteredStream<Event>, 'settled'> {
-  /** What it cost, when it has ended, however it ended. */
+  /** Resolves when the work has ended, however it ended, with what it cost. */
   settled: Promise<{ creditsUsed: Credits; endedBy: LiveEnd }>
 }
 
-/** Texts as vectors, with what they cost. */
+/** Texts as vectors, and what they cost. */
 export type Embeddings = Metered & Pick<EmbedResult, 'embeddings' | 'model' | 'usage'>
 
-/** What was said in a recording, with what it cost to know. */
+/** The text of a recording, and what it cost. */
 export interface Transcript extends Metered {
   text: string
   language?: string
   durationSeconds?: number
 }
 
-/** A whole speech, with what it cost. */
+/** A whole speech, and what it cost. */
 export interface Speech extends Metered {
   audio: Uint8Array
   format: AudioFormat
 }
 
-/** How a telephone call ended, with what it cost. */
+/** How a phone call ended, and what it cost. */
 export type PhoneAnswer = Metered & PhoneResult
 
-/** What a recorded usage cost. */
+/** What recorded work cost. */
 export interface Recorded {
   creditsUsed: Credits
   /** The account's balance afterwards. */

@@ -65,66 +65,78 @@ import type {
   Transcript,
 } from './workflow-calls.ts'
 
-/** Who pays for a workflow, and what it may do. */
+/** The options of a workflow: who pays for it, and what it may do. */
 export interface WorkflowOptions {
   accountId: string
-  /** What breakdowns count it under: `voice_chat`. */
+  /** The name that breakdowns group it by: `voice_chat`. */
   name: string
   /** @defaultValue a new UUIDv7 */
   workflowId?: string
   /** @defaultValue the Farebox's */
   configuration?: ServiceConfiguration
-  /** The key that pays, whose permissions then hold. */
+  /** The API key that pays. Its permissions apply. */
   apiKey?: AuthenticatedKey
   userId?: string
-  /** What it is told to be for, in the ledger and in breakdowns. How it is served is `configuration`: give that of {@link Farebox.businessAdapter}. */
+  /**
+   * The use case that the ledger records for it. It does not change how calls are served: for that, pass the adapter's
+   * `configuration`, which {@link Farebox.businessAdapter} finds.
+   */
   businessAdapter?: string
-  /** The most that it may cost. @defaultValue no ceiling */
+  /** The most that the workflow may cost. @defaultValue no ceiling */
   maxCredits?: Credits
-  /** Set aside when it opens, for its calls to draw on first, whatever else the account spends; what is left goes back when it closes. */
+  /**
+   * Credits to set aside when the workflow opens. Its calls draw on them first, and nothing else can spend them. The rest is
+   * released when the workflow closes.
+   */
   reserve?: Credits
-  /** What the configuration's conditions look at, for all of its calls: `{ tier: 'free' }`. Set by the host, not by its callers. */
+  /**
+   * Metadata of all its calls, which the configuration's conditions check: `{ tier: 'free' }`. The host sets it, never its
+   * callers.
+   */
   metadata?: Readonly<Record<string, string>>
-  /** Fires when the caller leaves: whatever runs is stopped. */
+  /** Aborts when the caller leaves. Running calls are stopped, except phone calls. */
   signal?: AbortSignal
   idempotencyKey?: string
-  /** Whether it is in the ledger already, and only taken up again. @defaultValue false */
+  /** Whether the ledger has the workflow already, so that this only resumes it. @defaultValue false */
   isOpened?: boolean
-  /** Whether it is for one call alone: then it closes with the call's charge, which is one change of the ledger less. @defaultValue false */
+  /**
+   * Whether the workflow is for a single call. It then closes with the call's charge, which saves a write to the ledger.
+   * @defaultValue false
+   */
   isOneCall?: boolean
 }
 
-/** What a workflow is given by its Farebox. */
+/** The parts of a Farebox that its workflows use. */
 export interface WorkflowParts extends RunnerParts {
   configuration: ServiceConfiguration
   loadTokenizers?: LoadTokenizers
-  /** For what must not run at once. */
+  /** Runs work of the same name one after another. */
   turns: Turns
 }
 
-/** A phone call that can be paid for less long than this is not begun. */
+/** If the account affords less than this, a phone call is not placed. */
 const CALL_SECONDS_MIN = 10
 
 /**
- * Calls that share one budget, one receipt and one balance. Each call chooses a provider, sets the price aside, makes its
- * attempts and charges what was used; none is made that the account cannot pay.
+ * A group of calls that share one budget, one receipt and one balance. Each call chooses a provider, places a hold for its price,
+ * makes its attempts and charges what was used. No call is made that the account cannot pay.
  */
 export class Workflow {
   readonly name: string
   readonly accountId: string
   readonly #parts: WorkflowParts
   readonly #options: WorkflowOptions
-  /** It ended unused. */
+  /** Whether it ended before its first use. */
   #isOver = false
-  // Made at their first use: where one is mounted, most requests make no call.
+  // Created lazily: a mounted workflow exists for each request, and most requests make no call.
   #id: string | undefined
   #madePayer: Payer | undefined
   #madeRunner: CallRunner | undefined
   #madeSession: ChatSession | undefined
-  /** Ends live work and metered time that go on by themselves, for closing. */
+  /** Functions that end the live work and metered time still running. Closing calls them. */
   #ends: Set<() => Promise<unknown>> | undefined
 
-  /** Made by {@link Farebox.workflow}. It opens in the ledger with its first use. */
+  /** Use {@link Farebox.workflow} instead. The workflow opens in the ledger with its first use. */
   constructor(parts: WorkflowParts, options: WorkflowOptions) {
     this.#id = options.workflowId
     this.name = options.name
@@ -133,7 +145,7 @@ export class Workflow {
     this.#options = options
   }
 
-  /** What it is called in the ledger. */
+  /** Its id in the ledger. */
   get id(): string {
     this.#id ??= newUuid()
     return this.#id
@@ -175,12 +187,12 @@ export class Workflow {
     return this.#madeSession
   }
 
-  /** Whether it is in the ledger: it opens with its first use. */
+  /** Whether it is open in the ledger. It opens with its first use. */
   get isOpened(): boolean {
     return this.#madePayer?.envelope.isOpened ?? this.#options.isOpened ?? false
   }
 
-  /** The API key that pays, when the caller presented one. */
+  /** The API key that pays, if the caller presented one. */
   get apiKey(): AuthenticatedKey | undefined {
     return this.#options.apiKey
   }
@@ -189,7 +201,7 @@ export class Workflow {
     return this.#options.configuration ?? this.#parts.configuration
   }
 
-  /** Opens it in the ledger now, instead of with its first use. */
+  /** Opens the workflow in the ledger now, instead of with its first use. */
   open(): Promise<void> {
     return this.#payer.envelope.open()
   }
@@ -197,18 +209,18 @@ export class Workflow {
   /**
    * Asks a chat model.
    *
-   * @throws {InvalidInputError} the messages are none, or `outputTokensMax` is no whole number
+   * @throws {InvalidInputError} `messages` is malformed, or `outputTokensMax` is not a whole number
    */
   chat(input: ChatInput): Promise<ChatAnswer> {
     return this.#chat('gpt', 'chat', input)
   }
 
-  /** Asks a model about images. */
+  /** Asks a vision model about images. */
   see({ prompt, images, ...input }: SeeInput): Promise<ChatAnswer> {
     return this.#chat('vision', 'see', { ...input, messages: questionAbout(prompt, images) })
   }
 
-  /** Asks a chat model and passes its answer on as it comes. Resolves with the first content; until then nothing was sent. */
+  /** Asks a chat model and streams its answer. Resolves with the first content. */
   async streamChat(input: StreamChatInput): Promise<ChatStream> {
     const request = chatRequest(input)
     const measure = await this.#measure('gpt', input)
@@ -230,7 +242,7 @@ export class Workflow {
           )
         },
         unreported: ({ offer }, produced) => floorUsage(measure, offer, produced, this.#parts.loadTokenizers),
-        // Half a wish for a tool is nothing that another model could go on from.
+        // Another model cannot continue from half a tool call.
         mayContinue: (produced) => produced.every(({ type }) => type === 'text'),
         streaming: input,
         onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
@@ -241,7 +253,7 @@ export class Workflow {
   /**
    * Turns recorded speech into text.
    *
-   * @throws {InvalidAudioError} the audio is empty, or is none
+   * @throws {InvalidAudioError} the audio is empty, or not audio
    */
   async transcribe({ audio, language, ...options }: TranscribeInput): Promise<Transcript> {
     const { durationSeconds, ...sound } = await readAudio(audio)
@@ -266,8 +278,8 @@ export class Workflow {
   }
 
   /**
-   * Transcribes speech while it is heard. Resolves when a provider is ready to hear. It is charged in parts while it goes on, and ends
-   * within a second of the last credit.
+   * Transcribes speech live. Resolves when a provider is ready to listen. The transcription is charged in parts while it runs,
+   * and ends within a second of the last credit.
    */
   listen(input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
     return this.#endable(listen(this.#live(), input))
@@ -276,7 +288,7 @@ export class Workflow {
   /**
    * Turns text into speech.
    *
-   * @throws {InvalidInputError} there is no text
+   * @throws {InvalidInputError} `text` is not a string
    */
   async speak({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<Speech> {
     const request = speakRoute(text, options)
@@ -291,7 +303,7 @@ export class Workflow {
     return { audio: result.audio, format: result.format, ...metered }
   }
 
-  /** Turns text into speech and passes it on as it is spoken. Resolves with the first sound; until then nothing was sent. */
+  /** Turns text into speech and streams it. Resolves with the first audio. */
   async streamSpeech({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<SpeechStream> {
     const request = speakRoute(text, options)
     request.needs = { ...request.needs, streaming: true }
@@ -306,27 +318,27 @@ export class Workflow {
           context,
         ),
       tally: createTally,
-      // A provider that has begun to speak bills the whole text.
+      // Once it has begun to speak, a provider bills the whole text.
       unreported: () => ({ quantities: request.expected, certainty: 'ceiling' }),
     })
     return { ...asStream(stream), format }
   }
 
   /**
-   * Holds a conversation in speech. Resolves when a model is ready to hear. Each answer is charged when it ends; the conversation ends
-   * when the next one cannot be paid.
+   * Holds a spoken conversation with a model. Resolves when the model is ready to listen. Each answer is charged when it ends,
+   * and the conversation ends when the account cannot pay for the next one.
    */
   converse(input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
     return this.#endable(converse(this.#live(), input))
   }
 
   /**
-   * Pays for time that your own code spends with a provider, such as a telephone call that came in: its hold is extended while the time
-   * passes, and it is charged in parts. Tells when credits run low and when they are gone; ending the work is for you.
+   * Meters time that your own code spends with a provider, such as an incoming phone call. It extends the hold and charges in
+   * parts as the time passes. It tells you when credits run low and when they are gone, and you end the work.
    *
-   * @throws {PriceNotFoundError} the provider has no price by time
-   * @throws {InsufficientCreditsError} not even the reserve can be paid: nothing was held
-   * @throws {RequestLimitError} even the first seconds cost more than the configuration or the key allows a request
+   * @throws {PriceNotFoundError} the provider has no price per time
+   * @throws {InsufficientCreditsError} the account cannot pay for the reserve and one second: nothing was held
+   * @throws {RequestLimitError} even the first seconds cost more than the configuration or the key allows per request
    * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
    */
   async meter(input: MeterInput): Promise<MeteredTime> {
@@ -350,10 +362,10 @@ export class Workflow {
   }
 
   /**
-   * Makes a phone call, and resolves when it has ended. It is never dialled twice. Where the account cannot pay for the whole of
-   * `durationSecondsMax`, the provider is told to end it earlier.
+   * Places a phone call, and resolves when it has ended. A call is never dialled twice. If the account cannot pay for all of
+   * `durationSecondsMax`, the provider is told to end the call earlier.
    *
-   * @throws {InvalidInputError} there is no number, or nothing that is said or done
+   * @throws {InvalidInputError} the input has no number, or nothing to say or do
    */
   async call({ durationSecondsMax = CALL_SECONDS_MAX, ...input }: PhoneInput): Promise<PhoneAnswer> {
     checkPhoneCall(input)
@@ -366,7 +378,7 @@ export class Workflow {
       } catch (error) {
         if (!(error instanceof InsufficientCreditsError)) throw error
         const { available } = error
-        // Shorter each time, so that it ends though others spend what was left meanwhile.
+        // Each try is shorter than the last, so the loop ends even if other work keeps spending the balance.
         const range = { least: CALL_SECONDS_MIN, most: Math.ceil(seconds) - 1 }
         const affordable = affordableSeconds(range, (length) => isAffordable(length, available))
         if (affordable === undefined) throw error
@@ -376,13 +388,13 @@ export class Workflow {
   }
 
   /**
-   * What calls would cost, by service and in total, without making them: by the same plan and the same counts as the calls
-   * themselves. `high` is the most that they may cost, whoever answers: what is held for the dearest of those who may.
+   * Estimates what calls would cost, by service and in total, without making them. It plans and counts as the calls themselves
+   * do. `high` is the most that they may cost: what would be held for the most expensive provider that may answer.
    *
-   * @throws {NoProviderError} nobody can serve one of them
+   * @throws {NoProviderError} no provider can serve one of the calls
    * @throws {ServiceNotAllowedError} the key may not use one of the services
-   * @throws {RequestLimitError} one of them may cost more than the configuration or the key allows a request
-   * @throws {InvalidAudioError} the audio is empty, or is none
+   * @throws {RequestLimitError} one of the calls may cost more than the configuration or the key allows per request
+   * @throws {InvalidAudioError} the audio is empty, or not audio
    */
   estimate(calls: PlannedCalls): Promise<CallsEstimate> {
     const { configuration, apiKey } = this
@@ -390,13 +402,13 @@ export class Workflow {
   }
 
   /**
-   * Charges work that was done elsewhere.
+   * Charges work that you did outside Farebox.
    *
-   * @param units  how much, as a number, a decimal string or a {@link Quantity}
+   * @param units  how much was used, as a number, a decimal string or a {@link Quantity}
    * @throws {PriceNotFoundError} the provider, or its unit, has no price
    * @throws {InsufficientCreditsError} the balance does not cover it: nothing was charged
    * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
-   * @throws {RequestLimitError} it costs more than the key allows a request
+   * @throws {RequestLimitError} it costs more than the key allows per request
    */
   async record(
     service: Service,
@@ -431,40 +443,46 @@ export class Workflow {
       return { creditsUsed, balance: outcome.balance }
     }
     if (call === undefined) return charge({ ...prices.price(source, [used]), details: numbers && { numbers } })
-    // A slice is priced by those before it, so they are charged one after another.
+    // The price of a slice depends on the slices before it, so they are charged one after another.
     return this.#parts.turns.take(`${workflowId} ${service} ${provider} ${call}`, async () =>
       charge(await priceSlice(this.#parts, { accountId, workflowId, call, ...source }, used)),
     )
   }
 
-  /** Why each of its charges is what it is: quantity, increment, tier, rate, rounding and version of the price book. */
+  /** Explains each of its charges: quantity, increment, tier, rate, rounding and version of the price book. */
   async explain(): Promise<ExplainedCharge[]> {
     return explainCharges(await this.#records(), this.#parts.prices.book)
   }
 
-  /** What it has cost so far, in its wire form, with what providers charge us: `withoutCosts` takes that out for a customer. */
+  /**
+   * The receipt of what it has cost so far, in wire form. It includes what providers charge: `withoutCosts` removes that for
+   * customers.
+   */
   async receipt(): Promise<Receipt> {
     return (await this.account()).receipt
   }
 
-  /** The decisions for its routes that are kept with what was used, oldest first: for `explainRoute` and `replayDecision`. */
+  /** The routing decisions that its usage records keep, oldest first, for `explainRoute` and `replayDecision`. */
   async decisions(): Promise<KeptDecision[]> {
     return keptDecisions(await this.#records())
   }
 
-  /** Its receipt and its decisions, as of one reading. */
+  /** Its receipt and its decisions, from one read of the ledger. */
   async account(): Promise<{ receipt: Receipt; decisions: KeptDecision[] }> {
     const [summary, records] = await Promise.all([this.#summary(), this.#records()])
     return { receipt: receiptOf(summary, records, this.#parts.clock()), decisions: keptDecisions(records) }
   }
 
-  /** Ends it, and live work and metered time that go on for it. Holds that are still open go back. Closing again returns the same receipt. */
+  /**
+   * Closes the workflow, ends its live work and metered time, and releases its open holds. Closing it again returns the same
+   * receipt.
+   */
   async close(): Promise<Receipt> {
     await this.end()
     return this.receipt()
   }
 
-  /** As {@link close}, for who needs no receipt: to write one, all that the workflow did is read. */
+  /** Does the same as {@link close}, but returns no receipt, which saves reading everything that the workflow did. */
   async end(): Promise<void> {
     await this.open()
     await this.#runner.idle()
@@ -473,8 +491,8 @@ export class Workflow {
   }
 
   /**
-   * As {@link end}, for who ends it with something else, such as a response. One that was never used is not written down, and takes no more
-   * work: then there is nothing to wait for.
+   * Ends the workflow along with something else, such as a response. If it was never used, this writes nothing, and the workflow
+   * takes no more work. It then returns `undefined`: there is nothing to await.
    */
   endIfUsed(): Promise<void> | undefined {
     if (this.isOpened) return this.end()
@@ -483,7 +501,7 @@ export class Workflow {
     return undefined
   }
 
-  /** Gives back everything that was charged to it, because its work came to nothing. */
+  /** Refunds everything that was charged to the workflow, because its work came to nothing. */
   async refund(reason: string): Promise<void> {
     for (const { usageId, charged, corrects } of await this.#records()) {
       if (corrects !== null || charged === 0n) continue
@@ -503,7 +521,7 @@ export class Workflow {
   }
 
   #chat(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {
-    // Closing waits from here on, also while the question is being counted.
+    // Tracked from here on, so that closing waits even while the prompt is being counted.
     return this.#runner.track(this.#chatNow(service, operation, input))
   }
 
@@ -532,12 +550,12 @@ export class Workflow {
     return { parts: this.#parts, payer: this.#payer, runner: this.#runner }
   }
 
-  /** Live work as closing ends it: as if its caller had left. */
+  /** Registers live work for closing, which ends it as if its caller had left. */
   async #endable<Event>(opening: Promise<LiveStream<Event>>): Promise<LiveStream<Event>> {
     const stream = await opening
     const end = async () => {
       await stream.events.return?.()
-      // Whoever awaits it and the host are told of a failure; what is closed must not stay open because of it.
+      // `settled` and `onError` report a failure. It must not keep the workflow from closing.
       await stream.settled.catch(() => undefined)
     }
     this.#ends ??= new Set()
@@ -559,7 +577,7 @@ export class Workflow {
   }
 }
 
-/** A whole answer as the events that a stream would have brought. */
+/** Converts a whole answer to the events of a stream of it. */
 function eventsOf({ text, toolCalls = [] }: ChatResult): ChatEvent[] {
   return [{ type: 'text', text }, ...toolCalls.map((call, index) => ({ type: 'tool_call' as const, index, ...call }))]
 }

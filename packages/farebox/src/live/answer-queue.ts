@@ -1,25 +1,25 @@
 import type { RealtimeInput } from '@farebox/core'
 
-/** What is read ahead at most while a wish for an answer waits. */
+/** The most inputs that are read ahead while a request for an answer waits. */
 const WAITING_MAX = 1_000
 
 /**
- * Lets one answer be asked for at a time: a wish for the next one waits, with all that was said after it, until the answer under way has ended
- * and the next is paid. `cancel` overtakes them, and takes wishes back.
+ * Lets only one answer be requested at a time. A further `respond`, and all input after it, waits until the current answer has
+ * ended and the next one is paid for. A `cancel` takes back the `respond`s that wait.
  */
 export class AnswerQueue {
   #isUnderWay = false
-  /** Something of it was told, so that its end will be too. */
+  /** Whether the answer has produced something, so that a turn will end it. */
   #hasBegun = false
   #ended = Promise.withResolvers<undefined>()
 
-  /** An answer is being given, also one that nobody asked for. */
+  /** Notes that an answer is being given, whether it was requested or not. */
   begun(): void {
     this.#isUnderWay = true
     this.#hasBegun = true
   }
 
-  /** It has ended, and the next one is paid. */
+  /** Notes that the answer has ended and that the next one is paid for. */
   ended(): void {
     this.#isUnderWay = false
     this.#hasBegun = false
@@ -27,7 +27,7 @@ export class AnswerQueue {
     this.#ended = Promise.withResolvers()
   }
 
-  /** The inputs, as they may be passed on. They are read as they are asked for, and closing them is for the caller. */
+  /** Yields the inputs as soon as they may be passed on. Reads `inputs` on demand; the caller closes it. */
   async *inTurn(inputs: AsyncIterator<RealtimeInput>): AsyncGenerator<RealtimeInput, void, undefined> {
     let waiting: RealtimeInput[] = []
     let reading: Promise<IteratorResult<RealtimeInput>> | undefined
@@ -37,7 +37,7 @@ export class AnswerQueue {
       if (first && !(first.type === 'respond' && this.#isUnderWay)) {
         waiting.shift()
         if (first.type === 'respond') this.#isUnderWay = true
-        // An answer that had not begun may never be ended by a turn.
+        // An answer that has not begun may never get a turn that ends it.
         if (first.type === 'cancel' && !this.#hasBegun) this.#isUnderWay = false
         yield first
         continue

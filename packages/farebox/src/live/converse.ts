@@ -17,23 +17,25 @@ import type { LiveMeter } from './live-meter.ts'
 import { checkPiece, checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { untilStopped } from './until-stopped.ts'
 
-/** Tokens that an answer may have where its caller does not say: about a minute and a half of speech. */
+/** The most tokens of an answer by default: about a minute and a half of speech. */
 const OUTPUT_TOKENS_MAX = 2_048
-/** What models count a second of sound as, heard and spoken. Source: OpenAI's guide to the cost of its Realtime API. */
+/**
+ * The tokens that models count for a second of audio, heard and spoken. Source: OpenAI's guide to the cost of its Realtime API.
+ */
 const HEARD_TOKENS_PER_SECOND = 10
 const SPOKEN_TOKENS_PER_SECOND = 20
 const BYTES_PER_TOKEN = 4
-/** The frame around instructions and turns, tools included. */
+/** Overhead around instructions and turns, tools included. */
 const FRAME_TOKENS = 500
-/** Sound that the hold for the next answer has room for, before it must be made larger. */
+/** The seconds of new audio that the hold for the next answer covers before it must be extended. */
 const HEARD_SECONDS = 30
 const LOW_ANSWERS = 2
-/** What a model is taken to read at most where its offer does not say. */
+/** The assumed context window of a model whose offer states none. */
 const WINDOW_TOKENS = 1_000_000
 
 /**
- * Holds a conversation in speech, for as long as it can be paid. Each answer is charged when it ends, and the next one is set aside before
- * it can begin: its model decides by itself when to speak.
+ * Holds a spoken conversation for as long as it can be paid. Each answer is charged when it ends. The next one must be held for
+ * before it can begin, because the model decides by itself when to speak.
  */
 export async function converse(live: LiveParts, input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
   checkSound('inputFormat', input.inputFormat)
@@ -48,19 +50,19 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   readonly #input: ConverseInput
   readonly #outputTokensMax: number
   #meter: LiveMeter | undefined
-  /** What the next answer reads: all that was said so far. */
+  /** The tokens that the next answer reads: everything said so far. */
   #context: number
-  /** The most that it can read. */
+  /** The model's context window, in tokens. */
   #window = WINDOW_TOKENS
-  /** What was heard since the last answer ended, in tokens. */
+  /** Tokens heard since the last answer ended. */
   #heard = 0
   #covered: number
-  /** What was spoken since the last answer ended, in tokens. */
+  /** Tokens spoken since the last answer ended. */
   #spoken = 0
   #isWarned = false
   readonly #answers = new AnswerQueue()
   #endedBy: LiveEnd = 'input'
-  /** Fires when no more of the input is to be read, or there is no more. */
+  /** Aborts when the input has ended, or no more of it is to be read. */
   readonly #over = new AbortController()
 
   constructor(input: ConverseInput) {
@@ -95,7 +97,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     return required(candidate, 'converse').call(candidate.adapter, request, context)
   }
 
-  /** What the next answer will use at most. */
+  /** The most that the next answer can use. */
   nextTurn(): UsageQuantity[] {
     return [
       tokens('audio_input', this.#context + Math.max(this.#heard, this.#covered)),
@@ -110,9 +112,9 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     } else if (event.type === 'turn') {
       const floor = this.#floor()
       const usage = event.usage ?? floor
-      // What is counted beyond the model's window is a mistake, which the next answer must not be held for.
+      // A count beyond the model's window is an error, and must not inflate the hold for the next answer.
       this.#context = Math.max(this.#context + this.#heard + this.#spoken, Math.min(sum(usage), this.#window))
-      // Before it is written: who ends the conversation meanwhile must not charge it again.
+      // Reset before the charge is written: if the conversation ends meanwhile, it must not charge this turn again.
       this.#heard = 0
       this.#spoken = 0
       await this.#meter?.charge({ usage, fallback: () => floor, requestId: event.turnId })
@@ -133,7 +135,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     return this.#spoken > 0 ? this.#floor() : { quantities: [], certainty: 'exact' }
   }
 
-  /** The input, for as long as the answer to it is paid. */
+  /** Yields the input for as long as the answer to it is paid for. */
   async *#paid(): AsyncGenerator<RealtimeInput, void, undefined> {
     const inputs = this.#input.input[Symbol.asyncIterator]()
     try {
@@ -148,12 +150,12 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       throw error
     } finally {
       this.#over.abort()
-      // It may wait for somebody to speak, who is not waited for.
+      // Not awaited: the source may be waiting for somebody to speak.
       inputs.return?.().catch(() => {})
     }
   }
 
-  /** Sets the next answer aside, with room for so many tokens that are still to be heard. */
+  /** Extends the hold to cover the next answer, with room for `heard` tokens of audio before it. */
   async #cover(heard: number): Promise<boolean> {
     this.#covered = heard
     const turn = this.nextTurn()
@@ -175,7 +177,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     onLow?.({ answersLeft })
   }
 
-  /** What an answer used at least whose model did not say. */
+  /** The least that an answer used, if its model reports no usage. */
   #floor(): Usage {
     const quantities = [tokens('audio_input', this.#heard), tokens('audio_output', Math.floor(this.#spoken))]
     return { quantities, certainty: 'floor' }

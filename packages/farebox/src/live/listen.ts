@@ -11,13 +11,13 @@ import { PaidTime } from './paid-time.ts'
 import { untilStopped } from './until-stopped.ts'
 
 /**
- * Sound is paid for in advance by the first of these, and charged when that much more was heard. Where that cannot be paid, less is tried, so that
- * a call is cut within a second of its last credit.
+ * Seconds of audio that are paid for in advance, and charged once they were heard. If the account cannot pay for the first, the
+ * next smaller one is tried, so that a transcription ends within a second of its last credit.
  */
 const PARTS = [60, 10, 1] as const
 const LOW_SECONDS = 30
 
-/** Transcribes speech while it is heard, for as long as it can be paid. Resolves when a provider is ready to hear. */
+/** Transcribes speech live, for as long as it can be paid. Resolves when a provider is ready to listen. */
 export async function listen(live: LiveParts, input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
   checkSound('format', input.format)
   const [first, ...smaller] = PARTS
@@ -30,11 +30,11 @@ export async function listen(live: LiveParts, input: ListenInput): Promise<LiveS
   )
 }
 
-/** How far one transcription has come, in seconds of its sound. */
+/** Tracks how many seconds of audio a transcription has heard and paid for. */
 class ListenSession implements LiveSession<TranscriptEvent> {
   readonly #input: ListenInput
   readonly #time: PaidTime
-  /** Fires when no more of the sound is to be read, or there is no more. */
+  /** Aborts when the audio has ended, or no more of it is to be read. */
   readonly #over = new AbortController()
   #heard = 0
   #endedBy: LiveEnd = 'input'
@@ -76,7 +76,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
     return { ...usage, quantities: [{ ...reported, quantity: (left > 0n ? left : 0n) as Quantity }, ...others] }
   }
 
-  /** The sound, for as long as it is paid. */
+  /** Yields the audio for as long as it is paid for. */
   async *#paid(): AsyncGenerator<Uint8Array, void, undefined> {
     const { audio, format } = this.#input
     const pieces = audio[Symbol.asyncIterator]()
@@ -98,7 +98,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
       throw error
     } finally {
       this.#over.abort()
-      // It may wait for somebody to speak, who is not waited for.
+      // Not awaited: the source may be waiting for somebody to speak.
       pieces.return?.().catch(() => {})
     }
   }

@@ -5,13 +5,13 @@ import { RequestLimitError } from '../errors.ts'
 import { overKeyLimit, type Payer } from '../hold-route.ts'
 import type { SpentReason } from '../workflow-calls.ts'
 
-/** The most that one piece of live work may cost, from its beginning to its end, and who says so. */
+/** The most that live work may cost from beginning to end, and whether the configuration or the key sets this limit. */
 export interface LiveLimit {
   amount: Credits
   reason: Exclude<SpentReason, 'credits'>
 }
 
-/** The tighter of the two limits on a request: that of the configuration, and that of the API key for this provider. */
+/** The lower of two limits per request: the configuration's, and the API key's for this provider. */
 export function liveLimit(
   { apiKey }: Payer,
   { maxCreditsPerRequest }: ServiceConfiguration,
@@ -24,7 +24,7 @@ export function liveLimit(
   return maxCreditsPerRequest === null ? undefined : { amount: maxCreditsPerRequest, reason: 'request_limit' }
 }
 
-/** The refusal of live work whose first part costs more than its limit. */
+/** The error for live work whose first part costs more than its limit. */
 export function overLiveLimit(
   { apiKey }: Payer,
   { amount, reason }: LiveLimit,

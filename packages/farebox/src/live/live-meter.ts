@@ -17,64 +17,67 @@ import { quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
 import type { SpentReason } from '../workflow-calls.ts'
 import type { LiveLimit } from './live-limit.ts'
 
-/** What is kept of a part of live work, beside its price. */
+/** One part of live work, as it is charged. */
 export interface LivePart {
   usage: Usage
-  /** What is charged where it cannot be priced: what was measured here. */
+  /** The usage to charge if `usage` cannot be priced: what Farebox measured itself. */
   fallback?: () => Usage
   requestId?: string
 }
 
-/** Work that goes on, whose hold is placed. */
+/** Live work whose hold is placed. */
 export interface LiveWork {
   holdId: string
-  /** Whose price it has, as of the moment at which it began. */
+  /** What it is priced by, as of the time when it began. */
   source: PricedSource & { at: number }
-  /** What its records call the model, if not as its price does. */
+  /** The model's name in usage records, if it differs from the name in the price book. */
   model?: string
-  /** The most that the whole may cost. @defaultValue what there is */
+  /** The most that the whole work may cost. @defaultValue no limit but the credits available */
   limit?: LiveLimit
-  /** What is kept of a part. */
+  /** The details that the usage record of a part keeps. */
   details(part: LivePart, attempts: readonly AttemptRecord[]): object
 }
 
-/** Whether what comes next is paid for, and what may be spent beside it; or why it is not. */
+/** Whether the next part is paid for. If so, what may still be spent in addition; if not, why. */
 export type CoverOutcome = { status: 'held'; affordable: Credits } | { status: 'spent'; reason: SpentReason }
 
-/** The id of the usage record of one part; the last part has the hold's. */
+/** The id of a part's usage record. The last part has the hold's id instead. */
 function livePartId(holdId: string, count: number): string {
   return `${holdId}.part${count}`
 }
 
-/** The usage record of the last part of live work, of which this record is an earlier part; `undefined` where it is none. */
+/** If this is the record of an earlier part of live work, returns the id of the last part's record. Otherwise `undefined`. */
 export function lastPartOf({ usageId }: Pick<UsageRow, 'usageId'>): string | undefined {
   return /^(.+)\.part\d+$/.exec(usageId)?.[1]
 }
 
-/** How long the hold of live work outlives the process that kept it alive. */
+/** How long the hold of live work outlives a crash of the process that keeps it alive. */
 export const LIVE_HOLD_TTL_MS = 300_000
 
 /**
- * Meters one piece of work that goes on for as long as people talk. It is charged part by part, so that a crash loses little, and the parts
- * cost what the whole would; its hold is made to cover what comes next before that comes, and kept alive meanwhile.
+ * Meters live work of unknown length. It charges the work part by part, so that a crash loses little, and the parts together cost
+ * what the whole would. It extends the hold before each next part begins, and keeps it alive meanwhile.
  */
 export class LiveMeter {
   readonly #parts: MeterParts
   readonly #payer: Payer
   readonly #work: LiveWork
-  /** Another than it began with where that expired. The ids of its records stay those of the first. */
+  /** Replaced by a new hold if the first one expires. Record ids keep that of the first. */
   #holdId: string
   #heartbeat: { stop(): Promise<void> }
   #total: UsageQuantity[] = []
-  /** Parts that could not be written, and are written first the next time: as they were, since one whose answer was lost may be there. */
+  /**
+   * Parts that could not be written. They are retried first and unchanged, because the ledger may have one whose response was
+   * lost.
+   */
   #waiting: { input: SettleHoldInput; charge: bigint }[] = []
   #rated = 0n
   #cost = 0n
   #charged = 0n
   #count = 0
-  /** Whether the last part was asked for: it is all that was left to charge. */
+  /** Whether `finish` was called: only the last part is still to be charged. */
   #isEnding = false
-  /** Whether the last part was rated, though it may still wait to be written. */
+  /** Whether the last part is rated. It may still wait to be written. */
   #isFinal = false
   /** Parts are charged, and holds extended, one after another. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -87,7 +90,7 @@ export class LiveMeter {
     this.#heartbeat = this.#keepAlive()
   }
 
-  /** Taken from the account so far. */
+  /** Credits charged to the account so far. */
   get charged(): Credits {
     return microCredits(this.#charged)
   }
@@ -98,14 +101,14 @@ export class LiveMeter {
     return microCredits(price > 0n ? price : 0n)
   }
 
-  /** The same amount, or as much of it as may be charged beyond what has been. */
+  /** Caps an amount at what the limit still allows to be charged. */
   withinLimit(amount: Credits): Credits {
     const { limit } = this.#work
     const left = limit && limit.amount - this.#charged
     return left === undefined || amount <= left ? amount : microCredits(left > 0n ? left : 0n)
   }
 
-  /** Makes the hold cover `more`, beyond what has been charged, unless that is more than the limit allows. */
+  /** Extends the hold to cover `more` beyond what has been charged, unless the limit forbids it. */
   cover(more: readonly UsageQuantity[]): Promise<CoverOutcome> {
     return this.#next(async () => {
       const price = this.priceOf(more)
@@ -121,7 +124,9 @@ export class LiveMeter {
     })
   }
 
-  /** Charges a part of the work, unless it has ended. Failures are told to the host, and the part is written with the next. */
+  /**
+   * Charges a part of the work, unless it has ended. Reports a failure to `onError`, and writes the part along with the next one.
+   */
   async charge(part: LivePart): Promise<void> {
     if (this.#isEnding) return
     return this.#next(async () => {
@@ -131,12 +136,14 @@ export class LiveMeter {
     })
   }
 
-  /** Charges the last part, and gives back what is left of the hold. Answers what the whole has cost. Where it fails, it may be tried again. */
+  /**
+   * Charges the last part, releases the rest of the hold, and returns the cost of the whole. If it fails, it may be called again.
+   */
   async finish(part: LivePart, attempts: readonly AttemptRecord[]): Promise<Credits> {
     this.#isEnding = true
     await this.#heartbeat.stop()
     return this.#next(async () => {
-      // Of a hold that was placed anew in the turn before.
+      // The turn before may have placed a new hold, which has a heartbeat of its own.
       await this.#heartbeat.stop()
       if (this.#isFinal) await this.#write()
       else await this.#settle(part, { usageId: this.#work.holdId, final: true }, attempts)
@@ -144,7 +151,10 @@ export class LiveMeter {
     })
   }
 
-  /** Its hold went back by itself while this machine or the database was away; what comes next is set aside anew, or the credits would seem gone. */
+  /**
+   * Places a new hold if the last one expired while the machine or the database was down. Otherwise the credits would seem to be
+   * spent.
+   */
   async #holdAnew(amount: Credits): Promise<PlaceHoldOutcome> {
     const { envelope, accountId, apiKey, userId } = this.#payer
     const { service, provider } = this.#work.source
@@ -172,7 +182,8 @@ export class LiveMeter {
     const { source, model = source.model } = this.#work
     const { usage, unpriced, total, priced, rating, charge } = this.#pricePart(part)
     const { quantities, certainty } = usage
-    // Where more costs less, what was charged stays, and nothing is added until the whole costs more than that.
+    // With volume tiers, more may cost less. Earlier charges stand then, and nothing is added until the whole costs more than
+    // they do.
     const beyond = (whole: bigint, before: bigint) => (whole > before ? whole - before : 0n)
     const rated = beyond(priced.rated, this.#rated)
     const cost = priced.cost === undefined ? undefined : beyond(priced.cost, this.#cost)
@@ -192,7 +203,7 @@ export class LiveMeter {
         details: {
           ...this.#work.details({ ...part, usage }, attempts),
           unpriced,
-          // Also where the record names another model than the one whose price it has.
+          // Also kept if the record names another model than the one that priced it.
           explanation: rating.isPlain && model === source.model ? undefined : explain(rating),
         },
       },
@@ -221,8 +232,8 @@ export class LiveMeter {
   }
 
   /**
-   * What the provider reports and nobody can price must not lose the part: what was measured is charged then, or that part of the report which
-   * has a price, whichever is more. Why it cannot be priced is told to the host.
+   * Prices a part. If the price book cannot price the whole report, the part must still be charged: by what Farebox measured, or
+   * by what has a price in the report, whichever is more. The pricing error goes to `onError`.
    */
   #pricePart({ usage, fallback }: LivePart) {
     const price = (quantities: readonly UsageQuantity[]) => {
@@ -258,7 +269,7 @@ export class LiveMeter {
   }
 }
 
-/** What was reported, where it can be written at all. */
+/** The reported quantities, if they can be formatted at all. */
 function reportedJson(usage: Usage) {
   try {
     return quantitiesJson(usage)
@@ -271,7 +282,7 @@ function isExpired(outcome: ExtendHoldOutcome): boolean {
   return outcome.status === 'refused' && outcome.reason === 'hold_not_open' && outcome.state === 'expired'
 }
 
-/** What two usages come to, meter by meter. */
+/** Adds two usages meter by meter. */
 export function sumOf(left: readonly UsageQuantity[], right: readonly UsageQuantity[]): UsageQuantity[] {
   const sums = new Map<string, UsageQuantity>()
   for (const usage of [...left, ...right]) {

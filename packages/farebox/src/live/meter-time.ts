@@ -13,27 +13,30 @@ import { LIVE_HOLD_TTL_MS, LiveMeter, type LivePart } from './live-meter.ts'
 import type { LiveParts } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
 
-/** Time is paid for by this much at once, and by less where that cannot be: often enough to see credits run out. */
+/**
+ * Seconds to pay for at once. The smaller ones are tried if the account cannot pay for more. They are short, to notice when
+ * credits run out.
+ */
 const PARTS = [15, 5, 1] as const
-/** How much is charged at once, so that a crash loses no more. */
+/** How many seconds to charge at once. A crash loses no more than that. */
 const CHARGE_SECONDS = 55
 const LOW_SECONDS = 60
 const RESERVE_SECONDS = 10
-/** Where credits could not be asked for, they are asked for again when so much more has passed. */
+/** How many more seconds must pass before a failed request for credits is retried. */
 const RETRY_SECONDS = 1
 
 interface TimeParts extends LiveParts {
-  /** What the configuration's conditions look at. */
+  /** The metadata that the configuration's conditions check. */
   metadata: Readonly<Record<string, string>> | undefined
 }
 
 /**
- * Pays for time that the host's own code spends with a provider.
+ * Meters time that the host's own code spends with a provider.
  *
  * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
- * @throws {RequestLimitError} even the first seconds cost more than the configuration or the key allows a request
- * @throws {PriceNotFoundError} the provider has no price by time
- * @throws {InsufficientCreditsError} not even the reserve can be paid: nothing was held
+ * @throws {RequestLimitError} even the first seconds cost more than the configuration or the key allows per request
+ * @throws {PriceNotFoundError} the provider has no price per time
+ * @throws {InsufficientCreditsError} the account cannot pay for the reserve and one second: nothing was held
  */
 export async function meterTime({ parts, payer, runner, metadata }: TimeParts, input: MeterInput): Promise<MeteredTime> {
   const { service, provider, model, to, from, requestId, reserveSeconds = RESERVE_SECONDS, lowSeconds = LOW_SECONDS } = input
@@ -78,7 +81,7 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
     const onSpent = safeListener(input.onSpent, parts.onError)
     time.begin(meter, outcome, reserveSeconds + part)
     const running = new RunningTime(meter, time, { runner, onSpent, reserveSeconds, onError: parts.onError })
-    // A Farebox that closes waits for whoever meters it as for the reader of a stream, and then ends it itself.
+    // A closing Farebox waits for this as for the reader of a stream, and ends it after the grace period.
     parts.background(running.over)
     parts.streams.add(() => void running.stop(), running.over)
     return running
@@ -102,7 +105,7 @@ class RunningTime implements MeteredTime {
   #asking: Promise<void> | undefined
   #isSpent = false
   #ended: Promise<MeterEnd> | undefined
-  /** Told by whoever ended it first: how long it was, or nothing. */
+  /** Set by the first call of `end`, with the duration that it gave, if any. */
   #told: { passed: number | undefined } | undefined
   readonly #over = Promise.withResolvers<void>()
 
@@ -140,19 +143,19 @@ class RunningTime implements MeteredTime {
     if (passed !== undefined) quantity(passed)
     this.#told ??= { passed }
     this.#ended ??= this.#parts.runner.track(this.#end(this.#told.passed)).catch((error: unknown) => {
-      // The database is away, and may be back when it is ended again.
+      // The database is unavailable: a later call of `end` may succeed.
       this.#ended = undefined
       throw error
     })
     return this.#ended
   }
 
-  /** Resolves when it has ended, or was stopped. */
+  /** Resolves when the time has ended or was stopped. */
   get over(): Promise<void> {
     return this.#over.promise
   }
 
-  /** Ends it where it had come to, if that can be written now. */
+  /** Ends it at the seconds reached, if the database takes the charge now. */
   async stop(): Promise<void> {
     await this.end().catch((error: unknown) => this.#parts.onError(error))
     this.#over.resolve()
@@ -165,7 +168,7 @@ class RunningTime implements MeteredTime {
       reason = await this.#time.cover(this.#seconds, this.#seconds + reserveSeconds)
       if (!reason) return this.#time.warn(this.#seconds)
     } catch (error) {
-      // The database is away: what is held goes on, and it is asked again.
+      // The database is unavailable: the hold lasts for now, and `reached` will try again.
       onError(error)
       return
     }

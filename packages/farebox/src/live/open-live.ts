@@ -20,37 +20,45 @@ import { LiveMeter, type LiveWork } from './live-meter.ts'
 import { readAhead } from './read-ahead.ts'
 import { withinSilence } from './within-silence.ts'
 
-/** How long a provider may be silent after the end of its input. What was said last is written down within a second or two. */
+/** How long a provider may stay silent after its input has ended. Transcribing the last words takes a second or two. */
 const FINISH_MS = 30_000
 
-/** What live work of a workflow is given. */
+/** The parts of a workflow that live work uses. */
 export interface LiveParts {
   parts: RunnerParts
   payer: Payer
   runner: CallRunner
 }
 
-/** The side of live work that knows what it is about. */
+/** The part of live work that is specific to its service: a transcription or a conversation. */
 export interface LiveSession<Event> {
-  /** Called when a provider is ready, before anything is read: from here on it feeds, covers and charges by this meter. */
+  /**
+   * Called when a provider is ready, before any event is read. From here on, the session extends the hold and charges with this
+   * meter.
+   */
   begin(meter: LiveMeter, held: HeldRoute): void
   open(candidate: Candidate, context: CallContext): AsyncIterable<Event>
-  /** Sees each event before the caller does, as soon as it is there. Where that fails, the work ends, and the caller is told when it comes to it. */
+  /**
+   * Called with each event as soon as it arrives, before the caller reads it. If it throws, the work ends, and the caller gets
+   * the error.
+   */
   see?(event: Event): Promise<void> | void
-  /** Fires when there is no more input. */
+  /** Aborts when there is no more input. */
   readonly over: AbortSignal
-  /** Called when it has ended: nothing more of its input is read, and the source of that is closed, also where it waits for somebody to speak. */
+  /**
+   * Called when the work has ended. Stops reading the input and closes its source, even if that is waiting for somebody to speak.
+   */
   end(): void
-  /** What is still to be charged when it has ended, by what the provider reported last. */
+  /** What is still to be charged when the work has ended, given the provider's last report. */
   rest(usage: Usage | undefined): Usage
-  /** Why its input ended: `caller` where that failed. */
+  /** Why the input ended. `caller` if it failed. */
   readonly endedBy: LiveEnd
 }
 
 /**
- * Makes sure that a format tells how long sound is: by that it is charged.
+ * Checks that a format has a valid sample rate. The duration, and so the charge, depends on it.
  *
- * @throws {InvalidOptionError} its rate is none
+ * @throws {InvalidOptionError} the sample rate is not a number above 0
  */
 export function checkSound(name: string, { sampleRate }: SoundFormat): void {
   if (Number.isFinite(sampleRate) && sampleRate > 0) return
@@ -58,22 +66,22 @@ export function checkSound(name: string, { sampleRate }: SoundFormat): void {
 }
 
 /**
- * Makes sure that a piece of sound has as many bytes as it says it is long: of any other kind nobody would know how much was heard.
+ * Checks that a chunk of audio consists of bytes, so that its length tells how much was heard.
  *
- * @throws {InvalidOptionError} it is not bytes
+ * @throws {InvalidOptionError} the chunk is not a `Uint8Array` or the like
  */
 export function checkPiece(name: string, piece: unknown): asserts piece is Uint8Array {
-  // By its shape: another realm has a `Uint8Array` of its own.
+  // Not by `instanceof`: another realm has a `Uint8Array` of its own.
   if (ArrayBuffer.isView(piece) && 'BYTES_PER_ELEMENT' in piece && piece.BYTES_PER_ELEMENT === 1) return
   const kind = Object.prototype.toString.call(piece).slice(8, -1)
   throw new InvalidOptionError(`${name} must bring sound as Uint8Array, received ${kind}`)
 }
 
 /**
- * Plans live work, pays for its first part, and finds a provider for it. Where the first part cannot be paid, or is more than a request may
- * cost, a smaller one is tried.
+ * Plans live work, places the hold for its first part, and finds a provider that is ready. If the first part cannot be paid, or
+ * costs more than a request may, a smaller one is tried.
  *
- * @param requests  the first part, and smaller ones
+ * @param requests  the route requests of the first part and of smaller ones
  */
 export function openLive<Event extends StreamEvent>(
   live: LiveParts,
@@ -118,7 +126,7 @@ async function openWatched<Event extends StreamEvent>(
     session.end()
     const finish = async () => {
       for (const attempt of attempts) if (attempt.attemptId !== attemptId) await settleLost(parts, payer, held, attempt)
-      // Of one that was cut too, where its provider said so: by that its own records are found.
+      // Kept even if the stream was cut: reconciliation finds the provider's record by this id.
       const requestId = attempts.find((attempt) => attempt.attemptId === attemptId)?.requestId
       const fallback = () => session.rest(undefined)
       return meter.finish({ usage: session.rest(ending.parts[0].usage), fallback, requestId }, attempts)
@@ -131,7 +139,7 @@ async function openWatched<Event extends StreamEvent>(
   parts.streams.add(() => void value.events.return?.(), value.ended)
   const { provider } = candidate.offer
   const { isSimulated } = candidate.adapter
-  // Read also where nobody reads: what has ended is charged, and its hold is let go.
+  // Read even if the caller does not, so that the work is charged when it ends and its hold released.
   const events = readAhead(value.events, (event) => session.see?.(event))
   return { provider, isSimulated, balance: held.balance, events, settled }
 }
@@ -163,6 +171,6 @@ function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string): L
 
 function endOf(status: 'finished' | 'cut' | 'left', session: { endedBy: LiveEnd }): LiveEnd {
   if (status === 'finished') return session.endedBy
-  // Where its input failed, that cut it.
+  // If the input failed, that is what cut the stream.
   return status === 'left' || session.endedBy === 'caller' ? 'caller' : 'provider'
 }

@@ -4,40 +4,42 @@ import type { SpentReason } from '../workflow-calls.ts'
 import type { LiveMeter } from './live-meter.ts'
 
 export interface PaidTimeOptions {
-  /** Seconds that are paid for at once; where that cannot be, the next is tried, so the last is how closely credits are used up. */
+  /** Seconds to pay for at once, in the order to try. The last one determines how closely credits are used up. */
   parts: readonly number[]
-  /** Seconds that must have passed since the last charge before the next is made. */
+  /** How many seconds must pass between two charges. */
   chargeSeconds: number
-  /** Credits run low when they last for less than this many seconds more. */
+  /** Credits run low when they last for fewer seconds than this. */
   lowSeconds: number
   onLow?: (facts: { secondsLeft: number }) => void
 }
 
-/** How much could be spent at a moment of the work, what it holds included. */
+/** What the account could spend at a point of the work, including its hold. */
 interface Observation {
   at: number
   amount: bigint
 }
 
-/** A provider may count a little less than was measured here, and what was charged too much would have to be given back. */
+/**
+ * Charges stay this far behind: the provider may count a little less than Farebox, and an overcharge would have to be refunded.
+ */
 const LAG_SECONDS = 5
-/** Over so much time, rounding up to whole credits does not matter. */
+/** The period to measure a rate over: long enough that rounding up to whole credits does not matter. */
 const RATE_SECONDS = 600
-/** How long others are watched before it is believed how fast they spend, and for how long at most. */
+/** The shortest and the longest period over which to measure how fast other work spends. */
 const PACE_SECONDS_MIN = 30
 const PACE_SECONDS_MAX = 180
 
 /**
- * Time that is paid for before it comes. Tells once when credits run low: they last as long as this work alone would let them, or less by what
- * everything else that the account pays for was seen to take.
+ * Time that is paid for in advance. Warns once when credits run low. How long they last is computed from the rate of this work,
+ * and from how fast the account's other work was seen to spend.
  */
 export class PaidTime {
   readonly #options: PaidTimeOptions
   #meter: LiveMeter | undefined
-  /** The hold pays until here. */
+  /** The second up to which the hold pays. */
   #covered = 0
   #charged = 0
-  /** All credits that are left last until here. */
+  /** The second up to which all remaining credits last. */
   #affordable = Number.POSITIVE_INFINITY
   #isWarned = false
   #seen: Observation[] = []
@@ -46,17 +48,20 @@ export class PaidTime {
     this.#options = options
   }
 
-  /** Until when it is paid for, in seconds. */
+  /** The second up to which the time is paid for. */
   get covered(): number {
     return this.#covered
   }
 
-  /** Seconds that were charged. */
+  /** The seconds charged so far. */
   get charged(): number {
     return this.#charged
   }
 
-  /** Takes up the meter, whose hold is placed and pays until `until`. Its amount alone does not tell: a fee may be in it. */
+  /**
+   * Begins with a meter whose hold pays until `until`. The amount alone does not tell how long it lasts, because it may include a
+   * fee.
+   */
   begin(meter: LiveMeter, { amount, affordable }: { amount: Credits; affordable: Credits }, until: number): void {
     this.#meter = meter
     this.#covered = until
@@ -65,7 +70,10 @@ export class PaidTime {
     this.#affordable = until + secondsFor(beside > 0n ? beside : 0n, this.#rate())
   }
 
-  /** Charges what has passed at `now`, and pays until at least `until`. Resolves to why that cannot be paid; `undefined` when it is. */
+  /**
+   * Charges the time passed at `now`, and pays until at least `until`. Resolves to `undefined`, or to the reason why that cannot
+   * be paid.
+   */
   async cover(now: number, until: number): Promise<SpentReason | undefined> {
     const meter = this.#meter
     if (!meter) return 'credits'
@@ -73,7 +81,7 @@ export class PaidTime {
     const due = Math.floor(now - LAG_SECONDS)
     if (due > 0 && due >= this.#charged + chargeSeconds) {
       const usage = { quantities: seconds(due - this.#charged), certainty: 'derived' as const }
-      // Before it is written: who ends the work meanwhile must not charge it again.
+      // Set before the charge is written: if the work ends meanwhile, it must not charge this time again.
       this.#charged = due
       await meter.charge({ usage })
     }
@@ -91,7 +99,7 @@ export class PaidTime {
     return reason
   }
 
-  /** Tells that credits run low, if they do at `now`. */
+  /** Calls `onLow` once, if credits run low at `now`. */
   warn(now: number): void {
     const secondsLeft = this.#affordable - now
     if (this.#isWarned || secondsLeft >= this.#options.lowSeconds) return
@@ -110,13 +118,13 @@ export class PaidTime {
     return Math.min(alone, (Number(amount) * (now - first.at)) / Number(first.amount - amount))
   }
 
-  /** What {@link RATE_SECONDS} of this work cost. */
+  /** The price of {@link RATE_SECONDS} of this work. */
   #rate(): bigint {
     return this.#meter?.priceOf(seconds(RATE_SECONDS)) ?? 0n
   }
 }
 
-/** How long an amount lasts, at what {@link RATE_SECONDS} cost. */
+/** How many seconds an amount lasts, at a price of `rate` per {@link RATE_SECONDS}. */
 function secondsFor(amount: bigint, rate: bigint): number {
   return rate > 0n ? Number((amount * 1_000n * BigInt(RATE_SECONDS)) / rate) / 1_000 : Number.POSITIVE_INFINITY
 }

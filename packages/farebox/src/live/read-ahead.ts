@@ -1,12 +1,12 @@
 interface Item<Event> {
   event: Event
-  /** Settles when it was seen. */
+  /** Settles when `see` has handled the event. */
   seen: Promise<void>
 }
 
 /**
- * The events, each seen before its reader has it, and as soon as it is there: what they tell of costs counts also where their reader takes
- * its time, or leaves before it has come to it.
+ * Reads events ahead of their reader. `see` handles each event as soon as it arrives and before the reader gets it, so that costs
+ * are counted even if the reader is slow, or leaves before it reaches the event.
  */
 export function readAhead<Event>(
   source: AsyncIterableIterator<Event, undefined, undefined>,
@@ -15,7 +15,7 @@ export function readAhead<Event>(
   const items: Item<Event>[] = []
   let ending: { error?: unknown } | undefined
   let isLeft = false
-  /** A reader that waits. */
+  /** Wakes a waiting reader. */
   let wake: (() => void) | undefined
 
   async function pump(): Promise<void> {
@@ -23,11 +23,11 @@ export function readAhead<Event>(
       const step = await source.next()
       if (step.done) return
       const seen = (async () => see(step.value))()
-      // Nothing more is to be bought; its reader is told when it comes to it.
+      // Stop buying more. The reader gets the error when it reaches this event.
       seen.catch(() => source.return?.())
       items.push({ event: step.value, seen })
       if (wake) wake()
-      // A reader that keeps up comes first: what it does about an event is known before the next is asked for.
+      // Let a reader that keeps up act on this event before the next one is requested.
       else await new Promise<void>((resolve) => void setImmediate(resolve))
     }
   }

@@ -1,7 +1,7 @@
 /**
- * What `source` brings, until it ends or `stop` fires. Neither waits for somebody who is silent. Closing `source` is for the caller.
+ * Yields what `source` yields until it ends or `stop` aborts, even while `source` is waiting. The caller closes `source`.
  *
- * Promises are not raced with one that lasts: that one would remember every piece for as long as somebody talks.
+ * It does not use `Promise.race` with a long-lived promise, which would retain every chunk for as long as it is pending.
  */
 export async function* untilStopped<T>(source: AsyncIterator<T>, stop: AbortSignal): AsyncGenerator<T, void, undefined> {
   for (;;) {

@@ -1,20 +1,21 @@
 import { ProviderError } from '@farebox/core'
 
-/** The longest that a timer can wait: of more, Node makes a millisecond. */
+/** The longest time that a timer can wait, in milliseconds. Node turns anything longer into 1 ms. */
 const TIMER_MS_MAX = 2_147_483_647
 
-/** How long a provider may have nothing to say. */
+/** How long a provider may stay silent. */
 export interface Silence {
-  /** Fires when it has been told all: from then on it is not waited for any more whether somebody speaks. */
+  /** Aborts when the provider has all of its input. Before that, silence may just mean that nobody is speaking. */
   over: AbortSignal
   milliseconds: number
   provider: string
 }
 
 /**
- * The events of live work, for as long as there is more to hear, and after that until its provider ends them.
+ * Yields the events of live work, without a limit while there is more input. After that, limits how long the provider may stay
+ * silent.
  *
- * @throws {ProviderError} `timeout`, where it neither does so nor says anything
+ * @throws {ProviderError} `timeout`: after its input ended, the provider was silent for too long and did not end its events
  */
 export async function* withinSilence<Event>(
   events: AsyncIterable<Event>,
@@ -28,7 +29,7 @@ export async function* withinSilence<Event>(
       yield step.value
     }
   } finally {
-    // One that hangs is not waited for.
+    // Not awaited: the provider may hang.
     source.return?.().catch(() => {})
   }
 }

@@ -1,19 +1,20 @@
 import type { Credits, NanoUsd } from '@farebox/core'
 
 /**
- * Where our records and a provider's own disagree, or disagreed until now. `isApplied`: it was set right, which a dry run never does.
+ * A difference between the ledger's records and a provider's. `isApplied` tells that it was corrected, which a dry run never
+ * does.
  *
- * - `late_price`: the provider has billed something else than we had estimated; our cost is now what it billed
- * - `price_overdue`: the provider has not told its price for longer than it should take
- * - `usage_differs`: it counted something else. Where we had only estimated, the charge and the cost are set right; where both were sure,
- *   somebody has to look
- * - `call_found`: a telephone call whose outcome was unknown did take place, and is charged now
+ * - `late_price`: the provider billed another amount than the ledger had estimated; the cost is now what it billed
+ * - `price_overdue`: the provider has taken longer than it should to report its price
+ * - `usage_differs`: the provider counted something else. If the ledger only had an estimate, charge and cost are corrected; if
+ *   both counts were exact, somebody has to look into it
+ * - `call_found`: a phone call whose outcome was unknown did take place, and is charged now
  * - `call_not_placed`: such a call never took place, and nothing is charged
- * - `call_unknown`: nobody can say what became of such a call
- * - `not_recorded`: the provider has a request that we know nothing of
- * - `not_at_provider`: we charged a request that the provider knows nothing of
- * - `failed`: what was found could not be set right
- * - `unreachable`: the provider could not be asked; what was learnt of it before that counts
+ * - `call_unknown`: the outcome of such a call cannot be determined
+ * - `not_recorded`: the provider has a request that the ledger does not have
+ * - `not_at_provider`: the ledger charged a request that the provider does not have
+ * - `failed`: a difference could not be corrected
+ * - `unreachable`: the provider could not be asked, or not to the end; the records that it returned before count
  */
 export type Difference =
   | (OfUsage & { type: 'late_price'; estimated: NanoUsd | null; billed: NanoUsd; isApplied: boolean })
@@ -36,17 +37,17 @@ interface OfUsage {
 
 interface OfCall {
   accountId: string
-  /** Of the call's hold, and of its usage record. */
+  /** The id of the call's hold and of its usage record. */
   holdId: string
   to: string
 }
 
-/** What a comparison with the providers' own records brought. */
+/** The result of a comparison with the providers' records. */
 export interface ReconcileReport {
   /** Epoch milliseconds, UTC. */
   from: number
   until: number
-  /** The adapters that were asked, with how many records each told of. Those that keep none are left out. */
+  /** The adapters that were asked, and how many records each returned. Adapters that cannot fetch records are left out. */
   adapters: { name: string; records: number }[]
   /** Requests that both sides know and agree on. */
   agreed: number

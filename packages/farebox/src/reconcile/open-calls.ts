@@ -7,21 +7,21 @@ import type { Difference } from './difference.ts'
 import type { OurRecords } from './our-records.ts'
 import type { Run } from './reconcile.ts'
 
-/** A provider lists a call within seconds of its beginning; whoever dialled it may have asked a little later, or by another clock. */
+/** Tolerance between the time of a call here and in the provider's list, for delays and differing clocks. */
 const CLOCKS_MS = 60_000
-/** After this time a call that the provider does not list was not placed. */
+/** If the provider does not list a call after this time, the call was not placed. */
 const PLACED_MS = 5 * 60_000
 
-/** A telephone call that was written down before it was dialled, and has no usage record yet. */
+/** A phone call that was noted before it was dialled, and has no usage record yet. */
 export interface OpenCall {
   accountId: string
   holdId: string
   note: PhoneCallNote
-  /** Whether whoever dialled it has said that it does not know how it went. */
+  /** Whether the process that dialled it has reported its outcome as unknown. */
   isGivenUp: boolean
-  /** The provider's id of it, where whoever dialled it was told that much. */
+  /** The provider's id of the call, if the process that dialled it learned that much. */
   callId: string | undefined
-  /** Records of providers that it may be. */
+  /** Provider records that may be of this call. */
   candidates: FoundRecord[]
   couldBe(record: ProviderRecord): boolean
 }
@@ -31,7 +31,7 @@ interface FoundRecord {
   record: ProviderRecord
 }
 
-/** The calls of a range of time that are open. */
+/** Reads the open calls of a time range. */
 export async function openCalls(ledger: Ledger, ours: OurRecords, range: { from: number; until: number }): Promise<OpenCall[]> {
   const unknown = new Map<string, string | null>()
   for await (const { accountId, documentId, body } of ledger.documentsBetween({ ...range, kind: PHONE_CALL_UNKNOWN })) {
@@ -61,13 +61,13 @@ function openCall({ accountId, documentId, body }: DocumentRow, callId: string |
   }
 }
 
-/** Offers a record to the one call that it is known to be of, else to every call that it could be of. */
+/** Adds a record to the candidates of the call that it belongs to by id, or else of every call that it could belong to. */
 export function offerRecord(open: readonly OpenCall[], adapter: ProviderAdapter, record: ProviderRecord): void {
   const owner = open.find(({ callId }) => callId === record.requestId)
   for (const call of owner ? [owner] : open) if (call.couldBe(record)) call.candidates.push({ adapter, record })
 }
 
-/** Which record is which call's. Each is one call's only, and that is the one nearest in time that has no nearer one. */
+/** Assigns each record to at most one call, and each call at most one record, nearest in time first. */
 function matchCalls(open: readonly OpenCall[]): Map<OpenCall, FoundRecord> {
   const pairs = open.flatMap((call) =>
     call.candidates.map((found) => ({ call, found, distanceMs: Math.abs(found.record.at - call.note.at) })),
@@ -91,7 +91,7 @@ export async function resolveCalls(run: Run, canAsk: boolean): Promise<Differenc
     const isOver = call.isGivenUp || run.now > call.note.until + CLOCKS_MS
     if (!isOver) continue
     const found = matched.get(call)
-    // One whose records were all nearer to others may be any of those.
+    // If other calls were nearer to all of its records, any of these could still be its own.
     const isSure = canAsk && (found !== undefined || call.candidates.length === 0)
     differences.push(...(await resolveCall(run, call, found, isSure)))
   }
@@ -106,7 +106,7 @@ async function resolveCall(run: Run, call: OpenCall, found: FoundRecord | undefi
   try {
     if (found && isSure) {
       const { adapter, record } = found
-      // It rings, or is being talked on.
+      // The call is still ringing or in progress.
       if (record.usage === undefined) return []
       const charged = await chargeCall(run, call, adapter, record, record.usage)
       return [{ type: 'call_found', ...of, adapter: adapter.name, requestId: record.requestId, charged, isApplied }]
@@ -121,7 +121,7 @@ async function resolveCall(run: Run, call: OpenCall, found: FoundRecord | undefi
   }
 }
 
-/** Settles against the hold where that is still open, and as a late charge where it has gone back. */
+/** Charges a call: against its hold if that is still open, or else as a late charge. */
 async function chargeCall(run: Run, call: OpenCall, adapter: ProviderAdapter, record: ProviderRecord, usage: Usage) {
   const { note } = call
   const offer = adapter.offers.find(({ service }) => service === 'phone')

@@ -2,24 +2,24 @@ import { type Quantity, quantity, type UsageQuantity, units } from '@farebox/cor
 import type { Ledger, UsageRow } from '@farebox/ledger'
 import { lastPartOf, sumOf } from '../live/live-meter.ts'
 
-/** What we know of one request of a provider, with what it cost us after all corrections. */
+/** What the ledger knows of one request at a provider, with its cost after all corrections. */
 export interface OurRecord {
-  /** The usage record that names the request: of live work, that of its last part. */
+  /** The usage record that names the request. For live work, this is the record of the last part. */
   row: UsageRow
   adapter: string
   requestId: string
-  /** The usage records that it was charged by: `row`, and before it in time the other parts of live work, the latest first. */
+  /** The usage records that charge the request: `row`, then the earlier parts of live work, latest first. */
   charges: OurCharge[]
-  /** Whether the cost is what the provider billed, not an estimate. */
+  /** Whether the cost is what the provider billed rather than an estimate. */
   isBilled: boolean
-  /** Whether its charge is by what the provider counted, after an earlier comparison. */
+  /** Whether an earlier comparison has already charged what the provider counted. */
   isRecounted: boolean
-  /** Whether somebody has set its charge right or given it back: what was decided so is not charged again. */
+  /** Whether somebody has corrected or refunded its charge. Reconciliation does not override that decision. */
   isDecided: boolean
-  /** How often it was corrected. */
+  /** The number of its corrections. */
   corrections: number
   quantities: readonly UsageQuantity[]
-  /** The moment that prices it. */
+  /** The time whose prices apply to it, in epoch milliseconds. */
   at: number
   numbers: { to?: string; from?: string }
 }
@@ -27,22 +27,22 @@ export interface OurRecord {
 /** One usage record's share of a request. */
 export interface OurCharge {
   usageId: string
-  /** As it was charged, and could not be: what was due. */
+  /** What was due: the amount charged plus the shortfall. */
   due: bigint
   cost: bigint | null
 }
 
-/** Our records of some services, by whom they were made at and the id that they have there. */
+/** The ledger's records of some services, indexed by adapter and the provider's request id. */
 export interface OurRecords {
   find(adapter: string, requestId: string): OurRecord | undefined
-  /** Whether the host's own code has recorded the request, by its id alone: then we know of it, and have nothing to compare. */
+  /** Whether the host's own code has recorded the request by id only. Then it is known, but has nothing to compare. */
   isMentioned(requestId: string): boolean
-  /** Whether there is a usage record of that id, whatever it tells. */
+  /** Whether there is a usage record of that id, whatever its content. */
   has(accountId: string, usageId: string): boolean
   all(): Iterable<OurRecord>
 }
 
-/** Reads them into memory: one range of time at a time is what a comparison takes. */
+/** Reads the records of a time range into memory. */
 export async function loadOurRecords(
   ledger: Ledger,
   services: readonly string[],
@@ -86,7 +86,7 @@ export async function loadOurRecords(
   }
 }
 
-/** What a request has cost us, all its parts together; `null` when that of one is not known. */
+/** The cost of a request with all its parts. `null` if the cost of any part is unknown. */
 export function costOf({ charges }: OurRecord): bigint | null {
   return charges.reduce<bigint | null>((sum, { cost }) => (sum === null || cost === null ? null : sum + cost), 0n)
 }
@@ -134,7 +134,7 @@ function quantitiesOf(row: UsageRow): UsageQuantity[] {
   return Array.isArray(usage) ? usage.flatMap(usageOf) : []
 }
 
-/** The reason of a correction by what a provider counted. */
+/** The reason to record for a correction to the provider's count. */
 export function recountReason(adapter: string): string {
   return `${RECOUNTED} ${adapter}`
 }

@@ -18,23 +18,23 @@ import type { Difference, ReconcileReport } from './difference.ts'
 import { type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
 import { costOf, loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
 
-/** Which range of time is compared with the records of providers. */
+/** The options of a comparison with the providers' records. */
 export interface ReconcileOptions {
-  /** From when on, epoch milliseconds. @defaultValue three days before `until` */
+  /** Start of the time range, in epoch milliseconds. @defaultValue three days before `until` */
   from?: number
-  /** Until when. @defaultValue now */
+  /** End of the time range, in epoch milliseconds. @defaultValue now */
   until?: number
-  /** Whether differences are only told. @defaultValue false: late prices and found calls are set right */
+  /** Whether to report differences without correcting them. @defaultValue false: differences are corrected where possible */
   isDryRun?: boolean
-  /** After how long a price that has not come is told as overdue, milliseconds. @defaultValue 86_400_000 (a day) */
+  /** How long to wait for a price before it is reported as overdue, in milliseconds. @defaultValue 86_400_000 (a day) */
   priceOverdueMs?: number
-  /** Stops the work between two records. */
+  /** Aborts the comparison between two records. */
   signal?: AbortSignal
-  /** Told of each record of a provider that was looked at. */
+  /** Called with each record of a provider. */
   onRecord?: (adapter: string, record: ProviderRecord) => void
 }
 
-/** What it works with. */
+/** The parts of a Farebox that reconciliation uses. */
 export interface ReconcileParts {
   ledger: Ledger
   prices: BookPrices
@@ -43,14 +43,15 @@ export interface ReconcileParts {
 }
 
 const DAY_MS = 86_400_000
-/** The longest that a call may go on, and be told of under the time at which it began. */
+/** How far before the range to read as well: a long call is listed under the time when it began. */
 const LONGEST_MS = 5 * 3_600_000
-/** What is under way, or not yet in the provider's books, is not missing. */
+/** A record newer than this is not reported as missing: it may still be in progress, or not yet listed by the provider. */
 const SETTLING_MS = 15 * 60_000
 
 /**
- * Compares our usage records with the providers' own, and sets right what was estimated: prices that came late, and telephone calls whose
- * outcome nobody knew. Safe to run at any time, again, and from several processes: each correction has an id of its own.
+ * Compares the ledger's usage records with the providers' own, and corrects what was estimated: prices that arrived late, and
+ * phone calls whose outcome was unknown. It is safe to run at any time, repeatedly, and from several processes, because each
+ * correction has its own id.
  */
 export async function reconcile(parts: ReconcileParts, options: ReconcileOptions = {}): Promise<ReconcileReport> {
   const now = parts.clock()
@@ -63,14 +64,14 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   const report: ReconcileReport = { from, until, adapters: [], agreed: 0, differences: [] }
   const run: Run = { ...parts, options, now, ours, report, open }
 
-  // One that keeps no records may have placed a call that the others do not know.
+  // An adapter without records may have placed a call that the other providers do not list.
   const callers = parts.providers.filter((adapter) => sells(adapter, 'phone') && adapter.availability.status === 'ready')
   let canAskForCalls = callers.length > 0 && callers.every(({ records }) => records)
   for (const adapter of adapters) {
     try {
       await compareAdapter(run, adapter)
     } catch (error) {
-      // One that cannot be asked now is asked the next time; the others are not kept waiting.
+      // A provider that cannot be asked now is asked the next time, and must not hold up the others.
       if (!isFareboxError(error) || options.signal?.aborted) throw error
       report.differences.push({ type: 'unreachable', adapter: adapter.name, error })
       if (sells(adapter, 'phone')) canAskForCalls = false
@@ -80,7 +81,7 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   return report
 }
 
-/** One comparison under way. */
+/** The state of one comparison. */
 export interface Run extends ReconcileParts {
   options: ReconcileOptions
   now: number
@@ -104,7 +105,7 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
       report.differences.push(...differences)
       if (differences.length === 0) report.agreed += 1
     } else if (ours.isMentioned(record.requestId)) {
-      // Recorded by the host's own code, which tells nothing that could be compared.
+      // The host's own code recorded it, without anything to compare.
     } else if (record.service === 'phone' && open.some((call) => call.couldBe(record))) {
       offerRecord(open, adapter, record)
     } else if (record.status === 'final' && record.at >= report.from && record.at < now - SETTLING_MS) {
@@ -121,7 +122,7 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
   }
 }
 
-/** What differs between two records of one request. */
+/** Finds the differences between the two records of one request, and corrects them unless this is a dry run. */
 async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promise<Difference[]> {
   const { row, adapter, requestId } = ours
   const { accountId, usageId } = row
@@ -158,8 +159,8 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
 }
 
 /**
- * Corrects the records of a request so that together they charge and cost what they should. The one that names it comes last, and says by its reason
- * that all was done: where something is in the way, the next comparison goes on.
+ * Corrects the records of a request so that together they charge and cost what they should. The record that names the request
+ * comes last: its reason marks the correction as complete, and without it the next comparison continues.
  */
 async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { charge?: Credits; cost?: NanoUsd }): Promise<void> {
   const { row, adapter, corrections } = ours
@@ -177,14 +178,17 @@ async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { ch
       cost: itsCost === costs[index] ? undefined : nanoUsd(itsCost),
     }
     if (share.charge === undefined && share.cost === undefined) continue
-    // The amounts are part of the id, and so is how often it was corrected: a price that changes back is another correction.
+    // The id includes the amounts and the number of corrections so far: a price that changes back needs a new correction.
     const times = corrections > 0 ? [String(corrections)] : []
     const correctionId = correctionIdOf('reconciled', usageId, share.charge ?? '', share.cost ?? '', ...times)
     await ledger.adjust({ accountId, usageId, ...share, correctionId, reason })
   }
 }
 
-/** Amounts that come to `total`: the first takes what is missing, and what is too much is taken off it first. None falls below zero. */
+/**
+ * Adjusts amounts to add up to `total`. The first takes what is missing. An excess comes off the first, then off the next ones.
+ * No amount falls below zero.
+ */
 function spread(total: bigint, amounts: readonly bigint[]): bigint[] {
   let difference = total - amounts.reduce((sum, amount) => sum + amount, 0n)
   return amounts.map((amount) => {
@@ -203,7 +207,9 @@ function sells({ offers }: ProviderAdapter, service: string): boolean {
   return offers.some((offer) => offer.service === service)
 }
 
-/** The same amount of each meter. A meter that only one side has is no difference: providers tell some of them in one place only. */
+/**
+ * Compares the amounts of each meter. Ignores a meter that only one side has: providers report some of them in one place only.
+ */
 function sameUsage(ours: readonly UsageQuantity[], theirs: readonly UsageQuantity[]): boolean {
   return theirs.every(({ meter, unit, quantity }) => {
     const mine = ours.find((one) => one.meter === meter && one.unit === unit)

@@ -2,7 +2,7 @@ import type { Unit } from '@farebox/core'
 import type { ReplayPrices } from './replay-prices.ts'
 import { type ReplayedCall, replayWorkflow } from './replay-workflow.ts'
 
-/** Calls that would have gone from one provider to another. */
+/** Calls that would have moved from one provider to another. */
 export interface MovedUnits {
   from: string
   to: string
@@ -13,7 +13,7 @@ export interface MovedUnits {
   unit: Unit
 }
 
-/** What one change would have made of the workflows of one name, so far. */
+/** The effect of one change on the workflows of one name, summed up so far. */
 export class ChangeSums {
   readonly moved = new Map<string, MovedUnits>()
   workflows = 0
@@ -21,15 +21,15 @@ export class ChangeSums {
   movedCalls = 0
   creditsThen = 0n
   creditsNow = 0n
-  /** Moved calls that the host had recorded by itself, whose units were not counted by a provider, or whose meters were translated. */
+  /** Moved calls that were done outside Farebox, that no provider counted exactly, or whose meters were translated. */
   elsewhere = 0
   inexact = 0
   translated = 0
-  /** Calls that would be refused, or cost what nobody knows. */
+  /** Calls that would be refused, or whose cost would be unknown. */
   lost = 0
-  /** Moved calls whose images another model counts otherwise. */
+  /** Moved calls whose images the other model counts differently. */
   recounted = 0
-  /** What moved calls would save at the prices of today, before rounding; only of those whose prices have changed. */
+  /** What moved calls would save at today's prices, before rounding. */
   savedToday = 0n
   isPricedOtherwiseToday = false
 
@@ -62,7 +62,7 @@ export class ChangeSums {
       const priceOf = (provider: string, used: typeof quantities) =>
         today.priceOf({ service, provider, at, ...numbers }, used)?.rated
       const [before, after] = [priceOf(from, quantities), priceOf(replayed.provider, replayed.quantities)]
-      // Without a price of today for both, nothing is saved today.
+      // Unless both have a price today, the call saves nothing today.
       if (before !== undefined && after !== undefined) this.savedToday += before - after
     }
   }
@@ -71,7 +71,7 @@ export class ChangeSums {
     return this.creditsThen - this.creditsNow
   }
 
-  /** Whether it saves something, also at the prices of today, and no call is the worse for it. */
+  /** Whether the change saves credits, even at today's prices, and leaves no call unserved. */
   get isSaving(): boolean {
     return this.lost === 0 && this.saved > 0n && this.savedToday > 0n && this.movedCalls > 0
   }

@@ -2,13 +2,13 @@ import { presets, type ServiceConfiguration } from '@farebox/router'
 import type { RecordedCall } from './recorded-call.ts'
 import { type CallReplay, namedBy } from './replay-call.ts'
 
-/** One way to configure calls otherwise. */
+/** One possible change of the configuration. */
 export interface ConfigurationChange {
   /** Wire form: `{ stt_provider: 'deepgram' }`, or `{ preset: 'costOptimized' }`. */
   wire: Readonly<Record<string, unknown>>
-  /** The provider that it names, where it names one. */
+  /** The provider that the change names, if any. */
   to?: string
-  /** Another service that follows the same field. */
+  /** Another service that the same field affects. */
   also?: string
   /** The quality of that provider's offer, 0 to 1. */
   quality: number
@@ -24,7 +24,7 @@ const FIELDS: Readonly<Record<string, readonly [field: keyof ServiceConfiguratio
   phone: ['phoneProvider', 'phone_provider'],
 }
 
-/** The changes that may make calls of one service cheaper: each provider that is on offer, the best first. */
+/** The changes that may make calls of one service cheaper: one for each provider on offer, best quality first. */
 export function changesFor(call: RecordedCall, replay: CallReplay): ConfigurationChange[] {
   const { service } = call
   const byProvider = new Map<string, number>()
@@ -42,7 +42,7 @@ export function changesFor(call: RecordedCall, replay: CallReplay): Configuratio
     })
 }
 
-/** The presets as changes. Where data may go and how good answers must be stays as it was. */
+/** The presets as changes. They keep the requirements on regions, service levels, quality and latency. */
 const presetChanges: readonly ConfigurationChange[] = (['costOptimized', 'balanced'] as const).map((preset) => ({
   wire: { preset },
   quality: 0,
@@ -62,7 +62,7 @@ const presetChanges: readonly ConfigurationChange[] = (['costOptimized', 'balanc
   elsewhere: presets[preset](),
 }))
 
-/** The changes that act on the calls of every service: routing by price, and the presets. */
+/** Changes that affect the calls of every service: routing by price, and the presets. */
 export const wholeChanges: readonly ConfigurationChange[] = [
   change({ cost_optimization: true }, { costOptimization: true }),
   change({ strategy: 'lowest_cost' }, { strategy: 'lowest_cost' }),
@@ -88,7 +88,7 @@ function change(
   }
 }
 
-/** Whoever puts accuracy before cost is not told to save. What was made of one configuration is kept, for many calls have the same. */
+/** Leaves a configuration with `accuracyFirst` unchanged. Caches the result, because many calls share a configuration. */
 function unlessAccuracyFirst(configure: (then: ServiceConfiguration) => ServiceConfiguration) {
   const made = new WeakMap<ServiceConfiguration, ServiceConfiguration>()
   return (then: ServiceConfiguration): ServiceConfiguration => {

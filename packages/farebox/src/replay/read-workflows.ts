@@ -9,7 +9,7 @@ export interface RecordedWorkflow {
   calls: RecordedCall[]
 }
 
-/** What was read so far. */
+/** What has been read so far. */
 export interface ReplayProgress {
   accountId: string
   workflows: number
@@ -17,7 +17,7 @@ export interface ReplayProgress {
 }
 
 export interface ReadOptions {
-  /** Calls after which no further page of workflows is read. @defaultValue all of them */
+  /** The number of calls after which no further page of workflows is read. @defaultValue no limit */
   callsMax?: number
   onProgress?: (progress: ReplayProgress) => void
   signal?: AbortSignal
@@ -26,7 +26,7 @@ export interface ReadOptions {
 const PAGE = 100
 
 /**
- * The workflows of an account with what they used, newest first, a page at a time.
+ * Reads the workflows of an account and their usage, newest first, a page at a time.
  *
  * @returns whether all of them were read
  */

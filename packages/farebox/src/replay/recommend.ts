@@ -7,10 +7,11 @@ import { CallReplay } from './replay-call.ts'
 import { ReplayPrices } from './replay-prices.ts'
 import { keysOf, type SimulateParts } from './simulate.ts'
 
-/** Which usage is looked at for savings. */
+/** Selects the usage to search for savings. */
 export interface RecommendInput extends BreakdownFilter {
   /**
-   * Calls after which no more workflows are read, the newest first: what is said is then of those alone. @defaultValue 2_000
+   * The number of calls after which no more workflows are read, newest first. The result covers only what was read.
+   * @defaultValue 2_000
    */
   callsMax?: number
   onProgress?: (progress: ReplayProgress) => void
@@ -22,21 +23,22 @@ export interface Saving {
   workflowName: string
   change: ConfigurationChange
   sums: ChangeSums
-  /** The largest part of what moves. */
+  /** The largest group of calls that would move. */
   mostly: MovedUnits
 }
 
-/** What was looked at, and what it says. */
+/** The savings found, and the usage that they are based on. */
 export interface Savings {
   from: number
   to: number
   workflows: number
   calls: number
-  /** Whether all workflows of the time were read. */
+  /** Whether all workflows of the period were read. */
   isComplete: boolean
   /**
-   * At most one for each name of workflows and service, the largest first; and one that acts on every service, such as a preset, where it saves
-   * more than all of these together. None of those where a service or provider was asked for: what it does to others was not looked at.
+   * At most one for each workflow name and service, largest first. A change to every service, such as a preset, is added if it
+   * saves more than those of the services together, but not if the input selects a service or provider: its effect on the others
+   * is unknown then.
    */
   savings: Saving[]
 }
@@ -44,12 +46,12 @@ export interface Savings {
 const CALLS_MAX = 2_000
 const MONTH_MS = 30 * 86_400_000
 
-/** Sums by name of workflows, then by service or all of them, then by change. */
+/** Sums by workflow name, then by service (or `WHOLE` for all), then by change. */
 type Tally = Map<string, Map<string, Map<ConfigurationChange, ChangeSums>>>
 
 /**
- * Makes recorded calls again under each change of configuration that may make them cheaper, at the prices of then. What saves nothing is
- * left out, and what would save nothing any more at the prices of today, or would leave a call to nobody.
+ * Replays recorded calls under each change of configuration that may make them cheaper, at the prices of their time. Leaves out
+ * changes that save nothing, that would save nothing at today's prices, or that would leave a call without a provider.
  */
 export async function findSavings(parts: SimulateParts & { ledger: Ledger }, input: RecommendInput): Promise<Savings> {
   const { accountId, workflowName, apiKeyId, userId, service, provider, callsMax = CALLS_MAX, onProgress, signal } = input
@@ -76,13 +78,13 @@ class SavingsTally {
   readonly #today: ReplayPrices
   readonly #now: number
   readonly #asked: Pick<RecommendInput, 'service' | 'provider'>
-  /** Those that act on every service. None where a part was asked for. */
+  /** Changes to every service. Empty if the input selects a service or provider. */
   readonly #wholeChanges: readonly ConfigurationChange[]
-  /** Services that were asked for, with the names of the workflows that used them. */
+  /** The selected services, each with the name of a workflow that used it. */
   readonly #found = new Set<string>()
   readonly #tally: Tally = new Map()
   readonly #changes = new Map<string, readonly ConfigurationChange[]>()
-  /** By what they say: a change is the same one whichever call it was found for, so that its sums are of all of them. */
+  /** Changes by wire form, so that the same change found for different calls shares one sum. */
   readonly #byWire = new Map<string, ConfigurationChange>()
 
   constructor(
@@ -102,7 +104,7 @@ class SavingsTally {
     return this.#asked.service !== undefined || this.#asked.provider !== undefined
   }
 
-  /** Takes in all calls of a workflow: what follows a change is counted also where it was not asked for. */
+  /** Adds all calls of a workflow. Calls that a change also affects are counted even if the input does not select them. */
   add({ name, calls }: RecordedWorkflow): void {
     const { service: only, provider } = this.#asked
     const asked = this.#isPart
@@ -116,7 +118,7 @@ class SavingsTally {
         this.#count(name, service, change, ofService, this.#following(change, calls))
     }
     if ((only ?? 'gpt') === 'gpt' && !asked.some(({ service }) => service === 'gpt')) {
-      // What chats of other workflows of the name are told to do is done here too.
+      // A change for chats in other workflows of this name applies to this workflow as well.
       const asChats = calls.filter(({ decision }) => decision).map((call) => ({ ...call, service: 'gpt' }))
       for (const change of this.#changesFor(asChats)) this.#count(name, 'gpt', change, [], this.#following(change, calls))
     }
@@ -139,7 +141,7 @@ class SavingsTally {
     return known
   }
 
-  /** Calls of another service that follow the same field. */
+  /** Calls of the other service that the same field affects. */
   #following({ also }: ConfigurationChange, calls: readonly RecordedCall[]): readonly RecordedCall[] {
     return calls.filter(({ service, decision }) => service === also && decision)
   }
@@ -155,7 +157,7 @@ class SavingsTally {
     const under = { configure, elsewhere, prices: this.#prices, arePricesOther: false }
     const replay = (call: RecordedCall) => ({ call, replayed: this.#replay.replay(call, under) })
     const others = following.map(replay)
-    // Those that stay where they are have no part in it.
+    // If none of them moves, they are not part of the change.
     const isFollowed = others.some(({ replayed }) => !replayed.isSame || replayed.isLost)
     const replayed = [...calls.map(replay), ...(isFollowed ? others : [])]
     if (replayed.length === 0) return
@@ -187,7 +189,7 @@ class SavingsTally {
   }
 }
 
-/** Whether another saving is of the same calls, and is the larger one: both together would not save both. */
+/** Whether a larger saving covers the same services: applying both would not save both amounts. */
 function isPartOf(saving: Saving, other: Saving): boolean {
   if (saving === other) return false
   const services = new Set([...other.sums.moved.values()].map(({ service }) => service))
@@ -195,10 +197,10 @@ function isPartOf(saving: Saving, other: Saving): boolean {
   return saving.sums.saved < other.sums.saved || (saving.sums.saved === other.sums.saved && saving.change.also !== undefined)
 }
 
-/** Among services, whose names are lower-case. */
+/** Stands for all services. Names of services are lower-case, so it cannot clash. */
 const WHOLE = 'WHOLE'
 
-/** The change that saves most; of equals the first, which is the one of the best offer. */
+/** The change that saves most. Among equals, the first, whose offer has the best quality. */
 function bestOf(workflowName: string, changes: ReadonlyMap<ConfigurationChange, ChangeSums>): Saving | undefined {
   let best: Saving | undefined
   for (const [change, sums] of changes) {

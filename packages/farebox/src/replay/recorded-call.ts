@@ -12,39 +12,39 @@ import { isTakenBack, type UsageRow } from '@farebox/ledger'
 import type { DecisionRecord, PhoneNumbers } from '@farebox/router'
 import { decisionOf } from '../kept-decisions.ts'
 
-/** One call as usage records tell of it: all slices of it, and all corrections. */
+/** One call, put together from its usage records: all slices or parts, and all corrections. */
 export interface RecordedCall {
   service: string
-  /** Who did it. */
+  /** The provider that served it. */
   provider: string
   model: string | undefined
-  /** The unit of its line on the receipt. */
+  /** The unit of the call's line on the receipt. */
   unit: Unit
   quantities: readonly UsageQuantity[]
-  /** The moment that priced it, epoch milliseconds. */
+  /** The time whose prices applied to it, in epoch milliseconds. */
   at: number
   numbers: PhoneNumbers
   /** The exact price before rounding. */
   rated: Credits
-  /** What was due for it once rounded with its line: what was charged, and what could not be taken. */
+  /** What was due for it, rounded with its line: the amount charged plus the shortfall. */
   due: Credits
-  /** What later corrections changed of that. */
+  /** The sum of later corrections to `due`. */
   corrected: Credits
-  /** The part of `rated` and `due` that was taken back altogether: it is no part of what its line is rounded for. */
+  /** The part of `rated` and `due` that was refunded in full. Its line is rounded without it. */
   takenBack: { rated: Credits; due: Credits }
-  /** Why its provider was chosen; `undefined` where the host did the work by itself. */
+  /** The routing decision. `undefined` if the work was done outside Farebox. */
   decision: DecisionRecord | undefined
   isSimulated: boolean
-  /** Whether its provider counted what was used. */
+  /** Whether the provider counted the usage. */
   isExact: boolean
   apiKeyId: string | undefined
-  /** The provider by whose price it was charged, where that is another. */
+  /** The provider whose price was charged, if it is another one. */
   pricedAs: string | undefined
-  /** What makes it impossible to say what it would have cost elsewhere. */
+  /** Why it is impossible to tell what it would have cost elsewhere. */
   fixedBecause: 'failed_attempt' | 'corrected' | undefined
 }
 
-/** Puts the records of one workflow together to calls. Attempts that failed and cost nothing are left out. */
+/** Groups the records of one workflow into calls. Leaves out failed attempts that cost nothing. */
 export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
   const calls = new Map<string, RecordedCall>()
   const callOf = new Map<string, RecordedCall>()
@@ -77,7 +77,7 @@ export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
   return [...calls.values()]
 }
 
-/** Slices that the host names, and the parts of a live call, are one call each. */
+/** Names the call of a record. Slices with the same name belong to one call, and so do the parts of live work. */
 function nameOf({ usageId, holdId, service, provider }: UsageRow, { call }: Details): string {
   if (typeof call === 'string') return ['call', service, provider, call].join('\0')
   return holdId !== null && (usageId === holdId || usageId.startsWith(`${holdId}.part`)) ? `hold\0${holdId}` : usageId
@@ -129,7 +129,7 @@ function detailsOf(details: unknown): Details {
   return typeof details === 'object' && details !== null ? details : {}
 }
 
-/** Every meter, where the record keeps them; otherwise its one quantity. */
+/** All meters, if the record keeps them, or else its one quantity. */
 function quantitiesOf(record: UsageRow, { usage, meter }: Details, decision: DecisionRecord | undefined): UsageQuantity[] {
   if (!Array.isArray(usage) || !usage.every(isUsage)) {
     return [{ meter: typeof meter === 'string' ? meter : 'usage', quantity: record.quantity, unit: record.unit }]
@@ -141,7 +141,7 @@ function quantitiesOf(record: UsageRow, { usage, meter }: Details, decision: Dec
   })
 }
 
-/** Other ways to count the same characters, which are known from the decision: what is spoken is known before it is. */
+/** Other counts of the same characters. The decision has them, because a text is counted before it is spoken. */
 function countsOf(begin: string, decision: DecisionRecord | undefined): UsageQuantity['counts'] {
   const text = decision?.request.expected.find((expected) => expected.startsWith(`${begin} `))
   if (text === undefined) return undefined
@@ -151,7 +151,7 @@ function countsOf(begin: string, decision: DecisionRecord | undefined): UsageQua
   ) as Partial<Record<CharacterCounting, Quantity>>
 }
 
-/** Between which numbers a call was, where its price may depend on them. */
+/** The phone numbers of a call, if its price may depend on them. */
 export function numbersOf({ numbers }: Details): PhoneNumbers {
   if (typeof numbers !== 'object' || numbers === null) return {}
   const { to, from } = numbers as Details

@@ -15,18 +15,18 @@ import type { RecordedCall } from './recorded-call.ts'
 import { pricedModel, type ReplayPrices } from './replay-prices.ts'
 import type { Replayed } from './replay-workflow.ts'
 
-/** Under what calls are made again. */
+/** The conditions of a replay. */
 export interface ReplayUnder {
-  /** What calls are configured by, from what they were. @defaultValue as they were */
+  /** Derives a call's configuration from its own. @defaultValue unchanged */
   configure?: (then: ServiceConfiguration) => ServiceConfiguration
-  /** The configuration of work that the host did by itself, and would do by it; absent: as it was done. */
+  /** The configuration that work done outside Farebox would follow. @defaultValue such work stays as it was */
   elsewhere?: ServiceConfiguration
   prices: ReplayPrices
-  /** Whether the book is another one than that which charged, so that what stays where it was is priced again too. */
+  /** Whether `prices` is another book than the one that charged. Calls that stay at their provider are priced again then. */
   arePricesOther: boolean
 }
 
-/** A configuration that names no provider: with fields on top, it names what they name. */
+/** A configuration without providers. Combined with some fields, it names only the providers of these fields. */
 const NAMELESS: ServiceConfiguration = {
   ...presets.balanced(),
   primaryAiModel: '',
@@ -37,29 +37,31 @@ const NAMELESS: ServiceConfiguration = {
   visionModel: null,
 }
 
-/** What work that the host did by itself follows where only some fields differ: whoever these fields name. */
+/**
+ * The configuration for work done outside Farebox if only some fields change. It names only the providers that these fields name.
+ */
 export function namedBy(changes: Partial<ServiceConfiguration>): ServiceConfiguration {
   return { ...NAMELESS, ...changes }
 }
 
-/** Who is asked; the model where it is known. */
+/** The provider to ask, and its model if known. */
 interface Choice {
   provider: string
   model: string | undefined
 }
 
-/** What is needed of a Farebox to make its calls again. */
+/** The parts of a Farebox that replaying its calls uses. */
 export interface ReplayParts {
-  /** Who is on offer today. Absent: nobody knows, so it is those whom a decision considered, or whom the price book has a price for. */
+  /** Today's offers. If absent, they are those that a decision considered, or that the price book has a price for. */
   catalog: Catalog | undefined
   classifier: ComplexityClassifier | undefined
-  /** The keys of the account by id, as they are now. */
+  /** The account's current API keys, by id. */
   keys: ReadonlyMap<string, Pick<AuthenticatedKey, 'services'>>
-  /** Whether an offer's model is out of service by now. */
+  /** Whether an offer's model is retired by now. */
   isRetired(offer: Offer): boolean
 }
 
-/** Words for what keeps a call as it was. */
+/** Why a call is counted as it was, in words. */
 const reasons = {
   failed_attempt: 'attempts that failed, which no configuration would have made otherwise for sure',
   corrected: 'calls that were refunded or corrected afterwards',
@@ -69,7 +71,9 @@ const reasons = {
   no_price: 'the price book has no rate for what was counted',
 } as const
 
-/** Makes calls again as they were recorded: what was asked and used as it was, chosen and priced anew. No provider is called. */
+/**
+ * Replays recorded calls: keeps the request and its usage, but chooses the provider and prices the usage anew. Calls no provider.
+ */
 export class CallReplay {
   readonly #parts: ReplayParts
   readonly #catalogs = new Map<string, { real: Catalog; all: Catalog }>()
@@ -89,10 +93,10 @@ export class CallReplay {
     return under.arePricesOther ? this.#priced(call, call, under) : same()
   }
 
-  /** Who may serve a call today: ready, not retired, and made up only where the call was. */
+  /** The offers that may serve a call today: ready, not retired, and simulated only if the call was. */
   standIns({ service, decision, isSimulated }: RecordedCall): readonly CatalogEntry[] {
     const real = this.#catalogOf(service, false).forService(service)
-    // Of work that the host did by itself nobody knows; where nobody real is on offer, this is a trial.
+    // Work done outside Farebox does not tell. If no real provider is on offer, this must be a trial.
     const isTrial = decision ? isSimulated : real.length === 0
     return isTrial ? this.#catalogOf(service, true).forService(service) : real
   }
@@ -117,7 +121,7 @@ export class CallReplay {
     return { isSame: false, provider, quantities, ...(instead && instead.rated < price.rated ? instead : price) }
   }
 
-  /** Who would have been asked first; `undefined` for the same as then, and words where there is nobody. */
+  /** The provider that would have been asked first: `undefined` if it is the same one, or a reason in words if there is none. */
   #routed(
     call: RecordedCall,
     decision: DecisionRecord,
@@ -133,12 +137,12 @@ export class CallReplay {
     return limit !== null && credits(first.ceiling) > limit ? reasons.not_allowed : first
   }
 
-  /** The decision as it would be made today. */
+  /** Makes the decision again, as it would be made today. */
   #planned(call: RecordedCall, decision: DecisionRecord, { configure, prices }: Pick<ReplayUnder, 'configure' | 'prices'>) {
     const isCatalogAsked = configure && this.#parts.catalog
     const { record } = replayDecision(this.#asAllowed(call, decision), {
       ...(configure && { configuration: configure(this.#configurationOf(decision)) }),
-      // Without another configuration the offers are those of then, whatever the catalog has become.
+      // If the configuration is the same, so are the offers, however the catalog has changed since.
       ...(isCatalogAsked && { catalog: this.#catalogOf(call.service, call.isSimulated) }),
       prices: prices.asOf(call.at),
       classifier: this.#parts.classifier,
@@ -146,12 +150,12 @@ export class CallReplay {
     return record
   }
 
-  /** Whether somebody would serve a call today as it was configured, so that it is the change which keeps it from being served. */
+  /** Whether a provider would serve the call today in its own configuration. If so, the change is what leaves it unserved. */
   #isServed(call: RecordedCall, decision: DecisionRecord, { prices }: ReplayUnder): boolean {
     return this.#planned(call, decision, { configure: (then) => then, prices }).outcome === 'planned'
   }
 
-  /** Work that the host did by itself goes to the first that the configuration names for it. */
+  /** Chooses for work done outside Farebox: the first provider that the configuration names for its service. */
   #elsewhere(call: RecordedCall, { elsewhere, prices }: ReplayUnder): Choice | string | undefined {
     if (!elsewhere) return undefined
     const names = namedProviders(elsewhere, call.service)
@@ -165,13 +169,13 @@ export class CallReplay {
         : prices.priceOf({ service, provider, at }, quantities) !== undefined
       if (!isOffered) continue
       if (!this.#permission(call, provider)) return reasons.not_allowed
-      // Work of no stated model is priced by its provider alone.
+      // Work that was recorded without a model is priced by its provider only.
       return { provider, model: call.model === undefined ? undefined : offer?.model }
     }
     return reasons.not_offered
   }
 
-  /** The decision as it would be with what the key may use today. */
+  /** Excludes from a decision the providers that the API key may not use today. */
   #asAllowed(call: RecordedCall, decision: DecisionRecord): DecisionRecord {
     const offered = this.#parts.catalog?.forService(call.service).map(({ offer }) => offer) ?? decision.candidates
     const barred = offered.map(({ provider }) => provider).filter((provider) => !this.#permission(call, provider))
@@ -180,7 +184,7 @@ export class CallReplay {
     return { ...decision, request: { ...decision.request, excludes } }
   }
 
-  /** What the key of a call may do with a provider today; `undefined` when nothing. */
+  /** What the call's API key may use of a provider today. `undefined` if nothing. */
   #permission({ apiKeyId, service }: RecordedCall, provider: string): ReturnType<typeof keyPermission> {
     const key = apiKeyId === undefined ? undefined : this.#parts.keys.get(apiKeyId)
     return key ? keyPermission(key, service, provider) : { costLimitPerRequest: null }
@@ -209,7 +213,7 @@ export class CallReplay {
     const name = JSON.stringify(differs)
     const known = this.#configurations.get(name)
     if (known) return known
-    // Applications have a few; whoever makes one for each call must not fill the memory with them.
+    // Applications have a few configurations. One that makes a new one for each call must not exhaust the memory.
     if (this.#configurations.size >= 1_000) this.#configurations.clear()
     const configuration = parseServiceConfiguration(differs)
     this.#configurations.set(name, configuration)
@@ -218,8 +222,9 @@ export class CallReplay {
 }
 
 /**
- * What a call would have used elsewhere. Of the same image one model makes many times the tokens of another, so what was counted is taken in the
- * proportion in which the two were expected to count; `undefined` where the decision does not say how one of them would.
+ * What a call would have used at another provider. One model may count many times the tokens of another for the same image, so
+ * input tokens are scaled by the ratio of what the two were expected to count. `undefined` if the decision lacks the expectation
+ * of either.
  */
 function countedBy(
   { decision, provider, model, quantities }: RecordedCall,
@@ -236,7 +241,7 @@ function countedBy(
   )
 }
 
-/** How many tokens a candidate was expected to make of a request; `undefined` of who was none. */
+/** How many input tokens a candidate was expected to count for a request. `undefined` if it was not a candidate. */
 function inputOf({ candidates, request }: DecisionRecord, { provider, model }: Choice): bigint | undefined {
   const found = candidates.find((each) => each.provider === provider && (model === undefined || each.model === model))
   const text = found && (found.expected ?? request.expected).find((expected) => expected.endsWith(' tokens input'))

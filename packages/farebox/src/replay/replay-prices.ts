@@ -22,34 +22,34 @@ import type { PhoneNumbers, PricePredictor } from '@farebox/router'
 import { roundingStepOf } from '../book-prices.ts'
 import type { RecordedCall } from './recorded-call.ts'
 
-/** What a usage would be rated at. */
+/** What a usage would cost. */
 export interface ReplayedPrice {
   rated: Credits
-  /** What the sum of its line is rounded up to. */
+  /** The step that the sum of its line is rounded up to. */
   step: Credits
   unit: Unit
-  /** Whether its meters had to be read as others, which the book has rates for. */
+  /** Whether meters had to be read as others that the book has rates for. */
   isTranslated: boolean
 }
 
-/** Who did, or would have done, something. */
+/** What did the work, or would have done it. */
 type Source = PhoneNumbers & { service: string; provider: string; model?: string; at: number }
 
 /**
- * A price book as calls of the past are priced by it: by the version that was in force at the moment of the call, or by one for all.
- * Time windows and tiers go by the call itself.
+ * Prices past calls with a price book: with the version in force at the time of each call, or with one version for all. Time
+ * windows and tiers always depend on the call itself.
  */
 export class ReplayPrices {
   readonly book: PriceBook
   readonly #versionAt: number | undefined
 
-  /** @param versionAt  the moment whose version prices every call. @defaultValue that of each call */
+  /** @param versionAt  the time whose version prices every call. @defaultValue the time of each call */
   constructor(book: PriceBook, versionAt?: number) {
     this.book = book
     this.#versionAt = versionAt
   }
 
-  /** As routing asks. */
+  /** The predictor for routing at a time. */
   asOf(at: number): PricePredictor {
     return {
       predict: ({ service, provider, model }, quantities, numbers = {}) => {
@@ -60,7 +60,7 @@ export class ReplayPrices {
     }
   }
 
-  /** `undefined` where the book has no price for it, however its meters are read. */
+  /** Prices a usage. `undefined` if the book has no price for it, even with its meters read as others. */
   priceOf(source: Source, quantities: readonly UsageQuantity[]): ReplayedPrice | undefined {
     const asRecorded = this.#tryRate(source, quantities)
     if (asRecorded) return priceOf(asRecorded, quantities, false)
@@ -69,18 +69,18 @@ export class ReplayPrices {
     return rating && priceOf(rating, folded, true)
   }
 
-  /** What the line of a call was rounded up to; where the book has no price for it any more, as the amounts look. */
+  /** The step that the line of a call was rounded up to. If the book no longer has its price, guessed from the amounts. */
   stepOf({ service, provider, model, at, numbers, quantities, due, rated }: RecordedCall): Credits {
     const step = this.priceOf({ service, provider, model, at, ...numbers }, quantities)?.step
     return step ?? (due !== rated && due % WHOLE_CREDIT === 0n ? WHOLE_CREDIT : microCredits(1n))
   }
 
-  /** Whether an offer is priced otherwise at `at` than at `now`: by another version of the book. */
+  /** Whether `at` and `now` have different versions of the book. */
   differs(at: number, now: number): boolean {
     return this.#versionAt === undefined && this.book.entries(at).version !== this.book.entries(now).version
   }
 
-  /** The version that prices every call, or the book where each has its own. */
+  /** Names the version that prices every call, or the book if each call has its own version. */
   versions(): string {
     return this.#versionAt === undefined ? this.book.name : this.book.entries(this.#versionAt).version
   }
@@ -93,7 +93,7 @@ export class ReplayPrices {
   #tryRate(source: Source, quantities: readonly UsageQuantity[]): Rating | undefined {
     try {
       const rating = this.#rate(source, quantities)
-      // What was used in its period before is not known.
+      // A price by period needs the earlier usage of the period, which is unknown.
       return hasPeriods(rating.price.entry) ? undefined : rating
     } catch (error) {
       if (isFareboxError(error) && error.code === 'PRICE_NOT_FOUND') return undefined
@@ -103,9 +103,9 @@ export class ReplayPrices {
 }
 
 /**
- * The prices that calls of the past are replayed by: `book` as it was at each call, or one version of another book for all of them.
+ * The prices to replay past calls with: `book` in the version of each call, or one version of another book for all calls.
  *
- * @param at  the moment whose version counts; where none is in force then, the nearest one does
+ * @param at  the time whose version of the other book applies, or its first version if none is in force then
  */
 export function replayPrices(book: PriceBook, { other, at }: { other: PriceBook | undefined; at: number }): ReplayPrices {
   if (!other) return new ReplayPrices(book)
@@ -122,7 +122,7 @@ function priceOf(rating: Rating, quantities: readonly UsageQuantity[], isTransla
 
 const WHOLE_CREDIT = microCredits(1_000_000n)
 
-/** What is read as plain input or output where a book has no rate of its own for it. */
+/** Meters that are read as plain input or output if the book has no rate for them. */
 const FOLDS: Readonly<Record<string, string>> = {
   cached_input: 'input',
   cache_write: 'input',
@@ -131,7 +131,7 @@ const FOLDS: Readonly<Record<string, string>> = {
   reasoning: 'output',
 }
 
-/** Caches and reasoning read as plain input and output; `undefined` where there is nothing of the kind. */
+/** Folds cache and reasoning meters into plain input and output. `undefined` if there are none. */
 function foldMeters(quantities: readonly UsageQuantity[]): UsageQuantity[] | undefined {
   if (!quantities.some(({ meter }) => Object.hasOwn(FOLDS, meter))) return undefined
   const sums = new Map<string, UsageQuantity>()
@@ -144,12 +144,12 @@ function foldMeters(quantities: readonly UsageQuantity[]): UsageQuantity[] | und
   return [...sums.values()]
 }
 
-/** The model by which an offer is priced for an operation: what is heard live may have a price of its own. */
+/** The model that prices an offer for an operation. Live operations may have a price of their own. */
 export function pricedModel({ model, liveModel }: Offer, operation: string | undefined): string {
   return operation === 'listen' || operation === 'converse' ? (liveModel ?? model) : model
 }
 
-/** Rounds up to a step; a step of a micro-credit rounds nothing. */
+/** Rounds up to a multiple of `step`. A step of one micro-credit changes nothing. */
 export function roundUpTo(step: Credits, amount: bigint): Credits {
   return microCredits(step <= 1n ? amount : ((amount + step - 1n) / step) * step)
 }

@@ -2,23 +2,26 @@ import { type Credits, microCredits, type UsageQuantity } from '@farebox/core'
 import type { RecordedCall } from './recorded-call.ts'
 import { type ReplayedPrice, roundUpTo } from './replay-prices.ts'
 
-/** What becomes of a call: it stays as it was, and why where that is not because nothing is different; or another price for it. */
+/**
+ * The result of replaying a call: it stays as it was, with a reason unless nothing changed for it, or it has a new provider or
+ * price.
+ */
 export type Replayed =
   | {
       isSame: true
       because?: string
-      /** Whether it would not be as it was: refused, or at a cost that nobody knows. */
+      /** Whether the call would in fact be refused, or its cost be unknown. */
       isLost?: boolean
     }
   | ({ isSame: false; provider: string; quantities: readonly UsageQuantity[] } & ReplayedPrice)
 
-/** One call, with what becomes of it. */
+/** A call and the result of its replay. */
 export interface ReplayedCall {
   call: RecordedCall
   replayed: Replayed
 }
 
-/** What one service of a workflow cost, and would have. */
+/** What one service of a workflow cost, and would have cost. */
 export interface ServiceDifference {
   creditsThen: bigint
   creditsNow: bigint
@@ -28,17 +31,17 @@ interface Line {
   rated: bigint
   due: bigint
   step: Credits
-  /** Calls of it that are as they were. */
+  /** The calls of the line that stay as they were. */
   same: RecordedCall[]
-  /** Whether it is as it was, so that it costs what it cost. */
+  /** Whether nothing on the line changes, so that it costs what it did. */
   isSame: boolean
 }
 
 /**
- * What a workflow cost by service, and would have cost. Calls of one service, provider and unit are rounded up together, as they are on its
- * receipt; a line of which nothing is different costs what it cost.
+ * Computes what a workflow cost and would have cost, by service. Calls of one service, provider and unit form a line and are
+ * rounded up together, as on the receipt. A line without changes costs what it did.
  *
- * @param stepOf  what the line of a call was rounded up to
+ * @param stepOf  the step that the line of a call was rounded up to
  */
 export function replayWorkflow(
   calls: readonly ReplayedCall[],
@@ -57,7 +60,8 @@ export function replayWorkflow(
   for (const { call, replayed } of calls) {
     const sums = services.get(call.service) ?? { creditsThen: 0n, creditsNow: 0n }
     sums.creditsThen += call.due + call.corrected
-    // Corrections are no part of a line's rounding, nor is what they took back altogether: more of the line cost what it would without it.
+    // The rounding of a line leaves out corrections and what they refunded in full, as the ledger does for later charges of the
+    // line.
     const { takenBack } = call
     sums.creditsNow += call.corrected + takenBack.due
     services.set(call.service, sums)

@@ -8,29 +8,32 @@ import { ReplayPrices, replayPrices } from './replay-prices.ts'
 import { replayWorkflow } from './replay-workflow.ts'
 import type { MovedCalls, NotReplayed, SimulatedLine, Simulation } from './simulation.ts'
 
-/** What is to be other than it was. */
+/** The work to replay, and what to change about it. */
 export interface SimulateInput extends Omit<WorkflowFilter, 'accountId' | 'state' | 'from' | 'to'> {
   /** @defaultValue every account */
   accountId?: string
-  /** Workflows that were opened since, epoch milliseconds. */
+  /** Replays workflows opened from this time on, in epoch milliseconds. */
   from: number
   /** Exclusive. */
   to: number
-  /** What every call is configured by, instead of what it was. @defaultValue as it was */
+  /** The configuration to apply to every call. @defaultValue each call's own */
   configuration?: ServiceConfiguration
-  /** Fields that differ from what each call was configured by, or from `configuration`. */
+  /** Fields to change in `configuration`, or else in each call's own configuration. */
   changes?: Partial<ServiceConfiguration>
-  /** What customers would have paid. @defaultValue the Farebox's own book, as it was at each call */
+  /** The price book to apply. @defaultValue the Farebox's own, in the version of each call */
   prices?: PriceBook
-  /** The moment whose version of `prices` counts for every call. @defaultValue now, or the last version where none is in force now */
+  /**
+   * The time whose version of `prices` applies to every call, in epoch milliseconds.
+   * @defaultValue now, or the first version if none is in force
+   */
   pricesAt?: number
-  /** Told after each page that was read. */
+  /** Called after each page read. */
   onProgress?: (progress: ReplayProgress) => void
-  /** Ends it early. */
+  /** Aborts the simulation. */
   signal?: AbortSignal
 }
 
-/** What simulating needs of a Farebox. */
+/** The parts of a Farebox that a simulation uses. */
 export interface SimulateParts extends Omit<ReplayParts, 'keys'> {
   ledger: Ledger
   book: PriceBook
@@ -38,10 +41,11 @@ export interface SimulateParts extends Omit<ReplayParts, 'keys'> {
 }
 
 /**
- * What recorded work would have cost under another configuration or price book. Every kept decision is made again with what was asked, the
- * health and the chance of then; what was counted is priced for whoever would have been asked first.
+ * Computes what recorded work would have cost under another configuration or price book. It repeats every recorded decision with
+ * the request, provider health and random numbers of its time, and prices the recorded usage for the provider that would have
+ * been asked first.
  *
- * @throws {InvalidOptionError} nothing is to be different, or `from` is not before `to`
+ * @throws {InvalidOptionError} the input changes nothing, or `from` is not before `to`
  */
 export async function simulate(parts: SimulateParts, input: SimulateInput): Promise<Simulation> {
   const { from, to, configuration, changes, onProgress, signal, accountId, prices: _, pricesAt: __, ...filter } = input
@@ -74,9 +78,9 @@ function replayUnder({ book, now }: SimulateParts, input: SimulateInput): Replay
   }
 }
 
-/** An account's keys by their ids. */
+/** Reads the API keys of an account, by id. */
 export async function keysOf(ledger: Ledger, accountId: string): Promise<ReplayParts['keys']> {
-  // An account that is not there has no keys either, and should not look like one that is.
+  // Throws if the account does not exist. Otherwise a missing account would look like one without keys.
   await ledger.balance(accountId)
   return new Map((await ledger.apiKeys(accountId)).map((key) => [key.apiKeyId, key]))
 }
@@ -97,7 +101,7 @@ type LineSums = Pick<SimulatedLine, 'workflowName' | 'service' | 'workflows' | '
   moved: Map<string, MovedCalls>
 }
 
-/** Adds replayed workflows up, in as much memory as there are names of workflows and services. */
+/** Sums up replayed workflows. Memory grows only with the number of workflow names and services. */
 class SimulationSums {
   readonly #then: ReplayPrices
   readonly #lines = new Map<string, LineSums>()
@@ -108,7 +112,7 @@ class SimulationSums {
   #translated = 0
   #recounted = 0
 
-  /** @param then  what the calls were charged by */
+  /** @param then  the prices that the calls were charged by */
   constructor(then: ReplayPrices) {
     this.#then = then
   }
@@ -140,7 +144,7 @@ class SimulationSums {
     }
   }
 
-  /** Usage of no workflow, which only its sums are read of. */
+  /** Adds usage that belongs to no workflow. Only its sums are read. */
   async addStray(ledger: Ledger, { name: _, ...filter }: WorkflowFilter): Promise<void> {
     const { services } = await ledger.breakdowns({ ...filter, workflowName: '' })
     for (const { service, charged, shortfall, records } of services) {
@@ -216,7 +220,7 @@ class SimulationSums {
   }
 }
 
-/** What a replay takes for granted, in words. */
+/** The assumptions of a replay, in words. */
 function assumptionsOf(
   under: Pick<ReplayUnder, 'configure' | 'prices' | 'arePricesOther'>,
   {

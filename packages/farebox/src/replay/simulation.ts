@@ -1,6 +1,6 @@
 import { type Credits, formatCredits, microCredits } from '@farebox/core'
 
-/** What recorded work cost, and would have cost. Amounts are what was due: where a balance did not cover it, too. */
+/** What recorded work cost and would have cost. Amounts are what was due, even if a balance did not cover it. */
 export interface Simulation {
   from: number
   to: number
@@ -9,17 +9,17 @@ export interface Simulation {
   calls: number
   creditsThen: Credits
   creditsNow: Credits
-  /** Micro-credits; below zero is what would have been saved. */
+  /** Micro-credits. Negative if credits would have been saved. */
   difference: bigint
-  /** By workflow and service, the dearest first. */
+  /** One line for each workflow name and service, sorted by what it cost, highest first. */
   lines: SimulatedLine[]
-  /** What is counted as it was, because nobody can say what it would have been. */
+  /** Usage that is counted as it was, because what it would have been is unknown. */
   notReplayed: NotReplayed[]
   assumptions: string[]
 }
 
 export interface SimulatedLine {
-  /** Null: usage of no workflow. */
+  /** `null` for usage that belongs to no workflow. */
   workflowName: string | null
   service: string
   workflows: number
@@ -27,7 +27,7 @@ export interface SimulatedLine {
   creditsThen: Credits
   creditsNow: Credits
   difference: bigint
-  /** Who would have been asked instead of whom. */
+  /** The calls that would have moved from one provider to another. */
   moved: MovedCalls[]
 }
 
@@ -44,7 +44,7 @@ export interface NotReplayed {
   credits: Credits
 }
 
-/** A simulation in its wire form. Amounts are decimal strings of credits, since what differs may be less than one. */
+/** Converts a simulation to wire form. Amounts are decimal strings of credits, because differences may be less than one. */
 export function simulationJson(simulation: Simulation) {
   const { from, to, accounts, workflows, calls, lines, notReplayed, assumptions } = simulation
   return {

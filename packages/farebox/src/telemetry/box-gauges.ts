@@ -4,7 +4,7 @@ import type { Catalog, Concurrency, HealthCondition, HealthView } from '@farebox
 import { gauge } from './instruments.ts'
 import type { MetricFamily, Sample } from './metric-family.ts'
 
-/** What is looked at when metrics are asked for. */
+/** The parts of a Farebox that are read when metrics are requested. */
 export interface GaugedBox {
   ledger: Ledger
   catalog: Catalog
@@ -14,10 +14,10 @@ export interface GaugedBox {
 }
 
 const CONDITIONS: readonly HealthCondition[] = ['ok', 'probe', 'rate_limited', 'refusing', 'sick']
-/** A database that does not answer must not keep the metrics from being read. */
+/** How long to wait for the database: metrics must be readable even if it does not answer. */
 const STORE_WAIT_MS = 2_000
 
-/** How providers, the ledger and what waits for them are doing at this moment. */
+/** Reads the current state of the providers, the ledger and their queues. */
 export async function boxGauges(box: GaugedBox): Promise<MetricFamily[]> {
   return [
     ...providerGauges(box),
@@ -81,7 +81,10 @@ function concurrencyGauges({ concurrency }: GaugedBox): MetricFamily[] {
   ]
 }
 
-/** How long changes wait for the ledger's database: waited seconds ÷ changes is the mean wait, changes ÷ transactions the mean batch. */
+/**
+ * How long changes wait for the ledger's database. Wait seconds ÷ changes is the mean wait, changes ÷ transactions the mean
+ * batch.
+ */
 function queueFamilies(queue: QueueStats): MetricFamily[] {
   const family = (name: string, type: 'counter' | 'gauge', help: string, value: number | string): MetricFamily => {
     return { name: `farebox_ledger_${name}`, type, help, samples: [{ labels: [], value }] }
@@ -97,7 +100,7 @@ function queueFamilies(queue: QueueStats): MetricFamily[] {
   ]
 }
 
-/** What waits to be told or written. Without the database it is not known, and then `farebox_store_up` is 0. */
+/** Counts waiting events and spooled usage. Without the database they are unknown, and `farebox_store_up` is 0. */
 async function storeGauges({ ledger }: GaugedBox): Promise<MetricFamily[]> {
   const one = (name: string, help: string, value: number | undefined) =>
     gauge(name, help, value === undefined ? [] : [{ labels: [], value }])

@@ -5,7 +5,7 @@ import { Counter, DurationHistogram } from './instruments.ts'
 import type { MetricFamily } from './metric-family.ts'
 import { codeOf } from './outcome-of-error.ts'
 
-/** Counts what one Farebox does in this process. Its labels are names that the host configured, and codes: never what callers say. */
+/** Counts what one Farebox does in this process. Labels are codes and names that the host configured, never input of callers. */
 export class BoxMetrics implements CallObserver {
   readonly #requests = new Counter({
     name: 'farebox_http_requests_total',
@@ -64,7 +64,7 @@ export class BoxMetrics implements CallObserver {
     this.#credits.add({ service }, creditsUsed)
   }
 
-  /** @param path  as the route is written, so that ids do not become labels */
+  /** @param path  the path pattern of the route, so that ids do not become labels */
   answered(method: string, path: string, status: number, milliseconds: number): void {
     this.#requests.add({ method: method.toUpperCase(), path, status: String(status) })
     this.#requestSeconds.observe({ method: method.toUpperCase(), path }, milliseconds)

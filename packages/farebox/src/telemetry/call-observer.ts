@@ -2,20 +2,20 @@ import type { ChatMessage, Credits, Service } from '@farebox/core'
 import type { AttemptRecord, Candidate, Operation } from '@farebox/router'
 
 /**
- * Hears of the calls of a Farebox: what traces, metrics and logs are made of. None of the facts holds a text of the caller's, a
- * provider's words or a secret, except what {@link ObservedCall.input} and {@link AnswerFacts.text} answer when they are asked. What an
- * observer throws is ignored.
+ * Observes the calls of a Farebox, for traces, metrics and logs. The facts never contain a caller's text, a provider's message or
+ * a secret. The exceptions are what {@link ObservedCall.input} and {@link AnswerFacts.text} return when called. Errors of an
+ * observer are ignored.
  */
 export interface CallObserver {
-  /** A call begins. Answers who is to hear how it goes; `undefined` is nobody. */
+  /** Called when a call begins. Returns a watcher of this call, or `undefined` for none. */
   begin?(call: ObservedCall): CallWatcher | undefined
-  /** Work that was done elsewhere has been charged. */
+  /** Called when work done outside Farebox has been charged. */
   recorded?(work: { accountId: string; workflowId: string; service: Service; creditsUsed: Credits }): void
-  /** Usage could not be written, and waits in the spool until the database is back. */
+  /** Called when usage could not be written and waits in the spool until the database is back. */
   spooled?(usage: { accountId: string; workflowId: string; holdId: string }): void
 }
 
-/** One call, as it is when it begins. */
+/** A call, as known when it begins. */
 export interface ObservedCall {
   accountId: string
   workflowId: string
@@ -25,52 +25,55 @@ export interface ObservedCall {
   service: Service
   operation: Operation
   isStream: boolean
-  /** The provider that was asked for by name. */
+  /** The provider that the caller requested by name. */
   requestedProvider?: string
-  /** What the caller says: for those who were told to keep it, and nobody else. */
+  /** Returns the caller's input. Call it only if the host has asked to record content. */
   input?: () => readonly ChatMessage[]
 }
 
-/** Hears how one call goes. */
+/** Observes one call. */
 export interface CallWatcher {
-  /** Runs the call, so that what it does belongs to it. */
+  /** Runs the call in the watcher's own context, such as a span. */
   run?<T>(work: () => T): T
-  /** Its price is set aside. */
+  /** Called when the hold is placed. */
   held?(hold: { holdId: string; amount: Credits; route: readonly Candidate[] }): void
-  /** An attempt begins. */
+  /** Called when an attempt begins. Returns a watcher of this attempt, or `undefined` for none. */
   attempting?(attempt: { attemptId: string; candidate: Candidate }): AttemptWatcher | undefined
-  /** An attempt has ended. */
+  /** Called when an attempt has ended. */
   attempted?(record: AttemptRecord): void
-  /** It has ended, and what it cost is known. Told once. */
+  /** Called once, when the call has ended and its charge is known. */
   ended?(end: CallEnd): void
 }
 
-/** Hears how one attempt goes. */
+/** Observes one attempt. */
 export interface AttemptWatcher {
-  /** Runs what the adapter does, so that it belongs to the attempt. */
+  /** Runs the adapter's work in the attempt's context, such as a span. */
   run<T>(work: () => T): T
-  /** The provider has answered to the end. */
+  /** Called when the provider's answer is complete. */
   answered(facts: AnswerFacts): void
 }
 
-/** What an answer says of itself. */
+/** Facts about an answer. */
 export interface AnswerFacts {
   /** The model that answered, as its provider named it. */
   model?: string
   finishReason?: string
-  /** What it says: for those who were told to keep it, and nobody else. */
+  /** Returns the text of the answer. Call it only if the host has asked to record content. */
   text?: () => string
 }
 
-/** How a call ended. `cut`: its stream broke off. `left`: its caller went away. `refused`: it was not begun, for want of credits or of permission. */
+/**
+ * The outcome of a call. `cut`: its stream broke off. `left`: its caller left. `refused`: not begun, for lack of credits or
+ * permission.
+ */
 export type CallOutcome = 'succeeded' | 'cut' | 'left' | 'refused' | 'failed'
 
 /** How a call ended. */
 export interface CallEnd {
   outcome: CallOutcome
   creditsUsed: Credits
-  /** Who served it. */
+  /** The candidate that served it. */
   candidate?: Candidate
-  /** Why it has no answer. */
+  /** Why there is no answer. */
   error?: unknown
 }

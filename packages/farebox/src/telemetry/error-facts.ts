@@ -1,9 +1,9 @@
 import { isFareboxError, type ProviderError } from '@farebox/core'
 
-/** What a code may look like. Whatever else a provider calls one may be words. */
+/** The shape of a code. A provider's value of any other shape may be a message. */
 const CODE = /^[\w.-]{1,64}$/
 
-/** What can be told of an error without its message, which may hold a prompt, a provider's words or the address of a database. */
+/** Describes an error without its message, which may contain a prompt, a provider's words or the address of a database. */
 export function errorFacts(error: unknown): Record<string, unknown> {
   if (isProviderError(error)) {
     const { code, kind, provider, status, requestId, providerCode = '' } = error

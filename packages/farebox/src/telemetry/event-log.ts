@@ -6,11 +6,11 @@ import { errorFacts } from './error-facts.ts'
 import type { Logger } from './logger.ts'
 import { quietly } from './watch-call.ts'
 
-/** Tells the host's logger what deserves to be known, and nothing where the host gave none. A logger that throws is not heeded. */
+/** Writes events to the host's logger, if there is one. Errors of the logger are ignored. */
 export class EventLog implements CallObserver {
   readonly #logger: Logger | undefined
   readonly #health: HealthView
-  /** The conditions that were last told of pairs that are not well. */
+  /** The last logged condition of each offer that is not healthy, by health key. */
   readonly #conditions = new Map<string, HealthCondition>()
 
   constructor(logger: Logger | undefined, health: HealthView) {
@@ -32,12 +32,12 @@ export class EventLog implements CallObserver {
     this.#tell('warn', facts, 'usage was spooled: the database is away')
   }
 
-  /** A failure that nobody awaits. */
+  /** Logs a failure that nobody awaits. */
   unawaited(error: unknown): void {
     this.#tell('error', errorFacts(error), 'work in the background failed')
   }
 
-  /** An answer of the API that says that something is wrong on our side. */
+  /** Logs an API response that reports a server error. */
   answered(facts: { method: string; path: string; status: number; x_request_id?: string }, error: unknown): void {
     this.#tell('error', { ...facts, ...errorFacts(error) }, 'a request failed')
   }
@@ -62,7 +62,7 @@ export class EventLog implements CallObserver {
     this.#noticeHealth(record)
   }
 
-  /** A breaker that opens or closes, a pause that begins or ends. */
+  /** Logs when a circuit breaker opens or closes, or a pause begins or ends. */
   #noticeHealth({ candidate }: AttemptRecord): void {
     const { healthKey } = candidate.entry
     const condition = this.#health.read(healthKey)?.condition ?? 'ok'
@@ -103,7 +103,7 @@ function factsOf({ accountId, workflowId, service, operation }: ObservedCall) {
   return { account_id: accountId, workflow_id: workflowId, service, operation }
 }
 
-/** A difference by its ids: the number that was called is nobody's business here. */
+/** Describes a difference by its ids. Leaves out the phone number that was called. */
 function differenceFacts(difference: Difference): Record<string, unknown> {
   const { type, ...facts } = difference as Difference & Record<string, unknown>
   const named = Object.entries({

@@ -1,6 +1,6 @@
 import type { MetricFamily, Sample } from './metric-family.ts'
 
-/** Seconds at which durations are divided: from what a cache answers to a long telephone call. */
+/** Bucket boundaries in seconds, from a cached answer to a long phone call. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800] as const
 
 interface Named<Label extends string> {
@@ -11,13 +11,13 @@ interface Named<Label extends string> {
 
 type Labels<Label extends string> = Readonly<Record<Label, string>>
 
-/** Adds up under labels, whose values must be few: names of providers and services, codes, routes. */
+/** A counter with labels. Label values must be few: names of providers and services, codes, routes. */
 export class Counter<Label extends string> {
   readonly #named: Named<Label>
   readonly #write: (total: bigint) => string
   readonly #totals = new Map<string, { labels: Sample['labels']; total: bigint }>()
 
-  /** @param write  how a total is written. @defaultValue as a whole number */
+  /** @param write  formats a total. @defaultValue as a whole number */
   constructor(named: Named<Label>, write: (total: bigint) => string = String) {
     this.#named = named
     this.#write = write
@@ -36,7 +36,7 @@ export class Counter<Label extends string> {
   }
 }
 
-/** How long things took, in seconds, by labels. */
+/** A histogram of durations in seconds, with labels. */
 export class DurationHistogram<Label extends string> {
   readonly #named: Named<Label>
   readonly #series = new Map<string, { labels: Sample['labels']; counts: number[]; sum: number; count: number }>()
@@ -77,7 +77,7 @@ export class DurationHistogram<Label extends string> {
   }
 }
 
-/** A family of values as they are now. */
+/** Creates a family of current values. */
 export function gauge(name: string, help: string, samples: readonly Sample[]): MetricFamily {
   return { name, help, type: 'gauge', samples }
 }

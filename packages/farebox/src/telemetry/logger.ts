@@ -1,6 +1,6 @@
 /**
- * The host's own logger, as pino and many others are: facts first, then what happened. `console` will do. Facts are ids, names of
- * providers, codes and counts; no text of a caller's, no words of a provider's and no secret is among them.
+ * The host's own logger, with the signature of pino and many others: facts first, then the message. `console` works too. Facts
+ * are ids, names of providers, codes and counts. They never contain a caller's text, a provider's message or a secret.
  */
 export interface Logger {
   debug(facts: object, message: string): void

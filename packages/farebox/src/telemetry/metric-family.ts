@@ -1,4 +1,4 @@
-/** One sample as it is written: what is added to the family's name, its labels, its value. */
+/** One sample: the suffix of the family's name, the labels and the value. */
 export interface Sample {
   suffix?: string
   labels: readonly (readonly [name: string, value: string])[]
@@ -13,7 +13,7 @@ export interface MetricFamily {
   samples: Iterable<Sample>
 }
 
-/** Writes families in the text format of Prometheus, version 0.0.4. Those without samples are left out. */
+/** Formats families in the Prometheus text format, version 0.0.4. Leaves out families without samples. */
 export function metricsText(families: readonly MetricFamily[]): string {
   const lines: string[] = []
   for (const { name, type, help, samples } of families) {

@@ -1,7 +1,7 @@
 import { isFareboxError } from '@farebox/core'
 import type { CallOutcome } from './call-observer.ts'
 
-/** Errors that say that a call was not begun, because it could not be paid or was not allowed. */
+/** Codes of errors that mean that a call was not begun, because it could not be paid or was not allowed. */
 const REFUSALS: ReadonlySet<string> = new Set([
   'INSUFFICIENT_CREDITS',
   'BUDGET_EXCEEDED',
@@ -12,14 +12,14 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'WORKFLOW_CLOSED',
 ])
 
-/** How a call ended that threw. */
+/** The outcome of a call that threw an error. */
 export function outcomeOfError(error: unknown): CallOutcome {
   const code = codeOf(error)
   if (REFUSALS.has(code)) return 'refused'
   return code === 'CALLER_LEFT' ? 'left' : 'failed'
 }
 
-/** The stable code of an error of ours, in place of its words; `INTERNAL` of others. */
+/** The stable code of a Farebox error. `INTERNAL` for any other error. */
 export function codeOf(error: unknown): string {
   return isFareboxError(error) ? error.code : 'INTERNAL'
 }

@@ -5,10 +5,10 @@ import type { AnswerFacts, AttemptWatcher, CallEnd, CallObserver, CallWatcher, O
 import { outcomeOfError } from './outcome-of-error.ts'
 import { answerFacts, watchEvents } from './watch-events.ts'
 
-/** Tells observers of one call. An observer that fails harms neither the call nor the others. */
+/** Notifies the observers of one call. An observer that fails harms neither the call nor other observers. */
 export class CallWatch {
   readonly #watchers: readonly CallWatcher[]
-  /** Those that want to know when attempts begin. Mostly there are none, and nothing is wrapped. */
+  /** The watchers of attempts. Usually there are none, and then nothing is wrapped. */
   readonly #tracers: readonly Required<Pick<CallWatcher, 'attempting'>>[]
   #isOver = false
 
@@ -17,7 +17,7 @@ export class CallWatch {
     this.#tracers = this.#watchers.filter((watcher) => watcher.attempting !== undefined) as never
   }
 
-  /** Runs the call. It has ended when `work` throws, and otherwise when {@link end} is called. */
+  /** Runs the call. It ends when `work` throws, or else when {@link end} is called. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await inside(this.#watchers, work)
@@ -31,7 +31,7 @@ export class CallWatch {
     for (const watcher of this.#watchers) quietly(() => watcher.held?.({ holdId, amount, route: route.candidates }))
   }
 
-  /** For the router: hears of each attempt that has ended. */
+  /** For the router: call it with each attempt that has ended. */
   readonly attempted = (record: AttemptRecord): void => {
     for (const watcher of this.#watchers) quietly(() => watcher.attempted?.(record))
   }
@@ -42,7 +42,7 @@ export class CallWatch {
     for (const watcher of this.#watchers) quietly(() => watcher.ended?.(end))
   }
 
-  /** A call of an adapter's that answers as a whole, as an attempt. */
+  /** Wraps an adapter's call that returns a whole answer, so that watchers see it as an attempt. */
   calling<Result>(call: (candidate: Candidate, context: CallContext) => Promise<Result>): typeof call {
     if (this.#tracers.length === 0) return call
     return async (candidate, context) => {
@@ -53,7 +53,7 @@ export class CallWatch {
     }
   }
 
-  /** A stream of an adapter's, as an attempt. */
+  /** Wraps an adapter's stream, so that watchers see it as an attempt. */
   opening<Event extends StreamEvent, Rest extends unknown[]>(
     open: (candidate: Candidate, context: CallContext, ...rest: Rest) => AsyncIterable<Event>,
   ): typeof open {
@@ -73,12 +73,12 @@ export class CallWatch {
   }
 }
 
-/** Runs work within what is the watchers' own, such as a span's context. */
+/** Runs work inside the contexts of all watchers, such as their spans. */
 function inside<T>(watchers: readonly Pick<CallWatcher, 'run'>[], work: () => T): T {
   return watchers.reduce<() => T>((inner, watcher) => (watcher.run ? () => runBy(watcher, inner) : inner), work)()
 }
 
-/** The work is begun once, and its outcome is its own: a watcher that fails, or forgets to begin it, costs it nothing. */
+/** Runs the work exactly once and passes its outcome on, even if the watcher fails or forgets to run it. */
 function runBy<T>(watcher: Pick<CallWatcher, 'run'>, work: () => T): T {
   let begun: { result: T } | { error: unknown } | undefined
   const once = () => {
@@ -102,11 +102,11 @@ function tellAnswered(watchers: readonly AttemptWatcher[], facts: AnswerFacts): 
   for (const watcher of watchers) quietly(() => watcher.answered(facts))
 }
 
-/** What an observer fails at is its own affair. */
+/** Calls an observer or logger, and ignores its errors. */
 export function quietly<T>(tell: () => T): T | undefined {
   try {
     const told = tell()
-    // It may fail later, where an observer or a logger is asynchronous.
+    // An asynchronous observer or logger may fail later.
     if (told instanceof Promise) told.catch(() => undefined)
     return told
   } catch {

@@ -2,9 +2,10 @@ import type { StreamEvent } from '@farebox/router'
 import type { AnswerFacts, AttemptWatcher } from './call-observer.ts'
 
 /**
- * Events of an attempt, each produced inside it: what an adapter's generator does belongs to whoever asks for its next event.
+ * Yields the events of an attempt, and requests each one inside the attempt's context: a generator runs in the context of its
+ * consumer.
  *
- * @param answered  is told when the last one has come
+ * @param answered  called when the last event has arrived
  */
 export function watchEvents<Event extends StreamEvent>(
   answered: AttemptWatcher['answered'],
@@ -30,7 +31,7 @@ export function watchEvents<Event extends StreamEvent>(
   }
 }
 
-/** What a result, or the last event of a stream, says of itself. */
+/** Reads the facts of an answer from a result, or from the last event of a stream. */
 export function answerFacts(result: unknown): AnswerFacts {
   if (typeof result !== 'object' || result === null) return {}
   const { model, finishReason, text } = result as Record<string, unknown>
