@@ -75,7 +75,7 @@ export const chatCompletionBody = z.looseObject({
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   max_completion_tokens: outputTokens,
-  max_tokens: outputTokens.describe('The deprecated name of max_completion_tokens'),
+  max_tokens: outputTokens.describe('The older name of max_completion_tokens'),
   temperature: z.number().min(0).max(2).nullish(),
   stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish(),
   tools: z.array(tool).max(512).nullish(),

@@ -10,7 +10,7 @@ export const chatCompletions = accountRoute({
   path: '/v1/chat/completions',
   operationId: 'createChatCompletion',
   tag: 'openai',
-  summary: 'Ask a chat model through OpenAI’s Chat Completions API. With `stream`, the answer comes as it is produced',
+  summary: 'Ask a chat model, in the format of OpenAI’s Chat Completions API. With `stream`, the answer comes as it is produced',
   body: chatCompletionBody,
   answer: chatCompletionAnswer,
   streams: { 'text/event-stream': 'With `stream`: chunks in OpenAI’s format' },

@@ -11,7 +11,7 @@ export const responses = accountRoute({
   path: '/v1/responses',
   operationId: 'createResponse',
   tag: 'openai',
-  summary: 'Ask a chat model through OpenAI’s Responses API, with text, images and functions. Nothing is stored',
+  summary: 'Ask a chat model with text, images and functions, in the format of OpenAI’s Responses API. Nothing is stored',
   body: responsesBody,
   answer: responseAnswer,
   streams: { 'text/event-stream': 'With `stream`: events in OpenAI’s format' },

@@ -65,7 +65,7 @@ export const speech = accountRoute({
   path: '/v1/audio/speech',
   operationId: 'createSpeech',
   tag: 'openai',
-  summary: 'Turn text into speech, through OpenAI’s API',
+  summary: 'Turn text into speech, in the format of OpenAI’s API',
   body: speechBody,
   answer: z.never(),
   streams: {

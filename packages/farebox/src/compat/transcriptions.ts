@@ -37,7 +37,7 @@ export const transcriptions = accountRoute({
   path: '/v1/audio/transcriptions',
   operationId: 'createTranscription',
   tag: 'openai',
-  summary: 'Turn recorded speech into text, through OpenAI’s API: multipart with `file` and `model`',
+  summary: 'Turn recorded speech into text, in the format of OpenAI’s API: multipart with `file` and `model`',
   wireNames: { audio: 'file' },
   form: { file: 'file', fields: transcriptionForm },
   answer: transcription,

@@ -169,7 +169,8 @@ export const adminRoutes: readonly Route[] = [
     path: '/api/v1/admin/keys/:prefix/rotate',
     operationId: 'rotateKey',
     tag: 'admin',
-    summary: 'Rotate the secret of a key. The new one is shown only once; the previous one stays valid for `grace_seconds`',
+    summary:
+      'Rotate the secret of a key. The new one is shown only once; the previous one stays valid for 24 hours, or for `grace_seconds`',
     body: rotateKeyBody,
     wireNames: { apiKeyId: 'prefix', graceMs: 'grace_seconds' },
     answer: rotatedKey,

@@ -63,7 +63,7 @@ export const routeDecision = z.object({
   configuration: serviceConfiguration.partial().describe('The fields that differed from the balanced preset'),
   conditions_met: z.array(z.number()).optional(),
   expected: z.array(z.string()).describe('What the call was expected to use, such as 1200 tokens input'),
-  at_most: z.array(z.string()),
+  at_most: z.array(z.string()).describe('What it might use at most'),
   asked_provider: z.string().optional(),
   complexity: z.looseObject({ value: z.string(), by: z.string() }).optional(),
   candidates: z.array(routeCandidate).describe('The first choice first'),

@@ -247,7 +247,7 @@ export const rotateKeyBody = z.strictObject({
     .min(0)
     .max(31_536_000)
     .optional()
-    .describe('How long the previous secret stays valid: 0 if it has leaked. Absent: 24 hours'),
+    .describe('How many seconds the previous secret stays valid: 0 if it has leaked. Absent: 24 hours'),
 })
 
 export const keyServicesBody = z.strictObject({
