@@ -83,7 +83,7 @@ export interface Receipt {
   price_versions?: string[]
   /** The attempts in order: which provider was asked, why, and how it ended. Absent if nothing was routed. */
   attempts?: AttemptUsed[]
-  /** Credits that were due but could not be collected; absent if there were none. */
+  /** Credits that were due but could not be collected. Absent if there were none. */
   shortfall?: number
   /** Seconds from opening to closing, or until now if it is still open. */
   duration: number
@@ -339,7 +339,7 @@ export interface UsageSeries {
   from: string
   to: string
   series: UsageSeriesEntry[]
-  /** `null` at the end. */
+  /** The cursor of the next page. `null` on the last page. */
   next_cursor: string | null
 }
 
@@ -367,7 +367,7 @@ export interface WorkflowsQuery extends TimeRange {
 /** A page of workflows, newest first. */
 export interface WorkflowPage {
   workflows: WorkflowListing[]
-  /** `null` at the end. */
+  /** The cursor of the next page. `null` on the last page. */
   next_cursor: string | null
 }
 
@@ -407,8 +407,9 @@ export interface RouteDecision {
   /** The fields that differed from the balanced preset. */
   configuration: Partial<ServiceConfiguration>
   conditions_met?: number[]
-  /** What the call was expected to use, and below, what it might use at most: `1200 tokens input`. */
+  /** What the call was expected to use, such as `1200 tokens input`. */
   expected: string[]
+  /** What it might use at most. */
   at_most: string[]
   asked_provider?: string
   complexity?: { value: string; by: string; [fact: string]: unknown }
@@ -429,8 +430,9 @@ export interface RouteCandidate {
   model: string
   adapter: string
   simulated: boolean
-  /** The expected charge, and below, the highest. */
+  /** The expected charge. */
   charge: string
+  /** The highest possible charge. */
   ceiling: string
   /** What the provider charges, in dollars. Only for the admin token. */
   cost_usd?: string
@@ -522,7 +524,7 @@ export interface AccountListing {
 /** A page of accounts, ordered by id. */
 export interface AccountPage {
   accounts: AccountListing[]
-  /** `null` at the end. */
+  /** The cursor of the next page. `null` on the last page. */
   next_cursor: string | null
 }
 
@@ -652,7 +654,7 @@ export interface StatementEntry {
 /** A page of the statement, newest first. */
 export interface StatementPage {
   entries: StatementEntry[]
-  /** The cursor of the next page; absent at the end. */
+  /** The cursor of the next page. Absent on the last page. */
   next?: string
 }
 
@@ -752,7 +754,7 @@ export interface CreatedKey {
 
 /** How to rotate a key. */
 export interface RotateKeyRequest {
-  /** How long the previous secret stays valid; 0 if it has leaked. @defaultValue 86_400 (24 hours) */
+  /** How many seconds the previous secret stays valid: 0 if it has leaked. @defaultValue 86_400 (24 hours) */
   grace_seconds?: number
 }
 
@@ -835,10 +837,10 @@ export interface Problem {
   type: string
   title: string
   status: number
-  /** Stable: `INSUFFICIENT_CREDITS`. */
+  /** A stable code, such as `INSUFFICIENT_CREDITS`. */
   code: string
   detail: string
-  /** For 422: the fields that were wrong. */
+  /** For 422: the fields that were wrong, and what each must be. */
   errors?: { field: string; problem: string }[]
   /** For 402: the credits that were needed, as a decimal string. */
   needed?: string
@@ -848,9 +850,11 @@ export interface Problem {
   limit?: string | number
   /** For 429: the name of that limit, such as `requests_per_minute_per_key`. */
   limit_name?: string
-  /** For `REQUEST_TOO_LONG`: the unit that measures the request, and below, its length and the greatest length accepted. */
+  /** For `REQUEST_TOO_LONG`: the unit that measures the request. */
   unit?: 'tokens' | 'characters'
+  /** For `REQUEST_TOO_LONG`: the predicted length of the request. For a chat, it includes the answer. */
   length?: number
+  /** For `REQUEST_TOO_LONG`: the greatest length accepted. */
   most?: number
   /** For `REQUEST_REJECTED`: the last provider's reason, `invalid_request`, `content_policy`, `context_too_long` or `unsupported`. */
   kind?: string

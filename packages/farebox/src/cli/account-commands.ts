@@ -44,18 +44,18 @@ export function addAccountCommands(shell: Shell): void {
 
   shell
     .command('open-account', 'open an account')
-    .argument('<name>', 'whose it is')
-    .option('--id <account>', 'its id; the same id again opens nothing new')
+    .argument('<name>', 'the name of its owner')
+    .option('--id <account>', 'the id of the account; repeating an id opens nothing new')
     .action((name: string, shared: Shared & { id?: string }) =>
       shell.withLedger(shared, async (ledger) => shell.print(shared, [{ account: await openAccount(ledger, name, shared.id) }])),
     )
 
   shell
     .command('grant', 'add credits to an account')
-    .argument('<account>', 'its id')
-    .addArgument(new Argument('<credits>', 'how many, above 0: 50 or 0.25').argParser(parseCredits))
-    .addOption(new Option('--source <source>', 'where they come from').choices(grantSources).default('purchase'))
-    .option('--key <key>', 'idempotency key: the same key again grants nothing new')
+    .argument('<account>', 'the id of the account')
+    .addArgument(new Argument('<credits>', 'how many credits, more than 0: 50 or 0.25').argParser(parseCredits))
+    .addOption(new Option('--source <source>', 'where the credits come from').choices(grantSources).default('purchase'))
+    .option('--key <key>', 'an idempotency key; repeating a key grants nothing new')
     .action((accountId: string, amount: Credits, shared: Shared & { source: GrantSource; key?: string }) =>
       shell.withLedger(shared, async (ledger) => {
         const granted = await ledger.grant({ accountId, amount, source: shared.source, idempotencyKey: shared.key })
@@ -64,21 +64,23 @@ export function addAccountCommands(shell: Shell): void {
     )
 
   shell
-    .command('usage', 'where the credits of an account went')
-    .argument('<account>', 'its id')
+    .command('usage', 'show where the credits of an account went')
+    .argument('<account>', 'the id of the account')
     .option(
       '--from <time>',
-      'since: 2026-07-01, or 2026-07-01T12:00Z (default: the beginning; over time the last 48 hours, 30 days, 26 weeks or 12 months)',
+      'only from this time on: 2026-07-01 or 2026-07-01T12:00Z (default: everything; with --granularity, the last 48 hours, 30 days, 26 weeks or 12 months)',
     )
-    .option('--to <time>', 'and before (default: now)')
-    .option('--month <month>', 'last, this, or 2026-07 in UTC')
-    .option('--service <service>', 'only of this service')
-    .option('--provider <provider>', 'only of this provider')
-    .option('--workflow <name>', 'only of workflows of this name')
-    .option('--key <prefix>', 'only with this key')
-    .option('--user <user>', 'only for this user')
-    .addOption(new Option('--granularity <span>', 'over time, by this').choices(granularities))
-    .addOption(new Option('--by <part>', 'each span of time by its parts; implies --granularity day').choices(seriesGroups))
+    .option('--to <time>', 'only before this time (default: now)')
+    .option('--month <month>', 'only this UTC month: last, this or 2026-07')
+    .option('--service <service>', 'only this service')
+    .option('--provider <provider>', 'only this provider')
+    .option('--workflow <name>', 'only workflows of this name')
+    .option('--key <prefix>', 'only the usage of this key')
+    .option('--user <user>', 'only the usage of this user')
+    .addOption(new Option('--granularity <span>', 'show usage over time, in spans of this length').choices(granularities))
+    .addOption(
+      new Option('--by <part>', 'divide each span by this; without --granularity, the spans are days').choices(seriesGroups),
+    )
     .action((accountId: string, shared: UsageOptions) =>
       shell.withLedger(shared, async (ledger) => {
         // A missing account has used nothing either. Reading its balance makes that an error.

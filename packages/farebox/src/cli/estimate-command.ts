@@ -21,14 +21,14 @@ interface EstimateOptions {
 /** Adds `estimate`: what planned work will cost, before any call. It needs no store. */
 export function addEstimateCommand(shell: Shell, now: () => number = Date.now): void {
   shell
-    .plainCommand('estimate', 'what planned work will cost, by service: as expected, at least and at most')
-    .option('--ai-tokens <count>', 'tokens of chats, in and out')
-    .option('--voice-minutes <count>', 'minutes of speech to be transcribed')
-    .option('--tts-characters <count>', 'characters to be spoken')
-    .option('--phone-minutes <count>', 'minutes on the telephone')
-    .option('--configuration <name>', 'a preset, or the path of a JSON file (default: balanced)')
-    .option('--set <field=value...>', 'fields that differ: stt_provider=deepgram cost_optimization=true')
-    .option('--book <book>', "what customers pay: the path of a price book (default: the package's own)")
+    .plainCommand('estimate', 'estimate what planned work will cost, by service: the expected, lowest and highest cost')
+    .option('--ai-tokens <count>', 'tokens of chats, input and output together')
+    .option('--voice-minutes <count>', 'minutes of speech to transcribe')
+    .option('--tts-characters <count>', 'characters to speak')
+    .option('--phone-minutes <count>', 'minutes of phone calls')
+    .option('--configuration <name>', 'a preset, or the path of a JSON file with a configuration (default: balanced)')
+    .option('--set <field=value...>', 'configuration fields to change: stt_provider=deepgram cost_optimization=true')
+    .option('--book <book>', 'what customers pay: the path of a price book (default: the built-in one)')
     .option('--json', 'print JSON')
     .action(async (options: EstimateOptions) => {
       const input: EstimateInput = {

@@ -30,22 +30,22 @@ const PROGRESS = 10_000
 export function addExportCommand(shell: Shell): void {
   const { terminal } = shell
   shell
-    .command('export', 'write usage or purchases to a file, or to the output where none is named')
-    .addOption(new Option('--kind <kind>', 'what').choices(['usage', 'purchases']).default('usage'))
+    .command('export', 'export usage or purchases, to a file or to standard output')
+    .addOption(new Option('--kind <kind>', 'what to export').choices(['usage', 'purchases']).default('usage'))
     .addOption(
-      new Option('--format <format>', 'how; focus is the CSV of FOCUS 1.2')
+      new Option('--format <format>', 'the format; focus is FOCUS 1.2 as CSV')
         .choices(['csv', 'focus', 'jsonl', 'cloudevents'])
         .default('csv'),
     )
-    .option('--account <account>', 'only of this account')
-    .option('--from <time>', 'from this day or time on', parseTime)
-    .option('--to <time>', 'until this day or time, which is excluded', parseTime)
-    .option('--out <file>', 'where to; it appears when it is whole')
-    .option('--force', 'replace a file that is there')
-    .option('--include-costs', 'with what providers charge us')
-    .option('--credit-price <amount>', 'what a credit costs, for focus: 0.001')
-    .option('--currency <code>', 'of that price', 'USD')
-    .option('--seller <name>', 'who sells the credits, for focus')
+    .option('--account <account>', 'only this account')
+    .option('--from <time>', 'only from this day or time on', parseTime)
+    .option('--to <time>', 'only before this day or time', parseTime)
+    .option('--out <file>', 'the file to write; it appears only once it is complete')
+    .option('--force', 'replace an existing file')
+    .option('--include-costs', 'include what providers charge you')
+    .option('--credit-price <amount>', 'for focus: what a credit costs, such as 0.001')
+    .option('--currency <code>', 'for focus: the currency of that price', 'USD')
+    .option('--seller <name>', 'for focus: who sells the credits')
     .action((options: ExportCommandOptions) =>
       shell.withLedger(options, async (ledger) => {
         const { kind, format, account: accountId, from, to: until, out, force = false, includeCosts } = options

@@ -28,17 +28,17 @@ export function addImportCommand(shell: Shell): void {
   const { terminal } = shell
 
   shell
-    .command('import', 'open accounts for the users of another system, with their balances; run it again after a stop')
+    .command('import', 'import the users of another system as accounts with balances; if it stops, run it again')
     .argument('[file]', 'a CSV file whose first line names the columns')
-    .option('--from <where>', 'instead of a file: a postgres:// URL, or the path of a SQLite file, to read --table of')
-    .option('--table <name>', 'the table or view with the users: users, or on Postgres app.users')
-    .option('--id-column <name>', "the users' ids, which become the accounts'", 'id')
-    .option('--balance-column <name>', 'their credits: plain decimals, no floating point', 'credit_balance')
-    .option('--name-column <name>', 'their names; of a CSV file name, where it has one')
-    .option('--delimiter <character>', 'what separates the fields of a CSV file', ',')
-    .option('--import-id <name>', 'names the import: under one name each user is imported once', 'opening')
-    .addOption(new Option('--source <source>', 'what the credits count as').choices(grantSources).default('purchase'))
-    .option('--dry-run', 'read and compare, and write nothing')
+    .option('--from <where>', 'instead of a CSV file: a postgres:// URL, or the path of a SQLite file, that holds --table')
+    .option('--table <name>', 'the table or view that holds the users: users, or on Postgres app.users')
+    .option('--id-column <name>', 'the column of user ids, which become the account ids', 'id')
+    .option('--balance-column <name>', 'the column of credits, as plain decimals, not floating point', 'credit_balance')
+    .option('--name-column <name>', 'the column of names (default: the column name of a CSV file, if it has one)')
+    .option('--delimiter <character>', 'the character that separates the fields of a CSV file', ',')
+    .option('--import-id <name>', 'a name for the import; each user is imported only once under the same name', 'opening')
+    .addOption(new Option('--source <source>', 'the source to record for the credits').choices(grantSources).default('purchase'))
+    .option('--dry-run', 'read and compare, but write nothing')
     .option('--strict', 'write nothing unless every row can be imported')
     .action((file: string | undefined, options: ImportCommandOptions) =>
       shell.withLedger(options, async (ledger) => {

@@ -12,7 +12,7 @@ const GRACE_HOURS_MAX = 8_784
 export function addKeyCommands(shell: Shell): void {
   shell
     .command('keys', "list an account's API keys")
-    .argument('<account>', 'its id')
+    .argument('<account>', 'the id of the account')
     .action((accountId: string, shared: Shared) =>
       shell.withLedger(shared, async (ledger) => {
         await ledger.balance(accountId)
@@ -37,14 +37,14 @@ export function addKeyCommands(shell: Shell): void {
     )
 
   shell
-    .command('create-key', 'make an API key; it is shown this once')
-    .argument('<account>', 'its id')
-    .option('--name <name>', 'what it is for', 'default')
-    .option('--service <service...>', 'the services that it may use')
+    .command('create-key', 'create an API key; it is shown only once')
+    .argument('<account>', 'the id of the account')
+    .option('--name <name>', 'a name that says what the key is for', 'default')
+    .option('--service <service...>', 'the services that the key may use (default: all)')
     .addOption(
       new Option(
         '--minimum-balance <credits>',
-        'what the account must have, its credit line not counted; 5000 unless told',
+        'the credits that the account must have available, without its credit line (default: 5000)',
       ).argParser(parseCreditsOrZero),
     )
     .action((accountId: string, shared: Shared & { name: string; service?: string[]; minimumBalance?: Credits }) =>
@@ -61,10 +61,13 @@ export function addKeyCommands(shell: Shell): void {
     )
 
   shell
-    .command('rotate-key', 'give an API key another secret, shown this once; it keeps its services, limits and budgets')
-    .argument('<prefix>', 'the first eight characters after fbx_')
+    .command(
+      'rotate-key',
+      'give an API key a new secret, which is shown only once; the key keeps its services, limits and budgets',
+    )
+    .argument('<prefix>', 'the prefix of the key: the first eight characters after fbx_')
     .addOption(
-      new Option('--grace-hours <hours>', 'how long the secret of before stays good; 0 when it has leaked')
+      new Option('--grace-hours <hours>', 'how many hours the previous secret stays valid; 0 if it has leaked')
         .argParser(parseHours)
         .default(24),
     )
@@ -85,8 +88,8 @@ export function addKeyCommands(shell: Shell): void {
     )
 
   shell
-    .command('revoke-key', 'end an API key for good')
-    .argument('<prefix>', 'the first eight characters after fbx_')
+    .command('revoke-key', 'revoke an API key for good')
+    .argument('<prefix>', 'the prefix of the key: the first eight characters after fbx_')
     .action((prefix: string, shared: Shared) =>
       shell.withLedger(shared, async (ledger) => {
         const { accountId, apiKeyId } = await keyOf(ledger, prefix)

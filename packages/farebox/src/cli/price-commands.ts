@@ -34,14 +34,14 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
 
   prices
     .command('import')
-    .description('make a cost book of prices that others keep')
-    .addArgument(new Argument('<format>', 'what the file holds').choices(priceFormats))
-    .argument('<file>', `a path, an https: address, or "${INSTALLED}" for the package @pydantic/genai-prices`)
-    .requiredOption('--out <book>', 'where the book is written')
-    .option('--name <name>', 'what it is called', 'imported')
-    .option('--effective <moment>', 'when its prices begin', '2025-01-01T00:00:00Z')
-    .option('--vendor <vendor...>', 'only these vendors')
-    .option('--force', 'write over a file that is there')
+    .description('create a cost book from a published price list')
+    .addArgument(new Argument('<format>', 'the format of the price list').choices(priceFormats))
+    .argument('<file>', `a path, an https: address, or "${INSTALLED}" for the installed package @pydantic/genai-prices`)
+    .requiredOption('--out <book>', 'the file to write the book to')
+    .option('--name <name>', 'the name of the book', 'imported')
+    .option('--effective <moment>', 'when its prices take effect', '2025-01-01T00:00:00Z')
+    .option('--vendor <vendor...>', 'only the prices of these vendors')
+    .option('--force', 'replace an existing file')
     .option('--json', 'print JSON')
     .action(async (format: PriceFormat, file: string, options: ImportOptions) => {
       const checked = today()
@@ -59,14 +59,17 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
 
   prices
     .command('update')
-    .description('show what newer prices would change in a book of yours, and with --write add them as a new version')
+    .description('show what newer prices would change in your book; with --write, add them as a new version')
     .argument('<book>', 'the path of the book')
-    .requiredOption('--from <where>', `a path, an https: address, or "${INSTALLED}" for the package @pydantic/genai-prices`)
-    .addOption(new Option('--format <format>', 'what it holds').choices(priceFormats).default('genai'))
-    .option('--effective <moment>', 'when the new version begins (default: now)')
-    .option('--vendor <vendor...>', 'only these vendors')
-    .option('--add', 'add rows that the book does not have, too')
-    .option('--write', 'write the new version; without it nothing is written')
+    .requiredOption(
+      '--from <where>',
+      `a path, an https: address, or "${INSTALLED}" for the installed package @pydantic/genai-prices`,
+    )
+    .addOption(new Option('--format <format>', 'the format of the newer prices').choices(priceFormats).default('genai'))
+    .option('--effective <moment>', 'when the new version takes effect (default: now)')
+    .option('--vendor <vendor...>', 'only the prices of these vendors')
+    .option('--add', 'also add rows that the book does not have')
+    .option('--write', 'add the new version to the book; otherwise nothing is written')
     .option('--json', 'print JSON')
     .action(async (file: string, options: UpdateCommandOptions) => {
       const before = await readBook(file)
@@ -88,9 +91,9 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
 
   prices
     .command('retiring')
-    .description('models that their providers take out of service')
+    .description('list the models that providers are retiring')
     .argument('[book]', 'the path of a book (default: the list prices)')
-    .option('--days <days>', 'how far to look ahead', '90')
+    .option('--days <days>', 'how many days to look ahead', '90')
     .option('--json', 'print JSON')
     .action(async (file: string | undefined, { days, json }: { days: string; json?: boolean }) => {
       const within = Number(days)

@@ -36,10 +36,10 @@ const DOUBTS: ReadonlySet<MarginRow['status']> = new Set(['below_cost', 'below_c
 export function addPriceListCommands(shell: Shell, program: Command): Command {
   const prices = program
     .command('prices')
-    .description('what everything costs: the default price book, or one of your own')
+    .description('list the prices of the built-in price book, or of your own')
     .enablePositionalOptions()
-    .option('--book <file>', 'a price book, as JSON')
-    .option('--at <when>', 'as of when: a day, or a moment with its offset; now unless told')
+    .option('--book <file>', 'the path of a price book, as JSON (default: the built-in one)')
+    .option('--at <when>', 'the time whose prices apply: 2026-11-21 or 2026-11-21T18:00:00Z (default: now)')
     .option('--json', 'print JSON')
     .action(async (options: PriceOptions) => {
       const book = await readBook(options.book, defaultPriceBook)
@@ -48,14 +48,17 @@ export function addPriceListCommands(shell: Shell, program: Command): Command {
 
   prices
     .command('check')
-    .description('compare prices with what providers charge; exit code 2 when an ordinary call is sold below its cost')
-    .option('--book <file>', 'a price book in credits, as JSON; the default one unless told')
-    .option('--costs <file>', 'a cost book in US dollars, as JSON; list prices unless told')
+    .description('compare prices with what providers charge; the exit code is 2 if an ordinary call is sold below its cost')
+    .option('--book <file>', 'the path of a price book in credits, as JSON (default: the built-in one)')
+    .option('--costs <file>', 'the path of a cost book in US dollars, as JSON (default: the list prices)')
     .option('--credit-value-usd <dollars>', 'what a customer pays for one credit', '0.001')
-    .option('--at <when>', 'as of when: a day, or a moment with its offset; now unless told')
+    .option('--at <when>', 'the time whose prices apply: 2026-11-21 or 2026-11-21T18:00:00Z (default: now)')
     .option('--json', 'print JSON')
-    .option('--all', 'show what is in order, too')
-    .option('--strict', 'exit code 2 also for what loses on some calls, has no cost, cannot be compared, or has a weak source')
+    .option('--all', 'also show the prices that are in order')
+    .option(
+      '--strict',
+      'also exit with 2 for prices that lose money on some calls, have no cost, cannot be compared, or have a weak source',
+    )
     .action(async (options: CheckOptions) => {
       const book = await readBook(options.book, defaultPriceBook)
       const costs = await readBook(options.costs, defaultCostBook)

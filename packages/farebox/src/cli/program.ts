@@ -20,11 +20,11 @@ import type { Terminal } from './terminal.ts'
  */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('farebox')
-    .description('Look after the credits of a Farebox.')
+    .description('Manage the ledger and the prices of a Farebox.')
     .version(versionOfPackage(), '--version', 'print the version of the package')
     .configureOutput({ writeOut: (text) => terminal.line(text.trimEnd()), writeErr: (text) => terminal.error(text.trimEnd()) })
     .exitOverride()
-    .showHelpAfterError('(the same with --help says what it takes)')
+    .showHelpAfterError('(add --help to see the arguments and options)')
     // An option belongs to the command that it follows: `prices import … --json` is not `prices --json`.
     .enablePositionalOptions()
   const shell = new Shell(program, terminal)

@@ -22,11 +22,14 @@ const PROGRESS = 500
 export function addReconcileCommand(shell: Shell): void {
   const { terminal } = shell
   shell
-    .plainCommand('reconcile', 'compare our records with those that providers keep, and set right what was estimated')
-    .requiredOption('--config <file>', 'a module whose default export is your Farebox, or makes it: it has store and providers')
-    .option('--from <time>', 'from this day or time on: three days before the end unless told', parseTime)
-    .option('--to <time>', 'until this day or time: now unless told', parseTime)
-    .option('--dry-run', 'only say what differs')
+    .plainCommand('reconcile', 'compare the ledger with the records of providers, and correct what was estimated')
+    .requiredOption(
+      '--config <file>',
+      'a module whose default export is your Farebox, with its store and providers, or a function that makes it',
+    )
+    .option('--from <time>', 'only from this day or time on (default: three days before --to)', parseTime)
+    .option('--to <time>', 'only before this day or time (default: now)', parseTime)
+    .option('--dry-run', 'only report what differs')
     .option('--json', 'print JSON')
     .action(async ({ config, from, to: until, dryRun: isDryRun, json }: ReconcileCommandOptions) => {
       checkOrder(from, until ?? Date.now())

@@ -31,8 +31,8 @@ export class Shell {
   command(name: string, description: string): Command {
     return this.plainCommand(name, description)
       .requiredOption('--store <where>', 'a postgres:// URL, or the path of a SQLite file')
-      .option('--schema <name>', 'Postgres schema that holds the tables')
-      .option('--prefix <name>', "what the tables' names begin with in SQLite: farebox_ unless told")
+      .option('--schema <name>', 'the Postgres schema that holds the tables (default: public)')
+      .option('--prefix <name>', 'the prefix of the table names in SQLite (default: farebox_)')
       .option('--json', 'print JSON')
   }
 

@@ -20,16 +20,16 @@ interface SimulateOptions extends Shared, RangeOptions {
 /** Adds `simulate`: what would last month have cost with …? */
 export function addSimulateCommand(shell: Shell, now: () => number = Date.now): void {
   shell
-    .command('simulate', 'what recorded work would have cost with another configuration or price book')
-    .option('--from <time>', 'workflows that were opened since: 2026-07-01, or 2026-07-01T12:00Z')
-    .option('--to <time>', 'and before (default: now)')
-    .option('--month <month>', 'last, this, or 2026-07 in UTC (default: last)')
-    .option('--configuration <name>', 'what calls would be configured by: a preset, or the path of a JSON file')
-    .option('--set <field=value...>', 'fields that would differ: stt_provider=deepgram cost_optimization=true')
-    .option('--prices <book>', 'what customers would pay: the path of a price book')
-    .option('--book <book>', 'what they do pay, where it is not the default: the path of a price book')
-    .option('--account <account>', 'only of this account')
-    .option('--workflow <name>', 'only of workflows of this name')
+    .command('simulate', 'simulate what recorded work would have cost with another configuration or price book')
+    .option('--from <time>', 'only workflows opened from this time on: 2026-07-01 or 2026-07-01T12:00Z')
+    .option('--to <time>', 'only workflows opened before this time (default: now)')
+    .option('--month <month>', 'only workflows opened in this UTC month: last, this or 2026-07 (default: last)')
+    .option('--configuration <name>', 'the configuration to simulate: a preset, or the path of a JSON file')
+    .option('--set <field=value...>', 'configuration fields to change: stt_provider=deepgram cost_optimization=true')
+    .option('--prices <book>', 'the prices to simulate: the path of a price book')
+    .option('--book <book>', 'the prices that customers pay now: the path of a price book (default: the built-in one)')
+    .option('--account <account>', 'only this account')
+    .option('--workflow <name>', 'only workflows of this name')
     .action((options: SimulateOptions) =>
       shell.withLedger(options, async (ledger) => {
         const { from = 0, to = now() } = parseRange(isWhenTold(options) ? options : { month: 'last' }, now())

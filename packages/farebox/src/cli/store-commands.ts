@@ -17,10 +17,10 @@ export function addStoreCommands(shell: Shell): void {
   const { terminal } = shell
 
   shell
-    .command('migrate', 'bring the tables up to date')
-    .option('--plan', 'only say what would be done; exit code 2 when there is something')
-    .addOption(new Option('--sql', 'with the statements of each step; implies --plan').implies({ plan: true }))
-    .option('--no-views', 'without the views for SQL by hand, whose names your own tables may have')
+    .command('migrate', 'create the tables, or bring them up to date')
+    .option('--plan', 'only show the pending steps; the exit code is 2 if there are any')
+    .addOption(new Option('--sql', 'also print the SQL statements of each step; implies --plan').implies({ plan: true }))
+    .option('--no-views', 'do not create the views for SQL by hand, whose names may clash with those of your own tables')
     .action((shared: MigrateOptions) =>
       shell.withLedger(
         shared,
@@ -34,8 +34,8 @@ export function addStoreCommands(shell: Shell): void {
     )
 
   shell
-    .command('tables', 'list the tables, and where each belongs in a database that is spread over several servers')
-    .option('--citus', 'print the statements that spread them over a Citus cluster')
+    .command('tables', 'list the tables, and where to place each in a database that is distributed over several servers')
+    .option('--citus', 'print the SQL statements that distribute the tables over a Citus cluster')
     .action((shared: Shared & { citus?: boolean }) =>
       shell.withLedger(shared, async (ledger) => {
         if (await lacksTables(ledger)) throw tablesUnmade()
@@ -58,8 +58,8 @@ export function addStoreCommands(shell: Shell): void {
     )
 
   shell
-    .command('verify', 'replay the journals and recompute every sum')
-    .argument('[account...]', 'only these accounts')
+    .command('verify', 'verify the accounts: replay their journals and recompute every sum')
+    .argument('[account...]', 'the ids of the accounts (default: all)')
     .action((accounts: string[], shared: Shared) =>
       shell.withLedger(shared, async (ledger) => {
         let verified = 0

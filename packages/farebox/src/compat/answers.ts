@@ -13,14 +13,17 @@ export const chatCompletionAnswer = z.object({
   id: z.string(),
   object: z.literal('chat.completion'),
   created: z.number().int(),
-  model: z.string().describe('Who served it, by its wire name'),
+  model: z.string().describe('The wire name of the provider that answered'),
   choices: z.array(
     z.object({
       index: z.number().int(),
       message: z.object({
         role: z.literal('assistant'),
         content: z.string().nullable(),
-        refusal: z.string().nullable().describe('What the model declined with, where its provider tells that from an answer'),
+        refusal: z
+          .string()
+          .nullable()
+          .describe('The words with which the model declined, if its provider distinguishes them from an answer'),
         tool_calls: z
           .array(
             z.object({
@@ -70,7 +73,7 @@ export const embeddingList = z.object({
     z.object({
       object: z.literal('embedding'),
       index: z.number().int(),
-      embedding: z.union([z.array(z.number()), z.string()]).describe('Numbers, or Base64 of 32-bit floats'),
+      embedding: z.union([z.array(z.number()), z.string()]).describe('An array of numbers, or 32-bit floats in Base64'),
     }),
   ),
   model: z.string(),

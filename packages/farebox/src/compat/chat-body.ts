@@ -26,7 +26,7 @@ const toolCall = z.looseObject({
   function: z.looseObject({ name: z.string(), arguments: z.string() }),
 })
 
-const speaker = z.string().nullish().describe('Tells those of one role apart, at providers that can')
+const speaker = z.string().nullish().describe('Tells participants of the same role apart, if the provider supports it')
 const message = z.discriminatedUnion(
   'role',
   [
@@ -80,8 +80,8 @@ export const chatCompletionBody = z.looseObject({
   stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish(),
   tools: z.array(tool).max(512).nullish(),
   tool_choice: toolChoice.nullish(),
-  store: z.boolean().nullish().describe('Taken, but nothing is stored'),
-  metadata: z.unknown().optional().describe('Taken, but it belongs to what is stored'),
+  store: z.boolean().nullish().describe('Accepted, but nothing is stored'),
+  metadata: z.unknown().optional().describe('Accepted, but ignored: it belongs to stored completions, and nothing is stored'),
   // Fields for which our answers have no place, or which cost more than tokens and would go unbilled.
   n: z.literal(1, 'must be 1: ask again for another answer').nullish(),
   functions: refused('is not supported: use tools'),

@@ -10,10 +10,10 @@ export const chatCompletions = accountRoute({
   path: '/v1/chat/completions',
   operationId: 'createChatCompletion',
   tag: 'openai',
-  summary: 'Ask a chat model, as OpenAI’s clients do; `stream` for an answer bit by bit',
+  summary: 'Ask a chat model, in the format of OpenAI’s Chat Completions API. With `stream`, the answer comes as it is produced',
   body: chatCompletionBody,
   answer: chatCompletionAnswer,
-  streams: { 'text/event-stream': 'With `stream`: chunks as OpenAI sends them' },
+  streams: { 'text/event-stream': 'With `stream`: chunks in OpenAI’s format' },
   fails: SPENDING,
   handle(call) {
     const includeUsage = call.body.stream_options?.include_usage ?? false

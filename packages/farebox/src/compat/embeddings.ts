@@ -29,7 +29,7 @@ export const embeddings = accountRoute({
   path: '/v1/embeddings',
   operationId: 'createEmbedding',
   tag: 'openai',
-  summary: 'Turn texts into vectors, as OpenAI’s clients do',
+  summary: 'Turn texts into embeddings, in the format of OpenAI’s API',
   body: embeddingsBody,
   answer: embeddingList,
   fails: SPENDING,

@@ -16,7 +16,7 @@ export const models = [
     path: '/v1/models',
     operationId: 'listModels',
     tag: 'openai',
-    summary: 'What may be given as `model`: providers, `auto`, presets and business adapters; agents beside them',
+    summary: 'List the values of `model`: providers, `auto`, presets and business adapters. The ids of agents work too',
     answer: modelList,
     handle: ({ box, key }) => ({
       object: 'list' as const,
@@ -29,7 +29,7 @@ export const models = [
     path: '/v1/models/:model{.+}',
     operationId: 'getModel',
     tag: 'openai',
-    summary: 'Whether something may be given as `model`',
+    summary: 'Check whether a value of `model` is valid',
     answer: model,
     async handle({ box, key, parameters }) {
       const id = parameters.model ?? ''

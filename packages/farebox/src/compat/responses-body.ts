@@ -91,12 +91,12 @@ export const responsesBody = z.looseObject({
   tool_choice: z
     .union([z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.literal('function'), name: z.string() })])
     .nullish(),
-  store: z.boolean().nullish().describe('Taken, but nothing is stored'),
+  store: z.boolean().nullish().describe('Accepted, but nothing is stored'),
   previous_response_id: refused(NOTHING_STORED),
   conversation: refused(NOTHING_STORED),
   prompt: refused('is not supported: nothing is stored, send instructions and input'),
   background: z.literal(false, 'is not supported: answers come at once').nullish(),
-  include: z.array(z.string()).nullish().describe('Taken, but answers hold text and tool calls alone'),
+  include: z.array(z.string()).nullish().describe('Accepted, but ignored: answers contain only text and tool calls'),
   truncation: z.literal('disabled', 'must be disabled: what is too long is refused').nullish(),
   moderation: refused('is not supported: answers have no place for its results'),
   context_management: refused('is not supported: answers hold text and tool calls alone'),

@@ -11,10 +11,10 @@ export const responses = accountRoute({
   path: '/v1/responses',
   operationId: 'createResponse',
   tag: 'openai',
-  summary: 'Ask a chat model by OpenAI’s newer API: text, images and functions; nothing is stored',
+  summary: 'Ask a chat model with text, images and functions, in the format of OpenAI’s Responses API. Nothing is stored',
   body: responsesBody,
   answer: responseAnswer,
-  streams: { 'text/event-stream': 'With `stream`: events as OpenAI sends them' },
+  streams: { 'text/event-stream': 'With `stream`: events in OpenAI’s format' },
   fails: SPENDING,
   handle(call) {
     const { body } = call

@@ -13,13 +13,13 @@ const speechBody = z.looseObject({
   voice: z
     .union([z.string().min(1), z.looseObject({ id: z.string().min(1) })])
     .nullish()
-    .describe('A voice of OpenAI’s is spoken with by OpenAI alone: other providers speak with their own'),
+    .describe('Only OpenAI speaks with OpenAI’s voices. If one is given, other providers use their own default voice'),
   response_format: z.enum(audioFormats, `must be ${audioFormats.join(', ')}`).nullish(),
   stream_format: z
     .enum(['audio', 'sse'])
     .nullish()
     .describe(
-      'audio: the bytes as they are spoken; sse: the same as events. Absent: the whole, with what it cost in the headers',
+      'audio: the bytes, streamed as they are spoken; sse: the same as events. Absent: the whole audio at once, with its cost in the headers',
     ),
 })
 
@@ -65,12 +65,12 @@ export const speech = accountRoute({
   path: '/v1/audio/speech',
   operationId: 'createSpeech',
   tag: 'openai',
-  summary: 'Turn text into speech, as OpenAI’s clients do',
+  summary: 'Turn text into speech, in the format of OpenAI’s API',
   body: speechBody,
   answer: z.never(),
   streams: {
-    'audio/*': 'The sound, in the format that was asked for',
-    'text/event-stream': 'With `stream_format: sse`: events as OpenAI sends them',
+    'audio/*': 'The audio, in the requested format',
+    'text/event-stream': 'With `stream_format: sse`: events in OpenAI’s format',
   },
   fails: SPENDING,
   async handle(call) {

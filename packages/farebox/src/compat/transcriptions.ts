@@ -11,7 +11,7 @@ const withoutTimes = z.literal('segment', 'is not supported: transcripts come wi
 
 const transcriptionForm = z.looseObject({
   model: modelName,
-  language: z.string().min(2).max(20).optional().describe('ISO 639-1 code'),
+  language: z.string().min(2).max(20).optional().describe('ISO 639-1 code of the language that is spoken'),
   response_format: z.enum(['json', 'verbose_json', 'text'], 'must be json, verbose_json or text').default('json'),
   temperature: z.coerce.number().min(0).max(1).optional(),
   stream: z.literal('false', 'is not supported: leave it out').optional(),
@@ -37,7 +37,7 @@ export const transcriptions = accountRoute({
   path: '/v1/audio/transcriptions',
   operationId: 'createTranscription',
   tag: 'openai',
-  summary: 'Turn recorded speech into text, as OpenAI’s clients do: multipart with `file` and `model`',
+  summary: 'Turn recorded speech into text, in the format of OpenAI’s API: multipart with `file` and `model`',
   wireNames: { audio: 'file' },
   form: { file: 'file', fields: transcriptionForm },
   answer: transcription,

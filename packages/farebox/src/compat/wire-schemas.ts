@@ -20,7 +20,7 @@ export function refused(why: string) {
     .unknown()
     .refine((value) => value === undefined || value === null, why)
     .optional()
-    .describe(`Not supported: ${why}`)
+    .describe(`Must be absent or null. Any other value fails: “${why}”`)
 }
 
 /** The fields of a body that its schema does not name: OpenAI's parameters to pass on. */

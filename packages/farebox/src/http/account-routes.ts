@@ -20,7 +20,7 @@ export const accountRoutes: readonly Route[] = [
     path: '/api/v1/estimate',
     operationId: 'estimate',
     tag: 'usage',
-    summary: 'What planned work will cost, by service, before any call',
+    summary: 'Estimate what planned work will cost, by service',
     body: estimateBody,
     changesNothing: true,
     answer: estimate,
@@ -32,7 +32,7 @@ export const accountRoutes: readonly Route[] = [
     path: '/api/v1/credits',
     operationId: 'getCredits',
     tag: 'credits',
-    summary: 'Balance and grants',
+    summary: 'Get the balance and the grants of the account',
     query: emptyQuery,
     answer: accountCredits,
     async handle({ box, accountId }) {
@@ -51,7 +51,7 @@ export const accountRoutes: readonly Route[] = [
     path: '/api/v1/credits/statement',
     operationId: 'getStatement',
     tag: 'credits',
-    summary: 'The journal of the account, newest first, with the balance after each entry',
+    summary: 'Get the statement of the account, newest first, with the balance after each entry',
     query: statementQuery,
     answer: statementPage,
     async handle({ box, accountId, query }) {
@@ -78,7 +78,7 @@ export const accountRoutes: readonly Route[] = [
     path: '/api/v1/keys',
     operationId: 'listKeys',
     tag: 'credits',
-    summary: 'The API keys of the account, newest first, with what each may use and spend',
+    summary: 'List the API keys of the account, newest first, with what each may use and spend',
     query: emptyQuery,
     answer: ownKeys,
     async handle({ box, accountId }) {
@@ -98,7 +98,7 @@ export const accountRoutes: readonly Route[] = [
     path: '/api/v1/budgets',
     operationId: 'listBudgets',
     tag: 'credits',
-    summary: 'What the account, its users and its keys may spend, and have spent',
+    summary: 'List the budgets of the account, its users and its keys, with what has been spent of them',
     query: emptyQuery,
     answer: budgetList,
     async handle({ box, accountId }) {
@@ -114,7 +114,7 @@ export const accountRoutes: readonly Route[] = [
     path: '/api/v1/prices',
     operationId: 'getPrices',
     tag: 'credits',
-    summary: 'What everything costs',
+    summary: 'List the current prices',
     answer: priceList,
     handle({ box }) {
       const { version, entries } = box.prices.book.entries(box.now())

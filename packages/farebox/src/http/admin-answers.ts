@@ -8,18 +8,18 @@ const timeOrNever = time.nullable()
 const shownOnce = z
   .string()
   .optional()
-  .describe('The key itself, shown this once; absent where this answer is sent again because the first one was lost')
+  .describe('The key itself, which is shown only once. Absent if the first answer was lost and this is a repeat of it')
 
 export const accountPage = z.object({
   accounts: z.array(z.object({ account_id: z.string(), name: z.string(), balance: credits, held: credits, available: credits })),
-  next_cursor: z.string().nullable().describe('The cursor of the next page; null at the end'),
+  next_cursor: z.string().nullable().describe('The cursor of the next page. null on the last page'),
 })
 
 export const createdAccount = z.object({ account_id: z.string() })
 
 export const granted = z.object({ grant_id: z.string(), credit_balance: credits })
 
-export const createdKey = z.object({ key: shownOnce, prefix: z.string().describe('What names the key from now on') })
+export const createdKey = z.object({ key: shownOnce, prefix: z.string().describe('Identifies the key from now on') })
 
 export const keyService = z.object({
   id: z.string(),
@@ -33,12 +33,12 @@ export const keySummary = z.object({
   prefix: z.string(),
   name: z.string(),
   user_id: z.string().nullable(),
-  services: z.array(keyService).describe('None: every service'),
+  services: z.array(keyService).describe('Empty: every service'),
   created_at: time,
   expires_at: timeOrNever,
   revoked_at: timeOrNever,
-  last_used_at: timeOrNever.describe('At most a minute before the latest use; null: never used'),
-  previous_prefix: z.string().nullable().describe('Of the secret that the last rotation replaced'),
+  last_used_at: timeOrNever.describe('When the key was last used, or up to a minute before; null: never used'),
+  previous_prefix: z.string().nullable().describe('The prefix of the secret that the last rotation replaced'),
   previous_expires_at: timeOrNever,
 })
 
@@ -50,7 +50,7 @@ export const rotatedKey = z.object({
   key: shownOnce,
   prefix: z.string(),
   previous_prefix: z.string(),
-  previous_expires_at: time.describe('When the secret of before ends'),
+  previous_expires_at: time.describe('When the previous secret expires'),
 })
 
 export const revokedKey = z.object({ prefix: z.string(), revoked: z.literal(true) })

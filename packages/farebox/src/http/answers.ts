@@ -7,10 +7,10 @@ import { keySummary } from './admin-answers.ts'
 // What the API answers to an account's API key. Each schema types its handler and documents it in OpenAPI, and the tests check
 // every real answer against it. Answers may gain fields, so their readers must accept unknown ones.
 
-const serviceType = z.string().describe('A service by its wire name: gpt')
+const serviceType = z.string().describe('The wire name of a service, such as gpt')
 const unitType = z.enum(units)
 const credits = z.number().int().describe('Whole credits')
-const decimal = z.string().describe('Credits as an exact decimal')
+const decimal = z.string().describe('Credits, as an exact decimal')
 const time = z.string().describe('RFC 3339 time, UTC')
 const timeOrNever = time.nullable()
 const seconds = z.number().describe('Seconds')
@@ -33,11 +33,11 @@ export const attemptUsed = z.object({
   adapter: z.string(),
   outcome: z.string().describe('succeeded, failed, cut, left or lost'),
   cause: z.string().describe('first, retry, fallback, hedge or continuation'),
-  reason: z.string().describe('Why that one was asked'),
-  error: z.string().optional().describe('The kind of its failure: timeout, rate_limited, …'),
-  certainty: z.string().optional().describe('How sure its usage is: exact, derived, floor or ceiling'),
+  reason: z.string().describe('Why this provider was asked'),
+  error: z.string().optional().describe('The kind of failure, if it failed: timeout, rate_limited, …'),
+  certainty: z.string().optional().describe('How certain its usage is: exact, derived, floor or ceiling'),
   credits_used: credits,
-  cost_usd: z.string().optional().describe('What its provider charges, in dollars; told to the admin token alone'),
+  cost_usd: z.string().optional().describe('What its provider charges, in dollars. Only for the admin token'),
   started_at: time,
   duration: seconds,
 })
@@ -47,10 +47,13 @@ export const receipt = z.object({
   workflow_name: z.string(),
   services_used: z.array(serviceUsed),
   total_credits_used: credits,
-  price_versions: z.array(z.string()).optional().describe('The price books and versions that it was rated by'),
-  attempts: z.array(attemptUsed).optional().describe('What was tried for it, in order; absent where nothing was routed'),
-  shortfall: credits.optional().describe('Credits that were due and could not be taken; absent where there were none'),
-  duration: seconds.describe('Seconds from opening to closing, or until now'),
+  price_versions: z.array(z.string()).optional().describe('The price books, with their versions, that rated it'),
+  attempts: z
+    .array(attemptUsed)
+    .optional()
+    .describe('The attempts in order: which provider was asked, why, and how it ended. Absent if nothing was routed'),
+  shortfall: credits.optional().describe('Credits that were due but could not be collected. Absent if there were none'),
+  duration: seconds.describe('Seconds from opening to closing, or until now if it is still open'),
 })
 
 export const agent = z.object({
@@ -62,25 +65,25 @@ export const agent = z.object({
 /** The fields of every agent's answer. */
 const ofAgent = {
   receipt,
-  simulated: z.literal(true).optional().describe('Present where a simulated provider made it up'),
+  simulated: z.literal(true).optional().describe('Present if a simulated provider made up the answer'),
 }
 
 export const chatAnswer = z.object({
   text: z.string(),
-  provider: z.string().describe('Who answered, by its wire name'),
+  provider: z.string().describe('The wire name of the provider that answered'),
   ...ofAgent,
 })
 
 /** An event of an agent's streamed answer. */
 export const chatEvent = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('text'), text: z.string().describe('What follows what came before') }),
+  z.object({ type: z.literal('text'), text: z.string().describe('The next piece of the text') }),
   z.object({ type: z.literal('finish'), provider: z.string(), ...ofAgent }),
 ])
 
 export const voiceAnswer = z.object({
-  transcript: z.string().describe('What was heard'),
-  text: z.string().describe('What was answered'),
-  audio: z.string().describe('The same as sound, in Base64'),
+  transcript: z.string().describe('What was said to the agent'),
+  text: z.string().describe('What the agent answered'),
+  audio: z.string().describe('The spoken answer, in Base64'),
   audio_format: z.string(),
   ...ofAgent,
 })
@@ -93,12 +96,12 @@ export const usageCharged = z.object({ credits_used: credits, credit_balance: cr
 
 export const estimatedService = z.object({
   service_type: serviceType,
-  provider: z.string().describe('Who is asked first'),
+  provider: z.string().describe('The provider that is asked first'),
   units: z.number(),
   unit_type: unitType,
-  credits: credits.describe('As expected: with the provider that is asked first'),
-  credits_low: credits.describe('At least: with the cheapest that the configuration names'),
-  credits_high: credits.describe('At most: with the dearest that it names'),
+  credits: credits.describe('The expected cost: with the provider that is asked first'),
+  credits_low: credits.describe('The lowest cost: with the cheapest provider that the configuration names'),
+  credits_high: credits.describe('The highest cost: with the most expensive provider that the configuration names'),
 })
 
 export const estimate = z.object({
@@ -110,7 +113,7 @@ export const estimate = z.object({
 })
 
 export const serviceBreakdown = z.object({
-  name: z.string().describe('Service and provider in one: phone_twilio'),
+  name: z.string().describe('Service and provider together: phone_twilio'),
   service_type: serviceType,
   provider: z.string(),
   units_consumed: z.number(),
@@ -129,12 +132,12 @@ export const keyUsageReport = z.object({
   api_key: z.string().describe('The prefix of the key'),
   total_credits: credits,
   workflows_used: z.record(z.string(), z.object({ count: z.number().int(), total_credits: credits })),
-  top_consuming_services: z.array(serviceBreakdown).describe('The dearest first'),
+  top_consuming_services: z.array(serviceBreakdown).describe('The most expensive first'),
 })
 
 export const recommendation = z.object({
   workflow_name: z.string(),
-  change: z.record(z.string(), z.unknown()).describe('Fields of a service configuration, or `{ preset }`'),
+  change: z.record(z.string(), z.unknown()).describe('What to change: fields of a service configuration, or `{ preset }`'),
   service_type: serviceType,
   from_provider: z.string(),
   to_provider: z.string(),
@@ -142,10 +145,10 @@ export const recommendation = z.object({
   unit_type: unitType,
   credits_used: credits,
   credits_saved: credits,
-  share_saved: z.number().describe('Of credits_used, from 0 to 1'),
+  share_saved: z.number().describe('The saving as a share of credits_used, from 0 to 1'),
   workflows: z.number().int(),
   calls: z.number().int(),
-  calls_changed: z.number().int().describe('Calls that would go elsewhere'),
+  calls_changed: z.number().int().describe('How many calls would move to another provider'),
   confidence: z.enum(['high', 'medium', 'low']),
   message: z.string(),
   assumptions: z.array(z.string()),
@@ -156,7 +159,7 @@ export const recommendationReport = z.object({
   to: time,
   workflows: z.number().int(),
   calls: z.number().int(),
-  is_complete: z.boolean().describe('Whether all workflows of the time were looked at; otherwise the newest were'),
+  is_complete: z.boolean().describe('Whether all workflows of that time were examined; otherwise only the newest'),
   recommendations: z.array(recommendation),
 })
 
@@ -169,13 +172,13 @@ export const grant = z.object({
   state: z.string(),
   effective_at: time,
   expires_at: timeOrNever,
-  services: z.array(z.string()).nullable().describe('The services it may pay for; null: every service'),
+  services: z.array(z.string()).nullable().describe('The services it may pay for. null: every service'),
 })
 
 export const accountCredits = z.object({
   credit_balance: credits,
   held: credits,
-  available: credits.describe('Balance less held: what new work may use'),
+  available: credits.describe('The balance less what is held: what new work may use'),
   grants: z.array(grant),
 })
 
@@ -183,15 +186,15 @@ export const statementEntry = z.object({
   sequence: z.number().int(),
   at: time,
   type: z.string(),
-  change: decimal.describe('How it moved the balance'),
+  change: decimal.describe('How much it changed the balance'),
   balance: decimal.describe('The balance after it'),
-  postings: z.record(z.string(), decimal).describe('Every bucket that it touched; they sum to zero'),
+  postings: z.record(z.string(), decimal).describe('The change of each bucket that it touched. They sum to zero'),
   hash: z.string(),
 })
 
 export const statementPage = z.object({
   entries: z.array(statementEntry),
-  next: z.string().optional().describe('The cursor of the next page; absent at the end'),
+  next: z.string().optional().describe('The cursor of the next page. Absent on the last page'),
 })
 
 export const price = z.object({
@@ -199,13 +202,13 @@ export const price = z.object({
   provider: z.string(),
   model: z.string().optional(),
   meter: z.string().optional(),
-  credits: decimal.describe('Credits per so many units; of the first tier, where there are tiers'),
+  credits: decimal.describe('Credits per `per` units. With `rules.tiers`: of the first tier'),
   per: z.union([z.number(), z.string()]),
   unit_type: unitType,
   rules: z
     .record(z.string(), z.unknown())
     .optional()
-    .describe('Increments, tiers, fees and windows, as the price book writes them'),
+    .describe('Increments, tiers, fees, windows and other rules, as in the price book'),
 })
 
 export const priceList = z.object({ price_version: z.string(), prices: z.array(price) })
@@ -219,10 +222,10 @@ export const workflowListing = z.object({
   created_at: time,
   closed_at: timeOrNever,
   user_id: z.string().nullable(),
-  api_key: z.string().nullable().describe('The prefix of the key that it was opened with'),
+  api_key: z.string().nullable().describe('The prefix of the key that opened it'),
 })
 
-const nextCursor = z.string().nullable().describe('The cursor of the next page; null at the end')
+const nextCursor = z.string().nullable().describe('The cursor of the next page. null on the last page')
 
 export const workflowPage = z.object({ workflows: z.array(workflowListing), next_cursor: nextCursor })
 
@@ -238,7 +241,7 @@ export const usageSeries = z.object({
   group_by: z.enum(seriesGroups),
   from: time,
   to: time,
-  series: z.array(usageSeriesEntry).describe('By time, then by name; buckets in which nothing was used are left out'),
+  series: z.array(usageSeriesEntry).describe('Ordered by time, then by name. Empty buckets are left out'),
   next_cursor: nextCursor,
 })
 
@@ -281,33 +284,36 @@ export const problem = z.looseObject({
   type: z.string().describe('urn:farebox:problem:…'),
   title: z.string(),
   status: z.number().int(),
-  code: z.string().describe('Stable: INSUFFICIENT_CREDITS'),
+  code: z.string().describe('A stable code, such as INSUFFICIENT_CREDITS'),
   detail: z.string(),
   errors: z
     .array(z.object({ field: z.string(), problem: z.string() }))
     .optional()
-    .describe('Fields that were wrong, and what each must be, for 422'),
-  needed: decimal.optional().describe('Credits that were needed, for 402'),
-  available: decimal.optional().describe('Credits that there were, for 402'),
+    .describe('For 422: the fields that were wrong, and what each must be'),
+  needed: decimal.optional().describe('For 402: the credits that were needed'),
+  available: decimal.optional().describe('For 402: the credits that were available'),
   limit: z
     .union([z.string(), z.number()])
     .optional()
-    .describe('The limit of one request in credits, for 402; the limit that was reached, for 429'),
-  limit_name: z.string().optional().describe('Which limit that is, for 429: requests_per_minute_per_key'),
-  unit: z.enum(['tokens', 'characters']).optional().describe('What is counted, for REQUEST_TOO_LONG'),
-  length: z.number().optional().describe('How long the request is, a chat with its answer, as was predicted'),
-  most: z.number().optional().describe('How long it may be'),
+    .describe('For 402: the limit of one request, in credits. For 429: the limit that was reached'),
+  limit_name: z.string().optional().describe('For 429: the name of that limit, such as requests_per_minute_per_key'),
+  unit: z.enum(['tokens', 'characters']).optional().describe('For REQUEST_TOO_LONG: the unit that measures the request'),
+  length: z
+    .number()
+    .optional()
+    .describe('For REQUEST_TOO_LONG: the predicted length of the request. For a chat, it includes the answer'),
+  most: z.number().optional().describe('For REQUEST_TOO_LONG: the greatest length accepted'),
   kind: z
     .string()
     .optional()
     .describe(
-      'What the last provider found wrong, for REQUEST_REJECTED: invalid_request, content_policy, context_too_long, unsupported',
+      'For REQUEST_REJECTED: the last provider’s reason, invalid_request, content_policy, context_too_long or unsupported',
     ),
-  budget_id: z.string().optional().describe('The budget that was too small, for 402'),
-  resets_at: time.optional().describe('When that budget starts again'),
+  budget_id: z.string().optional().describe('For 402: the budget that was too small'),
+  resets_at: time.optional().describe('When that budget resets'),
   differs: z
     .array(z.string())
     .optional()
-    .describe('Fields in which a request differs from the first one under its idempotency key, for 409'),
-  retry_after: z.number().int().optional().describe('Seconds after which it may be tried again'),
+    .describe('For 409: the fields in which this request differs from the first one under its idempotency key'),
+  retry_after: z.number().int().optional().describe('Seconds to wait before trying again'),
 })

@@ -4,8 +4,8 @@ import { adminRoute, type Route, readRoute } from './route.ts'
 import { adminExportQuery, exportQuery } from './schemas.ts'
 
 const streams = {
-  'text/csv': 'With `format` csv or focus',
-  'application/x-ndjson': 'With `format` jsonl or cloudevents: an object in each line',
+  'text/csv': 'If `format` is csv or focus',
+  'application/x-ndjson': 'If `format` is jsonl or cloudevents: one object per line',
 }
 
 /** Routes that export usage and purchases as files. */
@@ -15,7 +15,7 @@ export const exportRoutes: readonly Route[] = [
     path: '/api/v1/export',
     operationId: 'exportAccount',
     tag: 'usage',
-    summary: 'Usage or purchases of the account as CSV, FOCUS, JSON lines or CloudEvents',
+    summary: 'Export the usage or purchases of the account as CSV, FOCUS, JSON Lines or CloudEvents',
     query: exportQuery,
     answer: z.never(),
     isFile: true,
@@ -29,7 +29,7 @@ export const exportRoutes: readonly Route[] = [
     path: '/api/v1/admin/export',
     operationId: 'exportAll',
     tag: 'admin',
-    summary: 'The same of all accounts, or of one, with what providers charge us',
+    summary: 'Export the usage or purchases of one account or all, including what providers charge',
     query: adminExportQuery,
     answer: z.never(),
     isFile: true,

@@ -8,43 +8,47 @@ const whole = { type: 'integer' }
 
 /** The headers that requests may carry, as parameters of the document. */
 export const requestHeaders = {
-  IdempotencyKey: inHeader('Idempotency-Key', 'Makes a request happen once, however often it is sent', {
+  IdempotencyKey: inHeader('Idempotency-Key', 'Makes the request take effect only once, however often it is sent with this key', {
     type: 'string',
     minLength: 1,
     maxLength: 180,
   }),
-  Workflow: inHeader('x-farebox-workflow', 'The name that breakdowns count it under', text),
-  WorkflowId: inHeader('x-farebox-workflow-id', 'An open workflow of the account, which it joins', text),
+  Workflow: inHeader('x-farebox-workflow', 'The workflow name that breakdowns group the request under', text),
+  WorkflowId: inHeader('x-farebox-workflow-id', 'The id of an open workflow of the account, which the request joins', text),
   Configuration: inHeader(
     'x-farebox-configuration',
-    'A preset, a business adapter, an agent, or fields of a service configuration as JSON',
+    'How to route the request: the name of a preset or a business adapter, the id of an agent, or configuration fields as JSON',
     text,
   ),
-  Metadata: inHeader('x-farebox-metadata', 'What conditions look at: JSON, or tier=free, region=eu', text),
-  MaxCredits: inHeader('x-farebox-max-credits', 'The most that its workflow may cost', text),
+  Metadata: inHeader(
+    'x-farebox-metadata',
+    'Metadata for the conditions of the configuration: JSON, or a list such as tier=free, region=eu',
+    text,
+  ),
+  MaxCredits: inHeader('x-farebox-max-credits', 'The most credits that the workflow may cost', text),
 } as const
 
 /** The headers of answers. */
 export const answerHeaders = {
-  'Idempotency-Replayed': header('Present where the first answer under the idempotency key was given again', {
+  'Idempotency-Replayed': header('Present if this repeats the first answer under the same idempotency key', {
     type: 'string',
     const: 'true',
   }),
-  RateLimit: header('What is left of the limit of this key: "requests";r=59;t=60', text),
-  'RateLimit-Policy': header('The limit of this key: "requests";q=60;w=60', text),
-  'Retry-After': header('Seconds after which it may be tried again', whole),
-  'WWW-Authenticate': header('How to say who is asking', text),
-  'x-farebox-workflow-id': header('The workflow in which it was answered', text),
-  'x-farebox-provider': header('Who answered, by its wire name', text),
-  'x-farebox-credits-used': header('Whole credits; absent where the answer is a stream', whole),
-  'x-farebox-balance': header('Whole credits that the account has left', whole),
-  'x-request-id': header('What the request is called: as its x-request-id said, or by a name of ours', text),
-  'x-should-retry': header('Whether it may be asked again, for OpenAI’s clients, which would after every 409 and 5xx', {
+  RateLimit: header('What remains of the rate limit of this key: "requests";r=59;t=60', text),
+  'RateLimit-Policy': header('The rate limit of this key: "requests";q=60;w=60', text),
+  'Retry-After': header('Seconds to wait before trying again', whole),
+  'WWW-Authenticate': header('The authentication scheme to use: Bearer', text),
+  'x-farebox-workflow-id': header('The id of the workflow that the request belongs to', text),
+  'x-farebox-provider': header('The wire name of the provider that answered', text),
+  'x-farebox-credits-used': header('What the answer cost, in whole credits. Absent if the answer is a stream', whole),
+  'x-farebox-balance': header('The remaining balance of the account, in whole credits', whole),
+  'x-request-id': header('The id of the request: the x-request-id that it carried, or a generated one', text),
+  'x-should-retry': header('Whether a retry may help. OpenAI’s clients obey it; without it, they retry after every 409 and 5xx', {
     type: 'string',
     enum: ['true', 'false'],
   }),
-  'Content-Disposition': header('The name for the file that it is', text),
-  'x-farebox-simulated': header('Present where a simulated provider made it up', { type: 'string', const: 'true' }),
+  'Content-Disposition': header('The suggested name of the file', text),
+  'x-farebox-simulated': header('Present if a simulated provider made up the answer', { type: 'string', const: 'true' }),
 } as const
 
 /** The headers of a route's successful answers, as references into the document. */

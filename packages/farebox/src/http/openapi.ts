@@ -11,13 +11,13 @@ type Json = Record<string, unknown>
 const SCHEMAS = '#/components/schemas/'
 
 const TAGS: Readonly<Record<RouteTag, string>> = {
-  agents: 'Configurations under a name, that chat, hear, speak and call',
-  workflows: 'Work that happens elsewhere, with one budget and one receipt',
-  credits: 'What an account has, and what things cost',
-  usage: 'Where credits went, and what work will cost',
-  admin: 'Accounts, grants, keys and budgets, with the admin token',
-  openai: 'For any OpenAI client whose base URL is changed',
-  operations: 'For those who run the server',
+  agents: 'Stored configurations that chat, listen, speak and place phone calls',
+  workflows: 'Work under one spending ceiling and with one receipt, including work that is done outside Farebox',
+  credits: 'The balance, statement, keys and budgets of an account, and the prices',
+  usage: 'Where credits went, and what planned work will cost',
+  admin: 'Accounts, grants, keys, budgets and exports. Requires the admin token',
+  openai: 'OpenAI-compatible routes, for any OpenAI client whose base URL points here',
+  operations: 'Health, provider status, metrics and this document, for operators',
 }
 
 /** The security schemes of each kind of access. Any one of them suffices. */
@@ -33,7 +33,7 @@ const ACCOUNT_ID = {
   name: 'account_id',
   in: 'query',
   required: false,
-  description: 'The account to read. With the admin token it is required; an API key reads its own, and must not send it',
+  description: 'The account to read. Required with the admin token. An API key reads its own account and must not send it',
   schema: { type: 'string' },
 }
 
@@ -53,9 +53,9 @@ export function openapiDocument(routes: readonly Route[]): Json {
       version: '1',
       license: { name: 'MIT', identifier: 'MIT' },
       description:
-        'Routed calls, metered in prepaid credits. Errors are RFC 9457 problems with a stable `code`; under `/v1`, as OpenAI words them.',
+        'Routed calls, metered in prepaid credits. Errors are RFC 9457 problems with a stable `code`; under `/v1`, they have OpenAI’s format.',
     },
-    servers: [{ url: '/', description: 'Where this document is' }],
+    servers: [{ url: '/', description: 'The server of this document' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
@@ -115,7 +115,7 @@ function schemaOf(schema: z.ZodType, names: Map<z.ZodType, string>): Json {
 
 function operation(route: Route, names: Map<z.ZodType, string>): Json {
   const { path, operationId, tag, summary, access, status = 200 } = route
-  const description = status === 201 ? 'Made' : 'Done'
+  const description = status === 201 ? 'Created' : 'Success'
   return {
     operationId,
     tags: [tag],

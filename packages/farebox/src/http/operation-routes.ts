@@ -11,7 +11,7 @@ export const operationRoutes: readonly Route[] = [
     path: '/healthz',
     operationId: 'getHealth',
     tag: 'operations',
-    summary: 'Whether the process answers',
+    summary: 'Check whether the process answers',
     answer: health,
     handle: () => ({ status: 'ok' as const }),
   }),
@@ -21,7 +21,7 @@ export const operationRoutes: readonly Route[] = [
     path: '/readyz',
     operationId: 'getReadiness',
     tag: 'operations',
-    summary: 'Whether the store answers and takes changes, and which providers are ready',
+    summary: 'Check whether the store answers and accepts writes, and which providers are ready',
     answer: readiness,
     async handle({ box, isAdmin }) {
       await box.ledger.ping()
@@ -43,9 +43,9 @@ export const operationRoutes: readonly Route[] = [
     path: '/metrics',
     operationId: 'getMetrics',
     tag: 'operations',
-    summary: 'Calls, attempts, credits, providers and what waits, for Prometheus',
+    summary: 'Get metrics for Prometheus: calls, attempts, credits, providers and queues',
     answer: z.never(),
-    streams: { 'text/plain': 'The text format of Prometheus, 0.0.4' },
+    streams: { 'text/plain': 'Prometheus text format, version 0.0.4' },
     async handle({ box }) {
       const text = metricsText([...box.metrics.families(), ...(await boxGauges(box))])
       return new Response(text, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } })

@@ -66,7 +66,7 @@ const routes: readonly Route[] = [
     path: '/openapi.json',
     operationId: 'getOpenapiDocument',
     tag: 'operations',
-    summary: 'This document',
+    summary: 'Get this document',
     answer: openapiAnswer,
     handle: () => new Response(documentText(), { headers: { 'content-type': 'application/json' } }),
   }),

@@ -3,9 +3,9 @@ import { receipt, serviceConfiguration } from './answers.ts'
 
 // What the API answers about routing: the state of providers, and how they were chosen.
 
-const credits = z.string().describe('Credits as an exact decimal')
+const credits = z.string().describe('Credits, as an exact decimal')
 const condition = z.enum(['ok', 'probe', 'rate_limited', 'refusing', 'sick'])
-const share = z.number().describe('From 0 to 1')
+const share = z.number().describe('A share, from 0 to 1')
 
 export const offerStatus = z.object({
   service_type: z.string(),
@@ -38,9 +38,9 @@ export const routeCandidate = z.object({
   model: z.string(),
   adapter: z.string(),
   simulated: z.boolean(),
-  charge: credits.describe('Expected'),
-  ceiling: credits.describe('At most'),
-  cost_usd: z.string().optional().describe('What the provider charges, in dollars; told to the admin token alone'),
+  charge: credits.describe('The expected charge'),
+  ceiling: credits.describe('The highest possible charge'),
+  cost_usd: z.string().optional().describe('What the provider charges, in dollars. Only for the admin token'),
   latency_ms: z.number(),
   quality: z.number(),
   score: z.number(),
@@ -56,17 +56,17 @@ export const routeDecision = z.object({
   operation: z.string(),
   answered_by: z.string(),
   decided_at: z.string().nullable(),
-  outcome: z.string().describe('planned, or why nobody could serve it'),
+  outcome: z.string().describe('planned, or why no provider could serve the call'),
   strategy: z.string().optional(),
   hold: credits.optional(),
   price_version: z.string().optional(),
-  configuration: serviceConfiguration.partial().describe('What differed from the balanced preset'),
+  configuration: serviceConfiguration.partial().describe('The fields that differed from the balanced preset'),
   conditions_met: z.array(z.number()).optional(),
-  expected: z.array(z.string()).describe('What the call was expected to use: 1200 tokens input'),
-  at_most: z.array(z.string()),
+  expected: z.array(z.string()).describe('What the call was expected to use, such as 1200 tokens input'),
+  at_most: z.array(z.string()).describe('What it might use at most'),
   asked_provider: z.string().optional(),
   complexity: z.looseObject({ value: z.string(), by: z.string() }).optional(),
-  candidates: z.array(routeCandidate).describe('First choice first'),
+  candidates: z.array(routeCandidate).describe('The first choice first'),
   candidates_omitted: z.number().optional(),
   rejected: z.array(
     z.object({
@@ -80,8 +80,8 @@ export const routeDecision = z.object({
   ),
   rejected_omitted: z.number().optional(),
   not_offered: z.array(z.string()).optional(),
-  exploration: z.object({ candidate: z.number(), instead_of: z.number() }).optional().describe('Places among the candidates'),
+  exploration: z.object({ candidate: z.number(), instead_of: z.number() }).optional().describe('Indexes into candidates'),
   session: z.object({ candidate: z.number(), is_kept: z.boolean() }).optional(),
 })
 
-export const workflowDetails = receipt.extend({ decisions: z.array(routeDecision).describe('The oldest first') })
+export const workflowDetails = receipt.extend({ decisions: z.array(routeDecision).describe('Oldest first') })

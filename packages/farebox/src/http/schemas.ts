@@ -54,7 +54,7 @@ export const chatBody = z
     complexity: z.enum(['low', 'medium', 'high']).optional(),
     accuracy: z.enum(['standard', 'high']).optional(),
     max_output_tokens: z.number().int().min(1).max(100_000).optional(),
-    stream: z.boolean().optional().describe('Whether the answer is sent as it is produced, as server-sent events'),
+    stream: z.boolean().optional().describe('Whether to send the answer as it is produced, as server-sent events'),
   })
   .refine((body) => (body.message === undefined) !== (body.messages === undefined), {
     path: ['message'],
@@ -105,9 +105,11 @@ export const usageBody = z.strictObject({
   provider: text,
   units_consumed: z.union([count, z.string().regex(/^\d{1,12}(\.\d{1,6})?$/, 'must be a decimal with at most six decimals')]),
   unit_type: z.enum(units),
-  to: phoneNumber.optional().describe('For phone calls: the number called, where the price depends on it'),
-  from: phoneNumber.optional().describe('The number called from'),
-  call: text.optional().describe('Names a call that is recorded in slices, which cost what the whole call would'),
+  to: phoneNumber.optional().describe('For phone calls: the number called, if the price depends on it'),
+  from: phoneNumber.optional().describe('For phone calls: the number called from'),
+  call: text
+    .optional()
+    .describe('Identifies a call that is recorded in slices, so that all of them together cost what the whole call would'),
 })
 
 export const emptyBody = z.strictObject({})
@@ -123,14 +125,14 @@ export const estimateBody = z
       .min(1)
       .max(1_000)
       .optional()
-      .describe('A conversation whose tokens are counted, instead of ai_tokens'),
+      .describe('A conversation, instead of ai_tokens: the server counts its tokens'),
     max_output_tokens: z.number().int().min(1).max(100_000).optional(),
     tts_text: z
       .string()
       .min(1)
       .max(400_000)
       .optional()
-      .describe('A text whose characters are counted, instead of tts_characters'),
+      .describe('A text, instead of tts_characters: the server counts its characters'),
     service_configuration: configurationFields.optional(),
   })
   .refine((body) => body.ai_tokens === undefined || body.messages === undefined, {
@@ -204,7 +206,9 @@ export const exportQuery = z
   })
   .refine(isRange, AFTER_FROM)
 
-export const adminExportQuery = exportQuery.safeExtend({ account_id: text.optional().describe('Absent: every account') })
+export const adminExportQuery = exportQuery.safeExtend({
+  account_id: text.optional().describe('The account to export. Absent: every account'),
+})
 
 export const createAccountBody = z.strictObject({ name: text, credits: amount.optional() })
 
@@ -237,7 +241,13 @@ export const createKeyBody = z.strictObject({
 })
 
 export const rotateKeyBody = z.strictObject({
-  grace_seconds: z.number().int().min(0).max(31_536_000).optional().describe('How long the secret of before stays good'),
+  grace_seconds: z
+    .number()
+    .int()
+    .min(0)
+    .max(31_536_000)
+    .optional()
+    .describe('How many seconds the previous secret stays valid: 0 if it has leaked. Absent: 24 hours'),
 })
 
 export const keyServicesBody = z.strictObject({

@@ -8,7 +8,7 @@ export const statusRoutes: readonly Route[] = [
     path: '/api/v1/status',
     operationId: 'getStatus',
     tag: 'operations',
-    summary: 'How the providers are doing, as routing knows it',
+    summary: 'Get the health of the providers, as routing sees it',
     answer: providerStatusAnswer,
     handle: ({ box, isAdmin }) => providerStatus(box, { isOperator: isAdmin }),
   }),

@@ -19,7 +19,7 @@ export const usageRoutes: readonly Route[] = [
     path: '/api/v1/usage',
     operationId: 'getUsage',
     tag: 'usage',
-    summary: 'Where credits went, by workflow and by service',
+    summary: 'Report where credits went, by workflow and by service',
     query: usageQuery,
     answer: usageReport,
     handle: async ({ box, accountId, query }) => box.usage(await usageFilterOf(box, accountId, query)),
@@ -30,7 +30,7 @@ export const usageRoutes: readonly Route[] = [
     path: '/api/v1/usage/series',
     operationId: 'getUsageSeries',
     tag: 'usage',
-    summary: 'Where credits went over time, by hour, day, week or month',
+    summary: 'Report where credits went over time, by hour, day, week or month',
     query: seriesQuery,
     answer: usageSeries,
     async handle({ box, accountId, query }) {
@@ -65,7 +65,7 @@ export const usageRoutes: readonly Route[] = [
     path: '/api/v1/usage/recommendations',
     operationId: 'getRecommendations',
     tag: 'usage',
-    summary: 'Where credits could be saved',
+    summary: 'Recommend changes of configuration that would have saved credits',
     query: usageQuery,
     answer: recommendationReport,
     handle: async ({ box, accountId, query, signal }) =>
@@ -77,7 +77,7 @@ export const usageRoutes: readonly Route[] = [
     path: '/api/v1/usage/keys/:prefix',
     operationId: 'getKeyUsage',
     tag: 'usage',
-    summary: 'Where the credits of one key went',
+    summary: 'Report where the credits of one key went',
     query: emptyQuery,
     answer: keyUsageReport,
     async handle({ box, accountId, parameters }) {

@@ -22,7 +22,7 @@ export const workflowRoutes: readonly Route[] = [
     path: '/api/v1/workflows',
     operationId: 'openWorkflow',
     tag: 'workflows',
-    summary: 'Open a workflow for work that is done elsewhere',
+    summary: 'Open a workflow for work that is done outside Farebox',
     body: openWorkflowBody,
     status: 201,
     wireNames: { name: 'workflow_name', reserve: 'reserve_credits' },
@@ -53,7 +53,7 @@ export const workflowRoutes: readonly Route[] = [
     path: '/api/v1/workflows',
     operationId: 'listWorkflows',
     tag: 'workflows',
-    summary: 'The workflows of the account, newest first',
+    summary: 'List the workflows of the account, newest first',
     query: workflowsQuery,
     answer: workflowPage,
     async handle({ box, accountId, query }) {
@@ -81,7 +81,7 @@ export const workflowRoutes: readonly Route[] = [
     path: '/api/v1/workflows/:id',
     operationId: 'getWorkflow',
     tag: 'workflows',
-    summary: 'What a workflow has cost so far, what was tried for it, and how its providers were chosen',
+    summary: 'Get the cost of a workflow so far, its attempts, and the decisions that chose its providers',
     query: emptyQuery,
     answer: workflowDetails,
     async handle({ box, accountId, key, parameters }) {
@@ -101,7 +101,7 @@ export const workflowRoutes: readonly Route[] = [
     path: '/api/v1/workflows/:id/usage',
     operationId: 'recordUsage',
     tag: 'workflows',
-    summary: 'Charge what a service consumed',
+    summary: 'Record usage of a service outside Farebox, and charge for it',
     body: usageBody,
     wireNames: {
       service: 'service_type',
