@@ -105,6 +105,26 @@ describe('a top-up', () => {
     expect(ledger.events).toHaveLength(2)
   })
 
+  test('that begins later is awaited whatever happens meanwhile, and is over when its grant is revoked or charged back', () => {
+    for (const verb of ['revokeGrant', 'chargeback'] as const) {
+      const ledger = new OneAccount(10)
+      ledger.do('setAlerts', { topUp })
+      const topUpId = ledger.account.alerts?.pendingTopUpId ?? ''
+      const later = { amount: credits(90), effectiveAt: START + 90, topUpId }
+      ledger.do('grant', { grantId: 'later', ...later })
+      ledger.do('grant', { grantId: 'gift', amount: credits(1), effectiveAt: START + 5 })
+      ledger.wait(10)
+      spend(ledger, 'u', 2)
+      ledger.do(verb, { grantId: 'gift' })
+      expect(ledger.account.alerts).toMatchObject({ pendingTopUpId: topUpId, pendingGrantId: 'later' })
+      expect(ledger.do('grant', { grantId: 'again', ...later })).toMatchObject({ code: 'INVALID_INPUT', field: 'topUpId' })
+      ledger.do(verb, { grantId: 'later' })
+      expect(ledger.account.alerts).toEqual({ balanceLow: null, topUp, pendingTopUpId: null })
+      expect(ledger.events).toEqual([needed(10, 50, 200)])
+      expect(ledger.verify()).toEqual([])
+    }
+  })
+
   test('that was given up is asked for when the balance falls below the line again', () => {
     const ledger = new OneAccount(100)
     ledger.do('setAlerts', { topUp, balanceLow: credits(60) })
