@@ -1,11 +1,11 @@
-import type { WorkflowDetail } from '../api/workflow-detail.ts'
+import type { WorkflowDetails } from '@farebox/client'
 import { credits, duration, instant, serviceName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Badge, type Tone } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 
-type Attempt = NonNullable<WorkflowDetail['attempts']>[number]
+type Attempt = NonNullable<WorkflowDetails['attempts']>[number]
 
 const TONES: Readonly<Record<string, Tone>> = { succeeded: 'good', failed: 'bad', cut: 'warn', left: 'warn', lost: '' }
 const LANE_TONES: Readonly<Record<string, string>> = { failed: 'bad', cut: 'bad', left: 'faint', lost: 'faint' }

@@ -1,11 +1,11 @@
-import type { WorkflowDetail } from '../api/workflow-detail.ts'
+import type { WorkflowDetails } from '@farebox/client'
 import { credits, exactly, percent, serviceName, unitName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Card } from '../parts/card.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 
 /** What a workflow used, line by line, and what that cost. */
-export function ReceiptRows({ receipt }: { receipt: WorkflowDetail }) {
+export function ReceiptRows({ receipt }: { receipt: WorkflowDetails }) {
   const total = receipt.total_credits_used
   return (
     <Card title="Receipt" note="What was used, and what it cost">

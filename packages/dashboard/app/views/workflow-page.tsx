@@ -1,6 +1,6 @@
+import type { WorkflowDetails } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import type { WorkflowDetail } from '../api/workflow-detail.ts'
 import { credits, duration, plural } from '../format.ts'
 import { AnswerView, Outdated } from '../parts/answer-view.tsx'
 import { Icon } from '../parts/icon.tsx'
@@ -17,7 +17,7 @@ export function WorkflowPage() {
   const id = route.value.id ?? ''
   const answered = useAnswer(
     `workflow ${id}`,
-    (signal) => getJson<WorkflowDetail>(`/workflows/${encodeURIComponent(id)}`, {}, signal),
+    (signal) => getJson<WorkflowDetails>(`/workflows/${encodeURIComponent(id)}`, {}, signal),
     { everyMs: EVERY_MS },
   )
   const workflow = answered.data
