@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ChatEvent, ChatRequest, ProviderAdapter, Usage } from '@farebox/core'
+import type { ChatEvent, ChatRequest, ProviderAdapter, Usage, UsageQuantity } from '@farebox/core'
 import { ProviderError, quantity } from '@farebox/core'
 import { loadTokenizers } from '@farebox/pricing/tokenizer'
 import { type SimulatedFailures, simulated } from '@farebox/providers/simulated'
@@ -203,14 +203,16 @@ describe('who pays for attempts that fail', () => {
 
 describe('a failed attempt that its customer pays for', () => {
   /** An attempt that fails has used 3 credits of its most, which are 5; the answer after it uses all of them. */
-  async function ask5(kind: 'malformed' | 'unavailable', balance: string) {
+  async function ask5(kind: 'malformed' | 'unavailable', balance: string, unpriced: readonly UsageQuantity[] = []) {
     const held: bigint[] = []
     const answering = (name: string) =>
       model(name, {
         async chat() {
           held.push((await box.ledger.balance(accountId)).held)
           if (held.length === 1) {
-            throw new ProviderError('not now', { provider: name, kind, usage: tokens({ input: 10, output: 740 }) })
+            const { quantities, certainty } = tokens({ input: 10, output: 740 })
+            const usage: Usage = { quantities: [...quantities, ...unpriced], certainty }
+            throw new ProviderError('not now', { provider: name, kind, usage })
           }
           return { text: 'ok', finishReason: 'stop', model: name, usage: tokens({ input: 10, output: 1_024 }) }
         },
@@ -232,6 +234,16 @@ describe('a failed attempt that its customer pays for', () => {
   it.each(['malformed', 'unavailable'] as const)('is held for beside what comes after it: %s', async (kind) => {
     const { answer, held, charged } = await ask5(kind, '8')
     expect(answer).toMatchObject({ text: 'ok', provider: kind === 'malformed' ? 'second' : 'first' })
+    expect(held).toEqual([credits(5), credits(8)])
+    expect(charged).toEqual([
+      [credits(3), 0n],
+      [credits(5), 0n],
+    ])
+  })
+
+  it('is held for by the part of its report that has a price, which is what is charged', async () => {
+    const smell = { meter: 'smell', quantity: quantity(1), unit: 'images' as const }
+    const { held, charged } = await ask5('malformed', '8', [smell])
     expect(held).toEqual([credits(5), credits(8)])
     expect(charged).toEqual([
       [credits(3), 0n],

@@ -1,4 +1,12 @@
-import { CREDITS_MAX, type Credits, formatCredits, isFareboxError, microCredits, type Offer } from '@farebox/core'
+import {
+  CREDITS_MAX,
+  type Credits,
+  formatCredits,
+  isFareboxError,
+  microCredits,
+  type Offer,
+  type UsageQuantity,
+} from '@farebox/core'
 import { type AuthenticatedKey, type HeldOutcome, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import {
@@ -27,6 +35,7 @@ import {
 import { type BookPrices, checkReported, isUnpriceable } from './book-prices.ts'
 import type { Envelope } from './envelope.ts'
 import { errorOfRefusal, errorOfRoute, RequestLimitError, ServiceNotAllowedError } from './errors.ts'
+import { knownPart } from './known-part.ts'
 import type { CallObserver } from './telemetry/call-observer.ts'
 
 /** The parts of a Farebox that metering uses. */
@@ -228,12 +237,15 @@ function reportedCharge(
 ): Credits {
   const { service, provider, model } = candidate.offer
   if (!usage || usage.certainty === 'ceiling') return microCredits(0n)
+  const price = (quantities: readonly UsageQuantity[]) =>
+    prices.priceReported({ service, provider, model, at, ...request.numbers }, quantities)
   try {
     checkReported(usage)
-    return chargeOf(prices.priceReported({ service, provider, model, at, ...request.numbers }, usage.quantities).rating)
+    return chargeOf(price(usage.quantities).rating)
   } catch (error) {
     if (!isUnpriceable(error)) throw error
-    return microCredits(0n)
+    const known = knownPart(error, usage, price)
+    return known ? chargeOf(known.rating) : microCredits(0n)
   }
 }
 

@@ -3,7 +3,9 @@ import { possibleOptions } from './dialect-options.ts'
 import type { ChatInput } from './workflow-calls.ts'
 
 /** The number of searches to hold for if the caller sets no limit. Claude has none of its own. */
-const SEARCHES_MAX = 5
+const SEARCHES_UNLIMITED = 5
+/** The most that a limit of the caller counts as. No answer searches so often. */
+const SEARCHES_MAX = 1_000
 
 /**
  * The web searches that a chat may make, if its options include Claude's web search tool.
@@ -26,8 +28,5 @@ function searchesOfTool(tool: unknown): number {
   const { type, max_uses } = (typeof tool === 'object' && tool !== null ? tool : {}) as { type?: unknown; max_uses?: unknown }
   if (typeof type !== 'string' || !/^web_search_\d/.test(type)) return 0
   const isLimited = typeof max_uses === 'number' && Number.isSafeInteger(max_uses) && max_uses >= 0
-  return isLimited ? Math.min(max_uses, SEARCHES_LIMIT) : SEARCHES_MAX
+  return isLimited ? Math.min(max_uses, SEARCHES_MAX) : SEARCHES_UNLIMITED
 }
-
-/** More searches than any answer makes. */
-const SEARCHES_LIMIT = 1_000
