@@ -387,12 +387,12 @@ test('a file that is no database is said to be none, and is left as it is', asyn
     const { code, errors } = await farebox('accounts', '--store', file)
     expect([code, errors]).toEqual([
       1,
-      [expect.stringMatching(content === '' ? /is empty; .*farebox migrate --store/ : /is no SQLite database/)],
+      [expect.stringMatching(content === '' ? /is empty; .*farebox migrate --store/ : /is not a SQLite database/)],
     ])
     expect(await readFile(file, 'utf8')).toBe(content)
   }
   expect((await farebox('migrate', '--store', join(folder, 'notes.txt'))).errors).toEqual([
-    expect.stringMatching(/is no SQLite database/),
+    expect.stringMatching(/is not a SQLite database/),
   ])
   // SQLite makes a database of an empty file.
   expect((await farebox('migrate', '--store', join(folder, 'nothing.db'))).code).toBe(0)

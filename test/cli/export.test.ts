@@ -88,7 +88,7 @@ describe.each([
     symlinkSync(socket, file('to-socket'))
     for (const place of [socket, file('to-socket')]) {
       const { code, errors } = await farebox('export', ...at, '--out', place, '--force')
-      expect([code, errors]).toEqual([1, [`farebox: --out names what is no file: ${place}; without --out it goes to the output`]])
+      expect([code, errors]).toEqual([1, [`farebox: --out does not name a file: ${place}; without --out it goes to the output`]])
     }
     expect([lstatSync(socket).isSocket(), lstatSync(file('to-socket')).isSymbolicLink()]).toEqual([true, true])
     const inFolder = await farebox('export', ...at, '--out', folder)
@@ -235,7 +235,7 @@ test.each([
     })
   }
   const [code] = await once(child, 'close')
-  expect([code, output]).toEqual([0, 'no provider keeps records that can be asked for\n0 agree, 0 differ\n'])
+  expect([code, output]).toEqual([0, 'none of the providers has records to compare with\n0 agree, 0 differ\n'])
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)('an export that %s ends leaves no part of its file, and ends by it', async (signal) => {

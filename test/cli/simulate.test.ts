@@ -60,7 +60,7 @@ test('simulate says what a month would have cost with another configuration, fie
     difference: '-20',
     moved: [{ from_provider: 'openai-whisper', to_provider: 'deepgram', calls: 1 }],
   })
-  expect(one.assumptions.join()).toContain('recorded from elsewhere')
+  expect(one.assumptions.join()).toContain('work that was done outside Farebox')
   const file = join(folder, 'configuration.json')
   await writeFile(file, JSON.stringify({ stt_provider: 'deepgram', tts_provider: 'openai-tts' }))
   const [preset, own] = [await json('--configuration', 'balanced', '--account', 'ada'), await json('--configuration', file)]

@@ -331,7 +331,9 @@ describe('a client that could reach nobody', () => {
     (wrong) => {
       const secret = wrong as string
       const making = () => createClient({ baseUrl, apiKey: secret })
-      expect(making).toThrow(/^apiKey (is missing|has characters that no key has): whoever runs the server gave it to you$/)
+      expect(making).toThrow(
+        /^apiKey (is missing|has characters that a key cannot have): whoever runs the server gave it to you$/,
+      )
       expect(() => createAdminClient({ baseUrl, adminToken: secret })).toThrow(/^adminToken /)
     },
   )

@@ -204,7 +204,7 @@ describe('a body', () => {
     expect(await admin('grants', { credits: 1, effective_at: '1969-12-31T23:59:59Z' })).toEqual({ effective_at: times })
     expect(await admin('keys', { expires_at: '9999-12-31T23:59:59-23:59' })).toEqual({ expires_at: times })
     expect(await admin('keys', { services: ['gpt', 'gpt'] })).toEqual({
-      'services.1': 'names the same service and provider as an earlier one',
+      'services.1': 'names the same service and provider as an earlier entry',
     })
     const workflow = async (body: object) => problems(await api.post('/api/v1/workflows', { workflow_name: 'call', ...body }))
     expect(await workflow({ reserve_credits: 0 })).toEqual({ reserve_credits: 'must be above 0' })

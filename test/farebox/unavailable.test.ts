@@ -102,7 +102,7 @@ it('an answer whose charge cannot be written is given all the same, and charged 
   expect(readdirSync(directory)).toHaveLength(1)
   const holdId = expect.any(String)
   expect(warned).toEqual([
-    ['usage was spooled: the database is away', { account_id: accountId, workflow_id: workflow.id, hold_id: holdId }],
+    ['the database is unreachable: usage was spooled', { account_id: accountId, workflow_id: workflow.id, hold_id: holdId }],
   ])
   const metrics = await (await box.routes()(new Request('http://box/metrics'))).text()
   expect(metrics).toContain('\nfarebox_spool_waiting 1\n')

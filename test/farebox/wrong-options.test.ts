@@ -40,8 +40,8 @@ describe('createFarebox', () => {
     ],
     ['a store that is the name of a file', { store: 'credits.db' }, 'store must be what sqlite({ filename }) or'],
     ['no providers', { providers: undefined }, 'providers must be a list of adapters'],
-    ['a provider that was not called', { providers: [openai] }, 'providers[0] is no adapter, such as openai({ apiKey }) or'],
-    ['a provider that is absent', { providers: [simulated(), undefined] }, 'providers[1] is no adapter'],
+    ['a provider that was not called', { providers: [openai] }, 'providers[0] is not an adapter such as openai({ apiKey }) or'],
+    ['a provider that is absent', { providers: [simulated(), undefined] }, 'providers[1] is not an adapter'],
     ['a price book that is a document', { prices: { name: 'ours' } }, 'prices must be a price book: new PriceBook(document)'],
     ['a cost book that is a document', { costs: { name: 'ours' } }, 'costs must be a price book: new PriceBook(document)'],
     [

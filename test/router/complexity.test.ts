@@ -38,12 +38,12 @@ describe('the classifier', () => {
     ['mathematics', 'What is x^2 + 1?', {}, 'it has mathematics'],
     ['words of health', 'My chest hurts', {}, 'it touches health, law, money or danger'],
     ['words of law', 'Can my landlord take me to court?', {}, 'it touches health, law, money or danger'],
-    ['words that ask for thought', 'Why is the sky blue?', {}, 'it asks for thought'],
+    ['words that ask for thought', 'Why is the sky blue?', {}, 'it asks for reasoning'],
     ['a long answer', 'Write an essay about the sea', {}, 'it asks for a long answer'],
     ['room for a long answer', 'What are your hours?', { outputTokensMax: 4_096 }, 'it asks for a long answer'],
     ['another language of the same letters', 'Me duele el pecho', {}, 'it is not in English'],
     ['letters of another language', 'Où est la gare', {}, 'it is not in English'],
-    ['another writing system', 'What does 你好 mean?', {}, 'it has several writing systems'],
+    ['another writing system', 'What does 你好 mean?', {}, 'it uses several writing systems'],
     ['nothing', '', {}, 'nothing is asked'],
   ])('never takes %s for low', (_, text, shape, guard) => {
     expect(classify(text, shape)).toMatchObject({ complexity: 'medium', guard })

@@ -74,7 +74,7 @@ it('a provider that fails, the one that takes over, and the breaker between them
   isIll = false
   time.now += 60_000
   await workflow.chat({ ...ask, provider: 'gpt-4o' })
-  expect(facts('a provider is well again')).toMatchObject([{ provider: 'gpt-4o', before: 'sick' }])
+  expect(facts('a provider has recovered')).toMatchObject([{ provider: 'gpt-4o', before: 'sick' }])
 })
 
 it('calls that are refused, fail or break off say so at their level', async () => {
@@ -99,6 +99,6 @@ it('what fails in the background is told without its words, and onError hears al
   const failure = new Error('postgres://user:password@db failed')
   box.background(Promise.reject(failure))
   await expect.poll(() => heard).toEqual([failure])
-  expect(facts('work in the background failed')).toMatchObject([{ code: 'INTERNAL', type: 'Error', at: expect.any(Array) }])
+  expect(facts('background work failed')).toMatchObject([{ code: 'INTERNAL', type: 'Error', at: expect.any(Array) }])
   expect(JSON.stringify(lines)).not.toContain('password')
 })

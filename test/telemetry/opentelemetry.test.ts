@@ -306,7 +306,7 @@ describe('what callers say', () => {
     }
     // It was looked for where something is told at all.
     expect(traced).toContain('chat claude-3-haiku')
-    expect(logged).toMatch(/an attempt failed.*work in the background failed/s)
+    expect(logged).toMatch(/an attempt failed.*background work failed/s)
     expect(metrics).toContain('farebox_attempts_total')
   })
 

@@ -40,7 +40,7 @@ export class ChatStream implements AsyncIterable<ChatEvent> {
         return { text, ...ending }
       }
     }
-    throw new TypeError('the stream has been read already')
+    throw new TypeError('the stream has already been read')
   }
 }
 

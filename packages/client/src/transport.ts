@@ -171,7 +171,7 @@ function checkNumber(name: string, value: number): number {
 /** The error names the problem but never the secret. */
 function checkSecret(name: string, secret: string): string {
   const problem =
-    typeof secret !== 'string' ? 'is missing' : /[^\x21-\x7e]/.test(secret) ? 'has characters that no key has' : undefined
+    typeof secret !== 'string' ? 'is missing' : /[^\x21-\x7e]/.test(secret) ? 'has characters that a key cannot have' : undefined
   if (problem === undefined) return secret
   throw new TypeError(`${name} ${problem}: whoever runs the server gave it to you`)
 }
@@ -285,7 +285,7 @@ function problemOf(response: Response, answer: unknown): Problem {
 }
 
 function inWords({ status, statusText, ok, type, headers }: Response): string {
-  if (ok) return 'the answer is not what was asked for'
+  if (ok) return 'the response does not have the expected form'
   const to = status >= 300 && status < 400 ? headers.get('location') : null
   // A browser tells a page that there was a redirect, but not where to.
   if (to !== null || type === 'opaqueredirect') {

@@ -64,7 +64,7 @@ function count(counts: TokenCounts, meter: TokenMeter, source: TokenSource): num
   const value = counts[meter]
   if (value === undefined) return undefined
   if (Number.isSafeInteger(value) && value >= 0) return value
-  throw invalid(source, meter, `reported ${value} tokens of ${meter}, which is no whole number of zero or more`)
+  throw invalid(source, meter, `reported ${value} tokens of ${meter}, which is not a whole number of 0 or more`)
 }
 
 function describe(counts: TokenCounts, parts: readonly TokenMeter[]): string {

@@ -68,7 +68,7 @@ export function checkOptions(options: FareboxOptions): void {
 function checkAdapter(adapter: ProviderAdapter, index: number): void {
   if (typeof adapter?.name === 'string' && Array.isArray(adapter.offers) && adapter.availability) return
   const called = typeof adapter === 'function' ? ': a function was given, call it' : ''
-  throw new InvalidOptionError(`providers[${index}] is no adapter, such as openai({ apiKey }) or simulated()${called}`)
+  throw new InvalidOptionError(`providers[${index}] is not an adapter such as openai({ apiKey }) or simulated()${called}`)
 }
 
 /**

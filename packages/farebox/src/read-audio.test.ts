@@ -153,15 +153,15 @@ describe('the length of a recording, by its own header', () => {
     const reading = readAudio(new Uint8Array(Buffer.concat([mp3(1), Buffer.alloc(200_000, 0xff)])))
     await expect(reading).rejects.toMatchObject({
       code: 'INVALID_AUDIO',
-      cause: { message: 'the recording is read more often than sound needs' },
+      cause: { message: 'the recording was read more times than audio needs' },
     })
   })
 
   it.each([
     ['nothing', zeros(0), /is empty/],
     ['a text', text('this is no recording, whatever its sender says of it'), /not audio of a known kind/],
-    ['a header alone', wav(0), /has no sound in it/],
-    ['a header that lies', Buffer.concat([flac(1), zeros(20_000_000)]), /too short a time for its size/],
+    ['a header alone', wav(0), /contains no sound/],
+    ['a header that lies', Buffer.concat([flac(1), zeros(20_000_000)]), /too short for its size/],
   ])('is refused for %s', async (_, data, problem) => {
     const reading = readAudio(new Uint8Array(data))
     await expect(reading).rejects.toThrow(problem)

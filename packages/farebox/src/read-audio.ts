@@ -46,12 +46,10 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   // A WAV file states its number of samples. If it states no duration, it has no audio.
   const longest = format.container === 'WAVE' ? 0 : data.byteLength / BYTES_PER_SECOND_MIN
   const durationSeconds = format.duration ?? longest
-  if (!(durationSeconds > 0)) throw new InvalidAudioError('the audio has no sound in it')
+  if (!(durationSeconds > 0)) throw new InvalidAudioError('the audio contains no sound')
   const bytesPerSecond = (data.byteLength - TAG_BYTES) / durationSeconds
   if (bytesPerSecond > bytesPerSecondMax(format)) {
-    throw new InvalidAudioError(
-      `the audio says that it takes ${durationSeconds.toFixed(1)} seconds, too short a time for its size`,
-    )
+    throw new InvalidAudioError(`the audio claims to last ${durationSeconds.toFixed(1)} seconds, which is too short for its size`)
   }
   return { data, mediaType: MEDIA_TYPES[format.container] ?? 'audio/mp4', durationSeconds }
 }
@@ -77,7 +75,7 @@ function readInTurns(data: Uint8Array): Blob {
   let reads = 0
   const read = async (start: number, end: number) => {
     reads += 1
-    if (reads > most) throw new Error('the recording is read more often than sound needs')
+    if (reads > most) throw new Error('the recording was read more times than audio needs')
     if (reads % TURN_READS === 0) await new Promise((resolve) => setTimeout(resolve))
     // Copied through a new `Uint8Array`, because `slice` of a `Buffer` does not copy.
     return new Uint8Array(data.subarray(start, end)).buffer

@@ -92,15 +92,18 @@ function confidenceOf({ sums }: Saving, isComplete: boolean): Recommendation['co
 
 function assumptionsOf({ sums }: Saving, isComplete: boolean): string[] {
   const said: [boolean, string][] = [
-    [true, 'the same units would have been used: as many tokens, characters and seconds as were counted then'],
-    [true, 'the quality of answers is not compared; whoever is asked first is taken to answer'],
-    [!sums.isPricedOtherwiseToday, 'prices as they were at each call, which are those of today'],
-    [sums.isPricedOtherwiseToday, 'prices as they were at each call; those of today are others, and it saves with them too'],
-    [sums.elsewhere > 0, 'work that was recorded from elsewhere would have followed the configuration'],
-    [sums.inexact > 0, 'not all units were counted by a provider; some were derived from what was sent'],
-    [sums.translated > 0, 'cached tokens count as input, and reasoning as output, where a price has no rate for them'],
-    [sums.recounted > 0, 'images count as many tokens as each model was expected to make of them'],
-    [!isComplete, 'the newest workflows of the time are typical; the others were not looked at'],
+    [true, 'the same amounts would have been used: as many tokens, characters and seconds as were recorded'],
+    [true, 'the quality of answers is not compared, and the provider that is asked first is assumed to answer'],
+    [!sums.isPricedOtherwiseToday, "the prices at the time of each call, which are still today's"],
+    [
+      sums.isPricedOtherwiseToday,
+      "the prices at the time of each call; today's are different, and it would save credits with them too",
+    ],
+    [sums.elsewhere > 0, 'work that was done outside Farebox would have followed the configuration'],
+    [sums.inexact > 0, 'some amounts were not reported by a provider, but derived from what was sent'],
+    [sums.translated > 0, 'where a price has no rate for them, cached tokens count as input and reasoning as output'],
+    [sums.recounted > 0, 'images count as the number of tokens that each model was expected to make of them'],
+    [!isComplete, 'the newest workflows of the period are typical; the others were not examined'],
   ]
   return said.flatMap(([applies, words]) => (applies ? [words] : []))
 }

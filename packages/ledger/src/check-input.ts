@@ -194,7 +194,7 @@ export function checkKeyServices(services: readonly KeyServiceInput[], apiKeyId:
   const checked = services.map((service, index) => checkKeyService(`services[${index}]`, service, apiKeyId))
   for (const [index, { id }] of checked.entries()) {
     if (checked.findIndex((other) => other.id === id) === index) continue
-    throw new InvalidInputError(`services[${index}]`, 'names the same service and provider as an earlier one')
+    throw new InvalidInputError(`services[${index}]`, 'names the same service and provider as an earlier entry')
   }
   return checked
 }

@@ -83,7 +83,9 @@ export class UsageSpooledError extends FareboxError {
   readonly usageId: string
 
   constructor(usageId: string, cause: unknown) {
-    super(`the database is away: usage ${JSON.stringify(usageId)} was spooled, and is charged when it is back`, { cause })
+    super(`the database is unreachable: usage ${JSON.stringify(usageId)} was spooled, and will be charged when it is back`, {
+      cause,
+    })
     this.usageId = usageId
   }
 }

@@ -43,10 +43,10 @@ function guardAgainstLow(features: ChatFeatures): string | undefined {
   if (features.codeMarks > 0) return 'it has code'
   if (features.mathMarks > 0) return 'it has mathematics'
   if (features.safetyWords > 0) return 'it touches health, law, money or danger'
-  if (features.reasoningWords > 0) return 'it asks for thought'
+  if (features.reasoningWords > 0) return 'it asks for reasoning'
   if (features.lengthWords > 0 || features.outputTokensMax > OUTPUT_TOKENS_MAX) return 'it asks for a long answer'
   if (features.contextTokens > CONTEXT_TOKENS_MAX) return 'the conversation is long'
-  if (features.scripts > 1) return 'it has several writing systems'
+  if (features.scripts > 1) return 'it uses several writing systems'
   if (features.englishShare < ENGLISH_SHARE_MIN || features.otherLetters > 0) return 'it is not in English'
   return undefined
 }

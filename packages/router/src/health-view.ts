@@ -23,7 +23,7 @@ export interface HealthReading {
   samples?: number
   /** Time since the last observation, in milliseconds. */
   seenMs?: number
-  /** Attempts under way from this process. */
+  /** Attempts of this process that are under way. */
   inFlight?: number
   /** Learned limit of concurrent attempts. `undefined` before the first 429, and again long after the last one. */
   inFlightMax?: number

@@ -9,7 +9,11 @@ export function toProviderError(thrown: unknown, candidate: Candidate, operation
   if (isProviderError(thrown)) return thrown
   const provider = candidate.offer.provider
   const kind = operation === 'call' ? 'outcome_unknown' : 'malformed'
-  return new ProviderError(`the adapter of ${provider} threw what is not a provider's error`, { provider, kind, cause: thrown })
+  return new ProviderError(`the adapter of ${provider} threw an error that is not a ProviderError`, {
+    provider,
+    kind,
+    cause: thrown,
+  })
 }
 
 /** The error of a call without an answer in time. For a phone call it is `outcome_unknown`, because the phone may still ring. */

@@ -29,7 +29,7 @@ function mapOf<Key extends z.ZodString, Value extends z.ZodType>(key: Key, value
   const map = z.record(key, value, { error }).refine(isShort, TOO_LONG)
   const refusing = z.preprocess((given, { issues }) => {
     if (typeof given === 'object' && given !== null && Object.hasOwn(given, PROTO)) {
-      issues.push({ code: 'custom', path: [PROTO], message: 'is no name that a map can have', input: given })
+      issues.push({ code: 'custom', path: [PROTO], message: 'cannot be a name in a map', input: given })
     }
     return given
   }, map)

@@ -134,7 +134,7 @@ describe('parseServiceConfiguration', () => {
     const input: unknown = JSON.parse(
       '{"conditions":[{"when":{"__proto__":"x"},"use":{}}],"weights":{"__proto__":1},"fallback_providers":{"__proto__":[]}}',
     )
-    const message = 'is no name that a map can have'
+    const message = 'cannot be a name in a map'
     expect(refusedFields(input)).toEqual({
       'conditions.0.when.__proto__': message,
       'weights.__proto__': message,

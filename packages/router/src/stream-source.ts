@@ -48,7 +48,7 @@ export function read<Event>(
       const { provider } = candidate.offer
       return {
         status: 'failed',
-        error: new ProviderError(`${provider}: the stream ended without a finish`, { provider, kind: 'incomplete' }),
+        error: new ProviderError(`${provider}: the stream ended without a finish event`, { provider, kind: 'incomplete' }),
       }
     }
   }

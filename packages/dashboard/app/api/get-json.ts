@@ -69,7 +69,7 @@ export async function getJsonAs<Answer>(
     signal?.throwIfAborted()
     // `fetch` throws on a key that does not fit into a header, without sending anything.
     if (error instanceof TypeError && /[^\u0020-\u007e]/.test(secret))
-      throw new AskError(401, 'UNAUTHORIZED', 'the key has characters that no key has')
+      throw new AskError(401, 'UNAUTHORIZED', 'the key has characters that a key cannot have')
     const reason = timeout.aborted
       ? `the server did not answer within ${TIMEOUT_MS / 1000} seconds`
       : 'the server cannot be reached'

@@ -56,7 +56,7 @@ function reportLines({ adapters, agreed, differences }: ReconcileReport, isDryRu
   return [
     ...(isDryRun ? ['dry run: nothing was changed'] : []),
     ...adapters.map(({ name, records }) => `${name}: ${counted(records, 'record')}`),
-    ...(adapters.length === 0 ? ['no provider keeps records that can be asked for'] : []),
+    ...(adapters.length === 0 ? ['none of the providers has records to compare with'] : []),
     `${agreed} agree, ${differences.length} differ`,
   ]
 }

@@ -71,7 +71,7 @@ function checkContent(path: string, filename: string, isNew: boolean): void {
     closeSync(file)
   }
   if (length > 0 && !begin.equals(HEADER)) {
-    throw new InvalidOptionError(`--store names a file that is no SQLite database: ${path}`)
+    throw new InvalidOptionError(`--store names a file that is not a SQLite database: ${path}`)
   }
   if (length === 0 && !isNew) {
     throw new InvalidOptionError(`the file ${path} is empty; to make tables in it: farebox migrate --store ${filename}`)

@@ -22,7 +22,7 @@ export async function writeFileWhole(
   if (found?.isDirectory()) throw new InvalidOptionError(`--out names a folder, not a file: ${path}`)
   // A file in the place of a device or a pipe would destroy it, such as /dev/stdout for a privileged user.
   if (found && !found.isFile())
-    throw new InvalidOptionError(`--out names what is no file: ${path}; without --out it goes to the output`)
+    throw new InvalidOptionError(`--out does not name a file: ${path}; without --out it goes to the output`)
   if (!overwrites && found) throw new InvalidOptionError(`there is a file ${path} already: --force replaces it`)
   // Replace the target of a link, not the link.
   return writeWhole(found ? realpathSync(path) : path, pieces, overwrites)

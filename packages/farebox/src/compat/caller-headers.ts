@@ -26,7 +26,7 @@ export function readCallerHeaders({ headers }: Request): CallerHeaders {
     if (value === null) return undefined
     const parsed = schema.safeParse(value, { error: fieldWords })
     if (parsed.success) return parsed.data
-    throw invalidHeader(name, parsed.error.issues[0]?.message ?? 'is not what it must be')
+    throw invalidHeader(name, parsed.error.issues[0]?.message ?? 'has an invalid value')
   }
   const caller: CallerHeaders = {
     workflowName: read('x-farebox-workflow', text),

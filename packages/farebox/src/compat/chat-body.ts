@@ -39,7 +39,7 @@ const message = z.discriminatedUnion(
       name: speaker,
       tool_calls: z.array(toolCall).nullish(),
       function_call: refused('is not supported: use tool_calls'),
-      audio: refused('sound is not taken: send its transcript as content'),
+      audio: refused('audio is not supported: send its transcript as content'),
     }),
     z.looseObject({ role: z.literal('tool'), content: texts, tool_call_id: z.string() }),
   ],
@@ -87,11 +87,11 @@ export const chatCompletionBody = z.looseObject({
   functions: refused('is not supported: use tools'),
   function_call: refused('is not supported: use tool_choice'),
   audio: refused('is not supported: use /v1/audio/speech'),
-  modalities: z.array(z.literal('text', 'must be text: sound is not supported here')).nullish(),
+  modalities: z.array(z.literal('text', 'must be text: audio is not supported here')).nullish(),
   prediction: refused('is not supported'),
-  moderation: refused('is not supported: answers have no place for its results'),
+  moderation: refused('is not supported: an answer has nowhere to put its results'),
   web_search_options: refused('is not supported'),
-  service_tier: z.enum(['auto', 'default'], 'must be auto or default: the others have other prices').nullish(),
+  service_tier: z.enum(['auto', 'default'], 'must be auto or default: the other tiers have other prices').nullish(),
 })
 
 export type ChatCompletionBody = z.output<typeof chatCompletionBody>

@@ -5,7 +5,7 @@ import { serveWhole } from './serve-whole.ts'
 import { tokenCounts } from './token-counts.ts'
 import { modelName, said } from './wire-schemas.ts'
 
-const TOKENS = 'must be texts: tokens are not supported, since providers do not share them'
+const TOKENS = 'must be texts: token ids are not supported, since they differ between providers'
 const input = z.union([
   said.min(1, 'must not be empty'),
   z.array(z.string(TOKENS).min(1, 'must not be empty').max(400_000)).min(1).max(2_048),

@@ -86,7 +86,10 @@ async function namedConfiguration(
   const named = await findConfiguration(box, key.accountId, header)
   if (named) return named
   throw new InvalidBodyError([
-    { field: 'x-farebox-configuration', problem: `names no preset, business adapter or agent: ${JSON.stringify(header)}` },
+    {
+      field: 'x-farebox-configuration',
+      problem: `is not the name of a preset, business adapter or agent: ${JSON.stringify(header)}`,
+    },
   ])
 }
 

@@ -76,7 +76,7 @@ const tool = z.discriminatedUnion(
   { error: 'must be function: other tools are not supported' },
 )
 
-const NOTHING_STORED = 'is not supported: nothing is stored, send the whole conversation as input'
+const NOTHING_STORED = 'is not supported, since nothing is stored: send the whole conversation as input'
 
 /** The body of a request for a response. Fields not named here are passed on unchanged to OpenAI's Responses API. */
 export const responsesBody = z.looseObject({
@@ -94,14 +94,14 @@ export const responsesBody = z.looseObject({
   store: z.boolean().nullish().describe('Accepted, but nothing is stored'),
   previous_response_id: refused(NOTHING_STORED),
   conversation: refused(NOTHING_STORED),
-  prompt: refused('is not supported: nothing is stored, send instructions and input'),
-  background: z.literal(false, 'is not supported: answers come at once').nullish(),
+  prompt: refused('is not supported: nothing is stored; send instructions and input'),
+  background: z.literal(false, 'is not supported: the answer comes with the response').nullish(),
   include: z.array(z.string()).nullish().describe('Accepted, but ignored: answers contain only text and tool calls'),
-  truncation: z.literal('disabled', 'must be disabled: what is too long is refused').nullish(),
-  moderation: refused('is not supported: answers have no place for its results'),
-  context_management: refused('is not supported: answers hold text and tool calls alone'),
-  max_tool_calls: refused('is not supported: there are no tools but yours'),
-  service_tier: z.enum(['auto', 'default'], 'must be auto or default: the others have other prices').nullish(),
+  truncation: z.literal('disabled', 'must be disabled: input that is too long is refused').nullish(),
+  moderation: refused('is not supported: an answer has nowhere to put its results'),
+  context_management: refused('is not supported: answers contain only text and tool calls'),
+  max_tool_calls: refused('is not supported: the only tools are your own'),
+  service_tier: z.enum(['auto', 'default'], 'must be auto or default: the other tiers have other prices').nullish(),
 })
 
 export type ResponsesBody = z.output<typeof responsesBody>

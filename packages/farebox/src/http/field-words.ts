@@ -30,7 +30,7 @@ export function fieldWords(issue: RawIssue): string {
       return values.length === 1 ? `must be ${values[0]}` : `must be one of ${values.join(', ')}`
     }
     case 'invalid_format':
-      return FORMATS[issue.format] ?? 'has another form than it must have'
+      return FORMATS[issue.format] ?? 'does not have the required form'
     case 'too_small':
       return sizeWords(issue.origin, issue.minimum, 'at least', issue.inclusive === false ? 'above' : 'at least')
     case 'too_big':
@@ -42,7 +42,7 @@ export function fieldWords(issue: RawIssue): string {
     case 'invalid_element':
       return 'has an entry that is not allowed here'
     default:
-      return 'is not what it must be'
+      return 'has an invalid value'
   }
 }
 

@@ -29,7 +29,7 @@ export class KeyLimiter {
     const running = this.#running.get(apiKeyId) ?? 0
     const { concurrentRequestsPerKey: most } = this.#limits
     if (running >= most) {
-      const message = `${most} requests of this key are under way, and no more may be: wait until one has ended`
+      const message = `${most} requests of this key are running, which is the most allowed: wait until one has ended`
       throw new RateLimitedError('TOO_MANY_AT_ONCE', message, { name: 'concurrent_requests_per_key', limit: most, waitMs: 1_000 })
     }
     this.#running.set(apiKeyId, running + 1)
@@ -56,7 +56,7 @@ export class KeyLimiter {
       return rateHeaders(points, await this.#perMinute.consume(apiKeyId))
     } catch (refused) {
       if (!(refused instanceof RateLimiterRes)) throw refused
-      throw new RateLimitedError('RATE_LIMITED', `this key may make ${points} requests a minute, and has made them`, {
+      throw new RateLimitedError('RATE_LIMITED', `this key may make ${points} requests a minute, and has used them up`, {
         name: 'requests_per_minute_per_key',
         limit: points,
         waitMs: refused.msBeforeNext,

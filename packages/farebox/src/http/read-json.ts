@@ -37,8 +37,7 @@ function checkShape(body: unknown): void {
     const next: unknown[] = []
     for (const node of level) {
       if (typeof node !== 'object' || node === null) continue
-      if (Object.hasOwn(node, '__proto__'))
-        throw new MalformedBodyError('the body has a field __proto__, which is none of any request')
+      if (Object.hasOwn(node, '__proto__')) throw new MalformedBodyError('the body has a field __proto__, which no request has')
       const inside = Object.values(node)
       values += inside.length
       if (values > VALUES_MAX) throw new MalformedBodyError(`the body has more than ${VALUES_MAX} values`)

@@ -39,7 +39,7 @@ async function read(request: Request, field: string): Promise<Upload> {
   const entries = [...form]
   if (entries.length > ENTRIES_MAX) throw new MalformedBodyError(`the form has more than ${ENTRIES_MAX} entries`)
   const file = form.get(field)
-  if (!(file instanceof Blob)) throw new InvalidBodyError([{ field, problem: 'must be a file of the form' }])
+  if (!(file instanceof Blob)) throw new InvalidBodyError([{ field, problem: 'must be a file field of the form' }])
   const lists = textsOf(entries)
   const fields = Object.fromEntries(Object.entries(lists).map(([name, values]) => [name, values.join(',')]))
   return { data: new Uint8Array(await file.arrayBuffer()), fields, lists }

@@ -135,7 +135,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     })
   }
   app.notFound((context) =>
-    failure(new RouteNotFoundError(`there is nothing at ${context.req.method} ${context.req.path}`), context),
+    failure(new RouteNotFoundError(`there is no route ${context.req.method} ${context.req.path}`), context),
   )
   app.onError((error, context) => {
     const failed = failure(error, context)

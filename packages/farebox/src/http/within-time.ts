@@ -9,7 +9,7 @@ export async function withinTime<Result>(ms: number, late: AbortController, runn
   if (!Number.isFinite(ms)) return running
   const { promise: over, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
-    const error = new RequestTimeoutError(`the request did not end within ${ms} ms: what it had begun was stopped`)
+    const error = new RequestTimeoutError(`the request took longer than ${ms} ms and was stopped`)
     // Reject before the abort, so that the caller gets this error and not that of the stopped work.
     reject(error)
     late.abort(error)

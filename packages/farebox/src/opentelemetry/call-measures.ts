@@ -28,14 +28,17 @@ export class CallMeasures {
       ...buckets(TOKENS),
     })
     this.#callSeconds = meter.createHistogram('farebox.call.duration', {
-      description: 'Time that calls took, from their beginning to their charge.',
+      description: 'Duration of calls, from their start to their charge.',
       unit: 's',
       ...buckets(SECONDS),
     })
     this.#credits = meter.createCounter('farebox.credits.charged', { description: 'Credits charged.', unit: '{credit}' })
-    this.#holds = meter.createCounter('farebox.holds', { description: 'Calls whose price was set aside.', unit: '{hold}' })
+    this.#holds = meter.createCounter('farebox.holds', {
+      description: 'Calls for whose price credits were held.',
+      unit: '{hold}',
+    })
     this.#refusals = meter.createCounter('farebox.refusals', {
-      description: 'Calls that were not begun, by the code of the reason.',
+      description: 'Calls that were refused before they began, by error code.',
       unit: '{call}',
     })
   }

@@ -63,11 +63,11 @@ export interface ReplayParts {
 
 /** Why a call is counted as it was, in words. */
 const reasons = {
-  failed_attempt: 'attempts that failed, which no configuration would have made otherwise for sure',
+  failed_attempt: 'failed attempts: no configuration can be known to have avoided them',
   corrected: 'calls that were refunded or corrected afterwards',
   not_offered: 'no provider that the configuration names is on offer and ready',
-  not_allowed: 'the API key may not use the provider',
-  images: 'each model counts images otherwise, and nobody counted them for the provider',
+  not_allowed: 'the API key may not use that provider',
+  images: 'models count images differently, and there is no count for the other provider',
   no_price: 'the price book has no rate for what was counted',
 } as const
 

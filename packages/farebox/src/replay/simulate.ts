@@ -233,14 +233,16 @@ function assumptionsOf(
   },
 ): string[] {
   return [
-    'the same units would have been used: as many tokens, characters and seconds as were counted then',
-    ...(under.configure ? ['the quality of answers is not compared; whoever is asked first is taken to answer'] : []),
+    'the same amounts would have been used: as many tokens, characters and seconds as were recorded',
+    ...(under.configure
+      ? ['the quality of answers is not compared, and the provider that is asked first is assumed to answer']
+      : []),
     under.arePricesOther
       ? `prices of ${under.prices.versions()}, with time windows and tiers by the moment of each call`
-      : 'prices as they were at each call',
-    ...(elsewhere > 0 ? ['work that was recorded from elsewhere would have followed the configuration'] : []),
-    ...(translated > 0 ? ['cached tokens count as input, and reasoning as output, where a price has no rate for them'] : []),
-    ...(recounted > 0 ? ['images count as many tokens as each model was expected to make of them'] : []),
-    ...(hasConditions ? ['conditions see only the metadata that those of then looked at'] : []),
+      : 'the prices at the time of each call',
+    ...(elsewhere > 0 ? ['work that was done outside Farebox would have followed the configuration'] : []),
+    ...(translated > 0 ? ['where a price has no rate for them, cached tokens count as input and reasoning as output'] : []),
+    ...(recounted > 0 ? ['images count as the number of tokens that each model was expected to make of them'] : []),
+    ...(hasConditions ? ['conditions see only the metadata that the recorded conditions used'] : []),
   ]
 }

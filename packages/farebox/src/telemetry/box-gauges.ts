@@ -61,12 +61,24 @@ function providerGauges({ providers, catalog, health }: GaugedBox): MetricFamily
     measured(errorRate, reading?.errorRate)
   }
   return [
-    gauge('farebox_provider_ready', 'Whether a provider takes calls.', ready),
-    gauge('farebox_provider_condition', 'How an offer is doing: 1 at its condition; sick is an open breaker.', conditions),
-    gauge('farebox_provider_in_flight', 'Attempts under way from this process.', inFlight),
-    gauge('farebox_provider_in_flight_max', 'Attempts that an offer was found to take at once.', inFlightMax),
-    gauge('farebox_provider_per_minute_max', 'Attempts that an offer was found to take in a minute.', perMinuteMax),
-    gauge('farebox_provider_error_rate', 'Share of failures that were the provider’s, aged.', errorRate),
+    gauge('farebox_provider_ready', 'Whether a provider accepts calls.', ready),
+    gauge(
+      'farebox_provider_condition',
+      'The condition of an offer: 1 for the current one. sick means that its circuit breaker is open.',
+      conditions,
+    ),
+    gauge('farebox_provider_in_flight', 'Attempts of this process that are under way.', inFlight),
+    gauge('farebox_provider_in_flight_max', 'The number of attempts that an offer was found to accept at once.', inFlightMax),
+    gauge(
+      'farebox_provider_per_minute_max',
+      'The number of attempts that an offer was found to accept per minute.',
+      perMinuteMax,
+    ),
+    gauge(
+      'farebox_provider_error_rate',
+      'The share of failures that were the provider’s fault. Older failures count less.',
+      errorRate,
+    ),
   ]
 }
 
@@ -75,9 +87,9 @@ function concurrencyGauges({ concurrency }: GaugedBox): MetricFamily[] {
   const samples = (value: 'limit' | 'running' | 'waiting') =>
     stats.map((stat) => ({ labels: [['adapter', stat.adapter]] as const, value: stat[value] }))
   return [
-    gauge('farebox_concurrency_limit', 'Attempts that an adapter is given at once.', samples('limit')),
-    gauge('farebox_concurrency_running', 'Attempts that hold a place at an adapter.', samples('running')),
-    gauge('farebox_concurrency_waiting', 'Attempts that wait for a place at an adapter.', samples('waiting')),
+    gauge('farebox_concurrency_limit', 'The number of attempts that may run at an adapter at once.', samples('limit')),
+    gauge('farebox_concurrency_running', 'Attempts that are running at an adapter.', samples('running')),
+    gauge('farebox_concurrency_waiting', 'Attempts that wait until an adapter has room.', samples('waiting')),
   ]
 }
 
@@ -92,10 +104,15 @@ function queueFamilies(queue: QueueStats): MetricFamily[] {
   const seconds = (milliseconds: number) => (milliseconds / 1000).toFixed(6)
   return [
     family('waiting', 'gauge', 'Changes that wait for a transaction.', queue.waiting),
-    family('changes_total', 'counter', 'Changes that were in a transaction.', queue.operations),
-    family('transactions_total', 'counter', 'Transactions that are over.', queue.batches),
+    family(
+      'changes_total',
+      'counter',
+      'Changes in transactions that have ended. A change that was retried alone counts twice.',
+      queue.operations,
+    ),
+    family('transactions_total', 'counter', 'Transactions that have ended.', queue.batches),
     family('failed_transactions_total', 'counter', 'Transactions that failed.', queue.failedBatches),
-    family('wait_seconds_total', 'counter', 'Time that changes waited for their transaction.', seconds(queue.waitMsSum)),
+    family('wait_seconds_total', 'counter', 'Time for which changes waited for their transaction.', seconds(queue.waitMsSum)),
     family('transaction_seconds_total', 'counter', 'Time that transactions took.', seconds(queue.durationMsSum)),
   ]
 }
@@ -107,10 +124,10 @@ async function storeGauges({ ledger }: GaugedBox): Promise<MetricFamily[]> {
   const isUp = ledger.ping().then(() => true)
   const [up, events, spooled] = await Promise.all([soon(isUp), soon(ledger.eventCounts()), soon(ledger.spooled())])
   return [
-    one('farebox_store_up', 'Whether the database answers, and takes changes.', up && events ? 1 : 0),
+    one('farebox_store_up', 'Whether the database answers and accepts writes.', up && events ? 1 : 0),
     one('farebox_outbox_waiting', 'Events that are still to be delivered.', events?.waiting),
-    one('farebox_outbox_given_up', 'Events that could not be delivered, and wait for somebody to look.', events?.givenUp),
-    one('farebox_spool_waiting', 'Usage that waits on disk for the database.', spooled),
+    one('farebox_outbox_given_up', 'Events that could not be delivered and are no longer retried.', events?.givenUp),
+    one('farebox_spool_waiting', 'Usage records that wait on disk until the database is back.', spooled),
   ]
 }
 

@@ -9,12 +9,12 @@ import { codeOf } from './outcome-of-error.ts'
 export class BoxMetrics implements CallObserver {
   readonly #requests = new Counter({
     name: 'farebox_http_requests_total',
-    help: 'Answers by route and status.',
+    help: 'Responses by route and status.',
     labels: ['method', 'path', 'status'],
   })
   readonly #requestSeconds = new DurationHistogram({
     name: 'farebox_http_request_duration_seconds',
-    help: 'Time until an answer, or the first of a stream, by route.',
+    help: 'Time to the response, or to the first byte of a stream, by route.',
     labels: ['method', 'path'],
   })
   readonly #calls = new Counter({
@@ -24,27 +24,31 @@ export class BoxMetrics implements CallObserver {
   })
   readonly #callSeconds = new DurationHistogram({
     name: 'farebox_call_duration_seconds',
-    help: 'Time that calls took, from their beginning to their charge.',
+    help: 'Duration of calls, from their start to their charge.',
     labels: ['service', 'operation'],
   })
   readonly #attempts = new Counter({
     name: 'farebox_attempts_total',
-    help: 'Attempts at providers, by why they were made and how they ended. Hedges and fallbacks are causes.',
+    help: 'Attempts at providers, by cause (such as retry, fallback or hedge) and outcome.',
     labels: ['adapter', 'service', 'provider', 'cause', 'outcome', 'error'],
   })
   readonly #attemptSeconds = new DurationHistogram({
     name: 'farebox_attempt_duration_seconds',
-    help: 'Time that attempts took.',
+    help: 'Duration of attempts.',
     labels: ['adapter', 'service', 'provider'],
   })
   readonly #credits = new Counter(
     { name: 'farebox_credits_charged_total', help: 'Credits charged by this process.', labels: ['service'] },
     (total) => formatCredits(microCredits(total)),
   )
-  readonly #holds = new Counter({ name: 'farebox_holds_total', help: 'Calls whose price was set aside.', labels: ['service'] })
+  readonly #holds = new Counter({
+    name: 'farebox_holds_total',
+    help: 'Calls for whose price credits were held.',
+    labels: ['service'],
+  })
   readonly #refusals = new Counter({
     name: 'farebox_refusals_total',
-    help: 'Calls that were not begun, by the code of the reason.',
+    help: 'Calls that were refused before they began, by error code.',
     labels: ['service', 'reason'],
   })
 

@@ -29,12 +29,12 @@ export class EventLog implements CallObserver {
 
   spooled({ accountId, workflowId, holdId }: { accountId: string; workflowId: string; holdId: string }): void {
     const facts = { account_id: accountId, workflow_id: workflowId, hold_id: holdId }
-    this.#tell('warn', facts, 'usage was spooled: the database is away')
+    this.#tell('warn', facts, 'the database is unreachable: usage was spooled')
   }
 
   /** Logs a failure that nobody awaits. */
   unawaited(error: unknown): void {
-    this.#tell('error', errorFacts(error), 'work in the background failed')
+    this.#tell('error', errorFacts(error), 'background work failed')
   }
 
   /** Logs an API response that reports a server error. */
@@ -43,9 +43,9 @@ export class EventLog implements CallObserver {
   }
 
   reconciled({ adapters, agreed, differences }: ReconcileReport): void {
-    for (const difference of differences) this.#tell('warn', differenceFacts(difference), 'records differ from a provider’s')
+    for (const difference of differences) this.#tell('warn', differenceFacts(difference), 'our records differ from a provider’s')
     const counts = { adapters: adapters.length, agreed, differences: differences.length }
-    this.#tell('info', counts, 'records were compared with those of the providers')
+    this.#tell('info', counts, 'our records were compared with the providers’')
   }
 
   #attempted(call: object, record: AttemptRecord): void {
@@ -72,8 +72,8 @@ export class EventLog implements CallObserver {
     else this.#conditions.set(healthKey, condition)
     const { service, provider, model } = candidate.offer
     const facts = { adapter: candidate.adapter.name, service, provider, model, condition, before }
-    if (condition === 'ok') this.#tell('info', facts, 'a provider is well again')
-    else this.#tell('warn', facts, condition === 'sick' ? 'a breaker opened' : 'a provider takes fewer calls')
+    if (condition === 'ok') this.#tell('info', facts, 'a provider has recovered')
+    else this.#tell('warn', facts, condition === 'sick' ? 'a breaker opened' : 'a provider accepts fewer calls')
   }
 
   #ended(call: object, { outcome, creditsUsed, candidate, error }: CallEnd): void {

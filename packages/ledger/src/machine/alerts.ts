@@ -62,6 +62,6 @@ export function cancelTopUp({ state, account }: Step, { topUpId }: Operations['c
 
 /** The failure for a top-up that cannot be completed or given up. */
 export function notPending(topUpId: string) {
-  const problem = `is not the top-up that is awaited: ${topUpId}`
+  const problem = `is not the pending top-up: ${topUpId}`
   return { status: 'failed' as const, code: 'INVALID_INPUT' as const, field: 'topUpId', problem }
 }

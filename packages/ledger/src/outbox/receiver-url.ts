@@ -8,7 +8,7 @@ export function checkReceiverUrl(url: string, what: string): URL {
   // `fetch` would reject such a URL each time, with the password in its message.
   if (address?.username || address?.password) {
     throw new InvalidOptionError(
-      `url of ${what} must have no name and password in it: a receiver tells us by the signature or a header`,
+      `url of ${what} must not contain a user name or password: a receiver can check the signature or a header`,
     )
   }
   if (address && (address.protocol === 'https:' || isLocal)) return address

@@ -32,15 +32,15 @@ export function unavailable(error: unknown): unknown {
     )
   }
   // The retries failed too, so this is no race: the id is in use for something else. Retried alone, it fails no other change.
-  if (code === '23505') return new LedgerInternalError('an id of this change is taken already, and it was not made', error)
+  if (code === '23505') return new LedgerInternalError('an id of this change is already taken; nothing was changed', error)
   if (code === '22P05') {
     const problem =
-      "a text has a character that the database's encoding has not: keep the ledger in a database with ENCODING 'UTF8'"
+      "a text has a character that the database's encoding lacks: keep the ledger in a database with ENCODING 'UTF8'"
     return new LedgerInternalError(problem, error)
   }
   // A value or a sum does not fit its column, or a key its index: the change is at fault, not the database.
   if (code.startsWith('22') || code.startsWith('54') || code === '23514' || code === '23502') {
-    return new LedgerInternalError('a change does not fit the tables of the ledger, and was not made', error)
+    return new LedgerInternalError("a change does not fit the ledger's tables; nothing was changed", error)
   }
   if (code === '3D000' || code === '28P01' || code === '28000') {
     return new LedgerUnavailableError(`Postgres refused the connection: ${messageOf(error)}`, error)

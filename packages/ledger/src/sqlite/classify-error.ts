@@ -15,7 +15,7 @@ export function explained(error: unknown): unknown {
   const code = codeOf(error)
   // A value or a sum does not fit its column: the change is at fault, not the database.
   if (code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_TOOBIG' || error instanceof RangeError) {
-    return new LedgerInternalError('a change does not fit the tables of the ledger, and was not made', error)
+    return new LedgerInternalError("a change does not fit the ledger's tables; nothing was changed", error)
   }
   if (code === 'SQLITE_ERROR' && messageOf(error).startsWith('no such table')) return noTables(error)
   if (code === 'SQLITE_ERROR' && /no such column|has no column named/.test(messageOf(error)))

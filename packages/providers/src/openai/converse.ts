@@ -100,7 +100,7 @@ async function feed(
     await call.race(socket.drained())
     const step = await call.race(
       input.next().catch((cause: unknown) => {
-        throw new ProviderError(`the input of a conversation with ${provider} failed`, { provider, kind: 'aborted', cause })
+        throw new ProviderError(`the audio input of a conversation with ${provider} failed`, { provider, kind: 'aborted', cause })
       }),
     )
     if (step.done) return socket.events.put({ type: INPUT_ENDED })

@@ -23,7 +23,7 @@ export function streamResponsesBody(provider: string, request: ChatRequest): Str
 
 function fields(provider: string, request: ChatRequest) {
   if (request.stop !== undefined && request.stop.length > 0) {
-    const message = `${provider} knows no stop sequences in its Responses API`
+    const message = `${provider} does not support stop sequences in its Responses API`
     throw new ProviderError(message, { provider, kind: 'unsupported', providerParameter: 'stop' })
   }
   return {

@@ -66,6 +66,6 @@ async function order(
 }
 
 function unconfirmed(provider: string, callId: string, isTold: boolean): ProviderError {
-  const message = isTold ? 'it was told to end, and goes on' : 'it could not be told to end'
+  const message = isTold ? 'it was told to end, but goes on' : 'it could not be told to end'
   return outcomeUnknown(provider, new ProviderError(message, { provider, kind: 'unavailable' }), callId)
 }

@@ -21,7 +21,7 @@ export function reportedNumber(
   if (value === undefined || value === null) return undefined
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
   const shown = typeof value === 'number' || typeof value === 'string' ? String(value).slice(0, 40) : typeof value
-  throw new InvalidUsageError(source, field, `reported ${field} as ${shown}, which is no number of zero or more`)
+  throw new InvalidUsageError(source, field, `reported ${field} as ${shown}, which is not a number of 0 or more`)
 }
 
 /** Reads a number that a provider reported as text, as in a header or a form. An empty text means "not reported". */
