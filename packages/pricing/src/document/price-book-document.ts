@@ -7,30 +7,38 @@ const confidences = ['checked_against_bill', 'official', 'sources_agree', 'singl
 export const entrySchema = z.strictObject({
   service: name,
   provider: name,
-  model: name.optional().describe('Absent: every model of the provider'),
+  model: name.optional().describe('If absent, every model of the provider'),
   aliases: z
     .array(name)
     .min(1)
     .optional()
     .describe(
-      'Other names of the model, or of the provider where no model is named. A name that ends in * stands for all that begin so; ' +
-        'an exact name is preferred, then the longest beginning',
+      'Other names of the model, or of the provider if no model is named. A name that ends in * stands for all names that begin like this. ' +
+        'An exact match is preferred, then the longest match',
     ),
-  to: z.array(phonePrefix).min(1).optional().describe('Numbers called: the longest beginning wins. Absent: all others'),
-  from: z.array(phonePrefix).min(1).optional().describe('Numbers called from, after `to`. Absent: all others'),
+  to: z
+    .array(phonePrefix)
+    .min(1)
+    .optional()
+    .describe('Prefixes of the number called; the longest match wins. If absent, all other numbers'),
+  from: z
+    .array(phonePrefix)
+    .min(1)
+    .optional()
+    .describe('Prefixes of the calling number, matched after `to`. If absent, all other numbers'),
   rates: z.array(rateSchema).min(1),
-  connect_fee: amount.optional().describe('Charged once for each call that used anything'),
-  minimum_charge: positive.optional().describe('What a call that used anything costs at least'),
+  connect_fee: amount.optional().describe('Charged once per call that used anything'),
+  minimum_charge: positive.optional().describe('The minimum cost of a call that used anything'),
   maximum_charge: maximumChargeSchema.optional(),
   multipliers: z.array(multiplierSchema).min(1).optional(),
   windows: z.array(windowSchema).min(1).optional(),
-  rounding: roundingSchema.optional().describe("Absent: the book's"),
-  vendor: name.optional().describe('Who sends the bill, where that is not the provider'),
-  retires: day.optional().describe('The day on which the provider takes it out of service'),
-  source: z.string().min(1).optional().describe('Where the price was read'),
-  checked: day.optional().describe('When it was read'),
-  confidence: z.enum(confidences).optional().describe('How sure it is'),
-  note: z.string().min(1).optional().describe('What else a reader should know'),
+  rounding: roundingSchema.optional().describe("If absent, the book's rounding"),
+  vendor: name.optional().describe('The company that sends the bill, if it is not the provider'),
+  retires: day.optional().describe('The day on which the provider retires it'),
+  source: z.string().min(1).optional().describe('Where the price is published'),
+  checked: day.optional().describe('When the price was last checked there'),
+  confidence: z.enum(confidences).optional().describe('How certain the price is'),
+  note: z.string().min(1).optional().describe('Anything else a reader should know'),
 })
 
 const versionSchema = z.strictObject({
@@ -38,7 +46,9 @@ const versionSchema = z.strictObject({
   effective_from: instant,
   effective_until: instant
     .optional()
-    .describe('When it ends, which must be when the next begins. Absent: then. The last version has no end'),
+    .describe(
+      'When the version ends, which must be when the next one begins. If absent, it ends then. The last version has no end',
+    ),
   entries: z.array(entrySchema).min(1),
 })
 
@@ -47,7 +57,9 @@ export const priceBookSchema = z.strictObject({
   $schema: z.string().optional(),
   name,
   currency: z.enum(['credits', 'usd']),
-  rounding: roundingSchema.optional().describe('Absent: up to a whole credit of the total, or up to a nano-dollar of each call'),
+  rounding: roundingSchema
+    .optional()
+    .describe('If absent, the total is rounded up to a whole credit, or in a book in dollars each call up to a nano-dollar'),
   versions: z.array(versionSchema).min(1),
 })
 
