@@ -77,13 +77,13 @@ export class ReferenceBudgets {
   /**
    * Counts up to `amount` for another hold than before, where and when it was counted: what was counted last first.
    *
-   * @param onlyOf  moves only between budgets that count for this spender too
+   * @param onlyOf  moves only between budgets that count for one of these spenders too
    * @returns       how much moved in each budget
    */
-  move(from: string, to: string | undefined, amount: bigint, onlyOf?: Spender): Map<string, bigint> {
+  move(from: string, to: string | undefined, amount: bigint, onlyOf?: readonly Spender[]): Map<string, bigint> {
     const moved = new Map<string, bigint>()
     for (const { input, counts } of this.#budgets.values()) {
-      if (onlyOf && !isFor(input, onlyOf)) continue
+      if (onlyOf && !onlyOf.some((spender) => isFor(input, spender))) continue
       const taken = takeNewest(counts, from, amount)
       counts.push(...taken.map((count) => ({ ...count, holdId: to, isMoved: onlyOf === undefined })))
       moved.set(input.budgetId, sum(taken.map((count) => count.amount)))

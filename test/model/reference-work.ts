@@ -176,7 +176,8 @@ export abstract class ReferenceWork extends ReferenceLimits {
       const further = froms.slice(at + 1)
       reserve.pins.unshift({ grantId: part.grantId, amount: part.amount, ...(further.length > 0 && { reserves: further }) })
       reserve.left += part.amount
-      for (const [budgetId, count] of this.budgets.move(hold.holdId, reserve.holdId, part.amount, reserve)) {
+      const owners = froms.flatMap((workflowId) => this.#reserveOf(workflowId) ?? [])
+      for (const [budgetId, count] of this.budgets.move(hold.holdId, reserve.holdId, part.amount, owners)) {
         moved.set(budgetId, (moved.get(budgetId) ?? 0n) + count)
       }
     }

@@ -1,6 +1,7 @@
 import { isTakenBack, uncountedOf } from './machine/corrections.ts'
 import { getOrInsert } from './machine/get-or-insert.ts'
 import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
+import { refundIdOf } from './machine/return-lots.ts'
 import { RollupSums } from './machine/rollup-sums.ts'
 import type { Rows, UsageRow, WorkflowLine, WorkflowRow } from './rows.ts'
 import { CARRY, tables } from './tables.ts'
@@ -62,8 +63,9 @@ export function verifyAccount(accountId: string, rows: AccountRows): VerifyRepor
   }
   const [account] = rows.accounts
   if (account) {
-    const buckets = verifyJournal(rows, expect)
+    const { buckets, repaid } = verifyJournal(rows, expect)
     verifyBalance(rows, buckets, expect)
+    verifyGrants(rows, repaid, expect)
     verifyPins(rows, expect)
     const corrections = correctionsOf(rows.usage_records)
     verifyUsage(rows, buckets, expect)
@@ -83,15 +85,25 @@ export function unreadableAccount(accountId: string, { column, cause }: Unreadab
 
 type Expect = (kind: Mismatch['kind'], at: string, expected: unknown, found: unknown) => void
 
-/** Checks the hash chain, and that each entry balances. Returns the balance of each bucket according to the journal. */
-function verifyJournal({ accounts: [account], journal }: AccountRows, expect: Expect): Map<string, bigint> {
+/** What the journal says. */
+interface Journaled {
+  /** The balance of each bucket. */
+  buckets: Map<string, bigint>
+  /** The debt that each grant repaid. */
+  repaid: Map<string, bigint>
+}
+
+/** Checks the hash chain, and that each entry balances. */
+function verifyJournal({ accounts: [account], journal }: AccountRows, expect: Expect): Journaled {
   const buckets = new Map<string, bigint>()
+  const repaid = new Map<string, bigint>()
   let previous = GENESIS_HASH
   for (const [index, entry] of journal.toSorted((a, b) => a.sequence - b.sequence).entries()) {
     expect('sequence_gap', String(index + 1), index + 1, entry.sequence)
     expect('hash_broken', String(entry.sequence), entryHash(previous, entry), entry.hash)
     previous = entry.hash
-    const { postings } = decodeEntry(entry)
+    const { postings, outcome } = decodeEntry(entry)
+    addRepaid(repaid, outcome)
     expect(
       'entry_unbalanced',
       String(entry.sequence),
@@ -102,7 +114,13 @@ function verifyJournal({ accounts: [account], journal }: AccountRows, expect: Ex
   }
   expect('head_broken', 'newest hash', previous, account?.chainHash)
   expect('head_broken', 'entries', journal.length, account?.sequence)
-  return buckets
+  return { buckets, repaid }
+}
+
+/** Adds what a grant repaid when it was made, began or expired. An outcome that was tampered with may be anything. */
+function addRepaid(repaid: Map<string, bigint>, outcome: unknown): void {
+  const { grantId, repaid: amount } = (outcome ?? {}) as Record<string, unknown>
+  if (typeof grantId === 'string' && typeof amount === 'string' && /^\d+$/.test(amount)) add(repaid, grantId, BigInt(amount))
 }
 
 function verifyBalance({ accounts: [account], grants, holds }: AccountRows, buckets: Map<string, bigint>, expect: Expect): void {
@@ -132,6 +150,24 @@ function verifyBalance({ accounts: [account], grants, holds }: AccountRows, buck
     -bucket('granted'),
     sum(grants, ({ amount }) => amount),
   )
+}
+
+/**
+ * Checks what was spent of each grant against the lots of usage records and the debt that it repaid. What a refund could not give
+ * back to a grant is in a grant of its own. A grant that was charged back takes no part in refunds, so its lots say less.
+ */
+function verifyGrants({ grants, usage_records: usage }: AccountRows, repaid: Map<string, bigint>, expect: Expect): void {
+  const byId = new Map(grants.map((grant) => [grant.grantId, grant]))
+  const spent = new Map(repaid)
+  for (const { usageId, corrects, lots } of usage) {
+    for (const [index, { grantId, amount }] of lots.entries()) {
+      const regranted = corrects === null ? undefined : byId.get(refundIdOf(usageId, index + 1))
+      add(spent, grantId, amount + (regranted?.amount ?? 0n))
+    }
+  }
+  for (const { grantId, state, amount, remaining, gone } of grants) {
+    if (state !== 'charged_back') expect('grants', `${grantId} spent`, spent.get(grantId) ?? 0n, amount - remaining - gone)
+  }
 }
 
 /** Checks the lots of holds against what grants and the credit line have set aside for them. */

@@ -226,6 +226,16 @@ export function exerciseJournal(suite: Suite): void {
         'grants',
         `UPDATE farebox_grants SET remaining = remaining + 1 WHERE account_id = '{id}' AND grant_id = 'later'`,
       ],
+      [
+        'a grant of which more is gone',
+        'grants',
+        `UPDATE farebox_grants SET gone = gone + 1 WHERE account_id = '{id}' AND grant_id = 'promo'`,
+      ],
+      [
+        'a usage record that another grant paid for',
+        'grants',
+        `UPDATE farebox_usage_records SET lots = replace(lots, '"promo"', '"first"') WHERE account_id = '{id}'`,
+      ],
       ['a deleted grant', 'grants', `DELETE FROM farebox_grants WHERE account_id = '{id}' AND grant_id = 'later'`],
       [
         'a loosened pin',

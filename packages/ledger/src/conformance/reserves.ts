@@ -199,6 +199,24 @@ export function exerciseReserves(suite: Suite): void {
       expect(await used(accountId)).toEqual({ all: 20, gpt: 20 })
     })
 
+    it('a reserve keeps its place in the budget of its user while others draw on it through a workflow below', async () => {
+      const accountId = await suite.account(500)
+      await suite.ledger.setBudget({ accountId, budgetId: 'ada', userId: 'ada', period: 'total', limit: credits(10) })
+      await open(accountId, 'top', 6, { userId: 'ada' })
+      await open(accountId, 'leg', 6, { parentId: 'top' })
+      const holdId = await suite.hold(accountId, 6, { workflowId: 'leg', userId: 'bob' })
+      await suite.ledger.releaseHold({ accountId, holdId })
+      expect(await used(accountId)).toEqual({ ada: 6 })
+      expect(await suite.ledger.placeHold(asked(accountId, 5, { userId: 'ada' }))).toMatchObject({
+        budgetId: 'ada',
+        available: credits(4),
+      })
+      await suite.ledger.closeWorkflow({ accountId, workflowId: 'leg' })
+      await suite.ledger.placeHold(asked(accountId, 4, { userId: 'ada' }))
+      expect(await suite.ledger.placeHold(asked(accountId, 6, { workflowId: 'top' }))).toMatchObject({ status: 'held' })
+      expect(await used(accountId)).toEqual({ ada: 10 })
+    })
+
     it('what a reserve gave counts in the window in which it was reserved', async () => {
       const accountId = await suite.account(500)
       await suite.ledger.setBudget({ accountId, budgetId: 'all', period: 'day', limit: credits(100) })

@@ -198,6 +198,7 @@ describe('a grant that begins later', () => {
     ledger.wait(100)
     expect(ledger.account).toMatchObject({ posted: credits(-5), debt: credits(5) })
     expect(ledger.grant('g')).toMatchObject({ state: 'spent', remaining: credits(0) })
+    expect(ledger.entry.outcome).toEqual({ grantId: 'g', amount: '40000000', repaid: '40000000' })
     expect(ledger.verify()).toEqual([])
   })
 

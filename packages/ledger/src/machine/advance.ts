@@ -82,7 +82,7 @@ function beginGrant(state: LedgerState, account: AccountRow, grant: GrantRow, no
   const amount = grant.remaining
   grant.state = 'active'
   account.posted = microCredits(account.posted + amount)
-  repayDebt(state, account, grant)
+  const repaid = repayDebt(state, account, grant)
   appendEntry(
     state,
     account,
@@ -90,7 +90,7 @@ function beginGrant(state: LedgerState, account: AccountRow, grant: GrantRow, no
       verb: 'beginGrant',
       idempotencyKey: null,
       content: {},
-      outcome: { grantId: grant.grantId, amount: amount.toString() },
+      outcome: { grantId: grant.grantId, amount: amount.toString(), ...(repaid > 0n && { repaid: repaid.toString() }) },
       postings: [
         ['pending', -amount],
         ['available', amount],

@@ -175,6 +175,24 @@ describe('extending a hold', () => {
     expect(ledger.do('extendHold', { holdId: 'h', amount: credits(22) })).toMatchObject({ affordable: credits(0) })
   })
 
+  test('has two lots of a grant, however often it is extended, and gives back what was added last', () => {
+    const ledger = new OneAccount(70)
+    ledger.do('grant', { grantId: 'second', amount: credits(500) })
+    ledger.do('placeHold', { holdId: 'h', amount: credits(3), ttlMs: 9_000 })
+    for (let second = 1; second <= 100; second++) {
+      ledger.do('settleHold', { holdId: 'h', usageId: `part ${second}`, usage: rated(1), final: false })
+      ledger.do('extendHold', { holdId: 'h', amount: credits(3 + second) })
+    }
+    // A hundred were spent, and the first grant with them.
+    expect(ledger.hold('h').lots).toEqual([lot('second', 43), lot('second', 60)])
+    for (let amount = 104; amount <= 200; amount++) ledger.do('extendHold', { holdId: 'h', amount: credits(amount) })
+    expect(ledger.hold('h').lots).toEqual([lot('second', 43), lot('second', 157)])
+    ledger.do('extendHold', { holdId: 'h', amount: credits(100) })
+    expect(ledger.hold('h').lots).toEqual([lot('second', 43), lot('second', 57)])
+    expect(ledger.grant('second').pinned).toBe(credits(100))
+    expect(ledger.verify()).toEqual([])
+  })
+
   test('with nothing left to draw on keeps it open', () => {
     const ledger = new OneAccount(30)
     ledger.do('placeHold', { holdId: 'h', amount: credits(20) })

@@ -120,6 +120,24 @@ export function moveLots(lots: Lot[], amount: Credits): Lot[] {
   return moved
 }
 
+/**
+ * Appends to the lots of a hold. What extensions draw from the same grant, one after the other, becomes one lot, so that a call that
+ * is paid second by second has two lots per grant rather than one per second: what was set aside first, and what was added.
+ */
+export function addLots(lots: Lot[], more: readonly Lot[]): void {
+  for (const lot of more) {
+    const [first, last] = lots.slice(-2)
+    if (first && last && isLike(first, lot) && isLike(last, lot)) last.amount = microCredits(last.amount + lot.amount)
+    else lots.push(lot)
+  }
+}
+
+/** Whether two lots come from the same grant and return to the same reserves. */
+function isLike(a: Lot, b: Lot): boolean {
+  const [ours, theirs] = [a.reserves ?? [], b.reserves ?? []]
+  return a.grantId === b.grantId && ours.length === theirs.length && ours.every((id, index) => id === theirs[index])
+}
+
 /** Repays the account's debt from the unpinned part of a grant that begins or expires. Returns what was repaid. */
 export function repayDebt(state: LedgerState, account: AccountRow, grant: GrantRow): Credits {
   state.touch('grants', grant)

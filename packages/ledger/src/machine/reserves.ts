@@ -57,7 +57,8 @@ export function drawReserves(state: LedgerState, reserves: readonly HoldRow[], a
 /**
  * Returns what a hold drew from a reserve and did not need, to that reserve or, if it has ended, to the next open one.
  *
- * @param uses  the hold's budget uses; those in budgets that also apply to the reserve move back with the amount
+ * @param uses  the hold's budget uses; those in budgets that also apply to the reserve, or to one that it draws on itself, move
+ *   back with the amount
  * @returns     the uses that moved to the reserve, or `undefined` if no reserve is open
  */
 export function returnToReserve(
@@ -67,13 +68,17 @@ export function returnToReserve(
   amount: Credits,
   uses: BudgetUse[],
 ): BudgetUse[] | undefined {
-  const [from, ...further] = lot.reserves ?? []
-  if (from === undefined) return undefined
-  const workflow = state.workflow(account.accountId, from)
-  const [reserve] = workflow ? reservesOf(state, [workflow]) : []
-  if (!reserve) return returnToReserve(state, account, { ...lot, reserves: further }, amount, uses)
+  const from = lot.reserves ?? []
+  const reserves = reservesOf(
+    state,
+    from.flatMap((workflowId) => state.workflow(account.accountId, workflowId) ?? []),
+  )
+  const [reserve] = reserves
+  if (!reserve) return undefined
+  const further = from.slice(from.indexOf(reserve.workflowId ?? '') + 1)
   reserve.lots.unshift({ grantId: lot.grantId, amount, ...(further.length > 0 && { reserves: further }) })
-  const counting = state.budgets(account.accountId).filter((budget) => appliesTo(budget, reserve))
+  // What the further reserves are still to get back counts for them too.
+  const counting = state.budgets(account.accountId).filter((budget) => reserves.some((each) => appliesTo(budget, each)))
   const ids = new Set(counting.map(({ budgetId }) => budgetId))
   const counted = uses.filter(({ budgetId }) => ids.has(budgetId))
   const moved = moveUses(counted, amount)

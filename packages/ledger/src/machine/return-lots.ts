@@ -27,7 +27,7 @@ export function returnLots(
     lots.push({ grantId: lot.grantId, amount: microCredits(-give) })
     const rest = give - giveTo(step, lot.grantId, give)
     if (rest === 0n) continue
-    regrant(step, state.grant(account.accountId, lot.grantId), microCredits(rest), `refund:${correctionId}:${lots.length}`)
+    regrant(step, state.grant(account.accountId, lot.grantId), microCredits(rest), refundIdOf(correctionId, lots.length))
     regranted += rest
   }
   account.posted = microCredits(account.posted + amount)
@@ -38,6 +38,11 @@ export function returnLots(
       ['granted', -regranted],
     ],
   }
+}
+
+/** The id of the grant that a correction made of one of its lots, which are counted from 1. Callers cannot give a grant such an id. */
+export function refundIdOf(correctionId: string, lot: number): string {
+  return `refund:${correctionId}:${lot}`
 }
 
 /** Gives back to the grant or debt that an amount came from. Returns how much of it that could take. */

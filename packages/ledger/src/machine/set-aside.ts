@@ -4,7 +4,7 @@ import type { Limits } from './affordable.ts'
 import { addUses, countInBudgets, uncountInBudgets } from './budgets.ts'
 import { envelopesOf, moveEnvelopes } from './envelopes.ts'
 import { least } from './least.ts'
-import { consumeFree, consumePinned, pinLots, unpinLot } from './lots.ts'
+import { addLots, consumeFree, consumePinned, pinLots, unpinLot } from './lots.ts'
 import { drawReserves, renewReserves, returnToReserve } from './reserves.ts'
 import type { LedgerState } from './state.ts'
 import type { Step } from './step.ts'
@@ -13,7 +13,7 @@ import type { Step } from './step.ts'
 export function setAside({ state, account }: Step, limits: Limits, hold: HoldRow, amount: Credits): Posting[] {
   const drawn = drawReserves(state, limits.reserves, amount)
   const fresh = microCredits(amount - drawn.amount)
-  hold.lots.push(...drawn.lots, ...pinLots(state, account, hold.service, fresh))
+  addLots(hold.lots, [...drawn.lots, ...pinLots(state, account, hold.service, fresh)])
   addUses(hold.budgets, countInBudgets(state, limits.budgets, amount, drawn.uses))
   hold.remaining = microCredits(hold.remaining + amount)
   moveEnvelopes(state, limits.envelopes, { held: amount })
