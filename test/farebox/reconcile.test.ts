@@ -250,6 +250,23 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(20 + 6 + 21))
     await workflow.close()
   })
+
+  it('charges what the provider counted more of a call that an earlier one of its line had paid for', async () => {
+    const { box, accountId, workflow, listened, later } = await openListening(on)
+    // Credits for 4 seconds are 0.53, which is 1. It pays for the next 3 seconds too.
+    expect(await listened(4, 4)).toEqual(credits(1))
+    expect(await listened(3, 63)).toEqual(credits(0))
+    later(20 * MINUTE)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'late_price', requestId: 'R1' },
+      { type: 'usage_differs', requestId: 'R2', isApplied: true },
+      { type: 'late_price', requestId: 'R2' },
+    ])
+    expect(await box.reconcile()).toMatchObject({ agreed: 2, differences: [] })
+    // As much as 67 seconds at once would be.
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(9))
+    await workflow.close()
+  })
 })
 
 /** A provider that hears live sound, breaks off at its end, and counts as it likes. */

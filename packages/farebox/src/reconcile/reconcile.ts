@@ -135,11 +135,10 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
   const isEstimate = row.certainty !== 'exact'
   const known = costOf(ours)
   const cost = theirs.cost !== undefined && theirs.cost !== known ? theirs.cost : undefined
-  const wasCharged = ours.charges.some(({ due }) => due > 0n)
+  // A failed attempt is at the operator's expense: it is rated at nothing.
+  const isSold = ours.charges.some(({ due, rated }) => due > 0n || rated > 0n)
   const charge =
-    differsInUsage && isEstimate && wasCharged && !ours.isDecided
-      ? chargeFor(run, ours, theirs.usage?.quantities ?? [])
-      : undefined
+    differsInUsage && isEstimate && isSold && !ours.isDecided ? chargeFor(run, ours, theirs.usage?.quantities ?? []) : undefined
   const differences: Difference[] = []
   const isApplied = !run.options.isDryRun
   if (differsInUsage) {
@@ -198,9 +197,16 @@ function spread(total: bigint, amounts: readonly bigint[]): bigint[] {
   })
 }
 
-function chargeFor({ prices }: Run, { row, at, numbers }: OurRecord, quantities: readonly UsageQuantity[]) {
+/** What a request should be charged for the provider's count of it. */
+function chargeFor({ prices }: Run, ours: OurRecord, theirs: readonly UsageQuantity[]): Credits {
+  const { row, at, numbers, charges, quantities } = ours
   const { service, provider, model } = row
-  return chargeOf(prices.price({ service, provider, model: model ?? undefined, at, ...numbers }, quantities).rating)
+  const charge = (counted: readonly UsageQuantity[]) =>
+    chargeOf(prices.price({ service, provider, model: model ?? undefined, at, ...numbers }, counted).rating)
+  if (charges.some(({ due }) => due > 0n)) return charge(theirs)
+  // An earlier call of its line was rounded up, and thereby paid for all of this one: only what is more is due.
+  const more = charge(theirs) - charge(quantities)
+  return microCredits(more > 0n ? more : 0n)
 }
 
 function sells({ offers }: ProviderAdapter, service: string): boolean {
