@@ -200,6 +200,36 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     expect([await balance(), await balanceOf(box, other.accountId)]).toEqual([credits(10_000), credits(10_000 - 20)])
   })
 
+  it('finds a call that began after the range in which it was dialled, and gives it no record of a call after that', async () => {
+    let isDialled = true
+    const { network, box, workflow, later, balance } = await open(on, (net) => {
+      if (isDialled)
+        net.books.push({ requestId: 'CA1', service: 'phone', at: net.time + 2_000, status: 'final', to, usage: durationOf(60) })
+      return unknown()
+    })
+    const begun = network.time
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(20 * MINUTE)
+    const early = { from: begun, until: begun + 1_000 }
+    expect((await box.reconcile(early)).differences).toMatchObject([{ type: 'call_found', requestId: 'CA1' }])
+    expect(await balance()).toBe(credits(10_000 - 20))
+
+    isDialled = false
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    const between = network.time + 30_000
+    later(MINUTE)
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    network.books.push({ requestId: 'CA2', service: 'phone', at: network.time, status: 'final', to, usage: durationOf(120) })
+    later(20 * MINUTE)
+    // It is the second one's, which was dialled after this range.
+    expect((await box.reconcile({ from: begun, until: between })).differences).toMatchObject([{ type: 'call_unknown' }])
+    expect(await balance()).toBe(credits(10_000 - 20))
+    const { differences } = await box.reconcile()
+    expect(differences).toMatchObject([{ type: 'call_unknown' }, { type: 'call_found', requestId: 'CA2' }])
+    expect(await balance()).toBe(credits(10_000 - 20 - 40))
+    await workflow.close()
+  })
+
   it('tells of what only one side knows, and changes nothing for it', async () => {
     const { network, box, workflow, later, balance } = await open(on, (net, request) => net.connect(request, 60))
     await workflow.call(call)

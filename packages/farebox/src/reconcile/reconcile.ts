@@ -15,7 +15,7 @@ import { chargeOf } from '@farebox/pricing'
 import type { BookPrices } from '../book-prices.ts'
 import { correctionIdOf } from '../correction-id.ts'
 import type { Difference, ReconcileReport } from './difference.ts'
-import { type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
+import { isWithin, type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
 import { costOf, loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
 
 /** The options of a comparison with the providers' records. */
@@ -60,7 +60,7 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   const adapters = parts.providers.filter(({ records, availability }) => records && availability.status === 'ready')
   const services = [...new Set(adapters.flatMap(({ offers }) => offers.map(({ service }) => service))), 'phone']
   const ours = await loadOurRecords(parts.ledger, [...new Set(services)], { from: from - LONGEST_MS, until: now + DAY_MS })
-  const open = await openCalls(parts.ledger, ours, { from, until })
+  const open = await openCalls(parts.ledger, ours, { from: from - LONGEST_MS, until: now + DAY_MS })
   const report: ReconcileReport = { from, until, adapters: [], agreed: 0, differences: [] }
   const run: Run = { ...parts, options, now, ours, report, open }
 
@@ -87,6 +87,7 @@ export interface Run extends ReconcileParts {
   now: number
   ours: OurRecords
   report: ReconcileReport
+  /** Also those dialled before and after the range: a record may be theirs. */
   open: readonly OpenCall[]
 }
 
@@ -95,11 +96,13 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
   const seen = new Set<string>()
   const signal = options.signal ?? new AbortController().signal
   const context = { signal, attemptId: `reconcile-${adapter.name}` }
-  for await (const record of adapter.records?.({ from: report.from - LONGEST_MS, until: report.until }, context) ?? []) {
+  const until = endOfRecords(run)
+  for await (const record of adapter.records?.({ from: report.from - LONGEST_MS, until }, context) ?? []) {
     if (signal.aborted) throw signal.reason
     options.onRecord?.(adapter.name, record)
     seen.add(record.requestId)
     const known = ours.find(adapter.name, record.requestId)
+    if (known && record.at >= report.until) continue
     const differences = known ? await compare(run, known, record) : undefined
     if (differences) {
       report.differences.push(...differences)
@@ -108,7 +111,7 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
       // The host's own code recorded it, without anything to compare.
     } else if (record.service === 'phone' && open.some((call) => call.couldBe(record))) {
       offerRecord(open, adapter, record)
-    } else if (record.status === 'final' && record.at >= report.from && record.at < now - SETTLING_MS) {
+    } else if (record.status === 'final' && record.at >= report.from && record.at < Math.min(report.until, now - SETTLING_MS)) {
       const { requestId, at, cost } = record
       report.differences.push({ type: 'not_recorded', adapter: adapter.name, requestId, at, cost })
     }
@@ -120,6 +123,12 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
     const { accountId, usageId } = row
     report.differences.push({ type: 'not_at_provider', accountId, usageId, adapter: name, requestId })
   }
+}
+
+/** The end of the records to ask for: a call that was dialled within the range may have begun after its end. */
+function endOfRecords({ report, open, now }: Run): number {
+  const ends = open.filter((call) => isWithin(report, call)).map(({ note }) => note.until + 1)
+  return ends.reduce((last, end) => Math.max(last, Math.min(end, now)), report.until)
 }
 
 /** Finds the differences between the two records of one request, and corrects them unless this is a dry run. */
