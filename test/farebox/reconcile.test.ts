@@ -409,3 +409,33 @@ it('declares no call as not placed while one of those that place calls keeps no 
   expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
   await workflow.close()
 })
+
+it('settles nothing by records that an adapter stopped telling because it was aborted', async () => {
+  const stopping = new AbortController()
+  const { network, box, workflow, later } = await open('SQLite', (net, request) => {
+    net.connect(request, 0)
+    return unknown()
+  })
+  await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  later(6 * MINUTE)
+  network.bill(0, 14_000_000n, 60)
+  const [telephone] = box.providers
+  const { records } = telephone as ProviderAdapter
+  Object.assign(telephone as object, {
+    // biome-ignore lint/correctness/useYield: it ends before it tells anything
+    async *records() {
+      stopping.abort(new Error('the server is stopping'))
+    },
+  })
+  await expect(box.reconcile({ signal: stopping.signal })).rejects.toThrow('the server is stopping')
+  Object.assign(telephone as object, { records })
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_found', charged: credits(20) }])
+  await workflow.close()
+})
+
+it('refuses a range that holds no time', async () => {
+  const box = await openBox()
+  for (const range of [{ from: 2, until: 1 }, { from: 1, until: 1 }, { from: Number.NaN }, { until: Number.POSITIVE_INFINITY }]) {
+    await expect(box.reconcile(range)).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining('from') })
+  }
+})

@@ -2,6 +2,7 @@ import {
   type Clock,
   type Credits,
   formatQuantity,
+  InvalidOptionError,
   isFareboxError,
   microCredits,
   type NanoUsd,
@@ -52,11 +53,16 @@ const SETTLING_MS = 15 * 60_000
  * Compares the ledger's usage records with the providers' own, and corrects what was estimated: prices that arrived late, and
  * phone calls whose outcome was unknown. It is safe to run at any time, repeatedly, and from several processes, because each
  * correction has its own id.
+ *
+ * @throws {InvalidOptionError} `from` is not before `until`
  */
 export async function reconcile(parts: ReconcileParts, options: ReconcileOptions = {}): Promise<ReconcileReport> {
   const now = parts.clock()
   const until = options.until ?? now
   const from = options.from ?? until - 3 * DAY_MS
+  if (!(from < until)) {
+    throw new InvalidOptionError(`from must be before until, in epoch milliseconds: received ${from} and ${until}`)
+  }
   const adapters = parts.providers.filter(({ records, availability }) => records && availability.status === 'ready')
   const services = [...new Set(adapters.flatMap(({ offers }) => offers.map(({ service }) => service))), 'phone']
   const ours = await loadOurRecords(parts.ledger, [...new Set(services)], { from: from - LONGEST_MS, until: now + DAY_MS })
@@ -116,6 +122,8 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
       report.differences.push({ type: 'not_recorded', adapter: adapter.name, requestId, at, cost })
     }
   }
+  // An adapter that was aborted may just end, and what it did not tell is no proof.
+  if (signal.aborted) throw signal.reason
   report.adapters.push({ name: adapter.name, records: seen.size })
   for (const { adapter: name, requestId, row } of ours.all()) {
     const isDue = row.createdAt >= report.from && row.createdAt < Math.min(report.until, now - SETTLING_MS)
