@@ -200,6 +200,36 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     expect([await balance(), await balanceOf(box, other.accountId)]).toEqual([credits(10_000), credits(10_000 - 20)])
   })
 
+  it('finds a call that began after the range in which it was dialled, and gives it no record of a call after that', async () => {
+    let isDialled = true
+    const { network, box, workflow, later, balance } = await open(on, (net) => {
+      if (isDialled)
+        net.books.push({ requestId: 'CA1', service: 'phone', at: net.time + 2_000, status: 'final', to, usage: durationOf(60) })
+      return unknown()
+    })
+    const begun = network.time
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(20 * MINUTE)
+    const early = { from: begun, until: begun + 1_000 }
+    expect((await box.reconcile(early)).differences).toMatchObject([{ type: 'call_found', requestId: 'CA1' }])
+    expect(await balance()).toBe(credits(10_000 - 20))
+
+    isDialled = false
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    const between = network.time + 30_000
+    later(MINUTE)
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    network.books.push({ requestId: 'CA2', service: 'phone', at: network.time, status: 'final', to, usage: durationOf(120) })
+    later(20 * MINUTE)
+    // It is the second one's, which was dialled after this range.
+    expect((await box.reconcile({ from: begun, until: between })).differences).toMatchObject([{ type: 'call_unknown' }])
+    expect(await balance()).toBe(credits(10_000 - 20))
+    const { differences } = await box.reconcile()
+    expect(differences).toMatchObject([{ type: 'call_unknown' }, { type: 'call_found', requestId: 'CA2' }])
+    expect(await balance()).toBe(credits(10_000 - 20 - 40))
+    await workflow.close()
+  })
+
   it('tells of what only one side knows, and changes nothing for it', async () => {
     const { network, box, workflow, later, balance } = await open(on, (net, request) => net.connect(request, 60))
     await workflow.call(call)
@@ -248,6 +278,23 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     const records = await box.ledger.usageOf(accountId, workflow.id)
     expect(records.reduce((sum, { cost }) => sum + (cost ?? 0n), 0n)).toBe(342_000_000n)
     expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(20 + 6 + 21))
+    await workflow.close()
+  })
+
+  it('charges what the provider counted more of a call that an earlier one of its line had paid for', async () => {
+    const { box, accountId, workflow, listened, later } = await openListening(on)
+    // Credits for 4 seconds are 0.53, which is 1. It pays for the next 3 seconds too.
+    expect(await listened(4, 4)).toEqual(credits(1))
+    expect(await listened(3, 63)).toEqual(credits(0))
+    later(20 * MINUTE)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'late_price', requestId: 'R1' },
+      { type: 'usage_differs', requestId: 'R2', isApplied: true },
+      { type: 'late_price', requestId: 'R2' },
+    ])
+    expect(await box.reconcile()).toMatchObject({ agreed: 2, differences: [] })
+    // As much as 67 seconds at once would be.
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(9))
     await workflow.close()
   })
 })
@@ -361,4 +408,34 @@ it('declares no call as not placed while one of those that place calls keeps no 
   expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_unknown', accountId, to }])
   expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
   await workflow.close()
+})
+
+it('settles nothing by records that an adapter stopped telling because it was aborted', async () => {
+  const stopping = new AbortController()
+  const { network, box, workflow, later } = await open('SQLite', (net, request) => {
+    net.connect(request, 0)
+    return unknown()
+  })
+  await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  later(6 * MINUTE)
+  network.bill(0, 14_000_000n, 60)
+  const [telephone] = box.providers
+  const { records } = telephone as ProviderAdapter
+  Object.assign(telephone as object, {
+    // biome-ignore lint/correctness/useYield: it ends before it tells anything
+    async *records() {
+      stopping.abort(new Error('the server is stopping'))
+    },
+  })
+  await expect(box.reconcile({ signal: stopping.signal })).rejects.toThrow('the server is stopping')
+  Object.assign(telephone as object, { records })
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_found', charged: credits(20) }])
+  await workflow.close()
+})
+
+it('refuses a range that holds no time', async () => {
+  const box = await openBox()
+  for (const range of [{ from: 2, until: 1 }, { from: 1, until: 1 }, { from: Number.NaN }, { until: Number.POSITIVE_INFINITY }]) {
+    await expect(box.reconcile(range)).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining('from') })
+  }
 })

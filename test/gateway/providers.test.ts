@@ -263,7 +263,7 @@ test('the start prints what the README shows', async () => {
   const { ANTHROPIC_API_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM } = providers.settings
   const gateway = await startGateway({
     FAREBOX_DATA_DIR: join(folder.path, 'readme'),
-    FAREBOX_PUBLIC_URL: 'https://app.example.com/',
+    FAREBOX_PUBLIC_URL: 'https://twilio:not-for-logs@app.example.com/',
     ...{ ANTHROPIC_API_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM },
     // Nothing leaves this machine.
     TWILIO_BASE_URL: providers.settings.TWILIO_BASE_URL,
@@ -277,6 +277,7 @@ test('the start prints what the README shows', async () => {
   }
   expect(shown.filter((text) => !isPrinted(text))).toEqual([])
   expect(shown).toHaveLength(7)
+  expect(gateway.output()).not.toContain('not-for-logs')
   expect(await gateway.stop()).toBe(0)
 })
 

@@ -91,8 +91,18 @@ function adapterNote(
   const note = `real       ${name}: ${served.join(', ')}`
   if (adapter !== twilio) return note
   const caller = from ? `from ${from}` : 'each call says from which number, or set TWILIO_FROM'
-  const told = statusCallbackUrl ? `told of calls at ${statusCallbackUrl}` : 'set FAREBOX_PUBLIC_URL to be told of calls'
+  const told = statusCallbackUrl
+    ? `told of calls at ${withoutPassword(statusCallbackUrl)}`
+    : 'set FAREBOX_PUBLIC_URL to be told of calls'
   return [note, caller, told].join('; ')
+}
+
+/** Twilio accepts a name and a password in the URL, for a proxy that asks for them. They do not belong in a log. */
+function withoutPassword(url: string): string {
+  const shown = new URL(url)
+  shown.username = ''
+  shown.password = ''
+  return shown.href
 }
 
 /** Lists the offers that have no price. They are not sold, because Farebox never charges an unknown price. */

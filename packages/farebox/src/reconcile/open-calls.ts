@@ -61,6 +61,11 @@ function openCall({ accountId, documentId, body }: DocumentRow, callId: string |
   }
 }
 
+/** Whether a call was dialled within a time range. */
+export function isWithin({ from, until }: { from: number; until: number }, { note }: OpenCall): boolean {
+  return note.at >= from && note.at < until
+}
+
 /** Adds a record to the candidates of the call that it belongs to by id, or else of every call that it could belong to. */
 export function offerRecord(open: readonly OpenCall[], adapter: ProviderAdapter, record: ProviderRecord): void {
   const owner = open.find(({ callId }) => callId === record.requestId)
@@ -83,13 +88,13 @@ function matchCalls(open: readonly OpenCall[]): Map<OpenCall, FoundRecord> {
   return matched
 }
 
-/** Charges the calls that did take place, and closes those that did not. */
+/** Charges the calls of the range that did take place, and closes those that did not. */
 export async function resolveCalls(run: Run, canAsk: boolean): Promise<Difference[]> {
   const differences: Difference[] = []
   const matched = matchCalls(run.open)
   for (const call of run.open) {
     const isOver = call.isGivenUp || run.now > call.note.until + CLOCKS_MS
-    if (!isOver) continue
+    if (!isOver || !isWithin(run.report, call)) continue
     const found = matched.get(call)
     // If other calls were nearer to all of its records, any of these could still be its own.
     const isSure = canAsk && (found !== undefined || call.candidates.length === 0)

@@ -29,6 +29,8 @@ export interface OurCharge {
   usageId: string
   /** What was due: the amount charged plus the shortfall. */
   due: bigint
+  /** Its price before rounding. */
+  rated: bigint
   cost: bigint | null
 }
 
@@ -121,8 +123,8 @@ function correct(ours: OurRecord, { corrects, charged, shortfall, cost, details 
   ours.isBilled = true
 }
 
-function ourCharge({ usageId, charged, shortfall, cost }: UsageRow): OurCharge {
-  return { usageId, due: charged + shortfall, cost }
+function ourCharge({ usageId, charged, shortfall, rated, cost }: UsageRow): OurCharge {
+  return { usageId, due: charged + shortfall, rated, cost }
 }
 
 function detailsOf({ details }: UsageRow): Record<string, unknown> {

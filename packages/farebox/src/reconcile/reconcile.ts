@@ -2,6 +2,7 @@ import {
   type Clock,
   type Credits,
   formatQuantity,
+  InvalidOptionError,
   isFareboxError,
   microCredits,
   type NanoUsd,
@@ -15,7 +16,7 @@ import { chargeOf } from '@farebox/pricing'
 import type { BookPrices } from '../book-prices.ts'
 import { correctionIdOf } from '../correction-id.ts'
 import type { Difference, ReconcileReport } from './difference.ts'
-import { type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
+import { isWithin, type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
 import { costOf, loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
 
 /** The options of a comparison with the providers' records. */
@@ -52,15 +53,20 @@ const SETTLING_MS = 15 * 60_000
  * Compares the ledger's usage records with the providers' own, and corrects what was estimated: prices that arrived late, and
  * phone calls whose outcome was unknown. It is safe to run at any time, repeatedly, and from several processes, because each
  * correction has its own id.
+ *
+ * @throws {InvalidOptionError} `from` is not before `until`
  */
 export async function reconcile(parts: ReconcileParts, options: ReconcileOptions = {}): Promise<ReconcileReport> {
   const now = parts.clock()
   const until = options.until ?? now
   const from = options.from ?? until - 3 * DAY_MS
+  if (!(from < until)) {
+    throw new InvalidOptionError(`from must be before until, in epoch milliseconds: received ${from} and ${until}`)
+  }
   const adapters = parts.providers.filter(({ records, availability }) => records && availability.status === 'ready')
   const services = [...new Set(adapters.flatMap(({ offers }) => offers.map(({ service }) => service))), 'phone']
   const ours = await loadOurRecords(parts.ledger, [...new Set(services)], { from: from - LONGEST_MS, until: now + DAY_MS })
-  const open = await openCalls(parts.ledger, ours, { from, until })
+  const open = await openCalls(parts.ledger, ours, { from: from - LONGEST_MS, until: now + DAY_MS })
   const report: ReconcileReport = { from, until, adapters: [], agreed: 0, differences: [] }
   const run: Run = { ...parts, options, now, ours, report, open }
 
@@ -87,6 +93,7 @@ export interface Run extends ReconcileParts {
   now: number
   ours: OurRecords
   report: ReconcileReport
+  /** Also those dialled before and after the range: a record may be theirs. */
   open: readonly OpenCall[]
 }
 
@@ -95,11 +102,13 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
   const seen = new Set<string>()
   const signal = options.signal ?? new AbortController().signal
   const context = { signal, attemptId: `reconcile-${adapter.name}` }
-  for await (const record of adapter.records?.({ from: report.from - LONGEST_MS, until: report.until }, context) ?? []) {
+  const until = endOfRecords(run)
+  for await (const record of adapter.records?.({ from: report.from - LONGEST_MS, until }, context) ?? []) {
     if (signal.aborted) throw signal.reason
     options.onRecord?.(adapter.name, record)
     seen.add(record.requestId)
     const known = ours.find(adapter.name, record.requestId)
+    if (known && record.at >= report.until) continue
     const differences = known ? await compare(run, known, record) : undefined
     if (differences) {
       report.differences.push(...differences)
@@ -108,11 +117,13 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
       // The host's own code recorded it, without anything to compare.
     } else if (record.service === 'phone' && open.some((call) => call.couldBe(record))) {
       offerRecord(open, adapter, record)
-    } else if (record.status === 'final' && record.at >= report.from && record.at < now - SETTLING_MS) {
+    } else if (record.status === 'final' && record.at >= report.from && record.at < Math.min(report.until, now - SETTLING_MS)) {
       const { requestId, at, cost } = record
       report.differences.push({ type: 'not_recorded', adapter: adapter.name, requestId, at, cost })
     }
   }
+  // An adapter that was aborted may just end, and what it did not tell is no proof.
+  if (signal.aborted) throw signal.reason
   report.adapters.push({ name: adapter.name, records: seen.size })
   for (const { adapter: name, requestId, row } of ours.all()) {
     const isDue = row.createdAt >= report.from && row.createdAt < Math.min(report.until, now - SETTLING_MS)
@@ -120,6 +131,12 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
     const { accountId, usageId } = row
     report.differences.push({ type: 'not_at_provider', accountId, usageId, adapter: name, requestId })
   }
+}
+
+/** The end of the records to ask for: a call that was dialled within the range may have begun after its end. */
+function endOfRecords({ report, open, now }: Run): number {
+  const ends = open.filter((call) => isWithin(report, call)).map(({ note }) => note.until + 1)
+  return ends.reduce((last, end) => Math.max(last, Math.min(end, now)), report.until)
 }
 
 /** Finds the differences between the two records of one request, and corrects them unless this is a dry run. */
@@ -135,11 +152,10 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
   const isEstimate = row.certainty !== 'exact'
   const known = costOf(ours)
   const cost = theirs.cost !== undefined && theirs.cost !== known ? theirs.cost : undefined
-  const wasCharged = ours.charges.some(({ due }) => due > 0n)
+  // A failed attempt is at the operator's expense: it is rated at nothing.
+  const isSold = ours.charges.some(({ due, rated }) => due > 0n || rated > 0n)
   const charge =
-    differsInUsage && isEstimate && wasCharged && !ours.isDecided
-      ? chargeFor(run, ours, theirs.usage?.quantities ?? [])
-      : undefined
+    differsInUsage && isEstimate && isSold && !ours.isDecided ? chargeFor(run, ours, theirs.usage?.quantities ?? []) : undefined
   const differences: Difference[] = []
   const isApplied = !run.options.isDryRun
   if (differsInUsage) {
@@ -198,9 +214,16 @@ function spread(total: bigint, amounts: readonly bigint[]): bigint[] {
   })
 }
 
-function chargeFor({ prices }: Run, { row, at, numbers }: OurRecord, quantities: readonly UsageQuantity[]) {
+/** What a request should be charged for the provider's count of it. */
+function chargeFor({ prices }: Run, ours: OurRecord, theirs: readonly UsageQuantity[]): Credits {
+  const { row, at, numbers, charges, quantities } = ours
   const { service, provider, model } = row
-  return chargeOf(prices.price({ service, provider, model: model ?? undefined, at, ...numbers }, quantities).rating)
+  const charge = (counted: readonly UsageQuantity[]) =>
+    chargeOf(prices.price({ service, provider, model: model ?? undefined, at, ...numbers }, counted).rating)
+  if (charges.some(({ due }) => due > 0n)) return charge(theirs)
+  // An earlier call of its line was rounded up, and thereby paid for all of this one: only what is more is due.
+  const more = charge(theirs) - charge(quantities)
+  return microCredits(more > 0n ? more : 0n)
 }
 
 function sells({ offers }: ProviderAdapter, service: string): boolean {
