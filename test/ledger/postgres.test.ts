@@ -339,6 +339,40 @@ describe('a ledger in Postgres', () => {
     await Promise.all(hosts.map((host) => host.end()))
   })
 
+  test('changes that are too long for one string together are made one by one, and one that is too long alone fails alone', async () => {
+    // As V8 does, at a length that a test can afford.
+    const lengthMax = 100_000
+    const short: PostgresPool = {
+      async connect() {
+        const client = await pool.connect()
+        return {
+          async query(statement) {
+            if (String(statement.values).length > lengthMax) throw new RangeError('Invalid string length')
+            return { rows: (await client.query(statement)).rows as unknown[][] }
+          },
+          release: (error) => client.release(error),
+        }
+      },
+      end: async () => undefined,
+    }
+    const its = new Ledger(postgres({ pool: short }))
+    const save = (length: number) => its.saveDocument({ accountId, kind: 'agent', body: { text: 'x'.repeat(length) } })
+    const outcomes = await Promise.allSettled([
+      save(lengthMax * 0.6),
+      its.charge({ accountId, ...work }),
+      save(lengthMax * 0.6),
+      save(lengthMax),
+    ])
+    expect(outcomes).toMatchObject([
+      { value: { status: 'saved' } },
+      { value: { status: 'charged' } },
+      { value: { status: 'saved' } },
+      { reason: { code: 'LEDGER_INTERNAL', message: expect.stringContaining('too long') } },
+    ])
+    expect((await its.verify(accountId)).mismatches).toEqual([])
+    await its.close()
+  })
+
   test('a statement that fails takes the rest of its batch along, and the connection goes on', async () => {
     const one = new pg.Pool({ connectionString: database.url, max: 1 })
     const mine = new Ledger(postgres({ pool: one }))
