@@ -222,6 +222,26 @@ test('a file that was put together of two, whose lines end in different ways, is
   expect(await balances(at)).toEqual({ ada: '5', bob: '6', carol: '7', dan: '8' })
 })
 
+test('of every kind of floating point in a Postgres source, what is whole comes in, and nothing else', async () => {
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  await client.query(`
+    CREATE DOMAIN rough AS double precision; CREATE DOMAIN rough_credits AS rough;
+    CREATE TABLE roughly (id int, plain real, domain rough_credits);
+    INSERT INTO roughly VALUES (1, 1000000, 5), (2, 123456792, 1000000), (3, 99999.99, 99999.99)`)
+  for (const [column, expected] of [
+    ['plain', { '1': '1000000', '2': '123456792' }],
+    ['domain', { '1': '5', '2': '1000000' }],
+  ] as const) {
+    const at = await newStore('SQLite', `rough_${column}`)
+    const from = ['--from', database.url, '--table', 'roughly', '--balance-column', column]
+    const problems = [{ account: '3', reason: expect.stringContaining('floating point, which does not hold 99999.99') }]
+    expect(await report(...from, ...at)).toMatchObject({ granted: 2, problems })
+    expect(await balances(at)).toEqual(expected)
+  }
+  await client.end()
+})
+
 test('a Postgres source that shortens what is floating point, or whose text is in no encoding, is not believed', async () => {
   const at = await newStore('SQLite', 'shortening')
   const client = new pg.Client({ connectionString: database.url })

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { credits, InvalidOptionError } from '@farebox/core'
+import { credits, InvalidOptionError, microCredits } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 import { exerciseLedgerDriver } from '@farebox/ledger/conformance'
 import { type PostgresPool, postgres } from '@farebox/ledger/postgres'
@@ -300,6 +300,77 @@ describe('a ledger in Postgres', () => {
     }
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(79), held: 0n })
     await Promise.all([pipelining.end(), parsing.end()])
+  })
+
+  test("amounts beyond 2^53 are exact, however a host's client parses integers, or are refused", async () => {
+    for (let index = 0; index < 10; index++) await ledger.grant({ accountId, amount: credits(1_000_000_000) })
+    const small = {
+      ...work,
+      usage: { ...usage, quantity: 12_345_678_901_234_567n as never, rated: microCredits(1n), roundingStep: microCredits(1n) },
+    }
+    const types = { getTypeParser: (oid: number) => (oid === 20 || oid === 1700 ? Number : (text: string) => text) }
+    const hosts = ['reads', 'pipelines'].map(
+      (how) =>
+        new pg.Pool({ connectionString: database.url, max: 1, pipeline: how === 'pipelines', types } as unknown as pg.PoolConfig),
+    )
+    for (const host of hosts) {
+      const its = new Ledger(postgres({ pool: host as PostgresPool }))
+      await its.charge({ accountId, ...small })
+      expect((await its.verify(accountId)).mismatches).toEqual([])
+      await its.close()
+    }
+    expect((await ledger.balance(accountId)).balance).toBe(credits(10_000_000_100) - 2n)
+    const rounding: PostgresPool = {
+      async connect() {
+        const client = await hosts[0]?.connect()
+        return {
+          query: async ({ text, values, rowMode = 'array' }) =>
+            (await client?.query({ text, values, rowMode })) ?? expect.unreachable(),
+          release: (error) => client?.release(error),
+        }
+      },
+      end: async () => undefined,
+    }
+    const its = new Ledger(postgres({ pool: rounding }))
+    const refused = { code: 'LEDGER_INTERNAL', message: expect.stringContaining('cannot hold it exactly') }
+    await expect(its.balance(accountId)).rejects.toMatchObject(refused)
+    await expect(its.charge({ accountId, ...small })).rejects.toMatchObject(refused)
+    expect((await ledger.balance(accountId)).balance).toBe(credits(10_000_000_100) - 2n)
+    await Promise.all(hosts.map((host) => host.end()))
+  })
+
+  test('changes that are too long for one string together are made one by one, and one that is too long alone fails alone', async () => {
+    // As V8 does, at a length that a test can afford.
+    const lengthMax = 100_000
+    const short: PostgresPool = {
+      async connect() {
+        const client = await pool.connect()
+        return {
+          async query(statement) {
+            if (String(statement.values).length > lengthMax) throw new RangeError('Invalid string length')
+            return { rows: (await client.query(statement)).rows as unknown[][] }
+          },
+          release: (error) => client.release(error),
+        }
+      },
+      end: async () => undefined,
+    }
+    const its = new Ledger(postgres({ pool: short }))
+    const save = (length: number) => its.saveDocument({ accountId, kind: 'agent', body: { text: 'x'.repeat(length) } })
+    const outcomes = await Promise.allSettled([
+      save(lengthMax * 0.6),
+      its.charge({ accountId, ...work }),
+      save(lengthMax * 0.6),
+      save(lengthMax),
+    ])
+    expect(outcomes).toMatchObject([
+      { value: { status: 'saved' } },
+      { value: { status: 'charged' } },
+      { value: { status: 'saved' } },
+      { reason: { code: 'LEDGER_INTERNAL', message: expect.stringContaining('too long') } },
+    ])
+    expect((await its.verify(accountId)).mismatches).toEqual([])
+    await its.close()
   })
 
   test('a statement that fails takes the rest of its batch along, and the connection goes on', async () => {

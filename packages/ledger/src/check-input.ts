@@ -17,9 +17,24 @@ export function checkText(field: string, value: unknown): string {
   if (typeof value !== 'string' || value.length === 0 || value.length > TEXT_MAX) {
     throw new InvalidInputError(field, `must be a text of 1 to ${TEXT_MAX} characters, received ${show(value)}`)
   }
-  // Postgres rejects control characters and broken surrogate pairs, or they get lost on the way.
-  if (/\p{Cc}/u.test(value) || !value.isWellFormed()) throw new InvalidInputError(field, 'must not hold control characters')
+  checkPrintable(field, value)
   return value
+}
+
+/** A text to compare with what is stored. It may be empty and of any length, but hold nothing that no stored text can. */
+export function checkSought(field: string, value: unknown): string {
+  if (typeof value !== 'string') throw new InvalidInputError(field, `must be a text, received ${show(value)}`)
+  checkPrintable(field, value)
+  return value
+}
+
+function checkPrintable(field: string, value: string): void {
+  if (!isPrintable(value)) throw new InvalidInputError(field, 'must not hold control characters')
+}
+
+/** Whether a stored text may be this. Postgres rejects control characters and broken surrogate pairs, or they get lost on the way. */
+export function isPrintable(text: string): boolean {
+  return !/\p{Cc}/u.test(text) && text.isWellFormed()
 }
 
 /** The prefixes of ids that the ledger derives from others. They may repeat, since a grant can be carried over again. */

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { checkLimit, checkText } from './check-input.ts'
+import { checkInteger, checkLimit, checkSought, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
 import { decodeEntry } from './machine/journal.ts'
@@ -147,9 +147,9 @@ export class LedgerHistory {
   /** Usage records of one account after a sequence in its journal, in the order in which they were written. */
   async usageAfter(accountId: string, after: number, limit = PAGE): Promise<UsageTail> {
     const rest = 'WHERE account_id = ? AND sequence > ? ORDER BY sequence LIMIT ?'
-    const entries = (await this.#rows('journal', rest, [checkText('accountId', accountId), after, checkLimit(limit)])).map(
-      decodeEntry,
-    )
+    const entries = (
+      await this.#rows('journal', rest, [checkText('accountId', accountId), checkInteger('after', after), checkLimit(limit)])
+    ).map(decodeEntry)
     const ids = entries.flatMap(({ verb, outcome }) => {
       const field = RECORD_OF[verb]
       const id = field === undefined ? undefined : (outcome as Record<string, unknown>)[field]
@@ -165,7 +165,7 @@ export class LedgerHistory {
     for (let after = ''; ; ) {
       const rows = await this.#driver.select({
         text: 'SELECT account_id, sequence, updated_at FROM {accounts} WHERE account_id > ? AND updated_at >= ? ORDER BY account_id LIMIT ?',
-        values: [after, since, PAGE],
+        values: [after, checkInteger('since', since), PAGE],
         columns: { accountId: 'text', sequence: 'integer', updatedAt: 'integer' },
       })
       const page = rows as unknown as ChangedAccount[]
@@ -178,7 +178,7 @@ export class LedgerHistory {
   /** The last of an account's documents of one kind, in the order of their ids. */
   async lastDocument(accountId: string, kind: string): Promise<{ documentId: string; body: unknown } | undefined> {
     const rest = 'WHERE account_id = ? AND kind = ? ORDER BY document_id DESC LIMIT 1'
-    const [row] = await this.#rows('documents', rest, [checkText('accountId', accountId), kind])
+    const [row] = await this.#rows('documents', rest, [checkText('accountId', accountId), checkSought('kind', kind)])
     return row && { documentId: row.documentId, body: row.body }
   }
 
@@ -198,7 +198,7 @@ export class LedgerHistory {
           ? [`(account_id, ${key}) > (?, ?)`, [account, id]]
           : [`account_id = ? AND ${key} > ?`, [checkText('accountId', accountId), id]]
       const rest = `WHERE ${position} AND ${range} ORDER BY account_id, ${key} LIMIT ?`
-      const rows = await this.#rows(table, rest, [...values, from, until, PAGE])
+      const rows = await this.#rows(table, rest, [...values, checkInteger('from', from), checkInteger('until', until), PAGE])
       if (rows.length > 0) yield rows
       const last = rows.at(-1)
       if (rows.length < PAGE || last === undefined) return
@@ -214,8 +214,8 @@ export class LedgerHistory {
     ids: readonly string[],
   ): Promise<RowsOf<Name>> {
     if (ids.length === 0) return []
-    const rest = `WHERE account_id = ? AND ${key} IN (${ids.map(() => '?').join(', ')})`
-    return this.#rows(table, rest, [checkText('accountId', accountId), ...ids])
+    const values = [checkText('accountId', accountId), ids.map((id, index) => checkSought(`ids[${index}]`, id))]
+    return this.#rows(table, `WHERE account_id = ? AND ${key} = ANY(?)`, values)
   }
 
   #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {

@@ -1,6 +1,6 @@
 import { type Credits, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
-import { checkInteger, checkKnownId, checkLimit, checkText } from './check-input.ts'
+import { checkInteger, checkKnownId, checkLimit, checkSought, checkText, isPrintable } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
 import { decodeEventData, type EventData } from './event-data.ts'
@@ -181,7 +181,10 @@ export abstract class LedgerReader {
    * applied when an account is used, or by `sweep`.
    */
   async accounts({ after = '', limit = 100 }: { after?: string; limit?: number } = {}): Promise<Balance[]> {
-    const rows = await this.#rows('accounts', 'WHERE account_id > ? ORDER BY account_id LIMIT ?', [after, checkLimit(limit)])
+    const rows = await this.#rows('accounts', 'WHERE account_id > ? ORDER BY account_id LIMIT ?', [
+      checkSought('after', after),
+      checkLimit(limit),
+    ])
     return rows.map(balanceOf)
   }
 
@@ -260,18 +263,20 @@ export abstract class LedgerReader {
   }
 
   /** The usage records of a workflow, oldest first. */
-  usageOf(accountId: string, workflowId: string): Promise<UsageRow[]> {
-    return this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ? ORDER BY sequence', [accountId, workflowId])
+  async usageOf(accountId: string, workflowId: string): Promise<UsageRow[]> {
+    return this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ? ORDER BY sequence', [
+      checkText('accountId', accountId),
+      checkSought('workflowId', workflowId),
+    ])
   }
 
   /** The usage records of several workflows, grouped by workflow, oldest first. */
   async usageOfWorkflows(accountId: string, workflowIds: readonly string[]): Promise<Map<string, UsageRow[]>> {
     if (workflowIds.length === 0) return new Map()
-    const rows = await this.#rows(
-      'usage_records',
-      `WHERE account_id = ? AND workflow_id IN (${workflowIds.map(() => '?').join(', ')}) ORDER BY sequence`,
-      [checkText('accountId', accountId), ...workflowIds],
-    )
+    const rows = await this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ANY(?) ORDER BY sequence', [
+      checkText('accountId', accountId),
+      workflowIds.map((workflowId, index) => checkSought(`workflowIds[${index}]`, workflowId)),
+    ])
     return Map.groupBy(rows, ({ workflowId }) => workflowId ?? '')
   }
 
@@ -286,24 +291,29 @@ export abstract class LedgerReader {
       'usage_records',
       ['account_id', 'usage_id'],
       `service = ? AND ${IN_RANGE}`,
-      [service, from, until],
+      [checkSought('service', service), checkInteger('from', from), checkInteger('until', until)],
       (row) => [row.accountId, row.usageId],
     )
   }
 
   /** The documents of one kind that {@link Ledger.saveDocument} stored in a range of time, in all accounts. */
   async *documentsBetween({ from, until, kind }: TimeRange & { kind: string }): AsyncGenerator<DocumentRow, void, undefined> {
-    yield* this.#pages('documents', ['account_id', 'document_id'], `kind = ? AND ${IN_RANGE}`, [kind, from, until], (row) => [
-      row.accountId,
-      row.documentId,
-    ])
+    yield* this.#pages(
+      'documents',
+      ['account_id', 'document_id'],
+      `kind = ? AND ${IN_RANGE}`,
+      [checkSought('kind', kind), checkInteger('from', from), checkInteger('until', until)],
+      (row) => [row.accountId, row.documentId],
+    )
   }
 
   /** A document that {@link Ledger.saveDocument} stored, or `undefined` if there is none. */
   async document(accountId: string, kind: string, documentId: string): Promise<SavedDocument | undefined> {
+    // Callers pass on what they were asked for, such as the id of an agent.
+    if (!isPrintable(documentId)) return undefined
     const [row] = await this.#rows('documents', 'WHERE account_id = ? AND kind = ? AND document_id = ?', [
       checkText('accountId', accountId),
-      kind,
+      checkSought('kind', kind),
       documentId,
     ])
     return row && { body: row.body as Record<string, unknown>, createdAt: row.createdAt }

@@ -1,8 +1,8 @@
 import type { BreakdownFilter } from './breakdowns.ts'
-import { checkInteger, checkText } from './check-input.ts'
+import { checkInteger, checkSought, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { type RollupRange, type SignedRollupRange, signedRollupRanges } from './rollups.ts'
-import { CARRY, tables } from './tables.ts'
+import { CARRY, columnName, tables } from './tables.ts'
 
 /** The latest moment that a `Date` can hold, on a day boundary. */
 const END_OF_TIME = 8_640_000_000_000_000
@@ -97,6 +97,8 @@ type RollupTable = 'usage_rollups' | 'workflow_rollups'
 /** The columns that a filter restricts, with their values. */
 function scopeOf(filter: BreakdownFilter): [column: string, value: string][] {
   const { apiKeyId, userId, workflowName, service, provider } = filter
-  const scope = { service, provider, api_key_id: apiKeyId, user_id: userId, workflow_name: workflowName }
-  return Object.entries(scope).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const scope = { service, provider, apiKeyId, userId, workflowName }
+  return Object.entries(scope).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[columnName(name), checkSought(name, value)]],
+  )
 }

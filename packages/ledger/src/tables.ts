@@ -329,7 +329,8 @@ export interface Load {
 export type LoadKind = keyof typeof loads
 
 /** The SQL name of a property. `limit` is a reserved word. */
-function columnName(property: string): string {
+/** The SQL name of a property's column. */
+export function columnName(property: string): string {
   return property === 'limit' ? 'credit_limit' : snakeCase(property)
 }
 

@@ -1,7 +1,7 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { BreakdownFilter } from './breakdowns.ts'
 import { bucketCount, bucketSql, bucketStart, bucketsLater, type Granularity, granularities } from './buckets.ts'
-import { checkInteger, checkOneOf, checkTime } from './check-input.ts'
+import { checkInteger, checkOneOf, checkSought, checkTime } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
 import { HALF, rollupsOf } from './rollup-query.ts'
@@ -83,6 +83,10 @@ export async function usageSeries(reads: LedgerDriver, input: UsageSeriesInput):
       'from',
       `is ${count} ${granularity}s before to, and a series has at most ${SERIES_BUCKETS_MAX}: ${remedy}`,
     )
+  }
+  if (input.after) {
+    checkInteger('after.startsAt', input.after.startsAt)
+    checkSought('after.name', input.after.name ?? '')
   }
   // A cursor beyond the end, which the ledger never returned.
   if (input.after && input.after.startsAt >= to) return { from, to, entries: [] }

@@ -1,8 +1,9 @@
 import type { Credits } from '@farebox/core'
-import { checkInteger, checkText } from './check-input.ts'
+import { checkInteger, checkSought, checkText } from './check-input.ts'
 import type { LedgerDriver } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
 import type { WorkflowState } from './rows.ts'
+import { columnName } from './tables.ts'
 
 /** Which workflows of an account to list. Times are those of their opening, in epoch milliseconds. */
 export interface WorkflowFilter {
@@ -66,10 +67,10 @@ export async function listWorkflows(
     ['account_id = ?', checkText('accountId', accountId)],
     ...(from === undefined ? [] : [['created_at >= ?', checkInteger('from', from)] satisfies Condition]),
     ...(to === undefined ? [] : [['created_at < ?', checkInteger('to', to)] satisfies Condition]),
-    ...(before ? [['(created_at, workflow_id) < (?, ?)', before.createdAt, before.workflowId] satisfies Condition] : []),
+    ...(before ? [['(created_at, workflow_id) < (?, ?)', ...placeOf(before)] satisfies Condition] : []),
   ]
-  const wanted = Object.entries({ name, state, api_key_id: apiKeyId, user_id: userId }).flatMap(([column, value]): Condition[] =>
-    value === undefined ? [] : [[`${column} = ?`, value]],
+  const wanted = Object.entries({ name, state, apiKeyId, userId }).flatMap(([field, value]): Condition[] =>
+    value === undefined ? [] : [[`${columnName(field)} = ?`, checkSought(field, value)]],
   )
   const inRange = `FROM {workflows} WHERE ${textOf(range)} ${NEWEST_FIRST} LIMIT ?`
   const looked = `SELECT ${own.join(', ')} ${inRange}`
@@ -87,6 +88,10 @@ export async function listWorkflows(
     columns: { createdAt: 'integer', workflowId: 'text' },
   })) as unknown as WorkflowCursor[]
   return { workflows, ...(place && { next: place }) }
+}
+
+function placeOf({ createdAt, workflowId }: WorkflowCursor): [createdAt: number, workflowId: string] {
+  return [checkInteger('before.createdAt', createdAt), checkSought('before.workflowId', workflowId)]
 }
 
 type Listed = Omit<WorkflowListing, 'apiKeyPrefix'>

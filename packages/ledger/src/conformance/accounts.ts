@@ -118,6 +118,52 @@ export function exerciseAccounts(suite: Suite): void {
       }
     })
 
+    it('what no stored text can be is not looked for: a filter or a cursor is refused by name, a document is not there', async () => {
+      const accountId = await suite.account(1)
+      const { ledger } = suite
+      for (const text of ['a\0b', '\ud800', 5 as never]) {
+        for (const field of ['userId', 'apiKeyId', 'name', 'state']) {
+          await expectInvalid(field, () => ledger.workflows({ accountId, [field]: text }))
+        }
+        for (const field of ['userId', 'apiKeyId', 'workflowName', 'service', 'provider']) {
+          await expectInvalid(field, () => ledger.breakdowns({ accountId, [field]: text }))
+          await expectInvalid(field, () => ledger.usageSeries({ accountId, granularity: 'day', [field]: text }))
+        }
+        const series = (startsAt: number, name: string) =>
+          ledger.usageSeries({ accountId, granularity: 'day', after: { startsAt, name } })
+        await expectInvalid('after.name', () => series(0, text))
+        await expectInvalid('after.startsAt', () => series(0.5, ''))
+        const workflows = (createdAt: number, workflowId: string) =>
+          ledger.workflows({ accountId }, { before: { createdAt, workflowId } })
+        await expectInvalid('before.workflowId', () => workflows(0, text))
+        await expectInvalid('before.createdAt', () => workflows(0.5, ''))
+        await expectInvalid('after', () => ledger.accounts({ after: text }))
+        await expectInvalid('workflowId', () => ledger.usageOf(accountId, text))
+        await expectInvalid('workflowIds[1]', () => ledger.usageOfWorkflows(accountId, ['w', text]))
+        await expectInvalid('ids[0]', () => ledger.history.usageOf(accountId, [text]))
+        await expectInvalid('kind', () => ledger.history.lastDocument(accountId, text))
+      }
+      await expectInvalid('until', () => ledger.history.usage({ until: Number.POSITIVE_INFINITY }).next())
+      for (const documentId of ['a\0b', '\ud800', '', 'x'.repeat(300)]) {
+        expect(await ledger.document(accountId, 'agent', documentId)).toBeUndefined()
+      }
+    })
+
+    it('any number of ids can be looked for at once', async () => {
+      const accountId = await suite.account(2)
+      await suite.ledger.charge({
+        ...work,
+        accountId,
+        usageId: 'u',
+        workflowId: 'w',
+        opensWorkflow: { name: 'n' },
+        usage: usage(1),
+      })
+      const among = (id: string) => [...Array.from({ length: 70_000 }, (_, index) => `none${index}`), id]
+      expect([...(await suite.ledger.usageOfWorkflows(accountId, among('w'))).keys()]).toEqual(['w'])
+      expect(await suite.ledger.history.usageOf(accountId, among('u'))).toMatchObject([{ usageId: 'u' }])
+    })
+
     it('names and ids in any script, with quotes and percent signs, come back as they were', async () => {
       const name = `Zoë "Ω" 'x' \\ % _ ; -- {holds} 🎟️`
       const accountId = `${name} ${Math.random()}`

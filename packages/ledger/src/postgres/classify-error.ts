@@ -25,6 +25,10 @@ export function lacksTransaction(error: unknown): boolean {
 export function unavailable(error: unknown): unknown {
   if (isFareboxError(error)) return error
   const code = codeOf(error)
+  // V8's own, which has no code: the values of a whole batch are longer than a string can be. Each change alone may fit.
+  if (error instanceof RangeError && code === '') {
+    return new LedgerInternalError('a change is too long, and was not made', error)
+  }
   // Retrying cannot help. The message does not repeat the value, because it contains a password.
   if (code === 'ERR_INVALID_URL') {
     return new InvalidOptionError(

@@ -12,6 +12,16 @@ export interface Statement {
 /** The longest delay of a Node timer. A longer one fires at once. */
 export const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
+/**
+ * Sends one statement and returns its rows. All values are text, since parsers of the host may round large integers:
+ * `pg.defaults.parseInt8` does. A client that ignores `types` returns what its own parsers make.
+ */
+export async function ask(client: PostgresClient, statement: Parameters<PostgresClient['query']>[0]): Promise<unknown[][]> {
+  return (await client.query({ ...statement, ...AS_TEXT })).rows
+}
+
+const AS_TEXT = { types: { getTypeParser: () => (text: string) => text } }
+
 /** How statements are sent. */
 export interface SendOptions {
   /** Whether to keep them prepared on this connection. */
@@ -64,7 +74,7 @@ export async function sendAll(
   if (isOfPg(client)) return exchange(client, statements, { prepares, timeoutMs })
   const limit = timeoutMs === undefined ? undefined : { query_timeout: timeoutMs }
   const replies: unknown[][][] = []
-  for (const statement of statements) replies.push((await client.query(limit ? { ...statement, ...limit } : statement)).rows)
+  for (const statement of statements) replies.push(await ask(client, limit ? { ...statement, ...limit } : statement))
   return replies
 }
 

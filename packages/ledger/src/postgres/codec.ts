@@ -1,4 +1,5 @@
 import type { QueryColumn } from '../driver.ts'
+import { LedgerInternalError } from '../errors.ts'
 import { decodeJson, encodeJson } from '../sql.ts'
 import type { Column, Table } from '../tables.ts'
 
@@ -51,7 +52,7 @@ export function decodeValue(name: string, column: QueryColumn, value: unknown): 
     case 'integer':
       return Number(value)
     case 'bigint':
-      return BigInt(value as string)
+      return exact(name, value)
     case 'boolean':
       return value === true || value === 't'
     case 'json':
@@ -59,6 +60,13 @@ export function decodeValue(name: string, column: QueryColumn, value: unknown): 
     default:
       return value
   }
+}
+
+/** @throws {LedgerInternalError} the client's own parser has made a number of it, and may have rounded it */
+function exact(name: string, value: unknown): bigint {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return BigInt(value as string)
+  const remedy = "let the Postgres client read int8 and numeric as text, which is pg's default"
+  throw new LedgerInternalError(`the ${name} of a row was read as a number, which cannot hold it exactly: ${remedy}`, value)
 }
 
 function quoted(text: string): string {

@@ -8,6 +8,7 @@ import type { Operation, Outcome } from '../operations.ts'
 import { loads, tables } from '../tables.ts'
 import { forgotPrepared, isConflict, lacksTransaction, unavailable } from './classify-error.ts'
 import {
+  ask,
   hasOwnProcess,
   type PostgresClient,
   type PostgresPool,
@@ -217,14 +218,14 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   async #read(client: PostgresClient, query: Query): Promise<Record<string, unknown>[]> {
     const columns = Object.entries(query.columns)
-    const { rows } = await client.query(this.#statements.read(query))
+    const rows = await ask(client, this.#statements.read(query))
     return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(name, column, row[at])])))
   }
 
   async now(): Promise<number> {
     if (this.#options.clock) return this.#options.clock()
     const asked = this.#answerTimeoutMs === undefined ? NOW : { ...NOW, query_timeout: this.#answerTimeoutMs }
-    const { rows } = await this.#withClient((client) => client.query(asked)).catch((error: unknown) => {
+    const rows = await this.#withClient((client) => ask(client, asked)).catch((error: unknown) => {
       throw unavailable(error)
     })
     return Number(rows[0]?.[0])

@@ -36,10 +36,12 @@ async function* read(options: PostgresBalancesOptions): AsyncGenerator<BalanceRo
     await client.query('BEGIN READ ONLY')
     // Before Postgres 12, or if the server is so configured, a real of 99999.99 reads as 100000, which looks whole.
     await client.query('SET LOCAL extra_float_digits = 3')
-    await client.query(`DECLARE balances NO SCROLL CURSOR FOR ${selectOf(options)}`)
+    const [type] = (await client.query<string[]>({ text: typeOf(options), rowMode: 'array' })).rows[0] ?? []
+    const isFloat = type === 'double precision' || type === 'real'
+    await client.query(`DECLARE balances NO SCROLL CURSOR FOR ${selectOf(options, isFloat)}`)
     for (let line = 1; ; ) {
       const { rows } = await client.query<(string | null)[]>({ text: `FETCH ${ROWS_AT_ONCE} FROM balances`, rowMode: 'array' })
-      for (const row of rows) yield rowOf(row, line++)
+      for (const row of rows) yield rowOf(row, line++, isFloat)
       if (rows.length < ROWS_AT_ONCE) return
     }
   } catch (error) {
@@ -49,18 +51,36 @@ async function* read(options: PostgresBalancesOptions): AsyncGenerator<BalanceRo
   }
 }
 
-/** Casts the columns to text, so that no number becomes a float on the way. */
-function selectOf({ table, idColumn, balanceColumn, nameColumn }: PostgresBalancesOptions): string {
-  const balance = quoted(balanceColumn)
-  const name = nameColumn === undefined ? 'NULL' : `${quoted(nameColumn)}::text`
-  const from = table.split('.').map(quoted).join('.')
-  return `SELECT ${quoted(idColumn)}::text, ${balance}::text, pg_typeof(${balance})::text, ${name} FROM ${from} ORDER BY ${quoted(idColumn)}`
+/** The type of the balance. A domain's is the type below it. */
+function typeOf({ table, balanceColumn }: PostgresBalancesOptions): string {
+  const declared = `pg_typeof((SELECT ${quoted(balanceColumn)} FROM ${tableOf(table)} LIMIT 0))`
+  return `WITH RECURSIVE types AS (
+    SELECT oid, typbasetype FROM pg_catalog.pg_type WHERE oid = ${declared}
+    UNION ALL SELECT base.oid, base.typbasetype FROM types JOIN pg_catalog.pg_type AS base ON base.oid = types.typbasetype
+  ) SELECT format_type(oid, NULL) FROM types WHERE typbasetype = 0`
 }
 
-function rowOf([id, balance, type, name]: readonly (string | null | undefined)[], line: number): BalanceRow | UnreadableRow {
+/** Casts the columns to text, so that no number becomes a float on the way. */
+function selectOf({ table, idColumn, balanceColumn, nameColumn }: PostgresBalancesOptions, isFloat: boolean): string {
+  // A real is written with fewer digits than it has: a million is `1e+06`.
+  const balance = isFloat ? `${quoted(balanceColumn)}::double precision` : quoted(balanceColumn)
+  const name = nameColumn === undefined ? 'NULL' : `${quoted(nameColumn)}::text`
+  const id = quoted(idColumn)
+  return `SELECT ${id}::text, (${balance})::text, ${name} FROM ${tableOf(table)} ORDER BY ${id}`
+}
+
+function tableOf(table: string): string {
+  return table.split('.').map(quoted).join('.')
+}
+
+function rowOf(
+  [id, balance, name]: readonly (string | null | undefined)[],
+  line: number,
+  isFloat: boolean,
+): BalanceRow | UnreadableRow {
   if (id === null || id === undefined) return { line, problem: missingId }
   if (balance === null || balance === undefined) return { line, accountId: id, problem: missingBalance }
-  if ((type === 'double precision' || type === 'real') && !/^-?\d{1,15}$/.test(balance)) {
+  if (isFloat && !/^-?\d{1,15}$/.test(balance)) {
     return { line, accountId: id, problem: floatingPointProblem(balance) }
   }
   return { line, accountId: id, credits: balance, ...(name && { name }) }

@@ -39,18 +39,9 @@ export class RowStore {
   }
 
   select(database: SqliteDatabase, query: Query): Record<string, unknown>[] {
-    const values: unknown[] = []
-    let text = nameTables(query.text, sqlName)
-    let index = 0
-    text = text.replace(/= ANY\(\?\)|\?/g, (found) => {
-      const value = query.values[index++]
-      if (found === '?') {
-        values.push(value)
-        return '?'
-      }
-      values.push(...(value as readonly string[]))
-      return `IN (${(value as readonly string[]).map(() => '?').join(', ')})`
-    })
+    // A list is one value, since SQLite limits how many a statement has.
+    const text = nameTables(query.text, sqlName).replaceAll('= ANY(?)', 'IN (SELECT value FROM json_each(?))')
+    const values = query.values.map((value) => (Array.isArray(value) ? JSON.stringify(value) : value))
     const columns = Object.entries(query.columns)
     const rows = this.#prepare(database, text).all(...values) as unknown[][]
     return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(name, column, row[at])])))
