@@ -328,8 +328,7 @@ export interface Load {
 
 export type LoadKind = keyof typeof loads
 
-/** The SQL name of a property. `limit` is a reserved word. */
-/** The SQL name of a property's column. */
+/** The SQL name of a property's column. `limit` is a reserved word. */
 export function columnName(property: string): string {
   return property === 'limit' ? 'credit_limit' : snakeCase(property)
 }
