@@ -48,6 +48,16 @@ export function predictCeiling(
   }
 }
 
+/** Does the same as {@link predictCeiling}. `undefined`: the offer has no price, or its price book refuses such an expensive call. */
+export function predictCeilingIfPriced(...call: Parameters<typeof predictCeiling>): Credits | undefined {
+  try {
+    return predictCeiling(...call)
+  } catch (error) {
+    if (error instanceof MaximumChargeError || isPriceMissing(error)) return undefined
+    throw error
+  }
+}
+
 /** The predicted charge for a usage, and its cost to you where that is known. */
 export interface Prediction {
   charge: Credits

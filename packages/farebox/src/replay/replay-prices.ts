@@ -13,9 +13,11 @@ import {
   creditsOf,
   hasPeriods,
   type PriceBook,
+  type PriceQuery,
   type Rating,
+  rateEntry,
+  rateEntryMost,
   refuseAboveMaximum,
-  rerate,
   totalQuantity,
 } from '@farebox/pricing'
 import type { PhoneNumbers, PricePredictor } from '@farebox/router'
@@ -50,12 +52,18 @@ export class ReplayPrices {
   }
 
   /** The predictor for routing at a time. */
-  asOf(at: number): PricePredictor {
+  asOf(at: number): Required<PricePredictor> {
     return {
       predict: ({ service, provider, model }, quantities, numbers = {}) => {
         const rating = this.#rate({ service, provider, model, at, ...numbers }, quantities)
         refuseAboveMaximum(rating)
         return { charge: chargeOf(rating) }
+      },
+      predictMost: ({ service, provider, model }, most, numbers = {}, otherMeters = {}) => {
+        const query = { service, provider, model, at, ...numbers }
+        const rating = rateEntryMost(this.#find(query), query, most, otherMeters)
+        refuseAboveMaximum(rating)
+        return chargeOf(rating)
       },
     }
   }
@@ -87,7 +95,12 @@ export class ReplayPrices {
 
   #rate({ service, provider, model, at, ...numbers }: Source, quantities: readonly UsageQuantity[]): Rating {
     const query = { service, provider, ...(model !== undefined && { model }), at, ...numbers }
-    return rerate({ query, quantities }, this.book, this.#versionAt ?? at)
+    return rateEntry(this.#find(query), query, quantities)
+  }
+
+  /** The price of a call, in the version that applies to it. Its time windows follow the call's own time. */
+  #find(query: PriceQuery) {
+    return this.book.find({ ...query, at: this.#versionAt ?? query.at })
   }
 
   #tryRate(source: Source, quantities: readonly UsageQuantity[]): Rating | undefined {
