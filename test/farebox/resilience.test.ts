@@ -447,6 +447,33 @@ describe('a report of which a part has no price', () => {
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'dearer', creditsUsed: credits(2) })
   })
 
+  it('costs us what was reported, though it was told after another had answered', async () => {
+    const late = Promise.withResolvers<void>()
+    const turtle = model('turtle', {
+      chat: async () => {
+        await late.promise
+        return { text: 'turtle', finishReason: 'stop', model: 'turtle', usage: report }
+      },
+    })
+    const errors: unknown[] = []
+    const { workflow, usage } = await open({
+      providers: [turtle, model('hare', answering('hare'))],
+      prices: priced('credits', ['turtle', '2'], ['hare', '2']),
+      costs: priced('usd', ['turtle', '0.001', '0.01'], ['hare', '0.001', '0.01']),
+      configuration: presets.balanced({ primaryAiModel: 'turtle', fallbackAiModel: 'hare' }),
+      hedge: { afterMs: 1, share: 1 },
+      onError: (error) => errors.push(error),
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'hare' })
+    late.resolve()
+    const costOfTurtle = async () => {
+      const records = (await usage()).filter(({ provider }) => provider === 'turtle')
+      return records.reduce((sum, { cost }) => sum + (cost ?? 0n), 0n)
+    }
+    await expect.poll(costOfTurtle).toBe(21_000_000n)
+    expect(errors).toEqual([])
+  })
+
   it('is written down of an attempt that failed', async () => {
     const failing = model('failing', {
       chat: async () => {

@@ -60,7 +60,9 @@ export class RecordedOffers {
   #find(offer: Offer) {
     return (
       this.#recorded.find(({ entry }) => entry.offer === offer) ??
-      this.#recorded.find(({ candidate }) => candidate.provider === offer.provider && candidate.model === offer.model)
+      this.#recorded.find(({ candidate: { provider, model } }) => provider === offer.provider && model === offer.model) ??
+      // An offer of live sound may come under the model that prices it.
+      this.#recorded.find(({ candidate: { provider } }) => provider === offer.provider && offer.model === offer.liveModel)
     )
   }
 }

@@ -157,7 +157,8 @@ export interface SessionEffect {
 export function holdFor({ exploration }: Pick<Route, 'exploration'>, candidate: Candidate): Credits {
   if (exploration?.candidate !== candidate) return candidate.chargeCeiling
   const instead = exploration.ceiling ?? exploration.insteadOf.chargeCeiling
-  return instead < candidate.chargeCeiling ? instead : candidate.chargeCeiling
+  const isReplacing = instead < candidate.chargeCeiling
+  return isReplacing ? instead : candidate.chargeCeiling
 }
 
 /**

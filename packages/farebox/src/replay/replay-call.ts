@@ -8,11 +8,12 @@ import {
   namedProviders,
   parseServiceConfiguration,
   presets,
+  pricedOffer,
   replayDecision,
   type ServiceConfiguration,
 } from '@farebox/router'
 import type { RecordedCall } from './recorded-call.ts'
-import { pricedModel, type ReplayPrices } from './replay-prices.ts'
+import type { ReplayPrices } from './replay-prices.ts'
 import type { Replayed } from './replay-workflow.ts'
 
 /** The conditions of a replay. */
@@ -110,7 +111,7 @@ export class CallReplay {
     const source = {
       service,
       provider,
-      model: offer && decision ? pricedModel(offer, decision.operation) : model,
+      model: offer && decision ? pricedOffer(offer, decision.operation).model : model,
       at,
       ...numbers,
     }

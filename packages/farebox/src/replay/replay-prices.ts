@@ -3,7 +3,6 @@ import {
   InvalidOptionError,
   isFareboxError,
   microCredits,
-  type Offer,
   type Quantity,
   type Unit,
   type UsageQuantity,
@@ -155,11 +154,6 @@ function foldMeters(quantities: readonly UsageQuantity[]): UsageQuantity[] | und
     sums.set(name, { meter, unit: usage.unit, quantity: (before + usage.quantity) as Quantity })
   }
   return [...sums.values()]
-}
-
-/** The model that prices an offer for an operation. Live operations may have a price of their own. */
-export function pricedModel({ model, liveModel }: Offer, operation: string | undefined): string {
-  return operation === 'listen' || operation === 'converse' ? (liveModel ?? model) : model
 }
 
 /** Rounds up to a multiple of `step`. A step of one micro-credit changes nothing. */
