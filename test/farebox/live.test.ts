@@ -15,6 +15,7 @@ import {
 } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated } from '@farebox/providers/simulated'
+import { unpackDecision } from '@farebox/router'
 import { credits, type Farebox, type FareboxOptions, PriceBook, presets, type Workflow } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
 import { openAccount, openBox, openKey, type StoreName, storeNames } from './open-box.ts'
@@ -738,5 +739,68 @@ describe('texts', () => {
     for await (const _ of half.events) break
     expect(await half.settled).toEqual({ creditsUsed: credits(3), balance: credits(94), isComplete: false })
     expect((await usage()).map(({ certainty }) => certainty)).toEqual(['exact', 'ceiling'])
+  })
+})
+
+describe('live sound with a price of its own', () => {
+  const hearing = (provider: string): ProviderAdapter => ({
+    name: `adapter of ${provider}`,
+    isSimulated: false,
+    availability: { status: 'ready' },
+    offers: [
+      {
+        service: 'voice_stt',
+        provider,
+        model: `${provider}-recorded`,
+        liveModel: `${provider}-live`,
+        capabilities: { streaming: true },
+        quality: 0.8,
+        latencyMs: 100,
+      },
+    ],
+    async *streamTranscription({ audio, model }) {
+      yield { type: 'open' }
+      for await (const _ of audio) yield { type: 'transcript', text: 'yes', isFinal: true }
+      yield { type: 'finish', model }
+    },
+  })
+  /** A book of the prices of a minute, by model. */
+  const bookOf = (minutes: Record<string, string>) => {
+    const entries = Object.entries(minutes).map(([model, amount]) => {
+      return { service: 'voice_stt', provider: model.split('-')[0] ?? '', model, rates: [{ unit: 'minutes' as const, amount }] }
+    })
+    const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries }
+    return new PriceBook({ name: 'models', currency: 'credits', versions: [version] })
+  }
+  const lowest = presets.balanced({ strategy: 'lowest_cost', sttProvider: null })
+
+  it('is routed, held for and charged by that price', async () => {
+    const { workflow, usage, box } = await open(credits(5), {
+      providers: [hearing('dear'), hearing('cheap')],
+      prices: bookOf({ 'dear-recorded': '6', 'dear-live': '60', 'cheap-recorded': '12', 'cheap-live': '3' }),
+      configuration: lowest,
+    })
+    const stream = await workflow.listen({ audio: sound(60), format })
+    await texts(stream.events)
+    expect(stream.provider).toBe('cheap')
+    expect(await stream.settled).toEqual({ creditsUsed: credits(3), endedBy: 'input' })
+    const decision = (await usage()).at(-1)?.details as { decision?: unknown } | undefined
+    expect(unpackDecision(decision?.decision)?.candidates.map(({ provider, charge }) => [provider, charge])).toEqual([
+      ['cheap', '3'],
+      ['dear', '60'],
+    ])
+    await workflow.close()
+    const { difference } = await box.simulate({ from: 0, to: Date.UTC(2100, 0, 1), changes: { sttProvider: 'cheap' } })
+    expect(difference).toBe(0n)
+  })
+
+  it('is refused before any provider is asked, and without a hold, where that price is missing', async () => {
+    const { workflow, box, accountId } = await open(credits(100), {
+      providers: [hearing('dear')],
+      prices: bookOf({ 'dear-recorded': '6' }),
+      configuration: lowest,
+    })
+    await expect(workflow.listen({ audio: sound(1), format })).rejects.toMatchObject({ code: 'NO_PROVIDER' })
+    expect(await box.ledger.balance(accountId)).toMatchObject({ held: 0n })
   })
 })

@@ -357,6 +357,51 @@ describe('a candidate that is tried out to learn about it', () => {
       decision: { exploration: { candidate: 0, insteadOf: 1 } },
     })
   })
+
+  it('costs no more than its hold, however much more it counts than the one that it replaced, and is replayed at its price', async () => {
+    // No tokenizer of Claude's is public, so its answer may count far more for the same text.
+    const [usual, tried] = ['gpt-4o', 'claude-new']
+    const input = 1_500
+    const counting = (name: string) =>
+      model(name, {
+        chat: async () => ({ text: name, finishReason: 'stop', model: name, usage: tokens({ input, output: 10 }) }),
+      })
+    const entries = [
+      { provider: usual, amount: '10' },
+      { provider: tried, amount: '11' },
+    ].map(({ provider, amount }) => {
+      return { service: 'gpt', provider, model: provider, rates: [{ unit: 'tokens' as const, amount, per: '1000' }] }
+    })
+    const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries }
+    const prices = new PriceBook({ name: 'test', currency: 'credits', versions: [version] })
+    const { box, accountId, workflow, usage } = await open({
+      providers: [counting(usual), counting(tried)],
+      prices,
+      configuration: presets.balanced({ primaryAiModel: usual, strategy: 'balanced', exploration: 1 }),
+      random: () => 0,
+    })
+    const text = 'Straße überqueren, größte Überraschung, naïve façade. '.repeat(60)
+    const question = { messages: [{ role: 'user' as const, content: text }], outputTokensMax: 10 }
+    await workflow.chat(question)
+    expect(await workflow.chat(question)).toMatchObject({ provider: tried })
+    const explored = (await usage()).at(-1)
+    const { pricedAs, decision } = (explored?.details ?? {}) as { pricedAs?: string; decision?: unknown }
+    expect(pricedAs).toBe(usual)
+    // The price of its usage at the one that it replaced.
+    expect(explored?.rated).toBe(credits('15.1'))
+    const { candidates } = unpackDecision(decision) ?? { candidates: [] }
+    const [least, most] = [candidates[1], candidates[0]].map((candidate) => credits(candidate?.ceiling ?? '0'))
+    expect(least).toBeLessThan(credits('15.1'))
+    expect(most).toBeGreaterThan(credits('15.1'))
+    const { items } = await box.ledger.statement(accountId, { limit: 2 })
+    expect(items.map(({ verb, content }) => [verb, content.amount])).toEqual([
+      ['settleHold', undefined],
+      ['placeHold', '16000000'],
+    ])
+    await workflow.close()
+    const same = await box.simulate({ from: 0, to: Date.UTC(2100, 0, 1), prices })
+    expect(same.difference).toBe(0n)
+  })
 })
 
 describe('a report of which a part has no price', () => {
@@ -400,6 +445,33 @@ describe('a report of which a part has no price', () => {
     })
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'usual', creditsUsed: credits(2) })
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'dearer', creditsUsed: credits(2) })
+  })
+
+  it('costs us what was reported, though it was told after another had answered', async () => {
+    const late = Promise.withResolvers<void>()
+    const turtle = model('turtle', {
+      chat: async () => {
+        await late.promise
+        return { text: 'turtle', finishReason: 'stop', model: 'turtle', usage: report }
+      },
+    })
+    const errors: unknown[] = []
+    const { workflow, usage } = await open({
+      providers: [turtle, model('hare', answering('hare'))],
+      prices: priced('credits', ['turtle', '2'], ['hare', '2']),
+      costs: priced('usd', ['turtle', '0.001', '0.01'], ['hare', '0.001', '0.01']),
+      configuration: presets.balanced({ primaryAiModel: 'turtle', fallbackAiModel: 'hare' }),
+      hedge: { afterMs: 1, share: 1 },
+      onError: (error) => errors.push(error),
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'hare' })
+    late.resolve()
+    const costOfTurtle = async () => {
+      const records = (await usage()).filter(({ provider }) => provider === 'turtle')
+      return records.reduce((sum, { cost }) => sum + (cost ?? 0n), 0n)
+    }
+    await expect.poll(costOfTurtle).toBe(21_000_000n)
+    expect(errors).toEqual([])
   })
 
   it('is written down of an attempt that failed', async () => {

@@ -270,6 +270,26 @@ describe('an estimate above what there is', () => {
     expect((await workflow.chat(ask)).provider).toBe('gpt-4o')
   })
 
+  it('a key that may not pay for one seller of a provider takes another, whose model is cheaper', async () => {
+    const [base] = simulated({ services: ['gpt'] }).offers
+    if (!base) throw new Error('no offer')
+    const selling = (name: string, model: string) => {
+      return { ...simulated({ services: ['gpt'] }), name, offers: [{ ...base, provider: 'assistant', model }] }
+    }
+    const entries = Object.entries({ 'gpt-4': '100', 'gpt-4o-mini': '1' }).map(([model, amount]) => {
+      return { service: 'gpt', provider: 'assistant', model, rates: [{ unit: 'tokens' as const, per: '1000', amount }] }
+    })
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const options = {
+      prices: new PriceBook({ name: 'sellers', currency: 'credits', versions }),
+      providers: [selling('first', 'gpt-4'), selling('second', 'gpt-4o-mini')],
+    }
+    const { box, account } = await open(presets.balanced({ primaryAiModel: 'assistant' }), {}, options)
+    const { key } = await openKey(box, account.accountId, { services: [{ service: 'gpt', costLimitPerRequest: credits(10) }] })
+    const workflow = await box.workflowOf(key, { name: 'work' })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'assistant', model: 'gpt-4o-mini' })
+  })
+
   it('a key that may pay for nobody who has a price is told so, and one that was given only others is told that nobody serves', async () => {
     const [version] = defaultPriceBook.document.versions
     const entries = (version?.entries ?? []).filter(({ provider }) => ['gpt-4', 'gpt-4o', 'deepgram'].includes(provider))

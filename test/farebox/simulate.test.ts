@@ -201,6 +201,31 @@ describe('what recorded work would have cost', () => {
     expect(simulation.creditsNow).toBe(stays.spent + moves.spent - given)
   })
 
+  it('refuses, under another limit, the calls that the limit would have refused: by the most that each may come to', async () => {
+    const rates = Object.entries({ input: '1', cache_write: '50', output: '1' }).map(([meter, amount]) => {
+      return { unit: 'tokens' as const, per: '1000', meter, amount }
+    })
+    const entries = [{ service: 'gpt', provider: 'gpt-4o', rates }]
+    const prices = new PriceBook({
+      name: 'kept',
+      currency: 'credits',
+      versions: [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }],
+    })
+    const configuration = presets.balanced({ primaryAiModel: 'gpt-4o', lastResort: false })
+    const box = await openBox({ prices, configuration })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'chat' })
+    await workflow.chat(question)
+    await workflow.close()
+    const changes = { maxCreditsPerRequest: credits(5) }
+    const strict = await openBox({ prices, configuration: { ...configuration, ...changes } })
+    const other = strict.workflow({ accountId: (await openAccount(strict)).accountId, name: 'chat' })
+    await expect(other.chat(question)).rejects.toMatchObject({ code: 'REQUEST_LIMIT' })
+    const refused = [{ service: 'gpt', calls: 1, reason: expect.stringContaining('a request may cost 5') }]
+    expect(await box.simulate({ ...EVER, changes })).toMatchObject({ notReplayed: refused })
+    expect(await box.simulate({ ...EVER, changes, prices })).toMatchObject({ notReplayed: refused })
+  })
+
   it('says what the configuration would not have done, and refuses what makes no sense', async () => {
     const { box, spent } = await workedBox(presets.balanced())
     const silent = await box.simulate({ ...EVER, changes: { voiceEnabled: false } })
@@ -389,5 +414,35 @@ describe('recommendations', () => {
     ])
     now = Date.UTC(2026, 6, 1)
     expect((await box.recommendations(range)).recommendations).toEqual([])
+  })
+
+  it('are of the prices of each model, then and today', async () => {
+    let now = Date.UTC(2026, 0, 1)
+    // Each model has its own price, and the price of the provider's other models is no help.
+    const entriesAt = (mini: string) =>
+      [
+        ['gpt-4', '25', '1'],
+        ['gpt-4o-mini', mini, '99'],
+      ].flatMap(([provider = '', own = '', other = '']) =>
+        [{ model: provider, amount: own }, { amount: other }].map(({ amount, ...model }) => {
+          return { service: 'gpt', provider, ...model, rates: [{ unit: 'tokens' as const, per: '1000', amount }] }
+        }),
+      )
+    const prices = new PriceBook({
+      name: 'models',
+      currency: 'credits',
+      versions: [
+        { version: '1', effective_from: '2025-01-01T00:00:00Z', entries: entriesAt('1') },
+        { version: '2', effective_from: '2026-06-01T00:00:00Z', entries: entriesAt('2') },
+      ],
+    })
+    const box = await openBox({ configuration: presets.premiumQuality(), prices, clock: () => now })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'chat' })
+    await workflow.chat(question)
+    await workflow.close()
+    now = Date.UTC(2026, 6, 1)
+    const { recommendations } = await box.recommendations({ accountId, ...EVER })
+    expect(recommendations).toMatchObject([{ from_provider: 'gpt-4', to_provider: 'gpt-4o-mini' }])
   })
 })

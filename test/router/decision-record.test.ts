@@ -155,6 +155,36 @@ describe('a packed decision', () => {
     )
   })
 
+  it('has all that the most of a call depends on: by which other meters it may be counted, and what may come on top', () => {
+    const tokens = (meter: string, count: number) => [{ meter, quantity: quantity(count), unit: 'tokens' as const }]
+    const [kept, own] = [{ input: ['cache_write'] }, { input: ['cached_input'] }]
+    const usage = { expected: tokens('input', 1_000), ceiling: tokens('input', 2_000), otherMeters: kept }
+    const owned = { ...usage, otherMeters: own }
+    const looked: string[] = []
+    const input = inputOf({
+      request: request({
+        ...usage,
+        ceilingIfPriced: tokens('web_searches', 5),
+        usageOf: ({ provider }) => (provider === 'claude-3-haiku' ? owned : provider === 'sonnet' ? { ...owned } : usage),
+      }),
+      prices: {
+        predict: prices.predict,
+        predictMost({ provider }, most, _, otherMeters) {
+          looked.push(`${provider} ${JSON.stringify(otherMeters)} ${most.map(({ meter }) => meter)}`)
+          return credits(most.length + (otherMeters?.input?.[0]?.length ?? 0))
+        },
+      },
+    })
+    const record = decisionRecord(plan(input), input, { at })
+    const told = looked.splice(0)
+    expect(told).toContain('sonnet {"input":["cached_input"]} input,web_searches')
+    const read = unpackDecision(JSON.parse(JSON.stringify(packDecision(record)))) as DecisionRecord
+    expect(read).toEqual(JSON.parse(JSON.stringify(record)))
+    expect(replayDecision(read).diff).toEqual([])
+    expect(replayDecision(read, { catalog, prices: input.prices }).diff).toEqual([])
+    expect(looked).toEqual(told)
+  })
+
   it('takes two thirds to four fifths of the room', () => {
     const record = decided(busy)
     expect(JSON.stringify(packDecision(record)).length).toBeLessThan(JSON.stringify(record).length * 0.8)

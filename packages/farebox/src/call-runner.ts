@@ -25,7 +25,7 @@ import {
   type StreamPart,
   type Tally,
 } from '@farebox/router'
-import { isUsage } from './book-prices.ts'
+import { COST_MAX, isUsage } from './book-prices.ts'
 import { correctionIdOf } from './correction-id.ts'
 import { CallerLeftError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
@@ -315,17 +315,18 @@ export class CallRunner {
 
   /** Corrects the cost of an attempt that had been given up but answered after all, now that its usage is known. */
   async #correctCost(held: HeldRoute, late: LateAnswer<{ usage?: Usage }>): Promise<void> {
-    if (late.status !== 'answered' || !late.value.usage) return
+    if (late.status !== 'answered' || !late.value.usage || !isUsage(late.value.usage)) return
     const { service, provider, model } = late.candidate.offer
-    const { priced } = this.#parts.prices.price({ service, provider, model, at: held.at }, late.value.usage.quantities)
-    if (priced.cost === undefined) return
+    // Only the cost changes, so it does not matter whether customers have a price for all of it.
+    const cost = this.#parts.prices.costOf({ service, provider, model, at: held.at }, late.value.usage.quantities)
+    if (cost === undefined || cost > COST_MAX) return
     // The attempt's record is written when the call has ended, which may be later than this.
     await this.idle()
     const { accountId } = this.#owner.payer
     const usageId = late.attemptId
     const correctionId = correctionIdOf('late', usageId)
     await this.#parts.ledger
-      .adjust({ accountId, usageId, cost: priced.cost, correctionId, reason: 'it answered late' })
+      .adjust({ accountId, usageId, cost, correctionId, reason: 'it answered late' })
       .catch((error: unknown) => {
         if (!isFareboxError(error) || error.code !== 'USAGE_NOT_FOUND') throw error
       })

@@ -114,17 +114,16 @@ export async function holdRoute(
 ): Promise<HeldRoute> {
   const at = parts.prices.now()
   const prices = parts.prices.asOf(at)
-  const allowed = allowedRequest({ catalog: parts.catalog, prices }, payer, request)
+  const allowed = whatIsAllowed({ catalog: parts.catalog, prices }, payer, request)
   let affordable: Credits = CREDITS_MAX
   let refusal: Refusal | undefined
   for (let round = 0; round < REPLANS_MAX; round++) {
     const input: PlanInput = {
-      catalog: parts.catalog,
+      ...allowed,
       health: parts.health,
       classifier: parts.classifier,
       prices,
       configuration: payer.configuration,
-      request: allowed,
       affordable,
       random: parts.random,
       now: at,
@@ -171,9 +170,8 @@ export function planOnly(
   const prices = parts.prices.asOf(now)
   const { catalog, health, classifier } = parts
   const { configuration } = payer
-  const allowed = allowedRequest({ catalog, prices }, payer, request)
-  const input = { catalog, health, classifier, prices, configuration, request: allowed, affordable, random: () => 0, now }
-  return plan(input)
+  const allowed = whatIsAllowed({ catalog, prices }, payer, request)
+  return plan({ ...allowed, health, classifier, prices, configuration, affordable, random: () => 0, now })
 }
 
 /** The error for a request that costs more than its API key allows. */
@@ -250,19 +248,22 @@ function reportedCharge(
 }
 
 /**
- * Excludes the providers that the key may not use, or not at this price.
+ * Excludes the providers that the key may not use, or not at this price. If other offers of the same provider are within its limit,
+ * only the dear ones are left out.
  *
  * @throws {ServiceNotAllowedError} the key may not use the service at all, or not the provider that was asked for
  * @throws {RequestLimitError} every provider that may be used, was asked for and has a price costs more than the key's limit per
  * request
  */
-function allowedRequest(
+function whatIsAllowed(
   { catalog, prices }: { catalog: Catalog; prices: PricePredictor },
   { apiKey }: Pick<Payer, 'apiKey'>,
   request: RouteRequest,
-): RouteRequest {
-  if (!apiKey || apiKey.services.length === 0) return request
+): Pick<PlanInput, 'catalog' | 'request'> {
+  if (!apiKey || apiKey.services.length === 0) return { catalog, request }
   const excludes = new Set(request.excludes)
+  const within = new Set<string>()
+  const over = new Set<Offer>()
   let tooDear: { charge: Credits; limit: Credits } | undefined
   let isAllowed = false
   let isAffordable = false
@@ -282,8 +283,9 @@ function allowedRequest(
       if (isAsked) unlimited.push(offer)
     } else if (charge !== undefined && charge <= limit) {
       isAffordable ||= isAsked
+      within.add(offer.provider)
     } else if (charge !== undefined) {
-      excludes.add(offer.provider)
+      over.add(offer)
       if (isAsked && (!tooDear || charge < tooDear.charge)) tooDear = { charge, limit }
     }
   }
@@ -297,7 +299,16 @@ function allowedRequest(
     const what = `${request.service} of ${request.provider}`
     throw new ServiceNotAllowedError(request.service, `API key ${apiKey.prefix} may not use ${what}`)
   }
-  return { ...request, excludes: [...excludes] }
+  for (const { provider } of over) if (!within.has(provider)) excludes.add(provider)
+  return {
+    catalog: [...over].some(({ provider }) => within.has(provider)) ? catalogWithout(over, catalog) : catalog,
+    request: { ...request, excludes: [...excludes] },
+  }
+}
+
+function catalogWithout(offers: ReadonlySet<Offer>, catalog: Catalog): Catalog {
+  const forService: Catalog['forService'] = (service) => catalog.forService(service).filter(({ offer }) => !offers.has(offer))
+  return { services: catalog.services, forService }
 }
 
 /** Codes of errors that rule an offer out, whatever the caller may spend. */

@@ -31,7 +31,16 @@ export function rateMost(
   most: readonly UsageQuantity[],
   otherMeters: OtherMeters = {},
 ): Rating {
-  const price = book.find(query)
+  return rateEntryMost(book.find(query), query, most, otherMeters)
+}
+
+/** Like {@link rateMost}, for a price that was already looked up. */
+export function rateEntryMost(
+  price: PricedEntry,
+  query: PriceQuery,
+  most: readonly UsageQuantity[],
+  otherMeters: OtherMeters = {},
+): Rating {
   const plain = price.plainRates(query)
   if (plain?.isLinear) return rateEntry(price, query, byDearestMeters(most, otherMeters, plain))
   const asItIs = rateEntry(price, query, most)

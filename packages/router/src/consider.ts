@@ -4,6 +4,7 @@ import type { Draft } from './candidate-order.ts'
 import type { CatalogEntry } from './catalog.ts'
 import { type Demands, lackingCapability, tooLong, tooSlow } from './eligibility.ts'
 import type { HealthCondition, HealthView } from './health.ts'
+import { pricedOffer } from './priced-offer.ts'
 import { Rejection } from './route.ts'
 import type { PhoneNumbers, RouteRequest, RouteSession } from './route-request.ts'
 import { isSessionWith, withCachedInput } from './session.ts'
@@ -13,6 +14,7 @@ export interface PricePredictor {
   /**
    * Predicts the charge for `quantities` of `offer`, and their cost to you where that is known. Pure.
    *
+   * @param offer  for live sound with a price of its own, under its `liveModel`
    * @param numbers  the numbers of a phone call
    *
    * @throws {FareboxError} with code `PRICE_NOT_FOUND`, if the offer has no price
@@ -36,15 +38,26 @@ export function predictCeiling(
   request: RouteRequest,
   { ceiling, otherMeters }: Pick<RouteRequest, 'ceiling' | 'otherMeters'> = request.usageOf?.(offer) ?? request,
 ): Credits {
+  const priced = pricedOffer(offer, request.operation)
   const most = (quantities: readonly UsageQuantity[]) =>
-    prices.predictMost?.(offer, quantities, request.numbers, otherMeters) ??
-    prices.predict(offer, quantities, request.numbers).charge
+    prices.predictMost?.(priced, quantities, request.numbers, otherMeters) ??
+    prices.predict(priced, quantities, request.numbers).charge
   if (!request.ceilingIfPriced?.length) return most(ceiling)
   try {
     return most([...ceiling, ...request.ceilingIfPriced])
   } catch (error) {
     if (!isPriceMissing(error)) throw error
     return most(ceiling)
+  }
+}
+
+/** Does the same as {@link predictCeiling}. `undefined`: the offer has no price, or its price book refuses such an expensive call. */
+export function predictCeilingIfPriced(...call: Parameters<typeof predictCeiling>): Credits | undefined {
+  try {
+    return predictCeiling(...call)
+  } catch (error) {
+    if (error instanceof MaximumChargeError || isPriceMissing(error)) return undefined
+    throw error
   }
 }
 
@@ -126,7 +139,7 @@ function price(entry: CatalogEntry, { request, prices, session }: Consideration)
   const { offer } = entry
   const usage = request.usageOf?.(offer) ?? request
   try {
-    const { charge, cost } = prices.predict(offer, usage.expected, request.numbers)
+    const { charge, cost } = prices.predict(pricedOffer(offer, request.operation), usage.expected, request.numbers)
     // Even if the expected usage is the most, `predictMost` may exceed its charge: a call that ends sooner can cost more.
     const isCeiling = usage.ceiling === usage.expected && !prices.predictMost
     let ceiling = isCeiling ? charge : predictCeiling(prices, offer, request, usage)

@@ -1,4 +1,5 @@
 import { formatCredits, type Service } from '@farebox/core'
+import type { OtherMeters } from '@farebox/pricing'
 import { complexityClassifier } from './classify-complexity.ts'
 import { resolveComplexity } from './complexity.ts'
 import { applyConditions } from './conditions.ts'
@@ -102,9 +103,10 @@ export interface RecordedCandidate {
   readonly errorRate?: number
   readonly rateLimitedRate?: number
   readonly samples?: number
-  /** The expected and the maximum usage of its model, where they differ from the request's. */
+  /** The expected and the maximum usage of its model, where they differ from the request's, and so its other meters. */
   readonly expected?: readonly string[]
   readonly most?: readonly string[]
+  readonly otherMeters?: OtherMeters
   readonly regions?: readonly string[]
   readonly serviceLevels?: readonly string[]
   readonly why: string

@@ -27,6 +27,7 @@ export { createHedgeBudget, type HedgeBudget, type HedgeBudgetOptions } from './
 export { type PackedDecision, packDecision, unpackDecision } from './pack-decision.ts'
 export { type PlanInput, plan } from './plan.ts'
 export * from './presets.ts'
+export { pricedOffer } from './priced-offer.ts'
 export type { RecordedRequest } from './recorded-request.ts'
 export * from './replay-decision.ts'
 export * from './route.ts'

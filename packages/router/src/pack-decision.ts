@@ -1,4 +1,5 @@
 import { CREDITS_MAX, formatCredits } from '@farebox/core'
+import type { OtherMeters } from '@farebox/pricing'
 import type { DecisionRecord, RecordedCandidate, RecordedRejection } from './decision-record.ts'
 
 /**
@@ -10,12 +11,12 @@ export interface PackedDecision extends Omit<DecisionRecord, 'version' | 'afford
   /** Absent: the maximum, more than any account can have. */
   readonly affordable?: string
   readonly candidates: readonly PackedCandidate[]
-  /** The expected and maximum usages that differ from the request's. Candidates refer to them by index. */
+  /** The expected and maximum usages, and other meters, that differ from the request's. Candidates refer to them by index. */
   readonly usages?: readonly PackedUsage[]
   readonly rejected?: readonly PackedRejections[]
 }
 
-type PackedUsage = readonly [expected: readonly string[] | null, most: readonly string[] | null]
+type PackedUsage = readonly [expected: readonly string[] | null, most: readonly string[] | null, otherMeters?: OtherMeters]
 
 /** `model` is 0 where it has the same name as the provider. */
 type PackedCandidate = readonly [
@@ -58,6 +59,7 @@ type CandidateFields = Pick<
   | 'why'
   | 'expected'
   | 'most'
+  | 'otherMeters'
 >
 type MoneyFields = Omit<RecordedRejection, 'provider' | 'model' | 'adapter' | 'reason' | 'detail'>
 
@@ -102,8 +104,8 @@ export function unpackDecision(packed: unknown): DecisionRecord | undefined {
 
 function packCandidate(candidate: RecordedCandidate, usages: PackedUsage[]): PackedCandidate {
   const { provider, model, adapter, position, rank, quality, latencyMs, score, charge, ceiling, cost, why } = candidate
-  const { isSimulated, condition, errorRate, rateLimitedRate, samples, expected, most, regions, serviceLevels } = candidate
-  const usage = expected || most ? placeOf(usages, expected ?? null, most ?? null) : undefined
+  const { isSimulated, condition, errorRate, rateLimitedRate, samples, regions, serviceLevels } = candidate
+  const usage = placeOf(usages, candidate)
   const further = { isSimulated, condition, errorRate, rateLimitedRate, samples, usage, regions, serviceLevels }
   return [
     provider,
@@ -122,19 +124,27 @@ function packCandidate(candidate: RecordedCandidate, usages: PackedUsage[]): Pac
   ]
 }
 
-function placeOf(usages: PackedUsage[], expected: PackedUsage[0], most: PackedUsage[1]): number {
-  const known = usages.findIndex((usage) => isSame(usage[0], expected) && isSame(usage[1], most))
-  return known >= 0 ? known : usages.push([expected, most]) - 1
+function placeOf(usages: PackedUsage[], candidate: RecordedCandidate): number | undefined {
+  const { expected = null, most = null, otherMeters } = candidate
+  if (!expected && !most && !otherMeters) return undefined
+  const known = usages.findIndex(
+    (usage) => isSame(usage[0], expected) && isSame(usage[1], most) && isSameMeters(usage[2], otherMeters),
+  )
+  return known >= 0 ? known : usages.push(otherMeters ? [expected, most, otherMeters] : [expected, most]) - 1
 }
 
 function isSame(one: PackedUsage[0], other: PackedUsage[0]): boolean {
   return one === other || (one !== null && other !== null && one.join() === other.join())
 }
 
+function isSameMeters(one: PackedUsage[2], other: PackedUsage[2]): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other)
+}
+
 function unpackCandidate(packed: PackedCandidate, usages: readonly PackedUsage[]): RecordedCandidate {
   const [provider, model, adapter, position, rank, quality, latencyMs, score, charge, ceiling, cost, why, further] = packed
   const { usage, ...rest } = further ?? {}
-  const [expected, most] = usage === undefined ? [] : (usages[usage] ?? [])
+  const [expected, most, otherMeters] = usage === undefined ? [] : (usages[usage] ?? [])
   return {
     provider,
     model: model === 0 ? provider : model,
@@ -150,6 +160,7 @@ function unpackCandidate(packed: PackedCandidate, usages: readonly PackedUsage[]
     ...rest,
     ...(expected && { expected }),
     ...(most && { most }),
+    ...(otherMeters && { otherMeters }),
     why,
   }
 }

@@ -5,12 +5,12 @@ import type { Catalog } from './catalog.ts'
 import { complexityClassifier } from './classify-complexity.ts'
 import { type ComplexityClassifier, type ComplexityDecision, resolveComplexity } from './complexity.ts'
 import { applyConditions } from './conditions.ts'
-import { consider, type PricePredictor } from './consider.ts'
+import { consider, type PricePredictor, predictCeilingIfPriced } from './consider.ts'
 import { demandsOf } from './eligibility.ts'
 import { explore } from './exploration.ts'
 import type { HealthView } from './health.ts'
 import { refuse, refuseDisabled } from './refusal.ts'
-import { holdFor, Rejection, type Route, type RouteRefusal } from './route.ts'
+import { type Exploration, holdFor, Rejection, type Route, type RouteRefusal } from './route.ts'
 import type { RouteRequest } from './route-request.ts'
 import { isServiceEnabled, namedProviders, type ServiceConfiguration, switchOf } from './service-configuration.ts'
 import { keepSession } from './session.ts'
@@ -76,7 +76,8 @@ export function plan(input: PlanInput): Route | RouteRefusal {
   const isFree = strategy === 'balanced' && !configuration.accuracyFirst && session?.candidate !== candidates[0]
   if (isFree && draw) pickNearBest(candidates, draw)
   const mayExplore = isFree && draw && configuration.exploration > 0 && complexity.complexity !== 'high'
-  const exploration = mayExplore ? explore(candidates, configuration.exploration, draw) : undefined
+  const explored = mayExplore ? explore(candidates, configuration.exploration, draw) : undefined
+  const exploration = explored && withCeiling(explored, input)
   return {
     status: 'planned',
     service: request.service,
@@ -153,6 +154,14 @@ function dearestHold(candidates: readonly Draft[], exploration: Route['explorati
     if (hold > dearest) dearest = hold
   }
   return dearest
+}
+
+/** Adds the most that the explored candidate's usage may cost at the price of the one that it replaces, if they count differently. */
+function withCeiling(exploration: Exploration, { request, prices }: PlanInput): Exploration {
+  const { candidate, insteadOf } = exploration
+  const usage = request.usageOf?.(candidate.offer)
+  if (!usage || usage === request.usageOf?.(insteadOf.offer)) return exploration
+  return { ...exploration, ceiling: predictCeilingIfPriced(prices, insteadOf.offer, request, usage) ?? candidate.chargeCeiling }
 }
 
 /** Wraps `random` to record its draws, so that the decision can be replayed. */

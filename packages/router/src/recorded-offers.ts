@@ -6,7 +6,7 @@ import type { HealthView } from './health.ts'
 import { readUsage } from './recorded-request.ts'
 import type { RouteRequest } from './route-request.ts'
 
-type UsageRange = Pick<RouteRequest, 'expected' | 'ceiling'>
+type UsageRange = Pick<RouteRequest, 'expected' | 'ceiling' | 'otherMeters'>
 
 /** The offers with a recorded charge, in the form that planning needs: a catalog, prices and health. */
 export class RecordedOffers {
@@ -20,19 +20,23 @@ export class RecordedOffers {
 
   constructor(record: DecisionRecord) {
     const { service, request } = record
-    this.usage = { expected: readUsage(request.expected), ceiling: readUsage(request.most) }
+    this.usage = { expected: readUsage(request.expected), ceiling: readUsage(request.most), otherMeters: request.otherMeters }
     this.#recorded = chargedOf(record).map((candidate) => ({
       candidate,
       entry: entryOf(service, candidate),
       usage: {
         expected: candidate.expected ? readUsage(candidate.expected) : this.usage.expected,
         ceiling: candidate.most ? readUsage(candidate.most) : this.usage.ceiling,
+        otherMeters: candidate.otherMeters ?? this.usage.otherMeters,
       },
     }))
     this.isEmpty = this.#recorded.length === 0
     const entries = this.#recorded.map(({ entry }) => entry).sort((left, right) => left.position - right.position)
     this.catalog = { services: [service], forService: (asked) => (asked === service ? entries : []) }
-    this.prices = { predict: (offer, quantities) => this.#predict(offer, quantities) }
+    this.prices = {
+      predict: (offer) => this.#predict(offer),
+      predictMost: (offer) => credits(this.#charged(offer).ceiling),
+    }
     const readings = new Map(this.#recorded.map(({ candidate, entry }) => [entry.healthKey, readingOf(candidate)]))
     this.health = { read: (healthKey) => readings.get(healthKey) }
   }
@@ -41,19 +45,24 @@ export class RecordedOffers {
     return this.#find(offer)?.usage ?? this.usage
   }
 
-  #predict(offer: Offer, quantities: UsageRange['expected']): ReturnType<PricePredictor['predict']> {
+  #predict(offer: Offer): ReturnType<PricePredictor['predict']> {
+    const { charge, cost } = this.#charged(offer)
+    return { charge: credits(charge), cost: cost === undefined ? undefined : (BigInt(cost) as NanoUsd) }
+  }
+
+  #charged(offer: Offer): RecordedCandidate {
     const found = this.#find(offer)
     if (!found) throw new NotRecordedError(`the record has no charge of ${offer.provider}`)
-    const { candidate, usage } = found
-    const cost = candidate.cost === undefined ? undefined : (BigInt(candidate.cost) as NanoUsd)
-    return { charge: credits(quantities === usage.ceiling ? candidate.ceiling : candidate.charge), cost }
+    return found.candidate
   }
 
   /** Finds an offer by identity, because two adapters may sell the same one. An offer of another catalog matches by name. */
   #find(offer: Offer) {
     return (
       this.#recorded.find(({ entry }) => entry.offer === offer) ??
-      this.#recorded.find(({ candidate }) => candidate.provider === offer.provider && candidate.model === offer.model)
+      this.#recorded.find(({ candidate: { provider, model } }) => provider === offer.provider && model === offer.model) ??
+      // An offer of live sound may come under the model that prices it.
+      this.#recorded.find(({ candidate: { provider } }) => provider === offer.provider && offer.model === offer.liveModel)
     )
   }
 }

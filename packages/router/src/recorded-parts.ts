@@ -38,6 +38,7 @@ export function recordedCandidate(
     samples: roundedIfAny(reading?.samples),
     expected: usage && usage.expected !== request?.expected ? textsOf(texts, usage.expected) : undefined,
     most: usage && usage.ceiling !== request?.ceiling ? textsOf(texts, usage.ceiling) : undefined,
+    otherMeters: usage && usage.otherMeters !== request?.otherMeters ? (usage.otherMeters ?? {}) : undefined,
     regions,
     serviceLevels,
     why: candidate.why,

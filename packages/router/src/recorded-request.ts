@@ -1,4 +1,5 @@
 import { type CharacterCounting, formatQuantity, quantity, type Unit, type UsageQuantity } from '@farebox/core'
+import type { OtherMeters } from '@farebox/pricing'
 import type { RequestMetadata } from './conditions.ts'
 import type { PhoneNumbers, RouteNeeds, RouteRequest } from './route-request.ts'
 import type { ServiceConfiguration, StatedComplexity } from './service-configuration.ts'
@@ -8,6 +9,10 @@ export interface RecordedRequest {
   /** `1200 tokens input`. For characters, the other counts follow: `5 characters characters utf8_bytes=6`. */
   readonly expected: readonly string[]
   readonly most: readonly string[]
+  /** Other meters by which a provider may count `most`. */
+  readonly otherMeters?: OtherMeters
+  /** Usage on top of `most`, for offers that have a price for it. */
+  readonly mostIfPriced?: readonly string[]
   readonly needs?: RouteNeeds
   readonly provider?: string
   readonly complexity?: StatedComplexity
@@ -23,12 +28,25 @@ export interface RecordedRequest {
 const NUMBER_PREFIX = 7
 
 export function recordedRequest(request: RouteRequest, configuration: ServiceConfiguration): RecordedRequest {
-  const { needs, provider, complexity, accuracy, excludes, session, numbers, metadata = {} } = request
+  const {
+    needs,
+    provider,
+    complexity,
+    accuracy,
+    excludes,
+    session,
+    numbers,
+    otherMeters,
+    ceilingIfPriced,
+    metadata = {},
+  } = request
   const keys = new Set(configuration.conditions.flatMap(({ when }) => Object.keys(when)))
   const seen = Object.entries(metadata).filter(([key]) => keys.has(key))
   return {
     expected: usageTexts(request.expected),
     most: usageTexts(request.ceiling),
+    otherMeters,
+    mostIfPriced: ceilingIfPriced?.length ? usageTexts(ceilingIfPriced) : undefined,
     needs: needs && Object.keys(needs).length > 0 ? { ...needs } : undefined,
     provider,
     complexity,

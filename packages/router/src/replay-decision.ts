@@ -8,6 +8,7 @@ import { type DecisionRecord, decisionRecord } from './decision-record.ts'
 import { describeDifferences } from './describe-differences.ts'
 import { plan } from './plan.ts'
 import { RecordedOffers } from './recorded-offers.ts'
+import { readUsage } from './recorded-request.ts'
 import type { RouteRequest } from './route-request.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 import { parseServiceConfiguration } from './service-configuration-wire.ts'
@@ -62,11 +63,12 @@ export function replayDecision(record: DecisionRecord, options: ReplayOptions = 
 }
 
 function requestOf({ service, operation, request, complexity }: DecisionRecord, offers: RecordedOffers): RouteRequest {
-  const { expected: _, most: __, session, ...same } = request
+  const { expected: _, most: __, mostIfPriced, session, ...same } = request
   const features = complexity?.features
   return {
     ...same,
     ...offers.usage,
+    ...(mostIfPriced && { ceilingIfPriced: readUsage(mostIfPriced) }),
     service,
     operation,
     usageOf: (offer) => offers.usageOf(offer),

@@ -136,6 +136,11 @@ export interface Exploration {
   readonly candidate: Candidate
   /** The candidate that would have been first, and now comes second. */
   readonly insteadOf: Candidate
+  /**
+   * The most that `insteadOf` would have charged for the usage of `candidate`. Absent: its `chargeCeiling`, because both count usage
+   * in the same way.
+   */
+  readonly ceiling?: Credits
 }
 
 /** What a session did to a route. */
@@ -145,10 +150,15 @@ export interface SessionEffect {
   readonly isKept: boolean
 }
 
-/** The hold that `candidate` needs before it is called: its ceiling. An explored one needs no more than `insteadOf` would. */
+/**
+ * The hold that `candidate` needs before it is called: its ceiling. An explored one needs no more than `insteadOf` would charge for
+ * its usage.
+ */
 export function holdFor({ exploration }: Pick<Route, 'exploration'>, candidate: Candidate): Credits {
-  const isReplacing = exploration?.candidate === candidate && exploration.insteadOf.chargeCeiling < candidate.chargeCeiling
-  return isReplacing ? exploration.insteadOf.chargeCeiling : candidate.chargeCeiling
+  if (exploration?.candidate !== candidate) return candidate.chargeCeiling
+  const instead = exploration.ceiling ?? exploration.insteadOf.chargeCeiling
+  const isReplacing = instead < candidate.chargeCeiling
+  return isReplacing ? instead : candidate.chargeCeiling
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   type Candidate,
   createTally,
   type ProducedCounts,
+  pricedOffer,
   type RouteRequest,
   type StreamEvent,
 } from '@farebox/router'
@@ -160,10 +161,10 @@ async function holdOneOf(
 }
 
 function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string): LiveWork {
-  const { service, provider, model, liveModel = model } = candidate.offer
+  const { service, provider, model } = candidate.offer
   return {
     holdId: held.holdId,
-    source: { service, provider, model: liveModel, at: held.at },
+    source: { service, provider, model: pricedOffer(candidate.offer, held.route.operation).model, at: held.at },
     model,
     details: (part, attempts) => answerDetails(held, { ...part, candidate, attemptId }, attempts),
   }

@@ -1,4 +1,5 @@
 import type { Unit } from '@farebox/core'
+import type { RecordedCall } from './recorded-call.ts'
 import type { ReplayPrices } from './replay-prices.ts'
 import { type ReplayedCall, replayWorkflow } from './replay-workflow.ts'
 
@@ -59,9 +60,9 @@ export class ChangeSums {
         continue
       }
       this.isPricedOtherwiseToday = true
-      const priceOf = (provider: string, used: typeof quantities) =>
-        today.priceOf({ service, provider, at, ...numbers }, used)?.rated
-      const [before, after] = [priceOf(from, quantities), priceOf(replayed.provider, replayed.quantities)]
+      const priceOf = ({ provider, model, quantities: used }: Pick<RecordedCall, 'provider' | 'model' | 'quantities'>) =>
+        today.priceOf({ service, provider, model, at, ...numbers }, used)?.rated
+      const [before, after] = [priceOf(call), priceOf(replayed)]
       // Unless both have a price today, the call saves nothing today.
       if (before !== undefined && after !== undefined) this.savedToday += before - after
     }

@@ -8,11 +8,12 @@ import {
   namedProviders,
   parseServiceConfiguration,
   presets,
+  pricedOffer,
   replayDecision,
   type ServiceConfiguration,
 } from '@farebox/router'
 import type { RecordedCall } from './recorded-call.ts'
-import { pricedModel, type ReplayPrices } from './replay-prices.ts'
+import type { ReplayPrices } from './replay-prices.ts'
 import type { Replayed } from './replay-workflow.ts'
 
 /** The conditions of a replay. */
@@ -110,15 +111,21 @@ export class CallReplay {
     const source = {
       service,
       provider,
-      model: offer && decision ? pricedModel(offer, decision.operation) : model,
+      model: offer && decision ? pricedOffer(offer, decision.operation).model : model,
       at,
       ...numbers,
     }
     const price = under.prices.priceOf(source, quantities)
     if (!price) return same(`${reasons.no_price}: ${provider}`)
-    const other = call.pricedAs && call.provider === provider ? call.pricedAs : undefined
-    const instead = other && under.prices.priceOf({ service, provider: other, at, ...numbers }, quantities)
-    return { isSame: false, provider, quantities, ...(instead && instead.rated < price.rated ? instead : price) }
+    const other = call.pricedAs && call.provider === provider ? insteadOf(call) : undefined
+    const instead = other && under.prices.priceOf({ ...source, ...other }, quantities)
+    return {
+      isSame: false,
+      provider,
+      model: source.model,
+      quantities,
+      ...(instead && instead.rated < price.rated ? instead : price),
+    }
   }
 
   /** The provider that would have been asked first: `undefined` if it is the same one, or a reason in words if there is none. */
@@ -219,6 +226,12 @@ export class CallReplay {
     this.#configurations.set(name, configuration)
     return configuration
   }
+}
+
+/** The provider and model whose price was charged instead of the call's own. */
+function insteadOf({ pricedAs: provider = '', decision }: RecordedCall): Choice {
+  const explored = decision?.candidates[decision.exploration?.insteadOf ?? -1]
+  return { provider, model: explored?.provider === provider ? explored.model : undefined }
 }
 
 /**

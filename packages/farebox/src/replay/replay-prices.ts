@@ -3,7 +3,6 @@ import {
   InvalidOptionError,
   isFareboxError,
   microCredits,
-  type Offer,
   type Quantity,
   type Unit,
   type UsageQuantity,
@@ -13,9 +12,11 @@ import {
   creditsOf,
   hasPeriods,
   type PriceBook,
+  type PriceQuery,
   type Rating,
+  rateEntry,
+  rateEntryMost,
   refuseAboveMaximum,
-  rerate,
   totalQuantity,
 } from '@farebox/pricing'
 import type { PhoneNumbers, PricePredictor } from '@farebox/router'
@@ -50,12 +51,18 @@ export class ReplayPrices {
   }
 
   /** The predictor for routing at a time. */
-  asOf(at: number): PricePredictor {
+  asOf(at: number): Required<PricePredictor> {
     return {
       predict: ({ service, provider, model }, quantities, numbers = {}) => {
         const rating = this.#rate({ service, provider, model, at, ...numbers }, quantities)
         refuseAboveMaximum(rating)
         return { charge: chargeOf(rating) }
+      },
+      predictMost: ({ service, provider, model }, most, numbers = {}, otherMeters = {}) => {
+        const query = { service, provider, model, at, ...numbers }
+        const rating = rateEntryMost(this.#find(query), query, most, otherMeters)
+        refuseAboveMaximum(rating)
+        return chargeOf(rating)
       },
     }
   }
@@ -87,7 +94,12 @@ export class ReplayPrices {
 
   #rate({ service, provider, model, at, ...numbers }: Source, quantities: readonly UsageQuantity[]): Rating {
     const query = { service, provider, ...(model !== undefined && { model }), at, ...numbers }
-    return rerate({ query, quantities }, this.book, this.#versionAt ?? at)
+    return rateEntry(this.#find(query), query, quantities)
+  }
+
+  /** The price of a call, in the version that applies to it. Its time windows follow the call's own time. */
+  #find(query: PriceQuery) {
+    return this.book.find({ ...query, at: this.#versionAt ?? query.at })
   }
 
   #tryRate(source: Source, quantities: readonly UsageQuantity[]): Rating | undefined {
@@ -142,11 +154,6 @@ function foldMeters(quantities: readonly UsageQuantity[]): UsageQuantity[] | und
     sums.set(name, { meter, unit: usage.unit, quantity: (before + usage.quantity) as Quantity })
   }
   return [...sums.values()]
-}
-
-/** The model that prices an offer for an operation. Live operations may have a price of their own. */
-export function pricedModel({ model, liveModel }: Offer, operation: string | undefined): string {
-  return operation === 'listen' || operation === 'converse' ? (liveModel ?? model) : model
 }
 
 /** Rounds up to a multiple of `step`. A step of one micro-credit changes nothing. */

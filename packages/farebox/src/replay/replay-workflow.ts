@@ -13,7 +13,7 @@ export type Replayed =
       /** Whether the call would in fact be refused, or its cost be unknown. */
       isLost?: boolean
     }
-  | ({ isSame: false; provider: string; quantities: readonly UsageQuantity[] } & ReplayedPrice)
+  | ({ isSame: false; provider: string; model: string | undefined; quantities: readonly UsageQuantity[] } & ReplayedPrice)
 
 /** A call and the result of its replay. */
 export interface ReplayedCall {
