@@ -234,6 +234,28 @@ describe('speech that is transcribed while it is heard', () => {
     expect(Number(record?.quantity) / 1e6).toBeCloseTo(read.seconds, -1)
   })
 
+  it('has what all of its parts cost on the receipt of its attempt, though they were written one by one', async () => {
+    const costs = new PriceBook({
+      name: 'costs',
+      currency: 'usd',
+      versions: [
+        {
+          version: '1',
+          effective_from: '2025-01-01T00:00:00Z',
+          entries: [{ service: 'voice_stt', provider: 'deepgram', rates: [{ unit: 'minutes', amount: '0.006' }] }],
+        },
+      ],
+    })
+    const { workflow, usage } = await open(credits(1_000), { costs })
+    const stream = await workflow.listen({ audio: sound(150), format })
+    await texts(stream.events)
+    await stream.settled
+    expect((await usage()).length).toBeGreaterThan(1)
+    const { attempts, total_credits_used } = await workflow.close()
+    expect(total_credits_used).toBe(20)
+    expect(attempts).toMatchObject([{ outcome: 'succeeded', certainty: 'derived', credits_used: 20, cost_usd: '0.015' }])
+  })
+
   it('is opened at the next provider when the first refuses, and nothing was heard twice', async () => {
     const failing: ProviderAdapter = {
       ...simulated({ services: ['voice_stt'], name: 'first', failures: () => ({ kind: 'unavailable' }) }),
@@ -689,6 +711,37 @@ describe('live work of which a provider counts what nobody priced', () => {
     expect((await usage()).at(-1)).toMatchObject({ quantity: quantity(60), certainty: 'floor', details: kept })
     const { held } = await box.ledger.balance(accountId)
     expect([await balance(), held]).toEqual([credits(1_000) - creditsUsed - credits(MINUTE), 0n])
+  })
+
+  it('costs us all that was counted, as the cost book has a price for it', async () => {
+    const rates = [
+      { unit: 'tokens' as const, amount: '0.001', per: '1' },
+      { unit: 'images' as const, amount: '1' },
+    ]
+    const entries = [{ service: 'realtime', provider: 'gpt-realtime', rates }]
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const costs = new PriceBook({ name: 'costs', currency: 'usd', versions })
+    const { converse = nothing } = simulated()
+    const told: Usage[] = []
+    async function* second(events: AsyncIterable<RealtimeEvent>): AsyncGenerator<RealtimeEvent> {
+      for await (const event of events) {
+        const isOdd = event.type === 'turn' && told.length === 1
+        const usage = event.type === 'turn' && event.usage
+        if (usage) told.push(isOdd ? (odd(usage) ?? usage) : usage)
+        yield isOdd ? { ...event, usage: told.at(-1) } : event
+      }
+    }
+    const provider = { ...simulated(), converse: (...call: Parameters<typeof converse>) => second(converse(...call)) }
+    const { workflow, usage } = await open(credits(1_000), { providers: [provider], costs, onError: () => {} })
+    const stream = await workflow.converse({ ...conversation, input: turns(3) })
+    for await (const _ of stream.events);
+    await stream.settled
+    const expected = told.map(({ quantities }) =>
+      quantities.reduce((sum, one) => sum + one.quantity * (one.unit === 'images' ? 1_000n : 1n), 0n),
+    )
+    expect((await usage()).map(({ cost }) => cost)).toEqual(expected)
+    const whole = Number(expected.reduce((sum, cost) => sum + cost, 0n)) / 1e9
+    expect((await workflow.close()).attempts).toMatchObject([{ cost_usd: String(whole) }])
   })
 
   it('is charged by the part of the report that has a price, where that is more', async () => {

@@ -261,20 +261,26 @@ async function priceUsage(
   const source = { service, provider, model, at, ...numbers }
   const price = (quantities: readonly UsageQuantity[]) => prices.priceReported(source, quantities)
   let known: ReturnType<typeof knownPart<Pricing>>
+  /** The cost of the whole report: usage that customers pay nothing for may still have one. */
+  let cost: NanoUsd | undefined
+  const atCost = <Priced extends Pricing>(pricing: Priced): Priced => {
+    const { priced } = pricing
+    if (cost !== undefined && cost > (priced.cost ?? -1n)) priced.cost = cost
+    return pricing
+  }
   try {
     checkReported(usage)
     if (usage.quantities.length > 0) return { ...price(usage.quantities), usage }
   } catch (error) {
     if (!isUnpriceable(error)) throw error
     known = knownPart(error, usage, price)
-    // Usage that customers pay nothing for may still have a cost.
-    if (known) known.priced.cost = prices.costOf(source, usage.quantities) ?? known.priced.cost
+    if (error.code === 'PRICE_NOT_FOUND') cost = prices.costOfReported(source, usage.quantities)
   }
   const other = await fallback()
   // A failed attempt has no other measurement, so there is no other price to compare with.
-  if (known && other === usage) return known
+  if (known && other === usage) return atCost(known)
   const expected = { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
-  return known && known.priced.rated > expected.priced.rated ? known : expected
+  return atCost(known && known.priced.rated > expected.priced.rated ? known : expected)
 }
 
 /**
