@@ -319,6 +319,24 @@ describe.each(storeNames)('a conversation on %s', (on) => {
     expect((await usage()).map(({ shortfall }) => shortfall).filter((shortfall) => shortfall > 0n)).toEqual([])
   })
 
+  it('sets aside no more for an answer than the window of its model holds, however long it lasts', async () => {
+    const simulation = simulated()
+    const offers = simulation.offers.map((offer) => ({
+      ...offer,
+      capabilities: { ...offer.capabilities, ...(offer.service === 'realtime' && { contextTokens: 2_000 }) },
+    }))
+    const { box, accountId, workflow } = await open(credits(2_000), { on, providers: [{ ...simulation, offers }] })
+    const stream = await workflow.converse({ ...conversation, input: turns(60) })
+    let most = 0n
+    for await (const event of stream.events) {
+      const { held } = await box.ledger.balance(accountId)
+      if (event.type === 'turn' && held > most) most = held
+    }
+    await stream.settled
+    // What it reads is 20 credits, and what it may say 4.
+    expect(most).toBe(credits(24))
+  })
+
   it('falls silent at once, and takes back the answers that it was asked for meanwhile', async () => {
     const { workflow } = await open(credits(1_000), { on })
     const { promise: speaking, resolve: speaks } = Promise.withResolvers<void>()

@@ -97,10 +97,10 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     return required(candidate, 'converse').call(candidate.adapter, request, context)
   }
 
-  /** The most that the next answer can use. */
+  /** The most that the next answer can use. It reads no more than the model's window, however long the conversation is. */
   nextTurn(): UsageQuantity[] {
     return [
-      tokens('audio_input', this.#context + Math.max(this.#heard, this.#covered)),
+      tokens('audio_input', Math.min(this.#context + Math.max(this.#heard, this.#covered), this.#window)),
       tokens('audio_output', this.#outputTokensMax),
     ]
   }
@@ -112,8 +112,8 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     } else if (event.type === 'turn') {
       const floor = this.#floor()
       const usage = event.usage ?? floor
-      // A count beyond the model's window is an error, and must not inflate the hold for the next answer.
-      this.#context = Math.max(this.#context + this.#heard + this.#spoken, Math.min(sum(usage), this.#window))
+      // More than the model's window is an error or forgotten, and must not inflate the hold for the next answer.
+      this.#context = Math.min(Math.max(this.#context + this.#heard + this.#spoken, sum(usage)), this.#window)
       // Reset before the charge is written: if the conversation ends meanwhile, it must not charge this turn again.
       this.#heard = 0
       this.#spoken = 0
