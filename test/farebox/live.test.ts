@@ -5,6 +5,7 @@ import {
   type Credits,
   type FareboxError,
   type ProviderAdapter,
+  ProviderError,
   type Quantity,
   quantity,
   type RealtimeEvent,
@@ -273,6 +274,33 @@ describe('speech that is transcribed while it is heard', () => {
       'first failed retry',
       'simulated succeeded fallback',
     ])
+  })
+})
+
+describe('a failed attempt to transcribe that its customer pays for', () => {
+  it('is charged before credits run out, and ends the transcription that much earlier', async () => {
+    const usage: Usage = { quantities: [{ meter: 'duration', quantity: quantity(30), unit: 'seconds' }], certainty: 'exact' }
+    const failing: ProviderAdapter = {
+      ...simulated({ services: ['voice_stt'], name: 'failing' }),
+      isSimulated: false,
+      async *streamTranscription() {
+        yield* []
+        throw new ProviderError('cut off', { kind: 'incomplete', provider: 'deepgram', usage })
+      },
+    }
+    const { workflow, balance } = await open(credits(20), { providers: [failing, simulated()], failedAttempts: 'charged' })
+    const stream = await workflow.listen({ audio: sound(600), format })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(16), endedBy: 'credits' })
+    expect(await workflow.close()).toMatchObject({
+      services_used: [{ credits_used: 20 }],
+      attempts: [
+        { outcome: 'failed', credits_used: 4 },
+        { outcome: 'succeeded', credits_used: 16 },
+      ],
+    })
+    expect(await workflow.receipt()).not.toHaveProperty('shortfall')
+    expect(await balance()).toBe(0n)
   })
 })
 
