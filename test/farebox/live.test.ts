@@ -144,6 +144,21 @@ describe.each(storeNames)('speech that is transcribed while it is heard, on %s',
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
   })
 
+  it('goes on where the ledger is away for a moment just as the next part is to be set aside', async () => {
+    const { box, workflow, balance } = await open(credits(1_000), { on })
+    const extend = box.ledger.extendHold.bind(box.ledger)
+    const away = { times: 2 }
+    vi.spyOn(box.ledger, 'extendHold').mockImplementation(async (...call) => {
+      if (call[0].amount !== undefined && away.times-- > 0) throw new LedgerUnavailableError('away')
+      return extend(...call)
+    })
+    const stream = await workflow.listen({ audio: sound(150), format })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(20), endedBy: 'input' })
+    expect(away.times).toBeLessThan(0)
+    expect(await balance()).toBe(credits(980))
+  })
+
   it('is begun for as long as there are credits, and not without any', async () => {
     const { workflow } = await open(credits(2), { on })
     const stream = await workflow.listen({ audio: sound(600), format })

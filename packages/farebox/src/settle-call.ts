@@ -19,7 +19,7 @@ import { knownPart } from './known-part.ts'
 import { quietly } from './telemetry/watch-call.ts'
 
 const RAW_LENGTH_MAX = 16_384
-const SETTLE_WAITS_MS = [50, 200, 800]
+const RETRY_WAITS_MS = [50, 200, 800]
 
 /**
  * Failures after which a provider may bill without having reported any usage: it had the request, and may have done the work. All
@@ -289,14 +289,21 @@ async function priceUsage(
  * @param make  makes the input, the same each time: so the ledger recognizes a try that did get through. It is made anew for each
  * try and not kept, because it is a tenth of the memory that a call takes while its charge waits
  */
-export async function settleInput(ledger: Pick<Ledger, 'settleHold'>, make: () => SettleHoldInput): Promise<ChargedOutcome> {
+export function settleInput(ledger: Pick<Ledger, 'settleHold'>, make: () => SettleHoldInput): Promise<ChargedOutcome> {
+  return patiently(async () => {
+    const outcome = await ledger.settleHold(make())
+    if (outcome.status === 'refused') throw errorOfRefusal(outcome)
+    return outcome
+  })
+}
+
+/** Retries what is safe to repeat, for about a second, while the database is unavailable. */
+export async function patiently<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
   for (let tries = 0; ; tries++) {
     try {
-      const outcome = await ledger.settleHold(make())
-      if (outcome.status === 'refused') throw errorOfRefusal(outcome)
-      return outcome
+      return await work()
     } catch (error) {
-      const waitMs = SETTLE_WAITS_MS[tries]
+      const waitMs = RETRY_WAITS_MS[tries]
       if (waitMs === undefined || !isFareboxError(error) || !error.isRetryable) throw error
       await new Promise((resolve) => setTimeout(resolve, waitMs))
     }

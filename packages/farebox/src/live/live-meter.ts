@@ -13,7 +13,7 @@ import type { AttemptRecord } from '@farebox/router'
 import { checkReported, isUnpriceable, type PricedSource, type Pricing } from '../book-prices.ts'
 import type { MeterParts, Payer } from '../hold-route.ts'
 import { knownPart } from '../known-part.ts'
-import { quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
+import { patiently, quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
 import type { SpentReason } from '../workflow-calls.ts'
 import type { LiveLimit } from './live-limit.ts'
 
@@ -34,6 +34,11 @@ export interface LiveWork {
   model?: string
   /** The most that the whole work may cost. @defaultValue no limit but the credits available */
   limit?: LiveLimit
+  /**
+   * Whether to retry an extension of the hold if the database is unavailable for a moment, because the work would end without it.
+   * @defaultValue false
+   */
+  isPatient?: boolean
   /** The details that the usage record of a part keeps. */
   details(part: LivePart, attempts: readonly AttemptRecord[]): object
 }
@@ -114,11 +119,12 @@ export class LiveMeter {
   cover(more: readonly UsageQuantity[]): Promise<CoverOutcome> {
     return this.#next(async () => {
       const price = this.priceOf(more)
-      const { limit } = this.#work
+      const { limit, isPatient } = this.#work
       if (limit && price > this.withinLimit(price)) return { status: 'spent', reason: limit.reason }
       const amount = microCredits(price > 0n ? price : 1n)
       const { accountId } = this.#payer
-      const extended = await this.#parts.ledger.extendHold({ accountId, holdId: this.#holdId, amount })
+      const extend = () => this.#parts.ledger.extendHold({ accountId, holdId: this.#holdId, amount })
+      const extended = await (isPatient ? patiently(extend) : extend())
       const outcome = isExpired(extended) && !this.#isEnding ? await this.#holdAnew(amount) : extended
       if (outcome.status === 'refused') return { status: 'spent', reason: 'credits' }
       const spendable = this.withinLimit(microCredits(amount + outcome.affordable))

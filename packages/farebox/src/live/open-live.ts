@@ -175,6 +175,7 @@ function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string): L
     holdId: held.holdId,
     source: { service, provider, model: liveModel, at: held.at },
     model,
+    isPatient: true,
     details: (part, attempts) => answerDetails(held, { ...part, candidate, attemptId }, attempts),
   }
 }
