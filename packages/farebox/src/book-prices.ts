@@ -215,6 +215,11 @@ export function isUsage({ quantities, certainty }: Usage): boolean {
   return Array.isArray(quantities) && quantities.every(isCount) && CERTAINTIES.has(certainty)
 }
 
+/** Whether a report is missing or counts nothing: then what was measured here counts. An invalid report is not missing. */
+export function isUnreported(usage: Usage | undefined): usage is undefined {
+  return !usage || (Array.isArray(usage.quantities) && usage.quantities.length === 0)
+}
+
 function isCount(used: Partial<UsageQuantity> | null): boolean {
   return (
     typeof used?.quantity === 'bigint' && used.quantity >= 0n && typeof used.meter === 'string' && typeof used.unit === 'string'
