@@ -39,6 +39,8 @@ export interface LiveWork {
    * @defaultValue false
    */
   isPatient?: boolean
+  /** What must be written before the hold is extended or charged. It does not reject. */
+  after?: Promise<unknown>
   /** The details that the usage record of a part keeps. */
   details(part: LivePart, attempts: readonly AttemptRecord[]): object
 }
@@ -87,13 +89,14 @@ export class LiveMeter {
   /** Whether the last part is rated. It may still wait to be written. */
   #isFinal = false
   /** Parts are charged, and holds extended, one after another. */
-  #turn: Promise<unknown> = Promise.resolve()
+  #turn: Promise<unknown>
 
   constructor(parts: MeterParts, payer: Payer, work: LiveWork) {
     this.#parts = parts
     this.#payer = payer
     this.#work = work
     this.#holdId = work.holdId
+    this.#turn = work.after ?? Promise.resolve()
     this.#heartbeat = this.#keepAlive()
   }
 

@@ -126,10 +126,10 @@ async function openWatched<Event extends StreamEvent>(
       await settleLost(parts, payer, held, attempt)
     }
   }
-  // Now, because the hold covers them: from here on, it is what the next part costs.
-  await settleFailed()
+  // Before the hold is extended, because it covers them only until then.
+  const after = settleFailed()
   const limit = liveLimit(payer, held.configuration(), candidate.offer)
-  const meter = new LiveMeter(parts, payer, { ...routedWork(held, candidate, attemptId), limit })
+  const meter = new LiveMeter(parts, payer, { ...routedWork(held, candidate, attemptId), limit, after })
   session.begin(meter, held)
   const settled = value.ended.then(async (ending) => {
     session.end()
