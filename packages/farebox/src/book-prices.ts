@@ -158,11 +158,8 @@ export class BookPrices implements PricePredictor {
     return this.#costs.lookUp({ service, provider: model, at })?.entry.retires
   }
 
-  /**
-   * The cost of a usage that a provider reported, whether or not customers pay for all of it. `undefined` if the cost book has no
-   * price for it, or if it is too much to be real.
-   */
-  costOfReported(source: PricedSource, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
+  /** The cost of a usage. `undefined` if the cost book has no price for it, or if the cost is more than one record may have. */
+  costOf(source: PricedSource, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
     const cost = this.#costOf({ ...source, at: source.at ?? this.#clock() }, quantities)
     return cost !== undefined && cost <= COST_MAX ? cost : undefined
   }

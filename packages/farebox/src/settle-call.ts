@@ -274,7 +274,7 @@ async function priceUsage(
   } catch (error) {
     if (!isUnpriceable(error)) throw error
     known = knownPart(error, usage, price)
-    if (error.code === 'PRICE_NOT_FOUND') cost = prices.costOfReported(source, usage.quantities)
+    if (error.code === 'PRICE_NOT_FOUND') cost = prices.costOf(source, usage.quantities)
   }
   const other = await fallback()
   // A failed attempt has no other measurement, so there is no other price to compare with.

@@ -276,7 +276,7 @@ export class LiveMeter {
     let cost: NanoUsd | undefined
     for (const { quantities } of usages) {
       const whole = sumOf(before, quantities)
-      const price = this.#parts.prices.costOfReported(this.#work.source, whole)
+      const price = this.#parts.prices.costOf(this.#work.source, whole)
       if (price === undefined || price <= (cost ?? -1n)) continue
       counted = whole
       cost = price
