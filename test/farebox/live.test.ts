@@ -5,6 +5,7 @@ import {
   type Credits,
   type FareboxError,
   type ProviderAdapter,
+  ProviderError,
   type Quantity,
   quantity,
   type RealtimeEvent,
@@ -144,6 +145,21 @@ describe.each(storeNames)('speech that is transcribed while it is heard, on %s',
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
   })
 
+  it('goes on where the ledger is away for a moment just as the next part is to be set aside', async () => {
+    const { box, workflow, balance } = await open(credits(1_000), { on })
+    const extend = box.ledger.extendHold.bind(box.ledger)
+    const away = { times: 2 }
+    vi.spyOn(box.ledger, 'extendHold').mockImplementation(async (...call) => {
+      if (call[0].amount !== undefined && away.times-- > 0) throw new LedgerUnavailableError('away')
+      return extend(...call)
+    })
+    const stream = await workflow.listen({ audio: sound(150), format })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(20), endedBy: 'input' })
+    expect(away.times).toBeLessThan(0)
+    expect(await balance()).toBe(credits(980))
+  })
+
   it('is begun for as long as there are credits, and not without any', async () => {
     const { workflow } = await open(credits(2), { on })
     const stream = await workflow.listen({ audio: sound(600), format })
@@ -235,6 +251,28 @@ describe('speech that is transcribed while it is heard', () => {
     expect(Number(record?.quantity) / 1e6).toBeCloseTo(read.seconds, -1)
   })
 
+  it('has what all of its parts cost on the receipt of its attempt, though they were written one by one', async () => {
+    const costs = new PriceBook({
+      name: 'costs',
+      currency: 'usd',
+      versions: [
+        {
+          version: '1',
+          effective_from: '2025-01-01T00:00:00Z',
+          entries: [{ service: 'voice_stt', provider: 'deepgram', rates: [{ unit: 'minutes', amount: '0.006' }] }],
+        },
+      ],
+    })
+    const { workflow, usage } = await open(credits(1_000), { costs })
+    const stream = await workflow.listen({ audio: sound(150), format })
+    await texts(stream.events)
+    await stream.settled
+    expect((await usage()).length).toBeGreaterThan(1)
+    const { attempts, total_credits_used } = await workflow.close()
+    expect(total_credits_used).toBe(20)
+    expect(attempts).toMatchObject([{ outcome: 'succeeded', certainty: 'derived', credits_used: 20, cost_usd: '0.015' }])
+  })
+
   it('is opened at the next provider when the first refuses, and nothing was heard twice', async () => {
     const failing: ProviderAdapter = {
       ...simulated({ services: ['voice_stt'], name: 'first', failures: () => ({ kind: 'unavailable' }) }),
@@ -252,6 +290,33 @@ describe('speech that is transcribed while it is heard', () => {
       'first failed retry',
       'simulated succeeded fallback',
     ])
+  })
+})
+
+describe('a failed attempt to transcribe that its customer pays for', () => {
+  it('is charged before credits run out, and ends the transcription that much earlier', async () => {
+    const usage: Usage = { quantities: [{ meter: 'duration', quantity: quantity(30), unit: 'seconds' }], certainty: 'exact' }
+    const failing: ProviderAdapter = {
+      ...simulated({ services: ['voice_stt'], name: 'failing' }),
+      isSimulated: false,
+      async *streamTranscription() {
+        yield* []
+        throw new ProviderError('cut off', { kind: 'incomplete', provider: 'deepgram', usage })
+      },
+    }
+    const { workflow, balance } = await open(credits(20), { providers: [failing, simulated()], failedAttempts: 'charged' })
+    const stream = await workflow.listen({ audio: sound(600), format })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(16), endedBy: 'credits' })
+    expect(await workflow.close()).toMatchObject({
+      services_used: [{ credits_used: 20 }],
+      attempts: [
+        { outcome: 'failed', credits_used: 4 },
+        { outcome: 'succeeded', credits_used: 16 },
+      ],
+    })
+    expect(await workflow.receipt()).not.toHaveProperty('shortfall')
+    expect(await balance()).toBe(0n)
   })
 })
 
@@ -296,6 +361,24 @@ describe.each(storeNames)('a conversation on %s', (on) => {
     expect(await balance()).toBe(credits(30) - creditsUsed)
     // However early it was asked for, no answer was given that could not be paid.
     expect((await usage()).map(({ shortfall }) => shortfall).filter((shortfall) => shortfall > 0n)).toEqual([])
+  })
+
+  it('sets aside no more for an answer than the window of its model holds, however long it lasts', async () => {
+    const simulation = simulated()
+    const offers = simulation.offers.map((offer) => ({
+      ...offer,
+      capabilities: { ...offer.capabilities, ...(offer.service === 'realtime' && { contextTokens: 2_000 }) },
+    }))
+    const { box, accountId, workflow } = await open(credits(2_000), { on, providers: [{ ...simulation, offers }] })
+    const stream = await workflow.converse({ ...conversation, input: turns(60) })
+    let most = 0n
+    for await (const event of stream.events) {
+      const { held } = await box.ledger.balance(accountId)
+      if (event.type === 'turn' && held > most) most = held
+    }
+    await stream.settled
+    // What it reads is 20 credits, and what it may say 4.
+    expect(most).toBe(credits(24))
   })
 
   it('falls silent at once, and takes back the answers that it was asked for meanwhile', async () => {
@@ -690,6 +773,37 @@ describe('live work of which a provider counts what nobody priced', () => {
     expect((await usage()).at(-1)).toMatchObject({ quantity: quantity(60), certainty: 'floor', details: kept })
     const { held } = await box.ledger.balance(accountId)
     expect([await balance(), held]).toEqual([credits(1_000) - creditsUsed - credits(MINUTE), 0n])
+  })
+
+  it('costs us all that was counted, as the cost book has a price for it', async () => {
+    const rates = [
+      { unit: 'tokens' as const, amount: '0.001', per: '1' },
+      { unit: 'images' as const, amount: '1' },
+    ]
+    const entries = [{ service: 'realtime', provider: 'gpt-realtime', rates }]
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const costs = new PriceBook({ name: 'costs', currency: 'usd', versions })
+    const { converse = nothing } = simulated()
+    const told: Usage[] = []
+    async function* second(events: AsyncIterable<RealtimeEvent>): AsyncGenerator<RealtimeEvent> {
+      for await (const event of events) {
+        const isOdd = event.type === 'turn' && told.length === 1
+        const usage = event.type === 'turn' && event.usage
+        if (usage) told.push(isOdd ? (odd(usage) ?? usage) : usage)
+        yield isOdd ? { ...event, usage: told.at(-1) } : event
+      }
+    }
+    const provider = { ...simulated(), converse: (...call: Parameters<typeof converse>) => second(converse(...call)) }
+    const { workflow, usage } = await open(credits(1_000), { providers: [provider], costs, onError: () => {} })
+    const stream = await workflow.converse({ ...conversation, input: turns(3) })
+    for await (const _ of stream.events);
+    await stream.settled
+    const expected = told.map(({ quantities }) =>
+      quantities.reduce((sum, one) => sum + one.quantity * (one.unit === 'images' ? 1_000n : 1n), 0n),
+    )
+    expect((await usage()).map(({ cost }) => cost)).toEqual(expected)
+    const whole = Number(expected.reduce((sum, cost) => sum + cost, 0n)) / 1e9
+    expect((await workflow.close()).attempts).toMatchObject([{ cost_usd: String(whole) }])
   })
 
   it('is charged by the part of the report that has a price, where that is more', async () => {

@@ -91,6 +91,20 @@ describe.each(storeNames)('metered time on %s', (on) => {
     expect(await money()).toMatchObject({ balance: 0n, held: 0n })
   })
 
+  it('tells nobody of low credits where some were added since it last asked, and never of less than no time', async () => {
+    const { box, accountId, workflow } = await open(credits(100), { on })
+    const low: number[] = []
+    const onLow = ({ secondsLeft }: { secondsLeft: number }) => void low.push(secondsLeft)
+    const time = await workflow.meter({ ...line, onLow })
+    await box.ledger.grant({ accountId, amount: credits(100), source: 'purchase' })
+    // A hundred credits are five minutes.
+    await time.reached(290)
+    expect([low, time.isSpent]).toEqual([[], false])
+    await time.reached(1_000)
+    expect([low, time.isSpent]).toEqual([[0], true])
+    await time.end(600)
+  })
+
   it('tells of low credits by what everything on the account takes, not by its own price alone', async () => {
     const { box, accountId, workflow } = await open(credits(100), { on })
     const other = box.workflow({ accountId, name: 'chats' })

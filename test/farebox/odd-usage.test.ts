@@ -1,4 +1,4 @@
-import type { ProviderAdapter, RealtimeEvent, Usage } from '@farebox/core'
+import type { ProviderAdapter, RealtimeEvent, RealtimeInput, TranscriptEvent, Usage } from '@farebox/core'
 import { microUnits, quantity } from '@farebox/core'
 import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
@@ -92,7 +92,7 @@ describe('an adapter of the host’s own that reports', () => {
   const simulation = simulated()
   const tokens = (count: unknown) => ({ meter: 'input', quantity: count, unit: 'tokens' })
 
-  it.each<[string, unknown]>([
+  const odd: [string, unknown][] = [
     ['less than nothing', { quantities: [tokens(microUnits(-5_000_000n))], certainty: 'exact' }],
     ['less than nothing of one meter', { quantities: [tokens(quantity(9)), tokens(microUnits(-1n))], certainty: 'exact' }],
     ['a number', { quantities: [tokens(12)], certainty: 'exact' }],
@@ -101,7 +101,9 @@ describe('an adapter of the host’s own that reports', () => {
     ['no quantities', { quantities: [], certainty: 'exact' }],
     ['an empty block', {}],
     ['how sure it is in a word of its own', { quantities: [tokens(quantity(9))], certainty: 'sure' }],
-  ])('%s is charged by what was counted here, and nothing stays held', async (_, reported) => {
+  ]
+
+  it.each(odd)('%s is charged by what was counted here, and nothing stays held', async (_, reported) => {
     const usage = reported as Usage
     const provider: ProviderAdapter = {
       ...simulation,
@@ -123,6 +125,43 @@ describe('an adapter of the host’s own that reports', () => {
       ['derived', true],
       ['floor', true],
     ])
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+
+  it.each(odd)('%s of live work is charged by what was measured here, and nothing stays held', async (_, reported) => {
+    const usage = reported as Usage
+    async function* told<Event extends RealtimeEvent | TranscriptEvent>(events: AsyncIterable<Event>): AsyncGenerator<Event> {
+      for await (const event of events) yield event.type === 'turn' || event.type === 'finish' ? { ...event, usage } : event
+    }
+    const { converse, streamTranscription } = simulation as Required<ProviderAdapter>
+    const provider: ProviderAdapter = {
+      ...simulation,
+      converse: (request, context) => told(converse(request, context)),
+      streamTranscription: (request, context) => told(streamTranscription(request, context)),
+    }
+    const entries = [
+      { service: 'realtime', provider: 'gpt-realtime', rates: [{ unit: 'tokens' as const, amount: '10', per: '1000' }] },
+      { service: 'voice_stt', provider: 'deepgram', rates: [{ unit: 'minutes' as const, amount: '8' }] },
+    ]
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const prices = new PriceBook({ name: 'live', currency: 'credits', versions })
+    const box = await openBox({ providers: [provider], prices, onError: () => {} })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'work' })
+    const format = { encoding: 'mulaw', sampleRate: 8_000 } as const
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      yield { type: 'text', text: 'How many fish does it catch?' }
+      yield { type: 'respond' }
+    }
+    async function* audio() {
+      yield new Uint8Array(8_000 * 15)
+    }
+    const talk = await workflow.converse({ input: input(), inputFormat: format, outputFormat: format })
+    for await (const _ of talk.events);
+    expect((await talk.settled).creditsUsed).toBeGreaterThan(0n)
+    const heard = await workflow.listen({ audio: audio(), format })
+    for await (const _ of heard.events);
+    expect((await heard.settled).creditsUsed).toBe(credits(2))
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
   })
 

@@ -408,8 +408,8 @@ describe('a report of which a part has no price', () => {
   const { quantities: counted } = tokens({ input: 600, output: 400 })
   const searches = { meter: 'web_searches', quantity: quantity(2), unit: 'requests' as const }
   const report: Usage = { quantities: [...counted, searches], certainty: 'exact' }
-  const answering = (name: string): Pick<ProviderAdapter, 'chat'> => ({
-    chat: async () => ({ text: name, finishReason: 'stop', model: name, usage: report }),
+  const answering = (name: string, usage = report): Pick<ProviderAdapter, 'chat'> => ({
+    chat: async () => ({ text: name, finishReason: 'stop', model: name, usage }),
   })
   /** A book of models, each with its price of a thousand tokens and that of a search, where it has one. */
   const priced = (currency: 'credits' | 'usd', ...models: [provider: string, amount: string, searchAmount?: string][]) => {
@@ -434,6 +434,25 @@ describe('a report of which a part has no price', () => {
     })
     expect(await workflow.chat(ask)).toMatchObject({ creditsUsed: credits(2) })
     expect(await usage()).toMatchObject([{ certainty: 'floor', cost: 21_000_000n }])
+  })
+
+  it.each([
+    ['all of it, also where customers are charged by what was counted here', 2, 20_001_000n, 'derived'],
+    ['no more than can be real', 1e12, 1_000_000n, 'floor'],
+  ])('costs us %s', async (_, asked, cost, certainty) => {
+    const tokensTold = certainty === 'derived' ? tokens({ input: 1 }) : tokens({ input: 600, output: 400 })
+    const told: Usage = {
+      quantities: [...tokensTold.quantities, { ...searches, quantity: quantity(asked) }],
+      certainty: 'exact',
+    }
+    const { workflow, usage } = await open({
+      providers: [model('m', answering('m', told))],
+      prices: priced('credits', ['m', '2']),
+      costs: priced('usd', ['m', '0.001', '0.01']),
+      configuration: presets.balanced({ primaryAiModel: 'm' }),
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ text: 'm' })
+    expect(await usage()).toMatchObject([{ certainty, cost }])
   })
 
   it('does not lose the charge of one that was tried out where another has the prices', async () => {

@@ -158,9 +158,10 @@ export class BookPrices implements PricePredictor {
     return this.#costs.lookUp({ service, provider: model, at })?.entry.retires
   }
 
-  /** The cost of a usage. `undefined` if the cost book has no price for it. */
+  /** The cost of a usage. `undefined` if the cost book has no price for it, or if the cost is more than one record may have. */
   costOf(source: PricedSource, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
-    return this.#costOf({ ...source, at: source.at ?? this.#clock() }, quantities)
+    const cost = this.#costOf({ ...source, at: source.at ?? this.#clock() }, quantities)
+    return cost !== undefined && cost <= COST_MAX ? cost : undefined
   }
 
   /** `undefined` if the cost book has no price: an unknown cost must not count as zero. */
@@ -209,6 +210,11 @@ export function checkReported(usage: Usage): void {
 /** Whether an adapter's report is a valid usage. A custom adapter may report anything, such as negative counts. */
 export function isUsage({ quantities, certainty }: Usage): boolean {
   return Array.isArray(quantities) && quantities.every(isCount) && CERTAINTIES.has(certainty)
+}
+
+/** Whether a report is missing or counts nothing: then what was measured here counts. An invalid report is not missing. */
+export function isUnreported(usage: Usage | undefined): usage is undefined {
+  return !usage || (Array.isArray(usage.quantities) && usage.quantities.length === 0)
 }
 
 function isCount(used: Partial<UsageQuantity> | null): boolean {

@@ -1,4 +1,4 @@
-import { type Credits, formatQuantity, formatUsd, nanoUsd, type Quantity, type Unit } from '@farebox/core'
+import { type Certainty, type Credits, formatQuantity, formatUsd, nanoUsd, type Quantity, type Unit } from '@farebox/core'
 import type { UsageRow, WorkflowSummary } from '@farebox/ledger'
 import { type AttemptDetails, attemptsOf } from './attempt-details.ts'
 
@@ -100,23 +100,27 @@ function isUsed({ quantity, charged, shortfall }: WorkflowSummary['lines'][numbe
 }
 
 /**
- * Lists each attempt once. Its own record, if it has one, has its cost, and the record of the call's answer describes the rest.
+ * Lists each attempt once. Its own records, if it has any, have its cost: one, or a record for each part of live work. The record
+ * of the call's answer describes the rest.
  */
 function attemptsUsed(records: readonly UsageRow[]): AttemptUsed[] {
   const corrections = correctionsOf(records)
   const attempts = new Map<string, AttemptUsed>()
+  const owned = new Map<string, UsageRow[]>()
   for (const record of records) {
     const { own, all } = attemptsOf(record)
+    if (own !== undefined) {
+      const before = owned.get(own)
+      if (before) before.push(record)
+      else owned.set(own, [record])
+    }
     for (const attempt of all) {
       const isOwn = attempt.id === own
       if (attempts.has(attempt.id) && !isOwn) continue
-      attempts.set(attempt.id, {
-        ...attemptJson(record, attempt),
-        ...(isOwn && paidFor(record, corrections.get(record.usageId))),
-      })
+      attempts.set(attempt.id, attemptJson(record, attempt))
     }
   }
-  return [...attempts.values()]
+  return [...attempts.values()].map((attempt) => ({ ...attempt, ...paidFor(owned.get(attempt.attempt_id), corrections) }))
 }
 
 function attemptJson({ service }: UsageRow, attempt: AttemptDetails): AttemptUsed {
@@ -136,14 +140,25 @@ function attemptJson({ service }: UsageRow, attempt: AttemptDetails): AttemptUse
   }
 }
 
-/** What an attempt cost, including later corrections. */
-function paidFor(record: UsageRow, corrections: readonly UsageRow[] = []) {
-  const charged = corrections.reduce((sum, correction) => sum + correction.charged, record.charged as bigint)
-  const costs = [record, ...corrections].flatMap(({ cost }) => (cost === null ? [] : [cost]))
+/** From the most certain to the least. */
+const CERTAINTIES: readonly Certainty[] = ['exact', 'derived', 'floor', 'ceiling']
+
+/** What an attempt cost by its records, including later corrections. Its cost is unknown if that of one record is. */
+function paidFor(records: readonly UsageRow[] | undefined, corrections: ReadonlyMap<string, readonly UsageRow[]>) {
+  if (!records) return undefined
+  let charged = 0n
+  let cost: bigint | undefined = 0n
+  for (const record of records) {
+    const all = [record, ...(corrections.get(record.usageId) ?? [])]
+    const costs = all.flatMap((one) => (one.cost === null ? [] : [one.cost]))
+    charged += all.reduce((sum, one) => sum + one.charged, 0n)
+    cost = cost === undefined || costs.length === 0 ? undefined : costs.reduce((sum, one) => sum + one, cost)
+  }
+  const ranks = records.map(({ certainty }) => CERTAINTIES.indexOf(certainty))
   return {
-    certainty: record.certainty,
+    certainty: CERTAINTIES[Math.max(...ranks)],
     credits_used: chargedJson(charged as Credits),
-    ...(costs.length > 0 && { cost_usd: formatUsd(nanoUsd(costs.reduce((sum, cost) => sum + cost, 0n))) }),
+    ...(cost !== undefined && { cost_usd: formatUsd(nanoUsd(cost)) }),
   }
 }
 

@@ -19,7 +19,7 @@ import { knownPart } from './known-part.ts'
 import { quietly } from './telemetry/watch-call.ts'
 
 const RAW_LENGTH_MAX = 16_384
-const SETTLE_WAITS_MS = [50, 200, 800]
+const RETRY_WAITS_MS = [50, 200, 800]
 
 /**
  * Failures after which a provider may bill without having reported any usage: it had the request, and may have done the work. All
@@ -261,20 +261,26 @@ async function priceUsage(
   const source = { service, provider, model, at, ...numbers }
   const price = (quantities: readonly UsageQuantity[]) => prices.priceReported(source, quantities)
   let known: ReturnType<typeof knownPart<Pricing>>
+  /** The cost of the whole report: usage that customers pay nothing for may still have one. */
+  let cost: NanoUsd | undefined
+  const atCost = <Priced extends Pricing>(pricing: Priced): Priced => {
+    const { priced } = pricing
+    if (cost !== undefined && cost > (priced.cost ?? -1n)) priced.cost = cost
+    return pricing
+  }
   try {
     checkReported(usage)
     if (usage.quantities.length > 0) return { ...price(usage.quantities), usage }
   } catch (error) {
     if (!isUnpriceable(error)) throw error
     known = knownPart(error, usage, price)
-    // Usage that customers pay nothing for may still have a cost.
-    if (known) known.priced.cost = prices.costOf(source, usage.quantities) ?? known.priced.cost
+    if (error.code === 'PRICE_NOT_FOUND') cost = prices.costOf(source, usage.quantities)
   }
   const other = await fallback()
   // A failed attempt has no other measurement, so there is no other price to compare with.
-  if (known && other === usage) return known
+  if (known && other === usage) return atCost(known)
   const expected = { ...prices.price(source, other.quantities), usage: { ...other, raw: usage.raw } }
-  return known && known.priced.rated > expected.priced.rated ? known : expected
+  return atCost(known && known.priced.rated > expected.priced.rated ? known : expected)
 }
 
 /**
@@ -283,14 +289,21 @@ async function priceUsage(
  * @param make  makes the input, the same each time: so the ledger recognizes a try that did get through. It is made anew for each
  * try and not kept, because it is a tenth of the memory that a call takes while its charge waits
  */
-export async function settleInput(ledger: Pick<Ledger, 'settleHold'>, make: () => SettleHoldInput): Promise<ChargedOutcome> {
+export function settleInput(ledger: Pick<Ledger, 'settleHold'>, make: () => SettleHoldInput): Promise<ChargedOutcome> {
+  return patiently(async () => {
+    const outcome = await ledger.settleHold(make())
+    if (outcome.status === 'refused') throw errorOfRefusal(outcome)
+    return outcome
+  })
+}
+
+/** Retries what is safe to repeat, for about a second, while the database is unavailable. */
+export async function patiently<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
   for (let tries = 0; ; tries++) {
     try {
-      const outcome = await ledger.settleHold(make())
-      if (outcome.status === 'refused') throw errorOfRefusal(outcome)
-      return outcome
+      return await work()
     } catch (error) {
-      const waitMs = SETTLE_WAITS_MS[tries]
+      const waitMs = RETRY_WAITS_MS[tries]
       if (waitMs === undefined || !isFareboxError(error) || !error.isRetryable) throw error
       await new Promise((resolve) => setTimeout(resolve, waitMs))
     }

@@ -8,6 +8,7 @@ import {
   type UsageQuantity,
 } from '@farebox/core'
 import type { Candidate } from '@farebox/router'
+import { isUnreported, isUsage } from '../book-prices.ts'
 import { converseRoute } from '../call-routes.ts'
 import { required } from '../call-runner.ts'
 import { safeListener } from '../safe-listener.ts'
@@ -97,10 +98,10 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     return required(candidate, 'converse').call(candidate.adapter, request, context)
   }
 
-  /** The most that the next answer can use. */
+  /** The most that the next answer can use. It reads no more than the model's window, however long the conversation is. */
   nextTurn(): UsageQuantity[] {
     return [
-      tokens('audio_input', this.#context + Math.max(this.#heard, this.#covered)),
+      tokens('audio_input', Math.min(this.#context + Math.max(this.#heard, this.#covered), this.#window)),
       tokens('audio_output', this.#outputTokensMax),
     ]
   }
@@ -111,9 +112,12 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       this.#spoken += soundSeconds(event.audio.length, this.#input.outputFormat) * SPOKEN_TOKENS_PER_SECOND
     } else if (event.type === 'turn') {
       const floor = this.#floor()
-      const usage = event.usage ?? floor
-      // A count beyond the model's window is an error, and must not inflate the hold for the next answer.
-      this.#context = Math.max(this.#context + this.#heard + this.#spoken, Math.min(sum(usage), this.#window))
+      const usage = isUnreported(event.usage) ? floor : event.usage
+      // More than the model's window is an error or forgotten, and must not inflate the hold for the next answer.
+      this.#context = Math.min(
+        Math.max(this.#context + this.#heard + this.#spoken, sum(isUsage(usage) ? usage : floor)),
+        this.#window,
+      )
       // Reset before the charge is written: if the conversation ends meanwhile, it must not charge this turn again.
       this.#heard = 0
       this.#spoken = 0
@@ -131,7 +135,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   }
 
   rest(usage: Usage | undefined): Usage {
-    if (usage) return usage
+    if (!isUnreported(usage)) return usage
     return this.#spoken > 0 ? this.#floor() : { quantities: [], certainty: 'exact' }
   }
 

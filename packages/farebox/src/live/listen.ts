@@ -1,5 +1,6 @@
 import { type CallContext, type Quantity, quantity, soundSeconds, type TranscriptEvent, type Usage } from '@farebox/core'
 import type { Candidate } from '@farebox/router'
+import { isUnreported, isUsage } from '../book-prices.ts'
 import { listenRoute, seconds } from '../call-routes.ts'
 import { required } from '../call-runner.ts'
 import type { HeldRoute } from '../hold-route.ts'
@@ -69,8 +70,12 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   }
 
   rest(usage: Usage | undefined): Usage {
-    const reported = usage?.quantities.find(({ meter, unit }) => meter === 'duration' && unit === 'seconds')
-    if (!usage || !reported) return { quantities: seconds(Math.max(0, this.#heard - this.#time.charged)), certainty: 'floor' }
+    const floor = { quantities: seconds(Math.max(0, this.#heard - this.#time.charged)), certainty: 'floor' as const }
+    if (isUnreported(usage)) return floor
+    // The meter refuses it, tells the host and charges what was heard.
+    if (!isUsage(usage)) return usage
+    const reported = usage.quantities.find(({ meter, unit }) => meter === 'duration' && unit === 'seconds')
+    if (!reported) return floor
     const left = reported.quantity - quantity(this.#time.charged)
     const others = usage.quantities.filter((one) => one !== reported)
     return { ...usage, quantities: [{ ...reported, quantity: (left > 0n ? left : 0n) as Quantity }, ...others] }

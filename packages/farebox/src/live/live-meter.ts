@@ -1,4 +1,4 @@
-import { type Credits, microCredits, nanoUsd, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
+import { type Credits, microCredits, type NanoUsd, nanoUsd, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
 import {
   type ChargedOutcome,
   type ExtendHoldOutcome,
@@ -10,10 +10,10 @@ import {
 } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord } from '@farebox/router'
-import { checkReported, isUnpriceable, type PricedSource } from '../book-prices.ts'
+import { checkReported, isUnpriceable, type PricedSource, type Pricing } from '../book-prices.ts'
 import type { MeterParts, Payer } from '../hold-route.ts'
 import { knownPart } from '../known-part.ts'
-import { quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
+import { patiently, quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
 import type { SpentReason } from '../workflow-calls.ts'
 import type { LiveLimit } from './live-limit.ts'
 
@@ -34,6 +34,13 @@ export interface LiveWork {
   model?: string
   /** The most that the whole work may cost. @defaultValue no limit but the credits available */
   limit?: LiveLimit
+  /**
+   * Whether to retry an extension of the hold if the database is unavailable for a moment, because the work would end without it.
+   * @defaultValue false
+   */
+  isPatient?: boolean
+  /** What must be written before the hold is extended or charged. It does not reject. */
+  after?: Promise<unknown>
   /** The details that the usage record of a part keeps. */
   details(part: LivePart, attempts: readonly AttemptRecord[]): object
 }
@@ -71,6 +78,8 @@ export class LiveMeter {
    * lost.
    */
   #waiting: { input: SettleHoldInput; charge: bigint }[] = []
+  /** What the cost is computed of, if that is not the total: what has no price in credits may still have a cost. */
+  #counted: UsageQuantity[] | undefined
   #rated = 0n
   #cost = 0n
   #charged = 0n
@@ -80,13 +89,14 @@ export class LiveMeter {
   /** Whether the last part is rated. It may still wait to be written. */
   #isFinal = false
   /** Parts are charged, and holds extended, one after another. */
-  #turn: Promise<unknown> = Promise.resolve()
+  #turn: Promise<unknown>
 
   constructor(parts: MeterParts, payer: Payer, work: LiveWork) {
     this.#parts = parts
     this.#payer = payer
     this.#work = work
     this.#holdId = work.holdId
+    this.#turn = work.after ?? Promise.resolve()
     this.#heartbeat = this.#keepAlive()
   }
 
@@ -112,11 +122,12 @@ export class LiveMeter {
   cover(more: readonly UsageQuantity[]): Promise<CoverOutcome> {
     return this.#next(async () => {
       const price = this.priceOf(more)
-      const { limit } = this.#work
+      const { limit, isPatient } = this.#work
       if (limit && price > this.withinLimit(price)) return { status: 'spent', reason: limit.reason }
       const amount = microCredits(price > 0n ? price : 1n)
       const { accountId } = this.#payer
-      const extended = await this.#parts.ledger.extendHold({ accountId, holdId: this.#holdId, amount })
+      const extend = () => this.#parts.ledger.extendHold({ accountId, holdId: this.#holdId, amount })
+      const extended = await (isPatient ? patiently(extend) : extend())
       const outcome = isExpired(extended) && !this.#isEnding ? await this.#holdAnew(amount) : extended
       if (outcome.status === 'refused') return { status: 'spent', reason: 'credits' }
       const spendable = this.withinLimit(microCredits(amount + outcome.affordable))
@@ -180,7 +191,7 @@ export class LiveMeter {
   ): Promise<void> {
     const { accountId } = this.#payer
     const { source, model = source.model } = this.#work
-    const { usage, unpriced, total, priced, rating, charge } = this.#pricePart(part)
+    const { usage, unpriced, total, counted, priced, rating, charge } = this.#pricePart(part)
     const { quantities, certainty } = usage
     // With volume tiers, more may cost less. Earlier charges stand then, and nothing is added until the whole costs more than
     // they do.
@@ -209,6 +220,7 @@ export class LiveMeter {
       },
     }
     this.#total = total
+    this.#counted = counted
     this.#rated += rated
     this.#cost += cost ?? 0n
     this.#waiting.push({ input, charge })
@@ -242,7 +254,8 @@ export class LiveMeter {
     }
     try {
       checkReported(usage)
-      return { usage, unpriced: undefined, ...price(usage.quantities) }
+      const whole = { usage, unpriced: undefined, ...price(usage.quantities) }
+      return this.#counted ? this.#atCost(whole, [usage]) : { ...whole, counted: undefined }
     } catch (error) {
       if (!fallback || !isUnpriceable(error)) throw error
       const { raw } = usage
@@ -250,11 +263,25 @@ export class LiveMeter {
       const floor = fallback()
       const measured = { usage: { ...floor, certainty: 'floor' as const, raw }, ...price(floor.quantities) }
       this.#parts.onError(error)
-      return {
-        ...(known && known.priced.rated > measured.priced.rated ? known : measured),
-        unpriced: reportedJson(usage),
-      }
+      const charged = known && known.priced.rated > measured.priced.rated ? known : measured
+      const isReal = error.code === 'PRICE_NOT_FOUND'
+      return this.#atCost({ ...charged, unpriced: reportedJson(usage) }, isReal ? [usage, charged.usage] : [charged.usage])
     }
+  }
+
+  /** Adds the cost of the whole work with one of the usages: the one that costs most. */
+  #atCost<Priced extends Pick<Pricing, 'priced'> & { usage: Usage }>(part: Priced, usages: readonly Usage[]) {
+    const before = this.#counted ?? this.#total
+    let counted = sumOf(before, part.usage.quantities)
+    let cost: NanoUsd | undefined
+    for (const { quantities } of usages) {
+      const whole = sumOf(before, quantities)
+      const price = this.#parts.prices.costOf(this.#work.source, whole)
+      if (price === undefined || price <= (cost ?? -1n)) continue
+      counted = whole
+      cost = price
+    }
+    return { ...part, counted, priced: { ...part.priced, cost } }
   }
 
   #price(quantities: readonly UsageQuantity[]) {

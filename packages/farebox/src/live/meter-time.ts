@@ -128,8 +128,9 @@ class RunningTime implements MeteredTime {
     if (this.#told || passed <= this.#seconds) return
     this.#seconds = passed
     if (this.#isSpent) return
-    this.#time.warn(passed)
     const isPaid = passed + this.#parts.reserveSeconds <= this.#time.covered
+    // Otherwise the ledger is asked first: credits may have been added since.
+    if (isPaid) this.#time.warn(passed)
     if (!isPaid && !this.#asking && passed >= this.#askedAt + RETRY_SECONDS) {
       this.#askedAt = passed
       this.#asking = this.#parts.runner.track(this.#cover()).finally(() => {
@@ -166,12 +167,12 @@ class RunningTime implements MeteredTime {
     let reason: SpentReason | undefined
     try {
       reason = await this.#time.cover(this.#seconds, this.#seconds + reserveSeconds)
-      if (!reason) return this.#time.warn(this.#seconds)
     } catch (error) {
       // The database is unavailable: the hold lasts for now, and `reached` will try again.
       onError(error)
-      return
     }
+    this.#time.warn(this.#seconds)
+    if (!reason) return
     this.#isSpent = true
     if (!this.#told) onSpent({ reason })
   }

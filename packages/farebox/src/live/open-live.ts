@@ -120,13 +120,23 @@ async function openWatched<Event extends StreamEvent>(
     throw failureOf(outcome, request.operation)
   }
   const { value, candidate, attempts, attemptId } = outcome
+  const written = new Set([attemptId])
+  const settleFailed = async () => {
+    for (const attempt of attempts.filter((one) => !written.has(one.attemptId))) {
+      written.add(attempt.attemptId)
+      await settleLost(parts, payer, held, attempt)
+    }
+  }
+  // Before the hold is extended, because it covers them only until then.
+  const after = settleFailed()
   const limit = liveLimit(payer, held.configuration(), candidate.offer)
-  const meter = new LiveMeter(parts, payer, { ...routedWork(held, candidate, attemptId), limit })
+  const meter = new LiveMeter(parts, payer, { ...routedWork(held, candidate, attemptId), limit, after })
   session.begin(meter, held)
   const settled = value.ended.then(async (ending) => {
     session.end()
     const finish = async () => {
-      for (const attempt of attempts) if (attempt.attemptId !== attemptId) await settleLost(parts, payer, held, attempt)
+      // A hedge that lost may have ended since.
+      await settleFailed()
       // Kept even if the stream was cut: reconciliation finds the provider's record by this id.
       const requestId = attempts.find((attempt) => attempt.attemptId === attemptId)?.requestId
       const fallback = () => session.rest(undefined)
@@ -166,6 +176,7 @@ function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string): L
     holdId: held.holdId,
     source: { service, provider, model: pricedOffer(candidate.offer, held.route.operation).model, at: held.at },
     model,
+    isPatient: true,
     details: (part, attempts) => answerDetails(held, { ...part, candidate, attemptId }, attempts),
   }
 }

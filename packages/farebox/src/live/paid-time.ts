@@ -104,7 +104,7 @@ export class PaidTime {
     const secondsLeft = this.#affordable - now
     if (this.#isWarned || secondsLeft >= this.#options.lowSeconds) return
     this.#isWarned = true
-    this.#options.onLow?.({ secondsLeft })
+    this.#options.onLow?.({ secondsLeft: Math.max(0, secondsLeft) })
   }
 
   #secondsLeft(now: number, affordable: bigint): number {
