@@ -25,7 +25,7 @@ import {
   type StreamPart,
   type Tally,
 } from '@farebox/router'
-import { COST_MAX, isUsage } from './book-prices.ts'
+import { isUsage } from './book-prices.ts'
 import { correctionIdOf } from './correction-id.ts'
 import { CallerLeftError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
@@ -319,7 +319,7 @@ export class CallRunner {
     const { service, provider, model } = late.candidate.offer
     // Only the cost changes, so it does not matter whether customers have a price for all of it.
     const cost = this.#parts.prices.costOf({ service, provider, model, at: held.at }, late.value.usage.quantities)
-    if (cost === undefined || cost > COST_MAX) return
+    if (cost === undefined) return
     // The attempt's record is written when the call has ended, which may be later than this.
     await this.idle()
     const { accountId } = this.#owner.payer
