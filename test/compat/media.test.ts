@@ -143,6 +143,24 @@ it('a form is read whatever the case of its media type', async () => {
   expect([answer.status, answer.body]).toEqual([200, { text: expect.any(String), usage: expect.anything() }])
 })
 
+it('hands other parameters of vectors on to OpenAI, and to nobody else', async () => {
+  const server = await openLoopback()
+  const { api } = await openCompat({ provider: openaiOver(server) })
+  const own = { user: 'u_1', input_type: 'query' }
+  const body = { model: 'text-embedding-3-small', input: 'hello', encoding_format: 'base64', ...own }
+  expect((await api.post('/v1/embeddings', body)).status).toBe(200)
+  expect(server.requests[0]?.body).toEqual({ ...body, input: ['hello'], encoding_format: 'float' })
+  const base = simulated({ services: ['embedding'] })
+  const given: unknown[] = []
+  const embed: typeof base.embed = (request, context) => {
+    given.push(request)
+    return base.embed?.(request, context) as ReturnType<NonNullable<typeof base.embed>>
+  }
+  const elsewhere = await openCompat({ provider: { ...base, embed } })
+  expect((await elsewhere.api.post('/v1/embeddings', body)).status).toBe(200)
+  expect(given).toEqual([{ inputs: ['hello'], model: expect.any(String), dimensions: undefined }])
+})
+
 it('hands lists of a transcription on as lists', async () => {
   const server = await openLoopback()
   const { openai } = await openCompat({ provider: openaiOver(server) })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { routeHosts } from '../farebox/hosts.ts'
+import { openapiValidator } from '../support/openapi-validator.ts'
 import { clients, openCompat } from './open-compat.ts'
 
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
@@ -67,4 +68,27 @@ it('are in the OpenAPI document, with the errors that OpenAI’s clients know', 
     },
     responses: { Openai402: { content: { 'application/json': { schema: { $ref: '#/components/schemas/OpenaiError' } } } } },
   })
+})
+
+it('take the requests that the OpenAPI document allows, and no others', async () => {
+  const { api } = await openCompat()
+  const invalid = openapiValidator(JSON.stringify((await api.get('/openapi.json')).body))
+  const chat = { model: 'auto', messages: [{ role: 'user', content: 'hello' }] }
+  const said = { role: 'user', content: 'hello' }
+  const requests: [path: string, schema: string, body: object, isTaken: boolean][] = [
+    ['chat/completions', 'CreateChatCompletionRequest', chat, true],
+    ['chat/completions', 'CreateChatCompletionRequest', { ...chat, prediction: null, audio: null }, true],
+    ['chat/completions', 'CreateChatCompletionRequest', { ...chat, prediction: { type: 'content', content: 'x' } }, false],
+    ['chat/completions', 'CreateChatCompletionRequest', { ...chat, functions: [] }, false],
+    ['responses', 'CreateResponseRequest', { model: 'auto', input: [said] }, true],
+    ['responses', 'CreateResponseRequest', { model: 'auto', input: [{ type: 'message', ...said }] }, true],
+    ['responses', 'CreateResponseRequest', { model: 'auto', input: [said, { role: 'assistant', content: 'hi' }] }, true],
+    ['responses', 'CreateResponseRequest', { model: 'auto', input: [{ type: 'item_reference', id: 'msg_1' }] }, false],
+    ['responses', 'CreateResponseRequest', { model: 'auto', input: [{ content: 'hello' }] }, false],
+    ['responses', 'CreateResponseRequest', { model: 'auto', input: [said], previous_response_id: 'resp_1' }, false],
+  ]
+  for (const [path, schema, body, isTaken] of requests) {
+    const { status } = await api.post(`/v1/${path}`, body)
+    expect([body, status, invalid(schema, body).length === 0]).toEqual([body, isTaken ? 200 : 422, isTaken])
+  }
 })

@@ -140,6 +140,41 @@ it.each(clients)('of $sdk keep apart what a model says between calls of tools', 
   expect(new Set(output.map(({ id }) => id)).size).toBe(4)
 })
 
+it.each<[name: string, told: ChatEvent[]]>([
+  [
+    'a text between two calls',
+    [
+      { type: 'text', text: 'Graz first. ' },
+      { type: 'tool_call', index: 0, id: 'call_1', name: 'weather', arguments: '{"at":"Graz"}' },
+      { type: 'text', text: 'Then ' },
+      { type: 'text', text: 'Linz.' },
+      { type: 'tool_call', index: 1, id: 'call_2', name: 'weather', arguments: '{"at":"Linz"}' },
+    ],
+  ],
+  [
+    'a refusal before a text',
+    [
+      { type: 'text', text: 'Not Graz. ', isRefusal: true },
+      { type: 'text', text: 'Linz is sunny.' },
+    ],
+  ],
+])('are streamed again as they came under an idempotency key: %s', async (_, told) => {
+  const provider: ProviderAdapter = {
+    ...simulated(),
+    async *streamChat() {
+      yield* [...told, { type: 'finish' as const, finishReason: 'stop' as const, model: 'claude-3-haiku' }]
+    },
+  }
+  const { openai } = await openCompat({ provider })
+  const output = async () => {
+    const stream = openai().responses.stream({ ...ask, tools }, { headers: { 'idempotency-key': 'k' } })
+    return (await stream.finalResponse()).output
+  }
+  const first = await output()
+  expect(first.length).toBeGreaterThan(1)
+  expect(await output()).toEqual(first)
+})
+
 it('of several tools keep their calls apart, also where a server sends the pieces of all in turns', async () => {
   const model = 'claude-3-haiku'
   const piece = (index: number, text: string, first = {}) => ({ type: 'tool_call' as const, index, arguments: text, ...first })

@@ -241,6 +241,23 @@ describe.each(routes)('a body that a middleware before the routes has read, in $
     expect([answer.status, await answer.text()]).toEqual([500, told])
   })
 
+  it.each(['audio/wav', 'application/octet-stream', 'multipart/form-data; boundary=b'])(
+    'as text is told to the host where it is %s, which no text can hold',
+    async (type) => {
+      const box = await openBox()
+      const { key } = await openAccount(box)
+      const read: Read = async (request) => {
+        request.body = await text(request)
+      }
+      const { url } = await listen(serve(box, read))
+      const sound = new Uint8Array([0x52, 0x49, 0x46, 0x46, 0xff, 0xfe, 0x80, 0x00])
+      const headers = { authorization: `Bearer ${key}`, 'content-type': type }
+      const answer = await fetch(`${url}/api/v1/agent/any/voice`, { method: 'POST', headers, body: sound })
+      expect([answer.status, await answer.text()]).toEqual([500, told])
+      expect((await apiClient(url, key).post('/api/v1/workflows', { workflow_name: 'desk' })).status).toBe(201)
+    },
+  )
+
   it('and kept beside what it parsed is taken as it came', async () => {
     const box = await openBox()
     const { key } = await openAccount(box)

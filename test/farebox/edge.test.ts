@@ -1,12 +1,16 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { credits, InvalidOptionError } from '@farebox/core'
 import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
+import express from 'express'
 import type { RoutesOptions } from 'farebox'
+import { fareboxRoutes } from 'farebox/express'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Fault } from '../loopback/openai.ts'
-import { serveApi } from './api-client.ts'
+import { apiClient, serveApi } from './api-client.ts'
+import { listen } from './hosts.ts'
 import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
 import { openLoopback } from './parties.ts'
 
@@ -267,6 +271,21 @@ describe('a body', () => {
       body: { detail: 'send multipart/form-data with the file as the field audio' },
     })
     expect(await api.post('/v1/audio/transcriptions', { model: 'auto' })).toMatchObject({ status: 415 })
+  })
+
+  it('that is compressed is told so, unless a parser of the host has expanded it', async () => {
+    const { api, box, account } = await open()
+    const question = gzipSync(JSON.stringify({ workflow_name: 'desk' }))
+    const json = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
+    const detail = 'compressed bodies are not supported: send it without a Content-Encoding'
+    expect(await api.post('/api/v1/workflows', question, json)).toMatchObject({ status: 415, body: { detail } })
+    const form = { 'content-type': 'multipart/form-data; boundary=b', 'content-encoding': 'gzip' }
+    expect(await api.post('/v1/audio/transcriptions', question, form)).toMatchObject({
+      status: 415,
+      body: { error: { message: detail } },
+    })
+    const { url } = await listen(express().use(express.json()).use(fareboxRoutes(box)))
+    expect((await apiClient(url, account.key).post('/api/v1/workflows', question, json)).status).toBe(201)
   })
 
   it('may be longer where it is a recording', async () => {

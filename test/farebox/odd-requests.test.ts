@@ -209,6 +209,11 @@ describe('a body', () => {
     const workflow = async (body: object) => problems(await api.post('/api/v1/workflows', { workflow_name: 'call', ...body }))
     expect(await workflow({ reserve_credits: 0 })).toEqual({ reserve_credits: 'must be above 0' })
     expect(await workflow({ reserve_credits: 5, max_credits: 1 })).toEqual({ reserve_credits: 'must not be above max_credits' })
+    const { workflow_id } = (await api.post('/api/v1/workflows', { workflow_name: 'call' })).body
+    const used = { service_type: 'phone', provider: 'twilio', units_consumed: 1_000_000_000, unit_type: 'minutes' }
+    expect(problems(await api.post(`/api/v1/workflows/${workflow_id}/usage`, used))).toEqual({
+      units_consumed: 'must cost at most a billion credits',
+    })
   })
 
   it('of an OpenAI client is told of a wrong header in the same words', async () => {

@@ -55,10 +55,16 @@ export interface CallContext {
 }
 
 /**
- * A provider API whose native parameters can be passed through: OpenAI's chat completions, responses, speech and transcriptions,
- * and Anthropic's messages.
+ * A provider API whose native parameters can be passed through: OpenAI's chat completions, responses, embeddings, speech and
+ * transcriptions, and Anthropic's messages.
  */
-export type Dialect = 'openai-chat' | 'openai-responses' | 'openai-speech' | 'openai-transcription' | 'anthropic-messages'
+export type Dialect =
+  | 'openai-chat'
+  | 'openai-responses'
+  | 'openai-embeddings'
+  | 'openai-speech'
+  | 'openai-transcription'
+  | 'anthropic-messages'
 
 /**
  * Connects Farebox to one provider. An adapter turns a request into one call of the provider's SDK, without retries, and the

@@ -55,9 +55,12 @@ function isKept(request: IncomingMessage & { rawBody?: unknown }): boolean {
  */
 function bytesOf(parsed: unknown, { headers }: IncomingMessage): Buffer {
   if (Buffer.isBuffer(parsed)) return parsed
-  if (typeof parsed === 'string') return Buffer.from(parsed)
-  if (parsed === undefined || /^multipart\//i.test(headers['content-type'] ?? '')) {
+  // A file that was read as text has lost bytes, and one that was parsed has lost its form.
+  if (
+    parsed === undefined ||
+    /^(multipart|audio|image|video)\/|^application\/octet-stream/i.test(headers['content-type'] ?? '')
+  ) {
     throw new Error('a middleware before fareboxRoutes has read the body and not handed it on: mount fareboxRoutes before it')
   }
-  return Buffer.from(JSON.stringify(parsed))
+  return Buffer.from(typeof parsed === 'string' ? parsed : JSON.stringify(parsed))
 }

@@ -189,6 +189,7 @@ export interface EmbedInput extends CallOptions {
   inputs: readonly string[]
   /** The length of each vector. @defaultValue the model's own */
   dimensions?: number
+  dialectOptions?: DialectOptions
 }
 
 /** A phone call to place. */

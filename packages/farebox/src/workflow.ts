@@ -355,7 +355,7 @@ export class Workflow {
       request,
       options,
       call: (candidate, context) =>
-        required(candidate, 'embed').call(candidate.adapter, { inputs, dimensions, model: candidate.offer.model }, context),
+        required(candidate, 'embed').call(candidate.adapter, { inputs, dimensions, ...modelOf(candidate, options) }, context),
       unreported: (_, { offer }) => (request.usageOf?.(offer) ?? request).expected,
     })
     return { embeddings: result.embeddings, model: result.model, usage: result.usage, ...metered }

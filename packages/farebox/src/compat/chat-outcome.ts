@@ -12,12 +12,22 @@ export interface ChatOutcome {
   /** The text with which the model declined. */
   refusal?: string
   toolCalls: readonly ToolCall[]
+  /** The texts and calls as they came. Absent where they are the text, then the refusal, then the calls. */
+  parts?: readonly OutcomePart[]
   finishReason: FinishReason
   /** Log probabilities of tokens, in OpenAI's format. */
   logprobs?: unknown
   /** Absent where no usage was reported. */
   tokens?: TokenCounts
 }
+
+interface TextPart {
+  text: string
+  isRefusal: boolean
+}
+
+/** A text, or the place of a call among the tool calls. */
+type OutcomePart = TextPart | { call: number }
 
 /** What identifies an answer before it exists. */
 export type ChatIdentity = Pick<ChatOutcome, 'id' | 'created'>
@@ -32,14 +42,25 @@ export function outcomeOf(identity: ChatIdentity, result: ChatResult): ChatOutco
 export type ChatStreamEvent = ChatEvent | { type: 'finish'; finishReason: FinishReason; tokens: TokenCounts | undefined }
 
 /** The events of a stream that amounts to an outcome. */
-export function eventsOf({ text, refusal, toolCalls, finishReason, logprobs, tokens }: ChatOutcome): ChatStreamEvent[] {
+export function eventsOf(outcome: ChatOutcome): ChatStreamEvent[] {
+  const { text, toolCalls, finishReason, logprobs, tokens } = outcome
+  const parts = outcome.parts ?? plainParts(outcome)
+  const likely = parts.findIndex((part) => 'text' in part && part.isRefusal === (text === ''))
   return [
-    ...(text === '' ? [] : [{ type: 'text' as const, text, logprobs }]),
-    ...(refusal === undefined
-      ? []
-      : [{ type: 'text' as const, text: refusal, isRefusal: true, ...(text === '' && { logprobs }) }]),
-    ...toolCalls.map((call, index) => ({ type: 'tool_call' as const, index, ...call })),
+    ...parts.flatMap((part, index): ChatStreamEvent[] => {
+      if ('text' in part) return [{ type: 'text', ...part, ...(index === likely && { logprobs }) }]
+      const call = toolCalls[part.call]
+      return call ? [{ type: 'tool_call', index: part.call, ...call }] : []
+    }),
     { type: 'finish', finishReason, tokens },
+  ]
+}
+
+function plainParts({ text, refusal, toolCalls }: ChatOutcome): OutcomePart[] {
+  return [
+    ...(text === '' ? [] : [{ text, isRefusal: false }]),
+    ...(refusal === undefined ? [] : [{ text: refusal, isRefusal: true }]),
+    ...toolCalls.map((_, call) => ({ call })),
   ]
 }
 
@@ -48,19 +69,24 @@ export class ChatSum {
   #text = ''
   #refusal = ''
   readonly #toolCalls: ToolCall[] = []
+  /** With the indexes of calls, which may have gaps. */
+  readonly #parts: OutcomePart[] = []
+  /** The part that the next text belongs to. */
+  #open: TextPart | undefined
   readonly #logprobs: Record<'content' | 'refusal', unknown[]> = { content: [], refusal: [] }
   #finish: Pick<ChatOutcome, 'finishReason' | 'tokens'> | undefined
 
   add(event: ChatStreamEvent): void {
     if (event.type === 'text') {
-      if (event.isRefusal) this.#refusal += event.text
-      else this.#text += event.text
+      this.#addText(event.text, event.isRefusal === true)
       const { content, refusal } = (event.logprobs ?? {}) as { content?: unknown; refusal?: unknown }
       if (Array.isArray(content)) this.#logprobs.content.push(...content)
       if (Array.isArray(refusal)) this.#logprobs.refusal.push(...refusal)
     } else if (event.type === 'tool_call') {
       const call = this.#toolCalls[event.index] ?? { id: '', name: '', arguments: '' }
+      if (!this.#toolCalls[event.index]) this.#parts.push({ call: event.index })
       this.#toolCalls[event.index] = call
+      this.#open = undefined
       call.id ||= event.id ?? ''
       call.name ||= event.name ?? ''
       call.arguments += event.arguments
@@ -70,11 +96,21 @@ export class ChatSum {
     }
   }
 
+  #addText(text: string, isRefusal: boolean): void {
+    if (isRefusal) this.#refusal += text
+    else this.#text += text
+    if (this.#open?.isRefusal !== isRefusal) {
+      this.#open = { text: '', isRefusal }
+      this.#parts.push(this.#open)
+    }
+    this.#open.text += text
+  }
+
   /** @throws {AnswerNotKeptError} the events ended without a finish: their reader left, so the answer is incomplete */
   outcome(identity: ChatIdentity): ChatOutcome {
     if (!this.#finish) throw answerLeft()
     const { content, refusal } = this.#logprobs
-    return {
+    const outcome: ChatOutcome = {
       ...identity,
       ...this.#finish,
       text: this.#text,
@@ -85,5 +121,22 @@ export class ChatSum {
           ? { content: content.length > 0 ? content : null, refusal: refusal.length > 0 ? refusal : null }
           : undefined,
     }
+    const parts = this.#orderedParts()
+    return isPlain(parts, plainParts(outcome)) ? outcome : { ...outcome, parts }
   }
+
+  /** The parts with the places of calls, without gaps. */
+  #orderedParts(): OutcomePart[] {
+    const places = new Map(Object.keys(this.#toolCalls).map((index, place) => [Number(index), place]))
+    return this.#parts.flatMap((part): OutcomePart[] => {
+      if ('call' in part) return [{ call: places.get(part.call) ?? 0 }]
+      return part.text === '' ? [] : [part]
+    })
+  }
+}
+
+/** Whether parts are the plain ones. Where there is one text of each kind, it is the whole. */
+function isPlain(parts: readonly OutcomePart[], plain: readonly OutcomePart[]): boolean {
+  const kind = (part: OutcomePart | undefined) => (part && 'call' in part ? part.call : part?.isRefusal)
+  return parts.length === plain.length && parts.every((part, index) => kind(part) === kind(plain[index]))
 }

@@ -3,7 +3,7 @@ import { accountRoute, JsonAnswer, SPENDING } from '../http/route.ts'
 import { embeddingList } from './answers.ts'
 import { serveWhole } from './serve-whole.ts'
 import { tokenCounts } from './token-counts.ts'
-import { modelName, said } from './wire-schemas.ts'
+import { givenOptions, modelName, said } from './wire-schemas.ts'
 
 const TOKENS = 'must be texts: token ids are not supported, since they differ between providers'
 const input = z.union([
@@ -40,7 +40,12 @@ export const embeddings = accountRoute({
     return serveWhole<KeptVectors, z.input<typeof embeddingList>>(call, asked, {
       async work(workflow, options) {
         const inputs = typeof body.input === 'string' ? [body.input] : body.input
-        const answer = await workflow.embed({ inputs, dimensions: body.dimensions ?? undefined, ...options })
+        const answer = await workflow.embed({
+          inputs,
+          dimensions: body.dimensions ?? undefined,
+          dialectOptions: { 'openai-embeddings': givenOptions(body, embeddingsBody) },
+          ...options,
+        })
         return { answer: { vectors: answer.embeddings, tokens: tokenCounts(answer.usage)?.input }, metered: answer }
       },
       respond: ({ vectors, tokens }, { provider }, headers) =>

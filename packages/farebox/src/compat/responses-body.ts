@@ -27,17 +27,21 @@ const texts = z.union([
   ),
 ])
 
+/** A message may omit its type. */
+const type = z.literal('message').optional()
+const message = z.discriminatedUnion(
+  'role',
+  [
+    z.looseObject({ type, role: z.literal('user'), content }),
+    z.looseObject({ type, role: z.enum(['assistant', 'system', 'developer']), content: texts }),
+  ],
+  { error: 'must be user, assistant, system or developer' },
+)
+
 const item = z.discriminatedUnion(
   'type',
   [
-    z.discriminatedUnion(
-      'role',
-      [
-        z.looseObject({ type: z.literal('message'), role: z.literal('user'), content }),
-        z.looseObject({ type: z.literal('message'), role: z.enum(['assistant', 'system', 'developer']), content: texts }),
-      ],
-      { error: 'must be user, assistant, system or developer' },
-    ),
+    message,
     z.looseObject({ type: z.literal('function_call'), call_id: z.string(), name: z.string(), arguments: z.string() }),
     z.looseObject({ type: z.literal('function_call_output'), call_id: z.string(), output: texts }),
     // Accepted and dropped: one model's reasoning is of no use to another.
@@ -54,13 +58,6 @@ const item = z.discriminatedUnion(
 function isReference(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'type' in value && value.type === 'item_reference'
 }
-
-/** A message may omit its type. */
-const typed = z.preprocess(
-  (value) =>
-    typeof value === 'object' && value !== null && 'role' in value && !('type' in value) ? { type: 'message', ...value } : value,
-  item,
-)
 
 const tool = z.discriminatedUnion(
   'type',
@@ -81,7 +78,7 @@ const NOTHING_STORED = 'is not supported, since nothing is stored: send the whol
 /** The body of a request for a response. Fields not named here are passed on unchanged to OpenAI's Responses API. */
 export const responsesBody = z.looseObject({
   model: modelName,
-  input: z.union([said.min(1), z.array(typed).min(1).max(4_096)]),
+  input: z.union([said.min(1), z.array(item).min(1).max(4_096)]),
   instructions: said.nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({}).nullish(),
@@ -130,7 +127,7 @@ export function responseInput(body: ResponsesBody): ChatInput {
 function messagesOf(items: readonly z.output<typeof item>[]): ChatMessage[] {
   const messages: ChatMessage[] = []
   for (const given of items) {
-    if (given.type === 'message') messages.push(messageOf(given))
+    if (given.type === 'message' || given.type === undefined) messages.push(messageOf(given))
     if (given.type === 'function_call_output') {
       messages.push({ role: 'tool', toolCallId: given.call_id, content: textOf(given.output) })
     }
@@ -144,7 +141,7 @@ function messagesOf(items: readonly z.output<typeof item>[]): ChatMessage[] {
   return messages
 }
 
-function messageOf(given: Extract<z.output<typeof item>, { type: 'message' }>): ChatMessage {
+function messageOf(given: z.output<typeof message>): ChatMessage {
   if (given.role !== 'user') return { role: given.role, content: textOf(given.content) }
   const { role, content } = given
   if (typeof content === 'string') return { role, content }

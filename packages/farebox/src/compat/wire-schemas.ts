@@ -16,11 +16,7 @@ export const imageUrl = z
 
 /** A field of OpenAI's that is not supported. A request may omit it or set it to `null`. */
 export function refused(why: string) {
-  return z
-    .unknown()
-    .refine((value) => value === undefined || value === null, why)
-    .optional()
-    .describe(`Must be absent or null. Any other value fails: “${why}”`)
+  return z.null(why).optional().describe(`Must be absent or null. Any other value fails: “${why}”`)
 }
 
 /** The fields of a body that its schema does not name: OpenAI's parameters to pass on. */

@@ -17,10 +17,10 @@ export function inWireNames(error: unknown, { wireNames = {} }: Route, idempoten
   }
   if (error instanceof InvalidInputError) {
     // A price that is too large comes from a quantity that is.
-    const field = error.field === 'usage.rated' ? 'usage.quantity' : error.field
-    return new InvalidBodyError([
-      { field: wireNames[field] || wireName(field), problem: error.message.slice(error.field.length + 1) },
-    ])
+    const isPrice = error.field === 'usage.rated'
+    const field = isPrice ? 'usage.quantity' : error.field
+    const problem = isPrice ? 'must cost at most a billion credits' : error.message.slice(error.field.length + 1)
+    return new InvalidBodyError([{ field: wireNames[field] || wireName(field), problem }])
   }
   return error
 }

@@ -1,4 +1,5 @@
 import { MalformedBodyError, UnsupportedMediaTypeError } from './http-errors.ts'
+import { unreadable } from './unreadable.ts'
 import { untilSent } from './until-sent.ts'
 
 /** Deeper than any body of the API. Functions like JSON.stringify recurse for each level. */
@@ -10,7 +11,7 @@ const VALUES_MAX = 200_000
  * The JSON of a request. An absent body reads as an empty object, so that routes whose fields are all optional need none.
  *
  * @throws {CallerLeftError} the sender left before the end of the body
- * @throws {UnsupportedMediaTypeError} the content type is that of a form or a file
+ * @throws {UnsupportedMediaTypeError} the content type is that of a form or a file, or the body is compressed
  * @throws {MalformedBodyError} it is not JSON, is nested too deeply, has too many values, or has a `__proto__` field
  */
 export async function readJson(request: Request): Promise<unknown> {
@@ -21,8 +22,8 @@ export async function readJson(request: Request): Promise<unknown> {
   let body: unknown
   try {
     body = JSON.parse(text)
-  } catch (error) {
-    throw new MalformedBodyError('the body is not JSON', { cause: error })
+  } catch (cause) {
+    throw unreadable(request, 'the body is not JSON', cause)
   }
   checkShape(body)
   return body

@@ -1,5 +1,6 @@
 import { isFareboxError } from '@farebox/core'
 import { InvalidBodyError, MalformedBodyError, UnsupportedMediaTypeError } from './http-errors.ts'
+import { unreadable } from './unreadable.ts'
 import { untilAborted } from './until-aborted.ts'
 import { untilSent } from './until-sent.ts'
 
@@ -19,7 +20,7 @@ export interface Upload {
  *
  * @throws {CallerLeftError} the sender left before the end of the body
  * @throws {InvalidBodyError} the form has no such file
- * @throws {UnsupportedMediaTypeError} the body is JSON or XML
+ * @throws {UnsupportedMediaTypeError} the body is JSON or XML, or the form is compressed
  * @throws {MalformedBodyError} the form cannot be read
  */
 export function readUpload({ request, signal }: { request: Request; signal: AbortSignal }, field: string): Promise<Upload> {
@@ -33,8 +34,7 @@ async function read(request: Request, field: string): Promise<Upload> {
   }
   if (!/^multipart\/form-data/i.test(type)) return { data: new Uint8Array(await request.arrayBuffer()), fields: {}, lists: {} }
   const form = await request.formData().catch((error: unknown) => {
-    if (isFareboxError(error)) throw error
-    throw new MalformedBodyError('the multipart body cannot be read', { cause: error })
+    throw isFareboxError(error) ? error : unreadable(request, 'the multipart body cannot be read', error)
   })
   const entries = [...form]
   if (entries.length > ENTRIES_MAX) throw new MalformedBodyError(`the form has more than ${ENTRIES_MAX} entries`)

@@ -84,6 +84,7 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
     dialectOf: ({ service, model }) => {
       if (service === 'voice_tts') return 'openai-speech'
       if (service === 'voice_stt') return 'openai-transcription'
+      if (service === 'embedding') return 'openai-embeddings'
       return service === 'gpt' || service === 'vision' ? `openai-${apiOf(model)}` : undefined
     },
     chat: (request, context) => (apiOf(request.model) === 'responses' ? respond : chat)(connection, request, context),
