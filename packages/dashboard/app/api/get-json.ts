@@ -69,7 +69,7 @@ export async function getJsonAs<Answer>(
     signal?.throwIfAborted()
     // `fetch` throws on a key that does not fit into a header, without sending anything.
     if (error instanceof TypeError && /[^\u0020-\u007e]/.test(secret))
-      throw new AskError(401, 'UNAUTHORIZED', 'the key has characters that no key has')
+      throw new AskError(401, 'UNAUTHORIZED', 'the key contains characters that no key has')
     const reason = timeout.aborted
       ? `the server did not answer within ${TIMEOUT_MS / 1000} seconds`
       : 'the server cannot be reached'
@@ -83,6 +83,6 @@ export async function getJsonAs<Answer>(
     problem?.code ?? `HTTP_${response.status}`,
     problem?.errors?.map(({ field, problem: what }) => `${field} ${what}`).join('; ') ||
       problem?.detail ||
-      `the server answered ${response.status}, and not as the API does`,
+      `the answer (HTTP ${response.status}) did not come from the Farebox API`,
   )
 }
