@@ -67,10 +67,16 @@ inBrowser('a network that is slow or gone', () => {
   test('an answer that is nothing is not waited for any longer', async () => {
     const page = await openPage()
     await signIn(page, open().seeded.key)
-    await page.route('**/api/v1/**', (route) => route.fulfill({ contentType: 'application/json', body: 'null' }))
-    await page.getByRole('link', { name: 'Statement' }).click()
-    await page.getByText('This could not be loaded').waitFor()
-    await page.getByText('the answer (HTTP 200) did not come from the Farebox API').waitFor()
+    for (const [body, link] of [
+      ['null', 'Statement'],
+      ['[]', 'Prices'],
+    ] as const) {
+      await page.route('**/api/v1/**', (route) => route.fulfill({ contentType: 'application/json', body }))
+      await page.getByRole('link', { name: link }).click()
+      await page.getByRole('heading', { name: link }).waitFor()
+      await page.getByText('This could not be loaded').waitFor()
+      await page.getByText('the answer (HTTP 200) did not come from the Farebox API').waitFor()
+    }
   })
 
   test('a series that is too long to be read to its end is not shown as if that were all', async () => {

@@ -76,7 +76,7 @@ export async function getJsonAs<Answer>(
     throw new AskError(0, 'UNREACHABLE', reason)
   }
   // Every answer of the API is an object: anything else came from something in between, such as a proxy.
-  if (response.ok && typeof answer === 'object' && answer !== null) return answer as Answer
+  if (response.ok && typeof answer === 'object' && answer !== null && !Array.isArray(answer)) return answer as Answer
   const problem = answer as Partial<Problem> | null | undefined
   throw new AskError(
     response.status,
