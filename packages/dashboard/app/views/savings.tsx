@@ -53,8 +53,8 @@ function Listed({ recommendations }: Pick<Recommendations, 'recommendations'>) {
                 </b>
               </div>
               <p class="faint small">
-                of {credits(credits_used)}: {credits(calls_changed)} {plural(calls_changed, 'call')} would have gone elsewhere;{' '}
-                {confidence} confidence
+                out of {credits(credits_used)} {plural(credits_used, 'credit')}; {credits(calls_changed)}{' '}
+                {plural(calls_changed, 'call')} would have gone elsewhere; {confidence} confidence
                 {own.length > 0 && `: ${own.join('; ')}`}
               </p>
             </li>
