@@ -122,9 +122,12 @@ describe('a server that is not well', () => {
     expect(error).toMatchObject({ code: 'CONNECTION_FAILED', cause: expect.anything() })
   })
 
-  it('may not answer something else than JSON', async () => {
-    const url = await serve((_, response) => response.end('<html>Please log in</html>'))
-    await expect(createClient({ baseUrl: url, apiKey: 'k' }).credits()).rejects.toMatchObject({ status: 200, code: 'HTTP_200' })
+  it('may not answer something else than a JSON object', async () => {
+    for (const answer of ['<html>Please log in</html>', 'null', '[]', '"ok"']) {
+      const url = await serve((_, response) => response.end(answer))
+      const asking = createClient({ baseUrl: url, apiKey: 'k' }).credits()
+      await expect(asking).rejects.toMatchObject({ status: 200, code: 'HTTP_200' })
+    }
   })
 
   it('is given up after the time that one attempt may take', async () => {

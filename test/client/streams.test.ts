@@ -146,9 +146,28 @@ describe('the reader of a stream', () => {
     expect(types).toEqual(['thought', 'text', 'thought', 'finish'])
   })
 
-  it.each(['<html>', 'null', '"text"'])('takes %s, which is no event, for an answer that broke off', async (data) => {
-    const url = await pieces([`data: ${data}\n\n`, finish])
-    await expect(read(url)).rejects.toMatchObject({ name: 'FareboxConnectionError', code: 'STREAM_CUT' })
+  it.each(['<html>', 'null', '"text"', '{}', '{"type":"text"}', '{"type":"text","text":7}', '{"type":"error","problem":{}}'])(
+    'takes %s, which is no event, for an answer that broke off',
+    async (data) => {
+      const url = await pieces([`data: ${data}\n\n`, finish])
+      await expect(read(url)).rejects.toMatchObject({ name: 'FareboxConnectionError', code: 'STREAM_CUT' })
+    },
+  )
+
+  it('reads a long line as fast as many short ones', async () => {
+    const piece = new Uint8Array(1_024).fill(120)
+    const parts = [Buffer.from('data: {"type":"text","text":"'), ...Array.from({ length: 16_384 }, () => piece)]
+    parts.push(Buffer.from(`"}\n\n${finish}`))
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (const part of parts) controller.enqueue(part)
+        controller.close()
+      },
+    })
+    const answered = new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+    const client = createClient({ baseUrl: 'https://api.example', apiKey: 'k', fetch: async () => answered })
+    const { text } = await (await client.agents.streamChat('a', { message: 'm' })).answer()
+    expect(text.length).toBe(16 * 1_024 * 1_024)
   })
 
   it('knows a stream however its type is written', async () => {

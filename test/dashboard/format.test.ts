@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest'
-import { duration, exactly, instant, percent, providerName, serviceName, unitName } from '../../packages/dashboard/app/format.ts'
+import {
+  ago,
+  duration,
+  exactly,
+  instant,
+  percent,
+  providerName,
+  serviceName,
+  unitName,
+} from '../../packages/dashboard/app/format.ts'
+import { englishOf } from '../../packages/dashboard/app/locale.ts'
 import { stackSeries } from '../../packages/dashboard/app/parts/stack-series.ts'
 
 test.each([
@@ -68,4 +78,21 @@ test('thousands of names are six and the others, and no credit of theirs is lost
   ])
   const all = entries.reduce((sum, { total_credits }) => sum + total_credits, 0)
   expect(layers.reduce((sum, { total }) => sum + total, 0)).toBe(all)
+})
+
+test('time is measured and not named after the calendar: what is 26 hours away may be the day after tomorrow', () => {
+  const now = Date.parse('2026-11-29T22:00:00Z')
+  const said = [26, -35, 0, -24 * 31, 0.5].map((hours) => ago(now + hours * 3_600_000, now))
+  expect(said).toEqual(['in 1 day', '1 day ago', 'now', '1 mo. ago', 'in 30 min.'])
+})
+
+test('dates are in English, as the words around them are, and in the order of the reader’s region', () => {
+  expect(['ar-EG', 'de', 'en-IN', 'en', 'zh-Hant-TW', 'fa-IR-u-ca-persian'].map(englishOf)).toEqual([
+    'en-EG',
+    'en-DE',
+    'en-IN',
+    'en',
+    'en-TW',
+    'en-IR',
+  ])
 })

@@ -67,10 +67,16 @@ inBrowser('a network that is slow or gone', () => {
   test('an answer that is nothing is not waited for any longer', async () => {
     const page = await openPage()
     await signIn(page, open().seeded.key)
-    await page.route('**/api/v1/**', (route) => route.fulfill({ contentType: 'application/json', body: 'null' }))
-    await page.getByRole('link', { name: 'Statement' }).click()
-    await page.getByText('This could not be loaded').waitFor()
-    await page.getByText('the server answered 200, and not as the API does').waitFor()
+    for (const [body, link] of [
+      ['null', 'Statement'],
+      ['[]', 'Prices'],
+    ] as const) {
+      await page.route('**/api/v1/**', (route) => route.fulfill({ contentType: 'application/json', body }))
+      await page.getByRole('link', { name: link }).click()
+      await page.getByRole('heading', { name: link }).waitFor()
+      await page.getByText('This could not be loaded').waitFor()
+      await page.getByText('the answer (HTTP 200) did not come from the Farebox API').waitFor()
+    }
   })
 
   test('a series that is too long to be read to its end is not shown as if that were all', async () => {
@@ -88,6 +94,40 @@ inBrowser('a network that is slow or gone', () => {
     await chart.getByText('there are more than 50,000 amounts in this time').waitFor()
     await chart.getByText('Choose a shorter time').waitFor()
     expect(await page.getByTestId('spend-total').count()).toBe(0)
+  })
+})
+
+inBrowser('the accounts of an admin', () => {
+  test('are listed once the server answers, also if it did not when the admin signed in', async () => {
+    const page = await openPage('', { mayFail: true })
+    await page.clock.install()
+    await page.getByLabel('API key or admin token').fill(ADMIN_TOKEN)
+    // The first question only asks whose the token is.
+    await page.route('**/api/v1/admin/accounts?limit=1000', (route) => route.abort())
+    await page.keyboard.press('Enter')
+    await page.getByText('No account is chosen').waitFor()
+    const choice = page.getByRole('combobox', { name: 'Account' })
+    await expect.poll(() => choice.textContent()).toBe('the server cannot be reached')
+    await page.unroute('**/api/v1/admin/accounts?limit=1000')
+    await page.clock.fastForward(6_000)
+    await expect.poll(() => choice.locator('option').count()).toBeGreaterThan(1)
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  })
+
+  test('can be opened by id where there are more than a list can hold', async () => {
+    const { accountId, other } = open().seeded
+    const account = { account_id: accountId, name: 'One of many', balance: 1, held: 0, available: 1 }
+    const page = await openPage()
+    await page.route('**/api/v1/admin/accounts?limit=1000*', (route) =>
+      route.fulfill({ json: { accounts: route.request().url().includes('cursor') ? [] : [account], next_cursor: 'more' } }),
+    )
+    await signIn(page, ADMIN_TOKEN)
+    await page.getByLabel('1 accounts are listed. For another, enter its id:').fill(other.accountId)
+    await page.keyboard.press('Enter')
+    await expect.poll(() => page.getByRole('combobox', { name: 'Account' }).inputValue()).toBe(other.accountId)
+    await loaded(page)
+    await page.getByRole('link', { name: 'Activity' }).click()
+    await page.getByText(OTHERS_WORKFLOW).waitFor()
   })
 })
 
@@ -240,6 +280,20 @@ inBrowser('amounts', () => {
         .reverse(),
     )
   })
+
+  test.each(['ar-EG', 'fa-IR', 'th-TH'])(
+    'have dates that a reader in %s can tell, in the calendar of the API',
+    async (locale) => {
+      const page = await signedIn('', open().seeded.key, { locale, timezoneId: 'UTC' })
+      const { grants } = await ask<{ grants: { expires_at: string | null }[] }>('/credits')
+      const expiry = grants.find(({ expires_at }) => expires_at !== null)?.expires_at ?? ''
+      const inDays = new Intl.DateTimeFormat('en-US', { timeZone: 'UTC', dateStyle: 'medium' })
+      await page.getByText(`2,500 expire on ${inDays.format(new Date(expiry))}`).waitFor()
+      await visit(page, '?range=12m')
+      const month = new Intl.DateTimeFormat('en-US', { timeZone: 'UTC', month: 'short', year: '2-digit' })
+      await page.locator('.chart svg').getByText(month.format(Date.now())).waitFor()
+    },
+  )
 
   test('no page asked anybody else, or failed', () => {
     expect(strangers).toEqual([])

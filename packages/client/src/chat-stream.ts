@@ -96,6 +96,14 @@ function read(data: string, opened: OpenedStream): ChatEvent | { type: 'error'; 
 
 function isEvent(told: unknown): told is ChatEvent | { type: 'error'; problem: Problem } {
   if (typeof told !== 'object' || told === null) return false
-  const { type, problem } = told as { type?: unknown; problem?: unknown }
-  return type !== 'error' || (typeof problem === 'object' && problem !== null)
+  const { type, text, problem } = told as { type?: unknown; text?: unknown; problem?: unknown }
+  if (type === 'text') return typeof text === 'string'
+  if (type === 'error') return isProblem(problem)
+  return typeof type === 'string'
+}
+
+function isProblem(problem: unknown): problem is Problem {
+  if (typeof problem !== 'object' || problem === null) return false
+  const { code, detail } = problem as { code?: unknown; detail?: unknown }
+  return typeof code === 'string' && typeof detail === 'string'
 }

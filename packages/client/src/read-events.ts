@@ -45,9 +45,11 @@ async function* lines(body: ReadableStream<Uint8Array>, heard: () => void): Asyn
       const text = decoder.decode(value, { stream: true })
       if (text === '') continue
       // A chunk may end between a carriage return and its line feed, which then ends no second line.
-      rest += endedByReturn && text.startsWith('\n') ? text.slice(1) : text
+      const added = endedByReturn && text.startsWith('\n') ? text.slice(1) : text
       endedByReturn = text.endsWith('\r')
-      const parts = rest.split(/\r\n|\n|\r/)
+      // Only the new text can hold line ends: searching the rest again for each chunk of a long line would take ever longer.
+      const [head = '', ...others] = added.split(/\r\n|\n|\r/)
+      const parts = [rest + head, ...others]
       rest = parts.pop() ?? ''
       yield* parts
     }

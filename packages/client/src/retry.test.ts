@@ -48,6 +48,9 @@ describe('parseRetryAfter', () => {
     ['a date', 'Mon, 02 Nov 2026 09:00:30 GMT', 30_000],
     ['a date that has passed', 'Mon, 02 Nov 2026 08:00:00 GMT', 0],
     ['words', 'soon', undefined],
+    ['a fraction', '1.5', undefined],
+    ['less than none', '-1', undefined],
+    ['the header of two servers', '2, 2', undefined],
   ])('reads %s', (_, header, milliseconds) => {
     expect(parseRetryAfter(header, now)).toBe(milliseconds)
   })

@@ -31,7 +31,8 @@ export function retryWaitMs(error: unknown, failures: number, random: number): n
 export function parseRetryAfter(header: string | null, now: number): number | undefined {
   if (header === null) return undefined
   if (/^\d+$/.test(header.trim())) return Number(header) * 1000
-  const at = Date.parse(header)
+  // `Date.parse` reads almost anything: `1.5` and `2, 2` as days of the year 2001. A date without a time of day is malformed.
+  const at = header.includes(':') ? Date.parse(header) : Number.NaN
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }
 

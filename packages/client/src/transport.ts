@@ -82,7 +82,7 @@ export class Transport {
       const response = await this.#begin(attempt)
       const answer = parseJson(await bodyOf(response, attempt))
       // Every answer of the API is an object: anything else came from something in between, such as a proxy.
-      if (response.ok && typeof answer === 'object' && answer !== null) return answer as Answer
+      if (response.ok && typeof answer === 'object' && answer !== null && !Array.isArray(answer)) return answer as Answer
       throw errorOf(response, answer, attempt)
     })
   }

@@ -55,7 +55,7 @@ function NoAccount() {
       <div class="card">
         <Nothing
           title="No account is chosen"
-          hint="Choose one in the navigation. Where there is none yet, POST /api/v1/admin/accounts opens the first."
+          hint="Choose an account in the navigation. If there is none yet, POST /api/v1/admin/accounts opens the first."
         />
       </div>
     </>

@@ -1,11 +1,14 @@
-const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 })
-const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 })
-const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 6 })
-const percents = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 })
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' })
+import { locale } from './locale.ts'
+
+const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 })
+const short = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 })
+const exact = new Intl.NumberFormat(locale, { maximumFractionDigits: 6 })
+const percents = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 })
+// Never `yesterday` or `last month`: these are calendar words, and `ago` measures elapsed time.
+const relative = new Intl.RelativeTimeFormat(locale, { style: 'short' })
 // Instants show the time zone, because they are in the reader's and charts are in UTC.
-const instants = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
-const days = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
+const instants = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'long' })
+const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' })
 
 /** `12,345`. */
 export const credits = (amount: number): string => whole.format(amount)
@@ -38,11 +41,12 @@ const UNITS: readonly [unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
   ['minute', 60],
 ]
 
-/** `3 hr. ago`, `in 2 days`. */
+/** `3 hr. ago`, `in 2 days`, `now`. */
 export function ago(at: string | number, now: number): string {
   const seconds = (new Date(at).getTime() - now) / 1000
   const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ['second', 1]
-  return relative.format(Math.round(seconds / size), unit)
+  const count = Math.round(seconds / size)
+  return count === 0 ? 'now' : relative.format(count, unit)
 }
 
 /** Formats a number of seconds: `340 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`. */

@@ -69,20 +69,20 @@ export async function getJsonAs<Answer>(
     signal?.throwIfAborted()
     // `fetch` throws on a key that does not fit into a header, without sending anything.
     if (error instanceof TypeError && /[^\u0020-\u007e]/.test(secret))
-      throw new AskError(401, 'UNAUTHORIZED', 'the key has characters that a key cannot have')
+      throw new AskError(401, 'UNAUTHORIZED', 'the key contains characters that a key cannot have')
     const reason = timeout.aborted
       ? `the server did not answer within ${TIMEOUT_MS / 1000} seconds`
       : 'the server cannot be reached'
     throw new AskError(0, 'UNREACHABLE', reason)
   }
   // Every answer of the API is an object: anything else came from something in between, such as a proxy.
-  if (response.ok && typeof answer === 'object' && answer !== null) return answer as Answer
+  if (response.ok && typeof answer === 'object' && answer !== null && !Array.isArray(answer)) return answer as Answer
   const problem = answer as Partial<Problem> | null | undefined
   throw new AskError(
     response.status,
     problem?.code ?? `HTTP_${response.status}`,
     problem?.errors?.map(({ field, problem: what }) => `${field} ${what}`).join('; ') ||
       problem?.detail ||
-      `the server answered ${response.status}, and not as the API does`,
+      `the answer (HTTP ${response.status}) did not come from the Farebox API`,
   )
 }

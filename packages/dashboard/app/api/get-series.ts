@@ -29,9 +29,5 @@ export async function getSeries(
     cursor = next_cursor
   }
   const most = credits(PAGE * PAGES_MAX)
-  throw new AskError(
-    422,
-    'TOO_MUCH_TO_SHOW',
-    `there are more than ${most} amounts in this time, and a part of them would mislead`,
-  )
+  throw new AskError(422, 'TOO_MUCH_TO_SHOW', `there are more than ${most} amounts in this time, too many to show`)
 }

@@ -7,56 +7,88 @@ import { chooseAccount, session } from '../state/session.ts'
 
 type Account = AccountPage['accounts'][number]
 
+interface Listing {
+  accounts: readonly Account[]
+  /** Whether there are accounts that are not listed. */
+  hasMore: boolean
+}
+
 /** The accounts per page, and the most pages to read: a longer list would be no use to choose from. */
 const PAGE = 1_000
 const PAGES_MAX = 5
+const AGAIN_MS = 5_000
 
 /** Lets an admin choose an account. Until then, it chooses the first one. */
 export function AccountChoice() {
-  const accounts = useAnswer('accounts', readAccounts)
+  const answered = useAnswer('accounts', readAccounts)
+  const { data, error, askAgain } = answered
   const chosen = session.value?.accountId
   // Every choice reloads the list. Keep the old one meanwhile, because a list that is briefly empty would lose the focus.
-  const known = useRef<readonly Account[]>([])
-  if (accounts.data) known.current = accounts.data
-  const list = known.current
-  const first = list[0]?.account_id
+  const known = useRef<Listing>({ accounts: [], hasMore: false })
+  if (data) known.current = data
+  const { accounts, hasMore } = known.current
+  const first = accounts[0]?.account_id
   useEffect(() => {
     // Peek at the session again: the user may have chosen since this render.
     if (session.peek()?.accountId === undefined && first !== undefined) chooseAccount(first)
   }, [chosen, first])
+  // Without a list there is nothing to choose, and the field has no button to try again.
+  useEffect(() => {
+    if (first !== undefined || (data === undefined && error === undefined)) return undefined
+    const asking = setTimeout(askAgain, AGAIN_MS)
+    return () => clearTimeout(asking)
+  }, [first, data, error, askAgain])
   return (
-    <label class="account-choice">
-      <span>Account</span>
-      <select
-        class="field"
-        value={chosen ?? ''}
-        disabled={list.length === 0}
-        onChange={(event) => chooseAccount(event.currentTarget.value)}
-      >
-        {list.length === 0 && (
-          <option value="">{accounts.error ? accounts.error.message : accounts.isAsking ? 'Loading…' : 'No accounts yet'}</option>
-        )}
-        {chosen !== undefined && list.length > 0 && !list.some(({ account_id }) => account_id === chosen) && (
-          <option value={chosen}>{chosen}</option>
-        )}
-        {list.map(({ account_id, name, available }) => (
-          <option key={account_id} value={account_id}>
-            {name || account_id} · {credits(available)}
-          </option>
-        ))}
-      </select>
-    </label>
+    <>
+      <label class="account-choice">
+        <span>Account</span>
+        <select
+          class="field"
+          value={chosen ?? ''}
+          disabled={accounts.length === 0}
+          onChange={(event) => chooseAccount(event.currentTarget.value)}
+        >
+          {accounts.length === 0 && (
+            <option value="">{error ? error.message : data === undefined ? 'Loading…' : 'No accounts yet'}</option>
+          )}
+          {chosen !== undefined && accounts.length > 0 && !accounts.some(({ account_id }) => account_id === chosen) && (
+            <option value={chosen}>{chosen}</option>
+          )}
+          {accounts.map(({ account_id, name, available }) => (
+            <option key={account_id} value={account_id}>
+              {name || account_id} · {credits(available)}
+            </option>
+          ))}
+        </select>
+      </label>
+      {hasMore && (
+        <form onSubmit={chooseById}>
+          <label class="account-choice">
+            <span>{credits(accounts.length)} accounts are listed. For another, enter its id:</span>
+            <input class="field" name="account_id" autocomplete="off" spellcheck={false} />
+          </label>
+        </form>
+      )}
+    </>
   )
 }
 
-async function readAccounts(signal: AbortSignal): Promise<Account[]> {
-  const found: Account[] = []
+function chooseById(event: SubmitEvent): void {
+  event.preventDefault()
+  if (!(event.currentTarget instanceof HTMLFormElement)) return
+  const id = String(new FormData(event.currentTarget).get('account_id') ?? '').trim()
+  if (id !== '') chooseAccount(id)
+}
+
+async function readAccounts(signal: AbortSignal): Promise<Listing> {
+  const accounts: Account[] = []
   let cursor: string | undefined
   for (let page = 0; page < PAGES_MAX; page++) {
     const answer = await getJson<AccountPage>('/admin/accounts', { limit: PAGE, cursor }, signal)
-    found.push(...answer.accounts)
-    if (!answer.next_cursor) break
-    cursor = answer.next_cursor
+    accounts.push(...answer.accounts)
+    cursor = answer.next_cursor ?? undefined
+    if (cursor === undefined) break
   }
-  return found.sort((one, other) => one.name.localeCompare(other.name) || (one.account_id < other.account_id ? -1 : 1))
+  accounts.sort((one, other) => one.name.localeCompare(other.name) || (one.account_id < other.account_id ? -1 : 1))
+  return { accounts, hasMore: cursor !== undefined }
 }

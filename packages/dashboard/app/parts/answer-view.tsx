@@ -84,8 +84,8 @@ function titleOf({ status }: AskError): string {
 function fixOf({ status, code }: AskError): string {
   if (status === 0) return 'Check that the server is running and that your network is up.'
   if (status === 404) return 'It may belong to another account, or the server may be older than this dashboard.'
-  if (code === 'TOO_MUCH_TO_SHOW') return 'Choose a shorter time, or the spend by something that has fewer names.'
+  if (code === 'TOO_MUCH_TO_SHOW') return 'Choose a shorter time, or group by something that has fewer names.'
   if (status === 429) return 'Wait a moment before trying again.'
   if (status >= 500) return `The server has logged what went wrong (${code}).`
-  return `The server calls it ${code}.`
+  return `The error code is ${code}.`
 }

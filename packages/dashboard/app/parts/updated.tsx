@@ -11,7 +11,7 @@ export function Updated({ at, isLive, onToggle }: { at: number | undefined; isLi
       <span>{at === undefined ? 'Loading' : `Updated ${now - at < 1_500 ? 'just now' : ago(at, now)}`}</span>
       <Badge tone={isLive ? 'live' : ''}>{isLive ? 'Live' : 'Paused'}</Badge>
       <button type="button" class="button quiet" onClick={onToggle}>
-        <Icon name={isLive ? 'pause' : 'play'} size={14} /> {isLive ? 'Pause' : 'Go on'}
+        <Icon name={isLive ? 'pause' : 'play'} size={14} /> {isLive ? 'Pause' : 'Resume'}
       </button>
     </span>
   )

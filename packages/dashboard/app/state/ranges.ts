@@ -1,3 +1,5 @@
+import { locale } from '../locale.ts'
+
 /** The width of a chart's buckets. They are in UTC, as in the API. */
 export type Granularity = 'hour' | 'day' | 'week' | 'month'
 
@@ -71,14 +73,14 @@ export function bucketsLater(granularity: Granularity, at: Date, count: number):
 }
 
 const LABELS: Readonly<Record<Granularity, Intl.DateTimeFormat>> = {
-  hour: new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', hour: '2-digit', minute: '2-digit' }),
-  day: new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', month: 'short', day: 'numeric' }),
-  week: new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', month: 'short', day: 'numeric' }),
-  month: new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', month: 'short', year: '2-digit' }),
+  hour: new Intl.DateTimeFormat(locale, { timeZone: 'UTC', hour: '2-digit', minute: '2-digit' }),
+  day: new Intl.DateTimeFormat(locale, { timeZone: 'UTC', month: 'short', day: 'numeric' }),
+  week: new Intl.DateTimeFormat(locale, { timeZone: 'UTC', month: 'short', day: 'numeric' }),
+  month: new Intl.DateTimeFormat(locale, { timeZone: 'UTC', month: 'short', year: '2-digit' }),
 }
 
 const TITLES: Readonly<Record<Granularity, Intl.DateTimeFormat>> = {
-  hour: new Intl.DateTimeFormat(undefined, {
+  hour: new Intl.DateTimeFormat(locale, {
     timeZone: 'UTC',
     weekday: 'short',
     month: 'short',
@@ -86,9 +88,9 @@ const TITLES: Readonly<Record<Granularity, Intl.DateTimeFormat>> = {
     hour: '2-digit',
     minute: '2-digit',
   }),
-  day: new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', weekday: 'short', month: 'short', day: 'numeric' }),
-  week: new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', month: 'short', day: 'numeric', year: 'numeric' }),
-  month: new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', month: 'long', year: 'numeric' }),
+  day: new Intl.DateTimeFormat(locale, { timeZone: 'UTC', weekday: 'short', month: 'short', day: 'numeric' }),
+  week: new Intl.DateTimeFormat(locale, { timeZone: 'UTC', month: 'short', day: 'numeric', year: 'numeric' }),
+  month: new Intl.DateTimeFormat(locale, { timeZone: 'UTC', month: 'long', year: 'numeric' }),
 }
 
 /** The label of a bucket beneath an axis. */

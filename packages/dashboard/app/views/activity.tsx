@@ -42,7 +42,7 @@ export function Activity() {
   }
   return (
     <>
-      <PageHead title="Activity" lead="Every workflow of this account, the newest first.">
+      <PageHead title="Activity" lead="All workflows of this account, newest first.">
         <Updated at={answered.at} isLive={isLive} onToggle={() => setLive(!isLive)} />
       </PageHead>
       <section class="card" aria-label="Workflows">
@@ -50,13 +50,13 @@ export function Activity() {
           <search>
             <form class="controls" onSubmit={search}>
               <label>
-                <span class="unseen">Name of workflows</span>
+                <span class="unseen">Workflow name</span>
                 <input
                   key={name}
                   class="field search"
                   type="search"
                   name="name"
-                  placeholder="Name of a workflow, whole"
+                  placeholder="Exact workflow name"
                   defaultValue={name}
                   onInput={clearWhenEmpty}
                 />
@@ -80,8 +80,8 @@ export function Activity() {
             title: 'No workflows',
             hint:
               name || state !== 'all'
-                ? 'None is of this name and state. Names are compared as a whole.'
-                : 'They appear here as soon as the first call is made with a key of this account.',
+                ? 'No workflow has this name and state. The name must match exactly.'
+                : 'They appear here as soon as this account makes its first call.',
             when: ({ workflows }) => workflows.length === 0,
           }}
         >

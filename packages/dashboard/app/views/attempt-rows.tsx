@@ -19,10 +19,10 @@ export function AttemptRows({ attempts }: { attempts: readonly Attempt[] }) {
   return (
     <Card
       title="Attempts"
-      note={attempts.length > 0 ? `Each call to a provider, in order; the lanes cover ${duration(span / 1000)}` : undefined}
+      note={attempts.length > 0 ? `Each call to a provider, in order, on a time scale of ${duration(span / 1000)}` : undefined}
     >
       {attempts.length === 0 ? (
-        <Nothing title="Nothing was routed" hint="Its usage was recorded by code of your own, which asked the provider itself." />
+        <Nothing title="No call was routed" hint="Your own code called the provider itself and recorded the usage." />
       ) : (
         <TableScroll label="Attempts">
           <table>

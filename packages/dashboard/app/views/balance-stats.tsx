@@ -31,6 +31,7 @@ export function BalanceStats() {
       <AnswerView of={answered} ghosts={3}>
         {({ balance, days }) => {
           const burn = burnRate(days, balance.available, now)
+          const perDay = Math.round(burn.perDay * 10) / 10
           return (
             <dl class="stats">
               <Stat
@@ -43,14 +44,15 @@ export function BalanceStats() {
               <Stat
                 name="Balance"
                 value={credits(balance.credit_balance)}
+                unit={plural(balance.credit_balance, 'credit')}
                 note={
                   balance.held > 0 ? `${credits(balance.held)} held for work under way` : 'Nothing is held for work under way'
                 }
               />
               <Stat
                 name="Burn rate"
-                value={burn.perDay >= 100 ? credits(burn.perDay) : exactly(Math.round(burn.perDay * 10) / 10)}
-                unit="a day"
+                value={burn.perDay >= 100 ? credits(burn.perDay) : exactly(perDay)}
+                unit={`${plural(perDay, 'credit')} a day`}
                 note={burnNote(burn)}
               />
               <Lasts daysLeft={burn.daysLeft} now={now} />
@@ -91,13 +93,13 @@ function Stat({
 function Lasts({ daysLeft, now }: { daysLeft: number | undefined; now: number }) {
   if (daysLeft === undefined) return <Stat name="Lasts" value="–" note="Nothing is being spent" />
   if (daysLeft === 0) return <Stat name="Lasts" value="–" note="Nothing is available" />
-  const until = daysLeft < 3_650 ? `: until ${day(new Date(now + daysLeft * 86_400_000).toISOString())}` : ''
+  const until = daysLeft < 3_650 ? `: until about ${day(new Date(now + daysLeft * 86_400_000).toISOString())}` : ''
   return (
     <Stat
       name="Lasts"
       value={daysLeft < 1 ? 'under 1' : credits(Math.floor(daysLeft))}
       unit={plural(Math.max(1, Math.floor(daysLeft)), 'day')}
-      note={`What is available ÷ burn rate${until}`}
+      note={`Available ÷ burn rate${until}`}
     />
   )
 }
@@ -107,14 +109,14 @@ function burnNote({ days, spentToday }: BurnRate): string {
   const today = `${credits(spentToday)} so far today`
   if (days > 0) return `Average of the last ${days === 1 ? 'full day' : `${days} full days`} (UTC); ${today}`
   return spentToday > 0
-    ? `At the pace of today, which is not over (UTC); ${today}`
+    ? `Today’s spending, extrapolated to a full day (UTC); ${today}`
     : `No spending in the last ${BURN_DAYS} full days`
 }
 
 function availableNote({ available, credit_balance, grants }: Credits, now: number): string {
   // A credit line lets work continue below zero, so do not say that the credits are used up.
   if (credit_balance < 0) return 'Below zero: what is owed is taken from the next grant'
-  return (available > 0 ? expiryNote(grants, now) : undefined) ?? 'What new work may use'
+  return (available > 0 ? expiryNote(grants, now) : undefined) ?? 'What new work can use'
 }
 
 /** Says which credits expire next, if any do. */

@@ -1,5 +1,5 @@
 import type { Budget } from '@farebox/client'
-import { ago, credits, instant, percent, serviceName } from '../format.ts'
+import { ago, credits, instant, percent, plural, serviceName } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { Track } from '../parts/track.tsx'
 
@@ -30,11 +30,14 @@ export function Budgets({
             <div class="budget-line">
               <span>
                 <strong>{whose(budget, keyNames)}</strong>{' '}
-                <span class="faint small">per {period === 'total' ? 'lifetime' : period}</span>{' '}
-                {mode === 'warn' && <Badge tone="plain">only warns</Badge>}
+                <span class="faint small">{period === 'total' ? 'in total' : `per ${period}`}</span>{' '}
+                {mode === 'warn' && <Badge tone="plain">warns only</Badge>}
               </span>
               <span class="number">
-                {credits(used)} <span class="faint">of {credits(limit)}</span>
+                {credits(used)}{' '}
+                <span class="faint">
+                  of {credits(limit)} {plural(limit, 'credit')}
+                </span>
               </span>
             </div>
             <meter
@@ -42,7 +45,7 @@ export function Budgets({
               min={0}
               max={Math.max(limit, used, 1)}
               value={used}
-              aria-label={`${whose(budget, keyNames)} per ${period}`}
+              aria-label={`${whose(budget, keyNames)}, ${period === 'total' ? 'in total' : `per ${period}`}`}
             />
             <Track share={share} tone={tone} />
             <p class="faint small">
@@ -54,9 +57,7 @@ export function Budgets({
                     ? ', over the limit'
                     : ', the limit is reached'
                 : `, ${credits(Math.max(0, limit - used))} left`}
-              {resets_at && (
-                <span title={`${instant(resets_at)}, days of ${time_zone}`}> · starts again {ago(resets_at, now)}</span>
-              )}
+              {resets_at && <span title={`${instant(resets_at)}, days of ${time_zone}`}> · resets {ago(resets_at, now)}</span>}
             </p>
           </li>
         )

@@ -1,5 +1,5 @@
 import type { RouteCandidate, RouteDecision } from '@farebox/client'
-import { duration, exactly, instant, serviceName } from '../format.ts'
+import { duration, exactly, instant, plural, serviceName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Badge } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
@@ -9,9 +9,9 @@ import { conditionInWords } from './condition-in-words.ts'
 /** How the providers of a workflow were chosen: the candidates with their figures, and the rejected offers with the reasons. */
 export function Decisions({ decisions }: { decisions: readonly RouteDecision[] }) {
   return (
-    <Card title="Route decisions" note="Who was considered for each call, and why the others were not">
+    <Card title="Route decisions" note="Which providers were considered for each call, and why others were not">
       {decisions.length === 0 ? (
-        <Nothing title="No decisions are kept" hint="A decision is kept with each call that Farebox routed itself." />
+        <Nothing title="No decisions" hint="A decision is kept with each call that Farebox routes." />
       ) : (
         <div class="decisions">
           {decisions.map((decision, place) => (
@@ -34,12 +34,12 @@ function OneDecision({ decision, isOpen }: { decision: RouteDecision; isOpen: bo
         {complexity && <Badge tone="plain">{`complexity ${complexity.value}`}</Badge>}
         <span class="faint small">
           {operation}
-          {hold !== undefined && `, held ${exactly(hold)}`}
+          {hold !== undefined && `, held ${exactly(hold)} ${plural(Number(hold), 'credit')}`}
           {decided_at && ` · ${instant(decided_at)}`}
         </span>
       </summary>
       <div class="decision-body">
-        <h3>Candidates, first choice first</h3>
+        <h3>Candidates, first choice first; charges in credits</h3>
         <CandidateRows candidates={candidates} />
         {decision.candidates_omitted !== undefined && <p class="rejected faint small">and {decision.candidates_omitted} more</p>}
         {(rejected.length > 0 || not_offered.length > 0) && (
@@ -57,7 +57,7 @@ function OneDecision({ decision, isOpen }: { decision: RouteDecision; isOpen: bo
                 <li key={provider}>
                   <strong>{provider}</strong>
                   <Badge tone="plain">not offered</Badge>
-                  <span class="soft">it is configured, and no adapter offers it</span>
+                  <span class="soft">configured, but no adapter offers it</span>
                 </li>
               ))}
               {decision.rejected_omitted !== undefined && <li class="faint">and {decision.rejected_omitted} more</li>}

@@ -23,24 +23,24 @@ export function Keys() {
   return (
     <>
       <PageHead title="Keys & limits" lead="Who may spend, on what, and how much." />
-      <Card title="Budgets" note="What was charged and is held in the period, against its limit">
+      <Card title="Budgets" note="Credits charged or held in the current period, against the limit">
         <AnswerView
           of={budgets}
           empty={{
             title: 'No budgets',
-            hint: 'Every key may spend what the account has. An admin sets a budget with POST /api/v1/admin/budgets.',
+            hint: 'Every key can spend all credits of the account. An admin sets a budget with POST /api/v1/admin/budgets.',
             when: (data) => data.budgets.length === 0,
           }}
         >
           {(data) => <Budgets budgets={data.budgets} keyNames={keyNames} now={now} />}
         </AnswerView>
       </Card>
-      <Card title="API keys" note="A key is known by its prefix; the key itself is nowhere kept">
+      <Card title="API keys" note="Each key is shown by its prefix. The key itself is not stored.">
         <AnswerView
           of={keys}
           empty={{
             title: 'No keys',
-            hint: 'An admin makes one with POST /api/v1/admin/keys.',
+            hint: 'An admin creates one with POST /api/v1/admin/keys.',
             when: (data) => data.keys.length === 0,
           }}
         >
@@ -118,7 +118,8 @@ function KeyServices({ of: { services } }: { of: Key }) {
           <span class="faint small">
             {provider && ` by ${provider}`}
             {!enabled && ' off'}
-            {cost_limit_per_request !== null && `, at most ${credits(cost_limit_per_request)} a request`}
+            {cost_limit_per_request !== null &&
+              `, at most ${credits(cost_limit_per_request)} ${plural(cost_limit_per_request, 'credit')} a request`}
           </span>
         </li>
       ))}

@@ -13,7 +13,7 @@ export function Overview() {
   const range: RangeName = isRangeName(asked) ? asked : '30d'
   return (
     <>
-      <PageHead title="Overview" lead="Balance, burn and where the credits went.">
+      <PageHead title="Overview" lead="The balance, how fast it is spent, and on what.">
         <Segmented
           label="Time"
           value={range}

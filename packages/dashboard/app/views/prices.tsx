@@ -15,7 +15,7 @@ export function Prices() {
     <>
       <PageHead
         title="Prices"
-        lead={answered.data ? `In force now, by price book ${answered.data.price_version}.` : 'In force now.'}
+        lead={answered.data ? `In force now, from price book ${answered.data.price_version}.` : 'In force now.'}
       />
       <section class="card" aria-label="Prices">
         <div class="card-head">
@@ -35,7 +35,7 @@ export function Prices() {
           ghosts={8}
           empty={{
             title: 'No prices',
-            hint: 'The price book of this server sells nothing at this moment.',
+            hint: 'The price book of this server has no price in force now.',
             when: ({ prices }) => prices.length === 0,
           }}
         >
@@ -53,7 +53,7 @@ function PriceRows({ prices }: { prices: readonly Price[] }) {
         {prices.length} {plural(prices.length, 'price')}
       </p>
       {prices.length === 0 ? (
-        <Nothing title="No price matches" hint="Every word has to be in the service, the provider or the model." />
+        <Nothing title="No price matches" hint="Every word must occur in the service, the provider or the model." />
       ) : (
         <TableScroll label="Prices">
           <table>

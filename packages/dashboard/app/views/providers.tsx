@@ -13,7 +13,7 @@ import { conditionInWords } from './condition-in-words.ts'
 
 const EVERY_MS = 5_000
 
-const NOT_ASKED = ['Not asked yet', ''] as const
+const NOT_ASKED = ['Not called yet', ''] as const
 /** From this share of errors on, the error rate is coloured. */
 const MANY_ERRORS = 0.05
 
@@ -25,7 +25,7 @@ export function Providers() {
   })
   return (
     <>
-      <PageHead title="Providers" lead="How each is doing, as routing has seen it in the last minutes.">
+      <PageHead title="Providers" lead="How each provider has answered in the last minutes.">
         <Updated at={answered.at} isLive={isLive} onToggle={() => setLive(!isLive)} />
       </PageHead>
       {answered.data === undefined ? (
@@ -57,12 +57,12 @@ function Adapter({ adapter: { adapter, simulated, availability, reason, concurre
     <span class="controls">
       {simulated && <Badge tone="plain">simulated</Badge>}
       <Badge tone={!isReady ? '' : ill > 0 ? 'warn' : 'good'}>
-        {!isReady ? 'Off' : ill > 0 ? `${ill} of ${offers.length} not well` : 'Ready'}
+        {!isReady ? 'Off' : ill > 0 ? `${ill} of ${offers.length} unhealthy` : 'Ready'}
       </Badge>
     </span>
   )
   const note = isReady
-    ? concurrency && `${concurrency.running} of ${concurrency.limit} calls under way, ${concurrency.waiting} waiting`
+    ? concurrency && `${concurrency.running} of ${concurrency.limit} calls running, ${concurrency.waiting} waiting`
     : reason
   return (
     <Card title={adapter} note={note} tools={tools}>
@@ -74,7 +74,7 @@ function Adapter({ adapter: { adapter, simulated, availability, reason, concurre
                 <th scope="col">Offer</th>
                 <th scope="col">Condition</th>
                 <th scope="col" class="right">
-                  Answer
+                  Answer time
                 </th>
                 <th scope="col" class="wide-only right">
                   First event
@@ -83,10 +83,10 @@ function Adapter({ adapter: { adapter, simulated, availability, reason, concurre
                   Errors
                 </th>
                 <th scope="col" class="wide-only right">
-                  429s
+                  Rate limited
                 </th>
                 <th scope="col" class="wide-only right">
-                  Under way
+                  Running
                 </th>
               </tr>
             </thead>
@@ -135,7 +135,9 @@ function OfferRow({ offer }: { offer: OfferStatus }) {
       <td class="wide-only right number">{first_event_ms === undefined ? '–' : duration(first_event_ms / 1000)}</td>
       <td
         class={`right number ${error_rate !== undefined && error_rate >= MANY_ERRORS ? 'bad-text' : ''}`}
-        title={samples === undefined ? undefined : `of ${exactly(samples)} that count, each half after half a minute`}
+        title={
+          samples === undefined ? undefined : `of ${exactly(samples)} recent calls; a call counts half as much after 30 seconds`
+        }
       >
         {error_rate === undefined ? '–' : percent(error_rate)}
       </td>

@@ -48,19 +48,21 @@ function Listed({ recommendations }: Pick<Recommendations, 'recommendations'>) {
                 <span>
                   <strong>{workflow_name}</strong>: set {changeText(change)}
                 </span>
-                <b class="number">save {credits(credits_saved)}</b>
+                <b class="number">
+                  save {credits(credits_saved)} {plural(credits_saved, 'credit')}
+                </b>
               </div>
               <p class="faint small">
-                of {credits(credits_used)} {plural(credits_used, 'credit')}, by {credits(calls_changed)}{' '}
-                {plural(calls_changed, 'call')} that would have gone elsewhere; {confidence} confidence
+                out of {credits(credits_used)} {plural(credits_used, 'credit')}; {credits(calls_changed)}{' '}
+                {plural(calls_changed, 'call')} would have gone elsewhere; {confidence} confidence
                 {own.length > 0 && `: ${own.join('; ')}`}
               </p>
             </li>
           )
         })}
       </ul>
-      {omitted > 0 && <p class="saving faint small">and {credits(omitted)} more, which save less</p>}
-      {shared.length > 0 && <p class="saving faint small">Assumed of each: {shared.join('; ')}.</p>}
+      {omitted > 0 && <p class="saving faint small">and {credits(omitted)} more, none of which saves more</p>}
+      {shared.length > 0 && <p class="saving faint small">Assumptions: {shared.join('; ')}.</p>}
     </div>
   )
 }

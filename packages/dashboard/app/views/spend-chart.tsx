@@ -117,7 +117,7 @@ export function SpendChart({ range: name }: { range: RangeName }) {
 
 /** The change from the range before, up to the same point in it. */
 function Change({ now, before }: { now: number; before: number }) {
-  if (before === 0) return <span class="change faint">nothing in the period before</span>
+  if (before === 0) return <span class="change faint">nothing spent in the period before</span>
   const change = now / before - 1
   const word = Math.abs(change) < 0.005 ? 'the same as' : `${percent(Math.abs(change))} ${change > 0 ? 'more' : 'less'} than`
   return (

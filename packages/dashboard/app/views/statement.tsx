@@ -17,7 +17,7 @@ export function Statement() {
     <>
       <PageHead
         title="Statement"
-        lead="Every movement of credits, the newest first. Entries are never changed: each holds the hash of the one before."
+        lead="Every movement of credits, newest first. Entries are never changed: each contains the hash of the one before."
       />
       <section class="card" aria-label="Entries">
         <AnswerView
@@ -52,7 +52,7 @@ function Pages({ first }: { first: StatementPage }) {
             <tr>
               <th scope="col">Entry</th>
               <th scope="col" class="wide-only">
-                At
+                When
               </th>
               <th scope="col" class="wide-only">
                 Buckets

@@ -34,16 +34,14 @@ export function WorkflowPage() {
       ) : (
         <>
           {answered.error && <Outdated error={answered.error} />}
-          <section class="card" aria-label="In short">
+          <section class="card" aria-label="Summary">
             <div class="card-body">
               <dl class="facts">
                 <Fact name="Charged">{`${credits(workflow.total_credits_used)} ${plural(workflow.total_credits_used, 'credit')}`}</Fact>
                 <Fact name="Duration">{duration(workflow.duration)}</Fact>
                 <Fact name="Attempts">{credits(workflow.attempts?.length ?? 0)}</Fact>
                 <Fact name="Price books">{workflow.price_versions?.join(', ') ?? 'none'}</Fact>
-                {workflow.shortfall !== undefined && (
-                  <Fact name="Due, and not covered by the balance">{credits(workflow.shortfall)}</Fact>
-                )}
+                {workflow.shortfall !== undefined && <Fact name="Not covered by the balance">{credits(workflow.shortfall)}</Fact>}
               </dl>
             </div>
           </section>

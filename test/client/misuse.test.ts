@@ -1,0 +1,40 @@
+import { createAdminClient, createClient, FareboxApiError, ServicePresets } from '@farebox/client'
+import { expect, it } from 'vitest'
+
+/** The compiler checks these; nothing runs them. */
+async function mistakes() {
+  const client = createClient({ baseUrl: 'https://example.com', apiKey: 'k' })
+  const admin = createAdminClient({ baseUrl: 'https://example.com', adminToken: 't' })
+  // @ts-expect-error an API key is no admin token
+  createAdminClient({ baseUrl: 'https://example.com', apiKey: 'k' })
+  // @ts-expect-error an agent is asked one message or a conversation, and not both
+  await client.agents.chat('a', { message: 'x', messages: [{ role: 'user', content: 'y' }] })
+  // @ts-expect-error streams have a method of their own
+  await client.agents.chat('a', { message: 'x', stream: true })
+  // @ts-expect-error a text is no recording
+  await client.agents.voice('a', { audio: 'a text' })
+  // @ts-expect-error a unit that no meter counts
+  await client.workflows.usage('w', { service_type: 'gpt', provider: 'p', units_consumed: 3, unit_type: 'bananas' })
+  // @ts-expect-error dates are sent as text, and a Date would be sent as no server reads it
+  await client.usage({ from: new Date() })
+  // @ts-expect-error there is no such state
+  await client.workflows.list({ state: 'ajar' })
+  // @ts-expect-error the option is called retries
+  await client.credits({ retry: 5 })
+  // @ts-expect-error a bigint is no JSON
+  await admin.grant({ account_id: 'a', credits: 5n })
+  // @ts-expect-error there is no such period
+  await admin.setBudget({ account_id: 'a', credits: 5, period: 'fortnight' })
+  // @ts-expect-error an admin reads the workflows of an account, and closes none
+  await admin.account('a').workflows.close('w')
+  // @ts-expect-error there is no such strategy
+  ServicePresets.balanced({ strategy: 'cheapest' })
+  // @ts-expect-error an error is made of the problem that the API answered with
+  new FareboxApiError('no')
+  // @ts-expect-error the balance is called credit_balance, as on the wire
+  return (await client.credits()).balance
+}
+
+it('what the types refuse is refused by the compiler', () => {
+  expect(mistakes).toBeTypeOf('function')
+})
