@@ -386,14 +386,9 @@ function toReferences(dependencies: Record<string, string>): Record<string, stri
   return Object.fromEntries(Object.keys(dependencies).map((name) => [name, `$${name}`]))
 }
 
-/** All packages by one call, for each call takes a second or two before it packs. */
+/** As the front page says. All packages by one call, for each call takes a second or two before it packs. */
 async function pack(): Promise<void> {
-  const { scripts } = JSON.parse(await readFile(join(repositoryFolder, 'package.json'), 'utf8')) as {
-    scripts: { bootstrap: string }
-  }
-  const pnpm = /pnpm@\S+/.exec(scripts.bootstrap)?.[0] ?? 'pnpm'
-  const parameters = ['--recursive', '--filter', './packages/*', 'pack', '--pack-destination', scratch]
-  await run('npx', ['--yes', pnpm, ...parameters], repositoryFolder)
+  await run('npm', ['run', '--silent', 'tarballs', '--', scratch], repositoryFolder)
 }
 
 /** As pnpm names them. */

@@ -63,7 +63,7 @@ export async function importSdk<Loaded>(name: string, needs: string, load: () =>
   }
 }
 
-/** Rethrows. An `import()` with a `catch` beside it tells a bundler that the package is optional and may be missing. */
+/** Rethrows. An `import()` that is awaited within a `try` tells a bundler that the package is optional and may be missing. */
 export function passOn(error: unknown): never {
   throw error
 }
