@@ -26,6 +26,11 @@ function said(work: () => unknown): string {
 const refusal = (options: object) =>
   said(() => createFarebox({ store: sqlite({ filename: ':memory:' }), providers: [simulated()], ...options } as FareboxOptions))
 
+const acme = (changes: object) => {
+  const offer = { service: 'gpt', provider: 'acme-large', model: 'large-2', capabilities: {}, quality: 0.8, latencyMs: 600 }
+  return { name: 'acme', isSimulated: false, availability: { status: 'ready' }, offers: [{ ...offer, ...changes }] }
+}
+
 describe('createFarebox', () => {
   it.each<[string, object, string]>([
     [
@@ -42,6 +47,22 @@ describe('createFarebox', () => {
     ['no providers', { providers: undefined }, 'providers must be a list of adapters'],
     ['a provider that was not called', { providers: [openai] }, 'providers[0] is not an adapter such as openai({ apiKey }) or'],
     ['a provider that is absent', { providers: [simulated(), undefined] }, 'providers[1] is not an adapter'],
+    [
+      'an offer without its provider',
+      { providers: [acme({ provider: undefined })] },
+      'providers[0].offers[0] of acme: provider is missing',
+    ],
+    [
+      'an offer without capabilities',
+      { providers: [acme({ capabilities: undefined })] },
+      'capabilities must be an object, {} if',
+    ],
+    [
+      'an offer of unknown quality',
+      { providers: [acme({ quality: '0.8' })] },
+      'quality must be a number from 0 to 1, received 0.8',
+    ],
+    ['an offer without a latency', { providers: [acme({ latencyMs: undefined })] }, 'latencyMs must be a number of milliseconds'],
     ['a price book that is a document', { prices: { name: 'ours' } }, 'prices must be a price book: new PriceBook(document)'],
     ['a cost book that is a document', { costs: { name: 'ours' } }, 'costs must be a price book: new PriceBook(document)'],
     [

@@ -192,6 +192,76 @@ describe('a project that installs the tarballs', () => {
     },
   )
 
+  it('answers in a program that Vite bundled, which puts a module that throws in the place of a package that is not installed', async () => {
+    await writeFile(
+      join(project, 'chats-vite.js'),
+      `import { sqlite } from '@farebox/ledger/sqlite'
+      import { anthropic } from '@farebox/providers/anthropic'
+      import { simulated } from '@farebox/providers/simulated'
+      import { createFarebox, credits, presets } from 'farebox'
+      const providers = [anthropic({ apiKey: 'x' }), simulated()]
+      const configuration = presets.balanced({ primaryAiModel: 'claude-3-haiku', fallbackAiModel: 'gpt-4o-mini' })
+      const box = createFarebox({ store: sqlite({ filename: ':memory:' }), providers, configuration })
+      await box.migrate()
+      const { accountId } = await box.ledger.openAccount({ name: 'Ada' })
+      await box.ledger.grant({ accountId, amount: credits(10) })
+      const workflow = box.workflow({ accountId, name: 'x' })
+      await workflow.chat({ messages: [{ role: 'user', content: 'Hi' }] })
+      console.log((await workflow.close()).attempts.map(({ provider, error }) => [provider, error].join(' ')).join())
+      await box.close()`,
+    )
+    const outDir = join(project, 'chats-vite')
+    const [tokenizer, aside] = [join(project, 'node_modules/gpt-tokenizer'), join(project, 'gpt-tokenizer')]
+    // Vite is what Vitest runs on.
+    const vitest = createRequire(join(repositoryFolder, 'node_modules/vitest/package.json'))
+    const vite = (await import(vitest.resolve('vite'))) as { build(config: object): Promise<unknown> }
+    await rename(tokenizer, aside)
+    try {
+      await vite.build({
+        root: project,
+        configFile: false,
+        logLevel: 'silent',
+        build: { ssr: 'chats-vite.js', outDir, rolldownOptions: { output: { entryFileNames: '[name].js' } } },
+        ssr: { noExternal: [/^@?farebox/], external: ['better-sqlite3'] },
+      })
+      const { stdout } = await run(process.execPath, ['chats-vite.js'], outDir)
+      expect(stdout).toBe('claude-3-haiku unsupported,claude-3-haiku \n')
+    } finally {
+      await rename(aside, tokenizer)
+    }
+  })
+
+  it('serves the dashboard in a program that was bundled as CommonJS, and says what a bundle cannot do', async () => {
+    const pagesFolder = join(project, 'node_modules/@farebox/dashboard/dist/pages')
+    await writeFile(
+      join(project, 'pages.js'),
+      `import { dashboard } from '@farebox/dashboard'
+      import { sqlite } from '@farebox/ledger/sqlite'
+      const ask = (options) => dashboard(options)(new Request('http://localhost/dashboard')).then(({ status }) => status, ({ message }) => message)
+      const open = async () => sqlite({ filename: 'bundled.db', writer: 'thread' })
+      const main = async () => {
+        console.log(await ask({ pagesFolder: ${JSON.stringify(pagesFolder)} }))
+        console.log(await ask())
+        await open().catch(({ code, message }) => console.log(code, message))
+      }
+      void main()`,
+    )
+    const outDir = join(project, 'pages')
+    const options = { platform: 'node' as const, noExternal: [/farebox/, /^hono/, /^@hono/, 'uuid', 'lru-cache'], silent: true }
+    const entry = [join(project, 'pages.js')]
+    const written: string[] = []
+    for (const format of ['cjs', 'esm'] as const) {
+      await bundle({ ...options, config: false, entry, outDir, format, external: ['better-sqlite3'] })
+      written.push((await run(process.execPath, [format === 'cjs' ? 'pages.cjs' : 'pages.js'], outDir)).stdout)
+    }
+    const [cjs = [], esm = []] = written.map((text) => text.trim().split('\n'))
+    expect(cjs[0]).toBe('200')
+    expect(cjs[1]).toMatch(/^bundled as CommonJS, the dashboard cannot find its pages: say with pagesFolder/)
+    expect(esm[0]).toBe('200')
+    expect(esm[1]).toMatch(/^the pages of the dashboard are not at .*pagesFolder/)
+    for (const lines of [cjs, esm]) expect(lines[2]).toMatch(/^INVALID_OPTION sqlite\(\{ writer: 'thread' \}\) cannot be bundled/)
+  })
+
   it.each(['nodenext', 'bundler'])('gets types for every entry with module resolution "%s"', async (moduleResolution) => {
     await linkFromWorkspace(['vitest', '@types/node'])
     const entries = packages.flatMap(entryPoints).map(({ specifier }) => specifier)
@@ -316,14 +386,9 @@ function toReferences(dependencies: Record<string, string>): Record<string, stri
   return Object.fromEntries(Object.keys(dependencies).map((name) => [name, `$${name}`]))
 }
 
-/** All packages by one call, for each call takes a second or two before it packs. */
+/** As the front page says. All packages by one call, for each call takes a second or two before it packs. */
 async function pack(): Promise<void> {
-  const { scripts } = JSON.parse(await readFile(join(repositoryFolder, 'package.json'), 'utf8')) as {
-    scripts: { bootstrap: string }
-  }
-  const pnpm = /pnpm@\S+/.exec(scripts.bootstrap)?.[0] ?? 'pnpm'
-  const parameters = ['--recursive', '--filter', './packages/*', 'pack', '--pack-destination', scratch]
-  await run('npx', ['--yes', pnpm, ...parameters], repositoryFolder)
+  await run('npm', ['run', '--silent', 'tarballs', '--', scratch], repositoryFolder)
 }
 
 /** As pnpm names them. */

@@ -25,12 +25,9 @@ const TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
 }
 
-/** The same folder, whether this runs from `src` or from `dist`. */
-const builtPages = new URL('../dist/pages/', import.meta.url)
-
-/** @throws {Error} there are no built pages; the message says how to build them */
+/** @throws {Error} the built pages are not found; the message says what to do */
 export async function readPages(given?: string): Promise<Pages> {
-  const folder = given === undefined ? builtPages : pathToFileURL(`${given}/`)
+  const folder = given === undefined ? builtPages() : pathToFileURL(`${given}/`)
   try {
     const assets = new URL('assets/', folder)
     const names = await readdir(assets)
@@ -46,4 +43,16 @@ export async function readPages(given?: string): Promise<Pages> {
       'run the build (node packages/build.ts in a clone), or say with pagesFolder where a bundled server finds dist/pages of @farebox/dashboard'
     throw new Error(`the pages of the dashboard are not at ${folder.pathname}: ${fix}`, { cause })
   }
+}
+
+/**
+ * The same folder, whether this runs from `src` or from `dist`. Looked for only when needed: a program bundled as CommonJS has no
+ * `import.meta.url`.
+ */
+function builtPages(): URL {
+  const here: string | undefined = import.meta.url
+  if (here !== undefined) return new URL('../dist/pages/', here)
+  throw new Error(
+    'bundled as CommonJS, the dashboard cannot find its pages: say with pagesFolder where dist/pages of its package is',
+  )
 }

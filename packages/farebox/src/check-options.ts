@@ -1,4 +1,4 @@
-import { InvalidOptionError, type ProviderAdapter } from '@farebox/core'
+import { InvalidOptionError, type Offer, type ProviderAdapter } from '@farebox/core'
 import { defaultPriceBook } from '@farebox/pricing'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
 import { checkNamedProviders } from './check-named-providers.ts'
@@ -66,9 +66,30 @@ export function checkOptions(options: FareboxOptions): void {
 }
 
 function checkAdapter(adapter: ProviderAdapter, index: number): void {
-  if (typeof adapter?.name === 'string' && Array.isArray(adapter.offers) && adapter.availability) return
-  const called = typeof adapter === 'function' ? ': a function was given, call it' : ''
-  throw new InvalidOptionError(`providers[${index}] is not an adapter such as openai({ apiKey }) or simulated()${called}`)
+  if (typeof adapter?.name !== 'string' || !Array.isArray(adapter.offers) || !adapter.availability) {
+    const called = typeof adapter === 'function' ? ': a function was given, call it' : ''
+    throw new InvalidOptionError(`providers[${index}] is not an adapter such as openai({ apiKey }) or simulated()${called}`)
+  }
+  for (const [at, offer] of adapter.offers.entries()) checkOffer(offer, `providers[${index}].offers[${at}] of ${adapter.name}`)
+}
+
+/** Routing compares these numbers, and would silently prefer or exclude an offer that lacks one. */
+function checkOffer(offer: Offer, option: string): void {
+  for (const name of ['service', 'provider', 'model'] as const) {
+    if (typeof offer?.[name] !== 'string' || offer[name] === '') throw new InvalidOptionError(`${option}: ${name} is missing`)
+  }
+  const { capabilities, quality, latencyMs } = offer
+  if (typeof capabilities !== 'object' || capabilities === null) {
+    throw new InvalidOptionError(
+      `${option}: capabilities must be an object, {} if it has none, received ${JSON.stringify(capabilities)}`,
+    )
+  }
+  if (!(typeof quality === 'number' && quality >= 0 && quality <= 1)) {
+    throw new InvalidOptionError(`${option}: quality must be a number from 0 to 1, received ${String(quality)}`)
+  }
+  if (!(typeof latencyMs === 'number' && latencyMs >= 0 && Number.isFinite(latencyMs))) {
+    throw new InvalidOptionError(`${option}: latencyMs must be a number of milliseconds, received ${String(latencyMs)}`)
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ import { SqliteConnection, type Written } from './connection.ts'
 import type { SqliteDatabase } from './handle.ts'
 import { isInMemory } from './open-file.ts'
 import { checkPrefix, PREFIX } from './table-prefix.ts'
-import { WriterThread } from './writer-thread.ts'
+import { WriterThread, writerProgram } from './writer-thread.ts'
 
 /** Which thread writes the ledger's changes: see {@link SqliteOptions.writer}. */
 export type SqliteWriter = 'event loop' | 'thread'
@@ -70,7 +70,7 @@ const NEWEST_SHARE = 0.2
  * Keeps a ledger in one SQLite file, through better-sqlite3. The file is opened at the ledger's first call, not here.
  *
  * @throws {InvalidOptionError} neither or both of `filename` and `database` are given, `prefix` is not the start of a plain name,
- *   or another option has an invalid value
+ *   another option has an invalid value, or `writer: 'thread'` is used in a bundled program
  */
 export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
   const { filename, database, synchronous = 'full', writer = 'event loop', busyTimeoutMs = 0 } = options ?? {}
@@ -114,7 +114,8 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     const isFile = filename !== undefined && !isInMemory(filename)
     if (isFile) this.#checkpointer = new Checkpointer(filename, () => this.#connection.copyLogItself())
     if (isFile && writer === 'thread') {
-      this.#startThread = () => new WriterThread({ filename, synchronous, busyTimeoutMs, prefix }, options.clock)
+      const program = writerProgram()
+      this.#startThread = () => new WriterThread(program, { filename, synchronous, busyTimeoutMs, prefix }, options.clock)
     }
     const changesMax = () => (this.#startThread ? Number.POSITIVE_INFINITY : this.#changesMax)
     this.batches = { atOnce: isFile ? BATCHES_AT_ONCE : 1, isOrdered: true, changesMax }

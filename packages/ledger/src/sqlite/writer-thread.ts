@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import type { Clock } from '@farebox/core'
+import { type Clock, InvalidOptionError } from '@farebox/core'
 import { LedgerClosedError, LedgerInternalError, LedgerUnavailableError } from '../errors.ts'
 import type { Operation } from '../operations.ts'
 import type { Written } from './connection.ts'
@@ -35,11 +36,13 @@ export class WriterThread {
   #isClosing = false
   #isEnded = false
 
-  /** @param clock  a clock other than the system's. The thread cannot call it, so it is read when a batch is sent. */
-  constructor(options: WriterOptions, clock: Clock | undefined) {
+  /**
+   * @param program  from {@link writerProgram}
+   * @param clock  a clock other than the system's. The thread cannot call it, so it is read when a batch is sent.
+   */
+  constructor(program: URL, options: WriterOptions, clock: Clock | undefined) {
     this.#clock = clock
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    this.#worker = new Worker(new URL(`./writer.thread.${extension}`, import.meta.url), { workerData: options })
+    this.#worker = new Worker(program, { workerData: options })
     this.#ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWriter) => {
         if (!message.ready) return this.#answer(message)
@@ -110,4 +113,19 @@ export class WriterThread {
     for (const { reject } of this.#pending.values()) reject(new LedgerUnavailableError('the thread that writes has ended', cause))
     this.#pending.clear()
   }
+}
+
+/**
+ * Finds the file that the thread runs.
+ *
+ * @throws {InvalidOptionError} this module was bundled, which leaves the file behind
+ */
+export function writerProgram(): URL {
+  // A program bundled as CommonJS has no `import.meta.url`.
+  const here: string | undefined = import.meta.url
+  const program = here && new URL(`./writer.thread.${here.endsWith('.ts') ? 'ts' : 'js'}`, here)
+  if (program && existsSync(program)) return program
+  throw new InvalidOptionError(
+    "sqlite({ writer: 'thread' }) cannot be bundled: leave @farebox/ledger out of the bundle, or use the default, 'event loop'",
+  )
 }

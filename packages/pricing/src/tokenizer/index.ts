@@ -106,12 +106,12 @@ function load(encoding: TokenEncoding): Promise<CountTokens | undefined> {
   if (known) return known
   const found = importEncoding(encoding).then(
     (vocabulary) => {
+      if (!vocabulary) return undefined
       const count = countInPieces(vocabulary)
       loaded.set(encoding, count)
       return count
     },
     (error: unknown) => {
-      if (isNotInstalled(error)) return undefined
       loading.delete(encoding)
       throw error
     },
@@ -120,19 +120,24 @@ function load(encoding: TokenEncoding): Promise<CountTokens | undefined> {
   return found
 }
 
-function importEncoding(encoding: TokenEncoding): Promise<Encoding> {
-  // Literal specifiers let bundlers see the imports. The `catch` on each lets them continue if the package is not installed.
-  return encoding === 'o200k_base'
-    ? import('gpt-tokenizer/encoding/o200k_base').catch(passOn)
-    : import('gpt-tokenizer/encoding/cl100k_base').catch(passOn)
+/** @returns `undefined` if the package is not installed */
+async function importEncoding(encoding: TokenEncoding): Promise<Encoding | undefined> {
+  // Literal specifiers let bundlers see the imports. Within a `try`, they only warn if the package is not installed.
+  try {
+    if (encoding === 'o200k_base') return await import('gpt-tokenizer/encoding/o200k_base')
+    return await import('gpt-tokenizer/encoding/cl100k_base')
+  } catch (error) {
+    if (isNotInstalled(error)) return undefined
+    throw error
+  }
 }
 
-function passOn(error: unknown): never {
-  throw error
-}
-
-/** Whether a module is missing. Programs bundled as CommonJS use `require`, which has an error code of its own. */
+/**
+ * Whether a module is missing. Programs bundled as CommonJS use `require`, which has an error code of its own. Vite bundles a module
+ * that throws an error without a code.
+ */
 function isNotInstalled(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return false
-  return error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND'
+  if (typeof error !== 'object' || error === null) return false
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND' || String(message).startsWith('Could not resolve "')
 }

@@ -63,7 +63,7 @@ export async function importSdk<Loaded>(name: string, needs: string, load: () =>
   }
 }
 
-/** Rethrows. An `import()` with a `catch` beside it tells a bundler that the package is optional and may be missing. */
+/** Rethrows. An `import()` that is awaited within a `try` tells a bundler that the package is optional and may be missing. */
 export function passOn(error: unknown): never {
   throw error
 }
@@ -78,7 +78,9 @@ export function availabilityOf(given: {
   return given.client !== undefined || isComplete ? { status: 'ready' } : { status: 'disabled', reason: given.reason }
 }
 
+/** Vite puts a module in the place of a missing one. It throws an error without a code. */
 function isMissingModule(error: unknown): boolean {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
-  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
+  if (typeof error !== 'object' || error === null) return false
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND' || String(message).startsWith('Could not resolve "')
 }

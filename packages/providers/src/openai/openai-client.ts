@@ -84,8 +84,16 @@ export interface OpenaiClientOptions {
  * there, some to `null`. Retries are off, because the router retries. The log is off, because it would print.
  */
 export async function loadOpenaiClient(options: OpenaiClientOptions): Promise<OpenaiClient> {
-  const sdk = await import('openai').catch(passOn)
+  const sdk = await importOpenai()
   return new sdk.OpenAI({ ...options, adminAPIKey: null, webhookSecret: null, maxRetries: 0, logLevel: 'off' })
+}
+
+async function importOpenai(): Promise<typeof import('openai')> {
+  try {
+    return await import('openai')
+  } catch (error) {
+    return passOn(error)
+  }
 }
 
 /** Headers that undo `OPENAI_CUSTOM_HEADERS`, the only setting that the SDK always takes from the environment. */

@@ -35,7 +35,7 @@ const REFUSAL_BYTES_MAX = 65_536
 export async function openRealtimeSocket(connection: OpenaiConnection, call: OpenaiCall, model: string): Promise<RealtimeSocket> {
   const client = await call.race(connection.client())
   const needs = '"openai" (^6.30 or ^7) and "ws"'
-  const sdk = await call.race(importSdk(connection.name, needs, () => import('openai/realtime/ws').catch(passOn)))
+  const sdk = await call.race(importSdk(connection.name, needs, importSockets))
   const { websocket = {}, target = client } = connection.realtime
   if (target.baseURL === undefined || target.apiKey === undefined) {
     const message = `the client that ${connection.name} was given has no apiKey and baseURL, which a websocket is opened with`
@@ -48,6 +48,14 @@ export async function openRealtimeSocket(connection: OpenaiConnection, call: Ope
     ? sdk.OpenAIRealtimeWS.create(target, props)
     : Promise.resolve(new sdk.OpenAIRealtimeWS(props, target as { apiKey: string; baseURL: string }))
   return call.race(opening.then((opened) => attach(opened, call)))
+}
+
+async function importSockets(): Promise<typeof import('openai/realtime/ws')> {
+  try {
+    return await import('openai/realtime/ws')
+  } catch (error) {
+    return passOn(error)
+  }
 }
 
 /** Attaches listeners before anything can happen, because an error without a listener would end the process. */
