@@ -398,7 +398,7 @@ inBrowser('however it is used', () => {
     expect(amounts.map((text) => number(text.split(' ')[0] ?? ''))).toEqual([90, 80, 70, 60, 50, 40, 60])
     const savings = page.getByRole('region', { name: 'Savings' })
     expect(await savings.locator('li').count()).toBe(6)
-    expect((await savings.textContent())?.split('the same units would have been used')).toHaveLength(2)
+    expect((await savings.textContent())?.split('the same amounts would have been used')).toHaveLength(2)
     await savings.getByText('and 3 more, none of which saves more').waitFor()
     await savings
       .getByText(/^save [\d,]+ credits?$/)
