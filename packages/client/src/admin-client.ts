@@ -38,7 +38,7 @@ export interface AdminClientOptions extends ConnectionOptions {
 }
 
 /**
- * Creates a client of the admin routes: accounts, grants, keys and budgets.
+ * Creates a client of the admin routes: accounts, grants, refunds, keys and budgets.
  *
  * @throws {TypeError} `baseUrl` is not an address, or `adminToken` is missing or malformed
  * @example

@@ -25,7 +25,7 @@ import { parseCredits } from './parse-credits.ts'
 import { parseRange, type RangeOptions } from './parse-range.ts'
 import type { Shared, Shell } from './shell.ts'
 
-const GRANT_ID = 'the id of the grant, as grant printed it and export --kind purchases lists it'
+const GRANT_ID = 'the id of the grant: grant prints it, and export --kind purchases lists it'
 
 /** Adds `accounts`, `open-account`, `grant`, `revoke-grant`, `chargeback`, `refund`, `freeze` and `usage`. */
 export function addAccountCommands(shell: Shell): void {
@@ -106,7 +106,7 @@ export function addAccountCommands(shell: Shell): void {
   shell
     .command('refund', 'give back a charge or a part of it, to the grants that paid for it')
     .argument('<account>', 'the id of the account')
-    .argument('<usage>', 'the id of the usage record that was charged, as usage --records lists it')
+    .argument('<usage>', 'the id of the charge: usage --records lists it')
     .addOption(
       new Option('--credits <credits>', 'how many credits, more than 0 (default: all that is left of the charge)').argParser(
         parseCredits,
