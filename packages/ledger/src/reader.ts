@@ -278,14 +278,15 @@ export abstract class LedgerReader {
    * @throws {NotFoundError} no such usage record in this account
    */
   async usageRecord(accountId: string, usageId: string): Promise<{ record: UsageRow; corrections: UsageRow[] }> {
-    const rows = await this.#rows('usage_records', 'WHERE account_id = ? AND (usage_id = ? OR corrects = ?) ORDER BY sequence', [
-      checkText('accountId', accountId),
-      checkText('usageId', usageId),
-      usageId,
-    ])
-    const record = rows.find((row) => row.usageId === usageId)
+    const ids = [checkText('accountId', accountId), checkText('usageId', usageId)]
+    // Two queries: SQLite has no index for an OR of both, and would read all usage of the account.
+    const [found = [], corrections = []] = (await this.#reads.selectAll([
+      rowsQuery('usage_records', 'WHERE account_id = ? AND usage_id = ?', ids),
+      rowsQuery('usage_records', 'WHERE account_id = ? AND corrects = ? ORDER BY sequence', ids),
+    ])) as unknown as RowsOf<'usage_records'>[]
+    const [record] = found
     if (!record) throw new NotFoundError('USAGE_NOT_FOUND', usageId)
-    return { record, corrections: rows.filter((row) => row !== record) }
+    return { record, corrections }
   }
 
   /** The usage records of several workflows, grouped by workflow, oldest first. */
