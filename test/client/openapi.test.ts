@@ -62,6 +62,15 @@ const adminMethods: Record<string, Method<AdminClient>> = {
   'POST /api/v1/admin/accounts': admin('CreatedAccount', (client) => client.createAccount({ name: 'Ada' })),
   'GET /api/v1/admin/accounts': admin('AccountPage', (client) => client.accounts({ limit: 10 })),
   'POST /api/v1/admin/grants': admin('Granted', (client) => client.grant({ account_id: 'a', credits: 1 })),
+  'POST /api/v1/admin/grants/{grant_id}/revoke': admin('RevokedGrant', (client) =>
+    client.revokeGrant('an id', { account_id: 'a' }),
+  ),
+  'POST /api/v1/admin/grants/{grant_id}/chargeback': admin('ChargedBack', (client) =>
+    client.chargebackGrant('an id', { account_id: 'a' }),
+  ),
+  'POST /api/v1/admin/refunds': admin('Refunded', (client) => client.refund({ account_id: 'a', usage_id: 'u' })),
+  'POST /api/v1/admin/accounts/{account_id}/freeze': admin('FrozenAccount', (client) => client.freezeAccount('an id')),
+  'POST /api/v1/admin/accounts/{account_id}/unfreeze': admin('FrozenAccount', (client) => client.unfreezeAccount('an id')),
   'POST /api/v1/admin/keys': admin('CreatedKey', (client) => client.createKey({ account_id: 'a' })),
   'GET /api/v1/admin/accounts/{account_id}/keys': admin('AccountKeys', (client) => client.accountKeys('an id')),
   'POST /api/v1/admin/keys/{prefix}/rotate': admin('RotatedKey', (client) => client.rotateKey('fbx_1234')),

@@ -401,6 +401,54 @@ describe('the client of an admin', () => {
     expect(await failureOf(admin.accountKeys('nobody'))).toMatchObject({ status: 404, code: 'ACCOUNT_NOT_FOUND' })
   })
 
+  it('gives credits back, takes grants back and freezes accounts', async () => {
+    const admin = createAdminClient({ baseUrl, adminToken })
+    const { workflow_id } = await client.workflows.open({ workflow_name: 'lesson' })
+    const usage = { service_type: 'phone', provider: 'twilio', units_consumed: 1, unit_type: 'minutes' } as const
+    await client.workflows.usage(workflow_id, usage)
+    expect(await client.workflows.get(workflow_id)).not.toHaveProperty('charges')
+    const { charges = [] } = await admin.account(accountId).workflows.get(workflow_id)
+    expect(charges).toMatchObject([{ provider: 'twilio', model: null, credits_charged: '20', credits_refundable: '20' }])
+    const [{ usage_id = '' } = {}] = charges
+    const refund = { account_id: accountId, usage_id, credits: '0.5', reason: 'noise on the line' }
+    const once = { idempotencyKey: 'ticket-7' }
+    const refunded = await admin.refund(refund, once)
+    expect(refunded).toEqual({
+      refund_id: expect.any(String),
+      usage_id,
+      credits_refunded: '0.5',
+      credits_refundable: '19.5',
+      credit_balance: 9_980,
+    })
+    expect(await admin.refund(refund, once)).toEqual(refunded)
+    expect(await failureOf(admin.refund({ account_id: accountId, usage_id, credits: 20 }))).toMatchObject({
+      status: 409,
+      code: 'REFUND_EXCEEDS_CHARGE',
+      problem: { refundable: '19.5' },
+    })
+
+    const { grant_id } = await admin.grant({ account_id: accountId, credits: 50 })
+    expect(await admin.revokeGrant(grant_id, { account_id: accountId })).toEqual({
+      grant_id,
+      credits_revoked: '50',
+      credit_balance: 9_980,
+    })
+    const [{ grant_id: bought = '' } = {}] = (await admin.account(accountId).credits()).grants
+    await admin.grant({ account_id: accountId, credits: 50 })
+    expect(await admin.chargebackGrant(bought, { account_id: accountId, reason: 'disputed' })).toEqual({
+      grant_id: bought,
+      credits_recovered: '9980.5',
+      credits_owed: '19.5',
+      credit_balance: 30,
+    })
+
+    expect(await admin.freezeAccount(accountId, { reason: 'disputed' })).toEqual({ account_id: accountId, frozen: true })
+    expect((await admin.accounts()).accounts).toMatchObject([{ account_id: accountId, frozen: true }])
+    expect(await failureOf(client.workflows.usage(workflow_id, usage))).toMatchObject({ code: 'ACCOUNT_FROZEN' })
+    expect(await admin.unfreezeAccount(accountId)).toEqual({ account_id: accountId, frozen: false })
+    expect(await client.workflows.usage(workflow_id, usage)).toMatchObject({ credit_balance: 10 })
+  })
+
   it('reads any account as its own key would', async () => {
     const admin = createAdminClient({ baseUrl, adminToken })
     const other = await admin.createAccount({ name: 'Grace', credits: 7 })

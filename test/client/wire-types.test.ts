@@ -35,6 +35,7 @@ interface Answers {
   WorkflowListing: client.WorkflowListing
   WorkflowPage: client.WorkflowPage
   WorkflowDetails: client.WorkflowDetails
+  Charge: client.Charge
   RouteDecision: client.RouteDecision
   RouteCandidate: client.RouteCandidate
   UsageSeriesEntry: client.UsageSeriesEntry
@@ -48,6 +49,10 @@ interface Answers {
   AccountPage: client.AccountPage
   CreatedAccount: client.CreatedAccount
   Granted: client.Granted
+  RevokedGrant: client.RevokedGrant
+  ChargedBack: client.ChargedBack
+  Refunded: client.Refunded
+  FrozenAccount: client.FrozenAccount
   CreatedKey: client.CreatedKey
   KeyService: client.KeyService
   KeySummary: client.KeySummary
@@ -69,6 +74,10 @@ interface Requests {
   EstimateRequest: client.EstimateRequest
   CreateAccountRequest: client.CreateAccountRequest
   GrantRequest: client.GrantRequest
+  RevokeGrantRequest: client.RevokeGrantRequest
+  ChargebackRequest: client.ChargebackRequest
+  RefundRequest: client.RefundRequest
+  FreezeRequest: client.FreezeRequest
   CreateKeyRequest: client.CreateKeyRequest
   RotateKeyRequest: client.RotateKeyRequest
   KeyServicesRequest: client.KeyServicesRequest

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { credits } from '@farebox/core'
+import { credits, quantity } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
+import type { Farebox } from 'farebox'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { prices } from '../compat/open-compat.ts'
 import { type ApiAnswer, type ApiClient, serveApi } from './api-client.ts'
@@ -46,6 +47,11 @@ const requests: Readonly<Record<string, readonly [path: string, body?: unknown]>
   createAccount: ['/api/v1/admin/accounts', { name: 'Grace', credits: 10 }],
   listAccounts: ['/api/v1/admin/accounts'],
   grantCredits: ['/api/v1/admin/grants', { account_id: '{account}', credits: 5, expires_at: '2099-01-01T00:00:00Z' }],
+  refundUsage: ['/api/v1/admin/refunds', { account_id: '{account}', usage_id: '{usage}', credits: 1, reason: 'a mistake' }],
+  revokeGrant: ['/api/v1/admin/grants/{grant}/revoke', { account_id: '{spareAccount}' }],
+  chargebackGrant: ['/api/v1/admin/grants/{spareGrant}/chargeback', { account_id: '{spareAccount}' }],
+  freezeAccount: ['/api/v1/admin/accounts/{spareAccount}/freeze', { reason: 'a dispute' }],
+  unfreezeAccount: ['/api/v1/admin/accounts/{spareAccount}/unfreeze', {}],
   createKey: ['/api/v1/admin/keys', { account_id: '{account}', services: ['gpt'] }],
   listAccountKeys: ['/api/v1/admin/accounts/{account}/keys'],
   setKeyServices: ['/api/v1/admin/keys/{sparePrefix}/services', { services: ['gpt'] }],
@@ -127,7 +133,16 @@ async function open(options: Parameters<typeof serveApi>[2] = {}) {
     agent: await made('/api/v1/agent/create', {}, 'agent_id'),
     workflow: await made('/api/v1/workflows', { workflow_name: 'work' }, 'workflow_id'),
     spare: await made('/api/v1/workflows', { workflow_name: 'work' }, 'workflow_id'),
+    usage: 'a charge',
+    ...(await madeForAnother(box)),
   }
+  await box.ledger.charge({
+    accountId: account.accountId,
+    usageId: names.usage,
+    service: 'gpt',
+    provider: 'gpt-4o',
+    usage: { quantity: quantity(1_000), unit: 'tokens', rated: credits(8) },
+  })
   const named = (value: unknown) =>
     value instanceof Uint8Array || value === undefined
       ? value
@@ -156,6 +171,14 @@ async function open(options: Parameters<typeof serveApi>[2] = {}) {
       return client.post(named(path), form, headers)
     },
   }
+}
+
+/** An account that may be frozen, with grants that may be taken back. */
+async function madeForAnother({ ledger }: Farebox): Promise<Record<string, string>> {
+  const { accountId } = await ledger.openAccount({ name: 'Lin' })
+  const grant = await ledger.grant({ accountId, amount: credits(5) })
+  const spareGrant = await ledger.grant({ accountId, amount: credits(5) })
+  return { spareAccount: accountId, grant: grant.grantId, spareGrant: spareGrant.grantId }
 }
 
 /** The schema that another refers to, and its name. */
@@ -219,11 +242,13 @@ describe('every operation of the document', () => {
     }
     // Fields that are there only when there is something to tell.
     const { account } = names
+    await api.as(ADMIN).post(`/api/v1/admin/accounts/${names.spareAccount}/freeze`)
     const told: [operationId: string, client: ApiClient, path: string][] = [
       ['getWorkflow', api.as(ADMIN), `/api/v1/workflows/{routed}?account_id=${account}`],
       ['listBudgets', api, '/api/v1/budgets'],
       ['listKeys', api, '/api/v1/keys'],
       ['listAccountKeys', api.as(ADMIN), '/api/v1/admin/accounts/{account}/keys'],
+      ['listAccounts', api.as(ADMIN), '/api/v1/admin/accounts'],
       ['getReadiness', api.as(ADMIN), '/readyz'],
       ['getStatus', api.as(ADMIN), '/api/v1/status'],
       ['getStatement', api, '/api/v1/credits/statement?limit=1'],

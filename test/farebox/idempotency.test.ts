@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { credits } from '@farebox/core'
+import { credits, quantity } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
+import type { Farebox } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { type ApiAnswer, serveApi } from './api-client.ts'
 import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
@@ -24,6 +25,7 @@ async function open(options: Parameters<typeof openBox>[0] = {}) {
     otherAgent: await made('/api/v1/agent', 'agent_id', {}),
     workflow: await made('/api/v1/workflows', 'workflow_id', { workflow_name: 'work' }),
     otherWorkflow: await made('/api/v1/workflows', 'workflow_id', { workflow_name: 'work' }),
+    ...(await madeForAnother(box)),
   }
   const named = <Value>(value: Value): Value =>
     value instanceof Uint8Array
@@ -43,6 +45,17 @@ async function open(options: Parameters<typeof openBox>[0] = {}) {
         body instanceof Uint8Array ? { ...underOneKey, 'content-type': 'audio/wav' } : underOneKey,
       ),
   }
+}
+
+/** Another account, with charges and grants to take back. */
+async function madeForAnother({ ledger }: Farebox): Promise<Record<string, string>> {
+  const { accountId } = await ledger.openAccount({ name: 'Lin' })
+  const grants = [await ledger.grant({ accountId, amount: credits(20) }), await ledger.grant({ accountId, amount: credits(20) })]
+  for (const usageId of ['usage', 'otherUsage']) {
+    const usage = { quantity: quantity(1_000), unit: 'tokens', rated: credits(8) } as const
+    await ledger.charge({ accountId, usageId, service: 'gpt', provider: 'gpt-4o', usage })
+  }
+  return { lin: accountId, grant: grants[1]?.grantId ?? '', otherGrant: grants[0]?.grantId ?? '' }
 }
 
 interface Post {
@@ -75,6 +88,46 @@ const posts: readonly Post[] = [
       ['expires_at', { account_id: '{account}', credits: 5, expires_at: '2099-01-01T00:00:00Z' }],
     ],
     cost: -5,
+  },
+  {
+    path: '/api/v1/admin/refunds',
+    body: { account_id: '{lin}', usage_id: 'usage', credits: '1.5', reason: 'cut' },
+    others: [
+      ['credits', { account_id: '{lin}', usage_id: 'usage', credits: 2, reason: 'cut' }],
+      ['credits', { account_id: '{lin}', usage_id: 'usage', reason: 'cut' }],
+      ['usage_id', { account_id: '{lin}', usage_id: 'otherUsage', credits: '1.5', reason: 'cut' }],
+      ['reason', { account_id: '{lin}', usage_id: 'usage', credits: '1.5' }],
+    ],
+  },
+  { path: '/api/v1/admin/refunds', body: { account_id: '{lin}', usage_id: 'usage' }, others: [] },
+  {
+    path: '/api/v1/admin/grants/{grant}/revoke',
+    body: { account_id: '{lin}' },
+    others: [
+      ['grant_id', { account_id: '{lin}' }, '/api/v1/admin/grants/{otherGrant}/revoke'],
+      ['path', { account_id: '{lin}' }, '/api/v1/admin/grants/{grant}/chargeback'],
+    ],
+  },
+  {
+    path: '/api/v1/admin/grants/{grant}/chargeback',
+    body: { account_id: '{lin}' },
+    others: [
+      ['grant_id', { account_id: '{lin}' }, '/api/v1/admin/grants/{otherGrant}/chargeback'],
+      ['reason', { account_id: '{lin}', reason: 'disputed' }],
+    ],
+  },
+  {
+    path: '/api/v1/admin/accounts/{lin}/freeze',
+    body: {},
+    others: [
+      ['reason', { reason: 'disputed' }],
+      ['path', {}, '/api/v1/admin/accounts/{lin}/unfreeze'],
+    ],
+  },
+  {
+    path: '/api/v1/admin/accounts/{lin}/unfreeze',
+    body: { reason: 'settled' },
+    others: [['path', { reason: 'settled' }, '/api/v1/admin/accounts/{lin}/freeze']],
   },
   {
     path: '/api/v1/admin/keys/{prefix}/services',

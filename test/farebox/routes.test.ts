@@ -74,6 +74,29 @@ describe.each(routeHosts)('the API in $name', ({ serveRoutes }) => {
     expect((await box.ledger.balance(String(account_id))).balance).toBe(credits('6100.5'))
   })
 
+  it('gives credits back, takes grants back and freezes accounts', async () => {
+    const { box, api, admin } = await open()
+    const { accountId: account_id, key } = await openAccount(box)
+    const own = api.as(key)
+    const opened = (await own.post('/api/v1/workflows', { workflow_name: 'lesson' })).body
+    const usage = { service_type: 'gpt', provider: 'gpt-4', units_consumed: 2_000, unit_type: 'tokens' }
+    await own.post(`/api/v1/workflows/${opened.workflow_id}/usage`, usage)
+    const { charges } = (await admin.get(`/api/v1/workflows/${opened.workflow_id}?account_id=${account_id}`)).body
+    const refund = { account_id, usage_id: charges?.[0]?.usage_id, credits: '0.5' }
+    expect(await admin.post('/api/v1/admin/refunds', refund)).toMatchObject({
+      status: 201,
+      body: { credits_refunded: '0.5', credits_refundable: '49.5', credit_balance: 9_950 },
+    })
+    const { grant_id } = (await admin.post('/api/v1/admin/grants', { account_id, credits: 5 })).body
+    expect(await admin.post(`/api/v1/admin/grants/${grant_id}/revoke`, { account_id })).toMatchObject({
+      status: 200,
+      body: { grant_id, credits_revoked: '5', credit_balance: 9_950 },
+    })
+    expect(await admin.post(`/api/v1/admin/accounts/${account_id}/freeze`, {})).toMatchObject({ body: { frozen: true } })
+    expect(await own.post(`/api/v1/workflows/${opened.workflow_id}/usage`, usage)).toMatchObject({ status: 403 })
+    expect(await admin.post(`/api/v1/admin/accounts/${account_id}/unfreeze`, {})).toMatchObject({ body: { frozen: false } })
+  })
+
   it('makes agents that chat, hear, speak and call', async () => {
     const { box, api } = await open({ providers: [simulated({ callSeconds: 300 })] })
     const account = await openAccount(box)

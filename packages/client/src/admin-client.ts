@@ -8,17 +8,25 @@ import type {
   AccountPage,
   AccountsQuery,
   BudgetRequest,
+  ChargebackRequest,
+  ChargedBack,
   CreateAccountRequest,
   CreatedAccount,
   CreatedBudget,
   CreatedKey,
   CreateKeyRequest,
   ExportQuery,
+  FreezeRequest,
+  FrozenAccount,
   Granted,
   GrantRequest,
   KeyServiceRequest,
   KeyServices,
+  Refunded,
+  RefundRequest,
+  RevokedGrant,
   RevokedKey,
+  RevokeGrantRequest,
   RotatedKey,
   RotateKeyRequest,
 } from './wire.ts'
@@ -30,7 +38,7 @@ export interface AdminClientOptions extends ConnectionOptions {
 }
 
 /**
- * Creates a client of the admin routes: accounts, grants, keys and budgets.
+ * Creates a client of the admin routes: accounts, grants, refunds, keys and budgets.
  *
  * @throws {TypeError} `baseUrl` is not an address, or `adminToken` is missing or malformed
  * @example
@@ -78,6 +86,36 @@ export class AdminClient {
   /** Adds credits to an account. */
   grant(body: GrantRequest, options?: RequestOptions): Promise<Granted> {
     return this.#transport.send({ method: 'POST', path: '/admin/grants', body }, options)
+  }
+
+  /** Takes back what is left of a grant. What was spent of it stays paid. {@link AccountReader.credits} lists the grants. */
+  revokeGrant(grantId: string, body: RevokeGrantRequest, options?: RequestOptions): Promise<RevokedGrant> {
+    return this.#transport.send({ method: 'POST', path: `/admin/grants/${segment(grantId)}/revoke`, body }, options)
+  }
+
+  /** Takes back a whole grant whose payment was reversed. What was spent of it becomes debt, which the next grants repay first. */
+  chargebackGrant(grantId: string, body: ChargebackRequest, options?: RequestOptions): Promise<ChargedBack> {
+    return this.#transport.send({ method: 'POST', path: `/admin/grants/${segment(grantId)}/chargeback`, body }, options)
+  }
+
+  /**
+   * Gives back a charge or a part of it. Its `usage_id` is among the `charges` of its workflow, and in exports. The credits return
+   * to the grants that paid for it.
+   *
+   * @throws {FareboxApiError} `REFUND_EXCEEDS_CHARGE`: less than that is left of the charge, or nothing at all
+   */
+  refund(body: RefundRequest, options?: RequestOptions): Promise<Refunded> {
+    return this.#transport.send({ method: 'POST', path: '/admin/refunds', body }, options)
+  }
+
+  /** Freezes an account: it takes no new work. Work in progress may still be charged. */
+  freezeAccount(accountId: string, body: FreezeRequest = {}, options?: RequestOptions): Promise<FrozenAccount> {
+    return this.#transport.send({ method: 'POST', path: `/admin/accounts/${segment(accountId)}/freeze`, body }, options)
+  }
+
+  /** Lets a frozen account take new work again. */
+  unfreezeAccount(accountId: string, body: FreezeRequest = {}, options?: RequestOptions): Promise<FrozenAccount> {
+    return this.#transport.send({ method: 'POST', path: `/admin/accounts/${segment(accountId)}/unfreeze`, body }, options)
   }
 
   /** Exports usage or purchases of all accounts, or of one, as a file, chunk by chunk. Includes what providers charged. */

@@ -389,6 +389,22 @@ export interface WorkflowListing {
 export interface WorkflowDetails extends Receipt {
   /** Oldest first. */
   decisions: RouteDecision[]
+  /** The latest charges, at most 1,000, oldest first. Only for the admin token. */
+  charges?: Charge[]
+}
+
+/** What a usage record was charged, and what of that can be given back. Amounts are decimal strings of credits. */
+export interface Charge {
+  /** The id of the usage record: name it to refund it. */
+  usage_id: string
+  service_type: ServiceType
+  provider: string
+  model: string | null
+  charged_at: string
+  /** What was charged at first. */
+  credits_charged: string
+  /** What is left of that after refunds and adjustments. */
+  credits_refundable: string
 }
 
 /** How routing chose the provider of one call. Amounts are decimal strings of credits. */
@@ -519,6 +535,8 @@ export interface AccountListing {
   balance: number
   held: number
   available: number
+  /** Present while the account is frozen and takes no new work. */
+  frozen?: true
 }
 
 /** A page of accounts, ordered by id. */
@@ -712,6 +730,75 @@ export interface Granted {
   credit_balance: number
 }
 
+/** A grant to revoke. */
+export interface RevokeGrantRequest {
+  /** The account that was given the grant. */
+  account_id: string
+}
+
+/** The grant that was revoked, with the balance after it. */
+export interface RevokedGrant {
+  grant_id: string
+  /** What was taken back, as a decimal string: what nobody had spent, and no open hold had set aside. */
+  credits_revoked: string
+  credit_balance: number
+}
+
+/** A grant whose payment was reversed. */
+export interface ChargebackRequest {
+  /** The account that was given the grant. */
+  account_id: string
+  /** Why, for the record. */
+  reason?: string
+}
+
+/** The grant that was charged back, with the balance after it. Amounts are decimal strings of credits. */
+export interface ChargedBack {
+  grant_id: string
+  /** The unspent part, which was taken back. */
+  credits_recovered: string
+  /** The spent part, which the account owes now. Its next grants for every service repay it first. */
+  credits_owed: string
+  /** Whole credits, right after the chargeback: below zero if the account owes more than it has. */
+  credit_balance: number
+}
+
+/** A charge to give back. */
+export interface RefundRequest {
+  account_id: string
+  /** The usage record that was charged: among the `charges` of its workflow, and in exports. */
+  usage_id: string
+  /** @defaultValue all that is left of the charge */
+  credits?: CreditAmount
+  /** Why, for the record. */
+  reason?: string
+}
+
+/** What was given back, and what is left of the charge. */
+export interface Refunded {
+  /** The usage record that corrects the one that was refunded. */
+  refund_id: string
+  usage_id: string
+  /** A decimal string. */
+  credits_refunded: string
+  /** What is left of the charge, and can still be given back, as a decimal string. */
+  credits_refundable: string
+  /** Whole credits, right after the refund. */
+  credit_balance: number
+}
+
+/** Why an account is frozen, or no longer is. */
+export interface FreezeRequest {
+  /** Why, for the record. */
+  reason?: string
+}
+
+/** Whether an account is frozen now. */
+export interface FrozenAccount {
+  account_id: string
+  frozen: boolean
+}
+
 /** The services that a key may use from now on. */
 export interface KeyServicesRequest {
   services: KeyServiceRequest[]
@@ -858,6 +945,8 @@ export interface Problem {
   most?: number
   /** For `REQUEST_REJECTED`: the last provider's reason, `invalid_request`, `content_policy`, `context_too_long` or `unsupported`. */
   kind?: string
+  /** For `REFUND_EXCEEDS_CHARGE`: the credits that are left to give back, as a decimal string. */
+  refundable?: string
   /** For 402: the budget that was too small. */
   budget_id?: string
   /** When that budget resets. */

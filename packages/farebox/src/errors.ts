@@ -67,6 +67,25 @@ export class AccountFrozenError extends FareboxError {
   override readonly code = 'ACCOUNT_FROZEN'
 }
 
+/** A refund asks for more than is left of the charge. Nothing was given back. */
+export class RefundExceedsChargeError extends FareboxError {
+  override readonly code = 'REFUND_EXCEEDS_CHARGE'
+  readonly usageId: string
+  /** What can still be given back. */
+  readonly refundable: Credits
+
+  constructor({ usageId, refundable, requested }: { usageId: string; refundable: Credits; requested: Credits }) {
+    const usage = `usage ${JSON.stringify(usageId)}`
+    super(
+      refundable === 0n
+        ? `nothing of the charge of ${usage} is left to give back`
+        : `${formatCredits(refundable)} credits of the charge of ${usage} are left to give back, not ${formatCredits(requested)}`,
+    )
+    this.usageId = usageId
+    this.refundable = refundable
+  }
+}
+
 /** The configuration disables the service, or the API key may not use it. */
 export class ServiceNotAllowedError extends FareboxError {
   override readonly code = 'SERVICE_NOT_ALLOWED'

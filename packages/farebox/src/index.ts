@@ -12,6 +12,7 @@ export {
 } from '@farebox/router'
 export type { Agent, CreateAgentInput } from './agents.ts'
 export type { LiveDeadlines } from './call-runner.ts'
+export type { Charge } from './charges-of.ts'
 export * from './errors.ts'
 export type { CallEstimate, CallsEstimate, CreditsRange } from './estimate-calls.ts'
 export type { EstimatedServiceJson, EstimateInput, EstimateReport } from './estimate-workflow.ts'

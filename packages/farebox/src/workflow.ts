@@ -17,6 +17,7 @@ import { affordableSeconds } from './affordable-seconds.ts'
 import type { Pricing } from './book-prices.ts'
 import { CALL_SECONDS_MAX, callRoute, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
+import { type Charge, chargesOf } from './charges-of.ts'
 import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
 import { checkMessages, checkPhoneCall, checkTokensMax } from './check-calls.ts'
@@ -467,10 +468,14 @@ export class Workflow {
     return keptDecisions(await this.#records())
   }
 
-  /** Its receipt and its decisions, from one read of the ledger. */
-  async account(): Promise<{ receipt: Receipt; decisions: KeptDecision[] }> {
+  /** Its receipt, its decisions and its charges, oldest first, from one read of the ledger. */
+  async account(): Promise<{ receipt: Receipt; decisions: KeptDecision[]; charges: Charge[] }> {
     const [summary, records] = await Promise.all([this.#summary(), this.#records()])
-    return { receipt: receiptOf(summary, records, this.#parts.clock()), decisions: keptDecisions(records) }
+    return {
+      receipt: receiptOf(summary, records, this.#parts.clock()),
+      decisions: keptDecisions(records),
+      charges: chargesOf(records),
+    }
   }
 
   /**

@@ -38,6 +38,8 @@ export interface Balance {
   available: Credits
   creditLimit: Credits
   debt: Credits
+  /** Present while the account is frozen and takes no new work. */
+  isFrozen?: true
 }
 
 /** A workflow, as its receipt shows it. */
@@ -270,6 +272,23 @@ export abstract class LedgerReader {
     ])
   }
 
+  /**
+   * A usage record with its corrections, oldest first. What is left of its charge is the sum of `charged` over all of them.
+   *
+   * @throws {NotFoundError} no such usage record in this account
+   */
+  async usageRecord(accountId: string, usageId: string): Promise<{ record: UsageRow; corrections: UsageRow[] }> {
+    const ids = [checkText('accountId', accountId), checkText('usageId', usageId)]
+    // Two queries: SQLite has no index for an OR of both, and would read all usage of the account.
+    const [found = [], corrections = []] = (await this.#reads.selectAll([
+      rowsQuery('usage_records', 'WHERE account_id = ? AND usage_id = ?', ids),
+      rowsQuery('usage_records', 'WHERE account_id = ? AND corrects = ? ORDER BY sequence', ids),
+    ])) as unknown as RowsOf<'usage_records'>[]
+    const [record] = found
+    if (!record) throw new NotFoundError('USAGE_NOT_FOUND', usageId)
+    return { record, corrections }
+  }
+
   /** The usage records of several workflows, grouped by workflow, oldest first. */
   async usageOfWorkflows(accountId: string, workflowIds: readonly string[]): Promise<Map<string, UsageRow[]>> {
     if (workflowIds.length === 0) return new Map()
@@ -498,6 +517,7 @@ function eventOf({ data, eventId, type, ...row }: RowsOf<'events'>[number]): Led
 }
 
 function balanceOf(account: RowsOf<'accounts'>[number]): Balance {
-  const { accountId, name, posted, held, creditLimit, debt } = account
-  return { accountId, name, balance: posted, held, available: microCredits(posted - held), creditLimit, debt }
+  const { accountId, name, posted, held, creditLimit, debt, isFrozen } = account
+  const available = microCredits(posted - held)
+  return { accountId, name, balance: posted, held, available, creditLimit, debt, ...(isFrozen && { isFrozen }) }
 }

@@ -11,8 +11,12 @@ import {
   type SeriesCursor,
   type SeriesGroup,
   seriesGroups,
+  type UsageRow,
+  type WorkflowCursor,
 } from '@farebox/ledger'
 import { Argument, Option } from 'commander'
+import { chargesOf } from '../charges-of.ts'
+import { refundUsage } from '../refund-usage.ts'
 import { usageReport } from '../usage-report.ts'
 import { allAccounts } from './all-accounts.ts'
 import { barePrefix } from './bare-prefix.ts'
@@ -21,7 +25,9 @@ import { parseCredits } from './parse-credits.ts'
 import { parseRange, type RangeOptions } from './parse-range.ts'
 import type { Shared, Shell } from './shell.ts'
 
-/** Adds `accounts`, `open-account`, `grant` and `usage`. */
+const GRANT_ID = 'the id of the grant: grant prints it, and export --kind purchases lists it'
+
+/** Adds `accounts`, `open-account`, `grant`, `revoke-grant`, `chargeback`, `refund`, `freeze` and `usage`. */
 export function addAccountCommands(shell: Shell): void {
   const { terminal } = shell
 
@@ -29,13 +35,14 @@ export function addAccountCommands(shell: Shell): void {
     shell.withLedger(shared, async (ledger) => {
       const rows: object[] = []
       for await (const accountId of allAccounts(ledger)) {
-        const { name, balance, held, available } = await ledger.balance(accountId)
+        const { name, balance, held, available, isFrozen } = await ledger.balance(accountId)
         rows.push({
           account: accountId,
           name,
           balance: formatCredits(balance),
           held: formatCredits(held),
           available: formatCredits(available),
+          ...(isFrozen && { frozen: isFrozen }),
         })
       }
       shell.print(shared, rows)
@@ -64,6 +71,78 @@ export function addAccountCommands(shell: Shell): void {
     )
 
   shell
+    .command('revoke-grant', 'take back what is left of a grant; what was spent of it stays paid')
+    .argument('<account>', 'the id of the account')
+    .argument('<grant>', GRANT_ID)
+    .action((accountId: string, grantId: string, shared: Shared) =>
+      shell.withLedger(shared, async (ledger) => {
+        const { amount, replayed } = await ledger.revokeGrant({ accountId, grantId })
+        const { balance } = await ledger.balance(accountId)
+        shell.print(shared, [{ grant: grantId, revoked: formatCredits(amount), balance: formatCredits(balance), replayed }])
+      }),
+    )
+
+  shell
+    .command('chargeback', 'take back a whole grant whose payment was reversed; what was spent of it becomes debt')
+    .argument('<account>', 'the id of the account')
+    .argument('<grant>', GRANT_ID)
+    .option('--reason <text>', 'why, for the record')
+    .action((accountId: string, grantId: string, shared: Shared & { reason?: string }) =>
+      shell.withLedger(shared, async (ledger) => {
+        const outcome = await ledger.chargeback({ accountId, grantId, reason: shared.reason })
+        const { recovered, owed, balance, replayed } = outcome
+        shell.print(shared, [
+          {
+            grant: grantId,
+            recovered: formatCredits(recovered),
+            owed: formatCredits(owed),
+            balance: formatCredits(balance),
+            replayed,
+          },
+        ])
+      }),
+    )
+
+  shell
+    .command('refund', 'give back a charge or a part of it, to the grants that paid for it')
+    .argument('<account>', 'the id of the account')
+    .argument('<usage>', 'the id of the charge: usage --records lists it')
+    .addOption(
+      new Option('--credits <credits>', 'how many credits, more than 0 (default: all that is left of the charge)').argParser(
+        parseCredits,
+      ),
+    )
+    .option('--reason <text>', 'why, for the record')
+    .option('--key <key>', 'an idempotency key; repeating a key gives nothing back again')
+    .action((accountId: string, usageId: string, shared: Shared & { credits?: Credits; reason?: string; key?: string }) =>
+      shell.withLedger(shared, async (ledger) => {
+        const { credits: amount, reason, key: idempotencyKey } = shared
+        const refund = await refundUsage(ledger, { accountId, usageId, amount, reason, idempotencyKey })
+        shell.print(shared, [
+          {
+            refund: refund.correctionId,
+            refunded: formatCredits(refund.refunded),
+            refundable: formatCredits(refund.refundable),
+            balance: formatCredits(refund.balance),
+            replayed: refund.replayed,
+          },
+        ])
+      }),
+    )
+
+  shell
+    .command('freeze', 'freeze an account: it takes no new work; work in progress may still be charged')
+    .argument('<account>', 'the id of the account')
+    .option('--undo', 'let it take new work again')
+    .option('--reason <text>', 'why, for the record')
+    .action((accountId: string, shared: Shared & { undo?: boolean; reason?: string }) =>
+      shell.withLedger(shared, async (ledger) => {
+        const { isFrozen } = await ledger.freezeAccount({ accountId, isFrozen: !shared.undo, reason: shared.reason })
+        shell.print(shared, [{ account: accountId, frozen: isFrozen }])
+      }),
+    )
+
+  shell
     .command('usage', 'show where the credits of an account went')
     .argument('<account>', 'the id of the account')
     .option(
@@ -81,11 +160,18 @@ export function addAccountCommands(shell: Shell): void {
     .addOption(
       new Option('--by <part>', 'divide each span by this; without --granularity, the spans are days').choices(seriesGroups),
     )
+    .addOption(
+      new Option(
+        '--records',
+        'list each charge with its id, and what a refund of it can still give back; reads every record of that time',
+      ).conflicts(['granularity', 'by']),
+    )
     .action((accountId: string, shared: UsageOptions) =>
       shell.withLedger(shared, async (ledger) => {
         // A missing account has used nothing either. Reading its balance makes that an error.
         await ledger.balance(accountId)
         const filter = await usageFilter(ledger, accountId, shared)
+        if (shared.records) return printCharges(shell, shared, ledger, filter)
         if (shared.granularity || shared.by) return printSeries(shell, shared, ledger, filter)
         const report = await usageReport(ledger, filter)
         if (shared.json) return terminal.line(JSON.stringify(report, null, 2))
@@ -115,6 +201,7 @@ interface UsageOptions extends Shared, RangeOptions {
   user?: string
   granularity?: Granularity
   by?: SeriesGroup
+  records?: boolean
 }
 
 async function usageFilter(ledger: Ledger, accountId: string, options: UsageOptions): Promise<BreakdownFilter> {
@@ -143,4 +230,49 @@ async function printSeries(shell: Shell, options: UsageOptions, ledger: Ledger, 
     next = page.next
   } while (next)
   shell.print(options, rows)
+}
+
+async function printCharges(shell: Shell, options: UsageOptions, ledger: Ledger, filter: BreakdownFilter): Promise<void> {
+  const { accountId, from, to = Number.POSITIVE_INFINITY, service, provider, workflowName, apiKeyId, userId } = filter
+  const workflows = workflowName === undefined ? undefined : await workflowIds(ledger, accountId, workflowName)
+  const records: UsageRow[] = []
+  // Corrections may be later than what they correct.
+  for await (const page of ledger.history.usage({ accountId, from })) {
+    records.push(
+      ...page.filter(
+        (row) =>
+          (row.corrects !== null || row.createdAt < to) &&
+          (service === undefined || row.service === service) &&
+          (provider === undefined || row.provider === provider) &&
+          (apiKeyId === undefined || row.apiKeyId === apiKeyId) &&
+          (userId === undefined || row.userId === userId) &&
+          (!workflows || workflows.has(row.workflowId ?? '')),
+      ),
+    )
+  }
+  records.sort((left, right) => left.sequence - right.sequence)
+  shell.print(
+    options,
+    chargesOf(records).map(({ record, refundable }) => ({
+      usage: record.usageId,
+      charged_at: new Date(record.createdAt).toISOString(),
+      workflow: record.workflowId,
+      service: record.service,
+      provider: record.provider,
+      credits: formatCredits(record.charged),
+      refundable: formatCredits(refundable),
+    })),
+  )
+}
+
+/** The workflows of an account with one name. */
+async function workflowIds(ledger: Ledger, accountId: string, name: string): Promise<Set<string>> {
+  const ids = new Set<string>()
+  let before: WorkflowCursor | undefined
+  do {
+    const { workflows, next } = await ledger.workflows({ accountId, name }, { before })
+    for (const { workflowId } of workflows) ids.add(workflowId)
+    before = next
+  } while (before)
+  return ids
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 // What the API answers to the admin token. `answers.ts` has what it answers to an account's API key.
 
 const credits = z.number().int().describe('Whole credits')
+const decimal = z.string().describe('Credits, as an exact decimal')
 const time = z.string().describe('RFC 3339 time, UTC')
 const timeOrNever = time.nullable()
 const shownOnce = z
@@ -11,13 +12,45 @@ const shownOnce = z
   .describe('The key itself, which is shown only once. Absent if the first answer was lost and this is a repeat of it')
 
 export const accountPage = z.object({
-  accounts: z.array(z.object({ account_id: z.string(), name: z.string(), balance: credits, held: credits, available: credits })),
+  accounts: z.array(
+    z.object({
+      account_id: z.string(),
+      name: z.string(),
+      balance: credits,
+      held: credits,
+      available: credits,
+      frozen: z.literal(true).optional().describe('Present while the account is frozen and takes no new work'),
+    }),
+  ),
   next_cursor: z.string().nullable().describe('The cursor of the next page. null on the last page'),
 })
 
 export const createdAccount = z.object({ account_id: z.string() })
 
 export const granted = z.object({ grant_id: z.string(), credit_balance: credits })
+
+export const revokedGrant = z.object({
+  grant_id: z.string(),
+  credits_revoked: decimal.describe('What was taken back: what nobody had spent, and no open hold had set aside'),
+  credit_balance: credits,
+})
+
+export const chargedBack = z.object({
+  grant_id: z.string(),
+  credits_recovered: decimal.describe('The unspent part, which was taken back'),
+  credits_owed: decimal.describe('The spent part, which the account owes now. Its next grants for every service repay it first'),
+  credit_balance: credits.describe('Whole credits, right after the chargeback: below zero if the account owes more than it has'),
+})
+
+export const refunded = z.object({
+  refund_id: z.string().describe('The usage record that corrects the one that was refunded'),
+  usage_id: z.string(),
+  credits_refunded: decimal,
+  credits_refundable: decimal.describe('What is left of the charge, and can still be given back'),
+  credit_balance: credits.describe('Whole credits, right after the refund'),
+})
+
+export const frozenAccount = z.object({ account_id: z.string(), frozen: z.boolean() })
 
 export const createdKey = z.object({ key: shownOnce, prefix: z.string().describe('Identifies the key from now on') })
 

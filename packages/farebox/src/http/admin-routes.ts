@@ -3,14 +3,19 @@ import { NotFoundError } from '@farebox/ledger'
 import { z } from 'zod'
 import { InsufficientCreditsError } from '../errors.ts'
 import { balanceJson, chargedJson } from '../receipt.ts'
+import { refundUsage } from '../refund-usage.ts'
 import {
   accountKeys,
   accountPage,
+  chargedBack,
   createdAccount,
   createdBudget,
   createdKey,
+  frozenAccount,
   granted,
   keyServices,
+  refunded,
+  revokedGrant,
   revokedKey,
   rotatedKey,
 } from './admin-answers.ts'
@@ -21,12 +26,16 @@ import { adminRoute, changed, type Route } from './route.ts'
 import {
   accountsQuery,
   budgetBody,
+  chargebackBody,
   createAccountBody,
   createKeyBody,
   emptyBody,
   emptyQuery,
+  freezeBody,
   grantBody,
   keyServicesBody,
+  refundBody,
+  revokeGrantBody,
   rotateKeyBody,
 } from './schemas.ts'
 
@@ -65,16 +74,31 @@ export const adminRoutes: readonly Route[] = [
       const page = accounts.slice(0, limit)
       const last = page.at(-1)
       return {
-        accounts: page.map(({ accountId, name, balance, held, available }) => ({
+        accounts: page.map(({ accountId, name, balance, held, available, isFrozen }) => ({
           account_id: accountId,
           name,
           balance: balanceJson(balance),
           held: chargedJson(held),
           available: balanceJson(available),
+          ...(isFrozen && { frozen: isFrozen }),
         })),
         next_cursor: writeCursor(['accounts'], accounts.length > limit && last ? [last.accountId] : undefined),
       }
     },
+  }),
+
+  freezingRoute({
+    path: '/api/v1/admin/accounts/:account_id/freeze',
+    operationId: 'freezeAccount',
+    summary: 'Freeze an account: it takes no new work, and work in progress may still be charged',
+    isFrozen: true,
+  }),
+
+  freezingRoute({
+    path: '/api/v1/admin/accounts/:account_id/unfreeze',
+    operationId: 'unfreezeAccount',
+    summary: 'Let a frozen account take new work again',
+    isFrozen: false,
   }),
 
   adminRoute({
@@ -101,6 +125,82 @@ export const adminRoutes: readonly Route[] = [
       })
       const { balance } = await box.ledger.balance(body.account_id)
       return changed(201, { grant_id: grantId, credit_balance: balanceJson(balance) }, { idempotencyKey, replayed })
+    },
+  }),
+
+  adminRoute({
+    method: 'post',
+    path: '/api/v1/admin/grants/:grant_id/revoke',
+    operationId: 'revokeGrant',
+    tag: 'admin',
+    summary: 'Take back what is left of a grant. What was spent of it stays paid',
+    body: revokeGrantBody,
+    answer: revokedGrant,
+    async handle({ box, body, parameters, idempotencyKey }) {
+      const { account_id: accountId } = body
+      const { grantId, amount, replayed } = await box.ledger.revokeGrant({
+        accountId,
+        grantId: parameters.grant_id ?? '',
+        idempotencyKey,
+      })
+      const { balance } = await box.ledger.balance(accountId)
+      const answer = { grant_id: grantId, credits_revoked: formatCredits(amount), credit_balance: balanceJson(balance) }
+      return changed(200, answer, { idempotencyKey, replayed })
+    },
+  }),
+
+  adminRoute({
+    method: 'post',
+    path: '/api/v1/admin/grants/:grant_id/chargeback',
+    operationId: 'chargebackGrant',
+    tag: 'admin',
+    summary: 'Take back a whole grant whose payment was reversed. What was spent of it becomes debt',
+    body: chargebackBody,
+    answer: chargedBack,
+    async handle({ box, body, parameters, idempotencyKey }) {
+      const { grantId, recovered, owed, balance, replayed } = await box.ledger.chargeback({
+        accountId: body.account_id,
+        grantId: parameters.grant_id ?? '',
+        reason: body.reason,
+        idempotencyKey,
+      })
+      const answer = {
+        grant_id: grantId,
+        credits_recovered: formatCredits(recovered),
+        credits_owed: formatCredits(owed),
+        credit_balance: balanceJson(balance),
+      }
+      return changed(200, answer, { idempotencyKey, replayed })
+    },
+  }),
+
+  adminRoute({
+    method: 'post',
+    path: '/api/v1/admin/refunds',
+    operationId: 'refundUsage',
+    tag: 'admin',
+    summary: 'Give back a charge or a part of it. The credits return to the grants that paid for it',
+    body: refundBody,
+    status: 201,
+    wireNames: { amount: 'credits' },
+    answer: refunded,
+    fails: [404],
+    async handle({ box, body, idempotencyKey }) {
+      const { correctionId, replayed, ...refund } = await refundUsage(box.ledger, {
+        accountId: body.account_id,
+        usageId: body.usage_id,
+        amount: body.credits,
+        reason: body.reason,
+        idempotencyKey,
+      })
+      const answer = {
+        refund_id: correctionId,
+        usage_id: body.usage_id,
+        credits_refunded: formatCredits(refund.refunded),
+        credits_refundable: formatCredits(refund.refundable),
+        credit_balance: balanceJson(refund.balance),
+      }
+      return changed(201, answer, { idempotencyKey, replayed })
     },
   }),
 
@@ -233,6 +333,22 @@ export const adminRoutes: readonly Route[] = [
     },
   }),
 ]
+
+function freezingRoute({ isFrozen, ...route }: { isFrozen: boolean } & Pick<Route, 'path' | 'operationId' | 'summary'>): Route {
+  return adminRoute({
+    ...route,
+    method: 'post',
+    tag: 'admin',
+    body: freezeBody,
+    wireNames: { isFrozen: 'path' },
+    answer: frozenAccount,
+    async handle({ box, body, parameters, idempotencyKey }) {
+      const accountId = parameters.account_id ?? ''
+      const { replayed } = await box.ledger.freezeAccount({ accountId, isFrozen, reason: body.reason, idempotencyKey })
+      return changed(200, { account_id: accountId, frozen: isFrozen }, { idempotencyKey, replayed })
+    },
+  })
+}
 
 async function keyOf(
   box: Parameters<(typeof adminRoutes)[number]['handle']>[0]['box'],

@@ -14,6 +14,7 @@ const receipt = {
   duration: 301.2,
 }
 const accountId = '0198c3f4-1111-7c55-9d1e-3f2a5b6c7d8e'
+const usageId = '0198c3f4-3333-7c55-9d1e-3f2a5b6c7d8e'
 
 /** The examples of requests and answers in the OpenAPI document. */
 export const examples: Partial<WireRequests & WireAnswers> = {
@@ -35,6 +36,15 @@ export const examples: Partial<WireRequests & WireAnswers> = {
   CreateAccountRequest: { name: 'Ada', credits: 10_000 },
   CreatedAccount: { account_id: accountId },
   GrantRequest: { account_id: accountId, credits: 500, source: 'promo', expires_at: '2030-01-31T12:00:00Z' },
+  RefundRequest: { account_id: accountId, usage_id: usageId, credits: 2, reason: 'the answer was cut' },
+  Refunded: {
+    refund_id: '0198c3f4-4444-7c55-9d1e-3f2a5b6c7d8e',
+    usage_id: usageId,
+    credits_refunded: '2',
+    credits_refundable: '1',
+    credit_balance: 9_899,
+  },
+  FreezeRequest: { reason: 'the payment was reversed' },
   CreateKeyRequest: { account_id: accountId, services: ['gpt', { service_type: 'phone', cost_limit_per_request: 100 }] },
   CreatedKey: { key: 'fbx_…', prefix: 'Zm9vYmFy' },
   BudgetRequest: { account_id: accountId, period: 'day', credits: 1_000 },

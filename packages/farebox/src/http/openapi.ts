@@ -15,7 +15,7 @@ const TAGS: Readonly<Record<RouteTag, string>> = {
   workflows: 'Work under one spending ceiling and with one receipt, including work that is done outside Farebox',
   credits: 'The balance, statement, keys and budgets of an account, and the prices',
   usage: 'Where credits went, and what planned work will cost',
-  admin: 'Accounts, grants, keys, budgets and exports. Requires the admin token',
+  admin: 'Accounts, grants, refunds, keys, budgets and exports. Requires the admin token',
   openai: 'OpenAI-compatible routes, for any OpenAI client whose base URL points here',
   operations: 'Health, provider status, metrics and this document, for operators',
 }

@@ -6,6 +6,7 @@ import {
   BudgetExceededError,
   InsufficientCreditsError,
   ProvidersFailedError,
+  RefundExceedsChargeError,
   RequestLimitError,
   RequestTooLongError,
   WorkflowCeilingError,
@@ -37,6 +38,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   ANSWER_NOT_KEPT: 409,
   ALREADY_EXISTS: 409,
   WORKFLOW_CLOSED: 409,
+  REFUND_EXCEEDS_CHARGE: 409,
   METHOD_NOT_ALLOWED: 405,
   BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
@@ -164,6 +166,7 @@ function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unkn
     }
   }
   if (error instanceof RequestLimitError) return { needed: formatCredits(error.needed), limit: formatCredits(error.limit) }
+  if (error instanceof RefundExceedsChargeError) return { refundable: formatCredits(error.refundable) }
   if (error instanceof RequestTooLongError) {
     const { unit, length, most } = error
     return { unit, length: Math.ceil(length), most }

@@ -84,4 +84,17 @@ export const routeDecision = z.object({
   session: z.object({ candidate: z.number(), is_kept: z.boolean() }).optional(),
 })
 
-export const workflowDetails = receipt.extend({ decisions: z.array(routeDecision).describe('Oldest first') })
+export const charge = z.object({
+  usage_id: z.string().describe('The id of its usage record: name it to refund it'),
+  service_type: z.string(),
+  provider: z.string(),
+  model: z.string().nullable(),
+  charged_at: z.string().describe('RFC 3339 time, UTC'),
+  credits_charged: credits.describe('What was charged at first'),
+  credits_refundable: credits.describe('What is left of that after refunds and adjustments'),
+})
+
+export const workflowDetails = receipt.extend({
+  decisions: z.array(routeDecision).describe('Oldest first'),
+  charges: z.array(charge).optional().describe('The latest charges, at most 1,000, oldest first. Only for the admin token'),
+})

@@ -222,6 +222,21 @@ export const grantBody = z.strictObject({
   services: z.array(service).min(1).optional(),
 })
 
+const reason = text.optional().describe('Why, for the record')
+
+export const refundBody = z.strictObject({
+  account_id: text,
+  usage_id: text.describe('The usage record whose charge to give back'),
+  credits: positiveAmount.optional().describe('How much to give back. Absent: all that is left of the charge'),
+  reason,
+})
+
+export const revokeGrantBody = z.strictObject({ account_id: text })
+
+export const chargebackBody = z.strictObject({ account_id: text, reason })
+
+export const freezeBody = z.strictObject({ reason })
+
 const keyService = z.union([
   service.transform((service_type) => ({ service_type })),
   z.strictObject({

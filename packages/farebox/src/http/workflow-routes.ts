@@ -1,5 +1,7 @@
+import { formatCredits } from '@farebox/core'
 import type { WorkflowListing } from '@farebox/ledger'
 import { z } from 'zod'
+import type { Charge } from '../charges-of.ts'
 import { decisionJson } from '../decision-json.ts'
 import { errorOfRefusal } from '../errors.ts'
 import { balanceJson, chargedJson, withoutCosts } from '../receipt.ts'
@@ -15,6 +17,9 @@ import { apiKeyIdOf } from './usage-routes.ts'
 
 /** Where a page of workflows ended: when the last one was opened, and its id. */
 const workflowPlace = z.tuple([z.number().int().min(0), placeText])
+
+/** The most charges that a workflow's answer lists. */
+const CHARGES_MAX = 1_000
 
 export const workflowRoutes: readonly Route[] = [
   accountRoute({
@@ -86,12 +91,14 @@ export const workflowRoutes: readonly Route[] = [
     answer: workflowDetails,
     async handle({ box, accountId, key, parameters }) {
       const workflow = box.workflow({ accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
-      const { receipt: spent, decisions } = await workflow.account()
+      const { receipt: spent, decisions, charges } = await workflow.account()
       // What providers charge is the host's business, not its customers'.
       const isHost = key === undefined
       return {
         ...(isHost ? spent : withoutCosts(spent)),
         decisions: decisions.map((decision) => decisionJson(decision, { isHost })),
+        // Only the operator gives credits back.
+        ...(isHost && { charges: charges.slice(-CHARGES_MAX).map(chargeJson) }),
       }
     },
   }),
@@ -154,6 +161,18 @@ export const workflowRoutes: readonly Route[] = [
 
 function workflowOf({ box, key, parameters }: AccountCall<unknown, unknown>): Workflow {
   return box.workflow({ accountId: key.accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
+}
+
+function chargeJson({ record, refundable }: Charge) {
+  return {
+    usage_id: record.usageId,
+    service_type: record.service,
+    provider: record.provider,
+    model: record.model,
+    charged_at: instantJson(record.createdAt),
+    credits_charged: formatCredits(record.charged),
+    credits_refundable: formatCredits(refundable),
+  }
 }
 
 function listingJson(workflow: WorkflowListing) {

@@ -40,6 +40,30 @@ export function exerciseCorrections(suite: Suite): void {
       expect(await suite.money(accountId)).toEqual({ balance: 100, held: 0, available: 100 })
     })
 
+    it('a usage record is read with its corrections, whose charges sum up to what is left', async () => {
+      const accountId = await suite.account(100)
+      await charge(accountId, 'u', 5)
+      await charge(accountId, 'v', 7)
+      expect(await suite.ledger.usageRecord(accountId, 'u')).toMatchObject({ record: { charged: credits(5) }, corrections: [] })
+      await suite.ledger.refund({ accountId, usageId: 'u', correctionId: 'r2', amount: credits(2) })
+      await suite.ledger.refund({ accountId, usageId: 'v' })
+      await suite.ledger.adjust({ accountId, usageId: 'u', correctionId: 'r1', charge: credits(4) })
+      expect(await suite.ledger.usageRecord(accountId, 'u')).toMatchObject({
+        record: { usageId: 'u', charged: credits(5), corrects: null },
+        corrections: [
+          { usageId: 'r2', charged: credits(-2), corrects: 'u' },
+          { usageId: 'r1', charged: credits(1), corrects: 'u' },
+        ],
+      })
+      expect(await suite.ledger.usageRecord(accountId, 'r1')).toMatchObject({ record: { corrects: 'u' }, corrections: [] })
+      for (const [account, usageId] of [
+        [accountId, 'w'],
+        [await suite.account(0), 'u'],
+      ] as const)
+        await expect(suite.ledger.usageRecord(account, usageId)).rejects.toEqual(new NotFoundError('USAGE_NOT_FOUND', usageId))
+      await expectInvalid('usageId', () => suite.ledger.usageRecord(accountId, ''))
+    })
+
     it('a refund that is sent again gives nothing back again', async () => {
       const accountId = await suite.account(100)
       await charge(accountId, 'u', 5)
@@ -351,12 +375,14 @@ export function exerciseCorrections(suite: Suite): void {
       const accountId = await suite.account(100)
       const holdId = await suite.hold(accountId, 10)
       await suite.ledger.freezeAccount({ accountId, isFrozen: true, reason: 'chargeback' })
+      expect(await suite.ledger.balance(accountId)).toMatchObject({ isFrozen: true })
       const frozen = { status: 'refused', reason: 'account_frozen' }
       expect(await suite.ledger.placeHold({ accountId, ...work, amount: credits(1) })).toEqual(frozen)
       expect(await suite.ledger.charge({ accountId, ...work, usage: usage(1) })).toEqual(frozen)
       expect(await suite.ledger.charge({ accountId, ...work, usage: usage(0) })).toEqual(frozen)
       expect(await suite.ledger.settleHold({ accountId, holdId, usage: usage(10) })).toMatchObject({ charged: credits(10) })
       await suite.ledger.freezeAccount({ accountId, isFrozen: false })
+      expect(await suite.ledger.balance(accountId)).not.toHaveProperty('isFrozen')
       held(await suite.ledger.placeHold({ accountId, ...work, amount: credits(1) }))
     })
 
