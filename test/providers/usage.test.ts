@@ -42,6 +42,11 @@ describe('what providers reply becomes usage in buckets that do not overlap', ()
       { input: '36 tokens', cached_input: '1920 tokens', cache_write: '44 tokens', output: '87 tokens', reasoning: '832 tokens' },
     ],
     [
+      'an OpenAI response that searched the web',
+      openaiResponseUsage({ input_tokens: 3, output_tokens: 2 }, { web_search: { num_requests: 2 } }),
+      { input: '3 tokens', output: '2 tokens', web_searches: '2 requests' },
+    ],
+    [
       'an OpenAI realtime turn: audio, images and text, cached and not',
       openaiRealtimeUsage(replies.openaiRealtimeUsageBlock),
       {

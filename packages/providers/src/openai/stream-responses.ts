@@ -47,7 +47,7 @@ function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolC
     case 'response.failed': {
       const response = asRecord(event.response) ?? {}
       answer.model = asText(response.model) || answer.model
-      answer.usage = responseUsage(response.usage)
+      answer.usage = responseUsage(response)
       if (event.type === 'response.failed') throw response.error
       answer.finishReason = endOf(response) ?? 'other'
       answer.isWhole = true

@@ -1,5 +1,6 @@
 import { disjointTokens, quantity, type TokenSource, type Usage } from '@farebox/core'
 import { block, reportedNumber } from './reported.ts'
+import { webSearches } from './web-searches.ts'
 
 const chat: TokenSource = {
   name: 'OpenAI chat completions',
@@ -45,20 +46,28 @@ export function openaiChatUsage(usage: unknown): Usage | undefined {
   })
 }
 
-/** Reads the `usage` of a response, which a stream carries in its `response.completed`, like {@link openaiChatUsage}. */
-export function openaiResponseUsage(usage: unknown): Usage | undefined {
+/**
+ * Reads the `usage` of a response, which a stream carries in its `response.completed`, like {@link openaiChatUsage}.
+ *
+ * @param toolUsage  the response's `tool_usage`, apart from its `usage`: OpenAI bills searches of the web per request
+ */
+export function openaiResponseUsage(usage: unknown, toolUsage?: unknown): Usage | undefined {
   const read = reader(responses, usage)
   const input = read('input_tokens')
   const output = read('output_tokens')
   if (input === undefined || output === undefined) return undefined
   const details = reader(responses, block(usage)?.input_tokens_details)
-  return exact(usage, responses, {
+  const searches = reader(responses, block(toolUsage)?.web_search)('num_requests')
+  const tokens = exact(usage, responses, {
     input,
     output,
     cached_input: details('cached_tokens'),
     cache_write: details('cache_write_tokens'),
     reasoning: reader(responses, block(usage)?.output_tokens_details)('reasoning_tokens'),
   })
+  if (!searches) return tokens
+  const raw = { ...block(usage), tool_usage: toolUsage }
+  return { ...tokens, quantities: [...tokens.quantities, webSearches(searches)], raw }
 }
 
 /**
