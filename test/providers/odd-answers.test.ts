@@ -4,7 +4,8 @@ import { anthropic } from '@farebox/providers/anthropic'
 import { cartesia } from '@farebox/providers/cartesia'
 import { openai } from '@farebox/providers/openai'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { collect, failureOf } from './outcomes.ts'
+import { collect, failureOf, meters } from './outcomes.ts'
+import { grokUsageBlock } from './usage-replies.ts'
 
 const apiKey = 'a-key'
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
@@ -81,6 +82,17 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
         { type: 'tool_call', index: 1, id, name: 'weather', arguments: '' },
         { type: 'tool_call', index: 1, arguments: '{}' },
       ])
+    })
+
+    it('is charged with what the model thought, where that is told outside the completion', async () => {
+      const choice = { index: 0, message: { content: 'Hi' }, delta: { content: 'Hi' }, finish_reason: 'stop' }
+      const chunks = [{ choices: [choice] }, { choices: [], usage: grokUsageBlock }]
+      const body = JSON.stringify({ choices: [choice], usage: grokUsageBlock })
+      const plain = await open(await serve('application/json', (response) => response.end(body))).chat?.(hello, context)
+      const finish = (await collect(open(await serveEvents(chunks)).streamChat?.(hello, context))).at(-1)
+      const expected = { input: '9992', cached_input: '128', output: '1499', reasoning: '2809' }
+      expect(meters(plain?.usage)).toEqual(expected)
+      expect(finish?.type === 'finish' && meters(finish.usage)).toEqual(expected)
     })
 
     it('of the API of responses has them too', async () => {

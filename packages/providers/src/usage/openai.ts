@@ -25,6 +25,9 @@ const embeddings: TokenSource = { name: 'OpenAI embeddings', inputIncludes: [], 
  * Reads the `usage` of a chat completion, or of the last chunk of its stream. Image tokens stay within `input`, because OpenAI
  * bills them like any other input. Rejected predictions stay within `output`, for the same reason.
  *
+ * Other servers leave out of `completion_tokens` what the model thought. If their `total_tokens` reveal it, it counts: as
+ * `reasoning` where they report that too, and otherwise as `output`, which makes the usage `derived`.
+ *
  * @returns `undefined` when the block is absent, or lacks its input or output tokens: unreported is not zero
  * @throws {InvalidUsageError} the counts contradict each other, or are not counts
  */
@@ -35,15 +38,19 @@ export function openaiChatUsage(usage: unknown): Usage | undefined {
   if (input === undefined || output === undefined) return undefined
   const prompt = reader(chat, block(usage)?.prompt_tokens_details)
   const completion = reader(chat, block(usage)?.completion_tokens_details)
-  return exact(usage, chat, {
+  const reasoning = completion('reasoning_tokens')
+  const beyond = (read('total_tokens') ?? 0) - input - output
+  const leftOut = beyond > 0 && (!reasoning || beyond === reasoning) ? beyond : 0
+  const told = exact(usage, chat, {
     input,
-    output,
+    output: output + leftOut,
     cached_input: prompt('cached_tokens'),
     cache_write: prompt('cache_write_tokens'),
     audio_input: prompt('audio_tokens'),
-    reasoning: completion('reasoning_tokens'),
+    reasoning,
     audio_output: completion('audio_tokens'),
   })
+  return leftOut > 0 && !reasoning ? { ...told, certainty: 'derived' } : told
 }
 
 /**
