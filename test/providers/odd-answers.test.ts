@@ -113,6 +113,32 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
         { type: 'finish' },
       ])
     })
+
+    it('of the API of responses has arguments that come whole at the end of their call, once', async () => {
+      const item = (output_index: number, text: string) => ({
+        output_index,
+        item: { type: 'function_call', call_id: `c${output_index}`, name: 'look', arguments: text },
+      })
+      const events = [
+        { type: 'response.output_item.added', ...item(0, '') },
+        { type: 'response.function_call_arguments.done', output_index: 0, arguments: '{"at":0}' },
+        { type: 'response.output_item.done', ...item(0, '{"at":0}') },
+        { type: 'response.output_item.added', ...item(1, '') },
+        { type: 'response.output_item.done', ...item(1, '{"at":1}') },
+        { type: 'response.output_item.added', ...item(2, '') },
+        { type: 'response.function_call_arguments.delta', output_index: 2, delta: '{"at":2}' },
+        { type: 'response.function_call_arguments.done', output_index: 2, arguments: '{"at":2}' },
+        { type: 'response.output_item.done', ...item(2, '{"at":2}') },
+        { type: 'response.output_item.done', ...item(3, '{"at":3}') },
+        { type: 'response.completed', response: { status: 'completed', output: [] } },
+      ]
+      const adapter = openai({ apiKey, baseURL: await serveEvents(events), transport, api: 'responses' })
+      const told = ['', '', '', '']
+      for (const event of await collect(adapter.streamChat?.(hello, context))) {
+        if (event.type === 'tool_call') told[event.index] += event.arguments
+      }
+      expect(told).toEqual(['{"at":0}', '{"at":1}', '{"at":2}', '{"at":3}'])
+    })
   })
 
   it('is no speech where there is nothing to hear', async () => {
