@@ -24,6 +24,9 @@ export interface RealtimeAnswer {
   usage?: OpenAI.Realtime.RealtimeResponseUsage
 }
 
+/** When transcripts of the user's sound come: they are made beside the answer. `failed`: none can be made, `never`: nobody says so. */
+export type RealtimeTranscripts = 'at_once' | 'after_answer' | 'failed' | 'never'
+
 /** Sound of a part of an answer: a tenth of a second of 24 kHz PCM or of telephone sound. */
 const PART_BYTES = { 'audio/pcm': 4_800, 'audio/pcmu': 800, 'audio/pcma': 800 } as const
 
@@ -32,7 +35,7 @@ export function holdSession(
   exchange: SocketExchange,
   answer: (said: string) => RealtimeAnswer,
   heard: RealtimeClientEvent[],
-  repeatsUsage = false,
+  { repeatsUsage = false, transcripts = 'at_once' }: { repeatsUsage?: boolean; transcripts?: RealtimeTranscripts } = {},
 ): void {
   const { socket, request, requestId, fault, bill } = exchange
   const model = request.query.get('model') ?? ''
@@ -42,6 +45,8 @@ export function holdSession(
   let cancelled: string | undefined
   let current: string | undefined
   let ordinal = 0
+  /** Transcripts that come when the answer is done. */
+  let unwritten: (() => Promise<void>)[] = []
   /** One event after the other, as a session hears them. */
   let hearing = Promise.resolve()
   const ear = new RealtimeEar()
@@ -104,15 +109,21 @@ export function holdSession(
     await send({ type: 'input_audio_buffer.committed', previous_item_id: null, ...place })
     if (!session.audio?.input?.transcription) return
     const usage = { type: 'duration' as const, seconds }
-    const written = {
-      type: 'conversation.item.input_audio_transcription.completed' as const,
-      ...place,
-      content_index: 0,
-      transcript: 'something aloud',
-      usage,
+    const told = { ...place, content_index: 0 }
+    const write = async () => {
+      if (transcripts === 'never') return
+      if (transcripts === 'failed') {
+        const error = { type: 'transcription_error', code: 'audio_unintelligible', message: 'nobody understands it' }
+        await send({ type: 'conversation.item.input_audio_transcription.failed', ...told, error })
+        return
+      }
+      const type = 'conversation.item.input_audio_transcription.completed' as const
+      const written = { type, ...told, transcript: 'something aloud', usage }
+      await send(written)
+      if (repeatsUsage) await send(written)
     }
-    await send(written)
-    if (repeatsUsage) await send(written)
+    if (transcripts === 'at_once') await write()
+    else unwritten.push(write)
   }
 
   async function respond(): Promise<void> {
@@ -179,6 +190,11 @@ export function holdSession(
     isServed = await send({ type: 'response.done', response })
     if (repeatsUsage) await send({ type: 'response.done', response })
     if (isServed) line.outcome = 'served'
+    const late = unwritten
+    unwritten = []
+    // A model for transcripts takes its time, and that of the answer does not wait for it.
+    await pause(20)
+    for (const write of late) await write()
   }
 
   socket.on('message', (data) => {

@@ -10,6 +10,8 @@ type Unnumbered = Event extends infer Each ? (Each extends Event ? Omit<Each, 's
 export interface ResponseAnswer extends ChatAnswer {
   /** Fails after its text, with this code. */
   failsWith?: OpenAI.Responses.ResponseError['code']
+  /** Searches of the web that OpenAI bills, besides the tokens. @defaultValue the response reports nothing of its tools */
+  webSearches?: number
 }
 
 /** OpenAI's Responses API, plain and streamed. */
@@ -25,7 +27,7 @@ export async function answerResponse(
   const asked: ChatAsked = { model, messages, stream: request.body.stream === true }
   const given = answer(asked)
   const chat = resolveChat(`resp_${requestId}`, asked, given)
-  const response = responseOf(chat, given.failsWith)
+  const response = responseOf(chat, given)
   const last = messages.findLast((message: { role?: string }) => message.role === 'user')?.content
   bill({
     model: chat.model,
@@ -47,7 +49,7 @@ export async function answerResponse(
   })
 }
 
-function responseOf(chat: ResolvedChat, failsWith: ResponseAnswer['failsWith']): Response {
+function responseOf(chat: ResolvedChat, { failsWith, webSearches }: ResponseAnswer): Response {
   const reasons = { length: 'max_output_tokens', content_filter: 'content_filter' } as const
   const reason = chat.finishReason === 'length' || chat.finishReason === 'content_filter' ? reasons[chat.finishReason] : undefined
   const { prompt_tokens, completion_tokens, prompt_tokens_details, completion_tokens_details } = chat.usage
@@ -64,7 +66,15 @@ function responseOf(chat: ResolvedChat, failsWith: ResponseAnswer['failsWith']):
       output_tokens_details: { reasoning_tokens: completion_tokens_details?.reasoning_tokens ?? 0 },
       total_tokens: prompt_tokens + completion_tokens,
     },
+    ...(webSearches === undefined ? {} : { tool_usage: toolUsage(webSearches) }),
   } satisfies Response
+}
+
+/** Tools that did nothing report zeros. */
+function toolUsage(searches: number): OpenAI.Responses.Response.ToolUsage {
+  const none = { image_tokens: 0, text_tokens: 0 }
+  const images = { input_tokens: 0, input_tokens_details: none, output_tokens: 0, output_tokens_details: none, total_tokens: 0 }
+  return { image_gen: images, web_search: { num_requests: searches } }
 }
 
 function outputOf(chat: ResolvedChat): OpenAI.Responses.ResponseOutputItem[] {

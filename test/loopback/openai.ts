@@ -14,7 +14,7 @@ import {
   transcription,
 } from './openai-answers.ts'
 import { answerEmbeddings } from './openai-embeddings.ts'
-import { holdSession, type RealtimeAnswer, type RealtimeClientEvent } from './openai-realtime.ts'
+import { holdSession, type RealtimeAnswer, type RealtimeClientEvent, type RealtimeTranscripts } from './openai-realtime.ts'
 import { answerResponse, type ResponseAnswer } from './openai-responses.ts'
 
 export type { Fault }
@@ -30,6 +30,8 @@ export interface OpenaiLoopbackOptions {
   converse?: (said: string) => RealtimeAnswer
   /** Whether a conversation is told twice what each part of it used. @defaultValue false */
   repeatsUsage?: boolean
+  /** When a conversation tells what its user said, if it is asked to. @defaultValue at_once */
+  transcripts?: RealtimeTranscripts
   /** What a transcription is answered with. @defaultValue a fixed question, and the length of the audio */
   transcribe?: (audio: Uint8Array) => TranscriptionAnswer
   /** The bytes of a speech, in chunks as they are streamed. @defaultValue three chunks that depend on the text */
@@ -146,7 +148,7 @@ export async function startOpenaiLoopback(options: OpenaiLoopbackOptions = {}): 
     prefix: '/v1',
     serve,
     admit: ({ path, headers }) => (path !== '/realtime' ? 404 : headers.authorization === `Bearer ${apiKey}` ? undefined : 401),
-    connect: (exchange) => holdSession(exchange, (said) => options.converse?.(said) ?? {}, heard, options.repeatsUsage),
+    connect: (exchange) => holdSession(exchange, (said) => options.converse?.(said) ?? {}, heard, options),
   })
   return { ...loopback, apiKey, heard }
 }

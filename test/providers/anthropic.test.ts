@@ -248,6 +248,28 @@ describe('a request to Anthropic', () => {
     ])
   })
 
+  it('knows a model by whatever name another cloud or server has for it', async () => {
+    const { adapter, server } = await open()
+    const today = [
+      'us.anthropic.claude-opus-4-8-v1:0',
+      'anthropic/claude-opus-4.8',
+      'anthropic.claude-haiku-5-5',
+      'claude-opus-4-7@20260401',
+    ]
+    for (const model of today) await adapter.chat?.({ ...hello, model, temperature: 0 }, context)
+    const former = ['global.anthropic.claude-haiku-4-5-20251001-v1:0', 'claude-haiku-4-5@20251001', 'anthropic/claude-sonnet-4.6']
+    for (const model of former) await adapter.chat?.({ ...hello, model, temperature: 0 }, context)
+    const asked = server.requests.map(({ body }) => [body.temperature, body.thinking])
+    expect(asked).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+      [undefined, { type: 'disabled' }],
+      [undefined, undefined],
+      ...former.map(() => [0, undefined]),
+    ])
+    expect(server.requests.map(({ body }) => body.model)).toEqual([...today, ...former])
+  })
+
   it('tells the small model not to think, unless the caller says how', async () => {
     const { adapter, server } = await open()
     const ask = (model: string, providerOptions?: Record<string, unknown>) =>

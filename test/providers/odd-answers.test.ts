@@ -4,7 +4,8 @@ import { anthropic } from '@farebox/providers/anthropic'
 import { cartesia } from '@farebox/providers/cartesia'
 import { openai } from '@farebox/providers/openai'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { collect, failureOf } from './outcomes.ts'
+import { collect, failureOf, meters } from './outcomes.ts'
+import { grokUsageBlock } from './usage-replies.ts'
 
 const apiKey = 'a-key'
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
@@ -83,6 +84,17 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
       ])
     })
 
+    it('is charged with what the model thought, where that is told outside the completion', async () => {
+      const choice = { index: 0, message: { content: 'Hi' }, delta: { content: 'Hi' }, finish_reason: 'stop' }
+      const chunks = [{ choices: [choice] }, { choices: [], usage: grokUsageBlock }]
+      const body = JSON.stringify({ choices: [choice], usage: grokUsageBlock })
+      const plain = await open(await serve('application/json', (response) => response.end(body))).chat?.(hello, context)
+      const finish = (await collect(open(await serveEvents(chunks)).streamChat?.(hello, context))).at(-1)
+      const expected = { input: '9992', cached_input: '128', output: '1499', reasoning: '2809' }
+      expect(meters(plain?.usage)).toEqual(expected)
+      expect(finish?.type === 'finish' && meters(finish.usage)).toEqual(expected)
+    })
+
     it('of the API of responses has them too', async () => {
       const item = { type: 'function_call', call_id: '', name: 'weather', arguments: { at: 'Graz' } }
       const body = { status: 'completed', output: [item] }
@@ -100,6 +112,32 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
         { type: 'tool_call', ...call },
         { type: 'finish' },
       ])
+    })
+
+    it('of the API of responses has arguments that come whole at the end of their call, once', async () => {
+      const item = (output_index: number, text: string) => ({
+        output_index,
+        item: { type: 'function_call', call_id: `c${output_index}`, name: 'look', arguments: text },
+      })
+      const events = [
+        { type: 'response.output_item.added', ...item(0, '') },
+        { type: 'response.function_call_arguments.done', output_index: 0, arguments: '{"at":0}' },
+        { type: 'response.output_item.done', ...item(0, '{"at":0}') },
+        { type: 'response.output_item.added', ...item(1, '') },
+        { type: 'response.output_item.done', ...item(1, '{"at":1}') },
+        { type: 'response.output_item.added', ...item(2, '') },
+        { type: 'response.function_call_arguments.delta', output_index: 2, delta: '{"at":2}' },
+        { type: 'response.function_call_arguments.done', output_index: 2, arguments: '{"at":2}' },
+        { type: 'response.output_item.done', ...item(2, '{"at":2}') },
+        { type: 'response.output_item.done', ...item(3, '{"at":3}') },
+        { type: 'response.completed', response: { status: 'completed', output: [] } },
+      ]
+      const adapter = openai({ apiKey, baseURL: await serveEvents(events), transport, api: 'responses' })
+      const told = ['', '', '', '']
+      for (const event of await collect(adapter.streamChat?.(hello, context))) {
+        if (event.type === 'tool_call') told[event.index] += event.arguments
+      }
+      expect(told).toEqual(['{"at":0}', '{"at":1}', '{"at":2}', '{"at":3}'])
     })
   })
 

@@ -3,7 +3,7 @@ import type { RealtimeEvent, RealtimeInput, RealtimeRequest, SoundFormat } from 
 import { type OpenaiOptions, openai } from '@farebox/providers/openai'
 import OpenAI from 'openai'
 import OpenAI6 from 'openai6'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type OpenaiLoopback, type OpenaiLoopbackOptions, startOpenaiLoopback } from '../loopback/openai.ts'
 import { at } from './openai-harness.ts'
 import { collect, failureOf, meters } from './outcomes.ts'
@@ -34,6 +34,13 @@ function talk(
 }
 
 const hello: RealtimeInput[] = [{ type: 'text', text: 'Hello there' }, { type: 'respond' }]
+/** Words, and the pause that the server answers. */
+const aloud: RealtimeInput[] = [
+  { type: 'audio', audio: words },
+  { type: 'audio', audio: silence },
+]
+/** Asks for what the user says in writing. */
+const written = { audio: { input: { transcription: { model: 'gpt-transcribe' } } } }
 const typesOf = (events: readonly RealtimeEvent[]) => events.map(({ type }) => type)
 
 describe('a conversation with OpenAI', () => {
@@ -210,6 +217,34 @@ describe('a conversation with OpenAI', () => {
     expect(events).toContainEqual({ type: 'heard', text: 'something aloud' })
     const finish = events.at(-1)
     expect(finish?.type === 'finish' && meters(finish.usage)).toEqual({ transcription: '1.2' })
+  })
+
+  it('ends only when it was told what the user said last, which may take longer than the answer', async () => {
+    const { adapter } = await open({ transcripts: 'after_answer' })
+    const events = await collect(adapter.converse?.(talk(aloud, { providerOptions: written }), context))
+    expect(typesOf(events).slice(-3)).toEqual(['turn', 'heard', 'finish'])
+    const finish = events.at(-1)
+    expect(finish?.type === 'finish' && meters(finish.usage)).toEqual({ transcription: '0.6' })
+    expect(finish).toMatchObject({ usage: { certainty: 'exact' } })
+  })
+
+  it('ends without what the user said where that cannot be told', async () => {
+    const { adapter } = await open({ transcripts: 'failed' })
+    const events = await collect(adapter.converse?.(talk(aloud, { providerOptions: written }), context))
+    expect(typesOf(events).slice(-2)).toEqual(['turn', 'finish'])
+    expect(events.at(-1)).not.toHaveProperty('usage')
+  })
+
+  it('does not wait for ever for what the user said, and is whole without it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { adapter } = await open({ transcripts: 'never' })
+    const told: RealtimeEvent[] = []
+    for await (const event of adapter.converse?.(talk(aloud, { providerOptions: written }), context) ?? []) {
+      told.push(event)
+      if (event.type === 'turn') setImmediate(() => void vi.advanceTimersByTimeAsync(60_000))
+    }
+    expect(typesOf(told).slice(-2)).toEqual(['turn', 'finish'])
   })
 
   it('counts what is told twice once', async () => {

@@ -1,8 +1,10 @@
 import { inspect } from 'node:util'
-import type { ChatRequest } from '@farebox/core'
+import { type ChatRequest, credits } from '@farebox/core'
 import { type OpenaiOptions, openai } from '@farebox/providers/openai'
+import { type ChatInput, PriceBook, presets } from 'farebox'
 import OpenAI from 'openai'
 import { afterEach, describe, expect, it } from 'vitest'
+import { openAccount, openBox } from '../farebox/open-box.ts'
 import { type OpenaiLoopback, type OpenaiLoopbackOptions, startOpenaiLoopback } from '../loopback/openai.ts'
 import { fullChat } from './full-chat.ts'
 import { collect, failureOf, meters } from './outcomes.ts'
@@ -88,6 +90,38 @@ describe('a chat over the Responses API', () => {
   })
 })
 
+describe('a chat that may search the web over the Responses API', () => {
+  it('is held for and charged with its searches, where the book has a price for them', async () => {
+    const { adapter } = await open({ chat: () => ({ promptTokens: 500, completionTokens: 500, webSearches: 2 }) })
+    const rates = [
+      { unit: 'tokens' as const, amount: '1', per: '1000' },
+      { unit: 'requests' as const, meter: 'web_searches', amount: '10' },
+    ]
+    const entries = [{ service: 'gpt', provider: 'gpt-4o-mini', rates }]
+    const prices = new PriceBook({
+      name: 'test',
+      currency: 'credits',
+      versions: [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }],
+    })
+    const box = await openBox({ providers: [adapter], configuration: presets.balanced(), prices })
+    const { accountId } = await openAccount(box, { balance: credits(100) })
+    const workflow = await box.workflow({ accountId, name: 'support' })
+    const chat = (providerOptions?: Record<string, unknown>): ChatInput => ({
+      messages: [{ role: 'user', content: 'When?' }],
+      ...(providerOptions && { providerOptions }),
+    })
+    const highOf = async (input: ChatInput) => (await workflow.estimate({ chat: input })).high
+    const alone = await highOf(chat())
+    for (const type of ['web_search', 'web_search_2025_08_26', 'web_search_preview', 'web_search_preview_2025_03_11']) {
+      expect(await highOf(chat({ tools: [{ type }] }))).toBe(alone + credits(50))
+      expect(await highOf(chat({ tools: [{ type }], max_tool_calls: 2 }))).toBe(alone + credits(20))
+    }
+    expect(await highOf(chat({ tools: [{ type: 'web_searcher' }], max_tool_calls: 2 }))).toBe(alone)
+    const answer = await workflow.chat(chat({ tools: [{ type: 'web_search' }], max_tool_calls: 2 }))
+    expect(answer.creditsUsed).toBe(credits(21))
+  })
+})
+
 describe('an answer of the Responses API', () => {
   it('is metered as the server counted it, plain and streamed', async () => {
     const { adapter, server } = await open({
@@ -108,6 +142,21 @@ describe('an answer of the Responses API', () => {
       { path: '/responses', input: 'Hello there', quantities: { input_tokens: 2_000, output_tokens: 500 }, outcome: 'served' },
       { path: '/responses', input: 'Hello there', outcome: 'served' },
     ])
+  })
+
+  it('is metered with the searches of the web that it made, plain and streamed, whatever else becomes of it', async () => {
+    const { adapter } = await open({ chat: () => ({ promptTokens: 20, completionTokens: 10, webSearches: 3 }) })
+    const request = { ...hello, providerOptions: { tools: [{ type: 'web_search' }] } }
+    const expected = { input: '20', output: '10', web_searches: '3' }
+    const answer = await adapter.chat?.(request, context)
+    expect(meters(answer?.usage)).toMatchObject(expected)
+    expect(answer?.usage).toMatchObject({ certainty: 'exact', raw: { tool_usage: { web_search: { num_requests: 3 } } } })
+    const finish = (await collect(adapter.streamChat?.(request, context))).at(-1)
+    expect(finish?.type === 'finish' && meters(finish.usage)).toMatchObject(expected)
+    await loopback?.close()
+    const failing = await open({ chat: () => ({ promptTokens: 20, failsWith: 'server_error', webSearches: 3 }) })
+    const failure = await failureOf(failing.adapter.chat?.(request, context))
+    expect(meters(failure.usage)).toMatchObject({ web_searches: '3' })
   })
 
   it('wishes for tools alike, plain and streamed', async () => {

@@ -28,6 +28,15 @@ export const openaiChat = {
   },
 }
 
+/** Of xAI's API, as https://github.com/Wei-Shaw/sub2api/issues/5771 tells it, where it cost as much as all four of its parts. */
+export const grokUsageBlock = {
+  prompt_tokens: 10_120,
+  completion_tokens: 1_499,
+  total_tokens: 14_428,
+  prompt_tokens_details: { cached_tokens: 128 },
+  completion_tokens_details: { reasoning_tokens: 2_809 },
+}
+
 export const openaiResponseUsageBlock = {
   input_tokens: 2_000,
   input_tokens_details: { cached_tokens: 1_920, cache_write_tokens: 44 },

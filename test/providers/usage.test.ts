@@ -37,9 +37,24 @@ describe('what providers reply becomes usage in buckets that do not overlap', ()
       },
     ],
     [
+      'a chat with a Grok, whose reasoning is outside its completion, as its total says',
+      openaiChatUsage(replies.grokUsageBlock),
+      { input: '9992 tokens', cached_input: '128 tokens', output: '1499 tokens', reasoning: '2809 tokens' },
+    ],
+    [
+      'a chat whose total is neither what its parts are nor what they are with the reasoning',
+      openaiChatUsage({ ...replies.grokUsageBlock, completion_tokens: 3_000, total_tokens: 13_121 }),
+      { input: '9992 tokens', cached_input: '128 tokens', output: '191 tokens', reasoning: '2809 tokens' },
+    ],
+    [
       'an OpenAI response',
       openaiResponseUsage(replies.openaiResponseUsageBlock),
       { input: '36 tokens', cached_input: '1920 tokens', cache_write: '44 tokens', output: '87 tokens', reasoning: '832 tokens' },
+    ],
+    [
+      'an OpenAI response that searched the web',
+      openaiResponseUsage({ input_tokens: 3, output_tokens: 2 }, { web_search: { num_requests: 2 } }),
+      { input: '3 tokens', output: '2 tokens', web_searches: '2 requests' },
     ],
     [
       'an OpenAI realtime turn: audio, images and text, cached and not',
@@ -144,6 +159,12 @@ test.each<[string, Usage | undefined]>([
   ['Twilio, completed without a duration', twilioCallUsage({ status: 'completed', duration: '' }).usage],
 ])('not reported stays undefined, never zero: %s', (_, usage) => {
   expect(usage).toBeUndefined()
+})
+
+test('what a Gemini thought is derived from the total of its chat, which alone tells of it', () => {
+  const usage = openaiChatUsage({ prompt_tokens: 20, completion_tokens: 424, total_tokens: 1_016 })
+  expect(buckets(usage)).toEqual({ input: '20 tokens', output: '996 tokens' })
+  expect(usage?.certainty).toBe('derived')
 })
 
 test.each<[string, () => unknown, string]>([

@@ -49,7 +49,8 @@ export const CURRENT_HAIKU = 'claude-haiku-5-5'
  * @source https://platform.claude.com/docs/en/models/haiku-5-5/migration-guide ("Remove sampling parameters")
  */
 export function takesTemperature(model: string): boolean {
-  return !model.startsWith('claude-') || SAMPLED.test(model)
+  const name = claudeName(model)
+  return name === undefined || SAMPLED.test(name)
 }
 
 /** `claude-3-haiku-20240307`, `claude-haiku-4-5`, `claude-sonnet-4-20250514`. */
@@ -62,7 +63,7 @@ const SAMPLED = /^claude-(?:[123](?:[-.]|$)|instant|(?:haiku|sonnet|opus)-4(?:-[
  * @source https://platform.claude.com/docs/en/models/haiku-5-5/whats-new-haiku-5-5 ("Adaptive thinking and effort")
  */
 export function thinksUnlessTold(model: string): boolean {
-  return model.startsWith('claude-haiku-5-5')
+  return claudeName(model)?.startsWith('claude-haiku-5-5') === true
 }
 
 /**
@@ -76,6 +77,17 @@ export function takesSchema(model: string): boolean {
 
 /** `claude-haiku-4-5-20251001`, `claude-sonnet-5-5`, and not `claude-sonnet-4-20250514`. */
 const HELD_TO_SCHEMA = /^claude-(?:haiku|sonnet|opus)-(?:4-[5-9](?:-|$)|[5-9](?:-|$))/
+
+/**
+ * Anthropic's own name for a Claude, which other clouds and servers decorate: `us.anthropic.claude-haiku-4-5-20251001-v1:0`,
+ * `claude-haiku-4-5@20251001`, `anthropic/claude-haiku-4.5`.
+ *
+ * @returns `undefined` for another maker's model
+ */
+function claudeName(model: string): string | undefined {
+  const [, name] = /(?:^|[./])(claude-[^/]+)$/.exec(model) ?? []
+  return name?.replace(/-v\d+(:\d+)?$/, '').replace(/[.@]/g, '-')
+}
 
 function current(id: string, { quality, latencyMs }: Pick<ClaudeModel, 'quality' | 'latencyMs'>): ClaudeModel {
   return { id, contextTokens: 1_000_000, outputTokensMax: 128_000, imageTokensMax: 4_784, quality, latencyMs }

@@ -34,7 +34,11 @@ export function livekitRooms(connection: LivekitConnection): LivekitRooms {
     create: (request, context = {}) =>
       withinCall(connection, context, async ({ rooms }) => readRoom(await rooms.createRoom(roomOptions(request)))),
     list: (names, context = {}) =>
-      withinCall(connection, context, async ({ rooms }) => (await rooms.listRooms(names && [...names])).map(readRoom)),
+      withinCall(connection, context, async ({ rooms }) => {
+        // LiveKit would list all rooms.
+        if (names?.length === 0) return []
+        return (await rooms.listRooms(names && [...names])).map(readRoom)
+      }),
     end: (room, context = {}) => withinCall(connection, context, ({ rooms }) => rooms.deleteRoom(room)),
     participants: (room, context = {}) =>
       withinCall(connection, context, async ({ rooms }) => (await rooms.listParticipants(room)).map(readParticipant)),

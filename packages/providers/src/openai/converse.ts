@@ -1,6 +1,7 @@
 import { type CallContext, ProviderError, type RealtimeEvent, type RealtimeInput, type RealtimeRequest } from '@farebox/core'
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import { bytesOfBase64 } from '../adapter/bytes.ts'
+import { closingMark } from '../adapter/closing-mark.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { turnUsage } from './openai-usage.ts'
@@ -12,9 +13,13 @@ import { type OpenaiCall, openOpenaiCall } from './send.ts'
 /** An event of our own among the server's: the input has ended. */
 const INPUT_ENDED = 'input.ended'
 
+/** How long to wait for transcripts once all is answered, in milliseconds. Another model makes them, while the answer is given. */
+const TRANSCRIPT_MS_MAX = 10_000
+
 /**
- * Holds a conversation over the Realtime API. It ends when its input has ended and the last answer is complete. A connection that
- * drops earlier makes it `incomplete`. A failed response ends it with an error, because no event would tell the caller.
+ * Holds a conversation over the Realtime API. It ends when its input has ended, the last answer is complete, and what the user
+ * said is written down, if that was asked for. A connection that drops before the end of the last answer makes it `incomplete`. A
+ * failed response ends it with an error, because no event would tell the caller.
  */
 export async function* converse(
   connection: OpenaiConnection,
@@ -40,15 +45,11 @@ export async function* converse(
 
     input = request.input[Symbol.asyncIterator]()
     feed(connection.name, input, talk, socket, call).catch(socket.events.close)
-    while (!talk.isOver) {
-      const event = await call.race(
-        socket.events.take().catch((reason: unknown) => {
-          isDropped = true
-          throw reason
-        }),
-      )
+    while (!talk.isOver || talk.isUnwritten) {
+      const event = await call.race(talk.isOver ? nextTranscript(socket) : nextEvent(socket, () => (isDropped = true)))
+      if (!event) break
       if (event.type === INPUT_ENDED) talk.end()
-      if (event.type === 'error' && !talk.forgives(asRecord(event.error)?.code)) throw event.error
+      if (event.type === 'error' && !talk.isOver && !talk.forgives(asRecord(event.error)?.code)) throw event.error
       if (talk.isRepeated(event)) continue
       talk.hear(event)
       for (const told of readEvent(event)) {
@@ -68,6 +69,23 @@ export async function* converse(
   }
   const usage = talk.untold
   yield { type: 'finish', model, ...(usage === undefined ? {} : { usage }), ...(requestId === undefined ? {} : { requestId }) }
+}
+
+async function nextEvent({ events }: RealtimeSocket, drop: () => void): Promise<RealtimeServerEvent> {
+  try {
+    return await events.take()
+  } catch (reason) {
+    drop()
+    throw reason
+  }
+}
+
+/** The next event of a conversation that lacks only transcripts. It is whole without them, so `undefined` where none comes. */
+function nextTranscript({ events }: RealtimeSocket): Promise<RealtimeServerEvent | undefined> {
+  return closingMark(
+    events.take().catch(() => undefined),
+    TRANSCRIPT_MS_MAX,
+  )
 }
 
 /** Configures the session, and waits for the server to confirm. @returns the session as the server describes it */

@@ -16,9 +16,10 @@ export function chatUsage(block: unknown): Usage | undefined {
   return orTotals(openaiChatUsage, block, { prompt_tokens, completion_tokens })
 }
 
-/** Reads the usage of a response, like {@link chatUsage}. */
-export function responseUsage(block: unknown): Usage | undefined {
-  return orTotals(openaiResponseUsage, block, totals(block))
+/** Reads the usage of a response, like {@link chatUsage}, and that of its tools, which a response reports apart. */
+export function responseUsage(response: Record<string, unknown> | undefined): Usage | undefined {
+  const { usage, tool_usage } = response ?? {}
+  return readable(() => openaiResponseUsage(usage, tool_usage)) ?? orTotals(openaiResponseUsage, usage, totals(usage))
 }
 
 /** Reads the usage of a conversation's turn, like {@link chatUsage}. */

@@ -34,6 +34,9 @@ export class RealtimeTalk {
   /** Bytes of audio that the caller received from answers in progress. */
   #untoldBytes = 0
   #transcriptions: Usage[] = []
+  #transcribes = false
+  /** The items of the user whose transcripts have not arrived. */
+  #unwritten = new Set<string>()
   /** The keys of events whose usage has been reported. */
   #told = new Set<string>()
   readonly #socket: Pick<RealtimeSocket, 'send'>
@@ -47,6 +50,11 @@ export class RealtimeTalk {
   /** Whether the input has ended and no answer is in progress, requested or expected. */
   get isOver(): boolean {
     return this.#input === 'ended' && !this.#isUnderWay && !this.#isExpected
+  }
+
+  /** Whether a transcript of the user's speech is still to come, which may be after the answer to it. */
+  get isUnwritten(): boolean {
+    return this.#unwritten.size > 0
   }
 
   get #isUnderWay(): boolean {
@@ -107,7 +115,9 @@ export class RealtimeTalk {
     const response = asRecord(event.response)
     switch (event.type) {
       case 'session.updated': {
-        const detection = asRecord(asRecord(asRecord(asRecord(event.session)?.audio)?.input)?.turn_detection)
+        const input = asRecord(asRecord(asRecord(event.session)?.audio)?.input)
+        const detection = asRecord(input?.turn_detection)
+        this.#transcribes = asRecord(input?.transcription) !== undefined
         this.#answersPauses = detection !== undefined && detection.create_response !== false
         break
       }
@@ -116,6 +126,7 @@ export class RealtimeTalk {
         break
       case 'input_audio_buffer.committed':
         this.#hasSound = false
+        if (this.#transcribes && asText(event.item_id)) this.#unwritten.add(String(event.item_id))
         break
       case 'input_audio_buffer.cleared':
         if (this.#input === 'draining') this.#input = 'ended'
@@ -133,7 +144,11 @@ export class RealtimeTalk {
       case 'conversation.item.input_audio_transcription.completed': {
         const usage = readable(() => openaiTranscriptionUsage(event))
         if (usage) this.#transcriptions.push(usage)
+        this.#unwritten.delete(String(event.item_id))
+        break
       }
+      case 'conversation.item.input_audio_transcription.failed':
+        this.#unwritten.delete(String(event.item_id))
     }
   }
 
@@ -160,7 +175,11 @@ export class RealtimeTalk {
     const tokens = Math.floor(soundSeconds(this.#untoldBytes, this.#outputFormat) * OUTPUT_TOKENS_PER_SECOND)
     if (tokens > 0) quantities.push({ meter: 'audio_output', quantity: quantity(tokens), unit: 'tokens' })
     if (quantities.length === 0) return undefined
-    return { quantities, certainty: tokens > 0 ? 'floor' : 'exact', raw: this.#transcriptions.map(({ raw }) => raw) }
+    return {
+      quantities,
+      certainty: tokens > 0 || this.isUnwritten ? 'floor' : 'exact',
+      raw: this.#transcriptions.map(({ raw }) => raw),
+    }
   }
 
   #request(): void {

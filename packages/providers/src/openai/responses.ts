@@ -18,7 +18,7 @@ export async function respond(connection: OpenaiConnection, request: ChatRequest
       create: (client, options) => resource(connection, client.responses, 'responses').create(body, options),
     })
     const response = asRecord(data)
-    usage = responseUsage(response?.usage)
+    usage = responseUsage(response)
     if (response?.status === 'failed') throw response.error
     const reason = response && endOf(response)
     if (reason === undefined) throw malformed(connection.name, 'an end', requestId)

@@ -14,15 +14,21 @@ export async function* streamResponse(
   context: CallContext,
 ): AsyncGenerator<ChatEvent, void, undefined> {
   const body = streamResponsesBody(connection.name, request)
-  // Our index counts tool calls alone, while the provider's counts all output items.
-  const toolCalls: (number | undefined)[] = []
+  const toolCalls: StreamedCall[] = []
   yield* streamAnswer(connection, request.model, context, {
     create: (client, options) => resource(connection, client.responses, 'responses').create(body, options),
     read: (event, answer) => readEvent(asRecord(event) ?? {}, answer, toolCalls),
   })
 }
 
-function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolCalls: (number | undefined)[]): ChatEvent[] {
+/** A tool call. Its place among them is our index, while the provider's counts all output items. */
+interface StreamedCall {
+  outputIndex: number | undefined
+  /** Whether none of its arguments have arrived. */
+  isEmpty: boolean
+}
+
+function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolCalls: StreamedCall[]): ChatEvent[] {
   switch (event.type) {
     case 'response.output_text.delta':
     case 'response.refusal.delta': {
@@ -30,24 +36,22 @@ function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolC
       const isRefusal = event.type === 'response.refusal.delta'
       return text ? [{ type: 'text', text, ...(isRefusal && { isRefusal }) }] : []
     }
-    case 'response.output_item.added': {
-      const item = asRecord(event.item)
-      if (item?.type !== 'function_call') return []
-      const index = toolCalls.push(asCount(event.output_index)) - 1
-      const name = asText(item.name)
-      const id = asText(item.call_id) || toolCallId()
-      return [{ type: 'tool_call', index, id, ...(name ? { name } : {}), arguments: argumentsText(item.arguments) }]
-    }
-    case 'response.function_call_arguments.delta': {
-      const index = toolCalls.indexOf(asCount(event.output_index))
-      return index < 0 ? [] : [{ type: 'tool_call', index, arguments: asText(event.delta) ?? '' }]
-    }
+    case 'response.output_item.added':
+      return beginCall(event, toolCalls)
+    case 'response.function_call_arguments.delta':
+      return addArguments(event, toolCalls, asText(event.delta) ?? '')
+    // Some models and servers send arguments only when they are whole.
+    case 'response.function_call_arguments.done':
+      return addWhole(event, toolCalls, event.arguments)
+    case 'response.output_item.done':
+      if (findCall(event, toolCalls) < 0) return beginCall(event, toolCalls)
+      return addWhole(event, toolCalls, asRecord(event.item)?.arguments)
     case 'response.completed':
     case 'response.incomplete':
     case 'response.failed': {
       const response = asRecord(event.response) ?? {}
       answer.model = asText(response.model) || answer.model
-      answer.usage = responseUsage(response.usage)
+      answer.usage = responseUsage(response)
       if (event.type === 'response.failed') throw response.error
       answer.finishReason = endOf(response) ?? 'other'
       answer.isWhole = true
@@ -58,4 +62,32 @@ function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolC
     default:
       return []
   }
+}
+
+function beginCall(event: Record<string, unknown>, toolCalls: StreamedCall[]): ChatEvent[] {
+  const item = asRecord(event.item)
+  if (item?.type !== 'function_call') return []
+  const text = argumentsText(item.arguments)
+  const index = toolCalls.push({ outputIndex: asCount(event.output_index), isEmpty: text === '' }) - 1
+  const name = asText(item.name)
+  const id = asText(item.call_id) || toolCallId()
+  return [{ type: 'tool_call', index, id, ...(name ? { name } : {}), arguments: text }]
+}
+
+function addArguments(event: Record<string, unknown>, toolCalls: StreamedCall[], text: string): ChatEvent[] {
+  const index = findCall(event, toolCalls)
+  const call = toolCalls[index]
+  if (!call) return []
+  call.isEmpty &&= text === ''
+  return [{ type: 'tool_call', index, arguments: text }]
+}
+
+function addWhole(event: Record<string, unknown>, toolCalls: StreamedCall[], whole: unknown): ChatEvent[] {
+  const text = argumentsText(whole)
+  return text !== '' && toolCalls[findCall(event, toolCalls)]?.isEmpty ? addArguments(event, toolCalls, text) : []
+}
+
+function findCall({ output_index }: Record<string, unknown>, toolCalls: StreamedCall[]): number {
+  const outputIndex = asCount(output_index)
+  return toolCalls.findLastIndex((call) => call.outputIndex === outputIndex)
 }

@@ -1,5 +1,6 @@
-import { disjointTokens, quantity, type TokenSource, type Usage, type UsageQuantity } from '@farebox/core'
+import { disjointTokens, type TokenSource, type Usage } from '@farebox/core'
 import { block, reportedNumber } from './reported.ts'
+import { webSearches } from './web-searches.ts'
 
 /** Anthropic counts cache reads and writes outside `input_tokens`, but thinking inside `output_tokens`. */
 const messages: TokenSource = { name: 'Anthropic messages', inputIncludes: [], outputIncludes: ['reasoning'] }
@@ -53,8 +54,4 @@ export function anthropicUsage(usage: unknown): Usage | undefined {
 export function mergeAnthropicUsage(start: unknown, delta: unknown): Record<string, unknown> {
   const reported = Object.entries(block(delta) ?? {}).filter(([, value]) => value !== undefined && value !== null)
   return { ...block(start), ...Object.fromEntries(reported) }
-}
-
-function webSearches(count: number): UsageQuantity {
-  return { meter: 'web_searches', quantity: quantity(count), unit: 'requests' }
 }

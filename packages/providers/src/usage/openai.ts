@@ -1,5 +1,6 @@
 import { disjointTokens, quantity, type TokenSource, type Usage } from '@farebox/core'
 import { block, reportedNumber } from './reported.ts'
+import { webSearches } from './web-searches.ts'
 
 const chat: TokenSource = {
   name: 'OpenAI chat completions',
@@ -24,6 +25,9 @@ const embeddings: TokenSource = { name: 'OpenAI embeddings', inputIncludes: [], 
  * Reads the `usage` of a chat completion, or of the last chunk of its stream. Image tokens stay within `input`, because OpenAI
  * bills them like any other input. Rejected predictions stay within `output`, for the same reason.
  *
+ * Other servers leave out of `completion_tokens` what the model thought. If their `total_tokens` reveal it, it counts: as
+ * `reasoning` where they report that too, and otherwise as `output`, which makes the usage `derived`.
+ *
  * @returns `undefined` when the block is absent, or lacks its input or output tokens: unreported is not zero
  * @throws {InvalidUsageError} the counts contradict each other, or are not counts
  */
@@ -34,31 +38,43 @@ export function openaiChatUsage(usage: unknown): Usage | undefined {
   if (input === undefined || output === undefined) return undefined
   const prompt = reader(chat, block(usage)?.prompt_tokens_details)
   const completion = reader(chat, block(usage)?.completion_tokens_details)
-  return exact(usage, chat, {
+  const reasoning = completion('reasoning_tokens')
+  const beyond = (read('total_tokens') ?? 0) - input - output
+  const leftOut = beyond > 0 && (!reasoning || beyond === reasoning) ? beyond : 0
+  const told = exact(usage, chat, {
     input,
-    output,
+    output: output + leftOut,
     cached_input: prompt('cached_tokens'),
     cache_write: prompt('cache_write_tokens'),
     audio_input: prompt('audio_tokens'),
-    reasoning: completion('reasoning_tokens'),
+    reasoning,
     audio_output: completion('audio_tokens'),
   })
+  return leftOut > 0 && !reasoning ? { ...told, certainty: 'derived' } : told
 }
 
-/** Reads the `usage` of a response, which a stream carries in its `response.completed`, like {@link openaiChatUsage}. */
-export function openaiResponseUsage(usage: unknown): Usage | undefined {
+/**
+ * Reads the `usage` of a response, which a stream carries in its `response.completed`, like {@link openaiChatUsage}.
+ *
+ * @param toolUsage  the response's `tool_usage`, apart from its `usage`: OpenAI bills searches of the web per request
+ */
+export function openaiResponseUsage(usage: unknown, toolUsage?: unknown): Usage | undefined {
   const read = reader(responses, usage)
   const input = read('input_tokens')
   const output = read('output_tokens')
   if (input === undefined || output === undefined) return undefined
   const details = reader(responses, block(usage)?.input_tokens_details)
-  return exact(usage, responses, {
+  const searches = reader(responses, block(toolUsage)?.web_search)('num_requests')
+  const tokens = exact(usage, responses, {
     input,
     output,
     cached_input: details('cached_tokens'),
     cache_write: details('cache_write_tokens'),
     reasoning: reader(responses, block(usage)?.output_tokens_details)('reasoning_tokens'),
   })
+  if (!searches) return tokens
+  const raw = { ...block(usage), tool_usage: toolUsage }
+  return { ...tokens, quantities: [...tokens.quantities, webSearches(searches)], raw }
 }
 
 /**
