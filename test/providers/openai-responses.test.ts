@@ -39,7 +39,6 @@ describe('a chat over the Responses API', () => {
       store: false,
       stream: false,
       max_output_tokens: 50,
-      temperature: 0,
       reasoning: { effort: 'low' },
       tools: [{ type: 'function', strict: false, ...fullChat.tools[0] }],
       tool_choice: { type: 'function', name: 'look' },

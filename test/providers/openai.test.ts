@@ -103,6 +103,22 @@ describe('a request to OpenAI', () => {
     })
   })
 
+  it('asks a model that refuses a temperature without one, so that a fallback to it works', async () => {
+    for (const [settings, reasoning] of [
+      [{}, { reasoning_effort: 'none' }],
+      [{ api: 'responses' as const }, { reasoning: { effort: 'none' } }],
+    ] as const) {
+      const { adapter, server } = await open({}, settings)
+      const ask = (model: string, providerOptions = {}) =>
+        adapter.chat?.({ ...hello, model, temperature: 0, providerOptions }, context)
+      for (const model of ['o1', 'o3-2025-04-16', 'o4-mini', 'gpt-5', 'gpt-5-nano', 'gpt-5.2-pro', 'gpt-6-luna']) await ask(model)
+      for (const model of ['gpt-4o', 'gpt-4.1', 'gpt-5-chat-latest', 'omni-1', 'gpt-oss-120b']) await ask(model)
+      await ask('gpt-5.2', reasoning)
+      const asked = server.requests.map(({ body }) => body.temperature)
+      expect(asked).toEqual([...Array.from({ length: 7 }), ...Array.from({ length: 6 }, () => 0)])
+    }
+  })
+
   it('is named by its attempt in the provider’s logs, where a header can carry the name', async () => {
     const { adapter, server } = await open()
     await adapter.chat?.(hello, { ...context, attemptId: 'wf_1.attempt-2' })

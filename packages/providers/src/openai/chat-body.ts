@@ -1,5 +1,6 @@
 import type { ChatMessage, ChatRequest, ContentPart } from '@farebox/core'
 import type OpenAI from 'openai'
+import { takesTemperature } from './takes-temperature.ts'
 
 type MessageParam = OpenAI.Chat.Completions.ChatCompletionMessageParam
 type PartParam = OpenAI.Chat.Completions.ChatCompletionContentPart
@@ -27,7 +28,7 @@ function fields(request: ChatRequest) {
     model: request.model,
     messages: callsTogether(request.messages).map(message),
     ...(request.outputTokensMax === undefined ? {} : { max_completion_tokens: request.outputTokensMax }),
-    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    ...(request.temperature === undefined || !takesTemperature(request) ? {} : { temperature: request.temperature }),
     ...(request.stop === undefined ? {} : { stop: [...request.stop] }),
     ...(request.tools === undefined
       ? {}

@@ -1,5 +1,6 @@
 import { type ChatMessage, type ChatRequest, type ContentPart, ProviderError } from '@farebox/core'
 import type OpenAI from 'openai'
+import { takesTemperature } from './takes-temperature.ts'
 
 type Body = OpenAI.Responses.ResponseCreateParamsNonStreaming
 type StreamBody = OpenAI.Responses.ResponseCreateParamsStreaming
@@ -32,7 +33,7 @@ function fields(provider: string, request: ChatRequest) {
     background: false,
     store: false,
     ...(request.outputTokensMax === undefined ? {} : { max_output_tokens: request.outputTokensMax }),
-    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    ...(request.temperature === undefined || !takesTemperature(request) ? {} : { temperature: request.temperature }),
     ...(request.tools === undefined
       ? {}
       : // Unlike Chat Completions, this API defaults to strict, which refuses many schemas that work there.
