@@ -450,6 +450,10 @@ test('addresses, secrets and numbers that cannot be used are refused by name', (
   for (const field of ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax']) {
     expect(() => new Outbox(ledger, { deliver: () => undefined, [field]: 0 }), field).toThrow(field)
   }
+  // A timer that cannot wait so long does not wait at all.
+  for (const field of ['pollMs', 'timeoutMs']) {
+    expect(() => new Outbox(ledger, { deliver: () => undefined, [field]: 2 ** 31 }), field).toThrow(field)
+  }
 })
 
 test('a heartbeat keeps a hold alive, says what is affordable, and hears when the hold has ended', async () => {

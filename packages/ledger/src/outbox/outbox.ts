@@ -2,7 +2,7 @@ import { FareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
 import { unthrowing } from '../unthrowing.ts'
-import { ATTEMPTS_MAX, attemptDelivery, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWaits, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
 import { Repeated } from './repeated.ts'
 
 /** Where an {@link Outbox} delivers events, and how it retries. */
@@ -205,6 +205,7 @@ function resolve(options: OutboxOptions): Required<OutboxOptions> {
     retryDelayMs: options.retryDelayMs ?? doubling,
     onError: unthrowing(options.onError),
   }
-  checkWhole(resolved, ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax'], 1)
+  checkWaits(resolved, ['pollMs', 'timeoutMs'])
+  checkWhole(resolved, ['concurrency', 'attemptsMax'], 1)
   return resolved
 }
