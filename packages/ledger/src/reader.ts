@@ -429,9 +429,10 @@ export abstract class LedgerReader {
   }
 
   /** @internal Events that are due for delivery, the longest due first. */
-  async eventsDue(limit: number): Promise<{ now: number; events: LedgerEvent[] }> {
+  async eventsDue(limit: number, exceptOf: readonly string[] = []): Promise<{ now: number; events: LedgerEvent[] }> {
     const now = await this.#reads.now()
-    const rows = await this.#rows('events', 'WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?', [now, limit])
+    const due = 'WHERE due_at IS NOT NULL AND due_at <= ? AND NOT (account_id = ANY(?)) ORDER BY due_at LIMIT ?'
+    const rows = await this.#rows('events', due, [now, exceptOf, limit])
     return { now, events: rows.map(eventOf) }
   }
 

@@ -27,9 +27,6 @@ export interface OutboxOptions {
   onError?(error: unknown, event?: LedgerEvent): void
 }
 
-/** How far to look for an event of another account when the first ones belong to busy accounts. */
-const LOOKED_THROUGH_MAX = 5_000
-
 /** What one poll of the outbox did, in numbers of events. */
 export interface OutboxReport {
   delivered: number
@@ -98,7 +95,6 @@ export class Outbox {
   /** Begins delivering everything due, as slots become free. */
   async #beginDue(look: Look): Promise<void> {
     const { concurrency, pollMs } = this.#options
-    let limit = concurrency
     // After an error, what was not claimed is still due, and left to the next poll.
     while (!look.signal.aborted && look.errors.length === 0) {
       const underWay = [...this.#underWay.keys()]
@@ -106,26 +102,27 @@ export class Outbox {
         await Promise.race(underWay)
         continue
       }
-      const { now, events } = await this.#ledger.eventsDue(limit)
+      // However many events of a busy account are due, those of the others are found.
+      const busy = this.#busyAccounts()
+      const { now, events } = await this.#ledger.eventsDue(concurrency, busy)
       const taking: Promise<unknown>[] = []
       for (const event of events) {
-        const isFull = this.#underWay.size >= concurrency || this.#isBusy(event.accountId)
+        const isFull = this.#underWay.size >= concurrency || this.#busyAccounts().includes(event.accountId)
         if (!isFull && !look.signal.aborted) taking.push(this.#begin(event, now, look))
       }
       // Events are listed as due until they are claimed.
       await Promise.all(taking)
-      if (events.length < limit && taking.length === events.length) return
-      if (taking.length > 0) continue
-      // A busy account's events may fill the list. Those of other accounts come after them.
-      if (events.length === limit && limit < LOOKED_THROUGH_MAX) limit = Math.min(limit * 4, LOOKED_THROUGH_MAX)
-      else await within(pollMs, Promise.race(underWay))
+      if (events.length === concurrency || taking.length < events.length) continue
+      if (busy.length === 0) return
+      await within(pollMs, Promise.race(underWay))
     }
   }
 
-  /** Whether an account already uses its share of the deliveries under way. */
-  #isBusy(accountId: string): boolean {
-    const count = [...this.#underWay.values()].filter((each) => each === accountId).length
-    return count >= Math.ceil(this.#options.concurrency / 2)
+  /** The accounts that already use their share of the deliveries under way. */
+  #busyAccounts(): string[] {
+    const most = Math.ceil(this.#options.concurrency / 2)
+    const accounts = Map.groupBy(this.#underWay.values(), (accountId) => accountId)
+    return [...accounts].flatMap(([accountId, deliveries]) => (deliveries.length >= most ? [accountId] : []))
   }
 
   /** Resolves once the event is claimed, or could not be. The delivery goes on. */
