@@ -431,8 +431,9 @@ export abstract class LedgerReader {
   /** @internal Events that are due for delivery, the longest due first. */
   async eventsDue(limit: number, exceptOf: readonly string[] = []): Promise<{ now: number; events: LedgerEvent[] }> {
     const now = await this.#reads.now()
-    const due = 'WHERE due_at IS NOT NULL AND due_at <= ? AND NOT (account_id = ANY(?)) ORDER BY due_at LIMIT ?'
-    const rows = await this.#rows('events', due, [now, exceptOf, limit])
+    const [others, accounts] = exceptOf.length > 0 ? ['AND NOT (account_id = ANY(?)) ', [exceptOf]] : ['', []]
+    const due = `WHERE due_at IS NOT NULL AND due_at <= ? ${others}ORDER BY due_at LIMIT ?`
+    const rows = await this.#rows('events', due, [now, ...accounts, limit])
     return { now, events: rows.map(eventOf) }
   }
 

@@ -27,6 +27,9 @@ export interface OutboxOptions {
   onError?(error: unknown, event?: LedgerEvent): void
 }
 
+/** How many events to look through for one of another account, before the query leaves the busy accounts out. */
+const LOOKED_THROUGH_MAX = 500
+
 /** What one poll of the outbox did, in numbers of events. */
 export interface OutboxReport {
   delivered: number
@@ -95,6 +98,9 @@ export class Outbox {
   /** Begins delivering everything due, as slots become free. */
   async #beginDue(look: Look): Promise<void> {
     const { concurrency, pollMs } = this.#options
+    let limit = concurrency
+    /** Accounts to leave out, because they have more events due than are looked through. */
+    let leftOut: string[] = []
     // After an error, what was not claimed is still due, and left to the next poll.
     while (!look.signal.aborted && look.errors.length === 0) {
       const underWay = [...this.#underWay.keys()]
@@ -102,9 +108,7 @@ export class Outbox {
         await Promise.race(underWay)
         continue
       }
-      // However many events of a busy account are due, those of the others are found.
-      const busy = this.#busyAccounts()
-      const { now, events } = await this.#ledger.eventsDue(concurrency, busy)
+      const { now, events } = await this.#ledger.eventsDue(limit, leftOut)
       const taking: Promise<unknown>[] = []
       for (const event of events) {
         const isFull = this.#underWay.size >= concurrency || this.#busyAccounts().includes(event.accountId)
@@ -112,9 +116,15 @@ export class Outbox {
       }
       // Events are listed as due until they are claimed.
       await Promise.all(taking)
-      if (events.length === concurrency || taking.length < events.length) continue
-      if (busy.length === 0) return
-      await within(pollMs, Promise.race(underWay))
+      if (events.length < limit && taking.length === events.length && leftOut.length === 0) return
+      if (taking.length > 0) continue
+      // A busy account's events may fill the list. Those of other accounts come after them.
+      if (events.length === limit && limit < LOOKED_THROUGH_MAX) limit = Math.min(limit * 4, LOOKED_THROUGH_MAX)
+      else if (events.length >= limit && leftOut.length === 0) leftOut = this.#busyAccounts()
+      else {
+        await within(pollMs, Promise.race(underWay))
+        leftOut = []
+      }
     }
   }
 
