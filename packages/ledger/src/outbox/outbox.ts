@@ -120,8 +120,10 @@ export class Outbox {
       if (taking.length > 0) continue
       // A busy account's events may fill the list. Those of other accounts come after them.
       if (events.length === limit && limit < LOOKED_THROUGH_MAX) limit = Math.min(limit * 4, LOOKED_THROUGH_MAX)
-      else if (events.length >= limit && leftOut.length === 0) leftOut = this.#busyAccounts()
-      else {
+      else if (events.length >= limit && leftOut.length === 0) {
+        leftOut = this.#busyAccounts()
+        limit = concurrency
+      } else {
         await within(pollMs, Promise.race(underWay))
         leftOut = []
       }
