@@ -48,6 +48,7 @@ test.each([
   [['--ai-tokens', '1e12'], '--ai-tokens must be a number from 0 to 999999999, received 1e12'],
   [[...planned, '--configuration', 'cheap'], '--configuration must be a preset'],
   [[...planned, '--book', '/nowhere.json'], 'there is no price book /nowhere.json'],
+  [[...planned, '--book', import.meta.dirname], `price book ${import.meta.dirname} cannot be read (EISDIR)`],
 ])('refuses %j in one line', async (parameters, problem) => {
   const { lines, errors, code } = await farebox('estimate', ...parameters)
   expect([lines, code]).toEqual([[], 1])

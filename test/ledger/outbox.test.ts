@@ -337,6 +337,22 @@ test('an account whose deliveries all hang leaves places for the others, and no 
   expect(most).toBeLessThanOrEqual(4)
 })
 
+test('an account whose deliveries hang holds up no other, however many of its events are due', async () => {
+  const lines = Array.from({ length: 5_100 }, (_, index) => credits(101 + index))
+  await Promise.all(lines.map((balanceLow) => ledger.setAlerts({ accountId, balanceLow })))
+  now += 1
+  await fallAll(['bob'])
+  const told: string[] = []
+  const outbox = new Outbox(ledger, {
+    concurrency: 4,
+    pollMs: 5,
+    deliver: (event) => (event.accountId === accountId ? new Promise(() => undefined) : void told.push(event.accountId)),
+  })
+  outbox.start()
+  await expect.poll(() => told).toEqual(['bob'])
+  await outbox.stop()
+})
+
 test('all that is due of one account is told by one look, also where it is more than it may have under way', async () => {
   for (let line = 101; line <= 106; line += 1) await ledger.setAlerts({ accountId, balanceLow: credits(line) })
   const outbox = new Outbox(ledger, { deliver: () => undefined })
@@ -449,6 +465,10 @@ test('addresses, secrets and numbers that cannot be used are refused by name', (
   }
   for (const field of ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax']) {
     expect(() => new Outbox(ledger, { deliver: () => undefined, [field]: 0 }), field).toThrow(field)
+  }
+  // A timer that cannot wait so long does not wait at all.
+  for (const field of ['pollMs', 'timeoutMs']) {
+    expect(() => new Outbox(ledger, { deliver: () => undefined, [field]: 2 ** 31 }), field).toThrow(field)
   }
 })
 

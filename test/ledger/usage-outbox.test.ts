@@ -198,6 +198,26 @@ describe.each([
     expect(await Array.fromAsync(restarted.givenUp())).toMatchObject([{ usageId: 'a2' }])
   })
 
+  test('that was given up is left alone by other processes, also while its account’s next record is under way', async () => {
+    for (const id of ['a1', 'a2']) await charge('ada', id)
+    const [isAtNext, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const one = outboxTo([], {
+      async deliver({ usageId }) {
+        if (usageId === 'a1') throw new DeliveryRefusedError('no such customer')
+        isAtNext.resolve()
+        await mayEnd.promise
+      },
+    })
+    const look = one.deliverDue()
+    await isAtNext.promise
+    const told: string[] = []
+    await outboxTo(told).deliverDue()
+    mayEnd.resolve()
+    await look
+    expect(told).toEqual(['ada a2'])
+    expect(await Array.fromAsync(one.givenUp())).toMatchObject([{ usageId: 'a1' }])
+  })
+
   test('is told by one of two processes, and under the same ids where both are at it', async () => {
     const asked: string[][] = [[], []]
     const outboxes = asked.map((events) => {
@@ -443,6 +463,33 @@ describe.each([
     expect(await Array.fromAsync(outbox.givenUp())).toEqual([])
   })
 
+  test('was not told to Stripe where a proxy answered in JSON of its own', async () => {
+    let status = 502
+    const server = createServer((_request, response) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end('{"message":"no upstream"}')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    const { port } = server.address() as AddressInfo
+    const errors: unknown[] = []
+    for (const httpClient of [undefined, Stripe.createFetchHttpClient()]) {
+      const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port, protocol: 'http', telemetry: false, httpClient })
+      const deliver = stripeMeterEvents({ stripe, eventName: 'farebox_credits', customerOf: () => 'cus_ada' })
+      const outbox = outboxTo([], { name: httpClient ? 'fetch' : 'node', deliver, onError: (error) => errors.push(error) })
+      await charge('ada', 'u1')
+      for (status of [502, 429, 404]) {
+        const again = outboxTo([], { name: `at_${status}`, deliver, onError: (error) => errors.push(error) })
+        expect(await again.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+      }
+      status = 200
+      expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+    }
+    expect(errors.map(String)).toContain("Error: the answer has status 502 and is not Stripe's own")
+  })
+
   test('waits for Stripe’s clock where ours is ahead, and is not given up', async () => {
     const meter = await startStripeMeter()
     onTestFinished(() => meter.close())
@@ -525,6 +572,8 @@ test('options that cannot work are named', () => {
     [{ name: 'Not a name' }, 'name'],
     [{ name: '' }, 'name'],
     [{ name: 'a', pollMs: 0 }, 'pollMs'],
+    [{ name: 'a', pollMs: 2 ** 31 }, 'pollMs'],
+    [{ name: 'a', timeoutMs: 2 ** 31 }, 'timeoutMs'],
     [{ name: 'a', concurrency: 1.5 }, 'concurrency'],
     [{ name: 'a', attemptsMax: -1 }, 'attemptsMax'],
     [{ name: 'a', from: -1 }, 'from'],

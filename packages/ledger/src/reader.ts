@@ -448,9 +448,11 @@ export abstract class LedgerReader {
   }
 
   /** @internal Events that are due for delivery, the longest due first. */
-  async eventsDue(limit: number): Promise<{ now: number; events: LedgerEvent[] }> {
+  async eventsDue(limit: number, exceptOf: readonly string[] = []): Promise<{ now: number; events: LedgerEvent[] }> {
     const now = await this.#reads.now()
-    const rows = await this.#rows('events', 'WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?', [now, limit])
+    const [others, accounts] = exceptOf.length > 0 ? ['AND NOT (account_id = ANY(?)) ', [exceptOf]] : ['', []]
+    const due = `WHERE due_at IS NOT NULL AND due_at <= ? ${others}ORDER BY due_at LIMIT ?`
+    const rows = await this.#rows('events', due, [now, ...accounts, limit])
     return { now, events: rows.map(eventOf) }
   }
 

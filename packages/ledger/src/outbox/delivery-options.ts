@@ -2,6 +2,8 @@ import { InvalidOptionError } from '@farebox/core'
 
 const DELAY_MIN_MS = 2_000
 const DELAY_MAX_MS = 4 * 3_600_000
+/** A Node timer waits at most 2^31 - 1 milliseconds, or not at all. Polls are up to 25 % further apart than they were set to be. */
+const TIMER_MS_MAX = Math.floor((2 ** 31 - 1) / 1.25)
 /** With {@link doubling} these take about a day, so that a receiver that is down overnight misses nothing. */
 export const ATTEMPTS_MAX = 19
 
@@ -12,6 +14,15 @@ export function checkWhole<Options extends object>(options: Options, names: read
     if (!Number.isSafeInteger(value) || Number(value) < least) {
       throw new InvalidOptionError(`${String(name)} must be a whole number of ${least} or more, received ${String(value)}`)
     }
+  }
+}
+
+/** @throws {InvalidOptionError} one of the named options is not whole milliseconds that a timer can wait */
+export function checkWaits<Options extends object>(options: Options, names: readonly (keyof Options)[]): void {
+  checkWhole(options, names, 1)
+  for (const name of names) {
+    const value = Number(options[name])
+    if (value > TIMER_MS_MAX) throw new InvalidOptionError(`${String(name)} must be at most ${TIMER_MS_MAX}, received ${value}`)
   }
 }
 

@@ -2,7 +2,7 @@ import { FareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
 import { unthrowing } from '../unthrowing.ts'
-import { ATTEMPTS_MAX, attemptDelivery, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWaits, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
 import { Repeated } from './repeated.ts'
 
 /** Where an {@link Outbox} delivers events, and how it retries. */
@@ -27,8 +27,8 @@ export interface OutboxOptions {
   onError?(error: unknown, event?: LedgerEvent): void
 }
 
-/** How far to look for an event of another account when the first ones belong to busy accounts. */
-const LOOKED_THROUGH_MAX = 5_000
+/** How many events to look through for one of another account, before the query leaves the busy accounts out. */
+const LOOKED_THROUGH_MAX = 500
 
 /** What one poll of the outbox did, in numbers of events. */
 export interface OutboxReport {
@@ -99,6 +99,8 @@ export class Outbox {
   async #beginDue(look: Look): Promise<void> {
     const { concurrency, pollMs } = this.#options
     let limit = concurrency
+    /** Accounts to leave out, because they have more events due than are looked through. */
+    let leftOut: string[] = []
     // After an error, what was not claimed is still due, and left to the next poll.
     while (!look.signal.aborted && look.errors.length === 0) {
       const underWay = [...this.#underWay.keys()]
@@ -106,26 +108,33 @@ export class Outbox {
         await Promise.race(underWay)
         continue
       }
-      const { now, events } = await this.#ledger.eventsDue(limit)
+      const { now, events } = await this.#ledger.eventsDue(limit, leftOut)
       const taking: Promise<unknown>[] = []
       for (const event of events) {
-        const isFull = this.#underWay.size >= concurrency || this.#isBusy(event.accountId)
+        const isFull = this.#underWay.size >= concurrency || this.#busyAccounts().includes(event.accountId)
         if (!isFull && !look.signal.aborted) taking.push(this.#begin(event, now, look))
       }
       // Events are listed as due until they are claimed.
       await Promise.all(taking)
-      if (events.length < limit && taking.length === events.length) return
+      if (events.length < limit && taking.length === events.length && leftOut.length === 0) return
       if (taking.length > 0) continue
       // A busy account's events may fill the list. Those of other accounts come after them.
       if (events.length === limit && limit < LOOKED_THROUGH_MAX) limit = Math.min(limit * 4, LOOKED_THROUGH_MAX)
-      else await within(pollMs, Promise.race(underWay))
+      else if (events.length >= limit && leftOut.length === 0) {
+        leftOut = this.#busyAccounts()
+        limit = concurrency
+      } else {
+        await within(pollMs, Promise.race(underWay))
+        leftOut = []
+      }
     }
   }
 
-  /** Whether an account already uses its share of the deliveries under way. */
-  #isBusy(accountId: string): boolean {
-    const count = [...this.#underWay.values()].filter((each) => each === accountId).length
-    return count >= Math.ceil(this.#options.concurrency / 2)
+  /** The accounts that already use their share of the deliveries under way. */
+  #busyAccounts(): string[] {
+    const most = Math.ceil(this.#options.concurrency / 2)
+    const accounts = Map.groupBy(this.#underWay.values(), (accountId) => accountId)
+    return [...accounts].flatMap(([accountId, deliveries]) => (deliveries.length >= most ? [accountId] : []))
   }
 
   /** Resolves once the event is claimed, or could not be. The delivery goes on. */
@@ -205,6 +214,7 @@ function resolve(options: OutboxOptions): Required<OutboxOptions> {
     retryDelayMs: options.retryDelayMs ?? doubling,
     onError: unthrowing(options.onError),
   }
-  checkWhole(resolved, ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax'], 1)
+  checkWaits(resolved, ['pollMs', 'timeoutMs'])
+  checkWhole(resolved, ['concurrency', 'attemptsMax'], 1)
   return resolved
 }

@@ -71,11 +71,12 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
     const payload = { [customerKey]: customer, [valueKey]: amount }
     const timestamp = Math.floor(record.createdAt / 1000)
     try {
-      await stripe.billing.meterEvents.create(
+      const answer = await stripe.billing.meterEvents.create(
         { event_name: eventName, identifier, timestamp, payload },
         // The outbox does the retrying.
         { idempotencyKey: `farebox-${identifier}${failed.has(identifier) ? `-${randomUUID()}` : ''}`, maxNetworkRetries: 0 },
       )
+      checkAnswer(answer)
     } catch (error) {
       if (!isKnownAlready(error)) {
         if (isKeptAnswer(error, record)) failed.add(identifier)
@@ -96,6 +97,19 @@ function amountOf(record: UsageRow, value: NonNullable<StripeMeterEventsOptions[
   throw new DeliveryRefusedError(
     `the value must be a whole number, received ${text}: report micro_credits where credits have fractions`,
   )
+}
+
+/**
+ * Stripe's client returns every JSON body without an `error`, whatever its status: also the 429 or 502 of a proxy in between.
+ *
+ * @throws the status is none of 200 to 299
+ */
+function checkAnswer(answer: unknown): void {
+  const { lastResponse } = (answer ?? {}) as { lastResponse?: { statusCode?: unknown } }
+  const status = lastResponse?.statusCode
+  if (typeof status === 'number' && (status < 200 || status > 299)) {
+    throw new Error(`the answer has status ${status} and is not Stripe's own`)
+  }
 }
 
 /**

@@ -3,7 +3,7 @@ import { NotFoundError } from '../errors.ts'
 import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
 import { unthrowing } from '../unthrowing.ts'
-import { ATTEMPTS_MAX, attemptDelivery, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
+import { ATTEMPTS_MAX, attemptDelivery, checkWaits, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 import { Repeated } from './repeated.ts'
 
@@ -267,6 +267,8 @@ export class UsageOutbox {
     this.#waiting.delete(accountId)
     report.givenUp += 1
     await this.#keepDead(record, { error: wordsOf(error), version: 1 })
+    // At once, or the next process would deliver it again, though it is listed as given up.
+    await this.#note(accountId, record.sequence)
     return true
   }
 
@@ -324,7 +326,8 @@ function resolve(options: UsageOutboxOptions): Required<UsageOutboxOptions> {
       `name must be 1 to 40 lower-case letters, digits and _, received ${JSON.stringify(resolved.name)}`,
     )
   }
-  checkWhole(resolved, ['pollMs', 'concurrency', 'timeoutMs', 'attemptsMax'], 1)
+  checkWaits(resolved, ['pollMs', 'timeoutMs'])
+  checkWhole(resolved, ['concurrency', 'attemptsMax'], 1)
   checkWhole(resolved, ['from'], 0)
   return resolved
 }
