@@ -953,6 +953,20 @@ describe('live sound with a price of its own', () => {
     expect(recommendations).toMatchObject([{ from_provider: 'dear', to_provider: 'cheap' }])
   })
 
+  it('is not given to a little-known provider as a trial, whose price its customer would pay', async () => {
+    const { workflow } = await open(credits(100), {
+      providers: [hearing('usual'), hearing('new')],
+      prices: bookOf({ 'usual-live': '10', 'new-live': '20' }),
+      configuration: presets.balanced({ sttProvider: null, exploration: 1, strategy: 'balanced' }),
+      random: () => 0.99,
+    })
+    for (let call = 0; call < 3; call += 1) {
+      const stream = await workflow.listen({ audio: sound(60), format })
+      await texts(stream.events)
+      expect([stream.provider, (await stream.settled).creditsUsed]).toEqual(['usual', credits(10)])
+    }
+  })
+
   it('is refused before any provider is asked, and without a hold, where that price is missing', async () => {
     const { workflow, box, accountId } = await open(credits(100), {
       providers: [hearing('dear')],
