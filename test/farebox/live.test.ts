@@ -879,12 +879,12 @@ describe('live sound with a price of its own', () => {
     },
   })
   /** A book of the prices of a minute, by model. */
-  const bookOf = (minutes: Record<string, string>) => {
+  const bookOf = (minutes: Record<string, string>, currency: 'credits' | 'usd' = 'credits') => {
     const entries = Object.entries(minutes).map(([model, amount]) => {
       return { service: 'voice_stt', provider: model.split('-')[0] ?? '', model, rates: [{ unit: 'minutes' as const, amount }] }
     })
     const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries }
-    return new PriceBook({ name: 'models', currency: 'credits', versions: [version] })
+    return new PriceBook({ name: 'models', currency, versions: [version] })
   }
   const lowest = presets.balanced({ strategy: 'lowest_cost', sttProvider: null })
 
@@ -906,6 +906,65 @@ describe('live sound with a price of its own', () => {
     await workflow.close()
     const { difference } = await box.simulate({ from: 0, to: Date.UTC(2100, 0, 1), changes: { sttProvider: 'cheap' } })
     expect(difference).toBe(0n)
+  })
+
+  it.each(['charged', 'ours'] as const)('costs that price when it fails as well, which is %s', async (failedAttempts) => {
+    const usage: Usage = { quantities: [{ meter: 'duration', quantity: quantity(30), unit: 'seconds' }], certainty: 'exact' }
+    const failing: ProviderAdapter = {
+      ...hearing('cheap'),
+      async *streamTranscription() {
+        yield* []
+        throw new ProviderError('cut off', { kind: 'incomplete', provider: 'cheap', usage })
+      },
+    }
+    const { box, accountId, workflow, balance } = await open(credits(100), {
+      providers: [failing, hearing('dear')],
+      prices: bookOf({ 'cheap-recorded': '1', 'cheap-live': '10', 'dear-recorded': '2', 'dear-live': '20' }),
+      costs: bookOf({ 'cheap-recorded': '0.1', 'cheap-live': '1', 'dear-live': '2' }, 'usd'),
+      configuration: lowest,
+      failedAttempts,
+    })
+    const stream = await workflow.listen({ audio: sound(60), format })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(20), endedBy: 'input' })
+    expect(await balance()).toBe(credits(failedAttempts === 'charged' ? 75 : 80))
+    const [failed] = await box.ledger.usageOf(accountId, workflow.id)
+    expect(failed).toMatchObject({ model: 'cheap-recorded', cost: 500_000_000n })
+    const [explained] = await workflow.explain()
+    expect(explained?.explanation?.model).toBe(failedAttempts === 'charged' ? 'cheap-live' : undefined)
+  })
+
+  it('is compared with the prices of today by that price, before another seller is recommended', async () => {
+    let now = Date.UTC(2026, 0, 1)
+    const minutes = { 'dear-recorded': '1', 'dear-live': '60', 'cheap-recorded': '1', 'cheap-live': '3' }
+    const document = bookOf(minutes).document
+    const [version] = document.versions
+    const later = { ...version, version: '2', effective_from: '2026-06-01T00:00:00Z' }
+    const { box, accountId, workflow } = await open(credits(100), {
+      providers: [hearing('dear'), hearing('cheap')],
+      prices: new PriceBook({ ...document, versions: [version, later] } as ConstructorParameters<typeof PriceBook>[0]),
+      configuration: presets.balanced({ sttProvider: 'dear' }),
+      clock: () => now,
+    })
+    await texts((await workflow.listen({ audio: sound(60), format })).events)
+    await workflow.close()
+    now = Date.UTC(2026, 6, 1)
+    const { recommendations } = await box.recommendations({ accountId, from: 0, to: Date.UTC(2100, 0, 1) })
+    expect(recommendations).toMatchObject([{ from_provider: 'dear', to_provider: 'cheap' }])
+  })
+
+  it('is not given to a little-known provider as a trial, whose price its customer would pay', async () => {
+    const { workflow } = await open(credits(100), {
+      providers: [hearing('usual'), hearing('new')],
+      prices: bookOf({ 'usual-live': '10', 'new-live': '20' }),
+      configuration: presets.balanced({ sttProvider: null, exploration: 1, strategy: 'balanced' }),
+      random: () => 0.99,
+    })
+    for (let call = 0; call < 3; call += 1) {
+      const stream = await workflow.listen({ audio: sound(60), format })
+      await texts(stream.events)
+      expect([stream.provider, (await stream.settled).creditsUsed]).toEqual(['usual', credits(10)])
+    }
   })
 
   it('is refused before any provider is asked, and without a hold, where that price is missing', async () => {

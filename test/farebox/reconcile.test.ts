@@ -8,6 +8,7 @@ import {
   quantity,
   type Usage,
 } from '@farebox/core'
+import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
 import { credits, type Farebox } from 'farebox'
 import { describe, expect, it } from 'vitest'
@@ -281,6 +282,28 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     await workflow.close()
   })
 
+  it('charges live sound at its own price where the provider counts it otherwise', async () => {
+    const entryOf = (model: string, amount: string) => {
+      return { service: 'voice_stt', provider: 'deepgram', model, rates: [{ unit: 'minutes' as const, amount }] }
+    }
+    const entries = [entryOf('recorded', '60'), entryOf('live', '6')]
+    const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries }
+    const prices = new PriceBook({ name: 'models', currency: 'credits', versions: [version] })
+    const { box, accountId, workflow, listened, later } = await openListening(on, {
+      prices,
+      model: 'recorded',
+      liveModel: 'live',
+    })
+    expect(await listened(60, 40)).toEqual(credits(6))
+    later(20 * MINUTE)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'usage_differs', isApplied: true },
+      { type: 'late_price' },
+    ])
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(4))
+    await workflow.close()
+  })
+
   it('charges what the provider counted more of a call that an earlier one of its line had paid for', async () => {
     const { box, accountId, workflow, listened, later } = await openListening(on)
     // Credits for 4 seconds are 0.53, which is 1. It pays for the next 3 seconds too.
@@ -300,12 +323,17 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
 })
 
 /** A provider that hears live sound, breaks off at its end, and counts as it likes. */
-async function openListening(on: (typeof storeNames)[number]) {
+async function openListening(
+  on: (typeof storeNames)[number],
+  { prices, ...models }: { prices?: PriceBook; model?: string; liveModel?: string } = {},
+) {
   const books: ProviderRecord[] = []
   let time = Date.now()
   let counted = 0
+  const ears = simulated({ services: ['voice_stt'], name: 'ears' })
   const adapter: ProviderAdapter = {
-    ...simulated({ services: ['voice_stt'], name: 'ears' }),
+    ...ears,
+    offers: ears.offers.map((offer) => ({ ...offer, ...models })),
     async *streamTranscription({ audio }) {
       yield { type: 'open' }
       for await (const _ of audio) yield { type: 'transcript', text: 'yes', isFinal: true }
@@ -318,7 +346,7 @@ async function openListening(on: (typeof storeNames)[number]) {
       yield* books.filter(({ at }) => at >= from && at < until)
     },
   }
-  const box = await openBox({ on, providers: [adapter], clock: () => time })
+  const box = await openBox({ on, providers: [adapter], clock: () => time, ...(prices && { prices }) })
   const { accountId } = await openAccount(box)
   const workflow = box.workflow({ accountId, name: 'hotline' })
   async function* sound(seconds: number) {

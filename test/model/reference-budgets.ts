@@ -77,23 +77,26 @@ export class ReferenceBudgets {
   /**
    * Counts up to `amount` for another hold than before, where and when it was counted: what was counted last first.
    *
-   * @param onlyOf  moves only between budgets that count for one of these spenders too
-   * @returns       how much moved in each budget
+   * @param spenders  moves only what budgets count for one of these
+   * @returns         how much moved in each budget
    */
-  move(from: string, to: string | undefined, amount: bigint, onlyOf?: readonly Spender[]): Map<string, bigint> {
+  move(from: string, to: string | undefined, amount: bigint, spenders: readonly Spender[], isMoved = false): Map<string, bigint> {
     const moved = new Map<string, bigint>()
     for (const { input, counts } of this.#budgets.values()) {
-      if (onlyOf && !onlyOf.some((spender) => isFor(input, spender))) continue
+      if (!spenders.some((spender) => isFor(input, spender))) continue
       const taken = takeNewest(counts, from, amount)
-      counts.push(...taken.map((count) => ({ ...count, holdId: to, isMoved: onlyOf === undefined })))
+      counts.push(...taken.map((count) => ({ ...count, holdId: to, isMoved })))
       moved.set(input.budgetId, sum(taken.map((count) => count.amount)))
     }
     return moved
   }
 
-  /** Takes off what a hold does not need, what was counted last first, less what moved to a reserve. */
-  uncount(holdId: string, amount: bigint, moved: ReadonlyMap<string, bigint>): void {
-    for (const { input, counts } of this.#budgets.values()) takeNewest(counts, holdId, amount - (moved.get(input.budgetId) ?? 0n))
+  /** Takes off what a hold does not need where it counted for one of these, what was counted last first, less what moved to a reserve. */
+  uncount(holdId: string, amount: bigint, spenders: readonly Spender[], moved?: ReadonlyMap<string, bigint>): void {
+    for (const { input, counts } of this.#budgets.values()) {
+      if (!spenders.some((spender) => isFor(input, spender))) continue
+      takeNewest(counts, holdId, amount - (moved?.get(input.budgetId) ?? 0n))
+    }
   }
 
   /** A refund makes room in the window in which the work was taken, while that lasts. */

@@ -1,5 +1,6 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { Failure, NewWorkflow, Operations, Outcome, RatedUsage, Refusal } from '../../packages/ledger/src/operations.ts'
+import type { Spender } from './reference-budgets.ts'
 import { ReferenceLimits } from './reference-limits.ts'
 import {
   ANY_SERVICE,
@@ -96,9 +97,11 @@ export abstract class ReferenceWork extends ReferenceLimits {
     for (const reserve of this.reservesFor(work)) {
       const take = least(amount - sum(drawn.map((part) => part.amount)), reserve.left)
       const from = reserve.workflowId ?? ''
-      drawn.push(...takeFirst(reserve.pins, take).map((part) => ({ ...part, reserves: [from, ...(part.reserves ?? [])] })))
+      for (const part of takeFirst(reserve.pins, take)) {
+        drawn.push({ ...part, reserves: [from, ...(part.reserves ?? [])] })
+        this.budgets.move(reserve.holdId, taker, part.amount, this.#spendersOf(reserve, part), true)
+      }
       reserve.left -= take
-      this.budgets.move(reserve.holdId, taker, take)
     }
     return drawn
   }
@@ -164,24 +167,29 @@ export abstract class ReferenceWork extends ReferenceLimits {
   /** Takes `amount` off a hold, the last set aside first, and gives it to the reserve that it came from, if that is open. */
   #giveBack(hold: Hold, amount: bigint): void {
     hold.left -= amount
-    const moved = new Map<string, bigint>()
     for (const part of takeLast(hold.pins, amount)) {
       const froms = part.reserves ?? []
+      const spenders = this.#spendersOf(hold, part)
       const at = froms.findIndex((workflowId) => this.#reserveOf(workflowId))
       const reserve = this.#reserveOf(froms[at] ?? '')
       if (!reserve) {
         this.unpin(part)
+        this.budgets.uncount(hold.holdId, part.amount, spenders)
         continue
       }
       const further = froms.slice(at + 1)
-      reserve.pins.unshift({ grantId: part.grantId, amount: part.amount, ...(further.length > 0 && { reserves: further }) })
+      const back = { grantId: part.grantId, amount: part.amount, ...(further.length > 0 && { reserves: further }) }
+      reserve.pins.unshift({ ...back })
       reserve.left += part.amount
-      const owners = froms.flatMap((workflowId) => this.#reserveOf(workflowId) ?? [])
-      for (const [budgetId, count] of this.budgets.move(hold.holdId, reserve.holdId, part.amount, owners)) {
-        moved.set(budgetId, (moved.get(budgetId) ?? 0n) + count)
-      }
+      const moved = this.budgets.move(hold.holdId, reserve.holdId, part.amount, this.#spendersOf(reserve, back))
+      this.budgets.uncount(hold.holdId, part.amount, spenders, moved)
     }
-    this.budgets.uncount(hold.holdId, amount, moved)
+  }
+
+  /** Those for whom a part of a hold is counted: who spends it, and who reserved it. */
+  #spendersOf(hold: Hold, { reserves = [] }: Part): Spender[] {
+    const owners = this.workflows.filter(({ workflowId }) => reserves.includes(workflowId))
+    return [hold, ...owners.map(({ userId, apiKeyId }) => ({ userId, apiKeyId, service: ANY_SERVICE }))]
   }
 
   #reserveOf(workflowId: string): Hold | undefined {

@@ -27,6 +27,7 @@ import {
   packDecision,
   plan,
   predictCeiling,
+  pricedOffer,
   type Route,
   type RouteRefusal,
   type RouteRequest,
@@ -233,7 +234,7 @@ function reportedCharge(
   { candidate, usage }: AttemptRecord,
   { at, request }: Pick<HeldRoute, 'at'> & Pick<PlanInput, 'request'>,
 ): Credits {
-  const { service, provider, model } = candidate.offer
+  const { service, provider, model } = pricedOffer(candidate.offer, request.operation)
   if (!usage || usage.certainty === 'ceiling') return microCredits(0n)
   const price = (quantities: readonly UsageQuantity[]) =>
     prices.priceReported({ service, provider, model, at, ...request.numbers }, quantities)

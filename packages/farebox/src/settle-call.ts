@@ -10,7 +10,7 @@ import {
 } from '@farebox/core'
 import { type ChargedOutcome, type Ledger, type SettleHoldInput, UsageSpooledError } from '@farebox/ledger'
 import { chargeOf, explain } from '@farebox/pricing'
-import type { AttemptRecord, Candidate } from '@farebox/router'
+import { type AttemptRecord, type Candidate, pricedOffer } from '@farebox/router'
 import type { KeptAttempt } from './attempt-details.ts'
 import { checkReported, isUnpriceable, type Pricing } from './book-prices.ts'
 import { errorOfRefusal } from './errors.ts'
@@ -159,7 +159,7 @@ export async function settleLost(
 
 async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attempt: AttemptRecord, usage: Usage): Promise<void> {
   const { candidate, attemptId } = attempt
-  const { priced } = await priceUsage(parts, held, candidate, usage, () => usage)
+  const { priced, rating } = await priceUsage(parts, held, candidate, usage, () => usage)
   const isCharged = parts.failedAttempts === 'charged' && usage.certainty !== 'ceiling'
   const ours = { quantity: 0n as Quantity, rated: microCredits(0n), roundingStep: microCredits(1n) }
   await settleInput(payer.envelope, () => ({
@@ -181,6 +181,8 @@ async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attem
         requestId: shortEnough(attempt.requestId),
         attempt: attemptId,
         attempts: [describeAttempt(attempt, attemptId)],
+        // Live sound may be priced by another model than the record names.
+        explanation: isCharged && rating.query.model !== candidate.offer.model ? explain(rating) : undefined,
       },
     },
   }))
@@ -252,12 +254,12 @@ async function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usag
  */
 async function priceUsage(
   { prices }: MeterParts,
-  { numbers, at }: HeldRoute,
+  { numbers, at, route }: HeldRoute,
   candidate: Candidate,
   usage: Usage,
   fallback: Answer['fallback'],
 ) {
-  const { service, provider, model } = candidate.offer
+  const { service, provider, model } = pricedOffer(candidate.offer, route.operation)
   const source = { service, provider, model, at, ...numbers }
   const price = (quantities: readonly UsageQuantity[]) => prices.priceReported(source, quantities)
   let known: ReturnType<typeof knownPart<Pricing>>

@@ -9,6 +9,7 @@ import { consider, type PricePredictor, predictCeilingIfPriced } from './conside
 import { demandsOf } from './eligibility.ts'
 import { explore } from './exploration.ts'
 import type { HealthView } from './health.ts'
+import { isLiveSound } from './priced-offer.ts'
 import { refuse, refuseDisabled } from './refusal.ts'
 import { type Exploration, holdFor, Rejection, type Route, type RouteRefusal } from './route.ts'
 import type { RouteRequest } from './route-request.ts'
@@ -75,7 +76,9 @@ export function plan(input: PlanInput): Route | RouteRefusal {
   const session = request.session && !configuration.accuracyFirst ? keepSession(candidates, strategy) : undefined
   const isFree = strategy === 'balanced' && !configuration.accuracyFirst && session?.candidate !== candidates[0]
   if (isFree && draw) pickNearBest(candidates, draw)
-  const mayExplore = isFree && draw && configuration.exploration > 0 && complexity.complexity !== 'high'
+  // Live sound is charged while it goes on, at the price of whoever serves it.
+  const isTrialAllowed = complexity.complexity !== 'high' && !isLiveSound(request.operation)
+  const mayExplore = isFree && draw && configuration.exploration > 0 && isTrialAllowed
   const explored = mayExplore ? explore(candidates, configuration.exploration, draw) : undefined
   const exploration = explored && withCeiling(explored, input)
   return {

@@ -68,7 +68,7 @@ export interface ServiceConfiguration {
   readonly latencyMsMax: number | null
   /**
    * Share of requests, from 0 to 1, that strategy `balanced` sends to a less known candidate, at your expense. Zero: none. It
-   * never explores with requests of high accuracy or high complexity, nor under `accuracyFirst`.
+   * never explores with requests of high accuracy or high complexity, with live sound, nor under `accuracyFirst`.
    */
   readonly exploration: number
   /** Overrides for requests with certain metadata. All matching conditions apply in order, and later ones win. */

@@ -15,6 +15,7 @@ import type { Ledger } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import type { BookPrices } from '../book-prices.ts'
 import { correctionIdOf } from '../correction-id.ts'
+import { pricedModelOf } from '../priced-model.ts'
 import type { Difference, ReconcileReport } from './difference.ts'
 import { isWithin, type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
 import { costOf, loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
@@ -217,9 +218,9 @@ function spread(total: bigint, amounts: readonly bigint[]): bigint[] {
 /** What a request should be charged for the provider's count of it. */
 function chargeFor({ prices }: Run, ours: OurRecord, theirs: readonly UsageQuantity[]): Credits {
   const { row, at, numbers, charges, quantities } = ours
-  const { service, provider, model } = row
-  const charge = (counted: readonly UsageQuantity[]) =>
-    chargeOf(prices.price({ service, provider, model: model ?? undefined, at, ...numbers }, counted).rating)
+  const { service, provider } = row
+  const source = { service, provider, model: pricedModelOf(row), at, ...numbers }
+  const charge = (counted: readonly UsageQuantity[]) => chargeOf(prices.price(source, counted).rating)
   if (charges.some(({ due }) => due > 0n)) return charge(theirs)
   // An earlier call of its line was rounded up, and thereby paid for all of this one: only what is more is due.
   const more = charge(theirs) - charge(quantities)

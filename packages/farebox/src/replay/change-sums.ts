@@ -62,7 +62,7 @@ export class ChangeSums {
       this.isPricedOtherwiseToday = true
       const priceOf = ({ provider, model, quantities: used }: Pick<RecordedCall, 'provider' | 'model' | 'quantities'>) =>
         today.priceOf({ service, provider, model, at, ...numbers }, used)?.rated
-      const [before, after] = [priceOf(call), priceOf(replayed)]
+      const [before, after] = [priceOf({ ...call, model: call.pricedModel }), priceOf(replayed)]
       // Unless both have a price today, the call saves nothing today.
       if (before !== undefined && after !== undefined) this.savedToday += before - after
     }

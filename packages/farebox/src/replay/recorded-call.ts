@@ -11,6 +11,7 @@ import {
 import { isTakenBack, type UsageRow } from '@farebox/ledger'
 import type { DecisionRecord, PhoneNumbers } from '@farebox/router'
 import { decisionOf } from '../kept-decisions.ts'
+import { pricedModelOf } from '../priced-model.ts'
 
 /** One call, put together from its usage records: all slices or parts, and all corrections. */
 export interface RecordedCall {
@@ -18,6 +19,8 @@ export interface RecordedCall {
   /** The provider that served it. */
   provider: string
   model: string | undefined
+  /** The model whose price was charged. For live sound, it may be another one. */
+  pricedModel: string | undefined
   /** The unit of the call's line on the receipt. */
   unit: Unit
   quantities: readonly UsageQuantity[]
@@ -90,6 +93,7 @@ function newCall(record: UsageRow, details: Details): RecordedCall {
     service,
     provider,
     model: model ?? undefined,
+    pricedModel: pricedModelOf(record),
     unit,
     quantities: quantitiesOf(record, details, decision),
     at: typeof details.at === 'number' ? details.at : createdAt,

@@ -77,7 +77,7 @@ export class ReplayPrices {
   }
 
   /** The step that the line of a call was rounded up to. If the book no longer has its price, guessed from the amounts. */
-  stepOf({ service, provider, model, at, numbers, quantities, due, rated }: RecordedCall): Credits {
+  stepOf({ service, provider, pricedModel: model, at, numbers, quantities, due, rated }: RecordedCall): Credits {
     const step = this.priceOf({ service, provider, model, at, ...numbers }, quantities)?.step
     return step ?? (due !== rated && due % WHOLE_CREDIT === 0n ? WHOLE_CREDIT : microCredits(1n))
   }

@@ -217,6 +217,21 @@ export function exerciseReserves(suite: Suite): void {
       expect(await used(accountId)).toEqual({ ada: 10 })
     })
 
+    it('what others add to a reserve, and do not need, is not taken off the budget of whoever reserved', async () => {
+      const accountId = await suite.account(500)
+      await suite.ledger.setBudget({ accountId, budgetId: 'ada', userId: 'ada', period: 'total', limit: credits(10) })
+      await open(accountId, 'w', 6, { userId: 'ada' })
+      const holdId = await suite.hold(accountId, 10, { workflowId: 'w', userId: 'bob' })
+      await suite.ledger.extendHold({ accountId, holdId, amount: credits(6) })
+      expect(await used(accountId)).toEqual({ ada: 6 })
+      await suite.ledger.extendHold({ accountId, holdId, amount: credits(10) })
+      await suite.ledger.settleHold({ accountId, holdId, usage: usage(5) })
+      expect(await used(accountId)).toEqual({ ada: 6 })
+      expect(await suite.ledger.placeHold(asked(accountId, 5, { userId: 'ada' }))).toMatchObject({ available: credits(4) })
+      await suite.ledger.closeWorkflow({ accountId, workflowId: 'w' })
+      expect(await used(accountId)).toEqual({ ada: 5 })
+    })
+
     it('what a reserve gave counts in the window in which it was reserved', async () => {
       const accountId = await suite.account(500)
       await suite.ledger.setBudget({ accountId, budgetId: 'all', period: 'day', limit: credits(100) })

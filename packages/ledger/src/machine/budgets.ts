@@ -1,5 +1,5 @@
 import { type Credits, microCredits, type Service } from '@farebox/core'
-import type { AccountRow, BudgetRow, BudgetUse } from '../rows.ts'
+import type { AccountRow, BudgetRow, BudgetUse, HoldRow } from '../rows.ts'
 import { least } from './least.ts'
 import type { LedgerState } from './state.ts'
 import { windowOf } from './windows.ts'
@@ -122,16 +122,18 @@ export function moveUses(uses: BudgetUse[], amount: Credits): BudgetUse[] {
  * Takes what a hold did not need off its budgets, newest use first, each in the window in which it was counted. Windows that are
  * over stay as they were.
  *
- * @param moved  the part that went back to a reserve, and stays counted
+ * @param spenders  whom the amount was counted for: budgets that apply to none of them have not counted it
+ * @param moved     the part that went back to a reserve, and stays counted
  */
 export function uncountInBudgets(
   state: LedgerState,
-  accountId: string,
-  uses: BudgetUse[],
+  { accountId, budgets: uses }: Pick<HoldRow, 'accountId' | 'budgets'>,
   amount: Credits,
+  spenders: readonly Spender[],
   moved: readonly BudgetUse[] = [],
 ): void {
   for (const budget of state.budgets(accountId)) {
+    if (!spenders.some((spender) => appliesTo(budget, spender))) continue
     const mine = uses.filter(({ budgetId }) => budgetId === budget.budgetId)
     for (const use of moveUses(mine, microCredits(amount - usedOf(moved, budget.budgetId)))) {
       if (use.windowStart !== budget.windowStart) continue

@@ -1,7 +1,10 @@
 import { credits } from '@farebox/core'
+import fc from 'fast-check'
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { describe, expect, test } from 'vitest'
 import { START } from '../testing/memory-rows.ts'
 import { OneAccount, rated } from '../testing/one-account.ts'
+import { appliesTo } from './budgets.ts'
 
 const HOUR = 3_600_000
 const reserve = (amount: number, ttlMs = HOUR) => ({ amount: credits(amount), ttlMs })
@@ -406,3 +409,93 @@ describe('a reserve below another', () => {
     expect(ledger.budget('b').used).toBe(credits(limit))
   })
 })
+
+describe('whatever happens below workflows with reserves', () => {
+  test('budgets count what is set aside or spent by those they limit, or out of what these reserved', () => {
+    const seeds = fc.array(fc.noBias(fc.nat()), { minLength: 10, maxLength: 40, size: 'max' })
+    fc.assert(
+      fc.property(seeds, (steps) => {
+        const ledger = new OneAccount(500)
+        ledger.do('grant', { grantId: 'second', amount: credits(500) })
+        for (const scope of [{}, { userId: 'ada' }, { apiKeyId: 'k' }, { service: 'gpt' }]) {
+          ledger.do('setBudget', { budgetId: JSON.stringify(scope), limit: credits(1_000), ...scope })
+        }
+        for (const [index, seed] of steps.entries()) {
+          const before = spentIn(ledger)
+          const charged = randomStep(ledger, index, xoroshiro128plus(seed))
+          for (const [budgetId, spent] of spentIn(ledger)) {
+            const more = spent - (before.get(budgetId) ?? 0n)
+            // What others spend counts as well if it was reserved by those whom the budget limits.
+            expect(more).toBeGreaterThanOrEqual(budgetId === '{}' ? charged : 0n)
+            expect(more).toBeLessThanOrEqual(charged)
+          }
+        }
+        expect(ledger.verify()).toEqual([])
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+/** What each budget counts, less what open holds have set aside that counts there. */
+function spentIn(ledger: OneAccount): Map<string, bigint> {
+  const open = ledger.all('holds').filter(({ state }) => state === 'open')
+  return new Map(
+    ledger.all('budgets').map((budget) => {
+      let spent: bigint = budget.used
+      for (const hold of open) {
+        for (const { amount, reserves = [] } of hold.lots) {
+          const owners = reserves.map((workflowId) => ({ ...ledger.workflow(workflowId), service: '*' }))
+          if ([hold, ...owners].some((spender) => appliesTo(budget, spender))) spent -= amount
+        }
+      }
+      return [budget.budgetId, spent]
+    }),
+  )
+}
+
+/** Does something, and returns what was charged. */
+function randomStep(ledger: OneAccount, index: number, random: { next(): number }): bigint {
+  const below = (count: number) => (random.next() >>> 0) % count
+  const oneOf = <Item>(items: readonly Item[]) => items[below(items.length)]
+  const spender = { userId: oneOf(['ada', 'bob', undefined]), apiKeyId: oneOf(['k', undefined]) }
+  const ttlMs = 1_000 + below(100_000)
+  const workflowId = oneOf(ledger.all('workflows'))?.workflowId
+  const holds = ledger.all('holds').map((hold) => hold.holdId)
+  const holdId = oneOf(holds) ?? ''
+  const legId = oneOf(holds.filter((id) => !id.startsWith('reserve:'))) ?? ''
+  switch (below(11)) {
+    case 0:
+    case 1:
+      ledger.do('openWorkflow', {
+        workflowId: `w${index}`,
+        ...spender,
+        parentId: workflowId,
+        reserve: reserve(1 + below(20), ttlMs),
+      })
+      return 0n
+    case 2:
+    case 3:
+    case 4:
+      ledger.do('placeHold', { holdId: `h${index}`, amount: credits(1 + below(20)), workflowId, ...spender, ttlMs })
+      return 0n
+    case 5:
+    case 6:
+      ledger.do('extendHold', { holdId, amount: credits(below(25)) })
+      return 0n
+    case 7: {
+      const usage = rated(below(25))
+      const outcome = ledger.do('settleHold', { holdId: legId, usageId: `u${index}`, usage, final: below(3) === 0 })
+      return outcome.status === 'charged' ? outcome.charged : 0n
+    }
+    case 8:
+      ledger.do('releaseHold', { holdId })
+      return 0n
+    case 9:
+      ledger.do('closeWorkflow', { workflowId: workflowId ?? '' })
+      return 0n
+    default:
+      ledger.wait(below(20_000))
+      return 0n
+  }
+}

@@ -1,6 +1,6 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { AccountRow, BudgetUse, HoldRow, Lot, WorkflowRow } from '../rows.ts'
-import { appliesTo, moveUses } from './budgets.ts'
+import type { BudgetUse, HoldRow, Lot, WorkflowRow } from '../rows.ts'
+import { addUses, appliesTo, moveUses, type Spender } from './budgets.ts'
 import { envelopesOf, moveEnvelopes } from './envelopes.ts'
 import { least } from './least.ts'
 import { moveLots } from './lots.ts'
@@ -44,10 +44,12 @@ export function drawReserves(state: LedgerState, reserves: readonly HoldRow[], a
     const take = least(rest, reserve.remaining)
     if (take === 0n) continue
     const from = reserve.workflowId ?? ''
-    for (const lot of moveLots(reserve.lots, take)) drawn.lots.push({ ...lot, reserves: [from, ...(lot.reserves ?? [])] })
     // Empty uses are dropped, or a reserve would grow with each call that draws on it.
     reserve.budgets = reserve.budgets.filter((use) => use.amount > 0n)
-    drawn.uses.push(...moveUses(reserve.budgets, take))
+    for (const lot of moveLots(reserve.lots, take)) {
+      drawn.lots.push({ ...lot, reserves: [from, ...(lot.reserves ?? [])] })
+      addUses(drawn.uses, moveUses(usesFor(state, reserve, spendersOf(state, reserve, lot)), lot.amount))
+    }
     drawn.amount += take
     moveReserve(state, reserve, microCredits(-take))
   }
@@ -57,34 +59,34 @@ export function drawReserves(state: LedgerState, reserves: readonly HoldRow[], a
 /**
  * Returns what a hold drew from a reserve and did not need, to that reserve or, if it has ended, to the next open one.
  *
- * @param uses  the hold's budget uses; those in budgets that also apply to the reserve, or to one that it draws on itself, move
- *   back with the amount
- * @returns     the uses that moved to the reserve, or `undefined` if no reserve is open
+ * @returns  the budget uses that moved to the reserve with the amount, or `undefined` if no reserve is open. They are those in
+ *   budgets that count the reserve too, or one that it drew this lot from
  */
-export function returnToReserve(
-  state: LedgerState,
-  account: AccountRow,
-  lot: Lot,
-  amount: Credits,
-  uses: BudgetUse[],
-): BudgetUse[] | undefined {
+export function returnToReserve(state: LedgerState, hold: HoldRow, lot: Lot, amount: Credits): BudgetUse[] | undefined {
   const from = lot.reserves ?? []
-  const reserves = reservesOf(
-    state,
-    from.flatMap((workflowId) => state.workflow(account.accountId, workflowId) ?? []),
-  )
-  const [reserve] = reserves
+  const workflows = from.flatMap((workflowId) => state.workflow(hold.accountId, workflowId) ?? [])
+  const [reserve] = reservesOf(state, workflows)
   if (!reserve) return undefined
   const further = from.slice(from.indexOf(reserve.workflowId ?? '') + 1)
-  reserve.lots.unshift({ grantId: lot.grantId, amount, ...(further.length > 0 && { reserves: further }) })
-  // What the further reserves are still to get back counts for them too.
-  const counting = state.budgets(account.accountId).filter((budget) => reserves.some((each) => appliesTo(budget, each)))
-  const ids = new Set(counting.map(({ budgetId }) => budgetId))
-  const counted = uses.filter(({ budgetId }) => ids.has(budgetId))
-  const moved = moveUses(counted, amount)
+  const returned = { grantId: lot.grantId, amount, ...(further.length > 0 && { reserves: further }) }
+  reserve.lots.unshift(returned)
+  const moved = moveUses(usesFor(state, hold, spendersOf(state, reserve, returned)), amount)
   reserve.budgets.push(...moved.map((use) => ({ ...use })))
   moveReserve(state, reserve, amount)
   return moved
+}
+
+/** Those for whom budgets count a lot of a hold: the hold's spender, and whoever reserved the lot, even if that reserve has ended. */
+export function spendersOf(state: LedgerState, hold: HoldRow, { reserves = [] }: Lot): Spender[] {
+  const workflows = reserves.flatMap((workflowId) => state.workflow(hold.accountId, workflowId) ?? [])
+  return [hold, ...workflows.map(({ userId, apiKeyId }) => ({ service: ANY_SERVICE, userId, apiKeyId }))]
+}
+
+/** The budget uses of a hold that count for one of these spenders. */
+function usesFor(state: LedgerState, { accountId, budgets: uses }: HoldRow, spenders: readonly Spender[]): BudgetUse[] {
+  const counting = state.budgets(accountId).filter((budget) => spenders.some((spender) => appliesTo(budget, spender)))
+  const ids = new Set(counting.map(({ budgetId }) => budgetId))
+  return uses.filter(({ budgetId }) => ids.has(budgetId))
 }
 
 /** Keeps reserves alive as long as the work under them. */

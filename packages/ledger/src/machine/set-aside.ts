@@ -1,11 +1,11 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { AccountRow, BudgetUse, HoldRow, Lot, Posting } from '../rows.ts'
+import type { AccountRow, HoldRow, Lot, Posting } from '../rows.ts'
 import type { Limits } from './affordable.ts'
 import { addUses, countInBudgets, uncountInBudgets } from './budgets.ts'
 import { envelopesOf, moveEnvelopes } from './envelopes.ts'
 import { least } from './least.ts'
 import { addLots, consumeFree, consumePinned, pinLots, unpinLot } from './lots.ts'
-import { drawReserves, renewReserves, returnToReserve } from './reserves.ts'
+import { drawReserves, renewReserves, returnToReserve, spendersOf } from './reserves.ts'
 import type { LedgerState } from './state.ts'
 import type { Step } from './step.ts'
 
@@ -29,7 +29,6 @@ export function giveBack(state: LedgerState, account: AccountRow, hold: HoldRow,
   let left: bigint = amount
   let reserved = 0n
   let expired = 0n
-  const moved: BudgetUse[] = []
   while (left > 0n) {
     const lot = hold.lots.at(-1)
     if (!lot) throw new Error(`hold ${hold.holdId} of account ${account.accountId} has fewer lots than its amount`)
@@ -37,13 +36,12 @@ export function giveBack(state: LedgerState, account: AccountRow, hold: HoldRow,
     lot.amount = microCredits(lot.amount - give)
     if (lot.amount === 0n) hold.lots.pop()
     left -= give
-    const uses = returnToReserve(state, account, lot, give, hold.budgets)
-    if (uses) {
-      reserved += give
-      moved.push(...uses)
-    } else expired += unpinLot(state, account, lot.grantId, give)
+    const moved = returnToReserve(state, hold, lot, microCredits(give))
+    if (moved) reserved += give
+    else expired += unpinLot(state, account, lot.grantId, give)
+    // Lot by lot, since budgets of those who reserved it count only what came from there.
+    uncountInBudgets(state, hold, microCredits(give), spendersOf(state, hold, lot), moved)
   }
-  uncountInBudgets(state, account.accountId, hold.budgets, amount, moved)
   hold.remaining = microCredits(hold.remaining - amount)
   const workflow = hold.workflowId === null ? undefined : state.workflow(account.accountId, hold.workflowId)
   moveEnvelopes(state, envelopesOf(state, workflow), { held: -amount })
