@@ -148,7 +148,9 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
       // The caller or consumer left, or time ran out, while looking for another candidate.
       if (opened) {
         stop(opened.leash, opened.source)
-        opened.plan.finish({ outcome: 'left' })
+        // It may have answered with nothing but a finish, and said what that used.
+        const { usage, requestId } = opened.waiting.at(-1) ?? {}
+        opened.plan.finish({ outcome: 'left', usage, requestId })
       }
       this.#resolve(this.ending)
     } else if (opened) this.#continueWith(opened, error)
