@@ -18,7 +18,7 @@ import { PaidTime } from './paid-time.ts'
  * credits run out.
  */
 const PARTS = [15, 5, 1] as const
-/** How many seconds to charge at once. A crash loses no more than that. */
+/** The fewest seconds to charge at once. A crash loses little more than a minute: these, those in advance and the lag of charges. */
 const CHARGE_SECONDS = 55
 const LOW_SECONDS = 60
 const RESERVE_SECONDS = 10
