@@ -86,6 +86,8 @@ describe.each(storeNames)('speech that is transcribed while it is heard, on %s',
     expect(records.reduce((sum, record) => sum + record.quantity, 0n)).toBe(quantity(150))
     expect(await balance()).toBe(credits(1_000 - 20))
     expect((await workflow.close()).services_used).toMatchObject([{ units_consumed: 150, credits_used: 20 }])
+    // One decision led to all of its parts.
+    expect(await workflow.decisions()).toMatchObject([{ usageId: records.at(-1)?.usageId, provider: 'deepgram' }])
   })
 
   it('is charged when it has ended, though nobody reads what was told of it', async () => {
@@ -542,6 +544,33 @@ describe('live work whose input fails', () => {
     expect(await stream.settled).toEqual({ creditsUsed: credits(2), endedBy: 'caller' })
     expect(await usage()).toMatchObject([{ quantity: 15_000_000n }])
     expect(await balance()).toBe(credits(998))
+  })
+
+  it.each(['listen', 'converse'] as const)('does not blame a provider that passes the failure on as it is: %s', async (what) => {
+    const attempts: unknown[] = []
+    const service = what === 'listen' ? 'voice_stt' : 'realtime'
+    const { workflow } = await open(credits(1_000), {
+      providers: [simulated({ services: [service] })],
+      telemetry: { begin: () => ({ attempted: ({ outcome, errorKind }) => void attempts.push({ outcome, errorKind }) }) },
+    })
+    const gone = new Error('the microphone is gone')
+    async function* audio(): AsyncGenerator<Uint8Array> {
+      yield* sound(1)
+      throw gone
+    }
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      for await (const piece of audio()) yield { type: 'audio', audio: piece }
+    }
+    const stream = await (what === 'listen'
+      ? workflow.listen({ audio: audio(), format })
+      : workflow.converse({ ...conversation, input: input() }))
+    const error = await texts(stream.events).then(
+      () => expect.unreachable(),
+      (thrown) => thrown,
+    )
+    expect(error).toMatchObject({ code: 'STREAM_CUT', kind: 'aborted', cause: { cause: gone } })
+    await stream.settled
+    expect(attempts).toEqual([{ outcome: 'cut', errorKind: 'aborted' }])
   })
 
   it('names a piece of a conversation that is not bytes', async () => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { type Credits, quantity } from '@farebox/core'
 import { type CreateApiKeyInput, LedgerUnavailableError } from '@farebox/ledger'
 import { sqlite } from '@farebox/ledger/sqlite'
@@ -204,6 +206,26 @@ describe('metered time', () => {
     expect(await time.end()).toEqual({ creditsUsed: credits(10), seconds: 30 })
     await time.reached(90)
     expect(await money()).toMatchObject({ balance: credits(90), held: 0n })
+  })
+
+  it('is forgotten by its workflow when it has ended', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const { workflow } = await open(credits(1_000))
+    const ended = async () => {
+      const time = await workflow.meter(line)
+      await time.reached(20)
+      await time.end()
+      return new WeakRef(time)
+    }
+    const time = await ended()
+    await expect
+      .poll(() => {
+        collect()
+        return time.deref() === undefined
+      })
+      .toBe(true)
+    expect((await workflow.close()).total_credits_used).toBeGreaterThan(0)
   })
 
   it('is charged no less than what has been charged, and nothing where it did not begin', async () => {

@@ -1,4 +1,5 @@
 import {
+  microUnits,
   nanoUsd,
   type PhoneRequest,
   type PhoneResult,
@@ -6,11 +7,12 @@ import {
   ProviderError,
   type ProviderRecord,
   quantity,
+  type RealtimeInput,
   type Usage,
 } from '@farebox/core'
 import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
-import { credits, type Farebox } from 'farebox'
+import { credits, type Farebox, PriceBook } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { openAccount, openBox, storeNames } from './open-box.ts'
 
@@ -363,6 +365,39 @@ async function openListening(
   }
   return { box, accountId, workflow, listened, later }
 }
+
+it('compares a conversation as a whole, and looks for none of its turns', async () => {
+  let time = Date.now()
+  let more = 0n
+  const model = simulated({ services: ['realtime'], now: () => time })
+  const adapter: ProviderAdapter = {
+    ...model,
+    async *records(range, context) {
+      for await (const record of model.records?.(range, context) ?? []) {
+        const { quantities = [], certainty = 'exact' } = record.usage ?? {}
+        const counted = quantities.map((one) => ({ ...one, quantity: microUnits(one.quantity + more) }))
+        yield { ...record, usage: { quantities: counted, certainty } }
+      }
+    },
+  }
+  const entry = { service: 'realtime', provider: 'gpt-realtime', rates: [{ unit: 'tokens' as const, amount: '10', per: '1000' }] }
+  const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries: [entry] }]
+  const prices = new PriceBook({ name: 'talk', currency: 'credits', versions })
+  const box = await openBox({ providers: [adapter], prices, clock: () => time })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'talk' })
+  async function* input(): AsyncGenerator<RealtimeInput> {
+    for (const text of ['Good day.', 'And good night.']) yield* [{ type: 'text' as const, text }, { type: 'respond' as const }]
+  }
+  const format = { encoding: 'mulaw', sampleRate: 8_000 } as const
+  const stream = await workflow.converse({ input: input(), inputFormat: format, outputFormat: format, outputTokensMax: 400 })
+  await stream.settled
+  await workflow.close()
+  time += 30 * MINUTE
+  expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [] })
+  more = 1_000_000n
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'usage_differs', accountId, isApplied: false }])
+})
 
 it('follows a price that changes back to what it was before', async () => {
   const { network, box, accountId, workflow, later } = await open('SQLite', (net, request) => net.connect(request, 60))

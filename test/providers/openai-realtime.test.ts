@@ -363,6 +363,20 @@ describe('a conversation that breaks', () => {
     expect(inspect(error)).not.toContain('Hello there')
   })
 
+  it('because an answer failed without usage tells of its sound, beside what was written down', async () => {
+    const { adapter, server } = await open({ converse: () => ({ status: 'failed' }) })
+    server.fail({ type: 'no_usage' })
+    const providerOptions = { audio: { input: { transcription: { model: 'gpt-transcribe' } } } }
+    const input: RealtimeInput[] = [
+      { type: 'audio', audio: words },
+      { type: 'audio', audio: silence },
+    ]
+    const error = await failureOf(collect(adapter.converse?.(talk(input, { providerOptions }), context)))
+    expect(error).toMatchObject({ kind: 'incomplete', usage: { certainty: 'floor' } })
+    // "You said: something aloud", a tenth of a second each.
+    expect(meters(error.usage)).toEqual({ transcription: '0.6', audio_output: '8' })
+  })
+
   it('by an error event is classified before the first sound, and incomplete after it', async () => {
     const error = { type: 'error', error: { type: 'server_error', code: 'slow_down', message: 'Hello there' } }
     for (const [after, kind] of [

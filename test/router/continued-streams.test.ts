@@ -1,5 +1,5 @@
 import { type ChatEvent, type ProviderErrorKind, quantity, type Usage } from '@farebox/core'
-import { attemptStream, createTally, type StreamAttemptOptions, type StreamSeam } from '@farebox/router'
+import { attemptStream, createHealth, createTally, type StreamAttemptOptions, type StreamSeam } from '@farebox/router'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { failure, routeOf } from './scripted.ts'
 
@@ -203,6 +203,30 @@ describe('a stream that is cut after content, and may be continued', () => {
 })
 
 describe('a consumer that leaves', () => {
+  test('just as another candidate answers with nothing but its usage, has that on record', async () => {
+    const controller = new AbortController()
+    const health = createHealth()
+    const played = play(
+      { first: ['a', failure('network')], empty: [finish] },
+      {
+        afterContent: 'continue',
+        signal: controller.signal,
+        health: {
+          ...health,
+          record(healthKey, observation) {
+            health.record(healthKey, observation)
+            if (healthKey === 'empty' && observation.outcome === 'answering') controller.abort()
+          },
+        },
+      },
+    )
+    const { events, ended, attempts } = await streamOf(played)
+    await events.next()
+    await expect(events.next()).rejects.toMatchObject({ kind: 'aborted' })
+    expect(await ended).toMatchObject({ status: 'left', parts: [{ outcome: 'cut' }] })
+    expect(attempts).toMatchObject([{ outcome: 'cut' }, { cause: 'continuation', outcome: 'left', usage, requestId: 'req_1' }])
+  })
+
   const lines = ['a', 'b', 50, 'c', 50, finish]
 
   test('stops the provider at once, unless it is to be drained', async () => {

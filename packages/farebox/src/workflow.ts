@@ -344,8 +344,7 @@ export class Workflow {
    */
   async meter(input: MeterInput): Promise<MeteredTime> {
     const time = await this.#runner.track(meterTime({ ...this.#live(), metadata: this.#options.metadata }, input))
-    this.#ends ??= new Set()
-    this.#ends.add(() => time.end())
+    this.#endOnClose(() => time.end(), time.over)
     return time
   }
 
@@ -563,11 +562,16 @@ export class Workflow {
       // `settled` and `onError` report a failure. It must not keep the workflow from closing.
       await stream.settled.catch(() => undefined)
     }
+    this.#endOnClose(end, stream.settled)
+    return stream
+  }
+
+  /** Calls `end` when the workflow closes, unless the work has ended before. */
+  #endOnClose(end: () => Promise<unknown>, ended: Promise<unknown>): void {
     this.#ends ??= new Set()
     this.#ends.add(end)
-    const ended = () => void this.#ends?.delete(end)
-    stream.settled.then(ended, ended)
-    return stream
+    const forget = () => void this.#ends?.delete(end)
+    ended.then(forget, forget)
   }
 
   #measure(service: 'gpt' | 'vision', input: ChatInput) {

@@ -242,6 +242,35 @@ describe('after the first content', () => {
     expect(error).toMatchObject({ kind: 'timeout' })
   })
 
+  test('a provider is asked for nothing more when time was up as it began', async () => {
+    const asked: string[] = []
+    const health = createHealth()
+    const outcome = await attemptStream<ChatEvent>({
+      route: routeOf(['slow']),
+      id: 'r',
+      deadlines: { totalMs: 1_000 },
+      async *open() {
+        yield text('a')
+        asked.push('for more')
+        yield finish
+      },
+      health: {
+        ...health,
+        record(key, observation) {
+          health.record(key, observation)
+          // The process was busy with something else.
+          if (observation.outcome === 'answering') vi.advanceTimersByTime(1_001)
+        },
+      },
+    })
+    if (outcome.status !== 'succeeded') throw new Error(`the stream did not start: ${outcome.status}`)
+    const { events, ended } = outcome.value
+    expect(await events.next()).toEqual({ done: false, value: text('a') })
+    await expect(events.next()).rejects.toMatchObject({ code: 'STREAM_CUT', kind: 'timeout' })
+    expect(await ended).toMatchObject({ status: 'cut' })
+    expect(asked).toEqual([])
+  })
+
   test('a consumer that takes so long that the deadline passes is not held against the provider', async () => {
     const health = createHealth()
     for (let count = 0; count < 6; count += 1) {

@@ -100,7 +100,9 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
       const { deadlines, route } = run.options
       const { leash, source } = live.opened
       const leftMs = this.#drainsUntil === undefined ? run.msLeft : this.#drainsUntil - steadyClock()
-      const settled = await leash.wait(source.next(), Math.min(deadlines.betweenEventsMs, leftMs))
+      // When time is up, nothing more is asked for: the provider would take another piece of live input, which is charged.
+      const step = leftMs > 0 ? source.next() : new Promise<never>(() => {})
+      const settled = await leash.wait(step, Math.min(deadlines.betweenEventsMs, leftMs))
       // If something else ended the stream during the wait, ignore this event.
       if (!this.ending) {
         const next = read(settled, live.candidate, route.operation, 'next event')
@@ -148,7 +150,9 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
       // The caller or consumer left, or time ran out, while looking for another candidate.
       if (opened) {
         stop(opened.leash, opened.source)
-        opened.plan.finish({ outcome: 'left' })
+        // It may have answered with nothing but a finish, and said what that used.
+        const { usage, requestId } = opened.waiting.at(-1) ?? {}
+        opened.plan.finish({ outcome: 'left', usage, requestId })
       }
       this.#resolve(this.ending)
     } else if (opened) this.#continueWith(opened, error)

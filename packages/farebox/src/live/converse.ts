@@ -63,6 +63,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   #isWarned = false
   readonly #answers = new AnswerQueue()
   #endedBy: LiveEnd = 'input'
+  #inputFailure: { cause: unknown } | undefined
   /** Aborts when the input has ended, or no more of it is to be read. */
   readonly #over = new AbortController()
 
@@ -126,6 +127,10 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     }
   }
 
+  get inputFailure(): { cause: unknown } | undefined {
+    return this.#inputFailure
+  }
+
   get over(): AbortSignal {
     return this.#over.signal
   }
@@ -151,6 +156,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       }
     } catch (error) {
       this.#endedBy = 'caller'
+      this.#inputFailure = { cause: error }
       throw error
     } finally {
       this.#over.abort()

@@ -39,6 +39,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   readonly #over = new AbortController()
   #heard = 0
   #endedBy: LiveEnd = 'input'
+  #inputFailure: { cause: unknown } | undefined
 
   constructor(input: ListenInput, onLow: ListenInput['onLow']) {
     const { lowSeconds = LOW_SECONDS } = input
@@ -59,6 +60,10 @@ class ListenSession implements LiveSession<TranscriptEvent> {
     const { format, language } = this.#input
     const request = { audio: this.#paid(), format, language, model: candidate.offer.model }
     return required(candidate, 'streamTranscription').call(candidate.adapter, request, context)
+  }
+
+  get inputFailure(): { cause: unknown } | undefined {
+    return this.#inputFailure
   }
 
   get over(): AbortSignal {
@@ -100,6 +105,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
       }
     } catch (error) {
       this.#endedBy = 'caller'
+      this.#inputFailure = { cause: error }
       throw error
     } finally {
       this.#over.abort()

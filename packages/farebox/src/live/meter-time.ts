@@ -18,7 +18,7 @@ import { PaidTime } from './paid-time.ts'
  * credits run out.
  */
 const PARTS = [15, 5, 1] as const
-/** How many seconds to charge at once. A crash loses no more than that. */
+/** The fewest seconds to charge at once. A crash loses little more than a minute: these, those in advance and the lag of charges. */
 const CHARGE_SECONDS = 55
 const LOW_SECONDS = 60
 const RESERVE_SECONDS = 10
@@ -38,7 +38,7 @@ interface TimeParts extends LiveParts {
  * @throws {PriceNotFoundError} the provider has no price per time
  * @throws {InsufficientCreditsError} the account cannot pay for the reserve and one second: nothing was held
  */
-export async function meterTime({ parts, payer, runner, metadata }: TimeParts, input: MeterInput): Promise<MeteredTime> {
+export async function meterTime({ parts, payer, runner, metadata }: TimeParts, input: MeterInput): Promise<RunningTime> {
   const { service, provider, model, to, from, requestId, reserveSeconds = RESERVE_SECONDS, lowSeconds = LOW_SECONDS } = input
   for (const [name, value] of Object.entries({ reserveSeconds, lowSeconds })) {
     if (!(Number.isFinite(value) && value >= 0)) throw new InvalidOptionError(`${name} must be seconds from 0, received ${value}`)
@@ -96,7 +96,7 @@ interface RunningParts {
   onError(error: unknown): void
 }
 
-class RunningTime implements MeteredTime {
+export class RunningTime implements MeteredTime {
   readonly #meter: LiveMeter
   readonly #time: PaidTime
   readonly #parts: RunningParts

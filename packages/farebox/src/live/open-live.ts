@@ -54,6 +54,8 @@ export interface LiveSession<Event> {
   rest(usage: Usage | undefined): Usage
   /** Why the input ended. `caller` if it failed. */
   readonly endedBy: LiveEnd
+  /** What the input, or paying for it, threw. */
+  readonly inputFailure: { cause: unknown } | undefined
 }
 
 /**
@@ -112,6 +114,7 @@ async function openWatched<Event extends StreamEvent>(
         over: session.over,
         milliseconds: parts.liveDeadlines.finishMs ?? FINISH_MS,
         provider: candidate.offer.provider,
+        inputFailure: () => session.inputFailure,
       }),
     ),
   }).catch((error: unknown) => runner.giveUp(held, error))

@@ -9,12 +9,15 @@ export interface Silence {
   over: AbortSignal
   milliseconds: number
   provider: string
+  /** What the input threw, if it failed. */
+  inputFailure: () => { cause: unknown } | undefined
 }
 
 /**
  * Yields the events of live work, without a limit while there is more input. After that, limits how long the provider may stay
  * silent.
  *
+ * @throws {ProviderError} `aborted`: the input failed
  * @throws {ProviderError} `timeout`: after its input ended, the provider was silent for too long and did not end its events
  */
 export async function* withinSilence<Event>(
@@ -28,6 +31,12 @@ export async function* withinSilence<Event>(
       if (step.done) return
       yield step.value
     }
+  } catch (thrown) {
+    const failure = silence.inputFailure()
+    // An adapter may pass on what its input threw. Its provider is not to blame for that.
+    if (failure?.cause !== thrown) throw thrown
+    const { provider } = silence
+    throw new ProviderError(`the input for ${provider} failed`, { provider, kind: 'aborted', ...failure })
   } finally {
     // Not awaited: the provider may hang.
     source.return?.().catch(() => {})

@@ -61,10 +61,12 @@ export async function loadOurRecords(
         corrections.push(row)
         continue
       }
-      const ours = ourRecord(row)
+      // The parts of a conversation have the ids of its turns, which providers do not list.
+      const isPart = lastPartOf(row) !== undefined
+      if (isPart) parts.push(row)
+      const ours = isPart ? undefined : ourRecord(row)
       byUsage.set(key(row.accountId, row.usageId), ours)
       if (ours) byRequest.set(key(ours.adapter, ours.requestId), ours)
-      else if (lastPartOf(row) !== undefined) parts.push(row)
       const { adapter, requestId } = detailsOf(row)
       if (adapter === undefined && typeof requestId === 'string') mentioned.add(requestId)
     }

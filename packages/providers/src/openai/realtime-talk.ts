@@ -138,7 +138,6 @@ export class RealtimeTalk {
         break
       case 'response.done':
         this.#answers.delete(String(response?.id))
-        this.#untoldBytes = 0
         this.#request()
         break
       case 'conversation.item.input_audio_transcription.completed': {
@@ -166,6 +165,8 @@ export class RealtimeTalk {
   /** Updates the state by an event for the caller. */
   tell(event: RealtimeEvent): void {
     if (event.type === 'audio') this.#untoldBytes += event.audio.length
+    // An answer that failed without usage has no turn, so its audio stays untold.
+    if (event.type === 'turn') this.#untoldBytes = 0
     this.isAnswering ||= event.type === 'audio' || event.type === 'text' || event.type === 'tool_call'
   }
 

@@ -58,6 +58,7 @@ describe('a message of a media stream', () => {
     ['without an event', '{}'],
     ['without a stream', JSON.stringify({ event: 'media', media: { payload: '' } })],
     ['without sound', JSON.stringify({ event: 'media', ...numbered, media: {} })],
+    ['with a time that is no number', JSON.stringify({ event: 'media', ...numbered, media: { timestamp: 'soon', payload: '' } })],
     ['with sound that is not base64', JSON.stringify({ event: 'media', ...numbered, media: { payload: '*' } })],
   ])('that is %s is malformed', (_, message) => {
     expect(() => readMediaMessage(message)).toThrow(expect.objectContaining({ code: 'PROVIDER_ERROR', kind: 'malformed' }))

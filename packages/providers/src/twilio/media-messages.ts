@@ -47,7 +47,7 @@ export function readMediaMessage(message: string): MediaMessage | undefined {
         type: 'media',
         streamId,
         track: asText(part.track) ?? 'inbound',
-        timestampMs: Number(part.timestamp ?? 0),
+        timestampMs: milliseconds(part.timestamp ?? 0),
         audio: sound(need(part, 'payload')),
       }
     case 'mark':
@@ -96,6 +96,12 @@ function sound(payload: string): Uint8Array {
   } catch {
     throw malformedMessage('its sound is not base64')
   }
+}
+
+function milliseconds(value: unknown): number {
+  const given = Number(value)
+  if (!(given >= 0 && given < Number.POSITIVE_INFINITY)) throw malformedMessage('its timestamp is not in milliseconds')
+  return given
 }
 
 function texts(value: unknown): string[] {
