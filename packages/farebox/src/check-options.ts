@@ -1,10 +1,10 @@
-import { InvalidOptionError, type Offer, type ProviderAdapter } from '@farebox/core'
+import { checkOptionNames, InvalidOptionError, type Offer, type ProviderAdapter } from '@farebox/core'
 import { defaultPriceBook } from '@farebox/pricing'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
 import { checkNamedProviders } from './check-named-providers.ts'
-import { checkNames } from './check-names.ts'
 import { checkTimes } from './check-times.ts'
 import type { FareboxOptions } from './farebox.ts'
+import type { WorkflowOptions } from './workflow.ts'
 
 const known: Record<keyof FareboxOptions, true> = {
   store: true,
@@ -45,7 +45,7 @@ export function checkOptions(options: FareboxOptions): void {
   if (typeof store !== 'object') {
     throw new InvalidOptionError('store must be what sqlite({ filename }) or postgres({ connectionString }) returns')
   }
-  checkNames(options, known, 'createFarebox()')
+  checkOptionNames(options, known, 'createFarebox()')
   if (!Array.isArray(providers)) throw new InvalidOptionError('providers must be a list of adapters')
   for (const [index, adapter] of providers.entries()) checkAdapter(adapter, index)
   for (const [option, book] of Object.entries({ prices, costs })) {
@@ -92,13 +92,36 @@ function checkOffer(offer: Offer, option: string): void {
   }
 }
 
+const knownOfWorkflow: Record<keyof WorkflowOptions, true> = {
+  accountId: true,
+  name: true,
+  workflowId: true,
+  configuration: true,
+  apiKey: true,
+  userId: true,
+  businessAdapter: true,
+  maxCredits: true,
+  reserve: true,
+  metadata: true,
+  signal: true,
+  idempotencyKey: true,
+  isOpened: true,
+  isOneCall: true,
+}
+
 /**
- * Checks a workflow's configuration for two mistakes that would only show up elsewhere, or never. It does not check everything,
- * because it may run for each request.
+ * Checks a workflow's options for mistakes that would only show up elsewhere, or never. It does not check everything, because it
+ * may run for each request.
  *
- * @throws {InvalidOptionError} the configuration is incomplete, or its limit is not an amount of credits
+ * @throws {InvalidOptionError} an option is unknown, the configuration is incomplete, or its limit is not an amount of credits
  */
-export function checkOwnConfiguration(configuration: ServiceConfiguration): void {
+export function checkWorkflow(options: WorkflowOptions): void {
+  checkOptionNames(options, knownOfWorkflow, 'workflow()')
+  const { configuration } = options
+  if (configuration !== undefined) checkOwnConfiguration(configuration)
+}
+
+function checkOwnConfiguration(configuration: ServiceConfiguration): void {
   const { conditions, maxCreditsPerRequest } = configuration
   if (Array.isArray(conditions) && (maxCreditsPerRequest === null || typeof maxCreditsPerRequest === 'bigint')) return
   checkServiceConfiguration(configuration)

@@ -39,7 +39,7 @@ import {
 import { Agents } from './agents.ts'
 import { BookPrices } from './book-prices.ts'
 import type { LiveDeadlines } from './call-runner.ts'
-import { checkOptions, checkOwnConfiguration } from './check-options.ts'
+import { checkOptions, checkWorkflow } from './check-options.ts'
 import { TIMER_MS_MAX } from './check-times.ts'
 import { UnauthorizedError } from './errors.ts'
 import { type EstimateInput, type EstimateReport, estimateWorkflow, type KnownOfWork } from './estimate-workflow.ts'
@@ -269,10 +269,10 @@ export class Farebox {
   /**
    * Starts or resumes a workflow of an account. The ledger opens it with its first use.
    *
-   * @throws {InvalidOptionError} its configuration is incomplete, or its limit is not an amount of credits
+   * @throws {InvalidOptionError} an option is unknown, its configuration is incomplete, or its limit is not an amount of credits
    */
   workflow(options: WorkflowOptions): Workflow {
-    if (options.configuration !== undefined) checkOwnConfiguration(options.configuration)
+    checkWorkflow(options)
     return new Workflow(this.#parts, options)
   }
 

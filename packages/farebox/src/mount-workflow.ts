@@ -1,8 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import { type Credits, InvalidOptionError } from '@farebox/core'
+import { type Credits, checkOptionNames, InvalidOptionError } from '@farebox/core'
 import type { AuthenticatedKey } from '@farebox/ledger'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
-import { checkNames } from './check-names.ts'
 import { CallerLeftError, WorkflowClosedError } from './errors.ts'
 import type { Farebox } from './farebox.ts'
 import type { Workflow, WorkflowOptions } from './workflow.ts'
@@ -40,7 +39,7 @@ export function checkMount(options: MountOptions): void {
       "workflow is missing: farebox(box, { workflow: 'voice_chat' }) names what breakdowns count requests under",
     )
   }
-  checkNames(options, known, 'farebox()')
+  checkOptionNames(options, known, 'farebox()')
   if (configuration !== undefined) checkServiceConfiguration(configuration)
 }
 

@@ -1,4 +1,4 @@
-import { FareboxError } from '@farebox/core'
+import { checkOptionNames, FareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
 import { unthrowing } from '../unthrowing.ts'
@@ -25,6 +25,16 @@ export interface OutboxOptions {
   retryDelayMs?(attempt: number): number
   /** Called for every failed attempt, and without an event when the database cannot be reached. */
   onError?(error: unknown, event?: LedgerEvent): void
+}
+
+const known: Record<keyof OutboxOptions, true> = {
+  deliver: true,
+  pollMs: true,
+  concurrency: true,
+  timeoutMs: true,
+  attemptsMax: true,
+  retryDelayMs: true,
+  onError: true,
 }
 
 /** How far to look for an event of another account when the first ones belong to busy accounts. */
@@ -196,6 +206,7 @@ function noReport(): OutboxReport {
 }
 
 function resolve(options: OutboxOptions): Required<OutboxOptions> {
+  checkOptionNames(options, known, 'Outbox')
   const resolved = {
     deliver: options.deliver,
     pollMs: options.pollMs ?? 1_000,
