@@ -17,7 +17,7 @@ import { fareboxFetch } from 'farebox/fetch'
 import { farebox as koa, fareboxRoutes as koaRoutes } from 'farebox/koa'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
-import { openAccount, openBox } from './open-box.ts'
+import { openAccount, openBeside, openBox } from './open-box.ts'
 
 // What programs without types give by mistake, and are told by nobody but us.
 
@@ -177,6 +177,8 @@ describe('a workflow', () => {
       "workflow is missing: farebox(box, { workflow: 'voice_chat' })",
     )
     expect(said(() => mount(box, { workflow: 'x', configuration: presets.balanced as never }))).toContain('a function: call it')
+    const typo = presets.balanced({ primaryAiModel: 'gtp-4o' })
+    expect(said(() => mount(box, { workflow: 'x', configuration: typo }))).toContain('names "gtp-4o" for gpt')
     // Without a word it would have no ceiling.
     expect(said(() => Reflect.apply(mount, undefined, [box, { workflow: 'x', maxCredit: credits(5) }]))).toContain(
       'maxCredit: farebox() has no such option; known are workflow, configuration, maxCredits',
@@ -214,6 +216,24 @@ describe('an option that is misspelt', () => {
     expect(said(() => openai(given as never))).toMatch(
       /^openai\(\) takes an object of options, received (undefined|null|string)$/,
     )
+  })
+
+  it('of a provider’s name is refused in a workflow and in an agent, and not in an agent that was made when it was offered', async () => {
+    const offers = [{ service: 'gpt', provider: 'acme', model: 'acme-1', capabilities: {}, quality: 0.8, latencyMs: 600 }]
+    const box = await openBox({ providers: [simulated(), simulated({ name: 'acme', offers })] })
+    const { accountId } = await openAccount(box)
+    const configuration = presets.balanced({ primaryAiModel: 'acm' })
+    expect(said(() => box.workflow({ accountId, name: 'x', configuration }))).toContain('configuration names "acm" for gpt')
+    const create = (name: string) =>
+      box.agents.create({ accountId, agentId: name, serviceConfiguration: { primary_ai_model: name } })
+    await expect(create('acm')).rejects.toMatchObject({
+      code: 'INVALID_CONFIGURATION',
+      fields: [{ field: 'primary_ai_model', allowed: expect.stringContaining('names "acm" for gpt, which no adapter offers') }],
+    })
+    await create('acme')
+    const later = openBeside(box)
+    const agent = await later.agents.find(accountId, 'acme')
+    expect(later.workflow({ accountId, name: 'x', configuration: agent.configuration }).configuration).toBe(agent.configuration)
   })
 
   it('of a workflow is refused, as one that would leave a ceiling out', async () => {

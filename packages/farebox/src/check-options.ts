@@ -1,7 +1,7 @@
 import { checkOptionNames, InvalidOptionError, type Offer, type ProviderAdapter } from '@farebox/core'
 import { defaultPriceBook } from '@farebox/pricing'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
-import { checkNamedProviders } from './check-named-providers.ts'
+import { ProviderNames } from './check-named-providers.ts'
 import { checkTimes } from './check-times.ts'
 import type { FareboxOptions } from './farebox.ts'
 import type { WorkflowOptions } from './workflow.ts'
@@ -37,9 +37,10 @@ const known: Record<keyof FareboxOptions, true> = {
 /**
  * Rejects invalid options, for hosts without TypeScript and for what its types cannot express.
  *
+ * @returns the names that configurations may use
  * @throws {InvalidOptionError} an option is invalid; the message names it and what it should be
  */
-export function checkOptions(options: FareboxOptions): void {
+export function checkOptions(options: FareboxOptions): ProviderNames {
   const { store, providers, configuration, businessAdapters = [], prices, costs } = options ?? {}
   if (!store) throw new InvalidOptionError('store is missing: give sqlite({ filename }) or postgres({ connectionString })')
   if (typeof store !== 'object') {
@@ -52,17 +53,18 @@ export function checkOptions(options: FareboxOptions): void {
     if (book === undefined || typeof book.find === 'function') continue
     throw new InvalidOptionError(`${option} must be a price book: new PriceBook(document)`)
   }
-  const named = { providers, prices: prices ?? defaultPriceBook }
+  const names = new ProviderNames({ providers, prices: prices ?? defaultPriceBook })
   if (configuration !== undefined) {
     checkServiceConfiguration(configuration)
-    checkNamedProviders(configuration, named)
+    names.check(configuration)
   }
   for (const adapter of businessAdapters) {
     const option = `the configuration of business adapter ${adapter.name}`
     checkServiceConfiguration(adapter.configuration, option)
-    checkNamedProviders(adapter.configuration, named, option)
+    names.check(adapter.configuration, option)
   }
   checkTimes(options)
+  return names
 }
 
 function checkAdapter(adapter: ProviderAdapter, index: number): void {
@@ -113,12 +115,15 @@ const knownOfWorkflow: Record<keyof WorkflowOptions, true> = {
  * Checks a workflow's options for mistakes that would only show up elsewhere, or never. It does not check everything, because it
  * may run for each request.
  *
- * @throws {InvalidOptionError} an option is unknown, the configuration is incomplete, or its limit is not an amount of credits
+ * @throws {InvalidOptionError} an option is unknown, or the configuration is incomplete, names an unknown provider, or has a limit that
+ *   is not an amount of credits
  */
-export function checkWorkflow(options: WorkflowOptions): void {
+export function checkWorkflow(options: WorkflowOptions, names: ProviderNames): void {
   checkOptionNames(options, knownOfWorkflow, 'workflow()')
   const { configuration } = options
-  if (configuration !== undefined) checkOwnConfiguration(configuration)
+  if (configuration === undefined) return
+  checkOwnConfiguration(configuration)
+  names.check(configuration)
 }
 
 function checkOwnConfiguration(configuration: ServiceConfiguration): void {

@@ -31,8 +31,8 @@ const known: Record<keyof MountOptions, true> = {
   onError: true,
 }
 
-/** @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is incomplete */
-export function checkMount(options: MountOptions): void {
+/** @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is incomplete or names an unknown provider */
+export function checkMount(box: Farebox, options: MountOptions): void {
   const { workflow, configuration } = options ?? {}
   if (typeof workflow !== 'string' || workflow === '') {
     throw new InvalidOptionError(
@@ -40,7 +40,9 @@ export function checkMount(options: MountOptions): void {
     )
   }
   checkOptionNames(options, known, 'farebox()')
-  if (configuration !== undefined) checkServiceConfiguration(configuration)
+  if (configuration === undefined) return
+  checkServiceConfiguration(configuration)
+  box.providerNames.check(configuration)
 }
 
 /**
