@@ -94,7 +94,8 @@ function checkOffer(offer: Offer, option: string): void {
   }
 }
 
-const knownOfWorkflow: Record<keyof WorkflowOptions, true> = {
+/** Includes what `ledger.openWorkflow` answers, since hosts hand that on as it is. */
+const knownOfWorkflow: Record<keyof WorkflowOptions | 'status' | 'replayed' | 'reserved' | 'reserveHoldId', true> = {
   accountId: true,
   name: true,
   workflowId: true,
@@ -109,6 +110,10 @@ const knownOfWorkflow: Record<keyof WorkflowOptions, true> = {
   idempotencyKey: true,
   isOpened: true,
   isOneCall: true,
+  status: true,
+  replayed: true,
+  reserved: true,
+  reserveHoldId: true,
 }
 
 /**
