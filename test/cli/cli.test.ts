@@ -73,6 +73,11 @@ describe.each([
     expect(await json('revoke-key', String(key?.prefix), ...at)).toEqual([{ prefix: key?.prefix, revoked: true }])
     await json('open-account', 'Poor', '--id', 'poor', ...at)
     expect(await json('create-key', 'poor', '--minimum-balance', '0', ...at)).toMatchObject([{ prefix: expect.any(String) }])
+    const misspelt = await farebox('create-key', 'poor', '--service', 'gpt', 'tts', '--minimum-balance', '0', ...at)
+    expect(misspelt).toMatchObject({
+      code: 0,
+      errors: [expect.stringMatching(/^tts is no service that Farebox calls.* voice_tts/)],
+    })
     expect(await json('accounts', ...at)).toEqual([
       { account: 'ada', name: 'Ada', balance: '6000.5', held: '0', available: '6000.5' },
       { account: 'poor', name: 'Poor', balance: '0', held: '0', available: '0' },

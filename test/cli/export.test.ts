@@ -93,6 +93,9 @@ describe.each([
     expect([lstatSync(socket).isSocket(), lstatSync(file('to-socket')).isSymbolicLink()]).toEqual([true, true])
     const inFolder = await farebox('export', ...at, '--out', folder)
     expect([inFolder.code, inFolder.errors]).toEqual([1, [`farebox: --out names a folder, not a file: ${folder}`]])
+    const inNewFolder = await farebox('export', ...at, '--out', `${file('new')}/`)
+    expect([inNewFolder.code, inNewFolder.errors]).toEqual([1, [`farebox: --out names a folder, not a file: ${file('new')}`]])
+    expect(existsSync(file('new'))).toBe(false)
   })
 
   test('takes the times that usage takes', async () => {

@@ -38,3 +38,10 @@ async function mistakes() {
 it('what the types refuse is refused by the compiler', () => {
   expect(mistakes).toBeTypeOf('function')
 })
+
+it.each([
+  () => createClient({ baseUrl: 'https://example.com', apiKey: 'k', timeout: 5 } as never),
+  () => createAdminClient({ baseUrl: 'https://example.com', adminToken: 't', timeout: 5 } as never),
+])('what plain JavaScript misspells is refused when it runs', (make) => {
+  expect(make).toThrow(/^timeout: a client has no such option; known are .*timeoutMs$/)
+})

@@ -66,6 +66,17 @@ describe('a header', () => {
     expect(await chosen('nothing')).toMatchObject({ param: 'x-farebox-configuration' })
     expect(await chosen('{"primary_ai_model":7}')).toMatchObject({ param: 'x-farebox-configuration.primary_ai_model' })
     expect(await chosen('{')).toMatchObject({ param: 'x-farebox-configuration' })
+    // A typo would be served by the fallback, at its own price.
+    expect(await chosen('{"primary_ai_model":"gtp-4o"}')).toMatchObject({
+      param: 'x-farebox-configuration.primary_ai_model',
+      message: expect.stringContaining('names "gtp-4o" for gpt, which no adapter offers: offered are gpt-4o-mini'),
+    })
+    expect(await chosen('{"fallback_providers":{"gpt":["gtp-4o"]}}')).toMatchObject({
+      param: 'x-farebox-configuration.fallback_providers',
+    })
+    expect(await chosen('{"conditions":[{"when":{"tier":"free"},"use":{"primary_ai_model":"gtp-4o"}}]}')).toMatchObject({
+      param: 'x-farebox-configuration.conditions.0.use.primary_ai_model',
+    })
     expect(await chosen('premiumQuality', 'desk')).toMatchObject({ param: 'x-farebox-configuration' })
     const limited = '{"max_credits_per_request":0}'
     expect(await chosen(limited, 'gpt-4o')).toMatchObject({ type: 'insufficient_quota', code: 'request_limit' })

@@ -58,9 +58,25 @@ describe.each(routeHosts)('the API in $name', ({ serveRoutes }) => {
         ],
       },
     })
+    const half = { service_type: 'sms', cost_limit_per_request: '0.5' }
+    expect(await admin.post(`/api/v1/admin/keys/${prefix}/services`, { services: ['gpt', half] })).toMatchObject({
+      body: {
+        services: expect.arrayContaining([
+          expect.objectContaining({ ...half, cost_limit_per_request: 0, cost_limit_per_request_exact: '0.5' }),
+        ]),
+      },
+    })
     expect(await admin.post('/api/v1/admin/budgets', { account_id, period: 'total', credits: 1 })).toMatchObject({
       status: 201,
       body: { budget_id: expect.any(String) },
+    })
+    await admin.post('/api/v1/admin/budgets', { account_id, period: 'day', credits: '2.5', mode: 'warn' })
+    const { budgets } = (await own.get('/api/v1/budgets')).body as unknown as { budgets: { period: string }[] }
+    expect(budgets.find(({ period }) => period === 'day')).toMatchObject({
+      limit: 2,
+      limit_exact: '2.5',
+      used: 0,
+      used_exact: '0',
     })
     const { agent_id } = (await own.post('/api/v1/agent/create', {})).body
     const over = await own.post(`/api/v1/agent/${agent_id}/chat`, { message: 'hello' })

@@ -1,15 +1,23 @@
 import { InvalidOptionError } from '@farebox/core'
+import { cloudEvents, Ledger, Outbox, stripeMeterEvents, UsageOutbox } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
+import { anthropic } from '@farebox/providers/anthropic'
+import { cartesia } from '@farebox/providers/cartesia'
+import { deepgram } from '@farebox/providers/deepgram'
+import { elevenlabs } from '@farebox/providers/elevenlabs'
+import { livekit } from '@farebox/providers/livekit'
 import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
+import { twilio } from '@farebox/providers/twilio'
+import { undiciFetch } from '@farebox/providers/undici-fetch'
 import { createFarebox, credits, defineBusinessAdapter, type FareboxOptions, presets, type Workflow } from 'farebox'
 import { farebox as express, fareboxRoutes as expressRoutes } from 'farebox/express'
 import { fareboxFetch } from 'farebox/fetch'
 import { farebox as koa, fareboxRoutes as koaRoutes } from 'farebox/koa'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
-import { openAccount, openBox } from './open-box.ts'
+import { openAccount, openBeside, openBox } from './open-box.ts'
 
 // What programs without types give by mistake, and are told by nobody but us.
 
@@ -43,6 +51,11 @@ describe('createFarebox', () => {
       { concurrency: { openai: 5 } },
       'openai is no option of concurrency: use default, byAdapter',
     ],
+    ['a deadline that is misspelt', { deadlines: { total: 5 } }, 'Did you mean totalMs?'],
+    ['a deadline of live work that is misspelt', { liveDeadlines: { finish: 5 } }, 'Did you mean finishMs?'],
+    ['retries that are misspelt', { retries: { tries: 5 } }, 'Did you mean triesMax?'],
+    ['a hedge that is misspelt', { hedge: { afterMs: 5, shares: 0.1 } }, 'Did you mean share?'],
+    ['a spool that is misspelt', { spool: { directory: 'spool', entriesMx: 5 } }, 'Did you mean entriesMax?'],
     ['a store that is the name of a file', { store: 'credits.db' }, 'store must be what sqlite({ filename }) or'],
     ['no providers', { providers: undefined }, 'providers must be a list of adapters'],
     ['a provider that was not called', { providers: [openai] }, 'providers[0] is not an adapter such as openai({ apiKey }) or'],
@@ -164,9 +177,70 @@ describe('a workflow', () => {
       "workflow is missing: farebox(box, { workflow: 'voice_chat' })",
     )
     expect(said(() => mount(box, { workflow: 'x', configuration: presets.balanced as never }))).toContain('a function: call it')
+    const typo = presets.balanced({ primaryAiModel: 'gtp-4o' })
+    expect(said(() => mount(box, { workflow: 'x', configuration: typo }))).toContain('names "gtp-4o" for gpt')
     // Without a word it would have no ceiling.
     expect(said(() => Reflect.apply(mount, undefined, [box, { workflow: 'x', maxCredit: credits(5) }]))).toContain(
       'maxCredit: farebox() has no such option; known are workflow, configuration, maxCredits',
+    )
+  })
+})
+
+describe('an option that is misspelt', () => {
+  const ledger = new Ledger(sqlite({ filename: ':memory:' }))
+  it.each<[string, (options: never) => unknown, object, string]>([
+    ['openai()', openai, { apikey: 'sk-1' }, 'apiKey'],
+    ['anthropic()', anthropic, { apikey: 'sk-1' }, 'apiKey'],
+    ['deepgram()', deepgram, { baseURL: 'https://example.com' }, 'baseUrl'],
+    ['elevenlabs()', elevenlabs, { api_key: 'sk-1' }, 'apiKey'],
+    ['cartesia()', cartesia, { baseUrl: 'https://example.com' }, 'baseURL'],
+    ['twilio()', twilio, { accountSID: 'AC' }, 'accountSid'],
+    ['livekit()', livekit, { URL: 'wss://example.com' }, 'url'],
+    ['simulated()', simulated, { latency: 5 }, 'latencyMs'],
+    ['undiciFetch()', undiciFetch, { connection: 5 }, 'connections'],
+    ['sqlite()', sqlite, { fileName: 'credits.db' }, 'filename'],
+    ['postgres()', postgres, { connectionstring: 'postgres://host/database' }, 'connectionString'],
+    ['Ledger', (options) => new Ledger(sqlite({ filename: ':memory:' }), options), { batchmax: 5 }, 'batchMax'],
+    ['Outbox', (options) => new Outbox(ledger, options), { deliver: () => undefined, pollMS: 5 }, 'pollMs'],
+    ['UsageOutbox', (options) => new UsageOutbox(ledger, options), { name: 'x', deliver: () => undefined, since: 5 }, 'name'],
+    ['cloudEvents()', cloudEvents, { url: 'https://example.com', header: {} }, 'headers'],
+    ['stripeMeterEvents()', stripeMeterEvents, { event_name: 'x' }, 'eventName'],
+  ])('of %s is refused, and the nearest name told', (of, make, options, nearest) => {
+    const [wrong] = Object.keys(options).slice(-1)
+    const message = said(() => make(options as never))
+    expect(message).toContain(`${wrong}: ${of} has no such option; known are `)
+    expect(message).toContain(`Did you mean ${nearest}?`)
+  })
+
+  it.each([undefined, null, 'sk-1'])('of an adapter is refused, and so is %j in the place of its options', (given) => {
+    expect(said(() => openai(given as never))).toMatch(
+      /^openai\(\) takes an object of options, received (undefined|null|string)$/,
+    )
+  })
+
+  it('of a provider’s name is refused in a workflow and in an agent, and not in an agent that was made when it was offered', async () => {
+    const offers = [{ service: 'gpt', provider: 'acme', model: 'acme-1', capabilities: {}, quality: 0.8, latencyMs: 600 }]
+    const box = await openBox({ providers: [simulated(), simulated({ name: 'acme', offers })] })
+    const { accountId } = await openAccount(box)
+    const configuration = presets.balanced({ primaryAiModel: 'acm' })
+    expect(said(() => box.workflow({ accountId, name: 'x', configuration }))).toContain('configuration names "acm" for gpt')
+    const create = (name: string) =>
+      box.agents.create({ accountId, agentId: name, serviceConfiguration: { primary_ai_model: name } })
+    await expect(create('acm')).rejects.toMatchObject({
+      code: 'INVALID_CONFIGURATION',
+      fields: [{ field: 'primary_ai_model', allowed: expect.stringContaining('names "acm" for gpt, which no adapter offers') }],
+    })
+    await create('acme')
+    const later = openBeside(box)
+    const agent = await later.agents.find(accountId, 'acme')
+    expect(later.workflow({ accountId, name: 'x', configuration: agent.configuration }).configuration).toBe(agent.configuration)
+  })
+
+  it('of a workflow is refused, as one that would leave a ceiling out', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    expect(said(() => box.workflow({ accountId, name: 'x', maxCredit: credits(5) } as never))).toMatch(
+      /^maxCredit: workflow\(\) has no such option.* Did you mean maxCredits\?$/,
     )
   })
 })

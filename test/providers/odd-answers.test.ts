@@ -141,6 +141,21 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     })
   })
 
+  it.each(['sk-1', 'sk_car_1', 'Bearer a-key', 'a page\twith words'])('has no id where it echoes %j', async (echo) => {
+    const choice = { message: { content: 'Hi' }, finish_reason: 'stop' }
+    const body = JSON.stringify({ choices: [choice], content: [] })
+    const headers = { 'x-request-id': echo, 'request-id': echo }
+    const server = await serve('application/json', (response) => response.end(body), headers)
+    const chunk = { choices: [{ index: 0, delta: { content: 'Hi' }, finish_reason: 'stop' }] }
+    const events = await serve('text/event-stream', (response) => response.end(`data: ${JSON.stringify(chunk)}\n\n`), headers)
+    for (const transport of ['sdk', 'fetch'] as const) {
+      expect(await openai({ apiKey, baseURL: server, transport }).chat?.(hello, context)).not.toHaveProperty('requestId', echo)
+      const streamed = await collect(openai({ apiKey, baseURL: events, transport }).streamChat?.(hello, context))
+      expect(JSON.stringify(streamed)).not.toContain(echo)
+    }
+    expect(await anthropic({ apiKey, baseURL: server }).chat?.(hello, context)).not.toHaveProperty('requestId', echo)
+  })
+
   it('is no speech where there is nothing to hear', async () => {
     const done = { type: 'speech.audio.done', usage: { input_tokens: 1, output_tokens: 0, total_tokens: 1 } }
     const adapter = openai({ apiKey, baseURL: await serveEvents([done]) })
@@ -165,10 +180,10 @@ function serveEvents(events: readonly object[]): Promise<string> {
   )
 }
 
-async function serve(mediaType: string, answer: (response: ServerResponse) => void): Promise<string> {
+async function serve(mediaType: string, answer: (response: ServerResponse) => void, headers: object = {}): Promise<string> {
   const server = createServer((request, response) => {
     request.resume()
-    request.once('end', () => answer(response.writeHead(200, { 'content-type': mediaType })))
+    request.once('end', () => answer(response.writeHead(200, { 'content-type': mediaType, ...headers })))
   })
   onTestFinished(async () => {
     server.closeAllConnections()

@@ -66,8 +66,9 @@ export class Transport {
   readonly #baseUrl: string
   readonly #authorization: string
 
-  /** @throws {TypeError} `baseUrl` is not an address, or the secret is missing or cannot be sent in a header */
+  /** @throws {TypeError} an option is unknown, `baseUrl` is not an address, or the secret is missing or cannot be sent in a header */
   constructor(connection: ConnectionOptions, name: 'apiKey' | 'adminToken', secret: string) {
+    checkNames(connection, name)
     this.#connection = connection
     this.#baseUrl = checkBaseUrl(connection.baseUrl).replace(/\/+$/, '')
     this.#authorization = `Bearer ${checkSecret(name, secret)}`
@@ -177,6 +178,14 @@ function checkSecret(name: string, secret: string): string {
 }
 
 /** One attempt to send a request. */
+/** Rejects options that are misspelt, which would otherwise be ignored. */
+function checkNames(connection: ConnectionOptions, secret: string): void {
+  const { baseUrl, fetch, retries, timeoutMs, ...unknown } = connection
+  const names = Object.keys(unknown)
+  if (names.length === 0) return
+  throw new TypeError(`${names.join(', ')}: a client has no such option; known are ${secret}, baseUrl, fetch, retries, timeoutMs`)
+}
+
 class Attempt {
   readonly request: ApiRequest
   readonly idempotencyKey: string | undefined

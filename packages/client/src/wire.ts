@@ -504,8 +504,14 @@ export interface Budget {
   period: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'total'
   time_zone: string
   mode: 'block' | 'warn'
+  /** Whole credits, rounded down. */
   limit: number
+  /** Whole credits, rounded up. */
   used: number
+  /** The limit in credits, as an exact decimal string. */
+  limit_exact: string
+  /** What was used, in credits, as an exact decimal string. */
+  used_exact: string
   window: { starts_at: string; ends_at: string | null }
   /** `null`: never. */
   resets_at: string | null
@@ -892,8 +898,10 @@ export interface KeyService {
   /** `null`: every provider. */
   provider: string | null
   enabled: boolean
-  /** `null`: no limit. */
+  /** Whole credits, rounded down. `null`: no limit. */
   cost_limit_per_request: number | null
+  /** The limit in credits, as an exact decimal string. */
+  cost_limit_per_request_exact: string | null
 }
 
 /** The key that was revoked. */

@@ -49,6 +49,8 @@ export interface ProviderErrorFacts {
   providerCode?: string | undefined
   /** The parameter that the provider rejected, as the provider names it. With `unsupported`: what it cannot do of the request. */
   providerParameter?: string | undefined
+  /** What the host must install first, if that is why it failed: `"openai" (^6.30 or ^7)`. */
+  needs?: string | undefined
   requestId?: string | undefined
   /** What the call had consumed when it failed; `undefined` when unknown. */
   usage?: Usage | undefined
@@ -68,6 +70,7 @@ export class ProviderError extends FareboxError {
   readonly retryAfterMs: number | undefined
   readonly providerCode: string | undefined
   readonly providerParameter: string | undefined
+  readonly needs: string | undefined
   readonly requestId: string | undefined
   readonly usage: Usage | undefined
 
@@ -80,6 +83,7 @@ export class ProviderError extends FareboxError {
     this.retryAfterMs = facts.retryAfterMs
     this.providerCode = facts.providerCode
     this.providerParameter = facts.providerParameter
+    this.needs = facts.needs
     this.requestId = facts.requestId
     this.usage = facts.usage
   }

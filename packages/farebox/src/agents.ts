@@ -6,6 +6,7 @@ import {
   presets,
   type ServiceConfiguration,
 } from '@farebox/router'
+import type { ProviderNames } from './check-named-providers.ts'
 import { AgentNotFoundError } from './errors.ts'
 
 /** A named configuration that is stored in an account. */
@@ -33,8 +34,10 @@ const KIND = 'agent'
 export class Agents {
   readonly #ledger: Ledger
   readonly #businessAdapter: (name: string) => BusinessAdapter
+  readonly #names: ProviderNames
 
-  constructor(ledger: Ledger, businessAdapter: (name: string) => BusinessAdapter) {
+  constructor(ledger: Ledger, businessAdapter: (name: string) => BusinessAdapter, names: ProviderNames) {
+    this.#names = names
     this.#ledger = ledger
     this.#businessAdapter = businessAdapter
   }
@@ -43,12 +46,13 @@ export class Agents {
    * Resolves a configuration and stores it. `replayed` tells that the same idempotency key or id has stored it before.
    *
    * @throws {UnknownBusinessAdapterError} there is no business adapter of that name
-   * @throws {InvalidConfigurationError} a field of the configuration is unknown or out of range
+   * @throws {InvalidConfigurationError} a field of the configuration is unknown or out of range, or names an unknown provider
    */
   async create(input: CreateAgentInput): Promise<Agent & { replayed: boolean }> {
     const base =
       input.businessAdapter === undefined ? presets.balanced() : this.#businessAdapter(input.businessAdapter).configuration
     const configuration = parseServiceConfiguration(input.serviceConfiguration ?? {}, base)
+    this.#names.checkWire(configuration)
     const businessAdapter = input.businessAdapter ?? null
     const { documentId, replayed } = await this.#ledger.saveDocument({
       accountId: input.accountId,
@@ -69,10 +73,8 @@ export class Agents {
     const document = await this.#ledger.document(accountId, KIND, agentId)
     if (!document) throw new AgentNotFoundError(`no agent ${JSON.stringify(agentId)}`)
     const { body } = document
-    return {
-      agentId,
-      businessAdapter: (body.business_logic_adapter as string | null) ?? null,
-      configuration: parseServiceConfiguration(body.service_configuration),
-    }
+    const configuration = parseServiceConfiguration(body.service_configuration)
+    this.#names.accept(configuration)
+    return { agentId, businessAdapter: (body.business_logic_adapter as string | null) ?? null, configuration }
   }
 }

@@ -1,10 +1,10 @@
-import { InvalidOptionError, type Offer, type ProviderAdapter } from '@farebox/core'
+import { checkOptionNames, InvalidOptionError, type Offer, type ProviderAdapter } from '@farebox/core'
 import { defaultPriceBook } from '@farebox/pricing'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
-import { checkNamedProviders } from './check-named-providers.ts'
-import { checkNames } from './check-names.ts'
+import { ProviderNames } from './check-named-providers.ts'
 import { checkTimes } from './check-times.ts'
 import type { FareboxOptions } from './farebox.ts'
+import type { WorkflowOptions } from './workflow.ts'
 
 const known: Record<keyof FareboxOptions, true> = {
   store: true,
@@ -37,32 +37,34 @@ const known: Record<keyof FareboxOptions, true> = {
 /**
  * Rejects invalid options, for hosts without TypeScript and for what its types cannot express.
  *
+ * @returns the names that configurations may use
  * @throws {InvalidOptionError} an option is invalid; the message names it and what it should be
  */
-export function checkOptions(options: FareboxOptions): void {
+export function checkOptions(options: FareboxOptions): ProviderNames {
   const { store, providers, configuration, businessAdapters = [], prices, costs } = options ?? {}
   if (!store) throw new InvalidOptionError('store is missing: give sqlite({ filename }) or postgres({ connectionString })')
   if (typeof store !== 'object') {
     throw new InvalidOptionError('store must be what sqlite({ filename }) or postgres({ connectionString }) returns')
   }
-  checkNames(options, known, 'createFarebox()')
+  checkOptionNames(options, known, 'createFarebox()')
   if (!Array.isArray(providers)) throw new InvalidOptionError('providers must be a list of adapters')
   for (const [index, adapter] of providers.entries()) checkAdapter(adapter, index)
   for (const [option, book] of Object.entries({ prices, costs })) {
     if (book === undefined || typeof book.find === 'function') continue
     throw new InvalidOptionError(`${option} must be a price book: new PriceBook(document)`)
   }
-  const named = { providers, prices: prices ?? defaultPriceBook }
+  const names = new ProviderNames({ providers, prices: prices ?? defaultPriceBook })
   if (configuration !== undefined) {
     checkServiceConfiguration(configuration)
-    checkNamedProviders(configuration, named)
+    names.check(configuration)
   }
   for (const adapter of businessAdapters) {
     const option = `the configuration of business adapter ${adapter.name}`
     checkServiceConfiguration(adapter.configuration, option)
-    checkNamedProviders(adapter.configuration, named, option)
+    names.check(adapter.configuration, option)
   }
   checkTimes(options)
+  return names
 }
 
 function checkAdapter(adapter: ProviderAdapter, index: number): void {
@@ -92,13 +94,44 @@ function checkOffer(offer: Offer, option: string): void {
   }
 }
 
+/** Includes what `ledger.openWorkflow` answers, since hosts hand that on as it is. */
+const knownOfWorkflow: Record<keyof WorkflowOptions | 'status' | 'replayed' | 'reserved' | 'reserveHoldId', true> = {
+  accountId: true,
+  name: true,
+  workflowId: true,
+  configuration: true,
+  apiKey: true,
+  userId: true,
+  businessAdapter: true,
+  maxCredits: true,
+  reserve: true,
+  metadata: true,
+  signal: true,
+  idempotencyKey: true,
+  isOpened: true,
+  isOneCall: true,
+  status: true,
+  replayed: true,
+  reserved: true,
+  reserveHoldId: true,
+}
+
 /**
- * Checks a workflow's configuration for two mistakes that would only show up elsewhere, or never. It does not check everything,
- * because it may run for each request.
+ * Checks a workflow's options for mistakes that would only show up elsewhere, or never. It does not check everything, because it
+ * may run for each request.
  *
- * @throws {InvalidOptionError} the configuration is incomplete, or its limit is not an amount of credits
+ * @throws {InvalidOptionError} an option is unknown, or the configuration is incomplete, names an unknown provider, or has a limit that
+ *   is not an amount of credits
  */
-export function checkOwnConfiguration(configuration: ServiceConfiguration): void {
+export function checkWorkflow(options: WorkflowOptions, names: ProviderNames): void {
+  checkOptionNames(options, knownOfWorkflow, 'workflow()')
+  const { configuration } = options
+  if (configuration === undefined) return
+  checkOwnConfiguration(configuration)
+  names.check(configuration)
+}
+
+function checkOwnConfiguration(configuration: ServiceConfiguration): void {
   const { conditions, maxCreditsPerRequest } = configuration
   if (Array.isArray(conditions) && (maxCreditsPerRequest === null || typeof maxCreditsPerRequest === 'bigint')) return
   checkServiceConfiguration(configuration)

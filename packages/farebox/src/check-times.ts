@@ -1,9 +1,22 @@
-import { InvalidOptionError } from '@farebox/core'
-import type { Deadlines, HedgeOptions, Retries } from '@farebox/router'
+import { checkOptionNames, InvalidOptionError } from '@farebox/core'
+import type { Deadlines, Retries } from '@farebox/router'
 import type { LiveDeadlines } from './call-runner.ts'
+import type { FareboxOptions } from './farebox.ts'
 
 /** The longest time that a timer can wait, in milliseconds. */
 export const TIMER_MS_MAX = 2_147_483_647
+
+const known: {
+  deadlines: Record<keyof Deadlines, true>
+  liveDeadlines: Record<keyof LiveDeadlines, true>
+  retries: Record<keyof Retries, true>
+  hedge: Record<keyof NonNullable<FareboxOptions['hedge']>, true>
+} = {
+  deadlines: { totalMs: true, attemptMs: true, firstEventMs: true, betweenEventsMs: true },
+  liveDeadlines: { totalMs: true, attemptMs: true, firstEventMs: true, betweenEventsMs: true, finishMs: true },
+  retries: { triesMax: true, backoffMs: true, backoffMsMax: true, waitMsMax: true },
+  hedge: { afterMs: true, share: true, burst: true },
+}
 
 /**
  * Rejects invalid deadlines, retries and hedges.
@@ -13,14 +26,14 @@ export const TIMER_MS_MAX = 2_147_483_647
 export function checkTimes({
   deadlines = {},
   liveDeadlines = {},
-  retries: { triesMax = 1, ...waits } = {},
+  retries = {},
   hedge,
-}: {
-  deadlines?: Deadlines
-  liveDeadlines?: LiveDeadlines
-  retries?: Retries
-  hedge?: Pick<HedgeOptions, 'afterMs'>
-}): void {
+}: Pick<FareboxOptions, 'deadlines' | 'liveDeadlines' | 'retries' | 'hedge'>): void {
+  checkOptionNames(deadlines, known.deadlines, 'createFarebox({ deadlines })')
+  checkOptionNames(liveDeadlines, known.liveDeadlines, 'createFarebox({ liveDeadlines })')
+  checkOptionNames(retries, known.retries, 'createFarebox({ retries })')
+  if (hedge) checkOptionNames(hedge, known.hedge, 'createFarebox({ hedge })')
+  const { triesMax = 1, ...waits } = retries
   for (const [option, times] of Object.entries({ deadlines, liveDeadlines, retries: waits })) {
     for (const [field, value] of Object.entries(times)) {
       if (value === undefined || value >= 0) continue

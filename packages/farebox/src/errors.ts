@@ -145,7 +145,9 @@ export class ProvidersFailedError extends FareboxError {
     const tried = attempts.map(({ provider, kind }) => `${provider} ${kind}`).join(', ') + fault
     super(`${FAILED[code]} (${tried})`, { cause })
     this.code = code
-    this.isRetryable = code !== 'REQUEST_REJECTED' && code !== 'OUTCOME_UNKNOWN'
+    // What no adapter can do, it cannot do later either: a package may be missing.
+    const isHopeless = attempts.length > 0 && attempts.every(({ kind }) => kind === 'unsupported')
+    this.isRetryable = code !== 'REQUEST_REJECTED' && code !== 'OUTCOME_UNKNOWN' && !isHopeless
     this.retryAfterMs = isProviderError(cause) ? cause.retryAfterMs : undefined
     this.attempts = attempts
   }

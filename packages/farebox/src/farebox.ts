@@ -39,7 +39,8 @@ import {
 import { Agents } from './agents.ts'
 import { BookPrices } from './book-prices.ts'
 import type { LiveDeadlines } from './call-runner.ts'
-import { checkOptions, checkOwnConfiguration } from './check-options.ts'
+import type { ProviderNames } from './check-named-providers.ts'
+import { checkOptions, checkWorkflow } from './check-options.ts'
 import { TIMER_MS_MAX } from './check-times.ts'
 import { UnauthorizedError } from './errors.ts'
 import { type EstimateInput, type EstimateReport, estimateWorkflow, type KnownOfWork } from './estimate-workflow.ts'
@@ -151,7 +152,6 @@ export interface FareboxOptions {
  * out of range, or a configuration names an unknown provider
  */
 export function createFarebox(options: FareboxOptions): Farebox {
-  checkOptions(options)
   return new Farebox(options)
 }
 
@@ -172,6 +172,8 @@ export class Farebox {
   readonly log: EventLog
   /** @internal Streams that wait for their readers. */
   readonly streams = new OpenStreams()
+  /** @internal What configurations may name. */
+  readonly providerNames: ProviderNames
   /** The options of FOCUS exports, if the host has set them. */
   readonly focus: FocusOptions | undefined
   /** The use cases available by name: your own, then the built-in ones whose names yours do not take. */
@@ -183,6 +185,7 @@ export class Farebox {
   readonly #healthClock: Clock
 
   constructor(options: FareboxOptions) {
+    this.providerNames = checkOptions(options)
     const clock = options.clock ?? systemClock
     this.providers = options.providers
     this.focus = options.focus
@@ -230,7 +233,7 @@ export class Farebox {
       observers: [this.metrics, ...(options.logger ? [this.log] : []), ...[telemetry].flat()],
       turns: new Turns(),
     }
-    this.agents = new Agents(this.ledger, (name) => this.businessAdapter(name))
+    this.agents = new Agents(this.ledger, (name) => this.businessAdapter(name), this.providerNames)
   }
 
   /** Brings the store's tables up to date. */
@@ -269,10 +272,11 @@ export class Farebox {
   /**
    * Starts or resumes a workflow of an account. The ledger opens it with its first use.
    *
-   * @throws {InvalidOptionError} its configuration is incomplete, or its limit is not an amount of credits
+   * @throws {InvalidOptionError} an option is unknown, or its configuration is incomplete, names an unknown provider, or has a limit
+   *   that is not an amount of credits
    */
   workflow(options: WorkflowOptions): Workflow {
-    if (options.configuration !== undefined) checkOwnConfiguration(options.configuration)
+    checkWorkflow(options, this.providerNames)
     return new Workflow(this.#parts, options)
   }
 

@@ -1,8 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import { type Credits, InvalidOptionError } from '@farebox/core'
+import { type Credits, checkOptionNames, InvalidOptionError } from '@farebox/core'
 import type { AuthenticatedKey } from '@farebox/ledger'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
-import { checkNames } from './check-names.ts'
 import { CallerLeftError, WorkflowClosedError } from './errors.ts'
 import type { Farebox } from './farebox.ts'
 import type { Workflow, WorkflowOptions } from './workflow.ts'
@@ -32,16 +31,18 @@ const known: Record<keyof MountOptions, true> = {
   onError: true,
 }
 
-/** @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is incomplete */
-export function checkMount(options: MountOptions): void {
+/** @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is incomplete or names an unknown provider */
+export function checkMount(box: Farebox, options: MountOptions): void {
   const { workflow, configuration } = options ?? {}
   if (typeof workflow !== 'string' || workflow === '') {
     throw new InvalidOptionError(
       "workflow is missing: farebox(box, { workflow: 'voice_chat' }) names what breakdowns count requests under",
     )
   }
-  checkNames(options, known, 'farebox()')
-  if (configuration !== undefined) checkServiceConfiguration(configuration)
+  checkOptionNames(options, known, 'farebox()')
+  if (configuration === undefined) return
+  checkServiceConfiguration(configuration)
+  box.providerNames.check(configuration)
 }
 
 /**

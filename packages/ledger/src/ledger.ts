@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type Credits, credits } from '@farebox/core'
+import { type Credits, checkOptionNames, credits } from '@farebox/core'
 import { apiKeyHash, apiKeyPrefix, newApiKeySecret } from './api-key-secret.ts'
 import {
   checkAmount,
@@ -108,6 +108,15 @@ export interface LedgerOptions extends CommitQueueOptions {
   minimumCreditsForApiKey?: Credits
 }
 
+const known: Record<keyof LedgerOptions, true> = {
+  spool: true,
+  closedWorkflowEvents: true,
+  minimumCreditsForApiKey: true,
+  batchMax: true,
+  waitingMax: true,
+  onCommit: true,
+}
+
 /** Options that every verb takes besides its input. */
 export interface CallOptions<Transaction> {
   /** An open transaction of the host, so that the host's rows and this change commit together or not at all. */
@@ -147,6 +156,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   constructor(driver: LedgerDriver<Transaction>, options: LedgerOptions = {}) {
     super(driver)
+    checkOptionNames(options, known, 'Ledger')
     this.health = new ProviderHealth(driver)
     this.history = new LedgerHistory(driver)
     this.#driver = driver

@@ -71,9 +71,8 @@ export function addExportCommand(shell: Shell): void {
           for await (const piece of pieces) if (piece !== '') terminal.line(piece.replace(/\n$/, ''))
           return
         }
-        const file = resolve(out)
-        const bytes = await writeFileWhole(file, pieces, force)
-        shell.print(options, [{ file, kind, format, records, bytes }])
+        const bytes = await writeFileWhole(out, pieces, force)
+        shell.print(options, [{ file: resolve(out), kind, format, records, bytes }])
       }),
     )
 }

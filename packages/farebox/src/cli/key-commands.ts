@@ -1,4 +1,4 @@
-import { type Credits, formatCredits, InvalidOptionError } from '@farebox/core'
+import { type Credits, formatCredits, InvalidOptionError, services as knownServices } from '@farebox/core'
 import { type ApiKeySummary, type Ledger, NotFoundError } from '@farebox/ledger'
 import { Option } from 'commander'
 import { barePrefix } from './bare-prefix.ts'
@@ -52,7 +52,10 @@ export function addKeyCommands(shell: Shell): void {
         const services = shared.service?.map((service) => ({ service }))
         const { name, minimumBalance } = shared
         const outcome = await ledger.createApiKey({ accountId, name, services, minimumBalance })
-        if (outcome.status === 'created') return shell.print(shared, [{ key: outcome.secret, prefix: outcome.prefix }])
+        if (outcome.status === 'created') {
+          tellUnknown(shared.service)
+          return shell.print(shared, [{ key: outcome.secret, prefix: outcome.prefix }])
+        }
         const { requested, available } = outcome
         throw new Error(
           `an API key needs a balance of ${formatCredits(requested)} credits, ${formatCredits(available)} are available`,
@@ -97,6 +100,16 @@ export function addKeyCommands(shell: Shell): void {
         shell.print(shared, [{ prefix: barePrefix(prefix), revoked: true }])
       }),
     )
+
+  /** A key for a service that a team has added is useful, and one for a misspelt service never is. */
+  function tellUnknown(named: readonly string[] = []): void {
+    const known = new Set<string>(knownServices)
+    for (const service of named.filter((name) => !known.has(name))) {
+      shell.terminal.error(
+        `${service} is no service that Farebox calls, so the key is of use only if it is one of your own; known are ${knownServices.join(', ')}`,
+      )
+    }
+  }
 }
 
 async function keyOf(ledger: Ledger, prefix: string): Promise<ApiKeySummary> {

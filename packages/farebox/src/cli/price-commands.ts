@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { InvalidOptionError } from '@farebox/core'
 import { defaultCostBook, PriceBook, type PriceBookDocument, retirements } from '@farebox/pricing'
 import { importedBook, type NotTaken, updateBook } from '@farebox/pricing/import'
@@ -132,7 +131,7 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
 async function writeBook(file: string, document: PriceBookDocument, flag: 'w' | 'wx'): Promise<void> {
   const text = `${JSON.stringify(document, null, 2)}\n`
   if (flag === 'wx') return writeFile(file, text, { flag })
-  await writeFileWhole(resolve(file), [text], true)
+  await writeFileWhole(file, [text], true)
 }
 
 /** Today's date, with a number after it if there is already a version of today. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createWriteStream, existsSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { link, open, rename, rm } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, resolve, sep } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { InvalidOptionError } from '@farebox/core'
 
@@ -14,12 +14,14 @@ import { InvalidOptionError } from '@farebox/core'
  * @throws {InvalidOptionError} the file exists, the path is not that of a file, or its folder does not exist
  */
 export async function writeFileWhole(
-  path: string,
+  out: string,
   pieces: Iterable<string> | AsyncIterable<string>,
   overwrites: boolean,
 ): Promise<number> {
+  const path = resolve(out)
   const found = statSync(path, { throwIfNoEntry: false })
-  if (found?.isDirectory()) throw new InvalidOptionError(`--out names a folder, not a file: ${path}`)
+  if (found?.isDirectory() || out.endsWith('/') || out.endsWith(sep))
+    throw new InvalidOptionError(`--out names a folder, not a file: ${path}`)
   // A file in the place of a device or a pipe would destroy it, such as /dev/stdout for a privileged user.
   if (found && !found.isFile())
     throw new InvalidOptionError(`--out does not name a file: ${path}; without --out it goes to the output`)

@@ -1,6 +1,7 @@
 import type { Credits } from '@farebox/core'
 import { InvalidConfigurationError, parseServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
 import { z } from 'zod'
+import type { Farebox } from '../farebox.ts'
 import { fieldWords } from '../http/field-words.ts'
 import { InvalidBodyError } from '../http/http-errors.ts'
 import { amount, text } from '../http/schemas.ts'
@@ -46,14 +47,16 @@ export function readCallerHeaders({ headers }: Request): CallerHeaders {
 }
 
 /**
- * Parses a configuration from the JSON of a header, on top of `base`.
+ * Parses a configuration from the JSON of a header, on top of the Farebox's own.
  *
- * @throws {InvalidBodyError} it is not JSON, or a field is unknown or out of range
+ * @throws {InvalidBodyError} it is not JSON, a field is unknown or out of range, or a provider is unknown
  */
-export function parseConfigurationHeader(json: string, base: ServiceConfiguration): ServiceConfiguration {
+export function parseConfigurationHeader(json: string, box: Farebox): ServiceConfiguration {
   const name = 'x-farebox-configuration'
   try {
-    return parseServiceConfiguration(JSON.parse(json), base)
+    const parsed = parseServiceConfiguration(JSON.parse(json), box.configuration)
+    box.providerNames.checkWire(parsed)
+    return parsed
   } catch (error) {
     if (error instanceof InvalidConfigurationError) {
       throw new InvalidBodyError(error.fields.map(({ field, allowed }) => ({ field: `${name}.${field}`, problem: allowed })))

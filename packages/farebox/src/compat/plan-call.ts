@@ -82,7 +82,7 @@ async function namedConfiguration(
   header: string | undefined,
 ): Promise<NamedConfiguration | undefined> {
   if (header === undefined) return undefined
-  if (header.startsWith('{')) return { configuration: parseConfigurationHeader(header, box.configuration) }
+  if (header.startsWith('{')) return { configuration: parseConfigurationHeader(header, box) }
   const named = await findConfiguration(box, key.accountId, header)
   if (named) return named
   throw new InvalidBodyError([

@@ -37,7 +37,7 @@ declare global {
  * @throws {InvalidOptionError} the workflow has no name, an option is unknown, or the configuration is incomplete or invalid
  */
 export function farebox(box: Farebox, options: MountOptions): ExpressHandler {
-  checkMount(options)
+  checkMount(box, options)
   // Allocations per request add up: most requests carry a key that is already cached, and need none of the closures.
   const fail = (error: unknown, response: ServerResponse, next: (error?: unknown) => void) => {
     if (!response.headersSent) return isFareboxError(error) ? sendProblem(response, error) : next(error)

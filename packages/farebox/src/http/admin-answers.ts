@@ -59,7 +59,8 @@ export const keyService = z.object({
   service_type: z.string(),
   provider: z.string().nullable().describe('null: every provider'),
   enabled: z.boolean(),
-  cost_limit_per_request: credits.nullable().describe('null: no limit'),
+  cost_limit_per_request: credits.nullable().describe('null: no limit. Rounded down'),
+  cost_limit_per_request_exact: z.string().nullable().describe('Credits, as an exact decimal'),
 })
 
 export const keySummary = z.object({

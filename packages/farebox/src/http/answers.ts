@@ -253,8 +253,10 @@ export const budget = z.object({
   period: z.enum(budgetPeriods),
   time_zone: z.string(),
   mode: z.enum(['block', 'warn']),
-  limit: credits,
-  used: credits,
+  limit: credits.describe('Whole credits, rounded down'),
+  used: credits.describe('Whole credits, rounded up'),
+  limit_exact: decimal,
+  used_exact: decimal,
   window: z.object({ starts_at: time, ends_at: timeOrNever }),
   resets_at: timeOrNever,
 })

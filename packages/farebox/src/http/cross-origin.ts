@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, InvalidOptionError } from '@farebox/core'
 import type { MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 import { answerHeaders } from './openapi-parts.ts'
@@ -32,8 +32,10 @@ const OPENAI_HEADERS = [
   ].map((name) => `x-stainless-${name}`),
 ]
 
-/** @throws {InvalidOptionError} an entry of `origins` is not an origin */
-export function crossOrigin({ origins, maxAgeSeconds = 600 }: CorsOptions): MiddlewareHandler {
+/** @throws {InvalidOptionError} an option is unknown, or an entry of `origins` is not an origin */
+export function crossOrigin(options: CorsOptions): MiddlewareHandler {
+  checkOptionNames(options, { origins: true, maxAgeSeconds: true }, 'cors')
+  const { origins, maxAgeSeconds = 600 } = options
   for (const origin of origins) {
     const parsed = URL.canParse(origin) ? new URL(origin) : undefined
     if (parsed?.origin !== origin) {

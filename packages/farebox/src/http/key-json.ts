@@ -1,3 +1,4 @@
+import { formatCredits } from '@farebox/core'
 import type { ApiKeySummary, BudgetRow, KeyService } from '@farebox/ledger'
 import { balanceJson, chargedJson } from '../receipt.ts'
 import { instantJson } from './instant-json.ts'
@@ -26,6 +27,7 @@ export function keyServiceJson(row: KeyService) {
     provider: row.provider,
     enabled: row.enabled,
     cost_limit_per_request: row.costLimitPerRequest === null ? null : balanceJson(row.costLimitPerRequest),
+    cost_limit_per_request_exact: row.costLimitPerRequest === null ? null : formatCredits(row.costLimitPerRequest),
   }
 }
 
@@ -47,6 +49,8 @@ export function budgetJson(budget: BudgetRow, prefixes: ReadonlyMap<string, stri
     mode: budget.mode,
     limit: balanceJson(budget.limit),
     used: chargedJson(budget.used),
+    limit_exact: formatCredits(budget.limit),
+    used_exact: formatCredits(budget.used),
     window: { starts_at: instantJson(budget.windowStart), ends_at: instantJson(windowEnd) },
     resets_at: instantJson(windowEnd),
   }

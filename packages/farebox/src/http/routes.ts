@@ -1,6 +1,5 @@
-import { InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, InvalidOptionError } from '@farebox/core'
 import { type Context, Hono } from 'hono'
-import { checkNames } from '../check-names.ts'
 import { compatRoutes } from '../compat/compat-routes.ts'
 import type { Farebox } from '../farebox.ts'
 import { quietly } from '../telemetry/watch-call.ts'
@@ -85,7 +84,7 @@ function documentText(): string {
  * @throws {InvalidOptionError} an option is unknown, a limit or an origin is invalid, or the admin token is not ASCII text
  */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
-  checkNames(options, known, 'routes()')
+  checkOptionNames(options, known, 'routes()')
   const app = new Hono()
   const adminDigest = adminDigestOf(options.adminToken)
   const limits = resolveLimits(options.limits)

@@ -40,7 +40,7 @@ export interface FareboxState {
  * @throws {InvalidOptionError} the workflow has no name, an option is unknown, or the configuration is incomplete or invalid
  */
 export function farebox(box: Farebox, options: MountOptions): KoaMiddleware {
-  checkMount(options)
+  checkMount(box, options)
   return async (context, next) => {
     try {
       const mounted = mountWorkflow(box, options, context.req.headers.authorization, context.res)

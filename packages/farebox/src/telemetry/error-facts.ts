@@ -6,9 +6,9 @@ const CODE = /^[\w.-]{1,64}$/
 /** Describes an error without its message, which may contain a prompt, a provider's words or the address of a database. */
 export function errorFacts(error: unknown): Record<string, unknown> {
   if (isProviderError(error)) {
-    const { code, kind, provider, status, requestId, providerCode = '' } = error
+    const { code, kind, provider, status, requestId, needs, providerCode = '' } = error
     const provider_code = CODE.test(providerCode) ? providerCode : undefined
-    return { code, kind, provider, status, provider_code, request_id: requestId }
+    return { code, kind, provider, status, provider_code, request_id: requestId, needs }
   }
   if (isFareboxError(error)) {
     const { code, cause } = error

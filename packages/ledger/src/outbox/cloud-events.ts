@@ -1,3 +1,4 @@
+import { checkOptionNames } from '@farebox/core'
 import { CLOUD_EVENT_SOURCE, type CloudEvent, checkSource, cloudEvent } from '../export/cloud-event.ts'
 import { usageFields } from '../export/usage-fields.ts'
 import { checkReceipt, checkReceiverUrl } from './receiver-url.ts'
@@ -17,6 +18,8 @@ export interface CloudEventsOptions {
   fetch?: typeof globalThis.fetch
 }
 
+const known: Record<keyof CloudEventsOptions, true> = { url: true, source: true, headers: true, includeCosts: true, fetch: true }
+
 /**
  * Posts each usage record as a CloudEvent 1.0 in structured mode, for a {@link UsageOutbox}. A record has the same `source` and
  * `id` each time, so receivers can recognize a duplicate. A 410 gives the record up. Other failures are retried. Redirects are
@@ -25,6 +28,7 @@ export interface CloudEventsOptions {
  * @throws {InvalidOptionError} `url` or `source` is invalid
  */
 export function cloudEvents(options: CloudEventsOptions): DeliverUsage {
+  checkOptionNames(options, known, 'cloudEvents()')
   const { source = CLOUD_EVENT_SOURCE, includeCosts, fetch } = options
   checkSource(source)
   const address = checkReceiverUrl(options.url, 'cloudEvents')

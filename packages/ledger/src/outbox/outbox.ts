@@ -1,4 +1,4 @@
-import { FareboxError } from '@farebox/core'
+import { checkOptionNames, FareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
 import { unthrowing } from '../unthrowing.ts'
@@ -25,6 +25,16 @@ export interface OutboxOptions {
   retryDelayMs?(attempt: number): number
   /** Called for every failed attempt, and without an event when the database cannot be reached. */
   onError?(error: unknown, event?: LedgerEvent): void
+}
+
+const known: Record<keyof OutboxOptions, true> = {
+  deliver: true,
+  pollMs: true,
+  concurrency: true,
+  timeoutMs: true,
+  attemptsMax: true,
+  retryDelayMs: true,
+  onError: true,
 }
 
 /** How many events to look through for one of another account, before the query leaves the busy accounts out. */
@@ -205,6 +215,7 @@ function noReport(): OutboxReport {
 }
 
 function resolve(options: OutboxOptions): Required<OutboxOptions> {
+  checkOptionNames(options, known, 'Outbox')
   const resolved = {
     deliver: options.deliver,
     pollMs: options.pollMs ?? 1_000,

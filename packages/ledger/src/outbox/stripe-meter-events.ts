@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { formatCredits, InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, formatCredits, InvalidOptionError } from '@farebox/core'
 import { v5 as uuidv5 } from 'uuid'
 import type { UsageRow } from '../rows.ts'
 import { DeliveryRefusedError } from './outbox.ts'
@@ -34,6 +34,14 @@ export interface StripeMeterEventsOptions {
   payloadKeys?: { customer?: string; value?: string }
 }
 
+const known: Record<keyof StripeMeterEventsOptions, true> = {
+  stripe: true,
+  eventName: true,
+  customerOf: true,
+  value: true,
+  payloadKeys: true,
+}
+
 /** Namespace of the events' UUIDs. Any fixed UUID would do. */
 const NAMESPACE = '0f1a4c3e-6f0e-5d0b-8f2d-7c1b2a9e4d35'
 
@@ -51,6 +59,7 @@ const YOUNG_MS = 34 * 86_400_000
  * @source https://docs.stripe.com/api/billing/meter-event/create
  */
 export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsage {
+  checkOptionNames(options, known, 'stripeMeterEvents()')
   const { stripe, eventName, customerOf, value = 'credits', payloadKeys = {} } = options
   if (typeof stripe?.billing?.meterEvents?.create !== 'function') {
     throw new InvalidOptionError('stripe must be a Stripe client: new Stripe(key)')

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, InvalidOptionError } from '@farebox/core'
 import { NotFoundError } from '../errors.ts'
 import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
@@ -34,6 +34,18 @@ export interface UsageOutboxOptions {
   retryDelayMs?(attempt: number): number
   /** Called for every failed attempt, and without a record when the database cannot be reached. */
   onError?(error: unknown, record?: UsageRow): void
+}
+
+const known: Record<keyof UsageOutboxOptions, true> = {
+  name: true,
+  deliver: true,
+  from: true,
+  pollMs: true,
+  concurrency: true,
+  timeoutMs: true,
+  attemptsMax: true,
+  retryDelayMs: true,
+  onError: true,
 }
 
 /** What one poll did, in numbers of records. */
@@ -310,6 +322,7 @@ interface DeadBody {
 }
 
 function resolve(options: UsageOutboxOptions): Required<UsageOutboxOptions> {
+  checkOptionNames(options, known, 'UsageOutbox')
   const resolved = {
     name: options.name,
     deliver: options.deliver,

@@ -1,4 +1,4 @@
-import { type Clock, InvalidOptionError } from '@farebox/core'
+import { type Clock, checkOptionNames, InvalidOptionError } from '@farebox/core'
 import { checkCount } from '../check-input.ts'
 import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
@@ -69,6 +69,19 @@ export interface PostgresOptions {
   clock?: Clock
 }
 
+const known: Record<keyof PostgresOptions, true> = {
+  connectionString: true,
+  pool: true,
+  schema: true,
+  views: true,
+  poolSize: true,
+  batchesAtOnce: true,
+  distributed: true,
+  preparedStatements: true,
+  answerTimeoutMs: true,
+  clock: true,
+}
+
 /** Timeout of a change, which locks accounts and so blocks others. */
 const ANSWER_TIMEOUT_MS = 30_000
 /** Timeout of a read, which blocks nobody and may have much to go through. */
@@ -100,6 +113,7 @@ const NOW: Statement = { text: 'SELECT (extract(epoch FROM clock_timestamp()) * 
  *   appears in `connectionString`, or a number is not a whole one above zero
  */
 export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient> {
+  checkOptionNames(options ?? {}, known, 'postgres()')
   if ((options?.connectionString === undefined) === (options?.pool === undefined)) {
     throw new InvalidOptionError(
       "postgres() takes either connectionString or pool: postgres({ connectionString: 'postgres://user@host/database' })",

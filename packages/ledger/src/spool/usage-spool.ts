@@ -1,3 +1,4 @@
+import { checkOptionNames } from '@farebox/core'
 import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
 import { getOrInsert } from '../machine/get-or-insert.ts'
 import type { Operation, Outcome, Refusal } from '../operations.ts'
@@ -12,6 +13,8 @@ export interface UsageSpoolOptions extends SpoolOptions {
   /** Called for usage that the ledger refused. It is kept in the folder `refused`, with the reason. */
   onRefused?(operation: UsageOperation, reason: string): void
 }
+
+const known: Record<keyof UsageSpoolOptions, true> = { directory: true, entriesMax: true, retryMs: true, onRefused: true }
 
 /** What sending the spool to the ledger did, in numbers of changes. */
 export interface SpoolReport {
@@ -45,6 +48,7 @@ export class UsageSpool {
   #isRead: Promise<void> | undefined
 
   constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
+    checkOptionNames(options, known, 'the spool')
     this.#spool = new Spool(options)
     this.#options = options
     this.#submit = submit

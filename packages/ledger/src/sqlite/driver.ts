@@ -1,4 +1,4 @@
-import { type Clock, InvalidOptionError, systemClock } from '@farebox/core'
+import { type Clock, checkOptionNames, InvalidOptionError, systemClock } from '@farebox/core'
 import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
@@ -51,6 +51,17 @@ export interface SqliteOptions {
   clock?: Clock
 }
 
+const known: Record<keyof SqliteOptions, true> = {
+  filename: true,
+  database: true,
+  synchronous: true,
+  busyTimeoutMs: true,
+  writer: true,
+  prefix: true,
+  views: true,
+  clock: true,
+}
+
 /** Roughly how long one batch may block the event loop. Two batches may follow each other. */
 const HELD_UP_MS_MAX = 5
 /** Estimated cost of the first change of a batch, and of each further one, until real batches have been measured. */
@@ -73,6 +84,7 @@ const NEWEST_SHARE = 0.2
  *   another option has an invalid value, or `writer: 'thread'` is used in a bundled program
  */
 export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
+  checkOptionNames(options ?? {}, known, 'sqlite()')
   const { filename, database, synchronous = 'full', writer = 'event loop', busyTimeoutMs = 0 } = options ?? {}
   if ((filename === undefined) === (database === undefined)) {
     throw new InvalidOptionError("sqlite() takes either filename or database: sqlite({ filename: 'credits.db' })")

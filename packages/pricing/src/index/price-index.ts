@@ -1,5 +1,5 @@
+import { nearestNames } from '@farebox/core'
 import type { PriceQuery } from '../errors.ts'
-import { nearestNames } from '../nearest-names.ts'
 import type { PricedEntry } from '../priced-entry.ts'
 import { NameMatcher } from './name-matcher.ts'
 import { NumberMatcher } from './number-matcher.ts'

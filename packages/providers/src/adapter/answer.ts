@@ -15,6 +15,12 @@ export function asText(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+/** `value` if it can be the id of a request. A server may echo what it was sent, and ids are stored and logged: no key may pass. */
+export function asRequestId(value: unknown): string | undefined {
+  const text = asText(value)
+  return text !== undefined && /^[\w.:/+=-]{1,200}$/.test(text) && !/^(sk|fbx)[-_]/.test(text) ? text : undefined
+}
+
 /** The error for an answer that lacks a required part, which `what` names. */
 export function malformed(provider: string, what: string, requestId: string | undefined): ProviderError {
   return new ProviderError(`${provider} answered without ${what}`, { provider, kind: 'malformed', requestId })

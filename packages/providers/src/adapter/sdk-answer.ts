@@ -1,4 +1,4 @@
-import { asRecord, asText, malformed } from './answer.ts'
+import { asRecord, asRequestId, malformed } from './answer.ts'
 import type { Call } from './call.ts'
 
 /** An SDK's answer, and the id under which the provider logged its request. */
@@ -18,7 +18,7 @@ export interface AnswerAndFacts {
 export async function sdkAnswer(call: Call, pending: PromiseLike<unknown>): Promise<SdkAnswer> {
   const { data, facts } = await answerAndFacts(call, pending, 'withResponse')
   // With a plain promise, the id is where the SDK puts it in the answer.
-  return { data, requestId: asText(facts.request_id) ?? asText(asRecord(data)?._request_id) }
+  return { data, requestId: asRequestId(facts.request_id) ?? asRequestId(asRecord(data)?._request_id) }
 }
 
 /**

@@ -6,6 +6,8 @@ export interface SdkConnection<Client> {
   name: string
   /** The clock for HTTP dates in `retry-after`. */
   now: Clock
+  /** Disabled without credentials, and once the SDK turned out not to be installed. */
+  availability(): Availability
   /** @throws {ProviderError} `authentication` if the adapter is disabled, `unsupported` if the SDK is not installed */
   client(): Promise<Client>
 }
@@ -24,16 +26,20 @@ export interface SdkConnectionOptions<Client> {
 
 /** Connects to a provider through the host's client, or through one made at the first call. */
 export function connectSdk<Client>(options: SdkConnectionOptions<Client>): SdkConnection<Client> {
-  const { name, availability, needs } = options
+  const { name, needs } = options
+  let { availability } = options
   let loading: Promise<Client> | undefined
   return {
     name,
     now: options.now ?? systemClock,
+    availability: () => availability,
     client: async () => {
       if (options.client !== undefined) return options.client
-      checkEnabled(name, availability)
+      checkEnabled(name, options.availability)
       loading ??= importSdk(name, needs, options.load).catch((error: unknown) => {
         loading = undefined
+        if (error instanceof ProviderError && error.needs !== undefined)
+          availability = { status: 'disabled', reason: `${error.message}. Then start the server again` }
         throw error
       })
       return loading
@@ -59,7 +65,7 @@ export async function importSdk<Loaded>(name: string, needs: string, load: () =>
   } catch (error) {
     if (!isMissingModule(error)) throw error
     const message = `${name} needs the package ${needs}: install it, or pass a client of your own`
-    throw new ProviderError(message, { provider: name, kind: 'unsupported', cause: error })
+    throw new ProviderError(message, { provider: name, kind: 'unsupported', needs, cause: error })
   }
 }
 

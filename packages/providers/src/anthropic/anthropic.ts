@@ -1,4 +1,4 @@
-import type { Availability, Clock, Offer, ProviderAdapter } from '@farebox/core'
+import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type AnthropicClient, type AnthropicConnection, loadAnthropicClient } from './anthropic-client.ts'
 import { type AnthropicModels, anthropicOffers } from './anthropic-offers.ts'
@@ -26,6 +26,17 @@ export interface AnthropicOptions {
   now?: Clock
 }
 
+const known: Record<keyof AnthropicOptions, true> = {
+  apiKey: true,
+  baseURL: true,
+  client: true,
+  offers: true,
+  models: true,
+  name: true,
+  fetch: true,
+  now: true,
+}
+
 /** The output limit, in tokens, for a model that no offer names: every model with this API can write as much. */
 const OUTPUT_TOKENS_MAX = 4_096
 
@@ -39,6 +50,7 @@ const OUTPUT_TOKENS_MAX = 4_096
  * `providerOptions` configure it (`thinking`, `output_config.effort`).
  */
 export function anthropic(options: AnthropicOptions): ProviderAdapter {
+  checkOptionNames(options, known, 'anthropic()')
   const name = options.name ?? 'anthropic'
   const offers = options.offers ?? anthropicOffers(options.models)
   const availability = availabilityOf({
@@ -50,7 +62,9 @@ export function anthropic(options: AnthropicOptions): ProviderAdapter {
   return {
     name,
     isSimulated: false,
-    availability,
+    get availability() {
+      return connection.availability()
+    },
     offers,
     dialectOf: ({ model }) => (takesSchema(model) ? 'anthropic-messages' : undefined),
     chat: (request, context) => chat(connection, request, context),

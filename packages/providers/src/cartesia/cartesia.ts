@@ -1,4 +1,4 @@
-import type { Availability, Clock, Offer, ProviderAdapter } from '@farebox/core'
+import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type CartesiaClient, type CartesiaConnection, loadCartesiaClient, pinnedHeaders } from './cartesia-client.ts'
 import { CARTESIA_VOICE, type CartesiaModels, cartesiaModels, cartesiaOffers } from './cartesia-offers.ts'
@@ -36,6 +36,20 @@ export interface CartesiaOptions {
   now?: Clock
 }
 
+const known: Record<keyof CartesiaOptions, true> = {
+  apiKey: true,
+  baseURL: true,
+  client: true,
+  offers: true,
+  models: true,
+  voice: true,
+  transport: true,
+  websocket: true,
+  name: true,
+  fetch: true,
+  now: true,
+}
+
 /**
  * Cartesia: text to speech, whole and streamed, and speech to text, recorded and live.
  *
@@ -43,6 +57,7 @@ export interface CartesiaOptions {
  * you pass your own client. It turns the SDK's retries off and ignores its environment variables.
  */
 export function cartesia(options: CartesiaOptions): ProviderAdapter {
+  checkOptionNames(options, known, 'cartesia()')
   const name = options.name ?? 'cartesia'
   const models = cartesiaModels(options.models)
   const defaults = { voice: options.voice ?? CARTESIA_VOICE, transport: options.transport ?? 'sse' }
@@ -55,7 +70,9 @@ export function cartesia(options: CartesiaOptions): ProviderAdapter {
   return {
     name,
     isSimulated: false,
-    availability,
+    get availability() {
+      return connection.availability()
+    },
     offers: options.offers ?? cartesiaOffers(options.models),
     speak: (request, context) => speak(connection, request, context, defaults),
     streamSpeech: (request, context) => streamSpeech(connection, request, context, defaults),

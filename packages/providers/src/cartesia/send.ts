@@ -1,3 +1,4 @@
+import { asRequestId } from '../adapter/answer.ts'
 import type { Call } from '../adapter/call.ts'
 import { answerAndFacts, headersOf } from '../adapter/sdk-answer.ts'
 import type { CartesiaClient, CartesiaConnection, CartesiaRequestOptions } from './cartesia-client.ts'
@@ -19,5 +20,5 @@ export async function send(
   const pending = request(client, { signal: call.signal, maxRetries: 0, headers: connection.headers })
   const { data, facts } = await answerAndFacts(call, pending, 'withResponse')
   const headers = headersOf(facts.response)
-  return { data, requestId: headers.get('x-request-id') ?? undefined, headers }
+  return { data, requestId: asRequestId(headers.get('x-request-id')), headers }
 }

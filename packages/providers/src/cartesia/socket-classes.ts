@@ -18,8 +18,9 @@ export async function loadSocketClasses(provider: string): Promise<SocketClasses
   try {
     createRequire(require.resolve('@cartesia/cartesia-js'))('ws')
   } catch (cause) {
-    const message = `${provider} needs the packages "@cartesia/cartesia-js" (^4.2) and "ws" (^8.18) for websockets: install them`
-    throw new ProviderError(message, { provider, kind: 'unsupported', cause })
+    const needs = '"@cartesia/cartesia-js" (^4.2) and "ws" (^8.18)'
+    const message = `${provider} needs the packages ${needs} for websockets: install them`
+    throw new ProviderError(message, { provider, kind: 'unsupported', needs, cause })
   }
   return {
     SpeechSocket: require('@cartesia/cartesia-js/resources/tts/ws').TTSWS,

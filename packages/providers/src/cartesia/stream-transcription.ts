@@ -1,7 +1,7 @@
 import type { Cartesia } from '@cartesia/cartesia-js'
 import type { ManualFinalizeWSParameters } from '@cartesia/cartesia-js/resources/stt/manual-finalize/ws'
 import { type CallContext, type LiveTranscribeRequest, ProviderError, type TranscriptEvent } from '@farebox/core'
-import { asRecord, asText } from '../adapter/answer.ts'
+import { asRecord, asRequestId, asText } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
 import { incomplete } from '../adapter/incomplete.ts'
 import { closedSocketError } from '../adapter/socket-end.ts'
@@ -43,7 +43,7 @@ export async function* streamTranscription(
     const { events } = socket
     for (let isDone = false; !isDone; ) {
       const event = await call.race(events.next())
-      requestId = asText(event.request_id) ?? requestId
+      requestId = asRequestId(event.request_id) ?? requestId
       switch (event.type) {
         case 'open':
           yield { type: 'open' }

@@ -1,5 +1,5 @@
 import type { CallContext, TranscribeRequest, TranscribeResult } from '@farebox/core'
-import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { asRecord, asRequestId, asText, malformed } from '../adapter/answer.ts'
 import { audioFile } from '../adapter/audio-file.ts'
 import { openCall } from '../adapter/call.ts'
 import { readable } from '../adapter/readable-usage.ts'
@@ -26,7 +26,7 @@ export async function transcribe(
     const { data, requestId } = await send(connection, call, (client, options) => client.stt.transcribe(body, options))
     const answer = asRecord(data)
     const text = asText(answer?.text)
-    const id = asText(answer?.request_id) ?? requestId
+    const id = asRequestId(answer?.request_id) ?? requestId
     if (!answer || text === undefined) throw malformed(connection.name, 'a transcript', id)
     const language = asText(answer.language)
     return {

@@ -1,5 +1,5 @@
 import type { ProviderError, ProviderErrorKind } from '@farebox/core'
-import { asRecord, asText } from '../adapter/answer.ts'
+import { asRecord, asRequestId, asText } from '../adapter/answer.ts'
 import { fetchFailure } from '../adapter/answering-fetch.ts'
 import { type FailurePlace, type SdkErrors, sdkError } from '../adapter/sdk-error.ts'
 import type { DeepgramConnection } from './deepgram-client.ts'
@@ -20,13 +20,13 @@ export function deepgramError({ name, now }: DeepgramConnection, thrown: unknown
 /** The id under which Deepgram logged a request, from a header, which has had two names, or from the body. */
 export function requestIdOf(headers: unknown, body: unknown): string | undefined {
   const get = asRecord(headers)?.get
-  const header = (name: string) => (typeof get === 'function' ? asText(get.call(headers, name)) : undefined)
+  const header = (name: string) => (typeof get === 'function' ? asRequestId(get.call(headers, name)) : undefined)
   const answer = asRecord(body)
   return (
     header('dg-request-id') ??
     header('x-dg-request-id') ??
-    asText(answer?.request_id) ??
-    asText(asRecord(answer?.metadata)?.request_id)
+    asRequestId(answer?.request_id) ??
+    asRequestId(asRecord(answer?.metadata)?.request_id)
   )
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, Offer, ProviderAdapter } from '@farebox/core'
+import { type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type DeepgramClient, type DeepgramConnection, loadDeepgramClient } from './deepgram-client.ts'
 import { type DeepgramModels, deepgramOffers } from './deepgram-offers.ts'
@@ -29,6 +29,18 @@ export interface DeepgramOptions {
   now?: Clock
 }
 
+const known: Record<keyof DeepgramOptions, true> = {
+  apiKey: true,
+  baseUrl: true,
+  client: true,
+  offers: true,
+  models: true,
+  projectId: true,
+  name: true,
+  fetch: true,
+  now: true,
+}
+
 /**
  * Deepgram: speech to text, recorded and live, and text to speech.
  *
@@ -36,12 +48,15 @@ export interface DeepgramOptions {
  * your own client. It turns the SDK's retries off, ignores its environment variables and never reopens a broken live connection.
  */
 export function deepgram(options: DeepgramOptions): ProviderAdapter {
+  checkOptionNames(options, known, 'deepgram()')
   const connection = connect(options)
-  const { name, availability } = connection
+  const { name } = connection
   return {
     name,
     isSimulated: false,
-    availability,
+    get availability() {
+      return connection.availability()
+    },
     offers: options.offers ?? deepgramOffers(options.models),
     transcribe: (request, context) => transcribe(connection, request, context),
     streamTranscription: (request, context) => streamTranscription(connection, request, context),
@@ -51,7 +66,7 @@ export function deepgram(options: DeepgramOptions): ProviderAdapter {
   }
 }
 
-function connect(options: DeepgramOptions): DeepgramConnection & Pick<ProviderAdapter, 'availability'> {
+function connect(options: DeepgramOptions): DeepgramConnection {
   const { name = 'deepgram', client, now } = options
   const availability = availabilityOf({
     client,
@@ -65,5 +80,5 @@ function connect(options: DeepgramOptions): DeepgramConnection & Pick<ProviderAd
       fetch: options.fetch,
     })
   const needs = '"@deepgram/sdk" (^5.13)'
-  return { ...connectSdk<DeepgramClient>({ name, availability, needs, client, now, load }), availability }
+  return connectSdk<DeepgramClient>({ name, availability, needs, client, now, load })
 }

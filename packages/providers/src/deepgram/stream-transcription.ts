@@ -8,7 +8,7 @@ import {
   type TranscriptEvent,
   type Usage,
 } from '@farebox/core'
-import { asRecord, asText } from '../adapter/answer.ts'
+import { asRecord, asRequestId, asText } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
 import { durationUsage } from '../adapter/duration-usage.ts'
 import { readable } from '../adapter/readable-usage.ts'
@@ -51,7 +51,7 @@ export async function* streamTranscription(
     let isReplaceable = false
     while (!finish) {
       const message = asRecord(await call.race(opened.messages.next()))
-      requestId ??= asText(asRecord(message?.metadata)?.request_id) ?? asText(message?.request_id)
+      requestId ??= asRequestId(asRecord(message?.metadata)?.request_id) ?? asRequestId(message?.request_id)
       switch (message?.type) {
         case 'Results': {
           const transcript = readTranscript(message)

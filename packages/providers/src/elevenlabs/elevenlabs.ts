@@ -1,4 +1,4 @@
-import type { Availability, Clock, Offer, ProviderAdapter } from '@farebox/core'
+import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type ElevenlabsClient, type ElevenlabsConnection, loadElevenlabsClient } from './elevenlabs-client.ts'
 import { ELEVENLABS_VOICE, type ElevenlabsModels, elevenlabsOffers } from './elevenlabs-offers.ts'
@@ -27,6 +27,18 @@ export interface ElevenlabsOptions {
   now?: Clock
 }
 
+const known: Record<keyof ElevenlabsOptions, true> = {
+  apiKey: true,
+  baseUrl: true,
+  client: true,
+  offers: true,
+  models: true,
+  voice: true,
+  name: true,
+  fetch: true,
+  now: true,
+}
+
 /**
  * ElevenLabs: text to speech, whole and streamed, and speech to text.
  *
@@ -35,6 +47,7 @@ export interface ElevenlabsOptions {
  * and ignores its environment variables.
  */
 export function elevenlabs(options: ElevenlabsOptions): ProviderAdapter {
+  checkOptionNames(options, known, 'elevenlabs()')
   const name = options.name ?? 'elevenlabs'
   const defaults = { voice: options.voice ?? ELEVENLABS_VOICE }
   const availability = availabilityOf({
@@ -46,7 +59,9 @@ export function elevenlabs(options: ElevenlabsOptions): ProviderAdapter {
   return {
     name,
     isSimulated: false,
-    availability,
+    get availability() {
+      return connection.availability()
+    },
     offers: options.offers ?? elevenlabsOffers(options.models),
     speak: (request, context) => speak(connection, request, context, defaults),
     streamSpeech: (request, context) => streamSpeech(connection, request, context, defaults),

@@ -1,5 +1,5 @@
 import type { AudioFormat, CallContext, SpeakRequest, SpeakResult, SpeechEvent, Usage } from '@farebox/core'
-import { malformed } from '../adapter/answer.ts'
+import { asRequestId, malformed } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
 import { collectSpeech } from '../adapter/collect-speech.ts'
 import { expectSound } from '../adapter/expect-sound.ts'
@@ -57,7 +57,7 @@ async function* hear(
     const { data, headers } = await send(connection, call, (client, options) =>
       client.textToSpeech[method](request.voice ?? defaults.voice, speechBody(request), options),
     )
-    requestId = headers.get('request-id') ?? undefined
+    requestId = asRequestId(headers.get('request-id'))
     if (!(data instanceof ReadableStream)) throw malformed(connection.name, 'a body', requestId)
     expectSound(connection.name, headers, requestId)
     // From here on the provider may bill, at most for the whole text.

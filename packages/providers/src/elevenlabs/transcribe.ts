@@ -1,5 +1,5 @@
 import type { CallContext, TranscribeRequest, TranscribeResult } from '@farebox/core'
-import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { asRecord, asRequestId, asText, malformed } from '../adapter/answer.ts'
 import { audioFile } from '../adapter/audio-file.ts'
 import { openCall } from '../adapter/call.ts'
 import { readable } from '../adapter/readable-usage.ts'
@@ -22,7 +22,7 @@ export async function transcribe(
     )
     const answer = asRecord(data)
     const text = asText(answer?.text)
-    const requestId = headers.get('request-id') ?? asText(answer?.transcriptionId)
+    const requestId = asRequestId(headers.get('request-id')) ?? asRequestId(answer?.transcriptionId)
     if (!answer || text === undefined) throw malformed(connection.name, 'a transcript', requestId)
     const language = asText(answer.languageCode)
     return {

@@ -1,4 +1,4 @@
-import type { Clock, Offer, ProviderAdapter } from '@farebox/core'
+import { type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type LivekitConnection, type LivekitParts, type LivekitSdk, loadLivekitParts } from './livekit-client.ts'
 import { type LivekitEvent, livekitEvent } from './livekit-event.ts'
@@ -27,6 +27,17 @@ export interface LivekitOptions {
   now?: Clock
 }
 
+const known: Record<keyof LivekitOptions, true> = {
+  url: true,
+  apiKey: true,
+  apiSecret: true,
+  sdk: true,
+  offers: true,
+  name: true,
+  requestTimeoutSeconds: true,
+  now: true,
+}
+
 /** LiveKit as a provider, with its rooms, join tokens, outbound phone calls and webhooks. */
 export interface LivekitAdapter extends ProviderAdapter {
   readonly rooms: LivekitRooms
@@ -46,6 +57,7 @@ export interface LivekitAdapter extends ProviderAdapter {
  * call.
  */
 export function livekit(options: LivekitOptions): LivekitAdapter {
+  checkOptionNames(options, known, 'livekit()')
   const name = options.name ?? 'livekit'
   const { url, apiKey, apiSecret } = options
   const availability = availabilityOf({
@@ -70,7 +82,9 @@ export function livekit(options: LivekitOptions): LivekitAdapter {
   return {
     name,
     isSimulated: false,
-    availability,
+    get availability() {
+      return connection.availability()
+    },
     offers: options.offers ?? livekitOffers(),
     rooms: livekitRooms(connection),
     token: (request) => livekitToken(connection, request),

@@ -1,4 +1,4 @@
-import { asRecord, asText, malformed } from '../adapter/answer.ts'
+import { asRecord, asRequestId, malformed } from '../adapter/answer.ts'
 import { closingMark } from '../adapter/closing-mark.ts'
 import { EventParser } from '../adapter/event-parser.ts'
 import { type Answer, headerOf, readAnswer } from '../adapter/read-body.ts'
@@ -33,7 +33,7 @@ export async function openEvents(
   const { asResponse } = pending as { asResponse?: () => PromiseLike<Answer> }
   if (typeof asResponse === 'function') {
     const response = await call.race(asResponse.call(pending))
-    const requestId = asText(headerOf(response, 'x-request-id'))
+    const requestId = asRequestId(headerOf(response, 'x-request-id'))
     return { requestId, ...eventsOf(readAnswer(response, call), call, requestId) }
   }
   const { data, requestId } = await sdkAnswer(call, pending)

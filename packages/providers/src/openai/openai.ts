@@ -1,4 +1,11 @@
-import { type Availability, type Clock, InvalidOptionError, type Offer, type ProviderAdapter } from '@farebox/core'
+import {
+  type Availability,
+  type Clock,
+  checkOptionNames,
+  InvalidOptionError,
+  type Offer,
+  type ProviderAdapter,
+} from '@farebox/core'
 import { availabilityOf, checkEnabled, connectSdk } from '../adapter/sdk-connection.ts'
 import { chat } from './chat.ts'
 import { converse } from './converse.ts'
@@ -56,6 +63,23 @@ export interface OpenaiOptions {
   now?: Clock
 }
 
+const known: Record<keyof OpenaiOptions, true> = {
+  apiKey: true,
+  baseURL: true,
+  organization: true,
+  project: true,
+  client: true,
+  offers: true,
+  models: true,
+  api: true,
+  voice: true,
+  name: true,
+  fetch: true,
+  transport: true,
+  websocket: true,
+  now: true,
+}
+
 /** `chat`: Chat Completions, which most compatible servers speak. `responses`: the newer Responses API, without stop sequences. */
 export type OpenaiApi = 'chat' | 'responses'
 
@@ -66,6 +90,7 @@ export type OpenaiApi = 'chat' | 'responses'
  * your own client. Conversations also need `ws`. The adapter turns the SDK's retries off and ignores its environment variables.
  */
 export function openai(options: OpenaiOptions): ProviderAdapter {
+  checkOptionNames(options, known, 'openai()')
   const name = options.name ?? 'openai'
   const defaults = { voice: options.voice ?? 'alloy' }
   const availability = availabilityOf({
@@ -79,7 +104,9 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
   return {
     name,
     isSimulated: false,
-    availability,
+    get availability() {
+      return connection.availability()
+    },
     offers: options.offers ?? openaiOffers(options.models),
     dialectOf: ({ service, model }) => {
       if (service === 'voice_tts') return 'openai-speech'
@@ -114,6 +141,8 @@ function connect(name: string, options: OpenaiOptions, availability: Availabilit
   const texts = transport === 'fetch' ? fetchTexts(settings) : undefined
   return {
     ...sdk,
+    // Chats need no SDK then, and go on without it.
+    ...(texts && { availability: () => availability }),
     texts: async () => {
       if (!texts) return sdk.client()
       checkEnabled(name, availability)

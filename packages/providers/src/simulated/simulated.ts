@@ -1,5 +1,6 @@
 import {
   type Clock,
+  checkOptionNames,
   countCharacters,
   type Offer,
   type PhoneResult,
@@ -60,6 +61,23 @@ export interface SimulatedOptions {
   name?: string
 }
 
+const known: Record<keyof SimulatedOptions, true> = {
+  seed: true,
+  offers: true,
+  services: true,
+  except: true,
+  latencyMs: true,
+  betweenPartsMs: true,
+  failures: true,
+  pauseMs: true,
+  callSeconds: true,
+  priceDelayMs: true,
+  recordsMax: true,
+  sleep: true,
+  now: true,
+  name: true,
+}
+
 /**
  * A provider of every service, for development and tests. It needs no network and no key, and costs nothing.
  *
@@ -67,6 +85,7 @@ export interface SimulatedOptions {
  * as `failures` say. `records` lists what the adapter served, as a real provider's records would.
  */
 export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
+  checkOptionNames(options, known, 'simulated()')
   const { name = 'simulated', seed = 1, failures = {}, sleep = wait, now = systemClock, priceDelayMs = 60_000 } = options
   const offers = withoutPairs(options.offers ?? simulatedOffers, options.except ?? []).filter(
     ({ service }) => options.services?.includes(service) ?? true,

@@ -2,6 +2,7 @@ import {
   type Availability,
   type CallContext,
   type Clock,
+  checkOptionNames,
   InvalidOptionError,
   type NanoUsd,
   type Offer,
@@ -63,6 +64,25 @@ export interface TwilioOptions {
   fetch?: typeof globalThis.fetch
 }
 
+const known: Record<keyof TwilioOptions, true> = {
+  accountSid: true,
+  authToken: true,
+  apiKey: true,
+  apiSecret: true,
+  from: true,
+  client: true,
+  baseUrl: true,
+  statusCallbackUrl: true,
+  pollMs: true,
+  ringSeconds: true,
+  machineDetection: true,
+  timeoutMs: true,
+  offers: true,
+  name: true,
+  now: true,
+  fetch: true,
+}
+
 /** Twilio as a provider, with handlers for the requests that Twilio sends to your server. */
 export interface TwilioAdapter extends ProviderAdapter {
   call: NonNullable<ProviderAdapter['call']>
@@ -100,6 +120,7 @@ export interface TwilioAdapter extends ProviderAdapter {
  * @throws {InvalidOptionError} an SID or URL has the wrong form, or a duration is not above zero
  */
 export function twilio(options: TwilioOptions): TwilioAdapter {
+  checkOptionNames(options, known, 'twilio()')
   checkOptions(options)
   const name = options.name ?? 'twilio'
   const availability = availabilityOf({
@@ -114,7 +135,9 @@ export function twilio(options: TwilioOptions): TwilioAdapter {
   return {
     name,
     isSimulated: false,
-    availability,
+    get availability() {
+      return connection.availability()
+    },
     offers: options.offers ?? twilioOffers,
     call: (request, context) => placeCall(connection, request, context),
     callExtraSeconds: extraSeconds(connection.settings.ringSeconds),

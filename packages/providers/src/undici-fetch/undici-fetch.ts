@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
+import { checkOptionNames } from '@farebox/core'
 import { Agent, type Dispatcher } from 'undici'
 import { PooledResponse } from './pooled-response.ts'
 
@@ -12,6 +13,8 @@ export interface UndiciFetchOptions {
   /** Your own dispatcher instead of a new pool, such as a proxy agent. Close it yourself. */
   dispatcher?: Dispatcher
 }
+
+const known: Record<keyof UndiciFetchOptions, true> = { connections: true, keepAliveMs: true, dispatcher: true }
 
 /** A `fetch` with its own connection pool. */
 export type UndiciFetch = typeof globalThis.fetch & {
@@ -27,6 +30,7 @@ export type UndiciFetch = typeof globalThis.fetch & {
  * uncompressed bodies. It has no cookies, caches or origins.
  */
 export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
+  checkOptionNames(options, known, 'undiciFetch()')
   const { connections = 128, keepAliveMs = 60_000 } = options
   const pool = options.dispatcher ?? new Agent({ connections, keepAliveTimeout: keepAliveMs })
 
