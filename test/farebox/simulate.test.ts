@@ -99,6 +99,21 @@ describe.each(storeNames)('what recorded work would have cost, on %s', (on) => {
 })
 
 describe('what recorded work would have cost', () => {
+  it('includes what a failed attempt was charged afterwards', async () => {
+    const box = await openBox({ providers: [simulated({ failures: () => ({ kind: 'incomplete' }) })], retries: { triesMax: 1 } })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'broken' })
+    await workflow.record('phone', 'twilio', 1, 'minutes')
+    await expect(workflow.chat({ messages: [{ role: 'user', content: 'hello' }] })).rejects.toThrow()
+    const failed = (await box.ledger.usageOf(accountId, workflow.id)).find(({ service }) => service === 'gpt')
+    await box.ledger.adjust({ accountId, usageId: failed?.usageId ?? '', charge: credits(7) })
+    const same = await box.simulate({ ...EVER, prices: defaultPriceBook })
+    expect([same.creditsThen, same.difference]).toEqual([credits(20 + 7), 0n])
+    expect(same.notReplayed).toEqual([
+      { service: 'gpt', reason: expect.stringContaining('corrected'), calls: 1, credits: credits(7) },
+    ])
+  })
+
   it('is the same to the last micro-credit under the same prices, whatever was done', async () => {
     const box = await openBox({
       providers: [simulated({ failures: { 'gpt-4o': { kind: 'overloaded' } } })],

@@ -22,6 +22,19 @@ async function scrape(api: ApiClient) {
 }
 
 describe.each(storeNames)('the metrics of a box on %s', (on) => {
+  it('count the credits of metered time once it has ended', async () => {
+    const box = await openBox({ on })
+    const { accountId, key } = await openAccount(box, { balance: credits(1_000) })
+    const workflow = box.workflow({ accountId, name: 'hotline' })
+    const time = await workflow.meter({ service: 'phone', provider: 'twilio' })
+    for (let second = 10; second <= 120; second += 10) await time.reached(second)
+    const { creditsUsed } = await time.end()
+    await time.end()
+    expect(creditsUsed).toBe(credits(40))
+    const { values } = await scrape(await serveApi(box, key))
+    expect(values('farebox_credits_charged_total', 'service')).toEqual([['phone', 40]])
+  })
+
   it('tell of calls, attempts, credits, refusals, providers and what waits, by names that the host knows', async () => {
     const odd = 'odd "name"\\of\na provider'
     const failures = { 'gpt-4o': { kind: 'overloaded' } } as const

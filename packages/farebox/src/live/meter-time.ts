@@ -1,4 +1,4 @@
-import { InvalidOptionError, microCredits, quantity } from '@farebox/core'
+import { type Credits, InvalidOptionError, microCredits, quantity } from '@farebox/core'
 import { keyPermission, type Refusal } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import { applyConditions } from '@farebox/router'
@@ -7,6 +7,7 @@ import type { CallRunner } from '../call-runner.ts'
 import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
 import { safeListener } from '../safe-listener.ts'
 import { quantitiesJson } from '../settle-call.ts'
+import { quietly } from '../telemetry/watch-call.ts'
 import type { MeterEnd, MeteredTime, MeterInput, SpentReason } from '../workflow-calls.ts'
 import { liveLimit, overLiveLimit } from './live-limit.ts'
 import { LIVE_HOLD_TTL_MS, LiveMeter, type LivePart } from './live-meter.ts'
@@ -80,7 +81,11 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
     const time = new PaidTime({ parts: PARTS, chargeSeconds: CHARGE_SECONDS, lowSeconds, onLow })
     const onSpent = safeListener(input.onSpent, parts.onError)
     time.begin(meter, outcome, reserveSeconds + part)
-    const running = new RunningTime(meter, time, { runner, onSpent, reserveSeconds, onError: parts.onError })
+    const onCharged = (creditsUsed: Credits) => {
+      const work = { accountId, workflowId: payer.workflowId, service, creditsUsed }
+      for (const observer of parts.observers) quietly(() => observer.recorded?.(work))
+    }
+    const running = new RunningTime(meter, time, { runner, onSpent, onCharged, reserveSeconds, onError: parts.onError })
     // A closing Farebox waits for this as for the reader of a stream, and ends it after the grace period.
     parts.background(running.over)
     parts.streams.add(() => void running.stop(), running.over)
@@ -92,6 +97,8 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
 interface RunningParts {
   runner: CallRunner
   onSpent(facts: { reason: SpentReason }): void
+  /** Called once, when it has ended and its charge is known. */
+  onCharged(creditsUsed: Credits): void
   reserveSeconds: number
   onError(error: unknown): void
 }
@@ -184,6 +191,7 @@ export class RunningTime implements MeteredTime {
     const certainty = passed === undefined ? 'derived' : 'exact'
     const creditsUsed = await this.#meter.finish({ usage: { quantities: seconds(rest), certainty } }, [])
     this.#over.resolve()
+    this.#parts.onCharged(creditsUsed)
     return { creditsUsed, seconds: total }
   }
 }

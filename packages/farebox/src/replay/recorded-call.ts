@@ -47,17 +47,18 @@ export interface RecordedCall {
   fixedBecause: 'failed_attempt' | 'corrected' | undefined
 }
 
-/** Groups the records of one workflow into calls. Leaves out failed attempts that cost nothing. */
+/** Groups the records of one workflow into calls. Leaves out failed attempts that cost nothing, even after corrections. */
 export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
   const calls = new Map<string, RecordedCall>()
   const callOf = new Map<string, RecordedCall>()
   const corrections = new Map<string, UsageRow[]>()
   for (const record of records) {
-    if (record.corrects !== null) {
-      corrections.set(record.corrects, [...(corrections.get(record.corrects) ?? []), record])
-      continue
-    }
-    if (record.quantity === 0n && record.rated === 0n) continue
+    if (record.corrects !== null) corrections.set(record.corrects, [...(corrections.get(record.corrects) ?? []), record])
+  }
+  for (const record of records) {
+    if (record.corrects !== null) continue
+    const isCorrected = corrections.get(record.usageId)?.some(({ charged, shortfall }) => charged + shortfall !== 0n)
+    if (record.quantity === 0n && record.rated === 0n && !isCorrected) continue
     const details = detailsOf(record.details)
     const name = nameOf(record, details)
     const before = calls.get(name)

@@ -9,7 +9,7 @@ import type { AttemptRecord, Candidate, Operation } from '@farebox/router'
 export interface CallObserver {
   /** Called when a call begins. Returns a watcher of this call, or `undefined` for none. */
   begin?(call: ObservedCall): CallWatcher | undefined
-  /** Called when work done outside Farebox has been charged. */
+  /** Called when work done outside Farebox has been charged: `record`, or metered time once it has ended. */
   recorded?(work: { accountId: string; workflowId: string; service: Service; creditsUsed: Credits }): void
   /** Called when usage could not be written and waits in the spool until the database is back. */
   spooled?(usage: { accountId: string; workflowId: string; holdId: string }): void
