@@ -6,10 +6,11 @@ import { credits, exactly, plural, serviceName, unitName } from '../format.ts'
 import { AnswerView, Nothing } from '../parts/answer-view.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
+import { route } from '../state/route.ts'
 
 /** The price list, with a search field. */
 export function Prices() {
-  const [search, setSearch] = useState('')
+  const [search, setSearch] = useState(() => route.value.query.get('search') ?? '')
   const answered = useAnswer('prices', (signal) => getJson<PriceList>('/prices', {}, signal))
   return (
     <>

@@ -3,9 +3,10 @@ import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { credits, duration, plural } from '../format.ts'
 import { AnswerView, Outdated } from '../parts/answer-view.tsx'
+import { CopyButton } from '../parts/copy-button.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { PageHead } from '../parts/page-head.tsx'
-import { addressOf, route } from '../state/route.ts'
+import { addressBackTo, route } from '../state/route.ts'
 import { AttemptRows } from './attempt-rows.tsx'
 import { Decisions } from './decisions.tsx'
 import { ReceiptRows } from './receipt-rows.tsx'
@@ -23,10 +24,17 @@ export function WorkflowPage() {
   const workflow = answered.data
   return (
     <>
-      <a class="back" href={addressOf('activity')}>
+      <a class="back" href={addressBackTo('activity')}>
         <Icon name="back" size={14} /> Activity
       </a>
-      <PageHead title={workflow?.workflow_name ?? 'Workflow'} lead={<span class="mono small">{id}</span>} />
+      <PageHead
+        title={workflow?.workflow_name ?? 'Workflow'}
+        lead={
+          <>
+            <span class="mono small">{id}</span> <CopyButton text={id} what="the id of the workflow" />
+          </>
+        }
+      />
       {workflow === undefined ? (
         <div class="card">
           <AnswerView of={answered}>{() => null}</AnswerView>
