@@ -161,7 +161,9 @@ inBrowser('an answer of another shape', () => {
     await told.waitFor()
     expect(await page.locator('#main').textContent()).not.toMatch(/iterable|undefined|null/)
     await page.unroute('**/api/v1/**')
-    for (const button of await page.getByRole('button', { name: 'Try again' }).all()) await button.click()
+    await page.getByRole('button', { name: 'Try again' }).evaluateAll((all) => {
+      for (const button of all) (button as HTMLElement).click()
+    })
     await expect.poll(() => page.getByRole('alert').count()).toBe(0)
     await loaded(page)
   })

@@ -41,7 +41,7 @@ export function App() {
       <Sidebar />
       <main class="main" id="main" tabIndex={-1}>
         <div class="main-inner" key={`${view} ${id} ${accountId}`}>
-          <Readable>{needsAccount ? <NoAccount /> : View ? <View /> : <NoView />}</Readable>
+          <Readable isCard>{needsAccount ? <NoAccount /> : View ? <View /> : <NoView />}</Readable>
         </div>
       </main>
     </div>

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useErrorBoundary } from 'preact/hooks'
+import { useEffect, useErrorBoundary, useRef } from 'preact/hooks'
 import { type AskError, unreadable } from '../api/get-json.ts'
 import type { Answered } from '../api/use-answer.ts'
 import { Icon } from './icon.tsx'
@@ -35,17 +35,34 @@ export function AnswerView<Answer>({ of, empty, ghosts = 4, children }: Props<An
 }
 
 /** Shows a failure in place of what cannot be drawn from an answer, until another one arrives or the user tries again. */
-export function Readable({ data, again, children }: { data?: unknown; again?(): void; children: ComponentChildren }) {
+export function Readable({
+  data,
+  again,
+  isCard = false,
+  children,
+}: {
+  data?: unknown
+  again?(): void
+  /** Whether the failure needs a card of its own. */
+  isCard?: boolean
+  children: ComponentChildren
+}) {
   const [error, forget] = useErrorBoundary()
+  const latestForget = useRef(forget)
+  latestForget.current = forget
+  const drawn = useRef(data)
   useEffect(() => {
-    if (data !== undefined) forget()
-  }, [data, forget])
+    // Only other data: the same would fail again, without end.
+    if (drawn.current !== data) latestForget.current()
+    drawn.current = data
+  }, [data])
   if (error === undefined) return <>{children}</>
   const retry = () => {
     forget()
     again?.()
   }
-  return <Failure error={unreadable()} again={retry} />
+  const failure = <Failure error={unreadable()} again={retry} />
+  return isCard ? <div class="card">{failure}</div> : failure
 }
 
 function Drawn<Answer>({ data, empty, children }: Pick<Props<Answer>, 'empty' | 'children'> & { data: Answer }) {

@@ -1,6 +1,6 @@
 import { scaleBand, scaleLinear } from 'd3-scale'
 import { stack } from 'd3-shape'
-import { useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { credits, plural, shortCredits } from '../format.ts'
 import { bucketLabel, bucketTitle, type Granularity } from '../state/ranges.ts'
 import { ChartTooltip } from './chart-tooltip.tsx'
@@ -33,6 +33,16 @@ export function BarChart({ label, buckets, granularity, layers, onOpen }: Props)
     tapped.current = place
     setActive(place)
   }
+  // A finger that is lifted leaves at once, and the numbers must stay to be read: a touch elsewhere hides them.
+  useEffect(() => {
+    const touched = ({ target }: PointerEvent) => {
+      if (target instanceof Node && plot.current?.contains(target)) return
+      tapped.current = undefined
+      setActive(undefined)
+    }
+    document.addEventListener('pointerdown', touched)
+    return () => document.removeEventListener('pointerdown', touched)
+  }, [])
   const open = (place: number) => {
     if (buckets[place] !== undefined) onOpen(buckets[place])
   }
@@ -72,7 +82,7 @@ export function BarChart({ label, buckets, granularity, layers, onOpen }: Props)
         ref={plot}
         class="chart-plot"
         data-active={active === undefined ? undefined : ''}
-        onPointerLeave={() => setActive(undefined)}
+        onPointerLeave={({ pointerType }) => pointerType === 'mouse' && setActive(undefined)}
       >
         <svg height={HEIGHT} aria-hidden="true">
           {y

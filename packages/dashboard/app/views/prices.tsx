@@ -16,7 +16,7 @@ export function Prices() {
     <>
       <PageHead
         title="Prices"
-        lead={answered.data ? `In force now, from price book ${answered.data.price_version}.` : 'In force now.'}
+        lead={answered.data?.price_version ? `In force now, from price book ${answered.data.price_version}.` : 'In force now.'}
       />
       <section class="card" aria-label="Prices">
         <div class="card-head">

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { duration, exactly, percent, serviceName } from '../format.ts'
-import { AnswerView, Outdated } from '../parts/answer-view.tsx'
+import { AnswerView, Outdated, Readable } from '../parts/answer-view.tsx'
 import { Badge } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
 import { PageHead } from '../parts/page-head.tsx'
@@ -38,9 +38,9 @@ export function Providers() {
       ) : (
         <>
           {answered.error && <Outdated error={answered.error} />}
-          {[...answered.data.adapters].sort(worstFirst).map((adapter) => (
-            <Adapter key={adapter.adapter} adapter={adapter} />
-          ))}
+          <Readable isCard data={answered.data} again={answered.askAgain}>
+            <Adapters adapters={answered.data.adapters} />
+          </Readable>
         </>
       )}
     </>
@@ -67,6 +67,16 @@ function worstFirst(one: AdapterStatus, other: AdapterStatus): number {
 
 function readyFirst(one: AdapterStatus, other: AdapterStatus): number {
   return Number(one.availability === 'disabled') - Number(other.availability === 'disabled')
+}
+
+function Adapters({ adapters }: { adapters: readonly AdapterStatus[] }) {
+  return (
+    <>
+      {[...adapters].sort(worstFirst).map((adapter) => (
+        <Adapter key={adapter.adapter} adapter={adapter} />
+      ))}
+    </>
+  )
 }
 
 function Adapter({ adapter: { adapter, simulated, availability, reason, concurrency, offers } }: { adapter: AdapterStatus }) {

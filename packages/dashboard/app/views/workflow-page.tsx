@@ -2,7 +2,7 @@ import type { WorkflowDetails } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { credits, duration, plural } from '../format.ts'
-import { AnswerView, Outdated } from '../parts/answer-view.tsx'
+import { AnswerView, Outdated, Readable } from '../parts/answer-view.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { PageHead } from '../parts/page-head.tsx'
@@ -53,9 +53,11 @@ export function WorkflowPage() {
               </dl>
             </div>
           </section>
-          <ReceiptRows receipt={workflow} />
-          <AttemptRows attempts={workflow.attempts ?? []} />
-          <Decisions decisions={workflow.decisions ?? []} />
+          <Readable isCard data={workflow} again={answered.askAgain}>
+            <ReceiptRows receipt={workflow} />
+            <AttemptRows attempts={workflow.attempts ?? []} />
+            <Decisions decisions={workflow.decisions ?? []} />
+          </Readable>
         </>
       )}
     </>
