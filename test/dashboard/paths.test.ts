@@ -1,4 +1,5 @@
 import { credits } from '@farebox/core'
+import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { ADMIN_TOKEN } from './open-dashboard.ts'
@@ -167,6 +168,27 @@ inBrowser('an answer of another shape', () => {
     await expect.poll(() => page.getByRole('alert').count()).toBe(0)
     await loaded(page)
   })
+})
+
+inBrowser('filters', () => {
+  test.each(['light', 'dark'] as const)(
+    'are nothing that axe objects to, nor wider than 320 pixels, in %s',
+    async (colorScheme) => {
+      const { key, prefix } = open().seeded
+      const page = await signedIn(`/activity?from=2026-01-01&key=${prefix}&user=mara&sort=credits`, key, {
+        colorScheme,
+        reducedMotion: 'reduce',
+        viewport: { width: 320, height: 800 },
+      })
+      await page.getByRole('list', { name: 'Filters' }).waitFor()
+      await page.evaluate(axe.source)
+      const { violations } = await page.evaluate(() =>
+        (globalThis as unknown as { axe: typeof import('axe-core') }).axe.run({ resultTypes: ['violations'] }),
+      )
+      expect(violations.map(({ id, nodes }) => `${id} at ${nodes.map(({ target }) => target).join(', ')}`)).toEqual([])
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320)
+    },
+  )
 })
 
 inBrowser('an id', () => {
