@@ -1,5 +1,5 @@
 import type { ComponentType } from 'preact'
-import { Nothing } from './parts/answer-view.tsx'
+import { Nothing, Readable } from './parts/answer-view.tsx'
 import { PageHead } from './parts/page-head.tsx'
 import { Sidebar } from './parts/sidebar.tsx'
 import { route } from './state/route.ts'
@@ -41,7 +41,7 @@ export function App() {
       <Sidebar />
       <main class="main" id="main" tabIndex={-1}>
         <div class="main-inner" key={`${view} ${id} ${accountId}`}>
-          {needsAccount ? <NoAccount /> : View ? <View /> : <NoView />}
+          <Readable isCard>{needsAccount ? <NoAccount /> : View ? <View /> : <NoView />}</Readable>
         </div>
       </main>
     </div>

@@ -8,6 +8,14 @@ const percents = new Intl.NumberFormat(locale, { style: 'percent', maximumFracti
 const relative = new Intl.RelativeTimeFormat(locale, { style: 'short' })
 // Instants show the time zone, because they are in the reader's and charts are in UTC.
 const instants = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'long' })
+const utcInstants = new Intl.DateTimeFormat(locale, {
+  timeZone: 'UTC',
+  month: 'short',
+  day: 'numeric',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+})
 const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' })
 
 /** `12,345`. */
@@ -27,6 +35,8 @@ export const percent = (share: number): string => {
   if (share > 0 && share < 0.005) return `<${percents.format(0.01)}`
   return share >= 0.995 && share < 1 ? `>${percents.format(0.99)}` : percents.format(share)
 }
+/** An instant of UTC, in which charts have their buckets: `Nov 27, 12:00 AM`. */
+export const utc = (at: string): string => utcInstants.format(new Date(at))
 export const instant = (at: string): string => instants.format(new Date(at))
 export const day = (at: string): string => days.format(new Date(at))
 

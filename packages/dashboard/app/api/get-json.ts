@@ -22,6 +22,11 @@ export class AskError extends Error {
   }
 }
 
+/** The error for an answer without the fields that it should have. */
+export function unreadable(): AskError {
+  return new AskError(200, 'UNREADABLE_ANSWER', 'the answer is not what the Farebox API of this dashboard’s version gives')
+}
+
 /**
  * Queries the API for the account on display. A key that is no longer valid ends the session, with the server's reason.
  *

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { session } from '../state/session.ts'
-import type { AskError } from './get-json.ts'
+import { AskError, unreadable } from './get-json.ts'
 
 /** The state of a query to the API. */
 export interface Answered<Answer> {
@@ -60,8 +60,10 @@ export function useAnswer<Answer>(
         keep({ question: about, data, at: Date.now() })
         end()
       },
-      (error: AskError) => {
+      (reason: unknown) => {
         if (leaving.signal.aborted) return
+        // Whatever else is thrown comes from reading an answer without the fields that it should have.
+        const error = reason instanceof AskError ? reason : unreadable()
         keep((before) => (before.question === about ? { ...before, error } : { question: about, error }))
         end()
       },

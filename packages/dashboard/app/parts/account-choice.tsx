@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { credits } from '../format.ts'
+import { leaveView, route, setQuery } from '../state/route.ts'
 import { chooseAccount, session } from '../state/session.ts'
 
 type Account = AccountPage['accounts'][number]
@@ -46,7 +47,7 @@ export function AccountChoice() {
           class="field"
           value={chosen ?? ''}
           disabled={accounts.length === 0}
-          onChange={(event) => chooseAccount(event.currentTarget.value)}
+          onChange={(event) => switchTo(event.currentTarget.value)}
         >
           {accounts.length === 0 && (
             <option value="">{error ? error.message : data === undefined ? 'Loading…' : 'No accounts yet'}</option>
@@ -77,7 +78,15 @@ function chooseById(event: SubmitEvent): void {
   event.preventDefault()
   if (!(event.currentTarget instanceof HTMLFormElement)) return
   const id = String(new FormData(event.currentTarget).get('account_id') ?? '').trim()
-  if (id !== '') chooseAccount(id)
+  if (id !== '') switchTo(id)
+}
+
+/** A workflow, a key and a user belong to one account, so the next one is shown without them. */
+function switchTo(accountId: string): void {
+  if (accountId === session.peek()?.accountId) return
+  if (route.peek().view === 'workflows') leaveView('activity')
+  else setQuery({ key: undefined, user: undefined })
+  chooseAccount(accountId)
 }
 
 async function readAccounts(signal: AbortSignal): Promise<Listing> {

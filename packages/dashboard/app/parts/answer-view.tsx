@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
-import type { AskError } from '../api/get-json.ts'
+import { useEffect, useErrorBoundary, useRef } from 'preact/hooks'
+import { type AskError, unreadable } from '../api/get-json.ts'
 import type { Answered } from '../api/use-answer.ts'
 import { Icon } from './icon.tsx'
 
@@ -24,9 +25,48 @@ export function AnswerView<Answer>({ of, empty, ghosts = 4, children }: Props<An
           <Outdated error={of.error} />
         </div>
       )}
-      {empty?.when(of.data) ? <Nothing title={empty.title} hint={empty.hint} /> : children(of.data)}
+      <Readable data={of.data} again={of.askAgain}>
+        <Drawn data={of.data} empty={empty}>
+          {children}
+        </Drawn>
+      </Readable>
     </>
   )
+}
+
+/** Shows a failure in place of what cannot be drawn from an answer, until another one arrives or the user tries again. */
+export function Readable({
+  data,
+  again,
+  isCard = false,
+  children,
+}: {
+  data?: unknown
+  again?(): void
+  /** Whether the failure needs a card of its own. */
+  isCard?: boolean
+  children: ComponentChildren
+}) {
+  const [error, forget] = useErrorBoundary()
+  const latestForget = useRef(forget)
+  latestForget.current = forget
+  const drawn = useRef(data)
+  useEffect(() => {
+    // Only other data: the same would fail again, without end.
+    if (drawn.current !== data) latestForget.current()
+    drawn.current = data
+  }, [data])
+  if (error === undefined) return <>{children}</>
+  const retry = () => {
+    forget()
+    again?.()
+  }
+  const failure = <Failure error={unreadable()} again={retry} />
+  return isCard ? <div class="card">{failure}</div> : failure
+}
+
+function Drawn<Answer>({ data, empty, children }: Pick<Props<Answer>, 'empty' | 'children'> & { data: Answer }) {
+  return <>{empty?.when(data) ? <Nothing title={empty.title} hint={empty.hint} /> : children(data)}</>
 }
 
 /** A warning that the data shown is outdated, because the latest request failed. */
@@ -84,6 +124,8 @@ function titleOf({ status }: AskError): string {
 function fixOf({ status, code }: AskError): string {
   if (status === 0) return 'Check that the server is running and that your network is up.'
   if (status === 404) return 'It may belong to another account, or the server may be older than this dashboard.'
+  if (code === 'UNREADABLE_ANSWER')
+    return 'The server may be of another version than this dashboard, or a proxy between them may have changed the answer.'
   if (code === 'TOO_MUCH_TO_SHOW') return 'Choose a shorter time, or group by something that has fewer names.'
   if (status === 429) return 'Wait a moment before trying again.'
   if (status >= 500) return `The server has logged what went wrong (${code}).`

@@ -1,6 +1,6 @@
 import { scaleBand, scaleLinear } from 'd3-scale'
 import { stack } from 'd3-shape'
-import { useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { credits, plural, shortCredits } from '../format.ts'
 import { bucketLabel, bucketTitle, type Granularity } from '../state/ranges.ts'
 import { ChartTooltip } from './chart-tooltip.tsx'
@@ -13,6 +13,8 @@ interface Props {
   buckets: readonly Date[]
   granularity: Granularity
   layers: readonly Layer[]
+  /** Opens what a bar is made of: by a click or the Enter key; on a touch screen by a second tap, as the first shows its numbers. */
+  onOpen(start: Date): void
 }
 
 const HEIGHT = 264
@@ -20,10 +22,30 @@ const MARGIN = { top: 8, right: 6, bottom: 26, left: 46 }
 const LABEL_WIDTH = 66
 
 /** Credits over time as stacked bars. A visually hidden slider moves between bars by keyboard and announces what each contains. */
-export function BarChart({ label, buckets, granularity, layers }: Props) {
+export function BarChart({ label, buckets, granularity, layers, onOpen }: Props) {
   const plot = useRef<HTMLDivElement>(null)
   const width = useWidth(plot)
   const [active, setActive] = useState<number>()
+  const opens = useRef(false)
+  const tapped = useRef<number>(undefined)
+  const press = ({ pointerType }: PointerEvent, place: number) => {
+    opens.current = pointerType === 'mouse' || tapped.current === place
+    tapped.current = place
+    setActive(place)
+  }
+  // A finger that is lifted leaves at once, and the numbers must stay to be read: a touch elsewhere hides them.
+  useEffect(() => {
+    const touched = ({ target }: PointerEvent) => {
+      if (target instanceof Node && plot.current?.contains(target)) return
+      tapped.current = undefined
+      setActive(undefined)
+    }
+    document.addEventListener('pointerdown', touched)
+    return () => document.removeEventListener('pointerdown', touched)
+  }, [])
+  const open = (place: number) => {
+    if (buckets[place] !== undefined) onOpen(buckets[place])
+  }
   const totals = buckets.map((_, place) => layers.reduce((sum, { values }) => sum + (values[place] ?? 0), 0))
   const x = scaleBand(buckets.map(String), [MARGIN.left, Math.max(MARGIN.left + 1, width - MARGIN.right)])
     .paddingInner(0.28)
@@ -50,14 +72,17 @@ export function BarChart({ label, buckets, granularity, layers }: Props) {
         aria-valuetext={said}
         onFocus={(event) => isByKeyboard(event) && setActive(last)}
         onInput={(event) => setActive(Number(event.currentTarget.value))}
-        onKeyDown={({ key }) => key === 'Escape' && setActive(undefined)}
+        onKeyDown={({ key }) => {
+          if (key === 'Escape') setActive(undefined)
+          if (key === 'Enter') open(active ?? last)
+        }}
         onBlur={() => setActive(undefined)}
       />
       <div
         ref={plot}
         class="chart-plot"
         data-active={active === undefined ? undefined : ''}
-        onPointerLeave={() => setActive(undefined)}
+        onPointerLeave={({ pointerType }) => pointerType === 'mouse' && setActive(undefined)}
       >
         <svg height={HEIGHT} aria-hidden="true">
           {y
@@ -102,7 +127,8 @@ export function BarChart({ label, buckets, granularity, layers }: Props) {
               width={x.step()}
               height={HEIGHT - MARGIN.bottom}
               onPointerEnter={() => setActive(place)}
-              onPointerDown={() => setActive(place)}
+              onPointerDown={(event) => press(event, place)}
+              onPointerUp={({ button }) => button === 0 && opens.current && open(place)}
             />
           ))}
         </svg>

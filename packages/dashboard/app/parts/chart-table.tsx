@@ -9,11 +9,14 @@ export function ChartTable({
   buckets,
   granularity,
   layers,
+  hrefOf,
 }: {
   label: string
   buckets: readonly Date[]
   granularity: Granularity
   layers: readonly Layer[]
+  /** The address that a bucket leads to. */
+  hrefOf(start: Date): string
 }) {
   const rows = buckets
     .map((start, place) => ({ start, values: layers.map(({ values }) => values[place] ?? 0) }))
@@ -39,7 +42,11 @@ export function ChartTable({
           <tbody>
             {rows.map(({ start, values }) => (
               <tr key={String(start)}>
-                <th scope="row">{bucketTitle(granularity, start)}</th>
+                <th scope="row">
+                  <a class="link" href={hrefOf(start)}>
+                    {bucketTitle(granularity, start)}
+                  </a>
+                </th>
                 {values.map((value, place) => (
                   <td key={layers[place]?.name} class="right number">
                     {credits(value)}

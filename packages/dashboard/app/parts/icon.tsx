@@ -14,6 +14,8 @@ const PATHS = {
   empty: 'M3 13l3-8h12l3 8v6H3zM3 13h5l1.5 3h5L16 13h5',
   broken: 'M12 4l9 16H3zM12 10v4M12 17h.01',
   refresh: 'M20 11A8 8 0 0 0 5.6 7L4 9M4 4v5h5M4 13a8 8 0 0 0 14.4 4L20 15M20 20v-5h-5',
+  copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
+  close: 'M6 6l12 12M18 6L6 18',
   pause: 'M9 6v12M15 6v12',
   play: 'M8 5l11 7-11 7z',
 } as const

@@ -23,20 +23,27 @@ export function setQuery(changes: Readonly<Record<string, string | undefined>>):
     if (value) url.searchParams.set(name, value)
     else url.searchParams.delete(name)
   }
-  history.replaceState(null, '', url)
+  history.replaceState(history.state, '', url)
   address.value = here()
 }
 
 /** Navigates to an address of the dashboard without reloading the page. */
-function go(to: string): void {
-  history.pushState(null, '', to)
+export function go(to: string): void {
+  history.pushState({ from: here() }, '', to)
   address.value = here()
   scrollTo(0, 0)
 }
 
-/** Replaces the current view with the first one, so that its address reveals nothing of this account to the next user. */
-export function leaveView(): void {
-  history.replaceState(null, '', base)
+/** The address of a view, with the query that it had if a link of it led to the current view. */
+export function addressBackTo(view: string): string {
+  const { from } = (history.state ?? {}) as { from?: unknown }
+  const plain = addressOf(view)
+  return typeof from === 'string' && from.split('?')[0] === plain ? from : plain
+}
+
+/** Replaces the current view with another one, so that its address reveals nothing of this account to the next user. */
+export function leaveView(view = ''): void {
+  history.replaceState(null, '', addressOf(view))
   address.value = here()
 }
 

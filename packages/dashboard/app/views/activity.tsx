@@ -2,7 +2,9 @@ import type { WorkflowListing, WorkflowPage } from '@farebox/client'
 import { useRef, useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
+import { credits, plural, utc } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
+import { Icon } from '../parts/icon.tsx'
 import { Older } from '../parts/older.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { Segmented } from '../parts/segmented.tsx'
@@ -14,6 +16,10 @@ const PAGE = 50
 /** The most workflows that the API returns at once. */
 const LIMIT_MAX = 1_000
 const EVERY_MS = 4_000
+/** How many of the most expensive workflows are shown, out of the newest {@link LIMIT_MAX}. */
+const COSTLIEST_MAX = 100
+/** Finding them reads far more. */
+const COSTLIEST_EVERY_MS = 15_000
 
 type State = 'all' | 'open' | 'closed'
 const states: readonly (readonly [state: State, label: string])[] = [
@@ -22,19 +28,38 @@ const states: readonly (readonly [state: State, label: string])[] = [
   ['closed', 'Closed'],
 ]
 
-/** The account's workflows, newest first, updated live. */
+type Order = 'time' | 'credits'
+const orders: readonly (readonly [order: Order, label: string])[] = [
+  ['time', 'Newest'],
+  ['credits', 'Most credits'],
+]
+
+/** The account's workflows, updated live: the newest or the most expensive first. */
 export function Activity() {
   const [isLive, setLive] = useState(true)
   const { query } = route.value
   const name = query.get('name') ?? ''
   const state = states.find(([each]) => each === query.get('state'))?.[0] ?? 'all'
-  const filter = { workflow_name: name || undefined, state: state === 'all' ? undefined : state }
-  const question = `workflows ${name} ${state}`
+  const order = orders.find(([each]) => each === query.get('sort'))?.[0] ?? 'time'
+  const isByTime = order === 'time'
+  const [key, user] = [query.get('key') ?? '', query.get('user') ?? '']
+  const [from, to] = [timeOf(query.get('from')), timeOf(query.get('to'))]
+  const filter = {
+    workflow_name: name || undefined,
+    state: state === 'all' ? undefined : state,
+    api_key: key || undefined,
+    user_id: user || undefined,
+    from,
+    to,
+  }
+  const isFiltered = Object.values(filter).some((each) => each !== undefined)
+  const question = `workflows ${order} ${JSON.stringify(filter)}`
+  const firstCount = isByTime ? PAGE : LIMIT_MAX
   // Each poll reloads all workflows shown, so that one that has closed shows as closed, wherever it stands.
-  const shown = useRef({ question, count: PAGE })
-  if (shown.current.question !== question) shown.current = { question, count: PAGE }
+  const shown = useRef({ question, count: firstCount })
+  if (shown.current.question !== question) shown.current = { question, count: firstCount }
   const answered = useAnswer(question, (signal) => readWorkflows(filter, shown.current.count, signal), {
-    everyMs: isLive ? EVERY_MS : undefined,
+    everyMs: isLive ? (isByTime ? EVERY_MS : COSTLIEST_EVERY_MS) : undefined,
   })
   const more = () => {
     shown.current.count += PAGE
@@ -42,7 +67,7 @@ export function Activity() {
   }
   return (
     <>
-      <PageHead title="Activity" lead="All workflows of this account, newest first.">
+      <PageHead title="Activity" lead={`Workflows of this account, ${isByTime ? 'newest' : 'most credits'} first.`}>
         <Updated at={answered.at} isLive={isLive} onToggle={() => setLive(!isLive)} />
       </PageHead>
       <section class="card" aria-label="Workflows">
@@ -66,26 +91,40 @@ export function Activity() {
               </button>
             </form>
           </search>
-          <Segmented
-            label="State"
-            value={state}
-            options={states}
-            onChange={(next) => setQuery({ state: next === 'all' ? undefined : next })}
-          />
+          <div class="controls">
+            <Segmented
+              label="State"
+              value={state}
+              options={states}
+              onChange={(next) => setQuery({ state: next === 'all' ? undefined : next })}
+            />
+            <Segmented
+              label="Order"
+              value={order}
+              options={orders}
+              onChange={(next) => setQuery({ sort: next === 'time' ? undefined : next })}
+            />
+          </div>
         </div>
+        {(from || to || key || user) && (
+          <ul class="chips" aria-label="Filters">
+            {(from || to) && <Chip text={`Opened ${spanOf(from, to)}`} without={{ from: undefined, to: undefined }} />}
+            {key && <Chip text={`Key ${key}`} without={{ key: undefined }} />}
+            {user && <Chip text={`User ${user}`} without={{ user: undefined }} />}
+          </ul>
+        )}
         <AnswerView
           of={answered}
           ghosts={8}
           empty={{
             title: 'No workflows',
-            hint:
-              name || state !== 'all'
-                ? 'No workflow has this name and state. The name must match exactly.'
-                : 'They appear here as soon as this account makes its first call.',
+            hint: isFiltered
+              ? 'No workflow matches all filters. Remove one to see more; a name must match exactly.'
+              : 'They appear here as soon as this account makes its first call.',
             when: ({ workflows }) => workflows.length === 0,
           }}
         >
-          {(page) => <Rows key={question} page={page} more={more} />}
+          {(page) => (isByTime ? <Rows key={question} page={page} more={more} /> : <Costliest page={page} />)}
         </AnswerView>
       </section>
     </>
@@ -109,6 +148,22 @@ async function readWorkflows(
   return { workflows, next_cursor: cursor ?? null }
 }
 
+function Costliest({ page }: { page: WorkflowPage }) {
+  const { workflows } = page
+  const sorted = [...workflows].sort((one, other) => other.total_credits_used - one.total_credits_used)
+  const total = workflows.reduce((sum, { total_credits_used }) => sum + total_credits_used, 0)
+  const ofThese = page.next_cursor ? `the newest ${credits(workflows.length)}` : `${credits(workflows.length)}`
+  return (
+    <>
+      <p class="card-note faint small" role="status">
+        {sorted.length > COSTLIEST_MAX && `The ${COSTLIEST_MAX} most expensive of `}
+        {ofThese} {plural(workflows.length, 'workflow')}, which cost {credits(total)} {plural(total, 'credit')} in all
+      </p>
+      <WorkflowRows workflows={sorted.slice(0, COSTLIEST_MAX)} isNew={() => false} />
+    </>
+  )
+}
+
 function Rows({ page, more }: { page: WorkflowPage; more(): Promise<void> }) {
   const newestAtFirst = useRef(page.workflows[0]?.created_at ?? '')
   return (
@@ -117,6 +172,34 @@ function Rows({ page, more }: { page: WorkflowPage; more(): Promise<void> }) {
       {page.next_cursor && <Older label="Older workflows" read={more} />}
     </>
   )
+}
+
+/** A filter with a button that removes it. */
+function Chip({ text, without }: { text: string; without: Record<string, undefined> }) {
+  return (
+    <li class="chip">
+      <span>{text}</span>
+      <button
+        type="button"
+        aria-label={`Remove the filter: ${text}`}
+        title="Remove this filter"
+        onClick={() => setQuery(without)}
+      >
+        <Icon name="close" size={13} />
+      </button>
+    </li>
+  )
+}
+
+/** A time of an address, which may contain anything. */
+function timeOf(text: string | null): string | undefined {
+  const at = new Date(text ?? Number.NaN)
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString()
+}
+
+function spanOf(from: string | undefined, to: string | undefined): string {
+  if (from && to) return `from ${utc(from)} to ${utc(to)} UTC`
+  return from ? `since ${utc(from)} UTC` : `before ${utc(to ?? '')} UTC`
 }
 
 function search(event: SubmitEvent): void {

@@ -32,7 +32,7 @@ export function Breakdowns({ range: name }: { range: RangeName }) {
                   name: workflow,
                   detail: `${credits(count)} ${plural(count, 'run')}`,
                   amount,
-                  href: `${addressOf('activity')}?name=${encodeURIComponent(workflow)}`,
+                  href: `${addressOf('activity')}?${new URLSearchParams({ name: workflow, ...query() })}`,
                 }))}
               />
             </div>

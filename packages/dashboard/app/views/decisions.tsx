@@ -24,6 +24,7 @@ export function Decisions({ decisions }: { decisions: readonly RouteDecision[] }
 }
 
 function OneDecision({ decision, isOpen }: { decision: RouteDecision; isOpen: boolean }) {
+  const { expected, at_most, price_version } = decision
   const { service_type, operation, strategy, decided_at, complexity, hold, candidates, rejected, not_offered = [] } = decision
   return (
     <details class="decision" open={isOpen}>
@@ -39,6 +40,13 @@ function OneDecision({ decision, isOpen }: { decision: RouteDecision; isOpen: bo
         </span>
       </summary>
       <div class="decision-body">
+        {expected.length > 0 && (
+          <p class="rejected small soft">
+            Expected usage: {expected.join(', ')}
+            {at_most.length > 0 && `; at most: ${at_most.join(', ')}`}
+            {price_version && `; priced by ${price_version}`}.
+          </p>
+        )}
         <h3>Candidates, first choice first; charges in credits</h3>
         <CandidateRows candidates={candidates} />
         {decision.candidates_omitted !== undefined && <p class="rejected faint small">and {decision.candidates_omitted} more</p>}

@@ -1,14 +1,18 @@
 import type { Budgets as BudgetsAnswer, OwnKeys } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { ago, credits, day, instant, plural, serviceName } from '../format.ts'
+import { ago, credits, day, instant, percent, plural, serviceName } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { Badge, type Tone } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
+import { CopyButton } from '../parts/copy-button.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 import { useNow } from '../parts/use-now.ts'
+import { addressOf } from '../state/route.ts'
 import { Budgets } from './budgets.tsx'
+import { keyNamesOf } from './key-names.ts'
+import { readKeySpend } from './key-spend.ts'
 
 type Key = OwnKeys['keys'][number]
 
@@ -19,7 +23,8 @@ export function Keys() {
     everyMs: 15_000,
   })
   const keys = useAnswer('keys', (signal) => getJson<OwnKeys>('/keys', {}, signal), { everyMs: 30_000 })
-  const keyNames = new Map(keys.data?.keys.map(({ prefix, name }) => [prefix, name]))
+  const spend = useAnswer('key spend', readKeySpend, { everyMs: 30_000 })
+  const keyNames = keyNamesOf(keys.data?.keys ?? [])
   return (
     <>
       <PageHead title="Keys & limits" lead="Who may spend, on what, and how much." />
@@ -35,7 +40,10 @@ export function Keys() {
           {(data) => <Budgets budgets={data.budgets} keyNames={keyNames} now={now} />}
         </AnswerView>
       </Card>
-      <Card title="API keys" note="Each key is shown by its prefix. The key itself is not stored.">
+      <Card
+        title="API keys"
+        note="The key that spent most in the last 30 days first. Each is shown by its prefix: the key itself is not stored."
+      >
         <AnswerView
           of={keys}
           empty={{
@@ -51,6 +59,9 @@ export function Keys() {
                   <tr>
                     <th scope="col">Key</th>
                     <th scope="col">State</th>
+                    <th scope="col" class="wide-only right">
+                      Spent
+                    </th>
                     <th scope="col">Services</th>
                     <th scope="col" class="wide-only">
                       User
@@ -64,27 +75,37 @@ export function Keys() {
                   </tr>
                 </thead>
                 <tbody>
-                  {data.keys.map((key) => (
-                    <tr key={key.prefix}>
-                      <th scope="row" class="twofold">
-                        <span>{key.name || 'unnamed'}</span>
-                        <span class="mono">{key.prefix}</span>
-                      </th>
-                      <td>
-                        <KeyState of={key} now={now} />
-                      </td>
-                      <td>
-                        <KeyServices of={key} />
-                      </td>
-                      <td class="wide-only free faint">{key.user_id ?? '–'}</td>
-                      <td class="wide-only faint">
-                        {key.budgets.length ? `${key.budgets.length} ${plural(key.budgets.length, 'budget')}` : 'none'}
-                      </td>
-                      <td class="wide-only faint number" title={key.last_used_at ? instant(key.last_used_at) : undefined}>
-                        {key.last_used_at ? ago(key.last_used_at, now) : 'never'}
-                      </td>
-                    </tr>
-                  ))}
+                  {[...data.keys]
+                    .sort((one, other) => spentBy(other, spend.data) - spentBy(one, spend.data))
+                    .map((key) => (
+                      <tr key={key.prefix}>
+                        <th scope="row" class="twofold">
+                          <span>
+                            <a class="link" href={`${addressOf('activity')}?key=${encodeURIComponent(key.prefix)}`}>
+                              {key.name || 'unnamed'}
+                            </a>
+                          </span>
+                          <span class="mono number">
+                            {key.prefix} <CopyButton text={key.prefix} what={`the prefix ${key.prefix}`} />
+                          </span>
+                          {spend.data && <span class="narrow-only">{credits(spentBy(key, spend.data))} spent</span>}
+                        </th>
+                        <td>
+                          <KeyState of={key} now={now} />
+                        </td>
+                        <td class="wide-only right number">{spend.data ? credits(spentBy(key, spend.data)) : '–'}</td>
+                        <td>
+                          <KeyServices of={key} />
+                        </td>
+                        <td class="wide-only free faint">{key.user_id ?? '–'}</td>
+                        <td class="wide-only faint small">
+                          <KeyBudgets of={key} />
+                        </td>
+                        <td class="wide-only faint number" title={key.last_used_at ? instant(key.last_used_at) : undefined}>
+                          {key.last_used_at ? ago(key.last_used_at, now) : 'never'}
+                        </td>
+                      </tr>
+                    ))}
                 </tbody>
               </table>
             </TableScroll>
@@ -92,6 +113,24 @@ export function Keys() {
         </AnswerView>
       </Card>
     </>
+  )
+}
+
+function spentBy({ prefix }: Key, spend: ReadonlyMap<string, number> | undefined): number {
+  return spend?.get(prefix) ?? 0
+}
+
+function KeyBudgets({ of: { budgets } }: { of: Key }) {
+  if (budgets.length === 0) return <>none</>
+  return (
+    <ul>
+      {budgets.map(({ budget_id, service_type, period, limit, used }) => (
+        <li key={budget_id}>
+          {credits(limit)} {period === 'total' ? 'in total' : `per ${period}`}
+          {service_type && ` on ${serviceName(service_type)}`}, {limit > 0 ? percent(used / limit) : '100%'} used
+        </li>
+      ))}
+    </ul>
   )
 }
 

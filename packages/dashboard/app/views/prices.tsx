@@ -6,16 +6,17 @@ import { credits, exactly, plural, serviceName, unitName } from '../format.ts'
 import { AnswerView, Nothing } from '../parts/answer-view.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
+import { route } from '../state/route.ts'
 
 /** The price list, with a search field. */
 export function Prices() {
-  const [search, setSearch] = useState('')
+  const [search, setSearch] = useState(() => route.value.query.get('search') ?? '')
   const answered = useAnswer('prices', (signal) => getJson<PriceList>('/prices', {}, signal))
   return (
     <>
       <PageHead
         title="Prices"
-        lead={answered.data ? `In force now, from price book ${answered.data.price_version}.` : 'In force now.'}
+        lead={answered.data?.price_version ? `In force now, from price book ${answered.data.price_version}.` : 'In force now.'}
       />
       <section class="card" aria-label="Prices">
         <div class="card-head">

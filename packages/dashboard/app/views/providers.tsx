@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { duration, exactly, percent, serviceName } from '../format.ts'
-import { AnswerView, Outdated } from '../parts/answer-view.tsx'
+import { AnswerView, Outdated, Readable } from '../parts/answer-view.tsx'
 import { Badge } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
 import { PageHead } from '../parts/page-head.tsx'
@@ -14,6 +14,7 @@ import { conditionInWords } from './condition-in-words.ts'
 const EVERY_MS = 5_000
 
 const NOT_ASKED = ['Not called yet', ''] as const
+const ERRING = ['Errors', 'warn'] as const
 /** From this share of errors on, the error rate is coloured. */
 const MANY_ERRORS = 0.05
 
@@ -37,22 +38,50 @@ export function Providers() {
       ) : (
         <>
           {answered.error && <Outdated error={answered.error} />}
-          {[...answered.data.adapters].sort(readyFirst).map((adapter) => (
-            <Adapter key={adapter.adapter} adapter={adapter} />
-          ))}
+          <Readable isCard data={answered.data} again={answered.askAgain}>
+            <Adapters adapters={answered.data.adapters} />
+          </Readable>
         </>
       )}
     </>
   )
 }
 
+/** Whether many of the recent calls failed. Routing may still ask it, with the condition `ok`. */
+function isErring({ error_rate, samples }: OfferStatus): boolean {
+  return samples !== undefined && error_rate !== undefined && error_rate >= MANY_ERRORS
+}
+
+const isUnhealthy = (offer: OfferStatus): boolean => offer.condition !== 'ok' || isErring(offer)
+
+/** Those with trouble first, then those that were called, then the others; otherwise as the API lists them. */
+function byTrouble(one: OfferStatus, other: OfferStatus): number {
+  const rank = (offer: OfferStatus) => (isUnhealthy(offer) ? 0 : offer.samples === undefined ? 2 : 1)
+  return rank(one) - rank(other)
+}
+
+function worstFirst(one: AdapterStatus, other: AdapterStatus): number {
+  const ill = ({ availability, offers }: AdapterStatus) => Number(availability === 'ready' && offers.some(isUnhealthy))
+  return readyFirst(one, other) || ill(other) - ill(one)
+}
+
 function readyFirst(one: AdapterStatus, other: AdapterStatus): number {
   return Number(one.availability === 'disabled') - Number(other.availability === 'disabled')
 }
 
+function Adapters({ adapters }: { adapters: readonly AdapterStatus[] }) {
+  return (
+    <>
+      {[...adapters].sort(worstFirst).map((adapter) => (
+        <Adapter key={adapter.adapter} adapter={adapter} />
+      ))}
+    </>
+  )
+}
+
 function Adapter({ adapter: { adapter, simulated, availability, reason, concurrency, offers } }: { adapter: AdapterStatus }) {
   const isReady = availability === 'ready'
-  const ill = offers.filter(({ condition }) => condition !== 'ok').length
+  const ill = offers.filter(isUnhealthy).length
   const tools = (
     <span class="controls">
       {simulated && <Badge tone="plain">simulated</Badge>}
@@ -91,7 +120,7 @@ function Adapter({ adapter: { adapter, simulated, availability, reason, concurre
               </tr>
             </thead>
             <tbody>
-              {offers.map((offer) => (
+              {[...offers].sort(byTrouble).map((offer) => (
                 <OfferRow key={`${offer.service_type} ${offer.provider} ${offer.model}`} offer={offer} />
               ))}
             </tbody>
@@ -118,7 +147,14 @@ function OfferRow({ offer }: { offer: OfferStatus }) {
     in_flight,
   } = offer
   // The health of a provider that was never asked is unknown, which is not the same as good.
-  const [text, tone] = condition === 'ok' && samples === undefined ? NOT_ASKED : conditionInWords(condition)
+  const [text, tone] =
+    condition !== 'ok'
+      ? conditionInWords(condition)
+      : samples === undefined
+        ? NOT_ASKED
+        : isErring(offer)
+          ? ERRING
+          : conditionInWords(condition)
   return (
     <tr>
       <th scope="row" class="twofold">
@@ -134,7 +170,7 @@ function OfferRow({ offer }: { offer: OfferStatus }) {
       <td class="right number">{answer_ms === undefined ? '–' : duration(answer_ms / 1000)}</td>
       <td class="wide-only right number">{first_event_ms === undefined ? '–' : duration(first_event_ms / 1000)}</td>
       <td
-        class={`right number ${error_rate !== undefined && error_rate >= MANY_ERRORS ? 'bad-text' : ''}`}
+        class={`right number ${isErring(offer) ? 'bad-text' : ''}`}
         title={
           samples === undefined ? undefined : `of ${exactly(samples)} recent calls; a call counts half as much after 30 seconds`
         }

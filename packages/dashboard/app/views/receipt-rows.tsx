@@ -3,6 +3,7 @@ import { credits, exactly, percent, serviceName, unitName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Card } from '../parts/card.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
+import { addressOf } from '../state/route.ts'
 
 /** What a workflow used, line by line, and what that cost. */
 export function ReceiptRows({ receipt }: { receipt: WorkflowDetails }) {
@@ -38,7 +39,15 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetails }) {
                     <span>{serviceName(service_type)}</span>
                     <span class="narrow-only">{provider}</span>
                   </th>
-                  <td class="wide-only">{provider}</td>
+                  <td class="wide-only">
+                    <a
+                      class="link"
+                      href={`${addressOf('prices')}?${new URLSearchParams({ search: `${service_type} ${provider}` })}`}
+                      title="See its prices"
+                    >
+                      {provider}
+                    </a>
+                  </td>
                   <td class="right">
                     <span class="number">{exactly(units_consumed)}</span>{' '}
                     <span class="faint small">{unitName(units_consumed, unit_type)}</span>

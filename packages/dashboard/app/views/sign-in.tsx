@@ -17,7 +17,7 @@ export function SignIn() {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
     if (!(event.currentTarget instanceof HTMLFormElement) || isAsking) return
-    const secret = String(new FormData(event.currentTarget).get('key') ?? '').trim()
+    const secret = secretOf(String(new FormData(event.currentTarget).get('key') ?? ''))
     if (secret === '') return setProblem('Paste a key first.')
     setAsking(true)
     setProblem(undefined)
@@ -70,6 +70,14 @@ export function SignIn() {
 }
 
 const REFUSED = 'This key was not accepted. It may be mistyped, expired or revoked: ask whoever runs the server for another.'
+
+/** The key itself, also if it was copied with the header that it was in: `Authorization: Bearer fbx_…`. */
+function secretOf(pasted: string): string {
+  return pasted
+    .trim()
+    .replace(/^(authorization\s*:\s*)?bearer(\s+|$)/i, '')
+    .trim()
+}
 
 /** @throws {AskError} the secret is neither a key nor the admin token, or there was no answer */
 async function whose(secret: string): Promise<Session> {

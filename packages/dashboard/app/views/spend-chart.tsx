@@ -1,4 +1,4 @@
-import type { UsageReport } from '@farebox/client'
+import type { OwnKeys, UsageReport } from '@farebox/client'
 import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { getSeries, type SeriesGroup } from '../api/get-series.ts'
@@ -10,8 +10,9 @@ import { Card } from '../parts/card.tsx'
 import { ChartTable } from '../parts/chart-table.tsx'
 import { Segmented } from '../parts/segmented.tsx'
 import { stackSeries } from '../parts/stack-series.ts'
-import { type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
-import { route, setQuery } from '../state/route.ts'
+import { bucketsLater, type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
+import { addressOf, go, route, setQuery } from '../state/route.ts'
+import { keyNamesOf } from './key-names.ts'
 
 const groups: readonly (readonly [group: SeriesGroup, label: string])[] = [
   ['workflow', 'Workflow'],
@@ -45,15 +46,22 @@ export function SpendChart({ range: name }: { range: RangeName }) {
     async (signal) => {
       // Computed with each answer, so that the range and the data move on together when a new bucket begins.
       const range = rangeOf(name, Date.now())
-      const [entries, earlier] = await Promise.all([
+      const [entries, earlier, keys] = await Promise.all([
         getSeries({ granularity, groupBy, from: range.from }, signal),
         getJson<UsageReport>('/usage', { from: range.before.from.toISOString(), to: range.before.to.toISOString() }, signal),
+        groupBy === 'api_key' ? getJson<OwnKeys>('/keys', {}, signal) : undefined,
       ])
-      return { entries, earlier: earlier.total_credits, buckets: range.buckets }
+      return { entries, earlier: earlier.total_credits, buckets: range.buckets, keyNames: keyNamesOf(keys?.keys ?? []) }
     },
     { everyMs: EVERY_MS },
   )
-  const nameOf = (each: string | null) => (each === null ? WITHOUT_NAME[groupBy] : (NAMES[groupBy]?.(each) ?? each))
+  const nameOf = (each: string | null, keyNames: ReadonlyMap<string, string>) =>
+    each === null ? WITHOUT_NAME[groupBy] : (NAMES[groupBy]?.(each) ?? keyNames.get(each) ?? each)
+  /** The address of the workflows that were opened in a bucket. */
+  const workflowsOf = (start: Date) => {
+    const within = { from: start.toISOString(), to: bucketsLater(granularity, start, 1).toISOString(), sort: 'credits' }
+    return `${addressOf('activity')}?${new URLSearchParams(within)}`
+  }
   const spanLabel = rangeNames.find(([each]) => each === name)?.[1] ?? ''
   const byLabel = groups.find(([group]) => group === groupBy)?.[1].toLowerCase()
   const label = `Credits spent per ${granularity}, last ${spanLabel}${groupBy === 'none' ? '' : `, by ${byLabel}`}`
@@ -71,7 +79,11 @@ export function SpendChart({ range: name }: { range: RangeName }) {
     </div>
   )
   return (
-    <Card title="Spend over time" note={`Credits per ${granularity}, UTC`} tools={tools}>
+    <Card
+      title="Spend over time"
+      note={`Credits per ${granularity}, UTC. Choose a ${granularity} to see its workflows.`}
+      tools={tools}
+    >
       <AnswerView
         of={answered}
         ghosts={9}
@@ -81,8 +93,8 @@ export function SpendChart({ range: name }: { range: RangeName }) {
           when: ({ entries }) => entries.length === 0,
         }}
       >
-        {({ entries, earlier, buckets }) => {
-          const layers = stackSeries(entries, buckets, nameOf)
+        {({ entries, earlier, buckets, keyNames }) => {
+          const layers = stackSeries(entries, buckets, (each) => nameOf(each, keyNames))
           const total = layers.reduce((sum, layer) => sum + layer.total, 0)
           return (
             <div class="card-body">
@@ -92,9 +104,15 @@ export function SpendChart({ range: name }: { range: RangeName }) {
                 <Change now={total} before={earlier} />
               </p>
               {isTable ? (
-                <ChartTable label={label} buckets={buckets} granularity={granularity} layers={layers} />
+                <ChartTable label={label} buckets={buckets} granularity={granularity} layers={layers} hrefOf={workflowsOf} />
               ) : (
-                <BarChart label={label} buckets={buckets} granularity={granularity} layers={layers} />
+                <BarChart
+                  label={label}
+                  buckets={buckets}
+                  granularity={granularity}
+                  layers={layers}
+                  onOpen={(start) => go(workflowsOf(start))}
+                />
               )}
               {layers.length > 0 && !isTable && groupBy !== 'none' && (
                 <ul class="legend" aria-label="In the chart">

@@ -2,10 +2,11 @@ import type { WorkflowDetails } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { credits, duration, plural } from '../format.ts'
-import { AnswerView, Outdated } from '../parts/answer-view.tsx'
+import { AnswerView, Outdated, Readable } from '../parts/answer-view.tsx'
+import { CopyButton } from '../parts/copy-button.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { PageHead } from '../parts/page-head.tsx'
-import { addressOf, route } from '../state/route.ts'
+import { addressBackTo, route } from '../state/route.ts'
 import { AttemptRows } from './attempt-rows.tsx'
 import { Decisions } from './decisions.tsx'
 import { ReceiptRows } from './receipt-rows.tsx'
@@ -23,10 +24,17 @@ export function WorkflowPage() {
   const workflow = answered.data
   return (
     <>
-      <a class="back" href={addressOf('activity')}>
+      <a class="back" href={addressBackTo('activity')}>
         <Icon name="back" size={14} /> Activity
       </a>
-      <PageHead title={workflow?.workflow_name ?? 'Workflow'} lead={<span class="mono small">{id}</span>} />
+      <PageHead
+        title={workflow?.workflow_name ?? 'Workflow'}
+        lead={
+          <>
+            <span class="mono small">{id}</span> <CopyButton text={id} what="the id of the workflow" />
+          </>
+        }
+      />
       {workflow === undefined ? (
         <div class="card">
           <AnswerView of={answered}>{() => null}</AnswerView>
@@ -45,9 +53,11 @@ export function WorkflowPage() {
               </dl>
             </div>
           </section>
-          <ReceiptRows receipt={workflow} />
-          <AttemptRows attempts={workflow.attempts ?? []} />
-          <Decisions decisions={workflow.decisions ?? []} />
+          <Readable isCard data={workflow} again={answered.askAgain}>
+            <ReceiptRows receipt={workflow} />
+            <AttemptRows attempts={workflow.attempts ?? []} />
+            <Decisions decisions={workflow.decisions ?? []} />
+          </Readable>
         </>
       )}
     </>

@@ -1,0 +1,207 @@
+import { credits } from '@farebox/core'
+import axe from 'axe-core'
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { ADMIN_TOKEN } from './open-dashboard.ts'
+import { loaded, visitDashboard } from './visit-dashboard.ts'
+
+const { open, ask, inBrowser, openPage, signedIn, signIn, visit, strangers, failures } = visitDashboard({ perDay: 1 })
+
+const number = (text: string | null | undefined) => Number((text ?? '').replace(/[^0-9.-]/g, ''))
+const rows = (page: Page) => page.locator('tbody tr')
+
+inBrowser('signing in', () => {
+  test.each(['Bearer ', 'Authorization: bearer '])('takes a key that was copied with `%s` before it', async (before) => {
+    const page = await openPage('/keys')
+    await signIn(page, `${before}${open().seeded.key} `)
+    await page.getByRole('heading', { name: 'Keys & limits' }).waitFor()
+    expect(await page.evaluate(() => JSON.parse(sessionStorage.getItem('farebox.session') ?? '{}').secret)).toBe(
+      open().seeded.key,
+    )
+  })
+})
+
+inBrowser('a path', () => {
+  test('back to the workflows keeps their filter, also after the page was loaded again', async () => {
+    const page = await signedIn('/activity?name=emergency_line&state=closed')
+    await page.getByRole('link', { name: 'emergency_line' }).click()
+    await page.getByRole('heading', { name: 'Receipt' }).waitFor()
+    await page.reload()
+    await loaded(page)
+    await page.locator('a.back').click()
+    await loaded(page)
+    expect(page.url()).toBe(`${open().origin}/dashboard/activity?name=emergency_line&state=closed`)
+    await expect.poll(() => rows(page).count()).toBe(1)
+  })
+
+  test('from a workflow of one account leads an admin to the workflows of the next one', async () => {
+    const { accountId, other, prefix, rescued } = open().seeded
+    const page = await signedIn('', ADMIN_TOKEN)
+    const choice = page.getByLabel('Account')
+    await choice.selectOption({ value: accountId })
+    await visit(page, `/workflows/${rescued}`)
+    await choice.selectOption({ value: other.accountId })
+    await expect.poll(() => page.locator('h1').textContent()).toBe('Activity')
+    await expect.poll(() => rows(page).count()).toBe(1)
+    await choice.selectOption({ value: accountId })
+    await visit(page, `/activity?key=${prefix}&state=closed`)
+    await choice.selectOption({ value: other.accountId })
+    await expect.poll(() => new URL(page.url()).search).toBe('?state=closed')
+    await expect.poll(() => rows(page).count()).toBe(1)
+    expect(failures).toEqual([])
+  })
+
+  test('leads from a day of the chart to its workflows, the most expensive first', async () => {
+    const page = await signedIn()
+    const today = Math.floor(Date.now() / 86_400_000) * 86_400_000
+    const [from, to] = [new Date(today - 86_400_000).toISOString(), new Date(today).toISOString()]
+    const { workflows } = await ask<{ workflows: { total_credits_used: number }[] }>(`/workflows?from=${from}&to=${to}`)
+    const amounts = workflows.map(({ total_credits_used }) => total_credits_used).sort((one, other) => other - one)
+    expect(amounts.length).toBeGreaterThan(0)
+    const shown = async () => {
+      await page.getByRole('heading', { name: 'Activity' }).waitFor()
+      await loaded(page)
+      expect(new URL(page.url()).searchParams.get('from')).toBe(from)
+      const cells = await rows(page).evaluateAll((all) => all.map((row) => row.lastElementChild?.textContent))
+      expect(cells.map(number)).toEqual(amounts)
+    }
+    const slider = page.getByRole('slider')
+    await slider.focus()
+    await slider.press('ArrowLeft')
+    await slider.press('Enter')
+    await shown()
+    await page.goBack()
+    await loaded(page)
+    await page.locator('.column').nth(28).click()
+    await shown()
+    await page.getByRole('button', { name: /^Remove the filter: Opened from / }).click()
+    await expect.poll(() => new URL(page.url()).search).toBe('?sort=credits')
+  })
+
+  test('on a touch screen begins at the second tap: the first one shows the numbers', async () => {
+    const page = await signedIn('', open().seeded.key, { hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } })
+    const yesterday = page.locator('.column').nth(28)
+    await yesterday.tap()
+    await page.locator('.tooltip').waitFor()
+    expect(await page.locator('h1').textContent()).toBe('Overview')
+    await yesterday.tap()
+    await expect.poll(() => page.locator('h1').textContent()).toBe('Activity')
+  })
+
+  test('leads from a line of a receipt to the prices that it was rated by', async () => {
+    const page = await signedIn(`/workflows/${open().seeded.rescued}`)
+    await page
+      .getByText(/^Expected usage: .*; at most: .*; priced by default@/)
+      .first()
+      .waitFor()
+    await page.getByRole('region', { name: 'Receipt' }).getByRole('link', { name: 'gpt-4o-mini' }).click()
+    await expect.poll(() => page.getByLabel('Search prices').inputValue()).toBe('gpt gpt-4o-mini')
+    await loaded(page)
+    expect(await rows(page).count()).toBeGreaterThan(0)
+    expect(await page.locator('tbody th > span:first-child').allTextContents()).not.toContain('claude-3-haiku')
+  })
+})
+
+inBrowser('who spends and who fails', () => {
+  test('is the first key in the list, with its limit, and has its name in the chart', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Two keys' })
+    await ledger.grant({ accountId, amount: credits(10_000) })
+    const made = []
+    for (const name of ['Quiet', 'Busy', 'Twin', 'Twin']) {
+      const key = await ledger.createApiKey({ accountId, name, minimumBalance: credits(0) })
+      if (key.status !== 'created' || key.secret === undefined) throw new Error('the key was not made')
+      made.push({ ...key, secret: key.secret })
+    }
+    const [quiet, busy, twin] = made
+    if (!quiet || !busy || !twin) throw new Error('a key is missing')
+    await ledger.setBudget({ accountId, apiKeyId: busy.apiKeyId, period: 'month', limit: credits(400) })
+    for (const [key, minutes] of [
+      [quiet, 1],
+      [busy, 5],
+      [twin, 2],
+    ] as const) {
+      const workflow = open().box.workflow({ accountId, name: 'by_key', apiKey: await ledger.authenticate(key.secret) })
+      await workflow.record('phone', 'twilio', minutes, 'minutes')
+      await workflow.end()
+    }
+    const page = await signedIn('/keys', busy.secret)
+    await expect.poll(() => rows(page).locator('th a').allTextContents()).toEqual(['Busy', 'Twin', 'Quiet', 'Twin'])
+    await expect.poll(() => rows(page).first().textContent()).toMatch(/100.*400 per month, 25% used/)
+    await rows(page).first().getByRole('link', { name: 'Busy' }).click()
+    await page.getByRole('button', { name: `Remove the filter: Key ${busy.prefix}` }).waitFor()
+    await expect.poll(() => rows(page).count()).toBe(1)
+    await visit(page, '?by=api_key')
+    const legend = await page.locator('.legend .cut').allTextContents()
+    expect(legend).toEqual(['Busy', `Twin (${twin.prefix})`, 'Quiet'])
+  })
+
+  test('is the first offer in the list, and is not called well while its calls fail', async () => {
+    const page = await signedIn('/providers')
+    const first = rows(page).first()
+    await expect.poll(() => first.textContent()).toMatch(/^gpt-4oChatErrors.*100%/)
+    await page.getByText(/^1 of \d+ unhealthy$/).waitFor()
+  })
+})
+
+inBrowser('an answer of another shape', () => {
+  test.each([
+    ['/activity', 'Workflows'],
+    ['/statement', 'Entries'],
+    ['/keys', 'Budgets'],
+    ['/providers', undefined],
+    ['/prices', 'Prices'],
+    ['', 'Balance'],
+  ])('is told in words at %s, and the next good one is shown', async (path, region) => {
+    const page = await signedIn('/prices')
+    await page.route('**/api/v1/**', (route) => route.fulfill({ json: {} }))
+    await visit(page, path)
+    const where = region === undefined ? page.locator('#main') : page.getByRole('region', { name: region, exact: true })
+    // A view that cannot be drawn at all says so in its own place.
+    const told = where.or(page.locator('.main-inner')).getByText('the answer is not what the Farebox API').first()
+    await told.waitFor()
+    expect(await page.locator('#main').textContent()).not.toMatch(/iterable|undefined|null/)
+    await page.unroute('**/api/v1/**')
+    await page.getByRole('button', { name: 'Try again' }).evaluateAll((all) => {
+      for (const button of all) (button as HTMLElement).click()
+    })
+    await expect.poll(() => page.getByRole('alert').count()).toBe(0)
+    await loaded(page)
+  })
+})
+
+inBrowser('filters', () => {
+  test.each(['light', 'dark'] as const)(
+    'are nothing that axe objects to, nor wider than 320 pixels, in %s',
+    async (colorScheme) => {
+      const { key, prefix } = open().seeded
+      const page = await signedIn(`/activity?from=2026-01-01&key=${prefix}&user=mara&sort=credits`, key, {
+        colorScheme,
+        reducedMotion: 'reduce',
+        viewport: { width: 320, height: 800 },
+      })
+      await page.getByRole('list', { name: 'Filters' }).waitFor()
+      await page.evaluate(axe.source)
+      const { violations } = await page.evaluate(() =>
+        (globalThis as unknown as { axe: typeof import('axe-core') }).axe.run({ resultTypes: ['violations'] }),
+      )
+      expect(violations.map(({ id, nodes }) => `${id} at ${nodes.map(({ target }) => target).join(', ')}`)).toEqual([])
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320)
+    },
+  )
+})
+
+inBrowser('an id', () => {
+  test('is copied by its button', async () => {
+    const page = await signedIn(`/workflows/${open().seeded.rescued}`)
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.getByRole('button', { name: 'Copy the id of the workflow' }).click()
+    await page.getByText('Copied', { exact: true }).waitFor()
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(open().seeded.rescued)
+  })
+
+  test('no page asked anybody else, or failed', () => {
+    expect(strangers).toEqual([])
+    expect(failures).toEqual([])
+  })
+})
