@@ -12,7 +12,7 @@ import {
 } from '@farebox/core'
 import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
-import { credits, type Farebox, PriceBook } from 'farebox'
+import { credits, type Farebox } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { openAccount, openBox, storeNames } from './open-box.ts'
 

@@ -102,3 +102,9 @@ it('what was used at least counts the question, the words and the tool calls tha
   ])
   expect([tokens(usage), usage.certainty]).toEqual([{ input: 6 + 6, output: 8 }, 'floor'])
 })
+
+it('what was used at least is no more of an answer than was asked for', async () => {
+  const measure = await measureChat({ ...ask('The shop opens at nine.'), outputTokensMax: 3 }, [offer('gpt-4o')])
+  const usage = await floorUsage(measure, offer('gpt-4o'), [{ type: 'text', text: 'one two three four five six' }])
+  expect(tokens(usage)).toEqual({ input: 6 + 6, output: 3 })
+})

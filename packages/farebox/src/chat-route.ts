@@ -104,7 +104,8 @@ export function questionAbout(prompt: string, images: readonly string[]): ChatMe
 
 /**
  * The least that a chat used, if the provider reports no usage: the prompt, and what was produced of the answer. Counted with the
- * model's tokenizer if that is available.
+ * model's tokenizer if that is available. A provider whose tokens are longer than those counted here kept to the limit that it was
+ * given, so the answer counts no more than that.
  */
 export async function floorUsage(
   measure: ChatMeasure,
@@ -119,7 +120,8 @@ export async function floorUsage(
   const counters = await load([encodingOf(model) ?? 'o200k_base'])
   const { low } = textTokens(await measureText(answered.join(''), counters), model)
   const asked = chatUsageRange(measure, model).low.filter(({ meter }) => meter === 'input')
-  return { quantities: [...asked, { meter: 'output', quantity: quantity(low), unit: 'tokens' }], certainty: 'floor' }
+  const output = quantity(Math.min(low, measure.outputTokensMax))
+  return { quantities: [...asked, { meter: 'output', quantity: output, unit: 'tokens' }], certainty: 'floor' }
 }
 
 /** Uses the expected length, so that a model is not skipped because the prompt might turn out a little longer. */

@@ -1,6 +1,6 @@
 import { formatQuantity, type OutputTokenMeter, type Usage } from '@farebox/core'
 
-/** Tokens as OpenAI counts them: `input` and `output` are totals, and the other kinds are parts of them. */
+/** Tokens as OpenAI counts them, whole: `input` and `output` are totals, and the other kinds are parts of them. */
 export interface TokenCounts {
   input: number
   cached: number
@@ -17,8 +17,10 @@ const OUTPUT: ReadonlySet<string> = new Set<OutputTokenMeter>(['output', 'reason
 export function tokenCounts(usage: Usage | undefined): TokenCounts | undefined {
   const tokens = usage?.quantities.filter(({ unit }) => unit === 'tokens') ?? []
   if (tokens.length === 0) return undefined
-  const sum = (isCounted: (meter: string) => boolean) =>
-    tokens.reduce((total, { meter, quantity }) => (isCounted(meter) ? total + Number(formatQuantity(quantity)) : total), 0)
+  const sum = (isCounted: (meter: string) => boolean) => {
+    const counted = tokens.filter(({ meter }) => isCounted(meter))
+    return Math.ceil(counted.reduce((total, { quantity }) => total + Number(formatQuantity(quantity)), 0))
+  }
   return {
     input: sum((meter) => !OUTPUT.has(meter)),
     cached: sum((meter) => /^cached_(\w+_)?input$/.test(meter)),
