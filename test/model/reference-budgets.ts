@@ -68,6 +68,12 @@ export class ReferenceBudgets {
     }
   }
 
+  /** Whether a budget limits one of these. */
+  isFor(budgetId: string, spenders: readonly Spender[]): boolean {
+    const budget = this.#budgets.get(budgetId)
+    return budget !== undefined && spenders.some((spender) => isFor(budget.input, spender))
+  }
+
   /** How much is counted for a hold, in whatever window. */
   countedFor(holdId: string, budgetId: string): bigint {
     const counts = this.#budgets.get(budgetId)?.counts ?? []

@@ -1,8 +1,19 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { Operations, Refusal } from '../../packages/ledger/src/operations.ts'
-import { type Limit, ReferenceBudgets } from './reference-budgets.ts'
+import { type Limit, ReferenceBudgets, type Spender } from './reference-budgets.ts'
 import { ReferenceGrants } from './reference-grants.ts'
-import { type Hold, least, positive, reserveIdOf, sum, type Usage, type Work, type Workflow } from './reference-things.ts'
+import {
+  ANY_SERVICE,
+  type Hold,
+  least,
+  type Part,
+  positive,
+  reserveIdOf,
+  sum,
+  type Usage,
+  type Work,
+  type Workflow,
+} from './reference-things.ts'
 
 /** What an account may spend: its balance, the ceilings of its workflows, its budgets, and what is reserved for the work. */
 export abstract class ReferenceLimits extends ReferenceGrants {
@@ -55,35 +66,49 @@ export abstract class ReferenceLimits extends ReferenceGrants {
       const left = positive(envelope.maxCredits - this.spent(envelope) - this.heldIn(envelope))
       // What is reserved in a workflow, or below it, is held under its ceiling already.
       const isUnder = (reserve: Hold) => envelopes.findIndex(({ workflowId }) => workflowId === reserve.workflowId) <= depth
-      return [
-        { workflowId: envelope.workflowId, left: this.#within(left, work, (reserve) => (isUnder(reserve) ? reserve.left : 0n)) },
-      ]
+      const parts = (reserve: Hold) => [{ amount: reserve.left, free: isUnder(reserve) ? reserve.left : 0n }]
+      return [{ workflowId: envelope.workflowId, left: this.#within(left, work, parts) }]
     })
   }
 
   #budgetLimits(work: Work): Limit[] {
     return this.budgets.limits(work, this.now).map((limit) => ({
       ...limit,
-      left: this.#within(limit.left, work, ({ holdId }) => this.budgets.countedFor(holdId, limit.budgetId)),
+      left: this.#within(limit.left, work, (reserve) => this.#partsIn(limit.budgetId, reserve)),
     }))
   }
 
-  /** How much can be spent where so much is left: reserves are drawn on one after another, and what of them is counted comes free. */
-  #within(left: bigint, work: Work, counted: (reserve: Hold) => bigint): Credits {
+  /** The parts of a reserve, and how much of each comes free, since a budget counts it for the reserve already. */
+  #partsIn(budgetId: string, reserve: Hold): { amount: bigint; free: bigint }[] {
+    let counted = this.budgets.countedFor(reserve.holdId, budgetId)
+    return reserve.pins.map((part) => {
+      const free = this.budgets.isFor(budgetId, this.spendersOf(reserve, part)) ? least(counted, part.amount) : 0n
+      counted -= free
+      return { amount: part.amount, free }
+    })
+  }
+
+  /** Those for whom a part of a hold is counted: who spends it, and who reserved it. */
+  protected spendersOf(hold: Hold, { reserves = [] }: Part): Spender[] {
+    const owners = this.workflows.filter(({ workflowId }) => reserves.includes(workflowId))
+    return [hold, ...owners.map(({ userId, apiKeyId }) => ({ userId, apiKeyId, service: ANY_SERVICE }))]
+  }
+
+  /** How much can be spent where so much is left: reserves are drawn on part by part, and what of a part is counted comes free. */
+  #within(left: bigint, work: Work, parts: (reserve: Hold) => { amount: bigint; free: bigint }[]): Credits {
     let spendable = 0n
     let room = left
-    for (const reserve of this.reservesFor(work)) {
-      const free = counted(reserve)
-      const costs = reserve.left - free
+    for (const { amount, free } of this.reservesFor(work).flatMap(parts)) {
+      const costs = amount - free
       if (costs > room) return microCredits(spendable + free + room)
-      spendable += reserve.left
+      spendable += amount
       room -= costs
     }
     return microCredits(spendable + room)
   }
 
   #balanceLeft(work: Work, withDebt: boolean): Credits {
-    return this.#within(this.free(work.service, withDebt), work, ({ left }) => left)
+    return this.#within(this.free(work.service, withDebt), work, ({ left }) => [{ amount: left, free: left }])
   }
 
   protected affordable(work: Work, withDebt = false): Credits {

@@ -1,6 +1,5 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { Failure, NewWorkflow, Operations, Outcome, RatedUsage, Refusal } from '../../packages/ledger/src/operations.ts'
-import type { Spender } from './reference-budgets.ts'
 import { ReferenceLimits } from './reference-limits.ts'
 import {
   ANY_SERVICE,
@@ -99,7 +98,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
       const from = reserve.workflowId ?? ''
       for (const part of takeFirst(reserve.pins, take)) {
         drawn.push({ ...part, reserves: [from, ...(part.reserves ?? [])] })
-        this.budgets.move(reserve.holdId, taker, part.amount, this.#spendersOf(reserve, part), true)
+        this.budgets.move(reserve.holdId, taker, part.amount, this.spendersOf(reserve, part), true)
       }
       reserve.left -= take
     }
@@ -169,7 +168,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     hold.left -= amount
     for (const part of takeLast(hold.pins, amount)) {
       const froms = part.reserves ?? []
-      const spenders = this.#spendersOf(hold, part)
+      const spenders = this.spendersOf(hold, part)
       const at = froms.findIndex((workflowId) => this.#reserveOf(workflowId))
       const reserve = this.#reserveOf(froms[at] ?? '')
       if (!reserve) {
@@ -181,15 +180,9 @@ export abstract class ReferenceWork extends ReferenceLimits {
       const back = { grantId: part.grantId, amount: part.amount, ...(further.length > 0 && { reserves: further }) }
       reserve.pins.unshift({ ...back })
       reserve.left += part.amount
-      const moved = this.budgets.move(hold.holdId, reserve.holdId, part.amount, this.#spendersOf(reserve, back))
+      const moved = this.budgets.move(hold.holdId, reserve.holdId, part.amount, this.spendersOf(reserve, back))
       this.budgets.uncount(hold.holdId, part.amount, spenders, moved)
     }
-  }
-
-  /** Those for whom a part of a hold is counted: who spends it, and who reserved it. */
-  #spendersOf(hold: Hold, { reserves = [] }: Part): Spender[] {
-    const owners = this.workflows.filter(({ workflowId }) => reserves.includes(workflowId))
-    return [hold, ...owners.map(({ userId, apiKeyId }) => ({ userId, apiKeyId, service: ANY_SERVICE }))]
   }
 
   #reserveOf(workflowId: string): Hold | undefined {

@@ -1,11 +1,11 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { NewWorkflow, Refusal } from '../operations.ts'
 import type { BudgetRow, HoldRow, WorkflowRow } from '../rows.ts'
-import { budgetsOf, type Spender, type TightestBudget, tightestBudget, usedOf } from './budgets.ts'
+import { budgetsOf, type Spender, type TightestBudget, tightestBudget } from './budgets.ts'
 import { ceilingLeft, closedEnvelope, envelopesOf } from './envelopes.ts'
 import { freeBalance } from './lots.ts'
 import { workflowToOpen } from './new-workflow.ts'
-import { reservesOf, spendable } from './reserves.ts'
+import { lotsIn, reservesOf, spendable } from './reserves.ts'
 import { refuse, type Step } from './step.ts'
 
 /** Everything that limits a spender, looked up once. */
@@ -52,7 +52,7 @@ export function affordable(step: Step, limits: Limits, beyond = 0n): Credits {
   let least: bigint = balanceLeft(step, limits, beyond)
   const ceiling = tightestCeiling(limits)
   if (ceiling && ceiling.left < least) least = ceiling.left
-  const budget = tightest(limits)
+  const budget = tightest(step, limits)
   if (budget && budget.left < least) least = budget.left
   return microCredits(least > 0n ? least : 0n)
 }
@@ -60,7 +60,7 @@ export function affordable(step: Step, limits: Limits, beyond = 0n): Credits {
 /** Why `requested` cannot be spent, or `undefined` if it can. */
 export function refusalOf(step: Step, limits: Limits, requested: Credits): Refusal | undefined {
   if (step.account.isFrozen) return { status: 'refused', reason: 'account_frozen' }
-  const budget = tightest(limits)
+  const budget = tightest(step, limits)
   if (budget && budget.left < requested) {
     const { budgetId, limit } = budget.budget
     return {
@@ -84,22 +84,32 @@ export function refusalOf(step: Step, limits: Limits, requested: Credits): Refus
 
 /** The balance that may be spent. A reserve is held already, so all of it comes on top of the free balance. */
 function balanceLeft({ state, account }: Step, { spender, reserves }: Limits, beyond = 0n): Credits {
-  return spendable(freeBalance(state, account, spender.service, beyond), reserves, ({ remaining }) => remaining)
+  const free = freeBalance(state, account, spender.service, beyond)
+  return spendable(
+    free,
+    reserves.map(({ remaining }) => ({ amount: remaining, counted: remaining })),
+  )
 }
 
-/** The tightest budget. A reserve already counts in the budgets that applied to it when it was made. */
-function tightest({ budgets, reserves }: Limits): TightestBudget | undefined {
-  return tightestBudget(budgets, (left, { budgetId }) =>
-    spendable(left, reserves, (reserve) => usedOf(reserve.budgets, budgetId)),
+/** The tightest budget. A reserve already counts in the budgets that applied to it, or to what it drew on, when it was made. */
+function tightest({ state }: Step, { budgets, reserves }: Limits): TightestBudget | undefined {
+  return tightestBudget(budgets, (left, budget) =>
+    spendable(
+      left,
+      reserves.flatMap((reserve) => lotsIn(state, budget, reserve)),
+    ),
   )
 }
 
 /** The tightest ceiling. A reserve already counts under the ceilings of its own workflow and of those above it. */
 function tightestCeiling({ envelopes, reserves }: Limits) {
   return ceilingLeft(envelopes, (left, depth) =>
-    spendable(left, reserves, ({ workflowId, remaining }) => {
-      const at = envelopes.findIndex((workflow) => workflow.workflowId === workflowId)
-      return at <= depth ? remaining : 0n
-    }),
+    spendable(
+      left,
+      reserves.map(({ workflowId, remaining }) => {
+        const at = envelopes.findIndex((workflow) => workflow.workflowId === workflowId)
+        return { amount: remaining, counted: at <= depth ? remaining : 0n }
+      }),
+    ),
   )
 }

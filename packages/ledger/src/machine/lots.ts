@@ -132,6 +132,13 @@ export function addLots(lots: Lot[], more: readonly Lot[]): void {
   }
 }
 
+/** Puts a lot back at the front. Like {@link addLots}, so that a reserve does not grow with each call that gives some of it back. */
+export function putBackLot(lots: Lot[], lot: Lot): void {
+  const [first, second] = lots
+  if (first && second && isLike(first, lot) && isLike(second, lot)) first.amount = microCredits(first.amount + lot.amount)
+  else lots.unshift(lot)
+}
+
 /** Whether two lots come from the same grant and return to the same reserves. */
 function isLike(a: Lot, b: Lot): boolean {
   const [ours, theirs] = [a.reserves ?? [], b.reserves ?? []]

@@ -410,7 +410,58 @@ describe('a reserve below another', () => {
   })
 })
 
+describe('what was reserved below the reserve of another user', () => {
+  const lots = (ledger: OneAccount) => ledger.hold('reserve:leg').lots.map(({ amount, reserves = [] }) => [amount, ...reserves])
+
+  /** Ada has reserved 6, and Bob 10 below that: the 6 of Ada, and 4 that her budget does not count. */
+  function reserved(): OneAccount {
+    const ledger = new OneAccount(500)
+    ledger.do('setBudget', { budgetId: 'b', userId: 'ada', limit: credits(8) })
+    ledger.do('openWorkflow', { workflowId: 'top', userId: 'ada', reserve: reserve(6) })
+    ledger.do('openWorkflow', { workflowId: 'leg', userId: 'bob', parentId: 'top', reserve: reserve(10) })
+    return ledger
+  }
+
+  test('leaves the first user no more than their budget, in whatever order it was given back', () => {
+    const ledger = reserved()
+    ledger.do('placeHold', { holdId: 'first', amount: credits(6), workflowId: 'leg' })
+    ledger.do('placeHold', { holdId: 'second', amount: credits(4), workflowId: 'leg' })
+    for (const holdId of ['first', 'second']) ledger.do('releaseHold', { holdId })
+    expect(lots(ledger)).toEqual([[credits(4)], [credits(6), 'top']])
+    const asked = { workflowId: 'leg', userId: 'ada' }
+    expect(ledger.do('placeHold', { holdId: 'h', amount: credits(3), ...asked })).toMatchObject({ available: credits(2) })
+    expect(ledger.do('placeHold', { holdId: 'h', amount: credits(2), ...asked })).toMatchObject({ affordable: credits(0) })
+    expect(ledger.budget('b').used).toBe(credits(8))
+  })
+
+  test('is kept in a few lots, however many calls give some of it back', () => {
+    const ledger = reserved()
+    const calls = Array.from({ length: 9 }, (_, index) => `h${index}`)
+    for (const holdId of calls) ledger.do('placeHold', { holdId, amount: credits(1), workflowId: 'leg' })
+    for (const holdId of calls) ledger.do('releaseHold', { holdId })
+    expect(lots(ledger)).toEqual([[credits(2)], [credits(1)], [credits(5), 'top'], [credits(1), 'top'], [credits(1)]])
+  })
+})
+
 describe('whatever happens below workflows with reserves', () => {
+  test('no budget counts more than it allows', () => {
+    const steps = fc.array(fc.noBias(fc.nat()), { minLength: 20, maxLength: 40, size: 'max' })
+    const limits = fc.array(fc.integer({ min: 1, max: 25 }), { minLength: 4, maxLength: 4 })
+    fc.assert(
+      fc.property(limits, steps, (most, seeds) => {
+        const ledger = new OneAccount(500)
+        for (const [index, scope] of [{}, { userId: 'ada' }, { apiKeyId: 'k' }, { service: 'gpt' }].entries()) {
+          ledger.do('setBudget', { budgetId: `b${index}`, limit: credits(most[index] ?? 1), ...scope })
+        }
+        for (const [index, seed] of seeds.entries()) {
+          randomStep(ledger, index, xoroshiro128plus(seed))
+          for (const { used, limit } of ledger.all('budgets')) expect(used).toBeLessThanOrEqual(limit)
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+
   test('budgets count what is set aside or spent by those they limit, or out of what these reserved', () => {
     const seeds = fc.array(fc.noBias(fc.nat()), { minLength: 10, maxLength: 40, size: 'max' })
     fc.assert(

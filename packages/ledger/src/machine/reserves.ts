@@ -1,9 +1,9 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { BudgetUse, HoldRow, Lot, WorkflowRow } from '../rows.ts'
-import { addUses, appliesTo, moveUses, type Spender } from './budgets.ts'
+import type { BudgetRow, BudgetUse, HoldRow, Lot, WorkflowRow } from '../rows.ts'
+import { addUses, appliesTo, moveUses, type Spender, usedOf } from './budgets.ts'
 import { envelopesOf, moveEnvelopes } from './envelopes.ts'
 import { least } from './least.ts'
-import { moveLots } from './lots.ts'
+import { moveLots, putBackLot } from './lots.ts'
 import type { LedgerState } from './state.ts'
 
 /** The service of a reserve: any. So a grant that is restricted to some services cannot be reserved. */
@@ -69,7 +69,7 @@ export function returnToReserve(state: LedgerState, hold: HoldRow, lot: Lot, amo
   if (!reserve) return undefined
   const further = from.slice(from.indexOf(reserve.workflowId ?? '') + 1)
   const returned = { grantId: lot.grantId, amount, ...(further.length > 0 && { reserves: further }) }
-  reserve.lots.unshift(returned)
+  putBackLot(reserve.lots, returned)
   const moved = moveUses(usesFor(state, hold, spendersOf(state, reserve, returned)), amount)
   reserve.budgets.push(...moved.map((use) => ({ ...use })))
   moveReserve(state, reserve, amount)
@@ -98,16 +98,34 @@ export function renewReserves(state: LedgerState, reserves: readonly HoldRow[], 
   }
 }
 
+/** A part of a reserve, as a limit sees it. */
+export interface ReservedPart {
+  amount: bigint
+  /** How much of it the limit counts already: drawing that adds nothing to what the limit counts. It is drawn first. */
+  counted: bigint
+}
+
+/** The lots of a reserve, in the order in which they are drawn, and what a budget counts of each. */
+export function lotsIn(state: LedgerState, budget: BudgetRow, reserve: HoldRow): ReservedPart[] {
+  // A budget that was made after the reserve counts none of it, or only what was added since.
+  let uses = usedOf(reserve.budgets, budget.budgetId)
+  return reserve.lots.map((lot) => {
+    const isCounted = spendersOf(state, reserve, lot).some((spender) => appliesTo(budget, spender))
+    const counted = isCounted ? least(uses, lot.amount) : 0n
+    uses -= counted
+    return { amount: lot.amount, counted }
+  })
+}
+
 /**
- * How much can be spent when `left` is left under a limit that counts a part of each reserve already.
+ * How much can be spent when `left` is left under a limit that counts a part of what was reserved already.
  *
- * @param countedOf  that part of a reserve: drawing it adds nothing to what the limit counts
+ * @param parts  what was reserved, in the order in which it is drawn
  */
-export function spendable(left: bigint, reserves: readonly HoldRow[], countedOf: (reserve: HoldRow) => bigint): Credits {
+export function spendable(left: bigint, parts: readonly ReservedPart[]): Credits {
   let most = 0n
-  for (const reserve of reserves) {
-    const counted = countedOf(reserve)
-    const fresh = reserve.remaining - counted
+  for (const { amount, counted } of parts) {
+    const fresh = amount - counted
     most += counted
     if (left < fresh) return microCredits(most + left)
     most += fresh
