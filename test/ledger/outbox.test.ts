@@ -353,6 +353,27 @@ test('an account whose deliveries hang holds up no other, however many of its ev
   await outbox.stop()
 })
 
+test('an account that was left out is told again once its deliveries end, and not only after all others', async () => {
+  const lines = Array.from({ length: 600 }, (_, index) => credits(101 + index))
+  await Promise.all(lines.map((balanceLow) => ledger.setAlerts({ accountId, balanceLow })))
+  now += 1
+  const others = Array.from({ length: 60 }, (_, index) => `other${index}`)
+  await fallAll(others)
+  const told: string[] = []
+  const hanging = Promise.withResolvers<void>()
+  const outbox = new Outbox(ledger, {
+    concurrency: 2,
+    async deliver(event) {
+      told.push(event.accountId)
+      if (event.accountId === accountId) return hanging.promise
+      if (told.length === 5) hanging.resolve()
+    },
+  })
+  await outbox.deliverDue()
+  expect(told).toHaveLength(660)
+  expect(told.lastIndexOf(others.at(-1) ?? '')).toBeGreaterThan(told.indexOf(accountId, 1))
+})
+
 test('all that is due of one account is told by one look, also where it is more than it may have under way', async () => {
   for (let line = 101; line <= 106; line += 1) await ledger.setAlerts({ accountId, balanceLow: credits(line) })
   const outbox = new Outbox(ledger, { deliver: () => undefined })

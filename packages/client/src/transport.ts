@@ -177,7 +177,6 @@ function checkSecret(name: string, secret: string): string {
   throw new TypeError(`${name} ${problem}: whoever runs the server gave it to you`)
 }
 
-/** One attempt to send a request. */
 /** Rejects options that are misspelt, which would otherwise be ignored. */
 function checkNames(connection: ConnectionOptions, secret: string): void {
   const { baseUrl, fetch, retries, timeoutMs, ...unknown } = connection
@@ -186,6 +185,7 @@ function checkNames(connection: ConnectionOptions, secret: string): void {
   throw new TypeError(`${names.join(', ')}: a client has no such option; known are ${secret}, baseUrl, fetch, retries, timeoutMs`)
 }
 
+/** One attempt to send a request. */
 class Attempt {
   readonly request: ApiRequest
   readonly idempotencyKey: string | undefined

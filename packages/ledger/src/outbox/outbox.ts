@@ -109,8 +109,8 @@ export class Outbox {
   async #beginDue(look: Look): Promise<void> {
     const { concurrency, pollMs } = this.#options
     let limit = concurrency
-    /** Accounts to leave out, because they have more events due than are looked through. */
-    let leftOut: string[] = []
+    /** Accounts with more events due than are looked through. They are left out while they are busy, and no longer. */
+    const crowded = new Set<string>()
     // After an error, what was not claimed is still due, and left to the next poll.
     while (!look.signal.aborted && look.errors.length === 0) {
       const underWay = [...this.#underWay.keys()]
@@ -118,6 +118,7 @@ export class Outbox {
         await Promise.race(underWay)
         continue
       }
+      const leftOut = this.#busyAccounts().filter((accountId) => crowded.has(accountId))
       const { now, events } = await this.#ledger.eventsDue(limit, leftOut)
       const taking: Promise<unknown>[] = []
       for (const event of events) {
@@ -131,12 +132,9 @@ export class Outbox {
       // A busy account's events may fill the list. Those of other accounts come after them.
       if (events.length === limit && limit < LOOKED_THROUGH_MAX) limit = Math.min(limit * 4, LOOKED_THROUGH_MAX)
       else if (events.length >= limit && leftOut.length === 0) {
-        leftOut = this.#busyAccounts()
+        for (const accountId of this.#busyAccounts()) crowded.add(accountId)
         limit = concurrency
-      } else {
-        await within(pollMs, Promise.race(underWay))
-        leftOut = []
-      }
+      } else await within(pollMs, Promise.race(underWay))
     }
   }
 
