@@ -119,6 +119,14 @@ describe('a request to OpenAI', () => {
     }
   })
 
+  it('asks a model with a temperature that Azure calls by a name of its own', async () => {
+    const { adapter, server } = await open()
+    for (const model of ['gpt-35-turbo', 'gpt-35-turbo-16k', 'gpt-45-preview', 'gpt-10', 'gpt-10.5-mini']) {
+      await adapter.chat?.({ ...hello, model, temperature: 0 }, context)
+    }
+    expect(server.requests.map(({ body }) => body.temperature)).toEqual([0, 0, 0, undefined, undefined])
+  })
+
   it('is named by its attempt in the provider’s logs, where a header can carry the name', async () => {
     const { adapter, server } = await open()
     await adapter.chat?.(hello, { ...context, attemptId: 'wf_1.attempt-2' })

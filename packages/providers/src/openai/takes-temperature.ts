@@ -11,5 +11,5 @@ export function takesTemperature({ model, providerOptions = {} }: Pick<ChatReque
   return effort === 'none' || !REASONING.test(model)
 }
 
-/** `o3`, `o4-mini-2025-04-16`, `gpt-5`, `gpt-5.2-pro`, but not `gpt-5-chat-latest`. */
-const REASONING = /^(?:openai\/)?(?:o\d+|gpt-(?:[5-9]|\d\d+)(?:\.\d+)?(?!.*-chat))(?:-|$)/
+/** `o3`, `o4-mini-2025-04-16`, `gpt-5`, `gpt-5.2-pro`, but not `gpt-5-chat-latest`, nor `gpt-35-turbo`, as Azure calls GPT-3.5. */
+const REASONING = /^(?:openai\/)?(?:o\d+|gpt-(?:[5-9]|[12]\d)(?:\.\d+)?(?!.*-chat))(?:-|$)/
