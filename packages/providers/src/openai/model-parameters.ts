@@ -44,5 +44,5 @@ function reasons(model: string, { reasoning, reasoning_effort: given }: Options)
 
 /** `o3`, `o4-mini-2025-04-16`, `ft:o4-mini:org::id`, `gpt-5`, `gpt-5.2-pro`, but not `gpt-5-chat-latest`. */
 const REASONING = /^(?:openai\/)?(?:ft:)?(?:o\d+|gpt-(?:[5-9]|\d\d+)(?:\.\d+)?(?!.*-chat))(?:[-:]|$)/
-/** `o3`, `o3-pro`, `o4-mini` and `gpt-5.2`, but not `o3-mini`. */
-const REFUSES_STOP = /^(?:openai\/)?(?:ft:)?(?:o3(?!-mini)|o4-mini|gpt-5(?:\.\d+)?(?!.*-chat))(?:[-:]|$)/
+/** `o3`, `o3-pro`, `o4-mini` and `gpt-5.2`, but not `o3-mini`, nor another server's `openai/o3`, which may leave them out. */
+const REFUSES_STOP = /^(?:ft:)?(?:o3(?!-mini)|o4-mini|gpt-5(?:\.\d+)?(?!.*-chat))(?:[-:]|$)/
