@@ -1,5 +1,6 @@
-import { credits, type ProviderAdapter } from '@farebox/core'
+import { credits, type Offer, type ProviderAdapter } from '@farebox/core'
 import { anthropic } from '@farebox/providers/anthropic'
+import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
 import { defineBusinessAdapter, presets } from 'farebox'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -330,6 +331,43 @@ describe('parameters of OpenAI’s', () => {
     expect(await ask('claude-3-haiku', { stop: '\n' })).toMatchObject({
       status: 422,
       body: { error: { message: expect.stringContaining('(claude-3-haiku unsupported: at stop)') } },
+    })
+  })
+
+  it('that a model refuses are left out where the caller named none, and kept for a model named', async () => {
+    const server = await openLoopback()
+    const offers = ['gpt-5', 'gpt-4o-mini'].map(
+      (model, at): Offer => ({
+        service: 'gpt',
+        provider: at === 0 ? 'gpt-4o' : model,
+        model,
+        capabilities: { streaming: true },
+        quality: 0.9 - at / 10,
+        latencyMs: 500,
+      }),
+    )
+    const configuration = presets.balanced({ primaryAiModel: 'gpt-4o', fallbackAiModel: 'gpt-4o-mini' })
+    const { api } = await openCompat({
+      providers: [openai({ apiKey: server.apiKey, baseURL: server.url, offers })],
+      configuration,
+    })
+    const sampling = { top_p: 0.5, frequency_penalty: 1, logprobs: true }
+    const ask = (model: string, fields: object) => api.post('/v1/chat/completions', { model, messages, ...fields })
+    for (const stream of [false, true]) {
+      expect((await ask('auto', { ...sampling, seed: 7, stream })).status).toBe(200)
+      expect(server.requests.at(-1)?.body).toMatchObject({ model: 'gpt-5', seed: 7 })
+      for (const name of Object.keys(sampling)) expect(server.requests.at(-1)?.body).not.toHaveProperty(name)
+    }
+    await ask('gpt-5', sampling)
+    expect(server.requests.at(-1)?.body).toMatchObject({ model: 'gpt-5', ...sampling })
+
+    const before = server.requests.length
+    expect((await ask('auto', { ...sampling, stop: 'END' })).headers.get('x-farebox-provider')).toBe('gpt-4o-mini')
+    expect(server.requests).toHaveLength(before + 1)
+    expect(server.requests.at(-1)?.body).toMatchObject({ model: 'gpt-4o-mini', stop: ['END'], ...sampling })
+    expect(await ask('gpt-5', { stop: 'END' })).toMatchObject({
+      status: 422,
+      body: { error: { message: expect.stringContaining('(gpt-4o unsupported: at stop)') } },
     })
   })
 

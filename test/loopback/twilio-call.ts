@@ -16,7 +16,7 @@ export interface LineCall {
   readonly sid: string
   readonly to: string
   readonly from: string
-  readonly direction: 'outbound-api' | 'outbound-dial' | 'inbound'
+  readonly direction: 'outbound-api' | 'outbound-dial' | 'inbound' | 'trunking-originating'
   readonly script: LineScript
   /** What it was placed with. */
   readonly form: Readonly<Record<string, unknown>>

@@ -112,10 +112,11 @@ describe('a request to OpenAI', () => {
       const ask = (model: string, providerOptions = {}) =>
         adapter.chat?.({ ...hello, model, temperature: 0, providerOptions }, context)
       for (const model of ['o1', 'o3-2025-04-16', 'o4-mini', 'gpt-5', 'gpt-5-nano', 'gpt-5.2-pro', 'gpt-6-luna']) await ask(model)
+      await ask('ft:o4-mini-2025-04-16:acme::B1x')
       for (const model of ['gpt-4o', 'gpt-4.1', 'gpt-5-chat-latest', 'omni-1', 'gpt-oss-120b']) await ask(model)
       await ask('gpt-5.2', reasoning)
       const asked = server.requests.map(({ body }) => body.temperature)
-      expect(asked).toEqual([...Array.from({ length: 7 }), ...Array.from({ length: 6 }, () => 0)])
+      expect(asked).toEqual([...Array.from({ length: 8 }), ...Array.from({ length: 6 }, () => 0)])
     }
   })
 
@@ -125,6 +126,36 @@ describe('a request to OpenAI', () => {
       await adapter.chat?.({ ...hello, model, temperature: 0 }, context)
     }
     expect(server.requests.map(({ body }) => body.temperature)).toEqual([0, 0, 0, undefined, undefined])
+  })
+
+  it('is not made where the model is known to refuse stop sequences, which another model may take', async () => {
+    const { adapter, server } = await open()
+    const ask = async (model: string, stop = ['END']) => adapter.chat?.({ ...hello, model, stop }, context)
+    const refusing = ['o3', 'o3-pro', 'o4-mini-2025-04-16', 'ft:o4-mini-2025-04-16:acme::B1x', 'gpt-5', 'gpt-5-mini', 'gpt-5.2']
+    for (const model of refusing) {
+      const failure = { kind: 'unsupported', providerParameter: 'stop', status: undefined }
+      expect(await failureOf(ask(model))).toMatchObject(failure)
+      expect(await failureOf(collect(adapter.streamChat?.({ ...hello, model, stop: ['END'] }, context)))).toMatchObject(failure)
+      await ask(model, [])
+    }
+    expect(server.requests).toHaveLength(refusing.length)
+    for (const model of ['o1', 'o3-mini', 'gpt-4o', 'ft:gpt-4o-mini:acme::B1x', 'gpt-5-chat-latest', 'o30', 'gpt-50'])
+      await ask(model)
+    expect(server.requests).toHaveLength(refusing.length + 7)
+  })
+
+  it('names the options that its model refuses, and only those', () => {
+    const { refusedOptions } = openai({ apiKey: 'k' })
+    const sampling = { top_p: 0.5, frequency_penalty: 1, presence_penalty: 1, logprobs: true, top_logprobs: 2 }
+    const refused = (model: string, options: object, service = 'gpt') =>
+      refusedOptions?.({ service, provider: 'x', model } as never, { ...options })
+    expect(refused('gpt-5-mini', { ...sampling, seed: 7 })).toEqual(Object.keys(sampling))
+    expect(refused('ft:o4-mini:acme::B1x', { top_p: 1, logit_bias: {} })).toEqual(['logit_bias', 'top_p'])
+    expect(refused('gpt-5.2', { ...sampling, reasoning_effort: 'none', logit_bias: {} })).toEqual(['logit_bias'])
+    expect(refused('gpt-5.2', { top_p: 1, reasoning: { effort: 'none' } })).toEqual([])
+    for (const model of ['gpt-4o-mini', 'gpt-5-chat-latest', 'mistral-large', 'grok-4', 'gpt-oss-120b', 'my-deployment'])
+      expect(refused(model, { ...sampling, logit_bias: {} })).toEqual([])
+    expect(refused('gpt-5', sampling, 'voice_tts')).toEqual([])
   })
 
   it('is named by its attempt in the provider’s logs, where a header can carry the name', async () => {
@@ -378,6 +409,14 @@ describe('a failure of OpenAI', () => {
     { fault: { type: 'status', status: 403 }, kind: 'authentication' },
     { fault: { type: 'status', status: 404 }, kind: 'model_not_found' },
     { fault: { type: 'status', status: 408 }, kind: 'timeout' },
+    {
+      fault: { type: 'status', status: 400, body: errorBody('x', 'invalid_request_error', 'unsupported_parameter', 'top_p') },
+      kind: 'unsupported',
+    },
+    {
+      fault: { type: 'status', status: 400, body: errorBody('x', 'invalid_request_error', 'unsupported_value', 'temperature') },
+      kind: 'unsupported',
+    },
     {
       fault: { type: 'status', status: 422, body: errorBody('x', 'invalid_request_error', null, 'tools[0].name') },
       kind: 'invalid_request',

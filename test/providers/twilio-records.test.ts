@@ -88,7 +88,7 @@ describe('records of Twilio', () => {
 
   it('are of calls that we made: not of those that came in', async () => {
     const { adapter, loopback } = await open()
-    for (const direction of ['inbound', 'outbound-api', 'outbound-dial'] as const)
+    for (const direction of ['inbound', 'trunking-originating', 'outbound-api', 'outbound-dial'] as const)
       loopback.add({ direction, startedAt: november.from })
     expect(await read(adapter, november)).toHaveLength(2)
   })

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo, createServer as createNetServer } from 'node:net'
+import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net'
 import type { ChatEvent } from '@farebox/core'
 import { exerciseProviderAdapter } from '@farebox/providers/conformance'
 import { openai } from '@farebox/providers/openai'
@@ -225,6 +225,33 @@ describe('a pooled fetch', () => {
     }
     const whole = await serve((_, response) => void response.end('{"id":'))
     for (const ask of [pooled, fetch]) await expect((await ask(whole)).json()).rejects.toThrow(SyntaxError)
+  })
+
+  it('says of a stream that breaks off before its first word that it had begun, since its provider may bill it', async () => {
+    const head = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
+    const endings: ((socket: Socket) => void)[] = [
+      (socket) => socket.end(head),
+      (socket) => socket.write(head, () => setImmediate(() => socket.resetAndDestroy())),
+      (socket) => socket.write(`${head}no length\r\n`),
+    ]
+    for (const end of endings) {
+      const server = createNetServer((socket) => socket.on('error', () => {}).once('data', () => end(socket)))
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      closers.push(() => server.close())
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      for (const ask of [pooled, fetch]) {
+        const { body } = await ask(url)
+        await expect(body?.getReader().read()).rejects.toMatchObject({ name: 'TypeError', message: 'terminated' })
+        for (const transport of ['sdk', 'fetch'] as const) {
+          const adapter = openai({ apiKey: 'k', baseURL: url, fetch: ask, transport })
+          const context = { signal: new AbortController().signal, attemptId: 'a1' }
+          const hello = { model: 'gpt-4o', messages: [{ role: 'user' as const, content: 'Hello' }] }
+          await expect(adapter.streamChat?.(hello, context)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+            kind: 'incomplete',
+          })
+        }
+      }
+    }
   })
 
   it('opens as many connections as it may, and no more', async () => {

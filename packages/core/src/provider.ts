@@ -80,6 +80,11 @@ export interface ProviderAdapter {
   readonly offers: readonly Offer[]
   /** The API behind an offer, if the adapter passes that API's own `providerOptions` through. Absent: it passes none through. */
   dialectOf?(offer: Offer): Dialect | undefined
+  /**
+   * The names of those options, in the offer's dialect, that its model is known to refuse. A caller who named no model is served
+   * without them. Absent: none is known.
+   */
+  refusedOptions?(offer: Offer, options: Readonly<Record<string, unknown>>): readonly string[]
   chat?(request: ChatRequest, context: CallContext): Promise<ChatResult>
   streamChat?(request: ChatRequest, context: CallContext): AsyncIterable<ChatEvent>
   transcribe?(request: TranscribeRequest, context: CallContext): Promise<TranscribeResult>

@@ -21,6 +21,7 @@ describe('encodingOf', () => {
     ['gpt-4-0613', 'cl100k_base'],
     ['gpt-4-turbo', 'cl100k_base'],
     ['gpt-3.5-turbo', 'cl100k_base'],
+    ['gpt-35-turbo-16k', 'cl100k_base'],
     ['text-embedding-3-small', 'cl100k_base'],
     ['claude-3-haiku', undefined],
     ['gpt-9', undefined],
@@ -127,6 +128,27 @@ describe('a text in tokens', () => {
     for (const said of ['a'.repeat(4_000), ' '.repeat(4_000), 'It was the best of times. '.repeat(100)]) {
       const { high } = textTokens(await measureText(said, tokenizers), 'gpt-4o')
       expect(high).toBeGreaterThanOrEqual(said.length / 4)
+    }
+  })
+
+  it('is at most what a vocabulary makes of it that knows its script less well than the one that counted', async () => {
+    const { o200k_base, cl100k_base } = tokenizers
+    const free = [
+      'يولد جميع الناس أحرارا متساوين في الكرامة والحقوق، وقد وهبوا عقلا وضميرا',
+      'सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है',
+      'પ્રતિષ્ઠા અને અધિકારોની દૃષ્ટિએ સર્વ માનવો જન્મથી સ્વતંત્ર અને સમાન હોય છે',
+      'மனிதப் பிறிவியினர் சகலரும் சுதந்திரமாகவே பிறக்கின்றனர்',
+      'ყველა ადამიანი იბადება თავისუფალი და თანასწორი თავისი ღირსებითა და უფლებებით',
+      'လူတိုင်းသည် တူညီ လွတ်လပ်သော ဂုဏ်သိက္ခာဖြင့် လည်းကောင်း',
+      'የሰው ልጅ ሁሉ ሲወለድ ነጻና በክብርና በመብትም እኩልነት ያለው ነው',
+      'Все люди рождаются свободными и равными в своем достоинстве и правах',
+      '人人生而自由,在尊严和权利上一律平等。他们赋有理性和良心',
+    ]
+    for (const text of free) {
+      const measure = await measureText(text, { ...(o200k_base && { o200k_base }) })
+      const { high } = textTokens(measure, 'claude-haiku-5-5')
+      expect(high, text).toBeGreaterThanOrEqual((await cl100k_base?.(text)) ?? Number.NaN)
+      expect(high, text).toBeLessThanOrEqual(Buffer.byteLength(text))
     }
   })
 

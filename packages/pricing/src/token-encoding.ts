@@ -9,12 +9,12 @@ export type TokenEncoding = (typeof tokenEncodings)[number]
  */
 const BEGINNINGS: readonly [RegExp, TokenEncoding][] = [
   [/^(gpt-4o|chatgpt-4o|gpt-4\.[1-9]|gpt-5|gpt-oss|gpt-realtime|gpt-audio|o[134](?![a-z0-9])|codex-|computer-use)/, 'o200k_base'],
-  [/^(gpt-(4|3\.5)(?![0-9.])|text-embedding-(ada|3)-)/, 'cl100k_base'],
+  [/^(gpt-(4|3\.?5)(?![0-9.])|text-embedding-(ada|3)-)/, 'cl100k_base'],
 ]
 
 /**
  * Returns the encoding by which a model counts tokens: `o200k_base` for `gpt-4o-mini-2024-07-18`. It ignores a vendor prefix
- * (`openai/`) and the prefix of a fine-tuned model (`ft:`).
+ * (`openai/`) and the prefix of a fine-tuned model (`ft:`), and knows Azure's spelling `gpt-35-turbo`.
  *
  * @returns `undefined` for models without a public encoding, such as Claude and Gemini
  */

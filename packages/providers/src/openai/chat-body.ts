@@ -1,29 +1,34 @@
 import type { ChatMessage, ChatRequest, ContentPart } from '@farebox/core'
 import type OpenAI from 'openai'
-import { takesTemperature } from './takes-temperature.ts'
+import { checkStop, takesTemperature } from './model-parameters.ts'
 
 type MessageParam = OpenAI.Chat.Completions.ChatCompletionMessageParam
 type PartParam = OpenAI.Chat.Completions.ChatCompletionContentPart
 type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming
 type StreamBody = OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming
 
-/** The body of a plain chat. Our own fields override `providerOptions`, so that no option can undo metering. */
-export function chatBody(request: ChatRequest): Body {
-  return { ...request.providerOptions, ...fields(request), stream: false }
+/**
+ * The body of a plain chat. Our own fields override `providerOptions`, so that no option can undo metering.
+ *
+ * @throws {ProviderError} `unsupported`: the request has stop sequences, which the model is known to refuse
+ */
+export function chatBody(provider: string, request: ChatRequest): Body {
+  return { ...request.providerOptions, ...fields(provider, request), stream: false }
 }
 
-/** The body of a streamed chat. It always requests usage, which a stream would otherwise not report. */
-export function streamChatBody(request: ChatRequest): StreamBody {
+/** The body of a streamed chat. It always requests usage, which a stream would otherwise not report. See {@link chatBody}. */
+export function streamChatBody(provider: string, request: ChatRequest): StreamBody {
   const options = request.providerOptions?.stream_options
   return {
     ...request.providerOptions,
-    ...fields(request),
+    ...fields(provider, request),
     stream: true,
     stream_options: { ...(typeof options === 'object' ? options : {}), include_usage: true },
   }
 }
 
-function fields(request: ChatRequest) {
+function fields(provider: string, request: ChatRequest) {
+  checkStop(provider, request)
   return {
     model: request.model,
     messages: callsTogether(request.messages).map(message),

@@ -14,7 +14,7 @@ export async function chat(connection: OpenaiConnection, request: ChatRequest, c
   try {
     const { data, requestId } = await send(connection, call, {
       client: connection.texts,
-      create: (client, options) => client.chat.completions.create(chatBody(request), options),
+      create: (client, options) => client.chat.completions.create(chatBody(connection.name, request), options),
     })
     return readChat(connection, request, data, requestId)
   } catch (thrown) {

@@ -44,6 +44,9 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map<string, Pro
   ['overloaded_error', 'overloaded'],
   ['server_error', 'unavailable'],
   ['invalid_request_error', 'invalid_request'],
+  // What this model refuses, another may take.
+  ['unsupported_parameter', 'unsupported'],
+  ['unsupported_value', 'unsupported'],
   // Codes of failed responses, which have no status. OpenAI calls a flagged prompt invalid.
   ['invalid_prompt', 'content_policy'],
   ['image_content_policy_violation', 'content_policy'],

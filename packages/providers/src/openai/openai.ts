@@ -11,6 +11,7 @@ import { chat } from './chat.ts'
 import { converse } from './converse.ts'
 import { embed } from './embed.ts'
 import { fetchTexts } from './fetch-texts.ts'
+import { refusedOptions } from './model-parameters.ts'
 import {
   loadOpenaiClient,
   type OpenaiClient,
@@ -114,6 +115,8 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
       if (service === 'embedding') return 'openai-embeddings'
       return service === 'gpt' || service === 'vision' ? `openai-${apiOf(model)}` : undefined
     },
+    refusedOptions: ({ service, model }, given) =>
+      service === 'gpt' || service === 'vision' ? refusedOptions(model, given) : [],
     chat: (request, context) => (apiOf(request.model) === 'responses' ? respond : chat)(connection, request, context),
     streamChat: (request, context) =>
       (apiOf(request.model) === 'responses' ? streamResponse : streamChat)(connection, request, context),

@@ -1,6 +1,6 @@
 import { type ChatMessage, type ChatRequest, type ContentPart, ProviderError } from '@farebox/core'
 import type OpenAI from 'openai'
-import { takesTemperature } from './takes-temperature.ts'
+import { takesTemperature } from './model-parameters.ts'
 
 type Body = OpenAI.Responses.ResponseCreateParamsNonStreaming
 type StreamBody = OpenAI.Responses.ResponseCreateParamsStreaming

@@ -17,7 +17,7 @@ export function streamChat(
 ): AsyncGenerator<ChatEvent, void, undefined> {
   const toolCalls = new ToolCallNumbers()
   return streamAnswer(connection, request.model, context, {
-    create: (client, options) => client.chat.completions.create(streamChatBody(request), options),
+    create: (client, options) => client.chat.completions.create(streamChatBody(connection.name, request), options),
     read: (chunk, answer) => readChunk(chunk, answer, toolCalls),
   })
 }

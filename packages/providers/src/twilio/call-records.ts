@@ -72,7 +72,7 @@ function recordOf(instance: unknown): ProviderRecord[] {
   const given = asRecord(instance)
   const requestId = asText(given?.sid)
   const at = timeOf(given?.startTime) ?? timeOf(given?.dateCreated)
-  if (requestId === undefined || at === undefined || given?.direction === 'inbound') return []
+  if (requestId === undefined || at === undefined || INBOUND.has(given?.direction)) return []
   const end = readEnd(given)
   const to = asText(given?.to)
   return [
@@ -88,6 +88,9 @@ function recordOf(instance: unknown): ProviderRecord[] {
     },
   ]
 }
+
+/** @source the specification of Twilio's API, `direction`: the second is an incoming call that reaches you by a SIP trunk */
+const INBOUND: ReadonlySet<unknown> = new Set(['inbound', 'trunking-originating'])
 
 function timeOf(date: unknown): number | undefined {
   return date instanceof Date && !Number.isNaN(date.getTime()) ? date.getTime() : undefined

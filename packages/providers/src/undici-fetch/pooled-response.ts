@@ -24,6 +24,10 @@ class Pooled implements Response {
     this.url = url
     this.status = answer.statusCode
     this.ok = this.status >= 200 && this.status < 300
+    const { body } = answer
+    const destroy = body.destroy.bind(body)
+    // However the body is read, its reader gets this error.
+    body.destroy = (cause) => destroy(cause && asFetchFails(cause))
     // An unread body keeps its connection out of the pool.
     if (WITHOUT_BODY.has(answer.statusCode)) answer.body.dump().catch(() => {})
   }
@@ -58,15 +62,15 @@ class Pooled implements Response {
   }
 
   async json(): Promise<unknown> {
-    return asFetchFails(this.#unread().json())
+    return this.#unread().json()
   }
 
   async text(): Promise<string> {
-    return asFetchFails(this.#unread().text())
+    return this.#unread().text()
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return asFetchFails(this.#unread().arrayBuffer())
+    return this.#unread().arrayBuffer()
   }
 
   blob(): ReturnType<Response['blob']> {
@@ -101,17 +105,17 @@ class Pooled implements Response {
 }
 
 /**
- * Rethrows a connection that breaks within a body as the error that global `fetch` throws, which SDKs and `sdkError` recognize.
+ * A connection that breaks within a body, as the error that global `fetch` throws, which SDKs and `sdkError` recognize: unlike one
+ * that could not be opened, the provider may bill for it.
  */
-async function asFetchFails<Value>(reading: Promise<Value>): Promise<Value> {
-  try {
-    return await reading
-  } catch (cause) {
-    const { code, name } = cause as Partial<Record<'code' | 'name', unknown>>
-    const isBroken = typeof code === 'string' && code !== 'UND_ERR_ABORTED' && name !== 'AbortError'
-    throw isBroken ? new TypeError('terminated', { cause }) : cause
-  }
+function asFetchFails(cause: Error): Error {
+  const { code, name } = cause as Partial<Record<'code' | 'name', unknown>>
+  const isBroken = name === 'HTTPParserError' || (typeof code === 'string' && BROKEN.test(code))
+  return isBroken ? new TypeError('terminated', { cause }) : cause
 }
+
+/** Codes of the operating system, Node and undici, except that of a reader who left. */
+const BROKEN = /^(E[A-Z0-9]+|ERR_\w+|HPE_\w+|UND_ERR_(?!ABORTED)\w+)$/
 
 // Makes `instanceof Response` true. The class covers every member of the platform's prototype.
 Object.setPrototypeOf(Pooled.prototype, Response.prototype)
