@@ -31,14 +31,16 @@ export const granted = z.object({ grant_id: z.string(), credit_balance: credits 
 
 export const revokedGrant = z.object({
   grant_id: z.string(),
-  credits_revoked: decimal.describe('What was taken back: what nobody had spent, and no open hold had set aside'),
+  credits_revoked: decimal.describe('Credits, as an exact decimal: what nobody had spent, and no open hold had set aside'),
   credit_balance: credits,
 })
 
 export const chargedBack = z.object({
   grant_id: z.string(),
-  credits_recovered: decimal.describe('The unspent part, which was taken back'),
-  credits_owed: decimal.describe('The spent part, which the account owes now. Its next grants for every service repay it first'),
+  credits_recovered: decimal.describe('Credits, as an exact decimal: the unspent part, which was taken back'),
+  credits_owed: decimal.describe(
+    'Credits, as an exact decimal: the spent part, which the account owes now. Its next grants for every service repay it first',
+  ),
   credit_balance: credits.describe('Whole credits, right after the chargeback: below zero if the account owes more than it has'),
 })
 
@@ -46,7 +48,7 @@ export const refunded = z.object({
   refund_id: z.string().describe('The usage record that corrects the one that was refunded'),
   usage_id: z.string(),
   credits_refunded: decimal,
-  credits_refundable: decimal.describe('What is left of the charge, and can still be given back'),
+  credits_refundable: decimal.describe('Credits, as an exact decimal: what is left of the charge, and can still be given back'),
   credit_balance: credits.describe('Whole credits, right after the refund'),
 })
 

@@ -90,8 +90,8 @@ export const charge = z.object({
   provider: z.string(),
   model: z.string().nullable(),
   charged_at: z.string().describe('RFC 3339 time, UTC'),
-  credits_charged: credits.describe('What was charged at first'),
-  credits_refundable: credits.describe('What is left of that after refunds and adjustments'),
+  credits_charged: credits.describe('Credits, as an exact decimal: what was charged at first'),
+  credits_refundable: credits.describe('Credits, as an exact decimal: what is left of that after refunds and adjustments'),
 })
 
 export const workflowDetails = receipt.extend({

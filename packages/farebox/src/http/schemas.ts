@@ -207,7 +207,7 @@ export const exportQuery = z
   .refine(isRange, AFTER_FROM)
 
 export const adminExportQuery = exportQuery.safeExtend({
-  account_id: text.optional().describe('The account to export. Absent: every account'),
+  account_id: text.optional().describe('The account to export. If absent, every account'),
 })
 
 export const createAccountBody = z.strictObject({ name: text, credits: amount.optional() })
@@ -227,7 +227,7 @@ const reason = text.optional().describe('Why, for the record')
 export const refundBody = z.strictObject({
   account_id: text,
   usage_id: text.describe('The usage record whose charge to give back'),
-  credits: positiveAmount.optional().describe('How much to give back. Absent: all that is left of the charge'),
+  credits: positiveAmount.optional().describe('How much to give back. If absent, all that is left of the charge'),
   reason,
 })
 
@@ -262,7 +262,7 @@ export const rotateKeyBody = z.strictObject({
     .min(0)
     .max(31_536_000)
     .optional()
-    .describe('How many seconds the previous secret stays valid: 0 if it has leaked. Absent: 24 hours'),
+    .describe('How many seconds the previous secret stays valid: 0 if it has leaked. If absent, 24 hours'),
 })
 
 export const keyServicesBody = z.strictObject({
