@@ -13,7 +13,7 @@ import type { CallRunner, RunnerParts } from '../call-runner.ts'
 import { InsufficientCreditsError, RequestLimitError } from '../errors.ts'
 import { failureOf } from '../failure-of.ts'
 import type { HeldRoute, Payer } from '../hold-route.ts'
-import { answerDetails, settleCall, settleLost } from '../settle-call.ts'
+import { answerDetails, settleCall, settleLost, shortEnough } from '../settle-call.ts'
 import type { CallWatch } from '../telemetry/watch-call.ts'
 import type { CallOptions, LiveEnd, LiveStream } from '../workflow-calls.ts'
 import { liveLimit } from './live-limit.ts'
@@ -133,7 +133,9 @@ async function openWatched<Event extends StreamEvent>(
   // Before the hold is extended, because it covers them only until then.
   const after = settleFailed()
   const limit = liveLimit(payer, held.configuration(), candidate.offer)
-  const meter = new LiveMeter(parts, payer, { ...routedWork(held, candidate, attemptId), limit, after })
+  let streamId: string | undefined
+  const work = routedWork(held, candidate, attemptId, () => streamId)
+  const meter = new LiveMeter(parts, payer, { ...work, limit, after })
   session.begin(meter, held)
   const settled = value.ended.then(async (ending) => {
     session.end()
@@ -154,7 +156,10 @@ async function openWatched<Event extends StreamEvent>(
   const { provider } = candidate.offer
   const { isSimulated } = candidate.adapter
   // Read even if the caller does not, so that the work is charged when it ends and its hold released.
-  const events = readAhead(value.events, (event) => session.see?.(event))
+  const events = readAhead(value.events, (event) => {
+    streamId ??= event.requestId
+    return session.see?.(event)
+  })
   return { provider, isSimulated, balance: held.balance, events, settled }
 }
 
@@ -173,14 +178,18 @@ async function holdOneOf(
   }
 }
 
-function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string): LiveWork {
+/** @param streamId  the provider's id of the whole work, which each part names: the last one may never be written */
+function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string, streamId: () => string | undefined): LiveWork {
   const { service, provider, model } = candidate.offer
   return {
     holdId: held.holdId,
     source: { service, provider, model: pricedOffer(candidate.offer, held.route.operation).model, at: held.at },
     model,
     isPatient: true,
-    details: (part, attempts) => answerDetails(held, { ...part, candidate, attemptId }, attempts),
+    details: (part, attempts) => ({
+      ...answerDetails(held, { ...part, candidate, attemptId }, attempts),
+      streamId: shortEnough(streamId()),
+    }),
   }
 }
 
