@@ -15,7 +15,7 @@ import { failureOf } from '../failure-of.ts'
 import type { HeldRoute, Payer } from '../hold-route.ts'
 import { answerDetails, settleCall, settleLost, shortEnough } from '../settle-call.ts'
 import type { CallWatch } from '../telemetry/watch-call.ts'
-import type { CallOptions, LiveEnd, LiveStream } from '../workflow-calls.ts'
+import type { CallOptions, LiveEnd, LiveStream, SpendingBlock } from '../workflow-calls.ts'
 import { liveLimit } from './live-limit.ts'
 import { LiveMeter, type LiveWork } from './live-meter.ts'
 import { readAhead } from './read-ahead.ts'
@@ -29,6 +29,12 @@ export interface LiveParts {
   parts: RunnerParts
   payer: Payer
   runner: CallRunner
+}
+
+/** Why live work ended, and what kept it from being paid although there may be credits. */
+export interface LiveEnding {
+  endedBy: LiveEnd
+  blockedBy?: SpendingBlock
 }
 
 /** The part of live work that is specific to its service: a transcription or a conversation. */
@@ -52,8 +58,8 @@ export interface LiveSession<Event> {
   end(): void
   /** What is still to be charged when the work has ended, given the provider's last report. */
   rest(usage: Usage | undefined): Usage
-  /** Why the input ended. `caller` if it failed. */
-  readonly endedBy: LiveEnd
+  /** Why the input ended. By the `caller` if it failed. */
+  readonly ending: LiveEnding
   /** What the input, or paying for it, threw. */
   readonly inputFailure: { cause: unknown } | undefined
 }
@@ -149,7 +155,7 @@ async function openWatched<Event extends StreamEvent>(
     }
     const creditsUsed = await watch.run(() => runner.track(finish()))
     watch.end({ outcome: ending.status === 'finished' ? 'succeeded' : ending.status, candidate, creditsUsed })
-    return { creditsUsed, endedBy: endOf(ending.status, session) }
+    return { creditsUsed, ...endOf(ending.status, session) }
   })
   parts.background(settled)
   parts.streams.add(() => void value.events.return?.(), value.ended)
@@ -193,8 +199,8 @@ function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string, st
   }
 }
 
-function endOf(status: 'finished' | 'cut' | 'left', session: { endedBy: LiveEnd }): LiveEnd {
-  if (status === 'finished') return session.endedBy
+function endOf(status: 'finished' | 'cut' | 'left', { ending }: { ending: LiveEnding }): LiveEnding {
+  if (status === 'finished') return { endedBy: ending.endedBy, ...(ending.blockedBy && { blockedBy: ending.blockedBy }) }
   // If the input failed, that is what cut the stream.
-  return status === 'left' || session.endedBy === 'caller' ? 'caller' : 'provider'
+  return { endedBy: status === 'left' || ending.endedBy === 'caller' ? 'caller' : 'provider' }
 }

@@ -111,7 +111,7 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
     seen.add(record.requestId)
     const known = ours.find(adapter.name, record.requestId)
     if (known && record.at >= report.until) continue
-    if (known && !(await isOver(run, known))) continue
+    if (known && !(await isComparable(run, known, record))) continue
     const differences = known ? await compare(run, known, record) : undefined
     if (differences) {
       report.differences.push(...differences)
@@ -143,9 +143,13 @@ function endOfRecords({ report, open, now }: Run): number {
   return ends.reduce((last, end) => Math.max(last, Math.min(end, now)), report.until)
 }
 
-/** Whether a request has ended. Live work without a last part has not, until its hold has expired: nobody keeps it alive. */
-async function isOver({ ledger, now }: Run, { row, unfinishedHoldId }: OurRecord): Promise<boolean> {
+/**
+ * Whether a request may be compared. Live work without a last part may be once it has ended at the provider, and its hold has
+ * expired: its process keeps that alive.
+ */
+async function isComparable({ ledger, now }: Run, { row, unfinishedHoldId }: OurRecord, { status }: ProviderRecord): Promise<boolean> {
   if (unfinishedHoldId === undefined) return true
+  if (status !== 'final') return false
   const { state, expiresAt, graceMs } = await ledger.hold(row.accountId, unfinishedHoldId)
   return state === 'expired' || (state === 'open' && now > expiresAt + graceMs)
 }
