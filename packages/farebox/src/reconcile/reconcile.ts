@@ -147,7 +147,11 @@ function endOfRecords({ report, open, now }: Run): number {
  * Whether a request may be compared. Live work without a last part may be once it has ended at the provider, and its hold has
  * expired: its process keeps that alive.
  */
-async function isComparable({ ledger, now }: Run, { row, unfinishedHoldId }: OurRecord, { status }: ProviderRecord): Promise<boolean> {
+async function isComparable(
+  { ledger, now }: Run,
+  { row, unfinishedHoldId }: OurRecord,
+  { status }: ProviderRecord,
+): Promise<boolean> {
   if (unfinishedHoldId === undefined) return true
   if (status !== 'final') return false
   const { state, expiresAt, graceMs } = await ledger.hold(row.accountId, unfinishedHoldId)
