@@ -757,6 +757,56 @@ describe('live work that comes to what one request may cost', () => {
   })
 })
 
+describe('live work that may not spend what there is', () => {
+  const blocks = [
+    ['account_frozen', ({ ledger }: Farebox, accountId: string) => ledger.freezeAccount({ accountId, isFrozen: true })],
+    [
+      'ended_elsewhere',
+      ({ ledger }: Farebox, accountId: string, workflowId: string) => ledger.closeWorkflow({ accountId, workflowId }),
+    ],
+  ] as const
+
+  it.each(blocks)('says so by %s where it is heard', async (blockedBy, block) => {
+    const { box, accountId, workflow } = await open(credits(1_000))
+    const stop = () => block(box, accountId, workflow.id)
+    async function* heard() {
+      yield* sound(30)
+      await stop()
+      yield* sound(90)
+    }
+    const ear = await workflow.listen({ audio: heard(), format })
+    expect(await ear.settled).toEqual({ creditsUsed: credits(8), endedBy: 'credits', blockedBy })
+    await workflow.close()
+  })
+
+  it.each(blocks)('says so by %s where it converses', async (blockedBy, block) => {
+    const { box, accountId, workflow } = await open(credits(1_000))
+    const isOver = Promise.withResolvers<void>()
+    async function* said(): AsyncGenerator<RealtimeInput> {
+      yield* [{ type: 'text' as const, text: 'Good day' }, { type: 'respond' as const }]
+      await isOver.promise
+    }
+    const talk = await workflow.converse({ input: said(), inputFormat: format, outputFormat: format, outputTokensMax: 400 })
+    for await (const { type } of talk.events) if (type === 'audio') await block(box, accountId, workflow.id)
+    isOver.resolve()
+    expect(await talk.settled).toMatchObject({ endedBy: 'credits', blockedBy })
+    await workflow.close()
+  })
+
+  it.each(blocks)('says so by %s where its time is metered', async (blockedBy, block) => {
+    const { box, accountId, workflow } = await open(credits(1_000))
+    const told: unknown[] = []
+    const onSpent = (facts: unknown) => told.push(facts)
+    const time = await workflow.meter({ service: 'voice_stt', provider: 'deepgram', onSpent })
+    await time.reached(5)
+    await block(box, accountId, workflow.id)
+    for (let second = 6; !time.isSpent; second += 1) await time.reached(second)
+    expect(told).toEqual([{ reason: 'credits', blockedBy }])
+    await time.end()
+    await workflow.close()
+  })
+})
+
 describe('live work of which a provider counts what nobody priced', () => {
   const video: UsageQuantity = { meter: 'video', quantity: quantity(3), unit: 'images' }
   const odd = (usage: Usage | undefined): Usage | undefined =>

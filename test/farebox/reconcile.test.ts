@@ -366,6 +366,89 @@ async function openListening(
   return { box, accountId, workflow, listened, later }
 }
 
+describe.each(storeNames)('live sound whose process died on %s', (on) => {
+  it.each([
+    { counted: 160, charged: 22, types: ['usage_differs', 'late_price'] },
+    { counted: 60, charged: 8, types: ['usage_differs', 'late_price'] },
+  ])('is charged for the $counted seconds that its provider counted, once', async ({ counted, charged, types }) => {
+    const { box, accountId, workflow, listening, wake, later } = await openDying(on, counted)
+    const before = await listening()
+    // It may still go on.
+    expect((await box.reconcile()).differences).toEqual([])
+    later(20 * MINUTE)
+    expect((await box.reconcile({ isDryRun: true })).differences.map(({ type }) => type)).toEqual(types)
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(before)
+    expect((await box.reconcile()).differences).toMatchObject(types.map((type) => ({ type, requestId: 'R1', isApplied: true })))
+    expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [] })
+    // The process was only asleep.
+    await expect(wake()).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' })
+    expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [] })
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(charged))
+    const records = await box.ledger.usageOf(accountId, workflow.id)
+    expect(records.reduce((sum, { cost }) => sum + (cost ?? 0n), 0n)).toBe(BigInt(counted) * 1_000_000n)
+    await workflow.close()
+  })
+
+  it('is not missed where it was charged, and its provider lists nothing of it yet', async () => {
+    const { box, workflow, listening, wake, later } = await openDying(on, undefined)
+    await listening()
+    later(20 * MINUTE)
+    expect((await box.reconcile()).differences).toEqual([])
+    await wake()
+    await workflow.close()
+  })
+})
+
+/** A provider that hears 150 seconds of live sound, then nothing until its caller wakes up. */
+async function openDying(on: (typeof storeNames)[number], counted: number | undefined) {
+  let time = Date.now()
+  const began = time
+  const { promise: isAwake, resolve: goOn } = Promise.withResolvers<void>()
+  const ears = simulated({ services: ['voice_stt'], name: 'ears' })
+  const adapter: ProviderAdapter = {
+    ...ears,
+    async *streamTranscription({ audio }) {
+      yield { type: 'open' }
+      for await (const _ of audio) yield { type: 'transcript', text: 'yes', isFinal: true, requestId: 'R1' }
+      yield { type: 'finish', model: 'ears', usage: durationOf(150), requestId: 'R1' }
+    },
+    async *records({ from, until }) {
+      if (counted === undefined || began < from || began >= until) return
+      const cost = nanoUsd(BigInt(counted) * 1_000_000n)
+      yield { requestId: 'R1', service: 'voice_stt', at: began, status: 'final', usage: durationOf(counted), cost }
+    },
+  }
+  const box = await openBox({ on, providers: [adapter], clock: () => time })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'hotline' })
+  const heard = Promise.withResolvers<void>()
+  async function* sound() {
+    for (let second = 0; second < 150; second += 1) yield new Uint8Array(8_000)
+    heard.resolve()
+    await isAwake
+  }
+  let settled: Promise<unknown> | undefined
+  return {
+    box,
+    accountId,
+    workflow,
+    later: (milliseconds: number) => {
+      time += milliseconds
+    },
+    /** @returns what was charged before it fell silent */
+    async listening() {
+      const live = await workflow.listen({ audio: sound(), format: { encoding: 'mulaw', sampleRate: 8_000 } })
+      settled = live.settled
+      await heard.promise
+      return (await box.ledger.workflow(accountId, workflow.id)).spent
+    },
+    wake: () => {
+      goOn()
+      return settled
+    },
+  }
+}
+
 it('compares a conversation as a whole, and looks for none of its turns', async () => {
   let time = Date.now()
   let more = 0n

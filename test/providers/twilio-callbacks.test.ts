@@ -95,6 +95,10 @@ describe('status callbacks', () => {
     await expect.poll(() => twilio.loopback.callbacks[0]?.status).toBe(204)
     controller.abort()
     expect(await failure).toMatchObject({ kind: 'outcome_unknown', requestId: twilio.loopback.calls[0]?.sid })
+    // Not that it is not known whether the call was placed.
+    expect(await failure).toMatchObject({
+      message: 'twilio: the call was placed, but not followed to its end: the call to twilio was aborted by its caller',
+    })
   })
 
   it('of a placing that nothing is heard of leave the outcome unknown after a while', async () => {
@@ -103,6 +107,7 @@ describe('status callbacks', () => {
     await expect(adapter.call(phoneRequest(), callContext())).rejects.toMatchObject({
       kind: 'outcome_unknown',
       requestId: undefined,
+      message: 'twilio: whether the call was placed is not known: twilio answered 500: 20500',
     })
   })
 

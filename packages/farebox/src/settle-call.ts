@@ -316,7 +316,7 @@ export async function patiently<Outcome>(work: () => Promise<Outcome>): Promise<
  * Drops a usage block or request id that is far too long. They take a few hundred characters, and a huge one must not prevent the
  * charge.
  */
-function shortEnough(raw: unknown): unknown {
+export function shortEnough(raw: unknown): unknown {
   try {
     return (JSON.stringify(raw) ?? '').length <= RAW_LENGTH_MAX ? raw : undefined
   } catch {

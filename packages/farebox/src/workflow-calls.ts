@@ -146,7 +146,7 @@ export interface MeterInput {
    */
   onLow?: (facts: { secondsLeft: number }) => void
   /** Called when no more than the reserve can be paid, with the reason. End the work then. */
-  onSpent?: (facts: { reason: SpentReason }) => void
+  onSpent?: (facts: { reason: SpentReason; blockedBy?: SpendingBlock }) => void
 }
 
 /** Running time that is metered. It is charged in parts, which together cost what the whole would. */
@@ -268,6 +268,12 @@ export interface SpeechStream extends MeteredStream<SpeechEvent> {
 export type SpentReason = 'credits' | 'request_limit' | 'key_limit'
 
 /**
+ * Why nothing more could be spent although there may be credits: the account was frozen (`account_frozen`), or somebody else closed
+ * the workflow or one above it, or ended the hold of the work (`ended_elsewhere`). The reason is `credits` then too.
+ */
+export type SpendingBlock = 'account_frozen' | 'ended_elsewhere'
+
+/**
  * Why live work ended: its `input` ended, it could no longer be paid, its `caller` left or the input failed, or its `provider`
  * ended it.
  */
@@ -275,8 +281,8 @@ export type LiveEnd = 'input' | SpentReason | 'caller' | 'provider'
 
 /** Live work in progress. It is charged in parts as it runs. */
 export interface LiveStream<Event> extends Omit<MeteredStream<Event>, 'settled'> {
-  /** Resolves when the work has ended, however it ended, with what it cost. */
-  settled: Promise<{ creditsUsed: Credits; endedBy: LiveEnd }>
+  /** Resolves when the work has ended, however it ended, with what it cost. `blockedBy` may explain an end by `credits`. */
+  settled: Promise<{ creditsUsed: Credits; endedBy: LiveEnd; blockedBy?: SpendingBlock }>
 }
 
 /** Texts as vectors, and what they cost. */

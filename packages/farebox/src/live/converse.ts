@@ -12,10 +12,10 @@ import { isUnreported, isUsage } from '../book-prices.ts'
 import { converseRoute } from '../call-routes.ts'
 import { required } from '../call-runner.ts'
 import { safeListener } from '../safe-listener.ts'
-import type { ConverseInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
+import type { ConverseInput, LiveStream } from '../workflow-calls.ts'
 import { AnswerQueue } from './answer-queue.ts'
 import type { LiveMeter } from './live-meter.ts'
-import { checkPiece, checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
+import { checkPiece, checkSound, type LiveEnding, type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { untilStopped } from './until-stopped.ts'
 
 /** The most tokens of an answer by default: about a minute and a half of speech. */
@@ -62,7 +62,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   #spoken = 0
   #isWarned = false
   readonly #answers = new AnswerQueue()
-  #endedBy: LiveEnd = 'input'
+  #ending: LiveEnding = { endedBy: 'input' }
   #inputFailure: { cause: unknown } | undefined
   /** Aborts when the input has ended, or no more of it is to be read. */
   readonly #over = new AbortController()
@@ -75,8 +75,8 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     this.#covered = HEARD_SECONDS * HEARD_TOKENS_PER_SECOND
   }
 
-  get endedBy(): LiveEnd {
-    return this.#endedBy
+  get ending(): LiveEnding {
+    return this.#ending
   }
 
   begin(meter: LiveMeter): void {
@@ -155,7 +155,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
         yield input
       }
     } catch (error) {
-      this.#endedBy = 'caller'
+      this.#ending = { endedBy: 'caller' }
       this.#inputFailure = { cause: error }
       throw error
     } finally {
@@ -169,12 +169,16 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   async #cover(heard: number): Promise<boolean> {
     this.#covered = heard
     const turn = this.nextTurn()
-    const outcome = (await this.#meter?.cover(turn)) ?? { status: 'spent', reason: 'credits' }
+    const outcome = (await this.#meter?.cover(turn)) ?? {
+      status: 'spent' as const,
+      reason: 'credits' as const,
+      blockedBy: undefined,
+    }
     if (outcome.status === 'held') {
       this.#warn(outcome.affordable, this.#meter?.priceOf(turn) ?? 0n)
       return true
     }
-    this.#endedBy = outcome.reason
+    this.#ending = { endedBy: outcome.reason, blockedBy: outcome.blockedBy }
     this.#over.abort()
     return false
   }

@@ -5,9 +5,9 @@ import { listenRoute, seconds } from '../call-routes.ts'
 import { required } from '../call-runner.ts'
 import type { HeldRoute } from '../hold-route.ts'
 import { safeListener } from '../safe-listener.ts'
-import type { ListenInput, LiveEnd, LiveStream } from '../workflow-calls.ts'
+import type { ListenInput, LiveStream } from '../workflow-calls.ts'
 import type { LiveMeter } from './live-meter.ts'
-import { checkPiece, checkSound, type LiveParts, type LiveSession, openLive } from './open-live.ts'
+import { checkPiece, checkSound, type LiveEnding, type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -38,7 +38,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   /** Aborts when the audio has ended, or no more of it is to be read. */
   readonly #over = new AbortController()
   #heard = 0
-  #endedBy: LiveEnd = 'input'
+  #ending: LiveEnding = { endedBy: 'input' }
   #inputFailure: { cause: unknown } | undefined
 
   constructor(input: ListenInput, onLow: ListenInput['onLow']) {
@@ -47,8 +47,8 @@ class ListenSession implements LiveSession<TranscriptEvent> {
     this.#time = new PaidTime({ parts: PARTS, chargeSeconds: 1, lowSeconds, onLow })
   }
 
-  get endedBy(): LiveEnd {
-    return this.#endedBy
+  get ending(): LiveEnding {
+    return this.#ending
   }
 
   begin(meter: LiveMeter, held: HeldRoute): void {
@@ -96,7 +96,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
         const heard = this.#heard + soundSeconds(piece.length, format)
         const spent = heard > this.#time.covered ? await this.#time.cover(this.#heard, heard) : undefined
         if (spent) {
-          this.#endedBy = spent
+          this.#ending = { endedBy: spent.reason, blockedBy: spent.blockedBy }
           return
         }
         this.#heard = heard
@@ -104,7 +104,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
         yield piece
       }
     } catch (error) {
-      this.#endedBy = 'caller'
+      this.#ending = { endedBy: 'caller' }
       this.#inputFailure = { cause: error }
       throw error
     } finally {

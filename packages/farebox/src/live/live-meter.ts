@@ -4,6 +4,7 @@ import {
   type ExtendHoldOutcome,
   keepAlive,
   type PlaceHoldOutcome,
+  type Refusal,
   type SettleHoldInput,
   type UsageRow,
   UsageSpooledError,
@@ -14,7 +15,7 @@ import { checkReported, isUnpriceable, type PricedSource, type Pricing } from '.
 import type { MeterParts, Payer } from '../hold-route.ts'
 import { knownPart } from '../known-part.ts'
 import { patiently, quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
-import type { SpentReason } from '../workflow-calls.ts'
+import type { SpendingBlock, SpentReason } from '../workflow-calls.ts'
 import type { LiveLimit } from './live-limit.ts'
 
 /** One part of live work, as it is charged. */
@@ -45,8 +46,14 @@ export interface LiveWork {
   details(part: LivePart, attempts: readonly AttemptRecord[]): object
 }
 
+/** Why the next part cannot be paid. */
+export interface Spent {
+  reason: SpentReason
+  blockedBy?: SpendingBlock
+}
+
 /** Whether the next part is paid for. If so, what may still be spent in addition; if not, why. */
-export type CoverOutcome = { status: 'held'; affordable: Credits } | { status: 'spent'; reason: SpentReason }
+export type CoverOutcome = { status: 'held'; affordable: Credits } | ({ status: 'spent' } & Spent)
 
 /** The id of a part's usage record. The last part has the hold's id instead. */
 function livePartId(holdId: string, count: number): string {
@@ -129,7 +136,7 @@ export class LiveMeter {
       const extend = () => this.#parts.ledger.extendHold({ accountId, holdId: this.#holdId, amount })
       const extended = await (isPatient ? patiently(extend) : extend())
       const outcome = isExpired(extended) && !this.#isEnding ? await this.#holdAnew(amount) : extended
-      if (outcome.status === 'refused') return { status: 'spent', reason: 'credits' }
+      if (outcome.status === 'refused') return { status: 'spent', ...spentBy(outcome) }
       const spendable = this.withinLimit(microCredits(amount + outcome.affordable))
       return { status: 'held', affordable: microCredits(spendable > amount ? spendable - amount : 0n) }
     })
@@ -303,6 +310,13 @@ function reportedJson(usage: Usage) {
   } catch {
     return undefined
   }
+}
+
+function spentBy({ reason }: Refusal): Spent {
+  if (reason === 'account_frozen') return { reason: 'credits', blockedBy: reason }
+  // Closing a workflow releases the holds in it.
+  const isEnded = reason === 'workflow_closed' || reason === 'hold_not_open'
+  return { reason: 'credits', ...(isEnded && { blockedBy: 'ended_elsewhere' }) }
 }
 
 function isExpired(outcome: ExtendHoldOutcome): boolean {

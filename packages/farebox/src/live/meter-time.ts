@@ -8,9 +8,9 @@ import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
 import { safeListener } from '../safe-listener.ts'
 import { quantitiesJson } from '../settle-call.ts'
 import { quietly } from '../telemetry/watch-call.ts'
-import type { MeterEnd, MeteredTime, MeterInput, SpentReason } from '../workflow-calls.ts'
+import type { MeterEnd, MeteredTime, MeterInput } from '../workflow-calls.ts'
 import { liveLimit, overLiveLimit } from './live-limit.ts'
-import { LIVE_HOLD_TTL_MS, LiveMeter, type LivePart } from './live-meter.ts'
+import { LIVE_HOLD_TTL_MS, LiveMeter, type LivePart, type Spent } from './live-meter.ts'
 import type { LiveParts } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
 
@@ -96,7 +96,7 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
 
 interface RunningParts {
   runner: CallRunner
-  onSpent(facts: { reason: SpentReason }): void
+  onSpent(facts: Spent): void
   /** Called once, when it has ended and its charge is known. */
   onCharged(creditsUsed: Credits): void
   reserveSeconds: number
@@ -171,17 +171,18 @@ export class RunningTime implements MeteredTime {
 
   async #cover(): Promise<void> {
     const { onSpent, reserveSeconds, onError } = this.#parts
-    let reason: SpentReason | undefined
+    let spent: Spent | undefined
     try {
-      reason = await this.#time.cover(this.#seconds, this.#seconds + reserveSeconds)
+      spent = await this.#time.cover(this.#seconds, this.#seconds + reserveSeconds)
     } catch (error) {
       // The database is unavailable: the hold lasts for now, and `reached` will try again.
       onError(error)
     }
     this.#time.warn(this.#seconds)
-    if (!reason) return
+    if (!spent) return
     this.#isSpent = true
-    if (!this.#told) onSpent({ reason })
+    const { reason, blockedBy } = spent
+    if (!this.#told) onSpent({ reason, ...(blockedBy && { blockedBy }) })
   }
 
   async #end(passed?: number): Promise<MeterEnd> {

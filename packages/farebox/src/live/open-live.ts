@@ -13,9 +13,9 @@ import type { CallRunner, RunnerParts } from '../call-runner.ts'
 import { InsufficientCreditsError, RequestLimitError } from '../errors.ts'
 import { failureOf } from '../failure-of.ts'
 import type { HeldRoute, Payer } from '../hold-route.ts'
-import { answerDetails, settleCall, settleLost } from '../settle-call.ts'
+import { answerDetails, settleCall, settleLost, shortEnough } from '../settle-call.ts'
 import type { CallWatch } from '../telemetry/watch-call.ts'
-import type { CallOptions, LiveEnd, LiveStream } from '../workflow-calls.ts'
+import type { CallOptions, LiveEnd, LiveStream, SpendingBlock } from '../workflow-calls.ts'
 import { liveLimit } from './live-limit.ts'
 import { LiveMeter, type LiveWork } from './live-meter.ts'
 import { readAhead } from './read-ahead.ts'
@@ -29,6 +29,12 @@ export interface LiveParts {
   parts: RunnerParts
   payer: Payer
   runner: CallRunner
+}
+
+/** Why live work ended, and what kept it from being paid although there may be credits. */
+export interface LiveEnding {
+  endedBy: LiveEnd
+  blockedBy?: SpendingBlock
 }
 
 /** The part of live work that is specific to its service: a transcription or a conversation. */
@@ -52,8 +58,8 @@ export interface LiveSession<Event> {
   end(): void
   /** What is still to be charged when the work has ended, given the provider's last report. */
   rest(usage: Usage | undefined): Usage
-  /** Why the input ended. `caller` if it failed. */
-  readonly endedBy: LiveEnd
+  /** Why the input ended. By the `caller` if it failed. */
+  readonly ending: LiveEnding
   /** What the input, or paying for it, threw. */
   readonly inputFailure: { cause: unknown } | undefined
 }
@@ -133,7 +139,9 @@ async function openWatched<Event extends StreamEvent>(
   // Before the hold is extended, because it covers them only until then.
   const after = settleFailed()
   const limit = liveLimit(payer, held.configuration(), candidate.offer)
-  const meter = new LiveMeter(parts, payer, { ...routedWork(held, candidate, attemptId), limit, after })
+  let streamId: string | undefined
+  const work = routedWork(held, candidate, attemptId, () => streamId)
+  const meter = new LiveMeter(parts, payer, { ...work, limit, after })
   session.begin(meter, held)
   const settled = value.ended.then(async (ending) => {
     session.end()
@@ -147,14 +155,17 @@ async function openWatched<Event extends StreamEvent>(
     }
     const creditsUsed = await watch.run(() => runner.track(finish()))
     watch.end({ outcome: ending.status === 'finished' ? 'succeeded' : ending.status, candidate, creditsUsed })
-    return { creditsUsed, endedBy: endOf(ending.status, session) }
+    return { creditsUsed, ...endOf(ending.status, session) }
   })
   parts.background(settled)
   parts.streams.add(() => void value.events.return?.(), value.ended)
   const { provider } = candidate.offer
   const { isSimulated } = candidate.adapter
   // Read even if the caller does not, so that the work is charged when it ends and its hold released.
-  const events = readAhead(value.events, (event) => session.see?.(event))
+  const events = readAhead(value.events, (event) => {
+    streamId ??= event.requestId
+    return session.see?.(event)
+  })
   return { provider, isSimulated, balance: held.balance, events, settled }
 }
 
@@ -173,19 +184,23 @@ async function holdOneOf(
   }
 }
 
-function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string): LiveWork {
+/** @param streamId  the provider's id of the whole work, which each part names: the last one may never be written */
+function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string, streamId: () => string | undefined): LiveWork {
   const { service, provider, model } = candidate.offer
   return {
     holdId: held.holdId,
     source: { service, provider, model: pricedOffer(candidate.offer, held.route.operation).model, at: held.at },
     model,
     isPatient: true,
-    details: (part, attempts) => answerDetails(held, { ...part, candidate, attemptId }, attempts),
+    details: (part, attempts) => ({
+      ...answerDetails(held, { ...part, candidate, attemptId }, attempts),
+      streamId: shortEnough(streamId()),
+    }),
   }
 }
 
-function endOf(status: 'finished' | 'cut' | 'left', session: { endedBy: LiveEnd }): LiveEnd {
-  if (status === 'finished') return session.endedBy
+function endOf(status: 'finished' | 'cut' | 'left', { ending }: { ending: LiveEnding }): LiveEnding {
+  if (status === 'finished') return { endedBy: ending.endedBy, ...(ending.blockedBy && { blockedBy: ending.blockedBy }) }
   // If the input failed, that is what cut the stream.
-  return status === 'left' || session.endedBy === 'caller' ? 'caller' : 'provider'
+  return { endedBy: status === 'left' || ending.endedBy === 'caller' ? 'caller' : 'provider' }
 }

@@ -1,7 +1,6 @@
 import { type Credits, microCredits } from '@farebox/core'
 import { seconds } from '../call-routes.ts'
-import type { SpentReason } from '../workflow-calls.ts'
-import type { LiveMeter } from './live-meter.ts'
+import type { LiveMeter, Spent } from './live-meter.ts'
 
 export interface PaidTimeOptions {
   /** Seconds to pay for at once, in the order to try. The last one determines how closely credits are used up. */
@@ -74,9 +73,9 @@ export class PaidTime {
    * Charges the time passed at `now`, and pays until at least `until`. Resolves to `undefined`, or to the reason why that cannot
    * be paid.
    */
-  async cover(now: number, until: number): Promise<SpentReason | undefined> {
+  async cover(now: number, until: number): Promise<Spent | undefined> {
     const meter = this.#meter
-    if (!meter) return 'credits'
+    if (!meter) return { reason: 'credits' }
     const { parts, chargeSeconds } = this.#options
     const due = Math.floor(now - LAG_SECONDS)
     if (due > 0 && due >= this.#charged + chargeSeconds) {
@@ -85,18 +84,18 @@ export class PaidTime {
       this.#charged = due
       await meter.charge({ usage })
     }
-    let reason: SpentReason = 'credits'
+    let spent: Spent = { reason: 'credits' }
     for (const part of parts) {
       const outcome = await meter.cover(seconds(until + part - this.#charged))
       if (outcome.status === 'spent') {
-        reason = outcome.reason
+        spent = outcome
         continue
       }
       this.#covered = until + part
       this.#affordable = now + this.#secondsLeft(now, outcome.affordable)
       return undefined
     }
-    return reason
+    return spent
   }
 
   /** Calls `onLow` once, if credits run low at `now`. */

@@ -6,6 +6,11 @@ import { lastPartOf, sumOf } from '../live/live-meter.ts'
 export interface OurRecord {
   /** The usage record that names the request. For live work, this is the record of the last part. */
   row: UsageRow
+  /**
+   * Live work without a last part: it is in progress, or its process died. `row` is then its latest part, under the id that the
+   * last one would have, and this is that part's hold.
+   */
+  unfinishedHoldId?: string
   adapter: string
   requestId: string
   /** The usage records that charge the request: `row`, then the earlier parts of live work, latest first. */
@@ -71,8 +76,17 @@ export async function loadOurRecords(
       if (adapter === undefined && typeof requestId === 'string') mentioned.add(requestId)
     }
   }
+  const unfinished = new Map<string, OurRecord>()
   for (const part of parts.sort((left, right) => right.sequence - left.sequence)) {
-    const ours = byUsage.get(key(part.accountId, lastPartOf(part) ?? ''))
+    const last = key(part.accountId, lastPartOf(part) ?? '')
+    if (!byUsage.has(last) && !unfinished.has(last)) {
+      const latest = unfinishedRecord(part)
+      if (latest) {
+        unfinished.set(last, latest)
+        byRequest.set(key(latest.adapter, latest.requestId), latest)
+      }
+    }
+    const ours = byUsage.get(last) ?? unfinished.get(last)
     if (!ours) continue
     byUsage.set(key(part.accountId, part.usageId), ours)
     ours.charges.push(ourCharge(part))
@@ -111,6 +125,16 @@ function ourRecord(row: UsageRow): OurRecord | undefined {
     at: typeof at === 'number' ? at : row.createdAt,
     numbers: typeof numbers === 'object' && numbers !== null ? numbers : {},
   }
+}
+
+/** What is known of live work by its latest part. */
+function unfinishedRecord(part: UsageRow): OurRecord | undefined {
+  const { streamId: requestId, ...details } = detailsOf(part)
+  const usageId = lastPartOf(part)
+  if (usageId === undefined || part.holdId === null) return undefined
+  const ours = ourRecord({ ...part, usageId, details: { ...details, requestId } })
+  const none = { usageId, due: 0n, rated: 0n, cost: 0n }
+  return ours && { ...ours, unfinishedHoldId: part.holdId, charges: [none], quantities: [] }
 }
 
 function correct(ours: OurRecord, { corrects, charged, shortfall, cost, details }: UsageRow): void {

@@ -9,6 +9,7 @@ import {
   nanoUsd,
   type ProviderAdapter,
   type ProviderRecord,
+  type Quantity,
   type UsageQuantity,
 } from '@farebox/core'
 import type { Ledger } from '@farebox/ledger'
@@ -110,6 +111,7 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
     seen.add(record.requestId)
     const known = ours.find(adapter.name, record.requestId)
     if (known && record.at >= report.until) continue
+    if (known && !(await isComparable(run, known, record))) continue
     const differences = known ? await compare(run, known, record) : undefined
     if (differences) {
       report.differences.push(...differences)
@@ -126,8 +128,9 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
   // An adapter that was aborted may just end, and what it did not tell is no proof.
   if (signal.aborted) throw signal.reason
   report.adapters.push({ name: adapter.name, records: seen.size })
-  for (const { adapter: name, requestId, row } of ours.all()) {
-    const isDue = row.createdAt >= report.from && row.createdAt < Math.min(report.until, now - SETTLING_MS)
+  for (const { adapter: name, requestId, row, unfinishedHoldId } of ours.all()) {
+    const isDue =
+      unfinishedHoldId === undefined && row.createdAt >= report.from && row.createdAt < Math.min(report.until, now - SETTLING_MS)
     if (name !== adapter.name || seen.has(requestId) || !isDue || !sells(adapter, row.service)) continue
     const { accountId, usageId } = row
     report.differences.push({ type: 'not_at_provider', accountId, usageId, adapter: name, requestId })
@@ -138,6 +141,21 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
 function endOfRecords({ report, open, now }: Run): number {
   const ends = open.filter((call) => isWithin(report, call)).map(({ note }) => note.until + 1)
   return ends.reduce((last, end) => Math.max(last, Math.min(end, now)), report.until)
+}
+
+/**
+ * Whether a request may be compared. Live work without a last part may be once it has ended at the provider, and its hold has
+ * expired: its process keeps that alive.
+ */
+async function isComparable(
+  { ledger, now }: Run,
+  { row, unfinishedHoldId }: OurRecord,
+  { status }: ProviderRecord,
+): Promise<boolean> {
+  if (unfinishedHoldId === undefined) return true
+  if (status !== 'final') return false
+  const { state, expiresAt, graceMs } = await ledger.hold(row.accountId, unfinishedHoldId)
+  return state === 'expired' || (state === 'open' && now > expiresAt + graceMs)
 }
 
 /** Finds the differences between the two records of one request, and corrects them unless this is a dry run. */
@@ -186,6 +204,7 @@ async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { ch
   const costs = ours.charges.map((one) => one.cost ?? 0n)
   const newDues = charge === undefined ? dues : spread(charge, dues)
   const newCosts = cost === undefined ? costs : spread(cost, costs)
+  if (ours.unfinishedHoldId !== undefined) await endUnfinished(ledger, ours, ours.unfinishedHoldId)
   const reason = charge === undefined ? `price as billed by ${adapter}` : recountReason(adapter)
   for (const [index, { usageId }] of [...ours.charges.entries()].reverse()) {
     const [due = 0n, itsCost = 0n] = [newDues[index], newCosts[index]]
@@ -200,6 +219,32 @@ async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { ch
     const correctionId = correctionIdOf('reconciled', usageId, share.charge ?? '', share.cost ?? '', ...times)
     await ledger.adjust({ accountId, usageId, ...share, correctionId, reason })
   }
+}
+
+/**
+ * Writes the last part of live work in its process's stead, without usage. If the process was only asleep, it can no longer charge
+ * a last part of its own.
+ */
+async function endUnfinished(ledger: Ledger, { row, adapter, requestId, at, numbers }: OurRecord, holdId: string): Promise<void> {
+  const { accountId, usageId, provider, model, unit, certainty, priceVersion, details } = row
+  const { explanation } = details as { explanation?: unknown }
+  await ledger.settleHold({
+    accountId,
+    holdId,
+    usageId,
+    provider,
+    usage: {
+      quantity: 0n as Quantity,
+      unit,
+      rated: microCredits(0n),
+      roundingStep: microCredits(1n),
+      cost: nanoUsd(0n),
+      model: model ?? undefined,
+      certainty,
+      priceVersion: priceVersion ?? undefined,
+      details: { usage: [], at, adapter, requestId, numbers, explanation, isReconciled: true },
+    },
+  })
 }
 
 /**

@@ -132,12 +132,17 @@ export class RealtimeTalk {
         if (this.#input === 'draining') this.#input = 'ended'
         break
       case 'response.created':
+        if (this.#told.has(`response ${response?.id}`)) break
         this.#isRequested = false
         this.#isExpected = false
         this.#answers.add(String(response?.id))
         break
       case 'response.done':
-        this.#answers.delete(String(response?.id))
+        // A compatible server may not say that an answer has begun, or only after its end.
+        if (!this.#answers.delete(String(response?.id)) && this.#answers.size === 0) {
+          this.#isRequested = false
+          this.#isExpected = false
+        }
         this.#request()
         break
       case 'conversation.item.input_audio_transcription.completed': {

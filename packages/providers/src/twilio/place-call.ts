@@ -47,8 +47,8 @@ async function place(connection: TwilioConnection, parameters: object, { context
     watch.identify(callId)
     return callId
   } catch (thrown) {
-    const error = placingError(connection, thrown, { signal: context.signal, exchange })
-    if (error.kind !== 'outcome_unknown') throw error
+    const { error, mayRing } = placingError(connection, thrown, { signal: context.signal, exchange })
+    if (!mayRing) throw error
     const callId = await hearOf(connection, { context, call, watch })
     if (callId === undefined || context.signal.aborted) throw outcomeUnknown(name, error, callId)
     watch.identify(callId)

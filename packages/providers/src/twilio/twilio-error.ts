@@ -34,11 +34,11 @@ export function placingError(
   connection: Pick<TwilioConnection, 'name' | 'now'>,
   thrown: unknown,
   { signal, exchange }: { signal: AbortSignal; exchange: TwilioExchange },
-): ProviderError {
+): { error: ProviderError; mayRing: boolean } {
   // A refusal proves that no phone rings, even if the caller has aborted meanwhile.
-  if (isRefusal(thrown)) return twilioError(connection, thrown, { signal: new AbortController().signal, exchange })
-  const error = twilioError(connection, thrown, { signal, exchange })
-  return exchange.wasSent && !neverConnected(thrown) ? outcomeUnknown(connection.name, error, undefined) : error
+  const isRefused = isRefusal(thrown)
+  const error = twilioError(connection, thrown, { signal: isRefused ? new AbortController().signal : signal, exchange })
+  return { error, mayRing: !isRefused && exchange.wasSent && !neverConnected(thrown) }
 }
 
 /** The error for a call that may be ringing and whose end is unknown. `callId` is its id, if known. */
