@@ -189,6 +189,18 @@ inBrowser('a day on which more was given back than spent', () => {
 })
 
 inBrowser('paper', () => {
+  test('has room for a statement of large amounts', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Billions' })
+    for (let grants = 0; grants < 12; grants++) await ledger.grant({ accountId, amount: credits('999999999.999999') })
+    const made = await ledger.createApiKey({ accountId, name: 'large', minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const page = await signedIn('/statement', made.secret, { viewport: { width: 718, height: 1000 } })
+    await page.emulateMedia({ media: 'print' })
+    await page.getByText('11,999,999,999.999988').last().waitFor()
+    await expect.poll(() => page.locator('.main').evaluate(({ scrollWidth }) => scrollWidth)).toBeLessThanOrEqual(718)
+  })
+
   test('shows the receipt alone, in light colours, and nothing wider than it', async () => {
     const page = await signedIn(`/workflows/${open().seeded.rescued}`, open().seeded.key, {
       colorScheme: 'dark',
