@@ -91,6 +91,19 @@ inBrowser('a path', () => {
     await expect.poll(async () => [...new Set(await keys())]).toEqual(['Reception desk'])
   })
 
+  test('leads from a workflow to the other ones of its key, which have its name', async () => {
+    const { prefix, rescued } = open().seeded
+    const page = await signedIn(`/workflows/${rescued}`)
+    const summary = page.getByRole('region', { name: 'Summary' })
+    const { created_at } = await ask<{ created_at: string }>(`/workflows/${rescued}`)
+    const year = String(new Date(created_at).getFullYear())
+    await expect.poll(() => summary.textContent()).toMatch(new RegExp(`StateClosedOpened.*${year}.*KeyReception desk`))
+    await summary.getByRole('link', { name: 'Reception desk' }).click()
+    await page.getByRole('button', { name: `Remove the filter: Key ${prefix}` }).waitFor()
+    const keys = () => rows(page).locator('td:nth-child(3)').allTextContents()
+    await expect.poll(async () => [...new Set(await keys())]).toEqual(['Reception desk'])
+  })
+
   test('leads from a day of the chart to its workflows, the most expensive first', async () => {
     const page = await signedIn()
     const today = Math.floor(Date.now() / 86_400_000) * 86_400_000
