@@ -80,6 +80,24 @@ test('thousands of names are six and the others, and no credit of theirs is lost
   expect(layers.reduce((sum, { total }) => sum + total, 0)).toBe(all)
 })
 
+test('two names that are shown alike stay two, and tell which is which', () => {
+  const start = new Date('2026-11-01T00:00:00Z')
+  const entries = [null, 'Chat', 'gpt', 'phone', 'All'].map((name, place) => ({
+    starts_at: start.toISOString(),
+    name,
+    total_credits: 9 - place,
+    usage_count: 1,
+  }))
+  const layers = stackSeries(entries, [start], (name) => (name === null ? 'All' : serviceName(name)))
+  expect(layers.map(({ name, total }) => [name, total])).toEqual([
+    ['All', 9],
+    ['“Chat”', 8],
+    ['Chat (gpt)', 7],
+    ['Phone', 6],
+    ['“All”', 5],
+  ])
+})
+
 test('time is measured and not named after the calendar: what is 26 hours away may be the day after tomorrow', () => {
   const now = Date.parse('2026-11-29T22:00:00Z')
   const said = [26, -35, 0, -24 * 31, 0.5].map((hours) => ago(now + hours * 3_600_000, now))

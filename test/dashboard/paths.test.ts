@@ -51,6 +51,59 @@ inBrowser('a path', () => {
     expect(failures).toEqual([])
   })
 
+  test('of a workflow, copied by an admin, names its account and leads another admin to it', async () => {
+    const { accountId, other, rescued } = open().seeded
+    const page = await signedIn('', ADMIN_TOKEN)
+    await page.getByLabel('Account').selectOption({ value: accountId })
+    await visit(page, '/activity?name=emergency_line')
+    const link = page.getByRole('link', { name: 'emergency_line' })
+    const copied = await link.evaluate((element) => (element as HTMLAnchorElement).href)
+    expect(copied).toBe(`${open().origin}/dashboard/workflows/${rescued}?account=${accountId}`)
+    const path = copied.slice(`${open().origin}/dashboard`.length)
+
+    const elsewhere = await openPage(path)
+    await signIn(elsewhere, ADMIN_TOKEN)
+    await elsewhere.getByRole('heading', { name: 'emergency_line' }).waitFor()
+    // One who looks at another account comes to this one, and can leave it again.
+    const choice = elsewhere.getByRole('combobox', { name: 'Account' })
+    await choice.selectOption({ value: other.accountId })
+    await expect.poll(() => elsewhere.locator('h1').textContent()).toBe('Activity')
+    await visit(elsewhere, path)
+    await elsewhere.getByRole('heading', { name: 'emergency_line' }).waitFor()
+    expect(await choice.inputValue()).toBe(accountId)
+    await visit(elsewhere, `/keys?account=${accountId}`)
+    await choice.selectOption({ value: other.accountId })
+    await expect.poll(() => choice.inputValue()).toBe(other.accountId)
+    expect(new URL(elsewhere.url()).search).toBe('')
+
+    const own = await signedIn('/activity?name=emergency_line')
+    await own.getByRole('link', { name: 'emergency_line' }).click()
+    await own.getByRole('heading', { name: 'Receipt' }).waitFor()
+    expect(own.url()).toBe(`${open().origin}/dashboard/workflows/${rescued}`)
+    expect(failures).toEqual([])
+  })
+
+  test('from a key leads to its workflows, which have its name', async () => {
+    const { prefix } = open().seeded
+    const page = await signedIn(`/activity?key=${prefix}`)
+    await page.getByRole('button', { name: `Remove the filter: Key ${prefix}` }).waitFor()
+    const keys = () => rows(page).locator('td:nth-child(3)').allTextContents()
+    await expect.poll(async () => [...new Set(await keys())]).toEqual(['Reception desk'])
+  })
+
+  test('leads from a workflow to the other ones of its key, which have its name', async () => {
+    const { prefix, rescued } = open().seeded
+    const page = await signedIn(`/workflows/${rescued}`)
+    const summary = page.getByRole('region', { name: 'Summary' })
+    const { created_at } = await ask<{ created_at: string }>(`/workflows/${rescued}`)
+    const year = String(new Date(created_at).getFullYear())
+    await expect.poll(() => summary.textContent()).toMatch(new RegExp(`StateClosedOpened.*${year}.*KeyReception desk`))
+    await summary.getByRole('link', { name: 'Reception desk' }).click()
+    await page.getByRole('button', { name: `Remove the filter: Key ${prefix}` }).waitFor()
+    const keys = () => rows(page).locator('td:nth-child(3)').allTextContents()
+    await expect.poll(async () => [...new Set(await keys())]).toEqual(['Reception desk'])
+  })
+
   test('leads from a day of the chart to its workflows, the most expensive first', async () => {
     const page = await signedIn()
     const today = Math.floor(Date.now() / 86_400_000) * 86_400_000
@@ -99,6 +152,89 @@ inBrowser('a path', () => {
     await loaded(page)
     expect(await rows(page).count()).toBeGreaterThan(0)
     expect(await page.locator('tbody th > span:first-child').allTextContents()).not.toContain('claude-3-haiku')
+  })
+})
+
+inBrowser('a day on which more was given back than spent', () => {
+  test('stands below zero in the chart, and its numbers add up there and in the table', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Given back' })
+    await ledger.grant({ accountId, amount: credits(10_000) })
+    const made = await ledger.createApiKey({ accountId, name: 'refunds', minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const page = await signedIn('/prices', made.secret)
+    const today = new Date(Math.floor(Date.now() / 86_400_000) * 86_400_000).toISOString()
+    const amounts = { returned: -500, bought: 300, small: -100 }
+    await page.route('**/usage/series?*', (route) =>
+      route.fulfill({
+        json: {
+          series: Object.entries(amounts).map(([name, total_credits]) => ({
+            starts_at: today,
+            name,
+            total_credits,
+            usage_count: 1,
+          })),
+          next_cursor: null,
+        },
+      }),
+    )
+    await visit(page, '?range=7d')
+    const axis = await page.locator('.gridline.zero').evaluate((line) => line.getBoundingClientRect().y)
+    const tops = await page.locator('.bar').evaluateAll((bars) =>
+      bars.map((bar) => {
+        const { top, bottom, height } = bar.getBoundingClientRect()
+        return { top: Math.round(top), bottom: Math.round(bottom), height: Math.round(height) }
+      }),
+    )
+    const zero = Math.round(axis)
+    const [bought, small, returned] = tops.sort((one, other) => one.top - other.top)
+    expect(tops).toHaveLength(3)
+    expect(Math.abs((bought?.bottom ?? 0) - zero)).toBeLessThanOrEqual(1)
+    expect(Math.abs((small?.top ?? 0) - zero)).toBeLessThanOrEqual(1)
+    expect(Math.abs((returned?.top ?? 0) - (small?.bottom ?? 0))).toBeLessThanOrEqual(1)
+    const plot = await page.locator('.chart-plot').evaluate((element) => element.getBoundingClientRect().bottom)
+    expect(returned?.bottom).toBeLessThanOrEqual(plot)
+    await page.locator('.column').last().hover()
+    expect(await page.locator('.tooltip-line .number').allTextContents()).toEqual(['300', '-100', '-500', '-300'])
+    await page.getByRole('button', { name: 'Show table' }).click()
+    await expect.poll(() => rows(page).locator('td').allTextContents()).toEqual(['300', '-100', '-500', '-300'])
+  })
+})
+
+inBrowser('paper', () => {
+  test('has room for a statement of large amounts', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Billions' })
+    for (let grants = 0; grants < 12; grants++) await ledger.grant({ accountId, amount: credits('999999999.999999') })
+    const made = await ledger.createApiKey({ accountId, name: 'large', minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const page = await signedIn('/statement', made.secret, { viewport: { width: 718, height: 1000 } })
+    await page.emulateMedia({ media: 'print' })
+    await page.getByText('11,999,999,999.999988').last().waitFor()
+    await expect.poll(() => page.locator('.main').evaluate(({ scrollWidth }) => scrollWidth)).toBeLessThanOrEqual(718)
+  })
+
+  test('shows the receipt alone, in light colours, and nothing wider than it', async () => {
+    const page = await signedIn(`/workflows/${open().seeded.rescued}`, open().seeded.key, {
+      colorScheme: 'dark',
+      viewport: { width: 718, height: 1000 },
+    })
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
+    await expect
+      .poll(() =>
+        page
+          .getByRole('navigation')
+          .or(page.getByRole('button', { name: 'Menu' }))
+          .count(),
+      )
+      .toBe(0)
+    await page.getByRole('heading', { name: 'Receipt' }).waitFor()
+    const luminous = await page.evaluate(() => getComputedStyle(document.querySelector('.card') ?? document.body).backgroundColor)
+    expect(luminous).toBe('rgb(255, 255, 255)')
+    const wider = await page
+      .locator('.table-scroll')
+      .evaluateAll((all) => all.filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth).length)
+    expect(wider).toBe(0)
   })
 })
 

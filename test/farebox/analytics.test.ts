@@ -128,6 +128,24 @@ it('a refund on a later day takes off that day what it gave back, to the credit'
 })
 
 describe('what a dashboard reads', () => {
+  it('says who opened a workflow and when, and whether it is still open', async () => {
+    const { box, ada, own, admin } = await openServer()
+    const { body: opened } = await own.post('/api/v1/workflows', { workflow_name: 'call', user_id: 'u1' })
+    const path = `/api/v1/workflows/${opened.workflow_id}`
+    const listed = (await own.get('/api/v1/workflows')).body.workflows?.[0]
+    const told = { created_at: listed?.created_at, user_id: 'u1', api_key: ada.prefix }
+    expect((await own.get(path)).body).toMatchObject({ ...told, state: 'open', closed_at: null })
+    await own.post(`${path}/close`, {})
+    expect((await admin.get(withAccount(path, ada.accountId))).body).toMatchObject({
+      ...told,
+      state: 'closed',
+      closed_at: expect.stringMatching(/Z$/),
+    })
+    const keyless = box.workflow({ accountId: ada.accountId, name: 'keyless' })
+    await keyless.open()
+    expect((await own.get(`/api/v1/workflows/${keyless.id}`)).body).toMatchObject({ user_id: null, api_key: null })
+  })
+
   it('says how the provider of a call was chosen, and what it costs to the admin token alone', async () => {
     const { box, ada, own: mine, admin } = await openServer()
     const workflow = box.workflow({ accountId: ada.accountId, name: 'chat' })

@@ -385,8 +385,14 @@ export interface WorkflowListing {
   api_key: string | null
 }
 
-/** A receipt, with the decisions that chose its providers. */
+/** A receipt, with who opened the workflow and when, and the decisions that chose its providers. */
 export interface WorkflowDetails extends Receipt {
+  state: 'open' | 'closed'
+  created_at: string
+  closed_at: string | null
+  user_id: string | null
+  /** The prefix of the key that opened it. */
+  api_key: string | null
   /** Oldest first. */
   decisions: RouteDecision[]
   /** The latest charges, at most 1,000, oldest first. Only for the admin token. */

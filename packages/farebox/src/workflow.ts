@@ -467,10 +467,11 @@ export class Workflow {
     return keptDecisions(await this.#records())
   }
 
-  /** Its receipt, its decisions and its charges, oldest first, from one read of the ledger. */
-  async account(): Promise<{ receipt: Receipt; decisions: KeptDecision[]; charges: Charge[] }> {
+  /** Its summary, its receipt, its decisions and its charges, oldest first, from one read of the ledger. */
+  async account(): Promise<{ summary: WorkflowSummary; receipt: Receipt; decisions: KeptDecision[]; charges: Charge[] }> {
     const [summary, records] = await Promise.all([this.#summary(), this.#records()])
     return {
+      summary,
       receipt: receiptOf(summary, records, this.#parts.clock()),
       decisions: keptDecisions(records),
       charges: chargesOf(records),

@@ -85,7 +85,7 @@ function chooseById(event: SubmitEvent): void {
 function switchTo(accountId: string): void {
   if (accountId === session.peek()?.accountId) return
   if (route.peek().view === 'workflows') leaveView('activity')
-  else setQuery({ key: undefined, user: undefined })
+  else setQuery({ account: undefined, key: undefined, user: undefined })
   chooseAccount(accountId)
 }
 

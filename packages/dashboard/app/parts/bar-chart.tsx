@@ -1,5 +1,5 @@
 import { scaleBand, scaleLinear } from 'd3-scale'
-import { stack } from 'd3-shape'
+import { stack, stackOffsetDiverging } from 'd3-shape'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { credits, plural, shortCredits } from '../format.ts'
 import { bucketLabel, bucketTitle, type Granularity } from '../state/ranges.ts'
@@ -50,8 +50,10 @@ export function BarChart({ label, buckets, granularity, layers, onOpen }: Props)
   const x = scaleBand(buckets.map(String), [MARGIN.left, Math.max(MARGIN.left + 1, width - MARGIN.right)])
     .paddingInner(0.28)
     .paddingOuter(0.14)
-  const y = scaleLinear([0, Math.max(1, ...totals)], [HEIGHT - MARGIN.bottom, MARGIN.top]).nice(4)
   const bars = useMemo(() => stacked(layers, buckets.length), [layers, buckets.length])
+  // Where more was given back than spent, a bar stands below zero.
+  const [lowest, highest] = [Math.min(0, ...bars.map(({ from }) => from)), Math.max(1, ...bars.map(({ to }) => to))]
+  const y = scaleLinear([lowest, highest], [HEIGHT - MARGIN.bottom, MARGIN.top]).nice(4)
   const left = (place: number) => x(String(buckets[place])) ?? 0
   const everyLabel = Math.max(1, Math.ceil((buckets.length * LABEL_WIDTH) / Math.max(1, width - MARGIN.left)))
   const last = buckets.length - 1
@@ -109,13 +111,13 @@ export function BarChart({ label, buckets, granularity, layers, onOpen }: Props)
               </text>
             ) : null,
           )}
-          {bars.map(({ layer, place, from, to, isTop }) => (
+          {bars.map(({ layer, place, from, to, rounded }) => (
             <path
               key={`${layer.name} ${place}`}
               class="bar"
               data-active={place === active ? '' : undefined}
               fill={layer.colour}
-              d={barPath({ x: left(place), width: x.bandwidth(), top: y(to), bottom: y(from), isTop })}
+              d={barPath({ x: left(place), width: x.bandwidth(), top: y(to), bottom: y(from), rounded })}
             />
           ))}
           {buckets.map((start, place) => (
@@ -149,44 +151,59 @@ interface StackedBar {
   place: number
   from: number
   to: number
-  isTop: boolean
+  /** Its outer end, if it is the last one of its stack. */
+  rounded: 'top' | 'bottom' | undefined
 }
 
 function stacked(layers: readonly Layer[], count: number): StackedBar[] {
   const places = Array.from({ length: count }, (_, place) => place)
   const series = stack<number, Layer>()
     .keys(layers)
-    .value((place, layer) => layer.values[place] ?? 0)(places)
+    .value((place, layer) => layer.values[place] ?? 0)
+    .offset(stackOffsetDiverging)(places)
   const tops = places.map((place) => layers.findLastIndex(({ values }) => (values[place] ?? 0) > 0))
+  const bottoms = places.map((place) => layers.findLastIndex(({ values }) => (values[place] ?? 0) < 0))
   return series.flatMap((points, index) =>
     points.flatMap(([from, to], place) =>
-      to > from ? [{ layer: series[index]?.key, place, from, to, isTop: tops[place] === index }] : [],
+      to > from
+        ? [
+            {
+              layer: series[index]?.key,
+              place,
+              from,
+              to,
+              rounded: tops[place] === index ? 'top' : bottoms[place] === index ? 'bottom' : undefined,
+            },
+          ]
+        : [],
     ),
   ) as StackedBar[]
 }
 
-/** Rounds the top of a bar, and makes it at least one pixel high, so that a tiny amount stays visible. */
+/** Rounds the outer end of a bar, and makes it at least one pixel high, so that a tiny amount stays visible. */
 function barPath({
   x,
   width,
   top,
   bottom,
-  isTop,
+  rounded,
 }: {
   x: number
   width: number
   top: number
   bottom: number
-  isTop: boolean
+  rounded: 'top' | 'bottom' | undefined
 }): string {
   const height = Math.max(1, bottom - top)
-  const radius = isTop ? Math.min(3.5, width / 2, height) : 0
-  return `M${x},${bottom}v${-(height - radius)}q0,${-radius} ${radius},${-radius}h${width - 2 * radius}q${radius},0 ${radius},${radius}v${height - radius}z`
+  const radius = rounded ? Math.min(3.5, width / 2, height) : 0
+  const [start, way] = rounded === 'bottom' ? [top, 1] : [bottom, -1]
+  const [side, corner] = [way * (height - radius), way * radius]
+  return `M${x},${start}v${side}q0,${corner} ${radius},${corner}h${width - 2 * radius}q${radius},0 ${radius},${-corner}v${-side}z`
 }
 
 function spoken(title: string, layers: readonly Layer[], place: number, total: number): string {
   const parts = layers
-    .filter(({ values }) => (values[place] ?? 0) > 0)
+    .filter(({ values }) => (values[place] ?? 0) !== 0)
     .map(({ name, values }) => `${name} ${credits(values[place] ?? 0)}`)
   return `${title}: ${credits(total)} ${plural(total, 'credit')}${parts.length > 1 ? `, of which ${parts.join(', ')}` : ''}`
 }

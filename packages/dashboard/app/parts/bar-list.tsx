@@ -6,6 +6,8 @@ export interface Bar {
   detail?: string
   amount: number
   href?: string
+  /** Whether it stands for all the others. */
+  isRest?: boolean
 }
 
 const LISTED_MAX = 6
@@ -16,7 +18,7 @@ export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }
   const largest = Math.max(1, ...listed.map(({ amount }) => amount))
   return (
     <ul class="bar-list">
-      {listed.map(({ name, detail, amount, href }) => (
+      {listed.map(({ name, detail, amount, href, isRest }) => (
         <li key={name + detail}>
           <div class="bar-list-line">
             <span class="bar-list-name">
@@ -35,7 +37,7 @@ export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }
               {credits(amount)} <span class="faint small">{total > 0 ? percent(amount / total) : ''}</span>
             </span>
           </div>
-          <Track share={amount / largest} />
+          <Track share={amount / largest} tone={isRest ? 'rest' : ''} />
         </li>
       ))}
     </ul>
@@ -47,5 +49,5 @@ function largestFirst(bars: readonly Bar[]): Bar[] {
   if (sorted.length <= LISTED_MAX + 1) return sorted
   const others = sorted.slice(LISTED_MAX)
   const amount = others.reduce((sum, each) => sum + each.amount, 0)
-  return [...sorted.slice(0, LISTED_MAX), { name: `${credits(others.length)} others`, amount }]
+  return [...sorted.slice(0, LISTED_MAX), { name: `${credits(others.length)} others`, amount, isRest: true }]
 }

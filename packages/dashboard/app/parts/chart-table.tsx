@@ -20,7 +20,7 @@ export function ChartTable({
 }) {
   const rows = buckets
     .map((start, place) => ({ start, values: layers.map(({ values }) => values[place] ?? 0) }))
-    .filter(({ values }) => values.some((value) => value > 0))
+    .filter(({ values }) => values.some((value) => value !== 0))
     .reverse()
   return (
     <section class="chart-table" aria-label={label}>

@@ -16,7 +16,7 @@ const GAP = 14
 
 /** Shows beside a bar what the bar is made of. Screen readers skip it, because the chart announces the same. */
 export function ChartTooltip({ title, layers, place, x, width }: Props) {
-  const used = layers.filter(({ values }) => (values[place] ?? 0) > 0)
+  const used = layers.filter(({ values }) => (values[place] ?? 0) !== 0)
   const total = used.reduce((sum, { values }) => sum + (values[place] ?? 0), 0)
   const left = x + GAP + WIDTH > width ? Math.max(0, x - GAP - WIDTH) : x + GAP
   return (

@@ -25,17 +25,17 @@ export function stackSeries(
   nameOf: (name: string | null) => string,
 ): Layer[] {
   const places = new Map(buckets.map((start, place) => [start.getTime(), place]))
-  const byName = new Map<string, number[]>()
+  const byName = new Map<string | null, number[]>()
   for (const { name, starts_at, total_credits } of entries) {
     const place = places.get(new Date(starts_at).getTime())
     if (place === undefined) continue
-    const label = nameOf(name)
-    const values = byName.get(label) ?? buckets.map(() => 0)
+    const values = byName.get(name) ?? buckets.map(() => 0)
     values[place] = (values[place] ?? 0) + total_credits
-    byName.set(label, values)
+    byName.set(name, values)
   }
+  const labels = labelsOf([...byName.keys()], nameOf)
   const layers = [...byName]
-    .map(([name, values]) => ({ name, values, total: sumOf(values) }))
+    .map(([name, values]) => ({ name: labels.get(name) ?? '', values, total: sumOf(values) }))
     .sort((one, other) => other.total - one.total || (one.name < other.name ? -1 : 1))
   const named = layers.length <= NAMED_MAX + 1 ? layers : layers.slice(0, NAMED_MAX)
   const rest = layers.slice(named.length)
@@ -46,6 +46,19 @@ export function stackSeries(
   if (rest.length === 0) return coloured
   const values = buckets.map((_, place) => sumOf(rest.map((layer) => layer.values[place] ?? 0)))
   return [...coloured, { name: `${credits(rest.length)} others`, values, total: sumOf(values), colour: 'var(--series-rest)' }]
+}
+
+/** The display names. Where two would be equal, they tell which is which: `Chat (gpt)` beside a service that is named `Chat`. */
+function labelsOf(names: readonly (string | null)[], nameOf: (name: string | null) => string): Map<string | null, string> {
+  const counts = new Map<string, number>()
+  for (const label of names.map(nameOf)) counts.set(label, (counts.get(label) ?? 0) + 1)
+  return new Map(
+    names.map((name) => {
+      const label = nameOf(name)
+      if (counts.get(label) === 1 || name === null) return [name, label]
+      return [name, label === name ? `“${name}”` : `${label} (${name})`]
+    }),
+  )
 }
 
 function sumOf(values: readonly number[]): number {

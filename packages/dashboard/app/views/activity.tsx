@@ -10,6 +10,7 @@ import { PageHead } from '../parts/page-head.tsx'
 import { Segmented } from '../parts/segmented.tsx'
 import { Updated } from '../parts/updated.tsx'
 import { route, setQuery } from '../state/route.ts'
+import { useKeyNames } from './key-names.ts'
 import { WorkflowRows } from './workflow-rows.tsx'
 
 const PAGE = 50
@@ -61,6 +62,7 @@ export function Activity() {
   const answered = useAnswer(question, (signal) => readWorkflows(filter, shown.current.count, signal), {
     everyMs: isLive ? (isByTime ? EVERY_MS : COSTLIEST_EVERY_MS) : undefined,
   })
+  const keyNames = useKeyNames()
   const more = () => {
     shown.current.count += PAGE
     return answered.askAgain()
@@ -124,7 +126,13 @@ export function Activity() {
             when: ({ workflows }) => workflows.length === 0,
           }}
         >
-          {(page) => (isByTime ? <Rows key={question} page={page} more={more} /> : <Costliest page={page} />)}
+          {(page) =>
+            isByTime ? (
+              <Rows key={question} page={page} keyNames={keyNames} more={more} />
+            ) : (
+              <Costliest page={page} keyNames={keyNames} />
+            )
+          }
         </AnswerView>
       </section>
     </>
@@ -148,7 +156,7 @@ async function readWorkflows(
   return { workflows, next_cursor: cursor ?? null }
 }
 
-function Costliest({ page }: { page: WorkflowPage }) {
+function Costliest({ page, keyNames }: { page: WorkflowPage; keyNames: ReadonlyMap<string, string> }) {
   const { workflows } = page
   const sorted = [...workflows].sort((one, other) => other.total_credits_used - one.total_credits_used)
   const total = workflows.reduce((sum, { total_credits_used }) => sum + total_credits_used, 0)
@@ -159,16 +167,20 @@ function Costliest({ page }: { page: WorkflowPage }) {
         {sorted.length > COSTLIEST_MAX && `The ${COSTLIEST_MAX} most expensive of `}
         {ofThese} {plural(workflows.length, 'workflow')}, which cost {credits(total)} {plural(total, 'credit')} in all
       </p>
-      <WorkflowRows workflows={sorted.slice(0, COSTLIEST_MAX)} isNew={() => false} />
+      <WorkflowRows workflows={sorted.slice(0, COSTLIEST_MAX)} keyNames={keyNames} isNew={() => false} />
     </>
   )
 }
 
-function Rows({ page, more }: { page: WorkflowPage; more(): Promise<void> }) {
+function Rows({ page, keyNames, more }: { page: WorkflowPage; keyNames: ReadonlyMap<string, string>; more(): Promise<void> }) {
   const newestAtFirst = useRef(page.workflows[0]?.created_at ?? '')
   return (
     <>
-      <WorkflowRows workflows={page.workflows} isNew={({ created_at }) => created_at > newestAtFirst.current} />
+      <WorkflowRows
+        workflows={page.workflows}
+        keyNames={keyNames}
+        isNew={({ created_at }) => created_at > newestAtFirst.current}
+      />
       {page.next_cursor && <Older label="Older workflows" read={more} />}
     </>
   )

@@ -20,7 +20,7 @@ export function Budgets({
   now: number
 }) {
   return (
-    <ul class="card-body">
+    <ul class="card-body budgets">
       {budgets.map((budget) => {
         const { budget_id, period, time_zone, mode, limit, used, resets_at } = budget
         const share = limit > 0 ? used / limit : 1

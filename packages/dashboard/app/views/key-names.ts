@@ -1,4 +1,14 @@
 import type { OwnKeys } from '@farebox/client'
+import { getJson } from '../api/get-json.ts'
+import { useAnswer } from '../api/use-answer.ts'
+
+const NONE: ReadonlyMap<string, string> = new Map()
+
+/** The names of the account's keys, by prefix. Empty until they are known. */
+export function useKeyNames(): ReadonlyMap<string, string> {
+  const answered = useAnswer('key names', async (signal) => keyNamesOf((await getJson<OwnKeys>('/keys', {}, signal)).keys))
+  return answered.data ?? NONE
+}
 
 /** The names of keys, by prefix: `Reception desk`, or with its prefix if another key has the same name. */
 export function keyNamesOf(keys: OwnKeys['keys']): ReadonlyMap<string, string> {

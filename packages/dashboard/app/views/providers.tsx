@@ -102,7 +102,7 @@ function Adapter({ adapter: { adapter, simulated, availability, reason, concurre
               <tr>
                 <th scope="col">Offer</th>
                 <th scope="col">Condition</th>
-                <th scope="col" class="right">
+                <th scope="col" class="wide-only right">
                   Answer time
                 </th>
                 <th scope="col" class="wide-only right">
@@ -157,17 +157,20 @@ function OfferRow({ offer }: { offer: OfferStatus }) {
           : conditionInWords(condition)
   return (
     <tr>
-      <th scope="row" class="twofold">
+      <th scope="row" class="twofold offer">
         <span>{provider}</span>
         <span>
           {serviceName(service_type)}
           {model !== provider && ` · ${model}`}
         </span>
       </th>
-      <td>
-        <Badge tone={tone}>{text}</Badge>
+      <td class="twofold">
+        <span>
+          <Badge tone={tone}>{text}</Badge>
+        </span>
+        {answer_ms !== undefined && <span class="narrow-only">in {duration(answer_ms / 1000)}</span>}
       </td>
-      <td class="right number">{answer_ms === undefined ? '–' : duration(answer_ms / 1000)}</td>
+      <td class="wide-only right number">{answer_ms === undefined ? '–' : duration(answer_ms / 1000)}</td>
       <td class="wide-only right number">{first_event_ms === undefined ? '–' : duration(first_event_ms / 1000)}</td>
       <td
         class={`right number ${isErring(offer) ? 'bad-text' : ''}`}

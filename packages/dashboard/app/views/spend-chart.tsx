@@ -81,7 +81,7 @@ export function SpendChart({ range: name }: { range: RangeName }) {
   return (
     <Card
       title="Spend over time"
-      note={`Credits per ${granularity}, UTC. Choose a ${granularity} to see its workflows.`}
+      note={`Credits per ${granularity}, UTC. Choose ${granularity === 'hour' ? 'an' : 'a'} ${granularity} to see its workflows.`}
       tools={tools}
     >
       <AnswerView
@@ -136,6 +136,8 @@ export function SpendChart({ range: name }: { range: RangeName }) {
 /** The change from the range before, up to the same point in it. */
 function Change({ now, before }: { now: number; before: number }) {
   if (before === 0) return <span class="change faint">nothing spent in the period before</span>
+  // A share of less than nothing says nothing.
+  if (before < 0 || now < 0) return <span class="change faint">{credits(before)} in the period before</span>
   const change = now / before - 1
   const word = Math.abs(change) < 0.005 ? 'the same as' : `${percent(Math.abs(change))} ${change > 0 ? 'more' : 'less'} than`
   return (

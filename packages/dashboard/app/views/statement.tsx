@@ -86,7 +86,7 @@ function EntryRow({ entry: { sequence, at, type, change, balance, postings, hash
   const isOut = change.startsWith('-')
   return (
     <tr>
-      <th scope="row" class="twofold">
+      <th scope="row" class="twofold entry">
         <span>{inWords(type)}</span>
         <span>
           <span class="number">#{sequence}</span> <span class="narrow-only">{instant(at)}</span>
@@ -113,7 +113,10 @@ function EntryRow({ entry: { sequence, at, type, change, balance, postings, hash
 /** The display name of an entry type or a bucket: `settleHold` is `Settle hold`, and `spent:gpt` is `Spent on Chat`. */
 function inWords(name: string): string {
   const [what = '', service] = name.split(':')
-  const words = what.replaceAll('_', ' ').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  const words = what
+    .replaceAll('_', ' ')
+    .replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    .replace(/\bapi\b/, 'API')
   const sentence = words.charAt(0).toUpperCase() + words.slice(1)
   return service === undefined ? sentence : `${sentence} on ${serviceName(service)}`
 }

@@ -1,14 +1,17 @@
 import type { WorkflowDetails } from '@farebox/client'
+import type { ComponentChildren } from 'preact'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, duration, plural } from '../format.ts'
+import { credits, duration, instant, plural } from '../format.ts'
 import { AnswerView, Outdated, Readable } from '../parts/answer-view.tsx'
+import { Badge } from '../parts/badge.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { PageHead } from '../parts/page-head.tsx'
-import { addressBackTo, route } from '../state/route.ts'
+import { addressBackTo, addressOf, route } from '../state/route.ts'
 import { AttemptRows } from './attempt-rows.tsx'
 import { Decisions } from './decisions.tsx'
+import { useKeyNames } from './key-names.ts'
 import { ReceiptRows } from './receipt-rows.tsx'
 
 const EVERY_MS = 10_000
@@ -22,6 +25,7 @@ export function WorkflowPage() {
     { everyMs: EVERY_MS },
   )
   const workflow = answered.data
+  const keyNames = useKeyNames()
   return (
     <>
       <a class="back" href={addressBackTo('activity')}>
@@ -46,8 +50,20 @@ export function WorkflowPage() {
             <div class="card-body">
               <dl class="facts">
                 <Fact name="Charged">{`${credits(workflow.total_credits_used)} ${plural(workflow.total_credits_used, 'credit')}`}</Fact>
+                <Fact name="State">
+                  <Badge tone={workflow.state === 'open' ? 'live' : ''}>{workflow.state === 'open' ? 'Open' : 'Closed'}</Badge>
+                </Fact>
+                <Fact name="Opened">{instant(workflow.created_at)}</Fact>
                 <Fact name="Duration">{duration(workflow.duration)}</Fact>
                 <Fact name="Attempts">{credits(workflow.attempts?.length ?? 0)}</Fact>
+                <Fact name="Key">
+                  {workflow.api_key === null ? (
+                    'none'
+                  ) : (
+                    <Spender by="key" id={workflow.api_key} name={keyNames.get(workflow.api_key)} />
+                  )}
+                </Fact>
+                <Fact name="User">{workflow.user_id === null ? 'none' : <Spender by="user" id={workflow.user_id} />}</Fact>
                 <Fact name="Price books">{workflow.price_versions?.join(', ') ?? 'none'}</Fact>
                 {workflow.shortfall !== undefined && <Fact name="Not covered by the balance">{credits(workflow.shortfall)}</Fact>}
               </dl>
@@ -64,7 +80,16 @@ export function WorkflowPage() {
   )
 }
 
-function Fact({ name, children }: { name: string; children: string }) {
+/** A key or a user, with a link to its workflows. */
+function Spender({ by, id, name = id }: { by: 'key' | 'user'; id: string; name?: string }) {
+  return (
+    <a class="link" href={`${addressOf('activity')}?${new URLSearchParams({ [by]: id })}`} title="See its workflows">
+      {name}
+    </a>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
   return (
     <div>
       <dt>{name}</dt>

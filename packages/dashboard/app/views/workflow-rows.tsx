@@ -3,14 +3,20 @@ import { ago, credits, duration, instant } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 import { useNow } from '../parts/use-now.ts'
-import { addressOf } from '../state/route.ts'
+import { workflowAddress } from '../state/account-link.ts'
 
-/** A table of workflows. Each row links to its workflow. */
+/**
+ * A table of workflows. Each row links to its workflow.
+ *
+ * @param keyNames  the names of the keys, by prefix
+ */
 export function WorkflowRows({
   workflows,
+  keyNames,
   isNew,
 }: {
   workflows: readonly WorkflowListing[]
+  keyNames: ReadonlyMap<string, string>
   isNew(workflow: WorkflowListing): boolean
 }) {
   const now = useNow(5_000)
@@ -46,7 +52,7 @@ export function WorkflowRows({
               <tr key={workflow_id} class={isNew(workflow) ? 'linked fresh' : 'linked'}>
                 <th scope="row" class="twofold">
                   <span>
-                    <a href={addressOf('workflows', workflow_id)}>{workflow_name}</a>
+                    <a href={workflowAddress(workflow_id)}>{workflow_name}</a>
                   </span>
                   <span class="narrow-only">{ago(created_at, now)}</span>
                   <span class="wide-only mono">{workflow_id}</span>
@@ -54,7 +60,9 @@ export function WorkflowRows({
                 <td>
                   <Badge tone={state === 'open' ? 'live' : ''}>{state === 'open' ? 'Open' : 'Closed'}</Badge>
                 </td>
-                <td class="wide-only mono faint">{api_key ?? '–'}</td>
+                <td class="wide-only free faint" title={api_key ?? undefined}>
+                  {api_key === null ? '–' : (keyNames.get(api_key) ?? <span class="mono">{api_key}</span>)}
+                </td>
                 <td class="wide-only free faint">{user_id ?? '–'}</td>
                 <td class="wide-only faint number" title={instant(created_at)}>
                   {ago(created_at, now)}

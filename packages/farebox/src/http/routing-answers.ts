@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { receipt, serviceConfiguration } from './answers.ts'
+import { receipt, serviceConfiguration, workflowListing } from './answers.ts'
 
 // What the API answers about routing: the state of providers, and how they were chosen.
 
@@ -95,6 +95,7 @@ export const charge = z.object({
 })
 
 export const workflowDetails = receipt.extend({
+  ...workflowListing.pick({ state: true, created_at: true, closed_at: true, user_id: true, api_key: true }).shape,
   decisions: z.array(routeDecision).describe('Oldest first'),
   charges: z.array(charge).optional().describe('The latest charges, at most 1,000, oldest first. Only for the admin token'),
 })

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Charge } from '../charges-of.ts'
 import { decisionJson } from '../decision-json.ts'
 import { errorOfRefusal } from '../errors.ts'
+import type { Farebox } from '../farebox.ts'
 import { balanceJson, chargedJson, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import { openedWorkflow, receipt, usageCharged, workflowPage } from './answers.ts'
@@ -91,11 +92,16 @@ export const workflowRoutes: readonly Route[] = [
     answer: workflowDetails,
     async handle({ box, accountId, key, parameters }) {
       const workflow = box.workflow({ accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
-      const { receipt: spent, decisions, charges } = await workflow.account()
+      const { summary, receipt: spent, decisions, charges } = await workflow.account()
       // What providers charge is the host's business, not its customers'.
       const isHost = key === undefined
       return {
         ...(isHost ? spent : withoutCosts(spent)),
+        state: summary.state,
+        created_at: instantJson(summary.createdAt),
+        closed_at: instantJson(summary.closedAt),
+        user_id: summary.userId,
+        api_key: await prefixOf(box, accountId, summary.apiKeyId),
         decisions: decisions.map((decision) => decisionJson(decision, { isHost })),
         // Only the operator gives credits back.
         ...(isHost && { charges: charges.slice(-CHARGES_MAX).map(chargeJson) }),
@@ -158,6 +164,12 @@ export const workflowRoutes: readonly Route[] = [
     },
   }),
 ]
+
+async function prefixOf(box: Farebox, accountId: string, apiKeyId: string | null): Promise<string | null> {
+  if (apiKeyId === null) return null
+  const keys = await box.ledger.apiKeys(accountId)
+  return keys.find((key) => key.apiKeyId === apiKeyId)?.prefix ?? null
+}
 
 function workflowOf({ box, key, parameters }: AccountCall<unknown, unknown>): Workflow {
   return box.workflow({ accountId: key.accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
