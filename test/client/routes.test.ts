@@ -116,7 +116,8 @@ describe('the client of an account', () => {
       price_versions: ['default@1'],
       duration: expect.any(Number),
     })
-    expect(soFar).toEqual({ ...receipt, decisions: [], duration: expect.any(Number) })
+    const whose = { state: 'open', created_at: expect.any(String), closed_at: null, user_id: null, api_key: prefix }
+    expect(soFar).toEqual({ ...receipt, ...whose, decisions: [], duration: expect.any(Number) })
     expect(await client.workflows.close(workflow_id)).toEqual(receipt)
   })
 
