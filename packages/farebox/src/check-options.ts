@@ -4,6 +4,7 @@ import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/r
 import { ProviderNames } from './check-named-providers.ts'
 import { checkTimes } from './check-times.ts'
 import type { FareboxOptions } from './farebox.ts'
+import { MountedWorkflow } from './mount-workflow.ts'
 import type { WorkflowOptions } from './workflow.ts'
 
 const known: Record<keyof FareboxOptions, true> = {
@@ -124,6 +125,8 @@ const knownOfWorkflow: Record<keyof WorkflowOptions | 'status' | 'replayed' | 'r
  *   is not an amount of credits
  */
 export function checkWorkflow(options: WorkflowOptions, names: ProviderNames): void {
+  // Those of a mounted workflow were checked when it was mounted.
+  if (options instanceof MountedWorkflow) return
   checkOptionNames(options, knownOfWorkflow, 'workflow()')
   const { configuration } = options
   if (configuration === undefined) return

@@ -100,7 +100,7 @@ class Caller {
  * The options of a mounted workflow. A class, because creating an object literal with a getter takes as long as everything else
  * here.
  */
-class MountedWorkflow implements WorkflowOptions {
+export class MountedWorkflow implements WorkflowOptions {
   readonly accountId: string
   readonly apiKey: AuthenticatedKey
   readonly name: string
