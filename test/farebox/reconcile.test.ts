@@ -322,6 +322,23 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(9))
     await workflow.close()
   })
+
+  it('charges nothing for a second more that what its line was rounded up to has paid for', async () => {
+    const { box, accountId, workflow, listened, later } = await openListening(on)
+    expect(await listened(4, 4)).toEqual(credits(1))
+    // Credits for 10 seconds alone would be 2. After 4 seconds they are 1, which pays for the eleventh second too.
+    expect(await listened(10, 11)).toEqual(credits(1))
+    later(20 * MINUTE)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'late_price', requestId: 'R1' },
+      { type: 'usage_differs', requestId: 'R2', isApplied: true },
+      { type: 'late_price', requestId: 'R2' },
+    ])
+    expect(await box.reconcile()).toMatchObject({ agreed: 2, differences: [] })
+    // As much as 15 seconds at once would be.
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(2))
+    await workflow.close()
+  })
 })
 
 /** A provider that hears live sound, breaks off at its end, and counts as it likes. */

@@ -260,16 +260,17 @@ function spread(total: bigint, amounts: readonly bigint[]): bigint[] {
   })
 }
 
-/** What a request should be charged for the provider's count of it. */
+/**
+ * What a request should be charged for the provider's count of it: what it was charged, and as much more or less as the counts
+ * alone would be apart. Its own price may be another, because earlier calls of its line were rounded up and paid for some of it.
+ */
 function chargeFor({ prices }: Run, ours: OurRecord, theirs: readonly UsageQuantity[]): Credits {
   const { row, at, numbers, charges, quantities } = ours
   const { service, provider } = row
   const source = { service, provider, model: pricedModelOf(row), at, ...numbers }
   const charge = (counted: readonly UsageQuantity[]) => chargeOf(prices.price(source, counted).rating)
-  if (charges.some(({ due }) => due > 0n)) return charge(theirs)
-  // An earlier call of its line was rounded up, and thereby paid for all of this one: only what is more is due.
-  const more = charge(theirs) - charge(quantities)
-  return microCredits(more > 0n ? more : 0n)
+  const due = charges.reduce((sum, one) => sum + one.due, charge(theirs) - charge(quantities))
+  return microCredits(due > 0n ? due : 0n)
 }
 
 function sells({ offers }: ProviderAdapter, service: string): boolean {
