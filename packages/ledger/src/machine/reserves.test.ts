@@ -434,6 +434,16 @@ describe('what was reserved below the reserve of another user', () => {
     expect(ledger.budget('b').used).toBe(credits(8))
   })
 
+  test('counts in a budget that came later only with what was added since', () => {
+    const ledger = new OneAccount(100)
+    ledger.do('openWorkflow', { workflowId: 'w', reserve: reserve(6) })
+    ledger.do('setBudget', { budgetId: 'b', limit: credits(10) })
+    ledger.do('extendHold', { holdId: 'reserve:w', amount: credits(10) })
+    expect(ledger.budget('b').used).toBe(credits(4))
+    const asked = { holdId: 'h', amount: credits(11), workflowId: 'w' }
+    expect(ledger.do('placeHold', asked)).toMatchObject({ budgetId: 'b', available: credits(10) })
+  })
+
   test('is kept in a few lots, however many calls give some of it back', () => {
     const ledger = reserved()
     const calls = Array.from({ length: 9 }, (_, index) => `h${index}`)
