@@ -323,6 +323,26 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     await workflow.close()
   })
 
+  it('takes back what the provider did not count once, though it is stopped between the parts of live sound', async () => {
+    const { box, accountId, workflow, listened, later } = await openListening(on)
+    const before = await listened(200, 20)
+    expect(before).toEqual(credits(27))
+    later(20 * MINUTE)
+    const adjust = box.ledger.adjust.bind(box.ledger)
+    let left = 1
+    box.ledger.adjust = (input) => (left-- > 0 ? adjust(input) : Promise.reject(new Error('it was stopped')))
+    expect((await box.reconcile()).differences).toMatchObject([{ isApplied: false }, { isApplied: false }, { type: 'failed' }])
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).not.toBe(before)
+    box.ledger.adjust = adjust
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'usage_differs', isApplied: true },
+      { type: 'late_price', isApplied: true },
+    ])
+    expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [] })
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(3))
+    await workflow.close()
+  })
+
   it('charges nothing for a second more that what its line was rounded up to has paid for', async () => {
     const { box, accountId, workflow, listened, later } = await openListening(on)
     expect(await listened(4, 4)).toEqual(credits(1))

@@ -32,8 +32,10 @@ export interface OurRecord {
 /** One usage record's share of a request. */
 export interface OurCharge {
   usageId: string
-  /** What was due: the amount charged plus the shortfall. */
+  /** What is due: the amount charged plus the shortfall, with all corrections. */
   due: bigint
+  /** What was due before any correction. */
+  dueAtFirst: bigint
   /** Its price before rounding. */
   rated: bigint
   cost: bigint | null
@@ -133,7 +135,7 @@ function unfinishedRecord(part: UsageRow): OurRecord | undefined {
   const usageId = lastPartOf(part)
   if (usageId === undefined || part.holdId === null) return undefined
   const ours = ourRecord({ ...part, usageId, details: { ...details, requestId } })
-  const none = { usageId, due: 0n, rated: 0n, cost: 0n }
+  const none = { usageId, due: 0n, dueAtFirst: 0n, rated: 0n, cost: 0n }
   return ours && { ...ours, unfinishedHoldId: part.holdId, charges: [none], quantities: [] }
 }
 
@@ -142,7 +144,8 @@ function correct(ours: OurRecord, { corrects, charged, shortfall, cost, details 
   if (!charge) return
   ours.corrections += 1
   charge.due += charged + shortfall
-  if (isRecount(details)) ours.isRecounted = true
+  // The record that names the request is corrected last: without that, a comparison was stopped half-way.
+  if (isRecount(details)) ours.isRecounted ||= corrects === ours.row.usageId
   else if (charged !== 0n || shortfall !== 0n) ours.isDecided = true
   if (cost === null) return
   charge.cost = (charge.cost ?? 0n) + cost
@@ -150,7 +153,8 @@ function correct(ours: OurRecord, { corrects, charged, shortfall, cost, details 
 }
 
 function ourCharge({ usageId, charged, shortfall, rated, cost }: UsageRow): OurCharge {
-  return { usageId, due: charged + shortfall, rated, cost }
+  const due = charged + shortfall
+  return { usageId, due, dueAtFirst: due, rated, cost }
 }
 
 function detailsOf({ details }: UsageRow): Record<string, unknown> {

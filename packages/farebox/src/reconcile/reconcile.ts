@@ -261,15 +261,16 @@ function spread(total: bigint, amounts: readonly bigint[]): bigint[] {
 }
 
 /**
- * What a request should be charged for the provider's count of it: what it was charged, and as much more or less as the counts
- * alone would be apart. Its own price may be another, because earlier calls of its line were rounded up and paid for some of it.
+ * What a request should be charged for the provider's count of it: what it was charged at first, and as much more or less as the
+ * counts alone would be apart. Its own price may be another, because earlier calls of its line were rounded up and paid for some
+ * of it.
  */
 function chargeFor({ prices }: Run, ours: OurRecord, theirs: readonly UsageQuantity[]): Credits {
   const { row, at, numbers, charges, quantities } = ours
   const { service, provider } = row
   const source = { service, provider, model: pricedModelOf(row), at, ...numbers }
   const charge = (counted: readonly UsageQuantity[]) => chargeOf(prices.price(source, counted).rating)
-  const due = charges.reduce((sum, one) => sum + one.due, charge(theirs) - charge(quantities))
+  const due = charges.reduce((sum, { dueAtFirst }) => sum + dueAtFirst, charge(theirs) - charge(quantities))
   return microCredits(due > 0n ? due : 0n)
 }
 
