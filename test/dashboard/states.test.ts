@@ -126,6 +126,7 @@ inBrowser('the accounts of an admin', () => {
     await page.keyboard.press('Enter')
     await expect.poll(() => page.getByRole('combobox', { name: 'Account' }).inputValue()).toBe(other.accountId)
     await loaded(page)
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('account_id')
     await page.getByRole('link', { name: 'Activity' }).click()
     await page.getByText(OTHERS_WORKFLOW).waitFor()
   })

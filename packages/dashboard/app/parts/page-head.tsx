@@ -13,8 +13,8 @@ export function PageHead({ title, lead, children }: { title: string; lead?: Comp
   }, [title])
   // A layout effect, so that it cannot take the focus from anything that the user has reached since.
   useLayoutEffect(() => {
-    // A user who steps through the accounts with the arrow keys keeps the focus there.
-    const isChoosing = document.activeElement?.matches('.account-choice select')
+    // A user who steps through the accounts with the arrow keys, or writes the id of one, keeps the focus there.
+    const isChoosing = document.activeElement?.matches('.account-choice :is(select, input)')
     if (!isFirst && !isChoosing) heading.current?.focus({ preventScroll: true })
     isFirst = false
   }, [])
