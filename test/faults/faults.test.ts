@@ -6,7 +6,7 @@ import { createTestDatabase } from '../support/postgres.ts'
 import { type FaultBenchReport, runFaultBench } from './fault-bench.ts'
 
 /** A slice of the fault bench; `npm run faults` runs it in full. */
-const WORKFLOWS = 180
+const WORKFLOWS = 360
 
 const stores = {
   async SQLite() {
