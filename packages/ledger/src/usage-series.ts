@@ -1,9 +1,10 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { BreakdownFilter } from './breakdowns.ts'
+import { type BreakdownFilter, filterFields } from './breakdowns.ts'
 import { bucketCount, bucketSql, bucketStart, bucketsLater, type Granularity, granularities } from './buckets.ts'
 import { checkInteger, checkOneOf, checkSought, checkTime } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
+import { checkNames, type Names } from './known-fields.ts'
 import { HALF, rollupsOf } from './rollup-query.ts'
 import { rollupRanges } from './rollups.ts'
 
@@ -63,12 +64,15 @@ const names: Record<SeriesGroup, string> = {
   user: 'user_id',
 }
 
+const seriesFields: Names<UsageSeriesInput> = { ...filterFields, granularity: true, groupBy: true, after: true, limit: true }
+
 /**
  * Usage over time. Like a breakdown, it reads daily sums, and hourly ones where days are too coarse.
  *
  * @throws {InvalidInputError} `from` is not before `to`, or there are more than {@link SERIES_BUCKETS_MAX} buckets between them
  */
 export async function usageSeries(reads: LedgerDriver, input: UsageSeriesInput): Promise<UsageSeries> {
+  checkNames(input, seriesFields, 'usageSeries()')
   const granularity = checkOneOf('granularity', input.granularity, granularities)
   const group = checkOneOf('groupBy', input.groupBy ?? 'none', seriesGroups)
   const limit = checkInteger('limit', input.limit ?? 1_000)
