@@ -41,6 +41,18 @@ describe('a chat with claude-3-haiku in a workflow', () => {
     expect(formatCredits(answer.creditsUsed)).toBe('22')
   })
 
+  it('costs us its searches, whether or not customers pay for them', async () => {
+    const usage = { input_tokens: 21_000, output_tokens: 1_000, server_tool_use: { web_search_requests: 2 } }
+    const message = { model: 'claude-haiku-5-5', content: [{ type: 'text', text: 'At nine.' }], stop_reason: 'end_turn', usage }
+    const provider = anthropic({ client: { messages: { create: async () => message } } })
+    const box = await openBox({ providers: [provider], configuration: presets.balanced() })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'support' })
+    await workflow.chat({ messages: [{ role: 'user', content: 'When?' }] })
+    // $0.0021 of input, $0.0005 of output and two searches at $10 per 1,000.
+    expect(await box.ledger.usageOf(accountId, workflow.id)).toMatchObject([{ cost: 22_600_000n }])
+  })
+
   it('is held for with the searches that its options ask for, where the book has a price for them', async () => {
     const message = { model: 'claude-haiku-5-5', content: [{ type: 'text', text: 'At nine.' }], stop_reason: 'end_turn' }
     const usage = { input_tokens: 10, output_tokens: 10, server_tool_use: { web_search_requests: 3 } }
