@@ -521,6 +521,28 @@ test('an event is tried again though its delays say no number for it, as a list 
   expect(await ledger.eventCounts()).toEqual({ waiting: 1, givenUp: 0 })
 })
 
+test.each([
+  ['has no text', Object.create(null), 'no reason given'],
+  ['has a message that is no text', Object.assign(new Error(), { message: 5 }), '5'],
+  ['has a message that cannot be read', Object.defineProperty(new Error(), 'message', { get: expect.fail }), 'no reason given'],
+  ['is cut off within a character', new Error(`${'a'.repeat(499)}\u{1f600}`), `${'a'.repeat(499)}\ufffd`],
+])('an event is given up also where the error of its last attempt %s', async (_, thrown, error) => {
+  await fall()
+  const deliver = () => Promise.reject(thrown)
+  expect(await new Outbox(ledger, { deliver, attemptsMax: 1 }).deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 1 })
+  expect(await ledger.events({ isGivenUp: true })).toMatchObject([{ error, attempts: 1 }])
+})
+
+test('an event tells why its receiver could not be reached, and not only that fetch failed', async () => {
+  await fall()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  await new Outbox(ledger, { deliver: webhook({ url, secret }) }).deliverDue()
+  expect(await ledger.events({ accountId })).toMatchObject([{ error: expect.stringMatching(/^fetch failed: .*ECONNREFUSED/) }])
+  server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+})
+
 test('a handler may refuse an event for good', async () => {
   await fall()
   const outbox = new Outbox(ledger, {
