@@ -7,6 +7,7 @@ import { InvalidInputError } from './errors.ts'
 import { checkNames, type Names } from './known-fields.ts'
 import { HALF, rollupsOf } from './rollup-query.ts'
 import { rollupRanges } from './rollups.ts'
+import { bigint, numeric } from './sql-number.ts'
 
 /** Every {@link SeriesGroup}. `provider` combines service and provider, such as `phone_twilio`. */
 export const seriesGroups = ['none', 'workflow', 'service', 'provider', 'api_key', 'user'] as const
@@ -140,8 +141,8 @@ function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
   ]
   const rollups = rollupsOf('usage_rollups', () => columns, ranges, input)
   // Failed attempts are records too, but of no usage.
-  const used = `${amountSql('charged')} <> 0 OR MAX(quantity) > 0 OR MAX(quantity_carry) > 0 OR ${amountSql('shortfall')} > 0`
-  const charged = `SUM(charged / ${HALF}) AS high, SUM(charged % ${HALF}) AS low`
+  const used = `${amountSql('charged')} <> ${numeric(0)} OR MAX(quantity) > 0 OR MAX(quantity_carry) > 0 OR ${amountSql('shortfall')} > ${numeric(0)}`
+  const charged = `SUM(charged / ${HALF}) AS high, SUM(charged % ${bigint(HALF)}) AS low`
   const grouped = `SELECT bucket, name, ${charged}, SUM(records) AS records FROM (${rollups.text}) AS rollups GROUP BY bucket, name HAVING ${used}`
   const isByKey = groupBy === 'api_key'
   const label = isByKey ? 'COALESCE(api_keys.prefix, named.name)' : 'named.name'
@@ -160,7 +161,7 @@ function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
 
 /** The sum of an amount, for comparison only: beyond a 64-bit integer, SQLite gives an approximate number. */
 function amountSql(name: string): string {
-  return `(SUM(${name} / ${HALF}) * ${HALF} + SUM(${name} % ${HALF}))`
+  return `(SUM(${name} / ${HALF}) * ${numeric(HALF)} + SUM(${name} % ${bigint(HALF)}))`
 }
 
 function hours(from: number, to: number) {
