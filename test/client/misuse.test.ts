@@ -45,3 +45,10 @@ it.each([
 ])('what plain JavaScript misspells is refused when it runs', (make) => {
   expect(make).toThrow(/^timeout: a client has no such option; known are .*timeoutMs$/)
 })
+
+it('what plain JavaScript misspells in a request is refused before it is sent', async () => {
+  const client = createClient({ baseUrl: 'http://127.0.0.1:9', apiKey: 'fbx_key' })
+  await expect(client.estimate({ ai_tokens: 5 }, { idempotency_key: 'order-7' } as never)).rejects.toThrow(
+    /^idempotency_key: a request has no such option; known are idempotencyKey, /,
+  )
+})

@@ -121,6 +121,13 @@ describe('the client of an account', () => {
     expect(await client.workflows.close(workflow_id)).toEqual(receipt)
   })
 
+  it('refuses planned work that is misspelt, instead of estimating nothing', async () => {
+    await expect(client.estimateWorkflowCost({ aiToken: 3_000 } as never)).rejects.toMatchObject({
+      code: 'INVALID_BODY',
+      message: expect.stringContaining('aiToken'),
+    })
+  })
+
   it('estimates what work will cost, before any call', async () => {
     const estimate = await client.estimateWorkflowCost({ aiTokens: 3_000, phoneMinutes: 5 }, ServicePresets.balanced())
     expect(estimate).toEqual({

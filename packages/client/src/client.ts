@@ -54,11 +54,13 @@ export class FareboxClient extends AccountReader {
 
   /** {@link estimate} in camelCase: `estimateWorkflowCost({ aiTokens: 3000, phoneMinutes: 5 }, ServicePresets.balanced())`. */
   estimateWorkflowCost(
-    { aiTokens, voiceMinutes, ttsCharacters, phoneMinutes }: PlannedWork,
+    { aiTokens, voiceMinutes, ttsCharacters, phoneMinutes, ...others }: PlannedWork,
     configuration?: Partial<ServiceConfiguration>,
     options?: RequestOptions,
   ): Promise<Estimate> {
     const planned = {
+      // None, unless a name is misspelt: then the server says so.
+      ...others,
       ai_tokens: aiTokens,
       voice_minutes: voiceMinutes,
       tts_characters: ttsCharacters,

@@ -112,6 +112,7 @@ export class Transport {
     options: RequestOptions,
     answered: (attempt: Attempt) => Promise<Answer>,
   ): Promise<Answer> {
+    checkRequestNames(options)
     const retries = checkNumber('retries', options.retries ?? this.#connection.retries ?? RETRIES)
     const timeoutMs = checkNumber('timeoutMs', options.timeoutMs ?? this.#connection.timeoutMs ?? TIMEOUT_MS)
     const idempotencyKey = request.method === 'POST' ? (options.idempotencyKey ?? newIdempotencyKey()) : undefined
@@ -180,9 +181,18 @@ function checkSecret(name: string, secret: string): string {
 /** Rejects options that are misspelt, which would otherwise be ignored. */
 function checkNames(connection: ConnectionOptions, secret: string): void {
   const { baseUrl, fetch, retries, timeoutMs, ...unknown } = connection
+  refuse(unknown, `a client has no such option; known are ${secret}, baseUrl, fetch, retries, timeoutMs`)
+}
+
+/** A misspelt `idempotencyKey` would otherwise be a new key for each call, and a repeated call would be charged again. */
+function checkRequestNames(options: RequestOptions): void {
+  const { idempotencyKey, signal, retries, timeoutMs, ...unknown } = options
+  refuse(unknown, 'a request has no such option; known are idempotencyKey, signal, retries, timeoutMs')
+}
+
+function refuse(unknown: object, why: string): void {
   const names = Object.keys(unknown)
-  if (names.length === 0) return
-  throw new TypeError(`${names.join(', ')}: a client has no such option; known are ${secret}, baseUrl, fetch, retries, timeoutMs`)
+  if (names.length > 0) throw new TypeError(`${names.join(', ')}: ${why}`)
 }
 
 /** One attempt to send a request. */

@@ -81,7 +81,9 @@ export function streamResponse<Part, Answer>(
 
 /** The error of a streamed answer whose client went away. What was produced is charged, and the answer is not kept. */
 export function answerLeft(): AnswerNotKeptError {
-  return new AnswerNotKeptError('the caller left before the answer had ended: what was produced is charged')
+  return new AnswerNotKeptError(
+    'the answer was cut short, since its caller left or the server is stopping: what was produced is charged',
+  )
 }
 
 /**
