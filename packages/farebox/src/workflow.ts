@@ -29,6 +29,7 @@ import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
 import { overKeyLimit, type Payer, planOnly } from './hold-route.ts'
 import { type KeptDecision, keptDecisions } from './kept-decisions.ts'
+import { checkCall, checkPlanned } from './known-calls.ts'
 import { converse } from './live/converse.ts'
 import { listen } from './live/listen.ts'
 import { meterTime } from './live/meter-time.ts'
@@ -217,8 +218,10 @@ export class Workflow {
   }
 
   /** Asks a vision model about images. */
-  see({ prompt, images, ...input }: SeeInput): Promise<ChatAnswer> {
-    return this.#chat('vision', 'see', { ...input, messages: questionAbout(prompt, images) })
+  async see(input: SeeInput): Promise<ChatAnswer> {
+    checkCall('see', input)
+    const { prompt, images, ...others } = input
+    return this.#chat('vision', 'see', { ...others, messages: questionAbout(prompt, images) })
   }
 
   /** Asks a chat model and streams its answer. Resolves with the first content. */
@@ -256,7 +259,9 @@ export class Workflow {
    *
    * @throws {InvalidAudioError} the audio is empty, or not audio
    */
-  async transcribe({ audio, language, ...options }: TranscribeInput): Promise<Transcript> {
+  async transcribe(input: TranscribeInput): Promise<Transcript> {
+    checkCall('transcribe', input)
+    const { audio, language, ...options } = input
     const { durationSeconds, ...sound } = await readAudio(audio)
     const request = transcribeRoute(durationSeconds, { ...options, language })
     const { result, ...metered } = await this.#runner.whole({
@@ -282,7 +287,8 @@ export class Workflow {
    * Transcribes speech live. Resolves when a provider is ready to listen. The transcription is charged in parts while it runs,
    * and ends within a second of the last credit.
    */
-  listen(input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
+  async listen(input: ListenInput): Promise<LiveStream<TranscriptEvent>> {
+    checkCall('listen', input)
     return this.#endable(listen(this.#live(), input))
   }
 
@@ -291,8 +297,10 @@ export class Workflow {
    *
    * @throws {InvalidInputError} `text` is not a string
    */
-  async speak({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<Speech> {
+  async speak(input: SpeakInput): Promise<Speech> {
+    const { text, voice, format = 'mp3', ...options } = input
     const request = speakRoute(text, options)
+    checkCall('speak', input)
     const { result, ...metered } = await this.#runner.whole({
       request,
       options,
@@ -305,8 +313,10 @@ export class Workflow {
   }
 
   /** Turns text into speech and streams it. Resolves with the first audio. */
-  async streamSpeech({ text, voice, format = 'mp3', ...options }: SpeakInput): Promise<SpeechStream> {
+  async streamSpeech(input: SpeakInput): Promise<SpeechStream> {
+    const { text, voice, format = 'mp3', ...options } = input
     const request = speakRoute(text, options)
+    checkCall('speak', input)
     request.needs = { ...request.needs, streaming: true }
     const stream = await this.#runner.stream<SpeechEvent, ProducedCounts>({
       request,
@@ -329,7 +339,8 @@ export class Workflow {
    * Holds a spoken conversation with a model. Resolves when the model is ready to listen. Each answer is charged when it ends,
    * and the conversation ends when the account cannot pay for the next one.
    */
-  converse(input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
+  async converse(input: ConverseInput): Promise<LiveStream<RealtimeEvent>> {
+    checkCall('converse', input)
     return this.#endable(converse(this.#live(), input))
   }
 
@@ -343,14 +354,17 @@ export class Workflow {
    * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
    */
   async meter(input: MeterInput): Promise<MeteredTime> {
+    checkCall('meter', input)
     const time = await this.#runner.track(meterTime({ ...this.#live(), metadata: this.#options.metadata }, input))
     this.#endOnClose(() => time.end(), time.over)
     return time
   }
 
   /** Turns texts into vectors. */
-  async embed({ inputs, dimensions, ...options }: EmbedInput): Promise<Embeddings> {
+  async embed(input: EmbedInput): Promise<Embeddings> {
+    const { inputs, dimensions, ...options } = input
     const request = await embedRoute(inputs, offersFor(this.#parts.catalog, 'embedding', options.provider), this.#parts, options)
+    checkCall('embed', input)
     const { result, ...metered } = await this.#runner.whole({
       request,
       options,
@@ -368,6 +382,7 @@ export class Workflow {
    * @throws {InvalidInputError} the input has no number, or nothing to say or do
    */
   async call({ durationSecondsMax = CALL_SECONDS_MAX, ...input }: PhoneInput): Promise<PhoneAnswer> {
+    checkCall('call', { ...input, durationSecondsMax })
     checkPhoneCall(input)
     const route = { ...input, metadata: { ...this.#options.metadata, ...input.metadata } }
     const isAffordable = (length: number, available: Credits) =>
@@ -396,7 +411,8 @@ export class Workflow {
    * @throws {RequestLimitError} one of the calls may cost more than the configuration or the key allows per request
    * @throws {InvalidAudioError} the audio is empty, or not audio
    */
-  estimate(calls: PlannedCalls): Promise<CallsEstimate> {
+  async estimate(calls: PlannedCalls): Promise<CallsEstimate> {
+    checkPlanned(calls)
     const { configuration, apiKey } = this
     return estimateCalls(this.#parts, { configuration, apiKey, metadata: this.#options.metadata }, calls)
   }
@@ -415,8 +431,10 @@ export class Workflow {
     provider: string,
     units: number | string | Quantity,
     unit: Unit,
-    { model, to, from, call, idempotencyKey, onReplayed }: RecordOptions = {},
+    options: RecordOptions = {},
   ): Promise<Recorded> {
+    checkCall('record', options)
+    const { model, to, from, call, idempotencyKey, onReplayed } = options
     const { apiKey, userId, envelope } = this.#payer
     const permission = apiKey && keyPermission(apiKey, service, provider)
     if (apiKey && !permission) {
@@ -576,6 +594,7 @@ export class Workflow {
   }
 
   #measure(service: 'gpt' | 'vision', input: ChatInput) {
+    checkCall('chat', input)
     checkMessages(input.messages)
     checkTokensMax(input.outputTokensMax)
     return measureChat(input, offersFor(this.#parts.catalog, service, input.provider), this.#parts.loadTokenizers)

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { checkInteger, checkLimit, checkSought, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
-import { checkNames, type Names } from './known-fields.ts'
+import { checkFieldNames, type FieldNames } from './known-fields.ts'
 import { decodeEntry } from './machine/journal.ts'
 import type { GrantRow, TableName, UsageRow } from './rows.ts'
 import { type RowsOf, rowsQuery } from './rows-query.ts'
@@ -21,7 +21,7 @@ export interface HistoryRange {
   until?: number
 }
 
-const rangeFields: Names<HistoryRange> = { accountId: true, from: true, until: true }
+const rangeFields: FieldNames<HistoryRange> = { accountId: true, from: true, until: true }
 
 /** What an account is, without its balance. */
 export interface AccountFacts {
@@ -225,6 +225,6 @@ export class LedgerHistory {
 }
 
 function checkRange(range: HistoryRange): HistoryRange {
-  checkNames(range, rangeFields, 'a range of the history')
+  checkFieldNames(range, rangeFields, 'a range of the history')
   return range
 }

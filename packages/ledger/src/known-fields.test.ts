@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest'
 import { InvalidInputError } from './errors.ts'
-import { checkFields, checkNames } from './known-fields.ts'
+import { checkFieldNames, checkFields } from './known-fields.ts'
 
-test('names a misspelt field and the one that was probably meant', () => {
-  const grant = { accountId: 'a', amount: 5n, expires_at: 0 }
-  expect(() => checkFields('grant', grant as never)).toThrow(
-    new InvalidInputError('expires_at', 'is no field of grant(). Did you mean expiresAt?'),
+test('names a misspelt field, all that are known and the one that was probably meant', () => {
+  const freeze = { accountId: 'a', isFrozen: true, raeson: 'fraud' }
+  expect(() => checkFields('freezeAccount', freeze as never)).toThrow(
+    new InvalidInputError(
+      'raeson',
+      'is no field of freezeAccount(); known are accountId, idempotencyKey, isFrozen, reason. Did you mean reason?',
+    ),
   )
 })
 
@@ -26,13 +29,13 @@ test('names the options of the call', () => {
   const grant = { accountId: 'a', amount: 5n } as never
   expect(() => checkFields('grant', grant, { transaction: {} })).not.toThrow()
   expect(() => checkFields('grant', grant, { transation: {} })).toThrow(
-    /^transation is no field of the options of grant\(\)\. Did you mean transaction\?$/,
+    /^transation is no field of the options of grant\(\); known are transaction\. Did you mean transaction\?$/,
   )
 })
 
 test('tells where a nested field is', () => {
-  expect(() => checkNames({ max: 1n, time: 2 }, { max: true, times: true } as never, 'rollover', 'rollover.')).toThrow(
-    /^rollover\.time is no field of rollover\. Did you mean rollover\.times\?$/,
+  expect(() => checkFieldNames({ max: 1n, time: 2 }, { max: true, times: true } as never, 'rollover', 'rollover.')).toThrow(
+    /^rollover\.time is no field of rollover; known are max, times\. Did you mean times\?$/,
   )
 })
 

@@ -55,10 +55,10 @@ interface Inputs {
 }
 
 /** Every field of an input. */
-export type Names<Input> = Readonly<Record<keyof Input, true>>
+export type FieldNames<Input> = Readonly<Record<keyof Input, true>>
 
-const mutation: Names<Mutation> = { accountId: true, idempotencyKey: true }
-export const newWorkflowFields: Names<NewWorkflow> = {
+const mutation: FieldNames<Mutation> = { accountId: true, idempotencyKey: true }
+export const newWorkflowFields: FieldNames<NewWorkflow> = {
   name: true,
   businessAdapter: true,
   userId: true,
@@ -68,7 +68,7 @@ export const newWorkflowFields: Names<NewWorkflow> = {
 const consumer = { workflowId: true, apiKeyId: true, userId: true, opensWorkflow: true } as const
 const correction = { ...mutation, usageId: true, correctionId: true, reason: true } as const
 
-const fieldsOf: { [Name in keyof Inputs]: Names<Inputs[Name]> } = {
+const fieldsOf: { [Name in keyof Inputs]: FieldNames<Inputs[Name]> } = {
   openAccount: { ...mutation, name: true, creditLimit: true, debtLimit: true },
   grant: {
     ...mutation,
@@ -144,7 +144,7 @@ const fieldsOf: { [Name in keyof Inputs]: Names<Inputs[Name]> } = {
   saveDocument: { ...mutation, kind: true, documentId: true, body: true, version: true },
 }
 
-const callFields: Names<CallOptions<unknown>> = { transaction: true }
+const callFields: FieldNames<CallOptions<unknown>> = { transaction: true }
 
 /**
  * Rejects fields that a verb does not have, in its input and in the options of the call. A misspelt `expiresAt` would otherwise
@@ -154,8 +154,8 @@ const callFields: Names<CallOptions<unknown>> = { transaction: true }
  */
 export function checkFields<Name extends keyof Inputs>(verb: Name, input: Inputs[Name], call?: object): void {
   if (typeof input !== 'object' || input === null) throw new InvalidInputError('input', `of ${verb}() must be an object`)
-  checkNames<Inputs[Name]>(input, fieldsOf[verb], `${verb}()`)
-  if (call) checkNames(call, callFields, `the options of ${verb}()`)
+  checkFieldNames<Inputs[Name]>(input, fieldsOf[verb], `${verb}()`)
+  if (call) checkFieldNames(call, callFields, `the options of ${verb}()`)
 }
 
 /**
@@ -164,10 +164,11 @@ export function checkFields<Name extends keyof Inputs>(verb: Name, input: Inputs
  * @param of    what has the fields, for the message: `grant()`
  * @param path  where they are in the input: `rollover.`
  */
-export function checkNames<Given extends object>(given: Given, known: Names<Given>, of: string, path = ''): void {
+export function checkFieldNames<Given extends object>(given: Given, known: FieldNames<Given>, of: string, path = ''): void {
   for (const name in given) {
     if (Object.hasOwn(known, name) || given[name] === undefined) continue
-    const [nearest] = nearestNames(name, Object.keys(known))
-    throw new InvalidInputError(path + name, `is no field of ${of}. Did you mean ${path}${nearest}?`)
+    const names = Object.keys(known)
+    const [nearest] = nearestNames(name, names)
+    throw new InvalidInputError(path + name, `is no field of ${of}; known are ${names.join(', ')}. Did you mean ${nearest}?`)
   }
 }

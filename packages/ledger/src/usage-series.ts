@@ -4,7 +4,7 @@ import { bucketCount, bucketSql, bucketStart, bucketsLater, type Granularity, gr
 import { checkInteger, checkOneOf, checkSought, checkTime } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
-import { checkNames, type Names } from './known-fields.ts'
+import { checkFieldNames, type FieldNames } from './known-fields.ts'
 import { HALF, rollupsOf } from './rollup-query.ts'
 import { rollupRanges } from './rollups.ts'
 import { bigint, numeric } from './sql-number.ts'
@@ -65,7 +65,7 @@ const names: Record<SeriesGroup, string> = {
   user: 'user_id',
 }
 
-const seriesFields: Names<UsageSeriesInput> = { ...filterFields, granularity: true, groupBy: true, after: true, limit: true }
+const seriesFields: FieldNames<UsageSeriesInput> = { ...filterFields, granularity: true, groupBy: true, after: true, limit: true }
 
 /**
  * Usage over time. Like a breakdown, it reads daily sums, and hourly ones where days are too coarse.
@@ -73,7 +73,7 @@ const seriesFields: Names<UsageSeriesInput> = { ...filterFields, granularity: tr
  * @throws {InvalidInputError} `from` is not before `to`, or there are more than {@link SERIES_BUCKETS_MAX} buckets between them
  */
 export async function usageSeries(reads: LedgerDriver, input: UsageSeriesInput): Promise<UsageSeries> {
-  checkNames(input, seriesFields, 'usageSeries()')
+  checkFieldNames(input, seriesFields, 'usageSeries()')
   const granularity = checkOneOf('granularity', input.granularity, granularities)
   const group = checkOneOf('groupBy', input.groupBy ?? 'none', seriesGroups)
   const limit = checkInteger('limit', input.limit ?? 1_000)
