@@ -118,6 +118,25 @@ describe.each([
     }
   })
 
+  test('is told at once where the database’s clock alone was wrong for a moment, though others were told then', async () => {
+    let aheadMs = 86_400_000
+    const underTest = await open({ clock: () => Date.now() + aheadMs })
+    onTestFinished(() => underTest.cleanup())
+    const other = new Ledger(underTest.driver)
+    await other.migrate()
+    const told: string[] = []
+    const outbox = new UsageOutbox(other, { name: 'books', deliver: (record) => void told.push(nameOf(record)) })
+    for (const accountId of ['eve', 'dan']) {
+      await other.openAccount({ accountId, name: accountId })
+      await other.grant({ accountId, amount: credits(10) })
+      const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(2) } as const
+      await other.charge({ accountId, usageId: 'u', service: 'gpt', provider: 'gpt-4o', usage })
+      await outbox.deliverDue()
+      aheadMs = 0
+    }
+    expect(told).toEqual(['eve u', 'dan u'])
+  })
+
   test('that failed is tried again when it is time, though the clock was set back meanwhile', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     onTestFinished(() => void vi.useRealTimers())

@@ -197,7 +197,8 @@ export class UsageOutbox {
     errors.push(...(await this.#tellAll(changed, { report, signal })))
     // If it was stopped, some accounts may not have been reached.
     if (!signal.aborted) {
-      this.#lookedAt = newest
+      // An account may have been written under a clock that ran ahead. What others write now is older, and not to be missed.
+      this.#lookedAt = Math.min(newest, now)
       this.#begunAt = now
       if (isWhole) this.#wholeAt = now
     }
