@@ -305,6 +305,25 @@ describe.each([
     expect(errors).toEqual([])
   })
 
+  test('lets other work of the process have its turn, however many accounts it looks at without a change', async () => {
+    const accountIds = Array.from({ length: 50 }, (_, index) => `idle${index}`)
+    await Promise.all(accountIds.map((accountId) => ledger.openAccount({ accountId, name: accountId })))
+    await Promise.all(accountIds.map((accountId) => ledger.grant({ accountId, amount: credits(10) })))
+    await Promise.all(accountIds.map((accountId) => charge(accountId, 'u')))
+    await outboxTo([]).deliverDue()
+    const outbox = outboxTo([])
+    let turns = 0
+    let isOver = false
+    const otherWork = () => {
+      turns += 1
+      if (!isOver) setImmediate(otherWork)
+    }
+    setImmediate(otherWork)
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+    isOver = true
+    expect(turns).toBeGreaterThan(5)
+  })
+
   test('leaves one note in each account, however often it looks, and no entry in its journal', async () => {
     const told: string[] = []
     const outbox = outboxTo(told)
