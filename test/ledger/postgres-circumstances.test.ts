@@ -46,6 +46,13 @@ describe('a database as somebody else has set it up', () => {
     return one
   }
 
+  test('is left once by two who close the ledger at the same time, as two signals to a process do', async () => {
+    const ledger = open(database.url)
+    await ledger.migrate()
+    await Promise.all([ledger.close(), ledger.close()])
+    await expect(ledger.balance('a')).rejects.toMatchObject({ code: 'LEDGER_CLOSED' })
+  })
+
   test.each(['repeatable read', 'serializable'])('whose transactions are %s by default', async (isolation) => {
     await admin.query(`ALTER DATABASE ${admin.database} SET default_transaction_isolation = '${isolation}'`)
     await chargeFromTwo(database.url)

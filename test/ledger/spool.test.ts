@@ -317,6 +317,55 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
   })
 
+  test('parts of a hold are sent in the order in which they were kept, also where the next process finds the clock set back', async () => {
+    const part = await holdInParts()
+    other.exec('BEGIN IMMEDIATE')
+    await expect(part('one', 10, false)).rejects.toThrow(UsageSpooledError)
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() - 2_000)
+    await expect(part('last', 5, true)).rejects.toThrow(UsageSpooledError)
+    // More than are sent together.
+    const charges = Array.from({ length: 150 }, (_, index) => ledger.charge({ ...work, usageId: `u${index}`, usage: usage(0) }))
+    await Promise.allSettled(charges)
+    clock.mockRestore()
+    other.exec('COMMIT')
+    expect(await ledger.sendSpooled()).toEqual({ sent: 152, refused: 0, waiting: 0 })
+    expect(refused).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
+  })
+
+  test('what is kept at once is kept in the order of its calls', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    other.exec('BEGIN IMMEDIATE')
+    const usageIds = Array.from({ length: 300 }, (_, index) => `u${index}`)
+    await Promise.allSettled(usageIds.map((usageId) => ledger.charge({ ...work, usageId, usage: usage(0) })))
+    other.exec('COMMIT')
+    const kept = files()
+      .sort()
+      .map((name) => JSON.parse(readFileSync(join(directory, name), 'utf8')).operation.input.usageId)
+    expect(kept).toEqual(usageIds)
+  })
+
+  test('what the disk will not let go holds up nothing that comes after it, and is told once the rest was sent', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    other.exec('BEGIN IMMEDIATE')
+    const lost = Array.from({ length: 100 }, (_, index) =>
+      ledger.settleHold({ accountId, holdId: `none${index}`, usage: usage(1) }),
+    )
+    await Promise.allSettled(lost)
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    writeFileSync(join(directory, 'refused'), 'in the way')
+    other.exec('COMMIT')
+    await expect(ledger.sendSpooled()).rejects.toThrow('EEXIST')
+    expect(files()).toHaveLength(100)
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+    rmSync(join(directory, 'refused'))
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 100, waiting: 0 })
+  })
+
   test('what waits stays where a process finds a database without tables, and is charged in the right one', async () => {
     await ledger.close()
     ledger = open({ retryMs: 60_000 })

@@ -118,6 +118,25 @@ describe.each([
     }
   })
 
+  test('is told at once where the database’s clock alone was wrong for a moment, though others were told then', async () => {
+    let aheadMs = 86_400_000
+    const underTest = await open({ clock: () => Date.now() + aheadMs })
+    onTestFinished(() => underTest.cleanup())
+    const other = new Ledger(underTest.driver)
+    await other.migrate()
+    const told: string[] = []
+    const outbox = new UsageOutbox(other, { name: 'books', deliver: (record) => void told.push(nameOf(record)) })
+    for (const accountId of ['eve', 'dan']) {
+      await other.openAccount({ accountId, name: accountId })
+      await other.grant({ accountId, amount: credits(10) })
+      const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(2) } as const
+      await other.charge({ accountId, usageId: 'u', service: 'gpt', provider: 'gpt-4o', usage })
+      await outbox.deliverDue()
+      aheadMs = 0
+    }
+    expect(told).toEqual(['eve u', 'dan u'])
+  })
+
   test('that failed is tried again when it is time, though the clock was set back meanwhile', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     onTestFinished(() => void vi.useRealTimers())
@@ -284,6 +303,25 @@ describe.each([
     expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
     expect(told).toEqual(['ada a', 'bob b', 'ada a'])
     expect(errors).toEqual([])
+  })
+
+  test('lets other work of the process have its turn, however many accounts it looks at without a change', async () => {
+    const accountIds = Array.from({ length: 50 }, (_, index) => `idle${index}`)
+    await Promise.all(accountIds.map((accountId) => ledger.openAccount({ accountId, name: accountId })))
+    await Promise.all(accountIds.map((accountId) => ledger.grant({ accountId, amount: credits(10) })))
+    await Promise.all(accountIds.map((accountId) => charge(accountId, 'u')))
+    await outboxTo([]).deliverDue()
+    const outbox = outboxTo([])
+    let turns = 0
+    let isOver = false
+    const otherWork = () => {
+      turns += 1
+      if (!isOver) setImmediate(otherWork)
+    }
+    setImmediate(otherWork)
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+    isOver = true
+    expect(turns).toBeGreaterThan(5)
   })
 
   test('leaves one note in each account, however often it looks, and no entry in its journal', async () => {

@@ -171,6 +171,7 @@ export class LedgerHistory {
       const page = rows as unknown as ChangedAccount[]
       if (page.length > 0) yield page
       if (page.length < PAGE) return
+      await setImmediate()
       after = page.at(-1)?.accountId ?? ''
     }
   }
@@ -203,6 +204,8 @@ export class LedgerHistory {
       if (rows.length > 0) yield rows
       const last = rows.at(-1)
       if (rows.length < PAGE || last === undefined) return
+      // SQLite reads on the event loop. Other work gets its turn between two pages.
+      await setImmediate()
       account = last.accountId
       id = idOf(last)
     }

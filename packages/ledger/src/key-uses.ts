@@ -19,7 +19,10 @@ export interface KnownUse extends KeyUse {
   keptAt: number
 }
 
-/** Tracks when keys were last used, and writes it in the background: at most once a minute for each key, and at the end. */
+/**
+ * Tracks when keys were last used, and writes it in the background: at most once a minute for each key, and at the end for the
+ * {@link KEYS_MAX} keys learned last. Of any other key the last minute may be missing, and no more.
+ */
 export class KeyUses {
   readonly #write: (use: KeyUse) => Promise<unknown>
   readonly #known = new LRUCache<string, KnownUse>({ max: KEYS_MAX })

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type Credits, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
 import { checkInteger, checkKnownId, checkLimit, checkSought, checkText, isPrintable } from './check-input.ts'
@@ -96,7 +97,8 @@ export interface ApiKeySummary extends AuthenticatedKey {
   previousUntil: number | null
   /**
    * When it was last used, in epoch milliseconds on the store's clock. Null means never. Written at most once a minute, so the
-   * true time may be up to a minute later. It is exact once the ledger that saw the use was closed.
+   * true time may be up to a minute later. Closing the ledger that saw the use writes it exactly, for the 10,000 keys that it
+   * looked up last.
    */
   lastUsedAt: number | null
 }
@@ -481,6 +483,8 @@ export abstract class LedgerReader {
       yield* rows
       const last = rows.at(-1)
       if (rows.length < PAGE || last === undefined) return
+      // SQLite reads on the event loop. Other work gets its turn between two pages.
+      await setImmediate()
       after = keyOf(last)
     }
   }

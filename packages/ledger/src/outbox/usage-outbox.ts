@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { checkOptionNames, InvalidOptionError } from '@farebox/core'
 import { NotFoundError } from '../errors.ts'
 import type { Ledger } from '../ledger.ts'
@@ -24,7 +25,10 @@ export interface UsageOutboxOptions {
   from?: number
   /** Time between polls, in milliseconds, ±25 %. @defaultValue 5_000 */
   pollMs?: number
-  /** How many accounts to deliver at once. @defaultValue 8 */
+  /**
+   * How many accounts to deliver at once. The next poll begins when all accounts of the last one have been tried, so deliveries
+   * that hang may delay those of other accounts by `timeoutMs` for each so many accounts. @defaultValue 8
+   */
   concurrency?: number
   /** How long one delivery may take, in milliseconds. @defaultValue 30_000 */
   timeoutMs?: number
@@ -90,7 +94,8 @@ const TOLD = Number.MAX_SAFE_INTEGER
  *
  * Each poll scans all accounts for those that changed. That takes about a millisecond for two thousand accounts on Postgres, and
  * a tenth of that on SQLite. With millions of accounts, choose a longer `pollMs`. An index would make polls cheap but every
- * charge dearer, since each charge writes the time of its account's last change.
+ * charge dearer, since each charge writes the time of its account's last change. The first poll of a process reads each account's
+ * cursor and what its journal has after it: that takes minutes for a million accounts, in the order of their ids.
  *
  * @example
  * const outbox = new UsageOutbox(ledger, { name: 'stripe', deliver: stripeMeterEvents({ stripe, eventName: 'credits', customerOf }) })
@@ -197,7 +202,8 @@ export class UsageOutbox {
     errors.push(...(await this.#tellAll(changed, { report, signal })))
     // If it was stopped, some accounts may not have been reached.
     if (!signal.aborted) {
-      this.#lookedAt = newest
+      // An account may have been written under a clock that ran ahead. What others write now is older, and not to be missed.
+      this.#lookedAt = Math.min(newest, now)
       this.#begunAt = now
       if (isWhole) this.#wholeAt = now
     }
@@ -228,6 +234,8 @@ export class UsageOutbox {
           this.#failed.add(next)
           errors.push(error)
         }
+        // SQLite reads on the event loop. A look at many accounts must leave other work its turn.
+        await setImmediate()
       }
     }
     await Promise.all(Array.from({ length: this.#options.concurrency }, work))

@@ -154,6 +154,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   readonly #answerTimeoutMs: number | undefined
   #mayPrepare: boolean
   #pool: Promise<PostgresPool> | undefined
+  /** A pool can be ended only once, whoever closes this at the same time. */
+  #ending: Promise<void> | undefined
   #closed = false
 
   constructor(options: PostgresOptions, schema: string) {
@@ -245,8 +247,13 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     return Number(rows[0]?.[0])
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closed = true
+    this.#ending ??= this.#end()
+    return this.#ending
+  }
+
+  async #end(): Promise<void> {
     const pool = await this.#pool?.catch(() => undefined)
     this.#pool = undefined
     if (pool && !this.#options.pool) await pool.end()

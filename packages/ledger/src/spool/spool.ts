@@ -18,6 +18,9 @@ export interface SpooledOperation {
 }
 
 const EXTENSION = '.json'
+/** How many digits the time and the sequence number in a file's name have. */
+const DIGITS = 14
+const NAME = /^\d{14}-\d{14}-/
 /** Subfolder for changes that the ledger refused, kept for inspection. */
 const REFUSED = 'refused'
 
@@ -32,6 +35,8 @@ export class Spool {
   #sequence = 0
   /** The time in the newest file's name. */
   #newest = 0
+  /** Names are given one after another: the folder, read for several at once, would not answer in the order of the calls. */
+  #naming: Promise<unknown> = Promise.resolve()
 
   /** @throws {InvalidOptionError} `directory` is not a path, or `entriesMax` is not a whole number of 1 or more */
   constructor({ directory, entriesMax = 100_000 }: SpoolOptions) {
@@ -51,15 +56,29 @@ export class Spool {
    * @returns whether it was kept; a full spool keeps nothing more
    */
   async add(operation: UsageOperation): Promise<boolean> {
-    // Create it each time, because a disk cleanup may have removed it.
-    await mkdir(this.#directory, { recursive: true })
-    if ((await this.#names()).length >= this.#entriesMax) return false
-    // Names sort by time, then by this process's calls. So partial settlements are sent in order, even if the clock was set back.
-    this.#newest = Math.max(this.#newest, Date.now())
-    const order = [this.#newest, this.#sequence++].map((part) => part.toString().padStart(14, '0')).join('-')
-    const name = `${order}-${randomUUID()}${EXTENSION}`
+    const naming = this.#naming.then(() => this.#nextName())
+    this.#naming = naming.catch(() => undefined)
+    const name = await naming
+    if (name === undefined) return false
     await this.#write(this.#directory, name, encodeOperation(operation))
     return true
+  }
+
+  /**
+   * Names sort by time, then by this process's calls, and after all that are there. So partial settlements are sent in order, even
+   * if the clock was set back, also before this process started.
+   *
+   * @returns `undefined` if the spool is full
+   */
+  async #nextName(): Promise<string | undefined> {
+    // Create it each time, because a disk cleanup may have removed it.
+    await mkdir(this.#directory, { recursive: true })
+    const names = await this.#names()
+    if (names.length >= this.#entriesMax) return undefined
+    const last = names.findLast((name) => NAME.test(name))?.slice(0, DIGITS)
+    this.#newest = Math.max(this.#newest, Date.now(), last === undefined ? 0 : Number(last) + 1)
+    const order = [this.#newest, this.#sequence++].map((part) => part.toString().padStart(DIGITS, '0')).join('-')
+    return `${order}-${randomUUID()}${EXTENSION}`
   }
 
   /** How many changes wait. */

@@ -142,21 +142,26 @@ export class UsageSpool {
       if (mayLackPart && isLast(entry)) continue
       together.push(entry)
       if (together.length < SENT_AT_ONCE) continue
-      const isSent = await this.#sendAll(together, report)
+      const isSent = await this.#sendAll(together, report, failures)
       together = []
       if (!isSent) break
     }
-    await this.#sendAll(together, report)
+    await this.#sendAll(together, report, failures)
     if (failures.length > 0) throw failures[0]
     report.waiting = await this.#spool.size()
     if (report.waiting === 0 && this.#kept === kept) this.#holds.clear()
     return report
   }
 
-  /** @returns `false` if the database is still unreachable */
-  async #sendAll(entries: readonly SpooledOperation[], report: SpoolReport): Promise<boolean> {
+  /**
+   * Sends each, whatever fails for another.
+   *
+   * @param failures  takes the errors of files that could not be removed or moved
+   * @returns `false` if the database is still unreachable
+   */
+  async #sendAll(entries: readonly SpooledOperation[], report: SpoolReport, failures: unknown[]): Promise<boolean> {
     const parts = new Map<string, Promise<End>[]>()
-    const ends = await Promise.all(
+    const settled = await Promise.allSettled(
       entries.map((entry) => {
         const { verb, accountId, input } = entry.operation
         if (verb !== 'settleHold') return this.#sendOne(entry)
@@ -166,6 +171,8 @@ export class UsageSpool {
         return end
       }),
     )
+    failures.push(...settled.flatMap((end) => (end.status === 'rejected' ? [end.reason] : [])))
+    const ends = settled.map((end) => (end.status === 'fulfilled' ? end.value : undefined))
     report.sent += ends.filter((end) => end === 'sent').length
     report.refused += ends.filter((end) => end === 'refused').length
     return !ends.includes('waits')
