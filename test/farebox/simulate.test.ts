@@ -241,6 +241,36 @@ describe('what recorded work would have cost', () => {
     expect(await box.simulate({ ...EVER, changes, prices })).toMatchObject({ notReplayed: refused })
   })
 
+  it('is what was charged under the same prices, where a call that a later one was rounded with was refunded', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'chat' })
+    // 4 tokens are a tenth of a credit: the first ones cost a whole one, and the others nothing more.
+    for (let index = 0; index < 2; index++) await workflow.record('gpt', 'gpt-4', 4, 'tokens')
+    const [first] = await box.ledger.usageOf(accountId, workflow.id)
+    await box.ledger.refund({ accountId, usageId: first?.usageId ?? '' })
+    await workflow.close()
+    const same = await box.simulate({ ...EVER, accountId, prices: defaultPriceBook })
+    expect(same).toMatchObject({ creditsThen: 0n, difference: 0n })
+  })
+
+  it('is told only of changes that there are: a field that is misspelt, or in wire form, is none', async () => {
+    const box = await openBox()
+    const simulate = (input: object) => box.simulate({ ...EVER, ...input })
+    await expect(simulate({ changes: { sttProvidr: 'deepgram' } })).rejects.toThrow('changes: sttProvidr is unknown')
+    await expect(simulate({ changes: { stt_provider: 'deepgram' } })).rejects.toThrow('changes: stt_provider is unknown')
+    await expect(simulate({ changes: { strategy: 'cheapest' } })).rejects.toThrow('changes: strategy must be one of')
+    await expect(simulate({ changes: { maxCreditsPerRequest: 5 } })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    await expect(simulate({ configuration: { sttProvider: 'deepgram' } })).rejects.toThrow('configuration: primaryAiModel')
+    await expect(simulate({ changes: {}, workflowName: 'chat' })).rejects.toThrow('workflowName: simulate() has no such option')
+  })
+
+  it('leaves fields as they are that a change gives as undefined', async () => {
+    const { box, spent } = await workedBox(presets.premiumQuality())
+    const changes = { primaryAiModel: undefined, ttsProvider: undefined } as object
+    expect(await box.simulate({ ...EVER, changes })).toMatchObject({ creditsNow: spent, difference: 0n })
+  })
+
   it('says what the configuration would not have done, and refuses what makes no sense', async () => {
     const { box, spent } = await workedBox(presets.balanced())
     const silent = await box.simulate({ ...EVER, changes: { voiceEnabled: false } })
@@ -362,6 +392,70 @@ describe('recommendations', () => {
     expect((await box.recommendations({ accountId, service: 'gpt' })).recommendations).toEqual(recommendations)
     const seen = (await box.recommendations({ accountId, service: 'vision' })).recommendations
     expect(seen.filter(({ change }) => 'primary_ai_model' in change)).toEqual([])
+  })
+
+  it('of a chat model count what looked at images outside Farebox, which follows it too', async () => {
+    const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    for (const isChat of [true, false]) {
+      const workflow = box.workflow({ accountId, name: 'album' })
+      if (isChat) await workflow.chat(question)
+      else await workflow.record('vision', 'gpt-4o', 9_000, 'tokens')
+      await workflow.close()
+    }
+    const { recommendations } = await box.recommendations({ accountId })
+    const [found] = recommendations.filter(({ change }) => 'primary_ai_model' in change)
+    const simulation = await box.simulate({ ...EVER, accountId, changes: { primaryAiModel: found?.to_provider ?? '' } })
+    expect(simulation.lines.find(({ service }) => service === 'vision')?.difference).toBeLessThan(0n)
+    expect(Number(-simulation.difference / 1_000_000n)).toBe(found?.credits_saved)
+    expect(found?.confidence).toBe('low')
+  })
+
+  it('leave configurations with accuracyFirst as they are, and say so, as a simulation of the change does not', async () => {
+    const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    for (const accuracyFirst of [false, true]) {
+      const configuration = presets.premiumQuality({ accuracyFirst })
+      const workflow = box.workflow({ accountId, name: 'story', configuration })
+      await workflow.speak({ text: 'The train to Bath leaves first, from platform two. '.repeat(50) })
+      await workflow.close()
+      const { recommendations } = await box.recommendations({ accountId })
+      const said = recommendations.map(({ assumptions }) => assumptions.some((one) => one.includes('accuracy_first')))
+      expect(said).toEqual([accuracyFirst])
+      expect(recommendations).toMatchObject([{ change: { tts_provider: 'cartesia' }, calls_changed: 1 }])
+      const simulation = await box.simulate({ ...EVER, accountId, changes: { ttsProvider: 'cartesia' } })
+      const times = accuracyFirst ? 2n : 1n
+      expect(-simulation.difference).toBe(times * credits(recommendations[0]?.credits_saved ?? 0))
+    }
+  })
+
+  it('asked for one provider are of all calls that the change moves, those of another provider too', async () => {
+    const box = await openBox({ random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    for (const primaryAiModel of ['gpt-4', 'gpt-4o']) {
+      const workflow = box.workflow({ accountId, name: 'chat', configuration: presets.premiumQuality({ primaryAiModel }) })
+      await workflow.chat({ ...question, messages: Array.from({ length: 20 }, () => question.messages).flat() })
+      await workflow.close()
+    }
+    const { recommendations } = await box.recommendations({ accountId, provider: 'gpt-4' })
+    expect(recommendations).toMatchObject([{ from_provider: 'gpt-4', to_provider: 'gpt-4o-mini' }])
+    const { difference } = await box.simulate({ ...EVER, accountId, changes: { primaryAiModel: 'gpt-4o-mini' } })
+    expect(-difference).toBe(credits(recommendations[0]?.credits_saved ?? 0))
+  })
+
+  it('say that a change would change what conditions had set, as simulations do', async () => {
+    const conditions = [{ when: { tier: 'free' }, use: { primaryAiModel: 'gpt-4' } }]
+    const box = await openBox({ configuration: presets.balanced({ conditions }), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'chat', metadata: { tier: 'free' } })
+    await workflow.chat({ ...question, complexity: 'high' })
+    await workflow.close()
+    const [found] = (await box.recommendations({ accountId })).recommendations
+    expect(found?.assumptions.join()).toContain('conditions had set')
+    const simulate = async (input: object) =>
+      (await box.simulate({ ...EVER, accountId, ...input })).assumptions.some((one) => one.includes('conditions had set'))
+    expect(await simulate({ changes: { primaryAiModel: found?.to_provider } })).toBe(true)
+    expect(await simulate({ prices: defaultPriceBook })).toBe(false)
   })
 
   it('of a strategy, which acts on every service, are of all calls that it would move, and are made once', async () => {

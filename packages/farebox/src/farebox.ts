@@ -393,7 +393,8 @@ export class Farebox {
    * Computes what recorded work of one account or of all would have cost under another configuration or price book. It reads the
    * records a page at a time.
    *
-   * @throws {InvalidOptionError} the input changes nothing, or `from` is not before `to`
+   * @throws {InvalidOptionError} the input changes nothing, `from` is not before `to`, or an option or a field of a configuration
+   *   is unknown or wrong
    */
   simulate(input: SimulateInput): Promise<Simulation> {
     return simulate(this.#replayParts(), input)

@@ -100,6 +100,11 @@ function assumptionsOf({ sums }: Saving, isComplete: boolean): string[] {
       "the prices at the time of each call; today's are different, and it would save credits with them too",
     ],
     [sums.elsewhere > 0, 'work that was done outside Farebox would have followed the configuration'],
+    [
+      sums.careful > 0,
+      'configurations with accuracy_first would have stayed as they are; a simulation of the change changes them too',
+    ],
+    [sums.conditioned > 0, 'fields that conditions had set would have changed too'],
     [sums.inexact > 0, 'some amounts were not reported by a provider, but derived from what was sent'],
     [sums.translated > 0, 'where a price has no rate for them, cached tokens count as input and reasoning as output'],
     [sums.recounted > 0, 'images count as the number of tokens that each model was expected to make of them'],

@@ -1,5 +1,5 @@
 import type { Unit } from '@farebox/core'
-import type { RecordedCall } from './recorded-call.ts'
+import { isConditioned, type RecordedCall } from './recorded-call.ts'
 import type { ReplayPrices } from './replay-prices.ts'
 import { type ReplayedCall, replayWorkflow } from './replay-workflow.ts'
 
@@ -26,10 +26,14 @@ export class ChangeSums {
   elsewhere = 0
   inexact = 0
   translated = 0
+  /** Calls under `accuracyFirst`, whose configuration the change leaves as it is. */
+  careful = 0
   /** Calls that would be refused, or whose cost would be unknown. */
   lost = 0
   /** Moved calls whose images the other model counts differently. */
   recounted = 0
+  /** Moved calls whose configuration conditions had set in part. */
+  conditioned = 0
   /** What moved calls would save at today's prices, before rounding. */
   savedToday = 0n
   isPricedOtherwiseToday = false
@@ -42,10 +46,12 @@ export class ChangeSums {
     this.workflows += 1
     this.calls += calls.length
     for (const { call, replayed } of calls) {
+      if (isCareful(call)) this.careful += 1
       if (replayed.isSame && replayed.isLost) this.lost += 1
       if (replayed.isSame || replayed.provider === call.provider) continue
       this.movedCalls += 1
       if (!call.decision) this.elsewhere += 1
+      if (isConditioned(call)) this.conditioned += 1
       if (!call.isExact) this.inexact += 1
       if (replayed.isTranslated) this.translated += 1
       if (replayed.quantities !== call.quantities) this.recounted += 1
@@ -76,4 +82,9 @@ export class ChangeSums {
   get isSaving(): boolean {
     return this.lost === 0 && this.saved > 0n && this.savedToday > 0n && this.movedCalls > 0
   }
+}
+
+/** Whether a call was routed under `accuracyFirst`. */
+function isCareful({ decision }: RecordedCall): boolean {
+  return decision?.configuration.differs.accuracy_first === true
 }

@@ -80,8 +80,6 @@ class SavingsTally {
   readonly #asked: Pick<RecommendInput, 'service' | 'provider'>
   /** Changes to every service. Empty if the input selects a service or provider. */
   readonly #wholeChanges: readonly ConfigurationChange[]
-  /** The selected services, each with the name of a workflow that used it. */
-  readonly #found = new Set<string>()
   readonly #tally: Tally = new Map()
   readonly #changes = new Map<string, readonly ConfigurationChange[]>()
   /** Changes by wire form, so that the same change found for different calls shares one sum. */
@@ -104,23 +102,25 @@ class SavingsTally {
     return this.#asked.service !== undefined || this.#asked.provider !== undefined
   }
 
-  /** Adds all calls of a workflow. Calls that a change also affects are counted even if the input does not select them. */
+  /**
+   * Adds all calls of a workflow. Calls that a change also affects are counted even if the input does not select them: those of
+   * other providers of the service, and those of another service that follow the same field.
+   */
   add({ name, calls }: RecordedWorkflow): void {
     const { service: only, provider } = this.#asked
-    const asked = this.#isPart
-      ? calls.filter((call) => (only ?? call.service) === call.service && (provider ?? call.provider) === call.provider)
-      : calls
     this.counts.workflows += 1
-    this.counts.calls += asked.length
-    for (const [service, ofService] of Map.groupBy(asked, (call) => call.service)) {
-      this.#found.add(`${service} ${name}`)
+    for (const [service, ofService] of Map.groupBy(calls, (call) => call.service)) {
+      if ((only ?? service) !== service) continue
+      this.counts.calls += ofService.filter((call) => (provider ?? call.provider) === call.provider).length
       for (const change of this.#changesFor(ofService))
         this.#count(name, service, change, ofService, this.#following(change, calls))
     }
-    if ((only ?? 'gpt') === 'gpt' && !asked.some(({ service }) => service === 'gpt')) {
+    const seen = calls.filter(({ service }) => service === 'vision')
+    if ((only ?? 'gpt') === 'gpt' && seen.length > 0 && !calls.some(({ service }) => service === 'gpt')) {
       // A change for chats in other workflows of this name applies to this workflow as well.
-      const asChats = calls.filter(({ decision }) => decision).map((call) => ({ ...call, service: 'gpt' }))
-      for (const change of this.#changesFor(asChats)) this.#count(name, 'gpt', change, [], this.#following(change, calls))
+      const asChats = [seen.find(({ decision }) => decision) ?? seen[0]].flatMap((call) => call ?? [])
+      for (const change of this.#changesFor(asChats.map((call) => ({ ...call, service: 'gpt' }))))
+        this.#count(name, 'gpt', change, [], seen)
     }
     if (calls.length > 0) for (const change of this.#wholeChanges) this.#count(name, WHOLE, change, calls)
   }
@@ -143,7 +143,7 @@ class SavingsTally {
 
   /** Calls of the other service that the same field affects. */
   #following({ also }: ConfigurationChange, calls: readonly RecordedCall[]): readonly RecordedCall[] {
-    return calls.filter(({ service, decision }) => service === also && decision)
+    return calls.filter(({ service }) => service === also)
   }
 
   #count(
@@ -174,15 +174,22 @@ class SavingsTally {
     return known
   }
 
+  /** Whether the input selects the calls that move. */
+  #isAsked({ service, from }: MovedUnits): boolean {
+    return (this.#asked.service ?? service) === service && (this.#asked.provider ?? from) === from
+  }
+
   best(): Savings['savings'] {
     const savings: Saving[] = []
     for (const [workflowName, parts] of this.#tally) {
-      const isFound = (part: string) => part !== WHOLE && (!this.#isPart || this.#found.has(`${part} ${workflowName}`))
-      const found = [...parts].flatMap(([part, changes]) => (isFound(part) ? (bestOf(workflowName, changes) ?? []) : []))
+      const isAsked = (moved: MovedUnits) => this.#isAsked(moved)
+      const found = [...parts].flatMap(([part, changes]) =>
+        part === WHOLE ? [] : (bestOf(workflowName, changes, isAsked) ?? []),
+      )
       const best = found.filter((saving) => !found.some((other) => isPartOf(saving, other)))
       const together = best.reduce((sum, { sums }) => sum + sums.saved, 0n)
       savings.push(...best)
-      const whole = bestOf(workflowName, parts.get(WHOLE) ?? new Map())
+      const whole = bestOf(workflowName, parts.get(WHOLE) ?? new Map(), isAsked)
       if (whole && whole.sums.saved > together) savings.push(whole)
     }
     return savings.sort((a, b) => Number(b.sums.saved - a.sums.saved) || (a.workflowName < b.workflowName ? -1 : 1))
@@ -200,12 +207,16 @@ function isPartOf(saving: Saving, other: Saving): boolean {
 /** Stands for all services. Names of services are lower-case, so it cannot clash. */
 const WHOLE = 'WHOLE'
 
-/** The change that saves most. Among equals, the first, whose offer has the best quality. */
-function bestOf(workflowName: string, changes: ReadonlyMap<ConfigurationChange, ChangeSums>): Saving | undefined {
+/** The change that saves most and moves calls that were asked for. Among equals, the first, whose offer has the best quality. */
+function bestOf(
+  workflowName: string,
+  changes: ReadonlyMap<ConfigurationChange, ChangeSums>,
+  isAsked: (moved: MovedUnits) => boolean,
+): Saving | undefined {
   let best: Saving | undefined
   for (const [change, sums] of changes) {
     if (!sums.isSaving || (best && sums.saved <= best.sums.saved)) continue
-    const [mostly] = [...sums.moved.values()].sort((a, b) => b.calls - a.calls)
+    const [mostly] = [...sums.moved.values()].filter(isAsked).sort((a, b) => b.calls - a.calls)
     if (mostly) best = { workflowName, change, sums, mostly }
   }
   return best

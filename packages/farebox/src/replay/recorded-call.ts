@@ -13,6 +13,16 @@ import type { DecisionRecord, PhoneNumbers } from '@farebox/router'
 import { decisionOf } from '../kept-decisions.ts'
 import { pricedModelOf } from '../priced-model.ts'
 
+/** One usage record of a call. */
+export interface RecordedPart {
+  /** Its place among all records of the account. */
+  sequence: number
+  rated: Credits
+  due: Credits
+  /** The place of the correction that refunded it in full. Its line is rounded without it from then on. */
+  takenBackAt: number | undefined
+}
+
 /** One call, put together from its usage records: all slices or parts, and all corrections. */
 export interface RecordedCall {
   service: string
@@ -33,8 +43,8 @@ export interface RecordedCall {
   due: Credits
   /** The sum of later corrections to `due`. */
   corrected: Credits
-  /** The part of `rated` and `due` that was refunded in full. Its line is rounded without it. */
-  takenBack: { rated: Credits; due: Credits }
+  /** Its usage records, without corrections. */
+  parts: readonly RecordedPart[]
   /** The routing decision. `undefined` if the work was done outside Farebox. */
   decision: DecisionRecord | undefined
   isSimulated: boolean
@@ -45,6 +55,11 @@ export interface RecordedCall {
   pricedAs: string | undefined
   /** Why it is impossible to tell what it would have cost elsewhere. */
   fixedBecause: 'failed_attempt' | 'corrected' | undefined
+}
+
+/** Whether conditions had set some of the configuration under which a call was routed. */
+export function isConditioned({ decision }: Pick<RecordedCall, 'decision'>): boolean {
+  return (decision?.configuration.conditions?.length ?? 0) > 0
 }
 
 /** Groups the records of one workflow into calls. Leaves out failed attempts that cost nothing, even after corrections. */
@@ -62,7 +77,8 @@ export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
     const details = detailsOf(record.details)
     const name = nameOf(record, details)
     const before = calls.get(name)
-    const call = before ? joined(before, record, details) : newCall(record, details)
+    const part = partOf(record, corrections.get(record.usageId) ?? [])
+    const call = before ? joined(before, record, details, part) : newCall(record, details, part)
     if (!before) calls.set(name, call)
     callOf.set(record.usageId, call)
   }
@@ -73,12 +89,18 @@ export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
       call.corrected = microCredits(call.corrected + charged + shortfall)
       if (charged + shortfall !== 0n) call.fixedBecause = 'corrected'
     }
-    if (record.rated === 0n || !isTakenBack(record, of)) continue
-    call.fixedBecause = 'corrected'
-    const { rated, due } = call.takenBack
-    call.takenBack = { rated: microCredits(rated + record.rated), due: microCredits(due + record.charged + record.shortfall) }
+  }
+  for (const call of calls.values()) {
+    if (call.parts.some(({ takenBackAt }) => takenBackAt !== undefined)) call.fixedBecause = 'corrected'
   }
   return [...calls.values()]
+}
+
+function partOf(record: UsageRow, corrections: readonly UsageRow[]): RecordedPart {
+  const { sequence, rated, charged, shortfall } = record
+  const isGone = rated !== 0n && corrections.length > 0 && isTakenBack(record, corrections)
+  const takenBackAt = isGone ? Math.max(...corrections.map((correction) => correction.sequence)) : undefined
+  return { sequence, rated, due: microCredits(charged + shortfall), takenBackAt }
 }
 
 /** Names the call of a record. Slices with the same name belong to one call, and so do the parts of live work. */
@@ -87,8 +109,8 @@ function nameOf({ usageId, holdId, service, provider }: UsageRow, { call }: Deta
   return holdId !== null && (usageId === holdId || usageId.startsWith(`${holdId}.part`)) ? `hold\0${holdId}` : usageId
 }
 
-function newCall(record: UsageRow, details: Details): RecordedCall {
-  const { service, provider, model, unit, rated, charged, shortfall, certainty, apiKeyId, createdAt } = record
+function newCall(record: UsageRow, details: Details, part: RecordedPart): RecordedCall {
+  const { service, provider, model, unit, rated, certainty, apiKeyId, createdAt } = record
   const decision = decisionOf(details)
   return {
     service,
@@ -100,9 +122,9 @@ function newCall(record: UsageRow, details: Details): RecordedCall {
     at: typeof details.at === 'number' ? details.at : createdAt,
     numbers: numbersOf(details),
     rated,
-    due: microCredits(charged + shortfall),
+    due: part.due,
     corrected: microCredits(0n),
-    takenBack: { rated: microCredits(0n), due: microCredits(0n) },
+    parts: [part],
     decision,
     isSimulated: details.simulated === true,
     isExact: certainty === 'exact',
@@ -112,7 +134,7 @@ function newCall(record: UsageRow, details: Details): RecordedCall {
   }
 }
 
-function joined(call: RecordedCall, record: UsageRow, details: Details): RecordedCall {
+function joined(call: RecordedCall, record: UsageRow, details: Details, part: RecordedPart): RecordedCall {
   const quantities = new Map(call.quantities.map((usage) => [`${usage.meter} ${usage.unit}`, usage]))
   for (const usage of quantitiesOf(record, details, undefined)) {
     const name = `${usage.meter} ${usage.unit}`
@@ -122,7 +144,8 @@ function joined(call: RecordedCall, record: UsageRow, details: Details): Recorde
   return Object.assign(call, {
     quantities: [...quantities.values()],
     rated: microCredits(call.rated + record.rated),
-    due: microCredits(call.due + record.charged + record.shortfall),
+    due: microCredits(call.due + part.due),
+    parts: [...call.parts, part],
     decision: call.decision ?? decisionOf(details),
     isExact: call.isExact && record.certainty === 'exact',
   })

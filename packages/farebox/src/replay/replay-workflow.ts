@@ -1,4 +1,4 @@
-import { type Credits, microCredits, type UsageQuantity } from '@farebox/core'
+import type { Credits, UsageQuantity } from '@farebox/core'
 import type { RecordedCall } from './recorded-call.ts'
 import { type ReplayedPrice, roundUpTo } from './replay-prices.ts'
 
@@ -28,13 +28,20 @@ export interface ServiceDifference {
 }
 
 interface Line {
-  rated: bigint
+  /** What it cost, without what was refunded in full. */
   due: bigint
-  step: Credits
-  /** The calls of the line that stay as they were. */
-  same: RecordedCall[]
+  charges: LineCharge[]
   /** Whether nothing on the line changes, so that it costs what it did. */
   isSame: boolean
+}
+
+/** A charge that the ledger makes on a line, at its place among the records of the account. */
+interface LineCharge {
+  sequence: number
+  rated: bigint
+  /** The step that the line is rounded up to. */
+  step: () => Credits
+  takenBackAt?: number | undefined
 }
 
 /**
@@ -53,40 +60,66 @@ export function replayWorkflow(
     const name = [service, provider, unit].join('\0')
     const known = lines.get(name)
     if (known) return known.line
-    const line: Line = { rated: 0n, due: 0n, step: microCredits(1n), same: [], isSame: true }
+    const line: Line = { due: 0n, charges: [], isSame: true }
     lines.set(name, { service, line })
     return line
   }
   for (const { call, replayed } of calls) {
     const sums = services.get(call.service) ?? { creditsThen: 0n, creditsNow: 0n }
     sums.creditsThen += call.due + call.corrected
-    // The rounding of a line leaves out corrections and what they refunded in full, as the ledger does for later charges of the
-    // line.
-    const { takenBack } = call
-    sums.creditsNow += call.corrected + takenBack.due
+    sums.creditsNow += call.corrected
     services.set(call.service, sums)
     const before = lineOf(call.service, call.provider, call.unit)
     if (replayed.isSame) {
-      before.rated += call.rated - takenBack.rated
-      before.due += call.due - takenBack.due
-      before.same.push(call)
+      const step = () => stepOf(call)
+      for (const part of call.parts) {
+        before.charges.push({ ...part, step })
+        // Its refund is one of the corrections.
+        if (part.takenBackAt === undefined) before.due += part.due
+        else sums.creditsNow += part.due
+      }
       continue
     }
     before.isSame = false
     const after = lineOf(call.service, replayed.provider, replayed.unit)
     after.isSame = false
-    after.rated += replayed.rated
-    after.step = larger(after.step, replayed.step)
+    const { rated, step } = replayed
+    after.charges.push({ sequence: call.parts[0]?.sequence ?? 0, rated, step: () => step })
   }
   for (const { service, line } of lines.values()) {
     const sums = services.get(service)
-    if (!sums) continue
-    const step = () => line.same.reduce((step, call) => larger(step, stepOf(call)), line.step)
-    sums.creditsNow += line.isSame ? line.due : roundUpTo(step(), line.rated)
+    if (sums) sums.creditsNow += line.isSame ? line.due : dueOn(line.charges)
   }
   return services
 }
 
-function larger(left: Credits, right: Credits): Credits {
-  return left > right ? left : right
+/**
+ * What the ledger charges on a line. Each charge rounds up the line as it is by then. A charge that is refunded in full later does
+ * not count in those that follow, but those before it stay as they were rounded.
+ */
+function dueOn(charges: readonly LineCharge[]): bigint {
+  const events = charges.flatMap((charge) => {
+    const { sequence, takenBackAt } = charge
+    return takenBackAt === undefined
+      ? [{ sequence, charge }]
+      : [
+          { sequence, charge },
+          { sequence: takenBackAt, charge },
+        ]
+  })
+  const dues = new Map<LineCharge, bigint>()
+  let [rated, due] = [0n, 0n]
+  for (const { charge } of events.sort((a, b) => a.sequence - b.sequence)) {
+    const before = dues.get(charge)
+    if (before !== undefined) {
+      rated -= charge.rated
+      due -= before
+      continue
+    }
+    rated += charge.rated
+    const more = roundUpTo(charge.step(), rated) - due
+    dues.set(charge, more > 0n ? more : 0n)
+    if (more > 0n) due += more
+  }
+  return due
 }

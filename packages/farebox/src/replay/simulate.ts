@@ -1,8 +1,9 @@
-import { InvalidOptionError, microCredits } from '@farebox/core'
+import { checkOptionNames, InvalidOptionError, microCredits } from '@farebox/core'
 import type { Ledger, WorkflowFilter } from '@farebox/ledger'
 import type { PriceBook } from '@farebox/pricing'
-import type { ServiceConfiguration } from '@farebox/router'
+import { checkServiceConfiguration, presets, type ServiceConfiguration } from '@farebox/router'
 import { type RecordedWorkflow, type ReplayProgress, readWorkflows } from './read-workflows.ts'
+import { isConditioned } from './recorded-call.ts'
 import { CallReplay, namedBy, type ReplayParts, type ReplayUnder } from './replay-call.ts'
 import { ReplayPrices, replayPrices } from './replay-prices.ts'
 import { replayWorkflow } from './replay-workflow.ts'
@@ -18,7 +19,10 @@ export interface SimulateInput extends Omit<WorkflowFilter, 'accountId' | 'state
   to: number
   /** The configuration to apply to every call. @defaultValue each call's own */
   configuration?: ServiceConfiguration
-  /** Fields to change in `configuration`, or else in each call's own configuration. */
+  /**
+   * Fields to change in `configuration`, or else in each call's own configuration, with its conditions applied. Unlike in
+   * recommendations, that includes configurations with `accuracyFirst`.
+   */
   changes?: Partial<ServiceConfiguration>
   /** The price book to apply. @defaultValue the Farebox's own, in the version of each call */
   prices?: PriceBook
@@ -33,6 +37,21 @@ export interface SimulateInput extends Omit<WorkflowFilter, 'accountId' | 'state
   signal?: AbortSignal
 }
 
+const known: Record<keyof SimulateInput, true> = {
+  accountId: true,
+  name: true,
+  apiKeyId: true,
+  userId: true,
+  from: true,
+  to: true,
+  configuration: true,
+  changes: true,
+  prices: true,
+  pricesAt: true,
+  onProgress: true,
+  signal: true,
+}
+
 /** The parts of a Farebox that a simulation uses. */
 export interface SimulateParts extends Omit<ReplayParts, 'keys'> {
   ledger: Ledger
@@ -45,13 +64,17 @@ export interface SimulateParts extends Omit<ReplayParts, 'keys'> {
  * the request, provider health and random numbers of its time, and prices the recorded usage for the provider that would have
  * been asked first.
  *
- * @throws {InvalidOptionError} the input changes nothing, or `from` is not before `to`
+ * @throws {InvalidOptionError} the input changes nothing, `from` is not before `to`, or an option or a field of a configuration is
+ *   unknown or wrong
  */
 export async function simulate(parts: SimulateParts, input: SimulateInput): Promise<Simulation> {
+  checkOptionNames(input, known, 'simulate()')
   const { from, to, configuration, changes, onProgress, signal, accountId, prices: _, pricesAt: __, ...filter } = input
   if (!configuration && !changes && !input.prices)
     throw new InvalidOptionError('nothing is different: give configuration, changes or prices')
   if (!(from < to)) throw new InvalidOptionError(`from must be before to, received ${from} and ${to}`)
+  if (configuration) checkServiceConfiguration(configuration)
+  if (changes) checkServiceConfiguration(presets.balanced(changes), 'changes')
   const under = replayUnder(parts, input)
   const sums = new SimulationSums(new ReplayPrices(parts.book))
   let accounts = 0
@@ -67,7 +90,8 @@ export async function simulate(parts: SimulateParts, input: SimulateInput): Prom
 }
 
 function replayUnder({ book, now }: SimulateParts, input: SimulateInput): ReplayUnder & { prices: ReplayPrices } {
-  const { configuration, changes } = input
+  const { configuration } = input
+  const changes = input.changes && given(input.changes)
   return {
     ...((configuration || changes) && {
       configure: (then) => ({ ...(configuration ?? then), ...changes }),
@@ -76,6 +100,11 @@ function replayUnder({ book, now }: SimulateParts, input: SimulateInput): Replay
     prices: replayPrices(book, { other: input.prices, at: input.pricesAt ?? now }),
     arePricesOther: input.prices !== undefined,
   }
+}
+
+/** The fields that are not `undefined`: those that a caller changes. */
+function given(changes: Partial<ServiceConfiguration>): Partial<ServiceConfiguration> {
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
 }
 
 /** Reads the API keys of an account, by id. */
@@ -111,6 +140,7 @@ class SimulationSums {
   #elsewhere = 0
   #translated = 0
   #recounted = 0
+  #conditioned = 0
 
   /** @param then  the prices that the calls were charged by */
   constructor(then: ReplayPrices) {
@@ -134,6 +164,7 @@ class SimulationSums {
         if (after.because) this.#keep(call.service, after.because, 1, call.due + call.corrected)
         continue
       }
+      if (under.configure && isConditioned(call)) this.#conditioned += 1
       if (after.isTranslated) this.#translated += 1
       if (after.quantities !== call.quantities) this.#recounted += 1
       if (after.provider === call.provider) continue
@@ -199,6 +230,7 @@ class SimulationSums {
         elsewhere: this.#elsewhere,
         translated: this.#translated,
         recounted: this.#recounted,
+        conditioned: configuration ? 0 : this.#conditioned,
         hasConditions: (configuration?.conditions.length ?? 0) > 0,
       }),
     }
@@ -227,8 +259,9 @@ function assumptionsOf(
     elsewhere,
     translated,
     recounted,
+    conditioned,
     hasConditions,
-  }: Record<'elsewhere' | 'translated' | 'recounted', number> & {
+  }: Record<'elsewhere' | 'translated' | 'recounted' | 'conditioned', number> & {
     hasConditions: boolean
   },
 ): string[] {
@@ -243,6 +276,7 @@ function assumptionsOf(
     ...(elsewhere > 0 ? ['work that was done outside Farebox would have followed the configuration'] : []),
     ...(translated > 0 ? ['where a price has no rate for them, cached tokens count as input and reasoning as output'] : []),
     ...(recounted > 0 ? ['images count as the number of tokens that each model was expected to make of them'] : []),
+    ...(conditioned > 0 ? ['fields that conditions had set would have changed too'] : []),
     ...(hasConditions ? ['conditions see only the metadata that the recorded conditions used'] : []),
   ]
 }
