@@ -130,6 +130,24 @@ describe('a server that is not well', () => {
     }
   })
 
+  it('is asked again where its answer broke off and its length was not told', async () => {
+    const keys: unknown[] = []
+    const url = await serve((request, response) => {
+      keys.push(request.headers['idempotency-key'])
+      // As a proxy does that speaks HTTP/1.0 or compresses: the body ends with the connection.
+      response.useChunkedEncodingByDefault = false
+      response.writeHead(201, { 'content-type': 'application/json', connection: 'close' })
+      response.end(keys.length === 1 ? '{"workflow_id":"' : '{"workflow_id":"w"}')
+    })
+    const client = createClient({ baseUrl: url, apiKey: 'k' })
+    expect(await client.workflows.open({ workflow_name: 'w' })).toEqual({ workflow_id: 'w' })
+    expect(new Set(keys).size).toBe(1)
+    expect(keys).toHaveLength(2)
+    keys.length = 0
+    const asking = createClient({ baseUrl: url, apiKey: 'k', retries: 0 }).workflows.open({ workflow_name: 'w' })
+    await expect(asking).rejects.toMatchObject({ name: 'FareboxConnectionError', code: 'CONNECTION_FAILED' })
+  })
+
   it('is given up after the time that one attempt may take', async () => {
     const url = await serve(() => undefined)
     // Counted where they begin: one of so little time may end before the server has heard of it.

@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { credits } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
 import type OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
+import { hosts } from '../farebox/hosts.ts'
 import { openLoopback } from '../farebox/parties.ts'
 import type { Fault } from '../loopback/openai.ts'
 import { compatHosts, openaiOver, openCompat, pairs } from './open-compat.ts'
@@ -140,3 +143,20 @@ describe.each(compatHosts)('a stream at $name', (host) => {
     await expect(speech.arrayBuffer()).rejects.toThrow()
   })
 })
+
+it.each(hosts.slice(0, 2))(
+  'sound that broke off resets a connection of HTTP/1.0, as nginx makes by default, at $name',
+  async (host) => {
+    const server = await openLoopback({ speak: () => [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)] })
+    server.fail({ type: 'reset', after: 1 })
+    const { account, baseURL } = await openCompat({ host, provider: openaiOver(server) })
+    const body = JSON.stringify({ model: 'tts-1', input: 'hello', voice: 'alloy', stream_format: 'audio' })
+    const { port, pathname } = new URL(baseURL)
+    const socket = connect(Number(port), '127.0.0.1')
+    const headers = { authorization: `Bearer ${account.key}`, 'content-type': 'application/json', 'content-length': body.length }
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    socket.write(`POST ${pathname}/audio/speech HTTP/1.0\r\n${lines.join('')}\r\n${body}`)
+    socket.resume()
+    await expect(once(socket, 'end')).rejects.toMatchObject({ code: 'ECONNRESET' })
+  },
+)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { credits, quantity } from '@farebox/core'
-import { simulated } from '@farebox/providers/simulated'
+import { credits, type ProviderAdapter, quantity } from '@farebox/core'
+import { LedgerUnavailableError } from '@farebox/ledger'
+import { type SimulatedCall, simulated } from '@farebox/providers/simulated'
 import type { Farebox } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { type ApiAnswer, serveApi } from './api-client.ts'
@@ -277,6 +278,48 @@ describe('a request sent again under its idempotency key', () => {
     expect(again.body).not.toHaveProperty('key')
     expect(await box.ledger.apiKey(account.prefix)).toMatchObject({ prefix: kept.prefix, previousPrefix: account.prefix })
     expect(await post(path, { grace_seconds: 0 })).toMatchObject({ status: 409, body: { differs: ['grace_seconds'] } })
+  })
+
+  it('whose caller was lost half-way says that it was charged and has no answer', async () => {
+    const chatting = Promise.withResolvers<void>()
+    const adapter = simulated()
+    const waiting: ProviderAdapter = {
+      ...adapter,
+      chat: (_, { signal }) => {
+        chatting.resolve()
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      },
+    }
+    const { api, account, post, names, spent } = await open({ providers: [waiting] })
+    const line = new AbortController()
+    const cut = fetch(`${api.url}${names.agent}/voice`, {
+      method: 'POST',
+      headers: { ...underOneKey, authorization: `Bearer ${account.key}`, 'content-type': 'audio/wav' },
+      body: question,
+      signal: line.signal,
+    })
+    await chatting.promise
+    line.abort()
+    await expect(cut).rejects.toMatchObject({ name: 'AbortError' })
+    const code = async () => (await post('{agent}/voice', question)).body.code
+    await expect.poll(code).not.toBe('IDEMPOTENCY_IN_PROGRESS')
+    const again = await post('{agent}/voice', question)
+    expect(again).toMatchObject({ status: 409, body: { code: 'ANSWER_NOT_KEPT' } })
+    expect(again.body.detail).toContain('left before the answer had ended')
+    expect(await spent()).toBe(credits(1))
+  })
+
+  it('that failed with a charge which could not be refunded does not say to try again', async () => {
+    const failures = ({ offer }: SimulatedCall) => (offer.service === 'gpt' ? ({ kind: 'unavailable' } as const) : undefined)
+    const { box, post, spent } = await open({ providers: [simulated({ failures })] })
+    const { refund } = box.ledger
+    box.ledger.refund = () => Promise.reject(new LedgerUnavailableError('the database is away', { cause: undefined }))
+    expect(await post('{agent}/voice', question)).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
+    box.ledger.refund = refund
+    const again = await post('{agent}/voice', question)
+    expect(again).toMatchObject({ status: 409, body: { code: 'ANSWER_NOT_KEPT' } })
+    expect(again.headers.get('retry-after')).toBeNull()
+    expect(await spent()).toBe(credits(1))
   })
 
   it('that failed for want of credit is tried again', async () => {

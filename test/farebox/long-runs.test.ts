@@ -73,3 +73,37 @@ it('a run that died before it had charged anything is begun again', async () => 
   expect((await ask()).status).toBe(200)
   expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
 })
+
+it.each(storeNames)(
+  'a run that was taken for dead and wakes up is not charged beside the one in its place, on %s',
+  async (on) => {
+    const asleep = Promise.withResolvers<void>()
+    const adapter = simulated()
+    const slow = {
+      ...adapter,
+      chat: async (...asked: Parameters<NonNullable<typeof adapter.chat>>) => {
+        await asleep.promise
+        return (adapter.chat as NonNullable<typeof adapter.chat>)(...asked)
+      },
+    }
+    let now = Date.now()
+    const clock = () => now
+    const box = await openBox({ on, clock, storeClock: clock, providers: [slow] })
+    const { accountId, key } = await openAccount(box)
+    const api = await serveApi(box, key)
+    const beside = await serveApi(openBeside(box, { clock, storeClock: clock }), key)
+    const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+    const ask = (at: typeof api) => at.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello' }, underOneKey)
+    const first = ask(api)
+    await expect.poll(async () => (await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+
+    // As for a process that was suspended: its hold has expired meanwhile.
+    now += 4 * 3_600_000
+    const second = await ask(beside)
+    expect(second.status).toBe(200)
+    asleep.resolve()
+    expect(await first).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
+    for (const at of [api, beside]) expect((await ask(at)).body).toEqual(second.body)
+    expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+  },
+)

@@ -14,7 +14,7 @@ import { holdToDocument } from './hold-to-document.ts'
 /** A database of one test's own. */
 interface TestStore {
   /** A new driver over it. */
-  driver(): LedgerDriver
+  driver(clock?: () => number): LedgerDriver
   drop(): Promise<void>
 }
 
@@ -22,13 +22,13 @@ const stores = {
   async SQLite(): Promise<TestStore> {
     const folder = databaseFolder('box')
     return {
-      driver: () => sqlite({ filename: join(folder, 'credits.db') }),
+      driver: (clock) => sqlite({ filename: join(folder, 'credits.db'), clock }),
       drop: async () => rmSync(folder, { recursive: true, force: true }),
     }
   },
   async Postgres(): Promise<TestStore> {
     const database = await createTestDatabase()
-    return { driver: () => postgres({ connectionString: database.url }), drop: database.drop }
+    return { driver: (clock) => postgres({ connectionString: database.url, clock }), drop: database.drop }
   },
 }
 
@@ -38,16 +38,22 @@ const storeOf = new WeakMap<Farebox, TestStore>()
 export type StoreName = keyof typeof stores
 export const storeNames = Object.keys(stores) as StoreName[]
 
+/** How a test's Farebox is made. `storeClock` is the clock by which holds expire. */
+interface TestOptions extends Partial<FareboxOptions> {
+  storeClock?: () => number
+}
+
 /**
  * A Farebox over a database of its own, with simulated providers unless the test brings others. When the test has ended it is
  * closed, and its books are read again by somebody else: see {@link checkBooks}. Whatever its API answers is held to its OpenAPI document.
  */
 export async function openBox({
   on = 'SQLite',
+  storeClock,
   ...options
-}: Partial<FareboxOptions> & { on?: StoreName } = {}): Promise<Farebox> {
+}: TestOptions & { on?: StoreName } = {}): Promise<Farebox> {
   const store = await stores[on]()
-  const box = createFarebox({ store: store.driver(), providers: [simulated()], ...options })
+  const box = createFarebox({ store: store.driver(storeClock), providers: [simulated()], ...options })
   storeOf.set(box, store)
   const faults = holdToDocument(box)
   onTestFinished(async () => {
@@ -64,10 +70,10 @@ export async function openBox({
 }
 
 /** Another process over the database of `box`: a Farebox that shares nothing else with it, closed when the test has ended. */
-export function openBeside(box: Farebox, options: Partial<FareboxOptions> = {}): Farebox {
+export function openBeside(box: Farebox, { storeClock, ...options }: TestOptions = {}): Farebox {
   const store = storeOf.get(box)
   if (!store) throw new Error('only what openBox opened has a database to share')
-  const beside = createFarebox({ store: store.driver(), providers: [simulated()], ...options })
+  const beside = createFarebox({ store: store.driver(storeClock), providers: [simulated()], ...options })
   onTestFinished(() => beside.close())
   return beside
 }

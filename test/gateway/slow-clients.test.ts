@@ -95,3 +95,23 @@ test('a client who sends requests ahead of too many answers has the rest refused
   expect(most).toBe(64)
   expect(new Set(statuses)).toEqual(new Set(['HTTP/1.1 200', 'HTTP/1.1 429']))
 })
+
+test('an answer that breaks off is reset in HTTP/1.0, where its end would pass for the end of the whole', async () => {
+  let isAsked = false
+  const body = () =>
+    new ReadableStream({
+      pull(controller) {
+        if (isAsked) return controller.error(new Error('broken'))
+        isAsked = true
+        controller.enqueue(new TextEncoder().encode('half'))
+      },
+    })
+  const server = gatewayServer(async () => new Response(body()))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  socket.write('GET / HTTP/1.0\r\n\r\n')
+  socket.resume()
+  await expect(once(socket, 'end')).rejects.toMatchObject({ code: 'ECONNRESET' })
+})

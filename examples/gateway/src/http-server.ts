@@ -92,8 +92,19 @@ function refuseAhead(server: GatewayServer): void {
       response.writeHead(429, { 'retry-after': '1', 'content-length': '0' }).end()
       return
     }
+    resetWhenBroken(request, response)
     waiting.set(socket, ahead + 1)
     response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1))
     for (const listener of listeners) listener.call(server, request, response)
   })
+}
+
+/** In HTTP/1.0 a body ends where its connection does, so only a reset tells a client, or a proxy between, that it broke off. */
+function resetWhenBroken({ httpVersion, socket }: IncomingMessage, response: ServerResponse): void {
+  if (httpVersion !== '1.0') return
+  const { destroy } = response
+  response.destroy = (error) => {
+    if (error) socket.resetAndDestroy()
+    return destroy.call(response, error)
+  }
 }

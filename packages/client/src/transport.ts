@@ -82,6 +82,10 @@ export class Transport {
     return this.#untilAnswered(request, options, async (attempt) => {
       const response = await this.#begin(attempt)
       const answer = parseJson(await bodyOf(response, attempt))
+      // Where no length was sent, as by some proxies, a body that broke off looks whole to `fetch`.
+      if (response.ok && answer === undefined && mediaTypeOf(response) === 'application/json') {
+        throw attempt.failure(undefined, 'CONNECTION_FAILED', 'broke off before its end')
+      }
       // Every answer of the API is an object: anything else came from something in between, such as a proxy.
       if (response.ok && typeof answer === 'object' && answer !== null && !Array.isArray(answer)) return answer as Answer
       throw errorOf(response, answer, attempt)
@@ -93,8 +97,7 @@ export class Transport {
     return this.#untilAnswered(request, options, async (attempt) => {
       const response = await this.#begin(attempt)
       const { body } = response
-      const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
-      const isStream = response.ok && (request.streams ?? EVENTS).includes(type)
+      const isStream = response.ok && (request.streams ?? EVENTS).includes(mediaTypeOf(response))
       if (!body || !isStream) throw errorOf(response, parseJson(await bodyOf(response, attempt)), attempt)
       attempt.deadline.restart()
       return {
@@ -251,6 +254,10 @@ class Deadline {
   stop(): void {
     clearTimeout(this.#timer)
   }
+}
+
+function mediaTypeOf({ headers }: Response): string {
+  return headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
 }
 
 async function bodyOf(response: Response, attempt: Attempt): Promise<string> {

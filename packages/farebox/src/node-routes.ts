@@ -3,6 +3,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Farebox } from './farebox.ts'
 import { isApiPath } from './http/api-path.ts'
 import { REQUEST_ID } from './http/request-id.ts'
+import { resetWhenBroken } from './http/reset-when-broken.ts'
 import type { RoutesOptions } from './http/routes.ts'
 
 /**
@@ -21,6 +22,7 @@ export function nodeRoutes(box: Farebox, options: RoutesOptions): NodeRoutes {
     // A body that a parser has read cannot be read again, so pass it on as `rawBody`, where the listener looks for it.
     if (request.readableEnded && hasBody(request) && !isKept(request))
       Object.assign(request, { rawBody: bytesOf(parsed, request) })
+    resetWhenBroken(request, response)
     await listener(request, response)
     return true
   }

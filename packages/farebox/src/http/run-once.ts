@@ -1,17 +1,20 @@
 import { hash } from 'node:crypto'
 import { isFareboxError } from '@farebox/core'
-import { newUuid, type WorkflowSummary } from '@farebox/ledger'
+import { IdempotencyConflictError, newUuid, type WorkflowSummary } from '@farebox/ledger'
 import { v5 as uuidv5 } from 'uuid'
 import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts'
 import { type Problem, problemOf } from './problem.ts'
 import { JsonAnswer, ProblemAnswer, REPLAYED } from './route.ts'
+import { answerLeft } from './stream-response.ts'
 import { whenBack } from './when-back.ts'
 
 /** A run that has not ended after this long and shows no sign of life died with its process, and may start again. */
 const RUN_MS_MAX = 10 * 60_000
 const TRIES_MAX = 100
+/** How a run ended that was taken for dead. Another one has begun in its place. */
+const REPLACED = { failed: 'RUN_REPLACED' }
 /** Derives workflow ids from runs. Any fixed UUID would do. */
 const RUN_NAMESPACE = '5b0f8a4e-0d0b-4c3b-9a53-2f3c5a7f1e21'
 /** The workflows of the runs under way in this process, for each Farebox. */
@@ -64,9 +67,13 @@ export async function runOnce<Answer extends object>(
       if (isOld && !(await isAlive(box, accountId, workflowId))) {
         if (!isRepeatable) throw outcomeUnknown()
         if (isShared || (await hasCharged(box, accountId, workflowId))) throw answerNotKept()
+        // Its process may only have slept. Whoever writes the end first decides which run counts.
+        await box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body: REPLACED }).catch((error: unknown) => {
+          throw error instanceof IdempotencyConflictError ? inProgress() : error
+        })
         continue
       }
-      throw new IdempotencyInProgressError('an earlier request under this idempotency key has not ended yet')
+      throw inProgress()
     }
     return whileRunning(box, workflowId, () => runAndKeep(box, { ...run, isRepeatable }, { documentId, workflowId }, work))
   }
@@ -80,15 +87,26 @@ async function runAndKeep<Answer extends object>(
   { documentId, workflowId }: { documentId: string; workflowId: string },
   work: (workflowId: string) => Promise<Answer>,
 ): Promise<Answer> {
-  const end = (body: Record<string, unknown>) => box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body })
+  const end = async (body: Record<string, unknown>) => {
+    try {
+      await box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body })
+    } catch (error) {
+      if (!(error instanceof IdempotencyConflictError) || !(await isReplaced(box, accountId, documentId))) throw error
+      // The other run is charged instead.
+      const workflow = box.workflow({ accountId, workflowId, name: '', isOpened: true })
+      await whenBack(() => workflow.refund('another run has replaced this one'))
+      throw new ReplacedRunError()
+    }
+  }
   let answer: Answer
   try {
     answer = await work(workflowId)
   } catch (thrown) {
     const error = thrown instanceof ChargedRunError ? thrown.cause : thrown
     const failed = isRepeatable || isBeforeWork(error) ? codeOf(error) : 'OUTCOME_UNKNOWN'
-    const ending = thrown instanceof ChargedRunError ? { problem: problemOf(error) } : { failed }
-    await end(ending).catch(() => {
+    const ending = thrown instanceof ChargedRunError ? { problem: problemOf(keptError(error)) } : { failed }
+    await end(ending).catch((reason: unknown) => {
+      if (reason instanceof ReplacedRunError) return
       // Until this is written, the key answers "in progress": for ten minutes at most, after which the run counts as dead.
       whenBack(() => end(ending), { ref: false }).catch(() => undefined)
     })
@@ -96,9 +114,22 @@ async function runAndKeep<Answer extends object>(
   }
   // The work is done and paid for, so the caller gets the answer even if it is too long to keep for a repeated request.
   await end({ answer })
-    .catch(() => end({ problem: problemOf(answerNotKept()) }))
-    .catch(() => undefined)
+    .catch((error: unknown) => {
+      if (error instanceof ReplacedRunError) throw error
+      return end({ problem: problemOf(answerNotKept()) })
+    })
+    .catch((error: unknown) => {
+      if (error instanceof ReplacedRunError) throw inProgress()
+    })
   return answer
+}
+
+/** A run was taken for dead by another process, which has begun another in its place. Its charges are refunded. */
+class ReplacedRunError extends Error {}
+
+async function isReplaced(box: Farebox, accountId: string, documentId: string): Promise<boolean> {
+  const end = await box.ledger.document(accountId, 'run_end', documentId)
+  return end?.body.failed === REPLACED.failed
 }
 
 async function whileRunning<Result>(box: Farebox, workflowId: string, work: () => Promise<Result>): Promise<Result> {
@@ -127,6 +158,12 @@ export class ChargedRunError extends Error {
   constructor(cause: unknown) {
     super('a run failed after it had charged', { cause })
   }
+}
+
+/** What a repeated request is told about a run that failed after a charge: its caller is there, and trying again does not help. */
+function keptError(error: unknown): unknown {
+  if (codeOf(error) === 'CALLER_LEFT') return answerLeft()
+  return isFareboxError(error) && error.isRetryable ? answerNotKept() : error
 }
 
 /** Codes of errors which imply that no work was done. */
@@ -172,6 +209,10 @@ async function workflowOf(box: Farebox, accountId: string, workflowId: string): 
 
 function answerNotKept(): AnswerNotKeptError {
   return new AnswerNotKeptError('the first request under this idempotency key was charged, but its answer was not kept')
+}
+
+function inProgress(): IdempotencyInProgressError {
+  return new IdempotencyInProgressError('an earlier request under this idempotency key has not ended yet')
 }
 
 function outcomeUnknown(): ProvidersFailedError {
