@@ -1,7 +1,7 @@
 import { type Clock, checkOptionNames, InvalidOptionError } from '@farebox/core'
 import { checkCount } from '../check-input.ts'
 import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
-import { InvalidInputError, LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
+import { InvalidInputError, LedgerClosedError } from '../errors.ts'
 import { runBatch } from '../machine/batch.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
@@ -353,7 +353,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   async #makePool(): Promise<PostgresPool> {
     const { default: pg } = await import('pg').catch((error: unknown) => {
-      throw new LedgerUnavailableError('pg cannot be loaded: install it beside @farebox/ledger', error)
+      throw new InvalidOptionError('pg cannot be loaded: install it beside @farebox/ledger', { cause: error })
     })
     const pool = new pg.Pool({
       connectionString: this.#options.connectionString,

@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '@farebox/core'
 import { LedgerClosedError, LedgerInternalError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
 import { codeOf, messageOf } from './classify-error.ts'
 
@@ -27,6 +28,8 @@ export function unpackError({ code, message, cause }: SentError): Error {
       return new LedgerUnavailableError(message, original)
     case 'SCHEMA_VERSION':
       return new SchemaVersionError(message, { cause: original })
+    case 'INVALID_OPTION':
+      return new InvalidOptionError(message, { cause: original })
     case 'LEDGER_CLOSED':
       return new LedgerClosedError(message)
     default:

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '@farebox/core'
-import { LedgerUnavailableError } from '../errors.ts'
+import { codeOf, messageOf } from './classify-error.ts'
 import type { SqliteDatabase, SqliteStatement } from './handle.ts'
 
 /** The part of better-sqlite3 that opens a file. */
@@ -13,8 +13,7 @@ export type BetterSqlite = new (
 /**
  * Loads better-sqlite3 on demand, because it is an optional dependency.
  *
- * @throws {InvalidOptionError} this version of Node is too old for it
- * @throws {LedgerUnavailableError} better-sqlite3 is not installed
+ * @throws {InvalidOptionError} this version of Node is too old for it, or it is not installed
  */
 export async function loadBetterSqlite(): Promise<BetterSqlite> {
   // On older versions, better-sqlite3 13 crashes the process without a message.
@@ -25,6 +24,22 @@ export async function loadBetterSqlite(): Promise<BetterSqlite> {
   try {
     return (await import('better-sqlite3')).default
   } catch (error) {
-    throw new LedgerUnavailableError('better-sqlite3 cannot be loaded: install it beside @farebox/ledger', error)
+    throw (
+      withoutNativePart(error) ??
+      new InvalidOptionError('better-sqlite3 cannot be loaded: install it beside @farebox/ledger', { cause: error })
+    )
   }
+}
+
+/**
+ * The error to throw if better-sqlite3 is installed and its native part is missing or was built for another Node, which trying
+ * again does not change. It loads that part when it first opens a file. Its message tells no paths, which the cause has.
+ */
+export function withoutNativePart(error: unknown): InvalidOptionError | undefined {
+  const isMissing = /better_sqlite3\.node|^Could not locate the bindings file/.test(messageOf(error))
+  const isNative = codeOf(error) === 'ERR_DLOPEN_FAILED' || (isMissing && !codeOf(error).startsWith('SQLITE_'))
+  if (!isNative) return undefined
+  const { platform, arch, version } = process
+  const message = `better-sqlite3 was not built for Node ${version} on ${platform}-${arch}: install it with this Node, and allow its install script`
+  return new InvalidOptionError(message, { cause: error })
 }

@@ -1,7 +1,7 @@
 import { LedgerUnavailableError } from '../errors.ts'
 import { messageOf } from './classify-error.ts'
 import type { SqliteDatabase } from './handle.ts'
-import { loadBetterSqlite } from './load-better-sqlite.ts'
+import { loadBetterSqlite, withoutNativePart } from './load-better-sqlite.ts'
 
 /** Opens a file through better-sqlite3. */
 export async function openFile(filename: string): Promise<SqliteDatabase> {
@@ -9,7 +9,8 @@ export async function openFile(filename: string): Promise<SqliteDatabase> {
   try {
     return new Database(filename, { timeout: 0 })
   } catch (error) {
-    throw new LedgerUnavailableError(`cannot open the SQLite file ${filename}: ${messageOf(error)}`, error)
+    const unopened = `cannot open the SQLite file ${filename}: ${messageOf(error)}`
+    throw withoutNativePart(error) ?? new LedgerUnavailableError(unopened, error)
   }
 }
 

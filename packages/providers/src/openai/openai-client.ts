@@ -85,7 +85,17 @@ export interface OpenaiClientOptions {
  */
 export async function loadOpenaiClient(options: OpenaiClientOptions): Promise<OpenaiClient> {
   const sdk = await importOpenai()
-  return new sdk.OpenAI({ ...options, adminAPIKey: null, webhookSecret: null, maxRetries: 0, logLevel: 'off' })
+  const address = addressOf(options.baseURL)
+  return new sdk.OpenAI({ ...options, ...address, adminAPIKey: null, webhookSecret: null, maxRetries: 0, logLevel: 'off' })
+}
+
+/** Sets the query of the address apart: SDK 6 would put the path of each request behind it. */
+function addressOf(baseURL: string): { baseURL: string; defaultQuery?: Record<string, string> } {
+  const url = URL.canParse(baseURL) ? new URL(baseURL) : undefined
+  if (!url?.search) return { baseURL }
+  const defaultQuery = Object.fromEntries(url.searchParams)
+  url.search = ''
+  return { baseURL: url.href, defaultQuery }
 }
 
 async function importOpenai(): Promise<typeof import('openai')> {

@@ -30,7 +30,12 @@ import { transcribe } from './transcribe.ts'
 export interface OpenaiOptions {
   /** The secret key. Without it and without a `client`, the adapter is disabled. An empty string counts as absent. */
   apiKey?: string | undefined
-  /** The API's base URL. Any server that speaks this API will do. @defaultValue `https://api.openai.com/v1` */
+  /**
+   * The API's base URL. Any server that speaks this API will do. A query that it ends in (`?api-version=…`) goes with each request;
+   * conversations need SDK 7 for that.
+   *
+   * @defaultValue `https://api.openai.com/v1`
+   */
   baseURL?: string
   /** The organization to bill. @defaultValue the key's own */
   organization?: string
@@ -51,7 +56,8 @@ export interface OpenaiOptions {
   /** @defaultValue the global `fetch` */
   fetch?: typeof globalThis.fetch
   /**
-   * What sends chats and embeddings. `sdk`: the official SDK. `fetch`: `fetch` alone, with the same bodies, answers and errors.
+   * What sends chats and embeddings. `sdk`: the official SDK. `fetch`: `fetch` alone, with the same bodies, answers and errors. Only
+   * SDK 6 tells less of a refusal whose code is not within an `error` object, as some other servers send it: just its status.
    * With `undiciFetch()` it takes a quarter of the CPU (`npm run bench -- fetch`), and it needs no SDK, though speech and
    * transcription still do. It cannot be combined with your own `client`.
    *
