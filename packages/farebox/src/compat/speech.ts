@@ -1,6 +1,7 @@
 import { type AudioFormat, audioFormats, type SpeechEvent } from '@farebox/core'
 import { z } from 'zod'
 import { accountRoute, SPENDING } from '../http/route.ts'
+import { text } from '../http/schemas.ts'
 import { answerLeft, type Encoding, eventStream } from '../http/stream-response.ts'
 import type { SpeakInput } from '../workflow-calls.ts'
 import { type ServedStream, serveStream } from './serve-stream.ts'
@@ -11,7 +12,7 @@ const speechBody = z.looseObject({
   model: modelName,
   input: said.min(1),
   voice: z
-    .union([z.string().min(1), z.looseObject({ id: z.string().min(1) })])
+    .union([text, z.looseObject({ id: text })])
     .nullish()
     .describe(
       'Only OpenAI speaks with OpenAI’s voices. If one is given, or a custom one by its id, other providers use their own default voice',
