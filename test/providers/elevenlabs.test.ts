@@ -259,6 +259,9 @@ describe('a failure of ElevenLabs', () => {
     for (const voice of ['.', '..', '']) expect(await speak(voice)).toMatchObject({ kind: 'unsupported' })
     expect(await speak('\ud800')).toMatchObject({ kind: 'invalid_request', providerParameter: 'voice' })
     expect(server.requests).toHaveLength(1)
+    const unpaid = { type: 'payment_required', code: 'paid_plan_required', message: 'no', status: 'payment_required' }
+    server.fail({ type: 'status', status: 402, body: { detail: unpaid } })
+    expect(await speak('Rachel')).toMatchObject({ kind: 'unsupported', providerCode: 'paid_plan_required' })
     server.fail({ type: 'status', status: 404, body: elevenlabsErrorBody('model_not_found', 'gone') })
     expect(await speak('Rachel')).toMatchObject({ kind: 'model_not_found' })
   })
