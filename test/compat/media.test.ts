@@ -215,7 +215,7 @@ it('speaks for everybody else when somebody asks for voices that there are not',
   const [theirs, ours] = [openai(), openai({ apiKey: other.key })]
   const speak = (client: typeof theirs, voice?: string) =>
     client.audio.speech.create({ model: 'elevenlabs', input: 'hello', ...(voice && { voice }) } as never)
-  for (const voice of ['\ud800', 'x'.repeat(201), 'a\nb']) {
+  for (const voice of ['\ud800', 'x'.repeat(201)]) {
     await expect(speak(theirs, voice), JSON.stringify(voice)).rejects.toMatchObject({ status: 422, param: 'voice' })
   }
   for (let round = 0; round < 8; round += 1) {
