@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { credits } from '@farebox/core'
+import { elevenlabs } from '@farebox/providers/elevenlabs'
 import { simulated } from '@farebox/providers/simulated'
 import { toFile } from 'openai'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openAccount } from '../farebox/open-box.ts'
 import { openLoopback } from '../farebox/parties.ts'
+import { MISSING_VOICE, startElevenlabsLoopback } from '../loopback/elevenlabs.ts'
 import { openaiOver, openCompat, pairs } from './open-compat.ts'
 
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
@@ -201,6 +204,24 @@ it('speaks with a voice of OpenAI’s at OpenAI alone, and hands any other on', 
   await openai().audio.speech.create({ model: 'elevenlabs', input: 'hello', voice: 'alloy' })
   await openai().audio.speech.create({ model: 'elevenlabs', input: 'hello', voice: 'Rachel' })
   expect(voices).toEqual([undefined, 'Rachel'])
+})
+
+it('speaks for everybody else when somebody asks for voices that there are not', async () => {
+  const server = await startElevenlabsLoopback()
+  onTestFinished(() => server.close())
+  const provider = elevenlabs({ apiKey: server.apiKey, baseUrl: server.url })
+  const { openai, box } = await openCompat({ provider })
+  const other = await openAccount(box)
+  const [theirs, ours] = [openai(), openai({ apiKey: other.key })]
+  const speak = (client: typeof theirs, voice?: string) =>
+    client.audio.speech.create({ model: 'elevenlabs', input: 'hello', ...(voice && { voice }) } as never)
+  for (const voice of ['\ud800', 'x'.repeat(201)]) {
+    await expect(speak(theirs, voice), JSON.stringify(voice)).rejects.toMatchObject({ status: 422, param: 'voice' })
+  }
+  for (let round = 0; round < 8; round += 1) {
+    await expect(speak(theirs, MISSING_VOICE)).rejects.toMatchObject({ status: 422, code: 'request_rejected', param: 'voice' })
+  }
+  expect((await speak(ours)).status).toBe(200)
 })
 
 it('speaks with a custom voice of OpenAI’s there, by its id, and elsewhere with another', async () => {

@@ -17,7 +17,7 @@ export interface ApiAnswer {
 /** Asks the API of one server, with one key. */
 export interface ApiClient {
   readonly url: string
-  get(path: string): Promise<ApiAnswer>
+  get(path: string, headers?: Record<string, string>): Promise<ApiAnswer>
   /** A plain object is sent as JSON; text, bytes and forms as they are. */
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<ApiAnswer>
   /** The same server with another key, or none. */
@@ -28,7 +28,7 @@ export function apiClient(url: string, key: string | undefined): ApiClient {
   const authorization: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` }
   return {
     url,
-    get: async (path) => readAnswer(await fetch(`${url}${path}`, { headers: authorization })),
+    get: async (path, headers = {}) => readAnswer(await fetch(`${url}${path}`, { headers: { ...authorization, ...headers } })),
     async post(path, body, headers = {}) {
       const isJson = typeof body === 'object' && !(body instanceof FormData) && !ArrayBuffer.isView(body)
       return readAnswer(

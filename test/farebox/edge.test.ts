@@ -354,6 +354,11 @@ describe('the URL of an image', () => {
     'https://[::ffff:0:127.0.0.1]/x.png',
     'https://[2001:0:4136:e378:8000:63bf:80ff:fffe]/x.png',
     'https://user:password@example.com/x.png',
+    'https://localhost.localdomain/x.png',
+    'https://localhost6.localdomain6/x.png',
+    'https://kubernetes.default.svc/x.png',
+    'https://127.0.0.1../x.png',
+    'https://168.63.129.16/machine',
   ])('that leads into a network is refused: %s', async (url) => {
     const { api, server, spent } = await open()
     expect(await api.post('/v1/chat/completions', see(url))).toMatchObject({

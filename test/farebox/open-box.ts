@@ -69,6 +69,15 @@ export async function openBox({
   return box
 }
 
+/** A driver over the database of `box`, to read what is in it, closed when the test has ended. */
+export function openDriver(box: Farebox): LedgerDriver {
+  const store = storeOf.get(box)
+  if (!store) throw new Error('only what openBox opened has a database to share')
+  const driver = store.driver()
+  onTestFinished(() => driver.close())
+  return driver
+}
+
 /** Another process over the database of `box`: a Farebox that shares nothing else with it, closed when the test has ended. */
 export function openBeside(box: Farebox, { storeClock, ...options }: TestOptions = {}): Farebox {
   const store = storeOf.get(box)

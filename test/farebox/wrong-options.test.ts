@@ -257,10 +257,13 @@ describe('routes', () => {
     )
   })
 
-  it.each(['schlüssel', 'two\nlines', 12345678])('refuse an admin token that nobody could send: %s', async (adminToken) => {
-    const box = await openBox()
-    expect(said(() => box.routes({ adminToken: adminToken as string }))).toContain('adminToken must be a text of ASCII')
-  })
+  it.each(['schlüssel', 'two\nlines', 'two words', 'blank-at-its-end ', 12345678])(
+    'refuse an admin token that nobody could send: %s',
+    async (adminToken) => {
+      const box = await openBox()
+      expect(said(() => box.routes({ adminToken: adminToken as string }))).toContain('adminToken must be a text of ASCII')
+    },
+  )
 })
 
 const chatOf = (outputTokensMax: unknown) => (workflow: Workflow) =>

@@ -326,6 +326,15 @@ describe('a request to Anthropic', () => {
     },
   )
 
+  it('is not made for an image with millions of parameters, which is the caller’s mistake and not the provider’s', async () => {
+    const { server, adapter } = await open()
+    for (const parameters of [';'.repeat(6_000_000), ';a'.repeat(3_000_000), `${';'.repeat(6_000_000)};base64`]) {
+      const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'image', url: `data:image/png${parameters}` }] }]
+      expect(await failureOf(adapter.chat?.({ ...hello, messages }, context))).toMatchObject({ kind: 'unsupported' })
+    }
+    expect(server.requests).toEqual([])
+  })
+
   it('is made once, by a client of the host too, however often that would retry, and however long its answer may be', async () => {
     const server = await startAnthropicLoopback()
     loopback = server

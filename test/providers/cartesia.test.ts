@@ -416,6 +416,15 @@ describe('a failure of Cartesia', () => {
     }
   })
 
+  it('is not that of a model where the caller has named the voice, which may be anything', async () => {
+    for (const transport of transports) {
+      const { adapter, server } = await open({ transport })
+      const error = await failureOf(collect(adapter.streamSpeech?.({ ...raw, voice: MISSING_VOICE }, context)))
+      expect(error).toMatchObject({ kind: 'unsupported', providerCode: 'voice_not_found', providerParameter: 'voice' })
+      await server.close()
+    }
+  })
+
   it('is malformed where the answer is none', async () => {
     const { adapter, server } = await open()
     server.fail({ type: 'garbage' })

@@ -321,6 +321,20 @@ describe('an error of Deepgram', () => {
     if (typeof body !== 'string') expect(error.requestId).toBe(body.request_id)
   })
 
+  it('is not that of a model where the caller has named the voice or the language, which may be anything', async () => {
+    const { adapter, server } = await open()
+    const body = legacyError('Bad Request', 'Bad Request: No such model/language/tier combination found.')
+    const missing = { type: 'status', status: 400, body } as const
+    server.fail(missing)
+    const spoken = await failureOf(adapter.speak?.({ ...speech, voice: 'nobody' }, context))
+    expect(spoken).toMatchObject({ kind: 'unsupported', providerParameter: 'voice' })
+    server.fail(missing)
+    const heard = await failureOf(adapter.transcribe?.({ ...recording, language: 'tlh' }, context))
+    expect(heard).toMatchObject({ kind: 'unsupported', providerParameter: 'language' })
+    const half = await failureOf(adapter.speak?.({ ...speech, voice: '\ud800' }, context))
+    expect(half).toMatchObject({ kind: 'invalid_request', providerParameter: 'voice' })
+  })
+
   it.each(['timeout', '"timeout"'])('%j without a status is the SDK that ran out of time', async (message) => {
     const transcribeFile = () => Promise.reject(new DeepgramError({ message }))
     const inner = new DeepgramClient({ apiKey: 'k' })

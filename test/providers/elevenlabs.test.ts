@@ -247,6 +247,25 @@ describe('a failure of ElevenLabs', () => {
     })
   })
 
+  it('is not that of a model where the caller has named the voice, which may be anything', async () => {
+    const { adapter, server } = await open()
+    const speak = (voice: string) => failureOf(adapter.speak?.({ ...hello, voice }, context))
+    expect(await speak(MISSING_VOICE)).toMatchObject({
+      kind: 'unsupported',
+      providerCode: 'voice_not_found',
+      providerParameter: 'voice',
+    })
+    // These would lead to other paths of the API, or are none.
+    for (const voice of ['.', '..', '']) expect(await speak(voice)).toMatchObject({ kind: 'unsupported' })
+    expect(await speak('\ud800')).toMatchObject({ kind: 'invalid_request', providerParameter: 'voice' })
+    expect(server.requests).toHaveLength(1)
+    const unpaid = { type: 'payment_required', code: 'paid_plan_required', message: 'no', status: 'payment_required' }
+    server.fail({ type: 'status', status: 402, body: { detail: unpaid } })
+    expect(await speak('Rachel')).toMatchObject({ kind: 'unsupported', providerCode: 'paid_plan_required' })
+    server.fail({ type: 'status', status: 404, body: elevenlabsErrorBody('model_not_found', 'gone') })
+    expect(await speak('Rachel')).toMatchObject({ kind: 'model_not_found' })
+  })
+
   it('is malformed where the answer is none', async () => {
     const { adapter, server } = await open()
     for (const fault of [{ type: 'garbage' }, { type: 'status', status: 200, body: { text: 7 } }] as const) {

@@ -14,7 +14,7 @@ import type { Usage } from './usage.ts'
  * | `context_too_long` | no | one with a larger window |
  * | `content_policy` | no | only if allowed |
  * | `invalid_request` | no | no: it would fail at every provider |
- * | `unsupported` (the adapter cannot do this) | no | yes |
+ * | `unsupported` (the adapter cannot do this, or the provider lacks what this request alone names, such as a voice) | no | yes |
  * | `malformed` (the adapter could not parse the answer) | no | yes |
  * | `outcome_unknown` (a phone may be ringing) | never | never |
  * | `aborted` (the caller left) | no | no |

@@ -7,11 +7,18 @@ import { type ServedStream, serveStream } from './serve-stream.ts'
 import { serveWhole } from './serve-whole.ts'
 import { givenOptions, modelName, present, said } from './wire-schemas.ts'
 
+/** Some providers have it in their URL, where it must fit. */
+const voiceName = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((value) => value.isWellFormed(), 'must not hold half a character')
+
 const speechBody = z.looseObject({
   model: modelName,
   input: said.min(1),
   voice: z
-    .union([z.string().min(1), z.looseObject({ id: z.string().min(1) })])
+    .union([voiceName, z.looseObject({ id: z.string().min(1) })])
     .nullish()
     .describe(
       'Only OpenAI speaks with OpenAI’s voices. If one is given, or a custom one by its id, other providers use their own default voice',

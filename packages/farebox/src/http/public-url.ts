@@ -7,6 +7,8 @@ for (const [network, prefix] of [
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
+  // Azure's own agent, which every machine there reaches: a cloud's metadata at a public address.
+  ['168.63.129.16', 32],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
@@ -32,7 +34,8 @@ for (const [network, prefix] of [
   inside.addSubnet(network, prefix, 'ipv6')
 }
 
-const INSIDE_NAMES = /^(localhost|[^.]+)$|\.(localhost|local|internal|intranet|lan|home\.arpa)$/
+/** `localhost.localdomain` is in the hosts file of many Linux machines, and pods of Kubernetes resolve `name.namespace.svc`. */
+const INSIDE_NAMES = /^(localhost|[^.]+)$|\.(localhost|localdomain\d?|local|internal|intranet|lan|home|corp|svc|home\.arpa)$/
 
 /**
  * Whether a provider may be given a URL to fetch: by its host name, it leads to the public internet. Farebox itself fetches none,
@@ -44,6 +47,8 @@ export function isPublicUrl(url: string): boolean {
   const { hostname, username, password } = new URL(url)
   if (username !== '' || password !== '') return false
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
+  // More than one dot at the end is no name, whatever a resolver makes of it.
+  if (host.endsWith('.')) return false
   const version = isIP(host)
   if (version === 4) return !inside.check(host)
   // `BlockList` checks an IPv4-mapped address against the IPv4 networks.

@@ -81,7 +81,7 @@ function documentText(): string {
 /**
  * The API of a Farebox as one handler.
  *
- * @throws {InvalidOptionError} an option is unknown, a limit or an origin is invalid, or the admin token is not ASCII text
+ * @throws {InvalidOptionError} an option is unknown, a limit or an origin is invalid, or the admin token is not ASCII text without blanks
  */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
   checkOptionNames(options, known, 'routes()')
@@ -149,8 +149,8 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
 
 function adminDigestOf(token: string | undefined): Buffer | undefined {
   if (!token) return undefined
-  if (typeof token !== 'string' || !/^[\x20-\x7e]+$/.test(token))
-    throw new InvalidOptionError('adminToken must be a text of ASCII, since it is sent in a header')
+  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
+    throw new InvalidOptionError('adminToken must be a text of ASCII without blanks, since it is sent in a header')
   return digestOf(token)
 }
 

@@ -10,6 +10,8 @@ export interface FailurePlace {
   isAnswering?: boolean
   /** The usage known so far. */
   usage?: Usage
+  /** What the caller named for this request alone, if anything. That it is missing says nothing about the provider. */
+  chosen?: 'voice' | 'language' | undefined
 }
 
 /** How to read the errors of one provider's SDK. */
@@ -47,20 +49,30 @@ export function sdkError(errors: SdkErrors, thrown: unknown, place: FailurePlace
   const { usage } = place
   if (place.signal.aborted) return signalError(name, place.signal, { usage })
   if (thrown instanceof ProviderError) return thrown
+  if (!place.isAnswering && causes(thrown).some((link) => link instanceof URIError)) return unsendable(name, place)
   const facts = readThrown(thrown, errors.read)
-  const kind = place.isAnswering ? 'incomplete' : classify(facts, errors)
+  const found = place.isAnswering ? 'incomplete' : classify(facts, errors)
+  // A model that is missing is missing for everybody, and so rests. A voice that only this caller named must not have the same effect.
+  const isOwn = place.chosen !== undefined && found === 'model_not_found' && facts.code !== 'model_not_found'
+  const kind = isOwn ? 'unsupported' : found
   return new ProviderError(describe(name, kind, facts), {
     provider: name,
     kind,
     status: facts.status,
     retryAfterMs: facts.headers && retryAfterMs(facts.headers, now),
     providerCode: facts.code ?? facts.type,
-    providerParameter: facts.param,
+    providerParameter: facts.param ?? (isOwn ? place.chosen : undefined),
     requestId: facts.requestId,
     usage,
     // The error of an answer quotes the answer. That of a broken connection names only hosts and system calls.
     cause: facts.status === undefined && facts.systemCode !== undefined ? thrown : undefined,
   })
+}
+
+/** The error for half a character in a URL. Nothing was sent, so the provider is not to blame. */
+function unsendable(provider: string, { chosen, usage }: FailurePlace): ProviderError {
+  const message = `${provider} was not asked: half a character (a lone surrogate) fits in no URL`
+  return new ProviderError(message, { provider, kind: 'invalid_request', providerParameter: chosen, usage })
 }
 
 const KIND_BY_STATUS: ReadonlyMap<number, ProviderErrorKind> = new Map([

@@ -65,12 +65,14 @@ function userPart(provider: string, part: ContentPart): Block[] {
 
 function imageSource(provider: string, url: string): Anthropic.Base64ImageSource | Anthropic.URLImageSource {
   if (/^https?:/i.test(url)) return { type: 'url', url }
-  const [, mediaType, data] = /^data:(image\/(?:jpeg|png|gif|webp))(?:;[^;,]*)*;base64,(.*)$/is.exec(url) ?? []
-  if (mediaType === undefined || data === undefined) {
+  const comma = url.indexOf(',')
+  const head = comma < 0 ? '' : url.slice(0, comma).toLowerCase()
+  const [, mediaType] = /^data:(image\/(?:jpeg|png|gif|webp));/.exec(head) ?? []
+  if (mediaType === undefined || !head.endsWith(';base64')) {
     const message = `${provider} reads images of https: URLs, and of data: URLs with JPEG, PNG, GIF or WebP in base64`
     throw new ProviderError(message, { provider, kind: 'unsupported', providerParameter: 'image_url' })
   }
-  return { type: 'base64', media_type: mediaType.toLowerCase() as Anthropic.Base64ImageSource['media_type'], data }
+  return { type: 'base64', media_type: mediaType as Anthropic.Base64ImageSource['media_type'], data: url.slice(comma + 1) }
 }
 
 function toolUse({ id, name, arguments: given }: ToolCall): Anthropic.ToolUseBlockParam {

@@ -71,6 +71,7 @@ async function* hear(
       signal: context.signal,
       isAnswering: speech.isAnswering,
       usage: consumed(),
+      chosen: request.voice === undefined ? undefined : 'voice',
     })
   } finally {
     call.end()

@@ -48,7 +48,8 @@ export async function* streamSpeech(
     const model = headers?.get('dg-model-name') ?? headers?.get('x-dg-model-name') ?? asked
     finish = { type: 'finish', model, usage, ...(requestId === undefined ? {} : { requestId }) }
   } catch (thrown) {
-    throw deepgramError(connection, thrown, { signal: context.signal, isAnswering, usage })
+    const chosen = request.voice === undefined ? undefined : 'voice'
+    throw deepgramError(connection, thrown, { signal: context.signal, isAnswering, usage, chosen })
   } finally {
     call.end()
   }

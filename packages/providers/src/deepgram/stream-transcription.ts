@@ -71,7 +71,8 @@ export async function* streamTranscription(
     }
   } catch (thrown) {
     const usage = told ?? (socket && soundUsage(socket, request, 'floor'))
-    throw liveError(connection, thrown, { signal: context.signal, isAnswering: socket !== undefined, usage }, requestId)
+    const chosen = request.language === undefined ? undefined : 'language'
+    throw liveError(connection, thrown, { signal: context.signal, isAnswering: socket !== undefined, usage, chosen }, requestId)
   } finally {
     socket?.close()
     call.end()

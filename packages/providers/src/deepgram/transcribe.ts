@@ -22,7 +22,8 @@ export async function transcribe(
     )
     return readTranscription(connection, request, data, requestId)
   } catch (thrown) {
-    throw deepgramError(connection, thrown, context)
+    const chosen = request.language === undefined ? undefined : 'language'
+    throw deepgramError(connection, thrown, { signal: context.signal, chosen })
   } finally {
     call.end()
   }

@@ -25,6 +25,8 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['invalid_api_key', 'authentication'],
   // Like a missing model, a missing voice may exist at another provider.
   ['voice_not_found', 'model_not_found'],
+  // A voice of the library, which free plans do not have. The status is 402, but there may be quota left for other voices.
+  ['paid_plan_required', 'model_not_found'],
   ['model_not_found', 'model_not_found'],
   ['max_character_limit_exceeded', 'context_too_long'],
   ['text_too_long', 'context_too_long'],

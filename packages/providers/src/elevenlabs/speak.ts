@@ -1,4 +1,12 @@
-import type { AudioFormat, CallContext, SpeakRequest, SpeakResult, SpeechEvent, Usage } from '@farebox/core'
+import {
+  type AudioFormat,
+  type CallContext,
+  ProviderError,
+  type SpeakRequest,
+  type SpeakResult,
+  type SpeechEvent,
+  type Usage,
+} from '@farebox/core'
 import { asRequestId, malformed } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
 import { collectSpeech } from '../adapter/collect-speech.ts'
@@ -55,7 +63,7 @@ async function* hear(
   let requestId: string | undefined
   try {
     const { data, headers } = await send(connection, call, (client, options) =>
-      client.textToSpeech[method](request.voice ?? defaults.voice, speechBody(request), options),
+      client.textToSpeech[method](voiceId(connection.name, request, defaults), speechBody(request), options),
     )
     requestId = asRequestId(headers.get('request-id'))
     if (!(data instanceof ReadableStream)) throw malformed(connection.name, 'a body', requestId)
@@ -69,12 +77,21 @@ async function* hear(
     }
     if (!isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
   } catch (thrown) {
-    throw elevenlabsError(connection, thrown, { signal: context.signal, isAnswering, usage })
+    const chosen = request.voice === undefined ? undefined : 'voice'
+    throw elevenlabsError(connection, thrown, { signal: context.signal, isAnswering, usage, chosen })
   } finally {
     call.end()
   }
   usage = speechUsage(request.text, 'derived', raw)
   yield { type: 'finish', model: request.model, usage, ...(requestId === undefined ? {} : { requestId }) }
+}
+
+/** @throws {ProviderError} `unsupported`: in the path of the request, the voice would lead to another one */
+function voiceId(provider: string, { voice }: SpeakRequest, defaults: SpeechDefaults): string {
+  if (voice === undefined) return defaults.voice
+  if (!['', '.', '..'].includes(voice)) return voice
+  const message = `${provider} has no voice with this id`
+  throw new ProviderError(message, { provider, kind: 'unsupported', providerParameter: 'voice' })
 }
 
 /** The request in the SDK's form. `providerOptions.outputFormat` may set the rates, if it matches the request's format. */

@@ -92,7 +92,8 @@ export async function* streamSpeech(
       usage = speechUsage(request.text, 'derived')
     }
   } catch (thrown) {
-    throw openaiError(connection, thrown, { signal: context.signal, isAnswering, usage })
+    const chosen = (request.voice ?? request.providerOptions?.voice) === undefined ? undefined : 'voice'
+    throw openaiError(connection, thrown, { signal: context.signal, isAnswering, usage, chosen })
   } finally {
     call.end()
   }
