@@ -190,6 +190,96 @@ inBrowser('the focus', () => {
     expect(await hasFocus(slider)).toBe(true)
   })
 
+  test('stays in the field of the workflows when it filters and when it is emptied, and what is written outlasts a refresh', async () => {
+    const page = await openPage('/activity')
+    await page.clock.install()
+    await signIn(page, open().seeded.key)
+    await loaded(page)
+    const field = page.getByLabel('Workflow name')
+    await field.focus()
+    await page.keyboard.type('triage')
+    await page.clock.fastForward(4_500)
+    await loaded(page)
+    await page.keyboard.press('Enter')
+    await expect.poll(() => new URL(page.url()).search).toBe('?name=triage')
+    await loaded(page)
+    expect(await hasFocus(field)).toBe(true)
+    await page.keyboard.press('Control+a')
+    await page.keyboard.press('Backspace')
+    await expect.poll(() => new URL(page.url()).search).toBe('')
+    await loaded(page)
+    await page.keyboard.type('emergency_line')
+    expect(await field.inputValue()).toBe('emergency_line')
+    // The field says what the address does.
+    await page.keyboard.press('Enter')
+    await expect.poll(() => new URL(page.url()).search).toBe('?name=emergency_line')
+    await page.getByRole('link', { name: 'Activity', exact: true }).click()
+    await expect.poll(() => field.inputValue()).toBe('')
+  })
+
+  test('stays by what has gone: a filter, a failure, and the button for older entries', async () => {
+    const page = await openPage('/activity?user=mara', { mayFail: true })
+    await signIn(page, open().seeded.key)
+    await loaded(page)
+    const around = () =>
+      page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.tagName)
+    await page.getByRole('button', { name: 'Remove the filter: User mara' }).focus()
+    await page.keyboard.press('Enter')
+    await expect.poll(() => page.getByRole('list', { name: 'Filters' }).count()).toBe(0)
+    expect(await around()).toBe('Workflows')
+
+    await page.route('**/api/v1/prices', (route) => route.abort())
+    await page.getByRole('link', { name: 'Prices' }).click()
+    await page.getByRole('button', { name: 'Try again' }).focus()
+    await page.unroute('**/api/v1/prices')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => page.locator('tbody tr').count()).toBeGreaterThan(0)
+    expect(await around()).toBe('Prices')
+
+    let isLast = false
+    await page.route('**/api/v1/credits/statement*', async (route) => {
+      const answer = await route.fetch()
+      const { entries, ...rest } = (await answer.json()) as { entries: unknown[] }
+      await route.fulfill({ response: answer, json: isLast ? { entries } : { entries, ...rest } })
+    })
+    await page.getByRole('link', { name: 'Statement' }).click()
+    await page.getByRole('button', { name: 'Older entries' }).focus()
+    isLast = true
+    await page.keyboard.press('Enter')
+    await expect.poll(() => page.locator('.more').count()).toBe(0)
+    expect(await around()).toBe('Entries')
+  })
+
+  test('stays on a workflow of the overview when it runs again', async () => {
+    const page = await openPage()
+    await page.clock.install()
+    await signIn(page, open().seeded.key)
+    const { accountId } = open().seeded
+    const link = page.getByRole('region', { name: 'Top workflows' }).getByRole('link').first()
+    await link.focus()
+    const before = await page.locator('.bar-list-line').first().textContent()
+    const workflow = open().box.workflow({ accountId, name: (await link.textContent()) ?? '' })
+    await workflow.record('phone', 'twilio', 1, 'minutes')
+    await workflow.end()
+    await page.clock.fastForward(16_000)
+    await expect.poll(() => page.locator('.bar-list-line').first().textContent()).not.toBe(before)
+    expect(await hasFocus(link)).toBe(true)
+  })
+
+  test('comes back to the button of the menu when a link leads to the page that is shown', async () => {
+    const page = await signedIn('/prices', open().seeded.key, { viewport: { width: 390, height: 800 } })
+    const menu = page.getByRole('button', { name: 'Menu' })
+    await menu.click()
+    await page.getByRole('link', { name: 'Prices' }).focus()
+    await page.keyboard.press('Enter')
+    await expect.poll(() => menu.getAttribute('aria-expanded')).toBe('false')
+    expect(await hasFocus(menu)).toBe(true)
+    await menu.click()
+    await page.getByRole('link', { name: 'Statement' }).click()
+    await loaded(page)
+    expect(await focused(page)).toBe('Statement')
+  })
+
   test('comes back to the button of the menu when the menu is closed by key', async () => {
     const page = await signedIn('', open().seeded.key, { viewport: { width: 390, height: 800 } })
     const menu = page.getByRole('button', { name: 'Menu' })

@@ -7,7 +7,9 @@ import {
   percent,
   providerName,
   serviceName,
+  since,
   unitName,
+  units,
 } from '../../packages/dashboard/app/format.ts'
 import { englishOf } from '../../packages/dashboard/app/locale.ts'
 import { stackSeries } from '../../packages/dashboard/app/parts/stack-series.ts'
@@ -113,4 +115,12 @@ test('dates are in English, as the words around them are, and in the order of th
     'en-TW',
     'en-IR',
   ])
+})
+
+test('what has happened is never ahead, however late a clock is', () => {
+  expect([since(5_000, 0), since(0, 5_000), since(0, 120_000)]).toEqual(['now', ago(0, 5_000), ago(0, 120_000)])
+})
+
+test('less than one of a unit is not none of it', () => {
+  expect([0, 0.004, 0.5, 2.25, 12_345.678].map(units)).toEqual(['0', '0.004', '0.5', '2.25', '12,346'])
 })

@@ -165,6 +165,35 @@ inBrowser('a path', () => {
   })
 })
 
+inBrowser('an address', () => {
+  test('has what prices are searched for, and the field has what it says', async () => {
+    const page = await signedIn('/prices?search=gpt-4o-mini')
+    const field = page.getByLabel('Search prices')
+    expect(await field.inputValue()).toBe('gpt-4o-mini')
+    await field.fill('twilio phone')
+    await expect.poll(() => new URL(page.url()).searchParams.get('search')).toBe('twilio phone')
+    const shown = await rows(page).allTextContents()
+    await page.getByRole('link', { name: 'Providers' }).click()
+    await loaded(page)
+    await page.goBack()
+    await loaded(page)
+    expect(await field.inputValue()).toBe('twilio phone')
+    expect(await rows(page).allTextContents()).toEqual(shown)
+    await page.getByRole('link', { name: 'Prices' }).click()
+    await expect.poll(() => field.inputValue()).toBe('')
+    expect(await rows(page).count()).toBeGreaterThan(shown.length)
+  })
+
+  test('is one step of the way back, however often a link leads to it', async () => {
+    const page = await signedIn('/keys')
+    const prices = page.getByRole('link', { name: 'Prices' })
+    for (let clicks = 0; clicks < 3; clicks++) await prices.click()
+    await page.getByRole('heading', { name: 'Prices' }).waitFor()
+    await page.goBack()
+    await expect.poll(() => page.locator('h1').textContent()).toBe('Keys & limits')
+  })
+})
+
 inBrowser('a day on which more was given back than spent', () => {
   test('stands below zero in the chart, and its numbers add up there and in the table', async () => {
     const { ledger } = open().box

@@ -178,6 +178,60 @@ inBrowser('workflows as they come', () => {
   })
 })
 
+inBrowser('what has changed meanwhile', () => {
+  test('is in the statement, above all the older entries that were shown', async () => {
+    const { accountId, key } = await openAccount('Moving')
+    const { ledger } = open().box
+    for (let grants = 0; grants < 59; grants++) await ledger.grant({ accountId, amount: credits(1) })
+    const page = await openPage('/statement')
+    await page.clock.install()
+    await signIn(page, key)
+    await page.getByRole('button', { name: 'Older entries' }).click()
+    const numbers = () => page.locator('.entry .number').allTextContents()
+    await expect.poll(async () => (await numbers()).length).toBeGreaterThan(50)
+    const before = await numbers()
+    for (let grants = 0; grants < 3; grants++) await ledger.grant({ accountId, amount: credits(2) })
+    await page.clock.fastForward(16_000)
+    const newest = Number(before[0]?.slice(1))
+    await expect.poll(numbers).toEqual([3, 2, 1].map((more) => `#${newest + more}`).concat(before))
+  })
+
+  test('is in the prices in force and in the list of the accounts', async () => {
+    const page = await openPage('/prices')
+    await page.clock.install()
+    await signIn(page, ADMIN_TOKEN)
+    await loaded(page)
+    await page.getByRole('combobox', { name: 'Account' }).locator('option').nth(1).waitFor({ state: 'attached' })
+    await open().box.ledger.openAccount({ name: 'Come later' })
+    await page.route('**/api/v1/prices*', async (route) => {
+      const answer = await route.fetch()
+      await route.fulfill({ response: answer, json: { ...((await answer.json()) as object), price_version: 'of-the-new-month' } })
+    })
+    const changed = page
+      .getByText('In force now, from price book of-the-new-month.')
+      .or(page.locator('option', { hasText: 'Come later' }))
+    // A round is left out while the one before is not answered.
+    const later = async () => {
+      await page.clock.fastForward(61_000)
+      return changed.count()
+    }
+    await expect.poll(later).toBe(2)
+  })
+
+  test('was not opened in a time to come, also where the clock of the reader is behind', async () => {
+    const { accountId, key } = await openAccount('Ahead')
+    const workflow = open().box.workflow({ accountId, name: 'just_begun' })
+    await workflow.record('phone', 'twilio', 1, 'minutes')
+    await workflow.end()
+    const page = await openPage('/activity')
+    await page.clock.install({ time: Date.now() - 90_000 })
+    await signIn(page, key)
+    await rows(page).first().waitFor()
+    expect(await rows(page).first().textContent()).toContain('now')
+    expect(await page.locator('#main').textContent()).not.toMatch(/in \d+ (sec|min)/)
+  })
+})
+
 inBrowser('a session', () => {
   test('leaves nothing behind when it is ended', async () => {
     const page = await signedIn('/activity?name=emergency_line')

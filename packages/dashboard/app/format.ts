@@ -3,6 +3,7 @@ import { locale } from './locale.ts'
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 })
 const short = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 })
 const exact = new Intl.NumberFormat(locale, { maximumFractionDigits: 6 })
+const rough = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 })
 const percents = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 })
 // Never `yesterday` or `last month`: these are calendar words, and `ago` measures elapsed time.
 const relative = new Intl.RelativeTimeFormat(locale, { style: 'short' })
@@ -20,6 +21,8 @@ const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' })
 
 /** `12,345`. */
 export const credits = (amount: number): string => whole.format(amount)
+/** Formats an amount of units: whole from 100 on, and three digits of a smaller one, so that half a minute is not `0`. */
+export const units = (amount: number): string => (Math.abs(amount) < 100 ? rough : whole).format(amount)
 /** `12.3K`, for axes. */
 export const shortCredits = (amount: number): string => short.format(amount)
 /** Formats a number or a decimal string with all its decimals: `0.015`. */
@@ -58,6 +61,9 @@ export function ago(at: string | number, now: number): string {
   const count = Math.round(seconds / size)
   return count === 0 ? 'now' : relative.format(count, unit)
 }
+
+/** As {@link ago}, for what has happened. It is `now`, and never ahead, if `now` is from before it or the clocks differ. */
+export const since = (at: string | number, now: number): string => ago(at, Math.max(now, new Date(at).getTime()))
 
 /** Formats a number of seconds: `340 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(seconds: number): string {

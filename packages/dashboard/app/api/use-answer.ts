@@ -11,8 +11,8 @@ export interface Answered<Answer> {
   isAsking: boolean
   /** When the data arrived, in epoch milliseconds. */
   at: number | undefined
-  /** Repeats the query. Resolves when it is answered or has failed. */
-  askAgain(): Promise<void>
+  /** Repeats the query. Resolves when it is answered, or with why it failed. */
+  askAgain(): Promise<AskError | undefined>
 }
 
 interface Kept<Answer> {
@@ -41,16 +41,16 @@ export function useAnswer<Answer>(
   // A new object in each round, so that the effect repeats an unchanged query.
   const asked = useMemo(() => ({ question: whole, round }), [whole, round])
   const isUnderWay = useRef(false)
-  const waiting = useRef<(() => void)[]>([])
+  const waiting = useRef<((failure: AskError | undefined) => void)[]>([])
   const latestAsk = useRef(ask)
   latestAsk.current = ask
   useEffect(() => {
     const { question: about } = asked
     const leaving = new AbortController()
-    const end = () => {
+    const end = (failure?: AskError) => {
       isUnderWay.current = false
       setAsking(false)
-      for (const resolve of waiting.current.splice(0)) resolve()
+      for (const resolve of waiting.current.splice(0)) resolve(failure)
     }
     isUnderWay.current = true
     setAsking(true)
@@ -65,7 +65,7 @@ export function useAnswer<Answer>(
         // Whatever else is thrown comes from reading an answer without the fields that it should have.
         const error = reason instanceof AskError ? reason : unreadable()
         keep((before) => (before.question === about ? { ...before, error } : { question: about, error }))
-        end()
+        end(error)
       },
     )
     return () => leaving.abort()
@@ -73,7 +73,7 @@ export function useAnswer<Answer>(
 
   const askAgain = useCallback(
     () =>
-      new Promise<void>((resolve) => {
+      new Promise<AskError | undefined>((resolve) => {
         waiting.current.push(resolve)
         setRound((before) => before + 1)
       }),

@@ -18,10 +18,11 @@ interface Listing {
 const PAGE = 1_000
 const PAGES_MAX = 5
 const AGAIN_MS = 5_000
+const EVERY_MS = 60_000
 
 /** Lets an admin choose an account. Until then, it chooses the first one. */
 export function AccountChoice() {
-  const answered = useAnswer('accounts', readAccounts)
+  const answered = useAnswer('accounts', readAccounts, { everyMs: EVERY_MS })
   const { data, error, askAgain } = answered
   const chosen = session.value?.accountId
   // Every choice reloads the list. Keep the old one meanwhile, because a list that is briefly empty would lose the focus.

@@ -3,6 +3,7 @@ import { useEffect, useErrorBoundary, useRef } from 'preact/hooks'
 import { type AskError, unreadable } from '../api/get-json.ts'
 import type { Answered } from '../api/use-answer.ts'
 import { Icon } from './icon.tsx'
+import { useFocusKept } from './use-focus-kept.ts'
 
 interface Props<Answer> {
   of: Answered<Answer>
@@ -90,8 +91,10 @@ export function Nothing({ title, hint }: { title: string; hint: ComponentChildre
 }
 
 function Failure({ error, again }: { error: AskError; again(): void }) {
+  const notice = useRef<HTMLDivElement>(null)
+  useFocusKept(notice)
   return (
-    <div class="notice" role="alert">
+    <div ref={notice} class="notice" role="alert">
       <Icon name="broken" size={26} />
       <strong>{titleOf(error)}</strong>
       <p>{error.message}</p>

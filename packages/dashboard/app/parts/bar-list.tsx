@@ -19,7 +19,8 @@ export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }
   return (
     <ul class="bar-list">
       {listed.map(({ name, detail, amount, href, isRest }) => (
-        <li key={name + detail}>
+        // A name that leads on keeps its element, and with it the focus, when its detail changes.
+        <li key={href === undefined ? `${name} ${detail}` : `${name} ${isRest}`}>
           <div class="bar-list-line">
             <span class="bar-list-name">
               {href ? (

@@ -24,13 +24,16 @@ export function Sidebar() {
   useLayoutEffect(() => {
     if (!isOpen) return undefined
     const closeByKey = ({ key }: KeyboardEvent) => {
-      if (key !== 'Escape') return
-      setOpen(false)
-      menu.current?.focus()
+      if (key === 'Escape') close()
     }
     addEventListener('keydown', closeByKey)
     return () => removeEventListener('keydown', closeByKey)
   }, [isOpen])
+  const close = () => {
+    setOpen(false)
+    // The link that has the focus goes with the menu. Where there is no menu, its button cannot take the focus.
+    menu.current?.focus()
+  }
   const current = view === 'workflows' ? 'activity' : view
   return (
     <header class="sidebar">
@@ -53,12 +56,7 @@ export function Sidebar() {
         {session.value?.kind === 'admin' && <AccountChoice />}
         <nav class="nav" aria-label="Pages">
           {items.map(([each, label, icon]) => (
-            <a
-              key={each}
-              href={addressOf(each)}
-              aria-current={each === current ? 'page' : undefined}
-              onClick={() => setOpen(false)}
-            >
+            <a key={each} href={addressOf(each)} aria-current={each === current ? 'page' : undefined} onClick={close}>
               <Icon name={icon} />
               {label}
             </a>

@@ -29,7 +29,9 @@ export function setQuery(changes: Readonly<Record<string, string | undefined>>):
 
 /** Navigates to an address of the dashboard without reloading the page. */
 export function go(to: string): void {
-  history.pushState({ from: here() }, '', to)
+  // As a browser does: a link to where one is already adds no step back.
+  if (new URL(to, document.baseURI).href === location.href) history.replaceState(history.state, '', to)
+  else history.pushState({ from: here() }, '', to)
   address.value = here()
   scrollTo(0, 0)
 }

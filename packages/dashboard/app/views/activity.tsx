@@ -1,6 +1,6 @@
 import type { WorkflowListing, WorkflowPage } from '@farebox/client'
-import { useRef, useState } from 'preact/hooks'
-import { getJson } from '../api/get-json.ts'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { type AskError, getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { credits, plural, utc } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
@@ -9,6 +9,7 @@ import { Older } from '../parts/older.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { Segmented } from '../parts/segmented.tsx'
 import { Updated } from '../parts/updated.tsx'
+import { useFocusKept } from '../parts/use-focus-kept.ts'
 import { route, setQuery } from '../state/route.ts'
 import { useKeyNames } from './key-names.ts'
 import { WorkflowRows } from './workflow-rows.tsx'
@@ -63,6 +64,11 @@ export function Activity() {
     everyMs: isLive ? (isByTime ? EVERY_MS : COSTLIEST_EVERY_MS) : undefined,
   })
   const keyNames = useKeyNames()
+  const field = useRef<HTMLInputElement>(null)
+  // The field follows the address, and is otherwise its writer's: a refresh must not undo what is being written.
+  useLayoutEffect(() => {
+    if (field.current) field.current.value = name
+  }, [name])
   const more = () => {
     shown.current.count += PAGE
     return answered.askAgain()
@@ -79,12 +85,11 @@ export function Activity() {
               <label>
                 <span class="unseen">Workflow name</span>
                 <input
-                  key={name}
+                  ref={field}
                   class="field search"
                   type="search"
                   name="name"
                   placeholder="Exact workflow name"
-                  defaultValue={name}
                   onInput={clearWhenEmpty}
                 />
               </label>
@@ -172,7 +177,15 @@ function Costliest({ page, keyNames }: { page: WorkflowPage; keyNames: ReadonlyM
   )
 }
 
-function Rows({ page, keyNames, more }: { page: WorkflowPage; keyNames: ReadonlyMap<string, string>; more(): Promise<void> }) {
+function Rows({
+  page,
+  keyNames,
+  more,
+}: {
+  page: WorkflowPage
+  keyNames: ReadonlyMap<string, string>
+  more(): Promise<AskError | undefined>
+}) {
   const newestAtFirst = useRef(page.workflows[0]?.created_at ?? '')
   return (
     <>
@@ -188,10 +201,13 @@ function Rows({ page, keyNames, more }: { page: WorkflowPage; keyNames: Readonly
 
 /** A filter with a button that removes it. */
 function Chip({ text, without }: { text: string; without: Record<string, undefined> }) {
+  const button = useRef<HTMLButtonElement>(null)
+  useFocusKept(button)
   return (
     <li class="chip">
       <span>{text}</span>
       <button
+        ref={button}
         type="button"
         aria-label={`Remove the filter: ${text}`}
         title="Remove this filter"

@@ -1,7 +1,7 @@
 import type { UsageReport } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, plural, serviceName, unitName } from '../format.ts'
+import { credits, plural, serviceName, unitName, units } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { BarList } from '../parts/bar-list.tsx'
 import { Card } from '../parts/card.tsx'
@@ -47,7 +47,7 @@ export function Breakdowns({ range: name }: { range: RangeName }) {
                 total={total_credits}
                 bars={service_breakdown.map(({ service_type, provider, units_consumed, unit_type, total_credits: amount }) => ({
                   name: provider,
-                  detail: `${serviceName(service_type)} · ${credits(units_consumed)} ${unitName(units_consumed, unit_type)}`,
+                  detail: `${serviceName(service_type)} · ${units(units_consumed)} ${unitName(units_consumed, unit_type)}`,
                   amount,
                 }))}
               />

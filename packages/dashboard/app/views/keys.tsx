@@ -1,7 +1,7 @@
 import type { Budgets as BudgetsAnswer, OwnKeys } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { ago, credits, day, instant, percent, plural, serviceName } from '../format.ts'
+import { credits, day, instant, percent, plural, serviceName, since } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { Badge, type Tone } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
@@ -102,7 +102,7 @@ export function Keys() {
                           <KeyBudgets of={key} />
                         </td>
                         <td class="wide-only faint number" title={key.last_used_at ? instant(key.last_used_at) : undefined}>
-                          {key.last_used_at ? ago(key.last_used_at, now) : 'never'}
+                          {key.last_used_at ? since(key.last_used_at, now) : 'never'}
                         </td>
                       </tr>
                     ))}

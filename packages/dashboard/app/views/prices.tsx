@@ -1,17 +1,19 @@
 import type { Price, PriceList } from '@farebox/client'
-import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { credits, exactly, plural, serviceName, unitName } from '../format.ts'
 import { AnswerView, Nothing } from '../parts/answer-view.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
-import { route } from '../state/route.ts'
+import { route, setQuery } from '../state/route.ts'
+
+/** Prices begin and end by date, also while somebody looks. */
+const EVERY_MS = 60_000
 
 /** The price list, with a search field. */
 export function Prices() {
-  const [search, setSearch] = useState(() => route.value.query.get('search') ?? '')
-  const answered = useAnswer('prices', (signal) => getJson<PriceList>('/prices', {}, signal))
+  const search = route.value.query.get('search') ?? ''
+  const answered = useAnswer('prices', (signal) => getJson<PriceList>('/prices', {}, signal), { everyMs: EVERY_MS })
   return (
     <>
       <PageHead
@@ -27,7 +29,7 @@ export function Prices() {
               type="search"
               placeholder="Service, provider or model"
               value={search}
-              onInput={(event) => setSearch(event.currentTarget.value)}
+              onInput={(event) => setQuery({ search: event.currentTarget.value })}
             />
           </label>
         </div>

@@ -119,7 +119,9 @@ export function SpendChart({ range: name }: { range: RangeName }) {
                   {layers.map((layer) => (
                     <li key={layer.name}>
                       <span class="swatch" style={{ background: layer.colour }} />
-                      <span class="cut">{layer.name}</span>
+                      <span class="cut" title={layer.name}>
+                        {layer.name}
+                      </span>
                       <span class="number faint">{credits(layer.total)}</span>
                     </li>
                   ))}

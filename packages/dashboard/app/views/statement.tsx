@@ -1,6 +1,6 @@
 import type { StatementEntry, StatementPage } from '@farebox/client'
-import { useState } from 'preact/hooks'
-import { getJson } from '../api/get-json.ts'
+import { useRef } from 'preact/hooks'
+import { type AskError, getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { exactly, instant, serviceName } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
@@ -9,10 +9,19 @@ import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 
 const PAGE = 50
+/** The most entries that the API returns at once. */
+const LIMIT_MAX = 1_000
+const EVERY_MS = 15_000
 
 /** The journal of the account. */
 export function Statement() {
-  const answered = useAnswer('statement', (signal) => getJson<StatementPage>('/credits/statement', { limit: PAGE }, signal))
+  // Each poll reloads all entries shown, so that none is left out between the newest and the older ones.
+  const count = useRef(PAGE)
+  const answered = useAnswer('statement', (signal) => readEntries(count.current, signal), { everyMs: EVERY_MS })
+  const more = () => {
+    count.current += PAGE
+    return answered.askAgain()
+  }
   return (
     <>
       <PageHead
@@ -29,21 +38,27 @@ export function Statement() {
             when: ({ entries }) => entries.length === 0,
           }}
         >
-          {(first) => <Pages first={first} />}
+          {(page) => <Entries page={page} more={more} />}
         </AnswerView>
       </section>
     </>
   )
 }
 
-function Pages({ first }: { first: StatementPage }) {
-  const [older, setOlder] = useState<StatementEntry[]>([])
-  const [cursor, setCursor] = useState(first.next)
-  const more = async () => {
-    const page = await getJson<StatementPage>('/credits/statement', { limit: PAGE, cursor })
-    setOlder((before) => [...before, ...page.entries])
-    setCursor(page.next)
-  }
+/** Reads the newest `count` entries, and the cursor of those that follow. */
+async function readEntries(count: number, signal: AbortSignal): Promise<StatementPage> {
+  const entries: StatementEntry[] = []
+  let cursor: string | undefined
+  do {
+    const limit = Math.min(LIMIT_MAX, count - entries.length)
+    const page = await getJson<StatementPage>('/credits/statement', { limit, cursor }, signal)
+    entries.push(...page.entries)
+    cursor = page.next
+  } while (cursor !== undefined && entries.length < count)
+  return { entries, ...(cursor !== undefined && { next: cursor }) }
+}
+
+function Entries({ page, more }: { page: StatementPage; more(): Promise<AskError | undefined> }) {
   return (
     <>
       <TableScroll label="Entries">
@@ -70,13 +85,13 @@ function Pages({ first }: { first: StatementPage }) {
             </tr>
           </thead>
           <tbody>
-            {[...first.entries, ...older].map((entry) => (
+            {page.entries.map((entry) => (
               <EntryRow key={entry.sequence} entry={entry} />
             ))}
           </tbody>
         </table>
       </TableScroll>
-      {cursor && <Older label="Older entries" read={more} />}
+      {page.next && <Older label="Older entries" read={more} />}
     </>
   )
 }

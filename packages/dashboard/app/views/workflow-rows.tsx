@@ -1,5 +1,5 @@
 import type { WorkflowListing } from '@farebox/client'
-import { ago, credits, duration, instant } from '../format.ts'
+import { credits, duration, instant, since } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 import { useNow } from '../parts/use-now.ts'
@@ -54,7 +54,7 @@ export function WorkflowRows({
                   <span>
                     <a href={workflowAddress(workflow_id)}>{workflow_name}</a>
                   </span>
-                  <span class="narrow-only">{ago(created_at, now)}</span>
+                  <span class="narrow-only">{since(created_at, now)}</span>
                   <span class="wide-only mono">{workflow_id}</span>
                 </th>
                 <td>
@@ -65,7 +65,7 @@ export function WorkflowRows({
                 </td>
                 <td class="wide-only free faint">{user_id ?? '–'}</td>
                 <td class="wide-only faint number" title={instant(created_at)}>
-                  {ago(created_at, now)}
+                  {since(created_at, now)}
                 </td>
                 <td class="wide-only faint right number">
                   {closed_at === null ? '–' : duration((new Date(closed_at).getTime() - new Date(created_at).getTime()) / 1000)}
