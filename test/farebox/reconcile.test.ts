@@ -233,6 +233,36 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     await workflow.close()
   })
 
+  it('knows a call that was recorded after its range had ended', async () => {
+    const { network, box, workflow, later, balance } = await open(on, (net, request) => net.connect(request, 60))
+    const begun = network.time
+    await workflow.call(call)
+    const before = await balance()
+    later(20 * MINUTE)
+    network.bill(0, 28_000_000n)
+    const range = { from: begun, until: begun + 1 }
+    expect((await box.reconcile(range)).differences).toMatchObject([{ type: 'late_price', requestId: 'CA1', isApplied: true }])
+    expect(await box.reconcile(range)).toMatchObject({ agreed: 1, differences: [] })
+    expect(await balance()).toBe(before)
+    await workflow.close()
+  })
+
+  it('leaves what came after its range alone, also while it looks there for a call that was dialled within', async () => {
+    let isOdd = true
+    const { network, box, workflow, later } = await open(on, (net, request) => (isOdd ? unknown() : net.connect(request, 60)))
+    const begun = network.time
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(MINUTE)
+    isOdd = false
+    await workflow.call(call)
+    network.bill(0, 28_000_000n)
+    later(20 * MINUTE)
+    const range = { from: begun, until: begun + 30_000 }
+    expect(await box.reconcile(range)).toMatchObject({ agreed: 0, differences: [{ type: 'call_not_placed' }] })
+    expect((await box.reconcile()).differences).toMatchObject([{ type: 'late_price', requestId: 'CA1' }])
+    await workflow.close()
+  })
+
   it('tells of what only one side knows, and changes nothing for it', async () => {
     const { network, box, workflow, later, balance } = await open(on, (net, request) => net.connect(request, 60))
     await workflow.call(call)
@@ -590,6 +620,29 @@ it('declares no call as not placed while one of those that place calls keeps no 
   time += 10 * MINUTE
   expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_unknown', accountId, to }])
   expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+  await workflow.close()
+})
+
+it('declares no call as not placed by a provider that could not be asked', async () => {
+  const { network, box, accountId, workflow, later } = await open('SQLite', (net, request) => {
+    net.connect(request, 0)
+    return unknown()
+  })
+  await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  later(6 * MINUTE)
+  network.bill(0, 14_000_000n, 60)
+  const [telephone] = box.providers
+  const { records } = telephone as ProviderAdapter
+  Object.assign(telephone as object, {
+    // biome-ignore lint/correctness/useYield: it fails before it tells anything
+    async *records() {
+      throw new ProviderError('the connection failed', { provider: 'twilio', kind: 'network' })
+    },
+  })
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'unreachable' }, { type: 'call_unknown', accountId, to }])
+  expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+  Object.assign(telephone as object, { records })
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_found', charged: credits(20) }])
   await workflow.close()
 })
 
