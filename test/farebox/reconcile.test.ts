@@ -203,6 +203,23 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     expect([await balance(), await balanceOf(box, other.accountId)]).toEqual([credits(10_000), credits(10_000 - 20)])
   })
 
+  it('gives a call whose id is known no record of another call to its number', async () => {
+    const { network, box, workflow, later, balance } = await open(on, (net, request) => {
+      // Somebody else calls the same number, with the same provider.
+      net.connect(request, 60)
+      throw new ProviderError('it was lost sight of', { provider: 'twilio', kind: 'outcome_unknown', requestId: 'CA9' })
+    })
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(20 * MINUTE)
+    network.bill(0, 14_000_000n, 60)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'not_recorded', requestId: 'CA1' },
+      { type: 'call_not_placed' },
+    ])
+    expect(await balance()).toBe(credits(10_000))
+    await workflow.close()
+  })
+
   it('finds a call that began after the range in which it was dialled, and gives it no record of a call after that', async () => {
     let isDialled = true
     const { network, box, workflow, later, balance } = await open(on, (net) => {

@@ -306,4 +306,23 @@ describe('a hedge that is not made after all', () => {
     expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'quick' } })
     expect(isDown).toBe(false)
   })
+
+  test.each([
+    ['the first has answered meanwhile', (_: AbortController) => undefined, 'succeeded'],
+    ['the caller has left meanwhile', (caller: AbortController) => caller.abort(), 'left'],
+  ] as const)('because %s asks nobody', async (_, happens, status) => {
+    const caller = new AbortController()
+    const budget = fullBudget()
+    const beforeAttempt = async (__: unknown, { cause }: { cause: string }) => {
+      if (cause !== 'hedge') return undefined
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      happens(caller)
+      return undefined
+    }
+    const slow = status === 'left' ? Number.POSITIVE_INFINITY : 150
+    const played = play({ slow, quick: 10 }, { signal: caller.signal, hedge: { afterMs: 100, budget }, beforeAttempt })
+    expect(await outcomeOf(played)).toMatchObject({ status })
+    expect(played.called).toEqual(['slow'])
+    expect([budget.spend(), budget.spend()]).toEqual([true, true])
+  })
 })
