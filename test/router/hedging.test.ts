@@ -153,6 +153,24 @@ describe('when one of the two fails', () => {
     const outcome = await outcomeOf(play(lines))
     expect(outcome.attempts).toMatchObject([{ cause: 'hedge' }, { cause: 'first' }, { cause: 'fallback', outcome: 'succeeded' }])
   })
+
+  test('and the hedge might answer later, it is asked again', async () => {
+    const called: string[] = []
+    const running = attempt<Answer>({
+      route: routeOf(['one', 'two']),
+      id: 'r',
+      hedge: { afterMs: 100, budget: fullBudget() },
+      call: async ({ offer: { provider } }) => {
+        called.push(provider)
+        if (called.length > 2) return { text: provider }
+        await new Promise((resolve) => setTimeout(resolve, provider === 'one' ? 150 : 10))
+        throw failure(provider === 'one' ? 'malformed' : 'unavailable')
+      },
+    })
+    await vi.runAllTimersAsync()
+    expect(await running).toMatchObject({ status: 'succeeded', value: { text: 'two' } })
+    expect(called).toEqual(['one', 'two', 'two'])
+  })
 })
 
 describe('whom a hedge goes to', () => {
@@ -270,10 +288,12 @@ test('a stream is hedged until its first content, and the loser is stopped', asy
 
 describe('a hedge that is not made after all', () => {
   /** `beforeAttempt` takes its time over the hedge, and `meanwhile` something happens. */
-  const meanwhile = (happens: () => void) => async (_: unknown, { cause }: { cause: string }) => {
-    if (cause === 'hedge') happens()
-    return undefined
-  }
+  const meanwhile =
+    (happens: () => void) =>
+    async (_: unknown, { cause }: { cause: string }) => {
+      if (cause === 'hedge') happens()
+      return undefined
+    }
 
   test('because its provider has become ill keeps neither a slot nor the budget, and may be tried later', async () => {
     const [health, concurrency, budget] = [createHealth(), createConcurrency({ default: 1 }), fullBudget()]
