@@ -184,6 +184,15 @@ test('a call that was connected for less than a second is one second', () => {
   expect(twilioCallUsage({ status: 'no-answer', duration: '0' }).usage?.quantities).toMatchObject([{ quantity: 0n }])
 })
 
+test.each(['summary_info', 'sentiment_info', 'topics_info', 'intents_info'])('tokens that Deepgram tells in %s count', (info) => {
+  const usage = deepgramUsage({ metadata: { duration: 1, [info]: { input_tokens: 30, output_tokens: 20 } } })
+  expect(usage?.quantities.map(({ meter, quantity }) => `${formatQuantity(quantity)} ${meter}`)).toEqual([
+    '1 duration',
+    '30 input',
+    '20 output',
+  ])
+})
+
 test('what a Gemini thought is derived from the total of its chat, which alone tells of it', () => {
   const usage = openaiChatUsage({ prompt_tokens: 20, completion_tokens: 424, total_tokens: 1_016 })
   expect(buckets(usage)).toEqual({ input: '20 tokens', output: '996 tokens' })
