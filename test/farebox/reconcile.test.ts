@@ -203,6 +203,23 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     expect([await balance(), await balanceOf(box, other.accountId)]).toEqual([credits(10_000), credits(10_000 - 20)])
   })
 
+  it('gives a call whose id is known no record of another call to its number', async () => {
+    const { network, box, workflow, later, balance } = await open(on, (net, request) => {
+      // Somebody else calls the same number, with the same provider.
+      net.connect(request, 60)
+      throw new ProviderError('it was lost sight of', { provider: 'twilio', kind: 'outcome_unknown', requestId: 'CA9' })
+    })
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(20 * MINUTE)
+    network.bill(0, 14_000_000n, 60)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'not_recorded', requestId: 'CA1' },
+      { type: 'call_not_placed' },
+    ])
+    expect(await balance()).toBe(credits(10_000))
+    await workflow.close()
+  })
+
   it('finds a call that began after the range in which it was dialled, and gives it no record of a call after that', async () => {
     let isDialled = true
     const { network, box, workflow, later, balance } = await open(on, (net) => {
@@ -230,6 +247,36 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     const { differences } = await box.reconcile()
     expect(differences).toMatchObject([{ type: 'call_unknown' }, { type: 'call_found', requestId: 'CA2' }])
     expect(await balance()).toBe(credits(10_000 - 20 - 40))
+    await workflow.close()
+  })
+
+  it('knows a call that was recorded after its range had ended', async () => {
+    const { network, box, workflow, later, balance } = await open(on, (net, request) => net.connect(request, 60))
+    const begun = network.time
+    await workflow.call(call)
+    const before = await balance()
+    later(20 * MINUTE)
+    network.bill(0, 28_000_000n)
+    const range = { from: begun, until: begun + 1 }
+    expect((await box.reconcile(range)).differences).toMatchObject([{ type: 'late_price', requestId: 'CA1', isApplied: true }])
+    expect(await box.reconcile(range)).toMatchObject({ agreed: 1, differences: [] })
+    expect(await balance()).toBe(before)
+    await workflow.close()
+  })
+
+  it('leaves what came after its range alone, also while it looks there for a call that was dialled within', async () => {
+    let isOdd = true
+    const { network, box, workflow, later } = await open(on, (net, request) => (isOdd ? unknown() : net.connect(request, 60)))
+    const begun = network.time
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    later(MINUTE)
+    isOdd = false
+    await workflow.call(call)
+    network.bill(0, 28_000_000n)
+    later(20 * MINUTE)
+    const range = { from: begun, until: begun + 30_000 }
+    expect(await box.reconcile(range)).toMatchObject({ agreed: 0, differences: [{ type: 'call_not_placed' }] })
+    expect((await box.reconcile()).differences).toMatchObject([{ type: 'late_price', requestId: 'CA1' }])
     await workflow.close()
   })
 
@@ -590,6 +637,29 @@ it('declares no call as not placed while one of those that place calls keeps no 
   time += 10 * MINUTE
   expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_unknown', accountId, to }])
   expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+  await workflow.close()
+})
+
+it('declares no call as not placed by a provider that could not be asked', async () => {
+  const { network, box, accountId, workflow, later } = await open('SQLite', (net, request) => {
+    net.connect(request, 0)
+    return unknown()
+  })
+  await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  later(6 * MINUTE)
+  network.bill(0, 14_000_000n, 60)
+  const [telephone] = box.providers
+  const { records } = telephone as ProviderAdapter
+  Object.assign(telephone as object, {
+    // biome-ignore lint/correctness/useYield: it fails before it tells anything
+    async *records() {
+      throw new ProviderError('the connection failed', { provider: 'twilio', kind: 'network' })
+    },
+  })
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'unreachable' }, { type: 'call_unknown', accountId, to }])
+  expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+  Object.assign(telephone as object, { records })
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_found', charged: credits(20) }])
   await workflow.close()
 })
 

@@ -262,6 +262,38 @@ describe('a failed attempt that its customer pays for', () => {
   })
 })
 
+describe('a failed attempt of which nobody knows what it used', () => {
+  it.each([
+    ['says nothing of it', undefined],
+    ['says no more than the most', { ...tokens({ input: 2_000, output: 1_000 }), certainty: 'ceiling' as const }],
+  ])('is ours where customers pay for failed attempts, and is not held for, if its provider %s', async (_, usage) => {
+    const held: bigint[] = []
+    const failing = model('failing', {
+      chat: async () => {
+        throw new ProviderError('cut off', { kind: 'malformed', provider: 'failing', usage })
+      },
+    })
+    const good = model('good', {
+      async chat() {
+        held.push((await box.ledger.balance(accountId)).held)
+        return { text: 'ok', finishReason: 'stop', model: 'good', usage: tokens({ input: 10, output: 990 }) }
+      },
+    })
+    const { box, accountId, workflow, ...rest } = await open({
+      providers: [failing, good],
+      prices: bookOf({ failing: { any: '4' }, good: { any: '4' } }),
+      configuration: presets.balanced({ primaryAiModel: 'failing', fallbackAiModel: 'good' }),
+      failedAttempts: 'charged',
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'good', creditsUsed: credits(4) })
+    expect(held).toEqual([credits(5)])
+    expect((await rest.usage()).map(({ provider, charged, certainty }) => [provider, charged, certainty])).toEqual([
+      ['failing', 0n, 'ceiling'],
+      ['good', credits(4), 'exact'],
+    ])
+  })
+})
+
 describe('a failed attempt that cannot be priced', () => {
   it('does not keep the answer after it from being charged, and is told to the host', async () => {
     const odd = model('odd', {

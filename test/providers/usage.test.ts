@@ -161,6 +161,38 @@ test.each<[string, Usage | undefined]>([
   expect(usage).toBeUndefined()
 })
 
+test('sound that a chat answers with is counted apart from its text', () => {
+  const completion_tokens_details = { audio_tokens: 40, reasoning_tokens: 0 }
+  const usage = openaiChatUsage({ prompt_tokens: 10, completion_tokens: 50, total_tokens: 60, completion_tokens_details })
+  expect(usage?.quantities).toMatchObject([
+    { meter: 'input', quantity: 10_000_000n },
+    { meter: 'output', quantity: 10_000_000n },
+    { meter: 'audio_output', quantity: 40_000_000n },
+  ])
+})
+
+test('cache writes that are more by their lifetimes than in total are counted by their lifetimes', () => {
+  const cache_creation = { ephemeral_5m_input_tokens: 30, ephemeral_1h_input_tokens: 20 }
+  const usage = anthropicUsage({ input_tokens: 1, output_tokens: 2, cache_creation_input_tokens: 40, cache_creation })
+  const counted = Object.fromEntries(usage?.quantities.map(({ meter, quantity }) => [meter, formatQuantity(quantity)]) ?? [])
+  expect(counted).toMatchObject({ cache_write_5m: '30', cache_write_1h: '20' })
+  expect(counted.cache_write ?? '0').toBe('0')
+})
+
+test('a call that was connected for less than a second is one second', () => {
+  expect(twilioCallUsage({ status: 'completed', duration: '0' }).usage?.quantities).toMatchObject([{ quantity: 1_000_000n }])
+  expect(twilioCallUsage({ status: 'no-answer', duration: '0' }).usage?.quantities).toMatchObject([{ quantity: 0n }])
+})
+
+test.each(['summary_info', 'sentiment_info', 'topics_info', 'intents_info'])('tokens that Deepgram tells in %s count', (info) => {
+  const usage = deepgramUsage({ metadata: { duration: 1, [info]: { input_tokens: 30, output_tokens: 20 } } })
+  expect(usage?.quantities.map(({ meter, quantity }) => `${formatQuantity(quantity)} ${meter}`)).toEqual([
+    '1 duration',
+    '30 input',
+    '20 output',
+  ])
+})
+
 test('what a Gemini thought is derived from the total of its chat, which alone tells of it', () => {
   const usage = openaiChatUsage({ prompt_tokens: 20, completion_tokens: 424, total_tokens: 1_016 })
   expect(buckets(usage)).toEqual({ input: '20 tokens', output: '996 tokens' })

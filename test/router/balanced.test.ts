@@ -2,7 +2,7 @@ import { credits, quantity } from '@farebox/core'
 import { createCatalog, explainRoute, holdFor, plan, presets, type Route } from '@farebox/router'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { adapter, catalog, dice, firsts, health, inputOf, offer, order, planned, request } from './plan-parts.ts'
+import { adapter, catalog, dice, firsts, health, inputOf, offer, order, planned, type prices, request } from './plan-parts.ts'
 
 const configuration = presets.balanced({ strategy: 'balanced', exploration: 0 })
 const twins = createCatalog([
@@ -169,6 +169,29 @@ describe('exploration', () => {
     expect(first && [first.chargeCeiling, holdFor(route, first)]).toEqual([credits(18), credits(16)])
     expect(second && holdFor(route, second)).toBe(credits(16))
     expect(route.hold).toBe(credits(16))
+  })
+
+  it('holds no more than it may cost itself where who was replaced is dearer', () => {
+    const cheaper = createCatalog([adapter('a', [offer('gpt-4o', 0.95, 100)]), adapter('b', [offer('gpt-4o-mini', 0.86, 900)])])
+    const dear = { ...always, costOptimization: false }
+    const readings = health({ 'gpt-4o': { samples: 9 } })
+    const route = planned({ ...explored, configuration: dear, catalog: cheaper, health: readings, random: dice(7) })
+    const [first, second] = route.candidates
+    expect(order(route)).toEqual(['gpt-4o-mini', 'gpt-4o'])
+    expect([first, second].map((each) => each && holdFor(route, each))).toEqual([credits(2), credits(16)])
+  })
+
+  it('tries one that is exactly twice as dear, and none that is dearer', () => {
+    const exactly: typeof prices = {
+      predict: ({ provider }) => ({ charge: credits({ usual: 100, twice: 200, more: 201 }[provider] ?? 0), cost: undefined }),
+    }
+    const overrides = { prices: exactly, health: health({ usual: { samples: 9 } }), random: dice(7) }
+    const tried = (provider: string) => {
+      const two = createCatalog([adapter('a', [offer('usual', 0.9, 100), offer(provider, 0.9, 900)])])
+      return planned({ ...explored, ...overrides, catalog: two }).exploration
+    }
+    expect(tried('twice')?.candidate.offer.provider).toBe('twice')
+    expect(tried('more')).toBeUndefined()
   })
 
   it.each([

@@ -34,6 +34,20 @@ describe('a request', () => {
     expect(order(of({ language: 'DE' }))).toEqual(['gpt-4o-mini', 'gpt-4'])
   })
 
+  it('in a language is not served by an offer whose language only begins like it', () => {
+    const finnish = createCatalog([
+      adapter('one', [offer('gpt-4o-mini', 0.6, 300, { languages: ['fi'] }), offer('gpt-4o', 0.85, 500)]),
+    ])
+    const speaking = (language: string) => order(planned({ catalog: finnish, request: request({ needs: { language } }) })).sort()
+    expect(speaking('fi-FI')).toEqual(['gpt-4o', 'gpt-4o-mini'])
+    expect(speaking('fil')).toEqual(['gpt-4o'])
+  })
+
+  it('that fills a context window to the last token fits in it', () => {
+    expect(order(of({ contextTokens: 128_000 })).sort()).toEqual(['gpt-4', 'gpt-4o', 'gpt-4o-mini'])
+    expect(order(of({ contextTokens: 128_001 }))).toEqual(['refused: capability'])
+  })
+
   it('that needs promises is served by operators that make them all', () => {
     const outcome = of({ serviceLevels: ['hipaa'] }, { serviceLevels: ['zero_retention'] })
     expect(order(outcome)).toEqual(['gpt-4o-mini'])

@@ -153,6 +153,24 @@ describe('when one of the two fails', () => {
     const outcome = await outcomeOf(play(lines))
     expect(outcome.attempts).toMatchObject([{ cause: 'hedge' }, { cause: 'first' }, { cause: 'fallback', outcome: 'succeeded' }])
   })
+
+  test('and the hedge might answer later, it is asked again', async () => {
+    const called: string[] = []
+    const running = attempt<Answer>({
+      route: routeOf(['one', 'two']),
+      id: 'r',
+      hedge: { afterMs: 100, budget: fullBudget() },
+      call: async ({ offer: { provider } }) => {
+        called.push(provider)
+        if (called.length > 2) return { text: provider }
+        await new Promise((resolve) => setTimeout(resolve, provider === 'one' ? 150 : 10))
+        throw failure(provider === 'one' ? 'malformed' : 'unavailable')
+      },
+    })
+    await vi.runAllTimersAsync()
+    expect(await running).toMatchObject({ status: 'succeeded', value: { text: 'two' } })
+    expect(called).toEqual(['one', 'two', 'two'])
+  })
 })
 
 describe('whom a hedge goes to', () => {
@@ -215,7 +233,7 @@ describe('the budget', () => {
   test('is not spent where nobody could be asked', async () => {
     const budget = fullBudget()
     await outcomeOf(play({ alone: 500 }, { hedge: { afterMs: 10, budget } }))
-    expect(budget.spend()).toBe(true)
+    expect([budget.spend(), budget.spend()]).toEqual([true, true])
   })
 })
 
@@ -266,4 +284,65 @@ test('a stream is hedged until its first content, and the loser is stopped', asy
   expect(await reading).toEqual([{ type: 'text', text: '' }, { type: 'text', text: 'quick' }, finish])
   expect(outcome.attempts).toMatchObject([{ outcome: 'lost' }, { attemptId: 'r.2', cause: 'hedge', outcome: 'succeeded', usage }])
   expect(closed.toSorted()).toEqual(['quick', 'slow'])
+})
+
+describe('a hedge that is not made after all', () => {
+  /** `beforeAttempt` takes its time over the hedge, and `meanwhile` something happens. */
+  const meanwhile =
+    (happens: () => void) =>
+    async (_: unknown, { cause }: { cause: string }) => {
+      if (cause === 'hedge') happens()
+      return undefined
+    }
+
+  test('because its provider has become ill keeps neither a slot nor the budget, and may be tried later', async () => {
+    const [health, concurrency, budget] = [createHealth(), createConcurrency({ default: 1 }), fullBudget()]
+    const beforeAttempt = meanwhile(() => {
+      health.record('quick', { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 1_000, tookMs: 0 })
+    })
+    const slow = { failsAfterMs: 5_000, kind: 'unavailable' as const }
+    const hedge = { afterMs: 100, budget }
+    const retries = { triesMax: 1 }
+    const played = play({ slow, quick: 10 }, { health, concurrency, hedge, retries, beforeAttempt })
+    await vi.advanceTimersByTimeAsync(200)
+    expect(played.called).toEqual(['slow'])
+    expect(concurrency.stats()).toMatchObject([
+      { adapter: 'slow', running: 1 },
+      { adapter: 'quick', running: 0 },
+    ])
+    expect([budget.spend(), budget.spend()]).toEqual([true, true])
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'quick' } })
+    expect(concurrency.stats().map(({ running }) => running)).toEqual([0, 0])
+  })
+
+  test('because it could not be paid for just then is asked again when the first has failed', async () => {
+    let isDown = true
+    const beforeAttempt = meanwhile(() => {
+      isDown = false
+      throw new Error('the database is away')
+    })
+    const slow = { failsAfterMs: 5_000, kind: 'unavailable' as const }
+    const played = play({ slow, quick: 10 }, { beforeAttempt, retries: { triesMax: 1 } })
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'quick' } })
+    expect(isDown).toBe(false)
+  })
+
+  test.each([
+    ['the first has answered meanwhile', () => {}, 'succeeded'],
+    ['the caller has left meanwhile', (caller: AbortController) => caller.abort(), 'left'],
+  ] as const)('because %s asks nobody', async (_, happens, status) => {
+    const caller = new AbortController()
+    const budget = fullBudget()
+    const beforeAttempt = async (__: unknown, { cause }: { cause: string }) => {
+      if (cause !== 'hedge') return undefined
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      happens(caller)
+      return undefined
+    }
+    const slow = status === 'left' ? Number.POSITIVE_INFINITY : 150
+    const played = play({ slow, quick: 10 }, { signal: caller.signal, hedge: { afterMs: 100, budget }, beforeAttempt })
+    expect(await outcomeOf(played)).toMatchObject({ status })
+    expect(played.called).toEqual(['slow'])
+    expect([budget.spend(), budget.spend()]).toEqual([true, true])
+  })
 })

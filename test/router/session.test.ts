@@ -91,4 +91,18 @@ describe('a session', () => {
     expect(order(route)[0]).toBe('sonnet')
     expect(route.exploration).toBeUndefined()
   })
+
+  it('is not explored away from to one that is as cheap and as good', () => {
+    const alike = createCatalog([adapter('a', [offer('sonnet', 0.9, 600), offer('gpt-4o-mini', 0.9, 600)])])
+    const overrides = {
+      catalog: alike,
+      configuration: { ...configured, strategy: 'balanced' as const, exploration: 1 },
+      random: () => 0,
+      health: health({ sonnet: { samples: 9 }, 'gpt-4o-mini': { samples: 1 } }),
+    }
+    const whole = { ...session, cachedInput: quantity(1_000) }
+    const route = of({ ...overrides, random: () => 0.99, request: request({ session: whole }) })
+    expect(order(route)[0]).toBe('sonnet')
+    expect(route.exploration).toBeUndefined()
+  })
 })

@@ -399,11 +399,31 @@ describe('beforeAttempt', () => {
     expect(outcome.attempts).toHaveLength(1)
   })
 
+  test('counts no more once another candidate was asked after it, whose failure is what is told', async () => {
+    const beforeAttempt = async ({ offer }: Candidate) => (offer.provider === 'dear' ? { refused: 'too dear' } : undefined)
+    const outcome = await outcomeOf(play({ dear: [], cheap: ['malformed'] }, { beforeAttempt }))
+    expect(outcome).toMatchObject({ status: 'failed', cause: 'exhausted', error: { kind: 'malformed' } })
+  })
+
   test('may throw, and is heard', async () => {
     const played = play({ only: [] }, { beforeAttempt: () => Promise.reject(new Error('the ledger is gone')) })
     await expect(played.running).rejects.toThrow('the ledger is gone')
   })
 })
+
+test.each(['authentication', 'quota_exhausted'] as const)(
+  'the other offers of an adapter come last once its key failed: %s',
+  async (kind) => {
+    const route = routeOf(['first', 'second', 'other'])
+    const [first, second, other] = route.candidates as [Candidate, Candidate, Candidate]
+    const played = play(
+      { first: [kind], second: [], other: [] },
+      { route: { ...route, candidates: [first, { ...second, adapter: first.adapter }, other] } },
+    )
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'other' } })
+    expect(played.called).toEqual(['first', 'other'])
+  },
+)
 
 describe('records', () => {
   test('say of each attempt how it ended and what it used, the failed ones too', async () => {

@@ -53,6 +53,22 @@ describe('the breaker', () => {
     expect(condition()).toBe('sick')
   })
 
+  test('opens at exactly the share of failures that it is given', () => {
+    const { fail, succeed, condition } = healthAt()
+    for (const end of [succeed, succeed, () => fail('unavailable')]) end()
+    expect(condition()).toBe('ok')
+    fail('unavailable')
+    expect(condition()).toBe('sick')
+  })
+
+  test('stays open no longer for failures of attempts that were under way when it opened', () => {
+    const { fail, pass, condition } = healthAt()
+    for (let i = 0; i < 40; i += 1) fail('unavailable')
+    expect(condition()).toBe('sick')
+    pass(5_000)
+    expect(condition()).toBe('probe')
+  })
+
   test('opens at the smallest sample also where that took some seconds', () => {
     const { fail, pass, condition } = healthAt()
     for (let i = 0; i < 4; i += 1) {

@@ -57,6 +57,17 @@ function world(provider: { atOnce: number; perMinute?: number; retryAfterMs?: nu
 }
 
 describe('how many at once', () => {
+  test('is cut once for a burst of 429s, however many they are', () => {
+    const health = createHealth({ clock: () => START })
+    for (let begun = 0; begun < 20; begun += 1) health.begin(KEY)
+    const refuse = () => health.record(KEY, { outcome: 'failed', kind: 'rate_limited', startedAt: START - 100 })
+    const first = { outcome: 'failed', kind: 'rate_limited', startedAt: START } as const
+    health.record(KEY, first)
+    expect(health.read(KEY)?.inFlightMax).toBeCloseTo(19 * 0.7)
+    for (let more = 0; more < 3; more += 1) refuse()
+    expect(health.read(KEY)?.inFlightMax).toBeCloseTo(19 * 0.7)
+  })
+
   test('is not limited before the first 429', () => {
     const { begin } = world({ atOnce: 1_000 })
     expect(begin(500)).toBe(500)

@@ -201,6 +201,20 @@ describe('the order of candidates', () => {
     expect(names.slice(0, 3)).toEqual(['openai gpt-4o-mini', 'simulated claude-3-haiku', 'simulated gpt-4o-mini'])
   })
 
+  test('leaves a real provider that fails behind a simulated one of its name', () => {
+    const simulated = adapter('simulated', [offer('gpt-4o-mini', 0.6, 1)], { isSimulated: true })
+    const real = adapter('openai', [offer('gpt-4o-mini', 0.6, 300)])
+    const health = createHealth()
+    const [failing] = createCatalog([real]).forService('gpt')
+    for (let times = 0; times < 4; times += 1) {
+      health.begin(failing?.healthKey ?? '')
+      health.record(failing?.healthKey ?? '', { outcome: 'failed', kind: 'unavailable', tookMs: 1 })
+    }
+    const outcome = planned({ health, catalog: createCatalog([real, simulated]) })
+    const names = outcome.status === 'planned' ? outcome.candidates.map(({ adapter }) => adapter.name) : []
+    expect(names).toEqual(['simulated', 'openai'])
+  })
+
   test('moves the ill behind the well, and keeps the last one', () => {
     const health = { read: () => ({ condition: 'sick' as const, answerMs: undefined, firstEventMs: undefined }) }
     expect(order(planned({ health }))[0]).toBe('gpt-4o-mini')
