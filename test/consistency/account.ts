@@ -40,6 +40,8 @@ export interface Granted {
   services?: readonly string[]
   effectiveAt?: number
   expiresAt?: number
+  /** How it is carried over, and how often at most. */
+  rollover?: { max?: bigint; times?: number }
 }
 
 /** Adds what a caller was told to what its workflow is known to cost. */

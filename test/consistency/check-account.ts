@@ -28,7 +28,7 @@ export async function checkAccount({ box, url, terms }: Checked, account: Accoun
   const rows: UsageRow[] = []
   for await (const page of box.ledger.history.usage({ accountId })) rows.push(...page)
   const charged = sum(rows)
-  const workflows = await workflowsOf(box, account, rows)
+  const workflows = await workflowsOf(box, account)
 
   const { items } = await box.ledger.statement(accountId, { limit: 1_000_000 })
   const entries = items.toReversed()
@@ -87,14 +87,11 @@ function bucketsOf(account: Account, entries: readonly JournalEntry[], faults: s
   return buckets
 }
 
-async function workflowsOf(box: Farebox, account: Account, rows: readonly UsageRow[]): Promise<Map<string, WorkflowSummary>> {
-  const ids = new Set([...rows.flatMap(({ workflowId }) => workflowId ?? []), ...account.told.keys()])
-  const summaries = new Map<string, WorkflowSummary>()
-  for (const id of ids) {
-    const summary = await box.ledger.workflow(account.accountId, id).catch(() => undefined)
-    if (summary) summaries.set(id, summary)
-  }
-  return summaries
+/** All of them, and not only those with records: one whose work failed costs nothing. */
+async function workflowsOf(box: Farebox, { accountId }: Account): Promise<Map<string, WorkflowSummary>> {
+  const { workflows } = await box.ledger.workflows({ accountId }, { limit: 1_000 })
+  const summaries = await Promise.all(workflows.map(({ workflowId }) => box.ledger.workflow(accountId, workflowId)))
+  return new Map(summaries.map((summary) => [summary.workflowId, summary]))
 }
 
 interface Records {

@@ -49,6 +49,14 @@ export async function checkExports(
   for (const [grantId, { amount }] of account.grants)
     if (credits(grants.get(grantId)?.credits ?? '0') !== amount)
       faults.push(`grant ${grantId} of ${amount} is exported as ${grants.get(grantId)?.credits}`)
+  for (const [grantId, grant] of grants) {
+    const [, rolled = '', from = ''] = /^((?:rollover:)+)(.+)$/.exec(grantId ?? '') ?? []
+    const { max, times = 1 } = account.grants.get(from)?.rollover ?? {}
+    if (rolled !== '' && max !== undefined && credits(grant.credits ?? '') > max)
+      faults.push(`${grantId} carries ${grant.credits} over, of at most ${max}`)
+    if (rolled.length > times * 'rollover:'.length && account.grants.has(from))
+      faults.push(`${grantId} was carried over more than ${times} times`)
+  }
   return faults
 }
 
@@ -124,9 +132,15 @@ export async function checkEvents(box: Farebox, { accountId }: Account, entries:
   if (said !== falls)
     faults.push(`events tell of ${said} falls of the balance, the journal of ${falls} (and ${lows} entries below)`)
   const crossed = new Map<string, number>()
+  const tellings = new Map<string, number>()
+  const settings = outcomes('setBudget').map(({ budgetId }) => budgetId)
   for (const { data } of told('limit_crossed')) {
     if (data.used * 100n < BigInt(data.percent) * data.limit)
       faults.push(`${data.budgetId} crossed ${data.percent} % of ${data.limit} at ${data.used}`)
+    const telling = `${data.budgetId} crossed ${data.percent} % until ${data.resetsAt}`
+    const times = (tellings.get(telling) ?? 0) + 1
+    tellings.set(telling, times)
+    if (times > settings.filter((budgetId) => budgetId === data.budgetId).length) faults.push(`${telling}, ${times} times`)
     crossed.set(data.budgetId, Math.max(crossed.get(data.budgetId) ?? 0, data.resetsAt ?? 0))
   }
   for (const { budgetId, used, limit, windowEnd, alertsAtPercent } of await box.ledger.currentBudgets(accountId)) {

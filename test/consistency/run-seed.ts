@@ -164,6 +164,7 @@ class Run {
     await this.#stopSecond()
     await this.#closeBox(1_000)
     this.report.faults.push(...this.#documentFaults.flat())
+    for (const { running } of this.#tallies) if (running !== 0) this.fault(`${running} calls have not ended for the observers`)
   }
 
   async #open(): Promise<void> {
@@ -191,7 +192,6 @@ class Run {
     const family = this.#box.metrics.families().find(({ name }) => name === 'farebox_credits_charged_total')
     const counted = [...(family?.samples ?? [])].reduce((sum, { value }) => sum + credits(String(value)), 0n)
     if (counted !== tally?.total) this.fault(`/metrics counts ${counted} charged, the observers were told ${tally?.total}`)
-    if (tally?.running !== 0) this.fault(`${tally?.running} calls have not ended for the observers`)
   }
 
   async #openAccount(): Promise<void> {
