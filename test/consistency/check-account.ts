@@ -58,7 +58,7 @@ export async function checkAccount({ box, url, terms }: Checked, account: Accoun
     ...(await checkGrants(box, account, rows)),
     ...(await checkEvents(box, account, entries)),
   )
-  await checkApi(url, account, same, { balance: balance.balance, rows, entries })
+  await checkApi({ box, url, terms }, account, same, { balance: balance.balance, rows, entries })
   checkCharges(account, rows, faults)
   checkWorkflows(account, { rows, workflows, terms }, faults)
   checkRequests(account, { rows, workflows }, faults)
@@ -181,8 +181,8 @@ function checkCharges({ charges }: Account, rows: readonly UsageRow[], faults: s
 
 /** The same over the API, in whole credits. */
 async function checkApi(
-  url: string,
-  { keys: [key] }: Account,
+  { box, url }: Checked,
+  { accountId, keys: [key] }: Account,
   same: (what: string, told: unknown, recorded: unknown) => void,
   { balance, rows, entries }: { balance: bigint; rows: readonly UsageRow[]; entries: readonly JournalEntry[] },
 ): Promise<void> {
@@ -192,13 +192,10 @@ async function checkApi(
   }
   same('/credits', (await get('credits')).credit_balance, Number(balance >= 0n ? balance / MICRO : -wholeUp(-balance)))
   same('/usage', (await get('usage')).total_credits, wholeUp(sum(rows)))
-  const prefixes = [
-    key?.prefix,
-    (await get('keys')).keys.find(({ prefix }: { prefix: string }) => prefix === key?.prefix)?.previous_prefix,
-  ]
-  for (const prefix of prefixes.filter(Boolean)) {
-    const ofKey = rows.filter(({ apiKeyId }) => apiKeyId === key?.apiKeyId)
-    same(`/usage/keys/${prefix}`, (await get(`usage/keys/${prefix}`)).total_credits, wholeUp(sum(ofKey)))
+  for (const { apiKeyId, prefix, previousPrefix } of await box.ledger.apiKeys(accountId)) {
+    const due = wholeUp(sum(rows.filter((row) => row.apiKeyId === apiKeyId)))
+    for (const one of [prefix, previousPrefix ?? prefix])
+      same(`/usage/keys/${one}`, (await get(`usage/keys/${one}`)).total_credits, due)
   }
   let cursor: string | undefined
   let before = entries.length

@@ -23,7 +23,7 @@ export async function checkTelemetry(box: Farebox, account: Account, tallies: re
   return faults
 }
 
-/** Phone calls whose outcome was unknown are charged when their provider knows. */
-function isFoundLater({ service, certainty }: UsageRow): boolean {
-  return service === 'phone' && certainty !== 'exact'
+/** Phone calls whose outcome was unknown are charged when their provider knows, which nobody waits for. */
+function isFoundLater({ details }: UsageRow): boolean {
+  return (details as { isReconciled?: boolean } | null)?.isReconciled === true
 }

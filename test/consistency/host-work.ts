@@ -139,7 +139,8 @@ function oddUsage(dice: Dice): UsageInput {
   ])
   return {
     quantity: quantity as Quantity,
-    unit: dice.pick<Unit>(['tokens', 'seconds']),
+    // No provider has a price for these, so a replay under another configuration leaves them as they were.
+    unit: dice.pick<Unit>(['requests', 'bytes']),
     rated: microCredits(rated),
     roundingStep: microCredits(dice.pick([1n, 10_000n, 1_000_000n])),
     ...(dice.chance(0.3) && { model: 'own-1' }),
