@@ -5,7 +5,7 @@ const QUARTER_MS = 900_000
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 /** The date in a time zone, as `2026-11-30`. */
-export function localDate(at: number, timeZone: string): string {
+function localDate(at: number, timeZone: string): string {
   const known = formats.get(timeZone) ?? new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' })
   formats.set(timeZone, known)
   return known.format(at)

@@ -222,8 +222,12 @@ class Run {
     for (const userId of [undefined, 'u1']) {
       const made = await ledger.createApiKey({ accountId, userId, minimumBalance: credits(0) })
       if (made.status !== 'created' || !made.secret) continue
-      account.keys.push({ secret: made.secret, prefix: made.prefix, apiKeyId: made.apiKeyId })
+      const { apiKeyId } = made
+      // Rotated before it is used, so that what it costs is asked for by two prefixes.
+      const { prefix, secret = made.secret } = await ledger.rotateApiKey({ accountId, apiKeyId })
+      account.keys.push({ secret, prefix, apiKeyId })
     }
+    await ledger.setAlerts({ accountId, balanceLow: credits(300) })
     this.#accounts.push(account)
   }
 
